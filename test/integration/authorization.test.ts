@@ -87,7 +87,7 @@ test.concurrent.each([
   { target: '/no-admin/1', token: holding('') },
   { target: '/near/1', token: holding('read') },
   { target: '/near-mapped/1', token: holding('read') },
-])('$target admits who brings what it demands', async (request) => {
+])('a request that meets the requirement of $target is admitted', async (request) => {
   await admitted(gate, request)
 })
 
@@ -99,7 +99,7 @@ test.concurrent.each([
   { title: 'the role, not the scope', target: '/scope-and-role/1', token: holding('', ['manager']), lacks: 'write' },
   { title: 'neither scope', target: '/scope-or-scope/1', token: holding('read'), lacks: 'write' },
   { title: 'no scope, and no guest', target: '/no-guest/1', token: holding(''), lacks: 'read' },
-])('a missing scope is named: $title on $target', ({ target, token, lacks }) =>
+])('a denial names the missing scope: $title on $target', ({ target, token, lacks }) =>
   refused(gate, { target, token }, missingScope(lacks)),
 )
 
@@ -112,7 +112,7 @@ test.concurrent.each([
   { title: 'neither scope nor role', target: '/scope-or-role/1', token: holding('read'), refusal: unmet },
   { title: 'a role that must not be', target: '/no-guest/1', token: holding('read', ['guest']), refusal: unmet },
   { title: 'a scope that must not be', target: '/no-admin/1', token: holding('admin'), refusal: unmet },
-])('what no other token would mend is forbidden, with no challenge: $title on $target', (row) =>
+])('a denial that no other token would change is 403 without a challenge: $title on $target', (row) =>
   refused(gate, { target: row.target, token: row.token }, row.refusal),
 )
 
@@ -128,7 +128,7 @@ test.concurrent('a demand that only forbids is still a demand: no token, no admi
   await refused(gate, { target: '/no-admin/1', token: 'x' }, badToken('token-malformed'))
 })
 
-test.concurrent.each(['POST', 'DELETE'])('each method has its own demand: %s', async (method) => {
+test.concurrent.each(['POST', 'DELETE'])('each method of a path has its own requirement: %s', async (method) => {
   const target = '/read/1'
 
   await refused(gate, { method, target, token: holding('read') }, missingScope('write'))
@@ -178,7 +178,7 @@ test.concurrent.each([
   { title: 'outside the list', target: '/far/1' },
   { title: 'on a deny list within the allowed', target: '/barred/1' },
   { title: 'outside the list of a public route', target: '/far-public/1' },
-])('an address $title is refused, whoever asks, before any credential is read', async ({ target }) => {
+])('a denied address $title is rejected before any credential is read', async ({ target }) => {
   const denied = forbidden('address-denied')
 
   await refused(gate, { target, token: holding('read') }, denied)

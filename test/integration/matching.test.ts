@@ -104,7 +104,7 @@ test.concurrent.each([
   '/ADMIN',
   '/admin.',
   '/admin/x',
-])('S-027: what no pattern matches is 404: %s', (target) => refused(gate, { target }, notFound))
+])('S-027: a path that no pattern matches is 404: %s', (target) => refused(gate, { target }, notFound))
 
 test.concurrent.each(['/admin', '/admin?x=/public/', '/admin?/public/page', '/%61dmin?x=/public/', '/admin?'])(
   'S-026: the query takes no part in matching: %s is judged as /admin',
@@ -153,7 +153,7 @@ test.concurrent.each([
   { host: 'OTHER.EXAMPLE.:80', route: 'wildcard' },
   { host: '[::1]', route: 'address' },
   { host: '[::1]:8080', route: 'address' },
-])('a wildcard is any one label, an address is a host: $host → $route', async ({ host, route }) => {
+])('a wildcard matches exactly one label, and an address is a host: $host → $route', async ({ host, route }) => {
   expect(await routeOf(strict, { target: '/where', host })).toBe(route)
 })
 
@@ -169,7 +169,7 @@ test.concurrent.each([
   'xapi.example.test',
   '127.0.0.1',
   '.example',
-])('S-029: where every route names a host, another one is misdirected: %s', (host) =>
+])('S-029: if every route names a host, a request for another host is 421: %s', (host) =>
   refused(strict, { target: '/where', host }, misdirected),
 )
 
@@ -194,7 +194,7 @@ test.concurrent.each([
   'a\\b',
   '<a>',
   'é',
-])('S-029: Host "%s" is none: 400, and the connection ends', (host) =>
+])('S-029: the invalid Host "%s" is 400, and the connection closes', (host) =>
   refused(gate, { target: '/public/page', host }, badHost),
 )
 
@@ -204,7 +204,7 @@ test.concurrent.each([
   '/.well-known/gatehouse/other',
   '/.well-known/gatehouse',
   '/.well-known/oauth-protected-resource/catch-all/page',
-])('what is reserved reaches no service, also where a route matches everything: %s', (target) =>
+])('a reserved path reaches no service, even if a route matches every path: %s', (target) =>
   refused(open, { target }, notFound),
 )
 

@@ -38,7 +38,7 @@ test.each([
     problem: { code: 'GH_POLICY_CONFLICT', path: 'services.orders.routes[1].match', line: expect.any(Number) },
   },
   { title: 'nothing at all', text: () => '', problem: { code: expect.stringMatching(/^GH_CONFIG_/) } },
-])('a file that does not hold changes nothing, and the log says why: $title', async ({ text, problem }) => {
+])('an invalid policy file changes nothing, and the log states the reason: $title', async ({ text, problem }) => {
   const node = lasting
   const gate: Gate = { node, services: [first] }
   const good = policy({ routes: [publicRoute(`good-${randomUUID()}`)] })
@@ -64,7 +64,7 @@ test.each([
   await admitted(gate, { target, token: issuer.sign() })
 })
 
-test.concurrent('a file that is gone changes nothing, and is taken again when it is back', async () => {
+test.concurrent('a deleted policy file changes nothing, and is read again when it is restored', async () => {
   const node = await startNode({ policy: policy() })
   const gate: Gate = { node, services: [first] }
   unlinkSync(node.folder.file('policy.yaml'))
@@ -76,7 +76,7 @@ test.concurrent('a file that is gone changes nothing, and is taken again when it
   await refused(gate, { target, token: issuer.sign() }, missingScope('orders:all'))
 })
 
-test.concurrent('a policy that needs a key which the node has not is refused', async () => {
+test.concurrent('a policy that needs a missing key of the node is rejected', async () => {
   const bare = { credentials: 'none' }
   const node = await startNode({ policy: policy({ service: bare }), settings: { keys: undefined } })
   node.writePolicy(policy())
@@ -88,7 +88,7 @@ test.concurrent('a policy that needs a key which the node has not is refused', a
   await admitted({ node, services: [first] }, { target, token: issuer.sign() })
 })
 
-test.concurrent('a change is found without a signal, and a signal without a change is none', async () => {
+test.concurrent('a change is found without a signal, and a signal without a change has no effect', async () => {
   const node = await startNode({ policy: policy() })
   for (let i = 0; i < 5; i++) node.signal('SIGHUP')
   const revision = node.writePolicy(policy({ scope: 'orders:all' }))
@@ -98,7 +98,7 @@ test.concurrent('a change is found without a signal, and a signal without a chan
   expect(node.log.filter(({ msg }) => String(msg).startsWith('policy'))).toHaveLength(1)
 })
 
-test.concurrent('a folder of files is one policy: a file that comes or goes is a change', async () => {
+test.concurrent('an added or removed file in a policy folder is a policy change', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-policy-'))
   atEnd(() => rmSync(folder, { recursive: true, force: true }))
   const { issuers, services } = policy()
@@ -121,7 +121,7 @@ test.concurrent('a folder of files is one policy: a file that comes or goes is a
   await refused(gate, { target, token: issuer.sign() }, notFound)
 })
 
-test.concurrent('a folder as Kubernetes mounts it: its files are links, and one link is turned to a new version', async () => {
+test.concurrent('a Kubernetes ConfigMap mount is reloaded when its link points to a new version', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-policy-'))
   atEnd(() => rmSync(folder, { recursive: true, force: true }))
   const turn = (version: string, text: string) => {

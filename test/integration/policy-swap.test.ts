@@ -15,7 +15,7 @@ import { first, issuer, policy, publicRoute, second } from './policy-swap.ts'
 
 const target = '/orders/1'
 
-test('fifty swaps under load: no request fails, none is lost or sent twice', async () => {
+test('under fifty policy swaps with load, no request fails, is lost or is sent twice', async () => {
   const owner = await startIssuer()
   const main = { issuer: owner.url }
   const node = await startNode({ policy: policy({ main }) })
@@ -70,7 +70,7 @@ test('fifty swaps under load: no request fails, none is lost or sent twice', asy
   expect(owner.fetches.keys).toBe(1)
 })
 
-test('what a swap changes holds from the next exchange on', async () => {
+test('a policy change applies from the next exchange on', async () => {
   const node = await startNode({ policy: policy({ routes: [publicRoute('page')] }) })
   const gate: Gate = { node, services: [first, second] }
   const token = issuer.sign({ claims: { groups: ['staff'] } })
@@ -94,7 +94,7 @@ test('what a swap changes holds from the next exchange on', async () => {
   expect(second.requests).toHaveLength(count + 1)
 })
 
-test('a token that is known is judged by the new rules of its issuer', async () => {
+test('a cached token is validated by the changed rules of its issuer', async () => {
   const node = await startNode({ policy: policy() })
   const gate: Gate = { node, services: [first, second] }
   const token = issuer.sign()
@@ -113,7 +113,7 @@ test('a token that is known is judged by the new rules of its issuer', async () 
   }
 })
 
-test('an exchange that waits for its token goes to the upstream that it matched, whatever the policy says by then', async () => {
+test('an exchange that waits during a policy swap is sent to the upstream that it matched', async () => {
   const { promise: told, resolve: tell } = Promise.withResolvers<void>()
   const keys = await rawUpstream(async (wire) => {
     await wire.until('\r\n\r\n')
@@ -140,7 +140,7 @@ test('an exchange that waits for its token goes to the upstream that it matched,
   expect(first.requests.filter(({ url }) => url === path)).toHaveLength(1)
 })
 
-test('a reply under way comes to its end after its service is gone from the policy', async () => {
+test('a response in progress is completed after its service is removed from the policy', async () => {
   const { promise: swapped, resolve: goOn } = Promise.withResolvers<void>()
   const streaming = await rawUpstream(async (wire) => {
     await wire.until('\r\n\r\n')

@@ -267,13 +267,16 @@ test.concurrent.each([
     authorization: `Bearer ${holding({ exp: 1, iat: 0 })}`,
     shadow: 'token-expired',
   },
-])('a public route with a shadow stays public, and tells: $title is $shadow', async ({ authorization, shadow }) => {
-  const fields = authorization === undefined ? [] : [['Authorization', authorization] as const]
-  const { reply, received } = await admitted(gate, { target: '/tried-public/1', fields })
+])(
+  'a public route with a shadow requirement stays public and records: $title is $shadow',
+  async ({ authorization, shadow }) => {
+    const fields = authorization === undefined ? [] : [['Authorization', authorization] as const]
+    const { reply, received } = await admitted(gate, { target: '/tried-public/1', fields })
 
-  expect(await recordOf(reply)).toMatchObject({ decision: 'admitted', shadow })
-  expect(received.all('authorization')).toEqual([])
-})
+    expect(await recordOf(reply)).toMatchObject({ decision: 'admitted', shadow })
+    expect(received.all('authorization')).toEqual([])
+  },
+)
 
 test.concurrent('on a public route a known token is judged, and the service learns nothing of it', async () => {
   const tokens = { met: holding({ amr: 'mfa' }), 'claim-mismatch': holding({ amr: 'pwd' }) }
@@ -318,7 +321,7 @@ test.concurrent('a route waits for its service as long as it says, the others as
 test.concurrent.each([
   { target: '/first-byte/silent', reason: 'upstream-timeout' },
   { target: '/total/silent', reason: 'exchange-timeout' },
-])('$target is given up by the time of its route: 504', async ({ target, reason }) => {
+])('a request for $target ends with 504 after the timeout of its route', async ({ target, reason }) => {
   const reply = await request(node.port, requestBytes({ target, token: good }))
 
   expect(reply.status).toBe(504)
@@ -343,7 +346,7 @@ test.concurrent.each([
   { target: '/move/', forwarded: '/v1/orders/', prefix: ['/move'] },
   { target: '/move/7?', forwarded: '/v1/orders/7?', prefix: ['/move'] },
   { target: '/below/7', forwarded: '/v1/below/7', prefix: [] },
-])('$target reaches the service as $forwarded', async ({ target, forwarded, prefix }) => {
+])('a request for $target is forwarded as $forwarded', async ({ target, forwarded, prefix }) => {
   const fields = [['X-Forwarded-Prefix', '/admin']] as const
   const { reply, received } = await admitted(gate, { target, token: good, fields })
 
@@ -361,7 +364,7 @@ test.concurrent.each([
   { target: '/move//admin', reason: 'path-empty-segment' },
   { target: '/move/%2f..%2fadmin', reason: 'path-dot-segment' },
   { target: '/move%2f..', reason: 'path-dot-segment' },
-])('S-031: no path leaves what it is moved to: $target', ({ target, reason }) =>
+])('S-031: a rewritten path stays below its prefix: $target', ({ target, reason }) =>
   refused(gate, { target, token: good }, ambiguous(reason)),
 )
 

@@ -2,33 +2,29 @@ import { z } from 'zod'
 
 const whenFull = z.enum(['open', 'closed'])
 
+const mapping = z
+  .strictObject({
+    when_full: whenFull
+      .optional()
+      .describe(
+        'Behaviour while neither Redis nor the disk of the node has space for another record. open: the exchange ' +
+          'continues, and its record is lost and counted. closed: 503.',
+      ),
+    query: z
+      .boolean()
+      .optional()
+      .describe('Whether records contain the query. Values of parameters that carry credentials are removed.'),
+  })
+  .refine((entry) => entry.when_full !== undefined || entry.query !== undefined, {
+    error: 'must have when_full or query',
+  })
+
+export type AuditEntry = z.output<typeof mapping>
+
 /** `audit` of a service or route, in either form. */
 export const auditEntry = z
-  .union([
-    whenFull,
-    z
-      .strictObject({
-        when_full: whenFull
-          .optional()
-          .describe(
-            'Behaviour while neither Redis nor the disk of the node has space for another record. open: the exchange ' +
-              'continues, and its record is lost and counted. closed: 503.',
-          ),
-        query: z
-          .boolean()
-          .optional()
-          .describe('Whether records contain the query. Values of parameters that carry credentials are removed.'),
-      })
-      .refine((entry) => entry.when_full !== undefined || entry.query !== undefined, {
-        error: 'must have when_full or query',
-      }),
-  ])
+  .union([whenFull, mapping])
   .transform((entry): AuditEntry => (typeof entry === 'string' ? { when_full: entry } : entry))
-
-export interface AuditEntry {
-  readonly when_full?: 'open' | 'closed' | undefined
-  readonly query?: boolean | undefined
-}
 
 export interface AuditTerms {
   readonly when_full: 'open' | 'closed'

@@ -46,11 +46,11 @@ test.each([
   ],
   [key, { method: 'private_key_jwt', key: { file: '/etc/gate/key.pem' } }],
   [certificate, { method: 'tls_client_auth', certFile: '/etc/gate/c.pem', key: { file: '/etc/gate/c.key' } }],
-])('%j shows who the gate is, with files beside the policy', (given, auth) => {
+])('the credentials %j compile to client authentication, with files relative to the policy', (given, auth) => {
   expect(compiled(asking(given)).issuers.get(issuer.issuer)!.introspection!.auth).toEqual(auth)
 })
 
-test('what the entry leaves out has its default', () => {
+test('omitted keys of introspection get their defaults', () => {
   expect(compiled(asking(secret)).issuers.get(issuer.issuer)!.introspection).toMatchObject({
     endpoint: undefined,
     clientId: 'gate',
@@ -65,7 +65,7 @@ test('what the entry leaves out has its default', () => {
   })
 })
 
-test('a route says how long it goes on; an answer is kept for the longest', () => {
+test('a route sets its maximum stale time, and answers are kept for the longest of all routes', () => {
   const outages = [{}, { introspection: 'closed' }, { introspection: 'stale 2m' }]
   const { issuers, routes } = compiled(asking(secret), outages)
 
@@ -73,7 +73,7 @@ test('a route says how long it goes on; an answer is kept for the longest', () =
   expect(issuers.get(issuer.issuer)!.introspection!.keepStaleMs).toBe(120_000)
 })
 
-test('routes of the same issuers share one list of whom to ask', () => {
+test('routes of the same issuers share one list of introspected issuers', () => {
   const { routes } = compiled(asking(secret), [{}, { introspection: 'closed' }])
 
   expect(routes[0]!.introspection.asked).toBe(routes[1]!.introspection.asked)
@@ -110,7 +110,7 @@ test.each([
     asking({ ...certificate, client_auth: 'private_key_jwt' }),
     'cannot use certificate; use tls_client_auth',
   ],
-])('%s is an error', (_, main, message) => {
+])('an invalid introspection entry is rejected: %s', (_, main, message) => {
   const problems = problemsOf(() => compiled(main))
 
   expect(problems.length).toBe(1)
@@ -118,7 +118,7 @@ test.each([
   expect(problems[0]).toContain(message)
 })
 
-test('five issuers of opaque tokens at one service are an error: each would learn each token', () => {
+test('a service with five issuers of opaque tokens is rejected, because each would receive every token', () => {
   const others = [1, 2, 3, 4].map((n) => [
     `i${n}`,
     { ...asking(secret), issuer: `https://i${n}.test`, audience: ['a'] },

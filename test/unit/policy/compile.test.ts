@@ -15,7 +15,7 @@ const twoIssuers =
 
 const say = (text: string) => problemsOf(() => snapshotOf(text)).map(({ code, path, hint }) => [code, path, hint])
 
-test('a route that is equal to another, with a common method, names both and both owners', () => {
+test('two routes with the same match and a common method are a conflict that names both routes and their services', () => {
   const orders = service([{ id: 'orders.read', match: { path: '/x/*', methods: ['GET', 'PUT'] }, require: 'public' }])
   const reports = service([
     { id: 'reports.head', match: { path: '/x/*', methods: ['HEAD', 'POST'] }, require: 'public' },
@@ -29,7 +29,7 @@ test('a route that is equal to another, with a common method, names both and bot
   }
 })
 
-test('routes of one host and path have to agree on fall_through', () => {
+test('routes of one host and path with different fall_through are a conflict', () => {
   const match = { path: '/x/*', methods: ['GET'], fall_through: true }
   const orders = service([{ id: 'a', match, require: 'public' }])
   const other = (more: object) =>
@@ -77,13 +77,13 @@ test.each([
     'is below /.well-known/oauth-protected-resource, a path that is reserved for the gate',
   ],
   ['/oauth2/auth', 'is below /oauth2/auth, a path that is reserved for the gate'],
-])('the path pattern %j %s', (path, message) => {
+])('an invalid path pattern is reported: %j %s', (path, message) => {
   const problems = problemsOf(() => snapshotOf(policyOf({ r: { path } })))
 
   expect(problems).toMatchObject([{ code: 'GH_POLICY_PATTERN', path: 'services.orders.routes[0].match.path', message }])
 })
 
-test('a path with a name in braces says how such a segment is written here', () => {
+test('the error for a path with a name in braces has a hint to use *', () => {
   const [only] = problemsOf(() => snapshotOf(policyOf({ r: { path: '/orders/{id}' } })))
 
   expect(only!.hint).toContain('use * for a variable segment')
@@ -98,11 +98,11 @@ test.each([
   '/oauth2/authorize',
   '/.well-known/security.txt',
   '/%C3%A9',
-])('the path pattern %s is fine', (path) => {
+])('the path pattern %s is accepted', (path) => {
   expect(say(policyOf({ r: { path } }))).toEqual([])
 })
 
-test('a pattern with an escaped slash or a parameter is fine where the service takes them', () => {
+test('a pattern with an escaped slash or a parameter is accepted if the service accepts such paths', () => {
   const lenient = { encoded_slashes: 'keep', path_parameters: 'allow' }
 
   expect(say(policyOf({ a: { path: '/a%2Fb' }, b: { path: '/a;b' } }, lenient))).toEqual([])
@@ -120,7 +120,7 @@ test.each([
   'a/b',
   'ä.example',
   '-a',
-])('the host pattern %j is refused', (host) => {
+])('the host pattern %j is rejected', (host) => {
   expect(say(policyOf({ r: { path: '/', host } }))).toMatchObject([
     ['GH_POLICY_PATTERN', 'services.orders.routes[0].match.host', undefined],
   ])
@@ -133,7 +133,7 @@ test.each(['localhost', 'api.example', '*.api.example', '10.0.0.1', '[::1]', 'a_
   },
 )
 
-test('route ids are unique over all services', () => {
+test('a route id that occurs in two services is rejected', () => {
   const routes = (path: string) => service([{ id: 'same', match: { path }, require: 'public' }])
   const problems = problemsOf(() => snapshotOf(policy({ a: routes('/a'), b: routes('/b') })))
 
@@ -150,7 +150,7 @@ test.each([
   ['manger', 'did you mean manager?'],
   ['auditor', 'map it under services.s.roles'],
   ['toString', 'map it under services.s.roles'],
-])('a role %s that the service does not map is an error', (role, hint) => {
+])('a requirement for the role %s, which the service does not map, is rejected', (role, hint) => {
   const roles = { manager: { claim: 'roles', any: ['m'] } }
   const require = { all: [{ not: { roles: { any: [role] } } }] }
 
@@ -174,14 +174,14 @@ test.each([
   ['two issuers, listed', twoIssuers, ['one', 'two'], { scopes: { all: ['a'] } }, []],
   ['unknown issuer', mainIssuer, ['mian'], 'public', [['services.s.issuers[0]', 'did you mean main?']]],
   ['name of a prototype', mainIssuer, ['constructor'], 'public', [['services.s.issuers[0]', undefined]]],
-])('issuers of a service: %s', (_case, issuers, listed, require, expected) => {
+])('the issuers of a service are resolved or rejected: %s', (_case, issuers, listed, require, expected) => {
   const rest = listed === undefined ? {} : { issuers: listed }
   const found = say(policy({ s: service(routesOf({ require }), rest) }, issuers))
 
   expect(found).toEqual(expected.map(([path, hint]) => ['GH_POLICY_ISSUER', path, hint]))
 })
 
-test('two entries for one issuer are an error', () => {
+test('two entries with the same issuer identifier are rejected', () => {
   const twice = twoIssuers.replace('2.test', '1.test')
 
   expect(say(policy({ s: service(routesOf({ require: 'public' })) }, twice))).toEqual([
@@ -189,7 +189,7 @@ test('two entries for one issuer are an error', () => {
   ])
 })
 
-test('all that is wrong is said at once, in the order of the document', () => {
+test('all problems of a policy are reported together, in the order of the document', () => {
   const routes = routesOf(
     { match: { path: 'x' }, require: 'public' },
     { match: { path: '/..' }, require: { roles: { any: ['r'] } } },
@@ -203,7 +203,7 @@ test('all that is wrong is said at once, in the order of the document', () => {
   ])
 })
 
-test('an unchanged issuer is the same object in the next snapshot, a changed one is not', () => {
+test('an unchanged issuer is the same object in the next snapshot, and a changed issuer is a new object', () => {
   const services = { s: service(routesOf({ require: 'public' })) }
   const before = snapshotOf(policy(services, twoIssuers))
   const next = compilePolicy(
@@ -218,7 +218,7 @@ test('an unchanged issuer is the same object in the next snapshot, a changed one
   expect([...next.services[0]!.issuers]).toEqual([])
 })
 
-test('a snapshot says in numbers and defaults what the policy left out', () => {
+test('a snapshot contains the default of every key that the policy omits', () => {
   const { issuers, services, routes } = snapshotOf(policyOf({ r: { path: '/r', methods: ['GET', 'PUT'] } }))
 
   expect(issuers.get('https://idp.test')).toEqual({
@@ -270,7 +270,7 @@ test('a snapshot says in numbers and defaults what the policy left out', () => {
   expect(routes[0]?.methods).toEqual(new Set(['GET', 'HEAD', 'PUT']))
 })
 
-test('a route without `public` has a requirement, and one with it has none', () => {
+test('a route has a requirement unless its require is `public`', () => {
   const open = snapshotOf(
     policy({ s: service(routesOf({ require: 'public' }, { require: { not: { scopes: { all: ['a'] } } } })) }),
   )
@@ -289,7 +289,7 @@ test.each([
     { first_byte: '5s', idle: '6s', total: '7s' },
     { firstByteMs: 5000, idleMs: 6000, totalMs: 7000 },
   ],
-])('timeouts of a route override those of its service, each by itself: %j', (timeouts, expected) => {
+])('each timeout of a route overrides that of its service: %j', (timeouts, expected) => {
   const rest = { timeouts: { first_byte: '1s', idle: '2s', total: '3s' } }
   const [own, others] = snapshotOf(
     policy({ s: service(routesOf({ require: 'public', timeouts }, { require: 'public' }), rest) }),
@@ -299,7 +299,7 @@ test.each([
   expect(others?.timeouts).toEqual({ firstByteMs: 1000, idleMs: 2000, totalMs: 3000 })
 })
 
-test('a shadow is compiled beside what is enforced, and is in nothing that clients are told', () => {
+test('a shadow requirement is compiled, and changes neither requirement nor scopes of the route', () => {
   const shadow = { require: { all: [{ scopes: { all: ['extra'] } }, { roles: { any: ['m'] } }] } }
   const roles = { m: { claim: 'roles', any: ['m'] } }
   const [open, closed] = snapshotOf(
@@ -324,13 +324,13 @@ test.each([
     'GH_POLICY_ISSUER',
     '.shadow.require.clients.issuer',
   ],
-])('a shadow is held to the same rules: %s', (_what, require, code, path) => {
+])('an invalid shadow requirement is rejected like an enforced one: %s', (_what, require, code, path) => {
   const found = say(policy({ s: service(routesOf({ require: 'public', shadow: { require } })) }))
 
   expect(found.map(([code, path]) => [code, path])).toEqual([[code, `services.s.routes[0]${path}`]])
 })
 
-test('a public route with a shadow needs to know whose tokens count', () => {
+test('a public route with a shadow requirement needs an issuer', () => {
   const shadow = { require: { scopes: { all: ['a'] } } }
 
   expect(say(policy({ s: service(routesOf({ require: 'public', shadow })) }, twoIssuers))).toEqual([
@@ -338,7 +338,7 @@ test('a public route with a shadow needs to know whose tokens count', () => {
   ])
 })
 
-test('every reason for which a token is refused has one answer, the same to the client', () => {
+test('every reason for which a token is rejected has the same reply for the client', () => {
   const { denials } = snapshotOf(policyOf({ r: { path: '/r' } })).routes[0]!
 
   expect(Object.keys(denials.token).sort()).toEqual([...tokenReasons].sort())

@@ -31,11 +31,11 @@ test.each([
   [{ requests: 1000, mode: 'exact' }, 'exact'],
   [{ requests: 2, mode: 'leased' }, 'leased'],
   [{ requests: 1000, burst: 100, window: '10s' }, 'exact'],
-])('%j is kept %s', (parts, mode) => {
+])('the limit %j gets the mode %s', (parts, mode) => {
   expect(only(parts).mode).toBe(mode)
 })
 
-test('limits of the policy, of the service and of the route count, in this order, and those shared are one', () => {
+test('a route has the limits of policy, service and route in this order, and shared limits are the same object', () => {
   const levels = {
     gate: [limit()],
     service: [limit({ name: 'b' })],
@@ -49,18 +49,18 @@ test('limits of the policy, of the service and of the route count, in this order
   expect(own?.policyField).toBe('"a";q=10;w=1, "b";q=10;w=1, "c";q=10;w=1, "d";q=10;w=1')
 })
 
-test('a route without limits has none', () => {
+test('a route without limits compiles without limits', () => {
   expect(limitsOf({})).toBeUndefined()
 })
 
-test('a burst is a second window of the same length of time for each request', () => {
+test('a burst is a second window with the same time per request', () => {
   const [whole, burst] = limitsOf({ route: [limit({ requests: 100, window: '60s', burst: 10 })] })!.rules
 
   expect(whole).toMatchObject({ name: 'a', requests: 100, windowMs: 60_000 })
   expect(burst).toMatchObject({ name: 'a.burst', requests: 10, windowMs: 6000 })
 })
 
-test('a window that is not whole seconds is left out of RateLimit-Policy', () => {
+test('a window that is not whole seconds is omitted from RateLimit-Policy', () => {
   expect(only({ window: '1500ms' }).policyItem).toBe('"a";q=10')
 })
 
@@ -69,7 +69,7 @@ test.each([
   [['subject', 'subject'], 'subject', true],
   [[{ claim: 'b' }, 'client', { claim: 'a' }], ['client', { claim: 'a' }, { claim: 'b' }], true],
   [['subject'], ['client'], false],
-])('by %j and by %j are the same windows: %s', (a, b, same) => {
+])('limits by %j and by %j use the same windows: %s', (a, b, same) => {
   expect(JSON.stringify(only({ by: a }).by) === JSON.stringify(only({ by: b }).by)).toBe(same)
 })
 
@@ -79,18 +79,18 @@ test.each([
   [{ requests: 200 }, false],
   [{ window: '2s' }, false],
   [{ name: 'b' }, false],
-])('a policy that changes %j goes on with the windows in Redis: %s', (change, same) => {
+])('a policy that changes %j continues with the windows in Redis: %s', (change, same) => {
   expect(only(change).key === only({}).key).toBe(same)
 })
 
-test('where there is no token, limits that go by it do not count; those by address and route do', () => {
+test('without a token, only limits by address and route are counted', () => {
   const levels = { gate: [limit(), limit({ name: 'b', by: 'address' })], service: [limit({ name: 'c', by: 'route' })] }
   const found = limitsOf({ ...levels, require: 'public' })
 
   expect(found?.rules.map(({ name }) => name)).toEqual(['b', 'c'])
 })
 
-test('shadow limits stand beside the others', () => {
+test('shadow limits are separate from enforced limits', () => {
   const found = limitsOf({ route: [limit({ shadow: true }), limit({ name: 'b' })] })
 
   expect([found?.rules.map(({ name }) => name), found?.shadows.map(({ name }) => name)]).toEqual([['b'], ['a']])
@@ -129,12 +129,12 @@ test.each<[string, Levels, string]>([
   ['no identity', { gate: [limit({ by: [] })] }, 'GH_CONFIG_VALUE limits[0].by'],
   ['an unknown identity', { gate: [limit({ by: 'user' })] }, 'GH_CONFIG_VALUE limits[0].by'],
   ['a limit of nothing', { gate: [limit({ requests: 0 })] }, 'GH_CONFIG_VALUE limits[0].requests'],
-])('%s is refused', (_what, levels, expected) => {
+])('an invalid limit is rejected: %s', (_what, levels, expected) => {
   const found = problemsOf(() => snapshotOf(policy(levels))).map(({ code, path }) => `${code} ${path}`)
   expect(found).toContain(expected)
 })
 
-test('limits of the policy have one file', () => {
+test('policy limits in two files of a policy are rejected', () => {
   const texts = [1, 2].map((n) => {
     const routes = [{ id: `r${n}`, match: { path: `/${n}` }, require: 'public' }]
     const services = { [`s${n}`]: { upstreams: ['http://s.test'], routes } }

@@ -49,7 +49,7 @@ test.each([
   )
 })
 
-test('the error for a second login issuer names every redirect URI that has to be registered', () => {
+test('the error for a second login issuer names every redirect URI to register', () => {
   const source = sourceWith({ main: 'unsaid', other: 'unsaid' })
   const [problem] = problemsOf(() => compilePolicy(source, { publicUrls }))
 

@@ -55,7 +55,7 @@ test.each([
   ['/admin.', 'GET', '404'],
   ['/ordersx', 'GET', '404'],
   ['/only', 'GET', '404'],
-])('%s %s without a known host → %s', (path, method, outcome) => {
+])('a request %s %s without a known host matches %s', (path, method, outcome) => {
   expect(outcomeOf('other.test', path, method)).toBe(outcome)
 })
 
@@ -74,7 +74,7 @@ test.each([
   ['a.b.example', '/orders/1', 'DELETE', '405 GET, HEAD, POST, PUT'],
   ['x.deep.example', '/only', 'GET', 'host.deep'],
   ['.example', '/orders/1', 'DELETE', '405 GET, HEAD, POST, PUT'],
-])('%s %s %s → %s', (host, path, method, outcome) => {
+])('a request %s %s %s matches %s', (host, path, method, outcome) => {
   expect(outcomeOf(host, path, method)).toBe(outcome)
 })
 
@@ -84,14 +84,14 @@ test.each([
   ['x.example', '/a', 'w'],
   ['api.example.evil', '/a', '421'],
   ['', '/a', '421'],
-])('S-029: where every route names a host, %j %s → %s', (host, path, outcome) => {
+])('S-029: if every route names a host, %j %s matches %s', (host, path, outcome) => {
   const named = snapshotOf(policyOf({ a: { host: 'api.example', path: '/a' }, w: { host: '*.example', path: '/a' } }))
   const found = named.match(host, path, 'GET')
 
   expect('reason' in found ? String(found.status) : found.id).toBe(outcome)
 })
 
-test('the routes of a path are those that some method reaches', () => {
+test('the routes of a path are those that at least one method matches', () => {
   expect(table.routesAt('other.test', '/orders/special').map(({ id }) => id)).toEqual([
     'orders.special',
     'orders.options',
@@ -129,7 +129,7 @@ test.each([
   expect('reason' in found ? `${found.status} ${allow}` : found.id).toBe(outcome)
 })
 
-test('a refusal is one frozen object, made once', () => {
+test('a denial of matching is the same frozen object every time', () => {
   const refused = table.match('other.test', '/orders/1', 'DELETE')
 
   expect(Object.isFrozen(refused)).toBe(true)
@@ -142,7 +142,7 @@ const pattern = fc
   .tuple(fc.array(segment, { minLength: 1, maxLength: 4 }), fc.boolean())
   .map(([segments, open]) => `/${[...segments, ...(open ? ['**'] : [])].join('/')}`)
 
-test('agrees with a slow reading of the rules, whatever the patterns', () => {
+test('matching of any patterns agrees with a slow reference', () => {
   const patterns = fc.uniqueArray(pattern, { minLength: 1, maxLength: 12 })
   const path = fc
     .array(fc.constantFrom('a', 'b', 'c'), { minLength: 1, maxLength: 5 })

@@ -44,7 +44,7 @@ const read = (text: string) => readPolicy([{ file: 'policy.yaml', bytes: Buffer.
 const problemsOf = (text: string) => problemsIn(() => read(text))
 const say = (text: string) => problemsOf(text).map(({ code, path }) => `${code} ${path}`)
 
-test('every entry of the format that is in force is accepted', () => {
+test('a policy with every key is accepted', () => {
   const text = policyWith({
     issuer: {
       algorithms: ['ES256', 'Ed25519'],
@@ -119,7 +119,7 @@ test.each([
     'X-Rewrite-URL',
   ],
   ...['X-Request-Id', 'x_real_ip', 'X-SSL-*', 'X-Tenant', ''],
-])('pass_headers cannot name %s', (name) => {
+])('pass_headers rejects the field %s', (name) => {
   expect(say(policyWith({ service: { pass_headers: ['X-Real-IP', name] } }))).toEqual([
     'GH_CONFIG_VALUE services.orders.pass_headers[1]',
   ])
@@ -442,7 +442,7 @@ test.each<[string, Record<string, Patch>, string]>([
     { top: { services: { a: { upstreams: ['http://a'], routes: [] } } } },
     'GH_CONFIG_VALUE services.a.routes',
   ],
-])('%s is an error', (_what, patch, problem) => {
+])('an invalid policy is rejected: %s', (_what, patch, problem) => {
   expect(say(policyWith(patch))).toEqual([problem])
 })
 
@@ -462,13 +462,13 @@ test.each([
   ],
   [{ issuer: { audiences: [] } }, 'issuers.main.audiences', 'did you mean audience?'],
   [{ top: { zzz: 1 } }, 'zzz', 'known keys: version, issuers, limits, services'],
-])('a key that does not exist names the one that was meant: %j', (patch, path, hint) => {
+])('the error for a misspelt key suggests the known key: %j', (patch, path, hint) => {
   expect(problemsOf(policyWith(patch as Record<string, Patch>))).toMatchObject([
     { code: 'GH_CONFIG_UNKNOWN_KEY', path, hint },
   ])
 })
 
-test('all problems come at once, in the order of the text, each with its place', () => {
+test('all problems are reported together, in the order of the text, each with its place', () => {
   const text = `version: 1
 issuers:
   main:
@@ -491,7 +491,7 @@ services:
   ])
 })
 
-test('a message never quotes a value, which may be a secret in the wrong place', () => {
+test('an error never quotes a value, because the value may be a misplaced secret', () => {
   const text = policyWith({
     issuer: { issuer: 'https://u:hunter2@idp.test', profile: 'hunter2', jwks_uri: 'hunter2' },
     service: { upstreams: ['http://u:hunter2@h'], host: 'hunter2', timeouts: { connect: 'hunter2' } },
@@ -503,7 +503,7 @@ test('a message never quotes a value, which may be a secret in the wrong place',
   expect(JSON.stringify(problems)).not.toContain('hunter2')
 })
 
-test('a hostile document gets a bounded answer', () => {
+test('a hostile document is rejected with at most 100 problems', () => {
   const many = Array.from({ length: 5000 }, (_, i) => `k${i}: 1`).join('\n')
 
   expect(problemsOf(`version: 1\n${many}\n`)).toHaveLength(100)
@@ -521,7 +521,7 @@ function folderOf(name: string, files: Record<string, string>): string {
   return folder
 }
 
-test('a folder is one policy: its yaml files in the order of their names, each with its own services', () => {
+test('the yaml files of a folder form one policy, in the order of their names', () => {
   const texts = { 'b.yaml': serviceText('b'), 'a.yaml': `version: 1\n${issuers}\n`, 'notes.txt': '!', '.c.yaml': '!' }
   const folder = folderOf('split', texts)
   const source = loadPolicy(folder)
@@ -543,7 +543,7 @@ test('a folder is one policy: its yaml files in the order of their names, each w
   )
 })
 
-test('the same service or issuer in two files is an error that names both', () => {
+test('a service or issuer in two files is rejected with the names of both files', () => {
   const one = `${serviceText('orders')}${issuers}\n`
   const folder = folderOf('owners', { 'one.yaml': one, 'two.yaml': one })
   const problems = problemsIn(() => loadPolicy(folder))
@@ -559,7 +559,7 @@ test('the same service or issuer in two files is an error that names both', () =
   }
 })
 
-test('each file needs its version, and problems of all files come together', () => {
+test('each file needs a version, and problems of all files are reported together', () => {
   const folder = folderOf('versions', {
     'a.yaml': serviceText('a').replace('version: 1\n', ''),
     'b.yaml': 'version: 1\nx: 1\n',
@@ -583,7 +583,7 @@ test.each([
     },
     'cannot be read (EISDIR)',
   ],
-])('what cannot be read is an error, never a crash: %s', (_what, make, message) => {
+])('an unreadable policy is a ConfigError: %s', (_what, make, message) => {
   const path = make()
 
   expect(problemsIn(() => loadPolicy(path))).toMatchObject([{ code: 'GH_CONFIG_UNREADABLE', message }])
@@ -596,14 +596,14 @@ test.each(['', '# nothing\n', 'null\n', '[]\n', 'text\n', serviceText('a').slice
   },
 )
 
-test('a file above the bound is not read', () => {
+test('a file above the maximum size is not read', () => {
   const path = join(root, 'large.yaml')
   writeFileSync(path, `# ${'x'.repeat(1_048_576)}\n`)
 
   expect(problemsIn(() => loadPolicy(path))).toMatchObject([{ code: 'GH_CONFIG_TOO_LARGE', file: path }])
 })
 
-test('every code has an explanation, for the error reference', () => {
+test('every problem code has an explanation', () => {
   for (const [code, why] of Object.entries(problemCodes)) {
     expect(code).toMatch(/^GH_(CONFIG|POLICY)_[A-Z_]+$/)
     expect(why).toMatch(/^[A-Z].{20,}\.$/)

@@ -106,7 +106,7 @@ function lacking(schema: Schema, value: unknown, path = ''): string[] {
   return []
 }
 
-test('every key that the format has is printed', () => {
+test('the printed policy contains every key of the schema', () => {
   const schema = z.toJSONSchema(policySchema, { io: 'input' }) as Schema
 
   // A secret is in one of two places.
@@ -148,7 +148,7 @@ test('a requirement is printed with every default', () => {
   expect(route?.shadow).toEqual({ require: understood })
 })
 
-test('what a policy leaves out is printed as it is meant', () => {
+test('omitted keys of a policy are printed with their defaults', () => {
   const routes = [{ id: 'r', match: { path: '/' }, require: 'public', timeouts: { total: '1m' } }]
 
   expect(printed({ version: 1, services: { s: { upstreams: ['http://s.test'], routes } }, issuers: { main } })).toEqual(
@@ -234,7 +234,7 @@ test.each([
   [[{ claim: ['b.c'], any: ['1'] }], undefined],
   [[{ claim: 'constructor', any: ['1'] }], undefined],
   [[{ claim: ['__proto__'], any: ['1'] }], undefined],
-])('claims are printed by name where the names can say it: %j', (claims, byName) => {
+])('claims are printed by name if names can express them: %j', (claims, byName) => {
   const routes = [{ id: 'r', match: { path: '/' }, require: { claims } }]
   const policy = { version: 1, issuers: { main }, services: { s: { upstreams: ['http://s.test'], routes } } }
   const { services } = printed(policy) as { services: { s: { routes: { require: { claims: unknown } }[] } } }

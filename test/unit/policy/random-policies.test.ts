@@ -37,7 +37,7 @@ function publicIn(text: string): string[] {
 
 const publicOf = ({ routes }: Snapshot) => routes.filter((route) => route.requirement === undefined).map(({ id }) => id)
 
-test('a policy of right form compiles or is a ConfigError, and is public where it says so', () => {
+test('a random valid policy compiles or is a ConfigError, and only its public routes are public', () => {
   let compiled = 0
   fc.assert(
     fc.property(writtenPolicy(2, 3), (policy) => {
@@ -69,7 +69,7 @@ function meaningOf({ issuers, services, routes }: Snapshot): unknown {
   }
 }
 
-test('what is printed is itself a valid policy, says the same, and is printed the same again', () => {
+test('a printed policy is valid, compiles to the same rules, and prints the same text again', () => {
   fc.assert(
     fc.property(writtenPolicy(2, 3), (policy) => {
       const snapshot = compiledFrom(yamlOf(policy))
@@ -83,7 +83,7 @@ test('what is printed is itself a valid policy, says the same, and is printed th
   )
 })
 
-test('whatever stands under require, only the word is public', () => {
+test('only the word public under require makes a route public', () => {
   const near = fc.constantFrom(
     ...['Public', 'PUBLIC', ' public', 'public ', 'pub', '', '~', 'true', '*', 'all', 'none', 'any'],
   )
@@ -102,7 +102,7 @@ test('whatever stands under require, only the word is public', () => {
   )
 })
 
-test('a text with random edits never makes a route public that does not say so, and never crashes the reader', () => {
+test('a policy with random edits never makes another route public, and never crashes the parser', () => {
   const edit = fc.record({
     at: fc.double({ min: 0, max: 1, noNaN: true }),
     cut: fc.constantFrom(0, 0, 1, 2, 12),

@@ -13,7 +13,7 @@ test.each<[lists: AddressLists, address: string, met: boolean]>([
   [{ allow: ['10.0.0.0/8'], deny: ['10.1.0.0/16'] }, '10.2.2.3', true],
   [{ deny: ['2001:db8::/32'] }, '2001:db8::1', false],
   [{ deny: ['2001:db8::/32'] }, '127.0.0.1', true],
-])('%j for %s: %s', (addresses, address, met) => {
+])('the address requirement %j for %s is met: %s', (addresses, address, met) => {
   expect(outcomeOf(compiled({ addresses }), { address })).toBe(met ? 'met' : 'address-denied')
   expect(outcomeOf(compiled({ not: { addresses } }), { address })).toBe(met ? 'requirement-unmet' : 'met')
 })
@@ -29,7 +29,7 @@ test.each<AddressLists>([{ allow: ['10.0.0.0/8'] }, { deny: ['10.0.0.0/8'] }, { 
   },
 )
 
-test('it can be one way among others', () => {
+test('an address requirement can be one alternative of any', () => {
   const either = compiled({ any: [{ addresses: { allow: ['10.0.0.0/8'] } }, { scopes: { all: ['remote'] } }] })
 
   expect(outcomeOf(either, { address: '10.0.0.1' })).toBe('met')
@@ -37,7 +37,7 @@ test('it can be one way among others', () => {
   expect(outcomeOf(either, {})).toBe('requirement-unmet')
 })
 
-test('the refusal is 403 forbidden, and explain reads the demand', () => {
+test('a denied address is 403 forbidden, and explain describes the requirement', () => {
   const near = compiled({ addresses: { allow: ['10.0.0.0/8', '::1'], deny: ['10.1.2.3'] } })
 
   expect(near.evaluate(inputOf({}))).toMatchObject({ status: 403, code: 'forbidden', challenge: undefined })

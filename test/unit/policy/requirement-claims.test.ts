@@ -52,7 +52,7 @@ test.each<[wanted: Omit<ClaimEntry, 'claim'>, value: unknown, met: boolean]>([
   [{ any: ['a'] }, [{ a: 'a' }], false],
   [{ any: ['[object Object]'] }, {}, false],
   [{ any: ['a'] }, undefined, false],
-])('%j of a claim that is %j: %s', (wanted, value, met) => {
+])('the claim requirement %j with the value %j is met: %s', (wanted, value, met) => {
   expect(outcomeOf(claim(['c'], wanted), { claims: { c: value } })).toBe(met ? 'met' : 'claim-mismatch')
 })
 
@@ -68,14 +68,14 @@ test.each([
   [['constructor', 'name'], '{}', false],
   [['__proto__', 'x'], '{ "__proto__": { "x": "x" } }', true],
   [['__proto__', 'x'], '{}', false],
-])('S-070: the claim at %j in %s is found: %s', (path, json, met) => {
+])('S-070: a requirement for the claim path %j in %s is met: %s', (path, json, met) => {
   const claims = JSON.parse(json) as Record<string, unknown>
   const wanted = ['x', 'Object', 'length']
 
   expect(outcomeOf(claim(path, { any: wanted }), { claims })).toBe(met ? 'met' : 'claim-mismatch')
 })
 
-test('of several claims all must hold', () => {
+test('a requirement with several claims is met only if all of them match', () => {
   const both = compiled({
     claims: [
       { claim: ['a'], any: ['x'] },
@@ -89,7 +89,7 @@ test('of several claims all must hold', () => {
   expect(both.subRequirements).toHaveLength(2)
 })
 
-test('under not, it is met by every other value and by none', () => {
+test('a claim requirement under not is met by every other value and by a missing claim', () => {
   const blocked = compiled({ not: { claims: [{ claim: ['blocked'], any: [true] }] } })
 
   expect(outcomeOf(blocked, { claims: {} })).toBe('met')
@@ -97,7 +97,7 @@ test('under not, it is met by every other value and by none', () => {
   expect(outcomeOf(blocked, { claims: { blocked: true } })).toBe('requirement-unmet')
 })
 
-test('the refusal is 403 forbidden without a challenge, the same object every time', () => {
+test('a claim mismatch is 403 forbidden without a challenge, the same object every time', () => {
   const mfa = claim(['amr'], { any: ['mfa'] })
   const denied = mfa.evaluate(inputOf({}))
 
@@ -108,6 +108,6 @@ test('the refusal is 403 forbidden without a challenge, the same object every ti
 test.each([
   [['realm_access', 'roles'], { any: ['a', 1, true] }, 'claim realm_access.roles any: "a", 1, true'],
   [['https://x.test/tier'], { all: ['1'], any: [1] }, 'claim ["https://x.test/tier"] all: "1"; any: 1'],
-])('explain reads %j %j as: %s', (path, wanted, demand) => {
+])('explain describes the claim path %j with %j as: %s', (path, wanted, demand) => {
   expect(claim(path, wanted)).toMatchObject({ demand, reason: 'claim-mismatch', subRequirements: [] })
 })

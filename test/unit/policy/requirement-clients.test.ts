@@ -14,11 +14,11 @@ test.each([
   [{ client: '' }, 'client-not-allowed'],
   [{ client: undefined }, 'client-not-allowed'],
   [{ client: 'reader', issuer: 'partner' }, 'client-not-allowed'],
-])('a token of %j: %s', (brought, outcome) => {
+])('a client requirement with a token of %j is %s', (brought, outcome) => {
   expect(outcomeOf(clients, brought)).toBe(outcome)
 })
 
-test('under not, it bars the client of that issuer alone', () => {
+test('a client requirement under not rejects the client of that issuer only', () => {
   const others = compiled({ not: { clients: { any: ['reader'], issuer: 'main' } } })
 
   expect(outcomeOf(others, { client: 'reader' })).toBe('requirement-unmet')
@@ -26,7 +26,7 @@ test('under not, it bars the client of that issuer alone', () => {
   expect(outcomeOf(others, { client: undefined })).toBe('met')
 })
 
-test('the refusal is 403 forbidden, and explain reads the demand', () => {
+test('a client mismatch is 403 forbidden, and explain describes the requirement', () => {
   expect(clients.evaluate(inputOf({}))).toMatchObject({ status: 403, code: 'forbidden', challenge: undefined })
   expect(clients).toMatchObject({
     demand: 'clients of main any: reader, https://client.test/id',
@@ -60,7 +60,7 @@ test.each([
     ['GH_POLICY_ISSUER services.s.routes[0].require.not.clients.issuer'],
   ],
   ['no issuer at all', undefined, { any: ['c'] }, ['GH_POLICY_ISSUER services.s']],
-])('whose clients are meant must be clear: %s', (_case, listed, wanted, expected) => {
+])('a client requirement needs an unambiguous issuer: %s', (_case, listed, wanted, expected) => {
   const problems = problemsOf(() => snapshotOf(policyOf(two, listed, wanted)))
 
   expect(problems.map(({ code, path }) => `${code} ${path}`)).toEqual(expected)

@@ -74,12 +74,12 @@ test.each<[fields: Fields, met: boolean, admittedWhereBarred: boolean]>([
     false,
   ],
   [[['x_tenant', 'blue']], false, false],
-])('fields %j meet the demand: %s; are admitted where it is barred: %s', (fields, met, admitted) => {
+])('the fields %j meet a header requirement: %s; meet it under not: %s', (fields, met, admitted) => {
   expect(outcomeOf(required, { fields })).toBe(met ? 'met' : 'header-mismatch')
   expect(outcomeOf(barred, { fields })).toBe(admitted ? 'met' : 'requirement-unmet')
 })
 
-test('under two nots it is a demand again', () => {
+test('a header requirement under two nots is evaluated as without not', () => {
   const twice = compiled({ not: { all: [{ not: { any: [tenant] } }] } })
   const fields: Fields = [['x-tenant', 'blue']]
 
@@ -87,7 +87,7 @@ test('under two nots it is a demand again', () => {
   expect(outcomeOf(twice, { fields: [...fields, ...fields] })).toBe('requirement-unmet')
 })
 
-test('of several fields all must fit', () => {
+test('a requirement with several fields is met only if all of them match', () => {
   const both = compiled({ headers: { a: { any: ['1'] }, B: { any: ['2'] } } })
 
   expect(
@@ -101,7 +101,7 @@ test('of several fields all must fit', () => {
   expect(outcomeOf(both, { fields: [['a', '1']] })).toBe('header-mismatch')
 })
 
-test('the refusal is 403 forbidden, and explain reads the demand', () => {
+test('a header mismatch is 403 forbidden, and explain describes the requirement', () => {
   expect(required.evaluate(inputOf({}))).toMatchObject({ status: 403, code: 'forbidden', challenge: undefined })
   expect(required).toMatchObject({ demand: 'header x-tenant any: blue, deep green', reason: 'header-mismatch' })
 })
@@ -140,13 +140,16 @@ test.each([
   'x:tenant',
   '',
   'é',
-])('no requirement looks at the field %j', (name) => {
+])('a requirement for the reserved field %j is rejected', (name) => {
   expect(problemsWith(name).map(({ path }) => path.startsWith('services.s.routes[0].require.headers'))).toEqual([true])
 })
 
-test.each(['x-tenant', 'X-Tenant', 'content-type', 'origin', 'accept', '1'])('a requirement may look at %s', (name) => {
-  expect(problemsWith(name)).toEqual([])
-})
+test.each(['x-tenant', 'X-Tenant', 'content-type', 'origin', 'accept', '1'])(
+  'a requirement for the field %s is accepted',
+  (name) => {
+    expect(problemsWith(name)).toEqual([])
+  },
+)
 
 // Keeps this list and the one of the pipeline together.
 test.each(

@@ -63,11 +63,11 @@ test.each<[window: Window, now: string, open: boolean]>([
   [{ not_after: Date.parse('2026-03-02T10:00:00Z') }, '2026-03-02T10:00:00Z', true],
   [{ not_after: Date.parse('2026-03-02T10:00:00Z') }, '2026-03-02T10:00:00.001Z', false],
   [{ from: '08:00', to: '09:00', not_after: Date.parse('2026-03-02T08:30:00Z') }, '2026-03-02T08:40:00Z', false],
-])('%j is open at %s: %s', (entry, now, open) => {
+])('the time requirement %j at %s is met: %s', (entry, now, open) => {
   expect(outcomeOf(window(entry), { now })).toBe(open ? 'met' : 'time-outside')
 })
 
-test('one requirement follows the clock, forwards and back', () => {
+test('a time requirement follows the clock forwards and backwards', () => {
   const morning = window({ from: '08:00', to: '09:00', zone: 'Europe/Berlin' })
   const at = ['06:59:59', '07:00:00', '07:59:59', '08:00:00', '07:30:00', '06:59:59']
 
@@ -81,7 +81,7 @@ test('one requirement follows the clock, forwards and back', () => {
   ])
 })
 
-test('requirements of one zone and of several do not disturb each other', () => {
+test('time requirements of the same zone and of different zones do not affect each other', () => {
   const [here, there, both] = [
     window({ from: '08:00', to: '09:00', zone: 'Europe/Berlin' }),
     window({ from: '08:00', to: '09:00', zone: 'America/New_York' }),
@@ -106,7 +106,7 @@ function isOpen({ days, from, to, zone }: TimeEntry, nowMs: number): boolean {
   })
 }
 
-test('any window, at any time of this century, in zones of all kinds', () => {
+test('any time window in any zone decides like a slow reference at any time of this century', () => {
   const zone = fc.constantFrom(
     'UTC',
     'Europe/Berlin',
@@ -147,7 +147,7 @@ test('any window, at any time of this century, in zones of all kinds', () => {
   )
 })
 
-test('the refusal is 403 forbidden, and explain reads the demand', () => {
+test('a request outside the hours is 403 forbidden, and explain describes the requirement', () => {
   const closed = window({ from: '08:00', to: '09:00' })
 
   expect(closed.evaluate(inputOf({}))).toMatchObject({ status: 403, code: 'forbidden', challenge: undefined })

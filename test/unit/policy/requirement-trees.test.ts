@@ -98,7 +98,7 @@ const brought = fc.record({
   now: fc.integer({ min: Date.UTC(2026, 0), max: Date.UTC(2027, 0) }).map((ms) => new Date(ms).toISOString()),
 }) as fc.Arbitrary<Required<Brought>>
 
-test('any tree, whatever a request brings, decides as the naive reading does, and gives its reason', () => {
+test('any requirement decides any request like a naive evaluator, with the same reason', () => {
   const seen = new Set<string>()
   fc.assert(
     fc.property(writtenTree, brought, (tree, request) => {
@@ -123,7 +123,7 @@ test('any tree, whatever a request brings, decides as the naive reading does, an
   ])
 })
 
-test('a refusal is the same object every time, and nothing of the request is in it', () => {
+test('the same request gets the same reason every time, that of a naive evaluator', () => {
   fc.assert(
     fc.property(writtenTree, brought, (tree, request) => {
       const requirement = compiled(requirementTree.parse(tree))

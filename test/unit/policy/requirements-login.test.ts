@@ -33,7 +33,7 @@ test.each([
   expect(outcomeOf(compiled(parsed as never), brought as never)).toBe(outcome)
 })
 
-test('what a new login has to show is said, also where other ways were open', () => {
+test('a denial names the authentication that a new login must provide, also under any', () => {
   const wanted = { acrValues: ['gold', 'silver'], maxAgeS: 300 }
   const strong = { acr: wanted.acrValues, max_age: 300_000 }
 
@@ -45,14 +45,14 @@ test('what a new login has to show is said, also where other ways were open', ()
   expect(compiled({ any: [{ scopes: { all: ['a'] } }, strong] }).evaluate(inputOf({}))?.stepUp).toEqual(wanted)
 })
 
-test('a login at another issuer helps also where other ways were open', () => {
+test('a denial under any asks for a login at the required issuer', () => {
   const either = compiled({ any: [{ session: 'main' }, { scopes: { all: ['a'] } }] })
 
   expect(outcomeOf(either, { session: true, issuer: 'partner' })).toBe('session-of-other-issuer')
   expect(outcomeOf(either, { scopes: ['b'] })).toBe('requirement-unmet')
 })
 
-test('a route cannot ask for a login that nobody can make, or at an issuer that the service does not list', () => {
+test('a session requirement is rejected if the issuer has no login or is not listed by the service', () => {
   const policy = (login: string, session: string) => `version: 1
 issuers:
   main: { issuer: "https://main.test", audience: [a]${login} }

@@ -42,7 +42,7 @@ test.each<[tree: RequirementTree, scopes: string[], roles: string[], outcome: st
   [{ not: { not: read } }, ['read'], [], 'met'],
   [{ all: [read, { not: { any: [manager, write] } }] }, ['read'], [], 'met'],
   [{ all: [read, { not: { any: [manager, write] } }] }, ['read', 'write'], [], 'requirement-unmet'],
-])('%j with scopes %j and roles %j: %s', (tree, scopes, roles, outcome) => {
+])('the requirement %j with scopes %j and roles %j is %s', (tree, scopes, roles, outcome) => {
   const denied = compile(tree).evaluate(inputOf(scopes, roles))
   const scope = /scope="([^"]*)"/.exec(denied?.challenge ?? '')?.[1]
 
@@ -59,7 +59,7 @@ test('a missing scope is 403 with a challenge that names it (RFC 6750 §3.1)', (
   })
 })
 
-test('a missing role is 403 without a challenge: no token that a client asks for would help', () => {
+test('a missing role is 403 without a challenge, because no other token would help', () => {
   expect(compile(manager).evaluate(inputOf([], []))).toMatchObject({
     status: 403,
     code: 'forbidden',
@@ -67,13 +67,13 @@ test('a missing role is 403 without a challenge: no token that a client asks for
   })
 })
 
-test('each refusal is the same object every time', () => {
+test('each denial of a requirement is the same object every time', () => {
   const requirement = compile({ all: [{ any: [read, manager] }] })
 
   expect(requirement.evaluate(inputOf([], []))).toBe(requirement.evaluate(inputOf(['x'], ['y'])))
 })
 
-test('a tree tells what it demands, for explain', () => {
+test('a requirement and its sub-requirements have a text for explain', () => {
   const { demand, subRequirements } = compile({
     all: [{ scopes: { all: ['a', 'b'], any: ['c', 'd'] } }, { not: manager }],
   })
@@ -85,7 +85,7 @@ test('a tree tells what it demands, for explain', () => {
   ]).toEqual(['all of', 'scopes all: a, b; any: c, d', 'not', 'roles any: manager'])
 })
 
-test('S-126: a node without a demand is never compiled', () => {
+test('S-126: a requirement without a condition is never compiled', () => {
   expect(() => compile({})).toThrow(TypeError)
   expect(() => compile({ not: { any: undefined } })).toThrow(TypeError)
   expect(() => compile({ all: [] })).toThrow(TypeError)
@@ -94,14 +94,14 @@ test('S-126: a node without a demand is never compiled', () => {
   expect(() => compile({ headers: {} })).toThrow(TypeError)
 })
 
-test('the scopes to ask for are those that may be demanded, not those that are forbidden', () => {
+test('requestable scopes exclude scopes that the requirement forbids', () => {
   expect(scopesIn({ all: [read, { any: [write, read] }, { not: { scopes: { all: ['admin'] } } }, manager] })).toEqual([
     'read',
     'write',
   ])
 })
 
-test('the scopes to ask for come from every branch, beside whatever else it demands', () => {
+test('requestable scopes are collected from every branch of a requirement', () => {
   const time: RequirementTree = { time: { from: 0, to: 60, zone: 'UTC' } }
   const claims: RequirementTree = { claims: [{ claim: ['scopes'], any: ['x'] }] }
 

@@ -26,7 +26,7 @@ test.each([
   ['/a/b/*', { strip_prefix: '/a/b', add_prefix: '/x/y' }, '/a/b/%C3%A9', '/x/y/%C3%A9'],
   ['/a', { strip_prefix: '/a', add_prefix: '/b' }, '/a', '/b'],
   ['/a', { strip_prefix: '/a' }, '/a', '/'],
-])('%s with %j: %s reaches the service as %s', (pattern, rewrite, path, forwarded) => {
+])('a route %s with the rewrite %j forwards %s as %s', (pattern, rewrite, path, forwarded) => {
   const [route] = snapshotOf(policyWith(pattern, rewrite)).routes
 
   expect(rewritten(path, route!.rewrite!)).toBe(forwarded)
@@ -67,24 +67,24 @@ test.each([
   ['/a/**', { add_prefix: '/v%2f1' }, `${at}.add_prefix: must be in normal form: /v%2F1`],
   ['/a/**', { add_prefix: '/v%2F1' }, `${at}.add_prefix: is a path that service s rejects (path-encoded-slash)`],
   ['/a/**', { add_prefix: '/v;1' }, `${at}.add_prefix: is a path that service s rejects (path-parameter)`],
-])('%s with %j is an error', (pattern, rewrite, problem) => {
+])('a route %s with the rewrite %j is rejected', (pattern, rewrite, problem) => {
   expect(problemsWith(pattern, rewrite)).toEqual([problem])
 })
 
-test('both prefixes are looked at, and a pattern that is wrong is complained about once', () => {
+test('both prefixes are validated, and an invalid pattern is reported once', () => {
   expect(problemsWith('/a/**', { strip_prefix: 'x', add_prefix: 'y' })).toHaveLength(2)
   expect(problemsWith('/a/../b', { strip_prefix: '/a' })).toEqual([
     expect.stringContaining('GH_POLICY_PATTERN services.s.routes[0].match.path'),
   ])
 })
 
-test('what the service takes, a prefix may have', () => {
+test('a prefix may contain what the service accepts in paths', () => {
   const lenient = { encoded_slashes: 'keep', path_parameters: 'allow' }
 
   expect(problemsWith('/a%2Fb/**', { strip_prefix: '/a%2Fb', add_prefix: '/c;d' }, lenient)).toEqual([])
 })
 
-test('any path in normal form stays in it, stays below add_prefix, and keeps its segments', () => {
+test('any rewritten path stays in normal form and below add_prefix, and keeps its segments', () => {
   const segment = fc
     .string({
       minLength: 1,

@@ -170,7 +170,7 @@ test('at most 100 pairs are reported', () => {
   expect(reported({ ...Object.fromEntries(strong), w: { path: '/**' } })).toHaveLength(100)
 })
 
-test('a policy of 6,000 routes of one service is looked through', () => {
+test('weaker routes are searched in a policy of 6,000 routes of one service', () => {
   const routes = Array.from({ length: 6000 }, (_, n): [string, Entry] => [
     `r${n}`,
     { host: `h${n % 100}.test`, path: `/p${Math.floor(n / 100)}/**`, require: admin },
