@@ -19,29 +19,38 @@ const work = join(checkout, '.gatehouse', 'docs-site')
 const pagesFolder = join(work, 'pages')
 const output = join(work, 'site')
 
-const { values } = parseArgs({ options: { base: { type: 'string', default: '/' } } })
-if (!/^\/(?:[\w.-]+\/)*$/.test(values.base)) throw new Error(`--base ${values.base}: expected a path such as /docs/`)
+try {
+  process.exitCode = await build(process.argv.slice(2))
+} catch (error) {
+  console.error(`docs:site: ${(error as Error).message}`)
+  process.exitCode = 1
+}
 
-await installPinned(join(import.meta.dirname, 'vitepress'), work, (packages) =>
-  console.log(`installing VitePress (${packages} packages, pinned by hash) into ${work} …`),
-)
-await stage()
-rmSync(output, { recursive: true, force: true })
-const { status } = spawnSync(
-  process.execPath,
-  [join(work, 'node_modules/vitepress/bin/vitepress.js'), 'build', pagesFolder],
-  {
-    stdio: 'inherit',
-  },
-)
-if (status !== 0) process.exit(1)
-const broken = brokenLinks(output, values.base)
-for (const link of broken) console.error(`broken link: ${link}`)
-if (broken.length > 0) process.exit(1)
-console.log(`site: ${output}; any web server can serve it at ${values.base}`)
+/** @returns the exit code: 0 built, 1 VitePress failed or a link is broken, 2 wrong usage */
+async function build(words: string[]): Promise<number> {
+  const { values } = parseArgs({ args: words, options: { base: { type: 'string', default: '/' } } })
+  const { base } = values
+  if (!/^\/(?:[\w.-]+\/)*$/.test(base)) {
+    console.error(`docs:site: --base is "${base}", expected a path such as /docs/`)
+    return 2
+  }
+  await installPinned(join(import.meta.dirname, 'vitepress'), work, (packages) =>
+    console.log(`installing VitePress (${packages} packages, pinned by hash) into ${work} …`),
+  )
+  await stage(base)
+  rmSync(output, { recursive: true, force: true })
+  const program = join(work, 'node_modules/vitepress/bin/vitepress.js')
+  const { status } = spawnSync(process.execPath, [program, 'build', pagesFolder], { stdio: 'inherit' })
+  if (status !== 0) return 1
+  const broken = brokenLinks(output, base)
+  for (const link of broken) console.error(`broken link: ${link}`)
+  if (broken.length > 0) return 1
+  console.log(`site: ${output}; any web server can serve it at ${base}`)
+  return 0
+}
 
 /** Writes pages, linked files and configuration to where VitePress reads them. */
-async function stage(): Promise<void> {
+async function stage(base: string): Promise<void> {
   rmSync(pagesFolder, { recursive: true, force: true })
   const pages = sitePages(checkout)
   const written = [...(await generatedPages()), ...(await publishedFiles())]
@@ -67,7 +76,7 @@ async function stage(): Promise<void> {
   write(join(pagesFolder, 'tsconfig.json'), '{}')
   const config = join(pagesFolder, '.vitepress')
   const sidebar = sidebarOf(readFileSync(join(pagesFolder, 'index.md'), 'utf8'))
-  write(join(config, 'site.json'), JSON.stringify({ base: values.base, sidebar }))
+  write(join(config, 'site.json'), JSON.stringify({ base, sidebar }))
   copyFileSync(join(import.meta.dirname, 'config.mjs'), join(config, 'config.mjs'))
 }
 
