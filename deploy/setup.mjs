@@ -29,7 +29,8 @@ const usage = `usage: node deploy/setup.mjs [VERB …]
   docs            writes the pages of docs/ that come from sources and kept runs
   docs:site …     builds the documentation as a static site with search; --try searches it in Chromium
   test [ARGS …]   check, then all tests; with ARGS only vitest with ARGS
-  watch [ARGS …]  runs tests again whenever a file that they import changes`
+  watch [ARGS …]  runs tests again whenever a file that they import changes
+  mutants [ARGS …]  removes one check of the gate at a time, and expects a test to fail`
 
 const biome = 'node_modules/@biomejs/biome/bin/biome'
 const vitest = 'node_modules/vitest/vitest.mjs'
@@ -48,6 +49,7 @@ const verbs = {
   fix: () => [[biome, 'check', '--write', '.']],
   test: (words) => [...(words.length === 0 ? checks() : []), [vitest, 'run', ...words]],
   watch: (words) => [[vitest, 'watch', ...words]],
+  mutants: (words) => [['test/regression/mutants.ts', ...words]],
 }
 
 function docsSite(words) {
@@ -74,7 +76,7 @@ function serversFor(verb) {
 }
 
 /** Verbs that need all servers and a browser. `undefined`, a set-up without a verb, installs everything. */
-const runsTests = new Set([undefined, 'test', 'watch'])
+const runsTests = new Set([undefined, 'test', 'watch', 'mutants'])
 
 async function setUp(verb) {
   const servers = Object.entries(serversFor(verb)).filter(([, server]) => server.look() === undefined)

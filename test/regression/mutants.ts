@@ -10,7 +10,7 @@ import { type Mutation, mutations } from './mutations.ts'
  * Takes one check out of the gate at a time, in a copy of the tree, and looks whether the tests notice. A mutant that
  * survives is a check that nothing holds in place.
  *
- *   node_modules/.bin/node test/regression/mutants.ts [--only TEXT] [--gate-only]
+ *   npm run mutants -- [--only TEXT] [--gate-only]
  *
  * Exit codes: 0 all died, 1 some survived, 2 it could not be told (a mutation that does not apply, or tests that fail
  * without one). Takes some minutes.
