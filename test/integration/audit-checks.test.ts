@@ -45,7 +45,7 @@ test.each([
   ['admitted', 200, { token: issuer.sign() }],
   ['refused', 401, {}],
 ] as const)(
-  'the record of a check that is %s has method, host, path and query that the proxy told of',
+  'the record of a check that is %s holds method, host, path and query stated by the proxy',
   async (decision, status, who) => {
     const bytes = requestBytes({ target: '/.gatehouse/check', host: 'gate.internal', fields: asked, ...who })
     const reply = await request(node.port, bytes)

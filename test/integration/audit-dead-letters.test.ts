@@ -56,7 +56,7 @@ async function sinkNow(name = 'search'): Promise<Record<string, unknown>> {
 const taken = (id: string) => receiver.taken.some((record) => record['id'] === id)
 const deadCount = () => writer.redis.xlen('gh:{a0}:dead:search')
 
-test('what a receiver refuses is listed, and comes by replay once it does not', async () => {
+test('records that a sink rejects are listed as dead letters and are delivered by a later replay', async () => {
   const { dead_letters: before } = await sinkNow()
   receiver.answer = ({ text }) => (/poison/.test(text) ? { status: 400, body: 'I do not like it' } : { status: 200 })
   await writer.write(5, (number) => (number % 5 === 0 ? { 'url.path': '/poison' } : {}))
@@ -71,7 +71,7 @@ test('what a receiver refuses is listed, and comes by replay once it does not', 
   await until('the others', async () => (await deadCount()) === before)
 })
 
-test('records of a time are sent once more', async () => {
+test('`audit replay` with a time range sends its records again', async () => {
   const since = new Date().toISOString()
   await writer.write(3)
   await until('the records', () => taken(writer.ids.at(-1)!))
@@ -83,7 +83,7 @@ test('records of a time are sent once more', async () => {
   expect(writer.ids.slice(0, -3).some(taken)).toBe(false)
 })
 
-test('a sink that is down is behind, with its error, and catches up', async () => {
+test('a sink that is down shows its lag and error, and catches up afterwards', async () => {
   receiver.answer = () => ({ status: 503, body: 'maintenance' })
   await writer.write(7)
   await until('a failure', async () => Number((await sinkNow())['failures']) > 0)
@@ -107,7 +107,7 @@ test('a sink that is down is behind, with its error, and catches up', async () =
   await until('all are counted', async () => (await now('shipped_records_total')) > writer.ids.length)
 })
 
-test('a sink that the settings have is not forgotten, and one that they have not is', async () => {
+test('`audit sinks forget` rejects a configured sink and removes one that is not configured', async () => {
   await writer.redis.hset('gh:{a0}:cursors', 'former', '0-0')
   expect(await sinkNow('former')).toMatchObject({ configured: false })
   expect((await audit('sinks', 'forget', 'search')).stderr).toContain('remove it there first')
@@ -115,7 +115,7 @@ test('a sink that the settings have is not forgotten, and one that they have not
   expect(await writer.redis.hexists('gh:{a0}:cursors', 'former')).toBe(0)
 })
 
-test('with 10,000 dead letters shipping stops within a hand-over, and goes on when they are gone', async () => {
+test('shipping stops at 10,000 dead letters and continues when they are removed', async () => {
   const dead = 'gh:{a0}:dead:search'
   await until('all is shipped', async () => (await sinkNow())['lag_records'] === 0)
   await writer.redis.del(dead)

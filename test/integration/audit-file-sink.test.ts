@@ -52,7 +52,7 @@ function idsIn(text: string): string[] {
   return ids
 }
 
-test('records arrive in order and sealed, each once by its id, over rotation, kill -9 and a torn end', async () => {
+test('a file sink has all records in order, sealed and without duplicates across rotation, kill -9 and a torn last line', async () => {
   const sinks = { archive: { type: 'file', path: 'audit/audit.ndjson', max_size: '64KiB', compress: 'gzip' } }
   const first = await startShipping(port, sinks)
   const folder = first.folder.file('audit')
@@ -77,7 +77,7 @@ test('records arrive in order and sealed, each once by its id, over rotation, ki
   expect([...new Set(idsIn(textOf(folder)))]).toEqual(writer.ids)
 })
 
-test('a file that is none of its own is left unchanged', async () => {
+test('the file sink leaves a foreign file unchanged', async () => {
   const worker = await startShipping(port, { other: { type: 'file', path: 'policy.yaml' } })
   const before = readFileSync(worker.folder.file('policy.yaml'), 'utf8')
   const { reason } = await worker.waitForLine(({ msg }) => msg === 'job failed')

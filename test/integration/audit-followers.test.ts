@@ -47,7 +47,7 @@ async function statusOf(path: string, method = 'GET'): Promise<number | undefine
   return statusCode
 }
 
-test('who leaves while it is found out who asks takes no place', async () => {
+test('a follower that disconnects during authentication takes no follower slot', async () => {
   const token = issuer.sign({ claims: { scope: 'gatehouse:audit' } })
   const calls = ['HEAD', 'GET'].flatMap((method) =>
     Array.from({ length: FOLLOWERS_MAX }, () => call('audit/stream', { method, token })),
@@ -68,6 +68,6 @@ test('who leaves while it is found out who asks takes no place', async () => {
   await until('there is room', async () => (await statusOf('audit/stream', 'HEAD')) === 200)
 })
 
-test('HEAD says what following would be answered with, and follows nothing', async () => {
+test('HEAD on the record stream gets the same status as GET and follows nothing', async () => {
   for (let i = 0; i <= FOLLOWERS_MAX; i++) expect(await statusOf('audit/stream', 'HEAD')).toBe(200)
 })

@@ -60,7 +60,7 @@ const counted = (records: readonly AuditRecord[]) =>
 
 const isAggregated = ({ kind }: AuditRecord) => kind === 'refusals'
 
-test('every refused request is in one record, of its own or aggregated, and long texts are cut to 256 bytes', async () => {
+test('every rejected request is in one record, single or aggregated, with texts cut to 256 bytes', async () => {
   let records: AuditRecord[] = []
   // On a busy machine there may be fewer than 20 a second at first.
   await until('an aggregated record', async () => {
@@ -95,7 +95,7 @@ test('every refused request is in one record, of its own or aggregated, and long
   expect(metrics.sum('gatehouse_audit_aggregated_refusals_total')).toBeGreaterThan(0)
 })
 
-test('verify accepts aggregated records, and search finds them by kind, reason and decision', async () => {
+test('`audit verify` accepts aggregated records, and `audit search` finds them by kind, reason and decision', async () => {
   const env = { GATEHOUSE_ADMIN_TOKEN: bootstrap, GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${node.adminPort}` }
   const verified = await runVerb(['audit', 'verify'], env)
   expect(verified).toMatchObject({ exitCode: 0, stderr: '' })
@@ -105,7 +105,7 @@ test('verify accepts aggregated records, and search finds them by kind, reason a
   expect(found.stdout).toMatch(/refused - refusals reason=route-unknown refusals=\d+ address=127\.0\.0\.1 request=/)
 })
 
-test('tail shows an aggregated record when it is written', async () => {
+test('`audit tail` shows an aggregated record when it is written', async () => {
   const controller = new AbortController()
   atEnd(() => controller.abort())
   const reply = await fetch(`http://127.0.0.1:${node.adminPort}/api/v1/audit/stream?kind=refusals`, {
@@ -125,7 +125,7 @@ test('tail shows an aggregated record when it is written', async () => {
   await read
 })
 
-test('a sink receives aggregated records, with seals that verify', async () => {
+test('a sink receives aggregated records with valid seals', async () => {
   await until('the records in the file of the sink', () => {
     if (!existsSync(archive)) return false
     const lines = readFileSync(archive, 'utf8').split('\n')

@@ -69,13 +69,13 @@ test.each([
   { query: 'request=r42', found: [42] },
   { query: 'since=2020-01-01T00:04:58Z&until=2020-01-01T00:05:00Z', found: [300, 299, 298] },
   { query: 'subject=nobody', found: [] },
-])('$query finds $found, newest first', async ({ query, found }) => {
+])('the audit search $query finds $found, newest first', async ({ query, found }) => {
   const { status, document } = await get(`records?${query}`)
 
   expect([status, numbersOf(document['records'])]).toEqual([200, found])
 })
 
-test('pages of any size give each record once', async () => {
+test('audit search pages of any size return each record once', async () => {
   const numbers: number[] = []
   let before = ''
   do {
@@ -90,11 +90,11 @@ test('pages of any size give each record once', async () => {
 test.each([
   ...['limit=0', 'limit=1001', 'before=x', 'since=yesterday', 'colour=red', 'limit=1&limit=2'],
   ...['decision=refussed', 'kind=revocations'],
-])('%s is refused', async (query) => {
+])('the audit search %s is rejected', async (query) => {
   expect((await get(`records?${query}`)).status).toBe(400)
 })
 
-test('S-142: on a terminal, what a record holds is text and nothing but text', async () => {
+test('S-142: control characters in a record are escaped on a terminal', async () => {
   const { stdout } = await audit(
     'search',
     '--kind',
@@ -157,7 +157,7 @@ function follow(query: string, from?: string, bearer = token): Promise<Follower>
   })
 }
 
-test('a follower gets what comes, by its filter, and goes on where it was', async () => {
+test('a follower receives new records by its filter and resumes at its last position', async () => {
   const first = await follow('?route=followed')
   await writer.write(3, (number) => ({ 'gatehouse.route': number % 2 === 0 ? 'followed' : 'other' }))
   await writer.write(2, () => ({ 'gatehouse.route': 'followed' }))
@@ -174,7 +174,7 @@ test('a follower gets what comes, by its filter, and goes on where it was', asyn
   second.stop()
 })
 
-test('a follower whose token runs out is told nothing more', async () => {
+test('a follower whose token expires receives no more records', async () => {
   const toldWhileGood = async (lifeS: number): Promise<Follower> => {
     const exp = Math.floor(Date.now() / 1000) + lifeS
     const follower = await follow('', undefined, issuer.sign({ claims: { scope: 'gatehouse:audit', exp } }))
@@ -189,7 +189,7 @@ test('a follower whose token runs out is told nothing more', async () => {
   expect(follower.events.map(({ record }) => record['id'])).not.toContain(writer.ids.at(-1))
 })
 
-test('a ninth follower is refused, until one of the others has gone', async () => {
+test('a ninth follower is rejected until another one disconnects', async () => {
   const followers = await Promise.all(Array.from({ length: 8 }, () => follow('')))
   expect(followers.map((each) => each.ended())).toEqual(Array(8).fill(false))
   expect(await get('stream')).toMatchObject({ status: 503, document: { code: 'followers_full' } })
@@ -202,7 +202,7 @@ test('a ninth follower is refused, until one of the others has gone', async () =
   })
 })
 
-test('`tail` shows the newest, oldest of them first', async () => {
+test('`audit tail` shows the newest records, in chronological order', async () => {
   const { stdout, exitCode } = await audit('tail', '--route', 'reports.read', '-n', '2', '--output', 'json')
   const lines = stdout
     .trimEnd()
@@ -212,7 +212,7 @@ test('`tail` shows the newest, oldest of them first', async () => {
   expect([exitCode, lines]).toEqual([0, [writer.ids[598], writer.ids[599]]])
 })
 
-test('a follower that does not read is cut off, and the others go on', async () => {
+test('a follower that does not read is disconnected, and other followers continue', async () => {
   const from = (await get('records?limit=1')).document['end'] as string
   const socket = connect(node.adminPort, '127.0.0.1')
   await once(socket, 'connect')
@@ -238,7 +238,7 @@ test('a follower that does not read is cut off, and the others go on', async () 
   reader.stop()
 })
 
-test('what was written in another order is shown by its time', async () => {
+test('records written out of order are shown by their time', async () => {
   const at = (second: number) => () => ({ 'gatehouse.route': 'order', time: `2021-01-01T00:00:0${second}.000Z` })
   for (const second of [3, 1, 2]) await writer.write(1, at(second))
   const seconds = (stdout: string) => Array.from(stdout.matchAll(/00:00:0(\d)/g), ([, second]) => Number(second))

@@ -7,7 +7,7 @@ import { until } from '../kit/until.ts'
 
 // Syslog has no answers: what a broken connection may have lost comes again from the log.
 
-test('records that were on their way when a connection broke come again, in order', async () => {
+test('records in flight on a broken syslog connection are sent again in order', async () => {
   const { port } = await testRedis()
   const writer = new AuditWriter(port)
   const receiver = await syslogReceiver()

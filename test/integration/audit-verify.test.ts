@@ -48,20 +48,20 @@ test.each([
   },
   { title: 'a part', lines: spilled().slice(1), words: ['--partial'], exitCode: 0, says: 'no findings' },
   { title: 'another key', lines: spilled(), words: ['--key', `a2=${keyFile}`], exitCode: 1, says: 'unknown-key: n1' },
-])('$title ends with exit code $exitCode', async ({ lines, words, exitCode, says }) => {
+])('`audit verify` of $title exits with $exitCode', async ({ lines, words, exitCode, says }) => {
   const run = await verify([...words, '-'], text(lines))
 
   expect([run.exitCode, run.stdout]).toEqual([exitCode, expect.stringContaining(says)])
 })
 
-test('flags for files are wrong usage without a path, and no node is called', async () => {
+test('`audit verify` with file flags but without a path is wrong usage and calls no node', async () => {
   const words = ['audit', 'verify', '--key', `a1=${keyFile}`]
   const run = await runVerb(words, { GATEHOUSE_ADMIN_TOKEN: secret, GATEHOUSE_ADMIN_URL: 'http://127.0.0.1:1' })
 
   expect(run).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('require a path') })
 })
 
-test('a folder is all files of the log in it, and what cannot be read is told', async () => {
+test('`audit verify` of a folder reads all its log files and names unreadable ones', async () => {
   writeFileSync(join(folder, '000000000001.spill'), text(spilled()))
   writeFileSync(join(folder, 'notes.txt'), 'no file of the log')
 
@@ -73,7 +73,7 @@ test('a folder is all files of the log in it, and what cannot be read is told', 
   expect(await verify(['--key', 'a1', folder])).toMatchObject({ exitCode: 2 })
 })
 
-test('where no records are, nothing is verified, and nobody is told that all is whole', async () => {
+test('`audit verify` without any record does not report success', async () => {
   const empty = join(folder, 'empty')
   mkdirSync(empty)
   writeFileSync(join(empty, 'audit.ndjson'), '')
@@ -84,7 +84,7 @@ test('where no records are, nothing is verified, and nobody is told that all is 
   }
 })
 
-test('a node verifies the log in Redis, and names what was taken out of it', async () => {
+test('a node verifies the log in Redis and names removed records', async () => {
   const redis = await testRedis()
   const link = await testLink(redisSettingsFor(redis.port))
   await foundEpoch(link)

@@ -77,7 +77,7 @@ async function recordsOf(path: string): Promise<AuditRecord[]> {
   return records.filter((record) => String(record['url.path']).startsWith(path))
 }
 
-test('an admitted exchange says who, what, what became of it, and how long it took', async () => {
+test('the record of an admitted exchange states caller, request, outcome and duration', async () => {
   const fields = [
     ['User-Agent', 'curl/8.14'],
     ['traceparent', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'],
@@ -158,7 +158,7 @@ test('each kind of exchange leaves exactly one record with its reason', async ()
   }
 })
 
-test('the query is recorded only where the route asks, and never what its parameters for credentials carry', async () => {
+test('the query is recorded only if the route enables it, without values of credential parameters', async () => {
   const query = `page=2&access_token=${secret}&CODE=${secret}&%63lient_secret=${secret}&q=a%20b`
   await request(node.port, requestBytes({ target: `/asked/q?${query}` }))
   await request(node.port, requestBytes({ target: `/closed/q?${query}` }))
@@ -172,7 +172,7 @@ test('the query is recorded only where the route asks, and never what its parame
 
 const post = { method: 'POST', fields: [['Content-Type', 'application/json'] as const], host: 'localhost' }
 
-test('each call of the admin API leaves one record, refused ones too, and a revocation says what it revoked', async () => {
+test('each admin call leaves one record, also if rejected, and a revocation names its target', async () => {
   const target = '/api/v1/revocations'
   const body = JSON.stringify({ kind: 'subject', id: 'mallory', reason: 'left' })
   const token = JSON.stringify({ kind: 'token', token: issuer.sign({ claims: { sub: 'eve' } }) })
@@ -207,7 +207,7 @@ test('each call of the admin API leaves one record, refused ones too, and a revo
   ])
 })
 
-test('the log holds no secret, and no field that is not documented', async () => {
+test('the audit log contains no secret and no undocumented field', async () => {
   const lines = await auditLines(link)
   const text = lines.map(({ line }) => line).join('\n')
 
@@ -217,7 +217,7 @@ test('the log holds no secret, and no field that is not documented', async () =>
   }
 })
 
-test('a stop closes the chain', async () => {
+test('a graceful stop closes the audit chain', async () => {
   await node.stop()
 
   const records = (await auditLines(link)).map(({ record }) => record)

@@ -116,14 +116,14 @@ test.concurrent.each([
   refused(gate, { target: row.target, token: row.token }, row.refusal),
 )
 
-test.concurrent('a role is what the service of the route makes of the claims', async () => {
+test.concurrent('roles come from the claims as mapped by the service of the route', async () => {
   const token = main.sign({ claims: { realm_access: { roles: ['manager'] }, groups: ['others'] } })
 
   await admitted(gate, { target: '/manager/1', token })
   await refused(gate, { target: '/report-managers/1', token }, noRole)
 })
 
-test.concurrent('a demand that only forbids is still a demand: no token, no admission', async () => {
+test.concurrent('a requirement that only forbids still needs a token', async () => {
   await refused(gate, { target: '/no-admin/1' }, noCredential)
   await refused(gate, { target: '/no-admin/1', token: 'x' }, badToken('token-malformed'))
 })
@@ -136,7 +136,7 @@ test.concurrent.each(['POST', 'DELETE'])('each method of a path has its own requ
   await refused(gate, { target, token: holding('write') }, missingScope('read'))
 })
 
-test.concurrent('another method in a field changes nothing', async () => {
+test.concurrent('a method override field does not change the authorized method', async () => {
   const fields = [
     ['X-HTTP-Method-Override', 'GET'],
     ['X-HTTP-Method', 'GET'],
@@ -150,7 +150,7 @@ test.concurrent('another method in a field changes nothing', async () => {
   expect(received.all('x-http-method-override')).toEqual([])
 })
 
-test.concurrent('a refused body never reaches the service, and ends the connection that carries it', async () => {
+test.concurrent('the body of a rejected request does not reach the service, and its connection is closed', async () => {
   const token = holding('read')
   // Of a known token the verdict is there before the body is.
   await admitted(gate, { target: '/read/1', token })
@@ -162,7 +162,7 @@ test.concurrent('a refused body never reaches the service, and ends the connecti
   )
 })
 
-test.concurrent('the token of an issuer that the service does not list is refused, though its scopes fit', async () => {
+test.concurrent('a token of an issuer that the service does not list is rejected despite matching scopes', async () => {
   const token = partner.sign({ claims: { scope: 'read write admin', realm_access: { roles: ['manager'] } } })
   const refusal = badToken('token-issuer-not-accepted')
 
@@ -194,6 +194,6 @@ test.concurrent.each([
   ['X-Client-IP', '10.1.2.3'],
   ['True-Client-IP', '10.1.2.3'],
   ['X-Original-URL', '/near/1'],
-] as const)('no field of a client makes it somebody else: %s: %s', (name, value) =>
+] as const)('a forwarding field of a client does not change its address: %s: %s', (name, value) =>
   refused(gate, { target: '/far/1', token: holding('read'), fields: [[name, value]] }, forbidden('address-denied')),
 )

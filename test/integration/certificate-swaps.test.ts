@@ -85,7 +85,7 @@ function signalled(node: TestNode): Promise<unknown> {
 test.each([
   ['a new certificate', true, 'certificates read'],
   ['unchanged files', false, 'certificates unchanged'],
-])('SIGHUP with %s resets no connection that waits to be accepted', async (_, change, logged) => {
+])('SIGHUP with %s resets no connection in the accept queue', async (_, change, logged) => {
   const { node, upstream } = await start()
 
   for (let round = 1; round <= 3; round++) {
@@ -103,7 +103,7 @@ test.each([
   expect(node.log.filter(({ msg }) => msg === logged)).toHaveLength(3)
 })
 
-test('connections opened before several changes of certificate are still served, and new ones get the last', async () => {
+test('connections opened before several certificate changes stay open, and new ones get the latest certificate', async () => {
   const { node } = await start()
   const open = async () => {
     const socket = connect({ host: '127.0.0.1', port: node.port, servername: 'api.example', rejectUnauthorized: false })
@@ -128,7 +128,7 @@ test('connections opened before several changes of certificate are still served,
 })
 
 test.runIf(long)(
-  '100 new connections/s over 100 swaps and 100 signals without a change: none is reset',
+  '100 new connections/s during 100 certificate swaps and 100 signals: none is reset',
   async () => {
     const { node } = await start()
     let done = false

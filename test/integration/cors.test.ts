@@ -107,7 +107,7 @@ function sharing(reply: RawReply): string[] {
     .filter((line) => /^(access-control-|vary: origin)/.test(line))
 }
 
-test('a preflight is answered for the route behind it, and reaches no service', async () => {
+test('a preflight is answered by the CORS rules of its route and is not forwarded', async () => {
   const reply = await preflight('/orders/1', 'GET')
 
   expect(reply.status).toBe(200)
@@ -121,7 +121,7 @@ test('a preflight is answered for the route behind it, and reaches no service', 
   expect(upstream.requests).toEqual([])
 })
 
-test('a route has its own in place of that of its service', async () => {
+test('CORS rules of a route replace those of its service', async () => {
   expect(sharing(await preflight('/orders/1', 'DELETE'))).toEqual([
     `access-control-allow-origin: ${page}`,
     'access-control-allow-credentials: true',
@@ -153,7 +153,7 @@ test.each([
   ['/inside', 'GET', page],
   ['/nowhere', 'GET', page],
   ['/.gatehouse/nowhere', 'GET', page],
-])('S-098 a preflight for %s %s by %s gets nothing', async (target, method, origin) => {
+])('S-098 a preflight for %s %s from %s gets no CORS permission', async (target, method, origin) => {
   const reply = await preflight(target, method, origin)
 
   expect(reply.status).toBe(target.startsWith('/.gatehouse') ? 404 : 403)
@@ -161,7 +161,7 @@ test.each([
   expect(reply.field('allow')).toBeUndefined()
 })
 
-test('a service that answers preflights by itself goes on to', async () => {
+test('a preflight reaches a service that handles CORS itself', async () => {
   const reply = await preflight('/legacy', 'GET')
 
   expect(reply.status).toBe(200)
@@ -181,7 +181,7 @@ test('a preflight reaches the OPTIONS route of a less literal path only with fal
 
 const own = 'www-authenticate, retry-after, ratelimit, ratelimit-policy, x-request-id'
 
-test('what the service says about other origins is replaced, the rest stays', async () => {
+test('CORS fields of a service reply are replaced, and its other fields are kept', async () => {
   const reply = await ask('/orders/1', { origin: page, token: issuer.sign() })
 
   expect(reply.status).toBe(200)
@@ -194,7 +194,7 @@ test('what the service says about other origins is replaced, the rest stays', as
   expect(reply.all('vary')).toContain('Accept')
 })
 
-test('where no origin may read, the service cannot let one', async () => {
+test('without allowed origins, CORS fields of a service reply are removed', async () => {
   const reply = await ask('/own', { origin: page, token: issuer.sign() })
 
   expect(reply.status).toBe(200)
@@ -205,7 +205,7 @@ test.each([
   [401, '/orders/1'],
   [403, '/inside'],
   [502, '/away'],
-])('a page can read %i of the gate itself', async (status, target) => {
+])("an allowed origin can read the gate's own reply %i", async (status, target) => {
   const reply = await ask(target, { origin: page })
 
   expect(reply.status).toBe(status)
@@ -213,7 +213,7 @@ test.each([
   expect(reply.field('access-control-expose-headers')).toContain('www-authenticate')
 })
 
-test('a page can read 429, and when to come again', async () => {
+test('an allowed origin can read a 429 reply and its Retry-After', async () => {
   await ask('/few', { origin: page })
   const reply = await ask('/few', { origin: page })
 
@@ -223,7 +223,7 @@ test('a page can read 429, and when to come again', async () => {
 })
 
 test.each([[undefined], ['null'], ['https://good.evil']])(
-  'Origin %s is told nothing, and caches are told to keep replies apart',
+  'Origin %s gets no CORS permission, and Vary: Origin is set',
   async (origin) => {
     const reply = await ask('/orders/1', { ...(origin !== undefined && { origin }), token: issuer.sign() })
 
@@ -232,7 +232,7 @@ test.each([[undefined], ['null'], ['https://good.evil']])(
   },
 )
 
-test('two Origin fields are refused', async () => {
+test('two Origin fields are rejected', async () => {
   const fields: [string, string][] = [
     ['Origin', page],
     ['Origin', 'https://good.evil'],

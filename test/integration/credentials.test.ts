@@ -32,11 +32,11 @@ test.concurrent.each([
   { title: 'a scheme that nobody knows', fields: authorization(`Bearers ${good}`) },
   { title: 'a good token only in a field of another name', fields: [['X-Authorization', `Bearer ${good}`]] as const },
   { title: 'a good token only in a cookie', fields: [['Cookie', `access_token=${good}`]] as const },
-])('$title is no credential: 401, and the challenge has no error', ({ fields }) =>
+])('$title counts as no credential: 401 with a challenge without error', ({ fields }) =>
   refused(gate, { target, fields }, noCredential),
 )
 
-test.concurrent('a token only in the query is no credential (RFC 9700 §4.3.2)', () =>
+test.concurrent('a token only in the query counts as no credential (RFC 9700 §4.3.2)', () =>
   refused(gate, { target: `${target}?access_token=${good}` }, noCredential))
 
 test.concurrent.each([
@@ -48,11 +48,11 @@ test.concurrent.each([
   { value: `Be@rer ${good}`, refusal: malformed },
   { value: 'Bearer a,b', refusal: badToken('token-malformed') },
   { value: 'bearer x', refusal: badToken('token-malformed') },
-])('S-050: Authorization "$value" is $refusal.status', ({ value, refusal }) =>
+])('S-050: Authorization "$value" gets $refusal.status', ({ value, refusal }) =>
   refused(gate, { target, fields: authorization(value) }, refusal),
 )
 
-test.concurrent.each(['bearer', 'BEARER', 'bEARER'])('S-050: the scheme %s is Bearer', async (scheme) => {
+test.concurrent.each(['bearer', 'BEARER', 'bEARER'])('S-050: the scheme %s is accepted as Bearer', async (scheme) => {
   await admitted(gate, { target, fields: authorization(`${scheme} ${good}`) })
 })
 
@@ -65,7 +65,7 @@ test.concurrent.each([
     title: 'names in two cases',
     fields: [...authorization(`Bearer ${good}`), ['aUTHORIZATION', 'Basic YTpi']] as const,
   },
-])('two Authorization fields, $title: 400, before any route is looked for', async ({ fields }) => {
+])('two Authorization fields, $title, get 400 before route matching', async ({ fields }) => {
   const { challenge: _, ...told } = twice
   // What stands behind the second is not looked at, framing neither: so the connection ends.
   const refusal = { ...told, closes: true }
@@ -84,12 +84,12 @@ test.concurrent.each([
   'x=1&access_token=x#',
   // Some services read names without regard to case.
   'ACCESS_TOKEN=x',
-])('a token in the query beside one in the field is two credentials (RFC 6750 §2): ?%s', (query) =>
+])('a token in the query beside one in Authorization counts as two credentials (RFC 6750 §2): ?%s', (query) =>
   refused(gate, { target: `${target}?${query}`, token: good }, twice),
 )
 
 test.concurrent.each(['my_access_token=x', 'access_tokens=x', 'x=access_token', 'access_token'])(
-  'a parameter that is no access_token does not count: ?%s',
+  'a query parameter other than access_token is not a credential: ?%s',
   async (query) => {
     const { received } = await admitted(gate, { target: `${target}?${query}`, token: good })
 
@@ -101,7 +101,7 @@ test.concurrent.each([
   { title: 'none', fields: [] },
   { title: 'a bad one', fields: authorization('Bearer x') },
   { title: 'one of another scheme', fields: authorization('Basic YTpi') },
-])('a public route takes any credential, $title, and passes on none', async ({ fields }) => {
+])('a public route ignores any credential, $title, and forwards none', async ({ fields }) => {
   const { received } = await admitted(gate, { target: '/public/page', fields })
 
   expect(received.all('authorization')).toEqual([])

@@ -75,7 +75,7 @@ test.concurrent.each(
     { ...departure, how: 'resets', target: `/s/${index}?resets` },
     { ...departure, how: 'closes', target: `/s/${index}?closes` },
   ]),
-)('a client $how $when: the service sees it go, and one record says so', async (departure) => {
+)('a client that $how $when: the service call is cancelled and one record is written', async (departure) => {
   const { how, target, bytes, reached, status } = departure
   const wire = await connect(node.port)
   await wire.send(bytes(target))
@@ -91,7 +91,7 @@ test.concurrent.each(
   expect(record).toMatchObject({ decision: 'broken', reason: 'client-gone', status })
 })
 
-test('200 times in a row, each in its own way: one record each, and at a stop nothing is left to wait for', async () => {
+test('200 disconnects in different ways leave one record each, and a stop has nothing to wait for', async () => {
   const upstream = await startHesitant()
   const node = await startPublicNode([upstream.url])
   for (let n = 0; n < 200; n++) {
@@ -112,7 +112,7 @@ test('200 times in a row, each in its own way: one record each, and at a stop no
   expect(new Set(records.map(({ id }) => id)).size).toBe(201)
 })
 
-test('clients that leave a reply unread let its service go too', async () => {
+test('a client that disconnects with an unread reply frees the service connection', async () => {
   const upstream = await startUpstream({
     handler: (_received, response) => void response.end(Buffer.alloc(20_000_000)),
   })

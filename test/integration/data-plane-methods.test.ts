@@ -16,7 +16,7 @@ const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
 
 const cases = clients.flatMap((client) => methods.map((method) => [method, client] as const))
 
-test.each(cases)('%s arrives by way of %s, and its reply comes back', async (method, client) => {
+test.each(cases)('%s through %s reaches the service, and its reply is relayed', async (method, client) => {
   const target = `/s/${method}/a%20b?x=%zz&y=a+b&&=`
   const fields = [
     ['X-Asked', 'one'],
@@ -36,7 +36,7 @@ test.each(cases)('%s arrives by way of %s, and its reply comes back', async (met
   expect(received.all('transfer-encoding')).toEqual([])
 })
 
-test.each(cases)('%s arrives with its body by way of %s', async (method, client) => {
+test.each(cases)('%s through %s reaches the service with its body', async (method, client) => {
   const reply = await request(nodes[client].port, requestBytes({ method, target: '/s/1', body: 'a body' }))
 
   expect(reply.status).toBe(200)
@@ -46,7 +46,7 @@ test.each(cases)('%s arrives with its body by way of %s', async (method, client)
   expect(received.body.toString()).toBe('a body')
 })
 
-test.each(clients)('HEAD arrives by way of %s, and its reply has the fields of GET and no body', async (client) => {
+test.each(clients)('HEAD through %s gets the fields of GET and no body', async (client) => {
   const reply = await request(nodes[client].port, requestBytes({ method: 'HEAD', target: '/s/1' }), { head: true })
 
   expect(reply).toMatchObject({ status: 200, framing: 'none' })

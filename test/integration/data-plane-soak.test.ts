@@ -33,7 +33,7 @@ const kinds = [
   { method: 'GET', query: 'nowhere', body: '' },
 ].map((kind) => ({ ...kind, hash: sha256(Buffer.from(kind.body)).slice(0, 8) }))
 
-test(`${exchanges} exchanges over ${connections} connections, without one that fails`, async () => {
+test(`${exchanges} exchanges over ${connections} connections all succeed`, async () => {
   let next = 0
   let connected = 0
   const wrong: string[] = []

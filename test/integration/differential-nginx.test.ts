@@ -120,7 +120,7 @@ function comparable({ status, reason, fields, body, complete }: RawReply) {
 }
 
 test.skipIf(nginx === undefined)(
-  `${propertyRuns} ranges and conditions: the same reply as directly, 206, 304, 412 and 416 among them`,
+  `${propertyRuns} range and conditional requests get the same reply as directly from nginx, including 206, 304, 412 and 416`,
   { timeout: 30_000 + propertyRuns * 100 },
   async () => {
     const statuses = new Set<number>()
@@ -155,7 +155,7 @@ const visible = fc.integer({ min: 0x21, max: 0x7e }).map((code) => String.fromCh
 const plainValue = fc.string({ unit: visible, maxLength: 20 })
 
 test.skipIf(nginx === undefined)(
-  `${propertyRuns} requests: nginx reads in them what it reads directly`,
+  `${propertyRuns} requests are read by nginx as if sent directly`,
   { timeout: 30_000 + propertyRuns * 100 },
   async () => {
     await fc.assert(

@@ -163,7 +163,7 @@ async function ask(port: number, bytes: Buffer, head: boolean): Promise<RawReply
   }
 }
 
-test(`${propertyRuns} exchanges: what arrives, and what comes back, is what a direct client would have sent and got`, {
+test(`${propertyRuns} exchanges: request and reply equal those of a direct client`, {
   timeout: 30_000 + propertyRuns * 100,
 }, async () => {
   let bodies = 0

@@ -19,7 +19,7 @@ const upstream = await startUpstream({
 const node = await startPublicNode([upstream.url])
 
 test.each(['length', 'chunked'])(
-  '80 MB towards clients that do not read grow the gate by a part of them (%s)',
+  "80 MB towards clients that do not read grow the gate's memory by a fraction (%s)",
   async (framing) => {
     const before = residentMiB(node)
     const wires = await Promise.all([connect(node.port), connect(node.port)])
@@ -37,7 +37,7 @@ test.each(['length', 'chunked'])(
 )
 
 test.each(['length', 'chunked'])(
-  'a client that reads a little at a time gets all of it in order (%s)',
+  'a client that reads slowly gets the complete reply in order (%s)',
   async (framing) => {
     const wire = await connect(node.port)
     await wire.send(requestBytes({ target: `/s/${framing}` }))

@@ -75,7 +75,7 @@ test.each(Object.keys(cases))('%s', async (title) => {
   expect(await readReply(wire)).toMatchObject({ status: 200, text: 'next' })
 })
 
-test.each(Object.keys(cases))('%s, on a connection that the client wants closed', async (title) => {
+test.each(Object.keys(cases))('%s, on a connection with Connection: close', async (title) => {
   const { method, status, length } = cases[title]!
   for (const option of ['close', 'close, x-foo']) {
     const wire = await connect(node.port)

@@ -16,7 +16,7 @@ const upstream = await startUpstream({
 })
 const node = await startPublicNode([upstream.url])
 
-test('each event arrives before the next is sent, and then the end', async () => {
+test('each server-sent event arrives before the next is sent, then the end of the stream', async () => {
   const wire = await connect(node.port)
   await wire.send(requestBytes({ target: '/s/events', fields: [['Accept', 'text/event-stream']] }))
 
@@ -33,7 +33,7 @@ test('each event arrives before the next is sent, and then the end', async () =>
   expect((await wire.until('0\r\n\r\n')).toString('latin1').trim()).toBe('0')
 })
 
-test('several streams at once do not mix', async () => {
+test('concurrent event streams do not mix', async () => {
   streams.length = 0
   const wires = await Promise.all(Array.from({ length: 5 }, () => connect(node.port)))
   for (const [n, wire] of wires.entries()) {
@@ -48,7 +48,7 @@ test('several streams at once do not mix', async () => {
   }
 })
 
-test('a client that leaves its stream ends it at the service', async () => {
+test('a client that disconnects ends its event stream at the service', async () => {
   streams.length = 0
   const wire = await connect(node.port)
   await wire.send(requestBytes({ target: '/s/events?leaving' }))

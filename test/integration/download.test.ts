@@ -46,7 +46,7 @@ const node = await startNode({
 
 const sizes = [0, 1, 2, 511, 512, 16_383, 16_384, 16_385, 65_536, 65_537, 1_000_000]
 
-test.concurrent.each(sizes)('%i bytes arrive as they were sent, by each framing', async (size) => {
+test.concurrent.each(sizes)('a reply of %i bytes arrives unchanged with each framing', async (size) => {
   const body = madeBody(size)
   for (const framing of ['length', 'chunked', 'close']) {
     const reply = await request(node.port, requestBytes({ target: `/sizes/${framing}-${size}` }))
@@ -60,14 +60,14 @@ test.concurrent.each(sizes)('%i bytes arrive as they were sent, by each framing'
   }
 })
 
-test.each(['length', 'chunked', 'close'])('20 MB arrive as they were sent, by %s', async (framing) => {
+test.each(['length', 'chunked', 'close'])('a reply of 20 MB arrives unchanged by %s', async (framing) => {
   const reply = await request(node.port, requestBytes({ target: `/sizes/${framing}-20000000` }))
 
   expect(reply).toMatchObject({ status: 200, complete: true })
   expect(reply.body.equals(madeBody(20_000_000))).toBe(true)
 })
 
-test.concurrent.each(Object.keys(scripted))('a reply that comes %s is the same', async (name) => {
+test.concurrent.each(Object.keys(scripted))('a reply that is sent %s arrives unchanged', async (name) => {
   const reply = await request(node.port, requestBytes({ target: `/s/${name}` }))
 
   expect(reply).toMatchObject({ status: 200, reason: 'OK', text: 'hello', complete: true })
@@ -75,7 +75,7 @@ test.concurrent.each(Object.keys(scripted))('a reply that comes %s is the same',
   expect(reply.field('connection')).toBeUndefined()
 })
 
-test.concurrent('a connection that carried large replies is in step', async () => {
+test.concurrent('a connection that carried large replies gets the correct next reply', async () => {
   const wire = await connect(node.port)
   for (const name of ['length-300000', 'chunked-300000', 'length-0', 'close-300000', 'chunked-0', 'length-1']) {
     await wire.send(requestBytes({ target: `/sizes/${name}` }))
@@ -85,7 +85,7 @@ test.concurrent('a connection that carried large replies is in step', async () =
   }
 })
 
-test.concurrent('compressed bytes are passed on, not looked into (S-137)', async () => {
+test.concurrent('a compressed reply is relayed without decompression (S-137)', async () => {
   const bomb = Buffer.concat([Buffer.from('1f8b0800000000000003', 'hex'), Buffer.alloc(1000, 0xff)])
   const packed = await rawUpstream(
     Buffer.concat([Buffer.from(`${ok}Content-Encoding: gzip\r\nContent-Length: ${bomb.length}\r\n\r\n`), bomb]),

@@ -75,7 +75,7 @@ const get = (path: string, token: string) =>
 const checks = ({ token }: Explanation) =>
   Object.fromEntries(token!.checks.map(({ check, verdict, reason }) => [check, reason ?? verdict]))
 
-test('keys are those of the issuer, and a path alone is asked of the gate itself', async () => {
+test("a node's explain uses the current issuer keys, and a path alone means the gate's own host", async () => {
   const explained = await explain('/orders/1', { token: issuer.sign(), address: '203.0.113.7' })
 
   expect(explained).toMatchObject({
@@ -95,7 +95,7 @@ test('keys are those of the issuer, and a path alone is asked of the gate itself
   expect(forged).toMatchObject({ decision: 'refused', signature: 'failed' })
 })
 
-test('what was explained before is decided, and signed, as if it had not been', async () => {
+test('an explained request is later decided and signed as if it had not been explained', async () => {
   const token = issuer.sign()
   await explain('/orders/1', { token })
 
@@ -104,7 +104,7 @@ test('what was explained before is decided, and signed, as if it had not been', 
   expect(await identity(gate(), received)).toMatchObject({ sub: 'alice' })
 })
 
-test('a revoked token is told to be that', async () => {
+test('explain reports a revoked token as token-revoked', async () => {
   const token = issuer.sign()
   expect((await explain('/orders/1', { token })).decision).toBe('admitted')
   expect((await call('revocations?wait=all', { kind: 'token', token })).status).toBe(200)
@@ -115,7 +115,7 @@ test('a revoked token is told to be that', async () => {
   expect(explained.phases.at(-1)).toBe('check-revocation')
 })
 
-test('an opaque token is what its issuer says, which is asked as for a request', async () => {
+test('explain introspects an opaque token at its issuer as a request would', async () => {
   const token = opaque.issue({ sub: 'bob', scope: 'orders:read' })
   const explained = await explain('/orders/1', { token })
 
@@ -133,7 +133,7 @@ test('an opaque token is what its issuer says, which is asked as for a request',
   })
 })
 
-test('an issuer that cannot be asked is a failure of ours, with what went wrong', async () => {
+test('explain reports an unreachable issuer as a fault with its cause', async () => {
   opaque.script = () => ({ status: 500 })
   try {
     const explained = await explain('/orders/1', { token: 'asked-in-vain' })
@@ -150,7 +150,7 @@ test('an issuer that cannot be asked is a failure of ours, with what went wrong'
   }
 })
 
-test('limits show what the cluster has counted, and nothing is charged', async () => {
+test("explain shows the cluster's limit counts and charges nothing", async () => {
   const token = issuer.sign({ claims: { sub: 'carol' } })
   const used = async () => (await explain('/few/1', { token })).limits!.map(({ used, requests }) => [used, requests])
 
@@ -165,7 +165,7 @@ test('limits show what the cluster has counted, and nothing is charged', async (
   expect(stdout).toContain('subject=carol: not charged, 3 of 3 used\n')
 })
 
-test('tokens that do not verify cost no address anything', async () => {
+test('explain charges no address for invalid tokens', async () => {
   for (let i = 0; i < 5; i++) {
     const key = { ...signingKey('ES256'), kid: issuer.keys[0]!.kid }
     expect((await explain('/orders/1', { token: issuer.sign({ key }) })).reason).toBe('token-signature')
@@ -173,7 +173,7 @@ test('tokens that do not verify cost no address anything', async () => {
   expect((await get('/orders/1', issuer.sign())).status).toBe(200)
 })
 
-test('it is a call in the log, without the token, and no exchange', async () => {
+test('explain is logged as an admin call without the token, not as an exchange', async () => {
   const token = issuer.sign({ claims: { sub: 'dave' } })
   await explain('/orders/7?secret=1', { token })
   const line = await node.waitForLine(
@@ -200,7 +200,7 @@ test.each([
   [{ address: 'localhost' }, '/address'],
   [{ fields: [['only a name']] }, '/fields/0'],
   [{ jwks: 'x' }, '/jwks'],
-])('what makes no request is 400, with its place: %j', async (asked, pointer) => {
+])('explain rejects an invalid request with 400 and its place: %j', async (asked, pointer) => {
   const reply = await call('explain', { method: 'GET', url: '/', ...asked })
   const problem = (await reply.json()) as { errors: { pointer: string }[] }
 
@@ -210,7 +210,7 @@ test.each([
 
 const env = () => ({ GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${node.adminPort}`, GATEHOUSE_ADMIN_TOKEN: bootstrap })
 
-test('the verb asks the node, and never shows the token', async () => {
+test('`explain` asks the node and never prints the token', async () => {
   const token = issuer.sign({ claims: { scope: 'other' } })
   const text = await runVerb(['explain', 'GET', '/orders/1', '--token', '-'], env(), token)
   const json = await runVerb(['explain', 'GET', '/orders/1', '--token', '-', '--output', 'json'], env(), token)
@@ -228,7 +228,7 @@ test.each([
   [['--jwks', 'keys.json'], 2, '--jwks requires --policy'],
   [['--policy', 'policy.yaml', '--admin', 'http://127.0.0.1:9'], 2, 'cannot be used with'],
   [['--address', 'localhost'], 1, 'the address must be'],
-])('the verb with %j: %i', async (words, exitCode, message) => {
+])('`explain` with %j exits with %i', async (words, exitCode, message) => {
   const run = await runVerb(['explain', 'GET', '/orders/1', ...words], env())
 
   expect([run.exitCode, run.stdout]).toEqual([exitCode, ''])

@@ -131,7 +131,7 @@ describe.each(fronts)('$name', ({ here, gateAway, start }) => {
 
   const ask = (parts: Omit<Parameters<typeof requestBytes>[0], 'host'>) => request(port, requestBytes(parts))
 
-  test.skipIf(!here)('who may pass reaches the service, which is told who asks', async () => {
+  test.skipIf(!here)('behind a proxy, an admitted request reaches the service with the identity', async () => {
     const body = 'x'.repeat(10_000)
     const token = issuer.sign({ claims: { scope: 'orders:write', email: 'alice@example.com' } })
 
@@ -149,7 +149,7 @@ describe.each(fronts)('$name', ({ here, gateAway, start }) => {
     expect(received.all('authorization')).toEqual([])
   })
 
-  test.skipIf(!here)('a client that names fields of the gate in Connection takes none of them away', async () => {
+  test.skipIf(!here)('behind a proxy, Connection does not remove fields of the gate', async () => {
     const named: [string, string] = ['Connection', 'X-Gatehouse-Jwt-Assertion, X-Auth-Request-User']
 
     const reply = await ask({ target: '/orders/7', token: issuer.sign(), fields: [named] })
@@ -160,7 +160,7 @@ describe.each(fronts)('$name', ({ here, gateAway, start }) => {
     expect(received.all('x-auth-request-user')).toEqual(['alice'])
   })
 
-  test.skipIf(!here)('on a public route the service is told nothing that the client claims', async () => {
+  test.skipIf(!here)('behind a proxy, a public route forwards no identity claimed by the client', async () => {
     const reply = await ask({ target: '/public/1', token: 'a.b.c', fields: forged })
 
     expect(reply.status).toBe(200)
@@ -175,7 +175,7 @@ describe.each(fronts)('$name', ({ here, gateAway, start }) => {
     [404, { scope: 'orders:read' }, '/elsewhere'],
     [400, { scope: 'orders:write' }, '/orders/..%2f7'],
   ])(
-    '%i for a token with %o and %s, and nothing reaches the service',
+    'behind a proxy, a token with %2$o and %3$s gets %1$i and nothing reaches the service',
     async (status, { scope }: { scope?: string }, target) => {
       const seen = upstream.requests.length
       const token = scope === undefined ? {} : { token: issuer.sign({ claims: { scope } }) }
@@ -192,14 +192,14 @@ describe.each(fronts)('$name', ({ here, gateAway, start }) => {
     ['a=1; __Host-gatehouse=session; gatehouse-loopback=session; b=2', 'a=1; b=2'],
     ['__Host-gatehouse=session', ''],
     ['a=1', 'a=1'],
-  ])('of the cookies %s the service gets %j', async (cookies, left) => {
+  ])('behind a proxy, of the cookies %s the service gets %j', async (cookies, left) => {
     const reply = await ask({ target: '/public/cookies', fields: [['Cookie', cookies]] })
 
     expect(reply.status).toBe(200)
     expect(upstream.requests.at(-1)!.all('cookie').join()).toBe(left)
   })
 
-  test.skipIf(!here)('429 with Retry-After once a limit has no room', async () => {
+  test.skipIf(!here)('behind a proxy, an exhausted limit gets 429 with Retry-After', async () => {
     const token = issuer.sign()
     const statuses = [await ask({ target: '/few', token }), await ask({ target: '/few', token })]
 
@@ -207,7 +207,7 @@ describe.each(fronts)('$name', ({ here, gateAway, start }) => {
     expect(statuses[1]!.field('retry-after')).toMatch(/^[1-9]\d*$/)
   })
 
-  test.skipIf(!here)('a client that states another request is judged by its own', async () => {
+  test.skipIf(!here)('a client that states another request in fields is decided by its own request', async () => {
     const seen = upstream.requests.length
     const reply = await ask({
       target: '/orders/7',
@@ -226,18 +226,15 @@ describe.each(fronts)('$name', ({ here, gateAway, start }) => {
     expect(record).toMatchObject({ path: '/orders/7', address: '127.0.0.1', check: true })
   })
 
-  test.skipIf(!here)(
-    'what is judged and what is forwarded end alike, also where the listener sees no end',
-    async () => {
-      const seen = upstream.requests.length
-      const bytes = Buffer.from('GET /public/1/\xe9\xe9 HTTP/1.1\r\nHost: api.test\r\n\r\n', 'latin1')
-      const reply = await request(port, bytes)
+  test.skipIf(!here)('the decided target equals the forwarded target, even with unusual endings', async () => {
+    const seen = upstream.requests.length
+    const bytes = Buffer.from('GET /public/1/\xe9\xe9 HTTP/1.1\r\nHost: api.test\r\n\r\n', 'latin1')
+    const reply = await request(port, bytes)
 
-      const paths = upstream.requests.slice(seen).map(({ url }) => url)
-      expect([400, 200]).toContain(reply.status)
-      expect(paths).toEqual(reply.status === 200 ? ['/public/1/%E9%E9'] : [])
-    },
-  )
+    const paths = upstream.requests.slice(seen).map(({ url }) => url)
+    expect([400, 200]).toContain(reply.status)
+    expect(paths).toEqual(reply.status === 200 ? ['/public/1/%E9%E9'] : [])
+  })
 
   test
     .skipIf(!here)
@@ -257,7 +254,7 @@ describe.each(fronts)('$name', ({ here, gateAway, start }) => {
     for (const received of upstream.requests.slice(seen)) expect(received.all(name)).toEqual([])
   })
 
-  test.skipIf(!here)('while the gate is away nobody passes', async () => {
+  test.skipIf(!here)('while the gate is down, the proxy admits no request', async () => {
     await node.kill()
     const seen = upstream.requests.length
 

@@ -102,7 +102,7 @@ function check(
   return request(node.port, bytes, { head: method === 'HEAD' })
 }
 
-test.each(each)('%s: who may pass gets 200 with the identity that the service would get', async (_, ask) => {
+test.each(each)('%s: an admitted check gets 200 with the identity for the service', async (_, ask) => {
   const reply = await ask({
     target: '/orders/7?x=%20y',
     token: issuer.sign({ claims: { email: 'alice@example.com' } }),
@@ -154,7 +154,7 @@ const target = fc
   .array(fc.constantFrom(...parts, '#', '\\', '%C3%A9', '%c3', '&access_token=x', '{', '*'), { maxLength: 6 })
   .map((chosen) => `/${chosen.join('')}`)
 
-test(`${propertyRuns} requests: every form of check is decided as the exchange`, {
+test(`${propertyRuns} requests: every form of check is decided like the exchange`, {
   timeout: 30_000 + propertyRuns * 100,
 }, async () => {
   const tokens = [undefined, issuer.sign(), issuer.sign({ claims: { scope: 'orders:write' } })]
@@ -193,7 +193,7 @@ test(`${propertyRuns} requests: every form of check is decided as the exchange`,
   expect(reasons.size).toBeGreaterThan(8)
 })
 
-test('a refusal is that of the exchange: the challenge names the resource that was asked for', async () => {
+test('a rejected check equals the rejected exchange, and its challenge names the requested resource', async () => {
   const reply = await forms['X-Forwarded-Uri']!({ target: '/orders/7' })
 
   expect(reply.status).toBe(401)
@@ -213,7 +213,7 @@ test('checks and exchanges are charged to one limit', async () => {
   expect(third.field('retry-after')).toMatch(/^[1-9]\d*$/)
 })
 
-test('a check leaves a record of what was asked about', async () => {
+test('a check leaves a record of the original request', async () => {
   await forms['X-Original-URL']!({ target: '/orders/recorded', token: issuer.sign() })
 
   expect(await node.waitForRecord(({ path }) => path === '/orders/recorded')).toMatchObject({
@@ -229,7 +229,7 @@ test('a check leaves a record of what was asked about', async () => {
   })
 })
 
-test('a service that gets the token is to get it from the reply', async () => {
+test('a check reply states the token for a service that receives it', async () => {
   const token = issuer.sign()
   const reply = await forms['X-Forwarded-Uri']!({ target: '/pass', token })
 
@@ -242,7 +242,7 @@ test.each([
   [404, '403', '404', '/elsewhere'],
   [400, '403', '400', '/orders/%2e%2e/x'],
   [401, '401', undefined, '/orders/1'],
-])('style=nginx: %i is told as %s', async (status, told, beside, target) => {
+])('style=nginx: status %i is sent as %s', async (status, told, beside, target) => {
   const token = issuer.sign({ claims: { sub: 'dora' } })
   const ask = () =>
     check('/.gatehouse/check?style=nginx', {
@@ -259,7 +259,7 @@ test.each([
   expect(reply.field('x-gatehouse-status')).toBe(beside)
 })
 
-test('trouble of the gate is no refusal, and is told as one only to nginx', async () => {
+test('a fault of the gate gets 503, and 403 with X-Gatehouse-Status for style=nginx', async () => {
   const token = issuer.sign({ claims: { iss: 'http://127.0.0.1:1' } })
   const plain = await forms['X-Forwarded-Uri']!({ target: '/orders/1', token })
   const nginx = await check('/oauth2/auth?style=nginx', {
@@ -275,7 +275,7 @@ test('trouble of the gate is no refusal, and is told as one only to nginx', asyn
   expect(nginx.field('retry-after')).toMatch(/^\d+$/)
 })
 
-test('a body that the check announces is judged as that of the exchange', async () => {
+test('a body announced in a check is limited like that of the exchange', async () => {
   const token = issuer.sign({ claims: { scope: 'orders:write' } })
   const fields: [string, string][] = [['Content-Length', '11']]
 

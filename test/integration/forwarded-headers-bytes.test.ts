@@ -35,7 +35,7 @@ const bytesOf = (text: string) => Buffer.from(text, 'utf8').toString('latin1')
 const ask = (value: string) => `GET /s/1 HTTP/1.1\r\nHost: api.test\r\nX-Said: ${value}\r\nCookie: c=${value}\r\n\r\n`
 
 test.each(['é', 'Grüße, 東京', '😀', '\u00a0', '\ufeff', '\u0080', 'e\u0301', '\u2028'])(
-  'the UTF-8 of %j reaches the service as it is',
+  'the UTF-8 field value %j reaches the service unchanged',
   async (text) => {
     const reply = await request(node.port, ask(`<${bytesOf(text)}>`))
 
@@ -46,7 +46,7 @@ test.each(['é', 'Grüße, 東京', '😀', '\u00a0', '\ufeff', '\u0080', 'e\u03
   },
 )
 
-test('so does every text', async () => {
+test('every UTF-8 field value reaches the service unchanged', async () => {
   const wire = await connect(node.port)
   const textual = fc.string({ unit: 'binary', maxLength: 60 }).filter((text) => !/[\x00-\x1f\x7f\ufffd]/.test(text))
   await fc.assert(
@@ -69,7 +69,7 @@ test.each([
   '\xf5\x80\x80\x80',
   '\xef\xbf\xbd',
   'a\x7fb',
-])('bytes that are no text in UTF-8 (%j) are refused, and reach no service', async (value) => {
+])('field bytes that are not UTF-8 (%j) are rejected and not forwarded', async (value) => {
   const before = upstream.requests.length
   const reply = await request(node.port, ask(`<${value}>`))
 
@@ -79,7 +79,7 @@ test.each([
 })
 
 test.each(['René', '東京', 'ünten'])(
-  'of %j, which begins or ends in other than ASCII, at most these ends are lost',
+  'of the field value %j, at most non-ASCII bytes at its ends are trimmed',
   async (text) => {
     // uWebSockets.js trims values by signed characters: where `char` is signed, it takes these bytes for white space.
     const reply = await request(node.port, ask(bytesOf(text)))
@@ -91,7 +91,7 @@ test.each(['René', '東京', 'ünten'])(
 )
 
 test.each(['\xe9', 'caf\xe9 \xff', bytesOf('Grüße, 東京 😀'), '\x80\x81', '\xef\xbb\xbfx', 'a\tb', '\xc3'])(
-  'a reply with the bytes %j reaches the client as it is',
+  'a reply field with the bytes %j reaches the client unchanged',
   async (value) => {
     const hex = Buffer.from(value, 'latin1').toString('hex')
     const reply = await request(node.port, `GET /speaking/${hex} HTTP/1.1\r\nHost: api.test\r\n\r\n`)

@@ -50,7 +50,7 @@ const forged: Field[] = [
 ]
 const forgeries = (fields: readonly (readonly [string, string])[]) => fields.filter(([, value]) => value === 'forged')
 
-test('assertion: one of the gate, for this service, and not the token', async () => {
+test('credentials: assertion sends an assertion for this service and no token', async () => {
   const token = issuer.sign()
   const got = await received('/asserted/1', token, forged)
 
@@ -67,7 +67,7 @@ test('assertion: one of the gate, for this service, and not the token', async ()
   expect(JSON.stringify(got.fields)).not.toContain(token)
 })
 
-test("token: the client's own, and no assertion", async () => {
+test("credentials: token sends the client's token and no assertion", async () => {
   const token = issuer.sign()
   const got = await received('/token/1', token, forged)
 
@@ -76,7 +76,7 @@ test("token: the client's own, and no assertion", async () => {
   expect(forgeries(got.fields)).toEqual([])
 })
 
-test('none: neither', async () => {
+test('credentials: none sends neither token nor assertion', async () => {
   const token = issuer.sign()
   const got = await received('/none/1', token, forged)
 
@@ -86,7 +86,7 @@ test('none: neither', async () => {
 })
 
 test.each(['asserted', 'token', 'none', 'requested'])(
-  'a public route of a service with credentials (%s) gets none',
+  'a public route of a service with credentials: %s gets none',
   async (id) => {
     const got = await received(`/${id}/public/1`, issuer.sign(), forged)
 
@@ -95,7 +95,7 @@ test.each(['asserted', 'token', 'none', 'requested'])(
   },
 )
 
-test('auth_request_headers: who it is, from the token alone', async () => {
+test('auth_request_headers states the identity from the token only', async () => {
   const token = issuer.sign({
     claims: { email: 'alice@example.test', preferred_username: 'Alïce', groups: ['staff', 'a,b', 7, 'admins'] },
   })
@@ -108,7 +108,7 @@ test('auth_request_headers: who it is, from the token alone', async () => {
   expect(forgeries(got.fields)).toEqual([])
 })
 
-test('auth_request_headers: a claim that is not there, or no text, is not said', async () => {
+test('auth_request_headers omits a missing or non-string claim', async () => {
   const token = issuer.sign({ claims: { email: ['a@b'], preferred_username: 'a\r\nX-Injected: 1', groups: [] } })
   const got = await received('/requested/1', token, forged)
 
@@ -118,7 +118,7 @@ test('auth_request_headers: a claim that is not there, or no text, is not said',
   expect(upstream.malformed).toEqual([])
 })
 
-test("what Connection names does not take the gate's statements away (S-036)", async () => {
+test("fields named in Connection do not remove the gate's fields (S-036)", async () => {
   const got = await received('/asserted/1', issuer.sign(), [
     ['Connection', 'X-Gatehouse-Jwt-Assertion, Authorization, X-Request-Id, Via, X-Forwarded-For'],
   ])

@@ -54,7 +54,7 @@ const node = await startNode({
 const get = (name: string) => request(node.port, requestBytes({ target: `/s/${name}` }))
 const own = ['x-request-id', 'date', 'content-length']
 
-test("a service's fields arrive as it said them, in order, and the gate's once each", async () => {
+test('reply fields of a service arrive unchanged and in order, and fields of the gate once each', async () => {
   const { fields } = await get('plain')
 
   expect(fields.filter(([name]) => !own.includes(name.toLowerCase()))).toEqual([
@@ -72,35 +72,35 @@ test("a service's fields arrive as it said them, in order, and the gate's once e
   ).toEqual([...own].sort())
 })
 
-test('every Set-Cookie arrives, alone and in order', async () => {
+test('every Set-Cookie arrives as a separate field, in order', async () => {
   expect((await get('cookies')).all('set-cookie')).toEqual(['a=1; Path=/; HttpOnly', 'b=2, x', 'a=3'])
 })
 
-test('what is for the hop to the gate alone, or speaks as the gate, does not arrive', async () => {
+test('hop-by-hop reply fields and fields reserved for the gate are removed', async () => {
   const got = await get('hop')
 
   for (const name of Object.keys(hopByHop)) expect(got.all(name), name).toEqual([])
   expect(got.fields.map(([name]) => name.toLowerCase()).sort()).toEqual([...own].sort())
 })
 
-test("S-047: what the service's Connection names does not arrive, nor does it", async () => {
+test("S-047: reply fields named in the service's Connection are removed, and so is Connection", async () => {
   const got = await get('named')
 
   for (const name of ['x-secret', 'x-other', 'etag', 'connection']) expect(got.all(name), name).toEqual([])
   expect(got.field('x-kept')).toBe('1')
 })
 
-test("a service that closes its connection does not close the client's", async () => {
+test("a service that closes its connection does not close the client's connection", async () => {
   expect((await get('close')).field('connection')).toBeUndefined()
 })
 
-test("there is one Date, and it is the gate's", async () => {
+test('a reply has one Date, set by the gate', async () => {
   const date = (await get('dated')).field('date')
 
   expect(Date.parse(date!)).toBeGreaterThan(Date.parse('2020-01-01'))
 })
 
-test("the request id is the gate's, once", async () => {
+test('a reply has one X-Request-Id, set by the gate', async () => {
   const { fields } = await get('identified')
   const ids = fields.filter(([name]) => name.toLowerCase() === 'x-request-id')
 
@@ -108,7 +108,7 @@ test("the request id is the gate's, once", async () => {
   expect(ids[0]![1]).not.toBe('of-the-service')
 })
 
-test('statuses, their phrases and a Location pass', async () => {
+test('status, reason phrase and Location are relayed', async () => {
   expect(await get('status')).toMatchObject({ status: 418, reason: 'Short and Stout' })
   expect(await get('unknown')).toMatchObject({ status: 599, reason: 'Who Knows' })
   const redirect = await get('redirect')
@@ -122,7 +122,7 @@ test.each([
   { what: 'a refusal', target: '/nowhere', status: 404 },
   { what: 'a bad request', target: '/a//b', status: 400 },
   { what: 'a 502', target: '/dead/1', status: 502 },
-])('$what names no part that the gate is made of', async ({ target, status }) => {
+])("$what does not reveal the gate's components", async ({ target, status }) => {
   const got = await request(node.port, requestBytes({ target }))
 
   expect(got.status).toBe(status)

@@ -69,7 +69,7 @@ const stripped = [
   'HTTP2-Settings',
 ]
 
-test.concurrent.each(stripped)('%s from a client reaches no service', async (name) => {
+test.concurrent.each(stripped)('the client field %s is not forwarded', async (name) => {
   const got = await received([[name, 'client-said']])
 
   expect(got.fields.filter(([, value]) => value.includes('client-said'))).toEqual([])
@@ -78,7 +78,7 @@ test.concurrent.each(stripped)('%s from a client reaches no service', async (nam
 const replaced = ['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'forwarded']
 
 test.concurrent.each(replaced.flatMap(spellings))(
-  '%s from a client counts for nothing: the gate says its own, once',
+  "the client field %s is replaced by the gate's own value",
   async (name) => {
     const got = await received([[name, 'client-said']])
 
@@ -87,7 +87,7 @@ test.concurrent.each(replaced.flatMap(spellings))(
   },
 )
 
-test.concurrent('where the request came from is said in both forms', async () => {
+test.concurrent('the client address is forwarded in X-Forwarded-For and Forwarded', async () => {
   const got = await received([], { host: 'api.test:8080' })
 
   expect(got.all('x-forwarded-for')).toEqual(['127.0.0.1'])
@@ -96,13 +96,13 @@ test.concurrent('where the request came from is said in both forms', async () =>
   expect(got.all('forwarded')).toEqual(['for=127.0.0.1;host="api.test:8080";proto=http'])
 })
 
-test.concurrent("Host stays what the client said, or becomes the upstream's", async () => {
+test.concurrent("Host is forwarded unchanged, or replaced by the upstream's if configured", async () => {
   expect((await received([], { host: 'API.test:8080' })).all('host')).toEqual(['API.test:8080'])
   expect((await received([], { target: '/named/1' })).all('host')).toEqual([`127.0.0.1:${upstream.port}`])
   expect((await received([], { target: '/named/1' })).all('x-forwarded-host')).toEqual(['api.test'])
 })
 
-test.concurrent("S-036: what Connection names goes no further, the gate's own fields all the same", async () => {
+test.concurrent("S-036: fields named in Connection are not forwarded, and the gate's own fields are", async () => {
   const got = await received([
     ['Connection', 'close, X-Gatehouse-Jwt-Assertion, X-Forwarded-For, X-Request-Id, X-Foo'],
     ['Connection', 'x-bar , Via,traceparent, host, cookie'],
@@ -124,7 +124,7 @@ test.concurrent("S-036: what Connection names goes no further, the gate's own fi
   expect(got.all('connection')).toEqual(['keep-alive'])
 })
 
-test.concurrent('Via is continued', async () => {
+test.concurrent('Via is extended by the gate', async () => {
   expect((await received([])).all('via')).toEqual(['1.1 gatehouse'])
   expect((await received([['Via', '1.0 fred']])).all('via')).toEqual(['1.0 fred, 1.1 gatehouse'])
   const several: Field[] = [
@@ -145,7 +145,7 @@ test.concurrent('S-046: several Cookie fields arrive as one, in order (RFC 6265 
   expect(got.all('cookie')).toEqual(['a=1; b="2"; c=3; d="\xc3\xa9"'])
 })
 
-test.concurrent("what is nobody's business but the service's arrives as it came, in order, also when it is repeated", async () => {
+test.concurrent('other fields are forwarded unchanged, in order, including duplicates', async () => {
   const fields: Field[] = [
     ['Accept', 'text/html;q=0.8, */*'],
     ['X-Two', 'b'],
@@ -169,7 +169,7 @@ test.concurrent("what is nobody's business but the service's arrives as it came,
   )
 })
 
-test.concurrent('nothing arrives that neither the client nor the gate is known to say', async () => {
+test.concurrent('the service gets no field that neither the client nor the gate sends', async () => {
   const got = await received([['X-Client', 'x']])
 
   expect(got.fields.map(([name]) => name.toLowerCase()).sort()).toEqual(

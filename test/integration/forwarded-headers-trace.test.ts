@@ -29,7 +29,7 @@ const good = `00-${traceId}-${spanId}-01`
 const wellFormed = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 
 test.each([good, `00-${traceId}-${spanId}-00`, `cc-${traceId}-${spanId}-01-what-the-future-will-be-like`])(
-  'traceparent %s is continued, and its tracestate',
+  'traceparent %s and its tracestate are continued',
   async (traceparent) => {
     const { received } = await exchange([
       ['traceparent', traceparent],
@@ -92,7 +92,7 @@ test.each<{ title: string; field: Field }>([
   expect(received.all(field[0])).toEqual([])
 })
 
-test('trust_trace: false begins a new trace, whatever the client says', async () => {
+test('trust_trace: false starts a new trace, whatever the client sends', async () => {
   const { received } = await exchange(
     [
       ['traceparent', good],
@@ -108,14 +108,14 @@ test('trust_trace: false begins a new trace, whatever the client says', async ()
   expect(received.all('baggage')).toEqual([])
 })
 
-test('two traces that the gate begins are two', async () => {
+test('two traces started by the gate have different ids', async () => {
   const begun = [await exchange([]), await exchange([])].map(({ received }) => received.all('traceparent')[0])
 
   expect(new Set(begun).size).toBe(2)
 })
 
 test.each(['a', 'A-b_c.9', 'x'.repeat(128), '0193a6e2-7f1c-7000-8000-000000000000'])(
-  'X-Request-Id %s is continued: to the service, in the reply, in the log',
+  'X-Request-Id %s is kept towards the service, in the reply and in the log',
   async (id) => {
     const { reply, received } = await exchange([['X-Request-Id', id]])
 
@@ -152,13 +152,13 @@ test.each<{ title: string; fields: Field[] }>([
   expect(received.fields.filter(([, value]) => value === 'alias')).toEqual([])
 })
 
-test('an escape sequence in X-Request-Id does not get past the listener', async () => {
+test('an escape sequence in X-Request-Id is rejected by the listener', async () => {
   const reply = await request(node.port, requestBytes({ target: '/s/1', fields: [['X-Request-Id', '\x1b[31m']] }))
 
   expect(reply.status).toBe(400)
 })
 
-test('no two ids of the gate are the same', async () => {
+test('generated request ids are unique', async () => {
   const ids = await Promise.all(
     Array.from({ length: 50 }, async () =>
       (await request(node.port, requestBytes({ target: '/s/1' }))).field('x-request-id'),

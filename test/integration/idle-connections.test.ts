@@ -18,7 +18,7 @@ async function answered(wire: Wire, target: string): Promise<number | undefined>
   return (await readReply(wire))?.status
 }
 
-test(`while ${waiting} connections wait, others are served, and each of them is still good for a request`, async () => {
+test(`while ${waiting} connections are idle, others are served, and each idle one still works`, async () => {
   const before = residentMiB(node)
   const wires: Wire[] = []
   for (let n = 0; n < waiting; n++) wires.push(await connect(node.port))

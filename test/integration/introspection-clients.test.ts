@@ -40,7 +40,7 @@ function write(name: string, text: string): string {
 
 const withoutSecret = { client_secret: undefined }
 
-test('client_secret_post sends both in the body, and nothing in the head', async () => {
+test('client_secret_post sends id and secret in the body and no Authorization', async () => {
   const gate = await gateWith({ client_auth: 'client_secret_post' })
   const token = issuer.issue()
   await admitted(gate, { target: '/orders/1', token })
@@ -71,26 +71,29 @@ test.each([
     undefined,
   ],
   ['EdDSA in PEM', String(ed.privateKey.export({ format: 'pem', type: 'pkcs8' })), ed.publicKey, 'EdDSA', undefined],
-])('private_key_jwt: an assertion by %s, for the issuer, once', async (name, text, publicKey, alg, kid) => {
-  const file = write(`key-${name}`, text)
-  const gate = await gateWith({ ...withoutSecret, private_key: { file } })
-  for (let i = 0; i < 2; i++) await admitted(gate, { target: '/orders/1', token: issuer.issue() })
+])(
+  'private_key_jwt sends a single-use assertion signed with %s for the issuer',
+  async (name, text, publicKey, alg, kid) => {
+    const file = write(`key-${name}`, text)
+    const gate = await gateWith({ ...withoutSecret, private_key: { file } })
+    for (let i = 0; i < 2; i++) await admitted(gate, { target: '/orders/1', token: issuer.issue() })
 
-  const [first, second] = issuer.asked.slice(-2).map(({ form }) => form.get('client_assertion')!)
-  expect(issuer.asked.at(-1)!.form.get('client_assertion_type')).toBe(
-    'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-  )
-  const { payload } = await jwtVerify(first!, await importJWK(publicKey.export({ format: 'jwk' }) as never, alg), {
-    issuer: 'gatehouse',
-    subject: 'gatehouse',
-    audience: issuer.url,
-  })
-  expect(payload.exp! - payload.iat!).toBe(60)
-  expect(decodeProtectedHeader(first!)).toEqual({ alg, ...(kid && { kid }) })
-  expect(decodeJwt(second!).jti).not.toBe(payload.jti)
-})
+    const [first, second] = issuer.asked.slice(-2).map(({ form }) => form.get('client_assertion')!)
+    expect(issuer.asked.at(-1)!.form.get('client_assertion_type')).toBe(
+      'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+    )
+    const { payload } = await jwtVerify(first!, await importJWK(publicKey.export({ format: 'jwk' }) as never, alg), {
+      issuer: 'gatehouse',
+      subject: 'gatehouse',
+      audience: issuer.url,
+    })
+    expect(payload.exp! - payload.iat!).toBe(60)
+    expect(decodeProtectedHeader(first!)).toEqual({ alg, ...(kid && { kid }) })
+    expect(decodeJwt(second!).jti).not.toBe(payload.jti)
+  },
+)
 
-test('tls_client_auth: the certificate shows it, at the alias of the metadata (RFC 8705 §5)', async () => {
+test('tls_client_auth sends the client certificate to the mTLS endpoint alias (RFC 8705 §5)', async () => {
   const pair = async (cn: string) =>
     selfsigned.generate([{ name: 'commonName', value: cn }], {
       keyType: 'ec',
@@ -124,7 +127,7 @@ test('tls_client_auth: the certificate shows it, at the alias of the metadata (R
   expect(seen).toEqual(['gatehouse'])
 })
 
-test('a secret that was replaced in its file is read again when the issuer refuses the old one, and nobody waits', async () => {
+test('a replaced client secret is read again when the issuer rejects the old one', async () => {
   const file = write('rotating', 'old')
   const gate = await gateWith({ client_secret: { file }, client_auth: 'client_secret_post' })
   await admitted(gate, { target: '/orders/1', token: issuer.issue() })
@@ -194,7 +197,7 @@ const signedAnswer = (token: string, header: object = {}, claims: object = {}, k
     key,
   )
 
-test('signed answers, where the policy wants them (RFC 9701)', async () => {
+test('signed introspection answers are required and verified if configured (RFC 9701)', async () => {
   const gate = await gateWith({ response: 'jwt' })
   const type = 'application/token-introspection+jwt'
   const reason = { status: 503, code: 'unavailable', reason: 'introspection-unavailable', decision: 'failed' }
@@ -220,7 +223,7 @@ test('signed answers, where the policy wants them (RFC 9701)', async () => {
   await refused(gate, { target: '/orders/1', token: issuer.issue() }, reason)
 })
 
-test('a signed answer whose keys cannot be had is no answer', async () => {
+test('a signed introspection answer is a fault if its keys cannot be fetched', async () => {
   issuer.answer('discovery', { status: 404 })
   const gate = await gateWith({ response: 'jwt', endpoint: `${issuer.url}/introspect` })
   issuer.script = ({ token }) => ({ type: 'application/token-introspection+jwt', body: signedAnswer(token) })

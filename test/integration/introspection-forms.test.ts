@@ -58,7 +58,7 @@ beforeAll(async () => {
 
 const total = () => names.reduce((sum, name) => sum + issuers[name].asked.length, 0)
 
-test('any: a JWT that names the issuer is verified here, every other token it is asked about', async () => {
+test('tokens: any verifies a JWT of the issuer locally and introspects every other token', async () => {
   const before = issuers.any.asked.length
   await admitted(gate, { target: '/any/1', token: issuers.any.sign() })
   await admitted(gate, { target: '/any/1', token: issuers.jwt.sign() })
@@ -69,19 +69,19 @@ test('any: a JWT that names the issuer is verified here, every other token it is
   expect(issuers.any.askedAbout(token)).toBe(1)
 })
 
-test('any: a JWT that names nobody may be the issuer’s own kind of opaque token', async () => {
+test('tokens: any introspects a JWT without iss as an opaque token', async () => {
   const token = issuers.any.sign({ claims: { iss: undefined } })
   await admitted(gate, { target: '/any/1', token: issuers.any.issue({}, token) })
 })
 
-test('S-073: nobody is asked about an opaque token at a service whose issuers have JWTs', async () => {
+test('S-073: an opaque token at a service with JWT issuers causes no introspection', async () => {
   const before = total()
   await refused(gate, { target: '/jwt/1', token: issuers.any.issue() }, badToken('token-malformed'))
 
   expect(total()).toBe(before)
 })
 
-test('a token of the second issuer is found there, and good where that is listed', async () => {
+test('an opaque token of the second issuer is found there and admitted where that issuer is listed', async () => {
   const token = issuers.second.issue({ sub: 'carol' })
   const { received } = await admitted(gate, { target: '/both/1', token })
   expect(await identity(gate, received)).toMatchObject({ sub: 'carol', token_issuer: issuers.second.url })
@@ -90,7 +90,7 @@ test('a token of the second issuer is found there, and good where that is listed
   await admitted(gate, { target: '/other/1', token })
 })
 
-test('S-106: the same text at two issuers is two tokens, each good at its own service, and none at both', async () => {
+test("S-106: the same token text at two issuers is admitted only at each issuer's own service", async () => {
   const token = issuers.first.issue({ sub: 'first-sub' })
   issuers.second.issue({ sub: 'second-sub' }, token)
   for (let i = 0; i < 3; i++) {
@@ -107,7 +107,7 @@ test('S-106: the same text at two issuers is two tokens, each good at its own se
   await refused(gate, { target: '/both/1', token }, badToken('token-ambiguous'))
 })
 
-test('an issuer that cannot be asked leaves open whose the token is', async () => {
+test('an unreachable issuer makes an opaque token undecided (503)', async () => {
   const token = issuers.first.issue()
   issuers.second.script = () => ({ status: 500, body: '' })
 
@@ -120,7 +120,7 @@ test('an issuer that cannot be asked leaves open whose the token is', async () =
   await admitted(gate, { target: '/both/1', token })
 })
 
-test('recheck: a JWT is asked about at its first use and again after a while, and its own claims count', async () => {
+test('recheck: a JWT is introspected at first use and periodically, and its own claims are used', async () => {
   const issuer = issuers.rechecked
   const token = issuer.sign({ claims: { sub: 'dave' } })
   issuer.script = () => ({ body: '{"active":true}' })
@@ -140,7 +140,7 @@ test('recheck: a JWT is asked about at its first use and again after a while, an
   await refused(gate, { target: '/rechecked/1', token }, badToken('token-inactive'))
 })
 
-test('recheck: a JWT that the issuer has ended is never admitted, one of a forger is not asked about', async () => {
+test('recheck: a JWT revoked at the issuer is never admitted, and a forged JWT is not introspected', async () => {
   const issuer = issuers.rechecked
   const ended = issuer.sign()
   issuer.revoke(ended)
@@ -152,7 +152,7 @@ test('recheck: a JWT that the issuer has ended is never admitted, one of a forge
   expect(issuer.asked.length).toBe(asked)
 })
 
-test('recheck: an issuer that cannot be asked about a JWT is 503, an answer about another token too', async () => {
+test('recheck: an unreachable issuer or an answer for another token causes 503', async () => {
   const issuer = issuers.rechecked
   const unavailable = { status: 503, code: 'unavailable', reason: 'introspection-unavailable', decision: 'failed' }
   const token = issuer.sign({ claims: { sub: 'erin' } })

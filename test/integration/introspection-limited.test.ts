@@ -71,7 +71,7 @@ async function goodTokens(at: TestNode, count: number, from: string): Promise<nu
   return statuses
 }
 
-test('36 random tokens a second from one address do not refuse the new tokens of another', async () => {
+test('36 random tokens per second from one address do not block new tokens of another address', async () => {
   const gate = await node({ negative_cache: '0s', timeout: '20s' })
   expect(await ask(gate, issuer.issue(), '127.0.0.9')).toBe(200)
   limitIssuer()
@@ -82,7 +82,7 @@ test('36 random tokens a second from one address do not refuse the new tokens of
   expect(await attack.stop()).not.toContain(200)
 })
 
-test('an address that runs up failed introspections gets 429 for new tokens, and others do not', async () => {
+test('an address with many failed introspections gets 429 for new tokens, and others do not', async () => {
   const gate = await node({ negative_cache: '0s' }, { per_second: 0.2, burst: 100, introspections_per_second: 0.02 })
   const known = issuer.issue()
   expect(await ask(gate, known, '127.0.0.2')).toBe(200)
@@ -96,7 +96,7 @@ test('an address that runs up failed introspections gets 429 for new tokens, and
   expect(await ask(gate, issuer.issue(), '127.0.0.3')).toBe(200)
 })
 
-test('an address whose questions have no place in the queue is charged for them, and gets 429', async () => {
+test('an address whose introspections exceed the queue is charged for them and gets 429', async () => {
   const gate = await node({ timeout: '30s' }, { per_second: 0.2, burst: 100, introspections_per_second: 0.02 })
   const known = issuer.issue()
   expect(await ask(gate, known, '127.0.0.2')).toBe(200)
@@ -116,7 +116,7 @@ test('an address whose questions have no place in the queue is charged for them,
   expect(await ask(gate, known, '127.0.0.2')).toBe(200)
 })
 
-test('random tokens from many addresses do not refuse the new tokens of an address that sent a valid one', async () => {
+test('random tokens from many addresses do not block new tokens of an address with a recent valid token', async () => {
   const gate = await node({ negative_cache: '0s', timeout: '20s' }, { introspections_per_second: 1000 })
   expect(await ask(gate, issuer.issue(), '127.0.0.9')).toBe(200)
   limitIssuer()
@@ -128,7 +128,7 @@ test('random tokens from many addresses do not refuse the new tokens of an addre
   await attack.stop()
 })
 
-test('a known token is admitted while the issuer says 429 to everything, for the time of `stale`', async () => {
+test('a known token is admitted for `stale` while the issuer replies 429 to everything', async () => {
   const gate = await node({ cache: '1s', stale: '60s', timeout: '500ms' })
   const token = issuer.issue()
   expect(await ask(gate, token, '127.0.0.9')).toBe(200)
@@ -145,7 +145,7 @@ test('a known token is admitted while the issuer says 429 to everything, for the
   expect(await ask(gate, issuer.issue(), '127.0.0.9')).toBe(503)
 })
 
-test('until the time of Retry-After no two questions are under way', async () => {
+test('until Retry-After has passed, at most one introspection is in progress', async () => {
   const gate = await node({ timeout: '20s' })
   let limited = false
   let [underWay, most] = [0, 0]
@@ -172,7 +172,7 @@ test('until the time of Retry-After no two questions are under way', async () =>
 test.each([
   ['seconds', () => '1'],
   ['a date', () => new Date(Date.now() + 1000).toUTCString()],
-])('a question that got 503 with Retry-After as %s is asked again', async (_, retryAfter) => {
+])('an introspection that got 503 with Retry-After as %s is repeated', async (_, retryAfter) => {
   const gate = await node({ timeout: '20s' })
   const before = issuer.asked.length
   issuer.script = () =>

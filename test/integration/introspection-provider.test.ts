@@ -41,7 +41,7 @@ async function gateWith(more: object, clientId: string): Promise<Gate> {
 test.each([
   ['plain', {}, introspectors.json],
   ['signed', { response: 'jwt' }, introspectors.jwt],
-])('%s answers: its opaque tokens are admitted until it revokes them', async (_, more, client) => {
+])('%s: opaque tokens are admitted until the issuer revokes them', async (_, more, client) => {
   const gate = await gateWith(more, client)
   const token = await provider.opaqueToken('reader')
   expect(token).not.toContain('.')

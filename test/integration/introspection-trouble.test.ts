@@ -93,7 +93,7 @@ const troubles: readonly [string, (truth: object) => Script][] = [
   ['a broken connection', () => ({ reset: true })],
 ]
 
-test.each(troubles)('%s is 503 for a new token, and no verdict on it', async (_, script) => {
+test.each(troubles)('%s causes 503 for a new token and caches no answer', async (_, script) => {
   const token = issuer.issue()
   issuer.script = (asked) => (asked.token === token ? script(issuer.truth(token)) : undefined)
   await refused(gate, { target: '/default/1', token }, unavailable)
@@ -105,7 +105,7 @@ test.each(troubles)('%s is 503 for a new token, and no verdict on it', async (_,
 })
 
 test.each(['unsupported_token_type', 'invalid_request'])(
-  '400 %s refuses the token with 401 at an issuer that works',
+  '400 %s from a working issuer rejects the token with 401',
   async (code) => {
     await admitted(gate, { target: '/default/1', token: issuer.issue() })
     const token = issuer.issue()
@@ -115,7 +115,7 @@ test.each(['unsupported_token_type', 'invalid_request'])(
   },
 )
 
-test('a known token goes on for the time of its route while the issuer fails, then 503, then again', async () => {
+test("while the issuer fails, a known token is admitted for the route's stale time, then gets 503, then recovers", async () => {
   const token = issuer.issue()
   await admitted(gate, { target: '/stale/1', token })
   issuer.script = () => ({ status: 500, body: '' })
@@ -131,7 +131,7 @@ test('a known token goes on for the time of its route while the issuer fails, th
   await admitted(gate, { target: '/brief/1', token })
 })
 
-test('while the issuer hangs, requests with a stale answer wait for one try at most', async () => {
+test('while the issuer hangs, requests with a stale answer wait for at most one attempt', async () => {
   const token = issuer.issue()
   await admitted(gate, { target: '/stale/1', token })
   issuer.script = () => ({ silent: true })
@@ -145,7 +145,7 @@ test('while the issuer hangs, requests with a stale answer wait for one try at m
   expect(issuer.asked.length - before).toBeLessThan(10)
 })
 
-test('stale never reaches past the end of the token', async () => {
+test("a stale answer is never used after the token's exp", async () => {
   // With the tolerance of the clocks it has six seconds.
   const token = issuer.issue({ exp: Math.floor(Date.now() / 1000) + 1 })
   await admitted(gate, { target: '/stale/1', token })
@@ -157,7 +157,7 @@ test('stale never reaches past the end of the token', async () => {
   await refused(gate, { target: '/stale/1', token }, badToken('token-expired'))
 })
 
-test('a token that was revoked meanwhile is refused as soon as the issuer answers', async () => {
+test('a token revoked during an issuer outage is rejected as soon as the issuer answers', async () => {
   const token = issuer.issue()
   await admitted(gate, { target: '/stale/1', token })
   issuer.revoke(token)
@@ -166,7 +166,7 @@ test('a token that was revoked meanwhile is refused as soon as the issuer answer
   await refused(gate, { target: '/stale/1', token }, badToken('token-inactive'))
 })
 
-test("another token's answer is 503, not another subject", async () => {
+test('an introspection answer for another token causes 503, never another subject', async () => {
   const token = issuer.issue({ sub: 'alice' })
   await admitted(gate, { target: '/closed/1', token })
   issuer.script = () => json({ ...issuer.truth(token), sub: 'mallory' })
@@ -175,7 +175,7 @@ test("another token's answer is 503, not another subject", async () => {
   await refused(gate, { target: '/closed/1', token }, unavailable)
 })
 
-test('an issuer that flaps makes no verdicts: 200 and 503, never 401', async () => {
+test('an unstable issuer causes only 200 and 503, never 401', async () => {
   let turn = 0
   issuer.script = () => (++turn % 2 === 0 ? { status: 502, body: '' } : undefined)
   const statuses = new Set<number>()
@@ -186,7 +186,7 @@ test('an issuer that flaps makes no verdicts: 200 and 503, never 401', async () 
   expect([...statuses].sort()).toEqual([200, 503])
 })
 
-test('an issuer that is gone is not waited for by each request', async () => {
+test('requests do not each wait for an unreachable issuer', async () => {
   await issuer.stop()
   try {
     const replies = await Promise.all(

@@ -20,7 +20,7 @@ beforeAll(async () => {
   gate = { node, services: [orders] }
 })
 
-test('an active token is admitted, and the service learns who asks', async () => {
+test('an active opaque token is admitted, and the service gets its identity', async () => {
   const token = issuer.issue({ sub: 'bob', client_id: 'web', scope: 'orders:read extra', sid: 's-1' })
 
   const { received } = await admitted(gate, { target: '/orders/1', token })
@@ -33,14 +33,14 @@ test('an active token is admitted, and the service learns who asks', async () =>
   })
 })
 
-test('a known token is not asked about again while the answer counts', async () => {
+test('a token is not introspected again within the cache time', async () => {
   const token = issuer.issue()
   for (let i = 0; i < 5; i++) await admitted(gate, { target: '/orders/1', token })
 
   expect(issuer.askedAbout(token)).toBe(1)
 })
 
-test('the question carries the token in the body, a hint, and the client in the form of RFC 6749 §2.3.1', async () => {
+test('the introspection request holds token, hint and client authentication (RFC 6749 §2.3.1)', async () => {
   const token = issuer.issue()
   await admitted(gate, { target: '/orders/1', token })
 
@@ -67,7 +67,7 @@ test.each([
   ['bound to a key by its type', { active: true, token_type: 'DPoP' }, 'token-binding'],
   ['with a scope that is a list', { active: true, scope: ['orders:read'] }, 'token-claims-malformed'],
   ['of nobody', { active: true, sub: undefined, client_id: undefined }, 'token-subject-missing'],
-])('a token that is %s is refused', async (_, said, reason) => {
+])('an opaque token that is %s is rejected', async (_, said, reason) => {
   const token = issuer.issue()
   const truth = issuer.truth(token) as Record<string, unknown>
   const { active: __, ...good } = truth
@@ -81,14 +81,14 @@ test.each([
   issuer.script = undefined
 })
 
-test('a token without a subject is its client', async () => {
+test('an opaque token without sub is identified by its client_id', async () => {
   const token = issuer.issue({ sub: undefined, client_id: 'batch' })
   const { received } = await admitted(gate, { target: '/orders/1', token })
 
   expect(await identity(gate, received)).toMatchObject({ sub: 'batch', client_id: 'batch' })
 })
 
-test('an inactive token is asked about once in a while, not each time', async () => {
+test('an inactive token is introspected periodically, not for each request', async () => {
   for (let i = 0; i < 4; i++)
     await refused(gate, { target: '/orders/1', token: 'unheard-of' }, badToken('token-inactive'))
 
