@@ -8,7 +8,7 @@ import { until } from '../kit/until.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 
 // docs/design/contract.md §5 and §7 on a running node: which requests a limit counts, what a refused client receives,
-// and which refusals cost nothing.
+// and which refused requests are not counted.
 
 let issuer: TestIssuer
 let other: TestIssuer
@@ -61,7 +61,7 @@ beforeAll(async () => {
   })
   const link = await testLink(redisSettingsFor(redis.port))
   await untilReady(link.store)
-  await until('the connection of the node', async () => (await connections(link)) >= 2)
+  await until('the node is connected to Redis', async () => (await connections(link)) >= 2)
 })
 
 async function connections(link: Awaited<ReturnType<typeof testLink>>): Promise<number> {
@@ -87,17 +87,20 @@ test.each<[path: string, one: object, another: object]>([
   ['/session', { sid: 'one' }, { sid: 'two' }],
   ['/tenant', { org: { id: 'one' } }, { org: { id: 'two' } }],
   ['/pair', { sub: 'ann', client_id: 'one' }, { sub: 'ann', client_id: 'two' }],
-])('S-115 %s: new tokens and other paths of %j are counted together, and %j apart', async (path, one, another) => {
-  expect(await statuses(path, 4, one)).toEqual(full)
-  expect(await statuses(path, 1, another)).toEqual([200])
-})
+])(
+  'S-115: the limit of %s counts all tokens and paths of %j in one window, and %j in another',
+  async (path, one, another) => {
+    expect(await statuses(path, 4, one)).toEqual(full)
+    expect(await statuses(path, 1, another)).toEqual([200])
+  },
+)
 
-test('the same subject of another issuer is somebody else', async () => {
+test('the same sub of another issuer has its own window', async () => {
   expect(await statuses('/subject', 4, { sub: 'cleo' })).toEqual(full)
   expect(await statuses('/subject', 4, { sub: 'cleo' }, other)).toEqual(full)
 })
 
-test('S-113 S-114 a public route is limited by address, whatever the client says it is', async () => {
+test('S-113 S-114: X-Forwarded-For from an unlisted peer does not change the address that a public route limits', async () => {
   const found: number[] = []
   for (let i = 0; i < 4; i++) {
     const headers = { 'x-forwarded-for': `203.0.113.${i}` }
@@ -106,10 +109,10 @@ test('S-113 S-114 a public route is limited by address, whatever the client says
   expect(found).toEqual(full)
 })
 
-test('a refused client is told which quota, how long to wait, and what the policy is', async () => {
+test('a 429 reply names the exceeded limit, the time to wait and all limits of the route', async () => {
   const startedMs = performance.now()
-  await statuses('/two', 2, { sub: 'dora', client_id: 'told' })
-  const refused = await get('/two/1', { sub: 'dora', client_id: 'told' })
+  await statuses('/two', 2, { sub: 'dora', client_id: 'dora-client' })
+  const refused = await get('/two/1', { sub: 'dora', client_id: 'dora-client' })
 
   expect(refused.status).toBe(429)
   expect(Object.fromEntries(refused.headers)).toMatchObject({
@@ -119,7 +122,7 @@ test('a refused client is told which quota, how long to wait, and what the polic
     ratelimit: `"narrow";r=0;t=${refused.headers.get('retry-after')}`,
     'ratelimit-policy': '"wide";q=100;w=60, "narrow";q=2;w=60',
   })
-  // A window after the first of the two, and a little more.
+  // One window after the first of the two requests, plus up to one second of rounding.
   const waitS = Number(refused.headers.get('retry-after'))
   expect(waitS).toBeLessThanOrEqual(61)
   expect(waitS).toBeGreaterThanOrEqual(Math.floor(60 - (performance.now() - startedMs) / 1000))
@@ -135,7 +138,7 @@ test('a refused client is told which quota, how long to wait, and what the polic
   expect(record).toMatchObject({ reason: 'rate-limited', limit: 'route/two/narrow' })
 })
 
-test('an admitted client is told what is left, beside what the service says', async () => {
+test('an admitted reply has the remaining quota of the limit and keeps the RateLimit field of the service', async () => {
   const reply = await get('/cost/1', { sub: 'ella' })
 
   expect(reply.headers.get('ratelimit')).toBe('"theirs";r=7, "dear";r=6')
@@ -143,8 +146,8 @@ test('an admitted client is told what is left, beside what the service says', as
   expect(await statuses('/cost', 2, { sub: 'ella' })).toEqual([200, 429])
 })
 
-test('a limit that is tried out refuses nobody and says nothing; the log names it', async () => {
-  // Nobody waits for its verdict: a line can be written before it is there, as long as the node asks Redis.
+test('an exceeded shadow limit refuses no request and adds no reply field; the access log names it', async () => {
+  // No exchange waits for a shadow limit: its access log line can be written before Redis has replied.
   const named = () => node.accessLog().find(({ shadow_limit: limited }) => limited !== undefined)
   for (let i = 0; i < 100 && named() === undefined; i++) {
     const reply = await get('/shadow/1', { sub: 'fay' })
@@ -154,7 +157,7 @@ test('a limit that is tried out refuses nobody and says nothing; the log names i
   expect(named()).toMatchObject({ decision: 'admitted', shadow_limit: 'route/shadow/tried' })
 })
 
-test('who is refused before, for want of scope, is charged nothing', async () => {
+test('a request refused for a missing scope is not counted by the limit of the route', async () => {
   const token = issuer.sign({ claims: { scope: 'none', sub: 'gwen' } })
   for (let i = 0; i < 5; i++) {
     const headers = { authorization: `Bearer ${token}` }
@@ -163,7 +166,7 @@ test('who is refused before, for want of scope, is charged nothing', async () =>
   expect(await statuses('/subject', 4, { sub: 'gwen' })).toEqual(full)
 })
 
-test('an operator sees a full window, and empties it: the client gets in again', async () => {
+test('`limits list` shows a full window, and after `limits reset` its subject is admitted again', async () => {
   const verb = (...words: string[]) =>
     runVerb(['limits', ...words, '--output', 'json'], {
       GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${node.adminPort}`,
@@ -192,7 +195,7 @@ test.each([
   [['reset', 'route/subject/s', '--subject', 'olga'], 'GH_ADMIN_BUCKET_INCOMPLETE'],
   [['reset', 'route/address/a', '--address', '10.0.0.1', '--client', 'x'], 'GH_ADMIN_BUCKET_SURPLUS'],
   [['reset', 'route/address/a', '--address', '10.0.0.256'], 'GH_ADMIN_INVALID_REQUEST'],
-])('limits %j is refused: %s', async (words, code) => {
+])('the command limits %j exits with 1 and the code %s', async (words, code) => {
   const { exitCode, stdout, stderr } = await runVerb(['limits', ...words, '--output', 'json'], {
     GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${node.adminPort}`,
     GATEHOUSE_ADMIN_TOKEN: bootstrap,
@@ -202,7 +205,7 @@ test.each([
   expect(JSON.parse(stderr)).toMatchObject({ code })
 })
 
-test('nothing in Redis names a subject, and all keys of one subject share a slot', async () => {
+test('the Redis keys of limits have hashed buckets and a valid hash tag, even if sub contains braces', async () => {
   await statuses('/subject', 1, { sub: 'hana}:{x' })
   await statuses('/leased', 3, { sub: 'hana}:{x' })
   const link = await testLink(redisSettingsFor(redis.port))
@@ -216,7 +219,7 @@ test('nothing in Redis names a subject, and all keys of one subject share a slot
   ).toEqual([])
 })
 
-test('a changed policy goes on with the windows of before', async () => {
+test('a policy change keeps the counts of windows that the limit has used', async () => {
   expect(await statuses('/subject', 3, { sub: 'iris' })).toEqual([200, 200, 200])
   const text = node.folder.file('policy.yaml')
   const { readFileSync } = await import('node:fs')
@@ -226,7 +229,7 @@ test('a changed policy goes on with the windows of before', async () => {
   expect(await statuses('/subject', 1, { sub: 'iris' })).toEqual([429])
 })
 
-test('Redis away: a closed route is 503 with Retry-After, never a refusal; others go on by themselves', async () => {
+test('without Redis, a route with on_outage closed is 503 with Retry-After; other routes limit on the node', async () => {
   expect(await statuses('/closed', 1, { sub: 'jo' })).toEqual([200])
   await redis.stop()
   const closed = await get('/closed/1', { sub: 'jo' })

@@ -1,4 +1,4 @@
-// Sessions in forward-auth: a check judges the browser's cookie as an exchange would.
+// Forward-auth checks accept the session cookie of a browser by the same rules as exchanges.
 
 import { expect, test } from 'vitest'
 import { startCodeGate } from '../kit/code-gate.ts'
@@ -8,11 +8,11 @@ const { url, enter } = await startCodeGate({ settings: { check: { peers: ['127.0
 const browser = new HttpBrowser()
 await enter(browser, { redirects: 0 })
 
-const ask = (who: HttpBrowser, path: string, headers: Record<string, string> = {}, method = 'GET') =>
-  who.visit(`${url}${path}`, { method, headers, redirects: 0 })
+const check = (from: HttpBrowser, path: string, headers: Record<string, string> = {}, method = 'GET') =>
+  from.visit(`${url}${path}`, { method, headers, redirects: 0 })
 
-test('a browser with a session may pass, and the proxy learns who it is and which cookies are for the service', async () => {
-  const answer = await ask(browser, '/.gatehouse/check/app/x', {
+test('a check with a session cookie is 200 with an assertion and the cookies without that of the session', async () => {
+  const answer = await check(browser, '/.gatehouse/check/app/x', {
     cookie: `a=1; gatehouse-loopback=${browser.session}; b=2`,
   })
 
@@ -21,22 +21,28 @@ test('a browser with a session may pass, and the proxy learns who it is and whic
   expect(answer.field('cookie')).toBe('a=1; b=2')
 })
 
-test('one without is sent to log in and back to the page, where the proxy hands that on', async () => {
-  const answer = await ask(new HttpBrowser(), '/.gatehouse/check/app/x?y=1')
+test('a check without a session is a redirect to the login, which returns to the requested page', async () => {
+  const answer = await check(new HttpBrowser(), '/.gatehouse/check/app/x?y=1')
 
   expect(answer.status).toBe(303)
   expect(answer.field('location')).toBe(`${url}/.gatehouse/login?return_to=%2Fapp%2Fx%3Fy%3D1&issuer=main&refused=none`)
 })
 
-test.each(['/oauth2/auth', '/.gatehouse/check?style=nginx'])('nginx, which asks at %s, is told 401', async (path) => {
-  const answer = await ask(new HttpBrowser(), path, { 'x-original-method': 'GET', 'x-original-url': `${url}/app/x` })
+test.each(['/oauth2/auth', '/.gatehouse/check?style=nginx'])(
+  'a check in the nginx style without a session is 401 and no redirect: %s',
+  async (path) => {
+    const answer = await check(new HttpBrowser(), path, {
+      'x-original-method': 'GET',
+      'x-original-url': `${url}/app/x`,
+    })
 
-  expect([answer.status, JSON.parse(answer.body).code]).toEqual([401, 'login_required'])
-})
+    expect([answer.status, JSON.parse(answer.body).code]).toEqual([401, 'login_required'])
+  },
+)
 
-test('what changes something must come from a page of this origin here too', async () => {
-  const asked = { 'x-original-method': 'POST', 'x-original-url': `${url}/app/x` }
+test('a check of a POST with a session is 403 from another origin and 200 from the own origin (CSRF)', async () => {
+  const post = { 'x-original-method': 'POST', 'x-original-url': `${url}/app/x` }
 
-  expect((await ask(browser, '/oauth2/auth', { ...asked, origin: 'https://evil.test' })).status).toBe(403)
-  expect((await ask(browser, '/oauth2/auth', { ...asked, origin: url })).status).toBe(200)
+  expect((await check(browser, '/oauth2/auth', { ...post, origin: 'https://evil.test' })).status).toBe(403)
+  expect((await check(browser, '/oauth2/auth', { ...post, origin: url })).status).toBe(200)
 })

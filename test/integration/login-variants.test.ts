@@ -1,4 +1,4 @@
-// What issuers and policies differ in: pushed requests, client authentication, opaque access tokens, several issuers.
+// Logins with different issuers and policies: pushed authorization requests (RFC 9126), client authentication, opaque access tokens, several issuers.
 
 import { generateKeyPairSync } from 'node:crypto'
 import { decodeJwt } from 'jose'
@@ -12,7 +12,7 @@ import { freePort } from '../kit/ports.ts'
 const gate = await startLoginGate({ pushedRequests: true })
 const { url, provider, orders } = gate
 
-test('where the issuer takes pushed requests, the browser carries a reference alone', async () => {
+test('with pushed authorization requests, the redirect has only client_id and request_uri, and the login works', async () => {
   const browser = new HttpBrowser()
   const start = await browser.visit(`${url}/.gatehouse/login`, { redirects: 0 })
 
@@ -21,24 +21,27 @@ test('where the issuer takes pushed requests, the browser carries a reference al
 })
 
 test.each([
-  { status: 400, body: '{"error":"invalid_redirect_uri"}', says: 'status 400, invalid_redirect_uri' },
-  { status: 401, body: '{"error":"invalid_client"}', says: 'status 401, invalid_client' },
-])('an issuer that refuses what is pushed is told to the operator: $says', async ({ says, ...failure }) => {
-  const { issuer, nodes, ...other } = await startCodeGate()
-  issuer.pushes = true
-  issuer.failure = failure
+  { status: 400, body: '{"error":"invalid_redirect_uri"}', problem: 'status 400, invalid_redirect_uri' },
+  { status: 401, body: '{"error":"invalid_client"}', problem: 'status 401, invalid_client' },
+])(
+  'a refused pushed authorization request is 503, and the log states the problem: $problem',
+  async ({ problem, ...failure }) => {
+    const { issuer, nodes, ...other } = await startCodeGate()
+    issuer.pushes = true
+    issuer.failure = failure
 
-  const page = await new HttpBrowser().visit(`${other.url}/oauth2/start`, { redirects: 0 })
+    const page = await new HttpBrowser().visit(`${other.url}/oauth2/start`, { redirects: 0 })
 
-  expect([page.status, page.field('retry-after')]).toEqual([503, '5'])
-  const line = await nodes[0]!.waitForLine(({ msg }) => msg === 'login cannot be started')
-  expect(line).toMatchObject({ level: 'warn', issuer: 'main', problem: says })
-  expect(await nodes[0]!.waitForRecord(({ path }) => path === '/oauth2/start')).toMatchObject({
-    reason: 'issuer-unreachable',
-  })
-})
+    expect([page.status, page.field('retry-after')]).toEqual([503, '5'])
+    const line = await nodes[0]!.waitForLine(({ msg }) => msg === 'login cannot be started')
+    expect(line).toMatchObject({ level: 'warn', issuer: 'main', problem })
+    expect(await nodes[0]!.waitForRecord(({ path }) => path === '/oauth2/start')).toMatchObject({
+      reason: 'issuer-unreachable',
+    })
+  },
+)
 
-test('an access token that is not for the gate is not read: the ID token says who it is, and there are no scopes', async () => {
+test('with an access token for another audience, a session has the subject of the ID token and no scopes', async () => {
   provider.forGate = false
   const browser = new HttpBrowser()
   const page = await logIn(browser, `${url}/app/`)
@@ -50,14 +53,14 @@ test('an access token that is not for the gate is not read: the ID token says wh
   expect((await browser.visit(`${url}/scoped/`)).status).toBe(403)
 })
 
-test('a session counts for what its access token may, and for no more', async () => {
+test('a session has the scopes of its access token', async () => {
   const browser = new HttpBrowser()
   await logIn(browser, `${url}/app/`)
 
   expect((await browser.visit(`${url}/scoped/`)).status).toBe(200)
 })
 
-test('a step-up at a real issuer ends where it was wanted, and what is fresh enough is not asked again', async () => {
+test('a step-up login returns to the requested page, and a recent login is not repeated', async () => {
   const browser = new HttpBrowser()
   await logIn(browser, `${url}/app/`)
   const strong = await logIn(browser, `${url}/strong/`)
@@ -65,7 +68,7 @@ test('a step-up at a real issuer ends where it was wanted, and what is fresh eno
   expect((await browser.visit(`${url}/recent/`, { redirects: 0 })).status).toBe(200)
 })
 
-test('how and when the person logged in says the ID token: an access token that says otherwise leads in no circle', async () => {
+test('acr and auth_time of the ID token override those of the access token, so that a step-up is not repeated', async () => {
   provider.tokenClaims = { acr: 'urn:weak', auth_time: 1 }
   const browser = new HttpBrowser()
   const pages = []
@@ -78,7 +81,7 @@ test('how and when the person logged in says the ID token: an access token that 
   expect(assertion['acr']).toBe('urn:strong')
 })
 
-test('the user says no: a page says so, what the issuer said is text', async () => {
+test('a login that the user denies at the issuer is a 403 page without script, and makes no session', async () => {
   const browser = new HttpBrowser()
   const form = await browser.visit(`${url}/app/`)
   const page = await browser.submit(form, { deny: '1' })
@@ -88,7 +91,7 @@ test('the user says no: a page says so, what the issuer said is text', async () 
   expect(browser.session).toBeUndefined()
 })
 
-test('private_key_jwt proves who the gate is, and no secret goes out', async () => {
+test('with private_key_jwt, the token request has a client assertion and PKCE verifier and no client secret', async () => {
   const key = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
   const { issuer, enter, nodes } = await startCodeGate({
     login: { client_secret: undefined, private_key: { env: 'TEST_CLIENT_KEY' } },
@@ -97,14 +100,14 @@ test('private_key_jwt proves who the gate is, and no secret goes out', async () 
   const browser = new HttpBrowser()
 
   expect((await enter(browser)).status).toBe(200)
-  const [asked] = issuer.asked
-  expect(decodeJwt(asked!.get('client_assertion')!)).toMatchObject({ iss: 'web', sub: 'web', aud: issuer.url })
-  expect(asked!.get('client_secret')).toBeNull()
-  expect(asked!.get('code_verifier')).toMatch(/^.{43,}$/)
+  const [tokenRequest] = issuer.asked
+  expect(decodeJwt(tokenRequest!.get('client_assertion')!)).toMatchObject({ iss: 'web', sub: 'web', aud: issuer.url })
+  expect(tokenRequest!.get('client_secret')).toBeNull()
+  expect(tokenRequest!.get('code_verifier')).toMatch(/^.{43,}$/)
   await nodes[0]!.stop()
 })
 
-test('of several issuers, the route chooses; without one, the browser is asked', async () => {
+test('with several issuers, the login page offers each one, and a route with a login issuer redirects to that one', async () => {
   const port = freePort()
   const login = { redirect: 'issuer' }
   const options = loginNode({ issuer: provider.url, orders: orders.url, redisPort: gate.redisPort, port, login })
@@ -129,13 +132,9 @@ test('of several issuers, the route chooses; without one, the browser is asked',
 })
 
 test.each([
-  ['without Redis', { redis: undefined }, 'redis'],
-  [
-    'without a key to seal with',
-    { keys: { assertion: [{ id: 'a', secret: { file: 'assertion.jwk' } }] } },
-    'keys.encryption',
-  ],
-])('a node at which browsers shall log in does not start %s, and says what is missing', async (_, settings, path) => {
+  ['Redis', { redis: undefined }, 'redis'],
+  ['an encryption key', { keys: { assertion: [{ id: 'a', secret: { file: 'assertion.jwk' } }] } }, 'keys.encryption'],
+])('a node with login does not start without %s, and the error names the setting', async (_, settings, path) => {
   const port = freePort()
   const login = { redirect: 'issuer' }
   const options = loginNode({ issuer: provider.url, orders: orders.url, redisPort: gate.redisPort, port, login })
@@ -149,7 +148,7 @@ test.each([
   expect(failure.stderr + failure.stdout).toContain(path)
 })
 
-test('an issuer that is away is a page that says so, and no session', async () => {
+test('a login while the issuer is down is a 503 page with Retry-After', async () => {
   const browser = new HttpBrowser()
   const port = freePort()
   const options = loginNode({

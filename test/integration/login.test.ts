@@ -1,4 +1,4 @@
-// A browser logs in at a real issuer, and reaches the services behind the gate with one opaque cookie.
+// A browser logs in at a real issuer and calls the services behind the gate with one opaque session cookie.
 
 import { decodeJwt } from 'jose'
 import { expect, test } from 'vitest'
@@ -11,7 +11,7 @@ import { redisSettingsFor, testLink } from '../kit/redis.ts'
 const gate = await startLoginGate()
 const { url, provider, orders, reports } = gate
 
-test('a browser that opens a page is sent to log in, and comes back to that page', async () => {
+test('a browser without a session is redirected to the login and returns to the requested page and query', async () => {
   const browser = new HttpBrowser()
 
   const page = await logIn(browser, `${url}/app/mine?x=//evil&y=%20`)
@@ -32,7 +32,7 @@ test('a browser that opens a page is sent to log in, and comes back to that page
   expect(provider.failures).toEqual([])
 })
 
-test('one login reaches every service, and each gets the credential that its policy names', async () => {
+test('one session is valid for several services, and each receives the credential that its policy names', async () => {
   const browser = new HttpBrowser()
   await logIn(browser, `${url}/app/`)
 
@@ -43,18 +43,18 @@ test('one login reaches every service, and each gets the credential that its pol
   expect(decodeJwt(authorization!.replace('Bearer ', '')).sub).toBe('alice')
 })
 
-test('a logout at the issuer ends the session here', async () => {
+test('a logout at the issuer ends the session at the gate', async () => {
   const browser = new HttpBrowser()
   await logIn(browser, `${url}/app/`)
 
-  const asked = await browser.visit(`${provider.url}/session/end`)
-  await browser.submit(asked, { logout: 'yes' })
+  const form = await browser.visit(`${provider.url}/session/end`)
+  await browser.submit(form, { logout: 'yes' })
 
   expect(provider.failures).toEqual([])
   expect((await browser.visit(`${url}/app/`, { redirects: 0 })).status).toBe(303)
 })
 
-test('the audit records of a login and of a logout say whose session it was', async () => {
+test('the audit records of login, exchange and logout have the user, the issuer and the same session id', async () => {
   const browser = new HttpBrowser()
   await logIn(browser, `${url}/app/mine`, 'bob')
   await browser.visit(`${url}/.gatehouse/logout`, { method: 'POST', headers: { origin: url }, redirects: 0 })
@@ -62,13 +62,13 @@ test('the audit records of a login and of a logout say whose session it was', as
   const ofBob = (record: AuditRecord) => record['user.id'] === 'bob'
   const records = await auditRecords(link, (record) => ofBob(record) && record['gatehouse.reason'] === 'logged-out')
 
-  const [begun, used, ended] = records.filter(ofBob)
-  expect([begun, used, ended].map((record) => record?.['gatehouse.reason'])).toEqual([
+  const [loggedIn, exchange, loggedOut] = records.filter(ofBob)
+  expect([loggedIn, exchange, loggedOut].map((record) => record?.['gatehouse.reason'])).toEqual([
     'logged-in',
     'admitted',
     'logged-out',
   ])
-  expect(begun?.['session.id']).toMatch(/^[0-9a-f]{32}$/)
-  for (const record of [used, ended]) expect(record?.['session.id']).toBe(begun?.['session.id'])
-  for (const record of [begun, used, ended]) expect(record?.['gatehouse.issuer']).toBe(provider.url)
+  expect(loggedIn?.['session.id']).toMatch(/^[0-9a-f]{32}$/)
+  for (const record of [exchange, loggedOut]) expect(record?.['session.id']).toBe(loggedIn?.['session.id'])
+  for (const record of [loggedIn, exchange, loggedOut]) expect(record?.['gatehouse.issuer']).toBe(provider.url)
 })

@@ -5,8 +5,8 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { admitted, type Gate, noCredential, notFound, type Refusal, refused } from './admission.ts'
 
-// docs/design/contract.md §3: host, path and method find the route; the most literal pattern wins; what nothing matches
-// is refused.
+// docs/design/contract.md §3: host, path and method find the route; the most literal pattern wins; a request that matches
+// no route is refused.
 
 const [issuer, upstream] = await Promise.all([startIssuer(), startUpstream()])
 
@@ -17,7 +17,7 @@ interface Match {
   readonly methods?: readonly string[]
 }
 
-/** Starts a node with these routes by id: those of `guarded` demand a token, the others nothing. */
+/** Starts a node with these routes by id. Routes in `guarded` require a scope, routes in `open` are public. */
 function startMatching(open: Record<string, Match>, guarded: Record<string, Match> = {}): Promise<TestNode> {
   const entries = (matches: Record<string, Match>, require: unknown) =>
     Object.entries(matches).map(([id, match]) => ({ id, match, require }))
@@ -60,7 +60,7 @@ const gate: Gate = { node: anyHost, services: [upstream] }
 const strict: Gate = { node: namedHosts, services: [upstream] }
 const open: Gate = { node: catchAll, services: [upstream] }
 
-/** The route that a request took, as the log names it. */
+/** Returns the route id in the access log line of an admitted request. */
 async function routeOf(at: Gate, request: { target: string; host?: string; method?: string }): Promise<unknown> {
   const { reply } = await admitted(at, request)
   const id = reply.field('x-request-id')
@@ -99,7 +99,7 @@ test.concurrent.each([
   '/things2',
   '/Things/special',
   '/public2/page',
-  // S-027: exact bytes, and no default route.
+  // S-027: paths are compared byte by byte, and no default route exists.
   '/admin/',
   '/ADMIN',
   '/admin.',
@@ -107,17 +107,17 @@ test.concurrent.each([
 ])('S-027: a path that no pattern matches is 404: %s', (target) => refused(gate, { target }, notFound))
 
 test.concurrent.each(['/admin', '/admin?x=/public/', '/admin?/public/page', '/%61dmin?x=/public/', '/admin?'])(
-  'S-026: the query takes no part in matching: %s is judged as /admin',
+  'S-026: the query has no effect on matching: %s matches the route of /admin',
   async (target) => {
     const withToken = await admitted(gate, { target, token: issuer.sign() })
 
     expect(withToken.received.url).toBe(target.replace('%61', 'a'))
-    // Of the challenge only the path is compared, which has a normal form.
+    // The challenge has the path in its normal form: `%61` would differ.
     await refused(gate, { target: target.replace('%61', 'a') }, noCredential)
   },
 )
 
-test.concurrent('a request that matches nothing is refused as such, whatever token it brings', () =>
+test.concurrent('a request that matches no route is 404 even with a valid token', () =>
   refused(gate, { target: '/nowhere', token: issuer.sign() }, notFound))
 
 test.concurrent.each([
@@ -127,11 +127,11 @@ test.concurrent.each([
   { method: 'DELETE', target: '/things/1/parts/2', allow: 'GET, HEAD' },
   { method: 'OPTIONS', target: '/things', allow: 'GET, HEAD, DELETE' },
 ])(
-  'a method that the most literal path does not take is 405 with the methods of that path: $method $target',
+  'a method that the most literal path does not map is 405 with Allow of that path: $method $target',
   ({ method, target, allow }) => refused(gate, { method, target }, notMapped(allow)),
 )
 
-test.concurrent('where GET is mapped, so is HEAD', async () => {
+test.concurrent('a route with the method GET admits HEAD', async () => {
   const bytes = requestBytes({ method: 'HEAD', target: '/things/special' })
   const reply = await request(gate.node.port, bytes, { head: true })
 
@@ -141,7 +141,7 @@ test.concurrent('where GET is mapped, so is HEAD', async () => {
 })
 
 test.concurrent.each(['API.EXAMPLE', 'api.example.', 'api.example:8080', 'Api.Example.:1', 'api.example:'])(
-  'S-028: Host %s is api.example',
+  'S-028: Host %s matches the route of api.example',
   async (host) => {
     expect(await routeOf(gate, { target: '/where', host })).toBe('named')
     expect(await routeOf(strict, { target: '/where', host })).toBe('exact')
@@ -153,11 +153,14 @@ test.concurrent.each([
   { host: 'OTHER.EXAMPLE.:80', route: 'wildcard' },
   { host: '[::1]', route: 'address' },
   { host: '[::1]:8080', route: 'address' },
-])('a wildcard matches exactly one label, and an address is a host: $host → $route', async ({ host, route }) => {
-  expect(await routeOf(strict, { target: '/where', host })).toBe(route)
-})
+])(
+  'a host pattern matches in any case and with any port, a wildcard matches one label: $host → $route',
+  async ({ host, route }) => {
+    expect(await routeOf(strict, { target: '/where', host })).toBe(route)
+  },
+)
 
-test.concurrent('a host without the path falls back to a wider pattern that has it', async () => {
+test.concurrent('a path that no route of the exact host has matches the route of a wildcard host', async () => {
   expect(await routeOf(strict, { target: '/wild', host: 'api.example' })).toBe('wildcard-only')
 })
 
@@ -173,7 +176,7 @@ test.concurrent.each([
   refused(strict, { target: '/where', host }, misdirected),
 )
 
-test.concurrent('S-029: where a route names none, an unknown host is no error of its own', async () => {
+test.concurrent('S-029: if a route without host exists, an unknown host is not refused for its host', async () => {
   expect(await routeOf(gate, { target: '/where', host: 'unknown.test' })).toBe('anywhere')
   await refused(gate, { target: '/nowhere', host: 'unknown.test' }, notFound)
   await refused(strict, { target: '/nowhere', host: 'api.example' }, notFound)
@@ -208,19 +211,19 @@ test.concurrent.each([
   refused(open, { target }, notFound),
 )
 
-test.concurrent('a route may match everything else', async () => {
+test.concurrent('a route of /** matches every path that is not reserved', async () => {
   expect(await routeOf(open, { target: '/.well-known/security.txt' })).toBe('everything')
   expect(await routeOf(open, { target: '/.gatehouses' })).toBe('everything')
 })
 
-/** A page for everybody, and a protected path of it for GET. */
+/** Starts a node with a public route for all paths and a protected route for GET of /admin/*. */
 const shop = (fallThrough: boolean) =>
   startMatching(
     { page: { path: '/**' } },
     { admin: { path: '/admin/*', methods: ['GET'], ...(fallThrough && { fall_through: true }) } },
   )
 
-test('a public /** admits no other method of a protected path, unless it may fall through', async () => {
+test('a public /** route admits other methods of a protected path only with fall_through', async () => {
   const [closed, relaxed] = await Promise.all([shop(false), shop(true)])
   const at = { node: closed, services: [upstream] }
 

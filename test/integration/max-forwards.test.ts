@@ -5,7 +5,7 @@ import { testPolicy } from '../kit/policy.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// RFC 9110 §7.6.2: a proxy checks and lowers Max-Forwards of OPTIONS, and answers by itself at 0.
+// RFC 9110 §7.6.2: a proxy decrements Max-Forwards of OPTIONS, and replies to OPTIONS itself at 0.
 
 const [issuer, orders] = await Promise.all([startIssuer(), startUpstream()])
 const routes = [
@@ -31,7 +31,7 @@ test.each([
   expect((await orders.next()).all('max-forwards')).toEqual([received])
 })
 
-test('OPTIONS with Max-Forwards: 0 is answered by the gate with the methods of the path', async () => {
+test('OPTIONS with Max-Forwards: 0 gets the reply of the gate with the methods of the path', async () => {
   const seen = orders.requests.length
   const reply = await send('OPTIONS', '/open/zero', ['Max-Forwards', '0'])
 
@@ -46,7 +46,7 @@ test('OPTIONS with Max-Forwards: 0 is answered by the gate with the methods of t
   expect(orders.requests).toHaveLength(seen)
 })
 
-test('OPTIONS with Max-Forwards: 0 is refused where OPTIONS without a token is', async () => {
+test('OPTIONS with Max-Forwards: 0 without a token is 401 on a protected route, with a token 200', async () => {
   const refused = await send('OPTIONS', '/closed/1', ['Max-Forwards', '0'])
   const admitted = await request(
     node.port,

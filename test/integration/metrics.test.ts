@@ -10,9 +10,9 @@ import { startUpstream } from '../kit/upstream.ts'
 // docs/design/contract.md §12: values of /metrics after real traffic.
 
 const [issuer, orders] = await Promise.all([startIssuer(), startUpstream()])
-const parts = { issuer: issuer.url, orders: orders.url }
+const urls = { issuer: issuer.url, orders: orders.url }
 const node = await startNode({
-  policy: testPolicy(parts),
+  policy: testPolicy(urls),
   settings: { probes: { listen: '127.0.0.1:0' } },
 })
 const read = () => readMetrics(node.adminPort)
@@ -90,7 +90,7 @@ test('a policy change keeps the counters and updates the policy metrics; an inva
   const counted = before.sum('gatehouse_requests_total', { route: 'orders.read' })
   expect(counted).toBeGreaterThan(0)
 
-  const revision = node.writePolicy(testPolicy({ ...parts, ordersEntry: { timeouts: { connect: '3s' } } }))
+  const revision = node.writePolicy(testPolicy({ ...urls, ordersEntry: { timeouts: { connect: '3s' } } }))
   await node.waitForLine((line) => line['msg'] === 'policy changed' && line['revision'] === revision)
   await get('/orders/1')
   const after = await read()
@@ -127,7 +127,7 @@ test('an issuer and an upstream that are down are visible in the metrics', async
 
 test('rate limit metrics have the name of the limit as label, not the limited client', async () => {
   const limited = testPolicy({
-    ...parts,
+    ...urls,
     ordersEntry: { limits: [{ name: 'few', by: 'address', requests: 2, window: '1h' }] },
   })
   const few = await startNode({ policy: limited })
@@ -144,12 +144,12 @@ test('rate limit metrics have the name of the limit as label, not the limited cl
 test('the probe listener serves only probes and metrics, and accepts any Host', async () => {
   const { probes } = await node.waitForLine(({ msg }) => msg === 'listening')
   const port = Number(String(probes).split(':').at(-1))
-  const ask = (target: string, method = 'GET') => request(port, requestBytes({ method, target, host: '10.1.2.3' }))
+  const probe = (target: string, method = 'GET') => request(port, requestBytes({ method, target, host: '10.1.2.3' }))
 
   expect((await readMetrics(port)).sum('gatehouse_ready')).toBe(1)
-  for (const path of ['/livez', '/readyz', '/startupz', '/metrics']) expect((await ask(path)).status).toBe(200)
+  for (const path of ['/livez', '/readyz', '/startupz', '/metrics']) expect((await probe(path)).status).toBe(200)
   for (const path of ['/', '/status', '/api/v1/nodes', '/api/v1/openapi.json', '/api']) {
-    expect((await ask(path)).status).toBe(404)
+    expect((await probe(path)).status).toBe(404)
   }
-  expect((await ask('/metrics', 'POST')).status).toBe(405)
+  expect((await probe('/metrics', 'POST')).status).toBe(405)
 })
