@@ -4,7 +4,13 @@ import type { Drive } from './drive.ts'
 /** Interval at which the end of the run is checked, ms. */
 const LOOK_MS = 100
 
-/** Runs in this process. It uses more CPU per request than most targets. */
+/**
+ * Runs in this process. It uses more CPU per request than most targets. It sends each connection's share of a second in
+ * one burst and waits for replies, so it measures cost only: `arrivals.ts` measures latency.
+ *
+ * With 256 instead of 64 connections nginx costs 29 to 35 instead of 17 to 19 µs per request and the gate 50 instead of
+ * 46, so more connections would flatter the gate's ratio to nginx by a third.
+ */
 export const byAutocannon: Drive = async (targets, { path, tls, connections, field, values, seconds, status }) => {
   const startedMs = performance.now()
   let lastMs = startedMs

@@ -7,7 +7,7 @@ export interface Rostered {
 /**
  * Set of the objects that are in progress. An array instead of a `Map` or `Set`, because every exchange is added and
  * removed. V8 reallocates a hash table that is modified this often, and an old table keeps the next one alive
- * (docs/design/decisions/0022).
+ * (docs/design/decisions/0015).
  */
 export class ActiveSet<Member extends Rostered> {
   readonly #members: Member[] = []

@@ -10,10 +10,15 @@ export interface DataPlaneAddress extends ListenAddress {
 
 /**
  * The data plane's listening socket. It stays open from start to stop: closing a listening socket resets the
- * connections that wait in its queue.
+ * connections that wait in its queue. With a new socket for each change, 22 of 3,592 new TLS connections were reset over
+ * 100 changes of certificates; with one socket, 0 of 3,782. A pause before the close does not help, because the kernel
+ * assigns connections to both sockets until then.
  *
  * With plain HTTP, the server itself listens. With TLS, an app without certificates accepts connections. It passes each
  * connection to the current server before the handshake, so that another server can take over between two connections.
+ * This costs one turn of the event loop per connection, and about 20 KB per change and server name, because
+ * uWebSockets.js never frees an app whose descriptor was taken. `removeServerName` on the serving app is no
+ * alternative: it dispatches open connections to freed memory.
  */
 export class ListeningSocket {
   readonly port: number

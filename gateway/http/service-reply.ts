@@ -18,7 +18,8 @@ export class ServiceReply {
   #left: number | undefined
   /**
    * Whether the connection closes after this reply. Fixed when the head is sent: without `Connection: close` in the
-   * head, the client may expect an open connection.
+   * head, the client may expect an open connection. A decision at each chunk would change when a drain begins or an
+   * upload ends.
    */
   #closing = false
   /** Part of a body with Content-Length that uWebSockets.js did not accept yet. */
@@ -34,7 +35,8 @@ export class ServiceReply {
   /**
    * Holds the head until the first body byte or the end arrives. Both are sent in one write, and an upstream that fails
    * in between still gives a clean 502. uWebSockets.js cannot send a head alone: `write('')` sends it without its final
-   * CR LF.
+   * CR LF, and `tryEnd('', n)` ends the reply. So the client of a stream sees the status only with the first event: a
+   * streaming service should send a comment or an event at once.
    */
   constructor(end: ConnectionEnd, head: ReplyHead, waiting: Waiting) {
     this.#end = end

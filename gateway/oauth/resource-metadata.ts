@@ -34,7 +34,8 @@ export function resourceMetadata({ resource, issuers, scopes = [], name }: Resou
 
 /**
  * URL of the metadata of a resource (RFC 9728 §3.1). The well-known path is inserted before the path of the resource; a
- * path of `/` is dropped.
+ * path of `/` is dropped. A challenge names the document of the requested URL, not one of the whole gate: a client
+ * rejects metadata whose `resource` differs from the URL that it requested (RFC 9728 §3.3).
  *
  * @param origin  scheme and authority, without a trailing `/`
  * @param path    path and query of the resource, starting with `/`

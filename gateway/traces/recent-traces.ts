@@ -23,7 +23,8 @@ export interface RecentTracesDependencies {
 
 /**
  * The most recent traces of exchanges and jobs in the whole cluster, in one capped Redis stream. Written in batches
- * over a separate connection, so that no HTTP request waits behind these writes.
+ * over a separate connection, so that no HTTP request waits behind these writes. Finding one trace reads the whole
+ * stream, 2 MB by default. One key per trace would be bounded only by time: gigabytes a day at full rate.
  */
 export class RecentTraces implements SpanOutlet, MetricSource {
   readonly #client: RedisClient

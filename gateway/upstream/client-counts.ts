@@ -12,7 +12,7 @@ const PLACE_BITS = 10
 
 /**
  * Counts the concurrent calls of each client. Every exchange updates the counts, so the table uses arrays instead of a
- * `Map` for speed (docs/design/decisions/0022). Addresses chosen to collide in one bucket cost a linear search over the clients
+ * `Map` for speed (docs/design/decisions/0015). Addresses chosen to collide in one bucket cost a linear search over the clients
  * with calls in it.
  */
 export class ClientCounts {

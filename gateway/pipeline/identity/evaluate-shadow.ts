@@ -32,7 +32,8 @@ function verdictOn(x: Identified, shadow: Requirement, facts: TokenFacts, input:
 
 /**
  * Evaluates the shadow on a public route, where the token has not been verified. The exchange does not wait for a
- * verification. If the exchange ends first, its record has no shadow result.
+ * verification, because a slow issuer would delay public traffic for a requirement that is not in force. If the exchange
+ * ends first, its record has no shadow result. An invalid token is charged to its address as on any other route.
  */
 function evaluateUnauthenticated(x: Identified, shadow: Requirement): void {
   const presented = presentedToken(x)

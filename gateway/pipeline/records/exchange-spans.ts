@@ -22,7 +22,8 @@ const methods: ReadonlySet<string> = new Set(forwardedMethods)
 
 /**
  * The spans of a completed exchange, the server span first. Built at the end from recorded timestamps, so that
- * exchanges that are not traced cost nothing.
+ * exchanges that are not traced cost nothing. The tracer of the OpenTelemetry SDK allocates a context, sampler arguments
+ * and a span for each exchange, and cannot record one that turns out to be slow or to fail.
  *
  * @param now  monotonic, ms
  */
