@@ -57,12 +57,12 @@ export const instruments = {
   ),
   upstreamRetries: counter(
     'upstream_retries_total',
-    'Requests that were sent again to another upstream after the first upstream failed.',
+    'Attempts after the first to forward a request: to another upstream because one was unreachable or full, or over a new connection because a pooled one had closed.',
     ['route'],
   ),
   received: counter('received_bytes_total', 'Bytes of request bodies received from clients.', ['route']),
   sent: counter('sent_bytes_total', 'Bytes of response bodies sent to clients.', ['route']),
-  inFlight: gauge('in_flight', 'Exchanges in progress.'),
+  inFlight: gauge('in_flight', 'Exchanges in progress on the node.'),
   connections: gauge('connections', 'Open client connections.'),
   connectionsOpened: counter('connections_opened_total', 'Client connections accepted since the process started.'),
   upstreamResting: gauge(
@@ -94,7 +94,7 @@ export const instruments = {
   ),
   limitOutage: counter(
     'limit_outage_requests_total',
-    'Requests that a rate limit decided on while Redis was unavailable.',
+    'Requests that the node admitted or rejected without Redis, because Redis was unavailable. Routes with `closed` are not counted.',
     ['limit'],
   ),
   limitPermits: counter(
@@ -202,10 +202,15 @@ export const instruments = {
     'admin_calls_unrecorded_total',
     'Admin API calls without a valid token that were neither logged nor audited one by one, because their rate was too high.',
   ),
-  logLost: counter('log_lines_lost_total', 'Log lines that were dropped because the reader of the log was too slow.'),
+  logLost: counter(
+    'log_lines_lost_total',
+    'Log lines that were dropped because they could not be written: the reader of the log was too slow, or the disk was full.',
+  ),
   telemetryItems: counter(
     'telemetry_items_total',
-    'Telemetry items, by signal and by outcome: sent, failed, dropped. `recent` are the exchanges for `gatehouse traces`. `traces`, `dropped` includes exchanges above `max_per_second`.',
+    'Telemetry items, by signal and outcome: `sent`, `failed`, or `dropped` because a queue was full. `spans` and `logs` are counted one by one; ' +
+      '`metrics` counts sent metrics and failed exports; `recent` counts traces for `gatehouse traces`; `traces` counts exchanges ' +
+      'dropped above `max_per_second`.',
     ['signal', 'outcome'],
   ),
   build: gauge('build_info', 'Always 1. The labels are the versions of Gatehouse and of Node.js.', ['version', 'node']),

@@ -8,7 +8,7 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { publicPolicy } from './data-plane-node.ts'
 
-// A receiver that is down, or answers nothing, costs what it was to receive, and nothing else.
+// A receiver that is unavailable, or does not reply, loses telemetry. Requests are not affected.
 
 const upstream = await startUpstream()
 const receiver = new OtlpReceiver()
@@ -40,7 +40,7 @@ const items = async (signal: string, outcome: string): Promise<number> =>
 const told = (msg: string, signal: string): number =>
   node.log.filter((line) => line['msg'] === msg && line['signal'] === signal).length
 
-test('while the receiver is away, requests go on, and it is told once', async () => {
+test('requests are served while the OTLP receiver is unavailable, and the failure is logged once per signal', async () => {
   await send(200)
   for (const signal of ['spans', 'metrics', 'logs']) {
     await expect.poll(() => items(signal, 'failed')).toBeGreaterThan(0)
@@ -54,7 +54,7 @@ test('while the receiver is away, requests go on, and it is told once', async ()
   expect(await items('spans', 'sent')).toBe(0)
 })
 
-test('one that takes connections and never answers holds up nobody', async () => {
+test('requests are served while the OTLP receiver accepts connections and never replies', async () => {
   receiver.handler = () => {}
   await receiver.start()
   const before = await items('spans', 'failed')
@@ -63,7 +63,7 @@ test('one that takes connections and never answers holds up nobody', async () =>
   await expect.poll(() => items('spans', 'failed')).toBeGreaterThan(before)
 })
 
-test('when it is back, what comes then arrives, and that is told once', async () => {
+test('telemetry is delivered after the OTLP receiver recovers, and the recovery is logged once per signal', async () => {
   receiver.handler = undefined
   await expect.poll(() => told('telemetry export works again', 'spans')).toBe(1)
   await expect.poll(() => told('telemetry export works again', 'metrics')).toBe(1)
@@ -74,7 +74,7 @@ test('when it is back, what comes then arrives, and that is told once', async ()
   expect(receiver.malformed).toEqual([])
 })
 
-test('metrics arrive under the names of /metrics, each with its kind and unit', async () => {
+test('metrics over OTLP have the names, kinds and units of /metrics', async () => {
   const named = (name: string) => receiver.metrics.find((metric) => metric.name === name)
   await receiver.waitFor('metrics', () => named('gatehouse_requests_total'))
   const page = await (await fetch(`http://127.0.0.1:${node.adminPort}/metrics`)).text()

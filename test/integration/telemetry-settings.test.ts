@@ -5,7 +5,7 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { publicPolicy } from './data-plane-node.ts'
 
-// docs/design/contract.md §12: OpenTelemetry's standard variables are honoured, and what is not is said.
+// docs/design/contract.md §12: OpenTelemetry's standard variables are honoured, and variables without effect are logged.
 
 const [receiver, upstream] = await Promise.all([startOtlpReceiver(), startUpstream()])
 const policy = publicPolicy({ s: { upstreams: [upstream.url] } })
@@ -22,7 +22,7 @@ async function run(env: Readonly<Record<string, string>>, settings: Readonly<Rec
 
 const signals = () => [...new Set(receiver.requests.map(({ signal }) => signal))].sort()
 
-test('OTEL_EXPORTER_OTLP_ENDPOINT alone sends all signals, each to its path, under the name that is stated', async () => {
+test('OTEL_EXPORTER_OTLP_ENDPOINT sends every signal to its path, with the configured service name', async () => {
   await run({
     ...endpoint,
     ...all,
@@ -48,7 +48,7 @@ test('OTEL_EXPORTER_OTLP_ENDPOINT alone sends all signals, each to its path, und
   expect(receiver.logs[0]!.resource).toMatchObject(stated)
 })
 
-test('a variable of OpenTelemetry that has no effect is named in the log, and the token for the receivers is not', async () => {
+test('an OpenTelemetry variable without effect is logged, and the authorization of the receiver is not logged', async () => {
   const node = await run(
     { OTEL_BSP_MAX_QUEUE_SIZE: '7', RECEIVER_TOKEN: 'Basic c2VjcmV0OnRva2Vu' },
     { telemetry: { authorization: { env: 'RECEIVER_TOKEN' }, logs: { endpoint: receiver.url } } },

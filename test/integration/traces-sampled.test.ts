@@ -8,8 +8,8 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { publicPolicy } from './data-plane-node.ts'
 
-// docs/design/contract.md §12: what is recorded is decided by who began the trace, by a ratio, or by how the exchange
-// ended; and what is not recorded leaves no gap in the trace of the client.
+// docs/design/contract.md §12: an exchange is recorded by the caller's sampled flag, by a ratio, or because it failed or
+// was slow. An exchange that is not recorded leaves no gap in the client's trace.
 
 const [receiver, upstream] = await Promise.all([startOtlpReceiver(), startUpstream()])
 const policy = publicPolicy({
@@ -27,11 +27,11 @@ let begun = 0
 
 interface Sent {
   readonly trace: string
-  /** What the service got. */
+  /** `traceparent` that the service received. */
   readonly traceparent: string | undefined
 }
 
-/** @param flags  of the client's `traceparent`; `undefined`: it sends none */
+/** @param flags  trace flags in the client's `traceparent`; `undefined` sends no `traceparent` */
 async function send(node: TestNode, target: string, flags?: string): Promise<Sent> {
   upstream.requests.length = 0
   const own = (++begun).toString(16).padStart(32, 'a')
@@ -41,7 +41,7 @@ async function send(node: TestNode, target: string, flags?: string): Promise<Sen
   return { trace: traceparent?.slice(3, 35) ?? own, traceparent }
 }
 
-/** Of a node that has been stopped: it has sent what it had. */
+/** Call this after the node has stopped, because a stop sends the queued spans. */
 function isRecorded({ trace }: Sent): boolean {
   return receiver.spans.some(({ traceId }) => traceId === trace)
 }
@@ -49,7 +49,7 @@ function isRecorded({ trace }: Sent): boolean {
 const start = (traces: Readonly<Record<string, unknown>>) =>
   startNode({ policy, settings: { telemetry: { traces: { endpoint: `${receiver.url}/v1/traces`, ...traces } } } })
 
-test('what a client has begun is recorded where the client records it; all else by the ratio', async () => {
+test('a trace of a client is recorded by its sampled flag, and a new trace by the ratio', async () => {
   const [none, all] = await Promise.all([start({ sample: 0 }), start({ sample: 1 })])
   const sent = [
     await send(none, '/s/1'),
@@ -62,15 +62,15 @@ test('what a client has begun is recorded where the client records it; all else 
 
   expect(sent.map(isRecorded)).toEqual([false, true, true, false])
   expect(sent.map(({ traceparent }) => traceparent!.slice(-3))).toEqual(['-00', '-01', '-01', '-00'])
-  // Not recorded: the service's parent is the client's span.
+  // This exchange is not recorded, so the parent at the service is the client's span.
   expect(sent[3]!.traceparent).toBe(`00-${sent[3]!.trace}-${span}-00`)
-  // trust_trace: false begins a trace of its own, whatever the client wants.
+  // trust_trace: false starts a new trace and ignores the client's flag.
   expect(wary.trace).not.toContain('aaaaaaaa')
   expect(wary.traceparent).toMatch(/-00$/)
   expect(isRecorded(wary)).toBe(false)
 })
 
-test('slow exchanges and faults are recorded although they were not sampled', async () => {
+test('slow exchanges and faults are recorded when they were not sampled', async () => {
   const node = await start({ sample: 0, slow: '3s', faults: true })
   const quick = await send(node, '/s/quick')
   const slow = await send(node, '/s/slow')
@@ -82,14 +82,14 @@ test('slow exchanges and faults are recorded although they were not sampled', as
   expect([quick, slow, slowOfClient, refused, fault].map(isRecorded)).toEqual([false, true, true, false, true])
   const spans = receiver.spans.filter(({ traceId }) => traceId === slow.trace)
   const [server, call] = [2, 3].map((kind) => spans.find((each) => each.kind === kind)!)
-  // What the service was told of is what is recorded.
+  // The span id that the service received is the id of the recorded span.
   expect(slow.traceparent).toBe(`00-${slow.trace}-${call!.spanId}-00`)
   expect(call!.parentSpanId).toBe(server!.spanId)
   const failed = receiver.spans.find(({ traceId, kind }) => traceId === fault.trace && kind === 2)!
   expect(failed).toMatchObject({ parentSpanId: span, status: { code: 2, message: 'upstream-unreachable' } })
 })
 
-test('no client has more recorded than max_per_second', async () => {
+test('exchanges above max_per_second are not recorded and are counted as dropped', async () => {
   const node = await start({ sample: 0, max_per_second: 1 })
   const sent: Sent[] = []
   for (let i = 0; i < 30; i++) sent.push(await send(node, '/s/1', '01'))
@@ -127,7 +127,7 @@ test('the sampled flag of a refused request counts only from a listed peer', asy
     await send(stranger, '/s/1', '01'),
     await send(listed, '/closed/1', '01'),
     await send(listed, '/closed/1', '00'),
-    // By chance, as any other: the flag and the id are the client's.
+    // Recorded by the ratio: the client's flag and trace id do not count.
     await send(all, '/closed/1', '01'),
   ]
   await Promise.all([stranger.stop(), listed.stop(), all.stop()])
@@ -135,7 +135,7 @@ test('the sampled flag of a refused request counts only from a listed peer', asy
   expect(sent.map(isRecorded)).toEqual([false, false, true, true, false, true])
 })
 
-test('refused requests with a sampled flag take no room from admitted ones', async () => {
+test('refused requests with a sampled flag do not use up max_per_second for admitted requests', async () => {
   const node = await startClosed({ sample: 0, max_per_second: 20 })
   for (let i = 0; i < 100; i++) await send(node, '/closed/1', '01')
   const admitted = await send(node, '/s/1', '01')

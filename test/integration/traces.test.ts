@@ -7,10 +7,10 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import type { RawReply } from '../kit/raw-reply.ts'
 import { type ReceivedRequest, startUpstream } from '../kit/upstream.ts'
 
-// docs/design/contract.md §6, §12: a trace goes through gate and service, and says what the gate decided and why.
+// docs/design/contract.md §6, §12: a trace continues through the gate to the service, and has the decision and reason.
 
 const [receiver, issuer, orders] = await Promise.all([startOtlpReceiver(), startIssuer(), startUpstream()])
-/** Nobody listens there, and nobody is given it while the tests run. */
+/** Origin without a listener. Port 1 is never assigned to a test server. */
 const closed = 'http://127.0.0.1:1'
 const node = await startNode({
   policy: testPolicy({
@@ -41,7 +41,7 @@ const node = await startNode({
 const client = { trace: '4bf92f3577b34da6a3ce929d0e0e4736', span: '00f067aa0ba902b7' }
 const sampled = ['traceparent', `00-${client.trace}-${client.span}-01`] as const
 
-/** Another trace each time. */
+/** Number of traces started so far; makes each trace id unique. */
 let traces = 0
 function begun(): { trace: string; fields: [readonly [string, string]] } {
   const trace = (++traces).toString(16).padStart(32, 'c')
@@ -61,7 +61,7 @@ async function get(target: string, fields: readonly (readonly [string, string])[
 
 const of = (spans: readonly OtlpSpan[], name: string) => spans.find((span) => span.name === name)!
 
-test("a trace goes on from the client's span through the gate's to what the service is told", async () => {
+test("a trace continues from the client's span through the gate's spans to the service", async () => {
   expect((await get('/orders/1?q=1', [sampled], issuer.sign())).status).toBe(200)
   const received: ReceivedRequest = await orders.next()
   const spans = await spansOf(client.trace)
@@ -80,7 +80,7 @@ test("a trace goes on from the client's span through the gate's to what the serv
   expect(of(spans, 'credential').end <= upstream.start).toBe(true)
 })
 
-test('where the path is rewritten, the call has the path that the service was asked for', async () => {
+test('the client span of a rewritten request has the rewritten path', async () => {
   const { trace, fields } = begun()
   await get('/moved/here', fields)
   const spans = await spansOf(trace)
@@ -89,7 +89,7 @@ test('where the path is rewritten, the call has the path that the service was as
   expect(of(spans, 'GET').attributes).toMatchObject({ 'url.full': `${orders.url}/here` })
 })
 
-test('attributes are those of the semantic conventions, and the words of the access log', async () => {
+test('span attributes follow the semantic conventions and match the access log', async () => {
   const { trace, fields } = begun()
   await get('/orders/1?q=secret', fields, issuer.sign())
   const spans = await spansOf(trace)
@@ -134,7 +134,7 @@ test.each<{ title: string; target: string; token: (() => string) | undefined; re
     span: 'read-credential',
   },
   {
-    title: 'with a forged one',
+    title: 'with a forged token',
     target: '/orders/1',
     token: () => `${issuer.sign().slice(0, -8)}AAAAAAAA`,
     reason: 'token-signature',
@@ -147,9 +147,9 @@ test.each<{ title: string; target: string; token: (() => string) | undefined; re
     reason: 'scope-missing',
     span: 'authorize',
   },
-  { title: 'for no route', target: '/nowhere', token: undefined, reason: 'route-unknown' },
+  { title: 'without a matching route', target: '/nowhere', token: undefined, reason: 'route-unknown' },
   { title: 'with an ambiguous path', target: '/orders/../x', token: undefined, reason: 'path-dot-segment' },
-])('the trace of a request $title says why it was refused', async ({ target, token, reason, span }) => {
+])('the trace of a request $title has the reason of the refusal', async ({ target, token, reason, span }) => {
   const { trace, fields } = begun()
   const reply = await get(target, fields, token?.())
   const spans = await spansOf(trace)
@@ -165,7 +165,7 @@ test.each<{ title: string; target: string; token: (() => string) | undefined; re
   if (span !== undefined) expect(of(spans, span).attributes).toEqual({ 'gatehouse.reason': reason })
 })
 
-test('a service that cannot be reached is an error, by the reason of the log', async () => {
+test('an unreachable service is a span error with the reason of the access log', async () => {
   const alone = await startNode({
     policy: testPolicy({ issuer: issuer.url, orders: closed }),
     settings: { telemetry: { traces: { endpoint: receiver.url, sample: 1 } } },
@@ -184,7 +184,7 @@ test('a service that cannot be reached is an error, by the reason of the log', a
   })
 })
 
-test('what a rule that is tried out would have done is there too', async () => {
+test('the trace of a route with a shadow rule has the shadow reason', async () => {
   const { trace, fields } = begun()
   await get('/tried/1', fields)
   const [server] = (await spansOf(trace)).filter(({ kind }) => kind === 2)
@@ -195,7 +195,7 @@ test('what a rule that is tried out would have done is there too', async () => {
   })
 })
 
-test('a client that begins no trace gets one that begins at the gate', async () => {
+test('a request without traceparent starts a new trace at the gate', async () => {
   orders.requests.length = 0
   await get('/public/alone', [])
   const received = orders.requests.at(-1)!

@@ -6,8 +6,8 @@ import { testPolicy } from '../kit/policy.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// S-143 (CWE-532, RFC 9700 §4.2): no credential, query or cookie gets into what is told of an exchange. S-145: what a
-// client writes is bounded there.
+// S-143 (CWE-532, RFC 9700 §4.2): exported telemetry contains no credential, query or cookie. S-145: text from a client
+// is bounded in length.
 
 const [receiver, issuer, orders] = await Promise.all([startOtlpReceiver(), startIssuer(), startUpstream()])
 

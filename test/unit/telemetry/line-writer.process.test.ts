@@ -5,11 +5,11 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 
-// A log never holds up traffic, and never loses lines without saying so.
+// The log never blocks traffic, and every lost line is counted.
 
 const module = join(import.meta.dirname, '../../../gateway/telemetry/line-writer.ts')
 
-/** Runs a few lines with a `LineWriter` on a pipe as standard output. */
+/** Starts a process that runs `code` with `LineWriter` imported and a pipe as standard output. */
 function withWriter(code: string) {
   const program = `import { LineWriter } from ${JSON.stringify(module)}\n${code}`
   return spawn(process.execPath, ['--input-type=module', '-e', program], {
@@ -17,7 +17,7 @@ function withWriter(code: string) {
   })
 }
 
-test('every line arrives, whole and in order', async () => {
+test('50,000 log lines are written complete and in order', async () => {
   const child = withWriter(`
     const writer = new LineWriter(1)
     for (let i = 0; i < 50_000; i++) writer.line('line ' + i)
@@ -29,7 +29,7 @@ test('every line arrives, whole and in order', async () => {
   expect(lines.every((line, i) => line === `line ${i}`)).toBe(true)
 })
 
-test('while nobody reads, lines beyond the bound are dropped, counted, and the count is written later', async () => {
+test('log lines above the limit are dropped while the pipe is not read, and their count is written later', async () => {
   const child = withWriter(`
     const writer = new LineWriter(1, 1000)
     const big = 'x'.repeat(200_000)
@@ -48,7 +48,7 @@ test('while nobody reads, lines beyond the bound are dropped, counted, and the c
   expect(lost + kept).toBe(100)
 })
 
-test('a reader that has gone is no reason to fail', async () => {
+test('a process whose log reader closed the pipe continues to run', async () => {
   const child = withWriter(`
     const writer = new LineWriter(1)
     const timer = setInterval(() => writer.line('x'.repeat(100_000)), 5)
@@ -58,7 +58,7 @@ test('a reader that has gone is no reason to fail', async () => {
   expect((await once(child, 'exit'))[0]).toBe(7)
 })
 
-test('the last lines of a crash reach a slow reader', async () => {
+test('flushSync delivers the last log lines to a slow reader before the process exits', async () => {
   const child = withWriter(`
     const writer = new LineWriter(1)
     writer.line('x'.repeat(150_000))
@@ -70,7 +70,7 @@ test('the last lines of a crash reach a slow reader', async () => {
   expect(await text(child.stdout!)).toContain('why')
 })
 
-test('a full disk is said once, on stderr, and ends nothing', async () => {
+test('a full disk is reported once on stderr, and the process continues to run', async () => {
   const program = `import { LineWriter } from ${JSON.stringify(module)}
     import { openSync } from 'node:fs'
     const writer = new LineWriter(openSync('/dev/full', 'w'))

@@ -5,14 +5,14 @@ import { instruments } from '../../../gateway/telemetry/instruments.ts'
 import { type MetricSource, Metrics } from '../../../gateway/telemetry/metrics.ts'
 import { type EndedExchange, Traffic } from '../../../gateway/telemetry/traffic.ts'
 
-// docs/design/contract.md §12: `gatehouse_*`, base units, `_total`, labels from closed sets; what a route counted
-// outlives a change of the policy.
+// docs/design/contract.md §12: names start with `gatehouse_`, values are in base units, counters end in `_total`, and
+// label values come from closed sets. The counters of a route survive a policy change.
 
 const all = Object.values(instruments)
 
 const textOf = (...sources: MetricSource[]) => new Metrics(sources).text()
 
-/** The value of one series, as it stands in the text; `undefined` without it. */
+/** Returns the value of a series in the text; `undefined` when the series is absent. */
 function valueIn(text: string, series: string): number | undefined {
   const line = text.split('\n').find((each) => each.startsWith(`${series} `))
   return line === undefined ? undefined : Number(line.slice(series.length + 1))
@@ -36,7 +36,7 @@ function exchange(
   }
 }
 
-test('names are those of Prometheus: a prefix, base units, _total on counters alone', () => {
+test('every metric name has the prefix and base units, and only counters end in _total', () => {
   for (const { name, kind, labels } of all) {
     expect(name).toMatch(/^gatehouse_[a-z]+(_[a-z]+)*$/)
     expect([name, name.endsWith('_total')]).toEqual([name, kind === 'counter'])
@@ -46,7 +46,7 @@ test('names are those of Prometheus: a prefix, base units, _total on counters al
   expect(new Set(all.map(({ name }) => name)).size).toBe(all.length)
 })
 
-test('every instrument says what it means, and histograms have ascending bounds', () => {
+test('every metric has a help text, and every histogram has ascending bounds', () => {
   for (const { help, kind, bounds } of all) {
     expect(help.length).toBeGreaterThan(10)
     expect(bounds.length > 0).toBe(kind === 'histogram')
@@ -59,13 +59,13 @@ test.each([
   ['backslashes', 'a\\nb', 'a\\\\nb'],
   ['line feeds', 'a\nb', 'a\\nb'],
   ['braces', 'a"} 1\nb{', 'a\\"} 1\\nb{'],
-])('%s in the value of a label stay within it', (_, value, written) => {
+])('%s in a label value are escaped', (_, value, written) => {
   const text = textOf({ collect: (sink) => sink.value(instruments.policy, 1, { revision: value }) })
 
   expect(text.split('\n')[2]).toBe(`gatehouse_policy_info{revision="${written}"} 1`)
 })
 
-test('a histogram is cumulative, and a bound belongs to its bucket', () => {
+test('histogram buckets are cumulative and include their upper bound', () => {
   const histogram = new Histogram([1, 2, 5])
   for (const value of [0.5, 1, 1.5, 2, 5, 6]) histogram.observe(value)
   const lines = textOf({ collect: (sink) => sink.histogram(instruments.loopLag, histogram, {}) }).split('\n')
@@ -81,7 +81,7 @@ test('a histogram is cumulative, and a bound belongs to its bucket', () => {
   ])
 })
 
-test('HELP and TYPE stand once before the series of all sources', () => {
+test('a metric with two sources has one HELP line and one TYPE line', () => {
   const source: MetricSource = { collect: (sink) => sink.value(instruments.cpu, 1, { mode: 'user' }) }
   const text = textOf(source, source)
 
@@ -90,7 +90,7 @@ test('HELP and TYPE stand once before the series of all sources', () => {
   expect(text.match(/^gatehouse_cpu_seconds_total\{/gm)).toHaveLength(2)
 })
 
-test('an exchange counts once, under its route, with its times, bytes and retries', () => {
+test('a finished exchange is counted once for its route, with its times, bytes and retries', () => {
   const traffic = new Traffic()
   traffic.retain(['orders.read'])
   traffic.count(exchange('orders.read'))
@@ -111,7 +111,7 @@ test('an exchange counts once, under its route, with its times, bytes and retrie
   expect(at('upstream_retries_total')).toBe(2)
 })
 
-test.each([0, 99, 600, 1000])('a status of %d is in no class, and harms none', (status) => {
+test.each([0, 99, 600, 1000])('an exchange with status %d is counted in no status class', (status) => {
   const traffic = new Traffic()
   traffic.count(exchange(undefined, 'client-gone', { status }))
   const text = textOf(traffic)
@@ -120,7 +120,7 @@ test.each([0, 99, 600, 1000])('a status of %d is in no class, and harms none', (
   expect(valueIn(text, 'gatehouse_requests_total{route="",decision="broken",reason="client-gone"}')).toBe(1)
 })
 
-test('a route keeps its counters over changes of the policy, also when it was gone for a while', () => {
+test('a route that a policy removes and a later policy adds again keeps its counters', () => {
   const traffic = new Traffic()
   const count = () =>
     valueIn(textOf(traffic), 'gatehouse_requests_total{route="a",decision="admitted",reason="admitted"}')
@@ -139,7 +139,7 @@ test('a route keeps its counters over changes of the policy, also when it was go
   expect(count()).toBe(4)
 })
 
-test('routes that are gone are kept up to a bound, those that went first leaving first', () => {
+test('the counters of the last 1,000 removed routes are kept, and the oldest are dropped first', () => {
   const traffic = new Traffic()
   for (let i = 0; i < 1200; i++) {
     traffic.retain([`r${i}`])
@@ -151,7 +151,7 @@ test('routes that are gone are kept up to a bound, those that went first leaving
   expect(kept).toEqual(Array.from({ length: 1001 }, (_, i) => i + 199))
 })
 
-test('an exchange of a route that nobody knows any more still counts', () => {
+test('an exchange of an unknown route is counted without a route', () => {
   const traffic = new Traffic()
   traffic.count(exchange('forgotten'))
 

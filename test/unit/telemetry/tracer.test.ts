@@ -25,26 +25,26 @@ test.each([
   { parentBased: true, ratio: 0, begun: undefined, expected: false },
   { parentBased: false, ratio: 0, begun: true, expected: false },
   { parentBased: false, ratio: 1, begun: false, expected: true },
-])('parent based: $parentBased, ratio $ratio, begun elsewhere: $begun: recorded: $expected', (each) => {
+])('a trace is selected: $expected, with parentBased $parentBased, ratio $ratio and sampled flag $begun', (each) => {
   expect(tracer(each).wants(newTraceId(), each.begun)).toBe(each.expected)
 })
 
-test('a ratio records about that part, by the id alone: whoever has the ratio decides the same', () => {
+test('two tracers with the same ratio select the same trace ids, about that share of all', () => {
   const [one, other, more] = [tracer({ ratio: 0.1 }), tracer({ ratio: 0.1 }), tracer({ ratio: 0.5 })]
   const ids = Array.from({ length: 20_000 }, newTraceId)
   const chosen = ids.filter((id) => one.wants(id, undefined))
 
-  // 2,000 ± 42 is one standard deviation: this is eight of them.
+  // The standard deviation is 42, so the tolerance is eight standard deviations.
   expect(Math.abs(chosen.length - 2000)).toBeLessThan(340)
   expect(ids.filter((id) => other.wants(id, undefined))).toEqual(chosen)
-  // What the smaller ratio records, the larger one does.
+  // A larger ratio selects every id that a smaller ratio selects.
   expect(chosen.every((id) => more.wants(id, undefined))).toBe(true)
 })
 
 test.each([
-  { title: 'a quick one', slowMs: 100, faults: true, reason: 'admitted', repliedAt: 50, now: 60, expected: false },
+  { title: 'a fast exchange', slowMs: 100, faults: true, reason: 'admitted', repliedAt: 50, now: 60, expected: false },
   {
-    title: 'one that began its reply in time and went on for long',
+    title: 'an exchange with a timely reply head and a long body',
     slowMs: 100,
     faults: true,
     reason: 'admitted',
@@ -53,7 +53,7 @@ test.each([
     expected: false,
   },
   {
-    title: 'one whose reply came late',
+    title: 'an exchange with a late reply',
     slowMs: 100,
     faults: false,
     reason: 'admitted',
@@ -62,7 +62,7 @@ test.each([
     expected: true,
   },
   {
-    title: 'one that was refused late',
+    title: 'an exchange that was refused late',
     slowMs: 100,
     faults: false,
     reason: 'rate-limited',
@@ -89,7 +89,7 @@ test.each([
     expected: true,
   },
   {
-    title: 'a client that went away',
+    title: 'an exchange whose client disconnected',
     slowMs: undefined,
     faults: true,
     reason: 'client-gone',
@@ -98,7 +98,7 @@ test.each([
     expected: false,
   },
   {
-    title: 'a refusal',
+    title: 'a refused exchange',
     slowMs: undefined,
     faults: true,
     reason: 'scope-missing',
@@ -107,7 +107,7 @@ test.each([
     expected: false,
   },
   {
-    title: 'a fault that nobody asked for',
+    title: 'a fault while faults are off',
     slowMs: undefined,
     faults: false,
     reason: 'upstream-timeout',
@@ -115,33 +115,33 @@ test.each([
     now: 5,
     expected: false,
   },
-] as const)(
-  '$title is recorded for how it ended: $expected',
-  ({ slowMs, faults, reason, repliedAt, now, expected }) => {
-    expect(tracer({ slowMs, faults }).keeps({ reason, startedAt: 0, repliedAt }, now)).toBe(expected)
-  },
-)
+] as const)('$title is recorded at its end: $expected', ({ slowMs, faults, reason, repliedAt, now, expected }) => {
+  expect(tracer({ slowMs, faults }).keeps({ reason, startedAt: 0, repliedAt }, now)).toBe(expected)
+})
 
 test.each([
   { faults: true, maxPerSecond: 100, sampled: 90, refused: 45 },
   { faults: true, maxPerSecond: 1, sampled: 1, refused: 1 },
   { faults: true, maxPerSecond: 2, sampled: 1, refused: 1 },
   { faults: false, maxPerSecond: 100, sampled: 100, refused: 50 },
-])('of $maxPerSecond a second, faults $faults: $sampled for all but faults, $refused for refused ones', (each) => {
-  const settings = { faults: each.faults, maxPerSecond: each.maxPerSecond }
-  const taken = (one: Tracer, share: TraceShare) =>
-    Array.from({ length: 200 }, () => one.hasRoom(share)).filter(Boolean).length
-  /** Within one second of the clock that the tracer counts by. */
-  const counted = () => {
-    for (;;) {
-      const [one, other] = [tracer(settings), tracer(settings)]
-      const second = Math.floor(performance.now() / 1000)
-      const counts = [taken(one, 'refused'), taken(one, 'admitted'), taken(one, 'fault'), taken(other, 'admitted')]
-      if (Math.floor(performance.now() / 1000) === second) return { counts, limited: one.limited }
+])(
+  'with max_per_second $maxPerSecond and faults $faults, at most $sampled sampled and $refused refused exchanges are recorded',
+  (each) => {
+    const settings = { faults: each.faults, maxPerSecond: each.maxPerSecond }
+    const taken = (one: Tracer, share: TraceShare) =>
+      Array.from({ length: 200 }, () => one.hasRoom(share)).filter(Boolean).length
+    /** Repeats the count until it fits within one second of the tracer's clock. */
+    const counted = () => {
+      for (;;) {
+        const [one, other] = [tracer(settings), tracer(settings)]
+        const second = Math.floor(performance.now() / 1000)
+        const counts = [taken(one, 'refused'), taken(one, 'admitted'), taken(one, 'fault'), taken(other, 'admitted')]
+        if (Math.floor(performance.now() / 1000) === second) return { counts, limited: one.limited }
+      }
     }
-  }
-  const { counts, limited } = counted()
+    const { counts, limited } = counted()
 
-  expect(counts).toEqual([each.refused, each.sampled - each.refused, each.maxPerSecond - each.sampled, each.sampled])
-  expect(limited).toBe(600 - each.maxPerSecond)
-})
+    expect(counts).toEqual([each.refused, each.sampled - each.refused, each.maxPerSecond - each.sampled, each.sampled])
+    expect(limited).toBe(600 - each.maxPerSecond)
+  },
+)

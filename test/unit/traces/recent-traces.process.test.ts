@@ -3,7 +3,7 @@ import type { Span } from '../../../gateway/telemetry/span.ts'
 import { RecentTraces } from '../../../gateway/traces/recent-traces.ts'
 import { redisSettingsFor, testLink, testRedis } from '../../kit/redis.ts'
 
-// Processes write what they recorded every half second, one after the other: the stream is not in order of time.
+// Each process writes its traces every 500 ms, so the stream is not ordered by start time.
 
 const { port } = await testRedis()
 const link = await testLink(redisSettingsFor(port))
@@ -27,9 +27,9 @@ const write = (...begins: number[]) =>
     begins.map((each) => link.store.call('XADD', link.keys.traces, '*', 'spans', JSON.stringify([beganAt(each)]))),
   )
 
-test('recent traces are sorted by their start, also when they were written in another order', async () => {
+test('recent traces written out of order are returned newest first by start time', async () => {
   const first = Date.now() - 1000
-  // More than is read in one go, so that the newest is among those that are read last.
+  // The records fill more than one page (200), and the newest record is on the last page.
   await write(first + 900, ...Array.from({ length: 300 }, (_, i) => first + i))
   const recent = new RecentTraces({ link, max: 10_000, log: () => undefined })
   const begins = () =>
@@ -40,6 +40,6 @@ test('recent traces are sorted by their start, also when they were written in an
         () => undefined,
       )
 
-  // Its connection may be a moment away.
+  // The Redis connection may not be open yet.
   await expect.poll(begins).toEqual([900, 299, 298])
 })
