@@ -78,7 +78,8 @@ export class Introspector {
 
   /**
    * Asks about one token. Repeats the question after a rate-limit reply (429, or 503 with `Retry-After`) until the
-   * issuer's timeout. The caller decides whether the answer makes the token valid.
+   * issuer's timeout; the last call then has the same timeout. The caller decides whether the answer makes the token
+   * valid.
    *
    * @throws {GatewayFault} as a rejection: `introspection-unavailable` for every reply that is not a clear answer
    */
@@ -86,7 +87,8 @@ export class Introspector {
     const deadlineMs = this.#now() + this.#introspection.timeoutMs
     for (;;) {
       if (this.#rest.resting) throw this.#fault('recent questions had no reply; backing off')
-      const turn = await this.#queue.take(asker, deadlineMs - this.#now())
+      const leftMs = deadlineMs - this.#now()
+      const turn = leftMs > 0 ? await this.#queue.take(asker, leftMs) : 'late'
       if (turn !== 'granted') throw this.#refused(turn, asker)
       try {
         const answer = await this.#exchange(token)
@@ -104,7 +106,7 @@ export class Introspector {
     }
   }
 
-  /** Maximum remaining duration of a question, ms. */
+  /** Maximum duration of a question, ms: the wait in the queue and the call. Each has the issuer's timeout. */
   get patienceMs(): number {
     return 2 * this.#introspection.timeoutMs
   }

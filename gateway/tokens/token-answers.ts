@@ -10,7 +10,7 @@ import { type JsonObject, member } from '../oauth/json.ts'
 import type { IntrospectionRules, IssuerRules } from '../oauth/token-facts.ts'
 import type { AgedAnswer, LockHolder, SharedAnswers } from './shared-answers.ts'
 
-/** Time that is added to the issuer timeout, ms, so that a turn outlasts the longest question. */
+/** Time that is added to the maximum duration of a question, ms, so that the lease outlasts the question. */
 const LEASE_OVER_MS = 500
 /** Time for which a failed question about a token is remembered, ms. */
 const FAILURE_MS = 1000
@@ -116,7 +116,7 @@ export class TokenAnswers {
     rules: IssuerRules,
     { oldestMs, freshMs, ended }: { oldestMs: number; freshMs: number; ended: EndToken },
   ): Promise<Refreshed> {
-    const turn = await this.#shared!.begin(id, { oldestMs, waitedMs: -1, leaseMs: leaseOf(rules) })
+    const turn = await this.#shared!.begin(id, { oldestMs, waitedMs: -1, leaseMs: this.#leaseOf(rules) })
     if (turn.kind === 'known') return 'fresh'
     // Another caller is asking or has just failed. The job's next attempt checks again.
     if (turn.kind !== 'ask')
@@ -138,10 +138,11 @@ export class TokenAnswers {
   async #newest(id: string, question: Question, oldestMs = question.freshMs): Promise<Asked> {
     const { rules } = question
     const startedAt = performance.now()
-    const patienceMs = leaseOf(rules) + LEASE_OVER_MS
+    const leaseMs = this.#leaseOf(rules)
+    const patienceMs = leaseMs + LEASE_OVER_MS
     for (let pauseMs = POLL_MIN_MS; ; pauseMs = Math.min(pauseMs * 1.6, POLL_MAX_MS)) {
       const waitedMs = performance.now() - startedAt
-      const turn = await this.#begin(id, { oldestMs, waitedMs, leaseMs: leaseOf(rules) })
+      const turn = await this.#begin(id, { oldestMs, waitedMs, leaseMs })
       switch (turn?.kind) {
         case undefined:
         case 'none':
@@ -182,6 +183,11 @@ export class TokenAnswers {
     } catch (error) {
       return failed(error, question.rules, turn.old)
     }
+  }
+
+  /** Lease of the right to ask, ms. Other callers wait for at most this time when its holder dies. */
+  #leaseOf(rules: IssuerRules): number {
+    return this.#introspectors.of(rules).patienceMs + LEASE_OVER_MS
   }
 
   async #alone({ token, rules, claims, asker }: Question): Promise<Asked> {
@@ -232,10 +238,6 @@ function keepOf({ claims }: IntrospectionAnswer, { rules, freshMs }: Question): 
 
 function isAbout({ claims }: IntrospectionAnswer, before: JsonObject | undefined): boolean {
   return before === undefined || isSameToken(before, claims)
-}
-
-function leaseOf(rules: IssuerRules): number {
-  return (rules.introspection as IntrospectionRules).timeoutMs + LEASE_OVER_MS
 }
 
 function knownBy({ answer, ageMs }: AgedAnswer): Asked {
