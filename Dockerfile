@@ -1,15 +1,15 @@
 # The gate, its workers and its command line in one image: `docker build -t gatehouse .`
-# The stage `demo` adds the demo's issuer and services for docker-compose.yml, and is nothing for production.
+# The stage `demo` adds the demo's issuer and services for docker-compose.yml. Not for production.
 
 ARG NODE_IMAGE=node:24-trixie-slim
 
 FROM ${NODE_IMAGE} AS packages
 WORKDIR /opt/gatehouse
 COPY package.json package-lock.json .npmrc ./
-# Optional packages are other builds of Node, which the image has, and of codecs, which work without. No package needs
-# its install script.
+# Optional packages are builds of Node, which the image already contains, and of codecs, which have a fallback. No
+# package needs its install script.
 RUN npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund --loglevel=error
-# Of the listener's builds, the one for this machine.
+# Keeps only the build of uWebSockets.js for this platform.
 RUN find node_modules/uWebSockets.js -name 'uws_*.node' ! -name "uws_linux_$(node -p process.arch)_$(node -p process.versions.modules).node" -delete
 
 FROM ${NODE_IMAGE} AS gatehouse
@@ -19,23 +19,23 @@ COPY package.json LICENSE ./
 COPY gateway gateway
 COPY workers workers
 RUN ln -s /opt/gatehouse/gateway/cli/gatehouse.mjs /usr/local/bin/gatehouse
-# SIGUSR1 would open the inspector of a running node.
+# Otherwise SIGUSR1 opens the inspector of a running node.
 ENV NODE_ENV=production NODE_OPTIONS=--disable-sigusr1
-# What Node compiles is kept for the user that runs it, so that a start and a health check take half the time; and that user
-# cannot change it.
+# Stores compiled code for the user of the image, which halves the time of a start and of a health check. This user
+# cannot change the stored code.
 RUN mkdir -p .gatehouse/cache/code && chown 1000:1000 .gatehouse/cache/code
 USER 1000:1000
 RUN NODE_COMPILE_CACHE=/opt/gatehouse/.gatehouse/cache/code node --input-type=module --eval \
   "for (const file of ['gateway/cli/cli.ts', 'gateway/cli/serve.ts', 'gateway/cli/health.ts', 'workers/worker-process.ts']) await import('/opt/gatehouse/' + file)"
 USER 0
 RUN chown -R 0:0 .gatehouse && chmod -R a+rX .gatehouse
-# `node` of the image, as a number: Kubernetes compares it (runAsNonRoot).
+# The user `node` of the base image. Kubernetes needs a number for runAsNonRoot.
 USER 1000:1000
 WORKDIR /etc/gatehouse
-# Needs nothing writable but /tmp, where large uploads wait that a service takes slowly.
+# Only /tmp must be writable. Large uploads are buffered there while a service reads slowly.
 EXPOSE 8080 9092
 HEALTHCHECK --interval=10s --timeout=4s --start-period=20s --retries=3 CMD ["gatehouse", "health"]
-# Node takes its signals as process 1 itself, and a node starts no processes: no init is needed.
+# No init process is needed: Node handles signals as process 1, and a gateway node starts no processes.
 ENTRYPOINT ["gatehouse"]
 CMD ["serve", "--config", "/etc/gatehouse/gatehouse.yaml"]
 
@@ -43,7 +43,7 @@ FROM gatehouse AS demo
 USER 0
 RUN apt-get update && apt-get install -y --no-install-recommends openssl && rm -rf /var/lib/apt/lists/*
 COPY deploy/demo /opt/gatehouse/deploy/demo
-# The demo's authorization server, which the gate does not need: versions and hashes are in its own lock.
+# The demo's authorization server, with the versions and hashes of its own lock file. The gate does not need it.
 RUN cd /opt/gatehouse/deploy/demo/provider && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 USER 1000:1000
 

@@ -18,7 +18,7 @@ import { keepRecord } from './report/keep-record.ts'
 import { circumstances } from './report/machine.ts'
 import type { BenchRecord } from './report/record.ts'
 import { findingTable, verdictText } from './report/table.ts'
-import { judge, passes } from './report/verdict.ts'
+import { passes, verdictsOf } from './report/verdict.ts'
 import { scale } from './scale/scale.ts'
 import { scenarios } from './scenarios/list.ts'
 
@@ -94,7 +94,7 @@ async function run(kind: string, list: readonly Scenario[], keep: boolean): Prom
       const finding = await Promise.race([running, sleep(LIMIT_MS, undefined, { ref: false })])
       findings.push(finding ?? failed(scenario, `not finished after ${LIMIT_MS / 60_000} minutes`))
       if (values['output'] === 'text') {
-        process.stdout.write(findingTable(findings.at(-1)!, judge(findings, budgets)))
+        process.stdout.write(findingTable(findings.at(-1)!, verdictsOf(findings, budgets)))
       }
       // The scenario is still running and would disturb the next one.
       if (finding === undefined) break
@@ -102,7 +102,7 @@ async function run(kind: string, list: readonly Scenario[], keep: boolean): Prom
   } finally {
     await site.close()
   }
-  const verdicts = judge(findings, budgets)
+  const verdicts = verdictsOf(findings, budgets)
   const record: BenchRecord = { kind, at: new Date().toISOString(), quick, ...around, findings, verdicts }
   if (values['output'] === 'json')
     process.stdout.write(`${JSON.stringify(list.length === 1 ? flat(record) : record)}\n`)
@@ -175,7 +175,7 @@ function parsed(): { values: Record<string, string | boolean | undefined>; posit
 
 /** Numeric options of the command line. Only for a single scenario: scenarios use the same name differently. */
 function numbersFor(list: readonly Scenario[]): Record<string, number> {
-  const said: Record<string, number> = {}
+  const numbers: Record<string, number> = {}
   for (const name of numeric) {
     const text = values[name]
     if (text === undefined) continue
@@ -184,16 +184,17 @@ function numbersFor(list: readonly Scenario[]): Record<string, number> {
     }
     const value = Number(text)
     if (!Number.isInteger(value) || value < 1) misused(`--${name} must be a whole number of at least 1`)
-    said[name] = value
+    numbers[name] = value
   }
-  return said
+  return numbers
 }
 
 function generatorFor(list: readonly Scenario[]): Generator {
-  const said = values['generator']
-  if (said !== 'autocannon' && said !== 'wrk') misused('--generator must be autocannon or wrk')
-  if (said === 'wrk' && (list.length > 1 || !list[0]!.choosesGenerator)) misused(`--generator wrk is for ${choosing}`)
-  return said
+  const generator = values['generator']
+  if (generator !== 'autocannon' && generator !== 'wrk') misused('--generator must be autocannon or wrk')
+  if (generator === 'wrk' && (list.length > 1 || !list[0]!.choosesGenerator))
+    misused(`--generator wrk is for ${choosing}`)
+  return generator
 }
 
 function misused(what: string): never {

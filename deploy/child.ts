@@ -67,7 +67,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
 }
 
 /** Describes how a child ended, with the last lines of its log, for error messages. */
-export function epitaph({ name, log }: Pick<Child, 'name' | 'log'>, how: string, lines = 8): string {
+export function endReport({ name, log }: Pick<Child, 'name' | 'log'>, how: string, lines = 8): string {
   const last = readFileSync(log, 'utf8').trimEnd().split('\n').slice(-lines).join('\n')
   return last === '' ? `${name} ${how}, with an empty log` : `${name} ${how}:\n${last}`
 }

@@ -1,9 +1,9 @@
-/** How to start it: `env` is what its libraries and fonts need. */
+/** A program to start. `env` has the paths of its libraries and fonts. */
 interface Chromium {
   readonly command: string
   readonly env: Readonly<Record<string, string>>
 }
 
-/** @throws {Error} when there is none; the message says what to type */
+/** @throws {Error} when there is none; the message names the command to install one */
 export function findChromium(): Chromium
 export function unpackedChromium(root?: string): Chromium | undefined

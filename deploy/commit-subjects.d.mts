@@ -1,2 +1,2 @@
-/** What is wrong with the subject of a commit, one sentence each; empty for a good one. */
+/** Returns one sentence per problem of a commit subject; empty for a valid subject. */
 export declare function problemsOf(subject: string): string[]

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Child, epitaph, startChild } from './child.ts'
+import { type Child, endReport, startChild } from './child.ts'
 import { findRedis } from './redis.mjs'
 import { pingRedis } from './redis-ping.ts'
 
@@ -69,8 +69,8 @@ async function untilItAnswers(child: Child, url: string, signal: AbortSignal | u
       await pingRedis(url)
       return
     } catch (cause) {
-      if (ended !== undefined) throw new Error(epitaph(child, `ended (${ended})`), { cause })
-      if (performance.now() > deadlineMs) throw new Error(epitaph(child, 'does not answer'), { cause })
+      if (ended !== undefined) throw new Error(endReport(child, `ended (${ended})`), { cause })
+      if (performance.now() > deadlineMs) throw new Error(endReport(child, 'does not answer'), { cause })
     }
     await sleep(20)
   }

@@ -1,4 +1,4 @@
-/** How to start a program: `env` is what its libraries need. */
+/** A program to start. `env` has the paths of its libraries. */
 export interface Startable {
   readonly command: string
   readonly env: Record<string, string>

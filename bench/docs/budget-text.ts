@@ -1,10 +1,10 @@
 import { code, table } from '../../deploy/docs/markdown.ts'
 import { budgets } from '../budgets.ts'
 import { formatNumber, formatSpread } from '../harness/statistics.ts'
-import { type BudgetVerdict, judge } from '../report/verdict.ts'
+import { type BudgetVerdict, verdictsOf } from '../report/verdict.ts'
 import { type Kept, provenance } from './kept.ts'
 
-const said: Readonly<Record<BudgetVerdict['outcome'], string>> = {
+const outcomeTexts: Readonly<Record<BudgetVerdict['outcome'], string>> = {
   met: 'met',
   near: 'missed, within its tolerance',
   missed: '**missed**',
@@ -17,7 +17,7 @@ export function budgetsText(runs: readonly Kept[], toResults: string): string {
   const rows = budgets.map((budget) => {
     const { scenario, figure, most } = budget
     const run = runs.find(({ record }) => record.findings.some((finding) => finding.scenario === scenario))
-    const [verdict] = judge(run?.record.findings ?? [], [budget])
+    const [verdict] = verdictsOf(run?.record.findings ?? [], [budget])
     if (run !== undefined) used.add(run)
     const found = verdict?.found === undefined ? '' : formatSpread(verdict.found)
     return [
@@ -25,7 +25,7 @@ export function budgetsText(runs: readonly Kept[], toResults: string): string {
       code(figure),
       `≤ ${formatNumber(most)}`,
       found,
-      verdict === undefined ? 'no run kept' : said[verdict.outcome],
+      verdict === undefined ? 'no run kept' : outcomeTexts[verdict.outcome],
     ]
   })
   const sources = [...used].map((run) => provenance(run, toResults))

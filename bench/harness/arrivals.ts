@@ -16,7 +16,7 @@ export interface ArrivalOptions {
   readonly authorizations: readonly string[]
   readonly path?: string
   /** Called for each reply, with the times of the sent request and of the complete reply (`performance.now()`). */
-  readonly heard?: (status: number, sentMs: number, repliedMs: number) => unknown
+  readonly onReply?: (status: number, sentMs: number, repliedMs: number) => unknown
 }
 
 export interface ArrivalResult {
@@ -37,8 +37,8 @@ const PATIENCE_MS = 10_000
  *
  * @throws {Error} when there is no reply at all
  */
-export async function arrivals(target: LoadTarget, options: ArrivalOptions): Promise<ArrivalResult> {
-  const { perSecond, seconds, authorizations, path = '/orders/1', heard } = options
+export async function sendAtRandomTimes(target: LoadTarget, options: ArrivalOptions): Promise<ArrivalResult> {
+  const { perSecond, seconds, authorizations, path = '/orders/1', onReply } = options
   const requests =
     authorizations.length === 0 ? [getRequest(path)] : authorizations.map((value) => getRequest(path, value))
   const idle = await Promise.all(
@@ -66,7 +66,7 @@ export async function arrivals(target: LoadTarget, options: ArrivalOptions): Pro
     const sentMs = performance.now()
     connection.ask(request).then(
       ({ status, atMs }) => {
-        heard?.(status, sentMs, atMs)
+        onReply?.(status, sentMs, atMs)
         latencies.push(Number(process.hrtime.bigint()) / 1e6 - dueMs)
         settle(String(status), connection)
       },

@@ -10,8 +10,8 @@ const SUBJECTS = 1000
 
 /** Returns the nth record line of different exchanges, without its id, serialised as a node does. */
 export function auditLines(): (n: number) => string {
-  const seen = exchanges()
-  return (n) => auditLine(seen[n % EXCHANGES]!)
+  const samples = exchanges()
+  return (n) => auditLine(samples[n % EXCHANGES]!)
 }
 
 /** Exchanges of 1,000 subjects with several routes and many paths. */

@@ -37,12 +37,12 @@ export const byAutocannon: Drive = async (targets, { path, tls, connections, fie
   )
   const replies = Object.entries(result.statusCodeStats ?? {})
   const requests = replies.find(([code]) => Number(code) === status)?.[1].count ?? 0
-  const seen = replies.map(([code, { count }]) => `${count} × ${code}`).join(', ')
+  const statuses = replies.map(([code, { count }]) => `${count} × ${code}`).join(', ')
   const good = replies.length === 1 && requests > 0 && result.errors === 0
   return {
     requests,
     seconds: (lastMs - startedMs) / 1000,
-    ...(good ? {} : { wrong: `replies: ${seen || 'none'}; ${result.errors} failed` }),
+    ...(good ? {} : { wrong: `replies: ${statuses || 'none'}; ${result.errors} failed` }),
   }
 }
 

@@ -14,9 +14,9 @@ export async function startBodyService(): Promise<BodyService> {
   return {
     port,
     stop: async () => {
-      const gone = once(child, 'exit')
+      const exit = once(child, 'exit')
       child.disconnect()
-      await gone
+      await exit
     },
   }
 }

@@ -11,9 +11,9 @@ import { Content } from './body-client.ts'
  * second.
  */
 const server = createServer(async (request, response) => {
-  const [, verb, told] = /^\/(\w+)\/(\d+)/.exec(request.url ?? '') ?? []
-  if (verb === 'down') await give(response, new Content(Number(told)))
-  else if (verb === 'up') await take(request, response, Number(told))
+  const [, verb, number] = /^\/(\w+)\/(\d+)/.exec(request.url ?? '') ?? []
+  if (verb === 'down') await give(response, new Content(Number(number)))
+  else if (verb === 'up') await take(request, response, Number(number))
   else response.end('{"service":"bodies"}')
 })
 // Keeps idle connections of the gate longer than the pauses of a soak.
@@ -44,7 +44,7 @@ async function take(request: IncomingMessage, response: ServerResponse, bytesPer
   } catch {
     return
   }
-  const said = hash.digest('hex')
-  response.setHeader('content-length', said.length)
-  response.end(said)
+  const digest = hash.digest('hex')
+  response.setHeader('content-length', digest.length)
+  response.end(digest)
 }

@@ -44,12 +44,12 @@ export function startBareProxy(folder: string, upstreamPort: number, certificate
       ? ''
       : `ssl_certificate ${certificate.certFile};\nssl_certificate_key ${certificate.keyFile};\n`
   return startNginx(folder, (port) => {
-    const told: Record<string, string> = {
+    const values: Record<string, string> = {
       upstream: String(upstreamPort),
       port: String(port),
       ssl: certificate === undefined ? '' : 'ssl',
     }
-    return pair + conf.replaceAll(/\{\{(\w+)\}\}/g, (_, name: string) => told[name] ?? '')
+    return pair + conf.replaceAll(/\{\{(\w+)\}\}/g, (_, name: string) => values[name] ?? '')
   })
 }
 

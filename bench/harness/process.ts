@@ -15,16 +15,17 @@ export interface Running {
 export function startProcess(command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): Running {
   const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'inherit'], env })
   if (child.pid === undefined) throw new Error(`${command} could not be started`)
-  const letGo = guard(child.pid)
-  let asked = false
+  const release = guard(child.pid)
+  let stopping = false
   child.once('exit', (code, signal) => {
-    letGo()
-    if (!asked) process.stderr.write(`${command} ${args.join(' ')} ended by itself: ${signal ?? `exit code ${code}`}\n`)
+    release()
+    if (!stopping)
+      process.stderr.write(`${command} ${args.join(' ')} ended by itself: ${signal ?? `exit code ${code}`}\n`)
   })
   return {
     pid: child.pid,
     stop: () => {
-      asked = true
+      stopping = true
       return ended(child)
     },
   }
@@ -32,11 +33,11 @@ export function startProcess(command: string, args: readonly string[], env: Node
 
 async function ended(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
-  const gone = new Promise((resolve) => child.once('exit', resolve))
+  const exit = new Promise((resolve) => child.once('exit', resolve))
   child.kill('SIGTERM')
-  const patience = setTimeout(() => child.kill('SIGKILL'), 5000)
-  await gone
-  clearTimeout(patience)
+  const timeout = setTimeout(() => child.kill('SIGKILL'), 5000)
+  await exit
+  clearTimeout(timeout)
 }
 
 /** Waits until a process listens on a loopback port. */

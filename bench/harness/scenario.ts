@@ -47,12 +47,12 @@ export interface Scenario<Name extends string = string> {
 /** Options of a scenario: usual or quick values, overridden by the command line. */
 export function chosenOptions<Name extends string>(
   { options }: Scenario<Name>,
-  said: Readonly<Record<string, number>>,
+  given: Readonly<Record<string, number>>,
   quick: boolean,
 ): Record<Name, number> {
   const chosen = {} as Record<Name, number>
   for (const [name, option] of Object.entries<Option>(options)) {
-    chosen[name as Name] = said[name] ?? (quick ? (option.quick ?? option.usual) : option.usual)
+    chosen[name as Name] = given[name] ?? (quick ? (option.quick ?? option.usual) : option.usual)
   }
   return chosen
 }

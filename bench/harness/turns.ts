@@ -3,12 +3,12 @@
  * Runs each once before as a warm-up.
  *
  * @param contenders  functions that run one round
- * @param told  called with the outcome of each round
+ * @param onRound  called with the outcome of each round
  */
 export async function inTurns<Name extends string, Outcome>(
   contenders: Readonly<Record<Name, () => Promise<Outcome>>>,
   rounds: number,
-  told: (round: number, outcomes: Readonly<Record<Name, Outcome>>) => void = () => undefined,
+  onRound: (round: number, outcomes: Readonly<Record<Name, Outcome>>) => void = () => undefined,
 ): Promise<Record<Name, Outcome[]>> {
   const names = Object.keys(contenders) as Name[]
   for (const name of names) await contenders[name]()
@@ -16,7 +16,7 @@ export async function inTurns<Name extends string, Outcome>(
   for (let round = 1; round <= rounds; round++) {
     for (const name of round % 2 === 1 ? names : names.toReversed()) all[name].push(await contenders[name]())
     const last = names.map((name): [Name, Outcome] => [name, all[name].at(-1)!])
-    told(round, Object.fromEntries(last) as Record<Name, Outcome>)
+    onRound(round, Object.fromEntries(last) as Record<Name, Outcome>)
   }
   return all
 }

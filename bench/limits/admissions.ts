@@ -38,9 +38,9 @@ export async function startAdmissionService(): Promise<AdmissionService> {
       }))
     },
     stop: async () => {
-      const gone = once(child, 'exit')
+      const exit = once(child, 'exit')
       child.disconnect()
-      await gone
+      await exit
     },
   }
 }

@@ -50,7 +50,7 @@ export async function startLimitCluster(
   return { nodes, redis, service }
 }
 
-export async function seenIdle(cluster: Started): Promise<LimitCluster> {
+export async function measureIdle(cluster: Started): Promise<LimitCluster> {
   await sleep(SETTLE_MS)
   const { use } = await cluster.redis.during(() => sleep(IDLE_S * 1000))
   const idle = { calls: use.calls / IDLE_S, commands: use.commands / IDLE_S, cpuUs: use.cpuUs / IDLE_S }

@@ -1,7 +1,7 @@
 import type { Scenario } from '../harness/scenario.ts'
 import { single } from '../harness/statistics.ts'
 import { startAdmissionService } from './admissions.ts'
-import { type LimitCluster, type LimitRow, seenIdle, startLimitCluster } from './limit-cluster.ts'
+import { type LimitCluster, type LimitRow, measureIdle, startLimitCluster } from './limit-cluster.ts'
 import { type RowResult, runRow } from './row.ts'
 import { compared, rowTable } from './row-table.ts'
 
@@ -9,7 +9,7 @@ const sizes = [1, 4, 8] as const
 /** Offered load, in multiples of the limit. */
 const LOAD = 1.5
 /** If a smaller part of the due requests was sent, the machine cannot sustain the rate. */
-const BORNE = 0.95
+const SENT_MIN = 0.95
 
 type Limit = Pick<LimitRow, 'requests' | 'windowS'>
 
@@ -38,7 +38,7 @@ export const limits: Scenario<'seconds' | 'minute'> = {
     const start = (nodes: number, of: readonly Limit[]) => startLimitCluster(site, service, nodes, rowsOf(of, nodes))
     const started = []
     for (const size of sizes) started.push(await start(size, minute), await start(size, [...small, large].flat()))
-    const clusters = await Promise.all(started.map(seenIdle))
+    const clusters = await Promise.all(started.map(measureIdle))
     const [slow, fast] = [clusters.filter((_, i) => i % 2 === 0), clusters.filter((_, i) => i % 2 === 1)]
     const results: RowResult[] = []
     const broken: string[] = []
@@ -49,9 +49,9 @@ export const limits: Scenario<'seconds' | 'minute'> = {
           const perSecond = (LOAD * limit.requests) / limit.windowS
           const result = await runRow(row, { perSecond, seconds: length }, cluster)
           const { idealPercent, over, sentPart } = result
-          const sent = sentPart < BORNE ? `, ${Math.round(100 * sentPart)} % of the load could be sent` : ''
+          const sent = sentPart < SENT_MIN ? `, ${Math.round(100 * sentPart)} % of the load could be sent` : ''
           site.progress(`${row.name}: ${idealPercent.toFixed(1)} % of ideal, ${over} over${sent}`)
-          if (sentPart < BORNE && i < ladder.length - 1 && over === 0) continue
+          if (sentPart < SENT_MIN && i < ladder.length - 1 && over === 0) continue
           results.push(result)
         } catch (error) {
           broken.push(`${row.name}: ${(error as Error).message}`)

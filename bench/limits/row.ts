@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RedisUse } from '../harness/redis.ts'
 import { mostForCertain, perfectLog } from '../harness/sliding-log.ts'
-import { redisClock, seeClock } from './clock.ts'
+import { measureClock, redisClock } from './clock.ts'
 import type { LimitCluster, LimitRow } from './limit-cluster.ts'
 import { type OfferOptions, offer } from './offer.ts'
 
@@ -36,9 +36,9 @@ export async function runRow(
   await sleep(REST_MS)
   const { name, requests, windowS, lopsided } = row
   const startedMs = performance.now()
-  const first = await seeClock(redis)
+  const first = await measureClock(redis)
   const { result: offered, use } = await redis.during(() => offer(nodes, { row: name, firstPart: lopsided, ...load }))
-  const last = await seeClock(redis)
+  const last = await measureClock(redis)
   const tookS = (performance.now() - startedMs) / 1000
   const arrived = await service.take(name)
   if (arrived.length !== offered.admitted) {

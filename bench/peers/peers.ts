@@ -58,14 +58,14 @@ export const peers: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | '
         () => Promise<LoadResult>
       >
     const { nginx: _, ...verifying } = turns(cold)
-    const told = (what: string) => (round: number, results: Readonly<Record<string, LoadResult>>) => {
+    const report = (what: string) => (round: number, results: Readonly<Record<string, LoadResult>>) => {
       const each = Object.entries(results).map(([name, result]) => `${name} ${result.cpuUsPerRequest.toFixed(1)} µs`)
       site.progress(`${what} tokens, round ${round}/${chosen.rounds}: ${each.join(', ')}`)
     }
     for (const target of Object.values(targets))
       await load([target], { ...chosen, authorizations, seconds: chosen.warm })
-    const known = await inTurns<Peer, LoadResult>(turns(hot), chosen.rounds, told('known'))
-    const fresh = await inTurns<Exclude<Peer, 'nginx'>, LoadResult>(verifying, chosen.rounds, told('fresh'))
+    const known = await inTurns<Peer, LoadResult>(turns(hot), chosen.rounds, report('known'))
+    const fresh = await inTurns<Exclude<Peer, 'nginx'>, LoadResult>(verifying, chosen.rounds, report('fresh'))
     const figures: Record<string, Spread> = {}
     for (const [name, results] of Object.entries(known)) {
       figures[`${name}_cpu_us_per_request`] = spread(cpuTimes(results))

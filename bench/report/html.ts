@@ -40,14 +40,14 @@ ${record.findings.map((finding) => section(finding, record.verdicts)).join('\n')
 
 function budgetTable(verdicts: readonly BudgetVerdict[]): string {
   const rows = verdicts.map(({ scenario, figure, most, tolerance, outcome, found }) => {
-    const said = {
+    const texts = {
       met: 'met',
       near: `missed, within ${Math.round(tolerance * 100)} %`,
       missed: 'missed',
       absent: 'not measured',
     }
     const value = found === undefined ? '' : formatSpread(found)
-    return `<tr><td>${escapeMarkup(`${scenario} ${figure}`)}<td>${value}<td>≤ ${formatNumber(most)}<td class="${outcome}">${said[outcome]}`
+    return `<tr><td>${escapeMarkup(`${scenario} ${figure}`)}<td>${value}<td>≤ ${formatNumber(most)}<td class="${outcome}">${texts[outcome]}`
   })
   return `<h2>Budgets</h2>\n<table><tr><th>figure<th>found<th>budget<th>\n${rows.join('\n')}</table>`
 }

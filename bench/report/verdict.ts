@@ -11,7 +11,7 @@ export interface BudgetVerdict extends Budget {
 }
 
 /** Compares medians with budgets. Budgets of scenarios that did not run are skipped. */
-export function judge(findings: readonly ScenarioFinding[], budgets: readonly Budget[]): BudgetVerdict[] {
+export function verdictsOf(findings: readonly ScenarioFinding[], budgets: readonly Budget[]): BudgetVerdict[] {
   const verdicts: BudgetVerdict[] = []
   for (const budget of budgets) {
     const finding = findings.find(({ scenario }) => scenario === budget.scenario)

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { arrivals, onlyStatus } from '../harness/arrivals.ts'
+import { onlyStatus, sendAtRandomTimes } from '../harness/arrivals.ts'
 import { cpuTimeUs } from '../harness/cpu.ts'
 import { load } from '../harness/load.ts'
 import type { BenchNode } from '../harness/node.ts'
@@ -49,7 +49,7 @@ export const scale: Scenario<'seconds' | 'rate' | 'tokens' | 'rest'> = {
       nodes.push(...(await site.nodes(size - nodes.length, plan)))
       const offer = async (path: string): Promise<number> => {
         const options = { perSecond: rate, seconds, connections: 16, authorizations, path }
-        const results = await Promise.all(nodes.map((node) => arrivals(node, options)))
+        const results = await Promise.all(nodes.map((node) => sendAtRandomTimes(node, options)))
         const wrong = results.find((result) => !onlyStatus(result, 200))
         if (wrong !== undefined) throw new Error(`${size} nodes, ${path}: ${JSON.stringify(wrong.replies)}`)
         return results.reduce((sum, { requests }) => sum + requests, 0)

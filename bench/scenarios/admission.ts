@@ -1,4 +1,4 @@
-import { arrivals } from '../harness/arrivals.ts'
+import { sendAtRandomTimes } from '../harness/arrivals.ts'
 import type { BenchNode } from '../harness/node.ts'
 import { policyOf } from '../harness/policy.ts'
 import type { BenchRedis } from '../harness/redis.ts'
@@ -79,7 +79,7 @@ export const admission: Scenario<'nodes' | 'requests' | 'window' | 'seconds'> = 
         seconds,
         idleCalls: idle.calls / IDLE_S,
       })
-      results[row.name] = judged(result.replies, requests, window * 1000, result.calls)
+      results[row.name] = rowResult(result.replies, requests, window * 1000, result.calls)
       const { admittedPercent, over, callsPer1000 } = results[row.name]!
       site.progress(
         `${row.mode}, × ${row.load}, ${row.lopsided === 0 ? 'even' : '90 % at one node'}: ` +
@@ -124,9 +124,9 @@ async function runRow(
       nodes.map((node, i) => {
         const part = (1 - row.lopsided) / nodes.length + (i === 0 ? row.lopsided : 0)
         const path = `/${row.name}/1`
-        return arrivals(node, {
+        return sendAtRandomTimes(node, {
           ...{ perSecond: perSecond * part, seconds, connections: 32, authorizations, path },
-          heard: (status, sentMs, repliedMs) => replies.push({ sentMs, repliedMs, admitted: status === 200 }),
+          onReply: (status, sentMs, repliedMs) => replies.push({ sentMs, repliedMs, admitted: status === 200 }),
         })
       }),
     ),
@@ -138,7 +138,7 @@ async function runRow(
   return { replies, calls: Math.max(0, use.calls - idleCalls * seconds) }
 }
 
-function judged(replies: readonly Reply[], limit: number, windowMs: number, calls: number): RowResult {
+function rowResult(replies: readonly Reply[], limit: number, windowMs: number, calls: number): RowResult {
   const sent = replies.map(({ sentMs }) => sentMs).sort((a, b) => a - b)
   const admitted = replies.filter((reply) => reply.admitted).sort((a, b) => a.sentMs - b.sentMs)
   return {

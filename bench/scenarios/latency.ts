@@ -1,4 +1,4 @@
-import { type ArrivalResult, arrivals, onlyStatus } from '../harness/arrivals.ts'
+import { type ArrivalResult, onlyStatus, sendAtRandomTimes } from '../harness/arrivals.ts'
 import { load } from '../harness/load.ts'
 import { rounds, seconds, tokens } from '../harness/options.ts'
 import { orders, policyOf, roomyLimit } from '../harness/policy.ts'
@@ -32,14 +32,14 @@ export const latency: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' |
     const perSecond = Math.round(Math.min(saturated.requestsPerSecond * SHARE, chosen.most))
     site.progress(`${perSecond} requests a second`)
     const turn = (target: { port: number; pid: number }) => (): Promise<ArrivalResult> =>
-      arrivals(target, { perSecond, seconds: chosen.seconds, connections: chosen.connections, authorizations })
+      sendAtRandomTimes(target, { perSecond, seconds: chosen.seconds, connections: chosen.connections, authorizations })
     const found = await inTurns(
       { direct: turn(site.upstream), bare: turn(site.bare), gate: turn(node) },
       chosen.rounds,
       (round, { direct, gate }) => {
         const [a, b] = [direct.latencyMs, gate.latencyMs]
-        const told = `direct ${a.p50.toFixed(2)} and ${a.p99.toFixed(2)} ms, gate ${b.p50.toFixed(2)} and ${b.p99.toFixed(2)} ms`
-        site.progress(`round ${round}/${chosen.rounds}: p50 and p99 ${told}`)
+        const text = `direct ${a.p50.toFixed(2)} and ${a.p99.toFixed(2)} ms, gate ${b.p50.toFixed(2)} and ${b.p99.toFixed(2)} ms`
+        site.progress(`round ${round}/${chosen.rounds}: p50 and p99 ${text}`)
       },
     )
     const at = (results: readonly ArrivalResult[], share: 'p50' | 'p99'): number[] =>

@@ -1,4 +1,4 @@
-import { arrivals, onlyStatus } from '../harness/arrivals.ts'
+import { onlyStatus, sendAtRandomTimes } from '../harness/arrivals.ts'
 import { cpuTimeUs } from '../harness/cpu.ts'
 import { cpuTimes, load } from '../harness/load.ts'
 import { startWorker } from '../harness/node.ts'
@@ -54,7 +54,7 @@ export const opaque: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 
     const worker = site.keep(startWorker(aging.folder))
     const workerBefore = cpuTimeUs(worker.pid)
     const fresh = opaques()
-    const steady = await arrivals(aging, {
+    const steady = await sendAtRandomTimes(aging, {
       perSecond: chosen.rate,
       seconds: chosen.steady,
       connections: chosen.connections,

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { arrivals, onlyStatus } from '../harness/arrivals.ts'
+import { onlyStatus, sendAtRandomTimes } from '../harness/arrivals.ts'
 import { getRequest, KeepAliveConnection } from '../harness/connection.ts'
 import type { BenchNode } from '../harness/node.ts'
 import { orders, policyOf } from '../harness/policy.ts'
@@ -34,7 +34,8 @@ export const revocation: Scenario<'nodes' | 'revocations' | 'rate'> = {
     const known = await site.tokens(50, 2 * revocations + 100)
     const load = nodes.map(async (node) => {
       const options = { perSecond: rate / count, seconds: 1, connections: 8, authorizations: known }
-      while (!over) if (!onlyStatus(await arrivals(node, options), 200)) throw new Error('a good request was refused')
+      while (!over)
+        if (!onlyStatus(await sendAtRandomTimes(node, options), 200)) throw new Error('a good request was refused')
     })
     await sleep(500)
     const busy = await Promise.race([revokeAll(tokens.slice(revocations)), Promise.all(load).then(() => undefined)])

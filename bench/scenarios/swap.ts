@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { arrivals, onlyStatus } from '../harness/arrivals.ts'
+import { onlyStatus, sendAtRandomTimes } from '../harness/arrivals.ts'
 import { type BenchNode, writePolicy } from '../harness/node.ts'
 import { tokens } from '../harness/options.ts'
 import { orders, policyOf } from '../harness/policy.ts'
@@ -34,15 +34,15 @@ export const swap: Scenario<'seconds' | 'rate' | 'tokens'> = {
       })
     const node = await site.node({ policy: policy(0) })
     const options = { perSecond: rate, seconds, connections: 64, authorizations: await site.tokens(tokens) }
-    await arrivals(node, { ...options, seconds: 2 })
-    const calm = await arrivals(node, options)
+    await sendAtRandomTimes(node, { ...options, seconds: 2 })
+    const calm = await sendAtRandomTimes(node, options)
     let over = false
     const swapping = countSwaps(
       node,
       (n) => writePolicy(node.folder, policy(n)),
       () => over,
     )
-    const busy = await arrivals(node, options)
+    const busy = await sendAtRandomTimes(node, options)
     over = true
     const swaps = await swapping
     const broken = []
@@ -65,12 +65,12 @@ export const swap: Scenario<'seconds' | 'rate' | 'tokens'> = {
 
 /** @returns the number of revisions that were in force */
 async function countSwaps(node: BenchNode, write: (n: number) => void, over: () => boolean): Promise<number> {
-  const seen = new Set<string>()
+  const revisions = new Set<string>()
   for (let n = 1; !over(); n++) {
     write(n)
     await sleep(GAP_MS)
     const metrics = await (await fetch(`http://127.0.0.1:${node.adminPort}/metrics`)).text()
-    seen.add(/^gatehouse_policy_info\{revision="(\w+)"/m.exec(metrics)?.[1] ?? '')
+    revisions.add(/^gatehouse_policy_info\{revision="(\w+)"/m.exec(metrics)?.[1] ?? '')
   }
-  return seen.size
+  return revisions.size
 }

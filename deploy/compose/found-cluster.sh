@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes one Redis Cluster of the six servers, unless they are one already.
+# Creates a Redis Cluster from the six servers if they do not form one yet.
 set -eu
 
 if redis-cli -h redis-cluster-1 cluster info | grep -q cluster_state:ok; then exit 0; fi

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes what the nodes, the workers and HAProxy need to start, unless it is there: two keys, the token for the admin API,
-# the demo issuer's secret for introspection, and a certificate for localhost that nobody trusts.
+# Creates missing files that nodes, workers and HAProxy need to start: two keys, the token of the admin API, the secret
+# for introspection at the demo issuer, and a self-signed certificate for localhost.
 set -eu
 umask 077
 

@@ -1,6 +1,6 @@
 import { gateUrl, issuerUrl, type Ports } from './ports.ts'
 
-/** The role that the issuer gives, in the claim `realm_access.roles`. The policy maps it to `manager`. */
+/** Role in the issuer's claim `realm_access.roles`. The policy maps this role to `manager`. */
 const orderManager = 'order-manager'
 
 /** Users who can log in; no password is asked. */
@@ -30,33 +30,33 @@ export const clients: Readonly<Record<string, DemoClient>> = {
   web: { scopes: both, roles: [], login: true },
 }
 
-/** The client by which the gate logs browsers in. */
+/** Client that the gate uses for logins of browsers. */
 export const loginClient = 'web'
 
-/** The client by which the gate asks the issuer about opaque tokens. It gets no token itself. */
+/** Client that the gate uses for introspection. The issuer grants this client no tokens. */
 export const introspectionClient = 'gatehouse'
 
 export const clientSecret = (id: string): string => `${id}-secret`
 
-/** Scopes of a login that are about the user, not about the API. */
+/** Scopes of a login that concern the user, not the API. */
 export const loginScopes = ['openid', 'profile', 'email', 'offline_access'] as const
 
 export const apiScopes: readonly string[] = [...both, ...admin]
 
-/** What a token is for (RFC 8707), and the form that its access tokens have. */
+/** A resource (RFC 8707), and the form of its access tokens. */
 export interface Resource {
   readonly audience: string
   readonly format: 'jwt' | 'opaque'
   readonly lifeS: number
 }
 
-/** Access tokens live ten minutes; a retired signing key stays published as long. */
+/** Lifetime of access tokens, s. A retired signing key stays published for the same time. */
 export const tokenLifeS = 600
 
-/** Longest wait for a token of the resource `brief` to be refused is this and the policy's clock tolerance. */
+/** Lifetime of tokens of the resource `brief`, s. The gate rejects them after this time plus the policy's clock tolerance. */
 export const briefLifeS = 2
 
-/** By resource indicator. The first is the gate, and the default. */
+/** Resources by resource indicator. The first one, the gate, is the default. */
 export function resourcesOf(ports: Ports): Readonly<Record<string, Resource>> {
   const gate = gateUrl(ports)
   return {
@@ -67,10 +67,10 @@ export function resourcesOf(ports: Ports): Readonly<Record<string, Resource>> {
   }
 }
 
-/** An API that is not behind the gate: its tokens are good, but not here. */
+/** An API that is not behind the gate: the gate rejects its tokens because of their audience. */
 export const foreignResource = 'https://other-api.example'
 
-/** Where the issuer sends a browser back to: the gate's login, and the page that `demo token` reads. */
+/** Redirect URIs: the login of the gate, and the address that `demo token` reads the code from. */
 export function redirectUris(ports: Ports): readonly [gate: string, tool: string, alias: string] {
   const gate = gateUrl(ports)
   return [`${gate}/.gatehouse/callback`, `${issuerUrl(ports)}/demo/callback`, `${gate}/oauth2/callback`]

@@ -27,7 +27,7 @@ export function documentOf(reply: DemoReply): Readonly<Record<string, unknown>> 
   return JSON.parse(reply.body.toString()) as Readonly<Record<string, unknown>>
 }
 
-/** What the command line reads to find the demo's admin API. */
+/** Environment variables with which the command line finds the demo's admin API. */
 export interface AdminEnvironment {
   readonly GATEHOUSE_ADMIN_URL: string
   readonly GATEHOUSE_ADMIN_TOKEN: string

@@ -2,7 +2,7 @@ import { relative } from 'node:path'
 import type { Demo } from './demo.ts'
 import { loopback } from './ports.ts'
 
-/** What runs where, and what to type next: every command works when pasted into a shell in the checkout. */
+/** Lists the processes with their addresses, and commands to try. Each command works in a shell in the checkout. */
 export function banner({ ports, state, redis }: Demo, seconds: string): string {
   const gate = loopback(ports.gate)
   const flag = ports.offset === 0 ? '' : ` --port-offset ${ports.offset}`

@@ -4,11 +4,11 @@ interface Cookie {
   readonly path: string
 }
 
-/** The cookies of one origin, as much of RFC 6265 as the issuer's need: name, value, path, and removal. */
+/** Cookies of one origin. Supports the part of RFC 6265 that the issuer uses: name, value, path, and removal. */
 export class CookieJar {
   readonly #cookies = new Map<string, Cookie>()
 
-  /** Takes over what a response sets. */
+  /** Stores the cookies of a response. @param fields  its Set-Cookie values */
   store(fields: readonly string[]): void {
     for (const field of fields) {
       const [pair = '', ...attributes] = field.split(';').map((part) => part.trim())
@@ -23,7 +23,7 @@ export class CookieJar {
     }
   }
 
-  /** The value of the field Cookie for a path; empty when there is none. */
+  /** Value of the Cookie field for a path; empty without cookies. */
   fieldFor(pathname: string): string {
     return [...this.#cookies.values()]
       .filter(({ path }) => pathname === path || pathname.startsWith(path.endsWith('/') ? path : `${path}/`))

@@ -1,21 +1,21 @@
 import { randomBytes } from 'node:crypto'
 import type { Ports } from './ports.ts'
 
-/** The Redis of one run, as the nodes' settings name it. */
+/** Redis of one run, as in the settings of the nodes. */
 export interface DemoRedis {
   /** Without credentials. */
   readonly url: string
   readonly username: string | undefined
   readonly password: string | undefined
-  /** Of all keys. */
+  /** Prefix of all keys. */
   readonly prefix: string
 }
 
 /**
- * Ours, or the one that GATEHOUSE_REDIS_URL names. Others may use that one too: the run gets a key prefix of its own.
+ * The demo's own Redis, or that of GATEHOUSE_REDIS_URL with a random key prefix, because others may use it too.
  *
  * @param given  `redis://[user:password@]host[:port][/database]`, `rediss://…`, or `unix:///path/of.sock`
- * @throws {Error} when it is no URL; the message does not quote it, since it may hold a password
+ * @throws {Error} when `given` is not a URL; the message does not contain it, because it may have a password
  */
 export function redisPlace(ports: Ports, given: string | undefined): DemoRedis {
   if (!given) {

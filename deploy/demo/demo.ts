@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Child, epitaph, startChild } from '../child.ts'
+import { type Child, endReport, startChild } from '../child.ts'
 import { pingRedis } from '../redis-ping.ts'
 import { startRedis } from '../redis-server.ts'
 import { redisPlace } from './demo-redis.ts'
@@ -113,7 +113,7 @@ export class Demo {
   #watch(child: Child): void {
     this.#children.push(child)
     child.ended.then((how) => {
-      if (!this.#stopping) this.#fail(new Error(epitaph(child, `ended by itself (${how})`)))
+      if (!this.#stopping) this.#fail(new Error(endReport(child, `ended by itself (${how})`)))
     })
   }
 

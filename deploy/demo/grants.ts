@@ -61,10 +61,10 @@ export async function requestTokens(ports: Ports, request: TokenRequest): Promis
 }
 
 /**
- * Trades a refresh token in (RFC 6749 §6).
+ * Exchanges a refresh token for new tokens (RFC 6749 §6).
  *
  * @throws {DemoNotRunning} when there is no issuer
- * @throws {GrantRefused} when it says no
+ * @throws {GrantRefused} when the issuer refuses
  */
 export async function refreshTokens(ports: Ports, client: string, refreshToken: string): Promise<Tokens> {
   const configuration = await discover(ports, client)

@@ -23,14 +23,14 @@ interface Reply {
   body: string
 }
 
-/** How oidc-provider is set up: real grants, plain rules, everything in memory. */
+/** Configuration of oidc-provider: real grants, simple rules, all data in memory. */
 export function issuerConfiguration(ports: Ports, keys: SigningKeys, store: IssuerStore): object {
   const resources = resourcesOf(ports)
   return {
     adapter: store.adapterFor,
     jwks: keys.jwks(),
     clients: [...Object.keys(clients).map((id) => clientMetadata(id, ports)), introspector],
-    // All scopes are known to the issuer, so that a client which asks for more than it may gets `invalid_scope`.
+    // The issuer knows all scopes, so a client that requests a scope it may not have receives `invalid_scope`.
     scopes: [...loginScopes, ...apiScopes],
     claims: { openid: ['sub', 'sid', 'acr', 'auth_time'], profile: ['name'], email: ['email'] },
     conformIdTokenClaims: false,
@@ -88,7 +88,7 @@ export function issuerConfiguration(ports: Ports, keys: SigningKeys, store: Issu
       client.grantTypeAllowed('refresh_token'),
     expiresWithSession: () => false,
     rotateRefreshToken: true,
-    // Its own way out keeps it from loopback addresses, where the gate is.
+    // Without `dispatcher`, because that of oidc-provider blocks loopback addresses, and the gate has one.
     fetch: (url: string, { dispatcher: _, ...wanted }: RequestInit & { dispatcher?: unknown }) => fetch(url, wanted),
     findAccount: (_: unknown, id: string) => account(id),
     interactions: { url: (_: unknown, interaction: { uid: string }) => `/login/${interaction.uid}` },
@@ -121,7 +121,7 @@ function clientMetadata(id: string, ports: Ports): object {
   }
 }
 
-/** Where the issuer sends a browser that has logged out, and tells the gate that somebody has. */
+/** Client metadata for logouts: redirect URI of the browser, and back-channel URL of the gate. */
 function logoutMetadata(gate: string): object {
   return {
     post_logout_redirect_uris: [`${gate}/.gatehouse/logout`],

@@ -8,7 +8,7 @@ interface GrantContext {
   }
 }
 
-/** One line of JSON on stdout for each token that is issued or refused. Says what it is, never its value. */
+/** Writes one JSON line on stdout for each issued or refused token. The line never contains the token. */
 export function logTokens(provider: Provider): void {
   provider.on('grant.success', ({ oidc }: GrantContext) => {
     const token = oidc.entities.AccessToken ?? oidc.entities.ClientCredentials

@@ -5,11 +5,11 @@ interface Entry {
   readonly expiresAtMs: number
 }
 
-/** The issuer's memory: what one provider stores, its successor with new signing keys still knows. */
+/** Data of the issuer in memory. A new provider with new signing keys keeps using it. */
 export class IssuerStore {
   readonly #entries = new Map<string, Entry>()
 
-  /** What oidc-provider takes as `adapter`: one adapter a model. */
+  /** Factory for oidc-provider's option `adapter`: one adapter per model. */
   readonly adapterFor = (model: string): Adapter => {
     const keyOf = (id: string) => `${model}:${id}`
     return {
@@ -32,7 +32,7 @@ export class IssuerStore {
     }
   }
 
-  /** Forgets what has expired. To be called now and then; reading checks for itself. */
+  /** Deletes expired entries to free memory. Reads never return expired entries. */
   sweep(nowMs = Date.now()): void {
     for (const [key, entry] of this.#entries) {
       if (entry.expiresAtMs <= nowMs) this.#entries.delete(key)

@@ -19,7 +19,7 @@ const store = new IssuerStore()
 const keys = new SigningKeys(tokenLifeS * 1000)
 let current = provide()
 
-/** A provider's keys never change; with other keys it is another provider on the same memory. */
+/** Creates a provider. The keys of a provider cannot change, so a rotation creates a new provider with the same store. */
 function provide(): { provider: Provider; listener: RequestListener } {
   const provider = new Provider(issuerUrl(ports), issuerConfiguration(ports, keys, store))
   logTokens(provider)
@@ -34,7 +34,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   current.listener(request, response)
 }
 
-/** Only for the demo: new signing keys at once. A page in a browser cannot call it: it would send an Origin. */
+/** Rotates the signing keys at once; only for the demo. Requests of browser pages are refused, because they have an Origin. */
 function rotateKeys(request: IncomingMessage, response: ServerResponse): void {
   if (request.method !== 'POST' || request.headers.origin !== undefined) {
     response.writeHead(request.method === 'POST' ? 403 : 405, { Allow: 'POST' }).end()

@@ -34,24 +34,24 @@ export function verifyJwt(token: string, keys: readonly (JsonWebKey & { kid?: st
   return jwt
 }
 
-/** Signs with ES256 under whatever header. */
+/** Signs with ES256, whatever the header states. */
 export function forgeWithKey({ header, claims }: Jwt, key: KeyObject): string {
   const input = `${encode(header)}.${encode(claims)}`
   return `${input}.${sign('sha256', Buffer.from(input), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`
 }
 
-/** Signs with HS256, taking any bytes as the secret (RFC 8725 §2.1: the issuer's public key, say). */
+/** Signs with HS256. Any bytes can be the secret, such as the issuer's public key (RFC 8725 §2.1). */
 export function forgeWithSecret({ header, claims }: Jwt, secret: string | Buffer): string {
   const input = `${encode({ ...header, alg: 'HS256' })}.${encode(claims)}`
   return `${input}.${createHmac('sha256', secret).update(input).digest('base64url')}`
 }
 
-/** No signature at all. */
+/** A JWT with an empty signature. */
 export function forgeUnsigned({ header, claims }: Jwt): string {
   return `${encode({ ...header, alg: 'none' })}.${encode(claims)}.`
 }
 
-/** Other claims under the signature of the old ones. */
+/** Changes claims and keeps the old signature. */
 export function withClaims(token: string, changes: Claims): string {
   const [header, claims = '', signature] = token.split('.')
   return `${header}.${encode({ ...decode(claims), ...changes })}.${signature}`

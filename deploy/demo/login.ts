@@ -6,8 +6,8 @@ import { consentPage, loginPage } from './login-pages.ts'
 const maxFormBytes = 4096
 
 /**
- * The pages that a login walks through: who are you, and may the client have this. GET shows the one that is due, POST
- * answers it. The interaction's cookie, set by the provider for this path only, ties both to one browser.
+ * Handles the pages of a login: user name, then consent. GET shows the current page, POST submits it. The cookie of the
+ * interaction, which the provider sets for this path only, binds both requests to one browser.
  */
 export async function handleLogin(
   provider: Provider,

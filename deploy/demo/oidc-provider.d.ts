@@ -1,4 +1,4 @@
-// The part of oidc-provider that the demo issuer uses; the package brings no types.
+// Types of the part of oidc-provider that the demo issuer uses. The package contains no types.
 
 declare module 'oidc-provider' {
   import type { EventEmitter } from 'node:events'
@@ -73,7 +73,7 @@ declare module 'oidc-provider' {
     ): Promise<void>
   }
 
-  /** When a person has to be asked something. */
+  /** Rules that decide when oidc-provider shows a page to the user. */
   export namespace interactionPolicy {
     class Check<Context = never> {
       constructor(reason: string, description: string, check: (context: Context) => boolean)

@@ -4,8 +4,8 @@ import { pathToFileURL } from 'node:url'
 import type * as oidcProvider from 'oidc-provider'
 import { provider as packages } from './provider-place.ts'
 
-// oidc-provider is no dependency of the gate. It is where the checkout, the image or the first run of the demo has put it, in the
-// version that `provider/package-lock.json` pins.
+// oidc-provider is not a dependency of the gate. The checkout, the image or the first run of the demo installs the version
+// in `provider/package-lock.json`.
 
 const entry = packages.folders.map((folder) => join(folder, 'node_modules/oidc-provider/lib/index.js')).find(existsSync)
 if (entry === undefined) {

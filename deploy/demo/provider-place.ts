@@ -11,7 +11,7 @@ const version = dependencies['oidc-provider']
 /** `gatehouse demo` of an installed package installs here. */
 const installed = join(checkout, '.gatehouse', 'demo-packages', version)
 
-/** Where the packages of the demo's authorization server can be: the checkout has it as a development dependency. */
+/** Folders that may contain the packages of the demo's authorization server. A checkout has it as a development dependency. */
 export const provider = {
   version,
   source,
@@ -19,7 +19,7 @@ export const provider = {
   folders: [...(versionIn(checkout) === version ? [checkout] : []), source, installed],
 } as const
 
-/** Version of oidc-provider in a folder; `undefined` where there is none. */
+/** Version of oidc-provider in a folder; `undefined`: not installed. */
 function versionIn(folder: string): string | undefined {
   try {
     const text = readFileSync(join(folder, 'node_modules/oidc-provider/package.json'), 'utf8')

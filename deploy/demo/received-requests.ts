@@ -2,7 +2,7 @@
 export interface ReceivedRequest {
   readonly method: string
   readonly url: string
-  /** In the order and the case of the wire. */
+  /** In the received order and case. */
   readonly headers: readonly (readonly [name: string, value: string])[]
 }
 
@@ -22,7 +22,7 @@ export class ReceivedRequests {
   }
 }
 
-/** Pairs the flat list of node:http, where each name is followed by its value. */
+/** Converts the flat list of node:http, in which each name precedes its value, to pairs. */
 export function fieldsOf(rawHeaders: readonly string[]): readonly (readonly [name: string, value: string])[] {
   return rawHeaders.flatMap((name, index) => (index % 2 === 0 ? [[name, rawHeaders[index + 1] ?? ''] as const] : []))
 }

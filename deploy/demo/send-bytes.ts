@@ -3,15 +3,15 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Commands } from './service-commands.ts'
 
-/** The bytes of a stream repeat this block, so that a receiver can know what it must have got. */
+/** A stream repeats this block, so that a receiver can verify the bytes. */
 export const block = Buffer.from(Array.from({ length: 64 * 1024 }, (_, index) => (index * 31 + (index >> 8)) & 0xff))
 
-/** The first `bytes` bytes of the repeated block, piece by piece. */
+/** Yields the first `bytes` bytes of the repeated block in pieces. */
 export function* repeatedBlock(bytes: number): Generator<Buffer> {
   for (let left = bytes; left > 0; left -= block.length) yield left < block.length ? block.subarray(0, left) : block
 }
 
-/** Sends `bytes` bytes, never faster than they are taken; breaks the connection where it is told to. */
+/** Sends `bytes` bytes with backpressure. Closes the connection after `abortAfter` bytes, if that is fewer. */
 export async function sendBytes(
   response: ServerResponse,
   request: IncomingMessage,
@@ -26,7 +26,7 @@ export async function sendBytes(
   if (broken) await flushThenBreak(response)
 }
 
-/** Lets what was written leave first: destroy() alone would drop it. */
+/** Waits until the written bytes are sent, because destroy() alone would discard them. */
 async function flushThenBreak(response: ServerResponse): Promise<void> {
   await new Promise<void>((resolve) => response.write('', () => resolve()))
   response.destroy()

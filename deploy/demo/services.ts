@@ -1,4 +1,4 @@
-// The demo's three protected services, one process: `services.ts OFFSET [ADDRESS]`, which is where they listen.
+// The demo's three protected services in one process: `services.ts OFFSET [ADDRESS]`. They listen on ADDRESS.
 
 import { portsAt } from './ports.ts'
 import { demoService } from './service.ts'

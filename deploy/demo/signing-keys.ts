@@ -2,28 +2,28 @@ import { generateKeyPairSync, type JsonWebKey, randomUUID } from 'node:crypto'
 
 interface SigningKey {
   readonly jwk: JsonWebKey
-  /** Published until then, ms since the epoch; `undefined`: in use. */
+  /** Time until which the key stays published, ms since the epoch; `undefined`: the key is in use. */
   readonly retiredUntilMs: number | undefined
 }
 
-/** The issuer's signing keys: one in use for each algorithm, and retired ones that are published a while longer. */
+/** Signing keys of the issuer: one in use per algorithm, and retired keys that are still published. */
 export class SigningKeys {
   readonly #retiredForMs: number
   #keys: readonly SigningKey[] = freshKeys()
 
-  /** @param retiredForMs  how long a retired key stays published: as long as a token that it signed can live */
+  /** @param retiredForMs  time for which a retired key stays published: the longest lifetime of a token */
   constructor(retiredForMs: number) {
     this.#retiredForMs = retiredForMs
   }
 
-  /** New keys sign from now on; those in use until now only verify. */
+  /** Creates new keys for signatures. The previous keys stay published for verification only. */
   rotate(nowMs = Date.now()): void {
     const retiredUntilMs = nowMs + this.#retiredForMs
     const retired = this.#keys.map((key) => (key.retiredUntilMs === undefined ? { ...key, retiredUntilMs } : key))
     this.#keys = [...freshKeys(), ...retired]
   }
 
-  /** Withdraws the retired keys whose time is over. @returns whether there were any */
+  /** Removes retired keys whose time has ended. @returns whether any was removed */
   expire(nowMs = Date.now()): boolean {
     const kept = this.#keys.filter(({ retiredUntilMs }) => retiredUntilMs === undefined || retiredUntilMs > nowMs)
     const withdrawn = kept.length < this.#keys.length
@@ -31,7 +31,7 @@ export class SigningKeys {
     return withdrawn
   }
 
-  /** With their private parts, those in use first: the first of an algorithm is the one that signs. */
+  /** All keys with their private parts, keys in use first: oidc-provider signs with the first key of an algorithm. */
   jwks(): { keys: JsonWebKey[] } {
     return { keys: this.#keys.map(({ jwk }) => jwk) }
   }

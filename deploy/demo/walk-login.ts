@@ -1,13 +1,13 @@
 import { CookieJar } from './cookie-jar.ts'
 
-/** Pages and redirects from the start of a login to its end; more means that it runs in circles. */
+/** Maximum number of pages and redirects of a login. More steps mean an endless loop. */
 const maxSteps = 12
 
 /**
- * Walks through the issuer's login pages as a browser would, and as the user who answers them: logs in, allows.
+ * Walks through the issuer's login pages like a browser and a user, who logs in and consents.
  *
- * @returns the address that the issuer sends the browser back to, with the code or the error in its query
- * @throws {Error} with what the page says when it does not go on
+ * @returns the redirect target, with the code or the error in its query
+ * @throws {Error} with the text of the page when the login does not continue
  */
 export async function walkLogin(start: URL, redirectUri: string, user: string, signal: AbortSignal): Promise<URL> {
   const cookies = new CookieJar()
@@ -34,7 +34,7 @@ export async function walkLogin(start: URL, redirectUri: string, user: string, s
   throw new Error('the login of the issuer does not come to an end')
 }
 
-/** What a person answers to a page of the issuer. */
+/** Form values with which the user answers a page of the issuer. */
 export function answerTo(page: string, user: string): URLSearchParams {
   const problem = /<p class="problem"[^>]*>([^<]*)</.exec(page)?.[1]
   if (problem !== undefined) throw new Error(plain(problem))
@@ -50,7 +50,7 @@ export function answerTo(page: string, user: string): URLSearchParams {
   )
 }
 
-/** The pages escape by character codes only. */
+/** Decodes character references. The pages use numeric references only. */
 function plain(html: string): string {
   return html.replaceAll(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code)))
 }

@@ -5,7 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Child, epitaph, startChild } from '../child.ts'
+import { type Child, endReport, startChild } from '../child.ts'
 import { takenPorts } from '../demo/port-holder.ts'
 import { loopback, movePorts, type Ports, portsAt } from '../demo/ports.ts'
 import { checkout, newAssertionKey } from '../demo/state.ts'
@@ -34,7 +34,7 @@ async function main(): Promise<number> {
     const outcome = await Promise.race([
       nextSignal(),
       exited(node).then(() => new Error('the node ended')),
-      ...children.map(async (child) => new Error(epitaph(child, `ended (${await child.ended})`))),
+      ...children.map(async (child) => new Error(endReport(child, `ended (${await child.ended})`))),
     ])
     // Ctrl-C in a terminal reaches the whole process group, so the node has already received it.
     if (outcome !== 'SIGINT' || !process.stdin.isTTY) node.kill('SIGTERM')

@@ -31,7 +31,7 @@ function* withDescendants(command: Command, name: string): Generator<[name: stri
   for (const verb of command.commands) yield* withDescendants(verb, `${name} ${verb.name()}`.trim())
 }
 
-/** The help as a terminal of `columns` columns shows it, without colours. */
+/** Help text without colours, wrapped as on a terminal. */
 function helpOf(verb: Command): string {
   let text = ''
   verb.configureOutput({

@@ -4,7 +4,7 @@ import { code, generatedNote, table } from './markdown.ts'
 
 type Reload = JsonSchema['reload']
 
-/** A mapping with keys of its own: one table. */
+/** A mapping and its keys, shown as one table. */
 interface Group {
   readonly path: string
   readonly schema: JsonSchema
@@ -17,34 +17,34 @@ export function configurationPage(): string {
 
 ${generatedNote}
 
-Two documents: the settings of a node, and the policy that a cluster shares. Both are strict: an unknown key is an error, and
-all problems are told at once ([errors](errors.md)).
+There are two documents: the settings of a node, and the policy of a cluster. Both are strict: an unknown key is an error. All
+problems are reported at once ([errors](errors.md)).
 
-Editors that know \`yaml-language-server\` complete and check both, when the first line of the file names its schema:
+Editors with \`yaml-language-server\` complete and check both documents if the first line names the schema:
 
 \`\`\`yaml
 # yaml-language-server: $schema=./policy.schema.json
 \`\`\`
 
 The schemas are [policy.schema.json](schema/policy.schema.json) and [gatehouse.schema.json](schema/gatehouse.schema.json); \`gatehouse schema policy > policy.schema.json\` and \`gatehouse schema settings >
-gatehouse.schema.json\` print those of the version that is installed.
+gatehouse.schema.json\` print the schemas of the installed version.
 
 - A **duration** is one number and one unit: \`500ms\`, \`30s\`, \`5m\`, \`2h\`, \`7d\`.
 - A **size** is one number and one unit: \`512B\`, \`64KiB\`, \`1MiB\`, \`1GiB\`.
 - \`*\` in a path stands for a name of your choice, \`[]\` for the entries of a list.
-- **Reload** says when a change counts: *live* at once, *restart* with the next start of the node.
+- **Reload** says when a change takes effect: *live* at once, *restart* at the next start of the node.
 
 ## Settings: gatehouse.yaml
 
-Read by \`gatehouse serve --config\`. Every key is also an environment variable: \`GATEHOUSE_\` and its path, in upper case,
-joined by \`_\`; \`request.head_max\` is \`GATEHOUSE_REQUEST_HEAD_MAX\`. Flags beat environment beats file.
+\`gatehouse serve --config\` reads this file. Every key can also be set by an environment variable: \`GATEHOUSE_\` and the path of the
+key in upper case, joined by \`_\`. The variable of \`request.head_max\` is \`GATEHOUSE_REQUEST_HEAD_MAX\`. Flags override the environment, and the environment overrides the file.
 
 ${documentSection(documentSchemas.settings)}
 
 ## Policy: policy.yaml
 
-A file, or a folder of files of which each owns its services and issuers. Checked by \`gatehouse check\`, watched by the node
-and taken over whole, or not at all.
+A file, or a folder of files, each with its own services and issuers. \`gatehouse check\` validates the policy. A node watches the
+files, and applies a changed policy completely or not at all.
 
 ${documentSection(documentSchemas.policy)}
 `
@@ -59,7 +59,7 @@ function documentSection(document: DocumentSchema): string {
   return groups.map(groupSection).join('\n\n')
 }
 
-/** The mapping and those within it, outermost first. */
+/** Yields a mapping and its nested mappings, outermost first. */
 function* groupsOf(group: Group): Generator<Group> {
   yield group
   for (const [key, entry] of Object.entries(group.schema.properties ?? {})) {

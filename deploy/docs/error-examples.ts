@@ -1,8 +1,8 @@
 import type { ProblemCode } from '../../gateway/config/problem.ts'
 
-/** What provokes a problem, and what to do about it. */
+/** An example that causes a problem, and the remedy. */
 export interface ErrorExample {
-  /** By name; several are one policy folder. With gatehouse.yaml among them they are read as `serve` does, else as `check`. */
+  /** Files by name. Several files form a policy folder. With gatehouse.yaml, `serve` reads the files, otherwise `check`. */
   readonly files: Readonly<Record<string, string>>
   readonly env?: Readonly<Record<string, string>>
   readonly remedy: string
@@ -27,7 +27,7 @@ const publicPolicy = (routes: string) => `version: 1
 services:
 ${service('orders', routes)}`
 
-/** A policy with one route, and this as what it requires. */
+/** A policy with one route that has this requirement. */
 const requiring = (requirement: string) =>
   `${issuers}services:
 ${service(
@@ -38,7 +38,7 @@ ${service(
 `,
 )}`
 
-/** One for each code; the tests see to it that each provokes its code and nothing else. */
+/** One example per code. A test checks that each example causes its code and no other. */
 export const errorExamples: Readonly<Record<ProblemCode, ErrorExample>> = {
   GH_CONFIG_UNREADABLE: {
     files: {},

@@ -4,7 +4,7 @@ import { type ErrorExample, errorExamples } from './error-examples.ts'
 import { generatedNote } from './markdown.ts'
 import { isPolicyFolder, isStart, problemsOf } from './run-example.ts'
 
-/** docs/reference/errors.md: one section for each problem code, with an example and what it really says. */
+/** docs/reference/errors.md: one section per problem code, with an example and its real output. */
 export async function errorsPage(): Promise<string> {
   const codes = Object.keys(problemCodes) as ProblemCode[]
   const sections = []
@@ -13,8 +13,8 @@ export async function errorsPage(): Promise<string> {
 
 ${generatedNote}
 
-What \`gatehouse check\` and \`gatehouse serve\` say is wrong, by code. All problems are told at once, each with its file,
-line and column. Nothing of a policy or of settings with a problem takes effect: a node that runs keeps the policy in force.
+Problem codes of \`gatehouse check\` and \`gatehouse serve\`. All problems are reported at once, each with its file, line and column.
+Settings or a policy with a problem have no effect: a running node keeps its current policy.
 
 ${codes.map((code) => `- [${code}](#${code.toLowerCase()})`).join('\n')}
 
@@ -23,16 +23,16 @@ ${sections.join('\n')}`
 
 async function section(code: ProblemCode): Promise<string> {
   const example = errorExamples[code]
-  const said = printed(await problemsOf(example))
+  const output = printed(await problemsOf(example))
   return `## ${code}
 
 ${problemCodes[code]}
 
-${given(example)}${block('text', `$ ${commandOf(example)}\n${said}`)}${example.remedy}
+${given(example)}${block('text', `$ ${commandOf(example)}\n${output}`)}${example.remedy}
 `
 }
 
-/** As the command line prints them where there are no colours. */
+/** Problems as the command line prints them without colours. */
 function printed(problems: readonly Problem[]): string {
   let text = ''
   const sink = {

@@ -1,7 +1,7 @@
-/** Under the title of each page that a program wrote. */
+/** Note below the title of each generated page. */
 export const generatedNote = '*Written by `npm run docs` from the sources. Change those, not this page.*'
 
-/** A table; cells may hold anything that is no line break. */
+/** A Markdown table. Cells may contain any text without line breaks. */
 export function table(headers: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
   return [line(headers), line(headers.map(() => '---')), ...rows.map(line)].join('\n')

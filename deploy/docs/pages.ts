@@ -20,7 +20,7 @@ const docs = join(import.meta.dirname, '../../docs')
 const gatewayReadme = '../gateway/README.md'
 const adminApi = 'reference/admin-api.md'
 
-/** All that is written from the sources: texts by their path relative to docs/. The same each time. */
+/** Texts of the generated pages by their path relative to docs/. Deterministic. */
 export async function generatedPages(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     [gatewayReadme, marked(readFileSync(join(docs, gatewayReadme), 'utf8'), 'docs:phases', phaseChart())],

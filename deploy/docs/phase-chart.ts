@@ -43,7 +43,7 @@ function edge(id: string, from: string, to: string, ends: readonly Reason[], tar
   return [`${id} ${from}"${statusesOf(ends).join(' ')}"${to} ${target}`]
 }
 
-/** From each step to the next. A step that only one lifecycle has next is labelled with that lifecycle. */
+/** Arrows from each step to the next. Where the lifecycles differ, an arrow has the name of its lifecycle. */
 function orderLines(): string[] {
   const exchange = pairsOf(lifecycle)
   const check = pairsOf(checkLifecycle)
@@ -59,7 +59,7 @@ function pairsOf({ request }: Lifecycle): ReadonlySet<string> {
   return new Set(request.slice(1).map((step, i) => `${idOf(request[i]!)} --> ${idOf(step)}`))
 }
 
-/** Whether another lifecycle continues differently after the first step of a pair. */
+/** Whether the other lifecycle has another next step after the first step of a pair. */
 function branches(pair: string, others: ReadonlySet<string>): boolean {
   const start = pair.slice(0, pair.indexOf(' ') + 1)
   return [...others].some((other) => other.startsWith(start))

@@ -16,7 +16,7 @@ const steps: readonly Step[] = [
   ...new Map([...lifecycle.request, ...checkLifecycle.request].map((step) => [step.name, step])).values(),
 ]
 
-/** docs/reference/reasons.md: the closed vocabulary of how exchanges end. */
+/** docs/reference/reasons.md: all reasons for the end of an exchange. */
 export function reasonsPage(): string {
   const rows = Object.entries<Entry>(reasons).map(([reason, { status, code: sent, why, close = false }]) => [
     code(reason),

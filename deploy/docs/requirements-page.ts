@@ -30,6 +30,6 @@ function descriptionOf(schema: z.ZodType): string {
 }
 
 function replyOf(reason: Reason): string {
-  const { status, code: told } = reasons[reason]
-  return `${status} ${code(told)} (${code(reason)})`
+  const { status, code: problemCode } = reasons[reason]
+  return `${status} ${code(problemCode)} (${code(reason)})`
 }

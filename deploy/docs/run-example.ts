@@ -9,7 +9,7 @@ import { loadPolicy } from '../../gateway/policy/policy-source.ts'
 import { weakerRoutes } from '../../gateway/policy/weaker-routes.ts'
 import type { ErrorExample } from './error-examples.ts'
 
-/** Reads an example as `serve` or `check` would, and gives what is wrong with it, with paths as in its folder. */
+/** Reads an example like `serve` or `check`. @returns its problems, with paths relative to its folder */
 export async function problemsOf(example: ErrorExample): Promise<readonly Problem[]> {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-docs-'))
   try {
@@ -41,7 +41,7 @@ async function read(example: ErrorExample, folder: string): Promise<readonly Pro
     const source = loadPolicy(join(folder, isPolicyFolder(example) ? 'policy' : 'policy.yaml'))
     return weakerRoutes(source, compilePolicy(source))
   }
-  // On free ports, should it start after all.
+  // Free ports, in case the example starts without a problem.
   const flags = { listen: '127.0.0.1:0', admin: { listen: '127.0.0.1:0' } }
   const settings = loadSettings({ path: join(folder, 'gatehouse.yaml'), env: example.env ?? {}, flags })
   const node = await GatewayNode.start(settings)

@@ -72,7 +72,7 @@ async function stage(base: string): Promise<void> {
       cpSync(join(checkout, path), target)
     }
   }
-  // Else the compiler options of the project would count.
+  // Prevents VitePress from reading the project's tsconfig.json.
   write(join(pagesFolder, 'tsconfig.json'), '{}')
   const config = join(pagesFolder, '.vitepress')
   const sidebar = sidebarOf(readFileSync(join(pagesFolder, 'index.md'), 'utf8'))

@@ -20,7 +20,7 @@ export default {
   lastUpdated: false,
   // The build checks all links itself, with their anchors.
   ignoreDeadLinks: true,
-  // Pages are Markdown only. Text in angle brackets is text.
+  // Pages contain no HTML: text in angle brackets is shown as text.
   markdown: { html: false, anchor: { slugify } },
   // The search index and the configuration reference are larger than the default of 500 kB.
   vite: { build: { chunkSizeWarningLimit: 4000 } },

@@ -41,7 +41,7 @@ export class ConnectionEnd {
    * have sent everything. A chunked upload may be followed by bytes that only look like a request. Behind a TCP proxy,
    * the next bytes may be a forged PROXY header with another address. In both cases reading is paused instead.
    */
-  letGo(): void {
+  release(): void {
     const { head, lastOfConnection } = this.exchange
     if (this.upload?.complete === false && !head.chunked && !lastOfConnection) this.upload.drain()
     else this.res.pause()

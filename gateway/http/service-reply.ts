@@ -128,7 +128,7 @@ export class ServiceReply {
     let rest: Uint8Array | undefined
     this.#end.res.cork(() => {
       const close = this.#writeHead(whole)
-      if (this.#left === 0) this.#letGo()
+      if (this.#left === 0) this.#release()
       if (whole) {
         this.#end.finish()
         this.#end.res.end(chunk, close)
@@ -150,8 +150,8 @@ export class ServiceReply {
     return done || taken ? undefined : chunk.subarray(res.getWriteOffset() - before)
   }
 
-  #letGo(): void {
-    if (this.#closing) this.#end.letGo()
+  #release(): void {
+    if (this.#closing) this.#end.release()
   }
 
   /**
@@ -195,7 +195,7 @@ export class ServiceReply {
     if (this.#full) this.#end.res.cork(() => undefined)
     this.#full = false
     if (this.#unsent !== undefined) {
-      if (this.#left === 0) this.#letGo()
+      if (this.#left === 0) this.#release()
       const rest = this.#offer(this.#unsent, this.#contentLength!)
       this.#unsent = rest as Buffer | undefined
       if (rest !== undefined) return false
@@ -217,14 +217,14 @@ export class ServiceReply {
     else if (this.#left === undefined) {
       res.cork(() => {
         this.#writeHead()
-        this.#letGo()
+        this.#release()
         this.#end.finish()
         res.end()
       })
     } else if (this.#contentLength === 0) {
       res.cork(() => {
         const close = this.#writeHead(true)
-        this.#letGo()
+        this.#release()
         this.#end.finish()
         res.end('', close)
       })
@@ -241,7 +241,7 @@ export class ServiceReply {
     const length = this.#status === 204 || this.#status === 304 ? undefined : this.#contentLength
     res.cork(() => {
       const close = this.#writeHead(length !== undefined)
-      this.#letGo()
+      this.#release()
       this.#end.finish()
       if (length === undefined) res.endWithoutBody()
       else res.endWithoutBody(length, close)

@@ -28,7 +28,7 @@ const ED25519_BYTES = 64
 
 /**
  * Resolves to whether a key has signed a compact JWS. Only the signature is verified: the caller must check the header,
- * including its algorithm and `crit` (`readJws`, `judgeHeader`).
+ * including its algorithm and `crit` (`readJws`, `validateHeader`).
  *
  * @param token  ASCII
  * @throws {Error} as a rejection, when verification itself failed; never because of the contents of the token

@@ -21,7 +21,7 @@ export interface RevocationServiceDependencies {
   readonly issuers: () => ReadonlyMap<string, IssuerRules>
   /** See {@link Cluster.boundMs}. */
   readonly boundMs: () => number
-  /** See {@link Cluster.forgotten}. */
+  /** See {@link Cluster.lostMembers}. */
   readonly lostMembers: (listed: readonly AwaitedMember[]) => {
     readonly members: readonly AwaitedMember[]
     readonly boundMs: number
@@ -128,20 +128,20 @@ export class RevocationService {
 
   /** Waits for the acknowledgements of a written revocation and for its durability, as the options say. */
   async #collect(written: Written, durability: Durability, { wait, durable, sentAt, sentMs }: Sent): Promise<Receipt> {
-    const { boundMs, lostMembers: forgotten, acknowledgements } = this.#dependencies
+    const { boundMs, lostMembers, acknowledgements } = this.#dependencies
     // `fenced_by` counts from the reply of Redis, not from the call. A member's read that was sent in between may not
     // have seen the revocation.
     const tookMs = performance.now() - sentAt
-    const more = forgotten(written.members)
+    const more = lostMembers(written.members)
     const members = [...written.members, ...more.members]
     const waitedMs = Math.max(boundMs(), written.boundMs, more.boundMs)
     const [collected, { replicas, fsynced }] = await Promise.all([
       acknowledgements.collect(written.position, members, sentAt, wait === 'all' ? Math.min(waitedMs, WAIT_MAX_MS) : 0),
       durability.confirm(durable),
     ])
-    // Checks again for forgotten members. After Redis lost its data, this node may renew its lease before it detects
+    // Checks again for lost members. After Redis lost its data, this node may renew its lease before it detects
     // the loss, and acknowledges only afterwards.
-    const late = forgotten(written.members)
+    const late = lostMembers(written.members)
     const known = new Set(members.map(({ id }) => id))
     const lateIds = late.members.map(({ id }) => id).filter((id) => !known.has(id))
     const maxStalenessMs = Math.max(waitedMs, late.boundMs)

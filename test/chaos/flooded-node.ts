@@ -36,8 +36,8 @@ export class FloodedNode {
       env: { PATH, HOME, ...env },
       stdio: ['ignore', 'pipe', 'inherit'],
     })
-    const letGo = guard(this.#process.pid!)
-    this.#closed = once(this.#process, 'close').finally(letGo)
+    const release = guard(this.#process.pid!)
+    this.#closed = once(this.#process, 'close').finally(release)
     createInterface({ input: this.#process.stdout! }).on('line', (line) => {
       if (!line.includes('"msg":"exchange"') && line.startsWith('{')) this.lines.push(JSON.parse(line))
     })

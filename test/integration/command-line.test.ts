@@ -55,8 +55,8 @@ function start(
 ): ChildProcess {
   const { PATH, HOME } = process.env
   const child = spawn(command[0]!, [...command.slice(1), ...words], { cwd: checkout, env: { PATH, HOME, ...env } })
-  const letGo = guard(child.pid!)
-  child.once('close', letGo)
+  const release = guard(child.pid!)
+  child.once('close', release)
   atEnd(() => child.kill('SIGKILL'))
   return child
 }

@@ -29,8 +29,8 @@ beforeAll(async () => {
   const words = [fileURLToPath(new URL('../../gateway/cli/gatehouse.mjs', import.meta.url)), 'demo', ...atOffset]
   const env = { ...process.env, GATEHOUSE_REDIS_URL: url }
   const child = spawn(process.execPath, [...words, '--output', 'json'], { cwd: checkout, env })
-  const letGo = guard(child.pid!)
-  const ended = once(child, 'close').finally(letGo)
+  const release = guard(child.pid!)
+  const ended = once(child, 'close').finally(release)
   const lines = new LogLines(child.stdout!)
   atEnd(async () => {
     child.kill('SIGTERM')

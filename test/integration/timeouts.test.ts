@@ -19,7 +19,7 @@ const ok = 'HTTP/1.1 200 OK\r\n'
 const dripped = 12
 
 /** Targets whose connection was closed by the gate. */
-const letGo = new Set<string>()
+const release = new Set<string>()
 /** Until then, whatever is sent to /unread stays where it is. */
 const givenUp = Promise.withResolvers<void>()
 /** Does as the last segment of the path says, and nothing more until the gate closes the connection. */
@@ -38,7 +38,7 @@ const upstream = await rawUpstream(async (wire) => {
     while (wire.ending === 'open') await wire.send(['1\r\nx\r\n', ''], 100)
   }
   await wire.rest(60_000)
-  letGo.add(target)
+  release.add(target)
 })
 const large = Buffer.alloc(20 * 1024 * 1024, 'large')
 const patient = await startUpstream({ handler: (_received, response) => void response.end(large) })
@@ -59,7 +59,7 @@ const node = await startNode({
 const recordOf = (path: string) => node.waitForRecord((record) => record['path'] === path)
 
 /** The connection to the service is closed: its place is free, and the service knows that nobody waits. */
-const expectLetGo = (target: string) => until(`${target} is let go`, () => letGo.has(target))
+const expectLetGo = (target: string) => until(`${target} is let go`, () => release.has(target))
 
 test.concurrent.each([
   { target: '/first/silent', bytes: requestBytes({ target: '/first/silent' }), reason: 'upstream-timeout' },

@@ -63,8 +63,8 @@ export class TestNode {
     this.#out = new LogLines(this.#process.stdout!)
     this.#err = new LogLines(this.#process.stderr!)
     // Ends it too when the tests are killed and can end nothing themselves.
-    const letGo = guard(this.pid)
-    this.#exited = once(this.#process, 'close').finally(letGo)
+    const release = guard(this.pid)
+    this.#exited = once(this.#process, 'close').finally(release)
   }
 
   get pid(): number {

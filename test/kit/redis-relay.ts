@@ -5,7 +5,7 @@ import { listen } from './ports.ts'
 /**
  * Between a client and a real Redis. `cut`: bytes stop in both directions and nobody is told, as behind a dead switch.
  * `replace`: the next reply is another one. `breakAt`: a connection is broken off on which this word is said.
- * `swallow`: what holds this word does not arrive. `hold`: it arrives once `letGo` is called.
+ * `swallow`: what holds this word does not arrive. `hold`: it arrives once `release` is called.
  */
 export class RedisRelay {
   readonly port: number
@@ -62,7 +62,7 @@ export class RedisRelay {
     this.#swallowed = word
   }
 
-  /** @param word  as the client writes it: its connection sends nothing more from then on, until `letGo` */
+  /** @param word  as the client writes it: its connection sends nothing more from then on, until `release` */
   hold(word: string): void {
     this.#heldAt = word
   }
@@ -72,7 +72,7 @@ export class RedisRelay {
     return this.#held.length
   }
 
-  letGo(): void {
+  release(): void {
     this.#heldAt = undefined
     for (const pass of this.#held.splice(0)) pass()
   }

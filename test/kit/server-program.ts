@@ -30,8 +30,8 @@ export async function startProgram({ command, words, env, config: [name, text], 
     env: { ...process.env, HOME: folder, ...env },
     stdio: 'ignore',
   })
-  const letGo = guard(program.pid!)
-  const exited = once(program, 'exit').finally(letGo)
+  const release = guard(program.pid!)
+  const exited = once(program, 'exit').finally(release)
   atEnd(async () => {
     program.kill('SIGTERM')
     await exited

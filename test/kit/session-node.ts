@@ -78,8 +78,8 @@ export class SessionNode {
       if (answer.id === 0) this.#said.get(String(answer.value))?.()
       else this.#waiting.get(answer.id)?.(answer)
     })
-    const letGo = guard(this.#process.pid!)
-    this.#exited = once(this.#process, 'close').finally(letGo)
+    const release = guard(this.#process.pid!)
+    this.#exited = once(this.#process, 'close').finally(release)
   }
 
   get text(): string {

@@ -35,8 +35,8 @@ export class StoppedUpstream {
     this.#process.stdout!.setEncoding('utf8').on('data', (text: string) => {
       this.#output += text
     })
-    const letGo = guard(this.#process.pid!)
-    this.#process.once('close', letGo)
+    const release = guard(this.#process.pid!)
+    this.#process.once('close', release)
   }
 
   get url(): string {

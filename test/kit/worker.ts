@@ -36,8 +36,8 @@ export class TestWorker {
     )
     this.#out = new LogLines(this.#process.stdout!)
     this.#err = new LogLines(this.#process.stderr!)
-    const letGo = guard(this.#process.pid!)
-    this.#exited = once(this.#process, 'close').finally(letGo)
+    const release = guard(this.#process.pid!)
+    this.#exited = once(this.#process, 'close').finally(release)
   }
 
   get log(): readonly LogRecord[] {

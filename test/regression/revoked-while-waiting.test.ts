@@ -171,7 +171,7 @@ test.each([
       await revoke(token)
       const acknowledgedMs = Date.now()
       const code = await status
-      relay.letGo()
+      relay.release()
 
       const { time, gate_ms, reason } = await recordOf(`${folder}/${n}`)
       refusals.push(reason)

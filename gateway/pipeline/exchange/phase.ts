@@ -53,7 +53,7 @@ interface Definition<D extends Reason, A extends Reason> {
   readonly answers?: readonly A[]
   /**
    * Reasons of the faults that `run` may throw, besides `node-fault`. Default: none. The compiler cannot check it; the
-   * tests do (`test/kit/checked-lifecycle.ts`).
+   * tests do (`test/kit/checked-phases.ts`).
    */
   readonly throws?: readonly FaultReason[]
 }

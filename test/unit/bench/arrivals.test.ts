@@ -1,7 +1,7 @@
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, expect, test } from 'vitest'
-import { arrivals, onlyStatus } from '../../../bench/harness/arrivals.ts'
+import { onlyStatus, sendAtRandomTimes } from '../../../bench/harness/arrivals.ts'
 
 // Coordinated omission: a target that stands still is charged with all that was due meanwhile, not with one late reply.
 
@@ -24,7 +24,7 @@ const options = { perSecond: 400, seconds: 0.3, authorizations: [] }
 
 test('requests that are due during a stalled reply have its wait in their latency', async () => {
   asked = 0
-  const { requests, latencyMs } = await arrivals(target, { ...options, connections: 1, path: '/slow' })
+  const { requests, latencyMs } = await sendAtRandomTimes(target, { ...options, connections: 1, path: '/slow' })
 
   expect(requests).toBe(asked)
   expect(requests).toBeGreaterThan(10)
@@ -35,11 +35,11 @@ test('requests that are due during a stalled reply have its wait in their latenc
 
 test('replies are counted by status, and each one is reported', async () => {
   const heard: number[] = []
-  const result = await arrivals(target, {
+  const result = await sendAtRandomTimes(target, {
     ...options,
     connections: 4,
     path: '/refused',
-    heard: (status, sentMs, repliedMs) => heard.push(repliedMs >= sentMs ? status : -1),
+    onReply: (status, sentMs, repliedMs) => heard.push(repliedMs >= sentMs ? status : -1),
   })
 
   expect(result.replies).toEqual({ 429: result.requests })

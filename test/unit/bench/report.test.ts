@@ -5,7 +5,7 @@ import { htmlReport } from '../../../bench/report/html.ts'
 import { circumstances } from '../../../bench/report/machine.ts'
 import type { BenchRecord } from '../../../bench/report/record.ts'
 import { findingTable, verdictText } from '../../../bench/report/table.ts'
-import { judge } from '../../../bench/report/verdict.ts'
+import { verdictsOf } from '../../../bench/report/verdict.ts'
 
 // A run is told on the terminal and on a page that needs nothing but itself.
 
@@ -36,7 +36,7 @@ const findings = [
     ],
   },
 ]
-const verdicts = judge(findings, [
+const verdicts = verdictsOf(findings, [
   { scenario: 'hot', figure: 'ratio', most: 2, tolerance: 0.1 },
   { scenario: 'hot', figure: 'failed', most: 0, tolerance: 0 },
   { scenario: 'hot', figure: 'gone', most: 1, tolerance: 0 },

@@ -3,7 +3,7 @@ import { budgets } from '../../../bench/budgets.ts'
 import { single } from '../../../bench/harness/statistics.ts'
 import { limits } from '../../../bench/limits/limits.ts'
 import { peers } from '../../../bench/peers/peers.ts'
-import { judge, passes } from '../../../bench/report/verdict.ts'
+import { passes, verdictsOf } from '../../../bench/report/verdict.ts'
 import { scale } from '../../../bench/scale/scale.ts'
 import { scenarios } from '../../../bench/scenarios/list.ts'
 
@@ -23,7 +23,7 @@ test.each([
   { ratio: 2.2, outcome: 'near', passed: true },
   { ratio: 2.21, outcome: 'missed', passed: false },
 ])('a ratio of $ratio with budget 2 and 10 % tolerance is $outcome', ({ ratio, outcome, passed }) => {
-  const verdicts = judge([finding(ratio)], [budget])
+  const verdicts = verdictsOf([finding(ratio)], [budget])
 
   expect(verdicts).toMatchObject([{ ...budget, outcome }])
   expect(passes([finding(ratio)], verdicts)).toBe(passed)
@@ -32,25 +32,25 @@ test.each([
 test('a budget without tolerance is missed by any excess', () => {
   const exact = { ...budget, most: 0, tolerance: 0 }
 
-  expect(judge([finding(0)], [exact])).toMatchObject([{ outcome: 'met' }])
-  expect(judge([finding(1)], [exact])).toMatchObject([{ outcome: 'missed' }])
+  expect(verdictsOf([finding(0)], [exact])).toMatchObject([{ outcome: 'met' }])
+  expect(verdictsOf([finding(1)], [exact])).toMatchObject([{ outcome: 'missed' }])
 })
 
 test('a figure that a scenario no longer measures fails the run', () => {
-  const verdicts = judge([finding(1)], [{ ...budget, figure: 'gone' }])
+  const verdicts = verdictsOf([finding(1)], [{ ...budget, figure: 'gone' }])
 
   expect(verdicts).toMatchObject([{ outcome: 'absent' }])
   expect(passes([finding(1)], verdicts)).toBe(false)
 })
 
 test('a scenario that did not run has no verdict', () => {
-  expect(judge([finding(1)], [{ ...budget, scenario: 'other' }])).toEqual([])
+  expect(verdictsOf([finding(1)], [{ ...budget, scenario: 'other' }])).toEqual([])
 })
 
 test('a failure makes the run fail whatever the figures are', () => {
   const broken = [finding(1, ['a body changed'])]
 
-  expect(passes(broken, judge(broken, [budget]))).toBe(false)
+  expect(passes(broken, verdictsOf(broken, [budget]))).toBe(false)
 })
 
 test('every budget belongs to an existing scenario', () => {

@@ -2,7 +2,7 @@
 {{- if contains .Chart.Name .Release.Name }}{{ .Release.Name }}{{ else }}{{ printf "%s-%s" .Release.Name .Chart.Name }}{{ end -}}
 {{- end }}
 
-{{/* Cut, since names of pods are longer than that of their Deployment. */}}
+{{/* Shortened, because the names of pods are longer than the name of their Deployment. */}}
 {{- define "gatehouse.fullname" -}}
 {{- include "gatehouse.name" . | trunc 40 | trimSuffix "-" -}}
 {{- end }}
@@ -23,19 +23,19 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- if .Values.existingPolicyConfigMap }}{{ .Values.existingPolicyConfigMap }}{{ else }}{{ include "gatehouse.fullname" . }}-policy{{ end -}}
 {{- end }}
 
-{{/* gatehouse.yaml: what the operator says, and the places that the chart itself has to know. */}}
+{{/* gatehouse.yaml: the settings of the operator, and the addresses and paths that the chart sets itself. */}}
 {{- define "gatehouse.settings" -}}
 {{- $own := dict "listen" ":8080" "probes" (dict "listen" ":9092") "policy" (dict "path" "/etc/gatehouse/policy") -}}
 {{- mergeOverwrite (deepCopy .Values.settings) $own | toYaml -}}
 {{- end }}
 
-{{/* The same for gateways and workers; takes a dict of root, part, verb and extra. */}}
+{{/* Pod template of gateways and workers. Argument: a dict with root, part, verb and extra. */}}
 {{- define "gatehouse.podSpec" -}}
 {{- $root := .root -}}
 {{- with $root.Values.imagePullSecrets }}
 imagePullSecrets: {{ toYaml . | nindent 2 }}
 {{- end }}
-# Variables of other services would look like settings.
+# Otherwise Kubernetes sets variables of other services, which the gate could read as settings.
 enableServiceLinks: false
 automountServiceAccountToken: false
 terminationGracePeriodSeconds: {{ .part.terminationGracePeriodSeconds }}
@@ -63,7 +63,7 @@ volumes:
   - name: secrets
     secret: { secretName: {{ $root.Values.existingSecret | quote }}, defaultMode: 0440 }
 {{- end }}
-  # Large uploads that a service takes slowly.
+  # Buffer of large uploads while a service reads slowly.
   - name: tmp
     emptyDir: {}
 containers:
@@ -102,7 +102,7 @@ containers:
     resources: {{ toYaml .part.resources | nindent 6 }}
     volumeMounts:
       - { name: settings, mountPath: /etc/gatehouse/settings, readOnly: true }
-      # The folder, not a file in it: only so a change arrives.
+      # Mounts the folder, because Kubernetes does not update a mounted single file.
       - { name: policy, mountPath: /etc/gatehouse/policy, readOnly: true }
 {{- if $root.Values.existingSecret }}
       - { name: secrets, mountPath: /secrets, readOnly: true }
