@@ -27,7 +27,7 @@ export interface Runtime {
 
 /**
  * Services and settings available to the phases. {@link makeGate} makes the gate of a node, of a dry run and of offline
- * use. A new member is added in this file only: here, and in {@link inert} if the gate can do without it.
+ * use. A new member is added in this file only: here, and in {@link inertMembers} if the gate can do without it.
  */
 export interface Gate {
   readonly node: string
@@ -84,7 +84,7 @@ const STDOUT = 1
  * Default of each member that counts, records, remembers or needs the cluster. A gate with these defaults has no effect
  * besides its decisions.
  */
-const inert = {
+export const inertMembers = {
   knownAddresses: { add: () => {}, has: () => false },
   sessions: undefined,
   loginService: undefined,
@@ -105,7 +105,7 @@ export type GateSettings = Pick<
 /** Members that settings do not determine. Those without a default are required. */
 type GateMembers = Pick<Gate, 'limiter' | 'verifier' | 'signer' | 'lifecycle' | 'checkLifecycle' | 'runtime'> & {
   readonly addressLimit: Gate['addressLimit'] & Pick<AddressLimit, 'retryAfterS'>
-} & Partial<Pick<Gate, keyof typeof inert>>
+} & Partial<Pick<Gate, keyof typeof inertMembers>>
 
 /** Makes a gate. Members that are not given have no effect. */
 export function makeGate(settings: GateSettings, members: GateMembers): Gate {
@@ -118,7 +118,7 @@ export function makeGate(settings: GateSettings, members: GateMembers): Gate {
     publicUrls: new PublicUrls(settings.publicUrls),
     proxies: trustsNobody ? undefined : new Proxies(settings),
     addressLimited: denial('address-limited', { fields: [['retry-after', String(members.addressLimit.retryAfterS)]] }),
-    ...inert,
+    ...inertMembers,
     ...members,
   }
 }
@@ -132,7 +132,7 @@ export function dryRunGate(gate: Gate, given: Pick<Gate, 'scheme' | 'lifecycle' 
   const { addressLimit, revocations, runtime } = gate
   return {
     ...gate,
-    ...inert,
+    ...inertMembers,
     node: 'explain',
     // The caller states the client's address, so forwarding fields are not evaluated.
     proxies: undefined,

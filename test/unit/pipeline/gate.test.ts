@@ -11,13 +11,6 @@ const verifier = { verify: () => 'token-malformed' as const, knows: () => false,
 const offline = await offlineGate(snapshot, verifier, 'https://gate.test')
 const address = Uint8Array.of(192, 0, 2, 1)
 
-test('the gates of offline use and of a dry run have the same members as the gate of a node', () => {
-  const { lifecycle, checkLifecycle } = offline
-  const dry = dryRunGate(offline, { scheme: 'https', lifecycle, checkLifecycle })
-
-  expect(Object.keys(dry).toSorted()).toEqual(Object.keys(offline).toSorted())
-})
-
 test('a dry run uses the deciding members of the gate, and none that counts, records or keeps state', () => {
   const revocations = { revoked: () => true, stale: () => false }
   const changes: string[] = []
