@@ -2,9 +2,12 @@
 
 import { expect, test } from 'vitest'
 import { startCodeGate } from '../kit/code-gate.ts'
+import { documented } from '../kit/documented.ts'
 import { HttpBrowser } from '../kit/http-browser.ts'
+import { nginxHere, nginxUpstream } from '../regression/nginx-upstream.ts'
 
-const { url, enter } = await startCodeGate({ settings: { check: { peers: ['127.0.0.0/8'] } } })
+const nginx = nginxHere()
+const { url, enter, orders } = await startCodeGate({ settings: { check: { peers: ['127.0.0.0/8'] } } })
 const browser = new HttpBrowser()
 await enter(browser, { redirects: 0 })
 
@@ -46,3 +49,33 @@ test('a check of a POST with a session is 403 from another origin and 200 from t
   expect((await check(browser, '/oauth2/auth', { ...post, origin: 'https://evil.test' })).status).toBe(403)
   expect((await check(browser, '/oauth2/auth', { ...post, origin: url })).status).toBe(200)
 })
+
+test.runIf(nginx !== undefined)(
+  'behind the documented nginx configuration a navigation is sent to the login, and a session admits',
+  async () => {
+    const gate = url.slice('http://'.length)
+    const page = 'guide/forward-auth.md'
+    const check = documented(page, 'nginx', { '127.0.0.1:8080': gate, '127.0.0.1:8101': `127.0.0.1:${orders.port}` })
+    const login = documented(page, 'nginx login', { '127.0.0.1:8080': gate })
+    const own = 'error_page 403 = @refused;'
+    const port = await nginxUpstream(nginx!, check.replace(own, `${own} error_page 401 = @login;`) + login)
+    const visit = (who: HttpBrowser, path: string, accept: string) =>
+      who.visit(`http://127.0.0.1:${port}${path}`, { headers: { accept }, redirects: 0 })
+    const stranger = new HttpBrowser()
+
+    const sent = await visit(stranger, '/app/x?y=1', 'text/html')
+    expect([sent.status, sent.field('location')]).toEqual([
+      302,
+      `http://127.0.0.1:${port}/.gatehouse/login?return_to=/app/x?y=1`,
+    ])
+    const begun = await stranger.visit(sent.field('location')!, { redirects: 0 })
+    expect([begun.status, begun.field('location')]).toEqual([303, expect.stringContaining('redirect_uri=')])
+    const fetched = await visit(stranger, '/app/x', '*/*')
+    expect([fetched.status, fetched.field('www-authenticate')]).toEqual([401, expect.stringContaining('login_uri=')])
+    for (const path of ['/.gatehouse/check', '/.gatehouse/check/app/x']) {
+      expect((await visit(browser, path, '*/*')).status).toBe(404)
+    }
+    expect((await visit(browser, '/app/x', 'text/html')).status).toBe(200)
+    expect(JSON.parse((await visit(browser, '/.gatehouse/session', '*/*')).body).authenticated).toBe(true)
+  },
+)
