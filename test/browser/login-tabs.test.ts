@@ -1,4 +1,5 @@
-// Twenty tabs that a browser opens at once, as it does when it restores a window, end logged in: Chromium, a real issuer.
+// Twenty tabs that a browser opens at once, for example when it restores a window, are all logged in. Chromium, a real
+// issuer.
 
 import type { BrowserContext } from 'playwright-core'
 import { expect, test } from 'vitest'
@@ -16,10 +17,8 @@ await startNode({ ...options, settings: { ...options.settings, node: { id: 'seco
 const sessionOf = async (context: BrowserContext) =>
   (await gateCookies(context)).find(({ name }) => name === 'gatehouse-loopback')?.value
 
-/** A browser that is logged in at the issuer, and at the gate was. */
-async function contextWithIssuerSession(
-  left: 'no cookie' | 'a cookie of a session that ended',
-): Promise<BrowserContext> {
+/** A browser context with a session at the issuer but no valid session at the gate. */
+async function contextWithIssuerSession(left: 'no cookie' | 'the cookie of an ended session'): Promise<BrowserContext> {
   const context = await browser.newContext()
   const page = await context.newPage()
   await logIn(page, `${url}/app/`)
@@ -34,7 +33,7 @@ async function contextWithIssuerSession(
   return context
 }
 
-test.each(['no cookie', 'a cookie of a session that ended'] as const)(
+test.each(['no cookie', 'the cookie of an ended session'] as const)(
   'twenty tabs that open at once with %s are all logged in and return to their own pages',
   async (left) => {
     const context = await contextWithIssuerSession(left)

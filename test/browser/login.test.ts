@@ -1,4 +1,4 @@
-// People log in, stay logged in, and log out: Chromium, a real issuer, two services, two nodes.
+// Login, session and logout in Chromium, with a real issuer, two services and two nodes.
 
 import { expect, test } from 'vitest'
 import { gateCookies, logIn, startChromium } from '../kit/chromium.ts'
@@ -86,7 +86,7 @@ test('a logout at the gate ends the session at the gate and at the issuer', asyn
   expect(await page.textContent('h1')).toBe('You are logged out')
   expect(await gateCookies(context)).toEqual([])
   await page.goto(`${url}/app/`)
-  // The issuer asks again: it has forgotten too.
+  // The issuer shows its login page, so its own session has ended too.
   expect(await page.title()).toBe('Who are you?')
   await context.close()
 })
@@ -177,7 +177,7 @@ test("a state change is accepted from the gate's own origin and rejected from an
 test('a hundred unfinished logins leave one small cookie', async () => {
   const context = await browser.newContext()
   for (let i = 0; i < 100; i++) {
-    // As a tab does that is closed before the issuer has said anything.
+    // Like a tab that is closed before the issuer replies.
     await context.request.get(`${url}/.gatehouse/login?return_to=/app/${i}`, { maxRedirects: 0 })
   }
 

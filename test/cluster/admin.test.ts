@@ -13,7 +13,7 @@ import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { runVerb } from '../kit/run-verb.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// docs/design/contract.md §8, §10, §11: what operators see of a cluster, and what they revoke, by the API and by the
+// docs/design/contract.md §8, §10, §11: operators inspect a cluster and revoke credentials by the admin API and the
 // command line.
 
 const bootstrap = 'bootstrap-token-of-the-cluster-tests-01'
@@ -58,7 +58,7 @@ function call(node: TestNode, target: string, body?: object, token = bootstrap):
 
 const documentOf = (reply: RawReply) => JSON.parse(reply.text) as Record<string, unknown>
 
-/** What each node says to a token. */
+/** The status of a request with this token at each node. */
 function statuses(token: string): Promise<number[]> {
   return Promise.all(
     nodes.map(async ({ port }) => (await request(port, requestBytes({ target: '/orders/1', token }))).status),
@@ -123,9 +123,9 @@ test.each([
     other.sign({ claims: { ...claims, iat } }),
     issuer.sign({ claims: { sub: `not-${kind}`, client_id: `not-${kind}` } }),
   ]
-  const unclear = await run(['revoke', `--${kind}`, id, '--output', 'json'])
-  expect(unclear.exitCode).toBe(1)
-  expect(JSON.parse(unclear.stderr)).toMatchObject({ code: 'GH_ADMIN_REVOCATION_ISSUER_NEEDED' })
+  const withoutIssuer = await run(['revoke', `--${kind}`, id, '--output', 'json'])
+  expect(withoutIssuer.exitCode).toBe(1)
+  expect(JSON.parse(withoutIssuer.stderr)).toMatchObject({ code: 'GH_ADMIN_REVOCATION_ISSUER_NEEDED' })
 
   const { exitCode, stdout } = await run(['revoke', `--${kind}`, id, '--issuer', 'main', '--wait', '--output', 'json'])
   expect(exitCode).toBe(0)
@@ -176,7 +176,7 @@ test('a node that does not acknowledge is listed as missing: 202, exit code 4, a
   try {
     const reply = await call(nodes[0]!, '/api/v1/revocations', { kind: 'token', token })
     expect(reply.status).toBe(202)
-    // Nothing is waited for: the node that was asked may not have said so either.
+    // Without ?wait=all the reply does not wait, so the node that received the request may be missing as well.
     expect(documentOf(reply)['missing']).toContain('n2')
 
     const { exitCode, stdout } = await run(['revoke', '--token', another, '--wait'])
@@ -222,7 +222,7 @@ test('accept-loss releases a node that waits after a Redis data loss, and is rej
   })
   const folder = new NodeFolder()
   atEnd(() => folder.remove())
-  writeFileSync(folder.file('epoch'), 'of-yore\n')
+  writeFileSync(folder.file('epoch'), 'former-epoch\n')
   const waiting = new TestNode({
     policy: testPolicy({ issuer: issuer.url, orders: 'http://127.0.0.1:1' }),
     settings: {
@@ -238,7 +238,7 @@ test('accept-loss releases a node that waits after a Redis data loss, and is rej
   const status = async () =>
     (await request(waiting.adminPort, requestBytes({ target: '/readyz', host: 'localhost' }))).status
   const lost = waiting.waitForLine(({ msg }) => String(msg).startsWith('Redis has lost its data'))
-  // Or it ends before.
+  // If the node becomes ready first, the check below fails.
   await Promise.race([lost, ready])
   expect(await status()).toBe(503)
   const accepted = await runVerb(['nodes', 'accept-loss', '--output', 'json'], envOf(waiting))

@@ -18,10 +18,11 @@ import { runVerb, type VerbRun } from '../kit/run-verb.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { load } from './limit-load.ts'
 
-// No outage loses a record in silence: what was sent is in the log, each once by its id and in order, and verifies; what
-// a killed node had not handed over is an open end; what finds no room is refused or counted, as the route says.
+// No outage loses an audit record silently. Each request has one record, in order, and the log verifies. Records that a
+// killed node did not hand over appear as an unsealed chain. When all storage is full, a route rejects requests or
+// counts lost records.
 
-/** So long Redis is gone under load. */
+/** Duration of the Redis outage under load, in seconds. */
 const outageS = Number(process.env['GATEHOUSE_TEST_AUDIT_OUTAGE_S'] ?? 2)
 
 const port = freePort()
@@ -62,7 +63,7 @@ function startAudited({ id, redisPort = port, audit = {} }: AuditNode): Promise<
     settings: {
       node: { id },
       redis: { url: `redis://127.0.0.1:${redisPort}` },
-      // Longer than any outage here: what is public goes on anyway, and a node that starts has to be a member.
+      // Longer than any outage here, because a node that starts must join the cluster. Public routes ignore the bound.
       revocation: { max_staleness: '5m' },
       admin: { listen: '127.0.0.1:0', bootstrap_token: { env: 'BOOTSTRAP' } },
       keys: { audit: [{ id: 'a1', secret: { env: 'AUDIT_KEY' } }] },
@@ -87,7 +88,7 @@ async function status(node: TestNode): Promise<Record<string, unknown>> {
   return ((await reply.json()) as { audit: Record<string, unknown> }).audit
 }
 
-/** Ids of the requests that got a reply from the service. */
+/** Sends load. @returns the ids of the requests that got 200 */
 async function send(
   nodes: readonly TestNode[],
   perSecond: number,
@@ -98,7 +99,7 @@ async function send(
   return samples.filter(({ status }) => status === 200).map(({ fields }) => String(fields['x-request-id']))
 }
 
-/** The records of the log in Redis, once it has one for each of these requests. */
+/** Waits until the log in Redis has a record for each of these requests. @returns all records */
 async function recordsWith(ids: readonly string[]): Promise<AuditRecord[]> {
   return recordsOnce('a record for each of the requests', (records) => {
     const recorded = new Set(records.map((record) => record['gatehouse.request.id']))
@@ -108,11 +109,11 @@ async function recordsWith(ids: readonly string[]): Promise<AuditRecord[]> {
 
 async function recordsOnce(what: string, holds: (records: AuditRecord[]) => boolean): Promise<AuditRecord[]> {
   for (const deadline = performance.now() + 60_000; ; ) {
-    // Redis may still be on its way back.
+    // Redis may still be restarting.
     const records = (await auditLines(link).catch(() => [])).map(({ record }) => record)
     if (holds(records)) return records
     if (performance.now() > deadline) throw new Error(`not within a minute: ${what}`)
-    // All of a large log is read, in the process that also relays to Redis.
+    // Reading the whole log is expensive, and this process also relays to Redis.
     await sleep(1000)
   }
 }
@@ -137,7 +138,7 @@ const pair = await Promise.all(['n1', 'n2'].map((id) => startAudited({ id })))
 
 test.each([
   ['restarted', 'SIGTERM'],
-  ['killed, with the second that it had not written to disk', 'SIGKILL'],
+  ['killed, which loses up to one second of writes', 'SIGKILL'],
 ] as const)('Redis %s under load: no audit record is lost, and the log verifies', async (_, signal) => {
   const sending = send(pair, 200, outageS + 3)
   await sleep(1000)
@@ -161,7 +162,7 @@ test('a killed node leaves an unsealed chain, and its next start ships the spill
   const before = await startAudited({ id: 'n3', redisPort: relay.port })
   relay.cut()
   const ids = await send([before], 100, 2)
-  // Sealed by now, and then written to disk.
+  // By now the last batch is sealed and written to disk.
   await sleep(1000)
   await expect
     .poll(() => status(before))
@@ -170,7 +171,7 @@ test('a killed node leaves an unsealed chain, and its next start ships the spill
   relay.mend()
   const after = await startAudited({ id: 'n3', redisPort: relay.port })
   expectOrdered(await recordsWith(ids), ids)
-  const later = await recordsOnce('records of its next start', (records) => chainsOf(records, 'n3').length > 1)
+  const later = await recordsOnce('the records of the next start', (records) => chainsOf(records, 'n3').length > 1)
   expectOrdered(later, ids)
   expect(chainsOf(later, 'n3')).toHaveLength(2)
   const { exitCode, stdout } = await verify(after)
@@ -182,7 +183,7 @@ test('a killed node leaves an unsealed chain, and its next start ships the spill
 })
 
 test('with Redis, spill and memory full, a closed route rejects, an open route admits, and the lost records are counted', {
-  // It takes some thousand requests to fill a node, and a machine that others use takes its time for them.
+  // Some thousand requests are needed to fill a node, which takes long on a busy machine.
   timeout: 300_000,
 }, async () => {
   const node = await startAudited({
@@ -191,7 +192,7 @@ test('with Redis, spill and memory full, a closed route rejects, an open route a
     audit: { memory: '64KiB', spill: { path: join(folder, 'n4') } },
   })
   await recordsWith(await send([node], 50, 0.2))
-  // The disk takes no more: a write beyond so many bytes of a file fails.
+  // A full disk: writes beyond 2,000 bytes of a file fail.
   execFileSync('prlimit', ['--pid', String(node.pid), '--fsize=2000:2000'])
   relay.cut()
   let refused = 0
@@ -207,7 +208,7 @@ test('with Redis, spill and memory full, a closed route rejects, an open route a
   expect(lost).toBeGreaterThanOrEqual(50)
 
   relay.mend()
-  // Until what waited is handed over the route goes on to refuse, and what is refused is not in the log to wait for.
+  // The route rejects requests until the waiting records are handed over. Rejected requests have no record to wait for.
   await expect.poll(() => send([node], 50, 0.02, '/closed/1')).toHaveLength(1)
   const ids = await send([node], 100, 0.5, '/closed/1')
   expect(ids).toHaveLength(50)

@@ -13,12 +13,12 @@ import { startShipping } from '../kit/shipping-worker.ts'
 import { syslogReceiver } from '../kit/syslog-receiver.ts'
 import { until } from '../kit/until.ts'
 
-// Whatever happens to workers, Redis and receivers, each sink gets every record, and in order when what comes again is
-// left out. GATEHOUSE_TEST_OUTAGE_S: how long receivers are down; longer than here by hand.
+// Each sink gets every record although workers, Redis and receivers fail. Records arrive in order, apart from repeats.
+// GATEHOUSE_TEST_OUTAGE_S is the duration of the receiver outage in seconds (default 4).
 
 const outageMs = Number(process.env['GATEHOUSE_TEST_OUTAGE_S'] ?? 4) * 1000
 
-/** Without what came again. */
+/** Removes repeats. */
 const once = (ids: readonly unknown[]): unknown[] => [...new Set(ids)]
 
 test('shipping loses no record and keeps the order across kill -9, an outage and a Redis restart', {
@@ -36,11 +36,11 @@ test('shipping loses no record and keeps the order across kill -9, an outage and
   ])
   bulk.answer = ({ text }) => {
     const creations = text.split('\n').filter((line) => line.startsWith('{"create":'))
-    // Every tenth item finds no room the first time.
+    // Every tenth item of a large request gets 429 the first time.
     const items = creations.map((_, i) => ({ create: { status: i % 10 === 9 && creations.length > 50 ? 429 : 201 } }))
     return { status: 200, body: JSON.stringify({ errors: items.some(({ create }) => create.status > 201), items }) }
   }
-  const { promise: held, resolve: goOn } = Promise.withResolvers<void>()
+  const { promise: held, resolve: release } = Promise.withResolvers<void>()
   slow.answer = () => ({ status: 200, delayMs: 700, held })
   const archive = join(mkdtempSync(join(tmpdir(), 'gatehouse-archive-')), 'audit.ndjson')
   atEnd(() => rmSync(dirname(archive), { recursive: true, force: true }))
@@ -65,10 +65,10 @@ test('shipping loses no record and keeps the order across kill -9, an outage and
   }
 
   await write(10)
-  await until('the first records in the file', () => textOf(archive).includes(writer.ids.at(-1)!))
-  // The others were not held up by the slow one.
+  await until('the first records are in the file', () => textOf(archive).includes(writer.ids.at(-1)!))
+  // The slow sink did not delay the others.
   expect(slow.taken).toEqual([])
-  goOn()
+  release()
 
   await Promise.all([otlp.close(), syslog.close()])
   const writing = write(20)
@@ -81,10 +81,10 @@ test('shipping loses no record and keeps the order across kill -9, an outage and
 
   await redis.stop()
   await testRedis(durable)
-  await until('Redis', () => writer.redis.status === 'ready')
+  await until('Redis is ready', () => writer.redis.status === 'ready')
   await write(5)
 
-  const got: Record<string, () => unknown[]> = {
+  const shipped: Record<string, () => unknown[]> = {
     archive: () => linesOf(textOf(archive)),
     bulk: () => bulk.taken.filter((line) => 'id' in line).map(({ id }) => id),
     otlp: () =>
@@ -92,11 +92,11 @@ test('shipping loses no record and keeps the order across kill -9, an outage and
     slow: () => slow.taken.map(({ id }) => id),
     syslog: () => syslog.messages.map(({ parameters }) => parameters['id']),
   }
-  for (const [name, ids] of Object.entries(got)) {
-    await until(`all records at ${name}`, () => once(ids()).length === writer.ids.length, 60_000)
+  for (const [name, ids] of Object.entries(shipped)) {
+    await until(`${name} has all records`, () => once(ids()).length === writer.ids.length, 60_000)
     if (name !== 'bulk') expect([name, once(ids())]).toEqual([name, writer.ids])
   }
-  expect(new Set(got['bulk']!())).toEqual(new Set(writer.ids))
+  expect(new Set(shipped['bulk']!())).toEqual(new Set(writer.ids))
   for (const worker of workers) expect(await worker.stop()).toBe(0)
 })
 

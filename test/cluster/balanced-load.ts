@@ -1,34 +1,34 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Http2Client } from '../kit/http2-client.ts'
 
-/** Clients that ask one thing after the other through a balancer, until they are stopped. */
+/** Clients that send sequential requests through a balancer until `stop()`. */
 export class BalancedLoad {
   readonly #clients: Promise<void>[]
   readonly failures: string[] = []
   good = 0
-  #over = false
+  #stopped = false
 
   /**
-   * @param token  for the next request
-   * @param pauseMs  between a reply and the next request of a client
+   * @param token  returns the token of the next request
+   * @param pauseMs  pause between a reply and the next request of a client, in milliseconds
    */
   constructor(clients: readonly Http2Client[], token: () => string, pauseMs: number) {
     this.#clients = clients.map((client) => this.#run(client, token, pauseMs))
   }
 
-  /** Waits until so many more were answered well. */
+  /** Waits until `count` more requests have succeeded. */
   async more(count: number): Promise<void> {
     const goal = this.good + count
     while (this.good < goal && this.failures.length === 0) await sleep(10)
   }
 
   async stop(): Promise<void> {
-    this.#over = true
+    this.#stopped = true
     await Promise.all(this.#clients)
   }
 
   async #run(client: Http2Client, token: () => string, pauseMs: number): Promise<void> {
-    for (let number = 0; !this.#over; number++) {
+    for (let number = 0; !this.#stopped; number++) {
       const path = `/orders/${number}`
       try {
         const { status, text } = await client.get(path, { authorization: `Bearer ${token()}` })

@@ -3,7 +3,7 @@ import { startNode } from '../kit/node.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { testRedis } from '../kit/redis.ts'
 
-// A Redis that may evict would forget what was revoked: no node starts on it.
+// A Redis that may evict keys would lose revocations: no node starts with it.
 
 const policy = testPolicy({ issuer: 'http://127.0.0.1:1', orders: 'http://127.0.0.1:1' })
 const startOn = async (...words: string[]) => {
@@ -13,7 +13,7 @@ const startOn = async (...words: string[]) => {
 
 test.each(['volatile-ttl', 'allkeys-lru'])('a node rejects maxmemory-policy %s at start', async (evicting) => {
   await expect(startOn('--maxmemory', '8mb', '--maxmemory-policy', evicting)).rejects.toMatchObject({
-    // Not a crash: started again as it is, it would end again.
+    // Exit code 1 is permanent: a restart with the same Redis would fail again.
     exitCode: 1,
     message: expect.stringContaining(`maxmemory-policy ${evicting}`),
   })

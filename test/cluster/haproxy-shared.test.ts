@@ -9,7 +9,8 @@ import { freePorts } from '../kit/ports.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 
-// HAProxy as deploy/haproxy.cfg has it for connections that clients share: the node believes what HAProxy's fields say.
+// HAProxy with the alternative in deploy/haproxy.cfg, in which clients share connections: the node trusts the
+// forwarding fields of HAProxy.
 
 let issuer: TestIssuer
 let upstream: TestUpstream
@@ -39,18 +40,18 @@ beforeAll(async () => {
     tells: 'X-Forwarded-For',
   })
   client = new Http2Client({ port, certificate, name: 'api.test', from: '127.9.9.9' })
-  await until('HAProxy has found the node', async () => (await client.get('/public/first')).status === 200)
+  await until('HAProxy forwards to the node', async () => (await client.get('/public/first')).status === 200)
 })
 
 test('forwarding fields sent by a client are not trusted', async () => {
-  const said = {
+  const forged = {
     'x-forwarded-for': '10.0.0.1',
     'x-forwarded-proto': 'http',
     'x-forwarded-host': 'evil.example',
     forwarded: 'for=10.0.0.1;host=evil.example',
     'client-cert': ':AAAA:',
   }
-  expect((await client.get('/public/here', said)).status).toBe(200)
+  expect((await client.get('/public/here', forged)).status).toBe(200)
 
   const arrived = upstream.requests.at(-1)
   expect(arrived?.all('x-forwarded-for')).toEqual(['127.9.9.9, 127.0.0.1'])
@@ -61,7 +62,7 @@ test('forwarding fields sent by a client are not trusted', async () => {
 })
 
 test.each(['/.gatehouse/check', '/oauth2/auth'])(
-  '%s rejects checks from clients that pretend to be HAProxy',
+  'a check at %s from a client that pretends to be HAProxy is rejected',
   async (path) => {
     const asked = {
       'x-forwarded-method': 'GET',

@@ -19,7 +19,7 @@ import { until } from '../kit/until.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import { BalancedLoad } from './balanced-load.ts'
 
-// HAProxy with deploy/haproxy.cfg, as it is shipped, in front of real nodes, which it finds by name.
+// HAProxy with the shipped deploy/haproxy.cfg in front of real nodes, which it finds by DNS.
 
 const clientAddress = '127.9.9.9'
 
@@ -36,7 +36,7 @@ let client: (from?: string) => Http2Client
 let load: BalancedLoad
 const nodes: TestNode[] = []
 
-/** A node at an address of its own, as containers have one. Every node has the same ports. */
+/** Starts a node at its own address, like a container. Every node has the same ports. */
 async function addNode(number: number): Promise<void> {
   const address = `127.0.7.${number}`
   const node = await startNode({
@@ -54,7 +54,7 @@ async function addNode(number: number): Promise<void> {
     },
   })
   await until(
-    'the keys of its issuer',
+    'the node has the keys of its issuer',
     async () => (await readMetrics(node.adminPort)).sum('gatehouse_issuer_keys') > 0,
   )
   nodes.push(node)
@@ -70,7 +70,7 @@ beforeAll(async () => {
   issuer = await startIssuer()
   upstream = await startUpstream({
     handler: async (received, response) => {
-      // Some requests are always under way.
+      // Replies take up to 9 ms, so that some requests are always in flight.
       await sleep(Number(received.url.slice(-1)))
       response.end(received.url)
     },
@@ -85,10 +85,10 @@ beforeAll(async () => {
   await untilServed()
 })
 
-/** HAProxy has found the first node, and has found it ready. */
+/** Waits until HAProxy forwards to the first node. */
 async function untilServed(): Promise<void> {
   const first = client()
-  await until('HAProxy has found the node', async () => (await first.get('/public/1')).status === 200)
+  await until('HAProxy forwards to the node', async () => (await first.get('/public/1')).status === 200)
 }
 
 const admittedBy = (node: TestNode) => node.accessLog().filter(({ decision }) => decision === 'admitted').length
@@ -106,7 +106,7 @@ test("behind a proxy with HTTP/2 the node sees the client's address, whatever fi
   expect(audited.find((each) => each['url.path'] === '/public/here')!['client.address']).toBe('127.9.9.7')
   const arrived = upstream.requests.find(({ url }) => url === '/public/here')
   expect(arrived?.all('x-forwarded-for')).toEqual(['127.9.9.7'])
-  // A PROXY header does not say how the client spoke; the public URL does.
+  // A PROXY header does not state the scheme of the client, so the gate takes it from the public URL.
   expect(arrived?.all('x-forwarded-proto')).toEqual(['https'])
 })
 
@@ -135,12 +135,12 @@ test('checks from clients that pretend to be HAProxy are rejected', async () => 
 
 test('nodes that are added under load receive their share of requests', async () => {
   const tokens = Array.from({ length: 20 }, () => issuer.sign())
-  let turn = 0
+  let next = 0
   const clients = Array.from({ length: 10 }, () => client())
-  load = new BalancedLoad(clients, () => tokens[turn++ % tokens.length]!, 20)
+  load = new BalancedLoad(clients, () => tokens[next++ % tokens.length]!, 20)
   await load.more(100)
   await Promise.all([2, 3, 4].map(addNode))
-  // Each node is known, found ready, and past its slow start.
+  // Wait until each node is ready at HAProxy and past its slow start.
   for (const node of nodes) while (admittedBy(node) < 20 && load.failures.length === 0) await load.more(20)
   await load.more(400)
   expect(load.failures).toEqual([])
@@ -148,9 +148,9 @@ test('nodes that are added under load receive their share of requests', async ()
   await load.more(400)
   expect(load.failures).toEqual([])
   const shares = () => nodes.map((node, i) => admittedBy(node) - before[i]!)
-  await until('what was answered is in the logs', () => shares().reduce((sum, share) => sum + share, 0) >= 400)
+  await until('the logs have all 400 requests', () => shares().reduce((sum, share) => sum + share, 0) >= 400)
 
-  // A quarter would be 100.
+  // An equal share would be 100.
   for (const share of shares()) expect(share).toBeGreaterThan(40)
 })
 

@@ -1,11 +1,11 @@
 import { Agent, request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** One request as its client saw it. Times are monotonic, ms. */
+/** One request as its client saw it. Times are monotonic, in milliseconds. */
 export interface Sample {
   readonly sentMs: number
   readonly repliedMs: number
-  /** 0: no reply. */
+  /** 0 when there was no reply. */
   readonly status: number
   readonly fields: Readonly<Record<string, string | string[] | undefined>>
 }
@@ -16,11 +16,11 @@ export interface LoadOptions {
   readonly headers?: Readonly<Record<string, string>>
   readonly perSecond: number
   readonly seconds: number
-  /** Part of the load that the first port gets beside its share. */
+  /** Fraction of the load that goes to the first port in addition to its equal share. Default 0. */
   readonly firstPart?: number
 }
 
-/** Requests at a fixed rate, whatever the replies do. */
+/** Sends requests at a fixed rate, independent of the replies. */
 export async function load(options: LoadOptions): Promise<Sample[]> {
   const { ports, path, headers = {}, perSecond, seconds, firstPart = 0 } = options
   const agent = new Agent({ keepAlive: true, maxSockets: 16 })
@@ -32,7 +32,7 @@ export async function load(options: LoadOptions): Promise<Sample[]> {
     while (samples.length < due) {
       const first = Math.random() < firstPart
       const port = first ? ports[0]! : ports[Math.floor(Math.random() * ports.length)]!
-      samples.push(ask({ port, path, headers, agent }))
+      samples.push(sendOne({ port, path, headers, agent }))
     }
     await sleep(2)
   }
@@ -41,18 +41,18 @@ export async function load(options: LoadOptions): Promise<Sample[]> {
   return done
 }
 
-interface Ask {
+interface SingleRequest {
   readonly port: number
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
   readonly agent?: Agent
 }
 
-export function ask({ port, path, headers, agent }: Ask): Promise<Sample> {
+export function sendOne({ port, path, headers, agent }: SingleRequest): Promise<Sample> {
   const sentMs = performance.now()
   return new Promise((resolve) => {
     const lost = (): void => resolve({ sentMs, repliedMs: performance.now(), status: 0, fields: {} })
-    const asked = request(
+    const sent = request(
       { host: '127.0.0.1', port, path, headers, ...(agent && { agent }), timeout: 30_000 },
       (response) => {
         const repliedMs = performance.now()
@@ -62,13 +62,13 @@ export function ask({ port, path, headers, agent }: Ask): Promise<Sample> {
         response.on('close', lost)
       },
     )
-      .on('timeout', () => asked.destroy())
+      .on('timeout', () => sent.destroy())
       .on('error', lost)
       .end()
   })
 }
 
-/** Ascending by `sentMs`. */
+/** @returns the samples with status 200, ascending by `sentMs` */
 export function admittedOf(samples: readonly Sample[]): Sample[] {
   return samples.filter(({ status }) => status === 200).sort((a, b) => a.sentMs - b.sentMs)
 }

@@ -4,7 +4,10 @@ import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-/** The route that goes on while Redis is away. Others are closed: on a busy machine Redis can seem to be away. */
+/**
+ * The only route with `on_outage: local`. The others are closed, because Redis can seem to be unavailable on a busy
+ * machine.
+ */
 export const onTheirOwn = 'empty'
 
 export interface LimitCluster {
@@ -16,13 +19,13 @@ export interface LimitCluster {
 
 interface ClusterOptions {
   readonly nodes: number
-  /** Each has its path, `/NAME`. */
+  /** One limit per route, by name; the path is `/NAME`. */
   readonly limits: Readonly<Record<string, object>>
-  /** Of the node with this number, from 0. */
+  /** Environment of the node with this number, counted from 0. */
   readonly env?: (i: number) => NodeOptions['env']
 }
 
-/** Nodes of a cluster around a Redis of their own, with one public route for each limit, by route. */
+/** Starts nodes with their own Redis and one public route for each limit, keyed by route. */
 export async function startLimitCluster({ nodes: count, limits, env }: ClusterOptions): Promise<LimitCluster> {
   const redis = await testRedis()
   const upstream = await startUpstream({ handler: (_received, response) => void response.end('ok') })
@@ -48,12 +51,12 @@ export async function startLimitCluster({ nodes: count, limits, env }: ClusterOp
   return { nodes, ports: nodes.map(({ port }) => port), redis, link }
 }
 
-/** Each node has its connection for calls that a request may wait for. */
+/** Waits until each node has its store connection to Redis. */
 export async function untilConnected(link: RedisLink, nodes: number): Promise<void> {
-  await until(`the connections of ${nodes} nodes to Redis`, async () => {
-    // While a master is replaced, a connection can be lost again that was there.
+  await until(`${nodes} nodes are connected to Redis`, async () => {
+    // During a failover an established connection can be lost again.
     const clients = await link.store.call('CLIENT', 'LIST').then(String, () => '')
-    // One is the test's own.
+    // One more connection belongs to the test.
     return (clients.match(/name=gatehouse-store/g)?.length ?? 0) > nodes
   })
 }

@@ -11,8 +11,8 @@ import { startUpstream } from '../kit/upstream.ts'
 import { admittedOf, load, type Sample } from './limit-load.ts'
 import { untilConnected } from './limit-nodes.ts'
 
-// docs/design/contract.md §7: a failover forgets what the new master was not told yet. That, and no more, is what can
-// be admitted beyond the limit: here both are measured.
+// docs/design/contract.md §7: a failover loses charges that were not replicated to the new master. At most that many
+// requests are admitted above the limit. The test measures both numbers.
 
 const windowMs = 15_000
 const limits = {
@@ -28,8 +28,8 @@ test('limits hold while the master of a Sentinel group is killed', { timeout: 30
   const { master } = redis
   const sentinels = redis.sentinels.map((host) => ({ host: '127.0.0.1', port: Number(host.split(':')[1]) }))
   const credentials = { username: undefined, password: undefined }
-  const place = { topology: 'sentinel', sentinels, master, ...credentials, minReplicasMaxLagMs: maxLagMs } as const
-  const link = await testLink(redisSettingsFor(0, { place }))
+  const topology = { topology: 'sentinel', sentinels, master, ...credentials, minReplicasMaxLagMs: maxLagMs } as const
+  const link = await testLink(redisSettingsFor(0, { place: topology }))
   await foundEpoch(link)
   const upstream = await startUpstream({ handler: (_received, response) => void response.end('ok') })
   const routes = names.map((name) => ({
@@ -65,14 +65,14 @@ test('limits hold while the master of a Sentinel group is killed', { timeout: 30
   for (const name of names) {
     const rule = ruleOf(name)
     const key = store.key(rule, JSON.stringify(['route', name]))
-    await until(`what is counted of ${name}`, async () => {
+    await until(`the count of ${name} can be read from the new master`, async () => {
       const counted = await store.count(key, rule).catch(() => undefined)
       if (counted !== undefined) forgotten[name] = Math.max(0, admittedOf(samples[name]).length - counted.used)
       return counted !== undefined
     })
   }
   const over = (name: Name): number => mostForCertain(admittedOf(samples[name]), windowMs) - limits[name].requests
-  // What is left is granted; how soon depends on the machine.
+  // Remaining permits must be granted; how soon depends on the machine.
   const grantedAgain = (name: Name): boolean => over(name) > -limits[name].requests / 2
   for (let tries = 0; tries < 20 && (tries < 2 || !names.every(grantedAgain)); tries++) {
     await Promise.all([offer('exact', 60, 2), offer('leased', 600, 2), offer('full', 20, 2)])
@@ -86,7 +86,7 @@ test('limits hold while the master of a Sentinel group is killed', { timeout: 30
   }
 })
 
-/** As the policy of this test is compiled. */
+/** The rule as compiled from the policy of this test. */
 function ruleOf(name: Name): LimitRule {
   const { mode, requests } = limits[name]
   const label = `route/${name}/${name}`

@@ -11,8 +11,8 @@ import { redisSettingsFor, testLink } from '../kit/redis.ts'
 import { nodeTimeoutMs, type TestRedisCluster, testRedisCluster } from '../kit/redis-cluster.ts'
 import { until } from '../kit/until.ts'
 
-// docs/design/contract.md §7 in a Redis Cluster: windows of one request lie in different slots, on different masters;
-// all are charged or none, and what was taken from the others is given back.
+// docs/design/contract.md §7 in a Redis Cluster: the windows of one request are in different slots on different
+// masters. Either all windows are charged, or the charged ones are refunded.
 
 let redis: TestRedisCluster
 let link: RedisLink
@@ -35,12 +35,12 @@ function rule(mode: LimitRule['mode'], requests: number): LimitRule {
 }
 
 function limiter(): Limiter {
-  const made = new Limiter({ store })
-  atEnd(() => made.close())
-  return made
+  const created = new Limiter({ store })
+  atEnd(() => created.close())
+  return created
 }
 
-/** Of another slot than those. */
+/** A bucket of `limit` in another slot than the others. */
 function elsewhere(node: Limiter, limit: LimitRule, others: readonly Bucket[]): Bucket {
   for (let i = 0; ; i++) {
     const bucket = node.bucket(limit, `somebody ${i}`)
@@ -73,8 +73,8 @@ test('a refusal by one window refunds the windows in other slots', async () => {
   const outcomes: LimitOutcome[] = []
   for (let i = 0; i < 30; i++) {
     outcomes.push(await node.take(buckets, 'closed'))
-    // Behind the reply.
-    await until('the charge is given back', async () => (await store.count(wideBucket.key, wide)).used <= 1)
+    // The refund happens after the reply.
+    await until('the charge is refunded', async () => (await store.count(wideBucket.key, wide)).used <= 1)
   }
   expect(admitted(outcomes)).toBe(1)
   expect(outcomes.at(-1)?.rule).toBe(full)
@@ -88,17 +88,18 @@ test('after the loss of its master, a leased window continues on the replica wit
   const limit = rule('leased', 1000)
   const bucket = node.bucket(limit, 'alice')
   let got = 0
-  const ask = async (): Promise<void> => {
+  const takeTwenty = async (): Promise<void> => {
     got += admitted(await Promise.all(Array.from({ length: 20 }, () => node.take([bucket], 'local'))))
     await sleep(10)
   }
-  for (let i = 0; i < 15; i++) await ask()
+  for (let i = 0; i < 15; i++) await takeTwenty()
   await redis.killMasterOf(bucket.key)
-  for (let i = 0; i < 150; i++) await ask()
+  for (let i = 0; i < 150; i++) await takeTwenty()
 
   expect(got).toBeGreaterThanOrEqual(300)
   expect(got).toBeLessThanOrEqual(2000)
-  // The driver may still know the old place of the slot: a reply `MOVED` or `DISCONNECTED` ends when it has learnt the new one.
+  // The driver may still use the old master of the slot: errors MOVED and DISCONNECTED end after it has learnt the new
+  // one.
   let used: number | undefined
   await until('the window can be read from its new master', async () => {
     used = await store.count(bucket.key, limit).then(

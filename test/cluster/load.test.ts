@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { revokeUnderLoad } from './revoke-under-load.ts'
 
-// Many revocations, one after the other, while the nodes serve. The long one is asked for: see README.md.
+// Many sequential revocations while the nodes serve requests. GATEHOUSE_TEST_LONG=1 runs the long variant (README.md).
 
 const long = process.env['GATEHOUSE_TEST_LONG'] === '1'
 

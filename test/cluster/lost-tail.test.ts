@@ -7,7 +7,7 @@ import { testPolicy } from '../kit/policy.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// Positions of a log that has lost its tail acknowledge nothing that is written after that.
+// The position of a node in an event log that lost its tail does not acknowledge events that are written later.
 
 test('a node whose log position is ahead of a restored Redis acknowledges no newer event', async () => {
   const redis = await testRedis()
@@ -29,7 +29,7 @@ test('a node whose log position is ahead of a restored Redis acknowledges no new
 
   process.kill(nodes[0]!.pid, 'SIGSTOP')
   try {
-    // As a replica that was promoted has it: the lease, and nothing of the end of the log.
+    // The state of a promoted replica: it has the lease of the member but not the end of the log.
     await link.store.call('DEL', events, positions)
     expect(await link.store.call('ZCARD', members)).toBe(1)
     const receipt = await service.revoke({ kind: 'token', token }, { wait: 'none' })

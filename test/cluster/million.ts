@@ -13,7 +13,7 @@ import { rulesFor } from '../kit/issuer-rules.ts'
 import { freePort } from '../kit/ports.ts'
 
 /*
- * What a million revocations cost: Redis's memory, the time in which a node joins, its memory, and a lookup.
+ * Measures the cost of a million revocations: memory of Redis, time and memory of a joining node, and time of a lookup.
  *
  *   node_modules/.bin/node --expose-gc test/cluster/million.ts [COUNT]
  */
@@ -58,7 +58,7 @@ const store = new RevocationStore(writer, link.keys)
 const batch = 20_000
 const writtenAt = performance.now()
 for (let done = 0; done < count; done += batch) {
-  // Over a day, as tokens expire.
+  // Expiry times are spread over a day.
   const records = Array.from({ length: Math.min(batch, count - done) }, (_, i) =>
     writeRecord(randomBytes(16), nowS, nowS + 60 + (((done + i) * 7919) % 86_000)),
   )
@@ -135,16 +135,16 @@ function measured(what: string, work: () => boolean): void {
   console.log(`${what}: ${(Number(process.hrtime.bigint() - start) / rounds).toFixed(1)} ns`)
 }
 
-measured('check of a token, nothing has changed', () => revocations.revoked(facts, token) || revocations.stale(0))
+measured('check of a token without a change', () => revocations.revoked(facts, token) || revocations.stale(0))
 measured('check of a token, after a change (6 lookups)', () => {
   facts.revocation.seen = 0
   return revocations.revoked(facts, token) || revocations.stale(0)
 })
-measured('the same without clocks', () => {
+measured('check of a token after a change, without the staleness check', () => {
   facts.revocation.seen = 0
   return revocations.revoked(facts, token)
 })
-if (found > 0) console.log(`${found} hits of a token that is not revoked`)
+if (found > 0) console.log(`${found} false hits: the token is not revoked`)
 
 revocations.close()
 await cluster.close()

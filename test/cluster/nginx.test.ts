@@ -9,7 +9,7 @@ import { testPolicy } from '../kit/policy.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import { BalancedLoad } from './balanced-load.ts'
 
-// nginx with deploy/nginx.conf in front of real nodes, which tells them the client by X-Forwarded-For.
+// nginx with deploy/nginx.conf in front of real nodes. It states the client address in X-Forwarded-For.
 
 let issuer: TestIssuer
 let upstream: TestUpstream
@@ -19,7 +19,7 @@ let balancer: TestBalancer
 const client = (from: string) =>
   new Http2Client({ port: balancer.port, certificate: balancer.certificate, name: 'api.test', from })
 
-/** The first of either node. */
+/** The first matching log record of either node. */
 const recordOf = (wanted: (record: LogRecord) => boolean) =>
   Promise.any(nodes.map((node) => node.waitForRecord(wanted)))
 
@@ -70,7 +70,7 @@ test('an ambiguous path reaches the gate unchanged behind nginx and is rejected'
 })
 
 test.each(['/.gatehouse/check', '/.gatehouse/check/public/1', '/.gatehouse/%63heck', '/oauth2/auth'])(
-  '%s rejects checks from clients that pretend to be nginx',
+  'a check at %s from a client that pretends to be nginx is rejected',
   async (path) => {
     const fields = {
       'x-forwarded-method': 'GET',

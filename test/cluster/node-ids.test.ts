@@ -5,7 +5,7 @@ import { foundEpoch } from '../kit/node-cluster.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 
-// An id is one node's: a second one that has it never serves, and one that was killed gets its own back.
+// A node id belongs to one node: a second node with the same id does not start, and a killed node gets its id again.
 
 const redis = await testRedis()
 const link = await testLink(redisSettingsFor(redis.port))
@@ -21,7 +21,7 @@ test("a second node with the same id exits with an error that names the first no
   const first = await startNode(optionsFor('twice'))
   const holder = await holderOf('twice')
   await expect(startNode(optionsFor('twice'))).rejects.toMatchObject({
-    // Not a crash: started again as it is, it would end again.
+    // Exit code 1 is permanent: a restart with the same settings would fail again.
     exitCode: 1,
     message: expect.stringContaining(`the id twice is in use by another running node at 127.0.0.1:${first.port}`),
   })
@@ -46,10 +46,10 @@ test('a node that was suspended exits if another node has taken its id', async (
   const stopped = await startNode(optionsFor('stopped'))
   stopped.signal('SIGSTOP')
   atEnd(() => stopped.signal('SIGCONT'))
-  const heir = await startNode(optionsFor('stopped'))
+  const successor = await startNode(optionsFor('stopped'))
   const holder = await holderOf('stopped')
   stopped.signal('SIGCONT')
   expect(await stopped.ended()).toBe(1)
   expect(await holderOf('stopped')).toBe(holder)
-  expect(await heir.stop()).toBe(0)
+  expect(await successor.stop()).toBe(0)
 })

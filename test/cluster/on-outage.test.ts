@@ -7,7 +7,8 @@ import { testPolicy } from '../kit/policy.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// `on_outage: { revocation: "stale N" }` lets a route go on for N without news, and every receipt says so.
+// `on_outage: { revocation: "stale N" }`: a route admits requests for N after the last contact with Redis, and receipts
+// state N.
 
 test('a route with a longer max_staleness admits longer during an outage, and the receipt states the longest time', async () => {
   const redis = await testRedis()

@@ -8,8 +8,8 @@ import { testRedis } from '../kit/redis.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { startWorker } from '../kit/worker.ts'
 
-// Opaque tokens in steady use, an issuer that is never fast, one worker. Only where it is asked for: see README.md; what
-// of it takes seconds is in opaque.test.ts.
+// Opaque tokens in steady use with a slow issuer and one worker. Runs only with GATEHOUSE_TEST_LONG=1 (README.md);
+// opaque.test.ts has the short variant.
 
 const long = process.env['GATEHOUSE_TEST_LONG'] === '1'
 const issuerMs = 200
@@ -24,11 +24,11 @@ interface Steady {
 
 interface Outcome {
   readonly statuses: Readonly<Record<string, number>>
-  /** Requests that the gate held for as long as the issuer takes. */
+  /** Number of requests that waited in the gate at least as long as the issuer takes. */
   readonly waited: number
-  /** Questions about one token a period, on average. */
+  /** Average number of introspections of one token in a cache period. */
   readonly perPeriod: number
-  readonly mostOfOne: number
+  readonly mostPerPeriod: number
   readonly requestsPerSecond: number
 }
 
@@ -40,21 +40,21 @@ async function use({ tokens: count, perSecond, cacheS, seconds }: Steady): Promi
     orders: orders.url,
     redisPort: (await testRedis()).port,
     introspection: { cache: `${cacheS}s`, timeout: '2s', rate: 1000 },
-    // All tokens were new in one second, so the first period ends for all of them at about the same time.
+    // All tokens are first used within one second, so their first cache periods end at about the same time.
     settings: { worker: { concurrency: 64 } },
   })
   const [node] = await Promise.all([startNode(options), startWorker(options)])
   const tokens = Array.from({ length: count }, () => issuer.issue())
   const held = await Promise.all(Array.from({ length: connections }, () => HeldConnection.open(node.port, '/orders/1')))
 
-  let turn = 0
+  let next = 0
   const statuses: Record<string, number> = {}
   const run = async (requests: number, everyMs: number): Promise<void> => {
     const clients = held.map(async (connection, i) => {
       const startedAt = performance.now() + (i * everyMs) / connections
       for (let sent = 0; sent < requests / connections; sent++) {
         await sleep(startedAt + sent * everyMs - performance.now())
-        const status = await connection.status(tokens[turn++ % count])
+        const status = await connection.status(tokens[next++ % count])
         statuses[status] = (statuses[status] ?? 0) + 1
       }
     })
@@ -66,8 +66,8 @@ async function use({ tokens: count, perSecond, cacheS, seconds }: Steady): Promi
   await run(perSecond * seconds, (1000 * connections) / perSecond)
   const elapsedS = (performance.now() - startedAt) / 1000
 
-  const questions = Map.groupBy(issuer.asked.slice(asked), ({ token }) => token)
-  const times = [...questions.values()].map(({ length }) => length)
+  const introspections = Map.groupBy(issuer.asked.slice(asked), ({ token }) => token)
+  const times = [...introspections.values()].map(({ length }) => length)
   orders.requests.length = 0
   return {
     statuses,
@@ -76,7 +76,7 @@ async function use({ tokens: count, perSecond, cacheS, seconds }: Steady): Promi
       .slice(from)
       .filter(({ gate_ms }) => Number(gate_ms) >= issuerMs).length,
     perPeriod: times.reduce((sum, n) => sum + n, 0) / count / (elapsedS / cacheS),
-    mostOfOne: Math.max(...times) / (elapsedS / cacheS),
+    mostPerPeriod: Math.max(...times) / (elapsedS / cacheS),
     requestsPerSecond: Math.round((perSecond * seconds) / elapsedS),
   }
 }
@@ -89,7 +89,7 @@ test.runIf(long)(
     console.log(outcome)
     expect(Object.keys(outcome.statuses)).toEqual(['200'])
     expect(outcome.waited).toBe(0)
-    // Asked ahead, so a little more often than once.
+    // Workers refresh early, so the average is slightly above 1.
     expect(outcome.perPeriod).toBeLessThan(1.5)
   },
 )

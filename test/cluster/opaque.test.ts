@@ -10,10 +10,10 @@ import { until } from '../kit/until.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import { startWorker, type TestWorker } from '../kit/worker.ts'
 
-// What an issuer says of a token is asked for once in the whole cluster, refreshed by workers before it ages, and kept
-// sealed. The tests build on one another: first without workers, then with two.
+// A token is introspected once in the whole cluster, refreshed early by workers, and stored encrypted. The tests build
+// on one another: first without workers, then with two.
 
-/** Of which workers have the second half, on a machine however busy. */
+/** Cache period. Workers refresh in its second half, which is long enough for a busy machine. */
 const cacheMs = 4000
 
 let issuer: IntrospectionIssuer
@@ -42,31 +42,31 @@ function options(prefix: string, more: Partial<Parameters<typeof opaqueGate>[0]>
   })
 }
 
-const nodes = (count: number, given: NodeOptions): Promise<TestNode[]> =>
+const nodes = (count: number, base: NodeOptions): Promise<TestNode[]> =>
   Promise.all(
     Array.from({ length: count }, (_, i) =>
-      startNode({ ...given, settings: { ...given.settings, node: { id: `node-${i + 1}` } } }),
+      startNode({ ...base, settings: { ...base.settings, node: { id: `node-${i + 1}` } } }),
     ),
   )
 
-const workers = (count: number, given: NodeOptions): Promise<TestWorker[]> =>
-  Promise.all(Array.from({ length: count }, () => startWorker(given)))
+const workers = (count: number, base: NodeOptions): Promise<TestWorker[]> =>
+  Promise.all(Array.from({ length: count }, () => startWorker(base)))
 
-const ask = (node: TestNode, token: string) => request(node.port, requestBytes({ target: '/orders/1', token }))
+const send = (node: TestNode, token: string) => request(node.port, requestBytes({ target: '/orders/1', token }))
 
-/** Uses a token at all nodes, one request at each every 20 ms. */
+/** Sends a request with one of the tokens to each node every 20 ms. @returns the number of replies by status */
 async function use(all: readonly TestNode[], tokens: readonly string[], forMs: number): Promise<Map<number, number>> {
   const statuses = new Map<number, number>()
   const endMs = performance.now() + forMs
   for (let i = 0; performance.now() < endMs; i++) {
-    const replies = await Promise.all(all.map((node, n) => ask(node, tokens[(i + n) % tokens.length]!)))
+    const replies = await Promise.all(all.map((node, n) => send(node, tokens[(i + n) % tokens.length]!)))
     for (const { status } of replies) statuses.set(status, (statuses.get(status) ?? 0) + 1)
     await sleep(20)
   }
   return statuses
 }
 
-/** Longest that any request waited in the gate itself, by the nodes' own logs. */
+/** Longest time that a request spent in the gate itself, from the logs of the nodes, in milliseconds. */
 function slowestMs(all: readonly TestNode[], from: readonly number[]): number {
   return Math.max(
     ...all.flatMap((node, i) =>
@@ -81,49 +81,49 @@ function slowestMs(all: readonly TestNode[], from: readonly number[]): number {
 /**
  * Sends `perNode` requests with `token`, which no node knows, to each of the four nodes.
  *
- * @returns the number of questions to the issuer. 1, unless a call to Redis misses its deadline of 250 ms: that node
- *   asks the issuer by itself, by design. A busy machine can cause this, so a test tries again with another token.
+ * @returns the number of introspections. 1, unless a call to Redis misses its deadline of 250 ms: that node then
+ *   introspects the token itself, by design. A busy machine can cause this, so a test tries again with another token.
  */
-async function questionsAbout(token: string, perNode: number, status: number): Promise<number> {
-  const replies = await Promise.all(four.flatMap((node) => Array.from({ length: perNode }, () => ask(node, token))))
+async function introspectionsOf(token: string, perNode: number, status: number): Promise<number> {
+  const replies = await Promise.all(four.flatMap((node) => Array.from({ length: perNode }, () => send(node, token))))
   expect(replies.filter((reply) => reply.status !== status)).toEqual([])
-  const questions = issuer.askedAbout(token)
-  // The requests at one node share its question in any case.
-  expect(questions).toBeLessThanOrEqual(four.length)
-  return questions
+  const introspections = issuer.askedAbout(token)
+  // Requests at one node always share one introspection.
+  expect(introspections).toBeLessThanOrEqual(four.length)
+  return introspections
 }
 
 test('35 concurrent first uses of a token at each of 4 nodes cause one introspection', async () => {
   issuer.delayMs = 300
-  await until('one question about a new token', async () => (await questionsAbout(issuer.issue(), 35, 200)) === 1)
+  await until('a new token is introspected once', async () => (await introspectionsOf(issuer.issue(), 35, 200)) === 1)
   issuer.delayMs = 0
 })
 
 test('concurrent first uses of an unknown token at 4 nodes cause one introspection', async () => {
-  await until('one question about an unknown token', async () => (await questionsAbout(randomUUID(), 1, 401)) === 1)
+  await until('an unknown token is introspected once', async () => (await introspectionsOf(randomUUID(), 1, 401)) === 1)
 })
 
 test('a node that dies during an introspection delays others for at most its lease', async () => {
   const [dying, other] = await nodes(2, options('dying:'))
   const token = issuer.issue()
   issuer.script = (asked) => (asked.token === token && issuer.askedAbout(token) === 1 ? { silent: true } : undefined)
-  void ask(dying!, token).catch(() => {})
-  await until('the issuer is asked', () => issuer.askedAbout(token) > 0)
+  void send(dying!, token).catch(() => {})
+  await until('the issuer has received an introspection', () => issuer.askedAbout(token) > 0)
   await dying!.kill()
 
-  expect((await ask(other!, token)).status).toBe(200)
+  expect((await send(other!, token)).status).toBe(200)
   expect(issuer.askedAbout(token)).toBe(2)
   issuer.script = undefined
 })
 
 test('without workers, a request waits for introspection at the end of each cache period', async () => {
   issuer.delayMs = 200
-  // A node that misses the deadline of Redis asks by itself, so the number of questions is tried again.
-  await until('at most one question in each period', askedOncePerPeriod, 100_000)
+  // A node whose call to Redis misses its deadline introspects the token itself; then try again.
+  await until('the token is introspected at most once per period', introspectedOncePerPeriod, 100_000)
   issuer.delayMs = 0
 })
 
-async function askedOncePerPeriod(): Promise<boolean> {
+async function introspectedOncePerPeriod(): Promise<boolean> {
   const token = issuer.issue()
   const startedAt = performance.now()
   await use(two, [token], 600)
@@ -142,15 +142,15 @@ test('with two workers, no request waits for introspection, and each token is in
 }, async () => {
   both = await workers(2, options('main:'))
 
-  // A worker that gets no time on a busy machine is late, and then a node asks by itself: not always.
-  await expect.poll(ownQuestions, { timeout: 200_000 }).toBe(0)
+  // On a busy machine a worker can be late; a node then introspects the token itself. Try until this does not happen.
+  await expect.poll(introspectionsByNodes, { timeout: 200_000 }).toBe(0)
 })
 
-/** Uses some tokens for three periods. @returns questions that were not a worker's */
-async function ownQuestions(): Promise<number> {
+/** Uses some tokens for three periods. @returns the number of introspections that no worker made */
+async function introspectionsByNodes(): Promise<number> {
   const tokens = Array.from({ length: 5 }, () => issuer.issue())
   const idle = issuer.issue()
-  await Promise.all(two.flatMap((node) => [...tokens, idle].map((token) => ask(node, token))))
+  await Promise.all(two.flatMap((node) => [...tokens, idle].map((token) => send(node, token))))
   const active = () => both.flatMap(({ done }) => done).filter((result) => result === 'active').length
   issuer.delayMs = 200
   const before = { asked: issuer.asked.length, active: active() }
@@ -163,11 +163,11 @@ async function ownQuestions(): Promise<number> {
   const asked = issuer.asked.slice(before.asked)
   expect(asked.length).toBeGreaterThanOrEqual(tokens.length * 3)
   for (const token of tokens) {
-    // A short period is asked ahead from its half on; a question that comes late makes the next one later too.
+    // Workers refresh from the middle of a short period on; a late refresh also delays the next one.
     const most = Math.floor(elapsedMs / (cacheMs / 2)) + 1
     expect(asked.filter((each) => each.token === token).length).toBeLessThanOrEqual(most)
   }
-  // Nobody used it, so nobody asked.
+  // A token that is not used is not refreshed.
   expect(issuer.askedAbout(idle)).toBe(1)
   return asked.length - (active() - before.active)
 }
@@ -181,9 +181,9 @@ test('a token revoked at the issuer is rejected by every node within the cache t
   await use(two, [token], cacheMs + 200)
   expect(performance.now() - revokedMs).toBeGreaterThan(cacheMs)
 
-  expect((await Promise.all(two.map((node) => ask(node, token)))).map(({ status }) => status)).toEqual([401, 401])
+  expect((await Promise.all(two.map((node) => send(node, token)))).map(({ status }) => status)).toEqual([401, 401])
   await expect.poll(() => both.flatMap(({ done }) => done)).toContain('ended')
-  // The worker had revoked it for all before what they knew had aged.
+  // A worker revoked the token on all nodes before their cached replies expired.
   const first = () =>
     two.map((node, i) =>
       node
@@ -191,7 +191,7 @@ test('a token revoked at the issuer is rejected by every node within the cache t
         .slice(from[i])
         .find(({ status }) => status === 401),
     )
-  await until('what was refused is in the logs', () => first().every((record) => record !== undefined))
+  await until('both logs have a rejected request', () => first().every((record) => record !== undefined))
   expect(first().map((record) => record?.['reason'])).toEqual(['token-revoked', 'token-revoked'])
 })
 
@@ -220,7 +220,7 @@ test('a Redis dump contains no token and no introspection answer in clear text, 
     const read = { hash: ['HGETALL', key], string: ['GET', key], stream: ['XRANGE', key, '-', '+'] }[type]
     const text = `${key} ${JSON.stringify(read === undefined ? [] : await link.store.call(read[0]!, ...read.slice(1)))}`
     for (const secret of [...tokens, 'a-subject-to-be-seen']) expect(text).not.toContain(secret)
-    // Nothing stays for ever, but what the queues are made of; some is gone by now.
+    // Introspection entries must expire; some may have expired by now (-2).
     if (key.startsWith('main:{i')) expect(Number(await link.store.call('PTTL', key))).not.toBe(-1)
   }
 })
@@ -231,7 +231,7 @@ test('stopping workers finish their jobs, and the next worker continues', async 
   issuer.delayMs = 500
   const asked = issuer.asked.length
   const using = use(two, [token], cacheMs)
-  await until('the issuer is asked', () => issuer.asked.length > asked)
+  await until('the issuer has received an introspection', () => issuer.asked.length > asked)
   const done = both.flatMap((worker) => worker.done).length
   expect(await Promise.all(both.map((worker) => worker.stop()))).toEqual([0, 0])
   await using
@@ -239,7 +239,7 @@ test('stopping workers finish their jobs, and the next worker continues', async 
 
   await expect.poll(() => both.flatMap((worker) => worker.done).length).toBe(done + 1)
   const next = await startWorker(options('main:'))
-  await until('the next one has asked', async () => {
+  await until('the next worker has introspected the token', async () => {
     await use(two, [token], 200)
     return next.done.includes('active')
   })
@@ -247,8 +247,8 @@ test('stopping workers finish their jobs, and the next worker continues', async 
 
 test('killed workers and a restarted Redis leave no stuck job', { timeout: 240_000 }, async () => {
   const redis = await testRedis({ appendOnly: true })
-  const given = options('stuck:', { redisPort: redis.port })
-  const [all, first] = await Promise.all([nodes(2, given), workers(2, given)])
+  const base = options('stuck:', { redisPort: redis.port })
+  const [all, first] = await Promise.all([nodes(2, base), workers(2, base)])
   const tokens = Array.from({ length: 4 }, () => issuer.issue())
   await use(all, tokens, 500)
   issuer.delayMs = 400
@@ -257,14 +257,14 @@ test('killed workers and a restarted Redis leave no stuck job', { timeout: 240_0
   issuer.delayMs = 0
   await redis.stop()
   const during = await use(all, tokens, 1500)
-  // Each node asks by itself while Redis is away.
+  // While Redis is unavailable, each node introspects tokens itself.
   expect([...during.keys()]).toEqual([200])
 
   await testRedis({ appendOnly: true, port: redis.port })
-  const second = await startWorker(given)
+  const second = await startWorker(base)
   const enough = second.done.length + 3 * tokens.length
   await until(
-    'jobs are done again',
+    'the new worker has done the expected jobs',
     async () => {
       await use(all, tokens, 200)
       return second.done.length >= enough
@@ -284,9 +284,9 @@ test('a worker exits if Redis may evict keys', async () => {
 test.each([['node'], ['worker']])(
   'a %s without keys.encryption does not start, and its error names the command',
   async (kind) => {
-    const given = options('nokey:')
+    const base = options('nokey:')
     const keys = { assertion: [{ id: 'test-1', secret: { file: 'assertion.jwk' } }] }
-    const keyless = { ...given, settings: { ...given.settings, keys } }
+    const keyless = { ...base, settings: { ...base.settings, keys } }
     const failure = await (kind === 'node' ? startNode(keyless) : startWorker(keyless)).catch((error: Error) => error)
 
     expect(String(failure)).toContain('gatehouse keys generate encryption')

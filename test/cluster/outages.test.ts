@@ -25,8 +25,8 @@ import { RedisRelay } from '../kit/redis-relay.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// No outage admits what a receipt says is over: not after the node has acknowledged, and not after `fenced_by`. Public
-// routes are served throughout, and all is well again without a hand.
+// No outage admits a revoked token after the node has acknowledged the revocation or after `fenced_by` of the receipt.
+// Public routes work throughout, and the cluster recovers without an operator.
 
 let issuer: TestIssuer
 let policy: object
@@ -36,7 +36,7 @@ let redis: RedisServer
 let relay: RedisRelay
 let link: RedisLink
 let service: TestService
-/** The last one talks to Redis through the relay. */
+/** Three nodes; the last one reaches Redis through the relay. */
 let nodes: TestNode[]
 
 const serve = async (): Promise<void> => {
@@ -77,8 +77,8 @@ const statuses = (token: string) => Promise.all(nodes.map((node) => status(node,
 const publicly = () => Promise.all(nodes.map((node) => status(node, undefined, '/public/1')))
 const all = (code: number) => nodes.map(() => code)
 
-/** Nobody helps, and soon every node admits again what is good. */
-async function recovered(limitMs = 60_000): Promise<void> {
+/** Waits until every node admits a valid token again. */
+async function untilRecovered(limitMs = 60_000): Promise<void> {
   const token = issuer.sign()
   const deadline = performance.now() + limitMs
   for (;;) {
@@ -89,8 +89,8 @@ async function recovered(limitMs = 60_000): Promise<void> {
   }
 }
 
-/** The service's own connections come back too. */
-async function revokeSoon(token: string, limitMs = 60_000): Promise<Receipt> {
+/** Revokes a token, and again while the revocation service has no connection. */
+async function revokeWithRetry(token: string, limitMs = 60_000): Promise<Receipt> {
   const deadline = performance.now() + limitMs
   for (;;) {
     try {
@@ -102,9 +102,12 @@ async function revokeSoon(token: string, limitMs = 60_000): Promise<Receipt> {
   }
 }
 
-/** Members forget each other when a lease has run out. */
+/** Waits until expired leases have reduced the member list to this number. */
 const untilMembers = (count: number) =>
-  until(`${count} members`, async () => Number(await link.store.call('ZCARD', link.keys.members)) === count)
+  until(
+    `the cluster has ${count} members`,
+    async () => Number(await link.store.call('ZCARD', link.keys.members)) === count,
+  )
 
 const untilFenced = ({ fenced_by }: Receipt) => sleep(Math.max(0, Date.parse(fenced_by) - Date.now()) + 1)
 
@@ -118,7 +121,7 @@ test('S-109 a resumed node admits no request with a revoked token, including req
     held.push(connection)
   }
   stopped!.signal('SIGSTOP')
-  // Until a reply without any event lies in its socket, too old to prove anything when it is read.
+  // Wait until a reply without events is in the socket of the node; it will be too old to prove freshness when read.
   await sleep(500)
   const receipts = await Promise.all(tokens.map((token) => service.revoke({ kind: 'token', token })))
   for (const receipt of receipts) {
@@ -131,7 +134,7 @@ test('S-109 a resumed node admits no request with a revoked token, including req
   stopped!.signal('SIGCONT')
   const seen = await Promise.all(waiting)
   expect(seen.filter((code) => code !== 401 && code !== 503)).toEqual([])
-  await recovered()
+  await untilRecovered()
   expect(await status(stopped!, tokens[0])).toBe(401)
 })
 
@@ -143,7 +146,7 @@ test('a suspended node is removed from the members when its lease expires', asyn
   stopped!.signal('SIGCONT')
   expect(receipt.missing).toEqual([])
   expect(receipt.acknowledged).toHaveLength(2)
-  await recovered()
+  await untilRecovered()
 })
 
 test('a node that alone loses Redis fences itself, and the other nodes continue', async () => {
@@ -156,7 +159,7 @@ test('a node that alone loses Redis fences itself, and the other nodes continue'
   expect(await statuses(token)).toEqual([401, 401, 503])
   expect(await publicly()).toEqual(all(200))
   relay.mend()
-  await recovered()
+  await untilRecovered()
   expect(await statuses(token)).toEqual(all(401))
 })
 
@@ -174,7 +177,7 @@ test('while Redis is paused longer than max_staleness, protected routes reply 50
   } finally {
     process.kill(redis.pid, 'SIGCONT')
   }
-  await recovered()
+  await untilRecovered()
   expect(await statuses(revoked)).toEqual(all(401))
 })
 
@@ -187,16 +190,16 @@ test('revoked tokens stay revoked after Redis restarts from its files', async ()
   await sleep(maxStalenessMs + 200)
   expect(await publicly()).toEqual(all(200))
   await serve()
-  await recovered()
+  await untilRecovered()
   expect(await statuses(revoked)).toEqual(all(401))
   const later = issuer.sign()
-  expect((await revokeSoon(later)).missing).toEqual([])
+  expect((await revokeWithRetry(later)).missing).toEqual([])
   expect(await statuses(later)).toEqual(all(401))
 })
 
 test('after a Redis data loss, members restore the revocations before another node may join', async () => {
   const revoked = issuer.sign()
-  await revokeSoon(revoked)
+  await revokeWithRetry(revoked)
   await untilReady(link.store)
   await link.store.call('FLUSHALL')
   const settings = { node: { id: 'n4' } }
@@ -204,10 +207,10 @@ test('after a Redis data loss, members restore the revocations before another no
   expect(await status(joined!, revoked)).toBe(401)
   expect(await status(joined!, issuer.sign())).toBe(200)
   expect(await joined!.stop()).toBe(0)
-  await recovered()
+  await untilRecovered()
   await untilMembers(3)
   const later = issuer.sign()
-  const receipt = await revokeSoon(later)
+  const receipt = await revokeWithRetry(later)
   expect(receipt.acknowledged.map(({ node }) => node).sort()).toEqual(['n1', 'n2', 'n3'])
   expect(await statuses(later)).toEqual(all(401))
 })

@@ -12,10 +12,10 @@ import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { RedisRelay } from '../kit/redis-relay.ts'
 import { compactJws, signingKey } from '../kit/signing-key.ts'
 
-// Whatever Redis refuses to do, the error says what it said, and nothing is half done.
+// When Redis rejects a command, the error has the code of Redis, and no write is partial.
 
 const issuer = rulesFor('https://main.example')
-const order = { kind: 'subject', id: 'alice' } as const
+const revocation = { kind: 'subject', id: 'alice' } as const
 
 let port: number
 let link: RedisLink
@@ -28,10 +28,10 @@ beforeAll(async () => {
   await foundEpoch(link)
   relay = await RedisRelay.start(port)
   service = await startRevocationService({ issuers: [issuer], link: await testLink(redisSettingsFor(relay.port)) })
-  await service.revoke({ ...order, id: 'first' })
+  await service.revoke({ ...revocation, id: 'first' })
 })
 
-/** Everything that a revocation writes. */
+/** The state of everything that a revocation writes. */
 async function written(): Promise<unknown> {
   const { events, revocationBuckets } = link.keys
   const buckets = (await link.store.call('ZRANGE', revocationBuckets, 0, -1)) as string[]
@@ -39,17 +39,17 @@ async function written(): Promise<unknown> {
   return { log: await link.store.call('XLEN', events), buckets, lengths }
 }
 
-async function fails(code: string, given: TestService = service): Promise<void> {
+async function expectFailure(code: string, at: TestService = service): Promise<void> {
   const before = await written()
-  await expect(given.revoke(order)).rejects.toMatchObject({ reason: 'store-unavailable', redisCode: code })
+  await expect(at.revoke(revocation)).rejects.toMatchObject({ reason: 'store-unavailable', redisCode: code })
   expect(await written()).toEqual(before)
 }
 
-async function works(): Promise<void> {
+async function expectSuccess(): Promise<void> {
   await expect
     .poll(
       () =>
-        service.revoke(order).then(
+        service.revoke(revocation).then(
           () => 'done',
           (error) => String(error),
         ),
@@ -61,11 +61,11 @@ async function works(): Promise<void> {
 test('a revocation sent to a replica fails with READONLY', async () => {
   await link.store.call('REPLICAOF', '127.0.0.1', '1')
   try {
-    await fails('READONLY')
+    await expectFailure('READONLY')
   } finally {
     await link.store.call('REPLICAOF', 'NO', 'ONE')
   }
-  await works()
+  await expectSuccess()
 })
 
 test.each([
@@ -73,33 +73,33 @@ test.each([
   ['CLUSTERDOWN', '-CLUSTERDOWN The cluster is down'],
   ['NOREPLICAS', '-NOREPLICAS Not enough good replicas to write.'],
   ['OOM', "-OOM command not allowed when used memory > 'maxmemory'."],
-])('%s', async (code, line) => {
+])('a revocation fails with the error code of Redis and works afterwards: %s', async (code, line) => {
   relay.replace(line)
-  await expect(service.revoke(order)).rejects.toMatchObject({ reason: 'store-unavailable', redisCode: code })
-  await works()
+  await expect(service.revoke(revocation)).rejects.toMatchObject({ reason: 'store-unavailable', redisCode: code })
+  await expectSuccess()
 })
 
 test.each(['append', 'xadd', 'zadd', 'expireat', 'hget'])(
-  'without the ACL permission +%s nothing is written',
+  'without the ACL permission +%s a revocation fails and writes nothing',
   async (command) => {
     await link.store.call('ACL', 'SETUSER', 'gate', 'on', '>secret', '~gh:*', '&gh:*', '+@all', `-${command}`)
     const settings = redisSettingsFor(port, { username: 'gate', password: 'secret' })
     const narrow = new RedisLink(settings, () => undefined)
     atEnd(() => narrow.close())
     const limited = await startRevocationService({ issuers: [issuer], link: narrow })
-    await fails('NOPERM', limited)
+    await expectFailure('NOPERM', limited)
   },
 )
 
-test('an invalid order is rejected as invalid even while Redis rejects writes', async () => {
+test('an invalid revocation is rejected as invalid even while Redis rejects writes', async () => {
   relay.replace('-LOADING Redis is loading the dataset in memory')
   await expect(service.revoke({ kind: 'subject', id: 'a\nb' })).rejects.toMatchObject({ code: 'revocation_malformed' })
-  // That reply was not used up.
-  await expect(service.revoke(order)).rejects.toMatchObject({ redisCode: 'LOADING' })
-  await works()
+  // The invalid revocation sent no command, so the scripted reply is still unused.
+  await expect(service.revoke(revocation)).rejects.toMatchObject({ redisCode: 'LOADING' })
+  await expectSuccess()
 })
 
-/** What the documentation gives a node's ACL user, of one page or of all that list any. */
+/** ACL rules that these documentation pages give to the Redis user of a node. */
 function documentedRights(...pages: readonly string[]): string[] {
   return pages.flatMap((page) => {
     const text = readFileSync(new URL(`../../docs/${page}.md`, import.meta.url), 'utf8')
@@ -107,7 +107,8 @@ function documentedRights(...pages: readonly string[]): string[] {
   })
 }
 
-// S-150: least privilege. Whoever takes a node's password learns no other keys, and can neither empty nor steer the server.
+// S-150: least privilege. A stolen password of a node gives no access to other keys, to deletion of all data or to
+// configuration.
 test.each([
   ['FLUSHALL'],
   ['FLUSHDB'],
@@ -123,7 +124,7 @@ test.each([
   ['PUBLISH', 'other', 'x'],
   ['EVAL', "return redis.call('KEYS', '*')", '0'],
   ['EVAL', "return redis.call('HGET', 'other', 'field')", '1', 'gh:x'],
-] as const)('S-150 a Redis user with the documented ACL may not %s %s', async (command, ...parts) => {
+] as const)('S-150 the documented ACL does not permit the Redis command %s %s', async (command, ...parts) => {
   const rights = documentedRights('guide/cluster', 'guide/sessions')
   await link.store.call('ACL', 'SETUSER', 'least', 'on', '>secret', '~gh:*', '&gh:*', '-@all', ...rights)
   const own = await testLink(redisSettingsFor(port, { username: 'least', password: 'secret' }))
@@ -149,7 +150,7 @@ test('the ACL in docs/guide/cluster.md is sufficient to join the cluster and to 
   cluster.start()
   await expect.poll(() => cluster.caughtUp).toBe(true)
   const member = await startRevocationService({ issuers: [issuer], link: own })
-  const receipt = await member.revoke(order, { durable: true })
+  const receipt = await member.revoke(revocation, { durable: true })
   expect(receipt.acknowledged.map(({ node }) => node)).toEqual(['member'])
   expect((await cluster.list()).map(({ id }) => id)).toEqual(['member'])
   await cluster.close()
@@ -167,11 +168,11 @@ test('a receipt waits at most five minutes for a member with a max_staleness of 
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
   try {
     let receipt: Receipt | undefined
-    const done = waiting.revoke(order).then((given) => {
+    const done = waiting.revoke(revocation).then((given) => {
       receipt = given
     })
-    // Until the event is written and no call to Redis is pending: each has a deadline, which is one timer more. Services of
-    // earlier tests have timers too, so their number is not known, but stays the same.
+    // Wait until the event is written and no call to Redis is pending. Each pending call has one timer. Services of
+    // earlier tests have a constant number of timers.
     let timers = 0
     for (let same = 0; (await entries()) === before || same < 40; ) {
       await new Promise((resolve) => realTimeout(resolve, 25))
@@ -190,11 +191,14 @@ test('a receipt waits at most five minutes for a member with a max_staleness of 
 })
 
 test('without a connection to Redis, a revocation fails at once', async () => {
-  const away = new RedisLink(redisSettingsFor(1), () => undefined)
-  atEnd(() => away.close())
+  const disconnected = new RedisLink(redisSettingsFor(1), () => undefined)
+  atEnd(() => disconnected.close())
   const before = await written()
-  const gone = await startRevocationService({ issuers: [issuer], link: away, hashKeysFrom: link })
-  await expect(gone.revoke(order)).rejects.toMatchObject({ reason: 'store-unavailable', redisCode: 'DISCONNECTED' })
+  const unconnected = await startRevocationService({ issuers: [issuer], link: disconnected, hashKeysFrom: link })
+  await expect(unconnected.revoke(revocation)).rejects.toMatchObject({
+    reason: 'store-unavailable',
+    redisCode: 'DISCONNECTED',
+  })
   expect(await written()).toEqual(before)
 })
 
@@ -208,20 +212,23 @@ test.each([
       signingKey('ES256'),
     ),
   },
-] as const)('at revocation.max_entries an order by $kind is rejected before anything is written', async (single) => {
-  const full = await startRevocationService({ issuers: [issuer], link, maxEntries: 0 })
-  const before = await written()
-  await expect(full.revoke(single)).rejects.toMatchObject({ code: 'revocations_full' })
-  expect(await written()).toEqual(before)
-})
+] as const)(
+  'at revocation.max_entries a revocation by $kind is rejected before anything is written',
+  async (single) => {
+    const full = await startRevocationService({ issuers: [issuer], link, maxEntries: 0 })
+    const before = await written()
+    await expect(full.revoke(single)).rejects.toMatchObject({ code: 'revocations_full' })
+    expect(await written()).toEqual(before)
+  },
+)
 
 test.each([
   { kind: 'session', id: 'a' },
   { kind: 'session', ids: ['a'], issuer: issuer.issuer, endsAtS: Math.floor(Date.now() / 1000) + 60 },
-  order,
+  revocation,
   { kind: 'client', id: 'a' },
   { kind: 'issuer', issuer: issuer.issuer, beforeS: 1 },
-] as const)('at revocation.max_entries %j is still revoked', async (wide) => {
+] as const)('at revocation.max_entries the revocation %j still works', async (wide) => {
   const full = await startRevocationService({ issuers: [issuer], link, maxEntries: 0 })
   const before = await written()
   await full.revoke(wide)

@@ -10,7 +10,7 @@ import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 
-// A receipt: a node under `acknowledged` admits nothing of it any more.
+// A node in `acknowledged` of a receipt admits no revoked credential any more.
 
 let issuer: TestIssuer
 let other: TestIssuer
@@ -40,7 +40,7 @@ beforeAll(async () => {
   })
 })
 
-/** One open connection to each node, on which the token was admitted. */
+/** Opens one connection to each node and expects that the token is admitted on it. */
 async function admittedEverywhere(token: string): Promise<HeldConnection[]> {
   const held = await Promise.all(nodes.map(({ port }) => HeldConnection.open(port, '/orders/1')))
   expect(await Promise.all(held.map((connection) => connection.status(token)))).toEqual(nodes.map(() => 200))
@@ -84,7 +84,7 @@ test.each(byIdentity)(
   async ({ what, order }) => {
     const nowS = Math.floor(Date.now() / 1000)
     const claims = { jti: 'j-1', sid: 's-1', sub: 'u-1', client_id: 'c-1', iat: nowS - 60 }
-    // Each identity once: what an earlier case revoked must not answer for this one.
+    // Each case has its own identities, so that an earlier revocation does not reject this token.
     const own = Object.fromEntries(
       Object.entries(claims).map(([name, value]) => [name, typeof value === 'string' ? `${value}-${what}` : value]),
     )
@@ -104,7 +104,7 @@ test('after a subject revocation, a later token is admitted, and a token without
   const nowS = Math.floor(Date.now() / 1000)
   const sub = 'returning'
   await service.revoke({ kind: 'subject', id: sub, issuer: 'main' })
-  // The issuer's clock may be 5 s behind ours, so tokens up to then are refused.
+  // The clock of the issuer may differ by 5 s, so tokens with an iat up to 5 s later are rejected.
   expect(await statuses(issuer.sign({ claims: { sub, iat: nowS + 5, nbf: nowS - 1 } }))).toEqual([401, 401, 401])
   expect(await statuses(issuer.sign({ claims: { sub, iat: undefined } }))).toEqual([401, 401, 401])
   await new Promise((resolve) => setTimeout(resolve, 2500))
@@ -123,16 +123,16 @@ test('S-108: a token that is revoked during its verification is rejected', async
   const { promise: held, resolve: release } = Promise.withResolvers<void>()
   slow.answer('keys', { held })
   const settings = { node: { id: 'slow' } }
-  const of = testPolicy({ issuer: slow.url, orders: upstream.url })
-  const [node] = await startNodes({ nodes: 1, policy: of, redis: { url: redis.url }, settings })
+  const slowPolicy = testPolicy({ issuer: slow.url, orders: upstream.url })
+  const [node] = await startNodes({ nodes: 1, policy: slowPolicy, redis: { url: redis.url }, settings })
   const token = slow.sign()
   const connection = await HeldConnection.open(node!.port, '/orders/1')
   const status = connection.status(token)
-  await until('the node asks for the keys', () => slow.fetches.keys > 0)
+  await until('the node fetches the keys', () => slow.fetches.keys > 0)
   expect((await service.revoke({ kind: 'token', token })).missing).toEqual([])
   release()
   expect(await status).toBe(401)
-  expect(await connection.status(slow.sign()), 'the keys came').toBe(200)
+  expect(await connection.status(slow.sign()), 'the keys have arrived').toBe(200)
   expect(await node!.stop()).toBe(0)
 })
 
@@ -145,21 +145,21 @@ test('a node that joins later rejects tokens revoked before', async () => {
   expect(await connection.status(token)).toBe(401)
   const receipt = await service.revoke({ kind: 'token', token: issuer.sign() })
   expect(receipt.acknowledged.map(({ node }) => node).sort()).toEqual(['n1', 'n2', 'n3', 'n4'])
-  // In order: nobody waits for it from now on.
+  // A node that stops gracefully leaves the cluster, so later receipts do not wait for it.
   expect(await joined!.stop()).toBe(0)
   const after = await service.revoke({ kind: 'token', token: issuer.sign() })
   expect(after.acknowledged.map(({ node }) => node).sort()).toEqual(['n1', 'n2', 'n3'])
 })
 
 test('a member that Redis forgot is listed as missing, even if this is found while others acknowledge', async () => {
-  const looks: number[] = []
+  const reads: number[] = []
   const link = await testLink(redisSettingsFor(redis.port))
   const late = await startRevocationService({
     issuers: [rulesFor(issuer.url)],
     link,
     forgotten: (listed) => {
-      looks.push(listed.length)
-      const known = looks.length > 1
+      reads.push(listed.length)
+      const known = reads.length > 1
       return { members: known ? [{ key: 'forgotten n9', id: 'n9' }] : [], boundMs: known ? 7000 : 0 }
     },
   })
@@ -169,7 +169,7 @@ test('a member that Redis forgot is listed as missing, even if this is found whi
   expect(receipt).toMatchObject({ missing: ['n9'], max_staleness_ms: 7000 })
 })
 
-/** `s → n − s` (ES256). */
+/** The token with its second valid ES256 signature: `s` replaced by `n − s`. */
 function flipped(token: string): string {
   const [header, payload, signature] = token.split('.')
   const bytes = Buffer.from(signature!, 'base64url')

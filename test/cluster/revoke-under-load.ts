@@ -7,22 +7,22 @@ import { testPolicy } from '../kit/policy.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-/** What a run of many revocations under load gave. Times in ms, from the call to the receipt with every node on it. */
+/** Result of many revocations under load. Times are in milliseconds, from the call to the receipt of all nodes. */
 export interface LoadResult {
   readonly nodes: number
   readonly revocations: number
   readonly p50: number
   readonly p99: number
   readonly max: number
-  /** Tries of a revoked token in the tick of its receipt, one a node. */
+  /** Number of requests with a revoked token in the tick of its receipt, one per node. */
   readonly tries: number
   readonly admitted: number
-  /** Good requests served meanwhile, a second. */
+  /** Requests per second with valid tokens that were served meanwhile. */
   readonly load: number
 }
 
 /**
- * Nodes under a steady load, tokens revoked one after the other; each is tried at each node in the tick in which its
+ * Revokes tokens in sequence while nodes serve a steady load. Each token is sent to every node in the tick in which its
  * receipt arrives.
  */
 export async function revokeUnderLoad(nodeCount: number, revocations: number, perSecond: number): Promise<LoadResult> {
@@ -54,17 +54,17 @@ export async function revokeUnderLoad(nodeCount: number, revocations: number, pe
   for (let i = 0; i < revocations; i++) {
     const token = issuer.sign()
     const before = await Promise.all(held.map((connection) => connection.status(token)))
-    if (before.some((code) => code !== 200)) throw new Error(`a good token was refused: ${before.join(' ')}`)
+    if (before.some((code) => code !== 200)) throw new Error(`a valid token was rejected: ${before.join(' ')}`)
     const receipt = await service.revoke({ kind: 'token', token })
     const after = await Promise.all(held.map((connection) => connection.status(token)))
-    if (receipt.missing.length > 0) throw new Error(`missing: ${receipt.missing.join(' ')}`)
+    if (receipt.missing.length > 0) throw new Error(`nodes did not acknowledge: ${receipt.missing.join(' ')}`)
     admitted += after.filter((code) => code !== 401).length
     times.push(Math.max(...receipt.acknowledged.map(({ ms }) => ms)))
   }
   const seconds = (performance.now() - startedAt) / 1000
   stopped = true
   await Promise.all(load)
-  if (refused > 0) throw new Error(`${refused} good requests were refused`)
+  if (refused > 0) throw new Error(`${refused} requests with a valid token were rejected`)
   upstream.requests.length = 0
   times.sort((a, b) => a - b)
   const at = (share: number) => times[Math.min(times.length - 1, Math.floor(share * times.length))]!

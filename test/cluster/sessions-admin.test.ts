@@ -1,4 +1,4 @@
-// Operators see who is logged in and end it: by the admin API of any node, and by the verbs that call it.
+// Operators list and end sessions by the admin API of any node and by the command line.
 
 import { randomBytes } from 'node:crypto'
 import { beforeAll, expect, test } from 'vitest'

@@ -1,6 +1,6 @@
-// A process is killed at each step of a refresh. Nobody is logged out, with one exception that no gate can avoid: the
-// issuer has answered, and whoever held the answer died with it. Then the old refresh token is spent, the new one is gone,
-// and for a while it cannot be told from an answer that is late.
+// A process is killed at each step of a refresh. The session survives with one exception that no gate can avoid: the
+// process dies with the unstored reply of the issuer. Then the old refresh token is spent and the new one is lost. For
+// a while this cannot be distinguished from a late reply.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, test } from 'vitest'
@@ -26,22 +26,22 @@ beforeAll(async () => {
 interface Scene {
   readonly victim: SessionNode
   readonly cookie: string
-  /** Of the victim's own exchange, which dies with it. */
+  /** The exchange of the victim itself, which dies with it. */
   readonly started: Promise<unknown>
 }
 
-/** The victim has begun to use a session whose access token has run out. */
+/** The victim starts to use a session whose access token has expired. */
 async function begin(number: number, stopAt?: 'leased' | 'answered'): Promise<Scene> {
   const victim = victims[number]!
   const { cookie } = await others[0]!.create(await loginOf(provider, { leftS: 0 }))
   await victim.stopAt(stopAt)
-  const said = stopAt === undefined ? undefined : victim.says(stopAt)
+  const reached = stopAt === undefined ? undefined : victim.says(stopAt)
   const started = victim.use(cookie).catch(() => undefined)
-  await said
+  await reached
   return { victim, cookie, started }
 }
 
-/** 50 exchanges at each of the others, in which the victim is killed. */
+/** Kills the victim during 50 exchanges at each of the other nodes. @returns the outcomes of these exchanges */
 async function killed({ victim, cookie, started }: Scene): Promise<Map<string, number>> {
   const uses = Promise.all(others.map((node) => node.use(cookie, 50)))
   await sleep(50)
@@ -59,7 +59,7 @@ function counted(uses: readonly Use[]): Map<string, number> {
   return counts
 }
 
-test('if a process dies with the refresh lock before asking, the next process refreshes', async () => {
+test('if a process dies with the refresh lock before it calls the issuer, the next process refreshes', async () => {
   const before = { ...provider.calls }
 
   expect(await killed(await begin(0, 'leased'))).toEqual(new Map([['version 2', 150]]))
@@ -70,7 +70,7 @@ test('if a process dies before the issuer acts, the next process refreshes again
   const before = { ...provider.calls }
   provider.held = new Promise(() => {})
   const scene = await begin(1)
-  await until('the issuer is asked', () => provider.calls.asked > before.asked)
+  await until('the issuer has received the refresh', () => provider.calls.asked > before.asked)
   provider.held = undefined
 
   expect(await killed(scene)).toEqual(new Map([['version 2', 150]]))
@@ -107,11 +107,11 @@ test('a late reply of a suspended process keeps the session although another pro
   const { promise: held, resolve: answer } = Promise.withResolvers<void>()
   provider.held = held
   const started = victim.use(cookie)
-  await until('the issuer is asked', () => provider.calls.asked > before.asked)
+  await until('the issuer has received the refresh', () => provider.calls.asked > before.asked)
   provider.held = undefined
   victim.signal('SIGSTOP')
   answer()
-  await until('the answer is on its way', () => provider.calls.granted > before.granted)
+  await until('the issuer has sent its reply', () => provider.calls.granted > before.granted)
   const [use] = await others[0]!.use(cookie)
   victim.signal('SIGCONT')
 

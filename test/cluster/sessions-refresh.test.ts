@@ -1,6 +1,6 @@
-// S-100: however many exchanges of however many nodes find an access token that has run out, the issuer is asked once.
-// Its refresh tokens can be used once; a second use takes the whole grant back. GATEHOUSE_TEST_ISSUER_MS says how long the
-// issuer takes; the suite has it take 1 s.
+// S-100: concurrent exchanges on any number of nodes that find an expired access token cause one refresh. Refresh
+// tokens of this issuer can be used once; a second use revokes the whole grant. GATEHOUSE_TEST_ISSUER_MS is the reply
+// time of the issuer (default 1000).
 
 import { beforeAll, expect, test } from 'vitest'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'

@@ -1,4 +1,5 @@
-// What is done with a session at one node holds at all: S-087, S-104, and the failure contract of sessions.
+// S-087, S-095, S-104: a change to a session at one node applies at every node. Behaviour during outages of issuer and
+// Redis.
 
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -61,7 +62,7 @@ test('a session from one node works at another, and a Redis dump contains none o
   expect(dump).toContain(session.id)
 })
 
-/** Every key with all that it holds, as Redis writes it to disk. */
+/** Every key with its value, as Redis writes it to disk. */
 async function dumpOf({ store }: RedisLink): Promise<string> {
   const keys = (await store.call('KEYS', '*')) as string[]
   const values = await Promise.all(keys.map((each) => store.callBuffer('DUMP', each) as Promise<Buffer>))
@@ -69,11 +70,14 @@ async function dumpOf({ store }: RedisLink): Promise<string> {
 }
 
 test.each([
-  ['garbage', () => 'garbage'],
-  ['one character changed', (cookie: string) => `${cookie.slice(0, -1)}${cookie.endsWith('0') ? '1' : '0'}`],
+  ['arbitrary text', () => 'garbage'],
+  [
+    'a cookie with one changed character',
+    (cookie: string) => `${cookie.slice(0, -1)}${cookie.endsWith('0') ? '1' : '0'}`,
+  ],
   ['the id of the session', (_: string, id: string) => id],
   ['the id in the form of a cookie', (_: string, id: string) => `${id.padEnd(43, 'A')}.${id}`],
-  ['nothing', () => ''],
+  ['an empty value', () => ''],
 ])('S-095: %s is rejected as session cookie without a fault', async (_name, broken) => {
   const { cookie, session } = await one.create(await loginOf(provider))
 
@@ -88,7 +92,7 @@ test('S-087: a replacing session has a new id, and the old session is rejected a
 
   expect([cookie, next.id]).not.toContainEqual(expect.stringMatching(`^(${old}|${session.id})$`))
   expect(await one.use(old)).toEqual(['none'])
-  await until('the other node has heard of it', async () => (await two.use(old))[0] === 'none')
+  await until('the other node rejects the old session', async () => (await two.use(old))[0] === 'none')
   expect(await useAtAll(old)).toEqual(['none', 'none'])
   expect(await useAtAll(cookie)).toEqual(['session', 'session'])
 })
@@ -121,7 +125,7 @@ test('ending a device without sessions writes nothing, and an unknown session id
   expect(await one.end({ session: '0'.repeat(32) })).toMatchObject({ ended: [], receipt: { missing: [] } })
 })
 
-/** A session in the memory of the first node, whose record Redis has lost. */
+/** Creates a session in the memory of the first node and deletes its record in Redis. */
 async function lostRecord(subject: string) {
   const opened = await one.create(await loginOf(provider, { subject }))
   await link.store.call('DEL', link.keys.session(opened.session.id))
@@ -158,7 +162,7 @@ test('a session whose record Redis has lost is rejected at every node after anot
 
   const { cookie } = await two.replace(old, await loginOf(provider, { subject: 'lost-replaced', acr: 'mfa' }))
 
-  await until('the first node has heard of it', async () => (await one.use(old))[0] === 'none')
+  await until('the first node rejects the replaced session', async () => (await one.use(old))[0] === 'none')
   expect(await useAtAll(cookie)).toEqual(['session', 'session'])
 })
 
@@ -172,7 +176,7 @@ test('a session above the session limit, whose record Redis has lost, is rejecte
 
   await two.create(login)
 
-  await until('the first node has heard of it', async () => (await one.use(first.cookie))[0] === 'none')
+  await until('the first node rejects the surplus session', async () => (await one.use(first.cookie))[0] === 'none')
 })
 
 test('a session from a node with a fast clock is ended by subject at every node', async () => {
@@ -213,7 +217,7 @@ test('while the issuer is down, a session works until its access token expires, 
   expect(await useAtAll(cookie)).toEqual(['refresh-unavailable', 'refresh-unavailable'])
   provider.down = false
 
-  // A failure is remembered for a moment.
+  // A failed refresh is cached for a short time.
   await expect.poll(() => useAtAll(cookie)).toEqual(['session', 'session'])
 })
 

@@ -12,7 +12,8 @@ import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { startWorker, type TestWorker } from '../kit/worker.ts'
 
-// docs/design/contract.md §10, §11: what nodes and workers recorded of late is seen with no other system, and bounded.
+// docs/design/contract.md §10, §11: recent traces of nodes and workers are available without another system, and
+// bounded.
 
 const bootstrap = 'bootstrap-token-of-the-traces-tests-001'
 const recent = 100
@@ -67,7 +68,7 @@ async function list(...words: string[]): Promise<Listed['traces']> {
   return (JSON.parse(stdout) as Listed).traces
 }
 
-/** Until what was sent has been written. */
+/** Waits until the trace is listed. */
 async function listed(trace: string): Promise<void> {
   await expect.poll(async () => (await list()).some(({ trace_id }) => trace_id === trace)).toBe(true)
 }
@@ -103,7 +104,7 @@ test('`traces ID` prints a waterfall', async () => {
   const lines = stdout.split('\n').slice(4)
   const always = ['GET /orders/**', '  authenticate', '  limit', '  credential', '  GET']
   const spans = lines.filter((line) => line.includes('━')).map((line) => line.slice(0, line.search(/ +\d/)))
-  // On a busy machine other phases take their time too.
+  // On a busy machine other phases can also take long enough to be shown.
   expect(spans.filter((name) => always.includes(name))).toEqual(always)
   expect(stdout).toContain('200 admitted admitted · /orders/3 orders.read node-under-test')
   expect(lines.every((line) => line.length <= 120)).toBe(true)
@@ -112,8 +113,8 @@ test('`traces ID` prints a waterfall', async () => {
 test("a job's span belongs to the trace of the exchange that caused it", async () => {
   const token = issuer.issue()
   const sent: string[] = []
-  // A use in the last part of the answer's time orders another.
-  await until('a job is done', async () => {
+  // A use near the end of the cache period enqueues a refresh job.
+  await until('the worker has done a job', async () => {
     sent.push(await send('/orders/4', token))
     return worker.done.length > 0
   })
@@ -152,13 +153,13 @@ test('stored traces are bounded, and invalid entries in Redis are skipped', asyn
 })
 
 test.each([
-  { title: 'an id that is not kept', words: ['f'.repeat(32)], exitCode: 1, said: 'GH_ADMIN_TRACE_UNKNOWN' },
-  { title: 'an id that is none', words: ['../nodes'], exitCode: 2, said: '32 hexadecimal digits' },
-  { title: 'a duration that is none', words: ['--min-duration', 'long'], exitCode: 2, said: 'must be a duration' },
-  { title: 'a limit beyond the most', words: ['--limit', '5000'], exitCode: 1, said: 'a number from 1 to 1000' },
-])('$title is rejected with an explanation', async ({ words, exitCode, said }) => {
+  { title: 'the id of an unknown trace', words: ['f'.repeat(32)], exitCode: 1, message: 'GH_ADMIN_TRACE_UNKNOWN' },
+  { title: 'a malformed trace id', words: ['../nodes'], exitCode: 2, message: '32 hexadecimal digits' },
+  { title: 'a malformed duration', words: ['--min-duration', 'long'], exitCode: 2, message: 'must be a duration' },
+  { title: 'a limit above 1000', words: ['--limit', '5000'], exitCode: 1, message: 'a number from 1 to 1000' },
+])('`traces` with $title exits with $exitCode and an error message', async ({ words, exitCode, message }) => {
   const run = await runVerb(['traces', ...words], env)
 
   expect(run.exitCode).toBe(exitCode)
-  expect(run.stderr).toContain(said)
+  expect(run.stderr).toContain(message)
 })

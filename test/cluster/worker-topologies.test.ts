@@ -9,7 +9,8 @@ import { maxLagMs, testSentinel } from '../kit/redis-sentinel.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import { startWorker, type TestWorker } from '../kit/worker.ts'
 
-// Jobs and what issuers said of tokens live in every kind of Redis, and go on by themselves when a master has died.
+// Jobs and shared introspection replies work in every Redis topology and recover without an operator when a master
+// dies.
 
 const cacheMs = 1000
 
@@ -21,12 +22,12 @@ beforeAll(async () => {
   orders = await startUpstream()
 })
 
-interface Parts {
+interface NodeAndWorker {
   readonly node: TestNode
   readonly worker: TestWorker
 }
 
-async function start(redis: Readonly<Record<string, unknown>>): Promise<Parts> {
+async function start(redis: Readonly<Record<string, unknown>>): Promise<NodeAndWorker> {
   const options = opaqueGate({
     issuer: issuer.url,
     orders: orders.url,
@@ -37,8 +38,13 @@ async function start(redis: Readonly<Record<string, unknown>>): Promise<Parts> {
   return { node, worker }
 }
 
-/** Uses a token until the worker has refreshed it ahead so many times. */
-async function refreshes({ node, worker }: Parts, token: string, times: number, limitMs: number): Promise<number[]> {
+/** Uses a token until the worker has refreshed it `times` more times. @returns the statuses of the replies */
+async function useUntilRefreshed(
+  { node, worker }: NodeAndWorker,
+  token: string,
+  times: number,
+  limitMs: number,
+): Promise<number[]> {
   const enough = worker.done.length + times
   const deadline = performance.now() + limitMs
   const statuses = new Set<number>()
@@ -50,12 +56,14 @@ async function refreshes({ node, worker }: Parts, token: string, times: number, 
   return [...statuses]
 }
 
-async function survives(parts: Parts, kill: () => Promise<void>): Promise<void> {
+async function expectSurvival(parts: NodeAndWorker, kill: () => Promise<void>): Promise<void> {
   const token = issuer.issue()
-  expect(await refreshes(parts, token, 2, 60_000)).toEqual([200])
+  expect(await useUntilRefreshed(parts, token, 2, 60_000)).toEqual([200])
   await kill()
-  // Until all have found the new master, what cannot be vouched for is refused, and nothing else.
-  expect((await refreshes(parts, token, 2, 60_000)).filter((status) => status !== 200 && status !== 503)).toEqual([])
+  // Until nodes have found the new master, requests whose token cannot be checked get 503; no other status is allowed.
+  expect(
+    (await useUntilRefreshed(parts, token, 2, 60_000)).filter((status) => status !== 200 && status !== 503),
+  ).toEqual([])
   await expect
     .poll(async () => (await request(parts.node.port, requestBytes({ target: '/orders/1', token }))).status)
     .toBe(200)
@@ -65,8 +73,8 @@ test('workers survive the loss of a Redis Cluster master', { timeout: 240_000 },
   const redis = await testRedisCluster()
   const parts = await start({ cluster: { hosts: redis.hosts }, cluster_node_timeout: `${nodeTimeoutMs}ms` })
 
-  // The master that has the queue of the issuer.
-  await survives(parts, () => redis.killMasterOf('{gh:introspect}:main:wait'))
+  // Kills the master that holds the queue of the issuer.
+  await expectSurvival(parts, () => redis.killMasterOf('{gh:introspect}:main:wait'))
 })
 
 test('workers survive the loss of a Sentinel master', { timeout: 240_000 }, async () => {
@@ -74,5 +82,5 @@ test('workers survive the loss of a Sentinel master', { timeout: 240_000 }, asyn
   const { sentinels, master } = redis
   const parts = await start({ sentinel: { hosts: sentinels, master }, min_replicas_max_lag: `${maxLagMs}ms` })
 
-  await survives(parts, () => redis.killMaster())
+  await expectSurvival(parts, () => redis.killMaster())
 })

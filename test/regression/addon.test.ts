@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
-// S-147: a tree whose addon, or the script that loads it, somebody has written to does not start, unless the settings name the
-// new hash.
+// S-147: a node does not start if the native addon, or the script that loads it, was changed, unless the settings name
+// the new hash.
 
 const checkout = join(import.meta.dirname, '../..')
 const tree = mkdtempSync(join(tmpdir(), 'gatehouse-addon-'))
@@ -28,7 +28,7 @@ beforeAll(() => {
   for (const name of readdirSync(packages)) {
     if (name !== 'uWebSockets.js') symlinkSync(join(packages, name), join(tree, 'node_modules', name))
   }
-  // Behind the last section nothing of an ELF or Mach-O file is read: the addon still loads.
+  // Bytes after the last section of an ELF or Mach-O file are never read, so the addon still loads.
   appendFileSync(addon, 'x')
   writeFileSync(
     join(tree, 'policy.yaml'),
@@ -37,7 +37,7 @@ beforeAll(() => {
   )
 })
 
-/** Starts a node, and ends it when it listens. */
+/** Starts a node and stops it once it listens. */
 async function serve(env: Record<string, string>) {
   const words = ['serve', '--policy', 'policy.yaml', '--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0']
   const child = spawn(process.execPath, ['gateway/cli/gatehouse.mjs', ...words], {

@@ -5,7 +5,7 @@ import { requestBytes } from '../kit/raw-client.ts'
 import { GateUnderAttack, scope } from './gate-under-attack.ts'
 import { expectNothingThrough } from './refusal.ts'
 
-// Holes that proxies of this kind have had since 2023, each as its advisory tells it, against this gate.
+// Vulnerabilities of other access proxies since 2023, each reproduced from its advisory against this gate.
 
 type Field = readonly [name: string, value: string]
 
@@ -33,17 +33,17 @@ interface Attempt {
   readonly method?: string
   readonly host?: string
   readonly fields?: readonly Field[]
-  /** Of a good token that comes along. */
+  /** Scopes of the valid token that is sent; no token when absent. */
   readonly scopes?: string
 }
 
 test.each<[advisory: string, peer: string, attempt: Attempt, status: number, reason: string]>([
-  // The query, and what looks like one, takes no part in matching.
+  // Neither the query nor text that looks like a query takes part in matching.
   ['CVE-2025-54576', 'oauth2-proxy', { target: '/secret/x?a=/public/' }, 401, 'credential-missing'],
   ['CVE-2026-41059', 'oauth2-proxy', { target: '/secret/x#/public/y' }, 400, 'path-fragment'],
   ['CVE-2026-32811', 'heimdall', { target: '/secret/x?foo=bar' }, 401, 'credential-missing'],
   ['CVE-2026-32811', 'heimdall', { target: '/secret%3Ffoo=bar' }, 404, 'route-unknown'],
-  // What a client says about its own request is not what is judged.
+  // Fields in which a client describes its own request are ignored.
   [
     'CVE-2026-40575',
     'oauth2-proxy',
@@ -65,7 +65,7 @@ test.each<[advisory: string, peer: string, attempt: Attempt, status: number, rea
     401,
     'credential-missing',
   ],
-  // One path, whoever reads it.
+  // Every reader sees the same path.
   ['CVE-2026-33494', 'Oathkeeper', { target: '/public/../secret/x' }, 400, 'path-dot-segment'],
   ['CVE-2026-42274', 'heimdall', { target: '/public/%2e%2e/secret/x' }, 400, 'path-dot-segment'],
   ['CVE-2026-42274', 'heimdall', { target: '/public/%2e%2e%2fsecret/x' }, 400, 'path-dot-segment'],
@@ -77,7 +77,7 @@ test.each<[advisory: string, peer: string, attempt: Attempt, status: number, rea
   ['CVE-2026-40912', 'Traefik', { target: '/app/%2e/secret/x' }, 400, 'path-dot-segment'],
   ['CVE-2026-48020', 'Traefik', { target: '/app../secret/x' }, 404, 'route-unknown'],
   ['CVE-2026-48020', 'Traefik', { target: '/app%2e%2e/secret/x' }, 404, 'route-unknown'],
-  // A list in one line is as good as several lines.
+  // A list in one line is equal to several lines.
   [
     'CVE-2026-26308',
     'Envoy, Istio',
@@ -85,21 +85,24 @@ test.each<[advisory: string, peer: string, attempt: Attempt, status: number, rea
     403,
     'requirement-unmet',
   ],
-])('%s (%s): %j is %i, %s', async (_advisory, _peer, { scopes, ...parts }, status, reason) => {
-  const token = scopes === undefined ? {} : { token: gate.token(scopes) }
-  const attack = await gate.attack(requestBytes({ ...parts, ...token }))
+])(
+  '%s (%s): the request %j gets %i for the reason %s',
+  async (_advisory, _peer, { scopes, ...parts }, status, reason) => {
+    const token = scopes === undefined ? {} : { token: gate.token(scopes) }
+    const attack = await gate.attack(requestBytes({ ...parts, ...token }))
 
-  expectNothingThrough(attack)
-  expect(attack.records).toMatchObject([{ decision: 'refused', status, reason }])
-  expect(attack.replies).toMatchObject([{ status }])
-})
+    expectNothingThrough(attack)
+    expect(attack.records).toMatchObject([{ decision: 'refused', status, reason }])
+    expect(attack.replies).toMatchObject([{ status }])
+  },
+)
 
 test.each<[advisory: string, peer: string, fields: readonly Field[], names: RegExp]>([
   ['CVE-2025-64484', 'oauth2-proxy', [['X_Forwarded_User', 'root']], /^x.forwarded.user$/i],
   ['CVE-2025-64484', 'oauth2-proxy', [['x-Forwarded_Email', 'root']], /^x.forwarded.email$/i],
   ['CVE-2026-39858', 'Traefik', [['X_Forwarded_Prefix', '/root']], /^x.forwarded.prefix$/i],
   ['GHSA-6384-m2mw-rf54', 'Traefik', [['X-Forwarded-Prefix', '/root']], /^x.forwarded.prefix$/i],
-])('%s (%s): %j does not arrive', async (_advisory, _peer, fields, names) => {
+])('%s (%s): the client fields %j do not reach the service', async (_advisory, _peer, fields, names) => {
   const { requests } = await gate.attack(requestBytes({ target: '/public/x', fields }))
 
   expect(requests).toHaveLength(1)
@@ -107,15 +110,15 @@ test.each<[advisory: string, peer: string, fields: readonly Field[], names: RegE
 })
 
 test('CVE-2024-45410 (Traefik): identity fields set by the gate arrive although Connection names them', async () => {
-  const said = ['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-request-id']
+  const names = ['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-request-id']
   const { requests } = await gate.attack(
-    requestBytes({ target: '/public/x', fields: [['Connection', `close, ${said.join(', ')}`]] }),
+    requestBytes({ target: '/public/x', fields: [['Connection', `close, ${names.join(', ')}`]] }),
   )
 
-  expect(said.map((name) => [name, requests[0]!.all(name).length])).toEqual(said.map((name) => [name, 1]))
+  expect(names.map((name) => [name, requests[0]!.all(name).length])).toEqual(names.map((name) => [name, 1]))
 })
 
-// A script of any page behind the gate could read them, and take them away.
+// A script on any page behind the gate could read such secrets and steal them.
 test('CVE-2024-39315 (Pomerium): no page about the session contains a token or the cookie', async () => {
   const { url, enter, issuer, orders } = await startCodeGate({ login: { session_claims: ['email'] } })
   const browser = new HttpBrowser()
@@ -128,6 +131,6 @@ test('CVE-2024-39315 (Pomerium): no page about the session contains a token or t
     expect(secrets.filter((secret) => page.body.includes(secret))).toEqual([])
   }
   expect(issuer.asked).toHaveLength(1)
-  // The service is told who asks by an assertion, never by the session.
+  // The service gets the identity in an assertion, never the session cookie.
   expect(orders.requests.at(-1)!.all('cookie').join()).not.toContain(browser.session!)
 })

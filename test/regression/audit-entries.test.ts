@@ -10,7 +10,7 @@ import { redisSettingsFor, testLink, testRedis, untilReady } from '../kit/redis.
 import { startShipping } from '../kit/shipping-worker.ts'
 import { until } from '../kit/until.ts'
 
-// S-151: what somebody with access to Redis forges in the audit log is put aside, and stops neither worker nor log.
+// S-151: forged entries in the audit stream become dead letters and stop neither the worker nor the stream.
 
 const { port } = await testRedis()
 const writer = new AuditWriter(port)
@@ -30,15 +30,15 @@ const lineOf = (text: string) => packLines(Buffer.from(`${text}\n`))
 const record = '"id":"forged-1","time":"2030-01-31T12:00:00.000Z","kind":"exchange"'
 
 test.each([
-  { what: 'of other fields', fields: ['a', 'b'], reason: 'other fields than a batch' },
+  { what: 'with unknown stream fields', fields: ['a', 'b'], reason: 'other fields than a batch' },
   {
-    what: 'of another version',
+    what: 'with a seal of another version',
     fields: ['seal', sealOf({ v: 2 }), 'lines', lineOf(`{${record}}`)],
     reason: 'no valid seal of this version',
   },
-  { what: 'that is no zstd', fields: ['seal', sealOf(), 'lines', 'garbage'], reason: 'cannot be decompressed' },
+  { what: 'that is not zstd', fields: ['seal', sealOf(), 'lines', 'garbage'], reason: 'cannot be decompressed' },
   {
-    what: 'that unpacks to 200 MB',
+    what: 'that decompresses to 200 MB',
     fields: ['seal', sealOf(), 'lines', zstdCompressSync(Buffer.alloc(200 * 1024 * 1024))],
     reason: 'cannot be decompressed',
   },
@@ -47,9 +47,9 @@ test.each([
     fields: ['seal', sealOf(), 'lines', Buffer.alloc(100 * 1024 * 1024)],
     reason: 'larger than 4 MiB',
   },
-  { what: 'whose line is no JSON', fields: ['seal', sealOf(), 'lines', lineOf('<x>')], reason: 'not an audit record' },
+  { what: 'whose line is not JSON', fields: ['seal', sealOf(), 'lines', lineOf('<x>')], reason: 'not an audit record' },
   {
-    what: 'with __proto__',
+    what: 'with the member __proto__',
     fields: ['seal', sealOf(), 'lines', lineOf(`{${record},"__proto__":{"admin":1}}`)],
     reason: 'an invalid field name',
   },
@@ -62,9 +62,9 @@ test.each([
   const before = await deadCount()
   await writer.redis.xadd(log, '*', ...fields)
   await writer.write(2)
-  await until('the record behind it', () => taken(writer.ids.at(-1)!))
+  await until('the record after the malformed entry is shipped', () => taken(writer.ids.at(-1)!))
 
-  await until('the dead letter', async () => (await deadCount()) === before + 1)
+  await until('the malformed entry is a dead letter', async () => (await deadCount()) === before + 1)
   const [[, letter]] = (await writer.redis.xrevrange('gh:{a0}:dead:search', '+', '-', 'COUNT', 1)) as [
     [string, string[]],
   ]

@@ -10,9 +10,9 @@ import { recordedQuery } from '../../gateway/pipeline/records/recorded-query.ts'
 import { fc } from '../kit/properties.ts'
 import { exchangeOf } from '../unit/pipeline/exchange-under-test.ts'
 
-// S-141, S-142: whatever a client puts into any field that it can set, the record is one line of JSON that says just that.
+// S-141, S-142: text of a client stays in its own field of the audit record, and every record is one line of JSON.
 
-/** What breaks lines, terminals, tables and parsers, and any text beside. */
+/** Texts that break lines, terminals, tables and parsers, and any other text. */
 const hostile = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 60 }),
   fc.constantFrom(
@@ -35,7 +35,7 @@ const hostile = fc.oneof(
   ),
 )
 
-interface Said {
+interface Texts {
   readonly agent: string
   readonly path: string
   readonly host: string
@@ -47,10 +47,10 @@ interface Said {
   readonly fault: string
 }
 
-/** One for all: what it has prepared of one exchange must not be said of another. */
+/** Shared by all exchanges: text cached on the route for one exchange must not appear in the record of another. */
 const route = { id: 'r', service: { id: 's', trustTrace: true }, audit: { whenFull: 'open', query: true } }
 
-function exchangeThatSays(said: Said): Exchange {
+function exchangeWith(said: Texts): Exchange {
   const gate = { node: 'n1', runtime: { snapshot: { revision: '0123456789ab' } } } as Exchange['gate']
   const fields = [['user-agent', said.agent] as const]
   const x = exchangeOf({ method: said.method, target: said.path.replaceAll('?', ''), fields, gate })
@@ -70,7 +70,7 @@ function exchangeThatSays(said: Said): Exchange {
   return x
 }
 
-const nothingSaid: Said = {
+const emptyTexts: Texts = {
   agent: '',
   path: '/',
   host: '',
@@ -82,7 +82,7 @@ const nothingSaid: Said = {
   fault: '',
 }
 
-/** What a text becomes: cut, and half of a surrogate pair stays what it is. */
+/** The text in a record: cut to `max` characters; a lone surrogate is kept. */
 const recorded = (text: string, max = 1024) => (text.length <= max ? text : `${text.slice(0, max)}…`)
 
 test('S-141: hostile text stays inside its field of a single-line JSON record', () => {
@@ -100,8 +100,8 @@ test('S-141: hostile text stays inside its field of a single-line JSON record', 
   fc.assert(
     fc.property(said, (texts) => {
       const chain = new Chain('n1', undefined)
-      const x = exchangeThatSays(texts)
-      // Twice: the second time of what was prepared the first time.
+      const x = exchangeWith(texts)
+      // Twice: the second line uses text that the first one cached.
       chain.add(auditLine(x))
       chain.add(auditLine(x))
       const lines = unpackLines(chain.seal().packed)!.toString()
@@ -134,7 +134,7 @@ test('the record of a refusal without a route holds at most 256 bytes of path an
   const said = fc.record({ agent: hostile, path: hostile.filter((text) => !text.includes('?')) })
   fc.assert(
     fc.property(said, (texts) => {
-      const x = exchangeThatSays({ ...nothingSaid, ...texts })
+      const x = exchangeWith({ ...emptyTexts, ...texts })
       Object.assign(x, { route: undefined, facts: undefined, reason: 'route-unknown', faultMessage: undefined })
       const line = `{"id":"n1.0-1",${auditLine(x)}`
 
@@ -143,7 +143,7 @@ test('the record of a refusal without a route holds at most 256 bytes of path an
         ['user_agent.original', texts.agent],
         ['url.path', texts.path],
       ] as const) {
-        // As the line has it, escapes included.
+        // The text as written in the line, with its escapes.
         const [, written] = new RegExp(`"${field}":"((?:[^"\\\\]|\\\\.)*)"`).exec(line) ?? []
         expect(Buffer.byteLength(written!)).toBeLessThanOrEqual(256)
         const value = JSON.parse(`"${written}"`) as string

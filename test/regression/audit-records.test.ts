@@ -8,7 +8,7 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// Of a check, the record says what was asked about; and S-143: no record and no log line has a password, wherever it stood.
+// The record of a check describes the original request. S-143: a password appears in no record and no log line.
 
 const [upstream, redis] = await Promise.all([startUpstream(), testRedis()])
 const link = await testLink(redisSettingsFor(redis.port))
@@ -26,7 +26,7 @@ const node = await startNode({
   settings: { redis: { url: `redis://127.0.0.1:${redis.port}` }, check: { peers: ['127.0.0.0/8'] } },
 })
 
-/** All records, once the log has what was written up to now. */
+/** All audit records, read after the record of a marker request has arrived. */
 async function records(): Promise<AuditRecord[]> {
   const mark = `/${randomUUID()}`
   await request(node.port, requestBytes({ target: mark }))

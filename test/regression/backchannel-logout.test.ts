@@ -1,4 +1,4 @@
-// S-099: an issuer says that somebody has logged out there (OpenID Connect Back-Channel Logout §2.6, §2.7).
+// S-099: logout tokens of an issuer (OpenID Connect Back-Channel Logout 1.0 §2.6, §2.7).
 
 import { randomUUID } from 'node:crypto'
 import { request } from 'undici'
@@ -11,7 +11,7 @@ import { redisSettingsFor, testLink } from '../kit/redis.ts'
 import { hugeNumber, signingKey, unsigned } from '../kit/signing-key.ts'
 import { until } from '../kit/until.ts'
 
-// Two nodes share the port: what one is told, both know.
+// Two nodes share the port: a logout token sent to one applies on both.
 const gate = await startCodeGate({ nodes: 2 })
 const { url, issuer, enter } = gate
 const nowS = () => Math.floor(Date.now() / 1000)
@@ -29,7 +29,7 @@ async function post(body: string, type = 'application/x-www-form-urlencoded', ag
   return { status: statusCode, cache: headers['cache-control'], text: await reply.text() }
 }
 
-const tell = (token: string, agent?: string) =>
+const sendLogout = (token: string, agent?: string) =>
   post(new URLSearchParams({ logout_token: token }).toString(), undefined, agent)
 
 async function loggedIn(claims: Readonly<Record<string, unknown>>): Promise<HttpBrowser> {
@@ -39,11 +39,11 @@ async function loggedIn(claims: Readonly<Record<string, unknown>>): Promise<Http
   return browser
 }
 
-/** Over connections of their own, so that both nodes are asked. */
+/** Statuses of 12 visits, each over its own connection, so that both nodes get some. */
 async function statuses(browser: HttpBrowser): Promise<Set<number>> {
   const visit = async (): Promise<number> => {
     const { status } = await browser.visit(`${url}/app/`, { redirects: 0, headers: { connection: 'close' } })
-    // Redis was given up, as happens on a busy machine: that is no verdict about the session.
+    // A time-out of Redis on a busy machine: the 503 says nothing about the session.
     return status === 503 ? visit() : status
   }
   return new Set(await Promise.all(Array.from({ length: 12 }, visit)))
@@ -56,31 +56,31 @@ test.each([
   ['no events', { claims: { events: undefined, sub: 'bystander' } }],
   ['other events', { claims: { events: { 'https://other.test': {} }, sub: 'bystander' } }],
   [
-    'events of another kind',
+    'events whose member is not an object',
     { claims: { events: { 'http://schemas.openid.net/event/backchannel-logout': 1 }, sub: 'bystander' } },
   ],
   ['neither sub nor sid', { claims: { sub: undefined } }],
-  ['a sub that is no text', { claims: { sub: 7 } }],
-  ['a line end in sub', { claims: { sub: 'bystander\n' } }],
+  ['a sub that is not a string', { claims: { sub: 7 } }],
+  ['a line feed in sub', { claims: { sub: 'bystander\n' } }],
   ['NUL in sid', { claims: { sid: 'sid-bystander\0', sub: 'bystander' } }],
   ['DEL in jti', { claims: { jti: '\u007f', sub: 'bystander' } }],
   ['a sid of 8 KiB and more', { claims: { sid: 's'.repeat(8193), sub: 'bystander' } }],
   ['alg none', { key: unsigned, claims: { sub: 'bystander' } }],
-  ["another's key", { key: signingKey('ES256', issuer.key.kid), claims: { sub: 'bystander' } }],
+  ['a signature by a foreign key', { key: signingKey('ES256', issuer.key.kid), claims: { sub: 'bystander' } }],
   ['another aud', { claims: { aud: 'other', sub: 'bystander' } }],
   ['another iss', { claims: { iss: 'https://evil.test', sub: 'bystander' } }],
-  ['an iat of an hour ago', { claims: { iat: nowS() - 3600, sub: 'bystander' } }],
-  ['an iat in an hour', { claims: { iat: nowS() + 3600, sub: 'bystander' } }],
+  ['an iat one hour in the past', { claims: { iat: nowS() - 3600, sub: 'bystander' } }],
+  ['an iat one hour in the future', { claims: { iat: nowS() + 3600, sub: 'bystander' } }],
   ['no iat', { claims: { iat: undefined, sub: 'bystander' } }],
-  ['an exp that is past', { claims: { exp: nowS() - 60, sub: 'bystander' } }],
+  ['an exp in the past', { claims: { exp: nowS() - 60, sub: 'bystander' } }],
   ['no exp', { claims: { exp: undefined, sub: 'bystander' } }],
-  ['an exp that is no number', { claims: { exp: String(nowS() + 60), sub: 'bystander' } }],
-  ['an exp that is no finite number', { claims: { exp: hugeNumber, sub: 'bystander' } }],
+  ['an exp that is a string', { claims: { exp: String(nowS() + 60), sub: 'bystander' } }],
+  ['an exp that is not a finite number', { claims: { exp: hugeNumber, sub: 'bystander' } }],
   ['the sid of another person', { claims: { sid: 'sid-bystander', sub: 'mallory' } }],
   ['no jti', { claims: { jti: undefined, sub: 'bystander' } }],
-  ['the type of an access token', { header: { typ: 'at+jwt' }, claims: { sub: 'bystander' } }],
+  ['the typ of an access token', { header: { typ: 'at+jwt' }, claims: { sub: 'bystander' } }],
 ])('S-099 a logout token with %s gets 400 and ends no session', async (_, wishes) => {
-  const { status, cache, text } = await tell(issuer.logoutToken(wishes))
+  const { status, cache, text } = await sendLogout(issuer.logoutToken(wishes))
 
   expect([status, cache]).toEqual([400, 'no-store'])
   expect(JSON.parse(text).error).toBe('invalid_request')
@@ -98,8 +98,8 @@ test('S-099 a logout request with an ID token, two tokens, no token or another c
     nonce: 'n',
   })
 
-  expect((await tell(idToken)).status).toBe(400)
-  expect((await tell('nonsense')).status).toBe(400)
+  expect((await sendLogout(idToken)).status).toBe(400)
+  expect((await sendLogout('nonsense')).status).toBe(400)
   expect((await post(`logout_token=${good}&logout_token=${good}`)).status).toBe(400)
   expect((await post('')).status).toBe(400)
   expect((await post(JSON.stringify({ logout_token: good }), 'application/json')).status).toBe(400)
@@ -111,7 +111,7 @@ test('S-099 a logout token with sid ends only that session, on every node, befor
   const [one, other] = [await loggedIn({ sub: 'carol', sid: 'sid-1' }), await loggedIn({ sub: 'carol', sid: 'sid-2' })]
   expect([await statuses(one), await statuses(other)]).toEqual([new Set([200]), new Set([200])])
 
-  const { status, cache } = await tell(issuer.logoutToken({ claims: { sid: 'sid-1', sub: 'carol' } }))
+  const { status, cache } = await sendLogout(issuer.logoutToken({ claims: { sid: 'sid-1', sub: 'carol' } }))
 
   expect([status, cache]).toEqual([200, 'no-store'])
   expect([await statuses(one), await statuses(other)]).toEqual([new Set([303]), new Set([200])])
@@ -122,7 +122,7 @@ test('S-099 a logout token with sub and sid ends only sessions that match both a
   const elsewhere = await loggedIn({ sub: 'carol', sid: 'sid-9' })
   const heidi = await loggedIn({ sub: 'heidi', sid: 'shared' })
 
-  expect((await tell(issuer.logoutToken({ claims: { sid: 'shared', sub: 'carol' } }))).status).toBe(200)
+  expect((await sendLogout(issuer.logoutToken({ claims: { sid: 'shared', sub: 'carol' } }))).status).toBe(200)
 
   expect(await statuses(carol)).toEqual(new Set([303]))
   expect(await statuses(elsewhere)).toEqual(new Set([200]))
@@ -134,47 +134,50 @@ test('S-099 a logout token with sub and sid ends only sessions that match both a
 })
 
 test('S-099 a logout token whose sid belongs to another subject is rejected as logout-subject', async () => {
-  const { status, text } = await tell(issuer.logoutToken({ claims: { sid: 'sid-bystander', sub: 'mallory' } }))
+  const { status, text } = await sendLogout(issuer.logoutToken({ claims: { sid: 'sid-bystander', sub: 'mallory' } }))
 
   expect([status, JSON.parse(text).error_description]).toEqual([400, 'sid belongs to sessions of another sub'])
   expect(await statuses(bystander)).toEqual(new Set([200]))
 })
 
-function whose(record: AuditRecord | undefined): Record<string, unknown> {
-  const said = Object.entries(record ?? {})
-  return Object.fromEntries(said.filter(([name]) => ['gatehouse.issuer', 'user.id', 'session.id'].includes(name)))
+function identifiersOf(record: AuditRecord | undefined): Record<string, unknown> {
+  const fields = Object.entries(record ?? {})
+  return Object.fromEntries(fields.filter(([name]) => ['gatehouse.issuer', 'user.id', 'session.id'].includes(name)))
 }
 
 test.each([
-  ['the session and its person', { sub: 'frank', sid: 'sid-6' }, { 'user.id': 'frank', 'session.id': 'sid-6' }],
-  ['the session', { sub: undefined, sid: 'sid-7' }, { 'session.id': 'sid-7' }],
-  ['the person', { sub: 'grace' }, { 'user.id': 'grace' }],
+  ['sub and sid', { sub: 'frank', sid: 'sid-6' }, { 'user.id': 'frank', 'session.id': 'sid-6' }],
+  ['sid only', { sub: undefined, sid: 'sid-7' }, { 'session.id': 'sid-7' }],
+  ['sub only', { sub: 'grace' }, { 'user.id': 'grace' }],
 ])('S-099 the audit record of a logout holds the identifiers of the logout token: %s', async (_, claims, named) => {
   const jti = randomUUID()
   const token = issuer.logoutToken({ claims: { ...claims, jti } })
-  expect((await tell(token, jti)).status).toBe(200)
+  expect((await sendLogout(token, jti)).status).toBe(200)
 
   const link = await testLink(redisSettingsFor(gate.redisPort))
-  const isIts = (record: AuditRecord) => record['user_agent.original'] === jti
-  expect(whose((await auditRecords(link, isIts)).find(isIts))).toEqual({ 'gatehouse.issuer': issuer.url, ...named })
+  const isOfDelivery = (record: AuditRecord) => record['user_agent.original'] === jti
+  expect(identifiersOf((await auditRecords(link, isOfDelivery)).find(isOfDelivery))).toEqual({
+    'gatehouse.issuer': issuer.url,
+    ...named,
+  })
 
   // More than 20 refusals a second from one address share a record, and other tests of this file cause refusals too.
   let replayed: AuditRecord | undefined
-  await until('a refused delivery has a record of its own', async () => {
-    expect((await tell(token, `${jti}-again`)).status).toBe(400)
+  await until('a refused delivery has its own record', async () => {
+    expect((await sendLogout(token, `${jti}-again`)).status).toBe(400)
     const records = (await auditLines(link)).map(({ record }) => record)
     replayed = records.find((record) => record['user_agent.original'] === `${jti}-again`)
     return replayed !== undefined
   })
-  // It ended nothing.
-  expect([replayed?.['gatehouse.reason'], whose(replayed)]).toEqual(['logout-replayed', {}])
+  // The replayed token ended nothing, so its record names no session.
+  expect([replayed?.['gatehouse.reason'], identifiersOf(replayed)]).toEqual(['logout-replayed', {}])
 })
 
 test('S-099 a logout token with sub ends all sessions of the subject, and a new login works', async () => {
   const before = [await loggedIn({ sub: 'dave', sid: 'sid-3' }), await loggedIn({ sub: 'dave', sid: 'sid-4' })]
   for (const each of before) expect(await statuses(each)).toEqual(new Set([200]))
 
-  expect((await tell(issuer.logoutToken({ claims: { sub: 'dave' } }))).status).toBe(200)
+  expect((await sendLogout(issuer.logoutToken({ claims: { sub: 'dave' } }))).status).toBe(200)
 
   for (const each of before) expect(await statuses(each)).toEqual(new Set([303]))
   expect(await statuses(bystander)).toEqual(new Set([200]))
@@ -185,8 +188,8 @@ test('S-099 a replayed logout token is rejected at every node, and concurrent de
   const browser = await loggedIn({ sub: 'erin', sid: 'sid-8' })
   const token = issuer.logoutToken({ claims: { sub: 'erin', sid: undefined, jti: randomUUID() } })
 
-  const together = await Promise.all(Array.from({ length: 8 }, () => tell(token)))
-  const later = await Promise.all(Array.from({ length: 8 }, () => tell(token)))
+  const together = await Promise.all(Array.from({ length: 8 }, () => sendLogout(token)))
+  const later = await Promise.all(Array.from({ length: 8 }, () => sendLogout(token)))
 
   expect(together.map(({ status }) => status)).toContain(200)
   expect(new Set(later.map(({ status }) => status))).toEqual(new Set([400]))

@@ -8,8 +8,8 @@ import { startUpstream } from '../kit/upstream.ts'
 import type { Wire } from '../kit/wire.ts'
 import { startTokenNode } from './token-node.ts'
 
-// S-132: clients that hold connections by being slow, in every way and many at once. Each is ended;
-// others are served meanwhile. `GATEHOUSE_SLOW_CONNECTIONS=2000` makes it more.
+// S-132: many concurrent clients that send or read slowly. The gate closes their connections and serves other clients
+// meanwhile. `GATEHOUSE_SLOW_CONNECTIONS` sets their number (default 500).
 
 const connections = Number(process.env['GATEHOUSE_SLOW_CONNECTIONS'] ?? 500)
 const large = Buffer.alloc(12 * 1024 * 1024, 'large ')
@@ -30,22 +30,22 @@ const { node, token } = await startTokenNode(upstream.url, {
 const authorized = `Host: api.test\r\nAuthorization: Bearer ${token}\r\n`
 const head98 = Array.from({ length: 96 }, (_, n) => `X-${n}: ${'v'.repeat(60)}\r\n`).join('')
 
-/** What each kind says at once, and then a little at a time. */
-const kinds: readonly { readonly says: string; readonly drips?: string; readonly one?: true }[] = [
-  { says: '' },
-  { says: 'GET /s/1 HT' },
-  { says: `GET /s/1 HTTP/1.1\r\n${authorized}X-A: `, drips: 'a' },
-  { says: `GET /s/1 HTTP/1.1\r\n${authorized}${head98}`.slice(0, 6000), drips: 'b' },
-  { says: `GET /s/1 HTTP/1.1\r\n${authorized}`, drips: 'X-B: 1\r\n' },
-  { says: `POST /s/body HTTP/1.1\r\n${authorized}Content-Length: 100000\r\n\r\n`, drips: 'c' },
-  { says: `POST /s/body HTTP/1.1\r\n${authorized}Transfer-Encoding: chunked\r\n\r\n`, drips: '1\r\nd\r\n' },
-  { says: `POST /s/refused HTTP/1.1\r\nHost: api.test\r\nContent-Length: 100000\r\n\r\n`, drips: 'e' },
-  // One in ten only: each fills the buffers of two kernels.
-  { says: `GET /s/large HTTP/1.1\r\n${authorized}\r\n`, one: true },
-  { says: `GET /s/large?chunked HTTP/1.1\r\n${authorized}\r\n`, one: true },
+/** Each kind of slow client: the bytes sent at once, then the bytes sent every second. */
+const kinds: readonly { readonly first: string; readonly drips?: string; readonly few?: true }[] = [
+  { first: '' },
+  { first: 'GET /s/1 HT' },
+  { first: `GET /s/1 HTTP/1.1\r\n${authorized}X-A: `, drips: 'a' },
+  { first: `GET /s/1 HTTP/1.1\r\n${authorized}${head98}`.slice(0, 6000), drips: 'b' },
+  { first: `GET /s/1 HTTP/1.1\r\n${authorized}`, drips: 'X-B: 1\r\n' },
+  { first: `POST /s/body HTTP/1.1\r\n${authorized}Content-Length: 100000\r\n\r\n`, drips: 'c' },
+  { first: `POST /s/body HTTP/1.1\r\n${authorized}Transfer-Encoding: chunked\r\n\r\n`, drips: '1\r\nd\r\n' },
+  { first: `POST /s/refused HTTP/1.1\r\nHost: api.test\r\nContent-Length: 100000\r\n\r\n`, drips: 'e' },
+  // Only in the first ten rounds: each such client fills the socket buffers of the kernel on both sides.
+  { first: `GET /s/large HTTP/1.1\r\n${authorized}\r\n`, few: true },
+  { first: `GET /s/large?chunked HTTP/1.1\r\n${authorized}\r\n`, few: true },
 ]
 
-/** Says a little every second until the gate has had enough. Reads nothing before: whoever reads is not slow. */
+/** Sends `drips` every second until the gate closes the connection. Reads nothing: a client that reads is not slow. */
 async function dripped(wire: Wire, drips: string | undefined): Promise<void> {
   for (let n = 0; n < 12 && drips !== undefined && wire.ending === 'open'; n++) {
     await sleep(1000)
@@ -69,9 +69,9 @@ test(`S-132 ${connections} slow connections are closed, and other clients are se
   const slow: Promise<void>[] = []
   for (let n = 0; n < connections; n++) {
     const kind = kinds[n % kinds.length]!
-    const { says, drips } = kind.one === true && n >= 10 * kinds.length ? kinds[0]! : kind
+    const { first, drips } = kind.few === true && n >= 10 * kinds.length ? kinds[0]! : kind
     const wire = await connect(node.port)
-    await wire.send(says)
+    await wire.send(first)
     wires.push(wire)
     slow.push(dripped(wire, drips))
   }
@@ -81,9 +81,9 @@ test(`S-132 ${connections} slow connections are closed, and other clients are se
   }, 250)
   await Promise.all(slow)
   const ended = (why: string): number => node.accessLog().filter(({ reason }) => reason === why).length
-  // Whoever begins to read is not slow any more.
-  await until('readers that stall are ended', () => ended('reader-stalled') === 20)
-  // Those that were cut are found out by reading on: it comes to an end.
+  // The clients must not read before the gate has detected them: a client that reads is not slow.
+  await until('the 20 stalled readers are cut off', () => ended('reader-stalled') === 20)
+  // Reading to the end shows whether the gate closed the connection.
   await Promise.all(wires.map((wire) => wire.rest(60_000)))
   clearInterval(watch)
   const { good, failures } = await load.stop()
@@ -99,7 +99,7 @@ test(`S-132 ${connections} slow connections are closed, and other clients are se
 })
 
 test.each([
-  ['98 fields', `${authorized}${head98}`],
+  ['98 header fields', `${authorized}${head98}`],
   ['8 KB in 250 cookies', `${authorized}Cookie: ${`a=${'b'.repeat(29)}; `.repeat(249)}c=d\r\n`],
   ['a Range of 1,000 parts', `${authorized}Range: bytes=${'0-1,'.repeat(999)}2-3\r\n`],
 ])('S-132 a request with %s is admitted', async (_what, fields) => {

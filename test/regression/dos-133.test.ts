@@ -8,8 +8,8 @@ import { swap } from '../kit/swap.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// S-133: clients that go away while their exchange waits, for keys or for a service. Nothing is
-// sent for them later, their calls are cancelled, each leaves one record, and nothing else stays behind.
+// S-133: clients that disconnect while their exchange waits for keys or for a service. Nothing is sent for them later,
+// their upstream calls are cancelled, each exchange leaves one log record, and no memory leaks.
 
 const gone = 1000
 const together = 250
@@ -33,7 +33,7 @@ const node = await startNode({ policy: policyOf(issuer) })
 
 const recordsOf = (path: string) => node.accessLog().filter((record) => record['path'] === path)
 
-/** So many clients, a few hundred at a time, that ask and are gone once they are known to wait. */
+/** `gone` clients, `together` at a time, that send a request and disconnect once all of them are known to wait. */
 async function comeAndGo(
   target: string,
   token: () => string,
@@ -55,24 +55,24 @@ interface Fetching {
   readonly answer: () => void
 }
 
-/** All wait for the keys of an issuer that does not answer, and leave. */
+/** `gone` clients wait for the keys of an issuer that does not answer, then disconnect. */
 async function leaveWhileKeysAreFetched(round = 1): Promise<Fetching> {
-  const [path, slow, told] = [`/s/keys-${round}`, await startIssuer(), Promise.withResolvers<void>()]
-  slow.answer('keys', { held: told.promise })
+  const [path, slow, released] = [`/s/keys-${round}`, await startIssuer(), Promise.withResolvers<void>()]
+  slow.answer('keys', { held: released.promise })
   const requests = Array.from({ length: gone }, () => requestBytes({ target: path, token: slow.sign() }))
   const wires = await Promise.all(requests.map(() => connect(node.port)))
   const seen = node.log.length
-  const given = () => node.log.slice(seen).some(({ msg }) => msg === 'issuer keys cannot be fetched')
+  const failed = () => node.log.slice(seen).some(({ msg }) => msg === 'issuer keys cannot be fetched')
   await swap(node, policyOf(slow))
   for (const [n, wire] of wires.entries()) await wire.send(requests[n]!)
-  await until('all wait', async () => {
-    return given() || (await readMetrics(node.adminPort)).sum('gatehouse_in_flight') === gone
+  await until('all clients wait for the keys, or the fetch failed', async () => {
+    return failed() || (await readMetrics(node.adminPort)).sum('gatehouse_in_flight') === gone
   })
   for (const wire of wires) wire.reset()
   await expect.poll(() => recordsOf(path).length).toBe(gone)
-  // An issuer is given five seconds. A machine on which that was not enough to come here has another try.
-  if (given() && round < 5) return leaveWhileKeysAreFetched(round + 1)
-  return { path, issuer: slow, answer: told.resolve }
+  // A key fetch times out after five seconds. If a busy machine took longer to get here, try again.
+  if (failed() && round < 5) return leaveWhileKeysAreFetched(round + 1)
+  return { path, issuer: slow, answer: released.resolve }
 }
 
 test(`S-133 ${gone} clients disconnect during a key fetch: none of their requests reaches a service`, async () => {

@@ -5,8 +5,8 @@ import { startNode } from '../kit/node.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// S-136 (CVE-2026-21717): names that look like array indexes, as many as fit. V8 hashed those
-// without a seed, so that they could be made to collide: quadratic work for whoever puts them into an object.
+// S-136 (CVE-2026-21717): as many integer-like names as fit. V8 hashed such names without a seed, so an attacker could
+// make them collide: inserting them into an object took quadratic time.
 
 const issuer = await startIssuer()
 const upstream = await startUpstream()
@@ -23,7 +23,7 @@ const policy = {
 const node = await startNode({ policy })
 const ample = await startNode({ policy, settings: { request: { token_max: '32KiB', head_max: '64KiB' } } })
 
-/** Far apart, and of one remainder: in a table of a power of two they all want the same place. */
+/** Multiples of 65,536: in a hash table whose size is a power of two they share one bucket. */
 const indexes = (count: number) => Array.from({ length: count }, (_, n) => [String(n * 65_536), 0] as const)
 const tokenWith = (count: number) => issuer.sign({ claims: Object.fromEntries(indexes(count)) })
 

@@ -7,11 +7,11 @@ import { startNode, type TestNode } from '../kit/node.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 
-// S-137: the gate decompresses nothing, so that a bomb stays as small as it is on the wire. What
-// an issuer sends is not even asked for in compressed form, and refused when it comes in one.
+// S-137: the gate decompresses no body, so a compression bomb costs no memory. The gate does not request compressed
+// replies from an issuer and rejects them.
 
 const MIB = 1024 * 1024
-/** 1 GiB of zeros in 1 MiB: members of a gzip file may follow one another (RFC 1952 §2.2). */
+/** 1 GiB of zeros in 1 MiB: a gzip file may have several members (RFC 1952 §2.2). */
 const bomb = Buffer.concat(Array.from({ length: 16 }, () => gzipSync(Buffer.alloc(64 * MIB), { level: 9 })))
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
 
@@ -65,12 +65,12 @@ test('S-137 a compression bomb in a reply is relayed unchanged', async () => {
 })
 
 test.each([
-  { what: 'compressed keys', document: 'keys', coding: 'gzip', size: 0 },
+  { what: 'a compressed key set', document: 'keys', coding: 'gzip', size: 0 },
   { what: 'a compressed discovery document', document: 'discovery', coding: 'gzip', size: 0 },
-  { what: 'a bomb for keys', document: 'keys', coding: 'gzip', size: bomb.length },
-  { what: 'keys of 20 MB', document: 'keys', coding: undefined, size: 20 * MIB },
+  { what: 'a compression bomb as key set', document: 'keys', coding: 'gzip', size: bomb.length },
+  { what: 'a key set of 20 MB', document: 'keys', coding: undefined, size: 20 * MIB },
   { what: 'a discovery document of 20 MB', document: 'discovery', coding: undefined, size: 20 * MIB },
-] as const)('S-137 an issuer reply of $what causes 503 for its tokens, and the gate stays responsive', async (one) => {
+] as const)('S-137 $what from an issuer causes 503 for its tokens and takes less than 64 MiB', async (one) => {
   const { document, coding, size } = one
   const issuer = await startIssuer()
   const headers = coding === undefined ? {} : { 'content-encoding': coding }

@@ -6,12 +6,12 @@ import { startNode } from '../kit/node.ts'
 import { exchange, requestBytes } from '../kit/raw-client.ts'
 import { rawUpstream } from '../kit/raw-upstream.ts'
 
-// S-139: a service that never comes to its end. Its clients are told 502 or 504, or have their reply
-// broken off, and its place is free again: more of each than there are places, and the service is still asked. (What is
-// malformed: integration/upstream-malformed.)
+// S-139: a service that never completes a reply. Clients get 502, 504 or a truncated reply, and the upstream slot is
+// freed: each test sends more requests than there are slots, and the service is still called. (Malformed replies:
+// test/integration/upstream-malformed.)
 
-/** Calls that may be under way to one upstream. */
-const places = 1024
+/** Maximum concurrent calls to one upstream. */
+const slots = 1024
 const together = 400
 
 const ok = 'HTTP/1.1 200 OK\r\n'
@@ -44,14 +44,14 @@ const node = await startNode({
         timeouts: { first_byte: '300ms', idle: '300ms', total: '5s' },
         routes: [
           { id: 's', match: { path: '/s/**' }, require: 'public' },
-          // Here it is the size that ends it, however long that takes on a busy machine.
+          // These replies must be ended by their size, not by a timeout on a busy machine.
           ...['head-of-1-MB', 'endless-fields', 'hangs-up', 'good'].map((id) => ({
             id,
             match: { path: `/s/${id}` },
             require: 'public',
             timeouts: { first_byte: '1m', total: '1m' },
           })),
-          // Here its body is what it does not come to the end of.
+          // These replies have a complete head and must be ended in their body.
           ...['a-byte-at-a-time', 'stops-in-its-body'].map((id) => ({
             id,
             match: { path: `/s/${id}` },
@@ -78,19 +78,19 @@ test.each<Outcome>([
   { name: 'a-byte-at-a-time', status: 200, complete: false },
   { name: 'stops-in-its-body', status: 200, complete: false },
   { name: 'hangs-up', status: 502, complete: true },
-])('S-139 $name: $status, and a place for the next', async ({ name, status, complete }) => {
+])('S-139 $name: a client gets $status, and the upstream slot is freed', async ({ name, status, complete }) => {
   const before = residentMiB(node)
-  const ask = async (target: string) => {
+  const get = async (target: string) => {
     const { replies } = await exchange(node.port, requestBytes({ target }))
     return replies[0]
   }
-  for (let asked = 0; asked < places + together; asked += together) {
-    const replies = await Promise.all(Array.from({ length: together }, () => ask(`/s/${name}`)))
+  for (let asked = 0; asked < slots + together; asked += together) {
+    const replies = await Promise.all(Array.from({ length: together }, () => get(`/s/${name}`)))
     expect(new Set(replies.map((reply) => `${reply?.status} ${reply?.complete}`))).toEqual(
       new Set([`${status} ${complete}`]),
     )
   }
 
-  expect(await ask('/s/good')).toMatchObject({ status: 200, text: 'good' })
+  expect(await get('/s/good')).toMatchObject({ status: 200, text: 'good' })
   expect(residentMiB(node) - before).toBeLessThan(150)
 })

@@ -4,8 +4,9 @@ import { readReply } from '../kit/raw-reply.ts'
 import { GateUnderAttack } from './gate-under-attack.ts'
 import { expectRefused } from './refusal.ts'
 
-// docs/reference/wire.md, "Bytes that the listener removes": uWebSockets.js trims bytes of 0x80 and above from the ends of a field
-// value as white space. That cannot be seen, so it is pinned; what can still be seen is refused where the gate reads it.
+// docs/reference/wire.md, "Bytes that the listener removes": uWebSockets.js trims bytes of 0x80 and above from both
+// ends of a field value. The gate cannot detect this, so these tests pin it. The gate rejects such bytes inside a value
+// that it reads.
 
 let gate: GateUnderAttack
 let token: string

@@ -4,8 +4,9 @@ import { startNode, type TestNode } from '../kit/node.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// What is judged has to be what the proxy in front forwards. S-040, and what proxies and their gates have read differently
-// before: CVE-2026-40575 (oauth2-proxy), CVE-2024-45410 (Traefik), CVE-2026-30851 (Caddy).
+// The gate must evaluate the request that the proxy in front forwards. S-040, and requests that proxies and their
+// authorization services read differently: CVE-2026-40575 (oauth2-proxy), CVE-2024-45410 (Traefik), CVE-2026-30851
+// (Caddy).
 
 let issuer: TestIssuer
 let node: TestNode
@@ -60,7 +61,7 @@ interface Case {
   readonly host?: string
 }
 
-async function ask(at: TestNode, { target = '/.gatehouse/check', ...parts }: Case) {
+async function check(at: TestNode, { target = '/.gatehouse/check', ...parts }: Case) {
   return request(at.port, requestBytes({ target, ...parts }), { head: parts.method === 'HEAD' })
 }
 
@@ -83,7 +84,7 @@ test.each([
   ['/.gatehouse/check/public', []],
   ['/.gatehouse/check?style=nginx', original('https://api.test/nowhere')],
 ])('S-040 %s from a peer in proxies but not in check.peers gets 403 without an evaluation', async (target, fields) => {
-  const reply = await ask(unlisted, { target, fields: [...fields, ['X-Request-Id', `unlisted-${target.length}`]] })
+  const reply = await check(unlisted, { target, fields: [...fields, ['X-Request-Id', `unlisted-${target.length}`]] })
 
   expect(reply.status).toBe(403)
   expect(reply.json()).toMatchObject({ code: 'forbidden' })
@@ -91,13 +92,13 @@ test.each([
   const record = await unlisted.waitForRecord(({ id }) => id === `unlisted-${target.length}`)
   expect(record).toMatchObject({ reason: 'check-unlisted', decision: 'refused' })
   expect(record['route']).toBeUndefined()
-  expect(record['fault']).toMatch(/^check\.peers does not list 127\.0\.0\.1/)
+  expect(record['fault']).toMatch(/^check\.peers must list 127\.0\.0\.1/)
 })
 
 test.each<[string, number, string, Case]>([
-  ['no request is stated', 400, 'check-incomplete', { fields: [client] }],
+  ['no fields about a request', 400, 'check-incomplete', { fields: [client] }],
   [
-    'no method: a client could choose',
+    'no method',
     400,
     'check-incomplete',
     {
@@ -107,9 +108,9 @@ test.each<[string, number, string, Case]>([
       ],
     },
   ],
-  ['no method beside a URL', 400, 'check-incomplete', { fields: [['X-Original-URL', 'https://api.test/public']] }],
+  ['a URL but no method', 400, 'check-incomplete', { fields: [['X-Original-URL', 'https://api.test/public']] }],
   [
-    'no host, where routes go by it',
+    'no host although routes match by host',
     400,
     'check-incomplete',
     {
@@ -119,83 +120,108 @@ test.each<[string, number, string, Case]>([
       ],
     },
   ],
-  ['two sets', 400, 'check-ambiguous', { fields: [...forwarded('/public'), ['X-Original-URL', '/orders/1']] }],
   [
-    'the method of another set',
+    'two sets of fields',
+    400,
+    'check-ambiguous',
+    { fields: [...forwarded('/public'), ['X-Original-URL', '/orders/1']] },
+  ],
+  [
+    'X-Original-Method in the X-Forwarded set',
     400,
     'check-ambiguous',
     { fields: [...forwarded('/public'), ['X-Original-Method', 'DELETE']] },
   ],
   [
-    'the method of another set',
+    'X-Forwarded-Method in the X-Original set',
     400,
     'check-ambiguous',
     { fields: [...original('https://api.test/public'), ['X-Forwarded-Method', 'DELETE']] },
   ],
   [
-    'a path below and fields',
+    'a path in its target and a URI field',
     400,
     'check-ambiguous',
     { target: '/.gatehouse/check/public', fields: [['X-Forwarded-Uri', '/orders/1']] },
   ],
   [
-    'a path below and a method',
+    'a path in its target and a method field',
     400,
     'check-ambiguous',
     { target: '/.gatehouse/check/public', fields: [['X-Original-Method', 'GET']] },
   ],
-  ['a field twice', 400, 'check-ambiguous', { fields: [...forwarded('/public'), ['X-Forwarded-Uri', '/public']] }],
-  ['a method twice', 400, 'check-ambiguous', { fields: [...forwarded('/public'), ['X-Forwarded-Method', 'GET']] }],
   [
-    'two hosts',
+    'a duplicate URI field',
+    400,
+    'check-ambiguous',
+    { fields: [...forwarded('/public'), ['X-Forwarded-Uri', '/public']] },
+  ],
+  [
+    'a duplicate method field',
+    400,
+    'check-ambiguous',
+    { fields: [...forwarded('/public'), ['X-Forwarded-Method', 'GET']] },
+  ],
+  [
+    'two different hosts',
     400,
     'check-ambiguous',
     { fields: [...original('https://api.test/public'), ['X-Forwarded-Host', 'other.test']] },
   ],
   ['a list of hosts', 400, 'host-malformed', { fields: forwarded('/public', 'GET', 'api.test, other.test') }],
-  ['a host with a user', 400, 'host-malformed', { fields: original('https://api.test@other.test/public') }],
+  ['user information in the host', 400, 'host-malformed', { fields: original('https://api.test@other.test/public') }],
   ['a list of methods', 400, 'method-unknown', { fields: forwarded('/public', 'GET, DELETE') }],
   ['a method in lower case', 400, 'method-unknown', { fields: forwarded('/public', 'get') }],
-  ['CONNECT', 405, 'method-refused', { fields: forwarded('/public', 'CONNECT') }],
+  ['the method CONNECT', 405, 'method-refused', { fields: forwarded('/public', 'CONNECT') }],
   [
-    'a method override',
+    'X-HTTP-Method-Override',
     400,
     'check-steered',
     { fields: [...forwarded('/public'), ['X-HTTP-Method-Override', 'DELETE']] },
   ],
-  ['another one', 400, 'check-steered', { fields: [...forwarded('/public'), ['X-HTTP-Method', 'DELETE']] }],
-  ['a third', 400, 'check-steered', { fields: [...forwarded('/public'), ['X-Method-Override', 'DELETE']] }],
-  ['a rewritten URL', 400, 'check-steered', { fields: [...forwarded('/public'), ['X-Rewrite-URL', '/orders/1']] }],
+  ['X-HTTP-Method', 400, 'check-steered', { fields: [...forwarded('/public'), ['X-HTTP-Method', 'DELETE']] }],
+  ['X-Method-Override', 400, 'check-steered', { fields: [...forwarded('/public'), ['X-Method-Override', 'DELETE']] }],
+  ['X-Rewrite-URL', 400, 'check-steered', { fields: [...forwarded('/public'), ['X-Rewrite-URL', '/orders/1']] }],
   [
-    'an alias of an identity',
+    'an alias of an identity field',
     400,
     'check-steered',
     { fields: [...forwarded('/public'), ['X_Auth_Request_User', 'root']] },
   ],
   [
-    'a word of the gate that no proxy replaces',
+    'a forged X-Auth-Request field that no proxy replaces',
     400,
     'check-steered',
     { fields: [...forwarded('/public'), ['X-Auth-Request-Role', 'root']] },
   ],
-  ['another one', 400, 'check-steered', { fields: [...forwarded('/public'), ['X-Gatehouse-Subject', 'root']] }],
-  ['an alias of a set', 400, 'check-steered', { fields: [...forwarded('/public'), ['X.Forwarded.Uri', '/orders/1']] }],
   [
-    'a query of oauth2-proxy',
+    'a forged X-Gatehouse field',
+    400,
+    'check-steered',
+    { fields: [...forwarded('/public'), ['X-Gatehouse-Subject', 'root']] },
+  ],
+  [
+    'an alias of a URI field',
+    400,
+    'check-steered',
+    { fields: [...forwarded('/public'), ['X.Forwarded.Uri', '/orders/1']] },
+  ],
+  [
+    'a query parameter of oauth2-proxy',
     400,
     'check-query',
     { target: '/oauth2/auth?allowed_groups=admins', fields: forwarded('/public') },
   ],
   [
-    'a style beside something',
+    'a style and another query parameter',
     400,
     'check-query',
     { target: '/oauth2/auth?style=nginx&x', fields: forwarded('/public') },
   ],
-  ['an absolute URI in the other set', 400, 'target-malformed', { fields: forwarded('https://api.test/public') }],
-  ['a URL of another scheme', 400, 'target-malformed', { fields: original('ftp://api.test/public') }],
+  ['an absolute URI in X-Forwarded-Uri', 400, 'target-malformed', { fields: forwarded('https://api.test/public') }],
+  ['a URL with the scheme ftp', 400, 'target-malformed', { fields: original('ftp://api.test/public') }],
   ['a URL without a path', 400, 'target-malformed', { fields: original('https://api.test') }],
-  ['a query right behind the host', 400, 'target-malformed', { fields: original('https://api.test?/public') }],
+  ['a query directly after the host', 400, 'target-malformed', { fields: original('https://api.test?/public') }],
   ['a fragment', 400, 'path-fragment', { fields: forwarded('/public#/../orders/1') }],
   ['dot segments', 400, 'path-dot-segment', { fields: forwarded('/public/../orders/1') }],
   ['escaped dot segments', 400, 'path-dot-segment', { fields: original('https://api.test/public/%2e%2e/orders/1') }],
@@ -203,35 +229,35 @@ test.each<[string, number, string, Case]>([
   ['an escaped query', 400, 'path-parameter', { fields: forwarded('/public/%3Fx;y') }],
   ['two slashes', 400, 'path-empty-segment', { fields: original('https://api.test//public') }],
   ['a backslash', 400, 'path-backslash', { fields: forwarded('/public\\..\\orders') }],
-  ['bytes that are no ASCII', 400, 'field-value', { fields: forwarded('/public/\u00e9x') }],
+  ['non-ASCII bytes in the path', 400, 'field-value', { fields: forwarded('/public/\u00e9x') }],
   ['a tab in the query', 400, 'target-malformed', { fields: forwarded('/public?a\tb') }],
-  ['dot segments below', 400, 'path-dot-segment', { target: '/.gatehouse/check/public/../orders/1', fields: [] }],
   [
-    'a check that is spelled otherwise',
+    'dot segments in its target',
+    400,
+    'path-dot-segment',
+    { target: '/.gatehouse/check/public/../orders/1', fields: [] },
+  ],
+  [
+    'an escaped letter in the check path',
     404,
     'route-unknown',
     { target: '/.gatehouse/%63heck', fields: forwarded('/public') },
   ],
-  ['a check of a check', 404, 'route-unknown', { fields: forwarded('/.gatehouse/check') }],
+  ['the check path as the requested path', 404, 'route-unknown', { fields: forwarded('/.gatehouse/check') }],
   [
     'an upgrade',
     501,
     'upgrade-unsupported',
     { fields: [...forwarded('/public'), ['Connection', 'Upgrade'], ['Upgrade', 'websocket']] },
   ],
-  ['another host', 404, 'route-unknown', { fields: forwarded('/public', 'GET', 'other.test') }],
-  [
-    'two credentials, one of them in the query',
-    401,
-    'credential-missing',
-    { fields: forwarded('/orders/1?access_token=x') },
-  ],
-  ['a client that nobody names', 403, 'address-denied', { fields: forwarded('/inside').slice(1) }],
-  ['a client that nobody names, and may be barred', 403, 'address-denied', { fields: forwarded('/outside').slice(1) }],
-])('%s: %i, %s', async (_, status, reason, asked) => {
+  ['an unknown host', 404, 'route-unknown', { fields: forwarded('/public', 'GET', 'other.test') }],
+  ['a token only in the query', 401, 'credential-missing', { fields: forwarded('/orders/1?access_token=x') }],
+  ['no client address on a route with an allow list', 403, 'address-denied', { fields: forwarded('/inside').slice(1) }],
+  ['no client address on a route with a deny list', 403, 'address-denied', { fields: forwarded('/outside').slice(1) }],
+])('a check with %s gets %i for the reason %s', async (_, status, reason, asked) => {
   const id = `case-${Math.random().toString(36).slice(2)}`
-  const reply = await ask(node, { ...asked, fields: [...asked.fields, ['X-Request-Id', id]] })
-  // What is refused before the id is taken over has one of the gate's.
+  const reply = await check(node, { ...asked, fields: [...asked.fields, ['X-Request-Id', id]] })
+  // A check that is rejected before its request id is read gets an id of the gate.
   const own = reply.field('x-request-id')
   const record = await node.waitForRecord((one) => one['id'] === own)
 
@@ -240,45 +266,45 @@ test.each<[string, number, string, Case]>([
 
 test.each<[string, number, Case]>([
   [
-    'the host of the check itself is not the one that is judged',
+    'another host of its own: its Host field is not evaluated',
     401,
     { host: 'gate.internal', fields: forwarded('/orders/1') },
   ],
   [
-    'a port and letters in upper case are the same host',
+    'a port and an upper-case host: the host is normalized',
     200,
     { fields: [...original('HTTPS://API.test:8443/public'), ['X-Forwarded-Host', 'api.test']] },
   ],
-  ['what stands before the first ? is the path', 401, { fields: original('https://api.test/orders/1?/../public?x') }],
+  ['two ?: the path ends at the first', 401, { fields: original('https://api.test/orders/1?/../public?x') }],
   [
-    'an escaped ? is none',
+    'an escaped ?: it does not end the path',
     404,
     { fields: original('https://api.test/public%3F/../orders').map(([n, v]) => [n, v.replace('/..', '')]) },
   ],
-  ['escapes of plain letters are those letters', 401, { fields: forwarded('/%6Frders/1') }],
+  ['an escaped plain letter: the path is decoded', 401, { fields: forwarded('/%6Frders/1') }],
   [
-    'the query below is that of the target, whatever it says',
+    'a query after a path in its target: the query belongs to the requested URL',
     200,
     { target: '/.gatehouse/check/public?style=nginx', fields: [] },
   ],
-  ['HEAD may what GET may', 401, { fields: forwarded('/orders/1', 'HEAD') }],
+  ['the stated method HEAD: it matches the route of GET', 401, { fields: forwarded('/orders/1', 'HEAD') }],
   [
-    'a check by HEAD judges the method that is stated',
+    'its own method HEAD: the stated method is evaluated',
     401,
     { method: 'HEAD', fields: forwarded('/orders/1', 'DELETE') },
   ],
-  ['a check by POST too', 200, { method: 'POST', fields: forwarded('/public') }],
+  ['its own method POST: it is answered', 200, { method: 'POST', fields: forwarded('/public') }],
   [
-    'the length of a body that does not come',
+    'a Content-Length but no body: it is answered',
     200,
     { method: 'GET', fields: [...forwarded('/public'), ['Content-Length', '5000']] },
   ],
-])('%s: %i', async (_, status, asked) => {
-  expect((await ask(node, asked)).status).toBe(status)
+])('a check with %s (%i)', async (_, status, asked) => {
+  expect((await check(node, asked)).status).toBe(status)
 })
 
 test('a token in the stated query beside one in Authorization counts as two credentials', async () => {
-  const reply = await ask(node, { token: issuer.sign(), fields: forwarded('/orders/1?access_token=x') })
+  const reply = await check(node, { token: issuer.sign(), fields: forwarded('/orders/1?access_token=x') })
 
   expect(reply.status).toBe(400)
   expect(reply.json()).toMatchObject({ code: 'invalid_request' })
@@ -290,21 +316,21 @@ test.each([
   '/.well-known/oauth-protected-resource/orders',
   '/%2ewell-known/gatehouse/jwks.json',
   '/oauth2/auth',
-])('%s is answered by the gate, whatever a route matches', async (path) => {
-  const reply = await ask(anyPath, { fields: forwarded(path) })
+])('a check of %s, a path of the gate, gets 404 although a route matches it', async (path) => {
+  const reply = await check(anyPath, { fields: forwarded(path) })
 
   expect(reply.status).toBe(404)
-  expect((await ask(anyPath, { fields: forwarded('/well-known') })).status).toBe(200)
+  expect((await check(anyPath, { fields: forwarded('/well-known') })).status).toBe(200)
 })
 
 test('a check without a host is accepted if no route matches by host', async () => {
-  const reply = await ask(anyHost, { fields: original('/public') })
+  const reply = await check(anyHost, { fields: original('/public') })
 
   expect(reply.status).toBe(200)
 })
 
 test('identity fields sent by the client are listed for removal in the check reply', async () => {
-  const reply = await ask(node, {
+  const reply = await check(node, {
     fields: [...forwarded('/public'), ['X-Auth-Request-User', 'root'], ['X-Gatehouse-Jwt-Assertion', 'forged']],
   })
 

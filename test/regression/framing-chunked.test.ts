@@ -4,30 +4,33 @@ import { until } from '../kit/until.ts'
 import { GateUnderAttack, type Witnessed } from './gate-under-attack.ts'
 import { expectRefused } from './refusal.ts'
 
-// docs/design/attack-cases.md, "Framing and smuggling": what the parser of the listener reads wrongly in a chunked body
-// is contained. At most the one exchange comes of it, and its connection carries nothing more.
+// docs/design/attack-cases.md, "Framing and smuggling": a chunked body that the listener parses wrongly is contained.
+// It causes at most one exchange, and its connection carries no other.
 
 const chunkedForms = {
-  'an extension': '3;a=b\r\nabc\r\n0\r\n\r\n',
+  'a chunk extension': '3;a=b\r\nabc\r\n0\r\n\r\n',
   'an extension of the last chunk': '3\r\nabc\r\n0;a\r\n\r\n',
   'an extension of the only chunk': '0;a\r\n\r\n',
   'a size of g': 'g\r\n0123456789abcdef\r\n0\r\n\r\n',
   'a size with a space before': ' 3\r\nabc\r\n0\r\n\r\n',
   'no size': '\r\nabc\r\n0\r\n\r\n',
-  'lines that end in LF': '3\nabc\n0\n\n',
-  'other bytes behind the data': '3\r\nabcXX0\r\n\r\n',
+  'lines that end in LF alone': '3\nabc\n0\n\n',
+  'wrong bytes after the data': '3\r\nabcXX0\r\n\r\n',
   'a size of 2^64 + 3': '10000000000000003\r\nabc\r\n0\r\n\r\n',
   'a negative size': '-3\r\nabc\r\n0\r\n\r\n',
-  'nothing wrong': '3\r\nabc\r\n0\r\n\r\n',
+  'valid chunks': '3\r\nabc\r\n0\r\n\r\n',
 }
 const places = ['proxied', 'refused'] as const
-const packets = ['in one packet', 'in several'] as const
-/** What uWebSockets.js makes of these as it drops two bytes after the last chunk and reads on: no method, `:` and GET. */
+const packets = ['in one packet', 'in several packets'] as const
+/**
+ * Trailers that look like a request to uWebSockets.js, which drops two bytes after the last chunk: no method, `:` and
+ * GET.
+ */
 const trailers = ['x:GET', 'xx:', 'x:', 'X-T: 1\r\nx:GET']
 
 interface Case {
   readonly name: string
-  /** Of the request, and with `/smuggled` after it of what hides behind it. */
+  /** Path of the request; the smuggled request has the same path followed by `/smuggled`. */
   readonly path: string
   readonly bytes: string | readonly string[]
 }
@@ -46,7 +49,7 @@ function cross(
     places.flatMap((place) =>
       packets.map((packet, p): Case => {
         const path = `/${place === 'proxied' ? 'public' : 'admin'}/${number}-${f}-${p}`
-        return { name: `${form}, ${place}, ${packet}`, path, bytes: bytes(form, path, packet === 'in several') }
+        return { name: `${form}, ${place}, ${packet}`, path, bytes: bytes(form, path, packet === 'in several packets') }
       }),
     ),
   )
@@ -72,12 +75,12 @@ const unannounced = () =>
 let gate: GateUnderAttack
 let witnessed: Promise<Witnessed & { result: Map<string, RawExchange> }>
 
-// All at once: many end only with the idle time of the listener.
+// All attacks run at once, because many end only at the idle timeout of the listener.
 beforeAll(async () => {
   gate = await GateUnderAttack.start({ settings: { request: { idle: '8s' } } })
   const token = gate.token('orders:admin')
   authorization.value = `Authorization: Bearer ${token}\r\n`
-  // The token is known from now on: an exchange that came of it would not even have to wait.
+  // The token is cached from now on, so that a smuggled request would be admitted without a wait.
   await gate.attack(`GET /admin/known HTTP/1.1\r\nHost: api.test\r\n${authorization.value}\r\n`)
   const cases = [...bodies(), ...trailing(), ...unannounced()]
   witnessed = gate.witness(async () => {
@@ -89,7 +92,7 @@ beforeAll(async () => {
   })
 })
 
-/** One exchange at most, seen by the service once at most; no reply but its own; the end of the connection. */
+/** At most one exchange, at most one request to the service, no reply to another request, and a closed connection. */
 async function expectContained({ path }: Case): Promise<void> {
   const { result, records, requests } = await witnessed
   const { replies, ending } = result.get(path)!
@@ -101,12 +104,12 @@ async function expectContained({ path }: Case): Promise<void> {
   expect(records.filter((record) => record['path'] === path)).toHaveLength(1)
   expect(requests.filter(({ url }) => url === path).length).toBeLessThanOrEqual(refused ? 0 : 1)
   expect(replies.length).toBeLessThanOrEqual(1)
-  // 408: the rest of a chunk that the listener believes in never comes.
+  // 408: the listener waits for the rest of a chunk that never comes.
   expect([undefined, 505, 400, 408, refused ? 401 : 200]).toContain(replies[0]?.status)
   if (replies[0]?.status === 200) expect(replies[0].json()).toMatchObject({ url: path })
 }
 
-test.each(bodies())('S-007 no request is read behind a chunked body with $name', expectContained)
+test.each(bodies())('S-007 no request is read after a chunked body with $name', expectContained)
 
 test.each(unannounced())('S-008 an unannounced trailer closes the connection: $name', expectContained)
 
@@ -129,7 +132,9 @@ test('a client that disconnects after its chunked body is logged as client-gone'
     gate.orders.handler = () => new Promise(() => {})
     const wire = await connect(gate.port)
     await wire.send(chunked('/public/left', '3\r\nabc\r\n0\r\n\r\n', '', false))
-    await until('the service has the request', () => gate.orders.requests.some(({ url }) => url === '/public/left'))
+    await until('the service has received the request', () =>
+      gate.orders.requests.some(({ url }) => url === '/public/left'),
+    )
     gate.orders.handler = handler
     wire.close()
     await gate.node.waitForRecord((record) => record['path'] === '/public/left')

@@ -7,7 +7,7 @@ import { swap } from '../kit/swap.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// docs/design/attack-cases.md, "Framing and smuggling": what was refused reaches no service later.
+// docs/design/attack-cases.md, "Framing and smuggling": a rejected request does not reach a service later.
 
 test('S-010 a body that exceeds the limit during token verification is rejected with 413', async () => {
   const [issuer, slow, orders] = await Promise.all([startIssuer(), startIssuer(), startUpstream()])
@@ -20,18 +20,18 @@ test('S-010 a body that exceeds the limit during token verification is rejected 
   const policyOf = ({ url }: TestIssuer) =>
     testPolicy({ issuer: url, orders: orders.url, ordersEntry: { routes: [upload] } })
   const node = await startNode({ policy: policyOf(issuer) })
-  // The verification goes on until long after the refusal.
-  const told = Promise.withResolvers<void>()
-  slow.answer('keys', { held: told.promise })
+  // The token verification continues until long after the rejection.
+  const released = Promise.withResolvers<void>()
+  slow.answer('keys', { held: released.promise })
   await swap(node, policyOf(slow))
   const token = slow.sign({ claims: { scope: 'w' } })
   const head = `POST /upload HTTP/1.1\r\nHost: api.test\r\nAuthorization: Bearer ${token}\r\n`
   const large = `Transfer-Encoding: chunked\r\n\r\n800\r\n${'x'.repeat(0x800)}\r\n0\r\n\r\n`
 
   const refused = await request(node.port, head + large)
-  told.resolve()
-  // On a busy machine the issuer may have been given up in the meantime, and is asked again.
-  await until('the next is admitted', async () => {
+  released.resolve()
+  // On a busy machine the key fetch may have timed out; the gate then repeats it.
+  await until('the next request is admitted', async () => {
     return (await request(node.port, `${head}Content-Length: 2\r\n\r\nok`)).status === 200
   })
   await node.waitForRecord(({ reason }) => reason === 'admitted')
@@ -40,6 +40,6 @@ test('S-010 a body that exceeds the limit during token verification is rejected 
   const reasons = node.accessLog().map(({ reason }) => reason)
   expect(reasons.filter((reason) => reason !== 'issuer-unreachable')).toEqual(['body-too-large', 'admitted'])
   expect(orders.requests).toMatchObject([{ url: '/upload', bodyBytes: 2 }])
-  // Nor does a call wait there for a body that nobody sends any more.
+  // No upstream call waits for the rest of the rejected body.
   expect(orders.connections).toBe(1)
 })

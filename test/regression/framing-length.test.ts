@@ -6,8 +6,8 @@ import { GateUnderAttack, together } from './gate-under-attack.ts'
 import { framingOf } from './recording-upstream.ts'
 import { expectRefused, expectStoppedByListener, type Refusal } from './refusal.ts'
 
-// docs/design/attack-cases.md, "Framing and smuggling": where a request ends is read by the gate as any other reader of
-// RFC 9112 reads it, or not at all.
+// docs/design/attack-cases.md, "Framing and smuggling": the gate rejects a request unless every reader of RFC 9112
+// finds the same end of its body.
 
 let gate: GateUnderAttack
 beforeAll(async () => {
@@ -22,23 +22,23 @@ const chunks = '3\r\nabc\r\n0\r\n\r\n'
 
 type Row = readonly [what: string, fields: readonly string[], refusal: Refusal]
 
-/** What comes with the head, or behind it. Something always has, in the name of whoever reads the framing otherwise. */
-const companies: Readonly<Record<string, (head: string) => Bytes | readonly Bytes[]>> = {
+/** Bytes sent after the head: a request that a reader with another view of the framing would read. */
+const followers: Readonly<Record<string, (head: string) => Bytes | readonly Bytes[]>> = {
   alone: (head) => head,
   'with a request in the same packet': (head) => head + smuggled,
   'with a request in the next packet': (head) => [head, smuggled],
   'with chunks and a request': (head) => head + chunks + smuggled,
-  'with chunks and a request in packets of their own': (head) => [head, chunks, smuggled],
+  'with chunks and a request in separate packets': (head) => [head, chunks, smuggled],
 }
 
-/** Five tests a row: refused, with one record and no other exchange, in whatever company. */
+/** Five tests a row: the request is rejected with one record and no other exchange, whatever bytes follow its head. */
 function refuses(title: string, rows: readonly Row[]): void {
   const cases = rows.flatMap(([what, fields, refusal]) =>
-    Object.entries(companies).map(([company, bytes]) => ({
-      name: `${what}, ${company}`,
+    Object.entries(followers).map(([follower, bytes]) => ({
+      name: `${what}, ${follower}`,
       fields,
       refusal,
-      company,
+      follower,
       bytes,
     })),
   )
@@ -51,8 +51,8 @@ function refuses(title: string, rows: readonly Row[]): void {
     },
   )
 
-  test.each(cases)(title, async ({ name, refusal, company }) => {
-    expectRefused(await attack(name), company === 'alone' ? refusal : { ...refusal, more: true })
+  test.each(cases)(title, async ({ name, refusal, follower }) => {
+    expectRefused(await attack(name), follower === 'alone' ? refusal : { ...refusal, more: true })
   })
 }
 
@@ -66,7 +66,7 @@ test.each([
 
 const repeated: Refusal = { reason: 'field-repeated', orByListener: true }
 
-refuses('S-002 two Content-Length are refused, and no body becomes a request: $name', [
+refuses('S-002 two Content-Length fields are rejected, and no body becomes a request: $name', [
   ['0, then the length', ['Content-Length: 0', smuggledLength], repeated],
   ['the length, then 0', [smuggledLength, 'Content-Length: 0'], repeated],
   ['the length twice', [smuggledLength, smuggledLength], repeated],
@@ -75,10 +75,10 @@ refuses('S-002 two Content-Length are refused, and no body becomes a request: $n
   ['0 and 0', ['Content-Length: 0', 'Content-Length: 0'], repeated],
 ])
 
-refuses('S-002 what stands behind two Authorization is never looked at, so its connection ends: $name', [
+refuses('S-002 two Authorization fields are rejected and the connection is closed, whatever framing follows: $name', [
   ...[[], ['Content-Length: 0', smuggledLength], ['Content-Length:'], ['Transfer-Encoding: identity']].map(
     (fields): Row => [
-      fields.join(', ') || 'nothing',
+      fields.join(', ') || 'no framing field',
       ['Authorization: Bearer a', 'Authorization: Bearer b', ...fields],
       { reason: 'credential-repeated', code: 'invalid_request', orByListener: true },
     ],
@@ -87,13 +87,13 @@ refuses('S-002 what stands behind two Authorization is never looked at, so its c
 
 const length: Refusal = { reason: 'framing-length', orByListener: true }
 
-refuses('S-003 an empty Content-Length is refused, and no body becomes a request: $name', [
-  ['nothing', ['Content-Length:'], length],
+refuses('S-003 an empty Content-Length is rejected, and no body becomes a request: $name', [
+  ['no bytes', ['Content-Length:'], length],
   ['a space', ['Content-Length: '], length],
   ['a tab', ['Content-Length:\t'], length],
 ])
 
-refuses('S-004 a Content-Length that is no plain number is refused: $name', [
+refuses('S-004 a Content-Length other than a plain number is rejected: $name', [
   ...[
     '003',
     '00',
@@ -103,7 +103,7 @@ refuses('S-004 a Content-Length that is no plain number is refused: $name', [
     '12345678901234567',
     '123456789012345678',
   ].map((value): Row => [value, [`Content-Length: ${value}`], length]),
-  // uWebSockets.js refuses these too, but only after it has handed the request over.
+  // uWebSockets.js rejects these too, but only after it has passed the request to the gate.
   ...[
     '+3',
     '-3',
@@ -119,7 +119,7 @@ refuses('S-004 a Content-Length that is no plain number is refused: $name', [
   ].map((value): Row => [value, [`Content-Length: ${value}`], { ...length, more: true }]),
 ])
 
-refuses('S-004 no length is taken for a small one: too large, before a byte of it is read: $name', [
+refuses('S-004 a Content-Length beyond 2^32 gets 413 and is not truncated: $name', [
   ...['4294967299', '9007199254740991'].map(
     (value): Row => [
       value,
@@ -140,7 +140,7 @@ test.each(['3', ' 3', '3\t ', '\t3'])('S-004 white space around Content-Length i
 const encoding: Refusal = { reason: 'framing-encoding', orByListener: true }
 
 refuses(
-  'S-005 a Transfer-Encoding other than chunked is refused: $name',
+  'S-005 a Transfer-Encoding other than chunked is rejected: $name',
   [
     ...[
       'gzip, chunked',
@@ -153,12 +153,12 @@ refuses(
       ',chunked',
     ],
     ...['chunked;q=1', '"chunked"', 'chun\tked', 'chunke', ''],
-    // U+212A, of which JavaScript makes a small k.
+    // U+212A, which JavaScript lower-cases to k.
     'chun\xe2\x84\xaaed',
   ].map((value): Row => [JSON.stringify(value), [`Transfer-Encoding: ${value}`], encoding]),
 )
 
-refuses('S-005 Transfer-Encoding in two lines, or empty beside a length, is refused: $name', [
+refuses('S-005 two Transfer-Encoding lines, or an empty one beside Content-Length, are rejected: $name', [
   ['identity, then chunked', ['Transfer-Encoding: identity', 'Transfer-Encoding: chunked'], encoding],
   ['chunked, then identity', ['Transfer-Encoding: chunked', 'Transfer-Encoding: identity'], repeated],
   ['chunked twice', ['Transfer-Encoding: chunked', 'transfer-encoding: chunked'], repeated],
@@ -178,7 +178,7 @@ test.each([
     return readReply(wire)
   })
 
-  // The connection carries nothing more, and ends with the idle time.
+  // The connection carries no other request and is closed at the idle timeout.
   expect(result).toMatchObject({ status: 200, text: 'ok' })
   expect(result!.field('connection')).toBe('close')
   expect(records).toMatchObject([{ decision: 'admitted', bytes_in: 5 }])
@@ -190,13 +190,13 @@ test.each([
 const alias: Refusal = { reason: 'field-framing-alias' }
 
 refuses(
-  'S-006 an imitation of a framing field is refused, beside a true one or not: $name',
+  'S-006 an alias of a framing field is rejected, with and without a Content-Length: $name',
   [
     ...['Transfer_Encoding: chunked', 'Transfer.Encoding: chunked', 'transfer~encoding: identity', 'Content_Length: 0'],
     ...['TRANSFER_ENCODING: chunked', 'Content.Length: 0', "content'length: 99"],
   ].flatMap((field): Row[] => [
     [field, [field], alias],
-    [`${field} behind a length`, [smuggledLength, field], alias],
+    [`${field} after Content-Length`, [smuggledLength, field], alias],
   ]),
 )
 
@@ -204,8 +204,8 @@ test('fields behind an empty field name reach neither the gate nor a service', a
   const fields = ['X-Before: 1', ': x', 'X-Behind: 1', 'Transfer-Encoding: chunked', smuggledLength]
   const { records, recorded, ending } = await gate.attack(post('api.test', fields) + smuggled, { replies: 'all' })
 
-  // Author's builds refuse it; this one reads no framing, so that what follows is one more request, which ends the
-  // connection: the first is not answered yet.
+  // Official builds of uWebSockets.js reject the request. This build reads no framing, so it takes the following bytes
+  // for another request and closes the connection, because the first request is not answered yet.
   expect(ending).not.toBe('open')
   expect(records.filter(({ path }) => path === '/admin/secret')).toEqual([])
   expect(recorded.filter(({ head }) => /behind|transfer-encoding|content-length: [^0]/i.test(head))).toEqual([])

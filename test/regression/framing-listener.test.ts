@@ -4,15 +4,15 @@ import { exchange, type RawExchange } from '../kit/raw-client.ts'
 import { GateUnderAttack, type Witnessed } from './gate-under-attack.ts'
 import { expectStoppedByListener } from './refusal.ts'
 
-// docs/reference/wire.md, "Answered by uWebSockets.js itself": what uWebSockets.js answers by itself, with a page of
-// its own and before any of our code runs. Nothing of it reaches a service or the access log, and the connection ends.
-// README.md has this list for people.
+// docs/reference/wire.md, "Answered by uWebSockets.js itself": requests that uWebSockets.js answers with its own page
+// before any code of Gatehouse runs. Nothing reaches a service or the access log, and the connection is closed.
+// README.md in this folder has the same list.
 
 const lines = (...rest: readonly string[]) => [...rest, '', ''].join('\r\n')
 const get = (...fields: readonly string[]) => lines('GET /public/x HTTP/1.1', 'Host: api.test', ...fields)
 const many = (count: number) => Array.from({ length: count }, (_, index) => `X-${index}: 1`)
 
-/** No reply of our own would come in time to be one: the client is told 400, 431 or 505 in HTML. */
+/** The listener replies at once with an HTML page: 400, 431 or 505. */
 const pages: readonly (readonly [what: string, bytes: string, status: number])[] = [
   ['Content-Length beside Transfer-Encoding', get('Content-Length: 3', 'Transfer-Encoding: chunked'), 400],
   ['no Host', lines('GET /public/x HTTP/1.1', 'X-A: 1'), 400],
@@ -54,7 +54,7 @@ const pages: readonly (readonly [what: string, bytes: string, status: number])[]
   ['a target beyond 64 KiB', lines(`GET /public/${'x'.repeat(70_000)} HTTP/1.1`, 'Host: api.test'), 431],
 ]
 
-/** The listener waits for more, and ends the connection when its idle time is over: without a word, or with a page. */
+/** The listener waits for more bytes and closes the connection at the idle timeout, with or without a page. */
 const silences: readonly (readonly [what: string, bytes: string, status: number | 'none'])[] = [
   ['CR in a value', get('X-A: a\rX-B: b'), 'none'],
   ['an empty line before the request', `\r\n${get()}`, 'none'],

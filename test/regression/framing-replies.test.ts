@@ -5,21 +5,21 @@ import { readReply } from '../kit/raw-reply.ts'
 import { rawUpstream } from '../kit/raw-upstream.ts'
 import { GateUnderAttack } from './gate-under-attack.ts'
 
-// docs/design/attack-cases.md, "Framing and smuggling": what a service may not say on the wire does not get past the
-// gate, and no byte of it becomes the reply to somebody else.
+// docs/design/attack-cases.md, "Framing and smuggling": a malformed reply of a service is not relayed, and none of its
+// bytes become part of the reply to another client.
 
 interface Script {
   readonly reply: string
-  /** Behind the reply, on its own, a moment later. */
+  /** Bytes sent in a packet after the reply, 30 ms later. */
   readonly later?: string
-  /** The service ends the connection. */
+  /** The service closes the connection. */
   readonly closes?: true
 }
 
-/** By the last segment of the path. */
+/** By path. */
 const scripts = new Map<string, Script>()
 interface Connection {
-  /** In the order in which they came. */
+  /** Requested paths, in order of arrival. */
   readonly paths: string[]
   readonly over: PromiseWithResolvers<void>
 }
@@ -62,25 +62,26 @@ function path(script: Script): string {
 
 const get = (target: string, method = 'GET') => `${method} ${target} HTTP/1.1\r\nHost: api.test\r\n\r\n`
 
-/** Asks for a scripted reply, and for an ordinary one once the service has nothing more to say. */
-async function ask(script: Script, method = 'GET') {
+/** Requests a scripted reply, then an ordinary one after the service has sent all its bytes. */
+async function getScripted(script: Script, method = 'GET') {
   const target = path(script)
   const { result, records } = await gate.witness(async () => {
     const first = await exchange(gate.port, get(target, method), { head: method === 'HEAD' })
-    if (script.later !== undefined) await within(40_000, 'the gate to drop the connection', of(target).over.promise)
+    if (script.later !== undefined)
+      await within(40_000, 'the gate to drop the connection', connectionOf(target).over.promise)
     const next = await exchange(gate.port, get(`${target}/next`))
     return { reply: first.replies[0], ending: first.ending, next: next.replies[0]! }
   })
-  return { ...result, records, reused: of(target).paths.at(-1) !== target }
+  return { ...result, records, reused: connectionOf(target).paths.at(-1) !== target }
 }
 
-function of(path: string): Connection {
+function connectionOf(path: string): Connection {
   return connections.find(({ paths }) => paths.includes(path))!
 }
 
-/** The client is told 502, and the connection to the service is not used again. */
+/** The client gets 502, and the connection to the service is not reused. */
 async function expectBadGateway(reply: string): Promise<void> {
-  const outcome = await ask({ reply })
+  const outcome = await getScripted({ reply })
 
   expect(outcome.reply).toMatchObject({ status: 502, reason: 'Bad Gateway', interim: [] })
   expect(outcome.reply!.json()).toMatchObject({ code: 'bad_gateway' })
@@ -114,26 +115,29 @@ test.each([
   ['a coding that is not chunked', `${okay('Transfer-Encoding: gzip')}ab`],
   ['a coding beside chunked', `${okay('Transfer-Encoding: gzip, chunked')}2\r\nab\r\n0\r\n\r\n`],
   ['a bad chunk size', `${okay('Transfer-Encoding: chunked')}zz\r\nab\r\n0\r\n\r\n`],
-  ['a chunk size with a space before', `${okay('Transfer-Encoding: chunked')} 2\r\nab\r\n0\r\n\r\n`],
+  ['a space before the chunk size', `${okay('Transfer-Encoding: chunked')} 2\r\nab\r\n0\r\n\r\n`],
   ['no chunk size', `${okay('Transfer-Encoding: chunked')}\r\nab\r\n0\r\n\r\n`],
-  ['no HTTP', 'SSH-2.0-OpenSSH_9.2\r\n'],
-  ['HTTP/0.9', 'ab'],
+  ['bytes that are not HTTP', 'SSH-2.0-OpenSSH_9.2\r\n'],
+  ['a body without a head (HTTP/0.9)', 'ab'],
 ])('S-013 a service reply with %s causes 502', (_what, reply) => expectBadGateway(reply))
 
 test.each([
   [
-    'with another reply in the same packet',
+    'followed by another reply in the same packet',
     { reply: `${okay('Content-Length: 2')}ab${okay('Content-Length: 6')}poison` },
   ],
   [
-    'with another reply a moment later',
+    'followed by another reply in a later packet',
     { reply: `${okay('Content-Length: 2')}ab`, later: `${okay('Content-Length: 6')}poison` },
   ],
-  ['with bytes behind it', { reply: `${okay('Content-Length: 2')}abpoison` }],
-  ['with bytes a moment later', { reply: `${okay('Content-Length: 2')}ab`, later: 'poison' }],
-  ['with bytes behind its last chunk', { reply: `${okay('Transfer-Encoding: chunked')}2\r\nab\r\n0\r\n\r\npoison` }],
-] as const)('S-013 bytes behind a reply %s reach no client', async (_what, script) => {
-  const { reply, next, reused, records } = await ask(script)
+  ['followed by bytes in the same packet', { reply: `${okay('Content-Length: 2')}abpoison` }],
+  ['followed by bytes in a later packet', { reply: `${okay('Content-Length: 2')}ab`, later: 'poison' }],
+  [
+    'followed by bytes after its last chunk',
+    { reply: `${okay('Transfer-Encoding: chunked')}2\r\nab\r\n0\r\n\r\npoison` },
+  ],
+] as const)('S-013 surplus bytes reach no client: a reply %s', async (_what, script) => {
+  const { reply, next, reused, records } = await getScripted(script)
 
   expect(reply).toMatchObject({ status: 200, text: 'ab' })
   expect(next).toMatchObject({ status: 200, text: 'next' })
@@ -154,10 +158,13 @@ test('S-013 concurrent clients get their own replies although the service sends 
 test.each([
   ['shorter than its length', { reply: `${okay('Content-Length: 9')}ab`, closes: true }],
   ['without its last chunk', { reply: `${okay('Transfer-Encoding: chunked')}2\r\nab\r\n`, closes: true }],
-  ['with a bad chunk further on', { reply: `${okay('Transfer-Encoding: chunked')}2\r\nab\r\n`, later: 'zz\r\n' }],
-  ['with other bytes behind the data', { reply: `${okay('Transfer-Encoding: chunked')}2\r\nab`, later: 'XX0\r\n\r\n' }],
-] as const)('S-013 a reply %s is broken off for the client and never looks complete', async (_what, script) => {
-  const { reply, ending, records, next, reused } = await ask(script)
+  ['with a malformed later chunk', { reply: `${okay('Transfer-Encoding: chunked')}2\r\nab\r\n`, later: 'zz\r\n' }],
+  [
+    'with wrong bytes after the chunk data',
+    { reply: `${okay('Transfer-Encoding: chunked')}2\r\nab`, later: 'XX0\r\n\r\n' },
+  ],
+] as const)('S-013 a reply %s is truncated for the client and never looks complete', async (_what, script) => {
+  const { reply, ending, records, next, reused } = await getScripted(script)
 
   expect(reply).toMatchObject({ status: 200, text: 'ab', complete: false })
   expect(ending).not.toBe('open')
@@ -178,11 +185,11 @@ test.each([
   ['a space in a name', `${ok}X A: a\r\n${body}`],
   ['a space before the colon', `${ok}X-A : a\r\n${body}`],
   ['an empty name', `${ok}: a\r\n${body}`],
-  ['a name above ASCII', `${ok}X-\xe9: a\r\n${body}`],
-  ['no colon', `${ok}X-A\r\n${body}`],
+  ['a non-ASCII name', `${ok}X-\xe9: a\r\n${body}`],
+  ['a field without a colon', `${ok}X-A\r\n${body}`],
   ['LF in its status line', `HTTP/1.1 200 OK\nSet-Cookie: stolen=1\r\n${body}`],
   ['CR in its status line', `HTTP/1.1 200 OK\rSet-Cookie: stolen=1\r\n${body}`],
-  ['no status', `HTTP/1.1 OK\r\n${body}`],
+  ['no status code', `HTTP/1.1 OK\r\n${body}`],
   ['a status of two digits', `HTTP/1.1 20 OK\r\n${body}`],
   ['a status of four digits', `HTTP/1.1 2000 OK\r\n${body}`],
   ['status 099', `HTTP/1.1 099 OK\r\n${body}`],
@@ -197,14 +204,14 @@ test.each([
   ['O\x7fK', 'OK'],
   ['\xc3\xa9t\xe9', 'OK'],
 ])('S-014 the reason phrase %j is relayed as %j', async (phrase, received) => {
-  const { reply } = await ask({ reply: `HTTP/1.1 200 ${phrase}\r\n${body}` })
+  const { reply } = await getScripted({ reply: `HTTP/1.1 200 ${phrase}\r\n${body}` })
 
   expect(reply).toMatchObject({ status: 200, reason: received, text: 'ab' })
 })
 
 test('S-014 a non-ASCII field value is relayed byte for byte', async () => {
   const value = '\xe9t\xe9 \xc3\xa9 \xff'
-  const { reply } = await ask({ reply: `${okay(`X-A: ${value}`, 'Content-Length: 2')}ab` })
+  const { reply } = await getScripted({ reply: `${okay(`X-A: ${value}`, 'Content-Length: 2')}ab` })
 
   expect(reply!.field('x-a')).toBe(value)
 })
@@ -233,7 +240,7 @@ test.each([
     undefined,
   ],
 ] as const)(
-  'S-015 %s, answered %s: the client gets no body, and its next reply is correct',
+  'S-015 the reply to %s of %s reaches the client without a body, and the next reply is correct',
   async (method, _what, reply, status, length) => {
     const target = path({ reply })
     const wire = await connect(gate.port)
@@ -249,6 +256,6 @@ test.each([
     expect(result.first!.field('content-length')).toBe(length)
     expect(result.first!.all('transfer-encoding')).toEqual([])
     expect(result.next).toMatchObject({ status: 200, text: 'next' })
-    if (reply.includes('bytes')) expect(of(target).paths.at(-1)).toBe(target)
+    if (reply.includes('bytes')) expect(connectionOf(target).paths.at(-1)).toBe(target)
   },
 )

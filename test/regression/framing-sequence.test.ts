@@ -4,7 +4,7 @@ import { readReply } from '../kit/raw-reply.ts'
 import { GateUnderAttack } from './gate-under-attack.ts'
 import { expectRefused } from './refusal.ts'
 
-// docs/design/attack-cases.md, "Framing and smuggling": one connection, one protocol, one exchange after the other.
+// docs/design/attack-cases.md, "Framing and smuggling": a connection carries one protocol and one exchange at a time.
 
 let gate: GateUnderAttack
 beforeAll(async () => {
@@ -16,9 +16,9 @@ const get = (target: string, ...fields: readonly string[]) =>
 
 test.each([
   ['both proxied', '/public/first', '/public/second'],
-  ['refused, then proxied', '/admin/first', '/public/second'],
-  ['unknown, then proxied', '/nowhere/first', '/public/second'],
-  ['proxied, then refused', '/public/first', '/admin/second'],
+  ['rejected, then proxied', '/admin/first', '/public/second'],
+  ['unknown route, then proxied', '/nowhere/first', '/public/second'],
+  ['proxied, then rejected', '/public/first', '/admin/second'],
 ])('S-011 no pipelined request gets the reply of another: %s', async (_what, first, second) => {
   for (const pieces of [[get(first) + get(second)], [get(first), get(second)]]) {
     const wire = await connect(gate.port)
@@ -31,7 +31,7 @@ test.each([
 
     const targets = [first, second]
     for (const [index, reply] of result.entries()) {
-      // Closed: the first was not answered yet when the second came.
+      // No reply: the listener closed the connection, because the second request came before the first was answered.
       if (reply === undefined) continue
       const target = targets[index]!
       expect(reply.status).toBe(target.startsWith('/public/') ? 200 : target.startsWith('/admin/') ? 401 : 404)
@@ -74,7 +74,7 @@ test.each(['100-continue', '100-Continue'])('S-012 the expectation %s is not for
   const bytes = requestBytes({ method: 'POST', target: '/public/x', fields: [['Expect', value]], body: 'abc' })
   const { replies, requests } = await gate.attack(bytes)
 
-  // uWebSockets.js answers 100 by itself, before anybody is asked.
+  // uWebSockets.js replies 100 itself before the gate runs.
   expect(replies[0]?.status).toBe(200)
   expect(requests).toMatchObject([{ bodyBytes: 3 }])
   expect(requests[0]!.all('expect')).toEqual([])
@@ -94,7 +94,7 @@ test.each([
   const { result, records, recorded } = await gate.witness(async () => {
     await wire.send(get('/raw/x', ...fields))
     const reply = await readReply(wire)
-    // No other protocol was agreed on: these are no frames, but a bad request.
+    // The protocol did not change, so these bytes are a malformed request instead of HTTP/2 frames.
     await wire.send(preface)
     return { reply, after: (await wire.rest()).toString('latin1') }
   })
@@ -111,7 +111,7 @@ const key = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='
 
 test.each([
   ['no Upgrade', [key]],
-  ['no Upgrade, but a version', [key, 'Sec-WebSocket-Version: 13', 'Connection: Upgrade']],
+  ['a version but no Upgrade', [key, 'Sec-WebSocket-Version: 13', 'Connection: Upgrade']],
   ['another protocol', [key, 'Upgrade: h2c', 'Sec-WebSocket-Version: 13', 'Connection: Upgrade']],
 ])('S-017 Sec-WebSocket-Key without Upgrade is an ordinary request: %s', async (_what, fields) => {
   const { replies, records, requests } = await gate.attack(get('/public/x', ...fields))

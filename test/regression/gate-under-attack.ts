@@ -10,22 +10,22 @@ import { type RecordedRequest, type RecordingUpstream, recordingUpstream } from 
 type Entry = Readonly<Record<string, unknown>>
 
 interface GateOptions {
-  /** Beside `orders` and `raw`. */
+  /** Services added to `orders` and `raw`. */
   readonly services?: Entry
-  /** Laid over the entries of these two. */
+  /** Overrides of the entry of `orders`; `rawEntry` overrides that of `raw`. */
   readonly ordersEntry?: Entry
   readonly rawEntry?: Entry
-  /** Laid over the settings of the tests, key by key at the top. */
+  /** Overrides of the test settings, by top-level key. */
   readonly settings?: Entry
 }
 
-/** What happened while something was done: all of it, and nothing of before. */
+/** Everything that the gate and its services recorded during one piece of work. */
 export interface Witnessed {
-  /** The access log. */
+  /** Records of the access log. */
   readonly records: readonly LogRecord[]
-  /** What reached the service over node:http. */
+  /** Requests received by the service over node:http. */
   readonly requests: readonly ReceivedRequest[]
-  /** What reached the service that records bytes. */
+  /** Requests received by the service that records bytes. */
   readonly recorded: readonly RecordedRequest[]
 }
 
@@ -33,7 +33,7 @@ export interface Attack extends RawExchange, Witnessed {}
 
 export const scope = (...all: readonly string[]) => ({ scopes: { all } })
 
-/** Routes that each test of the folder finds: two public services, and two doors that take a token. */
+/** The policy of every test in this folder: two public routes and two routes that need a token. */
 function basePolicy(
   [issuer, orders, raw]: readonly [TestIssuer, TestUpstream, RecordingUpstream],
   { services, ordersEntry, rawEntry }: GateOptions,
@@ -61,7 +61,7 @@ function basePolicy(
   }
 }
 
-/** A running node between an attacker and two services that tell all they see. */
+/** A running node between an attacker and two services that record all that they receive. */
 export class GateUnderAttack {
   readonly node: TestNode
   readonly issuer: TestIssuer
@@ -77,7 +77,7 @@ export class GateUnderAttack {
     this.raw = raw
   }
 
-  /** Starts everything; it stops when the file's tests are over. */
+  /** Starts node, issuer and services; they stop after the tests of the file. */
   static async start(options: GateOptions = {}): Promise<GateUnderAttack> {
     const parts = await Promise.all([startIssuer(), startUpstream(), recordingUpstream()])
     const node = await startNode({ policy: basePolicy(parts, options), settings: options.settings ?? {} })
@@ -92,25 +92,25 @@ export class GateUnderAttack {
     return this.issuer.sign({ claims: { scope: scopes.join(' ') } })
   }
 
-  /** A request that is to be answered, where only what the service sees matters: quicker, and in nobody's records. */
+  /** Sends a request whose log record does not matter: quicker than `attack`, and excluded from all records. */
   async ask(bytes: Bytes): Promise<RawReply> {
     const reply = await request(this.port, bytes)
     this.#asked.add(reply.field('x-request-id'))
     return reply
   }
 
-  /** Sends these bytes over a connection of their own, and tells what came back and what came through. */
+  /** Sends these bytes over a new connection; returns the replies and everything that was recorded. */
   async attack(bytes: Bytes | readonly Bytes[], options: Parameters<typeof exchange>[2] = {}): Promise<Attack> {
     const { result, ...seen } = await this.witness(() => exchange(this.port, bytes, options))
     return { ...result, ...seen }
   }
 
   /**
-   * Sends many attacks one after the other, for the price of one: the node writes its log only every 100 ms. Each is told
-   * from the others by the Host that it is given for its first request, and by the id in its replies, since what is
-   * refused before the gate comes to the Host is logged without it.
+   * Sends many attacks in sequence and waits for the log once, because the node writes its log only every 100 ms.
+   * Records are assigned to attacks by the Host of the first request and by the id in the replies: a request that is
+   * rejected before its Host is read is logged without a host.
    *
-   * @throws {Error} when something happened that is nobody's
+   * @throws {Error} when a record or request belongs to no attack
    */
   async attackAll(
     attacks: readonly ((host: string) => Bytes | readonly Bytes[])[],
@@ -124,20 +124,20 @@ export class GateUnderAttack {
       }
       return exchanges
     })
-    const told = result.map((exchanged, index) => ({ ...exchanged, ...partOf(seen, hosts[index]!, exchanged) }))
+    const attributed = result.map((exchanged, index) => ({ ...exchanged, ...partOf(seen, hosts[index]!, exchanged) }))
     for (const kind of ['records', 'requests', 'recorded'] as const) {
-      const stray = seen[kind].filter((one) => !told.some((attack) => (attack[kind] as unknown[]).includes(one)))
-      if (stray.length > 0) throw new Error(`nobody asked for ${JSON.stringify(stray)}`)
+      const stray = seen[kind].filter((one) => !attributed.some((attack) => (attack[kind] as unknown[]).includes(one)))
+      if (stray.length > 0) throw new Error(`no attack caused ${JSON.stringify(stray)}`)
     }
-    return told
+    return attributed
   }
 
   /**
-   * Does something and tells what came of it. All that a test sends goes through here or through `ask`: it would turn up
-   * in the next test otherwise.
+   * Runs `work` and returns everything that was recorded meanwhile. A test must send every request through `witness` or
+   * `ask`: other requests would appear in the records of the next test.
    *
-   * A request of our own to each service comes after it. The node writes its access log in order and has a record for
-   * every exchange, so what is not in the log by then has not happened.
+   * Afterwards a fence request goes to each service. The node writes its access log in order and has a record for every
+   * exchange, so an exchange without a record by then did not happen.
    */
   async witness<T>(work: () => Promise<T>): Promise<Witnessed & { readonly result: T }> {
     const before = [this.node.accessLog().length, this.orders.requests.length, this.raw.requests.length] as const
@@ -172,19 +172,20 @@ function partOf({ records, requests, recorded }: Witnessed, host: string, { repl
 }
 
 /**
- * The attacks of a table, made together when its first test asks for one.
+ * Returns a function that gives the attack of one table row; all attacks of the table are sent when the first is
+ * requested.
  *
- * @param names  of the rows, all different
+ * @param names  unique names of the rows
  */
 export function together(
   gate: () => GateUnderAttack,
   names: readonly string[],
   bytes: (name: string, host: string) => Bytes | readonly Bytes[],
 ): (name: string) => Promise<Attack> {
-  let told: Promise<readonly Attack[]> | undefined
+  let attributed: Promise<readonly Attack[]> | undefined
   return async (name) => {
-    told ??= gate().attackAll(names.map((one) => (host) => bytes(one, host)))
-    const attack = (await told)[names.indexOf(name)]
+    attributed ??= gate().attackAll(names.map((one) => (host) => bytes(one, host)))
+    const attack = (await attributed)[names.indexOf(name)]
     if (attack === undefined) throw new Error(`no row is called ${name}`)
     return attack
   }

@@ -2,7 +2,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { GateUnderAttack, together } from './gate-under-attack.ts'
 import { expectRefused, expectStoppedByListener } from './refusal.ts'
 
-// docs/reference/wire.md: what a request head may be at all, of that which uWebSockets.js lets through.
+// docs/reference/wire.md: limits and syntax of a request head that uWebSockets.js accepts.
 
 let gate: GateUnderAttack
 beforeAll(async () => {
@@ -31,7 +31,7 @@ test.each(['CONNECT', 'TRACE'])('the method %s is never forwarded', async (metho
 test.each([
   ['a path', `/public/${'x'.repeat(8190)}`],
   ['a query', `/public/x?${'y'.repeat(8190)}`],
-  ['both', `/public/${'x'.repeat(4096)}?${'y'.repeat(4096)}`],
+  ['path and query', `/public/${'x'.repeat(4096)}?${'y'.repeat(4096)}`],
 ])('a target longer than 8 KiB gets 414: %s', async (_what, target) => {
   const attack = await gate.attack(head(`GET ${target} HTTP/1.1`))
 
@@ -48,7 +48,7 @@ test('a target of 8 KiB is forwarded', async () => {
 test.each([
   ['one field', [`X-A: ${'v'.repeat(33_000)}`]],
   ['many fields', Array.from({ length: 90 }, (_, n) => `X-${n}: ${'v'.repeat(400)}`)],
-  ['names', Array.from({ length: 90 }, (_, n) => `${'x'.repeat(400)}-${n}: v`)],
+  ['long names', Array.from({ length: 90 }, (_, n) => `${'x'.repeat(400)}-${n}: v`)],
 ])('a head longer than 32 KiB gets 431: %s', async (_what, fields) => {
   expectRefused(await gate.attack(get(...fields)), { status: 431, code: 'head_too_large', reason: 'head-too-large' })
 })
@@ -86,12 +86,12 @@ test.each([
 })
 
 test.each([
-  ['257 in one field', [`Cookie: ${numbered(257, (n) => `c${n}=1`, '; ')}`]],
+  ['257 cookies in one field', [`Cookie: ${numbered(257, (n) => `c${n}=1`, '; ')}`]],
   [
-    '257 in two fields',
+    '257 cookies in two fields',
     [`Cookie: ${numbered(128, (n) => `c${n}=1`, '; ')}`, `Cookie: ${numbered(129, (n) => `d${n}=1`, '; ')}`],
   ],
-  ['31 KB', [`Cookie: ${numbered(4000, (n) => `${n}=1`, ';')}`]],
+  ['31 KB of cookies', [`Cookie: ${numbered(4000, (n) => `${n}=1`, ';')}`]],
 ])('more than 256 cookies get 431: %s', async (_what, fields) => {
   expectRefused(await gate.attack(get(...fields)), {
     status: 431,
@@ -112,7 +112,7 @@ test('32 members of Connection and 256 cookies are admitted, and all cookies arr
   expect(requests[0]!.fields.filter(([name]) => /^x-\d+$/i.test(name))).toEqual([['x-32', 'stays']])
 })
 
-/** All that is no tchar (RFC 9110 §5.6.2). Some of it the listener stops by itself. */
+/** Characters that are not a tchar (RFC 9110 §5.6.2). The listener rejects some of them itself. */
 const noToken = Array.from('"(),/;<=>?@[\\]{}\x01\x1f\x7f\x80\xff ', (one) => one)
 
 const nameWith = (character: string, host: string) =>
@@ -144,7 +144,7 @@ test.each(['a\x7fb', 'a\xffb', 'a\xc3b', 'a\xc0\xafb', 'a\xed\xa0\x80b'])(
 )
 
 test('non-ASCII text enclosed in ASCII is forwarded byte for byte', async () => {
-  // uWebSockets.js takes bytes from 0x80 on at either end of a value for white space. They cannot be seen.
+  // uWebSockets.js trims bytes from 0x80 at both ends of a value like white space, so the gate does not see them.
   const { recorded } = await gate.attack(
     head('GET /raw/x HTTP/1.1', 'X-A: a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80z', 'X-B: a\tb', 'X-C: \xc3\xa9x\xc3\xa9'),
   )
@@ -172,7 +172,7 @@ test.each([
 })
 
 test.each(['application/grpc', 'application/grpc+proto', 'Application/gRPC; charset=utf-8', 'application/grpc-web'])(
-  'Content-Type: %s',
+  'only a gRPC Content-Type gets 415: %s',
   async (type) => {
     const attack = await gate.attack(get(`Content-Type: ${type}`))
 

@@ -3,8 +3,8 @@ import { fc, propertyRuns } from '../kit/properties.ts'
 import { requestBytes } from '../kit/raw-client.ts'
 import { GateUnderAttack } from './gate-under-attack.ts'
 
-// docs/design/attack-cases.md, "Headers and spoofing"; contract §6: of whatever fields a client sends, those that only
-// the gate may state do not arrive, under no spelling, and all others do, unless `Connection` names them.
+// docs/design/attack-cases.md, "Headers and spoofing": client fields reserved for the gate do not arrive in any
+// spelling; all other fields arrive unless `Connection` names them.
 
 const statedByGate = [
   ...[
@@ -47,7 +47,7 @@ const ordinary = [
   ],
 ]
 
-/** Case, and where a name has a hyphen, what CGI would make the same variable of. */
+/** Random case, and for each hyphen a character that CGI would map to the same variable name. */
 const spelled = (name: string) =>
   fc
     .tuple(
@@ -88,7 +88,7 @@ const field = fc.tuple(
 )
 const request = fc.record({
   fields: fc.array(field, { maxLength: 30 }),
-  /** Positions in `fields`, and names that are the gate's own. */
+  /** Members of `Connection`: positions in `fields`, or names of fields that the gate sets. */
   named: fc.array(
     fc.oneof(
       fc.nat(29),
@@ -98,13 +98,13 @@ const request = fc.record({
       maxLength: 6,
     },
   ),
-  /** Where among the fields `Connection` stands. */
+  /** Position of `Connection` among the fields. */
   at: fc.nat(30),
 })
 
 const folded = (one: string) => one.toLowerCase().replaceAll(/[^a-z0-9]/g, '-')
 
-/** By the words of the contract, not by the code. */
+/** Whether a client field may be forwarded; written independently of the code of the gate. */
 function mayTravel(one: string): boolean {
   const plain = folded(one)
   return !(
@@ -124,9 +124,10 @@ test(`S-035 ${propertyRuns} field lists: reserved fields come only from the gate
   const token = gate.token('orders:read')
   await fc.assert(
     fc.asyncProperty(request, async ({ fields, named, at }) => {
-      // Marked at both ends: white space around a value is no part of it; and with a sign that no value of the gate's has.
+      // Marked with # at both ends: white space around a value is not part of it, and no value of the gate has this
+      // mark.
       const sent = fields.map(([one, value], index) => [one, `#${index}${value}#`] as const)
-      const names = named.map((one) => (typeof one === 'string' ? one : (sent[one]?.[0] ?? 'nothing')))
+      const names = named.map((one) => (typeof one === 'string' ? one : (sent[one]?.[0] ?? 'x-absent')))
       const dropped = new Set(names.map((one) => one.toLowerCase()))
       const connection = names.length === 0 ? [] : ([['Connection', names.join(', ')]] as const)
       const bytes = requestBytes({

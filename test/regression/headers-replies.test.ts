@@ -4,11 +4,11 @@ import type { RawReply } from '../kit/raw-reply.ts'
 import { rawUpstream } from '../kit/raw-upstream.ts'
 import { GateUnderAttack } from './gate-under-attack.ts'
 
-// docs/design/attack-cases.md, "Headers and spoofing": a service says what it likes, but nothing in the gate's name,
-// and nothing that is for one hop.
+// docs/design/attack-cases.md, "Headers and spoofing": reply fields of a service are relayed, except those reserved for
+// the gate and hop-by-hop fields.
 
 let gate: GateUnderAttack
-/** What the service answers next. */
+/** The next reply of the service. */
 let answer = ''
 
 beforeAll(async () => {
@@ -26,7 +26,7 @@ beforeAll(async () => {
 const okay = (...fields: readonly string[]) =>
   ['HTTP/1.1 200 OK', ...fields, 'Content-Length: 2', '', 'ab'].join('\r\n')
 
-async function told(reply: string): Promise<RawReply> {
+async function relayed(reply: string): Promise<RawReply> {
   answer = reply
   return gate.ask(requestBytes({ target: '/said' }))
 }
@@ -42,8 +42,8 @@ test.each([
   'Trailer: forged',
   'Upgrade: forged',
   'Connection: forged',
-])('S-047 a reply field %s of a service is removed', async (field) => {
-  const reply = await told(okay(field))
+])('S-047 the reply field "%s" of a service is removed', async (field) => {
+  const reply = await relayed(okay(field))
 
   expect(reply).toMatchObject({ status: 200, text: 'ab' })
   expect(reply.fields.filter(([, value]) => value.includes('forged'))).toEqual([])
@@ -55,8 +55,8 @@ test.each([
   ['X-SECRET , close', ['X-Secret: hidden']],
   ['keep-alive, X-Secret,,x-other', ['X-Secret: hidden', 'x-other: hidden', 'X-SECRET: hidden']],
   ['x-request-id, date, content-length, x-secret', ['X-Secret: hidden']],
-])('S-047 reply fields named in Connection: %s are removed', async (value, fields) => {
-  const reply = await told(okay(`Connection: ${value}`, ...fields, 'X-Open: shown'))
+])('S-047 reply fields that Connection names are removed: %s', async (value, fields) => {
+  const reply = await relayed(okay(`Connection: ${value}`, ...fields, 'X-Open: shown'))
 
   expect(reply.text).toBe('ab')
   expect(reply.fields.filter(([, field]) => field === 'hidden')).toEqual([])
@@ -76,7 +76,7 @@ test('S-047 other reply fields are relayed unchanged: order, case, duplicates, b
     'content-TYPE: text/plain; charset=utf-8',
     'X-Empty:',
   ]
-  const reply = await told(okay(...fields))
+  const reply = await relayed(okay(...fields))
 
   expect(reply.fields.slice(0, fields.length).map(([name, value]) => `${name}: ${value}`.trim())).toEqual(fields)
   expect(
@@ -97,7 +97,7 @@ test.each([
 ])(
   'S-047 Clear-Site-Data: %s from a service does not delete the session cookie of the gate',
   async (value, arrived) => {
-    const reply = await told(okay('X-Before: 1', `Clear-Site-Data: ${value}`, 'X-After: 2'))
+    const reply = await relayed(okay('X-Before: 1', `Clear-Site-Data: ${value}`, 'X-After: 2'))
 
     expect(reply).toMatchObject({ status: 200, text: 'ab' })
     expect(reply.field('clear-site-data')).toBe(arrived)
@@ -107,7 +107,7 @@ test.each([
 )
 
 test('S-047 a reply has exactly one Date, set by the gate', async () => {
-  const reply = await told(okay('Date: Thu, 01 Jan 1970 00:00:00 GMT'))
+  const reply = await relayed(okay('Date: Thu, 01 Jan 1970 00:00:00 GMT'))
 
   expect(reply.all('date')).toEqual([expect.not.stringContaining('1970')])
 })
@@ -115,10 +115,10 @@ test('S-047 a reply has exactly one Date, set by the gate', async () => {
 test.each([
   ['102', 'HTTP/1.1 102 Processing\r\n\r\n'],
   ['103', 'HTTP/1.1 103 Early Hints\r\nLink: </early>; rel=preload\r\nSet-Cookie: early=1\r\n\r\n'],
-  ['two of 103', 'HTTP/1.1 103 Early Hints\r\nLink: </early>\r\n\r\n'.repeat(2)],
+  ['two 103 replies', 'HTTP/1.1 103 Early Hints\r\nLink: </early>\r\n\r\n'.repeat(2)],
   ['199', 'HTTP/1.1 199 Early\r\nX-Early: early\r\n\r\n'],
 ])('S-047 an interim reply (%s) is not relayed, and the final reply is complete', async (_status, interim) => {
-  const reply = await told(interim + okay('X-Final: 1'))
+  const reply = await relayed(interim + okay('X-Final: 1'))
 
   expect(reply).toMatchObject({ status: 200, text: 'ab', interim: [] })
   expect(reply.field('x-final')).toBe('1')
@@ -126,10 +126,10 @@ test.each([
 })
 
 test.each([
-  ['100, which nobody asked for', `HTTP/1.1 100 Continue\r\n\r\n${okay()}`],
-  ['101, which nobody asked for', 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nbytes'],
-])('S-047 %s, is never relayed to the client', async (_status, reply) => {
-  const shown = await told(reply)
+  ['100 without an expectation', `HTTP/1.1 100 Continue\r\n\r\n${okay()}`],
+  ['101 without an upgrade', 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nbytes'],
+])('S-047 an unsolicited interim reply is never relayed: %s', async (_status, reply) => {
+  const shown = await relayed(reply)
 
   expect(shown.interim).toEqual([])
   expect([200, 502]).toContain(shown.status)
@@ -138,9 +138,9 @@ test.each([
 
 test('S-047 trailers of a reply are not relayed', async () => {
   const chunks = '2;name=value\r\nab\r\n0\r\nX-T: trailer\r\nSet-Cookie: t=1\r\n\r\n'
-  const reply = await told(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n${chunks}`)
+  const reply = await relayed(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n${chunks}`)
 
-  // The client of the tests takes no trailer for lawful.
+  // The HTTP client of the tests rejects every trailer.
   expect(reply).toMatchObject({ status: 200, text: 'ab', complete: true })
   expect(reply.all('trailer')).toEqual([])
 })

@@ -5,16 +5,19 @@ import type { ReceivedRequest } from '../kit/upstream.ts'
 import { GateUnderAttack, scope } from './gate-under-attack.ts'
 import { expectNothingThrough, expectRefused } from './refusal.ts'
 
-// docs/design/attack-cases.md, "Headers and spoofing": what only the gate may state about a client reaches a service
+// docs/design/attack-cases.md, "Headers and spoofing": fields that only the gate may set about a client reach a service
 // from the gate alone, once.
 
 let gate: GateUnderAttack
-/** Services that are told more, or nothing; what reaches them is recorded by the service of `gate`. */
-let told: GateUnderAttack
+/**
+ * A gate whose services get other credentials; their upstream is the `orders` service of `gate`, which records
+ * requests.
+ */
+let variants: GateUnderAttack
 
 beforeAll(async () => {
   gate = await GateUnderAttack.start()
-  told = await GateUnderAttack.start({
+  variants = await GateUnderAttack.start({
     services: {
       names: {
         upstreams: [gate.orders.url],
@@ -43,7 +46,7 @@ beforeAll(async () => {
 })
 type Field = readonly [name: string, value: string]
 
-/** What reached the service when a client sent these fields. */
+/** The request that the service received after a client sent these fields. */
 async function received(
   target: string,
   fields: readonly Field[],
@@ -60,7 +63,7 @@ async function received(
   return request!
 }
 
-/** Every field of which a reader down the line could make this one: case and separators do not count. */
+/** All fields that a lenient reader could take for `name`: case and separators are ignored. */
 function alike({ fields }: ReceivedRequest, name: string): Field[] {
   return fields.filter(([one]) => one.toLowerCase().replaceAll(/[^a-z0-9]/g, '-') === name)
 }
@@ -89,7 +92,7 @@ const identity = [
 ]
 const forgeries: readonly Field[] = identity.flatMap((name) => spellings(name).map((one): Field => [one, forged]))
 
-/** No more fields than the listener takes. */
+/** Splits the fields into lists of at most 80, below the limit of the listener. */
 function inParts(fields: readonly Field[]): Field[][] {
   return Array.from({ length: Math.ceil(fields.length / 80) }, (_, part) => fields.slice(part * 80, part * 80 + 80))
 }
@@ -99,10 +102,10 @@ test('S-035 no spelling of an identity field from a client is forwarded, even if
     for (const [target, at, token] of [
       ['/orders/1', gate, undefined],
       ['/public/1', gate, ''],
-      ['/names', told, undefined],
-      ['/nothing', told, undefined],
-      ['/token', told, undefined],
-      ['/token/public', told, undefined],
+      ['/names', variants, undefined],
+      ['/nothing', variants, undefined],
+      ['/token', variants, undefined],
+      ['/token/public', variants, undefined],
     ] as const) {
       const request = await received(target, part, at, token)
 
@@ -112,13 +115,13 @@ test('S-035 no spelling of an identity field from a client is forwarded, even if
 })
 
 test('S-035 identity fields of the gate arrive once, whatever the client sent', async () => {
-  const statement = [
+  const sent = [
     ['X-Gatehouse-Jwt-Assertion', forged],
     ['X_Auth_Request.Email', forged],
   ] as const
-  const assertion = alike(await received('/orders/1', statement), 'x-gatehouse-jwt-assertion')
-  const token = told.issuer.sign({ claims: { email: 'alice@good.example' } })
-  const names = await received('/names', statement, told, token)
+  const assertion = alike(await received('/orders/1', sent), 'x-gatehouse-jwt-assertion')
+  const token = variants.issuer.sign({ claims: { email: 'alice@good.example' } })
+  const names = await received('/names', sent, variants, token)
 
   expect(assertion).toHaveLength(1)
   expect(assertion[0]![1]).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+$/)
@@ -128,19 +131,19 @@ test('S-035 identity fields of the gate arrive once, whatever the client sent', 
 })
 
 test('S-035 a service with credentials: none gets neither token nor assertion', async () => {
-  const request = await received('/nothing', [], told)
+  const request = await received('/nothing', [], variants)
 
   expect(alike(request, 'authorization')).toEqual([])
   expect(request.fields.filter(([name]) => /gatehouse|auth-request/.test(name))).toEqual([])
 })
 
 test('S-035 a token is forwarded only after verification and only to a service that requests it', async () => {
-  const token = told.token('orders:read')
+  const token = variants.token('orders:read')
 
-  expect(alike(await received('/token', [], told, token), 'authorization')).toEqual([
+  expect(alike(await received('/token', [], variants, token), 'authorization')).toEqual([
     ['authorization', `Bearer ${token}`],
   ])
-  expect(alike(await received('/token/public', [], told, token), 'authorization')).toEqual([])
+  expect(alike(await received('/token/public', [], variants, token), 'authorization')).toEqual([])
   expect(alike(await received('/orders/1', []), 'authorization')).toEqual([])
   expect(alike(await received('/public/1', [['DPoP', 'proof']]), 'dpop')).toEqual([])
 })
@@ -244,7 +247,7 @@ test('S-037 a client address claimed in a field is replaced by the real address 
     ['X-Client-IP', '10.0.0.1'],
     ['True-Client-IP', '10.0.0.1'],
   ]
-  const { replies, records, ...seen } = await told.attack(requestBytes({ target: '/inner', fields }))
+  const { replies, records, ...seen } = await variants.attack(requestBytes({ target: '/inner', fields }))
   const request = await received('/public/1', fields)
 
   expectNothingThrough(seen)
@@ -413,7 +416,7 @@ test.each([
   expect(request.all('cookie')).toEqual([arrived])
 })
 
-/** PROXY protocol, version 2. */
+/** A header of the PROXY protocol, version 2. */
 function proxyFrame(verb: number, family: number, body: readonly number[]): Buffer {
   const signature = [0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a]
   return Buffer.from([...signature, verb, family, body.length >> 8, body.length & 0xff, ...body])
@@ -432,7 +435,7 @@ test.each(frames)('a PROXY protocol header is rejected if proxy_protocol is off:
   const bytes = Buffer.concat([frame, requestBytes({ target: '/public/x' })])
 
   expectRefused(await gate.attack(bytes), { reason: 'proxied-address' })
-  expectRefused(await told.attack(Buffer.concat([frame, requestBytes({ target: '/inner' })])), {
+  expectRefused(await variants.attack(Buffer.concat([frame, requestBytes({ target: '/inner' })])), {
     reason: 'proxied-address',
   })
 })
@@ -455,7 +458,7 @@ test('a PROXY protocol header without an address does not change the client addr
   const local = Buffer.concat([proxyFrame(0x20, 0x00, []), requestBytes({ target: '/public/x' })])
   const { records, requests } = await gate.attack(local)
 
-  // Without an address it cannot be seen, and says nothing either.
+  // The gate cannot detect a PROXY header without an address, and such a header changes nothing.
   expect(records.every(({ address }) => address === '127.0.0.1')).toBe(true)
   for (const request of requests) expect(request.all('x-forwarded-for')).toEqual(['127.0.0.1'])
 })

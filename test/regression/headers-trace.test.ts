@@ -3,8 +3,8 @@ import { requestBytes } from '../kit/raw-client.ts'
 import type { ReceivedRequest } from '../kit/upstream.ts'
 import { GateUnderAttack } from './gate-under-attack.ts'
 
-// docs/design/attack-cases.md, "Headers and spoofing": what would be continued is continued only where it can do no
-// harm. It is never an error.
+// docs/design/attack-cases.md, "Headers and spoofing": traces and request ids of clients are continued only if they are
+// well-formed and trusted. A malformed one is replaced without an error.
 
 let gate: GateUnderAttack
 let untrusting: GateUnderAttack
@@ -70,7 +70,7 @@ test.each([
   expect(request.all('tracestate')).toEqual([])
 })
 
-// Letters whose code points end in the bytes of CR and LF: cut to one byte each, they would end the field.
+// Letters whose code points end in the bytes of CR and LF: truncated to one byte each, they would end the field.
 test.each([
   'X-Gatehouse-Jwt-Assertion: forged',
   '\u010d\u010aGET /smuggled HTTP/1.1\u010d\u010aHost: x\u010d\u010a\u010d\u010a',
@@ -102,7 +102,7 @@ test.each([
   ['two lines of 300 bytes', [`a=${'x'.repeat(298)}`, `b=${'x'.repeat(298)}`], []],
   ['two short lines', ['a=1', 'b=2'], ['a=1,b=2']],
   ['20 kB', [`a=${'x'.repeat(20_000)}`], []],
-])('S-044 tracestate of %s', async (_what, sent, arrived) => {
+])('S-044 only tracestate of at most 32 members and 512 bytes is continued: %s', async (_what, sent, arrived) => {
   const request = await received([['traceparent', good], ...sent.map((value): Field => ['tracestate', value])])
 
   expect(request.all('traceparent')).toEqual([good])
@@ -120,7 +120,7 @@ test.each([
   ['20 kB', [`a=${'x'.repeat(20_000)}`], []],
   ['three lines of 5 kB', Array.from({ length: 3 }, (_, n) => `k${n}=${'x'.repeat(5000)}`), []],
   ['two short lines', ['a=1', 'b=2'], ['a=1,b=2']],
-])('S-044 baggage of %s', async (_what, sent, arrived) => {
+])('S-044 only baggage of at most 8 KiB is forwarded: %s', async (_what, sent, arrived) => {
   const request = await received(sent.map((value): Field => ['baggage', value]))
 
   expect(request.all('baggage')).toEqual(arrived)
@@ -139,21 +139,24 @@ test('S-044 a service that trusts no client trace gets a new trace without clien
   expect([...request.all('tracestate'), ...request.all('baggage')]).toEqual([])
 })
 
-// Anybody could else write into a trace of whose services none takes the word of clients, and have it recorded.
+// Otherwise any client could add spans to a trace although no service trusts client traces.
 test.each([
-  ['a path of no route', requestBytes({ target: '/nowhere', fields: [['traceparent', good]] })],
+  ['a request to an unknown path', requestBytes({ target: '/nowhere', fields: [['traceparent', good]] })],
   [
-    'a method of no route',
+    'a request with an unknown method',
     requestBytes({ method: 'DELETE', target: '/.gatehouse/session', fields: [['traceparent', good]] }),
   ],
-  ['an ambiguous path', requestBytes({ target: '/public/../x', fields: [['traceparent', good]] })],
-])("S-044 %s belongs to the client's trace only if every service trusts client traces", async (_what, bytes) => {
-  const [trusted, other] = [await gate.attack(bytes), await untrusting.attack(bytes)]
+  ['a request to an ambiguous path', requestBytes({ target: '/public/../x', fields: [['traceparent', good]] })],
+])(
+  "S-044 the log record of %s belongs to the client's trace only if every service trusts client traces",
+  async (_what, bytes) => {
+    const [trusted, other] = [await gate.attack(bytes), await untrusting.attack(bytes)]
 
-  expect(trusted.records).toMatchObject([{ decision: 'refused', trace_id: trace }])
-  expect(other.records).toMatchObject([{ decision: 'refused' }])
-  expect(other.records[0]!['trace_id']).toBeUndefined()
-})
+    expect(trusted.records).toMatchObject([{ decision: 'refused', trace_id: trace }])
+    expect(other.records).toMatchObject([{ decision: 'refused' }])
+    expect(other.records[0]!['trace_id']).toBeUndefined()
+  },
+)
 
 test.each(['a', 'A-z_0.9', 'x'.repeat(128), '7f3c-11'])('S-045 the request id %s is continued', async (id) => {
   const { replies, records, requests } = await gate.attack(
@@ -168,17 +171,17 @@ test.each(['a', 'A-z_0.9', 'x'.repeat(128), '7f3c-11'])('S-045 the request id %s
 test.each([
   ['4 kB', ['x'.repeat(4096)]],
   ['129 characters', ['x'.repeat(129)]],
-  ['none', ['']],
-  ['a quote', ['a"b']],
-  ['a backslash', ['a\\b']],
-  ['a space', ['a b']],
-  ['a tab', ['a\tb']],
-  ['letters above ASCII', ['a\xc3\xa9b']],
-  ['a line separator', ['a\xe2\x80\xa8b']],
-  ['a log line', ['","decision":"admitted']],
+  ['no characters', ['']],
+  ['text with a quote', ['a"b']],
+  ['text with a backslash', ['a\\b']],
+  ['text with a space', ['a b']],
+  ['text with a tab', ['a\tb']],
+  ['non-ASCII letters', ['a\xc3\xa9b']],
+  ['text with a line separator', ['a\xe2\x80\xa8b']],
+  ['part of a log line', ['","decision":"admitted']],
   ['markup', ['<script>']],
-  ['two', ['one', 'two']],
-  ['three', ['one', 'two', 'three']],
+  ['two fields', ['one', 'two']],
+  ['three fields', ['one', 'two', 'three']],
 ])('S-045 a request id of %s is replaced by a generated id', async (_what, ids) => {
   const fields = ids.map((id): Field => ['X-Request-Id', id])
   const { replies, records, requests } = await gate.attack(requestBytes({ target: '/public/x', fields }))
@@ -191,7 +194,7 @@ test.each([
 })
 
 test.each(['a\x1b[31mb', 'a\x00b', 'a\nb'])(
-  'S-045 a request id with a control character is rejected or replaced: %j',
+  'S-045 a request id with a control character is rejected with 400: %j',
   async (id) => {
     const { replies, records, requests } = await gate.attack(
       requestBytes({ target: '/public/x', fields: [['X-Request-Id', id]] }),

@@ -4,11 +4,11 @@ import { request } from '../kit/raw-client.ts'
 import { GateUnderAttack } from './gate-under-attack.ts'
 import { expectNothingThrough, expectRefused } from './refusal.ts'
 
-// docs/design/attack-cases.md, "Paths and hosts": one host has one name, and what a client calls itself is never where
-// it is sent.
+// docs/design/attack-cases.md, "Paths and hosts": each host has one normal form, and a Host sent by a client never
+// appears in a reply of the gate.
 
 let gate: GateUnderAttack
-/** Every route of it names a host. */
+/** A node on which every route names a host. */
 let hosted: TestNode
 
 beforeAll(async () => {
@@ -57,7 +57,7 @@ test.each([
   ['/below', 'A.API.EXAMPLE.:443'],
   ['/literal', '[2001:db8::1]'],
   ['/literal', '[2001:DB8::1]:8080'],
-])('S-028 %s matches the Host %s, and the service gets Host unchanged', async (target, host) => {
+])('S-028 the route of %s matches the Host %s, and the service gets Host unchanged', async (target, host) => {
   const { replies, records, recorded } = await gate.attack(get(target, ` ${host}`))
 
   expect(replies).toMatchObject([{ status: 200 }])
@@ -76,7 +76,7 @@ test.each([
   ['/below', 'api.example'],
   ['/below', 'a.b.api.example'],
   ['/below', '.api.example'],
-])('S-028 %s does not match the Host %s', async (target, host) => {
+])('S-028 the route of %s does not match the Host %s', async (target, host) => {
   const { replies, records, ...seen } = await gate.attack(get(target, ` ${host}`))
 
   expectNothingThrough(seen)
@@ -135,7 +135,7 @@ test.each(['', ' ', '\t'])('S-029 an empty Host is rejected: %j', async (host) =
 })
 
 test.each(['evil.example', 'api.example.evil', 'localhost', '127.0.0.1', 'api.example..'])(
-  'S-029 if every route names a host, %s gets 421',
+  'S-029 if every route names a host, an unknown Host gets 421: %s',
   async (host) => {
     const reply = await request(hosted.port, get('/x', ` ${host}`))
     const record = await hosted.waitForRecord(({ id }) => id === reply.field('x-request-id'))

@@ -10,7 +10,7 @@ import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { startWorker } from '../kit/worker.ts'
 
-// Introspection answers that nodes share in Redis, and the workers that refresh them.
+// Introspection replies that nodes share in Redis, and the workers that refresh them.
 
 let issuer: IntrospectionIssuer
 let orders: string
@@ -80,7 +80,7 @@ test.each(['unsupported_token_type', 'invalid_request'])(
     await useUntil(() => worker.done.includes('active'), node, token)
     issuer.script = (asked) =>
       asked.token === token ? { status: 400, body: JSON.stringify({ error: code }) } : undefined
-    await until('the token is refused', async () => (await statusOf(node, token)) === 401)
+    await until('the token is rejected', async () => (await statusOf(node, token)) === 401)
     expect(worker.done).not.toContain('ended')
     issuer.script = undefined
 
@@ -92,9 +92,9 @@ test('a worker without Redis permissions logs the problem once', async () => {
   const redis = await testRedis()
   const link = await testLink(redisSettingsFor(redis.port))
   await link.store.call('ACL', 'SETUSER', 'worker', 'on', '>a-password', '~*', '&*', '+@all', '-bzpopmin')
-  const given = options('acl:', { redisPort: redis.port })
-  const settings = { ...given.settings, redis: { ...(given.settings!['redis'] as object), ...asWorker } }
-  const worker = await startWorker({ ...given, settings, env: { ...given.env, TEST_REDIS_PASSWORD: 'a-password' } })
+  const base = options('acl:', { redisPort: redis.port })
+  const settings = { ...base.settings, redis: { ...(base.settings!['redis'] as object), ...asWorker } }
+  const worker = await startWorker({ ...base, settings, env: { ...base.env, TEST_REDIS_PASSWORD: 'a-password' } })
 
   const refused = ({ msg }: LogRecord) => msg === 'queue worker failed'
   expect(await worker.waitForLine(refused)).toMatchObject({ queue: 'introspect:main', level: 'warn' })

@@ -41,13 +41,14 @@ test('recheck: a JWT in use stays valid when a policy change edits its issuer', 
   await admitted(gate, { target: '/orders/1', token })
 })
 
-// RFC 7800 §3.1: a binding that cannot be checked here refuses, whichever of the two speaks of it.
+// RFC 7800 §3.1: a key binding that the gate cannot check is a reason to reject, whether `cnf` or `token_type` states
+// it.
 test.each([
   ['cnf', { cnf: { jkt: 'x' } }],
   ['token_type', { token_type: 'DPoP' }],
-])('recheck: a JWT that the issuer reports as key-bound, by %s, is rejected', async (_, said) => {
+])('recheck: a JWT that the issuer reports as key-bound, by %s, is rejected', async (_, claims) => {
   const token = issuer.sign()
-  issuer.script = () => ({ body: JSON.stringify({ active: true, ...said }) })
+  issuer.script = () => ({ body: JSON.stringify({ active: true, ...claims }) })
   await refused(gate, { target: '/orders/1', token }, badToken('token-binding'))
   issuer.script = undefined
 
@@ -55,8 +56,8 @@ test.each([
 })
 
 test.each([
-  ['longer than an answer can be', () => ({ body: `{"pad":"${'x'.repeat(300_000)}"}` })],
-  ['compressed', () => ({ headers: { 'content-encoding': 'gzip' }, body: 'x' })],
+  ['a reply beyond the size limit', () => ({ body: `{"pad":"${'x'.repeat(300_000)}"}` })],
+  ['a compressed reply', () => ({ headers: { 'content-encoding': 'gzip' }, body: 'x' })],
 ])('failing introspection of unknown tokens (%s) does not block other tokens', async (_, script) => {
   const strangers = Array.from({ length: 4 }, () => issuer.sign())
   issuer.script = ({ token }) => (strangers.includes(token) ? script() : undefined)
@@ -70,7 +71,7 @@ test('a discovered endpoint stays in use while the issuer metadata is unavailabl
   const stranger = issuer.sign()
   await admitted(gate, { target: '/orders/1', token: issuer.sign() })
   issuer.answer('discovery', { status: 404 })
-  // A refusal is a reason to look whether secret and endpoint are still what they were.
+  // After a rejection by the issuer, the gate reads secret and endpoint again.
   issuer.script = ({ token }) => (token === stranger ? { status: 400 } : undefined)
   await refused(gate, { target: '/orders/1', token: stranger }, unavailable)
 
@@ -80,9 +81,9 @@ test('a discovered endpoint stays in use while the issuer metadata is unavailabl
 })
 
 test.each([
-  ['are not fetched where no signature is to be checked', 'json', 0],
-  ['are fetched where its answers are signed', 'jwt', 1],
-])('keys of an issuer of opaque tokens %s', async (_, response, fetched) => {
+  ['are not fetched if introspection replies are unsigned', 'json', 0],
+  ['are fetched if introspection replies are signed', 'jwt', 1],
+])('the keys of an issuer of opaque tokens %s', async (_, response, fetched) => {
   const keyless = await startIntrospectionIssuer()
   const options = opaqueGate({ issuer: keyless.url, orders, introspection: { response } })
   const node = await startNode(options)

@@ -1,5 +1,5 @@
-// S-099, S-092: whoever signed is not to blame when the issuer's keys cannot be had. A logout that is refused with 400 is not
-// sent again (OpenID Connect Back-Channel Logout §2.8), and would leave the session alive.
+// S-099, S-092: while the issuer keys cannot be fetched, a token gets 503 instead of 400. An issuer does not repeat a
+// logout that got 400 (OpenID Connect Back-Channel Logout 1.0 §2.8), so the session would stay alive.
 
 import { request } from 'undici'
 import { expect, test } from 'vitest'
@@ -9,7 +9,7 @@ import { until } from '../kit/until.ts'
 
 const { url, issuer, nodes, enter } = await startCodeGate({ keys: { status: 503 } })
 
-async function tell(token: string) {
+async function sendLogout(token: string) {
   const { statusCode, headers, body } = await request(`${url}/.gatehouse/backchannel-logout`, {
     method: 'POST',
     headers: { 'content-type': 'application/x-www-form-urlencoded' },
@@ -22,8 +22,9 @@ async function tell(token: string) {
 test('a logout token gets 503 until the issuer keys are available, and the same token works afterwards', async () => {
   const token = issuer.logoutToken({ claims: { sub: 'alice' } })
 
-  // More than an address may send that is made up: that somebody else is away is charged to nobody.
-  for (let i = 0; i < 60; i++) expect(await tell(token)).toEqual({ status: 503, retryAfter: '5' })
+  // More requests than the failure limit of an address allows: an unreachable issuer is not charged to the client
+  // address.
+  for (let i = 0; i < 60; i++) expect(await sendLogout(token)).toEqual({ status: 503, retryAfter: '5' })
   const { reason } = await nodes[0]!.waitForRecord(({ path }) => path === '/.gatehouse/backchannel-logout')
   expect(reason).toBe('issuer-unreachable')
 
@@ -32,6 +33,6 @@ test('a logout token gets 503 until the issuer keys are available, and the same 
   expect(page.url).toContain('/.gatehouse/callback')
 
   issuer.answer('keys')
-  await until('the keys are fetched again', async () => (await tell(token)).status === 200, 45_000)
+  await until('the keys are fetched again', async () => (await sendLogout(token)).status === 200, 45_000)
   expect((await enter(new HttpBrowser())).status).toBe(200)
 })

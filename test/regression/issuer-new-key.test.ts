@@ -1,4 +1,4 @@
-// An issuer signs with a new key while its key set was fetched less than the cooldown (10 s) ago.
+// An issuer signs with a new key less than 10 s (the cooldown) after the last fetch of its key set.
 
 import { request } from 'undici'
 import { beforeEach, expect, test } from 'vitest'
@@ -11,7 +11,7 @@ const gate = await startCodeGate()
 const { url, issuer, enter } = gate
 let key: SigningKey
 
-/** Anyone can have the keys fetched, which begins the cooldown. */
+/** Makes the gate fetch the keys, which starts the cooldown. Any client can do this. */
 async function sendUnknownKey(): Promise<void> {
   const nowS = Math.floor(Date.now() / 1000)
   const claims = {

@@ -1,4 +1,5 @@
-// A code that is redeemed after a back-channel logout makes no session, and a logout token is used up only by its logout.
+// A code redeemed after a back-channel logout creates no session. A logout token is consumed only by a successful
+// logout.
 
 import { randomUUID } from 'node:crypto'
 import { beforeEach, expect, test } from 'vitest'
@@ -21,7 +22,7 @@ beforeEach(() => {
 async function logOutAtIssuer(claims: Readonly<Record<string, unknown>>): Promise<void> {
   const token = issuer.logoutToken({ claims })
   // On a busy machine Redis can miss the deadline of a call, and the issuer tries again.
-  await until('the logout is received', async () => (await deliver(token)) === 200)
+  await until('the back-channel logout gets 200', async () => (await deliver(token)) === 200)
 }
 
 async function deliver(token: string): Promise<number> {
@@ -33,14 +34,14 @@ async function deliver(token: string): Promise<number> {
   return status
 }
 
-/** A login whose code the gate is trading while `meanwhile` happens. */
-async function entering(browser: HttpBrowser, meanwhile: () => Promise<void>): Promise<Page> {
+/** Logs in, and runs `meanwhile` while the issuer holds the code exchange. */
+async function enterDuring(browser: HttpBrowser, meanwhile: () => Promise<void>): Promise<Page> {
   const { promise, resolve: release } = Promise.withResolvers<void>()
   issuer.held = () => promise
   const { length } = issuer.asked
   const entered = enter(browser, { redirects: 0, returnTo: '/app/x?a=1' })
   try {
-    await until('the code is at the issuer', () => issuer.asked.length > length)
+    await until('the issuer has received the code', () => issuer.asked.length > length)
     await meanwhile()
   } finally {
     release()
@@ -48,11 +49,11 @@ async function entering(browser: HttpBrowser, meanwhile: () => Promise<void>): P
   return entered
 }
 
-/** Follows the link of the page as far as the issuer. */
+/** Follows the link of the page. @returns the query of the authorization request */
 async function nextLogin(browser: HttpBrowser, page: Page): Promise<URLSearchParams> {
   const link = /href="([^"]*)"/.exec(page.body)?.[1]?.replaceAll('&#38;', '&') ?? ''
   let location: string | undefined
-  await until('the next login is begun', async () => {
+  await until('the next login is redirected to the issuer', async () => {
     location = (await browser.visit(new URL(link, url).href, { redirects: 0 })).field('location')
     return location !== undefined
   })
@@ -60,15 +61,15 @@ async function nextLogin(browser: HttpBrowser, page: Page): Promise<URLSearchPar
 }
 
 test.each([
-  ['the same sid', { sub: 'ann', sid: 'sid-a' }, { sub: 'ann', sid: 'sid-a' }],
-  ['the same sid, and no sub in the logout token', { sub: 'bob', sid: 'sid-b' }, { sub: undefined, sid: 'sid-b' }],
-  ['the person, with an older auth_time', { sub: 'cid', auth_time: nowS() - 60 }, { sub: 'cid' }],
-  ['the person, without auth_time', { sub: 'dan', auth_time: undefined }, { sub: 'dan' }],
+  ['the sid and sub', { sub: 'ann', sid: 'sid-a' }, { sub: 'ann', sid: 'sid-a' }],
+  ['the sid only', { sub: 'bob', sid: 'sid-b' }, { sub: undefined, sid: 'sid-b' }],
+  ['the sub, with an older auth_time', { sub: 'cid', auth_time: nowS() - 60 }, { sub: 'cid' }],
+  ['the sub, without auth_time', { sub: 'dan', auth_time: undefined }, { sub: 'dan' }],
 ])('a code redeemed after a back-channel logout of %s creates no session', async (_, login, logout) => {
   const browser = new HttpBrowser()
   issuer.idToken = { claims: login }
 
-  const page = await entering(browser, () => logOutAtIssuer(logout))
+  const page = await enterDuring(browser, () => logOutAtIssuer(logout))
 
   expect([page.status, browser.session]).toEqual([403, undefined])
   expect(page.body).toContain('You were logged out')
@@ -79,7 +80,7 @@ test.each([
 test('the login started from the error page of a rejected login creates a session and returns to the same page', async () => {
   const browser = new HttpBrowser()
   issuer.idToken = { claims: { sub: 'eve', sid: 'sid-e1' } }
-  const page = await entering(browser, () => logOutAtIssuer({ sub: 'eve', sid: 'sid-e1' }))
+  const page = await enterDuring(browser, () => logOutAtIssuer({ sub: 'eve', sid: 'sid-e1' }))
   const next = await nextLogin(browser, page)
   issuer.idToken = { claims: { sub: 'eve', sid: 'sid-e2', nonce: next.get('nonce') } }
   const query = new URLSearchParams({ code: 'a-code', state: next.get('state')!, iss: issuer.url })
@@ -112,7 +113,7 @@ test('a step-up that completes after the logout of its sid leaves neither the ne
   await enter(browser)
   expect((await browser.visit(`${url}/app/`, { redirects: 0 })).status).toBe(200)
 
-  const page = await entering(browser, () => logOutAtIssuer({ sub: 'fay', sid: 'sid-f' }))
+  const page = await enterDuring(browser, () => logOutAtIssuer({ sub: 'fay', sid: 'sid-f' }))
 
   expect(page.status).toBe(403)
   expect((await browser.visit(`${url}/app/`, { redirects: 0 })).status).toBe(303)
@@ -123,7 +124,7 @@ test("the login after a rejected login keeps the policy's prompt and adds its ow
   const browser = new HttpBrowser()
   const promptOf = async (query: string) => {
     let location: string | undefined
-    await until('a login is begun', async () => {
+    await until('the login is redirected to the issuer', async () => {
       location = (await browser.visit(`${consenting.url}/.gatehouse/login${query}`, { redirects: 0 })).field('location')
       return location !== undefined
     })
@@ -140,7 +141,7 @@ test('a failed logout delivery does not consume the logout token, even if Redis 
   await enter(browser)
   const token = issuer.logoutToken({ claims: { sub: 'gil', sid: 'sid-g', jti: randomUUID() } })
   const { events } = link.keys
-  // No revocation can be written, and nothing can be deleted.
+  // Redis can write no revocation and delete no key.
   await link.store.call('RENAME', events, `${events}-aside`)
   await link.store.call('SET', events, 'not a stream')
   await link.store.call('ACL', 'SETUSER', 'default', '-del')
@@ -152,11 +153,14 @@ test('a failed logout delivery does not consume the logout token, even if Redis 
   }
 
   let status = 503
-  await until('Redis takes the second delivery', async () => {
+  await until('the second delivery is not rejected with 503', async () => {
     status = await deliver(token)
     return status !== 503
   })
   expect(status).toBe(200)
-  await until('the session is over', async () => (await browser.visit(`${url}/app/`, { redirects: 0 })).status === 303)
+  await until(
+    'the session is rejected',
+    async () => (await browser.visit(`${url}/app/`, { redirects: 0 })).status === 303,
+  )
   expect(await deliver(token)).toBe(400)
 })

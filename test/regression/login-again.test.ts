@@ -1,4 +1,4 @@
-// The pages of a failed login: "Log in again" leads to the page that was asked for.
+// "Log in again" on the page of a failed login leads to the originally requested page.
 
 import { afterEach, expect, test } from 'vitest'
 import { Sealer } from '../../gateway/base/sealer.ts'
@@ -19,31 +19,31 @@ afterEach(() => {
   issuer.failure = undefined
 })
 
-interface Begun {
+interface Started {
   readonly browser: HttpBrowser
   readonly state: string
   readonly nonce: string
 }
 
-async function begin(path = '/.gatehouse/login', query = ''): Promise<Begun> {
+async function begin(path = '/.gatehouse/login', query = ''): Promise<Started> {
   const browser = new HttpBrowser()
   const start = await browser.visit(`${url}${path}?return_to=${encodeURIComponent(target)}${query}`, { redirects: 0 })
   return { browser, ...issuer.pending(start.field('location')!) }
 }
 
-function reply({ state, nonce }: Omit<Begun, 'browser'>, more: Readonly<Record<string, string>> = {}): string {
+function reply({ state, nonce }: Omit<Started, 'browser'>, more: Readonly<Record<string, string>> = {}): string {
   return `${callback}?${new URLSearchParams({ code: `code-for.${nonce}`, state, iss: issuer.url, ...more })}`
 }
 
-/** Where the link of a page leads. */
+/** Target of the link on a page. */
 const linkOf = ({ body }: Page) => /href="([^"]*)"/.exec(body)?.[1]?.replaceAll('&#38;', '&') ?? ''
 
-/** Follows the link of a page, logs in, and says where the browser ends. */
-async function endOf(browser: HttpBrowser, page: Page): Promise<string | undefined> {
+/** Follows the link of a page and logs in. @returns the last redirect */
+async function logInAgain(browser: HttpBrowser, page: Page): Promise<string | undefined> {
   issuer.idToken = {}
   issuer.failure = undefined
   let location: string | undefined
-  await until('the login is begun again', async () => {
+  await until('the link of the page redirects', async () => {
     location = (await browser.visit(linkOf(page), { redirects: 0 })).field('location')
     return location !== undefined
   })
@@ -53,7 +53,7 @@ async function endOf(browser: HttpBrowser, page: Page): Promise<string | undefin
   return (await browser.visit(`${parameters.get('redirect_uri')}?${query}`, { redirects: 0 })).field('location')
 }
 
-/** A state as the gate makes it, of a login that began so long ago. */
+/** A valid `state` of a login that started `ageMs` ago. */
 function stateOf(ageMs: number): string {
   const sealer = new Sealer(
     [{ id: 'seal-1', secret: Buffer.from(loginSecrets.TEST_ENCRYPTION_KEY, 'base64url') }],
@@ -77,57 +77,57 @@ test('the page of a login that took longer than 15 minutes starts a new login', 
   const page = await browser.visit(reply({ state: stateOf(ATTEMPT_MS + 60_000), nonce: '' }))
 
   expect([page.status, page.body]).toEqual([400, expect.stringContaining('This login has ended')])
-  expect(await endOf(browser, page)).toBe(url + target)
+  expect(await logInAgain(browser, page)).toBe(url + target)
 })
 
 const gone = { status: 500, body: '{}' }
 const invalid = { status: 400, body: '{"error":"invalid_grant"}' }
 test.each<[string, number, () => void, Readonly<Record<string, string>>]>([
-  ['the issuer does not answer', 503, () => Object.assign(issuer, { failure: gone }), {}],
-  ['the issuer refuses the code', 403, () => Object.assign(issuer, { failure: invalid }), {}],
+  ['the issuer fails', 503, () => Object.assign(issuer, { failure: gone }), {}],
+  ['the issuer rejects the code', 403, () => Object.assign(issuer, { failure: invalid }), {}],
   ['the ID token is invalid', 403, () => Object.assign(issuer, { idToken: { claims: { iss: 'x' } } }), {}],
-  ['the person was denied', 403, () => {}, { error: 'access_denied' }],
-])('after a login where %s', async (_, status, fail, more) => {
-  const begun = await begin()
+  ['the issuer returns access_denied', 403, () => {}, { error: 'access_denied' }],
+])('after a login for which %s, "Log in again" returns to the requested page', async (_, status, fail, more) => {
+  const started = await begin()
   fail()
 
-  const page = await begun.browser.visit(reply(begun, more))
+  const page = await started.browser.visit(reply(started, more))
 
   expect(page.status).toBe(status)
-  expect(await endOf(begun.browser, page)).toBe(url + target)
+  expect(await logInAgain(started.browser, page)).toBe(url + target)
 })
 
 test('the page of a repeated login reply starts a new login, with and without a session', async () => {
-  const begun = await begin()
-  await begun.browser.visit(reply(begun), { redirects: 0 })
-  expect(begun.browser.session).toBeDefined()
+  const started = await begin()
+  await started.browser.visit(reply(started), { redirects: 0 })
+  expect(started.browser.session).toBeDefined()
 
-  const page = await begun.browser.visit(reply(begun))
+  const page = await started.browser.visit(reply(started))
   expect([page.status, page.body]).toEqual([400, expect.stringContaining('This login has ended')])
-  // With a session, which is another one than when the login began, no login is needed.
-  const { session } = begun.browser
-  expect(await endOf(begun.browser, page)).toBe(url + target)
-  expect(begun.browser.session).toBe(session)
+  // The browser has a session that is newer than the start of the login, so no login is needed.
+  const { session } = started.browser
+  expect(await logInAgain(started.browser, page)).toBe(url + target)
+  expect(started.browser.session).toBe(session)
 })
 
 test('the page of a login started in another browser starts a new login', async () => {
-  const begun = await begin()
+  const started = await begin()
   const other = new HttpBrowser()
 
-  const page = await other.visit(reply(begun))
+  const page = await other.visit(reply(started))
 
   expect([page.status, page.body]).toEqual([400, expect.stringContaining('started elsewhere')])
-  expect(await endOf(other, page)).toBe(url + target)
+  expect(await logInAgain(other, page)).toBe(url + target)
 })
 
 test('the page of a reply at another redirect URI starts a new login at that path', async () => {
-  const begun = await begin()
+  const started = await begin()
 
-  const page = await begun.browser.visit(reply(begun).replace('/.gatehouse/callback', '/oauth2/callback'))
+  const page = await started.browser.visit(reply(started).replace('/.gatehouse/callback', '/oauth2/callback'))
 
   expect(page.status).toBe(400)
   expect(linkOf(page)).toContain(`${url}/oauth2/start?`)
-  expect(await endOf(begun.browser, page)).toBe(url + target)
+  expect(await logInAgain(started.browser, page)).toBe(url + target)
 })
 
 test('the login after a failed login from /oauth2/start has the same redirect URI and step-up', async () => {

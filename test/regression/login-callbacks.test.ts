@@ -1,4 +1,4 @@
-// S-140: many callbacks of one address at once. Whoever brings good codes is let in; made-up codes delay nobody else.
+// S-140: concurrent login callbacks from one address. Valid codes log in; forged codes do not delay other clients.
 
 import { expect, test } from 'vitest'
 import { type CodeGate, startCodeGate } from '../kit/code-gate.ts'
@@ -7,11 +7,11 @@ import { until } from '../kit/until.ts'
 
 const PER_ADDRESS = 4
 const BURST = 5
-/** Codes that are exchanged at a time, and those of them that only known addresses may have. */
+/** Maximum concurrent code exchanges, and the part of them that is reserved for known addresses. */
 const AT_ONCE = 32
 const RESERVED = 8
 
-/** Code exchanges of the issuer get no reply until the result is called. */
+/** Makes the issuer hold every code exchange until the returned function is called. */
 const hold = ({ issuer }: CodeGate): (() => void) => issuer.holdExchanges()
 
 test('S-140 more valid callbacks from one address than its failure limit are queued and all log in', async () => {
@@ -21,11 +21,11 @@ test('S-140 more valid callbacks from one address than its failure limit are que
   })
   const release = hold(gate)
   const logins = Array.from({ length: 4 * BURST }, () => gate.enter(new HttpBrowser(), { redirects: 0 }))
-  await until('the address has its turns', () => gate.issuer.exchanging === PER_ADDRESS)
+  await until('the address has all its concurrent exchanges', () => gate.issuer.exchanging === PER_ADDRESS)
   release()
   const pages = await Promise.all(logins)
 
-  // On a busy machine Redis can miss the deadline of a call: 503. None is refused.
+  // On a busy machine Redis can miss the deadline of a call (503). No callback may be rejected.
   const statuses = pages.map(({ status }) => status).filter((status) => status !== 503)
   expect(new Set(statuses)).toEqual(new Set([303]))
   expect(statuses.length).toBeGreaterThan(2 * BURST)
@@ -40,8 +40,8 @@ test('S-140 a session is refreshed while forged codes from one address are excha
   expect((await enter(user)).status).toBe(200)
   issuer.expiresInS = 300
   const release = hold(gate)
-  const made = Array.from({ length: 60 }, () => enter(new HttpBrowser()))
-  await until('codes are being exchanged', () => issuer.exchanging >= PER_ADDRESS)
+  const forged = Array.from({ length: 60 }, () => enter(new HttpBrowser()))
+  await until('forged codes are being exchanged', () => issuer.exchanging >= PER_ADDRESS)
 
   const refreshed = () => issuer.asked.some((form) => form.get('grant_type') === 'refresh_token')
   await until(
@@ -52,10 +52,10 @@ test('S-140 a session is refreshed while forged codes from one address are excha
   expect(issuer.exchanging).toBeGreaterThan(0)
 
   release()
-  await Promise.all(made)
+  await Promise.all(forged)
 })
 
-/** Logs in from an address that a proxy names. Follows no redirect at the end. */
+/** Logs in from a client address that a listed proxy states. Does not follow the last redirect. */
 async function enterFrom(address: string, { url, callback, issuer }: CodeGate): Promise<HttpBrowser> {
   const browser = new HttpBrowser()
   const options = { redirects: 0, headers: { 'x-forwarded-for': address } }
@@ -77,11 +77,14 @@ test('S-140 a known address logs in while codes from many unknown addresses are 
   expect((await user.visit(`${url}/app/`, { redirects: 0, headers })).status).toBe(200)
   const release = hold(gate)
   const strangers = Array.from({ length: 40 }, (_, i) => enterFrom(`192.0.2.${i + 1}`, gate))
-  await until('strangers have all turns that they may have', () => issuer.exchanging === AT_ONCE - RESERVED)
+  await until(
+    'unknown addresses have all exchanges that are not reserved',
+    () => issuer.exchanging === AT_ONCE - RESERVED,
+  )
 
   const again = enterFrom(home, gate)
 
-  await until('the code of the user is at the issuer', () => issuer.exchanging === AT_ONCE - RESERVED + 1)
+  await until('the issuer has received the code of the user', () => issuer.exchanging === AT_ONCE - RESERVED + 1)
   release()
   expect((await again).session).toEqual(expect.any(String))
   await Promise.all(strangers)

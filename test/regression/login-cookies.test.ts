@@ -1,4 +1,4 @@
-// S-046 to S-049, S-095 to S-097, S-101: requests with a session cookie, and what they can be made to do.
+// S-046 to S-049, S-095 to S-097, S-101: requests with a session cookie, including forged cross-site requests.
 
 import { expect, test } from 'vitest'
 import { startCodeGate } from '../kit/code-gate.ts'
@@ -31,7 +31,7 @@ interface Sent {
   readonly document: Record<string, unknown>
 }
 
-/** Just these fields, over a socket of its own. */
+/** Sends a request with exactly these fields over a new connection. */
 async function send(method: string, target: string, fields: readonly string[]): Promise<Sent> {
   const head = [`${method} ${target} HTTP/1.1`, `Host: 127.0.0.1:${port}`, ...fields, 'Connection: close', '', '']
   const { replies } = await exchange(port, head.join('\r\n'))
@@ -64,7 +64,7 @@ test("S-047 a service cannot set the gate's cookies", async () => {
     response.setHeader('set-cookie', [
       'mine=1',
       'gatehouse-loopback=evil',
-      // A cookie without a name, which browsers send back as what follows: to whoever reads it, one of that name.
+      // A cookie without a name: browsers send back only its value, which a server reads as a cookie of that name.
       '=gatehouse-loopback=evil',
       ' = gatehouse-loopback=evil',
       '__Host-gatehouse=evil; Secure; Path=/',
@@ -84,20 +84,17 @@ test.each([
   ['/app/', { expires: 'Fri, 01 Jan 2100 00:00:00 GMT' }, 'private'],
   ['/app/', { 'cache-control': 'public, max-age=60' }, 'public, max-age=60'],
   ['/public/', {}, undefined],
-])(
-  'the reply of %s with %j is cacheable as %s, because a cookie does not prevent shared caching',
-  async (path, fields, said) => {
-    const usual = orders.handler
-    orders.handler = (_, response) => {
-      for (const [name, value] of Object.entries(fields)) response.setHeader(name, value)
-      response.end()
-    }
-    const sent = await send('GET', path, [`Cookie: ${cookie}`])
-    orders.handler = usual
+])('the reply of %s with the service fields %j has Cache-Control %s', async (path, fields, expected) => {
+  const usual = orders.handler
+  orders.handler = (_, response) => {
+    for (const [name, value] of Object.entries(fields)) response.setHeader(name, value)
+    response.end()
+  }
+  const sent = await send('GET', path, [`Cookie: ${cookie}`])
+  orders.handler = usual
 
-    expect([sent.status, sent.field('cache-control')]).toEqual([200, said])
-  },
-)
+  expect([sent.status, sent.field('cache-control')]).toEqual([200, expected])
+})
 
 test.each([
   ['no credential', [], 401],
@@ -112,7 +109,7 @@ test.each([
 test.each([
   ['a cookie', [`Cookie: ${cookie}`], 200, 'alice'],
   ['a token', [`Authorization: Bearer ${token}`], 200, 'robot'],
-  ['both', [`Cookie: ${cookie}`, `Authorization: Bearer ${token}`], 200, 'robot'],
+  ['a cookie and a token', [`Cookie: ${cookie}`, `Authorization: Bearer ${token}`], 200, 'robot'],
   ['a cookie and a bad token', [`Cookie: ${cookie}`, 'Authorization: Bearer bad'], 401, undefined],
 ])('S-049 on a route that accepts sessions and tokens, %s gets %3$i', async (_, fields, status, subject) => {
   const before = orders.requests.length
@@ -132,16 +129,19 @@ test('S-049 a session cookie is ignored on a route without sessions', async () =
 
 const value = browser.session!
 test.each([
-  ['twice', [`${cookie}; ${cookie}`]],
-  ['twice, one of them wrong', [`gatehouse-loopback=x; ${cookie}`]],
-  ['twenty times', [Array.from({ length: 20 }, (_, i) => (i === 7 ? cookie : `gatehouse-loopback=${i}`)).join('; ')]],
-  ['in two fields', [cookie, cookie]],
-  ['cut off', [`gatehouse-loopback=${value.slice(0, -1)}`]],
+  ['sent twice', [`${cookie}; ${cookie}`]],
+  ['sent twice, once with a wrong value', [`gatehouse-loopback=x; ${cookie}`]],
+  [
+    'sent twenty times',
+    [Array.from({ length: 20 }, (_, i) => (i === 7 ? cookie : `gatehouse-loopback=${i}`)).join('; ')],
+  ],
+  ['sent in two fields', [cookie, cookie]],
+  ['that is truncated', [`gatehouse-loopback=${value.slice(0, -1)}`]],
   ['with one bit changed', [`gatehouse-loopback=${value.slice(0, -1)}${value.endsWith('0') ? '1' : '0'}`]],
   ['in quotes', [`gatehouse-loopback="${value}"`]],
   ['of 8 kB', [`gatehouse-loopback=${'a'.repeat(8000)}`]],
-  ['empty', ['gatehouse-loopback=']],
-  ['under the name of https', [`__Host-gatehouse=${value}`]],
+  ['that is empty', ['gatehouse-loopback=']],
+  ['with the name used on https', [`__Host-gatehouse=${value}`]],
 ])('S-095 a session cookie %s is rejected', async (_, fields) => {
   const { status, document } = await send(
     'GET',
@@ -191,14 +191,14 @@ test('a state change with a bearer token needs no Origin', async () => {
 })
 
 test.each([
-  ['a navigation', ['Accept: text/html,*/*', 'Sec-Fetch-Mode: navigate'], 303],
-  ['an old browser', ['Accept: text/html, application/xhtml+xml'], 303],
-  ['a navigation to anything', ['Sec-Fetch-Mode: navigate'], 303],
-  ["a page's fetch", ['Accept: text/html', 'Sec-Fetch-Mode: cors'], 401],
-  ['an image', ['Accept: image/*', 'Sec-Fetch-Mode: no-cors'], 401],
-  ['a program', ['Accept: */*'], 401],
-  ['a program that takes pages too', ['Accept: application/json, text/html'], 401],
-  ['nothing said', [], 401],
+  ['a browser navigation', ['Accept: text/html,*/*', 'Sec-Fetch-Mode: navigate'], 303],
+  ['a browser without Sec-Fetch fields', ['Accept: text/html, application/xhtml+xml'], 303],
+  ['a navigation without Accept', ['Sec-Fetch-Mode: navigate'], 303],
+  ['a fetch from a page', ['Accept: text/html', 'Sec-Fetch-Mode: cors'], 401],
+  ['an image request', ['Accept: image/*', 'Sec-Fetch-Mode: no-cors'], 401],
+  ['a client that accepts anything', ['Accept: */*'], 401],
+  ['a client that prefers JSON to HTML', ['Accept: application/json, text/html'], 401],
+  ['a request without such fields', [], 401],
 ])('without a session, %s gets %3$i', async (_, fields, status) => {
   const sent = await send('GET', '/app/x?y=1', fields)
 
@@ -348,6 +348,6 @@ test.each([
   ['POST', '/.gatehouse/session', 405],
   ['GET', '/.gatehouse/other', 404],
   ['GET', '/.gatehouse/login/', 404],
-])('%s %s gets %i', async (method, target, status) => {
+])('%s on the path %s of the gate gets %i', async (method, target, status) => {
   expect((await send(method, target, method === 'GET' ? [] : ['Content-Length: 0'])).status).toBe(status)
 })

@@ -1,4 +1,5 @@
-// S-140: logins that are begun, or ended with made-up codes, by one who never means to log in. The issuer is not to pay for them.
+// S-140: logins that are only started, or completed with forged codes, cause a bounded number of requests to the
+// issuer.
 
 import { expect, test } from 'vitest'
 import { startCodeGate } from '../kit/code-gate.ts'
@@ -10,16 +11,16 @@ const strict = { limits: { address: { per_second: 0.1, burst: BURST } } }
 test('S-140 a pushed authorization request is charged to the client address, even for concurrent logins', async () => {
   const { url, issuer } = await startCodeGate({ settings: strict })
   issuer.pushes = true
-  const begin = async () => (await new HttpBrowser().visit(`${url}/.gatehouse/login`, { redirects: 0 })).status
+  const startLogin = async () => (await new HttpBrowser().visit(`${url}/.gatehouse/login`, { redirects: 0 })).status
 
-  const statuses = await Promise.all(Array.from({ length: 8 * BURST }, begin))
+  const statuses = await Promise.all(Array.from({ length: 8 * BURST }, startLogin))
 
-  const begun = statuses.filter((status) => status === 303)
-  expect(begun.length).toBeGreaterThanOrEqual(BURST)
-  // In each ten seconds, which only a busy machine takes, one more may begin.
-  expect(begun.length).toBeLessThan(2 * BURST)
+  const started = statuses.filter((status) => status === 303)
+  expect(started.length).toBeGreaterThanOrEqual(BURST)
+  // The limit allows one more login every ten seconds; only a busy machine takes that long.
+  expect(started.length).toBeLessThan(2 * BURST)
   expect(new Set(statuses)).toEqual(new Set([303, 429]))
-  expect(issuer.pushed).toHaveLength(begun.length)
+  expect(issuer.pushed).toHaveLength(started.length)
 })
 
 test('S-140 a login that starts without a call to the issuer is not charged', async () => {
@@ -32,15 +33,15 @@ test('S-140 a login that starts without a call to the issuer is not charged', as
 test('S-140 forged codes are charged to the client address and rejected before the issuer is called', async () => {
   const { url, issuer, enter } = await startCodeGate({ settings: strict })
   issuer.failure = { status: 400, body: '{"error":"invalid_grant"}' }
-  const begun = async () => (await new HttpBrowser().visit(`${url}/.gatehouse/login`, { redirects: 0 })).status
+  const startStatus = async () => (await new HttpBrowser().visit(`${url}/.gatehouse/login`, { redirects: 0 })).status
   let charged = 0
-  // In ten seconds, which only a busy machine takes, one more may be tried.
-  for (let status = await begun(); status !== 429 && charged < 2 * BURST; status = await begun()) {
+  // The limit allows one more attempt every ten seconds; only a busy machine takes that long.
+  for (let status = await startStatus(); status !== 429 && charged < 2 * BURST; status = await startStatus()) {
     expect((await enter(new HttpBrowser())).status).toBe(403)
     charged++
   }
 
-  expect(await begun()).toBe(429)
+  expect(await startStatus()).toBe(429)
   expect(charged).toBeGreaterThanOrEqual(BURST)
   expect(charged).toBeLessThan(2 * BURST)
   expect(issuer.asked).toHaveLength(charged)
@@ -48,16 +49,16 @@ test('S-140 forged codes are charged to the client address and rejected before t
 
 test('S-140 error replies are charged to the client address, and their text is truncated in the log', async () => {
   const { url, issuer, enter, nodes } = await startCodeGate({ settings: strict })
-  const begun = async () => (await new HttpBrowser().visit(`${url}/.gatehouse/login`, { redirects: 0 })).status
+  const startStatus = async () => (await new HttpBrowser().visit(`${url}/.gatehouse/login`, { redirects: 0 })).status
   const reply = { code: undefined, error: `e${'x'.repeat(4000)}` }
   let charged = 0
-  // In ten seconds, which only a busy machine takes, one more may be tried.
-  for (let status = await begun(); status !== 429 && charged < 2 * BURST; status = await begun()) {
+  // The limit allows one more attempt every ten seconds; only a busy machine takes that long.
+  for (let status = await startStatus(); status !== 429 && charged < 2 * BURST; status = await startStatus()) {
     expect((await enter(new HttpBrowser(), { reply })).status).toBe(403)
     charged++
   }
 
-  expect(await begun()).toBe(429)
+  expect(await startStatus()).toBe(429)
   expect(charged).toBeGreaterThanOrEqual(BURST)
   expect(charged).toBeLessThan(2 * BURST)
   expect(issuer.asked).toEqual([])

@@ -1,4 +1,4 @@
-// S-140: logins that are begun and never finished leave nothing in Redis; one that is redeemed leaves one marker.
+// S-140: unfinished logins leave no key in Redis; a redeemed login leaves one marker.
 
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
@@ -37,7 +37,7 @@ test('S-140 starting a login writes no Redis key, and redeeming it writes one sm
 
 test.each([
   ['an error', { code: undefined, error: 'access_denied' }],
-  ['an error beside a code', { error: 'access_denied' }],
+  ['an error and a code', { error: 'access_denied' }],
   ['no code', { code: undefined }],
   ['an empty code', { code: '' }],
   ['the iss of another issuer', { iss: 'https://evil.test' }],

@@ -1,4 +1,5 @@
-// S-087, S-102: sessions of an issuer that the policy has no more. They open nothing, and stand in nobody's way.
+// S-087, S-090, S-102: sessions of an issuer that was removed from the policy admit no request and do not block a login
+// or logout.
 
 import { afterEach, expect, test } from 'vitest'
 import { startCodeGate } from '../kit/code-gate.ts'
@@ -11,34 +12,34 @@ const { url, issuer, orders, redisPort, enter } = gate
 const node = gate.nodes[0]!
 const port = Number(new URL(url).port)
 
-let inForce = ''
+let activeRevision = ''
 
-/** Whoever is `main` in the policy from now on. */
-async function logsInAt({ url: issuerUrl }: CodeIssuer): Promise<void> {
+/** Makes this issuer `main` in the policy. */
+async function setMainIssuer({ url: issuerUrl }: CodeIssuer): Promise<void> {
   const { policy } = loginNode({ issuer: issuerUrl, orders: orders.url, redisPort, port })
   const seen = node.log.length
   const revision = node.writePolicy(policy)
-  if (revision === inForce) return
-  inForce = revision
+  if (revision === activeRevision) return
+  activeRevision = revision
   node.signal('SIGHUP')
   await node.waitForLine((line) => line['revision'] === revision && node.log.indexOf(line) >= seen)
 }
 
 afterEach(async () => {
-  await logsInAt(issuer)
+  await setMainIssuer(issuer)
   issuer.expiresInS = 300
 })
 
-/** Somebody who has logged in at an issuer whose place another has taken since. */
-async function leftBehind(): Promise<HttpBrowser> {
+/** A browser with a session at an issuer that another issuer has replaced since. */
+async function browserOfRemovedIssuer(): Promise<HttpBrowser> {
   const browser = new HttpBrowser()
   await enter(browser)
-  await logsInAt(other)
+  await setMainIssuer(other)
   return browser
 }
 
 test('S-087 a login at the new issuer replaces the session, which stays ended when the old policy returns', async () => {
-  const browser = await leftBehind()
+  const browser = await browserOfRemovedIssuer()
   const before = browser.session!
   const start = await browser.visit(`${url}/.gatehouse/login?return_to=/app/`, { redirects: 0 })
   const { state } = other.pending(start.field('location')!)
@@ -47,7 +48,7 @@ test('S-087 a login at the new issuer replaces the session, which stays ended wh
 
   expect([page.status, page.url]).toEqual([200, `${url}/app/`])
   expect(browser.session).not.toBe(before)
-  await logsInAt(issuer)
+  await setMainIssuer(issuer)
   browser.session = before
   expect((await browser.visit(`${url}/app/`, { redirects: 0 })).status).toBe(303)
 })
@@ -56,7 +57,7 @@ test('S-090 a login started at the previous issuer cannot complete at the new on
   const browser = new HttpBrowser()
   const start = await browser.visit(`${url}/.gatehouse/login`, { redirects: 0 })
   const { state } = issuer.pending(start.field('location')!)
-  await logsInAt(other)
+  await setMainIssuer(other)
 
   const page = await browser.visit(`${gate.callback}?${new URLSearchParams({ code: 'c', state, iss: other.url })}`)
 
@@ -64,7 +65,7 @@ test('S-090 a login started at the previous issuer cannot complete at the new on
 })
 
 test('S-102 a logout ends a session of a removed issuer', async () => {
-  const browser = await leftBehind()
+  const browser = await browserOfRemovedIssuer()
 
   const page = await browser.visit(`${url}/.gatehouse/logout`, { headers: { 'sec-fetch-site': 'same-origin' } })
 
@@ -73,18 +74,18 @@ test('S-102 a logout ends a session of a removed issuer', async () => {
 })
 
 test.each([
-  ['is good', 300],
-  ['has run out', 1],
+  ['is valid', 300],
+  ['has expired', 1],
 ])(
   "S-102 if the access token of a removed issuer's session %s, pages are redirected to the login, and the session view reports no session",
   async (_, s) => {
     issuer.expiresInS = s
-    const browser = await leftBehind()
+    const browser = await browserOfRemovedIssuer()
 
     const page = await browser.visit(`${url}/app/`, { redirects: 0 })
-    const said = await browser.visit(`${url}/.gatehouse/session`)
+    const view = await browser.visit(`${url}/.gatehouse/session`)
 
     expect([page.status, page.field('location')]).toEqual([303, expect.stringContaining('/.gatehouse/login')])
-    expect([said.status, JSON.parse(said.body).authenticated]).toEqual([200, false])
+    expect([view.status, JSON.parse(view.body).authenticated]).toEqual([200, false])
   },
 )

@@ -1,4 +1,4 @@
-// S-099, S-140: logins and logouts where Redis has no memory left, or does not answer.
+// S-099, S-140: logins and logouts while Redis is out of memory or unavailable.
 
 import { afterEach, expect, test } from 'vitest'
 import { startCodeGate } from '../kit/code-gate.ts'
@@ -15,7 +15,7 @@ afterEach(async () => {
   await link.store.call('CONFIG', 'SET', 'maxmemory', '0')
 })
 
-async function begun(browser: HttpBrowser): Promise<string> {
+async function callbackUrl(browser: HttpBrowser): Promise<string> {
   const start = await browser.visit(`${url}/.gatehouse/login?return_to=%2Fapp%2Fx%3Fa%3D1`, { redirects: 0 })
   const { state } = issuer.pending(start.field('location')!)
   return `${gate.callback}?${new URLSearchParams({ code: 'a-code', state, iss: issuer.url })}`
@@ -24,7 +24,7 @@ async function begun(browser: HttpBrowser): Promise<string> {
 test('S-140 a login starts while Redis is out of memory and completes when it has memory again', async () => {
   const browser = new HttpBrowser()
   await link.store.call('CONFIG', 'SET', 'maxmemory', '100kb')
-  const callback = await begun(browser)
+  const callback = await callbackUrl(browser)
   const asked = issuer.asked.length
 
   const refused = await browser.visit(callback, { redirects: 0 })
@@ -38,16 +38,16 @@ test('S-140 a login starts while Redis is out of memory and completes when it ha
 
 test('S-140 a login reply during a Redis outage gets 503 without an issuer call and completes afterwards', async () => {
   const browser = new HttpBrowser()
-  const callback = await begun(browser)
+  const callback = await callbackUrl(browser)
   const asked = issuer.asked.length
-  // Redis runs what it was sent meanwhile as soon as it goes on: the marker is written all the same.
+  // Redis runs the paused command when the pause ends, so the marker is written later.
   await link.store.call('CLIENT', 'PAUSE', '600000', 'WRITE')
 
   const refused = await browser.visit(callback, { redirects: 0 })
 
   expect([refused.status, browser.session, issuer.asked.length]).toEqual([503, undefined, asked])
   await link.store.call('CLIENT', 'UNPAUSE')
-  await until('the same reply of the issuer logs in', async () => {
+  await until('the same callback completes the login', async () => {
     return (await browser.visit(callback, { redirects: 0 })).status === 303
   })
   expect(browser.session).toBeDefined()

@@ -1,4 +1,4 @@
-// S-087, S-089 to S-093, S-102: what a browser may bring back from an issuer, and what makes no session.
+// S-087, S-089 to S-093, S-102: login replies of an issuer that create a session, and those that must not.
 
 import { beforeEach, expect, test } from 'vitest'
 import { startCodeGate } from '../kit/code-gate.ts'
@@ -15,7 +15,7 @@ beforeEach(() => {
   issuer.failure = undefined
 })
 
-/** No session, and a page of ours that nothing can be done to. */
+/** Expects no session, and an error page with a strict CSP that cannot be framed, cached or used to read internals. */
 function expectFailure(page: Page, browser: HttpBrowser, status: number): void {
   expect([page.status, browser.session]).toEqual([status, undefined])
   const policy = page.field('content-security-policy')
@@ -37,39 +37,39 @@ test('S-092 a valid ID token creates a session', async () => {
 test.each([
   ['another nonce', { claims: { nonce: 'other' } }],
   ['no nonce', { claims: { nonce: undefined } }],
-  ['aud a list without azp', { claims: { aud: ['web', 'other'] } }],
-  ['azp of another client', { claims: { aud: ['web', 'other'], azp: 'other' } }],
-  ['azp of another client beside a single aud', { claims: { azp: 'other' } }],
-  ['azp of another client beside a list of one', { claims: { aud: ['web'], azp: 'other' } }],
-  ['an azp that is no text', { claims: { azp: ['web'] } }],
+  ['an aud list without azp', { claims: { aud: ['web', 'other'] } }],
+  ['the azp of another client in an aud list of two', { claims: { aud: ['web', 'other'], azp: 'other' } }],
+  ['the azp of another client and a single aud', { claims: { azp: 'other' } }],
+  ['the azp of another client and an aud list of one', { claims: { aud: ['web'], azp: 'other' } }],
+  ['an azp that is not a string', { claims: { azp: ['web'] } }],
   ['an iat an hour ahead', { claims: { iat: Math.floor(Date.now() / 1000) + 3600 } }],
   ['an iat in milliseconds', { claims: { iat: Date.now() } }],
-  ['an iat that is no finite number', { claims: { iat: hugeNumber } }],
-  ['an exp that is no finite number', { claims: { exp: hugeNumber } }],
+  ['an iat that is not a finite number', { claims: { iat: hugeNumber } }],
+  ['an exp that is not a finite number', { claims: { exp: hugeNumber } }],
   ['the typ of an access token', { header: { typ: 'at+jwt' } }],
   ['the typ of an access token as media type', { header: { typ: 'application/AT+JWT' } }],
   ['the typ of a logout token', { header: { typ: 'logout+jwt' } }],
   ['the typ of a security event token', { header: { typ: 'secevent+jwt' } }],
   ['the typ of a DPoP proof', { header: { typ: 'dpop+jwt' } }],
-  ['a typ that is no text', { header: { typ: 7 } }],
+  ['a typ that is not a string', { header: { typ: 7 } }],
   ['the claim typ of an access token of Keycloak', { claims: { typ: 'Bearer' } }],
   ['the claim typ of a refresh token of Keycloak', { claims: { typ: 'Refresh' } }],
   ['the claim token_use of an access token of Cognito', { claims: { token_use: 'access' } }],
-  ['events', { claims: { events: { 'http://schemas.openid.net/event/backchannel-logout': {} } } }],
-  ['aud another client', { claims: { aud: 'other' } }],
+  ['the claim events', { claims: { events: { 'http://schemas.openid.net/event/backchannel-logout': {} } } }],
+  ['the aud of another client', { claims: { aud: 'other' } }],
   ['another at_hash', { claims: { at_hash: 'AAAAAAAAAAAAAAAAAAAAAA' } }],
   ['another iss', { claims: { iss: 'https://evil.test' } }],
-  ['an exp of long ago', { claims: { exp: 1 } }],
+  ['an exp in the past', { claims: { exp: 1 } }],
   ['no sub', { claims: { sub: undefined } }],
   ['an empty sub', { claims: { sub: '' } }],
-  ['half a character as sub', { claims: { sub: '\ud800' } }],
-  ['a line end in sub', { claims: { sub: 'alice\n' } }],
-  ['a sid that is no text', { claims: { sid: 7 } }],
+  ['a lone surrogate as sub', { claims: { sub: '\ud800' } }],
+  ['a line feed in sub', { claims: { sub: 'alice\n' } }],
+  ['a sid that is not a string', { claims: { sid: 7 } }],
   ['NUL in sid', { claims: { sid: 'sid\0' } }],
-  ["another issuer's key", { key: signingKey('ES256') }],
-  ["another issuer's key under the kid of this one", { key: signingKey('ES256', issuer.key.kid) }],
+  ['a signature of a foreign key', { key: signingKey('ES256') }],
+  ['a signature of a foreign key under the kid of the issuer', { key: signingKey('ES256', issuer.key.kid) }],
   ['no signature', { key: unsigned }],
-  ['the client secret as key', { key: sharedSecret('web-secret-for-tests-only') }],
+  ['an HMAC of the client secret', { key: sharedSecret('web-secret-for-tests-only') }],
 ])('S-092 an ID token with %s creates no session', async (_, wishes) => {
   issuer.idToken = wishes
   const browser = new HttpBrowser()
@@ -78,10 +78,10 @@ test.each([
 })
 
 test.each([
-  ['azp of the gate', { claims: { azp: 'web' } }],
-  ['azp of the gate beside a list of two', { claims: { aud: ['web', 'other'], azp: 'web' } }],
-  ['an iat that is 2 s ahead', { claims: { iat: Math.floor(Date.now() / 1000) + 2 } }],
-  ['typ JWT', { header: { typ: 'JWT' } }],
+  ['the azp of the gate', { claims: { azp: 'web' } }],
+  ['the azp of the gate and an aud list of two', { claims: { aud: ['web', 'other'], azp: 'web' } }],
+  ['an iat 2 s ahead', { claims: { iat: Math.floor(Date.now() / 1000) + 2 } }],
+  ['the typ JWT', { header: { typ: 'JWT' } }],
   ['the typ of an ID token', { header: { typ: 'id_token+jwt' } }],
   ['the claim typ of an ID token of Keycloak', { claims: { typ: 'ID' } }],
   ['the claim token_use of an ID token of Cognito', { claims: { token_use: 'id' } }],
@@ -103,7 +103,7 @@ test('S-092 a token reply without an ID token creates no session', async () => {
 
 test.each([
   ['missing', { iss: undefined }],
-  ['another', { iss: 'https://evil.test' }],
+  ['that of another issuer', { iss: 'https://evil.test' }],
 ])('S-091 a login reply whose iss is %s is rejected before the code is exchanged', async (_, reply) => {
   const browser = new HttpBrowser()
   const asked = issuer.asked.length
@@ -130,8 +130,8 @@ test.each(['iss', 'code', 'state'])(
 )
 
 test.each([
-  ['of nobody', 'nonsense'],
-  ['of the right form', 'A'.repeat(400)],
+  ['of invalid form', 'nonsense'],
+  ['of valid form that the gate did not issue', 'A'.repeat(400)],
   ['of 8 kB', 'A'.repeat(8000)],
 ])('S-090 a login reply with a state %s creates no session', async (_, state) => {
   const browser = new HttpBrowser()
@@ -156,12 +156,12 @@ test('S-090 a login reply is accepted only once', async () => {
 })
 
 test('S-089 a login started in another browser creates no session, whether or not this browser started one', async () => {
-  for (const begun of [false, true]) {
+  for (const started of [false, true]) {
     const attacker = new HttpBrowser()
     const start = await attacker.visit(`${url}/.gatehouse/login`, { redirects: 0 })
     const { state } = issuer.pending(start.field('location')!)
     const victim = new HttpBrowser()
-    if (begun) await victim.visit(`${url}/.gatehouse/login`, { redirects: 0 })
+    if (started) await victim.visit(`${url}/.gatehouse/login`, { redirects: 0 })
     const asked = issuer.asked.length
 
     const page = await victim.visit(`${callback}?${new URLSearchParams({ code: 'c', state, iss: issuer.url })}`)
@@ -229,7 +229,7 @@ test('S-090 32 concurrent logins keep their cookies when another one starts, and
   )
   await browser.visit(`${url}/.gatehouse/login`, { redirects: 0 })
   expect(browser.gateCookies).toHaveLength(32)
-  // The cookie that a browser got last is the first that a gate which keeps fewer would have removed.
+  // A gate that kept fewer cookies would have removed the newest one first.
   const last = tabs.at(-1)!
   issuer.nonce = last.nonce
 

@@ -1,4 +1,4 @@
-// A link on another site must not silently replace a session by a login at another issuer.
+// A link on another site must not silently replace a session with a login at another issuer.
 
 import { expect, test } from 'vitest'
 import { startHonestIssuer } from '../kit/endpoint-issuer.ts'

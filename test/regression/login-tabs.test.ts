@@ -1,4 +1,4 @@
-// Tabs of one browser that log in at the same time: whatever the order of replies, each ends logged in, at its own page.
+// Concurrent logins in tabs of one browser: in any order of replies, each tab is logged in and returns to its own page.
 
 import { afterEach, expect, test, vi } from 'vitest'
 import { startCodeGate } from '../kit/code-gate.ts'
@@ -14,7 +14,7 @@ afterEach(() => {
   issuer.held = undefined
 })
 
-/** Our own trouble on a busy machine, as 503, is no result. */
+/** Requests a page, and again while a busy machine causes 503. */
 async function visit(browser: HttpBrowser, target: string): Promise<Page> {
   const headers = { connection: 'close' }
   let page = await browser.visit(target, { redirects: 0, headers })
@@ -22,22 +22,22 @@ async function visit(browser: HttpBrowser, target: string): Promise<Page> {
   return page
 }
 
-/** A tab opens a page without a session, and is sent to log in. */
-async function refused(browser: HttpBrowser, path: string): Promise<string> {
+/** Opens a page without a session. @returns the URL of the login that the gate redirects to */
+async function loginUrl(browser: HttpBrowser, path: string): Promise<string> {
   const page = await visit(browser, url + path)
   expect(page.status).toBe(303)
   return page.field('location')!
 }
 
-/** The login begins. @returns the reply of the issuer, as a URL of the gate */
-async function begun(browser: HttpBrowser, login: string): Promise<string> {
+/** Starts the login. @returns the reply of the issuer, as a URL of the gate */
+async function startLogin(browser: HttpBrowser, login: string): Promise<string> {
   const page = await visit(browser, login)
   expect(page.field('location')).toContain(`${issuer.url}/auth`)
   const { state, nonce } = issuer.pending(page.field('location')!)
   return `${callback}?${new URLSearchParams({ code: `code-for.${nonce}`, state, iss: issuer.url })}`
 }
 
-const begin = async (browser: HttpBrowser, path: string) => begun(browser, await refused(browser, path))
+const begin = async (browser: HttpBrowser, path: string) => startLogin(browser, await loginUrl(browser, path))
 
 /** The cookie of a session that has ended. */
 async function endedSession(): Promise<string> {
@@ -48,7 +48,7 @@ async function endedSession(): Promise<string> {
   return session!
 }
 
-/** As a browser does that has asked, and has not received the reply yet. */
+/** A browser with the same cookies: it stands for a tab that waits for a reply. */
 function copyOf(browser: HttpBrowser): HttpBrowser {
   const copy = new HttpBrowser()
   for (const { name, value, path } of browser.cookies) copy.keep(`${name}=${value}; Path=${path}`)
@@ -66,7 +66,7 @@ test("a login start whose reply arrives after another tab logged in keeps that t
   browser.session = await endedSession()
   const late = copyOf(browser)
   const [first, third] = [await begin(browser, '/app/1'), await begin(browser, '/app/3')]
-  const login = await refused(late, '/app/2')
+  const login = await loginUrl(late, '/app/2')
   const reply = await visit(late, login)
   await visit(browser, first)
   const { session } = browser
@@ -78,13 +78,13 @@ test("a login start whose reply arrives after another tab logged in keeps that t
   expect([done.status, done.field('location')]).toEqual([303, `${url}/app/3`])
 })
 
-test.each(['none', 'a session that has ended'])(
+test.each(['no session', 'the cookie of an ended session'])(
   'a tab rejected with %s that starts its login after another tab logged in returns to its page and ends no session',
   async (had) => {
     const browser = new HttpBrowser()
-    if (had !== 'none') browser.session = await endedSession()
+    if (had !== 'no session') browser.session = await endedSession()
     const first = await begin(browser, '/app/1')
-    const login = await refused(browser, '/app/2?x=1')
+    const login = await loginUrl(browser, '/app/2?x=1')
     await visit(browser, first)
     const { session } = browser
 
@@ -101,7 +101,7 @@ test('a login that was not caused by a rejection replaces the session', async ()
   await enter(browser)
   const before = browser.session!
 
-  await visit(browser, await begun(browser, `${url}/.gatehouse/login?return_to=/app/`))
+  await visit(browser, await startLogin(browser, `${url}/.gatehouse/login?return_to=/app/`))
 
   expect([browser.session === before, await isOpen(before)]).toEqual([false, false])
 })
@@ -109,22 +109,22 @@ test('a login that was not caused by a rejection replaces the session', async ()
 test("a route that also rejects the other tab's session redirects to the issuer without a loop", async () => {
   const browser = new HttpBrowser()
   const first = await begin(browser, '/app/1')
-  const login = await refused(browser, '/strong/')
+  const login = await loginUrl(browser, '/strong/')
   await visit(browser, first)
 
   const page = await visit(browser, login)
   expect(page.field('location')).toBe(`${url}/strong/`)
 
-  const again = await refused(browser, '/strong/')
+  const again = await loginUrl(browser, '/strong/')
   issuer.idToken = { claims: { acr: 'urn:strong' } }
-  const done = await visit(browser, await begun(browser, again))
+  const done = await visit(browser, await startLogin(browser, again))
   expect([done.status, done.field('location')]).toEqual([303, `${url}/strong/`])
   expect((await visit(browser, `${url}/strong/`)).status).toBe(200)
 })
 
 test('a login with prompt=login redirects to the issuer even with a session', async () => {
   const browser = new HttpBrowser()
-  const login = await refused(browser, '/app/1')
+  const login = await loginUrl(browser, '/app/1')
   await enter(browser)
 
   const page = await visit(browser, `${login}&prompt=login`)
@@ -133,13 +133,13 @@ test('a login with prompt=login redirects to the issuer even with a session', as
 })
 
 test.each([
-  ['none', 'one after another, in reverse order', false],
-  ['none', 'all at once', true],
-  ['a session that has ended', 'one after another, in reverse order', false],
-  ['a session that has ended', 'all at once', true],
+  ['no session', 'one after another, in reverse order', false],
+  ['no session', 'all at once', true],
+  ['the cookie of an ended session', 'one after another, in reverse order', false],
+  ['the cookie of an ended session', 'all at once', true],
 ])('twenty tabs that open with %s and finish %s are all logged in', async (had, _, together) => {
   const browser = new HttpBrowser()
-  if (had !== 'none') browser.session = await endedSession()
+  if (had !== 'no session') browser.session = await endedSession()
   const replies = await Promise.all(Array.from({ length: TABS }, (__, n) => begin(browser, `/app/${n}`)))
   const numbered = [...replies.entries()].reverse()
   const finish = async ([n, reply]: [number, string]) => {

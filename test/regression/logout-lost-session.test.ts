@@ -1,4 +1,4 @@
-// A logout revokes the session also when Redis has lost its record: other nodes may have it in memory.
+// A logout also revokes a session whose record Redis lost, because other nodes may have the session in memory.
 
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
@@ -8,14 +8,14 @@ import { readMetrics } from '../kit/metrics.ts'
 import { redisSettingsFor, testLink } from '../kit/redis.ts'
 import { until } from '../kit/until.ts'
 
-// Two nodes share the port. The one that created a session has it in memory.
+// Two nodes share the port. The node that created a session has it in memory.
 const gate = await startCodeGate({ nodes: 2 })
 const { url, issuer, nodes, enter } = gate
 const link = await testLink(redisSettingsFor(gate.redisPort))
 const logoutUrl = `${url}/.gatehouse/logout`
 const ownPage = { connection: 'close', 'sec-fetch-site': 'same-origin' }
 
-/** A browser whose session is in the memory of one node and nowhere else, and a thief with a copy of its cookie. */
+/** A browser whose session exists only in the memory of one node, and a second browser with a copy of its cookie. */
 async function lostSession(sub: string): Promise<{ browser: HttpBrowser; thief: HttpBrowser }> {
   issuer.idToken = { claims: { sub, sid: randomBytes(8).toString('hex') } }
   const browser = new HttpBrowser()
@@ -28,7 +28,7 @@ async function lostSession(sub: string): Promise<{ browser: HttpBrowser; thief: 
   return { browser, thief }
 }
 
-/** Over connections of their own, so that both nodes are asked. */
+/** Statuses of 16 visits, each over its own connection, so that both nodes get some. */
 async function statuses(browser: HttpBrowser): Promise<Set<number>> {
   const visit = () => browser.visit(`${url}/app/`, { redirects: 0, headers: { connection: 'close' } })
   const pages = await Promise.all(Array.from({ length: 16 }, visit))
@@ -43,25 +43,25 @@ async function revocations(): Promise<number[]> {
 async function logOut(browser: HttpBrowser, headers: Readonly<Record<string, string>> = ownPage) {
   let status = 503
   let body = ''
-  // On a busy machine Redis can miss the deadline of a call, and the person tries again.
-  await until('the logout is answered', async () => {
+  // On a busy machine Redis can miss the deadline of a call (503); then repeat the logout.
+  await until('the logout gets another status than 503', async () => {
     ;({ status, body } = await browser.visit(logoutUrl, { redirects: 0, headers }))
     return status !== 503
   })
   return { status, body }
 }
 
-// The kernel chooses the node that answers; eight sessions meet both.
+// The kernel chooses the node of a connection; with eight sessions both nodes create some.
 test.each(Array.from({ length: 8 }, (_, i) => i))(
   'session %i: after the logout of a session that Redis has lost, its copied cookie is rejected at every node',
   async (i) => {
     const { browser, thief } = await lostSession(`person-${i}`)
-    await until('the node that has it in memory admits it', async () => (await statuses(thief)).has(200))
+    await until('the node with the session in memory admits it', async () => (await statuses(thief)).has(200))
 
     await logOut(browser)
 
     expect(browser.session).toBeUndefined()
-    await until('both nodes have heard it', async () => !(await statuses(thief)).has(200))
+    await until('both nodes reject the copied cookie', async () => !(await statuses(thief)).has(200))
   },
 )
 
@@ -71,7 +71,7 @@ test('a cross-site logout of a session that Redis has lost gets a confirmation p
   const { status, body } = await logOut(browser, { connection: 'close', 'sec-fetch-site': 'cross-site' })
 
   expect([status, body]).toEqual([200, expect.stringContaining('<form method="post">')])
-  await until('the node that has it in memory admits it', async () => (await statuses(thief)).has(200))
+  await until('the node with the session in memory admits it', async () => (await statuses(thief)).has(200))
 })
 
 test('a logout with two session cookies ends both sessions', async () => {
@@ -82,7 +82,7 @@ test('a logout with two session cookies ends both sessions', async () => {
   await logOut(new HttpBrowser(), { ...ownPage, cookie: cookies })
 
   for (const { thief } of [one, two]) {
-    await until('both nodes have heard it', async () => !(await statuses(thief)).has(200))
+    await until('both nodes reject the session', async () => !(await statuses(thief)).has(200))
   }
 })
 
@@ -97,7 +97,9 @@ test('forged cookies add no revocation, and a real cookie adds one however often
   expect(await revocations()).toEqual([before, before])
 
   await logOut(browser)
-  await until('both nodes have heard it', async () => (await revocations()).every((count) => count === before + 1))
+  await until('both nodes have one more revocation', async () =>
+    (await revocations()).every((count) => count === before + 1),
+  )
   const buckets = (await link.store.call('ZRANGE', link.keys.revocationBuckets, 0, -1)) as string[]
   const bytes = async () => Promise.all(buckets.map((bucket) => link.store.call('STRLEN', bucket)))
   const written = await bytes()

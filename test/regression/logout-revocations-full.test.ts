@@ -1,4 +1,4 @@
-// Where nodes hold as many revocations as `revocation.max_entries` says, people can log out all the same.
+// Logouts work even when nodes hold `revocation.max_entries` revocations.
 
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
@@ -10,7 +10,7 @@ import { readMetrics } from '../kit/metrics.ts'
 import { redisSettingsFor, testLink } from '../kit/redis.ts'
 import { until } from '../kit/until.ts'
 
-// Two nodes share the port: what one is told, both know.
+// Two nodes share the port: a logout at one node applies on both.
 const gate = await startCodeGate({ nodes: 2, settings: { revocation: { max_staleness: '2s', max_entries: 1000 } } })
 const { url, issuer, nodes, enter } = gate
 const link = await testLink(redisSettingsFor(gate.redisPort))
@@ -18,7 +18,10 @@ const nowS = Math.floor(Date.now() / 1000)
 const records = Array.from({ length: 1000 }, () => writeRecord(randomBytes(16), nowS, nowS + 3600))
 await new RevocationStore(link.store, link.keys).restore(Buffer.concat(records), nowS)
 for (const { adminPort } of nodes) {
-  await until('the node is full', async () => (await readMetrics(adminPort)).sum('gatehouse_revocations') === 1000)
+  await until(
+    'the node holds revocation.max_entries revocations',
+    async () => (await readMetrics(adminPort)).sum('gatehouse_revocations') === 1000,
+  )
 }
 
 async function loggedIn(sub: string, sid: string): Promise<HttpBrowser> {
@@ -28,7 +31,7 @@ async function loggedIn(sub: string, sid: string): Promise<HttpBrowser> {
   return browser
 }
 
-/** Over connections of their own, so that both nodes are asked. */
+/** Statuses of 12 visits, each over its own connection, so that both nodes get some. */
 async function statuses(browser: HttpBrowser): Promise<Set<number>> {
   const pages = await Promise.all(
     Array.from({ length: 12 }, () => browser.visit(`${url}/app/`, { redirects: 0, headers: { connection: 'close' } })),
@@ -36,7 +39,7 @@ async function statuses(browser: HttpBrowser): Promise<Set<number>> {
   return new Set(pages.map(({ status }) => status))
 }
 
-/** The same cookie in a browser that does not forget it. */
+/** A second browser with a copy of the session cookie, which a logout does not clear. */
 function thief(browser: HttpBrowser): HttpBrowser {
   const other = new HttpBrowser()
   other.session = browser.session!
@@ -54,21 +57,21 @@ test('a browser logout works at revocation.max_entries, and its cookie is reject
   })
 
   expect([page.status, browser.session]).toEqual([303, undefined])
-  await until('both nodes have heard it', async () => !(await statuses(kept)).has(200))
+  await until('both nodes reject the session', async () => !(await statuses(kept)).has(200))
 })
 
 test.each([
-  ['the session', { sub: 'bob', sid: 'sid-2' }],
-  ['the person', { sub: 'carol', sid: undefined }],
+  ['one session (sid)', { sub: 'bob', sid: 'sid-2' }],
+  ['one person (sub)', { sub: 'carol', sid: undefined }],
 ])('a back-channel logout of %s works at revocation.max_entries', async (_, claims) => {
   const browser = await loggedIn(claims.sub, claims.sid ?? 'sid-3')
   expect(await statuses(browser)).toEqual(new Set([200]))
 
-  const told = await browser.visit(`${url}/.gatehouse/backchannel-logout`, {
+  const reply = await browser.visit(`${url}/.gatehouse/backchannel-logout`, {
     method: 'POST',
     form: { logout_token: issuer.logoutToken({ claims }) },
     headers: { accept: '*/*' },
   })
 
-  expect([told.status, await statuses(browser)]).toEqual([200, new Set([303])])
+  expect([reply.status, await statuses(browser)]).toEqual([200, new Set([303])])
 })

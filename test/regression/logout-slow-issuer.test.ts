@@ -1,4 +1,4 @@
-// A logout ends the session before it asks the issuer where the browser goes next.
+// A logout ends the session before the gate fetches the end-session endpoint from the issuer.
 
 import { expect, test } from 'vitest'
 import { startCodeGate } from '../kit/code-gate.ts'
@@ -9,7 +9,7 @@ import { until } from '../kit/until.ts'
 const { url, issuer, nodes, orders, redisPort, enter } = await startCodeGate()
 const node = nodes[0]!
 
-/** A changed entry of the issuer has a client of its own, which reads the metadata again. */
+/** Changes the issuer entry in the policy: its new login client fetches the metadata again. */
 async function forgetMetadata(): Promise<void> {
   const port = Number(new URL(url).port)
   const { policy } = loginNode({ issuer: issuer.url, orders: orders.url, redisPort, port, login: { timeout: '30s' } })
@@ -38,7 +38,7 @@ test('a logout ends the session before a silent issuer replies', async () => {
   })
 
   try {
-    await until('a copied cookie opens nothing, and the logout waits for the issuer', async () => {
+    await until('the copied cookie is rejected, or the logout has replied', async () => {
       return (await thief.visit(`${url}/app/`, { redirects: 0 })).status === 303 || isAnswered
     })
     expect(isAnswered).toBe(false)

@@ -1,4 +1,4 @@
-// RFC 9700 §4.4: a malicious login issuer must not get hold of what an honest one gives for another login.
+// RFC 9700 §4.4: a malicious login issuer must not obtain a code that an honest issuer gives for another login.
 
 import { expect, test } from 'vitest'
 import type { CodeIssuer } from '../kit/code-issuer.ts'
@@ -12,15 +12,15 @@ import { startUpstream } from '../kit/upstream.ts'
 
 const [redis, orders] = await Promise.all([testRedis(), startUpstream()])
 
-interface Place {
+interface MixUpGate {
   readonly url: string
   readonly honest: CodeIssuer
   readonly malicious: CodeIssuer
   /** Redirect URIs that the gate has at the honest issuer. */
   readonly registered: readonly string[]
-  /** To what the malicious issuer changes the request for a login before it sends the browser on. */
+  /** Parameters that the malicious issuer replaces in an authorization request before it redirects the browser. */
   forged: Readonly<Record<string, string>>
-  /** Puts a policy in force in which the issuers have these redirect URIs. */
+  /** Activates a policy in which the issuers have these redirect URIs. */
   redirect(redirects: Redirects): Promise<void>
 }
 
@@ -32,8 +32,8 @@ interface Policy {
   services: Record<string, Record<string, unknown>>
 }
 
-/** A gate with two login issuers: `main`, which is honest, and `evil`. */
-async function startPlace(redirects: Redirects, paths?: readonly string[]): Promise<Place> {
+/** Starts a gate with two login issuers: `main`, which is honest, and `evil`. */
+async function startMixUpGate(redirects: Redirects, paths?: readonly string[]): Promise<MixUpGate> {
   const port = freePort()
   const url = `http://127.0.0.1:${port}`
   const suffix = redirects.main === 'plain' ? '' : '/main'
@@ -53,7 +53,7 @@ async function startPlace(redirects: Redirects, paths?: readonly string[]): Prom
     return policy
   }
   const node = await startNode({ ...options, policy: policyOf(redirects) })
-  const place: Place = {
+  const place: MixUpGate = {
     ...{ url, honest, malicious, registered, forged: {} },
     async redirect(next) {
       const revision = node.writePolicy(policyOf(next))
@@ -64,24 +64,24 @@ async function startPlace(redirects: Redirects, paths?: readonly string[]): Prom
   return place
 }
 
-async function begin(browser: HttpBrowser, { url }: Place, issuer: string): Promise<URL> {
+async function begin(browser: HttpBrowser, { url }: MixUpGate, issuer: string): Promise<URL> {
   const page = await browser.visit(`${url}/.gatehouse/login?issuer=${issuer}&return_to=/app/`, { redirects: 0 })
   return new URL(page.field('location')!)
 }
 
-/** A browser whose person is logged in at the honest issuer. */
+/** A browser with a login session at the honest issuer. */
 function personAt(name: string): HttpBrowser {
   const browser = new HttpBrowser()
   browser.keep(`person=${name}; Path=/auth`)
   return browser
 }
 
-async function subjectOf(browser: HttpBrowser, { url }: Place): Promise<unknown> {
+async function subjectOf(browser: HttpBrowser, { url }: MixUpGate): Promise<unknown> {
   return JSON.parse((await browser.visit(`${url}/.gatehouse/session`)).body).subject
 }
 
 for (const redirect of ['plain', 'issuer'] as const) {
-  const place = await startPlace({ main: redirect, evil: 'issuer' })
+  const place = await startMixUpGate({ main: redirect, evil: 'issuer' })
 
   test(`with main at redirect: ${redirect}, a login at the honest issuer creates a session`, async () => {
     const browser = personAt('alice')
@@ -93,13 +93,13 @@ for (const redirect of ['plain', 'issuer'] as const) {
   })
 
   test.each([
-    ['its redirect URI of the gate', 0],
-    ['its other redirect URI of the gate', 1],
+    ['the /.gatehouse redirect URI of main', 0],
+    ['the /oauth2 redirect URI of main', 1],
   ])(
-    `with main at redirect: ${redirect}, a malicious issuer that sends a victim to the honest one with %s gets no code`,
+    `with main at redirect: ${redirect}, a malicious issuer that redirects a victim to the honest one with %s gets no code`,
     async (_, i) => {
       const attacker = new HttpBrowser()
-      // The attacker has begun a login at the honest issuer, and has the victim's code made for it.
+      // The attacker starts a login at the honest issuer and wants the code of the victim to be issued for that login.
       const own = await begin(attacker, place, 'main')
       const [nonce, challenge] = ['nonce', 'code_challenge'].map((name) => own.searchParams.get(name)!)
       place.forged = {
@@ -109,11 +109,11 @@ for (const redirect of ['plain', 'issuer'] as const) {
         code_challenge: challenge!,
       }
       const victim = personAt('alice')
-      const traded = codesAt(place.honest).length
+      const exchanged = codesAt(place.honest).length
 
       const page = await victim.visit(`${place.url}/.gatehouse/login?issuer=evil&return_to=/app/`)
 
-      // What the attacker would do with the code.
+      // The attacker redeems the code if there is one.
       const stolen = codesAt(place.malicious).at(-1)
       if (stolen !== undefined) {
         const reply = new URLSearchParams({ code: stolen, state: own.searchParams.get('state')! })
@@ -122,12 +122,12 @@ for (const redirect of ['plain', 'issuer'] as const) {
       expect(await subjectOf(attacker, place)).toBeUndefined()
       expect(stolen).toBeUndefined()
       expect([page.status, page.url.startsWith(place.registered[i]!)]).toEqual([400, true])
-      expect(codesAt(place.honest).length).toBe(traded)
+      expect(codesAt(place.honest).length).toBe(exchanged)
       expect(victim.session).toBeUndefined()
     },
   )
 
-  test(`with main at redirect: ${redirect}, the honest issuer does not know the redirect URI of the other one`, async () => {
+  test(`with main at redirect: ${redirect}, the honest issuer rejects the redirect URI of the malicious one as unregistered`, async () => {
     place.forged = { client_id: 'web' }
     const victim = personAt('alice')
 
@@ -139,7 +139,7 @@ for (const redirect of ['plain', 'issuer'] as const) {
 
 test('a login whose redirect URI moved to another issuer rejects replies of that issuer', async () => {
   const before = { main: 'issuer', evil: 'plain' } as const
-  const moved = await startPlace(before, ['/.gatehouse/callback', '/.gatehouse/callback/main'])
+  const moved = await startMixUpGate(before, ['/.gatehouse/callback', '/.gatehouse/callback/main'])
   moved.forged = { client_id: 'web', redirect_uri: moved.registered[0]! }
   const victim = personAt('alice')
   const start = await begin(victim, moved, 'evil')
@@ -149,13 +149,13 @@ test('a login whose redirect URI moved to another issuer rejects replies of that
 
   expect(codesAt(moved.malicious)).toEqual([])
   expect([page.status, page.url.split('?')[0]]).toEqual([400, moved.registered[0]])
-  // The issuer that has the redirect URI now can be used.
+  // A login at the issuer that now has the redirect URI works.
   await victim.visit(`${moved.url}/.gatehouse/login?issuer=main`)
   expect(await subjectOf(victim, moved)).toBe('alice')
 })
 
 test('a login completes at its original redirect URI after a policy change', async () => {
-  const same = await startPlace({ main: 'plain', evil: 'issuer' })
+  const same = await startMixUpGate({ main: 'plain', evil: 'issuer' })
   const browser = personAt('alice')
   const start = await begin(browser, same, 'main')
   await same.redirect({ main: 'issuer', evil: 'issuer' })
@@ -165,7 +165,7 @@ test('a login completes at its original redirect URI after a policy change', asy
   expect(await subjectOf(browser, same)).toBe('alice')
 })
 
-const place = await startPlace({ main: 'plain', evil: 'issuer' })
+const place = await startMixUpGate({ main: 'plain', evil: 'issuer' })
 
 test.each([
   ['login', 'main', '/.gatehouse/callback'],
@@ -186,7 +186,7 @@ test.each([
     const { status } = await browser.visit(`${place.url}${other}?${reply}`)
     expect([other, status]).toEqual([other, 400])
   }
-  // The last one is the right one: nothing before it has used the login up.
+  // The correct URI comes last: none of the rejected replies consumed the login.
   expect((await browser.visit(`${place.url}${path}?${reply}`)).status).toBe(403)
 })
 

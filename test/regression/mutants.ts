@@ -7,26 +7,26 @@ import { parseArgs } from 'node:util'
 import { type Mutation, mutations } from './mutations.ts'
 
 /*
- * Takes one check out of the gate at a time, in a copy of the tree, and looks whether the tests notice. A mutant that
- * survives is a check that nothing holds in place.
+ * Removes one check of the gate at a time in a copy of the tree and runs the tests. A surviving mutant is a check that
+ * no test covers.
  *
  *   npm run mutants -- [--only TEXT] [--gate-only]
  *
- * Exit codes: 0 all died, 1 some survived, 2 it could not be told (a mutation that does not apply, or tests that fail
- * without one). Takes some minutes.
+ * Exit codes: 0 all mutants were killed, 1 some survived, 2 no result (a mutation does not apply, or tests fail without
+ * a mutation). Takes some minutes.
  */
 
 const root = join(import.meta.dirname, '..', '..')
-const left = new Set(['node_modules', '.git', '.gatehouse', 'coverage'])
+const notCopied = new Set(['node_modules', '.git', '.gatehouse', 'coverage'])
 const unit = ['test/unit/pipeline', 'test/unit/policy', 'test/unit/upstream']
-/** Without those that are about size and time, and hold no check in place. */
+/** Excludes the tests of size and time, which cover no single check. */
 const regression = ['test/regression', '--exclude=**/dos-*', '--exclude=**/unusual-*']
 
 const { values } = parseArgs({
   options: {
-    /** Mutations whose file or description has this in it. */
+    /** Runs only mutations whose file or description contains this text. */
     only: { type: 'string', default: '' },
-    /** Leaves the unit tests out: does the running gate show it? */
+    /** Runs the regression tests only: must a running gate reveal the mutant? */
     'gate-only': { type: 'boolean', default: false },
   },
 })
@@ -38,9 +38,9 @@ process.once('exit', () => {
   rmSync(tree, { recursive: true, force: true })
 })
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
-cpSync(root, tree, { recursive: true, filter: (path) => !left.has(relative(root, path).split('/')[0]!) })
+cpSync(root, tree, { recursive: true, filter: (path) => !notCopied.has(relative(root, path).split('/')[0]!) })
 symlinkSync(join(root, 'node_modules'), join(tree, 'node_modules'))
-// A Redis that the set-up unpacked.
+// The cache holds the Redis that the set-up unpacked.
 mkdirSync(join(tree, '.gatehouse'))
 symlinkSync(join(root, '.gatehouse', 'cache'), join(tree, '.gatehouse', 'cache'))
 
@@ -48,9 +48,9 @@ process.exitCode = await run()
 
 async function run(): Promise<number> {
   const chosen = mutations.filter(({ what, file }) => `${file} ${what}`.includes(values.only))
-  const strange = chosen.filter((mutation) => mutated(mutation) === undefined)
-  for (const { file, what } of strange) console.log(`does not apply   ${file}: ${what}`)
-  if (strange.length > 0 || chosen.length === 0) return 2
+  const inapplicable = chosen.filter((mutation) => mutated(mutation) === undefined)
+  for (const { file, what } of inapplicable) console.log(`does not apply   ${file}: ${what}`)
+  if (inapplicable.length > 0 || chosen.length === 0) return 2
 
   const needed = new Map(chosen.flatMap((mutation) => suitesOf(mutation)).map((suite) => [suite.join(' '), suite]))
   for (const suite of needed.values()) {
@@ -63,25 +63,27 @@ async function run(): Promise<number> {
   for (const mutation of chosen) {
     const killer = await killerOf(mutation, suitesOf(mutation))
     if (killer === undefined) survivors.push(mutation)
-    console.log(`${killer === undefined ? 'SURVIVED' : 'died'}   ${mutation.file}: ${mutation.what}   ${killer ?? ''}`)
+    console.log(
+      `${killer === undefined ? 'SURVIVED' : 'killed'}   ${mutation.file}: ${mutation.what}   ${killer ?? ''}`,
+    )
   }
-  console.log(`${chosen.length - survivors.length} of ${chosen.length} died`)
+  console.log(`${chosen.length - survivors.length} of ${chosen.length} killed`)
   return survivors.length === 0 ? 0 : 1
 }
 
-/** In which the mutation must be noticed, one or the other. */
+/** Test suites of which at least one must fail with the mutation. */
 function suitesOf({ tests }: Mutation): readonly (readonly string[])[] {
   if (tests !== undefined) return [tests]
   return values['gate-only'] ? [regression] : [unit, regression]
 }
 
-/** @returns the text of the mutated file; `undefined` where the place is not there, or not the only one */
+/** @returns the text of the mutated file; `undefined` when `find` does not occur exactly once */
 function mutated({ file, find, replace }: Mutation): string | undefined {
   const parts = readFileSync(join(root, 'gateway', file), 'utf8').split(find)
   return parts.length === 2 ? parts.join(replace) : undefined
 }
 
-/** @returns the test that noticed */
+/** @returns the first test that fails with the mutation; `undefined` when all pass */
 async function killerOf(mutation: Mutation, suites: readonly (readonly string[])[]): Promise<string | undefined> {
   const path = join(tree, 'gateway', mutation.file)
   writeFileSync(path, mutated(mutation)!)
@@ -96,7 +98,7 @@ async function killerOf(mutation: Mutation, suites: readonly (readonly string[])
   }
 }
 
-/** Runs tests of the copy up to the first that fails. @returns its name; `undefined` when all pass */
+/** Runs tests of the copy until the first failure. @returns the name of the failed test; `undefined` when all pass */
 async function failureOf(paths: readonly string[]): Promise<string | undefined> {
   const vitest = join('node_modules', 'vitest', 'vitest.mjs')
   const child = spawn(process.execPath, [vitest, 'run', ...paths, '--bail=1', '--reporter=default'], {

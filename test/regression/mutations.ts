@@ -1,11 +1,12 @@
-/** A check taken out of the gate: the text is found exactly once in the file, and replaced. */
+/** One removed check of the gate: `find` occurs exactly once in the file and is replaced. */
 export interface Mutation {
+  /** The fault that the mutation causes. */
   readonly what: string
-  /** Below gateway/. */
+  /** Path below gateway/. */
   readonly file: string
   readonly find: string
   readonly replace: string
-  /** Test files that must notice. Default: the unit and regression tests of the data plane. */
+  /** Test files of which one must fail. Default: the unit and regression tests of the data plane. */
   readonly tests?: readonly string[]
 }
 
@@ -33,12 +34,15 @@ const waits = ['test/regression/revoked-while-waiting.test.ts']
 const sessionStore = ['test/unit/sessions']
 const sessionsShared = ['test/cluster/sessions.test.ts']
 
-/** Every check of guard-request, and what it stands on; what a receipt stands on. */
+/**
+ * Mutations of every check of guard-request and its dependencies, of revocation receipts, sessions and upstream
+ * replies.
+ */
 export const mutations: readonly Mutation[] = [
   ...inFile(
     'cluster/cluster.ts',
     {
-      'acknowledges before it applies': [
+      'a node acknowledges a revocation before it applies it': [
         '        this.#apply(event)\n',
         '        setTimeout(() => this.#apply(event), 5)\n',
       ],
@@ -48,18 +52,18 @@ export const mutations: readonly Mutation[] = [
   ...inFile(
     'cluster/cluster.ts',
     {
-      'freshness counts from the reply': [
+      'freshness is measured from the reply instead of the request': [
         'this.freshness.recordRead(sentAt, sentWallMs, boundMs)',
         'this.freshness.recordRead(performance.now(), Date.now(), boundMs)',
       ],
-      'another epoch is not looked for': ['if (!this.#epoch.isKnown(epoch) || there === 0) {', 'if (false) {'],
+      'a new epoch is not detected': ['if (!this.#epoch.isKnown(epoch) || there === 0) {', 'if (false) {'],
     },
     outages,
   ),
   ...inFile(
     'pipeline/identity/revocation-verdict.ts',
     {
-      'staleness is not looked at': [
+      'staleness is not checked': [
         'return revocations.stale(route.revocationStaleMs) ? stale : undefined',
         'return undefined',
       ],
@@ -69,143 +73,191 @@ export const mutations: readonly Mutation[] = [
   ...inFile(
     'pipeline/identity/validity-verdict.ts',
     {
-      'revocation is not looked at again': ['const revoked = revocationVerdict(x)', 'const revoked = undefined'],
-      'expiry is not looked at again': ['x.nowMs >= refusedFromMs(facts)', 'false'],
+      'revocation is not checked again': ['const revoked = revocationVerdict(x)', 'const revoked = undefined'],
+      'expiry is not checked again': ['x.nowMs >= refusedFromMs(facts)', 'false'],
     },
     ['test/unit/pipeline/check-validity.test.ts'],
   ),
   ...inFile(
     'pipeline/phases/forward.ts',
     {
-      'validity is not looked at on a new connection': [
+      'validity is not checked on a new connection': [
         '  onOpen(): void {\n    this.#isValid()',
         '  onOpen(): void {\n    this',
       ],
-      'validity is not looked at before a retry': ['if (!this.#isValid()) return', 'if (false) return'],
+      'validity is not checked before a retry': ['if (!this.#isValid()) return', 'if (false) return'],
     },
     waits,
   ),
   ...inFile(
     'revocation/revocations.ts',
     {
-      'a joining node follows the log alone': ['      this.#replica.apply(records)\n    }', '    }'],
-      'what was found once is never looked up again': ['seen === this.#replica.changes &&', 'seen !== 0 &&'],
+      'a joining node reads only the log, not the stored revocations': [
+        '      this.#replica.apply(records)\n    }',
+        '    }',
+      ],
+      'a revocation lookup is cached for ever': ['seen === this.#replica.changes &&', 'seen !== 0 &&'],
     },
     tick,
   ),
   ...inFile('pipeline/exchange/request-line.ts', {
-    'any method': ['if (!methods.has(method)) return', 'if (false) return'],
-    'CONNECT and TRACE as any unknown method': ["method === 'CONNECT' || method === 'TRACE'", 'false'],
-    'any length of target': ['target.length + (query?.length ?? 0) > limits.targetMaxBytes', 'false'],
-    'the query does not count into the target': ['target.length + (query?.length ?? 0) >', 'target.length >'],
-    'any byte in the query': ['query !== undefined && !visibleAscii.test(query)', 'false'],
+    'an unknown method is accepted': ['if (!methods.has(method)) return', 'if (false) return'],
+    'CONNECT and TRACE are treated as unknown methods': ["method === 'CONNECT' || method === 'TRACE'", 'false'],
+    'a target of any length is accepted': ['target.length + (query?.length ?? 0) > limits.targetMaxBytes', 'false'],
+    'the query is not part of the target length': ['target.length + (query?.length ?? 0) >', 'target.length >'],
+    'a query with any byte is accepted': ['query !== undefined && !visibleAscii.test(query)', 'false'],
   }),
   ...inFile(guard, {
-    'any number of fields': ['if (names.length > limits.fieldsMax) return', 'if (false) return'],
-    'any number of members of Connection': ['if (members > CONNECTION_MEMBERS_MAX) return', 'if (false) return'],
-    'any number of cookies': ['if (cookies > COOKIES_MAX) return', 'if (false) return'],
-    'any size of head': ['headBytes(head) > limits.headMaxBytes', 'false'],
-    'characters of the head count as bytes': [
+    'any number of fields is accepted': ['if (names.length > limits.fieldsMax) return', 'if (false) return'],
+    'any number of Connection members is accepted': [
+      'if (members > CONNECTION_MEMBERS_MAX) return',
+      'if (false) return',
+    ],
+    'any number of cookies is accepted': ['if (cookies > COOKIES_MAX) return', 'if (false) return'],
+    'a head of any size is accepted': ['headBytes(head) > limits.headMaxBytes', 'false'],
+    'head size counts characters as bytes': [
       'bytes * CHARACTER_MAX_BYTES > limits.headMaxBytes',
       'bytes > limits.headMaxBytes',
     ],
-    'names do not count into the head': ['bytes += name.length + value.length + 4', 'bytes += value.length'],
-    'any name': ['if (kind === undefined) return refusals.fieldName', 'if (kind === undefined) continue'],
-    'any value': ['flaw.test(value)) return refusals.fieldValue', 'false) return refusals.fieldValue'],
-    'U+FFFD in a value': ['/[\\ufffd\\x7f', '/[\\x7f'],
-    '0x7f in a value': ['/[\\ufffd\\x7f\\x00', '/[\\ufffd\\x00'],
-    'an imitation of a framing field': ['if (kind === FieldKind.framingAlias) return', 'if (false) return'],
-    'repeats are not seen': ['const repeated = (seen & (1 << kind)) !== 0', 'const repeated = false'],
-    'repeats of what may occur once': ['if (repeated) return refusals.fieldRepeated', ''],
-    'two Authorization': ['if (repeated) return refusals.credentialRepeated', ''],
-    'two DPoP': ['return repeated ? refusals.credentialRepeated : undefined', 'return undefined'],
-    'two request ids count': ['head.requestId = repeated ? undefined : value', 'head.requestId = value'],
-    'two traces count': ['head.traceparent = repeated ? undefined : value', 'head.traceparent = value'],
-    'the last Via alone': ['head.via = repeated ?', 'head.via = false ?'],
-    'any Host': ['return isHost(head.host) ? undefined : refusals.hostMalformed', 'return undefined'],
-    'an announced trailer': ['return refusals.trailerAnnounced', 'return undefined'],
-    'any Content-Length': ['!decimal.test(value) || !Number.isSafeInteger(Number(value))', 'false'],
-    'a Content-Length beyond 2^53': ['|| !Number.isSafeInteger(Number(value))', ''],
-    'zeros before a Content-Length': ['(?:0|[1-9][0-9]{0,15})$/', '[0-9]{1,16}$/'],
-    'any Transfer-Encoding': ['if (!chunked.test(value)) return refusals.framingEncoding', ''],
-    'a Transfer-Encoding with chunked in it': ['/^chunked$/i', '/chunked/i'],
-    'a Transfer-Encoding that ends in chunked': ['/^chunked$/i', '/chunked$/i'],
-    'a Transfer-Encoding that starts with chunked': ['/^chunked$/i', '/^chunked/i'],
-    'letters that JavaScript lower-cases into ASCII': ['!chunked.test(value)', "value.toLowerCase() !== 'chunked'"],
-    'chunked in small letters alone': ['/^chunked$/i', '/^chunked$/'],
-    gRPC: ['return grpc.test(value) ? refusals.grpcUnsupported : undefined', 'return undefined'],
-    'any expectation': ["value.toLowerCase() === '100-continue' ? undefined :", 'true ? undefined :'],
-    'no expectation': ["value.toLowerCase() === '100-continue' ? undefined :", ''],
-    'a WebSocket': [
+    'head size ignores names': ['bytes += name.length + value.length + 4', 'bytes += value.length'],
+    'a field name of any form is accepted': [
+      'if (kind === undefined) return refusals.fieldName',
+      'if (kind === undefined) continue',
+    ],
+    'a field value of any form is accepted': [
+      'flaw.test(value)) return refusals.fieldValue',
+      'false) return refusals.fieldValue',
+    ],
+    'U+FFFD in a value is accepted': ['/[\\ufffd\\x7f', '/[\\x7f'],
+    '0x7f in a value is accepted': ['/[\\ufffd\\x7f\\x00', '/[\\ufffd\\x00'],
+    'an alias of a framing field is accepted': ['if (kind === FieldKind.framingAlias) return', 'if (false) return'],
+    'duplicate fields are not detected': ['const repeated = (seen & (1 << kind)) !== 0', 'const repeated = false'],
+    'a duplicate single-value field is accepted': ['if (repeated) return refusals.fieldRepeated', ''],
+    'two Authorization fields are accepted': ['if (repeated) return refusals.credentialRepeated', ''],
+    'two DPoP fields are accepted': ['return repeated ? refusals.credentialRepeated : undefined', 'return undefined'],
+    'the last of two request ids is used': ['head.requestId = repeated ? undefined : value', 'head.requestId = value'],
+    'the last of two traceparent fields is used': [
+      'head.traceparent = repeated ? undefined : value',
+      'head.traceparent = value',
+    ],
+    'only the last Via is kept': ['head.via = repeated ?', 'head.via = false ?'],
+    'a Host of any form is accepted': [
+      'return isHost(head.host) ? undefined : refusals.hostMalformed',
+      'return undefined',
+    ],
+    'an announced trailer is accepted': ['return refusals.trailerAnnounced', 'return undefined'],
+    'a Content-Length of any form is accepted': [
+      '!decimal.test(value) || !Number.isSafeInteger(Number(value))',
+      'false',
+    ],
+    'a Content-Length beyond 2^53 is accepted': ['|| !Number.isSafeInteger(Number(value))', ''],
+    'leading zeros in Content-Length are accepted': ['(?:0|[1-9][0-9]{0,15})$/', '[0-9]{1,16}$/'],
+    'any Transfer-Encoding is accepted': ['if (!chunked.test(value)) return refusals.framingEncoding', ''],
+    'a Transfer-Encoding that contains chunked is accepted': ['/^chunked$/i', '/chunked/i'],
+    'a Transfer-Encoding that ends in chunked is accepted': ['/^chunked$/i', '/chunked$/i'],
+    'a Transfer-Encoding that starts with chunked is accepted': ['/^chunked$/i', '/^chunked/i'],
+    'letters that JavaScript lower-cases to ASCII are accepted in chunked': [
+      '!chunked.test(value)',
+      "value.toLowerCase() !== 'chunked'",
+    ],
+    'only lower-case chunked is accepted': ['/^chunked$/i', '/^chunked$/'],
+    'gRPC is accepted': ['return grpc.test(value) ? refusals.grpcUnsupported : undefined', 'return undefined'],
+    'any expectation is accepted': ["value.toLowerCase() === '100-continue' ? undefined :", 'true ? undefined :'],
+    'every expectation is rejected': ["value.toLowerCase() === '100-continue' ? undefined :", ''],
+    'a WebSocket upgrade is accepted': [
       "return value.toLowerCase() === 'websocket' ? refusals.upgradeUnsupported : undefined",
       'return undefined',
     ],
-    'both framings': [
+    'both framings together are accepted': [
       'return head.chunked && head.contentLength !== undefined ? refusals.framingBoth',
       'return false ? refusals.framingBoth',
     ],
-    'the target as it came': ['const path = normalizePath(head.target)', 'const path: string | Denial = head.target'],
-    'the Host as it came': ['x.host = hostName(head.host)', 'x.host = head.host'],
-    'any request id': [
+    'the target is not normalized': [
+      'const path = normalizePath(head.target)',
+      'const path: string | Denial = head.target',
+    ],
+    'the Host is not normalized': ['x.host = hostName(head.host)', 'x.host = head.host'],
+    'a request id of any form is continued': [
       'head.requestId !== undefined && wellFormedRequestId(head.requestId)',
       'head.requestId !== undefined',
     ],
-    'no request id': ['head.requestId !== undefined && wellFormedRequestId(head.requestId)', 'false'],
-    'what is refused keeps its connection': ['      x.close = true\n', ''],
-    'a chunked upload keeps its connection': ['x.close = head.close || head.chunked', 'x.close = head.close'],
-    'the client does not end its connection': ['x.close = head.close || head.chunked', 'x.close = head.chunked'],
-    'what Connection names is not seen': ['head.connectionNames.add(option)', ''],
-    'Connection names in its own case': ['trimOptionalWhitespace(part).toLowerCase()', 'trimOptionalWhitespace(part)'],
-    'the id that Connection names goes on': ["if (names.has('x-request-id')) head.requestId = undefined", ''],
-    'the trace that Connection names goes on': ["if (names.has('traceparent')) head.traceparent = undefined", ''],
-    'the Via that Connection names goes on': ["if (names.has('via')) head.via = undefined", ''],
+    'no request id is continued': ['head.requestId !== undefined && wellFormedRequestId(head.requestId)', 'false'],
+    'a rejected request keeps its connection open': ['      x.close = true\n', ''],
+    'a chunked upload keeps its connection open': ['x.close = head.close || head.chunked', 'x.close = head.close'],
+    'Connection: close of a client is ignored': ['x.close = head.close || head.chunked', 'x.close = head.chunked'],
+    'names in Connection are ignored': ['head.connectionNames.add(option)', ''],
+    'names in Connection are case-sensitive': [
+      'trimOptionalWhitespace(part).toLowerCase()',
+      'trimOptionalWhitespace(part)',
+    ],
+    'a request id named in Connection is continued': ["if (names.has('x-request-id')) head.requestId = undefined", ''],
+    'a traceparent named in Connection is continued': [
+      "if (names.has('traceparent')) head.traceparent = undefined",
+      '',
+    ],
+    'a Via named in Connection is kept': ["if (names.has('via')) head.via = undefined", ''],
   }),
   ...inFile('pipeline/exchange/host.ts', {
-    'any IPv6 address': ['return value.charCodeAt(0) !== 0x5b ||', 'return true ||'],
-    'a Host with something behind it': ['(?::[0-9]{0,5})?$/i', '(?::[0-9]{0,5})?/i'],
-    'a Host with something before it': ['/^(?:[a-z0-9._~-]+|', '/(?:[a-z0-9._~-]+|'],
-    'a final dot makes another host': ["name.endsWith('.') ? name.slice(0, -1) : name", 'name'],
-    'case makes another host': [' : name).toLowerCase()', ' : name)'],
+    'an IPv6 address of any form is accepted': ['return value.charCodeAt(0) !== 0x5b ||', 'return true ||'],
+    'a Host with trailing text is accepted': ['(?::[0-9]{0,5})?$/i', '(?::[0-9]{0,5})?/i'],
+    'a Host with leading text is accepted': ['/^(?:[a-z0-9._~-]+|', '/(?:[a-z0-9._~-]+|'],
+    'a final dot in Host is kept': ["name.endsWith('.') ? name.slice(0, -1) : name", 'name'],
+    'Host is case-sensitive': [' : name).toLowerCase()', ' : name)'],
   }),
   ...inFile('policy/path-form.ts', {
-    'empty segments': ["if (emptySegment.test(path)) return refusals['path-empty-segment']", ''],
-    'dot segments': ["if (dotSegment.test(path)) return refusals['path-dot-segment']", ''],
-    'dot segments before ;': ['(?:[/;]|%2F|%3B|$)/', '(?:[/]|%2F|%3B|$)/'],
-    'dot segments behind %2F': ['const dotSegment = /(?:\\/|%2F)', 'const dotSegment = /(?:\\/)'],
-    'an empty segment before ;': ['/\\/[/;]/', '/\\/\\//'],
-    'any escape': [
+    'empty segments are accepted': ["if (emptySegment.test(path)) return refusals['path-empty-segment']", ''],
+    'dot segments are accepted': ["if (dotSegment.test(path)) return refusals['path-dot-segment']", ''],
+    'dot segments before ; are accepted': ['(?:[/;]|%2F|%3B|$)/', '(?:[/]|%2F|%3B|$)/'],
+    'dot segments after %2F are accepted': ['const dotSegment = /(?:\\/|%2F)', 'const dotSegment = /(?:\\/)'],
+    'an empty segment before ; is accepted': ['/\\/[/;]/', '/\\/\\//'],
+    'a malformed escape is accepted': [
       "if (byte === undefined) return refusals['path-escape']",
       'if (byte === undefined) { path += char; continue }',
     ],
-    'escaped controls': ["if (byte < 0x20 || byte === 0x7f) return refusals['path-control']", ''],
-    'escaped backslash': ["if (byte === 0x5c) return refusals['path-backslash']", ''],
-    'any bytes for UTF-8': [
+    'escaped control characters are accepted': [
+      "if (byte < 0x20 || byte === 0x7f) return refusals['path-control']",
+      '',
+    ],
+    'an escaped backslash is accepted': ["if (byte === 0x5c) return refusals['path-backslash']", ''],
+    'invalid UTF-8 is accepted': [
       "if (length === 0) return refusals['path-utf8']",
       'if (length === 0) { path += raw.slice(i, i + 3); i += 2; continue }',
     ],
-    'overlong UTF-8 of two bytes': ['lead < 0xc2 ? 0 :', 'lead < 0xc0 ? 0 :'],
-    'overlong UTF-8 of three bytes': ['(lead === 0xe0 && byte < 0xa0) ||', ''],
-    'surrogates in UTF-8': ['|| (lead === 0xed && byte > 0x9f)', ''],
-    'overlong UTF-8 of four bytes': ['(lead === 0xf0 && byte < 0x90) ||', ''],
-    'code points beyond U+10FFFF': ['|| (lead === 0xf4 && byte > 0x8f)', ''],
-    'escapes of letters stay': ['unreserved.test(decoded) ? decoded :', 'false ? decoded :'],
+    'overlong UTF-8 of two bytes is accepted': ['lead < 0xc2 ? 0 :', 'lead < 0xc0 ? 0 :'],
+    'overlong UTF-8 of three bytes is accepted': ['(lead === 0xe0 && byte < 0xa0) ||', ''],
+    'surrogates in UTF-8 are accepted': ['|| (lead === 0xed && byte > 0x9f)', ''],
+    'overlong UTF-8 of four bytes is accepted': ['(lead === 0xf0 && byte < 0x90) ||', ''],
+    'code points beyond U+10FFFF are accepted': ['|| (lead === 0xf4 && byte > 0x8f)', ''],
+    'escaped letters are not decoded': ['unreserved.test(decoded) ? decoded :', 'false ? decoded :'],
     'every escape is decoded': ['unreserved.test(decoded) ? decoded :', 'true ? decoded :'],
-    'escapes in their own case': ['raw.slice(i, i + 3).toUpperCase()\n    i += 2', 'raw.slice(i, i + 3)\n    i += 2'],
-    'a fragment': ["if (char === '#') return 'path-fragment'", ''],
-    'a raw backslash': ["if (char === '\\\\') return 'path-backslash'", ''],
-    'raw characters': ["return '<>\"{}^`?'.includes(char) ? 'path-raw-character' : undefined", 'return undefined'],
-    'raw bytes': ["if (char < '!' || char > '~') return 'target-malformed'", ''],
-    'escaped slashes': ["if (service?.encodedSlashes !== 'keep' && path.includes('%2F')) return", 'if (false) return'],
-    'path parameters': ["if (service?.pathParameters !== 'allow' && path.includes(';')) return", 'if (false) return'],
+    'escapes are not upper-cased': ['raw.slice(i, i + 3).toUpperCase()\n    i += 2', 'raw.slice(i, i + 3)\n    i += 2'],
+    'a fragment is accepted': ["if (char === '#') return 'path-fragment'", ''],
+    'a raw backslash is accepted': ["if (char === '\\\\') return 'path-backslash'", ''],
+    'raw characters are accepted': [
+      "return '<>\"{}^`?'.includes(char) ? 'path-raw-character' : undefined",
+      'return undefined',
+    ],
+    'raw bytes are accepted': ["if (char < '!' || char > '~') return 'target-malformed'", ''],
+    'escaped slashes are accepted': [
+      "if (service?.encodedSlashes !== 'keep' && path.includes('%2F')) return",
+      'if (false) return',
+    ],
+    'path parameters are accepted': [
+      "if (service?.pathParameters !== 'allow' && path.includes(';')) return",
+      'if (false) return',
+    ],
   }),
   ...inFile('pipeline/phases/match-route.ts', {
-    'a path is not judged for its service': ['return refusedBy(found.service, x.path)', 'return undefined'],
+    'a path is not checked by the rules of its service': [
+      'return refusedBy(found.service, x.path)',
+      'return undefined',
+    ],
   }),
   ...inFile('policy/path-trie.ts', {
-    'a weaker route takes other methods': ['byMethod.size === 0 || fallThrough ?', 'true ?'],
+    'a less specific route matches other methods': ['byMethod.size === 0 || fallThrough ?', 'true ?'],
   }),
   ...inFile('pipeline/exchange/find-route.ts', {
-    'a path of no service is not judged': ['(refusedBy(undefined, path) ?? found)', 'found'],
+    'a path without a service is not checked': ['(refusedBy(undefined, path) ?? found)', 'found'],
   }),
   ...inFile('base/statement-fields.ts', {
     'X-Gatehouse-*': ["['x-gatehouse-', ", '['],
@@ -222,156 +274,215 @@ export const mutations: readonly Mutation[] = [
     'X-Real-IP': ["  'x-real-ip',\n", ''],
     'Remote-User': ["  'remote-user',\n", ''],
     'X-SSL-*': ["  'x-ssl-',\n", ''],
-    'any name in pass_headers': ['return passable.has(name) ||', 'return true ||'],
+    'every field passes as if in pass_headers': ['return passable.has(name) ||', 'return true ||'],
   }),
   ...inFile('pipeline/exchange/field-kind.ts', {
-    'spellings of a statement': ["if (isDropped(folded) || folded === 'x-request-id') return FieldKind.dropped", ''],
-    'spellings of X-Request-Id': ["isDropped(folded) || folded === 'x-request-id'", 'isDropped(folded)'],
+    'aliases of reserved fields are not removed': [
+      "if (isDropped(folded) || folded === 'x-request-id') return FieldKind.dropped",
+      '',
+    ],
+    'aliases of X-Request-Id are not removed': ["isDropped(folded) || folded === 'x-request-id'", 'isDropped(folded)'],
     'Keep-Alive': ["'keep-alive', ", ''],
     TE: ["'te', ", ''],
     Proxy: [", 'proxy'", ''],
   }),
   ...inFile('pipeline/phases/shape-request.ts', {
-    'what Connection names travels': ['if (connectionNames?.has(name)) continue', ''],
-    'pass_headers passes what it does not name': ['if (passHeaders?.has(name) !== true) continue', ''],
-    'any tracestate': ['x.continuesTrace && keepsTracestate(tracestate)', 'x.continuesTrace'],
-    'tracestate without a trace': ['x.continuesTrace && keepsTracestate(tracestate)', 'keepsTracestate(tracestate)'],
-    'any baggage': ['x.route.service.trustTrace && keepsBaggage(baggage)', 'x.route.service.trustTrace'],
-    'the baggage of anybody': ['x.route.service.trustTrace && keepsBaggage(baggage)', 'keepsBaggage(baggage)'],
-    'any certificate': ['if (!x.peerTrusted) continue', ''],
-    'bytes above ASCII as characters': [
+    'fields named in Connection are forwarded': ['if (connectionNames?.has(name)) continue', ''],
+    'pass_headers passes fields that it does not name': ['if (passHeaders?.has(name) !== true) continue', ''],
+    'a tracestate of any size is forwarded': ['x.continuesTrace && keepsTracestate(tracestate)', 'x.continuesTrace'],
+    'tracestate is forwarded without a continued trace': [
+      'x.continuesTrace && keepsTracestate(tracestate)',
+      'keepsTracestate(tracestate)',
+    ],
+    'baggage of any size is forwarded': [
+      'x.route.service.trustTrace && keepsBaggage(baggage)',
+      'x.route.service.trustTrace',
+    ],
+    'baggage of untrusted clients is forwarded': [
+      'x.route.service.trustTrace && keepsBaggage(baggage)',
+      'keepsBaggage(baggage)',
+    ],
+    'Client-Cert of an untrusted peer is forwarded': ['if (!x.peerTrusted) continue', ''],
+    'non-ASCII characters are sent without UTF-8 encoding': [
       "aboveAscii.test(value) ? Buffer.from(value).toString('latin1') : value",
       'value',
     ],
   }),
   ...inFile('pipeline/forward-auth/stated-identity.ts', {
-    'claims of the prototype': ['return Object.hasOwn(claims, name) ? claims[name] : undefined', 'return claims[name]'],
-    'line ends in claims': ["value !== '' && fieldText.test(value)", "value !== ''"],
-    'white space at the ends of claims': ['&& value === value.trim()', ''],
-    'half a surrogate pair in claims': ['&& value.isWellFormed()', ''],
+    'inherited properties are read as claims': [
+      'return Object.hasOwn(claims, name) ? claims[name] : undefined',
+      'return claims[name]',
+    ],
+    'line breaks in claims are forwarded': ["value !== '' && fieldText.test(value)", "value !== ''"],
+    'white space at the ends of claims is forwarded': ['&& value === value.trim()', ''],
+    'lone surrogates in claims are forwarded': ['&& value.isWellFormed()', ''],
   }),
   ...inFile('pipeline/exchange/trace-context.ts', {
-    'any trace': ['given !== undefined && continuesTrace(given)', 'given !== undefined'],
-    'the flag of anybody counts at once': [
+    'a traceparent of any form is continued': ['given !== undefined && continuesTrace(given)', 'given !== undefined'],
+    'the sampled flag of an untrusted peer is obeyed at once': [
       'if (x.peerTrusted) sampleContinued',
       'if (x.peerTrusted || true) sampleContinued',
     ],
-    'the trace of anybody': ['x.continuesTrace = trusted && given', 'x.continuesTrace = given'],
+    'the trace of an untrusted client is continued': [
+      'x.continuesTrace = trusted && given',
+      'x.continuesTrace = given',
+    ],
   }),
   ...inFile('pipeline/phases/shape-response.ts', {
-    'what is for one hop, in replies': ['if (isDropped(head, i) || (shares', 'if ((shares'],
-    'the cookies of the gate are cleared': ['/cookies|\\*/i.test(type)', '/\\*/.test(type)'],
-    'X-Gatehouse-* in replies': ["if (length >= 12 && head.nameStartsWith(i, 'x-gatehouse-')) return true", ''],
-    'what Connection names, in replies': [' || named?.has(head.name(i)) === true', ''],
+    'hop-by-hop fields of replies are relayed': ['if (isDropped(head, i) || (shares', 'if ((shares'],
+    'Clear-Site-Data of a service can delete the cookies of the gate': [
+      '/cookies|\\*/i.test(type)',
+      '/\\*/.test(type)',
+    ],
+    'X-Gatehouse-* of replies is relayed': [
+      "if (length >= 12 && head.nameStartsWith(i, 'x-gatehouse-')) return true",
+      '',
+    ],
+    'reply fields named in Connection are relayed': [' || named?.has(head.name(i)) === true', ''],
   }),
   ...inFile('pipeline/phases/resolve-client.ts', {
-    'a PROXY header of anybody': [
+    'a PROXY header of an untrusted peer is accepted': [
       'if (proxies === undefined) return proxied === undefined ? undefined : proxiedAddress',
       'if (proxies === undefined) return undefined',
     ],
   }),
   ...inFile('upstream/undici-call.ts', {
-    'any Transfer-Encoding of a reply': ['if (!plainlyFramed(fields)) throw', 'if (false) throw'],
+    'any Transfer-Encoding of a reply is accepted': ['if (!plainlyFramed(fields)) throw', 'if (false) throw'],
   }),
   ...inFile('upstream/reply-parser.ts', {
-    'any name in a reply': ['if (bytes[at] !== COLON || at === nameFrom) throw', 'if (false) throw'],
-    'no name in a reply': [' || at === nameFrom) throw', ') throw'],
-    'a control character in a reply': ['(byte >= SPACE && byte !== 0x7f)', '(byte !== CR && byte !== LF)'],
-    'a bare CR in a reply': ['if (bytes[at + 1] !== LF) throw', 'if (false) throw'],
+    'a reply field name of any form is accepted': [
+      'if (bytes[at] !== COLON || at === nameFrom) throw',
+      'if (false) throw',
+    ],
+    'an empty reply field name is accepted': [' || at === nameFrom) throw', ') throw'],
+    'a control character in a reply is accepted': ['(byte >= SPACE && byte !== 0x7f)', '(byte !== CR && byte !== LF)'],
+    'a bare CR in a reply is accepted': ['if (bytes[at + 1] !== LF) throw', 'if (false) throw'],
   }),
   ...inFile('upstream/reply-framing.ts', {
-    'two Content-Length in a reply': [
+    'two Content-Length fields in a reply are accepted': [
       "if (this.contentLength !== undefined) throw new MalformedReply('two",
       "if (false) throw new MalformedReply('two",
     ],
-    'any Content-Length of a reply': ['if (digit < 0 || digit > 9) throw', 'if (false) throw'],
-    'an empty Content-Length of a reply': ['if (from === to) throw', 'if (false) throw'],
-    'a Content-Length of a reply beyond 2^53': ['if (length > Number.MAX_SAFE_INTEGER) throw', 'if (false) throw'],
-    'any Transfer-Encoding of a reply': ["if (!isWhole(bytes, valueFrom, valueTo, 'chunked'))", 'if (false)'],
-    'two Transfer-Encoding in a reply': ['if (this.chunked) throw', 'if (false) throw'],
-    'both framings in a reply': [
+    'a non-numeric Content-Length of a reply is accepted': ['if (digit < 0 || digit > 9) throw', 'if (false) throw'],
+    'an empty Content-Length of a reply is accepted': ['if (from === to) throw', 'if (false) throw'],
+    'a Content-Length of a reply beyond 2^53 is accepted': [
+      'if (length > Number.MAX_SAFE_INTEGER) throw',
+      'if (false) throw',
+    ],
+    'any Transfer-Encoding of a reply is accepted': [
+      "if (!isWhole(bytes, valueFrom, valueTo, 'chunked'))",
+      'if (false)',
+    ],
+    'two Transfer-Encoding fields in a reply are accepted': ['if (this.chunked) throw', 'if (false) throw'],
+    'both framings in a reply are accepted': [
       "if (this.contentLength !== undefined) throw new MalformedReply('both",
       "if (false) throw new MalformedReply('both",
     ],
   }),
   ...inFile('upstream/connection.ts', {
-    'bytes behind a reply': ['this.#persistent && !surplus && this.#sent', 'this.#persistent && this.#sent'],
-    'a connection that its service ends': [
+    'a connection with surplus bytes after a reply is reused': [
+      'this.#persistent && !surplus && this.#sent',
+      'this.#persistent && this.#sent',
+    ],
+    'a connection that the service closes is reused': [
       'const reusable = this.#persistent && !surplus',
       'const reusable = !surplus',
     ],
-    'a body where none may be': ['call.bodyless || status === 204 || status === 304 ||', ''],
-    'a switch of protocols': ['if (status === 101) throw', 'if (false) throw'],
+    'a body is read in a reply that cannot have one': ['call.bodyless || status === 204 || status === 304 ||', ''],
+    '101 Switching Protocols is accepted': ['if (status === 101) throw', 'if (false) throw'],
   }),
   ...inFile('upstream/chunked-body.ts', {
-    'other bytes behind a chunk': ['if (byte !== expected) throw', 'if (false) throw'],
+    'wrong bytes after a chunk are accepted': ['if (byte !== expected) throw', 'if (false) throw'],
   }),
   ...inFile('pipeline/exchange/driver.ts', {
-    'what was refused goes on after its verification': [
+    'a rejected request continues after its verification': [
       'x.aborted || x.settled ? undefined : advance',
       'x.aborted ? undefined : advance',
     ],
   }),
   ...inFile('upstream/reply-head.ts', {
-    'any reason phrase': ['if (!this.#hasPlainPhrase()) return', 'if (false) return'],
+    'any reason phrase is relayed': ['if (!this.#hasPlainPhrase()) return', 'if (false) return'],
   }),
   ...inFile('http/own-reply.ts', {
-    'a refusal at once, in the tick of the handler': ['if (close) setImmediate(send)\n  else send()', 'send()'],
+    'a rejection is sent at once, in the tick of the handler': [
+      'if (close) setImmediate(send)\n  else send()',
+      'send()',
+    ],
   }),
   ...inFile(
     'sessions/begin-refresh.lua',
     {
-      'two at a time': ["if s[3] and tonumber(s[3]) > now then return { 'wait'", "if false then return { 'wait'"],
-      'forgets who left': ['fence, s[3] and 1 or 0 }', 'fence, 0 }'],
-      'forgets a failure': ['if s[5] and tonumber(s[5]) > now then', 'if false then'],
+      'two nodes refresh a session at once': [
+        "if s[3] and tonumber(s[3]) > now then return { 'wait'",
+        "if false then return { 'wait'",
+      ],
+      'the owner of an expired lease is forgotten': ['fence, s[3] and 1 or 0 }', 'fence, 0 }'],
+      'a failed refresh is retried at once': ['if s[5] and tonumber(s[5]) > now then', 'if false then'],
     },
     sessionStore,
   ),
   ...inFile(
     'sessions/end-refresh.lua',
     {
-      'a late loser wins': ["if tonumber(s[1]) > tonumber(ARGV[2]) then return 'superseded' end", ''],
-      'anybody may fail': ["if s[2] ~= ARGV[1] or not s[3] then return 'superseded' end", ''],
-      'late tokens are lost': ["if ARGV[3] ~= '' then\n", "if ARGV[3] ~= '' and s[2] == ARGV[1] then\n"],
-      'makes a session of one that has ended': [
-        "if not s[1] then return 'gone' end",
-        "if not s[1] then s[1] = '0' end",
+      'a superseded refresh overwrites a later one': [
+        "if tonumber(s[1]) > tonumber(ARGV[2]) then return 'superseded' end",
+        '',
       ],
+      'a node without the lease can record a failure': [
+        "if s[2] ~= ARGV[1] or not s[3] then return 'superseded' end",
+        '',
+      ],
+      'tokens of a refresh whose lease expired are lost': [
+        "if ARGV[3] ~= '' then\n",
+        "if ARGV[3] ~= '' and s[2] == ARGV[1] then\n",
+      ],
+      'a refresh recreates an ended session': ["if not s[1] then return 'gone' end", "if not s[1] then s[1] = '0' end"],
     },
     sessionStore,
   ),
   ...inFile(
     'sessions/renew-refresh.lua',
-    { 'renews what is lost': ['if s[1] ~= ARGV[1] or not s[2] then return 0 end', 'if not s[2] then return 0 end'] },
+    {
+      'a lost lease is renewed': ['if s[1] ~= ARGV[1] or not s[2] then return 0 end', 'if not s[2] then return 0 end'],
+    },
     sessionStore,
   ),
   ...inFile(
     'sessions/use-session.lua',
-    { 'outlives its end': ['math.min(tonumber(s[3]), s[4] - now)', 'tonumber(s[3])'] },
+    { 'a session outlives its absolute end': ['math.min(tonumber(s[3]), s[4] - now)', 'tonumber(s[3])'] },
     sessionStore,
   ),
   ...inFile(
     'sessions/session-store.ts',
     {
-      'opens at another session': [`\`\${this.#keys.session(id)} \${version}\``, 'String(version)'],
-      'opens as another version': [`\`\${this.#keys.session(id)} \${version}\``, 'this.#keys.session(id)'],
+      'a session record opens under another session id': [
+        `\`\${this.#keys.session(id)} \${version}\``,
+        'String(version)',
+      ],
+      'a session record opens as another version': [
+        `\`\${this.#keys.session(id)} \${version}\``,
+        'this.#keys.session(id)',
+      ],
     },
     sessionStore,
   ),
   ...inFile(
     'sessions/session-cookie.ts',
-    { 'takes the last of several': ['      if (value !== undefined) return undefined\n', ''] },
+    { 'the last of several session cookies is used': ['      if (value !== undefined) return undefined\n', ''] },
     sessionStore,
   ),
   ...inFile(
     'sessions/sessions.ts',
     {
-      'holds what was ended': [
+      'an ended session stays in memory': [
         'if (nowMs >= session.endsAtS * 1000 || this.#dependencies.ended(session)) {',
         'if (nowMs >= session.endsAtS * 1000) {',
       ],
-      'replaces and ends nothing': ["    await this.end({ session: id }, 'replaced')\n", ''],
-      'is down with the issuer': ['if (Date.now() < session.tokens.accessExpiresAtS! * 1000) return session\n', '\n'],
+      'a replaced session is not ended': ["    await this.end({ session: id }, 'replaced')\n", ''],
+      'a valid session fails while the issuer is unreachable': [
+        'if (Date.now() < session.tokens.accessExpiresAtS! * 1000) return session\n',
+        '\n',
+      ],
     },
     sessionsShared,
   ),

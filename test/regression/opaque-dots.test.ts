@@ -6,20 +6,21 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import { testRedis } from '../kit/redis.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// Tokens that only their issuer reads may have dots. What a JWS is known by, all before its second dot, is the same of many of
-// them: revoking one of these revoked all.
+// An opaque token may have dots. A JWS is identified by the text before its second dot, but many opaque tokens share
+// that prefix: revocation of one such token revoked all of them.
 
 const [issuer, orders, redis] = await Promise.all([startIntrospectionIssuer(), startUpstream(), testRedis()])
 const bootstrap = 'b00t.strap_token~of-the+tests/0123456789=='
-const given = opaqueGate({
+const base = opaqueGate({
   issuer: issuer.url,
   orders: orders.url,
   redisPort: redis.port,
   settings: { admin: { listen: '127.0.0.1:0', bootstrap_token: { env: 'BOOTSTRAP' } } },
 })
-const node = await startNode({ ...given, env: { ...given.env, BOOTSTRAP: bootstrap } })
+const node = await startNode({ ...base, env: { ...base.env, BOOTSTRAP: bootstrap } })
 
-const ask = async (token: string) => (await request(node.port, requestBytes({ target: '/orders/1', token }))).status
+const statusOf = async (token: string) =>
+  (await request(node.port, requestBytes({ target: '/orders/1', token }))).status
 const revoke = (token: string) =>
   request(
     node.adminPort,
@@ -35,15 +36,16 @@ const revoke = (token: string) =>
 const jose = Buffer.from('{"alg":"dir","enc":"A256GCM"}').toString('base64url')
 
 test.each([
-  ['a JWE with a shared key', `${jose}..aXYx.dGV4dA.dGFn`, `${jose}..aXYy.dGV4dB.dGFo`],
-  ['a PASETO', 'v4.local.one', 'v4.local.other'],
-  ['a prefix of two parts', 'acme.live.one', 'acme.live.other'],
+  ['JWEs with a shared key', `${jose}..aXYx.dGV4dA.dGFn`, `${jose}..aXYy.dGV4dB.dGFo`],
+  ['PASETOs', 'v4.local.one', 'v4.local.other'],
+  ['texts with a two-part prefix', 'acme.live.one', 'acme.live.other'],
 ])('revoking one of two tokens that are %s keeps the other valid', async (_, one, other) => {
-  // Each has its own `jti`: without one, two tokens of one client, subject and scope from the same second are one to the gate.
+  // Each token has its own `jti`: without it, the gate takes two tokens of one client, subject, scope and second for
+  // one.
   for (const token of [one, other]) issuer.issue({ jti: token }, token)
-  expect([await ask(one), await ask(other)]).toEqual([200, 200])
+  expect([await statusOf(one), await statusOf(other)]).toEqual([200, 200])
 
   expect((await revoke(one)).status).toBe(200)
 
-  expect([await ask(one), await ask(other)]).toEqual([401, 200])
+  expect([await statusOf(one), await statusOf(other)]).toEqual([401, 200])
 })

@@ -10,7 +10,7 @@ import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { startWorker } from '../kit/worker.ts'
 
-// An issuer may take several texts for one opaque token. Of a revoked token all of them are refused.
+// An issuer may accept several texts for one opaque token. All texts of a revoked token are rejected.
 
 const bootstrap = 'bootstrap-token-of-the-revocation-tests-1'
 
@@ -31,7 +31,7 @@ afterEach(() => {
 })
 
 function options(prefix: string, more: Partial<Parameters<typeof opaqueGate>[0]> = {}) {
-  const given = opaqueGate({
+  const base = opaqueGate({
     issuer: issuer.url,
     orders,
     redisPort,
@@ -40,10 +40,10 @@ function options(prefix: string, more: Partial<Parameters<typeof opaqueGate>[0]>
     introspection: { cache: '1s', stale: '0s', negative_cache: '0s' },
     ...more,
   })
-  return { ...given, env: { ...given.env, BOOTSTRAP: bootstrap } }
+  return { ...base, env: { ...base.env, BOOTSTRAP: bootstrap } }
 }
 
-const ask = async (token: string, at = node) =>
+const statusOf = async (token: string, at = node) =>
   (await request(at.port, requestBytes({ target: '/orders/1', token }))).status
 
 const verb = (words: readonly string[], token: string, at = node) =>
@@ -55,7 +55,7 @@ const verb = (words: readonly string[], token: string, at = node) =>
 
 const receiptOf = ({ stdout }: { stdout: string }) => JSON.parse(stdout) as { matched_by?: string }
 
-/** As Ory Hydra and Authelia make them: a key and its signature, 32 bytes each. */
+/** A token in the form of Ory Hydra and Authelia: a key and its signature, 32 bytes each. */
 function hydraToken() {
   const [key, signature] = [randomBytes(32), randomBytes(32)].map((bytes) => bytes.toString('base64url')) as [
     string,
@@ -75,32 +75,32 @@ test('an Ory Hydra token revoked under one text is rejected under every equivale
     `${sameKey}.${signature}`,
     `ory_at_${sameKey}.${signature}`,
   ]
-  // Its answer identifies nothing else, so the text alone is compared.
+  // Its introspection reply has no identifying claims, so only the text is compared.
   for (const text of texts) issuer.issue({ iat: undefined }, text)
-  for (const text of texts) expect(await ask(text)).toBe(200)
+  for (const text of texts) expect(await statusOf(text)).toBe(200)
 
   const result = await verb([], texts[3]!)
 
   expect(result.exitCode).toBe(0)
   expect(receiptOf(result).matched_by).toBe('text')
   expect(JSON.parse(result.stderr)).toMatchObject({ code: 'GH_REVOKED_BY_TEXT' })
-  for (const text of texts) expect(await ask(text)).toBe(401)
+  for (const text of texts) expect(await statusOf(text)).toBe(401)
   const fresh = hydraToken()
-  expect(await ask(issuer.issue({ iat: undefined }, `ory_at_${fresh.key}.${fresh.signature}`))).toBe(200)
+  expect(await statusOf(issuer.issue({ iat: undefined }, `ory_at_${fresh.key}.${fresh.signature}`))).toBe(200)
 })
 
 test('a token with a jti is rejected under a completely different text', async () => {
   const nowS = Math.floor(Date.now() / 1000)
   const life = { jti: 'one-of-its-kind', iat: nowS, exp: nowS + 600 }
   const [one, other] = [issuer.issue(life), issuer.issue(life)]
-  expect([await ask(one), await ask(other)]).toEqual([200, 200])
+  expect([await statusOf(one), await statusOf(other)]).toEqual([200, 200])
 
   const result = await verb([], one)
 
   expect(receiptOf(result).matched_by).toBe('jti')
   expect(result.stderr).toBe('')
-  expect([await ask(one), await ask(other)]).toEqual([401, 401])
-  expect(await ask(issuer.issue({ ...life, jti: 'another' }))).toBe(200)
+  expect([await statusOf(one), await statusOf(other)]).toEqual([401, 401])
+  expect(await statusOf(issuer.issue({ ...life, jti: 'another' }))).toBe(200)
 })
 
 test('a token without jti is rejected under another text by its introspection answer', async () => {
@@ -108,12 +108,12 @@ test('a token without jti is rejected under another text by its introspection an
   const life = { sub: 'erna', scope: 'orders:read profile', iat: nowS, exp: nowS + 600 }
   const [one, other] = [issuer.issue(life), issuer.issue({ ...life, scope: 'profile orders:read' })]
   const later = issuer.issue({ ...life, iat: nowS - 1 })
-  expect([await ask(one), await ask(other), await ask(later)]).toEqual([200, 200, 200])
+  expect([await statusOf(one), await statusOf(other), await statusOf(later)]).toEqual([200, 200, 200])
 
   const result = await verb([], one)
 
   expect(receiptOf(result).matched_by).toBe('answer')
-  expect([await ask(one), await ask(other), await ask(later)]).toEqual([401, 401, 200])
+  expect([await statusOf(one), await statusOf(other), await statusOf(later)]).toEqual([401, 401, 200])
 })
 
 test('an introspection answer without stable times cannot identify a token, and `revoke` warns', async () => {
@@ -122,7 +122,7 @@ test('an introspection answer without stable times cannot identify a token, and 
     const nowS = Math.floor(Date.now() / 1000)
     return { body: JSON.stringify({ ...issuer.truth(token), iat: nowS, exp: nowS + 600 }) }
   }
-  expect(await ask(token)).toBe(200)
+  expect(await statusOf(token)).toBe(200)
 
   const result = await verb([], token)
 
@@ -131,7 +131,7 @@ test('an introspection answer without stable times cannot identify a token, and 
     code: 'GH_REVOKED_BY_TEXT',
     hint: expect.stringContaining('--issuer'),
   })
-  expect(await ask(token)).toBe(401)
+  expect(await statusOf(token)).toBe(401)
 })
 
 test('a token is revoked by its text at once while its issuer is unreachable', async () => {
@@ -143,20 +143,20 @@ test('a token is revoked by its text at once while its issuer is unreachable', a
   expect(result.exitCode).toBe(0)
   expect(receiptOf(result).matched_by).toBe('text')
   issuer.script = undefined
-  // For a second a node remembers that the issuer could not be asked about the token.
-  await until('the token is refused', async () => (await ask(token)) === 401)
+  // A node caches the failed introspection of a token for one second.
+  await until('the token is rejected', async () => (await statusOf(token)) === 401)
 })
 
 test('a revocation by text does not wait for the issuer', async () => {
   const patient = await startNode(options('patient:', { introspection: { cache: '60s', timeout: '20s' } }))
   const token = issuer.issue()
-  expect(await ask(token, patient)).toBe(200)
+  expect(await statusOf(token, patient)).toBe(200)
   issuer.script = () => ({ silent: true })
   let replied = false
   const result = verb([], token, patient).finally(() => {
     replied = true
   })
-  await until('the token is refused', async () => (await ask(token, patient)) === 401)
+  await until('the token is rejected', async () => (await statusOf(token, patient)) === 401)
   expect(replied).toBe(false)
   await issuer.stop()
   issuer.script = undefined
@@ -175,36 +175,36 @@ test('a JWT is recognized by its signed text', async () => {
 })
 
 test('a token with a jti that its issuer revoked is rejected under its other texts', async () => {
-  const given = options('ended:', { introspection: { cache: '2s', stale: '0s', negative_cache: '0s' } })
-  const [other, worker] = await Promise.all([startNode(given), startWorker(given)])
+  const base = options('ended:', { introspection: { cache: '2s', stale: '0s', negative_cache: '0s' } })
+  const [other, worker] = await Promise.all([startNode(base), startWorker(base)])
   const life = { jti: 'ended-at-its-issuer' }
   const [one, same] = [issuer.issue(life), issuer.issue(life)]
-  await until('a worker has asked', async () => {
-    expect(await ask(one, other)).toBe(200)
+  await until('a worker has introspected the token as active', async () => {
+    expect(await statusOf(one, other)).toBe(200)
     return worker.done.includes('active')
   })
   issuer.revoke(one)
-  await until('a worker has seen the end', async () => {
-    await ask(one, other)
+  await until('a worker has found the token ended', async () => {
+    await statusOf(one, other)
     return worker.done.includes('ended')
   })
 
-  await until('the other text is refused', async () => (await ask(same, other)) === 401)
+  await until('the other text is rejected', async () => (await statusOf(same, other)) === 401)
 })
 
-test('a token is not revoked by an order that names an unknown issuer', async () => {
+test('a revocation that names an unknown issuer fails and revokes nothing', async () => {
   const token = issuer.issue()
   const result = await verb(['--issuer', 'elsewhere'], token)
 
   expect(result.exitCode).toBe(1)
   expect(JSON.parse(result.stderr)).toMatchObject({ code: 'GH_ADMIN_REVOCATION_ISSUER_UNKNOWN' })
-  expect(await ask(token)).toBe(200)
+  expect(await statusOf(token)).toBe(200)
 })
 
-test('only the issuer named in the revocation order is asked', async () => {
+test('a revocation introspects the token only at the issuer that it names', async () => {
   const second = await startIntrospectionIssuer()
-  const given = options('two:')
-  const policy = structuredClone(given.policy) as { issuers: Record<string, object>; services: Record<string, object> }
+  const base = options('two:')
+  const policy = structuredClone(base.policy) as { issuers: Record<string, object>; services: Record<string, object> }
   policy.issuers['second'] = { ...policy.issuers['main'], issuer: second.url }
   policy.services['orders'] = { ...policy.services['orders'], issuers: ['main'] }
   policy.services['other'] = {
@@ -212,7 +212,7 @@ test('only the issuer named in the revocation order is asked', async () => {
     upstreams: [orders],
     routes: [{ id: 'other.read', match: { path: '/other/**' }, require: { scopes: { all: ['orders:read'] } } }],
   }
-  const both = await startNode({ ...given, policy })
+  const both = await startNode({ ...base, policy })
   const token = second.issue({ jti: 'at-the-second' })
 
   expect(receiptOf(await verb([], token, both)).matched_by).toBe('text')

@@ -5,7 +5,7 @@ import { startNode, type TestNode } from '../kit/node.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { until } from '../kit/until.ts'
 
-// S-149: what can signal a node of the container or the unit opens no debugger in it.
+// S-149: a signal to a node in the container or the systemd unit does not open the debugger.
 
 const checkout = resolve(import.meta.dirname, '../..')
 const read = (path: string) => readFileSync(resolve(checkout, path), 'utf8')
@@ -21,9 +21,9 @@ test('S-149 SIGUSR1 does not open the inspector with the option used in Dockerfi
   const option = /^ENV .*NODE_OPTIONS=(\S+)$/m.exec(read('Dockerfile'))![1]!
 
   const open = await afterSigusr1('')
-  await until('a debugger listens', () => debuggerListens(open))
+  await until('the debugger listens', () => debuggerListens(open))
   const closed = await afterSigusr1(option)
-  // By then it would have spoken.
+  // The debugger would have logged its address by now.
   expect((await fetch(`http://127.0.0.1:${closed.adminPort}/livez`)).status).toBe(200)
   await closed.stop()
   expect(debuggerListens(closed)).toBe(false)
@@ -36,6 +36,6 @@ test('S-149 the container does not run as root', () => {
   const shipped = stages.find((stage) => stage.includes('AS gatehouse\n'))!
 
   expect(/^USER (\d+):(\d+)$/m.exec(shipped)?.slice(1)).toEqual(['1000', '1000'])
-  // What `docker build` makes without a target.
+  // The last stage is the default target of `docker build`.
   expect(stages.at(-1)).toBe('gatehouse\n')
 })

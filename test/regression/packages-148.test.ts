@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
 
-// S-148: what is installed is what was locked, and nothing of it runs by being installed.
+// S-148: the installed packages are those of the lockfile, and their installation runs no script.
 
 const read = (path: string) => readFileSync(resolve(import.meta.dirname, '../..', path), 'utf8')
 

@@ -3,12 +3,12 @@ import { fc, propertyRuns } from '../kit/properties.ts'
 import { type Attack, GateUnderAttack } from './gate-under-attack.ts'
 import { nginxHere, nginxUpstream } from './nginx-upstream.ts'
 
-// docs/design/attack-cases.md, "Paths and hosts": whatever a client sends, the gate and the service read the same path,
-// or the gate refuses.
+// docs/design/attack-cases.md, "Paths and hosts": for every target, the gate and the service read the same path or the
+// gate rejects the request.
 
 const batch = 50
 
-/** Ends a segment, escapes something, or means something to somebody. */
+/** Pieces that end a segment, escape a character or have a meaning for some parser. */
 const nasty = [
   ...['.', '..', '...', '%2e', '%2E', '%2e%2e', '.%2e', ';', '%3b', ';x=1', '#', '?', '', '/'],
   ...['%2f', '%2F', '%5c', '%5C', '\\', '%252f', '%252e', '%25', '%23', '%3f', '%3F', '%20', '+', '%2b'],
@@ -49,8 +49,8 @@ const target = fc
   .tuple(fc.array(segment, { minLength: 1, maxLength: 5 }), query)
   .map(([segments, after]) => `/${segments.join('/')}${after === null ? '' : `?${after}`}`)
 
-/** @returns how many came through; the rest was refused, and reached nobody */
-async function judged(
+/** Sends all targets; a rejected one must reach no service. @returns the number of admitted targets */
+async function sendAll(
   gate: GateUnderAttack,
   targets: readonly string[],
   compare: (target: string, attack: Attack) => void,
@@ -73,7 +73,7 @@ async function judged(
 const everything = [{ id: 'everything', match: { path: '/**' }, require: 'public' }]
 const pathOf = (text: string) => text.replace(/\?.*$/s, '')
 const queryOf = (text: string) => (text.includes('?') ? text.slice(text.indexOf('?')) : '')
-/** Percent-decoded once, each byte a character. */
+/** Percent-decodes once; each byte becomes one character. */
 const decoded = (path: string) =>
   path.replaceAll(/%([0-9a-f]{2})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)))
 
@@ -86,11 +86,11 @@ test(`S-034 ${propertyRuns} targets: a node:http service receives the path that 
   let admitted = 0
   await fc.assert(
     fc.asyncProperty(fc.array(target, { minLength: batch, maxLength: batch }), async (targets) => {
-      admitted += await judged(gate, targets, (sent, { records, requests }) => {
+      admitted += await sendAll(gate, targets, (sent, { records, requests }) => {
         const path = String(records[0]!['path'])
 
         expect(requests.map(({ url }) => url)).toEqual([path + queryOf(sent)])
-        // One form: what it stands for is what was sent, and it stands for itself.
+        // The normal form decodes to the same bytes as the sent path, and has no unnecessary escapes.
         expect(decoded(path)).toBe(decoded(pathOf(sent)))
         expect(path).not.toMatch(/%(?:2[DE]|3[0-9]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])/)
         expect(path).not.toMatch(/%[0-9A-F]?[a-f]|%2F|%5C|\/\/|\/\.{1,2}(?:\/|$)|[\\;#<>"{}^`]/)
@@ -99,7 +99,7 @@ test(`S-034 ${propertyRuns} targets: a node:http service receives the path that 
     { numRuns: Math.ceil(propertyRuns / batch) },
   )
 
-  // The property would hold too if nothing came through.
+  // Without this check the property would also hold if no target was admitted.
   expect(admitted).toBeGreaterThan(propertyRuns / 10)
 })
 
@@ -116,9 +116,9 @@ test.skipIf(nginx === undefined)(
     let admitted = 0
     await fc.assert(
       fc.asyncProperty(fc.array(target, { minLength: batch, maxLength: batch }), async (targets) => {
-        admitted += await judged(before, targets, (sent, { records, replies }) => {
+        admitted += await sendAll(before, targets, (sent, { records, replies }) => {
           const path = String(records[0]!['path'])
-          // Where nginx refuses by itself there are no two readings.
+          // A target that nginx rejects has no second reading to compare.
           if (replies[0]!.status === 400) return
           const [asked, resolved] = replies[0]!.body.toString('latin1').split('\n')
 

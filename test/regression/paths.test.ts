@@ -5,11 +5,11 @@ import { readReply } from '../kit/raw-reply.ts'
 import { GateUnderAttack, scope, together } from './gate-under-attack.ts'
 import { expectNothingThrough, expectRefused } from './refusal.ts'
 
-// docs/design/attack-cases.md, "Paths and hosts": a path has one form, which is matched and forwarded, or it is
-// refused.
+// docs/design/attack-cases.md, "Paths and hosts": the gate matches and forwards one normal form of a path, or rejects
+// the request.
 
 let gate: GateUnderAttack
-/** Its service behind /raw keeps escaped slashes and path parameters. */
+/** A gate whose service of /raw accepts escaped slashes and path parameters. */
 let keeping: GateUnderAttack
 
 beforeAll(async () => {
@@ -46,7 +46,7 @@ type Refused = readonly [target: string, reason: string]
 type Forwarded = readonly [target: string, forwarded: string]
 const targetsOf = (rows: readonly (readonly [target: string, ...rest: unknown[]])[]) => rows.map(([target]) => target)
 
-/** A test a row: refused for that reason, though it shows a token that opens every door. */
+/** One test a row: rejected for that reason, although the request has a token for the protected route. */
 function refuses(title: string, rows: readonly Refused[], at: () => GateUnderAttack = () => gate): void {
   const attack = together(at, targetsOf(rows), (target, host) => get(target, host, bearer(at(), 'orders:admin')))
 
@@ -56,7 +56,7 @@ function refuses(title: string, rows: readonly Refused[], at: () => GateUnderAtt
   })
 }
 
-/** A test a row: it arrives at the service that records bytes, with exactly this target. */
+/** One test a row: the request reaches the service that records bytes, with exactly this target. */
 function forwards(title: string, rows: readonly Forwarded[], at: () => GateUnderAttack = () => gate): void {
   const attack = together(at, targetsOf(rows), (target, host) => get(target, host))
 
@@ -69,7 +69,7 @@ function forwards(title: string, rows: readonly Forwarded[], at: () => GateUnder
   })
 }
 
-/** A test a row: the route asks for a token, or there is none. */
+/** One test a row: the request gets 401 from a protected route, or 404 because no route matches. */
 function keepsOut(
   title: string,
   targets: readonly string[],
@@ -96,7 +96,7 @@ function keepsOut(
 const because = (reason: string, ...targets: readonly string[]): readonly Refused[] =>
   targets.map((target) => [target, reason])
 
-refuses('S-018 a dot segment is refused, not resolved: %s', [
+refuses('S-018 a dot segment is rejected and not resolved: %s', [
   ...because('path-dot-segment', '/public/../admin/x', '/public/%2e%2e/admin/x', '/public/.%2E/admin/x'),
   ...because('path-dot-segment', '/public/%2e./admin/x', '/public/%2E%2e/admin/x', '/public/..', '/public/%2e%2e'),
   ...because('path-dot-segment', '/public/./x', '/public/%2e/x', '/public/.', '/..', '/.', '/../public/x'),
@@ -105,7 +105,7 @@ refuses('S-018 a dot segment is refused, not resolved: %s', [
   ...because('path-dot-segment', '/public/x%2f..', '/public/..%3b/admin/x', '/public/..?x'),
 ])
 
-forwards('S-018 dots that are no dot segment pass: %s', [
+forwards('S-018 dots that form no dot segment are forwarded: %s', [
   ['/raw/...', '/raw/...'],
   ['/raw/.well', '/raw/.well'],
   ['/raw/..a', '/raw/..a'],
@@ -115,14 +115,14 @@ forwards('S-018 dots that are no dot segment pass: %s', [
   ['/raw/a%2e', '/raw/a.'],
 ])
 
-refuses('S-019 an escaped slash or any backslash is refused: %s', [
+refuses('S-019 an escaped slash or any backslash is rejected: %s', [
   ...because('path-encoded-slash', '/public/a%2fb', '/public/a%2Fb', '/public%2fadmin', '/public%2Fadmin'),
   ...because('path-encoded-slash', '/nowhere%2fadmin', '/%2fadmin/x', '/admin%2fx'),
   ...because('path-backslash', '/public/a%5cb', '/public/a%5Cb', '/public/a\\b', '/public\\..\\admin'),
 ])
 
 forwards(
-  'S-019 a service that keeps escaped slashes and parameters gets them, still escaped: %s',
+  'S-019 a service with encoded_slashes: keep and path_parameters: allow gets both, still escaped: %s',
   [
     ['/raw/a%2fb', '/raw/a%2Fb'],
     ['/raw/a%2Fb%2f', '/raw/a%2Fb%2F'],
@@ -133,7 +133,7 @@ forwards(
 )
 
 refuses(
-  'S-019 beside a service that keeps escaped slashes, %s is refused',
+  'S-019 encoded_slashes: keep of one service does not weaken other path checks: %s',
   [
     ...because('path-dot-segment', '/raw/a%2f..%2fadmin', '/raw/a%2f%2e%2e', '/raw/..%2fx', '/raw/..;x', '/raw/..%3bx'),
     ...because('path-backslash', '/raw/a%5cb'),
@@ -145,7 +145,7 @@ refuses(
 )
 
 refuses(
-  'S-020 an empty segment is refused: %s',
+  'S-020 an empty segment is rejected: %s',
   because(
     'path-empty-segment',
     '//admin/x',
@@ -158,7 +158,7 @@ refuses(
   ),
 )
 
-forwards('S-021 %s is matched and forwarded as %s', [
+forwards('S-021 the path %s is matched and forwarded as %s', [
   ['/%72aw/x', '/raw/x'],
   ['/r%61w/%78', '/raw/x'],
   ['/raw/%7e%2D%5f%2e', '/raw/~-_.'],
@@ -182,20 +182,20 @@ test('S-021 a percent-encoded letter does not bypass a route: /%61dmin is /admin
 })
 
 keepsOut(
-  'S-022 %s is decoded once: it is not /admin',
+  'S-022 the path %s is decoded once only and does not match /admin',
   ['/%2561dmin/x', '/%252561dmin/x', '/%252e%252e/admin/x', '/%25%36%31dmin/x'],
   404,
   { reason: 'route-unknown' },
   'orders:admin',
 )
 
-forwards('S-022 %s reaches the service decoded once at most, as %s', [
+forwards('S-022 the path %s is decoded once only and reaches the service as %s', [
   ['/raw/%252e%252e/admin', '/raw/%252e%252e/admin'],
   ['/raw/%252F..a', '/raw/%252F..a'],
   ['/raw/%25%32%65', '/raw/%252e'],
 ])
 
-const broken: readonly Refused[] = [
+const invalid: readonly Refused[] = [
   ...because('path-control', '%00', '%0d%0a', '%0D%0AX-A:%201', '%09', '%1f', '%7f'),
   ...because('path-escape', '%zz', '%', '%%34%31', '%u002e', '%-1', '%+1', '%0x', '%4g'),
   ...because('path-utf8', '%c0%ae%c0%ae', '%c0%af', '%c1%9c', '%e0%80%af', '%f0%80%80%af', '%ed%a0%80', '%f4%90%80%80'),
@@ -205,8 +205,8 @@ const broken: readonly Refused[] = [
 ]
 
 refuses(
-  'S-023 what is no character of a path is refused, wherever it stands: %j',
-  broken.flatMap(([text, reason]): Refused[] => [
+  'S-023 an invalid path character or escape is rejected at any position: %j',
+  invalid.flatMap(([text, reason]): Refused[] => [
     [`/public/${text}`, reason],
     [`/public/a${text}/c`, reason],
     [`/${text}/public/x`, reason],
@@ -214,43 +214,43 @@ refuses(
 )
 
 refuses(
-  'S-023 what is no visible ASCII is refused in a query too: %j',
+  'S-023 a query with non-ASCII or control bytes is rejected: %j',
   because('target-malformed', '/public/x?a=\xc3\xa9b', '/public/x?\xff', '/public/x?a\x7fb'),
 )
 
-refuses('S-024 a path parameter is refused: %s', [
+refuses('S-024 a path parameter is rejected: %s', [
   ...because('path-parameter', '/admin;x=1', '/admin/x;jsessionid=1', '/public/a;/b', '/public;/x', '/nowhere;x'),
   ...because('path-dot-segment', '/public/..;/admin/x'),
 ])
 
 refuses(
-  'S-025 a fragment is refused: %s',
+  'S-025 a fragment is rejected: %s',
   because('path-fragment', '/admin#x', '/public#/admin', '/public/x#', '/#/public/x', '/public/x#?y'),
 )
 
 keepsOut(
-  'S-026 %s is judged as /admin',
+  'S-026 the query of %s takes no part in matching: the route of /admin requires a token',
   ['/admin/x?x=/public/', '/admin/x?/../public/x', '/admin/x?', '/admin/x??/public/x', '/admin?#/public/x'],
   401,
   { route: 'admin', reason: 'credential-missing' },
 )
 
 forwards(
-  'S-026 the query passes byte for byte: %s',
+  'S-026 a query is forwarded byte for byte: %s',
   ['', 'a', '?', 'a=/../..//;%2f%zz', '%00%0d%0a', `!$&'()*+,;=:@/?#[]<>"{}|\\^\``, 'a=%61&a=b&&='].map(
     (query): Forwarded => [`/raw/x?${query}`, `/raw/x?${query}`],
   ),
 )
 
 keepsOut(
-  'S-027 %s is not /exact, and nothing else is open either',
+  'S-027 the path %s does not match the route /exact and gets 404',
   ['/exact/', '/EXACT', '/Exact', '/exact.', '/exact/x', '/exac', '/exact%20', '/exact*', '/'],
   404,
   { reason: 'route-unknown' },
   'exact',
 )
 
-refuses('S-031 no path leaves the base of a service: %s is refused', [
+refuses('S-031 a path that could leave the base path of a service is rejected: %s', [
   ...because('path-dot-segment', '/based/../admin', '/based/%2e%2e/admin', '/based/..', '/based/a/../../x', '/based/.'),
   ...because('path-dot-segment', '/based/..;/x', '/based/..%2fx'),
   ...because('path-empty-segment', '/based//admin', '/based//'),
@@ -282,7 +282,7 @@ test.each([
   ['/based/based/a', '/v1/based/a'],
   ['/based/%252e%252e/a', '/v1/%252e%252e/a'],
   ['/based/a?../..', '/v1/a?../..'],
-])('S-031 %s reaches the service below its base path as %s', async (target, forwarded) => {
+])('S-031 the path %s reaches the service below its base path as %s', async (target, forwarded) => {
   const { replies, recorded } = await rebased(target)
 
   expect(replies).toMatchObject([{ status: 200 }])
@@ -305,7 +305,7 @@ test('S-033 matching 8 kB of segments against forty overlapping patterns takes l
 
   expect([...result.statuses]).toEqual([401])
   expect(records).toHaveLength(rounds)
-  // Ten times the bound of 1 ms, for everything that the node does to a request.
+  // CPU time of the whole request: ten times the 1 ms that matching may take.
   expect(result.eachMs).toBeLessThan(10)
 })
 

@@ -4,8 +4,8 @@ import { startNode, type TestNode } from '../kit/node.ts'
 import { exchange, request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// docs/guide/operating.md, "PROXY v2": what the pinned uWebSockets.js makes of the frames that a listed proxy may send. It parses
-// them before our code runs. Another build that reads one in another way shows here; the page must then say so.
+// docs/guide/operating.md, "PROXY v2": how the pinned uWebSockets.js reads frames of a listed proxy, before any code of
+// Gatehouse runs. If a new build reads a frame in another way, these tests fail and the page must be changed.
 
 const signature = Buffer.from('0d0a0d0a000d0a515549540a', 'hex')
 const ports = Buffer.from([0x12, 0x34, 0x1f, 0x90])
@@ -37,14 +37,14 @@ beforeAll(async () => {
 })
 
 let count = 0
-function ask(before: Buffer): { readonly target: string; readonly bytes: Buffer } {
+function requestAfter(before: Buffer): { readonly target: string; readonly bytes: Buffer } {
   const target = `/s/${count++}`
   return { target, bytes: Buffer.concat([before, Buffer.from(requestBytes({ target }))]) }
 }
 
-/** @returns the client's address in the access log, of a request that was admitted */
-async function addressBehind(before: Buffer): Promise<unknown> {
-  const { target, bytes } = ask(before)
+/** Sends a request after these bytes, expects 200. @returns the client address in the access log */
+async function addressAfter(before: Buffer): Promise<unknown> {
+  const { target, bytes } = requestAfter(before)
   expect((await request(node.port, bytes)).status).toBe(200)
   return (await node.waitForRecord(({ path }) => path === target))['address']
 }
@@ -58,14 +58,14 @@ test.each([
   ['command LOCAL with an address block', { command: LOCAL }, '203.0.113.9'],
   ['an unknown command', { command: 2 }, '203.0.113.9'],
 ] as const)('a PROXY v2 frame of %s is accepted with its address', async (_, parts, address) => {
-  expect(await addressBehind(frame(parts))).toBe(address)
+  expect(await addressAfter(frame(parts))).toBe(address)
 })
 
 test.each([
   ['UNIX', UNIX],
   ['an unknown family', 0x41],
 ])('a PROXY v2 frame of %s is accepted, and its address block is read as IPv6', async (_, family) => {
-  expect(await addressBehind(frame({ family, block: Buffer.concat([v4, tlv(24)]) }))).toMatch(/^cb00:7109:7f00:1:/)
+  expect(await addressAfter(frame({ family, block: Buffer.concat([v4, tlv(24)]) }))).toMatch(/^cb00:7109:7f00:1:/)
 })
 
 test.each([
@@ -73,16 +73,16 @@ test.each([
   ['of command LOCAL without an address block', { command: LOCAL }],
   ['of IPv6 without an address block', { family: TCP6 }],
 ] as const)('a PROXY v2 frame of an address family, %s, is accepted with a wrong address', async (_, parts) => {
-  await addressBehind(frame({ block: Buffer.from([198, 51, 100, 7, 127, 0, 0, 1, 0, 1, 0, 1]) }))
+  await addressAfter(frame({ block: Buffer.from([198, 51, 100, 7, 127, 0, 0, 1, 0, 1, 0, 1]) }))
 
-  expect(await addressBehind(frame({ ...parts, block: Buffer.alloc(0) }))).not.toBe('127.0.0.1')
+  expect(await addressAfter(frame({ ...parts, block: Buffer.alloc(0) }))).not.toBe('127.0.0.1')
 })
 
 test('a PROXY v2 frame that is too short takes the rest of its address from an earlier client', async () => {
   const addresses = new Set<unknown>()
   for (let i = 0; i < 8; i++) {
-    await addressBehind(frame({ block: Buffer.from([198, 51, 100, 7, 127, 0, 0, 1, 0, 1, 0, 1]) }))
-    addresses.add(await addressBehind(frame({ block: Buffer.from([10, 1]) })))
+    await addressAfter(frame({ block: Buffer.from([198, 51, 100, 7, 127, 0, 0, 1, 0, 1, 0, 1]) }))
+    addresses.add(await addressAfter(frame({ block: Buffer.from([10, 1]) })))
   }
 
   expect(addresses).toContain('10.1.100.7')
@@ -93,7 +93,7 @@ test.each([
   ['PROXY of family UNSPEC', { family: UNSPEC, block: Buffer.alloc(0) }],
   ['PROXY of family UNSPEC with a block', { family: UNSPEC }],
 ])('a PROXY v2 frame without an address is rejected: %s', async (_, parts) => {
-  const { target, bytes } = ask(frame(parts))
+  const { target, bytes } = requestAfter(frame(parts))
 
   expect((await request(node.port, bytes)).status).toBe(400)
   expect(await node.waitForRecord(({ path }) => path === target)).toMatchObject({ reason: 'proxied-address' })
@@ -102,17 +102,19 @@ test.each([
 test('PROXY v1 gets status 505 from the listener', async () => {
   const v1 = Buffer.from('PROXY TCP4 203.0.113.9 127.0.0.1 4660 8080\r\n')
 
-  expect((await exchange(node.port, ask(v1).bytes, { replies: 'all' })).replies).toMatchObject([{ status: 505 }])
+  expect((await exchange(node.port, requestAfter(v1).bytes, { replies: 'all' })).replies).toMatchObject([
+    { status: 505 },
+  ])
 })
 
 test('PROXY v2 frames that the listener cannot read get no reply and are closed after request.idle', async () => {
   const cases = [
-    ask(frame({ block: Buffer.concat([v4, tlv(25)]) })),
-    ask(frame({ family: TCP6, block: Buffer.concat([v6, tlv(4)]) })),
-    ask(frame({ family: UNIX, block: Buffer.alloc(216, 0x41) })),
-    ask(frame({ version: 1 })),
-    ask(frame({ version: 3 })),
-    ask(Buffer.concat([frame({}), frame({})])),
+    requestAfter(frame({ block: Buffer.concat([v4, tlv(25)]) })),
+    requestAfter(frame({ family: TCP6, block: Buffer.concat([v6, tlv(4)]) })),
+    requestAfter(frame({ family: UNIX, block: Buffer.alloc(216, 0x41) })),
+    requestAfter(frame({ version: 1 })),
+    requestAfter(frame({ version: 3 })),
+    requestAfter(Buffer.concat([frame({}), frame({})])),
   ]
   const exchanges = await Promise.all(cases.map(({ bytes }) => exchange(node.port, bytes, { replies: 'all' })))
 

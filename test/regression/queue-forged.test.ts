@@ -9,7 +9,7 @@ import { testRedis } from '../kit/redis.ts'
 import { runVerb } from '../kit/run-verb.ts'
 import { startWorker } from '../kit/worker.ts'
 
-// S-151: who can write to Redis can forge jobs. They fail by the contract, are seen, and hold nobody up.
+// S-151: forged jobs in Redis fail validation, appear in the log and the queue status, and do not block other jobs.
 
 const token = 'f'.repeat(64)
 const good = { issuer: 'main', token, form: 'opaque' }
@@ -24,13 +24,13 @@ const forged: readonly [string, string][] = [
   ['very long', JSON.stringify({ ...good, issuer: 'x'.repeat(8_000_000) })],
 ]
 
-/** Left to a newer worker, as often as a job is tried, and then failed too. */
+/** A job of a newer version: retried for a newer worker, and failed after the last attempt. */
 const newer = ['another version', JSON.stringify({ ...good, v: 2 })] as const
 
 test('S-151: forged jobs fail at once, and the next valid job runs', async () => {
   const issuer = await startIntrospectionIssuer()
   const redisPort = (await testRedis()).port
-  const given = opaqueGate({ issuer: issuer.url, orders: 'http://127.0.0.1:9', redisPort })
+  const base = opaqueGate({ issuer: issuer.url, orders: 'http://127.0.0.1:9', redisPort })
   const redis = new Redis(redisPort, '127.0.0.1', { maxRetriesPerRequest: null })
   const queue = new Queue('main', { connection: redis, prefix: '{gh:introspect}' })
   const folder = new NodeFolder()
@@ -39,20 +39,20 @@ test('S-151: forged jobs fail at once, and the next valid job runs', async () =>
     await queue.close()
     redis.disconnect()
   })
-  folder.writePolicy(given.policy)
-  folder.writeSettings(given.settings!)
+  folder.writePolicy(base.policy)
+  folder.writeSettings(base.settings!)
   const list = async () => {
-    const run = await runVerb(['queues', '--config', folder.file('gatehouse.yaml'), '--output', 'json'], given.env!)
+    const run = await runVerb(['queues', '--config', folder.file('gatehouse.yaml'), '--output', 'json'], base.env!)
     return JSON.parse(run.stdout).queues[0]
   }
-  for (const [name, data] of [['no JSON', '{"issuer":'], ...forged, newer] as const) {
+  for (const [name, data] of [['not JSON', '{"issuer":'], ...forged, newer] as const) {
     const { id } = await queue.add('introspect', good, { attempts: 4, jobId: name })
     await redis.hset(`{gh:introspect}:main:${id}`, 'data', data)
   }
   await queue.add('introspect', good)
   expect(await list()).toMatchObject({ waiting: forged.length + 3, failed: 0 })
 
-  const worker = await startWorker(given)
+  const worker = await startWorker(base)
   await worker.waitForLine(({ msg }) => msg === 'job done')
 
   await worker.waitForLine(({ job, final }) => job === newer[0] && final === true)

@@ -3,26 +3,26 @@ import type { Wire } from '../kit/wire.ts'
 
 const idleLimitMs = 120_000
 
-/** A request byte by byte, as Latin-1. The body fills in while it comes. */
+/** The bytes of a request as Latin-1. The body grows while it arrives. */
 export interface RecordedRequest {
-  /** Request line and fields, with the empty line. */
+  /** Request line and fields, including the empty line. */
   readonly head: string
-  /** As it was framed: chunk sizes included. */
+  /** The body with its framing: chunk sizes included. */
   body: string
-  /** False while the framing says that more is to come. */
+  /** False until the end of the body, by its framing, has arrived. */
   complete: boolean
 }
 
-/** A service over bare TCP that records what reaches it, and answers 200 with the body `ok`. */
+/** A service over plain TCP that records every request and replies 200 with the body `ok`. */
 export interface RecordingUpstream {
   readonly url: string
-  /** In the order in which their heads came, over all connections. */
+  /** Requests of all connections, in the order in which their heads arrived. */
   readonly requests: readonly RecordedRequest[]
-  /** What was no request that RFC 9112 allows. Tests expect it empty. */
+  /** Errors about requests that RFC 9112 does not allow. Tests expect none. */
   readonly failures: readonly Error[]
 }
 
-/** Starts one; it stops when the file's tests are over. */
+/** Starts a recording service that stops after the tests of the file. */
 export async function recordingUpstream(): Promise<RecordingUpstream> {
   const requests: RecordedRequest[] = []
   const upstream: RawUpstream = await rawUpstream(async (wire) => {
@@ -38,14 +38,14 @@ export async function recordingUpstream(): Promise<RecordingUpstream> {
   return { url: upstream.url, requests, failures: upstream.failures }
 }
 
-/** All framing fields of a request, as they came. */
+/** All framing fields of a request, unchanged. */
 export function framingOf(head: string): string[] {
   return head.split('\r\n').filter((line) => /^(?:content|transfer).(?:length|encoding)\s*:/i.test(line))
 }
 
 async function readBody(wire: Wire, request: RecordedRequest): Promise<void> {
   const framing = framingOf(request.head)
-  if (framing.length > 1) throw new Error(`framed twice: ${JSON.stringify(request.head)}`)
+  if (framing.length > 1) throw new Error(`two framing fields in ${JSON.stringify(request.head)}`)
   const [, name, value] = /^(.*?): (.*)$/.exec(framing[0] ?? 'content-length: 0') ?? []
   if (name === 'content-length' && /^\d+$/.test(value!)) {
     const body = await wire.take(Number(value), idleLimitMs)
@@ -53,7 +53,7 @@ async function readBody(wire: Wire, request: RecordedRequest): Promise<void> {
     request.complete = body.length === Number(value)
     return
   }
-  if (name !== 'transfer-encoding' || value !== 'chunked') throw new Error(`framing: ${framing[0]}`)
+  if (name !== 'transfer-encoding' || value !== 'chunked') throw new Error(`unexpected framing field: ${framing[0]}`)
   for (let last = false; !last; ) {
     const line = (await wire.until('\r\n', idleLimitMs)).toString('latin1')
     if (!line.endsWith('\r\n')) return

@@ -1,4 +1,4 @@
-// OpenID Connect Core §12.2: who logged in stays who it is, whatever a refresh brings.
+// OpenID Connect Core 1.0 §12.2: a refresh must not change the person of a session.
 
 import { expect, test } from 'vitest'
 import { startCodeGate } from '../kit/code-gate.ts'
@@ -7,7 +7,7 @@ import { until } from '../kit/until.ts'
 
 const { url, issuer, nodes, enter } = await startCodeGate()
 
-/** Visits until the issuer has been asked for new tokens, and says what came of it. */
+/** Visits a page until the issuer has received a refresh. @returns the status of the last visit */
 async function afterRefresh(browser: HttpBrowser): Promise<number> {
   const before = issuer.asked.length
   let status = 0

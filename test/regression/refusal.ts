@@ -5,19 +5,22 @@ import type { Attack } from './gate-under-attack.ts'
 export interface Refusal {
   readonly status?: number
   readonly code?: string
-  /** In the access log. */
+  /** Reason in the access log. */
   readonly reason: string
   /**
-   * uWebSockets.js may end the connection before our reply, without a word or with a page of its own: more bytes follow
-   * in the same packet, or it objects itself once our handler has returned.
+   * Whether uWebSockets.js may close the connection before the reply of the gate, with or without its own page: when
+   * more bytes follow in the same packet, or when it rejects the request itself after the handler returned.
    */
   readonly more?: boolean
-  /** Author's builds of uWebSockets.js from August 2026 refuse it by themselves, before any of our code runs. */
+  /**
+   * Whether official builds of uWebSockets.js from August 2026 reject the request before any code of Gatehouse runs.
+   */
   readonly orByListener?: boolean
 }
 
 /**
- * The gate refused: said so without a word too much, closed the connection, told no service, and wrote down why.
+ * Expects a rejection: the exact reply, a closed connection, no request at any service, and one log record with the
+ * reason.
  */
 export function expectRefused(attack: Attack, refusal: Refusal): void {
   const { status = 400, code = 'bad_request', reason, more = false, orByListener = false } = refusal
@@ -42,7 +45,7 @@ export function expectRefused(attack: Attack, refusal: Refusal): void {
   expect(reply!.field('uwebsockets')).toBeUndefined()
 }
 
-/** uWebSockets.js refused by itself, with one of its own pages or without a word: the gate never heard of it. */
+/** Expects that uWebSockets.js rejected the request with its own page and the gate did not see it. */
 export function expectStoppedByListener(attack: Attack, statuses: readonly number[]): void {
   expectNothingThrough(attack)
   expect(attack.records).toEqual([])
@@ -57,7 +60,7 @@ function isListenersPage({ status, text }: RawReply): boolean {
   return [400, 431, 505].includes(status) && text.includes('uWebSockets')
 }
 
-/** No service saw anything of it. */
+/** Expects that no service received a request. */
 export function expectNothingThrough(attack: Pick<Attack, 'requests' | 'recorded'>): void {
   expect(attack.requests.map(({ method, url }) => `${method} ${url}`)).toEqual([])
   expect(attack.recorded.map(({ head }) => head)).toEqual([])

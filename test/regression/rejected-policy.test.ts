@@ -1,5 +1,5 @@
-// A policy that is rejected late in its preparation changes nothing. Before, the key sets of the policy in force
-// were no longer refreshed, so that a key that its issuer had withdrawn stayed trusted.
+// A policy that is rejected late in its preparation changes nothing. Before the fix, the key sets of the policy in
+// force were no longer refreshed, so that a withdrawn key stayed trusted.
 
 import { writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
@@ -26,7 +26,7 @@ const secret = { file: '/nonexistent/gatehouse-test-secret' }
 /** The policy in force: one issuer, `main`. */
 const inForce = policy({ main: { issuer: issuer.url, audience: [testAudience] } })
 
-/** Policies without `main` whose last preparation fails, since a secret cannot be read. */
+/** Policies without `main` whose last preparation step fails because a secret cannot be read. */
 const rejected = [
   { what: 'login client', entry: { login: { client_id: 'gate', client_secret: secret } } },
   {
@@ -43,7 +43,7 @@ function policy(issuers: object): string {
   return stringify({ version: 1, issuers, services: { orders: { upstreams: [upstream.url], routes } } })
 }
 
-function follow() {
+function startFollowers() {
   const log = () => {}
   const issuerKeys = new IssuerKeys({ log, refreshMs: 20, cooldownMs: 1 })
   const loginClients = new LoginClients({ keys: issuerKeys, log })
@@ -62,7 +62,7 @@ function follow() {
 test.each(rejected)(
   'a policy whose $what secret is missing is rejected, and keys of the policy in force are still refreshed and withdrawn',
   async ({ text }) => {
-    const { followers, issuerKeys, targets } = follow()
+    const { followers, issuerKeys, targets } = startFollowers()
     const snapshot = snapshotOf(inForce)
     const { runtime, commit } = preparePolicy(snapshot, followers)
     commit()
@@ -81,10 +81,10 @@ test.each(rejected)(
     expect(await verify(token)).toMatchObject({ subject: 'alice' })
     const fetches = issuer.fetches.keys
     await until('the keys of the policy in force are fetched again', () => issuer.fetches.keys > fetches)
-    // No token with an unknown key id comes: only the refresh can find out.
+    // No token with an unknown key id arrives, so only the periodic refresh can detect the withdrawal.
     issuer.rotate()
     issuer.drop(key!)
-    await until('the withdrawn key is refused', async () => (await verify(token)) === 'token-key-unknown')
+    await until('the withdrawn key is rejected', async () => (await verify(token)) === 'token-key-unknown')
     expect(await verify(issuer.sign())).toMatchObject({ subject: 'alice' })
 
     const [target] = runtime.balancers[0]!.targets

@@ -1,5 +1,5 @@
-// A node that acknowledged a revocation forwards nothing of it, also not a request that was waiting at that
-// moment: for a limit in Redis, for a connection to its service, or for the next upstream.
+// After a node has acknowledged a revocation, it forwards no request of the revoked token. This includes requests that
+// were waiting for a limit in Redis, for a connection to the service, or for the next upstream.
 
 import { readFileSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
@@ -20,7 +20,7 @@ import { startStoppedUpstream } from '../kit/stopped-upstream.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-/** A service over TLS whose handshakes can be held. */
+/** A TLS service that accepts connections but starts their handshakes only on `release()`. */
 class HeldTls {
   readonly targets: string[] = []
   readonly #folder = new NodeFolder()
@@ -55,7 +55,7 @@ class HeldTls {
     })
   }
 
-  /** Connections whose handshake has not begun. */
+  /** Number of connections whose handshake has not started. */
   get waiting(): number {
     return this.#waiting.length
   }
@@ -125,7 +125,7 @@ function get(target: string, token: string): Promise<number> {
   })
 }
 
-/** Asks as a proxy in front does, which forwards by itself. */
+/** Sends a forward-auth check, as a proxy in front of the gate does. */
 function check(target: string, token: string): Promise<number> {
   const headers = {
     authorization: `Bearer ${token}`,
@@ -138,14 +138,14 @@ function check(target: string, token: string): Promise<number> {
   return fetch(`http://127.0.0.1:${node.port}/.gatehouse/check`, { headers }).then(({ status }) => status)
 }
 
-/** With a body that the service would get. */
+/** Sends a POST with a body of 100 kB. */
 function upload(target: string, token: string): Promise<number> {
   const headers = { authorization: `Bearer ${token}` }
   const sent = { method: 'POST', headers, body: 'x'.repeat(100_000) }
   return fetch(`http://127.0.0.1:${node.port}${target}`, sent).then(({ status }) => status)
 }
 
-/** Resolves once the node has acknowledged. */
+/** Resolves after the node has acknowledged the revocation. */
 async function revoke(token: string): Promise<void> {
   expect((await revoker.revoke({ kind: 'token', token })).missing).toEqual([])
 }
@@ -153,21 +153,21 @@ async function revoke(token: string): Promise<void> {
 const recordOf = (target: string) => node.waitForRecord(({ path }) => path === target)
 
 test.each([
-  { what: 'request', ask: get },
-  { what: 'forward-auth check', ask: check },
-])('a $what that is revoked while its request waits for a limit is rejected', async ({ what, ask }) => {
+  { what: 'request', send: get },
+  { what: 'forward-auth check', send: check },
+])('a $what whose token is revoked while it waits for a limit is rejected', async ({ what, send }) => {
   const refusals: unknown[] = []
   const folder = `/limited/${what === 'request' ? 'sent' : 'checked'}`
-  // Redis is waited for at most 250 ms: on a busy machine the acknowledgement may come too late, and the try says nothing.
+  // The node waits at most 250 ms for Redis. On a busy machine the acknowledgement may come later; then try again.
   await until(
-    'a revocation is acknowledged while the request waits',
+    'the request is rejected after an acknowledgement during its wait',
     async () => {
       const n = refusals.length
       const token = issuer.sign()
       expect(await get('/limited/known', token)).toBe(200)
       relay.hold(':exact:')
-      const status = ask(`${folder}/${n}`, token)
-      await until('the limit is asked for', () => relay.held > 0)
+      const status = send(`${folder}/${n}`, token)
+      await until('the limit command is held on its way to Redis', () => relay.held > 0)
       await revoke(token)
       const acknowledgedMs = Date.now()
       const code = await status
@@ -175,7 +175,7 @@ test.each([
 
       const { time, gate_ms, reason } = await recordOf(`${folder}/${n}`)
       refusals.push(reason)
-      // Clocks are read in whole milliseconds, and gate_ms is of another clock.
+      // Times have a resolution of 1 ms, and gate_ms is measured by another clock.
       const forwardedMs = Date.parse(String(time)) + Number(gate_ms)
       if (code === 200) expect(forwardedMs - acknowledgedMs).toBeLessThan(5)
       else expect(reason).toBe('token-revoked')
@@ -215,7 +215,7 @@ test('a request whose TLS connection opens after its revocation is rejected befo
 
 test('a request that is revoked while one upstream is silent is not retried at the next upstream', async () => {
   const token = issuer.sign()
-  // The second upstream gets a connection that is kept.
+  // The second upstream gets a kept-alive connection.
   expect([await get('/retried/1', token), await get('/retried/2', token)]).toEqual([200, 200])
   expect([heldFirst.targets, kept.requests.map(({ url }) => url)]).toEqual([['/retried/1'], ['/retried/2']])
   await heldFirst.hold()

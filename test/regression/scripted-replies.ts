@@ -2,13 +2,17 @@ import { createServer, type Socket } from 'node:net'
 import { atEnd } from '../kit/cleanup.ts'
 import { listen } from '../kit/ports.ts'
 
-/** What a service says to one request, each piece in a turn of its own, and how it ends the connection then. */
+/**
+ * The reply of a service to one request: pieces that are written in separate turns of the event loop, then the close.
+ */
 export interface ScriptedReply {
   readonly pieces: readonly Buffer[]
   readonly ending: 'fin' | 'rst'
 }
 
-/** A service that answers a request for `/<n>` with the n-th script. In this process: a piece is read before the next. */
+/**
+ * A service that answers `/<n>` with the n-th script. It runs in this process, so each piece is read before the next.
+ */
 export class ScriptedReplies {
   readonly #scripts: ScriptedReply[] = []
   url = ''
@@ -20,7 +24,7 @@ export class ScriptedReplies {
       sockets.add(socket)
       socket.once('close', () => sockets.delete(socket))
       socket.on('error', () => socket.destroy())
-      socket.once('data', (head) => void replies.#say(socket, head.toString('latin1')))
+      socket.once('data', (head) => void replies.#reply(socket, head.toString('latin1')))
     })
     replies.url = `http://127.0.0.1:${await listen(server)}`
     atEnd(async () => {
@@ -30,12 +34,12 @@ export class ScriptedReplies {
     return replies
   }
 
-  /** @returns the target to ask for */
+  /** @returns the target that gets this reply */
   add(script: ScriptedReply): string {
     return `/${this.#scripts.push(script) - 1}`
   }
 
-  async #say(socket: Socket, head: string): Promise<void> {
+  async #reply(socket: Socket, head: string): Promise<void> {
     const { pieces, ending } = this.#scripts[Number(/^\S+ \/(\d+) /.exec(head)![1])]!
     for (const piece of pieces) {
       if (!socket.writable) return

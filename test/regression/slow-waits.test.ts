@@ -1,5 +1,5 @@
-// A wait of the gate is never the client's fault. Before, a credential was compared with the time at which the
-// request had arrived: after a slow refresh, the new access token seemed to be issued in the future, and that was 401.
+// A client must not get 401 because of a slow wait of the gate. Before the fix, a credential was compared with the
+// arrival time of the request: after a slow refresh, the new access token seemed to be issued in the future.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
@@ -55,7 +55,7 @@ test('a token that expires during a key fetch gets 503, and its address is not c
 
   expect(await late).toBe(503)
   expect(await node.waitForRecord(({ status }) => status === 503)).toMatchObject({ reason: 'expired-while-waiting' })
-  // That it has expired was known before it was verified: it is the client's own.
+  // This token was expired on arrival, which is the fault of the client and charged to its address.
   expect(await get(issuer.sign({ claims: { exp: expiresMs / 1000 } }))).toBe(401)
   expect(await get(issuer.sign())).toBe(200)
 })

@@ -6,8 +6,8 @@ import { testPolicy } from '../kit/policy.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// S-143 (CWE-532, RFC 9700 §4.2): exported telemetry contains no credential, query or cookie. S-145: text from a client
-// is bounded in length.
+// S-143 (CWE-532, RFC 9700 §4.2): no credential, query or cookie appears in exported telemetry. S-145: texts of clients
+// are truncated there.
 
 const [receiver, issuer, orders] = await Promise.all([startOtlpReceiver(), startIssuer(), startUpstream()])
 
@@ -33,9 +33,9 @@ test('S-143, S-145: OTLP exports contain no secret and no long text', async () =
     ['tracestate', 'vendor=s-secret'],
   ] as const
   const long = `/orders/${'x'.repeat(6000)}`
-  for (const given of [token, `${token.slice(0, -6)}AAAAAA`, 'opaque-secret-token']) {
-    await request(node.port, requestBytes({ target: '/orders/1?token=q-secret', fields, token: given }))
-    await request(node.port, requestBytes({ target: `/nowhere?access_token=${given}`, fields }))
+  for (const credential of [token, `${token.slice(0, -6)}AAAAAA`, 'opaque-secret-token']) {
+    await request(node.port, requestBytes({ target: '/orders/1?token=q-secret', fields, token: credential }))
+    await request(node.port, requestBytes({ target: `/nowhere?access_token=${credential}`, fields }))
   }
   await request(node.port, requestBytes({ target: long, host: `${'h'.repeat(60)}.${'h'.repeat(60)}.test`, token }))
   await node.stop()

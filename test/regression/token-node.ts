@@ -3,17 +3,17 @@ import { startNode, type TestNode } from '../kit/node.ts'
 
 interface TokenNode {
   readonly node: TestNode
-  /** Good on every route. */
+  /** A token with the scope of every route. */
   readonly token: string
 }
 
 interface TokenNodeOptions {
-  /** Laid over the entry of the service. */
+  /** Overrides of the service entry. */
   readonly entry?: Readonly<Record<string, unknown>>
   readonly settings?: Readonly<Record<string, unknown>>
 }
 
-/** A node with one service, `s`, below `/s`, where every request needs a token. It stops when the file's tests are over. */
+/** Starts a node with one service `s` at `/s/**` that needs a token. It stops after the tests of the file. */
 export async function startTokenNode(upstream: string, { entry, settings }: TokenNodeOptions = {}): Promise<TokenNode> {
   const issuer = await startIssuer()
   const node = await startNode({

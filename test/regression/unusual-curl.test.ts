@@ -10,8 +10,8 @@ import type { TestNode } from '../kit/node.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import { startTokenNode } from './token-node.ts'
 
-// A client that everybody has, with what it does unasked: it waits for 100 Continue before a large body, asks for HTTP/2
-// by Upgrade, resumes downloads. Set-up does not bring it; where there is none these are skipped.
+// Features of curl: it waits for 100 Continue before a large body, requests HTTP/2 by Upgrade, and resumes downloads.
+// Set-up does not install curl; without curl on PATH the tests are skipped.
 
 const run = promisify(execFile)
 const curl = curlHere()
@@ -40,12 +40,12 @@ beforeAll(async () => {
   upstream = await startUpstream()
   ;({ node, token } = await startTokenNode(upstream.url))
   writeFileSync(file, content)
-  // A token in arguments is everybody's who lists processes.
+  // A token in command-line arguments would be visible in the process list.
   writeFileSync(config, `header = "Authorization: Bearer ${token}"\n`, { mode: 0o600 })
 })
 
-/** @returns what curl wrote: the body, and with `-v` on stderr what went over the wire */
-async function ask(path: string, ...rest: readonly string[]): Promise<{ stdout: string; stderr: string }> {
+/** Runs curl. @returns the body on stdout, and with `-v` the exchanged heads on stderr */
+async function runCurl(path: string, ...rest: readonly string[]): Promise<{ stdout: string; stderr: string }> {
   const url = `http://127.0.0.1:${node.port}${path}`
   return run('curl', ['-q', '--noproxy', '*', '-K', config, '-sS', '--max-time', '60', ...rest, url])
 }
@@ -55,24 +55,24 @@ const note = curl ? '' : ' (skipped: there is no curl on PATH)'
 
 withCurl.each([
   ['a file with its length', ['--data-binary', `@${file}`]],
-  ['a file that it asks for first', ['-H', 'Expect: 100-continue', '--data-binary', `@${file}`]],
+  ['a file after 100 Continue', ['-H', 'Expect: 100-continue', '--data-binary', `@${file}`]],
   ['a file in chunks', ['-H', 'Transfer-Encoding: chunked', '--data-binary', `@${file}`]],
   [
-    'a file in chunks that it asks for first',
+    'a file in chunks after 100 Continue',
     ['-H', 'Transfer-Encoding: chunked', '-H', 'Expect: 100-continue', '-T', file],
   ],
-  ['by PUT', ['-T', file]],
+  ['a file by PUT', ['-T', file]],
 ])(`curl uploads %s${note}`, async (_what, parts) => {
-  const { stdout, stderr } = await ask('/s/1', '-v', ...parts)
+  const { stdout, stderr } = await runCurl('/s/1', '-v', ...parts)
 
   expect(JSON.parse(stdout)).toMatchObject({ body: { bytes: size, sha256 } })
   expect((await upstream.next()).all('expect')).toEqual([])
-  // Who asks is told, and who does not is told nothing.
+  // A request with Expect gets 100 Continue; one without Expect does not.
   expect(/^< HTTP\/1\.1 100 Continue/m.test(stderr)).toBe(/^> Expect: 100-continue/m.test(stderr))
 })
 
 withCurl(`curl sends a form with a file${note}`, async () => {
-  const { stdout } = await ask('/s/form', '-F', 'a=1', '-F', `file=@${file};type=text/plain`)
+  const { stdout } = await runCurl('/s/form', '-F', 'a=1', '-F', `file=@${file};type=text/plain`)
 
   expect((JSON.parse(stdout) as { body: { bytes: number } }).body.bytes).toBeGreaterThan(size)
   expect((await upstream.next()).all('content-type')).toEqual([
@@ -81,7 +81,7 @@ withCurl(`curl sends a form with a file${note}`, async () => {
 })
 
 withCurl(`curl asks for HTTP/2 and gets HTTP/1.1${note}`, async () => {
-  const { stdout } = await ask('/s/1', '--http2')
+  const { stdout } = await runCurl('/s/1', '--http2')
 
   expect(JSON.parse(stdout)).toMatchObject({ method: 'GET', url: '/s/1' })
   const received = await upstream.next()
@@ -93,7 +93,7 @@ withCurl(`curl follows a redirect of the service over the same connection, with 
     if (url === '/s/here') response.writeHead(302, { location: '/s/there' }).end()
     else response.end('there')
   }
-  const { stdout, stderr } = await ask('/s/here', '-v', '-L')
+  const { stdout, stderr } = await runCurl('/s/here', '-v', '-L')
 
   expect(stdout).toBe('there')
   expect(stderr).toMatch(/Re-using|Reusing/i)
@@ -110,7 +110,7 @@ withCurl(`curl resumes a download${note}`, async () => {
   }
   const partly = join(folder, 'partly')
   writeFileSync(partly, content.subarray(0, half))
-  await ask('/s/1', '-C', '-', '-o', partly)
+  await runCurl('/s/1', '-C', '-', '-o', partly)
 
   expect(readFileSync(partly).equals(content)).toBe(true)
 })

@@ -5,7 +5,7 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import { rawUpstream } from '../kit/raw-upstream.ts'
 import { startTokenNode } from './token-node.ts'
 
-// Replies that are right and seldom seen come to the client as the service gave them.
+// Valid but unusual replies reach the client as the service sent them.
 
 const zipped = gzipSync('compressed by the service '.repeat(100))
 const zeros = gzipSync(Buffer.alloc(1_000_000))
@@ -18,66 +18,70 @@ const parts = '--b\r\nContent-Range: bytes 0-0/9\r\n\r\na\r\n--b\r\nContent-Rang
 
 interface Case {
   readonly method?: string
-  readonly says: Buffer | string
+  readonly sends: Buffer | string
   readonly after?: Saying['after']
   readonly status: number
   readonly reason?: string
   readonly body?: Buffer | string
-  /** Exactly these values of each name. */
+  /** Expected values of these fields. */
   readonly fields?: Readonly<Record<string, readonly string[]>>
 }
 
 const cases: Record<string, Case> = {
-  '299 with a reason of its own': {
-    says: withLength('HTTP/1.1 299 Mostly Fine', [], 'x'),
+  '299 with its own reason phrase': {
+    sends: withLength('HTTP/1.1 299 Mostly Fine', [], 'x'),
     status: 299,
     reason: 'Mostly Fine',
     body: 'x',
   },
-  418: { says: withLength("HTTP/1.1 418 I'm a teapot", [], ''), status: 418, reason: "I'm a teapot" },
-  '599 without a reason': { says: withLength('HTTP/1.1 599 ', [], 'x'), status: 599, reason: '', body: 'x' },
-  '200 without a reason': { says: withLength('HTTP/1.1 200 ', [], 'x'), status: 200, reason: 'OK', body: 'x' },
+  '418 with its reason phrase': {
+    sends: withLength("HTTP/1.1 418 I'm a teapot", [], ''),
+    status: 418,
+    reason: "I'm a teapot",
+  },
+  '599 without a reason phrase': { sends: withLength('HTTP/1.1 599 ', [], 'x'), status: 599, reason: '', body: 'x' },
+  '200 without a reason phrase': { sends: withLength('HTTP/1.1 200 ', [], 'x'), status: 200, reason: 'OK', body: 'x' },
   '206 with one range': {
-    says: withLength('HTTP/1.1 206 Partial Content', ['Content-Range: bytes 2-4/10', 'ETag: "x"'], 'cde'),
+    sends: withLength('HTTP/1.1 206 Partial Content', ['Content-Range: bytes 2-4/10', 'ETag: "x"'], 'cde'),
     status: 206,
     body: 'cde',
     fields: { 'content-range': ['bytes 2-4/10'], etag: ['"x"'] },
   },
-  '206 with several': {
-    says: withLength('HTTP/1.1 206 Partial Content', ['Content-Type: multipart/byteranges; boundary=b'], parts),
+  '206 with several ranges': {
+    sends: withLength('HTTP/1.1 206 Partial Content', ['Content-Type: multipart/byteranges; boundary=b'], parts),
     status: 206,
     body: parts,
     fields: { 'content-type': ['multipart/byteranges; boundary=b'] },
   },
-  416: {
-    says: withLength('HTTP/1.1 416 Range Not Satisfiable', ['Content-Range: bytes */10'], ''),
+  '416 with Content-Range': {
+    sends: withLength('HTTP/1.1 416 Range Not Satisfiable', ['Content-Range: bytes */10'], ''),
     status: 416,
     fields: { 'content-range': ['bytes */10'] },
   },
-  '304 with the length that 200 would have': {
-    says: 'HTTP/1.1 304 Not Modified\r\nETag: W/"x"\r\nVary: Accept\r\nContent-Length: 5000\r\n\r\n',
+  '304 with the Content-Length of the 200': {
+    sends: 'HTTP/1.1 304 Not Modified\r\nETag: W/"x"\r\nVary: Accept\r\nContent-Length: 5000\r\n\r\n',
     status: 304,
     fields: { etag: ['W/"x"'], vary: ['Accept'] },
   },
-  412: {
-    says: withLength('HTTP/1.1 412 Precondition Failed', ['ETag: "y"'], 'no'),
+  '412 with an ETag': {
+    sends: withLength('HTTP/1.1 412 Precondition Failed', ['ETag: "y"'], 'no'),
     status: 412,
     body: 'no',
     fields: { etag: ['"y"'] },
   },
-  '204': {
-    says: 'HTTP/1.1 204 No Content\r\nX-A: 1\r\n\r\n',
+  '204 with a field': {
+    sends: 'HTTP/1.1 204 No Content\r\nX-A: 1\r\n\r\n',
     status: 204,
     fields: { 'x-a': ['1'], 'content-length': [] },
   },
-  '205': { says: withLength('HTTP/1.1 205 Reset Content', [], ''), status: 205 },
-  '300 to 308 are not followed': {
-    says: withLength('HTTP/1.1 308 Permanent Redirect', ['Location: ../elsewhere?a=b#c'], ''),
+  '205 without a body': { sends: withLength('HTTP/1.1 205 Reset Content', [], ''), status: 205 },
+  '308 with a relative Location, which is not followed': {
+    sends: withLength('HTTP/1.1 308 Permanent Redirect', ['Location: ../elsewhere?a=b#c'], ''),
     status: 308,
     fields: { location: ['../elsewhere?a=b#c'] },
   },
-  'the service refuses by itself: 401 with its challenges': {
-    says: withLength(
+  '401 with two challenges of the service': {
+    sends: withLength(
       'HTTP/1.1 401 Unauthorized',
       ['WWW-Authenticate: Basic realm="a, b"', 'WWW-Authenticate: Digest nonce="x"'],
       '',
@@ -85,14 +89,14 @@ const cases: Record<string, Case> = {
     status: 401,
     fields: { 'www-authenticate': ['Basic realm="a, b"', 'Digest nonce="x"'] },
   },
-  'the service is busy by itself: 503 with its own time': {
-    says: withLength('HTTP/1.1 503 Service Unavailable', ['Retry-After: Fri, 31 Dec 1999 23:59:59 GMT'], 'later'),
+  '503 with Retry-After of the service': {
+    sends: withLength('HTTP/1.1 503 Service Unavailable', ['Retry-After: Fri, 31 Dec 1999 23:59:59 GMT'], 'later'),
     status: 503,
     body: 'later',
     fields: { 'retry-after': ['Fri, 31 Dec 1999 23:59:59 GMT'] },
   },
-  'several Set-Cookie': {
-    says: withLength(
+  '200 with several Set-Cookie fields': {
+    sends: withLength(
       'HTTP/1.1 200 OK',
       [
         'Set-Cookie: a=1; Path=/',
@@ -107,43 +111,43 @@ const cases: Record<string, Case> = {
     fields: { 'set-cookie': ['a=1; Path=/', 'b=2; Expires=Wed, 21 Oct 2026 07:28:00 GMT', 'a=1; Path=/'] },
   },
   'a compressed body': {
-    says: withLength('HTTP/1.1 200 OK', ['Content-Encoding: gzip', 'ETag: "z"'], zipped),
+    sends: withLength('HTTP/1.1 200 OK', ['Content-Encoding: gzip', 'ETag: "z"'], zipped),
     status: 200,
     body: zipped,
     fields: { 'content-encoding': ['gzip'], etag: ['"z"'], 'content-length': [String(zipped.length)] },
   },
-  'compressed zeros, a thousand times as large': {
-    says: withLength('HTTP/1.1 200 OK', ['Content-Encoding: gzip'], zeros),
+  'a compressed body that expands a thousandfold': {
+    sends: withLength('HTTP/1.1 200 OK', ['Content-Encoding: gzip'], zeros),
     status: 200,
     body: zeros,
     fields: { 'content-length': [String(zeros.length)] },
   },
-  'a body that says it is compressed and is not': {
-    says: withLength('HTTP/1.1 200 OK', ['Content-Encoding: br'], 'plain'),
+  'a plain body with Content-Encoding': {
+    sends: withLength('HTTP/1.1 200 OK', ['Content-Encoding: br'], 'plain'),
     status: 200,
     body: 'plain',
     fields: { 'content-encoding': ['br'] },
   },
-  'HEAD with a length': {
+  '200 to HEAD with a Content-Length': {
     method: 'HEAD',
-    says: 'HTTP/1.1 200 OK\r\nContent-Length: 123456789012\r\nContent-Type: video/mp4\r\n\r\n',
+    sends: 'HTTP/1.1 200 OK\r\nContent-Length: 123456789012\r\nContent-Type: video/mp4\r\n\r\n',
     status: 200,
     fields: { 'content-length': ['123456789012'], 'content-type': ['video/mp4'] },
   },
-  'HEAD that is answered 404': {
+  '404 to HEAD': {
     method: 'HEAD',
-    says: 'HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\n',
+    sends: 'HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\n',
     status: 404,
     fields: { 'content-length': ['9'] },
   },
-  'OPTIONS with Allow and an empty body': {
+  '200 to OPTIONS with Allow and an empty body': {
     method: 'OPTIONS',
-    says: withLength('HTTP/1.1 200 OK', ['Allow: GET, PUT', 'Access-Control-Allow-Methods: *'], ''),
+    sends: withLength('HTTP/1.1 200 OK', ['Allow: GET, PUT', 'Access-Control-Allow-Methods: *'], ''),
     status: 200,
     fields: { allow: ['GET, PUT'], 'content-length': ['0'] },
   },
-  'early hints before it': {
-    says: Buffer.concat([
+  '200 after two 103 Early Hints': {
+    sends: Buffer.concat([
       Buffer.from(
         'HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </b.js>\r\n\r\n',
       ),
@@ -153,24 +157,24 @@ const cases: Record<string, Case> = {
     body: 'x',
     fields: { link: [], 'x-a': ['1'] },
   },
-  'chunks of one byte, with extensions': {
-    says: `HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n${'1;a="b"\r\nx\r\n'.repeat(300)}000\r\n\r\n`,
+  '300 chunks of one byte with extensions': {
+    sends: `HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n${'1;a="b"\r\nx\r\n'.repeat(300)}000\r\n\r\n`,
     status: 200,
     body: 'x'.repeat(300),
   },
-  'a body that ends with its connection': {
-    says: 'HTTP/1.1 200 OK\r\n\r\nuntil the end',
+  'a body without a framing that ends with the connection': {
+    sends: 'HTTP/1.1 200 OK\r\n\r\nuntil the end',
     after: 'close',
     status: 200,
     body: 'until the end',
   },
-  'no body, and its end is that of the connection': {
-    says: 'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n',
+  'an empty body that ends with the connection': {
+    sends: 'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n',
     after: 'close',
     status: 200,
   },
-  'values empty, of any bytes, and with tabs': {
-    says: withLength(
+  'field values that are empty, non-ASCII or have tabs': {
+    sends: withLength(
       'HTTP/1.1 200 OK',
       ['X-Empty:', 'X-Latin: <caf\xe9 \xff>', 'X-Utf: \xe2\x82\xac', 'X-Tab:\ta\tb\t'],
       '',
@@ -179,7 +183,7 @@ const cases: Record<string, Case> = {
     fields: { 'x-empty': [''], 'x-latin': ['<caf\xe9 \xff>'], 'x-utf': ['\xe2\x82\xac'], 'x-tab': ['a\tb'] },
   },
   'a head of 48 KB': {
-    says: withLength(
+    sends: withLength(
       'HTTP/1.1 200 OK',
       Array.from({ length: 48 }, (_, n) => `X-${n}: ${'v'.repeat(1000)}`),
       'x',
@@ -189,7 +193,7 @@ const cases: Record<string, Case> = {
     fields: { 'x-0': ['v'.repeat(1000)], 'x-47': ['v'.repeat(1000)] },
   },
   '150 fields': {
-    says: withLength(
+    sends: withLength(
       'HTTP/1.1 200 OK',
       Array.from({ length: 150 }, (_, n) => `X-${n}: ${n}`),
       '',
@@ -203,13 +207,13 @@ const slug = (name: string) => name.replaceAll(/[^A-Za-z0-9]+/g, '-')
 const upstream = await rawUpstream(
   saying(
     Object.fromEntries(
-      Object.entries(cases).map(([name, { says, after = 'keep' }]) => [slug(name), { bytes: says, after }]),
+      Object.entries(cases).map(([name, { sends, after = 'keep' }]) => [slug(name), { bytes: sends, after }]),
     ),
   ),
 )
 const { node, token } = await startTokenNode(upstream.url)
 
-test.each(Object.keys(cases))('%s', async (name) => {
+test.each(Object.keys(cases))('the reply reaches the client unchanged: %s', async (name) => {
   const { method = 'GET', status, reason, body = '', fields = {} } = cases[name]!
   const reply = await request(node.port, requestBytes({ method, target: `/s/${slug(name)}`, token }), {
     head: method === 'HEAD',

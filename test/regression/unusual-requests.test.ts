@@ -4,7 +4,7 @@ import { readReply } from '../kit/raw-reply.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { startTokenNode } from './token-node.ts'
 
-// What a strict gate must not refuse: requests that are right and seldom seen. Each reaches its service whole.
+// Valid but unusual requests that a strict gate must not reject. Each request reaches its service complete.
 
 const upstream = await startUpstream()
 const { node, token } = await startTokenNode(upstream.url)
@@ -12,7 +12,7 @@ const { node, token } = await startTokenNode(upstream.url)
 const repeated = (count: number, text: (index: number) => string) => Array.from({ length: count }, (_, n) => text(n))
 const fieldBytes = (lines: readonly string[]) => lines.reduce((sum, line) => sum + line.length + 2, 0)
 
-/** Up to 16 KiB with the request line, Host and the token. */
+/** Fields that make a head of 16 KiB together with the request line, Host and the token. */
 function filledHead(): string[] {
   const start = fieldBytes(['GET /s/1 HTTP/1.1', 'Host: api.test', `Authorization: Bearer ${token}`, ''])
   const lines = repeated(15, (n) => `X-Long-${n}: ${'v'.repeat(1000)}`)
@@ -21,11 +21,11 @@ function filledHead(): string[] {
 
 interface Case {
   readonly line?: string
-  /** Default: Host and a token, by the usual names. */
+  /** First fields. Default: `Host` and `Authorization` with a token. */
   readonly first?: readonly string[]
   readonly fields?: readonly string[]
   readonly body?: string
-  /** What the service sees. */
+  /** Expected target at the service. Default: `/s/1`. */
   readonly url?: string
   readonly bytes?: number
   readonly sees?: readonly (readonly [name: string, value: string])[]
@@ -43,26 +43,26 @@ const cases: Record<string, Case> = {
     url: `/s/1?${repeated(1000, (n) => `p=${n % 10}`).join('&')}`,
   },
   '* in path and query': { line: 'GET /s/*?*=* HTTP/1.1', url: '/s/*?*=*' },
-  'a query of odd bytes': {
+  'a query with unescaped special characters': {
     line: `GET /s/1?a[]=<>"{}|\\^\`&%zz&?/../;# HTTP/1.1`,
     url: `/s/1?a[]=<>"{}|\\^\`&%zz&?/../;#`,
   },
-  'a query without a byte': { line: 'GET /s/1? HTTP/1.1', url: '/s/1?' },
-  'UTF-8 in percent form': {
+  'an empty query': { line: 'GET /s/1? HTTP/1.1', url: '/s/1?' },
+  'percent-encoded UTF-8': {
     line: 'GET /s/%E2%82%AC/caf%C3%A9/%F0%9F%98%80 HTTP/1.1',
     url: '/s/%E2%82%AC/caf%C3%A9/%F0%9F%98%80',
   },
   'sub-delimiters, @ and : in the path': { line: "GET /s/a:b@c/!$&'()*+,= HTTP/1.1", url: "/s/a:b@c/!$&'()*+,=" },
   'a path that ends in a slash': { line: 'GET /s/1/ HTTP/1.1', url: '/s/1/' },
-  'the prefix alone': { line: 'GET /s HTTP/1.1', url: '/s' },
-  'the prefix with a slash': { line: 'GET /s/ HTTP/1.1', url: '/s/' },
+  'a path equal to the route prefix': { line: 'GET /s HTTP/1.1', url: '/s' },
+  'the route prefix and a slash': { line: 'GET /s/ HTTP/1.1', url: '/s/' },
   OPTIONS: {
     line: 'OPTIONS /s/1 HTTP/1.1',
     fields: ['Origin: https://a.example', 'Access-Control-Request-Method: PUT'],
   },
-  'PUT with a length of 0': { line: 'PUT /s/1 HTTP/1.1', fields: ['Content-Length: 0'], bytes: 0 },
-  'PUT without a length': { line: 'PUT /s/1 HTTP/1.1', bytes: 0 },
-  'PATCH, chunked, without a chunk': {
+  'PUT with Content-Length 0': { line: 'PUT /s/1 HTTP/1.1', fields: ['Content-Length: 0'], bytes: 0 },
+  'PUT without Content-Length': { line: 'PUT /s/1 HTTP/1.1', bytes: 0 },
+  'PATCH with an empty chunked body': {
     line: 'PATCH /s/1 HTTP/1.1',
     fields: ['Transfer-Encoding: chunked'],
     body: '0\r\n\r\n',
@@ -77,7 +77,7 @@ const cases: Record<string, Case> = {
     body: `${'1\r\nx\r\n'.repeat(500)}0\r\n\r\n`,
     bytes: 500,
   },
-  'chunk sizes with leading zeros and in capitals': {
+  'chunk sizes with leading zeros and in upper case': {
     line: 'POST /s/1 HTTP/1.1',
     fields: ['Transfer-Encoding: CHUNKED'],
     body: `000A\r\n0123456789\r\n0B\r\n0123456789a\r\n000\r\n\r\n`,
@@ -89,20 +89,20 @@ const cases: Record<string, Case> = {
     body: 'GET /s/2 HTTP/1.1\r\nHost: evil.b\r\n\r\n'.slice(0, 34),
     bytes: 34,
   },
-  'a type with parameters': {
+  'a Content-Type with parameters': {
     line: 'POST /s/1 HTTP/1.1',
     fields: [`Content-Type: multipart/form-data; boundary="a b'()+_,-./:=?"`, 'Content-Length: 1'],
     body: 'x',
     sees: [['content-type', `multipart/form-data; boundary="a b'()+_,-./:=?"`]],
   },
-  'a body that says it is compressed': {
+  'a body with Content-Encoding': {
     line: 'POST /s/1 HTTP/1.1',
     fields: ['Content-Encoding: gzip', 'Content-Length: 4'],
     body: '\x1f\x8b\x08\x00',
     bytes: 4,
     sees: [['content-encoding', 'gzip']],
   },
-  'empty values': {
+  'empty field values': {
     fields: ['X-Empty:', 'X-Blank:   ', 'Accept:'],
     sees: [
       ['x-empty', ''],
@@ -110,11 +110,11 @@ const cases: Record<string, Case> = {
       ['accept', ''],
     ],
   },
-  'UTF-8 in values': {
+  'UTF-8 in field values': {
     fields: ['X-Name: <Gr\xc3\xbc\xc3\x9fe \xe2\x82\xac>'],
     sees: [['x-name', '<Gr\xc3\xbc\xc3\x9fe \xe2\x82\xac>']],
   },
-  'white space around values, or none': {
+  'field values with and without surrounding white space': {
     fields: ['X-None:1', 'X-Much: \t 2 \t ', 'X-Inside: a \t b'],
     sees: [
       ['x-none', '1'],
@@ -122,7 +122,7 @@ const cases: Record<string, Case> = {
       ['x-inside', 'a \t b'],
     ],
   },
-  'a field that comes five times': {
+  'repeated fields in mixed order': {
     fields: ['Accept: a/b', 'X-A: 1', 'Accept: c/d', 'X-A: ', 'X-A: 1', 'Accept: a/b', 'X-A: 2'],
     sees: [
       ['accept', 'a/b'],
@@ -134,11 +134,11 @@ const cases: Record<string, Case> = {
       ['x-a', '2'],
     ],
   },
-  'cookies, on two lines': {
+  'cookies in two fields': {
     fields: [`Cookie: a="b c"; _ga=GA1.2; ${'k=v; '.repeat(200)}z=`, 'Cookie: other=1'],
     sees: [['cookie', `a="b c"; _ga=GA1.2; ${'k=v; '.repeat(200)}z=; other=1`]],
   },
-  'names of every token character': {
+  'field names with every token character': {
     fields: ["!#$%&'*+.^`|~-9: 1", '_: 2', 'constructor: 3', '__proto__: 4'],
     sees: [
       ["!#$%&'*+.^`|~-9", '1'],
@@ -147,7 +147,7 @@ const cases: Record<string, Case> = {
       ['__proto__', '4'],
     ],
   },
-  'one range, many ranges, and conditions': {
+  'several ranges and conditional fields': {
     fields: [
       'Range: bytes=0-0,2-3,-1',
       'If-Range: "x"',
@@ -163,13 +163,13 @@ const cases: Record<string, Case> = {
       ['if-modified-since', 'yesterday'],
     ],
   },
-  'the greeting of curl --http2': {
+  'the upgrade fields of curl --http2': {
     fields: ['Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAAQCAAAA'],
   },
-  'TE, and a list in Connection': {
+  'TE and a list in Connection': {
     fields: ['TE: trailers, deflate;q=0.5', 'Connection: TE , Keep-Alive,, keep-alive'],
   },
-  'field names in capitals, the scheme in lower case': {
+  'field names in upper case and the scheme in lower case': {
     first: ['HOST: API.TEST.', `AUTHORIZATION: bearer ${'$TOKEN'}`],
     sees: [['host', 'API.TEST.']],
   },
@@ -177,17 +177,17 @@ const cases: Record<string, Case> = {
     first: ['Host: api.test:8443', 'Authorization: Bearer $TOKEN'],
     sees: [['host', 'api.test:8443']],
   },
-  'an IPv6 address for a host': {
+  'an IPv6 address as host': {
     first: ['Host: [2001:db8::1]:80', 'Authorization: Bearer $TOKEN'],
     sees: [['host', '[2001:db8::1]:80']],
   },
-  'a host of underscores and digits': {
+  'a host with underscores and digits': {
     first: ['Host: _a.1-2.xn--bcher-kva', 'Authorization: Bearer $TOKEN'],
     sees: [['host', '_a.1-2.xn--bcher-kva']],
   },
 }
 
-/** Never travel, or come from the gate. */
+/** Fields that are never forwarded or are set by the gate. */
 const ofGate =
   /^(?:connection|content-length|transfer-encoding|traceparent|x-request-id|x-forwarded-.*|forwarded|via|x-gatehouse-.*)$/
 
@@ -209,10 +209,10 @@ test.each(Object.keys(cases))('%s: the request reaches the service unchanged', a
     expect(received.fields.filter(([known]) => names.has(known))).toEqual(sees)
   }
   const expected = (one.fields ?? []).map((field) => field.slice(0, field.indexOf(':')).toLowerCase())
-  const travelling = expected.filter(
+  const forwarded = expected.filter(
     (known) => !ofGate.test(known) && !['te', 'upgrade', 'http2-settings'].includes(known),
   )
-  for (const known of travelling) expect(received.all(known)).not.toEqual([])
+  for (const known of forwarded) expect(received.all(known)).not.toEqual([])
   for (const known of ['te', 'upgrade', 'http2-settings', 'authorization']) expect(received.all(known)).toEqual([])
   expect(upstream.malformed).toEqual([])
 })

@@ -4,13 +4,13 @@ import { connect, request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { startTokenNode } from './token-node.ts'
 
-// Exchanges that last. The time that a client may be idle counts for what the gate waits for from it; while it waits for
-// its service, `timeouts` of the service and the route count, and nothing else.
+// Long exchanges. `request.idle` limits only waits for the client. While the gate waits for a service, only `timeouts`
+// of the service and the route apply.
 
-// Most of the time is spent waiting, side by side.
+// The tests run concurrently because they mostly wait.
 vi.setConfig({ testTimeout: 60_000 })
 
-/** Above what a client may be idle: 8 s, which the listener takes for 4 to 8. */
+/** Longer than `request.idle`: 8 s, which the listener rounds to between 4 and 8 s. */
 const longMs = 11_000
 const upstream = await startUpstream({
   handler: async (received, response) => {

@@ -9,8 +9,8 @@ import { type CallLog, called, send } from '../unit/upstream/call-log.ts'
 import { replyCorpus } from './reply-corpus.ts'
 import { ScriptedReplies, type ScriptedReply } from './scripted-replies.ts'
 
-// Two clients that share no parser must read a reply alike: the gate's own, and undici. Where they differ, the difference
-// is in the list below, or one of them is wrong.
+// Two clients with separate parsers, the gate's own and undici, must read every reply alike. Each intended difference
+// is listed in `differences`.
 
 let replies: ScriptedReplies
 let own: UpstreamTarget
@@ -34,32 +34,31 @@ async function outcome(target: UpstreamTarget, script: ScriptedReply, method: st
   return { head: headOf(log), body: log.body, ending: log.fault?.reason ?? 'end' }
 }
 
-/** Without the reason phrase, which undici gives for some statuses alone. */
+/** Status and fields, without the reason phrase, which undici gives only for some statuses. */
 function headOf(log: CallLog): unknown {
   return log.status === 0 ? undefined : [log.status, ...log.fields]
 }
 
-/** What the gate's own client does otherwise, on purpose. */
+/** Intended differences of the gate's own client from undici. */
 const differences: Readonly<Record<string, (text: string, own: Outcome, undici: Outcome) => boolean>> = {
-  // RFC 9110 §15.2: a client must be able to read any 1xx, also one that it did not ask for. undici takes it for an error.
-  'a 100 that nobody asked for is passed over': (text, _own, undici) =>
+  // RFC 9110 §15.2: a client must be able to parse an unsolicited 1xx. undici treats an unsolicited 100 as an error.
+  'an unsolicited 100 is skipped': (text, _own, undici) =>
     /HTTP\/1\.1 100[ \r]/.test(text) && undici.ending !== 'end' && undici.head === undefined,
-  // llhttp passes over line ends before a status line, and knows HTTP/0.9 and HTTP/2.0 in this form.
-  'a status line starts with HTTP/1.0 or HTTP/1.1': (text, own) =>
+  // llhttp skips line ends before a status line and accepts HTTP/0.9 and HTTP/2.0 in this form.
+  'a status line must start with HTTP/1.0 or HTTP/1.1': (text, own) =>
     own.head === undefined &&
     own.ending !== 'end' &&
     /^(?:HTTP\/1\.[01] 1\d\d[\s\S]*?\r\n\r\n)*(?!HTTP\/1\.[01] )/.test(text),
-  'a line ends with CR LF, also where llhttp takes two CR for it': (text, own) =>
+  'a line must end with CR LF; llhttp also accepts two CR': (text, own) =>
     own.head === undefined && own.ending !== 'end' && text.includes('\r\r'),
   // RFC 9112 §6.1: faulty framing.
-  'HTTP/1.0 has no Transfer-Encoding': (text, own) =>
+  'HTTP/1.0 with Transfer-Encoding is rejected': (text, own) =>
     own.head === undefined && own.ending !== 'end' && /HTTP\/1\.0 [\s\S]*transfer-encoding/i.test(text),
-  // RFC 9112 §7.1.1: an extension is ignored, whatever it says; undici wants to understand it.
+  // RFC 9112 §7.1.1: an unknown extension must be ignored; undici requires valid syntax.
   'a chunk extension may be any text': (text, own, undici) =>
     undici.ending !== 'end' && own.body.startsWith(undici.body) && /\r\n[0-9a-f]+;/i.test(text),
-  // What is seen to be wrong in one read is wrong as a whole: nothing of that read is passed on, so that a client is more
-  // often told 502 than given a part.
-  'a broken body may end sooner': (_text, own, undici) =>
+  // A fault discards everything of the same read, so that a client more often gets 502 instead of a partial reply.
+  'a malformed body may end earlier': (_text, own, undici) =>
     JSON.stringify(own.head) === JSON.stringify(undici.head) &&
     own.ending === undici.ending &&
     own.ending !== 'end' &&
@@ -87,15 +86,15 @@ test.each(['fin', 'rst'] as const)(
         for (const method of ['GET', 'HEAD']) seen.add(await differenceOf({ pieces, ending }, method))
       }
     }
-    // A difference that no reply shows any more is to be taken out of the list.
+    // Remove a difference from the list when no reply shows it any more.
     if (ending === 'fin') expect([...seen].sort()).toEqual([...Object.keys(differences), undefined].sort())
   },
 )
 
-/** Cuts where parsers have to remember; or none. */
+/** Positions at which a reply is split into pieces, so that parsers must keep state; or none. */
 const cuts = fc.oneof(fc.constant([]), fc.array(fc.nat(), { maxLength: 4 }))
 
-/** What parsers have stumbled over. */
+/** Texts that caused faults in parsers. */
 const bait = fc.constantFrom(
   ...[
     '\r',
@@ -150,9 +149,9 @@ function edited(text: string, edits: readonly Edit[]): string {
 
 function pieces(text: string, cuts: readonly number[]): Buffer[] {
   const bytes = Buffer.from(text, 'latin1')
-  const places = [...new Set(cuts.map((cut) => cut % (bytes.length + 1)))].sort((a, b) => a - b)
-  return [...places, bytes.length]
-    .map((place, n) => bytes.subarray(places[n - 1] ?? 0, place))
+  const offsets = [...new Set(cuts.map((cut) => cut % (bytes.length + 1)))].sort((a, b) => a - b)
+  return [...offsets, bytes.length]
+    .map((offset, n) => bytes.subarray(offsets[n - 1] ?? 0, offset))
     .filter((p) => p.length > 0)
 }
 
