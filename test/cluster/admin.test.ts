@@ -154,7 +154,7 @@ test.each([
   [{ kind: 'jti', id: 'x', issuer: 'nobody' }, 400, 'revocation_issuer_unknown'],
   [{ kind: 'jti', id: 'x' }, 400, 'revocation_issuer_needed'],
   [{ kind: 'issuer', issuer: 'main', before: '2099-01-01T00:00:00Z' }, 400, 'revocation_in_future'],
-])('the order %j is rejected with %d %s, and nothing is revoked', async (order, status, code) => {
+])('the revocation %j is rejected with %d %s, a detail and a hint', async (order, status, code) => {
   const reply = await call(nodes[0]!, '/api/v1/revocations?wait=all', order)
   expect(reply.status).toBe(status)
   expect(documentOf(reply)).toMatchObject({ code, detail: expect.any(String), hint: expect.any(String) })

@@ -83,7 +83,7 @@ test('a refusal by one window refunds the windows in other slots', async () => {
   expect(admitted(rest)).toBe(9)
 })
 
-test('after the loss of its master, a leased window continues on the replica with at most one extra limit', async () => {
+test('after the loss of its master, a leased window continues on the replica and admits at most twice its limit', async () => {
   const node = limiter()
   const limit = rule('leased', 1000)
   const bucket = node.bucket(limit, 'alice')

@@ -125,7 +125,7 @@ test('S-116 a node clock that is set back does not change limits', async () => {
   expectWithinLimit(exact, 50, 2000)
 })
 
-test('while Redis is frozen, requests are admitted without waiting', async () => {
+test('while Redis is frozen, a node admits requests from its leased permits', async () => {
   const port = cluster.ports[0]!
   const samplesWhileFrozen = async (): Promise<Sample[]> => {
     await load({ ports: [port], path: '/frozen', perSecond: 400, seconds: 2 })
@@ -165,7 +165,7 @@ test('a killed node loses at most the permits it had leased', async () => {
   expectWithinLimit(await running, 1000, 2000)
 })
 
-test('a Redis data loss admits at most one extra limit', async () => {
+test('in a window with a Redis data loss, at most twice the limit is admitted', async () => {
   const { redis, link, ports } = cluster
   const alive = ports.filter((_, i) => i !== 2)
   const running = load({ ports: alive, path: '/empty', perSecond: 150, seconds: 6 })

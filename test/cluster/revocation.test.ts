@@ -151,7 +151,7 @@ test('a node that joins later rejects tokens revoked before', async () => {
   expect(after.acknowledged.map(({ node }) => node).sort()).toEqual(['n1', 'n2', 'n3'])
 })
 
-test('a member that Redis forgot is listed as missing, even if this is found while others acknowledge', async () => {
+test('a member that Redis forgot is listed as missing, even if the loss is detected while other nodes acknowledge', async () => {
   const reads: number[] = []
   const link = await testLink(redisSettingsFor(redis.port))
   const late = await startRevocationService({

@@ -167,11 +167,14 @@ test.each([
   [['list', '--session', 'nonsense'], 1, 'must be 32 hexadecimal digits'],
   [['list', '--subject', 'a', '--issuer', 'elsewhere'], 1, 'the policy has no issuer with this name or identifier'],
   [['end', '--device', '0'.repeat(32)], 1, 'no session of this device exists'],
-] as const)('`sessions %j` exits with %i: %s', async (words, exitCode, message) => {
-  const done = await sessions(...words)
+] as const)(
+  '`gatehouse sessions` with the arguments %j exits with %i and the error "%s"',
+  async (words, exitCode, message) => {
+    const done = await sessions(...words)
 
-  expect(done).toMatchObject({ exitCode, stdout: '', stderr: expect.stringContaining(message) })
-})
+    expect(done).toMatchObject({ exitCode, stdout: '', stderr: expect.stringContaining(message) })
+  },
+)
 
 test('the session API replies to POST with a receipt, rejects unknown members, and requires a token', async () => {
   const { session } = await login('by-api')
@@ -185,7 +188,7 @@ test('the session API replies to POST with a receipt, rejects unknown members, a
   expect((await call('GET', `/api/v1/sessions?subject=x`, undefined, 'no-such-token')).status).toBe(401)
 })
 
-test('the metrics of a node count its sessions', async () => {
+test('a node exports its session metrics, with zero for each refresh outcome at start', async () => {
   const text = await (await fetch(`${env['GATEHOUSE_ADMIN_URL']}/metrics`)).text()
 
   expect(text).toContain('gatehouse_sessions_held 0')

@@ -93,7 +93,7 @@ test('`traces` lists recorded exchanges, newest first, and filters them', async 
   expect((await list('--since', '10m')).length).toBe(3)
 })
 
-test('`traces ID` prints a waterfall', async () => {
+test('`traces ID` prints the spans of a trace as a waterfall', async () => {
   const trace = await send('/orders/3', issuer.issue())
   await listed(trace)
   const { stdout } = await runVerb(['traces', trace], env)

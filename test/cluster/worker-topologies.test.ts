@@ -69,7 +69,9 @@ async function expectSurvival(parts: NodeAndWorker, kill: () => Promise<void>): 
     .toBe(200)
 }
 
-test('workers survive the loss of a Redis Cluster master', { timeout: 240_000 }, async () => {
+test('after the loss of a Redis Cluster master, workers refresh tokens again and nodes admit them', {
+  timeout: 240_000,
+}, async () => {
   const redis = await testRedisCluster()
   const parts = await start({ cluster: { hosts: redis.hosts }, cluster_node_timeout: `${nodeTimeoutMs}ms` })
 
@@ -77,7 +79,9 @@ test('workers survive the loss of a Redis Cluster master', { timeout: 240_000 },
   await expectSurvival(parts, () => redis.killMasterOf('{gh:introspect}:main:wait'))
 })
 
-test('workers survive the loss of a Sentinel master', { timeout: 240_000 }, async () => {
+test('after the loss of a Sentinel master, workers refresh tokens again and nodes admit them', {
+  timeout: 240_000,
+}, async () => {
   const redis = await testSentinel({ minReplicas: 1 })
   const { sentinels, master } = redis
   const parts = await start({ sentinel: { hosts: sentinels, master }, min_replicas_max_lag: `${maxLagMs}ms` })

@@ -83,17 +83,20 @@ test.each([
   ['/oauth2/auth', original('https://api.test/public')],
   ['/.gatehouse/check/public', []],
   ['/.gatehouse/check?style=nginx', original('https://api.test/nowhere')],
-])('S-040 %s from a peer in proxies but not in check.peers gets 403 without an evaluation', async (target, fields) => {
-  const reply = await check(unlisted, { target, fields: [...fields, ['X-Request-Id', `unlisted-${target.length}`]] })
+])(
+  'S-040 a check at %s by a peer in proxies but not in check.peers gets 403 without an evaluation',
+  async (target, fields) => {
+    const reply = await check(unlisted, { target, fields: [...fields, ['X-Request-Id', `unlisted-${target.length}`]] })
 
-  expect(reply.status).toBe(403)
-  expect(reply.json()).toMatchObject({ code: 'forbidden' })
-  expect(reply.field('x-gatehouse-status')).toBeUndefined()
-  const record = await unlisted.waitForRecord(({ id }) => id === `unlisted-${target.length}`)
-  expect(record).toMatchObject({ reason: 'check-unlisted', decision: 'refused' })
-  expect(record['route']).toBeUndefined()
-  expect(record['fault']).toMatch(/^check\.peers must list 127\.0\.0\.1/)
-})
+    expect(reply.status).toBe(403)
+    expect(reply.json()).toMatchObject({ code: 'forbidden' })
+    expect(reply.field('x-gatehouse-status')).toBeUndefined()
+    const record = await unlisted.waitForRecord(({ id }) => id === `unlisted-${target.length}`)
+    expect(record).toMatchObject({ reason: 'check-unlisted', decision: 'refused' })
+    expect(record['route']).toBeUndefined()
+    expect(record['fault']).toMatch(/^check\.peers must list 127\.0\.0\.1/)
+  },
+)
 
 test.each<[string, number, string, Case]>([
   ['no fields about a request', 400, 'check-incomplete', { fields: [client] }],

@@ -88,7 +88,7 @@ test.each([
   ['Upgrade: TLS/1.0', 'Connection: upgrade'],
   ['HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA', 'Connection: HTTP2-Settings'],
   ['Connection: Upgrade'],
-])('S-016 an upgrade to HTTP/2 is not forwarded, and the client gets HTTP/1.1: %s', async (...fields) => {
+])('S-016 an upgrade other than WebSocket is not forwarded, and the client gets HTTP/1.1: %s', async (...fields) => {
   const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
   const wire = await connect(gate.port)
   const { result, records, recorded } = await gate.witness(async () => {

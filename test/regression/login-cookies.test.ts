@@ -97,21 +97,21 @@ test.each([
 })
 
 test.each([
-  ['no credential', [], 401],
-  ['a cookie', [`Cookie: ${cookie}`], 200],
-  ['a cookie and a token', [`Cookie: ${cookie}`, `Authorization: Bearer ${token}`], 401],
-  ['a cookie and a bad token', [`Cookie: ${cookie}`, 'Authorization: Bearer bad'], 401],
-  ['a cookie and an empty Authorization', [`Cookie: ${cookie}`, 'Authorization:'], 401],
-])('S-048, S-049 on a session route, %s gets %3$i', async (_, fields, status) => {
+  ['no credential', 401, []],
+  ['a cookie', 200, [`Cookie: ${cookie}`]],
+  ['a cookie and a token', 401, [`Cookie: ${cookie}`, `Authorization: Bearer ${token}`]],
+  ['a cookie and a bad token', 401, [`Cookie: ${cookie}`, 'Authorization: Bearer bad']],
+  ['a cookie and an empty Authorization', 401, [`Cookie: ${cookie}`, 'Authorization:']],
+])('S-048, S-049 on a session route, %s gets %i', async (_, status, fields) => {
   expect((await send('GET', '/app/', fields)).status).toBe(status)
 })
 
 test.each([
-  ['a cookie', [`Cookie: ${cookie}`], 200, 'alice'],
-  ['a token', [`Authorization: Bearer ${token}`], 200, 'robot'],
-  ['a cookie and a token', [`Cookie: ${cookie}`, `Authorization: Bearer ${token}`], 200, 'robot'],
-  ['a cookie and a bad token', [`Cookie: ${cookie}`, 'Authorization: Bearer bad'], 401, undefined],
-])('S-049 on a route that accepts sessions and tokens, %s gets %3$i', async (_, fields, status, subject) => {
+  ['a cookie', 200, [`Cookie: ${cookie}`], 'alice'],
+  ['a token', 200, [`Authorization: Bearer ${token}`], 'robot'],
+  ['a cookie and a token', 200, [`Cookie: ${cookie}`, `Authorization: Bearer ${token}`], 'robot'],
+  ['a cookie and a bad token', 401, [`Cookie: ${cookie}`, 'Authorization: Bearer bad'], undefined],
+])('S-049 on a route that accepts sessions and tokens, %s gets %i', async (_, status, fields, subject) => {
   const before = orders.requests.length
   expect((await send('GET', '/either/', fields)).status).toBe(status)
   const arrived = orders.requests.slice(before)
@@ -191,15 +191,15 @@ test('a state change with a bearer token needs no Origin', async () => {
 })
 
 test.each([
-  ['a browser navigation', ['Accept: text/html,*/*', 'Sec-Fetch-Mode: navigate'], 303],
-  ['a browser without Sec-Fetch fields', ['Accept: text/html, application/xhtml+xml'], 303],
-  ['a navigation without Accept', ['Sec-Fetch-Mode: navigate'], 303],
-  ['a fetch from a page', ['Accept: text/html', 'Sec-Fetch-Mode: cors'], 401],
-  ['an image request', ['Accept: image/*', 'Sec-Fetch-Mode: no-cors'], 401],
-  ['a client that accepts anything', ['Accept: */*'], 401],
-  ['a client that prefers JSON to HTML', ['Accept: application/json, text/html'], 401],
-  ['a request without such fields', [], 401],
-])('without a session, %s gets %3$i', async (_, fields, status) => {
+  ['a browser navigation', 303, ['Accept: text/html,*/*', 'Sec-Fetch-Mode: navigate']],
+  ['a browser without Sec-Fetch fields', 303, ['Accept: text/html, application/xhtml+xml']],
+  ['a navigation without Accept', 303, ['Sec-Fetch-Mode: navigate']],
+  ['a fetch from a page', 401, ['Accept: text/html', 'Sec-Fetch-Mode: cors']],
+  ['an image request', 401, ['Accept: image/*', 'Sec-Fetch-Mode: no-cors']],
+  ['a client that accepts anything', 401, ['Accept: */*']],
+  ['a client that prefers JSON to HTML', 401, ['Accept: application/json, text/html']],
+  ['a request without such fields', 401, []],
+])('without a session, %s gets %i', async (_, status, fields) => {
   const sent = await send('GET', '/app/x?y=1', fields)
 
   expect(sent.status).toBe(status)

@@ -312,11 +312,11 @@ test('S-102 an invalid session cookie is replaced by the login and not cleared b
 })
 
 test.each([
-  ['an image', 'image', 403],
-  ['a script', 'script', 403],
-  ['a frame', 'iframe', 403],
-  ['a link', 'document', 303],
-])('S-140 a cross-site request for %s that leads to the login gets %3$i', async (_, dest, status) => {
+  ['an image', 403, 'image'],
+  ['a script', 403, 'script'],
+  ['a frame', 403, 'iframe'],
+  ['a link', 303, 'document'],
+])('S-140 a cross-site request for %s that leads to the login gets %i', async (_, status, dest) => {
   const headers = { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': dest }
   const browser = new HttpBrowser()
 
@@ -338,7 +338,7 @@ test('a hundred unfinished logins leave one small cookie in the browser', async 
   expect(browser.gateCookies.join().length).toBeLessThan(200)
 })
 
-test('the log contains no token, code or cookie value', async () => {
+test('the log of a login contains no token, code or cookie value', async () => {
   const browser = new HttpBrowser()
   await enter(browser, { reply: { code: 'a-very-secret-code' } })
   await gate.nodes[0]!.waitForRecord(({ reason }) => reason === 'logged-in')

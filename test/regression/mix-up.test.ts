@@ -191,7 +191,7 @@ test.each([
 })
 
 test.each(['/.gatehouse/callback/', '/.gatehouse/callback/a/b', '/.gatehouse/callback/a%20b', '/.gatehouse/callbacks'])(
-  '%s is not a redirect URI path and gets 404',
+  'the path %s is not a redirect URI and gets 404',
   async (path) => {
     expect((await new HttpBrowser().visit(`${place.url}${path}?code=c&state=s`)).status).toBe(404)
   },

@@ -61,20 +61,20 @@ test.concurrent("a silence longer than the service's timeouts.idle breaks the re
   expect(record).toMatchObject({ decision: 'broken', reason: 'reply-broken' })
 })
 
-test.concurrent('a reply that takes long (long polling) is relayed', async () => {
+test.concurrent('a reply that starts later than request.idle (long polling) is relayed', async () => {
   expect(await request(node.port, requestBytes({ target: '/s/late', token }), { limitMs })).toMatchObject({
     status: 200,
     text: 'at last',
   })
 })
 
-test.concurrent('a reply that takes long after an upload is relayed', async () => {
+test.concurrent('a reply that starts later than request.idle after an upload is relayed', async () => {
   const bytes = requestBytes({ method: 'POST', target: '/s/late', token, body: Buffer.alloc(300_000) })
 
   expect(await request(node.port, bytes, { limitMs })).toMatchObject({ status: 200, text: 'at last' })
 })
 
-test.concurrent('a connection stays usable after each kind of stream', async () => {
+test.concurrent('a connection stays usable after a reply that starts later than request.idle', async () => {
   const wire = await connect(node.port)
   for (const target of ['/s/late', '/s/now']) {
     await wire.send(requestBytes({ target, token }))
