@@ -240,7 +240,7 @@ test.each([
     undefined,
   ],
 ] as const)(
-  'S-015 the reply to %s of %s reaches the client without a body, and the next reply is correct',
+  'S-015 a reply to %s (%s) reaches the client without a body, and the next reply is correct',
   async (method, _what, reply, status, length) => {
     const target = path({ reply })
     const wire = await connect(gate.port)
