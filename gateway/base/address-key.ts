@@ -9,3 +9,13 @@ export function addressKey(address: Uint8Array): string {
   for (let i = 0; i < length; i++) key += String.fromCharCode(address[i]!)
   return key
 }
+
+/**
+ * Map key for the network of a client: equal within an IPv6 /48, which one site may hold (RFC 6177), and the address
+ * itself for IPv4.
+ *
+ * @param key  the {@link addressKey} of the client
+ */
+export function siteKey(key: string): string {
+  return key.length === 8 ? key.slice(0, 6) : key
+}

@@ -6,10 +6,12 @@ export interface FairTurnsOptions {
   /** Number of turns reserved for known keys. Default 0. */
   readonly reserved?: number
   /**
-   * Maximum number of waiters of known keys, and of unknown keys. One more replaces a waiter of the key with the most
-   * waiters.
+   * Maximum number of waiters of known keys, and of unknown keys. One more replaces a waiter of the network with the
+   * most waiters, and there of the key with the most.
    */
   readonly waitingMax: number
+  /** Network of a key. Networks are served in rotation, then the keys of each. Default: each key is a network. */
+  readonly networkOf?: (key: string) => string
 }
 
 type Settle = (granted: boolean) => void
@@ -23,12 +25,19 @@ export interface TurnsOfKey {
   done(): void
 }
 
+/** The waiters of one network. */
+interface Network {
+  /** Waiters of each key, oldest first. The first key is served next. */
+  readonly keys: Map<string, Set<Settle>>
+  waiters: number
+}
+
 /** The state of all known keys, or of all unknown keys. */
 interface Group {
   readonly takenMax: number
   taken: number
-  /** Waiters of each key, oldest first. The first key is served next. */
-  readonly waiting: Map<string, Set<Settle>>
+  /** The first network is served next. */
+  readonly waiting: Map<string, Network>
   waiters: number
 }
 
@@ -37,12 +46,14 @@ const UNKNOWN_AMONG_KNOWN = 4
 
 /**
  * Semaphore with a limit for all callers and a limit for each key. Waiters of one key are served in order, and keys in
- * rotation: a key with many waiters does not delay the others. Known keys have reserved turns, their own queue, and
+ * rotation: a key with many waiters does not delay the others. Networks of keys are served in rotation too: a client
+ * with all addresses of an IPv6 /48 does not delay other networks. Known keys have reserved turns, their own queue, and
  * three quarters of the turns for which both groups wait. Unauthenticated clients with many keys can therefore not
  * starve them.
  */
 export class FairSemaphore {
   readonly #options: FairTurnsOptions
+  readonly #networkOf: (key: string) => string
   readonly #known: Group
   readonly #unknown: Group
   readonly #takenBy = new Map<string, number>()
@@ -52,6 +63,7 @@ export class FairSemaphore {
   constructor(options: FairTurnsOptions) {
     const { atOnce, reserved = 0 } = options
     this.#options = options
+    this.#networkOf = options.networkOf ?? ((key) => key)
     this.#known = { takenMax: atOnce, taken: 0, waiting: new Map(), waiters: 0 }
     this.#unknown = { takenMax: atOnce - reserved, taken: 0, waiting: new Map(), waiters: 0 }
   }
@@ -66,15 +78,16 @@ export class FairSemaphore {
       this.#count(group, key, 1)
       return true
     }
-    if (group.waiters >= this.#options.waitingMax && !makeRoom(group, key)) return false
+    const network = this.#networkOf(key)
+    if (group.waiters >= this.#options.waitingMax && !makeRoom(group, network, key)) return false
     return new Promise((resolve) => {
       const settle: Settle = (granted) => {
         clearTimeout(timer)
-        leave(group, key, settle)
+        leave(group, network, key, settle)
         resolve(granted)
       }
       const timer = setTimeout(settle, waitMs, false)
-      enter(group, key, settle)
+      enter(group, network, key, settle)
     })
   }
 
@@ -88,16 +101,17 @@ export class FairSemaphore {
   /** Grants a turn to the next key of the group that may have one. Returns false if there is none. */
   #serve(group: Group): boolean {
     if (!this.#isOpen(group)) return false
-    for (const [key, waiters] of group.waiting) {
-      if (!this.#mayTake(key)) continue
-      // Moves the key to the end of the rotation.
-      group.waiting.delete(key)
-      group.waiting.set(key, waiters)
-      this.#count(group, key, 1)
-      this.#knownRun = group === this.#known && this.#unknown.waiters > 0 ? this.#knownRun + 1 : 0
-      const [next] = waiters
-      next!(true)
-      return true
+    for (const [name, network] of group.waiting) {
+      for (const [key, waiters] of network.keys) {
+        if (!this.#mayTake(key)) continue
+        moveToEnd(group.waiting, name, network)
+        moveToEnd(network.keys, key, waiters)
+        this.#count(group, key, 1)
+        this.#knownRun = group === this.#known && this.#unknown.waiters > 0 ? this.#knownRun + 1 : 0
+        const [next] = waiters
+        next!(true)
+        return true
+      }
     }
     return false
   }
@@ -118,31 +132,57 @@ export class FairSemaphore {
   }
 }
 
-function enter(group: Group, key: string, settle: Settle): void {
-  const waiters = group.waiting.get(key)
-  if (waiters === undefined) group.waiting.set(key, new Set([settle]))
+/** Moves an entry to the end of the rotation. */
+function moveToEnd<T>(rotation: Map<string, T>, key: string, value: T): void {
+  rotation.delete(key)
+  rotation.set(key, value)
+}
+
+function enter(group: Group, name: string, key: string, settle: Settle): void {
+  let network = group.waiting.get(name)
+  if (network === undefined) {
+    network = { keys: new Map(), waiters: 0 }
+    group.waiting.set(name, network)
+  }
+  const waiters = network.keys.get(key)
+  if (waiters === undefined) network.keys.set(key, new Set([settle]))
   else waiters.add(settle)
+  network.waiters++
   group.waiters++
 }
 
-function leave(group: Group, key: string, settle: Settle): void {
-  const waiters = group.waiting.get(key)
-  if (waiters?.delete(settle) !== true) return
+function leave(group: Group, name: string, key: string, settle: Settle): void {
+  const network = group.waiting.get(name)
+  const waiters = network?.keys.get(key)
+  if (network === undefined || waiters?.delete(settle) !== true) return
+  network.waiters--
   group.waiters--
-  if (waiters.size === 0) group.waiting.delete(key)
+  if (waiters.size === 0) network.keys.delete(key)
+  if (network.waiters === 0) group.waiting.delete(name)
 }
 
 /**
- * Rejects the newest waiter of the key with the most waiters.
+ * Rejects the newest waiter of the key with the most waiters, in the network with the most waiters. If the caller's
+ * network would then have as many waiters as that network or more, the key is one of the caller's network.
  *
  * @returns false when the caller's key would then have as many waiters as that key or more
  */
-function makeRoom({ waiting }: Group, key: string): boolean {
-  let most: Set<Settle> | undefined
-  for (const waiters of waiting.values()) if (waiters.size > (most?.size ?? 0)) most = waiters
-  const own = waiting.get(key)?.size ?? 0
-  if (most === undefined || most.size <= own + 1) return false
+function makeRoom({ waiting }: Group, name: string, key: string): boolean {
+  const own = waiting.get(name)
+  let largest = own
+  for (const network of waiting.values()) if (network.waiters > (largest?.waiters ?? 0)) largest = network
+  if (largest === undefined) return false
+  const isOther = largest.waiters > (own?.waiters ?? 0) + 1
+  const most = longest((isOther ? largest : own)?.keys)
+  if (most === undefined) return false
+  if (!isOther && most.size <= (own?.keys.get(key)?.size ?? 0) + 1) return false
   const last = [...most].at(-1)!
   last(false)
   return true
+}
+
+function longest(keys: ReadonlyMap<string, Set<Settle>> | undefined): Set<Settle> | undefined {
+  let most: Set<Settle> | undefined
+  for (const waiters of keys?.values() ?? []) if (waiters.size >= (most?.size ?? 0)) most = waiters
+  return most
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import * as openid from 'openid-client'
+import { siteKey } from '../base/address-key.ts'
 import type { StepUp } from '../base/denial.ts'
 import { GatewayFault } from '../base/fault.ts'
 import { flawInIdToken } from '../oauth/id-token.ts'
@@ -85,8 +86,9 @@ export interface LoginRefusal {
 /**
  * Limits for code exchanges and pushed requests, which unauthenticated clients can cause. In order: all concurrent
  * calls, those of one address, those reserved for known addresses, and waiters of known and of unknown addresses.
+ * Addresses of one IPv6 /48 share one place in the rotation.
  */
-const LOGINS = { atOnce: 32, perKey: 4, reserved: 8, waitingMax: 2048 }
+const LOGINS = { atOnce: 32, perKey: 4, reserved: 8, waitingMax: 2048, networkOf: siteKey }
 /** Maximum number of concurrent and of waiting refreshes. */
 const REFRESHES = { atOnce: 32, waitingMax: 256 }
 /** Maximum number of concurrent and of waiting revocations. */

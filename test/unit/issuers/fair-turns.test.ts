@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { FairSemaphore } from '../../../gateway/issuers/fair-semaphore.ts'
+import { until } from '../../kit/until.ts'
 
 const LONG_MS = 60_000
 
@@ -107,6 +108,25 @@ test('a full queue drops a waiter of the key with the most waiters', async () =>
   await waiting[1]
   expect(order).toEqual(['a3 refused', 'a2 refused'])
   for (const key of ['a', 'b', 'c', 'd']) expect(turns.of(key).take(LONG_MS)).toBe(false)
+})
+
+test('keys of one network share one place in the rotation and cannot fill the queue of other networks', async () => {
+  const turns = new FairSemaphore({ atOnce: 1, perKey: 1, waitingMax: 4, networkOf: (key) => key[0]! })
+  turns.of('first').take(0)
+  const order: string[] = []
+  const waiting = ['n1', 'n2', 'n3', 'n4'].map((key) => taking(turns, key, key, order))
+  // The network has the whole queue. Another key of it gets no place.
+  expect(turns.of('n5').take(LONG_MS)).toBe(false)
+
+  waiting.push(taking(turns, 'o', 'o', order))
+  await waiting[3]
+  expect(order).toEqual(['n4 refused'])
+  turns.of('first').done()
+  for (const key of ['n1', 'o', 'n2', 'n3']) {
+    await until(`${key} has the permit`, () => order.includes(key))
+    turns.of(key).done()
+  }
+  expect(order).toEqual(['n4 refused', 'n1', 'o', 'n2', 'n3'])
 })
 
 test('after all permits are released, all are free', async () => {

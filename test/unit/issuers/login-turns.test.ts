@@ -1,6 +1,7 @@
 // Calls that strangers can cause at an issuer do not delay calls for people who are logged in.
 
 import { afterEach, expect, test } from 'vitest'
+import { addressKey } from '../../../gateway/base/address-key.ts'
 import { IssuerClient } from '../../../gateway/issuers/issuer-client.ts'
 import { IssuerKeys } from '../../../gateway/issuers/issuer-keys.ts'
 import { LoginClient, newLoginSecrets } from '../../../gateway/issuers/login-client.ts'
@@ -73,6 +74,21 @@ test('forged codes from more addresses than queue places do not delay a code fro
   await until('the code is at the issuer', () => issuer.asked.some((form) => form.get('code') === 'of-known'))
   release()
   expect(await known).toMatchObject({ refused: 'login-unproven' })
+  await Promise.all(pending)
+})
+
+test('forged codes from all addresses of one IPv6 /48 do not reject a code from another unknown address', async () => {
+  hold()
+  const pending = Array.from({ length: AT_ONCE + WAITING_MAX }, (_, i) => {
+    const address = addressKey(Uint8Array.of(0x20, 1, 0xd, 0xb8, 0, 1, i >> 8, i & 255, 0, 0, 0, 0, 0, 0, 0, 1))
+    return finish(address).catch((error: Error) => error)
+  })
+  await until('strangers have all turns that they may have', () => issuer.exchanging === AT_ONCE - RESERVED)
+
+  const other = finish(addressKey(Uint8Array.of(192, 0, 2, 1)), { code: 'of-other' })
+  release()
+
+  expect(await other).toMatchObject({ refused: 'login-unproven' })
   await Promise.all(pending)
 })
 
