@@ -208,7 +208,7 @@ export const instruments = {
   ),
   telemetryItems: counter(
     'telemetry_items_total',
-    'Telemetry items, by signal and outcome: `sent`, `failed`, or `dropped` because a queue was full. `spans` and `logs` are counted one by one; ' +
+    'Telemetry items, by signal and outcome: `sent`, `failed`, or `dropped` because a queue was full or the item was too large. `spans` and `logs` are counted one by one; ' +
       '`metrics` counts sent metrics and failed exports; `recent` counts traces for `gatehouse traces`; `traces` counts exchanges ' +
       'dropped above `max_per_second`.',
     ['signal', 'outcome'],

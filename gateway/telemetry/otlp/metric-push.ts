@@ -1,44 +1,74 @@
 import { performance } from 'node:perf_hooks'
 import { ValueType } from '@opentelemetry/api'
-import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-proto'
 import {
   AggregationTemporality,
   type DataPoint,
   DataPointType,
   type HistogramMetricData,
   type MetricData,
+  PeriodicExportingMetricReader,
+  type PushMetricExporter,
+  type ResourceMetrics,
 } from '@opentelemetry/sdk-metrics'
+import type { Delivery } from '../delivery.ts'
 import type { Histogram } from '../histogram.ts'
 import type { Instrument } from '../instruments.ts'
 import type { MetricSink, Metrics } from '../metrics.ts'
-import { exported } from './exported.ts'
+import { CountedExporter, PROCESSOR_TIMEOUT_MS } from './counted-exporter.ts'
 import { hrTime, type Origin } from './origin.ts'
 
-/** Sends all metrics over OTLP. Uses the same instruments and names as `/metrics`. */
-export class MetricExporter {
-  readonly #exporter: OTLPMetricExporter
+/**
+ * Sends all metrics over OTLP once per interval, by the SDK's `PeriodicExportingMetricReader`. Uses the same instruments
+ * and names as `/metrics`.
+ */
+export class MetricPush {
+  readonly #exporter: CountedExporter<ResourceMetrics>
+  readonly #reader: PeriodicExportingMetricReader
+  readonly #delivery: Delivery
   readonly #origin: Origin
+  #started = false
 
-  constructor(url: string, headers: Record<string, string>, origin: Origin) {
-    this.#exporter = new OTLPMetricExporter({ url, headers, temporalityPreference: AggregationTemporality.CUMULATIVE })
+  constructor(exporter: PushMetricExporter, delivery: Delivery, origin: Origin, intervalMs: number) {
+    const items = ({ scopeMetrics }: ResourceMetrics) =>
+      scopeMetrics.reduce((total, { metrics }) => total + metrics.length, 0)
+    this.#exporter = new CountedExporter(exporter, delivery, { items, failedItems: () => 1 })
+    this.#reader = new PeriodicExportingMetricReader({
+      exporter: this.#exporter,
+      exportIntervalMillis: intervalMs,
+      exportTimeoutMillis: Math.min(intervalMs, PROCESSOR_TIMEOUT_MS),
+    })
+    this.#delivery = delivery
     this.#origin = origin
   }
 
-  /**
-   * @returns number of metrics sent
-   * @throws {Error} as a rejection, when the receiver did not accept the metrics
-   */
-  async send(metrics: Metrics): Promise<number> {
-    const reading = new OtlpReading()
-    metrics.collect(reading)
-    const { resource, scope } = this.#origin
-    const read = reading.metrics()
-    await exported(this.#exporter, { resource, scopeMetrics: [{ scope, metrics: read }] })
-    return read.length
+  /** Sends these metrics once per interval from now on, and once at `close`. */
+  start(metrics: Metrics): void {
+    this.#started = true
+    this.#reader.setMetricProducer({
+      collect: async () => ({ resourceMetrics: this.#read(metrics), errors: [] }),
+    })
   }
 
+  /** Sends the metrics once more and closes the exporter. The caller bounds the time. */
   close(): Promise<void> {
-    return this.#exporter.shutdown()
+    return this.#started ? this.#reader.shutdown() : this.#exporter.shutdown()
+  }
+
+  /**
+   * Reads all metrics. The result is empty, and the SDK then sends nothing, while an export is running: the reader starts
+   * the next export after `exportTimeoutMillis`, but does not end the running one. It is also empty when a source throws.
+   */
+  #read(metrics: Metrics): ResourceMetrics {
+    const { resource, scope } = this.#origin
+    if (this.#exporter.busy) return { resource, scopeMetrics: [] }
+    try {
+      const reading = new OtlpReading()
+      metrics.collect(reading)
+      return { resource, scopeMetrics: [{ scope, metrics: reading.metrics() }] }
+    } catch (error) {
+      this.#delivery.failed(1, error)
+      return { resource, scopeMetrics: [] }
+    }
   }
 }
 
