@@ -1,6 +1,6 @@
-/** A member of a roster. */
+/** A member of an active set. */
 export interface Rostered {
-  /** Index in the roster; -1 when the object is not a member. Only the roster writes it. */
+  /** Index in the set; -1 when the object is not a member. Only the set writes this property. */
   place: number
 }
 

@@ -34,7 +34,7 @@ for i = 1, #flat, 2 do
   local at, node = field:match('^(%d+):?([^.]*)')
   at = tonumber(at)
   if field == held then
-    -- The node spends on under the old lease until our answer reaches it: never date the new one earlier.
+    -- Until this reply arrives, the node spends from the held lease, so the new lease must not end earlier.
     known, ends = true, math.max(ends, at)
     gone[#gone + 1] = field
   elseif tick - at > span then

@@ -24,7 +24,7 @@ for i = 1, #KEYS do
     w.tick = math.max(w.tick, w.newest)
     while w.first < #w.log do
       local at, count = struct.unpack('>I6I4', w.log, w.first)
-      -- Made anywhere in its tick, an entry may lie in the window until `span` whole ticks have passed after it.
+      -- An entry may be from any time in its tick, so it stays in the window for `span` further whole ticks.
       if w.tick - at <= w.span then break end
       w.used, w.first = w.used - count, w.first + ENTRY
     end
@@ -37,7 +37,7 @@ local function wait(w, short)
     at, count = struct.unpack('>I6I4', w.log, pos)
     short, pos = short - count, pos + ENTRY
   end
-  -- What is still short then was admitted in this very call.
+  -- The remaining requests were admitted by this call.
   if short > 0 then at = w.tick end
   return math.ceil(((at + w.span + 1) * w.us - now) / 1000)
 end

@@ -1,12 +1,12 @@
 #!lua flags=allow-oom
 --[[
-  Acquires the turn (an exclusive lock) to refresh the tokens of a session. The lease expires if its holder dies.
+  Acquires the exclusive lock to refresh the tokens of a session. The lease expires if its holder dies.
   KEYS[1]  session (create-session), and: f fence; u end of the lease, ms; x reason of the last failed refresh; y time
            until which that failure is remembered, ms
   ARGV[1]  version that the caller has
   ARGV[2]  lease, ms
   Returns  { 'gone' } | { 'newer', version, sealed session } | { 'failed', reason, ms left } | { 'wait', lease left ms }
-           | { 'yours', fence, 1 when the previous holder never finished, else 0 }
+           | { 'acquired', fence, 1 when the previous holder never finished, else 0 }
   Allowed when Redis is out of memory: the script adds two numbers, and without it sessions would end with their access
   tokens.
   Clock    Redis TIME
@@ -18,8 +18,8 @@ if tonumber(s[1]) > tonumber(ARGV[1]) then return { 'newer', s[1], s[2] } end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if s[5] and tonumber(s[5]) > now then return { 'failed', s[4], s[5] - now } end
--- No longer than a lease, should the clock have been set back.
+-- At most one lease, because the clock may have been set back.
 if s[3] and tonumber(s[3]) > now then return { 'wait', math.min(s[3] - now, tonumber(ARGV[2])) } end
 local fence = redis.call('HINCRBY', KEYS[1], 'f', 1)
 redis.call('HSET', KEYS[1], 'u', string.format('%.0f', now + ARGV[2]))
-return { 'yours', fence, s[3] and 1 or 0 }
+return { 'acquired', fence, s[3] and 1 or 0 }

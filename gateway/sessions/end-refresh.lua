@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 --[[
-  Stores the result or the failure of a refresh, and releases the turn.
+  Stores the result or the failure of a refresh, and releases the lock.
   KEYS[1]  session (begin-refresh)
   ARGV[1]  fence
   ARGV[2]  version that the refresh started from
@@ -8,9 +8,9 @@
   ARGV[4]  '' or the reason of the failure
   ARGV[5]  time for which the failure is remembered, ms
   Returns  'stored' | 'kept' (a failure) | 'superseded' | 'gone'
-  Tokens are accepted from any caller while no newer version is stored, even after its turn expired: they are the newest
+  Tokens are accepted from any caller while no newer version is stored, even after its lock expired: they are the newest
   tokens that exist. A stored version older than ARGV[2] means that a failover lost writes. A failure is accepted only
-  from the holder of the turn. The expiry of the session does not change, because a refresh is not a use of the session.
+  from the holder of the lock. The expiry of the session does not change, because a refresh is not a use of the session.
   Allowed when Redis is out of memory: the new value replaces one of similar size, and tokens that are not stored are
   lost.
   Clock    Redis TIME

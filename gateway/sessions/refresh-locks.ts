@@ -11,7 +11,7 @@ export type RefreshFailure = 'unavailable' | 'refused' | 'unsettled'
 
 /** Exclusive right to send the refresh request to the issuer, until the lease expires. */
 export interface RefreshLock {
-  readonly kind: 'yours'
+  readonly kind: 'acquired'
   readonly fence: string
   /** True when the previous holder did not finish: it may have sent the refresh request without storing the result. */
   readonly orphaned: boolean
@@ -54,20 +54,20 @@ export class RefreshLocks {
         return { kind: 'failed', why: String(first) as RefreshFailure }
       case 'wait':
         return { kind: 'wait', leftMs: Number(first) }
-      case 'yours':
-        return { kind: 'yours', fence: String(first), orphaned: second === 1 }
+      case 'acquired':
+        return { kind: 'acquired', fence: String(first), orphaned: second === 1 }
       default:
         return { kind: 'gone' }
     }
   }
 
-  /** Extends the lease. @returns whether the caller still holds the turn */
+  /** Extends the lease. @returns whether the caller still holds the lock */
   async renew({ id }: Session, { fence }: RefreshLock, leaseMs: number): Promise<boolean> {
     return (await this.#renew([this.#keys.session(id)], [fence, leaseMs])) === 1
   }
 
   /**
-   * Stores the refreshed session and releases the turn.
+   * Stores the refreshed session and releases the lock.
    *
    * @param next  the session with its new tokens; its version is one above the version that was refreshed
    */
@@ -76,7 +76,11 @@ export class RefreshLocks {
     return (await this.#end([this.#keys.session(next.id)], args)) as 'stored' | 'superseded' | 'gone'
   }
 
-  /** Notes a failed refresh, so that nobody asks the issuer again for a while. */
+  /**
+   * Stores the failure of a refresh and releases the lock.
+   *
+   * @param rememberMs  time in which no process sends another refresh of this session to the issuer
+   */
   async fail(
     { id, version }: Session,
     { fence }: RefreshLock,

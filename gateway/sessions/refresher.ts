@@ -46,10 +46,10 @@ export interface RefreshCounts {
 
 const LEASE_MS = 5000
 /**
- * Maximum time for which a lock is renewed, so that a hung process loses it. Longer than any request to an issuer may
- * take.
+ * Maximum time for which a lock is renewed, ms, so that a hung process loses it. Longer than the timeout of a request to
+ * an issuer.
  */
-const TURN_MAX_MS = 60_000
+const LOCK_MAX_MS = 60_000
 /** Maximum time that a request waits for the holder of the lock, ms. */
 const PATIENCE_MS = 45_000
 const POLL_MIN_MS = 15
@@ -89,7 +89,7 @@ export class Refresher {
     }
   }
 
-  /** Resolves when no stored-later tokens are pending: each was stored in Redis or given up. */
+  /** Waits for tokens that could not be stored at once: each is stored in Redis, or given up after 5 min. */
   async settled(): Promise<void> {
     await Promise.all(this.#storing)
   }
@@ -107,7 +107,7 @@ export class Refresher {
         case 'failed':
           if (outcome.why === 'refused') return undefined
           throw unavailable(`the previous attempt failed: ${outcome.why}`)
-        case 'yours': {
+        case 'acquired': {
           const next = await this.#take(session, outcome)
           if (next !== 'superseded') return next
           break
@@ -163,7 +163,7 @@ export class Refresher {
   /** @throws {GatewayFault} after noting in Redis that the issuer could not be reached */
   async #ask(session: Session, lock: RefreshLock): Promise<Awaited<ReturnType<TradeRefreshToken>>> {
     const { locks, trade } = this.#dependencies
-    const stopAt = performance.now() + TURN_MAX_MS
+    const stopAt = performance.now() + LOCK_MAX_MS
     const endRenewing = this.#task.repeat(this.#leaseMs / 3, () => {
       if (performance.now() > stopAt) endRenewing()
       else return ignoreOutage(locks.renew(session, lock, this.#leaseMs))

@@ -1,11 +1,11 @@
 #!lua flags=allow-oom
 --[[
-  Extends the lease of a refresh turn while the issuer is slow.
+  Extends the lease of a refresh lock while the issuer is slow.
   KEYS[1]  session (begin-refresh)
   ARGV[1]  fence
   ARGV[2]  lease, ms
-  Returns  1 when extended | 0 when the caller no longer holds the turn
-  Allowed when Redis is out of memory: if a turn expired too early, two processes would send a refresh to the issuer.
+  Returns  1 when extended | 0 when the caller no longer holds the lock
+  Allowed when Redis is out of memory: if a lock expired too early, two processes would send a refresh to the issuer.
   Clock    Redis TIME
   Cluster  one key
 ]]

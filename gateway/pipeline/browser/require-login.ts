@@ -41,7 +41,10 @@ export function requireLogin<R extends Reason>(x: Matched, denied: Denial<R>): D
   })
 }
 
-/** Of the session that is refused, or none: where another tab has logged in by then, the browser is not sent to the issuer. */
+/**
+ * Tag of the refused session, for the login URL. If another tab has logged in meanwhile, the cookie has another tag, and
+ * the login page returns the browser without a visit to the issuer.
+ */
 function sessionTagOf(x: Matched): string {
   const value = sessionCookieValue(x)
   return sessionTag(value === undefined ? undefined : x.gate.sessions?.idOf(value))

@@ -47,19 +47,19 @@ function evaluateUnauthenticated(x: Identified, shadow: Requirement): void {
     x.shadow = 'address-limited'
     return
   }
-  const judge = (verified: TokenFacts | Reason): void => {
+  const record = (verified: TokenFacts | Reason): void => {
     if (typeof verified === 'string') x.shadow = verified
     else if (x.gate.revocations?.revoked(verified, token) === true) x.shadow = 'token-revoked'
     else x.shadow = verdictOn(x, shadow, verified, inputOf(x, verified))
   }
   const verified = verifier.verify(token, x.runtime.snapshot.issuers, x.nowMs)
   if (!(verified instanceof Promise)) {
-    judge(verified)
+    record(verified)
     return
   }
   resumed(x, verified, (late) => {
     if (typeof late === 'string') addressLimit.charge(x.address)
-    judge(late)
+    record(late)
   }).catch((error: unknown) => {
     x.shadow = reasonOf(error)
   })

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { afterAll, expect, test } from 'vitest'
 import { onlyStatus, sendAtRandomTimes } from '../../../bench/harness/arrivals.ts'
 
-// Coordinated omission: a target that stands still is charged with all that was due meanwhile, not with one late reply.
+// Coordinated omission: a stalled target delays all requests that are due meanwhile, not only one.
 
 const HOLD_MS = 400
 const held: ServerResponse[] = []
@@ -28,7 +28,7 @@ test('requests that are due during a stalled reply have its wait in their latenc
 
   expect(requests).toBe(asked)
   expect(requests).toBeGreaterThan(10)
-  // The last one was due 300 ms after the first, whose reply came after 400: half of them waited 200 ms or longer.
+  // The last request was due 300 ms after the first, whose reply took 400 ms: half of the requests waited at least 200 ms.
   expect(latencyMs.p50).toBeGreaterThan((HOLD_MS - 300) / 2)
   expect(latencyMs.max).toBeGreaterThanOrEqual(HOLD_MS - 50)
 })

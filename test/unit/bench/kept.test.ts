@@ -6,7 +6,7 @@ import { keptRuns, newest, provenance } from '../../../bench/docs/kept.ts'
 import { circumstances } from '../../../bench/report/machine.ts'
 import { marked } from '../../../deploy/docs/marked.ts'
 
-// What pages say of measurements comes from the newest run that was kept, and stands between two marks.
+// Measured figures of a page are from the newest stored run, and are between two marks.
 
 const folder = mkdtempSync(join(tmpdir(), 'gatehouse-kept-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

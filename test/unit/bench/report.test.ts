@@ -7,7 +7,7 @@ import type { BenchRecord } from '../../../bench/report/record.ts'
 import { findingTable, verdictText } from '../../../bench/report/table.ts'
 import { verdictsOf } from '../../../bench/report/verdict.ts'
 
-// A run is told on the terminal and on a page that needs nothing but itself.
+// A run is reported on the terminal and as a self-contained page.
 
 const findings = [
   {

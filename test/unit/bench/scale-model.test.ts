@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { leastSquares, predict, relativeErrors } from '../../../bench/scale/least-squares.ts'
 import { fitModel, predicted, sizeFor, type Usage } from '../../../bench/scale/model.ts'
 
-// The model of the cluster: a few costs, found by least squares, from which follows what a load needs.
+// The model of a cluster: costs that are fitted by least squares, from which the size for a load is calculated.
 
 const amounts = [
   [1, 0],
@@ -86,9 +86,9 @@ test('the model reproduces the measured values', () => {
 test.each([
   // 10,000 × 40 µs is two thirds of a core at 60 %.
   { requests: 10_000, exactShare: 0, subjects: 0, nodes: 1, shards: 1 },
-  // 40 cores of requests at 60 %, and a ms for each node.
+  // 40 cores of requests at 60 %, and 1 ms for each node.
   { requests: 1_000_000, exactShare: 0, subjects: 0, nodes: 67, shards: 1 },
-  // One in ten asks Redis: 1 core of Redis, 3 of nodes.
+  // One in ten requests calls Redis: 1 core of Redis, 3 cores of nodes.
   { requests: 1_000_000, exactShare: 0.1, subjects: 0, nodes: 72, shards: 2 },
 ])('$requests requests, $exactShare exact, need $nodes nodes and $shards shards', ({ nodes, shards, ...demand }) => {
   expect(sizeFor(model, demand)).toMatchObject({ nodes, shards })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { mostForCertain, perfectLog } from '../../../bench/harness/sliding-log.ts'
 
-// What a limit admits is held against one perfect sliding log; what it admits too much is counted only where it is certain.
+// Admissions are compared with a perfect sliding log. An excess counts only if it is certain.
 
 test.each([
   { sent: [0, 10, 20], limit: 2, admitted: [0, 10] },

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { formatSpread, quantile, ratios, single, spread } from '../../../bench/harness/statistics.ts'
 
-// Every figure is a median with its extremes; a ratio is taken round by round.
+// Every figure is a median with its minimum and maximum. A ratio is calculated per round.
 
 test.each([
   { values: [3], median: 3, min: 3, max: 3 },

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { inTurns } from '../../../bench/harness/turns.ts'
 
-// What else the machine does has to meet all contenders: they take turns, and the order turns round each time.
+// Contenders run in alternating order, so that other load on the machine affects all equally.
 
 test('contenders warm up once and then run A B, B A, A B', async () => {
   const order: string[] = []

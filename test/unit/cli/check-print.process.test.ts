@@ -1,4 +1,4 @@
-// docs/design/contract.md §10: `check --print` gives a policy that can be kept, read and checked again.
+// docs/design/contract.md §10: `check --print` prints a policy that can be saved, read and checked again.
 
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'

@@ -15,7 +15,7 @@ function version(env: NodeJS.ProcessEnv): string {
   return stdout.trim()
 }
 
-/** What is kept, over all versions of Node and users that a folder has. */
+/** Cached entries of all Node versions and users in the folder. */
 const kept = (folder: string): number =>
   readdirSync(folder, { recursive: true, withFileTypes: true }).filter((one) => one.isFile()).length
 

@@ -1,5 +1,5 @@
-// docs/design/contract.md §7, §10: `explain` shows which limits count on the route, and whose windows the request would
-// be counted in.
+// docs/design/contract.md §7, §10: `explain` shows the limits of the route, and the windows that would count the
+// request.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,7 +13,7 @@ import { TestIssuer, testAudience } from '../../kit/issuer.ts'
 const root = mkdtempSync(join(tmpdir(), 'explain-limits-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
-/** Never started: it signs, and nobody asks it for anything. */
+/** Never started: it only signs tokens. */
 const issuer = new TestIssuer({})
 const policy = join(root, 'policy.yaml')
 writeFileSync(

@@ -1,4 +1,4 @@
-// S-130: what `explain` is given as a token or secret is never printed back, wherever it was put.
+// S-130: `explain` never prints a token or secret of its input, wherever the input contains it.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

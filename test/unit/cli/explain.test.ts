@@ -1,4 +1,4 @@
-// docs/design/contract.md §10: `explain` says offline who is let in and why, by the phases of the gate itself.
+// docs/design/contract.md §10: `explain` decides offline with the phases of the gate, and states the reason.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -19,7 +19,7 @@ function fileOf(name: string, text: string): string {
   return join(root, name)
 }
 
-/** Never started: it signs, and nobody asks it for anything. */
+/** Never started: it only signs tokens. */
 const issuer = new TestIssuer({})
 const jwks = fileOf('keys.json', JSON.stringify({ keys: issuer.keys.map(({ publicJwk }) => publicJwk) }))
 const policy = fileOf(

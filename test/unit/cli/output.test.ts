@@ -1,4 +1,4 @@
-// docs/design/contract.md §10: what verbs print, for people and for scripts.
+// docs/design/contract.md §10: output of the verbs, for people and for scripts.
 
 import { afterEach, expect, test, vi } from 'vitest'
 import { CliError, exitCodes, Output, type OutputFormat, printable } from '../../../gateway/cli/output.ts'

@@ -1,4 +1,4 @@
-// `check --output sarif`: SARIF 2.1.0, by the structure that the standard demands (§3.13 to §3.30, §3.49).
+// `check --output sarif`: a SARIF 2.1.0 log with the structure that the standard requires (§3.13 to §3.30, §3.49).
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-// `gatehouse schema` prints what docs/reference/schema/ holds.
+// `gatehouse schema` prints the schemas of docs/reference/schema/.
 
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'

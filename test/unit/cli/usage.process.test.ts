@@ -13,7 +13,7 @@ test('help for an unknown verb is wrong usage and prints an error', () => {
 })
 
 test('every verb prints a usage error as JSON if JSON output is requested', () => {
-  // `bench` hands its words to a program of its own, see test/integration/bench.test.ts.
+  // `bench` passes its arguments to a separate program, see test/integration/bench.test.ts.
   const names = Object.keys(verbs).filter((name) => name !== 'bench')
 
   const runs = runEach(names.map((name) => [...name.split(' '), '--no-such-flag', '--output', 'json']))

@@ -1,4 +1,4 @@
-// One file and one line of the list in gateway/cli/verbs.ts make a verb.
+// A verb is one file, and one line of the list in gateway/cli/verbs.ts.
 
 import { readdirSync } from 'node:fs'
 import { expect, test } from 'vitest'

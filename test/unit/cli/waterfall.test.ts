@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { type TraceDocument, waterfall } from '../../../gateway/cli/waterfall.ts'
 
-// What a terminal shows of a trace: other people's texts in it do no harm, and lines fit.
+// Output of a trace on a terminal: untrusted texts are escaped, and lines fit the width.
 
 type SpanDocument = TraceDocument['spans'][number]
 

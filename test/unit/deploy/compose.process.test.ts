@@ -1,5 +1,4 @@
-// What docker-compose.yml hands to nodes and workers holds: a container that does not start is the first thing a newcomer
-// would see.
+// The settings and policies that docker-compose.yml passes to nodes and workers are valid, so that its containers start.
 
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -16,7 +15,7 @@ const configuration = join(checkout, 'deploy/compose/gatehouse')
 const folder = mkdtempSync(join(tmpdir(), 'gatehouse-compose-'))
 const compose: { services: Record<string, Service> } = parse(
   readFileSync(join(checkout, 'docker-compose.yml'), 'utf8'),
-  // Services share what they have in common by aliases, more often than the reader takes for honest.
+  // The services share parts by aliases, more often than the default limit of the YAML reader.
   { merge: true, maxAliasCount: -1 },
 )
 
@@ -25,7 +24,7 @@ interface Service {
   readonly volumes?: readonly string[]
 }
 
-/** As the container `keys` makes them. */
+/** Like the files that the container `keys` creates. */
 beforeAll(async () => {
   mkdirSync(join(folder, 'keys'))
   const make = async (kind: string) => (await runVerb(['keys', 'generate', kind], {})).stdout

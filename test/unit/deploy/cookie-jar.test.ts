@@ -1,4 +1,4 @@
-// RFC 6265 §5: the part of it that the issuer's login needs.
+// RFC 6265 §5: the part that the issuer's login uses.
 
 import { expect, test } from 'vitest'
 import { CookieJar } from '../../../deploy/demo/cookie-jar.ts'

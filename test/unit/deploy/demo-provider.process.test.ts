@@ -1,4 +1,4 @@
-// `gatehouse demo` of an installed package installs oidc-provider on its first use, and says so.
+// `gatehouse demo` of an installed package installs oidc-provider on its first use, and prints a message.
 
 import { execFile } from 'node:child_process'
 import {
@@ -23,7 +23,7 @@ const checkout = join(import.meta.dirname, '../../..')
 const root = mkdtempSync(join(tmpdir(), 'gatehouse-installed-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
-/** As npm installs the package: without development dependencies. */
+/** Like a package that npm installed: without development dependencies. */
 function installedPackage(name: string): string {
   const folder = join(root, name)
   for (const part of ['deploy', 'gateway', 'package.json'])
@@ -38,9 +38,9 @@ function installedPackage(name: string): string {
   return folder
 }
 
-/** A stand-in for npm that says with what it was called, and puts the checkout's package there. */
+/** A replacement for npm that records its arguments, and links the checkout's package. */
 function npmIn(folder: string): string {
-  // Outside of the package, whose scripts are modules.
+  // Outside the package, because scripts in the package are ES modules.
   const path = join(root, `npm-of-${basename(folder)}.js`)
   const lines = [
     "const fs = require('node:fs')",

@@ -1,5 +1,5 @@
-// `npm run docs:site`: how pages and links of the repository become pages and links of the site. The build itself runs
-// apart from the tests, because it installs VitePress.
+// `npm run docs:site`: converts pages and links of the repository to those of the site. The build does not run in the
+// tests, because it installs VitePress.
 
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-// One process at a time has a lock; one that died has it no longer.
+// At most one process holds a lock. The lock of a process that died can be taken.
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'

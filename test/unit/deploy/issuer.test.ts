@@ -1,4 +1,4 @@
-// The demo issuer makes tokens by real grants, with what the demo promises in them, and refuses the rest.
+// The demo issuer issues tokens with the documented claims by real grants, and refuses other requests.
 
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,7 +10,7 @@ import { readJwt } from '../../../deploy/demo/jwt.ts'
 import { loopback, portsAt } from '../../../deploy/demo/ports.ts'
 import { until } from '../../kit/until.ts'
 
-// Below the ports that systems give to connections, and those of other tests.
+// Below the ephemeral ports, and apart from the ports of other tests.
 const ports = portsAt(22_950 + (process.pid % 90) * 10)
 const issuer = loopback(ports.issuer)
 const gate = loopback(ports.gate)

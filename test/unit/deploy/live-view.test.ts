@@ -1,4 +1,4 @@
-// The live view shows what was decided, and nothing that a client put there to steer the terminal.
+// The live view shows decisions, and escapes control characters of clients.
 
 import { appendFileSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'

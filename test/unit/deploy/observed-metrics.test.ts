@@ -1,4 +1,4 @@
-// What dashboards and alerts ask for exists: a panel over a metric that was renamed is silently empty.
+// Every metric in dashboards and alerts exists. The panel of a renamed metric would be empty without an error.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
@@ -7,7 +7,7 @@ import { type Instrument, instruments } from '../../../gateway/telemetry/instrum
 
 const deploy = new URL('../../../deploy/', import.meta.url)
 const known = new Map(Object.values<Instrument>(instruments).map((instrument) => [instrument.name, instrument]))
-/** Added by Prometheus when it scrapes. */
+/** Labels that Prometheus adds to scraped metrics. */
 const scraped = ['instance', 'job', 'le']
 
 interface Expression {
@@ -29,7 +29,7 @@ function read(name: string): string {
   return readFileSync(new URL(name, deploy), 'utf8')
 }
 
-/** A histogram is asked for by its parts. */
+/** Expressions use the parts of a histogram. */
 function instrumentOf(name: string): Instrument | undefined {
   const whole = known.get(name.replace(/_(?:bucket|sum|count)$/, ''))
   return whole?.kind === 'histogram' ? whole : known.get(name)

@@ -1,4 +1,4 @@
-// npm ci runs when node_modules is not what package-lock.json says, and only then.
+// npm ci runs only if node_modules does not match package-lock.json.
 
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-// A demo that cannot have a port names it, and who has it.
+// A demo whose port is in use names the port and the process that uses it.
 
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'

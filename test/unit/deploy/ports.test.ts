@@ -1,4 +1,4 @@
-// The demo's addresses move together, and nothing else in a template does.
+// A port offset moves all addresses of the demo, and changes nothing else in a template.
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

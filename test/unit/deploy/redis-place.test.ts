@@ -1,5 +1,5 @@
-// docs/design/contract.md §13: the demo takes a Redis that is there already, keeps apart from what else is in it, and
-// passes its password on in files alone.
+// docs/design/contract.md §13: the demo can use an existing Redis with a key prefix of its own. It passes the password in
+// files only.
 
 import { expect, test } from 'vitest'
 import { redisPlace } from '../../../deploy/demo/demo-redis.ts'

@@ -1,4 +1,4 @@
-// Only a Redis that is new enough is used; one that we started ends when we do.
+// Only a Redis that is new enough is used. A started Redis ends with its parent process.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,4 +1,4 @@
-// What runs in our place has our signals, and its exit code comes back.
+// A child that runs in place of a process receives its signals, and its exit code is returned.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 
 const program = new URL('../../../deploy/run-child.mjs', import.meta.url)
 
-/** Runs `script` through runChild in a process of its own, without a terminal. */
+/** Runs `script` with runChild in a separate process without a terminal. */
 function wrapped(script: string) {
   const text = `
     const { runChild } = await import(${JSON.stringify(program.href)})

@@ -1,4 +1,4 @@
-// Where nothing can be unpacked, the set-up says what to install, all of it and before anything else.
+// Without apt, the set-up first names all programs to install.
 
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdtempSync } from 'node:fs'

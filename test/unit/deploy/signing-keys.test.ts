@@ -1,4 +1,4 @@
-// A retired key stays published as long as a token that it signed can live, and no longer.
+// A retired key stays published for the longest lifetime of a token.
 
 import { expect, test } from 'vitest'
 import { SigningKeys } from '../../../deploy/demo/signing-keys.ts'

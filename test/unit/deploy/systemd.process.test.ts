@@ -1,4 +1,4 @@
-// A unit starts a node again that crashed, and leaves one alone whose settings do not hold.
+// A unit restarts a crashed node, but not a node with invalid settings.
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -13,7 +13,7 @@ const names = ['gatehouse.service', 'gatehouse-worker@.service']
 const unit = (name: string) => readFileSync(join(checkout, 'deploy/systemd', name), 'utf8')
 const notRestarted = (name: string) => /^RestartPreventExitStatus=(.*)$/m.exec(unit(name))?.[1]?.split(' ')
 
-/** As the unit has it, in this checkout. */
+/** Command of the unit, with the paths of this checkout. */
 function run(name: string, config: string): number | null {
   const [, command] = /^ExecStart=(.*)$/m.exec(unit(name))!
   const [file, ...words] = command!.replaceAll('/opt/gatehouse', checkout).split(' ')

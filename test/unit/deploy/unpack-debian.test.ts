@@ -1,4 +1,4 @@
-// Without a network the set-up says so, and not that the distribution lacks a package.
+// Without a network, the error of the set-up names the network, not a missing package.
 
 import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-// A program from an unpacked tree of packages finds what came with it there, since nothing is where it would be installed.
+// A program in an unpacked tree of packages finds its libraries and files in that tree.
 
 import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,4 +1,4 @@
-// Measured figures in README.md and docs/ are those of the newest kept runs: whoever keeps one runs `npm run docs`.
+// Measured figures in README.md and docs/ are those of the newest stored runs. `npm run docs` renews them.
 
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'

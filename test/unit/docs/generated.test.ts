@@ -1,4 +1,4 @@
-// docs/ is what the sources say: whoever changes them runs `npm run docs`.
+// Generated pages of docs/ match the sources. `npm run docs` renews them.
 
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
@@ -18,18 +18,18 @@ test.each([...fresh.keys()])('docs/%s is up to date', (name) => {
   expect(readFileSync(new URL(name, docs), 'utf8'), 'run: npm run docs').toBe(fresh.get(name))
 })
 
-test('two runs write the same texts', async () => {
+test('two runs generate the same texts', async () => {
   expect(await generatedPages()).toEqual(fresh)
   expect(await publishedFiles()).toEqual(published)
 })
 
-test.each(codes)('the example of %s provokes it, and nothing else', async (code) => {
+test.each(codes)('the example of %s causes only this problem', async (code) => {
   const problems = await problemsOf(errorExamples[code])
 
   expect(problems.map((problem) => problem.code)).toEqual([code])
 })
 
-test.each(codes)('the link that problems of %s have leads to its section', (code) => {
+test.each(codes)('the help link of %s leads to its section', (code) => {
   const [page, anchor] = helpUriOf(code).split('#')
   const headings = [...fresh.get(page!.replace('docs/', ''))!.matchAll(/^## (.+)$/gm)].map(([, title]) => title!)
 
@@ -41,7 +41,7 @@ test('generated texts contain no path of this machine', () => {
     expect([name, /\/tmp\/|\/work\/|\/home\//.exec(text)]).toEqual([name, null])
 })
 
-test('every reason is a row', () => {
+test('the page of reasons has a row for every reason', () => {
   const rows = [...fresh.get('reference/reasons.md')!.matchAll(/^\| `([a-z0-9-]+)` \| (\d+) \| `(\w+)` \|/gm)]
 
   expect(rows.map(([, reason, status, code]) => [reason, Number(status), code])).toEqual(
@@ -60,7 +60,7 @@ test.each([
   expect(fresh.get('reference/configuration.md')).toContain(row)
 })
 
-test('links within the pages lead somewhere', () => {
+test('every link between generated pages has a target', () => {
   for (const [name, text] of fresh) {
     if (!name.endsWith('.md')) continue
     const anchors = [...text.matchAll(/^#+ (.+)$/gm)].map(([, title]) =>

@@ -14,7 +14,7 @@ const nowS = 1_795_000_000
 const times = { iat: nowS - 60, exp: nowS + 540 }
 const api = 'https://api.example'
 
-/** The entry of a section, as a policy that is whole. */
+/** The entry of a section, in a complete policy. */
 function rulesOf(section: string): IssuerRules {
   const text = page.split(/^## /m).find((part) => part.startsWith(`${section}\n`))!
   const [, block] = /```yaml\n([\s\S]*?)```/.exec(text)!

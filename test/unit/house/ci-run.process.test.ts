@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 
-// .ci/run passes on what `npm test` says and how it ends, and counts in its last line; it never looks better than that.
+// .ci/run passes on the output and the exit code of `npm test`, and prints the counts in its last line.
 
 const script = fileURLToPath(new URL('../../../.ci/run', import.meta.url))
 const coloured = '\x1b[2m      Tests \x1b[22m \x1b[1m\x1b[31m3 failed\x1b[39m\x1b[22m | \x1b[32m12 passed\x1b[39m (15)'

@@ -2,12 +2,12 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 
-// `expect.poll` asks which test is running. Where tests run at once the answer is "none" from the end of one to the start of
-// the next, and it throws: those wait by test/kit/until.ts.
+// `expect.poll` throws while no test is running. With concurrent tests, that is the case between the end of one test and
+// the start of the next. Such tests use test/kit/until.ts.
 
 const root = join(import.meta.dirname, '../..')
 
-test('no file whose tests run at once polls by expect', () => {
+test('no file with concurrent tests uses expect.poll', () => {
   const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.test.ts'))
   const both = files.filter((name) => {
     const text = readFileSync(join(root, name), 'utf8')

@@ -8,13 +8,13 @@ import readOptions from 'dependency-cruiser/config-utl/extract-depcruise-options
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 // docs/design/architecture.md §2: rooms have levels, imports go to lower levels only, one room per dangerous package.
-// The rules in .dependency-cruiser.cjs are let loose on a tree of offenders, one file an offence, and on the real tree.
+// The rules in .dependency-cruiser.cjs run on a tree of files that each break a rule, and on the real tree.
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 const folders = ['gateway', 'workers', 'deploy', 'bench', 'test']
 const target = { config: 'gateway/config/a.ts', base: 'gateway/base/a.ts', demo: 'deploy/demo/a.ts' }
 
-/** One file each: what it imports, and the rules it must be caught by. Types are imported where the file ends in -type. */
+/** Per file: its import and the rules that it breaks. A file whose name ends in -type imports types. */
 const offences: readonly [file: string, imports: string, ...rules: string[]][] = [
   ['gateway/base/up.ts', target.config, 'level-0-base'],
   ['gateway/base/up-type.ts', target.config, 'level-0-base'],
@@ -78,7 +78,7 @@ const offences: readonly [file: string, imports: string, ...rules: string[]][] =
   ['gateway/policy/only-tested.ts', target.base, 'no-shipped-file-unused'],
 ]
 
-/** One file each that no rule may catch. */
+/** Files that break no rule. */
 const lawful: readonly [file: string, imports: string][] = [
   ['gateway/oauth/down-type.ts', target.base],
   ['gateway/tokens/down.ts', 'gateway/issuers/a.ts'],
@@ -127,7 +127,7 @@ const entries = new Set([
 ])
 
 let tree: string
-/** By file: the rules that caught it. */
+/** Rules that each file breaks. */
 let caught: ReadonlyMap<string, ReadonlySet<string>>
 
 async function violations(baseDir: string, within: string[]): Promise<ICruiseResult['summary']['violations']> {
@@ -161,7 +161,7 @@ beforeAll(async () => {
     if (isFile(imports) && !own.has(imports) && !imports.endsWith('nowhere.ts'))
       await put(imports, 'export const a = 1\n')
   }
-  // Who uses the rest: without it, each shipped file would be caught as unused too.
+  // Imports all other files: otherwise each shipped file would also be reported as unused.
   const used = [...own].filter((file) => /^(gateway|workers)\//.test(file) && !entries.has(file))
   await put('deploy/user.ts', used.map((file) => `import '../${file}'\n`).join(''))
 
@@ -182,13 +182,13 @@ beforeAll(async () => {
 
 afterAll(() => rm(tree, { recursive: true, force: true }))
 
-test('dependency-cruiser can read TypeScript, or it would miss imports and pass everything', () => {
+test('dependency-cruiser can read TypeScript', () => {
   const typescript = getAvailableTranspilers().find(({ name }) => name === 'typescript')
 
   expect(typescript).toMatchObject({ available: true })
 })
 
-test.each(offences)('%s, which imports "%s", is caught by %s', (file, _imports, ...rules) => {
+test.each(offences)('%s with an import of "%s" breaks the rule %s', (file, _imports, ...rules) => {
   expect([...(caught.get(file) ?? [])]).toEqual(rules)
 })
 
@@ -196,14 +196,14 @@ test.each(lawful)('%s may import %s', (file) => {
   expect([...(caught.get(file) ?? [])]).toEqual([])
 })
 
-test('every rule has an offender here', async () => {
+test('every rule has a file that breaks it', async () => {
   const { ruleSet } = await readOptions(join(root, '.dependency-cruiser.cjs'))
   const names = ruleSet?.forbidden?.map(({ name }) => name) ?? []
 
   expect(new Set(names)).toEqual(new Set(offences.flatMap(([, , ...rules]) => rules)))
 })
 
-test('the real tree breaks no rule', async () => {
+test('the real tree breaks no import rule', async () => {
   const found = await violations(
     root,
     folders.filter((folder) => existsSync(join(root, folder))),

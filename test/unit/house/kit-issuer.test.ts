@@ -5,7 +5,7 @@ import { startProvider } from '../../kit/provider.ts'
 import { connect, requestBytes } from '../../kit/raw-client.ts'
 import { type Algorithm, compactJws, sharedSecret, signingKey, unsigned } from '../../kit/signing-key.ts'
 
-// What the integration tests stand on: each part does what it says, also when it is told to misbehave.
+// The fake issuer of the tests behaves as its options say, also with faults.
 
 const verify = (issuer: TestIssuer, token: string, options: JWTVerifyOptions = {}) =>
   jwtVerify(token, createRemoteJWKSet(new URL(issuer.jwksUri)), {
@@ -15,17 +15,20 @@ const verify = (issuer: TestIssuer, token: string, options: JWTVerifyOptions = {
     ...options,
   })
 
-test.each(['ES256', 'ES384', 'RS256', 'PS256', 'EdDSA'] satisfies Algorithm[])('jose verifies its %s', async (alg) => {
-  const issuer = await startIssuer({ algorithms: [alg] })
+test.each(['ES256', 'ES384', 'RS256', 'PS256', 'EdDSA'] satisfies Algorithm[])(
+  'jose verifies the %s tokens of the fake issuer',
+  async (alg) => {
+    const issuer = await startIssuer({ algorithms: [alg] })
 
-  const { payload, protectedHeader } = await verify(issuer, issuer.sign({ claims: { scope: 'a b', sub: undefined } }))
+    const { payload, protectedHeader } = await verify(issuer, issuer.sign({ claims: { scope: 'a b', sub: undefined } }))
 
-  expect(protectedHeader).toEqual({ alg, typ: 'at+jwt', kid: issuer.keys[0]!.kid })
-  expect(payload).toMatchObject({ iss: issuer.url, aud: testAudience, client_id: 'reader', scope: 'a b' })
-  expect(payload).not.toHaveProperty('sub')
-})
+    expect(protectedHeader).toEqual({ alg, typ: 'at+jwt', kid: issuer.keys[0]!.kid })
+    expect(payload).toMatchObject({ iss: issuer.url, aud: testAudience, client_id: 'reader', scope: 'a b' })
+    expect(payload).not.toHaveProperty('sub')
+  },
+)
 
-test('publishes no private part of a key', async () => {
+test('the fake issuer publishes no private part of a key', async () => {
   const issuer = await startIssuer({ algorithms: ['ES256', 'RS256', 'EdDSA'] })
 
   const { keys } = (await (await fetch(issuer.jwksUri)).json()) as { keys: object[] }
@@ -34,20 +37,23 @@ test('publishes no private part of a key', async () => {
   for (const key of keys) expect(Object.keys(key)).not.toContain('d')
 })
 
-test.each(['', '/tenant'])('its metadata is where both specifications look, with the path "%s"', async (path) => {
-  const issuer = await startIssuer({ path })
-  const { origin } = new URL(issuer.url)
+test.each(['', '/tenant'])(
+  'the fake issuer publishes its metadata at both well-known URLs for the path "%s"',
+  async (path) => {
+    const issuer = await startIssuer({ path })
+    const { origin } = new URL(issuer.url)
 
-  for (const url of [
-    `${issuer.url}/.well-known/openid-configuration`,
-    `${origin}/.well-known/oauth-authorization-server${path}`,
-  ]) {
-    expect(await (await fetch(url)).json()).toMatchObject({ issuer: issuer.url, jwks_uri: issuer.jwksUri })
-  }
-  expect(issuer.fetches).toEqual({ discovery: 2, keys: 0 })
-})
+    for (const url of [
+      `${issuer.url}/.well-known/openid-configuration`,
+      `${origin}/.well-known/oauth-authorization-server${path}`,
+    ]) {
+      expect(await (await fetch(url)).json()).toMatchObject({ issuer: issuer.url, jwks_uri: issuer.jwksUri })
+    }
+    expect(issuer.fetches).toEqual({ discovery: 2, keys: 0 })
+  },
+)
 
-test('a rotated key signs beside the old one; a dropped one verifies nothing', async () => {
+test('after a rotation both keys verify, and a removed key verifies nothing', async () => {
   const issuer = await startIssuer()
   const [old] = issuer.keys
   const before = issuer.sign()
@@ -65,14 +71,14 @@ test('a rotated key signs beside the old one; a dropped one verifies nothing', a
   expect(issuer.fetches.keys).toBe(4)
 })
 
-test('signs with a key that is not published', async () => {
+test('the fake issuer can sign with an unpublished key', async () => {
   const issuer = await startIssuer()
   const foreign = signingKey('ES256', issuer.keys[0]!.kid)
 
   await expect(verify(issuer, issuer.sign({ key: foreign }))).rejects.toThrow(errors.JWSSignatureVerificationFailed)
 })
 
-test('says raw text that no library would sign', async () => {
+test('the fake issuer can sign raw text that a library would reject', async () => {
   const issuer = await startIssuer()
   const claims = '{"sub":"alice","sub":"mallory"}'
 
@@ -82,7 +88,7 @@ test('says raw text that no library would sign', async () => {
   expect(Buffer.from(payload).toString()).toBe(claims)
 })
 
-test('signs with a shared secret, and not at all', async () => {
+test('the fake issuer can sign with a shared secret, or leave a token unsigned', async () => {
   const secret = 'a secret that is long enough for HS256'
   const claims = { sub: 'alice' }
 
@@ -92,7 +98,7 @@ test('signs with a shared secret, and not at all', async () => {
   expect(compactJws({ alg: 'none' }, claims, unsigned)).toMatch(/^[\w-]+\.[\w-]+\.$/)
 })
 
-test('answers otherwise when told to, and as before afterwards', async () => {
+test('an override replaces the replies of the fake issuer until it is removed', async () => {
   const issuer = await startIssuer()
 
   issuer.answer('keys', { status: 500, headers: { 'content-type': 'text/html' }, body: '<p>' })
@@ -103,7 +109,7 @@ test('answers otherwise when told to, and as before afterwards', async () => {
   expect((await fetch(issuer.jwksUri)).status).toBe(200)
 })
 
-test('holds its reply back when told to', async () => {
+test('the fake issuer can leave a request without a reply', async () => {
   const issuer = await startIssuer()
 
   issuer.answer('keys', { silent: true })
@@ -114,7 +120,7 @@ test('holds its reply back when told to', async () => {
   expect(await wire.quiet(100)).toBe(true)
 })
 
-test('is gone after a stop, and back with the same name and keys after a start', async () => {
+test('a restarted fake issuer has the same URL and keys', async () => {
   const issuer = await startIssuer()
   const { url } = issuer
   const token = issuer.sign()
@@ -127,7 +133,7 @@ test('is gone after a stop, and back with the same name and keys after a start',
   await expect(verify(issuer, token)).resolves.toBeDefined()
 })
 
-test('oidc-provider grants access tokens of RFC 9068, ES256 and RS256', async () => {
+test('oidc-provider grants RFC 9068 access tokens with ES256 and RS256', async () => {
   const provider = await startProvider()
   const keys = createRemoteJWKSet(new URL(`${provider.url}/jwks`))
   const expected = { issuer: provider.url, audience: testAudience, typ: 'at+jwt' }
@@ -141,7 +147,7 @@ test('oidc-provider grants access tokens of RFC 9068, ES256 and RS256', async ()
   expect(writer.payload).toMatchObject({ client_id: 'writer', scope: 'orders:write' })
 })
 
-test('oidc-provider refuses a scope that is not the client’s', async () => {
+test('oidc-provider refuses a scope that the client may not request', async () => {
   const provider = await startProvider()
 
   await expect(provider.token('reader', 'orders:write')).rejects.toThrow('invalid_scope')

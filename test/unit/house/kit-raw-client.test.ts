@@ -10,7 +10,7 @@ import { rawUpstream } from '../../kit/raw-upstream.ts'
 import { startUpstream } from '../../kit/upstream.ts'
 import type { Wire } from '../../kit/wire.ts'
 
-// The raw client sends any bytes, reads replies strictly (RFC 9112), knows how a connection ended, and never hangs.
+// The raw client sends any bytes, parses replies strictly (RFC 9112), reports how a connection ended, and has a deadline.
 
 const get = requestBytes({ target: '/' })
 
@@ -19,7 +19,7 @@ async function reply(wire: Wire, bytes: string): Promise<void> {
   await wire.send(bytes)
 }
 
-/** Port of an upstream that says this to the first request of a connection, and closes. */
+/** Port of an upstream that sends this reply to the first request of a connection, and closes. */
 async function answering(bytes: string): Promise<number> {
   return (await rawUpstream((wire) => reply(wire, bytes))).port
 }
@@ -30,18 +30,21 @@ test.each([
   { framing: 'close', bytes: 'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nok' },
   { framing: 'none', bytes: 'HTTP/1.1 204 No Content\r\n\r\n', body: '' },
   { framing: 'none', bytes: 'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n', head: true, body: '' },
-])('reads a body framed by $framing: $bytes', async ({ framing, bytes, head = false, body = 'ok' }) => {
-  const result = await request(await answering(bytes), get, { head })
+])(
+  'the raw client reads a body with the framing $framing: $bytes',
+  async ({ framing, bytes, head = false, body = 'ok' }) => {
+    const result = await request(await answering(bytes), get, { head })
 
-  expect(result).toMatchObject({ framing, complete: true, reason: bytes.slice(13, bytes.indexOf('\r')) })
-  expect(result.text).toBe(body)
-})
+    expect(result).toMatchObject({ framing, complete: true, reason: bytes.slice(13, bytes.indexOf('\r')) })
+    expect(result.text).toBe(body)
+  },
+)
 
 test.each([
   { sign: 'a length', bytes: 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok' },
   { sign: 'a chunk', bytes: 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nok' },
   { sign: 'no last chunk', bytes: 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n' },
-])('tells a body that broke off: $sign', async ({ bytes }) => {
+])('the raw client reports a truncated body: $sign', async ({ bytes }) => {
   const result = await request(await answering(bytes), get)
 
   expect(result.complete).toBe(false)
@@ -61,17 +64,17 @@ test.each([
   ['broke off in its head', 'HTTP/1.1 200 OK\r\nA: b\r\n'],
   ['no reply', ''],
   ['after the last reply came "x"', 'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\nx'],
-])('is strict: %s', async (message, bytes) => {
+])('the raw client rejects an invalid reply: %s', async (message, bytes) => {
   await expect(request(await answering(bytes), get)).rejects.toThrow(message)
 })
 
-test('counts interim replies and reads on', async () => {
+test('the raw client counts interim replies and reads the final reply', async () => {
   const port = await answering('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
 
   expect(await request(port, get)).toMatchObject({ status: 200, interim: [100] })
 })
 
-test('keeps order, names and Latin-1 of fields, and refuses to choose between two', async () => {
+test('the raw client keeps order, names and Latin-1 values of fields, and returns no single value of a repeated field', async () => {
   const result = await request(await answering('HTTP/1.1 204 \r\nA: 1\r\na:2 \r\nb: \xe9\r\n\r\n'), get)
 
   expect(result.fields).toEqual([
@@ -84,7 +87,7 @@ test('keeps order, names and Latin-1 of fields, and refuses to choose between tw
   expect(result.field('c')).toBeUndefined()
 })
 
-test('reads all replies until the connection is over', async () => {
+test('the raw client reads all replies until the connection ends', async () => {
   const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'
 
   expect(await exchange(await answering(ok + ok + ok), get, { replies: 'all' })).toMatchObject({
@@ -93,13 +96,13 @@ test('reads all replies until the connection is over', async () => {
   })
 })
 
-test('leaves a connection open that the peer leaves open', async () => {
+test('the raw client keeps a connection open while the peer does', async () => {
   const upstream = await rawUpstream('HTTP/1.1 204 \r\n\r\n')
 
   expect(await exchange(upstream.port, get)).toMatchObject({ replies: [{ status: 204 }], ending: 'open' })
 })
 
-test('sends bytes as they are, in pieces', async () => {
+test('the raw client sends bytes unchanged, in pieces', async () => {
   const upstream = await rawUpstream((wire) => reply(wire, 'HTTP/1.1 204 \r\n\r\n'))
 
   await exchange(upstream.port, ['\x80', Buffer.from([0, 0xff, 0x0d]), '\n\r\n\r\n'])
@@ -107,7 +110,7 @@ test('sends bytes as they are, in pieces', async () => {
   expect(upstream.received).toEqual([Buffer.from('\x80\x00\xff\r\n\r\n\r\n', 'latin1')])
 })
 
-test('makes well-formed requests', async () => {
+test('requestBytes builds well-formed requests', async () => {
   const upstream = await startUpstream()
 
   await request(
@@ -125,7 +128,7 @@ test('makes well-formed requests', async () => {
   ])
 })
 
-test('waits no longer than it may, and says what came', async () => {
+test('a raw client that reaches its deadline reports the received bytes', async () => {
   const upstream = await rawUpstream(async (wire) => {
     await wire.send('HTTP/1.1 ')
     await wire.rest()
@@ -134,7 +137,7 @@ test('waits no longer than it may, and says what came', async () => {
   await expect(exchange(upstream.port, get, { limitMs: 2000 })).rejects.toThrow('so far came "HTTP/1.1 "')
 })
 
-test('reads what came before a reset', async () => {
+test('the raw client reads the bytes before a reset', async () => {
   const upstream = await rawUpstream(async (wire) => {
     await reply(wire, 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok')
     await wire.until('now')
@@ -149,7 +152,7 @@ test('reads what came before a reset', async () => {
   expect(wire.ending).toBe('reset')
 })
 
-test('leaves a sender waiting while nothing is read', async () => {
+test('a raw client that reads nothing blocks the sender', async () => {
   const total = 64 * 1024 * 1024
   const server = createServer()
   const accepted = once(server, 'connection')
@@ -167,7 +170,7 @@ test('leaves a sender waiting while nothing is read', async () => {
   server.close()
 })
 
-test('knows a quiet connection from one that is over', async () => {
+test('the raw client distinguishes silence from the end of the connection', async () => {
   const upstream = await rawUpstream(async (wire) => {
     await wire.until('\r\n\r\n')
   })
@@ -179,7 +182,7 @@ test('knows a quiet connection from one that is over', async () => {
   expect(wire.ending).toBe('ended')
 })
 
-test('free ports differ and can be listened on', async () => {
+test('free ports differ, and a server can listen on each', async () => {
   const ports = freePorts(20)
   const server = createServer()
 
@@ -188,11 +191,11 @@ test('free ports differ and can be listened on', async () => {
   server.close()
 })
 
-test('nothing answers on a free port', async () => {
+test('nothing listens on a free port', async () => {
   await expect(connect(freePort())).rejects.toThrow('ECONNREFUSED')
 })
 
-test('a deadline gives what comes in time, and says what did not', async () => {
+test('a deadline returns a result in time, and otherwise names the missing result', async () => {
   expect(await within(1000, 'it', Promise.resolve(1))).toBe(1)
   await expect(within(10, () => 'Godot', new Promise(() => {}))).rejects.toThrow('waited 10 ms for Godot')
 })

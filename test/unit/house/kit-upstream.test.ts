@@ -4,11 +4,11 @@ import { connect, exchange, request, requestBytes } from '../../kit/raw-client.t
 import { rawUpstream } from '../../kit/raw-upstream.ts'
 import { startUpstream } from '../../kit/upstream.ts'
 
-// The upstreams of the tests record exactly what the gate sent, and misbehave only when told to.
+// The test upstreams record the exact bytes of the gate, and cause faults only on request.
 
 const get = requestBytes({ target: '/' })
 
-test('records a request as it was on the wire, and says so', async () => {
+test('the test upstream records a request as on the wire', async () => {
   const upstream = await startUpstream()
   const bytes = 'POST /a?b=%20 HTTP/1.1\r\nhost: x\r\nX-Two: 1\r\nx-two: 2\r\nContent-Length: 5\r\n\r\nhello'
 
@@ -31,7 +31,7 @@ test('records a request as it was on the wire, and says so', async () => {
   })
 })
 
-test('answers as its handler does, and counts connections', async () => {
+test('the test upstream replies with its handler, and counts connections', async () => {
   const upstream = await startUpstream({
     handler: (_received, response) => void response.writeHead(418, { 'x-tea': 'pot' }).end('short'),
   })
@@ -48,7 +48,7 @@ test('answers as its handler does, and counts connections', async () => {
   expect(upstream.connections).toBe(2)
 })
 
-test('breaks the reply off where its handler throws', async () => {
+test('the test upstream aborts the reply when its handler throws', async () => {
   const upstream = await startUpstream({
     handler: (_received, response) => {
       response.write('half')
@@ -62,7 +62,7 @@ test('breaks the reply off where its handler throws', async () => {
   expect(await upstream.next()).toMatchObject({ aborted: true })
 })
 
-test('notes a client that goes away in mid-body', async () => {
+test('the test upstream records a client that disconnects within the body', async () => {
   const upstream = await startUpstream()
   const wire = await connect(upstream.port)
   await wire.send('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf')
@@ -73,7 +73,7 @@ test('notes a client that goes away in mid-body', async () => {
   expect(await upstream.next()).toMatchObject({ bodyBytes: 4, aborted: true })
 })
 
-test('notes what is no HTTP', async () => {
+test('the test upstream records input that is not HTTP', async () => {
   const upstream = await startUpstream()
 
   await exchange(upstream.port, 'GET / HTTP/1.1\r\nHost: x\r\nBad Name: y\r\n\r\n')
@@ -82,7 +82,7 @@ test('notes what is no HTTP', async () => {
   expect(upstream.requests).toEqual([])
 })
 
-test('gives requests in order, and waits no longer than it may for one', async () => {
+test('the test upstream returns requests in order, and waits for a request up to its deadline', async () => {
   const upstream = await startUpstream()
 
   await request(upstream.port, requestBytes({ target: '/1' }))
@@ -92,7 +92,7 @@ test('gives requests in order, and waits no longer than it may for one', async (
   await expect(upstream.next(20)).rejects.toThrow('waited 20 ms for request 2 ')
 })
 
-test('is gone after a stop', async () => {
+test('a stopped test upstream refuses connections', async () => {
   const upstream = await startUpstream()
 
   await upstream.stop()
@@ -100,7 +100,7 @@ test('is gone after a stop', async () => {
   await expect(connect(upstream.port)).rejects.toThrow('ECONNREFUSED')
 })
 
-test('a raw upstream says the same to each request and records all bytes', async () => {
+test('a raw upstream sends the same reply to each request, and records all bytes', async () => {
   const upstream = await rawUpstream('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
 
   const { replies } = await exchange(upstream.port, [get, get], { replies: 2 })
@@ -126,7 +126,7 @@ test('a raw upstream follows a script that differs by connection', async () => {
   expect(upstream.received).toHaveLength(2)
 })
 
-test('a raw upstream records what still comes after its script, and what went wrong in it', async () => {
+test('a raw upstream records the bytes after its script, and the errors of the script', async () => {
   const upstream = await rawUpstream(async (wire) => {
     await wire.until('\r\n\r\n', 20)
   })

@@ -3,21 +3,21 @@ import { expect, test } from 'vitest'
 import { backgroundTasks } from '../../../gateway/base/background-tasks.ts'
 import { floatingPromises } from '../../kit/floating-promises.ts'
 
-// Work that runs without a request that waits for it has a supervisor: a fault of it is logged and counted, and does not
-// end the process. A fault elsewhere still does.
+// Work that no request waits for has a supervisor: its failures are logged and counted, and do not end the process. Any
+// other unhandled failure ends the process.
 
 const root = new URL('../../..', import.meta.url).pathname.replace(/\/$/, '')
 
-/** Sources of nodes and workers; commands of the command line are processes of their own. */
+/** Sources of nodes and workers, without the verbs of the command line, which run in other processes. */
 const sources = ['gateway', 'workers']
   .flatMap((folder) => readdirSync(`${root}/${folder}`, { recursive: true }).map((name) => `${folder}/${name}`))
   .filter((path) => path.endsWith('.ts') && !path.startsWith('gateway/cli/'))
   .map((path) => ({ path, text: readFileSync(`${root}/${path}`, 'utf8') }))
 
-/** Methods whose promise never rejects: those of a supervisor, and what returns one of them. */
+/** Methods whose promise never rejects: those of a supervisor, and methods that return such a promise. */
 const settled = /^(Supervisor\.(run|attempt)|LeasedWindows\.(#ask|settle))$/
 
-/** Promises whose rejection reaches somebody, by file and start of the text. */
+/** Promises whose rejection is handled elsewhere, by file and start of the text. */
 const handledElsewhere: Readonly<Record<string, string>> = {
   'gateway/audit/log-verifier.ts this.#verifying ??= ': 'returned to the call of the admin API',
   'gateway/issuers/key-set.ts this.#fetching ??= ': 'returned to a verification, or to the supervisor of the refresh',
@@ -33,14 +33,14 @@ const ownTimers: Readonly<Record<string, string>> = {
   'gateway/telemetry/line-writer.ts': 'writes the log, in which a supervisor reports',
 }
 
-test('every promise that a node or a worker starts has somebody who handles its rejection', {
+test('every promise in a node or worker has a handler for its rejection', {
   timeout: 600_000,
 }, () => {
   const found = floatingPromises(root, ['gateway/main.ts', 'workers/main.ts'], (method) => settled.test(method))
   const known = Object.keys(handledElsewhere)
   const keyOf = ({ place, text }: (typeof found)[number]) => `${place.split(':')[0]} ${text}`
   expect(found.filter((each) => !known.some((start) => keyOf(each).startsWith(start)))).toEqual([])
-  // An exception that is not needed any more would hide the next fault.
+  // An unused exception would hide the next unhandled promise.
   expect(known.filter((start) => !found.some((each) => keyOf(each).startsWith(start)))).toEqual([])
 })
 
@@ -60,7 +60,7 @@ test('repeated work and timers that run a method have a supervisor', () => {
   expect(found).toEqual([])
 })
 
-test('no handler of the whole process keeps it alive after an unhandled rejection', () => {
+test('no process-wide handler keeps the process alive after an unhandled rejection', () => {
   const handlers = sources.flatMap(({ path, text }) =>
     [...text.matchAll(/'(unhandledRejection|uncaughtException|uncaughtExceptionMonitor|rejectionHandled)'/g)].map(
       ([, event]) => `${path} ${event}`,

@@ -64,7 +64,7 @@ const nextOf = (session: Session): Session => ({ ...session, version: session.ve
 
 async function turnOf(session: Session, ms = leaseMs): Promise<RefreshLock> {
   const begun = await turns.begin(session, ms)
-  expect(begun.kind).toBe('yours')
+  expect(begun.kind).toBe('acquired')
   return begun as RefreshLock
 }
 
@@ -150,7 +150,7 @@ test('of 50 concurrent refreshes one gets the lock, and the others wait at most 
   const session = await stored()
   const begun = await Promise.all(Array.from({ length: 50 }, () => turns.begin(session, leaseMs)))
 
-  expect(begun.filter(({ kind }) => kind === 'yours').length).toBe(1)
+  expect(begun.filter(({ kind }) => kind === 'acquired').length).toBe(1)
   const waiting = begun.filter((each) => each.kind === 'wait')
   expect(waiting.length).toBe(49)
   expect(Math.max(...waiting.map(({ leftMs }) => leftMs))).toBeLessThanOrEqual(leaseMs)
