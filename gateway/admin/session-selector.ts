@@ -3,7 +3,7 @@ import type { SessionSelector } from '../sessions/session.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import { ApiProblem } from './api-problem.ts'
 import type { AdminDependencies } from './dependencies.ts'
-import { sharedParts } from './stands-alone.ts'
+import { requireRedis } from './require-redis.ts'
 
 const id = z.string().regex(/^[0-9a-f]{32}$/, { error: 'must be 32 hexadecimal digits' })
 
@@ -41,7 +41,7 @@ export function selectorOf({ session, device, subject, issuer }: Given, { node }
 
 /** @throws {ApiProblem} 409 when the node has no Redis or no encryption key */
 export function sessionsOf(dependencies: AdminDependencies): Pick<Sessions, 'list' | 'end'> {
-  const { sessions } = sharedParts(dependencies)
+  const { sessions } = requireRedis(dependencies)
   if (sessions !== undefined) return sessions
   throw new ApiProblem('sessions_unavailable', 'this node has no key to encrypt sessions', {
     hint: 'set keys.encryption in the settings of every node',

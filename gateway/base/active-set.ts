@@ -1,5 +1,5 @@
 /** A member of an active set. */
-export interface Rostered {
+export interface ActiveSetMember {
   /** Index in the set; -1 when the object is not a member. Only the set writes this property. */
   place: number
 }
@@ -9,7 +9,7 @@ export interface Rostered {
  * removed. V8 reallocates a hash table that is modified this often, and an old table keeps the next one alive
  * (docs/design/decisions/0015).
  */
-export class ActiveSet<Member extends Rostered> {
+export class ActiveSet<Member extends ActiveSetMember> {
   readonly #members: Member[] = []
 
   get size(): number {

@@ -28,11 +28,11 @@ export class AddressList {
    * @param address  4 or 16 bytes; an IPv4-mapped address counts as IPv4. Allocates only to convert such an address
    */
   permits(address: Uint8Array): boolean {
-    return this.judge(address) === true
+    return this.verdict(address) === true
   }
 
   /** Like `permits`, but returns `undefined` for a client with an unknown address. */
-  judge(address: Uint8Array): boolean | undefined {
+  verdict(address: Uint8Array): boolean | undefined {
     const folded = foldMapped(address)
     if (isUnknownAddress(folded)) return undefined
     return !this.#deny.holds(folded) && (this.#allow === undefined || this.#allow.holds(folded))

@@ -110,7 +110,7 @@ export class UwsDownstream implements Downstream {
   }
 
   /** Called when the client has read the waiting bytes: resumes the upstream. */
-  readOn(): void {
+  onDrained(): void {
     const { over, exchange } = this.#end
     if (over && this.#reply!.complete) this.#inFlight.delete(this)
     else exchange.call?.resume()
@@ -121,25 +121,25 @@ export class UwsDownstream implements Downstream {
    *
    * @returns the reason to end the exchange when the client stalls
    */
-  look({ standard, chunkedUpload }: StallLimits): 'reader-stalled' | 'upload-stalled' | undefined {
+  stallReason({ standard, chunkedUpload }: StallLimits): 'reader-stalled' | 'upload-stalled' | undefined {
     const { over, upload, exchange } = this.#end
     if (this.#reply?.held === true) {
       const { taken } = this.#reply
       this.#reading ??= new StallDetector(taken)
-      if (this.#reading.look(taken, standard.bytes) > standard.sweeps) return 'reader-stalled'
+      if (this.#reading.stalledCalls(taken, standard.bytes) > standard.sweeps) return 'reader-stalled'
     } else this.#reading = undefined
     if (!over && upload?.awaited === true) {
       this.#sending ??= new StallDetector(upload.bytes)
       const limit = exchange.head.chunked ? chunkedUpload : standard
-      if (this.#sending.look(upload.bytes, limit.bytes) > limit.sweeps) return 'upload-stalled'
+      if (this.#sending.stalledCalls(upload.bytes, limit.bytes) > limit.sweeps) return 'upload-stalled'
     } else this.#sending = undefined
     return undefined
   }
 
-  /** Restarts uWebSockets.js's own timeout where `look` already checks the client's pace. */
-  nudge(): void {
+  /** Restarts uWebSockets.js's own timeout where `stallReason` already checks the client's pace. */
+  restartTimeout(): void {
     const { over, upload, res } = this.#end
-    if (over || this.#reply?.nudge() === true) return
+    if (over || this.#reply?.restartTimeout() === true) return
     if ((this.#reply?.full === true || upload?.awaited === true) && upload?.paused !== true) {
       // `resume` alone would make the socket poll for the events that the last paused socket was polled for.
       res.pause()

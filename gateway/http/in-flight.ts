@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks'
-import { ActiveSet, type Rostered } from '../base/active-set.ts'
+import { ActiveSet, type ActiveSetMember } from '../base/active-set.ts'
 import { denial } from '../base/denial.ts'
 import { GatewayFault } from '../base/fault.ts'
 import { Supervisor } from '../base/supervisor.ts'
@@ -7,8 +7,8 @@ import { abandon, fail, refuseForwarded } from '../pipeline/exchange/driver.ts'
 import type { Exchange } from '../pipeline/exchange/exchange.ts'
 
 const SWEEP_MS = 250
-/** Interval between nudges, in sweeps: 2 s. The shortest timeout of uWebSockets.js is 4 s. */
-const NUDGE_SWEEPS = 8
+/** Interval at which timeouts of uWebSockets.js are restarted, in sweeps: 2 s. The shortest timeout of uWebSockets.js is 4 s. */
+const RESTART_SWEEPS = 8
 /** Minimum pace of a client that the gate waits for, bytes per second. A slower client is stalled. */
 const PACE_BYTES_PER_S = 1024
 
@@ -30,12 +30,12 @@ export interface StallLimits {
 }
 
 /** The client's side of an exchange, as the sweep uses it. */
-interface Watched extends Rostered {
+interface Watched extends ActiveSetMember {
   readonly exchange: Exchange
-  /** Restarts uWebSockets.js's own timeout, so that it does not end an exchange that `look` watches. */
-  nudge(): void
+  /** Restarts uWebSockets.js's own timeout, so that it does not end an exchange that `stallReason` watches. */
+  restartTimeout(): void
   /** @returns the reason to end the exchange when the client stalls */
-  look(limits: StallLimits): 'reader-stalled' | 'upload-stalled' | undefined
+  stallReason(limits: StallLimits): 'reader-stalled' | 'upload-stalled' | undefined
   abort(): void
 }
 
@@ -71,11 +71,11 @@ export class InFlight {
   /** One timer for all exchanges; a timer per exchange would cost time in every exchange. */
   #sweep(): void {
     const now = performance.now()
-    const nudging = ++this.#sweeps % NUDGE_SWEEPS === 0
+    const restarting = ++this.#sweeps % RESTART_SWEEPS === 0
     const faults: unknown[] = []
     this.#watched.visit((watched) => {
       try {
-        this.#look(watched, now, nudging)
+        this.#look(watched, now, restarting)
       } catch (error) {
         // The other exchanges must still be swept. The first error is thrown afterwards.
         faults.push(error)
@@ -86,7 +86,7 @@ export class InFlight {
     if (faults.length > 0) throw faults[0]
   }
 
-  #look(watched: Watched, now: number, nudging: boolean): void {
+  #look(watched: Watched, now: number, restarting: boolean): void {
     const x = watched.exchange
     if (x.deadlineAt !== 0 && x.deadlineAt < now) {
       fail(
@@ -94,8 +94,8 @@ export class InFlight {
         new GatewayFault('exchange-timeout', 'upstream', 'the exchange took longer than timeouts.total of the route'),
       )
     }
-    if (nudging) watched.nudge()
-    const stalled = watched.look(this.#stallLimits)
+    if (restarting) watched.restartTimeout()
+    const stalled = watched.stallReason(this.#stallLimits)
     if (stalled === 'upload-stalled') refuseForwarded(x, uploadStalled)
     else if (stalled === 'reader-stalled') {
       abandon(x, stalled)

@@ -1,16 +1,16 @@
 import type { ReplyHead } from '../upstream/reply-head.ts'
 import type { ConnectionEnd } from './connection-end.ts'
 
-/** The object to notify when a slow client has read. */
-export interface Waiting {
+/** Notified when a slow client has read the waiting bytes of a reply. */
+export interface BackpressureListener {
   /** Called when the client has read the waiting bytes. */
-  readOn(): void
+  onDrained(): void
 }
 
 /** Streams the reply of a service to the client, at the speed at which the client reads. */
 export class ServiceReply {
   readonly #end: ConnectionEnd
-  readonly #waiting: Waiting
+  readonly #listener: BackpressureListener
   readonly #status: number
   readonly #contentLength: number | undefined
   #lines: Buffer | undefined
@@ -38,9 +38,9 @@ export class ServiceReply {
    * CR LF, and `tryEnd('', n)` ends the reply. So the client of a stream sees the status only with the first event: a
    * streaming service should send a comment or an event at once.
    */
-  constructor(end: ConnectionEnd, head: ReplyHead, waiting: Waiting) {
+  constructor(end: ConnectionEnd, head: ReplyHead, listener: BackpressureListener) {
     this.#end = end
-    this.#waiting = waiting
+    this.#listener = listener
     this.#status = head.status
     this.#contentLength = head.contentLength
     this.#left = head.contentLength
@@ -62,7 +62,7 @@ export class ServiceReply {
     return this.bytesOut - (this.#unsent?.length ?? 0)
   }
 
-  /** True when the rest of the reply waits for a slow client. `readOn` is called once it has been sent. */
+  /** True when the rest of the reply waits for a slow client. `onDrained` is called once it has been sent. */
   get lingers(): boolean {
     return this.#unsent !== undefined && !this.#end.over
   }
@@ -161,7 +161,7 @@ export class ServiceReply {
    *
    * @returns false when the reply holds no unsent bytes; the caller then checks the upload
    */
-  nudge(): boolean {
+  restartTimeout(): boolean {
     if (this.#unsent === undefined) return false
     this.#end.res.cork(() => this.#tryOn())
     return true
@@ -200,7 +200,7 @@ export class ServiceReply {
       this.#unsent = rest as Buffer | undefined
       if (rest !== undefined) return false
     }
-    this.#waiting.readOn()
+    this.#listener.onDrained()
     return true
   }
 

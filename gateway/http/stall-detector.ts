@@ -1,5 +1,5 @@
 /**
- * Counts how long a client has moved too few bytes. Time is counted in calls of `look`, several per second, not read
+ * Counts how long a client has moved too few bytes. Time is counted in calls of `stalledCalls`, several per second, not read
  * from a clock: a suspended process does not blame its clients when it resumes.
  */
 export class StallDetector {
@@ -16,7 +16,7 @@ export class StallDetector {
    * @param enough  bytes after which the count restarts
    * @returns number of consecutive calls without enough progress
    */
-  look(bytes: number, enough: number): number {
+  stalledCalls(bytes: number, enough: number): number {
     if (bytes - this.#from >= enough) {
       this.#from = bytes
       this.#looks = 0

@@ -1,6 +1,6 @@
 import { createPublicKey, type JsonWebKey } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { startIssuer, type TestIssuer, type TokenWishes, testAudience } from '../kit/issuer.ts'
+import { startIssuer, type TestIssuer, type TokenOverrides, testAudience } from '../kit/issuer.ts'
 import { startNode } from '../kit/node.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { compactJws, sharedSecret, signingKey, unsigned } from '../kit/signing-key.ts'
@@ -49,8 +49,8 @@ const gate: Gate = { node, services: [orders] }
 const target = '/orders/1'
 const nowS = Math.floor(Date.now() / 1000)
 
-const claims = (changed: Record<string, unknown>): TokenWishes => ({ claims: changed })
-const header = (changed: Record<string, unknown>): TokenWishes => ({ header: changed })
+const claims = (changed: Record<string, unknown>): TokenOverrides => ({ claims: changed })
+const header = (changed: Record<string, unknown>): TokenOverrides => ({ header: changed })
 
 function refusesToken(token: string, reason: string): Promise<void> {
   return refused(gate, { target, token }, badToken(reason))

@@ -5,7 +5,7 @@ import { loginClient } from './login-provider.ts'
 import { compactJws, type SigningKey } from './signing-key.ts'
 
 /** The differences from a valid ID token. A value of `undefined` leaves a member out. */
-export interface IdTokenWishes {
+export interface IdTokenOverrides {
   readonly header?: Readonly<Record<string, unknown>>
   readonly claims?: Readonly<Record<string, unknown>>
   readonly key?: SigningKey
@@ -40,7 +40,7 @@ export class CodeIssuer extends TestIssuer {
   pushes = false
   readonly pushed: URLSearchParams[] = []
   /** ID token of the next grants; `undefined` for none. */
-  idToken: IdTokenWishes | undefined = {}
+  idToken: IdTokenOverrides | undefined = {}
   accessToken: string | undefined
   /** Claims of the next access tokens, laid over the usual ones. */
   accessClaims: Readonly<Record<string, unknown>> = {}
@@ -92,7 +92,7 @@ export class CodeIssuer extends TestIssuer {
     return compactJws({ alg: key.alg, kid: key.kid, ...header }, claims, key)
   }
 
-  logoutToken(wishes: IdTokenWishes = {}): string {
+  logoutToken(wishes: IdTokenOverrides = {}): string {
     const nowS = Math.floor(Date.now() / 1000)
     const events = { 'http://schemas.openid.net/event/backchannel-logout': {} }
     const good = {
@@ -120,7 +120,7 @@ export class CodeIssuer extends TestIssuer {
     return this.sign({ claims: { client_id: loginClient.id, exp, ...this.accessClaims } })
   }
 
-  #idToken({ header, claims, key }: IdTokenWishes, accessToken: string, nonce = this.nonce): string {
+  #idToken({ header, claims, key }: IdTokenOverrides, accessToken: string, nonce = this.nonce): string {
     const nowS = Math.floor(Date.now() / 1000)
     const hash = createHash('sha256').update(accessToken).digest().subarray(0, 16).toString('base64url')
     const good = {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { formOf, started, TestIssuer, type TokenWishes, testAudience } from './issuer.ts'
+import { formOf, started, TestIssuer, type TokenOverrides, testAudience } from './issuer.ts'
 
 /** A question as it came. */
 export interface Asked {
@@ -60,7 +60,7 @@ export class IntrospectionIssuer extends TestIssuer {
   }
 
   /** A signed access token (RFC 9068). Introspection reports it as active, with the same claims. */
-  override sign(wishes: TokenWishes = {}): string {
+  override sign(wishes: TokenOverrides = {}): string {
     const token = super.sign(wishes)
     this.#tokens.set(token, JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString()))
     return token

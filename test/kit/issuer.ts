@@ -22,7 +22,7 @@ export interface Answer {
 }
 
 /** What is different from a good token. A value of `undefined` leaves a member out. */
-export interface TokenWishes {
+export interface TokenOverrides {
   readonly header?: Readonly<Record<string, unknown>>
   readonly claims?: Readonly<Record<string, unknown>>
   /** Text in place of the JSON of the header or the claims. */
@@ -133,7 +133,7 @@ export class TestIssuer {
   }
 
   /** An access token (RFC 9068): good for `orders:read` at the audience of the tests, unless wished otherwise. */
-  sign({ header, claims, raw, key = this.#signer }: TokenWishes = {}): string {
+  sign({ header, claims, raw, key = this.#signer }: TokenOverrides = {}): string {
     const nowS = Math.floor(Date.now() / 1000)
     const goodHeader = { alg: key.alg, typ: 'at+jwt', kid: key.kid }
     const goodClaims = {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { ApiProblem } from '../api-problem.ts'
 import { operation } from '../operation.ts'
-import { sharedParts } from '../stands-alone.ts'
+import { requireRedis } from '../require-redis.ts'
 
 export const acceptLoss = operation({
   id: 'accept_loss',
@@ -22,7 +22,7 @@ export const acceptLoss = operation({
   problems: ['nothing_lost', 'cluster_unavailable', 'unavailable'],
   example: { body: {}, reply: { accepted: true } },
   run: async ({ dependencies }) => {
-    if (!(await sharedParts(dependencies).cluster.acceptLoss())) {
+    if (!(await requireRedis(dependencies).cluster.acceptLoss())) {
       throw new ApiProblem('nothing_lost', 'this node has lost no data: it restores to Redis what Redis loses', {
         hint: 'send the call to a node that is not ready',
       })

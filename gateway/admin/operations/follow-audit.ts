@@ -4,7 +4,7 @@ import type { FeedLine } from '../../audit/log-feed.ts'
 import { placesText } from '../../audit/log-places.ts'
 import type { StreamEvent } from '../event-stream.ts'
 import { operation } from '../operation.ts'
-import { sharedParts } from '../stands-alone.ts'
+import { requireRedis } from '../require-redis.ts'
 import { auditQuery, filterOf } from './audit-query.ts'
 
 export const followAudit = operation({
@@ -43,7 +43,7 @@ export const followAudit = operation({
     const ending = new AbortController()
     const end = () => ending.abort()
     try {
-      const lines = await sharedParts(dependencies).audit.follow(filter, lastEventId ?? query.after, ending.signal)
+      const lines = await requireRedis(dependencies).audit.follow(filter, lastEventId ?? query.after, ending.signal)
       return { status: 200, events: eventsOf(lines), end }
     } catch (error) {
       end()

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { operation } from '../operation.ts'
-import { sharedParts } from '../stands-alone.ts'
+import { requireRedis } from '../require-redis.ts'
 
 export const forgetAuditSink = operation({
   id: 'forget_audit_sink',
@@ -14,7 +14,7 @@ export const forgetAuditSink = operation({
   problems: ['sink_unknown', 'sink_configured', 'cluster_unavailable'],
   example: { body: { sink: 'old-archive' }, reply: { sink: 'old-archive' } },
   run: async ({ body, dependencies }) => {
-    await sharedParts(dependencies).audit.forgetSink(body.sink)
+    await requireRedis(dependencies).audit.forgetSink(body.sink)
     return { status: 200, document: { sink: body.sink }, note: { sink: body.sink } }
   },
 })

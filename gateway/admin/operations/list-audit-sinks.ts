@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { operation } from '../operation.ts'
-import { sharedParts } from '../stands-alone.ts'
+import { requireRedis } from '../require-redis.ts'
 
 const listing = z.strictObject({
   sink: z.string(),
@@ -54,6 +54,6 @@ export const listAuditSinks = operation({
   },
   run: async ({ dependencies }) => ({
     status: 200,
-    document: { sinks: await sharedParts(dependencies).audit.listSinks() },
+    document: { sinks: await requireRedis(dependencies).audit.listSinks() },
   }),
 })

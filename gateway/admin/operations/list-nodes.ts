@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { operation } from '../operation.ts'
-import { sharedParts } from '../stands-alone.ts'
+import { requireRedis } from '../require-redis.ts'
 
 const member = z.strictObject({
   id: z.string().describe('`node.id` in the settings of the node.'),
@@ -39,6 +39,6 @@ export const listNodes = operation({
   },
   run: async ({ dependencies }) => ({
     status: 200,
-    document: { nodes: await sharedParts(dependencies).cluster.list() },
+    document: { nodes: await requireRedis(dependencies).cluster.list() },
   }),
 })

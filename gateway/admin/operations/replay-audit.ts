@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { ApiProblem } from '../api-problem.ts'
 import { operation } from '../operation.ts'
-import { sharedParts } from '../stands-alone.ts'
+import { requireRedis } from '../require-redis.ts'
 import { parseTimeMs } from './audit-query.ts'
 
 const sink = z.string().min(1).max(64)
@@ -43,7 +43,7 @@ export const replayAudit = operation({
   problems: ['sink_unknown', 'cluster_unavailable'],
   example: { body: { what: 'dead', sink: 'archive' }, reply: { sink: 'archive', letters: 17 } },
   run: async ({ body, dependencies }) => {
-    const letters = await sharedParts(dependencies).audit.replay(
+    const letters = await requireRedis(dependencies).audit.replay(
       body.sink,
       body.what === 'dead' ? 'dead' : spanOf(body),
     )

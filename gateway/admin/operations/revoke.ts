@@ -6,8 +6,8 @@ import { ApiProblem } from '../api-problem.ts'
 import type { AdminDependencies } from '../dependencies.ts'
 import { operation } from '../operation.ts'
 import { exampleReceipt, reason, receipt, receiptQuery } from '../receipt-shape.ts'
+import { requireRedis } from '../require-redis.ts'
 import { issuerOf } from '../session-selector.ts'
-import { sharedParts } from '../stands-alone.ts'
 
 const text = (max: number) => z.string().min(1).max(max)
 const identifier = text(1024)
@@ -80,7 +80,7 @@ export const revoke = operation({
   },
   run: async ({ query, body, dependencies }) => {
     const order = orderOf(body)
-    const { revocationService: service } = sharedParts(dependencies)
+    const { revocationService: service } = requireRedis(dependencies)
     await revokeFoundSessions(order, dependencies)
     const document = await service.revoke(order, { wait: query.wait ?? 'none', durable: query.durable === '1' })
     const { id, acknowledged, missing } = document
@@ -98,7 +98,7 @@ export const revoke = operation({
  * @throws {RevocationRefused} for an invalid order
  */
 async function revokeFoundSessions(order: RevocationOrder, dependencies: AdminDependencies): Promise<void> {
-  const { revocationService: service, sessions } = sharedParts(dependencies)
+  const { revocationService: service, sessions } = requireRedis(dependencies)
   if (sessions === undefined || !('id' in order) || (order.kind !== 'subject' && order.kind !== 'session')) return
   await service.revoke(order, { wait: 'none', durable: false })
   const issuer = issuerOf(order.issuer, dependencies.node)

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { operation } from '../operation.ts'
-import { sharedParts } from '../stands-alone.ts'
+import { requireRedis } from '../require-redis.ts'
 import { auditQuery, filterOf } from './audit-query.ts'
 
 const LIMIT_DEFAULT = 100
@@ -55,7 +55,7 @@ export const searchAudit = operation({
     },
   },
   run: async ({ query, dependencies }) => {
-    const { audit } = sharedParts(dependencies)
+    const { audit } = requireRedis(dependencies)
     const end = await audit.end()
     const found = await audit.search(filterOf(query), query.before, Number(query.limit ?? LIMIT_DEFAULT))
     return { status: 200, document: { ...found, end } }

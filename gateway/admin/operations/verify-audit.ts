@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { type FindingKind, findingKinds } from '../../audit/verification.ts'
 import { operation } from '../operation.ts'
-import { sharedParts } from '../stands-alone.ts'
+import { requireRedis } from '../require-redis.ts'
 
 const finding = z.strictObject({
   kind: z.enum(Object.keys(findingKinds) as [FindingKind, ...FindingKind[]]).describe(
@@ -62,7 +62,7 @@ export const verifyAudit = operation({
     },
   },
   run: async ({ dependencies }) => {
-    const { findings, ...report } = await sharedParts(dependencies).auditVerifier.verify()
+    const { findings, ...report } = await requireRedis(dependencies).auditVerifier.verify()
     const document = {
       ...report,
       findings: findings.map(({ kind, chain, first, last, detail }) => ({

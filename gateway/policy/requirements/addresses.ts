@@ -2,7 +2,7 @@ import { AddressList } from '../../base/address-list.ts'
 import { type Denial, denial } from '../../base/denial.ts'
 import { type AddressLists, addressLists } from '../address-lists.ts'
 import type { Requirement, RequirementInput } from '../snapshot.ts'
-import { joined } from './names.ts'
+import { formatNamedLists } from './names.ts'
 import { requirementKind } from './requirement-kind.ts'
 
 const denied = denial('address-denied')
@@ -28,13 +28,13 @@ class Addresses implements Requirement {
 
   /** @param negated  true under an odd number of `not`: the client gains by not meeting the requirement */
   constructor(lists: AddressLists, negated: boolean) {
-    this.demand = `addresses ${joined({ allow: lists.allow, deny: lists.deny })}`
+    this.demand = `addresses ${formatNamedLists({ allow: lists.allow, deny: lists.deny })}`
     this.#list = AddressList.compile(lists)
     this.#ifUnknown = negated ? undefined : denied
   }
 
   evaluate({ address }: RequirementInput): Denial | undefined {
-    const permitted = this.#list.judge(address)
+    const permitted = this.#list.verdict(address)
     if (permitted === undefined) return this.#ifUnknown
     return permitted ? undefined : denied
   }

@@ -5,7 +5,7 @@ import { duration, text } from '../../config/text-schemas.ts'
 import { bearerChallenge } from '../../oauth/challenge.ts'
 import { member } from '../../oauth/json.ts'
 import type { Requirement, RequirementInput } from '../snapshot.ts'
-import { joined } from './names.ts'
+import { formatNamedLists } from './names.ts'
 import { combinedKind } from './requirement-kind.ts'
 
 /** `acr` value. It is sent in a challenge and a URL, so blanks, quotes and backslashes are excluded. */
@@ -51,7 +51,7 @@ class Authentication implements Requirement {
 
   constructor(acrValues: readonly string[] | undefined, maxAgeMs: number | undefined) {
     const maxAge = maxAgeMs === undefined ? undefined : [formatDuration(maxAgeMs)]
-    this.demand = `authentication ${joined({ acr: acrValues, 'at most ago': maxAge })}`
+    this.demand = `authentication ${formatNamedLists({ acr: acrValues, 'at most ago': maxAge })}`
     this.#acrValues = acrValues
     this.#maxAgeS = maxAgeMs === undefined ? undefined : Math.ceil(maxAgeMs / 1000)
     const challenge = bearerChallenge({

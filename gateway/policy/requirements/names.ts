@@ -51,11 +51,11 @@ export function formatLists<T extends string | number | boolean>(
   { all, any }: Lists<T>,
   format: (value: T) => string = String,
 ): string {
-  return joined({ all: all?.map(format), any: any?.map(format) })
+  return formatNamedLists({ all: all?.map(format), any: any?.map(format) })
 }
 
 /** Formats lists as `key: a, b; other: c`. Unset lists are omitted. */
-export function joined(lists: Readonly<Record<string, readonly string[] | undefined>>): string {
+export function formatNamedLists(lists: Readonly<Record<string, readonly string[] | undefined>>): string {
   const set = Object.entries(lists).filter(([, values]) => values !== undefined)
   return set.map(([key, values]) => `${key}: ${values!.join(', ')}`).join('; ')
 }

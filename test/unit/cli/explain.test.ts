@@ -8,7 +8,7 @@ import { explainOffline } from '../../../gateway/cli/explain-offline.ts'
 import { askedRequest, type RequestFlags } from '../../../gateway/cli/explained-request.ts'
 import { explanationLines } from '../../../gateway/cli/explanation-text.ts'
 import { CliError } from '../../../gateway/cli/output.ts'
-import { TestIssuer, type TokenWishes, testAudience } from '../../kit/issuer.ts'
+import { TestIssuer, type TokenOverrides, testAudience } from '../../kit/issuer.ts'
 import { signingKey } from '../../kit/signing-key.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'explain-'))
@@ -117,7 +117,7 @@ test('the explanation of an admitted request lists its phases and the request fo
   expect(new Set(Object.values(verdicts(explained)))).toEqual(new Set(['passed']))
 })
 
-test.each<[flaw: string, wishes: TokenWishes, check: string, reason: string]>([
+test.each<[flaw: string, wishes: TokenOverrides, check: string, reason: string]>([
   ['an unknown issuer', { claims: { iss: 'https://nobody.example' } }, 'issuer', 'token-issuer-unknown'],
   ['no issuer', { claims: { iss: undefined } }, 'issuer', 'token-issuer-unknown'],
   ['an issuer that is no text', { claims: { iss: 7 } }, 'issuer', 'token-claims-malformed'],

@@ -6,7 +6,7 @@ import { StallDetector } from '../../../gateway/http/stall-detector.ts'
 /** The looks that each of these counts of bytes makes. */
 const looks = (enough: number, ...bytes: readonly number[]) => {
   const pace = new StallDetector(bytes[0]!)
-  return bytes.slice(1).map((moved) => pace.look(moved, enough))
+  return bytes.slice(1).map((moved) => pace.stalledCalls(moved, enough))
 }
 
 test.each([

@@ -2,7 +2,7 @@ import { ApiProblem } from './api-problem.ts'
 import type { AdminDependencies, SharedDependencies } from './dependencies.ts'
 
 /** @throws {ApiProblem} 409 when the node runs without Redis */
-export function sharedParts({ shared }: AdminDependencies): SharedDependencies {
+export function requireRedis({ shared }: AdminDependencies): SharedDependencies {
   if (shared !== undefined) return shared
   throw new ApiProblem('cluster_unavailable', 'this node runs without Redis and is not part of a cluster', {
     hint: 'set redis.url in the settings of every node',
