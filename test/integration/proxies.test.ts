@@ -291,10 +291,10 @@ test.each([
 })
 
 test.each([
-  [{ proxies: [] }, 'must name a proxy'],
-  [{ proxies: ['0.0.0.0/0'] }, 'would trust everybody'],
-  [{ proxies: ['::/0'] }, 'would trust everybody'],
-  [{ check: { peers: ['0.0.0.0/0'] } }, 'would trust everybody'],
+  [{ proxies: [] }, 'must not be empty; remove the key to trust no proxy'],
+  [{ proxies: ['0.0.0.0/0'] }, 'must not include all addresses'],
+  [{ proxies: ['::/0'] }, 'must not include all addresses'],
+  [{ check: { peers: ['0.0.0.0/0'] } }, 'must not include all addresses'],
   [{ check: { peers: ['gate.internal'] } }, 'an address or a CIDR block'],
   [{ proxy_protocol: 'required' }, 'list the proxies'],
 ])('S-127 %j is an error at start', async (settings, said) => {
