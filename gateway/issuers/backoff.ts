@@ -1,8 +1,8 @@
 import { performance } from 'node:perf_hooks'
 
 const FAILURES_MAX = 3
-const REST_MIN_MS = 500
-const REST_MAX_MS = 8000
+const BACKOFF_MIN_MS = 500
+const BACKOFF_MAX_MS = 8000
 
 /**
  * Back-off for an issuer that does not answer, so that requests do not wait for it one after the other. Only a missing
@@ -11,7 +11,7 @@ const REST_MAX_MS = 8000
  */
 export class Backoff {
   #failures = 0
-  #restMs = REST_MIN_MS
+  #pauseMs = BACKOFF_MIN_MS
   #untilMs = 0
 
   /** Uses the monotonic clock. */
@@ -21,7 +21,7 @@ export class Backoff {
 
   answered(): void {
     this.#failures = 0
-    this.#restMs = REST_MIN_MS
+    this.#pauseMs = BACKOFF_MIN_MS
     this.#untilMs = 0
   }
 
@@ -29,7 +29,7 @@ export class Backoff {
   silent(): void {
     // Concurrent failures during a back-off count once.
     if (this.resting || ++this.#failures < FAILURES_MAX) return
-    this.#untilMs = performance.now() + this.#restMs
-    this.#restMs = Math.min(this.#restMs * 2, REST_MAX_MS)
+    this.#untilMs = performance.now() + this.#pauseMs
+    this.#pauseMs = Math.min(this.#pauseMs * 2, BACKOFF_MAX_MS)
   }
 }

@@ -36,10 +36,10 @@ export interface IntrospectorDependencies {
 const MAX_BYTES = 256 * 1024
 /** Time for which a discovered endpoint is used without another look-up, ms. */
 const METADATA_MS = 10 * 60_000
-const TELL_MS = 5000
+const LOG_INTERVAL_MS = 5000
 const RENEW_MS = 1000
 /** Time after a valid answer in which the issuer's 400 `invalid_request` counts against the token, ms. */
-const WORKS_MS = 5 * 60_000
+const RECENT_ANSWER_MS = 5 * 60_000
 
 /** The issuer rejected the question because of its rate limit. The question can be repeated. */
 const tooMany = Symbol('429, or 503 with Retry-After')
@@ -51,13 +51,13 @@ export class Introspector {
   readonly #dependencies: IntrospectorDependencies
   readonly #queue: QuestionQueue
   readonly #rate: QuestionRate
-  readonly #rest = new Backoff()
+  readonly #backoff = new Backoff()
   #credentials: ClientCredentials
   #call: FormCall
   /** The discovered endpoint, and the time until which it is used without another look-up. */
   #endpoint: { readonly url: string; untilMs: number } | undefined
   #failing: string | undefined
-  #toldMs = Number.NEGATIVE_INFINITY
+  #loggedMs = Number.NEGATIVE_INFINITY
   readonly #retiring = new Supervisor('introspection-credentials')
   #renewedMs = Number.NEGATIVE_INFINITY
   readonly #now: () => number
@@ -86,19 +86,19 @@ export class Introspector {
   async ask(token: string, asker: Asker): Promise<IntrospectionAnswer> {
     const deadlineMs = this.#now() + this.#introspection.timeoutMs
     for (;;) {
-      if (this.#rest.resting) throw this.#fault('recent questions had no reply; backing off')
+      if (this.#backoff.resting) throw this.#fault('recent questions had no reply; backing off')
       const leftMs = deadlineMs - this.#now()
       const turn = leftMs > 0 ? await this.#queue.take(asker, leftMs) : 'late'
       if (turn !== 'granted') throw this.#refused(turn, asker)
       try {
         const answer = await this.#exchange(token)
         if (answer === tooMany) continue
-        this.#tell(undefined)
+        this.#logState(undefined)
         return answer
       } catch (error) {
-        const told = error instanceof GatewayFault && error.reason === 'introspection-unavailable'
-        const fault = told ? error : this.#fault(reasonOf(error))
-        this.#tell(fault.message)
+        const isReported = error instanceof GatewayFault && error.reason === 'introspection-unavailable'
+        const fault = isReported ? error : this.#fault(reasonOf(error))
+        this.#logState(fault.message)
         throw fault
       } finally {
         this.#queue.done(asker)
@@ -132,18 +132,20 @@ export class Introspector {
         }
       }
     } catch (error) {
-      if (error instanceof UnreadableReply) this.#rest.answered()
-      else this.#rest.silent()
+      if (error instanceof UnreadableReply) this.#backoff.answered()
+      else this.#backoff.silent()
       throw signal.aborted ? this.#fault(`no reply within ${this.#introspection.timeoutMs} ms`) : error
     }
-    this.#rest.answered()
+    this.#backoff.answered()
     if (reply.status === 429 || (reply.status === 503 && reply.retryAfterS !== undefined)) {
       this.#rate.limited(sentMs, reply.retryAfterS)
-      this.#tell(this.#fault(`status ${reply.status}: rate limit of the issuer; the gate now asks more slowly`).message)
+      this.#logState(
+        this.#fault(`status ${reply.status}: rate limit of the issuer; the gate now asks more slowly`).message,
+      )
       return tooMany
     }
-    const works = shown === this.#credentials && this.#now() - this.#answeredMs < WORKS_MS
-    const answer = await readReply(reply, this.#rules, this.#dependencies.keys, works)
+    const answeredRecently = shown === this.#credentials && this.#now() - this.#answeredMs < RECENT_ANSWER_MS
+    const answer = await readReply(reply, this.#rules, this.#dependencies.keys, answeredRecently)
     if ('why' in answer) throw this.#fault(answer.why)
     if (reply.status === 200 && shown === this.#credentials) this.#answeredMs = this.#now()
     return answer
@@ -227,11 +229,11 @@ export class Introspector {
   }
 
   /** Logs an outage once, logs again when its cause changes, and logs its end. */
-  #tell(failing: string | undefined): void {
+  #logState(failing: string | undefined): void {
     const now = performance.now()
-    // At most one line per `TELL_MS`: an issuer may fail for certain tokens only.
-    if (failing === this.#failing || now - this.#toldMs < TELL_MS) return
-    this.#toldMs = now
+    // At most one line per `LOG_INTERVAL_MS`: an issuer may fail for certain tokens only.
+    if (failing === this.#failing || now - this.#loggedMs < LOG_INTERVAL_MS) return
+    this.#loggedMs = now
     const fields = { issuer: this.#rules.name, ...(failing !== undefined && { error: failing }) }
     if (failing === undefined) this.#dependencies.log('info', 'issuer introspection works again', fields)
     else this.#dependencies.log('warn', 'issuer introspection fails', fields)

@@ -123,7 +123,7 @@ export class IntrospectedTokens {
       return terms.asked.length === 0 ? known : this.identify(token, terms, nowMs, rechecks)
     }
     if (counts(introspection, nowMs)) {
-      this.#lookAfter(token, known, nowMs, cause)
+      this.#refreshAhead(token, known, nowMs, cause)
       return known
     }
     const staleMs = terms.staleMs ?? rulesOf(issuer).staleMs
@@ -160,12 +160,12 @@ export class IntrospectedTokens {
     }
     if (owner === undefined) return this.#refuse('token-inactive', asked[0]!, ids)
     const introspection = introspectionOf(answers[owner]!, asked[owner]!, { form: 'opaque', asked })
-    const verified = this.#judge(token, asked[owner]!, ids, answers[owner]!, introspection, laterMs)
+    const verified = this.#validate(token, asked[owner]!, ids, answers[owner]!, introspection, laterMs)
     return unlessExpired(verified, asked[owner]!, 'opaque', answers[owner]!, nowMs)
   }
 
   /** Builds facts from an active answer. Reuses the existing facts if the answer has the same claims. */
-  #judge(
+  #validate(
     token: string,
     rules: IssuerRules,
     ids: readonly string[],
@@ -220,7 +220,7 @@ export class IntrospectedTokens {
       throw fault
     }
     const next = introspectionOf(asked, issuer, introspection)
-    if (introspection.form === 'opaque') return this.#judge(token, issuer, [id], asked, next, nowMs)
+    if (introspection.form === 'opaque') return this.#validate(token, issuer, [id], asked, next, nowMs)
     if (isBound(answer!.claims)) {
       this.#cache.remove(token)
       return this.#refuse('token-binding', issuer, [id])
@@ -231,7 +231,7 @@ export class IntrospectedTokens {
   }
 
   /** Near the end of an answer's life: orders a refresh on the first call, and polls for its result on later calls. */
-  #lookAfter(token: string, known: TokenFacts, nowMs: number, cause: string | undefined): void {
+  #refreshAhead(token: string, known: TokenFacts, nowMs: number, cause: string | undefined): void {
     const { introspection, issuer } = known
     if (this.#refresh === undefined) {
       introspection.lookMs = introspection.untilMs

@@ -130,7 +130,7 @@ export class TokenAnswers {
     const question = { token: turn.token, rules, freshMs, claims: undefined, asker: rechecks }
     const answer = await this.#ask(id, turn, question)
     if (answer.ended) await ended(turn.token, turn.old.answer.claims)
-    await this.#tell(id, turn, answer, question)
+    await this.#store(id, turn, answer, question)
     return answer.active ? 'active' : answer.ended ? 'ended' : 'inactive'
   }
 
@@ -164,10 +164,10 @@ export class TokenAnswers {
   /** Returns `none` when Redis is unavailable: each node then asks issuers by itself. */
   async #begin(
     id: string,
-    wishes: Parameters<SharedAnswers['begin']>[1],
+    options: Parameters<SharedAnswers['begin']>[1],
   ): ReturnType<NonNullable<SharedAnswers>['begin']> {
     try {
-      return (await this.#shared?.begin(id, wishes)) ?? { kind: 'none' }
+      return (await this.#shared?.begin(id, options)) ?? { kind: 'none' }
     } catch {
       return { kind: 'none' }
     }
@@ -178,7 +178,7 @@ export class TokenAnswers {
     try {
       const answer = await this.#ask(id, turn, question)
       // The caller does not wait until the answer is stored in Redis.
-      void this.#task.attempt(() => ignoreOutage(this.#tell(id, turn, answer, question)))
+      void this.#task.attempt(() => ignoreOutage(this.#store(id, turn, answer, question)))
       return { answer, askedMs, fault: undefined }
     } catch (error) {
       return failed(error, question.rules, turn.old)
@@ -214,7 +214,7 @@ export class TokenAnswers {
     }
   }
 
-  async #tell(id: string, turn: LockHolder, answer: IntrospectionAnswer, question: Question): Promise<void> {
+  async #store(id: string, turn: LockHolder, answer: IntrospectionAnswer, question: Question): Promise<void> {
     const { rules, freshMs, token } = question
     const { negativeCacheMs } = rules.introspection as IntrospectionRules
     const lifeMs = answer.active ? freshMs : negativeCacheMs

@@ -99,7 +99,7 @@ export class TokenVerifier {
       if (isFresh && (introspection.form === 'jwt' || isSettled(known, terms))) return known
       return this.#introspected!.renew(token, known, terms, nowMs, cause)
     }
-    return this.#judge(token, issuers, nowMs, terms, address)
+    return this.#validate(token, issuers, nowMs, terms, address)
   }
 
   /** Whether the token has been verified before and costs nothing now. It may no longer be valid. */
@@ -116,7 +116,7 @@ export class TokenVerifier {
     return { cached: this.#cache.size, capacity: this.#cache.capacity, verifications: this.#proofs }
   }
 
-  #judge(
+  #validate(
     token: string,
     issuers: ReadonlyMap<string, IssuerRules>,
     nowMs: number,
