@@ -53,8 +53,8 @@ async function killed({ victim, cookie, started }: Scene): Promise<Map<string, n
 function counted(uses: readonly Use[]): Map<string, number> {
   const counts = new Map<string, number>()
   for (const use of uses) {
-    const what = typeof use === 'string' ? use : `version ${use.version}`
-    counts.set(what, (counts.get(what) ?? 0) + 1)
+    const outcome = typeof use === 'string' ? use : `version ${use.version}`
+    counts.set(outcome, (counts.get(outcome) ?? 0) + 1)
   }
   return counts
 }

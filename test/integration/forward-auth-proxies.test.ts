@@ -175,7 +175,7 @@ describe.each(fronts)('$name', ({ here, gateAway, start }) => {
     [404, { scope: 'orders:read' }, '/elsewhere'],
     [400, { scope: 'orders:write' }, '/orders/..%2f7'],
   ])(
-    'behind a proxy, a token with %2$o and %3$s gets %1$i and nothing reaches the service',
+    'behind a proxy, a request that gets %i (claims %j, target %s) does not reach the service',
     async (status, { scope }: { scope?: string }, target) => {
       const seen = upstream.requests.length
       const token = scope === undefined ? {} : { token: issuer.sign({ claims: { scope } }) }

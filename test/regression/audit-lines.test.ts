@@ -50,17 +50,17 @@ interface Texts {
 /** Shared by all exchanges: text cached on the route for one exchange must not appear in the record of another. */
 const route = { id: 'r', service: { id: 's', trustTrace: true }, audit: { whenFull: 'open', query: true } }
 
-function exchangeWith(said: Texts): Exchange {
+function exchangeWith(texts: Texts): Exchange {
   const gate = { node: 'n1', runtime: { snapshot: { revision: '0123456789ab' } } } as Exchange['gate']
-  const fields = [['user-agent', said.agent] as const]
-  const x = exchangeOf({ method: said.method, target: said.path.replaceAll('?', ''), fields, gate })
-  Object.assign(x, { id: 'request-1', route, runtime: gate.runtime, faultMessage: said.fault })
-  Object.assign(x, { authority: said.host, query: said.query })
+  const fields = [['user-agent', texts.agent] as const]
+  const x = exchangeOf({ method: texts.method, target: texts.path.replaceAll('?', ''), fields, gate })
+  Object.assign(x, { id: 'request-1', route, runtime: gate.runtime, faultMessage: texts.fault })
+  Object.assign(x, { authority: texts.host, query: texts.query })
   const facts: Partial<TokenFacts> = {
     issuer: { issuer: 'https://idp.test', name: 'idp' } as TokenFacts['issuer'],
-    subject: said.subject,
-    client: said.client,
-    sessionId: said.session,
+    subject: texts.subject,
+    client: texts.client,
+    sessionId: texts.session,
     introspection: neverIntrospected,
     revocation: noRevocationLookup(),
     texts: noTexts(),
@@ -86,7 +86,7 @@ const emptyTexts: Texts = {
 const recorded = (text: string, max = 1024) => (text.length <= max ? text : `${text.slice(0, max)}…`)
 
 test('S-141: hostile text stays inside its field of a single-line JSON record', () => {
-  const said = fc.record({
+  const anyTexts = fc.record({
     agent: hostile,
     path: hostile.filter((text) => !text.includes('?')),
     host: hostile,
@@ -98,7 +98,7 @@ test('S-141: hostile text stays inside its field of a single-line JSON record', 
     fault: hostile,
   })
   fc.assert(
-    fc.property(said, (texts) => {
+    fc.property(anyTexts, (texts) => {
       const chain = new Chain('n1', undefined)
       const x = exchangeWith(texts)
       // Twice: the second line uses text that the first one cached.
@@ -131,9 +131,9 @@ test('S-141: hostile text stays inside its field of a single-line JSON record', 
 })
 
 test('the record of a refusal without a route holds at most 256 bytes of path and of user agent', () => {
-  const said = fc.record({ agent: hostile, path: hostile.filter((text) => !text.includes('?')) })
+  const anyTexts = fc.record({ agent: hostile, path: hostile.filter((text) => !text.includes('?')) })
   fc.assert(
-    fc.property(said, (texts) => {
+    fc.property(anyTexts, (texts) => {
       const x = exchangeWith({ ...emptyTexts, ...texts })
       Object.assign(x, { route: undefined, facts: undefined, reason: 'route-unknown', faultMessage: undefined })
       const line = `{"id":"n1.0-1",${auditLine(x)}`

@@ -85,8 +85,8 @@ beforeAll(async () => {
   const cases = [...bodies(), ...trailing(), ...unannounced()]
   witnessed = gate.witness(async () => {
     const attacks = cases.map(async ({ path, bytes }) => {
-      const what = await exchange(gate.port, bytes, { replies: 'all' })
-      return [path, what] as const
+      const exchanged = await exchange(gate.port, bytes, { replies: 'all' })
+      return [path, exchanged] as const
     })
     return new Map(await Promise.all(attacks))
   })

@@ -29,7 +29,7 @@ function inFile(
 const tick = ['test/cluster/revocation.test.ts']
 const outages = ['test/cluster/outages.test.ts']
 
-const waits = ['test/regression/revoked-while-waiting.test.ts']
+const waiting = ['test/regression/revoked-while-waiting.test.ts']
 
 const sessionStore = ['test/unit/sessions']
 const sessionsShared = ['test/cluster/sessions.test.ts']
@@ -87,7 +87,7 @@ export const mutations: readonly Mutation[] = [
       ],
       'validity is not checked before a retry': ['if (!this.#isValid()) return', 'if (false) return'],
     },
-    waits,
+    waiting,
   ),
   ...inFile(
     'revocation/revocations.ts',
