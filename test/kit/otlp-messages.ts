@@ -1,4 +1,4 @@
-/** A message by the names of its fields; a field that may repeat is a list. */
+/** Decoded message, by field name. A repeated field is a list. */
 export type Message = Record<string, unknown>
 
 type FieldForm = 'text' | 'bytes' | 'bool' | 'integer' | 'double' | 'fixed64' | 'fixed32' | Schema
@@ -9,7 +9,7 @@ interface Field {
   readonly repeated?: true
 }
 
-/** By the number of the field. */
+/** Fields of a message, by field number. */
 type Schema = () => Readonly<Record<number, Field>>
 
 const one = (name: string, form: FieldForm): Field => ({ name, form })
@@ -85,7 +85,7 @@ const request =
     })),
   })
 
-/** opentelemetry/proto/collector/…: what is posted of each signal. */
+/** Export request of each signal (opentelemetry/proto/collector/…). */
 export const messageSchemas = {
   traces: request('resourceSpans', 'scopeSpans', 'spans', span),
   metrics: request('resourceMetrics', 'scopeMetrics', 'metrics', metric),
@@ -93,9 +93,9 @@ export const messageSchemas = {
 } as const
 
 /**
- * Reads a message of protocol buffers (Encoding, proto3). Fields that the schema does not have are skipped, as they must be.
+ * Decodes a Protocol Buffers message (Encoding, proto3). Skips fields that the schema does not have.
  *
- * @throws {Error} when the bytes are none
+ * @throws {Error} when the bytes are not a valid message
  */
 export function readMessage(bytes: Uint8Array, schema: Schema): Message {
   const fields = schema()

@@ -13,17 +13,17 @@ export type OtlpAttributes = Readonly<Record<string, unknown>>
 export interface OtlpSpan {
   readonly traceId: string
   readonly spanId: string
-  /** `''` for none. */
+  /** Hexadecimal span id of the parent; `''` for the first span of a trace. */
   readonly parentSpanId: string
   readonly name: string
   /** 1 internal, 2 server, 3 client, 4 producer, 5 consumer. */
   readonly kind: number
-  /** ns since the epoch. */
+  /** ns since the Unix epoch. */
   readonly start: bigint
   readonly end: bigint
   readonly attributes: OtlpAttributes
   readonly links: readonly { readonly traceId: string; readonly spanId: string }[]
-  /** 2 is an error. */
+  /** Status code 2 is an error. */
   readonly status: { readonly code: number; readonly message: string }
   readonly resource: OtlpAttributes
 }
@@ -44,7 +44,7 @@ export interface OtlpLog {
   readonly resource: OtlpAttributes
 }
 
-/** A request as it arrived. */
+/** An OTLP request, decoded. */
 export interface OtlpRequest {
   readonly signal: OtlpSignal
   readonly path: string
@@ -52,19 +52,19 @@ export interface OtlpRequest {
   readonly message: Message
 }
 
-/** What is answered instead of success. */
+/** Replies to a request in place of the receiver. */
 export type OtlpHandler = (request: OtlpRequest, response: ServerResponse) => void
 
 /**
- * A receiver of OTLP over HTTP in protobuf, for all signals (OTLP 1.x, §OTLP/HTTP). It reads what arrives by the field
- * numbers of the protocol's own .proto files, and by none of the code that wrote it.
+ * Receiver of OTLP over HTTP in protobuf, for all signals (OTLP 1.x, §OTLP/HTTP). Decodes requests by the field numbers of
+ * the official .proto files, without any code of the exporter.
  */
 export class OtlpReceiver {
   port = 0
   readonly requests: OtlpRequest[] = []
-  /** Requests that are no OTLP: tests expect it empty. */
+  /** Errors of requests that were not valid OTLP. Tests expect none. */
   readonly malformed: string[] = []
-  /** `undefined`: everything is taken. */
+  /** Replies to every request; `undefined` accepts and stores every request. */
   handler: OtlpHandler | undefined
   readonly #looks = new Set<() => void>()
   readonly #server = createServer((request, response) => void this.#take(request, response))
@@ -125,7 +125,7 @@ export class OtlpReceiver {
     }))
   }
 
-  /** What `find` gives once it gives something, of what arrived already or will. */
+  /** Resolves with the first result of `find` that is not `undefined`. Calls `find` now and after each request. */
   async waitFor<T>(what: string, find: (receiver: this) => T | undefined, limitMs = 30_000): Promise<T> {
     const known = find(this)
     if (known !== undefined) return known
@@ -164,7 +164,7 @@ export class OtlpReceiver {
       }
       if (this.handler !== undefined) return this.handler(taken, response)
       this.requests.push(taken)
-      // An empty message is complete success.
+      // An empty response message means that all items were accepted.
       response.writeHead(200, { 'content-type': 'application/x-protobuf' }).end()
     } catch (error) {
       this.malformed.push(String(error))
@@ -175,7 +175,7 @@ export class OtlpReceiver {
   }
 }
 
-/** Starts a receiver, which stops when the file's tests are over. */
+/** Starts a receiver that stops after the tests of the file. */
 export async function startOtlpReceiver(): Promise<OtlpReceiver> {
   const receiver = new OtlpReceiver()
   await receiver.start()
