@@ -10,7 +10,7 @@ export interface ChildOptions {
   /** Complete environment; default: that of this process. */
   readonly env?: NodeJS.ProcessEnv
   readonly cwd?: string
-  /** File for stdout and stderr, mode 0600. A pipe that nobody reads would block the child. */
+  /** File for stdout and stderr, mode 0600. A pipe without a reader would block the child. */
   readonly log: string
 }
 

@@ -13,7 +13,7 @@ const names = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-c
  * Finds a Chromium for the browser tests: on PATH, else the unpacked one.
  *
  * @returns {{ command: string, env: Record<string, string> }} `env` has the paths of its libraries and fonts
- * @throws {Error} when there is none; the message names the command to install one
+ * @throws {Error} without a Chromium; the message names the command to install one
  */
 export function findChromium() {
   const folders = (process.env.PATH ?? '').split(delimiter)

@@ -13,7 +13,7 @@ export function hasApt() {
 
 /**
  * Unpacks a Debian package, with the dependencies that this machine lacks, into `folder/root`. Needs no root privileges,
- * installs nothing and starts no service. Uses package lists of its own.
+ * installs nothing and starts no service. Uses separate package lists.
  *
  * @param {string} folder  created completely or not at all
  * @param {string[]} names  tried in order

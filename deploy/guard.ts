@@ -24,7 +24,7 @@ export function guard(pid: number): () => void {
 function startWatchdog(): ChildProcess {
   const child = spawn(process.execPath, [join(import.meta.dirname, 'watchdog.ts')], {
     stdio: ['pipe', 'ignore', 'ignore'],
-    // A session of its own: a signal to our process group must not end the watchdog before this process.
+    // A separate session: a signal to our process group must not end the watchdog before this process.
     detached: true,
   })
   child.on('error', () => {})

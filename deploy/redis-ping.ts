@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 
 /**
- * Sends one PING to a Redis on a connection of its own. Uses RESP, because inline commands cannot contain passwords
+ * Sends one PING to a Redis on a separate connection. Uses RESP, because inline commands cannot contain passwords
  * with spaces.
  *
  * @param url  `redis://[user:password@]host[:port]`, `rediss://…`, or `unix:///path/of.sock`

@@ -40,7 +40,7 @@ export class ServerProgram {
     return this.#unpacked(join(this.#folder, 'root'))
   }
 
-  /** @throws {Error} when there is none; the message names the command to install one */
+  /** @throws {Error} when the server is missing; the message names the command to install it */
   find() {
     const found = this.look()
     if (found !== undefined) return found

@@ -20,7 +20,7 @@ export function compareWith(
       const policy = policyOf(site.issuer.url, { orders: orders(site.upstream.port, [roomyLimit('leased', 'route')]) })
       const authorizations = await site.tokens(chosen.tokens)
       const nodeOf = async (tree: string) => {
-        // Each has a Redis of its own: two versions may store different data.
+        // Each has its own Redis: two versions may store different data.
         const redis = await site.redis()
         return site.node({ policy, redis: redis.url, tree })
       }

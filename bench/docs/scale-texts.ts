@@ -37,8 +37,8 @@ export function measuredText(run: Kept, toResults: string): string {
   const { rate, tokens } = run.record.findings[0]!.conditions
   return `${table(['nodes', 'idle: CPU of a node, Redis commands/s', 'no limit', 'leased limit, Redis commands/s', 'exact limit, Redis commands/s', 'saturated'], rows)}
 
-${rate} requests a second at each node, ${tokens} subjects, limits of 10 s that nobody reaches, audit to Redis. What a request under a leased
-limit costs at 8 nodes is ${formatNumber(figures['cpu_growth_1_to_8']!.median)} of what it costs at one.
+${rate} requests a second at each node, ${tokens} subjects, limits of 10 s that no subject reaches, audit to Redis. The cost of a request under a
+leased limit at 8 nodes is ${formatNumber(figures['cpu_growth_1_to_8']!.median)} of its cost at one node.
 
 ${provenance(run, toResults)}`
 }
@@ -62,8 +62,8 @@ export function modelText(run: Kept): string {
   const bears = nodeUs === 0 ? 'any number of' : `some ${whole((BUSY * 1e6) / nodeUs)}`
   return `${table([...headers, 'off by (middle, worst)'], rows)}
 
-What nodes cost Redis by being there all falls on one shard, since the log of the cluster has one order: by these figures
-one shard bears ${bears} nodes at ${percent(BUSY)}.`
+The cost of idle nodes in Redis falls on one shard, because the event log of the cluster has one order. By these figures,
+one shard can serve ${bears} nodes at ${percent(BUSY)}.`
 }
 
 /** Cluster size for 1,000,000 requests per second, with one row calculated in steps. */

@@ -2,7 +2,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 
-/** A service for large bodies, in a process of its own. */
+/** A service for large bodies, in a separate process. */
 export interface BodyService {
   readonly port: number
   stop(): Promise<void>

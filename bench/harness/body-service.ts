@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Content } from './body-client.ts'
 
 /**
- * A service for large bodies, in a process of its own: `/down/BYTES` sends BYTES, `/up/RATE` reads RATE bytes per
+ * A service for large bodies, in a separate process: `/down/BYTES` sends BYTES, `/up/RATE` reads RATE bytes per
  * second.
  */
 const server = createServer(async (request, response) => {

@@ -20,7 +20,7 @@ export interface NodePlan {
   readonly tree?: string
 }
 
-/** One node, in a process and a folder of its own. */
+/** One node, in a separate process and folder. */
 export interface BenchNode extends Running {
   readonly id: string
   readonly port: number

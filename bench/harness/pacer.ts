@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 
 /**
- * Signals when the next request is due. It is a thread of its own, because a sleeping thread wakes up within about 60
+ * Signals when the next request is due. Runs in a separate thread, because a sleeping thread wakes up within about 60
  * µs of the requested time, and a timer of the event loop within 1 ms.
  */
 export interface PacerOrder {

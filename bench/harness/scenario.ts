@@ -28,7 +28,7 @@ export interface ScenarioFinding {
   readonly tables?: readonly Table[]
 }
 
-/** One measurement, in a file of its own. */
+/** One measurement, in its own file. */
 export interface Scenario<Name extends string = string> {
   readonly name: string
   /** Description in one line. */

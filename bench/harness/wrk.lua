@@ -1,5 +1,5 @@
--- One request for each line of stdin, which is the value of the field that is named; in turns, whatever the connection.
--- Without a name: one request without a field. The last line that wrk prints is what came of it, in JSON.
+-- Builds one request per line of stdin, with the line as the value of the named field. All connections use the requests
+-- in turn. Without a name: one request without a field. The last line of wrk's output is the result in JSON.
 
 local requests = {}
 local sent = 0

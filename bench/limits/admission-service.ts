@@ -2,7 +2,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { monotonicUs } from './clock.ts'
 
 /**
- * A service, in a process of its own, that records each request `/ROW/SENT/…`. SENT is the time at which the client
+ * A service, in a separate process, that records each request `/ROW/SENT/…`. SENT is the time at which the client
  * sent the request, in µs of the monotonic clock of the machine. A query about a row returns its records and deletes
  * them.
  */

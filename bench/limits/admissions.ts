@@ -8,7 +8,7 @@ export interface Arrived {
   readonly arrivedUs: number
 }
 
-/** A service, in a process of its own, that counts its requests. */
+/** A service, in a separate process, that counts its requests. */
 export interface AdmissionService {
   readonly port: number
   /** Returns the requests of a row in the order of arrival, and deletes them at the service. */

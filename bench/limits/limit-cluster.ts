@@ -4,7 +4,7 @@ import type { BenchRedis, RedisUse } from '../harness/redis.ts'
 import type { Site } from '../harness/site.ts'
 import type { AdmissionService } from './admissions.ts'
 
-/** One limit under one load, with a route and therefore a window of its own. */
+/** One limit under one load, with its own route and therefore its own window. */
 export interface LimitRow {
   /** Id of the route, and first part of its path. */
   readonly name: string
@@ -15,7 +15,7 @@ export interface LimitRow {
   readonly lopsided: number
 }
 
-/** Nodes with a Redis of their own. */
+/** Nodes that share one Redis. */
 export interface LimitCluster {
   readonly nodes: readonly BenchNode[]
   readonly redis: BenchRedis

@@ -22,7 +22,7 @@ export const limited: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens'> 
   options: { rounds: rounds(4, 1), seconds: seconds(2), connections, tokens: tokens(200) },
   async run(site, chosen) {
     const authorizations = await site.tokens(chosen.tokens)
-    // Each has a Redis of its own: leases are still renewed during the turn of the next contender.
+    // Each has its own Redis: leases are still renewed during the turn of the next contender.
     const turnWith = async (limits: readonly ReturnType<typeof roomyLimit>[]) => {
       const redis = await site.redis()
       const policy = policyOf(site.issuer.url, { orders: orders(site.upstream.port, limits) })

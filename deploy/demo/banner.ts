@@ -21,7 +21,7 @@ Gatehouse is up (${seconds} s). Ctrl-C ends it and all that it started.
 
 Try, in another terminal:
 
-  # public: anybody
+  # public: any client
   curl -i ${gate}/public/hello
 
   # protected: 401 without a token, then 200 with one
@@ -62,6 +62,6 @@ Try, in another terminal:
   # the policy is live: edit it, and watch
   $EDITOR ${folder}/policy.yaml
 
-Who was let in, and why not:
+Decisions and their reasons:
 `
 }

@@ -58,7 +58,7 @@ export const issuerUrl = ({ urls, issuer }: Ports): string => urls?.issuer ?? lo
 export function movePorts(template: string, ports: Ports): string {
   const known = new Set([...Object.values(base), ...baseAdmin])
   return template.replaceAll(/127\.0\.0\.1:(\d+)/g, (address, port) => {
-    if (!known.has(Number(port))) throw new Error(`${address} is none of the demo's addresses`)
+    if (!known.has(Number(port))) throw new Error(`${address} is not an address of the demo`)
     return `127.0.0.1:${Number(port) + ports.offset}`
   })
 }

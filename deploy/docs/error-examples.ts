@@ -177,11 +177,11 @@ ${service('orders', route('orders.read', '/orders/**')).replace('    upstreams:'
         `${route('orders.read', '/orders/**')}        limits: [{ name: reads, by: subject, requests: 10, window: 1s }]\n`,
       ),
     },
-    remedy: 'Where there is no token, limit by address or route. Give each limit of a route a name of its own.',
+    remedy: 'Without a token, limit by address or route. Give each limit of a route a different name.',
   },
   GH_POLICY_ROUTE_ID: {
     files: { 'policy.yaml': publicPolicy(route('orders', '/orders/**') + route('orders', '/lists/**')) },
-    remedy: 'Give each route an id of its own: logs and metrics tell routes apart by it.',
+    remedy: 'Give each route a different id: logs and metrics identify routes by id.',
   },
   GH_POLICY_CONFLICT: {
     files: { 'policy.yaml': publicPolicy(route('orders.all', '/orders/**') + route('orders.rest', '/orders/**')) },

@@ -27,7 +27,7 @@ export const keyedIssuerEntry = z.strictObject({
   audience: z
     .array(text('a text without blanks or control characters', /^[^\s\x00-\x1f\x7f]{1,512}$/))
     .min(1)
-    .describe('A token must name one of these in `aud`, else it was made for somebody else (RFC 9068 §4).'),
+    .describe('A token must name one of these in `aud`, otherwise it was issued for another recipient (RFC 9068 §4).'),
   algorithms: z
     .array(z.enum(algorithms, { error: `must be one of ${algorithms.join(', ')}; symmetric ones and none never are` }))
     .min(1)

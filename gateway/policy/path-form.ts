@@ -114,7 +114,7 @@ function rawReason(char: string): PathReason | undefined {
   return '<>"{}^`?'.includes(char) ? 'path-raw-character' : undefined
 }
 
-/** Byte value of the percent escape at `at`; `undefined` if there is none. */
+/** Byte value of the percent escape at `at`; `undefined` without an escape. */
 function escapedByte(raw: string, at: number): number | undefined {
   if (raw[at] !== '%') return undefined
   const high = hexDigit(raw.charCodeAt(at + 1))

@@ -90,7 +90,7 @@ function childOf(node: Node, segment: string): Node {
   return child
 }
 
-/** @param start  index of the next segment; greater than the path length when there is none */
+/** @param start  index of the next segment; greater than the path length after the last segment */
 function findFrom(node: Node, path: string, start: number, method: string): Route | typeof methodNotMapped | undefined {
   if (start > path.length) return routeIn(node.ending, method) ?? routeIn(node.open, method)
   const slash = path.indexOf('/', start)

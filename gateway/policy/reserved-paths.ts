@@ -15,7 +15,7 @@ const dot = 0x2e
 const o = 0x6f
 
 /**
- * The reserved prefix of a path; `undefined` if there is none. No service can answer there, whatever its routes match,
+ * The reserved prefix of a path; `undefined` without one. No service can answer there, whatever its routes match,
  * because clients trust these paths as the gate's own.
  */
 export function reservedPrefixOf(path: string): string | undefined {

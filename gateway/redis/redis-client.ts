@@ -62,7 +62,7 @@ export class RedisClient {
 
   /**
    * Sends a command without a key on the connection that serves `key`. WAIT needs this, because WAIT covers only the
-   * writes of its own connection.
+   * writes of the same connection.
    *
    * @throws {RedisFault} as a rejection
    */

@@ -48,7 +48,7 @@ export const clusterSteps: readonly CheckStep[] = [
   {
     title: `GET /reports/** ${limit.sent} times: both nodes together admit ${limit.requests}, and one more after Retry-After`,
     run: async (client) => {
-      // A client of its own: its window is empty.
+      // A client that no other step uses, so its window is empty.
       const { accessToken: token } = await requestTokens(client.ports, { client: 'clerk', scope: 'reports:read' })
       const replies: CheckReply[] = []
       for (let i = 0; i < limit.sent; i++) replies.push(await client.send({ target: `/reports/limited/${i}`, token }))

@@ -5,7 +5,7 @@ import { expectEqual, expectTrue } from './expect.ts'
 
 type Fields = ReceivedRequest['headers']
 
-/** The caller that the gate must name to the service. `undefined`: the gate must name nobody. */
+/** The caller that the gate must name to the service. `undefined`: the gate must not name a caller. */
 export type Identity = { readonly token: string; readonly roles: readonly string[] } | undefined
 
 /** Facts about the gate that its forwarded fields must state. */

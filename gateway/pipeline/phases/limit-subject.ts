@@ -15,7 +15,7 @@ import { rateLimited, rateLimitOf } from '../rate-limits/rate-limit-fields.ts'
  */
 export const limitSubject = waitingPhase<Permitted, Charged>()({
   name: 'limit-subject',
-  waits: 'for Redis, when no permit is in hand',
+  waits: 'for Redis, when this node holds no permit',
   denies: ['rate-limited'],
   throws: ['store-unavailable'],
   run(x) {

@@ -102,9 +102,9 @@ test('explain charges no limit: two explanations are equal', async () => {
 })
 
 test.each([
-  ['a request that is refused before names no windows', '/orders/1', [null, null, null]],
-  ['a public route has those that go by no token', '/open', [{ address: '2001:db8:0:0::/64' }]],
-])('%s', async (_, url, buckets) => {
+  ['a request that is refused before the limits has no windows', '/orders/1', [null, null, null]],
+  ['a public route has the windows of limits without token parts', '/open', [{ address: '2001:db8:0:0::/64' }]],
+])('explain shows the windows of the request: %s', async (_, url, buckets) => {
   expect((await explain(url)).limits?.map(({ bucket }) => bucket)).toEqual(buckets)
 })
 

@@ -317,10 +317,10 @@ test.each<[what: string, method: string, url: string, flags: Partial<RequestFlag
   ['a URL of another scheme', 'GET', 'ftp://h/', {}],
   ['a URL with a password', 'GET', 'https://u:p@h/', {}],
   ['a header without a colon', 'GET', '/', { header: ['x'] }],
-  ['an address that is none', 'GET', '/', { address: 'localhost' }],
+  ['an invalid address', 'GET', '/', { address: 'localhost' }],
   ['a time without a zone', 'GET', '/', { at: '2030-01-01T00:00:00' }],
-  ['a token file that is not there', 'GET', '/', { tokenFile: join(root, 'nothing') }],
-])('%s is wrong usage', async (_, method, url, flags) => {
+  ['a missing token file', 'GET', '/', { tokenFile: join(root, 'nothing') }],
+])('explain with %s is wrong usage', async (_, method, url, flags) => {
   const asked = (async () => explain(method, url, flags))()
 
   await expect(asked).rejects.toThrow(CliError)
@@ -328,8 +328,8 @@ test.each<[what: string, method: string, url: string, flags: Partial<RequestFlag
 })
 
 test.each([
-  ['no JSON', 'secret-secret-secret'],
-  ['no key set', '{"key":"secret-secret-secret"}'],
+  ['not JSON', 'secret-secret-secret'],
+  ['not a key set', '{"key":"secret-secret-secret"}'],
 ])('a key set that is %s is wrong usage and is not quoted', async (_, text) => {
   const asked = explain('GET', '/', { jwks: fileOf('bad.json', text) })
 

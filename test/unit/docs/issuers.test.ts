@@ -1,5 +1,5 @@
-// docs/guide/issuers.md: its entries hold, and judge tokens of the form that each issuer documents as the page says. The tokens
-// are written here after those documents; none came from the issuers themselves.
+// docs/guide/issuers.md: its entries are valid, and validate tokens of each issuer's documented form as the page says. The
+// tokens are built after the issuers' documentation; none was issued by a real issuer.
 
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
@@ -95,6 +95,6 @@ test.each<[section: string, what: string, header: JsonObject, claims: JsonObject
     'token-audience',
   ],
   ['Amazon Cognito', 'an ID token', {}, { ...user, token_use: 'id', aud: api }, 'token-type'],
-])('%s: %s is judged as the page says', (section, _, header, claims, verdict) => {
+])('%s: %s gets the documented verdict', (section, _, header, claims, verdict) => {
   expect(judged(section, header, claims)).toEqual(verdict)
 })

@@ -33,7 +33,7 @@ test.each([
   ['an issue that readers cannot open', /\bissue #?\d+\b/gi],
   ['a path of one machine', /\/work\/|\/tmp\/brief/g],
 ])('no file cites %s', (_what, pattern) => {
-  // Commits and issues of other projects are in the sources of the comparison; paths in tests of paths are data.
+  // The comparison cites commits and issues of other projects. Tests of paths contain paths as data.
   expect(matches(pattern, /^(?:docs\/design\/comparison\.md|test\/unit\/docs\/generated\.test\.ts)$/)).toEqual([])
 })
 
