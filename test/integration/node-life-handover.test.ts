@@ -8,14 +8,14 @@ import { requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { KeepAliveLoad } from './keep-alive-load.ts'
 
-// docs/design/contract.md §1: with reuse_port several nodes share a port. One that is stopped hands over without a
-// failed request.
+// docs/design/contract.md §1: with reuse_port several nodes share a port. When one node is stopped, no request
+// fails.
 
-test('two nodes on one port: each in turn is stopped and replaced under load, and no request fails', async () => {
+test('no request fails while the two nodes on one port are stopped one after the other under load', async () => {
   const issuer = await startIssuer()
   const orders = await startUpstream({
     handler: async (received, response) => {
-      // Some are always under way.
+      // Replies take 0 to 9 ms, so that requests are in progress at any time.
       await sleep(Number(received.url.slice(-1)))
       response.end(received.url)
     },
@@ -37,7 +37,7 @@ test('two nodes on one port: each in turn is stopped and replaced under load, an
     judge: (reply, number) =>
       reply.status === 200 && reply.text === `/orders/${number}` ? undefined : `${reply.status} ${reply.text}`,
   })
-  /** Waits until so many more were answered: the load goes on. */
+  /** Waits until `count` more requests have been answered, while the load continues. */
   const more = async (count: number) => {
     const goal = load.good + count
     while (load.good < goal) await sleep(10)
@@ -52,7 +52,7 @@ test('two nodes on one port: each in turn is stopped and replaced under load, an
   const { good, failures, retried, closed } = await load.stop()
 
   expect(failures).toEqual([])
-  // Each of the two asked its clients to go, and nearly all did so before their connections went.
+  // Each stopped node sent `Connection: close`. Nearly all clients reconnected before their connection ended.
   expect(closed).toBeGreaterThan(10)
   expect(retried).toBeLessThan(10)
   for (const node of [one, two, three]) {

@@ -63,60 +63,66 @@ async function takenPort(): Promise<number> {
 const keyIn = (secret: unknown) => ({ assertion: [{ id: 'k', secret }] })
 const { d: _, ...publicHalf } = signingKey('ES256').privateJwk
 
-test.each<{ title: string; options: Partial<NodeOptions>; said: RegExp }>([
+test.each<{ title: string; options: Partial<NodeOptions>; message: RegExp }>([
   {
     title: 'a misspelt setting',
     options: { settings: { drain_delai: '1s' } },
-    said: /gatehouse\.yaml:\d+:\d+: drain_delai: unknown key \(GH_CONFIG_UNKNOWN_KEY\)\n {2}hint: did you mean drain_delay\?/,
+    message:
+      /gatehouse\.yaml:\d+:\d+: drain_delai: unknown key \(GH_CONFIG_UNKNOWN_KEY\)\n {2}hint: did you mean drain_delay\?/,
   },
   {
     title: 'a setting of a later version',
     options: { settings: { webhooks: {} } },
-    said: /gatehouse\.yaml:\d+:\d+: webhooks: .* \(GH_CONFIG_NOT_YET\)/,
+    message: /gatehouse\.yaml:\d+:\d+: webhooks: .* \(GH_CONFIG_NOT_YET\)/,
   },
   {
     title: 'a listener on all addresses without a public URL',
     options: { settings: { listen: ':0' } },
-    said: /gatehouse\.yaml:\d+:\d+: public_url: is required when the listener is not loopback \(GH_CONFIG_MISSING\)/,
+    message: /gatehouse\.yaml:\d+:\d+: public_url: is required when the listener is not loopback \(GH_CONFIG_MISSING\)/,
   },
   {
     title: 'a missing policy file',
     options: { settings: { policy: { path: 'elsewhere.yaml' } } },
-    said: /elsewhere\.yaml: cannot be read \(ENOENT\) \(GH_CONFIG_UNREADABLE\)/,
+    message: /elsewhere\.yaml: cannot be read \(ENOENT\) \(GH_CONFIG_UNREADABLE\)/,
   },
   {
     title: 'an invalid policy',
     options: { policy: stringify(policy).replace('scopes:', 'scope:') },
-    said: /policy\.yaml:\d+:\d+: services\.orders\.routes\[0\]\.require\.scope: unknown key \(GH_CONFIG_UNKNOWN_KEY\)/,
+    message:
+      /policy\.yaml:\d+:\d+: services\.orders\.routes\[0\]\.require\.scope: unknown key \(GH_CONFIG_UNKNOWN_KEY\)/,
   },
   {
     title: 'a secret in the settings',
     options: { settings: { keys: keyIn('MY-OWN-SECRET') } },
-    said: /gatehouse\.yaml:\d+:\d+: keys\.assertion\[0\]\.secret: .* \(GH_CONFIG_SECRET_INLINE\)/,
+    message: /gatehouse\.yaml:\d+:\d+: keys\.assertion\[0\]\.secret: .* \(GH_CONFIG_SECRET_INLINE\)/,
   },
   {
     title: 'a key without its private part',
     options: { settings: { keys: keyIn({ env: 'KEY' }) }, env: { KEY: JSON.stringify(publicHalf) } },
-    said: /keys\.assertion\[0\]\.secret: must be a private EC P-256 JWK in JSON \(GH_CONFIG_SECRET\)\n {2}hint: .*keys generate assertion/,
+    message:
+      /keys\.assertion\[0\]\.secret: must be a private EC P-256 JWK in JSON \(GH_CONFIG_SECRET\)\n {2}hint: .*keys generate assertion/,
   },
   {
     title: 'no key for a service that requires assertions',
     options: { settings: { keys: undefined } },
-    said: /keys\.assertion: service orders requires identity assertions, but keys\.assertion is empty \(GH_CONFIG_KEY_MISSING\)\n {2}hint: .*gatehouse keys generate assertion/,
+    message:
+      /keys\.assertion: service orders requires identity assertions, but keys\.assertion is empty \(GH_CONFIG_KEY_MISSING\)\n {2}hint: .*gatehouse keys generate assertion/,
   },
   {
     title: 'a route with audit: closed without Redis',
     options: { policy: stringify(policy).replace('    upstreams:', '    audit: closed\n    upstreams:') },
-    said: /redis: route \S+ has audit: closed, but the audit log requires redis \(GH_CONFIG_MISSING\)\n {2}hint: set redis.url/,
+    message:
+      /redis: route \S+ has audit: closed, but the audit log requires redis \(GH_CONFIG_MISSING\)\n {2}hint: set redis.url/,
   },
   {
     title: 'an unknown environment variable',
     options: { env: { GATEHOUSE_DRAIN_DELAI: '1s' } },
-    said: /GATEHOUSE_DRAIN_DELAI: unknown environment variable GATEHOUSE_DRAIN_DELAI \(GH_CONFIG_UNKNOWN_VARIABLE\)\n {2}hint: did you mean GATEHOUSE_DRAIN_DELAY\?/,
+    message:
+      /GATEHOUSE_DRAIN_DELAI: unknown environment variable GATEHOUSE_DRAIN_DELAI \(GH_CONFIG_UNKNOWN_VARIABLE\)\n {2}hint: did you mean GATEHOUSE_DRAIN_DELAY\?/,
   },
 ])(
   '$title ends the start with exit code 1 and an error that names the place; no port is ever open',
-  async ({ options, said }) => {
+  async ({ options, message }) => {
     const ports = freePorts(2)
     const at = { listen: `127.0.0.1:${ports[0]}`, admin: { listen: `127.0.0.1:${ports[1]}` } }
     const starting = startFails({ policy, ...options, settings: { ...at, ...options.settings } })
@@ -124,7 +130,7 @@ test.each<{ title: string; options: Partial<NodeOptions>; said: RegExp }>([
     const { exitCode, stdout, stderr } = await starting
 
     expect(exitCode).toBe(1)
-    expect(stderr).toMatch(said)
+    expect(stderr).toMatch(message)
     expect(stdout).toBe('')
     expect(open).toBe(false)
     // The output is for operators: it has no stack trace and no secret.

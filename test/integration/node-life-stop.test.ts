@@ -8,8 +8,8 @@ import { until } from '../kit/until.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import type { Wire } from '../kit/wire.ts'
 
-// docs/design/contract.md §6, order of a stop: not ready → drain_delay → the listener closes → what is answered ends
-// its connection → what is under way, until drain_timeout → exit code 0.
+// docs/design/contract.md §6: a stop makes the node not ready, waits drain_delay, closes the listener, adds
+// `Connection: close` to replies, waits for exchanges in progress until drain_timeout, and exits with 0.
 
 const issuer = await startIssuer()
 const target = '/orders/1'
@@ -17,17 +17,17 @@ const target = '/orders/1'
 interface Stopping {
   readonly node: TestNode
   readonly upstream: TestUpstream
-  /** Lets the service answer what it has received. */
+  /** Makes the service reply to all requests that it has received. */
   readonly answer: () => void
 }
 
-/** A node whose service answers requests for /orders only when it is told to. */
+/** Starts a node whose service replies to requests for /orders only after `answer()`. */
 async function startStopping(settings: object): Promise<Stopping> {
-  const { promise: told, resolve: answer } = Promise.withResolvers<void>()
+  const { promise: answered, resolve: answer } = Promise.withResolvers<void>()
   const upstream = await startUpstream({
     handler: async (received, response) => {
       await received.over
-      if (received.url.startsWith('/orders')) await told
+      if (received.url.startsWith('/orders')) await answered
       response.end(`${received.bodyBytes} bytes`)
     },
   })
@@ -40,12 +40,12 @@ const probe = async (node: TestNode, path: string) =>
 
 const page = requestBytes({ target: '/public/page' })
 
-/** Sends a request and waits until the service has it. */
-async function underWay({ node, upstream }: Stopping, bytes: Buffer): Promise<Wire> {
+/** Sends a request and waits until the service has received it. */
+async function sendAndWait({ node, upstream }: Stopping, bytes: Buffer): Promise<Wire> {
   const before = upstream.requests.length
   const wire = await connect(node.port)
   await wire.send(bytes)
-  await until('the service has it', () => upstream.requests.length > before)
+  await until('the service has received the request', () => upstream.requests.length > before)
   return wire
 }
 
@@ -60,25 +60,25 @@ const connects = (node: TestNode) =>
 
 const closing = (reply: RawReply | undefined) => ({ status: reply?.status, connection: reply?.field('connection') })
 
-test('a stop in order: no request is lost, whenever it comes', async () => {
+test('SIGTERM makes the node not ready, closes the listener after drain_delay and completes every request', async () => {
   const stopping = await startStopping({ drain_delay: '8s' })
   const { node, answer } = stopping
   const token = issuer.sign()
-  const slow = await underWay(stopping, requestBytes({ target, token }))
+  const slow = await sendAndWait(stopping, requestBytes({ target, token }))
   const kept = await connect(node.port)
   await kept.send(page)
   expect(closing(await readReply(kept))).toEqual({ status: 200, connection: undefined })
 
   node.signal('SIGTERM')
-  // Balancers are to notice first: until then everything goes on as before.
-  await until('not ready', async () => (await probe(node, '/readyz')) === 503)
+  // During drain_delay load balancers see that the node is not ready. New connections are still accepted.
+  await until('/readyz is 503', async () => (await probe(node, '/readyz')) === 503)
   expect(await probe(node, '/livez')).toBe(200)
   expect(await probe(node, '/startupz')).toBe(200)
   expect(closing(await request(node.port, page))).toEqual({ status: 200, connection: undefined })
 
-  await until('no connection is taken', async () => !(await connects(node)))
+  await until('the listener is closed', async () => !(await connects(node)))
   expect(await probe(node, '/readyz')).toBe(503)
-  // Connections that are there still serve, each a last request.
+  // An open connection serves one more request, whose reply has `Connection: close`.
   await kept.send(page)
   expect(closing(await readReply(kept))).toEqual({ status: 200, connection: 'close' })
   answer()
@@ -93,17 +93,17 @@ test('a stop in order: no request is lost, whenever it comes', async () => {
   expect(node.stderr).toBe('')
 })
 
-test('an upload under way is taken to its end', async () => {
+test('an upload in progress at SIGTERM is completed before the node exits', async () => {
   const stopping = await startStopping({})
   const { node, upstream, answer } = stopping
   answer()
   const body = 'b'.repeat(200_000)
   const token = issuer.sign({ claims: { scope: 'orders:write' } })
   const bytes = requestBytes({ method: 'POST', target, token, body })
-  const wire = await underWay(stopping, bytes.subarray(0, bytes.length - 1000))
+  const wire = await sendAndWait(stopping, bytes.subarray(0, bytes.length - 1000))
 
   node.signal('SIGTERM')
-  await until('no connection is taken', async () => !(await connects(node)))
+  await until('the listener is closed', async () => !(await connects(node)))
   await wire.send(bytes.subarray(bytes.length - 1000))
   const reply = await readReply(wire)
 
@@ -113,10 +113,10 @@ test('an upload under way is taken to its end', async () => {
   expect(await node.ended()).toBe(0)
 })
 
-test('what is not over after drain_timeout is cut, and the end is orderly all the same', async () => {
+test('an exchange still in progress after drain_timeout is aborted, and the node exits with 0', async () => {
   const stopping = await startStopping({ drain_timeout: '500ms' })
   const { node, upstream } = stopping
-  const wire = await underWay(stopping, requestBytes({ target, token: issuer.sign() }))
+  const wire = await sendAndWait(stopping, requestBytes({ target, token: issuer.sign() }))
 
   node.signal('SIGTERM')
 
@@ -124,13 +124,13 @@ test('what is not over after drain_timeout is cut, and the end is orderly all th
   expect(await node.ended()).toBe(0)
   expect(node.log.at(-1)).toMatchObject({ msg: 'stopped', cut_off: 1 })
   expect(node.accessLog()).toMatchObject([{ path: target, decision: 'broken' }])
-  await until('the service sees it', () => upstream.requests[0]!.aborted)
+  await until('the request at the service is aborted', () => upstream.requests[0]!.aborted)
 })
 
-test('a signal that comes twice at once, from a supervisor and from who started the node, is one: it drains', async () => {
+test('SIGTERM and SIGINT within a second count as one signal: the node drains', async () => {
   const stopping = await startStopping({})
   const { node } = stopping
-  const wire = await underWay(stopping, requestBytes({ target, token: issuer.sign() }))
+  const wire = await sendAndWait(stopping, requestBytes({ target, token: issuer.sign() }))
   node.signal('SIGTERM')
   node.signal('SIGINT')
   await node.waitForLine(({ msg }) => msg === 'draining')
@@ -142,24 +142,27 @@ test('a signal that comes twice at once, from a supervisor and from who started 
   expect(await node.ended()).toBe(0)
 })
 
-test.each(['SIGTERM', 'SIGINT'] as const)('a second %s ends at once, whatever is under way', async (signal) => {
-  const stopping = await startStopping({ drain_timeout: '1h' })
-  const { node, upstream } = stopping
-  const wire = await underWay(stopping, requestBytes({ target, token: issuer.sign() }))
-  node.signal(signal)
-  await node.waitForLine(({ msg }) => msg === 'draining')
-  // Within a second it is the first one, heard twice.
-  expect(await wire.quiet(1200)).toBe(true)
+test.each(['SIGTERM', 'SIGINT'] as const)(
+  'a second %s more than a second later ends the node at once with exit code 1',
+  async (signal) => {
+    const stopping = await startStopping({ drain_timeout: '1h' })
+    const { node, upstream } = stopping
+    const wire = await sendAndWait(stopping, requestBytes({ target, token: issuer.sign() }))
+    node.signal(signal)
+    await node.waitForLine(({ msg }) => msg === 'draining')
+    // Within a second, a second signal counts as a repetition of the first.
+    expect(await wire.quiet(1200)).toBe(true)
 
-  node.signal(signal)
+    node.signal(signal)
 
-  expect(await node.ended()).toBe(1)
-  expect((await wire.rest()).toString()).toBe('')
-  await until('the service sees it', () => upstream.requests[0]!.aborted)
-})
+    expect(await node.ended()).toBe(1)
+    expect((await wire.rest()).toString()).toBe('')
+    await until('the request at the service is aborted', () => upstream.requests[0]!.aborted)
+  },
+)
 
 test.each(['SIGTERM', 'SIGINT'] as const)(
-  '%s of a node with nothing to do ends it, idle connections too',
+  '%s without exchanges in progress ends the node and its idle connections',
   async (signal) => {
     const { node } = await startStopping({})
     const kept = await connect(node.port)
@@ -174,7 +177,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
   },
 )
 
-test('SIGHUP stops nothing', async () => {
+test('SIGHUP does not stop the node', async () => {
   const { node } = await startStopping({})
   node.signal('SIGHUP')
 

@@ -4,7 +4,7 @@ import type { Wire } from '../kit/wire.ts'
 
 const tickMs = 5
 
-/** The same bytes for the same size, and no two parts of them alike. */
+/** Returns a body that depends on its size alone. No two of its parts are equal, so that reordered parts are found. */
 export function madeBody(bytes: number): Buffer {
   const words = new Uint32Array(Math.ceil(bytes / 4))
   for (let n = 0; n < words.length; n++) words[n] = Math.imul(n + bytes, 0x9e3779b1)
@@ -21,8 +21,8 @@ export function framingFields(framing: Framing, bytes: number): string {
 }
 
 /**
- * Sends a body no faster than this, as far as the machine lets it: what a client on a fast network does. Stops where the
- * connection is over.
+ * Sends a body at no more than `bytesPerSecond`, as a client on a fast network does. The default is 50 MB/s.
+ * Stops when the connection ends.
  */
 export async function sendPaced(
   wire: Wire,
@@ -34,8 +34,8 @@ export async function sendPaced(
   for (let at = 0; at < body.length && wire.ending === 'open'; at += piece) {
     const dueMs = performance.now() + (piece / bytesPerSecond) * 1000
     await wire.send(framed(body.subarray(at, at + piece), framing))
-    // Always give way: a sender that never does lets nobody else in the process read. What a busy machine has delayed is
-    // not caught up with: that would be faster.
+    // Sleeps at least once per piece, so that other code of this process can read. A delay of a busy machine is not made
+    // up for, because the rate would then be higher.
     await sleep(Math.max(0, dueMs - performance.now()))
   }
   if (framing === 'chunked') await wire.send('0\r\n\r\n')

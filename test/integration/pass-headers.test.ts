@@ -3,7 +3,7 @@ import { startNode, type TestNode } from '../kit/node.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 
-// `pass_headers` of a service lets single statements of other proxies through, for this service alone.
+// `pass_headers` of a service forwards the listed header fields of other proxies to this service.
 
 let upstream: TestUpstream
 let node: TestNode
@@ -43,7 +43,7 @@ async function received(target: string, fields: [string, string][]) {
   return upstream.requests.at(-1)!
 }
 
-test('a service gets the fields that pass_headers names, and no other statement under no other spelling', async () => {
+test('a service gets the fields of pass_headers, but no other identity field and no alias with underscores', async () => {
   const got = await received('/passing', claims)
 
   const names = claims.map(([name]) => name.toLowerCase())
@@ -54,13 +54,13 @@ test('a service gets the fields that pass_headers names, and no other statement 
   ])
 })
 
-test('a service without pass_headers gets none of these fields', async () => {
+test('a service without pass_headers gets no identity or address field of a client', async () => {
   const got = await received('/strict', claims)
 
   expect(JSON.stringify(got.fields)).not.toMatch(/10\.0\.0|SUCCESS|root|admins/)
 })
 
-test('a field that pass_headers names and Connection names too is not forwarded', async () => {
+test('a field of pass_headers that Connection names is not forwarded', async () => {
   const got = await received('/passing', [...claims, ['Connection', 'remote-user']])
 
   expect(got.all('remote-user')).toEqual([])
@@ -82,7 +82,7 @@ const check = (path: string, fields: [string, string][]) =>
     }),
   )
 
-test('a check does not list the fields that pass_headers names for removal', async () => {
+test('a check reply does not list the fields of pass_headers for removal', async () => {
   const lists = await Promise.all(['/strict', '/passing'].map((path) => check(path, [])))
   const [strict, passing] = lists.map((reply) => reply.field('x-envoy-auth-headers-to-remove')!.split(','))
 
@@ -100,13 +100,13 @@ test.each([
   ['/passing', 'X-SSL-Client-Verify', 200],
   ['/passing', 'X-SSL-Client-DN', 400],
   ['/nowhere', 'X-SSL-Client-Verify', 404],
-])('a check of %s that comes with %s is %i', async (path, name, status) => {
+])('a check of %s with the client field %s is %i', async (path, name, status) => {
   const reply = await check(path, [[name, 'forged']])
 
   expect(reply.status, reply.text).toBe(status)
 })
 
-test('pass_headers is shown as a relaxation at start', async () => {
+test('pass_headers is in the relaxations of the start log line', async () => {
   const listening = await node.waitForLine(({ msg }) => msg === 'listening')
 
   expect(listening['relaxations']).toEqual([

@@ -10,15 +10,15 @@ import { later, swap } from '../kit/swap.ts'
 import { admitted, type Gate, missingScope, notFound, refused } from './admission.ts'
 import { first, issuer, policy, publicRoute, second } from './policy-swap.ts'
 
-// docs/design/contract.md §2: the policy file is watched. What does not hold changes nothing, and the log names file,
-// line and code.
+// docs/design/contract.md §2: the policy file is watched. An invalid file has no effect, and the log names its file,
+// line and error code.
 
 const target = '/orders/1'
 const lasting = await startNode({ policy: policy() })
 
 test.each([
   {
-    title: 'no YAML',
+    title: 'invalid YAML',
     text: () => `${stringify(policy())}\n  - [`,
     problem: { code: 'GH_CONFIG_SYNTAX', line: expect.any(Number) },
   },
@@ -28,16 +28,16 @@ test.each([
     problem: { code: 'GH_CONFIG_UNKNOWN_KEY', line: 15, column: 9, path: 'services.orders.routes[0].requires' },
   },
   {
-    title: 'a service without an issuer',
+    title: 'an unknown issuer',
     text: () => stringify(policy({ service: { issuers: ['nobody'] } })),
     problem: { code: 'GH_POLICY_ISSUER', path: 'services.orders.issuers[0]', line: expect.any(Number) },
   },
   {
-    title: 'two routes for one request',
+    title: 'two routes that match the same requests',
     text: () => stringify(policy({ routes: [{ ...publicRoute('twin'), match: { path: '/orders/**' } }] })),
     problem: { code: 'GH_POLICY_CONFLICT', path: 'services.orders.routes[1].match', line: expect.any(Number) },
   },
-  { title: 'nothing at all', text: () => '', problem: { code: expect.stringMatching(/^GH_CONFIG_/) } },
+  { title: 'an empty file', text: () => '', problem: { code: expect.stringMatching(/^GH_CONFIG_/) } },
 ])('an invalid policy file changes nothing, and the log states the reason: $title', async ({ text, problem }) => {
   const node = lasting
   const gate: Gate = { node, services: [first] }
@@ -55,7 +55,7 @@ test.each([
   const file = node.folder.file('policy.yaml')
   expect(line['problems']).toContainEqual(expect.objectContaining({ message: expect.any(String), file, ...problem }))
 
-  // The way out: a file that holds, the same as before or another.
+  // A valid file ends the error state, whether it equals the policy in force or not.
   const broken = node.log.length
   node.writePolicy(good)
   node.signal('SIGHUP')
@@ -124,19 +124,19 @@ test.concurrent('an added or removed file in a policy folder is a policy change'
 test.concurrent('a Kubernetes ConfigMap mount is reloaded when its link points to a new version', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-policy-'))
   atEnd(() => rmSync(folder, { recursive: true, force: true }))
-  const turn = (version: string, text: string) => {
+  const mount = (version: string, text: string) => {
     mkdirSync(join(folder, version))
     writeFileSync(join(folder, version, 'policy.yaml'), text)
     symlinkSync(version, join(folder, '..data_tmp'))
     renameSync(join(folder, '..data_tmp'), join(folder, '..data'))
   }
-  turn('..2026_11_27_1', stringify(policy()))
+  mount('..2026_11_27_1', stringify(policy()))
   symlinkSync('..data/policy.yaml', join(folder, 'policy.yaml'))
   const node = await startNode({ policy: '', settings: { policy: { source: 'file', path: folder } } })
   const gate: Gate = { node, services: [first] }
   await admitted(gate, { target, token: issuer.sign() })
 
-  turn('..2026_11_27_2', stringify(policy({ scope: 'orders:all' })))
+  mount('..2026_11_27_2', stringify(policy({ scope: 'orders:all' })))
   await node.waitForLine(({ msg }) => msg === 'policy changed')
 
   await refused(gate, { target, token: issuer.sign() }, missingScope('orders:all'))

@@ -10,8 +10,8 @@ import { admitted, badToken, type Gate, identity, missingScope, notFound, refuse
 import { KeepAliveLoad } from './keep-alive-load.ts'
 import { first, issuer, policy, publicRoute, second } from './policy-swap.ts'
 
-// docs/design/architecture.md §3: a changed policy is compiled whole and swapped in by one reference; an exchange keeps
-// the snapshot that it matched in; a policy that does not compile changes nothing and says why.
+// docs/design/architecture.md §3: a changed policy is compiled completely and then replaces the policy in force by one
+// assignment. An exchange keeps the policy in which it was matched. An invalid policy has no effect and is logged.
 
 const target = '/orders/1'
 
@@ -28,7 +28,7 @@ test('under fifty policy swaps with load, no request fails, is lost or is sent t
     connections: 20,
     pauseMs: 10,
     request: (number) => {
-      // Every third token is new: its exchange waits for a verification, in which the policy may change.
+      // Every third token is new, so that its exchange waits for a verification during which the policy may change.
       const token = number % 3 === 0 ? owner.sign() : known[number % known.length]!
       const post = number % 4 === 0
       return requestBytes({ target: `/orders/${number}`, token, ...(post ? { method: 'POST', body } : {}) })
@@ -37,14 +37,16 @@ test('under fifty policy swaps with load, no request fails, is lost or is sent t
       if (reply.status !== 200) return `${reply.status} ${reply.text}`
       const { url, body: seen } = reply.json() as { url: string; body: { bytes: number } }
       const expected = number % 4 === 0 ? body.length : 0
-      return url === `/orders/${number}` && seen.bytes === expected ? undefined : `the reply of another: ${reply.text}`
+      return url === `/orders/${number}` && seen.bytes === expected
+        ? undefined
+        : `reply to another request: ${reply.text}`
     },
   })
   for (let i = 1; i <= 50; i++) {
     await swap(
       node,
       policy({
-        // Pools come and go, by other upstreams and by other times.
+        // Other upstreams and other timeouts create and remove upstream pools.
         upstreams: [[first.url], [first.url, second.url], [second.url]][i % 3]!,
         service: {
           timeouts: { connect: i % 2 === 0 ? '2s' : '3s' },
@@ -66,7 +68,7 @@ test('under fifty policy swaps with load, no request fails, is lost or is sent t
   expect(first.requests.length + second.requests.length - before).toBe(good + 50)
   expect(seen.every(({ aborted }) => !aborted)).toBe(true)
   expect([...first.malformed, ...second.malformed]).toEqual([])
-  // Keys are the issuer's, not the policy's: no swap asked for them again.
+  // Issuer keys are kept across policy changes: no swap fetched them again.
   expect(owner.fetches.keys).toBe(1)
 })
 
@@ -114,26 +116,26 @@ test('a cached token is validated by the changed rules of its issuer', async () 
 })
 
 test('an exchange that waits during a policy swap is sent to the upstream that it matched', async () => {
-  const { promise: told, resolve: tell } = Promise.withResolvers<void>()
+  const { promise: keysReleased, resolve: releaseKeys } = Promise.withResolvers<void>()
   const keys = await rawUpstream(async (wire) => {
     await wire.until('\r\n\r\n')
-    await told
+    await keysReleased
     const body = JSON.stringify({ keys: [issuer.keys[0]!.publicJwk] })
     await wire.send(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
   })
   const main = { jwks_uri: keys.url }
   const routes = [publicRoute('page')]
   const node = await startNode({ policy: policy({ main, routes }) })
-  // So that there are connections to let go of.
+  // Opens a pooled connection to the upstream that the swap removes.
   await admitted({ node, services: [first] }, { target: '/page' })
   const path = `/orders/${randomUUID()}`
   const wire = await connect(node.port)
   await wire.send(requestBytes({ target: path, token: issuer.sign() }))
-  // What came before this has been matched.
+  // The reply to a later request proves that the earlier request has been matched.
   await refused({ node, services: [] }, { target: '/nowhere' }, notFound)
 
   await swap(node, policy({ main, upstreams: [second.url] }))
-  tell()
+  releaseKeys()
   const reply = await readReply(wire)
 
   expect(reply!.status, reply!.text).toBe(200)
@@ -141,7 +143,7 @@ test('an exchange that waits during a policy swap is sent to the upstream that i
 })
 
 test('a response in progress is completed after its service is removed from the policy', async () => {
-  const { promise: swapped, resolve: goOn } = Promise.withResolvers<void>()
+  const { promise: swapped, resolve: continueReply } = Promise.withResolvers<void>()
   const streaming = await rawUpstream(async (wire) => {
     await wire.until('\r\n\r\n')
     await wire.send('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfirst')
@@ -155,7 +157,7 @@ test('a response in progress is completed after its service is removed from the 
   await wire.until('first')
 
   await swap(node, policy({ upstreams: [second.url], scope: 'orders:all' }))
-  goOn()
+  continueReply()
 
   expect((await wire.take(5)).toString()).toBe(' last')
   await node.waitForRecord(({ path, decision }) => path === target && decision === 'admitted')

@@ -3,7 +3,7 @@ import { startUpstream } from '../kit/upstream.ts'
 
 export const [issuer, first, second] = await Promise.all([startIssuer(), startUpstream(), startUpstream()])
 
-interface PolicyWishes {
+interface PolicyOptions {
   readonly upstreams?: readonly string[]
   readonly scope?: string
   readonly main?: object
@@ -11,14 +11,14 @@ interface PolicyWishes {
   readonly routes?: readonly object[]
 }
 
-/** A policy of one service, whose route /orders demands a scope. */
+/** Returns a policy with one service, whose route /orders requires a scope. */
 export function policy({
   upstreams = [first.url],
   scope = 'orders:read',
   main,
   service,
   routes = [],
-}: PolicyWishes = {}) {
+}: PolicyOptions = {}) {
   return {
     version: 1,
     issuers: { main: { issuer: issuer.url, audience: [testAudience], ...main } },

@@ -7,7 +7,7 @@ import { startNode, type TestNode } from '../kit/node.ts'
 import { exchange, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 
-// docs/design/contract.md §6: what proxies in front say is believed from listed ones only. S-037, S-038, S-041, S-043,
+// docs/design/contract.md §6: forwarding fields are used only if a listed proxy sent them. S-037, S-038, S-041, S-043,
 // S-113.
 
 const PROXY_V2 = Buffer.from('0d0a0d0a000d0a515549540a', 'hex')
@@ -62,7 +62,7 @@ async function ask(node: TestNode, target: string, fields: [string, string][], b
   return { reply: replies[0], ending, arrived: upstream.requests.slice(seen) }
 }
 
-test('S-037 an unlisted peer is believed nothing', async () => {
+test('S-037: forwarding fields and Client-Cert of an unlisted peer have no effect and are replaced', async () => {
   const node = await nodeWith({ proxies: ['192.0.2.0/24'] })
   const claims: [string, string][] = [
     ['X-Forwarded-For', '10.0.0.1'],
@@ -91,21 +91,24 @@ test.each([
   ['10.0.0.1, 203.0.113.9, 192.0.2.7', 403, '203.0.113.9, 192.0.2.7, 127.0.0.1'],
   ['garbage, 10.0.0.1, 192.0.2.7', 200, '10.0.0.1, 192.0.2.7, 127.0.0.1'],
   ['10.0.0.1:4711', 200, '10.0.0.1, 127.0.0.1'],
-])('S-038 a listed proxy states %s: the right-most unlisted address counts, %i', async (chain, status, sent) => {
-  const node = await nodeWith({ proxies: ['127.0.0.0/8', '192.0.2.7'] })
+])(
+  'S-038: X-Forwarded-For %s of a listed proxy: the right-most unlisted address is the client, which gets %i',
+  async (chain, status, sent) => {
+    const node = await nodeWith({ proxies: ['127.0.0.0/8', '192.0.2.7'] })
 
-  const target = fresh('open')
+    const target = fresh('open')
 
-  const inside = await ask(node, fresh('inside'), [['X-Forwarded-For', chain]])
-  const open = await ask(node, target, [['X-Forwarded-For', chain]])
+    const inside = await ask(node, fresh('inside'), [['X-Forwarded-For', chain]])
+    const open = await ask(node, target, [['X-Forwarded-For', chain]])
 
-  expect(inside.reply?.status).toBe(status)
-  expect(open.arrived[0]?.all('x-forwarded-for')).toEqual([sent])
-  const record = await node.waitForRecord((one) => one['path'] === target)
-  expect(record['address']).toBe(sent.split(',')[0])
-})
+    expect(inside.reply?.status).toBe(status)
+    expect(open.arrived[0]?.all('x-forwarded-for')).toEqual([sent])
+    const record = await node.waitForRecord((one) => one['path'] === target)
+    expect(record['address']).toBe(sent.split(',')[0])
+  },
+)
 
-test('S-038 what listed proxies say of scheme, host and certificate goes on', async () => {
+test('S-038: scheme, host and client certificate of a listed proxy are forwarded to the service', async () => {
   const node = await nodeWith({ proxies: ['127.0.0.0/8'] })
 
   const { arrived } = await ask(node, '/open/1', [
@@ -124,52 +127,58 @@ test('S-038 what listed proxies say of scheme, host and certificate goes on', as
 })
 
 test.each([
-  ['S-041 a chain that names nobody', [['X-Forwarded-For', 'unknown']], 'forwarded-malformed'],
-  ['S-041 a chain that ends in garbage', [['X-Forwarded-For', '10.0.0.1, x']], 'forwarded-malformed'],
+  ['S-041: X-Forwarded-For with no address', [['X-Forwarded-For', 'unknown']], 'forwarded-malformed'],
+  ['S-041: X-Forwarded-For with an invalid last address', [['X-Forwarded-For', '10.0.0.1, x']], 'forwarded-malformed'],
   [
-    'S-043 two certificates',
+    'S-043: two Client-Cert fields',
     [
       ['Client-Cert', ':AAAA:'],
       ['Client-Cert', ':BBBB:'],
     ],
     'certificate-malformed',
   ],
-  ['S-043 a certificate that is no base64', [['Client-Cert', ':A*:']], 'certificate-malformed'],
-] as [string, [string, string][], string][])('%s from a listed proxy is refused', async (_, fields, reason) => {
-  const node = await nodeWith({ proxies: ['127.0.0.0/8'] })
+  ['S-043: Client-Cert with invalid base64', [['Client-Cert', ':A*:']], 'certificate-malformed'],
+] as [string, [string, string][], string][])(
+  '%s from a listed proxy is 400, and the connection closes',
+  async (_, fields, reason) => {
+    const node = await nodeWith({ proxies: ['127.0.0.0/8'] })
 
-  const target = fresh('open')
+    const target = fresh('open')
 
-  const { reply, ending, arrived } = await ask(node, target, fields)
+    const { reply, ending, arrived } = await ask(node, target, fields)
 
-  expect(reply?.status).toBe(400)
-  expect(ending).toBe('ended')
-  expect(arrived).toEqual([])
-  expect(await node.waitForRecord((one) => one['path'] === target)).toMatchObject({ status: 400, reason })
-})
+    expect(reply?.status).toBe(400)
+    expect(ending).toBe('ended')
+    expect(arrived).toEqual([])
+    expect(await node.waitForRecord((one) => one['path'] === target)).toMatchObject({ status: 400, reason })
+  },
+)
 
 test.each([
   ['for=10.0.0.1, for="203.0.113.9:80";proto=https', '203.0.113.9', 200],
   ['for="[2001:db8::1]"', '2001:db8::1', 200],
   ['for=10.0.0.1 garbage', undefined, 400],
-])('S-041 Forwarded: %s from a listed proxy that states it', async (value, address, status) => {
-  const node = await nodeWith({ proxies: ['127.0.0.0/8'], client_address: 'forwarded' })
+])(
+  'S-041: with client_address forwarded, %s of a listed proxy makes the client address %s and the status %i',
+  async (value, address, status) => {
+    const node = await nodeWith({ proxies: ['127.0.0.0/8'], client_address: 'forwarded' })
 
-  const target = fresh('open')
+    const target = fresh('open')
 
-  const { reply } = await ask(node, target, [
-    ['Forwarded', value],
-    ['X-Forwarded-For', '198.51.100.1'],
-  ])
+    const { reply } = await ask(node, target, [
+      ['Forwarded', value],
+      ['X-Forwarded-For', '198.51.100.1'],
+    ])
 
-  expect(reply?.status).toBe(status)
-  if (address !== undefined) {
-    const record = await node.waitForRecord((one) => one['path'] === target)
-    expect(record['address']).toBe(address)
-  }
-})
+    expect(reply?.status).toBe(status)
+    if (address !== undefined) {
+      const record = await node.waitForRecord((one) => one['path'] === target)
+      expect(record['address']).toBe(address)
+    }
+  },
+)
 
-test('a PROXY v2 header counts from a listed peer, and is refused where it is missing, unasked or not listed', async () => {
+test('a PROXY v2 header of a listed peer sets the client address; a missing or unexpected one is 400', async () => {
   const [listed, off, elsewhere] = await Promise.all([
     nodeWith({ proxies: ['127.0.0.0/8'], proxy_protocol: 'required' }),
     nodeWith({ proxies: ['127.0.0.0/8'] }),
@@ -195,12 +204,12 @@ test('a PROXY v2 header counts from a listed peer, and is refused where it is mi
 })
 
 test.each([
-  ['', 'GET', '', ''],
-  ['whose service answers before it has read a body', 'POST', 'Content-Length: 2000\r\n', 'early'],
-  ['whose service answers HEAD before it has read a body', 'HEAD', 'Content-Length: 2000\r\n', 'early'],
-  ['whose service answers 204 before it has read a body', 'GET', 'Content-Length: 2000\r\n', 'early-204'],
+  ['without a body', 'GET', '', ''],
+  ['with a body to which the service replies early', 'POST', 'Content-Length: 2000\r\n', 'early'],
+  ['with a body whose HEAD the service replies to early', 'HEAD', 'Content-Length: 2000\r\n', 'early'],
+  ['with a body to which the service replies 204 early', 'GET', 'Content-Length: 2000\r\n', 'early-204'],
 ])(
-  'behind a proxy that passes TCP through, a client cannot change its address after a request %s',
+  'behind a TCP proxy, a client cannot change its address by a second PROXY header after a request %s',
   async (_, method, fields, path) => {
     const node = await nodeWith({ proxies: [{ address: '127.0.0.0/8', mode: 'tcp' }], proxy_protocol: 'required' })
     upstream.handler = (request, response) => {
@@ -231,9 +240,9 @@ test.each([
 )
 
 test.each([
-  ['in the chain', {}, '10.0.0.1, 192.0.2.7', Buffer.alloc(0)],
-  ['in a PROXY header', { proxy_protocol: 'required' }, '10.0.0.1', proxyHeader([192, 0, 2, 7])],
-])('what stands left of a proxy that passes TCP through counts for nothing: %s', async (_, more, chain, before) => {
+  ['proxy in X-Forwarded-For', {}, '10.0.0.1, 192.0.2.7', Buffer.alloc(0)],
+  ['proxy in a PROXY header', { proxy_protocol: 'required' }, '10.0.0.1', proxyHeader([192, 0, 2, 7])],
+])('addresses before that of a TCP proxy in X-Forwarded-For have no effect: %s', async (_, more, chain, before) => {
   const node = await nodeWith({ proxies: ['127.0.0.1', { address: '192.0.2.7', mode: 'tcp' }], ...more })
   upstream.handler = (_request, response) => void response.end()
 
@@ -244,7 +253,7 @@ test.each([
   expect(open.arrived[0]?.all('x-forwarded-for').join()).not.toContain('10.0.0.1')
 })
 
-const asking = (path: string): [string, string][] => [
+const checkFields = (path: string): [string, string][] => [
   ['X-Forwarded-Method', 'GET'],
   ['X-Forwarded-Host', 'api.test'],
   ['X-Forwarded-Uri', path],
@@ -252,17 +261,21 @@ const asking = (path: string): [string, string][] => [
 
 test.each([
   ['without proxies', {}, Buffer.alloc(0)],
-  ['beside other proxies', { proxies: ['192.0.2.7'] }, Buffer.alloc(0)],
-  ['where others need a PROXY header', { proxies: ['192.0.2.7'], proxy_protocol: 'required' }, Buffer.alloc(0)],
+  ['with other proxies', { proxies: ['192.0.2.7'] }, Buffer.alloc(0)],
   [
-    'behind a proxy that states it by a PROXY header',
+    'with other proxies that must send a PROXY header',
+    { proxies: ['192.0.2.7'], proxy_protocol: 'required' },
+    Buffer.alloc(0),
+  ],
+  [
+    'behind a proxy whose PROXY header has the address of the peer',
     { proxies: ['127.0.0.1'], proxy_protocol: 'required', check: { peers: ['10.9.9.9'] } },
     proxyHeader([10, 9, 9, 9]),
   ],
-])('a peer of check.peers states the client of a check: %s', async (_, settings, before) => {
+])('X-Forwarded-For of a peer in check.peers sets the client address of a check: %s', async (_, settings, before) => {
   const node = await nodeWith({ check: { peers: ['127.0.0.1'] }, ...settings })
   const check = (client: string) =>
-    ask(node, '/.gatehouse/check', [...asking('/inside/1'), ['X-Forwarded-For', client]], before)
+    ask(node, '/.gatehouse/check', [...checkFields('/inside/1'), ['X-Forwarded-For', client]], before)
 
   expect((await check('10.0.0.1')).reply?.status).toBe(200)
   expect((await check('203.0.113.9')).reply?.status).toBe(403)
@@ -270,9 +283,9 @@ test.each([
 })
 
 test.each([
-  ['the address', {}, 403],
-  ['a PROXY header', { proxies: ['192.0.2.7'], proxy_protocol: 'required' }, 400],
-])('outside of checks a peer of check.peers is not believed, and not spared: %s', async (_, settings, status) => {
+  ['its X-Forwarded-For has no effect', {}, 403],
+  ['it must send a PROXY header', { proxies: ['192.0.2.7'], proxy_protocol: 'required' }, 400],
+])('a peer in check.peers has no privileges outside of checks: %s', async (_, settings, status) => {
   const node = await nodeWith({ check: { peers: ['127.0.0.1'] }, ...settings })
   upstream.handler = (_request, response) => void response.end()
 
@@ -281,11 +294,11 @@ test.each([
 
 test.each([
   ['that is only in proxies', { proxies: ['127.0.0.1'] }],
-  ['that nothing lists', {}],
-  ['that passes TCP through', { proxies: [{ address: '127.0.0.1', mode: 'tcp' }], check: { peers: ['127.0.0.1'] } }],
-])('a peer %s gets 403 for a check', async (_, settings) => {
+  ['that is not listed', {}],
+  ['that is a TCP proxy', { proxies: [{ address: '127.0.0.1', mode: 'tcp' }], check: { peers: ['127.0.0.1'] } }],
+])('a check of a peer %s is 403', async (_, settings) => {
   const node = await nodeWith(settings)
-  const { reply } = await ask(node, '/.gatehouse/check', [...asking('/open/1'), ['X-Forwarded-For', '10.0.0.1']])
+  const { reply } = await ask(node, '/.gatehouse/check', [...checkFields('/open/1'), ['X-Forwarded-For', '10.0.0.1']])
 
   expect(reply?.status).toBe(403)
 })
@@ -297,6 +310,6 @@ test.each([
   [{ check: { peers: ['0.0.0.0/0'] } }, 'must not include all addresses'],
   [{ check: { peers: ['gate.internal'] } }, 'an address or a CIDR block'],
   [{ proxy_protocol: 'required' }, 'list the proxies'],
-])('S-127 %j is an error at start', async (settings, said) => {
-  await expect(nodeWith(settings)).rejects.toMatchObject({ exitCode: 1, stderr: expect.stringContaining(said) })
+])('S-127: the settings %j end the start with exit code 1', async (settings, message) => {
+  await expect(nodeWith(settings)).rejects.toMatchObject({ exitCode: 1, stderr: expect.stringContaining(message) })
 })

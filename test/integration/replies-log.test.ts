@@ -10,8 +10,8 @@ import { rawUpstream } from '../kit/raw-upstream.ts'
 import { signingKey } from '../kit/signing-key.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// What the gate says of an exchange: to operators one line each that nobody can forge or break (CWE-117) and that holds
-// no secret (CWE-532), to clients nothing of what it is made of (CWE-209).
+// Access log: one line per exchange, which no client can forge or split (CWE-117) and which has no secret (CWE-532).
+// Error replies: no details of the implementation (CWE-209).
 
 const [issuer, upstream, broken, silent] = await Promise.all([
   startIssuer(),
@@ -53,11 +53,11 @@ const policy = {
   },
 }
 const node = await startNode({ policy })
-// What it says of itself, so that all further lines are of exchanges.
+// Waits for the log lines of the start, so that all further lines belong to exchanges.
 await node.waitForLine(({ msg, issuer }) => msg === 'issuer keys loaded' && issuer === 'main')
 await node.waitForLine(({ msg, issuer }) => msg === 'issuer keys cannot be fetched' && issuer === 'absent')
 
-/** The lines that the node logs while `work` goes on, as they are. At most 50, of which the kit shows no more. */
+/** Returns the raw lines that the node logs during `work`. At most 50, because `dump()` keeps no more. */
 async function linesDuring(work: () => Promise<unknown>): Promise<string[]> {
   const first = await mark()
   await work()
@@ -68,7 +68,7 @@ async function linesDuring(work: () => Promise<unknown>): Promise<string[]> {
   return lines.slice(from + 1, to)
 }
 
-/** Has the node log a line that is known. */
+/** Makes the node log a line with a unique path, and returns the path. */
 async function mark(): Promise<string> {
   const path = `/.gatehouse/${randomUUID()}`
   await request(node.port, requestBytes({ target: path }))
@@ -77,7 +77,7 @@ async function mark(): Promise<string> {
 }
 
 function recordsIn(lines: readonly string[]): LogRecord[] {
-  // What JSON allows to stand as it is, and is a line end or worse to some reader.
+  // JSON permits some of these characters unescaped, but log readers may treat them as line ends or control codes.
   for (const line of lines) expect(line).not.toMatch(/[\x00-\x1f\x7f-\x9f\u2028\u2029]/)
   return lines.map((line) => JSON.parse(line))
 }
@@ -100,24 +100,24 @@ const hostile = [
   '__proto__',
 ]
 
-test('S-141: whatever a token says, its exchange is one line of JSON that says just that', async () => {
-  // With a control character it names nobody.
-  const names = (name: string): boolean => !/\p{Cc}/u.test(name)
+test('S-141: hostile characters in sub and client_id leave the access log one JSON line with the exact values', async () => {
+  // A token whose sub has a control character is refused.
+  const valid = (name: string): boolean => !/\p{Cc}/u.test(name)
   const lines = await linesDuring(async () => {
     for (const name of hostile) {
       const claims = { sub: name, client_id: name }
       const reply = await request(node.port, requestBytes({ target: '/orders/1', token: issuer.sign({ claims }) }))
-      expect([name, reply.status]).toEqual([name, names(name) ? 200 : 401])
+      expect([name, reply.status]).toEqual([name, valid(name) ? 200 : 401])
     }
   })
 
   const records = recordsIn(lines)
-  const said = hostile.map((name) => (names(name) ? name : undefined))
-  expect(records.map(({ subject }) => subject)).toEqual(said)
-  expect(records.map(({ client }) => client)).toEqual(said)
+  const expected = hostile.map((name) => (valid(name) ? name : undefined))
+  expect(records.map(({ subject }) => subject)).toEqual(expected)
+  expect(records.map(({ client }) => client)).toEqual(expected)
 })
 
-test('S-141: whatever a head says, its exchange is one line of JSON', async () => {
+test('S-141: hostile characters in a request head leave the access log one JSON line per exchange', async () => {
   const utf8 = (text: string) => Buffer.from(text).toString('latin1')
   const heads = [
     'GET /orders/"1" HTTP/1.1\r\nHost: a',
@@ -143,7 +143,7 @@ test('S-141: whatever a head says, its exchange is one line of JSON', async () =
     for (const head of heads) replies.push(...(await exchange(node.port, `${head}\r\n\r\n`)).replies)
   })
 
-  // Some the listener answers itself, without an exchange.
+  // The listener replies to some of these heads itself, without an exchange.
   expect(lines.length).toBeGreaterThan(heads.length / 2)
   for (const { status } of replies) expect(status).toBeGreaterThanOrEqual(400)
   for (const record of recordsIn(lines)) {
@@ -151,7 +151,7 @@ test('S-141: whatever a head says, its exchange is one line of JSON', async () =
   }
 })
 
-test('a well-formed request id is the id of the exchange: in the log, at the service, in the reply', async () => {
+test('a valid X-Request-Id of the client is in the log, in the request to the service and in the reply', async () => {
   const id = `Aa0._-${'x'.repeat(122)}`
   const bytes = requestBytes({ target: '/orders/1', token: issuer.sign(), fields: [['X-Request-Id', id]] })
   const reply = await request(node.port, bytes)
@@ -161,7 +161,7 @@ test('a well-formed request id is the id of the exchange: in the log, at the ser
   expect(upstream.requests.filter((received) => received.all('x-request-id').includes(id))).toHaveLength(1)
 })
 
-test('an admitted exchange says who, what, where and how long', async () => {
+test('the access log line of an admitted exchange has exactly the documented fields', async () => {
   const target = `/orders/${randomUUID()}`
   await request(node.port, requestBytes({ method: 'PUT', target, token: issuer.sign(), body: 'four' }))
 
@@ -204,7 +204,7 @@ const secrets = {
   opaque: `opaque-${randomUUID()}`,
 }
 
-test('S-143: no token, query, cookie, code or body is in any line, however an exchange ends', async () => {
+test('S-143: no log line has a token, query, cookie, code or body, for admitted, refused and failed exchanges', async () => {
   const tokens = [
     issuer.sign(),
     issuer.sign({ key: signingKey('ES256') }),
@@ -242,7 +242,7 @@ test('S-143: no token, query, cookie, code or body is in any line, however an ex
   for (const secret of [...Object.values(secrets), ...parts, ...assertions]) expect(log).not.toContain(secret)
 })
 
-/** What would tell a client what the gate is made of, or what stands behind it. */
+/** Texts that would reveal to a client the software of the gate or the upstreams behind it. */
 const revealing = [
   /\bat [^ ]+ \(|\bat file:|node:internal|node_modules|\.[mc]?[jt]s\b/,
   /undici|uwebsockets|\bjose\b|\bnode\b|v8/i,
@@ -254,7 +254,7 @@ const token = issuer.sign()
 test.each([
   { title: 'no token', bytes: requestBytes({ target: '/orders/1' }), status: 401, code: 'credential_required' },
   {
-    title: 'a bad token',
+    title: 'an invalid token',
     bytes: requestBytes({ target: '/orders/1', token: 'x' }),
     status: 401,
     code: 'invalid_token',
@@ -280,9 +280,9 @@ test.each([
     status: 400,
     code: 'bad_request',
   },
-  { title: 'no route', bytes: requestBytes({ target: '/nowhere' }), status: 404, code: 'not_found' },
+  { title: 'a path without a route', bytes: requestBytes({ target: '/nowhere' }), status: 404, code: 'not_found' },
   {
-    title: 'another method',
+    title: 'a method that no route maps',
     bytes: requestBytes({ method: 'PUT', target: '/get' }),
     status: 405,
     code: 'method_not_allowed',
@@ -294,13 +294,13 @@ test.each([
     code: 'length_required',
   },
   {
-    title: 'too large a body',
+    title: 'a body above the limit',
     bytes: requestBytes({ method: 'POST', target: '/strict', body: 'b'.repeat(2000) }),
     status: 413,
     code: 'body_too_large',
   },
   {
-    title: 'too long a target',
+    title: 'a target above the limit',
     bytes: requestBytes({ target: `/${'a'.repeat(9000)}` }),
     status: 414,
     code: 'uri_too_long',
@@ -312,19 +312,19 @@ test.each([
     code: 'grpc_not_supported',
   },
   {
-    title: 'an expectation',
+    title: 'an unknown Expect',
     bytes: requestBytes({ target: '/get', fields: [['Expect', 'the-unexpected']] }),
     status: 417,
     code: 'expectation_failed',
   },
   {
-    title: 'too large a head',
+    title: 'a head above the limit',
     bytes: requestBytes({ target: '/get', fields: [['X-Pad', 'p'.repeat(40_000)]] }),
     status: 431,
     code: 'head_too_large',
   },
   {
-    title: 'an upgrade',
+    title: 'an Upgrade to WebSocket',
     bytes: requestBytes({ target: '/get', fields: [['Upgrade', 'websocket']] }),
     status: 501,
     code: 'upgrade_not_supported',
@@ -336,13 +336,13 @@ test.each([
     code: 'bad_gateway',
   },
   {
-    title: 'an upstream that speaks no HTTP',
+    title: 'an upstream with an invalid Content-Length',
     bytes: requestBytes({ target: '/broken/1', token }),
     status: 502,
     code: 'bad_gateway',
   },
   {
-    title: 'an upstream that is silent',
+    title: 'an upstream that does not reply',
     bytes: requestBytes({ target: '/silent/1', token }),
     status: 504,
     code: 'gateway_timeout',
@@ -353,21 +353,24 @@ test.each([
     status: 503,
     code: 'unavailable',
   },
-])('S-146: the reply to $title ($status) says so and no more', async ({ bytes, status, code }) => {
-  const reply = await request(node.port, bytes)
+])(
+  'S-146: the $status reply for $title has only its code and id, and no details of the gate',
+  async ({ bytes, status, code }) => {
+    const reply = await request(node.port, bytes)
 
-  expect(reply.status).toBe(status)
-  const id = reply.field('x-request-id')
-  expect(reply.json()).toEqual({
-    type: `urn:gatehouse:problem:${code}`,
-    title: expect.any(String),
-    status,
-    code,
-    instance: id,
-  })
-  // But for the id, which chance makes.
-  const said = [reply.reason, ...reply.fields.flat(), reply.text].join('\n').replaceAll(id!, '')
-  for (const pattern of revealing) expect(said).not.toMatch(pattern)
-  // Whoever has the reply can be helped by whoever has the log.
-  expect(await node.waitForRecord((record) => record['id'] === id)).toMatchObject({ status })
-})
+    expect(reply.status).toBe(status)
+    const id = reply.field('x-request-id')
+    expect(reply.json()).toEqual({
+      type: `urn:gatehouse:problem:${code}`,
+      title: expect.any(String),
+      status,
+      code,
+      instance: id,
+    })
+    // Without the id, whose random characters could match a pattern.
+    const replyText = [reply.reason, ...reply.fields.flat(), reply.text].join('\n').replaceAll(id!, '')
+    for (const pattern of revealing) expect(replyText).not.toMatch(pattern)
+    // The id in the reply finds the access log line.
+    expect(await node.waitForRecord((record) => record['id'] === id)).toMatchObject({ status })
+  },
+)

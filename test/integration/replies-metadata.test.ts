@@ -7,8 +7,8 @@ import type { RawReply } from '../kit/raw-reply.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { admitted, type Gate, notFound, refused } from './admission.ts'
 
-// RFC 9728 §3, §5.1: a challenge leads to metadata of the very resource that was asked for, and the metadata to whoever
-// issues tokens for it.
+// RFC 9728 §3, §5.1: a challenge has the URL of the metadata of the requested resource. The metadata lists the issuers
+// whose tokens the resource accepts.
 
 const metadataPath = '/.well-known/oauth-protected-resource'
 
@@ -52,7 +52,7 @@ const origin = `http://127.0.0.1:${node.port}`
 const get = (target: string, host?: string): Promise<RawReply> =>
   request(node.port, requestBytes({ target, ...(host === undefined ? {} : { host }) }))
 
-/** The URL that a challenge names. */
+/** Returns the metadata URL in the challenge of a reply. */
 function metadataUrlIn(reply: RawReply): URL {
   const [, url] = /resource_metadata="([^"]+)"/.exec(reply.field('www-authenticate') ?? '') ?? []
   return new URL(url!)
@@ -66,7 +66,7 @@ test.each([
   { target: '/orders/1?page=2', resource: '/orders/1' },
   { target: '/unlike', resource: '/unlike' },
   { target: '/', resource: '' },
-])('the challenge of $target leads to metadata of exactly that URL', async ({ target, resource }) => {
+])('the challenge of $target has the metadata URL of that resource', async ({ target, resource }) => {
   const url = metadataUrlIn(await get(target))
   expect(url.href).toBe(`${origin}${metadataPath}${resource}`)
 
@@ -76,15 +76,18 @@ test.each([
   expect(reply.json()).toMatchObject({ resource: `${origin}${resource}` })
 })
 
-test.each(['/orders/1', '/orders/', '/unlike', '/'])('a strict client accepts the metadata of %s', async (path) => {
-  const resource = new URL(path, origin)
-  const reply = await resourceDiscoveryRequest(resource, { [allowInsecureRequests]: true })
-  const server = await processResourceDiscoveryResponse(resource, reply)
+test.each(['/orders/1', '/orders/', '/unlike', '/'])(
+  'the oauth4webapi client accepts the metadata of %s',
+  async (path) => {
+    const resource = new URL(path, origin)
+    const reply = await resourceDiscoveryRequest(resource, { [allowInsecureRequests]: true })
+    const server = await processResourceDiscoveryResponse(resource, reply)
 
-  expect(server.authorization_servers).toContain(main.url)
-})
+    expect(server.authorization_servers).toContain(main.url)
+  },
+)
 
-test('the suffixed form describes what routes on the path demand, whatever their method', async () => {
+test('metadata of a path lists the issuers and scopes of all routes on it, of every method', async () => {
   expect((await get(`${metadataPath}/orders/1`)).json()).toEqual({
     resource: `${origin}/orders/1`,
     authorization_servers: [main.url, partner.url],
@@ -92,11 +95,11 @@ test('the suffixed form describes what routes on the path demand, whatever their
     bearer_methods_supported: ['header'],
   })
   expect((await get(`${metadataPath}/half`)).json()).toMatchObject({ scopes_supported: ['half:write'] })
-  // A scope that must not be there is none to ask for.
+  // A scope under `not` is no scope that a client should request.
   expect((await get(`${metadataPath}/unlike`)).json()).not.toHaveProperty('scopes_supported')
 })
 
-test('the plain form describes the gate', async () => {
+test('metadata without a path lists the issuers and scopes of all routes', async () => {
   expect((await get(metadataPath)).json()).toEqual({
     resource: origin,
     authorization_servers: [main.url, partner.url],
@@ -105,7 +108,7 @@ test('the plain form describes the gate', async () => {
   })
 })
 
-test('a service is described under its host alone', async () => {
+test('metadata of a route with a host is 404 under other hosts', async () => {
   expect((await get(`${metadataPath}/reports`, 'reports.test')).json()).toMatchObject({
     authorization_servers: [main.url],
     scopes_supported: ['reports:read'],
@@ -114,11 +117,11 @@ test('a service is described under its host alone', async () => {
 })
 
 test.each(['/orders/page', '/public', '/public/page', '/nowhere', '/orders2'])(
-  'there is none where nothing is protected: %s',
+  'metadata of a path without a protected route is 404: %s',
   (path) => refused(gate, { target: `${metadataPath}${path}` }, notFound),
 )
 
-test('it needs no token, and cannot be written', async () => {
+test('metadata is public for GET and HEAD, and 405 for POST', async () => {
   const target = `${metadataPath}/orders/1`
   const head = await request(node.port, requestBytes({ method: 'HEAD', target }), { head: true })
   const reply = await get(target)
@@ -133,7 +136,7 @@ test('it needs no token, and cannot be written', async () => {
   )
 })
 
-describe('of several public URLs', async () => {
+describe('with several public URLs', async () => {
   const urls = ['https://api.example', 'https://other.example:8443', 'http://localhost:8080']
   const several = await startNode({ policy, settings: { public_url: urls } })
   const challengedAt = async (host: string, fields: readonly (readonly [string, string])[] = []) =>
@@ -149,7 +152,7 @@ describe('of several public URLs', async () => {
     { host: 'evil.example', url: 'https://api.example' },
     { host: 'api.example.evil', url: 'https://api.example' },
     { host: '127.0.0.1', url: 'https://api.example' },
-  ])('that of a listed Host is used, else the first: $host → $url', async ({ host, url }) => {
+  ])('the origin in metadata is the public URL of the Host, or the first one: $host → $url', async ({ host, url }) => {
     const named = await challengedAt(host)
     const reply = await request(several.port, requestBytes({ target: named.pathname, host }))
 
@@ -158,7 +161,7 @@ describe('of several public URLs', async () => {
   })
 
   test.each(['X-Forwarded-Host', 'Forwarded', 'X-Original-Host', 'X-Host'])(
-    'S-029: no other field has a say: %s',
+    'S-029: %s does not change the origin in metadata',
     async (name) => {
       const value = name === 'Forwarded' ? 'host=other.example:8443' : 'other.example:8443'
 
@@ -166,7 +169,7 @@ describe('of several public URLs', async () => {
     },
   )
 
-  test('the first is the issuer of assertions, whatever Host was asked for', async () => {
+  test('the issuer of assertions is the first public URL for every Host', async () => {
     const at: Gate = { node: several, services: [upstream] }
     for (const host of ['api.example', 'other.example:8443', 'evil.example']) {
       const { received } = await admitted(at, { target: '/orders/1', host, token: main.sign() })
@@ -176,7 +179,7 @@ describe('of several public URLs', async () => {
   })
 })
 
-test('where all is public there is no metadata at all', async () => {
+test('a gate with only public routes has no metadata and an empty key set', async () => {
   const route = { id: 'all', match: { path: '/**' }, require: 'public' }
   const open = await startNode({
     policy: { version: 1, services: { all: { upstreams: [upstream.url], credentials: 'none', routes: [route] } } },

@@ -17,13 +17,13 @@ import {
   refused,
 } from './admission.ts'
 
-// Every rule that a route may have, through a running node: the tree of requirements, rules that are only tried out,
-// timeouts and paths of a route's own.
+// Requirements of routes on a running node: trees of requirements, shadow requirements, timeouts of a route and path
+// rewrites.
 
 const [main, partner, mute] = await Promise.all([startIssuer(), startIssuer(), startIssuer()])
 mute.answer('discovery', { silent: true })
 
-/** Does as the last segment of the path says. */
+/** Replies as the last segment of the path names: not at all, late, with a stalled body, or at once. */
 const service = await startUpstream({
   handler: async ({ url, over }: ReceivedRequest, response) => {
     await over
@@ -41,7 +41,7 @@ const dayMs = 86_400_000
 const moment = (offsetMs: number) => new Date(Date.now() + offsetMs).toISOString()
 const names = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat']
 const near = [-1, 0, 1].map((offset) => names[new Date(Date.now() + offset * dayMs).getUTCDay()]!)
-/** Neither yesterday, today nor tomorrow, so that midnight may come meanwhile. */
+/** Days without yesterday, today and tomorrow, so that a test may run past midnight. */
 const otherDays = names.filter((name) => !near.includes(name))
 
 const scope = (name: string) => ({ scopes: { all: [name] } })
@@ -109,7 +109,7 @@ const good = main.sign()
 interface Row {
   readonly title: string
   readonly parts: RequestParts
-  /** Left out: it is admitted. */
+  /** Absent if the request is admitted. */
   readonly refusal?: Refusal
 }
 
@@ -121,38 +121,38 @@ const wrongClient = forbidden('client-not-allowed')
 const closed = forbidden('time-outside')
 const unmet = forbidden('requirement-unmet')
 
-test.concurrent.each<Row>([
-  { title: 'claims that fit', parts: { target: '/claims/1', token: claims(['pwd', 'mfa'], 3) } },
-  { title: 'one claim of two', parts: { target: '/claims/1', token: claims(['mfa'], 2) }, refusal: mismatch },
-  { title: 'a number as text', parts: { target: '/claims/1', token: claims('mfa', '3') }, refusal: mismatch },
-  { title: 'no claims', parts: { target: '/claims/1', token: good }, refusal: mismatch },
+const rows: readonly Row[] = [
+  { title: 'both claims match', parts: { target: '/claims/1', token: claims(['pwd', 'mfa'], 3) } },
+  { title: 'one claim of two matches', parts: { target: '/claims/1', token: claims(['mfa'], 2) }, refusal: mismatch },
+  { title: 'a number claim as text', parts: { target: '/claims/1', token: claims('mfa', '3') }, refusal: mismatch },
+  { title: 'no required claim', parts: { target: '/claims/1', token: good }, refusal: mismatch },
   { title: 'no token', parts: { target: '/claims/1' }, refusal: noCredential },
   {
-    title: 'all of a list',
+    title: 'a claim with all values of `all`',
     parts: { target: '/dotted/1', token: holding({ 'https://x.test/tier': ['staff', 'gold'] }) },
   },
   {
-    title: 'half of a list',
+    title: 'a claim with one value of `all`',
     parts: { target: '/dotted/1', token: holding({ 'https://x.test/tier': ['gold'] }) },
     refusal: mismatch,
   },
-  { title: 'the client', parts: { target: '/clients/1', token: client('batch') } },
-  { title: 'another client', parts: { target: '/clients/1', token: client('web') }, refusal: wrongClient },
-  { title: 'no client', parts: { target: '/clients/1', token: client(undefined) }, refusal: wrongClient },
+  { title: 'a listed client', parts: { target: '/clients/1', token: client('batch') } },
+  { title: 'an unlisted client', parts: { target: '/clients/1', token: client('web') }, refusal: wrongClient },
+  { title: 'a token without client', parts: { target: '/clients/1', token: client(undefined) }, refusal: wrongClient },
   {
-    title: 'a client of that name at another issuer',
+    title: 'a listed client id of another issuer',
     parts: { target: '/clients/1', token: client('batch', partner) },
     refusal: wrongClient,
   },
-  { title: 'the header', parts: { target: '/headers/1', token: good, fields: [['x-tenant', 'blue']] } },
-  { title: 'no header', parts: { target: '/headers/1', token: good }, refusal: wrongHeader },
+  { title: 'the required header', parts: { target: '/headers/1', token: good, fields: [['x-tenant', 'blue']] } },
+  { title: 'a missing header', parts: { target: '/headers/1', token: good }, refusal: wrongHeader },
   {
-    title: 'another value',
+    title: 'another header value',
     parts: { target: '/headers/1', token: good, fields: [['X-Tenant', 'red']] },
     refusal: wrongHeader,
   },
   {
-    title: 'the header twice',
+    title: 'the required header twice',
     parts: {
       target: '/headers/1',
       token: good,
@@ -164,7 +164,7 @@ test.concurrent.each<Row>([
     refusal: wrongHeader,
   },
   {
-    title: 'the header under an alias too',
+    title: 'the required header and an alias with underscores',
     parts: {
       target: '/headers/1',
       token: good,
@@ -176,7 +176,7 @@ test.concurrent.each<Row>([
     refusal: wrongHeader,
   },
   {
-    title: 'the header, for this hop alone',
+    title: 'the required header named by Connection',
     parts: {
       target: '/headers/1',
       token: good,
@@ -188,18 +188,18 @@ test.concurrent.each<Row>([
     refusal: wrongHeader,
   },
   {
-    title: 'the header without a token',
+    title: 'the required header without a token',
     parts: { target: '/headers/1', fields: [['X-Tenant', 'blue']] },
     refusal: noCredential,
   },
-  { title: 'not the barred header', parts: { target: '/no-debug/1', token: good } },
+  { title: 'no forbidden header', parts: { target: '/no-debug/1', token: good } },
   {
-    title: 'the barred header',
+    title: 'the forbidden header',
     parts: { target: '/no-debug/1', token: good, fields: [['X-Debug', 'on']] },
     refusal: unmet,
   },
   {
-    title: 'the barred header, twice',
+    title: 'the forbidden header as second field',
     parts: {
       target: '/no-debug/1',
       token: good,
@@ -211,35 +211,40 @@ test.concurrent.each<Row>([
     refusal: unmet,
   },
   {
-    title: 'the barred header under an alias',
+    title: 'the forbidden header with an underscore',
     parts: { target: '/no-debug/1', token: good, fields: [['X_Debug', 'on']] },
     refusal: unmet,
   },
-  { title: 'an address of the list', parts: { target: '/here/1', token: good } },
-  { title: 'another address', parts: { target: '/addresses/1', token: good }, refusal: forbidden('address-denied') },
+  { title: 'an allowed address', parts: { target: '/here/1', token: good } },
+  { title: 'a denied address', parts: { target: '/addresses/1', token: good }, refusal: forbidden('address-denied') },
   {
-    title: 'an address that is only claimed',
+    title: 'an allowed address only in X-Forwarded-For',
     parts: { target: '/addresses/1', token: good, fields: [['X-Forwarded-For', '10.0.0.1']] },
     refusal: forbidden('address-denied'),
   },
-  { title: 'the time', parts: { target: '/open-now/1', token: good } },
-  { title: 'a time that is over', parts: { target: '/over/1', token: good }, refusal: closed },
-  { title: 'one of these days', parts: { target: '/these-days/1', token: good } },
-  { title: 'another day', parts: { target: '/other-days/1', token: good }, refusal: closed },
-  { title: 'one branch of a tree', parts: { target: '/mixed/1', token: client('batch') } },
-  { title: 'the other branch', parts: { target: '/mixed/1', token: holding({ scope: 'admin', amr: 'mfa' }) } },
-  { title: 'no branch', parts: { target: '/mixed/1', token: holding({ scope: 'admin' }) }, refusal: unmet },
-])('$title on $parts.target', async ({ parts, refusal }) => {
-  if (refusal === undefined) await admitted(gate, parts)
-  else await refused(gate, parts, refusal)
-})
+  { title: 'a time within the range', parts: { target: '/open-now/1', token: good } },
+  { title: 'a time after not_after', parts: { target: '/over/1', token: good }, refusal: closed },
+  { title: 'an allowed day', parts: { target: '/these-days/1', token: good } },
+  { title: 'another day of the week', parts: { target: '/other-days/1', token: good }, refusal: closed },
+  { title: 'the second branch of `any`', parts: { target: '/mixed/1', token: client('batch') } },
+  { title: 'the first branch of `any`', parts: { target: '/mixed/1', token: holding({ scope: 'admin', amr: 'mfa' }) } },
+  { title: 'no branch of `any`', parts: { target: '/mixed/1', token: holding({ scope: 'admin' }) }, refusal: unmet },
+]
+
+test.concurrent.each(rows.map((row) => ({ ...row, result: row.refusal?.reason ?? 'admitted' })))(
+  '$parts.target with $title is $result',
+  async ({ parts, refusal }) => {
+    if (refusal === undefined) await admitted(gate, parts)
+    else await refused(gate, parts, refusal)
+  },
+)
 
 const recordOf = (reply: RawReply): Promise<LogRecord> => {
   const id = reply.field('x-request-id')
   return node.waitForRecord((record) => record['id'] === id)
 }
 
-test.concurrent('a shadow refuses nobody, and is recorded as what it would have done', async () => {
+test.concurrent('an unmet shadow requirement refuses no request, and its result is in the access log', async () => {
   const without = await admitted(gate, { target: '/tried/1', token: good })
   const withIt = await admitted(gate, { target: '/tried/1', token: holding({ amr: ['mfa'] }) })
   const elsewhere = await admitted(gate, { target: '/strip/1', token: good })
@@ -249,7 +254,7 @@ test.concurrent('a shadow refuses nobody, and is recorded as what it would have 
   expect(await recordOf(elsewhere.reply)).not.toHaveProperty('shadow')
 })
 
-test.concurrent('a shadow that is met admits nobody', async () => {
+test.concurrent('a met shadow requirement does not admit a request that lacks the required scope', async () => {
   const parts = { target: '/tried/refused', token: holding({ scope: '', amr: ['mfa'] }) }
 
   await refused(gate, parts, missingScope('orders:read'))
@@ -259,16 +264,16 @@ test.concurrent('a shadow that is met admits nobody', async () => {
 
 test.concurrent.each([
   { title: 'no token', authorization: undefined, shadow: 'credential-missing' },
-  { title: 'no token but a password', authorization: 'Basic YTpi', shadow: 'credential-missing' },
-  { title: 'a malformed field', authorization: 'Bearer a b', shadow: 'credential-malformed' },
-  { title: 'no JWT', authorization: 'Bearer x', shadow: 'token-malformed' },
+  { title: 'Basic credentials', authorization: 'Basic YTpi', shadow: 'credential-missing' },
+  { title: 'a malformed Authorization field', authorization: 'Bearer a b', shadow: 'credential-malformed' },
+  { title: 'a token that is no JWT', authorization: 'Bearer x', shadow: 'token-malformed' },
   {
-    title: 'a token that has run out',
+    title: 'an expired token',
     authorization: `Bearer ${holding({ exp: 1, iat: 0 })}`,
     shadow: 'token-expired',
   },
 ])(
-  'a public route with a shadow requirement stays public and records: $title is $shadow',
+  'a public route with a shadow requirement admits $title and logs shadow $shadow',
   async ({ authorization, shadow }) => {
     const fields = authorization === undefined ? [] : [['Authorization', authorization] as const]
     const { reply, received } = await admitted(gate, { target: '/tried-public/1', fields })
@@ -278,10 +283,10 @@ test.concurrent.each([
   },
 )
 
-test.concurrent('on a public route a known token is judged, and the service learns nothing of it', async () => {
+test.concurrent('a public route logs the shadow result of a cached token and forwards no identity', async () => {
   const tokens = { met: holding({ amr: 'mfa' }), 'claim-mismatch': holding({ amr: 'pwd' }) }
   for (const [verdict, token] of Object.entries(tokens)) {
-    // Known from here on.
+    // From this request on, the token is cached.
     await admitted(gate, { target: '/strip/1', token })
     const { reply, received } = await admitted(gate, { target: '/tried-public/1', token })
 
@@ -293,7 +298,7 @@ test.concurrent('on a public route a known token is judged, and the service lear
   }
 })
 
-test.concurrent('on a public route the token of an issuer that the service does not list is no token', async () => {
+test.concurrent('a public route logs the shadow result of a token whose issuer the service does not accept', async () => {
   const token = partner.sign()
   await admitted(gate, { target: '/strip/1', token })
   const { reply } = await admitted(gate, { target: '/strict-public/1', token })
@@ -301,15 +306,15 @@ test.concurrent('on a public route the token of an issuer that the service does 
   expect(await recordOf(reply)).toMatchObject({ decision: 'admitted', shadow: 'token-issuer-not-accepted' })
 })
 
-test.concurrent('an issuer that does not answer holds up no public route, whatever its shadow would need', async () => {
+test.concurrent('a shadow requirement does not delay a public route while the issuer does not reply', async () => {
   const { reply } = await admitted(gate, { target: '/tried-public/1', token: mute.sign() })
 
-  // Where the exchange is over before the verdict, the record has none.
+  // If the exchange ends before the shadow result is known, the log line has no result.
   const { shadow } = await recordOf(reply)
   expect(['issuer-unreachable', undefined]).toContain(shadow)
 })
 
-test.concurrent('a route waits for its service as long as it says, the others as long as the service says', async () => {
+test.concurrent('a first_byte timeout of a route overrides that of its service', async () => {
   const patient = await request(node.port, requestBytes({ target: '/patient/late', token: good }))
   const hasty = await request(node.port, requestBytes({ target: '/hasty/late', token: good }))
 
@@ -328,7 +333,7 @@ test.concurrent.each([
   expect(await recordOf(reply)).toMatchObject({ decision: 'failed', reason })
 })
 
-test.concurrent('a reply that stalls is broken off by the time of its route', async () => {
+test.concurrent('a reply that stalls is aborted after the idle timeout of its route', async () => {
   const bytes = requestBytes({ target: '/idle/stalled', token: good })
   const { replies, ending } = await exchange(node.port, bytes, { replies: 'all' })
 
@@ -368,7 +373,7 @@ test.concurrent.each([
   refused(gate, { target, token: good }, ambiguous(reason)),
 )
 
-test.concurrent('what a path is called inside is told to no client', async () => {
+test.concurrent('a rewritten path is neither in the challenge nor a path for clients', async () => {
   await refused(gate, { target: '/move/7' }, noCredential)
   await refused(
     gate,

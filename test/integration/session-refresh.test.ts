@@ -1,11 +1,11 @@
-// S-100, through a whole gate: a person stays logged in beyond the life of an access token, and the issuer is asked once.
+// S-100 on a running gate: a session outlives its access token, and concurrent requests cause one refresh.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { HttpBrowser } from '../kit/http-browser.ts'
 import { logIn, startLoginGate } from '../kit/login-gate.ts'
 
-test('20 requests at once on an access token that has run out are one refresh, and all are let in', async () => {
+test('20 concurrent requests of a session with an expired access token cause one refresh, and all are admitted', async () => {
   const { url, provider, node, orders } = await startLoginGate({
     login: { scopes: ['openid', 'offline_access', 'orders:read'] },
   })
@@ -26,5 +26,5 @@ test('20 requests at once on an access token that has run out are one refresh, a
 })
 
 function tokenCalls(requests: readonly string[]): number {
-  return requests.filter((each) => each === 'POST /token').length
+  return requests.filter((request) => request === 'POST /token').length
 }

@@ -37,7 +37,7 @@ const send = async (count: number): Promise<void> => {
 }
 const items = async (signal: string, outcome: string): Promise<number> =>
   (await readMetrics(node.adminPort)).sum('gatehouse_telemetry_items_total', { signal, outcome })
-const told = (msg: string, signal: string): number =>
+const logged = (msg: string, signal: string): number =>
   node.log.filter((line) => line['msg'] === msg && line['signal'] === signal).length
 
 test('requests are served while the OTLP receiver is unavailable, and the failure is logged once per signal', async () => {
@@ -49,7 +49,7 @@ test('requests are served while the OTLP receiver is unavailable, and the failur
   await expect.poll(() => items('metrics', 'failed')).toBeGreaterThan(2)
 
   for (const signal of ['spans', 'metrics', 'logs']) {
-    expect(told('telemetry export fails; requests are still served', signal)).toBe(1)
+    expect(logged('telemetry export fails; requests are still served', signal)).toBe(1)
   }
   expect(await items('spans', 'sent')).toBe(0)
 })
@@ -65,8 +65,8 @@ test('requests are served while the OTLP receiver accepts connections and never 
 
 test('telemetry is delivered after the OTLP receiver recovers, and the recovery is logged once per signal', async () => {
   receiver.handler = undefined
-  await expect.poll(() => told('telemetry export works again', 'spans')).toBe(1)
-  await expect.poll(() => told('telemetry export works again', 'metrics')).toBe(1)
+  await expect.poll(() => logged('telemetry export works again', 'spans')).toBe(1)
+  await expect.poll(() => logged('telemetry export works again', 'metrics')).toBe(1)
   await send(20)
 
   await expect.poll(() => items('spans', 'sent')).toBeGreaterThan(0)

@@ -37,15 +37,15 @@ test('OTEL_EXPORTER_OTLP_ENDPOINT sends every signal to its path, with the confi
     expect(path).toBe(`/v1/${signal}`)
     expect(headers).toMatchObject({ 'x-tenant': 'blue', 'content-encoding': 'gzip' })
   }
-  const stated = {
+  const resource = {
     'service.name': 'edge',
     'deployment.environment.name': 'test',
     'service.namespace': 'shop one',
     'service.instance.id': 'node-under-test',
   }
-  expect(receiver.spans[0]!.resource).toMatchObject(stated)
-  expect(receiver.metrics[0]!.resource).toMatchObject(stated)
-  expect(receiver.logs[0]!.resource).toMatchObject(stated)
+  expect(receiver.spans[0]!.resource).toMatchObject(resource)
+  expect(receiver.metrics[0]!.resource).toMatchObject(resource)
+  expect(receiver.logs[0]!.resource).toMatchObject(resource)
 })
 
 test('an OpenTelemetry variable without effect is logged, and the authorization of the receiver is not logged', async () => {
