@@ -12,33 +12,33 @@ import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { publicPolicy } from './data-plane-node.ts'
 
-// No exchange waits for ever: on a service that does not answer, stalls or never ends (504, or a reply broken off), nor
-// on a client. What is slow but alive is left alone. Bounds are what is tested, not how long they take.
+// Each exchange ends: when its service does not reply, stalls or never completes its reply (504, or an aborted reply),
+// and when its client stalls. A slow service that still sends is served. The tests check bounds, not durations.
 
 const ok = 'HTTP/1.1 200 OK\r\n'
 const dripped = 12
 
-/** Targets whose connection was closed by the gate. */
-const release = new Set<string>()
-/** Until then, whatever is sent to /unread stays where it is. */
-const givenUp = Promise.withResolvers<void>()
-/** Does as the last segment of the path says, and nothing more until the gate closes the connection. */
+/** Targets whose connection the gate has closed. */
+const closed = new Set<string>()
+/** Until this resolves, the upstream reads no body of /unread. */
+const replied = Promise.withResolvers<void>()
+/** Acts as the last segment of the path names, then waits until the gate closes the connection. */
 const upstream = await rawUpstream(async (wire) => {
   const head = (await wire.until('\r\n\r\n')).toString('latin1')
-  const [, target = '', told] = /^\S+ (\/[^/]+\/([^? ]*)\S*)/.exec(head) ?? []
-  if (told === 'unread') await givenUp.promise
-  if (told === 'headed') await wire.send(`${ok}Content-Length: 5\r\n\r\n`)
-  if (told === 'stalled') await wire.send(`${ok}Content-Length: 10\r\n\r\nhello`)
-  if (told === 'stalled-chunked') await wire.send(`${ok}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n`)
-  if (told === 'dripping') {
+  const [, target = '', behaviour] = /^\S+ (\/[^/]+\/([^? ]*)\S*)/.exec(head) ?? []
+  if (behaviour === 'unread') await replied.promise
+  if (behaviour === 'headed') await wire.send(`${ok}Content-Length: 5\r\n\r\n`)
+  if (behaviour === 'stalled') await wire.send(`${ok}Content-Length: 10\r\n\r\nhello`)
+  if (behaviour === 'stalled-chunked') await wire.send(`${ok}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n`)
+  if (behaviour === 'dripping') {
     await wire.send([`${ok}Content-Length: ${dripped}\r\n\r\n`, ...'x'.repeat(dripped)], 250)
   }
-  if (told === 'endless') {
+  if (behaviour === 'endless') {
     await wire.send(`${ok}Transfer-Encoding: chunked\r\n\r\n`)
     while (wire.ending === 'open') await wire.send(['1\r\nx\r\n', ''], 100)
   }
   await wire.rest(60_000)
-  release.add(target)
+  closed.add(target)
 })
 const large = Buffer.alloc(20 * 1024 * 1024, 'large')
 const patient = await startUpstream({ handler: (_received, response) => void response.end(large) })
@@ -58,8 +58,9 @@ const node = await startNode({
 
 const recordOf = (path: string) => node.waitForRecord((record) => record['path'] === path)
 
-/** The connection to the service is closed: its place is free, and the service knows that nobody waits. */
-const expectLetGo = (target: string) => until(`${target} is let go`, () => release.has(target))
+/** Waits until the gate has closed the connection to the service. */
+const expectClosed = (target: string) =>
+  until(`the gate has closed the connection of ${target}`, () => closed.has(target))
 
 test.concurrent.each([
   { target: '/first/silent', bytes: requestBytes({ target: '/first/silent' }), reason: 'upstream-timeout' },
@@ -70,30 +71,27 @@ test.concurrent.each([
   },
   { target: '/idle/headed', bytes: requestBytes({ target: '/idle/headed' }), reason: 'upstream-timeout' },
   { target: '/total/silent', bytes: requestBytes({ target: '/total/silent' }), reason: 'exchange-timeout' },
-])(
-  '$target: 504 before anything was sent, by $reason, and the service is let go',
-  async ({ target, bytes, reason }) => {
-    const reply = await request(node.port, bytes)
+])('$target is 504 with $reason, and the connection to the service is closed', async ({ target, bytes, reason }) => {
+  const reply = await request(node.port, bytes)
 
-    expect(reply.status).toBe(504)
-    expect(reply.json()).toMatchObject({ code: 'gateway_timeout' })
-    const record = await node.waitForRecord(({ id }) => id === reply.field('x-request-id'))
-    expect(record).toMatchObject({ decision: 'failed', reason, status: 504, attempts: 1 })
-    await expectLetGo(target)
-  },
-)
+  expect(reply.status).toBe(504)
+  expect(reply.json()).toMatchObject({ code: 'gateway_timeout' })
+  const record = await node.waitForRecord(({ id }) => id === reply.field('x-request-id'))
+  expect(record).toMatchObject({ decision: 'failed', reason, status: 504, attempts: 1 })
+  await expectClosed(target)
+})
 
-test.concurrent('a service that reads no more of an upload is given up: 504', async () => {
+test.concurrent('an upload that the service stops reading is 504 after first_byte', async () => {
   const wire = await connect(node.port)
   await wire.send(`POST /first/unread HTTP/1.1\r\nHost: api.test\r\nContent-Length: 9000000\r\n\r\n`)
   const sent = pour(wire, 9_000_000)
 
   const reply = await readReply(wire)
   expect(reply?.status).toBe(504)
-  givenUp.resolve()
+  replied.resolve()
   await sent
   expect(await recordOf('/first/unread')).toMatchObject({ reason: 'upstream-timeout', status: 504 })
-  await expectLetGo('/first/unread')
+  await expectClosed('/first/unread')
 })
 
 test.concurrent.each([
@@ -101,7 +99,7 @@ test.concurrent.each([
   { path: '/idle/stalled-chunked', reason: 'reply-broken' },
   { path: '/total/stalled', reason: 'exchange-timeout' },
   { path: '/total/endless', reason: 'exchange-timeout' },
-])('$path: the reply is broken off in mid-body, by $reason', async ({ path, reason }) => {
+])('the reply of $path is aborted within its body with $reason', async ({ path, reason }) => {
   const { replies, ending } = await exchange(node.port, requestBytes({ target: path }), { replies: 'all' })
 
   expect(replies).toHaveLength(1)
@@ -109,11 +107,11 @@ test.concurrent.each([
   expect(replies[0]!.body.length).toBeGreaterThan(0)
   expect(ending).not.toBe('open')
   expect(await recordOf(path)).toMatchObject({ reason, status: 200, bytes_out: replies[0]!.body.length })
-  await expectLetGo(path)
+  await expectClosed(path)
 })
 
 test.concurrent.each(['/idle/dripping', '/ample/dripping'])(
-  '%s: what is slow but alive comes to its end',
+  'the slow reply of %s is completed within its timeouts',
   async (path) => {
     const reply = await request(node.port, requestBytes({ target: path }))
 
@@ -121,7 +119,7 @@ test.concurrent.each(['/idle/dripping', '/ample/dripping'])(
   },
 )
 
-test.concurrent('a client that reads late is no service that stalls', async () => {
+test.concurrent('a client that starts to read after the idle timeout of the service gets the whole reply', async () => {
   const wire = await connect(node.port)
   await wire.send(requestBytes({ target: '/large/1' }))
   await sleep(5000)
@@ -131,7 +129,7 @@ test.concurrent('a client that reads late is no service that stalls', async () =
   expect(reply?.body.equals(large)).toBe(true)
 })
 
-test.concurrent('a connection that does not come up is given up: 502', async () => {
+test.concurrent('an upstream that does not accept a connection within timeouts.connect is 502', async () => {
   const reply = await request(node.port, requestBytes({ target: '/deaf/1' }))
 
   expect(reply.status).toBe(502)
@@ -141,7 +139,7 @@ test.concurrent('a connection that does not come up is given up: 502', async () 
   })
 })
 
-test.concurrent('a client that stalls in its upload is given up, and the service sees a broken request', async () => {
+test.concurrent('an upload whose client stalls is 408 upload-stalled, and the service gets an incomplete body', async () => {
   const wire = await connect(node.port)
   await wire.send('POST /ample/silent?stalling HTTP/1.1\r\nHost: api.test\r\nContent-Length: 100\r\n\r\nhello')
 
@@ -153,7 +151,7 @@ test.concurrent('a client that stalls in its upload is given up, and the service
   expect(seen.endsWith('\r\n\r\nhello')).toBe(true)
 })
 
-/** Writes as fast as it is taken, until the connection is over. */
+/** Writes `bytes` as fast as the gate reads, until the connection ends. */
 async function pour(wire: Awaited<ReturnType<typeof connect>>, bytes: number): Promise<void> {
   const chunk = Buffer.alloc(100_000)
   for (let sent = 0; sent < bytes && wire.ending === 'open'; sent += chunk.length) {
@@ -162,18 +160,18 @@ async function pour(wire: Awaited<ReturnType<typeof connect>>, bytes: number): P
   }
 }
 
-/** An address where the kernel answers no SYN any more: a listener that is stopped, and whose queue is full. */
+/** Returns the URL of a listener whose process is stopped and whose accept queue is full: no SYN gets a reply. */
 async function deafUpstream(): Promise<string> {
   const script = `const s = require('node:net').createServer()
     s.listen(0, '127.0.0.1', 1, () => console.log(s.address().port))`
   const child: ChildProcess = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
   atEnd(() => child.kill('SIGKILL'))
-  const [said] = await once(child.stdout!, 'data')
-  const port = Number(String(said))
+  const [firstLine] = await once(child.stdout!, 'data')
+  const port = Number(String(firstLine))
   child.kill('SIGSTOP')
   const state = () => readFileSync(`/proc/${child.pid}/stat`, 'latin1').split(') ')[1]![0]
   await until('the listener is stopped', () => state() === 'T')
-  // The queue of one takes two.
+  // With a backlog of 1, Linux queues two connections.
   await Promise.all([connect(port), connect(port)])
   return `http://127.0.0.1:${port}`
 }

@@ -9,7 +9,7 @@ import { certificateFor, type TestCertificate } from '../kit/certificate.ts'
 import { startNode, type TestNode } from '../kit/node.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 
-// A TLS listener: certificates by server name, read again on SIGHUP; S-030.
+// The TLS listener selects certificates by server name and reads them again on SIGHUP. Attack case S-030.
 
 const folder = mkdtempSync(join(tmpdir(), 'gatehouse-tls-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -40,13 +40,17 @@ beforeAll(async () => {
   node = await startNode({ policy: policy(), settings: settings([api, shop]) })
 })
 
-interface Ask {
+interface TlsRequest {
   readonly servername?: string
   readonly host: string
   readonly ca: string
 }
 
-function ask({ servername, host, ca }: Ask): Promise<{ status: number; body: string; names: string | undefined }> {
+function get({
+  servername,
+  host,
+  ca,
+}: TlsRequest): Promise<{ status: number; body: string; names: string | undefined }> {
   return new Promise((resolve, reject) => {
     const options = {
       host: '127.0.0.1',
@@ -72,16 +76,16 @@ test.each([
   ['api.example', 'DNS:api.example'],
   ['eu.api.example', 'DNS:api.example'],
   ['shop.example', 'DNS:shop.example'],
-])('a client that asks for %s is shown the certificate of %s', async (servername, names) => {
+])('a client with the server name %s gets the certificate of %s', async (servername, names) => {
   const ca = servername === 'shop.example' ? shop.cert : api.cert
-  const reply = await ask({ servername, host: servername, ca })
+  const reply = await get({ servername, host: servername, ca })
 
   expect(reply.status).toBe(200)
   expect(reply.names).toContain(names)
 })
 
-test('the service is told that the client came by https', async () => {
-  await ask({ servername: 'api.example', host: 'api.example', ca: api.cert })
+test('a service behind the TLS listener receives the forwarded scheme https', async () => {
+  await get({ servername: 'api.example', host: 'api.example', ca: api.cert })
 
   const last = upstream.requests.at(-1)!
   expect(last.all('x-forwarded-proto')).toEqual(['https'])
@@ -89,19 +93,24 @@ test('the service is told that the client came by https', async () => {
 })
 
 test.each([
-  ['S-030 another name than the certificate covers is misdirected', 'api.example', 'shop.example', 421],
-  ['S-030 a wildcard stands for one label', 'eu.api.example', 'a.b.api.example', 421],
-  ['another name of the same certificate is served', 'api.example', 'eu.api.example', 200],
-  ['a client that names no host gets the first certificate', undefined, 'whatever.example', 200],
+  ['S-030: a Host that the certificate does not cover is 421', 'api.example', 'shop.example', 421],
+  [
+    'S-030: a Host with two labels for the wildcard of the certificate is 421',
+    'eu.api.example',
+    'a.b.api.example',
+    421,
+  ],
+  ['a Host with another name of the same certificate is 200', 'api.example', 'eu.api.example', 200],
+  ['a client without server name gets the first certificate, and any Host is 200', undefined, 'whatever.example', 200],
 ] as const)('%s', async (_, servername, host, status) => {
   const seen = upstream.requests.length
-  const reply = await ask({ ...(servername !== undefined && { servername }), host, ca: api.cert })
+  const reply = await get({ ...(servername !== undefined && { servername }), host, ca: api.cert })
 
   expect(reply.status).toBe(status)
   expect(upstream.requests.length - seen).toBe(status === 200 ? 1 : 0)
 })
 
-test('SIGHUP puts a new certificate in place, and connections that are open go on', async () => {
+test('SIGHUP activates a new certificate, and open connections are still served', async () => {
   const open = connect({
     host: '127.0.0.1',
     port: node.port,
@@ -115,7 +124,7 @@ test('SIGHUP puts a new certificate in place, and connections that are open go o
   node.signal('SIGHUP')
   await node.waitForLine((line) => line['msg'] === 'certificates read')
 
-  const fresh = await ask({ servername: 'store.example', host: 'store.example', ca: replaced.cert })
+  const fresh = await get({ servername: 'store.example', host: 'store.example', ca: replaced.cert })
   open.write('GET /open/1 HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n')
   const kept = await new Promise<string>((resolve) => open.once('data', (bytes) => resolve(bytes.toString())))
   open.destroy()
@@ -123,7 +132,7 @@ test('SIGHUP puts a new certificate in place, and connections that are open go o
   expect(kept).toMatch(/^HTTP\/1\.1 200 /)
 })
 
-test('a certificate that does not hold is refused at SIGHUP, and the one in force stays', async () => {
+test('SIGHUP with a certificate that does not match its key logs an error', async () => {
   const { certFile } = await certificateFor(folder, 'other', ['shop.example'])
   const { copyFileSync } = await import('node:fs')
   copyFileSync(certFile, shop.certFile)
@@ -135,7 +144,7 @@ test('a certificate that does not hold is refused at SIGHUP, and the one in forc
   expect(JSON.stringify(line)).not.toContain('PRIVATE KEY')
 })
 
-test('SIGHUP does not bring back a node that is stopping', async () => {
+test('SIGHUP does not prevent a stopping node from exiting with 0', async () => {
   const certificate = await certificateFor(folder, 'stopping', ['api.example'])
   const stopping = await startNode({ policy: policy(), settings: { ...settings([certificate]), drain_delay: '1s' } })
 
@@ -149,27 +158,23 @@ test('SIGHUP does not bring back a node that is stopping', async () => {
 })
 
 test.each([
-  [
-    'PROXY inside TLS could come from any client',
-    { proxies: ['192.0.2.1'], proxy_protocol: 'required' },
-    'must be off with tls',
-  ],
-])('%s: a start-up error', async (_, more, said) => {
+  ['proxy_protocol with tls', { proxies: ['192.0.2.1'], proxy_protocol: 'required' }, 'must be off with tls'],
+])('%s ends the start with exit code 1', async (_, more, message) => {
   await expect(startNode({ policy: policy(), settings: { ...settings([api]), ...more } })).rejects.toMatchObject({
     exitCode: 1,
-    stderr: expect.stringContaining(said),
+    stderr: expect.stringContaining(message),
   })
 })
 
 test.each([
-  ['a file that is not there', { cert: 'nowhere.crt', key: { file: 'nowhere.key' } }, 'cannot be read'],
+  ['a missing certificate file', { cert: 'nowhere.crt', key: { file: 'nowhere.key' } }, 'cannot be read'],
   ['a key of another certificate', { cert: 'api.crt', key: { file: 'shop.key' } }, 'does not match certificate'],
   ['a certificate where the key should be', { cert: 'api.crt', key: { file: 'api.crt' } }, 'is not a private key'],
-])('%s is a start-up error', async (_, certificate, said) => {
+])('%s ends the start with exit code 1', async (_, certificate, message) => {
   const at = (file: string) => join(folder, file)
   const tls = { certificates: [{ cert: at(certificate.cert), key: { file: at(certificate.key.file) } }] }
 
   await expect(
     startNode({ policy: policy(), settings: { tls, public_url: 'https://api.example' } }),
-  ).rejects.toMatchObject({ exitCode: 1, stderr: expect.stringContaining(said) })
+  ).rejects.toMatchObject({ exitCode: 1, stderr: expect.stringContaining(message) })
 })

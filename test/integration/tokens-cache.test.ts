@@ -7,8 +7,8 @@ import { signingKey } from '../kit/signing-key.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { admitted, type Gate, identity, missingScope, refused } from './admission.ts'
 
-// docs/design/attack-cases.md, "Revocation and caches": facts are cached, decisions are not. An assertion is made once for the cached facts of a token, so
-// that the same `jti` twice says that the facts were kept, and another that they were not.
+// docs/design/attack-cases.md, "Revocation and caches": facts are cached, decisions are not. The gate signs one
+// assertion per cached token. The same `jti` twice therefore proves a cache hit, and a new `jti` a cache miss.
 
 const [issuer, upstream] = await Promise.all([startIssuer(), startUpstream()])
 const route = (id: string, scope: string) => ({
@@ -17,7 +17,7 @@ const route = (id: string, scope: string) => ({
   require: { scopes: { all: [scope] } },
 })
 const node = await startNode({
-  // The smallest cache that is allowed, and bad tokens by the thousand.
+  // The smallest cache, and a burst that admits thousands of invalid tokens from one address.
   settings: { tokens: { cache: 64 }, limits: { address: { burst: 1_000_000 } } },
   policy: {
     version: 1,
@@ -34,7 +34,7 @@ async function assertionId(token: string): Promise<unknown> {
   return (await identity(gate, received)).jti
 }
 
-test('S-105: a token that one route has admitted is judged anew by another', async () => {
+test('S-105: a token that one route admitted is refused by another route whose scope it lacks', async () => {
   const token = issuer.sign()
 
   await admitted(gate, { target: '/read', token })
@@ -42,19 +42,19 @@ test('S-105: a token that one route has admitted is judged anew by another', asy
   await admitted(gate, { target: '/read', token })
 })
 
-test('S-105: a token that one route has refused is judged anew by another', async () => {
+test('S-105: a token that one route refused is admitted by another route whose scope it has', async () => {
   const token = issuer.sign({ claims: { scope: 'orders:write' } })
 
   await refused(gate, { target: '/read', token }, missingScope('orders:read'))
   await admitted(gate, { target: '/write', token })
 })
 
-test('S-106: a token that differs from a known one in any single character is not that one', async () => {
+test('S-106: a token that differs from a cached token in one character is 401', async () => {
   const token = issuer.sign()
   await admitted(gate, { target: '/read', token })
   const wire = await connect(node.port)
 
-  // The last character has bits that do not count; S-064 has it.
+  // The last character has unused bits, which case S-064 covers.
   for (let at = 0; at < token.length - 1; at++) {
     const other = `${token.slice(0, at)}${token[at] === 'A' ? 'B' : 'A'}${token.slice(at + 1)}`
     await wire.send(requestBytes({ target: '/read', token: other }))
@@ -62,7 +62,7 @@ test('S-106: a token that differs from a known one in any single character is no
   }
 })
 
-test('S-106: tokens that begin alike, for hundreds of bytes, are told apart', async () => {
+test('S-106: two tokens with the same first 800 characters keep their own subjects', async () => {
   const pad = 'p'.repeat(600)
   const raw = (sub: string) => JSON.stringify({ pad, ...goodClaims(), sub })
   const [alice, bob] = [issuer.sign({ raw: { claims: raw('alice') } }), issuer.sign({ raw: { claims: raw('bob') } })]
@@ -86,16 +86,16 @@ test('first uses of one token at the same time share one verification', async ()
   expect(new Set(ids).size).toBe(1)
 })
 
-test('S-111: a thousand bad tokens push no good one out', async () => {
-  const good = issuer.sign()
-  const before = await assertionId(good)
-  const strangers = [signingKey('ES256', issuer.keys[0]!.kid), signingKey('ES256')]
+test('S-111: a thousand invalid tokens do not evict a valid token from the cache', async () => {
+  const valid = issuer.sign()
+  const before = await assertionId(valid)
+  const foreignKeys = [signingKey('ES256', issuer.keys[0]!.kid), signingKey('ES256')]
 
   const flood = async () => {
     const wire = await connect(node.port)
-    // Within half the life of an assertion, after which another one is made.
+    // Fast enough to end within half the lifetime of an assertion, after which the gate signs a new one.
     for (let i = 0; i < 50; i++) {
-      for (const key of strangers) {
+      for (const key of foreignKeys) {
         await wire.send(requestBytes({ target: '/read', token: issuer.sign({ key }) }))
         expect((await readReply(wire))!.status).toBe(401)
       }
@@ -103,10 +103,10 @@ test('S-111: a thousand bad tokens push no good one out', async () => {
   }
   await Promise.all(Array.from({ length: 10 }, flood))
 
-  expect(await assertionId(good)).toBe(before)
+  expect(await assertionId(valid)).toBe(before)
 })
 
-test('more good tokens than the cache holds are all good, and an old one makes room', async () => {
+test('more valid tokens than the cache holds are all admitted, and the oldest one is evicted', async () => {
   const first = issuer.sign()
   const before = await assertionId(first)
   const wire = await connect(node.port)

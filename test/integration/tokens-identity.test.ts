@@ -7,8 +7,8 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { admitted, type Gate, identity, publicUrl, refused } from './admission.ts'
 
-// docs/design/contract.md §6: what a service learns of who calls. Verified as a service does it: by jose and the keys
-// that the gate publishes, never by its own code.
+// docs/design/contract.md §6: the identity that a service receives. The tests verify assertions as a service does, with
+// jose and the published keys, not with code of the gate.
 
 const keysPath = '/.well-known/gatehouse/jwks.json'
 
@@ -55,7 +55,7 @@ async function identityOf(token: string, path = target) {
   return identity(gate, received)
 }
 
-test('a service is told who calls, by whose word, with what: signed, for itself alone, for a minute at most', async () => {
+test('an assertion has subject, client, scopes, roles and issuer of the token, is for one service and valid for 60 s', async () => {
   const claims = {
     scope: 'orders:read orders:write',
     acr: 'urn:mfa',
@@ -87,27 +87,30 @@ test('a service is told who calls, by whose word, with what: signed, for itself 
 })
 
 test.each([
-  { title: 'only its client', claims: { sub: undefined }, sub: 'reader', client: 'reader' },
-  { title: 'only a subject', claims: { client_id: undefined }, sub: 'alice', client: undefined },
-  { title: 'its client by azp', claims: { client_id: undefined, azp: 'web' }, sub: 'alice', client: 'web' },
+  { title: 'a client and no sub', claims: { sub: undefined }, sub: 'reader', client: 'reader' },
+  { title: 'a sub and no client', claims: { client_id: undefined }, sub: 'alice', client: undefined },
+  { title: 'azp and no client_id', claims: { client_id: undefined, azp: 'web' }, sub: 'alice', client: 'web' },
   { title: 'client_id and azp', claims: { azp: 'web' }, sub: 'alice', client: 'reader' },
   { title: 'a subject beyond ASCII', claims: { sub: 'Zoë 愛 🜁' }, sub: 'Zoë 愛 🜁', client: 'reader' },
   { title: 'a subject with a colon and quotes', claims: { sub: 'a"b: c' }, sub: 'a"b: c', client: 'reader' },
-])('a token that names $title', async ({ claims, sub, client }) => {
-  const said = await identityOf(main.sign({ claims }))
+])('the assertion for a token with $title has sub $sub and client_id $client', async ({ claims, sub, client }) => {
+  const assertion = await identityOf(main.sign({ claims }))
 
-  expect(said).toMatchObject({ sub, token_issuer: main.url })
-  expect(said['client_id']).toBe(client)
+  expect(assertion).toMatchObject({ sub, token_issuer: main.url })
+  expect(assertion['client_id']).toBe(client)
 })
 
 test.each([
-  { claims: {}, held: [] },
-  { claims: { realm_access: { roles: ['boss', 'order-manager'] }, department: 'audit' }, held: ['manager', 'auditor'] },
-  { claims: { realm_access: { roles: 'boss' } }, held: ['manager'] },
-  { claims: { realm_access: { roles: [['boss'], 'bosses'] }, department: { audit: 'audit' } }, held: [] },
-  { claims: { 'realm_access.roles': ['boss'] }, held: [] },
-])('the claims $claims hold the roles $held', async ({ claims, held }) => {
-  expect((await identityOf(main.sign({ claims })))['roles']).toEqual(held)
+  { claims: {}, roles: [] },
+  {
+    claims: { realm_access: { roles: ['boss', 'order-manager'] }, department: 'audit' },
+    roles: ['manager', 'auditor'],
+  },
+  { claims: { realm_access: { roles: 'boss' } }, roles: ['manager'] },
+  { claims: { realm_access: { roles: [['boss'], 'bosses'] }, department: { audit: 'audit' } }, roles: [] },
+  { claims: { 'realm_access.roles': ['boss'] }, roles: [] },
+])('a token with the claims $claims has the roles $roles', async ({ claims, roles: expected }) => {
+  expect((await identityOf(main.sign({ claims })))['roles']).toEqual(expected)
 })
 
 test('an assertion does not outlive the token', async () => {
@@ -116,7 +119,7 @@ test('an assertion does not outlive the token', async () => {
   expect((await identityOf(main.sign({ claims: { exp: exp + 0.9 } }))).exp).toBe(exp)
 })
 
-test('each service gets an assertion of its own, made once for a token', async () => {
+test('one token has one assertion for each service, with the roles of that service', async () => {
   const token = main.sign({ claims: { realm_access: { roles: ['report-manager'] } } })
 
   const [first, again, reports] = [
@@ -131,7 +134,7 @@ test('each service gets an assertion of its own, made once for a token', async (
   expect(reports.jti).not.toBe(first.jti)
 })
 
-test('S-106: the same subject, client and token id at two issuers are two people', async () => {
+test('S-106: the same sub, client_id and jti of two issuers make two assertions with their own token_issuer', async () => {
   const claims = { jti: 'one', sub: 'alice', client_id: 'reader' }
 
   const [here, there] = [await identityOf(main.sign({ claims })), await identityOf(other.sign({ claims }))]
@@ -141,14 +144,14 @@ test('S-106: the same subject, client and token id at two issuers are two people
   expect(there.jti).not.toBe(here.jti)
 })
 
-test.each(['reader', 'writer'])('the token of a real authorization server is good: client %s', async (client) => {
-  const said = await identityOf(await provider.token(client))
+test.each(['reader', 'writer'])('a token of oidc-provider is admitted with its identity: client %s', async (client) => {
+  const assertion = await identityOf(await provider.token(client))
 
-  expect(said).toMatchObject({ sub: client, client_id: client, token_issuer: provider.url, aud: 'orders' })
-  expect(said['scope']).toContain('orders:read')
+  expect(assertion).toMatchObject({ sub: client, client_id: client, token_issuer: provider.url, aud: 'orders' })
+  expect(assertion['scope']).toContain('orders:read')
 })
 
-test('the token itself stays at the gate', async () => {
+test('the access token is not forwarded with credentials: assertion', async () => {
   const token = main.sign()
   const { received } = await admitted(gate, { target, token })
 
@@ -156,7 +159,7 @@ test('the token itself stays at the gate', async () => {
   expect(JSON.stringify(received.fields)).not.toContain(token)
 })
 
-test('credentials: token passes on the verified token, and nothing of the gate', async () => {
+test('credentials: token forwards the validated token and no assertion', async () => {
   const token = main.sign()
   const { received } = await admitted(gate, { target: '/passing/1', fields: [['authorization', `bEARER ${token}`]] })
 
@@ -164,38 +167,38 @@ test('credentials: token passes on the verified token, and nothing of the gate',
   expect(received.all('x-gatehouse-jwt-assertion')).toEqual([])
 })
 
-test('credentials: token passes on nothing where nothing was verified', async () => {
+test('credentials: token forwards no Authorization on a public route', async () => {
   const { received } = await admitted(gate, { target: '/public/passing', token: main.sign() })
 
   expect(received.all('authorization')).toEqual([])
 })
 
-test('credentials: none says nothing', async () => {
+test('credentials: none forwards neither token nor assertion', async () => {
   const { received } = await admitted(gate, { target: '/bare/1', token: main.sign() })
 
   expect(received.fields.map(([name]) => name).filter((name) => /auth|gatehouse|assertion/i.test(name))).toEqual([])
 })
 
-test('auth_request_headers states the claims that are plain text, and no other', async () => {
+test('auth_request_headers sends claims in X-Auth-Request-* fields, except values with unsafe characters', async () => {
   const plain = { email: 'alice@example.test', preferred_username: 'al', groups: ['a', 'b,c', 'd'] }
   const hostile = { sub: ' alice', email: 'a\r\nX-Evil: 1', preferred_username: 'a\u0000b', groups: ['a\nb', 7] }
-  const stated = async (claims: object) => {
+  const sentFields = async (claims: object) => {
     const { received } = await admitted(gate, { target: '/legacy/1', token: main.sign({ claims: { ...claims } }) })
     expect(received.all('x-evil')).toEqual([])
     return Object.fromEntries(received.fields.filter(([name]) => name.startsWith('x-auth-request-')))
   }
 
-  expect(await stated(plain)).toEqual({
+  expect(await sentFields(plain)).toEqual({
     'x-auth-request-user': 'alice',
     'x-auth-request-email': 'alice@example.test',
     'x-auth-request-preferred-username': 'al',
     'x-auth-request-groups': 'a,d',
   })
-  expect(await stated(hostile)).toEqual({})
+  expect(await sentFields(hostile)).toEqual({})
 })
 
 test.each(['X-Gatehouse-Jwt-Assertion', 'x_gatehouse_jwt_assertion', 'X.Gatehouse.Jwt-Assertion', 'X-Gatehouse-Other'])(
-  'a client cannot state an identity itself, by %s',
+  'a client field %s is not forwarded and does not change the identity',
   async (name) => {
     const forged = `${Buffer.from('{"alg":"none"}').toString('base64url')}.e30.`
     const fields = [
@@ -211,7 +214,7 @@ test.each(['X-Gatehouse-Jwt-Assertion', 'x_gatehouse_jwt_assertion', 'X.Gatehous
   },
 )
 
-test('the keys are published without their private parts, to anybody, and cannot be written', async () => {
+test('the key set is public for GET and HEAD without private parts, and 405 for POST', async () => {
   const got = await request(node.port, requestBytes({ target: keysPath }))
   const head = await request(node.port, requestBytes({ method: 'HEAD', target: keysPath }), { head: true })
 

@@ -11,9 +11,9 @@ import { type SigningKey, sharedSecret, signingKey } from '../kit/signing-key.ts
 import { startUpstream } from '../kit/upstream.ts'
 import { admitted, badToken, type Gate, issuerDown, refused } from './admission.ts'
 
-// docs/design/contract.md §4, §14: keys are fetched when a token names an unknown one, once per cooldown (10 s) whoever
-// asks; within it the last outcome stands: succeeded → 401, failed → 503. Each test has an issuer of its own on one node,
-// all at once, since each waits for a cooldown.
+// docs/design/contract.md §4, §14: a token with an unknown key makes the gate fetch the issuer's keys, at most once per
+// cooldown (10 s). Within the cooldown the result of the last fetch decides: success → 401, failure → 503. The tests run
+// concurrently, because each waits for a cooldown, and each uses its own issuer.
 vi.setConfig({ maxConcurrency: 20 })
 
 const names = [
@@ -33,7 +33,7 @@ for (const name of [...names, ...forms, 'endless']) issuers.set(name, await star
 const issuerOf = (name: string) => issuers.get(name)!
 issuerOf('slow').answer('discovery', { delayMs: 1500 })
 
-// S-067: keys that no token may be verified with, each as its issuer might publish it by mistake.
+// S-067: published keys that must not verify any token.
 const strange = (kid: string, published: object): SigningKey => {
   const key = signingKey('ES256', kid)
   return { ...key, publicJwk: { ...key.publicJwk, ...published } }
@@ -53,7 +53,7 @@ const late = new TestIssuer({ port: freePort() })
 atEnd(() => late.stop())
 issuers.set('late', late)
 
-/** Serves the keys of `endless` once, and then a document without an end. */
+/** Serves the keys of `endless` once, and after that a document that never ends. */
 const endlessKeys = await rawUpstream(async (wire, index) => {
   await wire.until('\r\n\r\n')
   await wire.send('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n{"keys":[')
@@ -71,7 +71,7 @@ const special: Record<string, object> = {
   endless: { jwks_uri: endlessKeys.url },
 }
 const node = await startNode({
-  // Unknown keys by the thousand are the point here.
+  // The tests send thousands of tokens with unknown keys from one address.
   settings: { limits: { address: { burst: 1_000_000 } } },
   policy: {
     version: 1,
@@ -95,14 +95,14 @@ const limitMs = 60_000
 
 const send = (name: string, token: string) => request(node.port, requestBytes({ target: `/${name}`, token }))
 
-/** A token under a key that the issuer does not publish. */
+/** Returns a token signed by a key that the issuer does not publish. */
 const unknown = (issuer: TestIssuer) => issuer.sign({ key: signingKey('ES256') })
 
-/** Asks again and again until the answer is `status`. All before it must be `meanwhile`. */
-async function turnsTo(status: number, meanwhile: number, ask: () => Promise<{ status: number }>): Promise<void> {
+/** Repeats the request until its status is `status`. Every earlier status must be `meanwhile`. */
+async function turnsTo(status: number, meanwhile: number, send: () => Promise<{ status: number }>): Promise<void> {
   const deadline = performance.now() + limitMs
   for (;;) {
-    const reply = await ask()
+    const reply = await send()
     if (reply.status === status) return
     expect(reply.status).toBe(meanwhile)
     if (performance.now() > deadline) throw new Error(`still ${meanwhile}, not ${status}, after ${limitMs} ms`)
@@ -110,13 +110,13 @@ async function turnsTo(status: number, meanwhile: number, ask: () => Promise<{ s
   }
 }
 
-/** Waits until the node has read the keys of an issuer, as it does at its start. */
+/** Waits until the node has loaded the keys of an issuer, which it does at its start. */
 function keysRead(name: string) {
   return node.waitForLine(({ msg, issuer }) => msg === 'issuer keys loaded' && issuer === name)
 }
 
 describe.concurrent('keys of an issuer', () => {
-  test('S-067: keys that are unfit are ignored, one by one, and the log says why', async () => {
+  test('S-067: unusable keys verify no token, and the log names each with the reason', async () => {
     const issuer = issuerOf('strange')
 
     for (const key of unusable) {
@@ -133,35 +133,35 @@ describe.concurrent('keys of an issuer', () => {
     })
   })
 
-  test('S-067: of keys with one kid the first four are tried', async () => {
+  test('S-067: of five keys with the same kid, only the first four verify tokens', async () => {
     const tokens = namesakes.map((key) => issuerOf('strange').sign({ key }))
 
     for (const token of tokens.slice(0, 4)) await admitted(gate, { target: '/strange', token })
     await refused(gate, { target: '/strange', token: tokens[4]! }, badToken('token-signature'))
   })
 
-  test('a token that comes before the keys waits for them', async () => {
+  test('a token that arrives before the issuer keys are loaded waits for them and is admitted', async () => {
     await admitted(gate, { target: '/slow', token: issuerOf('slow').sign() })
 
     expect(issuerOf('slow').fetches).toEqual({ discovery: 1, keys: 1 })
   })
 
-  test('S-058, S-135: unknown keys cost one fetch per cooldown, however many ask, and give 401', async () => {
+  test('S-058, S-135: tokens with unknown keys are 401 and cause one key fetch per cooldown', async () => {
     const issuer = issuerOf('steady')
     const token = issuer.sign()
     await keysRead('steady')
     await refused(gate, { target: '/steady', token: unknown(issuer) }, badToken('token-key-unknown'))
-    // Where the machine took longer than the cooldown to come here, that was the second fetch.
+    // On a busy machine the cooldown of the first fetch may have ended, and this is the second fetch.
     const { keys } = issuer.fetches
     expect(keys).toBeLessThanOrEqual(2)
 
-    let asked = 0
-    while (issuer.fetches.keys === keys && asked < 50_000) {
+    let sent = 0
+    while (issuer.fetches.keys === keys && sent < 50_000) {
       const statuses = (await Promise.all(Array.from({ length: 20 }, () => send('steady', unknown(issuer))))).map(
         ({ status }) => status,
       )
       expect(new Set(statuses)).toEqual(new Set([401]))
-      asked += statuses.length
+      sent += statuses.length
       await sleep(100)
     }
     await refused(gate, { target: '/steady', token: unknown(issuer) }, badToken('token-key-unknown'))
@@ -170,7 +170,7 @@ describe.concurrent('keys of an issuer', () => {
     await admitted(gate, { target: '/steady', token })
   })
 
-  test('a new key is found by the first token that names it after the cooldown, by one fetch for all', async () => {
+  test('after the cooldown, concurrent tokens with a new key cause one fetch and are admitted', async () => {
     const issuer = issuerOf('rotating')
     const [old] = issuer.keys
     await keysRead('rotating')
@@ -186,7 +186,7 @@ describe.concurrent('keys of an issuer', () => {
     await admitted(gate, { target: '/rotating', token: issuer.sign({ key: old! }) })
   })
 
-  test('S-112: what a withdrawn key has verified is refused as soon as the keys are read again', async () => {
+  test('S-112: a cached token of a withdrawn key is refused after the next key fetch', async () => {
     const issuer = issuerOf('withdrawing')
     const [stolen] = issuer.keys
     const token = issuer.sign()
@@ -202,7 +202,7 @@ describe.concurrent('keys of an issuer', () => {
     expect(issuer.fetches.keys).toBe(2)
   })
 
-  test('S-112: the keys are read again without a token that asks for it', async () => {
+  test('S-112: keys are fetched again before keys_stale without a token with an unknown key', async () => {
     const issuer = issuerOf('refreshing')
     const token = issuer.sign()
     await admitted(gate, { target: '/refreshing', token })
@@ -216,23 +216,26 @@ describe.concurrent('keys of an issuer', () => {
   test.each([
     { name: 'failing', stop: (issuer: TestIssuer) => issuer.answer('discovery', { status: 500 }) },
     { name: 'dead', stop: (issuer: TestIssuer) => issuer.stop() },
-  ])('while an issuer is $name, known keys go on, and unknown ones are our trouble: 503', async ({ name, stop }) => {
-    const issuer = issuerOf(name)
-    await keysRead(name)
-    await stop(issuer)
-    const { discovery } = issuer.fetches
+  ])(
+    'while an issuer is $name, tokens of known keys are admitted, and those of unknown keys are 503',
+    async ({ name, stop }) => {
+      const issuer = issuerOf(name)
+      await keysRead(name)
+      await stop(issuer)
+      const { discovery } = issuer.fetches
 
-    await turnsTo(503, 401, () => send(name, unknown(issuer)))
+      await turnsTo(503, 401, () => send(name, unknown(issuer)))
 
-    await refused(gate, { target: `/${name}`, token: unknown(issuer) }, issuerDown)
-    await admitted(gate, { target: `/${name}`, token: issuer.sign() })
-    expect(issuer.fetches.discovery - discovery).toBe(name === 'dead' ? 0 : 1)
-    expect(
-      await node.waitForLine(({ msg, issuer }) => msg === 'issuer keys cannot be fetched' && issuer === name),
-    ).toEqual(expect.objectContaining({ level: 'warn', error: expect.stringContaining(issuer.url) }))
-  })
+      await refused(gate, { target: `/${name}`, token: unknown(issuer) }, issuerDown)
+      await admitted(gate, { target: `/${name}`, token: issuer.sign() })
+      expect(issuer.fetches.discovery - discovery).toBe(name === 'dead' ? 0 : 1)
+      expect(
+        await node.waitForLine(({ msg, issuer }) => msg === 'issuer keys cannot be fetched' && issuer === name),
+      ).toEqual(expect.objectContaining({ level: 'warn', error: expect.stringContaining(issuer.url) }))
+    },
+  )
 
-  test('keys that are older than keys_stale are used no more, also not for tokens that they verified', async () => {
+  test('after keys_stale without a key fetch, new and cached tokens of the issuer are 503', async () => {
     const issuer = issuerOf('aging')
     const token = issuer.sign()
     await admitted(gate, { target: '/aging', token })
@@ -244,7 +247,7 @@ describe.concurrent('keys of an issuer', () => {
     await refused(gate, { target: '/aging', token: issuer.sign() }, issuerDown)
   })
 
-  test('an issuer that is down at start is asked again, and its tokens are good once it is up', async () => {
+  test('tokens of an issuer that is down at the start are 503, and admitted after the issuer has started', async () => {
     await refused(gate, { target: '/late', token: late.sign() }, issuerDown)
     await late.start()
 
@@ -265,7 +268,7 @@ describe.concurrent('keys of an issuer', () => {
   }
 
   test.each(forms)(
-    'S-068: a document of keys that is none (%s) is an outage; the last good ones go on',
+    'S-068: an invalid key document (%s) is an outage: known keys stay valid, unknown keys are 503',
     async (name) => {
       const issuer = issuerOf(name)
       const token = issuer.sign()
@@ -281,7 +284,7 @@ describe.concurrent('keys of an issuer', () => {
     },
   )
 
-  test('S-068: nor is one that never ends', async () => {
+  test('S-068: a key document that never ends is an outage: known keys stay valid, unknown keys are 503', async () => {
     const issuer = issuerOf('endless')
     const token = issuer.sign()
     await admitted(gate, { target: '/endless', token })
@@ -293,7 +296,7 @@ describe.concurrent('keys of an issuer', () => {
   })
 })
 
-/** RFC 7518 §3.3 wants 2048 bits. */
+/** Returns a 1024-bit RSA key. RFC 7518 §3.3 requires at least 2048 bits. */
 function shortRsaKey(kid: string): SigningKey {
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 1024 })
   const publicJwk = { ...publicKey.export({ format: 'jwk' }), kid, alg: 'RS256', use: 'sig' }
