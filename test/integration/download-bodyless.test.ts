@@ -3,12 +3,12 @@ import { connect, requestBytes } from '../kit/raw-client.ts'
 import { readReply } from '../kit/raw-reply.ts'
 import { rawUpstream } from '../kit/raw-upstream.ts'
 import { startPublicNode } from './data-plane-node.ts'
-import { type Saying, saying } from './upstream-script.ts'
+import { type ScriptedReply, scriptedReplies } from './upstream-script.ts'
 
 // RFC 9110 §6.4.1, S-015: a reply to HEAD, and every 204 and 304, ends with its head, whatever its fields say and whatever
 // a service sends behind it. The connection is in step afterwards.
 
-interface Case extends Saying {
+interface Case extends ScriptedReply {
   readonly method: 'HEAD' | 'GET'
   readonly status: number
   /** Content-Length of the reply to the client. */
@@ -52,7 +52,7 @@ const cases: Record<string, Case> = {
 
 const nameOf = (title: string) => title.replaceAll(/[^A-Za-z0-9]+/g, '-')
 const upstream = await rawUpstream(
-  saying({
+  scriptedReplies({
     ...Object.fromEntries(Object.entries(cases).map(([title, said]) => [nameOf(title), said])),
     next: { bytes: 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnext' },
   }),

@@ -6,7 +6,7 @@ import { rawUpstream } from '../kit/raw-upstream.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { publicPolicy } from './data-plane-node.ts'
 import { madeBody } from './paced-body.ts'
-import { type Saying, saying } from './upstream-script.ts'
+import { type ScriptedReply, scriptedReplies } from './upstream-script.ts'
 
 // A reply's body arrives byte for byte: with exactly the Content-Length that the service said, else chunked.
 
@@ -25,7 +25,7 @@ const upstream = await startUpstream({
   },
 })
 const ok = 'HTTP/1.1 200 OK\r\n'
-const scripted: Record<string, Saying> = {
+const scripted: Record<string, ScriptedReply> = {
   'a-byte-at-a-time': { bytes: [...`${ok}X-A: b\r\nContent-Length: 5\r\n\r\nhello`] },
   'a-byte-at-a-time-chunked': {
     bytes: [...`${ok}X-A: b\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n`],
@@ -39,7 +39,7 @@ const scripted: Record<string, Saying> = {
   'upper-case-chunked': { bytes: `${ok}X-A: b\r\nTRANSFER-ENCODING: Chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n` },
   'leading-zeros': { bytes: `${ok}X-A: b\r\nContent-Length: 005\r\n\r\nhello` },
 }
-const raw = await rawUpstream(saying(scripted))
+const raw = await rawUpstream(scriptedReplies(scripted))
 const node = await startNode({
   policy: publicPolicy({ sizes: { upstreams: [upstream.url] }, s: { upstreams: [raw.url] } }),
 })

@@ -4,12 +4,12 @@ import { freePort } from '../kit/ports.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { rawUpstream } from '../kit/raw-upstream.ts'
 import { publicPolicy } from './data-plane-node.ts'
-import { type Saying, saying } from './upstream-script.ts'
+import { type ScriptedReply, scriptedReplies } from './upstream-script.ts'
 
 // What a client receives of a service's fields: all but those for the hop between gate and service, and those that are
 // the gate's to say. S-047; RFC 9110 §7.6.1; RFC 9112 §9.
 
-const reply = (fields: string): Saying => ({ bytes: `HTTP/1.1 200 OK\r\n${fields}Content-Length: 2\r\n\r\nok` })
+const reply = (fields: string): ScriptedReply => ({ bytes: `HTTP/1.1 200 OK\r\n${fields}Content-Length: 2\r\n\r\nok` })
 
 const hopByHop = {
   'Keep-Alive': 'timeout=5',
@@ -25,7 +25,7 @@ const hopByHop = {
 }
 
 const upstream = await rawUpstream(
-  saying({
+  scriptedReplies({
     plain: reply('Content-Type: text/plain\r\nX-Two: a\r\nCache-Control: no-cache\r\nX-Two: b\r\nX-Empty:\r\n'),
     cookies: reply('Set-Cookie: a=1; Path=/; HttpOnly\r\nX-Between: x\r\nSet-Cookie: b=2, x\r\nSet-Cookie: a=3\r\n'),
     hop: reply(

@@ -13,13 +13,13 @@ import { testRedis } from '../kit/redis.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { startWorker } from '../kit/worker.ts'
 
-// Supervisors are for background tasks. A rejection that nobody handles is a fault of unknown extent: it ends the process,
-// with exit code 70 and a line that says why.
+// Supervisors handle failures of background tasks. An unhandled rejection is a fault of unknown extent: the process logs
+// it and exits with 70.
 
 const folder = mkdtempSync(join(tmpdir(), 'gatehouse-rejection-'))
 atEnd(() => rmSync(folder, { recursive: true, force: true }))
 const preload = join(folder, 'reject.mjs')
-writeFileSync(preload, "process.on('SIGUSR2', () => void Promise.reject(new Error('nobody handles this')))\n")
+writeFileSync(preload, "process.on('SIGUSR2', () => void Promise.reject(new Error('test rejection')))\n")
 const env = { NODE_OPTIONS: `--import=${pathToFileURL(preload)}` }
 
 const [issuer, orders, redis] = await Promise.all([startIssuer(), startUpstream(), testRedis()])
@@ -29,19 +29,19 @@ test('an unhandled rejection ends a node with exit code 70', async () => {
   node.signal('SIGUSR2')
   expect(await node.ended()).toBe(70)
   const { fault } = await node.waitForLine(({ msg }) => msg === 'node failed')
-  expect(fault).toContain('nobody handles this')
+  expect(fault).toContain('test rejection')
 })
 
 test('an unhandled rejection ends a worker with exit code 70', async () => {
-  const given = opaqueGate({ issuer: issuer.url, orders: orders.url, redisPort: redis.port })
-  const worker = await startWorker({ ...given, env: { ...given.env, ...env } })
+  const options = opaqueGate({ issuer: issuer.url, orders: orders.url, redisPort: redis.port })
+  const worker = await startWorker({ ...options, env: { ...options.env, ...env } })
   worker.signal('SIGUSR2')
   expect(await worker.ended()).toBe(70)
   const { fault } = await worker.waitForLine(({ msg }) => msg === 'worker failed')
-  expect(fault).toContain('nobody handles this')
+  expect(fault).toContain('test rejection')
 })
 
-test('metrics of a node count the failures of each of its background tasks, from 0 on', async () => {
+test('metrics of a node have a failure counter at 0 for each background task', async () => {
   const node = await startNode({ policy: testPolicy({ issuer: issuer.url, orders: orders.url }) })
   const metrics = await readMetrics(node.adminPort)
   for (const task of ['policy-watch', 'issuer-keys', 'exchange-sweep', 'limit-sweep']) {

@@ -8,12 +8,12 @@ import { rawUpstream } from '../kit/raw-upstream.ts'
 import { residentMiB, startPublicNode } from './data-plane-node.ts'
 import { type Framing, framingFields, madeBody, sendPaced, sha256 } from './paced-body.ts'
 
-// A service that reads slowly holds its client, not the gate's memory: what the gate has read and the service has not is
-// bounded. With a client at 50 MB/s: from one that is as fast as loopback, the listener takes more (upload-flood).
+// A service that reads slowly pauses its client: the gate buffers a bounded part of the upload. The client sends 50 MB/s.
+// From a client at loopback speed the listener reads more, see upload-flood.test.ts.
 
 const body = madeBody(60_000_000)
 
-/** Reads nothing until it is told to, then all at once, and says what it has read. */
+/** The upstream reads nothing until this resolves. Then it reads the whole body and replies with its SHA-256. */
 const reading = Promise.withResolvers<void>()
 const upstream = await rawUpstream(async (wire) => {
   const head = (await wire.until('\r\n\r\n')).toString('latin1')
@@ -26,14 +26,14 @@ const upstream = await rawUpstream(async (wire) => {
     left -= piece.length
   }
   expect(head).toContain(`content-length: ${body.length}\r\n`)
-  const said = hash.digest('hex')
-  await wire.send(`HTTP/1.1 200 OK\r\nContent-Length: ${said.length}\r\n\r\n${said}`)
+  const digest = hash.digest('hex')
+  await wire.send(`HTTP/1.1 200 OK\r\nContent-Length: ${digest.length}\r\n\r\n${digest}`)
 })
 const node = await startPublicNode([upstream.url], {
   routes: [{ id: 's', match: { path: '/s/**' }, require: 'public', body: { max: 'none' } }],
 })
 
-test('60 MB towards a service that does not read grow the gate by a part of them, and arrive whole once it does', async () => {
+test('a 60 MB upload to a service that reads late grows the gate by less than 25 MiB and arrives complete', async () => {
   const before = residentMiB(node)
   const wire = await connect(node.port)
   await wire.send(`POST /s/1 HTTP/1.1\r\nHost: api.test\r\n${framingFields('length', body.length)}\r\n`)
@@ -45,7 +45,7 @@ test('60 MB towards a service that does not read grow the gate by a part of them
   const reply = await readReply(wire)
   expect(reply).toMatchObject({ status: 200, text: sha256(body) })
   expect(grown).toBeLessThan(25)
-  // What goes beyond the gate's memory waits in a file; a client that is held leaves nothing to put there.
+  // Data above the memory limit goes to a file. A paused client sends none.
   expect(overflowed).toEqual([])
   expect(upstream.failures).toEqual([])
 })

@@ -3,8 +3,8 @@ import { request } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { startPublicNode } from './data-plane-node.ts'
 
-// docs/reference/wire.md, "Chunked uploads": what the pinned uWebSockets.js makes of each form. Another build that reads one of them
-// in another way shows here; the page must then say so.
+// docs/reference/wire.md, "Chunked uploads": how the pinned uWebSockets.js parses each form. If an update parses one
+// differently, a test fails, and that page must be changed.
 
 const upstream = await startUpstream()
 const node = await startPublicNode([upstream.url], {}, { request: { idle: '10m', chunked_idle: '1s' } })
@@ -21,7 +21,7 @@ test.each([
   ['a size with leading zeros', '003\r\nabc\r\n000\r\n\r\n', 'abc'],
   ['a size in upper case', 'A\r\n0123456789\r\n0\r\n\r\n', '0123456789'],
   ['an extension after a space', '3 ;name=value\r\nabc\r\n0 ;name\r\n\r\n', 'abc'],
-])('a chunked upload with %s reaches the service whole', async (_, body, expected) => {
+])('a chunked upload with %s reaches the service complete', async (_, body, expected) => {
   const { target, bytes } = post(body)
 
   expect((await request(node.port, bytes)).status).toBe(200)

@@ -10,7 +10,7 @@ import { startPublicNode } from './data-plane-node.ts'
 import { type Framing, framingFields } from './paced-body.ts'
 
 // A service may answer before it has read the request body (RFC 9112 §9.3). The client gets that reply while it still
-// sends, is told that the connection ends, and nothing of the rest of its body passes for a request.
+// sends, with `Connection: close`. No part of the remaining body is parsed as a request.
 
 const small = 'HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno'
 const replies: Record<string, string | string[]> = {
@@ -20,7 +20,7 @@ const replies: Record<string, string | string[]> = {
   pieces: ['HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nn', 'o'],
   chunked: ['HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nn\r\n', '1\r\no\r\n', '0\r\n\r\n'],
 }
-/** Ends: how the service treats the rest. */
+/** Replies before it reads the body. Then it closes the connection, or reads the rest. */
 const upstream = await rawUpstream(async (wire) => {
   const head = (await wire.until('\r\n\r\n')).toString('latin1')
   const [, name = '', then = ''] = /^\S+ \/s\/(\w+)\?(?:\w+-)?(\w+)/.exec(head) ?? []
@@ -39,34 +39,37 @@ test.concurrent.each(
   Object.keys(replies).flatMap((name) =>
     framings.flatMap((framing) => ['reads', 'closes'].map((then) => ({ name, framing, then }))),
   ),
-)('a $name reply to a $framing upload, where the service then $then', async ({ name, framing, then }) => {
-  const target = `/s/${name}?${framing}-${then}`
-  const wire = await connect(node.port)
-  await wire.send(
-    `POST ${target} HTTP/1.1\r\nHost: api.test\r\n${framingFields(framing, 1_000_000)}\r\n${piece[framing]}`,
-  )
+)(
+  'the early "$name" reply to a $framing upload reaches the client if the service then $then, and the rest is ignored',
+  async ({ name, framing, then }) => {
+    const target = `/s/${name}?${framing}-${then}`
+    const wire = await connect(node.port)
+    await wire.send(
+      `POST ${target} HTTP/1.1\r\nHost: api.test\r\n${framingFields(framing, 1_000_000)}\r\n${piece[framing]}`,
+    )
 
-  const reply = await readReply(wire)
-  expect(reply).toMatchObject({ status: name === 'none' ? 204 : 403, complete: true })
-  expect(reply!.text).toBe(name === 'none' || name === 'empty' ? '' : 'no')
-  expect(reply!.field('connection')).toBe('close')
+    const reply = await readReply(wire)
+    expect(reply).toMatchObject({ status: name === 'none' ? 204 : 403, complete: true })
+    expect(reply!.text).toBe(name === 'none' || name === 'empty' ? '' : 'no')
+    expect(reply!.field('connection')).toBe('close')
 
-  // What it still sends goes nowhere, and least of all does it pass for a request.
-  const smuggled = requestBytes({ target: '/s/smuggled' })
-  for (let n = 0; n < 5; n++) {
-    await wire.send(framing === 'chunked' ? Buffer.concat([Buffer.from('0\r\n\r\n'), smuggled]) : smuggled)
-    await sleep(5)
-  }
-  const record = await node.waitForRecord((record) => record['id'] === reply!.field('x-request-id'))
-  expect(record).toMatchObject({ decision: 'admitted', attempts: 1 })
-  expect(upstream.received.some((bytes) => bytes.includes('GET /s/smuggled'))).toBe(false)
-  wire.close()
-})
+    // The client still sends: the gate must not parse these bytes as a request.
+    const smuggled = requestBytes({ target: '/s/smuggled' })
+    for (let n = 0; n < 5; n++) {
+      await wire.send(framing === 'chunked' ? Buffer.concat([Buffer.from('0\r\n\r\n'), smuggled]) : smuggled)
+      await sleep(5)
+    }
+    const record = await node.waitForRecord((record) => record['id'] === reply!.field('x-request-id'))
+    expect(record).toMatchObject({ decision: 'admitted', attempts: 1 })
+    expect(upstream.received.some((bytes) => bytes.includes('GET /s/smuggled'))).toBe(false)
+    wire.close()
+  },
+)
 
 test.concurrent.each(framings)(
-  'a service that answers early and reads on is no different: all of a %s upload and its reply pass',
+  'a %s upload and its reply are complete if the service starts its reply early and reads on',
   async (framing) => {
-    // The reply has begun before the body is sent, and ends after it.
+    // The reply starts before the body is complete, and ends after it.
     const echo = await rawUpstream(async (wire) => {
       await wire.until('\r\n\r\n')
       await wire.send('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegun\r\n')
@@ -86,12 +89,12 @@ test.concurrent.each(framings)(
 )
 
 test.each(Object.keys(replies))(
-  'a client that reads nothing before it has sent all gets its %s reply',
+  'a client that reads only after its whole upload gets the early "%s" reply',
   async (name) => {
     const bytes = 30_000_000
     const socket = connectSocket({ port: node.port, host: '127.0.0.1' })
     socket.write(`POST /s/${name}?blocking-reads HTTP/1.1\r\nHost: api.test\r\nContent-Length: ${bytes}\r\n\r\n`)
-    // More than the kernel would hold for a gate that does not read.
+    // Larger than the socket buffers of the kernel, so that the gate must read it.
     await within(60_000, 'the upload to be taken', new Promise((taken) => socket.write(Buffer.alloc(bytes), taken)))
 
     const reply = await readReply(new Wire(socket))
@@ -100,6 +103,6 @@ test.each(Object.keys(replies))(
   },
 )
 
-test('others are served meanwhile and afterwards', async () => {
+test('another request is served after the early replies', async () => {
   expect((await request(node.port, requestBytes({ target: '/s/other' }))).text).toBe('ok')
 })

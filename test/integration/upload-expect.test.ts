@@ -4,14 +4,14 @@ import { readReply } from '../kit/raw-reply.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { startPublicNode } from './data-plane-node.ts'
 
-// RFC 9110 §10.1.1. The listener itself says 100 Continue, before anything is decided; a service never sees an Expect.
+// RFC 9110 §10.1.1. The listener sends 100 Continue before the gate has decided. A service never receives Expect.
 
 const upstream = await startUpstream()
 const node = await startPublicNode([upstream.url])
 const head = (target: string, expectation: string, more = 'Content-Length: 5\r\n') =>
   `POST ${target} HTTP/1.1\r\nHost: api.test\r\nExpect: ${expectation}\r\n${more}\r\n`
 
-test('a client that waits for 100 Continue gets it, and then its reply', async () => {
+test('a client that waits for 100 Continue gets it and then its reply, and the service gets no Expect', async () => {
   const wire = await connect(node.port)
   await wire.send(head('/s/waiting', '100-continue'))
   expect((await wire.until('\r\n\r\n')).toString('latin1')).toBe('HTTP/1.1 100 Continue\r\n\r\n')
@@ -21,21 +21,21 @@ test('a client that waits for 100 Continue gets it, and then its reply', async (
   expect((await upstream.next()).all('expect')).toEqual([])
 })
 
-test('so does one that does not wait', async () => {
+test('a client that does not wait for 100 Continue gets it and its reply, and the service gets no Expect', async () => {
   const { replies } = await exchange(node.port, `${head('/s/hasty', '100-continue')}hello`)
 
   expect(replies[0]).toMatchObject({ status: 200, interim: [100] })
   expect((await upstream.next()).all('expect')).toEqual([])
 })
 
-test('in other letters it is the same expectation: the upload passes, and no service sees it', async () => {
+test('Expect: 100-Continue in another case is accepted, and the service gets no Expect', async () => {
   const { replies } = await exchange(node.port, `${head('/s/letters', '100-Continue')}hello`)
 
   expect(replies[0]!.json()).toMatchObject({ body: { bytes: 5 } })
   expect((await upstream.next()).all('expect')).toEqual([])
 })
 
-test('a refusal comes behind 100 Continue, and ends the connection', async () => {
+test('a refusal follows 100 Continue and ends the connection', async () => {
   const { replies, ending } = await exchange(node.port, head('/nowhere', '100-continue'), { replies: 'all' })
 
   expect(replies).toHaveLength(1)
@@ -45,7 +45,7 @@ test('a refusal comes behind 100 Continue, and ends the connection', async () =>
 })
 
 test.each(['200-ok', '100-continue, x', 'x=y', ''])(
-  'S-012: Expect: %s is 417, and the service sees nothing',
+  'S-012: Expect: %s is 417, and the service receives nothing',
   async (value) => {
     const before = upstream.requests.length
     const { replies, ending } = await exchange(node.port, `${head('/s/other', value)}hello`, { replies: 'all' })

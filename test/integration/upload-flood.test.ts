@@ -7,8 +7,8 @@ import { atEnd } from '../kit/cleanup.ts'
 import { startNode } from '../kit/node.ts'
 import { listen } from '../kit/ports.ts'
 
-// Ten fast neighbours upload to a slow service at once. Everything arrives, and the memory that the node
-// needs for it stays within its caps: what does not fit waits in files without a name.
+// Ten clients at loopback speed upload to a slow service. All bodies arrive complete, and the memory of the node stays
+// within its limits: the rest is kept in unnamed files.
 
 const MIB = 1024 * 1024
 const UPLOADS = 10
@@ -24,7 +24,7 @@ function residentBytes(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) * 1024
 }
 
-test('ten uploads at loopback speed to a slow service arrive whole, in bounded memory', {
+test('ten uploads at loopback speed to a slow service arrive complete in bounded memory', {
   timeout: 120_000,
 }, async () => {
   const service = createServer(async (request, response) => {
@@ -33,7 +33,7 @@ test('ten uploads at loopback speed to a slow service arrive whole, in bounded m
     for await (const chunk of request) {
       hash.update(chunk)
       taken += chunk.length
-      // Slow: a breath after each 8 MiB.
+      // A pause of 60 ms after each 8 MiB makes the service slow.
       if (taken > 8 * MIB) {
         taken = 0
         await new Promise((resolve) => setTimeout(resolve, 60))

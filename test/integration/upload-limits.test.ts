@@ -7,8 +7,8 @@ import { swap } from '../kit/swap.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// body.max of a route: 413 before a byte reaches the service where the length is known; else as soon as the body proves
-// too large, and then the service sees a request that broke off, never one that seems complete. chunked: refuse: 411.
+// body.max of a route: a Content-Length above it is 413 before the service receives anything. A chunked body above it is
+// 413 when the limit is reached, and the service gets an aborted request, never a complete one. chunked: refuse is 411.
 
 const upstream = await startUpstream()
 const guarded = await startUpstream()
@@ -72,31 +72,31 @@ test.concurrent.each([
   { target: '/thousand/huge', length: 9_999_999_999 },
   { target: '/nothing/1', length: 1 },
   { target: '/usual/more-than-10-MiB', length: 10 * 1024 * 1024 + 1 },
-])(
-  'Content-Length: $length is refused before a byte of it reaches the service ($target)',
-  async ({ target, length }) => {
-    await expectTooLarge(target, `POST ${target} HTTP/1.1\r\nHost: api.test\r\nContent-Length: ${length}\r\n\r\nxxxx`)
+])('$target with Content-Length: $length is 413, and the service receives nothing', async ({ target, length }) => {
+  await expectTooLarge(target, `POST ${target} HTTP/1.1\r\nHost: api.test\r\nContent-Length: ${length}\r\n\r\nxxxx`)
 
-    expect(receivedAt(target)).toEqual([])
-  },
-)
+  expect(receivedAt(target)).toEqual([])
+})
 
 test.concurrent.each([
   { target: '/thousand/at-once', pieces: [chunk(1001) + last] },
   { target: '/thousand/bit-by-bit', pieces: [chunk(600), chunk(300), chunk(100), chunk(1), last] },
   { target: '/thousand/with-its-last-byte', pieces: [chunk(999), chunk(2) + last] },
   { target: '/nothing/one-byte', pieces: [chunk(1) + last] },
-])('$target: a chunked body that proves too large is cut, and no service sees it end', async ({ target, pieces }) => {
-  await expectTooLarge(target, [chunkedHead(target), ...pieces])
+])(
+  'the chunked body of $target above body.max is 413, and the request to the service is aborted',
+  async ({ target, pieces }) => {
+    await expectTooLarge(target, [chunkedHead(target), ...pieces])
 
-  for (const received of receivedAt(target)) {
-    await received.over
-    expect(received).toMatchObject({ aborted: true })
-    expect(received.bodyBytes).toBeLessThanOrEqual(1000)
-  }
-})
+    for (const received of receivedAt(target)) {
+      await received.over
+      expect(received).toMatchObject({ aborted: true })
+      expect(received.bodyBytes).toBeLessThanOrEqual(1000)
+    }
+  },
+)
 
-test.concurrent('an endless one is cut while it comes', async () => {
+test.concurrent('an endless chunked body is 413, and the service gets at most body.max of it', async () => {
   const target = '/usual/endless'
   const wire = await connect(node.port)
   await wire.send(chunkedHead(target))
@@ -121,16 +121,16 @@ test.concurrent.each([
   { target: '/nothing/zero', bytes: requestBytes({ method: 'POST', target: '/nothing/zero', body: '' }) },
   { target: '/nothing/no-chunk', bytes: chunkedHead('/nothing/no-chunk') + last },
   { target: '/any/more', bytes: requestBytes({ method: 'POST', target: '/any/more', body: 'x'.repeat(11_000_000) }) },
-])('$target: what is allowed passes', async ({ target, bytes }) => {
+])('the body of $target within body.max is forwarded', async ({ target, bytes }) => {
   expect((await request(node.port, bytes)).status).toBe(200)
   expect(receivedAt(target)).toHaveLength(1)
   expect(receivedAt(target)[0]).toMatchObject({ aborted: false })
 })
 
-test('a body that proves too large while its token is still being verified ends the exchange: nothing is sent later', async () => {
+test('a body above body.max during token verification is 413, and nothing is forwarded after the verification', async () => {
   const target = '/guarded/slow'
-  const [slow, told] = [await startIssuer(), Promise.withResolvers<void>()]
-  slow.answer('keys', { held: told.promise })
+  const [slow, keysReleased] = [await startIssuer(), Promise.withResolvers<void>()]
+  slow.answer('keys', { held: keysReleased.promise })
   await swap(node, policyOf(slow.url))
   const wire = await connect(node.port)
   const head = `POST ${target} HTTP/1.1\r\nHost: api.test\r\nAuthorization: Bearer ${slow.sign()}\r\n`
@@ -138,17 +138,20 @@ test('a body that proves too large while its token is still being verified ends 
 
   const reply = await readReply(wire)
   expect(reply?.status).toBe(413)
-  await until('its keys are asked for', () => slow.fetches.keys === 1)
-  // The verification goes on, and ends well.
-  told.resolve()
+  await until('the gate requests the issuer keys', () => slow.fetches.keys === 1)
+  // Now the verification completes successfully.
+  keysReleased.resolve()
   const known = requestBytes({ target: '/guarded/known', token: slow.sign() })
-  await until('a later one is admitted', async () => (await request(node.port, known)).status === 200)
+  await until(
+    'a later request of the same issuer is admitted',
+    async () => (await request(node.port, known)).status === 200,
+  )
   expect(guarded.requests.map(({ url }) => url)).toEqual(['/guarded/known'])
   await node.waitForRecord(({ path }) => path === '/guarded/known')
   expect(node.accessLog().filter(({ path }) => path === target)).toHaveLength(1)
 })
 
-test.concurrent('chunked: refuse answers 411, and the service sees nothing', async () => {
+test.concurrent('chunked: refuse makes a chunked upload 411, and the service receives nothing', async () => {
   const target = '/plain/chunked'
   const { replies, ending } = await exchange(node.port, chunkedHead(target) + chunk(5) + last, { replies: 'all' })
 
@@ -160,7 +163,7 @@ test.concurrent('chunked: refuse answers 411, and the service sees nothing', asy
   expect(receivedAt(target)).toEqual([])
 })
 
-test.concurrent('chunked: refuse takes an upload with Content-Length', async () => {
+test.concurrent('chunked: refuse admits an upload with Content-Length', async () => {
   expect((await request(node.port, requestBytes({ method: 'POST', target: '/plain/1', body: 'hello' }))).status).toBe(
     200,
   )

@@ -5,8 +5,7 @@ import { startUpstream } from '../kit/upstream.ts'
 import { startPublicNode } from './data-plane-node.ts'
 import { type Framing, framingFields, madeBody, sendPaced, sha256 } from './paced-body.ts'
 
-// A request body arrives byte for byte, framed as it was sent: with exactly the Content-Length that the client said, or
-// chunked.
+// A request body reaches the service unchanged and with the framing of the client: the same Content-Length, or chunked.
 
 const upstream = await startUpstream()
 const node = await startPublicNode([upstream.url], {
@@ -16,7 +15,7 @@ const node = await startPublicNode([upstream.url], {
 const framings: Framing[] = ['length', 'chunked']
 const sizes = [1, 2, 15, 16, 17, 1000, 16_384, 65_535, 65_536, 65_537, 1_000_000]
 
-/** Of the request with this query: tests run at once. */
+/** Returns the request with this query, which is unique because the tests run concurrently. */
 const received = (query: string) => {
   const found = upstream.requests.filter(({ url }) => url.endsWith(`?${query}`))
   expect(found).toHaveLength(1)
@@ -30,7 +29,7 @@ function expectFraming(query: string, framing: Framing, bytes: number): void {
 }
 
 test.concurrent.each(framings.flatMap((framing) => sizes.map((bytes) => ({ framing, bytes }))))(
-  '$bytes bytes arrive by $framing, in one piece with the head and apart from it',
+  '$bytes bytes by $framing arrive unchanged, in the packet of the head and in their own',
   async ({ framing, bytes }) => {
     const body = madeBody(bytes)
     for (const apart of [false, true]) {
@@ -48,7 +47,7 @@ test.concurrent.each(framings.flatMap((framing) => sizes.map((bytes) => ({ frami
   },
 )
 
-test.each(framings)('20 MB from a client at 50 MB/s arrive by %s', async (framing) => {
+test.each(framings)('20 MB from a client at 50 MB/s arrive unchanged by %s', async (framing) => {
   const body = madeBody(20_000_000)
   const wire = await connect(node.port)
   await wire.send(`PUT /s/1?large-${framing} HTTP/1.1\r\nHost: api.test\r\n${framingFields(framing, body.length)}\r\n`)
@@ -59,7 +58,7 @@ test.each(framings)('20 MB from a client at 50 MB/s arrive by %s', async (framin
   expectFraming(`large-${framing}`, framing, body.length)
 })
 
-test.concurrent.each(framings)('a body that comes byte by byte arrives by %s', async (framing) => {
+test.concurrent.each(framings)('a body sent byte by byte arrives unchanged by %s', async (framing) => {
   const body = madeBody(60)
   const bytes = framing === 'length' ? body : Buffer.from(`3c\r\n${body.toString('latin1')}\r\n0\r\n\r\n`, 'latin1')
   const head = `POST /s/1?bytewise-${framing} HTTP/1.1\r\nHost: api.test\r\n${framingFields(framing, 60)}\r\n`
@@ -70,7 +69,7 @@ test.concurrent.each(framings)('a body that comes byte by byte arrives by %s', a
   expectFraming(`bytewise-${framing}`, framing, 60)
 })
 
-test.concurrent('a body of several chunks arrives whole, whatever their sizes', async () => {
+test.concurrent('a body of chunks with six different sizes arrives unchanged', async () => {
   const pieces = ['a', 'bb', 'c'.repeat(15), 'd'.repeat(16), 'e'.repeat(4096), 'f'.repeat(70_000)]
   const chunks = pieces.map((piece) => `${piece.length.toString(16)}\r\n${piece}\r\n`).join('')
 
@@ -85,23 +84,26 @@ test.concurrent('a body of several chunks arrives whole, whatever their sizes', 
 test.concurrent.each([
   { title: 'Content-Length: 0', fields: 'Content-Length: 0\r\n', rest: '', length: ['0'], coding: [] },
   {
-    title: 'a chunked body of nothing',
+    title: 'an empty chunked body',
     fields: 'Transfer-Encoding: chunked\r\n',
     rest: '0\r\n\r\n',
     length: [],
     coding: ['chunked'],
   },
   { title: 'no body', fields: '', rest: '', length: ['0'], coding: [] },
-])('POST with $title arrives empty', async ({ title, fields, rest, length, coding }) => {
-  const query = title.replaceAll(/\W/g, '')
-  const reply = await request(node.port, `POST /s/1?${query} HTTP/1.1\r\nHost: api.test\r\n${fields}\r\n${rest}`)
+])(
+  'POST with $title reaches the service with an empty body and the right framing',
+  async ({ title, fields, rest, length, coding }) => {
+    const query = title.replaceAll(/\W/g, '')
+    const reply = await request(node.port, `POST /s/1?${query} HTTP/1.1\r\nHost: api.test\r\n${fields}\r\n${rest}`)
 
-  expect(reply.json()).toMatchObject({ body: { bytes: 0 } })
-  expect(received(query).all('content-length')).toEqual(length)
-  expect(received(query).all('transfer-encoding')).toEqual(coding)
-})
+    expect(reply.json()).toMatchObject({ body: { bytes: 0 } })
+    expect(received(query).all('content-length')).toEqual(length)
+    expect(received(query).all('transfer-encoding')).toEqual(coding)
+  },
+)
 
-test.concurrent.each(framings)('GET and DELETE carry a body as well, by %s', async (framing) => {
+test.concurrent.each(framings)('GET and DELETE with a body by %s reach the service with it', async (framing) => {
   for (const method of ['GET', 'DELETE']) {
     const query = `${method}-${framing}`
     const body = framing === 'length' ? 'hello' : '5\r\nhello\r\n0\r\n\r\n'
@@ -114,7 +116,7 @@ test.concurrent.each(framings)('GET and DELETE carry a body as well, by %s', asy
   }
 })
 
-test.concurrent('a connection with uploads by Content-Length is kept, and each gets its own', async () => {
+test.concurrent('a connection carries 20 uploads by Content-Length, and each gets its own reply', async () => {
   const wire = await connect(node.port)
   for (let n = 1; n <= 20; n++) {
     const body = madeBody(n * 1000)
@@ -125,7 +127,7 @@ test.concurrent('a connection with uploads by Content-Length is kept, and each g
   }
 })
 
-test.concurrent('what came in and went out is in the access log', async () => {
+test.concurrent('the access log has the body bytes of request and reply', async () => {
   const reply = await request(
     node.port,
     requestBytes({ method: 'POST', target: '/s/1?logged', body: 'x'.repeat(1234) }),

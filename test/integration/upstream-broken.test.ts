@@ -2,52 +2,54 @@ import { expect, test } from 'vitest'
 import { exchange, request, requestBytes } from '../kit/raw-client.ts'
 import { rawUpstream } from '../kit/raw-upstream.ts'
 import { startPublicNode } from './data-plane-node.ts'
-import { askedOn, type Saying, saying } from './upstream-script.ts'
+import { requestLinesOf, type ScriptedReply, scriptedReplies } from './upstream-script.ts'
 
-// A service that dies: a clean 502 as long as the client got nothing, else a reply that is visibly broken off. A client
-// must never take a part for the whole (RFC 9112 §8).
+// A service that closes or resets its connection: 502 if the client has received nothing, else an incomplete reply whose
+// end the client can detect (RFC 9112 §8).
 
 const ok = 'HTTP/1.1 200 OK\r\n'
 const chunk = '5\r\nhello\r\n'
 
-/** Before the first byte of a body: the head was still in hand. */
-const early: Record<string, Saying> = {
+/** Faults before the first body byte: the gate has sent nothing to the client. */
+const early: Record<string, ScriptedReply> = {
   'a close instead of a reply': { bytes: '', after: 'close' },
   'a reset instead of a reply': { bytes: '', after: 'reset' },
   'a close in mid-head': { bytes: `${ok}Content-Le`, after: 'close' },
   'a reset in mid-head': { bytes: `${ok}Content-Le`, after: 'reset' },
   'a close after a head with Content-Length': { bytes: `${ok}Content-Length: 5\r\n\r\n`, after: 'close' },
   'a close after a chunked head': { bytes: `${ok}Transfer-Encoding: chunked\r\n\r\n`, after: 'close' },
-  'a reset after a head that ends with the connection': { bytes: `${ok}\r\n`, after: 'reset' },
+  'a reset after a head without body length': { bytes: `${ok}\r\n`, after: 'reset' },
   'a close after an interim reply': { bytes: 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n', after: 'close' },
 }
 
-/** In mid-body. */
-const late: Record<string, Saying> = {
+/** Faults within the body. */
+const late: Record<string, ScriptedReply> = {
   'a close before the end of Content-Length': { bytes: `${ok}Content-Length: 10\r\n\r\nhello`, after: 'close' },
   'a reset before the end of Content-Length': { bytes: `${ok}Content-Length: 10\r\n\r\nhello`, after: 'reset' },
   'a close before the last chunk': { bytes: `${ok}Transfer-Encoding: chunked\r\n\r\n${chunk}`, after: 'close' },
   'a reset before the last chunk': { bytes: `${ok}Transfer-Encoding: chunked\r\n\r\n${chunk}`, after: 'reset' },
   'a close within a chunk': { bytes: `${ok}Transfer-Encoding: chunked\r\n\r\n9\r\nhello`, after: 'close' },
-  'a close before the end of Content-Length, which was announced': {
+  'a close before the end of Content-Length, with Connection: close': {
     bytes: `${ok}Connection: close\r\nContent-Length: 10\r\n\r\nhello`,
     after: 'close',
   },
-  'a reset of a body that ends with the connection': { bytes: `${ok}\r\nhello`, after: 'reset' },
+  'a reset of a body without length': { bytes: `${ok}\r\nhello`, after: 'reset' },
 }
 
 const nameOf = (title: string) => title.replaceAll(/[^A-Za-z]+/g, '-')
 const upstream = await rawUpstream(
-  saying(Object.fromEntries(Object.entries({ ...early, ...late }).map(([title, said]) => [nameOf(title), said]))),
+  scriptedReplies(
+    Object.fromEntries(Object.entries({ ...early, ...late }).map(([title, said]) => [nameOf(title), said])),
+  ),
 )
 const node = await startPublicNode([upstream.url])
 
-const timesAsked = (title: string) =>
-  askedOn(upstream)
+const timesReceived = (title: string) =>
+  requestLinesOf(upstream)
     .flat()
     .filter((line) => line.endsWith(`/s/${nameOf(title)}`)).length
 
-test.concurrent.each(Object.keys(early))('%s is a clean 502, and asked for once', async (title) => {
+test.concurrent.each(Object.keys(early))('%s is 502, and the request is sent once', async (title) => {
   const reply = await request(node.port, requestBytes({ target: `/s/${nameOf(title)}` }))
 
   expect(reply).toMatchObject({ status: 502, framing: 'length', complete: true })
@@ -55,18 +57,21 @@ test.concurrent.each(Object.keys(early))('%s is a clean 502, and asked for once'
   expect(reply.field('connection')).toBeUndefined()
   const record = await node.waitForRecord(({ id }) => id === reply.field('x-request-id'))
   expect(record).toMatchObject({ decision: 'failed', reason: 'upstream-broken', status: 502, attempts: 1 })
-  expect(timesAsked(title)).toBe(1)
+  expect(timesReceived(title)).toBe(1)
 })
 
-test.concurrent.each(Object.keys(late))('%s breaks the reply off', async (title) => {
-  const { replies, ending } = await exchange(node.port, requestBytes({ target: `/s/${nameOf(title)}` }), {
-    replies: 'all',
-  })
+test.concurrent.each(Object.keys(late))(
+  '%s aborts the reply to the client, and the request is sent once',
+  async (title) => {
+    const { replies, ending } = await exchange(node.port, requestBytes({ target: `/s/${nameOf(title)}` }), {
+      replies: 'all',
+    })
 
-  expect(replies).toHaveLength(1)
-  expect(replies[0]).toMatchObject({ status: 200, text: 'hello', complete: false })
-  expect(ending).not.toBe('open')
-  const record = await node.waitForRecord(({ path }) => path === `/s/${nameOf(title)}`)
-  expect(record).toMatchObject({ decision: 'broken', reason: 'reply-broken', status: 200, bytes_out: 5 })
-  expect(timesAsked(title)).toBe(1)
-})
+    expect(replies).toHaveLength(1)
+    expect(replies[0]).toMatchObject({ status: 200, text: 'hello', complete: false })
+    expect(ending).not.toBe('open')
+    const record = await node.waitForRecord(({ path }) => path === `/s/${nameOf(title)}`)
+    expect(record).toMatchObject({ decision: 'broken', reason: 'reply-broken', status: 200, bytes_out: 5 })
+    expect(timesReceived(title)).toBe(1)
+  },
+)

@@ -2,10 +2,10 @@ import { expect, test } from 'vitest'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { rawUpstream } from '../kit/raw-upstream.ts'
 import { startPublicNode } from './data-plane-node.ts'
-import { saying } from './upstream-script.ts'
+import { scriptedReplies } from './upstream-script.ts'
 
-// RFC 9110 §15.2: interim replies may come before the final one. The listener cannot send any, so they end at the gate,
-// and nothing of them passes for the final reply.
+// RFC 9110 §15.2: interim replies may precede the final one. The listener cannot send them, so the gate discards them
+// completely.
 
 const hints = 'HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\nContent-Length: 7\r\n\r\n'
 const processing = 'HTTP/1.1 102 Processing\r\n\r\n'
@@ -13,7 +13,7 @@ const final = 'HTTP/1.1 200 OK\r\nX-Final: yes\r\nContent-Length: 2\r\n\r\nok'
 const chunkedFinal = 'HTTP/1.1 200 OK\r\nX-Final: yes\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n'
 
 const upstream = await rawUpstream(
-  saying({
+  scriptedReplies({
     one: { bytes: hints + final },
     'one-apart': { bytes: [hints, final] },
     several: { bytes: [processing, hints, processing + final] },
@@ -24,11 +24,11 @@ const upstream = await rawUpstream(
 const node = await startPublicNode([upstream.url])
 
 test.concurrent.each(['one', 'one-apart', 'several', 'several-bytewise', 'one-then-chunked'])(
-  'of the final reply behind interim ones (%s), all arrives, and of those nothing',
+  'the final reply behind interim replies (%s) arrives complete and without their fields',
   async (name) => {
     const get = requestBytes({ target: `/s/${name}` })
 
-    // Twice, so that the connection is seen to be in step.
+    // Twice, which proves that the connection to the service is still usable.
     for (const reply of [await request(node.port, get), await request(node.port, get)]) {
       expect(reply).toMatchObject({ status: 200, text: 'ok', complete: true, interim: [] })
       expect(reply.field('x-final')).toBe('yes')

@@ -5,14 +5,14 @@ import { type RawUpstream, rawUpstream } from '../kit/raw-upstream.ts'
 import { until } from '../kit/until.ts'
 import type { Wire } from '../kit/wire.ts'
 import { publicPolicy } from './data-plane-node.ts'
-import { askedOn } from './upstream-script.ts'
+import { requestLinesOf } from './upstream-script.ts'
 
-// RFC 9112 §9.3.1: a service may close a kept connection at any time, just as the next request is written to it. That
-// request is sent once more where this can do no harm: it is safe, has no body, and not a byte of a reply came.
+// RFC 9112 §9.3.1: a service may close a kept connection while the gate writes the next request to it. The gate sends
+// that request once more if its method is safe, it has no body, and no byte of a reply has arrived.
 
 const reply = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 
-/** Answers the first request of its first connection, and ends that connection on the second. Others are served. */
+/** Ends its first connection at the second request. Serves all other connections. */
 const dying = (end: (wire: Wire) => void) =>
   rawUpstream(async (wire, index) => {
     for (let n = 0; await wire.some(60_000); n++) {
@@ -34,24 +34,24 @@ const notRetried = [
   { method: 'POST', fields: 'Content-Length: 5\r\n', body: 'hello' },
   { method: 'GET', fields: 'Content-Length: 5\r\n', body: 'hello' },
   { method: 'GET', fields: 'Transfer-Encoding: chunked\r\n', body: '0\r\n\r\n' },
-].map((asked) => ({ ...asked, tries: 1 }))
+].map((sent) => ({ ...sent, tries: 1 }))
 
 const cases = await Promise.all(
   Object.keys(ends).flatMap((end) =>
-    [...retried, ...notRetried].map(async (asked, index) => {
-      const title = `${asked.method} ${JSON.stringify(asked.fields + asked.body)}`
-      return { ...asked, end, title, id: `${end}-${index}`, upstream: await dying(ends[end]!) }
+    [...retried, ...notRetried].map(async (sent, index) => {
+      const title = `${sent.method} ${JSON.stringify(sent.fields + sent.body)}`
+      return { ...sent, end, title, id: `${end}-${index}`, upstream: await dying(ends[end]!) }
     }),
   ),
 )
-/** Dies on the second request of each connection, and on the first of the second one. */
+/** Ends its first connection at the second request, and every later connection at the first request. */
 const hopeless = await rawUpstream(async (wire, index) => {
   await wire.until('\r\n\r\n')
   if (index > 0) return
   await wire.send(reply)
   await wire.until('\r\n\r\n')
 })
-/** Says a byte before it dies. */
+/** Ends its first connection at the second request, after one byte of a reply. */
 const halfway = await rawUpstream(async (wire, index) => {
   for (let n = 0; await wire.some(60_000); n++) {
     await wire.until('\r\n\r\n')
@@ -59,7 +59,7 @@ const halfway = await rawUpstream(async (wire, index) => {
     await wire.send(reply)
   }
 })
-/** The gate has closed its side too. */
+/** Resolves when the gate has closed its side of the connection to `leaving`. */
 const left = Promise.withResolvers<void>()
 const leaving = await rawUpstream(async (wire) => {
   await wire.until('\r\n\r\n')
@@ -68,10 +68,10 @@ const leaving = await rawUpstream(async (wire) => {
   await wire.rest(60_000)
   left.resolve()
 })
-/** Keeps three connections, and dies on the second request of each, as one that restarts does on all at once. */
+/** Ends each of its three connections at the second request, as a restarting service does. */
 const restarting = await rawUpstream(async (wire) => {
   await wire.until('\r\n\r\n')
-  await until('three connections', () => restarting.received.length >= 3)
+  await until('three connections are open', () => restarting.received.length >= 3)
   await wire.send(reply)
   await wire.until('\r\n\r\n')
 })
@@ -87,66 +87,66 @@ const node = await startNode({
   policy: publicPolicy(Object.fromEntries(Object.entries(services).map(([id, { url }]) => [id, { upstreams: [url] }]))),
 })
 
-/** Sends a request over a connection that has served one. */
+/** Sends a request on a connection to the service that has served one. */
 async function second(id: string, bytes: string | Buffer, head = false) {
   expect((await request(node.port, requestBytes({ target: `/${id}/first` }))).status).toBe(200)
   const second = await request(node.port, bytes, { head })
   return { second, record: await node.waitForRecord((record) => record['id'] === second.field('x-request-id')) }
 }
 
-const timesAsked = (upstream: RawUpstream, target: string) =>
-  askedOn(upstream)
+const timesReceived = (upstream: RawUpstream, target: string) =>
+  requestLinesOf(upstream)
     .flat()
     .filter((line) => line.endsWith(` ${target}`)).length
 
 test.concurrent.each(cases)(
   'when the service $end the kept connection, $title is sent $tries time(s)',
-  async (asked) => {
-    const { method, fields, body, tries, id, upstream } = asked
+  async (sent) => {
+    const { method, fields, body, tries, id, upstream } = sent
     const bytes = `${method} /${id}/second HTTP/1.1\r\nHost: api.test\r\n${fields}\r\n${body}`
 
     const { second: got, record } = await second(id, bytes, method === 'HEAD')
 
     expect(got.status).toBe(tries === 2 ? 200 : 502)
     expect(record).toMatchObject({ attempts: tries, reason: tries === 2 ? 'admitted' : 'upstream-broken' })
-    expect(timesAsked(upstream, `/${id}/second`)).toBe(tries)
+    expect(timesReceived(upstream, `/${id}/second`)).toBe(tries)
   },
 )
 
-test.concurrent('one more try is all: when it fails too, it is 502', async () => {
+test.concurrent('a request whose second attempt fails too is 502 after two attempts', async () => {
   const { second: got, record } = await second('hopeless', requestBytes({ target: '/hopeless/second' }))
 
   expect(got.status).toBe(502)
   expect(record).toMatchObject({ attempts: 2, reason: 'upstream-broken' })
-  expect(timesAsked(hopeless, '/hopeless/second')).toBe(2)
+  expect(timesReceived(hopeless, '/hopeless/second')).toBe(2)
 })
 
-test.concurrent('the one more try goes over a new connection: other kept ones may be closed just as well', async () => {
+test.concurrent('the second attempt uses a new connection, because other kept connections may be closed too', async () => {
   const first = requestBytes({ target: '/restarting/first' })
   await Promise.all([1, 2, 3].map(() => request(node.port, first)))
   const got = await request(node.port, requestBytes({ target: '/restarting/second' }))
 
   expect(got.status).toBe(200)
   expect(
-    askedOn(restarting)
+    requestLinesOf(restarting)
       .map((lines) => lines.length)
       .sort(),
   ).toEqual([1, 1, 1, 2])
 })
 
-test.concurrent('a service that said a byte of a reply has acted: nothing is sent again', async () => {
+test.concurrent('a request is not sent again after the first byte of a reply: 502', async () => {
   const { second: got, record } = await second('halfway', requestBytes({ target: '/halfway/second' }))
 
   expect(got.status).toBe(502)
   expect(record).toMatchObject({ attempts: 1, reason: 'upstream-broken' })
-  expect(timesAsked(halfway, '/halfway/second')).toBe(1)
+  expect(timesReceived(halfway, '/halfway/second')).toBe(1)
 })
 
-test.concurrent('a connection that the service has closed in the meantime is not used: even a POST goes through', async () => {
+test.concurrent('a POST does not use a kept connection that the service has closed, and is admitted', async () => {
   await request(node.port, requestBytes({ target: '/leaving/first' }))
   await left.promise
   const got = await request(node.port, requestBytes({ method: 'POST', target: '/leaving/second', body: 'hello' }))
 
   expect(got.status).toBe(200)
-  expect(askedOn(leaving)).toEqual([['GET /leaving/first'], ['POST /leaving/second']])
+  expect(requestLinesOf(leaving)).toEqual([['GET /leaving/first'], ['POST /leaving/second']])
 })

@@ -4,16 +4,16 @@ import { connect, exchange, request, requestBytes } from '../kit/raw-client.ts'
 import { readReply } from '../kit/raw-reply.ts'
 import { rawUpstream } from '../kit/raw-upstream.ts'
 import { startPublicNode } from './data-plane-node.ts'
-import { askedOn, type Saying, saying } from './upstream-script.ts'
+import { requestLinesOf, type ScriptedReply, scriptedReplies } from './upstream-script.ts'
 
-// What is not HTTP/1.1 to the letter never reaches a client: 502 as long as nothing was sent, else a reply that is
-// visibly broken off. RFC 9112 §6.3, §7.1, §8; RFC 9110 §5.5.
+// A malformed HTTP/1.1 reply never reaches a client: 502 if nothing was sent, else an incomplete reply whose end the
+// client can detect. RFC 9112 §6.3, §7.1, §8; RFC 9110 §5.5.
 
 const ok = 'HTTP/1.1 200 OK\r\n'
 const chunked = `${ok}Transfer-Encoding: chunked\r\n\r\n`
 const three = 'Content-Length: 3\r\n\r\nabc'
 
-/** S-013, S-014: nothing of them was sent to the client when the gate saw that they are wrong. */
+/** S-013, S-014: replies that the gate rejects before it has sent anything to the client. */
 const refused: Record<string, string> = {
   'two different Content-Length': `${ok}Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc`,
   'two equal Content-Length': `${ok}Content-Length: 3\r\n${three}`,
@@ -22,9 +22,9 @@ const refused: Record<string, string> = {
   'Content-Length with a sign': `${ok}Content-Length: +3\r\n\r\nabc`,
   'Content-Length as a list': `${ok}Content-Length: 3, 3\r\n\r\nabc`,
   'Content-Length without a value': `${ok}Content-Length:\r\n\r\nabc`,
-  'Content-Length beyond all bounds': `${ok}Content-Length: 99999999999999999999\r\n\r\nabc`,
-  'a coding under chunked': `${ok}Transfer-Encoding: gzip, chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n`,
-  'a coding and no chunked': `${ok}Transfer-Encoding: gzip\r\nConnection: close\r\n\r\nabc`,
+  'Content-Length above 2^64': `${ok}Content-Length: 99999999999999999999\r\n\r\nabc`,
+  'another transfer coding before chunked': `${ok}Transfer-Encoding: gzip, chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n`,
+  'a transfer coding without chunked': `${ok}Transfer-Encoding: gzip\r\nConnection: close\r\n\r\nabc`,
   'the identity coding': `${ok}Transfer-Encoding: identity\r\nConnection: close\r\n\r\nabc`,
   'Transfer-Encoding without a value': `${ok}Transfer-Encoding:\r\n${three}`,
   'chunked twice': `${ok}Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n`,
@@ -49,7 +49,7 @@ const refused: Record<string, string> = {
   '101 Switching Protocols without a requested upgrade': `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\nhello`,
 }
 
-/** Wrong only once the reply was on its way: in two pieces. */
+/** Replies that become malformed after their first part was sent to the client. */
 const brokenOff: Record<string, readonly [sent: string, wrong: string]> = {
   'a byte too many in a chunk': [`${chunked}3\r\nabc`, 'de\r\n0\r\n\r\n'],
   'a second chunk size that is no number': [`${chunked}3\r\nabc\r\n`, 'xyz\r\nabc\r\n0\r\n\r\n'],
@@ -58,14 +58,14 @@ const brokenOff: Record<string, readonly [sent: string, wrong: string]> = {
 /** Seen before anything of the reply was sent. */
 for (const [title, pieces] of Object.entries(brokenOff)) refused[`${title}, in one piece`] = pieces.join('')
 
-/** A right reply, and bytes behind it that belong to nobody. */
+/** Valid replies with surplus bytes behind them. */
 const surplus: Record<string, string> = {
   'more bytes than its Content-Length': `${ok}Content-Length: 3\r\n\r\nabcdef`,
-  'a second reply that nobody asked for': `${ok}${three}${ok}Content-Length: 4\r\n\r\nevil`,
+  'a second reply without a request': `${ok}${three}${ok}Content-Length: 4\r\n\r\nevil`,
   'a second reply behind a chunked one': `${chunked}3\r\nabc\r\n0\r\n\r\n${ok}Content-Length: 4\r\n\r\nevil`,
 }
 
-/** Right enough. */
+/** Replies that the gate accepts. */
 const harmless: Record<string, string> = {
   'a chunk extension and a trailer': `${chunked}3;a=b\r\nabc\r\n0\r\nX-Secret: trailer\r\n\r\n`,
   'no reason phrase': `HTTP/1.1 200\r\n${three}`,
@@ -73,15 +73,15 @@ const harmless: Record<string, string> = {
 }
 
 const nameOf = (title: string) => title.replace(/[^A-Za-z0-9]+/g, '-')
-const sayings: Record<string, Saying> = Object.fromEntries(
+const scripts: Record<string, ScriptedReply> = Object.fromEntries(
   Object.entries({ ...refused, ...brokenOff, ...surplus, ...harmless }).map(([title, bytes]) => [
     nameOf(title),
     { bytes },
   ]),
 )
 const upstream = await rawUpstream(
-  saying({
-    ...sayings,
+  scriptedReplies({
+    ...scripts,
     good: { bytes: `${ok}Content-Length: 4\r\n\r\ngood` },
     endless: async (wire) => {
       await wire.send(ok)
@@ -96,49 +96,58 @@ const node = await startPublicNode([upstream.url])
 
 const get = (title: string) => requestBytes({ target: `/s/${nameOf(title)}` })
 
-test.concurrent.each(Object.keys(refused))('%s is 502, and asked for once', async (title) => {
-  const reply = await request(node.port, get(title))
+test.concurrent.each(Object.keys(refused))(
+  'a reply with %s is 502, and its connection is not used again',
+  async (title) => {
+    const reply = await request(node.port, get(title))
 
-  expect(reply.status).toBe(502)
-  expect(reply.json()).toMatchObject({ code: 'bad_gateway' })
-  expect(reply.field('x-b')).toBeUndefined()
-  const record = await node.waitForRecord(({ id }) => id === reply.field('x-request-id'))
-  expect(record).toMatchObject({ decision: 'failed', reason: 'upstream-broken', status: 502, attempts: 1 })
-  await expectNothingAfter(title)
-})
+    expect(reply.status).toBe(502)
+    expect(reply.json()).toMatchObject({ code: 'bad_gateway' })
+    expect(reply.field('x-b')).toBeUndefined()
+    const record = await node.waitForRecord(({ id }) => id === reply.field('x-request-id'))
+    expect(record).toMatchObject({ decision: 'failed', reason: 'upstream-broken', status: 502, attempts: 1 })
+    await expectNothingAfter(title)
+  },
+)
 
-test.concurrent.each(Object.keys(brokenOff))('%s breaks the reply off', async (title) => {
-  const { replies, ending } = await exchange(node.port, get(title), { replies: 'all' })
+test.concurrent.each(Object.keys(brokenOff))(
+  '%s aborts the reply to the client, and its connection is not used again',
+  async (title) => {
+    const { replies, ending } = await exchange(node.port, get(title), { replies: 'all' })
 
-  expect(replies).toHaveLength(1)
-  expect(replies[0]).toMatchObject({ status: 200, text: 'abc', complete: false })
-  expect(ending).not.toBe('open')
-  const record = await node.waitForRecord(({ path }) => path === `/s/${nameOf(title)}`)
-  expect(record).toMatchObject({ decision: 'broken', reason: 'reply-broken' })
-  await expectNothingAfter(title)
-})
+    expect(replies).toHaveLength(1)
+    expect(replies[0]).toMatchObject({ status: 200, text: 'abc', complete: false })
+    expect(ending).not.toBe('open')
+    const record = await node.waitForRecord(({ path }) => path === `/s/${nameOf(title)}`)
+    expect(record).toMatchObject({ decision: 'broken', reason: 'reply-broken' })
+    await expectNothingAfter(title)
+  },
+)
 
-test.concurrent.each(Object.keys(surplus))('%s: the client gets the reply, and nobody the rest', async (title) => {
-  const wire = await connect(node.port)
-  for (const [asked, due] of [
-    [title, 'abc'],
-    ['good', 'good'],
-  ] as const) {
-    await wire.send(get(asked))
-    expect(await readReply(wire)).toMatchObject({ status: 200, text: due, complete: true })
-  }
-  expect(await wire.quiet(50)).toBe(true)
-  await expectNothingAfter(title)
-})
+test.concurrent.each(Object.keys(surplus))(
+  'the surplus of a reply with %s reaches no client, and its connection is not used again',
+  async (title) => {
+    const wire = await connect(node.port)
+    for (const [name, expected] of [
+      [title, 'abc'],
+      ['good', 'good'],
+    ] as const) {
+      await wire.send(get(name))
+      expect(await readReply(wire)).toMatchObject({ status: 200, text: expected, complete: true })
+    }
+    expect(await wire.quiet(50)).toBe(true)
+    await expectNothingAfter(title)
+  },
+)
 
-test.concurrent.each(Object.keys(harmless))('%s is no reason to refuse a reply', async (title) => {
+test.concurrent.each(Object.keys(harmless))('a reply with %s is forwarded', async (title) => {
   const reply = await request(node.port, get(title))
 
   expect(reply).toMatchObject({ status: 200, reason: 'OK', text: 'abc', complete: true })
   expect(reply.field('x-secret')).toBeUndefined()
 })
 
-test.concurrent('a head without end is given up, and its connection closed (S-139)', async () => {
+test.concurrent('S-139: a reply head that never ends is 502, and its connection is closed', async () => {
   const reply = await request(node.port, get('endless'))
 
   expect(reply.status).toBe(502)
@@ -146,10 +155,10 @@ test.concurrent('a head without end is given up, and its connection closed (S-13
   expect(upstream.failures).toEqual([])
 })
 
-/** It was asked for once, and of many further requests none is made on that connection. */
+/** Expects that the request was sent once, and that its connection carries none of 20 further requests. */
 async function expectNothingAfter(title: string): Promise<void> {
   await Promise.all(Array.from({ length: 20 }, () => request(node.port, get('good'))))
-  const asked = `GET /s/${nameOf(title)}`
-  const around = askedOn(upstream).filter((lines) => lines.includes(asked))
-  expect(around.map((lines) => lines.slice(lines.indexOf(asked)))).toEqual([[asked]])
+  const requestLine = `GET /s/${nameOf(title)}`
+  const around = requestLinesOf(upstream).filter((lines) => lines.includes(requestLine))
+  expect(around.map((lines) => lines.slice(lines.indexOf(requestLine)))).toEqual([[requestLine]])
 }

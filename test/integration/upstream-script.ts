@@ -1,34 +1,34 @@
 import type { RawUpstream, UpstreamScript } from '../kit/raw-upstream.ts'
 import type { Bytes, Wire } from '../kit/wire.ts'
 
-/** What a service says to a request, and what it does with the connection then. */
-export interface Saying {
-  /** In pieces where it is a list. */
+/** The reply of a scripted service, and what the service does with the connection afterwards. */
+export interface ScriptedReply {
+  /** A list is sent in separate pieces. */
   readonly bytes: Bytes | readonly Bytes[]
-  /** Default `keep`: the next request is waited for. `silence`: nothing more is said, and nothing closed. */
+  /** Default `keep`: waits for the next request. `silence`: sends nothing more and keeps the connection open. */
   readonly after?: 'keep' | 'close' | 'reset' | 'silence'
 }
 
-/** For what bytes alone cannot say; the connection is closed after it. */
-type Doing = (wire: Wire) => Promise<void>
+/** Replies by its own code. The connection is closed afterwards. */
+type ReplyAction = (wire: Wire) => Promise<void>
 
 const waitMs = 60_000
 
-/** A service that says to a request for `/s/<name>` what stands under the name, on as many connections as it takes. */
-export function saying(sayings: Readonly<Record<string, Saying | Doing>>): UpstreamScript {
+/** Returns a service that replies to `/s/<name>` with the script of that name, on any number of connections. */
+export function scriptedReplies(scripts: Readonly<Record<string, ScriptedReply | ReplyAction>>): UpstreamScript {
   return async (wire) => {
     while (await wire.some(waitMs)) {
       const name = await requestedName(wire)
-      const said = sayings[name]
-      if (said === undefined) throw new Error(`nothing to say to ${name}`)
-      if (typeof said === 'function') return said(wire)
-      await wire.send(said.bytes)
-      if (said.after === 'silence') await wire.rest(waitMs)
-      if (said.after === 'reset') {
+      const script = scripts[name]
+      if (script === undefined) throw new Error(`no script for ${name}`)
+      if (typeof script === 'function') return script(wire)
+      await wire.send(script.bytes)
+      if (script.after === 'silence') await wire.rest(waitMs)
+      if (script.after === 'reset') {
         await wire.taken()
         wire.reset()
       }
-      if (said.after !== undefined && said.after !== 'keep') return
+      if (script.after !== undefined && script.after !== 'keep') return
     }
   }
 }
@@ -38,8 +38,8 @@ async function requestedName(wire: Wire): Promise<string> {
   return /^[A-Z]+ \/s\/([^/? ]*)/.exec(head)?.[1] ?? head
 }
 
-/** The requests that reached an upstream, one list a connection, each as `METHOD /target`. Of bodies it knows nothing. */
-export function askedOn(upstream: RawUpstream): string[][] {
+/** Returns the requests that reached an upstream as `METHOD /target`, one list per connection. Bodies are ignored. */
+export function requestLinesOf(upstream: RawUpstream): string[][] {
   return upstream.received.map((bytes) =>
     [...bytes.toString('latin1').matchAll(/^([A-Z]+ \/\S*) HTTP\/1\.1\r$/gm)].map(([, line]) => line!),
   )

@@ -7,10 +7,10 @@ import type { RawReply } from '../kit/raw-reply.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { publicPolicy } from './data-plane-node.ts'
 
-// docs/design/contract.md §14, "one upstream": the next healthy one takes the request. Nothing of it was sent, so this
-// holds for every method, body or not.
+// docs/design/contract.md §14, "one upstream": a request whose connection fails goes to the next healthy upstream. Nothing was
+// sent, so this applies to every method, with or without a body.
 
-/** Nobody listens there. One each: what is known of an upstream is known to all services that name it. */
+/** No process listens on these ports. Each service has its own, because services share the health of an upstream. */
 const dead = freePorts(9).map((port) => `http://127.0.0.1:${port}`)
 const alive = await startUpstream()
 const alsoAlive = await startUpstream()
@@ -27,7 +27,7 @@ const node = await startNode({
 
 const recordOf = (id: string | undefined) => node.waitForRecord((record) => record['id'] === id)
 
-test('the only upstream refuses the connection: 502, tried once, and the log names it', async () => {
+test('a request to an only upstream that refuses connections is 502 after one attempt, and the log names it', async () => {
   const reply = await request(node.port, requestBytes({ target: '/none/1' }))
 
   expect(reply.status).toBe(502)
@@ -41,20 +41,20 @@ test('the only upstream refuses the connection: 502, tried once, and the log nam
   })
 })
 
-test('an upload to it is refused as well, and its connection ends', async () => {
+test('an upload to an only upstream that refuses connections is 502', async () => {
   const reply = await request(node.port, requestBytes({ method: 'POST', target: '/none/1', body: 'x'.repeat(100_000) }))
 
   expect(reply.status).toBe(502)
 })
 
-test('where all of many refuse, no more than three are tried', async () => {
+test('a request tries at most three of four upstreams that refuse connections', async () => {
   const reply = await request(node.port, requestBytes({ target: '/several/1' }))
 
   expect(reply.status).toBe(502)
   expect(await recordOf(reply.field('x-request-id'))).toMatchObject({ reason: 'upstream-unreachable', attempts: 3 })
 })
 
-test('the next one takes over, and the one that refused is left in peace', async () => {
+test('requests go to the healthy upstream, and few of them try the one that refuses connections', async () => {
   const replies: RawReply[] = []
   for (let n = 0; n < 20; n++) {
     replies.push(await request(node.port, requestBytes({ method: n % 2 ? 'PUT' : 'GET', target: '/second-of-two/1' })))
@@ -63,12 +63,12 @@ test('the next one takes over, and the one that refused is left in peace', async
   const attempts = records.map((record) => record['attempts'])
 
   expect(replies.map(({ status }) => status)).toEqual(Array(20).fill(200))
-  // Were it not at rest, every second request would find it out again.
+  // Without back-off, every second request would try the refusing upstream.
   expect(attempts.filter((count) => count === 2).length).toBeGreaterThanOrEqual(1)
   expect(attempts.filter((count) => count === 2).length).toBeLessThan(5)
 })
 
-test('an upload goes whole to the one that is there', async () => {
+test('an upload arrives complete at the only healthy upstream of three', async () => {
   const body = Buffer.alloc(500_000, 'upload')
 
   const reply = await request(node.port, requestBytes({ method: 'POST', target: '/last-of-three/1', body }))
@@ -80,7 +80,7 @@ test('an upload goes whole to the one that is there', async () => {
   expect(await recordOf(reply.field('x-request-id'))).toMatchObject({ attempts: 3, upstream: alive.url })
 })
 
-test('an upstream that comes back is used again', async () => {
+test('an upstream that accepts connections again receives requests again', async () => {
   const get = requestBytes({ target: '/returning/1' })
   for (let n = 0; n < 2; n++) expect((await request(node.port, get)).status).toBe(200)
 
@@ -93,7 +93,7 @@ test('an upstream that comes back is used again', async () => {
   await expect.poll(served).toBeGreaterThan(0)
 })
 
-test('healthy ones take turns', async () => {
+test('requests alternate between two healthy upstreams', async () => {
   const before = [alive, alsoAlive].map(({ requests }) => requests.length)
   for (let n = 0; n < 10; n++) await request(node.port, requestBytes({ target: '/both/1' }))
 

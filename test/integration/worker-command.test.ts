@@ -13,21 +13,21 @@ import { freePort } from '../kit/ports.ts'
 import { testRedis } from '../kit/redis.ts'
 import { startWorker } from '../kit/worker.ts'
 
-// `gatehouse worker` and `gatehouse queues`, as people start them.
+// `gatehouse worker` and `gatehouse queues`, started from the command line.
 
 const gatehouse = fileURLToPath(new URL('../../gateway/cli/gatehouse.mjs', import.meta.url))
 let redisPort: number
-let given: ReturnType<typeof opaqueGate>
+let options: ReturnType<typeof opaqueGate>
 
 beforeAll(async () => {
   redisPort = (await testRedis()).port
-  given = opaqueGate({ issuer: 'http://127.0.0.1:9', orders: 'http://127.0.0.1:9', redisPort })
+  options = opaqueGate({ issuer: 'http://127.0.0.1:9', orders: 'http://127.0.0.1:9', redisPort })
 })
 
-function folderOf(settings: Readonly<Record<string, unknown>> = given.settings!): NodeFolder {
+function folderOf(settings: Readonly<Record<string, unknown>> = options.settings!): NodeFolder {
   const folder = new NodeFolder()
   atEnd(() => folder.remove())
-  folder.writePolicy(given.policy)
+  folder.writePolicy(options.policy)
   folder.writeSettings(settings)
   return folder
 }
@@ -35,14 +35,14 @@ function folderOf(settings: Readonly<Record<string, unknown>> = given.settings!)
 async function run(words: string[], folder = folderOf()): Promise<{ code: number; stdout: string; stderr: string }> {
   const { PATH, HOME } = process.env
   const child = spawn(process.execPath, [gatehouse, ...words, '--config', folder.file('gatehouse.yaml')], {
-    env: { PATH, HOME, ...given.env },
+    env: { PATH, HOME, ...options.env },
     timeout: 100_000,
   })
   const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
   return { code, stdout, stderr }
 }
 
-test('a job with an invalid payload fails at once, and `queues` shows it', async () => {
+test('a job with an invalid payload fails without a retry, and `queues` lists it as failed', async () => {
   const connection = new Redis(redisPort, '127.0.0.1', { maxRetriesPerRequest: null })
   const queue = new Queue('main', { connection, prefix: '{gh:introspect}' })
   atEnd(async () => {
@@ -54,7 +54,7 @@ test('a job with an invalid payload fails at once, and `queues` shows it', async
   expect(before.stderr).toBe('')
   expect(JSON.parse(before.stdout)).toMatchObject({ queues: [{ queue: 'introspect:main', waiting: 1, workers: 0 }] })
 
-  const worker = await startWorker({ ...given, settings: { ...given.settings, probes: { listen: '127.0.0.1:0' } } })
+  const worker = await startWorker({ ...options, settings: { ...options.settings, probes: { listen: '127.0.0.1:0' } } })
   await worker.waitForLine(({ msg }) => msg === 'job failed')
   const { code, stdout } = await run(['queues', '--output', 'json'])
   expect(code).toBe(0)
@@ -72,7 +72,7 @@ test('a job with an invalid payload fails at once, and `queues` shows it', async
 })
 
 test('`queues` exits with 3 if Redis does not answer', async () => {
-  const settings = { ...given.settings, redis: { url: `redis://127.0.0.1:${freePort()}` } }
+  const settings = { ...options.settings, redis: { url: `redis://127.0.0.1:${freePort()}` } }
   const { code, stderr } = await run(['queues', '--output', 'json'], folderOf(settings))
 
   expect(code).toBe(3)
@@ -80,7 +80,10 @@ test('`queues` exits with 3 if Redis does not answer', async () => {
 })
 
 test('`worker` exits with 1 if its settings have no Redis', async () => {
-  const { code, stderr } = await run(['worker', '--output', 'json'], folderOf({ ...given.settings, redis: undefined }))
+  const { code, stderr } = await run(
+    ['worker', '--output', 'json'],
+    folderOf({ ...options.settings, redis: undefined }),
+  )
 
   expect(code).toBe(1)
   expect(JSON.parse(stderr)).toMatchObject({ code: 'GH_CONFIG_MISSING', path: 'redis' })

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { publicPolicy, residentMiB } from '../integration/data-plane-node.ts'
-import { saying } from '../integration/upstream-script.ts'
+import { scriptedReplies } from '../integration/upstream-script.ts'
 import { startNode } from '../kit/node.ts'
 import { exchange, requestBytes } from '../kit/raw-client.ts'
 import { rawUpstream } from '../kit/raw-upstream.ts'
@@ -16,7 +16,7 @@ const together = 400
 
 const ok = 'HTTP/1.1 200 OK\r\n'
 const upstream = await rawUpstream(
-  saying({
+  scriptedReplies({
     good: { bytes: `${ok}Content-Length: 4\r\n\r\ngood` },
     'never-answers': { bytes: '', after: 'silence' },
     'half-a-head': { bytes: `${ok}X-A: a`, after: 'silence' },

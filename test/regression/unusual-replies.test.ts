@@ -1,6 +1,6 @@
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
-import { type Saying, saying } from '../integration/upstream-script.ts'
+import { type ScriptedReply, scriptedReplies } from '../integration/upstream-script.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { rawUpstream } from '../kit/raw-upstream.ts'
 import { startTokenNode } from './token-node.ts'
@@ -19,7 +19,7 @@ const parts = '--b\r\nContent-Range: bytes 0-0/9\r\n\r\na\r\n--b\r\nContent-Rang
 interface Case {
   readonly method?: string
   readonly sends: Buffer | string
-  readonly after?: Saying['after']
+  readonly after?: ScriptedReply['after']
   readonly status: number
   readonly reason?: string
   readonly body?: Buffer | string
@@ -205,7 +205,7 @@ const cases: Record<string, Case> = {
 
 const slug = (name: string) => name.replaceAll(/[^A-Za-z0-9]+/g, '-')
 const upstream = await rawUpstream(
-  saying(
+  scriptedReplies(
     Object.fromEntries(
       Object.entries(cases).map(([name, { sends, after = 'keep' }]) => [slug(name), { bytes: sends, after }]),
     ),
