@@ -15,22 +15,22 @@ export interface Gate {
 
 export type RequestParts = Parameters<typeof requestBytes>[0]
 
-/** How a request is refused: what the client is told, and the reason that only the log has. */
+/** The expected refusal of a request: the reply to the client, and the reason in the access log. */
 export interface Refusal {
   readonly status: number
   readonly code: string
   readonly reason: string
-  /** `WWW-Authenticate` up to `resource_metadata`. Left out: there must be none. */
+  /** `WWW-Authenticate` up to `resource_metadata`. Absent: the reply must not have the field. */
   readonly challenge?: string
   /** Further fields, which must have these values. */
   readonly fields?: Readonly<Record<string, string>>
-  /** Whether the connection ends with it; default false: it must serve another request. */
+  /** Whether the connection ends with the reply. Default false: it must serve another request. */
   readonly closes?: boolean
   /** As the log has it. Default `refused`; `failed` for our own trouble. */
   readonly decision?: string
 }
 
-/** N401: the challenge says how to present a token, and nothing of an error (RFC 6750 §3.1). */
+/** 401 without a credential: the challenge has no error code (RFC 6750 §3.1). */
 export const noCredential: Refusal = {
   status: 401,
   code: 'credential_required',
@@ -38,7 +38,7 @@ export const noCredential: Refusal = {
   challenge: 'Bearer',
 }
 
-/** T401: the same to the client, whatever the reason. */
+/** 401 `invalid_token`: the reply is equal for every reason. */
 export const badToken = (reason: string): Refusal => ({
   status: 401,
   code: 'invalid_token',
@@ -46,7 +46,7 @@ export const badToken = (reason: string): Refusal => ({
   challenge: 'Bearer error="invalid_token"',
 })
 
-/** S403: names every scope that the requirement names. */
+/** 403 `insufficient_scope`: the challenge lists every scope of the requirement. */
 export const missingScope = (scope: string): Refusal => ({
   status: 403,
   code: 'insufficient_scope',
@@ -54,13 +54,13 @@ export const missingScope = (scope: string): Refusal => ({
   challenge: `Bearer error="insufficient_scope", scope="${scope}"`,
 })
 
-/** P403: no matter of credentials, so no challenge. */
+/** 403 without a challenge: another credential would not help. */
 export const forbidden = (reason: string): Refusal => ({ status: 403, code: 'forbidden', reason })
 
-/** Where nothing matches. */
+/** 404: no route matches. */
 export const notFound: Refusal = { status: 404, code: 'not_found', reason: 'route-unknown' }
 
-/** D503: the trouble is ours. */
+/** 503: the issuer is unavailable, which is a fault on the side of the gate. */
 export const issuerDown: Refusal = {
   status: 503,
   code: 'unavailable',
@@ -69,7 +69,7 @@ export const issuerDown: Refusal = {
   decision: 'failed',
 }
 
-/** Expects a request to be refused: by its reply, the fate of its connection, its log line, and at no service. */
+/** Expects a refusal: checks the reply, the connection and the log line, and that no service received the request. */
 export async function refused(gate: Gate, parts: RequestParts, refusal: Refusal): Promise<void> {
   const mark = randomUUID()
   const wire = await connect(gate.node.port)
@@ -100,11 +100,11 @@ export async function refused(gate: Gate, parts: RequestParts, refusal: Refusal)
 
 interface Admission {
   readonly reply: RawReply
-  /** The request as a service got it. */
+  /** The request as the service received it. */
   readonly received: ReceivedRequest
 }
 
-/** Expects a request to reach a service, and its 200 to come back. */
+/** Expects that a request reaches a service and gets its 200. */
 export async function admitted(gate: Gate, parts: RequestParts): Promise<Admission> {
   const mark = randomUUID()
   const reply = await request(gate.node.port, marked(parts, mark))
@@ -114,7 +114,7 @@ export async function admitted(gate: Gate, parts: RequestParts): Promise<Admissi
   return { reply, received: received! }
 }
 
-/** What the gate tells a service about the subject, verified as a service does: by the published keys. */
+/** Returns the claims of the assertion that a service received, verified with the published keys. */
 export async function identity(gate: Gate, received: ReceivedRequest): Promise<JWTPayload> {
   const [assertion, ...more] = received.all('x-gatehouse-jwt-assertion')
   expect(more).toEqual([])
@@ -143,7 +143,7 @@ function receivedBy({ services }: Gate, mark: string): ReceivedRequest[] {
   return services.flatMap(({ requests }) => requests.filter((received) => received.all('x-case').includes(mark)))
 }
 
-/** RFC 9728 §5.1: absolute, and of the URL that was asked for. */
+/** The absolute metadata URL of the requested URL (RFC 9728 §5.1). */
 function withMetadata(challenge: string, gate: Gate, target: string): string {
   const [path = ''] = target.split('?', 1)
   const url = `${publicUrl(gate)}/.well-known/oauth-protected-resource${path === '/' ? '' : path}`

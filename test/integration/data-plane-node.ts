@@ -3,15 +3,15 @@ import { startNode, type TestNode } from '../kit/node.ts'
 
 interface PublicService {
   readonly upstreams: readonly string[]
-  /** Laid over the entry of the service. */
+  /** Overrides keys of the service entry. */
   readonly entry?: Readonly<Record<string, unknown>>
-  /** Laid over the entry of its only route. */
+  /** Overrides keys of the only route. */
   readonly route?: Readonly<Record<string, unknown>>
 }
 
 /**
- * A policy without an issuer, where what carries the bytes is the point: each service is public below `/<its id>`, and
- * gets no credential.
+ * Returns a policy without an issuer, for tests of the transport: each service is public below `/<its id>` and gets no
+ * credential.
  */
 export function publicPolicy(services: Readonly<Record<string, PublicService>>): object {
   const entries = Object.entries(services).map(([id, { upstreams, entry, route }]) => [

@@ -6,30 +6,30 @@ import type { Wire } from '../kit/wire.ts'
 interface LoadOptions {
   readonly port: number
   readonly connections: number
-  /** Between a reply and the next request of a connection. */
+  /** Pause between a reply and the next request of a connection, ms. */
   readonly pauseMs: number
-  /** The request with this number, counted over all connections. */
+  /** Returns the request with this number, which counts the requests of all connections. */
   readonly request: (number: number) => Buffer
-  /** What is wrong with a reply; `undefined` for nothing. */
+  /** Returns the fault of a reply, or `undefined` for a correct reply. */
   readonly judge: (reply: RawReply, number: number) => string | undefined
 }
 
-/** What came of it. */
+/** Result of a load. */
 export interface LoadResult {
-  /** Replies in which nothing was wrong. */
+  /** Correct replies. */
   readonly good: number
   readonly failures: readonly string[]
-  /** Requests that were sent a second time, since their connection was gone before the first byte of a reply. */
+  /** Requests sent a second time, because their connection ended before the first byte of a reply. */
   readonly retried: number
   /** Connections that the node asked to end by `Connection: close`. */
   readonly closed: number
 }
 
 /**
- * Clients that send one request after the other, each over a connection that it keeps.
+ * Clients that send one request after the other, each over its own persistent connection.
  *
- * A request is sent once more, over a new connection, only when its own was over before the first byte of a reply: what
- * RFC 9112 §9.3.1 lets a client do. Everything else that is not a good reply is a failure.
+ * A request is sent once more, over a new connection, only if its connection ended before the first byte of a reply
+ * (RFC 9112 §9.3.1). Every other fault is a failure.
  */
 export class KeepAliveLoad {
   readonly #options: LoadOptions
@@ -50,7 +50,7 @@ export class KeepAliveLoad {
     return this.#good
   }
 
-  /** Lets the requests under way come to their end. */
+  /** Waits until the requests in progress have ended. */
   async stop(): Promise<LoadResult> {
     this.#over = true
     await Promise.all(this.#clients)

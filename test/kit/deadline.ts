@@ -1,7 +1,7 @@
 /**
  * Waits for `work`, but no longer than `limitMs`.
  *
- * @param what  what was waited for, as the error says; a function where that is known only then
+ * @param what  the awaited event, which the error names; a function if its text is known only at the deadline
  */
 export async function within<T>(limitMs: number, what: string | (() => string), work: Promise<T>): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>()

@@ -18,7 +18,7 @@ const endLimitMs = 50_000
 export interface NodeOptions {
   /** Written as YAML; text is written as it is. */
   readonly policy: object | string
-  /** Laid over the settings of the tests, key by key at the top; `undefined` leaves a key out. */
+  /** Overrides top-level keys of the test settings. `undefined` removes a key. */
   readonly settings?: Readonly<Record<string, unknown>>
   /** Beside a bare environment: what the tests themselves run with is kept from the node. */
   readonly env?: Readonly<Record<string, string>>
@@ -38,7 +38,7 @@ export class StartFailure extends Error {
   }
 }
 
-/** A real node in a process of its own. */
+/** A real node in a separate process. */
 export class TestNode {
   /** Removed at the end. */
   readonly folder = new NodeFolder()
@@ -113,7 +113,7 @@ export class TestNode {
     return this.ended(limitMs)
   }
 
-  /** Lets it drop dead. */
+  /** Kills the node with SIGKILL. */
   async kill(): Promise<void> {
     this.#process.kill('SIGKILL')
     await this.ended()
@@ -137,7 +137,7 @@ export class TestNode {
     if (undeclared !== undefined) throw new Error(undeclared)
   }
 
-  /** What it said of late, for the reader of a failed test. */
+  /** Returns the newest output of the node, which a failed test prints. */
   dump(): string {
     const lines = [...this.#out.text.slice(-60), ...this.#err.text.slice(-60)]
     return `--- node ${this.pid}, ${this.folder.path}\n${lines.join('\n')}`

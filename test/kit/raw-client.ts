@@ -46,7 +46,7 @@ export interface RawExchange {
   readonly ending: Ending
 }
 
-/** Sends these bytes over a connection of their own and reads what comes back. */
+/** Sends these bytes over a new connection and reads the replies. */
 export async function exchange(
   port: number,
   bytes: Bytes | readonly Bytes[],
@@ -77,7 +77,7 @@ export async function exchange(
   }
 }
 
-/** As `exchange`, where exactly one reply is due. */
+/** As `exchange`, for requests with exactly one reply. */
 export async function request(
   port: number,
   bytes: Bytes | readonly Bytes[],
@@ -99,7 +99,7 @@ interface RequestParts {
   readonly body?: Bytes
 }
 
-/** The bytes of a well-formed request, for tests in which something else is the point. */
+/** Returns the bytes of a well-formed request. */
 export function requestBytes({
   method = 'GET',
   target,
