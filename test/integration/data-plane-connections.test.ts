@@ -65,7 +65,7 @@ test('S-011: after an immediate reply of the gate, a pipelined second request ge
 })
 
 test.each(['close', 'Close', 'close, x-foo', 'x-foo , CLOSE', 'keep-alive, close'])(
-  'Connection: %s closes the connection and is sent once',
+  'Connection: %s closes the connection',
   async (value) => {
     const { replies, ending } = await exchange(node.port, get('/s/1', ['Connection', value]))
 

@@ -75,7 +75,7 @@ test('demo env prints two exports with which the command line operates both node
   expect(JSON.parse(revoked.stdout)).toMatchObject({ missing: [] })
 })
 
-test('a token of the client ops authorises admin calls by its scopes', async () => {
+test('a token of the client ops authorises an admin call', async () => {
   const { stdout } = await runVerb(['demo', 'token', ...atOffset, '--client', 'ops'], {})
   const environment = {
     GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${9091 + offset}`,

@@ -139,7 +139,7 @@ test.each(
       ] as const
     ).map(([status, asked]) => [form, status, asked, ask] as const),
   ),
-)('%s: %i for %o', async (_, status, { target, ...asked }, ask) => {
+)('a check by %s gets %i for %o', async (_, status, { target, ...asked }, ask) => {
   const seen = upstream.requests.length
   const token = 'scope' in asked ? { token: issuer.sign({ claims: { scope: asked.scope } }) } : {}
 
@@ -193,7 +193,7 @@ test(`${propertyRuns} requests: every form of check is decided like the exchange
   expect(reasons.size).toBeGreaterThan(8)
 })
 
-test('a rejected check equals the rejected exchange, and its challenge names the requested resource', async () => {
+test('the challenge of a rejected check names the requested resource', async () => {
   const reply = await forms['X-Forwarded-Uri']!({ target: '/orders/7' })
 
   expect(reply.status).toBe(401)
