@@ -8,8 +8,8 @@ import { shipAudit } from '../gateway/queues/ship-audit.ts'
 import type { RedisLink } from '../gateway/redis/redis-link.ts'
 import { shipAuditHandler } from './jobs/ship-audit.ts'
 import { QueueWorkers, type WorkerLog } from './queue-workers.ts'
+import { SinkMaker } from './sink-maker.ts'
 import { SinkShipper } from './sink-shipper.ts'
-import { SinkMaker } from './sinks/make-sink.ts'
 
 interface AuditShippingDependencies {
   readonly sinks: readonly SinkSettings[]

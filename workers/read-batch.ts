@@ -2,7 +2,7 @@ import { type Batch, readRecord, readStreamFields, recordsOf, sealLine } from '.
 import type { StreamEntry } from '../gateway/audit/log-reader.ts'
 import { readRecordId } from '../gateway/audit/record.ts'
 import type { DeadLetter } from '../gateway/audit/shipping-state.ts'
-import type { ShippedBatch, ShippedRecord } from './sinks/sink.ts'
+import type { ShippedBatch, ShippedRecord } from '../gateway/config/sinks/sink.ts'
 
 /** Maximum length of a record in characters. Records of Gatehouse are shorter. */
 const LINE_MAX = 256 * 1024

@@ -1,11 +1,11 @@
 import { LogReader, logStart, type StreamEntry } from '../gateway/audit/log-reader.ts'
 import { DEAD_MAX, type DeadLetter, type ShippingState, ShippingStates } from '../gateway/audit/shipping-state.ts'
+import { faultOf, type ShippedBatch, type Sink, SinkFault } from '../gateway/config/sinks/sink.ts'
 import type { Replay } from '../gateway/queues/ship-audit.ts'
 import type { RedisKeys } from '../gateway/redis/keys.ts'
 import type { RedisClient } from '../gateway/redis/redis-client.ts'
 import { RedisFault } from '../gateway/redis/redis-fault.ts'
 import { batchOf, batchOfLetter, type ReadBatch } from './read-batch.ts'
-import { faultOf, type ShippedBatch, type Sink, SinkFault } from './sinks/sink.ts'
 
 interface SinkShipperDependencies {
   readonly name: string
@@ -221,7 +221,7 @@ export class SinkShipper {
       this.counts.failures++
       await shard.states.noteFailure(this.name, {
         failures,
-        retryAtMs: Date.now() + Math.max(restMs, fault.restMs),
+        retryAtMs: Date.now() + Math.max(restMs, fault.retryAfterMs),
         error: fault.message,
       })
       throw fault

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { entryName } from './entry-name.ts'
 import { filePath } from './file-path.ts'
-import { sinkEntry } from './sink-entry.ts'
+import { sinkEntry } from './sinks/sink-kinds.ts'
 import { duration, size } from './text-schemas.ts'
 
 /** `audit` of the node settings: where the records of all exchanges are stored. */

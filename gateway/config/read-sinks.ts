@@ -1,15 +1,12 @@
 import { resolve } from 'node:path'
-import { type Place, type Problem, problem } from './problem.ts'
+import { type Problem, problem } from './problem.ts'
 import type { SettingsLayers } from './settings-layers.ts'
-import type { SinkEntry } from './sink-entry.ts'
+import { type SinkEntry, sinkFile } from './sinks/sink-kinds.ts'
+import type { SinkOrigin } from './sinks/sink-resources.ts'
 
 /** One destination of the audit log. The worker that ships to it reads its secrets; a node does not need them. */
-export interface SinkSettings {
-  readonly name: string
+export interface SinkSettings extends SinkOrigin {
   readonly entry: SinkEntry
-  /** Base folder of its relative paths. */
-  readonly folder: string
-  readonly place: Place
 }
 
 /** Reads the `audit.sinks` settings. Errors are added to `problems`. */
@@ -22,12 +19,20 @@ export function readSinks(
   return Object.entries(entries).map(([name, entry]) => {
     const path = ['audit', 'sinks', name]
     const folder = folderOf(path)
-    if (entry.type === 'file') {
-      const file = resolve(folder, entry.path)
+    const written = sinkFile(entry)
+    if (written !== undefined) {
+      const file = resolve(folder, written)
       const other = files.get(file)
       if (other !== undefined) {
         const at = [...path, 'path']
-        problems.push(problem('GH_CONFIG_VALUE', `is the file of ${other} already`, at, locate(at)))
+        problems.push(
+          problem(
+            'GH_CONFIG_VALUE',
+            `is already the file of sink ${other}; each file sink needs its own file`,
+            at,
+            locate(at),
+          ),
+        )
       }
       files.set(file, name)
     }

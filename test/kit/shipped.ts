@@ -1,7 +1,7 @@
 import type { AuditRecord } from '../../gateway/audit/record.ts'
-import { sinkEntry } from '../../gateway/config/sink-entry.ts'
-import { SinkMaker } from '../../workers/sinks/make-sink.ts'
-import type { ShippedBatch, ShippedRecord, Sink } from '../../workers/sinks/sink.ts'
+import type { ShippedBatch, ShippedRecord, Sink } from '../../gateway/config/sinks/sink.ts'
+import { sinkEntry } from '../../gateway/config/sinks/sink-kinds.ts'
+import { SinkMaker } from '../../workers/sink-maker.ts'
 import { atEnd } from './cleanup.ts'
 
 /** A record as a worker hands it to a sink. */

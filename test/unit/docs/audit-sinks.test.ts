@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { settingsSchema } from '../../../gateway/config/settings-schema.ts'
-import { httpPresets } from '../../../gateway/config/sink-entry.ts'
+import { httpFormatKinds } from '../../../gateway/config/sinks/http-formats.ts'
+import { sinkKinds } from '../../../gateway/config/sinks/sink-kinds.ts'
 
 // Every example of docs/guide/audit-sinks.md is valid.
 
@@ -22,5 +23,11 @@ test('each kind of sink has an example', () => {
   }[]
   const kinds = new Set(sinks.map(({ type, preset }) => (type === 'http' ? (preset ?? 'ndjson') : type)))
 
-  expect(kinds).toEqual(new Set(['file', ...httpPresets, 'otlp', 'syslog']))
+  expect(kinds).toEqual(
+    new Set(
+      [...sinkKinds.map(({ type }) => type), ...httpFormatKinds.map(({ preset }) => preset)].filter(
+        (kind) => kind !== 'http',
+      ),
+    ),
+  )
 })

@@ -95,7 +95,7 @@ const lawful: readonly [file: string, imports: string][] = [
   ['gateway/config/reading.ts', 'node:fs/promises'],
   ['gateway/base/hashing.ts', 'node:crypto'],
   ['workers/jobs/down.ts', 'gateway/audit/a.ts'],
-  ['workers/sinks/fetching.ts', 'undici'],
+  ['gateway/config/sinks/fetching.ts', 'undici'],
   ['workers/main.ts', 'bullmq'],
   ['deploy/demo/signing.ts', 'jose'],
   ['deploy/demo/providing.ts', 'oidc-provider'],

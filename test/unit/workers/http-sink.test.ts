@@ -54,12 +54,12 @@ test.each([
   [429, { 'retry-after': '7' }],
   [500, {}],
   [503, {}],
-])('%i is no verdict about records: all of them come again', async (status, fields) => {
+])('%i fails the delivery: all records are sent again', async (status, fields) => {
   receiver.answer = () => ({ status, fields, body: 'the token s3cret is not good' })
   const sink = sinkOf({ type: 'http', url: receiver.url, auth: { token: { env: 'SECRET' } } }, { SECRET: 's3cret' })
   const fault = await sink.send([shippedBatch(3)]).catch((error: unknown) => error)
 
-  expect(fault).toMatchObject({ name: 'SinkFault', restMs: 'retry-after' in fields ? 7000 : 0 })
+  expect(fault).toMatchObject({ name: 'SinkFault', retryAfterMs: 'retry-after' in fields ? 7000 : 0 })
   expect((fault as Error).message).toContain(`replied ${status}`)
   expect((fault as Error).message).not.toContain('s3cret')
 })

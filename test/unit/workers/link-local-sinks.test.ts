@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { sinkEntry } from '../../../gateway/config/sink-entry.ts'
+import { sinkEntry } from '../../../gateway/config/sinks/sink-kinds.ts'
 
 // S-121: no sink is where clouds keep the credentials of a machine.
 

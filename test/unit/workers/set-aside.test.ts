@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { beforeEach, expect, test } from 'vitest'
-import { compressAside } from '../../../workers/sinks/set-aside.ts'
+import { compressAside } from '../../../gateway/config/sinks/set-aside.ts'
 import { atEnd } from '../../kit/cleanup.ts'
 import { until } from '../../kit/until.ts'
 

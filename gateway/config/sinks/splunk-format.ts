@@ -1,15 +1,18 @@
-import { below, type HttpFormat } from './http-format.ts'
+import { below, type HttpFormat, httpFormatKind } from './http-format.ts'
 import type { ShippedRecord } from './sink.ts'
 
 /** Events for the HTTP Event Collector of Splunk. */
-export function splunkFormat(base: URL): HttpFormat {
-  return {
-    url: below(base, '/services/collector/event'),
+export const splunk = httpFormatKind({
+  preset: 'splunk',
+  description: 'Splunk HTTP Event Collector, posted to `/services/collector/event` below `url`',
+  settings: {},
+  open: ({ url }): HttpFormat => ({
+    url: below(url, '/services/collector/event'),
     headers: { 'content-type': 'application/json' },
     tokenScheme: 'Splunk',
     body: (records) => records.map(event).join('\n'),
-  }
-}
+  }),
+})
 
 function event({ line, record }: ShippedRecord): string {
   const { time, 'gatehouse.node': host = 'gatehouse' } = record

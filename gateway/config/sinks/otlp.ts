@@ -1,7 +1,23 @@
 import { z } from 'zod'
 import { type HttpFormat, type RecordOutcomes, readObject } from './http-format.ts'
-import { nanoseconds } from './loki-format.ts'
+import { openHttpSink } from './http-sink.ts'
+import { nanoseconds } from './nanoseconds.ts'
 import type { ShippedRecord } from './sink.ts'
+import { sinkKind } from './sink-kind.ts'
+import { httpMembers, requireSecureUrl, restart, sinkType, webUrl } from './sink-members.ts'
+
+const schema = z
+  .strictObject({
+    type: sinkType('otlp'),
+    url: webUrl
+      .describe(
+        'Full URL of the logs endpoint of the collector, such as http://127.0.0.1:4318/v1/logs. Same rules as for `type: http`.',
+      )
+      .meta(restart),
+    ...httpMembers,
+  })
+  .superRefine((entry, context) => requireSecureUrl(entry, context))
+  .describe('`type: otlp`: an OpenTelemetry collector, by OTLP/HTTP in JSON.')
 
 /** Export response. An int64 is a string in the Protocol Buffers JSON mapping; some receivers send a number. */
 const partial = z.object({
@@ -14,13 +30,13 @@ const partial = z.object({
 })
 
 /** OTLP 1.x over HTTP in JSON: ids in hexadecimal, int64 as strings. Each audit record is one log record. */
-export function otlpFormat(url: URL): HttpFormat {
+function otlpFormat(url: URL): HttpFormat {
   return {
     url,
     headers: { 'content-type': 'application/json' },
     tokenScheme: 'Bearer',
     body: (records) => JSON.stringify({ resourceLogs: [...Map.groupBy(records, nodeOf)].map(resourceLogs) }),
-    judge: ({ text }, records) => verdict(text, records),
+    outcomes: ({ text }, records) => outcomesOf(text, records),
   }
 }
 
@@ -55,14 +71,14 @@ function logRecord({ record }: ShippedRecord): object {
 
 /** Readable summary for the log body. The same values are in the attributes. */
 function summary(record: ShippedRecord['record']): string {
-  const said = [
+  const fields = [
     'http.request.method',
     'url.path',
     'gatehouse.operation',
     'gatehouse.decision',
     'gatehouse.reason',
   ] as const
-  return [record.kind, ...said.map((field) => record[field])].filter((part) => part !== undefined).join(' ')
+  return [record.kind, ...fields.map((field) => record[field])].filter((part) => part !== undefined).join(' ')
 }
 
 /** Severity number and text of the OpenTelemetry log data model. */
@@ -83,10 +99,17 @@ function attribute(key: string, value: string | number): object {
  * A partial success gives the number of rejected records but not which ones, and the client must not retry (OTLP
  * §Partial Success). So every record of the request becomes a dead letter, which an operator can replay.
  */
-function verdict(text: string, records: readonly ShippedRecord[]): RecordOutcomes {
+function outcomesOf(text: string, records: readonly ShippedRecord[]): RecordOutcomes {
   const { partialSuccess } = partial.parse(text.trim() === '' ? {} : readObject(text))
   const rejected = Number(partialSuccess?.rejectedLogRecords ?? 0)
-  if (rejected === 0) return { refused: [], again: [] }
+  if (rejected === 0) return { rejected: [], retry: [] }
   const reason = `${rejected} of these ${records.length} were rejected: ${partialSuccess?.errorMessage ?? ''}`
-  return { refused: records.map((record) => ({ record, reason })), again: [] }
+  return { rejected: records.map((record) => ({ record, reason })), retry: [] }
 }
+
+/** An OpenTelemetry collector. */
+export const otlp = sinkKind({
+  type: 'otlp',
+  schema,
+  open: (entry, resources) => openHttpSink(entry, otlpFormat(entry.url), resources),
+})

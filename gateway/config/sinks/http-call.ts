@@ -1,20 +1,13 @@
 import { lookup as systemLookup } from 'node:dns'
-import { Agent } from 'undici'
-import { guardedLookup } from '../../gateway/base/guarded-lookup.ts'
+import type { Agent } from 'undici'
+import { guardedLookup } from '../../base/guarded-lookup.ts'
 import { faultOf, SinkFault } from './sink.ts'
-
-/** Certificates and key in PEM, and the name that the server certificate must have. */
-export interface SinkTls {
-  readonly ca?: string
-  readonly cert?: string
-  readonly key?: string
-  readonly servername?: string
-}
+import type { SinkTls } from './sink-resources.ts'
 
 export interface SinkReply {
   readonly status: number
   /** `Retry-After` of the receiver, ms; at most 5 minutes, 0 when absent or invalid. */
-  readonly restMs: number
+  readonly retryAfterMs: number
   readonly text: string
 }
 
@@ -30,22 +23,23 @@ interface HttpCallOptions {
 
 /** Maximum size of a reply. A reply about the largest request is smaller. */
 const REPLY_MAX_BYTES = 8 * 1024 * 1024
-const REST_MAX_MS = 5 * 60_000
+const RETRY_AFTER_MAX_MS = 5 * 60_000
 
 /** Posts to one receiver over a keep-alive connection. Follows no redirect and decompresses no reply. */
 export class SinkCall {
-  readonly #agent: Agent
+  readonly #options: Agent.Options
   readonly #url: URL
   readonly #headers: Readonly<Record<string, string>>
   readonly #secrets: readonly string[]
   readonly #timeoutMs: number
+  #agent: Agent | undefined
 
   constructor({ url, headers, secrets, tls, timeoutMs }: HttpCallOptions) {
     this.#url = url
     this.#headers = headers
     this.#secrets = secrets
     this.#timeoutMs = timeoutMs
-    this.#agent = new Agent({
+    this.#options = {
       connect: { ...tls, lookup: guardedLookup(systemLookup), timeout: timeoutMs },
       allowH2: false,
       connections: 1,
@@ -53,7 +47,7 @@ export class SinkCall {
       // Node's HTTP server and many others close an idle connection after 5 s.
       keepAliveTimeout: 4000,
       keepAliveMaxTimeout: 4000,
-    })
+    }
   }
 
   /** @throws {SinkFault} without a complete reply within the time-out. The receiver may have stored the records. */
@@ -61,6 +55,9 @@ export class SinkCall {
     const { origin, pathname, search } = this.#url
     try {
       const signal = AbortSignal.timeout(this.#timeoutMs)
+      // Loaded at the first request: nodes and commands read the settings of sinks, but send nothing to them.
+      const undici = await import('undici')
+      this.#agent ??= new undici.Agent(this.#options)
       const reply = await this.#agent.request({
         origin,
         path: pathname + search,
@@ -77,7 +74,7 @@ export class SinkCall {
         chunks.push(chunk)
       }
       const text = this.#withheld(Buffer.concat(chunks).toString())
-      return { status: reply.statusCode, restMs: restMs(reply.headers['retry-after']), text }
+      return { status: reply.statusCode, retryAfterMs: readRetryAfter(reply.headers['retry-after']), text }
     } catch (error) {
       throw new SinkFault(`${origin}: ${faultOf(error).message}`)
     }
@@ -89,13 +86,13 @@ export class SinkCall {
 
   /** Aborts running requests. */
   async close(): Promise<void> {
-    await this.#agent.destroy()
+    await this.#agent?.destroy()
   }
 }
 
 /** `Retry-After` in ms: whole seconds or an HTTP date (RFC 9110 §10.2.3). */
-function restMs(field: string | string[] | undefined): number {
+function readRetryAfter(field: string | string[] | undefined): number {
   const text = String(field ?? '')
   const ms = /^\d{1,6}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now()
-  return Number.isFinite(ms) ? Math.min(Math.max(0, ms), REST_MAX_MS) : 0
+  return Number.isFinite(ms) ? Math.min(Math.max(0, ms), RETRY_AFTER_MAX_MS) : 0
 }

@@ -1,9 +1,16 @@
-import type { AuditRecord } from '../../gateway/audit/record.ts'
+/** Fields of an audit record by name (docs/reference/audit-fields.md). Absent fields do not apply. */
+export interface RecordFields {
+  readonly id: string
+  /** RFC 3339, UTC, ms. */
+  readonly time: string
+  readonly kind: string
+  readonly [field: string]: string | number | undefined
+}
 
 /** One audit record: its original line, and the parsed record. */
 export interface ShippedRecord {
   readonly line: string
-  readonly record: AuditRecord
+  readonly record: RecordFields
 }
 
 /** Records of one stream entry to ship, with their seal. */
@@ -14,7 +21,7 @@ export interface ShippedBatch {
 }
 
 /** A record that the receiver rejected permanently, with the reason. */
-export interface Refused {
+export interface RejectedRecord {
   readonly record: ShippedRecord
   readonly reason: string
 }
@@ -27,7 +34,7 @@ export interface Sink {
    * @returns the records that the receiver rejected permanently; it has accepted all others
    * @throws {SinkFault} when the delivery failed; the caller sends all records again later
    */
-  send(batches: readonly ShippedBatch[]): Promise<readonly Refused[]>
+  send(batches: readonly ShippedBatch[]): Promise<readonly RejectedRecord[]>
   /**
    * Only for a receiver that does not acknowledge records. After each interruption the last `records` records may be
    * lost; `times` counts interruptions, including the start of the worker.
@@ -40,11 +47,11 @@ export interface Sink {
 export class SinkFault extends Error {
   override readonly name = 'SinkFault'
   /** `Retry-After` of the receiver, ms; 0 without one. */
-  readonly restMs: number
+  readonly retryAfterMs: number
 
-  constructor(message: string, restMs = 0) {
+  constructor(message: string, retryAfterMs = 0) {
     super(message)
-    this.restMs = restMs
+    this.retryAfterMs = retryAfterMs
   }
 }
 

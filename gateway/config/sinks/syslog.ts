@@ -1,9 +1,47 @@
 import { lookup as systemLookup } from 'node:dns'
+import { performance } from 'node:perf_hooks'
 import { connect, type TLSSocket } from 'node:tls'
-import { guardedLookup } from '../../gateway/base/guarded-lookup.ts'
-import type { SinkTls } from './http-call.ts'
-import { faultOf, type Refused, type ShippedBatch, type Sink, SinkFault } from './sink.ts'
+import { z } from 'zod'
+import { guardedLookup } from '../../base/guarded-lookup.ts'
+import { type InvalidText, parsedText } from '../text-schemas.ts'
+import { readWebUrl } from '../web-url.ts'
+import { faultOf, type RejectedRecord, type ShippedBatch, type Sink, SinkFault } from './sink.ts'
+import { sinkKind } from './sink-kind.ts'
+import { records, restart, sinkType, timeout, tls } from './sink-members.ts'
+import type { SinkTls } from './sink-resources.ts'
 import { syslogFrame } from './syslog-message.ts'
+
+const hostForm = 'host:port or [address]:port'
+
+const schema = z
+  .strictObject({
+    type: sinkType('syslog'),
+    address: parsedText(hostForm, readHostPort)
+      .describe('Address where the receiver accepts TLS: host:port.')
+      .meta(restart),
+    tls,
+    records,
+    timeout,
+    resend: z
+      .int()
+      .min(0)
+      .max(50_000)
+      .prefault(2000)
+      .describe(
+        'Last records to send again after a broken connection, and at each start of a worker: syslog has no ' +
+          'acknowledgements, so the last records may be lost. Default 2000, 0 to 50000.',
+      )
+      .meta(restart),
+  })
+  .describe('`type: syslog`: RFC 5424 over TLS (RFC 5425).')
+
+function readHostPort(written: string): { readonly host: string; readonly port: number } | InvalidText | undefined {
+  const url = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):[1-9][0-9]{0,4}$/.test(written)
+    ? readWebUrl(`https://${written}`)
+    : undefined
+  if (!(url instanceof URL)) return url
+  return { host: url.hostname.replace(/^\[|\]$/g, ''), port: Number(url.port || 443) }
+}
 
 interface SyslogSinkDependencies {
   readonly host: string
@@ -23,7 +61,7 @@ const CLOSE_MS = 2000
  * Ships to a syslog receiver over TLS (RFC 5425). Syslog has no acknowledgements: bytes accepted by the kernel count as
  * shipped. After a failed connection, and after a start, the last records may be lost and are sent again.
  */
-export class SyslogSink implements Sink {
+class SyslogSink implements Sink {
   readonly #dependencies: SyslogSinkDependencies
   #socket: TLSSocket | undefined
   #lastWriteAt = 0
@@ -38,7 +76,7 @@ export class SyslogSink implements Sink {
     return { records: this.#dependencies.resend, times: this.#times }
   }
 
-  async send(batches: readonly ShippedBatch[]): Promise<readonly Refused[]> {
+  async send(batches: readonly ShippedBatch[]): Promise<readonly RejectedRecord[]> {
     const frames = batches.flatMap(({ records }) => records.map(syslogFrame)).join('')
     const socket = this.#socket ?? (await this.#connect())
     await this.#write(socket, Buffer.from(frames))
@@ -84,7 +122,7 @@ export class SyslogSink implements Sink {
   async #write(socket: TLSSocket, frames: Buffer): Promise<void> {
     const { host, port, timeoutMs } = this.#dependencies
     try {
-      await answer(timeoutMs, 'takes nothing', socket, (done) => {
+      await answer(timeoutMs, 'write timed out', socket, (done) => {
         socket.write(frames, (error) => (error ? undefined : done()))
       })
       this.#lastWriteAt = performance.now()
@@ -108,3 +146,16 @@ function answer(limitMs: number, late: string, socket: TLSSocket, begin: (done: 
     socket.off('error', reject).off('close', closed)
   })
 }
+
+/** A syslog receiver. */
+export const syslog = sinkKind({
+  type: 'syslog',
+  schema,
+  open: (entry, resources) =>
+    new SyslogSink({
+      ...entry.address,
+      tls: resources.tls(entry.tls),
+      timeoutMs: entry.timeout,
+      resend: entry.resend,
+    }),
+})

@@ -1,17 +1,38 @@
+import type { z } from 'zod'
 import type { SinkReply } from './http-call.ts'
-import type { Refused, ShippedRecord } from './sink.ts'
+import type { RejectedRecord, ShippedRecord } from './sink.ts'
 
 /** Outcome per record of a request that was answered with 2xx. Records in neither list were accepted. */
 export interface RecordOutcomes {
   /** Records that the receiver rejected permanently. */
-  readonly refused: readonly Refused[]
+  readonly rejected: readonly RejectedRecord[]
   /** Records to send again: the receiver had no room for them. */
-  readonly again: readonly ShippedRecord[]
+  readonly retry: readonly ShippedRecord[]
 }
 
-export const allTaken: RecordOutcomes = { refused: [], again: [] }
+export const allAccepted: RecordOutcomes = { rejected: [], retry: [] }
 
-/** Request and reply format of one kind of HTTP receiver. */
+/** One value of `preset`: a format for `type: http`. `http-formats.ts` lists all formats. */
+export interface HttpFormatKind<
+  Preset extends string = string,
+  Settings extends z.core.$ZodLooseShape = z.core.$ZodLooseShape,
+> {
+  readonly preset: Preset
+  /** Content and path of the requests, for the configuration reference: a noun phrase without a full stop. */
+  readonly description: string
+  /** Keys of the sink's settings that only this format uses. */
+  readonly settings: Settings
+  open(entry: { readonly url: URL } & z.output<z.ZodObject<Settings>>): HttpFormat
+}
+
+/** Infers the types of a format. */
+export function httpFormatKind<const Preset extends string, Settings extends z.core.$ZodLooseShape>(
+  kind: HttpFormatKind<Preset, Settings>,
+): HttpFormatKind<Preset, Settings> {
+  return kind
+}
+
+/** Requests to one HTTP receiver, and how its replies are read. */
 export interface HttpFormat {
   /** URL to post to, built from the base URL in the settings. */
   readonly url: URL
@@ -24,9 +45,10 @@ export interface HttpFormat {
    *
    * @throws {Error} when the reply does not have the format of this receiver
    */
-  judge?(reply: SinkReply, records: readonly ShippedRecord[]): RecordOutcomes
+  outcomes?(reply: SinkReply, records: readonly ShippedRecord[]): RecordOutcomes
 }
 
+/** Returns the base URL of the settings with a path appended. */
 export function below(base: URL, path: string, search = ''): URL {
   const url = new URL(base)
   url.pathname = `${base.pathname.replace(/\/$/, '')}${path}`

@@ -1,9 +1,42 @@
 import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { Supervisor } from '../../gateway/base/supervisor.ts'
-import { orderlyEnd } from './sealed-file.ts'
+import { z } from 'zod'
+import { Supervisor } from '../../base/supervisor.ts'
+import { duration, size } from '../text-schemas.ts'
+import { endOfSealedFile } from './sealed-file.ts'
 import { type Compression, compressAside, setAside, syncFolder } from './set-aside.ts'
-import { faultOf, type Refused, type ShippedBatch, type Sink } from './sink.ts'
+import { faultOf, type RejectedRecord, type ShippedBatch, type Sink } from './sink.ts'
+import { sinkKind } from './sink-kind.ts'
+import { restart, sinkType } from './sink-members.ts'
+
+const schema = z
+  .strictObject({
+    type: sinkType('file'),
+    path: z
+      .string()
+      .min(1)
+      .describe(
+        'File with one JSON record per line, and the seals that `gatehouse audit verify` checks. Relative to the folder ' +
+          'of the settings file. A missing folder is created. Workers that share the file must run on one machine.',
+      )
+      .meta(restart),
+    max_size: size({ min: '64KiB', max: '1024GiB' })
+      .prefault('256MiB')
+      .describe(
+        'Maximum size of the file. A file that would grow larger is rotated: renamed with the time. Default 256MiB.',
+      )
+      .meta(restart),
+    max_age: duration({ min: '1s', max: '3650d' })
+      .prefault('1d')
+      .describe('Maximum age of the file. An older file is rotated. Rotated files are never deleted. Default 1d.')
+      .meta(restart),
+    compress: z
+      .enum(['none', 'gzip', 'zstd'])
+      .prefault('none')
+      .describe('Compression of rotated files. Default none.')
+      .meta(restart),
+  })
+  .describe('`type: file`: a rotating NDJSON file. Records count as shipped once they are on disk.')
 
 interface FileSinkDependencies {
   readonly path: string
@@ -11,17 +44,18 @@ interface FileSinkDependencies {
   readonly maxAgeMs: number
   readonly compress: Compression
   /** Reports that a rotated file could not be compressed. No record is lost. */
-  readonly complain: (reason: string) => void
+  readonly compressionFailed: (reason: string) => void
+  readonly isSealLine: (line: string) => boolean
 }
 
 /**
  * Ships into a rotating file, each batch with its seal. Records count as shipped after `fdatasync`. The file is opened
  * again for each delivery, because another worker may have written to the file or rotated it.
  */
-export class FileSink implements Sink {
+class FileSink implements Sink {
   readonly #dependencies: FileSinkDependencies
   /** Inode and size after this worker's last write. If both still match, the end of the file needs no check. */
-  #left: { readonly file: number; readonly size: number } | undefined
+  #lastWrite: { readonly file: number; readonly size: number } | undefined
   /** True at the start: an earlier worker may have left rotated files uncompressed. */
   #uncompressed = true
   readonly #task = new Supervisor('sink-files')
@@ -31,7 +65,7 @@ export class FileSink implements Sink {
     this.#dependencies = dependencies
   }
 
-  async send(batches: readonly ShippedBatch[]): Promise<readonly Refused[]> {
+  async send(batches: readonly ShippedBatch[]): Promise<readonly RejectedRecord[]> {
     const pending = batches.map((batch) => Buffer.from(textOf(batch)))
     try {
       while (pending.length > 0) await this.#append(pending)
@@ -49,7 +83,7 @@ export class FileSink implements Sink {
   async #append(pending: Buffer[]): Promise<void> {
     const file = await this.#open(pending[0]!.length)
     try {
-      this.#left = undefined
+      this.#lastWrite = undefined
       let { size, ino } = await file.stat()
       const texts: Buffer[] = []
       do {
@@ -58,21 +92,24 @@ export class FileSink implements Sink {
       } while (pending.length > 0 && size + pending[0]!.length <= this.#dependencies.maxBytes)
       await file.appendFile(Buffer.concat(texts))
       await file.datasync()
-      this.#left = { file: ino, size }
+      this.#lastWrite = { file: ino, size }
     } finally {
       await file.close()
     }
   }
 
   async #open(bytes: number): Promise<FileHandle> {
-    const { path, maxBytes, maxAgeMs } = this.#dependencies
+    const { path, maxBytes, maxAgeMs, isSealLine } = this.#dependencies
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
     for (;;) {
       const file = await open(path, 'a+', 0o600)
       try {
         const { size, birthtimeMs, ino } = await file.stat()
         if (size === 0) await syncFolder(dirname(path))
-        const kept = this.#left?.file === ino && this.#left.size === size ? size : await orderlyEnd(file, size)
+        const kept =
+          this.#lastWrite?.file === ino && this.#lastWrite.size === size
+            ? size
+            : await endOfSealedFile(file, size, isSealLine)
         if (kept < size) await file.truncate(kept)
         if (kept === 0 || (kept + bytes <= maxBytes && Date.now() - birthtimeMs < maxAgeMs)) {
           this.#compress()
@@ -89,11 +126,11 @@ export class FileSink implements Sink {
   }
 
   #compress(): void {
-    const { path, compress, complain } = this.#dependencies
+    const { path, compress, compressionFailed } = this.#dependencies
     if (compress === 'none' || !this.#uncompressed || this.#compressing !== undefined) return
     this.#uncompressed = false
     this.#compressing = this.#task
-      .attempt(() => compressAside(path, compress).catch((error) => complain(faultOf(error).message)))
+      .attempt(() => compressAside(path, compress).catch((error) => compressionFailed(faultOf(error).message)))
       .then(() => {
         this.#compressing = undefined
       })
@@ -104,3 +141,19 @@ function textOf({ records, seal }: ShippedBatch): string {
   const lines = records.map(({ line }) => `${line}\n`).join('')
   return seal === undefined ? lines : `${lines}${seal}\n`
 }
+
+/** A rotating file on the machine of the worker. */
+export const file = sinkKind({
+  type: 'file',
+  schema,
+  file: ({ path }) => path,
+  open: (entry, resources) =>
+    new FileSink({
+      path: resources.path(entry.path),
+      maxBytes: entry.max_size,
+      maxAgeMs: entry.max_age,
+      compress: entry.compress,
+      compressionFailed: (reason) => resources.warn('a rotated file cannot be compressed', { reason }),
+      isSealLine: resources.isSealLine,
+    }),
+})

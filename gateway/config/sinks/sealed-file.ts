@@ -1,5 +1,4 @@
 import type { FileHandle } from 'node:fs/promises'
-import { readSealLine } from '../../gateway/audit/batch.ts'
 
 const LF = 0x0a
 /** How far from the end of the file the last seal is searched. A batch with its seal is smaller. */
@@ -13,10 +12,15 @@ const HEAD = '{"id":"'
  * Finds the end of the last complete batch, which is the end of its seal line. A killed process or a full disk may
  * leave a partial line or unsealed records after the seal. These did not count as shipped and will be sent again.
  *
+ * @param isSealLine  whether a line is a valid seal
  * @returns number of bytes of the file to keep
  * @throws {Error} when the file does not hold audit records: it is not a file of this sink
  */
-export async function orderlyEnd(file: FileHandle, size: number): Promise<number> {
+export async function endOfSealedFile(
+  file: FileHandle,
+  size: number,
+  isSealLine: (line: string) => boolean,
+): Promise<number> {
   let tail: Buffer = Buffer.alloc(0)
   let start = size
   while (start > 0 && size - start < TAIL_MAX_BYTES) {
@@ -28,7 +32,7 @@ export async function orderlyEnd(file: FileHandle, size: number): Promise<number
     // Text before the first line feed may be the rest of a longer line, unless the file begins here.
     const known = start === 0 ? 0 : tail.indexOf(LF) + 1
     if (start > 0 && known === 0) continue
-    const end = endOfLastSeal(tail, known)
+    const end = endOfLastSeal(tail, known, isSealLine)
     if (end !== undefined) return start + end
   }
   if (start === 0 && HEAD.startsWith(tail.subarray(0, HEAD.length).toString())) return 0
@@ -36,13 +40,13 @@ export async function orderlyEnd(file: FileHandle, size: number): Promise<number
 }
 
 /** @returns offset after the last seal line that begins at or after `from` */
-function endOfLastSeal(tail: Buffer, from: number): number | undefined {
+function endOfLastSeal(tail: Buffer, from: number, isSealLine: (line: string) => boolean): number | undefined {
   let end = tail.lastIndexOf(LF)
   while (end >= from && end >= 0) {
     const start = end === 0 ? 0 : tail.lastIndexOf(LF, end - 1) + 1
     if (start < from) return undefined
     const line = tail.subarray(start, end)
-    if (line.subarray(0, 8).toString() === '{"seal":' && readSealLine(line.toString()) !== undefined) return end + 1
+    if (line.subarray(0, 8).toString() === '{"seal":' && isSealLine(line.toString())) return end + 1
     end = start - 1
   }
   return undefined

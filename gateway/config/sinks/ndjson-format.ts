@@ -1,0 +1,14 @@
+import { type HttpFormat, httpFormatKind } from './http-format.ts'
+
+/** NDJSON: each record unchanged, one per line. */
+export const ndjson = httpFormatKind({
+  preset: 'ndjson',
+  description: 'one record per line, posted to `url` itself',
+  settings: {},
+  open: ({ url }): HttpFormat => ({
+    url,
+    headers: { 'content-type': 'application/x-ndjson' },
+    tokenScheme: 'Bearer',
+    body: (records) => records.map(({ line }) => `${line}\n`).join(''),
+  }),
+})
