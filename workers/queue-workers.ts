@@ -95,7 +95,10 @@ export class QueueWorkers {
       // The Redis link logs a lost connection. Each other error is logged once until a job completes.
       if (!isRefusal(error) || error.message === trouble) return
       trouble = error.message
-      log('warn', 'queue worker failed', { queue: `${contract.kind}:${name}`, reason: trouble.slice(0, 200) })
+      log('warn', 'queue worker reported an error and continues', {
+        queue: `${contract.kind}:${name}`,
+        reason: trouble.slice(0, 200),
+      })
     })
     const level = contract.everyMs === undefined ? 'info' : 'debug'
     worker.on('completed', (job, result) => {

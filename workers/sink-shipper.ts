@@ -168,7 +168,9 @@ export class SinkShipper {
   /** Checks the number of dead letters before each delivery, because one run could store any number of them. */
   async #deliver(shard: Shard, entries: readonly StreamEntry[]): Promise<Shipped> {
     if ((await shard.states.deadCount(this.name)) >= DEAD_MAX) {
-      throw new SinkFault(`has ${DEAD_MAX} dead letters, the maximum; replay or forget them with gatehouse audit`)
+      throw new SinkFault(
+        `the sink has ${DEAD_MAX} dead letters, the maximum; replay or forget them with gatehouse audit`,
+      )
     }
     return this.#hand(
       shard,

@@ -64,7 +64,10 @@ export interface Demand {
   readonly exactShare: number
   /** Active subjects with a leased limit. */
   readonly subjects: number
-  /** Whether a balancer always sends a subject to the same node. */
+  /**
+   * Whether the load balancer sends all requests of a subject to the same node. Each subject then holds one lease,
+   * instead of one per node.
+   */
   readonly subjectsStay?: boolean
 }
 

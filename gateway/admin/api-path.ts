@@ -1,7 +1,10 @@
 import { ApiProblem } from './api-problem.ts'
 import { operations } from './operations.ts'
 
-/** A path that the router would decode. No operation has one, so that each operation has exactly one spelling. */
+/**
+ * Characters in a path that the router would decode (`%`) or at which it would cut the path (`#`). No operation path
+ * contains them, so each operation has exactly one spelling.
+ */
 const encoded = /[%#]/
 
 /** A path under which there is no operation. */

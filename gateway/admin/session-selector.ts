@@ -7,7 +7,7 @@ import { requireRedis } from './require-redis.ts'
 
 const id = z.string().regex(/^[0-9a-f]{32}$/, { error: 'must be 32 hexadecimal digits' })
 
-/** Selects sessions: exactly one of the three fields must be set. */
+/** Selects sessions by exactly one of `session`, `device` and `subject`. `issuer` is allowed only with `subject`. */
 export const selectorShape = {
   session: id.optional().describe('Id of one session.'),
   device: id.optional().describe('Id of a device: all sessions of one person in one browser.'),

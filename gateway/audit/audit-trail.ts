@@ -182,14 +182,16 @@ export class AuditTrail implements MetricSource {
       })
   }
 
-  /** Writes waiting records to the spill before a fault ends the process. The chain gets no closing record. */
+  /** Writes waiting records to the spill before a fault or a second stop signal ends the process. The chain gets no closing record. */
   flushSync(): void {
     try {
       this.#refusals.flush()
       this.#sealAll()
       this.#outbox.flushSync()
     } catch (error) {
-      this.#warn('error', 'audit records lost at the crash', { reason: (error as Error).message })
+      this.#warn('error', 'audit records lost: they could not be written to the spill before the process ended', {
+        reason: (error as Error).message,
+      })
     }
   }
 

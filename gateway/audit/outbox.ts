@@ -150,7 +150,7 @@ export class Outbox {
     return this.#queue.reduce((count, { batch: { seal } }) => count + seal.last - seal.first + 1, 0)
   }
 
-  /** Writes waiting batches to the spill before a crash ends the process. */
+  /** Writes waiting batches to the spill before a fault or a second stop signal ends the process. */
   flushSync(): void {
     if (this.#queue.length > 0) this.#options.spill?.appendSync(this.#queue.map(({ batch }) => batch))
   }
@@ -283,13 +283,13 @@ export class Outbox {
       await spill.append(batches)
     } catch (error) {
       if (this.#spillFault === undefined) {
-        warn('error', 'spill writes of the audit log fail', { reason: messageOf(error) })
+        warn('error', 'the audit log cannot be written to the spill file', { reason: messageOf(error) })
       }
       this.#spillFault = messageOf(error)
       this.#spillRetryAtMs = Date.now() + SIZE_EVERY_MS
       return
     }
-    if (this.#spillFault !== undefined) warn('info', 'spill writes of the audit log work again', {})
+    if (this.#spillFault !== undefined) warn('info', 'the audit log can be written to the spill file again', {})
     this.#spillFault = undefined
     this.#spilledBytes += spill.bytes - before
     this.#shift(batches.length)

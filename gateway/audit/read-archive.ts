@@ -6,7 +6,8 @@ const LINE_FEED = 10
 const HELD_MAX_BYTES = 64 * 1024 * 1024
 
 /**
- * Reads a file of records with seal lines, or of whole batches, into a verification.
+ * Reads an audit archive into a verification. The archive contains either record lines, each batch followed by its seal
+ * line, or lines that each contain a whole batch with its seal.
  *
  * @param name  name of the file, for messages
  */

@@ -22,7 +22,10 @@ export type FaultReason = (typeof faultReasons)[number]
 
 interface FaultOptions {
   readonly cause?: unknown
-  /** True when the same exchange may be retried once against another target. */
+  /**
+   * True when the caller may retry the exchange. If the service may have received the request, the caller must retry
+   * only a safe request without a body.
+   */
   readonly retryable?: boolean
 }
 

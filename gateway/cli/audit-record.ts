@@ -7,7 +7,7 @@ import { flag } from './verb.ts'
 /** Filters that several `audit` verbs share. Each is a query parameter of the admin API. */
 export const recordFilters = {
   subject: z.string().optional().register(flag, { value: 'id', help: 'only records of this subject' }),
-  client: z.string().optional().register(flag, { value: 'id', help: 'only records of this client' }),
+  client: z.string().optional().register(flag, { value: 'id', help: 'only records with this OAuth client id' }),
   route: z.string().optional().register(flag, { value: 'id', help: 'only records of this route' }),
   decision: z.enum(decisions).optional().register(flag, { value: 'word', help: 'only records with this decision' }),
   reason: z.string().optional().register(flag, { value: 'word', help: 'only records with this reason' }),

@@ -9,7 +9,8 @@ export class Freshness {
   /** When the last counted read was sent, monotonic, ms. */
   #sentAt = Number.NEGATIVE_INFINITY
   /**
-   * Wall clock at `#sentAt`, ms since the Unix epoch. The monotonic clock stops while a virtual machine is suspended.
+   * Wall clock when the last counted read was sent, ms since the Unix epoch. Needed because the monotonic clock stops
+   * while a virtual machine is suspended.
    */
   #sentWallMs = Number.NEGATIVE_INFINITY
   #vouchedMs = 0

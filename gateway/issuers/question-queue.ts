@@ -60,8 +60,9 @@ export class QuestionQueue {
   /** Questions in progress, and the number of them from unknown addresses. */
   #busy = 0
   #busyUnknown = 0
-  /** Consecutive turns of re-checks while known addresses waited, and of known addresses while unknown ones waited. */
+  /** Number of turns in a row that re-checks got while first questions from known addresses waited. */
   #recheckRun = 0
+  /** Number of turns in a row that first questions from known addresses got while unknown addresses waited. */
   #knownRun = 0
   readonly #task = new Supervisor('introspection-questions')
   /** Cancels the next attempt to serve. */

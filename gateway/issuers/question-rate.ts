@@ -1,6 +1,6 @@
 /** Minimum rate, questions per second. */
 const LEAST_PER_S = 1
-/** Rate from which questions are unlimited, questions per second. */
+/** When the rate reaches this value, questions to the issuer are no longer limited. Questions per second. */
 const MOST_PER_S = 10_000
 /** Share of the rate before a decrease by which the rate rises each second. It recovers after about 5 s. */
 const INCREASE = 0.1

@@ -53,11 +53,14 @@ interface Flight {
 const CALLS_MIN = 360
 const CALLS_MAX = 1600
 const REQUESTS_A_CALL = 60
-/** Calls per window while more than half of the window is left, when no node needs the permits of another node. */
+/**
+ * Calls per window while more than half of the limit's requests are left in the window, and no node needs the permits
+ * of another node.
+ */
 const CALLS_LOOSE = 20
 /**
  * Size of a lease as a multiple of the demand until the next call. `STOCK_LOOSE` applies while more than half of the
- * window is left. The permits then last for half of the lease even just before the next call.
+ * limit's requests are left in the window. The permits then last for half of the lease even just before the next call.
  */
 const STOCK = 1.25
 const STOCK_LOOSE = 2
@@ -358,7 +361,7 @@ export class Lease {
     return Math.floor(a / this.#groupMs) === Math.floor(b / this.#groupMs)
   }
 
-  /** Whether more than half of the window was left at the last reply. */
+  /** Whether more than half of the limit's requests were left in the window at the last reply. */
   get #isLoose(): boolean {
     return this.#left > this.#terms.requests / 2
   }

@@ -144,12 +144,15 @@ function subjectOf(rule: LimitRule, name: WindowName): LimitSubject {
   for (const [claim, value] of Object.entries(name.claims ?? {})) given.set(`claim ${claim}`, value)
   for (const part of needed) {
     if (given.get(part) === undefined) {
-      throw new LimitRefused('bucket_incomplete', `limit ${rule.label} counts by ${part}: state the ${part}`)
+      throw new LimitRefused('bucket_incomplete', `to name a window of limit ${rule.label}, give the ${part}`)
     }
   }
   for (const [part, value] of given) {
     if (value !== undefined && !needed.has(part)) {
-      throw new LimitRefused('bucket_surplus', `limit ${rule.label} does not count by ${part}: omit the ${part}`)
+      throw new LimitRefused(
+        'bucket_surplus',
+        `to name a window of limit ${rule.label}, omit the ${part}: the limit does not count by it`,
+      )
     }
   }
   return {

@@ -61,10 +61,10 @@ export class LocalShares {
   }
 
   /**
-   * Charges the local window as well during one window after an outage. A request then needs room in the local window
-   * and in Redis, so requests admitted during the outage count.
+   * For the length of one window after an outage of Redis, also charges the local window. A request then needs room in
+   * the local window and in Redis, so requests admitted during the outage count.
    *
-   * @returns `undefined` when the outage is longer ago, or there was none
+   * @returns `undefined` when no outage ended within that time; only Redis then decides
    */
   reserve(bucket: Bucket, nowMs: number): LimitStatus | undefined {
     if (bucket.local === undefined) return undefined

@@ -179,12 +179,15 @@ export class Logins {
     const { addressText, userAgent } = request
     const input = newSessionOf(rules, granted, { address: addressText, userAgent }, attempt.begunAfterMs)
     if (isTooLarge(input)) {
-      log('warn', 'login refused', { issuer: rules.name, reason: 'login-too-large' })
+      log('warn', 'login refused: the session is too large', { issuer: rules.name, reason: 'login-too-large' })
       return failurePage('login-too-large', this.againUrl(request))
     }
     const opened = await this.#open(input, attempt.replaced)
     if (opened === 'logged-out') {
-      log('warn', 'login refused', { issuer: rules.name, reason: 'login-logged-out' })
+      log('warn', 'login refused: the issuer has logged out this user or session', {
+        issuer: rules.name,
+        reason: 'login-logged-out',
+      })
       return failurePage('login-logged-out', this.againUrl(request, 'login'))
     }
     const { cookie, session } = opened

@@ -10,10 +10,13 @@ import { attemptHash } from './attempt.ts'
 const CLOCK_SKEW_MS = 60_000
 /** Waits between attempts to remove the marker of a redemption that got no answer, ms. */
 const RELEASE_AFTER_MS = [0, 500, 2000, 8000, 30_000] as const
-/** Most such markers at a time; beyond that a login whose answer was lost has to be begun again. */
+/**
+ * Maximum number of markers that are being removed in the background at a time. Any further marker stays until it
+ * expires, and the user must then start the login again.
+ */
 const RELEASING_MAX = 1000
 
-/** Login attempts that were redeemed: one marker in Redis each, known to all nodes, so that none counts twice. */
+/** Redeems each login attempt at most once. Each redeemed attempt has a marker in Redis, which all nodes see. */
 export class Redemptions {
   readonly #client: RedisClient
   readonly #keys: RedisKeys

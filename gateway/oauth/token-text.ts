@@ -2,7 +2,10 @@ const BASE64URL = /^[A-Za-z0-9_-]+$/
 /** Base64url length of 32 bytes: the length of the key of an opaque token of Ory Hydra or Authelia. */
 const KEY_CHARS = 43
 const KNOWN_PREFIX = /^(?:ory|authelia)_at_/
-/** End of an access-token prefix that was made from a custom template such as `acme_%s_`. */
+/**
+ * Matches a token prefix that ends in `at` and at most one separator. Issuers can configure such prefixes by a
+ * template: for example, `acme_%s_` gives `acme_at_`.
+ */
 const PREFIX_END = /at[_~+/-]?$/
 
 /**

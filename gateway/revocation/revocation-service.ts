@@ -224,6 +224,6 @@ function full(maxEntries: number): RevocationRefused {
   return new RevocationRefused(
     'revocations_full',
     `revocation.max_entries (${maxEntries}) is reached: this node no longer revokes single tokens`,
-    'revoke a session, a subject, a client, or all tokens that an issuer issued before a time: each is one entry',
+    'revoke a whole session, subject or client instead, or all tokens that an issuer issued before a time: each needs only one entry',
   )
 }

@@ -134,7 +134,7 @@ export class Refresher {
     if (granted.idToken !== undefined && !isOfPerson(granted.idToken, session)) {
       this.#dependencies.log(
         'warn',
-        'session ended: the issuer returned an ID token of another person or session for its refresh',
+        'session ended: the ID token of its refresh does not name the same issuer and user',
         {
           session: session.id,
         },
@@ -235,7 +235,7 @@ export class Refresher {
   }
 }
 
-/** A refreshed ID token must belong to the same person (OpenID Connect Core §12.2). */
+/** Whether a refreshed ID token names the issuer and the subject of the session (OpenID Connect Core §12.2). */
 function isOfPerson(idToken: string, { issuer, subject }: Session): boolean {
   const jws = readJws(idToken)
   return typeof jws !== 'string' && member(jws.claims, 'iss') === issuer && member(jws.claims, 'sub') === subject

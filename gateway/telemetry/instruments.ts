@@ -80,7 +80,7 @@ export const instruments = {
   issuerKeys: gauge('issuer_keys', 'Usable keys in the key set of an issuer.', ['issuer']),
   issuerKeysAge: gauge(
     'issuer_keys_age_seconds',
-    'Seconds since the key set of an issuer was last fetched. Absent before the first fetch.',
+    'Seconds since the last successful fetch of the key set of an issuer. Absent before the first one.',
     ['issuer'],
   ),
   issuerKeysFailing: gauge('issuer_keys_failing', '1 when the last fetch of the key set of an issuer failed, else 0.', [
@@ -104,7 +104,7 @@ export const instruments = {
   ),
   clusterCaughtUp: gauge(
     'cluster_caught_up',
-    '1 when the node has loaded the state of the cluster since it last joined, else 0.',
+    '1 once the node has loaded the state of the cluster after its start, else 0. Stays 1 when the node loses contact and joins again.',
   ),
   clusterAge: gauge(
     'cluster_age_seconds',
@@ -179,7 +179,10 @@ export const instruments = {
     'audit_unsent_age_seconds',
     'Age of the oldest audit record that is not in Redis yet, in seconds.',
   ),
-  auditMemory: gauge('audit_memory_bytes', 'Bytes of sealed audit records in memory that are not in Redis yet.'),
+  auditMemory: gauge(
+    'audit_memory_bytes',
+    'Bytes of audit records in memory that are in finished (hashed and chained) batches and not in Redis yet.',
+  ),
   auditSpill: gauge('audit_spill_bytes', 'Size of the spill files of the audit log, in bytes.'),
   auditSpilled: counter('audit_spilled_bytes_total', 'Bytes of audit records written to spill files.'),
   auditLog: gauge(

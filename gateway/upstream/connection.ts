@@ -310,7 +310,9 @@ export class UpstreamConnection implements BodyKeeper {
   }
 
   /**
-   * Maps a socket or parse error to a fault. `retryable` is true only if the service cannot have acted on the request.
+   * Maps a socket or parse error to a fault. `retryable` is true if no connection was opened, or if a reused connection
+   * broke before the first byte of the reply. In the second case the service may have received the request, so the
+   * caller repeats only safe requests.
    */
   #faultOf(error: NodeJS.ErrnoException): GatewayFault {
     const { origin } = this.#keeper
@@ -318,8 +320,7 @@ export class UpstreamConnection implements BodyKeeper {
       const message = `${origin}: ${error.code ?? error.message}`
       return new GatewayFault('upstream-unreachable', 'upstream', message, { cause: error, retryable: true })
     }
-    // The service closed a kept connection while the request was being written: it never read the request (RFC 9112
-    // §9.3.1).
+    // Most likely the service closed the idle connection before it read the request (RFC 9112 §9.3.1).
     const retryable = this.#used && !this.#answered
     return new GatewayFault('upstream-broken', 'upstream', `${origin}: ${error.message}`, { cause: error, retryable })
   }

@@ -13,7 +13,7 @@ export interface UpstreamRequest {
    * the exact length of the body. Without it the body is sent chunked.
    */
   readonly fields: string[]
-  /** Read at the speed at which the service accepts it. */
+  /** Body stream of the request. The gate reads the stream only as fast as the service accepts the bytes. */
   readonly body: Readable | undefined
   /** Client address, 4 or 16 bytes. It limits the share of an upstream's calls that one client may hold. */
   readonly client?: Uint8Array

@@ -147,7 +147,11 @@ function announcedLength(fields: readonly Buffer[]): number | undefined {
 
 const timedOut = new Set(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'])
 
-/** Maps an error of undici to a fault. `retryable` is true only if the service cannot have acted on the request. */
+/**
+ * Maps an error of undici to a fault. `retryable` is true if no connection was opened, or if a reused connection broke
+ * before the first byte of the reply. In the second case the service may have received the request, so the caller
+ * repeats only safe requests.
+ */
 function faultOf(error: Error, origin: string, answered: boolean): GatewayFault {
   const { code } = error as NodeJS.ErrnoException
   const past = connectionPast(error)
@@ -159,8 +163,7 @@ function faultOf(error: Error, origin: string, answered: boolean): GatewayFault 
   if (code !== undefined && timedOut.has(code)) {
     return new GatewayFault('upstream-timeout', 'upstream', `${origin}: ${error.message}`, cause)
   }
-  // The service closed a kept connection while the request was being written: it never read the request (RFC 9112
-  // §9.3.1).
+  // Most likely the service closed the idle connection before it read the request (RFC 9112 §9.3.1).
   const retryable = past === 'used' && !answered
   return new GatewayFault('upstream-broken', 'upstream', `${origin}: ${error.message}`, { ...cause, retryable })
 }

@@ -24,7 +24,7 @@ interface Steady {
 
 interface Outcome {
   readonly statuses: Readonly<Record<string, number>>
-  /** Number of requests that waited in the gate at least as long as the issuer takes. */
+  /** Number of requests that the gate held for at least `issuerMs`, the delay of one introspection reply. */
   readonly waited: number
   /** Average number of introspections of one token in a cache period. */
   readonly perPeriod: number

@@ -54,7 +54,7 @@ function ask(
 
 const good = (subject: string) => issuer.sign({ claims: { sub: subject, scope: 'read' } })
 
-test('S-134 a flood of tokens that cost a verification is answered without one after the burst; others are served', async () => {
+test('S-134: after the burst of invalid tokens, new tokens of the address get 429 without a verification; known tokens, requests without a token and other addresses are served', async () => {
   const forger = signingKey('ES256', issuer.keys[0]!.kid)
   const known = good('known')
   // Few enough that nobody is granted another before they are spent.

@@ -90,7 +90,7 @@ test('a sink that is down shows its lag and error, and catches up afterwards', a
   expect(await sinkNow()).toMatchObject({
     configured: true,
     lag_complete: true,
-    last_error: 'replied 503 maintenance',
+    last_error: 'the receiver replied 503 maintenance',
   })
   expect((await sinkNow())['lag_records']).toBeGreaterThanOrEqual(7)
   const probes = worker.log.find(({ msg }) => msg === 'working')!['probes'] as number
@@ -102,7 +102,7 @@ test('a sink that is down shows its lag and error, and catches up afterwards', a
   receiver.answer = () => ({ status: 200 })
   await expect
     .poll(() => sinkNow())
-    .toMatchObject({ lag_records: 0, failures: 0, lag_seconds: 0, last_error: 'replied 503 maintenance' })
+    .toMatchObject({ lag_records: 0, failures: 0, lag_seconds: 0, last_error: 'the receiver replied 503 maintenance' })
   await until('no lag', async () => (await now('shipping_lag_seconds')) === 0)
   await until('all are counted', async () => (await now('shipped_records_total')) > writer.ids.length)
 })

@@ -59,7 +59,7 @@ const upstream = await rawUpstream(
 )
 const node = await startPublicNode([upstream.url])
 
-test.each(Object.keys(cases))('%s', async (title) => {
+test.each(Object.keys(cases))('a reply without a body leaves the connection usable: %s', async (title) => {
   const { method, status, length } = cases[title]!
   const wire = await connect(node.port)
   await wire.send(requestBytes({ method, target: `/s/${nameOf(title)}` }))
@@ -75,7 +75,7 @@ test.each(Object.keys(cases))('%s', async (title) => {
   expect(await readReply(wire)).toMatchObject({ status: 200, text: 'next' })
 })
 
-test.each(Object.keys(cases))('%s, on a connection with Connection: close', async (title) => {
+test.each(Object.keys(cases))('a reply without a body on a connection with Connection: close: %s', async (title) => {
   const { method, status, length } = cases[title]!
   for (const option of ['close', 'close, x-foo']) {
     const wire = await connect(node.port)

@@ -117,7 +117,7 @@ test('the configuration for Traefik removes every field that a check lists for r
   for (const name of listed) expect(configured).toContain(`- ${name}\n`)
 })
 
-describe.each(fronts)('$name', ({ here, gateAway, start }) => {
+describe.each(fronts)('forward auth behind $name', ({ here, gateAway, start }) => {
   let node: TestNode
   let upstream: TestUpstream
   let port = 0

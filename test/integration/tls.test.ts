@@ -102,7 +102,7 @@ test.each([
   ],
   ['a Host with another name of the same certificate is 200', 'api.example', 'eu.api.example', 200],
   ['a client without server name gets the first certificate, and any Host is 200', undefined, 'whatever.example', 200],
-] as const)('%s', async (_, servername, host, status) => {
+] as const)('the TLS listener: %s', async (_, servername, host, status) => {
   const seen = upstream.requests.length
   const reply = await get({ ...(servername !== undefined && { servername }), host, ca: api.cert })
 

@@ -155,7 +155,10 @@ function configuration(self: LoginProvider, { gate, pushedRequests = false }: Lo
   }
 }
 
-/** Asks who is there, and believes it. Whoever is asked for a strong login has shown it. */
+/**
+ * Login page of the test issuer: accepts the chosen user without a password, and reports the first requested `acr` as
+ * reached.
+ */
 async function answerLogin(provider: Provider, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { params } = await provider.interactionDetails(request, response)
   if (request.method !== 'POST') {

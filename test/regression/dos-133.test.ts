@@ -70,7 +70,8 @@ async function leaveWhileKeysAreFetched(round = 1): Promise<Fetching> {
   })
   for (const wire of wires) wire.reset()
   await expect.poll(() => recordsOf(path).length).toBe(gone)
-  // A key fetch times out after five seconds. If a busy machine took longer to get here, try again.
+  // The gate gives up a key fetch after 5 seconds. If this machine was so slow that the fetch failed before the clients
+  // disconnected, start again with another issuer.
   if (failed() && round < 5) return leaveWhileKeysAreFetched(round + 1)
   return { path, issuer: slow, answer: released.resolve }
 }

@@ -12,7 +12,9 @@ type Entry = Readonly<Record<string, unknown>>
 interface GateOptions {
   /** Services added to `orders` and `raw`. */
   readonly services?: Entry
-  /** Overrides of the entry of `orders`; `rawEntry` overrides that of `raw`. */
+  /**
+   * Keys that override those of the policy entry of service `orders`. `rawEntry` does the same for service `raw`.
+   */
   readonly ordersEntry?: Entry
   readonly rawEntry?: Entry
   /** Overrides of the test settings, by top-level key. */

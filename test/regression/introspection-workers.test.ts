@@ -96,7 +96,7 @@ test('a worker without Redis permissions logs the problem once', async () => {
   const settings = { ...base.settings, redis: { ...(base.settings!['redis'] as object), ...asWorker } }
   const worker = await startWorker({ ...base, settings, env: { ...base.env, TEST_REDIS_PASSWORD: 'a-password' } })
 
-  const refused = ({ msg }: LogRecord) => msg === 'queue worker failed'
+  const refused = ({ msg }: LogRecord) => msg === 'queue worker reported an error and continues'
   expect(await worker.waitForLine(refused)).toMatchObject({ queue: 'introspect:main', level: 'warn' })
   expect(worker.log.find(refused)!['reason']).toContain('NOPERM')
 })

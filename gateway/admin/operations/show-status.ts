@@ -19,7 +19,11 @@ const issuerStatus = z.strictObject({
 
 const clusterStatus = z.strictObject({
   in_contact: z.boolean().describe('Whether the last request to Redis succeeded.'),
-  caught_up: z.boolean().describe('Whether the node has loaded the state of the cluster since it joined.'),
+  caught_up: z
+    .boolean()
+    .describe(
+      'Whether the node has loaded the state of the cluster since its start. Stays true when the node loses contact and joins again.',
+    ),
   epoch: z
     .string()
     .nullable()

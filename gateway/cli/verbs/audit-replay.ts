@@ -9,10 +9,13 @@ export const verb = defineVerb({
   description: 'Let the workers send records to a sink again',
   flags: {
     sink: z.string().register(flag, { value: 'name', help: 'the sink' }),
-    dead: z.boolean().default(false).register(flag, { help: 'records that the sink refused before (dead letters)' }),
+    dead: z
+      .boolean()
+      .default(false)
+      .register(flag, { help: 'send again the records that the sink rejected (dead letters)' }),
     since: z.string().optional().register(flag, {
       value: 'time',
-      help: 'records that entered the log since this time: RFC 3339, or a duration before now, such as 15m',
+      help: 'send again the records that entered the log since this time: RFC 3339, or a duration before now, such as 15m',
     }),
     until: z
       .string()

@@ -27,10 +27,10 @@ export const verb = defineVerb({
       .string()
       .optional()
       .register(flag, { short: 'c', value: 'file', help: 'for files: settings file with the keys in keys.audit' }),
-    key: z
-      .array(z.string())
-      .default([])
-      .register(flag, { value: 'id=file', help: 'for files: a key of the log; may be repeated' }),
+    key: z.array(z.string()).default([]).register(flag, {
+      value: 'id=file',
+      help: 'for files: id and file of a key that sealed the log (see keys.audit); may be repeated',
+    }),
     partial: z
       .boolean()
       .default(false)

@@ -36,11 +36,14 @@ export const verb = defineVerb({
       .string()
       .optional()
       .register(flag, { value: 'file', help: 'file with the access token; - reads standard input' }),
-    header: z
-      .array(z.string())
-      .default([])
-      .register(flag, { value: 'field', help: '"name: value", a header field of the client; may be repeated' }),
-    address: z.string().default('127.0.0.1').register(flag, { value: 'address', help: 'address of the client' }),
+    header: z.array(z.string()).default([]).register(flag, {
+      value: 'field',
+      help: 'header field of the request to explain, as "name: value"; may be repeated',
+    }),
+    address: z
+      .string()
+      .default('127.0.0.1')
+      .register(flag, { value: 'address', help: 'client address of the request to explain' }),
     jwks: z.string().optional().register(flag, {
       value: 'file',
       help: 'offline: key set of the issuer (RFC 7517); without it, the signature is not checked',

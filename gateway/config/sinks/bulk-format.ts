@@ -46,8 +46,7 @@ function operation({ line, record }: ShippedRecord): string {
 function outcomesOf(text: string, records: readonly ShippedRecord[]): RecordOutcomes {
   const { errors, items } = reply.parse({ items: [], ...readObject(text) })
   if (!errors) return { rejected: [], retry: [] }
-  if (items.length !== records.length)
-    throw new Error(`replied with ${items.length} results for ${records.length} records`)
+  if (items.length !== records.length) throw new Error(`it has ${items.length} results for ${records.length} records`)
   const rejected: RejectedRecord[] = []
   const retry: ShippedRecord[] = []
   for (const [i, { create }] of items.entries()) {

@@ -59,7 +59,9 @@ class HttpSink implements Sink {
       pending = outcomes.retry
       if (pending.length === 0) return rejected
     }
-    throw new SinkFault(`has temporarily rejected ${pending.length} of ${records.length} records`)
+    throw new SinkFault(
+      `the receiver temporarily rejected ${pending.length} of ${records.length} records in every attempt`,
+    )
   }
 
   async #bisect(records: readonly ShippedRecord[]): Promise<RecordOutcomes> {
@@ -83,10 +85,12 @@ class HttpSink implements Sink {
       try {
         return format.outcomes?.(reply, records) ?? allAccepted
       } catch (error) {
-        throw new SinkFault(`replied ${status} with an unexpected body: ${excerpt(faultOf(error).message)}`)
+        throw new SinkFault(
+          `the receiver replied ${status} with an unexpected body: ${excerpt(faultOf(error).message)}`,
+        )
       }
     }
-    const said = `replied ${status} ${excerpt(text)}`
+    const said = `the receiver replied ${status} ${excerpt(text)}`
     if (rejectingStatuses.has(status)) return said
     throw new SinkFault(status >= 300 && status < 400 ? `${said}: redirects are not followed` : said, retryAfterMs)
   }

@@ -31,7 +31,10 @@ export const FieldKind = {
   cookie: 19,
   /** The client certificate as stated by a proxy (RFC 9440). Forwarded only from a listed proxy. */
   clientCert: 20,
-  /** Decremented on OPTIONS (RFC 9110 §7.6.2); forwarded unchanged for other methods. */
+  /**
+   * `Max-Forwards`. On OPTIONS, the gate lowers the value by one (RFC 9110 §7.6.2). With other methods it forwards the
+   * field unchanged.
+   */
   maxForwards: 21,
 } as const
 

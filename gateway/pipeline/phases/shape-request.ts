@@ -15,7 +15,8 @@ const VIA = '1.1 gatehouse'
  * Builds the fields that the service receives. First removes all fields that the client may not send, then adds the
  * gate's. The order matters: a client may name any field in `Connection` (CVE-2026-33805).
  *
- * Synchronous. Signs an assertion if the service wants one and the token's cached assertion is about to expire.
+ * Synchronous. Signs an assertion if the service wants one and the token has none cached, or half of the lifetime of
+ * the cached one has passed. An assertion that expires together with its token is not renewed.
  */
 export const shapeRequest = phase<Selected, Shaped>()({
   name: 'shape-request',

@@ -11,7 +11,7 @@ import { recordedHost } from './recorded-host.ts'
 // Text that many log lines share is built once, for both logs, and stored as one flat string. The cost of a line grows
 // with its number of pieces.
 
-/** The host and method used last, with their cached text. */
+/** Host and method of the last request on a route, and the log text that was built for them. */
 interface Asked {
   host: string
   method: string

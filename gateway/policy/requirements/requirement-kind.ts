@@ -5,8 +5,8 @@ import type { IssuerRules } from '../../oauth/token-facts.ts'
 import type { Requirement } from '../snapshot.ts'
 
 /**
- * One requirement of a policy as `requirementTree` parses it: the key or keys of exactly one kind. Only the kind knows
- * the types of its values.
+ * One parsed requirement of a policy: an object with the keys of one requirement kind. Only the code of that kind knows
+ * the types of the values.
  */
 export interface RequirementTree {
   readonly [key: string]: unknown

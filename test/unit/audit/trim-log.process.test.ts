@@ -40,11 +40,11 @@ test.each([
   { what: 'there is no sink, and all is young', taken: {}, recentMs: day, left: 10 },
   { what: 'there is no sink, and nothing is young', taken: {}, recentMs: 0, left: 0 },
   { what: 'there is no room, and nothing is taken', taken: { a: 0 }, recentMs: 0, maxBytes: 10, left: 10 },
-])('$left of 10 entries stay when $what', async ({ taken, recentMs, sinks, maxBytes, left: expected }) => {
+])('trimming leaves $left of 10 entries when $what', async ({ taken, recentMs, sinks, maxBytes, left: expected }) => {
   expect(await left(taken, recentMs, sinks, maxBytes)).toBe(expected)
 })
 
-test('where a chain goes on behind what was dropped is kept', async () => {
+test('trimming stores where the rest of a chain continues: the last dropped number and the previous hash', async () => {
   await left({ a: 4 }, 0)
   const [[, fields]] = (await writer.redis.xrange(log, '-', '+', 'COUNT', 1)) as [[string, string[]]]
   const { chain, first, previous } = JSON.parse(fields[1]!)
@@ -52,7 +52,7 @@ test('where a chain goes on behind what was dropped is kept', async () => {
   expect(await writer.redis.hget('gh:{a0}:trimmed', chain)).toMatch(new RegExp(`^${first - 1}:${previous}:\\d{13}$`))
 })
 
-test('an entry that somebody forged is dropped like any other', async () => {
+test('trimming drops a forged entry of the audit log like every other entry', async () => {
   await writer.redis.del(log, cursors)
   await writer.redis.xadd(log, '*', 'seal', '{"chain":{},"last":"x"}')
   await writer.redis.xadd(log, '*', 'a', '\u0000')
@@ -62,7 +62,7 @@ test('an entry that somebody forged is dropped like any other', async () => {
   expect(await new LogTrimmer(trimmer).trim()).toBe(2)
 })
 
-test('of ten thousand chains the oldest marks go', async () => {
+test('trimming deletes the oldest marks when the marks of more than 10,000 chains are stored', async () => {
   const marks = 'gh:{a0}:trimmed'
   const old = Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`n${i}.0`, `1:${'0'.repeat(64)}:${i}`]))
   await writer.redis.hset(marks, old)

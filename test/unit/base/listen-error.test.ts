@@ -5,7 +5,7 @@ import { listenWorkerProbes } from '../../../workers/probes.ts'
 import { atEnd } from '../../kit/cleanup.ts'
 import { listen } from '../../kit/ports.ts'
 
-// An address that cannot be listened on: which setting names it, why not, and what to do.
+// A ListenError names the setting of the address, the cause and the remedy.
 
 const holder = createServer()
 const port = await listen(holder)
@@ -26,11 +26,11 @@ test.each([
     hint: 'stop the process that listens there, or set another address in probes.listen; each process needs its own',
   },
   {
-    what: "somebody else's address",
+    what: 'an address of another machine',
     opened: () => PlainServer.listen('probes.listen', { host: '2001:db8::1', port: 1 }, () => textReply(200, '')),
     message: 'probes.listen: cannot listen on [2001:db8::1]:1: this machine does not have the address',
     hint: expect.any(String),
   },
-])('$what', async ({ opened, message, hint }) => {
+])('listening fails with an error that names the cause: $what', async ({ opened, message, hint }) => {
   await expect(opened()).rejects.toMatchObject({ name: 'ListenError', message, hint })
 })

@@ -50,7 +50,7 @@ test('a key with the same id and another secret does not open a sealed value', (
   expect(other.open(new Sealer([one]).seal('x', 'p'), 'p')).toBeUndefined()
 })
 
-test('equal keys give equal names, and different lists of parts give different names', () => {
+test('nameOf returns equal names for the same key and parts, and different names for another key or other parts', () => {
   const name = (...parts: string[]) => new Sealer([one]).nameOf(...parts)
 
   expect(name('issuer', 'token')).toBe(name('issuer', 'token'))

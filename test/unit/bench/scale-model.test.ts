@@ -76,7 +76,7 @@ const model = fitModel(
   ]),
 )
 
-test('the model reproduces the measured values', () => {
+test('the fitted load model returns the usage values that it was fitted to', () => {
   const seen = usage(4, 2000, 200, 0)
 
   expect(predicted(model.nodeCpuUs, seen.amounts)).toBeCloseTo(seen.nodeCpuUs, 3)

@@ -59,7 +59,7 @@ test('check writes every problem to stderr, and one invalid policy among several
   )
 })
 
-test('check as JSON writes each problem as a line of stderr and in the document', () => {
+test('`check -o json` reports each problem as a line on stderr and in the document on stdout', () => {
   const { status, stdout, stderr } = run(['check', fileOf('bad.yaml', bad), '-o', 'json'])
   const lines = stderr
     .trim()

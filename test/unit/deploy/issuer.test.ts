@@ -43,15 +43,18 @@ test.each([
   { request: { user: 'alice', scope: 'orders:read' }, claims: { sub: 'alice', client_id: 'web', ...manager } },
   { request: { user: 'bob' }, claims: { sub: 'bob', client_id: 'web' } },
   { request: { resource: 'https://other-api.example' }, claims: { aud: 'https://other-api.example' } },
-] as { request: TokenRequest; claims: object }[])('$request gets $claims', async ({ request, claims }) => {
-  const { accessToken } = await requestTokens(ports, request)
-  const jwt = readJwt(accessToken)
+] as { request: TokenRequest; claims: object }[])(
+  'a token request with $request gets a token with $claims',
+  async ({ request, claims }) => {
+    const { accessToken } = await requestTokens(ports, request)
+    const jwt = readJwt(accessToken)
 
-  expect(jwt.header).toMatchObject({ typ: 'at+jwt', alg: request.user === undefined ? 'ES256' : 'RS256' })
-  expect(jwt.claims).toMatchObject({ iss: issuer, aud: gate, ...claims })
-  expect(Number(jwt.claims.exp) - Number(jwt.claims.iat)).toBe(600)
-  if (!('realm_access' in claims)) expect(jwt.claims).not.toHaveProperty('realm_access')
-})
+    expect(jwt.header).toMatchObject({ typ: 'at+jwt', alg: request.user === undefined ? 'ES256' : 'RS256' })
+    expect(jwt.claims).toMatchObject({ iss: issuer, aud: gate, ...claims })
+    expect(Number(jwt.claims.exp) - Number(jwt.claims.iat)).toBe(600)
+    if (!('realm_access' in claims)) expect(jwt.claims).not.toHaveProperty('realm_access')
+  },
+)
 
 test.each([
   { request: { client: 'nobody' }, says: 'invalid_client' },

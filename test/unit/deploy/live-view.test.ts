@@ -12,10 +12,22 @@ const time = '2026-01-02T03:04:05.678Z'
 const exchange = { time, msg: 'exchange', node: 'node-1', status: 200, method: 'GET', path: '/x', reason: 'admitted' }
 
 test.each([
-  { line: { ...exchange, subject: 'alice', total_ms: 1.25 }, shows: ['03:04:05', 'node-1', '200', '/x', 'by alice'] },
-  { line: { time, event: 'token_issued', subject: 'bob', grant: 'g', scope: 's' }, shows: ['issuer', 'token for bob'] },
-  { line: { time, event: 'token_refused', error: 'invalid_scope' }, shows: ['a stranger', 'invalid_scope'] },
-])('the live view shows $line.msg$line.event in one line', ({ line, shows }) => {
+  {
+    name: 'an exchange',
+    line: { ...exchange, subject: 'alice', total_ms: 1.25 },
+    shows: ['03:04:05', 'node-1', '200', '/x', 'by alice'],
+  },
+  {
+    name: 'an issued token',
+    line: { time, event: 'token_issued', subject: 'bob', grant: 'g', scope: 's' },
+    shows: ['issuer', 'token for bob'],
+  },
+  {
+    name: 'a refused token request',
+    line: { time, event: 'token_refused', error: 'invalid_scope' },
+    shows: ['a stranger', 'invalid_scope'],
+  },
+])('the live view shows $name on one line', ({ line, shows }) => {
   const shown = compact(line) ?? ''
 
   for (const part of shows) expect(shown).toContain(part)

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { StallDetector } from '../../../gateway/http/stall-detector.ts'
 
-// How long a client is waited for: so many looks in a row, counted anew whenever it has moved enough.
+// The detector counts consecutive calls, and starts again at 1 after enough bytes have moved.
 
-/** The looks that each of these counts of bytes makes. */
+/** Results of `stalledCalls` for a series of byte totals. The first total is the start value. */
 const looks = (enough: number, ...bytes: readonly number[]) => {
   const pace = new StallDetector(bytes[0]!)
   return bytes.slice(1).map((moved) => pace.stalledCalls(moved, enough))
@@ -15,7 +15,7 @@ test.each([
   { what: 'much more than enough moves once', bytes: [0, 1000, 1000, 1000], counts: [1, 2, 3] },
   { what: 'a little moves each time, and it adds up', bytes: [0, 4, 8, 12, 16, 20, 24], counts: [1, 2, 1, 2, 3, 1] },
   { what: 'too little moves each time', bytes: [0, 1, 2, 3, 4], counts: [1, 2, 3, 4] },
-  { what: 'it began with bytes moved before', bytes: [500, 505, 509, 510], counts: [1, 2, 1] },
-])('$what', ({ bytes, counts }) => {
+  { what: 'bytes had moved before the first call', bytes: [500, 505, 509, 510], counts: [1, 2, 1] },
+])('the stall detector counts calls without enough progress: $what', ({ bytes, counts }) => {
   expect(looks(10, ...bytes)).toEqual(counts)
 })

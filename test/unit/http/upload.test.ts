@@ -25,7 +25,7 @@ test('the first chunk pauses the client until a reader takes the upload', () => 
   expect(upload.paused).toBe(true)
 })
 
-test('a chunk received during a pause pauses the client again, because it started the idle timeout', () => {
+test('a chunk that arrives during a pause pauses the client again, because the chunk restarted the idle timeout', () => {
   const { told, upload } = listener()
   upload.receive(chunk(), false)
   upload.receive(chunk(), false)

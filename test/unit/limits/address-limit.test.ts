@@ -59,7 +59,7 @@ test.each([
   expect(limit.exhausted(address(asked))).toBe(shared)
 })
 
-test('a failed introspection costs the ratio of the two rates, so 5 per second remain possible by default', () => {
+test('a failed introspection costs 10 tokens at 50 tokens/s and 5 introspections/s: 5 failed introspections per second are possible', () => {
   let nowMs = 0
   const limit = new AddressLimit({ perSecond: 50, burst: 500, introspectionsPerSecond: 5, now: () => nowMs })
   const fail = () => {

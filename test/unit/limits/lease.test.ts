@@ -16,7 +16,8 @@ const reply = (permits: number, rest: Partial<LeaseReply> = {}): LeaseReply => (
 /** A lease of 100, asked for at 1000 and granted at 1001. Spacing is 10 ms, so that it is held for 25 ms. */
 function leased(options: Partial<typeof terms> = {}): Lease {
   const lease = new Lease({ ...terms, ...options }, () => 0.5)
-  // While more than half of the window is left, it would be held for longer.
+  // The first reply reports 5,000 of 10,000 requests left in the window. With more than half of them left, the node
+  // would hold the lease for longer.
   lease.begin(900, 0)
   lease.accept(reply(0, { lease: '' }), 901)
   lease.begin(1000, 100)

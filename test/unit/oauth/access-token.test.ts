@@ -94,7 +94,7 @@ test.each([
   { aud: ['https://api.example', 1], outcome: 'token-claims-malformed' },
   { aud: {}, outcome: 'token-claims-malformed' },
   { aud: null, outcome: 'token-claims-malformed' },
-])('S-061: aud $aud is $outcome', ({ aud, outcome }) => {
+])('S-061: a token with aud $aud is $outcome', ({ aud, outcome }) => {
   expect(judged(claimsOf({ aud }))).toBe(outcome)
 })
 
@@ -117,11 +117,11 @@ test.each([
   { claim: 'iat', value: nowS + 3_600, outcome: 'token-not-yet-valid' },
   { claim: 'iat', value: true, outcome: 'token-claims-malformed' },
   { claim: 'iat', value: -1e300, outcome: 'token-lifetime' },
-])('S-062: $claim $value is $outcome', ({ claim, value, outcome }) => {
+])('S-062: a token with $claim $value is $outcome', ({ claim, value, outcome }) => {
   expect(judged(claimsOf({ [claim]: value }))).toBe(outcome)
 })
 
-test.each(['exp', 'nbf', 'iat'])('S-062: %s 1e400 is rejected as a time', (claim) => {
+test.each(['exp', 'nbf', 'iat'])('S-062: a token with %s 1e400 is rejected as malformed', (claim) => {
   const claims = JSON.parse(`{"${claim}":1e400}`)
   expect(validateClaims({ ...claimsOf(), ...claims }, rulesOf(), nowMs)).toBe('token-claims-malformed')
 })
@@ -131,9 +131,12 @@ test.each([
   { iat: nowS - 10, exp: nowS + 91, outcome: 'token-lifetime' },
   { iat: undefined, exp: nowS + 105, outcome: 'accepted' },
   { iat: undefined, exp: nowS + 106, outcome: 'token-lifetime' },
-])('S-062: with a longest life of 100 s, iat $iat and exp $exp is $outcome', ({ iat, exp, outcome }) => {
-  expect(judged(claimsOf({ iat, exp }), { maxTokenLifetimeS: 100 })).toBe(outcome)
-})
+])(
+  'S-062: with a maximum token lifetime of 100 s, a token with iat $iat and exp $exp is $outcome',
+  ({ iat, exp, outcome }) => {
+    expect(judged(claimsOf({ iat, exp }), { maxTokenLifetimeS: 100 })).toBe(outcome)
+  },
+)
 
 test('the clock tolerance extends the time at which facts expire', () => {
   expect(refusedFromMs(factsOf(claimsOf({ exp: nowS + 0.5 })))).toBe(nowMs + 5_500)
@@ -145,7 +148,7 @@ test.each([
   { claims: { sub: 'alice', client_id: undefined }, subject: 'alice', client: undefined },
   { claims: { sub: undefined, client_id: 'c' }, subject: 'c', client: 'c' },
   { claims: { sub: undefined, client_id: undefined, azp: 'a' }, subject: 'a', client: 'a' },
-])('$claims is subject $subject and client $client', ({ claims, subject, client }) => {
+])('the claims $claims give subject $subject and client $client', ({ claims, subject, client }) => {
   expect(factsOf(JSON.parse(JSON.stringify(claimsOf(claims))))).toMatchObject({ subject, client })
 })
 

@@ -195,7 +195,7 @@ test('a phase that returns a promise and does not say that it waits does not com
   expect([hidden, silent]).toMatchObject([{ waits: false }, { waits: false }])
 })
 
-test('a phase whose denies or answers differ from the reasons that run returns does not compile', () => {
+test('a phase compiles only if `denies` and `answers` list exactly the reasons that its `run` returns', () => {
   const addressDenied = denial('address-denied')
   const rateLimited = denial('rate-limited')
   const either = (x: Sized) => (x.nowMs > 0 ? addressDenied : x.nowMs < 0 ? rateLimited : undefined)

@@ -31,7 +31,7 @@ test.each([
   // judged after the match, by the service
   ['/a%2fb', '/a%2Fb'],
   ['/a;v=1/b', '/a;v=1/b'],
-])('%s is %s', (raw, path) => {
+])('the normal form of the path %s is %s', (raw, path) => {
   expect(formOf(raw)).toBe(path)
 })
 

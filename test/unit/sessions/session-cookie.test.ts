@@ -1,4 +1,4 @@
-// S-094, S-095: what a browser is given, and what counts as having been given one.
+// S-094, S-095: attributes of the session cookie, and which cookies of a request are accepted as a session.
 
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'

@@ -249,7 +249,7 @@ test('when Redis is out of memory, existing sessions are still read and refreshe
 
 const issuer = 'https://idp.test'
 const rememberMs = 60_000
-/** Time of the event of a logout in the log of the cluster, ms, and its logout token. */
+/** Time at which the cluster log recorded the logout, ms. The logout token was issued in the same second. */
 const eventMs = 1_800_000_000_000
 const logout = { issuedAtS: 1_800_000_000, rememberMs }
 const aName = () => randomBytes(8).toString('hex')

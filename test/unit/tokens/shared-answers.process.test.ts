@@ -142,7 +142,7 @@ test('an answer sealed with an unknown key or for another token is ignored', asy
   expect(await shared.begin(other, wishes)).toMatchObject({ kind: 'ask', old: undefined, token: undefined })
 })
 
-test('an answer with a manipulated date is ignored', async () => {
+test('a stored introspection answer is not used if its time was changed in Redis', async () => {
   const id = newId()
   await shared.tell(id, await turnOf(id), active, { lifeMs: 10, keepMs: 20_000, token: 'a-token' })
   await sleep(20)
@@ -151,7 +151,7 @@ test('an answer with a manipulated date is ignored', async () => {
   expect(await turnOf(id)).toMatchObject({ old: undefined })
 })
 
-test('stored answers expire in Redis', async () => {
+test('stored introspection answers expire in Redis', async () => {
   const id = newId()
   await shared.tell(id, await turnOf(id), active, { lifeMs: 20, keepMs: 60, token: 'a-token' })
   await sleep(90)

@@ -74,20 +74,23 @@ test.each([
   { alg: 'ES256', kid: 'es', key: es.privateKey },
   { alg: 'RS256', kid: 'rs', key: rs.privateKey },
   { alg: 'EdDSA', kid: 'ed', key: ed.privateKey },
-])('a valid $alg token returns its facts', async ({ alg, kid, key }) => {
-  const facts = await accepted(signed(header({ alg, kid }), claims({ sid: 's', acr: 'a' }), key))
-  expect(facts).toMatchObject({
-    issuer: rules,
-    subject: 'alice',
-    client: 'reader',
-    audience: ['https://api.example'],
-    tokenId: 'token-1',
-    sessionId: 's',
-    acr: 'a',
-    derived: [],
-  })
-  expect([...facts.scopes]).toEqual(['orders:read', 'reports:read'])
-})
+])(
+  'a valid token signed with $alg is accepted, and its claims become the facts of the token',
+  async ({ alg, kid, key }) => {
+    const facts = await accepted(signed(header({ alg, kid }), claims({ sid: 's', acr: 'a' }), key))
+    expect(facts).toMatchObject({
+      issuer: rules,
+      subject: 'alice',
+      client: 'reader',
+      audience: ['https://api.example'],
+      tokenId: 'token-1',
+      sessionId: 's',
+      acr: 'a',
+      derived: [],
+    })
+    expect([...facts.scopes]).toEqual(['orders:read', 'reports:read'])
+  },
+)
 
 test.each(['none', 'None', 'nOnE'])('S-051: alg %s is refused, with and without signature', (alg) => {
   expect(verify(unsigned(header({ alg }), claims()))).toBe('token-algorithm')

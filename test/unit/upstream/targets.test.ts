@@ -16,7 +16,7 @@ const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 describe.each([
   ['the own client', PlainTarget],
   ['undici', UndiciTarget],
-])('%s', (_title, Client) => {
+])('upstream target with %s', (_title, Client) => {
   const targetOf = (url: string) => new Client(new URL(url), 1000, 1024)
 
   test('a call reports head, data and end of a reply', async () => {
@@ -65,7 +65,7 @@ describe.each([
     expect(upstream.received.filter((bytes) => bytes.length > 0)).toHaveLength(1)
   })
 
-  test('interim replies are not reported', async () => {
+  test('a target does not report 1xx replies to its listener', async () => {
     const interim = 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n'
     const log = await called(targetOf((await rawUpstream(interim + interim + ok)).url))
 

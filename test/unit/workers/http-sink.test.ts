@@ -42,7 +42,7 @@ test.each([400, 413, 422])('a refusal with %i is narrowed down to the records th
   const refused = await sinkOf({ type: 'http', url: receiver.url }).send([shippedBatch(50, members)])
 
   expect(idsOf(refused)).toEqual(['node-1.abc-7', 'node-1.abc-27', 'node-1.abc-47'])
-  expect(refused[0]!.reason).toBe(`replied ${status} poison in it`)
+  expect(refused[0]!.reason).toBe(`the receiver replied ${status} poison in it`)
   expect(receiver.taken.map(({ id }) => id)).toEqual(
     shippedBatch(50).records.flatMap(({ record }, i) => ((i + 1) % 20 === 7 ? [] : [record.id])),
   )
@@ -124,7 +124,7 @@ test.each([
   ).rejects.toThrow('with an unexpected body')
 })
 
-test('Loki gets streams by labels from closed sets, with nanoseconds', async () => {
+test('the Loki sink sends one stream per kind and decision, with timestamps in nanoseconds', async () => {
   receiver.answer = () => ({ status: 204 })
   const members = (number: number) => ({
     'gatehouse.decision': number === 2 ? 'refused' : 'admitted',
@@ -150,7 +150,7 @@ test('Loki gets streams by labels from closed sets, with nanoseconds', async () 
   })
 })
 
-test('Splunk gets events with time and host', async () => {
+test('the Splunk sink sends one event per record, with its time and host', async () => {
   receiver.answer = () => ({ status: 200, body: '{"text":"Success","code":0}' })
   await sinkOf({ type: 'http', preset: 'splunk', url: receiver.url }).send([shippedBatch(2)])
 
