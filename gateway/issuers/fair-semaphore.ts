@@ -1,4 +1,4 @@
-export interface FairTurnsOptions {
+export interface FairSemaphoreOptions {
   /** Maximum number of concurrent turns of all keys together. */
   readonly atOnce: number
   /** Maximum number of concurrent turns of one key. */
@@ -17,7 +17,7 @@ export interface FairTurnsOptions {
 type Settle = (granted: boolean) => void
 
 /** The turns of one key. */
-export interface TurnsOfKey {
+export interface KeyedSemaphore {
   /**
    * @returns whether the caller may proceed; the caller must then call {@link done}. Synchronous when a turn is free
    */
@@ -52,7 +52,7 @@ const UNKNOWN_AMONG_KNOWN = 4
  * starve them.
  */
 export class FairSemaphore {
-  readonly #options: FairTurnsOptions
+  readonly #options: FairSemaphoreOptions
   readonly #networkOf: (key: string) => string
   readonly #known: Group
   readonly #unknown: Group
@@ -60,7 +60,7 @@ export class FairSemaphore {
   /** Consecutive turns that known keys received while unknown keys waited. */
   #knownRun = 0
 
-  constructor(options: FairTurnsOptions) {
+  constructor(options: FairSemaphoreOptions) {
     const { atOnce, reserved = 0 } = options
     this.#options = options
     this.#networkOf = options.networkOf ?? ((key) => key)
@@ -68,7 +68,7 @@ export class FairSemaphore {
     this.#unknown = { takenMax: atOnce - reserved, taken: 0, waiting: new Map(), waiters: 0 }
   }
 
-  of(key: string, known = false): TurnsOfKey {
+  of(key: string, known = false): KeyedSemaphore {
     const group = known ? this.#known : this.#unknown
     return { take: (waitMs) => this.#take(group, key, waitMs), done: () => this.#done(group, key) }
   }
