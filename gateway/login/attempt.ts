@@ -1,35 +1,47 @@
 import { createHash } from 'node:crypto'
 import type { StepUp } from '../base/denial.ts'
 
-/** A login that was begun. It travels encrypted in `state`; nothing of it is stored before it is redeemed. */
+/**
+ * Data of a login in progress. The gate sends it, encrypted, in the `state` parameter. Redis stores nothing about a
+ * login before the issuer's response is redeemed.
+ */
 export interface LoginAttempt {
   /** Name of the issuer in the policy. */
   readonly issuerName: string
-  /** {@link attemptHash} of the issuer identifier: the policy may give the name to another issuer meanwhile. */
+  /**
+   * {@link attemptHash} of the issuer identifier, because the policy can assign the name to another issuer while the
+   * login is in progress.
+   */
   readonly issuer: string
-  /** By the clock of the node that began it, ms since the epoch. */
+  /** Start of the login, ms since the epoch, by the clock of the node that started the login. */
   readonly begunAtMs: number
-  /** Time of the last event of the cluster that this node had applied then, ms since the epoch by Redis's clock. */
+  /**
+   * Time of the last cluster event that this node had applied when the login began, ms since the epoch by Redis's
+   * clock.
+   */
   readonly begunAfterMs: number
-  /** Path and query to which the browser returns. */
+  /** Path and query to which the browser returns after the login. */
   readonly returnTo: string
-  /** 32 random bytes in base64url. */
+  /** Value of the `nonce` parameter (OpenID Connect Core §3.1.2.1): 32 random bytes in base64url. */
   readonly nonce: string
   /** PKCE (RFC 7636 §4.1): 32 random bytes in base64url. */
   readonly codeVerifier: string
   readonly stepUp: StepUp
   /** {@link attemptHash} of the redirect URI, which names the host and the issuer. */
   readonly redirectUri: string
-  /** {@link attemptHash} of the login cookie: only the browser that has it may finish the login (RFC 9700 §4.7). */
+  /** {@link attemptHash} of the login cookie: only a browser with this cookie can finish the login (RFC 9700 §4.7). */
   readonly browser: string
   /** Id of the session whose cookie the browser sent, 32 hexadecimal digits. The session may have ended. */
   readonly session: string | undefined
 }
 
-/** How long a person may take to log in, ms. */
+/** Maximum time between the start of a login and the issuer's response, ms. */
 export const ATTEMPT_MS = 15 * 60_000
 
-/** The first 128 bits of SHA-256 in base64url: what an attempt holds of values that are too long or secret. */
+/**
+ * First 128 bits of the SHA-256 hash, in base64url. A login attempt contains this hash in place of a value that is too
+ * long or secret.
+ */
 export function attemptHash(text: string): string {
   return createHash('sha256').update(text).digest().subarray(0, 16).toString('base64url')
 }

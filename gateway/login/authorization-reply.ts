@@ -1,9 +1,10 @@
 /**
- * Whether a reply of an issuer can lead to an exchange of a code. One that cannot is refused by the checks of RFC 6749 §4.1.2
- * and RFC 9207 §2.4 before the issuer is asked, so nothing has to be redeemed for it.
+ * Whether an authorization response can lead to a code exchange: it has exactly one `code`, no `error`, and no `iss` of
+ * another issuer. Any other response is refused by the checks of RFC 6749 §4.1.2 and RFC 9207 §2.4 without a call to
+ * the issuer, so the login attempt need not be redeemed.
  *
- * @param query   of the callback
- * @param issuer  the issuer identifier
+ * @param query  query of the callback request
+ * @param issuer  issuer identifier
  */
 export function bringsCode(query: URLSearchParams, issuer: string): boolean {
   const codes = query.getAll('code')

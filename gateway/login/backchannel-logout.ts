@@ -16,7 +16,7 @@ export interface BackchannelLogoutDependencies {
   readonly log: IssuerLog
 }
 
-/** Receives the logout tokens of issuers (OpenID Connect Back-Channel Logout 1.0). */
+/** Receives the logout tokens that issuers send (OpenID Connect Back-Channel Logout 1.0). */
 export class BackchannelLogout {
   readonly #dependencies: BackchannelLogoutDependencies
 
@@ -26,14 +26,14 @@ export class BackchannelLogout {
 
   /**
    * Ends the sessions that the logout token names: by `sid`, by subject, or, with both, the sessions of the `sid` that
-   * belong to the subject. After 200 the nodes in the receipt reject these sessions, and no login that began before the
-   * logout creates a session.
+   * belong to the subject. When the reply is 200, every node that has acknowledged the logout rejects these sessions. A
+   * login of the same subject or `sid` that began before the logout creates no session.
    *
    * The token counts as used only after the sessions have ended. An issuer that received no 200 can therefore send the
-   * token again. Two concurrent deliveries end the same sessions.
+   * token again. Two concurrent deliveries of one token end the same sessions.
    *
-   * @param form  body of the request
-   * @throws {GatewayFault} `store-unavailable`, `issuer-unreachable`; the issuer may try the same token again
+   * @param form  parsed body of the request
+   * @throws {GatewayFault} `store-unavailable`, `issuer-unreachable`; the issuer can send the same token again
    */
   async receive(form: URLSearchParams, issuers: readonly IssuerRules[]): Promise<LoginReply> {
     const [text, ...more] = form.getAll('logout_token')
@@ -62,7 +62,10 @@ export class BackchannelLogout {
     return { reason: 'logged-out', status: 200, fields: unkept, body: '', session }
   }
 
-  /** @returns nodes that have not acknowledged it */
+  /**
+   * @returns nodes that have not acknowledged the end of the sessions; `other-subject` when the `sid` belongs to
+   *   another subject
+   */
   async #end({
     rules: { issuer, login },
     sessionId,
@@ -79,7 +82,7 @@ export class BackchannelLogout {
   #refuse(reason: 'logout-token' | 'logout-replayed' | 'logout-subject', problem: string, issuer?: string): LoginReply {
     this.#dependencies.log('warn', 'logout token rejected', { ...(issuer && { issuer }), problem })
     const { status } = denial(reason)
-    // §2.8: the error format of a token endpoint (RFC 6749 §5.2).
+    // OpenID Connect Back-Channel Logout 1.0 §2.8: an error has the format of a token endpoint (RFC 6749 §5.2).
     const body = JSON.stringify({ error: 'invalid_request', error_description: problem })
     return { reason, status, fields: [...unkept, ['content-type', 'application/json']], body }
   }

@@ -3,26 +3,32 @@ import { trimOptionalWhitespace } from '../base/optional-whitespace.ts'
 import type { SessionCookie } from '../sessions/session-cookie.ts'
 import { ATTEMPT_MS, attemptHash } from './attempt.ts'
 
-/** A cookie that ties logins to the browser that began them. */
+/** A login cookie. It binds a login to the browser that started the login. */
 export interface BrowserCookie {
   readonly name: string
   /** 128 random bits. */
   readonly value: string
 }
 
-/** Tabs of one browser that can begin logins in the same moment. 50 bytes of `Cookie` each. */
+/**
+ * Maximum number of login cookies of one browser, so of tabs that can start a login at the same moment. Each cookie
+ * adds 50 bytes to the `Cookie` header.
+ */
 const KEPT_MAX = 32
-/** Maximum number of login cookies that are read. More than `KEPT_MAX`, so that surplus cookies are removed. */
+/**
+ * Maximum number of login cookies that are read from a request. Higher than `KEPT_MAX`, so that surplus cookies are
+ * found and removed.
+ */
 const READ_MAX = 64
 const value = /^[A-Za-z0-9_-]{22}$/
 const suffix = /^-login-[A-Za-z0-9_-]{4}$/
 
 /**
  * Reads the login cookies of a browser. Usually there is one, which all logins of the browser share. Tabs that open
- * before the browser has a login cookie get one each, under different names, so that no tab overwrites the cookie of
- * another.
+ * before the browser has a login cookie get one cookie each, under different names, so that no tab overwrites the
+ * cookie of another.
  *
- * @param field  value of `Cookie`
+ * @param field  value of the `Cookie` header
  */
 export function readBrowserCookies(field: string, { name: session }: SessionCookie): BrowserCookie[] {
   const found: BrowserCookie[] = []
@@ -35,7 +41,10 @@ export function readBrowserCookies(field: string, { name: session }: SessionCook
   return found
 }
 
-/** Chooses the cookie for the next login. `cookies`: `Set-Cookie` values that keep it and remove surplus cookies. */
+/**
+ * Chooses the login cookie for the next login: the first known cookie, or a new one. `cookies` in the result are the
+ * `Set-Cookie` values that renew the chosen cookie and remove surplus cookies.
+ */
 export function chooseBrowserCookie(
   known: readonly BrowserCookie[],
   session: SessionCookie,
@@ -51,7 +60,7 @@ export function forgetBrowserCookies(known: readonly BrowserCookie[], session: S
   return known.map(({ name }) => `${name}=; Max-Age=0${session.attributes}`)
 }
 
-/** Hash of a login cookie, as an attempt stores it. */
+/** Hash of a login cookie. A login attempt contains this hash in place of the cookie. */
 export function browserOf({ value }: BrowserCookie): string {
   return attemptHash(`browser ${value}`)
 }

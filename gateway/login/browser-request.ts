@@ -3,31 +3,34 @@ import { hostCookie, loopbackCookie, type SessionCookie } from '../sessions/sess
 
 /** A request to one of the reserved login and logout paths. */
 export interface BrowserRequest {
-  /** One of the reserved paths. */
+  /** Path of the request, one of the reserved login and logout paths. */
   readonly path: string
   /** Query string as received, without the `?`. */
   readonly query: string
-  /** The value of `Cookie`; `''` without one. */
+  /** Value of the `Cookie` header; `''` when the header is absent. */
   readonly cookies: string
   readonly addressText: string
-  /** Key of the client's IPv4 address or IPv6 /64, for the fair queue of calls to an issuer. */
+  /** Identifies the client in the fair queue of calls to an issuer: key of the client's IPv4 address or IPv6 /64. */
   readonly subscriber: string
   /** Whether the client's address sent a valid token or session in the last 10 minutes. */
   readonly known: boolean
-  /** Charges the client's address for one call to an issuer. False, without a charge, when the limit is reached. */
+  /**
+   * Charges one call to an issuer to the limit of the client's address. Returns false, without a charge, when the limit
+   * is reached.
+   */
   readonly chargeAddress: () => boolean
-  /** Refunds one such charge. */
+  /** Refunds one charge of `chargeAddress`. */
   readonly refundAddress: () => void
   readonly userAgent: string
   /** Origin under which the browser reached the gate. */
   readonly publicUrl: string
-  /** Whether a page of this origin caused the request. */
+  /** Whether a page of the same origin caused the request. */
   readonly sameOrigin: boolean
-  /** The login issuers of the policy. */
+  /** Issuers of the policy at which users can log in. */
   readonly issuers: readonly IssuerRules[]
 }
 
-/** The session cookie of an origin. Its name has the prefix `__Host-` under https. */
+/** Session cookie of an origin. Under https the cookie's name has the prefix `__Host-`. */
 export function sessionCookieOf(publicUrl: string): SessionCookie {
   return publicUrl.startsWith('https:') ? hostCookie : loopbackCookie
 }

@@ -2,7 +2,7 @@ import type { Reason } from '../base/reasons.ts'
 import type { LoginFaultReason, LoginReply } from './login-reply.ts'
 import { type PageLink, page } from './pages.ts'
 
-/** Why a login came to nothing. */
+/** Reasons for a failed login. Each has its own error page. */
 export type LoginFailure = Extract<
   Reason,
   | 'login-unknown'
@@ -56,7 +56,11 @@ const failures: Readonly<Record<LoginFailure, readonly [status: number, title: s
   ],
 }
 
-/** @param again  where a new login begins, for the page that was asked for */
+/**
+ * Error page of a failed login.
+ *
+ * @param again  URL that starts a new login, for the page that the browser requested before the login
+ */
 export function failurePage(
   reason: LoginFailure,
   again: string,
@@ -77,7 +81,10 @@ export function choicePage(links: readonly PageLink[]): LoginReply {
   })
 }
 
-/** Before a login at another issuer replaces a session, where another site may have sent the browser. */
+/**
+ * Page that asks the user to confirm a login at another issuer, which ends the present session. Shown when another site
+ * may have sent the browser to the login.
+ */
 export function confirmSwitchPage(present: string, next: PageLink, home: string): LoginReply {
   return page({
     reason: 'login-switch-asked',
@@ -91,7 +98,11 @@ export function confirmSwitchPage(present: string, next: PageLink, home: string)
   })
 }
 
-/** @param leadsTo  origins to which the logout goes on */
+/**
+ * Page that asks the user to confirm the logout.
+ *
+ * @param leadsTo  origins to which the logout redirects the browser, such as that of the issuer
+ */
 export function confirmLogoutPage(leadsTo: readonly string[]): LoginReply {
   return page({
     reason: 'logout-asked',
@@ -114,7 +125,7 @@ export function loggedOutPage(home: string, cookies: readonly string[]): LoginRe
   })
 }
 
-/** Our own trouble, or the issuer's. */
+/** Error page with status 503 for a failure of the gate or the issuer. It offers a link for another try. */
 export function troublePage(reason: LoginFaultReason, again: string): LoginReply {
   const reply = page({
     reason,

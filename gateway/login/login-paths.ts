@@ -1,4 +1,4 @@
-/** The gate's own paths for browsers; the second ones are those that users of oauth2-proxy know. */
+/** Paths of the gate for browser logins and logouts. The second path of a list is that of oauth2-proxy. */
 export const loginPaths = ['/.gatehouse/login', '/oauth2/start'] as const
 export const logoutPaths = ['/.gatehouse/logout', '/oauth2/sign_out'] as const
 export const backchannelLogoutPath = '/.gatehouse/backchannel-logout'
@@ -7,24 +7,24 @@ export const userinfoPath = '/oauth2/userinfo'
 
 interface LoginWish {
   readonly returnTo?: string
-  /** Names of those to choose from; all where none is said. */
+  /** Names of the issuers between which the user can choose. Default: all login issuers. */
   readonly issuers?: readonly string[]
   readonly acrValues?: readonly string[] | undefined
   readonly maxAgeS?: number | undefined
-  /** The person has to log in at the issuer again, whatever login there is. */
+  /** `login`: the user must log in at the issuer again, even with a running session at the issuer. */
   readonly prompt?: 'login' | undefined
   /**
-   * {@link sessionTag} of the session that the route refused. A browser with another session goes to `returnTo`,
-   * because another tab has logged in.
+   * {@link sessionTag} of the session that the route refused. A browser that has another session when the login starts
+   * has logged in in another tab, and goes to `returnTo` without a login.
    */
   readonly refused?: string
   /** Proof that the user agreed to replace a session: {@link SwitchConsents}. */
   readonly consent?: string
-  /** Path at which the login begins; it determines the redirect URI. Default: the gate's own path. */
+  /** Path at which the login starts; it determines the redirect URI. Default: `/.gatehouse/login`. */
   readonly path?: (typeof loginPaths)[number]
 }
 
-/** URL at which a login begins. */
+/** URL that starts a login in a browser. */
 export function loginUrl(publicUrl: string, wish: LoginWish = {}): string {
   const { returnTo, issuers = [], acrValues, maxAgeS, prompt, refused, consent, path = loginPaths[0] } = wish
   const query = new URLSearchParams()

@@ -47,20 +47,24 @@ export interface LoginReply<R extends LoginReplyReason = LoginReplyReason> {
   readonly status: number
   readonly fields: readonly HeaderField[]
   readonly body: string
-  /** The session that the request began or ended, for the audit record. */
+  /** The session that the request started or ended, for the audit record. */
   readonly session?: NamedSession
 }
 
 /**
- * Prevents caching and limits `Referer`, because URLs around a login have secrets in their query. Not `no-referrer`:
- * with it browsers send `Origin: null` for the gate's own forms.
+ * Header fields that prevent caching and limit `Referer`, because URLs of a login have secrets in their query.
+ * `no-referrer` is not used, because with it browsers send `Origin: null` for the gate's own forms.
  */
 export const unkept: readonly HeaderField[] = [
   ['cache-control', 'no-store'],
   ['referrer-policy', 'same-origin'],
 ]
 
-/** @param cookies  values of `Set-Cookie` */
+/**
+ * Redirects the browser with status 303.
+ *
+ * @param cookies  values of `Set-Cookie` headers
+ */
 export function redirection<R extends LoginReplyReason>(
   reason: R,
   location: string,

@@ -14,16 +14,16 @@ import { UsedLogoutTokens } from './used-logout-tokens.ts'
 
 export interface LoginServiceDependencies {
   readonly clients: Pick<LoginClients, 'of'>
-  /** For logout tokens. */
+  /** Key sets of the issuers, which verify logout tokens. */
   readonly keys: KeySource
   readonly link: RedisLink
-  /** For login attempts and consents, of the purpose `login-state`. */
+  /** Encrypts login attempts and signs consents; a sealer with the purpose `login-state`. */
   readonly sealer: Sealer
   readonly sessions: Sessions
   readonly log: IssuerLog
 }
 
-/** All that answers browsers, and issuers about them, on the gate's own paths. */
+/** Handlers of the gate's login paths: logins and logouts of browsers, and back-channel logouts of issuers. */
 export class LoginService {
   readonly logins: Logins
   readonly logouts: Logouts

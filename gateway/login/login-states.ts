@@ -2,53 +2,70 @@ import { randomBytes } from 'node:crypto'
 import type { Sealer } from '../base/sealer.ts'
 import { ATTEMPT_MS, type LoginAttempt } from './attempt.ts'
 
-/** Longest `state`, in characters: issuers and their proxies limit URLs. */
+/** Maximum length of `state`, in characters, because issuers and their proxies limit the length of URLs. */
 const STATE_MAX = 1024
 const form = /^[A-Za-z0-9_-]{1,1024}$/
 
 const FORMAT = 1
 const SALT_BYTES = 8
 const TIME_BYTES = 6
-/** Nonce, PKCE verifier; hashes of the login cookie, redirect URI and issuer; session id. */
+/**
+ * Lengths of the binary fields of a login attempt, bytes: nonce, PKCE verifier; hashes of the login cookie, redirect
+ * URI and issuer; session id.
+ */
 const parts = [32, 32, 16, 16, 16, 16] as const
 const HEAD_BYTES = 1 + 2 * TIME_BYTES
 const TEXT_AT = HEAD_BYTES + parts.reduce((sum, bytes) => sum + bytes, 0)
 const noSession = '0'.repeat(32)
 
 /**
- * Encrypts login attempts into `state`, and reads them back. The browser and the issuer can neither read nor change one.
+ * Encrypts login attempts into `state`, and decrypts them. Neither the browser nor the issuer can read or change an
+ * attempt.
  *
  * A state is a salt (8 bytes) and a sealed blob, in base64url. Each salt derives a separate key, because clients can
- * begin more logins than the random nonces of one AES-GCM key allow (NIST SP 800-38D §8.3).
+ * start more logins than the random nonces of one AES-GCM key allow (NIST SP 800-38D §8.3).
  */
 export class LoginStates {
   readonly #sealer: Sealer
   readonly #nowMs: () => number
 
-  /** @param sealer  of the purpose `login-state`, so that no other blob under the same secret opens as a state */
+  /**
+   * @param sealer  sealer with the purpose `login-state`: data that is sealed for another purpose under the same secret
+   *   cannot be opened as a state
+   */
   constructor(sealer: Sealer, nowMs: () => number = Date.now) {
     this.#sealer = sealer
     this.#nowMs = nowMs
   }
 
-  /** At most 1,024 characters; a return path that does not fit becomes `/`. */
+  /**
+   * Encrypts a login attempt into a state of at most 1,024 characters. A return path that does not fit is replaced by
+   * `/`.
+   */
   seal(attempt: Omit<LoginAttempt, 'begunAtMs'>): string {
     const begun = { ...attempt, begunAtMs: this.#nowMs() }
     const state = this.#seal(begun)
     return state.length <= STATE_MAX ? state : this.#seal({ ...begun, returnTo: '/' })
   }
 
-  /** @returns `undefined` when this cluster did not seal the state, or it was changed, or is older than 15 minutes */
+  /**
+   * @returns the login attempt; `undefined` when this cluster did not seal the state, the state was changed, or it is
+   *   older than 15 minutes
+   */
   open(state: string): LoginAttempt | undefined {
     const attempt = this.openExpired(state)
     return attempt !== undefined && this.#nowMs() < attempt.begunAtMs + ATTEMPT_MS ? attempt : undefined
   }
 
-  /** As {@link open}, however old. Such a state proves nothing: it only says which page a login was for. */
+  /**
+   * Decrypts a state of any age, unlike {@link open}. An expired state is no proof of a login: it only shows for which
+   * page the login was started.
+   */
   openExpired(state: string): LoginAttempt | undefined {
     if (!form.test(state)) return undefined
     const bytes = Buffer.from(state, 'base64url')
-    // Another text of the same bytes would be a second state, which counts once more.
+    // Several base64url texts can encode the same bytes. Only the canonical text is accepted, so that one attempt
+    // cannot be redeemed under several texts.
     if (bytes.toString('base64url') !== state) return undefined
     const content = this.#sealer.openBytes(bytes.subarray(SALT_BYTES), placeOf(bytes.subarray(0, SALT_BYTES)))
     return content && decode(content)
@@ -64,7 +81,7 @@ function placeOf(salt: Buffer): string {
   return `login ${salt.toString('hex')}`
 }
 
-/** Binary: as JSON, a return path of 512 characters would not fit. */
+/** Encodes a login attempt in binary form: as JSON, a return path of 512 characters would not fit into `state`. */
 function encode(attempt: LoginAttempt): Buffer {
   const { issuerName, issuer, begunAtMs, begunAfterMs, returnTo, stepUp } = attempt
   const { nonce, codeVerifier, redirectUri, browser, session } = attempt
@@ -82,7 +99,7 @@ function encode(attempt: LoginAttempt): Buffer {
 }
 
 function decode(content: Buffer): LoginAttempt | undefined {
-  // A format of another release, during an upgrade.
+  // During an upgrade, a node can receive a state in the format of another release.
   if (content[0] !== FORMAT) return undefined
   let at = HEAD_BYTES
   const [nonce, codeVerifier, browser, redirectUri, issuer, session] = parts.map((bytes) => {

@@ -31,11 +31,14 @@ export interface LoginsDependencies {
   readonly log: (level: 'info' | 'warn', message: string, fields: Record<string, unknown>) => void
 }
 
-/** A login right after an order to end the sessions of its person waits, and creates its session once more, ms and times. */
+/**
+ * A new session can match an order, given just before, to end all sessions of the user. The login then waits this time,
+ * ms, and creates its session again, at most `SETTLE_TRIES` times.
+ */
 const SETTLE_MS = 1000
 const SETTLE_TRIES = 5
 
-/** Logs browsers in: sends them to an issuer, and makes a session of what they come back with. */
+/** Logs browsers in: redirects a browser to the issuer, and creates a session from the issuer's response. */
 export class Logins {
   readonly #dependencies: LoginsDependencies
 
@@ -44,10 +47,11 @@ export class Logins {
   }
 
   /**
-   * Sends the browser to the issuer, or asks it to which. Writes nothing to Redis. A pushed request (RFC 9126) is charged
-   * to the client's address: `address-limited` when it has no more calls.
+   * Redirects the browser to the issuer, or shows a page on which the user chooses the issuer. Writes nothing to Redis.
+   * A pushed authorization request (RFC 9126) is charged to the client's address. Returns `address-limited` when the
+   * address limit is reached.
    *
-   * @throws {GatewayFault} `issuer-unreachable`; `store-unavailable` when the browser has a session to look up
+   * @throws {GatewayFault} `issuer-unreachable`; `store-unavailable` when the browser's session cannot be looked up
    */
   async start(request: BrowserRequest): Promise<LoginReply | 'address-limited'> {
     const { publicUrl, issuers } = request
@@ -63,7 +67,8 @@ export class Logins {
     const named = query.getAll('issuer')
     const wished = issuers.filter(({ name }) => named.includes(name))
     const choices = wished.length === 0 ? issuers : wished
-    // Another tab has logged in since the route refused this one. A second login would end the session of the first.
+    // Another tab of the browser has logged in since the route refused the request of this tab. A second login would
+    // end the new session.
     if (session !== undefined && refused !== undefined && refused !== sessionTag(session.id) && prompt === undefined) {
       if (choices.some(({ issuer }) => issuer === session.issuer)) {
         return redirection('login-done-already', publicUrl + returnTo)
@@ -78,7 +83,7 @@ export class Logins {
 
     const { states, clients, consents, sessions } = this.#dependencies
     const present = session && issuers.find(({ issuer }) => issuer === session.issuer)
-    // A link on another site must not replace a session unseen.
+    // A link on another site must not replace a session without the user's consent.
     if (session !== undefined && present !== undefined && present !== rules && !request.sameOrigin) {
       if (!consents.isOf(soleParameter(query, 'consent'), session, rules)) {
         const wish = { returnTo, issuers: [rules.name], ...stepUp, prompt, path, consent: consents.of(session, rules) }
@@ -107,9 +112,9 @@ export class Logins {
   }
 
   /**
-   * Handles the reply of the issuer, which the browser brings. After a failure there is no new session, and an existing
-   * one stays. The code exchange is charged to the client's address, and refunded when the code was valid. Returns
-   * `address-limited` when the address has no calls left.
+   * Handles the authorization response, which the issuer sends by a redirect of the browser. A failed login creates no
+   * session and ends no session. The code exchange is charged to the client's address, and refunded when the code was
+   * valid. Returns `address-limited` when the address limit is reached.
    *
    * @throws {GatewayFault} `issuer-unreachable`, `store-unavailable`
    */
@@ -120,21 +125,24 @@ export class Logins {
     const { states, redemptions } = this.#dependencies
     const attempt = states.open(state)
     const redirectUri = publicUrl + path
-    // The path names the issuer. A reply at another issuer's path does not belong to this attempt (RFC 9700 §4.4).
+    // The redirect URI depends on the issuer. A response at the callback path of another issuer does not belong to this
+    // login attempt (RFC 9700 §4.4).
     if (attempt === undefined || attempt.redirectUri !== attemptHash(redirectUri)) {
       return failurePage('login-unknown', this.againUrl(request))
     }
     const rules = request.issuers.find(({ name }) => name === attempt.issuerName)
     if (rules === undefined || attempt.issuer !== attemptHash(rules.issuer))
       return failurePage('login-unknown', this.againUrl(request))
-    // The policy may have given the path to another issuer since the login began. The code may then be of that issuer.
+    // Since the login began, the policy may have assigned this callback path to a second issuer. The code may then be a
+    // code of the second issuer, and must not be sent to the first one.
     if (request.issuers.some((each) => each !== rules && isCallbackPathOf(path, each.name, each.login!.redirect))) {
       return failurePage('login-unknown', this.againUrl(request))
     }
 
     const { returnTo } = attempt
     const session = await this.#sessionOf(request)
-    // Another tab has logged in first. A browser has one session, so this tab goes to its page without a login.
+    // Another tab of the browser has logged in since this login began. A browser has one session, so this tab goes to
+    // its page without a second login.
     if (session !== undefined && session.id !== attempt.session) {
       if (await redemptions.isRedeemed(state)) return failurePage('login-unknown', this.againUrl(request))
       return redirection('login-done-already', publicUrl + returnTo)
@@ -147,8 +155,8 @@ export class Logins {
   }
 
   /**
-   * URL at which a failed login begins again for the same page, also after 15 minutes and after an invalid reply. A
-   * browser that has logged in meanwhile, in another tab, goes to the page at once.
+   * URL that starts a failed login again for the same page, even if the state has expired or the issuer's response was
+   * invalid. A browser that has logged in meanwhile in another tab goes to the page without a login.
    */
   againUrl(request: BrowserRequest, prompt?: 'login'): string {
     const state = soleParameter(new URLSearchParams(request.query), 'state')
@@ -198,9 +206,9 @@ export class Logins {
   }
 
   /**
-   * Exchanges the code. Charges the address and redeems `state` only when the call leaves the queue, so that a waiting
-   * callback uses up neither the limit of its address nor its login. A reply without a code redeems nothing. Otherwise
-   * unauthenticated clients could write markers to Redis without a bound.
+   * Exchanges the code for tokens. The address is charged and `state` is redeemed only when the call leaves the queue,
+   * so that a waiting callback uses up neither the limit of its address nor its login attempt. A response without a
+   * code redeems nothing, so that unauthenticated clients cannot write an unlimited number of markers to Redis.
    */
   async #exchange(
     request: BrowserRequest,
@@ -228,7 +236,7 @@ export class Logins {
     const caller = { address: request.subscriber, known: request.known, permit }
     const granted = await clients.of(rules).finish(new URL(`${redirectUri}?${request.query}`), attempt, caller)
     if (granted === undefined) return stopped!
-    // A reply with an error keeps its charge, because it writes a log line, and any client can invent such replies.
+    // An error response is not refunded, because the gate logs it and any client can forge such a response.
     const isCodeGood = !('refused' in granted) || (withCode && granted.refused !== 'login-unproven')
     if (isCodeGood) request.refundAddress()
     return granted
@@ -237,15 +245,15 @@ export class Logins {
   /**
    * Creates the session under a new id.
    *
-   * @param replaced  id of the session that the browser has, or had when the login began. That session is ended, also
-   *   when Redis has lost its record
+   * @param replaced  id of the session that the browser has, or had when the login began. This session is ended, also
+   *   when Redis has no record of it
    */
   async #open(input: NewSession, replaced: string | undefined): Promise<OpenedSession | 'logged-out'> {
     const { sessions } = this.#dependencies
     const isOver = replaced === undefined || sessions.revoked(replaced)
     let opened = await (isOver ? sessions.create(input) : sessions.replace(replaced, input))
-    // An order to end the sessions of a subject compares whole seconds, by the clock of the node that accepted it.
-    // A very recent order therefore matches this session too.
+    // An order to end the sessions of a subject compares whole seconds, by the clock of the node that accepted the
+    // order. A very recent order therefore matches the new session too.
     for (let left = SETTLE_TRIES; left > 0 && opened !== 'logged-out' && sessions.ended(opened.session); left--) {
       await setTimeout(SETTLE_MS)
       opened = await sessions.create(input)
@@ -265,20 +273,23 @@ export class Logins {
   }
 }
 
-/** The login path of the request's family, `/.gatehouse` or `/oauth2`: an issuer may know redirect URIs of one only. */
+/**
+ * Login path with the prefix of the request, `/.gatehouse` or `/oauth2`, because an issuer may accept only redirect
+ * URIs with one of the prefixes.
+ */
 function loginPathOf({ path }: BrowserRequest): (typeof loginPaths)[number] {
   return path === loginPaths[1] || path.startsWith(callbackPaths[1]) ? loginPaths[1] : loginPaths[0]
 }
 
 /**
- * Maximum number of characters of `acr_values`. They travel in `state` and fit there beside the longest names of key
- * and issuer. The issuer may answer with any of the values, so a long return path is dropped before a value is.
+ * Maximum length of `acr_values`, in characters. A state has room for this length beside the longest names of a key and
+ * an issuer. A long return path is dropped before an `acr` value, because the issuer may grant any of the values.
  */
 const ACR_VALUES_MAX = 448
 
 /**
- * Reads the requested step-up from the query. Clients may request more than the route requires. Keeps the first
- * `acr_values` that fit, because the preferred one comes first.
+ * Reads the requested step-up, `acr_values` and `max_age`, from the query. A client may request more than the route
+ * requires. Only the first `acr_values` that fit are used, because the preferred value comes first.
  */
 function stepUpIn(query: URLSearchParams): StepUp {
   const values = (soleParameter(query, 'acr_values') ?? '').split(' ')

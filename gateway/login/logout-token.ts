@@ -11,14 +11,14 @@ export interface LogoutToken {
   readonly tokenId: string
   /** `iat`, s since the epoch. */
   readonly issuedAtS: number
-  /** `sid`: the session at the issuer. */
+  /** `sid`: id of the session at the issuer. */
   readonly sessionId: string | undefined
   /** Subject whose sessions end; with `sessionId`, only the sessions of that `sid`. */
   readonly subject: string | undefined
 }
 
 const EVENT = 'http://schemas.openid.net/event/backchannel-logout'
-/** Maximum age of a logout token, s, so that an old one cannot be replayed (Back-Channel Logout 1.0 §2.6). */
+/** Maximum age of a logout token, s, so that an old token cannot be replayed (Back-Channel Logout 1.0 §2.6). */
 export const LOGOUT_TOKEN_MAX_AGE_S = 120
 const TOKEN_MAX = 16 * 1024
 const types = new Set(['logout+jwt', 'jwt'])
@@ -27,8 +27,8 @@ const types = new Set(['logout+jwt', 'jwt'])
  * Validates a logout token except its signature (OpenID Connect Back-Channel Logout 1.0 §2.4, §2.6).
  *
  * @param issuers  login issuers of the policy
- * @param nowS     s since the epoch
- * @returns the problem as a text, if the token is invalid
+ * @param nowS  current time, s since the epoch
+ * @returns the content of the token; if the token is invalid, the problem as a text
  */
 export function readLogoutToken(text: string, issuers: readonly IssuerRules[], nowS: number): LogoutToken | string {
   const jws = text.length > TOKEN_MAX ? 'token-malformed' : readJws(text)
@@ -42,7 +42,7 @@ export function readLogoutToken(text: string, issuers: readonly IssuerRules[], n
   }
   if (typeof algorithm !== 'string' || !rules.algorithms.has(algorithm)) return 'alg is not allowed for this issuer'
   if (keyId !== undefined && typeof keyId !== 'string') return 'kid is not a string'
-  // An ID token has a nonce; otherwise the claims of both kinds are alike.
+  // A logout token has no `nonce` (Back-Channel Logout 1.0 §2.4), so that an ID token cannot be used as a logout token.
   if (Object.hasOwn(claims, 'nonce')) return 'nonce must be absent from a logout token'
   const events = member(claims, 'events')
   if (!isObject(events) || !isObject(Object.hasOwn(events, EVENT) ? events[EVENT] : undefined)) {
@@ -68,7 +68,7 @@ function flawInTime(iat: unknown, exp: unknown, toleranceS: number, nowS: number
   if (typeof iat !== 'number' || !(Math.abs(nowS - iat) <= LOGOUT_TOKEN_MAX_AGE_S + toleranceS)) {
     return 'iat is missing, too old or in the future'
   }
-  // §2.4: required, as in every token that must not count for ever.
+  // Back-Channel Logout 1.0 §2.4: `exp` is required, so that no logout token is valid for ever.
   if (typeof exp !== 'number' || !Number.isFinite(exp)) return 'exp is missing or not a number'
   return nowS < exp + toleranceS ? undefined : 'the logout token has expired'
 }

@@ -14,17 +14,20 @@ export interface LogoutsDependencies {
   readonly sessions: Pick<Sessions, 'find' | 'end' | 'idOf' | 'revoked'>
 }
 
-/** A session whose cookie the browser presents. */
+/** A session whose cookie the request contains. */
 interface PresentedSession {
   readonly id: string
-  /** `undefined`: Redis has no record of it. Other nodes may still have it in memory. */
+  /** `undefined`: Redis has no record of the session. Other nodes may still have it in memory. */
   readonly session: Session | undefined
 }
 
-/** Tokens of ended sessions whose issuers are being told. More are left to the gate's own refusal. */
+/**
+ * Maximum number of ended sessions whose tokens are being revoked at the issuer at the same time. The tokens of further
+ * sessions are not revoked at the issuer; only the gate rejects these sessions.
+ */
 const FORGETTING_MAX = 256
 
-/** Logs browsers out of all nodes at once, and of the issuer if the issuer supports it. */
+/** Logs browsers out: ends the session on all nodes, and redirects to the issuer's logout if the issuer has one. */
 export class Logouts {
   readonly #dependencies: LogoutsDependencies
   readonly #ending = new Map<string, Promise<unknown>>()
@@ -36,11 +39,12 @@ export class Logouts {
   }
 
   /**
-   * Ends the browser's session and redirects the browser to the issuer's logout. A request that no page of this origin
-   * caused gets a confirmation page first, so that no other site can log a user out.
+   * Ends the browser's session and redirects the browser to the issuer's logout. A request that was not caused by a
+   * page of the same origin gets a confirmation page first, so that no other site can log a user out.
    *
-   * The session is also revoked when Redis has lost its record. Only cookie values with the gate's own tag count, so
-   * clients cannot fill the list of revocations with invented ids. One cookie adds one entry, however often it is sent.
+   * The session is also revoked when Redis has no record of it. Only cookie values with a valid tag of the gate count,
+   * so clients cannot fill the list of revocations with invented ids. A cookie that is sent several times adds one
+   * entry.
    *
    * @throws {GatewayFault} `store-unavailable`: the revocation could not be written, and the browser is not logged out
    */
@@ -66,14 +70,14 @@ export class Logouts {
       const client = clientOf(each)
       if (client !== undefined) this.#forget(client, each.tokens)
     }
-    // After the sessions have ended: an issuer that is slow to answer must not keep them alive.
+    // The issuer's logout URL is fetched after the sessions have ended, so that a slow issuer does not delay their end.
     const elsewhere = await issuerUrl()
     const reply =
       elsewhere === undefined ? loggedOutPage(`${publicUrl}/`, forget) : redirection('logged-out', elsewhere, forget)
     return { ...reply, session: session ?? { issuer: undefined, subject: undefined, id: presented[0]!.id } }
   }
 
-  /** Sessions that these cookie values prove, without those that this node knows to be revoked already. */
+  /** Sessions of the cookie values that have a valid tag, without sessions that this node knows to be revoked. */
   async #presented(values: Iterable<string>): Promise<PresentedSession[]> {
     const { sessions } = this.#dependencies
     const presented: PresentedSession[] = []
@@ -86,7 +90,7 @@ export class Logouts {
     return presented
   }
 
-  /** Requests that log the same session out at the same time share one order. */
+  /** Concurrent requests that log out the same session share one revocation. */
   #end(id: string): Promise<unknown> {
     const joined = this.#ending.get(id)
     if (joined !== undefined) return joined
@@ -95,7 +99,7 @@ export class Logouts {
     return ended
   }
 
-  /** Revokes the tokens at the issuer (RFC 7009), in the background. The session has ended already. */
+  /** Revokes the tokens of an ended session at the issuer (RFC 7009), in the background. */
   #forget(client: LoginClient, { refreshToken, accessToken }: SessionTokens): void {
     if (this.#forgetting >= FORGETTING_MAX) return
     this.#forgetting++
@@ -103,7 +107,7 @@ export class Logouts {
       ...(refreshToken === undefined ? [] : [client.revoke(refreshToken, 'refresh_token')]),
       client.revoke(accessToken, 'access_token'),
     ]
-    // The client has logged failures. Tokens that were not revoked expire.
+    // The login client logs failures. A token that was not revoked at the issuer expires there.
     void this.#task.attempt(async () => {
       await Promise.allSettled(told)
       this.#forgetting--
@@ -111,7 +115,10 @@ export class Logouts {
   }
 }
 
-/** Logout URL of the issuer; `undefined` if it has none or is unavailable. The logout here does not depend on it. */
+/**
+ * Logout URL of the issuer; `undefined` if the issuer has none or is unavailable. The logout at the gate does not
+ * depend on this URL.
+ */
 async function issuerLogout(
   client: LoginClient | undefined,
   { tokens }: Session,

@@ -4,7 +4,10 @@ import { isName } from '../oauth/name.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import type { NewSession } from '../sessions/session.ts'
 
-/** Claims about the ID token itself, or kept apart. */
+/**
+ * Claims that a session does not store under `claims`: they describe the ID token, or have their own member in the
+ * session.
+ */
 const apart = new Set([
   ...['iss', 'aud', 'azp', 'exp', 'iat', 'nbf', 'jti', 'nonce', 'at_hash', 'c_hash', 's_hash'],
   ...['sub', 'sid', 'acr', 'auth_time'],

@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto'
 import { type LoginReply, type LoginReplyReason, settingCookies, unkept } from './login-reply.ts'
 
-/** Content of a page. Text from the issuer is always escaped. */
+/** Content of an HTML page of the gate. All text is escaped, also text from the issuer. */
 interface PageContent {
   readonly title: string
-  /** One paragraph each. */
+  /** Paragraphs of the page. */
   readonly says: readonly string[]
-  /** Error text of the issuer, shown as a quotation. */
+  /** Error texts of the issuer, shown as quotations. */
   readonly quoted?: readonly string[]
   readonly links?: readonly PageLink[]
-  /** Label of a button that posts to the same URL. */
+  /** Label of a button that sends a POST request to the URL of the page. */
   readonly button?: string
 }
 
@@ -22,7 +22,10 @@ interface PageOptions extends PageContent {
   readonly reason: LoginReplyReason
   readonly status: number
   readonly cookies?: readonly string[]
-  /** Origins, beside our own, to which the button may lead in the end: browsers follow the redirects with that rule. */
+  /**
+   * Origins, besides the gate's own, to which the button may redirect the browser. Browsers apply `form-action` to
+   * redirects too.
+   */
   readonly leadsTo?: readonly string[]
 }
 
@@ -39,8 +42,8 @@ q{display:block;overflow-wrap:anywhere;opacity:.8}`
 const styleHash = createHash('sha256').update(style).digest('base64')
 
 /**
- * A page of the gate's own. Nothing on it is loaded or run, and it cannot be framed (RFC 9700 §4.16); whatever did not
- * come from us is escaped.
+ * An HTML page of the gate. The page loads nothing, runs no script, and cannot be framed (RFC 9700 §4.16). All text is
+ * escaped.
  */
 export function page({ reason, status, cookies = [], leadsTo = [], ...content }: PageOptions): LoginReply {
   const policy = [
@@ -92,7 +95,7 @@ function escaped(text: string): string {
   return text.replaceAll(/[&<>"'`]/g, (character) => `&#${character.charCodeAt(0)};`)
 }
 
-/** Cuts the text, and replaces control characters and direction overrides by spaces. */
+/** Truncates the text to 500 characters, and replaces control characters and direction overrides with spaces. */
 function printable(text: string): string {
   return text.slice(0, QUOTED_MAX).replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, ' ')
 }

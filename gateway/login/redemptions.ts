@@ -6,13 +6,16 @@ import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 import { RedisFault } from '../redis/redis-fault.ts'
 import { attemptHash } from './attempt.ts'
 
-/** A marker outlives its attempt by this much, for nodes whose clocks differ, ms. */
+/** Time for which a redemption marker outlives its login attempt, ms, because the clocks of nodes differ. */
 const CLOCK_SKEW_MS = 60_000
-/** Waits between attempts to remove the marker of a redemption that got no answer, ms. */
+/**
+ * Waits before the attempts to remove a redemption marker, ms. Removal is needed when Redis did not reply to the
+ * redemption.
+ */
 const RELEASE_AFTER_MS = [0, 500, 2000, 8000, 30_000] as const
 /**
- * Maximum number of markers that are being removed in the background at a time. Any further marker stays until it
- * expires, and the user must then start the login again.
+ * Maximum number of redemption markers that are being removed in the background at the same time. Any further marker
+ * stays until it expires, and the user must then start the login again.
  */
 const RELEASING_MAX = 1000
 
@@ -31,12 +34,12 @@ export class Redemptions {
   }
 
   /**
-   * Redeems a `state`, atomically. One round trip.
+   * Redeems a `state`, atomically. One round trip to Redis.
    *
-   * @param leftMs  how long the attempt is still valid
-   * @returns false when it was redeemed before
-   * @throws {RedisFault} as a rejection: the attempt can be redeemed later. A marker that Redis may have written without
-   *   answering is removed in the background.
+   * @param leftMs  remaining validity of the login attempt, ms
+   * @returns false when the state was redeemed before
+   * @throws {RedisFault} as a rejection: the attempt can be redeemed later. If Redis may have written the marker
+   *   without a reply, the marker is removed in the background.
    */
   async redeem(state: string, leftMs: number): Promise<boolean> {
     const key = this.#keyOf(state)
@@ -50,7 +53,11 @@ export class Redemptions {
     }
   }
 
-  /** @throws {RedisFault} as a rejection */
+  /**
+   * Whether a `state` has been redeemed.
+   *
+   * @throws {RedisFault} as a rejection
+   */
   async isRedeemed(state: string): Promise<boolean> {
     return (await this.#client.call('EXISTS', this.#keyOf(state))) === 1
   }
@@ -68,7 +75,7 @@ export class Redemptions {
         await this.#release([key], [redemption])
         break
       } catch {
-        // Tried again after the next wait; in the end the marker expires.
+        // The removal is tried again after the next wait. After the last attempt the marker stays until it expires.
       }
     }
     this.#releasing--

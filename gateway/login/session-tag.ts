@@ -1,10 +1,10 @@
 import { attemptHash } from './attempt.ts'
 
 /**
- * Stands for a session in the URL of a login, where the id itself has no place. 48 bits: only sessions that one browser had
- * are compared.
+ * Short hash that identifies a session in the URL of a login, because the session id must not be in a URL. 48 bits are
+ * enough, because only sessions of one browser are compared.
  *
- * @param id  `undefined`: no session
+ * @param id  session id; `undefined`: no session
  */
 export function sessionTag(id: string | undefined): string {
   return id === undefined ? 'none' : attemptHash(`session ${id}`).slice(0, 8)

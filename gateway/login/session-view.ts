@@ -4,7 +4,10 @@ import { lastEndOf, type Session } from '../sessions/session.ts'
 import { loginUrl, logoutPaths } from './login-paths.ts'
 import { type LoginReply, unkept } from './login-reply.ts'
 
-/** The login of a browser, for pages of the same origin. Members are in snake_case, as in the JSON reply. */
+/**
+ * State of the browser's login, as a JSON document for pages of the same origin. The members are in snake_case, as in
+ * the JSON reply.
+ */
 interface SessionView {
   readonly authenticated: boolean
   readonly subject?: string
@@ -12,13 +15,17 @@ interface SessionView {
   readonly claims?: Readonly<Record<string, unknown>>
   readonly acr?: string | null
   readonly auth_time?: number | null
-  /** Absolute end of the session, RFC 3339. */
+  /** Time at which the session ends even if it is in use, RFC 3339. */
   readonly expires_at?: string
   readonly login_url: string
   readonly logout_url?: string
 }
 
-/** @param session  `undefined` without a login */
+/**
+ * Reply that describes the browser's login to pages of the same origin.
+ *
+ * @param session  `undefined` when the browser is not logged in
+ */
 export function sessionView(
   session: Session | undefined,
   rules: IssuerRules | undefined,
@@ -40,7 +47,10 @@ export function sessionView(
   })
 }
 
-/** The reply of oauth2-proxy's `/oauth2/userinfo`. Without a login the gate answers 401 there. */
+/**
+ * Reply to `/oauth2/userinfo`, in the format of oauth2-proxy. When the browser is not logged in, the gate replies 401
+ * instead.
+ */
 export function userinfoView(session: Session): LoginReply {
   const { subject, claims } = session
   const text = (name: string): string | undefined => {

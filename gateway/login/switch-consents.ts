@@ -6,8 +6,9 @@ import type { Session } from '../sessions/session.ts'
 const DIGITS = 32
 
 /**
- * Proofs that the person has agreed, on a page of the gate, to replace a session by a login at another issuer. No other site
- * can make one, and each is for one session and one issuer. They do not depend on what a browser says of a request.
+ * Proofs that the user has agreed, on a page of the gate, to replace a session by a login at another issuer. No other
+ * site can create a proof. A proof is valid for one session and one issuer, and does not depend on the request's header
+ * fields.
  */
 export class SwitchConsents {
   readonly #sealer: Sealer
@@ -20,7 +21,10 @@ export class SwitchConsents {
     return this.#sealer.nameOf('switch', id, issuer).slice(0, DIGITS)
   }
 
-  /** Also those that were made before the encryption key was rotated. */
+  /**
+   * Whether a proof is valid for the session and the issuer. Proofs that were created before a rotation of the
+   * encryption key are valid too.
+   */
   isOf(given: string | undefined, { id }: Session, { issuer }: IssuerRules): boolean {
     if (given?.length !== DIGITS) return false
     const bytes = Buffer.from(given, 'latin1')

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 
-/** Logout tokens whose logout is done, known to the whole cluster. Throws `RedisFault` as a rejection. */
+/** Logout tokens that have ended their sessions. Stored in Redis, for all nodes. Throws `RedisFault` as a rejection. */
 export class UsedLogoutTokens {
   readonly #client: RedisClient
   readonly #keys: RedisKeys
@@ -18,7 +18,11 @@ export class UsedLogoutTokens {
     return (await this.#client.call('EXISTS', this.#keyOf(issuer, tokenId))) === 1
   }
 
-  /** @param lifeMs  how long the token could be used again */
+  /**
+   * Marks a logout token as used.
+   *
+   * @param lifeMs  time for which the token could be replayed, ms
+   */
   async add(issuer: string, tokenId: string, lifeMs: number): Promise<void> {
     await this.#add([this.#keyOf(issuer, tokenId)], [Math.ceil(lifeMs)])
   }
