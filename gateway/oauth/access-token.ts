@@ -20,7 +20,7 @@ export type ClaimedFacts = Omit<TokenFacts, 'key' | 'introspection' | 'derived' 
 export function validateHeader(header: JsonObject, rules: IssuerRules): TokenHeader | VerificationReason {
   const algorithm = member(header, 'alg')
   if (typeof algorithm !== 'string' || !rules.algorithms.has(algorithm)) return 'token-algorithm'
-  // Members of a JWE (RFC 7516 §4.1): the gate neither decrypts nor decompresses tokens.
+  // `enc` and `zip` are members of a JWE (RFC 7516 §4.1). The gate neither decrypts nor decompresses tokens.
   if (Object.hasOwn(header, 'enc') || Object.hasOwn(header, 'zip')) return 'token-malformed'
   const keyId = member(header, 'kid')
   if (keyId !== undefined && typeof keyId !== 'string') return 'token-malformed'
@@ -28,14 +28,14 @@ export function validateHeader(header: JsonObject, rules: IssuerRules): TokenHea
   return { algorithm, keyId }
 }
 
-/** Names of the claims whose names differ between issuers. */
+/** Names of the scope claim and the client claim, which differ between issuers. */
 export type ClaimNames = Pick<IssuerRules, 'scopeClaim' | 'clientClaim'>
 
 /**
- * Validates the claims of a token against the rules of its issuer (RFC 7519 §4.1, RFC 9068 §4). `iss` is not checked
- * here: the rules were found by it. The issuer's clock tolerance applies to `exp`, `nbf` and `iat`.
+ * Validates the claims of a token against the rules of its issuer (RFC 7519 §4.1, RFC 9068 §4). `iss` is not checked:
+ * the caller has chosen the rules by the issuer. The issuer's clock tolerance applies to `exp`, `nbf` and `iat`.
  *
- * @param nowMs  ms since the epoch
+ * @param nowMs  current time, ms since the epoch
  * @param names  names of the claims that differ between issuers; default: those of the issuer's JWTs
  */
 export function validateClaims(
@@ -91,8 +91,8 @@ export function refusedFromMs(facts: Pick<TokenFacts, 'issuer' | 'expiresAtS'>):
 }
 
 /**
- * Checks `exp`, `nbf` and `iat`. They may have fractions (RFC 7519 §2, NumericDate), but must be finite numbers (1e400
- * is not).
+ * Checks `exp`, `nbf` and `iat`. The values may have fractions (RFC 7519 §2, NumericDate), but must be finite numbers
+ * (1e400 is not).
  */
 function flawInTime(claims: JsonObject, rules: IssuerRules, nowS: number): VerificationReason | undefined {
   const exp = member(claims, 'exp')
@@ -107,7 +107,8 @@ function flawInTime(claims: JsonObject, rules: IssuerRules, nowS: number): Verif
   if ((nbf !== undefined && nbf > nowS + toleranceS) || (iat !== undefined && iat > nowS + toleranceS)) {
     return 'token-not-yet-valid'
   }
-  // Without `iat`, the remaining lifetime is checked. The issuer's clock may be ahead by the tolerance.
+  // Without `iat`, the limit applies to the remaining lifetime. The tolerance is subtracted, because the issuer's clock
+  // may be ahead.
   const lifetimeS = iat === undefined ? exp - nowS - toleranceS : exp - iat
   return lifetimeS > rules.maxTokenLifetimeS ? 'token-lifetime' : undefined
 }
@@ -115,7 +116,8 @@ function flawInTime(claims: JsonObject, rules: IssuerRules, nowS: number): Verif
 const isTime = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value)
 
 /**
- * Reads `aud`. Returns `null` when it is malformed, and an empty list, which matches no audience, when it is absent.
+ * Reads the `aud` claim. Returns `null` when the claim is malformed. An absent claim gives an empty list, which matches
+ * no audience.
  */
 function readAudience(value: unknown): readonly string[] | null {
   if (value === undefined) return []

@@ -1,4 +1,4 @@
-/** A parsed `Authorization` field: the scheme in lower case, and everything behind the first space. */
+/** A parsed `Authorization` field: the scheme in lower case, and the text after the first space. */
 export interface Authorization {
   readonly scheme: string
   readonly token: string
@@ -6,7 +6,7 @@ export interface Authorization {
 
 export type AuthorizationFlaw = 'credential-missing' | 'credential-malformed'
 
-/** Syntax of an authentication scheme: a token (RFC 9110 §5.6.2). */
+/** Syntax of the name of an authentication scheme: the rule `token` of RFC 9110 §5.6.2. */
 const schemeName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
 /** Schemes whose credentials are exactly one token68: Bearer (RFC 6750 §2.1), DPoP (RFC 9449 §7.1), Basic. */
@@ -20,7 +20,7 @@ const oneToken: ReadonlySet<string> = new Set(['bearer', 'dpop', 'basic'])
  * treats another scheme as a missing credential: its challenge then names the scheme to use (RFC 9110 §11.6.1).
  *
  * @returns `credential-missing` for an empty value; `credential-malformed` for a scheme without a token, more than one
- *   space behind the scheme, or more than one token
+ *   space after the scheme, or more than one token
  */
 export function readAuthorization(value: string): Authorization | AuthorizationFlaw {
   if (value.startsWith('Bearer ')) return oneTokenOf('bearer', value, 7)

@@ -1,6 +1,7 @@
 /**
- * Builds a Bearer challenge (RFC 6750 §3) without `resource_metadata`. That parameter contains the URL of the exchange,
- * so the reply adds it. Values come from the gate and the policy (scopes): they contain no `"` and no `\`.
+ * Builds a Bearer challenge (RFC 6750 §3) without `resource_metadata`. This parameter depends on the requested URL, so
+ * it is added for each reply. Parameter values come from the gate and the policy (scopes): they contain no `"` and no
+ * `\`.
  */
 export function bearerChallenge(parameters: Readonly<Record<string, string>> = {}): string {
   const listed = Object.entries(parameters).map(([name, value]) => `${name}="${value}"`)

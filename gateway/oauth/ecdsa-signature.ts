@@ -1,13 +1,14 @@
 const INTEGER = 0x02
 const SEQUENCE = 0x30
-/** Lengths from 128 on are encoded with one preceding byte (X.690 §8.1.3.5). */
+/** Smallest length that DER encodes with a preceding byte (X.690 §8.1.3.5). */
 const LONG_FORM = 0x80
 
 /**
  * Converts an ECDSA signature from the JOSE form to the ASN.1 DER form, which OpenSSL reads (RFC 3279 §2.2.3). In the
- * JOSE form, both numbers have the byte length of the curve (RFC 7518 §3.4). The DER form of a signature is unique.
+ * JOSE form, both numbers, r and s, have the byte length of the curve (RFC 7518 §3.4). The DER form of a signature is
+ * unique.
  *
- * @param raw  of even length, at most 2 × 66 bytes
+ * @param raw  signature in the JOSE form; an even number of bytes, at most 2 × 66
  */
 export function ecdsaToDer(raw: Uint8Array): Buffer {
   const half = raw.length / 2
@@ -28,10 +29,10 @@ export function ecdsaToDer(raw: Uint8Array): Buffer {
 }
 
 /**
- * Converts an ECDSA signature from DER to the JOSE form. Only for output of OpenSSL and curves of at most 32 bytes: the
- * input is not validated.
+ * Converts an ECDSA signature from DER to the JOSE form. The input is not validated: it must be output of OpenSSL, for
+ * a curve of at most 32 bytes.
  *
- * @param half  length of each number, bytes
+ * @param half  length of each number in the JOSE form, bytes
  */
 export function ecdsaFromDer(der: Uint8Array, half: number): Buffer {
   const raw = Buffer.alloc(2 * half)
@@ -43,7 +44,10 @@ export function ecdsaFromDer(der: Uint8Array, half: number): Buffer {
   return raw
 }
 
-/** Offset of the first non-zero byte of the number that ends at `end`, or of its last byte when all are zero. */
+/**
+ * Offset of the first non-zero byte of the number between `start` and `end`; offset of the last byte when all bytes are
+ * zero.
+ */
 function integerStart(bytes: Uint8Array, start: number, end: number): number {
   let at = start
   while (at < end - 1 && bytes[at] === 0) at++
@@ -51,8 +55,8 @@ function integerStart(bytes: Uint8Array, start: number, end: number): number {
 }
 
 /**
- * Encoded length of a number, bytes. A number whose first bit is set gets a leading zero byte, otherwise ASN.1 would
- * read it as negative.
+ * Length of a number in DER, bytes. A number whose first bit is set gets a leading zero byte, because ASN.1 would read
+ * the number as negative.
  */
 function integerBytes(bytes: Uint8Array, start: number, end: number): number {
   return end - start + (bytes[start]! >= 0x80 ? 1 : 0)

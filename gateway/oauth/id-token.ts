@@ -4,11 +4,11 @@ import type { IssuerRules, LoginRules } from './token-facts.ts'
 import { isIdTokenType, isOtherThanIdToken } from './token-type.ts'
 
 /**
- * Checks of an ID token that openid-client does not make: the token type (RFC 8725 §3.11), `iat`, and `azp` also when
- * `aud` has a single value (OpenID Connect Core §3.1.3.7). The issuer's clock tolerance applies to `iat`.
+ * Makes the checks of an ID token that openid-client does not make: the token type (RFC 8725 §3.11), `iat`, and `azp`
+ * also when `aud` has a single value (OpenID Connect Core §3.1.3.7). The issuer's clock tolerance applies to `iat`.
  *
- * @param rules  must have `login`
- * @param nowS   s since the epoch
+ * @param rules  rules of the issuer, which must have `login`
+ * @param nowS  current time, s since the epoch
  * @returns the reason of the rejection; `undefined` when these checks pass
  */
 export function flawInIdToken(

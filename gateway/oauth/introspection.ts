@@ -8,15 +8,15 @@ import { isOtherToken } from './token-type.ts'
 export interface IntrospectionAnswer {
   readonly active: boolean
   /**
-   * True when the issuer answered `active: false`. Any other value that is not `true` also rejects the token, but does
-   * not revoke it.
+   * True when the response contained `active: false`, which revokes the token. Any other value that is not `true` also
+   * rejects the token, but does not revoke it.
    */
   readonly ended: boolean
-  /** All members except `active`; empty for an inactive token. */
+  /** Members of the response except `active`; empty for an inactive token. */
   readonly claims: JsonObject
 }
 
-/** A response that is not a valid answer and says nothing about the token. */
+/** A response, such as an error response, that does not say whether the token is active. */
 export interface NoAnswer {
   readonly why: string
 }
@@ -29,8 +29,8 @@ export function isBearerToken(token: string): boolean {
 }
 
 /**
- * Reads the JSON object of an introspection response. Only `active: true` is active. An error response with a success
- * status (RFC 6749 §5.2) is not an answer.
+ * Reads the JSON object of an introspection response. Only `active: true` makes the token active. An error response
+ * with a success status (RFC 6749 §5.2) does not say whether the token is active.
  */
 export function readIntrospection(object: JsonObject): IntrospectionAnswer | NoAnswer {
   const active = member(object, 'active')
@@ -40,23 +40,27 @@ export function readIntrospection(object: JsonObject): IntrospectionAnswer | NoA
   return { active: true, ended: false, claims }
 }
 
-/** Error code of a response (RFC 6749 §5.2), made safe for logs: at most 64 visible ASCII characters. */
+/**
+ * Error code of a response (RFC 6749 §5.2) for logs: at most 64 visible ASCII characters. Any other value becomes `an
+ * error`.
+ */
 export function errorText(object: JsonObject): string {
   const code = member(object, 'error')
   return typeof code === 'string' && /^[\x21\x23-\x5b\x5d-\x7e]{1,64}$/.test(code) ? code : 'an error'
 }
 
-/** Claim names of an introspection response (RFC 7662 §2.2). */
+/** Names of the scope and client claims in an introspection response (RFC 7662 §2.2). */
 const asRegistered = { scopeClaim: 'scope', clientClaim: undefined }
 
 /**
  * Validates the introspected claims of an opaque token by the rules for JWTs: audience, times, scopes, subject,
  * binding.
  *
- * A refresh token may be active too, but is not an access token. Claims that identify another kind of token are
- * therefore rejected, also when `token_type` is absent and whatever the issuer's profile is.
+ * An issuer may report a refresh token as active, but a refresh token is not an access token. Claims that identify
+ * another kind of token are therefore rejected, also when `token_type` is absent, and under every profile of the
+ * issuer.
  *
- * @param nowMs  ms since the epoch
+ * @param nowMs  current time, ms since the epoch
  */
 export function validateIntrospected(
   claims: JsonObject,
@@ -75,7 +79,7 @@ export function validateIntrospected(
 
 /**
  * Whether the issuer reports that a token is bound to a key (RFC 7800 §3.1, RFC 9449 §6.2). Such a token is not a
- * bearer token, whatever its own claims say.
+ * bearer token, even if its own claims contain no binding.
  */
 export function isBound(claims: JsonObject): boolean {
   const type = member(claims, 'token_type')
@@ -83,8 +87,8 @@ export function isBound(claims: JsonObject): boolean {
 }
 
 /**
- * Whether two sets of claims describe one token. The subject and client of a token never change. A difference means
- * that the issuer's response belongs to another request.
+ * Whether two sets of claims describe the same token. The subject and client of a token never change. A difference
+ * means that the issuer's response belongs to another request.
  */
 export function isSameToken(before: JsonObject, after: JsonObject): boolean {
   return ['iss', 'sub', 'client_id', 'jti'].every((name) => {

@@ -3,14 +3,15 @@ export type JsonObject = Readonly<Record<string, unknown>>
 export type JsonFlaw = 'token-malformed' | 'token-duplicate-member'
 
 /**
- * Deepest nesting that is accepted. Access tokens nest a few levels (`realm_access.roles`); deeper nesting could
- * exhaust the stack of recursive code.
+ * Maximum nesting depth of a JSON document. Access tokens nest a few levels (`realm_access.roles`); deeper nesting
+ * could exhaust the stack of recursive code.
  */
 const maxDepth = 32
 
 /**
  * Parses a JSON object like `JSON.parse`, but rejects nesting deeper than 32. Also rejects duplicate members in one
- * object, at any level and in any escaped spelling (RFC 7515 §4, RFC 7519 §4). Linear in the length of the text.
+ * object, at any level and in any escaped spelling (RFC 7515 §4, RFC 7519 §4). The running time is linear in the length
+ * of the text.
  */
 export function readJsonObject(text: string): JsonObject | JsonFlaw {
   let value: unknown
@@ -27,8 +28,8 @@ export function readJsonObject(text: string): JsonObject | JsonFlaw {
 }
 
 /**
- * Value of an own member; `undefined` when it is absent. Names such as `__proto__` and `constructor` are ordinary
- * names.
+ * Value of an own member of an object; `undefined` when the member is absent. Names such as `__proto__` and
+ * `constructor` are ordinary names.
  */
 export function member(object: JsonObject, name: string): unknown {
   return Object.hasOwn(object, name) ? object[name] : undefined
@@ -82,7 +83,10 @@ function isEscaped(text: string, at: number): boolean {
   return backslashes % 2 === 1
 }
 
-/** Counts the members at all levels. The recursion is safe: `countNames` has limited the depth. */
+/**
+ * Counts the members of a JSON value at all levels. The recursion cannot exhaust the stack, because `countNames` has
+ * limited the depth.
+ */
 function countMembers(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0
   const items = Object.values(value)

@@ -8,7 +8,8 @@ type SignatureForm =
   | { readonly key: 'ed25519' }
 
 /**
- * RFC 7518 §3.3 to §3.5, RFC 8037 §3.1, RFC 9864 §2.2. For PS256, PS384 and PS512, the salt has the length of the hash.
+ * Supported signature algorithms: RFC 7518 §3.3 to §3.5, RFC 8037 §3.1, RFC 9864 §2.2. For PS256, PS384 and PS512, the
+ * salt has the length of the hash.
  */
 const forms: Readonly<Record<string, SignatureForm>> = {
   ES256: { key: 'ec', curve: 'prime256v1', hash: 'sha256', numberBytes: 32 },
@@ -27,10 +28,10 @@ const forms: Readonly<Record<string, SignatureForm>> = {
 const ED25519_BYTES = 64
 
 /**
- * Resolves to whether a key has signed a compact JWS. Only the signature is verified: the caller must check the header,
- * including its algorithm and `crit` (`readJws`, `validateHeader`).
+ * Verifies the signature of a compact JWS with one key; resolves to true when the signature is valid. The caller must
+ * check the header, including its algorithm and `crit` (`readJws`, `validateHeader`).
  *
- * @param token  ASCII
+ * @param token  compact JWS, ASCII
  * @throws {Error} as a rejection, when verification itself failed; never because of the contents of the token
  */
 export type SignatureCheck = (token: string) => Promise<boolean>

@@ -10,17 +10,19 @@ export interface Jws {
 export type JwsFlaw = JsonFlaw | 'token-critical-header'
 
 /**
- * Parses a compact JWS (RFC 7515 §7.1) whose payload is a JSON object (RFC 7519 §7.2). Pure; verifies no signature.
+ * Parses a compact JWS (RFC 7515 §7.1) whose payload is a JSON object (RFC 7519 §7.2). A pure function; verifies no
+ * signature.
  *
- * Stricter than jose, so that each token has exactly one text: three non-empty parts, each the canonical base64url form
- * of its bytes; UTF-8 without BOM; no duplicate member. No extension is supported: `crit` and `b64` are rejected (RFC
- * 7515 §4.1.11, RFC 7797), and so are five-part JWEs.
+ * The parser is stricter than the library jose, so that each token has exactly one text: three non-empty parts, each
+ * the canonical base64url form of its bytes; UTF-8 without BOM; no duplicate member. No extension is supported: `crit`
+ * and `b64` are rejected (RFC 7515 §4.1.11, RFC 7797), and so are five-part JWEs.
  */
 export function readJws(token: string): Jws | JwsFlaw {
   const first = token.indexOf('.')
   const second = token.indexOf('.', first + 1)
   if (first === -1 || second === -1) return 'token-malformed'
-  // A further dot would be in the third part, where it is not a base64url character.
+  // A token with more than two dots is rejected: the third part would contain a dot, which is not a base64url
+  // character.
   if (decode(token.slice(second + 1)) === undefined) return 'token-malformed'
   const header = readPart(token.slice(0, first))
   if (typeof header === 'string') return header
@@ -31,13 +33,13 @@ export function readJws(token: string): Jws | JwsFlaw {
 
 function readPart(part: string): JsonObject | JsonFlaw {
   const bytes = decode(part)
-  // `toString` keeps a BOM, and `JSON.parse` rejects a BOM.
+  // `toString` keeps a byte order mark (BOM), and `JSON.parse` rejects a text with a BOM.
   return bytes !== undefined && isUtf8(bytes) ? readJsonObject(bytes.toString()) : 'token-malformed'
 }
 
 /**
- * Lenient parser for tokens that need not be a JWS: returns the JSON object in one part of a token, whatever its
- * encoding and formatting; `undefined` when the part contains no JSON object.
+ * Lenient parser for tokens that need not be a JWS. Returns the JSON object in one part of a token, in any encoding and
+ * formatting; `undefined` when the part contains no JSON object.
  */
 export function objectInPart(part: string): JsonObject | undefined {
   try {

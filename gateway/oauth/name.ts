@@ -1,6 +1,9 @@
 import { type JsonObject, member } from './json.ts'
 
-/** Longest name, in characters. A token has at most 8 KiB by default, so its claims are shorter. */
+/**
+ * Maximum length of a name (an id of a subject, client, token or session), in characters. A token has at most 8 KiB by
+ * default, so its claims are shorter.
+ */
 export const NAME_MAX = 8192
 
 /**
@@ -18,7 +21,10 @@ export function isName(value: unknown): value is string {
   )
 }
 
-/** Reads a claim that is a name. Returns `undefined` when it is absent and `null` when it is malformed. */
+/**
+ * Reads a claim that names a subject, client, token or session. Returns `undefined` when the claim is absent and `null`
+ * when the claim is malformed.
+ */
 export function readName(claims: JsonObject, name: string): string | undefined | null {
   const value = member(claims, name)
   if (value === undefined) return undefined

@@ -5,8 +5,8 @@ import type { IssuerRules } from './token-facts.ts'
 export interface OpaqueIdentity {
   readonly issuer: IssuerRules
   /**
-   * `jti`: the token id that the issuer assigned. `answer`: derived from the issuer's response, see {@link
-   * answerIdentity}.
+   * `jti`: the token id that the issuer assigned. `answer`: derived from the issuer's introspection response, see
+   * {@link answerIdentity}.
    */
   readonly by: 'jti' | 'answer'
   readonly value: string
@@ -15,17 +15,17 @@ export interface OpaqueIdentity {
 /**
  * Introspects an opaque token to find its identity.
  *
- * @param issuer  name or identifier of the only issuer to ask; `undefined` for all issuers that the policy asks about
- *   such tokens
+ * @param issuer  name or identifier of the only issuer that introspects the token; `undefined`: all issuers that
+ *   introspect opaque tokens by the policy
  * @returns `undefined` when the token is inactive, its issuer is unavailable, or the response contains no identity
  */
 export type IdentifyOpaque = (token: string, issuer: string | undefined) => Promise<OpaqueIdentity | undefined>
 
 /**
  * Identity of an opaque token without `jti`, built from its introspection response (RFC 7662 §2.2). Tokens that were
- * issued in the same second to one client, for one subject and the same scopes, share it.
+ * issued in the same second to one client, for one subject and the same scopes, have the same identity.
  *
- * @returns `undefined` when the response lacks `iat` or `exp`, because many tokens would then share the identity
+ * @returns `undefined` when the response lacks `iat` or `exp`, because many tokens would then have the same identity
  */
 export function answerIdentity(claims: JsonObject): string | undefined {
   const [iat, exp] = [member(claims, 'iat'), member(claims, 'exp')]

@@ -34,11 +34,11 @@ export function resourceMetadata({ resource, issuers, scopes = [], name }: Resou
 
 /**
  * URL of the metadata of a resource (RFC 9728 §3.1). The well-known path is inserted before the path of the resource; a
- * path of `/` is dropped. A challenge names the document of the requested URL, not one of the whole gate: a client
+ * path of `/` is dropped. A challenge names the metadata of the requested URL, not of the whole gate, because a client
  * rejects metadata whose `resource` differs from the URL that it requested (RFC 9728 §3.3).
  *
  * @param origin  scheme and authority, without a trailing `/`
- * @param path    path and query of the resource, starting with `/`
+ * @param path  path and query of the resource, starting with `/`
  */
 export function resourceMetadataUrl(origin: string, path: string): string {
   return `${origin}${resourceMetadataPath}${path === '/' ? '' : path}`

@@ -1,5 +1,6 @@
 /**
- * Location of a secret. The secret is read when it is needed and never kept in the rules. `file` is an absolute path.
+ * Location of a secret: an environment variable, or a file with an absolute path. The secret is read when it is needed;
+ * the compiled rules do not contain it.
  */
 export type SecretPlace = { readonly env: string } | { readonly file: string }
 
@@ -10,7 +11,7 @@ export type ClientAuth =
   | { readonly method: 'private_key_jwt'; readonly key: SecretPlace }
   | { readonly method: 'tls_client_auth'; readonly certFile: string; readonly key: SecretPlace }
 
-/** Settings of token introspection at an issuer (RFC 7662). All times in ms. */
+/** Settings of token introspection at an issuer (RFC 7662). All times are in ms. */
 export interface IntrospectionRules {
   /** `undefined`: found by discovery. */
   readonly endpoint: string | undefined
@@ -18,20 +19,23 @@ export interface IntrospectionRules {
   readonly auth: ClientAuth
   /** `jwt`: only responses signed by the issuer are accepted (RFC 9701). */
   readonly response: 'json' | 'jwt'
-  /** Longest time that an active answer is reused, ms. */
+  /** Maximum time for which the introspection response of an active token is reused, ms. */
   readonly cacheMs: number
-  /** Longest time that an inactive answer is reused, ms. */
+  /** Maximum time for which the introspection response of an inactive token is reused, ms. */
   readonly negativeCacheMs: number
-  /** Additional time that the last answer is used while the issuer is unavailable, ms. Routes may override it. */
+  /**
+   * Additional time for which the last introspection response is used while the issuer is unavailable, ms. A route can
+   * override this value.
+   */
   readonly staleMs: number
-  /** Largest `staleMs` of any route: answers are kept in the cache for this additional time, ms. */
+  /** Largest `staleMs` of any route. Introspection responses stay in the cache for this additional time, ms. */
   readonly keepStaleMs: number
   readonly timeoutMs: number
   readonly concurrency: number
   readonly ratePerS: number
 }
 
-/** Limits of a login session: `idleMs` without use and `absoluteMs` in total, ms. */
+/** Maximum duration of a login session, ms: `idleMs` without use and `absoluteMs` in total. */
 export interface SessionLifetime {
   readonly idleMs: number
   readonly absoluteMs: number
@@ -40,14 +44,17 @@ export interface SessionLifetime {
 /** Settings of browser logins at an issuer (RFC 6749 §4.1, OpenID Connect Core §3.1). */
 export interface LoginRules {
   readonly clientId: string
-  /** Form of the redirect URI: it ends in the issuer's name, or (for at most one issuer) is the plain callback path. */
+  /**
+   * Form of the redirect URI. `issuer`: the callback path ends in the issuer's name. `plain`: the callback path has no
+   * name; allowed for at most one issuer.
+   */
   readonly redirect: 'plain' | 'issuer'
   readonly auth: ClientAuth
   readonly scopes: readonly string[]
-  /** Resource indicator (RFC 8707). `undefined`: the issuer's default. */
+  /** Resource indicator (RFC 8707) of the login. `undefined`: the default of the issuer applies. */
   readonly resource: string | undefined
   readonly prompt: string | undefined
-  /** Claims of the ID token that the user's pages may read. */
+  /** Names of the ID token claims that pages of the same origin can read. */
   readonly sessionClaims: readonly string[]
   readonly lifetime: SessionLifetime
   readonly timeoutMs: number
@@ -64,20 +71,21 @@ export interface IssuerRules {
   /** JWS algorithms that are accepted from the issuer; never symmetric ones. */
   readonly algorithms: ReadonlySet<string>
   /**
-   * `at+jwt`: `typ` must have this value (RFC 9068 §2.1). `any`: every token that is not known to be of another kind.
+   * `at+jwt`: `typ` must have this value (RFC 9068 §2.1). `any`: a token is accepted unless it is known to be of
+   * another kind.
    */
   readonly profile: 'at+jwt' | 'any'
   readonly clockToleranceS: number
   readonly maxTokenLifetimeS: number
-  /** Scope claim of the issuer's JWTs. Introspection responses use the names of RFC 7662 §2.2. */
+  /** Name of the scope claim in the issuer's JWTs. Introspection responses use the names of RFC 7662 §2.2. */
   readonly scopeClaim: string
-  /** Whether the scope claim may also be an array of strings, besides the string of RFC 8693 §4.2. */
+  /** Whether the scope claim can be an array of strings, besides the string of RFC 8693 §4.2. */
   readonly scopeArray: boolean
-  /** Client claim of the issuer's JWTs. `undefined`: `client_id`, else `azp`. */
+  /** Name of the client claim in the issuer's JWTs. `undefined`: `client_id`, else `azp`. */
   readonly clientClaim: string | undefined
   /** URL of the key set. `undefined`: found by discovery (OpenID Connect Discovery §4, RFC 8414 §3). */
   readonly jwksUri: string | undefined
-  /** Longest use of the last valid key set while the issuer is unavailable, ms. */
+  /** Maximum time for which the last valid key set is used while the issuer is unavailable, ms. */
   readonly keysStaleMs: number
   readonly tokens: 'jwt' | 'opaque' | 'any'
   /** `undefined`: tokens of this issuer are never introspected. */
@@ -91,27 +99,33 @@ export interface IssuerRules {
 /** Introspection settings of a route. */
 export interface IntrospectionTerms {
   /**
-   * Issuers of the service whose tokens may be opaque, in the service's order. All of them are asked about an opaque
-   * token. Within one policy, equal lists are the same array.
+   * Issuers of the service whose tokens may be opaque, in the service's order. Each of these issuers introspects an
+   * opaque token. Within one policy, equal lists are the same array.
    */
   readonly asked: readonly IssuerRules[]
   /**
-   * Additional time that the last answer is used while its issuer is unavailable, ms. `undefined`: the issuer's
-   * `staleMs`.
+   * Additional time for which the last introspection response is used while its issuer is unavailable, ms. `undefined`:
+   * the issuer's `staleMs`.
    */
   readonly staleMs: number | undefined
 }
 
-/** Data that one service of one snapshot derives from a token. Derived once and dropped together with the facts. */
+/**
+ * Data derived from a token for one service of one policy snapshot. Derived once, and dropped together with the token
+ * facts.
+ */
 export interface Derived {
   /** The compiled service, compared by identity: a new snapshot has new service objects. */
   readonly service: object
   readonly roles: ReadonlySet<string>
-  /** The limit windows in which the token is counted, one entry per route; bounded. Filled by the pipeline. */
+  /**
+   * Rate-limit windows in which the token is counted, one entry per route. The pipeline fills this list; its length is
+   * limited.
+   */
   readonly limited: object[]
-  /** The identity assertion for the service; empty until first needed. */
+  /** Signed identity assertion for the service; empty until it is first needed. */
   assertion: string
-  /** Time at which the assertion must be renewed, ms since the epoch. */
+  /** Time at which the identity assertion must be renewed, ms since the epoch. */
   assertionRenewAtMs: number
 }
 
@@ -120,13 +134,13 @@ export interface KeyState {
   readonly live: boolean
 }
 
-/** Result of the revocation check of one token, kept to avoid repeated lookups. */
+/** Result of the revocation check of one token, cached to avoid repeated lookups. */
 export interface RevocationMemo {
   /** Keyed hashes of all identifiers of the token; `undefined` until the first lookup. */
   hashes: Uint32Array | undefined
-  /** The key object that produced the hashes, compared by identity. */
+  /** The hash key that produced `hashes`, compared by identity. */
   hashedWith: object | undefined
-  /** Change count of the replica at the last lookup that found no revocation. */
+  /** Change count of the node's revocation replica at the last lookup that found no revocation. */
   seen: number
   /** True once the token is revoked; never becomes false again. */
   revoked: boolean
@@ -147,8 +161,8 @@ export function noTexts(): LogTexts {
 }
 
 /**
- * Validity of token facts according to the issuer's last introspection answer. Times are ms since the epoch. Updated in
- * place when a new answer is equal, so that data derived from the facts stays valid.
+ * Validity of token facts according to the issuer's last introspection response. Times are ms since the epoch. Updated
+ * in place when a new response is equal, so that data derived from the facts stays valid.
  */
 export interface IntrospectionState {
   /**
@@ -156,24 +170,27 @@ export interface IntrospectionState {
    * active.
    */
   readonly form: 'opaque' | 'jwt'
-  /** The issuers that were asked about an opaque token; exactly one of them claimed it. */
+  /** Issuers that introspected an opaque token; exactly one of them recognised it as its token. */
   readonly asked: readonly IssuerRules[]
-  /** Time of the last introspection; -Infinity if there was none. */
+  /** Time of the last introspection, ms since the epoch; -Infinity if there was none. */
   askedMs: number
-  /** Time at which the issuer must be asked again; Infinity if never. */
+  /** Time from which the token must be introspected again, ms since the epoch; Infinity if never. */
   untilMs: number
   /**
-   * Time from which a request that uses the token starts a refresh in the background, so that no request has to wait at
-   * `untilMs`.
+   * Time from which a request that uses the token starts a new introspection in the background, ms since the epoch. No
+   * request then has to wait at `untilMs`.
    */
   lookMs: number
-  /** Earliest time of the next attempt while the issuer is unavailable; 0 when the last attempt succeeded. */
+  /**
+   * Earliest time of the next introspection attempt while the issuer is unavailable, ms since the epoch; 0 when the
+   * last attempt succeeded.
+   */
   retryMs: number
-  /** True once a refresh ahead of `untilMs` has been requested. */
+  /** True once a background introspection ahead of `untilMs` has been requested. */
   refreshing: boolean
 }
 
-/** Validity of tokens that are never introspected: it does not end before the token expires. */
+/** Introspection state of tokens that are never introspected: valid until the token expires. */
 export const neverIntrospected: IntrospectionState = Object.freeze({
   form: 'jwt',
   asked: Object.freeze([]),
@@ -185,7 +202,8 @@ export const neverIntrospected: IntrospectionState = Object.freeze({
 })
 
 /**
- * Verified contents of a credential, independent of the request. Facts are shared between routes; decisions never are.
+ * Token facts: the verified contents of a credential, independent of the request. Facts are shared between routes;
+ * decisions never are.
  *
  * A subject is identified by the pair (`iss`, `sub`): equal `subject` values of two issuers are two different subjects.
  */
@@ -193,20 +211,23 @@ export interface TokenFacts {
   readonly issuer: IssuerRules
   readonly key: KeyState
   readonly introspection: IntrospectionState
-  /** `sub`, or the client when the token has no `sub`. */
+  /** The `sub` claim; the client when the token has no `sub`. */
   readonly subject: string
-  /** `client_id`, else `azp`; `undefined` when the token names no client. */
+  /** The client claim of the issuer, by default `client_id`, else `azp`; `undefined` when the token names no client. */
   readonly client: string | undefined
   readonly audience: readonly string[]
   readonly scopes: ReadonlySet<string>
-  /** `iat` and `exp` of the token, s since the epoch. */
+  /** `issuedAtS` and `expiresAtS` are `iat` and `exp` of the token, s since the epoch. */
   readonly issuedAtS: number | undefined
   readonly expiresAtS: number
   readonly tokenId: string | undefined
   readonly sessionId: string | undefined
   readonly acr: string | undefined
   readonly claims: Readonly<Record<string, unknown>>
-  /** Derived data, one entry per service that the token was used for, newest last; bounded. */
+  /**
+   * Data derived from the token: one entry for each service that received the token, newest last. The number of entries
+   * is limited.
+   */
   readonly derived: Derived[]
   readonly revocation: RevocationMemo
   /** Log texts that name the subject and client. Filled by the pipeline. */

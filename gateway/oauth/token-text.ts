@@ -10,7 +10,7 @@ const PREFIX_END = /at[_~+/-]?$/
 
 /**
  * Canonical text of a token: equal for all texts that an issuer may accept as the same opaque token. Use it only for
- * comparisons. Introspection sends the text of the client.
+ * comparisons. An introspection request contains the text that the client sent.
  *
  * - Each dot-separated part that is base64url is decoded and encoded again. Padding, the characters `+` and `/` of
  *   plain base64, and unused bits of the last character then make no difference.
@@ -18,7 +18,7 @@ const PREFIX_END = /at[_~+/-]?$/
  *   Authelia accept such a token with and without `ory_at_` or `authelia_at_`, and compare the decoded bytes of the
  *   key.
  *
- * @param token  of any form; a JWS that `readJws` accepts is returned unchanged
+ * @param token  token of any form; a JWS that `readJws` accepts is returned unchanged
  */
 export function canonicalTokenText(token: string): string {
   const parts = token.split('.')
@@ -31,7 +31,7 @@ function canonicalPart(part: string): string {
     .replace(/={1,2}$/, '')
     .replaceAll('+', '-')
     .replaceAll('/', '_')
-  // A single character in the last group has fewer bits than a byte: no valid base64url text ends like this.
+  // A last group of one base64url character has 6 bits, less than a byte. No valid base64url text ends like this.
   if (!BASE64URL.test(text) || text.length % 4 === 1) return part
   return Buffer.from(text, 'base64url').toString('base64url')
 }

@@ -5,7 +5,8 @@ import type { IssuerRules } from './token-facts.ts'
 const idTokenType = 'id_token+jwt'
 
 /**
- * `typ` values of other kinds of JWT, without `application/`. RFC 8725 §3.11 requires that kinds are distinguishable.
+ * `typ` values of JWTs that are not access tokens, without `application/`. RFC 8725 §3.11 requires that kinds of JWT
+ * are distinguishable.
  */
 const otherTypes: ReadonlySet<string> = new Set([
   'client-authentication+jwt',
@@ -25,21 +26,24 @@ const otherTypes: ReadonlySet<string> = new Set([
 /** Claims of ID tokens (OpenID Connect Core §2, §3.3.2.11) or security event tokens that access tokens never have. */
 const otherClaims = ['nonce', 'at_hash', 'c_hash', 's_hash', 'events'] as const
 
-/** Claims in which some issuers name the kind of a token: Keycloak `typ`, Amazon Cognito `token_use`. */
+/**
+ * Claims in which some issuers name the kind of a token (Keycloak `typ`, Amazon Cognito `token_use`), with values that
+ * no access token has.
+ */
 const otherKinds: Readonly<Record<string, ReadonlySet<unknown>>> = {
   typ: new Set(['ID', 'Refresh', 'Offline', 'Logout']),
   token_use: new Set(['id']),
 }
 
-/** Values of the same claims in tokens that are not ID tokens. */
+/** Values of the claims `typ` (Keycloak) and `token_use` (Amazon Cognito) in tokens that are not ID tokens. */
 const kindsBesideId: Readonly<Record<string, ReadonlySet<unknown>>> = {
   typ: new Set(['Bearer', 'DPoP', 'Refresh', 'Offline', 'Logout']),
   token_use: new Set(['access']),
 }
 
 /**
- * Whether the header fits the profile. `at+jwt` requires this `typ` (RFC 9068 §2.1); `any` rejects the types of other
- * kinds of token.
+ * Whether the header of a token fits the profile of its issuer. `at+jwt` requires this `typ` (RFC 9068 §2.1); `any`
+ * rejects the types of other kinds of token.
  */
 export function isAccessTokenType(header: JsonObject, profile: IssuerRules['profile']): boolean {
   const type = member(header, 'typ')
@@ -51,13 +55,18 @@ export function isAccessTokenType(header: JsonObject, profile: IssuerRules['prof
   return profile === 'at+jwt' ? name === 'at+jwt' : !otherTypes.has(name)
 }
 
-/** Whether the claims identify another kind of token than an access token. Needed when `typ` is optional. */
+/**
+ * Whether the claims identify another kind of token than an access token. The check is needed because `typ` can be
+ * optional.
+ */
 export function isOtherToken(claims: JsonObject): boolean {
   if (otherClaims.some((name) => Object.hasOwn(claims, name))) return true
   return Object.entries(otherKinds).some(([name, kinds]) => kinds.has(member(claims, name)))
 }
 
-/** Whether the header of an ID token has no `typ`, or one that is not known to be of another kind (RFC 8725 §3.11). */
+/**
+ * Whether the header fits an ID token: `typ` is absent, or not known to be of another kind of token (RFC 8725 §3.11).
+ */
 export function isIdTokenType(header: JsonObject): boolean {
   const type = member(header, 'typ')
   if (type === undefined) return true
