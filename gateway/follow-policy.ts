@@ -13,14 +13,18 @@ export interface PolicyFollowers {
 }
 
 interface IssuerFollower {
-  /** Prepares for exactly these issuers. @throws {ConfigError} when, for example, a secret cannot be read */
+  /**
+   * Prepares the state of the component for these issuers, and for no others.
+   *
+   * @throws {ConfigError} when, for example, a secret cannot be read
+   */
   prepare(issuers: readonly IssuerRules[]): Commit
 }
 
-/** A policy that is ready to be enforced. */
+/** A policy for which every component is prepared. */
 export interface PreparedPolicy {
   readonly runtime: Runtime
-  /** Switches every component to this policy. */
+  /** Switches every component to the prepared policy. */
   readonly commit: Commit
 }
 

@@ -6,23 +6,23 @@ import { loadSettings } from './config/settings.ts'
 import { GatewayNode } from './node.ts'
 import type { Lifecycle } from './pipeline/exchange/steps.ts'
 
-/** Stop signals within this time count as one, ms. */
+/** Stop signals that follow the first one within this time are ignored, ms. */
 const SAME_REQUEST_MS = 1000
 
 export interface ServeOptions {
-  /** Path of the settings file; `undefined`: environment and flags alone. */
+  /** Path of the settings file; `undefined`: only environment variables and flags are used. */
   readonly config: string | undefined
-  /** Settings from the command line, which override environment and file. */
+  /** Settings from the command line. They override the environment variables and the settings file. */
   readonly flags: Readonly<Record<string, unknown>>
-  /** List of phases. Only tests set a list other than the standard one. */
+  /** List of phases of an exchange. Only tests set a list other than the standard one. */
   readonly lifecycle?: Lifecycle
 }
 
 /**
- * Runs one node until it is stopped. SIGTERM and SIGINT stop it gracefully, a second signal stops it at once. SIGHUP
- * checks for a changed policy and reads the certificates again.
+ * Runs one node until it is stopped. SIGTERM and SIGINT stop the node gracefully; a second signal stops it immediately.
+ * On SIGHUP the node checks for a changed policy and reads the certificates again.
  *
- * @throws {ConfigError} with all errors in settings and policy: then no listener is opened
+ * @throws {ConfigError} with all errors in settings and policy. No listener is then opened.
  */
 export async function serve(options: ServeOptions): Promise<void> {
   fastenStrings()
@@ -32,8 +32,8 @@ export async function serve(options: ServeOptions): Promise<void> {
   let requestedAt: number | undefined
   const stop = (): void => {
     if (requestedAt !== undefined) {
-      // A supervisor signals the whole process group, and a parent process may forward the signal. Both count as one
-      // request.
+      // A supervisor signals the whole process group, and a parent process may forward the signal. Both signals count
+      // as one request to stop.
       if (performance.now() - requestedAt < SAME_REQUEST_MS) return
       // A later signal requests an immediate stop.
       node.stopAtOnce()
@@ -52,8 +52,8 @@ export async function serve(options: ServeOptions): Promise<void> {
   process.on('SIGHUP', () => node.reload())
   process.on('uncaughtException', (error) => {
     node.crash(error)
-    // Some configuration errors appear only after Redis is connected, such as an eviction policy. The operator must fix
-    // them.
+    // The node finds some configuration errors only after it has connected to Redis, such as an unsuitable eviction
+    // policy. The operator must fix such an error, so the exit code is 1.
     process.exit(error instanceof ConfigError ? 1 : CRASHED)
   })
 }

@@ -50,12 +50,13 @@ interface Closable {
 type Rooms = Awaited<ReturnType<typeof openRooms>>
 
 /**
- * Opens the rooms of a node. A room uses only the rooms above it. `closing` closes the rooms in reverse order:
+ * Opens the rooms (components) of a node. A room uses only rooms that were opened before it. `closing` closes the rooms
+ * in reverse order:
  *
  * - sessions before audit, revocation and issuers, because a running refresh may need all of them;
  * - audit and limits before the cluster, because the last records and unspent permits go to Redis;
  * - telemetry after the rooms whose last log lines it exports;
- * - the cluster after all rooms that use Redis. Until then, revocations wait for this node.
+ * - the cluster after all rooms that use Redis. Until the cluster is closed, revocations wait for this node.
  *
  * @throws {ConfigError} when the policy is invalid, or needs missing settings
  */
@@ -99,7 +100,7 @@ async function openRooms(settings: Settings, lines: LineWriter, log: NodeLog, cl
   return { settings, lines, write, ...others, ...needRedis }
 }
 
-/** Makes the gate that exchanges run through, with the policy in force at the start. */
+/** Creates the gate object, which runs the exchanges, with the policy that is in force when the node starts. */
 function gateOf(rooms: Rooms, followers: PolicyFollowers, lifecycle: Lifecycle): Gate {
   const { settings, policy, limits, tokens, credentials, revocation, sessions, audit, login, telemetry } = rooms
   const { runtime, commit } = preparePolicy(policy.current, followers)
@@ -123,13 +124,13 @@ function gateOf(rooms: Rooms, followers: PolicyFollowers, lifecycle: Lifecycle):
   })
 }
 
-/** The components that follow changes of the policy. */
+/** Components that keep state for each issuer, route or service, and therefore follow changes of the policy. */
 function followersOf({ keys, clients, tokens, sessions, traffic, targets }: Rooms): PolicyFollowers {
   const byIssuer = [keys, clients, tokens, ...(sessions === undefined ? [] : [sessions])]
   return { byIssuer, byRoute: traffic, byService: targets }
 }
 
-/** Ends the process like any uncaught fault, with a log line that states the reason. */
+/** Ends the process like an uncaught exception, with a log line that states the reason. */
 function endProcess(error: unknown): void {
   setImmediate(() => Promise.reject(error))
 }
@@ -143,7 +144,7 @@ export class GatewayNode {
   #admin: AdminPlane | undefined
   #listener: Listener | undefined
   #stopping: Promise<void> | undefined
-  /** Read by the probes. */
+  /** True after all listeners are open. Read by the probes. */
   started = false
   #serving = false
 
@@ -156,8 +157,8 @@ export class GatewayNode {
   }
 
   /**
-   * Read by the probes. A node with Redis becomes ready after it has caught up with the cluster's events. A later loss
-   * of Redis does not change this.
+   * Whether the node is ready. Read by the probes. A node with Redis becomes ready after it has applied the cluster's
+   * events. A later loss of Redis does not make the node unready.
    */
   get ready(): boolean {
     return this.#serving && this.#rooms.cluster?.cluster.caughtUp !== false
@@ -185,7 +186,7 @@ export class GatewayNode {
   async #open(): Promise<void> {
     const { policy, cluster, audit, telemetry, write } = this.#rooms
     audit?.trail.open(policy.current.revision)
-    // Closed before the audit log, because calls of the admin API write audit records.
+    // The admin API is closed before the audit log, because calls of the admin API write audit records.
     this.#admin = this.#closing.adopt(await this.#openAdmin(), (admin) => admin.close())
     telemetry.telemetry.pushMetrics(this.#admin.metrics)
     policy.watch(this.#policySwitch)
@@ -203,7 +204,7 @@ export class GatewayNode {
     }
   }
 
-  /** Log fields of a node that listens. */
+  /** Fields of the log line `listening`. */
   #listening(): Readonly<Record<string, unknown>> {
     const { settings, policy } = this.#rooms
     const { listen, admin, probes } = settings
@@ -260,9 +261,9 @@ export class GatewayNode {
     })
   }
 
-  /** Checks for a changed policy, retries a rejected one, and reads the certificates again. */
+  /** Checks for a changed policy, retries a rejected policy, and reads the certificates again. */
   reload(): void {
-    // A stopping node would open its listener again, with the new certificates.
+    // A stopping node does not reload: new certificates would open its listener again.
     if (this.#stopping !== undefined) return
     this.#rooms.policy.reload()
     this.#reloadCertificates()
@@ -285,9 +286,9 @@ export class GatewayNode {
   }
 
   /**
-   * Stops gracefully: reports not ready, waits for load balancers to notice, closes the listener, closes each
-   * connection after its reply, and lets running exchanges finish. Resolves when everything is closed. A second call
-   * waits for the first.
+   * Stops gracefully: the node reports not ready, waits until load balancers have noticed, closes the listener, closes
+   * each connection after its reply, and lets running exchanges finish. Resolves when all components are closed. A
+   * second call waits for the first call.
    */
   stop(): Promise<void> {
     this.#stopping ??= this.#drain()
@@ -308,7 +309,7 @@ export class GatewayNode {
     await lines.end()
   }
 
-  /** Writes pending log lines and audit records before the process ends at once, by a second signal. */
+  /** Writes pending log lines and audit records before a second signal ends the process immediately. */
   stopAtOnce(): void {
     this.#rooms.write('warn', 'stopped immediately by a second signal', { cut_off: this.#listener!.inFlight })
     this.#flush()
@@ -328,7 +329,7 @@ export class GatewayNode {
   }
 }
 
-/** What the admin API uses of the rooms that need Redis. */
+/** Components that the admin API uses and that need Redis; `undefined` on a node without Redis. */
 function sharedOf({ cluster, revocation, audit, sessions }: Rooms): SharedDependencies | undefined {
   if (cluster === undefined || revocation === undefined || audit === undefined) return undefined
   return {
