@@ -172,12 +172,14 @@ test('until Retry-After has passed, at most one introspection is in progress', a
 test.each([
   ['seconds', () => '1'],
   ['a date', () => new Date(Date.now() + 1000).toUTCString()],
-])('an introspection that got 503 with Retry-After as %s is repeated', async (_, retryAfter) => {
+])('the gate repeats an introspection that got 503 with Retry-After as %s', async (_, retryAfter) => {
   const gate = await node({ timeout: '20s' })
-  const before = issuer.asked.length
-  issuer.script = () =>
-    issuer.asked.length === before + 1 ? { status: 503, headers: { 'retry-after': retryAfter() }, body: '' } : undefined
+  const token = issuer.issue()
+  issuer.script = (asked) =>
+    asked.token === token && issuer.askedAbout(token) === 1
+      ? { status: 503, headers: { 'retry-after': retryAfter() }, body: '' }
+      : undefined
 
-  expect(await ask(gate, issuer.issue(), '127.0.0.1')).toBe(200)
-  expect(issuer.asked.length).toBe(before + 2)
+  expect(await ask(gate, token, '127.0.0.1')).toBe(200)
+  expect(issuer.askedAbout(token)).toBe(2)
 })
