@@ -4,7 +4,7 @@ import { listenAddress } from './listen-address.ts'
 import { secretReference } from './secret.ts'
 import { addProblem, type SettingsContext, settingSecret } from './settings-context.ts'
 
-/** `admin`: listener of probes, metrics and the admin API. */
+/** Schema of the settings `admin`: the listener for probes, metrics and the admin API. */
 export const adminSettings = (context: SettingsContext) =>
   z
     .strictObject({
@@ -50,9 +50,9 @@ export const adminSettings = (context: SettingsContext) =>
       return {
         listen,
         hosts,
-        /** `undefined`: the admin API accepts no access tokens. */
+        /** Issuer whose access tokens the admin API accepts; `undefined`: the admin API accepts no access tokens. */
         issuer,
-        /** The token itself; `undefined` when no bootstrap token is configured. */
+        /** The bootstrap token itself, not a reference to it; `undefined` when no bootstrap token is configured. */
         bootstrapToken,
       }
     })
@@ -60,7 +60,7 @@ export const adminSettings = (context: SettingsContext) =>
 
 export type AdminSettings = z.output<ReturnType<typeof adminSettings>>
 
-/** `probes`: a listener for probes and metrics alone. */
+/** Schema of the settings `probes`: an additional listener that serves only probes and metrics. */
 export const probesSettings = z
   .strictObject({
     listen: listenAddress
@@ -74,13 +74,16 @@ export const probesSettings = z
   .transform(({ listen }) => ({ listen }))
   .prefault({})
 
-/** Minimum length of a bootstrap token, characters. Shorter tokens can be guessed, or are words. */
+/**
+ * Minimum length of a bootstrap token, characters. A shorter token can be guessed, or can be a word of a dictionary.
+ */
 const bootstrapMinLength = 32
 
 /** Returns the error in a bootstrap token, without quoting the token; `undefined` when the token is valid. */
 function bootstrapTokenError(token: string): string | undefined {
   if (token.length < bootstrapMinLength) return `must have at least ${bootstrapMinLength} characters`
-  // Characters that a bearer token may have in an Authorization field (RFC 6750 §2.1).
+  // The regular expression accepts the characters that a bearer token can have in an Authorization field (RFC 6750
+  // §2.1).
   if (/^[A-Za-z0-9._~+/-]+=*$/.test(token)) return undefined
   return 'must have the characters of a bearer token only: letters, digits and - . _ ~ + /, then any number of ='
 }

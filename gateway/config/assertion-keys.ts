@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { keyList } from './key-list.ts'
 import type { SettingsContext } from './settings-context.ts'
 
-/** A P-256 private key (RFC 7518 §6.2). Its private and public halves were checked to match. */
+/** A P-256 private key (RFC 7518 §6.2). Its public part (`x`, `y`) was verified to belong to its private part (`d`). */
 export type PrivateJwk = {
   readonly kty: 'EC'
   readonly crv: 'P-256'
@@ -14,7 +14,7 @@ export type PrivateJwk = {
 
 const keyForm = 'a private EC P-256 JWK in JSON'
 
-/** `keys.assertion`: keys that sign identity assertions. */
+/** Schema of the settings `keys.assertion`: keys that sign identity assertions. */
 export const assertionKeys = (context: SettingsContext) =>
   keyList(context, {
     name: 'assertion',
@@ -39,7 +39,7 @@ const jwkForm = z.object({
   d: z.string().regex(coordinate),
 })
 
-/** Returns the key, or a text that describes the error without quoting the key. */
+/** Returns the parsed private key, or a text that describes the error without quoting the key. */
 function readPrivateJwk(secret: string): { readonly jwk: PrivateJwk } | string {
   const json = parseJson(secret)
   const { success, data } = jwkForm.safeParse(json)
@@ -55,7 +55,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Whether the private key matches its public key. Otherwise no service could verify its signatures. */
+/** Whether the public part of the JWK belongs to its private part. Otherwise no service could verify its signatures. */
 function isPair({ x, y, d }: PrivateJwk): boolean {
   const pair = createECDH('prime256v1')
   try {

@@ -3,7 +3,7 @@ import type { SettingsContext } from './settings-context.ts'
 
 const form = '32 random bytes in base64url'
 
-/** `keys.audit`: keys that seal the chains of the audit log. */
+/** Schema of the settings `keys.audit`: keys that seal the chains of the audit log. */
 export const auditKeys = (context: SettingsContext) =>
   keyList(context, {
     name: 'audit',
@@ -17,7 +17,10 @@ export const auditKeys = (context: SettingsContext) =>
     read: (secret) => readRandomKey(secret, form),
   })
 
-/** Reads a key from the command line: returns the key, or a text that describes the error without quoting the secret. */
+/**
+ * Reads an audit key from the command line. Returns the key, or a text that describes the error without quoting the
+ * secret.
+ */
 export function readAuditKey(secret: string): Buffer | string {
   const key = readRandomBytes(secret, form)
   return typeof key === 'string' ? `${key}; \`gatehouse keys generate audit\` prints a valid key` : key

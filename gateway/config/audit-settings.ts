@@ -4,7 +4,7 @@ import { filePath } from './file-path.ts'
 import { sinkEntry } from './sinks/sink-kinds.ts'
 import { duration, size } from './text-schemas.ts'
 
-/** `audit` of the node settings: where the records of all exchanges are stored. */
+/** Schema of the node settings `audit`: where the audit records of all exchanges are stored. */
 export const auditSettings = z
   .strictObject({
     redis_max: size({ min: '1MiB', max: '64GiB' })
@@ -55,10 +55,10 @@ export const auditSettings = z
   })
   .transform(({ redis_max, recent, memory, spill, sinks }) => ({
     redisMaxBytes: redis_max,
-    /** Minimum age at which shipped records may be removed from Redis, ms. */
+    /** Minimum age at which audit records that every sink has received can be removed from Redis, ms. */
     recentMs: recent,
     memoryBytes: memory,
-    /** `undefined`: no spill is configured. */
+    /** Folder for audit records while Redis does not accept them; `undefined` when none is configured. */
     spill,
     sinks,
   }))

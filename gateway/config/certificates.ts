@@ -1,7 +1,7 @@
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 
-/** Absolute paths of a certificate and its key. */
+/** Absolute paths of a certificate file and of the file with its private key. */
 export interface CertificateFiles {
   readonly certFile: string
   readonly keyFile: string
@@ -9,18 +9,18 @@ export interface CertificateFiles {
 
 /** A certificate that was read and validated together with its key. */
 export interface Certificate extends CertificateFiles {
-  /** SHA-256 of both files, in hex: equal fingerprints mean unchanged files. */
+  /** SHA-256 of the certificate file and the key file, in hex. Equal fingerprints mean unchanged files. */
   readonly fingerprint: string
-  /** DNS names of its subject alternative names, in lower case; `*.` stands for one label. */
+  /** DNS names in the certificate's subject alternative names, in lower case. `*.` stands for exactly one label. */
   readonly names: readonly string[]
-  /** Start of the validity, ms since the epoch. */
+  /** Start of the certificate's validity, ms since the epoch. */
   readonly validFromMs: number
   readonly validUntilMs: number
 }
 
 /**
- * Reads a certificate and its key, and checks that they match. The listener itself would silently serve another
- * certificate when they do not match.
+ * Reads a certificate and its private key, and checks that the key belongs to the certificate. If the key does not
+ * belong to it, the listener reports no error and serves another certificate.
  *
  * @throws {Error} that names the file and the error, without any part of the key
  */
@@ -44,7 +44,7 @@ export function readCertificate(files: CertificateFiles): Certificate {
   }
 }
 
-/** Whether one of the certificates is valid for this host. `*.` stands for one label (RFC 6125 §6.4.3). */
+/** Whether at least one of the certificates is valid for this host. `*.` stands for one label (RFC 6125 §6.4.3). */
 export function covers(certificates: readonly Certificate[], host: string): boolean {
   const wild = host.replace(/^[^.]+/, '*')
   return certificates.some(({ names }) => names.includes(host) || names.includes(wild))

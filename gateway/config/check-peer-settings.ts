@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { trustedBlock } from './proxies.ts'
 
-/** Peers that may send forward-auth checks. */
+/** Schema of the settings `check`: peers that are allowed to send forward-auth checks. */
 export const checkPeerSettings = z
   .strictObject({
     peers: z

@@ -3,7 +3,9 @@ import type { SettingsContext } from './settings-context.ts'
 
 const form = '32 random bytes in base64url'
 
-/** `keys.encryption`: 32-byte secrets. Keys that are derived from them encrypt stored data. */
+/**
+ * Schema of the settings `keys.encryption`: 32-byte secrets. The keys that encrypt stored data are derived from them.
+ */
 export const encryptionKeys = (context: SettingsContext) =>
   keyList(context, {
     name: 'encryption',

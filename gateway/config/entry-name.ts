@@ -1,4 +1,6 @@
 import { text } from './text-schemas.ts'
 
-/** Name of a service or issuer. Services find their own name in `aud` of the assertion. */
+/**
+ * Schema of the name of a service or issuer. A service finds its own name in the claim `aud` of identity assertions.
+ */
 export const entryName = text('1 to 64 letters, digits, dots, - or _', /^[A-Za-z0-9._-]{1,64}$/)

@@ -8,17 +8,20 @@ import { readYaml } from './yaml-document.ts'
 
 const prefix = 'GATEHOUSE_'
 
-/** All settings by environment variable: `GATEHOUSE_` and the path in upper case, joined by `_`. */
+/**
+ * Map from the name of an environment variable to the setting that it sets. The name is `GATEHOUSE_` and the path in
+ * upper case, joined by `_`.
+ */
 const variables = new Map(
   [...leavesOf(settingsSchema)].map(([path, schema]) => [variableOf(path), { path, form: formOf(schema) }] as const),
 )
 
-/** Variables that Kubernetes sets in every pod next to a service whose name starts with gatehouse. */
+/** Pattern of variables that Kubernetes sets in a pod for each service whose name starts with gatehouse. */
 const serviceLink = /^GATEHOUSE_(?:.*_)?(?:SERVICE_HOST|SERVICE_PORT(?:_.*)?|PORT(?:_\d+_(?:TCP|UDP|SCTP)(?:_.*)?)?)$/
-/** Variables that the command line and the demo read. */
+/** Pattern of `GATEHOUSE_` variables that set no setting: the command line and the demo read them. */
 const foreign = /^GATEHOUSE_(?:ADMIN_URL|ADMIN_TOKEN|ADMIN_TOKEN_FILE|DEMO_.*)$/
 
-/** A setting from the environment, not yet validated. */
+/** The value of one setting from an environment variable, not yet validated. */
 export interface Variable {
   readonly name: string
   readonly path: readonly string[]
@@ -30,8 +33,8 @@ export function variableOf(path: readonly string[]): string {
 }
 
 /**
- * Chooses how a variable is parsed. Texts are taken literally, so that a name of digits stays a text. Numbers,
- * booleans, lists and mappings are parsed as YAML.
+ * Chooses how the value of an environment variable is parsed. A setting of type text gets the value literally, so that
+ * a name of digits stays a text. Numbers, booleans, lists and mappings are parsed as YAML.
  */
 function formOf(schema: z.core.$ZodType): 'text' | 'yaml' | 'text or list' {
   if (schema instanceof z.ZodUnion) return 'text or list'
@@ -44,8 +47,8 @@ function formOf(schema: z.core.$ZodType): 'text' | 'yaml' | 'text or list' {
 }
 
 /**
- * Reads the settings in the environment. An empty variable counts as unset, because compose files leave empty
- * variables.
+ * Reads the settings that are set by environment variables. An empty variable counts as unset, because compose files
+ * produce empty variables.
  */
 export function readVariables(env: Environment): { variables: Variable[]; problems: Problem[] } {
   const found: Variable[] = []
@@ -66,9 +69,9 @@ export function readVariables(env: Environment): { variables: Variable[]; proble
 }
 
 /**
- * Reports variables with the prefix that no setting uses.
+ * Reports environment variables that start with `GATEHOUSE_` but belong to no setting.
  *
- * @param secretNames  variables that an `{ env: NAME }` refers to
+ * @param secretNames  names of variables that contain secrets: an `{ env: NAME }` refers to them
  */
 export function unknownVariables(env: Environment, secretNames: ReadonlySet<string>): Problem[] {
   return Object.keys(env)

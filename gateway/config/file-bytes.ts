@@ -10,7 +10,7 @@ import { maxDocumentBytes } from './yaml-document.ts'
  */
 export function readBytes(file: string): Uint8Array {
   try {
-    // Check the size first, so that a huge file is never read. The reader limits other inputs, such as a pipe.
+    // Check the size first, so that a huge file is never read. `readYaml` limits inputs without a size, such as a pipe.
     if (statSync(file).size > maxDocumentBytes) {
       throw refused('GH_CONFIG_TOO_LARGE', `document is larger than ${formatSize(maxDocumentBytes)}`, file)
     }

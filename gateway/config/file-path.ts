@@ -3,12 +3,15 @@ import { z } from 'zod'
 import type { DocumentPath } from './problem.ts'
 import { childrenOf, unwrapped } from './schema-walk.ts'
 
-/** Schema of the path of a file or folder. A relative path refers to the folder of the document. */
+/**
+ * Schema of the path of a file or folder. A relative path is resolved against the folder of the document that contains
+ * it.
+ */
 export const filePath = z.string().min(1).meta({ form: 'path' })
 
 /**
- * Returns the document with absolute file paths: every text that `schema` defines by `filePath` is resolved against the
- * folder of its source. Other values are returned as they are, valid or not.
+ * Returns the document with absolute file paths. Every text whose schema is `filePath` is resolved against the folder
+ * of the source that sets it. All other values are returned unchanged, whether valid or invalid.
  */
 export function absolutePaths(
   schema: z.core.$ZodType,

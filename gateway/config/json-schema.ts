@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** The subset of JSON Schema that this module reads. */
+/** The subset of JSON Schema that the functions of this file read and write. */
 export interface JsonSchema {
   title?: string
   description?: string
@@ -26,17 +26,17 @@ export interface JsonSchema {
   allOf?: JsonSchema[]
   $ref?: string
   definitions?: Record<string, JsonSchema>
-  // Annotations from `.meta`, which are not part of JSON Schema.
-  /** When a change takes effect. `live`: without a restart. `restart`: at the next start. */
+  // The following members come from `.meta` of the Zod schema and are not part of JSON Schema.
+  /** When a changed setting takes effect. `live`: without a restart. `restart`: at the next start of the node. */
   reload?: 'live' | 'restart'
   secret?: boolean
-  /** Form that a text is parsed as, such as `duration`. */
+  /** Form in which a text is parsed, such as `duration`. */
   form?: string
   /** Bounds of the parsed value, such as `10ms to 1m`. */
   bounds?: string
 }
 
-/** A document that operators write: its schema and its name for editors. */
+/** Schema of a document that operators write, such as gatehouse.yaml, and the title of that schema in editors. */
 export interface DocumentSchema {
   readonly schema: z.ZodType
   readonly title: string
@@ -44,19 +44,23 @@ export interface DocumentSchema {
 
 type Override = NonNullable<z.core.ToJSONSchemaParams['override']>
 
-/** Expresses in JSON Schema the rules that the Zod schemas check by code. */
+/** Adds to the generated JSON Schema the rules that the Zod schemas check in code. */
 const override: Override = ({ zodSchema, jsonSchema: written }) => {
-  // At most one of our forms fits a value, so `anyOf` is equivalent, and schema readers need to support only `anyOf`.
+  // Every value matches at most one alternative, so `anyOf` accepts the same values as `oneOf`. Readers of the schema
+  // then need to support only `anyOf`.
   if (written.oneOf !== undefined) {
     written.anyOf = written.oneOf
     delete written.oneOf
   }
   if (!(zodSchema instanceof z.ZodObject || zodSchema instanceof z.ZodRecord)) return
-  // An object without required keys is invalid when empty: it must have at least one key.
+  // The Zod schema requires no key but rejects `{}`: state in JSON Schema that the object needs at least one key.
   if (written.required === undefined && !zodSchema.safeParse({}).success) written.minProperties = 1
 }
 
-/** Returns the schema of a document with the annotations for the reference. A new object each time. */
+/**
+ * Returns a document's JSON Schema with the annotations for the configuration reference. Each call creates a new
+ * object.
+ */
 export function annotatedSchema({ schema, title }: DocumentSchema): JsonSchema {
   // Draft 7 has the best support in YAML editors.
   const written = z.toJSONSchema(schema, { io: 'input', target: 'draft-7', override }) as JsonSchema
@@ -65,8 +69,8 @@ export function annotatedSchema({ schema, title }: DocumentSchema): JsonSchema {
 }
 
 /**
- * Returns the schema of a document for editors: pure draft 7, with the path of each key as its title. It accepts every
- * valid document and rejects errors of form. `gatehouse check` finds all other errors.
+ * Returns a document's JSON Schema for editors: pure draft 7, with the path of each key as its title. The schema
+ * accepts every valid document and rejects values of a wrong type or form. `gatehouse check` finds all other errors.
  */
 export function jsonSchema(document: DocumentSchema): JsonSchema {
   const schema = annotatedSchema(document)
@@ -75,7 +79,7 @@ export function jsonSchema(document: DocumentSchema): JsonSchema {
   return plain(schema)
 }
 
-/** Yields every key that an operator can write, with its path: `services.*.routes[].id`. */
+/** Yields every key that an operator can write, with the path of the key, such as `services.*.routes[].id`. */
 export function* entriesOf(schema: JsonSchema, path = ''): Generator<[path: string, entry: JsonSchema]> {
   for (const [key, entry] of Object.entries(schema.properties ?? {})) {
     const at = path === '' ? key : `${path}.${key}`
@@ -91,8 +95,8 @@ export function* entriesOf(schema: JsonSchema, path = ''): Generator<[path: stri
 const beside = new Set(['reload', 'secret', 'form', 'bounds', 'readOnly'])
 
 /**
- * Removes annotations that are not part of JSON Schema. A property may have the name of an annotation: its value is
- * then an object, a schema, and stays.
+ * Removes annotations that are not part of JSON Schema. A property of a document can have the same name as an
+ * annotation; its value is a schema object, and is not removed.
  */
 function plain<T>(schema: T): T {
   return JSON.parse(JSON.stringify(schema), (key, value) =>

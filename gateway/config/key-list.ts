@@ -4,21 +4,22 @@ import { addProblem, type SettingsContext, settingSecret } from './settings-cont
 import { text } from './text-schemas.ts'
 
 interface KeyListTerms<Key> {
-  /** Key of the list under `keys`. */
+  /** Name of the list under `keys` in the settings, such as `assertion`. */
   readonly name: string
   /** Purpose of the id. */
   readonly id: string
-  /** Required form of a secret. */
+  /** Required form of a secret, for descriptions and error messages. */
   readonly form: string
-  /** Capabilities of an attacker who has a secret. */
+  /** Sentence about the actions that are possible for an attacker who has a secret of this list. */
   readonly danger: string
   readonly description: string
-  /** Returns the key, or a text that describes the error without quoting the secret. */
+  /** Returns the parsed key, or a text that describes the error without quoting the secret. */
   read(secret: string): Key | string
 }
 
 /**
- * Schema of a list under `keys`. The first key is used for writing, all keys for reading, so that keys can be rotated.
+ * Schema of a list of keys under `keys` in the settings. The gate signs or encrypts with the first key, and verifies or
+ * decrypts with all keys, so that keys can be rotated.
  */
 export function keyList<Key extends object>(
   context: SettingsContext,
@@ -56,13 +57,16 @@ export function keyList<Key extends object>(
     .meta({ reload: 'restart' })
 }
 
-/** Returns the 32 bytes of a secret, or a text that describes the error without quoting the secret. */
+/**
+ * Decodes a base64url secret into 32 bytes. Returns the bytes, or a text that describes the error without quoting the
+ * secret.
+ */
 export function readRandomBytes(secret: string, form: string): Buffer | string {
   const bytes = Buffer.from(secret, 'base64url')
   return bytes.length === 32 && bytes.toString('base64url') === secret ? bytes : `must be ${form}`
 }
 
-/** Reads a key of 32 random bytes, for `keyList`. */
+/** Reads a key of 32 random bytes. For the member `read` of `keyList`. */
 export function readRandomKey(secret: string, form: string): { readonly secret: Buffer } | string {
   const bytes = readRandomBytes(secret, form)
   return typeof bytes === 'string' ? bytes : { secret: bytes }

@@ -19,8 +19,8 @@ const algorithms = [
 const claimName = text('the name of a claim, without blanks or control characters', /^[^\s\x00-\x1f\x7f]{1,64}$/)
 
 /**
- * An authorization server whose JWTs are validated with its published keys. Issuers of the policy have these keys and
- * more; the issuer of the admin API has these keys only.
+ * Settings of an authorization server whose JWTs are validated with its published keys. An issuer in the policy has
+ * these and more settings; the issuer of the admin API has only these.
  */
 export const keyedIssuerEntry = z.strictObject({
   issuer: privateUrl.describe('Issuer identifier, as tokens carry it in `iss`. Compared byte for byte.'),

@@ -4,7 +4,7 @@ import { auditKeys } from './audit-keys.ts'
 import { encryptionKeys } from './encryption-keys.ts'
 import type { SettingsContext } from './settings-context.ts'
 
-/** `keys`: the secret keys of a node. */
+/** Schema of the settings `keys`: the secret keys of a node. */
 export const keysSettings = (context: SettingsContext) =>
   z
     .strictObject({

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** `limits`: limits of this node alone. */
+/** Schema of the settings `limits`: limits that each node enforces alone, without shared counts. */
 export const limitsSettings = z
   .strictObject({
     address: z

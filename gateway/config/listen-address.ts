@@ -3,9 +3,9 @@ import { parsedText } from './text-schemas.ts'
 
 /** Address of a listener. */
 export interface ListenAddress {
-  /** Host name or address, without brackets; `undefined`: all addresses of the machine. */
+  /** Host name or address, without brackets. `undefined`: the node listens on all addresses of the machine. */
   readonly host: string | undefined
-  /** 0: the system chooses a free port. */
+  /** TCP port. 0: the operating system chooses a free port. */
   readonly port: number
 }
 
@@ -19,12 +19,12 @@ function readListenAddress(text: string): ListenAddress | undefined {
   const port = Number(digits)
   if (digits === undefined || port > 65_535) return undefined
   if (bracketed !== undefined) return parseAddress(bracketed)?.length === 16 ? { host: bracketed, port } : undefined
-  // Digits and dots that are not an IPv4 address would be resolved as a host name.
+  // Reject digits and dots that are not an IPv4 address. Otherwise they would be resolved as a host name.
   if (/^[0-9.]+$/.test(plain!) && parseAddress(plain!) === undefined) return undefined
   return { host: plain === '' ? undefined : plain, port }
 }
 
-/** True when only clients on this machine can connect. */
+/** True when the listener accepts connections only from the same machine. */
 export function listensOnLoopback({ host }: ListenAddress): boolean {
   if (host === undefined) return false
   const address = parseAddress(host)

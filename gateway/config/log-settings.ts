@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** `log`: log lines of a node. */
+/** Schema of the settings `log`: log lines of a node. */
 export const logSettings = z
   .strictObject({
     format: z

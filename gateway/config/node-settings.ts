@@ -2,7 +2,7 @@ import { hostname } from 'node:os'
 import { z } from 'zod'
 import { text } from './text-schemas.ts'
 
-/** `node`: identity of this node. */
+/** Schema of the settings `node`: identity of this node. */
 export const nodeSettings = z
   .strictObject({
     id: text('1 to 64 letters, digits, dots, - or _', /^[A-Za-z0-9._-]{1,64}$/)

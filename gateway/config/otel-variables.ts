@@ -5,7 +5,10 @@ import { readWebUrl } from './web-url.ts'
 
 export type Signal = 'traces' | 'metrics' | 'logs'
 
-/** Variables that the OpenTelemetry exporters and the resource read themselves, for all signals and for each. */
+/**
+ * Variables that the OpenTelemetry exporters and resource read themselves, both those for all signals and those for one
+ * signal.
+ */
 const readElsewhere =
   /^OTEL_(?:SERVICE_NAME|RESOURCE_ATTRIBUTES|EXPORTER_OTLP_(?:(?:TRACES|METRICS|LOGS)_)?(?:HEADERS|TIMEOUT|COMPRESSION|CERTIFICATE|CLIENT_KEY|CLIENT_CERTIFICATE))$/
 const readHere =
@@ -15,8 +18,8 @@ const protocol = 'http/protobuf'
 const propagators = new Set(['tracecontext', 'baggage'])
 
 /**
- * Standard variables of OpenTelemetry that Gatehouse supports (Environment Variable Specification). An empty variable
- * counts as unset. An unsupported value is a problem only where it would take effect.
+ * Reads the standard environment variables of OpenTelemetry that Gatehouse supports (OpenTelemetry Environment Variable
+ * Specification). An empty variable counts as unset. An unsupported value is reported only where it would take effect.
  */
 export class OtelVariables {
   readonly #env: Environment
@@ -27,7 +30,7 @@ export class OtelVariables {
     this.#problems = problems
   }
 
-  /** Log lines for variables that are set but have no effect, one each. */
+  /** Warnings about OpenTelemetry variables that are set but have no effect, one text for each variable. */
   get withoutEffect(): string[] {
     return Object.keys(this.#env)
       .filter((name) => name.startsWith('OTEL_') && this.#get(name) !== undefined)
@@ -49,9 +52,9 @@ export class OtelVariables {
   }
 
   /**
-   * Returns the endpoint of a signal; `undefined` when the signal is not exported.
+   * Returns the OTLP endpoint of a signal; `undefined` when the signal is not exported.
    *
-   * @param configured  endpoint in the settings
+   * @param configured  endpoint in the settings; when set, it overrides the environment variables
    */
   endpoint(signal: Signal, configured: URL | undefined): string | undefined {
     const url = configured === undefined ? this.#endpoint(signal) : withSignalPath(configured, signal)
@@ -86,14 +89,18 @@ export class OtelVariables {
     const names = [`OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_PROTOCOL`, 'OTEL_EXPORTER_OTLP_PROTOCOL']
     const name = names.find((each) => this.#get(each) !== undefined)
     if (name === undefined || this.#get(name) === protocol) return
-    this.#addProblem(name, `must be ${protocol}, the only supported protocol`, 'collectors receive it on port 4318')
+    this.#addProblem(
+      name,
+      `must be ${protocol}, the only supported protocol`,
+      'OpenTelemetry collectors receive http/protobuf on port 4318',
+    )
   }
 
   /**
-   * Returns the sampling configuration. `parentBased` follows the decision of the caller's trace context; `ratio`
-   * applies to all other traces.
+   * Returns how traces are sampled. With `parentBased` true, an exchange that belongs to a client's trace follows the
+   * sampling decision of the client. `ratio` is the sampled fraction (0 to 1) of all other exchanges.
    *
-   * @param otherwise  ratio when no variable sets it
+   * @param otherwise  ratio when no variable sets one
    */
   sampling(otherwise: number): { readonly ratio: number; readonly parentBased: boolean } {
     const name = 'OTEL_TRACES_SAMPLER'
@@ -135,13 +142,13 @@ export class OtelVariables {
   }
 
   #addProblem(name: string, message: string, hint?: string): void {
-    // Several signals read the same variable: report it once.
+    // Several signals read the same variable, so its problem is found several times: report it once.
     if (this.#problems.some((known) => known.file === name && known.message === message)) return
     this.#problems.push(problem('GH_CONFIG_VALUE', message, [], { ...nowhere, file: name }, hint))
   }
 }
 
-/** Appends the signal's path to a URL that is only an origin. */
+/** Appends the signal's path, such as `/v1/traces`, to a URL without a path. */
 function withSignalPath(url: URL, signal: Signal): string {
   return url.pathname === '/' ? new URL(`/v1/${signal}`, url).href : url.href
 }

@@ -6,27 +6,27 @@ import { referredVariables } from './secret.ts'
 import { readYaml } from './yaml-document.ts'
 
 /**
- * Lists the files of a policy by name: the file itself, or the `*.yaml` files of a folder.
+ * Lists the files of a policy, sorted by name: the file itself, or the `*.yaml` files of a folder.
  *
- * @throws {ConfigError} when the path cannot be read or the folder has no such file
+ * @throws {ConfigError} when the path cannot be read or the folder has no `*.yaml` file
  */
 export function policyFiles(path: string): string[] {
   try {
     if (!statSync(path).isDirectory()) return [path]
-    // A mounted ConfigMap has hidden folders beside its files.
+    // A mounted Kubernetes ConfigMap has hidden entries beside its files: skip names that start with a dot.
     const names = readdirSync(path).filter((name) => name.endsWith('.yaml') && !name.startsWith('.'))
     if (names.length > 0) return names.sort().map((name) => join(path, name))
   } catch (error) {
     throw unreadable(path, error)
   }
   throw new ConfigError([
-    problem('GH_CONFIG_UNREADABLE', 'the folder holds no *.yaml file', [], { ...nowhere, file: path }),
+    problem('GH_CONFIG_UNREADABLE', 'the folder contains no *.yaml file', [], { ...nowhere, file: path }),
   ])
 }
 
 /**
- * Returns the variables that `{ env: NAME }` refers to anywhere in a policy; an empty set when the policy cannot be
- * read.
+ * Returns the names of the environment variables that `{ env: NAME }` refers to anywhere in a policy. The set is empty
+ * when the policy cannot be read.
  */
 export function variablesInPolicy(path: string): Set<string> {
   const names = new Set<string>()

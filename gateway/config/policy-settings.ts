@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { filePath } from './file-path.ts'
 
-/** `policy`: location of the policy. */
+/** Schema of the settings `policy`: source and path of the policy. */
 export const policySettings = z.strictObject({
   source: z
     .literal('file')

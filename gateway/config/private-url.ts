@@ -1,7 +1,10 @@
 import { InvalidText, parsedText } from './text-schemas.ts'
 import { isPrivate, readWebUrl } from './web-url.ts'
 
-/** URL that is kept as written: issuer identifiers are compared byte for byte (RFC 8414 §2), not as URLs. */
+/**
+ * Schema of an https URL that is not normalized: issuer identifiers are compared byte for byte (RFC 8414 §2), not as
+ * URLs.
+ */
 export const privateUrl = parsedText('an https URL; http is for loopback only', (written) => {
   const url = readWebUrl(written)
   if (!(url instanceof URL)) return url

@@ -1,4 +1,7 @@
-/** Codes of configuration errors with an explanation each. The error reference is generated from this list. */
+/**
+ * Codes of configuration errors, each with an explanation. The reference of errors in the docs is generated from this
+ * list.
+ */
 export const problemCodes = {
   GH_CONFIG_UNREADABLE: 'The file or folder does not exist, cannot be read, or contains no policy.',
   GH_CONFIG_TOO_LARGE: 'The document exceeds a limit: its size, its nesting, or the entries that aliases add.',
@@ -36,17 +39,23 @@ export type ProblemCode = keyof typeof problemCodes
 /** Codes that only `gatehouse check` reports. A policy with these problems still takes effect. */
 export const warningCodes: ReadonlySet<ProblemCode> = new Set<ProblemCode>(['GH_POLICY_WEAKER_ROUTE'])
 
-/** One error in the settings or the policy. Contains no secrets: values are never quoted, only names. */
+/** One error in the settings or the policy. The error contains no secrets: it quotes names of keys, never values. */
 export interface Problem {
   readonly code: ProblemCode
   readonly message: string
-  /** Keys joined by dots, list positions in brackets: `services.orders.routes[0].match`. Empty: the whole document. */
+  /**
+   * Keys joined by dots, list positions in brackets: `services.orders.routes[0].match`. Empty for an error of the whole
+   * document.
+   */
   readonly path: string
-  /** File of the error. For other sources, the name of the environment variable, or `command line`. */
+  /**
+   * File that contains the error. For an error from another source: the name of the environment variable, or `command
+   * line`.
+   */
   readonly file: string | undefined
   /** Line, starting at 1. */
   readonly line: number | undefined
-  /** Column, starting at 1, in UTF-16 units. */
+  /** Column of the error, starting at 1, counted in UTF-16 code units. */
   readonly column: number | undefined
   readonly hint: string | undefined
 }
@@ -66,12 +75,12 @@ export function formatPath(path: DocumentPath): string {
   return path.map((part, i) => (typeof part === 'number' ? `[${part}]` : i === 0 ? part : `.${part}`)).join('')
 }
 
-/** Maximum number of reported problems. Bounds the work that a malicious document can cause. */
+/** Maximum number of reported problems. Limits the work and output that a malicious document can cause. */
 export const maxProblems = 100
 
 /**
- * Reports all errors in the settings or the policy, by position (the first 100). The rejected configuration has no
- * effect.
+ * The settings or the policy are invalid, and the rejected configuration has no effect. Contains the first 100
+ * problems, sorted by file, line and column.
  */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'

@@ -2,23 +2,26 @@ import { z } from 'zod'
 import { type AddressBlock, parseBlock } from '../base/address-blocks.ts'
 import { InvalidText, parsedText } from './text-schemas.ts'
 
-/** A proxy or load balancer whose statements about clients are trusted. */
+/** A proxy or load balancer that the gate trusts to state the address, scheme, host and certificate of a client. */
 export interface TrustedProxy {
   readonly block: AddressBlock
   /**
-   * `http`: the proxy parses and writes HTTP itself. `tcp`: it forwards bytes, so a client could send a PROXY header
-   * within the connection.
+   * `http`: the proxy parses and writes HTTP itself. `tcp`: the proxy forwards bytes, so a client could send a PROXY
+   * header within a connection.
    */
   readonly mode: 'http' | 'tcp'
 }
 
-/** A block of trusted peer addresses. */
+/** Schema of an address or CIDR block of trusted peers. */
 export const trustedBlock = parsedText('an address or a CIDR block such as 10.1.0.0/16', (text) => {
   const read = parseBlock(text)
   return read?.bits === 0 ? new InvalidText('must not include all addresses: list the addresses of the proxies') : read
 })
 
-/** Schema of the trusted proxies: each a block, or an object that also states the protocol mode. */
+/**
+ * Schema of the list of trusted proxies. Each entry is an address block, or an object that also states the proxy's
+ * mode.
+ */
 export const trustedProxies = z
   .array(
     z.union([

@@ -9,10 +9,12 @@ const origin = parsedText('an origin such as https://api.example', (text) => {
   return isPrivate(url) ? url.origin : new InvalidText('must be https; http is for loopback only')
 })
 
-/** One origin or several; always parsed into a list. */
+/** Schema of `public_url`: one origin or a list of origins. The parsed value is always a list. */
 export const publicUrl = z.union([origin.transform((only) => [only]), z.array(origin).min(1)])
 
-/** Returns the URL at which clients on this machine reach a loopback listener without `public_url`. */
+/**
+ * Returns the URL at which clients on the same machine reach a loopback listener. Used when `public_url` is not set.
+ */
 export function loopbackUrl({ host, port }: ListenAddress, scheme: 'http' | 'https'): string {
   return new URL(`${scheme}://${host?.includes(':') ? `[${host}]` : host}:${port}`).origin
 }

@@ -4,12 +4,15 @@ import type { SettingsLayers } from './settings-layers.ts'
 import { type SinkEntry, sinkFile } from './sinks/sink-kinds.ts'
 import type { SinkOrigin } from './sinks/sink-resources.ts'
 
-/** One destination of the audit log. The worker that ships to it reads its secrets; a node does not need them. */
+/**
+ * Settings of one audit sink, a destination of the audit log. Its secrets are read by the worker that ships to it; a
+ * node does not need them.
+ */
 export interface SinkSettings extends SinkOrigin {
   readonly entry: SinkEntry
 }
 
-/** Reads the `audit.sinks` settings. Errors are added to `problems`. */
+/** Reads the `audit.sinks` settings. Every error is added to `problems`. */
 export function readSinks(
   entries: Readonly<Record<string, SinkEntry>>,
   { folderOf, locate }: SettingsLayers,
@@ -28,7 +31,7 @@ export function readSinks(
         problems.push(
           problem(
             'GH_CONFIG_VALUE',
-            `is already the file of sink ${other}; each file sink needs its own file`,
+            `must not be the file of sink ${other}: each file sink needs its own file`,
             at,
             locate(at),
           ),

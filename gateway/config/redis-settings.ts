@@ -78,7 +78,10 @@ const redisKeys = z.strictObject({
 
 type RedisKeys = z.output<typeof redisKeys>
 
-/** `redis`: the Redis that the nodes of one cluster share. Secrets and certificates are read. */
+/**
+ * Schema of the settings `redis`: the Redis that the nodes of one cluster share. Parsing also reads the secrets and
+ * certificates.
+ */
 export const redisSettings = (context: SettingsContext) =>
   redisKeys.transform((data, ctx): RedisSettings | undefined => {
     const place = topologyOf(data, ctx, context)
@@ -125,8 +128,8 @@ function requiredWith(
 }
 
 /**
- * Rejects keys that belong to another topology. An operator would believe that these keys have an effect, such as
- * protection.
+ * Rejects settings that apply only to a Redis topology that is not configured. Without this error an operator would
+ * believe that such a setting has an effect, for example that it protects data.
  */
 function rejectKeysOfOtherTopologies(
   data: RedisKeys,

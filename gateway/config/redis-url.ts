@@ -19,7 +19,7 @@ export interface RedisUrl {
   readonly tls: boolean
 }
 
-/** Parses a Redis URL. Messages never quote the text, because it may contain a password. */
+/** Parses a Redis URL. Error messages never quote the URL, because it can contain a password. */
 export function readRedisUrl(written: string): RedisUrl | InvalidText | undefined {
   if (/^unix:\/\/\/[^\s?#]+$/.test(written)) {
     return { server: { path: written.slice('unix://'.length) }, database: 0, tls: false }

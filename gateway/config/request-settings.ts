@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { duration, size } from './text-schemas.ts'
 
-/** `request`: limits of requests from clients. */
+/** Schema of the settings `request`: limits of requests from clients. */
 export const requestSettings = z
   .strictObject({
     target_max: size({ min: '256B', max: '32KiB' })

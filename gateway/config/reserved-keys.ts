@@ -1,4 +1,7 @@
-/** Keys that are reserved for later versions. They are rejected, because they would not be enforced yet. */
+/**
+ * Keys of documents that are reserved for later versions. A document with such a key is rejected, because this version
+ * does not enforce the key.
+ */
 const reservedKeys = new Set([
   // node settings
   'cluster',

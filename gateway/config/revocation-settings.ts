@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { filePath } from './file-path.ts'
 import { duration } from './text-schemas.ts'
 
-/** `revocation`: maximum delay and number of revocations. */
+/** Schema of the settings `revocation`: maximum delay of revocations, and maximum number of revocations in memory. */
 export const revocationSettings = z
   .strictObject({
     max_staleness: duration({ min: '1s', max: '5m' })

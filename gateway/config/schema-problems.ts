@@ -19,7 +19,10 @@ type Locate = (path: DocumentPath) => Place
 
 const reservedHint = 'remove it: this version of Gatehouse does not enforce it yet'
 
-/** Describes for operators how `document` violates `schema`. Values are never quoted, because they may be secrets. */
+/**
+ * Converts the issues that Zod found in `document` into problems for operators. Values are never quoted, because they
+ * can be secrets.
+ */
 export function schemaProblems(
   schema: z.core.$ZodType,
   document: unknown,
@@ -37,8 +40,8 @@ export function schemaProblems(
 }
 
 /**
- * Flattens the issues of a union to those of the form that the value resembles: the first form with the type of the
- * value.
+ * Replaces an issue of a union by the issues of the alternative that the operator probably meant. This is the first
+ * alternative that accepts the type of the value.
  */
 function flatten(issue: Issue, prefix: DocumentPath): Issue[] {
   const path = [...prefix, ...(issue.path as (string | number)[])]
@@ -93,7 +96,7 @@ function unknownKey(key: string, path: DocumentPath, known: readonly string[], l
   return problem('GH_CONFIG_UNKNOWN_KEY', 'unknown key', at, locate(at), hint)
 }
 
-/** Returns the terms of a problem that a schema reports with its own code. */
+/** Returns the code, hint and position of a problem that `addProblem` added; `undefined` for all other issues. */
 function foundByCode(issue: Issue): Pick<SettingProblem, 'code' | 'hint' | 'locatedAt'> | undefined {
   const params = issue.code === 'custom' ? issue.params : undefined
   if (typeof params?.['code'] !== 'string' || !Object.hasOwn(problemCodes, params['code'])) return undefined
@@ -111,7 +114,7 @@ const kinds: Readonly<Record<string, string>> = {
 }
 
 function wording(issue: Issue, value: unknown): { message: string; hint?: string } {
-  // Messages of Gatehouse's own schemas start with "must"; messages of the library do not.
+  // Messages of Gatehouse's own schemas start with "must"; messages of Zod do not.
   if (issue.message.startsWith('must ')) return { message: issue.message }
   switch (issue.code) {
     case 'invalid_type':

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { DocumentPath } from './problem.ts'
 
-/** Returns the schema inside the wrappers for optional values, defaults and transforms. */
+/** Returns the Zod schema inside the wrappers for optional values, defaults and transforms. */
 export function unwrapped(schema: z.core.$ZodType): z.core.$ZodType {
   let inner = schema
   for (;;) {
@@ -14,14 +14,14 @@ export function unwrapped(schema: z.core.$ZodType): z.core.$ZodType {
   }
 }
 
-/** Returns the keys that a document may have at `path`. */
+/** Returns the keys that the schema allows in a document at `path`. */
 export function keysAt(schema: z.core.$ZodType, path: DocumentPath): string[] {
   let found = [unwrapped(schema)]
   for (const part of path) found = found.flatMap((each) => childrenOf(each, part)).map(unwrapped)
   return found.flatMap(options).flatMap((each) => (each instanceof z.ZodObject ? Object.keys(each.def.shape) : []))
 }
 
-/** Returns the schemas of the value at `part` of a mapping or list. A union may have several. */
+/** Returns the schemas for the value at `part`, a key of a mapping or an index of a list. A union can have several. */
 export function childrenOf(schema: z.core.$ZodType, part: string | number): z.core.$ZodType[] {
   return options(schema).flatMap((each) => {
     if (each instanceof z.ZodObject)
@@ -35,7 +35,7 @@ function options(schema: z.core.$ZodType): z.core.$ZodType[] {
   return schema instanceof z.ZodUnion ? schema.def.options.map(unwrapped).flatMap(options) : [schema]
 }
 
-/** Yields the paths of settings without sub-keys, each with its schema. */
+/** Yields the path and the schema of every setting that has no sub-keys. */
 export function* leavesOf(
   schema: z.core.$ZodType,
   path: readonly string[] = [],

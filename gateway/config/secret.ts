@@ -4,14 +4,14 @@ import { z } from 'zod'
 import { formatSize } from '../base/size.ts'
 import { filePath } from './file-path.ts'
 
-/** Location of a secret. Never contains the secret itself. */
+/** Location of a secret: an environment variable or a file. It never contains the secret itself. */
 export interface SecretReference {
   readonly env?: string | undefined
   readonly file?: string | undefined
 }
 
 const form = '{ env: NAME } or { file: PATH }'
-/** Error message for a secret that is not a reference. */
+/** Error message for a value that is not a reference to a secret. */
 export const secretReferenceError = `must be ${form}`
 const maxBytes = 65_536
 
@@ -36,7 +36,7 @@ export const secretReference = z
   .refine(({ env, file }) => (env === undefined) !== (file === undefined), { error: `must be one of ${form}` })
   .meta({ secret: true })
 
-/** Collects the variables that `{ env: NAME }` refers to anywhere in a document. */
+/** Collects the names of the environment variables that `{ env: NAME }` refers to anywhere in a document. */
 export function referredVariables(document: unknown, names = new Set<string>()): Set<string> {
   if (typeof document !== 'object' || document === null) return names
   for (const [key, inner] of Object.entries(document)) {
@@ -46,14 +46,16 @@ export function referredVariables(document: unknown, names = new Set<string>()):
   return names
 }
 
-/** Result of reading a secret. The failure and the warning never contain a part of the secret. */
+/** Result of reading a secret. The texts in `failure` and `warning` never contain a part of the secret. */
 export interface SecretReading {
   readonly secret: string | undefined
   readonly failure: string | undefined
   readonly warning: string | undefined
 }
 
-/** Reads a secret. One trailing newline, which editors add, is removed. Never throws. */
+/**
+ * Reads a secret from an environment variable or a file. Removes one trailing newline, which editors add. Never throws.
+ */
 export function readSecret(ref: SecretReference, env: Environment, folder: string): SecretReading {
   if (ref.env !== undefined) {
     const value = Object.hasOwn(env, ref.env) ? env[ref.env] : undefined

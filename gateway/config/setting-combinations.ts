@@ -5,7 +5,7 @@ import { listensOnLoopback } from './listen-address.ts'
 import { addProblem } from './settings-context.ts'
 import type { SettingsKeys } from './settings-keys.ts'
 
-/** Checks the conditions that involve several settings. */
+/** Checks rules that involve more than one setting, and adds a problem for each violation. */
 export function checkCombinations(data: SettingsKeys, ctx: z.RefinementCtx): void {
   for (const check of [publicUrlOfOpenListener, proxiesOfProxyProtocol, noTlsWithProxyProtocol, clusterStaleness]) {
     check(data, ctx)
@@ -49,8 +49,8 @@ const clusterStaleness: CombinationCheck = ({ redis, revocation }, ctx) => {
 }
 
 /**
- * Returns warnings for hosts of the public URLs that no certificate covers. Addresses are skipped, because clients do
- * not send an address as server name (RFC 6066 §3).
+ * Returns a warning for each host name in the public URLs that no certificate covers. IP addresses are skipped, because
+ * clients do not send an address as server name (RFC 6066 §3).
  */
 export function hostsWithoutCertificate({ public_url, tls }: SettingsKeys): string[] {
   if (tls === undefined) return []

@@ -2,46 +2,52 @@ import type { z } from 'zod'
 import type { DocumentPath, Problem, ProblemCode } from './problem.ts'
 import { type Environment, readSecret, type SecretReference } from './secret.ts'
 
-/** Inputs and results that all parts of the settings schema share while one document is validated. */
+/** Inputs and results that all parts of the settings schema share during the validation of one document. */
 export interface SettingsContext {
   readonly env: Environment
-  /** Warnings to log at start. */
+  /** Warnings that the process logs when it starts. */
   readonly warnings: string[]
-  /** Problems outside the document, such as in a variable of OpenTelemetry. */
+  /** Problems outside the settings document, such as an invalid OpenTelemetry variable. */
   readonly problems: Problem[]
 }
 
-/** Returns the context of a schema that only describes the document and validates none. */
+/** Returns the context for a schema that is used only to describe the settings document, not to validate one. */
 export function emptyContext(): SettingsContext {
   return { env: {}, warnings: [], problems: [] }
 }
 
-/** One problem that a settings schema finds by code. */
+/** One problem that the code of a settings schema finds, as opposed to Zod itself. */
 export interface SettingProblem {
   readonly code: ProblemCode
   readonly message: string
-  /** Path of the setting, relative to the schema that is validated. */
+  /** Path of the invalid setting, relative to the schema that is validated. */
   readonly path: DocumentPath
   readonly hint?: string
-  /** Path whose position is reported, from the root of the document. Default: the path of the setting. */
+  /**
+   * Path of another setting whose position in the file is reported instead, from the root of the document. Default: the
+   * path of the invalid setting.
+   */
   readonly locatedAt?: DocumentPath
 }
 
 /**
- * Adds a problem. The caller must still return a value of the right type: validation continues, so that all problems are
- * reported at once.
+ * Adds a problem to the validation of a document. The caller must still return a value of the right type: validation
+ * continues, so that all problems are reported together.
  */
 export function addProblem(ctx: z.RefinementCtx, { code, message, path, hint, locatedAt }: SettingProblem): void {
   const params = { code, hint, locatedAt, hasValue: true }
   ctx.issues.push({ code: 'custom', message, path: [...path], params, input: undefined, continue: true })
 }
 
-/** Whether all values below have the type of their schema. False after any problem that `addProblem` did not add. */
+/**
+ * True when every value in the validated part has the type of its schema. Any problem that `addProblem` did not add
+ * makes the result false.
+ */
 export function hasAllValues(ctx: z.RefinementCtx): boolean {
   return ctx.issues.every((issue) => issue.code === 'custom' && issue.params?.['hasValue'] === true)
 }
 
-/** Reads a secret. A failure is added to `ctx` and results in `undefined`. */
+/** Reads a secret. When this fails, a problem is added to `ctx` and the result is `undefined`. */
 export function settingSecret(
   reference: SecretReference | undefined,
   path: DocumentPath,
@@ -49,7 +55,7 @@ export function settingSecret(
   { env, warnings }: SettingsContext,
 ): string | undefined {
   if (reference === undefined) return undefined
-  // File names in a settings document are absolute before it is validated.
+  // The base folder is empty, because all file paths in a settings document are made absolute before its validation.
   const { secret, failure, warning } = readSecret(reference, env, '')
   if (warning !== undefined) warnings.push(warning)
   if (failure !== undefined) addProblem(ctx, { code: 'GH_CONFIG_SECRET', message: failure, path })

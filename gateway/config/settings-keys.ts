@@ -20,7 +20,7 @@ import { duration, text } from './text-schemas.ts'
 import { tlsSettings } from './tls-settings.ts'
 import { workerSettings } from './worker-settings.ts'
 
-/** Listener of the data plane. */
+/** Settings of the listener of the data plane, which receives the requests of clients. */
 const listenerKeys = {
   listen: listenAddress
     .prefault('127.0.0.1:8080')
@@ -43,7 +43,7 @@ const listenerKeys = {
     .meta({ reload: 'restart' }),
 }
 
-/** Proxies in front of the gate, and the form of their statements about clients. */
+/** Settings for proxies in front of the gate, and for the form in which they state the client's address. */
 const proxyKeys = {
   proxies: trustedProxies
     .optional()
@@ -74,7 +74,7 @@ const proxyKeys = {
     .meta({ reload: 'restart' }),
 }
 
-/** Graceful stop of a node. */
+/** Settings for the graceful stop of a node. */
 const stopKeys = {
   drain_delay: duration({ min: '0s', max: '10m' })
     .prefault('0s')
@@ -90,7 +90,7 @@ const stopKeys = {
     .meta({ reload: 'restart' }),
 }
 
-/** Builds of uWebSockets.js that may be loaded. */
+/** Settings for the builds of uWebSockets.js that a node is allowed to load. */
 const addonKeys = {
   addon_sha256: text('64 hexadecimal digits in lower case', /^[0-9a-f]{64}$/)
     .optional()
@@ -108,7 +108,10 @@ const addonKeys = {
     .meta({ reload: 'restart' }),
 }
 
-/** Keys of gatehouse.yaml. Each value is validated and has its form in code; each key has its name in the document. */
+/**
+ * Schema of all keys of gatehouse.yaml. The values are validated and parsed; the keys have their names in the document,
+ * such as `public_url`.
+ */
 export const settingsKeys = (context: SettingsContext) =>
   z.strictObject({
     node: nodeSettings,
@@ -139,5 +142,5 @@ export const settingsKeys = (context: SettingsContext) =>
     telemetry: telemetrySettings(context),
   })
 
-/** Validated values of the keys of gatehouse.yaml, by their names in the document. */
+/** Validated values of gatehouse.yaml, with the keys as named in the document, such as `public_url`. */
 export type SettingsKeys = z.output<ReturnType<typeof settingsKeys>>

@@ -6,19 +6,21 @@ import type { Environment } from './secret.ts'
 import { readYaml } from './yaml-document.ts'
 
 export interface SettingsSources {
-  /** Path of the settings file. `undefined`: no file; settings that are not set elsewhere have their defaults. */
+  /** Path of the settings file. `undefined`: there is no settings file. */
   readonly path: string | undefined
   readonly env: Environment
-  /** Partial settings document from the command line. A member that is `undefined` is not set. */
+  /** Partial settings document from command-line flags. A member that is `undefined` counts as not set. */
   readonly flags: Readonly<Record<string, unknown>>
 }
 
-/** Merged settings of the three sources, not yet validated. */
+/** Settings from the command line, the environment and the file, merged and not yet validated. */
 export interface SettingsLayers {
   readonly document: unknown
-  /** Returns the position of the setting at `path` in its source. */
+  /**
+   * Returns where the setting at `path` is set: a position in the file, an environment variable or the command line.
+   */
   locate(path: DocumentPath): Place
-  /** Returns the folder that relative paths of this setting refer to. */
+  /** Folder against which a relative file path in this setting is resolved. */
   folderOf(path: DocumentPath): string
 }
 
@@ -29,8 +31,8 @@ interface Layer {
 }
 
 /**
- * Merges the sources key by key: flags override the environment, which overrides the file. Lists are replaced as a
- * whole.
+ * Merges the settings sources key by key: flags override environment variables, which override the file. A list from a
+ * higher source replaces the whole list of a lower source.
  *
  * @throws {ConfigError} when a source cannot be read
  */
@@ -51,9 +53,9 @@ function fileLayer(path: string): Layer {
   const { value, problems, locate } = readYaml(readBytes(path), path)
   if (problems.length > 0) throw new ConfigError(problems)
   if (value !== null && !isMapping(value)) {
-    throw new ConfigError([problem('GH_CONFIG_VALUE', 'must be a mapping of settings', [], locate([]))])
+    throw new ConfigError([problem('GH_CONFIG_VALUE', 'document must be a mapping of settings', [], locate([]))])
   }
-  // An empty file is valid: it sets nothing.
+  // An empty settings file is valid and sets nothing.
   return { document: value ?? {}, folder: dirname(path), locate }
 }
 
@@ -87,7 +89,7 @@ function merge(below: unknown, above: unknown): unknown {
   return merged
 }
 
-/** Whether a layer sets the value at `path`: directly, or by a text or list at a parent. */
+/** Whether a settings source determines the value at `path`: directly, or by a text or list at a parent of `path`. */
 function sets(document: unknown, path: DocumentPath): boolean {
   let value = document
   for (const part of path) {

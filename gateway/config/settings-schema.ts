@@ -5,7 +5,7 @@ import { settingsKeys } from './settings-keys.ts'
 
 /**
  * Returns the schema that validates gatehouse.yaml and transforms it into the settings in code: durations in ms, sizes
- * in bytes, secrets and certificates read. Keys with more than one word get their names in code here.
+ * in bytes, secrets and certificates read. Keys of several words, such as `public_url`, are renamed to camelCase here.
  */
 export const settingsSchemaFor = (context: SettingsContext) =>
   settingsKeys(context)
@@ -32,15 +32,18 @@ export const settingsSchemaFor = (context: SettingsContext) =>
       }) => ({
         ...rest,
         reusePort: reuse_port,
-        /** Origins at which clients reach the gate, the main one first; at least one. */
+        /** Origins at which clients reach the gate. The main origin is the first; the list has at least one. */
         publicUrls: public_url ?? [loopbackUrl(rest.listen, tls === undefined ? 'http' : 'https')],
-        /** Empty: the listener speaks plain HTTP. Clients that send no server name get the first certificate. */
+        /**
+         * Certificates of the listener. Empty: the listener uses plain HTTP. A client that sends no server name gets
+         * the first certificate.
+         */
         certificates: tls?.certificates ?? [],
-        /** Trusted proxies. Empty: no peer is trusted to state client addresses. */
+        /** Trusted proxies. Empty: the gate trusts no peer to state the addresses of clients. */
         proxies: proxies ?? [],
         clientAddress: client_address,
         proxyProtocol: proxy_protocol,
-        /** Peers that may send forward-auth checks. Empty: none. */
+        /** Peers that are allowed to send forward-auth checks. Empty: no peer is allowed. */
         checkPeers: check.peers,
         addressLimit: limits.address,
         drainDelayMs: drain_delay,
@@ -50,5 +53,8 @@ export const settingsSchemaFor = (context: SettingsContext) =>
       }),
     )
 
-/** Schema of gatehouse.yaml. The reference and the JSON Schema are generated from it. */
+/**
+ * Schema of gatehouse.yaml, for descriptions only. The configuration reference and the JSON Schema are generated from
+ * it.
+ */
 export const settingsSchema = settingsSchemaFor(emptyContext())

@@ -12,18 +12,18 @@ import { settingsSchema, settingsSchemaFor } from './settings-schema.ts'
 
 type ValidatedSettings = Readonly<z.output<ReturnType<typeof settingsSchemaFor>>>
 
-/** Settings of one node or worker. Durations in ms, sizes in bytes, paths absolute. */
+/** Settings of one node or worker. Durations are in ms, sizes in bytes, and paths are absolute. */
 export interface Settings extends Omit<ValidatedSettings, 'audit'> {
   readonly audit: Readonly<Omit<ValidatedSettings['audit'], 'sinks'>>
-  /** Sinks to which workers ship the audit log. */
+  /** Audit sinks: destinations to which workers ship the audit log. */
   readonly sinks: readonly SinkSettings[]
-  /** Warnings to log at start. */
+  /** Warnings that the process logs when it starts. */
   readonly warnings: readonly string[]
 }
 
 /**
- * Reads the node's settings. Flags override the environment, which overrides the file. Paths in the file are relative
- * to its folder, other paths to the working directory.
+ * Reads the settings of a node or worker. Flags override environment variables, which override the file. Relative paths
+ * in the file are resolved against its folder, all other relative paths against the working directory.
  *
  * @throws {ConfigError} with all errors of all sources
  */
@@ -42,8 +42,9 @@ export function loadSettings(sources: SettingsSources): Settings {
 }
 
 /**
- * Reports environment variables that no setting uses. The policy may refer to such variables, so it is read when there
- * is one to explain. Errors in the policy are reported when it is loaded.
+ * Reports environment variables that start with `GATEHOUSE_` but belong to no setting. A secret of the policy can be in
+ * such a variable: the policy is read when the settings do not explain every variable. Errors in the policy are ignored
+ * here, because they are reported when the policy is loaded.
  */
 function variableProblems(env: Environment, document: unknown): Problem[] {
   const named = referredVariables(document)

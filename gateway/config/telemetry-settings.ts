@@ -13,7 +13,9 @@ const endpoint = (signal: string) =>
 
 function readLink(text: string): string | InvalidText {
   if (!/^https?:\/\/[\x21-\x7e]{1,2000}$/.test(text)) return new InvalidText('must be an http or https URL')
-  return text.includes('{trace_id}') ? text : new InvalidText('must contain {trace_id} as the place of the trace id')
+  return text.includes('{trace_id}')
+    ? text
+    : new InvalidText('must contain {trace_id}, which is replaced by the trace id')
 }
 
 const traceSettings = z.strictObject({
@@ -97,9 +99,9 @@ const DEFAULT_SAMPLE = 0.01
 const DEFAULT_INTERVAL_MS = 60_000
 
 /**
- * `telemetry`: signals that a process exports over OTLP. OpenTelemetry's own variables provide the values that the
- * settings do not set. The exporters read more of these variables themselves: `OtelVariables` lists all that have an
- * effect.
+ * Schema of the settings `telemetry`: traces, metrics and logs that a process exports over OTLP. Values that the
+ * settings do not set come from the standard variables of OpenTelemetry. The exporters read more of these variables
+ * themselves: `OtelVariables` lists all that have an effect.
  */
 export const telemetrySettings = (context: SettingsContext) =>
   telemetryKeys
@@ -143,9 +145,9 @@ function tracesOf({ traces }: TelemetryKeys, otel: OtelVariables): TraceSettings
 }
 
 /**
- * Returns the error in an authorization for the exporters; `undefined` when it is valid or absent.
+ * Returns the error in the Authorization value for the exporters; `undefined` when the value is valid or absent.
  *
- * @param endpoints  endpoints that each receive it
+ * @param endpoints  URLs to which the value would be sent
  */
 function authorizationError(
   authorization: string | undefined,

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { durationForm, durationPattern, formatDuration, parseDuration } from '../base/duration.ts'
 import { formatSize, parseSize, sizeForm, sizePattern } from '../base/size.ts'
 
-/** Reason why a text is invalid. The message never quotes the text. */
+/** Result of parsing an invalid text: the reason. The message never quotes the text. */
 export class InvalidText {
   readonly message: string
 
@@ -11,7 +11,7 @@ export class InvalidText {
   }
 }
 
-/** Annotations of a text for JSON Schema and the reference, in addition to its type. */
+/** Annotations of a text setting for JSON Schema and the configuration reference, in addition to its type. */
 interface TextMeta {
   readonly pattern: string
   readonly form: 'duration' | 'size'
@@ -19,9 +19,9 @@ interface TextMeta {
 }
 
 /**
- * Schema of a text that is parsed into a value during validation.
+ * Returns the schema of a text that validation parses into a value.
  *
- * @param form  required form of the text, for messages
+ * @param form  required form of the text, for error messages
  */
 export function parsedText<T>(form: string, parse: (text: string) => T | InvalidText | undefined, meta?: TextMeta) {
   const written = z.string({ error: `must be ${form}` })
@@ -34,7 +34,7 @@ export function parsedText<T>(form: string, parse: (text: string) => T | Invalid
   })
 }
 
-/** Schema of a text that is kept as it is and must match a pattern. */
+/** Returns the schema of a text that must match a pattern and is not transformed. */
 export function text(form: string, pattern: RegExp) {
   return z.string({ error: `must be ${form}` }).regex(pattern, { error: `must be ${form}` })
 }
@@ -44,7 +44,7 @@ interface Bounds {
   readonly max: string
 }
 
-/** Schema of a duration within bounds, parsed into ms. */
+/** Returns the schema of a duration from `min` to `max`. The parsed value is in ms. */
 export function duration({ min, max }: Bounds) {
   return parsedText(
     durationForm,
@@ -53,7 +53,7 @@ export function duration({ min, max }: Bounds) {
   )
 }
 
-/** Schema of a duration within bounds, parsed into ms, or `none`. */
+/** Returns the schema of a duration from `min` to `max`, or `none`. The parsed value is in ms, or `none`. */
 export function durationOrNone({ min, max }: Bounds) {
   return parsedText(
     `${durationForm}, or none`,
@@ -63,7 +63,7 @@ export function durationOrNone({ min, max }: Bounds) {
   )
 }
 
-/** Schema of a size within bounds, parsed into bytes. */
+/** Returns the schema of a size from `min` to `max`. The parsed value is in bytes. */
 export function size({ min, max }: Bounds) {
   return parsedText(sizeForm, (text) => within(parseSize(text), parseSize(min)!, parseSize(max)!, formatSize), {
     pattern: sizePattern,
@@ -72,7 +72,7 @@ export function size({ min, max }: Bounds) {
   })
 }
 
-/** Schema of a size within bounds, parsed into bytes, or `none`. */
+/** Returns the schema of a size from `min` to `max`, or `none`. The parsed value is in bytes, or `none`. */
 export function sizeOrNone({ min, max }: Bounds) {
   return parsedText(
     `${sizeForm}, or none`,

@@ -3,10 +3,13 @@ import { type Certificate, readCertificate } from './certificates.ts'
 import { filePath } from './file-path.ts'
 import { addProblem, type SettingsContext } from './settings-context.ts'
 
-/** Certificates that expire within this time cause a warning, ms. */
+/** Time before the expiry of a certificate from which a warning is logged, ms: 14 days. */
 const soonMs = 14 * 24 * 60 * 60 * 1000
 
-/** `tls`: certificates of the data plane. Each is read and compared with its key. */
+/**
+ * Schema of the settings `tls`: certificates of the data plane. Parsing reads each certificate and compares it with its
+ * private key.
+ */
 export const tlsSettings = (context: SettingsContext) =>
   z
     .strictObject({

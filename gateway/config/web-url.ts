@@ -2,17 +2,17 @@ import { isLoopback, parseAddress } from '../base/addresses.ts'
 import { isForbiddenAddress } from '../base/forbidden-address.ts'
 import { InvalidText } from './text-schemas.ts'
 
-/** Maximum length of a URL, characters. */
+/** Maximum length of a URL in the settings, characters. */
 const maxLength = 2048
 
 /**
  * Parses an absolute http or https URL without user, password, query or fragment. The host must not be a link-local or
- * cloud metadata address, because clouds serve instance credentials there (CWE-918). Messages never quote the URL,
- * because it may contain a password.
+ * cloud metadata address, because clouds serve instance credentials there (CWE-918). Error messages never quote the
+ * URL, because it can contain a password.
  */
 export function readWebUrl(text: string): URL | InvalidText | undefined {
-  // Reject blanks and backslashes: the URL parser would repair them, and the result would differ from the reviewed
-  // text.
+  // Reject blanks and backslashes. The URL parser would change them, so that the URL in use would differ from the text
+  // that a person reviewed.
   const url = text.length <= maxLength && /^[\x21-\x5b\x5d-\x7e]+$/.test(text) ? URL.parse(text) : null
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) return undefined
   if (!/^https?:\/\/[^/]/i.test(text)) return undefined
@@ -28,14 +28,14 @@ export function readWebUrl(text: string): URL | InvalidText | undefined {
   return url
 }
 
-/** Parses a URL like `readWebUrl`, but without a path: `http://orders-1:8080`. */
+/** Parses a URL by the rules of `readWebUrl`, and rejects a path. Valid example: `http://orders-1:8080`. */
 export function readOrigin(text: string): URL | InvalidText | undefined {
   const url = readWebUrl(text)
   if (!(url instanceof URL) || url.pathname === '/') return url
   return new InvalidText('must not have a path: routes forward the whole path of the request')
 }
 
-/** Whether the connection is protected from eavesdropping: https, or http that stays on this machine. */
+/** Whether a connection to the URL is protected from eavesdropping: https, or http to this machine. */
 export function isPrivate(url: URL): boolean {
   return url.protocol === 'https:' || isLoopbackHost(url)
 }
@@ -47,8 +47,8 @@ export function isLoopbackHost(url: URL): boolean {
 }
 
 /**
- * Returns the host as an address; `undefined` for a name. The URL parser has already normalised forms such as
- * `0xa9fea9fe`.
+ * Returns the host of the URL as an IP address; `undefined` for a host name. The URL parser has already normalized
+ * forms such as `0xa9fea9fe`.
  */
 function hostAddress(url: URL): Uint8Array | undefined {
   return parseAddress(url.hostname.replace(/^\[|\]$/g, ''))

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** `worker`: settings that only `gatehouse worker` uses. */
+/** Schema of the settings `worker`: settings that only `gatehouse worker` uses. */
 export const workerSettings = z
   .strictObject({
     concurrency: z

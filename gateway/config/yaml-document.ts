@@ -15,28 +15,32 @@ import {
 import { formatSize } from '../base/size.ts'
 import { type DocumentPath, type Place, type Problem, problem } from './problem.ts'
 
-/** One document as plain data, with the position of each part. */
+/** One parsed YAML document as plain data, with the position of each of its parts. */
 export interface YamlDocument {
   readonly value: unknown
   /**
-   * Returns the position of the key or list item at `path`; the position of its nearest parent when the part is absent.
+   * Returns the position of the key or list item at `path` in the file. When it is absent, returns the position of its
+   * nearest parent.
    */
   locate(path: DocumentPath): Place
   readonly problems: readonly Problem[]
 }
 
-/** Maximum size of one file, bytes. A folder may hold many files. */
+/** Maximum size of one settings or policy file, bytes. A policy folder can contain many files. */
 export const maxDocumentBytes = 1_048_576
 /**
- * Maximum nesting depth, greater than any setting needs. The composer is recursive, so deeper input must not reach it.
+ * Maximum nesting depth of a document; no setting needs as many levels. Deeper input is rejected before the YAML
+ * composer, because the composer is recursive.
  */
 const maxDepth = 64
 /**
- * Maximum number of nodes that aliases may add to one document. A shared list of scopes passes; nine nested levels of
- * nine aliases do not.
+ * Maximum number of nodes that YAML aliases can add to one document. The limit allows a shared list of scopes, and
+ * rejects nine nested levels of nine aliases.
  */
 const maxAliasedNodes = 10_000
-/** Keys through which code that uses the data could modify a prototype. */
+/**
+ * Keys that are rejected in documents, because code that uses the data could modify an object's prototype through them.
+ */
 export const forbiddenKeys: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
 
 /**
@@ -44,9 +48,9 @@ export const forbiddenKeys: ReadonlySet<string> = new Set(['__proto__', 'constru
  * tags, merge keys, duplicate keys and further documents are problems, because two parsers could interpret them
  * differently.
  *
- * Never throws, whatever the bytes; linear in the length of the input. Messages quote keys, never values.
+ * Never throws for any input. The time is linear in the length of the input. Messages quote keys, never values.
  *
- * @param file  name of the file in problems
+ * @param file  name of the file, for problems
  */
 export function readYaml(bytes: Uint8Array, file: string): YamlDocument {
   const start: Place = { file, line: 1, column: 1 }
@@ -76,7 +80,7 @@ export function readYaml(bytes: Uint8Array, file: string): YamlDocument {
   }
   const syntax = [...document.errors, ...document.warnings].toSorted((a, b) => a.pos[0] - b.pos[0])
   if (syntax.length > 0) {
-    // Errors after an unexpected token are only consequences of it, so they are not reported.
+    // Errors after an unexpected token are only consequences of that token, so they are not reported.
     const lost = syntax.findIndex(({ code }) => code === 'UNEXPECTED_TOKEN')
     const problems = syntax.slice(0, lost === -1 ? undefined : lost + 1).map(({ code, pos }) => {
       const hint = code === 'UNEXPECTED_TOKEN' ? unexpectedHint : undefined
@@ -102,7 +106,10 @@ function failed(only: Problem): YamlDocument {
   return { value: undefined, locate: () => ({ file, line, column }), problems: [only] }
 }
 
-/** @returns the documents of the text, or the offset at which the nesting is too deep */
+/**
+ * @returns the parsed YAML documents of the text, or the offset at which the text has more than `maxDepth` nested
+ * levels
+ */
 function compose(text: string, lines: LineCounter): Document.Parsed[] | number {
   const parser = new Parser(lines.addNewLine)
   const tokens = []
@@ -113,14 +120,17 @@ function compose(text: string, lines: LineCounter): Document.Parsed[] | number {
   }
   tokens.push(...parser.end())
   const options = { version: '1.2', schema: 'core', merge: false, resolveKnownTags: false } as const
-  // Duplicate keys are detected below: the library would compare each key with every other key.
+  // `NodeReader` detects duplicate keys. The YAML library would compare each key with every other key.
   return [...new Composer({ ...options, stringKeys: true, uniqueKeys: false }).compose(tokens, true, text.length)]
 }
 
 const unexpectedHint =
   'quote texts that contain { } [ ] , or :, such as "/orders/{id}"; the document was read up to this place only'
 
-/** Returns our own message for an error code. The library's messages may quote the text, and with it a secret. */
+/**
+ * Returns Gatehouse's own message for an error code of the YAML library. The library's messages can quote the text, and
+ * with it a secret.
+ */
 function syntaxMessage(code: string): string {
   switch (code) {
     case 'TAG_RESOLVE_FAILED':
@@ -136,7 +146,7 @@ function syntaxMessage(code: string): string {
   }
 }
 
-/** Converts YAML nodes into plain data. */
+/** Converts YAML nodes into plain data, and collects their problems. */
 class NodeReader {
   readonly problems: Problem[] = []
   readonly #placeOf: (offset: number) => Place
@@ -153,7 +163,7 @@ class NodeReader {
     if (node === null) return null
     if (isAlias(node)) return this.#readAlias(node.source, node, path)
     const anchor = isScalar(node) || isMap(node) || isSeq(node) ? node.anchor : undefined
-    // The anchor is registered after its node is complete, so that a node cannot contain itself.
+    // The anchor becomes known only when its node is complete, so that a node cannot contain itself through an alias.
     if (anchor !== undefined) this.#anchors.delete(anchor)
     const before = this.#nodes
     const value = this.#readContent(node, path)
@@ -180,7 +190,7 @@ class NodeReader {
           'merge keys (<<) are not accepted',
           path,
           at,
-          'use an alias as a whole value',
+          'instead of a merge key, use an alias (*name) as the whole value of a key',
         )
       } else if (forbiddenKeys.has(key)) {
         this.#addProblem('GH_CONFIG_UNKNOWN_KEY', `key ${key} is not accepted`, path, at)
@@ -202,7 +212,12 @@ class NodeReader {
     this.#aliased += target.nodes
     if (this.#aliased <= maxAliasedNodes) return target.value
     if (this.#aliased - target.nodes <= maxAliasedNodes) {
-      this.#addProblem('GH_CONFIG_TOO_LARGE', `aliases add more than ${maxAliasedNodes} entries`, path, at)
+      this.#addProblem(
+        'GH_CONFIG_TOO_LARGE',
+        `aliases add more than ${maxAliasedNodes} entries to the document`,
+        path,
+        at,
+      )
     }
     return null
   }

@@ -17,8 +17,8 @@ const index = text('1 to 128 of a to z, digits, . _ and -', /^[a-z0-9][a-z0-9._-
   .meta({ reload: 'restart' })
 
 /**
- * Bulk requests for Elasticsearch and OpenSearch. Each record is created with its own id as document id, so that a
- * record sent twice is a conflict (409) and not a duplicate. Data streams require `@timestamp`.
+ * Bulk requests for Elasticsearch and OpenSearch. Each audit record is created with its own id as document id. A record
+ * that is sent twice is therefore a conflict (409), not a duplicate. Data streams require `@timestamp`.
  */
 function bulkKind<const Preset extends string>(preset: Preset, product: string) {
   return httpFormatKind({
@@ -46,7 +46,8 @@ function operation({ line, record }: ShippedRecord): string {
 function outcomesOf(text: string, records: readonly ShippedRecord[]): RecordOutcomes {
   const { errors, items } = reply.parse({ items: [], ...readObject(text) })
   if (!errors) return { rejected: [], retry: [] }
-  if (items.length !== records.length) throw new Error(`it has ${items.length} results for ${records.length} records`)
+  if (items.length !== records.length)
+    throw new Error(`the bulk reply has ${items.length} results for ${records.length} records`)
   const rejected: RejectedRecord[] = []
   const retry: ShippedRecord[] = []
   for (const [i, { create }] of items.entries()) {

@@ -43,20 +43,26 @@ interface FileSinkDependencies {
   readonly maxBytes: number
   readonly maxAgeMs: number
   readonly compress: Compression
-  /** Reports that a rotated file could not be compressed. No record is lost. */
+  /** Called with the reason when a rotated file cannot be compressed. No record is lost. */
   readonly compressionFailed: (reason: string) => void
   readonly isSealLine: (line: string) => boolean
 }
 
 /**
- * Ships into a rotating file, each batch with its seal. Records count as shipped after `fdatasync`. The file is opened
- * again for each delivery, because another worker may have written to the file or rotated it.
+ * Ships audit records into a rotating file, each batch with its seal. Records count as shipped after `fdatasync`. The
+ * file is opened anew for each delivery, because another worker could have written to it or rotated it.
  */
 class FileSink implements Sink {
   readonly #dependencies: FileSinkDependencies
-  /** Inode and size after this worker's last write. If both still match, the end of the file needs no check. */
+  /**
+   * Inode and size of the file after this worker's last write. If the file still matches both, the check of its end is
+   * skipped.
+   */
   #lastWrite: { readonly file: number; readonly size: number } | undefined
-  /** True at the start: an earlier worker may have left rotated files uncompressed. */
+  /**
+   * True when there can be rotated files to compress. True at the start, because an earlier worker can have left some
+   * uncompressed.
+   */
   #uncompressed = true
   readonly #task = new Supervisor('sink-files')
   #compressing: Promise<void> | undefined
@@ -79,7 +85,9 @@ class FileSink implements Sink {
     await this.#compressing
   }
 
-  /** Appends batches from the front of `pending` until the file is full; at least one batch. */
+  /**
+   * Removes batches from the front of `pending` and appends them until the file is full. Appends at least one batch.
+   */
   async #append(pending: Buffer[]): Promise<void> {
     const file = await this.#open(pending[0]!.length)
     try {
@@ -142,7 +150,7 @@ function textOf({ records, seal }: ShippedBatch): string {
   return seal === undefined ? lines : `${lines}${seal}\n`
 }
 
-/** A rotating file on the machine of the worker. */
+/** Audit sink `file`: a rotating file on the machine of the worker. */
 export const file = sinkKind({
   type: 'file',
   schema,

@@ -6,26 +6,32 @@ import type { SinkTls } from './sink-resources.ts'
 
 export interface SinkReply {
   readonly status: number
-  /** `Retry-After` of the receiver, ms; at most 5 minutes, 0 when absent or invalid. */
+  /** `Retry-After` of the receiver's reply, ms. At most 5 minutes; 0 when the field is absent or invalid. */
   readonly retryAfterMs: number
   readonly text: string
 }
 
 interface HttpCallOptions {
   readonly url: URL
-  /** Header fields of every request. */
+  /** Header fields that are sent with every request. */
   readonly headers: Readonly<Record<string, string>>
-  /** Secrets in the header fields. They are replaced by `[withheld]` in reply texts. */
+  /**
+   * Secrets in the request's header fields. If the receiver repeats one in its reply, the text `[withheld]` replaces
+   * it.
+   */
   readonly secrets: readonly string[]
   readonly tls: SinkTls
   readonly timeoutMs: number
 }
 
-/** Maximum size of a reply. A reply about the largest request is smaller. */
+/** Maximum size of a receiver's reply, bytes. Even the reply to the largest request of the gate is smaller. */
 const REPLY_MAX_BYTES = 8 * 1024 * 1024
 const RETRY_AFTER_MAX_MS = 5 * 60_000
 
-/** Posts to one receiver over a keep-alive connection. Follows no redirect and decompresses no reply. */
+/**
+ * Sends POST requests to one receiver of audit records over a keep-alive connection. Follows no redirects and
+ * decompresses no replies.
+ */
 export class SinkCall {
   readonly #options: Agent.Options
   readonly #url: URL
@@ -44,18 +50,23 @@ export class SinkCall {
       allowH2: false,
       connections: 1,
       pipelining: 1,
-      // Node's HTTP server and many others close an idle connection after 5 s.
+      // Node's HTTP server and many others close an idle connection after 5 s. Closing it earlier here avoids a write
+      // to a closed connection.
       keepAliveTimeout: 4000,
       keepAliveMaxTimeout: 4000,
     }
   }
 
-  /** @throws {SinkFault} without a complete reply within the time-out. The receiver may have stored the records. */
+  /**
+   * @throws {SinkFault} when no complete reply arrives within the time-out. The receiver can have stored the records
+   * even so.
+   */
   async post(headers: Readonly<Record<string, string>>, body: Buffer): Promise<SinkReply> {
     const { origin, pathname, search } = this.#url
     try {
       const signal = AbortSignal.timeout(this.#timeoutMs)
-      // Loaded at the first request: nodes and commands read the settings of sinks, but send nothing to them.
+      // Import `undici` at the first request only: nodes and CLI commands read the settings of sinks, but send nothing
+      // to sinks.
       const undici = await import('undici')
       this.#agent ??= new undici.Agent(this.#options)
       const reply = await this.#agent.request({
@@ -70,7 +81,7 @@ export class SinkCall {
       const chunks: Buffer[] = []
       for await (const chunk of reply.body as AsyncIterable<Buffer>) {
         bytes += chunk.length
-        if (bytes > REPLY_MAX_BYTES) throw new Error(`replied with more than ${REPLY_MAX_BYTES} bytes`)
+        if (bytes > REPLY_MAX_BYTES) throw new Error(`the reply is larger than ${REPLY_MAX_BYTES} bytes`)
         chunks.push(chunk)
       }
       const text = this.#withheld(Buffer.concat(chunks).toString())
@@ -90,7 +101,7 @@ export class SinkCall {
   }
 }
 
-/** `Retry-After` in ms: whole seconds or an HTTP date (RFC 9110 §10.2.3). */
+/** Parses a `Retry-After` field into ms. The field has whole seconds or an HTTP date (RFC 9110 §10.2.3). */
 function readRetryAfter(field: string | string[] | undefined): number {
   const text = String(field ?? '')
   const ms = /^\d{1,6}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - Date.now()

@@ -4,7 +4,10 @@ import { loki } from './loki-format.ts'
 import { ndjson } from './ndjson-format.ts'
 import { splunk } from './splunk-format.ts'
 
-/** All formats of `type: http`, in the order of the reference. The first one is the default. */
+/**
+ * All request formats of audit sinks of `type: http`, in the order of the configuration reference. The first is the
+ * default.
+ */
 export const httpFormatKinds = [
   ndjson,
   elasticsearch,

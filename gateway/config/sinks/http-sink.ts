@@ -10,23 +10,26 @@ import type { SinkResources } from './sink-resources.ts'
 interface HttpSinkDependencies {
   readonly call: SinkCall
   readonly format: HttpFormat
-  /** Maximum records in one request. */
+  /** Maximum number of records in one request. */
   readonly records: number
   readonly gzip: boolean
 }
 
-/** Maximum total length of the records in one request; one longer record is sent alone. */
+/** Maximum total length of the records in one request, characters. A longer single record is sent alone. */
 const REQUEST_MAX_BYTES = 1024 * 1024
-/** Attempts per delivery for records for which the receiver had no room. */
+/** Maximum attempts within one delivery to send records that the receiver rejects temporarily. */
 const ATTEMPTS = 4
 const FIRST_PAUSE_MS = 250
 
-/** Statuses that mean the request itself is invalid: a retry gets the same answer. */
+/** Reply statuses that mean that the request itself is invalid: a retry would get the same reply. */
 const rejectingStatuses = new Set([400, 413, 422])
 
 const compressed = promisify(gzip)
 
-/** Ships records in HTTP requests. A rejected request is halved until the rejected records are found. */
+/**
+ * Ships audit records in HTTP requests. When the receiver rejects a request, the request is halved repeatedly until the
+ * rejected records are found.
+ */
 class HttpSink implements Sink {
   readonly #dependencies: HttpSinkDependencies
 
@@ -74,7 +77,7 @@ class HttpSink implements Sink {
     return { rejected: [...first.rejected, ...second.rejected], retry: [...first.retry, ...second.retry] }
   }
 
-  /** @returns the outcome per record, or the reason why the whole request was rejected */
+  /** @returns the outcome for each record, or the reason why the receiver rejected the whole request */
   async #post(records: readonly ShippedRecord[]): Promise<RecordOutcomes | string> {
     const { call, format, gzip: compress } = this.#dependencies
     const body = Buffer.from(format.body(records))
@@ -96,7 +99,7 @@ class HttpSink implements Sink {
   }
 }
 
-/** Opens a sink that sends requests in a format. */
+/** Opens an audit sink that sends HTTP requests in the given format. */
 export function openHttpSink(entry: HttpMembers, format: HttpFormat, resources: SinkResources): Sink {
   if (entry.insecure_http) resources.warn('insecure_http: audit records are sent unencrypted')
   const call = new SinkCall({

@@ -12,7 +12,7 @@ type Intersection<Union> = (Union extends unknown ? (member: Union) => void : ne
 
 const presets = httpFormatKinds.map(({ preset }) => preset)
 const formatList = httpFormatKinds.map(({ preset, description }) => `${preset}: ${description}`).join('; ')
-/** Keys that only some formats use. */
+/** Settings that only some of the request formats use. */
 const formatSettings = Object.assign(
   {},
   ...httpFormatKinds.map(({ settings }) => settings),
@@ -41,7 +41,7 @@ const schema = z
   .superRefine((entry, context) => requireSecureUrl(entry, context))
   .describe('`type: http`: NDJSON by POST, Elasticsearch, OpenSearch, Grafana Loki, Splunk HEC.')
 
-/** A receiver of HTTP requests in one of the formats of `http-formats.ts`. */
+/** Audit sink `http`: a receiver of HTTP requests in one of the formats of `http-formats.ts`. */
 export const http = sinkKind({
   type: 'http',
   schema,

@@ -2,7 +2,9 @@ import { below, type HttpFormat, httpFormatKind } from './http-format.ts'
 import { nanoseconds } from './nanoseconds.ts'
 import type { ShippedRecord } from './sink.ts'
 
-/** Push requests for Grafana Loki. Labels have values from closed sets; all other fields are in the line. */
+/**
+ * Push requests for Grafana Loki. Each label has a fixed set of possible values; all other fields are in the log line.
+ */
 export const loki = httpFormatKind({
   preset: 'loki',
   description: 'Grafana Loki, posted to `/loki/api/v1/push` below `url`',

@@ -1,6 +1,6 @@
 import { type HttpFormat, httpFormatKind } from './http-format.ts'
 
-/** NDJSON: each record unchanged, one per line. */
+/** Request format NDJSON: each record unchanged, one record per line. */
 export const ndjson = httpFormatKind({
   preset: 'ndjson',
   description: 'one record per line, posted to `url` itself',

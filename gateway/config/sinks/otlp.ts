@@ -19,7 +19,10 @@ const schema = z
   .superRefine((entry, context) => requireSecureUrl(entry, context))
   .describe('`type: otlp`: an OpenTelemetry collector, by OTLP/HTTP in JSON.')
 
-/** Export response. An int64 is a string in the Protocol Buffers JSON mapping; some receivers send a number. */
+/**
+ * Schema of the OTLP export response. In JSON, Protocol Buffers writes an int64 as a string; some receivers send a
+ * number.
+ */
 const partial = z.object({
   partialSuccess: z
     .object({
@@ -29,7 +32,10 @@ const partial = z.object({
     .optional(),
 })
 
-/** OTLP 1.x over HTTP in JSON: ids in hexadecimal, int64 as strings. Each audit record is one log record. */
+/**
+ * Request format OTLP 1.x over HTTP in JSON: ids in hexadecimal, int64 as strings. Each audit record becomes one log
+ * record.
+ */
 function otlpFormat(url: URL): HttpFormat {
   return {
     url,
@@ -69,7 +75,9 @@ function logRecord({ record }: ShippedRecord): object {
   }
 }
 
-/** Readable summary for the log body. The same values are in the attributes. */
+/**
+ * Returns a readable summary of an audit record for the body of the log record. The attributes contain the same values.
+ */
 function summary(record: ShippedRecord['record']): string {
   const fields = [
     'http.request.method',
@@ -81,7 +89,7 @@ function summary(record: ShippedRecord['record']): string {
   return [record.kind, ...fields.map((field) => record[field])].filter((part) => part !== undefined).join(' ')
 }
 
-/** Severity number and text of the OpenTelemetry log data model. */
+/** Maps the decision of an exchange to severity number and text of the OpenTelemetry log data model. */
 function severityOf(decision: unknown): readonly [number, string] {
   return decision === 'failed' || decision === 'broken'
     ? [17, 'ERROR']
@@ -96,8 +104,9 @@ function attribute(key: string, value: string | number): object {
 }
 
 /**
- * A partial success gives the number of rejected records but not which ones, and the client must not retry (OTLP
- * §Partial Success). So every record of the request becomes a dead letter, which an operator can replay.
+ * Reads the outcomes from an OTLP reply. A partial success states how many records were rejected but not which. The
+ * client must not retry such a request (OTLP §Partial Success). So every record of the request becomes a dead letter, a
+ * stored record that an operator can send again.
  */
 function outcomesOf(text: string, records: readonly ShippedRecord[]): RecordOutcomes {
   const { partialSuccess } = partial.parse(text.trim() === '' ? {} : readObject(text))

@@ -1,20 +1,24 @@
 import type { FileHandle } from 'node:fs/promises'
 
 const LF = 0x0a
-/** How far from the end of the file the last seal is searched. A batch with its seal is smaller. */
+/**
+ * Length of the part at the end of the file that is searched for the last seal, bytes. A batch with its seal is
+ * smaller.
+ */
 const TAIL_MAX_BYTES = 8 * 1024 * 1024
 const STEP_BYTES = 256 * 1024
 
-/** The first characters of every record. */
+/** First characters of every audit record. */
 const HEAD = '{"id":"'
 
 /**
- * Finds the end of the last complete batch, which is the end of its seal line. A killed process or a full disk may
- * leave a partial line or unsealed records after the seal. These did not count as shipped and will be sent again.
+ * Finds the end of the last complete batch, which is the end of its seal line. A killed process or a full disk can
+ * leave a partial line or unsealed records after the seal. These records did not count as shipped and will be sent
+ * again.
  *
  * @param isSealLine  whether a line is a valid seal
  * @returns number of bytes of the file to keep
- * @throws {Error} when the file does not hold audit records: it is not a file of this sink
+ * @throws {Error} when the file does not contain audit records, so that it is not a file of this sink
  */
 export async function endOfSealedFile(
   file: FileHandle,
@@ -29,7 +33,8 @@ export async function endOfSealedFile(
     const step = Buffer.alloc(length)
     await file.read(step, 0, length, start)
     tail = Buffer.concat([step, tail])
-    // Text before the first line feed may be the rest of a longer line, unless the file begins here.
+    // Text before the first line feed can be the end of a line whose start was not read yet, unless the file begins
+    // here.
     const known = start === 0 ? 0 : tail.indexOf(LF) + 1
     if (start > 0 && known === 0) continue
     const end = endOfLastSeal(tail, known, isSealLine)
@@ -39,7 +44,10 @@ export async function endOfSealedFile(
   throw new Error('the file contains other data than sealed audit records; it is left unchanged')
 }
 
-/** @returns offset after the last seal line that begins at or after `from` */
+/**
+ * @returns offset after the last seal line that begins at or after offset `from`; `undefined` when there is no such
+ * line
+ */
 function endOfLastSeal(tail: Buffer, from: number, isSealLine: (line: string) => boolean): number | undefined {
   let end = tail.lastIndexOf(LF)
   while (end >= from && end >= 0) {

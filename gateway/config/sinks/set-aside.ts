@@ -9,7 +9,10 @@ export type Compression = 'none' | 'gzip' | 'zstd'
 
 const endings = { gzip: '.gz', zstd: '.zst' } as const
 
-/** Rotates a file by renaming it with the time: `audit.ndjson` becomes `audit-20300131T120000000Z.ndjson`. */
+/**
+ * Rotates a file: renames it so that the name contains the time. `audit.ndjson` becomes
+ * `audit-20300131T120000000Z.ndjson`.
+ */
 export async function setAside(path: string): Promise<void> {
   for (let atMs = Date.now(); ; atMs++) {
     const aside = asideName(path, atMs)
@@ -20,13 +23,14 @@ export async function setAside(path: string): Promise<void> {
   }
 }
 
-/** Compresses the rotated files that are not compressed yet, one after the other. */
+/** Compresses the rotated files of a sink that are not compressed yet, one after the other. */
 export async function compressAside(path: string, compression: Exclude<Compression, 'none'>): Promise<void> {
   const folder = dirname(path)
   for (const name of (await readdir(folder)).filter((name) => isAside(path, name)).toSorted()) {
     const source = join(folder, name)
     const target = source + endings[compression]
-    // Another worker may compress the same file: each writes its own part, and the first to finish removes the others.
+    // Another worker can compress the same file at the same time. Each worker writes its own part file. The first to
+    // finish removes the parts of all others.
     const part = `${target}.${randomUUID()}.part`
     const packing = compression === 'gzip' ? createGzip() : createZstdCompress()
     try {
@@ -48,7 +52,7 @@ export async function compressAside(path: string, compression: Exclude<Compressi
   }
 }
 
-/** Syncs a folder to disk, so that created, renamed and removed files stay so after a power failure. */
+/** Syncs a folder to disk, so that created, renamed and removed files are not undone by a power failure. */
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r')
   try {

@@ -2,19 +2,25 @@ import type { z } from 'zod'
 import type { Sink } from './sink.ts'
 import type { SinkResources } from './sink-resources.ts'
 
-/** One kind of audit sink: its settings, and how it is opened. `sink-kinds.ts` lists all kinds. */
+/**
+ * One kind of audit sink: the schema of its settings, and how a sink of this kind is opened. `sink-kinds.ts` lists all
+ * kinds.
+ */
 export interface SinkKind<Schema extends z.ZodType = z.ZodType> {
-  /** Value of `type` in `audit.sinks`. */
+  /** Value of `type` in an entry of `audit.sinks`. */
   readonly type: string
-  /** Strict object with `type`. The configuration reference shows its descriptions. */
+  /** Strict object schema that includes `type`. The configuration reference shows the descriptions of its members. */
   readonly schema: Schema
-  /** Path of the file that the sink writes, relative to `folder` of the settings. No two sinks may write one file. */
+  /**
+   * Path of the file that the sink writes, relative to the folder of the settings. Two sinks must not write the same
+   * file.
+   */
   file?(entry: z.output<Schema>): string
-  /** Opens no connection and no file: these are opened by the first delivery. Runs in workers only. */
+  /** Creates a sink. The first delivery opens connections and files, not this call. Runs only in workers. */
   open(entry: z.output<Schema>, resources: SinkResources): Sink
 }
 
-/** Infers the types of a kind of sink. */
+/** Returns the kind of sink unchanged. Exists so that TypeScript infers its types. */
 export function sinkKind<Schema extends z.ZodType>(kind: SinkKind<Schema>): SinkKind<Schema> {
   return kind
 }

@@ -7,14 +7,14 @@ import type { SinkKind } from './sink-kind.ts'
 import type { SinkResources } from './sink-resources.ts'
 import { syslog } from './syslog.ts'
 
-/** All kinds of audit sinks, in the order of the reference. */
+/** All kinds of audit sinks, in the order of the configuration reference. */
 export const sinkKinds = [file, http, otlp, syslog] as const satisfies readonly SinkKind[]
 
 type Schemas<Kinds> = { readonly [I in keyof Kinds]: Kinds[I] extends SinkKind<infer Schema> ? Schema : never }
 
 const schemas = sinkKinds.map(({ schema }) => schema) as unknown as Schemas<typeof sinkKinds>
 
-/** An entry of `audit.sinks`: a destination to which records are shipped. */
+/** Schema of an entry of `audit.sinks`: one destination to which audit records are shipped. */
 export const sinkEntry = z.discriminatedUnion('type', schemas, {
   error: (issue) =>
     issue.code === 'invalid_union' ? `must be one of ${sinkKinds.map(({ type }) => type).join(', ')}` : undefined,
@@ -24,12 +24,14 @@ export type SinkEntry = z.output<typeof sinkEntry>
 
 const byType: ReadonlyMap<string, SinkKind> = new Map(sinkKinds.map((kind) => [kind.type, kind as SinkKind]))
 
-/** Returns the path of the file that a sink writes, as in its settings; `undefined` when it writes none. */
+/**
+ * Returns the path of the file that an audit sink writes, as in its settings; `undefined` when the sink writes no file.
+ */
 export function sinkFile(entry: SinkEntry): string | undefined {
   return byType.get(entry.type)!.file?.(entry)
 }
 
-/** Opens a sink. Unreadable secrets and certificates are reported to `resources`. */
+/** Opens an audit sink. Unreadable secrets and certificates are added to the problems of `resources`. */
 export function openSink(entry: SinkEntry, resources: SinkResources): Sink {
   return byType.get(entry.type)!.open(entry, resources)
 }

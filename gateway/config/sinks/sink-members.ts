@@ -3,7 +3,7 @@ import { secretReference } from '../secret.ts'
 import { duration, parsedText, text } from '../text-schemas.ts'
 import { isPrivate, readWebUrl } from '../web-url.ts'
 
-// Settings that several kinds of audit sinks have.
+// This file has the settings that several kinds of audit sinks share.
 
 export const restart = { reload: 'restart' } as const
 
@@ -87,14 +87,14 @@ const insecureHttp = z
 
 const gzip = z.boolean().prefault(true).describe('Compresses requests. Default true.').meta(restart)
 
-/** Settings of every sink that sends HTTP requests. */
+/** Settings of every audit sink that sends HTTP requests. */
 export const httpMembers = { auth: auth.optional(), tls, insecure_http: insecureHttp, gzip, records, timeout }
 
 export type HttpMembers = z.output<z.ZodObject<typeof httpMembers>>
 export type SinkAuth = z.output<typeof auth>
 export type SinkTlsEntry = NonNullable<z.output<typeof tls>>
 
-/** `type` in the settings of a sink. */
+/** Schema of `type` in the settings of an audit sink. */
 export function sinkType<const Type extends string>(type: Type) {
   return z.literal(type).describe('Kind of sink.')
 }
@@ -104,7 +104,7 @@ interface HttpUrl {
   readonly insecure_http?: boolean
 }
 
-/** Reports plain http to another machine, unless `insecure_http` allows it. */
+/** Adds a problem when an audit sink would use plain http to another machine, unless `insecure_http` allows it. */
 export function requireSecureUrl({ url, insecure_http: allowed }: HttpUrl, context: z.RefinementCtx): void {
   if (url === undefined || allowed === true || isPrivate(url)) return
   const message = 'must be https, or http on loopback; insecure_http: true allows plain http'

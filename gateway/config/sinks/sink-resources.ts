@@ -4,15 +4,18 @@ import { type Place, type Problem, problem } from '../problem.ts'
 import { type Environment, readSecret, type SecretReference } from '../secret.ts'
 import type { SinkAuth, SinkTlsEntry } from './sink-members.ts'
 
-/** Name of a sink, and the place of its settings. */
+/** Name of an audit sink, and the position of its settings in their source. */
 export interface SinkOrigin {
   readonly name: string
-  /** Base folder of its relative paths. */
+  /** Folder against which relative paths in the settings of the sink are resolved. */
   readonly folder: string
   readonly place: Place
 }
 
-/** Certificates and key in PEM, and the name that the server certificate must have. */
+/**
+ * TLS options of a sink: CA and client certificates and private key in PEM, and the name that the server certificate
+ * must have.
+ */
 export interface SinkTls {
   readonly ca?: string
   readonly cert?: string
@@ -20,23 +23,25 @@ export interface SinkTls {
   readonly servername?: string
 }
 
-/** Header fields that authenticate the worker at the receiver. */
+/** Header fields that authenticate the worker to the receiver of audit records. */
 export interface SinkCredential {
   readonly headers: Readonly<Record<string, string>>
-  /** Secrets in the header fields. They must not appear in logs. */
+  /** Secrets in the header fields. Log lines must not contain them. */
   readonly secrets: readonly string[]
 }
 
 interface SinkResourcesDependencies {
   readonly env: Environment
   readonly log: (level: 'info' | 'warn', message: string, fields: Readonly<Record<string, unknown>>) => void
-  /** Receives unreadable or invalid secrets and certificates. */
+  /** List to which problems with unreadable or invalid secrets and certificates are added. */
   readonly problems: Problem[]
-  /** Whether a line of an audit file is the seal of a batch. */
+  /** Whether a line of an audit file is the seal line of a batch. */
   readonly isSealLine: (line: string) => boolean
 }
 
-/** What the settings of one sink refer to: files, secrets and certificates. Also its log. */
+/**
+ * Resolves the files, secrets and certificates that the settings of one audit sink refer to. Also logs its warnings.
+ */
 export class SinkResources {
   readonly isSealLine: (line: string) => boolean
   readonly #origin: SinkOrigin
@@ -48,17 +53,17 @@ export class SinkResources {
     this.isSealLine = dependencies.isSealLine
   }
 
-  /** Returns the absolute path of a file in the settings. */
+  /** Resolves a file path in the settings of the sink to an absolute path. */
   path(file: string): string {
     return resolve(this.#origin.folder, file)
   }
 
-  /** Logs a warning with the name of the sink. */
+  /** Logs a warning, with the name of the sink in the field `sink`. */
   warn(message: string, fields: Readonly<Record<string, unknown>> = {}): void {
     this.#dependencies.log('warn', message, { sink: this.#origin.name, ...fields })
   }
 
-  /** @param tokenScheme  authentication scheme of `auth.token` in `Authorization` */
+  /** @param tokenScheme  authentication scheme that precedes `auth.token` in the field `Authorization` */
   credential(auth: SinkAuth | undefined, tokenScheme: string): SinkCredential {
     if (auth?.token !== undefined) {
       const token = this.secret(auth.token, 'auth', 'token')
@@ -84,8 +89,8 @@ export class SinkResources {
   }
 
   /**
-   * Reads a secret. Reports an unreadable secret, and returns an empty text for it. Outside `tls` a secret must be valid
-   * in a header field.
+   * Reads a secret. When the secret cannot be used, adds a problem and returns an empty text. A secret outside the
+   * settings key `tls` must contain only characters that are valid in a header field.
    *
    * @param keys  path of the secret in the settings of the sink
    */

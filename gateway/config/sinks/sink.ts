@@ -1,4 +1,4 @@
-/** Fields of an audit record by name (docs/reference/audit-fields.md). Absent fields do not apply. */
+/** Fields of an audit record by name (docs/reference/audit-fields.md). A field that does not apply is absent. */
 export interface RecordFields {
   readonly id: string
   /** RFC 3339, UTC, ms. */
@@ -7,20 +7,20 @@ export interface RecordFields {
   readonly [field: string]: string | number | undefined
 }
 
-/** One audit record: its original line, and the parsed record. */
+/** One audit record: its original JSON line, and the parsed form. */
 export interface ShippedRecord {
   readonly line: string
   readonly record: RecordFields
 }
 
-/** Records of one stream entry to ship, with their seal. */
+/** Audit records of one entry of the Redis stream, to be shipped together with their seal. */
 export interface ShippedBatch {
   readonly records: readonly ShippedRecord[]
-  /** Seal line of the batch; `undefined` when the records are not a whole batch. */
+  /** Seal line of the batch; `undefined` when `records` is only a part of a batch. */
   readonly seal: string | undefined
 }
 
-/** A record that the receiver rejected permanently, with the reason. */
+/** An audit record that the receiver rejected permanently, with the reason. */
 export interface RejectedRecord {
   readonly record: ShippedRecord
   readonly reason: string
@@ -29,24 +29,27 @@ export interface RejectedRecord {
 /** A destination for audit records. */
 export interface Sink {
   /**
-   * Delivers records in order. The same records may be delivered more than once.
+   * Delivers audit records in order. The same records can be delivered more than once.
    *
    * @returns the records that the receiver rejected permanently; it has accepted all others
    * @throws {SinkFault} when the delivery failed; the caller sends all records again later
    */
   send(batches: readonly ShippedBatch[]): Promise<readonly RejectedRecord[]>
   /**
-   * Only for a receiver that does not acknowledge records. After each interruption the last `records` records may be
-   * lost; `times` counts interruptions, including the start of the worker.
+   * Only set for a receiver that does not acknowledge records. `records`: number of the most recent records that can be
+   * lost at each interruption. `times`: number of interruptions so far; the start of the worker counts as one.
    */
   readonly doubt?: { readonly records: number; readonly times: number }
   close(): Promise<void>
 }
 
-/** The receiver is unavailable, rejects the worker, or is overloaded. The message is for operators, without secrets. */
+/**
+ * The receiver of audit records is unavailable, rejects the worker, or is overloaded. The message is for operators and
+ * contains no secrets.
+ */
 export class SinkFault extends Error {
   override readonly name = 'SinkFault'
-  /** `Retry-After` of the receiver, ms; 0 without one. */
+  /** `Retry-After` of the receiver's reply, ms; 0 when the reply has no such field. */
   readonly retryAfterMs: number
 
   constructor(message: string, retryAfterMs = 0) {
@@ -55,7 +58,10 @@ export class SinkFault extends Error {
   }
 }
 
-/** Converts any error to a SinkFault. Joins the messages of an AggregateError: a name whose addresses all failed. */
+/**
+ * Converts any error to a SinkFault. For an AggregateError, which Node throws when every address of a host name failed,
+ * joins all messages.
+ */
 export function faultOf(error: unknown): SinkFault {
   if (error instanceof SinkFault) return error
   if (error instanceof AggregateError)

@@ -1,7 +1,7 @@
 import { below, type HttpFormat, httpFormatKind } from './http-format.ts'
 import type { ShippedRecord } from './sink.ts'
 
-/** Events for the HTTP Event Collector of Splunk. */
+/** Request format of the Splunk HTTP Event Collector. */
 export const splunk = httpFormatKind({
   preset: 'splunk',
   description: 'Splunk HTTP Event Collector, posted to `/services/collector/event` below `url`',

@@ -1,11 +1,17 @@
 import type { ShippedRecord } from './sink.ts'
 
-/** Facility 13, log audit (RFC 5424 §6.2.1). */
+/** Syslog facility 13: log audit (RFC 5424 §6.2.1). */
 const FACILITY = 13
-/** RFC 5424 §7.2.2 requires an enterprise number. 32473 is reserved for examples (RFC 5612), so no vendor uses it. */
+/**
+ * Id of the structured data. It must contain an enterprise number (RFC 5424 §7.2.2). 32473 is reserved for examples
+ * (RFC 5612), so no vendor uses it.
+ */
 const SD_ID = 'gatehouse@32473'
 
-/** Structured data parameters, for filters that do not parse JSON. RFC 5424 limits names to 32 characters. */
+/**
+ * Map from the name of a structured data parameter to the field of the audit record. Filters that do not parse JSON use
+ * the parameters. RFC 5424 limits names to 32 characters.
+ */
 const parameters = {
   id: 'id',
   decision: 'gatehouse.decision',
@@ -18,11 +24,14 @@ const parameters = {
   trace: 'trace_id',
 } as const
 
-/** Formats a record as a syslog message (RFC 5424), framed by octet count (RFC 5425 §4.3). */
+/**
+ * Formats an audit record as a syslog message (RFC 5424), preceded by its length in bytes (octet counting, RFC 5425
+ * §4.3).
+ */
 export function syslogFrame({ record, line }: ShippedRecord): string {
   const { time, kind, 'gatehouse.node': node, 'gatehouse.decision': decision } = record
   const head = `<${FACILITY * 8 + severityOf(decision)}>1 ${time} ${token(String(node ?? ''), 255)} gatehouse - ${token(kind, 32)}`
-  // The byte order mark declares the message as UTF-8 (RFC 5424 §6.4).
+  // The byte order mark (`\ufeff`) declares that the message is UTF-8 (RFC 5424 §6.4).
   const message = `${head} ${structuredData(record)} \ufeff${line}`
   return `${Buffer.byteLength(message)} ${message}`
 }
@@ -35,7 +44,10 @@ function structuredData(record: ShippedRecord['record']): string {
   return `[${SD_ID}${pairs.join('')}]`
 }
 
-/** Escapes a parameter value (RFC 5424 §6.3.3). Control characters become `\\uXXXX`, since they are unsafe (§8.2). */
+/**
+ * Escapes a structured data value (RFC 5424 §6.3.3). Control characters become `\\uXXXX`, because they are unsafe in
+ * logs (§8.2).
+ */
 function escaped(value: string): string {
   return value
     .replaceAll(/["\\\]]/g, '\\$&')
@@ -45,12 +57,15 @@ function escaped(value: string): string {
     )
 }
 
-/** A header field (RFC 5424 §6): printable ASCII without spaces, at most `most` characters; `-` when empty. */
+/**
+ * Converts a text into a syslog header field (RFC 5424 §6): printable ASCII without spaces, at most `most` characters,
+ * `-` for an empty text.
+ */
 function token(text: string, most: number): string {
   return text.replaceAll(/[^\x21-\x7e]/g, '_').slice(0, most) || '-'
 }
 
-/** Severity (RFC 5424 §6.2.1): 3 error, 4 warning, 6 informational. */
+/** Maps the decision of an exchange to a syslog severity (RFC 5424 §6.2.1): 3 error, 4 warning, 6 informational. */
 function severityOf(decision: unknown): number {
   return decision === 'failed' || decision === 'broken' ? 3 : decision === 'refused' ? 4 : 6
 }

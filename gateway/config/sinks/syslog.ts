@@ -48,24 +48,30 @@ interface SyslogSinkDependencies {
   readonly port: number
   readonly tls: SinkTls
   readonly timeoutMs: number
-  /** Number of last records to send again after a connection failed. */
+  /** Number of the most recent records to send again after a connection failed and after a start of the worker. */
   readonly resend: number
 }
 
-/** When the receiver closes the connection this long after the last write, ms, it has received everything. */
+/**
+ * Minimum time between the last write and the end of the connection, ms. When the receiver closes the connection after
+ * this time, it counts as having received everything.
+ */
 const QUIET_MS = 5000
-/** Maximum wait for the connection to close, ms. */
+/** Maximum time to wait for the connection to close, ms. After it, the socket is destroyed. */
 const CLOSE_MS = 2000
 
 /**
- * Ships to a syslog receiver over TLS (RFC 5425). Syslog has no acknowledgements: bytes accepted by the kernel count as
- * shipped. After a failed connection, and after a start, the last records may be lost and are sent again.
+ * Ships audit records to a syslog receiver over TLS (RFC 5425). Syslog has no acknowledgements: records count as
+ * shipped when the kernel accepted their bytes. After a failed connection and after a start, the most recent records
+ * can be lost, so they are sent again.
  */
 class SyslogSink implements Sink {
   readonly #dependencies: SyslogSinkDependencies
   #socket: TLSSocket | undefined
   #lastWriteAt = 0
-  /** Counts interruptions. Starts at 1, because the worker that shipped before may have been killed. */
+  /**
+   * Number of interruptions. Starts at 1, because an earlier worker can have been killed before its records arrived.
+   */
   #times = 1
 
   constructor(dependencies: SyslogSinkDependencies) {
@@ -102,7 +108,7 @@ class SyslogSink implements Sink {
       socket.destroy()
       throw new SinkFault(`${host}:${port}: ${faultOf(error).message}`)
     }
-    // Discard received data; without reading, the end of the stream would not be noticed.
+    // Read and discard data from the receiver: without reading, the end of the connection would not be noticed.
     socket.setKeepAlive(true, 30_000).resume()
     let ended = false
     socket.on('error', () => {})
@@ -127,14 +133,15 @@ class SyslogSink implements Sink {
       })
       this.#lastWriteAt = performance.now()
     } catch (error) {
-      // A part of a frame may have been sent: the receiver would read the next bytes as its rest.
+      // The failed write can have sent a part of a syslog frame. On the same connection the receiver would read the
+      // next frame as the rest of that part.
       socket.destroy()
       throw new SinkFault(`${host}:${port}: ${faultOf(error).message}`)
     }
   }
 }
 
-/** Waits until `begin` calls back, the socket fails, or time is up. */
+/** Waits until `begin` calls back. Rejects when the socket fails, or with the message `late` after `limitMs`. */
 function answer(limitMs: number, late: string, socket: TLSSocket, begin: (done: () => void) => void): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const timer = setTimeout(() => reject(new Error(late)), limitMs)

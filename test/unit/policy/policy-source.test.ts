@@ -573,7 +573,7 @@ test('each file needs a version, and problems of all files are reported together
 
 test.each([
   ['absent', () => join(root, 'nowhere.yaml'), 'cannot be read (ENOENT)'],
-  ['an empty folder', () => folderOf('empty', {}), 'the folder holds no *.yaml file'],
+  ['an empty folder', () => folderOf('empty', {}), 'the folder contains no *.yaml file'],
   [
     'a folder named as a file',
     () => {
