@@ -1,24 +1,24 @@
 import { KeyObject, type webcrypto } from 'node:crypto'
 import { importJWK, type JWK } from 'jose'
 
-/** A private key for identity assertions, in the form that operators store. */
+/** A private key that signs identity assertions, in the form in which operators store it. */
 export interface AssertionKeySource {
   readonly id: string
-  /** Private EC P-256 JWK, with `d` (RFC 7518 §6.2). */
+  /** Private EC P-256 key as JWK, with the private part `d` (RFC 7518 §6.2). */
   readonly jwk: Readonly<Record<string, unknown>>
 }
 
 export interface AssertionKey {
   readonly id: string
   readonly privateKey: KeyObject
-  /** Public JWK as published (RFC 7517 §4). */
+  /** Public key as JWK, in the form in which the gate publishes it (RFC 7517 §4). */
   readonly published: JWK
 }
 
 /**
- * Imports a private key. The import fails when the public and private parts do not match.
+ * Imports a private key for identity assertions. Fails when its private part does not belong to its public part.
  *
- * @throws {Error} names the key by its id; never contains a part of the key
+ * @throws {Error} that names the key by its id, without any part of the key
  */
 export async function importAssertionKey({ id, jwk }: AssertionKeySource): Promise<AssertionKey> {
   const { kty, crv, x, y, d } = jwk
@@ -31,7 +31,7 @@ export async function importAssertionKey({ id, jwk }: AssertionKeySource): Promi
     const privateKey = KeyObject.from(imported as webcrypto.CryptoKey)
     return { id, privateKey, published: { ...material, kid: id, alg: 'ES256', use: 'sig' } }
   } catch {
-    // Omits the cause, because its text might quote the key.
+    // Omit the cause of the error, because its text could quote the key.
     throw unusable(id, 'has a private part that does not match its public part')
   }
 }

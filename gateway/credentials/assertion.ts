@@ -3,22 +3,24 @@ import { ecdsaFromDer } from '../oauth/ecdsa-signature.ts'
 import type { Derived, TokenFacts } from '../oauth/token-facts.ts'
 import { type AssertionKey, type AssertionKeySource, importAssertionKey } from './assertion-key.ts'
 
-/** Longest lifetime of an assertion, s. It limits how long a service can use an outdated decision. */
+/**
+ * Maximum lifetime of an identity assertion, s. It limits how long a service can use an outdated decision of the gate.
+ */
 const lifetimeS = 60
 
-/** Length of each of the two numbers in a signature, bytes. */
+/** Length of each of the two numbers of an ES256 signature, bytes. */
 const P256_BYTES = 32
 
 /**
- * Issues identity assertions: short-lived JWTs, signed by the gate, that name the subject of an exchange to one
- * service.
+ * Issues identity assertions: JWTs signed by the gate that tell one service who the subject of an exchange is. An
+ * assertion is valid for at most 60 s.
  */
 export class AssertionSigner {
-  /** All public keys as a JSON Web Key Set (RFC 7517 §5), serialized. */
+  /** JSON Web Key Set of all public assertion keys (RFC 7517 §5), serialized. */
   readonly jwks: string
   readonly #issuer: string
   readonly #key: AssertionKey
-  /** The base64url-encoded protected header, including the dot behind it. */
+  /** Base64url-encoded protected JWS header of every assertion, including the dot after it. */
   readonly #head: string
 
   private constructor(keys: readonly [AssertionKey, ...AssertionKey[]], issuer: string) {
@@ -29,13 +31,14 @@ export class AssertionSigner {
   }
 
   /**
-   * @param keys    the first key signs; all keys are published, so that key rotations can overlap
-   * @param issuer  `iss` of the assertions: the public URL
-   * @throws {Error} when there is no key, a key is unusable, or two keys have one id
+   * @param keys    assertion keys. The first one signs; all are published, so that keys can be rotated without a gap
+   * @param options  `issuer`: claim `iss` of the assertions, the first public URL of the gate
+   * @throws {Error} when there is no key, a key is unusable, or two keys have the same id
    */
   static async create(keys: readonly AssertionKeySource[], options: { issuer: string }): Promise<AssertionSigner> {
     const [first, ...others] = await Promise.all(keys.map(importAssertionKey))
-    if (first === undefined) throw new Error('no assertion key; make one with: gatehouse keys generate assertion')
+    if (first === undefined)
+      throw new Error('no assertion key is configured; make one with: gatehouse keys generate assertion')
     const ids = keys.map((key) => key.id)
     const repeated = ids.find((id, i) => ids.indexOf(id) !== i)
     if (repeated !== undefined) throw new Error(`duplicate assertion key id ${JSON.stringify(repeated)}`)
@@ -43,12 +46,13 @@ export class AssertionSigner {
   }
 
   /**
-   * Returns the assertion about a token for a service. Reuses the one in `derived` until half of its lifetime has
-   * passed. An assertion never outlives its token.
+   * Returns an identity assertion about the subject of a token, for one service. Reuses the assertion in `derived`
+   * until half of its lifetime has passed. An assertion never expires later than its token.
    *
-   * Signs synchronously: signing is faster than the rest of the request, and only a verified token leads to it.
+   * Signs synchronously, because signing takes less time than the rest of a request. Only a request with a valid token
+   * causes a signature.
    *
-   * @param nowMs  ms since the epoch
+   * @param nowMs  current time, ms since the epoch
    */
   assertion(facts: TokenFacts, derived: Derived, serviceId: string, nowMs: number): string {
     if (nowMs < derived.assertionRenewAtMs) return derived.assertion
@@ -69,12 +73,12 @@ export class AssertionSigner {
       sid: facts.sessionId,
       token_issuer: facts.issuer.issuer,
     })
-    // An assertion that expires with the token is not renewed: a new one would expire at the same time.
+    // An assertion that expires together with its token is not renewed: a new assertion would expire at the same time.
     derived.assertionRenewAtMs = expiresAtS === tokenEndS ? Number.POSITIVE_INFINITY : nowMs + (lifetimeS * 1000) / 2
     return derived.assertion
   }
 
-  /** Builds a compact JWS (RFC 7515 §7.1). Claims with the value `undefined` are omitted. */
+  /** Builds a JWS in compact form (RFC 7515 §7.1). Claims with the value `undefined` are omitted. */
   #signed(claims: Readonly<Record<string, unknown>>): string {
     const input = this.#head + encoded(claims)
     const signature = sign('sha256', Buffer.from(input, 'latin1'), this.#key.privateKey)

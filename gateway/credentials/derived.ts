@@ -1,13 +1,17 @@
 import type { Derived, TokenFacts } from '../oauth/token-facts.ts'
 
-/** Most services for which one token's facts keep derived data. Data for further services is derived again. */
+/**
+ * Maximum number of services whose derived data is stored with the facts of one token. A further service replaces the
+ * oldest one, whose data is derived again when needed.
+ */
 const maxDerived = 8
 
 /**
- * Returns the data that a service derives from a token. It is created on first use and kept with the facts. After a
- * policy change the service is a new object, so its data is derived again.
+ * Returns the data that one service derives from a token, such as roles. The data is created at its first use and
+ * stored with the token facts. After a policy change the service is a new object, so its data is derived again.
  *
- * @param rolesIn  maps claims to roles; called only on first use. Pass one shared function, not a closure per exchange
+ * @param rolesIn  maps claims to roles; called only at the first use. Pass one shared function, not a closure per
+ * exchange
  */
 export function derivedFor<Service extends object>(
   facts: TokenFacts,

@@ -2,19 +2,19 @@ import type { Settings } from '../config/settings.ts'
 import { AssertionSigner } from './assertion.ts'
 
 export interface CredentialsDependencies {
-  /** The first assertion key signs. `iss` of the assertions is the first public URL. */
+  /** Settings for identity assertions. The first assertion key signs them, and the first public URL is their `iss`. */
   readonly settings: Pick<Settings, 'publicUrls'> & { readonly keys: Pick<Settings['keys'], 'assertion'> }
 }
 
-/** The gate's own credentials towards services. */
+/** The credentials with which the gate identifies users to services: its identity assertions. */
 export interface CredentialsRoom {
-  /** `undefined`: no assertion key is configured. */
+  /** Issues identity assertions; `undefined` when no assertion key is configured. */
   readonly signer: AssertionSigner | undefined
-  /** Does nothing: keys are in memory only. */
+  /** Does nothing, because the signing keys are only in memory. */
   close(): void
 }
 
-/** @throws {Error} as a rejection, when a key is unusable or two keys have one id */
+/** @throws {Error} as a rejected promise, when a key is unusable or two keys have the same id */
 export async function openCredentials({ settings }: CredentialsDependencies): Promise<CredentialsRoom> {
   const { assertion } = settings.keys
   const [issuer] = settings.publicUrls

@@ -2,14 +2,14 @@ import { foldMapped, parseAddress } from '../base/addresses.ts'
 import type { HeaderField } from '../base/denial.ts'
 import { RequestHead } from '../pipeline/exchange/request-head.ts'
 
-/** A hypothetical request as entered by a user. Its texts may be secrets. */
+/** A hypothetical request as a user entered it for an explanation. Its texts can be secrets. */
 export interface AskedRequest {
   readonly method: string
-  /** URL as the client sends it; a URL without an origin is resolved against the gate's origin. */
+  /** URL as the client would send it. A URL without an origin is resolved against the gate's origin. */
   readonly url: string
   /** The access token. */
   readonly token?: string | undefined
-  /** Other header fields of the client, names in any case. */
+  /** Header fields of the client in addition to Host and the access token. Names can have upper-case letters. */
   readonly fields: readonly HeaderField[]
   /** Client address. */
   readonly address: string
@@ -20,15 +20,15 @@ export interface AskedRequest {
 /** A hypothetical request in the form that the gate processes. */
 export interface DryRunRequest {
   readonly head: RequestHead
-  /** Client address, 4 or 16 bytes. An IPv4-mapped IPv6 address is converted to IPv4. */
+  /** Client address, 4 or 16 bytes. An IPv4-mapped IPv6 address was converted to IPv4. */
   readonly address: Uint8Array
   /** ms since the epoch */
   readonly nowMs: number
-  /** Origin of the gate that the client used. */
+  /** Origin at which the client would reach the gate. */
   readonly publicUrl: string
 }
 
-/** The input is not a valid request. The message never quotes the input, which may contain secrets. */
+/** The entered URL or address is invalid. The message never quotes the input, which can contain secrets. */
 export class InvalidRequest extends Error {
   override readonly name = 'InvalidRequest'
   readonly part: 'url' | 'address'
@@ -40,11 +40,11 @@ export class InvalidRequest extends Error {
 }
 
 /**
- * Builds the request byte for byte as a client would send it. The URL is not normalized: a URL parser would repair the
- * errors that the user asks about.
+ * Builds a request byte for byte as a client would send it. The URL is not normalized, because a URL parser would
+ * silently repair errors in the URL, and the explanation would not show them.
  *
- * @param own  origin of the gate
- * @throws {InvalidRequest}
+ * @param own  origin of the gate, for a URL without an origin
+ * @throws {InvalidRequest} when the URL or the address is invalid
  */
 export function buildDryRunRequest(asked: AskedRequest, own: string): DryRunRequest {
   const { method, url, token, fields, address, nowMs } = asked
@@ -64,13 +64,13 @@ export function buildDryRunRequest(asked: AskedRequest, own: string): DryRunRequ
   }
 }
 
-/** Splits a URL into its parts without normalizing them. */
+/** Splits a URL into origin, host, target and query without normalizing them. */
 function readUrl(url: string, own: string) {
   const [, scheme, host = '', rest = ''] = /^(https?):\/\/([^/?#]*)(.*)$/is.exec(url) ?? []
   if (scheme === undefined && !url.startsWith('/')) {
     throw new InvalidRequest('url', 'the URL must start with http://, https:// or /')
   }
-  if (host.includes('@')) throw new InvalidRequest('url', 'the URL must not hold a user or password')
+  if (host.includes('@')) throw new InvalidRequest('url', 'the URL must not contain a user or password')
   const asked = scheme === undefined ? url : rest.startsWith('/') ? rest : `/${rest}`
   const mark = asked.indexOf('?')
   return {
@@ -81,7 +81,9 @@ function readUrl(url: string, own: string) {
   }
 }
 
-/** Lower-cases ASCII letters only, as the HTTP server does. `toLowerCase` would also change K (U+212A) to k. */
+/**
+ * Converts only ASCII letters to lower case, as the HTTP server does. `toLowerCase` would also change K (U+212A) to k.
+ */
 function lowerCase(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
 }

@@ -16,7 +16,10 @@ import type { DryRunRequest } from './dry-run-request.ts'
 
 const SHADOW_PATIENCE_MS = 2000
 
-/** The gate's own reply to the client. */
+/**
+ * The reply that the gate itself would send to the client. All members are `undefined` when the gate would forward the
+ * request.
+ */
 interface OwnReply {
   readonly refusal: Denial | undefined
   /** Complete value of `WWW-Authenticate`. */
@@ -24,19 +27,20 @@ interface OwnReply {
   readonly answer: Answer | undefined
 }
 
-/** The decision of the gate: its own reply, or a request to the service. */
+/** Result of a dry run: the gate's own reply, or the request that the gate would forward to the service. */
 export interface DryRunOutcome extends OwnReply {
   readonly exchange: Exchange
   readonly forwarded: UpstreamRequest | undefined
-  /** Names of the phases that ran, in order. The last one decided. */
+  /** Names of the phases that ran, in order. The last phase decided the exchange. */
   readonly phases: readonly string[]
 }
 
 /**
- * Dry run of a request through the phases and the driver of a real node, up to the point of forwarding. Explanation and
- * real behaviour therefore cannot differ. Nothing is charged, counted, recorded or sent to a service. An issuer is
- * asked whenever the verifier would ask the issuer. Sessions are disabled: a caller must not have to enter the secret
- * cookie of a browser.
+ * Runs a hypothetical request through the phases of a real node, up to the point of forwarding. The explanation
+ * therefore cannot differ from the real behaviour. Nothing is charged, counted, recorded or sent to a service.
+ *
+ * The issuer is called for an introspection whenever a real request would cause one. Login sessions are disabled, so
+ * that a caller need not enter the secret cookie of a browser.
  */
 export async function dryRun(given: Gate, request: DryRunRequest): Promise<DryRunOutcome> {
   const gate = dryRunGate(given, {
@@ -53,8 +57,8 @@ export async function dryRun(given: Gate, request: DryRunRequest): Promise<DryRu
 }
 
 /**
- * On a public route the shadow verdict may arrive after the decision, when a signature must be verified. Waits for the
- * verdict for at most 2 s.
+ * Waits until the shadow requirement was evaluated, for at most 2 s. On a public route this can happen after the
+ * decision, because the signature of the token is verified meanwhile.
  */
 async function shadowEvaluated(x: DryRunExchange): Promise<void> {
   if (x.route?.shadow === undefined || !x.phases.includes(authorize.name)) return
@@ -71,13 +75,13 @@ class DryRunExchange extends Exchange {
     this.nowMs = nowMs
   }
 
-  /** Keeps the time of the hypothetical request. */
+  /** Does nothing, so that the exchange keeps the time of the hypothetical request. */
   override readClock(): void {}
 }
 
 const noReply: OwnReply = { refusal: undefined, challenge: undefined, answer: undefined }
 
-/** Records the reply instead of sending it. */
+/** Client side of a dry run: records the reply instead of sending it. */
 class RecordingDownstream implements Downstream {
   readonly remoteAddress: Uint8Array
   readonly proxiedAddress = undefined
@@ -93,7 +97,7 @@ class RecordingDownstream implements Downstream {
     this.remoteAddress = remoteAddress
   }
 
-  /** Resolves when the exchange has been decided. */
+  /** Resolves when the exchange has been decided and the reply or the forwarded request was recorded. */
   get ended(): Promise<void> {
     return this.#ending.promise
   }
@@ -122,7 +126,7 @@ class RecordingDownstream implements Downstream {
   abort(): void {}
 }
 
-/** Replaces upstream selection by a target that records the request that `forward` would send. */
+/** Replaces the phase that selects an upstream. The selected target records the request instead of sending it. */
 function selectNone(x: Matched): undefined {
   const send = (request: UpstreamRequest): UpstreamCall => {
     const downstream = x.downstream as RecordingDownstream
@@ -130,11 +134,11 @@ function selectNone(x: Matched): undefined {
     downstream.release()
     return { resume: () => {}, abort: () => {} }
   }
-  // The first upstream stands for all: the balancer chooses only when a real request is sent.
+  // Use the first upstream in place of all: the load balancer makes a choice only when a real request is sent.
   x.target = { origin: x.route.service.upstreams[0]!.origin, send }
 }
 
-/** Replacements for phases that would open connections or charge limits. */
+/** Replacements for phases that would open connections or charge limits in a dry run. */
 const instead = new Map<Step, Step['run']>([
   [selectUpstream, selectNone],
   [limitSubject, () => undefined],

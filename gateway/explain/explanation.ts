@@ -14,46 +14,55 @@ import { type ListedRoute, listedRoute, routesNear, routesOfHostsNear } from './
 import { type ServiceView, serviceView } from './service-view.ts'
 import { type CheckVerdict, checkToken, type TokenCheck, timeText } from './token-checks.ts'
 
-/** Explains the gate's decision on a hypothetical request. Members are in snake_case: `--output json` prints them. */
+/**
+ * Explanation of the gate's decision on a hypothetical request. Members are in snake_case, because `--output json`
+ * prints them.
+ */
 export interface Explanation {
   readonly decision: Decision
   readonly reason: Reason
   readonly why: string
-  /** Result of the token's signature check; `null` when no token was read. */
+  /** Result of the token's signature check; `null` when the request had no token or an opaque one. */
   readonly signature: CheckVerdict | 'verified' | null
-  /** Name of the node that was asked; `null` offline. */
+  /** Name of the node that made the explanation; `null` when the CLI made it without a node (offline). */
   readonly node: string | null
   /** Revision of the policy. */
   readonly revision: string
   readonly request: ExplainedRequest
-  /** Names of the phases that ran, in order. The last one decided. */
+  /** Names of the phases that ran, in order. The last phase decided the exchange. */
   readonly phases: readonly string[]
   readonly route: ListedRoute | null
-  /** When no route matched: the routes that were probably meant. Otherwise empty. */
+  /**
+   * Routes that the request probably should have matched, when no route matched its host, path and method. Otherwise
+   * empty.
+   */
   readonly nearest: readonly ListedRoute[]
-  /** `null` when the request did not reach the address check. */
+  /**
+   * Result of the check of the client address. `listed`: whether the route restricts addresses. `null` when the request
+   * did not reach the check.
+   */
   readonly addresses: { readonly listed: boolean; readonly permitted: boolean } | null
   readonly token: TokenView | null
-  /** `null` on a public route, and when no route matched. */
+  /** Verdict on the requirement of the route; `null` on a public route, and when no route matched. */
   readonly requirement: RequirementVerdict | null
   /**
-   * The shadow requirement of the route, which is evaluated without effect, with the verdict that the log records;
-   * `null` when the route has none.
+   * The shadow requirement of the route, which is evaluated without effect, and the verdict that the log would record;
+   * `null` when the route has no shadow requirement.
    */
   readonly shadow: { readonly verdict: ShadowVerdict | null; readonly requirement: RequirementVerdict } | null
-  /** Limits that apply on the route; `null` when no route matched. */
+  /** Limits and shadow limits of the route; `null` when no route matched. */
   readonly limits: readonly LimitView[] | null
   readonly service_receives: ServiceView | null
-  /** The gate's own reply; `null` when the service would reply. */
+  /** The reply that the gate itself would send; `null` when the request would be forwarded to the service. */
   readonly reply: ReplyView | null
-  /** Message of the fault, for operators; `null` when there was no fault. */
+  /** Message of the fault, for operators; `null` when no fault occurred. */
   readonly fault: string | null
 }
 
 interface ExplainedRequest {
   readonly method: string
   readonly host: string
-  /** Normalized path; `null` when the path cannot be normalized. */
+  /** Normalized path of the request; `null` when the path cannot be normalized. */
   readonly path: string | null
   readonly address: string
   readonly at: string
@@ -62,9 +71,9 @@ interface ExplainedRequest {
 interface TokenView {
   readonly issuer: { readonly name: string; readonly issuer: string } | null
   readonly checks: readonly TokenCheck[]
-  /** Keys of the given key set that cannot be used for this issuer. */
+  /** Keys of the issuer's key set that cannot be used, each with the reason. */
   readonly ignored_keys: readonly IgnoredKey[]
-  /** Claims of the token, trustworthy only if every check passed; `null` when they are invalid or unreadable. */
+  /** Claims of the token, trustworthy only if every check passed; `null` when the claims are invalid or unreadable. */
   readonly claims: {
     readonly subject: string
     readonly client: string | null
@@ -79,7 +88,7 @@ interface TokenView {
 
 export interface RequirementVerdict {
   readonly demand: string
-  /** `null` when it was not evaluated because no token was accepted. */
+  /** Whether the requirement is met; `null` when it was not evaluated, because no token was accepted. */
   readonly met: boolean | null
   readonly reason: Reason | null
   readonly parts: readonly RequirementVerdict[]
@@ -186,7 +195,7 @@ function shadowView(x: Exchange): Explanation['shadow'] {
   return shadow === undefined ? null : { verdict: x.shadow ?? null, requirement: verdictOf(shadow, x) }
 }
 
-/** Evaluates every part, including the parts that the gate would skip after a failed one. */
+/** Evaluates every part of a requirement, including the parts that the gate would skip after a failed part. */
 function verdictOf(requirement: Requirement, x: Exchange): RequirementVerdict {
   const denied = x.facts === undefined ? undefined : requirement.evaluate(x)
   return {

@@ -5,30 +5,36 @@ import type { Exchange } from '../pipeline/exchange/exchange.ts'
 import { limitSubject } from '../pipeline/phases/limit-subject.ts'
 import { limitSubjectOf } from '../pipeline/rate-limits/limit-buckets.ts'
 
-/** A limit that applies on the route. Members are in snake_case, as in `limits list`. */
+/** A limit of the route in an explanation. Members are in snake_case, as in the output of `limits list`. */
 export interface LimitView {
   readonly limit: string
   readonly by: readonly string[]
-  /** The bucket that would count the request; `null` when the request did not reach that phase. */
+  /**
+   * Values that identify the limit's window, such as the subject; `null` when the request did not reach the limit
+   * phase.
+   */
   readonly bucket: Readonly<Record<string, unknown>> | null
   readonly requests: number
   readonly window_ms: number
   readonly cost: number
   readonly mode: LimitRule['mode']
-  /** True when the limit is counted and recorded, but not enforced. */
+  /** True when requests are counted and recorded under the limit, but never refused. */
   readonly shadow: boolean
-  /** Always false: a dry run charges nothing. */
+  /** Always false, because a dry run charges no limit. */
   readonly charged: false
-  /** Cluster-wide counts: `used` is the admitted requests, `held` the permits that nodes hold. `null` when unknown. */
+  /**
+   * Cluster-wide number of admitted requests in the window; `null` when unknown. `held` is the number of permits that
+   * nodes have taken in advance.
+   */
   readonly used: number | null
   readonly held: number | null
 }
 
-/** Reads the count of a limit's window; `undefined` when the count is unknown. */
+/** Reads the cluster-wide count in the window of a limit; `undefined` when the count is unknown. */
 export type CountWindow = (rule: LimitRule, identity: string) => Promise<WindowCount | undefined>
 
 /**
- * Lists the limits and shadow limits of the route.
+ * Lists the limits and shadow limits of the route that the request matched.
  *
  * @returns `null` when no route matched
  */

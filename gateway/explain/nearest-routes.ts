@@ -3,7 +3,7 @@ import type { Route } from '../policy/snapshot.ts'
 
 const most = 3
 
-/** A route as written in the policy. */
+/** A route as the policy defines it. */
 export interface ListedRoute {
   readonly id: string
   readonly service: string
@@ -17,7 +17,9 @@ export function listedRoute({ id, service, host, path, methods }: Route): Listed
   return { id, service: service.id, host: host ?? null, path, methods: [...methods] }
 }
 
-/** Routes whose leading path segments are most similar to those of `path`: at most 3, most similar first. */
+/**
+ * Returns the routes whose leading path segments are most similar to those of `path`: at most 3, most similar first.
+ */
 export function routesNear(path: string, routes: readonly ListedRoute[]): ListedRoute[] {
   const asked = segmentsOf(path)
   return routes
@@ -28,15 +30,18 @@ export function routesNear(path: string, routes: readonly ListedRoute[]): Listed
     .map(({ route }) => route)
 }
 
-/** Routes of the most similar host, at most 3. When no host is similar, routes of all hosts. */
+/**
+ * Returns routes of the host that is most similar to `host`, at most 3. When no host is similar, returns routes of any
+ * host.
+ */
 export function routesOfHostsNear(host: string, routes: readonly ListedRoute[]): ListedRoute[] {
   const meant = nearest(host, new Set(routes.flatMap((route) => route.host ?? [])))
   return routes.filter((route) => meant === undefined || route.host === meant).slice(0, most)
 }
 
 /**
- * Similarity of the leading segments: 4 points for an equal segment, 3 for a similar one, 2 for one under `*`. A
- * difference in the number of segments costs up to 1 point.
+ * Rates the similarity of a path and a pattern by their leading segments. An equal segment gives 4 points, a similar
+ * segment 3, and a segment at `*` 2. A difference in the number of segments costs up to 1 point.
  */
 function likeness(asked: readonly string[], pattern: readonly string[]): number {
   let score = 0

@@ -13,8 +13,8 @@ interface NodeExplainerDependencies {
 }
 
 /**
- * Explains requests with the data of a running node: its active policy, the keys and answers of the issuers, the
- * revocations and the limit counts.
+ * Explains requests with the data of a running node: its active policy, the issuers' keys and introspection responses,
+ * the revocations and the limit counts.
  */
 export class NodeExplainer {
   readonly #dependencies: NodeExplainerDependencies
@@ -23,7 +23,7 @@ export class NodeExplainer {
     this.#dependencies = dependencies
   }
 
-  /** @throws {InvalidRequest} when the input is not a valid request */
+  /** @throws {InvalidRequest} when the URL or the address of the request is invalid */
   async explain(asked: Omit<AskedRequest, 'nowMs'>): Promise<Explanation> {
     const { gate, issuerKeys, limits, tokenMaxBytes } = this.#dependencies
     const request = buildDryRunRequest({ ...asked, nowMs: Date.now() }, gate.publicUrls.primary)

@@ -5,7 +5,10 @@ import type { UpstreamRequest } from '../upstream/target.ts'
 /** A header field of the request that the service would receive. */
 export interface ShownField {
   readonly name: string
-  /** `null` when it is not shown: a client's value may be a secret, and some values are generated per exchange. */
+  /**
+   * Value of the field; `null` when it is not shown. A client's value can be a secret, and some values are generated
+   * for each exchange.
+   */
   readonly value: string | null
   readonly from: 'gate' | 'client'
 }
@@ -13,18 +16,21 @@ export interface ShownField {
 export interface ServiceView {
   readonly upstreams: readonly string[]
   readonly method: string
-  /** Normalized path, after the route's rewriting. The query is forwarded unchanged and not shown. */
+  /** Normalized path after the route's rewriting. The query is not shown; the gate forwards it unchanged. */
   readonly path: string
   readonly query: 'as sent' | null
   readonly fields: readonly ShownField[]
-  /** Claims of the identity assertion, unsigned. */
+  /** Claims of the identity assertion without its signature; `null` when the service gets no assertion. */
   readonly assertion: Readonly<Record<string, unknown>> | null
 }
 
 const assertionField = 'x-gatehouse-jwt-assertion'
-/** Fields that the gate generates for each exchange, unless it continues the client's value. */
+/** Fields that the gate generates for each exchange, unless it forwards the client's value. */
 const generatedFields = new Set(['x-request-id', 'traceparent', assertionField])
-/** Kinds of fields that the gate forwards unchanged from the client. The gate sets fields of all other kinds itself. */
+/**
+ * Kinds of header fields that the gate forwards unchanged from the client. The gate sets the fields of all other kinds
+ * itself.
+ */
 const forwardedKinds: ReadonlySet<FieldKind | undefined> = new Set([
   FieldKind.ordinary,
   FieldKind.contentType,
@@ -35,7 +41,7 @@ const forwardedKinds: ReadonlySet<FieldKind | undefined> = new Set([
   FieldKind.clientCert,
 ])
 
-/** @param request  the request that the exchange would have sent */
+/** @param request  the request that the dry run would have sent to the service */
 export function serviceView(x: Exchange, request: UpstreamRequest): ServiceView {
   const fields: ShownField[] = []
   let assertion: ServiceView['assertion'] = null
@@ -45,7 +51,7 @@ export function serviceView(x: Exchange, request: UpstreamRequest): ServiceView 
     if (name === assertionField) assertion = claimsOf(value)
   }
   const { hostHeader, upstreams } = x.route!.service
-  // If the request has no `Host`, the upstream connection supplies the upstream's host.
+  // A forwarded request without `Host` gets the upstream's host when it is sent. Show this host.
   if (hostHeader === 'upstream') fields.push({ name: 'host', value: upstreams[0]!.host, from: 'gate' })
   const [path = '', ...query] = request.target.split('?')
   return {

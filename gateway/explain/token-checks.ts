@@ -13,11 +13,11 @@ export interface TokenCheck {
   readonly check: 'form' | 'introspection' | 'issuer' | 'header' | 'claims' | 'signature' | 'accepted'
   readonly verdict: CheckVerdict
   readonly reason: Reason | null
-  /** Values that were checked. Never contains the token or a part of its text. */
+  /** Values that the check compared. Never contains the token or a part of its text. */
   readonly detail: string | null
 }
 
-/** Claims of a token and the result of each check. */
+/** Claims of a token, and the result of each check of the token. */
 export interface ExplainedToken {
   readonly issuer: IssuerRules | undefined
   readonly claimed: ClaimedFacts | undefined
@@ -26,9 +26,9 @@ export interface ExplainedToken {
 
 /**
  * Runs the checks of a token one by one, with the functions of the verifier. The verifier stops at the first failure.
- * Here, header and claims are both validated, so that one call shows every error.
+ * `checkToken` validates both header and claims, so that one call shows every error.
  *
- * @param x  an exchange that was decided
+ * @param x  an exchange that has been decided
  */
 export function checkToken(x: Exchange, { tokenMaxBytes, checksSignatures, node }: Explainer): ExplainedToken {
   const { credential, gate } = x
@@ -69,7 +69,12 @@ function takesOpaque({ route }: Exchange): boolean {
   return [...route!.service.issuers].some(({ tokens }) => tokens !== 'jwt')
 }
 
-/** An opaque token has no readable claims: all facts come from its issuer's introspection response. */
+/**
+ * Lists the checks of an opaque token. It has no readable claims: all facts come from its issuer's introspection
+ * response.
+ *
+ * @param asked  whether the dry run can call the introspection endpoint of an issuer
+ */
 function checkOpaque(x: Exchange, asked: boolean): ExplainedToken {
   const { facts, reason } = x
   const form = checked('form', undefined, `${x.credential.length} characters; the token is opaque`)
@@ -86,8 +91,8 @@ function checkOpaque(x: Exchange, asked: boolean): ExplainedToken {
 }
 
 /**
- * Reads the signature result from the exchange. An exchange with token facts has passed the signature check, if
- * signatures are verified.
+ * Returns the result of the signature check, as the exchange recorded it. If signatures are verified, an exchange with
+ * token facts has passed the check.
  */
 function checkSignature({ reason, facts }: Exchange, checksSignatures: boolean): TokenCheck {
   if (!checksSignatures) return row('signature', 'not checked')
@@ -136,8 +141,10 @@ function claimsText(claims: JsonObject): string {
 }
 
 /**
- * @param seconds  since the epoch
- * @returns ISO 8601 time; `null` when the value is not a representable time
+ * Converts the time of a claim into ISO 8601.
+ *
+ * @param seconds  time since the epoch, s
+ * @returns `null` when the value is not a representable time
  */
 export function timeText(seconds: unknown): string | null {
   const date = new Date(typeof seconds === 'number' ? seconds * 1000 : Number.NaN)
