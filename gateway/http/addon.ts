@@ -4,17 +4,20 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { knownAddons, knownScripts } from './known-addons.ts'
 
-/** SHA-256 (hex) of a build that the operator installed and vouches for; `undefined` accepts only the known builds. */
+/**
+ * SHA-256 (hex) of each uWebSockets.js file of a build that the operator installed. `undefined` accepts only the known
+ * builds.
+ */
 export interface AcceptedBuild {
   readonly addon: string | undefined
   readonly script: string | undefined
 }
 
 /**
- * Checks that the addon and script to be loaded are known builds. The script runs with all privileges of the node,
- * before any other check could.
+ * Checks that the uWebSockets.js addon and script are known builds before they are loaded. The script would run with
+ * all privileges of the node.
  *
- * @throws {Error} when either file is unknown; neither has been loaded then
+ * @throws {Error} when a file is unknown; neither file has been loaded then
  */
 export function checkAddon(accepted: AcceptedBuild): void {
   const script = createRequire(import.meta.url).resolve('uWebSockets.js')

@@ -3,8 +3,8 @@ import type { Upload } from './upload.ts'
 import type { HttpResponse } from './uws.ts'
 
 /**
- * The client connection of an exchange and how it ends. Any use of `res` after an end or an abort throws, so `over`
- * guards every use.
+ * The client connection of an exchange, and how it ends. Any use of `res` after the end or abort of a reply throws, so
+ * check `over` before each use.
  */
 export class ConnectionEnd {
   readonly res: HttpResponse
@@ -17,8 +17,8 @@ export class ConnectionEnd {
   }
 
   /**
-   * True when the connection must close after the reply: the exchange requires it, the node is draining, or the request
-   * body was not read to its end.
+   * True when the connection must close after the reply. Reasons: the exchange requires it, the node is draining, the
+   * request body was not read to its end, or uWebSockets.js closes it itself.
    */
   get mustClose(): boolean {
     const { close, gate } = this.exchange
@@ -26,8 +26,8 @@ export class ConnectionEnd {
   }
 
   /**
-   * uWebSockets.js treats any value of five characters in the first `Connection` field as `close`. It then closes the
-   * connection after the reply without sending `Connection: close`.
+   * True when uWebSockets.js closes the connection after the reply without sending `Connection: close`. It does so for
+   * any value of five characters in the first `Connection` field, because it takes each for `close`.
    */
   get endsByItself(): boolean {
     return this.exchange.head.field('connection')?.length === 5
@@ -35,11 +35,11 @@ export class ConnectionEnd {
 
   /**
    * Call this before the end of a reply that ends its connection. uWebSockets.js cannot close the connection after a
-   * streamed reply; an unread connection is closed by its idle timeout.
+   * streamed reply. Instead, the connection is no longer read, and ends by its idle timeout.
    *
    * The rest of an upload with Content-Length is read and discarded, because some clients read no reply before they
-   * have sent everything. A chunked upload may be followed by bytes that only look like a request. Behind a TCP proxy,
-   * the next bytes may be a forged PROXY header with another address. In both cases reading is paused instead.
+   * have sent everything. A chunked upload can be followed by bytes that only look like a request. Behind a TCP proxy,
+   * the next bytes can be a forged PROXY header with another address. In these two cases reading is paused instead.
    */
   release(): void {
     const { head, lastOfConnection } = this.exchange
@@ -47,13 +47,13 @@ export class ConnectionEnd {
     else this.res.pause()
   }
 
-  /** Marks the reply as complete. From here on uWebSockets.js owns `res`, and the rest of an upload is discarded. */
+  /** Marks the reply as complete. After this call, `res` must not be used, and the rest of an upload is discarded. */
   finish(): void {
     this.over = true
     this.upload?.discard()
   }
 
-  /** Closes the connection at once. */
+  /** Closes the connection immediately, before the reply is complete. */
   abort(): void {
     if (this.over) return
     this.over = true

@@ -13,15 +13,18 @@ import { StallDetector } from './stall-detector.ts'
 import { Upload } from './upload.ts'
 import type { HttpResponse } from './uws.ts'
 
-/** The client's side of an exchange, on uWebSockets.js. Only this file and the parts that it uses write replies. */
+/**
+ * The client's side of an exchange, on uWebSockets.js. Only this file and the modules that it uses write replies to
+ * clients.
+ */
 export class UwsDownstream implements Downstream {
   readonly #end: ConnectionEnd
   readonly #inFlight: InFlight
   #reply: ServiceReply | undefined
   #ownBytes = 0
   /**
-   * Stall detectors: `#reading` while reply bytes wait for the client, `#sending` while more of the request body is
-   * expected. Created on first use.
+   * Detectors of a stalled client, created at their first use. `#reading` exists while reply bytes wait for the client,
+   * `#sending` while more of the request body is expected.
    */
   #reading: StallDetector | undefined
   #sending: StallDetector | undefined
@@ -31,7 +34,7 @@ export class UwsDownstream implements Downstream {
 
   constructor(res: HttpResponse, inFlight: InFlight) {
     this.#end = new ConnectionEnd(res)
-    // Read now: the address is not available after the reply, and the exchange record needs the address.
+    // Read the address now: it is not available after the reply, and the exchange record needs it.
     this.remoteAddress = foldMapped(new Uint8Array(res.getRemoteAddress()))
     const proxied = res.getProxiedRemoteAddress()
     this.proxiedAddress = proxied.byteLength === 0 ? undefined : foldMapped(new Uint8Array(proxied))
@@ -62,13 +65,14 @@ export class UwsDownstream implements Downstream {
     return this.#end.upload?.touched ?? false
   }
 
-  /** True when a chunked body ended in this turn of the event loop. */
+  /** True when the end of a chunked request body arrived in the current turn of the event loop. */
   get bodyEndedNow(): boolean {
     return this.#end.upload?.endedNow ?? false
   }
 
   /**
-   * Attaches the body reader. Must run in the handler's own tick: bytes that arrived with the head are lost otherwise.
+   * Attaches the reader of the request body. Call this in the request handler's own tick: otherwise bytes that arrived
+   * together with the head are lost.
    */
   expectBody(): Upload {
     this.#end.upload = new Upload(this.#end.res)
@@ -79,11 +83,11 @@ export class UwsDownstream implements Downstream {
     return this.#end.upload?.open()
   }
 
-  /** Called when the client disconnected. */
+  /** Call this when the client disconnected. */
   lost(): void {
     this.#end.over = true
     this.#end.upload?.break()
-    // A settled exchange may still be listed, because the last bytes of its reply were waiting for the client.
+    // A settled exchange can still be in flight here, because the last bytes of its reply were waiting for the client.
     this.#inFlight.delete(this)
   }
 
@@ -109,7 +113,7 @@ export class UwsDownstream implements Downstream {
     return this.#reply!.end()
   }
 
-  /** Called when the client has read the waiting bytes: resumes the upstream. */
+  /** Called when the client has read the reply bytes that waited. Resumes the upstream. */
   onDrained(): void {
     const { over, exchange } = this.#end
     if (over && this.#reply!.complete) this.#inFlight.delete(this)
@@ -117,9 +121,9 @@ export class UwsDownstream implements Downstream {
   }
 
   /**
-   * Checks whether the client keeps up. Called once per sweep (250 ms).
+   * Checks whether the client reads and sends fast enough. Called once per sweep of the exchanges (250 ms).
    *
-   * @returns the reason to end the exchange when the client stalls
+   * @returns the reason to end the exchange when the client stalls, else `undefined`
    */
   stallReason({ standard, chunkedUpload }: StallLimits): 'reader-stalled' | 'upload-stalled' | undefined {
     const { over, upload, exchange } = this.#end
@@ -136,12 +140,12 @@ export class UwsDownstream implements Downstream {
     return undefined
   }
 
-  /** Restarts uWebSockets.js's own timeout where `stallReason` already checks the client's pace. */
+  /** Restarts the timeout of uWebSockets.js itself where `stallReason` already checks the client's pace. */
   restartTimeout(): void {
     const { over, upload, res } = this.#end
     if (over || this.#reply?.restartTimeout() === true) return
     if ((this.#reply?.full === true || upload?.awaited === true) && upload?.paused !== true) {
-      // `resume` alone would make the socket poll for the events that the last paused socket was polled for.
+      // Pause before `resume`: alone, `resume` would poll the socket for the events of the socket that was paused last.
       res.pause()
       res.resume()
     }

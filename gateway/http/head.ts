@@ -2,7 +2,7 @@ import { RequestHead } from '../pipeline/exchange/request-head.ts'
 import type { HttpRequest } from './uws.ts'
 
 /**
- * Copies the request head out of uWebSockets.js, which reclaims the memory when the handler returns. Validates nothing.
+ * Copies the request head from uWebSockets.js, which reclaims its memory when the handler returns. Validates nothing.
  */
 export function readHead(req: HttpRequest): RequestHead {
   const names: string[] = []
@@ -11,8 +11,8 @@ export function readHead(req: HttpRequest): RequestHead {
     names.push(name)
     values.push(value)
   })
-  // Do not use `getMethod`: it lower-cases the method in place. Do not use `getQuery(key)`: it decodes the query and
-  // returns only the first value.
+  // Do not use `getMethod`: it changes the method to lower case in place. Do not use `getQuery(key)`: it decodes the
+  // query and returns only the first value.
   return new RequestHead(
     req.getCaseSensitiveMethod(),
     req.getUrl(),
@@ -23,8 +23,8 @@ export function readHead(req: HttpRequest): RequestHead {
 }
 
 /**
- * Whether the head announces a body, even with invalid framing. The bytes of the body are lost unless a reader is
- * attached in the same tick.
+ * Whether the request head announces a body, even with invalid framing. Attach a body reader in the same tick, because
+ * otherwise the first bytes of the body are lost.
  */
 export function framesBody(head: RequestHead): boolean {
   const { names, values } = head

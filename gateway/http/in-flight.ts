@@ -7,39 +7,54 @@ import { abandon, fail, refuseForwarded } from '../pipeline/exchange/driver.ts'
 import type { Exchange } from '../pipeline/exchange/exchange.ts'
 
 const SWEEP_MS = 250
-/** Interval at which timeouts of uWebSockets.js are restarted, in sweeps: 2 s. The shortest timeout of uWebSockets.js is 4 s. */
+/**
+ * Interval at which the client timeouts of uWebSockets.js are restarted, in sweeps: 8 × 250 ms = 2 s. The shortest of
+ * these timeouts is 4 s.
+ */
 const RESTART_SWEEPS = 8
-/** Minimum pace of a client that the gate waits for, bytes per second. A slower client is stalled. */
+/**
+ * Minimum pace of a client while the gate waits for it, bytes per second. A client that is slower for the idle time is
+ * stalled.
+ */
 const PACE_BYTES_PER_S = 1024
 
 const uploadStalled = denial('upload-stalled')
 
-/** A client stalls when it moves fewer than `bytes` in `sweeps` sweeps. */
+/**
+ * Limit at which a client counts as stalled: it moves fewer than `bytes` in `sweeps` consecutive sweeps (250 ms each).
+ */
 export interface StallLimit {
   readonly sweeps: number
   readonly bytes: number
 }
 
 export interface StallLimits {
-  /** Limit for replies, and for uploads with Content-Length. */
+  /** Limit for clients that read replies, and for uploads with Content-Length. */
   readonly standard: StallLimit
   /**
-   * Limit for chunked uploads. uWebSockets.js may have misread their framing and then waits for bytes that never come.
+   * Limit for chunked uploads. It can be lower, because uWebSockets.js can misread the chunk framing and then wait for
+   * bytes that never arrive.
    */
   readonly chunkedUpload: StallLimit
 }
 
-/** The client's side of an exchange, as the sweep uses it. */
+/** The members of the client's side of an exchange that the sweep uses. */
 interface Watched extends ActiveSetMember {
   readonly exchange: Exchange
-  /** Restarts uWebSockets.js's own timeout, so that it does not end an exchange that `stallReason` watches. */
+  /**
+   * Restarts the timeout of uWebSockets.js itself, so that this timeout does not end an exchange that `stallReason`
+   * checks.
+   */
   restartTimeout(): void
-  /** @returns the reason to end the exchange when the client stalls */
+  /** @returns the reason to end the exchange when the client stalls, else `undefined` */
   stallReason(limits: StallLimits): 'reader-stalled' | 'upload-stalled' | undefined
   abort(): void
 }
 
-/** The exchanges in progress. A graceful stop waits for them, and a sweep enforces their deadlines and minimum pace. */
+/**
+ * The exchanges in progress. A graceful stop waits for them. A sweep every 250 ms enforces their deadlines and minimum
+ * pace.
+ */
 export class InFlight {
   readonly #watched = new ActiveSet<Watched>()
   readonly #stallLimits: StallLimits
@@ -47,8 +62,8 @@ export class InFlight {
   #sweeps = 0
 
   /**
-   * @param idleS         longest time that a client may stall while the gate waits for it, s
-   * @param chunkedIdleS  the same for a chunked upload, s
+   * @param idleS         maximum time for which a client can stall while the gate waits for it, s
+   * @param chunkedIdleS  the same maximum for the client of a chunked upload, s
    */
   constructor(idleS: number, chunkedIdleS: number) {
     this.#stallLimits = { standard: stallLimit(idleS), chunkedUpload: stallLimit(chunkedIdleS) }
@@ -63,12 +78,12 @@ export class InFlight {
     this.#watched.add(watched)
   }
 
-  /** Removes an exchange; does nothing when it was removed before. */
+  /** Removes an exchange. Does nothing when the exchange was removed before. */
   delete(watched: Watched): void {
     this.#watched.delete(watched)
   }
 
-  /** One timer for all exchanges; a timer per exchange would cost time in every exchange. */
+  /** Runs by one timer for all exchanges, because a timer for each exchange would cost CPU time in each exchange. */
   #sweep(): void {
     const now = performance.now()
     const restarting = ++this.#sweeps % RESTART_SWEEPS === 0
@@ -77,7 +92,7 @@ export class InFlight {
       try {
         this.#look(watched, now, restarting)
       } catch (error) {
-        // The other exchanges must still be swept. The first error is thrown afterwards.
+        // Continue with the other exchanges after an error. The first error is thrown after the sweep.
         faults.push(error)
         this.#watched.delete(watched)
         watched.abort()
@@ -103,7 +118,7 @@ export class InFlight {
     }
   }
 
-  /** Abandons the remaining exchanges: their connections are about to be closed. */
+  /** Stops the sweep, and abandons the exchanges in progress, because their connections are about to be closed. */
   close(): void {
     this.#endSweeping()
     this.#watched.visit(({ exchange }) => abandon(exchange, 'node-stopped'))

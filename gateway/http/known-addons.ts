@@ -1,6 +1,7 @@
 /**
- * SHA-256 of the addon files of the package version in the lockfile. The files are machine code that this project did
- * not compile. The check ensures that the loaded file is the reviewed one, even if node_modules was modified.
+ * SHA-256 of the uWebSockets.js addon files of the package version in the lockfile. The files are machine code that
+ * this project did not compile. The check of these hashes ensures that the loaded file is the reviewed one, even if
+ * node_modules was modified.
  */
 export const knownAddons: ReadonlySet<string> = new Set([
   // uws_linux_arm64_115.node
@@ -37,7 +38,7 @@ export const knownAddons: ReadonlySet<string> = new Set([
   'e64e8a42347b5f9861b0f2bfa0981d8e48914e9b26ec73e133ba454d9a580777',
 ])
 
-/** SHA-256 of `uws.js`, the package's script that loads the addon. Checked like the addon files. */
+/** SHA-256 of `uws.js`, the script of the uWebSockets.js package that loads the addon. Checked like the addon files. */
 export const knownScripts: ReadonlySet<string> = new Set([
   'ff0bc37702a69f24a247a67988149a3f468a1f634966757dd1ae927bd5dcff00',
 ])

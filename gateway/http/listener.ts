@@ -11,25 +11,26 @@ import type { HttpRequest, HttpResponse } from './uws.ts'
 import { type Connections, type ServedNames, UwsServer, type UwsServerOptions } from './uws-server.ts'
 
 export interface ListenOptions extends UwsServerOptions, DataPlaneAddress {
-  /** Longest time that a chunked upload may stall, s. */
+  /** Maximum time for which the client of a chunked upload can stall, s. */
   readonly chunkedIdleS: number
 }
 
 const bodyTooLarge = denial('body-too-large')
 
-/** The data plane: accepts requests from uWebSockets.js and runs each one through its lifecycle. */
+/** The data plane: accepts requests from uWebSockets.js and runs each request through the lifecycle of an exchange. */
 export class Listener {
   readonly #gate: Gate
   readonly #idleS: number
   readonly #inFlight: InFlight
   readonly #socket: ListeningSocket
   /**
-   * The last server gets new connections. Earlier servers keep the connections that were open when certificates changed.
+   * Servers in the order of their creation. The last server gets new connections. Each earlier server keeps the
+   * connections that were open when the certificates changed.
    */
   readonly #servers: UwsServer[]
   #certificates: readonly Certificate[]
 
-  /** @throws {ListenError} when the gate cannot listen on the address */
+  /** @throws {ListenError} when the gate cannot listen on the address, for example because the port is in use */
   constructor(gate: Gate, options: ListenOptions) {
     this.#gate = gate
     this.#idleS = options.idleS
@@ -44,12 +45,12 @@ export class Listener {
     return this.#socket.port
   }
 
-  /** Number of exchanges in progress. */
+  /** Number of exchanges in progress on this node. */
   get inFlight(): number {
     return this.#inFlight.size
   }
 
-  /** Client connections: open now, and opened since the start. */
+  /** Number of client connections: open now, and opened since the start of the node. */
   get connections(): Readonly<Connections> {
     const sum = { open: 0, opened: 0 }
     for (const { connections } of this.#servers) {
@@ -61,8 +62,8 @@ export class Listener {
 
   #accept(res: HttpResponse, req: HttpRequest, served: ServedNames): void {
     let x: Exchange | undefined
-    // Must come first: uWebSockets.js aborts the process if a handler returns without an `onAborted` callback or a
-    // reply.
+    // Create this first: uWebSockets.js aborts the process if a request handler returns with neither a reply nor an
+    // `onAborted` callback.
     const downstream = new UwsDownstream(res, this.#inFlight)
     res.onAborted(() => {
       downstream.lost()
@@ -87,8 +88,8 @@ export class Listener {
     res.onData((chunk, last) => {
       try {
         const most = x.route?.maxBodyBytes
-        // Checked before the chunk is forwarded: the service receives neither more bytes than allowed nor the end of a
-        // cut body.
+        // Check the size before the chunk is forwarded, so that the service receives neither more bytes than allowed
+        // nor the end of a cut body.
         if (most !== undefined && upload.bytes + chunk.byteLength > most) refuseForwarded(x, bodyTooLarge)
         upload.receive(chunk, last)
         if (last && x.head.chunked) upload.markEnd()
@@ -99,8 +100,8 @@ export class Listener {
   }
 
   /**
-   * Serves new connections with these certificates; open connections keep theirs. The listening socket stays open, so
-   * that no connection is lost. Does nothing when no file has changed.
+   * Uses these certificates for new connections; open connections keep the previous certificates. The listening socket
+   * stays open, so that no connection is lost. Does nothing when no certificate file has changed.
    *
    * @returns whether a certificate or key changed
    * @throws {Error} when the addon cannot load the first certificate; the previous certificates stay active
@@ -120,7 +121,7 @@ export class Listener {
     return new UwsServer(options, (res, req, served) => this.#accept(res, req, served))
   }
 
-  /** Stops accepting connections. Once the gate drains, open connections end with their next reply. */
+  /** Stops accepting connections. While the gate drains, each open connection ends with its next reply. */
   stopListening(): void {
     this.#socket.close()
     for (const server of this.#servers) server.hurry()

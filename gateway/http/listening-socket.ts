@@ -4,21 +4,21 @@ import { type ForkedApp, type us_listen_socket, uws } from './uws.ts'
 import type { UwsServer } from './uws-server.ts'
 
 export interface DataPlaneAddress extends ListenAddress {
-  /** True when other processes may listen on the same port. */
+  /** True when other processes are allowed to listen on the same port. */
   readonly reusePort: boolean
 }
 
 /**
- * The data plane's listening socket. It stays open from start to stop: closing a listening socket resets the
- * connections that wait in its queue. With a new socket for each change, 22 of 3,592 new TLS connections were reset over
- * 100 changes of certificates; with one socket, 0 of 3,782. A pause before the close does not help, because the kernel
- * assigns connections to both sockets until then.
+ * The data plane's listening socket. It stays open from the start of the node to its stop, because closing a listening
+ * socket resets the connections that wait in its queue. With a new socket for each change, 22 of 3,592 new TLS
+ * connections were reset over 100 changes of certificates; with one socket, 0 of 3,782. A pause before the close does
+ * not help, because the kernel assigns connections to both sockets until the close.
  *
  * With plain HTTP, the server itself listens. With TLS, an app without certificates accepts connections. It passes each
- * connection to the current server before the handshake, so that another server can take over between two connections.
- * This costs one turn of the event loop per connection, and about 20 KB per change and server name, because
- * uWebSockets.js never frees an app whose descriptor was taken. `removeServerName` on the serving app is no
- * alternative: it dispatches open connections to freed memory.
+ * connection to the current server before the handshake, so that another server can replace the current one between two
+ * connections. This costs one turn of the event loop per connection. It also costs about 20 KB per change and server
+ * name, because uWebSockets.js never frees an app whose descriptor was used. `removeServerName` on the serving app is
+ * no alternative: it dispatches requests of open connections to freed memory.
  */
 export class ListeningSocket {
   readonly port: number
@@ -27,7 +27,7 @@ export class ListeningSocket {
   readonly #acceptor: ForkedApp | undefined
   #child: number | undefined
 
-  /** @throws {ListenError} when the gate cannot listen on the address */
+  /** @throws {ListenError} when the gate cannot listen on the address, for example because the port is in use */
   constructor(address: DataPlaneAddress, server: UwsServer, tls: boolean) {
     if (tls) {
       this.#acceptor = uws.SSLApp({})
@@ -37,10 +37,10 @@ export class ListeningSocket {
     this.port = uws.us_socket_local_port(this.#socket)
   }
 
-  /** TLS only: passes every connection accepted from now on to this server. */
+  /** Passes every connection that is accepted from now on to this server. Only with TLS. */
   handTo(server: UwsServer): void {
     const child = server.app.getDescriptor()
-    // Keep this order, in one turn of the event loop: an acceptor without a child would serve connections itself.
+    // Keep this order, in one turn of the event loop: an acceptor without a child app would serve connections itself.
     this.#acceptor!.addChildAppDescriptor(child)
     if (this.#child !== undefined) this.#acceptor!.removeChildAppDescriptor(this.#child)
     this.#child = child
@@ -53,7 +53,7 @@ export class ListeningSocket {
 
 function listen(app: ForkedApp, { host, port, reusePort }: DataPlaneAddress): us_listen_socket {
   let socket: us_listen_socket | false = false
-  // uWebSockets.js calls this before `listen` returns.
+  // Callback of `listen`. uWebSockets.js calls it before `listen` returns.
   const opened = (given: us_listen_socket | false): void => {
     socket = given
   }

@@ -3,7 +3,10 @@ import { type Denial, type HeaderField, statusTitles } from '../base/denial.ts'
 import { withResourceMetadata } from '../oauth/challenge.ts'
 import type { ConnectionEnd } from './connection-end.ts'
 
-/** Header fields of a refusal: a problem document (RFC 9457), its request id, and the challenge (RFC 9110 §11.6.1). */
+/**
+ * Returns the header fields of a refusal: content type of the problem document (RFC 9457), request id, and challenge
+ * (RFC 9110 §11.6.1).
+ */
 export function refusalFields(denial: Denial, requestId: string, metadataUrl: string): HeaderField[] {
   const fields: HeaderField[] = [
     ['content-type', 'application/problem+json'],
@@ -18,11 +21,11 @@ export function refusalFields(denial: Denial, requestId: string, metadataUrl: st
 }
 
 /**
- * Sends one of the gate's own replies in one piece. A reply that closes the connection is sent after the handler's
- * tick. If sent at once, uWebSockets.js would still process a request from the same packet, or treat the rest of a
- * chunked body as a request.
+ * Sends one of the gate's own replies as a whole. A reply that closes the connection is sent after the request
+ * handler's tick. If it were sent in the same tick, uWebSockets.js would still process a request from the same packet,
+ * or treat the rest of a chunked body as a request.
  *
- * @returns body bytes to be sent
+ * @returns number of body bytes that the reply has
  */
 export function replyWhole(end: ConnectionEnd, status: number, fields: readonly HeaderField[], body: string): number {
   const close = end.mustClose

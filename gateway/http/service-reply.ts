@@ -1,9 +1,9 @@
 import type { ReplyHead } from '../upstream/reply-head.ts'
 import type { ConnectionEnd } from './connection-end.ts'
 
-/** Notified when a slow client has read the waiting bytes of a reply. */
+/** Receives a call when a slow client has read the waiting bytes of a reply. */
 export interface BackpressureListener {
-  /** Called when the client has read the waiting bytes. */
+  /** Called when the client has read the waiting bytes of the reply. */
   onDrained(): void
 }
 
@@ -14,17 +14,17 @@ export class ServiceReply {
   readonly #status: number
   readonly #contentLength: number | undefined
   #lines: Buffer | undefined
-  /** Body bytes that the service has not delivered yet. */
+  /** Number of body bytes that the service still has to send; `undefined` for a reply without Content-Length. */
   #left: number | undefined
   /**
-   * Whether the connection closes after this reply. Fixed when the head is sent: without `Connection: close` in the
-   * head, the client may expect an open connection. A decision at each chunk would change when a drain begins or an
-   * upload ends.
+   * Whether the connection closes after this reply. Decided when the head is sent: without `Connection: close` in the
+   * head, the client expects an open connection. A later decision could differ, because a drain of the node can begin or
+   * an upload can end meanwhile.
    */
   #closing = false
-  /** Part of a body with Content-Length that uWebSockets.js did not accept yet. */
+  /** Part of a reply body with Content-Length that uWebSockets.js has not accepted yet. */
   #unsent: Buffer | undefined
-  /** True while uWebSockets.js buffers bytes of `write` that it could not send. */
+  /** True while uWebSockets.js buffers bytes of a chunked reply that it could not send yet. */
   #full = false
   #watching = false
   headSent = false
@@ -33,10 +33,10 @@ export class ServiceReply {
   bytesOut = 0
 
   /**
-   * Holds the head until the first body byte or the end arrives. Both are sent in one write, and an upstream that fails
-   * in between still gives a clean 502. uWebSockets.js cannot send a head alone: `write('')` sends it without its final
-   * CR LF, and `tryEnd('', n)` ends the reply. So the client of a stream sees the status only with the first event: a
-   * streaming service should send a comment or an event at once.
+   * Does not send the head before the first body byte or the end of the reply arrives. Both are then sent in one write,
+   * and the gate can still reply 502 when the upstream fails in between. uWebSockets.js cannot send a head alone:
+   * `write('')` sends the head without its final CR LF, and `tryEnd('', n)` ends the reply. So the client of a stream
+   * sees the status only with the first event. A streaming service should send a comment or an event immediately.
    */
   constructor(end: ConnectionEnd, head: ReplyHead, listener: BackpressureListener) {
     this.#end = end
@@ -47,45 +47,52 @@ export class ServiceReply {
     this.#lines = head.lines()
   }
 
-  /** RFC 9110 §6.4.1: these replies have no body, whatever their header fields say. */
+  /**
+   * True for a reply that has no body, whatever its header fields say: to HEAD, and with status 204 or 304 (RFC 9110
+   * §6.4.1).
+   */
   get #bodyless(): boolean {
     return this.#end.exchange.head.method === 'HEAD' || this.#status === 204 || this.#status === 304
   }
 
-  /** True while reply bytes wait for the client to read. */
+  /** True while bytes of the reply wait for the client to read. */
   get held(): boolean {
     return !this.#end.over && (this.#full || this.#unsent !== undefined)
   }
 
-  /** Body bytes that uWebSockets.js has accepted. */
+  /** Number of reply body bytes that uWebSockets.js has accepted. */
   get taken(): number {
     return this.bytesOut - (this.#unsent?.length ?? 0)
   }
 
-  /** True when the rest of the reply waits for a slow client. `onDrained` is called once it has been sent. */
+  /**
+   * True while the rest of a reply with Content-Length waits for a slow client. `onDrained` is called after the rest
+   * was sent.
+   */
   get lingers(): boolean {
     return this.#unsent !== undefined && !this.#end.over
   }
 
   /**
-   * Writes the head once.
+   * Writes the head of the reply. Does nothing after the first call.
    *
-   * @param whole  true when the reply is sent in one piece
-   * @returns whether the connection closes together with that piece; uWebSockets.js then adds `Connection: close`
-   *   itself. False while the client still sends: the reset of a connection with unread bytes could overtake the reply.
+   * @param whole  true when head and body are sent in one write
+   * @returns true when the connection closes together with that write; uWebSockets.js then adds `Connection: close`
+   * itself. False while the client still sends a request body: the reset of a connection with unread bytes could arrive
+   * before the reply.
    */
   #writeHead(whole = false): boolean {
     if (this.headSent) return false
     const { res, exchange, upload, mustClose } = this.#end
     this.headSent = true
     this.#closing = mustClose
-    // Status and fields in one piece: every byte was validated when the head was parsed.
+    // Write status and header fields as one buffer: every byte was validated when the head was parsed.
     res.writeStatus(this.#lines!)
     this.#lines = undefined
     res.writeHeader('x-request-id', exchange.id)
     for (const [name, value] of exchange.originFields) res.writeHeader(name, value)
     if (exchange.keptPrivate) res.writeHeader('cache-control', 'private')
-    // Added as a further line of the same list, because the service may send its own limits (RFC 9651 §3.1).
+    // Add a further `RateLimit` line of the same list, because the service can send its own limits (RFC 9651 §3.1).
     if (exchange.rateLimit !== '') {
       res.writeHeader('ratelimit', exchange.rateLimit)
       res.writeHeader('ratelimit-policy', exchange.route!.limits!.policyField)
@@ -95,11 +102,12 @@ export class ServiceReply {
     return atOnce
   }
 
-  /** @returns false when the client reads more slowly than the reply arrives */
+  /** @returns false when the client reads more slowly than the service sends; the caller must pause the service */
   write(chunk: Uint8Array): boolean {
     if (this.#end.over || chunk.length === 0 || this.#bodyless) return true
     if (this.#contentLength === undefined) return this.#writeChunked(chunk)
-    // The upstream's parser ends a body at its Content-Length. Additional bytes could be taken for another reply.
+    // The upstream's HTTP parser ends a body at its Content-Length, so `#left` cannot become negative. A client could
+    // take additional bytes for another reply.
     this.#left! -= chunk.length
     return this.#writeSized(chunk, this.#contentLength)
   }
@@ -120,7 +128,7 @@ export class ServiceReply {
   #writeSized(chunk: Uint8Array, total: number): boolean {
     this.bytesOut += chunk.length
     if (this.#unsent !== undefined) {
-      // An upstream that has closed still delivers its last bytes, even while it is paused.
+      // An upstream that has closed its connection still delivers its last bytes, even while it is paused.
       this.#unsent = Buffer.concat([this.#unsent, chunk])
       return false
     }
@@ -135,13 +143,16 @@ export class ServiceReply {
       } else rest = this.#offer(chunk, total)
     })
     if (rest === undefined) return true
-    // Copied: the read buffer of the chunk is overwritten by the next read of any service.
+    // Copy the bytes: the read buffer of the chunk is overwritten by the next read from any service.
     this.#unsent = Buffer.from(rest)
     this.#watch()
     return false
   }
 
-  /** @returns the bytes that were not accepted; `end` and the next chunk wait until they are */
+  /**
+   * @returns the bytes that uWebSockets.js did not accept, else `undefined`. `end` and the next chunk wait for their
+   * acceptance
+   */
   #offer(chunk: Uint8Array, total: number): Uint8Array | undefined {
     const { res } = this.#end
     const before = res.getWriteOffset()
@@ -155,11 +166,11 @@ export class ServiceReply {
   }
 
   /**
-   * Restarts uWebSockets.js's own timeout while the stall detector watches the client. That timeout ends senders below
-   * 16 KiB/s. It also ends readers that do not free a third of the kernel's send buffer in time. The buffer may exceed
-   * 1 MiB, so even readers at 100 kB/s would fail.
+   * Restarts the timeout of uWebSockets.js itself while the stall detector checks the client. That timeout ends senders
+   * below 16 KiB/s. It also ends readers that do not free a third of the kernel's send buffer in time. The buffer can
+   * exceed 1 MiB, so that even readers at 100 kB/s would fail.
    *
-   * @returns false when the reply holds no unsent bytes; the caller then checks the upload
+   * @returns false when the reply has no unsent bytes; the caller then checks the upload
    */
   restartTimeout(): boolean {
     if (this.#unsent === undefined) return false
@@ -167,12 +178,12 @@ export class ServiceReply {
     return true
   }
 
-  /** True while uWebSockets.js buffers bytes of `write`. */
+  /** True while uWebSockets.js buffers bytes of a chunked reply. */
   get full(): boolean {
     return this.#full
   }
 
-  /** Continues when the client has read: first with the rest of the last chunk, then by resuming the upstream. */
+  /** Calls `#tryOn` when the client has read: it sends the rest of the last chunk, then resumes the upstream. */
   #watch(): void {
     if (this.#watching) return
     this.#watching = true
@@ -190,8 +201,8 @@ export class ServiceReply {
 
   #onWritable(): boolean {
     if (this.#end.over) return true
-    // uWebSockets.js holds bytes of `write` until the next cork. The service may send nothing for a long time, so cork
-    // now.
+    // uWebSockets.js keeps bytes of `write` until the next cork. The service could send nothing for a long time, so
+    // cork now.
     if (this.#full) this.#end.res.cork(() => undefined)
     this.#full = false
     if (this.#unsent !== undefined) {
@@ -205,9 +216,9 @@ export class ServiceReply {
   }
 
   /**
-   * Ends the reply.
+   * Ends the reply to the client.
    *
-   * @returns false when fewer bytes arrived than `Content-Length` announced; the connection was aborted then
+   * @returns false when the service sent fewer bytes than `Content-Length` announced; the connection was aborted then
    */
   end(): boolean {
     this.complete = true
@@ -237,7 +248,7 @@ export class ServiceReply {
 
   #endBodyless(): void {
     const { res } = this.#end
-    // 204 and 304 must not have a Content-Length; `endWithoutBody(undefined, …)` would send 2^63.
+    // Replies 204 and 304 must have no Content-Length. `endWithoutBody(undefined, …)` would send 2^63.
     const length = this.#status === 204 || this.#status === 304 ? undefined : this.#contentLength
     res.cork(() => {
       const close = this.#writeHead(length !== undefined)

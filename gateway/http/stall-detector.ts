@@ -1,19 +1,21 @@
 /**
- * Counts how long a client has moved too few bytes. Time is counted in calls of `stalledCalls`, several per second, not read
- * from a clock: a suspended process does not blame its clients when it resumes.
+ * Counts how long a client has moved too few bytes. Time is counted in calls of `stalledCalls`, several per second, not
+ * read from a clock. So a process that was suspended does not treat its clients as stalled when it resumes.
  */
 export class StallDetector {
   #from: number
   #looks = 0
 
-  /** @param bytes  moved so far */
+  /** @param bytes  number of bytes that the client has moved so far */
   constructor(bytes: number) {
     this.#from = bytes
   }
 
   /**
-   * @param bytes   moved so far
-   * @param enough  bytes after which the count restarts
+   * Call this several times per second.
+   *
+   * @param bytes   number of bytes that the client has moved so far
+   * @param enough  number of bytes after which the count restarts
    * @returns number of consecutive calls without enough progress
    */
   stalledCalls(bytes: number, enough: number): number {

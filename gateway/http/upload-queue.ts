@@ -4,24 +4,28 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { BLOCK_BYTES, giveBack, takeBlock } from '../base/blocks.ts'
 
-/** Memory limits for one upload and for all uploads of this node. Bytes above either limit are stored in a file. */
+/**
+ * Maximum memory for one upload (4 MiB) and, below, for all uploads of this node (256 MiB). Bytes above either limit
+ * are stored in a file.
+ */
 const UPLOAD_MAX_BYTES = 4 * 1024 * 1024
 const NODE_MAX_BYTES = 256 * 1024 * 1024
 
 let inMemory = 0
 
 /**
- * FIFO queue of the received body bytes that the upstream has not read yet. Pausing the client normally keeps it short.
- * After a resume, however, uWebSockets.js reads on while the sender keeps its buffer full, even if paused: a client on
- * the same machine can add 100 MB in one tick. The excess goes to an unnamed temporary file, so that a legitimate
- * upload neither fails nor exhausts the memory.
+ * FIFO queue of the request body bytes that were received but not yet read by the upstream. The queue is normally
+ * short, because the client is paused. After a resume, however, uWebSockets.js reads as long as the sender keeps the
+ * socket's buffer full, even if the client was paused again. A client on the same machine can add 100 MB in one tick.
+ * Bytes above the memory limits go to an unnamed temporary file, so that a legitimate upload neither fails nor exhausts
+ * the memory.
  */
 export class UploadQueue {
   #chunks: Buffer[] = []
   #bytes = 0
   #file: Overflow | undefined
 
-  /** @throws {Error} when the file cannot be written, for example because the disk is full */
+  /** @throws {Error} when the temporary file cannot be written, for example because the disk is full */
   push(chunk: Buffer): void {
     if (
       this.#file !== undefined ||
@@ -38,7 +42,7 @@ export class UploadQueue {
     inMemory += chunk.length
   }
 
-  /** Removes and returns the oldest bytes; `undefined` when the queue is empty. */
+  /** Removes and returns the oldest chunk; `undefined` when the queue is empty. */
   shift(): Buffer | undefined {
     const chunk = this.#chunks.shift()
     if (chunk !== undefined) {
@@ -68,7 +72,10 @@ export class UploadQueue {
   }
 }
 
-/** FIFO file. It is unlinked right after opening, so it disappears with the process, however the process ends. */
+/**
+ * FIFO queue in a temporary file. The file is unlinked right after opening, so that it disappears when the process ends
+ * in any way.
+ */
 class Overflow {
   readonly #fd: number
   #written = 0

@@ -4,17 +4,20 @@ import { UploadQueue } from './upload-queue.ts'
 import type { HttpResponse } from './uws.ts'
 
 const WINDOW_BYTES = 64 * 1024
-/** Chunks below this size are copied into a separate buffer: a 64 KiB block would waste memory. */
+/**
+ * Size below which a chunk is copied into a buffer of its own size, bytes. A 64 KiB block for a small chunk would waste
+ * memory.
+ */
 const SMALL_BYTES = 16 * 1024
 
 /**
- * A request body on its way from uWebSockets.js to an upstream. It is read from the client only as fast as the upstream
- * takes it: the first chunk pauses the client until the stream is read.
+ * A request body on its way from uWebSockets.js to an upstream. The client is read only as fast as the upstream reads
+ * the body: after the first chunk, the client is paused until the upstream reads the stream.
  */
 export class Upload {
   readonly #res: HttpResponse
   readonly #queue = new UploadQueue()
-  /** True when the stream has asked for more bytes than it has. */
+  /** True when the stream has requested more bytes than the queue had. */
   #wanted = false
   #ended = false
   #paused = false
@@ -22,31 +25,31 @@ export class Upload {
   #stream: Readable | undefined
   /** Bytes received so far. */
   bytes = 0
-  /** True once the last byte has been received. */
+  /** True when the last byte of the body has been received. */
   complete = false
   /**
-   * True when the last byte arrived in this turn of the event loop. An abort in the same turn is caused by bytes behind
-   * the body.
+   * True when the last byte of the body arrived in the current turn of the event loop. An abort in the same turn is
+   * caused by bytes after the body, such as a trailer section.
    */
   endedNow = false
-  /** True once the stream has been read: the request can no longer be retried. */
+  /** True when the upstream has read from the body, so that the request can no longer be retried. */
   touched = false
 
   constructor(res: HttpResponse) {
     this.#res = res
   }
 
-  /** True while the client is paused. */
+  /** True while reading from the client is paused. */
   get paused(): boolean {
     return this.#paused
   }
 
-  /** True when more bytes are expected and would be accepted. */
+  /** True when the gate waits for more bytes of the body and would accept them. */
   get awaited(): boolean {
     return !this.complete && !this.#paused && !this.#discarding
   }
 
-  /** @param chunk  invalid after this method returns, so its bytes are copied */
+  /** @param chunk  must not be used after this method returns, so its bytes are copied */
   receive(chunk: ArrayBuffer, last: boolean): void {
     this.bytes += chunk.byteLength
     this.complete = last
@@ -54,10 +57,11 @@ export class Upload {
     const held = this.#paused
     this.#keep(new Uint8Array(chunk))
     if (this.touched) this.#deliver()
-    // A pause in this data callback stops uWebSockets.js's own timeout; one in the request handler would not.
+    // Pause in this data callback: a pause here stops the timeout of uWebSockets.js; a pause in the request handler
+    // would not.
     else if (!last) this.#pause()
-    // Bytes that were in transit when the client was paused restart that timeout. Without another pause, the timeout
-    // would end the paused connection.
+    // Bytes that were in transit when the client was paused restart the timeout of uWebSockets.js. Pause again, because
+    // this timeout would end the paused connection.
     if (held && this.#paused && !last) this.#res.pause()
   }
 
@@ -71,7 +75,7 @@ export class Upload {
     }
   }
 
-  /** Marks the end of a chunked body. uWebSockets.js treats a trailer section behind it as another request. */
+  /** Marks the end of a chunked body. uWebSockets.js treats a trailer section after the body as another request. */
   markEnd(): void {
     this.endedNow = true
     setImmediate(() => {
@@ -79,7 +83,7 @@ export class Upload {
     })
   }
 
-  /** Opens a stream of the body. A second stream may be opened as long as nothing was read from the first. */
+  /** Opens a stream of the body. A second stream can be opened as long as nothing was read from the first. */
   open(): Readable {
     this.#stream = new Readable({
       highWaterMark: WINDOW_BYTES,
@@ -89,24 +93,25 @@ export class Upload {
         this.#deliver()
       },
     })
-    // A failing upstream destroys the stream; the call reports the failure itself.
+    // When the call to the upstream fails, it destroys the stream and reports the failure itself. Ignore the stream's
+    // error.
     this.#stream.on('error', () => undefined)
     return this.#stream
   }
 
-  /** Discards the rest of the body as it arrives, because it will not be read. */
+  /** Discards the rest of the body as it arrives, because nobody will read it. Does not resume a paused client. */
   discard(): void {
     this.#discarding = true
     this.#queue.clear()
   }
 
-  /** Reads and discards the rest of the body. */
+  /** Reads the rest of the body from the client and discards it. */
   drain(): void {
     this.discard()
     this.#resume()
   }
 
-  /** Called when the client disconnected before the end of the body. */
+  /** Call this when the client disconnected before the end of the body. */
   break(): void {
     this.discard()
     this.#stream?.destroy()
@@ -117,8 +122,8 @@ export class Upload {
     const stream = this.#stream!
     while (this.#wanted && !this.#queue.empty) this.#wanted = stream.push(this.#queue.shift())
     if (!this.#queue.empty) this.#pause()
-    // Deferred: undici sends a Content-Length for a stream that has ended at first sight, but chunked must stay
-    // chunked.
+    // `#end` ends the stream in a microtask. For a stream that has already ended, undici would send a Content-Length,
+    // but a chunked request must stay chunked.
     else if (this.complete) this.#end(stream)
     else if (this.#wanted) this.#resume()
     else this.#pause()

@@ -2,9 +2,12 @@ import type { Certificate } from '../config/certificates.ts'
 import { type ForkedApp, type HttpRequest, type HttpResponse, uws } from './uws.ts'
 
 export interface UwsServerOptions {
-  /** Longest time without a byte from a client, and longest idle time of a connection after a reply, s. */
+  /** Maximum time without a byte from a client, and maximum idle time of a connection after a reply, s. */
   readonly idleS: number
-  /** Empty for plain HTTP. Otherwise chosen by the client's server name (RFC 6066 §3); the first one is the default. */
+  /**
+   * Certificates of the server; empty for plain HTTP. The server name that the client sent selects the certificate (RFC
+   * 6066 §3). The first one is the default.
+   */
   readonly certificates: readonly Certificate[]
 }
 
@@ -14,31 +17,31 @@ export interface Connections {
 }
 
 /**
- * Names covered by the certificate that was chosen by server name; `undefined` without TLS, or when the client sent no
- * known server name.
+ * Host names that the certificate of a connection covers. `undefined` without TLS, or when the client sent no server
+ * name or an unknown one.
  */
 export type ServedNames = ReadonlySet<string> | undefined
 
 export type Handler = (res: HttpResponse, req: HttpRequest, served: ServedNames) => void
 
 /**
- * The uWebSockets.js app that serves connections with a fixed set of certificates. The set never changes:
- * uWebSockets.js frees the routes of a server name together with the name, and then dispatches requests of connections
- * that still use the name to freed memory. New certificates therefore need a new `UwsServer`.
+ * A uWebSockets.js app that serves connections with a fixed set of certificates; new certificates need a new
+ * `UwsServer`. Removing a server name from an app is not safe: uWebSockets.js frees the routes of the name, and
+ * dispatches requests of connections that still use the name to freed memory.
  */
 export class UwsServer {
   readonly app: ForkedApp
-  /** Client connections: open now, and opened since the start. */
+  /** Number of client connections: open now, and opened since the creation of this server. */
   readonly connections: Readonly<Connections>
 
-  /** @throws {Error} when the addon cannot load the first certificate */
+  /** @throws {Error} when the addon cannot load the first certificate, the default */
   constructor({ certificates, idleS }: UwsServerOptions, handler: Handler) {
     const app = appFor(certificates)
     app.setIdleTimeout?.(idleS)
     app.setResponseTimeout?.(idleS)
     const connections = { open: 0, opened: 0 }
     const count = (_: HttpResponse, change: unknown): void => {
-      // 1 when a connection opens, -1 when it closes.
+      // `change` is 1 when a connection opens, and -1 when a connection closes.
       connections.open += Number(change)
       if (change === 1) connections.opened++
     }
@@ -49,7 +52,9 @@ export class UwsServer {
     this.connections = connections
   }
 
-  /** Shortens the idle timeout of connections to 4 s, counted from the next reply on each connection. */
+  /**
+   * Shortens the idle timeout of connections to 4 s. For each connection, the new timeout counts from its next reply.
+   */
   hurry(): void {
     this.app.setResponseTimeout?.(4)
   }
@@ -65,7 +70,9 @@ function appFor([standard]: readonly Certificate[]): ForkedApp {
   return uws.SSLApp({ cert_file_name: standard.certFile, key_file_name: standard.keyFile })
 }
 
-/** If several certificates cover a name, the first one is used. */
+/**
+ * Adds each server name with its certificate to the app. If several certificates cover a name, the first one is used.
+ */
 function attachNames(app: ForkedApp, certificates: readonly Certificate[], handler: Handler): void {
   const attached = new Set<string>()
   for (const { names, certFile, keyFile } of certificates) {

@@ -4,45 +4,55 @@ import { type AcceptedBuild, checkAddon } from './addon.ts'
 
 export type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket }
 
-/** Upper limit for a request head, bytes. The setting `request.head_max` is lower and produces a problem document. */
+/** Maximum size of a request head that uWebSockets.js reads, bytes. The setting `request.head_max` cannot exceed it. */
 const HEAD_BYTES = 64 * 1024
 
-// The addon reads this variable once, when it is loaded. A static import would load the addon before this line.
+// Set the variable before the addon is loaded, because the addon reads it only once. A static import would load the
+// addon before this line.
 process.env['UWS_HTTP_MAX_HEADERS_SIZE'] = String(HEAD_BYTES)
 
-/** The parts of the package that the gate uses. Additions of the fork are optional members. */
+/** The members of the uWebSockets.js package that the gate uses. Members that only the fork of the package has are optional. */
 interface Uws {
   App(): ForkedApp
   SSLApp(options: { cert_file_name?: string; key_file_name?: string }): ForkedApp
   us_listen_socket_close(socket: us_listen_socket): void
   us_socket_local_port(socket: us_listen_socket): number
   LIBUS_LISTEN_EXCLUSIVE_PORT: number
-  /** Undocumented setting call; the value passed below removes the `uWebSockets` field from every reply. */
+  /**
+   * Undocumented function for options of the addon. `loadUws` uses it to remove the `uWebSockets` field from every
+   * reply.
+   */
   _cfg(setting: string): void
 }
 
 export interface ForkedApp extends Omit<TemplatedApp, 'listen'> {
-  /** Overload with four parameters, which the package's types omit. */
+  /** Overload with four parameters. The types of the package do not have it. */
   listen(host: string, port: number, options: number, done: (socket: us_listen_socket | false) => void): ForkedApp
   listen(port: number, options: number, done: (socket: us_listen_socket | false) => void): ForkedApp
-  /** Reference to this app for `addChildAppDescriptor`. The package's types omit this and the next two methods. */
+  /**
+   * Returns a reference to this app for `addChildAppDescriptor`. The package's types omit this method and the next two.
+   */
   getDescriptor(): number
-  /** Distributes the connections that this app accepts over the child apps, each in the next turn of the event loop. */
+  /**
+   * Passes the connections that this app accepts to its child apps, each connection in the next turn of the event loop.
+   */
   addChildAppDescriptor(child: number): void
   removeChildAppDescriptor(child: number): void
-  /** Longest time without progress of a request head or a body, s. The official build has a fixed 10 s instead. */
+  /**
+   * Sets the maximum time without progress of a request head or a body, s. The official build has a fixed 10 s instead.
+   */
   setIdleTimeout?(seconds: number): void
-  /** Idle timeout of a connection after a reply, s. */
+  /** Sets the idle timeout of a connection after a reply, s. */
   setResponseTimeout?(seconds: number): void
 }
 
-/** The package; set by `loadUws`. */
+/** The uWebSockets.js package. `loadUws` must be called before the first use. */
 export let uws: Uws
 
 /**
- * Loads the addon after checking its build.
+ * Loads the uWebSockets.js addon after checking that its build is known.
  *
- * @param accepted  see `checkAddon`
+ * @param accepted  a build that the operator allows in addition to the known builds
  * @throws {Error} when the addon or its script is not a known build
  */
 export function loadUws(accepted: AcceptedBuild): void {
