@@ -5,9 +5,9 @@ const BACKOFF_MIN_MS = 500
 const BACKOFF_MAX_MS = 8000
 
 /**
- * Back-off for an issuer that does not answer, so that requests do not wait for it one after the other. Only a missing
- * reply counts. A reply may concern one token only, and an invalid token must not block all others. A rate-limit reply
- * slows questions down instead (`QuestionRate`).
+ * Back-off for calls to an issuer that sends no replies, so that requests need not wait for its timeout one after the
+ * other. Only missing replies count: a negative reply can concern a single invalid token, which must not block all
+ * other tokens. After a rate-limit reply, requests are sent more slowly instead (`QuestionRate`).
  */
 export class Backoff {
   #failures = 0
@@ -25,9 +25,12 @@ export class Backoff {
     this.#untilMs = 0
   }
 
-  /** Counts a failure: the issuer was unreachable or did not answer in time. */
+  /**
+   * Counts a failed call: the issuer was unreachable, or sent no reply in time. The back-off begins after 3 failed
+   * calls.
+   */
   silent(): void {
-    // Concurrent failures during a back-off count once.
+    // A failure during a back-off does not count: the call began before the back-off.
     if (this.resting || ++this.#failures < FAILURES_MAX) return
     this.#untilMs = performance.now() + this.#pauseMs
     this.#pauseMs = Math.min(this.#pauseMs * 2, BACKOFF_MAX_MS)

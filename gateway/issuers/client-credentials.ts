@@ -4,14 +4,14 @@ import { ConfigError, nowhere, problem } from '../config/problem.ts'
 import { type Environment, readSecret } from '../config/secret.ts'
 import type { ClientAuth, SecretPlace } from '../oauth/token-facts.ts'
 
-/** Secrets by which the gate authenticates at an issuer. */
+/** Secrets with which the gate authenticates to an issuer as a client. */
 export type ClientCredentials =
   | { readonly method: 'none' }
   | { readonly method: 'client_secret_basic' | 'client_secret_post'; readonly secret: string }
   | { readonly method: 'private_key_jwt'; readonly key: ClientKey }
   | { readonly method: 'tls_client_auth'; readonly cert: string; readonly key: string }
 
-/** The part of the policy that makes the gate a client of an issuer. */
+/** Place in the policy of the settings with which the gate is a client of an issuer. */
 export interface ClientPlace {
   /** Name of the issuer in the policy. */
   readonly issuer: string
@@ -27,7 +27,7 @@ export interface ClientKey {
 const MIN_RSA_BITS = 2048
 
 /**
- * Reads the current content of the referenced secrets: files may be replaced while the gate runs.
+ * Reads the current content of the secrets that `auth` references. Files can be replaced while the gate runs.
  *
  * @throws {ConfigError} that names the problem and contains no secret
  */
@@ -84,7 +84,7 @@ function readCertificate(
   return { method: 'tls_client_auth', cert, key }
 }
 
-/** @returns the key, or a message about its fault */
+/** Parses the private key for client assertions. @returns the key, or a message that describes the error in the key */
 function readClientKey(text: string): ClientKey | string {
   const form = 'is not a private key as JWK or in PEM (PKCS #8)'
   let key: KeyObject
@@ -105,7 +105,7 @@ function readClientKey(text: string): ClientKey | string {
   return { key, algorithm: alg as string, keyId: typeof kid === 'string' ? kid : undefined }
 }
 
-/** Signature algorithms that fit the key. The first one is the most widely supported. */
+/** Returns the signature algorithms that a private key supports. The first one is the most widely supported. */
 function algorithmsOf({ asymmetricKeyType: type, asymmetricKeyDetails: details = {} }: KeyObject): readonly string[] {
   if (type === 'ed25519') return ['EdDSA', 'Ed25519']
   if (type === 'rsa') {

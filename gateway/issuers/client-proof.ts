@@ -5,17 +5,17 @@ import type { ClientCredentials } from './client-credentials.ts'
 const ASSERTION_LIFE_S = 60
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 
-/** The parts of a request that authenticate the client. */
+/** The header field value and form parameters that authenticate the gate as a client in one request. */
 export interface ClientProof {
   readonly authorization?: string
   readonly parameters: Readonly<Record<string, string>>
 }
 
 /**
- * Builds the client authentication of one request.
+ * Builds the client authentication for one request to an issuer.
  *
- * @param audience  of an assertion: the issuer identifier, not the endpoint, which another issuer may share (RFC
- *   7523bis §4)
+ * @param audience  `aud` of a client assertion: the issuer identifier. Not the endpoint, because another issuer could
+ * have the same endpoint (RFC 7523bis §4)
  */
 export async function clientProof(
   credentials: ClientCredentials,
@@ -26,7 +26,7 @@ export async function clientProof(
     case 'none':
       return { parameters: { client_id: clientId } }
     case 'client_secret_basic': {
-      // RFC 6749 §2.3.1: both parts are form-encoded before they are joined.
+      // Form-encode client id and secret separately, before they are joined by a colon (RFC 6749 §2.3.1).
       const pair = `${formEncoded(clientId)}:${formEncoded(credentials.secret)}`
       return { authorization: `Basic ${Buffer.from(pair).toString('base64')}`, parameters: {} }
     }
@@ -39,14 +39,14 @@ export async function clientProof(
       }
     }
     case 'tls_client_auth':
-      // RFC 8705 §2: the certificate authenticates the client, and the parameter names it.
+      // The TLS certificate authenticates the client, and `client_id` names it (RFC 8705 §2).
       return { parameters: { client_id: clientId } }
   }
 }
 
 /**
- * Signs a client assertion (RFC 7523 §3, with `jti` as in OpenID Connect Core §9). Each request needs a new one,
- * because an assertion may be used only once.
+ * Signs a client assertion (RFC 7523 §3, with `jti` as in OpenID Connect Core §9). Each request needs a new assertion,
+ * because an issuer accepts each assertion only once.
  */
 function signed(
   { key, algorithm, keyId }: Extract<ClientCredentials, { method: 'private_key_jwt' }>['key'],

@@ -2,11 +2,11 @@ import type { IssuerRules } from '../oauth/token-facts.ts'
 import type { IssuerClient } from './issuer-client.ts'
 import { readMetadataUrl } from './issuer-url.ts'
 
-/** Metadata of an authorization server (RFC 8414 §2): a JSON object that names its issuer. */
+/** Metadata of an authorization server (RFC 8414 §2): a JSON object whose `issuer` was checked. */
 export type IssuerMetadata = Readonly<Record<string, unknown>>
 
 /**
- * Finds the URL of an issuer's key set: `jwks_uri` of the policy, or else of the issuer's metadata.
+ * Finds the URL of an issuer's key set: `jwks_uri` in the policy, else `jwks_uri` in the issuer's metadata.
  *
  * @throws {Error} when the metadata cannot be fetched, or its `jwks_uri` is missing or rejected
  */
@@ -22,9 +22,10 @@ export async function discoverKeySetUrl(
 }
 
 /**
- * Fetches the metadata of an issuer by OpenID Connect Discovery §4. If that document does not exist, uses RFC 8414 §3.
+ * Fetches the metadata of an issuer from the URL of OpenID Connect Discovery §4. If there is no document at this URL,
+ * uses the URL of RFC 8414 §3.
  *
- * @throws {Error} when neither document is available, or it names another issuer (RFC 8414 §3.3)
+ * @throws {Error} when both documents are unavailable, or the document names another issuer (RFC 8414 §3.3)
  */
 export async function discover(client: IssuerClient, rules: IssuerRules, signal: AbortSignal): Promise<IssuerMetadata> {
   for (const url of metadataUrls(rules.issuer)) {
@@ -34,7 +35,10 @@ export async function discover(client: IssuerClient, rules: IssuerRules, signal:
   throw new Error(`no metadata found for issuer ${rules.issuer}`)
 }
 
-/** A trailing `/` of the issuer is removed before a path is added (OpenID Connect Discovery §4, RFC 8414 §3.1). */
+/**
+ * Returns the URLs of an issuer's metadata. A trailing `/` of the issuer identifier is removed first (OpenID Connect
+ * Discovery §4, RFC 8414 §3.1).
+ */
 function metadataUrls(issuer: string): readonly string[] {
   const { origin, pathname } = new URL(issuer)
   const path = pathname.replace(/\/$/, '')

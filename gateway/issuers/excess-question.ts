@@ -1,9 +1,9 @@
 import { GatewayFault } from '../base/fault.ts'
 
 /**
- * Fault for a first question that had no place in its issuer's queue. The client address is charged as for a failed
- * introspection. Otherwise one address could send an unlimited number of such questions, and each costs several Redis
- * calls.
+ * Fault for a first introspection of a token that was not sent because the issuer's queue was full. The client address
+ * is charged as for a failed introspection. Otherwise one address could cause an unlimited number of such faults, and
+ * each costs several Redis calls.
  */
 export class ExcessQuestion extends GatewayFault {
   constructor(message: string) {

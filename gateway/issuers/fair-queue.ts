@@ -1,20 +1,20 @@
-/** The waiting questions of one client, oldest first. */
+/** The waiting introspection requests of one client, oldest first. */
 type Line<T> = Set<T>
 
 /**
- * Queue that serves clients in rotation, so that a client with many questions delays only itself. Bounded: when the
- * queue is full, the client with the most questions loses its newest one.
+ * Queue of introspection requests that serves clients in rotation, so that a client with many requests delays only
+ * itself. When the queue is full, a new request replaces the newest request of the client with the most requests.
  */
 export class FairQueue<T extends object> {
   readonly #max: number
   readonly #maxOfOne: number
-  /** In the order of service; the first client is next. */
+  /** Clients with waiting requests, in the order of service. The first client is served next. */
   readonly #lines = new Map<string, Line<T>>()
   #size = 0
 
   /**
-   * @param max       maximum number of questions of all clients
-   * @param maxOfOne  maximum number of questions of one client
+   * @param max       maximum number of waiting requests of all clients together
+   * @param maxOfOne  maximum number of waiting requests of one client
    */
   constructor(max: number, maxOfOne: number) {
     this.#max = max
@@ -25,7 +25,10 @@ export class FairQueue<T extends object> {
     return this.#size
   }
 
-  /** @returns the question that has no place: the new one, or an older one removed for it; `undefined` if all fit */
+  /**
+   * Adds a request to the queue. @returns the rejected request: the new one, or an older one that was removed for it;
+   * `undefined` when no request was rejected
+   */
   add(client: string, question: T): T | undefined {
     const line = this.#lines.get(client)
     if (line !== undefined && line.size >= this.#maxOfOne) return question
@@ -42,7 +45,7 @@ export class FairQueue<T extends object> {
     return dropped
   }
 
-  /** Takes the oldest question of the next client, and moves that client to the end of the rotation. */
+  /** Removes and returns the oldest request of the next client, and moves the client to the end of the rotation. */
   next(): T | undefined {
     for (const [client, line] of this.#lines) {
       const [question] = line
@@ -55,7 +58,7 @@ export class FairQueue<T extends object> {
     return undefined
   }
 
-  /** Removes a question. Does nothing if it is not in the queue. */
+  /** Removes a waiting request. Does nothing if the request is not in the queue. */
   remove(client: string, question: T): void {
     const line = this.#lines.get(client)
     if (line?.delete(question) !== true) return

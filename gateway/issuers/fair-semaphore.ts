@@ -1,55 +1,62 @@
 export interface FairSemaphoreOptions {
-  /** Maximum number of concurrent turns of all keys together. */
+  /** Maximum number of slots that callers of all keys can hold at the same time. */
   readonly atOnce: number
-  /** Maximum number of concurrent turns of one key. */
+  /** Maximum number of slots that callers of one key can hold at the same time. */
   readonly perKey: number
-  /** Number of turns reserved for known keys. Default 0. */
+  /** Number of slots that only callers with a known key can use. Default 0. */
   readonly reserved?: number
   /**
-   * Maximum number of waiters of known keys, and of unknown keys. One more replaces a waiter of the network with the
-   * most waiters, and there of the key with the most.
+   * Maximum number of waiters with a known key, and also of waiters with an unknown key. When this number is reached, a
+   * new waiter replaces a waiter of the key with the most waiters, in the network with the most waiters.
    */
   readonly waitingMax: number
-  /** Network of a key. Networks are served in rotation, then the keys of each. Default: each key is a network. */
+  /**
+   * Returns the network of a key. Networks are served in rotation, and the keys of a network in rotation. Default: each
+   * key is a network of its own.
+   */
   readonly networkOf?: (key: string) => string
 }
 
 type Settle = (granted: boolean) => void
 
-/** The turns of one key. */
+/** The semaphore as seen by the callers of one key. */
 export interface KeyedSemaphore {
   /**
-   * @returns whether the caller may proceed; the caller must then call {@link done}. Synchronous when a turn is free
+   * Waits for a slot, for at most `waitMs`. Synchronous when a slot is free.
+   *
+   * @returns true when the caller got a slot; it must then call {@link done}
    */
   take(waitMs: number): boolean | Promise<boolean>
   done(): void
 }
 
-/** The waiters of one network. */
+/** The callers of one network that wait for a slot. */
 interface Network {
-  /** Waiters of each key, oldest first. The first key is served next. */
+  /** Waiters of each key, oldest first. The first key of the map is served next. */
   readonly keys: Map<string, Set<Settle>>
   waiters: number
 }
 
-/** The state of all known keys, or of all unknown keys. */
+/** The used slots and the waiters of all known keys, or of all unknown keys. */
 interface Group {
   readonly takenMax: number
   taken: number
-  /** The first network is served next. */
+  /** Networks with waiters, in the order of service. The first network is served next. */
   readonly waiting: Map<string, Network>
   waiters: number
 }
 
-/** One of this many consecutive turns goes to an unknown key, even if known keys wait. */
+/** One of this many consecutive slots goes to a waiter with an unknown key, even if known keys wait. */
 const UNKNOWN_AMONG_KNOWN = 4
 
 /**
- * Semaphore with a limit for all callers and a limit for each key. Waiters of one key are served in order, and keys in
- * rotation: a key with many waiters does not delay the others. Networks of keys are served in rotation too: a client
- * with all addresses of an IPv6 /48 does not delay other networks. Known keys have reserved turns, their own queue, and
- * three quarters of the turns for which both groups wait. Unauthenticated clients with many keys can therefore not
- * starve them.
+ * Semaphore with a limit for all callers and a limit for each key, such as a client address. Waiters of one key are
+ * served in order, and keys in rotation, so that a key with many waiters does not delay other keys. Networks of keys
+ * are served in rotation too, so that a client with all addresses of an IPv6 /48 does not delay other networks.
+ *
+ * The caller states whether a key is known, for example because it has sent a valid token. Known keys have reserved
+ * slots and a queue of their own. While waiters of both groups exist, known keys get three of four slots.
+ * Unauthenticated clients with many keys can therefore not starve known keys.
  */
 export class FairSemaphore {
   readonly #options: FairSemaphoreOptions
@@ -57,7 +64,7 @@ export class FairSemaphore {
   readonly #known: Group
   readonly #unknown: Group
   readonly #takenBy = new Map<string, number>()
-  /** Consecutive turns that known keys received while unknown keys waited. */
+  /** Number of consecutive slots that known keys got while unknown keys waited. */
   #knownRun = 0
 
   constructor(options: FairSemaphoreOptions) {
@@ -98,7 +105,10 @@ export class FairSemaphore {
     if (!this.#serve(first)) this.#serve(second)
   }
 
-  /** Grants a turn to the next key of the group that may have one. Returns false if there is none. */
+  /**
+   * Grants a slot to the oldest waiter of the next key in the group that is below its limit. Returns false if no waiter
+   * got one.
+   */
   #serve(group: Group): boolean {
     if (!this.#isOpen(group)) return false
     for (const [name, network] of group.waiting) {
@@ -132,7 +142,7 @@ export class FairSemaphore {
   }
 }
 
-/** Moves an entry to the end of the rotation. */
+/** Moves an entry of the map to the end of the rotation. */
 function moveToEnd<T>(rotation: Map<string, T>, key: string, value: T): void {
   rotation.delete(key)
   rotation.set(key, value)
@@ -162,10 +172,12 @@ function leave(group: Group, name: string, key: string, settle: Settle): void {
 }
 
 /**
- * Rejects the newest waiter of the key with the most waiters, in the network with the most waiters. If the caller's
- * network would then have as many waiters as that network or more, the key is one of the caller's network.
+ * Makes room for a new waiter: rejects the newest waiter of the key with the most waiters, in the network with the most
+ * waiters. When the caller's network would then have at least as many waiters as that network, rejects a waiter of the
+ * caller's own network instead.
  *
- * @returns false when the caller's key would then have as many waiters as that key or more
+ * @returns false when no waiter was rejected, because the caller's key would then have as many waiters as that key or
+ * more
  */
 function makeRoom({ waiting }: Group, name: string, key: string): boolean {
   const own = waiting.get(name)

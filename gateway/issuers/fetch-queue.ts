@@ -1,16 +1,19 @@
-/** Maximum number of concurrent fetches. DNS look-ups and key imports share the four threads of the process's pool. */
+/**
+ * Maximum number of concurrent key set fetches. DNS look-ups and key imports share the four threads of the process's
+ * thread pool.
+ */
 const RUNNING_MAX = 32
 /**
- * Maximum number of concurrent background fetches, for which no token waits. The other slots are reserved for fetches
- * that a token waits for.
+ * Maximum number of concurrent background fetches of key sets, for which no token waits. The other slots are reserved
+ * for fetches that a token waits for.
  */
 const BACKGROUND_MAX = 16
 
-/** The turn of one fetch in a {@link FetchQueue}. */
+/** The slot of one key set fetch in a {@link FetchQueue}. */
 export class FetchSlot {
-  /** Resolves when the fetch may begin. The caller must then call `done`. */
+  /** Resolves when the fetch is allowed to begin. The caller must call `done` after the fetch. */
   readonly granted: Promise<void>
-  /** True once `granted` is resolved. */
+  /** True when `granted` is resolved, so that the fetch is allowed to begin. */
   begun = false
   /** True while no token waits for the fetch. */
   background: boolean
@@ -25,7 +28,9 @@ export class FetchSlot {
     this.background = background
   }
 
-  /** Moves the fetch to the urgent queue, because a token now waits for it. Does nothing once it has begun. */
+  /**
+   * Moves a waiting fetch to the urgent queue, because a token now waits for it. Does nothing when the fetch has begun.
+   */
   hurry(): void {
     if (!this.begun && this.background) this.#queue.hurry(this)
   }
@@ -35,18 +40,18 @@ export class FetchSlot {
     this.#grant()
   }
 
-  /** Releases the turn after the fetch has ended. */
+  /** Frees the slot. Call this after the fetch has ended. */
   done(): void {
     this.#queue.done(this)
   }
 }
 
 /**
- * Limits how many key sets are fetched concurrently, in FIFO order. Without a limit, the first fetches of hundreds of
- * issuers slow each other down until all time out.
+ * Limits how many key sets are fetched concurrently. Waiting fetches are served in FIFO order. Without a limit, the
+ * first fetches of hundreds of issuers slow each other down until all time out.
  *
- * Fetches that a token waits for precede those of start-up and refresh, and have reserved slots. Unresponsive issuers
- * therefore delay only each other.
+ * Fetches that a token waits for are served before the fetches of start-up and refresh, and have reserved slots.
+ * Unresponsive issuers therefore delay only other background fetches.
  */
 export class FetchQueue {
   readonly #urgent = new Set<FetchSlot>()

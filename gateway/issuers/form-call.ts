@@ -4,26 +4,26 @@ import { IssuerHttp, type IssuerHttpOptions, type IssuerReply, type IssuerReques
 import { readRetryAfter } from './retry-after.ts'
 
 export type FormCallOptions = Pick<IssuerHttpOptions, 'maxBytes' | 'certificate'> & {
-  /** Maximum number of concurrent connections. */
+  /** Maximum number of concurrent connections to one origin. */
   readonly connections: number
 }
 
 export interface FormReply {
   readonly status: number
-  /** Media type in lower case, without parameters. */
+  /** Media type of the reply in lower case, without parameters. */
   readonly mediaType: string
-  /** Value of `Retry-After`, s; `undefined` when it is missing or invalid. */
+  /** Value of the reply's `Retry-After`, s; `undefined` when the field is missing or invalid. */
   readonly retryAfterS: number | undefined
   readonly body: Buffer
 }
 
 /**
- * Idle time after which a connection is closed, ms. Shorter than the 5 s after which servers of Node and many others
- * close a connection.
+ * Idle time after which a connection to an issuer is closed, ms. Less than the 5 s after which servers of Node and many
+ * other servers close a connection.
  */
 const KEEP_ALIVE_MS = 4000
 
-/** Sends form requests to one issuer over keep-alive connections. */
+/** Sends form-encoded POST requests to one issuer over keep-alive connections. */
 export class FormCall {
   readonly #http: IssuerHttp
 
@@ -32,6 +32,8 @@ export class FormCall {
   }
 
   /**
+   * Sends one request. Repeats it once when the connection breaks.
+   *
    * @throws {UnreadableReply} when the reply has a content coding or is too long
    * @throws {Error} when the URL is rejected or the issuer cannot be reached
    */
@@ -50,7 +52,8 @@ export class FormCall {
     try {
       return await this.#send(address, request)
     } catch (error) {
-      // The issuer closed an idle connection at that moment. A retry is safe: repeating a question is harmless.
+      // The issuer probably closed an idle connection when the request was sent. A second introspection request is
+      // harmless.
       if (isBroken(error) && !signal.aborted) return this.#send(address, request)
       throw error
     }

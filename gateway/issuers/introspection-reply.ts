@@ -9,24 +9,27 @@ import type { KeySource } from './key-source.ts'
 
 export const jwtMediaType = 'application/token-introspection+jwt'
 
-/** Maximum age of a signed answer, s. An older one was made for another question. */
+/** Maximum age of a signed introspection response, s. An older response was made for another introspection request. */
 const SIGNED_MAX_AGE_S = 60
 
-/** Rejects the token without revoking it: the issuer rejected the question and did not say that the token has ended. */
+/** Result of a 400 reply to an introspection request: the token is rejected, but is not recorded as ended. */
 const rejected: IntrospectionAnswer = Object.freeze({ active: false, ended: false, claims: {} })
 
-/** Whether a 400 says that the issuer does not support this kind of token (RFC 7009 §2.2.1). */
+/**
+ * Whether the reply to a request about a token is 400 `unsupported_token_type`: the issuer does not support this kind
+ * of token (RFC 7009 §2.2.1).
+ */
 export function isUnsupportedToken(reply: FormReply): boolean {
   return reply.status === 400 && errorCode(reply) === 'unsupported_token_type'
 }
 
 /**
- * Parses the reply of an introspection endpoint. A reply that is not an RFC 7662 §2.2 answer is an outage, with two
- * exceptions: some issuers answer 400 to a token of another issuer. `unsupported_token_type` always means an inactive
- * token. `invalid_request` means it only if the issuer works.
+ * Parses the reply of an introspection endpoint. Any reply that is not an RFC 7662 §2.2 response is an outage, except
+ * two kinds of 400 that some issuers send for a token of another issuer. `unsupported_token_type` always means an
+ * inactive token. `invalid_request` means an inactive token only if the issuer works.
  *
- * @param works  this issuer has recently answered a question sent with the same credentials. If it has not,
- *   `invalid_request` may concern the gate's own request, and says nothing about the token
+ * @param works  true when this issuer has recently sent a valid response to a request with the same credentials. When
+ * false, `invalid_request` can concern the gate's own request, and says nothing about the token
  */
 export function readReply(
   reply: FormReply,
@@ -47,26 +50,27 @@ export function readReply(
   return object === undefined ? { why: 'the reply is not a JSON object' } : readIntrospection(object)
 }
 
-/** `, <code>` for a reply with an error code; otherwise an empty text. */
+/** Returns `, <code>` for a reply with an error code, else an empty text. For appending to a message. */
 function saying(reply: FormReply): string {
   const code = errorCode(reply)
   return code === undefined ? '' : `, ${code}`
 }
 
-/** The error code of the reply (RFC 6749 §5.2); `undefined` if the body has none. */
+/** Returns the error code in the body of a reply (RFC 6749 §5.2); `undefined` if the body has none. */
 function errorCode({ mediaType, body }: FormReply): string | undefined {
   const object = mediaType === 'application/json' ? objectIn(body) : undefined
   return object === undefined || !Object.hasOwn(object, 'error') ? undefined : errorText(object)
 }
 
-/** Parses a JSON object. A duplicate member makes the reply invalid, because its value is ambiguous. */
+/** Parses a body as a JSON object. A duplicate member makes the body invalid, because its value would be ambiguous. */
 function objectIn(body: Buffer): JsonObject | undefined {
   const object = isUtf8(body) ? readJsonObject(body.toString()) : 'token-malformed'
   return typeof object === 'string' ? undefined : object
 }
 
 /**
- * Validates a signed answer (RFC 9701 §5): typ, issuer, audience, age, and signature by a key of the issuer's own set.
+ * Validates a signed introspection response (RFC 9701 §5): typ, issuer, audience, age, and signature by a key of the
+ * issuer's own key set.
  */
 async function readSigned(text: string, rules: IssuerRules, keys: KeySource): Promise<IntrospectionAnswer | NoAnswer> {
   const jws = readJws(text)

@@ -30,21 +30,29 @@ export interface IntrospectorDependencies {
 }
 
 /**
- * Maximum size of an answer, bytes. A usual answer has a few hundred bytes; one with a thousand roles has tens of
- * thousands.
+ * Maximum size of an introspection response, bytes. A usual response has a few hundred bytes; a response with a
+ * thousand roles has tens of thousands.
  */
 const MAX_BYTES = 256 * 1024
-/** Time for which a discovered endpoint is used without another look-up, ms. */
+/** Time for which a discovered introspection endpoint is used before its next look-up, ms: 10 minutes. */
 const METADATA_MS = 10 * 60_000
 const LOG_INTERVAL_MS = 5000
 const RENEW_MS = 1000
-/** Time after a valid answer in which the issuer's 400 `invalid_request` counts against the token, ms. */
+/**
+ * Time after a valid introspection response in which the issuer's 400 `invalid_request` means an inactive token, ms: 5
+ * minutes.
+ */
 const RECENT_ANSWER_MS = 5 * 60_000
 
-/** The issuer rejected the question because of its rate limit. The question can be repeated. */
+/**
+ * Result of an introspection request that the issuer rejected because of its rate limit. The request can be repeated.
+ */
 const tooMany = Symbol('429, or 503 with Retry-After')
 
-/** Asks one issuer about tokens (RFC 7662). Limits the number of concurrent questions and their duration. */
+/**
+ * Sends introspection requests about tokens to one issuer (RFC 7662). Limits how many are sent concurrently and how
+ * long each takes.
+ */
 export class Introspector {
   readonly #rules: IssuerRules
   readonly #introspection: IntrospectionRules
@@ -54,17 +62,19 @@ export class Introspector {
   readonly #backoff = new Backoff()
   #credentials: ClientCredentials
   #call: FormCall
-  /** The discovered endpoint, and the time until which it is used without another look-up. */
+  /** The discovered introspection endpoint, and the time of its next look-up on the monotonic clock, ms. */
   #endpoint: { readonly url: string; untilMs: number } | undefined
   #failing: string | undefined
   #loggedMs = Number.NEGATIVE_INFINITY
   readonly #retiring = new Supervisor('introspection-credentials')
   #renewedMs = Number.NEGATIVE_INFINITY
   readonly #now: () => number
-  /** Time of the issuer's last answer with status 200 to a question with the current credentials; monotonic, ms. */
+  /**
+   * Time of the issuer's last valid response with status 200 to a request with the current credentials; monotonic, ms.
+   */
   #answeredMs = Number.NEGATIVE_INFINITY
 
-  /** @throws {ConfigError} when a secret that the rules reference cannot be read */
+  /** @throws {ConfigError} when a secret that the issuer's rules reference cannot be read */
   constructor(rules: IssuerRules, dependencies: IntrospectorDependencies) {
     this.#rules = rules
     this.#introspection = rules.introspection as IntrospectionRules
@@ -77,11 +87,12 @@ export class Introspector {
   }
 
   /**
-   * Asks about one token. Repeats the question after a rate-limit reply (429, or 503 with `Retry-After`) until the
-   * issuer's timeout; the last call then has the same timeout. The caller decides whether the answer makes the token
-   * valid.
+   * Introspects one token. Repeats the request after a rate-limit reply (429, or 503 with `Retry-After`) until the
+   * issuer's timeout has passed; the last request gets the full timeout again. The caller decides whether the response
+   * makes the token valid.
    *
-   * @throws {GatewayFault} as a rejection: `introspection-unavailable` for every reply that is not a clear answer
+   * @throws {GatewayFault} `introspection-unavailable`, as a rejected promise, for every reply that does not clearly
+   * state whether the token is active
    */
   async ask(token: string, asker: Asker): Promise<IntrospectionAnswer> {
     const deadlineMs = this.#now() + this.#introspection.timeoutMs
@@ -106,7 +117,10 @@ export class Introspector {
     }
   }
 
-  /** Maximum duration of a question, ms: the wait in the queue and the call. Each has the issuer's timeout. */
+  /**
+   * Maximum duration of an introspection, ms: the wait in the queue and the request. Each can take up to the issuer's
+   * timeout.
+   */
   get patienceMs(): number {
     return 2 * this.#introspection.timeoutMs
   }
@@ -166,8 +180,8 @@ export class Introspector {
   }
 
   /**
-   * URL of the introspection endpoint, from the policy or else from the issuer's metadata. If the metadata is
-   * unavailable, the last known URL is used.
+   * Returns the URL of the introspection endpoint, from the policy or else from the issuer's metadata. If the metadata
+   * is unavailable, returns the last known URL.
    */
   async #url(signal: AbortSignal): Promise<string> {
     if (this.#introspection.endpoint !== undefined) return this.#introspection.endpoint
@@ -183,7 +197,10 @@ export class Introspector {
     return url
   }
 
-  /** Finds the endpoint in the metadata. With mutual TLS, prefers its mTLS alias (RFC 8705 §5). */
+  /**
+   * Finds the introspection endpoint in the issuer's metadata. With mutual TLS, prefers the endpoint's mTLS alias (RFC
+   * 8705 §5).
+   */
   async #discover(signal: AbortSignal): Promise<string> {
     const metadata = await discover(this.#dependencies.client, this.#rules, signal)
     const aliases = (metadata['mtls_endpoint_aliases'] ?? {}) as { introspection_endpoint?: unknown }
@@ -198,7 +215,10 @@ export class Introspector {
     return readCredentials(this.#introspection.auth, { issuer: this.#rules.name, part: 'introspection' })
   }
 
-  /** Reads the credentials again, because the secret and its file may have been replaced. */
+  /**
+   * Reads the client credentials again, because the secret or its file could have been replaced. Does nothing within 1
+   * s after the last call.
+   */
   #renewCredentials(): void {
     if (performance.now() - this.#renewedMs < RENEW_MS) return
     this.#renewedMs = performance.now()
@@ -228,10 +248,11 @@ export class Introspector {
     return new FormCall({ connections: concurrency, certificate, maxBytes: MAX_BYTES })
   }
 
-  /** Logs an outage once, logs again when its cause changes, and logs its end. */
+  /** Logs an outage of the introspection once, logs it again when its cause changes, and logs its end. */
   #logState(failing: string | undefined): void {
     const now = performance.now()
-    // At most one line per `LOG_INTERVAL_MS`: an issuer may fail for certain tokens only.
+    // Log at most one line per `LOG_INTERVAL_MS`: an issuer can fail for certain tokens only, and the state then
+    // changes often.
     if (failing === this.#failing || now - this.#loggedMs < LOG_INTERVAL_MS) return
     this.#loggedMs = now
     const fields = { issuer: this.#rules.name, ...(failing !== undefined && { error: failing }) }
@@ -254,7 +275,10 @@ export class Introspector {
   }
 }
 
-/** Describes an error by its message only: the cause from a client library may contain the request. */
+/**
+ * Describes an error by its message only, cut to 200 characters. The cause from an HTTP library can contain the request
+ * and its secrets.
+ */
 function reasonOf(error: unknown): string {
   if (error instanceof AggregateError) return [...new Set(error.errors.map(reasonOf))].join('; ').slice(0, 200)
   return (error instanceof Error ? error.message : String(error)).slice(0, 200)

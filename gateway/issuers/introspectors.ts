@@ -4,12 +4,12 @@ import type { IssuerRules } from '../oauth/token-facts.ts'
 import { Introspector, type IntrospectorDependencies } from './introspector.ts'
 import { IssuerClient } from './issuer-client.ts'
 
-/** The introspection clients of the policy's issuers. */
+/** The introspection clients for all issuers of the policy. */
 export class Introspectors {
   readonly #dependencies: IntrospectorDependencies
   readonly #client = new IssuerClient()
   readonly #retiring = new Supervisor('issuer-retire')
-  /** Includes issuers of older snapshots that exchanges still use. */
+  /** Introspection client of each issuer, including issuers of older policy snapshots that exchanges still use. */
   readonly #of = new WeakMap<IssuerRules, Introspector>()
   #current: ReadonlySet<Introspector> = new Set()
 
@@ -26,14 +26,14 @@ export class Introspectors {
     return introspector
   }
 
-  /** Follows exactly these issuers from now on. Runs {@link prepare} and its commit in one step. */
+  /** Uses exactly these issuers from now on: calls {@link prepare} and its commit. */
   retain(rules: Iterable<IssuerRules>): void {
     this.prepare(rules)()
   }
 
   /**
-   * Prepares to follow exactly the issuers of a policy. The commit closes the introspectors of removed issuers once
-   * their questions have ended.
+   * Prepares a change to the issuers of a policy. The returned commit closes the introspection clients of removed
+   * issuers after the end of their requests.
    *
    * @throws {ConfigError} when a secret cannot be read
    */
@@ -46,7 +46,10 @@ export class Introspectors {
     }
   }
 
-  /** Closes an introspector later, because exchanges of the previous snapshot may still wait for an answer. */
+  /**
+   * Closes an introspection client after a delay, because exchanges of the previous snapshot can still wait for a
+   * response.
+   */
   #closeLater(introspector: Introspector): void {
     this.#retiring.after(introspector.patienceMs, () =>
       this.#current.has(introspector) ? undefined : introspector.close(),

@@ -3,27 +3,30 @@ import { IssuerHttp, type IssuerReply } from './issuer-http.ts'
 import { readIssuerUrl } from './issuer-url.ts'
 
 export interface IssuerClientOptions {
-  /** Maximum size of a document, bytes. Default 1 MiB. */
+  /** Maximum size of a JSON document, bytes. Default 1 MiB. */
   readonly maxBytes?: number
-  /** Resolves host names. Default `dns.lookup`. */
+  /** Function that resolves host names. Default `dns.lookup`. */
   readonly lookup?: NameLookup
 }
 
-/** Fetches JSON documents from issuers. */
+/** Fetches JSON documents, such as metadata and key sets, from issuers. */
 export class IssuerClient {
   readonly #http: IssuerHttp
 
   /**
-   * Each request opens its own connection: requests are minutes apart, and an idle connection may be half-open by then.
+   * Each request opens its own connection, because requests are minutes apart. An idle connection could be half-open
+   * after that time.
    */
   constructor({ maxBytes = 1024 * 1024, lookup }: IssuerClientOptions = {}) {
     this.#http = new IssuerHttp({ maxBytes, ...(lookup && { lookup }) })
   }
 
   /**
-   * @returns the JSON document; `undefined` when the issuer answers 4xx
-   * @throws {Error} when the URL is rejected, the issuer is unreachable, or the reply is not 200 with JSON of allowed
-   *   size
+   * Fetches one JSON document.
+   *
+   * @returns the JSON document; `undefined` when the issuer replies 4xx
+   * @throws {Error} when the URL is rejected, the issuer is unreachable, or the reply is not 200 with JSON of the
+   * allowed size
    */
   async getJson(address: string, signal: AbortSignal): Promise<unknown> {
     const { href, origin, pathname } = readIssuerUrl(address)
@@ -55,7 +58,10 @@ async function read(reply: IssuerReply): Promise<unknown> {
   }
 }
 
-/** Joins the messages of an AggregateError: several failed addresses of one name produce an error without a message. */
+/**
+ * Returns the message of an error. For an AggregateError, joins all messages: when every address of a host name failed,
+ * it has no message of its own.
+ */
 function reasonOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(reasonOf).join('; ')
   return error instanceof Error ? error.message : String(error)

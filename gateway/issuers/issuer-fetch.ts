@@ -9,7 +9,7 @@ export interface IssuerFetchOptions {
   readonly credentials: ClientCredentials
   /** Issuer identifier. */
   readonly issuer: string
-  /** Maximum number of concurrent connections. */
+  /** Maximum number of concurrent connections to one origin. */
   readonly connections: number
 }
 
@@ -18,7 +18,10 @@ export class IssuerFetch {
   readonly #http: IssuerHttp
   readonly #issuer: string
 
-  /** Each call opens its own connection, so that a call is never repeated: the issuer may already have processed it. */
+  /**
+   * Each call opens its own connection, so that no call is repeated. The issuer could already have processed a failed
+   * call.
+   */
   constructor({ credentials, issuer, connections }: IssuerFetchOptions) {
     const certificate =
       credentials.method === 'tls_client_auth' ? { cert: credentials.cert, key: credentials.key } : undefined
@@ -27,7 +30,7 @@ export class IssuerFetch {
   }
 
   readonly fetch: CustomFetch = async (address, { method, headers, body, signal }) => {
-    // openid-client takes the URLs of all its calls from the metadata.
+    // openid-client takes the URLs of all its calls from the issuer's metadata, so check each URL here.
     const { href } = readMetadataUrl(address, 'an endpoint', this.#issuer)
     const form = body instanceof URLSearchParams ? body.toString() : (body as string | Uint8Array | null | undefined)
     const reply = await this.#http.send(href, { method, headers, body: form ?? null, signal })
@@ -44,7 +47,7 @@ export class IssuerFetch {
   }
 }
 
-/** The fields that openid-client reads. Other fields may contain bytes that `Headers` rejects. */
+/** Returns the header fields that openid-client reads. Other fields could contain bytes that `Headers` rejects. */
 function readFields(reply: IssuerReply): Record<string, string> {
   const fields: Record<string, string> = {}
   for (const name of ['content-type', 'www-authenticate']) {

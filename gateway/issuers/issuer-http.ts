@@ -4,7 +4,7 @@ import { guardedLookup, type NameLookup } from '../base/guarded-lookup.ts'
 import { readIssuerUrl } from './issuer-url.ts'
 
 export interface IssuerHttpOptions {
-  /** Maximum size of a body, bytes. A larger body is rejected. */
+  /** Maximum size of a reply body, bytes. A larger body is rejected. */
   readonly maxBytes: number
   /** Maximum number of concurrent connections to one origin. Default: no limit. */
   readonly connections?: number
@@ -12,7 +12,7 @@ export interface IssuerHttpOptions {
   readonly keepAliveMs?: number
   /** Client certificate and key for mutual TLS, as PEM text. */
   readonly certificate?: { readonly cert: string; readonly key: string } | undefined
-  /** Resolves host names. Default `dns.lookup`. */
+  /** Function that resolves host names. Default `dns.lookup`. */
   readonly lookup?: NameLookup
 }
 
@@ -23,12 +23,15 @@ export interface IssuerRequest {
   readonly signal: AbortSignal | undefined
 }
 
-/** A reply whose body is rejected: it has a content coding or is too long. */
+/** The body of a reply is rejected, because the body has a content coding or is too long. */
 export class UnreadableReply extends Error {
   override readonly name = 'UnreadableReply'
 }
 
-/** The head of a reply. The caller must either read the body with {@link bytes} or call {@link discard}. */
+/**
+ * A reply whose body has not been read yet. The caller must either read the body with {@link bytes} or call {@link
+ * discard}.
+ */
 export class IssuerReply {
   readonly status: number
   readonly #headers: Dispatcher.ResponseData['headers']
@@ -42,16 +45,16 @@ export class IssuerReply {
     this.#maxBytes = maxBytes
   }
 
-  /** A field as text; `''` if the reply does not have it. */
+  /** Returns the value of a header field; `''` if the reply does not have the field. */
   field(name: string): string {
     return String(this.#headers[name] ?? '')
   }
 
   /**
-   * Reads the whole body. Nothing is decompressed, so the limit applies to the bytes in memory.
+   * Reads the whole body of the reply. The body is never decompressed, so the size limit also limits the memory.
    *
-   * @throws {UnreadableReply} before any byte is read when the body has a content coding, and as soon as the body is too
-   *   long
+   * @throws {UnreadableReply} before any byte is read when the body has a content coding, or when the body becomes too
+   * long
    */
   async bytes(): Promise<Buffer> {
     const coding = this.field('content-encoding')
@@ -72,15 +75,15 @@ export class IssuerReply {
     return Buffer.concat(chunks)
   }
 
-  /** Closes the connection without reading the body. The resulting error is expected and ignored. */
+  /** Closes the connection without reading the body. Ignores the error that this causes. */
   discard(): void {
     this.#body.on('error', () => {}).destroy()
   }
 }
 
 /**
- * The HTTP client for all calls to issuers. It follows no redirects, accepts no content coding, limits the size of a
- * body, and checks the address of each connection.
+ * The HTTP client for all calls to issuers. It follows no redirects, accepts no content coding, limits the size of
+ * reply bodies, and rejects connections to forbidden addresses, such as link-local ones.
  */
 export class IssuerHttp {
   readonly #agent: Agent

@@ -15,9 +15,9 @@ export class IssuerKeys implements KeySource {
   readonly #times: KeySetTimes
   readonly #log: IssuerLog
   readonly #queue = new FetchQueue()
-  /** By the settings that determine the keys of an issuer. */
+  /** Key sets by the settings that determine an issuer's keys, so that a new policy with equal settings reuses them. */
   readonly #sets = new Map<string, KeySet>()
-  /** Key sets by rules, including rules of older snapshots that exchanges still use. */
+  /** Key sets by issuer rules, including rules of older policy snapshots that exchanges still use. */
   readonly #setOf = new WeakMap<IssuerRules, KeySet>()
 
   constructor(options: IssuerKeysOptions) {
@@ -36,15 +36,15 @@ export class IssuerKeys implements KeySource {
     return set
   }
 
-  /** Follows exactly these issuers from now on. Runs {@link prepare} and its commit in one step. */
+  /** Uses exactly these issuers from now on: calls {@link prepare} and its commit. */
   retain(rules: Iterable<IssuerRules>): void {
     this.prepare(rules)()
   }
 
   /**
-   * Prepares to follow exactly the issuers of a policy. The commit starts the first fetch of new key sets in the
-   * background, and stops the refresh of sets that no issuer needs. Rules with the same key source keep their set. Keys
-   * of issuers that verify nothing are not fetched.
+   * Prepares a change to the issuers of a policy. The returned commit starts the first fetch of new key sets in the
+   * background. It also stops the refresh of key sets that no issuer needs. Issuers with the same key source as before
+   * keep their key set. Key sets that verify nothing are not fetched.
    */
   prepare(rules: Iterable<IssuerRules>): Commit {
     const retained = new Map([...rules].filter(hasUse).map((each) => [sourceOf(each), this.keySetOf(each)]))
@@ -72,8 +72,8 @@ export class IssuerKeys implements KeySource {
 }
 
 /**
- * Whether the issuer's keys verify anything. They do not if its tokens are opaque and its answers unsigned; such an
- * issuer may have no keys.
+ * Whether the issuer's keys are used to verify anything. They are not if the issuer's tokens are opaque and its
+ * introspection responses unsigned. Such an issuer need not have keys.
  */
 function hasUse({ tokens, introspection }: IssuerRules): boolean {
   return tokens !== 'opaque' || introspection?.response === 'jwt'

@@ -5,12 +5,12 @@ import type { IssuerRules } from '../oauth/token-facts.ts'
 import type { JwtSender, KeySource } from './key-source.ts'
 
 /**
- * Whether a compact JWS is signed by a key of the issuer's own set. If no key matches, the keys are fetched again. A
- * recent fetch delays that instead of failing, because a refused login or logout cannot be repeated. Not for access
- * tokens: the verifier has a cache, and their clients can retry.
+ * Whether a compact JWS is signed by a key of the issuer's own key set. If no key matches, the keys are fetched again.
+ * Within the cooldown after a fetch, the call waits for its end, because a refused login or logout cannot be repeated.
+ * Not for access tokens: their verifier has a cache, and clients can retry.
  *
- * @throws {GatewayFault} as a rejection: `issuer-unreachable` when no key matches and the keys cannot be fetched, which
- *   is not the signer's fault
+ * @throws {GatewayFault} `issuer-unreachable`, as a rejected promise, when no key matches and the keys cannot be
+ * fetched; the signature can then still be valid
  */
 export async function isSignedBy(
   rules: IssuerRules,

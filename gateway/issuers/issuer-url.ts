@@ -2,10 +2,10 @@ import { forbiddenAddressKind, isForbiddenHost } from '../base/forbidden-address
 import { isLoopbackHost, isPrivate } from '../config/web-url.ts'
 
 /**
- * Parses a URL of an issuer: https, or http to a loopback address. A user name, a password, or a link-local or cloud
- * metadata address is rejected.
+ * Parses a URL of an issuer: https, or http to a loopback address. A URL with a user name or password is rejected, as
+ * is a link-local or cloud metadata address.
  *
- * @throws {Error} that names the fault of the URL
+ * @throws {Error} that names the error in the URL
  */
 export function readIssuerUrl(text: string): URL {
   const url = URL.parse(text)
@@ -21,11 +21,11 @@ export function readIssuerUrl(text: string): URL {
 
 /**
  * Parses a URL from an issuer's metadata. The issuer controls its metadata, so plain http to loopback is accepted only
- * from an issuer on loopback. Any other issuer could direct the gate's requests at programs on this machine (CWE-918).
+ * from an issuer on loopback. Any other issuer could direct the gate's requests to programs on this machine (CWE-918).
  *
- * @param member  name in the metadata, for messages
+ * @param member  name of the metadata member, for messages
  * @param issuer  issuer identifier
- * @param remedy  an alternative for the operator to a correction of the metadata
+ * @param remedy  end of the message: what an operator can do instead of correcting the metadata
  * @throws {Error} that names member, issuer and remedy
  */
 export function readMetadataUrl(text: string, member: string, issuer: string, remedy = ''): URL {

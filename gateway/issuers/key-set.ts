@@ -8,50 +8,50 @@ import type { FetchOutcome, JwtSender, TokenKeys, VerificationKey } from './key-
 import type { IgnoredKey } from './published-key.ts'
 import { PublishedKeySet } from './published-key-set.ts'
 
-/** @param fields  must not contain secrets */
+/** Function that writes a log line. @param fields  must not contain secrets */
 export type IssuerLog = (level: 'info' | 'warn', message: string, fields: Record<string, unknown>) => void
 
 /** All in ms. */
 export interface KeySetTimes {
-  /** Minimum time from the end of one fetch to the next fetch that tokens can cause. */
+  /** Minimum time from the end of one key set fetch to the next fetch that a token causes, ms. */
   readonly cooldownMs: number
-  /** Time between periodic fetches, ± 10 %. */
+  /** Time between periodic key set fetches, ms; varied randomly by ± 10 %. */
   readonly refreshMs: number
   /**
-   * Timeout of one fetch including discovery, from its turn in the queue on. A token waits for that turn no longer than
-   * this.
+   * Timeout of one key set fetch including discovery, ms. It starts when the fetch gets its slot in the queue. A token
+   * waits for this slot no longer than the same time.
    */
   readonly timeoutMs: number
 }
 
-/** Status of one issuer's keys, for operators. */
+/** Status of one issuer's keys, as shown to operators. */
 export interface KeySetStatus {
   readonly issuer: string
   readonly keys: number
   readonly ignored: number
-  /** Outcome of the last fetch; `undefined` before the first. */
+  /** Outcome of the last key set fetch; `undefined` before the end of the first. */
   readonly outcome: FetchOutcome | undefined
-  /** Time since the last successful fetch, ms. */
+  /** Time since the last successful key set fetch, ms; `undefined` before the first. */
   readonly ageMs: number | undefined
-  /** Error of the last fetch. */
+  /** Error message of the last key set fetch; `undefined` after a success. */
   readonly error: string | undefined
 }
 
-/** Minimum time between two fetches caused by JWTs that the issuer itself sent, ms. */
+/** Minimum time from the end of a fetch to the next fetch that a JWT received from the issuer itself causes, ms. */
 const ISSUER_COOLDOWN_MS = 1000
 
-/** Maximum number of JWTs from other senders that may wait for the end of the cooldown, per issuer. */
+/** Maximum number of JWTs from senders other than the issuer that wait for the end of the cooldown, for each issuer. */
 const WAITING_MAX = 64
 
 /** Maximum delay of a Node.js timer, ms. */
 const maxDelayMs = 2 ** 31 - 1
 
 /**
- * The published keys of one issuer, refreshed periodically.
+ * The published keys of one issuer, fetched periodically.
  *
- * While fetches fail, the last keys remain valid until they are `keysStaleMs` old. They are then retired, and tokens
- * get
- * 503. A key that a successful fetch no longer contains is retired at once. Ages use the monotonic clock.
+ * While fetches fail, the last fetched keys remain valid until they are `keysStaleMs` old. After that time, requests
+ * with tokens of the issuer get 503. A key that is missing in a successful fetch is invalid immediately. Ages are
+ * measured by the monotonic clock.
  */
 export class KeySet implements TokenKeys {
   readonly #rules: IssuerRules
@@ -63,9 +63,9 @@ export class KeySet implements TokenKeys {
   #published = PublishedKeySet.empty
   #started = false
   #fetching: Promise<FetchOutcome> | undefined
-  /** Turn of the fetch in progress. */
+  /** Slot in the queue for the fetch in progress; `undefined` while no fetch is in progress. */
   #turn: FetchSlot | undefined
-  /** The fetch in progress, with the timeout for waiting tokens. */
+  /** Result of the fetch in progress for tokens that wait while the fetch is queued: `failed` after `timeoutMs`. */
   #awaited: Promise<FetchOutcome> | undefined
   #waiting = 0
   #outcome: FetchOutcome | undefined
@@ -74,7 +74,7 @@ export class KeySet implements TokenKeys {
   #failures = 0
   #error: string | undefined
   readonly #task = new Supervisor('issuer-keys')
-  /** Functions that cancel the timers. */
+  /** Function that cancels the timer of the next periodic fetch. */
   #refreshTimer: (() => void) | undefined
   #staleTimer: (() => void) | undefined
 
@@ -86,7 +86,7 @@ export class KeySet implements TokenKeys {
     this.#queue = queue
   }
 
-  /** Fetches the keys, and refreshes them until `close`. Runs in the background. */
+  /** Starts to fetch the keys and to refresh them until `close`. Does not wait for the first fetch. */
   start(): void {
     if (this.#started) return
     this.#started = true
@@ -97,7 +97,10 @@ export class KeySet implements TokenKeys {
     return this.#published.candidates(keyId, algorithm)
   }
 
-  /** During the cooldown, returns the outcome of the last fetch, whatever caused it. */
+  /**
+   * Fetches the keys again. During the cooldown, returns the outcome of the last fetch instead, even if no token caused
+   * it.
+   */
   refetch(): Promise<FetchOutcome> {
     const cooling = this.#leftMs(this.#times.cooldownMs) > 0
     if (this.#fetching === undefined && cooling && this.#outcome !== undefined) return Promise.resolve(this.#outcome)
@@ -105,8 +108,9 @@ export class KeySet implements TokenKeys {
   }
 
   /**
-   * Waits until 1 s after the last fetch if the issuer sent the JWT, or else until the end of the cooldown. Behaves
-   * like `refetch` when 64 other requests wait, or after a failed fetch.
+   * Fetches the keys again for a JWT that its sender will not send again. First waits until 1 s after the last fetch if
+   * the issuer sent the JWT, else until the end of the cooldown. Behaves like `refetch` after a failed fetch, or when
+   * 64 other JWTs wait.
    */
   async refetchFor(sender: JwtSender): Promise<FetchOutcome> {
     const { cooldownMs } = this.#times
@@ -118,7 +122,7 @@ export class KeySet implements TokenKeys {
       if (!fromIssuer) this.#waiting++
       await new Promise<void>((resolve) => this.#task.after(leftMs, resolve))
       if (!fromIssuer) this.#waiting--
-      // Another caller has fetched the keys in the meantime.
+      // Another caller has fetched the keys during the wait.
       if (this.#endedMs !== endedMs) return this.#outcome
     }
     return this.#refetchNow()
@@ -137,7 +141,8 @@ export class KeySet implements TokenKeys {
   }
 
   /**
-   * Gives up after `timeoutMs` in the queue. This does not change the issuer's state, because the issuer was not asked.
+   * Returns the outcome of a queued fetch, or `failed` after `timeoutMs` in the queue. Such a failure does not change
+   * the status of the issuer, because no request was sent to the issuer.
    */
   #waitForTurn(turn: FetchSlot, fetching: Promise<FetchOutcome>): Promise<FetchOutcome> {
     const { promise, resolve } = Promise.withResolvers<FetchOutcome>()
@@ -148,7 +153,7 @@ export class KeySet implements TokenKeys {
     return promise
   }
 
-  /** Keys of the last successful fetch that cannot be used, with the reason. */
+  /** Keys of the last successful fetch that cannot be used, each with the reason. */
   get ignored(): readonly IgnoredKey[] {
     return this.#published.ignored
   }
@@ -164,7 +169,7 @@ export class KeySet implements TokenKeys {
     }
   }
 
-  /** Stops the refresh. The keys remain available for exchanges of an older snapshot. */
+  /** Stops the periodic fetches. The keys remain available to exchanges of an older policy snapshot. */
   close(): void {
     this.#started = false
     this.#refreshTimer?.()
@@ -192,7 +197,7 @@ export class KeySet implements TokenKeys {
     this.#turn = turn
     await turn.granted
     try {
-      // The policy dropped the issuer while the fetch was queued, and no token waits for it.
+      // The issuer was removed from the policy while the fetch was queued, and no token waits for the fetch: skip it.
       if (turn.background && !this.#started) return this.#outcome ?? 'failed'
       return await this.#attempt()
     } finally {
@@ -235,7 +240,7 @@ export class KeySet implements TokenKeys {
   }
 
   #fail(error: string): void {
-    // An outage is logged once, and again when its cause changes.
+    // Log an outage once, and again when its cause changes.
     if (error !== this.#error && this.#started) {
       this.#log('warn', 'issuer keys cannot be fetched', { issuer: this.#rules.name, error })
     }
@@ -257,11 +262,11 @@ export class KeySet implements TokenKeys {
     this.#log('warn', 'issuer keys are too old and no longer used', { issuer: this.#rules.name, error: this.#error })
   }
 
-  /** Schedules the next fetch. After a failure it comes sooner than usual, with exponential back-off. */
+  /** Schedules the next periodic fetch. After failures the delay is shorter than usual, with exponential back-off. */
   #schedule(): void {
     if (!this.#started) return
     const { cooldownMs, refreshMs } = this.#times
-    // With a short `keysStaleMs`, fetches are frequent enough that one failure does not expire the keys.
+    // With a short `keysStaleMs`, fetch so often that the keys do not become too old when one fetch fails.
     const usualMs = Math.min(refreshMs, Math.max(cooldownMs, this.#rules.keysStaleMs / 3))
     const delayMs = this.#failures === 0 ? usualMs : Math.min(usualMs, cooldownMs * 2 ** Math.min(this.#failures, 20))
     this.#refreshTimer = this.#task.after(delayMs * (0.9 + Math.random() * 0.2), () =>

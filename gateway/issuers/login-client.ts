@@ -29,7 +29,7 @@ export interface LoginClientDependencies {
   readonly log: IssuerLog
 }
 
-/** Random values of one login, stored until the browser returns. */
+/** Secret random values of one login, stored until the browser returns from the issuer. */
 export interface LoginSecrets {
   readonly nonce: string
   /** PKCE code verifier (RFC 7636 §4.1). */
@@ -40,7 +40,7 @@ export function newLoginSecrets(): LoginSecrets {
   return { nonce: openid.randomNonce(), codeVerifier: openid.randomPKCECodeVerifier() }
 }
 
-/** Values that the response to a login must match. */
+/** Values that the issuer's response to a login must match. */
 export interface LoginChecks extends LoginSecrets {
   readonly state: string
   readonly stepUp: StepUp
@@ -51,32 +51,37 @@ export interface GrantedTokens {
   readonly accessToken: string
   readonly refreshToken: string | undefined
   readonly idToken: string | undefined
-  /** From `expires_in`, or else from the token itself; s since the epoch. */
+  /** Time when the access token expires, from `expires_in` or else from the token itself; s since the epoch. */
   readonly accessExpiresAtS: number | undefined
   readonly scope: string | undefined
 }
 
 export interface LoginGrant extends GrantedTokens {
-  /** Claims of the ID token. Its signature and its binding to this login were verified. */
+  /** Claims of the ID token. Its signature was verified, and its binding to this login was checked. */
   readonly claims: JsonObject
 }
 
-/** The caller of the issuer, and whether the call is allowed. */
+/** The client for whom the issuer is called, and a check whether the call is allowed. */
 export interface LoginCaller {
-  /** The client's address. One address has at most 4 concurrent calls; further calls wait, up to `login.timeout`. */
+  /**
+   * The client's address. One address can have at most 4 concurrent calls; further calls wait, up to `login.timeout`.
+   */
   readonly address: string
-  /** A valid token or session came from the address in the last 10 minutes, so it may use the reserved calls. */
+  /**
+   * True when a valid token or session came from the address in the last 10 minutes, so that the call can use a
+   * reserved slot.
+   */
   readonly known: boolean
-  /** Called at the call's turn, before anything is sent. */
+  /** Called when a slot for the call is free, before anything is sent to the issuer. False prevents the call. */
   readonly permit: () => boolean | Promise<boolean>
 }
 
 /**
- * A login that the issuer or the gate refused. Contains no secrets; `error` and `description` are the issuer's text.
+ * A login that the issuer or the gate refused. Contains no secrets. `error` and `description` are texts of the issuer.
  */
 export interface LoginRefusal {
   readonly refused: 'login-denied' | 'login-unproven' | 'login-insufficient' | 'login-token-unusable'
-  /** `error` of the reply, if the issuer sent one (RFC 6749 §4.1.2.1, §5.2). */
+  /** Member `error` of the issuer's reply, if the reply has one (RFC 6749 §4.1.2.1, §5.2). */
   readonly error: string | undefined
   readonly description: string | undefined
   /** Cause, for the log. */
@@ -84,23 +89,23 @@ export interface LoginRefusal {
 }
 
 /**
- * Limits for code exchanges and pushed requests, which unauthenticated clients can cause. In order: all concurrent
- * calls, those of one address, those reserved for known addresses, and waiters of known and of unknown addresses.
- * Addresses of one IPv6 /48 share one place in the rotation.
+ * Limits for code exchanges and pushed authorization requests, which unauthenticated clients can cause. `atOnce`:
+ * concurrent calls. `perKey`: concurrent calls of one address. `reserved`: slots for known addresses. `waitingMax`:
+ * waiting calls of known and of unknown addresses. Addresses of one IPv6 /48 share one place in the rotation.
  */
 const LOGINS = { atOnce: 32, perKey: 4, reserved: 8, waitingMax: 2048, networkOf: siteKey }
-/** Maximum number of concurrent and of waiting refreshes. */
+/** Maximum number of token refreshes in progress, and of refreshes that wait for a slot. */
 const REFRESHES = { atOnce: 32, waitingMax: 256 }
-/** Maximum number of concurrent and of waiting revocations. */
+/** Maximum number of token revocations in progress, and of revocations that wait for a slot. */
 const REVOCATIONS = { atOnce: 8, waitingMax: 512 }
-/** Timeout of a refresh, ms. */
+/** Timeout of a token refresh at the issuer, ms. */
 const REFRESH_MS = 30_000
-/** Time for which metadata is cached, ms. */
+/** Time for which the issuer's metadata is cached, ms: 10 minutes. */
 const METADATA_MS = 10 * 60_000
 
 type Turnstile = Pick<Semaphore, 'take' | 'done'>
 
-/** The turns and connections of one kind of call. */
+/** The semaphore and the connections for one kind of call to an issuer. */
 interface Lane<T> {
   readonly turns: T
   readonly fetch: IssuerFetch
@@ -112,14 +117,14 @@ export class LoginClient {
   readonly #login: LoginRules
   readonly #dependencies: LoginClientDependencies
   readonly #credentials: ClientCredentials
-  // Each kind of call has its own turns and connections, so that logins of unauthenticated clients cannot use up those
+  // Each kind of call has its own slots and connections, so that logins of unauthenticated clients cannot use up those
   // of refreshes.
   readonly #logins: Lane<FairSemaphore>
   readonly #refreshes: Lane<Semaphore>
   readonly #revocations: Lane<Semaphore>
   #known: { readonly metadata: Promise<openid.ServerMetadata>; readonly foundMs: number } | undefined
 
-  /** @throws {ConfigError} when the secret that the rules reference cannot be read */
+  /** @throws {ConfigError} when the secret that the issuer's rules reference cannot be read */
   constructor(rules: IssuerRules, dependencies: LoginClientDependencies) {
     this.#rules = rules
     this.#login = rules.login as LoginRules
@@ -134,20 +139,21 @@ export class LoginClient {
     this.#revocations = lane(new Semaphore(REVOCATIONS.atOnce, REVOCATIONS.waitingMax), REVOCATIONS.atOnce)
   }
 
-  /** Maximum remaining duration of a call, ms. */
+  /** Maximum time until all calls in progress have ended, ms. */
   get patienceMs(): number {
     return 3 * this.#login.timeoutMs + REFRESH_MS
   }
 
   /**
-   * Starts a login. Uses a pushed authorization request if the issuer supports it (RFC 9126).
+   * Starts a login. Sends a pushed authorization request (RFC 9126) if the issuer supports it.
    *
-   * A `prompt` of `login` is added to the policy's prompt: the issuer must not reuse an earlier login (OpenID Connect
-   * Core §3.1.2.1).
+   * With `prompt` set to `login`, the value is added to the policy's prompt, so that the issuer does not reuse an
+   * earlier login (OpenID Connect Core §3.1.2.1).
    *
-   * @param caller  its `permit` is called before a pushed request. Without a pushed request the issuer is not called
+   * @param caller  the client. `permit` is called before a pushed request; without a pushed request the issuer is not
+   * called
    * @returns the URL where the browser logs in; `undefined` when `permit` did not allow the call
-   * @throws {GatewayFault} `issuer-unreachable`
+   * @throws {GatewayFault} `issuer-unreachable` when the metadata or the pushed request fails
    */
   begin(
     redirectUri: string,
@@ -179,7 +185,8 @@ export class LoginClient {
         try {
           return (await openid.buildAuthorizationUrlWithPAR(configuration, parameters)).href
         } catch (error) {
-          // The browser did not cause any error that the issuer reports about the pushed request.
+          // Any error reply to a pushed request is a fault of the gate or the issuer, because the browser did not cause
+          // it.
           throw this.#fault(what, error)
         }
       })
@@ -187,13 +194,13 @@ export class LoginClient {
   }
 
   /**
-   * Completes a login: validates the response (`state`; `iss`, RFC 9207), exchanges the code, and validates the ID
-   * token with its signature (OpenID Connect Core §3.1.3.7).
+   * Completes a login. Validates the authorization response (`state`; `iss`, RFC 9207), exchanges the code for tokens,
+   * and validates the ID token with its signature (OpenID Connect Core §3.1.3.7).
    *
-   * @param reply   the URL to which the browser returned
-   * @param caller  its `permit` is called before the code is exchanged, and after everything that may wait
+   * @param reply   the URL to which the issuer redirected the browser
+   * @param caller  the client. `permit` is called after all waits, directly before the code is exchanged
    * @returns `undefined` when `permit` did not allow the exchange
-   * @throws {GatewayFault} `issuer-unreachable`
+   * @throws {GatewayFault} `issuer-unreachable` when the issuer sends no usable reply
    */
   finish(
     reply: URL,
@@ -220,7 +227,8 @@ export class LoginClient {
       if (flaw !== undefined) return refusal('login-token-unusable', flaw)
       const claims = await this.#verified(granted.id_token!, granted.access_token)
       if (typeof claims === 'string') return unproven(claims)
-      // openid-client has already checked the maximum age.
+      // openid-client has already checked that `auth_time` is not older than `max_age`. Check that it is not in the
+      // future.
       if (stepUp.maxAgeS !== undefined && this.#liesAhead(member(claims, 'auth_time'))) {
         return unproven('auth_time of the ID token is in the future')
       }
@@ -234,8 +242,8 @@ export class LoginClient {
   }
 
   /**
-   * Exchanges a refresh token (RFC 6749 §6). Its timeout is longer than that of a login: cancelling a request that the
-   * issuer may be processing can lose the session.
+   * Exchanges a refresh token for new tokens (RFC 6749 §6). The timeout is longer than for a login: when a request is
+   * cancelled that the issuer has processed, the new refresh token is lost, and the session with it.
    *
    * @returns `invalid_grant` when the issuer reports the refresh token as invalid
    * @throws {GatewayFault} `issuer-unreachable` for every reply that says nothing about the refresh token
@@ -260,9 +268,9 @@ export class LoginClient {
 
   /**
    * Revokes a token at the issuer (RFC 7009). Succeeds without an effect when the issuer does not support revocation
-   * for this kind of token: the gate itself refuses the token anyway.
+   * for this kind of token, because the gate itself refuses the token anyway.
    *
-   * @throws {GatewayFault} `issuer-unreachable`
+   * @throws {GatewayFault} `issuer-unreachable` when the issuer does not confirm the revocation
    */
   revoke(token: string, kind: 'refresh_token' | 'access_token'): Promise<void> {
     return this.#call('token cannot be revoked at the issuer', this.#revocations, async (configuration) => {
@@ -277,9 +285,10 @@ export class LoginClient {
   }
 
   /**
-   * URL where the browser logs out at the issuer (OpenID Connect RP-Initiated Logout §2); `undefined` if there is none.
+   * Returns the URL where the browser logs out at the issuer (OpenID Connect RP-Initiated Logout §2); `undefined` if
+   * the issuer has no such endpoint.
    *
-   * @throws {GatewayFault} `issuer-unreachable`
+   * @throws {GatewayFault} `issuer-unreachable` when the metadata cannot be fetched
    */
   logoutUrl(idToken: string | undefined, returnTo: string): Promise<string | undefined> {
     return this.#answered('end_session_endpoint of the issuer cannot be discovered', async () => {
@@ -296,7 +305,10 @@ export class LoginClient {
     await Promise.all(lanes.map(({ fetch }) => fetch.close()))
   }
 
-  /** Makes one call to the issuer at its turn. Reads the metadata first, so that the turn is not held meanwhile. */
+  /**
+   * Makes one call to the issuer after a slot is free. Reads the metadata before, so that no slot is used during the
+   * read.
+   */
   #call<T>(what: string, lane: Lane<Turnstile>, work: (configuration: openid.Configuration) => Promise<T>): Promise<T> {
     return this.#answered(what, async () => {
       const configuration = await this.#configuration(lane)
@@ -314,7 +326,7 @@ export class LoginClient {
     }
   }
 
-  /** Turns every error that is not an answer of the issuer into a fault. */
+  /** Converts every error that is not a reply of the issuer, such as a timeout, into a fault. */
   async #answered<T>(what: string, work: () => Promise<T>): Promise<T> {
     try {
       return await work()
@@ -352,7 +364,7 @@ export class LoginClient {
     )
     configuration[openid.customFetch] = fetch.fetch
     configuration.timeout = this.#login.timeoutMs / 1000
-    // IssuerFetch rejects plain http, except between an issuer and endpoints that are both on loopback.
+    // Safe: IssuerFetch rejects plain http, except when both the issuer and the endpoint are on loopback.
     openid.allowInsecureRequests(configuration)
     return configuration
   }
@@ -369,8 +381,8 @@ export class LoginClient {
   }
 
   /**
-   * Validates an ID token that openid-client has accepted: its signature and `at_hash`, which openid-client does not
-   * check.
+   * Validates the signature and the `at_hash` of an ID token that openid-client has accepted. openid-client checks
+   * neither.
    */
   async #verified(idToken: string, accessToken: string): Promise<JsonObject | string> {
     const jws = readJws(idToken)
@@ -396,8 +408,8 @@ export class LoginClient {
   }
 
   /**
-   * A refresh may return an ID token (OpenID Connect Core §12.2). Its signature is not verified, because the token came
-   * directly from the issuer.
+   * Returns the error in an ID token that came with refreshed tokens (OpenID Connect Core §12.2); `undefined` when it
+   * is valid or absent. The signature is not verified, because the token came directly from the issuer.
    */
   #flawInRefreshed(idToken: string | undefined): string | undefined {
     if (idToken === undefined) return undefined
@@ -416,7 +428,7 @@ export class LoginClient {
   }
 }
 
-/** Computes `at_hash` (OpenID Connect Core §3.1.3.6). Ed25519 uses SHA-512 (RFC 8037). */
+/** Computes the expected `at_hash` of an ID token (OpenID Connect Core §3.1.3.6). Ed25519 uses SHA-512 (RFC 8037). */
 function accessTokenHash(accessToken: string, algorithm: string): string {
   const bits = /^[A-Z]S(256|384|512)$/.exec(algorithm)?.[1] ?? '512'
   const digest = createHash(`sha${bits}`).update(accessToken).digest()
@@ -434,14 +446,20 @@ function tokensOf(granted: openid.TokenEndpointResponse): GrantedTokens {
   }
 }
 
-/** The `exp` of a JWT access token. Used without `expires_in`, which is only recommended (RFC 6749 §5.1). */
+/**
+ * Returns `exp` of a JWT access token. Used when the reply has no `expires_in`, which is only recommended (RFC 6749
+ * §5.1).
+ */
 function expiryIn(accessToken: string): number | undefined {
   const jws = readJws(accessToken)
   const exp = typeof jws === 'string' ? undefined : member(jws.claims, 'exp')
   return typeof exp === 'number' ? exp : undefined
 }
 
-/** Whether the error is not an answer of the issuer, such as a timeout. A negative answer is an answer. */
+/**
+ * Whether an error is no usable reply of the issuer, for example a timeout or 5xx. A reply with an OAuth error is
+ * usable.
+ */
 function saysNothing(error: unknown): boolean {
   if (error instanceof openid.ResponseBodyError) return error.status >= 500 || error.status === 429
   if (error instanceof openid.AuthorizationResponseError || error instanceof GatewayFault) return false
@@ -480,12 +498,15 @@ function unproven(why: string): LoginRefusal {
   return refusal('login-unproven', why)
 }
 
-/** A refusal by the gate, without text of the issuer. */
+/** Builds a login refusal by the gate itself, without any text of the issuer. */
 function refusal(refused: LoginRefusal['refused'], why: string): LoginRefusal {
   return { refused, error: undefined, description: undefined, why }
 }
 
-/** Describes an error by its message and that of its cause. Never includes the request, which a cause may hold. */
+/**
+ * Describes an error by its message and the message of its cause. Never includes the request, which a cause can
+ * contain.
+ */
 function reasonOf(error: unknown): string {
   if (typeof error === 'string') return error
   if (error instanceof openid.ResponseBodyError) return cut(`status ${error.status}, ${error.error}`)
@@ -495,7 +516,7 @@ function reasonOf(error: unknown): string {
   return cut(`${error.message}${beneath}`)
 }
 
-/** Limits text from a browser or an issuer to 200 characters in a log line. */
+/** Cuts a text from a browser or an issuer to 200 characters, for a log line. */
 function cut(text: string): string {
   return text.slice(0, 200)
 }

@@ -4,12 +4,12 @@ import type { IssuerRules } from '../oauth/token-facts.ts'
 import { IssuerClient } from './issuer-client.ts'
 import { LoginClient, type LoginClientDependencies } from './login-client.ts'
 
-/** The login clients of the policy's issuers. */
+/** The login clients for all issuers of the policy that offer a login. */
 export class LoginClients {
   readonly #dependencies: LoginClientDependencies
   readonly #client = new IssuerClient()
   readonly #retiring = new Supervisor('issuer-retire')
-  /** Includes issuers of older snapshots that exchanges still use. */
+  /** Login client of each issuer, including issuers of older policy snapshots that exchanges still use. */
   readonly #of = new WeakMap<IssuerRules, LoginClient>()
   #current: ReadonlySet<LoginClient> = new Set()
 
@@ -17,7 +17,7 @@ export class LoginClients {
     this.#dependencies = { ...dependencies, client: this.#client }
   }
 
-  /** @param rules  must have `login` */
+  /** @param rules  rules of an issuer that has `login` settings */
   of(rules: IssuerRules): LoginClient {
     let client = this.#of.get(rules)
     if (client === undefined) {
@@ -28,8 +28,8 @@ export class LoginClients {
   }
 
   /**
-   * Prepares to follow exactly the issuers of a policy. The commit closes the clients of removed issuers once their
-   * calls have ended.
+   * Prepares a change to the issuers of a policy. The returned commit closes the login clients of removed issuers after
+   * the end of their calls.
    *
    * @throws {ConfigError} when a secret cannot be read
    */
@@ -42,7 +42,7 @@ export class LoginClients {
     }
   }
 
-  /** Closes a client later, because a login of the previous snapshot may be in progress. */
+  /** Closes a login client after a delay, because a login of the previous policy snapshot can still be in progress. */
   #closeLater(client: LoginClient): void {
     this.#retiring.after(client.patienceMs, () => (this.#current.has(client) ? undefined : client.close()))
   }

@@ -1,12 +1,12 @@
 import { type IgnoredKey, importPublishedKey, type PublishedKey } from './published-key.ts'
 
-/** Maximum number of keys in a set. Issuers have a handful; each costs an import. */
+/** Maximum number of keys in a key set. Usual issuers have fewer than ten; each key costs an import. */
 const maxKeys = 100
 
-/** Maximum number of keys tried for one token. Bounds the work when several keys share a `kid`. */
+/** Maximum number of keys tried for one token. Limits the work when several keys have the same `kid`. */
 const maxCandidates = 4
 
-/** The result of one key set fetch. Immutable, except that its keys can be retired later. */
+/** The keys of one key set fetch. Immutable, except that its keys can be retired (made invalid) later. */
 export class PublishedKeySet {
   static readonly empty = new PublishedKeySet([], [])
 
@@ -26,8 +26,8 @@ export class PublishedKeySet {
   }
 
   /**
-   * Imports the usable keys of a key set (RFC 7517 §5) for `algorithms`. A key that is equal to one in `before` reuses
-   * its object, so that tokens verified by it stay verified.
+   * Imports the keys of a key set (RFC 7517 §5) that can be used with `algorithms`. A key that is equal to a key in
+   * `before` reuses its object, so that tokens that were verified by the key stay verified.
    *
    * @throws {Error} when the document is not a key set, or has more than 100 keys
    */
@@ -37,7 +37,7 @@ export class PublishedKeySet {
     before: PublishedKeySet = PublishedKeySet.empty,
   ): Promise<PublishedKeySet> {
     const published = (document as { keys?: unknown } | null | undefined)?.keys
-    if (!Array.isArray(published)) throw new Error('not a JSON Web Key Set')
+    if (!Array.isArray(published)) throw new Error('the document is not a JSON Web Key Set')
     if (published.length > maxKeys)
       throw new Error(`the JWK Set has ${published.length} keys; the maximum is ${maxKeys}`)
 
@@ -58,7 +58,7 @@ export class PublishedKeySet {
     return fitting.slice(0, maxCandidates)
   }
 
-  /** Retires the keys that are not in `next`. */
+  /** Retires the keys that the set `next` does not contain: everything that they verified becomes invalid. */
   retireBut(next: PublishedKeySet): void {
     const kept = new Set(next.keys)
     for (const key of this.keys) if (!kept.has(key)) key.retire()

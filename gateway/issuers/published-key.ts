@@ -4,10 +4,7 @@ import { type SignatureCheck, signatureCheck } from '../oauth/jws-signature.ts'
 import type { VerificationKey } from './key-source.ts'
 import { isRocaModulus } from './roca-modulus.ts'
 
-/**
- * Key type and curve of each algorithm (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2). Other algorithms are not
- * supported.
- */
+/** Key type and curve for each supported signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2). */
 const algorithmKeys: Readonly<Record<string, { readonly kty: string; readonly crv?: string }>> = {
   ES256: { kty: 'EC', crv: 'P-256' },
   ES384: { kty: 'EC', crv: 'P-384' },
@@ -30,13 +27,13 @@ const publicMembers: Readonly<Record<string, readonly string[]>> = {
 
 const secretMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'] as const
 
-/** A published key of an issuer, for one algorithm. */
+/** A published key of an issuer, restricted to one algorithm. */
 export class PublishedKey implements VerificationKey {
   readonly keyId: string | undefined
   readonly algorithm: string
   readonly cryptoKey: VerificationKey['cryptoKey']
   readonly verify: SignatureCheck
-  /** `kid`, algorithm and key material: equal only for the same key in two fetches. */
+  /** `kid`, algorithm and key material as one text. Two fetched keys with equal texts are the same key. */
   readonly identity: string
   live = true
 
@@ -48,22 +45,22 @@ export class PublishedKey implements VerificationKey {
     this.identity = identity
   }
 
-  /** Permanently invalidates everything that was verified by this key. */
+  /** Makes everything that was verified by this key permanently invalid. */
   retire(): void {
     this.live = false
   }
 }
 
-/** An unusable key of a set with the reason, for the operator. */
+/** A key of a key set that cannot be used, with the reason. Shown to operators. */
 export interface IgnoredKey {
   readonly kid: string | undefined
   readonly why: string
 }
 
 /**
- * Imports one member of a key set (RFC 7517 §4), once for each algorithm that fits it.
+ * Imports one key of a key set (RFC 7517 §4), once for each algorithm that can be used with it.
  *
- * Only public members are passed to the import, so that other members have no effect.
+ * Only the public members of the key are passed to the import, so that all other members have no effect.
  */
 export async function importPublishedKey(
   published: unknown,
@@ -94,30 +91,30 @@ async function importFor(algorithm: string, keyId: string | undefined, material:
   return new PublishedKey(keyId, algorithm, cryptoKey, JSON.stringify([keyId, algorithm, material]))
 }
 
-/** RSA parameters of a WebCrypto key (RsaKeyAlgorithm). */
+/** Parameters of an RSA key in WebCrypto (RsaKeyAlgorithm). */
 interface RsaDetails {
   readonly modulusLength: number
   readonly publicExponent: Uint8Array
 }
 
 /**
- * Checks the size and exponent of an RSA key. RFC 7518 §3.3 sets the minimum of 2048 bits. The maximum bounds the cost
- * of a verification. With an exponent of 1, any signature would verify.
+ * Checks the size and exponent of an RSA key. RFC 7518 §3.3 sets the minimum of 2048 bits. The maximum of 8192 bits
+ * limits the cost of a verification. With an exponent of 1, any signature would be valid.
  */
 function checkRsa({ modulusLength, publicExponent }: RsaDetails): void {
-  if (modulusLength < 2048) throw new Error(`RSA key of ${modulusLength} bits; the minimum is 2048`)
-  if (modulusLength > 8192) throw new Error(`RSA key of ${modulusLength} bits; the maximum is 8192`)
+  if (modulusLength < 2048) throw new Error(`the RSA key has ${modulusLength} bits; the minimum is 2048`)
+  if (modulusLength > 8192) throw new Error(`the RSA key has ${modulusLength} bits; the maximum is 8192`)
   const exponent = numberIn(publicExponent)
   if (exponent < 3n || exponent % 2n === 0n || exponent >= 2n ** 33n) throw new Error('unsafe RSA exponent')
 }
 
-/** @param bytes  big-endian; text is base64url */
+/** Converts bytes into a number. @param bytes  big-endian; a text is base64url */
 function numberIn(bytes: Uint8Array | string): bigint {
   const buffer = typeof bytes === 'string' ? Buffer.from(bytes, 'base64url') : Buffer.from(bytes)
   return BigInt(`0x${buffer.toString('hex')}`)
 }
 
-/** @returns the algorithms that fit, or the reason why none does */
+/** Returns the accepted algorithms that can be used with a key, or the reason why none can. */
 function fittingAlgorithms(jwk: Readonly<Record<string, unknown>>, accepted: ReadonlySet<string>): string[] | string {
   const { kty, crv, alg, use, key_ops: operations, kid } = jwk
   if (kty === 'oct' || secretMembers.some((name) => Object.hasOwn(jwk, name))) return 'not a public key'
@@ -135,7 +132,10 @@ function fittingAlgorithms(jwk: Readonly<Record<string, unknown>>, accepted: Rea
   return usable.length === 0 ? 'none of its algorithms is allowed by the issuer entry' : usable
 }
 
-/** RFC 9864 §2.2: with the curve Ed25519, `EdDSA` is the older name of the algorithm `Ed25519`. */
+/**
+ * Whether a key that names `keyAlgorithm` can be used with `algorithm`. `EdDSA` is the older name of `Ed25519` (RFC
+ * 9864 §2.2).
+ */
 function serves(keyAlgorithm: unknown, algorithm: string): boolean {
   return keyAlgorithm === algorithm || (keyAlgorithm === 'EdDSA' && algorithm === 'Ed25519')
 }

@@ -3,11 +3,11 @@ import { FairQueue } from './fair-queue.ts'
 import type { QuestionRate } from './question-rate.ts'
 
 /**
- * The cause of a question, which determines its priority when an issuer cannot take all questions at once.
+ * The cause of an introspection request. It determines the priority when an issuer cannot process all requests.
  *
  * `recheck`: for a token that was valid before, or for a login session, a worker or an operator. `first`: for a token
- * that is new to this gate, from a client at that address (`addressKey`). `known`: a valid token came from that address
- * in the last 10 minutes.
+ * that is new to this gate, from a client at the `address` (`addressKey`). `known`: true when a valid token came from
+ * that address in the last 10 minutes.
  */
 export type Asker =
   | { readonly kind: 'recheck' }
@@ -16,14 +16,14 @@ export type Asker =
 export const rechecks: Asker = Object.freeze({ kind: 'recheck' })
 
 export interface QuestionQueueOptions {
-  /** Maximum number of concurrent questions. */
+  /** Maximum number of concurrent introspection requests. */
   readonly atOnce: number
   readonly rate: QuestionRate
 }
 
 /**
- * Result of waiting for a turn. `late`: the question waited for its whole time. `full`: the queue had no place for it;
- * addresses with many questions lose theirs first.
+ * Result of waiting for a slot. `granted`: the request can be sent. `late`: no slot was free for the whole waiting
+ * time. `full`: the queue was full; requests of addresses with many waiting requests are rejected first.
  */
 export type QueueOutcome = 'granted' | 'late' | 'full'
 
@@ -31,25 +31,32 @@ interface Waiter {
   readonly settle: (turn: QueueOutcome) => void
 }
 
-/** Maximum lengths of the queues, and of one address in the queues of first questions. */
+/**
+ * Maximum number of waiting introspection requests: re-checks, first introspections, and, of these, those of one
+ * address.
+ */
 const RECHECKS_MAX = 4096
 const FIRST_MAX = 1024
 const FIRST_MAX_OF_ONE = 256
-/** Share of the slots that first questions from unknown addresses never use. */
+/** Share of the slots that first introspections from unknown addresses never use. */
 const RESERVE = 0.25
-/** One of this many consecutive questions is a first question from a known address, even if re-checks wait. */
+/**
+ * While re-checks wait, one of this many consecutive introspection requests is a first introspection from a known
+ * address.
+ */
 const FIRST_AMONG_RECHECKS = 4
-/** One of this many consecutive first questions is from an unknown address, even if known addresses wait. */
+/** While known addresses wait, one of this many consecutive first introspections is from an unknown address. */
 const UNKNOWN_AMONG_FIRST = 4
 
 const everybody = ''
 
 /**
- * Decides which question an issuer is asked next, within a concurrency limit and a rate.
+ * Decides which introspection request to an issuer is sent next, within a concurrency limit and a rate.
  *
- * Re-checks have priority, so that unauthenticated clients do not delay known tokens. First questions are served in
- * rotation by address. Known addresses have three quarters of those turns and a quarter of the slots as a reserve.
- * Unknown addresses share the rest. A waiter gives up after its time.
+ * Re-checks of known tokens have priority, so that unauthenticated clients do not delay them. First introspections are
+ * served in rotation by client address. Known addresses get three of four slots for first introspections, and a quarter
+ * of all slots is reserved for them and for re-checks. Unknown addresses use the other slots. A waiting request gives
+ * up after its maximum time.
  */
 export class QuestionQueue {
   readonly #atOnce: number
@@ -57,15 +64,15 @@ export class QuestionQueue {
   readonly #rechecks = new FairQueue<Waiter>(RECHECKS_MAX, RECHECKS_MAX)
   readonly #known = new FairQueue<Waiter>(FIRST_MAX, FIRST_MAX_OF_ONE)
   readonly #unknown = new FairQueue<Waiter>(FIRST_MAX, FIRST_MAX_OF_ONE)
-  /** Questions in progress, and the number of them from unknown addresses. */
+  /** Number of introspection requests in progress. `#busyUnknown`: those from unknown addresses. */
   #busy = 0
   #busyUnknown = 0
-  /** Number of turns in a row that re-checks got while first questions from known addresses waited. */
+  /** Number of consecutive slots that re-checks got while first introspections from known addresses waited. */
   #recheckRun = 0
-  /** Number of turns in a row that first questions from known addresses got while unknown addresses waited. */
+  /** Number of consecutive slots that first introspections from known addresses got while unknown addresses waited. */
   #knownRun = 0
   readonly #task = new Supervisor('introspection-questions')
-  /** Cancels the next attempt to serve. */
+  /** Cancels the timer after which waiting requests are served again. */
   #timer: (() => void) | undefined
 
   constructor({ atOnce, rate }: QuestionQueueOptions) {
@@ -73,7 +80,10 @@ export class QuestionQueue {
     this.#rate = rate
   }
 
-  /** After `granted` the question may be sent; the caller must then call {@link done} with the same asker. */
+  /**
+   * Waits for a slot, for at most `waitMs`. After `granted` the caller can send its introspection request, and must
+   * then call {@link done} with the same asker.
+   */
   take(asker: Asker, waitMs: number): Promise<QueueOutcome> {
     const queue = this.#queueOf(asker)
     const client = asker.kind === 'first' ? asker.address : everybody

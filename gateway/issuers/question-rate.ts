@@ -1,58 +1,62 @@
-/** Minimum rate, questions per second. */
+/** Minimum rate to which rate-limit replies of an issuer can lower introspection requests, requests per second. */
 const LEAST_PER_S = 1
-/** When the rate reaches this value, questions to the issuer are no longer limited. Questions per second. */
+/** Rate from which introspection requests to the issuer are no longer limited, requests per second. */
 const MOST_PER_S = 10_000
-/** Share of the rate before a decrease by which the rate rises each second. It recovers after about 5 s. */
+/**
+ * Fraction of the rate before a decrease by which the rate rises each second. After a halving it recovers in about 5 s.
+ */
 const INCREASE = 0.1
-/** Maximum accepted `Retry-After`, ms: a mistake of the issuer must not slow questions down for days. */
+/**
+ * Maximum accepted `Retry-After` of an issuer, ms. A mistake of the issuer must not slow introspection down for days.
+ */
 const RETRY_AFTER_MAX_MS = 5 * 60_000
 /**
- * Time over which the rate of questions is measured, and minimum time between two decreases, ms. Issuers count over a
- * second or more, so they may reply 429 to a lower rate until then.
+ * Length of the periods in which introspection requests are counted, and minimum time between two decreases of the
+ * rate, ms. Issuers count over a second or more, so they can reply 429 to the lowered rate until the end of that time.
  */
 const MEASURED_MS = 1000
 
 /**
- * Limits the rate of questions to an issuer. Unlimited until the issuer replies 429 (RFC 6585 §4). From then on a 429
- * halves the rate, at most once per second, and the rate rises linearly in between (additive increase, multiplicative
- * decrease). Until the end of `Retry-After`, only one question at a time is sent.
+ * Limits the rate of introspection requests to an issuer. The rate is unlimited until the issuer replies 429 (RFC 6585
+ * §4). After that, a 429 halves the rate, at most once per second, and the rate rises linearly in between (additive
+ * increase, multiplicative decrease). Until the end of `Retry-After`, only one request at a time is sent.
  */
 export class QuestionRate {
   readonly #now: () => number
-  /** Questions per second; Infinity for unlimited. */
+  /** Current limit, requests per second; Infinity when the rate is not limited. */
   #perS = Number.POSITIVE_INFINITY
-  /** Increase of the rate each second, in questions per second. */
+  /** Amount by which the rate rises each second, in requests per second. */
   #risePerS = 1
   /** Time at which `#perS` was computed; monotonic, ms. */
   #risenMs = 0
-  /** Time of the last decrease; monotonic, ms. */
+  /** Time of the last decrease of the rate; monotonic, ms. */
   #decreasedMs = Number.NEGATIVE_INFINITY
-  /** Number of questions that may be sent now, at most 1. */
+  /** Number of introspection requests that can be sent now, fractional, at most 1. */
   #permits = 1
   #filledMs = 0
   #oneUntilMs = Number.NEGATIVE_INFINITY
-  /** Questions in the current and in the previous period of `MEASURED_MS`. */
+  /** Number of requests sent in the current period of `MEASURED_MS`. `#sentBefore`: in the previous period. */
   #sent = 0
   #sentBefore = 0
   #periodMs = Number.NEGATIVE_INFINITY
 
-  /** @param now  monotonic clock, ms */
+  /** @param now  returns the time of a monotonic clock, ms */
   constructor(now: () => number) {
     this.#now = now
   }
 
-  /** Questions per second; Infinity for unlimited. */
+  /** Current limit, requests per second; Infinity when the rate is not limited. */
   get perS(): number {
     this.#rise()
     return this.#perS
   }
 
-  /** True until the end of the issuer's last `Retry-After`. */
+  /** True until the end of the issuer's last `Retry-After`. Until then, only one request at a time is sent. */
   get oneAtATime(): boolean {
     return this.#now() < this.#oneUntilMs
   }
 
-  /** Time until the next question may be sent, ms; 0 means now. */
+  /** Time until the next introspection request can be sent, ms. 0: now. */
   get waitMs(): number {
     this.#rise()
     if (this.#perS === Number.POSITIVE_INFINITY) return 0
@@ -60,7 +64,7 @@ export class QuestionRate {
     return this.#permits >= 1 ? 0 : Math.ceil(((1 - this.#permits) * 1000) / this.#perS)
   }
 
-  /** Counts a question that is sent now. */
+  /** Counts an introspection request that is sent now. */
   send(): void {
     this.#count()
     this.#sent++
@@ -70,10 +74,10 @@ export class QuestionRate {
   }
 
   /**
-   * Handles a rate-limit reply of the issuer.
+   * Handles a rate-limit reply of the issuer: lowers the rate.
    *
-   * @param sentMs       time at which the question was sent; monotonic, ms
-   * @param retryAfterS  the issuer's `Retry-After`, s; `undefined` without one
+   * @param sentMs       time at which the rejected request was sent; monotonic, ms
+   * @param retryAfterS  the issuer's `Retry-After`, s; `undefined` when the reply has none
    */
   limited(sentMs: number, retryAfterS: number | undefined): void {
     const now = this.#now()
@@ -95,7 +99,7 @@ export class QuestionRate {
   #rise(): void {
     if (this.#perS === Number.POSITIVE_INFINITY) return
     const now = this.#now()
-    // The rate does not rise before the end of `Retry-After`.
+    // The rate starts to rise only after the end of `Retry-After`.
     const fromMs = Math.max(this.#risenMs, Math.min(this.#oneUntilMs, now))
     this.#risenMs = now
     this.#perS += (this.#risePerS * (now - fromMs)) / 1000

@@ -1,13 +1,13 @@
-/** The date format that senders must use (RFC 9110 §5.6.7). Obsolete formats are rejected. */
+/** The date format that senders must use in header fields (RFC 9110 §5.6.7). Obsolete date formats are rejected. */
 const fixedDate = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/
 
 /**
  * Parses `Retry-After` (RFC 9110 §10.2.3): seconds or a date. A date is compared with the `Date` of the same reply,
- * because the clocks of issuer and gate may differ.
+ * because the clocks of issuer and gate can differ.
  *
- * @param date   value of `Date`; if it is invalid, the gate's clock is used
- * @param nowMs  ms since the epoch
- * @returns s, never below 0; `undefined` for an invalid value
+ * @param date   value of `Date` in the same reply; if it is invalid, the gate's clock is used
+ * @param nowMs  current time, ms since the epoch
+ * @returns remaining time, s, at least 0; `undefined` for an invalid value
  */
 export function readRetryAfter(value: string, date: string, nowMs: number): number | undefined {
   if (/^\d{1,10}$/.test(value)) return Number(value)

@@ -1,4 +1,4 @@
-/** FIFO semaphore with a bounded queue and a timeout per waiter. */
+/** FIFO semaphore with a bounded number of waiters and a maximum time for each wait. */
 export class Semaphore {
   readonly #atOnce: number
   readonly #waitingMax: number
@@ -11,7 +11,9 @@ export class Semaphore {
   }
 
   /**
-   * @returns whether the caller may proceed; the caller must then call {@link done}. Synchronous when a turn is free
+   * Waits for a slot, for at most `waitMs`. Synchronous when a slot is free.
+   *
+   * @returns true when the caller got a slot; it must then call {@link done}
    */
   take(waitMs: number): boolean | Promise<boolean> {
     if (this.#taken < this.#atOnce) {
@@ -30,7 +32,7 @@ export class Semaphore {
     })
   }
 
-  /** Passes the turn to the oldest waiter, or frees it. */
+  /** Passes the slot to the oldest waiter, or frees the slot when nobody waits. */
   done(): void {
     const [next] = this.#waiting
     if (next === undefined) this.#taken--

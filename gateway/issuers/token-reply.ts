@@ -4,17 +4,17 @@ import { isBearerToken } from '../oauth/introspection.ts'
 import { readJws } from '../oauth/jws.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 
-/** Tokens from the issuer that a session cannot use. `unusable` is the reason, for the log. */
+/** Result of a token request whose tokens a session cannot use. `unusable` is the reason, for the log. */
 export interface UnusableTokens {
   readonly unusable: string
 }
 
 /**
- * The reason why a session cannot use the access token of a token reply; `undefined` if it can. The gate has no key for
- * a token that is bound to a key (RFC 9449, RFC 8705). A token outside `b64token` (RFC 6750 §2.1) cannot be sent to a
- * service. The text contains nothing of the token.
+ * Returns the reason why a session cannot use the access token of a token reply; `undefined` if it can. The gate has no
+ * key for a token that is bound to a key (RFC 9449, RFC 8705). A token outside `b64token` (RFC 6750 §2.1) cannot be
+ * sent to a service. The text contains nothing of the token.
  *
- * @param nowMs  ms since the epoch
+ * @param nowMs  current time, ms since the epoch
  */
 export function flawInTokenReply(
   { access_token: accessToken, token_type: type }: Pick<TokenEndpointResponse, 'access_token' | 'token_type'>,
@@ -25,7 +25,7 @@ export function flawInTokenReply(
   if (!isBearerToken(accessToken))
     return 'the access token contains characters that are invalid in a bearer token (RFC 6750 §2.1)'
   const jws = readJws(accessToken)
-  // A token for another audience is not used here, so its binding is irrelevant.
+  // The gate does not use a token for another audience, so the binding of such a token has no effect.
   if (typeof jws !== 'string' && validateClaims(jws.claims, rules, nowMs) === 'token-binding') {
     return 'the access token is bound to a key (cnf); configure the issuer to give this client bearer tokens'
   }
@@ -33,8 +33,8 @@ export function flawInTokenReply(
 }
 
 /**
- * The reason for a token reply that openid-client rejects because of its unsupported `token_type`. `undefined` when the
- * reply was rejected for another reason.
+ * Returns the reason for a token reply that openid-client rejects because of its unsupported `token_type`. `undefined`
+ * when the reply was rejected for another reason.
  */
 export function unknownTokenType(error: unknown): string | undefined {
   const { code, cause } = error as { code?: unknown; cause?: { cause?: { body?: { token_type?: unknown } } } }
