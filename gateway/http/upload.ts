@@ -5,7 +5,7 @@ import type { HttpResponse } from './uws.ts'
 
 const WINDOW_BYTES = 64 * 1024
 /**
- * Size below which a chunk is copied into a buffer of its own size, bytes. A 64 KiB block for a small chunk would waste
+ * Size below which a chunk is copied into a separate buffer, bytes. A 64 KiB block for a small chunk would waste
  * memory.
  */
 const SMALL_BYTES = 16 * 1024
@@ -99,7 +99,7 @@ export class Upload {
     return this.#stream
   }
 
-  /** Discards the rest of the body as it arrives, because nobody will read it. Does not resume a paused client. */
+  /** Discards the rest of the body as it arrives, because no upstream will read it. Does not resume a paused client. */
   discard(): void {
     this.#discarding = true
     this.#queue.clear()
