@@ -1,13 +1,16 @@
 import { performance } from 'node:perf_hooks'
 import { addressKey } from '../base/address-key.ts'
 
-/** Largest number of addresses in one generation. */
+/** Maximum number of client addresses in one generation of buckets. */
 const GENERATION_MAX = 32_768
 
 interface Bucket {
-  /** Tokens left. Falls below 1, down to `1 - cost of one failure`, when the address is exhausted. */
+  /**
+   * Number of tokens left. When the address is exhausted, the number is below 1; the minimum is `1 - cost of one
+   * failure`.
+   */
   tokens: number
-  /** When the tokens were last refilled, monotonic, ms. */
+  /** Time at which the tokens were last refilled; monotonic, ms. */
   filledAt: number
 }
 
@@ -15,33 +18,33 @@ interface Bucket {
 export type FailedWork = 'verification' | 'introspection'
 
 export interface AddressLimitOptions {
-  /** Failed verifications that an address may cause per second. */
+  /** Number of failed verifications per second that one client address can cause. */
   readonly perSecond: number
-  /** Failed verifications that an address may cause at once. */
+  /** Number of failed verifications that one client address can cause immediately one after the other. */
   readonly burst: number
-  /** Failed introspections that an address may cause per second. Default and maximum: `perSecond`. */
+  /** Number of failed introspections per second that one client address can cause. Default and maximum: `perSecond`. */
   readonly introspectionsPerSecond?: number
-  /** Monotonic clock, ms. Default: `performance.now`. */
+  /** Returns the time of a monotonic clock, ms. Default: `performance.now`. */
   readonly now?: (() => number) | undefined
 }
 
 /**
- * Limits the verifications that unauthenticated clients can cause: one token bucket per address. Only a credential that
- * failed its verification is charged. Node-local, because the limit protects the CPU of this node.
+ * Limits the verifications that unauthenticated clients can cause: one token bucket for each client address. Only a
+ * credential that failed its verification is charged. Each node counts separately, because the limit protects its CPU.
  */
 export class AddressLimit {
   readonly #perMs: number
   readonly #burst: number
-  /** Tokens that one failed introspection costs. At least 1. */
+  /** Number of tokens that one failed introspection costs, at least 1. A failed verification costs 1. */
   readonly #introspectionCost: number
   readonly #now: () => number
   /**
-   * Buckets in two generations. When the young generation is full, the old one is dropped. Recent charges are kept,
-   * memory is bounded, and no search for the oldest bucket is necessary under a flood of addresses.
+   * Buckets in two generations. When the young generation is full, it replaces the old one, which is dropped. So recent
+   * charges are not lost, the memory is bounded, and a flood of addresses causes no search for the oldest bucket.
    */
   #young = new Map<string, Bucket>()
   #old = new Map<string, Bucket>()
-  /** Value of `Retry-After` for an exhausted address: time until the next token, s, at least 1. */
+  /** Value of `Retry-After` for an exhausted address, s: the time in which one token is added, at least 1 s. */
   readonly retryAfterS: number
 
   constructor({ perSecond, burst, introspectionsPerSecond = perSecond, now }: AddressLimitOptions) {
@@ -52,7 +55,7 @@ export class AddressLimit {
     this.retryAfterS = Math.max(1, Math.ceil(1 / perSecond))
   }
 
-  /** Whether the address has less than one token left. Returns at once while no address was charged. */
+  /** Whether the address has less than one token left. Takes almost no time while no address has been charged. */
   exhausted(address: Uint8Array): boolean {
     if (this.#young.size === 0) return false
     const key = addressKey(address)
@@ -62,7 +65,7 @@ export class AddressLimit {
     return bucket.tokens < 1
   }
 
-  /** Failed verifications that the address may still cause at once. */
+  /** Number of failed verifications that the address can still cause immediately. */
   left(address: Uint8Array): number {
     const key = addressKey(address)
     const bucket = this.#young.get(key) ?? this.#old.get(key)
@@ -72,8 +75,8 @@ export class AddressLimit {
   }
 
   /**
-   * Charges one failure. The balance never falls below `1 - cost`. So the address waits at most for the cost of one
-   * failure, and failures at the permitted rate remain possible.
+   * Charges one failure to the address. The balance never falls below `1 - cost`. So the address waits at most until
+   * the cost of one failure is refilled, and failures at the permitted rate remain possible.
    */
   charge(address: Uint8Array, work: FailedWork = 'verification'): void {
     const cost = work === 'introspection' ? this.#introspectionCost : 1
@@ -87,7 +90,10 @@ export class AddressLimit {
     bucket.tokens = Math.max(1 - cost, bucket.tokens - cost)
   }
 
-  /** Refunds one token, for example after a charged call that succeeded. The balance never exceeds the burst. */
+  /**
+   * Refunds one token, for example after the success of a call that was charged in advance. The balance never exceeds
+   * the burst.
+   */
   refund(address: Uint8Array): void {
     const key = addressKey(address)
     const bucket = this.#young.get(key) ?? this.#old.get(key)

@@ -4,16 +4,16 @@ import { Supervisor } from '../base/supervisor.ts'
 import type { Bucket } from './bucket.ts'
 
 const SWEEP_MS = 1000
-/** Windows that one sweep checks. */
+/** Maximum number of windows that one sweep (every second) checks. */
 const SWEEP_MAX = 2000
-/** Windows that an insertion into a full table compares to choose the one to evict. */
+/** Number of windows that are compared to choose the one to evict from a full table. */
 const TRIES = 8
-/** Idle time after which a window may be dropped. Longer than any lease lasts. */
+/** Idle time after which a window can be dropped from memory, ms. Longer than any lease of permits lasts. */
 const IDLE_MS = 10_000
 
 /**
- * Windows that this node holds in memory: bounded in number, and dropped when idle. Redis keeps the counts of a dropped
- * window.
+ * Rate limit windows in the memory of this node. Their number is bounded, and idle windows are dropped. Redis still has
+ * the counts of a dropped window.
  */
 export class BucketTable {
   readonly #max: number
@@ -31,8 +31,8 @@ export class BucketTable {
   }
 
   /**
-   * Returns the window of this identity, or creates it. A policy change keeps the window of an unchanged limit. A
-   * changed `requests` or `cost` starts a new window in this node.
+   * Returns the window of this identity, or creates it. After a policy change, an unchanged limit continues its
+   * windows. A limit with changed `requests` or `cost` gets new windows in this node.
    */
   of(rule: LimitRule, identity: string): Bucket {
     const name = `${rule.key}|${rule.requests}|${rule.cost}|${identity}`
@@ -56,7 +56,7 @@ export class BucketTable {
     this.#endSweeping()
   }
 
-  /** Evicts the least recently used of the first 8 windows and moves the other 7 to the end. */
+  /** Evicts the least recently used of the first 8 windows, and moves the other 7 to the end of the table. */
   #makeRoom(): void {
     const next: [string, Bucket][] = []
     for (const entry of this.#buckets) if (next.push(entry) === TRIES) break
@@ -89,7 +89,10 @@ export class BucketTable {
   }
 }
 
-/** A bucket with a local window is kept for the whole window, because Redis does not have the local counts. */
+/**
+ * Whether a window can be dropped. With local counts it must stay for the whole window, because Redis does not have
+ * them.
+ */
 function isIdle({ rule, local, usedMs }: Bucket, nowMs: number): boolean {
   const idleMs = local === undefined ? Math.min(rule.windowMs, IDLE_MS) : rule.windowMs * 1.02
   return nowMs - usedMs > idleMs

@@ -3,39 +3,42 @@ import type { Lease } from './lease.ts'
 import type { LimitCounts } from './limit-counts.ts'
 import type { LocalWindow } from './local-window.ts'
 
-/** A request that waits for permits. */
+/** A request that waits for permits of a rate limit window. */
 export interface LeaseWaiter {
   readonly sinceMs: number
   readonly resolve: (outcome: LeaseOutcome) => void
 }
 
-/** `cut-off`: Redis did not reply in time, so the lease cannot decide. */
+/**
+ * `taken`: the request is admitted. `full`: the window has no room. `cut-off`: Redis did not reply, so the lease cannot
+ * decide.
+ */
 export type LeaseOutcome = 'taken' | 'full' | 'cut-off'
 
-/** State of one rate limit window in this node. */
+/** State of one rate limit window in the memory of this node. */
 export class Bucket {
   readonly rule: LimitRule
-  /** Identity that the window counts, from the parts of `rule.by`. Never sent to Redis unhashed. */
+  /** Identity whose requests the window counts, built from the parts of `rule.by`. Only its hash is sent to Redis. */
   readonly identity: string
-  /** Redis key; `''` when the node runs without Redis. */
+  /** Redis key of the window; `''` when the node runs without Redis. */
   readonly key: string
   readonly counts: LimitCounts
-  /** Lease of a limit in mode `leased`, else `undefined`. */
+  /** Permits that this node has leased, for a limit in mode `leased`; else `undefined`. */
   readonly lease: Lease | undefined
   readonly waiters: LeaseWaiter[] = []
-  /** False after the node dropped this bucket; the caller must then look it up again. */
+  /** False after the node dropped this bucket. The caller must then get a new bucket from the table. */
   live = true
   /** Last use, monotonic, ms. */
   usedMs: number
-  /** Requests admitted without Redis; `undefined` when none are within the window. */
+  /** Requests that this node admitted without Redis; `undefined` when the window has none. */
   local: LocalWindow | undefined
-  /** When Redis was last unavailable for this window, monotonic, ms. */
+  /** Time of the last request that was decided without Redis; monotonic, ms. */
   outageMs = 0
-  /** When Redis last returned the room left in the window, monotonic, ms. */
+  /** Time at which Redis last returned the room in the window; monotonic, ms. */
   answeredMs = Number.NEGATIVE_INFINITY
-  /** Room left in the window at `answeredMs`, requests. */
+  /** Room in the window at `answeredMs`, number of requests. */
   left = 0
-  /** Admitted without Redis since `answeredMs`, requests. */
+  /** Number of requests that this node has admitted without Redis since `answeredMs`. */
   alone = 0
 
   constructor(parts: Pick<Bucket, 'rule' | 'identity' | 'key' | 'counts' | 'lease' | 'usedMs'>) {

@@ -6,21 +6,27 @@ import type { LeasedWindows } from './leased-windows.ts'
 import { admittedByLease, admittedStatus, type LimitOutcome, refusedStatus, tighter } from './limit-status.ts'
 import type { LocalShares } from './local-shares.ts'
 
-/** The three places that decide windows: Redis per request, leases, and this node's share. */
+/**
+ * The three ways to decide whether a window has room: a call to Redis for each request, leased permits, and this node's
+ * share.
+ */
 export interface Windows {
   readonly exact: ExactWindows
   readonly leased: LeasedWindows
   readonly shares: LocalShares
 }
 
-/** Charges one request to several windows. If one window refuses the request, no window is charged. */
+/**
+ * Charges one request to several windows. If one window has no room, the request is refused and no window stays
+ * charged.
+ */
 export class Charge {
   readonly #windows: Windows
   readonly #buckets: readonly Bucket[]
   readonly #onOutage: LimitsOutage
-  /** Buckets whose local share was charged before the call to Redis. */
+  /** Buckets in which this node's share was charged before the call to Redis. */
   readonly #reserved = new Set<Bucket>()
-  /** Refunds for all charges so far. */
+  /** Functions that refund the charges made so far. */
   readonly #undo: (() => void)[] = []
 
   constructor(windows: Windows, buckets: readonly Bucket[], onOutage: LimitsOutage) {
@@ -30,9 +36,9 @@ export class Charge {
   }
 
   /**
-   * Charges all windows. Sends one call per Redis slot, in parallel, then takes permits of the leased windows. A
-   * request that Redis refuses therefore takes no permits. A leased window that is known to be full refuses before any
-   * call. If one window refuses, the charges to the others are refunded.
+   * Charges the request to all windows. Sends one call for each Redis slot, in parallel, and then takes permits of the
+   * leased windows, so that a request that Redis refuses takes no permits. A leased window that is known to be full
+   * refuses before any call. If one window refuses, the charges to all other windows are refunded.
    *
    * @throws {GatewayFault} when Redis is unavailable and the route is set to `closed`; no charge remains in this node
    */

@@ -3,15 +3,15 @@ import type { Bucket } from './bucket.ts'
 import { isTimeout, type PermitStore } from './permit-store.ts'
 import { spanTicks, tickUs } from './ticks.ts'
 
-/** Decision of Redis on one request. */
+/** Decision of Redis on one request in mode `exact`. */
 export interface ExactDecision {
   readonly allowed: boolean
-  /** Window with the least room. */
+  /** The window with the least room among the windows of the request. */
   readonly tightest: Bucket
-  /** Room left in the tightest window, requests. */
+  /** Room left in the window `tightest`, number of requests. */
   readonly left: number
   readonly waitMs: number
-  /** Time of the decision by the Redis clock, µs. */
+  /** Time of the decision by the clock of Redis, µs since the epoch. */
   readonly atUs: number
 }
 
@@ -20,7 +20,9 @@ interface Waiting {
   readonly reject: (cause: unknown) => void
 }
 
-/** Requests of one event loop tick whose windows share a Redis slot. */
+/**
+ * Requests to be decided by one call to Redis. All come from one event loop tick, and their windows share a Redis slot.
+ */
 interface Batch {
   readonly buckets: Bucket[]
   readonly keys: string[]
@@ -29,11 +31,15 @@ interface Batch {
   readonly waiting: Waiting[]
 }
 
-/** Largest number of requests in one call. Redis needs about 5 µs per request, and a larger call would delay others. */
+/**
+ * Maximum number of requests that one call to Redis decides. Redis needs about 5 µs for each; a larger call would delay
+ * other calls.
+ */
 const BATCH_MAX = 64
 
 /**
- * Windows in mode `exact`: Redis decides every request. Requests of one event loop tick are sent in one call per slot.
+ * Decides requests at limits in mode `exact`: Redis decides every request. All requests of one event loop tick are sent
+ * in one call for each Redis slot.
  */
 export class ExactWindows {
   readonly #store: PermitStore
@@ -50,10 +56,10 @@ export class ExactWindows {
   }
 
   /**
-   * Charges a request to all of these windows, or to none of them.
+   * Charges a request to all of the windows, or to none of them.
    *
-   * @param buckets  windows that share one slot
-   * @throws {RedisFault} as a rejection, when Redis did not reply; Redis may still have charged the request
+   * @param buckets  windows whose keys share one Redis slot
+   * @throws {RedisFault} as a rejected promise, when Redis did not reply; Redis can have charged the request
    */
   take(buckets: readonly Bucket[]): Promise<ExactDecision> {
     const slot = this.slotOf(buckets[0]!)
@@ -73,12 +79,15 @@ export class ExactWindows {
     return decided
   }
 
-  /** Slot of a window. Windows of one slot are charged in one step. */
+  /** Returns the Redis slot of a window. Windows of one slot are charged together in one call. */
   slotOf({ key }: Bucket): string {
     return this.#store.slotOf(key)
   }
 
-  /** Refunds the charges of `take`. Sent at most once. A lost refund only admits too few requests, never too many. */
+  /**
+   * Refunds the charges of `take`. The refund is sent at most once. If it is lost, the limit admits too few requests,
+   * never too many.
+   */
   giveBack(buckets: readonly Bucket[], atUs: number): void {
     const args = [atUs]
     for (const { rule } of buckets) args.push(tickUs(rule), rule.cost)
@@ -92,10 +101,11 @@ export class ExactWindows {
 
   #ask({ buckets, keys, terms, requests, waiting }: Batch): void {
     const args = [...terms, ...requests]
-    // Retries once after a timeout, because the pause may have been in this node. A retry may charge twice, which only
-    // admits too few requests.
+    // Repeat the call once after a timeout, because this node could have been paused. If Redis ran both calls, it
+    // charged twice, and the limit only admits too few requests.
     const again = (fault: unknown) => (isTimeout(fault) ? this.#store.take(keys, args) : Promise.reject(fault))
-    // Wraps the call in a promise, so an error thrown synchronously also reaches the waiting requests.
+    // Make the call inside a promise, so that an error that the call throws synchronously also reaches the waiting
+    // requests.
     new Promise<readonly number[]>((resolve) => resolve(this.#store.take(keys, args)))
       .catch(again)
       .then((reply) => {
@@ -116,7 +126,9 @@ export class ExactWindows {
   }
 }
 
-/** Returns the index of a window's key, from 1. Adds the window to the batch if it is new. */
+/**
+ * Returns the position of a window's key in the batch, counted from 1. Adds the window to the batch if it is new there.
+ */
 function placeOf(bucket: Bucket, { buckets, keys, terms }: Batch): number {
   const known = keys.indexOf(bucket.key)
   if (known >= 0) return known + 1

@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto'
 import type { LimitPart } from '../base/limit-rule.ts'
 
-/** Attributes of a request by which limits distinguish clients. A missing attribute counts as one separate value. */
+/**
+ * Attributes of a request by which limits distinguish clients. Requests without an attribute are counted together, as
+ * one value.
+ */
 export interface LimitSubject {
   readonly route: string
   /** The issuer identifier. */
@@ -9,22 +12,22 @@ export interface LimitSubject {
   readonly subject: string | undefined
   readonly client: string | undefined
   readonly session: string | undefined
-  /** Client address, 4 or 16 bytes. */
+  /** Client address, 4 bytes (IPv4) or 16 bytes (IPv6). */
   readonly address: Uint8Array | undefined
-  /** Value of a claim; `undefined` when the token does not have the claim. */
+  /** Returns the value of a claim; `undefined` when the token does not have the claim. */
   claim(path: readonly string[]): unknown
 }
 
 /**
- * Largest length of a value as JSON, characters. A longer value is hashed, because a node keeps many identities and
- * clients can choose some values.
+ * Maximum length of a value in an identity, as JSON, characters. A longer value is hashed, because a node stores many
+ * identities, and clients can choose some of the values.
  */
 const VALUE_MAX = 256
 
 /**
- * Identity that a window counts: a JSON list of alternating names and values. JSON keeps a chosen value from imitating
- * the next part. Parts that an issuer assigns are listed with the issuer, because another issuer may assign the same
- * name to a different client.
+ * Returns the identity whose requests a window counts: a JSON list of alternating names and values. With JSON, a value
+ * that a client chose cannot imitate the next name. Parts that an issuer assigns, such as the subject, are listed with
+ * the issuer, because another issuer can assign the same name to a different client.
  */
 export function identityOf(by: readonly LimitPart[], who: LimitSubject): string {
   const parts: unknown[] = []
@@ -48,7 +51,7 @@ function add(parts: unknown[], name: string, value: unknown = null): void {
   else parts.push(`sha256 ${name}`, createHash('sha256').update(text).digest('hex'))
 }
 
-/** Names and values of an identity. */
+/** Returns the names and values that an identity consists of. */
 export function identityParts(identity: string): Record<string, unknown> {
   const parts = JSON.parse(identity) as unknown[]
   const named: [string, unknown][] = []
@@ -56,12 +59,15 @@ export function identityParts(identity: string): Record<string, unknown> {
   return Object.fromEntries(named)
 }
 
-/** Name of a claim part, with the path in the syntax of the policy. */
+/** Returns the name of a claim in an identity, with the path in the syntax of the policy. */
 export function claimName(path: readonly string[]): string {
   return `claim ${path.some((name) => name.includes('.')) ? JSON.stringify(path) : path.join('.')}`
 }
 
-/** One window per IPv4 address or IPv6 /64. One subscriber receives at least one /64 (RFC 6177). */
+/**
+ * Returns the block of a client address that has one window: an IPv4 address or an IPv6 /64. Each IPv6 subscriber has
+ * at least one /64 (RFC 6177).
+ */
 function addressBlock(address: Uint8Array | undefined): string | null {
   if (address === undefined) return null
   if (address.length === 4) return `${address[0]}.${address[1]}.${address[2]}.${address[3]}`

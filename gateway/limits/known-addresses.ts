@@ -1,30 +1,36 @@
 import { randomInt } from 'node:crypto'
 
-/** Number of slots in which an address may be stored. */
+/** Number of slots in which one address can be stored. */
 const WAYS = 4
-/** 32-bit words per slot: two for the address, one for its family and the time when it was last added. */
+/**
+ * Number of 32-bit words in a slot: two for the address, one for its family and for the time when it was last added.
+ */
 const SLOT_WORDS = 3
-/** Bit set in the third word of an IPv4 address, so that the entry never equals an IPv6 /64. */
+/**
+ * Bit that is set in the third word of the entry for an IPv4 address, so that it never equals the entry for an IPv6
+ * /64.
+ */
 const IPV4 = 0x8000_0000
 const KNOWN_S = 600
 const ENTRIES = 65_536
 
 /**
- * IPv4 addresses and IPv6 /64s that sent a valid token in the last 10 minutes. Node-local.
+ * Set of the IPv4 addresses and IPv6 /64s that sent a valid token to this node in the last 10 minutes.
  *
  * The table has a fixed size: 65,536 addresses, 768 KiB. Each address has 4 possible slots and replaces the entry that
  * was added longest ago. Only a valid token adds an address, so unauthenticated clients cannot evict known addresses.
- * Both methods need a few comparisons and allocate nothing. The caller passes the time, ms since the Unix epoch.
+ * The methods `add` and `has` need a few comparisons and allocate nothing. The caller passes the time, ms since the
+ * epoch.
  */
 export class KnownAddresses {
   readonly #words: Uint32Array
   readonly #setMask: number
-  /** Time zero of the stored seconds, because 31 bits of seconds since the Unix epoch end in 2038. */
+  /** Start of the stored time in s since the epoch. Times since the epoch itself would exceed 31 bits in 2038. */
   readonly #originS: number
-  /** Random seed of the hash, so that clients cannot predict the slots of an address. */
+  /** Random seed of the hash, so that clients cannot predict which slots an address has. */
   readonly #seed = randomInt(2 ** 32)
 
-  /** @param entries  rounded up to a power of two, at least 4 */
+  /** @param entries  maximum number of addresses, rounded up to a power of two, at least 4 */
   constructor(nowMs = Date.now(), entries = ENTRIES) {
     const sets = 2 ** Math.ceil(Math.log2(Math.max(1, entries / WAYS)))
     this.#setMask = sets - 1
@@ -32,7 +38,7 @@ export class KnownAddresses {
     this.#originS = Math.floor(nowMs / 1000) - KNOWN_S
   }
 
-  /** @param address  4 or 16 bytes, IPv4-mapped addresses as 4 bytes */
+  /** Adds an address, or renews its time. @param address  4 or 16 bytes; an IPv4-mapped address has 4 */
   add(address: Uint8Array, nowMs: number): void {
     const words = this.#words
     const high = highOf(address)
@@ -57,7 +63,9 @@ export class KnownAddresses {
     words[chosen + 2] = family + this.#secondOf(nowMs)
   }
 
-  /** @param address  4 or 16 bytes, IPv4-mapped addresses as 4 bytes */
+  /**
+   * Whether the address was added in the last 10 minutes. @param address  4 or 16 bytes; an IPv4-mapped address has 4
+   */
   has(address: Uint8Array, nowMs: number): boolean {
     const words = this.#words
     const high = highOf(address)
@@ -67,7 +75,7 @@ export class KnownAddresses {
     for (let at = first; at < first + WAYS * SLOT_WORDS; at += SLOT_WORDS) {
       const added = words[at + 2]!
       if (added === 0 || words[at] !== high || words[at + 1] !== low || (added & IPV4) >>> 0 !== family) continue
-      // A clock that was set back makes the age negative, so the absolute age is compared.
+      // The age is negative if the clock was set back, so compare its absolute value.
       return Math.abs(this.#secondOf(nowMs) - (added & ~IPV4)) < KNOWN_S
     }
     return false

@@ -1,40 +1,40 @@
-/** Terms of a lease: the limit whose permits are leased, and the node that leases them. */
+/** Terms of a lease: the limit whose permits are leased in advance, and the node that leases them. */
 export interface LeaseTerms {
   readonly requests: number
   readonly windowMs: number
   readonly tickUs: number
-  /** Permits that each request costs. */
+  /** Number of permits that each request costs. */
   readonly cost: number
-  /** Random id that no other process uses. */
+  /** Random id of the node's process, different from the id of any other process. */
   readonly node: string
   /**
-   * Number that this process uses once. The process may lease from one window twice, after it dropped the window or
-   * after a policy change.
+   * Number that this process uses for one lease object only. The process can lease from one window with several
+   * objects, because it dropped the window or the policy changed.
    */
   readonly serial: number
 }
 
 /** Arguments of lease-permits.lua. */
 export interface LeaseCall {
-  /** Duration of the new lease, ticks; 0 only settles the held lease. */
+  /** Duration of the new lease, ticks. 0: the call only settles the current lease, and no new one is granted. */
   readonly holdTicks: number
   readonly held: string
   readonly kept: number
   readonly wanted: number
   readonly needed: number
   readonly id: string
-  /** Spends to report, in groups: alternating age of the youngest spend, µs, and number of requests. */
+  /** Spent permits to report, in groups. For each group: age of its latest spend, µs, and number of permits. */
   readonly spent: readonly number[]
 }
 
 export interface LeaseReply {
   readonly lease: string
   readonly permits: number
-  /** Time until `needed` permits are free, ms; 0 when they were granted. */
+  /** Time until `needed` permits are free, ms; 0 when the permits were granted. */
   readonly waitMs: number
-  /** Nodes that hold leases on the window, this node included. */
+  /** Number of nodes with leases on the window, including this node. */
   readonly holders: number
-  /** Room left in the window beyond the leased permits, requests. */
+  /** Room in the window beyond all leased permits, number of requests. */
   readonly left: number
 }
 
@@ -42,54 +42,56 @@ interface Flight {
   readonly sentMs: number
   readonly deadlineMs: number
   readonly wanted: number
-  /** Number of spend groups that the call reports. */
+  /** Number of groups of spent permits that the call reports. */
   readonly groups: number
 }
 
 /**
- * Bounds for the calls that one node makes per window. More calls leave fewer unused permits in other nodes, but cost
- * Redis more. Large limits make more calls: one per 60 requests.
+ * Minimum and maximum number of calls to Redis per window and node. With more calls, other nodes have fewer unused
+ * permits, but Redis has more work. Between these limits, a node makes one call per 60 requests of the limit.
  */
 const CALLS_MIN = 360
 const CALLS_MAX = 1600
 const REQUESTS_A_CALL = 60
 /**
- * Calls per window while more than half of the limit's requests are left in the window, and no node needs the permits
- * of another node.
+ * Number of calls to Redis per window while more than half of the limit is free, so that no node needs the permits of
+ * another node.
  */
 const CALLS_LOOSE = 20
 /**
- * Size of a lease as a multiple of the demand until the next call. `STOCK_LOOSE` applies while more than half of the
- * limit's requests are left in the window. The permits then last for half of the lease even just before the next call.
+ * Size of a lease as a multiple of the permits that are needed until the next call. `STOCK_LOOSE` applies while more
+ * than half of the limit is free. The permits then last for half of the lease, even shortly before the next call.
  */
 const STOCK = 1.25
 const STOCK_LOOSE = 2
 const SPACING_MIN_MS = 10
 const SPACING_MAX_MS = 500
-/** Longest time until the next call for a full window or after a failed call, ms. */
+/** Maximum time until the next call to Redis after a failed call or when the window was full, ms. */
 const ASK_MAX_MS = 2000
 const RETRY_MIN_MS = 50
-/** Factor on the time between calls while the window is nearly full, so freed permits are requested sooner. */
+/** Factor on the time between calls while the window is nearly full, so that the node gets freed permits sooner. */
 const TIGHT = 0.4
-/** Safety factor for clock drift: the clocks of two machines differ in rate by less than 0.1 %. */
+/**
+ * Factor on the duration of a lease against clock drift: the clocks of two machines differ in rate by less than 0.1 %.
+ */
 const DRIFT = 0.999
-/** Shortest duration of a lease, as a multiple of the recent reply time. */
+/** Minimum duration of a lease, as a multiple of the recent reply time of Redis. */
 const REPLIES = 4
-/** After this many replies in a row that arrived after their lease had ended, Redis counts as failing. */
+/** Number of consecutive replies after the end of their lease from which Redis counts as failing. */
 const LATE_MAX = 4
-/** Refill when the permits would last less than this. */
+/** Refill permits when the available permits would last less than this time, ms. */
 const RESERVE_MS = 4
-/** Largest number of spend groups during one lease. */
+/** Maximum number of groups of spent permits during one lease. */
 const GROUPS = 128
 
 /**
- * Lease of one node on one sliding window. Tracks the permits that the node may spend without a call, the spends that
- * it must report, and the time of the next call. A state machine without timers and I/O. All times are ms of one
- * monotonic clock.
+ * Lease of one node on one sliding window: permits that the node can spend without a call to Redis. Tracks the
+ * available permits, the spent permits to report, and the time of the next call. A state machine without timers and
+ * I/O. All times are ms of one monotonic clock.
  *
- * Never admits too many requests. Permits are spent only before `sent + hold`, which is earlier than the date of the
- * lease in Redis. A spend is reported as younger than it is. A late or missing reply leaves the old lease and its
- * report in force.
+ * Never admits too many requests, for three reasons. Permits are spent only before `sent + hold`, which is earlier than
+ * the end of the lease in Redis. A spend is reported as later than it was. A late or missing reply leaves the old lease
+ * and its report in force.
  */
 export class Lease {
   readonly #terms: LeaseTerms
@@ -100,13 +102,16 @@ export class Lease {
   #calls = 0
   #flight: Flight | undefined
   #spentInFlight = 0
-  /** Spends that are not settled yet. For each group: time of its youngest spend, and its number of requests. */
+  /**
+   * Spent permits that Redis has not confirmed yet, in groups. `#times`: time of the latest spend of each group.
+   * `#counts`: its number of permits.
+   */
   #times: number[] = []
   #counts: number[] = []
   #groupMs = 1
-  /** Permits requested since the last call, including refused requests. */
+  /** Number of permits that requests needed since the last call, including refused requests. */
   #asked = 0
-  /** Moving average of the requested permits, per ms. */
+  /** Moving average of the permits that requests need, permits per ms. */
   #demand = 0
   #lastCallMs = Number.NEGATIVE_INFINITY
   #answeredMs = Number.NEGATIVE_INFINITY
@@ -114,19 +119,22 @@ export class Lease {
   #nextCallMs = Number.NEGATIVE_INFINITY
   #freeAtMs = 0
   #tight = false
-  /** Weight of the failures in a row: a timeout counts 1, any other failure 2. The lease is cut off from 2 on. */
+  /**
+   * Weight of the consecutive failures: a timeout counts 1, any other failure 2. From 2 on, Redis counts as
+   * unavailable.
+   */
   #failures = 0
-  /** Replies in a row that arrived after their lease had ended. */
+  /** Number of consecutive replies that arrived after the end of their lease. */
   #late = 0
-  /** Recent reply time, ms. Rises at once and falls by 10 % per reply. */
+  /** Recent reply time of Redis, ms. A slower reply sets it; each faster reply lowers it by at most 10 %. */
   #replyMs = 0
   #holders = 1
   #left: number
-  /** Changes when earlier spends can no longer be refunded. */
+  /** Number that changes when earlier spends can no longer be refunded. */
   #generation = 0
-  /** Permits granted since this object was created. */
+  /** Number of permits that Redis granted since this object was created. */
   granted = 0
-  /** Permits returned unspent since this object was created. */
+  /** Number of permits that were returned unspent since this object was created. */
   returned = 0
 
   constructor(terms: LeaseTerms, random: () => number = Math.random) {
@@ -135,13 +143,19 @@ export class Lease {
     this.#left = terms.requests
   }
 
-  /** Spends the permits for one request and counts the request as demand. Allocates only for the report. */
+  /**
+   * Spends the permits for one request, and counts the request as demand. Returns false when too few permits are
+   * available.
+   */
   spend(nowMs: number): boolean {
     this.#asked += this.#terms.cost
     return this.spendAtLast(nowMs)
   }
 
-  /** Spends like `spend` for a request that waited. The request was already counted as demand. */
+  /**
+   * Spends the permits for a request that waited. Unlike `spend`, does not count the request as demand, because `spend`
+   * did.
+   */
   spendAtLast(nowMs: number): boolean {
     if (!this.maySpend(nowMs)) return false
     const { cost } = this.#terms
@@ -159,19 +173,19 @@ export class Lease {
     return true
   }
 
-  /** Whether this node holds enough permits for one request. */
+  /** Whether this node has enough permits for one request. */
   maySpend(nowMs: number): boolean {
     return this.#permits >= this.#terms.cost && nowMs < this.#deadlineMs
   }
 
-  /** Generation of the spends now, to pass to `giveBack`. */
+  /** Generation of a spend that is made now. Pass it to `giveBack`. */
   get generation(): number {
     return this.#generation
   }
 
   /**
-   * Refunds a spend of this generation; a spend of an older generation stays spent. The refund reduces the oldest group
-   * that is not reported yet. The remaining spends are then never dated earlier than they happened.
+   * Refunds a spend, if it belongs to the current generation. An older spend stays spent. The refund reduces the oldest
+   * unreported group, so that no remaining spend is dated earlier than it happened.
    */
   giveBack(generation: number): void {
     if (generation !== this.#generation) return
@@ -185,70 +199,76 @@ export class Lease {
     }
   }
 
-  /** Whether a call is in flight. */
+  /** Whether a call to Redis is in progress. */
   get asking(): boolean {
     return this.#flight !== undefined
   }
 
-  /** Whether a call is in flight that may bring permits. */
+  /** Whether a call to Redis is in progress that can bring permits. */
   get hopeful(): boolean {
     return this.#flight !== undefined && (this.#flight.wanted > 0 || !this.#tight)
   }
 
-  /** Whether Redis is unavailable, so the room left in the window is unknown. */
+  /** Whether Redis counts as unavailable, so that the room in the window is unknown. */
   get cutOff(): boolean {
     return this.#failures > 1
   }
 
-  /** Whether the last call timed out or its reply was late. The next call shows whether Redis is unavailable. */
+  /** True after a timeout or a late reply. The next call to Redis shows whether Redis is unavailable. */
   get uncertain(): boolean {
     return this.#failures === 1
   }
 
-  /** Whether the node holds a lease or has spends to report. */
+  /** Whether the node has a lease, or spent permits to report. */
   get open(): boolean {
     return this.#field !== '' || this.#times.length > 0
   }
 
-  /** Room left in the window at the last reply plus the permits of this node, requests. At most the limit. */
+  /** Room in the window at the last reply plus the permits of this node, number of requests. At most the limit. */
   get left(): number {
     return Math.min(this.#terms.requests, this.#left + this.#permits)
   }
 
-  /** Time until a refused request would find room if no other request takes it, ms. */
+  /** Time until a refused request would find room if no other request takes the room first, ms. */
   waitMs(nowMs: number): number {
     return Math.max(this.#freeAtMs, this.#nextCallMs) - nowMs
   }
 
-  /** When the lease must next be renewed or settled without a request. Before the lease ends. */
+  /** Time at which the lease must be renewed or settled, even without a request. Earlier than the end of the lease. */
   get dueMs(): number {
     const spacing = this.#spacingMs()
     return Math.max(this.#deadlineMs - spacing, this.#lastCallMs + spacing / 2, this.cutOff ? this.#nextCallMs : 0)
   }
 
-  /** Drops the lease and the unreported spends. For spends that left the window before a call could report them. */
+  /**
+   * Drops the lease and the unreported spends. Call this when the spends have left the window before a call could
+   * report them.
+   */
   forget(): void {
     this.#field = ''
     this.#times = []
     this.#counts = []
   }
 
-  /** When Redis last replied in time; negative infinity before the first reply. */
+  /** Time at which Redis last replied before the end of a lease; negative infinity before the first reply. */
   get answeredMs(): number {
     return this.#answeredMs
   }
 
-  /** Whether a call may be sent now for a request that found no permits. */
+  /** Whether a call to Redis can be sent now for a request that found no permits. */
   mayAsk(nowMs: number): boolean {
     return this.#flight === undefined && nowMs >= this.#nextCallMs
   }
 
-  /** Whether a request must be refused now: no call in flight can bring permits, and the next call is not due. */
+  /**
+   * Whether a request without permits must be refused now. No call in progress can bring permits, and the next call is
+   * not due.
+   */
   fullAt(nowMs: number): boolean {
     return !this.mayAsk(nowMs) && !this.hopeful
   }
 
-  /** Whether to refill in the background, before the permits are used up or the lease ends. */
+  /** Whether a background call must be sent now, before the permits are used up or the lease ends. */
   shouldRefill(nowMs: number): boolean {
     if (this.#flight !== undefined || nowMs < this.#nextCallMs) return false
     const spacing = this.#spacingMs()
@@ -257,10 +277,11 @@ export class Lease {
   }
 
   /**
-   * Begins a call. The call returns the permits that are not kept.
+   * Begins a call to Redis, and returns its arguments. The call returns to Redis the permits that the node does not
+   * need.
    *
    * @param waiting  number of requests that wait for the reply
-   * @param ending   true when the node stops or drops the window: settles and takes no new lease
+   * @param ending   true when the node stops or drops the window: the call settles the lease and requests no new one
    */
   begin(nowMs: number, waiting: number, ending = false): LeaseCall {
     const { requests, windowMs, tickUs, cost, node, serial } = this.#terms
@@ -269,10 +290,10 @@ export class Lease {
     const queued = waiting * cost
     const cap = Math.max(cost, Math.floor((2 * requests * spacing) / windowMs))
     let wanted = Math.floor(this.#demand * (this.#isLoose ? STOCK_LOOSE : STOCK) * spacing + 0.5)
-    // Requests wait although the window has room, so the size of the lease doubles with each call.
+    // Requests wait although the window has room: the lease was too small. Double its size with each call.
     if (queued > 0 && !this.#tight) wanted = Math.max(wanted, 2 * this.#lastWanted)
     wanted = ending ? 0 : Math.min(requests, Math.max(queued, Math.min(wanted, cap)))
-    // A remainder smaller than one cost cannot be spent.
+    // Request no remainder that is smaller than the cost of one request, because it could not be spent.
     wanted -= wanted % cost
     const held = nowMs < this.#deadlineMs ? this.#permits : 0
     const kept = Math.min(held, wanted)
@@ -299,7 +320,7 @@ export class Lease {
       held: this.#field,
       kept,
       wanted,
-      // A call that only settles still needs the time until the full window has room.
+      // A call that only settles also needs the time until the full window has room again.
       needed: wanted > 0 || this.#tight ? cost : 0,
       id: `${node}.${serial}.${++this.#calls}`,
       spent: this.#report(nowMs),
@@ -310,7 +331,7 @@ export class Lease {
     const flight = this.#flight!
     this.#replyMs = Math.max(nowMs - flight.sentMs, this.#replyMs * 0.9)
     if (nowMs >= flight.deadlineMs) {
-      // Redis replies, only too late. A longer lease solves this, because `#replyMs` has grown.
+      // Redis replied, but after the end of the lease. The next lease is longer, because `#replyMs` has grown.
       this.#failures = ++this.#late < LATE_MAX ? 0 : 1
       this.fail(nowMs, false)
       return
@@ -337,15 +358,15 @@ export class Lease {
     const spacing = this.#spacingMs()
     this.#freeAtMs = nowMs + reply.waitMs
     const patience = Math.max(reply.waitMs + (this.#random() * spacing) / 2, spacing * (0.25 + this.#random() / 2))
-    // Permits become free early when another node returns permits or an operator resets the limit.
+    // Do not wait longer: permits become free early when another node returns permits or an operator resets the limit.
     this.#nextCallMs = nowMs + Math.min(patience, ASK_MAX_MS)
   }
 
   /**
-   * Ends a call that had no reply or a late reply. Redis may have run the script.
+   * Ends a call to Redis that had no reply or a late reply. Redis can have run the script.
    *
-   * @param certain  true when Redis is unavailable. After a timeout it is false, because this node may have been
-   *   paused; the next call is then due at once and shows which was the case
+   * @param certain  true when Redis is unavailable, false after a timeout, because this node could have been paused.
+   * After a timeout the next call is due immediately, and shows whether Redis is unavailable
    */
   fail(nowMs: number, certain: boolean): void {
     this.#flight = undefined
@@ -361,12 +382,12 @@ export class Lease {
     return Math.floor(a / this.#groupMs) === Math.floor(b / this.#groupMs)
   }
 
-  /** Whether more than half of the limit's requests were left in the window at the last reply. */
+  /** Whether more than half of the limit was free in the window at the last reply. */
   get #isLoose(): boolean {
     return this.#left > this.#terms.requests / 2
   }
 
-  /** Time from one call to the next, ms. Shorter while the window is nearly full. */
+  /** Returns the time from one call to Redis to the next, ms. The time is shorter while the window is nearly full. */
   #spacingMs(): number {
     const { windowMs, requests } = this.#terms
     const calls = Math.min(Math.max(requests / REQUESTS_A_CALL, CALLS_MIN), CALLS_MAX)

@@ -5,30 +5,30 @@ import { isTimeout, type PermitStore } from './permit-store.ts'
 import { TimerWheel } from './timer-wheel.ts'
 
 /**
- * Longest wait of a request for permits, not counting the call in flight. The deadline of the `store` connection ends
- * that call.
+ * Maximum time for which a request waits for permits, ms. The call in progress is not counted, because the deadline of
+ * the `store` connection ends it.
  */
 const WAIT_MS = 250
-/** Largest number of requests that wait for permits of one window. Further requests are refused. */
+/** Maximum number of requests that wait for permits of one window. Further requests are refused. */
 const WAITERS_MAX = 1024
 
 /**
- * Leases of this node. Requests permits from Redis when a request waits and before the permits run out, and returns
- * unused permits.
+ * Manages the leases of this node. Calls Redis for permits when a request waits, and before the permits are used up.
+ * Returns unused permits to Redis.
  */
 export class LeasedWindows {
   readonly #store: PermitStore
   readonly #task = new Supervisor('limit-leases')
   readonly #wheel = new TimerWheel<Bucket>((bucket, nowMs) => this.#onDue(bucket, nowMs))
   readonly #calls = new Set<Promise<void>>()
-  /** Buckets that are already in the wheel. */
+  /** Buckets that are already in the timer wheel. */
   readonly #attended = new Set<Bucket>()
 
   constructor(store: PermitStore) {
     this.#store = store
   }
 
-  /** Spends the permits for one request. Waits only if this node holds too few permits and Redis may have more. */
+  /** Spends the permits for one request. Waits only if this node has too few permits and Redis can have more. */
   take(bucket: Bucket, nowMs: number): LeaseOutcome | Promise<LeaseOutcome> {
     const lease = bucket.lease!
     if (lease.spend(nowMs)) {
@@ -36,7 +36,8 @@ export class LeasedWindows {
       return 'taken'
     }
     if (lease.cutOff) {
-      // Redis was unavailable. The call that tests whether it is available again runs in the background.
+      // Redis was unavailable at the last call. Test in the background whether it is available again; this request does
+      // not wait.
       if (lease.mayAsk(nowMs)) void this.#ask(bucket, nowMs)
       return 'cut-off'
     }
@@ -48,18 +49,24 @@ export class LeasedWindows {
     })
   }
 
-  /** Whether `take` would return `full` at once. */
+  /** Whether `take` would return `full` without waiting. */
   isFull({ lease }: Bucket, nowMs: number): boolean {
     return !lease!.maySpend(nowMs) && !lease!.cutOff && lease!.fullAt(nowMs)
   }
 
-  /** Returns unused permits to Redis and reports the spends. Does nothing while a call is in flight. */
+  /**
+   * Returns unused permits to Redis and reports the spent permits. Does nothing while a call for this window is in
+   * progress.
+   */
   async settle(bucket: Bucket): Promise<void> {
     const lease = bucket.lease!
     if (lease.open && !lease.asking) await this.#ask(bucket, performance.now(), true)
   }
 
-  /** Stops renewals. Waits for the calls in flight, and for up to three further rounds that waiting requests cause. */
+  /**
+   * Stops the renewal of leases. Waits for the calls in progress, and for at most three further rounds of calls that
+   * waiting requests cause.
+   */
   async close(): Promise<void> {
     this.#wheel.close()
     for (let turn = 0; turn < 4 && this.#calls.size > 0; turn++) await Promise.all(this.#calls)
@@ -88,7 +95,7 @@ export class LeasedWindows {
     return asked
   }
 
-  /** Serves the requests that waited for a call, first in, first out. */
+  /** Serves the requests that waited for a call to Redis, in the order of their arrival. */
   #wake(bucket: Bucket): void {
     const { lease, waiters } = bucket
     if (waiters.length === 0) return
@@ -102,7 +109,7 @@ export class LeasedWindows {
       for (let i = served; i < rest.length; i++) rest[i]!.resolve(outcome)
       return
     }
-    // The window has more room. The remaining requests arrived while the call was in flight.
+    // The window has more room. The other requests arrived while the call was in progress, so it did not include them.
     for (let i = served; i < rest.length; i++) {
       if (nowMs - rest[i]!.sinceMs < WAIT_MS || lease!.uncertain) waiters.push(rest[i]!)
       else rest[i]!.resolve('full')
@@ -116,7 +123,7 @@ export class LeasedWindows {
     this.#wheel.add(bucket, bucket.lease!.dueMs)
   }
 
-  /** Handles a lease that is about to end: renews the lease, or settles it if the next call is not due yet. */
+  /** Handles a lease that is about to end. Renews it; if no call for permits is due yet, only settles it. */
   #onDue(bucket: Bucket, nowMs: number): void {
     this.#attended.delete(bucket)
     const lease = bucket.lease!

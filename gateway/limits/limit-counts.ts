@@ -1,22 +1,24 @@
 /**
- * Counters of one limit in this node since the process started. They count requests, except `leased` and `returned`.
+ * Counters of one limit in this node since the start of the process. `leased` and `returned` count permits, all other
+ * members count requests.
  */
 export interface LimitCounts {
   readonly limit: string
   admitted: number
   refused: number
-  /** Requests decided without Redis, admitted or refused. */
+  /** Number of requests decided without Redis, admitted or refused. */
   outage: number
-  /** Requests that a shadow limit, which is not enforced, would have refused. */
+  /** Number of requests that a shadow limit would have refused. A shadow limit is counted but not enforced. */
   shadowRefused: number
   /** Permits leased in advance. */
   leased: number
-  /** Leased permits that were returned unspent. */
+  /** Number of leased permits that the node returned unspent. */
   returned: number
 }
 
 /**
- * Counters per limit label. A limit that was removed from the policy keeps its counters, because counters never fall.
+ * Counters of each limit, by label. A limit that was removed from the policy keeps its counters, because a counter must
+ * never fall.
  */
 export class LimitCounters {
   readonly #byLabel = new Map<string, LimitCounts>()

@@ -4,21 +4,27 @@ import { claimName, identityOf, identityParts, type LimitSubject } from './ident
 import type { Limiter } from './limiter.ts'
 import type { PermitStore, WindowCount } from './permit-store.ts'
 
-/** One window in the format of the admin API, hence snake_case. */
+/** One rate limit window in the format of the admin API. Members are therefore in snake_case. */
 export interface WindowListing {
   readonly limit: string
-  /** Identity that the window counts: names and values, including the issuer of parts that an issuer assigns. */
+  /**
+   * Identity whose requests the window counts: names and values. For parts that an issuer assigns, the issuer is
+   * included.
+   */
   readonly bucket: Readonly<Record<string, unknown>>
   readonly requests: number
   readonly window_ms: number
   readonly mode: LimitRule['mode']
-  /** Requests counted in the whole cluster, including leased permits. `null` while Redis is unavailable. */
+  /**
+   * Number of requests in the whole cluster that the window counts, including leased permits. `null` while Redis is
+   * unavailable.
+   */
   readonly used: number | null
-  /** Leased permits that nodes can still spend. `null` while Redis is unavailable. */
+  /** Number of leased permits that nodes can still spend. `null` while Redis is unavailable. */
   readonly held: number | null
 }
 
-/** Identity of a window as an operator names it. Parts that the limit does not use must be omitted. */
+/** The window of a limit as an operator names it. Parts by which the limit does not count must be omitted. */
 export interface WindowName {
   readonly limit: string
   /** The issuer identifier. */
@@ -27,13 +33,13 @@ export interface WindowName {
   readonly client?: string
   readonly session?: string
   readonly route?: string
-  /** Client address, 4 or 16 bytes; IPv4-mapped addresses as 4 bytes. */
+  /** Client address, 4 or 16 bytes. An IPv4-mapped address must have 4 bytes. */
   readonly address?: Uint8Array
   /** Claim values by path. A path is its names joined by dots, or a JSON list of names if a name contains a dot. */
   readonly claims?: Readonly<Record<string, unknown>>
 }
 
-/** A window name that does not identify one window. The message is for the operator. */
+/** Error: the given parts do not identify exactly one window. The message is for the operator. */
 export class LimitRefused extends Error {
   override readonly name = 'LimitRefused'
   readonly code: 'limit_unknown' | 'bucket_incomplete' | 'bucket_surplus'
@@ -44,16 +50,18 @@ export class LimitRefused extends Error {
   }
 }
 
-/** Largest number of windows that `list` returns. */
+/** Maximum number of windows that `list` returns. */
 const LIST_MAX = 200
 
-/** Operations on rate limit windows for operators: list the windows in use, count a window, reset a window. */
+/**
+ * Operations of operators on rate limit windows: list the windows in use, read the counts of a window, reset a window.
+ */
 export class LimitService {
   readonly #limiter: Limiter
   readonly #store: PermitStore | undefined
   readonly #rules: () => Iterable<LimitRule>
 
-  /** @param rules  limits of the current policy */
+  /** @param rules  returns the limits of the current policy */
   constructor(limiter: Limiter, store: PermitStore | undefined, rules: () => Iterable<LimitRule>) {
     this.#limiter = limiter
     this.#store = store
@@ -61,10 +69,10 @@ export class LimitService {
   }
 
   /**
-   * Lists up to 200 windows that this node used most recently, the fullest first, with the counts of the whole cluster.
-   * Redis stores no identities, so each node lists only its own windows.
+   * Lists the windows that this node used most recently, at most 200, with the counts of the whole cluster. The fullest
+   * window comes first. Redis stores no identities, so each node lists only its own windows.
    *
-   * @throws {LimitRefused} when no limit has this name
+   * @throws {LimitRefused} when the policy has no limit with this label
    */
   async list(limit?: string): Promise<WindowListing[]> {
     if (limit !== undefined) this.#rule(limit)
@@ -78,11 +86,11 @@ export class LimitService {
   }
 
   /**
-   * Resets a window for the whole cluster. Permits that nodes already hold can still be spent until their lease ends,
-   * about 1 s at most.
+   * Resets a window for the whole cluster. Permits that nodes have already leased can still be spent until the lease
+   * ends, after at most about 1 s.
    *
-   * @throws {LimitRefused} when the name does not identify one window
-   * @throws {GatewayFault} `store-unavailable`
+   * @throws {LimitRefused} when the name does not identify exactly one window
+   * @throws {GatewayFault} `store-unavailable` when Redis does not reply
    */
   async reset(name: WindowName): Promise<{ readonly limit: string; readonly existed: boolean }> {
     const rule = this.#rule(name.limit)
@@ -94,7 +102,10 @@ export class LimitService {
     return { limit: rule.label, existed }
   }
 
-  /** Returns the counts of a window in the whole cluster; `undefined` without Redis or on failure. Charges nothing. */
+  /**
+   * Returns the counts of a window in the whole cluster; `undefined` without Redis or when Redis fails. Charges
+   * nothing.
+   */
   async count(rule: LimitRule, identity: string): Promise<WindowCount | undefined> {
     return this.#store && this.#count(this.#store.key(rule, identity), rule)
   }
@@ -133,7 +144,10 @@ export class LimitService {
 
 const named = ['issuer', 'subject', 'client', 'session', 'route', 'address'] as const
 
-/** @throws {LimitRefused} when a part is missing or the limit does not use a part */
+/**
+ * Converts a window name into attributes of a request. @throws {LimitRefused} when a part is missing or is not used by
+ * the limit
+ */
 function subjectOf(rule: LimitRule, name: WindowName): LimitSubject {
   const needed = new Set<string>()
   for (const part of rule.by) {
@@ -144,14 +158,17 @@ function subjectOf(rule: LimitRule, name: WindowName): LimitSubject {
   for (const [claim, value] of Object.entries(name.claims ?? {})) given.set(`claim ${claim}`, value)
   for (const part of needed) {
     if (given.get(part) === undefined) {
-      throw new LimitRefused('bucket_incomplete', `to name a window of limit ${rule.label}, give the ${part}`)
+      throw new LimitRefused(
+        'bucket_incomplete',
+        `the ${part} is missing: limit ${rule.label} has a separate window for each ${part}`,
+      )
     }
   }
   for (const [part, value] of given) {
     if (value !== undefined && !needed.has(part)) {
       throw new LimitRefused(
         'bucket_surplus',
-        `to name a window of limit ${rule.label}, omit the ${part}: the limit does not count by it`,
+        `the ${part} must be omitted: limit ${rule.label} does not count by ${part}`,
       )
     }
   }

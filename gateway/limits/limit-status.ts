@@ -1,17 +1,22 @@
 import type { LimitRule } from '../base/limit-rule.ts'
 import type { Bucket } from './bucket.ts'
 
-/** Result of a request at the limit with the least room. */
+/** Result of a request at the limit that has the least room. */
 export interface LimitStatus {
   readonly rule: LimitRule
   readonly allowed: boolean
-  /** Room left, requests. For a leased limit this is the value of the last reply of Redis plus this node's permits. */
+  /**
+   * Room left, number of requests. For a leased limit: the room in the last reply of Redis plus this node's permits.
+   */
   readonly left: number
-  /** When refused: time until there is room if no other request takes it, ms. 0 when admitted. */
+  /** For a refused request: time until there is room if no other request takes it, ms. 0 for an admitted request. */
   readonly waitMs: number
 }
 
-/** Result of a request at its limits. `undefined`: admitted, and no limit is low enough to report. */
+/**
+ * Result of a request at all its limits. `undefined`: the request is admitted, and no limit is so nearly full that its
+ * room is reported.
+ */
 export type LimitOutcome = LimitStatus | undefined
 
 export function refusedStatus({ rule }: Bucket, waitMs: number, left = 0): LimitStatus {
@@ -22,7 +27,7 @@ export function admittedStatus({ rule }: Bucket, left: number): LimitStatus {
   return { rule, allowed: true, left, waitMs: 0 }
 }
 
-/** A leased limit reports its room once less than this fraction of the limit is left. */
+/** Fraction of a leased limit below which the remaining room is reported. */
 const LOW = 0.1
 
 export function admittedByLease(bucket: Bucket): LimitOutcome {
@@ -30,7 +35,7 @@ export function admittedByLease(bucket: Bucket): LimitOutcome {
   return left < bucket.rule.requests * LOW ? admittedStatus(bucket, left) : undefined
 }
 
-/** Returns the admitted result with the smaller fraction of its limit left. */
+/** Returns, of two results of an admitted request, the result with the smaller free fraction of its limit. */
 export function tighter(a: LimitOutcome, b: LimitOutcome): LimitOutcome {
   if (a === undefined || b === undefined) return a ?? b
   return b.left / b.rule.requests < a.left / a.rule.requests ? b : a

@@ -14,22 +14,25 @@ import type { PermitStore } from './permit-store.ts'
 import { tickUs } from './ticks.ts'
 
 export interface LimiterOptions {
-  /** Windows in Redis. `undefined` when the node runs without Redis; each limit then applies to this node alone. */
+  /**
+   * Rate limit windows in Redis. `undefined` when the node runs without Redis; each limit then applies to this node
+   * alone.
+   */
   readonly store: PermitStore | undefined
-  /** Number of nodes that share the limits, as last read. Default: 1. */
+  /** Returns the number of nodes that share the limits, as last read. Default: 1. */
   readonly members?: () => number
-  /** Largest number of windows in memory. Default: 100,000. */
+  /** Maximum number of rate limit windows in memory. Default: 100,000. */
   readonly bucketsMax?: number
 }
 
-/** Enforces rate limits of the cluster in this node. */
+/** Enforces the rate limits of the cluster for the requests of this node. */
 export class Limiter {
   readonly #store: PermitStore | undefined
   readonly #windows: Windows | undefined
   readonly #shares: LocalShares
   readonly #counters = new LimitCounters()
   readonly #table: BucketTable
-  /** Random id of this process, part of the name of each lease. */
+  /** Random id of this process, a part of the id of each lease. */
   readonly #node = randomBytes(9).toString('base64url')
   #leases = 0
 
@@ -44,12 +47,12 @@ export class Limiter {
     )
   }
 
-  /** Returns the window of this identity. The caller may keep the bucket while `live` is true. */
+  /** Returns the window of this identity. The caller can store the bucket and use it while its `live` is true. */
   bucket(rule: LimitRule, identity: string): Bucket {
     return this.#table.of(rule, identity)
   }
 
-  /** Windows that this node used recently. */
+  /** Returns the windows that this node used recently. */
   buckets(): Iterable<Bucket> {
     return this.#table.all()
   }
@@ -59,11 +62,11 @@ export class Limiter {
   }
 
   /**
-   * Charges a request to all of these windows, or to none of them. Synchronous, and without allocation, when the node
-   * holds permits for a single leased window.
+   * Charges a request to all of the windows, or to none of them. When the request has a single leased window and the
+   * node has permits, the call is synchronous and allocates nothing.
    *
-   * @throws {GatewayFault} `store-unavailable` when Redis is unavailable and the route is set to `closed`; thrown or as
-   *   a rejection
+   * @throws {GatewayFault} `store-unavailable` when Redis is unavailable and the route is set to `closed`; thrown, or
+   * as a rejected promise
    */
   take(buckets: readonly Bucket[], onOutage: LimitsOutage): LimitOutcome | Promise<LimitOutcome> {
     if (this.#windows === undefined) return this.#conclude(buckets, this.#takeLocally(buckets))
@@ -77,12 +80,12 @@ export class Limiter {
     return charge.run().then((outcome) => this.#conclude(buckets, outcome))
   }
 
-  /** Returns unspent permits to Redis if Redis is available. */
+  /** Stops lease renewals, and returns unspent permits to Redis if Redis is available. */
   async close(): Promise<void> {
     this.#table.close()
     if (this.#windows === undefined) return
     const { leased } = this.#windows
-    // A call in flight may still bring a lease.
+    // Wait first, because a call in progress can still bring a lease.
     await leased.close()
     await Promise.all([...this.#table.all()].filter(({ lease }) => lease?.open).map((bucket) => leased.settle(bucket)))
   }
@@ -105,7 +108,7 @@ export class Limiter {
     if (bucket.lease !== undefined) void this.#windows!.leased.settle(bucket)
   }
 
-  /** Fast path for the usual case: one leased window and no recent outage of Redis. */
+  /** Fast path for the usual case: the request has one leased window, and Redis was not unavailable recently. */
   #takeLease(
     bucket: Bucket,
     onOutage: LimitsOutage,
@@ -132,7 +135,7 @@ export class Limiter {
     }
   }
 
-  /** Decides in this node alone, when the node runs without Redis. */
+  /** Decides a request in this node alone. Used when the node runs without Redis. */
   #takeLocally(buckets: readonly Bucket[]): LimitOutcome {
     const nowMs = performance.now()
     let tightest: LimitStatus | undefined

@@ -5,16 +5,16 @@ import type { Bucket } from './bucket.ts'
 import { admittedStatus, type LimitOutcome, type LimitStatus, refusedStatus } from './limit-status.ts'
 import { LocalWindow } from './local-window.ts'
 
-/** Admits requests without Redis while Redis is unavailable, up to this node's share of each limit. */
+/** Decides requests while Redis is unavailable: admits them up to this node's share of each limit. */
 export class LocalShares {
   readonly #members: () => number
 
-  /** @param members  number of nodes that share the limits, as last read */
+  /** @param members  returns the number of nodes that share the limits, as last read */
   constructor(members: () => number) {
     this.#members = members
   }
 
-  /** Charges the local window of this node. */
+  /** Charges a request to this node's share of the window. */
   take(bucket: Bucket, nowMs: number): LimitStatus {
     bucket.local ??= new LocalWindow(bucket.rule.windowMs)
     const { local, rule } = bucket
@@ -24,15 +24,19 @@ export class LocalShares {
   }
 
   /**
-   * Decides as the route is set for an outage of Redis: `open` admits, `local` applies this node's share, `closed`
-   * throws.
+   * Decides a request while Redis is unavailable, by the setting of the route: `open` admits, `local` applies this
+   * node's share, `closed` throws.
    *
-   * @param reserved  whether the local window was already charged
+   * @param reserved  whether this node's share was already charged
    * @throws {GatewayFault} `store-unavailable` when the route is set to `closed`
    */
   withoutRedis(bucket: Bucket, onOutage: LimitsOutage, reserved: boolean): LimitOutcome {
     if (onOutage === 'closed') {
-      throw new GatewayFault('store-unavailable', 'store', `limit ${bucket.rule.label}: Redis is unavailable`)
+      throw new GatewayFault(
+        'store-unavailable',
+        'store',
+        `limit ${bucket.rule.label} cannot be checked: Redis is unavailable`,
+      )
     }
     bucket.counts.outage++
     if (onOutage === 'open') return undefined
@@ -49,8 +53,8 @@ export class LocalShares {
 
   /**
    * Refuses a request beyond the room that Redis last reported. Counts in Redis stay valid for one window. For that
-   * time the nodes share the room that was left, not the whole limit. So a Redis that only seems unavailable cannot
-   * cause a request to be admitted that it would refuse.
+   * time the nodes share the reported room, not the whole limit. So even if Redis only seems unavailable, the nodes
+   * admit no request that Redis would refuse.
    */
   #beyondLeft(bucket: Bucket, nowMs: number): LimitStatus | undefined {
     const { rule, left, alone, answeredMs } = bucket
@@ -61,14 +65,14 @@ export class LocalShares {
   }
 
   /**
-   * For the length of one window after an outage of Redis, also charges the local window. A request then needs room in
-   * the local window and in Redis, so requests admitted during the outage count.
+   * After an outage of Redis, also charges this node's share, for the time of one window. A request then needs room
+   * both in this share and in Redis, so that the requests admitted during the outage count.
    *
-   * @returns `undefined` when no outage ended within that time; only Redis then decides
+   * @returns `undefined` when no outage ended within one window, so that only Redis decides
    */
   reserve(bucket: Bucket, nowMs: number): LimitStatus | undefined {
     if (bucket.local === undefined) return undefined
-    // A local window counts in ticks of 1/100 of its length, so an admission may leave up to 2 ticks late.
+    // Add 2 %: a local window counts in ticks of 1/100 of its length, so an admission leaves it up to 2 ticks late.
     if (nowMs - bucket.outageMs <= bucket.rule.windowMs * 1.02) return this.take(bucket, nowMs)
     bucket.local = undefined
     return undefined
@@ -79,8 +83,8 @@ export class LocalShares {
   }
 
   /**
-   * Share of this node, at least one request. Otherwise a limit of 3 shared by 8 nodes would close a route that must
-   * stay open.
+   * Returns this node's share of `requests`, at least the cost of one request. Without this minimum, a limit of 3
+   * shared by 8 nodes would refuse every request.
    */
   #partOf(requests: number, cost: number): number {
     return Math.max(cost, Math.floor(requests / Math.max(1, this.#members())))

@@ -1,13 +1,15 @@
 const TICKS = 100
 
 /**
- * One sliding window in this node alone. No interval of the window's length, by the monotonic clock of this node, holds
- * more admissions than the share passed to `take`. Counts in whole ticks, like Redis, so an admission may leave late
- * but never early.
+ * A sliding window that counts the requests of this node alone. In any time span of the window's length, by the
+ * monotonic clock, at most the `share` passed to `take` is admitted. Counts in whole ticks, like Redis, so that an
+ * admission leaves the window late but never early.
  */
 export class LocalWindow {
   readonly #tickMs: number
-  /** Ticks with admissions, oldest first. Entries from `#first` on are in the window; at most `TICKS + 2`. */
+  /**
+   * Ticks with admissions, oldest first. Entries from index `#first` on are in the window; at most `TICKS + 2` entries.
+   */
   #ticks: number[] = []
   #counts: number[] = []
   #first = 0
@@ -18,7 +20,7 @@ export class LocalWindow {
     this.#tickMs = windowMs / TICKS
   }
 
-  /** Admits `cost` requests if the window has room within `share`. @param nowMs  monotonic, ms */
+  /** Admits `cost` requests if the window has room within `share`. @param nowMs  monotonic time, ms */
   take(cost: number, share: number, nowMs: number): boolean {
     const tick = this.#forget(nowMs)
     if (this.#used + cost > share) return false
@@ -33,12 +35,12 @@ export class LocalWindow {
     return true
   }
 
-  /** Tick in which `take` last admitted a request, to pass to `giveBack`. */
+  /** Tick in which `take` last admitted a request. Pass it to `giveBack`. */
   get granted(): number {
     return this.#granted
   }
 
-  /** Refunds an admission of the tick `granted`. Does nothing if that tick has left the window. */
+  /** Refunds an admission in the tick `granted`. Does nothing if this tick has left the window. */
   giveBack(cost: number, granted: number): void {
     for (let i = this.#ticks.length - 1; i >= this.#first; i--) {
       if (this.#ticks[i] !== granted) continue
@@ -53,7 +55,7 @@ export class LocalWindow {
     return Math.max(0, share - this.#used)
   }
 
-  /** Time until the window has room for `cost`, ms. */
+  /** Returns the time until the window has room for `cost` requests within `share`, ms. */
   waitMs(cost: number, share: number, nowMs: number): number {
     this.#forget(nowMs)
     let short = this.#used + cost - share

@@ -9,15 +9,15 @@ import { PermitStore } from './permit-store.ts'
 
 export interface LimitsDependencies {
   readonly settings: Pick<Settings, 'addressLimit'>
-  /** `undefined` without Redis: each limit then applies to this node alone. */
+  /** Connections to Redis. `undefined` without Redis; each limit then applies to this node alone. */
   readonly link: RedisLink | undefined
-  /** Number of nodes that share the limits, as last read. Default: 1. */
+  /** Returns the number of nodes that share the limits, as last read. Default: 1. */
   readonly members?: (() => number) | undefined
-  /** Limits of the policy in force. */
+  /** Returns the limits of the current policy. */
   readonly rules: () => Iterable<LimitRule>
 }
 
-/** Rate limits of the policy, and limits on unauthenticated clients of this node. */
+/** Rate limits of the policy, and this node's limits on unauthenticated clients. */
 export interface LimitsRoom {
   readonly limiter: Limiter
   readonly service: LimitService

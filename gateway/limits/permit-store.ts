@@ -6,15 +6,17 @@ import type { RedisLink } from '../redis/redis-link.ts'
 import type { LeaseCall, LeaseReply } from './lease.ts'
 import { spanTicks, tickUs } from './ticks.ts'
 
-/** Counts of a window in the whole cluster, requests. */
+/** Counts of a rate limit window in the whole cluster, number of requests. */
 export interface WindowCount {
-  /** Requests in the window, including leased permits. */
+  /** Number of requests in the window, including leased permits. */
   readonly used: number
-  /** Leased permits that nodes can still spend. */
+  /** Number of leased permits that nodes can still spend. */
   readonly held: number
 }
 
-/** Rate limit windows of the cluster, in Redis. Throws `RedisFault`; a call that failed may still have run. */
+/**
+ * The cluster's rate limit windows, stored in Redis. Methods throw `RedisFault`; Redis can have run a call that failed.
+ */
 export class PermitStore {
   readonly #client: RedisClient
   readonly #keys: RedisKeys
@@ -24,7 +26,7 @@ export class PermitStore {
   readonly #leasePermits: RedisScript
   readonly #countWindow: RedisScript
 
-  /** Uses the `store` connection, for which HTTP requests may wait. */
+  /** Uses the `store` connection, the connection for calls for which HTTP requests wait. */
   constructor({ store: client, keys, topology }: Pick<RedisLink, 'store' | 'keys' | 'topology'>) {
     this.#client = client
     this.#keys = keys
@@ -39,12 +41,15 @@ export class PermitStore {
     return this.#keys.limit(rule.mode, rule.key, identity)
   }
 
-  /** Slot of a key: one call can decide all keys of a slot. Without Redis Cluster, all keys are in one slot. */
+  /**
+   * Returns the Redis Cluster slot of a key. One call can decide all keys of a slot. Without Redis Cluster, all keys
+   * are in one slot.
+   */
   slotOf(key: string): string {
     return this.#cluster ? key.slice(key.indexOf('{') + 1, key.indexOf('}')) : ''
   }
 
-  /** Runs take-permits.lua, with its arguments and reply. All keys must be of one slot. */
+  /** Runs the script take-permits.lua with its arguments, and returns its reply. All keys must be in one slot. */
   async take(keys: readonly string[], args: readonly number[]): Promise<readonly number[]> {
     return (await this.#takePermits(keys, args)) as number[]
   }
@@ -61,7 +66,7 @@ export class PermitStore {
     return { lease, permits, waitMs, holders, left }
   }
 
-  /** Counts a window in the whole cluster. Changes nothing. */
+  /** Reads the counts of a window in the whole cluster. Changes nothing. */
   async count(key: string, rule: LimitRule): Promise<WindowCount> {
     const [used, held] = (await this.#countWindow([key], [rule.mode, spanTicks(rule), tickUs(rule)])) as [
       number,
@@ -70,13 +75,13 @@ export class PermitStore {
     return { used, held }
   }
 
-  /** Deletes a window. @returns whether the window existed */
+  /** Deletes a window in Redis. @returns whether the window existed */
   async forget(key: string): Promise<boolean> {
     return Number(await this.#client.call('DEL', key)) > 0
   }
 }
 
-/** Whether a call timed out: Redis did not reply in time, or this node was paused. */
+/** Whether a call to Redis timed out. Either Redis did not reply in time, or this node was paused. */
 export function isTimeout(fault: unknown): boolean {
   return fault instanceof RedisFault && fault.redisCode === 'TIMEOUT'
 }

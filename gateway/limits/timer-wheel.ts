@@ -5,13 +5,13 @@ const SLOT_MS = 10
 const SLOTS = 128
 
 /**
- * Timer wheel: calls back when each item is due, with one timer for all items. Resolution 10 ms. An item that is due
- * later than 1.27 s from now is called back early, after 1.27 s.
+ * Timer wheel: calls back when each item is due, with one timer for all items. The resolution is 10 ms. For an item
+ * that is due later than 1.27 s from now, the callback comes early, after 1.27 s.
  */
 export class TimerWheel<T> {
   readonly #slots: T[][] = Array.from({ length: SLOTS }, () => [])
   readonly #due: (item: T, nowMs: number) => void
-  /** Number of the last processed time slot. */
+  /** Number of the time slot (10 ms each) that was processed last. */
   #turned = Math.floor(performance.now() / SLOT_MS)
   #size = 0
   readonly #task = new Supervisor('limit-leases')
@@ -22,7 +22,7 @@ export class TimerWheel<T> {
     this.#due = due
   }
 
-  /** @param atMs  when the item is due, monotonic, ms */
+  /** Adds an item. @param atMs  monotonic time when the item is due, ms */
   add(item: T, atMs: number): void {
     if (this.#size++ === 0) this.#turned = Math.floor(performance.now() / SLOT_MS)
     const slot = Math.min(Math.max(Math.ceil(atMs / SLOT_MS), this.#turned + 1), this.#turned + SLOTS - 1)
@@ -34,7 +34,7 @@ export class TimerWheel<T> {
     this.#timer = undefined
     const nowMs = performance.now()
     const to = Math.floor(nowMs / SLOT_MS)
-    // After a long pause, one full turn of the wheel covers every item.
+    // After a long pause of the process, one full turn of the wheel covers every item.
     const from = Math.max(this.#turned, to - SLOTS)
     try {
       for (let slot = from + 1; slot <= to; slot++) this.#call(slot, nowMs)
