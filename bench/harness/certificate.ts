@@ -3,13 +3,13 @@ import { join } from 'node:path'
 import { generate } from 'selfsigned'
 
 /** Files in PEM. */
-export interface CertificateFiles {
+export interface CertificatePaths {
   readonly certFile: string
   readonly keyFile: string
 }
 
 /** A self-signed ECDSA P-256 certificate for `gate.bench`. */
-export async function makeCertificate(folder: string): Promise<CertificateFiles> {
+export async function makeCertificate(folder: string): Promise<CertificatePaths> {
   const { cert, private: key } = await generate([{ name: 'commonName', value: 'gate.bench' }], {
     keyType: 'ec',
     curve: 'P-256',

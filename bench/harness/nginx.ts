@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { nginx } from '../../deploy/server-program.mjs'
 import { freePort } from '../../gateway/port.ts'
-import type { CertificateFiles } from './certificate.ts'
+import type { CertificatePaths } from './certificate.ts'
 import { listening, type Running, startProcess } from './process.ts'
 
 export interface Nginx extends Running {
@@ -37,7 +37,7 @@ export function startCollector(folder: string): Promise<Nginx> {
 }
 
 /** The reference: an nginx that only forwards. With a certificate, it accepts TLS. */
-export function startBareProxy(folder: string, upstreamPort: number, certificate?: CertificateFiles): Promise<Nginx> {
+export function startBareProxy(folder: string, upstreamPort: number, certificate?: CertificatePaths): Promise<Nginx> {
   const conf = readFileSync(new URL('../peers/nginx.conf', import.meta.url), 'utf8')
   const pair =
     certificate === undefined

@@ -9,7 +9,7 @@ import { opaque } from './opaque.ts'
 import { refused } from './refused.ts'
 import { replica } from './replica.ts'
 import { revocation } from './revocation.ts'
-import { session } from './session.ts'
+import { sessionCookie } from './session.ts'
 import { soak } from './soak.ts'
 import { startUp } from './start.ts'
 import { streaming } from './streaming.ts'
@@ -22,7 +22,7 @@ export const scenarios: readonly Scenario[] = [
   hot,
   cold,
   opaque,
-  session,
+  sessionCookie,
   refused,
   limited,
   admission,

@@ -22,7 +22,7 @@ interface Turn {
  * Users with a login session compared with the same users with tokens: one node, the same requirements, alternating
  * rounds. Before that, the cost of a login.
  */
-export const session: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 'warm'> = {
+export const sessionCookie: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 'warm'> = {
   name: 'session',
   about: 'CPU time of a request with a login session, compared with a token; cost of a login',
   options: { rounds: rounds(5, 1), seconds: seconds(3), connections, tokens: tokens(1000, 100), warm },

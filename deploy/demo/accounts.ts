@@ -22,7 +22,7 @@ const both = [...new Set([...read, ...write])]
 const admin = ['read', 'revoke', 'limits', 'sessions', 'audit', 'policy', 'admin'].map((verb) => `gatehouse:${verb}`)
 
 /** Clients of the demo issuer; the secret of each is `<id>-secret`. */
-export const clients: Readonly<Record<string, DemoClient>> = {
+export const demoClients: Readonly<Record<string, DemoClient>> = {
   reader: { scopes: read, roles: [], login: false },
   writer: { scopes: write, roles: [orderManager], login: false },
   clerk: { scopes: both, roles: [], login: false },

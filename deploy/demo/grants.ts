@@ -1,5 +1,5 @@
 import * as oauth from 'openid-client'
-import { clientSecret, clients, redirectUris } from './accounts.ts'
+import { clientSecret, demoClients, redirectUris } from './accounts.ts'
 import { loopback, type Ports } from './ports.ts'
 import { walkLogin } from './walk-login.ts'
 
@@ -44,7 +44,7 @@ const timeoutMs = 10_000
  */
 export async function requestTokens(ports: Ports, request: TokenRequest): Promise<Tokens> {
   const { client = request.user === undefined ? 'reader' : 'web', user, opaque = false } = request
-  const known = Object.hasOwn(clients, client) ? clients[client] : undefined
+  const known = Object.hasOwn(demoClients, client) ? demoClients[client] : undefined
   const scope = request.scope ?? known?.scopes.join(' ') ?? ''
   const resource = `${request.resource ?? loopback(ports.gate)}${opaque ? '/opaque' : ''}`
   const configuration = await discover(ports, client)

@@ -3,7 +3,7 @@ import type { IssuedToken } from 'oidc-provider'
 import {
   apiScopes,
   clientSecret,
-  clients,
+  demoClients,
   introspectionClient,
   loginScopes,
   redirectUris,
@@ -29,7 +29,7 @@ export function issuerConfiguration(ports: Ports, keys: SigningKeys, store: Issu
   return {
     adapter: store.adapterFor,
     jwks: keys.jwks(),
-    clients: [...Object.keys(clients).map((id) => clientMetadata(id, ports)), introspector],
+    clients: [...Object.keys(demoClients).map((id) => clientMetadata(id, ports)), introspector],
     // The issuer knows all scopes, so a client that requests a scope it may not have receives `invalid_scope`.
     scopes: [...loginScopes, ...apiScopes],
     claims: { openid: ['sub', 'sid', 'acr', 'auth_time'], profile: ['name'], email: ['email'] },
@@ -73,13 +73,13 @@ export function issuerConfiguration(ports: Ports, keys: SigningKeys, store: Issu
             accessTokenFormat: resource.format,
             accessTokenTTL: resource.lifeS,
             // Users' tokens are RS256 and clients' ES256, so that the demo shows both.
-            jwt: { sign: { alg: clients[client.clientId]?.login ? 'RS256' : 'ES256' } },
+            jwt: { sign: { alg: demoClients[client.clientId]?.login ? 'RS256' : 'ES256' } },
           }
         },
       },
     },
     extraTokenClaims: (_: unknown, token: IssuedToken) => {
-      const { roles } = (token.accountId === undefined ? clients[token.clientId] : users[token.accountId]) ?? {
+      const { roles } = (token.accountId === undefined ? demoClients[token.clientId] : users[token.accountId]) ?? {
         roles: [],
       }
       return roles.length === 0 ? undefined : { realm_access: { roles } }
@@ -108,7 +108,7 @@ const introspector = {
 }
 
 function clientMetadata(id: string, ports: Ports): object {
-  const { scopes = [], login = false } = clients[id] ?? {}
+  const { scopes = [], login = false } = demoClients[id] ?? {}
   const grants = login ? ['authorization_code', 'refresh_token'] : ['client_credentials']
   return {
     client_id: id,

@@ -2,7 +2,7 @@ import { Output } from '../../gateway/cli/output.ts'
 import { type Problem, type ProblemCode, problemCodes, warningCodes } from '../../gateway/config/problem.ts'
 import { type ErrorExample, errorExamples } from './error-examples.ts'
 import { generatedNote } from './markdown.ts'
-import { isPolicyFolder, isStart, problemsOf } from './run-example.ts'
+import { isPolicyFolder, isStart, problemsOfExample } from './run-example.ts'
 
 /** docs/reference/errors.md: one section per problem code, with an example and its real output. */
 export async function errorsPage(): Promise<string> {
@@ -23,7 +23,7 @@ ${sections.join('\n')}`
 
 async function section(code: ProblemCode): Promise<string> {
   const example = errorExamples[code]
-  const output = printed(await problemsOf(example))
+  const output = printed(await problemsOfExample(example))
   return `## ${code}
 
 ${problemCodes[code]}

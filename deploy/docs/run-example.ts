@@ -10,7 +10,7 @@ import { weakerRoutes } from '../../gateway/policy/weaker-routes.ts'
 import type { ErrorExample } from './error-examples.ts'
 
 /** Reads an example like `serve` or `check`. @returns its problems, with paths relative to its folder */
-export async function problemsOf(example: ErrorExample): Promise<readonly Problem[]> {
+export async function problemsOfExample(example: ErrorExample): Promise<readonly Problem[]> {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-docs-'))
   try {
     const names = Object.keys(example.files)

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { type ApiProblemCode, apiProblemCodes } from './api-problem.ts'
 import type { Operation } from './operation.ts'
 import { requestSchema, routePath } from './route.ts'
-import { scopes } from './scopes.ts'
+import { adminScopes } from './scopes.ts'
 import { validatorCompiler } from './shape.ts'
 
 /** Problems that every operation can return. */
@@ -79,7 +79,7 @@ interface Writable {
 }
 
 function head(version: string) {
-  const listed = Object.entries(scopes).map(([scope, about]) => `\`${scope}\` (${about})`)
+  const listed = Object.entries(adminScopes).map(([scope, about]) => `\`${scope}\` (${about})`)
   return {
     openapi: '3.1.0',
     info: {

@@ -41,7 +41,7 @@ interface OperationReply {
 }
 
 /** Values of a call and its reply, for the OpenAPI document. A test validates them against the schemas. */
-export interface Example<Query, Body, PathParameters> {
+export interface OperationExample<Query, Body, PathParameters> {
   readonly query?: Partial<Query>
   readonly body?: Partial<Body>
   readonly pathParameters?: PathParameters
@@ -67,7 +67,7 @@ export interface Operation<Query = unknown, Body = unknown, PathParameters = unk
   readonly replies: Readonly<Partial<Record<Done['status'], OperationReply>>>
   /** Problems in addition to those of every operation. */
   readonly problems?: readonly ApiProblemCode[]
-  readonly example: Example<Query, Body, PathParameters>
+  readonly example: OperationExample<Query, Body, PathParameters>
   run(call: Call<Query, Body, PathParameters>): Done | Promise<Done | Following>
 }
 

@@ -1,5 +1,5 @@
 /** Scopes of admin API tokens. */
-export const scopes = {
+export const adminScopes = {
   'gatehouse:read': 'read status, nodes, traces and this document, and explain requests',
   'gatehouse:revoke': 'revoke tokens, sessions, subjects, clients',
   'gatehouse:limits': 'list and reset rate limit windows',
@@ -9,6 +9,6 @@ export const scopes = {
   'gatehouse:admin': 'every operation',
 } as const
 
-export type Scope = keyof typeof scopes
+export type Scope = keyof typeof adminScopes
 
 export const allScopes: Scope = 'gatehouse:admin'

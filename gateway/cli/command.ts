@@ -1,7 +1,7 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander'
 import { z } from 'zod'
 import { type ExitCode, exitCodes, Output, type OutputFormat, outputOption } from './output.ts'
-import { type Example, type FlagForm, flag, type Verb } from './verb.ts'
+import { type FlagForm, flag, type Verb, type VerbExample } from './verb.ts'
 
 const meanings: Readonly<Record<ExitCode, string>> = {
   [exitCodes.done]: 'success',
@@ -51,7 +51,7 @@ async function runVerb(run: NonNullable<Verb['run']>, input: Parameters<typeof r
 /** Appends the examples and the exit codes with their meanings to the help. */
 export function addHelp(
   command: Command,
-  examples: readonly [Example, Example],
+  examples: readonly [VerbExample, VerbExample],
   codes: Readonly<Partial<Record<ExitCode, string>>> = {},
 ): Command {
   const width = Math.max(...examples.map(({ run }) => run.length))

@@ -23,7 +23,7 @@ type Fields = Readonly<Record<string, z.ZodType>>
 type Input<Arguments extends Fields, Flags extends Fields> = z.infer<z.ZodObject<Arguments>> &
   z.infer<z.ZodObject<Flags>>
 
-export interface Example {
+export interface VerbExample {
   /** Complete shell command. */
   readonly run: string
   readonly does: string
@@ -43,7 +43,7 @@ export interface Verb<Arguments extends Fields = Fields, Flags extends Fields = 
   readonly formats?: readonly string[]
   /** Hands all words on, flags included, to a program that parses them itself. Such a verb has no `--output`. */
   readonly passThrough?: boolean
-  readonly examples: readonly [Example, Example]
+  readonly examples: readonly [VerbExample, VerbExample]
   /** Meanings of the exit codes where they differ from the general ones. */
   readonly exitCodes?: Readonly<Partial<Record<ExitCode, string>>>
   /**

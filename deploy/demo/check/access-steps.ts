@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import { clients } from '../accounts.ts'
+import { demoClients } from '../accounts.ts'
 import { repeatedBlock } from '../send-bytes.ts'
 import type { Echo } from '../service.ts'
 import { type CheckRequest, sha256 } from './client.ts'
@@ -71,7 +71,7 @@ const ruleSteps = rules.map((rule): CheckStep => {
   return {
     title: `${title}: 401 without a token, 403 without ${scope}, 200 with it, and the service learns who called`,
     run: async (client) => {
-      const otherScopes = (clients[id]?.scopes ?? []).filter((other) => other !== scope).join(' ')
+      const otherScopes = (demoClients[id]?.scopes ?? []).filter((other) => other !== scope).join(' ')
       const weak = await client.token({ client: id, scope: otherScopes })
       const token = await client.token({ client: id, scope })
       const challenge = { error: 'insufficient_scope', scope }

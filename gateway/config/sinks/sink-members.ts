@@ -52,7 +52,7 @@ function hasOneMethod(entry: Readonly<Record<string, unknown>>): boolean {
   return given === 'token' || given === 'password username' || given === 'header value'
 }
 
-export const tls = z
+export const sinkTls = z
   .strictObject({
     ca: z
       .string()
@@ -88,11 +88,11 @@ const insecureHttp = z
 const gzip = z.boolean().prefault(true).describe('Compresses requests. Default true.').meta(restart)
 
 /** Settings of every audit sink that sends HTTP requests. */
-export const httpMembers = { auth: auth.optional(), tls, insecure_http: insecureHttp, gzip, records, timeout }
+export const httpMembers = { auth: auth.optional(), tls: sinkTls, insecure_http: insecureHttp, gzip, records, timeout }
 
 export type HttpMembers = z.output<z.ZodObject<typeof httpMembers>>
 export type SinkAuth = z.output<typeof auth>
-export type SinkTlsEntry = NonNullable<z.output<typeof tls>>
+export type SinkTlsEntry = NonNullable<z.output<typeof sinkTls>>
 
 /** Schema of `type` in the settings of an audit sink. */
 export function sinkType<const Type extends string>(type: Type) {

@@ -7,7 +7,7 @@ import { type InvalidText, parsedText } from '../text-schemas.ts'
 import { readWebUrl } from '../web-url.ts'
 import { faultOf, type RejectedRecord, type ShippedBatch, type Sink, SinkFault } from './sink.ts'
 import { sinkKind } from './sink-kind.ts'
-import { records, restart, sinkType, timeout, tls } from './sink-members.ts'
+import { records, restart, sinkTls, sinkType, timeout } from './sink-members.ts'
 import type { SinkTls } from './sink-resources.ts'
 import { syslogFrame } from './syslog-message.ts'
 
@@ -19,7 +19,7 @@ const schema = z
     address: parsedText(hostForm, readHostPort)
       .describe('Address where the receiver accepts TLS: host:port.')
       .meta(restart),
-    tls,
+    tls: sinkTls,
     records,
     timeout,
     resend: z

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { errorExamples } from '../../../deploy/docs/error-examples.ts'
 import { generatedPages, publishedFiles } from '../../../deploy/docs/pages.ts'
-import { problemsOf } from '../../../deploy/docs/run-example.ts'
+import { problemsOfExample } from '../../../deploy/docs/run-example.ts'
 import { reasons } from '../../../gateway/base/reasons.ts'
 import { helpUriOf } from '../../../gateway/cli/sarif.ts'
 import { type ProblemCode, problemCodes } from '../../../gateway/config/problem.ts'
@@ -24,7 +24,7 @@ test('two runs generate the same texts', async () => {
 })
 
 test.each(codes)('the example of %s causes only this problem', async (code) => {
-  const problems = await problemsOf(errorExamples[code])
+  const problems = await problemsOfExample(errorExamples[code])
 
   expect(problems.map((problem) => problem.code)).toEqual([code])
 })
