@@ -5,7 +5,8 @@ import { startNode, type TestNode } from '../kit/node.ts'
 import { signingKey } from '../kit/signing-key.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 
-// limit-address: strangers pay for the verifications that they fail; nobody else does. S-134, S-115.
+// The phase `limit-address` charges the client address for each token whose verification fails, and for no other
+// request. Attack cases S-134, S-115.
 
 const BURST = 40
 
@@ -54,10 +55,10 @@ function ask(
 
 const good = (subject: string) => issuer.sign({ claims: { sub: subject, scope: 'read' } })
 
-test('S-134: after the burst of invalid tokens, new tokens of the address get 429 without a verification; known tokens, requests without a token and other addresses are served', async () => {
+test('S-134: when invalid tokens have exhausted the limit of an address, the gate replies 429 to new tokens of the address without a verification, and serves known tokens, requests without a token and other addresses', async () => {
   const forger = signingKey('ES256', issuer.keys[0]!.kid)
   const known = good('known')
-  // Few enough that nobody is granted another before they are spent.
+  // Few enough that the address limit does not refill by one request while they are sent.
   const spent = 300
   expect((await ask('/orders/1', known, '127.0.0.1')).status).toBe(200)
 
@@ -74,7 +75,7 @@ test('S-134: after the burst of invalid tokens, new tokens of the address get 42
     }),
   )
 
-  // Those under way when the bucket ran empty were verified too: 8 connections at most.
+  // Up to 8 requests (one per connection) can be in verification when the limit is exhausted; they get 401 too.
   expect(statuses.get(401)).toBeGreaterThanOrEqual(BURST)
   expect(statuses.get(401)).toBeLessThanOrEqual(BURST + 8)
   expect((statuses.get(401) ?? 0) + (statuses.get(429) ?? 0)).toBe(spent)
@@ -86,7 +87,7 @@ test('S-134: after the burst of invalid tokens, new tokens of the address get 42
   expect((await node.waitForRecord((one) => one['status'] === 429))['reason']).toBe('address-limited')
 })
 
-test('tokens that are refused unverified, and requests without one, are not charged', async () => {
+test('the gate does not charge the address limit for requests without a token, or with a token that is rejected before its signature is verified', async () => {
   const expired = issuer.sign({ claims: { sub: 'x', exp: 1 } })
   for (let i = 0; i < BURST * 2; i++) {
     expect((await ask('/orders/1', i % 2 === 0 ? expired : 'no.jwt', '127.0.0.3')).status).toBe(401)

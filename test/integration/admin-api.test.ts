@@ -59,18 +59,18 @@ async function expectProblem(reply: RawReply, status: number, code: string, chal
   expect(instance).toBe(reply.field('x-request-id'))
 }
 
-/** Returns the log line of a call. */
+/** Returns the log line that the node wrote about a call of the admin API. */
 function lineOf(reply: RawReply) {
   return node.waitForLine(({ msg, id }) => msg === 'admin call' && id === reply.field('x-request-id'))
 }
 
 const everywhere = ['/status', '/api', '/api/', '/api/v1/nodes', '/api/v1/openapi.json', '/api/v1/nowhere']
 
-test.each(everywhere)('%s without a token is 401, whether the path exists or not', async (target) => {
+test.each(everywhere)('the admin API replies 401 to %s without a token, known path or not', async (target) => {
   await expectProblem(await call({ target }), 401, 'credential_required', 'Bearer')
 })
 
-test('Basic authentication, a cookie and a query parameter are not accepted as credentials (S-118)', async () => {
+test('the admin API does not accept Basic authentication, a cookie or a query parameter as a credential (S-118)', async () => {
   for (const field of [
     ['Authorization', `Basic ${btoa(`bootstrap:${bootstrap}`)}`],
     ['Cookie', `token=${bootstrap}`],
@@ -80,7 +80,7 @@ test('Basic authentication, a cookie and a query parameter are not accepted as c
   await expectProblem(await call({ target: `/status?access_token=${bootstrap}` }), 401, 'credential_required', 'Bearer')
 })
 
-test('two Authorization fields, or a malformed one, are 400', async () => {
+test('the admin API replies 400 to a request with two Authorization fields or with a malformed one', async () => {
   const twice = [['Authorization', 'Bearer x'] as const, ['Authorization', `Bearer ${bootstrap}`] as const]
   await expectProblem(await call({ fields: twice }), 400, 'invalid_request')
   await expectProblem(await call({ fields: [['Authorization', 'Bearer']] }), 400, 'invalid_request')
@@ -102,13 +102,16 @@ test.each([
     'a token that is no access token (typ JWT)',
     () => adminIssuer.sign({ header: { typ: 'JWT' }, claims: { aud: adminAudience } }),
   ],
-])('S-120: %s is 401 invalid_token', async (_, tokenOf) => {
+])('S-120: the admin API replies 401 invalid_token to %s', async (_, tokenOf) => {
   await expectProblem(await call({ token: tokenOf() }), 401, 'invalid_token', 'Bearer error="invalid_token"')
 })
 
 const insufficient = (scope: string) => `Bearer error="insufficient_scope", scope="${scope}"`
 
-/** Required scopes, written by hand: the test must not read them from the operations that it checks. */
+/**
+ * Required scope of each operation of the admin API. Written by hand, because the test must not read the scopes from
+ * the code that it checks.
+ */
 const demanded = [
   ['GET', '/status', 'gatehouse:read'],
   ['GET', '/api/v1/nodes', 'gatehouse:read'],
@@ -130,7 +133,7 @@ const demanded = [
   ['POST', '/api/v1/sessions/end', 'gatehouse:sessions'],
 ] as const
 
-test('S-120: this test lists every operation of the API', async () => {
+test('S-120: the table of required scopes in this test lists every operation of the admin API', async () => {
   const { paths } = documentOf(await call({ target: '/api/v1/openapi.json', token: bootstrap })) as {
     paths: Record<string, object>
   }
@@ -141,7 +144,7 @@ test('S-120: this test lists every operation of the API', async () => {
 })
 
 test.each(demanded)(
-  '%s %s is rejected with every other scope and accepted with the scope %s',
+  'the admin API rejects %s %s with a token that has every other scope, and accepts it with the scope %s',
   async (method, path, scope) => {
     const target = path.replace('{trace_id}', 'a'.repeat(32))
     const others =
@@ -163,7 +166,7 @@ test.each(demanded)(
   },
 )
 
-test('each call has one log line with caller, operation and status, and never a token', async () => {
+test('the node writes one log line for each call of the admin API, with caller, operation and status, and never with a token', async () => {
   const token = adminToken('gatehouse:read')
   const read = await lineOf(await call({ token }))
   expect(read).toMatchObject({
@@ -203,26 +206,26 @@ test.each([
   ['application/json; charset=utf-16', '{}'],
   ['application/jsonx', '{}'],
   ['', '{}'],
-])('S-118: a POST with content type "%s" is 415', async (type, body) => {
+])('S-118: the admin API replies 415 to a POST with content type "%s"', async (type, body) => {
   const reply = await post(body, { fields: type === '' ? [] : [['Content-Type', type]] })
   await expectProblem(reply, 415, 'unsupported_media_type')
 })
 
 test.each(['https://evil.example', 'http://localhost.evil.example', 'null', 'http://localhost:1'])(
-  'S-118: a call from a web page of %s is 403, even with a valid token',
+  'S-118: the admin API replies 403 to a call from a web page of %s, even with a valid token',
   async (origin) => {
     await expectProblem(await call({ token: bootstrap, fields: [['Origin', origin]] }), 403, 'forbidden')
   },
 )
 
-test('a CORS preflight of another origin is 403, and a call from the own origin is accepted', async () => {
+test('the admin API replies 403 to a CORS preflight of another origin, and accepts a call from its own origin', async () => {
   const preflight = await call({ method: 'OPTIONS', fields: [['Origin', 'https://evil.example']] })
   expect(preflight.status).toBe(403)
   expect(preflight.fields.filter(([name]) => /^access-control/i.test(name))).toEqual([])
   expect((await call({ token: bootstrap, fields: [['Origin', 'http://localhost']] })).status).toBe(200)
 })
 
-test('S-119: a call with a foreign Host is 421, even with a valid token', async () => {
+test('S-119: the admin API replies 421 to a call with a foreign Host, even with a valid token', async () => {
   const reply = await request(
     node.adminPort,
     requestBytes({ target: '/status', host: 'evil.example', token: bootstrap }),
@@ -230,7 +233,7 @@ test('S-119: a call with a foreign Host is 421, even with a valid token', async 
   expect(reply.status).toBe(421)
 })
 
-test('an unknown path is 404, and a wrong method is 405 with Allow', async () => {
+test('the admin API replies 404 to an unknown path, and 405 with Allow to a wrong method', async () => {
   await expectProblem(await call({ target: '/api/v1/nowhere', token: bootstrap }), 404, 'not_found')
   await expectProblem(await call({ target: '/api/v1/nodes/', token: bootstrap }), 404, 'not_found')
   const wrong = await call({ method: 'DELETE', target: '/api/v1/revocations', token: bootstrap })
@@ -240,20 +243,20 @@ test('an unknown path is 404, and a wrong method is 405 with Allow', async () =>
 })
 
 test.each(['/api/v1/%6eodes', '/api/v1/nodes%2f', '/api/%', '/api/v1/nodes#x', '/api//v1/nodes', '/api/v1/Nodes'])(
-  'the path %s, which is another spelling of an operation, is 404',
+  'the admin API replies 404 to the path %s, which is another spelling of an operation',
   async (target) => {
     await expectProblem(await call({ target, token: bootstrap }), 404, 'not_found')
     await expectProblem(await call({ target }), 401, 'credential_required', 'Bearer')
   },
 )
 
-test.each(['PUT', 'PROPFIND', 'TRACE', 'QUERY'])('the method %s on an operation is 405 with Allow', async (method) => {
+test.each(['PUT', 'PROPFIND', 'TRACE', 'QUERY'])('the admin API replies 405 with Allow: GET to %s', async (method) => {
   const wrong = await call({ method, target: `/api/v1/traces/${'a'.repeat(32)}`, token: bootstrap })
   await expectProblem(wrong, 405, 'method_not_allowed')
   expect(wrong.field('allow')).toBe('GET')
 })
 
-test('header fields that fastify could read have no effect on the reply', async () => {
+test('the admin API ignores the fields Accept-Version, X-Request-Id and Accept of a request', async () => {
   const fields = [
     ['Accept-Version', '9'],
     ['X-Request-Id', 'chosen-by-the-client'],
@@ -269,8 +272,8 @@ test('header fields that fastify could read have no effect on the reply', async 
   for (const banner of ['server', 'x-powered-by']) expect(reply.field(banner)).toBeUndefined()
 })
 
-test('a token that expires while the body of its call is read is 401, and the call is not carried out', async () => {
-  // The clock tolerance of the admin issuer is 5 s.
+test('the admin API replies 401 to a call whose token expires while the body is read, and does not carry the call out', async () => {
+  // The node accepts a token of the admin issuer until 5 s after its `exp` (clock tolerance).
   const expS = Math.floor(Date.now() / 1000) - 2
   const body = '{"kind":"jti","id":"j-1","issuer":"main"}'
   const wire = await connect(node.adminPort)
@@ -315,13 +318,13 @@ test.each<[string, string, string, string]>([
     '/before',
     'must be a time such as 2030-01-31T12:00:00Z (RFC 3339)',
   ],
-])('a body with %s is 400, and the error names the place', async (_, body, pointer, detail) => {
+])('the admin API replies 400 to a body with %s, and names the place', async (_, body, pointer, detail) => {
   const reply = await post(body)
   await expectProblem(reply, 400, 'invalid_request')
   expect(documentOf(reply)['errors']).toEqual([{ pointer, detail }])
 })
 
-test('one reply lists all errors of a body', async () => {
+test('one reply of the admin API lists all errors of a request body', async () => {
   const reply = await post('{"kind":"jti","a":1,"b":2}')
   expect(documentOf(reply)['errors']).toHaveLength(3)
 })
@@ -334,7 +337,7 @@ test.each([
   ['an object with a duplicate member', '{"kind":"jti","id":"x","id":"y"}'],
   ['an object with a duplicate member, once escaped', '{"kind":"jti","id":"x","\\u0069d":"y"}'],
   ['nested 5000 levels deep', `{"kind":${'['.repeat(5000)}${']'.repeat(5000)}}`],
-])('a body that is %s is 400, and the connection stays open', async (_, body) => {
+])('the admin API replies 400 to a body that is %s, and the connection stays open', async (_, body) => {
   const reply = await post(body)
   await expectProblem(reply, 400, 'invalid_request')
   expect(reply.field('connection')).toBe('keep-alive')
@@ -347,13 +350,13 @@ test.each([
   ['durable=true', 'durable'],
   ['wiat=all', 'wiat'],
   ['__proto__=1', '__proto__'],
-])('the query %s is 400, and the error names the parameter', async (query, parameter) => {
+])('the admin API replies 400 to the query %s, and the error names the parameter', async (query, parameter) => {
   const reply = await post('{"kind":"jti","id":"x"}', { target: `/api/v1/revocations?${query}` })
   await expectProblem(reply, 400, 'invalid_request')
   expect(documentOf(reply)['errors']).toMatchObject([{ parameter }])
 })
 
-test('a body above 64 KiB is 413 before it is read, and the connection is closed', async () => {
+test('the admin API replies 413 to a body above 64 KiB before it reads the body, and closes the connection', async () => {
   const wire = await connect(node.adminPort)
   const head = requestBytes({
     method: 'POST',
@@ -381,7 +384,7 @@ test('a body above 64 KiB is 413 before it is read, and the connection is closed
   await expectProblem((await readReply(chunked))!, 413, 'content_too_large')
 })
 
-test('a body of exactly 64 KiB is read', async () => {
+test('the admin API reads a request body of exactly 64 KiB', async () => {
   const filler = ' '.repeat(64 * 1024 - 2)
   await expectProblem(await post(`{${filler}}`), 400, 'invalid_request')
 })
@@ -390,7 +393,7 @@ test.each([
   ['GET', '/api/v1/nodes'],
   ['POST', '/api/v1/nodes/accept-loss'],
   ['POST', '/api/v1/revocations'],
-])('%s %s at a node without Redis is 409 with a hint', async (method, target) => {
+])('the admin API of a node without Redis replies 409 to %s %s and names redis.url', async (method, target) => {
   const body = target.endsWith('revocations') ? '{"kind":"jti","id":"x"}' : '{}'
   const reply = await call({ method, target, token: bootstrap, ...(method === 'POST' && { fields: [json], body }) })
   await expectProblem(reply, 409, 'cluster_unavailable')
@@ -400,7 +403,7 @@ test.each([
   })
 })
 
-test('/status shows the state of the node and the relaxations of its policy', async () => {
+test('/status of the admin API shows the state of the node and the relaxations of its policy', async () => {
   await expect
     .poll(async () => documentOf(await call({ token: bootstrap })))
     .toMatchObject({
@@ -417,7 +420,7 @@ test('/status shows the state of the node and the relaxations of its policy', as
   expect(listening['relaxations']).toEqual(['services.orders.encoded_slashes: keep'])
 })
 
-test('while the admin issuer is down, its tokens are 503 and the bootstrap token is accepted', async () => {
+test('while the admin issuer is unreachable, the admin API replies 503 to its tokens and accepts the bootstrap token', async () => {
   const down = `http://127.0.0.1:${freePort()}`
   const alone = await startNode({
     policy: testPolicy({ issuer: issuer.url, orders: orders.url }),
@@ -436,7 +439,7 @@ test('while the admin issuer is down, its tokens are 503 and the bootstrap token
   expect((await call({ port: alone.adminPort, token: bootstrap })).status).toBe(200)
 })
 
-test('a node without admin issuer and bootstrap token accepts no token and names the settings to change', async () => {
+test('the admin API of a node without admin issuer and bootstrap token accepts no token and names the settings to change', async () => {
   const closed = await startNode({ policy: testPolicy({ issuer: issuer.url, orders: orders.url }) })
   const reply = await call({ port: closed.adminPort })
   await expectProblem(reply, 401, 'credential_required', 'Bearer')
@@ -449,13 +452,13 @@ test('a node without admin issuer and bootstrap token accepts no token and names
   )
 })
 
-test('the admin listener still serves after 300 connections at once', async () => {
+test('the admin API still replies after 300 concurrent connections', async () => {
   const wires = await Promise.all(Array.from({ length: 300 }, () => connect(node.adminPort).catch(() => undefined)))
   for (const wire of wires) wire?.close()
   await expect.poll(async () => (await call({ token: bootstrap }).catch(() => undefined))?.status).toBe(200)
 })
 
-test('calls with invalid tokens are limited per address, and only some of them are logged', async () => {
+test('the admin API limits calls without a valid token per address, and the node logs only some of them', async () => {
   const flooded = await startNode({
     policy: testPolicy({ issuer: issuer.url, orders: orders.url }),
     settings: { admin: { listen: '127.0.0.1:0', bootstrap_token: { env: 'BOOTSTRAP' } } },

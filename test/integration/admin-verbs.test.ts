@@ -10,8 +10,8 @@ import { freePort, listen } from '../kit/ports.ts'
 import { runVerb } from '../kit/run-verb.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// docs/design/contract.md §10, verbs that operate a running cluster: exit codes and errors when the admin API cannot do
-// the work, and that no token is printed. Replies of a cluster are tested in test/cluster.
+// docs/design/contract.md §10, CLI verbs that operate a running cluster: exit codes and errors when the admin API
+// cannot do the work, and that no verb prints a token. Tests in test/cluster check the replies of a cluster.
 
 vi.setConfig({ maxConcurrency: 2 })
 
@@ -32,7 +32,7 @@ const run = (words: readonly string[], environment: Readonly<Record<string, stri
 const verbs = [['nodes'], ['nodes', 'accept-loss'], ['revoke', '--jti', 'x']]
 
 test.concurrent.each(verbs)(
-  '%s %s at a node without Redis exits with 1 and names the setting to change',
+  'the CLI verb `%s %s` at a node without Redis exits with 1 and names the setting to change',
   async (...words) => {
     const { exitCode, stdout, stderr } = await run(words)
 
@@ -45,7 +45,7 @@ test.concurrent.each(verbs)(
 )
 
 test.concurrent.each(verbs)(
-  '%s %s without a token exits with 2 and names the environment variable',
+  'the CLI verb `%s %s` without a token exits with 2 and names the environment variable to set',
   async (...words) => {
     const { exitCode, stderr } = await run(words, { GATEHOUSE_ADMIN_URL: env.GATEHOUSE_ADMIN_URL })
 
@@ -54,7 +54,7 @@ test.concurrent.each(verbs)(
   },
 )
 
-test.concurrent.each(verbs)('%s %s at an address where nothing listens exits with 3', async (...words) => {
+test.concurrent.each(verbs)('the CLI verb `%s %s` at an address without a listener exits with 3', async (...words) => {
   const admin = `http://127.0.0.1:${freePort()}`
   const { exitCode, stdout, stderr } = await run([...words, '--admin', admin, '--output', 'json'])
 
@@ -65,7 +65,7 @@ test.concurrent.each(verbs)('%s %s at an address where nothing listens exits wit
   })
 })
 
-/** Replies to every request like a service that is not a gate. */
+/** Starts an HTTP server that is not a gate and replies 200 to every request; returns its URL. */
 async function stranger(): Promise<string> {
   const server = createServer((_, response) => {
     response.setHeader('content-type', 'application/json').end('{"service":"orders"}')
@@ -81,7 +81,7 @@ test.concurrent.each([
   ['limits', 'list'],
   ['health'],
   ['health', '--ready'],
-])('%s %s at an unrelated service or at the data plane exits with 3, with a hint about --admin', async (...words) => {
+])('the CLI verb `%s %s` exits with 3 and hints at --admin if the URL is no admin API', async (...words) => {
   for (const admin of [await stranger(), `http://127.0.0.1:${node.port}`]) {
     const { exitCode, stdout, stderr } = await run([...words, '--admin', admin, '--output', 'json'])
 
@@ -94,7 +94,7 @@ test.concurrent.each([
   }
 })
 
-test.concurrent('--admin may contain a path prefix of a proxy', async () => {
+test.concurrent('the CLI accepts in --admin a URL with the path prefix of a proxy', async () => {
   const asked: string[] = []
   const server = createServer((request, response) => {
     asked.push(request.url!)
@@ -107,7 +107,7 @@ test.concurrent('--admin may contain a path prefix of a proxy', async () => {
   expect(asked).toEqual(['/ops/gate/api/v1/nodes'])
 })
 
-test.concurrent('a token that the node does not accept exits with 1 and is not printed', async () => {
+test.concurrent('the CLI exits with 1 and does not print the token when the node rejects the token', async () => {
   const secret = 'not-the-bootstrap-token-of-this-node-at-all'
   const { exitCode, stderr } = await run(['nodes'], { ...env, GATEHOUSE_ADMIN_TOKEN: secret })
 
@@ -116,7 +116,7 @@ test.concurrent('a token that the node does not accept exits with 1 and is not p
   expect(stderr).not.toContain(secret)
 })
 
-test.concurrent('the token is read from the file in GATEHOUSE_ADMIN_TOKEN_FILE', async () => {
+test.concurrent('the CLI reads the admin token from the file in GATEHOUSE_ADMIN_TOKEN_FILE', async () => {
   const { GATEHOUSE_ADMIN_URL } = env
   const good = await run(['nodes'], { GATEHOUSE_ADMIN_URL, GATEHOUSE_ADMIN_TOKEN_FILE: tokenFile })
   const absent = await run(['nodes'], { GATEHOUSE_ADMIN_URL, GATEHOUSE_ADMIN_TOKEN_FILE: `${tokenFile}.absent` })
@@ -135,7 +135,7 @@ test.concurrent.each([
   [['nodes', '--admin', 'http://127.0.0.1:1/?a=1'], 'a query or a fragment'],
   [['nodes', '--admin', 'http://127.0.0.1:1/#a'], 'a query or a fragment'],
   [['nodes', '--admin', 'http://olga:geheim99@127.0.0.1:1'], 'without credentials'],
-])('wrong usage %j exits with 2 and an explanation', async (words, said) => {
+])('the CLI exits with 2 and an explanation for the wrong usage %j', async (words, said) => {
   const { exitCode, stdout, stderr } = await run(words)
 
   expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' })
@@ -143,7 +143,7 @@ test.concurrent.each([
   expect(stderr).not.toContain('geheim99')
 })
 
-test.concurrent('an error of the API exits with 1 and is printed unchanged', async () => {
+test.concurrent('the CLI exits with 1 and prints the error of the admin API unchanged', async () => {
   const { exitCode, stderr } = await run(['revoke', '--issuer', 'main', '--before', 'yesterday', '--output', 'json'])
 
   expect(exitCode).toBe(1)
@@ -153,7 +153,7 @@ test.concurrent('an error of the API exits with 1 and is printed unchanged', asy
   })
 })
 
-test('a token to revoke is read from standard input, a file or the flag, trimmed, and never printed', async () => {
+test('the CLI reads a token to revoke from standard input, a file or the flag, trims it, and never prints it', async () => {
   const victim = issuer.sign()
   const file = node.folder.file('victim')
   writeFileSync(file, `${victim}\n`)
@@ -181,7 +181,7 @@ test('a token to revoke is read from standard input, a file or the flag, trimmed
   }
 })
 
-test('a redirect exits with 3 and is not followed with the token', async () => {
+test('the CLI exits with 3 when the admin API replies with a redirect, and does not follow the redirect', async () => {
   const asked: unknown[] = []
   const other = createServer((request, response) => {
     asked.push(request.url)

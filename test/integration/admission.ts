@@ -20,13 +20,16 @@ export interface Refusal {
   readonly status: number
   readonly code: string
   readonly reason: string
-  /** `WWW-Authenticate` up to `resource_metadata`. Absent: the reply must not have the field. */
+  /** Expected `WWW-Authenticate` of the reply, up to `resource_metadata`. Absent: the reply must not have the field. */
   readonly challenge?: string
-  /** Further fields, which must have these values. */
+  /** Further fields that the reply must have, with their values. */
   readonly fields?: Readonly<Record<string, string>>
-  /** Whether the connection ends with the reply. Default false: it must serve another request. */
+  /**
+   * Whether the gate must close the connection after the reply. Default false: the connection must serve another
+   * request.
+   */
   readonly closes?: boolean
-  /** As the log has it. Default `refused`; `failed` for our own trouble. */
+  /** Expected decision in the access log. Default `refused`; `failed` for a fault of the gate, an issuer or Redis. */
   readonly decision?: string
 }
 
@@ -38,7 +41,7 @@ export const noCredential: Refusal = {
   challenge: 'Bearer',
 }
 
-/** 401 `invalid_token`: the reply is equal for every reason. */
+/** 401 `invalid_token`: the reply is the same for every reason; only the log states the reason. */
 export const badToken = (reason: string): Refusal => ({
   status: 401,
   code: 'invalid_token',
@@ -54,7 +57,7 @@ export const missingScope = (scope: string): Refusal => ({
   challenge: `Bearer error="insufficient_scope", scope="${scope}"`,
 })
 
-/** 403 without a challenge: another credential would not help. */
+/** 403 without `WWW-Authenticate`, because another credential would not be accepted either. */
 export const forbidden = (reason: string): Refusal => ({ status: 403, code: 'forbidden', reason })
 
 /** 404: no route matches. */
@@ -69,7 +72,10 @@ export const issuerDown: Refusal = {
   decision: 'failed',
 }
 
-/** Expects a refusal: checks the reply, the connection and the log line, and that no service received the request. */
+/**
+ * Sends a request and expects a refusal: checks the reply, the connection and the log line, and that no service
+ * received the request.
+ */
 export async function refused(gate: Gate, parts: RequestParts, refusal: Refusal): Promise<void> {
   const mark = randomUUID()
   const wire = await connect(gate.node.port)
@@ -104,7 +110,7 @@ interface Admission {
   readonly received: ReceivedRequest
 }
 
-/** Expects that a request reaches a service and gets its 200. */
+/** Sends a request, and expects that the services receive it exactly once and that the client gets status 200. */
 export async function admitted(gate: Gate, parts: RequestParts): Promise<Admission> {
   const mark = randomUUID()
   const reply = await request(gate.node.port, marked(parts, mark))
@@ -114,7 +120,10 @@ export async function admitted(gate: Gate, parts: RequestParts): Promise<Admissi
   return { reply, received: received! }
 }
 
-/** Returns the claims of the assertion that a service received, verified with the published keys. */
+/**
+ * Returns the claims of the assertion that a service received, after verification with the keys that the gate
+ * publishes.
+ */
 export async function identity(gate: Gate, received: ReceivedRequest): Promise<JWTPayload> {
   const [assertion, ...more] = received.all('x-gatehouse-jwt-assertion')
   expect(more).toEqual([])
@@ -143,7 +152,7 @@ function receivedBy({ services }: Gate, mark: string): ReceivedRequest[] {
   return services.flatMap(({ requests }) => requests.filter((received) => received.all('x-case').includes(mark)))
 }
 
-/** The absolute metadata URL of the requested URL (RFC 9728 §5.1). */
+/** Returns the challenge with the absolute URL of the resource metadata for the requested URL (RFC 9728 §5.1). */
 function withMetadata(challenge: string, gate: Gate, target: string): string {
   const [path = ''] = target.split('?', 1)
   const url = `${publicUrl(gate)}/.well-known/oauth-protected-resource${path === '/' ? '' : path}`

@@ -7,8 +7,8 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// docs/design/contract.md §1: a check leaves the record that an exchange would leave: of what was asked about, not of
-// how a proxy asked.
+// docs/design/contract.md §1: a forward-auth check leaves the audit record that the checked request itself would
+// leave. The record does not describe the request by which the proxy asked for the check.
 
 const [issuer, upstream, redis] = await Promise.all([startIssuer(), startUpstream(), testRedis()])
 const link = await testLink(redisSettingsFor(redis.port))
@@ -45,7 +45,7 @@ test.each([
   ['admitted', 200, { token: issuer.sign() }],
   ['refused', 401, {}],
 ] as const)(
-  'the record of a check that is %s holds method, host, path and query stated by the proxy',
+  'the audit record of a forward-auth check that is %s has the method, host, path and query that the proxy stated',
   async (decision, status, who) => {
     const bytes = requestBytes({ target: '/.gatehouse/check', host: 'gate.internal', fields: asked, ...who })
     const reply = await request(node.port, bytes)

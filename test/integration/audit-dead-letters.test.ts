@@ -11,7 +11,8 @@ import { startShipping } from '../kit/shipping-worker.ts'
 import { until } from '../kit/until.ts'
 import type { TestWorker } from '../kit/worker.ts'
 
-// What a sink refuses is put aside, listed, and sent again by order; the rest goes on.
+// Audit records that a sink rejects become dead letters. Dead letters are listed, and sent again by `audit replay`.
+// Other records are still shipped.
 
 const token = randomBytes(32).toString('base64url')
 const { port } = await testRedis()
@@ -56,7 +57,7 @@ async function sinkNow(name = 'search'): Promise<Record<string, unknown>> {
 const taken = (id: string) => receiver.taken.some((record) => record['id'] === id)
 const deadCount = () => writer.redis.xlen('gh:{a0}:dead:search')
 
-test('records that a sink rejects are listed as dead letters and are delivered by a later replay', async () => {
+test('records that an audit sink rejects are listed as dead letters, and `audit replay --dead` delivers them later', async () => {
   const { dead_letters: before } = await sinkNow()
   receiver.answer = ({ text }) => (/poison/.test(text) ? { status: 400, body: 'I do not like it' } : { status: 200 })
   await writer.write(5, (number) => (number % 5 === 0 ? { 'url.path': '/poison' } : {}))
@@ -71,7 +72,7 @@ test('records that a sink rejects are listed as dead letters and are delivered b
   await until('the others', async () => (await deadCount()) === before)
 })
 
-test('`audit replay` with a time range sends its records again', async () => {
+test('`audit replay` with a time range sends the records of that range to the sink again', async () => {
   const since = new Date().toISOString()
   await writer.write(3)
   await until('the records', () => taken(writer.ids.at(-1)!))
@@ -83,7 +84,7 @@ test('`audit replay` with a time range sends its records again', async () => {
   expect(writer.ids.slice(0, -3).some(taken)).toBe(false)
 })
 
-test('a sink that is down shows its lag and error, and catches up afterwards', async () => {
+test('the admin API and the metrics show lag and errors of an audit sink that is down, and no lag when the sink has caught up', async () => {
   receiver.answer = () => ({ status: 503, body: 'maintenance' })
   await writer.write(7)
   await until('a failure', async () => Number((await sinkNow())['failures']) > 0)
@@ -95,7 +96,7 @@ test('a sink that is down shows its lag and error, and catches up afterwards', a
   expect((await sinkNow())['lag_records']).toBeGreaterThanOrEqual(7)
   const probes = worker.log.find(({ msg }) => msg === 'working')!['probes'] as number
   const now = async (name: string) => (await readMetrics(probes)).sum(`gatehouse_audit_${name}`, { sink: 'search' })
-  // The worker says so when it has looked again.
+  // The worker's metrics show a lag only after the worker has measured the lag again.
   await until('a lag', async () => (await now('shipping_lag_seconds')) > 0)
   await until('a counted failure', async () => (await now('shipping_failures_total')) > 0)
   expect((await readMetrics(probes)).series).toContain('gatehouse_queue_jobs{queue="ship:search",state="waiting"}')
@@ -107,7 +108,7 @@ test('a sink that is down shows its lag and error, and catches up afterwards', a
   await until('all are counted', async () => (await now('shipped_records_total')) > writer.ids.length)
 })
 
-test('`audit sinks forget` rejects a configured sink and removes one that is not configured', async () => {
+test('`audit sinks forget` rejects a configured sink, and removes a sink that is not configured', async () => {
   await writer.redis.hset('gh:{a0}:cursors', 'former', '0-0')
   expect(await sinkNow('former')).toMatchObject({ configured: false })
   expect((await audit('sinks', 'forget', 'search')).stderr).toContain('remove it there first')
@@ -115,7 +116,7 @@ test('`audit sinks forget` rejects a configured sink and removes one that is not
   expect(await writer.redis.hexists('gh:{a0}:cursors', 'former')).toBe(0)
 })
 
-test('shipping stops at 10,000 dead letters and continues when they are removed', async () => {
+test('a worker stops shipping to a sink at 10,000 dead letters, and continues when the dead letters are removed', async () => {
   const dead = 'gh:{a0}:dead:search'
   await until('all is shipped', async () => (await sinkNow())['lag_records'] === 0)
   await writer.redis.del(dead)
@@ -126,7 +127,8 @@ test('shipping stops at 10,000 dead letters and continues when they are removed'
   for (let i = 0; i < 40; i++) await writer.write(5)
 
   await until('shipping stops', async () => String((await sinkNow())['last_error']).includes('10000 dead letters'))
-  // Ten batches are handed over at a time.
+  // The worker sends up to ten batches (here of 5 records) before it checks the limit again, so 50 more dead letters
+  // can be added.
   expect(await deadCount()).toBeLessThan(10_000 + 50)
 
   receiver.answer = () => ({ status: 200 })

@@ -9,18 +9,18 @@ import { testRedis } from '../kit/redis.ts'
 import { startShipping } from '../kit/shipping-worker.ts'
 import { until } from '../kit/until.ts'
 
-// A file sink has every record once, in order, with seals that hold, whatever became of the worker meanwhile.
+// A file sink contains every audit record, in order and with valid seals, even if the worker is killed.
 
 const { port } = await testRedis()
 const writer = new AuditWriter(port)
 
-/** Files that were put aside, oldest first, and the one that is written to. */
+/** Returns the text of all files of a file sink: first the rotated files, oldest first, then the current file. */
 function textOf(folder: string): string {
   for (;;) {
     try {
       return textNow(folder)
     } catch (error) {
-      // One that was listed has become an archive before it was read.
+      // The worker compressed a rotated file after it was listed and before it was read: list the files again.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
     }
   }
@@ -52,7 +52,7 @@ function idsIn(text: string): string[] {
   return ids
 }
 
-test('a file sink has all records in order, sealed and without duplicates across rotation, kill -9 and a torn last line', async () => {
+test('a file sink contains all records in order, with valid seals, after rotation, kill -9 of the worker and a torn last line', async () => {
   const sinks = { archive: { type: 'file', path: 'audit/audit.ndjson', max_size: '64KiB', compress: 'gzip' } }
   const first = await startShipping(port, sinks)
   const folder = first.folder.file('audit')
@@ -68,16 +68,17 @@ test('a file sink has all records in order, sealed and without duplicates across
   expect(readdirSync(folder).length).toBeGreaterThan(1)
 
   await first.kill()
-  // As after a power cut: the records of a batch without its seal, and a part of a line.
+  // Simulates a power failure: appends a record without the seal of its batch, and a part of a line.
   appendFileSync(file, `{"id":"node-1.0123456789ab-9000","time":"x","kind":"exchange"}\n{"id":"node-1.01234`)
   for (let i = 0; i < 3; i++) await writer.write(50)
   await startShipping(port, { archive: { ...sinks.archive, path: file } })
   await arrived()
-  // Killed between the disk and the note of it in Redis, a worker leaves batches that come again.
+  // A worker that is killed after a write to the file, and before the position is stored in Redis, writes the same
+  // batches again.
   expect([...new Set(idsIn(textOf(folder)))]).toEqual(writer.ids)
 })
 
-test('the file sink leaves a foreign file unchanged', async () => {
+test('a file sink leaves an existing file unchanged that is not an audit log', async () => {
   const worker = await startShipping(port, { other: { type: 'file', path: 'policy.yaml' } })
   const before = readFileSync(worker.folder.file('policy.yaml'), 'utf8')
   const { reason } = await worker.waitForLine(({ msg }) => msg === 'job failed')

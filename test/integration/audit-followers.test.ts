@@ -9,7 +9,7 @@ import { testPolicy } from '../kit/policy.ts'
 import { testRedis } from '../kit/redis.ts'
 import { until } from '../kit/until.ts'
 
-// A node bears few who follow the audit log: a place is taken by who is there, and by nobody else.
+// A node limits the number of clients that follow the audit log. Only a connected client takes one of these slots.
 
 const bootstrap = randomBytes(32).toString('base64url')
 const [issuer, { port }] = await Promise.all([startIssuer(), testRedis()])
@@ -47,16 +47,16 @@ async function statusOf(path: string, method = 'GET'): Promise<number | undefine
   return statusCode
 }
 
-test('a follower that disconnects during authentication takes no follower slot', async () => {
+test('a client that disconnects during authentication takes no slot for followers of the audit log', async () => {
   const token = issuer.sign({ claims: { scope: 'gatehouse:audit' } })
   const calls = ['HEAD', 'GET'].flatMap((method) =>
     Array.from({ length: FOLLOWERS_MAX }, () => call('audit/stream', { method, token })),
   )
   await Promise.all(calls.map((each) => once(each, 'finish')))
   await until('the keys are asked for', () => issuer.fetches.keys > 0)
-  // What comes after them is answered after they have come, and after they have gone.
+  // The node replies to this call only after it has received the calls before it.
   expect(await statusOf('nodes')).toBe(200)
-  // By a reset: who only says that no more comes from here still gets its reply.
+  // The clients disconnect by a TCP reset, because a client that only closes its sending side still gets its reply.
   for (const each of calls) each.socket?.resetAndDestroy()
   expect(await statusOf('nodes')).toBe(200)
   publishKeys()
@@ -68,6 +68,6 @@ test('a follower that disconnects during authentication takes no follower slot',
   await until('there is room', async () => (await statusOf('audit/stream', 'HEAD')) === 200)
 })
 
-test('HEAD on the record stream replies without following the log', async () => {
+test('HEAD on the audit record stream gets 200 and takes no slot for followers of the audit log', async () => {
   for (let i = 0; i <= FOLLOWERS_MAX; i++) expect(await statusOf('audit/stream', 'HEAD')).toBe(200)
 })

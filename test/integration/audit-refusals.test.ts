@@ -16,8 +16,8 @@ import { runVerb } from '../kit/run-verb.ts'
 import { startShipping } from '../kit/shipping-worker.ts'
 import { until } from '../kit/until.ts'
 
-// Refusals without a route above a rate share records: every refused request is in exactly one record, and verbs and sinks
-// take these records as any other.
+// Above a rate, several refused requests without a route share one aggregated audit record. Every refused request is
+// in exactly one record. CLI verbs and sinks handle aggregated records like all other records.
 
 const bootstrap = randomBytes(32).toString('base64url')
 const folder = mkdtempSync(join(tmpdir(), 'gatehouse-refusals-'))
@@ -38,7 +38,7 @@ await startShipping(port, { file: { type: 'file', path: archive } })
 
 let sent = 0
 
-/** Sends requests without a route, ten at a time. */
+/** Sends requests that match no route, ten at a time. */
 async function flood(count: number): Promise<void> {
   for (let i = 0; i < count; i += 10) {
     const statuses = await Promise.all(Array.from({ length: 10 }, () => refused()))
@@ -60,9 +60,9 @@ const counted = (records: readonly AuditRecord[]) =>
 
 const isAggregated = ({ kind }: AuditRecord) => kind === 'refusals'
 
-test('every rejected request is in one record, single or aggregated, with texts cut to 256 bytes', async () => {
+test('the gate writes every refused request to one audit record, single or aggregated, with texts truncated to 256 bytes', async () => {
   let records: AuditRecord[] = []
-  // On a busy machine there may be fewer than 20 a second at first.
+  // On a busy machine, fewer than 20 requests per second may arrive at first, and no record is aggregated.
   await until('an aggregated record', async () => {
     await flood(300)
     records = (await auditLines(link)).map(({ record }) => record)
@@ -95,7 +95,7 @@ test('every rejected request is in one record, single or aggregated, with texts 
   expect(metrics.sum('gatehouse_audit_aggregated_refusals_total')).toBeGreaterThan(0)
 })
 
-test('`audit verify` accepts aggregated records, and `audit search` finds them by kind, reason and decision', async () => {
+test('`audit verify` accepts aggregated records of refusals, and `audit search` finds them by kind, reason and decision', async () => {
   const env = { GATEHOUSE_ADMIN_TOKEN: bootstrap, GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${node.adminPort}` }
   const verified = await runVerb(['audit', 'verify'], env)
   expect(verified).toMatchObject({ exitCode: 0, stderr: '' })
@@ -105,7 +105,7 @@ test('`audit verify` accepts aggregated records, and `audit search` finds them b
   expect(found.stdout).toMatch(/refused - refusals reason=route-unknown refusals=\d+ address=127\.0\.0\.1 request=/)
 })
 
-test('`audit tail` shows an aggregated record when it is written', async () => {
+test('the audit record stream sends an aggregated record of refusals when the record is written', async () => {
   const controller = new AbortController()
   atEnd(() => controller.abort())
   const reply = await fetch(`http://127.0.0.1:${node.adminPort}/api/v1/audit/stream?kind=refusals`, {
@@ -125,7 +125,7 @@ test('`audit tail` shows an aggregated record when it is written', async () => {
   await read
 })
 
-test('a sink receives aggregated records with valid seals', async () => {
+test('an audit sink receives aggregated records of refusals with valid seals', async () => {
   await until('the records in the file of the sink', () => {
     if (!existsSync(archive)) return false
     const lines = readFileSync(archive, 'utf8').split('\n')

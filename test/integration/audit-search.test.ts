@@ -11,7 +11,7 @@ import { testRedis } from '../kit/redis.ts'
 import { runVerb, type VerbRun } from '../kit/run-verb.ts'
 import { until } from '../kit/until.ts'
 
-// Records that Redis holds are found by what they say, and followed as they come (server-sent events).
+// Audit records in Redis can be searched by their fields, and followed as server-sent events.
 
 const token = randomBytes(32).toString('base64url')
 const [issuer, { port }] = await Promise.all([startIssuer(), testRedis()])
@@ -69,13 +69,13 @@ test.each([
   { query: 'request=r42', found: [42] },
   { query: 'since=2020-01-01T00:04:58Z&until=2020-01-01T00:05:00Z', found: [300, 299, 298] },
   { query: 'subject=nobody', found: [] },
-])('the audit search $query finds $found, newest first', async ({ query, found }) => {
+])('an audit search with the query $query finds the records $found, newest first', async ({ query, found }) => {
   const { status, document } = await get(`records?${query}`)
 
   expect([status, numbersOf(document['records'])]).toEqual([200, found])
 })
 
-test('audit search pages of any size return each record once', async () => {
+test('the pages of an audit search return each record exactly once', async () => {
   const numbers: number[] = []
   let before = ''
   do {
@@ -90,11 +90,11 @@ test('audit search pages of any size return each record once', async () => {
 test.each([
   ...['limit=0', 'limit=1001', 'before=x', 'since=yesterday', 'colour=red', 'limit=1&limit=2'],
   ...['decision=refussed', 'kind=revocations'],
-])('the audit search %s is rejected', async (query) => {
+])('the admin API rejects an audit search with the query %s', async (query) => {
   expect((await get(`records?${query}`)).status).toBe(400)
 })
 
-test('S-142: control characters in a record are escaped on a terminal', async () => {
+test('S-142: `audit search` escapes control characters of a record in its terminal output', async () => {
   const { stdout } = await audit(
     'search',
     '--kind',
@@ -118,7 +118,7 @@ test.each([
   [['tail', '--decision', 'refussed'], 'admitted, refused, failed'],
   [['search', '--kind', 'revocations'], 'exchange, refusals, revocation, admin'],
   [['search', '--since', '1h', '--until', '2h'], '--since must be before --until'],
-])('%j is rejected as wrong usage', async (words, said) => {
+])('the CLI rejects the arguments %j of `gatehouse audit` as wrong usage', async (words, said) => {
   const { exitCode, stdout, stderr } = await audit(...words)
 
   expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' })
@@ -157,7 +157,7 @@ function follow(query: string, from?: string, bearer = token): Promise<Follower>
   })
 }
 
-test('a follower receives new records by its filter and resumes at its last position', async () => {
+test('a client that follows the audit log receives new records that match its filter, and resumes at its last position', async () => {
   const first = await follow('?route=followed')
   await writer.write(3, (number) => ({ 'gatehouse.route': number % 2 === 0 ? 'followed' : 'other' }))
   await writer.write(2, () => ({ 'gatehouse.route': 'followed' }))
@@ -174,13 +174,14 @@ test('a follower receives new records by its filter and resumes at its last posi
   second.stop()
 })
 
-test('a follower whose token expires receives no more records', async () => {
+test('a client that follows the audit log receives no more records after its token expires', async () => {
   const toldWhileGood = async (lifeS: number): Promise<Follower> => {
     const exp = Math.floor(Date.now() / 1000) + lifeS
     const follower = await follow('', undefined, issuer.sign({ claims: { scope: 'gatehouse:audit', exp } }))
     await writer.write(1)
     await until('its record, or its end', () => follower.events.length > 0 || follower.ended())
-    // A busy machine may take longer than a short life.
+    // On a busy machine the token may expire before the first record arrives. Then the test tries again with twice
+    // the lifetime.
     return follower.events.length > 0 ? follower : toldWhileGood(2 * lifeS)
   }
   const follower = await toldWhileGood(3)
@@ -189,7 +190,7 @@ test('a follower whose token expires receives no more records', async () => {
   expect(follower.events.map(({ record }) => record['id'])).not.toContain(writer.ids.at(-1))
 })
 
-test('a ninth follower is rejected until another one disconnects', async () => {
+test('a node rejects the ninth client that follows the audit log until another one disconnects', async () => {
   const followers = await Promise.all(Array.from({ length: 8 }, () => follow('')))
   expect(followers.map((each) => each.ended())).toEqual(Array(8).fill(false))
   expect(await get('stream')).toMatchObject({ status: 503, document: { code: 'followers_full' } })
@@ -212,7 +213,7 @@ test('`audit tail` shows the newest records, in chronological order', async () =
   expect([exitCode, lines]).toEqual([0, [writer.ids[598], writer.ids[599]]])
 })
 
-test('a follower that does not read is disconnected, and other followers continue', async () => {
+test('a node disconnects a client that follows the audit log without reading, and other followers continue to receive records', async () => {
   const from = (await get('records?limit=1')).document['end'] as string
   const socket = connect(node.adminPort, '127.0.0.1')
   await once(socket, 'connect')
@@ -229,7 +230,7 @@ test('a follower that does not read is disconnected, and other followers continu
   for (let i = 0; i < 20; i++)
     await writer.write(100, () => ({ 'gatehouse.route': 'large', 'url.path': `/${'x'.repeat(8000)}` }))
   await until('all for who reads', () => reader.events.length === 2000)
-  // What its kernel has no room for stays unread; a write is what tells that it is gone.
+  // The paused socket does not read, so it detects only by a write that the node has closed the connection.
   await until('the cut', () => {
     socket.write('\r\n')
     return cut
@@ -238,7 +239,7 @@ test('a follower that does not read is disconnected, and other followers continu
   reader.stop()
 })
 
-test('records written out of order are shown by their time', async () => {
+test('`audit search` and `audit tail` order audit records by time, even if they were written out of order', async () => {
   const at = (second: number) => () => ({ 'gatehouse.route': 'order', time: `2021-01-01T00:00:0${second}.000Z` })
   for (const second of [3, 1, 2]) await writer.write(1, at(second))
   const seconds = (stdout: string) => Array.from(stdout.matchAll(/00:00:0(\d)/g), ([, second]) => Number(second))

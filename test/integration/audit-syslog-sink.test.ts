@@ -5,9 +5,10 @@ import { startShipping } from '../kit/shipping-worker.ts'
 import { syslogReceiver } from '../kit/syslog-receiver.ts'
 import { until } from '../kit/until.ts'
 
-// Syslog has no answers: what a broken connection may have lost comes again from the log.
+// The syslog protocol has no acknowledgements: records that a broken connection may have lost are sent again from the
+// audit log.
 
-test('records in flight on a broken syslog connection are sent again in order', async () => {
+test('a worker sends audit records in flight on a broken syslog connection again, in order', async () => {
   const { port } = await testRedis()
   const writer = new AuditWriter(port)
   const receiver = await syslogReceiver()

@@ -15,7 +15,7 @@ import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { runVerb } from '../kit/run-verb.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// `gatehouse audit verify`: of a running cluster, and of files with no cluster at all.
+// `gatehouse audit verify` verifies the audit log of a running cluster, or log files without a cluster.
 
 const secret = randomBytes(32).toString('base64url')
 const folder = mkdtempSync(join(tmpdir(), 'gatehouse-verify-'))
@@ -23,7 +23,7 @@ atEnd(() => rmSync(folder, { recursive: true, force: true }))
 const keyFile = join(folder, 'a1.key')
 writeFileSync(keyFile, `${secret}\n`, { mode: 0o600 })
 
-/** A chain of three batches of one record each, as a node spills them. */
+/** Returns a chain of three audit batches of one record each, as a node writes them to spill files. */
 function spilled(close = true): string[] {
   const chain = new Chain('n1', { id: 'a1', secret: Buffer.from(secret, 'base64url') })
   return (['chain.open', 'exchange', close ? 'chain.close' : 'exchange'] as const).map((kind) => {
@@ -36,32 +36,38 @@ const verify = (words: readonly string[], input = '') => runVerb(['audit', 'veri
 const text = (lines: readonly string[]) => lines.map((line) => `${line}\n`).join('')
 
 test.each([
-  { title: 'a whole file', lines: spilled(), words: ['--key', `a1=${keyFile}`], exitCode: 0, says: 'no findings' },
-  { title: 'a whole file without its key', lines: spilled(), words: [], exitCode: 0, says: 'not keyed' },
-  { title: 'a missing batch', lines: spilled().toSpliced(1, 1), words: [], exitCode: 1, says: 'missing: n1' },
+  { title: 'a complete file', lines: spilled(), words: ['--key', `a1=${keyFile}`], exitCode: 0, says: 'no findings' },
+  { title: 'a complete file without its key', lines: spilled(), words: [], exitCode: 0, says: 'not keyed' },
+  { title: 'a file that lacks a batch', lines: spilled().toSpliced(1, 1), words: [], exitCode: 1, says: 'missing: n1' },
   {
-    title: 'an open end',
+    title: 'a file whose chain is not closed',
     lines: spilled(false),
     words: [],
     exitCode: 4,
     says: 'open after 3: its node was killed or still runs',
   },
-  { title: 'a part', lines: spilled().slice(1), words: ['--partial'], exitCode: 0, says: 'no findings' },
-  { title: 'another key', lines: spilled(), words: ['--key', `a2=${keyFile}`], exitCode: 1, says: 'unknown-key: n1' },
+  { title: 'a part of a file', lines: spilled().slice(1), words: ['--partial'], exitCode: 0, says: 'no findings' },
+  {
+    title: 'a file sealed with another key',
+    lines: spilled(),
+    words: ['--key', `a2=${keyFile}`],
+    exitCode: 1,
+    says: 'unknown-key: n1',
+  },
 ])('`audit verify` of $title exits with $exitCode', async ({ lines, words, exitCode, says }) => {
   const run = await verify([...words, '-'], text(lines))
 
   expect([run.exitCode, run.stdout]).toEqual([exitCode, expect.stringContaining(says)])
 })
 
-test('`audit verify` with file flags but without a path is wrong usage and calls no node', async () => {
+test('`audit verify` with file flags but without a path exits with 2 and calls no node', async () => {
   const words = ['audit', 'verify', '--key', `a1=${keyFile}`]
   const run = await runVerb(words, { GATEHOUSE_ADMIN_TOKEN: secret, GATEHOUSE_ADMIN_URL: 'http://127.0.0.1:1' })
 
   expect(run).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('require a path') })
 })
 
-test('`audit verify` of a folder reads all its log files and names unreadable ones', async () => {
+test('`audit verify` of a folder reads all log files in the folder, and names a path that cannot be read', async () => {
   writeFileSync(join(folder, '000000000001.spill'), text(spilled()))
   writeFileSync(join(folder, 'notes.txt'), 'no file of the log')
 
@@ -73,7 +79,7 @@ test('`audit verify` of a folder reads all its log files and names unreadable on
   expect(await verify(['--key', 'a1', folder])).toMatchObject({ exitCode: 2 })
 })
 
-test('`audit verify` without any record does not report success', async () => {
+test('`audit verify` exits with 1 when there is no audit record to verify', async () => {
   const empty = join(folder, 'empty')
   mkdirSync(empty)
   writeFileSync(join(empty, 'audit.ndjson'), '')
@@ -84,7 +90,7 @@ test('`audit verify` without any record does not report success', async () => {
   }
 })
 
-test('a node verifies the log in Redis and names removed records', async () => {
+test('`audit verify` at a running node verifies the log in Redis, and reports removed records and foreign entries', async () => {
   const redis = await testRedis()
   const link = await testLink(redisSettingsFor(redis.port))
   await foundEpoch(link)

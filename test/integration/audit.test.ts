@@ -12,7 +12,8 @@ import { rawUpstream } from '../kit/raw-upstream.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// Each exchange, however it ends, leaves exactly one record: who, what, what became of it and why. No secret is in any.
+// Each exchange leaves exactly one audit record, which states the caller, the request, the outcome and its reason. No
+// record contains a secret.
 
 const [issuer, upstream, redis, silent] = await Promise.all([
   startIssuer(),
@@ -69,7 +70,7 @@ const node = await startNode({
   env: { BOOTSTRAP: bootstrap },
 })
 
-/** The records of the exchanges whose path begins so, once the log has what was written up to now. */
+/** Returns the records of exchanges whose path starts with `path`, after all earlier exchanges are in the audit log. */
 async function recordsOf(path: string): Promise<AuditRecord[]> {
   const mark = `/${randomUUID()}`
   await request(node.port, requestBytes({ target: mark }))
@@ -77,7 +78,7 @@ async function recordsOf(path: string): Promise<AuditRecord[]> {
   return records.filter((record) => String(record['url.path']).startsWith(path))
 }
 
-test('the record of an admitted exchange states caller, request, outcome and duration', async () => {
+test('the audit record of an admitted exchange states caller, request, outcome and duration', async () => {
   const fields = [
     ['User-Agent', 'curl/8.14'],
     ['traceparent', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'],
@@ -122,7 +123,7 @@ test('the record of an admitted exchange states caller, request, outcome and dur
   ])
 })
 
-test('each kind of exchange leaves exactly one record with its reason', async () => {
+test('the gate writes exactly one audit record, with its reason, for each kind of exchange', async () => {
   const token = issuer.sign()
   const prefix = `/orders/${randomUUID()}`
   const send = (target: string, parts: object = {}) => request(node.port, requestBytes({ target, ...parts }))
@@ -138,7 +139,7 @@ test('each kind of exchange leaves exactly one record with its reason', async ()
   const gone = await connect(node.port)
   await gone.send(requestBytes({ target: '/patient/gone' }))
   gone.close()
-  // That a client has gone is heard a moment later.
+  // The node notices only after some time that a client has disconnected.
   await auditRecords(link, (record) => record['url.path'] === '/patient/gone')
 
   const seen = (await recordsOf('/')).map((each) => [each['url.path'], each['gatehouse.reason']])
@@ -158,7 +159,7 @@ test('each kind of exchange leaves exactly one record with its reason', async ()
   }
 })
 
-test('the query is recorded only if the route enables it, without values of credential parameters', async () => {
+test('an audit record contains the query only if the route enables it, and without the values of credential parameters', async () => {
   const query = `page=2&access_token=${secret}&CODE=${secret}&%63lient_secret=${secret}&q=a%20b`
   await request(node.port, requestBytes({ target: `/asked/q?${query}` }))
   await request(node.port, requestBytes({ target: `/closed/q?${query}` }))
@@ -172,7 +173,7 @@ test('the query is recorded only if the route enables it, without values of cred
 
 const post = { method: 'POST', fields: [['Content-Type', 'application/json'] as const], host: 'localhost' }
 
-test('each admin call leaves one record, also if rejected, and a revocation names its target', async () => {
+test('each call of the admin API leaves one audit record, even if it is rejected, and the record of a revocation names its target', async () => {
   const target = '/api/v1/revocations'
   const body = JSON.stringify({ kind: 'subject', id: 'mallory', reason: 'left' })
   const token = JSON.stringify({ kind: 'token', token: issuer.sign({ claims: { sub: 'eve' } }) })
@@ -217,7 +218,7 @@ test('the audit log contains no secret and no undocumented field', async () => {
   }
 })
 
-test('a graceful stop closes the audit chain', async () => {
+test('a node closes its audit chain when it stops gracefully', async () => {
   await node.stop()
 
   const records = (await auditLines(link)).map(({ record }) => record)

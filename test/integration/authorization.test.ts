@@ -4,7 +4,8 @@ import { startNode } from '../kit/node.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { admitted, badToken, forbidden, type Gate, missingScope, noCredential, refused } from './admission.ts'
 
-// What a route demands is what a token must bring, on every exchange: RFC 6750 §3.1, RFC 9068 §4.
+// The gate checks every request against the requirement of its route, also when the token is already known (RFC 6750
+// §3.1, RFC 9068 §4).
 
 const [main, partner, orders, reports] = await Promise.all([
   startIssuer(),
@@ -87,19 +88,19 @@ test.concurrent.each([
   { target: '/no-admin/1', token: holding('') },
   { target: '/near/1', token: holding('read') },
   { target: '/near-mapped/1', token: holding('read') },
-])('a request that meets the requirement of $target is admitted', async (request) => {
+])('the gate admits a request that meets the requirement of the route for $target', async (request) => {
   await admitted(gate, request)
 })
 
 test.concurrent.each([
   { title: 'no scope at all', target: '/read/1', token: holding(''), lacks: 'read' },
   { title: 'another scope', target: '/read/1', token: holding('write'), lacks: 'read' },
-  { title: 'one of two', target: '/both/1', token: holding('read'), lacks: 'read write' },
-  { title: 'none of two', target: '/either/1', token: holding('admin'), lacks: 'read write' },
-  { title: 'the role, not the scope', target: '/scope-and-role/1', token: holding('', ['manager']), lacks: 'write' },
-  { title: 'neither scope', target: '/scope-or-scope/1', token: holding('read'), lacks: 'write' },
-  { title: 'no scope, and no guest', target: '/no-guest/1', token: holding(''), lacks: 'read' },
-])('a denial names the missing scope: $title on $target', ({ target, token, lacks }) =>
+  { title: 'one of two required scopes', target: '/both/1', token: holding('read'), lacks: 'read write' },
+  { title: 'none of two alternative scopes', target: '/either/1', token: holding('admin'), lacks: 'read write' },
+  { title: 'the role but not the scope', target: '/scope-and-role/1', token: holding('', ['manager']), lacks: 'write' },
+  { title: 'neither of two scopes', target: '/scope-or-scope/1', token: holding('read'), lacks: 'write' },
+  { title: 'no scope and no forbidden role', target: '/no-guest/1', token: holding(''), lacks: 'read' },
+])('the gate replies 403 and names the missing scopes: a token with $title on $target', ({ target, token, lacks }) =>
   refused(gate, { target, token }, missingScope(lacks)),
 )
 
@@ -107,28 +108,28 @@ test.concurrent.each([
   { title: 'no role', target: '/manager/1', token: holding('read write admin'), refusal: noRole },
   { title: 'another role', target: '/manager/1', token: holding('', ['guest']), refusal: noRole },
   { title: 'a role in another case', target: '/manager/1', token: holding('', ['Manager']), refusal: noRole },
-  { title: 'a scope named as the role', target: '/manager/1', token: holding('manager'), refusal: noRole },
-  { title: 'the scope, not the role', target: '/scope-and-role/1', token: holding('write'), refusal: noRole },
+  { title: 'a scope with the name of the role', target: '/manager/1', token: holding('manager'), refusal: noRole },
+  { title: 'the scope but not the role', target: '/scope-and-role/1', token: holding('write'), refusal: noRole },
   { title: 'neither scope nor role', target: '/scope-or-role/1', token: holding('read'), refusal: unmet },
-  { title: 'a role that must not be', target: '/no-guest/1', token: holding('read', ['guest']), refusal: unmet },
-  { title: 'a scope that must not be', target: '/no-admin/1', token: holding('admin'), refusal: unmet },
-])('a denial that no other token would change is 403 without a challenge: $title on $target', (row) =>
+  { title: 'a forbidden role', target: '/no-guest/1', token: holding('read', ['guest']), refusal: unmet },
+  { title: 'a forbidden scope', target: '/no-admin/1', token: holding('admin'), refusal: unmet },
+])('the gate replies 403 without a challenge when the token of a request for $target has $title', (row) =>
   refused(gate, { target: row.target, token: row.token }, row.refusal),
 )
 
-test.concurrent('roles come from the claims as mapped by the service of the route', async () => {
+test.concurrent('the gate reads roles from the claim that the service of the route configures', async () => {
   const token = main.sign({ claims: { realm_access: { roles: ['manager'] }, groups: ['others'] } })
 
   await admitted(gate, { target: '/manager/1', token })
   await refused(gate, { target: '/report-managers/1', token }, noRole)
 })
 
-test.concurrent('a requirement that only forbids still needs a token', async () => {
+test.concurrent('the gate requires a valid token on a route whose requirement only forbids a scope', async () => {
   await refused(gate, { target: '/no-admin/1' }, noCredential)
   await refused(gate, { target: '/no-admin/1', token: 'x' }, badToken('token-malformed'))
 })
 
-test.concurrent.each(['POST', 'DELETE'])('each method of a path has its own requirement: %s', async (method) => {
+test.concurrent.each(['POST', 'DELETE'])('the gate requires another scope for %s than for GET', async (method) => {
   const target = '/read/1'
 
   await refused(gate, { method, target, token: holding('read') }, missingScope('write'))
@@ -136,7 +137,7 @@ test.concurrent.each(['POST', 'DELETE'])('each method of a path has its own requ
   await refused(gate, { target, token: holding('write') }, missingScope('read'))
 })
 
-test.concurrent('a method override field does not change the authorized method', async () => {
+test.concurrent('a method override field of a client does not change the method that the gate authorizes and forwards', async () => {
   const fields = [
     ['X-HTTP-Method-Override', 'GET'],
     ['X-HTTP-Method', 'GET'],
@@ -150,9 +151,9 @@ test.concurrent('a method override field does not change the authorized method',
   expect(received.all('x-http-method-override')).toEqual([])
 })
 
-test.concurrent('the body of a rejected request does not reach the service, and its connection is closed', async () => {
+test.concurrent('the gate forwards no body of a rejected request and closes its connection', async () => {
   const token = holding('read')
-  // Of a known token the verdict is there before the body is.
+  // This request makes the token known to the node, so the gate rejects the next request before its body arrives.
   await admitted(gate, { target: '/read/1', token })
 
   await refused(
@@ -162,12 +163,12 @@ test.concurrent('the body of a rejected request does not reach the service, and 
   )
 })
 
-test.concurrent('a token of an issuer that the service does not list is rejected despite matching scopes', async () => {
+test.concurrent('the gate rejects a token of an issuer that the service does not list, despite matching scopes', async () => {
   const token = partner.sign({ claims: { scope: 'read write admin', realm_access: { roles: ['manager'] } } })
   const refusal = badToken('token-issuer-not-accepted')
 
   await refused(gate, { target: '/read/1', token }, refusal)
-  // The same once the token is known.
+  // The decision is the same when the token is already known to the node.
   await admitted(gate, { target: '/reports/1', token })
   await refused(gate, { target: '/read/1', token }, refusal)
   await refused(gate, { target: '/no-admin/1', token }, refusal)
@@ -175,10 +176,10 @@ test.concurrent('a token of an issuer that the service does not list is rejected
 })
 
 test.concurrent.each([
-  { title: 'outside the list', target: '/far/1' },
-  { title: 'on a deny list within the allowed', target: '/barred/1' },
-  { title: 'outside the list of a public route', target: '/far-public/1' },
-])('a denied address $title is rejected before any credential is read', async ({ target }) => {
+  { title: 'outside the allow list', target: '/far/1' },
+  { title: 'on the deny list and on the allow list', target: '/barred/1' },
+  { title: 'outside the allow list of a public route', target: '/far-public/1' },
+])('the gate rejects a client address $title before it reads the credential', async ({ target }) => {
   const denied = forbidden('address-denied')
 
   await refused(gate, { target, token: holding('read') }, denied)
@@ -194,6 +195,6 @@ test.concurrent.each([
   ['X-Client-IP', '10.1.2.3'],
   ['True-Client-IP', '10.1.2.3'],
   ['X-Original-URL', '/near/1'],
-] as const)('a forwarding field of a client does not change its address: %s: %s', (name, value) =>
+] as const)('the client field %s: %s does not change the client address that the gate checks', (name, value) =>
   refused(gate, { target: '/far/1', token: holding('read'), fields: [[name, value]] }, forbidden('address-denied')),
 )

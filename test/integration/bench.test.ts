@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, expect, test } from 'vitest'
 import { guard } from '../../deploy/guard.ts'
 
-// `gatehouse bench`: a scenario from its first process to its record, and exit codes that scripts can rely on.
+// `gatehouse bench`: one scenario runs from its first process to its stored result, and scripts can rely on the exit
+// codes.
 
 const entry = fileURLToPath(new URL('../../gateway/cli/gatehouse.mjs', import.meta.url))
 const results = mkdtempSync(join(tmpdir(), 'gatehouse-results-'))
@@ -21,7 +22,7 @@ async function bench(...words: string[]) {
   return { code: child.exitCode, stdout, stderr }
 }
 
-test('a single scenario runs, prints JSON and is stored', async () => {
+test('`gatehouse bench hot` runs one scenario, prints JSON and stores the result', async () => {
   const options = ['--quick', '--rounds', '1', '--tokens', '5', '--warm', '1', '--connections', '8']
   const { code, stdout, stderr } = await bench('hot', ...options, '--output', 'json', '--results', results)
   const found = JSON.parse(stdout)
@@ -33,7 +34,8 @@ test('a single scenario runs, prints JSON and is stored', async () => {
     max: expect.any(Number),
   })
   expect(found.verdicts.map(({ figure }: { figure: string }) => figure)).toContain('ratio')
-  // How fast it is says the machine; that the exit code says the same as the verdicts is ours.
+  // The verdicts depend on the speed of the machine, so the test checks only that the exit code agrees with the
+  // verdicts.
   const missed = found.verdicts.some(({ outcome }: { outcome: string }) => outcome === 'missed')
   expect(code).toBe(missed ? 1 : 0)
   expect(stderr).toContain('round 1/1')
@@ -44,14 +46,14 @@ test('a single scenario runs, prints JSON and is stored', async () => {
   expect(record).toMatchObject({ kind: 'hot', quick: true, machine: { node: process.version } })
 })
 
-test('the scenario session logs users in and compares sessions with tokens', async () => {
+test('`gatehouse bench session` logs users in and compares requests with a session to requests with a token', async () => {
   const options = ['--quick', '--tokens', '3', '--connections', '8']
   const { stdout } = await bench('session', ...options, '--output', 'json')
   const found = JSON.parse(stdout)
 
   expect(found).toMatchObject({ scenario: 'session', generator: 'autocannon', broken: [] })
   expect(found.cpu_us_per_request.median).toBeGreaterThan(0)
-  // A session that is not known would be read from Redis for each request.
+  // A node that does not know a session reads it from Redis: 1000 or more commands per 1000 requests.
   expect(found.redis_commands_per_1000.median).toBeLessThan(500)
 })
 
@@ -66,12 +68,12 @@ test.each([
   { words: ['cold', '--generator', 'wrk'], says: '--generator wrk is for hot, session, peers, compare' },
   { words: ['--generator', 'wrk'], says: '--generator wrk is for hot' },
   { words: ['hot', '--fast'], says: "Unknown option '--fast'" },
-])('bench $words is wrong usage: exit code 2', async ({ words, says }) => {
+])('`gatehouse bench` exits with 2 for the wrong usage $words', async ({ words, says }) => {
   const { code, stdout, stderr } = await bench(...words)
 
   expect(code).toBe(2)
   expect(stdout).toBe('')
-  // The error and a hint, without the whole usage text.
+  // The output has the error and a hint, without the whole usage text.
   expect(stderr).toContain(says)
   expect(stderr).toContain('hint: gatehouse bench hot --help lists all scenarios and options')
   expect(stderr).not.toContain('Usage:')
@@ -82,7 +84,7 @@ test.each([
   { words: ['hot', '-o', 'json', '--fast'], exit: 2, said: 'GH_USAGE' },
   { words: ['hot', '--rounds', '0', '--output=json'], exit: 2, said: 'GH_USAGE' },
   { words: ['report', 'package.json', '-ojson'], exit: 1, said: 'GH_BENCH_FAILED' },
-])('bench $words prints its error as JSON', async ({ words, exit, said }) => {
+])('`gatehouse bench` with the arguments $words prints its error as JSON', async ({ words, exit, said }) => {
   const { code, stdout, stderr } = await bench(...words)
 
   expect([code, stdout]).toEqual([exit, ''])
@@ -92,7 +94,7 @@ test.each([
 test.each([
   { words: ['report', 'package.json'], says: 'error: package.json is not a stored run' },
   { words: ['compare', 'no-such'], says: 'error: unknown commit "no-such"' },
-])('bench $words fails with one line that names the cause', async ({ words, says }) => {
+])('`gatehouse bench` with the arguments $words exits with 1 and names the cause', async ({ words, says }) => {
   const { code, stderr } = await bench(...words)
 
   expect(code).toBe(1)

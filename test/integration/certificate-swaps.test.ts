@@ -11,16 +11,20 @@ import { startNode, type TestNode } from '../kit/node.ts'
 import { later } from '../kit/swap.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// SIGHUP under TLS loses no connection, least of all one that waits in the listening socket's queue. The long form opens
-// 100 connections a second over 100 new certificates and 100 signals that change nothing, in about a minute:
-//   GATEHOUSE_TEST_LONG=1 npm test -- test/integration/certificate-swaps.test.ts
+// A node that rereads its TLS certificates on SIGHUP resets no connection, not even a connection in the accept queue.
+// The long test opens 100 connections per second during 100 certificate changes and 100 signals without a change. It
+// takes about one minute:
+// GATEHOUSE_TEST_LONG=1 npm test -- test/integration/certificate-swaps.test.ts
 
 const long = process.env['GATEHOUSE_TEST_LONG'] !== undefined
 
 const folder = mkdtempSync(join(tmpdir(), 'gatehouse-swaps-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-/** @param routes  a policy of some thousand routes keeps the node's event loop busy while it is compiled */
+/**
+ * @param routes  number of additional routes; some thousand keep the event loop of the node busy while it compiles
+ * them
+ */
 function policy(upstream: string, routes: number): string {
   const more = Array.from({ length: routes }, (_, i) => `{ id: r${i}, match: { path: /r${i}/** }, require: public }`)
   return `
@@ -46,7 +50,7 @@ async function start() {
   return { node, upstream }
 }
 
-/** Opens a TLS connection, sends one request and reads the reply. @returns `200`, or what went wrong */
+/** Opens a TLS connection, sends one request and reads the reply. @returns `200`, or the error */
 function ask(port: number): Promise<string> {
   return new Promise((resolve) => {
     const options = { host: '127.0.0.1', port, servername: 'api.example', rejectUnauthorized: false }
@@ -64,7 +68,7 @@ function ask(port: number): Promise<string> {
   })
 }
 
-/** Opens connections one after the other until `over`. @returns how often each outcome came */
+/** Starts a request on a new connection every `pauseMs` until `over` is true. @returns number of requests by outcome */
 async function openUntil(port: number, pauseMs: number, over: () => boolean): Promise<Record<string, number>> {
   const asked: Promise<string>[] = []
   while (!over()) {
@@ -85,7 +89,7 @@ function signalled(node: TestNode): Promise<unknown> {
 test.each([
   ['a new certificate', true, 'certificates read'],
   ['unchanged files', false, 'certificates unchanged'],
-])('SIGHUP with %s resets no connection in the accept queue', async (_, change, logged) => {
+])('a node that receives SIGHUP with %s resets no connection in the accept queue', async (_, change, logged) => {
   const { node, upstream } = await start()
 
   for (let round = 1; round <= 3; round++) {
@@ -103,7 +107,7 @@ test.each([
   expect(node.log.filter(({ msg }) => msg === logged)).toHaveLength(3)
 })
 
-test('connections opened before several certificate changes stay open, and new ones get the latest certificate', async () => {
+test('a node keeps connections open across several certificate changes, and new connections get the latest certificate', async () => {
   const { node } = await start()
   const open = async () => {
     const socket = connect({ host: '127.0.0.1', port: node.port, servername: 'api.example', rejectUnauthorized: false })
@@ -128,7 +132,7 @@ test('connections opened before several certificate changes stay open, and new o
 })
 
 test.runIf(long)(
-  '100 new connections/s during 100 certificate swaps and 100 signals: none is reset',
+  'a node resets none of 100 new connections/s during 100 certificate changes and 100 signals without a change',
   async () => {
     const { node } = await start()
     let done = false

@@ -19,10 +19,11 @@ import { connect, request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { admitted, identity } from './admission.ts'
 
-// docs/design/contract.md §10, as a shell meets it: exit codes 0 done, 1 refused or invalid, 2 usage, 3 unreachable;
-// results on stdout, errors on stderr. What each verb says is tested in test/unit/cli.
+// docs/design/contract.md §10, the CLI as a process: exit codes 0 done, 1 refused or invalid, 2 wrong usage, 3
+// unreachable; results on stdout, errors on stderr. Tests in test/unit/cli check the output of each verb.
 
-// A start costs CPU: more at once than there are cores are no faster, and each has less of its time.
+// Starting a process needs CPU time: more concurrent tests than cores are not faster, and each test has less time
+// before its time-out.
 vi.setConfig({ maxConcurrency: 2 })
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url))
@@ -44,7 +45,7 @@ function file(name: string, content: string): string {
 }
 
 interface RunOptions {
-  /** What is run in place of the tests' own Node with the entry. */
+  /** Command to run instead of Node.js with the entry file of the CLI. */
   readonly command?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
 }
@@ -78,24 +79,26 @@ const jsonLines = (lines: string) =>
     .split('\n')
     .map((line): unknown => JSON.parse(line))
 
-/** Where the machine has a program, outside of the checkout; `undefined` without it. */
+/**
+ * Returns the path of a program of the machine, outside of the checkout; `undefined` if the machine does not have it.
+ */
 function pathOf(program: string): string | undefined {
   const folders = (process.env['PATH'] ?? '').split(delimiter).filter((path) => !path.includes('node_modules'))
   return folders.map((path) => join(path, program)).find(existsSync)
 }
 
-/** The machine's own Node, which may be older than the gate needs. */
+/** Path of the machine's own Node.js, which may be older than the gate requires. */
 const machineNode = pathOf('node')
 const terminal = pathOf('script')
 
-test.concurrent('gatehouse without arguments lists its verbs', async () => {
+test.concurrent('the CLI without arguments lists its verbs', async () => {
   const { exitCode, stdout, stderr } = await run([])
 
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
   for (const verb of ['serve', 'health', 'check', 'keys']) expect(stdout).toMatch(new RegExp(`^ {2}${verb} `, 'm'))
 })
 
-test.concurrent.each(['serve', 'health'])('the help of %s has two examples and the exit codes', async (verb) => {
+test.concurrent.each(['serve', 'health'])('the CLI help of %s has two examples and the exit codes', async (verb) => {
   const { exitCode, stdout } = await run([verb, '--help'])
 
   expect(exitCode).toBe(0)
@@ -103,7 +106,7 @@ test.concurrent.each(['serve', 'health'])('the help of %s has two examples and t
   expect(stdout).toMatch(/\nExit codes:\n {2}0 {2}\S.*\n {2}1 {2}\S.*\n {2}2 {2}\S/)
 })
 
-test.concurrent('--version prints the version of the package', async () => {
+test.concurrent('the CLI prints the version of the package for --version', async () => {
   const { exitCode, stdout } = await run(['--version'])
 
   expect(exitCode).toBe(0)
@@ -115,7 +118,7 @@ test.concurrent.each([
   { words: ['serve', '--conf', 'x'], named: '--conf' },
   { words: ['check', valid, '--output', 'xml'], named: 'xml' },
   { words: ['health', '--admin', 'nowhere'], named: 'nowhere' },
-])('wrong usage exits with 2 and names the wrong word: $words', async ({ words, named }) => {
+])('the CLI exits with 2 and names the wrong argument of $words', async ({ words, named }) => {
   const { exitCode, stdout, stderr } = await run(words)
 
   expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' })
@@ -123,7 +126,7 @@ test.concurrent.each([
   expect(stderr).toContain(named)
 })
 
-test.concurrent('check reports problems with their place in every file', async () => {
+test.concurrent('`gatehouse check` reports the problems of every policy file with their place', async () => {
   const { exitCode, stdout, stderr } = await run(['check', invalid, valid, folder.file('absent.yaml')])
 
   expect(exitCode).toBe(1)
@@ -135,7 +138,7 @@ test.concurrent('check reports problems with their place in every file', async (
   expect(stderr).not.toContain('\x1b')
 })
 
-test.concurrent('a node accepts a key from keys generate', async () => {
+test.concurrent('a node accepts a key from `gatehouse keys generate`', async () => {
   const { stdout } = await run(['keys', 'generate', 'assertion'])
   const node = await startNode({
     policy,
@@ -148,7 +151,7 @@ test.concurrent('a node accepts a key from keys generate', async () => {
   expect(await identity(gate, received)).toMatchObject({ sub: 'alice' })
 })
 
-test.concurrent('health reports whether a node is alive, and whether it is ready', async () => {
+test.concurrent('`gatehouse health` reports whether a node is alive, and with --ready whether the node is ready', async () => {
   const held = await startUpstream({ handler: () => {} })
   const node = await startNode({ policy: testPolicy({ issuer: issuer.url, orders: held.url }) })
   const admin = `http://127.0.0.1:${node.adminPort}`
@@ -159,7 +162,7 @@ test.concurrent('health reports whether a node is alive, and whether it is ready
   const json = await run(['health', '--ready', '--output', 'json'], { env })
   expect(jsonLines(json.stdout)).toEqual([{ healthy: true, status: 200, answer: 'ready' }])
 
-  // A request without an answer keeps the node from ending while it stops.
+  // An open request keeps the stopping node from exiting.
   const wire = await connect(node.port)
   await wire.send(requestBytes({ target: '/public/page' }))
   await held.next()
@@ -169,7 +172,7 @@ test.concurrent('health reports whether a node is alive, and whether it is ready
   expect(await run(['health', '--ready'], { env })).toMatchObject({ exitCode: 1, stdout: 'not ready\n' })
 })
 
-test.concurrent('health without a listening node exits with 3', async () => {
+test.concurrent('`gatehouse health` exits with 3 when no node listens at the address', async () => {
   const admin = `http://127.0.0.1:${freePort()}`
   const { exitCode, stdout, stderr } = await run(['health', '--admin', admin, '--output', 'json'])
 
@@ -180,14 +183,14 @@ test.concurrent('health without a listening node exits with 3', async () => {
 
 const serveOpen = ['serve', '--policy', open, '--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0']
 
-test.concurrent('serve works without a file: flags override the environment, and defaults apply to the rest', async () => {
+test.concurrent('`gatehouse serve` starts without a settings file: flags override the environment, and other settings have their defaults', async () => {
   const env = { GATEHOUSE_LISTEN: 'not an address', GATEHOUSE_NODE_ID: 'from-env' }
   const log = await expectServes(start(serveOpen, { env }))
 
   expect(log[0]).toMatchObject({ msg: 'listening', node: 'from-env' })
 })
 
-test.concurrent('serve exits with 1 and reports an invalid setting in one line', async () => {
+test.concurrent('`gatehouse serve` exits with 1 and reports an invalid setting in one line', async () => {
   const { exitCode, stdout, stderr } = await run(['serve', '--config', folder.file('absent.yaml')])
 
   expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
@@ -196,11 +199,11 @@ test.concurrent('serve exits with 1 and reports an invalid setting in one line',
 
 test
   .skipIf(machineNode === undefined)
-  .concurrent('the command line starts under an older Node of the machine', async () => {
+  .concurrent('`gatehouse serve` works when the older Node.js of the machine starts the CLI', async () => {
     await expectServes(start(serveOpen, { command: [machineNode!, entry] }))
   })
 
-/** Runs a node in a terminal, types Ctrl-C, and expects it to end in order. */
+/** Runs a node in a terminal, types Ctrl-C, and expects a graceful stop with exit code 0. */
 async function expectEndsByCtrlC(command: readonly string[]): Promise<void> {
   const words = ['exec', ...command, ...serveOpen].join(' ')
   const child = start(['-qefc', words, '/dev/null'], { command: [terminal!] })
@@ -218,13 +221,13 @@ test.skipIf(terminal === undefined)('Ctrl-C in a terminal stops a node gracefull
 )
 
 test.skipIf(machineNode === undefined || terminal === undefined)(
-  'Ctrl-C stops a node gracefully under an older Node of the machine',
+  'Ctrl-C stops a node gracefully when the older Node.js of the machine started the CLI',
   () => expectEndsByCtrlC([machineNode!, entry]),
 )
 
 const npx = pathOf('npx')
 
-test.skipIf(npx === undefined).concurrent('npx gatehouse works in a checkout', async () => {
+test.skipIf(npx === undefined).concurrent('`npx gatehouse check` in a checkout checks a policy file', async () => {
   const command = [npx!, '--no-install', 'gatehouse']
   const env = { npm_config_update_notifier: 'false' }
   const good = await run(['check', valid], { command, env })
@@ -235,7 +238,7 @@ test.skipIf(npx === undefined).concurrent('npx gatehouse works in a checkout', a
   expect(bad).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('GH_CONFIG_UNKNOWN_KEY') })
 })
 
-/** Expects a node to come up, to serve, and to end in order. */
+/** Expects that a node starts, serves a request, and stops gracefully on SIGTERM. */
 async function expectServes(child: ChildProcess): Promise<readonly LogRecord[]> {
   const log = new LogLines(child.stdout!)
   const { listen } = await log.find(({ msg }) => msg === 'listening', 'the node to listen', limitMs)

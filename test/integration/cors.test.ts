@@ -5,7 +5,8 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import type { RawReply } from '../kit/raw-reply.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 
-// Fetch §3.2: which pages of other origins may read replies says the policy, for the gate's own and the service's. S-098.
+// CORS (Fetch §3.2): the policy decides which origins can read a reply, for replies of the gate and of the service.
+// Attack case S-098.
 
 const page = 'https://app.test'
 
@@ -100,14 +101,14 @@ const ask = (target: string, parts: { origin?: string; token?: string } = {}) =>
     }),
   )
 
-/** What a reply says about other origins. */
+/** Returns the CORS fields and `Vary: Origin` of a reply. */
 function sharing(reply: RawReply): string[] {
   return reply.fields
     .map(([name, value]) => `${name.toLowerCase()}: ${value}`)
     .filter((line) => /^(access-control-|vary: origin)/.test(line))
 }
 
-test('a preflight is answered by the CORS rules of its route and is not forwarded', async () => {
+test('the gate replies to a CORS preflight by the rules of its route and does not forward the preflight', async () => {
   const reply = await preflight('/orders/1', 'GET')
 
   expect(reply.status).toBe(200)
@@ -121,7 +122,7 @@ test('a preflight is answered by the CORS rules of its route and is not forwarde
   expect(upstream.requests).toEqual([])
 })
 
-test('CORS rules of a route replace those of its service', async () => {
+test('CORS rules of a route replace the CORS rules of its service', async () => {
   expect(sharing(await preflight('/orders/1', 'DELETE'))).toEqual([
     `access-control-allow-origin: ${page}`,
     'access-control-allow-credentials: true',
@@ -153,7 +154,7 @@ test.each([
   ['/inside', 'GET', page],
   ['/nowhere', 'GET', page],
   ['/.gatehouse/nowhere', 'GET', page],
-])('S-098 a preflight for %s %s from %s gets no CORS permission', async (target, method, origin) => {
+])('S-098 the gate gives no CORS permission to a preflight for %s %s from %s', async (target, method, origin) => {
   const reply = await preflight(target, method, origin)
 
   expect(reply.status).toBe(target.startsWith('/.gatehouse') ? 404 : 403)
@@ -161,7 +162,7 @@ test.each([
   expect(reply.field('allow')).toBeUndefined()
 })
 
-test('a preflight reaches a service that handles CORS itself', async () => {
+test('the gate forwards a CORS preflight to a service that handles CORS itself', async () => {
   const reply = await preflight('/legacy', 'GET')
 
   expect(reply.status).toBe(200)
@@ -169,7 +170,7 @@ test('a preflight reaches a service that handles CORS itself', async () => {
   expect(reply.field('access-control-allow-origin')).toBe('*')
 })
 
-test('a preflight reaches the OPTIONS route of a less literal path only with fall_through', async () => {
+test('the gate forwards a CORS preflight to the OPTIONS route of a less specific path only if the more specific route has fall_through', async () => {
   const seen = upstream.requests.length
 
   expect((await preflight('/shared/closed', 'GET')).status).toBe(403)
@@ -181,7 +182,7 @@ test('a preflight reaches the OPTIONS route of a less literal path only with fal
 
 const own = 'www-authenticate, retry-after, ratelimit, ratelimit-policy, x-request-id'
 
-test('CORS fields of a service reply are replaced, and its other fields are kept', async () => {
+test('the gate replaces the CORS fields of a service reply and keeps its other fields', async () => {
   const reply = await ask('/orders/1', { origin: page, token: issuer.sign() })
 
   expect(reply.status).toBe(200)
@@ -194,7 +195,7 @@ test('CORS fields of a service reply are replaced, and its other fields are kept
   expect(reply.all('vary')).toContain('Accept')
 })
 
-test('without allowed origins, CORS fields of a service reply are removed', async () => {
+test('the gate removes the CORS fields of a service reply when the route allows no origin', async () => {
   const reply = await ask('/own', { origin: page, token: issuer.sign() })
 
   expect(reply.status).toBe(200)
@@ -205,7 +206,7 @@ test.each([
   [401, '/orders/1'],
   [403, '/inside'],
   [502, '/away'],
-])("an allowed origin can read the gate's own reply %i", async (status, target) => {
+])("an allowed CORS origin can read the gate's own reply %i", async (status, target) => {
   const reply = await ask(target, { origin: page })
 
   expect(reply.status).toBe(status)
@@ -213,7 +214,7 @@ test.each([
   expect(reply.field('access-control-expose-headers')).toContain('www-authenticate')
 })
 
-test('an allowed origin can read a 429 reply and its Retry-After', async () => {
+test('an allowed CORS origin can read a 429 reply of the gate and its Retry-After', async () => {
   await ask('/few', { origin: page })
   const reply = await ask('/few', { origin: page })
 
@@ -223,7 +224,7 @@ test('an allowed origin can read a 429 reply and its Retry-After', async () => {
 })
 
 test.each([[undefined], ['null'], ['https://good.evil']])(
-  'Origin %s gets no CORS permission, and Vary: Origin is set',
+  'the gate gives no CORS permission to the Origin %s, and sets Vary: Origin',
   async (origin) => {
     const reply = await ask('/orders/1', { ...(origin !== undefined && { origin }), token: issuer.sign() })
 
@@ -232,7 +233,7 @@ test.each([[undefined], ['null'], ['https://good.evil']])(
   },
 )
 
-test('two Origin fields are rejected', async () => {
+test('the gate replies 400 to a request with two Origin fields', async () => {
   const fields: [string, string][] = [
     ['Origin', page],
     ['Origin', 'https://good.evil'],

@@ -5,7 +5,7 @@ import { testPolicy } from '../kit/policy.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { admitted, badToken, type Gate, noCredential, type Refusal, refused } from './admission.ts'
 
-// How a credential is presented: RFC 6750 §2.1, §3.1; RFC 9110 §11.6.2. One, in the Authorization field, or none.
+// A request presents one credential, in the Authorization field, or none: RFC 6750 §2.1, §3.1; RFC 9110 §11.6.2.
 
 const issuer = await startIssuer()
 const orders = await startUpstream()
@@ -26,17 +26,17 @@ const twice: Refusal = { ...malformed, reason: 'credential-repeated' }
 
 test.concurrent.each([
   { title: 'no Authorization field', fields: [] },
-  { title: 'an empty one', fields: authorization('') },
-  { title: 'Basic, which is not accepted', fields: authorization('Basic YTpi') },
-  { title: 'DPoP, which cannot be checked here (S-078)', fields: authorization(`DPoP ${good}`) },
-  { title: 'a scheme that nobody knows', fields: authorization(`Bearers ${good}`) },
-  { title: 'a good token only in a field of another name', fields: [['X-Authorization', `Bearer ${good}`]] as const },
-  { title: 'a good token only in a cookie', fields: [['Cookie', `access_token=${good}`]] as const },
-])('$title counts as no credential: 401 with a challenge without error', ({ fields }) =>
+  { title: 'an empty Authorization field', fields: authorization('') },
+  { title: 'Basic credentials', fields: authorization('Basic YTpi') },
+  { title: 'the scheme DPoP (S-078)', fields: authorization(`DPoP ${good}`) },
+  { title: 'an unknown scheme', fields: authorization(`Bearers ${good}`) },
+  { title: 'a valid token only in another field', fields: [['X-Authorization', `Bearer ${good}`]] as const },
+  { title: 'a valid token only in a cookie', fields: [['Cookie', `access_token=${good}`]] as const },
+])('the gate replies 401 with a challenge without an error code to a request with $title', ({ fields }) =>
   refused(gate, { target, fields }, noCredential),
 )
 
-test.concurrent('a token only in the query counts as no credential (RFC 9700 §4.3.2)', () =>
+test.concurrent('the gate replies 401 to a request with a token only in the query (RFC 9700 §4.3.2)', () =>
   refused(gate, { target: `${target}?access_token=${good}` }, noCredential))
 
 test.concurrent.each([
@@ -48,26 +48,27 @@ test.concurrent.each([
   { value: `Be@rer ${good}`, refusal: malformed },
   { value: 'Bearer a,b', refusal: badToken('token-malformed') },
   { value: 'bearer x', refusal: badToken('token-malformed') },
-])('S-050: Authorization "$value" gets $refusal.status', ({ value, refusal }) =>
+])('S-050: the gate replies $refusal.status to a request with Authorization "$value"', ({ value, refusal }) =>
   refused(gate, { target, fields: authorization(value) }, refusal),
 )
 
-test.concurrent.each(['bearer', 'BEARER', 'bEARER'])('S-050: the scheme %s is accepted as Bearer', async (scheme) => {
+test.concurrent.each(['bearer', 'BEARER', 'bEARER'])('S-050: the gate treats %s as scheme Bearer', async (scheme) => {
   await admitted(gate, { target, fields: authorization(`${scheme} ${good}`) })
 })
 
 test.concurrent.each([
-  { title: 'the same one twice', fields: authorization(`Bearer ${good}`, `Bearer ${good}`) },
-  { title: 'a good one before a bad one', fields: authorization(`Bearer ${good}`, 'Bearer x') },
-  { title: 'a bad one before a good one', fields: authorization('Bearer x', `Bearer ${good}`) },
-  { title: 'an empty one before a good one', fields: authorization('', `Bearer ${good}`) },
+  { title: 'the same token twice', fields: authorization(`Bearer ${good}`, `Bearer ${good}`) },
+  { title: 'a valid token before an invalid one', fields: authorization(`Bearer ${good}`, 'Bearer x') },
+  { title: 'an invalid token before a valid one', fields: authorization('Bearer x', `Bearer ${good}`) },
+  { title: 'an empty field before a valid token', fields: authorization('', `Bearer ${good}`) },
   {
-    title: 'names in two cases',
+    title: 'field names in different letter case',
     fields: [...authorization(`Bearer ${good}`), ['aUTHORIZATION', 'Basic YTpi']] as const,
   },
-])('two Authorization fields, $title, get 400 before route matching', async ({ fields }) => {
+])('the gate replies 400 before route matching to two Authorization fields: $title', async ({ fields }) => {
   const { challenge: _, ...told } = twice
-  // What stands behind the second is not looked at, framing neither: so the connection ends.
+  // The gate does not read the fields after the second Authorization field, so it does not know the framing and
+  // closes the connection.
   const refusal = { ...told, closes: true }
 
   await refused(gate, { target, fields }, refusal)
@@ -82,14 +83,14 @@ test.concurrent.each([
   '%61ccess_token=x',
   '%61%63%63%65%73%73%5f%74%6f%6b%65%6e=x',
   'x=1&access_token=x#',
-  // Some services read names without regard to case.
+  // Some services compare parameter names case-insensitively.
   'ACCESS_TOKEN=x',
-])('a token in the query beside one in Authorization counts as two credentials (RFC 6750 §2): ?%s', (query) =>
+])('the gate rejects a token in the query beside one in Authorization as two credentials (RFC 6750 §2): ?%s', (query) =>
   refused(gate, { target: `${target}?${query}`, token: good }, twice),
 )
 
 test.concurrent.each(['my_access_token=x', 'access_tokens=x', 'x=access_token', 'access_token'])(
-  'a query parameter other than access_token is not a credential: ?%s',
+  'the gate does not read the query ?%s as a credential',
   async (query) => {
     const { received } = await admitted(gate, { target: `${target}?${query}`, token: good })
 
@@ -98,10 +99,10 @@ test.concurrent.each(['my_access_token=x', 'access_tokens=x', 'x=access_token', 
 )
 
 test.concurrent.each([
-  { title: 'none', fields: [] },
-  { title: 'a bad one', fields: authorization('Bearer x') },
-  { title: 'one of another scheme', fields: authorization('Basic YTpi') },
-])('a public route ignores any credential, $title, and forwards none', async ({ fields }) => {
+  { title: 'no credential', fields: [] },
+  { title: 'an invalid token', fields: authorization('Bearer x') },
+  { title: 'Basic credentials', fields: authorization('Basic YTpi') },
+])('the gate ignores a credential on a public route and does not forward it: $title', async ({ fields }) => {
   const { received } = await admitted(gate, { target: '/public/page', fields })
 
   expect(received.all('authorization')).toEqual([])

@@ -6,13 +6,14 @@ import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import type { Wire } from '../kit/wire.ts'
 import { startPublicNode } from './data-plane-node.ts'
 
-// S-133: a client that goes away takes its call to the service with it. One record says so, and nothing stays behind.
+// S-133: when a client disconnects, the gate cancels its call to the service, writes one record of the exchange, and
+// keeps no state of it.
 
-/** How far an exchange had come when its client went away; what its record says then. */
+/** State of an exchange when its client disconnects, and the status in the record of the exchange. */
 interface Departure {
   readonly when: string
   readonly bytes: (target: string) => string
-  /** Waits until the exchange has come so far. */
+  /** Waits until the exchange has reached this state. */
   readonly reached: (wire: Wire, upstream: TestUpstream, target: string) => Promise<void>
   readonly status: number
 }
@@ -30,32 +31,32 @@ const departures: Departure[] = [
     status: 499,
   },
   {
-    when: 'in mid-upload',
+    when: 'during an upload with Content-Length',
     bytes: (target) => `POST ${target} HTTP/1.1\r\nHost: api.test\r\nContent-Length: 1000000\r\n\r\nhello`,
     reached: (_wire, upstream, target) => seen(upstream, target),
     status: 499,
   },
   {
-    when: 'in mid-upload, chunked',
+    when: 'during a chunked upload',
     bytes: (target) => `POST ${target} HTTP/1.1\r\nHost: api.test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n`,
     reached: (_wire, upstream, target) => seen(upstream, target),
     status: 499,
   },
   {
-    when: 'in mid-reply, chunked',
+    when: 'during a chunked reply',
     bytes: (target) => get(`${target}&reply=chunked`),
     reached: async (wire) => void (await wire.until('hello')),
     status: 200,
   },
   {
-    when: 'in mid-reply, with Content-Length',
+    when: 'during a reply with Content-Length',
     bytes: (target) => get(`${target}&reply=length`),
     reached: async (wire) => void (await wire.until('hello')),
     status: 200,
   },
 ]
 
-/** Begins a reply where it is told to, and never ends it. */
+/** Starts a service that begins a reply if the URL has `reply=`, and never ends the reply. */
 const startHesitant = () =>
   startUpstream({
     handler: (received, response) => {
@@ -75,7 +76,7 @@ test.concurrent.each(
     { ...departure, how: 'resets', target: `/s/${index}?resets` },
     { ...departure, how: 'closes', target: `/s/${index}?closes` },
   ]),
-)('a client that $how $when: the service call is cancelled and one record is written', async (departure) => {
+)('when a client $how its connection $when, the gate cancels the call and writes one record', async (departure) => {
   const { how, target, bytes, reached, status } = departure
   const wire = await connect(node.port)
   await wire.send(bytes(target))
@@ -91,7 +92,7 @@ test.concurrent.each(
   expect(record).toMatchObject({ decision: 'broken', reason: 'client-gone', status })
 })
 
-test('200 disconnects in different ways leave one record each, and a stop has nothing to wait for', async () => {
+test('the gate writes one record for each of 200 disconnects of clients, and then stops without waiting', async () => {
   const upstream = await startHesitant()
   const node = await startPublicNode([upstream.url])
   for (let n = 0; n < 200; n++) {
@@ -112,14 +113,14 @@ test('200 disconnects in different ways leave one record each, and a stop has no
   expect(new Set(records.map(({ id }) => id)).size).toBe(201)
 })
 
-test('a client that disconnects with an unread reply frees the service connection', async () => {
+test('the gate cancels the call to the service when a client disconnects with an unread reply', async () => {
   const upstream = await startUpstream({
     handler: (_received, response) => void response.end(Buffer.alloc(20_000_000)),
   })
   const node = await startPublicNode([upstream.url])
   const wires = await Promise.all(Array.from({ length: 20 }, () => connect(node.port)))
   for (const wire of wires) await wire.send(requestBytes({ target: '/s/1' }))
-  // Each reply has begun, and its service waits for a reader.
+  // Each reply has begun, and the service cannot send the rest before the client reads.
   for (const wire of wires) await wire.some()
 
   for (const wire of wires) wire.reset()
@@ -130,7 +131,7 @@ test('a client that disconnects with an unread reply frees the service connectio
   expect(node.accessLog().every(({ reason }) => reason === 'client-gone')).toBe(true)
 })
 
-/** Nothing is in flight, and nothing has to be cut off. */
+/** Stops the node, and expects no request in flight and no connection closed by force. */
 async function expectIdleStop(node: TestNode): Promise<void> {
   expect(await node.stop()).toBe(0)
   expect(node.log.find(({ msg }) => msg === 'draining')).toMatchObject({ in_flight: 0 })

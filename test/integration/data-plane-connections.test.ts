@@ -5,7 +5,7 @@ import { readReply } from '../kit/raw-reply.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { startPublicNode } from './data-plane-node.ts'
 
-// RFC 9112 §9: what a connection carries, how long it stays, and that a reply belongs to its request. On both sides.
+// RFC 9112 §9, connections to clients and to services: reuse, closing, and the matching of replies to requests.
 
 const upstream = await startUpstream({
   handler: async (received, response) => {
@@ -23,7 +23,7 @@ const upstream = await startUpstream({
 const node = await startPublicNode([upstream.url])
 const get = (target: string, ...fields: (readonly [string, string])[]) => requestBytes({ target, fields })
 
-test('one client connection and one service connection carry a hundred exchanges', async () => {
+test('the gate serves a hundred exchanges over one client connection and one service connection', async () => {
   const wire = await connect(node.port)
   for (let n = 0; n < 100; n++) {
     await wire.send(n % 3 === 2 ? requestBytes({ method: 'POST', target: `/s/${n}`, body: 'x' }) : get(`/s/${n}`))
@@ -36,7 +36,7 @@ test('one client connection and one service connection carry a hundred exchanges
   expect(new Set(upstream.requests.map(({ connection }) => connection)).size).toBe(1)
 })
 
-test('concurrent requests get a service connection each, and later requests reuse them', async () => {
+test('the gate opens one service connection for each concurrent request, and reuses the connections for later requests', async () => {
   const round = () => Promise.all(Array.from({ length: 10 }, (_, n) => request(node.port, get(`/s/${n}?delay=100`))))
   const before = upstream.connections
   for (let n = 0; n < 3; n++) {
@@ -46,7 +46,7 @@ test('concurrent requests get a service connection each, and later requests reus
   expect(upstream.connections - before).toBeLessThanOrEqual(10)
 })
 
-test.each(['', '?delay=50'])('S-011: pipelined requests (%s) get their own replies or no reply', async (query) => {
+test.each(['', '?delay=50'])('S-011: each pipelined request (query "%s") gets its reply or none', async (query) => {
   const asked = Array.from({ length: 5 }, (_, n) => `/s/pipelined-${n}${query}`)
 
   const { replies, ending } = await exchange(node.port, Buffer.concat(asked.map((target) => get(target))), {
@@ -57,7 +57,7 @@ test.each(['', '?delay=50'])('S-011: pipelined requests (%s) get their own repli
   expect(ending === 'open' ? replies.length : 5).toBe(5)
 })
 
-test('S-011: after an immediate reply of the gate, a pipelined second request gets its own reply', async () => {
+test('S-011: a pipelined second request gets its own reply or no reply after an immediate reply of the gate', async () => {
   const { replies } = await exchange(node.port, Buffer.concat([get('/nowhere'), get('/s/second')]), { replies: 2 })
 
   expect(replies[0]?.status).toBe(404)
@@ -65,7 +65,7 @@ test('S-011: after an immediate reply of the gate, a pipelined second request ge
 })
 
 test.each(['close', 'Close', 'close, x-foo', 'x-foo , CLOSE', 'keep-alive, close'])(
-  'Connection: %s closes the connection',
+  'the gate closes the connection after the reply to a request with Connection: %s',
   async (value) => {
     const { replies, ending } = await exchange(node.port, get('/s/1', ['Connection', value]))
 
@@ -74,7 +74,7 @@ test.each(['close', 'Close', 'close, x-foo', 'x-foo , CLOSE', 'keep-alive, close
   },
 )
 
-test.each(['close', 'close, x-foo'])('Connection: %s closes the connection after a chunked reply', async (value) => {
+test.each(['close', 'close, x-foo'])('a chunked reply to a request with Connection: %s is the last', async (value) => {
   for (const target of ['/s/streamed', '/s/streamed-sized']) {
     const wire = await connect(node.port)
     await wire.send(get(target, ['Connection', value]))
@@ -90,21 +90,21 @@ test.each(['close', 'close, x-foo'])('Connection: %s closes the connection after
   expect(upstream.requests.filter(({ url }) => url === '/s/behind')).toEqual([])
 })
 
-test('close in a second Connection field closes the connection', async () => {
+test('the gate closes the connection when the second Connection field of a request is close', async () => {
   const { replies, ending } = await exchange(node.port, get('/s/1', ['Connection', 'x-foo'], ['Connection', 'close']))
 
   expect(replies[0]).toMatchObject({ status: 200, text: '/s/1' })
   expect(ending).toBe('ended')
 })
 
-test('a Connection value of five characters is treated as close, and the reply says so', async () => {
+test('the gate treats a Connection value of five characters as close, and the reply has Connection: close', async () => {
   const { replies, ending } = await exchange(node.port, get('/s/1', ['Connection', 'x-foo']))
 
   expect(replies[0]!.field('connection')).toBe('close')
   expect(ending).toBe('ended')
 })
 
-test.each(['keep-alive', 'x-other', ''])('Connection: %s keeps the connection open', async (value) => {
+test.each(['keep-alive', 'x-other', ''])('a request with Connection: %s keeps the connection open', async (value) => {
   const { replies, ending } = await exchange(node.port, [get('/s/1', ['Connection', value])])
 
   expect(replies[0]).toMatchObject({ status: 200 })
@@ -113,7 +113,7 @@ test.each(['keep-alive', 'x-other', ''])('Connection: %s keeps the connection op
 })
 
 test.each(['plain', 'delay=30'])(
-  'a chunked upload (%s) closes its connection, and nothing behind it is served',
+  'the gate closes the connection after a chunked upload (query %s), and serves no request behind the upload',
   async (query) => {
     const upload = `POST /s/chunked?${query} HTTP/1.1\r\nHost: api.test\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n`
     const behind = upstream.requests.length + 1
@@ -136,7 +136,7 @@ test.each([
     framing: 'chunked',
     fields: (body: string) => `Transfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`,
   },
-])('S-010: no part of a $framing upload that is rejected early is read as a request', async ({ fields }) => {
+])('S-010: the gate reads no part of a $framing upload that is rejected early as a request', async ({ fields }) => {
   const smuggled = get('/s/smuggled').toString('latin1')
   const bytes = `POST /nowhere HTTP/1.1\r\nHost: api.test\r\n${fields(smuggled)}`
 
@@ -159,7 +159,7 @@ test.each([
   },
   { title: 'Connection: Upgrade alone', fields: [['Connection', 'Upgrade']] },
   { title: 'Upgrade: TLS/1.2 without Connection', fields: [['Upgrade', 'TLS/1.2']] },
-] as const)('S-016: $title is answered as HTTP/1.1 and not forwarded', async ({ fields }) => {
+] as const)('S-016: the gate serves $title as HTTP/1.1 and forwards no upgrade', async ({ fields }) => {
   const before = upstream.requests.length
   const reply = await request(node.port, get('/s/upgrade', ...fields))
 
@@ -174,7 +174,7 @@ const handshake = [
   ['Sec-WebSocket-Version', '13'],
 ] as const
 
-test('S-017: a WebSocket handshake is rejected and opens no tunnel', async () => {
+test('S-017: the gate rejects a WebSocket handshake and opens no tunnel', async () => {
   const before = upstream.requests.length
   const bytes = get('/s/ws', ['Connection', 'Upgrade'], ['Upgrade', 'websocket'], ...handshake)
 
@@ -189,7 +189,7 @@ test('S-017: a WebSocket handshake is rejected and opens no tunnel', async () =>
   expect(upstream.requests.slice(before)).toEqual([])
 })
 
-test('S-017: Sec-WebSocket-Key without Upgrade is an ordinary request', async () => {
+test('S-017: the gate serves a request with Sec-WebSocket-Key but without Upgrade as an ordinary request', async () => {
   const reply = await request(node.port, get('/s/no-ws', ...handshake))
 
   expect(reply).toMatchObject({ status: 200, text: '/s/no-ws' })

@@ -3,8 +3,8 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { startPublicNode } from './data-plane-node.ts'
 
-// Every method that the gate forwards arrives as it was sent, with its target, fields and body, and its reply comes back;
-// whichever client speaks to the service.
+// Every method that the gate forwards reaches the service with its target, fields and body, and the reply reaches the
+// client. The tests run with both HTTP clients of the gate.
 
 const upstream = await startUpstream()
 const nodes = {
@@ -16,7 +16,7 @@ const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
 
 const cases = clients.flatMap((client) => methods.map((method) => [method, client] as const))
 
-test.each(cases)('%s through %s reaches the service, and its reply is relayed', async (method, client) => {
+test.each(cases)('the gate forwards %s by the HTTP client %s and relays the reply', async (method, client) => {
   const target = `/s/${method}/a%20b?x=%zz&y=a+b&&=`
   const fields = [
     ['X-Asked', 'one'],
@@ -31,12 +31,12 @@ test.each(cases)('%s through %s reaches the service, and its reply is relayed', 
   const received = await upstream.next()
   expect(received.all('x-asked')).toEqual(['one', 'two'])
   expect(received.all('accept')).toEqual(['*/*'])
-  // RFC 9110 §8.6: where the method has a use for a body, its absence is said.
+  // RFC 9110 §8.6: a request without a body has `Content-Length: 0` if a body is usual for its method.
   expect(received.all('content-length')).toEqual(['POST', 'PUT', 'PATCH'].includes(method) ? ['0'] : [])
   expect(received.all('transfer-encoding')).toEqual([])
 })
 
-test.each(cases)('%s through %s reaches the service with its body', async (method, client) => {
+test.each(cases)('the gate forwards a %s request with its body by the HTTP client %s', async (method, client) => {
   const reply = await request(nodes[client].port, requestBytes({ method, target: '/s/1', body: 'a body' }))
 
   expect(reply.status).toBe(200)
@@ -46,7 +46,7 @@ test.each(cases)('%s through %s reaches the service with its body', async (metho
   expect(received.body.toString()).toBe('a body')
 })
 
-test.each(clients)('HEAD through %s gets the fields of GET and no body', async (client) => {
+test.each(clients)('the gate replies to HEAD by HTTP client %s with the fields of GET and no body', async (client) => {
   const reply = await request(nodes[client].port, requestBytes({ method: 'HEAD', target: '/s/1' }), { head: true })
 
   expect(reply).toMatchObject({ status: 200, framing: 'none' })

@@ -3,9 +3,9 @@ import { startNode, type TestNode } from '../kit/node.ts'
 
 interface PublicService {
   readonly upstreams: readonly string[]
-  /** Overrides keys of the service entry. */
+  /** Overrides keys of the service in the policy. */
   readonly entry?: Readonly<Record<string, unknown>>
-  /** Overrides keys of the only route. */
+  /** Overrides keys of the only route of the service. */
   readonly route?: Readonly<Record<string, unknown>>
 }
 

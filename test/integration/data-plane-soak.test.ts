@@ -5,7 +5,8 @@ import { startUpstream } from '../kit/upstream.ts'
 import { startPublicNode } from './data-plane-node.ts'
 import { sha256 } from './paced-body.ts'
 
-// Many small exchanges of all kinds over many connections at once: each client gets its own reply, and nothing fails.
+// Many small exchanges of several kinds over concurrent connections: each client gets its own reply, and no exchange
+// fails.
 
 const connections = 50
 const exchanges = 10_000
@@ -33,7 +34,7 @@ const kinds = [
   { method: 'GET', query: 'nowhere', body: '' },
 ].map((kind) => ({ ...kind, hash: sha256(Buffer.from(kind.body)).slice(0, 8) }))
 
-test(`${exchanges} exchanges over ${connections} connections all succeed`, async () => {
+test(`the gate serves ${exchanges} exchanges over ${connections} concurrent connections without a failure`, async () => {
   let next = 0
   let connected = 0
   const wrong: string[] = []

@@ -6,14 +6,14 @@ import { afterAll, expect, test, vi } from 'vitest'
 
 // `gatehouse demo --check` is the acceptance test of an installation, so it must fail when a part is broken.
 
-// A check mostly waits, so two run at a time on two cores.
+// A run of `demo --check` mostly waits, so two run concurrently on two cores.
 vi.setConfig({ maxConcurrency: 2 })
 
 const checkout = join(import.meta.dirname, '..', '..')
 const folder = mkdtempSync(join(tmpdir(), 'gatehouse-demo-check-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-/** Ports away from those of a person's demo. Concurrent checks are 30 ports apart. */
+/** Port offset that does not collide with a demo that a developer runs. Concurrent checks are 30 ports apart. */
 let offset = 12_000 + (process.pid % 40) * 200
 
 function check(env: Record<string, string>): Promise<{ code: number; output: string }> {

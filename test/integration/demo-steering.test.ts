@@ -11,10 +11,13 @@ import { testRedis } from '../kit/redis.ts'
 import { redisCli } from '../kit/redis-cli.ts'
 import { runVerb } from '../kit/run-verb.ts'
 
-// docs/design/contract.md §13: the demo in a Redis that is there already, under a password, and what `demo env` is for.
+// docs/design/contract.md §13: the demo with an existing Redis that requires a password, and the use of `demo env`.
 
 const checkout = fileURLToPath(new URL('../..', import.meta.url))
-/** Ports away from those of a person's demo and of demo-check.test.ts, and below the ephemeral ports. */
+/**
+ * Port offset that does not collide with a developer's demo or with demo-check.test.ts, and is below the ephemeral
+ * ports.
+ */
 const offset = 21_000 + (process.pid % 40) * 20
 const atOffset = ['--port-offset', String(offset)]
 const password = 'dem@pass/0f:the-tests'
@@ -44,7 +47,7 @@ beforeAll(async () => {
   ready = await Promise.race([died, lines.find(({ event }) => event === 'ready', 'the demo to be ready', 100_000)])
 })
 
-/** Command lines of all processes that we may look at. */
+/** Returns the command lines of all processes that this user is allowed to read. */
 function commandLines(): string[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -57,7 +60,7 @@ function commandLines(): string[] {
     })
 }
 
-test('demo env prints two exports with which the command line operates both nodes', async () => {
+test('the CLI operates both nodes of the demo with the two variables that `demo env` prints', async () => {
   const { exitCode, stdout } = await runVerb(['demo', 'env', ...atOffset], {})
   expect(exitCode).toBe(0)
   const [, url, token] =
@@ -75,7 +78,7 @@ test('demo env prints two exports with which the command line operates both node
   expect(JSON.parse(revoked.stdout)).toMatchObject({ missing: [] })
 })
 
-test('a token of the client ops authorises an admin call', async () => {
+test('a token of the demo client ops authorizes a call of the admin API', async () => {
   const { stdout } = await runVerb(['demo', 'token', ...atOffset, '--client', 'ops'], {})
   const environment = {
     GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${9091 + offset}`,
@@ -93,7 +96,7 @@ test('the demo uses its own key prefix in a shared Redis', async () => {
   expect(new Set(keys.map((key) => key.split(':')[0])).size).toBe(1)
 })
 
-test('the password of Redis is in no command line and in no output', () => {
+test('the demo shows the password of Redis in no command line and in no output', () => {
   expect(JSON.stringify(ready)).not.toContain(password)
   const lines = commandLines()
   expect(lines.some((line) => line.includes('node-1.yaml'))).toBe(true)
@@ -103,7 +106,7 @@ test('the password of Redis is in no command line and in no output', () => {
   }
 })
 
-test('demo env exits with 3 without a running demo', async () => {
+test('`demo env` exits with 3 when no demo is running', async () => {
   const { exitCode, stdout, stderr } = await runVerb(['demo', 'env', '--port-offset', String(offset + 10)], {})
 
   expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: '' })

@@ -14,7 +14,9 @@ const checkout = join(import.meta.dirname, '..', '..')
 const offset = 23_400 + (process.pid % 20) * 10
 const limitMs = 50_000
 
-test('a changed source file restarts the node, and Ctrl-C stops all processes', { timeout: 180_000 }, async () => {
+test('`npm run dev` restarts the node when a source file changes, and Ctrl-C stops all processes', {
+  timeout: 180_000,
+}, async () => {
   const env = { ...process.env, GATEHOUSE_DEMO_PORT_OFFSET: String(offset) }
   const child = spawn(process.execPath, [join(checkout, 'deploy/dev/main.ts')], { cwd: checkout, env })
   const ended = once(child, 'exit')
@@ -34,7 +36,8 @@ test('a changed source file restarts the node, and Ctrl-C stops all processes', 
   })
   expect(await status()).toBe(200)
 
-  // Node watches a file a moment after the node has imported it, so the file is touched until a change is noticed.
+  // Node.js starts to watch a file some time after the import, so the test touches the file until a change is
+  // detected.
   const touch = setInterval(() => {
     const now = new Date()
     if (!output.includes('Change detected')) utimesSync(join(checkout, 'gateway/base/version.ts'), now, now)

@@ -1,9 +1,9 @@
 import { fc } from '../kit/properties.ts'
 import type { Fields } from './differential-service.ts'
 
-// Generated messages: each is right by RFC 9110 and 9112, and few of them are usual.
+// Generators of HTTP messages that are valid by RFC 9110 and RFC 9112, but mostly unusual.
 
-/** The text between the framing; `undefined`: no framing at all. */
+/** Body of a generated message with its framing; `none`: the message has neither a body nor a framing field. */
 export type Body =
   | { readonly framing: 'none' }
   | { readonly framing: 'length'; readonly text: string }
@@ -17,7 +17,7 @@ export interface SentRequest {
   readonly body: Body
 }
 
-/** `close`: the body ends with the connection. */
+/** Body of a generated reply; with the framing `close`, the body ends with the connection. */
 export type ReplyBody = Exclude<Body, { framing: 'none' }> | { readonly framing: 'close'; readonly text: string }
 
 export interface SentReply {
@@ -35,7 +35,7 @@ const anyCase = (text: string) =>
 const tokenCharacter = fc.constantFrom(..."abcdefghijklmnopqrstuvwxyz0123456789-_.!#$%&'*+^`|~")
 const madeUpName = fc.string({ unit: tokenCharacter, minLength: 1, maxLength: 12 }).map((name) => `q${name}`)
 
-/** Fields that services read, and that a gate might be tempted to touch. */
+/** Request fields that services read and that the gate must forward unchanged. */
 const knownRequestNames = [
   ...[
     'accept',
@@ -49,13 +49,13 @@ const knownRequestNames = [
   ],
   ...['referer', 'if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range', 'range', 'date'],
   ...['content-encoding', 'content-language', 'content-location', 'content-disposition', 'content-md5', 'digest'],
-  // Not Max-Forwards, which the gate lowers in OPTIONS (max-forwards.test.ts).
+  // Max-Forwards is not in the list, because the gate decrements it in OPTIONS requests (max-forwards.test.ts).
   ...['priority', 'prefer', 'early-data', 'dnt', 'sec-fetch-mode', 'sec-websocket-key', 'save-data'],
   ...['idempotency-key', 'x-requested-with', 'x-api-version', 'x-csrf-token', 'soapaction', 'link', 'warning', 'age'],
   ...['access-control-request-method', 'access-control-request-headers', 'constructor', '__proto__', 'x-forwarded'],
 ]
 const onceOnly = ['content-type', 'origin']
-/** docs/design/contract.md §6: these end at the gate, or are its own to say. */
+/** docs/design/contract.md §6: request fields that the gate removes or sets itself. */
 const takenRequestNames = [
   ...['te', 'keep-alive', 'proxy-authorization', 'proxy-connection', 'http2-settings', 'forwarded', 'x-forwarded-for'],
   ...[
@@ -68,7 +68,10 @@ const takenRequestNames = [
   ],
 ]
 
-/** Ends in ASCII: bytes from 0x80 on at either end of a value are lost in the listener (test/regression/README.md). */
+/**
+ * ASCII text for the ends of a field value, because the listener loses bytes from 0x80 at both ends
+ * (test/regression/README.md).
+ */
 const text = fc.string({
   unit: fc.integer({ min: 0x20, max: 0x7e }).map((code) => String.fromCharCode(code)),
   maxLength: 24,
@@ -250,13 +253,13 @@ export const sentReply: fc.Arbitrary<SentReply> = fc.record({
   ),
 })
 
-/** What the framing carries. */
+/** Returns the body without its framing. */
 export function textOf(body: Body | ReplyBody): string {
   if (body.framing === 'none') return ''
   return body.framing === 'chunked' ? body.chunks.join('') : body.text
 }
 
-/** The framing field of a message, and its body as it goes over the wire. */
+/** Returns the framing field of a message, and its body as sent on the wire. */
 export function framed(body: Body | ReplyBody): { readonly fields: Fields; readonly wire: string } {
   switch (body.framing) {
     case 'none':

@@ -10,14 +10,14 @@ import { type RawReply, readReply } from '../kit/raw-reply.ts'
 import { nginxHere, nginxUpstream } from '../regression/nginx-upstream.ts'
 import { startPublicNode } from './data-plane-node.ts'
 
-// Ranges, conditions and compression as nginx does them, compared: asked directly and through the gate it gives the same
-// bytes under the same fields. And of requests that it reads for itself, it reads the same.
+// Range requests, conditional requests and compression with nginx as the service: a request through the gate gets the
+// same reply as a request sent directly to nginx. nginx reads the parts of both requests equally.
 
 const nginx = nginxHere()
 const modified = new Date('2026-01-02T03:04:05Z')
 const etag = `"${(modified.getTime() / 1000).toString(16)}-186a0"`
 
-/** Reads every part of a request into the reply: fields by the variables that CGI made of them. */
+/** nginx variables that the reply repeats, which show how nginx read each part of the request. */
 const told = [
   'request_method',
   'uri',
@@ -38,7 +38,7 @@ beforeAll(async () => {
   if (nginx === undefined) return
   const root = mkdtempSync(join(tmpdir(), 'gatehouse-files-'))
   atEnd(() => rmSync(root, { recursive: true, force: true }))
-  // Where the tests are root, its workers are nobody.
+  // If root runs the tests, the workers of nginx run as `nobody` and must be allowed to read the folder.
   chmodSync(root, 0o755)
   for (const [name, text] of [
     ['large.txt', 'abcdefghij'.repeat(10_000)],
@@ -82,7 +82,7 @@ const conditional = fc.record(
   { requiredKeys: [] },
 )
 
-/** One of each kind, whatever is generated. */
+/** Examples that are always tested, one for each kind of reply, beside the generated requests. */
 const one: ['GET' | 'HEAD', string, Record<string, string>][] = [
   ['GET', 'large.txt', { Range: 'bytes=1-10' }],
   ['GET', 'large.txt', { Range: 'bytes=100000-' }],
@@ -102,7 +102,10 @@ async function ask(at: number, bytes: string, head: boolean): Promise<RawReply> 
   }
 }
 
-/** The boundary of multipart/byteranges is drawn anew for each reply. */
+/**
+ * Returns the comparable parts of a reply. The boundary of multipart/byteranges is random in each reply, so it is
+ * replaced.
+ */
 function comparable({ status, reason, fields, body, complete }: RawReply) {
   const hop = new Set(['date', 'connection', 'x-request-id', 'transfer-encoding'])
   const kept = fields
@@ -120,7 +123,7 @@ function comparable({ status, reason, fields, body, complete }: RawReply) {
 }
 
 test.skipIf(nginx === undefined)(
-  `${propertyRuns} range and conditional requests get the same reply as directly from nginx, including 206, 304, 412 and 416`,
+  `${propertyRuns} range and conditional requests through the gate get the same reply as sent directly to nginx, including 206, 304, 412 and 416`,
   { timeout: 30_000 + propertyRuns * 100 },
   async () => {
     const statuses = new Set<number>()
@@ -146,7 +149,9 @@ test.skipIf(nginx === undefined)(
   },
 )
 
-/** Of a request without a body, a method that is expected to have one may say so on the way (RFC 9110 §8.6). */
+/**
+ * The gate may add `Content-Length: 0` to a request without a body (RFC 9110 §8.6), so a missing length is read as 0.
+ */
 function readBy({ text }: RawReply): string[] {
   return text.split('\n').map((line, index) => (told[index] === 'content_length' && line === '[]' ? '[0]' : line))
 }
@@ -155,7 +160,7 @@ const visible = fc.integer({ min: 0x21, max: 0x7e }).map((code) => String.fromCh
 const plainValue = fc.string({ unit: visible, maxLength: 20 })
 
 test.skipIf(nginx === undefined)(
-  `${propertyRuns} requests are read by nginx as if sent directly`,
+  `nginx reads ${propertyRuns} requests through the gate like requests sent directly`,
   { timeout: 30_000 + propertyRuns * 100 },
   async () => {
     await fc.assert(

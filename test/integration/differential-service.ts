@@ -5,22 +5,24 @@ const idleLimitMs = 120_000
 
 export type Fields = readonly (readonly [name: string, value: string])[]
 
-/** A request as it came, Latin-1. What RFC 9112 leaves open to every hop is taken off: chunk boundaries, white space. */
+/**
+ * A received request as Latin-1 text, without what RFC 9112 lets every hop change: chunk boundaries and white space.
+ */
 export interface ArrivedRequest {
   readonly line: string
-  /** Names in lower case, values trimmed, in order. */
+  /** Field names in lower case with trimmed values, in the order of arrival. */
   readonly fields: Fields
   readonly chunked: boolean
   readonly body: string
 }
 
-/** A service over bare TCP that records what arrives, and answers with the very bytes that it was given. */
+/** A service over bare TCP that records the received requests and replies with prepared bytes. */
 export class PreparedService {
-  /** To the next requests. */
+  /** Reply to the next requests. */
   reply: Buffer = Buffer.alloc(0)
-  /** The bytes before the body: all that is said to HEAD. */
+  /** Bytes of the reply before its body; they are the whole reply to HEAD. */
   replyHead: Buffer = Buffer.alloc(0)
-  /** The connection ends with the reply. */
+  /** Whether the service closes the connection after the reply. */
   closes = false
   readonly arrived: ArrivedRequest[] = []
   #upstream: RawUpstream | undefined
@@ -39,7 +41,7 @@ export class PreparedService {
     return this.#upstream!.url
   }
 
-  /** What was no request that RFC 9112 allows. Tests expect it empty. */
+  /** Errors of received requests that violate RFC 9112. Tests expect none. */
   get failures(): readonly Error[] {
     return this.#upstream!.failures
   }

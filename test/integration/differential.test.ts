@@ -16,9 +16,9 @@ import {
 } from './differential-exchange.ts'
 import { type ArrivedRequest, type Fields, PreparedService } from './differential-service.ts'
 
-// docs/design/contract.md §6, by comparison: the same request goes to a service directly and through a running gate.
-// Requests and replies differ only where this file says so; their framing differs where RFC 9112 leaves it to
-// every hop.
+// docs/design/contract.md §6, by comparison: the test sends the same request to a service directly and through a
+// running gate. Received requests and replies differ only where this file says so. Their framing can also differ
+// where RFC 9112 leaves the framing to every hop.
 
 const host = 'api.test:8080'
 const issuer = await startIssuer()
@@ -37,12 +37,15 @@ const node = await startNode({
 })
 const token = issuer.sign()
 
-/** Folded, as CGI folds them: what a client may say under no spelling. */
+/** Client fields that the gate never forwards, in every spelling that CGI maps to the same variable. */
 const taken =
   /^(?:authorization|dpop|expect|upgrade|te|keep-alive|connection|trailer|http2-settings|proxy|proxy-.*|forwarded|x-forwarded-.*|x-real-ip|x-client-ip|x-cluster-client-ip|true-client-ip|cf-connecting-ip|x-original-(?:url|method)|x-rewrite-url|x-http-method(?:-override)?|x-method-override|client-cert.*|x-gatehouse-.*|x-auth-request-.*|x-envoy-.*|x-request-id|traceparent)$/
 const framing = /^(?:content-length|transfer-encoding)$/
 
-/** What the gate makes of the fields that came to the service directly, in the words of the contract. */
+/**
+ * Returns the fields that the gate must forward (docs/design/contract.md §6) when the service receives `fields`
+ * directly.
+ */
 function forwarded(fields: Fields): Map<string, string[]> {
   const named = connectionNames(fields)
   const expected = new Map<string, string[]>()
@@ -51,7 +54,7 @@ function forwarded(fields: Fields): Map<string, string[]> {
     if (taken.test(name.replaceAll(/[^0-9a-z]/g, '-')) || framing.test(name) || named.has(name)) continue
     put(name, value)
   }
-  // Several Cookie lines are one field behind the gate (RFC 6265 §5.4); Via is a list to which each hop adds itself.
+  // The gate joins several Cookie fields into one (RFC 6265 §5.4), and appends itself to the list in Via.
   const cookies = expected.get('cookie')
   if (cookies !== undefined) expected.set('cookie', [cookies.join('; ')])
   expected.set('via', [[...(expected.get('via') ?? []), '1.1 gatehouse'].join(', ')])
@@ -73,7 +76,7 @@ function connectionNames(fields: Fields): Set<string> {
   )
 }
 
-/** Values by name; names in whatever order. */
+/** Returns field values by lower-case name; the order of names is ignored. */
 function byName(fields: Fields): Map<string, string[]> {
   const found = new Map<string, string[]>()
   for (const [name, value] of fields) {
@@ -83,7 +86,7 @@ function byName(fields: Fields): Map<string, string[]> {
   return found
 }
 
-/** Takes fields out of a map. */
+/** Removes fields from a map, and returns their values. */
 function take(fields: Map<string, string[]>, ...names: readonly string[]): (string[] | undefined)[] {
   return names.map((name) => {
     const values = fields.get(name)
@@ -95,19 +98,22 @@ function take(fields: Map<string, string[]>, ...names: readonly string[]): (stri
 function expectForwarded(direct: ArrivedRequest, proxied: ArrivedRequest): void {
   expect(proxied.line).toBe(direct.line)
   expect(proxied.body).toBe(direct.body)
-  // What has no bytes may be framed in any way, or in none.
+  // An empty body can have any framing, or no framing field.
   if (direct.body !== '') expect(proxied.chunked).toBe(direct.chunked)
   const fields = byName(proxied.fields)
   const [id, trace, assertion] = take(fields, 'x-request-id', 'traceparent', 'x-gatehouse-jwt-assertion')
   expect(id).toEqual([expect.stringMatching(/^[A-Za-z0-9._-]{1,128}$/)])
   expect(trace).toEqual([expect.stringMatching(/^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$/)])
   expect(assertion).toEqual([expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+$/)])
-  // Of this hop: the connection, and how the body is framed, which was compared above.
+  // Connection and framing fields belong to one hop. The framing of the body was compared above.
   take(fields, 'connection', 'content-length', 'transfer-encoding')
   expect(fields).toEqual(forwarded(direct.fields))
 }
 
-/** `Date` is the gate's own; the rest is of the hop, the gate's to say, or the framing, which is compared by what it carries. */
+/**
+ * Reply fields of the service that are not compared: the gate sets `Date` and `X-Request-Id`; the others belong to
+ * one hop.
+ */
 const takenFromReplies = ['date', 'connection', 'keep-alive', 'te', 'trailer', 'upgrade', 'x-request-id']
 
 function expectReplied(direct: RawReply, proxied: RawReply, sent: SentReply): void {
@@ -127,7 +133,8 @@ function expectReplied(direct: RawReply, proxied: RawReply, sent: SentReply): vo
   take(expected, 'transfer-encoding')
   take(fields, 'transfer-encoding')
   expect(fields).toEqual(expected)
-  // A length that is known is said again; 304 may leave it out (RFC 9110 §8.6), 204 must.
+  // The gate relays a known Content-Length, except with 304, where it is optional (RFC 9110 §8.6), and with 204,
+  // where it is forbidden.
   if (sent.status === 204 || sent.status === 304) expect(saidLength).toBeUndefined()
   else if (sent.body.framing === 'length') expect(saidLength).toEqual(length)
   else if (direct.body.length > 0) expect(proxied.framing).toBe('chunked')
@@ -136,7 +143,7 @@ function expectReplied(direct: RawReply, proxied: RawReply, sent: SentReply): vo
 function prepare(reply: SentReply): void {
   const bodyless = reply.status === 204 || reply.status === 304
   const { fields, wire } = framed(reply.body)
-  // RFC 9110 §8.6, RFC 9112 §6.1: no framing in a 204.
+  // RFC 9110 §8.6, RFC 9112 §6.1: a 204 has no framing fields.
   const said = reply.status === 204 ? [] : fields
   service.replyHead = headBytes(`HTTP/1.1 ${reply.status} ${reply.reason}`, [...reply.fields, ...said])
   service.reply = bodyless ? service.replyHead : Buffer.concat([service.replyHead, Buffer.from(wire, 'latin1')])
@@ -150,7 +157,7 @@ function bytesOf({ method, path, query, fields, body }: SentRequest): Buffer {
   return Buffer.concat([headBytes(line, all), Buffer.from(wire, 'latin1')])
 }
 
-/** Over a connection of its own, whose end is not waited for. */
+/** Sends a request on a new connection and returns the reply, without waiting for the end of the connection. */
 async function ask(port: number, bytes: Buffer, head: boolean): Promise<RawReply> {
   const wire = await connect(port)
   try {
@@ -163,7 +170,7 @@ async function ask(port: number, bytes: Buffer, head: boolean): Promise<RawReply
   }
 }
 
-test(`${propertyRuns} exchanges: request and reply equal those of a direct client`, {
+test(`${propertyRuns} exchanges through the gate have the same request and reply as without the gate`, {
   timeout: 30_000 + propertyRuns * 100,
 }, async () => {
   let bodies = 0
@@ -186,6 +193,6 @@ test(`${propertyRuns} exchanges: request and reply equal those of a direct clien
   )
 
   expect(service.failures).toEqual([])
-  // The property would hold too if nothing had a body.
+  // The test would also pass if no request had a body, so enough requests must have a body.
   expect(bodies).toBeGreaterThan(propertyRuns / 5)
 })

@@ -6,7 +6,8 @@ import { startUpstream } from '../kit/upstream.ts'
 import { residentMiB, startPublicNode } from './data-plane-node.ts'
 import { madeBody } from './paced-body.ts'
 
-// A client that reads slowly holds its service, not the gate's memory.
+// When a client reads slowly, the gate reads slowly from the service. The reply does not accumulate in the memory of
+// the gate.
 
 const body = madeBody(80_000_000)
 const upstream = await startUpstream({
@@ -19,7 +20,7 @@ const upstream = await startUpstream({
 const node = await startPublicNode([upstream.url])
 
 test.each(['length', 'chunked'])(
-  "80 MB towards clients that do not read grow the gate's memory by a fraction (%s)",
+  "the gate's memory grows by a fraction of 80 MB when clients do not read such replies (%s)",
   async (framing) => {
     const before = residentMiB(node)
     const wires = await Promise.all([connect(node.port), connect(node.port)])
@@ -37,7 +38,7 @@ test.each(['length', 'chunked'])(
 )
 
 test.each(['length', 'chunked'])(
-  'a client that reads slowly gets the complete reply in order (%s)',
+  'a client that reads slowly gets the bytes of the reply in order (%s)',
   async (framing) => {
     const wire = await connect(node.port)
     await wire.send(requestBytes({ target: `/s/${framing}` }))
@@ -49,7 +50,8 @@ test.each(['length', 'chunked'])(
       pieces.push(await wire.take(50_000))
       await sleep(10)
     }
-    // What is in order here is in order everywhere: the pieces came through a held upstream.
+    // The service was paused between these pieces, so the order of the first 3 MB shows that the gate keeps the
+    // order.
     const start = framing === 'length' ? Buffer.concat(pieces) : unchunked(Buffer.concat(pieces))
     expect(start.equals(body.subarray(0, start.length))).toBe(true)
     expect(start.length).toBeGreaterThan(2_900_000)
@@ -57,7 +59,7 @@ test.each(['length', 'chunked'])(
   },
 )
 
-/** The data of the whole chunks in these bytes. */
+/** Returns the data of all complete chunks in `bytes`. */
 function unchunked(bytes: Buffer): Buffer {
   const chunks: Buffer[] = []
   for (let at = 0; ; ) {

@@ -5,13 +5,13 @@ import { rawUpstream } from '../kit/raw-upstream.ts'
 import { startPublicNode } from './data-plane-node.ts'
 import { type ScriptedReply, scriptedReplies } from './upstream-script.ts'
 
-// RFC 9110 §6.4.1, S-015: a reply to HEAD, and every 204 and 304, ends with its head, whatever its fields say and whatever
-// a service sends behind it. The connection is in step afterwards.
+// RFC 9110 §6.4.1, S-015: a reply to HEAD, and every 204 and 304, ends with its head, even if its fields announce a
+// body or the service sends a body. The connection stays usable afterwards.
 
 interface Case extends ScriptedReply {
   readonly method: 'HEAD' | 'GET'
   readonly status: number
-  /** Content-Length of the reply to the client. */
+  /** Expected Content-Length of the reply to the client; absent: the reply must not have one. */
   readonly length?: string
 }
 
@@ -59,7 +59,7 @@ const upstream = await rawUpstream(
 )
 const node = await startPublicNode([upstream.url])
 
-test.each(Object.keys(cases))('a reply without a body leaves the connection usable: %s', async (title) => {
+test.each(Object.keys(cases))('the client connection stays usable after a reply without a body: %s', async (title) => {
   const { method, status, length } = cases[title]!
   const wire = await connect(node.port)
   await wire.send(requestBytes({ method, target: `/s/${nameOf(title)}` }))
@@ -75,7 +75,7 @@ test.each(Object.keys(cases))('a reply without a body leaves the connection usab
   expect(await readReply(wire)).toMatchObject({ status: 200, text: 'next' })
 })
 
-test.each(Object.keys(cases))('a reply without a body on a connection with Connection: close: %s', async (title) => {
+test.each(Object.keys(cases))('with Connection: close, the gate relays a reply without a body: %s', async (title) => {
   const { method, status, length } = cases[title]!
   for (const option of ['close', 'close, x-foo']) {
     const wire = await connect(node.port)

@@ -4,7 +4,8 @@ import { connect, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { startPublicNode } from './data-plane-node.ts'
 
-// A stream that stays open (server-sent events) arrives event by event: none waits for the next, and its end is its end.
+// A reply that stays open (server-sent events) reaches the client event by event. No event waits for the next one,
+// and the gate relays the end of the stream.
 
 const streams: ServerResponse[] = []
 const upstream = await startUpstream({
@@ -16,7 +17,7 @@ const upstream = await startUpstream({
 })
 const node = await startPublicNode([upstream.url])
 
-test('each server-sent event arrives before the next is sent, then the end of the stream', async () => {
+test('the gate relays each server-sent event before the next is sent, and then the end of the stream', async () => {
   const wire = await connect(node.port)
   await wire.send(requestBytes({ target: '/s/events', fields: [['Accept', 'text/event-stream']] }))
 
@@ -33,7 +34,7 @@ test('each server-sent event arrives before the next is sent, then the end of th
   expect((await wire.until('0\r\n\r\n')).toString('latin1').trim()).toBe('0')
 })
 
-test('concurrent event streams do not mix', async () => {
+test('the gate does not mix concurrent event streams', async () => {
   streams.length = 0
   const wires = await Promise.all(Array.from({ length: 5 }, () => connect(node.port)))
   for (const [n, wire] of wires.entries()) {
@@ -48,7 +49,7 @@ test('concurrent event streams do not mix', async () => {
   }
 })
 
-test('a client that disconnects ends its event stream at the service', async () => {
+test('the gate ends the event stream at the service when the client disconnects', async () => {
   streams.length = 0
   const wire = await connect(node.port)
   await wire.send(requestBytes({ target: '/s/events?leaving' }))

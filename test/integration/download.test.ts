@@ -8,7 +8,8 @@ import { publicPolicy } from './data-plane-node.ts'
 import { madeBody } from './paced-body.ts'
 import { type ScriptedReply, scriptedReplies } from './upstream-script.ts'
 
-// A reply's body arrives byte for byte: with exactly the Content-Length that the service said, else chunked.
+// The body of a reply reaches the client byte for byte: with the Content-Length of the service if there is one, else
+// chunked.
 
 const upstream = await startUpstream({
   handler: (received, response) => {
@@ -19,7 +20,7 @@ const upstream = await startUpstream({
     if (framing === 'close') response.shouldKeepAlive = false
     response.flushHeaders()
     if (framing === 'length') return void response.end(body)
-    // Node sends what it has in one write; two make two chunks.
+    // Node sends one write as one chunk; two writes make two chunks of the reply.
     response.write(body.subarray(0, body.length / 2))
     response.end(body.subarray(body.length / 2))
   },
@@ -46,7 +47,7 @@ const node = await startNode({
 
 const sizes = [0, 1, 2, 511, 512, 16_383, 16_384, 16_385, 65_536, 65_537, 1_000_000]
 
-test.concurrent.each(sizes)('a reply of %i bytes arrives unchanged with each framing', async (size) => {
+test.concurrent.each(sizes)('a reply of %i bytes reaches the client unchanged with each framing', async (size) => {
   const body = madeBody(size)
   for (const framing of ['length', 'chunked', 'close']) {
     const reply = await request(node.port, requestBytes({ target: `/sizes/${framing}-${size}` }))
@@ -60,14 +61,14 @@ test.concurrent.each(sizes)('a reply of %i bytes arrives unchanged with each fra
   }
 })
 
-test.each(['length', 'chunked', 'close'])('a reply of 20 MB arrives unchanged by %s', async (framing) => {
+test.each(['length', 'chunked', 'close'])('the gate relays 20 MB unchanged with framing %s', async (framing) => {
   const reply = await request(node.port, requestBytes({ target: `/sizes/${framing}-20000000` }))
 
   expect(reply).toMatchObject({ status: 200, complete: true })
   expect(reply.body.equals(madeBody(20_000_000))).toBe(true)
 })
 
-test.concurrent.each(Object.keys(scripted))('a reply that is sent %s arrives unchanged', async (name) => {
+test.concurrent.each(Object.keys(scripted))('the gate relays the service reply "%s" unchanged', async (name) => {
   const reply = await request(node.port, requestBytes({ target: `/s/${name}` }))
 
   expect(reply).toMatchObject({ status: 200, reason: 'OK', text: 'hello', complete: true })
@@ -75,7 +76,7 @@ test.concurrent.each(Object.keys(scripted))('a reply that is sent %s arrives unc
   expect(reply.field('connection')).toBeUndefined()
 })
 
-test.concurrent('a connection that carried large replies gets the correct next reply', async () => {
+test.concurrent('a client gets the correct next reply on a connection that carried large replies', async () => {
   const wire = await connect(node.port)
   for (const name of ['length-300000', 'chunked-300000', 'length-0', 'close-300000', 'chunked-0', 'length-1']) {
     await wire.send(requestBytes({ target: `/sizes/${name}` }))
@@ -85,7 +86,7 @@ test.concurrent('a connection that carried large replies gets the correct next r
   }
 })
 
-test.concurrent('a compressed reply is relayed without decompression (S-137)', async () => {
+test.concurrent('the gate relays a compressed reply without decompression (S-137)', async () => {
   const bomb = Buffer.concat([Buffer.from('1f8b0800000000000003', 'hex'), Buffer.alloc(1000, 0xff)])
   const packed = await rawUpstream(
     Buffer.concat([Buffer.from(`${ok}Content-Encoding: gzip\r\nContent-Length: ${bomb.length}\r\n\r\n`), bomb]),

@@ -11,8 +11,8 @@ import { signingKey } from '../kit/signing-key.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import { admitted, identity } from './admission.ts'
 
-// docs/design/contract.md §10: `explain` without a policy asks a node, which says what it would do now, by all that it
-// knows, and does nothing of it. That it says what happens is compared request by request in explain.test.ts.
+// docs/design/contract.md §10: `explain` without a policy file calls a node. The node reports what it would decide
+// now, with all its state, and changes no state. explain.test.ts compares the reports with real decisions.
 
 const bootstrap = 'bootstrap-token-of-the-explain-tests-01'
 let issuer: TestIssuer
@@ -75,7 +75,7 @@ const get = (path: string, token: string) =>
 const checks = ({ token }: Explanation) =>
   Object.fromEntries(token!.checks.map(({ check, verdict, reason }) => [check, reason ?? verdict]))
 
-test("a node's explain uses the current issuer keys, and a path alone means the gate's own host", async () => {
+test("explain at a node uses the current issuer keys, and a URL without a host means the gate's own host", async () => {
   const explained = await explain('/orders/1', { token: issuer.sign(), address: '203.0.113.7' })
 
   expect(explained).toMatchObject({
@@ -95,7 +95,7 @@ test("a node's explain uses the current issuer keys, and a path alone means the 
   expect(forged).toMatchObject({ decision: 'refused', signature: 'failed' })
 })
 
-test('an explained request is later decided and signed as if it had not been explained', async () => {
+test('the gate decides and signs a request after an explain of the same request as without the explain', async () => {
   const token = issuer.sign()
   await explain('/orders/1', { token })
 
@@ -104,7 +104,7 @@ test('an explained request is later decided and signed as if it had not been exp
   expect(await identity(gate(), received)).toMatchObject({ sub: 'alice' })
 })
 
-test('explain reports a revoked token as token-revoked', async () => {
+test('explain at a node reports a revoked token as token-revoked', async () => {
   const token = issuer.sign()
   expect((await explain('/orders/1', { token })).decision).toBe('admitted')
   expect((await call('revocations?wait=all', { kind: 'token', token })).status).toBe(200)
@@ -115,7 +115,7 @@ test('explain reports a revoked token as token-revoked', async () => {
   expect(explained.phases.at(-1)).toBe('check-revocation')
 })
 
-test('explain introspects an opaque token at its issuer as a request would', async () => {
+test('explain at a node introspects an opaque token at its issuer as a request would', async () => {
   const token = opaque.issue({ sub: 'bob', scope: 'orders:read' })
   const explained = await explain('/orders/1', { token })
 
@@ -133,7 +133,7 @@ test('explain introspects an opaque token at its issuer as a request would', asy
   })
 })
 
-test('explain reports an unreachable issuer as a fault with its cause', async () => {
+test('explain at a node reports an unreachable issuer as a fault with its cause', async () => {
   opaque.script = () => ({ status: 500 })
   try {
     const explained = await explain('/orders/1', { token: 'asked-in-vain' })
@@ -150,7 +150,7 @@ test('explain reports an unreachable issuer as a fault with its cause', async ()
   }
 })
 
-test("explain shows the cluster's limit counts and charges nothing", async () => {
+test("explain at a node shows the cluster's rate limit counts and charges no limit", async () => {
   const token = issuer.sign({ claims: { sub: 'carol' } })
   const used = async () => (await explain('/few/1', { token })).limits!.map(({ used, requests }) => [used, requests])
 
@@ -165,7 +165,7 @@ test("explain shows the cluster's limit counts and charges nothing", async () =>
   expect(stdout).toContain('subject=carol: not charged, 3 of 3 used\n')
 })
 
-test('explain charges no address for invalid tokens', async () => {
+test('explain at a node does not charge the address limit for invalid tokens', async () => {
   for (let i = 0; i < 5; i++) {
     const key = { ...signingKey('ES256'), kid: issuer.keys[0]!.kid }
     expect((await explain('/orders/1', { token: issuer.sign({ key }) })).reason).toBe('token-signature')
@@ -173,7 +173,7 @@ test('explain charges no address for invalid tokens', async () => {
   expect((await get('/orders/1', issuer.sign())).status).toBe(200)
 })
 
-test('explain is logged as an admin call without the token, not as an exchange', async () => {
+test('a node logs explain as a call of the admin API without the token, and not as an exchange', async () => {
   const token = issuer.sign({ claims: { sub: 'dave' } })
   await explain('/orders/7?secret=1', { token })
   const line = await node.waitForLine(
@@ -200,7 +200,7 @@ test.each([
   [{ address: 'localhost' }, '/address'],
   [{ fields: [['only a name']] }, '/fields/0'],
   [{ jwks: 'x' }, '/jwks'],
-])('explain rejects an invalid request with 400 and its place: %j', async (asked, pointer) => {
+])('the admin API replies 400 to the invalid explain request %j and names the place', async (asked, pointer) => {
   const reply = await call('explain', { method: 'GET', url: '/', ...asked })
   const problem = (await reply.json()) as { errors: { pointer: string }[] }
 
@@ -210,7 +210,7 @@ test.each([
 
 const env = () => ({ GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${node.adminPort}`, GATEHOUSE_ADMIN_TOKEN: bootstrap })
 
-test('`explain` asks the node and never prints the token', async () => {
+test('`gatehouse explain` without a policy file calls the node and never prints the token', async () => {
   const token = issuer.sign({ claims: { scope: 'other' } })
   const text = await runVerb(['explain', 'GET', '/orders/1', '--token', '-'], env(), token)
   const json = await runVerb(['explain', 'GET', '/orders/1', '--token', '-', '--output', 'json'], env(), token)
@@ -228,7 +228,7 @@ test.each([
   [['--jwks', 'keys.json'], 2, '--jwks requires --policy'],
   [['--policy', 'policy.yaml', '--admin', 'http://127.0.0.1:9'], 2, 'cannot be used with'],
   [['--address', 'localhost'], 1, 'the address must be'],
-])('`explain` with %j exits with %i', async (words, exitCode, message) => {
+])('`gatehouse explain` with %j exits with %i and an error message', async (words, exitCode, message) => {
   const run = await runVerb(['explain', 'GET', '/orders/1', ...words], env())
 
   expect([run.exitCode, run.stdout]).toEqual([exitCode, ''])

@@ -1,4 +1,4 @@
-// docs/design/contract.md §10: what `explain` says and what the gate does are the same, request by request.
+// docs/design/contract.md §10: for each request, `explain` reports the decision that the gate makes.
 
 import { writeFileSync } from 'node:fs'
 import { beforeAll, expect, test } from 'vitest'
@@ -65,16 +65,16 @@ interface Case {
 
 interface Compared {
   readonly asked: Case
-  /** Offline, by the policy and the keys. */
+  /** Result of `explain` with a policy file and issuer keys. */
   readonly offline: Explanation
-  /** By the node itself. */
+  /** Result of `explain` at the node. */
   readonly live: Explanation
   readonly reply: RawReply
   readonly record: Readonly<Record<string, unknown>>
   readonly received: ReceivedRequest | undefined
 }
 
-/** Sends all of them, and asks about all of them. */
+/** Sends each request to the gate, and explains each request offline and at the node. */
 async function compare(cases: readonly Case[]): Promise<Compared[]> {
   const host = `127.0.0.1:${node.port}`
   const sent: Omit<Compared, 'record'>[] = []
@@ -144,7 +144,10 @@ function expectSame(
   }
 }
 
-/** Every field that the service got, and no other, but for what the connection to it needs: a POST has a length. */
+/**
+ * Expects the explanation to list exactly the fields that the service received, except those of the connection and
+ * `Content-Length: 0`.
+ */
 function expectSameFields({ service_receives }: Explanation, received: ReceivedRequest): void {
   const shown = service_receives!
   const ours = received.fields.map(([name, value]) => [name.toLowerCase(), value] as const)
@@ -166,7 +169,7 @@ function expectSameFields({ service_receives }: Explanation, received: ReceivedR
   expect(claims && lasting(claims)).toEqual(shown.assertion === null ? undefined : lasting(shown.assertion))
 }
 
-test('explain decides like the gate for every method, target and token', async () => {
+test('explain and the gate decide alike for every method, target and token', async () => {
   const methods = ['GET', 'HEAD', 'POST', 'DELETE']
   const targets = [
     '/orders/7?a=b',
@@ -194,14 +197,14 @@ test('explain decides like the gate for every method, target and token', async (
   const compared = await compare(cases)
 
   for (const one of compared) expectAgreement(one)
-  // Of each kind there was something to agree about.
+  // The cases must cover every kind of decision and more than 12 reasons.
   expect(new Set(compared.map(({ record }) => record['decision']))).toEqual(
     new Set(['admitted', 'refused', 'answered']),
   )
   expect(new Set(compared.map(({ record }) => record['reason'])).size).toBeGreaterThan(12)
 })
 
-test('explain decides like the gate for the fields of a request head', async () => {
+test('explain and the gate decide alike for different fields in the head of a request', async () => {
   const token = issuer.sign()
   const one = (...fields: (readonly [string, string])[]): Case => ({
     method: 'GET',

@@ -13,7 +13,7 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import { nginxHere, nginxUpstream } from '../regression/nginx-upstream.ts'
 
-// The configurations of docs/guide/forward-auth.md, as they stand there, in front of a real node.
+// The proxy configurations of docs/guide/forward-auth.md, changed only in their addresses, in front of a real node.
 
 const nginx = nginxHere()
 const caddy = caddyProgram.look()?.command
@@ -22,7 +22,7 @@ const page = 'guide/forward-auth.md'
 interface Front {
   readonly name: string
   readonly here: boolean
-  /** What its clients get while the gate is away. */
+  /** Status that clients of the proxy get while the gate is unreachable. */
   readonly gateAway: number
   start(gate: string, service: string): Promise<number>
 }
@@ -106,10 +106,10 @@ const forged: [string, string][] = [
   ...statementFields.filter(isPassable).map((name): [string, string] => [name, 'forged']),
 ]
 
-test('the configuration for Traefik removes every field that a check lists for removal', () => {
+test('the documented Traefik configuration removes every field that a forward-auth check lists for removal', () => {
   const text = readFileSync(new URL(`../../docs/${page}`, import.meta.url), 'utf8')
   const configured = text.split('## Traefik')[1]!.split('\n## ')[0]!.toLowerCase()
-  // Traefik writes this field itself.
+  // Traefik sets `X-Real-Ip` itself.
   const listed = fieldsToRemove([], undefined)
     .split(',')
     .filter((name) => name !== 'x-real-ip')
@@ -131,7 +131,7 @@ describe.each(fronts)('forward auth behind $name', ({ here, gateAway, start }) =
 
   const ask = (parts: Omit<Parameters<typeof requestBytes>[0], 'host'>) => request(port, requestBytes(parts))
 
-  test.skipIf(!here)('behind a proxy, an admitted request reaches the service with the identity', async () => {
+  test.skipIf(!here)('with forward auth, an admitted request reaches the service with the identity', async () => {
     const body = 'x'.repeat(10_000)
     const token = issuer.sign({ claims: { scope: 'orders:write', email: 'alice@example.com' } })
 
@@ -149,7 +149,7 @@ describe.each(fronts)('forward auth behind $name', ({ here, gateAway, start }) =
     expect(received.all('authorization')).toEqual([])
   })
 
-  test.skipIf(!here)('behind a proxy, Connection does not remove fields of the gate', async () => {
+  test.skipIf(!here)('with forward auth, Connection of a client does not remove fields of the gate', async () => {
     const named: [string, string] = ['Connection', 'X-Gatehouse-Jwt-Assertion, X-Auth-Request-User']
 
     const reply = await ask({ target: '/orders/7', token: issuer.sign(), fields: [named] })
@@ -160,7 +160,7 @@ describe.each(fronts)('forward auth behind $name', ({ here, gateAway, start }) =
     expect(received.all('x-auth-request-user')).toEqual(['alice'])
   })
 
-  test.skipIf(!here)('behind a proxy, a public route forwards no identity claimed by the client', async () => {
+  test.skipIf(!here)('with forward auth, a public route forwards no identity claimed by the client', async () => {
     const reply = await ask({ target: '/public/1', token: 'a.b.c', fields: forged })
 
     expect(reply.status).toBe(200)
@@ -175,7 +175,7 @@ describe.each(fronts)('forward auth behind $name', ({ here, gateAway, start }) =
     [404, { scope: 'orders:read' }, '/elsewhere'],
     [400, { scope: 'orders:write' }, '/orders/..%2f7'],
   ])(
-    'behind a proxy, a request that gets %i (claims %j, target %s) does not reach the service',
+    'with forward auth, a request that gets %i (claims %j, target %s) does not reach the service',
     async (status, { scope }: { scope?: string }, target) => {
       const seen = upstream.requests.length
       const token = scope === undefined ? {} : { token: issuer.sign({ claims: { scope } }) }
@@ -192,14 +192,14 @@ describe.each(fronts)('forward auth behind $name', ({ here, gateAway, start }) =
     ['a=1; __Host-gatehouse=session; gatehouse-loopback=session; b=2', 'a=1; b=2'],
     ['__Host-gatehouse=session', ''],
     ['a=1', 'a=1'],
-  ])('behind a proxy, of the cookies %s the service gets %j', async (cookies, left) => {
+  ])('with forward auth, the client sends the cookies "%s" and the service receives %j', async (cookies, left) => {
     const reply = await ask({ target: '/public/cookies', fields: [['Cookie', cookies]] })
 
     expect(reply.status).toBe(200)
     expect(upstream.requests.at(-1)!.all('cookie').join()).toBe(left)
   })
 
-  test.skipIf(!here)('behind a proxy, an exhausted limit gets 429 with Retry-After', async () => {
+  test.skipIf(!here)('with forward auth, a client with an exhausted rate limit gets 429 with Retry-After', async () => {
     const token = issuer.sign()
     const statuses = [await ask({ target: '/few', token }), await ask({ target: '/few', token })]
 
@@ -207,7 +207,7 @@ describe.each(fronts)('forward auth behind $name', ({ here, gateAway, start }) =
     expect(statuses[1]!.field('retry-after')).toMatch(/^[1-9]\d*$/)
   })
 
-  test.skipIf(!here)('a client that states another request in fields is decided by its own request', async () => {
+  test.skipIf(!here)('with forward auth, the gate decides the real request, not one stated in fields', async () => {
     const seen = upstream.requests.length
     const reply = await ask({
       target: '/orders/7',
@@ -227,7 +227,7 @@ describe.each(fronts)('forward auth behind $name', ({ here, gateAway, start }) =
   })
 
   test.skipIf(!here)(
-    'the decided target equals the forwarded target, even if it ends in bytes that are not UTF-8',
+    'with forward auth, the decided target equals the forwarded target, even if the target ends in bytes that are not UTF-8',
     async () => {
       const seen = upstream.requests.length
       const bytes = Buffer.from('GET /public/1/\xe9\xe9 HTTP/1.1\r\nHost: api.test\r\n\r\n', 'latin1')
@@ -250,14 +250,14 @@ describe.each(fronts)('forward auth behind $name', ({ here, gateAway, start }) =
       'X-HTTP-Method',
       'X-Method-Override',
       ...identityPrefixes.map((prefix) => `${prefix}${prefix.endsWith('-') ? 'forged' : ''}`),
-    ])('%s of a client reaches no service', async (name) => {
+    ])('with forward auth, the field %s of a client reaches no service', async (name) => {
     const seen = upstream.requests.length
     await ask({ target: '/public/1', fields: [[name, 'forged']] })
 
     for (const received of upstream.requests.slice(seen)) expect(received.all(name)).toEqual([])
   })
 
-  test.skipIf(!here)('while the gate is down, the proxy admits no request', async () => {
+  test.skipIf(!here)('a proxy with forward auth admits no request while the gate is down', async () => {
     await node.kill()
     const seen = upstream.requests.length
 

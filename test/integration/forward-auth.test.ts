@@ -7,8 +7,8 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import type { RawReply } from '../kit/raw-reply.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 
-// docs/design/contract.md §1: a check decides, charges and records as an exchange would, and the proxy that asks
-// forwards it.
+// docs/design/contract.md §1: a forward-auth check is decided, charged to limits and recorded like an exchange. The
+// proxy forwards the request itself.
 
 let issuer: TestIssuer
 let upstream: TestUpstream
@@ -67,7 +67,7 @@ interface Asked {
   readonly fields?: [string, string][]
 }
 
-/** Each way to ask, as the proxies have it. */
+/** Forms of a forward-auth check that different proxies send. */
 const forms: Record<string, (asked: Asked) => Promise<RawReply>> = {
   'X-Forwarded-Uri': ({ method = 'GET', target, ...rest }) =>
     check('/.gatehouse/check', {
@@ -85,7 +85,8 @@ const forms: Record<string, (asked: Asked) => Promise<RawReply>> = {
       ...rest,
       fields: [['X-Original-Method', method], ['X-Original-URL', `https://api.test${target}`], ...(rest.fields ?? [])],
     }),
-  'the path below': ({ method = 'GET', target, ...rest }) => check(`/.gatehouse/check${target}`, { ...rest, method }),
+  'the path after the prefix': ({ method = 'GET', target, ...rest }) =>
+    check(`/.gatehouse/check${target}`, { ...rest, method }),
 }
 const each = Object.entries(forms)
 
@@ -102,7 +103,7 @@ function check(
   return request(node.port, bytes, { head: method === 'HEAD' })
 }
 
-test.each(each)('%s: an admitted check gets 200 with the identity for the service', async (_, ask) => {
+test.each(each)('an admitted forward-auth check by %s gets 200 with the identity for the service', async (_, ask) => {
   const reply = await ask({
     target: '/orders/7?x=%20y',
     token: issuer.sign({ claims: { email: 'alice@example.com' } }),
@@ -139,7 +140,7 @@ test.each(
       ] as const
     ).map(([status, asked]) => [form, status, asked, ask] as const),
   ),
-)('a check by %s gets %i for %o', async (_, status, { target, ...asked }, ask) => {
+)('a forward-auth check by %s gets %i for %o', async (_, status, { target, ...asked }, ask) => {
   const seen = upstream.requests.length
   const token = 'scope' in asked ? { token: issuer.sign({ claims: { scope: asked.scope } }) } : {}
 
@@ -154,7 +155,7 @@ const target = fc
   .array(fc.constantFrom(...parts, '#', '\\', '%C3%A9', '%c3', '&access_token=x', '{', '*'), { maxLength: 6 })
   .map((chosen) => `/${chosen.join('')}`)
 
-test(`${propertyRuns} requests: every form of check is decided like the exchange`, {
+test(`the gate decides ${propertyRuns} forward-auth checks of every form like exchanges with the same request`, {
   timeout: 30_000 + propertyRuns * 100,
 }, async () => {
   const tokens = [undefined, issuer.sign(), issuer.sign({ claims: { scope: 'orders:write' } })]
@@ -181,7 +182,7 @@ test(`${propertyRuns} requests: every form of check is decided like the exchange
     { numRuns: propertyRuns },
   )
 
-  // The log is written a few times a second: waited for once, not for each.
+  // The log is written a few times per second, so the test waits once for the last record, not for each record.
   await node.waitForRecord(({ id }) => id === pairs.at(-1)!.ids[1])
   const records = new Map(node.accessLog().map((record) => [record['id'], record]))
   const outcome = (id: string | undefined) => {
@@ -193,7 +194,7 @@ test(`${propertyRuns} requests: every form of check is decided like the exchange
   expect(reasons.size).toBeGreaterThan(8)
 })
 
-test('the challenge of a rejected check names the requested resource', async () => {
+test('the challenge of a rejected forward-auth check names the requested resource', async () => {
   const reply = await forms['X-Forwarded-Uri']!({ target: '/orders/7' })
 
   expect(reply.status).toBe(401)
@@ -201,7 +202,7 @@ test('the challenge of a rejected check names the requested resource', async () 
   expect(reply.field('www-authenticate')).toMatch(/resource_metadata="[^"]+\/oauth-protected-resource\/orders\/7"/)
 })
 
-test('checks and exchanges are charged to one limit', async () => {
+test('the gate charges forward-auth checks and exchanges to the same rate limit', async () => {
   const token = issuer.sign({ claims: { sub: 'carol' } })
   const first = await forms['X-Forwarded-Uri']!({ target: '/few', token })
   const second = await request(node.port, requestBytes({ target: '/few', token }))
@@ -213,7 +214,7 @@ test('checks and exchanges are charged to one limit', async () => {
   expect(third.field('retry-after')).toMatch(/^[1-9]\d*$/)
 })
 
-test('a check leaves a record of the original request', async () => {
+test('a forward-auth check leaves a record of the original request', async () => {
   await forms['X-Original-URL']!({ target: '/orders/recorded', token: issuer.sign() })
 
   expect(await node.waitForRecord(({ path }) => path === '/orders/recorded')).toMatchObject({
@@ -229,7 +230,7 @@ test('a check leaves a record of the original request', async () => {
   })
 })
 
-test('a check reply states the token for a service that receives it', async () => {
+test('the reply to a forward-auth check has the token if the service receives the token (`credentials: token`)', async () => {
   const token = issuer.sign()
   const reply = await forms['X-Forwarded-Uri']!({ target: '/pass', token })
 
@@ -242,7 +243,7 @@ test.each([
   [404, '403', '404', '/elsewhere'],
   [400, '403', '400', '/orders/%2e%2e/x'],
   [401, '401', undefined, '/orders/1'],
-])('style=nginx: status %i is sent as %s', async (status, told, beside, target) => {
+])('a forward-auth check decided with status %i gets %s with style=nginx', async (status, told, beside, target) => {
   const token = issuer.sign({ claims: { sub: 'dora' } })
   const ask = () =>
     check('/.gatehouse/check?style=nginx', {
@@ -259,7 +260,7 @@ test.each([
   expect(reply.field('x-gatehouse-status')).toBe(beside)
 })
 
-test('a fault of the gate gets 503, and 403 with X-Gatehouse-Status for style=nginx', async () => {
+test('a forward-auth check that fails by a fault gets 503, or 403 with X-Gatehouse-Status with style=nginx', async () => {
   const token = issuer.sign({ claims: { iss: 'http://127.0.0.1:1' } })
   const plain = await forms['X-Forwarded-Uri']!({ target: '/orders/1', token })
   const nginx = await check('/oauth2/auth?style=nginx', {
@@ -275,7 +276,7 @@ test('a fault of the gate gets 503, and 403 with X-Gatehouse-Status for style=ng
   expect(nginx.field('retry-after')).toMatch(/^\d+$/)
 })
 
-test('a body announced in a check is limited like that of the exchange', async () => {
+test('the gate limits a body that a forward-auth check announces like the body of an exchange', async () => {
   const token = issuer.sign({ claims: { scope: 'orders:write' } })
   const fields: [string, string][] = [['Content-Length', '11']]
 
@@ -288,7 +289,7 @@ test('a body announced in a check is limited like that of the exchange', async (
   })
 
   expect(large.status).toBe(413)
-  // Its bytes never come: they are on their way to the service.
+  // The proxy sends the body to the service, not to the gate. So the gate closes this connection.
   expect(small.status).toBe(200)
   expect(small.field('connection')).toBe('close')
 })

@@ -7,11 +7,11 @@ import { rawUpstream } from '../kit/raw-upstream.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { publicPolicy } from './data-plane-node.ts'
 
-// Field values arrive with the very bytes that were sent, both ways: UTF-8 in requests, any text in replies. What the
-// listener cannot give us whole (bytes that are no UTF-8) is refused, never changed in passing.
+// Field values arrive with exactly the bytes that were sent: UTF-8 in requests, any bytes in replies. A request with
+// other bytes is rejected, never changed.
 
 const upstream = await startUpstream()
-/** Says back, as a field, what it is told in hex. */
+/** Service that replies with the field `X-Said`; its bytes are given in hex in the path of the request. */
 const speaking = await rawUpstream(async (wire) => {
   while (await wire.some(60_000)) {
     const head = (await wire.until('\r\n\r\n')).toString('latin1')
@@ -29,7 +29,7 @@ const node = await startNode({
   policy: publicPolicy({ s: { upstreams: [upstream.url] }, speaking: { upstreams: [speaking.url] } }),
 })
 
-/** As the wire carries it: a Latin-1 string is bytes. */
+/** Returns the UTF-8 bytes of a text as a Latin-1 string, one character per byte. */
 const bytesOf = (text: string) => Buffer.from(text, 'utf8').toString('latin1')
 
 const ask = (value: string) => `GET /s/1 HTTP/1.1\r\nHost: api.test\r\nX-Said: ${value}\r\nCookie: c=${value}\r\n\r\n`
@@ -46,7 +46,7 @@ test.each(['é', 'Grüße, 東京', '😀', '\u00a0', '\ufeff', '\u0080', 'e\u03
   },
 )
 
-test('every UTF-8 field value reaches the service unchanged', async () => {
+test('generated UTF-8 field values reach the service unchanged', async () => {
   const wire = await connect(node.port)
   const textual = fc.string({ unit: 'binary', maxLength: 60 }).filter((text) => !/[\x00-\x1f\x7f\ufffd]/.test(text))
   await fc.assert(
@@ -69,7 +69,7 @@ test.each([
   '\xf5\x80\x80\x80',
   '\xef\xbf\xbd',
   'a\x7fb',
-])('field bytes that are not UTF-8 (%j) are rejected and not forwarded', async (value) => {
+])('the gate rejects a request field with the bytes %j and does not forward the request', async (value) => {
   const before = upstream.requests.length
   const reply = await request(node.port, ask(`<${value}>`))
 
@@ -79,9 +79,9 @@ test.each([
 })
 
 test.each(['René', '東京', 'ünten'])(
-  'of the field value %j, at most non-ASCII bytes at its ends are trimmed',
+  'the gate trims at most non-ASCII bytes at the ends of the field value %j',
   async (text) => {
-    // uWebSockets.js trims values by signed characters: where `char` is signed, it takes these bytes for white space.
+    // uWebSockets.js trims values by signed characters. Where `char` is signed, it treats these bytes as white space.
     const reply = await request(node.port, ask(bytesOf(text)))
 
     expect(reply.status).toBe(200)

@@ -5,8 +5,8 @@ import { startNode } from '../kit/node.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// What a service gets of the client's identity is what its policy says: an assertion of the gate, the token, or nothing;
-// and never what the client says about itself (S-035).
+// The policy decides which identity a service receives: an assertion of the gate, the token, or none. A service never
+// receives what the client claims about itself (S-035).
 
 const issuer = await startIssuer()
 const upstream = await startUpstream()
@@ -50,7 +50,7 @@ const forged: Field[] = [
 ]
 const forgeries = (fields: readonly (readonly [string, string])[]) => fields.filter(([, value]) => value === 'forged')
 
-test('credentials: assertion sends an assertion for this service and no token', async () => {
+test('a service with `credentials: assertion` receives an assertion for this service and no token', async () => {
   const token = issuer.sign()
   const got = await received('/asserted/1', token, forged)
 
@@ -67,7 +67,7 @@ test('credentials: assertion sends an assertion for this service and no token', 
   expect(JSON.stringify(got.fields)).not.toContain(token)
 })
 
-test("credentials: token sends the client's token and no assertion", async () => {
+test("a service with `credentials: token` receives the client's token and no assertion", async () => {
   const token = issuer.sign()
   const got = await received('/token/1', token, forged)
 
@@ -76,7 +76,7 @@ test("credentials: token sends the client's token and no assertion", async () =>
   expect(forgeries(got.fields)).toEqual([])
 })
 
-test('credentials: none sends neither token nor assertion', async () => {
+test('a service with `credentials: none` receives neither token nor assertion', async () => {
   const token = issuer.sign()
   const got = await received('/none/1', token, forged)
 
@@ -86,7 +86,7 @@ test('credentials: none sends neither token nor assertion', async () => {
 })
 
 test.each(['asserted', 'token', 'none', 'requested'])(
-  'a public route of a service with credentials: %s gets none',
+  'the service "%s" receives no credential and no identity on a public route',
   async (id) => {
     const got = await received(`/${id}/public/1`, issuer.sign(), forged)
 
@@ -95,7 +95,7 @@ test.each(['asserted', 'token', 'none', 'requested'])(
   },
 )
 
-test('auth_request_headers states the identity from the token only', async () => {
+test('with auth_request_headers, a service receives the identity from the token only', async () => {
   const token = issuer.sign({
     claims: { email: 'alice@example.test', preferred_username: 'Alïce', groups: ['staff', 'a,b', 7, 'admins'] },
   })
@@ -108,7 +108,7 @@ test('auth_request_headers states the identity from the token only', async () =>
   expect(forgeries(got.fields)).toEqual([])
 })
 
-test('auth_request_headers omits a missing or non-string claim', async () => {
+test('with auth_request_headers, a service receives no field for a missing or non-string claim', async () => {
   const token = issuer.sign({ claims: { email: ['a@b'], preferred_username: 'a\r\nX-Injected: 1', groups: [] } })
   const got = await received('/requested/1', token, forged)
 
@@ -118,7 +118,7 @@ test('auth_request_headers omits a missing or non-string claim', async () => {
   expect(upstream.malformed).toEqual([])
 })
 
-test("fields named in Connection do not remove the gate's fields (S-036)", async () => {
+test("a client that names the gate's fields in Connection does not remove them (S-036)", async () => {
   const got = await received('/asserted/1', issuer.sign(), [
     ['Connection', 'X-Gatehouse-Jwt-Assertion, Authorization, X-Request-Id, Via, X-Forwarded-For'],
   ])

@@ -6,8 +6,8 @@ import { rawUpstream } from '../kit/raw-upstream.ts'
 import { publicPolicy } from './data-plane-node.ts'
 import { type ScriptedReply, scriptedReplies } from './upstream-script.ts'
 
-// What a client receives of a service's fields: all but those for the hop between gate and service, and those that are
-// the gate's to say. S-047; RFC 9110 §7.6.1; RFC 9112 §9.
+// Reply fields of a service reach the client, except the fields for the hop between gate and service and the fields
+// reserved for the gate. S-047; RFC 9110 §7.6.1; RFC 9112 §9.
 
 const reply = (fields: string): ScriptedReply => ({ bytes: `HTTP/1.1 200 OK\r\n${fields}Content-Length: 2\r\n\r\nok` })
 
@@ -54,7 +54,7 @@ const node = await startNode({
 const get = (name: string) => request(node.port, requestBytes({ target: `/s/${name}` }))
 const own = ['x-request-id', 'date', 'content-length']
 
-test('reply fields of a service arrive unchanged and in order, and fields of the gate once each', async () => {
+test('reply fields of a service reach the client unchanged and in order, and the gate adds each of its own fields once', async () => {
   const { fields } = await get('plain')
 
   expect(fields.filter(([name]) => !own.includes(name.toLowerCase()))).toEqual([
@@ -72,18 +72,18 @@ test('reply fields of a service arrive unchanged and in order, and fields of the
   ).toEqual([...own].sort())
 })
 
-test('every Set-Cookie arrives as a separate field, in order', async () => {
+test('every Set-Cookie of a service reaches the client as a separate field, in order', async () => {
   expect((await get('cookies')).all('set-cookie')).toEqual(['a=1; Path=/; HttpOnly', 'b=2, x', 'a=3'])
 })
 
-test('hop-by-hop reply fields and fields reserved for the gate are removed', async () => {
+test('the gate removes hop-by-hop fields and fields reserved for the gate from a service reply', async () => {
   const got = await get('hop')
 
   for (const name of Object.keys(hopByHop)) expect(got.all(name), name).toEqual([])
   expect(got.fields.map(([name]) => name.toLowerCase()).sort()).toEqual([...own].sort())
 })
 
-test("S-047: reply fields named in the service's Connection are removed, and so is Connection", async () => {
+test("S-047: the gate removes Connection, and the fields named in it, from a service's reply", async () => {
   const got = await get('named')
 
   for (const name of ['x-secret', 'x-other', 'etag', 'connection']) expect(got.all(name), name).toEqual([])
@@ -94,13 +94,13 @@ test("a service that closes its connection does not close the client's connectio
   expect((await get('close')).field('connection')).toBeUndefined()
 })
 
-test('a reply has one Date, set by the gate', async () => {
+test('the gate replaces the Date of a service reply with its own', async () => {
   const date = (await get('dated')).field('date')
 
   expect(Date.parse(date!)).toBeGreaterThan(Date.parse('2020-01-01'))
 })
 
-test('a reply has one X-Request-Id, set by the gate', async () => {
+test('the gate replaces the X-Request-Id of a service reply with its own', async () => {
   const { fields } = await get('identified')
   const ids = fields.filter(([name]) => name.toLowerCase() === 'x-request-id')
 
@@ -108,7 +108,7 @@ test('a reply has one X-Request-Id, set by the gate', async () => {
   expect(ids[0]![1]).not.toBe('of-the-service')
 })
 
-test('status, reason phrase and Location are relayed', async () => {
+test('the gate relays status, reason phrase and Location of a service reply', async () => {
   expect(await get('status')).toMatchObject({ status: 418, reason: 'Short and Stout' })
   expect(await get('unknown')).toMatchObject({ status: 599, reason: 'Who Knows' })
   const redirect = await get('redirect')
@@ -118,11 +118,11 @@ test('status, reason phrase and Location are relayed', async () => {
 
 test.each([
   { what: "a service's reply", target: '/s/plain', status: 200 },
-  { what: "the gate's own", target: '/.well-known/gatehouse/jwks.json', status: 200 },
+  { what: "the gate's own reply", target: '/.well-known/gatehouse/jwks.json', status: 200 },
   { what: 'a refusal', target: '/nowhere', status: 404 },
-  { what: 'a bad request', target: '/a//b', status: 400 },
-  { what: 'a 502', target: '/dead/1', status: 502 },
-])("$what does not reveal the gate's components", async ({ target, status }) => {
+  { what: 'a 400 reply', target: '/a//b', status: 400 },
+  { what: 'a 502 reply', target: '/dead/1', status: 502 },
+])("the fields and text of $what do not name the gate's components", async ({ target, status }) => {
   const got = await request(node.port, requestBytes({ target }))
 
   expect(got.status).toBe(status)

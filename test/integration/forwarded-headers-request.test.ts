@@ -5,8 +5,9 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import { type ReceivedRequest, startUpstream } from '../kit/upstream.ts'
 import { publicPolicy } from './data-plane-node.ts'
 
-// What a service receives: nothing by which a client could speak for the gate or for this hop, under whatever spelling;
-// all else as it came; and then what the gate says. S-035, S-036, S-039, S-046; RFC 9110 §7.6; RFC 7239.
+// Requests that a service receives: the gate removes every field by which a client could forge statements of the gate
+// or of the connection, in any spelling. The gate forwards other fields unchanged and adds its own. S-035, S-036,
+// S-039, S-046; RFC 9110 §7.6; RFC 7239.
 
 const upstream = await startUpstream()
 const node = await startNode({
@@ -28,7 +29,7 @@ async function received(
   return upstream.requests.find((one) => one.all('x-mark').includes(mark))!
 }
 
-/** Every name under which a service behind CGI or WSGI would read the same variable. */
+/** Returns the spellings of a field name that a service behind CGI or WSGI reads as the same variable. */
 const spellings = (name: string) => [name, name.toUpperCase(), name.replaceAll('-', '_'), name.replaceAll('-', '.')]
 
 const stripped = [
@@ -69,7 +70,7 @@ const stripped = [
   'HTTP2-Settings',
 ]
 
-test.concurrent.each(stripped)('the client field %s is not forwarded', async (name) => {
+test.concurrent.each(stripped)('the gate does not forward the client field %s', async (name) => {
   const got = await received([[name, 'client-said']])
 
   expect(got.fields.filter(([, value]) => value.includes('client-said'))).toEqual([])
@@ -78,7 +79,7 @@ test.concurrent.each(stripped)('the client field %s is not forwarded', async (na
 const replaced = ['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'forwarded']
 
 test.concurrent.each(replaced.flatMap(spellings))(
-  "the client field %s is replaced by the gate's own value",
+  "the gate replaces the client field %s with the gate's own value",
   async (name) => {
     const got = await received([[name, 'client-said']])
 
@@ -87,7 +88,7 @@ test.concurrent.each(replaced.flatMap(spellings))(
   },
 )
 
-test.concurrent('the client address is forwarded in X-Forwarded-For and Forwarded', async () => {
+test.concurrent('the gate forwards the client address in X-Forwarded-For and Forwarded', async () => {
   const got = await received([], { host: 'api.test:8080' })
 
   expect(got.all('x-forwarded-for')).toEqual(['127.0.0.1'])
@@ -96,13 +97,13 @@ test.concurrent('the client address is forwarded in X-Forwarded-For and Forwarde
   expect(got.all('forwarded')).toEqual(['for=127.0.0.1;host="api.test:8080";proto=http'])
 })
 
-test.concurrent("Host is forwarded unchanged, or replaced by the upstream's if configured", async () => {
+test.concurrent("the gate forwards Host unchanged, or replaces it with the upstream's if configured", async () => {
   expect((await received([], { host: 'API.test:8080' })).all('host')).toEqual(['API.test:8080'])
   expect((await received([], { target: '/named/1' })).all('host')).toEqual([`127.0.0.1:${upstream.port}`])
   expect((await received([], { target: '/named/1' })).all('x-forwarded-host')).toEqual(['api.test'])
 })
 
-test.concurrent("S-036: fields named in Connection are not forwarded, and the gate's own fields are", async () => {
+test.concurrent("S-036: the gate does not forward fields that the client names in Connection, and still sends the gate's own fields", async () => {
   const got = await received([
     ['Connection', 'close, X-Gatehouse-Jwt-Assertion, X-Forwarded-For, X-Request-Id, X-Foo'],
     ['Connection', 'x-bar , Via,traceparent, host, cookie'],
@@ -124,7 +125,7 @@ test.concurrent("S-036: fields named in Connection are not forwarded, and the ga
   expect(got.all('connection')).toEqual(['keep-alive'])
 })
 
-test.concurrent('Via is extended by the gate', async () => {
+test.concurrent('the gate appends itself to Via', async () => {
   expect((await received([])).all('via')).toEqual(['1.1 gatehouse'])
   expect((await received([['Via', '1.0 fred']])).all('via')).toEqual(['1.0 fred, 1.1 gatehouse'])
   const several: Field[] = [
@@ -134,7 +135,7 @@ test.concurrent('Via is extended by the gate', async () => {
   expect((await received(several)).all('via')).toEqual(['1.0 fred, 1.1 p.example (x), 1.1 gatehouse'])
 })
 
-test.concurrent('S-046: several Cookie fields arrive as one, in order (RFC 6265 §5.4)', async () => {
+test.concurrent('S-046: the gate joins several Cookie fields into one, in order (RFC 6265 §5.4)', async () => {
   const got = await received([
     ['Cookie', 'a=1; b="2"'],
     ['X-Between', 'x'],
@@ -145,7 +146,7 @@ test.concurrent('S-046: several Cookie fields arrive as one, in order (RFC 6265 
   expect(got.all('cookie')).toEqual(['a=1; b="2"; c=3; d="\xc3\xa9"'])
 })
 
-test.concurrent('other fields are forwarded unchanged, in order, including duplicates', async () => {
+test.concurrent('the gate forwards ordinary client fields unchanged, in order, including duplicates', async () => {
   const fields: Field[] = [
     ['Accept', 'text/html;q=0.8, */*'],
     ['X-Two', 'b'],
@@ -169,7 +170,7 @@ test.concurrent('other fields are forwarded unchanged, in order, including dupli
   )
 })
 
-test.concurrent('the service gets no field that neither the client nor the gate sends', async () => {
+test.concurrent('a service receives only the fields of the client and the documented fields of the gate', async () => {
   const got = await received([['X-Client', 'x']])
 
   expect(got.fields.map(([name]) => name.toLowerCase()).sort()).toEqual(

@@ -4,8 +4,8 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { publicPolicy } from './data-plane-node.ts'
 
-// docs/design/contract.md §6, S-044, S-045: a trace and a request id are continued when they are well-formed, else
-// replaced, and never a reason to refuse. W3C Trace Context §3.2, §3.3; Baggage §3.3.2.
+// docs/design/contract.md §6, S-044, S-045: the gate continues a well-formed trace and request id of the client, and
+// replaces a malformed one. Neither is a reason to reject a request. W3C Trace Context §3.2, §3.3; Baggage §3.3.2.
 
 const upstream = await startUpstream()
 const node = await startNode({
@@ -29,7 +29,7 @@ const good = `00-${traceId}-${spanId}-01`
 const wellFormed = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 
 test.each([good, `00-${traceId}-${spanId}-00`, `cc-${traceId}-${spanId}-01-what-the-future-will-be-like`])(
-  'traceparent %s and its tracestate are continued',
+  'the gate continues traceparent %s of the client with its tracestate',
   async (traceparent) => {
     const { received } = await exchange([
       ['traceparent', traceparent],
@@ -44,31 +44,31 @@ test.each([good, `00-${traceId}-${spanId}-00`, `cc-${traceId}-${spanId}-01-what-
 )
 
 test.each<{ title: string; fields: Field[] }>([
-  { title: 'none', fields: [] },
-  { title: 'nonsense', fields: [['traceparent', 'x']] },
-  { title: 'an empty one', fields: [['traceparent', '']] },
+  { title: 'no traceparent', fields: [] },
+  { title: 'an invalid traceparent', fields: [['traceparent', 'x']] },
+  { title: 'an empty traceparent', fields: [['traceparent', '']] },
   { title: 'a trace id of zeros', fields: [['traceparent', `00-${'0'.repeat(32)}-${spanId}-01`]] },
   { title: 'a span id of zeros', fields: [['traceparent', `00-${traceId}-${'0'.repeat(16)}-01`]] },
-  { title: 'version ff', fields: [['traceparent', `ff-${traceId}-${spanId}-01`]] },
-  { title: 'version 00 with something behind', fields: [['traceparent', `${good}-x`]] },
-  { title: 'upper case', fields: [['traceparent', good.toUpperCase()]] },
-  { title: 'one too short', fields: [['traceparent', good.slice(1)]] },
+  { title: 'a traceparent of version ff', fields: [['traceparent', `ff-${traceId}-${spanId}-01`]] },
+  { title: 'a traceparent of version 00 with a suffix', fields: [['traceparent', `${good}-x`]] },
+  { title: 'a traceparent in upper case', fields: [['traceparent', good.toUpperCase()]] },
+  { title: 'a traceparent that is too short', fields: [['traceparent', good.slice(1)]] },
   {
-    title: 'two of them',
+    title: 'two traceparent fields',
     fields: [
       ['traceparent', good],
       ['traceparent', good],
     ],
   },
   {
-    title: 'three of them',
+    title: 'three traceparent fields',
     fields: [
       ['traceparent', good],
       ['traceparent', good],
       ['traceparent', good],
     ],
   },
-])('S-044: where the client sends $title, a new trace begins, without the old state', async ({ fields }) => {
+])('S-044: the gate starts a new trace without the old tracestate when the client sends $title', async ({ fields }) => {
   const { received } = await exchange([...fields, ['tracestate', 'old=1']])
 
   const [traceparent, ...more] = received.all('traceparent')
@@ -85,14 +85,14 @@ test.each<{ title: string; field: Field }>([
   },
   { title: 'a tracestate of 2 kB', field: ['tracestate', `k=${'v'.repeat(2000)}`] },
   { title: 'a baggage of 20 kB', field: ['baggage', `k=${'v'.repeat(20_000)}`] },
-])('S-044: $title is dropped, and nothing else', async ({ field }) => {
+])('S-044: the gate drops $title and keeps the traceparent', async ({ field }) => {
   const { received } = await exchange([['traceparent', good], field])
 
   expect(received.all('traceparent')).toEqual([good])
   expect(received.all(field[0])).toEqual([])
 })
 
-test('trust_trace: false starts a new trace, whatever the client sends', async () => {
+test('the gate starts a new trace for a service with trust_trace: false, even if the client sends a valid trace', async () => {
   const { received } = await exchange(
     [
       ['traceparent', good],
@@ -115,7 +115,7 @@ test('two traces started by the gate have different ids', async () => {
 })
 
 test.each(['a', 'A-b_c.9', 'x'.repeat(128), '0193a6e2-7f1c-7000-8000-000000000000'])(
-  'X-Request-Id %s is kept towards the service, in the reply and in the log',
+  'the gate keeps X-Request-Id %s of the client towards the service, in the reply and in the log',
   async (id) => {
     const { reply, received } = await exchange([['X-Request-Id', id]])
 
@@ -126,22 +126,22 @@ test.each(['a', 'A-b_c.9', 'x'.repeat(128), '0193a6e2-7f1c-7000-8000-00000000000
 )
 
 test.each<{ title: string; fields: Field[] }>([
-  { title: 'none', fields: [] },
-  { title: 'an empty one', fields: [['X-Request-Id', '']] },
-  { title: 'one of 4 kB', fields: [['X-Request-Id', 'x'.repeat(4096)]] },
-  { title: 'one of 129 characters', fields: [['X-Request-Id', 'x'.repeat(129)]] },
-  { title: 'one with a quote', fields: [['X-Request-Id', 'x"y']] },
-  { title: 'one with a space', fields: [['X-Request-Id', 'x y']] },
-  { title: 'one that is not ASCII', fields: [['X-Request-Id', 'x\xc3\xa9']] },
+  { title: 'no X-Request-Id', fields: [] },
+  { title: 'an empty X-Request-Id', fields: [['X-Request-Id', '']] },
+  { title: 'an X-Request-Id of 4 kB', fields: [['X-Request-Id', 'x'.repeat(4096)]] },
+  { title: 'an X-Request-Id of 129 characters', fields: [['X-Request-Id', 'x'.repeat(129)]] },
+  { title: 'an X-Request-Id with a quote', fields: [['X-Request-Id', 'x"y']] },
+  { title: 'an X-Request-Id with a space', fields: [['X-Request-Id', 'x y']] },
+  { title: 'an X-Request-Id that is not ASCII', fields: [['X-Request-Id', 'x\xc3\xa9']] },
   {
-    title: 'two',
+    title: 'two X-Request-Id fields',
     fields: [
       ['X-Request-Id', 'one'],
       ['X-Request-Id', 'two'],
     ],
   },
-  { title: 'one under another spelling', fields: [['X_Request_Id', 'alias']] },
-])('S-045: where the client sends $title, the gate makes one', async ({ fields }) => {
+  { title: 'a field with the spelling X_Request_Id', fields: [['X_Request_Id', 'alias']] },
+])('S-045: the gate generates a request id when the client sends $title', async ({ fields }) => {
   const { reply, received } = await exchange(fields)
 
   const [id, ...more] = received.all('x-request-id')
@@ -152,13 +152,13 @@ test.each<{ title: string; fields: Field[] }>([
   expect(received.fields.filter(([, value]) => value === 'alias')).toEqual([])
 })
 
-test('an escape sequence in X-Request-Id is rejected by the listener', async () => {
+test('the listener replies 400 to a request with an escape sequence in X-Request-Id', async () => {
   const reply = await request(node.port, requestBytes({ target: '/s/1', fields: [['X-Request-Id', '\x1b[31m']] }))
 
   expect(reply.status).toBe(400)
 })
 
-test('generated request ids are unique', async () => {
+test('the gate generates unique request ids', async () => {
   const ids = await Promise.all(
     Array.from({ length: 50 }, async () =>
       (await request(node.port, requestBytes({ target: '/s/1' }))).field('x-request-id'),
