@@ -6,7 +6,7 @@ import { text } from './text-schemas.ts'
 interface KeyListTerms<Key> {
   /** Name of the list under `keys` in the settings, such as `assertion`. */
   readonly name: string
-  /** Purpose of the id. */
+  /** Sentence on the purpose of a key's `id`, for the configuration reference. */
   readonly id: string
   /** Required form of a secret, for descriptions and error messages. */
   readonly form: string

@@ -1,7 +1,7 @@
 import { isLoopback, parseAddress } from '../base/addresses.ts'
 import { parsedText } from './text-schemas.ts'
 
-/** Address of a listener. */
+/** Address on which a listener accepts connections. */
 export interface ListenAddress {
   /** Host name or address, without brackets. `undefined`: the node listens on all addresses of the machine. */
   readonly host: string | undefined

@@ -67,7 +67,7 @@ export class OtelVariables {
     const chosen = this.#get(exporter) ?? 'otlp'
     if (chosen === 'none') return undefined
     if (chosen !== 'otlp') {
-      this.#addProblem(exporter, 'must be otlp or none')
+      this.#addProblem(exporter, 'must be otlp or none, the only supported exporters')
       return undefined
     }
     const own = this.#url(`OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_ENDPOINT`)

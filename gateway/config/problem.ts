@@ -53,14 +53,14 @@ export interface Problem {
    * line`.
    */
   readonly file: string | undefined
-  /** Line, starting at 1. */
+  /** Line of the error, starting at 1. */
   readonly line: number | undefined
   /** Column of the error, starting at 1, counted in UTF-16 code units. */
   readonly column: number | undefined
   readonly hint: string | undefined
 }
 
-/** Position in a file. */
+/** Position of an error in a file. */
 export type Place = Pick<Problem, 'file' | 'line' | 'column'>
 
 export type DocumentPath = readonly (string | number)[]

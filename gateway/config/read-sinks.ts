@@ -5,8 +5,8 @@ import { type SinkEntry, sinkFile } from './sinks/sink-kinds.ts'
 import type { SinkOrigin } from './sinks/sink-resources.ts'
 
 /**
- * Settings of one audit sink, a destination of the audit log. Its secrets are read by the worker that ships to it; a
- * node does not need them.
+ * Settings of one audit sink, a destination of the audit log. Only the worker that ships to the sink reads the secrets
+ * in these settings; a node does not need them.
  */
 export interface SinkSettings extends SinkOrigin {
   readonly entry: SinkEntry

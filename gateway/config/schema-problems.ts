@@ -40,8 +40,8 @@ export function schemaProblems(
 }
 
 /**
- * Replaces an issue of a union by the issues of the alternative that the operator probably meant. This is the first
- * alternative that accepts the type of the value.
+ * Replaces an issue of a union by the issues of the alternative that the operator probably meant: the first alternative
+ * that accepts the type of the value.
  */
 function flatten(issue: Issue, prefix: DocumentPath): Issue[] {
   const path = [...prefix, ...(issue.path as (string | number)[])]

@@ -75,7 +75,7 @@ export function readYaml(bytes: Uint8Array, file: string): YamlDocument {
   if (second !== undefined) {
     const message = 'file contains more than one YAML document'
     return failed(
-      problem('GH_CONFIG_SYNTAX', message, [], placeOf(second.range[0]), 'put each document into its own file'),
+      problem('GH_CONFIG_SYNTAX', message, [], placeOf(second.range[0]), 'put each YAML document into a separate file'),
     )
   }
   const syntax = [...document.errors, ...document.warnings].toSorted((a, b) => a.pos[0] - b.pos[0])

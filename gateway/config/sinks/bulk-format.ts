@@ -23,7 +23,7 @@ const index = text('1 to 128 of a to z, digits, . _ and -', /^[a-z0-9][a-z0-9._-
 function bulkKind<const Preset extends string>(preset: Preset, product: string) {
   return httpFormatKind({
     preset,
-    description: `${product}, posted to \`/<index>/_bulk\` below \`url\``,
+    description: `bulk requests for ${product}, sent to \`url\` with the path \`/<index>/_bulk\` appended`,
     settings: { index },
     open: (entry): HttpFormat => ({
       url: below(entry.url, `/${entry.index}/_bulk`, 'filter_path=errors,items.*.status,items.*.error'),

@@ -49,8 +49,8 @@ interface FileSinkDependencies {
 }
 
 /**
- * Ships audit records into a rotating file, each batch with its seal. Records count as shipped after `fdatasync`. The
- * file is opened anew for each delivery, because another worker could have written to it or rotated it.
+ * Ships audit records into a rotating file, each batch with its seal. Records count as shipped after `fdatasync`. Each
+ * delivery opens the file again, because another worker could have written to it or rotated it.
  */
 class FileSink implements Sink {
   readonly #dependencies: FileSinkDependencies

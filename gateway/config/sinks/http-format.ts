@@ -4,7 +4,7 @@ import type { RejectedRecord, ShippedRecord } from './sink.ts'
 
 /** Outcome for each record of a request that got a 2xx reply. A record in neither list was accepted. */
 export interface RecordOutcomes {
-  /** Records that the receiver rejected permanently. */
+  /** Audit records that the receiver rejected permanently. */
   readonly rejected: readonly RejectedRecord[]
   /** Records to send again, because the receiver was overloaded when it got them. */
   readonly retry: readonly ShippedRecord[]
@@ -22,7 +22,7 @@ export interface HttpFormatKind<
    * Noun phrase without a full stop that names the content and path of the requests, for the configuration reference.
    */
   readonly description: string
-  /** Keys of the sink's settings that only this format uses. */
+  /** Schemas of the settings that only this request format uses, by key. */
   readonly settings: Settings
   open(entry: { readonly url: URL } & z.output<z.ZodObject<Settings>>): HttpFormat
 }

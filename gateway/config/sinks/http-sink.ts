@@ -99,7 +99,7 @@ class HttpSink implements Sink {
   }
 }
 
-/** Opens an audit sink that sends HTTP requests in the given format. */
+/** Opens an audit sink that sends HTTP requests in the format `format`. */
 export function openHttpSink(entry: HttpMembers, format: HttpFormat, resources: SinkResources): Sink {
   if (entry.insecure_http) resources.warn('insecure_http: audit records are sent unencrypted')
   const call = new SinkCall({
@@ -111,7 +111,7 @@ export function openHttpSink(entry: HttpMembers, format: HttpFormat, resources: 
   return new HttpSink({ call, format, records: entry.records, gzip: entry.gzip })
 }
 
-/** Splits records into requests. */
+/** Splits audit records into portions, one for each request. */
 function* portions(records: readonly ShippedRecord[], most: number): Generator<readonly ShippedRecord[]> {
   let portion: ShippedRecord[] = []
   let bytes = 0

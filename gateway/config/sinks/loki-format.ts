@@ -7,7 +7,7 @@ import type { ShippedRecord } from './sink.ts'
  */
 export const loki = httpFormatKind({
   preset: 'loki',
-  description: 'Grafana Loki, posted to `/loki/api/v1/push` below `url`',
+  description: 'requests for Grafana Loki, sent to `url` with the path `/loki/api/v1/push` appended',
   settings: {},
   open: ({ url }): HttpFormat => ({
     url: below(url, '/loki/api/v1/push'),

@@ -3,7 +3,7 @@ import { type HttpFormat, httpFormatKind } from './http-format.ts'
 /** Request format NDJSON: each record unchanged, one record per line. */
 export const ndjson = httpFormatKind({
   preset: 'ndjson',
-  description: 'one record per line, posted to `url` itself',
+  description: 'one audit record per line, sent to `url` itself',
   settings: {},
   open: ({ url }): HttpFormat => ({
     url,

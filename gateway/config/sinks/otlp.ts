@@ -116,7 +116,7 @@ function outcomesOf(text: string, records: readonly ShippedRecord[]): RecordOutc
   return { rejected: records.map((record) => ({ record, reason })), retry: [] }
 }
 
-/** An OpenTelemetry collector. */
+/** Audit sink `otlp`: an OpenTelemetry collector. */
 export const otlp = sinkKind({
   type: 'otlp',
   schema,

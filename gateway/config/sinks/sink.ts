@@ -1,7 +1,7 @@
 /** Fields of an audit record by name (docs/reference/audit-fields.md). A field that does not apply is absent. */
 export interface RecordFields {
   readonly id: string
-  /** RFC 3339, UTC, ms. */
+  /** Time of the record: RFC 3339, UTC, with milliseconds. */
   readonly time: string
   readonly kind: string
   readonly [field: string]: string | number | undefined
@@ -36,8 +36,9 @@ export interface Sink {
    */
   send(batches: readonly ShippedBatch[]): Promise<readonly RejectedRecord[]>
   /**
-   * Only set for a receiver that does not acknowledge records. `records`: number of the most recent records that can be
-   * lost at each interruption. `times`: number of interruptions so far; the start of the worker counts as one.
+   * Doubt about delivered records. Only set for a receiver that does not acknowledge records. `records`: how many of
+   * the most recent records can be lost at each interruption. `times`: number of interruptions so far; the start of the
+   * worker counts as one.
    */
   readonly doubt?: { readonly records: number; readonly times: number }
   close(): Promise<void>

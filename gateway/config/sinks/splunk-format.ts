@@ -4,7 +4,8 @@ import type { ShippedRecord } from './sink.ts'
 /** Request format of the Splunk HTTP Event Collector. */
 export const splunk = httpFormatKind({
   preset: 'splunk',
-  description: 'Splunk HTTP Event Collector, posted to `/services/collector/event` below `url`',
+  description:
+    'requests for the Splunk HTTP Event Collector, sent to `url` with the path `/services/collector/event` appended',
   settings: {},
   open: ({ url }): HttpFormat => ({
     url: below(url, '/services/collector/event'),

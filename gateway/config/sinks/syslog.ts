@@ -154,7 +154,7 @@ function answer(limitMs: number, late: string, socket: TLSSocket, begin: (done: 
   })
 }
 
-/** A syslog receiver. */
+/** Audit sink `syslog`: a syslog receiver over TLS. */
 export const syslog = sinkKind({
   type: 'syslog',
   schema,

@@ -78,8 +78,14 @@ test.each<{ env: Env; telemetry?: object; wrong: string }>([
     env: { ...collector, OTEL_EXPORTER_OTLP_LOGS_PROTOCOL: 'http/json' },
     wrong: 'OTEL_EXPORTER_OTLP_LOGS_PROTOCOL: must be http/protobuf',
   },
-  { env: { OTEL_TRACES_EXPORTER: 'zipkin' }, wrong: 'OTEL_TRACES_EXPORTER: must be otlp or none' },
-  { env: { OTEL_METRICS_EXPORTER: 'prometheus' }, wrong: 'OTEL_METRICS_EXPORTER: must be otlp or none' },
+  {
+    env: { OTEL_TRACES_EXPORTER: 'zipkin' },
+    wrong: 'OTEL_TRACES_EXPORTER: must be otlp or none, the only supported exporters',
+  },
+  {
+    env: { OTEL_METRICS_EXPORTER: 'prometheus' },
+    wrong: 'OTEL_METRICS_EXPORTER: must be otlp or none, the only supported exporters',
+  },
   {
     env: { ...collector, OTEL_TRACES_SAMPLER: 'xray' },
     wrong: 'OTEL_TRACES_SAMPLER: must be always_on, always_off or traceidratio',
