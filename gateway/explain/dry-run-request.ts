@@ -7,13 +7,13 @@ export interface AskedRequest {
   readonly method: string
   /** URL as the client would send it. A URL without an origin is resolved against the gate's origin. */
   readonly url: string
-  /** The access token. */
+  /** Access token, sent as a Bearer token; `undefined`: the request has none. */
   readonly token?: string | undefined
   /** Header fields of the client in addition to Host and the access token. Names can have upper-case letters. */
   readonly fields: readonly HeaderField[]
-  /** Client address. */
+  /** Client address as text. */
   readonly address: string
-  /** ms since the epoch */
+  /** Time of the request, ms since the epoch. */
   readonly nowMs: number
 }
 
@@ -22,7 +22,7 @@ export interface DryRunRequest {
   readonly head: RequestHead
   /** Client address, 4 or 16 bytes. An IPv4-mapped IPv6 address was converted to IPv4. */
   readonly address: Uint8Array
-  /** ms since the epoch */
+  /** Time of the request, ms since the epoch. */
   readonly nowMs: number
   /** Origin at which the client would reach the gate. */
   readonly publicUrl: string

@@ -22,7 +22,7 @@ const SHADOW_PATIENCE_MS = 2000
  */
 interface OwnReply {
   readonly refusal: Denial | undefined
-  /** Complete value of `WWW-Authenticate`. */
+  /** Complete value of the header field `WWW-Authenticate`. */
   readonly challenge: string | undefined
   readonly answer: Answer | undefined
 }

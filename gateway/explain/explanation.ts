@@ -26,7 +26,7 @@ export interface Explanation {
   readonly signature: CheckVerdict | 'verified' | null
   /** Name of the node that made the explanation; `null` when the CLI made it without a node (offline). */
   readonly node: string | null
-  /** Revision of the policy. */
+  /** Revision of the policy by which the request was decided. */
   readonly revision: string
   readonly request: ExplainedRequest
   /** Names of the phases that ran, in order. The last phase decided the exchange. */

@@ -23,8 +23,8 @@ export interface LimitView {
   /** Always false, because a dry run charges no limit. */
   readonly charged: false
   /**
-   * Cluster-wide number of admitted requests in the window; `null` when unknown. `held` is the number of permits that
-   * nodes have taken in advance.
+   * Cluster-wide number of admitted requests in the window; `null` when unknown. The next member, `held`, is the number
+   * of permits that nodes have leased in advance.
    */
   readonly used: number | null
   readonly held: number | null

@@ -7,7 +7,7 @@ const most = 3
 export interface ListedRoute {
   readonly id: string
   readonly service: string
-  /** `null`: every host. */
+  /** Host of the route; `null` when the route matches every host. */
   readonly host: string | null
   readonly path: string
   readonly methods: readonly string[]

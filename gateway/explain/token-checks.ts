@@ -70,8 +70,8 @@ function takesOpaque({ route }: Exchange): boolean {
 }
 
 /**
- * Lists the checks of an opaque token. It has no readable claims: all facts come from its issuer's introspection
- * response.
+ * Lists the checks of an opaque token. An opaque token has no readable claims: all facts come from its issuer's
+ * introspection response.
  *
  * @param asked  whether the dry run can call the introspection endpoint of an issuer
  */

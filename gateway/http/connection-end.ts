@@ -26,8 +26,9 @@ export class ConnectionEnd {
   }
 
   /**
-   * True when uWebSockets.js closes the connection after the reply without sending `Connection: close`. It does so for
-   * any value of five characters in the first `Connection` field, because it takes each for `close`.
+   * True when uWebSockets.js closes the connection after the reply without sending `Connection: close`. The cause is
+   * any value of five characters in the first `Connection` field, because uWebSockets.js treats each such value as
+   * `close`.
    */
   get endsByItself(): boolean {
     return this.exchange.head.field('connection')?.length === 5

@@ -127,7 +127,7 @@ export class Listener {
     for (const server of this.#servers) server.hurry()
   }
 
-  /** Closes every connection. */
+  /** Ends the exchanges in progress and closes every client connection. */
   close(): void {
     this.#inFlight.close()
     for (const server of this.#servers) server.close()

@@ -23,7 +23,7 @@ export interface DataPlaneAddress extends ListenAddress {
 export class ListeningSocket {
   readonly port: number
   readonly #socket: us_listen_socket
-  /** `undefined` for plain HTTP. */
+  /** App that accepts TLS connections; `undefined` for plain HTTP. */
   readonly #acceptor: ForkedApp | undefined
   #child: number | undefined
 

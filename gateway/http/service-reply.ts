@@ -33,10 +33,11 @@ export class ServiceReply {
   bytesOut = 0
 
   /**
-   * Does not send the head before the first body byte or the end of the reply arrives. Both are then sent in one write,
-   * and the gate can still reply 502 when the upstream fails in between. uWebSockets.js cannot send a head alone:
-   * `write('')` sends the head without its final CR LF, and `tryEnd('', n)` ends the reply. So the client of a stream
-   * sees the status only with the first event. A streaming service should send a comment or an event immediately.
+   * Does not send the head before the first body byte or the end of the reply arrives. Head and first bytes are then
+   * sent in one write, and the gate can still reply 502 when the upstream fails in between. uWebSockets.js cannot send
+   * a head alone: `write('')` sends the head without its final CR LF, and `tryEnd('', n)` ends the reply. Therefore the
+   * client of a stream sees the status only with the first event. A streaming service should send a comment or an event
+   * immediately.
    */
   constructor(end: ConnectionEnd, head: ReplyHead, listener: BackpressureListener) {
     this.#end = end
@@ -48,7 +49,7 @@ export class ServiceReply {
   }
 
   /**
-   * True for a reply that has no body, whatever its header fields say: to HEAD, and with status 204 or 304 (RFC 9110
+   * True for a reply that has no body, even with a Content-Length: a reply to HEAD, or with status 204 or 304 (RFC 9110
    * §6.4.1).
    */
   get #bodyless(): boolean {
@@ -183,7 +184,7 @@ export class ServiceReply {
     return this.#full
   }
 
-  /** Calls `#tryOn` when the client has read: it sends the rest of the last chunk, then resumes the upstream. */
+  /** Calls `#tryOn` when the client has read. `#tryOn` sends the rest of the last chunk, then resumes the upstream. */
   #watch(): void {
     if (this.#watching) return
     this.#watching = true

@@ -23,7 +23,7 @@ export class Upload {
   #paused = false
   #discarding = false
   #stream: Readable | undefined
-  /** Bytes received so far. */
+  /** Number of body bytes received so far. */
   bytes = 0
   /** True when the last byte of the body has been received. */
   complete = false

@@ -59,7 +59,7 @@ export class UwsServer {
     this.app.setResponseTimeout?.(4)
   }
 
-  /** Closes every connection. */
+  /** Closes every client connection of this server. */
   close(): void {
     this.app.close()
   }

@@ -11,7 +11,10 @@ const HEAD_BYTES = 64 * 1024
 // addon before this line.
 process.env['UWS_HTTP_MAX_HEADERS_SIZE'] = String(HEAD_BYTES)
 
-/** The members of the uWebSockets.js package that the gate uses. Members that only the fork of the package has are optional. */
+/**
+ * The members of the uWebSockets.js package that the gate uses. Members that only the fork of the package has are
+ * optional.
+ */
 interface Uws {
   App(): ForkedApp
   SSLApp(options: { cert_file_name?: string; key_file_name?: string }): ForkedApp
