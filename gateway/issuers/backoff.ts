@@ -14,7 +14,7 @@ export class Backoff {
   #pauseMs = BACKOFF_MIN_MS
   #untilMs = 0
 
-  /** Uses the monotonic clock. */
+  /** True during a back-off. The time is measured by the monotonic clock. */
   get resting(): boolean {
     return performance.now() < this.#untilMs
   }

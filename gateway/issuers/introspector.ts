@@ -20,12 +20,12 @@ import { type Asker, QuestionQueue } from './question-queue.ts'
 import { QuestionRate } from './question-rate.ts'
 
 export interface IntrospectorDependencies {
-  /** Fetches metadata. */
+  /** Fetches the metadata of the issuer. */
   readonly client: IssuerClient
-  /** Verifies signed answers. */
+  /** Keys of issuers, to verify signed introspection responses. */
   readonly keys: KeySource
   readonly log: IssuerLog
-  /** Monotonic clock, ms. Default: the clock of the process. */
+  /** Returns the time of a monotonic clock, ms. Default: the clock of the process. */
   readonly now?: (() => number) | undefined
 }
 
@@ -125,7 +125,7 @@ export class Introspector {
     return 2 * this.#introspection.timeoutMs
   }
 
-  /** Cancels questions in progress. */
+  /** Cancels the introspection requests in progress. */
   close(): Promise<void> {
     return this.#call.close()
   }

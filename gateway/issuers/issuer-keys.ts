@@ -72,8 +72,8 @@ export class IssuerKeys implements KeySource {
 }
 
 /**
- * Whether the issuer's keys are used to verify anything. They are not if the issuer's tokens are opaque and its
- * introspection responses unsigned. Such an issuer need not have keys.
+ * Whether the issuer's keys are used to verify anything. The keys are not used if the issuer's tokens are opaque and
+ * its introspection responses unsigned. Such an issuer need not have keys.
  */
 function hasUse({ tokens, introspection }: IssuerRules): boolean {
   return tokens !== 'opaque' || introspection?.response === 'jwt'

@@ -28,7 +28,7 @@ export async function isSignedBy(
       await compactVerify(text, cryptoKey, { algorithms: [algorithm] })
       return true
     } catch {
-      // Another candidate key may match.
+      // The signature is not by this key. Try the next candidate key.
     }
   }
   return false

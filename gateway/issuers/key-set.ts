@@ -11,15 +11,15 @@ import { PublishedKeySet } from './published-key-set.ts'
 /** Function that writes a log line. @param fields  must not contain secrets */
 export type IssuerLog = (level: 'info' | 'warn', message: string, fields: Record<string, unknown>) => void
 
-/** All in ms. */
+/** Times that control the fetches of key sets, all in ms. */
 export interface KeySetTimes {
   /** Minimum time from the end of one key set fetch to the next fetch that a token causes, ms. */
   readonly cooldownMs: number
   /** Time between periodic key set fetches, ms; varied randomly by ± 10 %. */
   readonly refreshMs: number
   /**
-   * Timeout of one key set fetch including discovery, ms. It starts when the fetch gets its slot in the queue. A token
-   * waits for this slot no longer than the same time.
+   * Timeout of one key set fetch including discovery, ms. The timeout starts when the fetch gets its slot in the queue.
+   * A token waits for this slot no longer than the same time.
    */
   readonly timeoutMs: number
 }
@@ -177,7 +177,7 @@ export class KeySet implements TokenKeys {
     this.#staleTimer = undefined
   }
 
-  /** A periodic fetch. */
+  /** Runs a periodic fetch of the keys, unless `close` was called. */
   async #refreshed(): Promise<void> {
     if (this.#started) await this.#fetch(true)
   }

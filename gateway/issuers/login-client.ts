@@ -22,9 +22,9 @@ import { Semaphore } from './semaphore.ts'
 import { flawInTokenReply, type UnusableTokens, unknownTokenType } from './token-reply.ts'
 
 export interface LoginClientDependencies {
-  /** Fetches metadata. */
+  /** Fetches the metadata of the issuer. */
   readonly client: IssuerClient
-  /** Verifies ID tokens. */
+  /** Keys of issuers, to verify ID tokens. */
   readonly keys: KeySource
   readonly log: IssuerLog
 }
@@ -84,7 +84,7 @@ export interface LoginRefusal {
   /** Member `error` of the issuer's reply, if the reply has one (RFC 6749 §4.1.2.1, §5.2). */
   readonly error: string | undefined
   readonly description: string | undefined
-  /** Cause, for the log. */
+  /** Cause of the refusal, for the log. */
   readonly why: string
 }
 
@@ -242,8 +242,9 @@ export class LoginClient {
   }
 
   /**
-   * Exchanges a refresh token for new tokens (RFC 6749 §6). The timeout is longer than for a login: when a request is
-   * cancelled that the issuer has processed, the new refresh token is lost, and the session with it.
+   * Exchanges a refresh token for new tokens (RFC 6749 §6). The timeout is longer than for a login. Otherwise a request
+   * that the issuer has already processed could be cancelled: the new refresh token would be lost, and the session with
+   * it.
    *
    * @returns `invalid_grant` when the issuer reports the refresh token as invalid
    * @throws {GatewayFault} `issuer-unreachable` for every reply that says nothing about the refresh token

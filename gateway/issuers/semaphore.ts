@@ -32,7 +32,7 @@ export class Semaphore {
     })
   }
 
-  /** Passes the slot to the oldest waiter, or frees the slot when nobody waits. */
+  /** Passes the slot to the oldest waiter, or frees the slot when there is no waiter. */
   done(): void {
     const [next] = this.#waiting
     if (next === undefined) this.#taken--

@@ -10,8 +10,8 @@ export interface LeaseWaiter {
 }
 
 /**
- * `taken`: the request is admitted. `full`: the window has no room. `cut-off`: Redis did not reply, so the lease cannot
- * decide.
+ * `taken`: the lease has admitted the request. `full`: the window has no room. `cut-off`: Redis did not reply, so the
+ * lease cannot decide.
  */
 export type LeaseOutcome = 'taken' | 'full' | 'cut-off'
 
@@ -28,7 +28,7 @@ export class Bucket {
   readonly waiters: LeaseWaiter[] = []
   /** False after the node dropped this bucket. The caller must then get a new bucket from the table. */
   live = true
-  /** Last use, monotonic, ms. */
+  /** Time of the last request at this window; monotonic, ms. */
   usedMs: number
   /** Requests that this node admitted without Redis; `undefined` when the window has none. */
   local: LocalWindow | undefined

@@ -14,7 +14,7 @@ export interface LeaseTerms {
   readonly serial: number
 }
 
-/** Arguments of lease-permits.lua. */
+/** Arguments of the script lease-permits.lua. */
 export interface LeaseCall {
   /** Duration of the new lease, ticks. 0: the call only settles the current lease, and no new one is granted. */
   readonly holdTicks: number

@@ -10,7 +10,7 @@ export interface LimitCounts {
   outage: number
   /** Number of requests that a shadow limit would have refused. A shadow limit is counted but not enforced. */
   shadowRefused: number
-  /** Permits leased in advance. */
+  /** Number of permits that the node leased in advance. */
   leased: number
   /** Number of leased permits that the node returned unspent. */
   returned: number

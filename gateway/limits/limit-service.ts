@@ -39,7 +39,7 @@ export interface WindowName {
   readonly claims?: Readonly<Record<string, unknown>>
 }
 
-/** Error: the given parts do not identify exactly one window. The message is for the operator. */
+/** Error: the parts that the operator named do not identify exactly one window. The message is for the operator. */
 export class LimitRefused extends Error {
   override readonly name = 'LimitRefused'
   readonly code: 'limit_unknown' | 'bucket_incomplete' | 'bucket_surplus'

@@ -53,8 +53,8 @@ export class LocalShares {
 
   /**
    * Refuses a request beyond the room that Redis last reported. Counts in Redis stay valid for one window. For that
-   * time the nodes share the reported room, not the whole limit. So even if Redis only seems unavailable, the nodes
-   * admit no request that Redis would refuse.
+   * time the nodes share the reported room, not the whole limit. Redis can also be only unreachable from this node;
+   * even in this case the nodes admit no request that Redis would refuse.
    */
   #beyondLeft(bucket: Bucket, nowMs: number): LimitStatus | undefined {
     const { rule, left, alone, answeredMs } = bucket

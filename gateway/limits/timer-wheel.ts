@@ -15,7 +15,7 @@ export class TimerWheel<T> {
   #turned = Math.floor(performance.now() / SLOT_MS)
   #size = 0
   readonly #task = new Supervisor('limit-leases')
-  /** Cancels the next turn. */
+  /** Function that cancels the timer of the next turn of the wheel. */
   #timer: (() => void) | undefined
 
   constructor(due: (item: T, nowMs: number) => void) {
