@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { Wire } from '../kit/wire.ts'
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
+import type { Bytes, Wire } from '../kit/wire.ts'
 
 const tickMs = 5
 
@@ -44,4 +44,28 @@ export async function sendPaced(
 export function framed(piece: Buffer, framing: Framing): Buffer {
   if (framing === 'length') return piece
   return Buffer.concat([Buffer.from(`${piece.length.toString(16)}\r\n`), piece, Buffer.from('\r\n')])
+}
+
+/**
+ * Sends `piece` again and again until a byte of the reply has arrived, at most `times` times.
+ *
+ * A write to a connection that the gate has reset would discard the unread reply. The gate resets a connection if it closes
+ * the connection with unread bytes. So each piece is written only after the gate has read the piece before, and after this
+ * process has looked for a reply.
+ */
+export async function sendUntilReply(wire: Wire, piece: Bytes, times: number): Promise<void> {
+  for (let sent = 0; sent < times; sent++) {
+    await wire.send(piece)
+    let taken = false
+    // A gate that waits for its service, or closes the connection, does not take the piece.
+    const wait = wire.taken().then(() => {
+      taken = true
+    })
+    wait.catch(() => undefined)
+    do {
+      // Reads the socket at least once after the write, even if all timers are late.
+      await turn()
+      if (!(await wire.quiet(1))) return
+    } while (!taken)
+  }
 }

@@ -6,6 +6,7 @@ import { readReply } from '../kit/raw-reply.ts'
 import { swap } from '../kit/swap.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
+import { sendUntilReply } from './paced-body.ts'
 
 // body.max of a route: a Content-Length above it is 413 before the service receives anything. A chunked body above it is
 // 413 when the limit is reached, and the service gets an aborted request, never a complete one. chunked: refuse is 411.
@@ -100,7 +101,7 @@ test.concurrent('an endless chunked body is 413, and the service gets at most bo
   const target = '/usual/endless'
   const wire = await connect(node.port)
   await wire.send(chunkedHead(target))
-  for (let n = 0; n < 400 && wire.ending === 'open' && (await wire.quiet(1)); n++) await wire.send(chunk(100_000))
+  await sendUntilReply(wire, chunk(1_000_000), 40)
 
   expect((await readReply(wire))?.status).toBe(413)
   await receivedAt(target)[0]!.over
