@@ -25,7 +25,8 @@ export async function discoverKeySetUrl(
  * Fetches the metadata of an issuer from the URL of OpenID Connect Discovery §4. If there is no document at this URL,
  * uses the URL of RFC 8414 §3.
  *
- * @throws {Error} when both documents are unavailable, or the document names another issuer (RFC 8414 §3.3)
+ * @throws {Error} when the request fails or gets a reply other than 200 and 4xx, when both URLs reply 4xx, or when the
+ * document names another issuer (RFC 8414 §3.3)
  */
 export async function discover(client: IssuerClient, rules: IssuerRules, signal: AbortSignal): Promise<IssuerMetadata> {
   for (const url of metadataUrls(rules.issuer)) {

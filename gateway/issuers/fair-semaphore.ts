@@ -7,7 +7,7 @@ export interface FairSemaphoreOptions {
   readonly reserved?: number
   /**
    * Maximum number of waiters with a known key, and also of waiters with an unknown key. When this number is reached, a
-   * new waiter replaces a waiter of the key with the most waiters, in the network with the most waiters.
+   * new waiter is rejected, or replaces a waiter of the key with the most waiters in the network with the most waiters.
    */
   readonly waitingMax: number
   /**

@@ -51,7 +51,7 @@ export class FetchSlot {
  * first fetches of hundreds of issuers slow each other down until all time out.
  *
  * Fetches that a token waits for are served before the fetches of start-up and refresh, and have reserved slots.
- * Unresponsive issuers therefore delay only other background fetches.
+ * Background fetches from unresponsive issuers therefore always leave 16 slots for fetches that a token waits for.
  */
 export class FetchQueue {
   readonly #urgent = new Set<FetchSlot>()

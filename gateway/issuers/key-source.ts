@@ -17,8 +17,8 @@ export type FetchOutcome = 'succeeded' | 'failed'
 /** The keys of exactly one issuer. A token is never verified with the keys of another issuer (RFC 8725 §3.8). */
 export interface TokenKeys {
   /**
-   * Returns the cached keys that could have signed a token: the keys with its `kid`. For a token without `kid`, the
-   * only key of the algorithm; none when several have the algorithm. At most 4 keys.
+   * Returns the cached keys that could have signed a token: the keys of the algorithm with the token's `kid`, at most 4.
+   * For a token without `kid`: the only key of the algorithm; no key when several keys have the algorithm.
    */
   candidates(keyId: string | undefined, algorithm: string): readonly VerificationKey[]
   /**
