@@ -18,16 +18,20 @@ import { Proxies } from './client-address/proxies.ts'
 import { PublicUrls } from './exchange/public-urls.ts'
 import type { Lifecycle } from './exchange/steps.ts'
 
-/** The active policy of a node: its snapshot and the live objects built from it. Each exchange pins one. */
+/**
+ * The active policy of a node: its snapshot and the live objects built from the snapshot. An exchange uses the same
+ * runtime until its end.
+ */
 export interface Runtime {
   readonly snapshot: Snapshot
-  /** Indexed by `ServicePolicy.index`. */
+  /** Load balancers of the services, indexed by `ServicePolicy.index`. */
   readonly balancers: readonly Balancer[]
 }
 
 /**
- * Services and settings available to the phases. {@link makeGate} makes the gate of a node, of a dry run and of offline
- * use. A new member is added in this file only: here, and in {@link inertMembers} if the gate can do without it.
+ * Services and settings available to the phases. {@link makeGate} creates the gate of a node, of a dry run and of
+ * offline use. A new member is added in this file only: in this interface, and in {@link inertMembers} if the gate can
+ * work without it.
  */
 export interface Gate {
   readonly node: string
@@ -38,21 +42,21 @@ export interface Gate {
   /** `undefined` when `proxies` and `check.peers` are empty; no peer is trusted then. */
   readonly proxies: Proxies | undefined
   readonly addressLimit: Pick<AddressLimit, 'exhausted' | 'charge' | 'refund'>
-  /** 429 with the `Retry-After` of `addressLimit`. */
+  /** Denial 429 with the `Retry-After` of `addressLimit`. */
   readonly addressLimited: Denial<'address-limited'>
   /** Addresses whose new tokens and logins have priority when calls to an issuer are queued. */
   readonly knownAddresses: Pick<KnownAddresses, 'add' | 'has'>
   readonly limiter: Limiter
-  /** `undefined` without Redis or a sealing key; logins are disabled then. */
+  /** `undefined` without Redis or an encryption key; logins are then disabled. */
   readonly sessions: Pick<Sessions, 'find' | 'fresh' | 'ended' | 'idOf'> | undefined
   readonly loginService: LoginService | undefined
   readonly verifier: Pick<TokenVerifier, 'verify' | 'knows' | 'isIntrospected'>
   /** `undefined` without Redis; revocation is disabled then. */
   readonly revocations: Pick<Revocations, 'revoked' | 'stale'> | undefined
-  /** `undefined` when no service wants an assertion and no signing key is configured. */
+  /** `undefined` when no signing key for identity assertions is configured. */
   readonly signer: AssertionSigner | undefined
   readonly lifecycle: Lifecycle
-  /** Lifecycle of forward-auth checks, which proxies in front request. */
+  /** Lifecycle of forward-auth checks, which a proxy in front of the services requests. */
   readonly checkLifecycle: Lifecycle
   readonly accessLog: AccessLog
   readonly traffic: Traffic
@@ -60,13 +64,13 @@ export interface Gate {
   readonly tracer: Tracer | undefined
   /** `undefined` without Redis; there is no audit log then. */
   readonly audit: Pick<AuditTrail, 'reserve' | 'add' | 'aggregate'> | undefined
-  /** Replaced as a whole when the policy changes. */
+  /** The active policy. Replaced as a whole when the policy changes. */
   runtime: Runtime
   /** True while the node drains; each response then closes its connection. */
   draining: boolean
 }
 
-/** Sizes in bytes. */
+/** Limits of a request head. Sizes are in bytes; `fieldsMax` is a number of header fields. */
 export interface RequestLimits {
   readonly targetMaxBytes: number
   readonly headMaxBytes: number
@@ -81,8 +85,8 @@ export interface AccessLog {
 const STDOUT = 1
 
 /**
- * Default of each member that counts, records, remembers or needs the cluster. A gate with these defaults has no effect
- * besides its decisions.
+ * Defaults of the members of a gate that count, record, store state or need the cluster. A gate with these defaults
+ * makes decisions and has no other effect.
  */
 export const inertMembers = {
   knownAddresses: { add: () => {}, has: () => false },
@@ -96,18 +100,18 @@ export const inertMembers = {
   draining: false,
 } as const satisfies Partial<Gate>
 
-/** Settings that determine members of a gate. */
+/** Node settings from which `makeGate` derives members of a gate. */
 export type GateSettings = Pick<
   Settings,
   'node' | 'request' | 'certificates' | 'publicUrls' | 'proxies' | 'checkPeers' | 'clientAddress' | 'proxyProtocol'
 >
 
-/** Members that settings do not determine. Those without a default are required. */
+/** Members of a gate that are not derived from settings. Members without a default are required. */
 type GateMembers = Pick<Gate, 'limiter' | 'verifier' | 'signer' | 'lifecycle' | 'checkLifecycle' | 'runtime'> & {
   readonly addressLimit: Gate['addressLimit'] & Pick<AddressLimit, 'retryAfterS'>
 } & Partial<Pick<Gate, keyof typeof inertMembers>>
 
-/** Makes a gate. Members that are not given have no effect. */
+/** Creates a gate. Members that are not passed get defaults without effects. */
 export function makeGate(settings: GateSettings, members: GateMembers): Gate {
   const { targetMaxBytes, headMaxBytes, fieldsMax } = settings.request
   const trustsNobody = settings.proxies.length + settings.checkPeers.length === 0
@@ -124,9 +128,9 @@ export function makeGate(settings: GateSettings, members: GateMembers): Gate {
 }
 
 /**
- * Copies a gate for a dry run: the copy decides like the gate, but counts, records and charges nothing.
+ * Copies a gate for a dry run. The copy makes the same decisions as the gate, but counts, records and charges nothing.
  *
- * @param given  members that the dry run determines
+ * @param given  members that the dry run replaces
  */
 export function dryRunGate(gate: Gate, given: Pick<Gate, 'scheme' | 'lifecycle' | 'checkLifecycle'>): Gate {
   const { addressLimit, revocations, runtime } = gate
@@ -134,11 +138,12 @@ export function dryRunGate(gate: Gate, given: Pick<Gate, 'scheme' | 'lifecycle' 
     ...gate,
     ...inertMembers,
     node: 'explain',
-    // The caller states the client's address, so forwarding fields are not evaluated.
+    // The caller of a dry run specifies the client's address, so forwarding fields are not evaluated.
     proxies: undefined,
     addressLimit: { exhausted: (address) => addressLimit.exhausted(address), charge: () => {}, refund: () => {} },
     revocations,
-    // No balancers: if a phase selected a target nevertheless, the result would be a fault instead of a connection.
+    // A dry run has no balancers: if a phase selected a target nevertheless, the result would be a fault instead of a
+    // connection.
     runtime: { snapshot: runtime.snapshot, balancers: [] },
     ...given,
   }

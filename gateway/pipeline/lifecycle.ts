@@ -54,8 +54,8 @@ export const lifecycle: Lifecycle = LifecycleBuilder.begin()
   .end([shapeResponse], settle)
 
 /**
- * The phases of a forward-auth check, in order. The gate decides like for an exchange, and the proxy that asks forwards
- * the request.
+ * The phases of a forward-auth check, in order. The gate makes the same decision as for an exchange. The proxy that
+ * requested the check forwards the request.
  */
 export const checkLifecycle: Lifecycle = LifecycleBuilder.begin()
   .next(guardRequest)

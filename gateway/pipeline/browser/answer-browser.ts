@@ -26,7 +26,10 @@ import { sessionCookieValue } from '../identity/session-cookie-value.ts'
 import { isAcceptedSession } from '../identity/session-credential.ts'
 import { isSameOrigin } from './same-origin.ts'
 
-/** Reasons for which `answerBrowser` denies. All other refusals are pages. */
+/**
+ * Reasons of the denials that `answerBrowser` returns. All other refusals on the login and logout paths are pages or
+ * JSON documents.
+ */
 export const browserReasons = [
   'method-not-mapped',
   'address-limited',
@@ -44,7 +47,7 @@ interface OwnPath {
   readonly handle: Handler
 }
 
-/** Largest form body that the gate reads, bytes. The form is a logout token. */
+/** Maximum size of a form body that the gate reads, bytes. The form contains a logout token. */
 const FORM_MAX = 32 * 1024
 const USER_AGENT_MAX = 256
 const noSession = denial('session-missing', { challenge: bearerChallenge() })
@@ -100,7 +103,7 @@ function isHiddenRequest({ head }: Resolved): boolean {
   return head.joined('sec-fetch-site') === 'cross-site' && shownAs !== 'document'
 }
 
-/** Runs a login or logout step. Replies to a fault with an HTML error page, since the reader is a person. */
+/** Runs a login or logout step. Replies to a fault with an HTML error page, because a person reads the reply. */
 function withErrorPage(
   work: (service: LoginService, request: BrowserRequest) => Promise<LoginReply | 'address-limited'>,
 ): Handler {
@@ -124,9 +127,9 @@ function isLoginFault(reason: FaultReason): reason is LoginFaultReason {
 }
 
 /**
- * URL of the "try again" link on an error page: the URL that was requested. On a callback path the link starts a new
- * login instead, because an authorization response can be redeemed only once. When Redis is unavailable the response
- * has not been redeemed, so the link repeats the callback.
+ * URL of the "try again" link on an error page. Usually this is the requested URL. On a callback path the link starts a
+ * new login instead, because an authorization response can be redeemed only once. When Redis is unavailable the
+ * response has not been redeemed, so the link repeats the callback.
  */
 function againUrl({ logins }: LoginService, request: BrowserRequest, reason: LoginFaultReason): string {
   const { publicUrl, path, query } = request
@@ -142,12 +145,12 @@ async function receiveLogout(x: Resolved, service: LoginService): Promise<Browse
   return charged(x, await service.backchannel.receive(new URLSearchParams(body.toString()), loginIssuers(x)))
 }
 
-/** Reasons that charge the client address for an invalid request. A code exchange is charged before it begins. */
+/** Reasons of invalid requests that are charged to the client address. A code exchange is charged before it begins. */
 const chargedReasons: ReadonlySet<Reason> = new Set<Reason>(['login-unknown', 'logout-token'])
 
 /**
- * Charges the address for an invalid login or logout request, like a failed token verification. Sets the session for
- * the record.
+ * Charges the client address for an invalid login or logout request, like a failed token verification. Also sets the
+ * session that the audit record names.
  */
 function charged(x: Resolved, reply: LoginReply): BrowserVerdict {
   x.namedSession = reply.session
@@ -167,8 +170,8 @@ async function showUser(x: Resolved): Promise<BrowserVerdict> {
 }
 
 /**
- * The session of the request's cookie, with a valid access token. Refreshes the token first when needed. Returns
- * `undefined` when a route would not accept the session either.
+ * Session of the request's cookie, with a valid access token. The access token is refreshed first when needed. Returns
+ * `undefined` for a session that a route would not accept.
  */
 async function ownSession(x: Resolved): Promise<Session | undefined> {
   const { sessions } = x.gate

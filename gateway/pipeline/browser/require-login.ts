@@ -9,8 +9,8 @@ import { passesRedirects } from '../forward-auth/check-style.ts'
 import { sessionCookieValue } from '../identity/session-cookie-value.ts'
 
 /**
- * Seconds after its start during which an ended session does not redirect to a new login. Another login would not help,
- * and the browser would be redirected in a loop.
+ * A session that ended within this time after its start, s, does not redirect the browser to a new login. The new
+ * session would end too, and the browser would be redirected in a loop.
  */
 const YOUNG_S = 5
 
@@ -24,7 +24,7 @@ export function requireLogin<R extends Reason>(x: Matched, denied: Denial<R>): D
   if (logins.length === 0) return denied
   const publicUrl = x.gate.publicUrls.forHost(x.authority)
   const issuers = logins.map(({ name }) => name)
-  // The client is a program that sent a bearer token.
+  // A client that sent a bearer token is a program, not a browser that opens a page.
   const byToken = x.session === undefined && x.credential !== ''
   if (!byToken && isNavigation(x) && passesRedirects(x) && !wouldLoop(x, denied)) {
     const returnTo = x.query === undefined ? x.path : `${x.path}?${x.query}`
@@ -42,8 +42,8 @@ export function requireLogin<R extends Reason>(x: Matched, denied: Denial<R>): D
 }
 
 /**
- * Tag of the refused session, for the login URL. If another tab has logged in meanwhile, the cookie has another tag, and
- * the login page returns the browser without a visit to the issuer.
+ * Tag of the refused session, for the login URL. If another tab of the browser has logged in meanwhile, the session
+ * cookie has another tag. The login path then redirects the browser to the page without a visit to the issuer.
  */
 function sessionTagOf(x: Matched): string {
   const value = sessionCookieValue(x)

@@ -1,8 +1,8 @@
 import type { Exchange } from '../exchange/exchange.ts'
 
 /**
- * Whether a page of the same origin made the request. Browsers state this in `Origin`, or in `Sec-Fetch-Site` when they
- * send no `Origin`. A request with neither field counts as cross-site.
+ * Whether a page of the same origin made the request. Browsers send the origin of the page in `Origin`, or its relation
+ * in `Sec-Fetch-Site` when they send no `Origin`. A request with neither field counts as cross-site.
  */
 export function isSameOrigin({ head, gate, authority }: Exchange): boolean {
   const site = head.joined('sec-fetch-site')

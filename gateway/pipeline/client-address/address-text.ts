@@ -4,8 +4,8 @@ let last: Uint8Array = new Uint8Array(0)
 let lastText = ''
 
 /**
- * `formatAddress` with a cache of one entry: consecutive exchanges often come from the same peer, such as a load
- * balancer.
+ * Formats an address as text, like `formatAddress`, with a cache of one entry. Consecutive exchanges often come from
+ * the same peer, such as a load balancer.
  */
 export function addressText(address: Uint8Array): string {
   if (!equal(address, last)) {

@@ -1,7 +1,7 @@
 import { foldMapped, parseAddress } from '../../base/addresses.ts'
 import { trimOptionalWhitespace } from '../../base/optional-whitespace.ts'
 
-/** The statement of one proxy about the previous hop. A property is `undefined` where the proxy did not state it. */
+/** Information that one proxy adds about the previous hop. A property is `undefined` when the proxy did not send it. */
 export interface ForwardedElement {
   readonly address: Uint8Array | undefined
   readonly proto: string | undefined
@@ -9,16 +9,16 @@ export interface ForwardedElement {
 }
 
 /**
- * A client address with an optional port; IPv6 addresses in brackets (RFC 7239 §6). `X-Forwarded-For` occurs with and
- * without ports.
+ * Matches a client address with an optional port; IPv6 addresses are in brackets (RFC 7239 §6). Some proxies write a
+ * port into `X-Forwarded-For`, others do not.
  */
 const withPort = /^(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+))(?::[0-9]{1,5})?$/
 
 /**
- * Parses an address as proxies write it.
+ * Parses an address of a forwarding field, with or without a port.
  *
- * @returns the address, IPv4-mapped converted to IPv4; `undefined` for `unknown`, an obfuscated identifier, or invalid
- *   text
+ * @returns the address, where an IPv4-mapped IPv6 address becomes IPv4; `undefined` for `unknown`, an obfuscated
+ *   identifier, or invalid text
  */
 export function readNode(text: string): Uint8Array | undefined {
   const [, bracketed, plain] = withPort.exec(text) ?? []
@@ -26,10 +26,10 @@ export function readNode(text: string): Uint8Array | undefined {
   return address === undefined ? undefined : foldMapped(address)
 }
 
-// forwarded-pair = token "=" ( token / quoted-string ), RFC 7239 §4; pairs end with ";", elements with ",".
+// RFC 7239 §4: forwarded-pair = token "=" ( token / quoted-string ). A ";" ends a pair, and a "," ends an element.
 const pair = /[\t ]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)=(?:([!#$%&'*+.^_`|~0-9A-Za-z-]+)|"((?:[^"\\]|\\.)*)")[\t ]*([;,]|$)/y
 const ELEMENTS_MAX = 64
-/** Maximum number of pairs in all elements together. */
+/** Maximum number of name-value pairs in a `Forwarded` field, in all elements together. */
 const PAIRS_MAX = 256
 
 /**

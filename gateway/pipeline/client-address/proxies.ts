@@ -1,6 +1,6 @@
 import { type AddressBlock, BlockSet } from '../../base/address-blocks.ts'
 
-/** The trusted proxies, and how they state client addresses. */
+/** The trusted proxies, and the header in which they send client addresses. */
 export class Proxies {
   readonly clientAddress: 'x-forwarded-for' | 'forwarded'
   readonly proxyProtocol: 'off' | 'required'
@@ -12,7 +12,7 @@ export class Proxies {
     proxies: readonly { block: AddressBlock; mode: 'http' | 'tcp' }[]
     clientAddress: 'x-forwarded-for' | 'forwarded'
     proxyProtocol: 'off' | 'required'
-    /** Peers that may request forward-auth checks. */
+    /** Addresses of proxies that are allowed to request forward-auth checks. */
     checkPeers: readonly AddressBlock[]
   }) {
     this.clientAddress = options.clientAddress
@@ -22,7 +22,11 @@ export class Proxies {
     this.#checkPeers = new BlockSet(options.checkPeers)
   }
 
-  /** @param address  IPv4-mapped addresses must already be converted to IPv4 */
+  /**
+   * Whether the address is a trusted proxy.
+   *
+   * @param address  4 or 16 bytes; an IPv4-mapped address must already be converted to IPv4
+   */
   lists(address: Uint8Array): boolean {
     return this.#all.holds(address)
   }

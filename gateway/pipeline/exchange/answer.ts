@@ -12,7 +12,7 @@ export interface Answer<R extends Reason = Reason> {
   readonly body: string
 }
 
-/** A public JSON document as a reply. */
+/** Builds a reply with status 200 and a JSON document. */
 export function jsonAnswer(document: string, fields: readonly HeaderField[] = []): Answer<'answered'> {
   return {
     answer: true,

@@ -4,18 +4,21 @@ import type { ReplyHead } from '../../upstream/reply-head.ts'
 import type { Answer } from './answer.ts'
 
 /**
- * The client side of an exchange, for the phases and the driver. `http/` implements it with uWebSockets.js. Every
- * method is safe after the client has disconnected: it does nothing then.
+ * The client side of an exchange, for the phases and the driver. `http/` implements this interface with uWebSockets.js.
+ * After the client has disconnected, every method does nothing.
  */
 export interface Downstream {
-  /** The peer's address, 4 or 16 bytes; IPv4-mapped addresses are converted to IPv4. */
+  /**
+   * Address of the peer (the client or the nearest proxy), 4 or 16 bytes; IPv4-mapped addresses are converted to IPv4.
+   */
   readonly remoteAddress: Uint8Array
   /**
-   * Client address from the connection's PROXY header, IPv4-mapped converted to IPv4; `undefined` without a header.
-   * Untrusted until `resolve-client` has checked that the peer is a listed proxy.
+   * Client address from the connection's PROXY header (HAProxy PROXY protocol), IPv4-mapped converted to IPv4;
+   * `undefined` without this header. The address is untrusted until `resolve-client` has checked that the peer is a
+   * listed proxy.
    */
   readonly proxiedAddress: Uint8Array | undefined
-  /** True once a byte of the request body went to an upstream. The exchange can no longer be retried then. */
+  /** True once a byte of the request body was sent to an upstream. The exchange can then no longer be retried. */
   readonly bodyTouched: boolean
   /** Bytes of the request body received so far. */
   readonly bytesIn: number
@@ -28,16 +31,23 @@ export interface Downstream {
   /** Sends a denial, with the request id and the URL of the protected resource metadata. */
   refuse(denial: Denial, requestId: string, metadataUrl: string): void
   answer(answer: Answer, requestId: string): void
-  /** Starts the response from the service. */
+  /** Sends the head of the service's response to the client. */
   begin(head: ReplyHead): void
   /**
-   * @param chunk  copied if it has to be queued
+   * Sends a part of the response body to the client.
+   *
+   * @param chunk  bytes of the body; copied if they must be queued
    * @returns false when the client is slower than the upstream; the upstream stays paused until `call.resume`
    */
   write(chunk: Uint8Array): boolean
-  /** @returns false when fewer bytes arrived than `Content-Length` announced; the connection was then closed */
+  /**
+   * Ends the response to the client.
+   *
+   * @returns false when the service sent fewer bytes than `Content-Length` announced; the client connection was then
+   *   closed
+   */
   end(): boolean
-  /** Frees the resources of a finished exchange. Its record has been written. */
+  /** Frees the resources of an exchange whose record has been written. */
   release(): void
   /** Closes the connection so that the client detects a truncated response. */
   abort(): void

@@ -12,9 +12,9 @@ import { resumed } from './resumed.ts'
 import type { Step, Verdict } from './steps.ts'
 
 /**
- * Runs an exchange through its lifecycle until it is answered or forwarded.
+ * Runs an exchange through its lifecycle until the exchange is answered or forwarded.
  *
- * Only this function and those below end an exchange. Each exchange passes through `settle` exactly once.
+ * Only the functions of this file end an exchange. Each exchange passes through `settle` exactly once.
  */
 export function drive(x: Exchange): void {
   try {
@@ -31,10 +31,10 @@ export function drive(x: Exchange): void {
 }
 
 /**
- * Runs `steps[from…]` in order until one denies. Stays synchronous, and allocates nothing, until a phase returns a
- * promise.
+ * Runs `steps[from…]` in order until a step denies the request or replies. The run stays synchronous, and allocates
+ * nothing, until a step returns a promise.
  *
- * @throws {GatewayFault} as thrown by a phase; as a rejection once the run has suspended.
+ * @throws {GatewayFault} as thrown by a step; as a rejection once the run has waited
  */
 export function advance(steps: readonly Step[], x: Exchange, from = 0): Verdict | Promise<Verdict> {
   for (let i = from; i < steps.length; i++) {
@@ -43,13 +43,16 @@ export function advance(steps: readonly Step[], x: Exchange, from = 0): Verdict 
     if (outcome === undefined) continue
     if (!(outcome instanceof Promise)) return outcome
     if (x.gate.tracer?.looksBack === true) noteWait(x, steps, i)
-    // During the wait the client may have disconnected, or the body may have exceeded its limit and been refused.
+    // During the wait the client may have disconnected, or the exchange may have been refused because its body is too
+    // large.
     return resumed(x, outcome, (verdict) => verdict ?? (x.aborted || x.settled ? undefined : advance(steps, x, i + 1)))
   }
   return undefined
 }
 
-/** Starts to record when each phase begins. Used for an exchange that may be traced later because it was slow. */
+/**
+ * Starts to record when each phase begins. Used for an exchange whose trace may be recorded later because it was slow.
+ */
 function noteWait(x: Exchange, steps: readonly Step[], i: number): void {
   if (x.marks !== undefined) return
   x.marks = new Float64Array(steps.length)
@@ -105,7 +108,8 @@ export function fail(x: Exchange, error: unknown): void {
     return
   }
   if (x.downstream.replying) {
-    // Settles first: closing the connection triggers an abort event, which would be recorded as the client's.
+    // The exchange is settled before the connection is closed, because closing triggers an abort event, which would be
+    // recorded as a disconnect of the client.
     settle(x, fault.reason === 'exchange-timeout' ? 'exchange-timeout' : 'reply-broken')
     x.downstream.abort()
     return
@@ -122,7 +126,7 @@ export function concludeReply(x: Exchange): void {
   settle(x, x.downstream.end() ? 'admitted' : 'reply-broken')
 }
 
-/** Ends an exchange without a response: the client disconnected, or caused an event that prevents one. */
+/** Ends an exchange without a response, because the client disconnected or another event prevents a response. */
 export function abandon(x: Exchange, reason: EndReason): void {
   if (x.settled) return
   x.aborted = true
@@ -132,8 +136,8 @@ export function abandon(x: Exchange, reason: EndReason): void {
 }
 
 /**
- * Refuses an exchange that was already forwarded, and cancels its upstream call. Used when the body exceeds its limit
- * or the credential became invalid.
+ * Refuses an exchange that was already forwarded, and cancels its upstream call. Used when the request body exceeds its
+ * limit or the credential is no longer valid.
  */
 export function refuseForwarded(x: Exchange, refusal: Denial | Answer): void {
   if (x.settled) return

@@ -1,8 +1,8 @@
 import type { Reason } from '../../base/reasons.ts'
 
 /**
- * Reasons with which an exchange ends outside of its phases: the service's response, the listener or a timer ends it,
- * or a failure that no phase names.
+ * Reasons for the end of an exchange that no phase lists. The service's response, the listener, a timer or an
+ * unexpected failure ended the exchange.
  */
 export const endReasons = [
   'admitted',

@@ -16,47 +16,50 @@ const noRoles: ReadonlySet<string> = new Set()
 const noFields: readonly HeaderField[] = []
 
 /**
- * One request and its response. The phases fill its plain fields in order. The types `Guarded`, `Matched` and so on
- * prove at compile time which phases have run.
+ * One request and its response. The phases set the properties in order. The types `Guarded`, `Matched` and so on prove
+ * at compile time which phases have run.
  */
 export class Exchange implements RequirementInput {
   readonly gate: Gate
   readonly head: RequestHead
   readonly downstream: Downstream
   /**
-   * Address of the peer, and after `resolve-client` of the client. 4 or 16 bytes; IPv4-mapped addresses are converted
-   * to IPv4.
+   * Address of the client; before `resolve-client`, address of the peer. 4 or 16 bytes; IPv4-mapped addresses are
+   * converted to IPv4.
    */
   address: Uint8Array
-  /** Monotonic, ms. */
+  /** Start of the exchange, monotonic, ms. */
   readonly startedAt = performance.now()
-  /** Wall clock, ms since the epoch: arrival time for logs, records and traces. */
+  /** Arrival time for logs, records and traces. Wall clock, ms since the epoch. */
   readonly arrivedMs = Date.now()
-  /** Wall clock, ms since the epoch, for `exp` and time rules. Read again after each wait. */
+  /** Current time for `exp` and time rules. Wall clock, ms since the epoch; read again after each wait. */
   nowMs = this.arrivedMs
 
   /** Request id, included in every response, log line and forwarded request. */
   id = ''
   /**
-   * Method of the request that is authorized. In a check, `read-check` replaces it with the method of the checked
-   * request. `head` always holds the request as received.
+   * Method of the request that is authorized. In a forward-auth check, `read-check` replaces it with the method of the
+   * checked request. `head` always contains the request as received.
    */
   method: string
   query: string | undefined
   /** Path in normal form. */
   path = ''
-  /** Host in lower case, without port and trailing dot. */
+  /** Requested host in lower case, without port and trailing dot. */
   host = ''
-  /** Host as `Host` contains it. */
+  /** Requested host in the form of the `Host` field, with its port. */
   authority = ''
   /**
-   * Path of a forward-auth check; `undefined` for an ordinary request. A check is authorized, rate-limited and recorded
-   * here, and forwarded by the proxy.
+   * Path of a forward-auth check; `undefined` for an ordinary request. The gate authorizes, rate-limits and records a
+   * check; the proxy forwards the checked request.
    */
   readonly checkPath: string | undefined
-  /** Value for `X-Forwarded-For`: the client and its proxies. `''` means the client address alone. */
+  /**
+   * Value of `X-Forwarded-For` for the service: the addresses of the client and its proxies. `''` means the client
+   * address alone.
+   */
   forwardedFor = ''
-  /** Scheme as stated by listed proxies, or else the listener's scheme. */
+  /** Scheme of the client's request, as sent by listed proxies, or else the listener's scheme. */
   proto: 'http' | 'https'
   /**
    * Names of the TLS certificate selected by the client's SNI. `undefined` without TLS, or when the client sent no
@@ -65,69 +68,78 @@ export class Exchange implements RequirementInput {
   servedNames: ReadonlySet<string> | undefined
   forwardedHost: string | undefined
   /**
-   * Whether the peer's statements about the client are trusted. The peer must be an HTTP proxy listed in `proxies`, or
-   * in `check.peers` for a check.
+   * Whether the gate trusts the peer's header fields about the client. The peer must be an HTTP proxy listed in
+   * `proxies`, or in `check.peers` for a forward-auth check.
    */
   peerTrusted = false
   runtime: Runtime | undefined
   route: Route | undefined
-  /** CORS fields for every response: they control what pages of other origins may read. */
+  /** CORS fields for every response. They control which responses a page of another origin can read. */
   originFields = noFields
-  /** True when the response to a session has no `Cache-Control`, so the gate marks it as private. */
+  /**
+   * True when the service's response to a request with a session has no `Cache-Control`, so the gate marks the response
+   * as private.
+   */
   keptPrivate = false
   credential = ''
   facts: TokenFacts | undefined
   derived: Derived | undefined
-  /** The browser's session, on routes that require one and for requests with its cookie. */
+  /** The login session of the request, when the route requires one and the session cookie is the credential. */
   session: Session | undefined
-  /** The session that a login started or a logout ended. For the record only. */
+  /** The session that a login started or a logout ended; only for the audit record. */
   namedSession: NamedSession | undefined
   loginIssuer: IssuerRules | undefined
-  /** Result of the route's shadow requirement, for the log only. `met`, or the reason it would have denied. */
+  /** Result of the route's shadow requirement, for logs only: `met`, or the reason for which it would have denied. */
   shadow: Reason | 'met' | undefined
-  /** Value of `RateLimit` in an admitted response: the limit with the fewest permits left. */
+  /** Value of the `RateLimit` field in an admitted response, for the limit with the fewest permits left. */
   rateLimit = ''
-  /** The limit that denied, and below it the shadow limit that would have denied. For the log only. */
+  /**
+   * Label of the rate limit that denied; `shadowLimit`: label of the shadow limit that would have denied. For logs
+   * only.
+   */
   limit: string | undefined
   shadowLimit: string | undefined
-  /** `traceparent` sent to the service. `''` until the trace is known. */
+  /** `traceparent` sent to the service. `''` until the trace is chosen. */
   traceparent = ''
   /** True when the exchange continues the client's trace. */
   continuesTrace = false
   /**
-   * Sampling state: `none`; `pending` until the request is admitted; `wanted` but without room in the budget yet;
-   * `granted`.
+   * Sampling state. `none`: not traced. `pending`: decided when the request is admitted. `wanted`: traced if the trace
+   * budget has room. `granted`: traced.
    */
   sampling: 'none' | 'pending' | 'wanted' | 'granted' = 'none'
   /** Id of the server span, provisional until `sampling` is `granted`; `''` when the exchange is not traced. */
   spanId = ''
-  /** Monotonic, ms: start of each phase, by its index in the lifecycle; 0 if not recorded. */
+  /** Start of each phase, by the phase's index in the lifecycle; monotonic, ms; 0 if not recorded. */
   marks: Float64Array | undefined
   target: UpstreamTarget | undefined
-  /** Alternating names and values. */
+  /** Header fields for the service, as alternating names and values. */
   requestFields: string[] = []
   call: UpstreamCall | undefined
   replyHead: ReplyHead | undefined
   attempts = 0
-  /** True when the audit log has reserved space for this record. */
+  /** True when the audit log has reserved space for the record of this exchange. */
   auditReserved = false
 
-  /** True after the client disconnected or the exchange was cancelled. Nothing may be sent after that. */
+  /**
+   * True after the client disconnected or the exchange was cancelled. The gate must then send nothing more to the
+   * client.
+   */
   aborted = false
   settled = false
   /** True when the connection closes after this exchange. */
   close = false
-  /** True when the gate must not read any more from the connection, including the rest of this body. */
+  /** True when the gate must read nothing more from the connection, including the rest of the request body. */
   lastOfConnection = false
 
   status = 0
   reason: Reason = 'admitted'
-  /** Message of a fault, or the setting that rejected a check. For the log only. */
+  /** Message of a fault, or the setting for which a forward-auth check was rejected. For logs only. */
   faultMessage: string | undefined
-  /** Monotonic, ms; 0 until the event happened. */
+  /** `forwardedAt`: start of forwarding; `repliedAt`: arrival of the response head. Monotonic, ms; 0 until then. */
   forwardedAt = 0
   repliedAt = 0
-  /** Monotonic, ms: time at which the periodic sweep ends the exchange; 0 for no deadline. */
+  /** Time at which the periodic sweep ends the exchange, monotonic, ms; 0 for no deadline. */
   deadlineAt = 0
 
   constructor(gate: Gate, head: RequestHead, downstream: Downstream) {
@@ -153,7 +165,7 @@ export class Exchange implements RequirementInput {
     return this.derived?.roles ?? noRoles
   }
 
-  /** Reads the wall clock again. Call it after each wait, before any decision that uses `nowMs`. */
+  /** Reads the wall clock again. Call this method after each wait, before any decision that uses `nowMs`. */
   readClock(): void {
     this.nowMs = Date.now()
   }
@@ -166,63 +178,66 @@ export class Exchange implements RequirementInput {
 /** Compile-time marker for the phases that have run. Never set at run time. */
 type After<Name extends string> = { readonly [Key in Name as `after ${Key}`]: true }
 
-/** The request is well-formed HTTP. `path`, `host`, `id` and the parsed fields of the head are set. */
+/** An exchange whose request is well-formed HTTP. `path`, `host`, `id` and the parsed fields of the head are set. */
 export type Guarded = Exchange & After<'guard-request'>
 
-/** `address` is the client's address, also behind listed proxies. */
+/** An exchange whose `address` is the client's address, also behind listed proxies. */
 export type Resolved = Guarded & After<'resolve-client'>
 
-/** The route was matched and pinned together with its policy snapshot. */
+/** An exchange with a matched route. The route and its policy snapshot do not change until the exchange ends. */
 export type Matched = Resolved & After<'match-route'> & { readonly runtime: Runtime; readonly route: Route }
 
-/** The trace of the exchange is known. */
+/** An exchange whose trace is chosen. */
 export type Traced = Matched & After<'continue-trace'>
 
-/** The declared body size and framing are allowed by the route. */
+/** An exchange whose declared body size and framing are allowed by the route. */
 export type Sized = Traced & After<'check-body'>
 
-/** The client address is allowed by the route's address lists. */
+/** An exchange whose client address is allowed by the route's address lists. */
 export type Placed = Sized & After<'check-address'>
 
-/** The credential was read; `''` on a public route. */
+/** An exchange whose credential was read; the credential is `''` on a public route. */
 export type Presented = Placed & After<'read-credential'>
 
-/** The client address is within its limit of failed verifications. */
+/** An exchange whose client address is within its limit of failed verifications, or whose token is in the cache. */
 export type Limited = Presented & After<'limit-address'>
 
-/** The caller is authenticated (`facts`), or anonymous (`undefined`) on a public route. */
+/** An exchange whose caller is authenticated (`facts`), or anonymous (`facts` is `undefined`) on a public route. */
 export type Identified = Limited & After<'authenticate'>
 
-/** The credential is not revoked, according to this node's replica. */
+/** An exchange whose credential is not revoked, according to this node's revocation replica. */
 export type Unrevoked = Identified & After<'check-revocation'>
 
-/** The route's requirement is met. */
+/** An exchange that meets the requirement of its route. */
 export type Permitted = Unrevoked & After<'authorize'>
 
-/** The request was charged to the route's limits, and each had permits left. */
+/** An exchange that was charged to the rate limits of its route, each of which had permits left. */
 export type Charged = Permitted & After<'limit-subject'>
 
-/** It has been decided whether the exchange is traced. */
+/** An exchange for which it is decided whether it is traced. */
 export type Sampled = Charged & After<'sample-trace'>
 
-/** Space for the audit record is reserved, where the route requires it. */
+/** An exchange with reserved space for its audit record, where the route requires it. */
 export type Recorded = Sampled & After<'reserve-audit'>
 
-/** An upstream was chosen. */
+/** An exchange with a chosen upstream. */
 export type Selected = Recorded & { readonly target: UpstreamTarget }
 
-/** `requestFields` holds the fields that the service will receive. */
+/** An exchange whose `requestFields` are the header fields that the service will receive. */
 export type Shaped = Selected & After<'shape-request'>
 
-/** The credential was valid after the last wait: not revoked, session not ended, not expired, replica fresh. */
+/**
+ * An exchange whose credential was valid after the last wait: not revoked, not expired, session not ended. The
+ * revocation replica was not stale.
+ */
 export type Valid<Proven extends Recorded> = Proven & After<'check-validity'>
 
-/** The proofs that remain after a wait: all except {@link Valid}. */
+/** Type of an exchange after a wait. All proofs remain except {@link Valid}. */
 export type Unchecked<Proven extends Exchange> =
   Proven extends After<'check-validity'> ? Omit<Proven, keyof After<'check-validity'>> : Proven
 
-/** The reply told the proxy that the request may pass. The proxy forwards it. */
+/** A forward-auth check whose reply tells the proxy that the request is admitted. The proxy forwards the request. */
 export type Answered = Valid<Recorded> & After<'answer-check'>
 
-/** The request was handed to an upstream. Upstream events drive the exchange from here on. */
+/** An exchange whose request was handed to an upstream. Upstream events then drive the exchange. */
 export type Forwarded = Valid<Shaped> & After<'forward'>

@@ -1,4 +1,6 @@
 import { denial } from '../../base/denial.ts'
 
-/** 503 for a credential that expired during a wait of the gate. The client may retry and then gets the exact error. */
+/**
+ * Denial 503 for a credential that expired while the gate waited. The client can retry, and then gets the exact error.
+ */
 export const expiredWhileWaitingDenial = denial('expired-while-waiting', { fields: [['retry-after', '1']] })

@@ -1,10 +1,13 @@
 import { statementFields, statementPrefixes } from '../../base/statement-fields.ts'
 
-/** How the gate treats a request field. The order has no meaning; numbers keep the hot loop fast. */
+/** Kinds of request fields, by how the gate treats them. The order has no meaning; numbers keep the hot loop fast. */
 export const FieldKind = {
   /** Forwarded unchanged; may repeat. */
   ordinary: 0,
-  /** Never forwarded: hop-by-hop, or a statement that only the gate or a listed proxy may make. */
+  /**
+   * A hop-by-hop field, or a field that only the gate or a listed proxy is allowed to set. Not forwarded, unless the
+   * service lists the field in `pass_headers`.
+   */
   dropped: 1,
   host: 2,
   contentLength: 3,
@@ -22,31 +25,36 @@ export const FieldKind = {
   tracestate: 15,
   baggage: 16,
   via: 17,
-  /** Imitates Content-Length or Transfer-Encoding, like `content_length`. Some services might accept it. */
+  /**
+   * An alias of Content-Length or Transfer-Encoding, such as `content_length`. Some services might accept the alias.
+   */
   framingAlias: 18,
   /**
-   * May repeat in the request; forwarded as one field. RFC 6265 §5.4 allows one `Cookie` field, and the list syntax of
-   * RFC 9110 §5.3 does not apply.
+   * `Cookie`. The field may repeat in the request, and is forwarded as one field. RFC 6265 §5.4 allows one `Cookie`
+   * field, and the list syntax of RFC 9110 §5.3 does not apply.
    */
   cookie: 19,
   /** The client certificate as stated by a proxy (RFC 9440). Forwarded only from a listed proxy. */
   clientCert: 20,
   /**
-   * `Max-Forwards`. On OPTIONS, the gate lowers the value by one (RFC 9110 §7.6.2). With other methods it forwards the
-   * field unchanged.
+   * `Max-Forwards`. On an OPTIONS request, the gate lowers the value by one (RFC 9110 §7.6.2). With other methods the
+   * gate forwards the field unchanged.
    */
   maxForwards: 21,
 } as const
 
 export type FieldKind = (typeof FieldKind)[keyof typeof FieldKind]
 
-/** One regular expression: the first letters rule out most names. */
+/**
+ * Matches prefixes of fields that only the gate or a listed proxy is allowed to set. In one regular expression, the
+ * first letters rule out most names.
+ */
 const statementPrefix = new RegExp(`^(?:${statementPrefixes.join('|')})`)
 
 const statements: ReadonlySet<string> = new Set(statementFields)
 
 /**
- * Hop-by-hop fields, and `proxy`. CGI turns `Proxy` into HTTP_PROXY, from which HTTP libraries take their proxy
+ * Hop-by-hop fields, and `proxy`. CGI turns `Proxy` into HTTP_PROXY, from which HTTP libraries read the proxy to use
  * (CVE-2016-5385).
  */
 const hopByHop = new Set(['keep-alive', 'te', 'http2-settings', 'proxy'])
@@ -74,7 +82,7 @@ const named = new Map<string, FieldKind>([
   ['max-forwards', FieldKind.maxForwards],
 ])
 
-// A token is 1*tchar (RFC 9110 §5.6.2). uWebSockets.js has already lower-cased the name.
+// Syntax of a field name: 1*tchar (RFC 9110 §5.6.2). uWebSockets.js has already lower-cased the name.
 const tokenName = /^[!#$%&'*+.^_`|~0-9a-z-]+$/
 const plainName = /^[0-9a-z-]+$/
 
@@ -82,8 +90,8 @@ const plainName = /^[0-9a-z-]+$/
  * Classifies a field by its name, including aliases. Services with CGI or WSGI conventions read `x_real_ip`,
  * `X.Real.IP` and `X-Real-IP` as one variable.
  *
- * @param name  in lower case
- * @returns `undefined` when the name is not a token
+ * @param name  field name in lower case
+ * @returns `undefined` when the name is not a valid field name (RFC 9110 §5.6.2)
  */
 export function kindOfField(name: string): FieldKind | undefined {
   if (common(name)) return FieldKind.ordinary
@@ -102,7 +110,10 @@ function isDropped(name: string): boolean {
   return hopByHop.has(name) || statements.has(name) || statementPrefix.test(name)
 }
 
-/** Recognises common harmless names by length first. This saves two hash look-ups for most fields. */
+/**
+ * Whether a name is one of the common ordinary fields. Comparing the length first saves two hash look-ups for most
+ * fields.
+ */
 function common(name: string): boolean {
   switch (name.length) {
     case 3:

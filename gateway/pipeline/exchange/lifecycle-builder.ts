@@ -5,7 +5,7 @@ import type { Lifecycle, Step } from './steps.ts'
 /** Collects the phases of a lifecycle and lets the compiler check their order. */
 export class LifecycleBuilder<Proven extends Exchange> {
   readonly #request: readonly Step[]
-  /** Carries `Proven` for the compiler; never set at run time. */
+  /** Tells the compiler the type `Proven`; never set at run time. */
   readonly proves?: () => Proven
 
   private constructor(request: readonly Step[]) {
@@ -22,7 +22,10 @@ export class LifecycleBuilder<Proven extends Exchange> {
     return new LifecycleBuilder<never>([...this.#request, phase])
   }
 
-  /** Completes the list. The last phase must have forwarded the exchange or answered the check. */
+  /**
+   * Completes the list of phases. The compiler requires that the last phase forwards the exchange or answers the
+   * forward-auth check.
+   */
   end(
     this: LifecycleBuilder<Forwarded> | LifecycleBuilder<Answered>,
     reply: readonly FinalPhase[],

@@ -1,15 +1,15 @@
 /**
- * The origins, with an optional base path, under which clients reach the gate. Redirect URIs, resource metadata and the
- * assertion's issuer are built from these, never from an unlisted `Host`.
+ * The public URLs: origins, with an optional base path, under which clients reach the gate. Redirect URIs, resource
+ * metadata and the assertion's issuer are built from the public URLs, never from an unlisted `Host`.
  */
 export class PublicUrls {
-  /** The first listed URL. Used for the assertion's `iss`, and when the requested host is not listed. */
+  /** First public URL. Used for the assertion's `iss`, and when the requested host is not listed. */
   readonly primary: string
-  /** Scheme of the first listed URL. */
+  /** Scheme of the first public URL. */
   readonly scheme: 'http' | 'https'
   readonly #byHost = new Map<string, string>()
 
-  /** @param urls  absolute, without a trailing slash; at least one */
+  /** @param urls  absolute public URLs without a trailing slash; at least one */
   constructor(urls: readonly string[]) {
     this.primary = urls[0]!
     this.scheme = this.primary.startsWith('https:') ? 'https' : 'http'
@@ -23,7 +23,11 @@ export class PublicUrls {
     }
   }
 
-  /** @param host  the value of `Host` */
+  /**
+   * Public URL with the requested host; the first public URL if the host is not listed.
+   *
+   * @param host  value of the `Host` field
+   */
   forHost(host: string): string {
     return this.#byHost.get(host) ?? this.#byHost.get(host.toLowerCase()) ?? this.primary
   }

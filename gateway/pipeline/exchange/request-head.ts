@@ -1,19 +1,19 @@
 import type { FieldKind } from './field-kind.ts'
 
 /**
- * The head of a request, copied from the listener once. Field names are in lower case and values are trimmed. Both keep
- * the order on the wire. `guard-request` sets the properties from `kinds` on.
+ * The head of a request, copied from the listener once. Field names are in lower case and values are trimmed. Names and
+ * values have the order of the received fields. `guard-request` sets `kinds` and the properties after `kinds`.
  */
 export class RequestHead {
   readonly method: string
-  /** The raw target before the first `?`. */
+  /** Request target before the first `?`, as received. */
   readonly target: string
-  /** The raw text after the first `?`; `undefined` without one. */
+  /** Query after the first `?`, as received; `undefined` without a `?`. */
   readonly query: string | undefined
   readonly names: readonly string[]
   readonly values: readonly string[]
 
-  /** Kind of each field, by position. */
+  /** Kind of each header field, at the same index as in `names`. */
   readonly kinds: FieldKind[] = []
   host = ''
   authorization: string | undefined
@@ -27,7 +27,7 @@ export class RequestHead {
   maxForwards: number | undefined
   /** Names listed in `Connection`, in lower case; `undefined` if it lists only `close` and `keep-alive`. */
   connectionNames: Set<string> | undefined
-  /** The client asked to close the connection after this exchange. */
+  /** True when the client asked to close the connection after this exchange. */
   close = false
 
   constructor(
@@ -54,15 +54,15 @@ export class RequestHead {
   }
 
   /**
-   * Value of a field that reaches the service; `undefined` without one. The name must be in lower case. Returns `null`
-   * when the field repeats or also occurs under an alias (`x_tenant`, `x.tenant`). Services with CGI or WSGI
-   * conventions read aliases as one variable.
+   * Value of a request field that is forwarded to the service; `undefined` when the field is absent. The name must be
+   * in lower case. Returns `null` when the field repeats or also occurs under an alias (`x_tenant`, `x.tenant`).
+   * Services with CGI or WSGI conventions read aliases as one variable.
    */
   plainField(name: string): string | null | undefined {
     let value: string | undefined
     for (let i = 0; i < this.names.length; i++) {
       const each = this.names[i]!
-      // Fields named in `Connection` are not forwarded.
+      // Fields listed in `Connection` are not forwarded.
       if (!isAliasOf(each, name) || this.connectionNames?.has(each)) continue
       if (value !== undefined || each !== name) return null
       value = this.values[i]
@@ -77,7 +77,10 @@ export class RequestHead {
   }
 }
 
-/** Whether two names are equal if all characters except letters and digits are equivalent. Both in lower case. */
+/**
+ * Whether two field names are equal when all characters except letters and digits count as the same character. Both
+ * names are in lower case.
+ */
 function isAliasOf(a: string, b: string): boolean {
   if (a === b) return true
   if (a.length !== b.length) return false

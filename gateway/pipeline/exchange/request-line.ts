@@ -3,12 +3,15 @@ import { forwardedMethods } from '../../base/methods.ts'
 import type { Reason } from '../../base/reasons.ts'
 import type { RequestLimits } from '../gate.ts'
 
-/** The request line. The path is validated later in its normal form (`normalizePath`), the host separately. */
+/**
+ * The request line. The path is validated later in its normal form (`normalizePath`), and the host is validated
+ * separately.
+ */
 export interface RequestLine {
   readonly method: string
-  /** Everything before the first `?`. */
+  /** Request target before the first `?`. */
   readonly target: string
-  /** Everything after the first `?`; `undefined` without one. */
+  /** Query after the first `?`; `undefined` without a `?`. */
   readonly query: string | undefined
 }
 
@@ -30,7 +33,7 @@ export const requestLineReasons = [
 
 type RequestLineReason = (typeof requestLineReasons)[number]
 
-/** Validates a request line, either from the client on the wire or from a proxy in a check. */
+/** Validates a request line, which the client sent or, in a forward-auth check, the proxy stated. */
 export function guardLine(
   { method, target, query }: RequestLine,
   limits: RequestLimits,

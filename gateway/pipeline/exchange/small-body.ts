@@ -4,9 +4,9 @@ import type { Exchange } from './exchange.ts'
 const tooLarge = denial('body-too-large')
 
 /**
- * Reads a body that the gate itself consumes. The usual upload timeouts apply.
+ * Reads a request body that the gate itself processes. The usual upload timeouts apply.
  *
- * @returns 413 for more than `maxBytes`
+ * @returns the body; denial 413 for more than `maxBytes`
  * @throws {Error} as a rejection, when the client disconnects
  */
 export async function readSmallBody(

@@ -4,12 +4,15 @@ import type { Reason } from '../../base/reasons.ts'
 import type { Answer } from './answer.ts'
 
 /**
- * `undefined` continues. A denial or an answer stops the run and becomes the response. `D` and `A` are the reasons that
- * it may have.
+ * Result of a phase. `undefined` continues the exchange. A denial or an answer stops the run and becomes the response.
+ * `D` and `A` are the possible reasons of denials and answers.
  */
 export type Verdict<D extends Reason = Reason, A extends Reason = Reason> = Denial<D> | Answer<A> | undefined
 
-/** A phase as the driver runs it. Its preconditions (the types of `Phase`) were proven when the list was built. */
+/**
+ * A phase in the form that the driver runs. The compiler proved its preconditions (the types of `Phase`) when the list
+ * was built.
+ */
 export interface Step {
   readonly name: string
   /** The dependencies that the step may wait for; `false` if it never waits. */
@@ -32,8 +35,8 @@ export interface FinalStep {
 /** The steps of an exchange, in order. */
 export interface Lifecycle {
   readonly request: readonly Step[]
-  /** Phases that run over the upstream's response head, before it is sent to the client. */
+  /** Phases that process the upstream's response head, before the head is sent to the client. */
   readonly reply: readonly FinalStep[]
-  /** Ends every exchange exactly once, whatever the outcome. */
+  /** Final phase, which runs exactly once at the end of every exchange, with any outcome. */
   readonly settle: FinalStep
 }

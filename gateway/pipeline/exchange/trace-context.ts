@@ -7,8 +7,8 @@ const TRACESTATE_MAX_MEMBERS = 32
 const BAGGAGE_MAX_BYTES = 8192
 
 /**
- * W3C Trace Context §3.3.1 allows at most 32 members; 512 bytes are the size that must at least be propagated
- * (§3.3.1.5).
+ * Whether the gate forwards a `tracestate` list. W3C Trace Context §3.3.1 allows at most 32 members; 512 bytes are the
+ * size that must at least be propagated (§3.3.1.5).
  */
 export function keepsTracestate(list: string): boolean {
   return (
@@ -16,41 +16,56 @@ export function keepsTracestate(list: string): boolean {
   )
 }
 
-/** W3C Baggage §3.3.2: the size that must at least be propagated. */
+/**
+ * Whether the gate forwards a `baggage` list of at most 8,192 bytes, the size that must at least be propagated (W3C
+ * Baggage §3.3.2).
+ */
 export function keepsBaggage(list: string): boolean {
   return list.length <= BAGGAGE_MAX_BYTES
 }
 
 const form = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-[\x21-\x7e]*)?$/
 
-/** W3C Trace Context §3.2: version 00 ends after the flags; later versions may be longer. */
+/**
+ * Whether a `traceparent` is valid. W3C Trace Context §3.2: version 00 ends after the flags; later versions may be
+ * longer.
+ */
 export function continuesTrace(traceparent: string): boolean {
   return form.test(traceparent) && (traceparent.length === 55 || !traceparent.startsWith('00'))
 }
 
-/** @param traceparent  a valid value, or `''`, which returns `''` */
+/**
+ * Trace id in a `traceparent`.
+ *
+ * @param traceparent  a valid value, or `''`, which returns `''`
+ */
 export function traceIdIn(traceparent: string): string {
   return traceparent.slice(3, 35)
 }
 
-/** @param traceparent  a valid value */
+/**
+ * Span id in a `traceparent`.
+ *
+ * @param traceparent  a valid value
+ */
 export function spanIdIn(traceparent: string): string {
   return traceparent.slice(36, 52)
 }
 
-/** The sampled flag (W3C Trace Context §3.2.2.5). */
+/** Bit of the sampled flag in `traceparent` (W3C Trace Context §3.2.2.5). */
 const SAMPLED = 1
-/** The random-trace-id flag of Trace Context Level 2, set by the client that started the trace. */
+/** Bit of the random-trace-id flag (Trace Context Level 2), which the client that started the trace has set. */
 const RANDOM = 2
 
 /**
- * Decides which trace the exchange belongs to and whether it is traced. If it is not traced, the service receives the
+ * Decides which trace the exchange belongs to and whether the exchange is traced. If not, the service receives the
  * client's `traceparent` unchanged, so that the trace has no gap.
  *
- * A client could force every request to be traced, by its sampled flag or by a trace id that the ratio selects. Both
- * apply at once only from a listed peer. For other clients `sample-trace` applies them, to admitted requests only.
+ * A client could force every request to be traced, by its sampled flag or by a trace id that the ratio selects. The
+ * flag and the trace id apply immediately only if a listed peer sent them. For other clients `sample-trace` applies
+ * them later, to admitted requests only.
  *
- * @param trusted  whether the client's trace is continued
+ * @param trusted  whether the service trusts the client's trace
  */
 export function joinTrace(x: Exchange, trusted: boolean): void {
   const given = x.head.traceparent
@@ -69,7 +84,10 @@ export function joinTrace(x: Exchange, trusted: boolean): void {
   else beginSpan(x, 'pending')
 }
 
-/** Completes a pending sampling decision for an admitted exchange, and reserves trace budget for it. */
+/**
+ * Completes a pending sampling decision for an admitted exchange, and reserves trace budget if the exchange is to be
+ * traced.
+ */
 export function sampleAdmitted(x: Exchange, tracer: Tracer): void {
   if (x.sampling === 'pending') sampleContinued(x, tracer)
   if (x.sampling !== 'wanted') return
@@ -82,7 +100,10 @@ export function sampleAdmitted(x: Exchange, tracer: Tracer): void {
   x.traceparent = x.continuesTrace ? x.head.traceparent! : `${x.traceparent.slice(0, -2)}00`
 }
 
-/** Samples by the client's flag, or by its trace id. */
+/**
+ * Decides by the client's sampled flag or trace id whether an exchange is traced. The exchange continues the client's
+ * trace.
+ */
 function sampleContinued(x: Exchange, tracer: Tracer): void {
   const given = x.head.traceparent!
   const traceId = traceIdIn(given)
@@ -104,8 +125,8 @@ function isFlagged(traceparent: string): boolean {
 }
 
 /**
- * `traceparent` for jobs that the exchange causes; `undefined` when it is not traced. Also set while sampling is
- * pending: only a cached token causes a job.
+ * `traceparent` for jobs that the exchange adds; `undefined` when the exchange is not traced. Also defined while
+ * sampling is pending, because only a token in the cache causes a job.
  */
 export function recordedParent({ traceparent, spanId }: Exchange): string | undefined {
   return spanId === '' ? undefined : `00-${traceIdIn(traceparent)}-${spanId}-01`
@@ -118,13 +139,16 @@ function beginSpan(x: Exchange, sampling: 'pending' | 'wanted'): void {
 }
 
 /**
- * Whether a client's trace is continued, as set for the service. Without a route, only if every service trusts traces.
+ * Whether the client's trace is continued, by the setting of the service. Without a route, only if every service trusts
+ * traces.
  */
 export function trustsTrace({ route, gate }: Exchange): boolean {
   return route?.service.trustTrace ?? gate.runtime.snapshot.trustsTraces
 }
 
-/** The trace id of an exchange, 32 hexadecimal digits; `undefined` if it was refused before it had a trace. */
+/**
+ * Trace id of an exchange, 32 hexadecimal digits; `undefined` if the exchange was refused before a trace was chosen.
+ */
 export function traceIdOf(x: Exchange): string | undefined {
   if (x.traceparent !== '') return traceIdIn(x.traceparent)
   const given = x.head.traceparent

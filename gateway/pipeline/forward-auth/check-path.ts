@@ -1,12 +1,12 @@
-/** Paths of forward-auth checks. `/oauth2/auth` is the path that users of oauth2-proxy know. */
+/** Paths of forward-auth checks. `/oauth2/auth` is the path that oauth2-proxy uses. */
 const paths = ['/.gatehouse/check', '/oauth2/auth']
 
 const dot = 0x2e
 const o = 0x6f
 
 /**
- * Returns the check path that equals the target or is a parent path of it. Compares the raw target: a percent-encoded
- * form of the path is not a check.
+ * Returns the forward-auth check path that equals the target or is a parent path of it. The raw target is compared: a
+ * percent-encoded form of the path is not a check.
  */
 export function checkPathOf(target: string): string | undefined {
   const first = target.charCodeAt(1)

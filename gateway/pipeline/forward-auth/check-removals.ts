@@ -2,8 +2,8 @@ import type { HeaderField } from '../../base/denial.ts'
 import { identityPrefixes, statementFields } from '../../base/statement-fields.ts'
 
 /**
- * Fields that a client may not send to a service, unless the gate sets them. The list matches docs/guide/forward-auth.md,
- * which tells each proxy what to remove.
+ * Header fields that a client is not allowed to send to a service, unless the gate sets them. The list matches
+ * docs/guide/forward-auth.md, which says which fields each proxy must remove.
  */
 const gateFields: ReadonlySet<string> = new Set([
   'authorization',
@@ -23,23 +23,29 @@ const gateFields: ReadonlySet<string> = new Set([
   'proxy',
 ])
 
-/** Names of fields that carry an identity, for services behind Gatehouse and services that were behind oauth2-proxy. */
+/**
+ * Matches names of fields that carry an identity, for services behind Gatehouse and services that were behind
+ * oauth2-proxy.
+ */
 const identity = /^x-(?:gatehouse-|auth-request-|forwarded-(?:user|email|groups|preferred-username|access-token)$)/
 
-/** Whether a field carries an identity under a name that is not listed, so that no proxy removes it. */
+/** Whether a field carries an identity but is missing in the list of fields that proxies remove. */
 export function isUnlistedIdentity(name: string): boolean {
   return identity.test(name) && !gateFields.has(name)
 }
 
-/** Whether a field carries an identity in another product's format, under a name that is not listed. */
+/**
+ * Whether a field carries an identity in another product's format, but is missing in the list of fields that proxies
+ * remove.
+ */
 export function isForeignIdentity(name: string): boolean {
   return !gateFields.has(name) && identityPrefixes.some((prefix) => name.startsWith(prefix))
 }
 
 /**
- * Names of the fields that the proxy must remove from the request, separated by commas.
+ * Names of the fields that the proxy must remove from the client's request, separated by commas.
  *
- * @param stated  fields of the check's reply, which replace the client's fields
+ * @param stated  fields of the reply to the forward-auth check, which replace the client's fields
  * @param passed  fields that the service receives as the client sent them (`pass_headers`)
  */
 export function fieldsToRemove(stated: readonly HeaderField[], passed: ReadonlySet<string> | undefined): string {

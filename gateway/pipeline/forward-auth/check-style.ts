@@ -4,18 +4,19 @@ import type { Exchange } from '../exchange/exchange.ts'
 const style = 'style=nginx'
 
 /**
- * Whether a query is valid on the check path itself. Below that path, the query belongs to the checked request. Other
- * queries are rejected. oauth2-proxy's `allowed_groups` would request a restriction that nothing enforces, and some
- * proxies append the client's query.
+ * Whether a query is allowed on the forward-auth check path itself: only an empty query or `style=nginx`. Below the
+ * check path, the query belongs to the checked request. Other queries are rejected, because oauth2-proxy's
+ * `allowed_groups` would request a restriction that nothing enforces, and because some proxies append the client's
+ * query.
  */
 export function isCheckQuery(query: string | undefined): boolean {
   return query === undefined || query === '' || query === style
 }
 
 /**
- * Adapts a refusal to the proxy that asks for the check. nginx `auth_request` accepts 2xx, 401 and 403, and turns every
- * other status into 500. With `?style=nginx` the status becomes 403, and `X-Gatehouse-Status` carries the original
- * status.
+ * Adapts a refusal to the proxy that requests the forward-auth check. nginx `auth_request` accepts 2xx, 401 and 403,
+ * and turns every other status into 500. With `?style=nginx` the status becomes 403, and `X-Gatehouse-Status` contains
+ * the original status.
  */
 export function adaptToProxy(x: Exchange, refusal: Denial): Denial {
   if (!isNginxStyle(x)) return refusal
@@ -24,8 +25,8 @@ export function adaptToProxy(x: Exchange, refusal: Denial): Denial {
 }
 
 /**
- * Whether the proxy that asks for the check passes redirects on to the browser. nginx does not, and neither do proxies
- * configured for the oauth2-proxy path.
+ * Whether the proxy that requests the forward-auth check passes redirects on to the browser. nginx does not, and
+ * neither do proxies configured for the oauth2-proxy path.
  */
 export function passesRedirects(x: Exchange): boolean {
   return x.checkPath !== '/oauth2/auth' && !isNginxStyle(x)

@@ -2,9 +2,10 @@ import type { HeaderField } from '../../base/denial.ts'
 import type { TokenFacts } from '../../oauth/token-facts.ts'
 
 /**
- * Identity fields that services behind oauth2-proxy read. A claim that is not plain text is omitted.
+ * Builds the identity fields that services behind oauth2-proxy read (`X-Auth-Request-*`). A claim that is not plain
+ * text is omitted.
  *
- * @returns values as text, sent as UTF-8
+ * @returns fields with their values as text, to be sent as UTF-8
  */
 export function authRequestFields({ claims, subject }: TokenFacts): HeaderField[] {
   const stated: [string, unknown][] = [
@@ -17,8 +18,8 @@ export function authRequestFields({ claims, subject }: TokenFacts): HeaderField[
 }
 
 /**
- * Whether a service receives exactly the claim's text. White space at the ends is trimmed in transit, so `admin ` would
- * arrive as `admin`. A lone surrogate would arrive as another character.
+ * Whether a service would receive a claim's text unchanged in a header field. White space at the ends is trimmed in
+ * transit, so `admin ` would arrive as `admin`. A lone surrogate would arrive as another character.
  */
 function isFieldText(value: string): boolean {
   return value !== '' && fieldText.test(value) && value === value.trim() && value.isWellFormed()
@@ -30,7 +31,7 @@ function own(claims: Readonly<Record<string, unknown>>, name: string): unknown {
   return Object.hasOwn(claims, name) ? claims[name] : undefined
 }
 
-/** Omits a group with a comma: a service would read it as two groups. */
+/** Joins groups with commas. Omits a group with a comma, because a service would read it as two groups. */
 function groupList(groups: unknown): string | undefined {
   const listed: unknown[] = Array.isArray(groups) ? groups : [groups]
   const plain = listed.filter((one) => typeof one === 'string' && isFieldText(one) && !one.includes(','))

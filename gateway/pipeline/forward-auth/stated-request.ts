@@ -8,9 +8,9 @@ import type { RequestLine } from '../exchange/request-line.ts'
 import { isForeignIdentity, isUnlistedIdentity } from './check-removals.ts'
 import { isCheckQuery } from './check-style.ts'
 
-/** The request that a proxy in front asks the gate to check. */
+/** The request for which a proxy requests a forward-auth check. */
 export interface StatedRequest extends RequestLine {
-  /** Host as `Host` contains it; `undefined` when the proxy does not state it. */
+  /** Host of the checked request in the form of the `Host` field; `undefined` when the proxy does not send the host. */
   readonly host: string | undefined
 }
 
@@ -33,7 +33,7 @@ const steering: ReadonlySet<string> = new Set(steeringFields)
 
 const absolute = /^https?:\/\/([^/?#]*)(.*)$/i
 
-/** Reasons for which `statedRequest` rejects a check. */
+/** Reasons for which `statedRequest` rejects a forward-auth check. */
 export const statedRequestReasons = [
   'check-incomplete',
   'check-ambiguous',
@@ -46,11 +46,11 @@ type StatedRequestReason = (typeof statedRequestReasons)[number]
 
 /**
  * Reads the checked request from `X-Forwarded-{Method,Uri,Host}`, from `X-Original-{Method,URL}`, or from the check's
- * own method and the path after the check path. Exactly one form must be complete: a client could set a field that the
- * proxy forgets.
+ * own method and the path after the check path. Exactly one of the three forms must be complete, because a client could
+ * set a field that the proxy does not set.
  *
  * The client's fields arrive with the check, and the proxy forwards them to the service. The gate cannot remove them.
- * It refuses fields that a service could read as a different request or as a statement of the gate.
+ * The gate therefore refuses fields that a service could read as a different request or as set by the gate.
  */
 export function statedRequest(head: RequestHead, checkPath: string): StatedRequest | Denial<StatedRequestReason> {
   const said = statements(head)
@@ -95,14 +95,17 @@ function statements({ names, values, kinds }: RequestHead): Map<Stating, string>
 }
 
 /**
- * Identity fields of other products that arrived with the check. Their names are open-ended, so a proxy cannot be told
- * to remove them. The check is refused unless the service wants each of them (`pass_headers`).
+ * Identity fields of other products that arrived with the forward-auth check. Their names are open-ended, so the gate
+ * cannot list them for the proxy to remove. The check is refused unless the service accepts each of them
+ * (`pass_headers`).
  */
 export function foreignIdentities({ names, kinds }: RequestHead): string[] {
   return names.filter((name, i) => kinds[i] === FieldKind.dropped && isForeignIdentity(name))
 }
 
-/** Any other dropped name is an alias. Some services would read it in place of the field that the proxy sets. */
+/**
+ * Matches a field name that is no alias. Some services would read an alias in place of the field that the proxy sets.
+ */
 const plainName = /^[0-9a-z-]+$/
 
 function stated(
@@ -119,7 +122,7 @@ function stated(
   return withHost(line, hosts)
 }
 
-/** Requires equal hosts when two places state one. */
+/** Adds the host to the checked request. Requires equal hosts when the proxy states the host in two places. */
 function withHost(
   line: RequestLine,
   hosts: readonly (string | undefined)[],

@@ -3,8 +3,8 @@ import { FieldKind } from '../exchange/field-kind.ts'
 import type { RequestHead } from '../exchange/request-head.ts'
 
 /**
- * All `Cookie` fields as one value; `''` without any. RFC 6265 §5.4 allows one field. RFC 9113 §8.2.3 defines how
- * several are joined.
+ * All `Cookie` fields of a request as one value; `''` without a `Cookie` field. RFC 6265 §5.4 allows one field. RFC
+ * 9113 §8.2.3 defines how several fields are joined.
  */
 export function cookieField({ values, kinds }: RequestHead): string {
   let field = ''
@@ -19,10 +19,13 @@ export const ownCookies = ['__host-gatehouse', 'gatehouse-loopback'] as const
 
 const maybeOwn = /gatehouse/i
 
-/** The field without the gate's own cookies; the order is kept. Returned unchanged when it contains no such cookie. */
+/**
+ * Removes the gate's own cookies from a `Cookie` field; the order of the other cookies is unchanged. A field without
+ * such a cookie is returned unchanged.
+ */
 export function withoutOwnCookies(field: string): string {
   if (!maybeOwn.test(field)) return field
-  // Usually the field contains one cookie only.
+  // A field usually contains one cookie only, and then needs no splitting.
   if (!field.includes(';')) return isOwnCookie(field) ? '' : trimOptionalWhitespace(field)
   return field
     .split(';')
@@ -32,10 +35,10 @@ export function withoutOwnCookies(field: string): string {
 }
 
 /**
- * Whether a cookie is the gate's own. Also true when its name is empty and its value starts like an own cookie's name:
- * the browser returns such a cookie without the `=` (RFC 6265bis §5.8.3).
+ * Whether a cookie is the gate's own. Also true when its name is empty and its value starts with the name of a cookie
+ * of the gate, because the browser returns such a cookie without the `=` (RFC 6265bis §5.8.3).
  *
- * @param pair  a cookie as in `Cookie` or `Set-Cookie`; its name comes first
+ * @param pair  a cookie from `Cookie` or `Set-Cookie`, which starts with its name
  */
 export function isOwnCookie(pair: string): boolean {
   const start = pair

@@ -7,12 +7,12 @@ import type { Identified } from '../exchange/exchange.ts'
 import { resumed } from '../exchange/resumed.ts'
 import { presentedToken } from './presented-token.ts'
 
-/** Result of a shadow requirement: met, or the reason for which it would have denied. */
+/** Result of a shadow requirement: `met`, or the reason for which the requirement would have denied. */
 export type ShadowVerdict = NonNullable<Identified['shadow']>
 
 /**
- * Evaluates the route's shadow requirement, if there is one, and stores its result for the record. The shadow never
- * affects the exchange. It does not refuse, delay or throw, and the service does not see it.
+ * Evaluates the route's shadow requirement, if there is one, and stores its result for the record. The shadow
+ * requirement never affects the exchange: it does not refuse, delay or throw, and the service does not see it.
  */
 export function evaluateShadow(x: Identified): void {
   const { shadow } = x.route
@@ -31,9 +31,10 @@ function verdictOn(x: Identified, shadow: Requirement, facts: TokenFacts, input:
 }
 
 /**
- * Evaluates the shadow on a public route, where the token has not been verified. The exchange does not wait for a
- * verification, because a slow issuer would delay public traffic for a requirement that is not in force. If the exchange
- * ends first, its record has no shadow result. An invalid token is charged to its address as on any other route.
+ * Evaluates the shadow requirement on a public route, where the token has not been verified. The exchange does not wait
+ * for a verification, because a slow issuer would delay public traffic for a requirement that is not in force. If the
+ * exchange ends first, its record has no shadow result. An invalid token is charged to the client address as on any
+ * other route.
  */
 function evaluateUnauthenticated(x: Identified, shadow: Requirement): void {
   const presented = presentedToken(x)
@@ -66,8 +67,8 @@ function evaluateUnauthenticated(x: Identified, shadow: Requirement): void {
 }
 
 /**
- * Requirement input with the verified token, kept apart from the exchange. Facts on the exchange would be forwarded,
- * and the service would assume that a token was required.
+ * Input of the shadow requirement, with the verified token. The token facts are not set on the exchange: they would be
+ * forwarded, and the service would assume that the route requires a token.
  */
 function inputOf(x: Identified, token: TokenFacts): RequirementInput {
   const roles = rolesOf(x.route.service.roles, token.claims)

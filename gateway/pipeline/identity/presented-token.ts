@@ -2,8 +2,8 @@ import { readAuthorization } from '../../oauth/bearer.ts'
 import type { RequestHead } from '../exchange/request-head.ts'
 
 /**
- * A token in the query is not accepted (RFC 9700 §4.3.2). Together with an `Authorization` field, it counts as a second
- * credential (RFC 6750 §2).
+ * Matches the parameter `access_token` in a query. A token in the query is not accepted (RFC 9700 §4.3.2). Together
+ * with an `Authorization` field, the parameter counts as a second credential (RFC 6750 §2).
  */
 const tokenInQuery =
   /(?:^|&)(?:a|%61)(?:c|%63){2}(?:e|%65)(?:s|%73){2}(?:_|%5f)(?:t|%74)(?:o|%6f)(?:k|%6b)(?:e|%65)(?:n|%6e)=/i
@@ -16,7 +16,7 @@ interface Presentation {
   readonly query: string | undefined
 }
 
-/** The bearer token of a request, or the reason why there is no usable one. */
+/** The bearer token of a request, or the reason why the request has no usable token. */
 export function presentedToken({ head, query }: Presentation): { readonly token: string } | CredentialReason {
   if (head.authorization === undefined) return 'credential-missing'
   const read = readAuthorization(head.authorization)

@@ -7,7 +7,7 @@ import { sessionEnded } from './session-credential.ts'
 
 const stale = denial('revocation-stale', { fields: [['retry-after', '1']] })
 
-/** Reasons for which `revocationVerdict` denies. */
+/** Reasons of the denials that `revocationVerdict` returns. */
 export const revocationReasons = [
   'token-revoked',
   'session-ended',
@@ -17,9 +17,10 @@ export const revocationReasons = [
 type RevocationReason = (typeof revocationReasons)[number]
 
 /**
- * Whether the credential is revoked, according to the node's own replica. Denies 401 for a revoked token or an ended
- * session, and 503 when the replica is stale. Synchronous. Without revocations since the last check of these facts, the
- * cost is a few comparisons and two clock reads.
+ * Whether the credential is revoked, according to the node's own revocation replica. Denies 401 for a revoked token,
+ * and 503 when the replica is stale. An ended session requires a login: a redirect for a browser that opens a page,
+ * else 401. Synchronous. Without revocations since the last check of the same token facts, the cost is a few
+ * comparisons and two clock reads.
  *
  * Reads the clocks on every call, because the process may have been paused since the last read.
  */

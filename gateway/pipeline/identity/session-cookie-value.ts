@@ -3,7 +3,7 @@ import { readCookie } from '../../sessions/session-cookie.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import { cookieField } from './cookie-field.ts'
 
-/** The value of the session cookie; `undefined` without one. */
+/** Value of the session cookie of a request; `undefined` without this cookie. */
 export function sessionCookieValue({ head, gate, authority }: Exchange): string | undefined {
   return readCookie(cookieField(head), sessionCookieOf(gate.publicUrls.forHost(authority)))
 }

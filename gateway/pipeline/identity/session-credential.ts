@@ -20,8 +20,9 @@ const crossSite = denial('cross-site')
 type PresentVerdict = Verdict<'session-missing' | 'session-ended' | 'cross-site', 'login-required'>
 
 /**
- * Finds the session of the cookie. Without one, denies 401 or redirects a browser to the login. Denies 403 for an
- * unsafe method that does not come from a same-origin page. Waits only if this node does not have the session.
+ * Finds the login session of the request's cookie. Without a session, denies 401 or redirects a browser to the login.
+ * Denies 403 for a request with an unsafe method that no page of the same origin sent. Waits for Redis only if this
+ * node does not have the session in memory.
  */
 export function presentSession(x: Placed): PresentVerdict | Promise<PresentVerdict> {
   const value = sessionCookieValue(x)
@@ -47,7 +48,7 @@ export function isAcceptedSession({ issuers }: Snapshot, session: Session, nowMs
   return login !== undefined && nowMs < lastEndOf(session, login.lifetime.absoluteMs) * 1000
 }
 
-/** Verification failures of an access token that the issuer made for another recipient. */
+/** Verification failures which show that the issuer issued the access token for another recipient. */
 const otherRecipient: ReadonlySet<VerificationReason> = new Set([
   'token-malformed',
   'token-too-long',
@@ -55,7 +56,7 @@ const otherRecipient: ReadonlySet<VerificationReason> = new Set([
   'token-audience',
 ])
 
-/** Verification failures that a new login resolves. */
+/** Verification failures of an access token that a new login resolves. */
 const resolvedByLogin: ReadonlySet<VerificationReason> = new Set([
   'token-expired',
   'token-inactive',
@@ -65,8 +66,8 @@ const resolvedByLogin: ReadonlySet<VerificationReason> = new Set([
 type SessionVerdict = Verdict<'session-ended' | VerificationReason, 'login-required'>
 
 /**
- * Turns the session into facts with a valid access token, usually synchronously. Waits for a refresh, or for the first
- * verification of an access token.
+ * Turns the session into token facts with a valid access token, usually synchronously. Waits for a refresh, or for the
+ * first verification of an access token.
  */
 export function authenticateSession(x: Limited, session: Session): SessionVerdict | Promise<SessionVerdict> {
   const fresh = x.gate.sessions!.fresh(session)

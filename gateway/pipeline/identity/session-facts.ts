@@ -13,18 +13,18 @@ interface KnownFacts {
   readonly facts: TokenFacts
 }
 
-/** Facts of a session. The entry and its derived data live as long as this version of the session object. */
+/** Cached token facts of sessions. An entry and its derived data live as long as this version of the session object. */
 const known = new WeakMap<Session, KnownFacts>()
 
 /**
- * The verified facts of a login session. Taken from its access token if that is intended for this gate, or else from
- * the ID token. ID-token facts have no scopes: the granted scopes are for another recipient.
+ * Verified facts of a login session. The facts come from the access token if it is intended for this gate, or else from
+ * the ID token. ID token facts have no scopes, because the granted scopes are for another recipient.
  *
  * `acr` and `auth_time` come from the ID token, because `LoginClient.finish` enforces them there. If a different value
  * in the access token counted, the browser would be redirected to the login forever.
  *
- * @param rules  of the issuer
- * @param token  facts of the access token; `undefined` when the token is not intended for this gate
+ * @param rules  rules of the session's issuer
+ * @param token  facts of the access token; `undefined` when the access token is not intended for this gate
  */
 export function sessionFacts(session: Session, rules: IssuerRules, token: TokenFacts | undefined): TokenFacts {
   const before = known.get(session)
@@ -74,8 +74,9 @@ function identityFacts(session: Session, rules: IssuerRules): TokenFacts {
 }
 
 /**
- * Start of the session, seconds, which revocations compare with. Token refreshes do not change it. It comes from the
- * gate's own clock, so the issuer's clock tolerance in a revocation entry is added to cancel it.
+ * Start of the session for the comparison with revocations, s since the epoch. A token refresh does not change this
+ * time. The start is measured by the gate's own clock. A revocation entry allows for the issuer's clock tolerance, so
+ * the tolerance is added here to cancel it.
  */
 function startedAtS({ createdAtS }: Session, { clockToleranceS }: IssuerRules): number {
   return createdAtS + clockToleranceS

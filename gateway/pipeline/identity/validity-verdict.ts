@@ -6,19 +6,19 @@ import type { Verdict } from '../exchange/steps.ts'
 import { revocationReasons, revocationVerdict } from './revocation-verdict.ts'
 import { isAcceptedSession } from './session-credential.ts'
 
-/** Reasons for which `validityVerdict` denies. */
+/** Reasons of the denials that `validityVerdict` returns. */
 export const validityReasons = [...revocationReasons, 'expired-while-waiting'] as const satisfies readonly Reason[]
 
 type ValidityReason = (typeof validityReasons)[number]
 
 /**
- * Whether the credential is valid now: revocation, session end, expiry and the freshness of the replica.
- * `check-validity` runs it before the request is forwarded or a check is answered. `forward` runs it again before a
- * retry and before it sends a request on a newly opened connection.
+ * Whether the credential is still valid: not revoked, not expired, session not ended, and the revocation replica not
+ * stale. `check-validity` makes this check before the request is forwarded or a forward-auth check is answered.
+ * `forward` repeats it before a retry and before it sends a request on a newly opened connection.
  *
- * Denies 401 for a revoked token or an ended session, and 503 for a stale replica. An expiry after `authenticate` is
- * 503, never 401: the credential was valid on arrival, and the gate caused the delay. Synchronous; reads the clocks on
- * every call.
+ * Denies 401 for a revoked token, and 503 for a stale replica. An ended session requires a login: a redirect for a
+ * browser that opens a page, else 401. A credential that expired after `authenticate` gives 503, never 401: it was
+ * valid on arrival, and the gate caused the delay. Synchronous; reads the clocks on every call.
  */
 export function validityVerdict(x: Recorded): Verdict<ValidityReason, 'login-required'> {
   const { facts, session } = x

@@ -2,8 +2,8 @@ import type { Matched } from '../exchange/exchange.ts'
 import { phase } from '../exchange/phase.ts'
 
 /**
- * Selects the CORS fields of the response, also for refusals: a page must be able to read a 401 to react to it. Refuses
- * nothing, because browsers enforce CORS.
+ * Selects the CORS fields of the response. Refusals get CORS fields too, because a page must be able to read a 401 to
+ * react to it. This phase refuses nothing, because browsers enforce CORS.
  */
 export const allowOrigin = phase<Matched, Matched>()({
   name: 'allow-origin',

@@ -10,8 +10,8 @@ import { cookieField, withoutOwnCookies } from '../identity/cookie-field.ts'
 const noStore: HeaderField = ['cache-control', 'no-store']
 
 /**
- * Tells the proxy that the request may pass, with the identity fields that the service receives. They are the fields
- * that `shape-request` would set. The reply also lists the client's fields that the proxy must remove.
+ * Tells the proxy that the request is admitted. The reply contains the identity fields that `shape-request` would send
+ * to the service. The reply also lists the client's fields that the proxy must remove.
  */
 export const answerCheck = phase<Valid<Recorded>, Answered>()({
   name: 'answer-check',
@@ -41,8 +41,8 @@ function passed({ head, route }: Charged, stated: readonly HeaderField[]): Answe
 }
 
 /**
- * A `Cookie` field without the gate's own cookies, by which the proxy replaces the client's field. Sent even if nothing
- * was removed: without it, a proxy could not tell "unchanged" from "no cookies left".
+ * A `Cookie` field without the gate's own cookies, with which the proxy replaces the client's field. The field is sent
+ * even if nothing was removed: without it, a proxy could not distinguish "unchanged" from "no cookies left".
  */
 function otherCookies(head: RequestHead): HeaderField[] {
   const cookies = cookieField(head)

@@ -4,8 +4,8 @@ import { phase } from '../exchange/phase.ts'
 
 /**
  * Answers OPTIONS with `Max-Forwards: 0` as the final recipient (RFC 9110 §7.6.2, §9.3.7). The reply is 200 with
- * `Allow`. Runs after authorization, so a client that may not send OPTIONS to the service is refused as usual.
- * Synchronous.
+ * `Allow`. Runs after authorization, so a client that is not allowed to send OPTIONS to the service is refused as
+ * usual. Synchronous.
  */
 export const answerMaxForwards = phase<Recorded, Recorded>()({
   name: 'answer-max-forwards',

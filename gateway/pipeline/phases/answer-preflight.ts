@@ -10,11 +10,11 @@ import type { Verdict } from '../exchange/steps.ts'
 const refused = denial('preflight-refused')
 
 /**
- * Answers a CORS preflight (Fetch §3.2.2) for the route of the announced request. A preflight carries no credential, so
- * an authenticated service behind the gate could not answer it.
+ * Answers a CORS preflight (Fetch §3.2.2) for the route of the request that the browser announces. A preflight carries
+ * no credential, so an authenticated service behind the gate could not answer it.
  *
- * If that route has no CORS policy, a route that matches OPTIONS handles the preflight as an ordinary request. Denies
- * 403 to all other preflights, and to origins and methods that are not listed.
+ * If the announced request's route has no CORS policy, a route that matches OPTIONS handles the preflight as an
+ * ordinary request. Denies 403 to all other preflights, and to origins and methods that are not listed.
  */
 export const answerPreflight = phase<Resolved, Resolved>()({
   name: 'answer-preflight',

@@ -14,9 +14,9 @@ const onlyGet = denial('method-not-mapped', { fields: [['allow', 'GET, HEAD']] }
 const shortLived = [['cache-control', 'public, max-age=300']] as const
 
 /**
- * Answers the gate's own paths. These are the keys of its assertions, protected resource metadata (RFC 9728 §3, plain
- * and with a path suffix) and the login pages. A login may wait for Redis and the issuer. Denies 404 for every other
- * path under a reserved prefix.
+ * Answers requests for the gate's own paths: the keys that verify its assertions, protected resource metadata (RFC 9728
+ * §3, plain and with a path suffix) and the login pages. A login may wait for Redis and the issuer. Denies 404 for
+ * every other path under a reserved prefix.
  */
 export const answerReserved = waitingPhase<Resolved, Resolved>()({
   name: 'answer-reserved',
@@ -49,8 +49,8 @@ function reservedAnswer(x: Resolved): Answer<'answered'> | undefined {
 const metadataBySnapshot = new WeakMap<Snapshot, Map<string, Answer<'answered'> | undefined>>()
 
 /**
- * Metadata of all routes, cached per snapshot. Building it reads every route, and unauthenticated clients may request
- * it without a limit.
+ * Protected resource metadata of all routes, cached per policy snapshot. Building the metadata reads every route, and
+ * unauthenticated clients can request the metadata without a limit.
  */
 function allRoutesMetadata(snapshot: Snapshot, url: string): Answer<'answered'> | undefined {
   let byUrl = metadataBySnapshot.get(snapshot)

@@ -15,7 +15,7 @@ import { authenticateSession } from '../identity/session-credential.ts'
  * Turns the credential into token facts: synchronously from the cache, or else after a verification. Denies 401
  * `invalid_token`; the client sees no difference between the causes. Throws `issuer-unreachable` when the issuer's keys
  * are unavailable, and `introspection-unavailable` when introspection fails. Throws `expired-while-waiting` when the
- * token expired during that wait.
+ * token expired during the wait for the verification.
  */
 export const authenticate = waitingPhase<Limited, Identified>()({
   name: 'authenticate',
@@ -42,7 +42,7 @@ export const authenticate = waitingPhase<Limited, Identified>()({
   },
 })
 
-/** Charges the client address when the issuer's introspection queue had no room for its token. */
+/** Charges the client address when the token was not introspected because the issuer's introspection queue was full. */
 function chargeExcess<T>(x: Limited, verified: Promise<T>): Promise<T> {
   return verified.catch((error: unknown) => {
     if (error instanceof ExcessQuestion) x.gate.addressLimit.charge(x.address, 'introspection')
@@ -57,11 +57,11 @@ function sessionVerdict<V extends Verdict>(
   return verdict instanceof Promise ? resumed(x, verdict, (late) => late ?? derive(x)) : (verdict ?? derive(x))
 }
 
-/** Charges the client address for a verification or an introspection that found the token invalid. */
+/** Charges the client address when a verification or an introspection found the token invalid. */
 function proven(x: Limited, verified: TokenFacts | VerificationReason): Verdict<VerificationReason, never> {
   if (typeof verified === 'string') {
     const { addressLimit, verifier } = x.gate
-    // Only an introspection result can make a JWT inactive.
+    // A token, also a JWT, is inactive only according to an introspection.
     const asked = verified === 'token-inactive' || verifier.isIntrospected(x.credential, x.route.introspection)
     addressLimit.charge(x.address, asked ? 'introspection' : 'verification')
   }

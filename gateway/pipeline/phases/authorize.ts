@@ -10,9 +10,9 @@ import { evaluateShadow } from '../identity/evaluate-shadow.ts'
  * Admits a token only if the service accepts its issuer and the route's requirement is met.
  *
  * Runs on every exchange, also for cached token facts: routes share facts, never decisions (CVE-2021-32701). Denies 401
- * `invalid_token` for the issuer, and 403 `insufficient_scope` or `forbidden` for the requirement. If another login
- * would help, a browser is redirected to it. Synchronous; allocates nothing. A shadow requirement does not change the
- * verdict.
+ * `invalid_token` for an issuer that is not accepted, and 403 `insufficient_scope` or `forbidden` for an unmet
+ * requirement. If another login would meet the requirement, a browser is redirected to the login. Synchronous;
+ * allocates nothing. A shadow requirement does not change the verdict.
  */
 export const authorize = phase<Unrevoked, Permitted>()({
   name: 'authorize',
@@ -33,7 +33,7 @@ function decide(x: Unrevoked): Verdict<AuthorizeReason, 'login-required'> {
   if (route.requirement === undefined) return undefined
   if (facts === undefined) return route.denials.credentialMissing
   if (!route.service.issuers.has(facts.issuer)) return route.denials.token['token-issuer-not-accepted']
-  // Each kind of requirement lists its reasons.
+  // The type assertion is safe, because each kind of requirement lists its reasons.
   const denied = route.requirement.evaluate(x) as Denial<RequirementReason> | undefined
   return denied !== undefined && isResolvedByLogin(denied) ? requireLogin(x, denied) : denied
 }

@@ -1,7 +1,7 @@
 import type { Placed, Sized } from '../exchange/exchange.ts'
 import { phase } from '../exchange/phase.ts'
 
-/** Denies 403 to a client whose address the route's lists do not permit. */
+/** Denies 403 to a client whose address is not permitted by the route's address lists. */
 export const checkAddress = phase<Sized, Placed>()({
   name: 'check-address',
   waits: false,

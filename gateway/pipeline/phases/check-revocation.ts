@@ -4,10 +4,11 @@ import { revocationReasons, revocationVerdict } from '../identity/revocation-ver
 
 /**
  * Refuses a revoked credential before authorization and rate limiting. Denies 401 `invalid_token` for a revoked token,
- * also with cached facts, or for an ended session. Denies 503 when the replica is stale. Public routes pass.
+ * also with cached facts. An ended session requires a login: a redirect for a browser that opens a page, else 401.
+ * Denies 503 when the revocation replica is stale. Public routes pass.
  *
- * Runs after `authenticate`, so that a revocation during a verification is seen. `check-validity` repeats the check
- * after the last phase that may wait. An address that sent a valid token or session is recorded as known.
+ * Runs after `authenticate`, so that a revocation during a verification is detected. `check-validity` repeats the check
+ * after the last phase that may wait. The address of a client with a valid token or session is recorded as known.
  */
 export const checkRevocation = phase<Identified, Unrevoked>()({
   name: 'check-revocation',

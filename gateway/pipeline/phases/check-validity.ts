@@ -12,11 +12,12 @@ const definition = {
 
 /**
  * Checks the credential once more after the last phase that may wait, directly before `forward`. Denies 401 for a
- * revoked token or an ended session. Denies 503 for a stale replica or a credential that expired while the gate waited.
+ * revoked token, and 503 for a stale revocation replica or a credential that expired while the gate waited. An ended
+ * session requires a login.
  *
- * A waiting phase between this one and `forward` does not compile.
+ * A waiting phase between `check-validity` and `forward` does not compile.
  */
 export const checkValidity = phase<Shaped, Valid<Shaped>>()(definition)
 
-/** The same check for a forward-auth check, directly before `answer-check`. */
+/** The phase `check-validity` of a forward-auth check, directly before `answer-check`. */
 export const checkValidityOfCheck = phase<Recorded, Valid<Recorded>>()(definition)

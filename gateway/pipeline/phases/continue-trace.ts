@@ -3,8 +3,8 @@ import { phase } from '../exchange/phase.ts'
 import { joinTrace } from '../exchange/trace-context.ts'
 
 /**
- * Continues the client's trace if the service trusts it, or else starts a new one (W3C Trace Context). Decides whether
- * the exchange is traced. Refuses nothing: a malformed `traceparent` is ignored.
+ * Continues the client's trace if the service trusts it, or else starts a new trace (W3C Trace Context). Decides
+ * whether the exchange is traced. Refuses nothing: a malformed `traceparent` is ignored.
  */
 export const continueTrace = phase<Matched, Traced>()({
   name: 'continue-trace',

@@ -9,12 +9,12 @@ import { phase } from '../exchange/phase.ts'
 import { validityReasons, validityVerdict } from '../identity/validity-verdict.ts'
 
 /**
- * Sends the request to the selected upstream. Upstream events then drive the exchange. Both bodies stream with
- * backpressure, and the end of the response ends the exchange.
+ * Sends the request to the selected upstream. Upstream events then drive the exchange. The bodies of request and
+ * response stream with backpressure, and the end of the response ends the exchange.
  *
  * The credential is validated again before each retry. It is also validated before the request head is sent on a newly
- * opened connection, because connecting may take up to the connect timeout. These denials, and the faults of the
- * upstream, end the exchange after `run` has returned.
+ * opened connection, because connecting may take up to the connect timeout. Denials of these validations, and faults of
+ * the upstream, end the exchange after `run` has returned.
  */
 export const forward = phase<Valid<Shaped>, Forwarded>()({
   name: 'forward',
@@ -31,7 +31,11 @@ export const forward = phase<Valid<Shaped>, Forwarded>()({
   },
 })
 
-/** @param fresh  use a new connection instead of a pooled one */
+/**
+ * Sends the request to the selected upstream.
+ *
+ * @param fresh  use a new connection instead of a pooled one
+ */
 function send(x: Shaped, fresh = false): void {
   x.attempts++
   const { head, route } = x
@@ -88,7 +92,11 @@ class ReplyForwarder implements UpstreamListener {
     fail(x, fault)
   }
 
-  /** @returns false when the credential is no longer valid; the call is then cancelled and the exchange refused */
+  /**
+   * Validates the credential again.
+   *
+   * @returns false when the credential is no longer valid; the call is then cancelled and the exchange refused
+   */
   #isValid(): boolean {
     const x = this.#x
     try {
@@ -102,7 +110,7 @@ class ReplyForwarder implements UpstreamListener {
   }
 }
 
-/** Maximum number of upstreams tried when each is unreachable or full. */
+/** Maximum number of upstreams that are tried for one request, when each is unreachable or full. */
 const TRIES_MAX = 3
 const safe = new Set(['GET', 'HEAD', 'OPTIONS'])
 
@@ -119,7 +127,7 @@ function mayRetry(x: Shaped, fault: GatewayFault): boolean {
   return x.attempts === 1 && safe.has(x.head.method) && !x.head.chunked && (x.head.contentLength ?? 0) === 0
 }
 
-/** Whether nothing was sent, so that another upstream may be tried. */
+/** Whether nothing of the request was sent, so that another upstream can be tried. */
 function neverSent({ reason }: GatewayFault): boolean {
   return reason === 'upstream-unreachable' || reason === 'upstream-full'
 }

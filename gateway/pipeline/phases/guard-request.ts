@@ -34,8 +34,8 @@ const refusals = {
 type FieldDenial = (typeof refusals)[keyof typeof refusals]
 
 /**
- * U+FFFD stands for a byte that the listener could not decode. The listener itself rejects control characters other
- * than tab, but not 0x7f.
+ * Matches characters that no field value may contain. U+FFFD stands for a byte that the listener could not decode. The
+ * listener itself rejects control characters other than tab, but not 0x7f.
  */
 const brokenText = /[\ufffd\x7f\x00-\x08\x0a-\x1f]/
 /**
@@ -44,18 +44,22 @@ const brokenText = /[\ufffd\x7f\x00-\x08\x0a-\x1f]/
  */
 const notAscii = /[^\t\x20-\x7e]/
 /**
- * Bit set of the kinds that must be ASCII. `Host`, framing fields, `Expect` and `Max-Forwards` have a stricter syntax
- * and their own reasons.
+ * Bit set of the field kinds whose values must be ASCII. `Host`, framing fields, `Expect` and `Max-Forwards` have a
+ * stricter syntax and their own reasons.
  */
 const ASCII_KINDS =
   (1 << FieldKind.connection) | (1 << FieldKind.origin) | (1 << FieldKind.upgrade) | (1 << FieldKind.dpop)
-/** Maximum members of `Connection` in all its lines, empty ones included: each becomes an entry of a set. */
+/**
+ * Maximum number of members in all `Connection` fields of a request, empty members included. The limit bounds the set
+ * of names that the gate builds.
+ */
 const CONNECTION_MEMBERS_MAX = 32
 /**
- * Maximum cookies of a request in all its lines, empty ones included. Browsers keep at most 180 (Chromium) for a site.
+ * Maximum number of cookies in all `Cookie` fields of a request, empty cookies included. Browsers keep at most 180
+ * (Chromium) for a site.
  */
 const COOKIES_MAX = 256
-/** Not `toLowerCase`, which also turns U+212A into an ASCII k. */
+/** Matches `chunked` in any case. `toLowerCase` is not used, because it also turns U+212A into an ASCII k. */
 const chunked = /^chunked$/i
 const decimal = /^(?:0|[1-9][0-9]{0,15})$/
 const digits = /^[0-9]+$/
@@ -63,7 +67,7 @@ const grpc = /^application\/grpc(?:[+;]|$)/i
 
 /**
  * Admits only requests that all HTTP implementations parse alike: framing, field names, Host, and the path's normal
- * form. A refusal here closes the connection, because the next bytes on it may be part of a smuggled request.
+ * form. A refusal by this phase closes the connection, because the next bytes on it may be part of a smuggled request.
  *
  * uWebSockets.js accepts repeated, empty and padded Content-Length, any Transfer-Encoding, any method and Host, and
  * bytes above 0x7f. This phase reads the fields once; later phases use `head.kinds`.
@@ -98,7 +102,8 @@ export const guardRequest = phase<Exchange, Guarded>()({
     x.id = nextRequestId()
     const refused = guardLine(head, x.gate.limits) ?? guardFields(head, x.gate.limits) ?? guardFraming(head)
     if (refused !== undefined) {
-      // Closes the connection for every reason: the fields after the refused one were not checked.
+      // The connection closes after a refusal for any reason, because the fields after the refused field were not
+      // checked.
       x.close = true
       return refused
     }
@@ -128,8 +133,8 @@ function guardFields(head: RequestHead, limits: RequestLimits): FieldDenial | un
     bytes += name.length + value.length + 4
     const kind = kindOfField(name)
     if (kind === undefined) return refusals.fieldName
-    // `Authorization` is parsed strictly later and never forwarded unparsed. Scanning it twice would be the largest
-    // cost in this loop.
+    // `Authorization` is parsed strictly by a later phase and never forwarded unparsed. A second scan of its value
+    // would be the largest cost in this loop.
     const flaw = (ASCII_KINDS & (1 << kind)) === 0 ? brokenText : notAscii
     if (kind !== FieldKind.authorization && flaw.test(value)) return refusals.fieldValue
     kinds.push(kind)
@@ -155,7 +160,7 @@ function guardFields(head: RequestHead, limits: RequestLimits): FieldDenial | un
   return isHost(head.host) ? undefined : refusals.hostMalformed
 }
 
-/** Number of parts between separators; stops counting above `max`. Allocates nothing. */
+/** Number of parts of a value between separators; stops counting above `max`. Allocates nothing. */
 function partsOf(value: string, separator: string, max: number): number {
   let parts = 1
   for (let at = value.indexOf(separator); at >= 0 && parts <= max; at = value.indexOf(separator, at + 1)) parts++
@@ -163,7 +168,8 @@ function partsOf(value: string, separator: string, max: number): number {
 }
 
 /**
- * Maximum UTF-8 bytes for one UTF-16 unit. The exact byte count is computed only if this upper bound exceeds the limit.
+ * Maximum number of UTF-8 bytes for one UTF-16 code unit. The exact byte count of a head is computed only if this upper
+ * bound exceeds the limit.
  */
 const CHARACTER_MAX_BYTES = 3
 
@@ -232,14 +238,19 @@ function guardFraming(head: RequestHead): FieldDenial | undefined {
   return head.chunked && head.contentLength !== undefined ? refusals.framingBoth : undefined
 }
 
-/** RFC 9110 §7.6.2: parsed for OPTIONS and ignored for other methods. The gate refuses TRACE. */
+/**
+ * Reads `Max-Forwards` of an OPTIONS request (RFC 9110 §7.6.2). Other methods ignore the field, and the gate refuses
+ * TRACE.
+ */
 function readMaxForwards(head: RequestHead, value: string, repeated: boolean): FieldDenial | undefined {
   if (repeated || !digits.test(value)) return refusals.maxForwardsMalformed
   head.maxForwards = Number(value)
   return undefined
 }
 
-/** RFC 9110 §7.6.1: fields that `Connection` names are for this hop only. */
+/**
+ * Reads `Connection`. The fields that `Connection` names are for this hop only and are not forwarded (RFC 9110 §7.6.1).
+ */
 function readConnection(head: RequestHead, value: string): void {
   for (const part of value.split(',')) {
     const option = trimOptionalWhitespace(part).toLowerCase()

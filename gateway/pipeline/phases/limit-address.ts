@@ -2,8 +2,8 @@ import type { Limited, Presented } from '../exchange/exchange.ts'
 import { phase } from '../exchange/phase.ts'
 
 /**
- * Denies 429 when a token needs verification and its address has too many failed verifications. A token in the cache
- * passes: it costs nothing, and clients that share an address must not block each other.
+ * Denies 429 when a token needs verification and the client address has too many failed verifications. A token in the
+ * cache passes: it costs nothing, and clients that share an address must not block each other.
  */
 export const limitAddress = phase<Presented, Limited>()({
   name: 'limit-address',

@@ -7,11 +7,11 @@ import { bucketsOf } from '../rate-limits/limit-buckets.ts'
 import { rateLimited, rateLimitOf } from '../rate-limits/rate-limit-fields.ts'
 
 /**
- * Charges the request to its route's cluster-wide limits: all of them, or none if one has no room. Denies 429 if one
- * has no room. Shadow limits are charged separately, and the exchange does not wait for them.
+ * Charges the request to all cluster-wide rate limits of its route. If one limit has no permit left, charges none of
+ * them and denies 429. Shadow limits are charged separately, and the exchange does not wait for them.
  *
- * Synchronous while this node holds permits of leased limits. Throws `store-unavailable` if Redis is unavailable and
- * the route's outage setting is `closed`.
+ * Synchronous while this node has permits of leased limits. Throws `store-unavailable` if Redis is unavailable and the
+ * route's outage setting is `closed`.
  */
 export const limitSubject = waitingPhase<Permitted, Charged>()({
   name: 'limit-subject',
@@ -30,7 +30,7 @@ export const limitSubject = waitingPhase<Permitted, Charged>()({
     }
     if (enforced.length === 0) return undefined
     const outcome = limiter.take(enforced, limits.onOutage)
-    // The usual case of a leased limit.
+    // `undefined` admits the request without a wait: the usual outcome of a leased limit.
     if (outcome === undefined) return undefined
     return outcome instanceof Promise ? resumed(x, outcome, (late) => conclude(x, late)) : conclude(x, outcome)
   },
@@ -46,7 +46,7 @@ function conclude(x: Permitted, status: LimitStatus | undefined): Verdict<'rate-
   return rateLimited(status, x.route.limits!)
 }
 
-/** Ignores an error of a shadow limit: it must not end the exchange. */
+/** Ignores an error of a shadow limit, because a shadow limit must not end the exchange. */
 function ignoreError(): void {}
 
 function noteShadow(x: Permitted, status: LimitStatus | undefined): void {

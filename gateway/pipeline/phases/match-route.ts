@@ -3,7 +3,10 @@ import type { Matched, Resolved } from '../exchange/exchange.ts'
 import { findRoute } from '../exchange/find-route.ts'
 import { phase } from '../exchange/phase.ts'
 
-/** Finds the route and pins its policy snapshot for the whole exchange. Denies 404, 405, 421, or 400 for the path. */
+/**
+ * Finds the route and pins its policy snapshot for the whole exchange. Denies 404, 405, 421, or 400 for an invalid
+ * path.
+ */
 export const matchRoute = phase<Resolved, Matched>()({
   name: 'match-route',
   waits: false,
@@ -13,7 +16,7 @@ export const matchRoute = phase<Resolved, Matched>()({
     if ('reason' in found) return found
     x.runtime = x.gate.runtime
     x.route = found
-    // The service is known only now, and with it the rules for escaped slashes and path parameters.
+    // The rules for escaped slashes and path parameters depend on the service, which is known only after the match.
     return refusedBy(found.service, x.path)
   },
 })

@@ -16,12 +16,12 @@ const steered = denial('check-steered')
 const unknown = denial('route-unknown')
 
 /**
- * Replaces the request line on the wire with the checked request, after the same validation. Later phases treat it like
- * an ordinary request.
+ * Replaces the request line of a forward-auth check with that of the checked request, after the same validation. Later
+ * phases treat the checked request like an ordinary request.
  *
- * Denies 403 to a peer that is not in `check.peers`, before anything is read; the log names the setting. Denies 400 to
- * a request that the proxy could interpret differently. Also denies 400 if routes depend on the host and none is
- * stated. Denies 404 for paths that only the gate answers.
+ * Denies 403 to a peer that is not in `check.peers`, before any field is read; the log names the setting. Denies 400 to
+ * a request that the proxy could interpret differently. Also denies 400 if routes depend on the host and the proxy
+ * states none. Denies 404 for paths that only the gate answers.
  */
 export const readCheck = phase<Resolved, Resolved>()({
   name: 'read-check',
@@ -44,7 +44,8 @@ export const readCheck = phase<Resolved, Resolved>()({
     x.query = asked.query
     x.authority = asked.host ?? x.head.host
     x.host = hostName(x.authority)
-    // The certificate names of this connection apply between the proxy and the gate only.
+    // The certificate of this connection belongs to the connection between the proxy and the gate, not to the client's
+    // request.
     x.servedNames = undefined
     if (!x.forwardedFor.includes(',')) x.address = unknownAddress
     if (reservedPrefixOf(path) !== undefined) return unknown
@@ -52,12 +53,12 @@ export const readCheck = phase<Resolved, Resolved>()({
   },
 })
 
-/** Whether the service accepts (`pass_headers`) every foreign identity field of the client. */
+/** Whether the service accepts (`pass_headers`) every identity field of another product that the client sent. */
 function wantsIdentities(x: Resolved): boolean {
   const stated = foreignIdentities(x.head)
   if (stated.length === 0) return true
   const route = findRoute(x, x.method)
-  // A request without a route is refused later, for that reason.
+  // `match-route` refuses a request without a route later, with its own reason.
   if ('reason' in route) return true
   const { passHeaders } = route.service
   return stated.every((name) => passHeaders?.has(name) === true)

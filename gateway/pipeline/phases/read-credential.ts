@@ -4,8 +4,9 @@ import { presentedToken } from '../identity/presented-token.ts'
 import { presentSession } from '../identity/session-credential.ts'
 
 /**
- * Reads the bearer token from the head. Denies 401 when it is missing, and 400 when it is malformed or repeated. If the
- * route requires a login session and there is no `Authorization`, the session cookie is the credential.
+ * Reads the bearer token from the request head. Denies 401 when the token is missing, and 400 when it is malformed or
+ * repeated. If the route requires a login session and the request has no `Authorization`, the session cookie is the
+ * credential.
  */
 export const readCredential = waitingPhase<Placed, Presented>()({
   name: 'read-credential',

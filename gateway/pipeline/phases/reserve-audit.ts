@@ -5,7 +5,7 @@ import { phase } from '../exchange/phase.ts'
 const unavailable = denial('audit-unavailable', { fields: [['retry-after', '1']] })
 
 /**
- * Reserves space for the audit record, on routes that must not be used without one (`audit: closed`). Synchronous.
+ * Reserves space for the audit record, on routes that must not be used without a record (`audit: closed`). Synchronous.
  * Denies 503 when Redis and the node's disk accept no records and the memory buffer is full.
  */
 export const reserveAudit = phase<Sampled, Recorded>()({

@@ -15,16 +15,17 @@ const certificateMalformed = denial('certificate-malformed')
 
 const aboveAscii = /[^\x00-\x7f]/
 
-/** A byte sequence of structured fields (RFC 8941 §3.3.5), as RFC 9440 §2 encodes certificates. */
+/** Syntax of a byte sequence (RFC 8941 §3.3.5), in which RFC 9440 §2 encodes certificates. */
 const byteSequence = /^:(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?:$/
 
 /**
- * Finds the client address behind listed proxies. Uses their PROXY header first, then the forwarding chain. The chain
- * is read from right to left up to the first address that is not listed. In a check the peer must be in `check.peers`
- * instead of `proxies`. Statements of other peers are ignored.
+ * Finds the client address behind listed proxies. Uses the proxies' PROXY header first, then the forwarding chain
+ * (`X-Forwarded-For` or `Forwarded`). The chain is read from right to left up to the first address that is not listed.
+ * In a forward-auth check the peer must be in `check.peers` instead of `proxies`. Forwarding fields of other peers are
+ * ignored.
  *
- * Denies 400 to a PROXY header that is missing or not allowed. Denies 400 to an invalid chain or certificate field of a
- * listed proxy, because its client cannot be determined.
+ * Denies 400 for a PROXY header that is missing or not allowed. Denies 400 for an invalid chain or certificate field of
+ * a listed proxy, because the client cannot be determined.
  */
 export const resolveClient = phase<Guarded, Resolved>()({
   name: 'resolve-client',
@@ -36,22 +37,23 @@ export const resolveClient = phase<Guarded, Resolved>()({
     if (proxies === undefined) return proxied === undefined ? undefined : proxiedAddress
     const peer = x.address
     const listed = proxies.lists(peer)
-    // A peer that asks for checks need not be in front of clients, so it may come without a PROXY header.
+    // A peer that requests forward-auth checks need not be in front of clients, so its PROXY header is optional.
     const asks = x.checkPath !== undefined && proxied === undefined && proxies.mayCheck(peer)
     if (proxies.proxyProtocol === 'required' && !asks) {
       if (!listed || proxied === undefined) return proxiedAddress
       x.address = proxied
-      // A PROXY header does not state the client's scheme, and the client's own fields are not trusted.
+      // A PROXY header does not contain the client's scheme, and the client's own fields are not trusted. The scheme of
+      // the public URL is used.
       x.proto = x.gate.publicUrls.scheme
     } else if (proxied !== undefined) return proxiedAddress
-    // A client behind a TCP proxy could put a PROXY header before its next request. The connection therefore closes
+    // A client behind a TCP proxy could send a PROXY header before its next request. The connection therefore closes
     // after this request.
     if (listed && proxies.passesTcp(peer)) {
       x.close = true
       x.lastOfConnection = true
     }
     x.forwardedFor = addressText(x.address)
-    // A TCP proxy writes no HTTP fields: all fields come from its client.
+    // A TCP proxy writes no HTTP fields: all fields come from the client.
     if (proxies.passesTcp(x.address) || proxies.passesTcp(peer)) return undefined
     const believed = x.checkPath === undefined ? proxies.lists(x.address) : proxies.mayCheck(x.address)
     return believed ? readForwardingFields(x, proxies) : undefined
@@ -75,7 +77,7 @@ function readForwardingFields(
     if (address === undefined) return forwardedMalformed
     x.forwardedFor = `${addressText(address)}, ${x.forwardedFor}`
     x.address = address
-    // Elements to the left of a TCP proxy were written by its client.
+    // Elements to the left of a TCP proxy's address were written by the client of this proxy.
     if (!proxies.lists(address) || proxies.passesTcp(address)) break
   }
   const nearest = elements.at(-1)

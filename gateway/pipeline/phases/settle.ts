@@ -9,8 +9,8 @@ import { recordAudit } from '../records/record-audit.ts'
 import { recordExchange } from '../records/record-exchange.ts'
 
 /**
- * Ends every exchange: counters, one audit record, a trace if sampled, and one access-log line with the reason. Runs
- * exactly once, whatever the outcome.
+ * Ends every exchange: updates counters, and writes one audit record, a trace if sampled, and one access-log line with
+ * the reason. Runs exactly once for each exchange, with any outcome.
  */
 export const settle: FinalPhase = {
   name: 'settle',
@@ -26,8 +26,8 @@ export const settle: FinalPhase = {
 }
 
 /**
- * Builds the access-log line from templates: repeated parts are already escaped, the rest passes through `escaped`. The
- * query is never recorded.
+ * Builds the access-log line from templates: repeated parts are already escaped, and all other text passes through an
+ * escape function. The query is never recorded.
  */
 function jsonLine(x: Exchange): string {
   const now = performance.now()
@@ -60,7 +60,10 @@ function jsonLine(x: Exchange): string {
 let lastNode = ''
 let lastNodeText = ''
 
-/** Text with the node's name. A cache of one entry is enough: a process is one node. */
+/**
+ * Part of the access-log line that contains the node's name. A cache of one entry is enough, because a process runs one
+ * node.
+ */
 function nodeText(node: string): string {
   if (node !== lastNode) {
     lastNode = node

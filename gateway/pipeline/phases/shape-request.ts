@@ -12,11 +12,11 @@ const MAX_FORWARDS = 2 ** 31 - 1
 const VIA = '1.1 gatehouse'
 
 /**
- * Builds the fields that the service receives. First removes all fields that the client may not send, then adds the
- * gate's. The order matters: a client may name any field in `Connection` (CVE-2026-33805).
+ * Builds the header fields that the service receives. First removes all fields that the client is not allowed to send,
+ * then adds the gate's fields. The order matters: a client can name any field in `Connection` (CVE-2026-33805).
  *
- * Synchronous. Signs an assertion if the service wants one and the token has none cached, or half of the lifetime of
- * the cached one has passed. An assertion that expires together with its token is not renewed.
+ * Synchronous. Signs an identity assertion if the service wants one, and the token has none cached or half of the
+ * cached assertion's lifetime has passed. An assertion that expires together with its token is not renewed.
  */
 export const shapeRequest = phase<Selected, Shaped>()({
   name: 'shape-request',
@@ -31,7 +31,7 @@ export const shapeRequest = phase<Selected, Shaped>()({
   },
 })
 
-/** The client's fields that may be forwarded. */
+/** Selects the client's fields that are forwarded to the service. */
 function forwardedFields(x: Selected): string[] {
   const { head } = x
   const { names, values, kinds, connectionNames } = head
@@ -73,7 +73,8 @@ function forwardedFields(x: Selected): string[] {
     }
     fields.push(name, latin1(value))
   }
-  // Several lines form one list (RFC 9110 §5.3). Joining them first applies the limit to the total.
+  // Several `tracestate` fields form one list (RFC 9110 §5.3). The fields are joined first, so that the limit applies
+  // to the whole list.
   if (tracestate !== undefined && x.continuesTrace && keepsTracestate(tracestate))
     fields.push('tracestate', latin1(tracestate))
   if (baggage !== undefined && x.route.service.trustTrace && keepsBaggage(baggage))
@@ -89,7 +90,7 @@ function joined(list: string | undefined, separator: string, value: string): str
   return list === undefined ? value : list + separator + value
 }
 
-/** Adds the gate's statements about the client and itself (RFC 7239, RFC 9110 §7.6.3). */
+/** Adds the gate's own fields about the client and the gate (RFC 7239, RFC 9110 §7.6.3). */
 function addGateFields(x: Selected, fields: string[]): void {
   const { head } = x
   const address = addressText(x.address)
@@ -127,7 +128,10 @@ function addCredential(x: Selected, fields: string[]): void {
   }
 }
 
-/** The listener decoded the value as UTF-8. This conversion sends the original bytes to the service. */
+/**
+ * Converts a field value for sending. The listener decoded the value as UTF-8; with this conversion the service
+ * receives the original bytes.
+ */
 function latin1(value: string): string {
   return aboveAscii.test(value) ? Buffer.from(value).toString('latin1') : value
 }

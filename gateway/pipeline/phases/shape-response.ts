@@ -5,7 +5,7 @@ import { isOwnCookie } from '../identity/cookie-field.ts'
 
 /**
  * Removes hop-by-hop fields and fields that the gate sets itself from the service's response. Works on raw bytes: a
- * name is compared only if its length matches a known name.
+ * field name is compared only if its length matches a known name.
  *
  * If a session was the credential and the service sent no `Cache-Control`, the response is marked as private. Unlike
  * `Authorization` (RFC 9111 §3.5), a cookie does not prevent shared caching.
@@ -25,8 +25,8 @@ export const shapeResponse: FinalPhase = {
 }
 
 /**
- * Removes `"cookies"` and `"*"` from Clear-Site-Data: a service must not delete the gate's session cookie, which has
- * the same origin. Drops the field if nothing is left.
+ * Removes `"cookies"` and `"*"` from Clear-Site-Data, because a service must not delete the gate's session cookie,
+ * which has the same origin. Drops the field if nothing is left.
  */
 function keepCookies(head: ReplyHead, i: number): void {
   const types = head.value(i).split(',')
@@ -42,7 +42,10 @@ function hasCacheControl(head: ReplyHead): boolean {
   return false
 }
 
-/** CORS fields of a service are dropped when the policy sets them, so that both never mix. */
+/**
+ * Whether a response field is a CORS field. CORS fields of a service are dropped when the policy sets CORS fields, so
+ * that the two sets never mix.
+ */
 function isCorsField(head: ReplyHead, i: number): boolean {
   return head.nameLength(i) >= 15 && head.nameStartsWith(i, 'access-control-')
 }
@@ -50,7 +53,8 @@ function isCorsField(head: ReplyHead, i: number): boolean {
 function isDropped(head: ReplyHead, i: number): boolean {
   const length = head.nameLength(i)
   if (length >= 12 && head.nameStartsWith(i, 'x-gatehouse-')) return true
-  // Drops cookies with the gate's own names: a service must not start or end a session.
+  // A `Set-Cookie` field with a name of the gate's own cookies is dropped, because a service must not start or end a
+  // session.
   if (length === 10 && head.nameStartsWith(i, 'set-cookie')) return isOwnCookie(head.value(i))
   const names = dropped[length]
   if (names === undefined) return false
@@ -58,7 +62,7 @@ function isDropped(head: ReplyHead, i: number): boolean {
   return false
 }
 
-/** Dropped field names, indexed by their length. */
+/** Names of the response fields that are dropped, indexed by the length of the name. */
 const dropped: (readonly string[] | undefined)[] = []
 for (const name of [
   'te',
@@ -77,7 +81,10 @@ for (const name of [
   dropped[name.length] = [...(dropped[name.length] ?? []), name]
 }
 
-/** Fields that `Connection` names (RFC 9110 §7.6.1); `undefined` in the usual case that there are none. */
+/**
+ * Names of the response fields that `Connection` lists (RFC 9110 §7.6.1); `undefined` in the usual case of an empty
+ * list.
+ */
 function connectionNames(head: ReplyHead): Set<string> | undefined {
   let names: Set<string> | undefined
   for (let i = 0; i < head.fieldCount; i++) {

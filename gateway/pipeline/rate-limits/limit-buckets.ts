@@ -6,20 +6,23 @@ import { claimAt } from '../../policy/claim-at.ts'
 import type { Route } from '../../policy/snapshot.ts'
 import type { Exchange, Permitted } from '../exchange/exchange.ts'
 
-/** The rate-limit buckets of one route for one subject. */
+/** Rate-limit buckets of one route for one subject. A bucket is the state of one limit window on this node. */
 export interface SubjectBuckets {
   readonly limits: RouteLimits
-  /** One bucket for each entry of `limits.rules`, in the same order. */
+  /** One bucket for each entry of `limits.rules`, in the order of `limits.rules`. */
   readonly enforced: readonly Bucket[]
   readonly shadows: readonly (readonly [Bucket])[]
 }
 
-/** Maximum number of routes whose buckets are cached with a token's facts. Others are looked up again. */
+/**
+ * Maximum number of routes whose rate-limit buckets are cached with a token's facts. Buckets of further routes replace
+ * the oldest ones.
+ */
 const maxKept = 8
 
 /**
- * Finds the buckets of a request. They are cached per token and route when the token alone determines them. Otherwise
- * they are looked up for each request.
+ * Finds the rate-limit buckets of a request. The buckets are cached per token and route when the token alone determines
+ * them. Otherwise the buckets are looked up for each request.
  */
 export function bucketsOf(x: Permitted, limits: RouteLimits, limiter: Limiter): SubjectBuckets {
   const kept = limits.byTokenAlone ? x.derived?.limited : undefined
@@ -42,7 +45,7 @@ function isLive({ enforced, shadows }: SubjectBuckets): boolean {
   return true
 }
 
-/** The properties of the caller by which the route's limits count. */
+/** Properties of the request (route, caller and address) by which the route's rate limits count. */
 export function limitSubjectOf({ facts, address }: Pick<Exchange, 'facts' | 'address'>, route: Route): LimitSubject {
   return {
     route: route.id,

@@ -4,7 +4,7 @@ import type { LimitStatus } from '../../limits/limit-status.ts'
 
 const refusals = new WeakMap<LimitRule, Denial<'rate-limited'>>()
 
-/** 429 with the time to wait and the exhausted quota. */
+/** Denial 429 with the time to wait, s, and the limit that has no permits left. */
 export function rateLimited({ rule, left, waitMs }: LimitStatus, limits: RouteLimits): Denial<'rate-limited'> {
   const waitS = Math.max(1, Math.ceil(waitMs / 1000))
   const fields: HeaderField[] = [
@@ -16,14 +16,17 @@ export function rateLimited({ rule, left, waitMs }: LimitStatus, limits: RouteLi
 }
 
 /**
- * `RateLimit` value of an admitted response, for the limit with the least room (draft-ietf-httpapi-ratelimit-headers
- * §4).
+ * `RateLimit` value of an admitted response, for the limit with the fewest permits left
+ * (draft-ietf-httpapi-ratelimit-headers §4).
  */
 export function rateLimitOf({ rule, left }: LimitStatus): string {
   return `"${rule.name}";r=${left}`
 }
 
-/** The problem document names the quota, like the draft's problem type `quota-exceeded` (§5.1). */
+/**
+ * Denial whose problem document names the exceeded limit, like the problem type `quota-exceeded` of
+ * draft-ietf-httpapi-ratelimit-headers §5.1.
+ */
 function refusalOf(rule: LimitRule): Denial<'rate-limited'> {
   let refusal = refusals.get(rule)
   if (refusal === undefined) {

@@ -10,8 +10,8 @@ import { outcomeTexts, requestTexts, routeTexts, subjectTexts, targetText } from
 import { recordedQuery } from './recorded-query.ts'
 
 /**
- * Longest path and user agent in the record of a refusal without a route, bytes. Unauthenticated clients choose these
- * texts, so the record truncates them.
+ * Maximum length of the path and of the user agent in the audit record of a refusal without a route, bytes.
+ * Unauthenticated clients choose these texts, so the record truncates them.
  */
 const UNROUTED_MAX_BYTES = 256
 
@@ -68,7 +68,7 @@ function sessionText(session: NamedSession | undefined): string {
   return text
 }
 
-/** Common part of the audit record of an exchange without a route. */
+/** First part of the audit record of an exchange without a route. */
 function gateText({ gate }: Exchange): string {
   const { node, runtime } = gate
   return `"kind":"exchange","gatehouse.node":${quoted(node)},"gatehouse.policy.revision":"${runtime.snapshot.revision}"`

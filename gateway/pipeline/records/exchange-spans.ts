@@ -7,13 +7,16 @@ import { addressText } from '../client-address/address-text.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import { spanIdIn, traceIdIn } from '../exchange/trace-context.ts'
 
-/** Phases that always get a span in a trace. Any other phase gets one only if it waited or refused. */
+/**
+ * Names of the spans of phases that always get a span in a trace. Any other phase gets a span only if the phase waited
+ * or refused.
+ */
 const named: Readonly<Record<string, string>> = {
   authenticate: 'authenticate',
   'limit-subject': 'limit',
   'shape-request': 'credential',
 }
-/** A phase that takes longer than this, in ms, gets a span: it waited for I/O or for the CPU. */
+/** A phase that takes at least this time, ms, gets a span, because the phase waited for I/O or for the CPU. */
 const WAITED_MS = 1
 const TEXT_MAX = 256
 const PATH_MAX = 1024
@@ -22,10 +25,11 @@ const methods: ReadonlySet<string> = new Set(forwardedMethods)
 
 /**
  * The spans of a completed exchange, the server span first. Built at the end from recorded timestamps, so that
- * exchanges that are not traced cost nothing. The tracer of the OpenTelemetry SDK allocates a context, sampler arguments
- * and a span for each exchange, and cannot record one that turns out to be slow or to fail.
+ * exchanges that are not traced cost nothing. The tracer of the OpenTelemetry SDK is not used: it allocates a context,
+ * sampler arguments and a span for each exchange. It also cannot record an exchange only because the exchange was slow
+ * or failed.
  *
- * @param now  monotonic, ms
+ * @param now  current time, monotonic, ms
  */
 export function exchangeSpans(x: Exchange, now: number): Span[] {
   const traceId = traceIdIn(x.traceparent)
@@ -65,11 +69,11 @@ export function exchangeSpans(x: Exchange, now: number): Span[] {
 }
 
 interface Part {
-  /** A new id is generated when `undefined`. */
+  /** Id of the span; a new id is generated when `undefined`. */
   readonly spanId?: string
   readonly name: string
   readonly kind: SpanKind
-  /** Monotonic, ms. */
+  /** Start of the span, monotonic, ms. */
   readonly startedAt: number
   readonly endedAt: number
   readonly error: string | undefined
@@ -90,7 +94,7 @@ function attributesOf(x: Exchange, failure: string | undefined): SpanAttributes 
     'http.route': route?.path,
     'http.response.status_code': x.status === 0 ? undefined : x.status,
     'url.scheme': x.proto,
-    // The path only: the query may contain a token.
+    // Only the path is recorded, because the query may contain a token.
     'url.path': bounded(x.path === '' ? head.target : x.path, PATH_MAX),
     'server.address': x.host === '' ? undefined : bounded(x.host),
     'client.address': addressText(x.address),
@@ -113,7 +117,7 @@ function attributesOf(x: Exchange, failure: string | undefined): SpanAttributes 
   })
 }
 
-/** Spans of the phases. Each phase ends when the next one begins. */
+/** Spans of the phases. Each phase ends when the next phase begins. */
 function phaseParts(x: Exchange, now: number): Part[] {
   const { marks, forwardedAt } = x
   if (marks === undefined) return []
@@ -124,7 +128,7 @@ function phaseParts(x: Exchange, now: number): Part[] {
     if (startedAt === 0) continue
     const next = marks[i + 1] ?? 0
     const last = next === 0
-    // The upstream span starts with `forward`.
+    // The phase `forward` gets no span of its own, because the span of the upstream call starts with it.
     if (last && forwardedAt !== 0) break
     const endedAt = last ? now : next
     const refused = last && decisionOf(x.reason) !== 'answered'
@@ -136,7 +140,7 @@ function phaseParts(x: Exchange, now: number): Part[] {
   return parts
 }
 
-/** Span of the upstream call, from the first byte sent until the end of the response. */
+/** Span of the upstream call, from the start of forwarding until the end of the response. */
 function upstreamPart(x: Exchange, now: number, failure: string | undefined): Part {
   const { head, target, replyHead, route } = x
   const path = route?.rewrite === undefined ? x.path : rewritten(x.path, route.rewrite)

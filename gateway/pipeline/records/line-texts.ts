@@ -8,8 +8,8 @@ import type { UpstreamTarget } from '../../upstream/target.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import { recordedHost } from './recorded-host.ts'
 
-// Text that many log lines share is built once, for both logs, and stored as one flat string. The cost of a line grows
-// with its number of pieces.
+// Text that many lines of the access log and the audit log share is built once, and stored as one flat string. The cost
+// of a line grows with the number of its pieces.
 
 /** Host and method of the last request on a route, and the log text that was built for them. */
 interface Asked {
@@ -34,7 +34,11 @@ function neverAsked(): Asked {
   return { host: '', method: '', texts: textsAsking('', '') }
 }
 
-/** @param x  an exchange of the route */
+/**
+ * Cached log text about a route.
+ *
+ * @param x  an exchange of the route
+ */
 export function routeTexts(route: Route, x: Exchange): RouteTexts {
   const known = routes.get(route)
   if (known !== undefined) return known
@@ -51,7 +55,8 @@ export function routeTexts(route: Route, x: Exchange): RouteTexts {
 }
 
 /**
- * Text from the host and method up to the start of the path value. Cached: most exchanges of a route share both.
+ * Log text with the host and method, up to the start of the path value. Cached per route, because most exchanges of a
+ * route have the same host and method.
  *
  * @param route  `undefined` when the exchange has no route
  */
@@ -74,7 +79,7 @@ function textsAsking(host: string, method: string): Readonly<LogTexts> {
   )
 }
 
-/** Text that identifies the caller, for an exchange with a token. */
+/** Log text that identifies the caller, for an exchange with a token. */
 export function subjectTexts(facts: TokenFacts): Readonly<LogTexts> {
   const { texts } = facts
   if (texts.audit !== '') return texts
@@ -95,7 +100,7 @@ const outcomes = Object.fromEntries(
   }),
 ) as Readonly<Record<Reason, Readonly<LogTexts>>>
 
-/** Text of the decision and reason, up to the start of the status number. */
+/** Log text of the decision and reason, up to the start of the status number. */
 export function outcomeTexts(reason: Reason): Readonly<LogTexts> {
   return outcomes[reason]
 }

@@ -14,12 +14,12 @@ export function recordAudit(x: Exchange, audit: NonNullable<Gate['audit']>): voi
 }
 
 /**
- * Whether the record has priority: exchanges that passed every check, and logins and logouts of a session. Records that
- * unauthenticated clients cause must not displace these.
+ * Whether the audit record has priority. Exchanges that passed every check, and logins and logouts of a session have
+ * priority. Records that unauthenticated clients cause must not displace records with priority.
  */
 function hasPriority(x: Exchange, decision: Decision): boolean {
   if (decision === 'admitted') return true
   if (decision === 'answered') return (x.session ?? x.namedSession) !== undefined
-  // The request was admitted; then the service failed or the client disconnected.
+  // A request with a target was admitted, even if the service failed or the client disconnected later.
   return decision !== 'refused' && x.target !== undefined
 }

@@ -7,7 +7,7 @@ import { exchangeSpans } from './exchange-spans.ts'
 
 /** Records the trace of an exchange at its end, if it was sampled or its outcome requires a trace. */
 export function recordExchange(x: Exchange, tracer: Tracer): void {
-  // Refused before its route was known.
+  // An exchange that was refused before its route was known has no trace yet.
   if (x.traceparent === '') joinTrace(x, trustsTrace(x))
   const now = performance.now()
   if (x.sampling !== 'granted') sampleRefused(x, tracer)
@@ -19,8 +19,8 @@ export function recordExchange(x: Exchange, tracer: Tracer): void {
 }
 
 /**
- * Applies the sampling ratio to a new trace id when the exchange was refused while sampling was pending. An
- * unauthenticated client could choose its own trace id so that it is always sampled.
+ * Applies the sampling ratio to a new trace id when the exchange was refused while sampling was pending. The client's
+ * trace id is not used, because an unauthenticated client could choose a trace id that is always sampled.
  */
 function sampleRefused(x: Exchange, tracer: Tracer): void {
   const { sampling } = x

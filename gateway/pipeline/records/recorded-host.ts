@@ -1,6 +1,6 @@
 import type { Exchange } from '../exchange/exchange.ts'
 
-/** The requested host as sent. A refused host may contain user info, which is withheld. */
+/** Requested host for logs, as the client sent it. User info in an invalid host is replaced by `(withheld)`. */
 export function recordedHost({ authority, head: { host } }: Exchange): string {
   if (authority !== '') return authority
   return host.includes('@') ? `(withheld)${host.slice(host.lastIndexOf('@'))}` : host
