@@ -11,8 +11,8 @@ const REST_MAX_MS = 4000
 
 /**
  * Circuit breaker for a Redis server that accepts calls and does not reply. After 5 timeouts in a row, no call is sent
- * for 250 ms. Then one trial call is sent. A reply to the trial call closes the breaker; a timeout doubles the pause,
- * up to 4 s.
+ * for 250 ms. Then one trial call is sent. A reply to the trial call closes the breaker. A timeout of the trial call
+ * doubles the pause, up to 4 s.
  */
 export class Breaker {
   #failures = 0
@@ -23,8 +23,8 @@ export class Breaker {
   #trying = false
 
   /**
-   * Whether a call may be sent now. The first call allowed after a pause is the trial call. Its caller must report the
-   * outcome with `replied`, `timedOut` or `broke`; until then every other call is refused.
+   * Whether a call can be sent now. The first call allowed after a pause is the trial call. The caller of the trial
+   * call must report the outcome with `replied`, `timedOut` or `broke`; until then every other call is refused.
    */
   allows(): boolean {
     if (!this.#open) return true
@@ -33,7 +33,7 @@ export class Breaker {
     return true
   }
 
-  /** The server replied. An error reply counts too. */
+  /** Records that the server replied. An error reply counts too. */
   replied(): void {
     this.#failures = 0
     this.#restMs = REST_MIN_MS
@@ -41,7 +41,7 @@ export class Breaker {
     this.#trying = false
   }
 
-  /** A call received no reply before its deadline. */
+  /** Records that a call received no reply before its deadline. */
   timedOut(): void {
     this.#trying = false
     const nowMs = performance.now()
@@ -52,7 +52,9 @@ export class Breaker {
     this.#restMs = Math.min(this.#restMs * 2, REST_MAX_MS)
   }
 
-  /** The connection broke. A pending trial call ends without a verdict on the next connection. */
+  /**
+   * Records that the connection broke. A pending trial call then has no result, and the next call is a new trial call.
+   */
   broke(): void {
     this.#trying = false
   }

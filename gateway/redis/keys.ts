@@ -2,7 +2,10 @@ import { createHash } from 'node:crypto'
 
 export type SessionList = 'subject' | 'device' | 'sid'
 
-/** The prefix of `sid` starts with the prefix of `subject`, so Redis ACL patterns of earlier releases still match. */
+/**
+ * Prefixes in the key names of session lists. The prefix of `sid` starts with the prefix of `subject`, so Redis ACL
+ * patterns of earlier releases still match.
+ */
 const listTags: Readonly<Record<SessionList, string>> = { subject: 'u:', device: 'd:', sid: 'u:p:' }
 
 /**
@@ -24,7 +27,7 @@ export class RedisKeys {
   readonly sessionEnds: string
   /** Random identifier of the data in Redis. A different value shows that Redis lost its data. */
   readonly epoch: string
-  /** Exists while members restore the data that Redis lost. No node can join while this key exists. */
+  /** Marker that exists while members restore the data that Redis lost. No node can join while this key exists. */
   readonly settling: string
   /** Sorted set: member keys, scored by the end of their lease, ms of the Redis clock. */
   readonly members: string
@@ -56,7 +59,7 @@ export class RedisKeys {
     this.acknowledgements = `${revocation}acks`
   }
 
-  /** Holds the key of the member that uses this node id now. */
+  /** String: the key of the member that uses this node id now. */
   nodeId(id: string): string {
     return `${this.#prefix}{rev}:id:${id}`
   }
@@ -67,10 +70,11 @@ export class RedisKeys {
   }
 
   /**
-   * One window of a rate limit. Buckets are spread over 256 hash tags, so few calls carry all decisions of one tick.
+   * One window of a rate limit. The keys are spread over 256 hash tags, so few calls to Redis carry all decisions of
+   * one tick of the event loop.
    *
-   * @param kind    layout of the value; keeps windows of different modes under different names
-   * @param limit   identifies the limit, including its window and mode
+   * @param kind  layout of the value; windows of different modes have different names
+   * @param limit  identifies the limit, including its window and mode
    * @param bucket  identifies the client that the window counts; the key contains only its hash
    */
   limit(kind: 'exact' | 'leased', limit: string, bucket: string): string {
@@ -79,7 +83,7 @@ export class RedisKeys {
   }
 
   /**
-   * Cached introspection response of an issuer for one token. Spread over 256 hash tags.
+   * Cached introspection response of an issuer for one token. The keys are spread over 256 hash tags.
    *
    * @param tokenId  keyed hash of issuer and token, in hexadecimal
    */
@@ -87,17 +91,27 @@ export class RedisKeys {
     return `${this.#prefix}{i${tokenId.slice(0, 2)}}:${tokenId}`
   }
 
-  /** Stream: audit log. Each entry is one batch of one node. @param shard  from 0; only a Redis Cluster has several */
+  /**
+   * Stream: audit log. Each entry is one batch of one node.
+   *
+   * @param shard  number of the shard, from 0; only a Redis Cluster has several shards
+   */
   auditLog(shard: number): string {
     return `${this.#prefix}{a${shard}}:log`
   }
 
-  /** The newest batch of the audit log. It reveals when the log lost its last entries. */
+  /**
+   * The newest batch of the audit log. A difference from the log's last entry shows that the log lost entries at its
+   * end.
+   */
   auditHead(shard: number): string {
     return `${this.#prefix}{a${shard}}:head`
   }
 
-  /** Hash: for each sink, the id of the last log entry that the sink accepted. A sink in this hash delays trimming. */
+  /**
+   * Hash: for each sink, the id of the last log entry that the sink accepted. The log is not trimmed past the entries
+   * that a sink in this hash has not accepted yet.
+   */
   auditCursors(shard: number): string {
     return `${this.#prefix}{a${shard}}:cursors`
   }
@@ -113,8 +127,8 @@ export class RedisKeys {
   }
 
   /**
-   * Hash: for each chain, `<number>:<hash>` of the last batch that was trimmed from the log. A chain without its first
-   * batches is intact if its first remaining batch continues from there.
+   * Hash: for each chain of batches, `<number>:<hash>` of the last batch that was trimmed from the log. A chain without
+   * its first batches is intact if its first remaining batch continues from the last trimmed batch.
    */
   auditTrimmed(shard: number): string {
     return `${this.#prefix}{a${shard}}:trimmed`
@@ -138,7 +152,10 @@ export class RedisKeys {
     return `${this.#prefix}{${listTags[kind]}${name}}:s`
   }
 
-  /** Hash: the last logout of a subject or `sid` at the issuer. In the same slot as their `sessionsOf` key. */
+  /**
+   * Hash: the last logout of a subject or `sid` at the issuer. In the same slot as the `sessionsOf` key of the subject
+   * or `sid`.
+   */
   logoutAtIssuer(kind: 'subject' | 'sid', name: string): string {
     return `${this.#prefix}{${listTags[kind]}${name}}:o`
   }

@@ -6,8 +6,8 @@ export type RedisLog = (level: 'info' | 'warn', message: string, fields: Readonl
 /** Connection losses within this time are logged together, since a failed server breaks all its connections. */
 const GATHER_MS = 250
 /**
- * Connections that are still lost this long after the first one is restored are logged again. Each connection retries
- * at least every 3 s.
+ * Time after which connections that are still lost are logged again, ms, from the first restored connection. Each
+ * connection retries at least every 3 s.
  */
 const STRAGGLE_MS = 6000
 
@@ -33,7 +33,11 @@ export class LostConnections {
     this.#log = log
   }
 
-  /** @param name  connection name without the `gatehouse-` prefix that CLIENT LIST shows */
+  /**
+   * Records that a connection is lost.
+   *
+   * @param name  connection name without the `gatehouse-` prefix that CLIENT LIST shows
+   */
   lose(connection: Connection, name: string, reason: string): void {
     if (this.#lost.has(connection)) return
     this.#lost.set(connection, name)
@@ -43,7 +47,7 @@ export class LostConnections {
     this.#gathering ??= this.#task.after(GATHER_MS, () => this.#logLosses())
   }
 
-  /** The connection is established. Does nothing if the connection was not lost. */
+  /** Records that a connection is established. Does nothing if the connection was not lost. */
   regain(connection: Connection): void {
     if (!this.#lost.delete(connection)) return
     if (this.#missing().length > 0) {

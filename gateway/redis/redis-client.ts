@@ -11,7 +11,7 @@ export type RedisArgument = string | number | Buffer
 /** A Lua script. The first call loads the script into Redis. */
 export interface RedisScript {
   /**
-   * Runs the script. A call that failed may have run on the server, so no call is retried here.
+   * Runs the script. A call that failed may have run on the server, so a failed call is not retried.
    *
    * @throws {RedisFault} as a rejection
    */
@@ -31,7 +31,7 @@ export class RedisClient {
   /** True after `close` was called. A lost connection is then expected and not logged. */
   closing = false
 
-  /** @param breaker  refuses calls while Redis does not reply; used for calls that HTTP requests wait for */
+  /** @param breaker  circuit breaker for calls that HTTP requests wait for; refuses calls while Redis does not reply */
   constructor(driver: Redis | Cluster, breaker: Breaker | undefined) {
     this.#driver = driver
     this.#breaker = breaker
@@ -47,14 +47,22 @@ export class RedisClient {
     return this.#driver.status === 'ready'
   }
 
-  /** @throws {RedisFault} as a rejection */
+  /**
+   * Sends a command.
+   *
+   * @throws {RedisFault} as a rejection
+   */
   call(command: string, ...args: RedisArgument[]): Promise<unknown> {
     return this.#guarded(() => this.#driver.call(command, ...args))
   }
 
-  /** Sends a command like `call` and returns strings in the reply as buffers. @throws {RedisFault} as a rejection */
+  /**
+   * Sends a command like `call` and returns strings in the reply as buffers.
+   *
+   * @throws {RedisFault} as a rejection
+   */
   callBuffer(command: string, ...args: RedisArgument[]): Promise<unknown> {
-    // Builds the command itself, because callBuffer of ioredis fails with autopipelining.
+    // The command is built and sent without `callBuffer` of ioredis, which fails with autopipelining.
     return this.#guarded(
       () => this.#driver.sendCommand(new Command(command, args, { replyEncoding: null })) as Promise<unknown>,
     )
@@ -90,9 +98,9 @@ export class RedisClient {
     const defined = this.#driver as unknown as Defined
     const run = (suffix: string, keys: readonly string[], args: readonly RedisArgument[]) =>
       this.#guarded(() => {
-        // Defines one command per number of keys. Pipelines of ioredis take the first argument as the key that selects
-        // the slot. A number of keys there would put calls of different slots into one pipeline, which Redis Cluster
-        // rejects.
+        // One command is defined for each number of keys, so that the first argument is a key. Pipelines of ioredis use
+        // the first argument to select the slot. If the first argument were the number of keys, calls of different
+        // slots would share a pipeline, which Redis Cluster rejects.
         const command = `${name}${keys.length}`
         if (defined[command] === undefined) this.#define(command, lua, keys.length)
         return defined[`${command}${suffix}`]!(...keys, ...args)
@@ -107,8 +115,8 @@ export class RedisClient {
 
   /**
    * Subscribes to a channel and renews the subscription after each reconnection. In a Redis Cluster the subscription is
-   * sharded. If an established connection does not confirm the subscription, the connection is replaced, because it
-   * would never deliver a message.
+   * sharded. If an established connection does not confirm the subscription, the connection is replaced, because the
+   * connection would never deliver a message.
    *
    * @throws {RedisFault} as a rejection; the caller must subscribe again on the next connection
    */
@@ -128,8 +136,9 @@ export class RedisClient {
       this.reconnect()
       throw error
     }
-    // Subscribes again here instead of using autoResubscribe of ioredis. With autoResubscribe, a connection that breaks
-    // before the reply causes an unhandled rejection, which ends the process. The cluster driver handles this case.
+    // The subscription is renewed here, without autoResubscribe of ioredis. With autoResubscribe, a connection that
+    // breaks before the reply causes an unhandled rejection, which ends the process. The cluster driver handles this
+    // case.
     if (!sharded) this.onReady(() => void ask().catch(() => this.reconnect()))
   }
 
@@ -146,7 +155,7 @@ export class RedisClient {
   /** Closes the connection. Pending calls have up to 500 ms to finish. Returns within 1 s. */
   async close(): Promise<void> {
     this.closing = true
-    // Without a connection the driver does not always emit `end`.
+    // Without a connection the driver does not always emit `end`, so waiting for `end` could take forever.
     if (!this.ready) return this.#driver.disconnect()
     const closed = new Promise<void>((resolve) => this.#driver.once('end', resolve))
     this.#driver.quit().catch(() => this.#driver.disconnect())
@@ -157,8 +166,8 @@ export class RedisClient {
 
   /**
    * Defines a command on the driver and on pipelines that are already open. A pipeline of ioredis has only the commands
-   * that existed when the pipeline was opened. Otherwise a script whose first run is in the same tick as another call
-   * would end the process.
+   * that existed when the pipeline was opened. Without the definition on open pipelines, a script whose first run is in
+   * the same tick as another call would end the process.
    */
   #define(command: string, lua: string, numberOfKeys: number): void {
     this.#driver.defineCommand(command, { lua, numberOfKeys })

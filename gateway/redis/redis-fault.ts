@@ -7,7 +7,7 @@ import { GatewayFault } from '../base/fault.ts'
  */
 export type RedisCode = 'TIMEOUT' | 'DISCONNECTED' | 'BREAKER' | (string & {})
 
-/** A Redis call that received no reply or an error reply. */
+/** Failure of a Redis call: no reply, or an error reply. */
 export class RedisFault extends GatewayFault {
   readonly redisCode: RedisCode
 
@@ -17,10 +17,10 @@ export class RedisFault extends GatewayFault {
   }
 }
 
-/** Longest part of a server's error message that is kept, characters. */
+/** Maximum length of a server's error message in a fault, characters. Longer messages are truncated. */
 const MESSAGE_MAX = 200
 
-/** Replacements for error replies that explain the protocol instead of the fix. Sentinels have separate settings. */
+/** Texts that replace error replies of Redis that do not say how to fix the error. Sentinels have separate settings. */
 const remedies: Readonly<Record<string, string>> = {
   NOAUTH: 'Redis requires a password: set redis.password, or redis.sentinel.password',
   WRONGPASS:
@@ -38,7 +38,7 @@ export function redisFault(error: unknown): RedisFault {
   if (message.startsWith('Reached the max retries'))
     return new RedisFault('DISCONNECTED', 'connection lost before the reply')
   if (message.startsWith("Stream isn't writeable")) return new RedisFault('DISCONNECTED', 'no connection')
-  // The cluster driver puts the error of the last server at the end of its message.
+  // The cluster driver puts the error of the last server at the end of its own message.
   const last = (/Last error: (.*)$/s.exec(message)?.[1] ?? message).replace(/^(?:Reply)?Error: /, '')
   const code = /^([A-Z][A-Z]+)(?: |$)/.exec(last)?.[1]
   const remedy = code === undefined ? undefined : remedies[code]

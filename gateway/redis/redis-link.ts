@@ -9,9 +9,9 @@ import { redisFault } from './redis-fault.ts'
 import { SteadySentinelConnector } from './sentinel-connector.ts'
 
 /**
- * The use of a connection. `store`: calls that an HTTP request may wait for. `reader`: blocking reads, which set their
- * own time limit. `log`: the audit log, for which no HTTP request waits. `receipt`: slow, ordered calls (WAIT, WAITAOF)
- * on the same connection as their write. `subscriber`: pub/sub channels.
+ * The use of a Redis connection. `store`: calls that an HTTP request may wait for. `reader`: blocking reads, which set
+ * their own time limit. `log`: the audit log, for which no HTTP request waits. `receipt`: slow, ordered calls (WAIT,
+ * WAITAOF) on the same connection as their write. `subscriber`: pub/sub channels.
  */
 export type ClientKind = 'store' | 'reader' | 'log' | 'receipt' | 'subscriber'
 
@@ -20,10 +20,10 @@ export type QueueConnection = Redis | Cluster
 
 type ConnectionKind = ClientKind | 'producer' | 'worker'
 
-/** Options without `replyMapping`: replies have the RESP2 types whichever protocol is used. */
+/** Options without `replyMapping`: replies have the RESP2 types with every protocol version. */
 type RedisOptions = Omit<DriverOptions, 'replyMapping'>
 
-/** Longest wait for a reply, ms. `undefined` means no limit. */
+/** Maximum time to wait for the reply to a call, by the use of the connection, ms. `undefined` means no limit. */
 const DEADLINE_MS = {
   store: 250,
   reader: undefined,
@@ -33,7 +33,7 @@ const DEADLINE_MS = {
   producer: 3000,
   worker: undefined,
 } as const
-/** Number of attempts from which the backoff is computed after the driver stopped reconnecting. */
+/** Number of attempts that is used to compute the reconnection delay after the driver stopped reconnecting. */
 const GIVEN_UP_TRIES = 3
 const CONNECT_MS = 1000
 /** Time until a stuck disconnect is forced. Longer than the driver waits for the server to close its end. */
@@ -45,7 +45,10 @@ const DISCONNECT_MS = 2500
  */
 export class RedisLink {
   readonly keys: RedisKeys
-  /** For calls that an HTTP request may wait for. Without a connection, a call fails in the same tick. */
+  /**
+   * Connection for calls that an HTTP request may wait for. Without an established connection, a call fails in the same
+   * tick.
+   */
   readonly store: RedisClient
   readonly #settings: RedisSettings
   readonly #task = new Supervisor('redis-connection')
@@ -67,7 +70,11 @@ export class RedisLink {
     return this.#settings.place.topology
   }
 
-  /** Opens a connection. @param name  shown in the log, and by CLIENT LIST with the prefix `gatehouse-` */
+  /**
+   * Opens a connection.
+   *
+   * @param name  shown in the log, and by CLIENT LIST with the prefix `gatehouse-`
+   */
   client(kind: ClientKind, name: string): RedisClient {
     const driver = this.#connect(kind, name)
     const client = new RedisClient(driver, kind === 'store' ? new Breaker() : undefined)
@@ -76,9 +83,9 @@ export class RedisLink {
   }
 
   /**
-   * Opens a connection for BullMQ. `producer`: adding a job fails at once while Redis is unavailable. `worker`: waits
-   * for Redis without a limit and repeats pending calls after a reconnection; the scripts of BullMQ tolerate repeated
-   * calls.
+   * Opens a connection for BullMQ. `producer`: adding a job fails immediately while Redis is unavailable. `worker`:
+   * waits for Redis without a limit and repeats pending calls after a reconnection; the scripts of BullMQ tolerate
+   * repeated calls.
    */
   queueConnection(kind: 'producer' | 'worker', name: string): QueueConnection {
     const driver = this.#connect(kind, name)
@@ -98,15 +105,17 @@ export class RedisLink {
       ...optional({ username, password, commandTimeout: DEADLINE_MS[kind] }),
       connectionName: `gatehouse-${name}`,
       connectTimeout: CONNECT_MS,
-      // A command without a reply may have run on the server, so only the caller may repeat it.
+      // A command without a reply may have run on the server, so only the caller can decide to repeat the command.
       maxRetriesPerRequest: kind === 'worker' ? null : 0,
-      // An HTTP request must not wait for a connection.
+      // Calls of HTTP requests are not queued for a later connection, because an HTTP request must not wait for a
+      // connection.
       enableOfflineQueue: kind === 'subscriber' || kind === 'worker',
       enableAutoPipelining: kind === 'store',
       retryStrategy: backOff,
-      // RedisClient.subscribe renews the subscription and handles a failure.
+      // ioredis must not renew subscriptions: `RedisClient.subscribe` renews the subscription and handles a failure.
       autoResubscribe: false,
-      // A demoted master, or a master without its replicas, keeps connections open and refuses writes.
+      // These errors come from a demoted master, or a master without its replicas, which keeps connections open and
+      // refuses writes. The driver then reconnects.
       reconnectOnError: ({ message }) => /^(READONLY|NOREPLICAS|UNBLOCKED)/.test(message),
       ...(tls === undefined
         ? {}
@@ -126,7 +135,8 @@ export class RedisLink {
           Connector: SteadySentinelConnector,
           sentinelRetryStrategy: backOff,
           sentinelCommandTimeout: CONNECT_MS,
-          // Without the detector, connections stay with a replaced master, which accepts writes that are lost later.
+          // Without the failover detector, connections stay with a replaced master, which accepts writes that are lost
+          // later.
           failoverDetector: true,
         })
       case 'cluster':
@@ -140,11 +150,12 @@ export class RedisLink {
     this.#reconnect(driver, client)
   }
 
-  /** Logs one line when connections are lost and one when they are restored, not one line per attempt. */
+  /** Logs one line when connections are lost and one line when they are restored, instead of one line per attempt. */
   #report(driver: Redis | Cluster, name: string, client: RedisClient): void {
     driver.on('error', (error: Error) => {
       if (client.closing) return
-      // A server without TLS waits for more bytes and sends nothing, so the connection times out.
+      // A server that does not use TLS waits for more bytes of the TLS handshake and sends nothing, so the connection
+      // times out.
       const silent = error.message.includes('ETIMEDOUT') && this.#settings.tls !== undefined
       const hint = silent ? ' (does the server use TLS, as the settings require?)' : ''
       this.#lost.lose(client, name, `${redisFault(error).message}${hint}`)
@@ -168,7 +179,7 @@ export class RedisLink {
     driver.on('end', () => {
       if (client.closing) return
       this.#task.after(backOff(GIVEN_UP_TRIES), () => {
-        // The `error` event reports a failed connection.
+        // The handler of the `error` event reports a failed connection.
         if (!client.closing) void driver.connect().catch(() => {})
       })
     })
@@ -199,7 +210,7 @@ function backOff(tries: number): number {
   return Math.min(50 * 2 ** Math.min(tries, 10), 2000) * (0.5 + Math.random())
 }
 
-/** Removes members that are `undefined`, because ioredis takes an `undefined` option as set. */
+/** Removes members that are `undefined`, because ioredis treats an option with the value `undefined` as set. */
 function optional<T extends object>(members: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as never
 }

@@ -8,7 +8,7 @@ type Connect = SentinelConnector['connect']
  * new connection while that connection is being opened, and the driver never reconnects.
  */
 export class SteadySentinelConnector extends SentinelConnector {
-  /** @param options  Sentinel options, typed by ioredis as the options of any connector */
+  /** @param options  Sentinel options, which ioredis types as the options of any connector */
   constructor(options: unknown) {
     super(options as SentinelConnectionOptions)
   }
