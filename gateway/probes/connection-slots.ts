@@ -2,11 +2,11 @@ import type { Socket } from 'node:net'
 import { parseAddress } from '../base/addresses.ts'
 
 export interface SlotLimits {
-  /** Maximum number of connections, without the reserve. */
+  /** Maximum number of connections, not counting those in the reserve. */
   readonly total: number
   /** Maximum number of connections from one IPv4 address or IPv6 /64. */
   readonly perPeer: number
-  /** Number of further connections that serve liveness probes only. */
+  /** Number of connections above the limits that serve liveness probes only. */
   readonly reserve: number
 }
 
@@ -15,20 +15,21 @@ interface Slot {
   readonly peer: string
   /** True when the connection is above the limits and serves only the liveness probe. */
   readonly reserved: boolean
-  /** Number of requests whose reply is not complete. */
+  /** Number of requests on the connection whose reply is not complete. */
   calls: number
-  /** True after the first request. */
+  /** True after the first request on the connection. */
   used: boolean
 }
 
 /**
- * Limits the connections of a small HTTP server, so that one client cannot lock out others. A new connection above a
- * limit replaces an idle connection: first one that never sent a request, then one of the peer with the most connections,
- * then the oldest. When no connection is idle, the new connection gets a place in the reserve.
+ * Limits the connections of a small HTTP server, so that one client cannot lock out other clients. A new connection
+ * above a limit replaces an idle connection. A connection that never sent a request is replaced first, then a
+ * connection of the peer with the most connections, then the oldest connection. When no connection is idle, the new
+ * connection gets a place in the reserve.
  */
 export class ConnectionSlots {
   readonly #limits: SlotLimits
-  /** Oldest first. */
+  /** Open connections, oldest first. */
   readonly #slots = new Map<Socket, Slot>()
   readonly #ofPeer = new Map<string, number>()
   #reserved = 0
@@ -53,14 +54,14 @@ export class ConnectionSlots {
   }
 
   /**
-   * Notes that a request has arrived. A second request before the first reply is complete closes the connection: a client
-   * that pipelines requests and reads nothing could fill the memory with replies.
+   * Records that a request has arrived. A second request before the first reply is complete closes the connection,
+   * because a client that pipelines requests and reads nothing could fill the memory with replies.
    *
    * @returns whether the connection is in the reserve; `undefined` when the connection was closed and needs no reply
    */
   began(socket: Socket): boolean | undefined {
     const slot = this.#slots.get(socket)
-    // Another connection replaced this one while its request was in transit.
+    // A new connection replaced this connection while its request was in transit.
     if (slot === undefined) return undefined
     if (slot.calls > 0) {
       this.#forget(slot)
@@ -72,20 +73,28 @@ export class ConnectionSlots {
     return slot.reserved
   }
 
-  /** Notes that the reply is complete or its connection is closed. */
+  /** Records that the reply is complete or the connection is closed. */
   ended(socket: Socket): void {
     const slot = this.#slots.get(socket)
     if (slot !== undefined) slot.calls--
   }
 
-  /** @returns false when a limit is reached and no connection is idle */
+  /**
+   * Makes room for a new connection of a peer.
+   *
+   * @returns false when a limit is reached and no connection is idle
+   */
   #makeRoom(peer: string): boolean {
     const { perPeer, total } = this.#limits
     if ((this.#ofPeer.get(peer) ?? 0) >= perPeer) return this.#close((slot) => slot.peer === peer && !slot.reserved)
     return this.#slots.size - this.#reserved < total || this.#close((slot) => !slot.reserved)
   }
 
-  /** Closes one eligible idle connection. @returns false when there is none */
+  /**
+   * Closes one eligible idle connection.
+   *
+   * @returns false when no eligible connection is idle
+   */
   #close(eligible: (slot: Slot) => boolean): boolean {
     let victim: Slot | undefined
     for (const slot of this.#slots.values()) {
@@ -112,7 +121,10 @@ export class ConnectionSlots {
   }
 }
 
-/** Key of a peer: an IPv6 subscriber has a /64 (RFC 6177). A mapped IPv4 address is a peer of its own. */
+/**
+ * Identifies a client for the limit per peer: by the IPv4 address, or by the IPv6 /64, because a subscriber has a whole
+ * /64 (RFC 6177). An IPv4-mapped address counts as a peer of its own.
+ */
 function peerOf(text: string): string {
   const address = parseAddress(text)
   if (address?.length !== 16 || text.startsWith('::ffff:')) return text

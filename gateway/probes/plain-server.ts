@@ -14,7 +14,7 @@ export interface PlainReply {
 }
 
 /**
- * Sends the reply itself, by another framework. Connection limits and the fixed header fields of this server apply. The
+ * A reply that another framework sends. The connection limits and the fixed header fields of this server apply. The
  * framework calls `limitReplyTime` for each complete reply.
  */
 export interface OwnReply {
@@ -35,7 +35,7 @@ const HEAD_MS = 2000
 /** Maximum time for a complete request, ms. */
 const REQUEST_MS = 10_000
 const REPLY_MS = 10_000
-/** Interval at which both time limits are checked, ms. */
+/** Interval at which the time limits of request heads and requests are checked, ms. */
 const CHECK_MS = 500
 /** Maximum numbers of connections. Collectors, orchestrators and operators need a few connections each. */
 const slotLimits = { total: 256, perPeer: 64, reserve: 16 }
@@ -64,8 +64,10 @@ export class PlainServer {
   }
 
   /**
-   * @param setting  path of the setting that contains the address, for errors
-   * @throws {ListenError} when the address cannot be listened on
+   * Opens the server.
+   *
+   * @param setting  path of the setting that contains the address, for error messages
+   * @throws {ListenError} when the server cannot listen on the address
    */
   static async listen(
     setting: string,
@@ -94,7 +96,7 @@ export class PlainServer {
     return new PlainServer(server)
   }
 
-  /** Stops listening and closes every connection at once, including connections with a request in progress. */
+  /** Stops listening and closes every connection immediately, including connections with a request in progress. */
   async close(): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve))
     this.#server.closeAllConnections()
@@ -122,13 +124,16 @@ async function answer(
   response.end(body)
 }
 
-/** Closes the connection of a client that does not read its reply in time. Such replies would fill the memory. */
+/**
+ * Closes the connection of a client that does not read its reply within `ms`, because unread replies would fill the
+ * memory.
+ */
 export function limitReplyTime(response: ServerResponse, ms = REPLY_MS): void {
   const late = setTimeout(() => response.destroy(), ms).unref()
   response.once('close', () => clearTimeout(late))
 }
 
-/** A handler that throws has a bug: the caller gets 500, and the supervisor logs the error. */
+/** Runs a handler. A handler that throws has a bug: the client gets 500, and the supervisor logs the error. */
 async function orFail(reply: () => Promise<void>, response: ServerResponse): Promise<void> {
   try {
     await reply()

@@ -7,11 +7,11 @@ export interface IntrospectToken {
   /** Keyed hash of issuer and token. Redis stores the encrypted token under this hash. */
   readonly token: string
   readonly form: 'opaque' | 'jwt'
-  /** W3C `traceparent` of the exchange that caused this job. Omitted when that exchange is not recorded. */
+  /** W3C `traceparent` of the exchange that caused this job. Omitted when the trace of the exchange is not recorded. */
   readonly traceparent?: string | undefined
 }
 
-/** Introspects a token in use again, before the cached introspection response is too old. */
+/** Job that introspects a token in use again, before the cached introspection response is too old. */
 export const introspectToken: JobContract<IntrospectToken> = {
   kind: 'introspect',
   payload: z.object({

@@ -10,18 +10,19 @@ export interface JobContract<Payload> {
    */
   readonly payload: z.ZodType<Payload>
   /**
-   * Version of the payload, from 2; version 1 is not written. Raise the version for a change that an older worker must
-   * not ignore. An older worker then leaves the job to other workers.
+   * Version of the payload, 2 or higher; jobs of version 1 contain no version. Raise the version for a change that an
+   * older worker must not ignore. An older worker then leaves the job to other workers.
    */
   readonly version?: number
-  /** Largest number of attempts, including the first one. */
+  /** Maximum number of attempts, including the first one. */
   readonly attempts: number
   /** Delay before the first retry, ms. Doubles before each further retry, with random jitter. */
   readonly backoffMs: number
-  /** Largest number of waiting jobs in one queue; further jobs are not added. A limit for when no worker runs. */
+  /** Maximum number of waiting jobs in one queue; further jobs are not added. The limit matters when no worker runs. */
   readonly waitingMax: number
   /**
-   * Interval from the start of one run to the start of the next, ms, for a repeating job. Its success is not logged.
+   * Interval of a repeating job, from the start of one run to the start of the next, ms. The success of a repeating job
+   * is not logged.
    */
   readonly everyMs?: number
 }
@@ -35,7 +36,10 @@ export const workerTimes = {
   lockDuration: 10_000,
   /** Time between checks for stalled jobs, ms. */
   stalledInterval: 5000,
-  /** A job whose worker failed more often than this fails too, because the job probably caused the failures. */
+  /**
+   * Maximum number of workers that can fail during a job. The job then fails too, because it probably caused the
+   * failures.
+   */
   maxStalledCount: 3,
 } as const
 
@@ -46,8 +50,8 @@ export function jobData<Payload>({ version }: JobContract<Payload>, payload: Pay
 }
 
 /**
- * Whether a node wrote the job with a newer payload version than this worker knows. The data is untrusted here, because
- * the schema has not validated it yet.
+ * Whether a node wrote the job with a newer payload version than this worker knows. The data is untrusted, because the
+ * schema has not validated the data yet.
  */
 export function isNewer({ version = 1 }: JobContract<unknown>, data: unknown): boolean {
   const written = (data as { v?: unknown } | null)?.v
@@ -55,8 +59,8 @@ export function isNewer({ version = 1 }: JobContract<unknown>, data: unknown): b
 }
 
 /**
- * BullMQ options for a job of this kind. Keeps up to 100 completed jobs for 1 hour and up to 1000 failed jobs for 7
- * days.
+ * BullMQ options for the jobs of a contract. BullMQ keeps up to 100 completed jobs for 1 hour and up to 1000 failed
+ * jobs for 7 days.
  */
 export function jobOptions({ attempts, backoffMs }: JobContract<unknown>) {
   return {

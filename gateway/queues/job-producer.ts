@@ -18,7 +18,7 @@ export type JobLog = (level: 'info' | 'warn', message: string, fields: Readonly<
 
 /**
  * Adds jobs of one kind in batches, in the background: the caller does not wait and receives no result. A job that
- * cannot be added is lost. So such a job may only save time, and no feature may depend on it.
+ * cannot be added is lost. The jobs may therefore only save time, and no feature may depend on them.
  */
 export class JobProducer<Payload> {
   readonly #contract: JobContract<Payload>
@@ -67,7 +67,8 @@ export class JobProducer<Payload> {
         await this.#add(name, jobs)
         this.#failing = false
       } catch (error) {
-        if (!this.#failing) this.#log('warn', 'jobs cannot be added', { queue: name, reason: reasonOf(error) })
+        if (!this.#failing)
+          this.#log('warn', 'jobs cannot be added to the queue', { queue: name, reason: reasonOf(error) })
         this.#failing = true
       }
     }

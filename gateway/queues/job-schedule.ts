@@ -27,7 +27,11 @@ export class JobSchedule<Payload> {
     await this.#call(queue, (each) => each.upsertJobScheduler(id, { every: everyMs }, template))
   }
 
-  /** Adds one job. @throws {RedisFault} as a rejection */
+  /**
+   * Adds one job.
+   *
+   * @throws {RedisFault} as a rejection
+   */
   async add(queue: string, payload: Payload, options: object): Promise<void> {
     const kept = jobOptions(this.#contract)
     await this.#call(queue, (each) =>
@@ -35,7 +39,12 @@ export class JobSchedule<Payload> {
     )
   }
 
-  /** Removes a repeating job. @returns whether the schedule existed. @throws {RedisFault} as a rejection */
+  /**
+   * Removes a repeating job.
+   *
+   * @returns whether the schedule existed
+   * @throws {RedisFault} as a rejection
+   */
   async remove(queue: string, id: string): Promise<boolean> {
     return this.#call(queue, (each) => each.removeJobScheduler(id))
   }

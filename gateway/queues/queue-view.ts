@@ -1,7 +1,7 @@
 import { Queue } from 'bullmq'
 import type { RedisLink } from '../redis/redis-link.ts'
 
-/** Current state of one queue, for operators (snake_case goes over the wire). */
+/** Current state of one queue, for operators. The member names are those of the JSON reply. */
 export interface QueueListing {
   readonly queue: string
   readonly waiting: number
@@ -29,6 +29,8 @@ export class QueueView {
   }
 
   /**
+   * Reads the state of the named queues.
+   *
    * @param names  names of the queues
    * @throws {Error} as a rejection, when Redis does not reply
    */

@@ -7,7 +7,7 @@ export class Queues {
   readonly #prefix: string
   readonly #queues = new Map<string, Queue>()
 
-  /** @param name  name of the connection */
+  /** @param name  name of the Redis connection */
   constructor(kind: string, link: RedisLink, name: string) {
     this.#connection = link.queueConnection('producer', name)
     this.#prefix = link.keys.queues(kind)

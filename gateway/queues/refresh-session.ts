@@ -11,7 +11,7 @@ export interface RefreshSession {
   readonly version: number
 }
 
-/** Refreshes the tokens of a session in use, before they expire. */
+/** Job that refreshes the tokens of a session in use, before the tokens expire. */
 export const refreshSession: JobContract<RefreshSession> = {
   kind: 'refresh',
   payload: z.object({
