@@ -7,12 +7,12 @@ import type { PolicyFileEvents } from './policy/policy-file.ts'
 import type { Snapshot } from './policy/snapshot.ts'
 import type { NodeLog } from './telemetry/node-log.ts'
 
-/** Switches a running node to each changed policy, and logs the outcome. */
+/** Switches a running node to a changed policy, and logs the outcome of each change. */
 export class PolicySwitch implements PolicyFileEvents {
   readonly #gate: Pick<Gate, 'runtime'>
   readonly #followers: PolicyFollowers
   readonly #log: NodeLog['log']
-  /** Load time of the policy in force, ms since the epoch, and the number of rejected changes. */
+  /** Time at which the policy in force was loaded, ms since the epoch, and number of rejected policy changes. */
   readonly history = { loadedAtMs: Date.now(), rejected: 0 }
 
   constructor(gate: Pick<Gate, 'runtime'>, followers: PolicyFollowers, log: NodeLog['log']) {
@@ -41,7 +41,9 @@ export class PolicySwitch implements PolicyFileEvents {
   }
 
   restored(): void {
-    this.#log('info', 'policy restored', { revision: this.#gate.runtime.snapshot.revision })
+    this.#log('info', 'the policy files contain the active policy again', {
+      revision: this.#gate.runtime.snapshot.revision,
+    })
   }
 }
 

@@ -3,8 +3,8 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import type { Settings } from './config/settings.ts'
 
 /**
- * Replaces port 0 by a free port. The port must be known before start, because the public URL and the assertions
- * contain it.
+ * Replaces port 0 by a free port. The port must be known before the node starts, because the public URL and the
+ * assertions contain it.
  */
 export async function withPort(settings: Settings): Promise<Settings> {
   const { listen, publicUrls } = settings
@@ -18,9 +18,9 @@ export async function withPort(settings: Settings): Promise<Settings> {
 }
 
 /**
- * Returns a port on which nothing listens. A connection that was accepted on the port reserves it until this process
- * ends. Until then the system gives it to no process that asks for any free port. Listening on it by number is still
- * possible (SO_REUSEADDR).
+ * Returns a port on which nothing listens. A connection that was accepted on the port reserves the port until this
+ * process ends. Until then the system assigns the port to no process that requests any free port. A process can still
+ * listen on the port by its number (SO_REUSEADDR).
  */
 export async function freePort(host: string | undefined): Promise<number> {
   const server = createServer()

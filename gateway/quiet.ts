@@ -6,7 +6,7 @@ const POLL_MS = 25
 const QUIET_MS = 300
 
 /**
- * Waits until no exchange has run for 300 ms, in which time kept-alive connections get their last reply.
+ * Waits until no exchange has run for 300 ms. During this time, kept-alive connections get their last reply.
  *
  * @param deadlineAt  monotonic time at which the wait ends in any case, ms
  * @returns number of exchanges still running at the deadline

@@ -188,7 +188,9 @@ export class WorkerProcess {
       })
     },
     restored: (): void => {
-      this.#rooms.log.log('info', 'policy restored', { revision: this.#rooms.policy.snapshot.revision })
+      this.#rooms.log.log('info', 'the policy files contain the active policy again', {
+        revision: this.#rooms.policy.snapshot.revision,
+      })
     },
   }
 

@@ -49,7 +49,13 @@ function issued({ event, grant, subject, client, scope, error, detail }: Line): 
 
 /** Warnings, errors and changes of the policy. */
 function notice({ level, msg, problems, fault }: Line): string | undefined {
-  if (level !== 'warn' && level !== 'error' && msg !== 'policy changed' && msg !== 'policy restored') return undefined
+  if (
+    level !== 'warn' &&
+    level !== 'error' &&
+    msg !== 'policy changed' &&
+    msg !== 'the policy files contain the active policy again'
+  )
+    return undefined
   if (Array.isArray(problems)) return [plain(msg), ...problems.map(problemLine)].join('\n')
   return fault === undefined ? plain(msg) : `${plain(msg)} ${plain(fault)}`
 }

@@ -54,10 +54,14 @@ export class BackchannelLogout {
       return this.#refuse('logout-subject', 'sid belongs to sessions of another sub', rules.name)
     }
     await used.add(rules.issuer, tokenId, lifeMs)
-    log('info', 'sessions ended by a logout token of the issuer; nodes in `missing` have not acknowledged', {
-      issuer: rules.name,
-      missing,
-    })
+    log(
+      'info',
+      'sessions ended by a logout token of the issuer; nodes in `missing` have not acknowledged the end of the sessions',
+      {
+        issuer: rules.name,
+        missing,
+      },
+    )
     const session = { issuer: rules.issuer, subject: token.subject, id: token.sessionId }
     return { reason: 'logged-out', status: 200, fields: unkept, body: '', session }
   }

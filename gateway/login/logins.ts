@@ -67,7 +67,7 @@ export class Logins {
     const named = query.getAll('issuer')
     const wished = issuers.filter(({ name }) => named.includes(name))
     const choices = wished.length === 0 ? issuers : wished
-    // Another tab of the browser has logged in since the route refused the request of this tab. A second login would
+    // Another tab of the browser has a user has logged in since the route refused the request of this tab. A second login would
     // end the new session.
     if (session !== undefined && refused !== undefined && refused !== sessionTag(session.id) && prompt === undefined) {
       if (choices.some(({ issuer }) => issuer === session.issuer)) {

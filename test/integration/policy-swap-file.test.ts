@@ -59,7 +59,9 @@ test.each([
   const broken = node.log.length
   node.writePolicy(good)
   node.signal('SIGHUP')
-  expect(await later(node, broken, ({ msg }) => msg === 'policy restored')).toMatchObject({ level: 'info', revision })
+  expect(
+    await later(node, broken, ({ msg }) => msg === 'the policy files contain the active policy again'),
+  ).toMatchObject({ level: 'info', revision })
   await swap(node, policy({ routes: [publicRoute(`better-${randomUUID()}`)] }))
   await admitted(gate, { target, token: issuer.sign() })
 })
