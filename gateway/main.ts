@@ -35,7 +35,7 @@ export async function serve(options: ServeOptions): Promise<void> {
       // A supervisor signals the whole process group, and a parent process may forward the signal. Both signals count
       // as one request to stop.
       if (performance.now() - requestedAt < SAME_REQUEST_MS) return
-      // A later signal requests an immediate stop.
+      // A signal after this time requests an immediate stop.
       node.stopAtOnce()
       process.exit(1)
     }

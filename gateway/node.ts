@@ -167,8 +167,8 @@ export class GatewayNode {
   /**
    * Builds a node and opens its listeners, the data plane last.
    *
-   * @param lifecycle  list of phases; only tests that remove a phase set another list than the standard one
-   * @throws {ConfigError} when settings or policy are invalid: then no listener is opened
+   * @param lifecycle  list of phases; only tests set a list other than the standard one
+   * @throws {ConfigError} when settings or policy are invalid; no listener is then opened
    */
   static async start(given: Settings, lifecycle: Lifecycle = standardLifecycle): Promise<GatewayNode> {
     const settings = await withPort(given)

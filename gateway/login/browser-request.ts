@@ -35,7 +35,7 @@ export function sessionCookieOf(publicUrl: string): SessionCookie {
   return publicUrl.startsWith('https:') ? hostCookie : loopbackCookie
 }
 
-/** The value of a parameter that occurs exactly once; otherwise `undefined`. */
+/** Value of a query or form parameter that occurs exactly once; otherwise `undefined`. */
 export function soleParameter(parameters: URLSearchParams, name: string): string | undefined {
   const [value, ...more] = parameters.getAll(name)
   return more.length === 0 ? value : undefined

@@ -9,7 +9,7 @@ export interface LogoutToken {
   readonly rules: IssuerRules
   readonly header: TokenHeader
   readonly tokenId: string
-  /** `iat`, s since the epoch. */
+  /** Time at which the logout token was issued (`iat`), s since the epoch. */
   readonly issuedAtS: number
   /** `sid`: id of the session at the issuer. */
   readonly sessionId: string | undefined

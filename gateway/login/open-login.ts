@@ -8,11 +8,15 @@ export interface LoginDependencies extends Pick<LoginServiceDependencies, 'clien
   readonly settings: Pick<Settings, 'keys'>
   /** `undefined` without Redis. */
   readonly link: RedisLink | undefined
-  /** `undefined` without Redis or without encryption keys. */
+  /** Login sessions; `undefined` without Redis or without encryption keys. */
   readonly sessions: Sessions | undefined
 }
 
-/** @returns `undefined` without Redis or without encryption keys: browsers then cannot log in */
+/**
+ * Opens the login room, which serves the login and logout paths.
+ *
+ * @returns `undefined` without Redis or without encryption keys: browsers then cannot log in
+ */
 export function openLogin({ settings, link, sessions, ...rest }: LoginDependencies): LoginService | undefined {
   const [first, ...others] = settings.keys.encryption
   if (first === undefined || link === undefined || sessions === undefined) return undefined

@@ -230,6 +230,6 @@ export interface TokenFacts {
    */
   readonly derived: Derived[]
   readonly revocation: RevocationMemo
-  /** Log texts that name the subject and client. Filled by the pipeline. */
+  /** Log texts that name the subject and the client of the token. The pipeline fills these texts. */
   readonly texts: LogTexts
 }

@@ -37,8 +37,8 @@ function canonicalPart(part: string): string {
 }
 
 /**
- * Removes an issuer's prefix from a key. A custom prefix is removed only if 43 characters remain. A key that starts
- * like a custom prefix by chance therefore stays unchanged.
+ * Removes an issuer's prefix from the key part of an opaque token. A custom prefix is removed only if 43 characters
+ * remain. A key that starts like a custom prefix by chance therefore stays unchanged.
  */
 function withoutPrefix(part: string): string {
   const rest = part.replace(/={1,2}$/, '').replace(KNOWN_PREFIX, '')

@@ -106,7 +106,7 @@ export class ConnectionSlots {
     return true
   }
 
-  /** Whether `a` is closed in preference to the older connection `b`. */
+  /** Whether connection `a` is closed in preference to the older connection `b`. */
   #yields(a: Slot, b: Slot): boolean {
     if (a.used !== b.used) return b.used
     return this.#ofPeer.get(a.peer)! > this.#ofPeer.get(b.peer)!
@@ -123,7 +123,7 @@ export class ConnectionSlots {
 
 /**
  * Identifies a client for the limit per peer: by the IPv4 address, or by the IPv6 /64, because a subscriber has a whole
- * /64 (RFC 6177). An IPv4-mapped address counts as a peer of its own.
+ * /64 (RFC 6177). An IPv4-mapped address counts as one peer.
  */
 function peerOf(text: string): string {
   const address = parseAddress(text)

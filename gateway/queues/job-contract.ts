@@ -37,8 +37,8 @@ export const workerTimes = {
   /** Time between checks for stalled jobs, ms. */
   stalledInterval: 5000,
   /**
-   * Maximum number of workers that can fail during a job. The job then fails too, because it probably caused the
-   * failures.
+   * Maximum number of times that the worker of a job can fail. After one more failure the job fails too, because the
+   * job probably caused the failures.
    */
   maxStalledCount: 3,
 } as const

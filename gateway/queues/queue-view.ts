@@ -6,7 +6,7 @@ export interface QueueListing {
   readonly queue: string
   readonly waiting: number
   readonly active: number
-  /** Jobs that wait for their scheduled time or for a retry. */
+  /** Number of jobs that wait for their scheduled time or for a retry. */
   readonly delayed: number
   readonly failed: number
   /** Age of the oldest waiting job, ms; 0 when no job waits. */

@@ -2,8 +2,8 @@ import { performance } from 'node:perf_hooks'
 
 const FAILURES_MAX = 5
 /**
- * The breaker opens only when the failures span at least this time. A process that was paused sees all its pending
- * calls time out together, which does not prove that Redis is unavailable.
+ * The circuit breaker opens only when the failures span at least this time, ms. A process that was paused sees all its
+ * pending calls time out together, which does not prove that Redis is unavailable.
  */
 const MOMENT_MS = 100
 const REST_MIN_MS = 250
@@ -53,7 +53,7 @@ export class Breaker {
   }
 
   /**
-   * Records that the connection broke. A pending trial call then has no result, and the next call is a new trial call.
+   * Records that the connection broke. A pending trial call then has no result, and another trial call is allowed.
    */
   broke(): void {
     this.#trying = false

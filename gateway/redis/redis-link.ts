@@ -114,8 +114,8 @@ export class RedisLink {
       retryStrategy: backOff,
       // ioredis must not renew subscriptions: `RedisClient.subscribe` renews the subscription and handles a failure.
       autoResubscribe: false,
-      // These errors come from a demoted master, or a master without its replicas, which keeps connections open and
-      // refuses writes. The driver then reconnects.
+      // Reconnects after an error of a demoted master, or of a master without its replicas. Such a master keeps
+      // connections open and refuses writes.
       reconnectOnError: ({ message }) => /^(READONLY|NOREPLICAS|UNBLOCKED)/.test(message),
       ...(tls === undefined
         ? {}

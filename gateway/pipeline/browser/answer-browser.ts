@@ -81,7 +81,10 @@ function ownPathOf(path: string): OwnPath | undefined {
   return ownPaths.get(path) ?? (isCallbackPath(path) ? callback : undefined)
 }
 
-/** Answers the login and logout paths. Returns `undefined` for any other path, and when no issuer allows logins. */
+/**
+ * Answers requests for the login and logout paths. Returns `undefined` for any other path, and when no issuer allows
+ * logins.
+ */
 export function answerBrowser(x: Resolved): BrowserVerdict | Promise<BrowserVerdict> {
   const own = ownPathOf(x.path)
   const { loginService, addressLimit, addressLimited } = x.gate

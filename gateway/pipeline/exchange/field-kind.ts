@@ -5,8 +5,8 @@ export const FieldKind = {
   /** Forwarded unchanged; may repeat. */
   ordinary: 0,
   /**
-   * A hop-by-hop field, or a field that only the gate or a listed proxy is allowed to set. Not forwarded, unless the
-   * service lists the field in `pass_headers`.
+   * Not forwarded: a hop-by-hop field, or a field that only the gate or a listed proxy is allowed to set. A service can
+   * receive some of the latter by listing them in `pass_headers`.
    */
   dropped: 1,
   host: 2,

@@ -26,7 +26,7 @@ export interface Step {
   run(x: never): Verdict | Promise<Verdict>
 }
 
-/** A step that cannot refuse. */
+/** A step that cannot refuse. It processes the response head or the end of an exchange. */
 export interface FinalStep {
   readonly name: string
   run(x: never): void

@@ -82,7 +82,10 @@ function prettyLine(x: Exchange): string {
   return `${time} ${x.status} ${printable(x.method)} ${path} ${where} ${who} ${took}ms ${x.reason}${fault}`
 }
 
-/** Escapes control characters and bidirectional overrides, for output on a terminal (CWE-150). */
+/**
+ * Escapes all characters except visible ASCII, such as control characters and bidirectional overrides, for output on a
+ * terminal (CWE-150).
+ */
 function printable(text: string): string {
   return text.replace(/[^\x21-\x7e]/gu, escapedCharacter)
 }

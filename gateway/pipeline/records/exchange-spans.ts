@@ -128,7 +128,7 @@ function phaseParts(x: Exchange, now: number): Part[] {
     if (startedAt === 0) continue
     const next = marks[i + 1] ?? 0
     const last = next === 0
-    // The phase `forward` gets no span of its own, because the span of the upstream call starts with it.
+    // The phase `forward` gets no phase span, because the span of the upstream call starts with `forward`.
     if (last && forwardedAt !== 0) break
     const endedAt = last ? now : next
     const refused = last && decisionOf(x.reason) !== 'answered'
@@ -148,7 +148,8 @@ function upstreamPart(x: Exchange, now: number, failure: string | undefined): Pa
   const status = replyHead?.status
   const error = failure ?? (status !== undefined && status >= 400 ? String(status) : undefined)
   return {
-    // An unsampled trace keeps the client's `traceparent`: its span id is the client's, so this span needs a new id.
+    // An unsampled trace keeps the client's `traceparent`, which contains the client's span id. The upstream span then
+    // needs a new id.
     spanId: x.traceparent === head.traceparent ? newSpanId() : spanIdIn(x.traceparent),
     name: x.method,
     kind: 'client',
