@@ -12,7 +12,10 @@ const lists = z.strictObject({
   deny: z.array(block).min(1).optional().describe('Clients in these blocks are rejected, even if allow contains them.'),
 })
 
-/** CIDR blocks or single addresses. At least one list is set, and no list is empty. */
+/**
+ * Lists of allowed and denied client addresses, as CIDR blocks or single addresses. At least one list is set, and no
+ * list is empty.
+ */
 export type AddressLists = z.output<typeof lists>
 
 /** Schema of the allowed and denied client addresses. */
@@ -26,8 +29,8 @@ export const addressLists = lists
   })
 
 /**
- * Whether the lists deny every allowed address. Compares block by block: several denied blocks that together cover an
- * allowed block are not combined.
+ * Whether `deny` covers every address that `allow` admits. The comparison is block by block: an allowed block is
+ * covered only if one denied block contains all of it.
  */
 function deniesAll({ allow = ['0.0.0.0/0', '::/0'], deny = [] }: AddressLists): boolean {
   const denied = deny.map((text) => parseBlock(text)!)

@@ -1,8 +1,8 @@
 type Claims = Readonly<Record<string, unknown>>
 
 /**
- * The claim at `path`; `undefined` if it does not exist. Reads own properties only, so that `__proto__` or
- * `constructor` in a path or a token finds nothing. Does not descend into arrays.
+ * Returns the claim at `path`; `undefined` if it does not exist. Reads own properties only, so that a path with
+ * `__proto__` or `constructor` finds nothing. Does not descend into arrays.
  */
 export function claimAt(claims: Claims, path: readonly string[]): unknown {
   let value: unknown = claims

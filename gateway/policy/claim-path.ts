@@ -1,13 +1,16 @@
 import { z } from 'zod'
 import { text } from '../config/text-schemas.ts'
 
-/** Path of a claim as text: names joined by dots. */
+/** Schema of the path of a claim as text: 1 to 16 names joined by dots. */
 export const dottedClaim = text(
   'a claim path such as realm_access.roles',
   /^[^.\x00-\x1f\x7f]+(?:\.[^.\x00-\x1f\x7f]+){0,15}$/,
 )
 
-/** Path of a claim: names joined by dots, or a list of names when a name contains a dot. Parsed into the list. */
+/**
+ * Schema of the path of a claim: names joined by dots, or a list of names when a name contains a dot. The parsed value
+ * is always the list.
+ */
 export const claimPath = z.union([
   dottedClaim.transform((path): readonly string[] => path.split('.')),
   z

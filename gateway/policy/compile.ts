@@ -23,16 +23,16 @@ import type { ServiceEntry } from './services/service-entry.ts'
 import type { PathRewrite, Route, RouteAudit, RouteTimeouts, ServicePolicy, Snapshot } from './snapshot.ts'
 
 interface CompileOptions {
-  /** The active snapshot. Unchanged issuers are reused from it. */
+  /** Snapshot in force. The compiler reuses the objects of its unchanged issuers. */
   readonly previous?: Snapshot | undefined
-  /** Public URLs of the gate, for messages. */
+  /** Public URLs of the gate. Error messages show redirect URIs under these URLs. */
   readonly publicUrls?: readonly string[] | undefined
 }
 
 /**
- * Compiles a whole policy. Everything that requests need is precomputed here.
+ * Compiles a whole policy into a snapshot. All data that requests need from the policy is computed during compilation.
  *
- * @throws {ConfigError} with all problems; the active snapshot stays in use
+ * @throws {ConfigError} with all problems of the policy; the snapshot in force is unchanged
  */
 export function compilePolicy(source: PolicySource, { previous, publicUrls }: CompileOptions = {}): Snapshot {
   const problems: Problem[] = []
@@ -75,7 +75,7 @@ export function compilePolicy(source: PolicySource, { previous, publicUrls }: Co
   })
 }
 
-/** Longest time that any route accepts a stale introspection answer, ms. */
+/** Longest time for which any route accepts a stale introspection response, ms; 0 if no route sets a time. */
 function longestStaleMs(services: PolicySource['document']['services']): number {
   const said = Object.values(services).flatMap(({ routes }) => routes.map(({ on_outage }) => on_outage.introspection))
   return Math.max(0, ...said.filter((stale) => typeof stale === 'number'))
@@ -119,7 +119,11 @@ class RouteCollection {
     this.#asked = new AskedIssuers(report)
   }
 
-  /** @param shared  limits of the policy and of the service */
+  /**
+   * Adds one route of a service.
+   *
+   * @param shared  limits of the policy and of the service, which also apply to the route
+   */
   add(
     service: ServicePolicy,
     serviceEntry: ServiceEntry,
@@ -152,8 +156,8 @@ class RouteCollection {
   }
 
   /**
-   * Requires the same `fall_through` on all routes of one host and path. Otherwise one route could remove the
-   * protection of another.
+   * Reports a problem unless all routes of one host and path have the same `fall_through`. Otherwise one route with
+   * `fall_through` would weaken the protection by the others.
    */
   #requireAgreement(host: string | undefined, pattern: PathPattern, route: Route, at: DocumentPath): void {
     const other = this.table.routesOf(host, pattern).find(({ fallThrough }) => fallThrough !== route.fallThrough)
@@ -176,7 +180,7 @@ class RouteCollection {
     const methods = withHead(entry.match.methods ?? forwardedMethods)
     const names = new RouteRequirementNames(service, serviceEntry.roles, this.#report)
     const shadowNames = new RouteRequirementNames(service, serviceEntry.roles, this.#report)
-    // The names are complete once the requirement is compiled.
+    // `names` contains the scopes and login issuers of the requirement only after `compileRequirement` has run.
     const requirement = require === 'public' ? undefined : compileRequirement(require, [...at, 'require'], names)
     return Object.freeze({
       id: entry.id,

@@ -8,20 +8,24 @@ const hostUnknown = denial('host-unknown')
 const routeUnknown = denial('route-unknown')
 
 /**
- * The routes of a policy by host, path and method. The most literal pattern that matches host and path wins. An exact
- * host precedes `*.host` (any one label), which precedes no host; paths are then compared segment by segment. If no
- * route of the winning pattern accepts the method, the request gets 405, unless the pattern has `fall_through`.
+ * Routes of a policy, found by host, path and method. The most literal pattern that matches host and path wins. An
+ * exact host is more literal than `*.host` (exactly one label), and `*.host` is more literal than no host. Paths are
+ * compared segment by segment. If no route of the winning pattern accepts the method, the request gets 405, unless the
+ * pattern has `fall_through`.
  */
 export class RouteTable {
   readonly #hosts = new Map<string, PathTrie>()
-  /** By the host name after `*.`. */
+  /** Routes of each host pattern that starts with `*.`, by the host name after `*.`. */
   readonly #wildcards = new Map<string, PathTrie>()
   #anyHost: PathTrie | undefined
-  /** Denials by `Allow` value. There is at most one for each distinct set of methods. */
+  /** Denials with status 405, by the value of `Allow`. There is at most one denial for each distinct set of methods. */
   readonly #notMapped = new Map<string, Denial<'method-not-mapped'>>()
 
   /**
-   * @returns the routes that already match the same requests with the same pattern; if there are any, nothing was added
+   * Adds a route to the table.
+   *
+   * @returns the existing routes that match the same requests with the same pattern; if there are any, the route is not
+   *   added
    */
   add(host: string | undefined, pattern: PathPattern, route: Route): ReadonlySet<Route> {
     return this.#trieFor(host).add(pattern, route)
@@ -64,7 +68,10 @@ export class RouteTable {
     return [...routes]
   }
 
-  /** Methods that routes accept at this path, as the value of `Allow`; `''` for none. */
+  /**
+   * Returns the methods that routes accept at this path, in the form of the response field `Allow`; `''` if no route
+   * accepts any.
+   */
   methodsAt(host: string, path: string): string {
     return forwardedMethods.filter((method) => this.#find(host, path, method) !== undefined).join(', ')
   }

@@ -4,23 +4,28 @@ import type { Snapshot } from './snapshot.ts'
 
 export interface PolicyDependencies {
   readonly settings: Pick<Settings, 'policy' | 'publicUrls'>
-  /** Rejects a policy that needs missing settings. @throws {ConfigError} */
+  /**
+   * Checks that the node's settings contain all that the policy needs. @throws {ConfigError} if a setting is missing
+   */
   readonly check: (snapshot: Snapshot) => void
 }
 
-/** The policy of a node. */
+/** Access to the policy of a node. */
 export interface PolicyRoom {
   /** The policy in force. */
   readonly current: Snapshot
-  /** Polls for changes from now on, and reports them. */
+  /** Starts to poll the policy files for changes, and reports each change to `events`. */
   watch(events: PolicyFileEvents): void
-  /** Checks for a change now, and prepares a rejected policy again. Does nothing before `watch`. */
+  /**
+   * Checks the policy files for a change immediately. Also retries a policy that compiled but was rejected. Does
+   * nothing before `watch`.
+   */
   reload(): void
   close(): void
 }
 
 /**
- * Loads the policy.
+ * Loads the policy of a node from its file or folder.
  *
  * @throws {ConfigError} with all problems of the policy
  */

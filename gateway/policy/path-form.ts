@@ -37,27 +37,28 @@ const refusals: { readonly [R in PathReason | ServicePathReason]: Denial<R> } = 
 }
 
 /**
- * Matches a path that is already normal: no escapes, no empty segment, and no segment that starts with a dot. Nearly
- * every path is normal.
+ * Matches a path that is already in normal form: no escapes, no empty segment, and no segment that starts with a dot.
+ * Nearly every path in practice matches.
  */
 const plain = /^\/(?:[\w~!$&'()*+,=:@-][\w.~!$&'()*+,=:@-]*\/)*(?:[\w~!$&'()*+,=:@-][\w.~!$&'()*+,=:@-]*)?$/
 const unreserved = /^[A-Za-z0-9._~-]$/
 /**
- * A dot segment as any server on the way might see it. It may end at a slash, at an escaped slash, or at the `;` where
- * some servers cut a segment.
+ * Matches a dot segment (`.` or `..`) in any form that another proxy or a service could recognize. The segment can end
+ * at a slash, at an escaped slash, or at the `;` where some servers cut a segment.
  */
 const dotSegment = /(?:\/|%2F)\.{1,2}(?:[/;]|%2F|%3B|$)/
 const emptySegment = /\/[/;]/
 
 /**
- * Converts a path to the one form that is matched and forwarded. Decodes escapes of unreserved characters once, and
- * upper-cases the digits of other escapes (RFC 3986 §6.2.2). A path that servers could interpret differently is
+ * Converts a path to its normal form, which is matched and forwarded. Decodes escapes of unreserved characters once,
+ * and upper-cases the digits of other escapes (RFC 3986 §6.2.2). A path that servers could interpret differently is
  * rejected.
  *
  * The service is not known before the match, so `%2F` and `;` are accepted here. `refusedBy` checks them later.
  *
- * @param raw  the target without its query
- * @returns the same string when it is already normal; linear in its length
+ * @param raw  request target without its query
+ * @returns the path in normal form, or a denial; a path that is already normal is returned as the same string. The time
+ *   is linear in the length of the path
  */
 export function normalizePath(raw: string): string | Denial<PathReason> {
   if (plain.test(raw)) return raw
@@ -69,7 +70,10 @@ export function normalizePath(raw: string): string | Denial<PathReason> {
   return path
 }
 
-/** The denial for a path that the service does not accept; `undefined` if it does. Strict without a service. */
+/**
+ * Returns the denial for a path that the service does not accept, else `undefined`. Without a service, `%2F` and `;`
+ * are both denied.
+ */
 export function refusedBy(
   service: Pick<ServicePolicy, 'encodedSlashes' | 'pathParameters'> | undefined,
   path: string,
@@ -114,7 +118,7 @@ function rawReason(char: string): PathReason | undefined {
   return '<>"{}^`?'.includes(char) ? 'path-raw-character' : undefined
 }
 
-/** Byte value of the percent escape at `at`; `undefined` without an escape. */
+/** Returns the byte value of the percent escape at index `at`; `undefined` if there is no escape at this index. */
 function escapedByte(raw: string, at: number): number | undefined {
   if (raw[at] !== '%') return undefined
   const high = hexDigit(raw.charCodeAt(at + 1))
@@ -129,10 +133,10 @@ function hexDigit(code: number): number {
 }
 
 /**
- * Number of bytes of the escaped UTF-8 sequence at `at` (RFC 3629 §4). Overlong forms, surrogates and code points above
- * U+10FFFF are invalid.
+ * Returns the number of bytes of the escaped UTF-8 sequence at index `at` (RFC 3629 §4). Overlong forms, surrogates and
+ * code points above U+10FFFF are invalid.
  *
- * @returns 2 to 4; 0 when it is invalid
+ * @returns 2 to 4 bytes; 0 for an invalid sequence
  */
 function utf8Length(raw: string, at: number, lead: number): number {
   const length = lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0

@@ -1,21 +1,21 @@
 import { normalizePath } from './path-form.ts'
 import { reservedPrefixOf } from './reserved-paths.ts'
 
-/** A path pattern of the policy. */
+/** A parsed path pattern of a route. */
 export interface PathPattern {
   /**
-   * The text between slashes, without a final `**`. The pattern `/` is one empty segment. `*` matches any non-empty
-   * segment.
+   * Segments of the pattern: the texts between slashes, without a final `**`. The pattern `/` has one empty segment.
+   * The segment `*` matches any non-empty segment.
    */
   readonly segments: readonly string[]
-  /** True when the pattern ends in `**`: it matches the path itself and everything below. */
+  /** True when the pattern ends in `**`. The pattern then matches the path before `**` and every path below it. */
   readonly open: boolean
 }
 
 /**
  * Parses a path pattern.
  *
- * @returns a message when the pattern is invalid
+ * @returns the parsed pattern, or an error message when the pattern is invalid
  */
 export function readPathPattern(text: string): PathPattern | string {
   if (!text.startsWith('/')) return 'must start with /'
@@ -36,7 +36,10 @@ export function readPathPattern(text: string): PathPattern | string {
 
 const label = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
 
-/** The fault of a host pattern. Valid are a lower-case name, an address, or `*.` and a name. */
+/**
+ * Returns an error message for an invalid host pattern, else `undefined`. Valid are a lower-case host name, an IP
+ * address (IPv6 in brackets), and `*.` followed by a host name.
+ */
 export function hostFault(text: string): string | undefined {
   if (/^\[[0-9a-f:.]+\]$/.test(text)) return undefined
   if (text !== text.toLowerCase()) return 'must be in lower case, as hosts are compared'

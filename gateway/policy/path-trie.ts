@@ -1,39 +1,47 @@
 import type { PathPattern } from './path-pattern.ts'
 import type { Route } from './snapshot.ts'
 
-/** The routes of one pattern, by method. */
+/** Routes that share one path pattern, by method. */
 interface PatternRoutes {
   readonly byMethod: Map<string, Route>
-  /** Requests with other methods continue to less literal patterns. */
+  /** When true, a request whose method has no route in this pattern can match a less literal pattern. */
   fallThrough: boolean
 }
 
 interface Node {
   readonly literals: Map<string, Node>
   star: Node | undefined
-  /** Routes whose pattern ends at this node. */
+  /** Routes whose pattern ends at this trie node. */
   readonly ending: PatternRoutes
-  /** Routes whose pattern continues from this node with `**`. */
+  /** Routes whose pattern is the path of this trie node followed by `**`. */
   readonly open: PatternRoutes
 }
 
-/** Result when the most literal matching pattern has no route for the method. No other pattern is tried. */
+/**
+ * Result of a look-up when the most literal matching pattern has no route for the method. No less literal pattern is
+ * tried.
+ */
 export const methodNotMapped = 'method-not-mapped'
 
 /**
- * The routes of one host, by path segments.
+ * Routes of one host, by path segments.
  *
- * The most literal pattern that matches a path wins, whatever its methods. A weaker route therefore never admits a
- * method that a stronger route of the same path omits. Only `fall_through` passes other methods on to the next pattern.
+ * The most literal pattern that matches a path wins, whatever its methods. A less strict route therefore never admits a
+ * method that a stricter, more literal route of the same path omits. Only `fall_through` lets the next pattern match
+ * other methods.
  *
- * A look-up tries a literal before `*` before `**` at each segment, and backtracks only where `*` stands beside a
- * literal. Its cost is linear in the path for patterns without `*`, and never exceeds the number of matching patterns.
+ * A look-up tries a literal before `*` before `**` at each segment. It backtracks only where a literal and `*` are
+ * alternatives. The time is linear in the path for patterns without `*`, and never exceeds the number of matching
+ * patterns.
  */
 export class PathTrie {
   readonly #root = newNode()
 
   /**
-   * @returns the routes that already match the same requests with the same pattern; if there are any, nothing was added
+   * Adds a route under its pattern.
+   *
+   * @returns the existing routes that match the same requests with the same pattern; if there are any, the route is not
+   *   added
    */
   add(pattern: PathPattern, route: Route): ReadonlySet<Route> {
     const routes = this.#routesOf(pattern)
@@ -55,8 +63,11 @@ export class PathTrie {
   }
 
   /**
-   * @param path  in normal form
-   * @returns `undefined` when no pattern matches the path, or each one that does has `fall_through`
+   * Finds the route for a path and a method.
+   *
+   * @param path  path in normal form
+   * @returns the route, or `methodNotMapped`. `undefined` when no pattern matches the path, or when every matching
+   *   pattern has `fall_through` and no route for the method
    */
   find(path: string, method: string): Route | typeof methodNotMapped | undefined {
     return findFrom(this.#root, path, 1, method)
@@ -90,7 +101,11 @@ function childOf(node: Node, segment: string): Node {
   return child
 }
 
-/** @param start  index of the next segment; greater than the path length after the last segment */
+/**
+ * Finds a route below a trie node.
+ *
+ * @param start  index in `path` of the next segment; greater than the length of the path after the last segment
+ */
 function findFrom(node: Node, path: string, start: number, method: string): Route | typeof methodNotMapped | undefined {
   if (start > path.length) return routeIn(node.ending, method) ?? routeIn(node.open, method)
   const slash = path.indexOf('/', start)
@@ -107,7 +122,11 @@ function findFrom(node: Node, path: string, start: number, method: string): Rout
   return routeIn(node.open, method)
 }
 
-/** @returns `undefined` when the pattern has no routes, or it passes other methods on */
+/**
+ * Returns the route of a pattern for the method.
+ *
+ * @returns `undefined` when the pattern has no routes, or has `fall_through` and no route for the method
+ */
 function routeIn({ byMethod, fallThrough }: PatternRoutes, method: string): Route | typeof methodNotMapped | undefined {
   const route = byMethod.get(method)
   if (route !== undefined) return route

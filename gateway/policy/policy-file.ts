@@ -9,22 +9,23 @@ import type { Snapshot } from './snapshot.ts'
 
 const POLL_MS = 500
 /**
- * Time between attempts to prepare a rejected policy whose text is valid, ms. The cause may be a missing secret file,
- * for example.
+ * Time between attempts to activate a policy that compiled but was rejected, ms. A missing secret file, for example,
+ * causes such a rejection.
  */
 const RETRY_MS = 5000
 
 export interface PolicyFileEvents {
   /**
-   * Called when a changed policy has compiled. Prepares everything that is needed to enforce it.
+   * Called when a changed policy has compiled. Prepares everything that is needed to enforce the policy.
    *
-   * @returns a function that activates the policy. If it throws, that is a bug: the supervisor logs and counts it
-   * @throws {ConfigError} to reject the policy; nothing has changed then
+   * @returns a function that activates the policy. If this function throws, that is a bug: the supervisor logs and
+   *   counts the error
+   * @throws {ConfigError} to reject the policy; the node must then be unchanged
    */
   prepare(snapshot: Snapshot): Commit
   /**
-   * Called when a changed policy did not compile, or `prepare` rejected it. The active policy stays. Called once for
-   * each change of the policy or of the error.
+   * Called when a changed policy did not compile, or `prepare` rejected the policy. The active policy stays in force.
+   * Called once for each change of the policy or of the error, and for each failed retry by `reload`.
    */
   rejected(error: unknown): void
   /** Called when the files contain the active policy again after a rejected one. */
@@ -41,17 +42,24 @@ export class PolicyFile {
   #current: Snapshot | undefined
   #seen = ''
   #rejected = false
-  /** A policy that compiled and was then rejected by `prepare`. `problem` is the reported error. */
+  /**
+   * A policy that compiled but was rejected by `prepare`, with the text of the error and the time of the last attempt,
+   * ms.
+   */
   #pending: { readonly next: Snapshot; problem: string; triedMs: number } | undefined
   #endWatching: (() => void) | undefined
 
-  /** @param publicUrls  of the gate, for messages */
+  /** @param publicUrls  public URLs of the gate, for error messages */
   constructor(path: string, publicUrls?: readonly string[]) {
     this.#path = path
     this.#publicUrls = publicUrls
   }
 
-  /** @throws {ConfigError} with all problems */
+  /**
+   * Loads and compiles the policy.
+   *
+   * @throws {ConfigError} with all problems of the policy
+   */
   load(): Snapshot {
     this.#seen = fingerprint(this.#path)
     const snapshot = this.#compile(loadPolicy(this.#path))
@@ -64,10 +72,10 @@ export class PolicyFile {
   }
 
   /**
-   * Checks for a change now. A policy that compiled but was rejected is prepared again every 5 s, because the missing
-   * secret may exist by then.
+   * Checks the policy files for a change immediately. If a policy compiled but was rejected, its activation is tried
+   * again every 5 s, because a missing secret can be added in the meantime.
    *
-   * @param retry  prepare such a policy immediately
+   * @param retry  true to retry such an activation immediately
    */
   reload(events: PolicyFileEvents, retry = false): void {
     const seen = fingerprint(this.#path)
@@ -107,7 +115,11 @@ export class PolicyFile {
     return compilePolicy(source, { previous: this.#current, publicUrls: this.#publicUrls })
   }
 
-  /** @returns `undefined` when there is no new policy to activate */
+  /**
+   * Loads, compiles and prepares the changed policy.
+   *
+   * @returns a function that activates the policy; `undefined` when there is no new policy to activate
+   */
   #prepare(events: PolicyFileEvents): Commit | undefined {
     let next: Snapshot | undefined
     try {
@@ -137,7 +149,7 @@ export class PolicyFile {
   }
 }
 
-/** File metadata that changes when the text may have changed. */
+/** Returns the metadata of the policy file or folder as text. The metadata changes when the text of a file changes. */
 function fingerprint(path: string): string {
   try {
     const stat = statSync(path)

@@ -5,8 +5,8 @@ import { limitEntries } from './services/limit-entry.ts'
 import { serviceEntry } from './services/service-entry.ts'
 
 /**
- * Schema of policy.yaml, or of one file in a policy folder. The reference and the JSON Schema are generated from it.
- * The policy reloads as a whole, so `reload` is set here for all entries.
+ * Schema of policy.yaml, or of one file in a policy folder. The reference and the JSON Schema are generated from this
+ * schema. The policy reloads as a whole, so this schema sets `reload` for all entries.
  */
 export const policySchema = z
   .strictObject({

@@ -6,13 +6,18 @@ import { schemaProblems } from '../config/schema-problems.ts'
 import { readYaml } from '../config/yaml-document.ts'
 import { type PolicyDocument, policySchema } from './policy-schema.ts'
 
-/** A policy as written, with its form validated. Its meaning is validated when it is compiled. */
+/**
+ * A policy as written, validated against its schema. The compiler validates everything that the schema cannot express.
+ */
 export interface PolicySource {
   readonly document: PolicyDocument
-  /** First 12 hex digits of the SHA-256 of the files' bytes, in the order of their names. */
+  /**
+   * Revision of the policy: first 12 hex digits of the SHA-256 of the policy files' bytes, in the order of the file
+   * names.
+   */
   readonly revision: string
   readonly files: readonly string[]
-  /** Returns the position of a part of the document; the position of its nearest parent when the part is absent. */
+  /** Returns the file and position of the entry at `path`, or of its nearest parent when the entry is absent. */
   locate(path: DocumentPath): Place
 }
 
@@ -51,7 +56,9 @@ export function readPolicy(texts: readonly { readonly file: string; readonly byt
   problems.push(...ownerProblems(parts))
   const files = texts.map(({ file }) => file)
   if (problems.length === 0 && parts.every(({ document }) => Object.keys(document.services).length === 0)) {
-    problems.push(problem('GH_CONFIG_MISSING', 'no service is defined', ['services'], { ...nowhere, file: files[0] }))
+    problems.push(
+      problem('GH_CONFIG_MISSING', 'the policy defines no service', ['services'], { ...nowhere, file: files[0] }),
+    )
   }
   if (problems.length > 0) throw new ConfigError(problems)
   return {
@@ -82,8 +89,8 @@ function owns({ document }: PolicyFile, [kind, name]: DocumentPath): boolean {
 }
 
 /**
- * Reports services, issuers and policy limits that appear in more than one file. Each must have one file, so that the
- * permission to change the file decides who owns it.
+ * Reports services, issuers and policy limits that appear in more than one file. Each entry must be in exactly one
+ * file, so that the write permission of the file decides who can change the entry.
  */
 function ownerProblems(parts: readonly PolicyFile[]): Problem[] {
   const problems: Problem[] = []

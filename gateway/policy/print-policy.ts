@@ -16,8 +16,8 @@ import type { ServiceEntry } from './services/service-entry.ts'
 
 /**
  * Returns the effective policy as plain data. The result is a valid policy that compiles to the same rules, with every
- * default filled in. Keys without a default stay absent when absence has a meaning, all or nothing: `match.host`,
- * `addresses`, `jwks_uri`. Issuers, services, routes and their keys have a fixed order, independent of the source text.
+ * default filled in. If the absence of a key means all or nothing, the key stays absent: `match.host`, `addresses`,
+ * `jwks_uri`. Issuers, services, routes and their keys have a fixed order, independent of the source text.
  */
 export function printPolicy({ version, issuers, limits, services }: PolicyDocument): object {
   const names = Object.keys(issuers)

@@ -6,17 +6,23 @@ import type { RequirementNames } from './requirements/requirement-kind.ts'
 import type { ServiceEntry } from './services/service-entry.ts'
 import type { ServicePolicy } from './snapshot.ts'
 
-/** Resolves the names in one requirement of a route, and collects what the route must know of them. */
+/**
+ * Resolves the names of roles, scopes and issuers in one requirement. Collects the scopes and the login issuers for the
+ * route.
+ */
 export class RouteRequirementNames implements RequirementNames {
   /** Scopes that a client can request to meet the requirement. */
   readonly scopes = new Set<string>()
-  /** Issuers whose login sessions the requirement names, also under `not`: the session must be read to decide. */
+  /**
+   * Issuers whose login sessions the requirement names, also under `not`. To evaluate the requirement, the gate must
+   * read the session.
+   */
   readonly loginIssuers = new Set<IssuerRules>()
   readonly #service: ServicePolicy
   readonly #roles: ServiceEntry['roles']
   readonly #report: ReportProblem
 
-  /** @param roles  roles that the service maps */
+  /** @param roles  roles that the service maps from claims */
   constructor(service: ServicePolicy, roles: ServiceEntry['roles'], report: ReportProblem) {
     this.#service = service
     this.#roles = roles
@@ -56,7 +62,7 @@ export class RouteRequirementNames implements RequirementNames {
     const names = listed.map((rules) => rules.name)
     if (name === undefined) {
       if (listed.length === 1) return listed[0]
-      // Without any issuer, a problem has already been reported for the service.
+      // If the service has no issuer, a problem has already been reported for the service.
       if (listed.length > 1) {
         const message = `must name the issuer, because service ${id} has several`
         this.#report('GH_POLICY_ISSUER', message, path, `set issuer to one of ${names.join(', ')}`)

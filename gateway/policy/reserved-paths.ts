@@ -1,8 +1,8 @@
 import { resourceMetadataPath } from '../oauth/resource-metadata.ts'
 
 /**
- * Prefixes where only the gate answers, now or in the future. The `/oauth2` names are those that users of oauth2-proxy
- * know.
+ * Path prefixes that are reserved for the gate, now or in a later version. The `/oauth2` paths are the paths that users
+ * of oauth2-proxy know.
  */
 const reserved = [
   '/.gatehouse',
@@ -15,8 +15,8 @@ const dot = 0x2e
 const o = 0x6f
 
 /**
- * The reserved prefix of a path; `undefined` without one. No service can answer there, whatever its routes match,
- * because clients trust these paths as the gate's own.
+ * Returns the reserved prefix of a path, or `undefined`. A reserved path is never forwarded to a service, whatever its
+ * routes match, because clients trust responses there as responses of the gate.
  */
 export function reservedPrefixOf(path: string): string | undefined {
   const first = path.charCodeAt(1)

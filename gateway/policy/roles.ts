@@ -3,7 +3,10 @@ import type { RoleMapping } from './snapshot.ts'
 
 type Claims = Readonly<Record<string, unknown>>
 
-/** The roles that the claims grant. A mapping applies if its claim equals one of its values or is a list with one. */
+/**
+ * Returns the roles that the claims grant. A mapping grants its role if its claim equals one of its values, or is a
+ * list that contains one of its values.
+ */
 export function rolesOf(mappings: readonly RoleMapping[], claims: Claims): ReadonlySet<string> {
   const roles = new Set<string>()
   for (const { name, path, any } of mappings) {

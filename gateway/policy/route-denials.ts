@@ -7,7 +7,7 @@ const invalidRequest = { challenge: bearerChallenge({ error: 'invalid_request' }
 const invalidToken = { challenge: bearerChallenge({ error: 'invalid_token' }) }
 
 /**
- * The denials of a route that accepts bearer tokens (RFC 6750 §3). A missing credential gets a challenge without
+ * Denials of a route that accepts bearer tokens (RFC 6750 §3). If the credential is missing, the challenge has no
  * `error`, so that a new client learns only how to authenticate.
  */
 export const bearerDenials: RouteDenials = Object.freeze({

@@ -8,37 +8,40 @@ import type { IntrospectionTerms, IssuerRules, TokenFacts } from '../oauth/token
 export type MatchReason = 'host-unknown' | 'route-unknown' | 'method-not-mapped'
 
 /**
- * The compiled, immutable policy of a node. An exchange keeps the snapshot in which it was matched. A policy change
+ * The compiled, immutable policy of a node. An exchange uses one snapshot from its match to its end. A policy change
  * compiles a complete new snapshot.
  */
 export interface Snapshot {
   /** First 12 hex digits of the SHA-256 of the policy text (all files, in order). */
   readonly revision: string
-  /** By issuer identifier. An unchanged entry is the same object as in the previous snapshot. */
+  /** Rules by issuer identifier. The rules of an unchanged issuer are the same object as in the previous snapshot. */
   readonly issuers: ReadonlyMap<string, IssuerRules>
   /** Issuers that allow logins. */
   readonly loginIssuers: readonly IssuerRules[]
   readonly services: readonly ServicePolicy[]
   readonly routes: readonly Route[]
-  /** Whether any route depends on the host. */
+  /** Whether any route of the policy matches by host. */
   readonly namesHosts: boolean
   /** Whether every service continues the traces of clients. */
   readonly trustsTraces: boolean
   /** The highest `revocationStaleMs` of all routes, ms. */
   readonly revocationStaleMs: number
   /**
-   * Finds the route of a request: the most literal pattern of host and path wins, and then the method selects its
-   * route.
+   * Finds the route of a request. The most literal pattern of host and path wins; then the method selects the route of
+   * that pattern.
    *
-   * @param host  lower case, without port and trailing dot
-   * @param path  in normal form
+   * @param host  host in lower case, without port and trailing dot
+   * @param path  path in normal form
    * @returns the route, or a denial. 404: no such path under this host; 405: no such method (`Allow` lists the methods
    *   of the path); 421: no such host
    */
   match(host: string, path: string, method: string): Route | Denial<MatchReason>
-  /** The routes of any method on this path, for resource metadata (RFC 9728); empty if there are none. */
+  /** Returns the routes at this path, whatever their methods, for resource metadata (RFC 9728). */
   routesAt(host: string, path: string): readonly Route[]
-  /** Methods that routes accept at this path, as the value of `Allow`; `''` for none. */
+  /**
+   * Returns the methods that routes accept at this path, in the form of the response field `Allow`; `''` if no route
+   * accepts any.
+   */
   methodsAt(host: string, path: string): string
 }
 
@@ -53,7 +56,7 @@ export interface ServicePolicy {
   readonly hostHeader: 'preserve' | 'upstream'
   /** HTTP client implementation for `http` upstreams. */
   readonly httpClient: 'own' | 'undici'
-  /** Maximum number of concurrent calls to one upstream. */
+  /** Maximum number of concurrent calls of one node to one upstream. */
   readonly maxCalls: number
   readonly timeouts: ServiceTimeouts
   readonly encodedSlashes: 'refuse' | 'keep'
@@ -61,7 +64,10 @@ export interface ServicePolicy {
   readonly chunked: 'accept' | 'refuse'
   /** False starts a new trace for each exchange and ignores the client's `traceparent`. */
   readonly trustTrace: boolean
-  /** Also sends X-Auth-Request-User, -Preferred-Username, -Email and -Groups, like oauth2-proxy. */
+  /**
+   * Whether the service also receives X-Auth-Request-User, -Preferred-Username, -Email and -Groups, as from
+   * oauth2-proxy.
+   */
   readonly authRequestHeaders: boolean
   /** Fields, in lower case, that are forwarded although the gate removes them by default; `undefined` for none. */
   readonly passHeaders: ReadonlySet<string> | undefined
@@ -72,27 +78,36 @@ export interface ServiceTimeouts {
   readonly connectMs: number
 }
 
-/** Set on the route, or else on the service. All in ms; `undefined` means no timeout. */
+/** Timeouts of a route, ms: the value of the route, or else of its service. `undefined` means no timeout. */
 export interface RouteTimeouts {
   readonly firstByteMs: number
   readonly idleMs: number
   readonly totalMs: number | undefined
 }
 
-/** Whole segments in normal form that start with `/` and do not end with `/`; `''` for none. */
+/**
+ * Change of the path before forwarding. Each prefix consists of whole segments in normal form, starts with `/` and does
+ * not end with `/`; `''` means no prefix.
+ */
 export interface PathRewrite {
-  /** Every path that the route matches equals this prefix or continues it with `/`. */
+  /** Prefix that is removed. Every path that the route matches is this prefix, or this prefix followed by `/`. */
   readonly stripPrefix: string
   readonly addPrefix: string
 }
 
 export interface RouteAudit {
-  /** When there is no space for an audit record: `open` loses and counts the record, `closed` denies the exchange. */
+  /**
+   * Behaviour when there is no space for an audit record: `open` drops and counts the record, `closed` denies the
+   * exchange.
+   */
   readonly whenFull: 'open' | 'closed'
   readonly query: boolean
 }
 
-/** The role `name` is granted when the claim at `path` (own properties only) equals or contains one of `any`. */
+/**
+ * Mapping of a claim to a role. The role `name` is granted when the claim at `path` (own properties only) equals or
+ * contains one of `any`.
+ */
 export interface RoleMapping {
   readonly name: string
   readonly path: readonly string[]
@@ -106,42 +121,45 @@ export interface Route {
   readonly host: string | undefined
   /** The path pattern as the policy writes it. */
   readonly path: string
-  /** `undefined` for a public route. */
+  /** Requirement that a request must meet; `undefined` for a public route. */
   readonly requirement: Requirement | undefined
   /** Shadow requirement: evaluated and recorded, without any effect on the exchange. */
   readonly shadow: Requirement | undefined
   readonly addresses: AddressList | undefined
   readonly timeouts: RouteTimeouts
-  /** `undefined` forwards the path unchanged. */
+  /** Change of the path before forwarding; `undefined` forwards the path unchanged. */
   readonly rewrite: PathRewrite | undefined
-  /** `undefined` when the policy sets no CORS fields; the service may then set its own. */
+  /** CORS fields of the route; `undefined` when the policy sets none. The service can then set its own CORS fields. */
   readonly cors: RouteCors | undefined
   /** `undefined` for no limits. */
   readonly limits: RouteLimits | undefined
   readonly maxBodyBytes: number | undefined
-  /** How issuers are asked about opaque tokens of this route. */
+  /** Issuers at which opaque tokens of this route are introspected, and how long a stale response is accepted. */
   readonly introspection: IntrospectionTerms
-  /** Maximum age of the node's revocation replica for this route, ms. With 0, the node's own tolerance applies. */
+  /**
+   * Maximum age of the node's revocation replica for this route, ms. With 0, `revocation.max_staleness` of the node
+   * applies.
+   */
   readonly revocationStaleMs: number
   readonly audit: RouteAudit
   readonly methods: ReadonlySet<string>
-  /** Requests with other methods may be matched by a less literal pattern. */
+  /** Whether a less literal pattern can match requests with methods that no route of this pattern accepts. */
   readonly fallThrough: boolean
-  /** Every scope that the requirement names, for resource metadata (RFC 9728 §2). */
+  /** Scopes that a client can request to meet the requirement, for resource metadata (RFC 9728 §2). */
   readonly scopes: readonly string[]
-  /** Issuers whose login sessions the requirement names; when empty, session cookies are ignored. */
+  /** Issuers whose login sessions the requirement names. If the list is empty, the gate ignores session cookies. */
   readonly logins: readonly IssuerRules[]
   readonly denials: RouteDenials
 }
 
-/** CORS fields (Fetch §3.2) by the exact value of `Origin`. */
+/** CORS response fields of a route (Fetch §3.2), by the exact value of `Origin`. */
 export interface RouteCors {
-  /** Methods that a preflight may request. */
+  /** Methods that a CORS preflight is allowed to request. */
   readonly methods: ReadonlySet<string>
   readonly preflights: ReadonlyMap<string, readonly HeaderField[]>
   /** Fields of every response to a listed origin, including refusals. */
   readonly replies: ReadonlyMap<string, readonly HeaderField[]>
-  /** Fields of responses to all other origins. Caches must keep the variants apart. */
+  /** Fields of responses to origins that are not allowed: only `Vary`, so that caches store one response per origin. */
   readonly otherReplies: readonly HeaderField[]
 }
 
@@ -151,7 +169,7 @@ export interface RouteDenials {
   readonly credentialMalformed: Denial<'credential-malformed'>
   readonly credentialRepeated: Denial<'credential-repeated'>
   readonly addressDenied: Denial<'address-denied'>
-  /** One denial per reason. The client sees no difference. */
+  /** Denials of an invalid token, one per reason. The client receives the same response for every reason. */
   readonly token: { readonly [R in TokenReason]: Denial<R> }
 }
 
@@ -164,15 +182,23 @@ export interface RequirementInput {
   readonly address: Uint8Array
   readonly nowMs: number
   /**
-   * Value of a request field; `undefined` without one. The name must be in lower case. `null` when the field repeats or
-   * has an alias (`x_tenant` for `x-tenant`): it is then unknown which value the service reads.
+   * Returns the value of a request field; `undefined` when the request lacks the field. The name must be in lower case.
+   * Returns `null` when the field repeats or has an alias (`x_tenant` for `x-tenant`), because it is then unknown which
+   * value the service reads.
    */
   field(name: string): string | null | undefined
 }
 
-/** One node of the compiled requirement tree. Pure and synchronous; allocates nothing when met. */
+/**
+ * One compiled requirement, with its sub-requirements. Its evaluation is pure and synchronous, and allocates nothing
+ * when the requirement is met.
+ */
 export interface Requirement {
-  /** @returns `undefined` when met, or else the denial built at compile time */
+  /**
+   * Evaluates the requirement for one request.
+   *
+   * @returns `undefined` when the requirement is met, else a denial that was built when the policy was compiled
+   */
   evaluate(input: RequirementInput): Denial | undefined
   /** Text for `explain` that describes this requirement; `explain` prints its sub-requirements below it. */
   readonly demand: string

@@ -6,15 +6,15 @@ import { conditionText } from './requirements/requirement-kind.ts'
 import type { RouteEntry } from './services/route-entry.ts'
 import type { Route, Snapshot } from './snapshot.ts'
 
-/** A segment that is assumed not to occur in any policy. */
+/** Sample path segment that is assumed not to occur in any policy. */
 const anySegment = 'gatehouse-any-segment'
 const unnamedHost = 'gatehouse-any-host.invalid'
 
-/** A route with the properties that are compared. */
+/** A route with the properties by which it is compared with other routes. */
 interface Candidate {
   readonly route: Route
   readonly pattern: PathPattern
-  /** The conditions that a request must all meet, one text each; `undefined` for a public route. */
+  /** Conditions of the route, one text each; a request must meet all of them. `undefined` for a public route. */
   readonly demands: ReadonlySet<string> | undefined
   readonly at: readonly (string | number)[]
 }
@@ -24,8 +24,8 @@ interface Candidate {
  * equally or less literal path pattern, and lacks one of the stronger route's demands. Methods under the same host are
  * not affected, because the more literal pattern answers 405.
  *
- * @param snapshot  compiled from `source`
- * @returns one problem per pair (the first 100), at the `match` of the weaker route
+ * @param snapshot  snapshot compiled from `source`
+ * @returns one problem per pair of routes (the first 100), at the `match` of the weaker route
  */
 export function weakerRoutes(source: PolicySource, snapshot: Snapshot): Problem[] {
   const hosts = hostsOf(snapshot)
@@ -58,8 +58,8 @@ function candidatesOf({ document }: PolicySource, { routes }: Snapshot): Candida
 }
 
 /**
- * Pairs of routes with different hosts, a common upstream and compatible first segments. Each pair occurs once in each
- * order. A policy may have millions of pairs, so this filter must be cheap.
+ * Yields pairs of routes with different hosts, a common upstream and compatible first segments. Each pair occurs once
+ * in each order. A policy can have millions of pairs, so this filter must be cheap.
  */
 function* pairsOf(candidates: readonly Candidate[]): Generator<readonly [Candidate, Candidate]> {
   const byService = Map.groupBy(candidates, ({ route }) => route.service)
@@ -75,14 +75,14 @@ function* pairsOf(candidates: readonly Candidate[]): Generator<readonly [Candida
   }
 }
 
-/** False if no path can match both patterns. */
+/** Whether the first segments of two patterns are compatible. If not, no path can match both patterns. */
 function beginAlike({ segments: [a] }: PathPattern, { segments: [b] }: PathPattern): boolean {
   return a === b || a === undefined || b === undefined || a === '*' || b === '*'
 }
 
 /**
- * Description of the hosts under which the weaker route accepts requests for a path of the stronger one; `undefined` if
- * there are none.
+ * Describes a host under which the weaker route accepts requests for a path of the stronger route; `undefined` if there
+ * is no such host.
  */
 function reachedUnder(
   stronger: Candidate,
@@ -95,7 +95,8 @@ function reachedUnder(
   if (paths.length === 0) return undefined
   const methods = methodsInQuestion(stronger, weaker)
   for (const [host, name] of hosts) {
-    // Under this host, the stronger route's own `fall_through` passes other methods on.
+    // Under a host of the stronger route, the weaker route matches only through the stronger route's own
+    // `fall_through`.
     if (isMoreLiteral(stronger.route.host, weaker.route.host) && matches(stronger.route.host, host)) continue
     for (const path of paths) {
       if (methods.some((method) => snapshot.match(host, path, method) === weaker.route)) return name
@@ -105,8 +106,8 @@ function reachedUnder(
 }
 
 /**
- * Methods that make the other route weaker. A public route is weaker for all its methods. Any other route is weaker for
- * the methods that both accept, if it lacks a demand.
+ * Returns the methods for which the second route is weaker. A public route is weaker for all its methods. Any other
+ * route is weaker for the methods that both routes accept, if it lacks a demand.
  */
 function methodsInQuestion(stronger: Candidate, { route, demands }: Candidate): string[] {
   if (demands === undefined) return [...route.methods]
@@ -116,7 +117,7 @@ function methodsInQuestion(stronger: Candidate, { route, demands }: Candidate): 
   return [...route.methods].filter((method) => stronger.route.methods.has(method))
 }
 
-/** One sample host for each host pattern and one that no pattern names, each with its description. */
+/** Returns one sample host for each host pattern, and one host that no pattern names, each with its description. */
 function hostsOf({ routes }: Snapshot): Map<string, string> {
   const hosts = new Map<string, string>()
   for (const { host } of routes) {
@@ -136,8 +137,8 @@ function matches(pattern: string | undefined, host: string): boolean {
 }
 
 /**
- * Sample paths that both patterns match. Empty unless the first pattern is at least as literal at their first
- * difference.
+ * Returns sample paths that both patterns match. The list is empty unless the first pattern is at least as literal as
+ * the second at their first difference.
  */
 function commonPaths(strong: PathPattern, weak: PathPattern): string[] {
   const common: string[] = []

@@ -1,6 +1,8 @@
 import type { LoginRules } from '../../oauth/token-facts.ts'
 
-/** Base paths of redirect URIs. `/oauth2/callback` is the path that users of oauth2-proxy know. */
+/**
+ * Base paths of the gate's redirect URIs for logins. `/oauth2/callback` is the path that users of oauth2-proxy know.
+ */
 export const callbackPaths = ['/.gatehouse/callback', '/oauth2/callback'] as const
 export type CallbackPath = (typeof callbackPaths)[number]
 
@@ -12,14 +14,14 @@ export function callbackPath(base: CallbackPath, name: string, redirect: LoginRu
   return redirect === 'plain' ? base : `${base}/${name}`
 }
 
-/** Whether the path is a redirect URI path of an existing or possible issuer. */
+/** Whether the path has the form of a redirect URI path of any issuer. The issuer need not exist in the policy. */
 export function isCallbackPath(path: string): boolean {
   return callbackPaths.some(
     (base) => path.startsWith(base) && /^(?:\/[A-Za-z0-9._-]{1,64})?$/.test(path.slice(base.length)),
   )
 }
 
-/** Whether this path is a redirect URI path of the issuer. */
+/** Whether the path is a redirect URI path of the issuer with this name. */
 export function isCallbackPathOf(path: string, name: string, redirect: LoginRules['redirect']): boolean {
   return callbackPaths.some((base) => callbackPath(base, name, redirect) === path)
 }

@@ -2,11 +2,12 @@ import { z } from 'zod'
 import { secretReference } from '../../config/secret.ts'
 
 /**
- * Methods of client authentication, chosen by the configured credentials (RFC 6749 §2.3, RFC 7523 §2.2, RFC 8705 §2.1).
+ * Methods by which the gate authenticates to an issuer as its client. The configured credential decides which methods
+ * are possible (RFC 6749 §2.3, RFC 7523 §2.2, RFC 8705 §2.1).
  */
 const clientAuthMethods = ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'tls_client_auth'] as const
 
-/** Keys by which the gate authenticates to an issuer as its client. */
+/** Schemas of the policy keys that configure how the gate authenticates to an issuer as its client. */
 export const clientAuthKeys = {
   client_auth: z
     .enum(clientAuthMethods, { error: `must be one of ${clientAuthMethods.join(', ')}` })

@@ -4,14 +4,17 @@ import type { SecretReference } from '../../config/secret.ts'
 import type { ClientAuth, SecretPlace } from '../../oauth/token-facts.ts'
 import type { ClientAuthEntry } from './client-auth-keys.ts'
 
-/** Returns the folder of the file that contains a part of the policy. */
+/**
+ * Returns the folder of the policy file that contains the entry at `path`. Relative file paths in the entry start
+ * there.
+ */
 export type FolderOf = (path: DocumentPath) => string
 
 /**
- * Derives how the gate authenticates at an issuer from the credential in the entry. An explicit `client_auth` must
- * match that credential.
+ * Derives how the gate authenticates to an issuer from the credential in the policy entry. An explicit `client_auth`
+ * must match that credential.
  *
- * @returns `none` without a credential; `undefined` after a reported problem
+ * @returns method `none` when the entry has no credential; `undefined` after a reported problem
  */
 export function clientAuthOf(
   entry: ClientAuthEntry,

@@ -3,10 +3,16 @@ import type { ReportProblem } from '../report-problem.ts'
 import { clientAuthOf, type FolderOf } from './client-auth.ts'
 import type { IssuerEntry } from './issuer-entry.ts'
 
-/** Maximum number of issuers that one service may ask about an opaque token. Each of them learns the token. */
+/**
+ * Maximum number of issuers at which one service can introspect an opaque token. Each of these issuers receives the
+ * token.
+ */
 const MAX_ASKED = 4
 
-/** Introspection settings of an issuer; `undefined` when its tokens are never introspected. */
+/**
+ * Compiles the introspection settings of an issuer; `undefined` when its tokens are never introspected, or after a
+ * reported problem.
+ */
 export function compileIntrospection(
   name: string,
   { tokens, recheck, introspection: entry }: IssuerEntry,
@@ -53,7 +59,7 @@ export function compileIntrospection(
   }
 }
 
-/** Interned lists of the issuers that routes ask: equal lists are the same array. */
+/** Lists of issuers at which services introspect opaque tokens. Services with equal lists share one array object. */
 export class AskedIssuers {
   readonly #lists = new Map<string, readonly IssuerRules[]>()
   readonly #report: ReportProblem
@@ -63,7 +69,7 @@ export class AskedIssuers {
     this.#report = report
   }
 
-  /** Issuers of a service that are asked about opaque tokens. */
+  /** Returns the issuers of a service at which opaque tokens are introspected. More than 4 issuers are a problem. */
   of(id: string, issuers: ReadonlySet<IssuerRules>): readonly IssuerRules[] {
     const asked = [...issuers].filter(({ tokens, introspection }) => tokens !== 'jwt' && introspection !== undefined)
     if (asked.length > MAX_ASKED && !this.#refused.has(id)) {
@@ -78,7 +84,12 @@ export class AskedIssuers {
   }
 }
 
-/** @param stale  the route's setting, ms, or `closed` */
+/**
+ * Introspection settings of a route.
+ *
+ * @param stale  longest time for which the route accepts a stale response, ms; `closed` means 0 ms, `undefined` means
+ *   the time that the issuer's entry sets
+ */
 export function introspectionTerms(
   asked: readonly IssuerRules[],
   stale: number | 'closed' | undefined,

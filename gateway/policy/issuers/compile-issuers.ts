@@ -13,17 +13,18 @@ import { loginRedirects } from './login-redirects.ts'
 
 export interface IssuerScope {
   readonly previous: Snapshot | undefined
-  /** Longest time that any route accepts a stale introspection answer, ms. */
+  /** Longest time for which any route accepts a stale introspection response, ms. */
   readonly longestStaleMs: number
   readonly folderOf: FolderOf
-  /** Public URLs of the gate, for messages; `undefined` when unknown. */
+  /** Public URLs of the gate, for the redirect URIs in error messages; `undefined` when unknown. */
   readonly publicUrls: readonly string[] | undefined
   readonly report: ReportProblem
 }
 
 /**
- * Compiles the entries under `issuers`, by name. An entry that is unchanged from `previous` reuses the same object, so
- * that cached facts and keys survive a change elsewhere.
+ * Compiles the entries under `issuers`. The result has the rules by issuer name. An entry that is unchanged from the
+ * snapshot `previous` reuses its object. The cached token facts and keys of that issuer then survive changes to other
+ * parts of the policy.
  */
 export function compileIssuers(
   entries: Readonly<Record<string, IssuerEntry>>,
@@ -51,7 +52,7 @@ export function compileIssuers(
   return byName
 }
 
-/** Validation rules for the tokens of one issuer. */
+/** Builds the rules by which the tokens of one issuer are validated. */
 export function issuerRules(
   name: string,
   entry: KeyedIssuerEntry & Partial<Pick<IssuerEntry, 'tokens' | 'recheck'>>,
@@ -78,14 +79,14 @@ export function issuerRules(
   }
 }
 
-/** Whether a route needs no token, not even for a shadow requirement. */
+/** Whether a route needs no token: the route is public and has no shadow requirement. */
 function isOpen({ require, shadow }: ServiceEntry['routes'][number]): boolean {
   return require === 'public' && shadow === undefined
 }
 
 /**
- * The issuers of a service: those it lists, or the policy's only issuer. Empty if all routes of the service are public
- * and the policy has no issuer or several.
+ * Returns the issuers of a service: the issuers that it lists, or else the policy's only issuer. The set is empty if
+ * all routes of the service are public and the policy does not have exactly one issuer.
  */
 export function issuersOf(
   id: string,

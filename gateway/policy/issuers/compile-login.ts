@@ -3,7 +3,7 @@ import type { ReportProblem } from '../report-problem.ts'
 import { clientAuthOf, type FolderOf } from './client-auth.ts'
 import type { IssuerEntry } from './issuer-entry.ts'
 
-/** Login settings of an issuer; `undefined` when it does not allow logins. */
+/** Compiles the login settings of an issuer; `undefined` when it does not allow logins, or after a reported problem. */
 export function compileLogin(
   name: string,
   { login: entry }: IssuerEntry,

@@ -3,7 +3,7 @@ import { privateUrl } from '../../config/private-url.ts'
 import { duration, text } from '../../config/text-schemas.ts'
 import { clientAuthKeys } from './client-auth-keys.ts'
 
-/** `introspection` of an issuer: how the gate asks whether a token is active (RFC 7662). */
+/** Schema of `introspection` of an issuer: how the gate introspects tokens at this issuer (RFC 7662). */
 export const introspectionEntry = z
   .strictObject({
     endpoint: privateUrl

@@ -4,7 +4,7 @@ import { duration } from '../../config/text-schemas.ts'
 import { introspectionEntry } from './introspection-entry.ts'
 import { loginEntry } from './login-entry.ts'
 
-/** An entry under `issuers`: an authorization server, and the validation of its tokens. */
+/** Schema of an entry under `issuers`: an authorization server, and the rules for the validation of its tokens. */
 export const issuerEntry = z.strictObject({
   ...keyedIssuerEntry.shape,
   tokens: z

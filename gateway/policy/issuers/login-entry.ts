@@ -5,7 +5,10 @@ import { sessionEntry } from './session-entry.ts'
 
 const scope = text('a scope: visible ASCII without blanks, quotes and backslashes', /^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/)
 
-/** `login` of an issuer: how browsers log in there (RFC 6749 §4.1, RFC 7636, OpenID Connect Core §3.1). */
+/**
+ * Schema of `login` of an issuer: how browsers log in at this issuer (RFC 6749 §4.1, RFC 7636, OpenID Connect Core
+ * §3.1).
+ */
 export const loginEntry = z
   .strictObject({
     client_id: text('1 to 256 visible characters', /^[\x21-\x7e]{1,256}$/).describe(

@@ -4,13 +4,14 @@ import { callbackPath, callbackPaths } from './callback-paths.ts'
 import type { IssuerEntry } from './issuer-entry.ts'
 
 /**
- * The redirect URI form of each login issuer, by issuer name.
+ * Returns the form of the redirect URI of each login issuer, by issuer name.
  *
- * With one shared redirect URI, a malicious issuer can send a browser to an honest issuer and redeem its response
- * (mix-up attack, RFC 9700 §4.4). With several login issuers, each must therefore set `redirect`, and at most one may
- * be `plain`. The URI that was registered for a single issuer then never changes without an explicit setting.
+ * With one redirect URI for all issuers, a malicious issuer can send a browser to an honest issuer and redeem the
+ * response of the honest issuer (mix-up attack, RFC 9700 §4.4). With several login issuers, each must therefore set
+ * `redirect`, and at most one is allowed to be `plain`. If a second login issuer is added, the redirect URI of the
+ * first issuer thus changes only by an explicit setting.
  *
- * @param publicUrls  for messages; `undefined` when unknown
+ * @param publicUrls  public URLs of the gate, for error messages; `undefined` when unknown
  */
 export function loginRedirects(
   entries: Readonly<Record<string, IssuerEntry>>,
@@ -47,13 +48,16 @@ export function loginRedirects(
   return redirects
 }
 
-/** The forms that the error's hint suggests: the plain redirect URI must not be registered at a second issuer. */
+/**
+ * Returns the redirect URI forms that an error hint suggests: `plain` for at most one issuer, and `issuer` for all
+ * others.
+ */
 function withOnePlain(redirects: ReadonlyMap<string, LoginRules['redirect']>): Map<string, LoginRules['redirect']> {
   const plain = [...redirects].find(([, redirect]) => redirect === 'plain')?.[0]
   return new Map([...redirects.keys()].map((name) => [name, name === plain ? 'plain' : 'issuer']))
 }
 
-/** Every redirect URI of every issuer, as operators must register it. */
+/** Lists, for an error hint, every redirect URI that the operator must register at each issuer. */
 function registrations(
   redirects: ReadonlyMap<string, LoginRules['redirect']>,
   publicUrls: readonly string[] = ['PUBLIC_URL'],

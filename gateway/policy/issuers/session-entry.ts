@@ -1,7 +1,10 @@
 import { z } from 'zod'
 import { duration } from '../../config/text-schemas.ts'
 
-/** `session` of a login: the lifetime of sessions. Existing sessions keep the times with which they began. */
+/**
+ * Schema of `session` of a login: the lifetimes of login sessions. An existing session keeps the lifetimes with which
+ * it began.
+ */
 export const sessionEntry = z
   .strictObject({
     idle: duration({ min: '1m', max: '30d' })

@@ -15,9 +15,11 @@ export const addresses = requirementKind({
 })
 
 /**
- * Met when the client address is within `allow`, if set, and not within `deny`. Denies 403 `forbidden`.
+ * Requirement that is met when the client address is within `allow`, if set, and not within `deny`. Denies 403
+ * `forbidden`.
  *
- * An unknown address always leads to a denial: it does not meet the requirement, and under `not` it meets it.
+ * An unknown client address always leads to a denial. The requirement then counts as unmet, or as met inside an odd
+ * number of `not`.
  */
 class Addresses implements Requirement {
   readonly demand: string
@@ -26,7 +28,7 @@ class Addresses implements Requirement {
   readonly #list: AddressList
   readonly #ifUnknown: Denial | undefined
 
-  /** @param negated  true under an odd number of `not`: the client gains by not meeting the requirement */
+  /** @param negated  true inside an odd number of `not`, where an unmet requirement helps the client */
   constructor(lists: AddressLists, negated: boolean) {
     this.demand = `addresses ${formatNamedLists({ allow: lists.allow, deny: lists.deny })}`
     this.#list = AddressList.compile(lists)

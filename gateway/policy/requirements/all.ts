@@ -11,7 +11,7 @@ export const all = requirementKind({
       .array(requirement)
       .min(1)
       .describe('Met when every requirement of the list is met. The first unmet requirement determines the reply.'),
-  // The denial is that of the first unmet requirement.
+  // Empty, because `all` returns the denial of its first unmet sub-requirement and has no denial of its own.
   reasons: [],
   compile: (trees, { path, compile }) =>
     trees.length === 0 ? withoutCondition(path) : new All(trees.map((tree, i) => compile(tree, [...path, i]))),
@@ -19,13 +19,16 @@ export const all = requirementKind({
   conditions: (trees, { conditionsOf }) => trees.flatMap(conditionsOf),
 })
 
-/** Joins requirements that one key states: the only one, or all of them. */
+/** Combines the requirements of one policy key. A single requirement is returned as it is; several must all be met. */
 export function allOf(requirements: readonly Requirement[], path: DocumentPath): Requirement {
   if (requirements.length === 0) withoutCondition(path)
   return requirements.length === 1 ? requirements[0]! : new All(requirements)
 }
 
-/** Met when every requirement in it is met. The first unmet requirement determines the denial. */
+/**
+ * Requirement that is met when all its sub-requirements are met. The denial is the denial of the first unmet
+ * sub-requirement.
+ */
 class All implements Requirement {
   readonly demand = 'all of'
   readonly reason = 'requirement-unmet'

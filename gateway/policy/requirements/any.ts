@@ -16,9 +16,9 @@ export const any = requirementKind({
 })
 
 /**
- * Met when one requirement in it is met. If all fail for scopes only, the denial names the scopes of the first, so that
- * the client can request them (RFC 6750 §3.1). If a new login would help, the denial says so (RFC 9470). Otherwise the
- * denial is 403 `forbidden`.
+ * Requirement that is met when at least one of its sub-requirements is met. If every sub-requirement lacks only scopes,
+ * the denial names the scopes of the first, so that the client can request them (RFC 6750 §3.1). If a new login could
+ * meet a sub-requirement, the denial demands that login (RFC 9470). Otherwise the denial is 403 `forbidden`.
  */
 class Any implements Requirement {
   readonly demand = 'any of'
@@ -44,5 +44,8 @@ class Any implements Requirement {
   }
 }
 
-/** Stands for a requirement whose names are unknown. The reported problem prevents the policy from being used. */
+/**
+ * Placeholder for a requirement that uses an unknown name. The unknown name has been reported as a problem, so the
+ * policy is rejected.
+ */
 export const neverMet: Requirement = new Any([])

@@ -8,7 +8,10 @@ import type { Requirement, RequirementInput } from '../snapshot.ts'
 import { formatNamedLists } from './names.ts'
 import { combinedKind } from './requirement-kind.ts'
 
-/** `acr` value. It is sent in a challenge and a URL, so blanks, quotes and backslashes are excluded. */
+/**
+ * Schema of an `acr` value. The gate sends the value in a challenge and in a URL, so blanks, quotes and backslashes are
+ * excluded.
+ */
 const acrValue = text(
   'a class of authentication: visible ASCII without blanks, quotes and backslashes',
   /^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/,
@@ -36,8 +39,9 @@ export const authentication = combinedKind({
 })
 
 /**
- * Met when the user authenticated with one of these methods (`acr`), and recently enough (`auth_time`). Both values
- * must come from a signed token or the issuer's answer; a token without them does not meet the requirement.
+ * Requirement that is met when the user authenticated with one of the listed classes (`acr`), and recently enough
+ * (`auth_time`). Both values must come from a signed token or from the issuer's introspection response. A token without
+ * these values does not meet the requirement.
  *
  * Denies 401 `insufficient_user_authentication` with the required values (RFC 9470 §3).
  */
@@ -72,7 +76,7 @@ class Authentication implements Requirement {
     const { clockToleranceS } = token.issuer
     if (typeof authTimeS !== 'number') return this.#insufficient
     const ageS = nowMs / 1000 - authTimeS
-    // A time in the future is not accepted. For example, the issuer may have sent milliseconds.
+    // Reject an `auth_time` in the future. For example, the issuer may have sent milliseconds instead of seconds.
     return ageS >= -clockToleranceS && ageS <= this.#maxAgeS + clockToleranceS ? undefined : this.#insufficient
   }
 }

@@ -8,12 +8,12 @@ import { allOf } from './all.ts'
 import { formatLists } from './names.ts'
 import { conditionText, requirementKind } from './requirement-kind.ts'
 
-/** A value to compare a claim with. Value and type must match: `1` is not `"1"`. */
+/** Schema of a value that is compared with a claim. Value and type must be equal: `1` does not match `"1"`. */
 const value = z.union(
   [
     z.string().min(1).max(1024),
     z.boolean(),
-    // Beyond 2^53 two different numbers in a token can parse as the same number.
+    // Beyond 2^53 two different integers in a token can parse as the same number.
     z.number().refine((number) => !Number.isInteger(number) || Number.isSafeInteger(number), {
       error: 'must be a number that JSON readers agree on, within ±(2^53 − 1)',
     }),
@@ -44,7 +44,7 @@ const listed = z
   )
   .min(1)
 
-/** One claim and the values that it must hold. At least one list is set. */
+/** One claim and the values that it must contain. At least one of the lists `any` and `all` is set. */
 export type ClaimEntry = z.output<typeof listed>[number]
 
 const byName = z
@@ -58,8 +58,8 @@ const byName = z
   )
 
 /**
- * Claims by name, `{ amr: { any: [mfa] } }`; or a list, for names that contain a dot: `[{ claim:
- * ["https://api.example/tier"], any: [gold] }]`. Both forms are parsed into the list.
+ * Schema of claims by name, `{ amr: { any: [mfa] } }`; or as a list, for names that contain a dot: `[{ claim:
+ * ["https://api.example/tier"], any: [gold] }]`. The parsed value is always the list.
  */
 const claimEntries = z.union([byName, listed], {
   error: 'must be a mapping of claims to { any } or { all }, or a list of { claim, any, all }',
@@ -84,8 +84,8 @@ export const claims = requirementKind({
 const mismatch = denial('claim-mismatch')
 
 /**
- * Met by one claim of the token. The claim must equal or contain one value of `any`, and every value of `all`. Values
- * are compared with their type: neither `"1"` nor `true` equals `1`. Denies 403 `forbidden`.
+ * Requirement on one claim of the token. The claim must equal or contain one value of `any`, and every value of `all`.
+ * Values are compared with their type: neither `"1"` nor `true` equals `1`. Denies 403 `forbidden`.
  */
 class Claim implements Requirement {
   readonly demand: string
@@ -121,13 +121,13 @@ class Claim implements Requirement {
   }
 }
 
-/** Formats the path for `explain`: as the policy states it. */
+/** Formats the path of a claim for `explain`, as a policy states the path. */
 function formatPath(path: readonly string[]): string {
   const printed = printClaimPath(path)
   return typeof printed === 'string' ? printed : JSON.stringify(printed)
 }
 
-/** Formats claims by name, in this order, when names can express them; otherwise as a list. */
+/** Formats claims as a mapping by name if a mapping can express their names and their order, else as a list. */
 function printClaims(claims: readonly ClaimEntry[]): object {
   const names = claims.map(({ claim }) => printClaimPath(claim))
   const byName = Object.fromEntries(claims.map(({ claim: _, ...wanted }, i) => [String(names[i]), wanted]))

@@ -10,7 +10,7 @@ import { requirementKind } from './requirement-kind.ts'
 
 const notAllowed = denial('client-not-allowed')
 
-/** Client id. RFC 6749 A.1 allows visible ASCII and blanks; some issuers use URLs. */
+/** Schema of a client id. RFC 6749 A.1 allows visible ASCII and blanks; some issuers use URLs as client ids. */
 const clientId = text('a client id, without control characters', /^[^\x00-\x1f\x7f]{1,512}$/)
 
 export const clients = requirementKind({
@@ -37,8 +37,8 @@ export const clients = requirementKind({
 })
 
 /**
- * Met by a token that the issuer granted to one of these clients. A client with the same name at another issuer does
- * not meet it. Denies 403 `forbidden`.
+ * Requirement that is met by a token that the issuer granted to one of the listed clients. A client with the same id at
+ * another issuer does not meet the requirement. Denies 403 `forbidden`.
  */
 class Clients implements Requirement {
   readonly demand: string

@@ -4,9 +4,9 @@ import { type RequirementNames, type RequirementTree, withoutCondition } from '.
 import { kindsIn } from './requirement-kinds.ts'
 
 /**
- * Compiles a requirement with all its denials.
+ * Compiles a requirement together with the denials that it can return.
  *
- * @param negated  true under an odd number of `not`
+ * @param negated  true inside an odd number of `not`
  */
 export function compileRequirement(
   tree: RequirementTree,

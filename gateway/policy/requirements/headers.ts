@@ -9,13 +9,16 @@ import { formatLists } from './names.ts'
 import { conditionText, requirementKind } from './requirement-kind.ts'
 
 const mismatch = denial('header-mismatch')
-/** The listener trims such bytes from the ends of a value, and some services treat them as white space inside it. */
+/**
+ * Matches a non-ASCII character. The gate's listener trims such bytes from the ends of a field value, and some services
+ * treat them as white space inside a value.
+ */
 const aboveAscii = /[^\x00-\x7f]/
 
 /**
  * Request fields that a requirement must not use: fields that carry credentials, fields that only the gate or a proxy
- * may set, and fields that frame or route the message. User-Agent is excluded because clients choose it freely, which
- * has caused an authentication bypass before (GHSA-5hvv-m4w4-gf6v).
+ * sets, and fields that frame or route the message. User-Agent is excluded because clients choose it freely, which has
+ * caused an authentication bypass before (GHSA-5hvv-m4w4-gf6v).
  */
 const reserved = new Set([
   ...statementFields,
@@ -28,13 +31,15 @@ function isReserved(name: string): boolean {
   return reserved.has(name) || statementPrefixes.some((prefix) => name.startsWith(prefix))
 }
 
-/** Name of a request field that a requirement may use (RFC 9110 §5.1), case-insensitive. */
+/** Schema of the name of a request field that a requirement can use (RFC 9110 §5.1). The name is case-insensitive. */
 const fieldName = text('the name of a request field, of letters, digits and -', /^[0-9A-Za-z-]{1,128}$/).refine(
   (name) => !isReserved(name.toLowerCase()),
   { error: 'must not be a field that carries credentials, or by which gate, proxies or the protocol speak' },
 )
 
-/** Field value as the gate compares it. Leading and trailing blanks are not part of a value (RFC 9110 §5.5). */
+/**
+ * Schema of a field value as the gate compares it. Leading and trailing blanks are not part of a value (RFC 9110 §5.5).
+ */
 const fieldValue = text('a field value, without blanks at its ends', /^(?! )[^\x00-\x1f\x7f]{1,1024}(?<! )$/)
 
 export const headers = requirementKind({
@@ -64,11 +69,12 @@ export const headers = requirementKind({
 })
 
 /**
- * Met by a request field that occurs once, with one of these values. Denies 403 `forbidden`.
+ * Requirement that is met by a request field that occurs once, with one of the listed values. Denies 403 `forbidden`.
  *
- * A field that repeats, has an alias, or is a list with a listed value may be read differently by the service
- * (CVE-2026-26308). The same applies to non-ASCII text that is not a listed value. Such an ambiguous field always leads
- * to a denial: it does not meet the requirement, and under `not` it meets it.
+ * A field is ambiguous if the service could read it differently from the gate (CVE-2026-26308). This applies to a field
+ * that repeats, has an alias, or is a list with a listed value. It also applies to non-ASCII text that is not a listed
+ * value. An ambiguous field always leads to a denial: the requirement counts as unmet, or as met inside an odd number
+ * of `not`.
  */
 class Field implements Requirement {
   readonly demand: string
@@ -79,8 +85,8 @@ class Field implements Requirement {
   readonly #ifUnclear: Denial | undefined
 
   /**
-   * @param name     in lower case
-   * @param negated  true under an odd number of `not`: the client gains by not meeting the requirement
+   * @param name     name of the request field, in lower case
+   * @param negated  true inside an odd number of `not`, where an unmet requirement helps the client
    */
   constructor(name: string, any: readonly string[], negated: boolean) {
     this.demand = `header ${name} ${formatLists({ any })}`
@@ -97,7 +103,10 @@ class Field implements Requirement {
     return this.#isInList(value) || aboveAscii.test(value) ? this.#ifUnclear : mismatch
   }
 
-  /** Several lines form one list, and one line may hold a list (RFC 9110 §5.3). */
+  /**
+   * Whether `value` is a list that contains a listed value. Several lines of one field form one list, and one line can
+   * contain a list (RFC 9110 §5.3).
+   */
   #isInList(value: string): boolean {
     return value.includes(',') && value.split(',').some((member) => this.#values.has(trimOptionalWhitespace(member)))
   }

@@ -1,7 +1,10 @@
 import { z } from 'zod'
 import { conditionText } from './requirement-kind.ts'
 
-/** Schema of names of which a request needs all, or at least one. When both lists are set, both apply. */
+/**
+ * Schema of the lists `all` and `any`: a request needs every name of `all`, and at least one name of `any`. At least
+ * one list is set.
+ */
 export function namedSet(name: z.ZodType<string>) {
   return z
     .strictObject({
@@ -16,7 +19,7 @@ export function namedSet(name: z.ZodType<string>) {
 
 export type NamedSet = z.output<ReturnType<typeof namedSet>>
 
-/** Whether `held` contains every name of `all`, and one of `any` if that is set. Allocates nothing. */
+/** Whether `held` contains every name of `all`, and at least one name of `any` if `any` is set. Allocates nothing. */
 export function containsNames(held: ReadonlySet<string>, { all, any }: NamedSet): boolean {
   if (all !== undefined) {
     for (const name of all) if (!held.has(name)) return false
@@ -32,9 +35,10 @@ export function namesIn({ all = [], any = [] }: NamedSet): string[] {
 }
 
 /**
- * Conditions of a set: each name of `all` by itself, and `any` as a whole.
+ * Returns the conditions that a set of names states: one text for each name of `all`, and one text for `any` as a
+ * whole.
  *
- * @param kind  distinguishes names that mean different things
+ * @param kind  kind of the names, such as `scopes`; it distinguishes a scope from a role of the same name
  */
 export function conditionsOfNames(kind: string, { all = [], any }: NamedSet): readonly string[] {
   const one = any === undefined ? [] : [conditionText(`any ${kind}`, any.toSorted())]
@@ -46,7 +50,7 @@ interface Lists<T> {
   readonly any?: readonly T[] | undefined
 }
 
-/** Formats the lists for `explain`: `all: a, b; any: c, d`. */
+/** Formats the lists `all` and `any` for `explain`: `all: a, b; any: c, d`. */
 export function formatLists<T extends string | number | boolean>(
   { all, any }: Lists<T>,
   format: (value: T) => string = String,

@@ -6,14 +6,14 @@ const unmet = denial('requirement-unmet')
 
 export const not = requirementKind({
   key: 'not',
-  // `describe` of the recursive schema itself would copy it without end.
+  // `readonly` wraps the recursive schema. `describe` on the recursive schema itself would copy the schema without end.
   schema: (requirement) => requirement.readonly().describe('Met when this requirement is not met.'),
   reasons: ['requirement-unmet'],
   compile: (tree, { path, negated, compile }) => new Not(compile(tree, path, !negated)),
   print: (tree, { print }) => print(tree),
 })
 
-/** Met when the requirement in it is not met. */
+/** Requirement that is met when its sub-requirement is not met. */
 class Not implements Requirement {
   readonly demand = 'not'
   readonly reason = 'requirement-unmet'

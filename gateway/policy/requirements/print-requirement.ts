@@ -2,9 +2,10 @@ import type { RequirementTree } from './requirement-kind.ts'
 import { kindsIn } from './requirement-kinds.ts'
 
 /**
- * Formats a requirement as a policy states it, with every default.
+ * Formats a requirement as a policy states it, with every default filled in.
  *
- * @param soleIssuer  name of the issuer that a requirement means when it names none
+ * @param soleIssuer  name of the service's only issuer, for a requirement that names no issuer; `undefined` unless the
+ *   service has exactly one issuer
  */
 export function printRequirement(tree: RequirementTree, soleIssuer: string | undefined): object {
   const print = (inner: RequirementTree) => printRequirement(inner, soleIssuer)

@@ -21,73 +21,83 @@ export interface RequirementNames {
   /**
    * Finds an issuer of the service.
    *
-   * @param name  `undefined` means the only issuer of the service
-   * @returns `undefined` when there is no such issuer; a problem has been reported
+   * @param name  name of the issuer; `undefined` for the only issuer of the service
+   * @returns `undefined` when the service has no such issuer; a problem has then been reported
    */
   issuerOf(name: string | undefined, path: DocumentPath): IssuerRules | undefined
   /**
-   * Finds an issuer of the service where browsers log in.
+   * Finds an issuer of the service that allows logins.
    *
-   * @returns `undefined` when it does not exist or does not allow logins; a problem has been reported
+   * @returns `undefined` when the issuer does not exist or does not allow logins; a problem has then been reported
    */
   loginIssuer(name: string, path: DocumentPath): IssuerRules | undefined
 }
 
 export interface CompileContext {
-  /** Place of the value in the policy, for problems. */
+  /** Path of the value in the policy document, for problem reports. */
   readonly path: DocumentPath
-  /** True under an odd number of `not`: the client gains when the requirement is not met. */
+  /** True inside an odd number of `not`, where an unmet requirement helps the client. */
   readonly negated: boolean
   readonly names: RequirementNames
-  /** Compiles a requirement inside this one. `negated` stays the same unless it is given. */
+  /** Compiles a sub-requirement. Default of `negated`: the value of the containing requirement. */
   compile(tree: RequirementTree, path: DocumentPath, negated?: boolean): Requirement
 }
 
 export interface PrintContext {
-  /** Name of the issuer that a requirement means when it names none; `undefined` when the service has several. */
+  /**
+   * Name of the service's only issuer, for a requirement that names no issuer; `undefined` unless there is exactly one.
+   */
   readonly soleIssuer: string | undefined
   print(tree: RequirementTree): object
 }
 
 export interface ConditionsContext {
-  /** Id of the service: role names are valid only within it. */
+  /** Id of the service. A role name is valid only within one service. */
   readonly service: string
   conditionsOf(tree: RequirementTree): readonly string[]
 }
 
-/** One kind of requirement. `requirement-kinds.ts` lists all kinds. */
+/** One kind of requirement, such as `scopes`. `requirement-kinds.ts` lists all kinds. */
 export interface RequirementKind<R extends Reason = Reason> {
   readonly keys: readonly string[]
-  /** Schemas of the keys. A kind with several keys accepts any combination of them. */
+  /**
+   * Returns the schemas of the policy keys of this kind. A kind with several keys accepts any combination of its keys.
+   */
   schemas(requirement: z.ZodType<RequirementTree>): Readonly<Record<string, z.ZodType>>
   /** Reasons of the denials that requirements of this kind return. */
   readonly reasons: readonly R[]
   compile(tree: RequirementTree, context: CompileContext): Requirement
-  /** Formats the requirement as a policy states it, with every default. */
+  /** Formats the requirement as a policy states it, with every default filled in. */
   print(tree: RequirementTree, context: PrintContext): object
-  /** The conditions that a request must all meet, one text each. Equal texts mean equal conditions. */
+  /**
+   * Returns the conditions of the requirement, one text each. A request must meet all conditions. Equal texts mean
+   * equal conditions.
+   */
   conditions(tree: RequirementTree, context: ConditionsContext): readonly string[]
 }
 
 interface KindDefinition<Schema extends z.ZodType, R extends Reason> {
   /** Key under `require`. */
   readonly key: string
-  /** A kind that contains requirements gets the schema of a requirement. `.describe()` becomes the reference. */
+  /**
+   * Schema of the value. A kind that contains requirements defines a function, which receives the schema of a
+   * requirement. The text of `.describe()` appears in the generated reference.
+   */
   readonly schema: Schema | ((requirement: z.ZodType<RequirementTree>) => Schema)
   readonly reasons: readonly R[]
   compile(value: z.output<Schema>, context: CompileContext): Requirement
-  /** Default: the value as parsed. */
+  /** Formats the value as a policy states it. Default: the parsed value. */
   print?(value: z.output<Schema>, context: PrintContext): unknown
-  /** Default: the whole value is one condition. */
+  /** Returns the conditions that the value states, one text each. Default: the whole value is one condition. */
   conditions?(value: z.output<Schema>, context: ConditionsContext): readonly string[]
 }
 
-/** Defines a kind with one key. */
+/** Defines a kind of requirement that has one policy key. */
 export function requirementKind<Schema extends z.ZodType, const R extends Reason>(
   definition: KindDefinition<Schema, R>,
 ): RequirementKind<R> {
   const { key, schema, reasons } = definition
-  // `requirementTree` has parsed the value with this schema.
+  // The cast is safe: `requirementTree` has parsed the value with this schema.
   const valueIn = (tree: RequirementTree) => tree[key] as z.output<Schema>
   return {
     keys: [key],
@@ -107,12 +117,12 @@ type Values<Schemas extends Readonly<Record<string, z.ZodType>>> = {
 interface CombinedDefinition<Schemas extends Readonly<Record<string, z.ZodType>>, R extends Reason> {
   readonly schemas: Schemas
   readonly reasons: readonly R[]
-  /** @param values  of the keys that the policy sets: at least one */
+  /** @param values  values of the keys that the policy sets; at least one key is set */
   compile(values: Values<Schemas>, context: CompileContext): Requirement
   print(values: Values<Schemas>): object
 }
 
-/** Defines a kind with several keys that are evaluated together. */
+/** Defines a kind of requirement with several policy keys, which are evaluated together. */
 export function combinedKind<Schemas extends Readonly<Record<string, z.ZodType>>, const R extends Reason>(
   definition: CombinedDefinition<Schemas, R>,
 ): RequirementKind<R> {
@@ -127,12 +137,15 @@ export function combinedKind<Schemas extends Readonly<Record<string, z.ZodType>>
   }
 }
 
-/** Text of a condition for `RequirementKind.conditions`. */
+/** Formats one condition as text for `RequirementKind.conditions`. */
 export function conditionText(kind: string, value: unknown): string {
   return `${kind} ${JSON.stringify(value)}`
 }
 
-/** Stops the compilation: a requirement without a condition would admit everyone, even if the schema accepted it. */
+/**
+ * Stops the compilation with a TypeError. A requirement without a condition would admit every request, even if the
+ * schema accepted it by mistake.
+ */
 export function withoutCondition(path: DocumentPath): never {
   throw new TypeError(`a requirement without a condition at ${path.join('.')}`)
 }

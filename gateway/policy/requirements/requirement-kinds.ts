@@ -12,7 +12,7 @@ import { scopes } from './scopes.ts'
 import { session } from './session.ts'
 import { time } from './time.ts'
 
-/** All kinds of requirements, in the order of the reference. */
+/** All kinds of requirements, in the order in which the reference lists them. */
 export const requirementKinds = [
   all,
   any,
@@ -37,7 +37,7 @@ export const requirementReasons: readonly RequirementReason[] = [
 
 const byKey = new Map(requirementKinds.flatMap((kind) => kind.keys.map((key) => [key, kind] as const)))
 
-/** Returns the kinds of the keys that are set. A valid requirement has exactly one. */
+/** Returns the requirement kinds whose keys are set in `tree`. A valid requirement has keys of exactly one kind. */
 export function kindsIn(tree: RequirementTree): readonly RequirementKind[] {
   const kinds = Object.keys(tree).flatMap((key) => (tree[key] === undefined ? [] : (byKey.get(key) ?? [])))
   return [...new Set(kinds)]

@@ -4,12 +4,12 @@ import { kindsIn, requirementKinds } from './requirement-kinds.ts'
 
 const allKeys = requirementKinds.flatMap(({ keys }) => keys)
 
-/** Schema of a requirement. It is closed: unknown keys are rejected, and the word `public` is not allowed. */
+/** Schema of a requirement. Unknown keys are rejected, and the word `public` is not allowed. */
 export const requirementTree: z.ZodType<RequirementTree> = z
   .lazy(() =>
     z.strictObject(shapeOf(requirementKinds)).check((context) => {
       const set = kindsIn(context.value).length
-      // A misspelt key has already been reported.
+      // If no known key is set, a misspelt key has already been reported.
       if (set === 1 || (set === 0 && context.issues.length > 0)) return
       const message =
         set === 0
@@ -31,7 +31,7 @@ function shapeOf(kinds: readonly RequirementKind[]): Record<string, z.ZodOptiona
   return Object.fromEntries(schemas.map(([key, schema]) => [key, schema.optional()]))
 }
 
-/** JSON Schema of the number of keys: one, or several of a kind that combines keys. */
+/** JSON Schema that limits the number of keys: one key, or several keys of one kind that combines keys. */
 function keyCounts(kinds: readonly RequirementKind[]): object[] {
   const combined = kinds.filter(({ keys }) => keys.length > 1)
   return [

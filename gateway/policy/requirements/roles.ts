@@ -17,7 +17,10 @@ export const roles = requirementKind({
   conditions: (names, { service }) => conditionsOfNames(`roles of ${service}`, names),
 })
 
-/** Met by roles that the service maps from claims. Denies 403 `forbidden`: no other token would help. */
+/**
+ * Requirement that is met by roles, which the service maps from claims. Denies 403 `forbidden` without a challenge,
+ * because another token would not help.
+ */
 class Roles implements Requirement {
   readonly demand: string
   readonly reason = 'role-missing'

@@ -16,7 +16,7 @@ export const scopes = requirementKind({
   schema: namedSet(scopeName).describe('Scopes of the token. A missing scope is 403 insufficient_scope.'),
   reasons: ['scope-missing'],
   compile(names, context) {
-    // A client must not request a scope that the policy forbids.
+    // Inside `not`, the scope is not collected: a client must not request a scope that the policy forbids.
     if (!context.negated) for (const scope of namesIn(names)) context.names.scopeNamed(scope)
     return new Scopes(names)
   },
@@ -24,7 +24,7 @@ export const scopes = requirementKind({
 })
 
 /**
- * Met by scopes of the token, compared exactly (RFC 6749 §3.3).
+ * Requirement that is met by scopes of the token, compared exactly (RFC 6749 §3.3).
  *
  * Denies 403 `insufficient_scope` with every scope that this requirement names (RFC 6750 §3.1).
  */

@@ -24,8 +24,8 @@ export const session = requirementKind({
 })
 
 /**
- * Met by a login session of this issuer. A bearer token never meets it. Denies 401 `login_required`; a browser is
- * redirected to the login instead.
+ * Requirement that is met by a login session of the named issuer. A bearer token never meets it. Denies 401
+ * `login_required`; a browser is redirected to the login instead.
  */
 class LoginSession implements Requirement {
   readonly demand: string

@@ -64,9 +64,9 @@ export const time = requirementKind({
 })
 
 /**
- * Met within daily or weekly hours in a time zone, and between two instants. Hours that pass midnight belong to the day
- * on which they start. The hour skipped in spring never occurs; the hour repeated in autumn counts twice. Denies 403
- * `forbidden`.
+ * Requirement that is met within daily or weekly hours in a time zone, and between two instants. Hours that pass
+ * midnight belong to the day on which they start. The hour skipped in spring never occurs; both occurrences of the hour
+ * repeated in autumn count. Denies 403 `forbidden`.
  *
  * Reads the zone's clock at most once per minute.
  */
@@ -76,12 +76,12 @@ class Time implements Requirement {
   readonly subRequirements = []
   readonly #from: number
   readonly #to: number
-  /** By weekday number; 0 is Monday. */
+  /** Whether the hours start on a weekday, by weekday number; 0 is Monday. */
   readonly #days: readonly boolean[]
   readonly #notBeforeMs: number
   readonly #notAfterMs: number
   readonly #clock: ZoneClock
-  /** Minute since the epoch for which `#open` is valid. */
+  /** Minute since the Unix epoch for which `#open` is valid. */
   #minute = Number.NaN
   #open = false
 
@@ -141,14 +141,18 @@ function printTime({ days = [...weekdays], from, to, zone, not_before, not_after
 
 const hourForm = /^([01][0-9]|2[0-4]):([0-5][0-9])$/
 
-/** @returns minutes after midnight; `undefined` when the text is invalid */
+/**
+ * Parses a time of day such as `08:00`.
+ *
+ * @returns minutes after midnight; `undefined` when the text is invalid
+ */
 function readHour(text: string): number | undefined {
   const [, hours, minutes] = hourForm.exec(text) ?? []
   const read = Number(hours) * 60 + Number(minutes)
   return read <= dayMinutes ? read : undefined
 }
 
-/** Formats minutes after midnight as `08:00`, the form in which they are written. */
+/** Formats minutes after midnight as a policy states them: `08:00`. */
 function formatHour(minutes: number): string {
   const two = (number: number) => String(number).padStart(2, '0')
   return `${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`
@@ -166,7 +170,7 @@ const instantForm =
 function readInstant(text: string): number | InvalidText | undefined {
   const [, year, month, day] = instantForm.exec(text) ?? []
   if (year === undefined) return undefined
-  // JavaScript converts 30 February to 2 March.
+  // JavaScript converts 30 February to 2 March, so the day is compared with the length of the month.
   const days = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate()
   if (Number(month) < 1 || Number(month) > 12 || Number(day) < 1 || Number(day) > days) {
     return new InvalidText('must be a date that exists')
@@ -175,7 +179,7 @@ function readInstant(text: string): number | InvalidText | undefined {
 }
 
 function isZone(name: string): boolean {
-  // Reject an offset such as +02:00: an offset has no daylight saving time, but a place may have it.
+  // Reject an offset such as +02:00: an offset has no daylight saving time, but the place of the user can have it.
   if (!/^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/.test(name)) return false
   try {
     new Intl.DateTimeFormat('en', { timeZone: name })

@@ -1,19 +1,19 @@
 /** Minutes of a day. */
 export const dayMinutes = 1440
 
-/** Weekdays in order. The position is the number of the day. */
+/** Weekday names in order. The index of a name is the weekday number; 0 is Monday. */
 export const weekdays = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const
 
-/** In the order of `weekdays`: 0 is Monday. */
+/** Weekday numbers by weekday name; 0 is Monday. */
 const dayOf = new Map(weekdays.map((day, i) => [day as string, i]))
 
 /**
- * Local time of a zone, including daylight saving time. Calls Intl once per minute, however many routes use it: zone
- * offsets have been whole minutes since 1972.
+ * Local time of a time zone, with daylight saving time. All routes share the clock of a zone, which calls Intl at most
+ * once per minute: zone offsets have been whole minutes since 1972.
  */
 export class ZoneClock {
   readonly #format: Intl.DateTimeFormat
-  /** Minute since the epoch for which the properties are valid. */
+  /** Minute since the Unix epoch for which `weekday` and `minuteOfDay` are valid. */
   #minute = Number.NaN
   /** 0 is Monday. */
   weekday = 0
@@ -25,7 +25,11 @@ export class ZoneClock {
     this.#format = new Intl.DateTimeFormat('en-US', { ...shown, timeZone })
   }
 
-  /** @param minute  minutes since the epoch, UTC */
+  /**
+   * Sets `weekday` and `minuteOfDay` to the local time of a minute.
+   *
+   * @param minute  minutes since the Unix epoch, UTC
+   */
   set(minute: number): void {
     if (minute === this.#minute) return
     const parts = new Map(this.#format.formatToParts(minute * 60_000).map(({ type, value }) => [type, value]))
@@ -35,10 +39,14 @@ export class ZoneClock {
   }
 }
 
-/** By canonical zone name. Intl knows a few hundred, which bounds this map. */
+/** Clocks by canonical zone name. Intl knows a few hundred zones, which limits the size of this map. */
 const clocks = new Map<string, ZoneClock>()
 
-/** @throws {RangeError} for an unknown zone; the policy schema has already validated it */
+/**
+ * Returns the shared clock of a time zone.
+ *
+ * @throws {RangeError} for an unknown zone; the policy schema has already rejected unknown zones
+ */
 export function zoneClock(zone: string): ZoneClock {
   const name = new Intl.DateTimeFormat('en-US', { timeZone: zone }).resolvedOptions().timeZone
   let clock = clocks.get(name)

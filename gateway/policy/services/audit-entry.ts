@@ -21,7 +21,7 @@ const mapping = z
 
 export type AuditEntry = z.output<typeof mapping>
 
-/** `audit` of a service or route, in either form. */
+/** Schema of `audit` of a service or route: `open`, `closed`, or a mapping. */
 export const auditEntry = z
   .union([whenFull, mapping])
   .transform((entry): AuditEntry => (typeof entry === 'string' ? { when_full: entry } : entry))
@@ -31,7 +31,7 @@ export interface AuditTerms {
   readonly query: boolean
 }
 
-/** Resolves the audit terms of a route: its own values first, then those of the service, then the defaults. */
+/** Returns the audit settings of a route: its own values first, then the values of the service, then the defaults. */
 export function auditTerms(service: AuditEntry = {}, route: AuditEntry = {}): AuditTerms {
   return {
     when_full: route.when_full ?? service.when_full ?? 'open',

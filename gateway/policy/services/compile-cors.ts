@@ -3,15 +3,18 @@ import { withHead } from '../../base/methods.ts'
 import type { RouteCors } from '../snapshot.ts'
 import type { CorsEntry } from './cors-entry.ts'
 
-/** The gate's own response fields: the reason for a refusal, and when to retry. */
+/**
+ * Response fields of the gate that pages of allowed origins can always read: the reason for a refusal, and when to
+ * retry.
+ */
 const ownFields = ['www-authenticate', 'retry-after', 'ratelimit', 'ratelimit-policy', 'x-request-id']
 
 /**
- * Precomputes the CORS fields (Fetch §3.2) for each origin.
+ * Precomputes the CORS fields (Fetch §3.2) for each allowed origin.
  *
- * @param methods  of the route
- * @returns `undefined` without a CORS policy: the service may then set its own fields. An empty origin list allows no
- *   origin
+ * @param methods  methods of the route
+ * @returns `undefined` without a CORS policy: the service can then set its own CORS fields. An empty origin list allows
+ *   no origin
  */
 export function compileCors(entry: CorsEntry | undefined, methods: ReadonlySet<string>): RouteCors | undefined {
   if (entry === undefined) return undefined

@@ -11,16 +11,26 @@ import type { ReportProblem } from '../report-problem.ts'
 import type { LimitEntry } from './limit-entry.ts'
 import type { RouteEntry } from './route-entry.ts'
 
-/** Requests per window from which `auto` means `leased`. Below this, leased permits save too few Redis calls. */
+/**
+ * Number of requests per window from which mode `auto` means `leased`. With fewer requests, leased permits save too few
+ * Redis calls.
+ */
 const LEASED_FROM = 1000
 
-/** The limits of the policy, a service or a route. Compiled once and shared by all routes under it. */
+/**
+ * Limits of one owner: the policy, a service or a route. The group is compiled once and shared by all routes of the
+ * owner.
+ */
 export interface LimitGroup {
   readonly rules: readonly LimitRule[]
   readonly at: DocumentPath
 }
 
-/** @param owner  the owner of these limits: `gate`, `service/ID` or `route/ID` */
+/**
+ * Compiles the rate limits of one owner.
+ *
+ * @param owner  owner of the limits: `gate`, `service/ID` or `route/ID`
+ */
 export function compileLimits(
   entries: readonly LimitEntry[],
   owner: string,
@@ -64,7 +74,7 @@ function burstFault({ burst = 0, requests, cost }: LimitEntry, mode: LimitRule['
     : undefined
 }
 
-/** Sorts the parts, so that a different order gives the same windows. */
+/** Sorts the parts of `by`, so that a policy with another order of the same parts uses the same windows. */
 function canonical(written: LimitEntry['by']): readonly LimitPart[] {
   const parts: readonly LimitPart[] = Array.isArray(written) ? written : [written]
   const claims = new Map(parts.filter((part) => typeof part === 'object').map((part) => [JSON.stringify(part), part]))
@@ -77,7 +87,7 @@ function limitRule(parts: Omit<LimitRule, 'label' | 'key' | 'policyItem'> & { re
   const { name, mode, requests, windowMs } = rule
   const label = `${owner}/${name}`
   const ticks = mode === 'exact' ? exactTicks(requests) : leasedTicks
-  // The draft allows only whole seconds. A window with a fraction is omitted rather than rounded.
+  // The RateLimit header draft allows only whole seconds. A window with a fraction of a second is omitted, not rounded.
   const window = windowMs % 1000 === 0 ? `;w=${windowMs / 1000}` : ''
   return Object.freeze({
     ...rule,
@@ -87,7 +97,7 @@ function limitRule(parts: Omit<LimitRule, 'label' | 'key' | 'policyItem'> & { re
   })
 }
 
-/** The limits of one route. On a public route, inherited limits that depend on a token are skipped. */
+/** Returns the limits of one route. On a public route, inherited limits that depend on a token are skipped. */
 export function routeLimits(
   groups: readonly LimitGroup[],
   entry: RouteEntry,

@@ -3,9 +3,9 @@ import { forwardedMethods } from '../../base/methods.ts'
 import { duration, InvalidText, parsedText, text } from '../../config/text-schemas.ts'
 import { isPrivate, readOrigin } from '../../config/web-url.ts'
 
-/** Origin that is compared with the `Origin` field byte for byte. */
+/** Schema of an origin. The gate compares the origin with the `Origin` field byte by byte. */
 const pageOrigin = parsedText('an exact origin such as https://app.example', (written) => {
-  // `*` would pass as a host in the URL parser, but browsers never send it.
+  // The URL parser accepts `*` as a host, but browsers never send `*`.
   const url = written.includes('*') ? undefined : readOrigin(written)
   if (!(url instanceof URL)) return url
   if (!isPrivate(url)) return new InvalidText('must be https; http is for loopback only')
@@ -13,10 +13,15 @@ const pageOrigin = parsedText('an exact origin such as https://app.example', (wr
   return new InvalidText('must be as browsers send it: in lower case, without a final / and without a default port')
 })
 
-/** A token (RFC 9110 §5.6.2) other than `*`, which with credentials is an ordinary name and not a wildcard. */
+/**
+ * Schema of a field name (RFC 9110 §5.6.2) without `*`. In requests with credentials, `*` is an ordinary name, not a
+ * wildcard.
+ */
 const pageField = text('the name of a field', /^[!#$%&'+.^_`|~0-9A-Za-z-]{1,128}$/)
 
-/** Origins whose pages may read replies, and the requests that these pages may send (Fetch §3.2). */
+/**
+ * Schema of `cors`: the origins whose pages can read replies, and the requests that these pages can send (Fetch §3.2).
+ */
 export const corsEntry = z.strictObject({
   origins: z
     .array(pageOrigin)

@@ -6,7 +6,7 @@ const STALE_MIN_MS = 1000
 const STALE_MAX_MS = 24 * 60 * 60_000
 const staleForm = 'closed, or stale and a duration, such as "stale 60s"'
 
-/** Schema of `closed` or `stale N`; N is parsed into ms. */
+/** Schema of `closed` or `stale N`. N is 1s to 24h and is parsed into ms. */
 function stale() {
   const pattern = `^(closed|stale ${durationPattern.replace(/^\^|\$$/g, '')})$`
   return z
@@ -49,7 +49,7 @@ export const onOutage = z
   })
   .prefault({})
 
-/** Formats the value as an operator would write it. */
+/** Formats `closed` or a stale time in ms as a policy states it. */
 export function printedStale(value: number | 'closed'): string {
   return value === 'closed' ? value : `stale ${formatDuration(value)}`
 }

@@ -6,17 +6,17 @@ import type { RouteEntry } from './route-entry.ts'
 export type RewriteEntry = NonNullable<RouteEntry['rewrite']>
 
 /**
- * The path that the service receives. Both prefixes are whole segments in normal form and no segment changes. The
- * result is therefore in normal form, and never outside `addPrefix` (CVE-2021-21321).
+ * Returns the path that the service receives. Both prefixes consist of whole segments in normal form, and the other
+ * segments are unchanged. The result is therefore in normal form, and never outside `addPrefix` (CVE-2021-21321).
  *
- * @param path  in normal form, matched by the pattern for which the rewrite was compiled
+ * @param path  path in normal form that matches the pattern for which the rewrite was compiled
  */
 export function rewritten(path: string, { stripPrefix, addPrefix }: PathRewrite): string {
   const rest = path.slice(stripPrefix.length)
   return addPrefix === '' && rest === '' ? '/' : addPrefix + rest
 }
 
-/** A problem in a rewrite. */
+/** A problem in the `rewrite` of a route. */
 export interface RewriteFault {
   readonly key: keyof RewriteEntry
   readonly message: string
@@ -25,7 +25,8 @@ export interface RewriteFault {
 /**
  * Compiles the rewrite of a route.
  *
- * @param pattern  of the route; `undefined` when it is invalid, and then it is not checked
+ * @param pattern  pattern of the route; `undefined` when the pattern is invalid. The rewrite is then not compared with
+ *   it
  */
 export function compileRewrite(
   { strip_prefix, add_prefix }: RewriteEntry,
@@ -60,7 +61,7 @@ function prefixFault(prefix: string, service: ServicePolicy): string | undefined
   return refused === undefined ? undefined : `is a path that service ${service.id} rejects (${refused.reason})`
 }
 
-/** Whether every path that the pattern matches equals the prefix or continues it after a slash. */
+/** Whether every path that the pattern matches is the prefix itself, or the prefix followed by `/`. */
 function leads(prefix: string, { segments }: PathPattern): boolean {
   const wanted = prefix.slice(1).split('/')
   return wanted.every((segment, i) => segment === segments[i])

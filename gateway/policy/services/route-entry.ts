@@ -9,10 +9,10 @@ import { limitEntries } from './limit-entry.ts'
 import { onOutage } from './on-outage.ts'
 import { routeTimeouts } from './timeouts.ts'
 
-/** Validated when the policy is compiled, together with the pattern that it must fit. */
+/** Schema of a path prefix. The policy compiler validates the prefix together with the pattern of the route. */
 const prefix = z.string().max(1024)
 
-/** An entry under `routes` of a service: which requests it matches, and their requirements. */
+/** Schema of an entry under `routes` of a service: the requests that the route matches, and its requirements. */
 export const routeEntry = z.strictObject({
   id: text('1 to 128 letters, digits, dots, - or _', /^[A-Za-z0-9._-]{1,128}$/).describe(
     'Name of the route in logs and metrics. Unique in the policy.',

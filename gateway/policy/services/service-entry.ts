@@ -22,7 +22,7 @@ const role = z.strictObject({
     .describe('The request has the role when the claim equals or contains one of these.'),
 })
 
-/** An entry under `services`: the protected service and how to reach it. */
+/** Schema of an entry under `services`: the protected service and how the gate reaches it. */
 export const serviceEntry = z.strictObject({
   issuers: z
     .array(entryName)

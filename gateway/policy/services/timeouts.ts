@@ -20,7 +20,10 @@ export const serviceTimeouts = z
   })
   .prefault({})
 
-/** Overrides for one route. `connect` cannot be overridden, because the routes of a service share its connections. */
+/**
+ * Timeouts of one route, which override those of the service. `connect` cannot be overridden, because the routes of a
+ * service share its connections.
+ */
 export const routeTimeouts = z.strictObject({
   first_byte: firstByte.optional().describe('Overrides first_byte of the service. Default: the value of the service.'),
   idle: idle.optional().describe('Overrides idle of the service. Default: the value of the service.'),
