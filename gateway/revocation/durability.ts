@@ -1,13 +1,13 @@
 import { performance } from 'node:perf_hooks'
 import type { RedisClient } from '../redis/redis-client.ts'
 
-/** Longest wait for a replica, ms. Below the deadline of the connection. */
+/** Longest wait for the confirmation of a Redis replica, ms; shorter than the deadline of the Redis connection. */
 const REPLICA_MS = 200
-/** Longest wait for the disk, ms. Below the deadline of the connection. */
+/** Longest wait until Redis has written to disk, ms; shorter than the deadline of the Redis connection. */
 const DISK_MS = 2500
 /**
- * Time for which a master without replicas is remembered, ms. A wait for replicas that do not exist would always last
- * `REPLICA_MS`.
+ * Time for which the node remembers that a Redis master has no replicas, ms. Without it, each wait for a replica that
+ * does not exist would last `REPLICA_MS`.
  */
 const ALONE_MS = 1000
 
@@ -16,21 +16,21 @@ export interface ConfirmedCopies {
   readonly fsynced: boolean
 }
 
-/** Reports whether the last write of a connection reached a replica and the disk. */
+/** Reports whether the last write of a Redis connection reached a Redis replica and the disk of the master. */
 export class Durability {
   readonly #client: RedisClient
   readonly #key: string
   #aloneUntil = Number.NEGATIVE_INFINITY
 
-  /** @param key  key that was written; it selects the master to query */
+  /** @param key  Redis key that was written; it selects the Redis master to query */
   constructor(client: RedisClient, key: string) {
     this.#client = client
     this.#key = key
   }
 
   /**
-   * Returns the copies of the last write. An error in Redis counts as no copy and is not thrown, because the write
-   * itself succeeded.
+   * Returns which copies of the last write exist. An error in Redis counts as no copy and is not thrown, because the
+   * write itself succeeded.
    *
    * @param disk  whether to wait for the disk too
    */
@@ -39,7 +39,10 @@ export class Durability {
     return { replicas: await this.#replicas().catch(() => 0), fsynced }
   }
 
-  /** Whether the master wrote its append-only file to disk. Rejects when the master has no append-only file. */
+  /**
+   * Whether the Redis master wrote its append-only file to disk. The promise rejects when the master has no append-only
+   * file.
+   */
   async #onDisk(): Promise<boolean> {
     const [local] = (await this.#client.callBeside(this.#key, 'WAITAOF', 1, 0, DISK_MS)) as [number, number]
     return local >= 1

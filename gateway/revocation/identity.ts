@@ -4,7 +4,7 @@ import { answerIdentity } from '../oauth/opaque-identity.ts'
 import type { TokenFacts } from '../oauth/token-facts.ts'
 import { canonicalTokenText } from '../oauth/token-text.ts'
 
-/** Kinds of identities that a revocation can name. Each is one letter in the hashed text. */
+/** Kinds of identities that a revocation can name. Each kind is one letter in the hashed text. */
 export const identityKinds = {
   token: 't',
   jti: 'j',
@@ -18,7 +18,10 @@ export const identityKinds = {
 
 export type IdentityKind = keyof typeof identityKinds
 
-/** Kind, issuer identifier and value. The value is `undefined` when the token or session has none. */
+/**
+ * An identity of a token or session: kind, issuer identifier and value. The value is `undefined` when the token or
+ * session lacks the identity.
+ */
 type NamedIdentity = readonly [kind: IdentityKind, issuer: string, value: string | undefined]
 
 /** Identities by which a login session can be revoked. */
@@ -26,32 +29,36 @@ export interface RevocableSession {
   /** The issuer identifier. */
   readonly issuer: string
   readonly subject: string
-  /** Session id of the gate. */
+  /** Session id that the gate assigned. */
   readonly id: string
-  /** `sid` of the issuer; `undefined` when the issuer sent none. */
+  /** `sid` that the issuer assigned to its own session; `undefined` when the issuer sent none. */
   readonly providerSid: string | undefined
 }
 
-/** Number of 32-bit words in a hash. */
+/** Number of 32-bit words in the hash of an identity. */
 export const HASH_WORDS = 4
 
 const KEY_BYTES = 32
 
 /**
- * Keys of the keyed hash for identities. With the keyed hash, a client cannot choose the place of an entry in the
- * table, and the records in Redis contain no identity in clear text. Usually there is one key. After Redis lost its
- * data, the old and the new key may both be in use, and tokens are looked up under each key. Immutable: a change of
- * keys creates a new object.
+ * Keys of the keyed hash for identities. With the keyed hash, a client cannot choose the position of an entry in the
+ * node's hash table, and the records in Redis contain no identity in clear text. Usually there is one key. After Redis
+ * lost its data, the old and the new key can both be in use, and tokens are looked up under each key. Immutable: a
+ * change of keys creates a new object.
  */
 export class HashKeys {
-  /** Keys of 64 hexadecimal digits each. New revocations use the first key. */
+  /** Hash keys of 64 hexadecimal digits each. New revocations use the first key. */
   readonly list: readonly string[]
 
   constructor(list: readonly string[]) {
     this.list = list
   }
 
-  /** @param bytes  keys as stored in Redis, 32 bytes each */
+  /**
+   * Parses the hash keys.
+   *
+   * @param bytes  keys as stored in Redis, 32 bytes each
+   */
   static read(bytes: Buffer): HashKeys {
     const keys: string[] = []
     for (let at = 0; at + KEY_BYTES <= bytes.length; at += KEY_BYTES)
@@ -86,13 +93,13 @@ export class HashKeys {
     const isJwt = facts.introspection.form === 'jwt'
     const signed = isJwt ? signedPart(token) : token
     if (signed !== token) named.push(['token', '', signed])
-    // This also covers the access token of a login session, which the gate cannot read.
+    // The access token of a login session is hashed like an opaque token too, because the gate cannot read it.
     else for (const text of textsOfOpaque(token)) named.push(['token', '', text])
     if (!isJwt && tokenId === undefined) named.push(['answer', issuer.issuer, answerIdentity(facts.claims)])
     return this.#hashes(named)
   }
 
-  /** Returns the hashes of all identities by which a login session can be revoked, as {@link hashesOf} does. */
+  /** Returns the hashes of all identities by which a login session can be revoked, in the form of {@link hashesOf}. */
   hashesOfSession({ issuer, subject, id, providerSid }: RevocableSession): Uint32Array {
     return this.#hashes([
       ['session', issuer, id],
@@ -102,7 +109,9 @@ export class HashKeys {
     ])
   }
 
-  /** Returns the hashes of a session id of the gate under each of these issuers, when its own issuer is unknown. */
+  /**
+   * Returns the hashes of a session id of the gate under each of these issuers, for a session whose issuer is unknown.
+   */
   hashesOfSessionId(id: string, issuers: Iterable<string>): Uint32Array {
     return this.#hashes(Array.from(issuers, (issuer) => ['session', issuer, id] as const))
   }
@@ -113,7 +122,7 @@ export class HashKeys {
     for (const key of this.list) {
       for (const [kind, scope, value] of names) {
         if (value !== undefined) {
-          // A binary string costs a third of a Buffer.
+          // A digest as a binary string costs a third of a digest as a Buffer.
           const digest = hash('sha256', preimage(key, kind, scope, value), 'binary')
           for (let i = 0; i < HASH_WORDS; i++) words[at + i] = wordAt(digest, 4 * i)
         }
@@ -125,8 +134,9 @@ export class HashKeys {
 }
 
 /**
- * Returns `header.payload` of a JWS in compact form, and any other token unchanged. The text before the second dot of a
- * PASETO (`v4.local.…`), or of a JWE with a shared key, is common to all such tokens.
+ * Returns `header.payload` of a JWS in compact form, and any other token unchanged. Such other tokens must be compared
+ * whole: the text before the second dot of a PASETO (`v4.local.…`), or of a JWE with a shared key, is common to all of
+ * them.
  */
 export function signedPart(token: string): string {
   const first = token.indexOf('.')
@@ -137,7 +147,8 @@ export function signedPart(token: string): string {
 
 /**
  * Returns the texts by which an opaque token is revoked and looked up: its canonical form, and the text as sent. The
- * second text is for nodes of a version without the canonical form: each side finds the revocations of the other.
+ * text as sent is for nodes that run a version without the canonical form. Nodes of both versions thus find each
+ * other's revocations.
  */
 export function textsOfOpaque(token: string): readonly string[] {
   const canonical = signedPart(canonicalTokenText(token))

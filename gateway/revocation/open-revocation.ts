@@ -11,7 +11,10 @@ export interface RevocationDependencies {
   readonly cluster: Pick<ClusterRoom, 'link' | 'cluster' | 'client'>
   /** Issuers of the policy in force, by issuer identifier. */
   readonly issuers: () => ReadonlyMap<string, IssuerRules>
-  /** Identifies an opaque token at its issuer. `undefined`: opaque tokens are revoked by their text only. */
+  /**
+   * Finds the `jti` or the introspection response of an opaque token at its issuer. `undefined`: opaque tokens are
+   * revoked by their text only.
+   */
   readonly identify: IdentifyOpaque | undefined
   readonly log: RevocationServiceDependencies['log']
 }
@@ -24,7 +27,10 @@ export interface RevocationRoom {
   close(): Promise<void>
 }
 
-/** Registers the revocations as state that the cluster replicates. Call before the node joins the cluster. */
+/**
+ * Opens the revocations of a node, and registers them as state that the cluster replicates. Call before the node joins
+ * the cluster.
+ */
 export function openRevocation({ settings, issuers, identify, log, ...room }: RevocationDependencies): RevocationRoom {
   const { maxStalenessMs, maxEntries } = settings.revocation
   const { link, cluster, client } = room.cluster

@@ -18,8 +18,8 @@ import {
 const TOKEN_MAX = 64 * 1024
 const REASON_MAX = 200
 /**
- * Time for which an entry is kept beyond its last use, s. A shorter time might not cover the clock differences of
- * nodes.
+ * Time for which a revocation is stored after the last credential that it matches has expired, s. A shorter time might
+ * not cover the clock differences of nodes.
  */
 const LIFE_MIN_S = 60
 const EXPIRES_MAX = ANY_TIME - 1
@@ -37,7 +37,7 @@ export interface ReadOrder {
   readonly kind: RevocationOrder['kind']
   /** Name of the issuer in the policy; its identifier if the policy no longer contains the issuer. */
   readonly issuer: string
-  /** Set for an opaque token. Only its issuer knows the other identities of the token. */
+  /** Set for an opaque token, because only its issuer knows the other identities of the token. */
   readonly opaque?: true
 }
 
@@ -46,7 +46,7 @@ export interface ReadOrder {
  * expire after the last of these credentials has expired.
  *
  * @param nowS         current time, s since the Unix epoch, with fractions
- * @param sessionEnds  latest session expiry per issuer; sessions may be older than a policy with shorter sessions
+ * @param sessionEnds  latest session expiry per issuer, because sessions can last longer than the current policy allows
  * @throws {RevocationRefused} when the order is invalid
  */
 export function readOrder(
@@ -103,8 +103,8 @@ function readToken({ token, issuer }: TokenOrder, issuers: Issuers, keys: HashKe
 }
 
 /**
- * Reads an order for an opaque token. The token does not reveal its issuer or its expiry. So its record lasts as long
- * as any opaque token can be valid.
+ * Validates an order to revoke an opaque token. The token reveals neither its issuer nor its expiry, so its record
+ * lasts as long as any opaque token can be valid.
  *
  * @param named  issuer named in the order
  */
@@ -165,9 +165,9 @@ function readIdentity(
 }
 
 /**
- * Reads an order for sessions of the gate. Their ids are never reused, so the records match a session of any age.
- * Without an issuer, there is one record per issuer with login in the policy (per issuer if none has login), because
- * older nodes look up a session only under its issuer.
+ * Validates an order to revoke sessions of the gate. Session ids are never reused, so the records match a session of
+ * any age. If the order names no issuer, there is one record for each issuer with `login` in the policy, or for each
+ * issuer if none has `login`. The reason is that nodes of an older version look up a session only under its issuer.
  */
 function readOwnSessions(
   order: OwnSessionsOrder,
@@ -218,7 +218,7 @@ function readIssuer(
     throw refused(
       'revocation_in_future',
       'the time of issue before which tokens are revoked is in the future',
-      'give the current time or an earlier time: a token that is issued later would be valid',
+      'use the current time or an earlier time: a time in the future would also revoke tokens that are not yet issued',
     )
   }
   const hash = keys.hashOf('issuer', rules.issuer, '')

@@ -28,8 +28,9 @@ const HOUR_S = 3600
 const DAY_S = 86_400
 
 /**
- * Returns the expiry of the bucket for a record, s since the Unix epoch. Rounds up to whole minutes, or to whole hours
- * for a record that lasts more than a day, and adds one minute for clock differences.
+ * Returns when the Redis key that stores a record expires, s since the Unix epoch. Rounds up to whole minutes, or to
+ * whole hours for a record that lasts more than a day, and adds one minute for clock differences. Records with the same
+ * rounded expiry share one key.
  */
 export function bucketEndOf(expiresS: number, nowS: number): number {
   const widthS = expiresS - nowS > DAY_S ? HOUR_S : MINUTE_S

@@ -6,15 +6,16 @@ const SEGMENTS = 256
 
 /**
  * All revocations that this node knows, in memory: about 50 bytes each, in typed arrays that the garbage collector does
- * not scan. Divided into 256 segments by the first byte of the hash, so growing and sweeping take little time each.
+ * not scan. The entries are divided into 256 segments by the first byte of the hash, so that growing or sweeping one
+ * segment takes little time.
  *
- * An entry is removed only after its expiry. A Redis that lost its latest writes must not make a node forget a
+ * An entry is removed only after its expiry, because a Redis that lost its latest writes must not make a node forget a
  * revocation.
  */
 export class Replica {
   readonly #segments = Array.from({ length: SEGMENTS }, () => new Segment())
   #next = 0
-  /** Increases with every change that may cause a further token to be rejected. */
+  /** Number that increases with every change that can cause a further token to be rejected. */
   changes = 1
   size = 0
 
@@ -22,7 +23,7 @@ export class Replica {
     return this.#segments.reduce((sum, { bytes }) => sum + bytes, 0)
   }
 
-  /** Applies packed records. Known records and bytes that are not a record change nothing. */
+  /** Applies packed revocation records to the replica. Known records and bytes that are not a record change nothing. */
   apply(records: Buffer): void {
     let changed = false
     for (let at = 0; at + RECORD_BYTES <= records.length; at += RECORD_BYTES) {
@@ -46,9 +47,9 @@ export class Replica {
   /**
    * Whether a revocation matches one of these hashes for a token with this time of issue. Allocates nothing.
    *
-   * @param hashes     4 words each; four zeros stand for a missing identity
-   * @param issuedAtS  s since the Unix epoch; `undefined` for a token without a time of issue, which any record of its
-   *   hashes matches
+   * @param hashes     hashes of 4 words each; four zeros mean a missing identity
+   * @param issuedAtS  time of issue of the token, s since the Unix epoch; `undefined` if unknown. Any record with one
+   *   of the hashes then matches
    */
   matches(hashes: Uint32Array, issuedAtS: number | undefined): boolean {
     for (let at = 0; at < hashes.length; at += HASH_WORDS) {
@@ -72,7 +73,7 @@ export class Replica {
   /**
    * Yields the entries that this replica has and `other` lacks, as packed records, segment by segment.
    *
-   * @param nowS  entries that expire by this time are omitted, s since the Unix epoch
+   * @param nowS  current time, s since the Unix epoch; entries that have expired by this time are omitted
    */
   *recordsNotIn(other: Replica, nowS: number): Generator<Buffer> {
     for (const [index, segment] of this.#segments.entries()) {

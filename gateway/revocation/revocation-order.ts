@@ -4,17 +4,17 @@
  */
 export type OwnSessionsOrder = { readonly kind: 'session'; readonly ids: readonly [string, ...string[]] } & (
   | { readonly issuer: string; readonly endsAtS: number }
-  /** For sessions whose records Redis lost, so their issuer and expiry are unknown. */
+  /** For sessions whose records Redis lost: their issuer and expiry are unknown. */
   | { readonly issuer: undefined }
 )
 
 /**
- * Revokes one token. `issuer` is the name or identifier of the issuer of the token. If it is set, only this issuer is
- * queried about an opaque token.
+ * Revokes one token. `issuer` is the name or identifier of the token's issuer. If `issuer` is set, an opaque token is
+ * introspected only at this issuer.
  */
 export type TokenOrder = { readonly kind: 'token'; readonly token: string; readonly issuer?: string }
 
-/** A revocation order. The reason is written to the log: at most 200 printable characters. */
+/** A revocation order. `reason` is written to the log: at most 200 printable characters. */
 export type RevocationOrder = { readonly reason?: string } & (
   | TokenOrder
   | {
@@ -23,7 +23,7 @@ export type RevocationOrder = { readonly reason?: string } & (
       readonly issuer?: string
     }
   | OwnSessionsOrder
-  /** Revokes everything that the issuer issued before `beforeS`, s since the Unix epoch. */
+  /** Revokes all tokens and sessions that the issuer issued before `beforeS`, s since the Unix epoch. */
   | { readonly kind: 'issuer'; readonly issuer: string; readonly beforeS: number }
 )
 
@@ -34,7 +34,10 @@ export type RefusalCode =
   | 'revocation_in_future'
   | 'revocations_full'
 
-/** An order that was refused. Nothing was written. The message never quotes a token or an id from the order. */
+/**
+ * Error of a revocation order that was refused. No revocation was written. The message never quotes a token or an id
+ * from the order.
+ */
 export class RevocationRefused extends Error {
   override readonly name = 'RevocationRefused'
   readonly code: RefusalCode

@@ -26,30 +26,36 @@ export interface RevocationServiceDependencies {
     readonly members: readonly AwaitedMember[]
     readonly boundMs: number
   }
-  /** Largest number of revocations at which single tokens are still revoked (`revocation.max_entries`). */
+  /** Number of revocations above which the node no longer revokes single tokens (`revocation.max_entries`). */
   readonly maxEntries: number
-  /** Identifies an opaque token at its issuer. `undefined`: opaque tokens are revoked by their text only. */
+  /**
+   * Finds the `jti` or the introspection response of an opaque token at its issuer. `undefined`: opaque tokens are
+   * revoked by their text only.
+   */
   readonly identify: IdentifyOpaque | undefined
   readonly log: (level: 'info' | 'warn', message: string, fields: Readonly<Record<string, unknown>>) => void
 }
 
 export interface RevokeOptions {
   /**
-   * `all`: waits until every member acknowledged, or until the missing members have fenced themselves; 5 min at most.
-   * `none`: does not wait for acknowledgements.
+   * `all`: waits, for at most 5 min, until every member has acknowledged, or until the missing members must have
+   * stopped serving because they lost contact. `none`: does not wait for acknowledgements.
    */
   readonly wait: 'all' | 'none'
   /** Whether to wait until Redis has written the revocation to disk. */
   readonly durable: boolean
 }
 
-/** Options of an order, with the time of its call: monotonic, and since the Unix epoch, ms. */
+/**
+ * Options of a revocation order, with the time of the call in ms: `sentAt` is monotonic, `sentMs` is since the Unix
+ * epoch.
+ */
 interface Sent extends RevokeOptions {
   readonly sentAt: number
   readonly sentMs: number
 }
 
-/** A connection that writes orders and then checks their durability. */
+/** A Redis connection that writes revocation orders and then checks their durability. */
 interface OrderConnection {
   readonly store: RevocationStore
   readonly durability: Durability
@@ -57,13 +63,16 @@ interface OrderConnection {
   close(): Promise<void>
 }
 
-/** Longest wait for acknowledgements. The staleness limit of a route may be a day, and no caller waits that long. */
+/** Longest wait for acknowledgements. The staleness limit of a route can be a day, and no caller waits that long. */
 const WAIT_MAX_MS = 5 * 60_000
 
 /** Executes revocation orders and returns receipts. */
 export class RevocationService {
   readonly #dependencies: RevocationServiceDependencies
-  /** Orders with and without a wait for the disk use two connections, because WAIT and WAITAOF block later calls. */
+  /**
+   * Orders with and without a wait for the disk use two connections: the Redis commands WAIT and WAITAOF block later
+   * calls.
+   */
   readonly #quick: OrderConnection
   readonly #durable: OrderConnection
 
@@ -74,8 +83,8 @@ export class RevocationService {
   }
 
   /**
-   * Revokes the credentials that the order names. If this method throws, nothing was revoked, with one exception: after
-   * `no reply in time` the revocation may have been written. Repeating the order is safe.
+   * Revokes the credentials that the order names. If this method throws, nothing was credentials revoked, with one exception: after
+   * the fault `no reply in time`, Redis may have stored the revocation. Repeating the order is safe.
    *
    * @throws {RevocationRefused} when the order is invalid, or names one token and `maxEntries` is reached
    * @throws {GatewayFault} `store-unavailable`
@@ -122,15 +131,15 @@ export class RevocationService {
     const text = await store.write(ordered.record, Math.floor(sentMs / 1000))
     // The token is already revoked by its text while its issuer is queried.
     const named = ordered.opaque === true ? await this.#byIdentity(order, store, hashKeys) : undefined
-    // Uses the later position: a member that acknowledged it has acknowledged the earlier one too.
+    // Returns the position of the later write: a member that acknowledged the later position has acknowledged both.
     return { ordered, written: named?.written ?? text, matchedBy: named?.identity.by ?? matchOf(ordered) }
   }
 
-  /** Waits for the acknowledgements of a written revocation and for its durability, as the options say. */
+  /** Waits for the acknowledgements of a written revocation and for its durability, as the options state. */
   async #collect(written: Written, durability: Durability, { wait, durable, sentAt, sentMs }: Sent): Promise<Receipt> {
     const { boundMs, lostMembers, acknowledgements } = this.#dependencies
-    // `fenced_by` counts from the reply of Redis, not from the call. A member's read that was sent in between may not
-    // have seen the revocation.
+    // `fenced_by` counts from the reply of Redis, not from the call. A read that a member sent between call and reply
+    // may not have seen the revocation.
     const tookMs = performance.now() - sentAt
     const more = lostMembers(written.members)
     const members = [...written.members, ...more.members]
@@ -139,8 +148,8 @@ export class RevocationService {
       acknowledgements.collect(written.position, members, sentAt, wait === 'all' ? Math.min(waitedMs, WAIT_MAX_MS) : 0),
       durability.confirm(durable),
     ])
-    // Checks again for lost members. After Redis lost its data, this node may renew its lease before it detects
-    // the loss, and acknowledges only afterwards.
+    // Checks again for lost members. After Redis lost its data, this node can renew its lease before it detects the
+    // loss, and acknowledges only afterwards.
     const late = lostMembers(written.members)
     const known = new Set(members.map(({ id }) => id))
     const lateIds = late.members.map(({ id }) => id).filter((id) => !known.has(id))
@@ -158,8 +167,8 @@ export class RevocationService {
   }
 
   /**
-   * Also revokes an opaque token by its `jti` or by the introspection response of its issuer. So a different text that
-   * the issuer accepts as the same token is rejected too.
+   * Also revokes an opaque token by its `jti` or by the introspection response of its issuer. A different text that the
+   * issuer accepts as the same token is then rejected too.
    *
    * @returns `undefined` when this is not possible; the token is then revoked by its text only
    */

@@ -8,11 +8,14 @@ import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 import type { SessionEnds } from './read-order.ts'
 import { bucketEndOf, expiryOf, RECORD_BYTES } from './record.ts'
 
-/** Largest part of a bucket that one call reads, bytes. */
+/** Maximum number of bytes that one call reads from a bucket, a Redis key with revocations of a similar expiry. */
 const READ_BYTES = 10_000 * RECORD_BYTES
-/** Number of buckets that are read in parallel. Most buckets are small. */
+/**
+ * Number of buckets (Redis keys with revocations of a similar expiry) that are read in parallel. Most buckets are
+ * small.
+ */
 const READ_BUCKETS = 32
-/** Largest number of records that one call restores. */
+/** Maximum number of revocation records that one call writes back to Redis after Redis lost them. */
 const PUT_BACK_RECORDS = 512
 
 /** A revocation that Redis has accepted. */
@@ -21,11 +24,14 @@ export interface Written {
   readonly position: Position
   /** Members of the cluster when the revocation was written. */
   readonly members: readonly AwaitedMember[]
-  /** Longest time without contact after which one of these members fences itself, ms. */
+  /** Longest time without contact after which one of these members refuses all requests (fences itself), ms. */
   readonly boundMs: number
 }
 
-/** Stores revocations in Redis, both in the event log and in buckets that expire. */
+/**
+ * Stores revocations in Redis, both in the event log and in buckets. A bucket is a Redis key with revocations of a
+ * similar expiry, which expires as a whole.
+ */
 export class RevocationStore {
   readonly #client: RedisClient
   readonly #keys: RedisKeys
@@ -39,7 +45,9 @@ export class RevocationStore {
     this.#adopt = client.script(new URL('./adopt-hash-keys.lua', import.meta.url))
   }
 
-  /** Writes a revocation. @throws {GatewayFault} when Redis fails; after a timeout the revocation may be written */
+  /**
+   * Writes a revocation. @throws {GatewayFault} when Redis fails; after a timeout Redis may have stored the revocation
+   */
   async write(record: Buffer, nowS: number): Promise<Written> {
     const [position, ...rest] = await this.#append(record, bucketEndOf(expiryOf(record, 0), nowS), true)
     const members: AwaitedMember[] = []
@@ -52,7 +60,7 @@ export class RevocationStore {
     return { position: position!, members, boundMs }
   }
 
-  /** Restores packed records that Redis lost. @throws {GatewayFault} when Redis fails */
+  /** Restores packed revocation records that Redis lost. @throws {GatewayFault} when Redis fails */
   async restore(records: Buffer, nowS: number): Promise<void> {
     const buckets = new Map<number, Buffer[]>()
     for (let at = 0; at < records.length; at += RECORD_BYTES) {
@@ -81,7 +89,7 @@ export class RevocationStore {
     return new Map(issuers.map((issuer, i) => [issuer, Number(ends[i] ?? 0)]))
   }
 
-  /** Reads all packed records in Redis, in parts. @throws {GatewayFault} when Redis fails */
+  /** Reads all packed revocation records in Redis, in parts. @throws {GatewayFault} when Redis fails */
   async *read(): AsyncGenerator<Buffer> {
     const buckets = (await this.#client.call('ZRANGE', this.#keys.revocationBuckets, 0, -1)) as string[]
     for (let i = 0; i < buckets.length; i += READ_BUCKETS) {
@@ -99,10 +107,10 @@ export class RevocationStore {
   }
 
   /**
-   * Adds the hash keys of this node to the keys in Redis. Creates the first key if Redis has none.
+   * Adds the hash keys of this node to the hash keys in Redis. Creates the first key if Redis has none.
    *
-   * @param known  keys of this node, 64 hexadecimal digits each
-   * @returns all keys, 32 bytes each
+   * @param known  hash keys of this node, 64 hexadecimal digits each
+   * @returns all hash keys, 32 bytes each
    * @throws {GatewayFault} when Redis fails
    */
   async adoptKeys(known: readonly string[]): Promise<Buffer> {

@@ -13,7 +13,9 @@ export interface RevocationsDependencies {
   readonly store: RevocationStore
   readonly freshness: Freshness
   readonly maxStalenessMs: number
-  /** Current time, ms since the Unix epoch. May be late but not early, because expired entries are removed for good. */
+  /**
+   * Current time, ms since the Unix epoch. The clock must never be ahead, because expired entries are removed for good.
+   */
   readonly nowMs: () => number
 }
 
@@ -45,14 +47,14 @@ export class Revocations implements SharedState {
     return this.#replica.size
   }
 
-  /** Memory of the replica, bytes. */
+  /** Memory that the revocation replica of this node uses, bytes. */
   get bytes(): number {
     return this.#replica.bytes
   }
 
   /**
-   * Whether the token is revoked by any of its identities. The result is kept in the facts until a revocation changes.
-   * Until then a call costs a comparison and allocates nothing.
+   * Whether the token is revoked by any of its identities. The token facts store the result until the revocations
+   * change. Until then a call costs a comparison and allocates nothing.
    *
    * @param token  the whole token to which the facts belong
    */
@@ -80,7 +82,10 @@ export class Revocations implements SharedState {
     return this.#look(revocation, hashes, session.createdAtS + toleranceS)
   }
 
-  /** Whether a session of the gate is revoked by its session id. For sessions whose record is no longer in Redis. */
+  /**
+   * Whether a session of the gate is revoked by its session id. Used when the record of the session is no longer in
+   * Redis.
+   */
   sessionRevoked(id: string, issuers: Iterable<string>): boolean {
     return this.#replica.matches(this.#hashKeys.hashesOfSessionId(id, issuers), undefined)
   }
@@ -101,7 +106,7 @@ export class Revocations implements SharedState {
 
   async catchUp(): Promise<void> {
     this.#adopt(await this.#store.adoptKeys(this.#hashKeys.list))
-    // A new node has nothing to restore.
+    // A new node, which knows no revocation yet, has nothing to restore in Redis.
     const held = this.#replica.size === 0 ? undefined : new Replica()
     for await (const records of this.#store.read()) {
       held?.apply(records)
@@ -127,7 +132,7 @@ export class Revocations implements SharedState {
     return hashes !== undefined && hashedWith === this.#hashKeys
   }
 
-  /** Whether the stored result is final (revoked) or nothing has changed since the last lookup. */
+  /** Whether the stored result is final (revoked), or the revocations have not changed since the last look-up. */
   #isSettled({ revoked, seen, hashedWith }: RevocationMemo): boolean {
     return revoked || (seen === this.#replica.changes && hashedWith === this.#hashKeys)
   }
@@ -136,7 +141,7 @@ export class Revocations implements SharedState {
     memo.hashes = hashes
     memo.hashedWith = this.#hashKeys
     memo.seen = this.#replica.changes
-    // A revocation is never withdrawn, so a revoked token stays revoked, and a cache may evict its entry.
+    // A revocation is never withdrawn, so a revoked token stays revoked, and a cache can evict the entry of the token.
     memo.revoked = this.#replica.matches(hashes, beganAtS)
     return memo.revoked
   }

@@ -5,8 +5,8 @@ import type { RevocationOrder } from './revocation-order.ts'
 import type { RevocationStore } from './revocation-store.ts'
 
 /**
- * Revokes on behalf of a process that is not a cluster member. Such a process has no replica and does not wait for
- * acknowledgements. Members receive the revocation like any other.
+ * Revokes credentials for a process that is not a cluster member. Such a process has no replica and does not wait for
+ * acknowledgements. Members receive its revocations like any other.
  */
 export class Revoker {
   readonly #store: RevocationStore

@@ -1,4 +1,7 @@
-/** 32-bit words per entry: hash (4), before, expires. An entry with an expiry of 0 is an empty slot. */
+/**
+ * Number of 32-bit words per entry: 4 for the hash, 1 for `before`, 1 for `expires`. An entry with an expiry of 0 is an
+ * empty slot.
+ */
 const ENTRY_WORDS = 6
 const BEFORE = 4
 const EXPIRES = 5
@@ -14,7 +17,7 @@ export class Segment {
     return this.#words.byteLength
   }
 
-  /** Finds an entry. Allocates nothing. @returns `before` of the entry with this hash; 0 if it is missing */
+  /** Finds an entry. Allocates nothing. @returns `before` of the entry with this hash; 0 if there is no such entry */
   find(h0: number, h1: number, h2: number, h3: number): number {
     const words = this.#words
     for (let place = h1 & this.#mask; ; place = (place + 1) & this.#mask) {
