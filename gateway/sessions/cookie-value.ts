@@ -22,7 +22,9 @@ export class CookieValues {
     return { value: `${secret}.${this.#sealer.nameOf('cookie', secret).slice(0, TAG_DIGITS)}`, id: idOf(secret) }
   }
 
-  /** Returns the session id; `undefined` when the value was not made with one of the configured keys. */
+  /**
+   * Returns the session id of a cookie value; `undefined` when the value was not made with one of the configured keys.
+   */
   idOf(value: string): string | undefined {
     if (!FORM.test(value)) return undefined
     const [secret, tag] = value.split('.') as [string, string]

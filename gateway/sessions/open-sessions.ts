@@ -18,10 +18,10 @@ export interface SessionsRoomDependencies extends Pick<SessionsDependencies, 'tr
   readonly log: JobLog
 }
 
-/** The revocation room, as far as sessions need it. */
+/** The part of {@link RevocationRoom} that sessions use. */
 interface SessionRevocation {
   readonly revocations: {
-    /** @param toleranceS  clock tolerance of the session's issuer, s */
+    /** Whether the session is revoked. @param toleranceS  clock tolerance of the session's issuer, s */
     ended(session: Session, toleranceS: number): boolean
     sessionRevoked(id: string, issuers: Iterable<string>): boolean
   }
@@ -30,11 +30,11 @@ interface SessionRevocation {
 
 /** Login sessions of the cluster. */
 export interface SessionsRoom {
-  /** `undefined`: no encryption key is configured. */
+  /** Manager of the sessions; `undefined` when no encryption key is configured. */
   readonly sessions: Sessions | undefined
-  /** Prepares the queues of refreshes for the login issuers of a policy. */
+  /** Prepares the job queues that refresh sessions, for the login issuers of a policy. */
   prepare(issuers: Iterable<IssuerRules>): Commit
-  /** Waits for running refreshes, for at most 15 s. */
+  /** Waits for running session refreshes, for at most 15 s. */
   close(): Promise<void>
 }
 

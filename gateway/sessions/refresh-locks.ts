@@ -4,30 +4,37 @@ import type { Session } from './session.ts'
 import type { SessionStore } from './session-store.ts'
 
 /**
- * Reason for a failed refresh. `unavailable`: the issuer could not be reached. `refused`: the issuer rejected the
- * token. `unsettled`: the issuer rejected it, but another process may have traded it before.
+ * Reason for a failed refresh of a session. `unavailable`: the issuer could not be reached. `refused`: the issuer
+ * rejected the refresh token. `unsettled`: the issuer rejected the refresh token, but another process may have used the
+ * token before.
  */
 export type RefreshFailure = 'unavailable' | 'refused' | 'unsettled'
 
-/** Exclusive right to send the refresh request to the issuer, until the lease expires. */
+/** Exclusive right to send the refresh request of a session to the issuer, until the lease of the lock expires. */
 export interface RefreshLock {
   readonly kind: 'acquired'
   readonly fence: string
-  /** True when the previous holder did not finish: it may have sent the refresh request without storing the result. */
+  /**
+   * True when the previous holder did not finish: that process may have sent the refresh request without storing the
+   * result.
+   */
   readonly orphaned: boolean
 }
 
 export type RefreshLockOutcome =
   | RefreshLock
   | { readonly kind: 'gone' }
-  /** `undefined` when none of the configured keys opens the session. */
+  /**
+   * Another process has refreshed the session. `session` is `undefined` when none of the configured keys can decrypt
+   * it.
+   */
   | { readonly kind: 'newer'; readonly session: Session | undefined }
   | { readonly kind: 'failed'; readonly why: RefreshFailure }
   | { readonly kind: 'wait'; readonly leftMs: number }
 
 /**
- * Cluster-wide lock per session for its refresh: at most one process holds it at a time. Methods reject with
- * `RedisFault`.
+ * Cluster-wide locks for the refresh of sessions: at most one process holds the lock of a session at a time. Methods
+ * reject with `RedisFault`.
  */
 export class RefreshLocks {
   readonly #keys: RedisKeys
@@ -61,7 +68,7 @@ export class RefreshLocks {
     }
   }
 
-  /** Extends the lease. @returns whether the caller still holds the lock */
+  /** Extends the lease of a lock. @returns whether the caller still holds the lock */
   async renew({ id }: Session, { fence }: RefreshLock, leaseMs: number): Promise<boolean> {
     return (await this.#renew([this.#keys.session(id)], [fence, leaseMs])) === 1
   }
@@ -79,7 +86,7 @@ export class RefreshLocks {
   /**
    * Stores the failure of a refresh and releases the lock.
    *
-   * @param rememberMs  time in which no process sends another refresh of this session to the issuer
+   * @param rememberMs  time for which no process sends another refresh of this session to the issuer, ms
    */
   async fail(
     { id, version }: Session,

@@ -5,7 +5,7 @@ import type { JobLog, JobProducer } from '../queues/job-producer.ts'
 import { type RefreshSession, refreshSession } from '../queues/refresh-session.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
 
-/** Orders a worker to refresh the tokens of an active session before they expire. */
+/** Order for a worker to refresh the tokens of an active session before they expire. */
 export interface SessionRefreshOrder {
   /** The issuer identifier. */
   readonly issuer: string
@@ -15,12 +15,13 @@ export interface SessionRefreshOrder {
 }
 
 /**
- * Queues session refreshes for workers. An order that cannot be queued is dropped: the node then refreshes by itself.
+ * Queues session refreshes for workers. An order that cannot be queued is dropped: the node then refreshes the session
+ * itself.
  */
 export class RefreshQueue {
   readonly #link: RedisLink
   readonly #log: JobLog
-  /** Issuer names, which name the queues, by issuer identifier. */
+  /** Issuer names by issuer identifier. Each queue is named after its issuer. */
   #names: ReadonlyMap<string, string> = new Map()
   readonly #task = new Supervisor('job-producer')
   #loading: Promise<void> | undefined
@@ -31,7 +32,7 @@ export class RefreshQueue {
     this.#log = log
   }
 
-  /** Prepares queues for exactly the login issuers of a policy. */
+  /** Prepares job queues for exactly the login issuers of a policy. */
   prepare(issuers: Iterable<IssuerRules>): Commit {
     const names = new Map<string, string>()
     for (const { issuer, name, login } of issuers) if (login !== undefined) names.set(issuer, name)

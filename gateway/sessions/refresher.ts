@@ -11,11 +11,11 @@ import type { Session, SessionTokens } from './session.ts'
 import { isTooLarge } from './session-size.ts'
 
 /**
- * Trades the refresh token of a session at the issuer (RFC 6749 §6). Never retries, because the issuer may already have
- * processed the request.
+ * Exchanges the refresh token of a session for new tokens at the issuer (RFC 6749 §6). Never retries, because the
+ * issuer may already have processed the request.
  *
- * @returns `invalid_grant` when the issuer says that the token is invalid
- * @throws {GatewayFault} as a rejection, for every error that does not concern the token
+ * @returns `invalid_grant` when the issuer rejects the refresh token as invalid
+ * @throws {GatewayFault} as a rejection, for every error other than an invalid refresh token
  */
 export type TradeRefreshToken = (session: Session) => Promise<SessionTokens | UnusableTokens | 'invalid_grant'>
 
@@ -29,34 +29,34 @@ export interface RefresherDependencies {
   readonly leaseMs?: number
 }
 
-/** Reason in the log for ending such a session. */
+/** Logged reason for ending a session whose refresh token the issuer refused. */
 export const refreshRefused = 'the issuer refused the refresh token'
 
-/** Outcomes of refreshes in this process. */
+/** Number of session refreshes in this process, by outcome. */
 export interface RefreshCounts {
-  /** The issuer issued new tokens. */
+  /** Refreshes for which the issuer issued new tokens. */
   granted: number
-  /** Another process had already refreshed the session. */
+  /** Refreshes that were unnecessary, because another process had already refreshed the session. */
   taken: number
-  /** The issuer rejected the refresh, and the session was ended. */
+  /** Refreshes that the issuer rejected, so that the session was ended. */
   refused: number
-  /** The issuer or Redis failed. */
+  /** Refreshes that failed because of the issuer or Redis. */
   failed: number
 }
 
 const LEASE_MS = 5000
 /**
- * Maximum time for which a lock is renewed, ms, so that a hung process loses it. Longer than the timeout of a request to
- * an issuer.
+ * Maximum time for which the lock of a refresh is renewed, ms, so that a hung process loses the lock. Longer than the
+ * timeout of a request to an issuer.
  */
 const LOCK_MAX_MS = 60_000
-/** Maximum time that a request waits for the holder of the lock, ms. */
+/** Maximum time that a request waits while another process refreshes the session, ms. */
 const PATIENCE_MS = 45_000
 const POLL_MIN_MS = 15
 const POLL_MAX_MS = 200
 const UNAVAILABLE_MS = 1500
 const REFUSED_MS = 10_000
-/** After a lock that expired during a refresh, the late result may still arrive within this number of leases. */
+/** Number of leases after which the result of a refresh no longer arrives, if its lock expired during the refresh. */
 const UNSETTLED_LEASES = 6
 /** Maximum time for which storing new tokens in Redis is retried, ms. */
 const STORE_MAX_MS = 5 * 60_000
@@ -89,7 +89,7 @@ export class Refresher {
     }
   }
 
-  /** Waits for tokens that could not be stored at once: each is stored in Redis, or given up after 5 min. */
+  /** Waits for tokens that could not be stored immediately. They are stored in Redis, or given up after 5 min. */
   async settled(): Promise<void> {
     await Promise.all(this.#storing)
   }
@@ -113,7 +113,8 @@ export class Refresher {
           break
         }
         case 'wait':
-          // Polling also takes over the lock of a process that died. It cannot miss a message.
+          // Poll instead of waiting for a message, which could be missed. Polling also acquires the lock of a process
+          // that died.
           await sleep(Math.min(pauseMs, outcome.leftMs))
       }
       if (performance.now() > deadline)
@@ -144,7 +145,7 @@ export class Refresher {
     const next: Session = {
       ...session,
       version: session.version + 1,
-      // Keep tokens that the issuer does not send again (RFC 6749 §6).
+      // Keep the refresh token, ID token and scope that the issuer does not send again (RFC 6749 §6).
       tokens: {
         ...granted,
         refreshToken: granted.refreshToken ?? session.tokens.refreshToken,
@@ -160,7 +161,11 @@ export class Refresher {
     return this.#store(next, lock)
   }
 
-  /** @throws {GatewayFault} after noting in Redis that the issuer could not be reached */
+  /**
+   * Sends the refresh request to the issuer, and renews the lock until the response.
+   *
+   * @throws {GatewayFault} when the issuer could not be reached, after noting the failure in Redis
+   */
   async #ask(session: Session, lock: RefreshLock): Promise<Awaited<ReturnType<TradeRefreshToken>>> {
     const { locks, trade } = this.#dependencies
     const stopAt = performance.now() + LOCK_MAX_MS
@@ -188,7 +193,7 @@ export class Refresher {
     )
     if (failed === 'superseded') return failed
     if (failed === 'gone') return undefined
-    // The previous holder of the lock may have traded the token, and its result may still arrive.
+    // The previous holder of the lock may have used the refresh token, and its result may still arrive in Redis.
     if (lock.orphaned)
       throw unavailable('the issuer rejected the refresh token; another process may have used it already')
     return this.#endSession(session)
@@ -201,8 +206,8 @@ export class Refresher {
   }
 
   /**
-   * Stores new tokens and retries in the background when Redis fails. Tokens that are never stored are lost with this
-   * process, and the old tokens are already used up.
+   * Stores the new tokens of a session, and retries in the background when Redis fails. New tokens that are never
+   * stored are lost when this process ends, and the old refresh token is already used up.
    */
   async #store(next: Session, lock: RefreshLock): Promise<Session | undefined | 'superseded'> {
     try {

@@ -1,18 +1,18 @@
 import type { Session } from './session.ts'
 
-/** A session in this node's memory. Times in ms since the epoch. */
+/** A session in this node's memory. Properties named `…AtMs` are times in ms since the Unix epoch. */
 export interface CachedSession {
   readonly cookie: string
   session: Session
-  /** Time of the last use on this node. */
+  /** Time of the session's last use on this node. */
   usedAtMs: number
-  /** Time from which the next use is reported to Redis. */
+  /** From this time on, the next use of the session is reported to Redis. */
   reportAtMs: number
   /** Time before the access token's expiry at which its refresh starts, ms. */
   aheadMs: number
-  /** Time from which the next use checks the refresh. */
+  /** From this time on, the next use of the session starts its refresh or checks for the result. */
   refreshAtMs: number
-  /** True when a worker was ordered to refresh the session. */
+  /** True after a worker was ordered to refresh the session. */
   queued: boolean
 }
 

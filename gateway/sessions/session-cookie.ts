@@ -1,13 +1,13 @@
 import { trimOptionalWhitespace } from '../base/optional-whitespace.ts'
 
-/** The session cookie in the browser. */
+/** Name and attributes of the session cookie in the browser. */
 export interface SessionCookie {
   readonly name: string
-  /** Attributes that follow the value in every cookie of the gate. */
+  /** Attributes that follow the value in every session cookie that the gate sets. */
   readonly attributes: string
   /**
-   * Returns the `Set-Cookie` value that stores the cookie. It has no `Max-Age`, because Redis holds the end of the
-   * session.
+   * Returns the `Set-Cookie` value that stores the cookie. The cookie has no `Max-Age`, because the end of the session
+   * is stored in Redis.
    */
   set(value: string): string
   /** `Set-Cookie` value that deletes the cookie. */
@@ -15,14 +15,15 @@ export interface SessionCookie {
 }
 
 /**
- * Cookie for https. With `__Host-` no other host, path or scheme can set it (RFC 6265bis §4.1.3.2). `Lax` keeps a user
- * logged in who follows a link from another site. Each request with an unsafe method is checked for cross-site origin.
+ * Session cookie for https. With the prefix `__Host-`, no other host, path or scheme can set the cookie (RFC 6265bis
+ * §4.1.3.2). `Lax` keeps a user logged in who follows a link from another site. The gate checks each request with an
+ * unsafe method for cross-site origin.
  */
 export const hostCookie = cookieOf('__Host-gatehouse', '; Secure')
 
 /**
- * Cookie for a gate that browsers reach by http, which is allowed on loopback only. There browsers accept neither
- * `Secure` nor `__Host-`. It has a separate name, so that it is never mistaken for the https cookie.
+ * Session cookie for a gate that browsers reach by http, which is allowed on loopback only. Over http, browsers accept
+ * neither `Secure` nor `__Host-`. The cookie has a separate name, so that it is never mistaken for the https cookie.
  */
 export const loopbackCookie = cookieOf('gatehouse-loopback', '')
 
@@ -37,10 +38,10 @@ function cookieOf(name: string, secure: string): SessionCookie {
 }
 
 /**
- * Returns the value of the only cookie with that name. `undefined` when there is none, or more than one: then another
- * party set one of them, and the gate cannot tell which (RFC 6265bis §8.6).
+ * Returns the value of the session cookie if the field contains exactly one. Several session cookies give `undefined`:
+ * another party then set one of them, and the gate cannot tell which (RFC 6265bis §8.6).
  *
- * @param field  value of `Cookie`
+ * @param field  value of the field `Cookie`
  */
 export function readCookie(field: string, { name }: SessionCookie): string | undefined {
   let value: string | undefined
@@ -58,9 +59,9 @@ export function readCookie(field: string, { name }: SessionCookie): string | und
 }
 
 /**
- * Returns all distinct values of cookies with that name. A logout ends every session that the browser presents.
+ * Returns all distinct values of session cookies in the field. A logout ends every session that the browser presents.
  *
- * @param field  value of `Cookie`
+ * @param field  value of the field `Cookie`
  */
 export function readCookies(field: string, { name }: SessionCookie): ReadonlySet<string> {
   const pairs = field.split(';').map(trimOptionalWhitespace)

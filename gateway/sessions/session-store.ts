@@ -4,17 +4,23 @@ import type { RedisKeys } from '../redis/keys.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 import type { ProviderSelector, Session, SessionSelector } from './session.ts'
 
-/** Maximum number of sessions per person and per browser. At the limit, the session that ends first is ended. */
+/**
+ * Maximum number of sessions per person and per browser. Above the limit, the session that would expire first is ended.
+ */
 const LISTED_MAX = 100
 /**
- * No limit in practice: if an issuer gives one `sid` to many people, their logins must not end each other's sessions.
+ * Maximum number of sessions per `sid`: no limit in practice. If an issuer gives one `sid` to many people, their logins
+ * must not end each other's sessions.
  */
 const LISTED_BY_SID_MAX = 1_000_000_000
 
-/** Result of reading a session. `unreadable`: no configured key opens it, or it was sealed for another place. */
+/**
+ * Result of reading a session. `gone`: Redis has no such session. `same`: the caller already has the current version.
+ * `unreadable`: no configured key can decrypt the session, or it was encrypted for another id or version.
+ */
 export type Stored = Session | 'gone' | 'same' | 'unreadable'
 
-/** A stored session and the time of its last use, s since the epoch. */
+/** A stored session and the time of its last use, s since the Unix epoch. */
 export interface StoredUse {
   readonly session: Session
   readonly usedAtS: number
@@ -22,22 +28,25 @@ export interface StoredUse {
 
 /** A logout token that the issuer sent. */
 export interface ProviderLogout {
-  /** `iat` of the logout token, s since the epoch. */
+  /** `iat` of the logout token, s since the Unix epoch. */
   readonly issuedAtS: number
-  /** Time for which earlier logins are refused, ms. */
+  /** Time for which logins that began before the logout are refused, ms. */
   readonly rememberMs: number
-  /** For a logout by `sid`: the person that the token also names. Sessions of other persons under that `sid` stay. */
+  /** Person that a logout token with a `sid` names too. Sessions of other persons under the same `sid` stay active. */
   readonly subject?: string | undefined
 }
 
-/** Sessions are listed by person, by browser of a person, and by `sid` when the issuer provides one. */
+/**
+ * Selects a list of sessions in Redis. A session is listed by its person, by its browser, and by its `sid` when the
+ * issuer provides one.
+ */
 type Whose = Exclude<SessionSelector, { readonly session: string }>
 
 type Sealed = Omit<Session, 'id' | 'version' | 'revocation'>
 
 /**
- * Stores sessions in Redis. Each session is sealed for its key and version, so that it cannot be replaced by another
- * session or by an older version of itself. Methods reject with `RedisFault`.
+ * Stores sessions in Redis. Each session is sealed (encrypted) for its key and version, so that it cannot be replaced
+ * by another session or by an older version of itself. Methods reject with `RedisFault`.
  */
 export class SessionStore {
   readonly #client: RedisClient
@@ -59,15 +68,16 @@ export class SessionStore {
   }
 
   /**
-   * Stores a new session, unless the issuer has logged the person or the `sid` out since the login.
+   * Stores a new session, unless the issuer has logged out the person or the `sid` since the login.
    *
-   * @returns ids of surplus sessions of the person or browser; `logged-out`: nothing was stored
+   * @returns ids of the sessions above the limit per person or browser; `logged-out` when nothing was stored
    */
   async create(session: Session, begunAfterMs: number): Promise<readonly string[] | 'logged-out'> {
     const { id, issuer, lifetime, endsAtS } = session
-    // Must run before the session can be found: a revocation of the session is kept until the session's end.
+    // Store the end before the session can be found: a revocation is kept until the latest session end that is stored
+    // for its issuer.
     await this.#client.call('ZADD', this.#keys.sessionEnds, 'GT', endsAtS, issuer)
-    // Must run before the session is stored: a session in no list could not be ended.
+    // List the session before it is stored: a session in no list could not be ended.
     const lists = listsOf(session)
     const [isRefused, ...listed] = await Promise.all([
       this.#isRefusedUnderOlderKeys(lists, session, begunAfterMs),
@@ -82,16 +92,17 @@ export class SessionStore {
   }
 
   /**
-   * Stores a logout at the issuer, after which earlier logins create no session. Every earlier login is either refused
-   * from now on, or its session is among the returned ids.
+   * Stores a logout at the issuer, after which logins that began earlier create no session. Every earlier login is
+   * either refused from now on, or its session is among the returned ids.
    *
-   * @param eventMs  time of the logout event in the cluster's event log, ms since the epoch
-   * @returns all listed ids, also those without a record
+   * @param eventMs  time of the logout event in the cluster's event log, ms since the Unix epoch
+   * @returns the ids of all listed sessions, including ids without a record
    */
   async logOut(selector: ProviderSelector, logout: ProviderLogout, eventMs: number): Promise<string[]> {
     const kind = 'sid' in selector ? 'sid' : 'subject'
     const issuedAtS = kind === 'sid' ? '' : logout.issuedAtS
-    // Repeat for each encryption key: nodes with another first key list their sessions under another name.
+    // Repeat for each encryption key: the names of lists depend on the key, and nodes with another first key use other
+    // names.
     const only = kind === 'sid' && logout.subject !== undefined ? { ...selector, subject: logout.subject } : undefined
     const persons = only && this.#namesOf(only)
     const replies = this.#namesOf(selector).map((name, i) => {
@@ -105,7 +116,7 @@ export class SessionStore {
   /**
    * Reads a session and extends its idle lifetime.
    *
-   * @param version  version that the caller already has; 0: none
+   * @param version  version of the session that the caller already has; 0 for none
    */
   async use(id: string, version: number): Promise<Stored> {
     const reply = (await this.#use.buffers([this.#keys.session(id)], [version])) as [Buffer, Buffer, Buffer]
@@ -114,7 +125,9 @@ export class SessionStore {
     return this.open(id, Number(reply[1]), reply[2]) ?? 'unreadable'
   }
 
-  /** Reads a session without extending its idle lifetime; `undefined` when it is gone or unreadable. */
+  /**
+   * Reads a session without extending its idle lifetime; `undefined` when the session is gone or cannot be decrypted.
+   */
   async read(id: string): Promise<StoredUse | undefined> {
     const reply = (await this.#client.callBuffer('HMGET', this.#keys.session(id), 'v', 'b', 't')) as (Buffer | null)[]
     const [version, blob, usedAtMs] = reply
@@ -123,13 +136,13 @@ export class SessionStore {
     return session && { session, usedAtS: Math.floor(Number(usedAtMs) / 1000) }
   }
 
-  /** Returns all listed ids, also those without a session. */
+  /** Returns all session ids in a list, including ids without a stored session. */
   async idsOf(whose: Whose): Promise<string[]> {
     const lists = this.#listKeys(whose).map((key) => this.#client.call('ZRANGE', key, 0, -1) as Promise<string[]>)
     return [...new Set((await Promise.all(lists)).flat())]
   }
 
-  /** Removes ids from the lists that contain, or would contain, a session. */
+  /** Removes session ids from all lists in which `session` is or would be listed. */
   async unlist(ids: readonly string[], session: Listed): Promise<void> {
     await Promise.all(listsOf(session).map((whose) => this.#unlist(ids, whose)))
   }
@@ -140,7 +153,7 @@ export class SessionStore {
   }
 
   /**
-   * Removes the remains of sessions without a readable record.
+   * Deletes the keys and list entries of sessions whose record is missing or unreadable.
    *
    * @param selector  selector that found the sessions
    */
@@ -150,7 +163,10 @@ export class SessionStore {
     await Promise.all('session' in selector ? removed : [...removed, this.#unlist(ids, selector)])
   }
 
-  /** Seals one version of a session for storage. The result opens only as that version of that session. */
+  /**
+   * Seals (encrypts) one version of a session for storage. The result can be decrypted only as that version of that
+   * session.
+   */
   seal({ id, version, revocation: _, ...sealed }: Session): Buffer {
     return this.#sealer.seal(JSON.stringify(sealed satisfies Sealed), this.#place(id, version))
   }
@@ -161,7 +177,7 @@ export class SessionStore {
     return { ...(JSON.parse(text) as Sealed), id, version, revocation: noRevocationLookup() }
   }
 
-  /** Returns the id of a person's browser. */
+  /** Returns the id of a person's browser: a keyed hash of issuer, subject and user agent, 32 hexadecimal digits. */
   deviceId(issuer: string, subject: string, userAgent: string): string {
     return this.#sealer.nameOf('device', issuer, subject, userAgent).slice(0, 32)
   }
@@ -171,15 +187,15 @@ export class SessionStore {
   }
 
   /**
-   * Returns one list key per encryption key, so that entries from before a key rotation are found. New entries go to
-   * the first.
+   * Returns the Redis keys of a session list, one per encryption key, so that entries from before a key rotation are
+   * found. New entries go to the first.
    */
   #listKeys(whose: Whose): string[] {
     const kind = 'subject' in whose ? 'subject' : 'sid' in whose ? 'sid' : 'device'
     return this.#namesOf(whose).map((name) => this.#keys.sessionsOf(kind, name))
   }
 
-  /** Returns one key per encryption key, like {@link #listKeys}. */
+  /** Returns the Redis keys of a logout at the issuer, one per encryption key, like {@link #listKeys}. */
   #logoutKeys(selector: ProviderSelector): string[] {
     const kind = 'sid' in selector ? 'sid' : 'subject'
     return this.#namesOf(selector).map((name) => this.#keys.logoutAtIssuer(kind, name))
@@ -191,7 +207,12 @@ export class SessionStore {
     return this.#sealer.namesOf(...named).map((name) => name.slice(0, 32))
   }
 
-  /** @returns surplus ids; `undefined` when the issuer has logged out the person or the `sid` since the login */
+  /**
+   * Adds a session to a list.
+   *
+   * @returns ids of the sessions above the list's limit; `undefined` when the issuer has logged out the person or the
+   *   `sid` since the login
+   */
   async #enlist(whose: Whose, session: Session, begunAfterMs: number): Promise<string[] | undefined> {
     const keys = [this.#listKeys(whose)[0]!]
     if (!('device' in whose)) keys.push(this.#logoutKeys(whose)[0]!)
@@ -201,8 +222,8 @@ export class SessionStore {
   }
 
   /**
-   * Whether a logout from before a key rotation refuses the login. Before the rotation no node knew the key that is now
-   * first, so the logout is stored under the older keys only.
+   * Whether a logout from before a rotation of the encryption key refuses the login. Before the rotation no node knew
+   * the key that is now first, so the logout is stored under the older keys only.
    */
   async #isRefusedUnderOlderKeys(lists: readonly Whose[], session: Session, begunAfterMs: number): Promise<boolean> {
     const asked = lists.flatMap((whose) => {
@@ -215,10 +236,10 @@ export class SessionStore {
   }
 
   /**
-   * Calls the list script.
+   * Runs `list-session.lua`.
    *
-   * @param max  maximum number of listed sessions; 0: only asks whether the login is refused, and changes nothing
-   * @param key  index of the encryption key under which the keys are named
+   * @param max  maximum number of listed sessions; 0 only checks whether the login is refused, and changes nothing
+   * @param key  index of the encryption key from which the names of the Redis keys are derived
    */
   async #callList(
     keys: readonly string[],

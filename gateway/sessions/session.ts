@@ -1,18 +1,20 @@
 import type { RevocationMemo, SessionLifetime } from '../oauth/token-facts.ts'
 
-/** Tokens that an issuer issued at login, or at the last refresh. */
+/** Tokens that an issuer issued at the login, or at the last refresh, of a session. */
 export interface SessionTokens {
   readonly accessToken: string
-  /** `undefined` when the issuer issued none: the session then ends with the access token. */
+  /** `undefined` when the issuer issued no refresh token: the session then ends when the access token expires. */
   readonly refreshToken: string | undefined
   /** Latest ID token; used only as a hint to the issuer at logout. */
   readonly idToken: string | undefined
-  /** Expiry of the access token, s since the epoch; `undefined` when neither the issuer nor the token states it. */
+  /**
+   * Expiry of the access token, s since the Unix epoch; `undefined` when neither the issuer nor the token states it.
+   */
   readonly accessExpiresAtS: number | undefined
   readonly scope: string | undefined
 }
 
-/** The browser as it presented itself at login. */
+/** The browser of a session, as described by its login request. */
 export interface Device {
   /**
    * Keyed hash of issuer, subject and `userAgent`, 32 hexadecimal digits. Equal for the same browser of the same
@@ -28,41 +30,44 @@ export interface NewSession {
   /** The issuer identifier. */
   readonly issuer: string
   readonly subject: string
-  /** `sid` of the ID token, by which the issuer may end the session (OpenID Connect Back-Channel Logout §2.1). */
+  /** `sid` of the ID token, by which the issuer can end the session (OpenID Connect Back-Channel Logout §2.1). */
   readonly providerSid: string | undefined
   readonly acr: string | undefined
-  /** `auth_time` of the ID token, s since the epoch. */
+  /** `auth_time` of the ID token, s since the Unix epoch. */
   readonly authTimeS: number | undefined
-  /** Claims of the ID token that routes may require; other claims are dropped. */
+  /**
+   * Claims of the ID token that routes can require. Protocol claims such as `exp`, and claims with a property of their
+   * own, are omitted.
+   */
   readonly claims: Readonly<Record<string, unknown>>
   readonly device: { readonly address: string; readonly userAgent: string }
   readonly lifetime: SessionLifetime
   readonly tokens: SessionTokens
   /**
-   * Time of the last cluster event that the node had applied when the login began, ms since the epoch by Redis's clock.
-   * Decides whether a login without `auth_time` began before a logout.
+   * Time of the last cluster event that the node had applied when the login began, ms since the Unix epoch by Redis's
+   * clock. Decides whether a login without `auth_time` began before a logout.
    */
   readonly begunAfterMs: number
 }
 
-/** An opened login session. Immutable: a refresh creates another object with the same `id` and a higher `version`. */
+/** A decrypted login session. Immutable: a refresh creates another object with the same `id` and a higher `version`. */
 export interface Session extends Omit<NewSession, 'device' | 'begunAfterMs'> {
-  /** Id in lists, logs and revocations, 32 hexadecimal digits. The cookie cannot be derived from it. */
+  /** Session id in lists, logs and revocations, 32 hexadecimal digits. The cookie cannot be derived from the id. */
   readonly id: string
   readonly device: Device
   readonly createdAtS: number
-  /** Absolute end, independent of use, s since the epoch. */
+  /** Time at which the session ends even while it is in use, s since the Unix epoch. */
   readonly endsAtS: number
   readonly version: number
-  /** Memo for `ended`; all versions of the session share it. */
+  /** Stored result of the revocation check; all versions of the session share this object. */
   readonly revocation: RevocationMemo
 }
 
 /**
- * Returns the latest end of a session, s since the epoch: the end set at login, or an earlier one by the policy in
+ * Returns the latest end of a session, s since the Unix epoch: the end set at login, or an earlier end by the policy in
  * force.
  *
- * @param absoluteMs  maximum lifetime by that policy, ms
+ * @param absoluteMs  maximum lifetime of sessions by the policy in force, ms
  */
 export function lastEndOf(
   { createdAtS, endsAtS }: Pick<Session, 'createdAtS' | 'endsAtS'>,
@@ -73,38 +78,39 @@ export function lastEndOf(
 
 /** The session that an audit record names: a session of the gate, or one that an issuer named in a logout token. */
 export interface NamedSession {
-  /** Issuer identifier; `undefined` when the record of the session is lost. */
+  /** Issuer identifier; `undefined` when Redis has lost the record of the session. */
   readonly issuer: string | undefined
-  /** `undefined` when the issuer named only the session, or the record of the session is lost. */
+  /** Subject of the session; `undefined` when the issuer named only the session, or Redis has lost its record. */
   readonly subject: string | undefined
-  /** The gate's session id or the issuer's `sid`; `undefined`: all sessions of the person. */
+  /** The gate's session id or the issuer's `sid`; `undefined` for all sessions of the person. */
   readonly id: string | undefined
 }
 
-/** A session and the cookie value that opens it. The value is not stored anywhere else. */
+/** A session and its cookie value. Redis does not store the cookie value. */
 export interface OpenedSession {
   readonly cookie: string
   readonly session: Session
 }
 
-/** A session in a list, without secrets. Times in s since the epoch. */
+/** A session in a list, without secrets. Times are in s since the Unix epoch. */
 export interface SessionListing {
   readonly id: string
   readonly issuer: string
   readonly subject: string
   readonly device: Device
   readonly createdAtS: number
-  /** Time of the last use, with a resolution of a tenth of the idle lifetime. */
+  /** Time of the session's last use, with a resolution of a tenth of the idle lifetime. */
   readonly usedAtS: number
   readonly endsAtS: number
 }
 
 /**
- * Selects sessions that an issuer can log out: those of a person or of one `sid`. `issuer` is the issuer identifier.
+ * Selects sessions that an issuer can log out: all sessions of a person, or all sessions of one `sid`. `issuer` is the
+ * issuer identifier.
  */
 export type ProviderSelector =
   | { readonly subject: string; readonly issuer: string }
   | { readonly sid: string; readonly issuer: string }
 
-/** Selects sessions: one session, or all of a browser, of a person at an issuer, or of a `sid`. */
+/** Selects sessions: one session, or all sessions of a browser, of a person at an issuer, or of a `sid`. */
 export type SessionSelector = { readonly session: string } | { readonly device: string } | ProviderSelector

@@ -26,13 +26,13 @@ export type EndOrder = { readonly reason?: string } & (
   | { readonly kind: 'subject'; readonly id: string; readonly issuer: string }
   /** By the issuer's `sid`. */
   | { readonly kind: 'session'; readonly id: string; readonly issuer: string }
-  /** By session ids of the gate. These orders do not depend on the clocks of nodes. */
+  /** Order by session ids of the gate. Such an order does not depend on the clocks of nodes. */
   | OwnSessions
 )
 
 type OwnSessions = { readonly kind: 'session'; readonly ids: readonly [string, ...string[]] } & (
   | { readonly issuer: string; readonly endsAtS: number }
-  /** Redis has no record of these sessions: neither issuer nor end is known. */
+  /** For sessions without a record in Redis: neither issuer nor end is known. */
   | { readonly issuer: undefined }
 )
 
@@ -48,45 +48,50 @@ export interface SessionsDependencies extends Pick<RefresherDependencies, 'trade
   readonly cacheEntries: number
   /** Whether this node has applied an event that ends the session. */
   readonly ended: (session: Session) => boolean
-  /** Whether this node has applied an event that ends this session id. For ids without a record. */
+  /**
+   * Whether this node has applied an event that ends this session id. Used for session ids without a record in Redis.
+   */
   readonly revoked: (id: string) => boolean
-  /** Time of the last cluster event that this node has applied, ms since the epoch by Redis's clock. */
+  /** Time of the last cluster event that this node has applied, ms since the Unix epoch by Redis's clock. */
   readonly lastEventMs: () => number
   /**
    * Maximum session lifetime for this issuer by the policy in force, ms; `undefined` when logins at the issuer are no
    * longer allowed.
    */
   readonly absoluteMs: (issuer: string) => number | undefined
-  /** Sends the order to all nodes, as {@link RevocationService.revoke} does. */
+  /** Sends a revocation order to all nodes, as {@link RevocationService.revoke} does. */
   readonly revoke: (order: EndOrder, options: EndOptions) => Promise<Receipt>
-  /** Queues refreshes for workers, without a result. */
+  /** Queue of session refreshes for workers. A queued refresh returns no result to the node. */
   readonly refreshQueue: Pick<RefreshQueue, 'add'>
 }
 
 /** Result of an order to end sessions. */
 export interface EndedSessions {
-  /** `undefined` when the selector matched no session and no order was written. */
+  /** Receipt of the last order; `undefined` when the selector matched no session and no order was written. */
   readonly receipt: Receipt | undefined
-  /** Ids of the sessions that were found. Ids without a record were revoked too, but are not in this list. */
+  /** Ids of the sessions that were found. Session ids without a record were revoked too, but are not in this list. */
   readonly ended: readonly string[]
 }
 
-/** Sessions to end: known sessions, and ids whose record Redis has lost. */
+/** Sessions to end: sessions with a record, and session ids whose record Redis has lost. */
 interface SessionsToEnd {
   readonly sessions: readonly Session[]
   readonly lost: readonly string[]
 }
 
-/** Uses of a session are reported to Redis at most once per this fraction of its idle lifetime (1/10). */
+/** A node reports uses of a session to Redis at most once per this fraction of its idle lifetime (1/10). */
 const REPORT_FRACTION = 10
 const RETRY_MS = 1000
 /** An access token that expires within this time is refreshed before the request continues, ms. */
 const EXPIRING_MS = 1000
-/** Maximum number of refreshes that further requests can join. Above it each request refreshes by itself. */
+/**
+ * Maximum number of running refreshes that other requests can share. Above this number, each request refreshes its
+ * session itself.
+ */
 const REFRESHING_MAX = 4096
 /** Minimum time between two checks whether a worker has refreshed a session, ms. */
 const POLL_MIN_MS = 250
-/** Maximum time that a stop waits for running refreshes, ms. An interrupted refresh loses its new tokens. */
+/** Maximum time that the shutdown waits for running refreshes, ms. An interrupted refresh loses its new tokens. */
 const CLOSE_MS = 15_000
 
 /** Manages login sessions. All nodes share them in Redis, and each node caches the sessions that it has loaded. */
@@ -116,7 +121,7 @@ export class Sessions {
   /**
    * Creates a session under a new id, whatever session id the browser sent (prevents session fixation).
    *
-   * @returns `logged-out` when the issuer has logged the person or the `sid` out since the login
+   * @returns `logged-out` when the issuer has logged out the person or the `sid` since the login
    * @throws {RedisFault} as a rejection
    */
   async create({ begunAfterMs, ...input }: NewSession): Promise<OpenedSession | 'logged-out'> {
@@ -159,8 +164,8 @@ export class Sessions {
   }
 
   /**
-   * Whether the session was ended, according to the events that this node has applied. Used by `check-revocation`;
-   * allocates nothing.
+   * Whether the session was ended, according to the events that this node has applied. Used by the phase
+   * `check-revocation`; allocates nothing.
    */
   ended(session: Session): boolean {
     return this.#dependencies.ended(session)
@@ -201,8 +206,8 @@ export class Sessions {
   }
 
   /**
-   * Replaces a session by a new one. When the promise resolves, the old session is revoked on all nodes, or as its
-   * receipt states. This also works when Redis has lost the record of the old session.
+   * Replaces a session by a new one. When the promise resolves, Redis has accepted the revocation of the old session.
+   * This also works when Redis has lost the record of the old session.
    *
    * @param id  id of the old session
    * @returns `logged-out` as {@link Sessions.create}; the old session is then unchanged
@@ -217,7 +222,7 @@ export class Sessions {
 
   /**
    * Ends sessions on every node. A session named by its id is revoked even if Redis has lost its record, because nodes
-   * may still have it in memory. The caller must ensure that such an id is genuine.
+   * can still have the session in memory. The caller must ensure that the gate assigned the id.
    *
    * @throws {GatewayFault} as a rejection
    */
@@ -227,9 +232,9 @@ export class Sessions {
   }
 
   /**
-   * Ends sessions that the issuer has logged out, and refuses earlier logins. For a `sid`, every login is refused. For
-   * a person, a login is refused when its `auth_time` is earlier than the logout token. Without `auth_time`, it is
-   * refused when it began before the logout arrived. Repeating the call is harmless.
+   * Ends sessions that the issuer has logged out, and refuses logins that began earlier. For a `sid`, every login is
+   * refused. For a person, a login is refused when its `auth_time` is earlier than the logout token. Without
+   * `auth_time`, a login is refused when it began before the logout arrived. Repeating the call is harmless.
    *
    * @returns `other-subject` when the logout names a person and all sessions of the `sid` belong to others: no session
    *   has ended
@@ -244,8 +249,8 @@ export class Sessions {
     if ('sid' in selector && logout.subject !== undefined) {
       return this.#endSidOf(logout.subject, selector, logout, reason, options)
     }
-    // The event's position dates the logout by Redis's clock. A login that began before the event had applied only
-    // earlier events.
+    // The position of the event gives the time of the logout by Redis's clock. A login that began before the logout had
+    // applied only earlier events.
     const { position } = await this.#dependencies.revoke(
       { ...orderOf(selector), reason },
       { wait: 'none', durable: options.durable },
@@ -256,7 +261,7 @@ export class Sessions {
 
   /**
    * Ends the sessions of a `sid` that belong to one person. Orders the end of the whole `sid` only if no other person
-   * has a session under it.
+   * has a session under the `sid`.
    */
   async #endSidOf(
     subject: string,
@@ -274,14 +279,14 @@ export class Sessions {
     return this.#endAll({ sessions: own, lost }, selector, reason, options, shared ? [] : widerOrders(selector))
   }
 
-  /** Value of {@link NewSession.begunAfterMs} for a login that begins now. */
+  /** Value of {@link NewSession.begunAfterMs} for a login that begins at the time of the call. */
   get lastEventMs(): number {
     return this.#dependencies.lastEventMs()
   }
 
   /**
-   * Ends the found sessions by their own ids. For callers that have already revoked the person or the `sid`. Such a
-   * revocation compares clocks of nodes, and misses a session from a node whose clock is ahead.
+   * Ends all sessions that the selector finds, by their session ids. Used after a revocation of the person or the
+   * `sid`: such a revocation compares clocks of nodes, and misses a session from a node whose clock is ahead.
    *
    * @throws {GatewayFault} as a rejection
    */
@@ -300,7 +305,7 @@ export class Sessions {
     const why = reason === undefined ? {} : { reason }
     const orders = [...ownOrders(sessions, lost), ...wider]
     let receipt: Receipt | undefined
-    // Positions only increase: a node that has acknowledged the last order has applied all of them.
+    // Positions of orders only increase: a node that has acknowledged the last order has applied all earlier orders.
     for (const [i, order] of orders.entries()) {
       const last = i === orders.length - 1
       receipt = await this.#dependencies.revoke({ ...order, ...why }, last ? options : { wait: 'none', durable: false })
@@ -311,7 +316,7 @@ export class Sessions {
   }
 
   /**
-   * Lists sessions, newest first, with their end by the policy in force. Sessions that this policy has ended are
+   * Lists sessions, newest first, with their end by the policy in force. Sessions that have ended by this policy are
    * omitted.
    *
    * @throws {RedisFault} as a rejection
@@ -336,13 +341,19 @@ export class Sessions {
     return this.#refresher.counts
   }
 
-  /** Waits for running refreshes: a token that was traded but not stored is lost. */
+  /**
+   * Waits for running refreshes, for at most 15 s. New tokens that the issuer issued but that were not stored are lost.
+   */
   async close(): Promise<void> {
     const underWay = Promise.allSettled([...this.#refreshing.values(), this.#refresher.settled()])
     await Promise.race([underWay, new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref())])
   }
 
-  /** @param listed ids that Redis lists for the selector; matching sessions in this node's memory are added */
+  /**
+   * Loads the sessions to end.
+   *
+   * @param listed  session ids that Redis lists for the selector; matching sessions in this node's memory are added
+   */
   async #toEnd(listed: readonly string[], selector: SessionSelector): Promise<SessionsToEnd> {
     const ids = new Set(listed)
     for (const { session } of 'session' in selector ? [] : this.#cache.all()) {
@@ -360,8 +371,8 @@ export class Sessions {
   }
 
   /**
-   * Returns the listed sessions that have a record. A listed id without a record stays listed, because its session may
-   * be in creation.
+   * Returns the listed sessions that have a record. A listed id without a record stays in the list, because the session
+   * may still be in creation.
    */
   async #stored(selector: SessionSelector): Promise<StoredUse[]> {
     const ids = 'session' in selector ? [selector.session] : await this.#store.idsOf(selector)
@@ -370,14 +381,15 @@ export class Sessions {
   }
 
   /**
-   * Ends surplus sessions of one person or browser. After a failure they stay listed, and the next login tries again.
+   * Ends the sessions above the limit of one person or browser. After a failure the sessions stay listed, and the next
+   * login tries again.
    */
   async #makeRoom(surplus: readonly string[], session: Session): Promise<void> {
     try {
       for (const id of surplus) await this.end({ session: id }, 'too many sessions')
       await this.#store.unlist(surplus, session)
     } catch (error) {
-      this.#dependencies.log('warn', 'a surplus session could not be ended', {
+      this.#dependencies.log('warn', 'a session above the limit per person or browser could not be ended', {
         problem: (error as Error).message,
       })
     }
@@ -392,13 +404,13 @@ export class Sessions {
       return undefined
     }
     if (this.#dependencies.ended(stored)) {
-      // The session may have been ended by its person or `sid`. It is still stored and must be removed, because
-      // revocations are not kept forever.
+      // The session may have been ended by a revocation of its person or `sid`. The session is still stored and must be
+      // removed, because revocations are not kept forever.
       await this.#store.remove(stored)
       return undefined
     }
     const cached = this.#cache.of(id)
-    // Another request may have cached and refreshed the session in the meantime.
+    // Another request may have cached and refreshed the session while this request read it from Redis.
     if (cached !== undefined && cached.session.version >= stored.version) {
       cached.usedAtMs = Date.now()
       return cached.session
@@ -409,7 +421,7 @@ export class Sessions {
 
   #keep(cookie: string, session: Session): void {
     const nowMs = Date.now()
-    // Copy the value: a string cut out of a request head would keep the whole head in memory.
+    // Copy the cookie value: a string cut out of a request head would keep the whole head in memory.
     const copy = Buffer.from(cookie, 'latin1').toString('latin1')
     this.#cache.put({
       cookie: copy,
@@ -420,7 +432,10 @@ export class Sessions {
     })
   }
 
-  /** Reports a use to Redis in the background, and learns whether the session was changed or ended elsewhere. */
+  /**
+   * Reports a use of a session to Redis in the background. The reply shows whether the session was changed or ended
+   * elsewhere.
+   */
   async #reportUse({ id, version, lifetime }: Session, nowMs: number): Promise<void> {
     const cached = this.#cache.of(id)!
     cached.reportAtMs = nowMs + lifetime.idleMs / REPORT_FRACTION
@@ -433,7 +448,7 @@ export class Sessions {
     }
   }
 
-  /** Updates a cached session to a newer version, and keeps the memo of its revocation check. */
+  /** Updates a cached session to a newer version, and keeps the result of its revocation check. */
   #renew(session: Session): Session {
     const cached = this.#cache.of(session.id)
     if (cached === undefined) return session
@@ -445,8 +460,8 @@ export class Sessions {
   }
 
   /**
-   * Refreshes ahead of expiry, in the background: first orders a worker to do it, then polls for the result, and
-   * finally refreshes on this node.
+   * Refreshes a session ahead of expiry, in the background: first queues a job for a worker, then polls for the result,
+   * and finally refreshes on this node.
    */
   #refreshAhead(cached: CachedSession, leftMs: number, nowMs: number): void {
     const { session } = cached
@@ -468,7 +483,7 @@ export class Sessions {
     }
   }
 
-  /** Runs at most one refresh per session on this node; other callers share its result. */
+  /** Runs at most one refresh per session on this node; other callers share the result. */
   #refresh(session: Session): Promise<Session | undefined> {
     const { id } = session
     const joined = this.#refreshing.get(id)
@@ -481,7 +496,7 @@ export class Sessions {
   }
 
   async #refreshOnce(given: Session): Promise<Session | undefined> {
-    // Another request or node may have refreshed the session already; those tokens may also have expired.
+    // Another request or node may have refreshed the session already. The tokens of that refresh may have expired too.
     let session = this.#cache.of(given.id)?.session ?? given
     if (session.version > given.version && !isExpiring(session)) return session
     // A refresh by another process may have returned tokens that have expired as well: try twice.
@@ -520,7 +535,7 @@ function refreshTimes({ tokens }: Session, nowMs: number): Pick<CachedSession, '
   return { aheadMs, refreshAtMs: nowMs + leftMs - aheadMs, queued: false }
 }
 
-/** Builds orders by session id: one for each issuer, and one for ids without a record. */
+/** Builds orders to end sessions by session id: one order for each issuer, and one for session ids without a record. */
 function ownOrders(sessions: readonly Session[], lost: readonly string[]): EndOrder[] {
   const orders: EndOrder[] = []
   for (const [issuer, each] of Map.groupBy(sessions, (session) => session.issuer)) {

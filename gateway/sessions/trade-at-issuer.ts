@@ -4,9 +4,9 @@ import type { IssuerRules } from '../oauth/token-facts.ts'
 import type { TradeRefreshToken } from './refresher.ts'
 
 /**
- * Trades refresh tokens at the issuer that issued them.
+ * Returns a function that exchanges refresh tokens at the issuer that issued them.
  *
- * @param issuers  issuers of the policy in force, by identifier
+ * @param issuers  issuers of the policy in force, by issuer identifier
  */
 export function tradeAtIssuer(
   clients: Pick<LoginClients, 'of'>,
