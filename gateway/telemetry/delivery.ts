@@ -31,7 +31,11 @@ export class Delivery implements MetricSource {
     this.#log('info', 'telemetry export works again', { signal: this.#signal })
   }
 
-  /** @param error  error of the exporter; its message may quote the response of the receiver */
+  /**
+   * Counts items that could not be delivered.
+   *
+   * @param error  error of the exporter; its message can quote the response of the receiver
+   */
   failed(items: number, error: unknown): void {
     this.#failed += items
     if (this.#failing) return
@@ -40,7 +44,7 @@ export class Delivery implements MetricSource {
     this.#log('warn', 'telemetry export fails; requests are still served', { signal: this.#signal, reason })
   }
 
-  /** Counts items that were dropped because the queue was full. */
+  /** Counts telemetry items that were dropped because the queue was full. */
   dropped(items: number): void {
     this.#dropped += items
   }
@@ -53,7 +57,10 @@ export class Delivery implements MetricSource {
   }
 }
 
-/** Returns the error code. The error has an empty message when the connection failed on every address of a host. */
+/**
+ * Returns the code of an error without a message. The message is empty when the connection failed on every address of a
+ * host.
+ */
 function codeOf(error: unknown): string {
   return String((error as { code?: unknown } | undefined)?.code ?? error)
 }

@@ -1,13 +1,16 @@
 /**
- * Histogram with fixed buckets. An observation costs a few comparisons and two stores, and allocates nothing.
+ * Histogram with fixed buckets. An observation costs a few comparisons and two memory writes, and allocates nothing.
  *
  * Bounds are inclusive (`le`), ascending, and in the unit of the instrument, as in Prometheus.
  */
 export class Histogram {
   readonly bounds: readonly number[]
-  /** One count per bound, not cumulative, and one for values above all bounds. */
+  /** Number of observations per bound, not cumulative, and of observations above all bounds. */
   readonly counts: Float64Array
-  /** Sum in a typed array, because V8 may allocate a heap number for each change of a number field. */
+  /**
+   * Sum of the observed values. A typed array is used, because V8 can allocate a heap number for each change of a
+   * number field.
+   */
   readonly #sum = new Float64Array(1)
 
   constructor(bounds: readonly number[]) {

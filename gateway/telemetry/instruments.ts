@@ -67,7 +67,7 @@ export const instruments = {
   connectionsOpened: counter('connections_opened_total', 'Client connections accepted since the process started.'),
   upstreamResting: gauge(
     'upstream_resting',
-    '1 while an upstream gets no requests because a connection to it failed, else 0.',
+    '1 while an upstream is passed over because a connection to it failed, else 0. It still gets requests when no other upstream is available.',
     ['service', 'upstream'],
   ),
   ready: gauge('ready', '1 while the node is ready for traffic (/readyz replies 200), else 0.'),

@@ -11,9 +11,9 @@ const TROUBLE_MS = 1000
 
 /**
  * Writes log lines to a file descriptor in batches. A line costs one append to a string. The writer calls the kernel
- * every 100 ms or 64 KiB. While the reader of the pipe does not read, lines beyond `maxPendingBytes` (default 16 MiB)
- * are dropped and counted. The count is written once there is room. So the log never blocks traffic, and every loss is
- * visible.
+ * every 100 ms or 64 KiB. If the reader of the log does not read, lines beyond `maxPendingBytes` (default 16 MiB) are
+ * dropped and counted. A log line with the number of dropped lines follows when there is room. So the log never blocks
+ * traffic, and every loss is visible.
  */
 export class LineWriter {
   readonly #fd: number
@@ -30,12 +30,16 @@ export class LineWriter {
     this.#maxPendingBytes = maxPendingBytes
   }
 
-  /** Number of lines dropped since the process started. */
+  /** Number of log lines dropped since the process started. */
   get lost(): number {
     return this.#lost
   }
 
-  /** @param line  text of the line, without a line feed */
+  /**
+   * Adds a line to the log.
+   *
+   * @param line  text of the line, without a line feed
+   */
   line(line: string): void {
     if (this.#pending.length > this.#maxPendingBytes) {
       this.#dropped++
@@ -81,7 +85,8 @@ export class LineWriter {
       }
       if (error !== null) this.#complain(code ?? 'unknown')
       if (error !== null && code !== 'EPIPE') {
-        // The disk may be full only for a time. Pending lines are kept up to the limit, and the write is retried.
+        // The disk may be full only for a time. Pending lines are kept in memory up to the limit, and the write is
+        // retried.
         setTimeout(() => this.#writeRest(), TROUBLE_MS).unref()
         return
       }
@@ -93,7 +98,7 @@ export class LineWriter {
     })
   }
 
-  /** Resolves when the kernel has accepted every line so far, or after 2 s. For an orderly shutdown. */
+  /** Resolves when the kernel has accepted every line so far, or after 2 s. Used at an orderly shutdown. */
   async end(): Promise<void> {
     const deadlineAt = performance.now() + END_MS
     this.#flush()

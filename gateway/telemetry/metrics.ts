@@ -3,13 +3,13 @@ import { type Instrument, instruments } from './instruments.ts'
 
 type Labels<Label extends string> = Readonly<Record<Label, string>>
 
-/** Receives the samples of one collection. */
+/** Receiver of the metric values of one collection. */
 export interface MetricSink {
   value<Label extends string>(instrument: Instrument<Label>, value: number, labels: Labels<Label>): void
   histogram<Label extends string>(instrument: Instrument<Label>, histogram: Histogram, labels: Labels<Label>): void
 }
 
-/** A component with metrics. It is read at each collection, so no value is stored twice. */
+/** A component with metrics. Its values are read at each collection, so no value is stored twice. */
 export interface MetricSource {
   collect(sink: MetricSink): void
 }

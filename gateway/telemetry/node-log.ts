@@ -6,7 +6,7 @@ const rank: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 }
 
 /** One entry of the node's log. */
 export interface NodeLogEntry {
-  /** When the entry was logged, ms since the Unix epoch. */
+  /** Time at which the entry was logged, ms since the Unix epoch. */
   readonly timeMs: number
   readonly level: LogLevel
   readonly message: string
@@ -31,12 +31,16 @@ export class NodeLog {
     this.#node = options.node
   }
 
-  /** Also passes every later entry to `copy`; `undefined` stops this. */
+  /** Passes a copy of every later log entry to `copy`; `undefined` stops the copying. */
   copyTo(copy: { add(entry: NodeLogEntry): void } | undefined): void {
     this.#copy = copy
   }
 
-  /** @param fields  must not contain tokens, secrets or header values of a request */
+  /**
+   * Writes an entry if its level is at least the configured level.
+   *
+   * @param fields  further fields of the entry; must not contain tokens, secrets or header values of a request
+   */
   log(level: LogLevel, message: string, fields: Readonly<Record<string, unknown>> = {}): void {
     if (rank[level] < this.#least) return
     const timeMs = Date.now()

@@ -21,7 +21,7 @@ export class ProcessMetrics implements MetricSource {
   #beat(): void {
     const now = performance.now()
     this.#lag.observe(Math.max(0, now - this.#dueAt) / 1000)
-    // Counts from now, so one late timer is counted once and does not make later ones count as late.
+    // The next timer is due 100 ms from now, so that one late timer does not make later timers count as late.
     this.#dueAt = now + BEAT_MS
   }
 

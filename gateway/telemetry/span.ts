@@ -10,13 +10,16 @@ export interface Span {
   readonly remoteParent: boolean
   readonly name: string
   readonly kind: SpanKind
-  /** ms since the Unix epoch, with fractions. */
+  /** Start of the span, ms since the Unix epoch, with fractions. */
   readonly startMs: number
-  /** ms since the Unix epoch, with fractions. */
+  /** End of the span, ms since the Unix epoch, with fractions. */
   readonly endMs: number
-  /** Reason of the failure, from a closed set of words; `undefined` when the step succeeded. */
+  /** Reason of the failure, from a closed set of words; `undefined` when the step of the span succeeded. */
   readonly error: string | undefined
-  /** Attribute names follow the OpenTelemetry semantic conventions where one exists, else they are `gatehouse.*`. */
+  /**
+   * Attributes of the span. Names follow the OpenTelemetry semantic conventions where a name exists, else they are
+   * `gatehouse.*`.
+   */
   readonly attributes: SpanAttributes
   /** Spans of other traces that caused this span. */
   readonly links: readonly SpanLink[]
@@ -31,8 +34,12 @@ export interface SpanLink {
   readonly spanId: string
 }
 
-/** Receives recorded spans. Must be bounded and must not block the caller. */
+/** Receiver of recorded spans. Its memory must be bounded, and `add` must not block the caller. */
 export interface SpanOutlet {
-  /** @param spans  spans of one exchange or job, the outermost first */
+  /**
+   * Adds the spans of one exchange or job.
+   *
+   * @param spans  spans, the outermost first
+   */
   add(spans: readonly Span[]): void
 }

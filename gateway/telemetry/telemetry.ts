@@ -37,7 +37,11 @@ export class Telemetry implements MetricSource {
     log.copyTo(logs)
   }
 
-  /** @param outlets  additional receivers of recorded spans */
+  /**
+   * Starts the telemetry of a process.
+   *
+   * @param outlets  additional receivers of recorded spans
+   */
   static async start(
     settings: TelemetrySettings,
     names: OriginNames,
@@ -53,14 +57,14 @@ export class Telemetry implements MetricSource {
       deliveries.push(created)
       return created
     }
-    // Loads the SDK only when it is used, because it needs time and memory.
+    // Load the OpenTelemetry SDK only when it is used, because loading needs time and memory.
     const exports = sends
       ? (await import('./otlp/open-exports.ts')).openExports(settings, names, sendLog, delivery)
       : nothing
     return new Telemetry(settings, exports, deliveries, log, outlets)
   }
 
-  /** Sends these metrics once per interval from now on, and once at `close`. Does nothing when metrics are not sent. */
+  /** Starts to send the metrics once per interval, and once more at `close`. Does nothing when metrics are not sent. */
   pushMetrics(metrics: Metrics): void {
     this.#exports.metrics?.start(metrics)
   }

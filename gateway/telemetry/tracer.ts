@@ -4,18 +4,21 @@ import type { Reason } from '../base/reasons.ts'
 import type { TraceSettings } from '../base/telemetry-settings.ts'
 import type { Span, SpanOutlet } from './span.ts'
 
-/** The properties of a finished exchange that decide whether it is recorded. Times are monotonic, in ms. */
+/** The properties of a finished exchange that decide whether its trace is recorded. Times are monotonic, in ms. */
 interface EndedExchange {
   readonly reason: Reason
   readonly startedAt: number
-  /** When the service replied; 0 when no service replied. */
+  /** Time at which the service replied, ms; 0 when no service replied. */
   readonly repliedAt: number
 }
 
-/** The share of `max_per_second` that a recorded exchange counts against. */
+/**
+ * Part of `max_per_second` that a recorded exchange uses: for admitted exchanges, for exchanges that were not admitted,
+ * or for faults.
+ */
 export type TraceShare = 'admitted' | 'refused' | 'fault'
 
-/** Decides which exchanges are recorded, and passes their spans to the outlets. */
+/** Decides for which exchanges a trace is recorded, and passes the spans to the receivers of recorded spans. */
 export class Tracer {
   readonly #settings: TraceSettings
   readonly #outlets: readonly SpanOutlet[]
@@ -47,21 +50,24 @@ export class Tracer {
   }
 
   /**
-   * Whether an exchange is selected for recording. `hasRoom` must agree too.
+   * Whether an exchange is selected for recording. The exchange is recorded only if `hasRoom` also returns true.
    *
-   * @param begun  sampled flag of the caller's trace context; `undefined` when the trace starts here
+   * @param begun  sampled flag of the caller's trace context; `undefined` when the trace starts at this node
    */
   wants(traceId: string, begun: boolean | undefined): boolean {
     const { ratio, parentBased } = this.#settings
     return begun !== undefined && parentBased ? begun : isSampled(traceId, ratio)
   }
 
-  /** Whether `wants` can return true for a trace that was started elsewhere, for at least one trace id. */
+  /** Whether `wants` can return true for a trace that another process started, for at least one trace id. */
   mayWant(begun: boolean): boolean {
     return this.#settings.parentBased ? begun : this.#settings.ratio > 0
   }
 
-  /** Whether an exchange that was not sampled is recorded because it failed or was slow. Takes room if it is. */
+  /**
+   * Whether an exchange that was not sampled is recorded because it failed or was slow. If so, it counts against
+   * `max_per_second`.
+   */
   keeps({ reason, startedAt, repliedAt }: EndedExchange, now: number): boolean {
     const { slowMs, faults } = this.#settings
     if (faults && failed(reason)) return this.hasRoom('fault')
@@ -70,11 +76,11 @@ export class Tracer {
   }
 
   /**
-   * Takes room for one exchange. A tenth of `max_per_second` is reserved for faults while `faults` is on. Exchanges
-   * that were not admitted may use half of the rest, so unauthenticated clients cannot keep other exchanges from being
-   * recorded.
+   * Reserves room for one exchange under `max_per_second`. A tenth of `max_per_second` is reserved for faults while
+   * `faults` is on. Exchanges that were not admitted can use half of the remaining room, so that unauthenticated
+   * clients cannot keep other exchanges from being recorded.
    *
-   * @returns false when this second has no room left; the exchange is then counted in `limited`
+   * @returns false when the current second has no room left; the exchange is then counted in `limited`
    */
   hasRoom(share: TraceShare): boolean {
     const second = Math.floor(performance.now() / 1000)
@@ -106,8 +112,8 @@ const DIGITS_VALUES = 2 ** 48
 
 /**
  * Samples by the trace id, so every process with the same ratio decides the same way. W3C Trace Context Level 2
- * requires the last 14 hexadecimal digits of the id to be random. 12 of these digits are used; a number holds them
- * exactly.
+ * requires the last 14 hexadecimal digits of the id to be random. 12 of these digits are used, because a JavaScript
+ * number represents 12 digits exactly.
  */
 function isSampled(traceId: string, ratio: number): boolean {
   if (ratio === 0 || ratio === 1) return ratio === 1

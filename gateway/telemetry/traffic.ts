@@ -12,18 +12,18 @@ const indexOf = Object.fromEntries(reasonNames.map((reason, i) => [reason, i])) 
 /** Status classes 1xx to 5xx, and `none` for an exchange without a status. */
 const classNames = ['none', '1xx', '2xx', '3xx', '4xx', '5xx']
 
-/** Indexes of the further counters of a route in `#sums`. */
+/** Indexes in `#sums` of a route's counters for received bytes, sent bytes and retries. */
 const received = 0
 const sent = 1
 const retries = 2
 
 /**
- * Largest number of removed routes whose counters are kept. To a monitoring system, a counter that disappears looks
+ * Maximum number of removed routes whose counters are kept. To a monitoring system, a counter that disappears looks
  * like a counter that was reset.
  */
 const goneMax = 1000
 
-/** A finished exchange. Times are monotonic, in ms; 0 when the exchange did not reach that step. */
+/** A finished exchange. Times are monotonic, in ms; a time is 0 when the exchange did not reach its step. */
 export interface EndedExchange {
   readonly route: { readonly id: string } | undefined
   readonly reason: Reason
@@ -90,7 +90,7 @@ export class Traffic implements MetricSource {
     ;(traffic ?? this.#unrouted).count(x)
   }
 
-  /** Counts exactly these routes from now on. The same as {@link prepare} with its commit, in one step. */
+  /** Replaces the counted routes by these routes immediately: {@link prepare} and its commit in one step. */
   retain(routeIds: Iterable<string>): void {
     this.prepare(routeIds)()
   }

@@ -7,24 +7,24 @@ import type { Span, SpanOutlet } from '../telemetry/span.ts'
 import { readTraceRecord, type TraceRecord } from './trace-record.ts'
 
 const FLUSH_MS = 500
-/** Largest number of records per write. Records above this number within 500 ms are dropped and counted. */
+/** Maximum number of traces per write to Redis. Further traces within 500 ms are dropped and counted. */
 const BATCH_MAX = 100
 const RECORD_MAX_CHARACTERS = 16_384
-/** The stream expires this long after the last record. */
+/** Time after the last trace until Redis deletes the whole stream of traces, ms. */
 const KEPT_MS = 24 * 60 * 60 * 1000
 const PAGE = 200
 
 export interface RecentTracesDependencies {
   readonly link: RedisLink
-  /** Approximate number of records to keep, of all processes together. */
+  /** Approximate maximum number of traces in Redis, of all processes together. */
   readonly max: number
   readonly log: DeliveryLog
 }
 
 /**
- * The most recent traces of exchanges and jobs in the whole cluster, in one capped Redis stream. Written in batches
- * over a separate connection, so that no HTTP request waits behind these writes. Finding one trace reads the whole
- * stream, 2 MB by default. One key per trace would be bounded only by time: gigabytes a day at full rate.
+ * The most recent traces of exchanges and jobs in the whole cluster, in one capped Redis stream. Traces are written in
+ * batches over a separate connection, so that no HTTP request waits behind these writes. Finding one trace reads the
+ * whole stream, 2 MB by default. One key per trace would be bounded only by time: gigabytes a day at full rate.
  */
 export class RecentTraces implements SpanOutlet, MetricSource {
   readonly #client: RedisClient
@@ -59,10 +59,10 @@ export class RecentTraces implements SpanOutlet, MetricSource {
   }
 
   /**
-   * Finds records that satisfy `wanted`, sorted by start time, the newest first. The stream itself is ordered by the
+   * Finds traces that satisfy `wanted`, sorted by start time, the newest first. The stream itself is ordered by the
    * time of writing.
    *
-   * @param limit  largest number of records to return
+   * @param limit  maximum number of traces to return
    * @throws {RedisFault} as a rejection
    */
   async find(wanted: (record: TraceRecord) => boolean, limit: number): Promise<TraceRecord[]> {
@@ -76,7 +76,7 @@ export class RecentTraces implements SpanOutlet, MetricSource {
       found = found.sort((a, b) => b[0].startMs - a[0].startMs).slice(0, limit)
       const last = page.at(-1)
       if (page.length < PAGE || last === undefined) return found
-      // Records on the next pages were written earlier than this time, and a record starts before it is written.
+      // All traces on the next pages were written before this time, and therefore also started before it.
       if (found.length === limit && found[limit - 1]![0].startMs >= Number.parseInt(last[0], 10)) return found
       end = `(${last[0]}`
     }
@@ -86,7 +86,7 @@ export class RecentTraces implements SpanOutlet, MetricSource {
     this.#delivery.collect(sink)
   }
 
-  /** Writes the waiting records. RedisLink closes the connection. */
+  /** Writes the waiting traces to Redis. The connection is closed later, by RedisLink. */
   async close(): Promise<void> {
     await this.#writing
     this.#flush()

@@ -9,14 +9,18 @@ import { RecentTraces } from './recent-traces.ts'
 /** Telemetry of a process: OTLP export and the recent traces in Redis. */
 export interface StartedTelemetry {
   readonly telemetry: Telemetry
-  /** Recent traces; `undefined` when the process keeps none. */
+  /** Recent traces; `undefined` when the process stores none. */
   readonly recent: RecentTraces | undefined
   readonly sources: readonly MetricSource[]
-  /** Sends waiting telemetry, for at most 2 s, and writes the waiting traces. */
+  /** Sends waiting telemetry, for at most 2 s, and writes the waiting traces to Redis. */
   close(): Promise<void>
 }
 
-/** Starts the telemetry of a process. @param link  `undefined` without Redis; recent traces are then not kept */
+/**
+ * Starts the telemetry of a process.
+ *
+ * @param link  connection to Redis; `undefined` without Redis: no recent traces are then stored
+ */
 export async function startTelemetry(
   settings: TelemetrySettings,
   names: OriginNames,

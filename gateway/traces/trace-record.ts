@@ -3,7 +3,7 @@ import type { Span } from '../telemetry/span.ts'
 
 const hex = (digits: number) => z.string().regex(new RegExp(`^[0-9a-f]{${digits}}$`))
 
-/** ms since the Unix epoch, within the range of a Date (ECMA-262 §21.4.1.1). */
+/** Schema of a time in ms since the Unix epoch, within the range of a Date (ECMA-262 §21.4.1.1). */
 const time = z.number().min(0).max(8.64e15)
 
 const span = z.object({
@@ -22,10 +22,10 @@ const span = z.object({
 
 const record = z.array(span).min(1).max(100)
 
-/** Trace of one exchange or job: its own span first, then the spans within it. */
+/** Trace of one exchange or job: the span of the exchange or job first, then the spans within it. */
 export type TraceRecord = readonly [Span, ...Span[]]
 
-/** Parses a record from Redis. Returns `undefined` if it is invalid, for example written by another version. */
+/** Parses a trace from Redis. Returns `undefined` if the text is invalid, for example written by another version. */
 export function readTraceRecord(text: string): TraceRecord | undefined {
   const { data } = record.safeParse(parsed(text))
   return data?.map((each): Span => ({ ...each, error: each.error })) as TraceRecord | undefined

@@ -14,29 +14,32 @@ interface Exporter<Batch> {
 const SUCCESS = 0
 
 /**
- * Deadline for one batch. It is longer than the timeout of the exporter (10 s by default), which a receiver that sends
- * its response byte by byte can keep from firing.
+ * Deadline for one batch, ms. The timeout of the exporter is shorter (10 s by default), but a receiver that sends its
+ * response byte by byte can keep that timeout from firing.
  */
 const DEADLINE_MS = 30_000
 
-/** Export timeout of the SDK's batch processors. Longer than `DEADLINE_MS`, so that every failure is counted here. */
+/**
+ * Export timeout of the SDK's batch processors. Longer than `DEADLINE_MS`, so that `CountedExporter` counts every
+ * failure.
+ */
 export const PROCESSOR_TIMEOUT_MS = 2 * DEADLINE_MS
 
 export interface CountedExporterOptions<Batch> {
-  /** Number of items in a batch. */
+  /** Returns the number of telemetry items in a batch. */
   readonly items: (batch: Batch) => number
-  /** Number of items that a failed batch counts as. Default: `items` */
+  /** Returns the number of items that count as failed when a batch fails. Default: `items` */
   readonly failedItems?: (batch: Batch) => number
   /** Longest wait for the result of a batch, ms. Default: 30 s */
   readonly deadlineMs?: number
 }
 
 /**
- * OTLP exporter between a processor of the SDK and the exporter of a signal. Counts sent and failed items, and ends each
- * batch within a deadline.
+ * OTLP exporter between a processor of the OpenTelemetry SDK and the exporter of a signal. Counts sent and failed
+ * items, and ends each batch within a deadline.
  *
- * Reports success to the processor for failed batches too. After a failed batch, `BatchSpanProcessor` of sdk-trace 3.1
- * sends the next batches concurrently, and no processor retries a batch.
+ * Reports success to the processor for failed batches too. After a reported failure, `BatchSpanProcessor` of sdk-trace
+ * 3.1 sends the next batches concurrently, and no processor retries a batch.
  */
 export class CountedExporter<Batch> {
   readonly #exporter: Exporter<Batch>
@@ -60,7 +63,7 @@ export class CountedExporter<Batch> {
     this.#deadlineMs = deadlineMs
   }
 
-  /** Number of items that the processor has passed on so far. */
+  /** Number of items that the processor has passed to this exporter. */
   get taken(): number {
     return this.#taken
   }
@@ -95,12 +98,12 @@ export class CountedExporter<Batch> {
 
   #send(batch: Batch): Promise<void> {
     return new Promise((resolve, reject) => {
-      const late = (): void => reject(new Error('the receiver did not complete its reply in time'))
+      const late = (): void => reject(new Error('the telemetry receiver did not complete its reply in time'))
       const deadline = setTimeout(late, this.#deadlineMs).unref()
       this.#exporter.export(batch, ({ code, error }) => {
         clearTimeout(deadline)
         if (code === SUCCESS) resolve()
-        else reject(error ?? new Error('the receiver rejected the batch'))
+        else reject(error ?? new Error('the telemetry receiver rejected the batch'))
       })
     })
   }

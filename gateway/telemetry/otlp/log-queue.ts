@@ -14,7 +14,10 @@ import { processorOptions, QUEUE_MAX } from './queue-limits.ts'
 /** `SeverityNumber` of each log level (OpenTelemetry Logs Data Model). */
 const severities: Readonly<Record<LogLevel, number>> = { debug: 5, info: 9, warn: 13, error: 17 }
 
-/** Sends entries of the node's log over OTLP, in batches of the SDK's `BatchLogRecordProcessor`. Never blocks the caller. */
+/**
+ * Sends entries of the node's log over OTLP, in batches of the SDK's `BatchLogRecordProcessor`. Never blocks the
+ * caller.
+ */
 export class LogQueue {
   readonly #exporter: CountedExporter<ReadableLogRecord[]>
   readonly #provider: LoggerProvider
@@ -31,13 +34,13 @@ export class LogQueue {
   }
 
   add({ timeMs, level, message, fields }: NodeLogEntry): void {
-    // The processor does not report the entries that it drops, so the limit is checked here.
+    // The processor does not report the log entries that it drops, so `add` checks the limit of the queue.
     if (this.#added - this.#exporter.taken >= QUEUE_MAX) {
       this.#delivery.dropped(1)
       return
     }
     this.#added++
-    // A time in ms that is earlier than the start of the process would be read as an offset from that start.
+    // The SDK would read a time in ms before the start of the process as an offset from that start.
     const time = hrTime(timeMs)
     this.#logger.emit({
       timestamp: time,
@@ -49,7 +52,7 @@ export class LogQueue {
     })
   }
 
-  /** Sends the waiting entries and closes the exporter. The caller bounds the time. */
+  /** Sends the waiting log entries and closes the exporter. The caller limits the time. */
   close(): Promise<void> {
     return this.#provider.shutdown()
   }

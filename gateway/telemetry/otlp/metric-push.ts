@@ -41,7 +41,7 @@ export class MetricPush {
     this.#origin = origin
   }
 
-  /** Sends these metrics once per interval from now on, and once at `close`. */
+  /** Starts to send the metrics once per interval, and once more at `close`. */
   start(metrics: Metrics): void {
     this.#started = true
     this.#reader.setMetricProducer({
@@ -49,14 +49,15 @@ export class MetricPush {
     })
   }
 
-  /** Sends the metrics once more and closes the exporter. The caller bounds the time. */
+  /** Sends the metrics once more and closes the exporter. The caller limits the time. */
   close(): Promise<void> {
     return this.#started ? this.#reader.shutdown() : this.#exporter.shutdown()
   }
 
   /**
-   * Reads all metrics. The result is empty, and the SDK then sends nothing, while an export is running: the reader starts
-   * the next export after `exportTimeoutMillis`, but does not end the running one. It is also empty when a source throws.
+   * Reads all metrics. The result is empty while an export is running, and the SDK then sends nothing. The SDK's reader
+   * starts the next export after `exportTimeoutMillis`, but does not end the running export. The result is also empty
+   * when a source throws.
    */
   #read(metrics: Metrics): ResourceMetrics {
     const { resource, scope } = this.#origin

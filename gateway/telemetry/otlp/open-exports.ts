@@ -22,7 +22,7 @@ export interface OtlpExports {
  * Opens the exports that are enabled in the settings. The exporters also read other OpenTelemetry environment variables
  * themselves.
  *
- * @param delivery  creates the statistics of a signal
+ * @param delivery  creates the delivery statistics of a signal
  */
 export function openExports(
   settings: TelemetrySettings,
@@ -32,8 +32,8 @@ export function openExports(
 ): OtlpExports {
   const { traces, metrics, logs, authorization } = settings
   const headers: Record<string, string> = authorization === undefined ? {} : { authorization }
-  // OpenTelemetry may log only while the exporters read their variables. Later it would log every failure of every
-  // batch.
+  // Let OpenTelemetry log only while the exporters read their environment variables. Later, OpenTelemetry would log
+  // every failure of every batch.
   const tell = (level: 'info' | 'warn') => (text: string) => log(level, 'opentelemetry', { text: text.slice(0, 200) })
   const [quiet, warn] = [(): void => {}, tell('warn')]
   diag.setLogger({ error: warn, warn, info: quiet, debug: quiet, verbose: quiet }, DiagLogLevel.WARN)

@@ -15,7 +15,10 @@ export interface Origin {
   readonly scope: { readonly name: string; readonly version: string }
 }
 
-/** Returns the origin of this process. OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES override its own values. */
+/**
+ * Returns resource and scope of this process. OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES override the gate's
+ * values.
+ */
 export function originOf({ service, version, node }: OriginNames): Origin {
   const own = resourceFromAttributes({
     [ATTR_SERVICE_NAME]: service,
@@ -26,7 +29,11 @@ export function originOf({ service, version, node }: OriginNames): Origin {
   return { resource: defaultResource().merge(own).merge(stated), scope: { name: 'gatehouse', version } }
 }
 
-/** @param ms  ms since the Unix epoch, with fractions */
+/**
+ * Converts a time to the SDK's form, seconds and nanoseconds.
+ *
+ * @param ms  ms since the Unix epoch, with fractions
+ */
 export function hrTime(ms: number): HrTime {
   const s = Math.floor(ms / 1000)
   return [s, Math.round((ms - s * 1000) * 1e6)]

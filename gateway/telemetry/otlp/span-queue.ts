@@ -40,7 +40,7 @@ export class SpanQueue implements SpanOutlet {
 
   add(spans: readonly Span[]): void {
     for (const span of spans) {
-      // The processor does not report the spans that it drops, so the limit is checked here.
+      // The processor does not report the spans that it drops, so `add` checks the limit of the queue.
       if (this.#added - this.#exporter.taken >= QUEUE_MAX) {
         this.#delivery.dropped(1)
         continue
@@ -50,15 +50,15 @@ export class SpanQueue implements SpanOutlet {
     }
   }
 
-  /** Sends the waiting spans and closes the exporter. The caller bounds the time. */
+  /** Sends the waiting spans and closes the exporter. The caller limits the time. */
   close(): Promise<void> {
     return this.#processor.shutdown()
   }
 }
 
 /**
- * View of a span in the form of the SDK. Converts times, links and status when they are read, so a waiting span needs
- * little memory.
+ * View of a span in the form of the OpenTelemetry SDK. Converts times, links and status when they are read, so a
+ * waiting span needs little memory.
  */
 class SpanView implements ReadableSpan {
   readonly #span: Span

@@ -25,6 +25,6 @@ test('a batch fails at the deadline when the receiver sends its reply byte by by
   )
 
   await new Promise((done) => exporter.export([], done))
-  expect(reasons).toEqual(['the receiver did not complete its reply in time'])
+  expect(reasons).toEqual(['the telemetry receiver did not complete its reply in time'])
   expect(exporter.busy).toBe(false)
 })
