@@ -2,14 +2,17 @@ import { randomInt } from 'node:crypto'
 import { refusedFromMs } from '../oauth/access-token.ts'
 import type { TokenFacts } from '../oauth/token-facts.ts'
 
-/** Number of slots that a token may occupy. */
+/** Number of slots in which a token can be stored. */
 const ways = 4
 
-/** Characters of the signature that select the slots. The last character is excluded, because it carries fewer bits. */
+/**
+ * Number of characters at the end of the token's signature that select the slots. The last character is excluded,
+ * because it carries fewer bits.
+ */
 const hashedChars = 10
 
 /**
- * Cache of the facts of verified tokens, keyed by the full token text. The table has a fixed size. Each token may
+ * Cache of the facts of verified tokens, keyed by the full token text. The table has a fixed size. Each token can
  * occupy one of 4 slots, selected by a few characters of its signature. A hit requires an equal full text.
  *
  * The caller must check whether an entry is still valid (expiry, key, policy).
@@ -18,16 +21,20 @@ export class FactsCache {
   readonly #tokens: (string | undefined)[]
   readonly #facts: (TokenFacts | undefined)[]
   /**
-   * Last use of each slot, by a counter in the last element. When the counter wraps, the least-recently-used order is
-   * only less exact.
+   * Last use of each slot, as the value of a counter of uses. The last element is the counter itself. When the counter
+   * wraps, the least-recently-used order is only less exact.
    */
   readonly #used: Uint32Array
   readonly #setMask: number
   #taken = 0
-  /** Random seed, so that clients cannot predict a token's slots. */
+  /** Random seed, so that clients cannot predict in which slots a token is stored. */
   readonly #seed = randomInt(2 ** 32)
 
-  /** @param entries  rounded up to a power of two, at least 4 */
+  /**
+   * Creates an empty cache.
+   *
+   * @param entries  number of slots, rounded up to a power of two, at least 4
+   */
   constructor(entries: number) {
     const sets = 2 ** Math.ceil(Math.log2(Math.max(1, entries / ways)))
     this.#setMask = sets - 1
@@ -40,7 +47,7 @@ export class FactsCache {
     return this.#tokens.length
   }
 
-  /** Number of occupied slots, including invalid entries: they are overwritten, never swept. */
+  /** Number of occupied slots. Invalid entries count too, because they are overwritten and never swept. */
   get size(): number {
     return this.#taken
   }
@@ -58,8 +65,8 @@ export class FactsCache {
   }
 
   /**
-   * Stores the facts of a token: in its own slot if it has one, or else in an empty or invalid slot, or in the least
-   * recently used slot.
+   * Stores the facts of a token: in the slot of the token if it has one, or else in an empty or invalid slot, or else
+   * in the least recently used slot.
    */
   insert(token: string, facts: TokenFacts, nowMs: number): void {
     const slot = this.#slotFor(token, nowMs)
@@ -70,7 +77,7 @@ export class FactsCache {
     this.#touch(slot)
   }
 
-  /** Removes a token. Exchanges that already have its facts keep them. */
+  /** Removes a token from the cache. Exchanges that already have the facts of the token keep them. */
   remove(token: string): void {
     const first = this.#firstSlot(token)
     for (let slot = first; slot < first + ways; slot++) {
@@ -101,7 +108,7 @@ export class FactsCache {
     let hash = this.#seed
     const end = token.length - 1
     for (let i = Math.max(0, end - hashedChars); i < end; i++) hash = Math.imul(hash ^ token.charCodeAt(i), 0x01000193)
-    // The high bits of the products depend on every character.
+    // Mix in the high bits: in a product, only the high bits depend on every hashed character.
     return ((hash ^ (hash >>> 15)) & this.#setMask) * ways
   }
 

@@ -22,7 +22,7 @@ import type { Asked, TokenAnswers } from './token-answers.ts'
 
 type Verification = TokenFacts | VerificationReason
 
-/** A request to refresh a token's introspection answer before it becomes too old. */
+/** Order for a worker to refresh a token's introspection response before the response becomes too old. */
 export interface IntrospectionRefresh {
   /** Name of the issuer in the policy. */
   readonly issuer: string
@@ -33,7 +33,7 @@ export interface IntrospectionRefresh {
   readonly traceparent?: string | undefined
 }
 
-/** Accepts refresh orders without reporting a result. */
+/** Accepts orders to refresh introspection responses, without reporting a result. */
 export interface RefreshService {
   want(order: IntrospectionRefresh): void
 }
@@ -41,22 +41,28 @@ export interface RefreshService {
 export interface IntrospectedTokensDependencies {
   readonly cache: FactsCache
   readonly answers: TokenAnswers
-  /** `undefined` when no worker refreshes ahead of time; a request then waits at the end of each cache period. */
+  /**
+   * Queues refreshes for workers; `undefined` when no worker refreshes responses ahead of time. A request then waits
+   * for the issuer at the end of each cache period.
+   */
   readonly refresh: RefreshService | undefined
 }
 
-/** Time before an issuer is asked again about a token after a failure, ms. */
+/** Time after a failed introspection until the issuer is called again about the token, ms. */
 const RETRY_MS = 1000
-/** Time before the end of an answer's life at which its refresh begins, ms. At most half of the answer's life. */
+/**
+ * Time before an introspection response expires at which its refresh begins, ms. At most half of the response's
+ * lifetime.
+ */
 const LEAD_MS = 2000
-/** Shortest time between two polls for a refreshed answer, ms. */
+/** Shortest time between two polls for a refreshed introspection response, ms. */
 const LOOK_MS = 100
 
 /**
  * Verifies tokens by introspection: opaque tokens, and JWTs of issuers with `recheck`.
  *
- * Near the end of an answer's life, the first use of the token orders a refresh by a worker, and later uses poll for
- * the result. A token in use therefore does not wait, and an unused token is not introspected again.
+ * Near the expiry of an introspection response, the first use of the token orders a refresh by a worker, and later uses
+ * poll for the result. A token in use therefore does not wait, and an unused token is not introspected again.
  */
 export class IntrospectedTokens {
   readonly #cache: FactsCache
@@ -72,10 +78,10 @@ export class IntrospectedTokens {
   }
 
   /**
-   * Verifies an opaque token. Exactly one of the issuers must report it as active.
+   * Verifies an opaque token. Exactly one of the issuers must report the token as active.
    *
-   * @param asker  the caller, for the order of questions to the issuers
-   * @throws {GatewayFault} as a rejection: `introspection-unavailable` when one of them cannot be asked
+   * @param asker  client for which the issuers are called; it determines the order of waiting introspections
+   * @throws {GatewayFault} as a rejection: `introspection-unavailable` when an issuer cannot be reached
    */
   identify(
     token: string,
@@ -88,7 +94,7 @@ export class IntrospectedTokens {
     return this.#refusals.find(ids.join()) ?? this.#identify(token, asked, ids, { staleMs, nowMs, asker })
   }
 
-  /** Introspects a JWT whose signature is valid and whose issuer has not been asked yet. */
+  /** Introspects a JWT whose signature is valid and that has not been introspected yet. */
   async confirm(token: string, facts: TokenFacts, terms: IntrospectionTerms, nowMs: number): Promise<Verification> {
     const { issuer } = facts
     const id = this.#answers.idOf(token, issuer)
@@ -106,9 +112,9 @@ export class IntrospectedTokens {
   }
 
   /**
-   * Handles a cached token whose answer has expired or expires soon.
+   * Verifies a cached token whose introspection response has expired or expires soon.
    *
-   * @param cause  `traceparent` of the exchange, if it is traced
+   * @param cause  `traceparent` of the exchange, if the exchange is traced
    */
   renew(
     token: string,
@@ -118,7 +124,7 @@ export class IntrospectedTokens {
     cause: string | undefined,
   ): Verification | Promise<Verification> {
     const { introspection, issuer } = known
-    // The same text may be a token of another issuer, and this route accepts that issuer.
+    // The same text can be a token of another issuer, and this route accepts that issuer.
     if (introspection.form === 'opaque' && !isSettled(known, terms)) {
       return terms.asked.length === 0 ? known : this.identify(token, terms, nowMs, rechecks)
     }
@@ -129,7 +135,7 @@ export class IntrospectedTokens {
     const staleMs = terms.staleMs ?? rulesOf(issuer).staleMs
     if (introspection.retryMs === 0 || !counts(introspection, nowMs, staleMs))
       return this.#again(token, known, staleMs, nowMs)
-    // A recent question failed. The retry runs in the background, so that no request waits for it.
+    // A recent introspection failed. The retry runs in the background, so that no request waits for it.
     if (nowMs >= introspection.retryMs) {
       introspection.retryMs = nowMs + RETRY_MS
       void this.#task.attempt(() => ignoreOutage(this.#again(token, known, staleMs, nowMs)))
@@ -164,7 +170,10 @@ export class IntrospectedTokens {
     return unlessExpired(verified, asked[owner]!, 'opaque', answers[owner]!, nowMs)
   }
 
-  /** Builds facts from an active answer. Reuses the existing facts if the answer has the same claims. */
+  /**
+   * Builds token facts from an active introspection response. Reuses the existing facts if the response has the same
+   * claims.
+   */
   #validate(
     token: string,
     rules: IssuerRules,
@@ -202,9 +211,9 @@ export class IntrospectedTokens {
   }
 
   /**
-   * Applies a new answer to a known token.
+   * Applies a new introspection response to a known token.
    *
-   * @throws {GatewayFault} when there is no new answer and the last one is too old
+   * @throws {GatewayFault} when there is no new response and the last response is too old
    */
   #take(token: string, known: TokenFacts, id: string, asked: Asked, staleMs: number, nowMs: number): Verification {
     const { introspection, issuer } = known
@@ -230,7 +239,10 @@ export class IntrospectedTokens {
     return nowMs < refusedFromMs(known) ? known : 'token-expired'
   }
 
-  /** Near the end of an answer's life: orders a refresh on the first call, and polls for its result on later calls. */
+  /**
+   * Refreshes an introspection response that expires soon. The first call orders a refresh by a worker; later calls
+   * poll for the result.
+   */
   #refreshAhead(token: string, known: TokenFacts, nowMs: number, cause: string | undefined): void {
     const { introspection, issuer } = known
     if (this.#refresh === undefined) {
@@ -249,29 +261,31 @@ export class IntrospectedTokens {
 
   async #look(token: string, known: TokenFacts, id: string, nowMs: number): Promise<void> {
     const startedAt = performance.now()
-    // Only an answer that is newer than the current one.
+    // Accepts only a shared response that is newer than the response already known.
     const asked = await this.#answers.look(id, nowMs - known.introspection.askedMs)
     if (asked !== undefined) this.#take(token, known, id, asked, 0, nowMs + performance.now() - startedAt)
   }
 
-  /** Cached facts that were made under exactly these rules. Facts of an older policy do not count. */
+  /**
+   * Returns the cached facts of a token if they were built under exactly these issuer rules, not under an older policy.
+   */
   #known(token: string, rules: IssuerRules): TokenFacts | undefined {
     const known = this.#cache.find(token)
     return known?.key.live === true && known.issuer === rules ? known : undefined
   }
 
   #refuse(reason: VerificationReason, rules: IssuerRules, ids: readonly string[]): VerificationReason {
-    // The only reason that ends with time alone, so it is not cached.
+    // `token-not-yet-valid` is not cached: it is the only reason that ends with time alone.
     if (reason !== 'token-not-yet-valid') this.#refusals.add(ids.join(), reason, rulesOf(rules).negativeCacheMs)
     return reason
   }
 }
 
 /**
- * Returns the verification result, unless the token expired during the wait for the answer.
+ * Returns the verification result, unless the token expired during the wait for the introspection response.
  *
- * @param startMs  start of the wait, ms since the epoch. A JWT was valid then; the answer's claims show whether an
- *   opaque token was
+ * @param startMs  start of the wait, ms since the Unix epoch. A JWT was valid at this time; for an opaque token, the
+ *   claims of the response show whether it was valid
  * @throws {GatewayFault} `expired-while-waiting`
  */
 function unlessExpired(
@@ -287,8 +301,8 @@ function unlessExpired(
 }
 
 /**
- * Whether the token's owner is settled for this route: every issuer that the route asks was also asked when one of them
- * claimed the token.
+ * Whether the issuer of the token is settled for this route. When an issuer reported the token as active, all issuers
+ * at which the route introspects must have been called.
  */
 export function isSettled({ issuer, introspection }: TokenFacts, { asked }: IntrospectionTerms): boolean {
   if (introspection.asked === asked) return true
@@ -296,8 +310,8 @@ export function isSettled({ issuer, introspection }: TokenFacts, { asked }: Intr
 }
 
 /**
- * Whether an answer may be used. Only an active answer may be stale: a denial from a stale inactive answer would blame
- * the token for the outage.
+ * Whether an introspection response can be used. Only an active response can be stale: a denial from a stale inactive
+ * response would blame the token for the outage of the issuer.
  */
 function isUsable({ answer, askedMs, fault }: Asked, issuer: IssuerRules, staleMs: number | undefined, nowMs: number) {
   if (fault === undefined) return true
@@ -316,11 +330,15 @@ function freshOf(rules: IssuerRules, form: 'opaque' | 'jwt'): number {
 function questionOf(token: string, facts: TokenFacts): Parameters<TokenAnswers['newest']>[1] {
   const { issuer: rules, claims, introspection } = facts
   const { form } = introspection
-  // The token's signature is valid, or an issuer reported it as active: an unauthenticated client cannot forge it.
+  // The token's signature is valid, or an issuer reported the token as active: an unauthenticated client cannot forge
+  // it.
   return { token, rules, freshMs: freshOf(rules, form), claims, asker: rechecks }
 }
 
-/** Refreshes begin at a random lead time, so that tokens of the same moment are not all refreshed together. */
+/**
+ * Returns the state of an introspection. Refreshes begin at a random lead time, so that tokens introspected at the same
+ * moment are not all refreshed together.
+ */
 function introspectionOf(
   { askedMs, fault }: Asked,
   rules: IssuerRules,
@@ -339,12 +357,18 @@ function introspectionOf(
   }
 }
 
-/** If the clock was set back, the age of an answer is unknown, and the answer no longer counts. */
+/**
+ * Whether an introspection response is still valid, or expired at most `longerMs` ago. If the clock was set back, the
+ * age of the response is unknown, and the response is not valid.
+ */
 function counts({ askedMs, untilMs }: IntrospectionState, nowMs: number, longerMs = 0): boolean {
   return nowMs >= askedMs && nowMs < untilMs + longerMs
 }
 
-/** An answer that is older than the current one changes nothing. */
+/**
+ * Replaces the introspection state by a newer state. A response that is older than the current response changes
+ * nothing.
+ */
 function move(introspection: IntrospectionState, to: IntrospectionState, nowMs: number): void {
   if (to.untilMs < introspection.untilMs && nowMs >= introspection.askedMs) return
   introspection.askedMs = to.askedMs

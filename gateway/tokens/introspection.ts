@@ -17,17 +17,19 @@ import { TokenAnswers } from './token-answers.ts'
 export interface IntrospectionDependencies {
   /** Verifies signed answers. */
   readonly keys: KeySource
-  /** Keys that seal stored answers. */
+  /** Keys that encrypt stored introspection responses. */
   readonly encryption: readonly SealKey[]
-  /** `undefined` for a node without Redis: it asks about each token by itself. */
+  /** Connection to Redis; `undefined` for a node without Redis, which introspects each token itself. */
   readonly link: RedisLink | undefined
   readonly log: IssuerLog
 }
 
-/** Everything that a node needs to introspect tokens. */
+/** Introspection of tokens for a node: calls to issuers, shared responses, and the refresh of responses by workers. */
 export class Introspection {
   readonly answers: TokenAnswers
-  /** `undefined` without workers that refresh answers ahead of time. */
+  /**
+   * Queues refreshes of introspection responses for workers; `undefined` without Redis or without an encryption key.
+   */
   readonly refresh: RefreshService | undefined
   readonly #dependencies: IntrospectionDependencies
   readonly #introspectors: Introspectors
@@ -38,7 +40,7 @@ export class Introspection {
   constructor(dependencies: IntrospectionDependencies) {
     const { keys, encryption, link, log } = dependencies
     const [first, ...others] = encryption
-    // Without Redis no other node reads the answers, so a random key is sufficient.
+    // Without Redis no other node reads the introspection responses, so a random key is sufficient.
     const sealer = new Sealer([first ?? { id: 'own', secret: randomBytes(32) }, ...others])
     const shared = link && first && new SharedAnswers(link.store, link.keys, sealer)
     this.#dependencies = dependencies
@@ -48,7 +50,7 @@ export class Introspection {
   }
 
   /**
-   * Prepares for the issuers of a policy.
+   * Prepares introspection at the issuers of a policy.
    *
    * @throws {ConfigError} when a key is missing or a secret cannot be read
    */
@@ -70,7 +72,7 @@ export class Introspection {
     await this.#introspectors.close()
   }
 
-  /** Loads the queue module only when it is used, because it costs start-up time and memory. */
+  /** Loads the queue module only when it is used, because loading costs start-up time and memory. */
   async #loadQueues(link: RedisLink): Promise<void> {
     const queues = await import('../queues/job-producer.ts')
     this.#producer = new queues.JobProducer(introspectToken, link, this.#dependencies.log)

@@ -8,29 +8,32 @@ import type { Asked, TokenAnswers } from './token-answers.ts'
 
 export interface OpaqueTokensDependencies {
   readonly answers: Pick<TokenAnswers, 'idOf' | 'look' | 'again'>
-  /** The lists of issuers that routes of the active policy ask about opaque tokens, without duplicates. */
+  /** Returns the distinct lists of issuers at which routes of the policy in force introspect opaque tokens. */
   readonly asked: () => readonly (readonly IssuerRules[])[]
-  /** Waits for the given time, ms. Default: real time. */
+  /** Waits for a number of ms. Default: real time. */
   readonly wait?: ((ms: number) => Promise<unknown>) | undefined
 }
 
 /**
- * Minimum time between the two answers that are compared, ms. An issuer that sets `iat` or `exp` from the time of the
- * question then gives different values, because both are whole seconds.
+ * Minimum time between the two introspections whose responses are compared, ms. An issuer that sets `iat` or `exp` from
+ * the time of the request then returns different values, because both are whole seconds.
  */
 const APART_MS = 1100
-/** Maximum age of a stored answer for the comparison, ms. Answers are not stored for longer than they are valid. */
+/**
+ * Maximum age of a stored introspection response for the comparison, ms. Responses are not stored for longer than they
+ * are valid.
+ */
 const OLDEST_MS = 3_600_000
 
 /** An active answer. */
 interface Answer {
   readonly issuer: IssuerRules
   readonly claims: JsonObject
-  /** Time of the question, ms since the epoch. */
+  /** Time of the introspection request, ms since the Unix epoch. */
   readonly askedMs: number
 }
 
-/** Finds a property that identifies an opaque token even if its issuer accepts it in several spellings. */
+/** Finds a property that identifies an opaque token even if its issuer accepts the token in several spellings. */
 export class OpaqueTokens {
   readonly #answers: OpaqueTokensDependencies['answers']
   readonly #asked: OpaqueTokensDependencies['asked']
@@ -43,18 +46,19 @@ export class OpaqueTokens {
   }
 
   /**
-   * Identifies a token by its `jti`, or else by the issuer's answer, if two answers from different seconds agree. A
-   * stored answer of the cluster saves a question.
+   * Identifies a token by its `jti`, or else by the issuer's introspection response, if two responses from different
+   * seconds agree. A response that the cluster has stored saves one introspection.
    *
-   * @param named  name or identifier of the only issuer to ask. `undefined` means all issuers that the policy asks
-   *   about an opaque token, provided that every service asks the same ones: an issuer must not learn tokens that no
-   *   route sends it
-   * @returns `undefined` when no issuer or more than one reports the token as active, or its answer identifies nothing
+   * @param named  name or identifier of the only issuer to call. `undefined` means all issuers at which the policy
+   *   introspects opaque tokens, provided that the list is the same for every service: an issuer must not learn tokens
+   *   that no route sends to it
+   * @returns `undefined` when no issuer or more than one reports the token as active, or when the response identifies
+   *   nothing
    */
   async identify(token: string, named: string | undefined): Promise<OpaqueIdentity | undefined> {
     const lists = this.#asked()
     const issuers = named === undefined ? (lists.length === 1 ? lists[0]! : []) : namedIn(lists.flat(), named)
-    // A stored answer may reveal the owner even if no issuer may be asked.
+    // A stored response can reveal the issuer of the token even if no issuer is allowed to receive the token.
     const holders = named === undefined ? [...new Set(lists.flat())] : issuers
     const first = (await this.#stored(token, holders)) ?? (await this.#activeAt(token, issuers))
     if (first === undefined) return undefined
@@ -64,7 +68,7 @@ export class OpaqueTokens {
     const value = answerIdentity(claims)
     if (value === undefined) return undefined
     const waitMs = first.askedMs + APART_MS - Date.now()
-    // The wait would exceed the minimum only if the clock was set back.
+    // Limit the wait: a longer wait is computed only if the clock was set back.
     if (waitMs > 0) await this.#wait(Math.min(waitMs, APART_MS))
     const second = await this.#activeAt(token, [issuer])
     return second !== undefined && answerIdentity(second.claims) === value ? { issuer, by: 'answer', value } : undefined
@@ -82,7 +86,7 @@ export class OpaqueTokens {
     })
   }
 
-  /** The only active answer; `undefined` if there is none, or several issuers report the token as active. */
+  /** Returns the only active response; `undefined` if no issuer or several issuers report the token as active. */
   async #only(
     issuers: readonly IssuerRules[],
     ask: (rules: IssuerRules) => Promise<Asked | undefined>,
@@ -97,7 +101,10 @@ export class OpaqueTokens {
   }
 }
 
-/** Finds an issuer by name, or else by identifier. Both are unique. */
+/**
+ * Finds an issuer by its name, or else by its identifier; names and identifiers are unique. Returns an empty list if no
+ * issuer has this name or identifier.
+ */
 function namedIn(issuers: readonly IssuerRules[], named: string): readonly IssuerRules[] {
   const one = issuers.find(({ name }) => name === named) ?? issuers.find(({ issuer }) => issuer === named)
   return one === undefined ? [] : [one]

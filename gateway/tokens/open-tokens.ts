@@ -13,9 +13,9 @@ export interface TokensDependencies {
   readonly settings: Pick<Settings, 'keys' | 'tokens' | 'request'>
   /** Keys of the issuers of the policy. */
   readonly keys: KeySource
-  /** `undefined` without Redis: this node then asks issuers about each token by itself. */
+  /** Connection to Redis; `undefined` for a node without Redis, which introspects each token itself. */
   readonly link: RedisLink | undefined
-  /** The lists of issuers that routes of the policy in force ask about opaque tokens, without duplicates. */
+  /** Returns the distinct lists of issuers at which routes of the policy in force introspect opaque tokens. */
   readonly asked: () => readonly (readonly IssuerRules[])[]
   /** Whether a valid token came from the address within the last 10 minutes. */
   readonly isKnown: (address: Uint8Array, nowMs: number) => boolean
@@ -27,7 +27,7 @@ export interface TokensRoom {
   readonly verifier: TokenVerifier
   readonly identify: IdentifyOpaque
   /**
-   * Prepares for the issuers of a policy.
+   * Prepares the verification of tokens for the issuers of a policy.
    *
    * @throws {ConfigError} when a key is missing or a secret cannot be read
    */

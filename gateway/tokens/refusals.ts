@@ -26,9 +26,13 @@ export class Refusals {
     return undefined
   }
 
-  /** @param lifeMs  lifetime, ms; measured by the monotonic clock */
+  /**
+   * Adds a rejected token.
+   *
+   * @param lifeMs  time for which the rejection is cached, ms; measured by the monotonic clock
+   */
   add(name: string, reason: VerificationReason, lifeMs: number): void {
-    // Evicts the oldest entries: all entries have a similar lifetime.
+    // Evict the oldest entries first: all entries have a similar lifetime.
     for (const oldest of this.#refusals.keys()) {
       if (this.#refusals.size < this.#max) break
       this.#refusals.delete(oldest)

@@ -3,17 +3,17 @@ import type { IntrospectionAnswer } from '../oauth/introspection.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 
-/** An answer and the time since its question, ms. */
+/** An introspection response and its age, ms, counted from the request. */
 export interface AgedAnswer {
   readonly answer: IntrospectionAnswer
   readonly ageMs: number
 }
 
-/** The exclusive right to ask the issuer, until its lease expires. */
+/** The exclusive right to introspect a token at its issuer, until its lease expires. */
 export interface LockHolder {
   readonly kind: 'ask'
   readonly fence: string
-  /** Time of the question by the clock of Redis, ms since the epoch. */
+  /** Time of the introspection request by the clock of Redis, ms since the Unix epoch. */
   readonly askedAtMs: string
   readonly old: AgedAnswer | undefined
   /** The token as a previous caller stored it, for callers that know only its hash. */
@@ -28,17 +28,17 @@ export type LockOutcome =
   | { readonly kind: 'none' }
 
 export interface LockOptions {
-  /** Maximum age of an acceptable answer, ms. */
+  /** Maximum age of an acceptable stored response, ms. */
   readonly oldestMs: number
-  /** Time since the caller began to wait, ms. An answer to a question asked since then is accepted. */
+  /** Time since the caller began to wait, ms. A response whose request was sent since then is accepted. */
   readonly waitedMs: number
-  /** Lease of the turn, ms; 0 reads only and takes no turn. */
+  /** Lease of the lock, ms. With 0, the call only reads and acquires no lock. */
   readonly leaseMs: number
 }
 
 /**
- * Introspection answers that the cluster shares in Redis. They are sealed and stored under keyed hashes of issuer and
- * token. Only one caller at a time asks about a token.
+ * Introspection responses that the cluster shares in Redis. The responses are encrypted and stored under keyed hashes
+ * of issuer and token. A lock lets only one caller at a time introspect a token.
  */
 export class SharedAnswers {
   readonly #keys: RedisKeys
@@ -54,6 +54,8 @@ export class SharedAnswers {
   }
 
   /**
+   * Returns a stored response, or acquires the lock to introspect the token.
+   *
    * @param id  keyed hash of issuer and token
    * @throws {RedisFault} as a rejection
    */
@@ -64,17 +66,17 @@ export class SharedAnswers {
       return this.#turn(reply as (Buffer | number)[], key)
     }
     const turn = await ask(oldestMs, waitedMs)
-    // The stored answer cannot be opened with any of our keys, so a new one is needed.
+    // None of the configured keys can decrypt the stored response, so a new response is needed.
     return turn.kind === 'known' && turn.known.ageMs < 0 ? ask(0, -1) : turn
   }
 
   /**
-   * Stores an answer and releases the turn.
+   * Stores an introspection response and releases the lock.
    *
-   * @param lifeMs  time for which the answer is valid, ms
-   * @param keepMs  time for which the answer is stored, ms; longer, so that it can be used while the issuer is
+   * @param lifeMs  time for which the response is valid, ms
+   * @param keepMs  time for which the response is stored, ms; longer, so that it can be used while the issuer is
    *   unavailable
-   * @param token   stored for the next caller that refreshes the answer; `undefined` for none
+   * @param token   token, stored for the next caller that refreshes the response; `undefined` for none
    * @throws {RedisFault} as a rejection
    */
   async tell(
@@ -90,7 +92,7 @@ export class SharedAnswers {
   }
 
   /**
-   * Stores that the issuer could not be asked, so that no caller retries for a moment, and releases the turn.
+   * Stores that the issuer could not be reached, and releases the lock. No caller retries for `rememberMs`.
    *
    * @throws {RedisFault} as a rejection
    */
@@ -131,6 +133,9 @@ export class SharedAnswers {
 
 const unreadable: AgedAnswer = { answer: { active: false, ended: false, claims: {} }, ageMs: -1 }
 
-/** Includes the time, so that a writer in Redis cannot make an old answer valid again. */
+/**
+ * Place for which an introspection response is encrypted. The place includes the time of the request, so that a writer
+ * in Redis cannot make an old response valid again.
+ */
 const placeOfAnswer = (key: string, askedAtMs: string): string => `${key} answer ${askedAtMs}`
 const placeOfToken = (key: string): string => `${key} token`

@@ -10,55 +10,70 @@ import { type JsonObject, member } from '../oauth/json.ts'
 import type { IntrospectionRules, IssuerRules } from '../oauth/token-facts.ts'
 import type { AgedAnswer, LockHolder, SharedAnswers } from './shared-answers.ts'
 
-/** Time that is added to the maximum duration of a question, ms, so that the lease outlasts the question. */
+/**
+ * Time that is added to the maximum duration of an introspection, ms, so that the lease of the lock outlasts the
+ * introspection.
+ */
 const LEASE_OVER_MS = 500
-/** Time for which a failed question about a token is remembered, ms. */
+/** Time for which a failed introspection of a token is remembered, ms. */
 const FAILURE_MS = 1000
 const POLL_MIN_MS = 15
 const POLL_MAX_MS = 200
-/** Maximum number of questions that callers can join. Further questions run separately. */
+/**
+ * Maximum number of running introspections that other callers can share. Above this number, each caller introspects
+ * itself.
+ */
 const UNDER_WAY_MAX = 4096
 
 export interface TokenAnswersDependencies {
   readonly introspectors: Introspectors
-  /** Computes the keyed hash of tokens. */
+  /** Computes the keyed hashes of tokens. */
   readonly sealer: Sealer
-  /** `undefined` for a node without Redis. */
+  /** Introspection responses in Redis; `undefined` for a node without Redis. */
   readonly shared: SharedAnswers | undefined
 }
 
-/** A question about a token, with the data known before its issuer is asked. */
+/** Input for the introspection of a token, with the data known before its issuer is called. */
 export interface Question {
   readonly token: string
   readonly rules: IssuerRules
-  /** Time for which an active answer is valid, ms. */
+  /** Time for which an active response is valid, ms. */
   readonly freshMs: number
-  /** Known claims of the token. An answer that contradicts them is rejected. */
+  /** Known claims of the token. An introspection response that contradicts these claims is rejected. */
   readonly claims: JsonObject | undefined
   readonly asker: Asker
 }
 
 /** The newest available answer. */
 export interface Asked {
-  /** `undefined` only together with a fault. */
+  /** Newest introspection response; `undefined` only together with a fault. */
   readonly answer: IntrospectionAnswer | undefined
-  /** Time of the question by this machine's clock, ms since the epoch; -Infinity when the issuer was never asked. */
+  /**
+   * Time of the introspection request by this machine's clock, ms since the Unix epoch; -Infinity when no response is
+   * known.
+   */
   readonly askedMs: number
-  /** The reason why there is no newer answer. */
+  /** Fault that prevented a newer response; `undefined` after a successful introspection. */
   readonly fault: GatewayFault | undefined
 }
 
 /**
- * Revokes a token that its issuer has ended.
+ * Revokes a token that its issuer reports as ended.
  *
  * @param claims  claims from the issuer while the token was active
  */
 export type EndToken = (token: string, claims: JsonObject) => Promise<void>
 
-/** Result of a refresh. `gone`: the stored answer was too old or missing, so the next use of the token asks again. */
+/**
+ * Result of the refresh of an introspection response. `fresh`: a stored response was young enough. `gone`: the stored
+ * response was too old or missing, so the next use of the token introspects it.
+ */
 export type Refreshed = 'fresh' | 'active' | 'ended' | 'inactive' | 'gone'
 
-/** Introspection answers. Each question is asked once in the whole cluster, for any number of callers. */
+/**
+ * Introspection responses of tokens. A token is introspected once in the whole cluster, for any number of concurrent
+ * callers.
+ */
 export class TokenAnswers {
   readonly #introspectors: Introspectors
   readonly #sealer: Sealer
@@ -72,12 +87,12 @@ export class TokenAnswers {
     this.#shared = shared
   }
 
-  /** Keyed hash of issuer and token: the same text at two issuers is two tokens. */
+  /** Returns the keyed hash of issuer and token: the same text at two issuers is two tokens. */
   idOf(token: string, { issuer }: IssuerRules): string {
     return this.#sealer.nameOf(issuer, token)
   }
 
-  /** Returns an answer that is fresh enough, or else the newest stored answer with the fault. Never rejects. */
+  /** Returns a response that is fresh enough, or else the newest stored response with the fault. Never rejects. */
   newest(id: string, question: Question): Promise<Asked> {
     const joined = question.freshMs === 0 ? undefined : this.#underWay.get(id)
     if (joined !== undefined) return joined
@@ -88,12 +103,17 @@ export class TokenAnswers {
     return ended
   }
 
-  /** Asks the issuer now, regardless of stored answers. On a fault, returns the newest stored answer. Never rejects. */
+  /**
+   * Introspects the token immediately, regardless of stored responses. On a fault, returns the newest stored response.
+   * Never rejects.
+   */
   again(id: string, question: Question): Promise<Asked> {
     return this.#newest(id, question, 0).catch((error: unknown) => failed(error, question.rules, undefined))
   }
 
-  /** Reads a stored answer without a question. `undefined` if it is too old or Redis is unavailable. */
+  /**
+   * Reads a stored response without calling the issuer. `undefined` if the response is too old or Redis is unavailable.
+   */
   async look(id: string, oldestMs: number): Promise<Asked | undefined> {
     try {
       const turn = await this.#shared?.begin(id, { oldestMs, waitedMs: -1, leaseMs: 0 })
@@ -104,11 +124,12 @@ export class TokenAnswers {
   }
 
   /**
-   * Asks again about a token that the cluster uses, unless another caller has just done so.
+   * Introspects a token in use again, unless another caller has just done so.
    *
-   * @param oldestMs  maximum age of an acceptable stored answer, ms
-   * @param freshMs   time for which the new answer is valid, ms
-   * @param ended     called with a token that the issuer has ended and its previous claims, before the answer is stored
+   * @param oldestMs  maximum age of an acceptable stored response, ms
+   * @param freshMs   time for which the new response is valid, ms
+   * @param ended     called with a token that the issuer has ended and its previous claims, before the response is
+   *   stored
    * @throws {GatewayFault} `introspection-unavailable` or `store-unavailable`
    */
   async refresh(
@@ -118,10 +139,10 @@ export class TokenAnswers {
   ): Promise<Refreshed> {
     const turn = await this.#shared!.begin(id, { oldestMs, waitedMs: -1, leaseMs: this.#leaseOf(rules) })
     if (turn.kind === 'known') return 'fresh'
-    // Another caller is asking or has just failed. The job's next attempt checks again.
+    // Another caller introspects the token, or has just failed. The next attempt of the job checks again.
     if (turn.kind !== 'ask')
       throw unavailable(rules, turn.kind === 'failed' ? turn.why : 'another node or worker is already asking')
-    // Another policy may use this name for another issuer, which must not learn the token.
+    // Another policy can use this issuer name for another issuer, which must not learn the token.
     const isTheirs = turn.token !== undefined && this.#sealer.namesOf(rules.issuer, turn.token).includes(id)
     if (!isTheirs || turn.old === undefined || turn.old.ageMs >= freshMs) {
       await this.#shared!.fail(id, turn, '', 0)
@@ -134,7 +155,11 @@ export class TokenAnswers {
     return answer.active ? 'active' : answer.ended ? 'ended' : 'inactive'
   }
 
-  /** @param oldestMs  maximum age of an acceptable stored answer, ms */
+  /**
+   * Returns the newest response: a stored response, or the response to a new introspection.
+   *
+   * @param oldestMs  maximum age of an acceptable stored response, ms
+   */
   async #newest(id: string, question: Question, oldestMs = question.freshMs): Promise<Asked> {
     const { rules } = question
     const startedAt = performance.now()
@@ -161,7 +186,10 @@ export class TokenAnswers {
     }
   }
 
-  /** Returns `none` when Redis is unavailable: each node then asks issuers by itself. */
+  /**
+   * Reads the stored response, or acquires the lock to introspect. Returns `none` when Redis is unavailable: each node
+   * then introspects tokens itself.
+   */
   async #begin(
     id: string,
     options: Parameters<SharedAnswers['begin']>[1],
@@ -177,7 +205,7 @@ export class TokenAnswers {
     const askedMs = Date.now()
     try {
       const answer = await this.#ask(id, turn, question)
-      // The caller does not wait until the answer is stored in Redis.
+      // The caller does not wait until the response is stored in Redis.
       void this.#task.attempt(() => ignoreOutage(this.#store(id, turn, answer, question)))
       return { answer, askedMs, fault: undefined }
     } catch (error) {
@@ -185,7 +213,10 @@ export class TokenAnswers {
     }
   }
 
-  /** Lease of the right to ask, ms. Other callers wait for at most this time when its holder dies. */
+  /**
+   * Returns the lease of the lock for an introspection, ms. If the holder of the lock dies, other callers wait for at
+   * most this time.
+   */
   #leaseOf(rules: IssuerRules): number {
     return this.#introspectors.of(rules).patienceMs + LEASE_OVER_MS
   }
@@ -197,9 +228,14 @@ export class TokenAnswers {
     return { answer, askedMs, fault: undefined }
   }
 
-  /** @throws {GatewayFault} when the question failed; the failure is then stored in the background */
+  /**
+   * Introspects a token at its issuer.
+   *
+   * @throws {GatewayFault} when the introspection failed; the failure is then stored in the background
+   */
   async #ask(id: string, turn: LockHolder, { token, rules, claims, asker }: Question): Promise<IntrospectionAnswer> {
-    // The token is new to this node but known to the cluster: an issuer has already reported it as active.
+    // If Redis has an active response, an issuer has already reported the token as active, although this node does not
+    // know it.
     const who = turn.old?.answer.active === true ? rechecks : asker
     try {
       const answer = await this.#introspectors.of(rules).ask(token, who)
@@ -221,14 +257,16 @@ export class TokenAnswers {
     const keepMs = answer.active ? keepOf(answer, question) : lifeMs
     await this.#shared?.tell(id, turn, answer, {
       lifeMs,
-      // Callers that wait for the answer must still find it.
+      // Callers that wait for the response must still find it, so it is stored for at least 1 s.
       keepMs: Math.max(keepMs, 1000),
       token: answer.active ? token : undefined,
     })
   }
 }
 
-/** Storage time of an answer, ms: as long as it may be used, but never past the token's expiry. */
+/**
+ * Returns the storage time of a response, ms: as long as the response can be used, but never past the token's expiry.
+ */
 function keepOf({ claims }: IntrospectionAnswer, { rules, freshMs }: Question): number {
   const longestMs = freshMs + (rules.introspection as IntrospectionRules).keepStaleMs
   const exp = member(claims, 'exp')

@@ -4,7 +4,7 @@ import { member } from '../oauth/json.ts'
 import { objectInPart, readJws } from '../oauth/jws.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 
-/** The content of a token, valid by its issuer's rules. Its signature has not been verified yet. */
+/** Header and claims of a token, valid by the rules of its issuer. The signature has not been verified yet. */
 export interface ValidatedToken {
   readonly header: TokenHeader
   readonly claimed: ClaimedFacts
@@ -13,8 +13,8 @@ export interface ValidatedToken {
 /**
  * Validates everything in a token except its signature. Synchronous, and about as cheap as parsing.
  *
- * @param nowMs  ms since the epoch
- * @returns the reason when the token is invalid
+ * @param nowMs  current time, ms since the Unix epoch
+ * @returns the validated content, or the reason why the token is invalid
  */
 export function validateToken(
   token: string,
@@ -22,7 +22,7 @@ export function validateToken(
   nowMs: number,
   maxBytes: number,
 ): ValidatedToken | VerificationReason {
-  // Only ASCII passes the next checks, so the number of characters equals the number of bytes.
+  // The following checks reject non-ASCII characters, so the number of characters equals the number of bytes.
   if (token.length > maxBytes) return 'token-too-long'
   const jws = readJws(token)
   if (typeof jws === 'string') return jws
@@ -30,7 +30,7 @@ export function validateToken(
   if (issuer !== undefined && typeof issuer !== 'string') return 'token-claims-malformed'
   const rules = issuer === undefined ? undefined : issuers.get(issuer)
   if (rules === undefined) return 'token-issuer-unknown'
-  // The issuer's tokens are all opaque: its keys do not verify access tokens, and they must be introspected.
+  // All tokens of this issuer are opaque and must be introspected. The issuer's keys do not verify access tokens.
   if (rules.tokens === 'opaque') return 'token-type'
   const header = validateHeader(jws.header, rules)
   if (typeof header === 'string') return header
@@ -39,7 +39,7 @@ export function validateToken(
 }
 
 /**
- * Whether a token is opaque, so that an issuer must be asked. A token with the form of a JWT and an `iss` claim is
+ * Whether a token is opaque, so that it must be introspected. A token with the form of a JWT and an `iss` claim is
  * never opaque, even if it is invalid: another issuer's token must not be sent to one of the gate's issuers.
  */
 export function isOpaque(token: string): boolean {
@@ -47,7 +47,7 @@ export function isOpaque(token: string): boolean {
   if (header === undefined || claims === undefined || signature === undefined || more.length > 0) return true
   const jose = objectInPart(header)
   if (jose === undefined) return true
-  // An imitation of a JWT. Issuers cannot answer about it.
+  // The token imitates a JWT, because its header has no `alg`. No issuer can introspect such a token.
   if (typeof jose['alg'] !== 'string') return false
   const said = objectInPart(claims)
   return said !== undefined && !Object.hasOwn(said, 'iss')

@@ -24,7 +24,7 @@ export interface TokenVerifierDependencies {
   /** Maximum number of tokens whose facts are cached. */
   readonly cacheEntries: number
   readonly tokenMaxBytes: number
-  /** Introspection answers. When `undefined`, no issuer is asked and only JWTs are accepted. */
+  /** Introspection responses. When `undefined`, no token is introspected and only JWTs are accepted. */
   readonly answers?: TokenAnswers | undefined
   readonly refresh?: RefreshService | undefined
   /** Whether a valid token came from the address within the last 10 minutes. Default: always false. */
@@ -33,23 +33,26 @@ export interface TokenVerifierDependencies {
 
 /** Status for operators. */
 export interface VerifierStatus {
-  /** Number of cached tokens, and below it the capacity of the cache. */
+  /** Number of cached tokens; `capacity` is the maximum. */
   readonly cached: number
   readonly capacity: number
-  /** Number of signature verifications since the start. */
+  /** Number of signature verifications since the start of the process. */
   readonly verifications: number
 }
 
 type Verification = TokenFacts | VerificationReason
 
-/** Maximum number of verifications that callers can join. Further verifications run separately. */
+/**
+ * Maximum number of running verifications that other callers can share. Above this number, each caller verifies the
+ * token itself.
+ */
 const maxShared = 1024
 
 const nobodyAsked: IntrospectionTerms = Object.freeze({ asked: [], staleMs: undefined })
 
 /**
- * Turns access tokens (RFC 9068, RFC 7519) into token facts. Routes share facts. Each request is authorized separately,
- * including the check of the accepted issuers.
+ * Turns access tokens (RFC 9068, RFC 7519) into token facts. All routes share the facts of a token. Each request is
+ * authorized separately, including the check of the accepted issuers.
  */
 export class TokenVerifier {
   readonly #keys: KeySource
@@ -69,19 +72,19 @@ export class TokenVerifier {
   }
 
   /**
-   * Verifies a token. Cached tokens and malformed tokens are answered synchronously; a promise means that a signature
-   * is verified, keys are fetched or an issuer is asked. Only verified tokens enter the cache.
+   * Verifies a token. The result for cached and malformed tokens is synchronous. A promise means that a signature is
+   * verified, keys are fetched, or a token is introspected. Only verified tokens enter the cache.
    *
-   * @param issuers  of the snapshot of the exchange. Facts are valid only under the same rules objects
-   * @param nowMs    ms since the epoch
-   * @param terms    of the route: the issuers to ask about an opaque token
-   * @param cause    `traceparent` of the exchange, if it is traced
-   * @param address  address that sent the token. `undefined` when the token comes from the gate itself, such as a
-   *   session's
+   * @param issuers  issuers of the exchange's snapshot. Facts are valid only under the same rules objects
+   * @param nowMs    current time, ms since the Unix epoch
+   * @param terms    terms of the route: the issuers at which an opaque token is introspected
+   * @param cause    `traceparent` of the exchange, if the exchange is traced
+   * @param address  address that sent the token; `undefined` for a token from the gate itself, such as the token of a
+   *   session
    * @returns the facts, or the reason why the token is rejected
    * @throws {GatewayFault} as a rejection: `issuer-unreachable` when the key is unknown and cannot be fetched,
-   *   `introspection-unavailable` when an issuer cannot be asked about the token, `expired-while-waiting` when the
-   *   token expired during the wait
+   *   `introspection-unavailable` when the token cannot be introspected, `expired-while-waiting` when the token expired
+   *   during the wait
    */
   verify(
     token: string,
@@ -102,7 +105,10 @@ export class TokenVerifier {
     return this.#validate(token, issuers, nowMs, terms, address)
   }
 
-  /** Whether the token has been verified before and costs nothing now. It may no longer be valid. */
+  /**
+   * Whether the facts of the token are cached, so that no signature check is needed. The token may have become invalid
+   * since.
+   */
   knows(token: string): boolean {
     return this.#cache.find(token)?.key.live === true
   }
@@ -150,7 +156,7 @@ export class TokenVerifier {
     return this.#introspected!.confirm(token, verified, terms, nowMs + performance.now() - startedMs)
   }
 
-  /** Concurrent first uses of a token share one verification. */
+  /** Runs one verification for all concurrent first uses of a token. */
   #share(token: string, header: TokenHeader, claimed: ClaimedFacts, nowMs: number): Promise<Verification> {
     const shared = this.#underWay.get(token)
     if (shared?.rules === claimed.issuer) return shared.verification
@@ -169,7 +175,7 @@ export class TokenVerifier {
     if (candidates.length === 0) candidates = await refetched(keys, header, claimed.issuer)
     const key = await signerAmong(candidates, token)
     if (key === undefined) return candidates.length === 0 ? 'token-key-unknown' : 'token-signature'
-    // During the wait the issuer may have withdrawn the key, or the token may have expired.
+    // While the signature was verified, the issuer may have withdrawn the key, or the token may have expired.
     if (!key.live) return 'token-key-unknown'
     const laterMs = nowMs + performance.now() - startedMs
     if (laterMs >= refusedFromMs(claimed)) throw expiredWhileWaitingFault(claimed.issuer)
