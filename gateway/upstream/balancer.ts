@@ -6,14 +6,14 @@ export class Balancer {
   readonly targets: readonly PooledTarget[]
   #turn = 0
 
-  /** @param targets  at least one */
+  /** @param targets  upstreams of the service, at least one */
   constructor(targets: readonly PooledTarget[]) {
     this.targets = targets
   }
 
   /**
-   * Returns the next target that is not in back-off. When every target is in back-off, returns the next one anyway: the
-   * attempt may succeed, and a failed attempt gives a more precise error.
+   * Returns the next target that is not in back-off. When every target is in back-off, returns the next target anyway:
+   * the attempt can succeed, and a failed attempt gives a more precise error.
    */
   next(): PooledTarget {
     const { targets } = this

@@ -6,7 +6,7 @@ const CR = 0x0d
 const COLON = 0x3a
 const SEMICOLON = 0x3b
 
-/** Most hexadecimal digits of a chunk size: 2^53 has 14, and two more leave room for leading zeros. */
+/** Maximum number of hexadecimal digits of a chunk size: 2^53 has 14, and two more leave room for leading zeros. */
 const DIGITS_MAX = 16
 const EXTENSION_MAX_BYTES = 1024
 const TRAILERS_MAX_BYTES = 16 * 1024
@@ -34,7 +34,9 @@ type Expect = (typeof Expect)[keyof typeof Expect]
  */
 export class ChunkedBody {
   #expect: Expect = Expect.sizeStart
-  /** While a chunk size is parsed: the value so far. Afterwards: bytes of the chunk that are still to come. */
+  /**
+   * While a chunk size is parsed: the size so far. Afterwards: number of bytes of the chunk that have not arrived yet.
+   */
   #left = 0
   #digits = 0
   #extensionBytes = 0
@@ -51,8 +53,8 @@ export class ChunkedBody {
   /**
    * Decodes `bytes` from `from` to `to` and sets `dataFrom` and `dataTo` to the decoded data.
    *
-   * @returns offset of the first unread byte: `to`, or less when the body ends before it
-   * @throws {MalformedReply} when the bytes violate RFC 9112 §7.1 or exceed a limit above
+   * @returns offset of the first unread byte: `to`, or less when the chunked body ends before `to`
+   * @throws {MalformedReply} when the bytes violate RFC 9112 §7.1 or exceed a size limit
    */
   decode(bytes: Buffer, from: number, to: number): number {
     this.dataFrom = from
@@ -149,7 +151,7 @@ function mustBe(byte: number, expected: number): void {
   if (byte !== expected) throw new MalformedReply('chunk data longer than its chunk size')
 }
 
-/** @returns the value 0 to 15, or -1 when the byte is not a hexadecimal digit */
+/** Returns the value of a hexadecimal digit, 0 to 15; -1 when the byte is not a hexadecimal digit. */
 function hexDigit(byte: number): number {
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30
   const letter = byte | 0x20

@@ -1,22 +1,22 @@
-/** Number of concurrent calls of one client. */
+/** One client and the number of its concurrent calls to an upstream. */
 export interface Share {
   readonly client: Uint8Array | undefined
   calls: number
 }
 
 /**
- * Number of hash bits that select a bucket. With 4,096 calls (the default maximum), each of another client, a bucket
- * has four entries on average.
+ * Number of hash bits that select a bucket. With 4,096 calls (the default maximum) of 4,096 clients, a bucket has four
+ * entries on average.
  */
 const PLACE_BITS = 10
 
 /**
  * Counts the concurrent calls of each client. Every exchange updates the counts, so the table uses arrays instead of a
- * `Map` for speed (docs/design/decisions/0015). Addresses chosen to collide in one bucket cost a linear search over the clients
- * with calls in it.
+ * `Map` for speed (docs/design/decisions/0015). If clients choose addresses that collide in one bucket, each look-up in
+ * that bucket is a linear search over its clients.
  */
 export class ClientCounts {
-  /** Buckets are allocated on first use: there may be thousands of upstreams, most of them with few clients. */
+  /** Buckets are allocated on first use: there can be thousands of upstreams, most of them with few clients. */
   readonly #places = new Array<Share[] | undefined>(1 << PLACE_BITS).fill(undefined)
   readonly #unknown: Share = { client: undefined, calls: 0 }
 

@@ -1,25 +1,25 @@
 import { GatewayFault } from '../base/fault.ts'
 import { ClientCounts, type Share } from './client-counts.ts'
 
-/** Under contention, one client may hold at most this many calls per free slot. */
+/** Under contention, maximum number of concurrent calls of one client for each free slot of the upstream. */
 const SHARE = 3
 
-/** A call that holds or requests a slot. */
+/** A call that holds or requests a slot of the concurrency limit. */
 export interface Seated {
   /** Client address, 4 or 16 bytes; `undefined` exempts the call from the limit per client. */
   readonly client: Uint8Array | undefined
-  /** The client's share; `undefined` while the call holds no slot. Only `ConcurrencyLimiter` writes it. */
+  /** Counter of the client's calls; `undefined` while the call holds no slot. Only `ConcurrencyLimiter` writes it. */
   share: Share | undefined
 }
 
 /**
  * Limits the concurrent calls to one upstream, one call per connection. A call beyond `max` is refused: nothing would
- * bound its wait. While many slots are free, every client may take one. Under contention, one client may hold at most
- * three times the free slots (dynamic threshold, Choudhury & Hahne 1998). At the default of 4,096 slots, a single
+ * bound its wait. While many slots are free, every client can take a slot. Under contention, one client can hold at
+ * most three times the free slots (dynamic threshold, Choudhury & Hahne 1998). At the default of 4,096 slots, a single
  * client reaches 3,072 calls, two reach 1,756 each, and ten reach 397 each.
  *
- * A client that reads slowly on many connections therefore cannot exhaust a service. Neither can `max` / 3 such
- * clients: one slot stays free beside them. A client with more addresses than that can exhaust it.
+ * A client that reads slowly on many connections therefore cannot exhaust a service. Neither can `max` / 3 such clients
+ * together: one slot stays free. An attacker with more client addresses than `max` / 3 can exhaust the service.
  */
 export class ConcurrencyLimiter {
   readonly #origin: string
@@ -38,7 +38,7 @@ export class ConcurrencyLimiter {
   /**
    * Takes a slot for a call.
    *
-   * @returns the fault when the call is refused
+   * @returns a fault when the call is refused, else `undefined`
    */
   take(call: Seated): GatewayFault | undefined {
     const taken = this.#taken

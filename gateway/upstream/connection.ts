@@ -65,7 +65,7 @@ export class UpstreamConnection implements BodyKeeper {
   #left = 0
   #chunks: ChunkedBody | undefined
   #paused = false
-  /** Number of the sweep at which the current wait times out; 0 when no deadline is set. */
+  /** Number of the sweep (one every 250 ms) at which the current wait times out; 0 when no deadline is set. */
   #deadline = 0
 
   constructor(keeper: ConnectionKeeper) {
@@ -90,12 +90,12 @@ export class UpstreamConnection implements BodyKeeper {
     keeper.sweep.add(this)
   }
 
-  /** False once the socket is being closed. The `close` event may follow one event-loop turn later. */
+  /** False once the socket is being closed. The socket's `close` event can follow one event-loop turn later. */
   get usable(): boolean {
     return !this.#socket.destroyed
   }
 
-  /** Sends the request of a call: at once when the connection is open, otherwise when it opens. */
+  /** Sends the request of a call: immediately when the connection is open, otherwise when it opens. */
   run(call: PlainCall): void {
     this.#call = call
     call.connection = this
@@ -131,12 +131,12 @@ export class UpstreamConnection implements BodyKeeper {
   }
 
   bodyHeld(): void {
-    // After an early reply, the idle timeout of the reply's body applies, whatever happens to the request.
+    // If the reply began before the request was sent completely, the idle timeout of the reply's body applies instead.
     if (this.#stage === Stage.head) this.#deadline = this.#keeper.sweep.after(this.#call!.timeouts.firstByteMs)
   }
 
   bodyAwaited(): void {
-    // No deadline while the client sends its body: the client side of the exchange limits how long a client may stall.
+    // No deadline while the client sends its body: the client side of the exchange limits how long a client can stall.
     if (this.#stage === Stage.head) this.#deadline = 0
   }
 
@@ -150,7 +150,7 @@ export class UpstreamConnection implements BodyKeeper {
     else this.#body.drained()
   }
 
-  /** @returns false to stop reading until `resume` */
+  /** Handles bytes that arrived from the service. @returns false to stop reading until `resume` */
   #read(size: number): boolean {
     const call = this.#call
     if (call === undefined) {
@@ -164,7 +164,7 @@ export class UpstreamConnection implements BodyKeeper {
       else this.#readBody(call, shared, 0, size)
     } catch (error) {
       if (error instanceof MalformedReply) this.#fail(this.#faultOf(error))
-      else this.#fail(new GatewayFault('node-fault', 'node', `relaying the reply: ${error}`, { cause: error }))
+      else this.#fail(new GatewayFault('node-fault', 'node', `relaying the reply failed: ${error}`, { cause: error }))
     }
     return !this.#paused
   }
@@ -194,7 +194,7 @@ export class UpstreamConnection implements BodyKeeper {
         return
       }
       if (status === 101) throw new MalformedReply('101 Switching Protocols without a requested upgrade')
-      // Interim replies (1xx) are discarded: the client-side server cannot send them.
+      // Interim replies (1xx) are discarded: the gate's HTTP server cannot send them to the client.
     }
   }
 
@@ -207,10 +207,10 @@ export class UpstreamConnection implements BodyKeeper {
     const { status, contentLength } = head
     this.#keeper.answered()
     this.#keepAliveS = keepAliveS
-    // RFC 9110 §6.4.1: these replies have no body, whatever their header fields say.
+    // RFC 9110 §6.4.1: a reply to HEAD and a reply with 204 or 304 have no body, whatever their header fields say.
     const empty = call.bodyless || status === 204 || status === 304 || contentLength === 0
-    // Some services send the announced body nevertheless, perhaps later. Do not reuse the connection: the next exchange
-    // would read that body as its reply.
+    // Some services send an announced body even where a reply has none, perhaps later. Do not reuse such a connection:
+    // the next exchange would read that body as its reply.
     const announced = chunked || (contentLength !== undefined && contentLength > 0)
     this.#persistent = persistent && !(empty && announced)
     if (empty) this.#left = 0
@@ -239,7 +239,7 @@ export class UpstreamConnection implements BodyKeeper {
     } else this.#pass(call, bytes, from, to)
   }
 
-  /** @returns whether the call continues */
+  /** Passes reply data to the listener. @returns whether the call continues */
   #pass(call: PlainCall, bytes: Buffer, from: number, to: number): boolean {
     const room = call.listener.onData(bytes.subarray(from, to))
     if (this.#call !== call) return false
@@ -261,7 +261,7 @@ export class UpstreamConnection implements BodyKeeper {
     if (call.end()) call.listener.onEnd()
   }
 
-  /** Detaches the finished exchange: none of its state may reach the next exchange. */
+  /** Detaches the finished exchange from the connection: the next exchange must not see any of its state. */
   #leave(): void {
     this.#call = undefined
     this.#deadline = 0
@@ -272,7 +272,7 @@ export class UpstreamConnection implements BodyKeeper {
     this.#body = undefined
   }
 
-  /** Keeps the idle connection open until the sweep with this number. */
+  /** Keeps the idle connection open until the sweep with this number (one sweep every 250 ms). */
   rest(until: number): void {
     this.#deadline = until
   }
@@ -320,12 +320,13 @@ export class UpstreamConnection implements BodyKeeper {
       const message = `${origin}: ${error.code ?? error.message}`
       return new GatewayFault('upstream-unreachable', 'upstream', message, { cause: error, retryable: true })
     }
-    // Most likely the service closed the idle connection before it read the request (RFC 9112 §9.3.1).
+    // Most likely the service closed the idle connection before it read the request (RFC 9112 §9.3.1): retry is
+    // possible.
     const retryable = this.#used && !this.#answered
     return new GatewayFault('upstream-broken', 'upstream', `${origin}: ${error.message}`, { cause: error, retryable })
   }
 
-  /** @param now  number of the current sweep */
+  /** Times out a wait whose deadline has passed. @param now  number of the current sweep */
   sweep(now: number): void {
     if (this.#deadline === 0 || this.#deadline > now) return
     const call = this.#call

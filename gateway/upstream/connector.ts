@@ -3,12 +3,15 @@ import { isIP, type Socket } from 'node:net'
 import { buildConnector } from 'undici'
 import { guardedLookup } from '../base/guarded-lookup.ts'
 
-/** State of a connection when it failed. Retries depend on it, and undici's errors do not contain it. */
+/**
+ * State of a connection when it failed: never opened, open without any byte received, or open with bytes received.
+ * Retries depend on this state, and undici's errors do not contain it.
+ */
 export type ConnectionPast = 'never-open' | 'fresh' | 'used'
 
 const pasts = new WeakMap<Error, ConnectionPast>()
 
-/** @returns `undefined` for an error that did not come from a connection */
+/** Returns the state in which the connection failed; `undefined` for an error that did not come from a connection. */
 export function connectionPast(error: Error): ConnectionPast | undefined {
   return pasts.get(error)
 }

@@ -2,21 +2,21 @@ import { HEAD_MAX_BYTES } from './target.ts'
 
 const FIRST_BYTES = 2048
 /**
- * Parsing restarts at the first byte of the head each time. Up to this size, every read restarts it; above, only a read
- * that contains a line feed.
+ * Size in bytes up to which a head is parsed again after every read. A larger head is parsed again only after a read
+ * with a line feed, because parsing restarts at the first byte of the head each time.
  */
 const EAGER_BYTES = 4096
 const LF = 0x0a
 
 /**
- * Buffer for a reply head that arrives in several reads. After the last read it also contains the bytes behind the
- * head.
+ * Buffer for a reply head that arrives in several reads. After the last read the buffer also contains the bytes behind
+ * the head.
  */
 export class HeadBuffer {
   bytes = Buffer.alloc(0)
   size = 0
 
-  /** Replaces the contents by `bytes` from `from` to `to`. */
+  /** Replaces the contents of this buffer by the part of `bytes` from offset `from` to offset `to`. */
   keep(bytes: Buffer, from: number, to: number): void {
     if (bytes === this.bytes) this.bytes.copyWithin(0, from, to)
     else {
@@ -27,7 +27,7 @@ export class HeadBuffer {
   }
 
   /**
-   * Appends a piece.
+   * Appends the bytes of one read.
    *
    * @returns whether the head should be parsed again
    */

@@ -2,11 +2,11 @@ import { performance } from 'node:perf_hooks'
 
 /**
  * Passive health of one upstream. The first failed connection starts a back-off of 1 s, and each further failure
- * doubles it, up to 16 s. Failures during a back-off are not counted: a burst of calls counts as one failure.
+ * doubles the back-off, up to 16 s. Failures during a back-off are not counted: a burst of calls counts as one failure.
  */
 export class Health {
   #failures = 0
-  /** End of the back-off, monotonic, ms. `Balancer` prefers other upstreams until then. */
+  /** End of the back-off, ms of the monotonic clock. `Balancer` prefers other upstreams until the end. */
   restUntil = 0
 
   /** Records a reply: resets the failure count and ends the back-off. */

@@ -10,18 +10,25 @@ import { requestHead } from './request-head.ts'
 import { Sweep } from './sweep.ts'
 import type { PooledTarget, UpstreamCall, UpstreamListener, UpstreamRequest } from './target.ts'
 
-/** Most idle connections that are kept to one upstream. */
+/** Maximum number of idle connections that are kept open to one upstream. */
 const IDLE_MAX = 256
-/** Longest idle time when the service announces none, ms. Shorter than the usual keep-alive timeout of servers. */
+/**
+ * Longest idle time of a connection when the service announces none, ms. Shorter than the usual keep-alive timeout of
+ * servers.
+ */
 const IDLE_MS = 4000
 const IDLE_MAX_MS = 600_000
-/** Safety margin, ms: the service counts its idle time from sending, the gate counts from reading. */
+/**
+ * Safety margin that is subtracted from the announced idle time, ms. The service counts its idle time from sending, the
+ * gate counts from reading.
+ */
 const MARGIN_MS = 1000
 
 const sweep = new Sweep()
 
 /**
- * An upstream over plain HTTP/1.1, with a pool of kept connections. The most recently used connection is reused first.
+ * An upstream over plain HTTP/1.1, with a pool of keep-alive connections. The most recently used connection is reused
+ * first.
  */
 export class PlainTarget implements PooledTarget, ConnectionKeeper {
   readonly origin: string
@@ -36,7 +43,7 @@ export class PlainTarget implements PooledTarget, ConnectionKeeper {
 
   /**
    * @param connectMs  longest time to establish a connection, ms
-   * @param maxCalls   most concurrent calls
+   * @param maxCalls   maximum number of concurrent calls
    */
   constructor(origin: URL, connectMs: number, maxCalls: number) {
     this.origin = origin.origin

@@ -2,21 +2,25 @@ import { MalformedReply } from './malformed-reply.ts'
 
 const DIGIT_0 = 0x30
 
-/** Whether a field name of this length may concern framing. Most names of a head do not. */
+/** Whether a field name of this length can be a field that concerns framing. Most field names have other lengths. */
 export function framesReply(nameLength: number): boolean {
   return nameLength === 10 || nameLength === 14 || nameLength === 17
 }
 
-/** Framing and connection options of one head (RFC 9112 §6.3, §9.3). `begin` starts the next head. */
+/** Framing and connection options of one reply head (RFC 9112 §6.3, §9.3). `begin` starts the next head. */
 export class ReplyFraming {
   contentLength: number | undefined
   chunked = false
-  /** True when the connection may be reused: HTTP/1.1, and `Connection` is absent or only `keep-alive`. */
+  /** True when the connection can be reused: HTTP/1.1, and `Connection` is absent or only `keep-alive`. */
   persistent = false
   /** Idle time that the service announced with `Keep-Alive: timeout`, s. */
   keepAliveS: number | undefined
 
-  /** @param minor  minor version of HTTP, 0 or 1 */
+  /**
+   * Resets the state for the next head.
+   *
+   * @param minor  minor version of HTTP, 0 or 1
+   */
   begin(minor: number): void {
     this.contentLength = undefined
     this.chunked = false
@@ -25,7 +29,7 @@ export class ReplyFraming {
   }
 
   /**
-   * Reads a field for which {@link framesReply} is true. Fields with other names have no effect.
+   * Reads a field for which {@link framesReply} is true. A field that does not concern framing has no effect.
    *
    * @throws {MalformedReply} for an ambiguous or invalid framing
    */
@@ -61,7 +65,8 @@ export class ReplyFraming {
   check(minor: number): void {
     if (!this.chunked) return
     if (this.contentLength !== undefined) throw new MalformedReply('both Content-Length and Transfer-Encoding')
-    // RFC 9112 §6.1: HTTP/1.0 has no Transfer-Encoding. A recipient on the path may delimit this body differently.
+    // RFC 9112 §6.1: HTTP/1.0 has no Transfer-Encoding. Another recipient on the path could delimit this body
+    // differently.
     if (minor === 0) throw new MalformedReply('Transfer-Encoding in HTTP/1.0')
   }
 }
@@ -69,7 +74,7 @@ export class ReplyFraming {
 /**
  * Whether a token equals `lowerCase`, ignoring case.
  *
- * @param lowerCase  must have the length of the token
+ * @param lowerCase  text in lower case; must have the length of the token
  */
 function is(bytes: Buffer, from: number, lowerCase: string): boolean {
   for (let i = 0; i < lowerCase.length; i++) if ((bytes[from + i]! | 0x20) !== lowerCase.charCodeAt(i)) return false
@@ -83,7 +88,7 @@ function isWhole(bytes: Buffer, from: number, to: number, lowerCase: string): bo
 /**
  * Parses a Content-Length: 1*DIGIT (RFC 9110 §8.6).
  *
- * @throws {MalformedReply} also above 2^53, which a number cannot represent exactly
+ * @throws {MalformedReply} for an invalid value, and for a value above 2^53, which a number cannot represent exactly
  */
 function readLength(bytes: Buffer, from: number, to: number): number {
   let length = 0

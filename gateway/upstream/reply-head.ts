@@ -1,11 +1,12 @@
 import { STATUS_CODES } from 'node:http'
 
-/** Most header fields that are accepted in a reply. */
+/** Maximum number of header fields that are accepted in a reply. */
 export const FIELDS_MAX = 1024
 
 /**
- * Positions of the header fields of the current head. Four offsets per field: start and end of the name, start and end
- * of the value. The process has one array: each head is parsed and forwarded within one event-loop turn.
+ * Positions of the header fields of the reply head that is processed. Four offsets per field: start and end of the
+ * name, start and end of the value. The process has one array: each head is parsed and forwarded within one event-loop
+ * turn.
  */
 export const spans = new Uint32Array(FIELDS_MAX * 4)
 
@@ -14,7 +15,8 @@ const LF = 0x0a
 
 /**
  * The head of a service's reply, in the bytes that arrived. The bytes are validated: names are tokens, and values have
- * no control characters except tab. `lines` moves the kept fields over the dropped ones, so that one buffer is sent.
+ * no control characters except tab. `lines` moves the remaining fields over the removed fields, so that one buffer is
+ * sent.
  */
 export class ReplyHead {
   readonly status: number
@@ -27,10 +29,10 @@ export class ReplyHead {
   /** Offset of the three status digits; `#lineEnd` is the end of the status line. */
   readonly #from: number
   readonly #lineEnd: number
-  /** True when the next read overwrites the bytes and `lines()` must return a copy. */
+  /** True when the next read overwrites the bytes of the head, so that `lines()` must return a copy. */
   fleeting = false
 
-  /** Takes the positions of `fieldCount` fields from `spans`. */
+  /** Creates a head. `spans` must contain the positions of its `fieldCount` fields. */
   constructor(
     status: number,
     contentLength: number | undefined,
@@ -50,7 +52,7 @@ export class ReplyHead {
   /**
    * Builds a head from its parts.
    *
-   * @param fields  alternating name and value, validated as described above; at most `FIELDS_MAX` pairs
+   * @param fields  alternating name and value, valid on the wire; at most `FIELDS_MAX` pairs
    */
   static of(status: number, text: string, fields: readonly Buffer[], contentLength: number | undefined): ReplyHead {
     const parts: Buffer[] = [Buffer.from(`${status} ${text}`, 'latin1')]
@@ -65,7 +67,9 @@ export class ReplyHead {
     return new ReplyHead(status, contentLength, fields.length / 2, Buffer.concat(parts), 0, lineEnd)
   }
 
-  /** Length of a field name, bytes. Every method that takes an index may be called only until `onHead` returns. */
+  /**
+   * Returns the length of a field name, bytes. Methods with a field index must not be called after `onHead` returns.
+   */
   nameLength(index: number): number {
     return spans[index * 4 + 1]! - spans[index * 4]!
   }
@@ -77,27 +81,28 @@ export class ReplyHead {
    */
   nameStartsWith(index: number, lowerCase: string): boolean {
     const from = spans[index * 4]!
-    // Among token characters, only upper-case letters change into one of these characters when bit 0x20 is set.
+    // Setting bit 0x20 turns upper-case letters into lower-case letters, and no other token character into a letter,
+    // digit or `-`.
     for (let i = 0; i < lowerCase.length; i++) {
       if ((this.#bytes[from + i]! | 0x20) !== lowerCase.charCodeAt(i)) return false
     }
     return true
   }
 
-  /** Name of a field, in lower case. */
+  /** Returns the name of a field, in lower case. */
   name(index: number): string {
     return this.#bytes.toString('latin1', spans[index * 4]!, spans[index * 4 + 1]!).toLowerCase()
   }
 
-  /** Value of a field, Latin-1, without surrounding whitespace. */
+  /** Returns the value of a field, Latin-1, without surrounding whitespace. */
   value(index: number): string {
     return this.#bytes.toString('latin1', spans[index * 4 + 2]!, spans[index * 4 + 3]!)
   }
 
   /**
-   * Replaces the value of a field by one that is not longer.
+   * Replaces the value of a field by a value that is not longer.
    *
-   * @param value  Latin-1
+   * @param value  new value, Latin-1
    */
   shorten(index: number, value: string): void {
     const from = spans[index * 4 + 2]!
@@ -110,8 +115,8 @@ export class ReplyHead {
   }
 
   /**
-   * Status line from its digits on, then the remaining fields, each preceded by CR LF. No CR LF follows the last field.
-   * Call it once, before `onHead` returns.
+   * Returns the status line without the HTTP version, then the remaining fields, each preceded by CR LF. No CR LF
+   * follows the last field. Call this method once, before `onHead` returns.
    */
   lines(): Buffer {
     const bytes = this.#bytes
@@ -132,8 +137,8 @@ export class ReplyHead {
   }
 
   /**
-   * A reason phrase may contain any byte except a line end. Phrases that are not visible ASCII are replaced, because
-   * people and logs see them.
+   * Whether the reason phrase is visible ASCII. A reason phrase can contain any byte except a line end. Phrases that
+   * are not visible ASCII are replaced, because people and logs see them.
    */
   #hasPlainPhrase(): boolean {
     const from = this.#from + 4

@@ -9,10 +9,13 @@ const SPACE = 0x20
 const COLON = 0x3a
 const DIGIT_0 = 0x30
 
-/** Bytes of a token: 1*tchar (RFC 9110 §5.6.2). */
+/** Table of the bytes of a token: 1*tchar (RFC 9110 §5.6.2). */
 export const isTokenByte = tableOf((byte) => /[!#$%&'*+.^_`|~0-9A-Za-z-]/.test(String.fromCharCode(byte)))
 
-/** Bytes that a field value may contain: every byte except control characters; tab is allowed (RFC 9110 §5.5). */
+/**
+ * Table of the bytes that a field value can contain: every byte except control characters; tab is allowed (RFC 9110
+ * §5.5).
+ */
 export const isTextByte = tableOf((byte) => byte === TAB || (byte >= SPACE && byte !== 0x7f))
 
 function tableOf(accepts: (byte: number) => boolean): Uint8Array {
@@ -21,16 +24,16 @@ function tableOf(accepts: (byte: number) => boolean): Uint8Array {
 
 const version = Buffer.from('HTTP/1.')
 const VERSION_BYTES = version.length
-/** Reused for every head: a head is parsed within one event-loop turn. */
+/** Framing state, reused for every head: a head is parsed within one event-loop turn. */
 const framing = new ReplyFraming()
 
-/** A parsed head and its connection options. */
+/** A parsed reply head and its connection options. */
 export interface ParsedReply {
   readonly head: ReplyHead
-  /** Offset of the first byte behind the head. */
+  /** Offset of the first byte behind the reply head. */
   readonly end: number
   readonly chunked: boolean
-  /** True when the connection may be reused: HTTP/1.1, and `Connection` is absent or only `keep-alive`. */
+  /** True when the connection can be reused: HTTP/1.1, and `Connection` is absent or only `keep-alive`. */
   readonly persistent: boolean
   /** Idle time that the service announced with `Keep-Alive: timeout`, s. */
   readonly keepAliveS: number | undefined
@@ -42,8 +45,8 @@ export interface ParsedReply {
  * follows RFC 9112 §6.3. More than one `Content-Length`, or a `Transfer-Encoding` other than a single `chunked`, is
  * malformed.
  *
- * @returns `undefined` while the head is incomplete; its bytes so far are validated nevertheless
- * @throws {MalformedReply} when the head violates this grammar
+ * @returns `undefined` while the head is incomplete; the bytes that have arrived are validated nevertheless
+ * @throws {MalformedReply} when the head violates these rules
  */
 export function parseReply(bytes: Buffer, from: number, to: number): ParsedReply | undefined {
   const lineEnd = readStatusLine(bytes, from, to)
@@ -89,7 +92,7 @@ export function parseReply(bytes: Buffer, from: number, to: number): ParsedReply
 /**
  * Validates the status line: HTTP/1.x SP 3DIGIT [ SP phrase ] (RFC 9112 §4).
  *
- * @returns offset of its CR; -1 while the line is incomplete
+ * @returns offset of the CR that ends the line; -1 while the line is incomplete
  */
 function readStatusLine(bytes: Buffer, from: number, to: number): number {
   for (let i = 0; i < VERSION_BYTES; i++) {
@@ -111,8 +114,11 @@ function readStatusLine(bytes: Buffer, from: number, to: number): number {
 }
 
 /**
- * @param at  offset of a CR
+ * Whether a line feed follows a CR.
+ *
+ * @param at  offset of the CR
  * @returns false when the byte behind the CR has not arrived
+ * @throws {MalformedReply} when another byte follows the CR
  */
 function hasLineEnd(bytes: Buffer, at: number, to: number): boolean {
   if (at + 1 >= to) return false
@@ -120,12 +126,16 @@ function hasLineEnd(bytes: Buffer, at: number, to: number): boolean {
   return true
 }
 
-/** @returns a value below 100 when the three bytes are not digits or not a valid status (RFC 9110 §15) */
+/**
+ * Parses the three digits of a status.
+ *
+ * @returns a value below 100 when the three bytes are not digits or not a valid status (RFC 9110 §15)
+ */
 function readStatus(bytes: Buffer, from: number): number {
   let status = 0
   for (let i = from; i < from + 3; i++) {
     const digit = bytes[i]! - DIGIT_0
-    // All three bytes have arrived: the caller parses the status only once five more bytes are available.
+    // No check of the length is needed: the caller parses the status only after its three bytes have arrived.
     if (digit < 0 || digit > 9) return -1
     status = status * 10 + digit
   }

@@ -6,11 +6,11 @@ import type { UpstreamRequestHead } from './request-head.ts'
 
 /** Events that a request body reports to its connection. */
 export interface BodyKeeper {
-  /** The whole request has been passed to the socket. */
+  /** Called when the whole request has been passed to the socket. */
   bodySent(): void
-  /** The socket's buffer is full: sending continues after `drained`. */
+  /** Called when the socket's buffer is full: sending continues after `drained`. */
   bodyHeld(): void
-  /** More body bytes are expected from the client. */
+  /** Called when more body bytes are expected from the client. */
   bodyAwaited(): void
   bodyFailed(body: RequestBody, fault: GatewayFault): void
 }
@@ -24,7 +24,7 @@ export class RequestBody {
   readonly #socket: Socket
   readonly #body: Readable
   readonly #keeper: BodyKeeper
-  /** Bytes still to send; `undefined` for a chunked body. */
+  /** Number of body bytes still to send; `undefined` for a chunked body. */
   #left: number | undefined
   #over = false
 
@@ -54,7 +54,7 @@ export class RequestBody {
     if (!this.#over) this.#pump()
   }
 
-  /** Discards the rest of the body. */
+  /** Discards the body bytes that have not been sent. */
   stop(): void {
     this.#end()
     this.#body.destroy()
@@ -118,7 +118,7 @@ export class RequestBody {
 
   #fail(message: string): void {
     this.stop()
-    // In a microtask: nothing may be reported from within `send`.
+    // Report in a microtask: a connection must not report an event while `send` is running.
     queueMicrotask(() => this.#keeper.bodyFailed(this, new GatewayFault('node-fault', 'node', message)))
   }
 
@@ -128,13 +128,13 @@ export class RequestBody {
     body.off('readable', this.#pump)
     body.off('end', this.#ended)
     body.off('close', this.#broken)
-    // The `error` listener stays: a later error must not become an uncaught exception.
+    // The `error` listener is not removed: a later error must not become an uncaught exception.
   }
 }
 
 /**
- * Returns a block to the pool once the kernel has copied its bytes. A failed write never returns its block, because the
- * block may still be read.
+ * Writes a piece of the body to the socket. Returns its memory block to the pool once the kernel has copied the bytes.
+ * After a failed write the block is not returned, because the socket may still read it.
  */
 function write(socket: Socket, chunk: Buffer): void {
   if (chunk.buffer.byteLength !== BLOCK_BYTES) socket.write(chunk)

@@ -4,7 +4,10 @@ import type { UpstreamRequest } from './target.ts'
 /** Methods whose requests normally have a body: `Content-Length: 0` is sent when it is absent (RFC 9110 §8.6). */
 const withContent: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH'])
 
-/** A line end would split the request. A character above U+00FF would be truncated to another byte. */
+/**
+ * Matches characters that must not be in a request head. A line end would split the request. A character above U+00FF
+ * would be truncated to another byte.
+ */
 const unsafe = /[\0\r\n\u0100-\uffff]/
 const unsafeInLine = /[\0-\x20\x7f\u0100-\uffff]/
 
@@ -18,7 +21,7 @@ export interface UpstreamRequestHead {
 /**
  * Serializes the head of a request, `Host` first (RFC 9110 §7.2).
  *
- * @param host  used when the request has no `Host` field
+ * @param host  value of `Host` for a request without a `Host` field
  * @throws {GatewayFault} `node-fault` when the method, the target or a field contains an unsafe character
  */
 export function requestHead(request: UpstreamRequest, host: string): UpstreamRequestHead {

@@ -2,9 +2,9 @@ import { Supervisor } from '../base/supervisor.ts'
 
 const SWEEP_MS = 250
 
-/** An object whose deadlines are numbers of sweeps. */
+/** An object whose deadlines are numbers of sweeps (one every 250 ms). */
 interface Watched {
-  /** @param now  number of the current sweep */
+  /** Checks the deadlines of the object. @param now  number of the current sweep */
   sweep(now: number): void
 }
 
@@ -17,15 +17,15 @@ export class Sweep {
   readonly #watched = new Set<Watched>()
   readonly #task = new Supervisor('upstream-sweep')
   #endSweeping: (() => void) | undefined
-  /** Number of the current sweep. Never 0: a deadline of 0 means no deadline. */
+  /** Number of the current sweep. Never 0, because a deadline of 0 means no deadline. */
   now = 1
 
-  /** Number of the sweep that ends a wait of at least `ms`; the wait may last 500 ms longer. */
+  /** Returns the number of the sweep that ends a wait of at least `ms`; the wait can last up to 500 ms longer. */
   after(ms: number): number {
     return this.now + Math.ceil(ms / SWEEP_MS) + 1
   }
 
-  /** Number of the sweep that ends a wait of at most `ms`; the wait may last 250 ms less. */
+  /** Returns the number of the sweep that ends a wait of at most `ms`; the wait can be up to 250 ms shorter. */
   before(ms: number): number {
     return this.now + Math.max(1, Math.floor(ms / SWEEP_MS))
   }
@@ -49,7 +49,7 @@ export class Sweep {
       try {
         watched.sweep(this.now)
       } catch (error) {
-        // The other connections must still be swept. The first error is thrown afterwards.
+        // The other connections must still be swept. The first error is thrown after the loop.
         faults.push(error)
         this.#watched.delete(watched)
       }

@@ -4,12 +4,12 @@ import { PlainTarget } from './plain-target.ts'
 import type { PooledTarget } from './target.ts'
 import { UndiciTarget } from './undici-target.ts'
 
-/** Settings of a service for its upstreams. */
+/** Settings of a service that concern its upstreams. */
 export interface UpstreamSettings {
   readonly upstreams: readonly URL[]
   /** HTTP client for upstreams with the scheme `http`. */
   readonly httpClient: 'own' | 'undici'
-  /** Most concurrent calls to one upstream. */
+  /** Maximum number of concurrent calls to one upstream. */
   readonly maxCalls: number
   /** Timeouts, ms. */
   readonly timeouts: { readonly connectMs: number }
@@ -28,7 +28,7 @@ export interface PreparedBalancers {
 export class TargetRegistry {
   #targets = new Map<string, PooledTarget>()
 
-  /** Activates the targets of a policy at once: {@link prepare} and its commit in one step. */
+  /** Activates the targets of a policy immediately: {@link prepare} and its commit in one step. */
   replace(services: readonly UpstreamSettings[]): Balancer[] {
     const { balancers, commit } = this.prepare(services)
     commit()

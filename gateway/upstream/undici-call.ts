@@ -9,7 +9,7 @@ import { MalformedReply } from './malformed-reply.ts'
 import { FIELDS_MAX, ReplyHead } from './reply-head.ts'
 import type { UpstreamCall, UpstreamListener } from './target.ts'
 
-/** The target as seen by its calls. */
+/** The part of an upstream target that its calls use. */
 export interface CallKeeper {
   readonly origin: string
   readonly health: Health
@@ -17,7 +17,7 @@ export interface CallKeeper {
   ended(call: UndiciCall): void
 }
 
-/** One undici dispatch: translates undici's events into those of `UpstreamListener`. */
+/** One undici dispatch: translates undici's events into events of `UpstreamListener`. */
 export class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall, Seated {
   readonly #keeper: CallKeeper
   readonly #listener: UpstreamListener
@@ -37,8 +37,8 @@ export class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall, Sea
   }
 
   /**
-   * undici calls this directly before it writes the head. That happens within `dispatch`, or later, when a connection
-   * has been opened or a kept connection has been validated.
+   * Called by undici directly before it writes the request head: within `dispatch`, or later, when a connection has
+   * been opened or an idle connection has been validated.
    */
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
@@ -56,10 +56,10 @@ export class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall, Sea
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, _fields: unknown, text = ''): void {
-    // Interim replies (1xx) are discarded: the client-side server cannot send them.
+    // Interim replies (1xx) are discarded: the gate's HTTP server cannot send them to the client.
     if (this.#over || status < 200) return
     const fields = controller.rawHeaders as Buffer[]
-    // undici reports an exception from here to `onResponseError` and closes the connection.
+    // undici reports an exception of this method to `onResponseError` and closes the connection.
     if (!plainlyFramed(fields)) throw new MalformedReply('transfer coding other than chunked')
     if (fields.length > 2 * FIELDS_MAX) throw new MalformedReply(`more than ${FIELDS_MAX} fields`)
     const head = ReplyHead.of(status, text, fields, announcedLength(fields))
@@ -115,8 +115,9 @@ export class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall, Sea
 const givenUp = new Error('the exchange was cancelled')
 
 /**
- * RFC 9112 §6.1: undici's parser decodes `chunked` only, and treats some other codings as identity. The client would
- * then receive a coded body without a field that names the coding, so such a reply is malformed.
+ * Whether the only transfer coding of the reply is a single `chunked`, or none (RFC 9112 §6.1). undici's parser decodes
+ * `chunked` only, and treats some other codings as identity. The client would then receive a coded body without a field
+ * that names the coding, so such a reply is malformed.
  */
 function plainlyFramed(fields: readonly Buffer[]): boolean {
   let seen = false
@@ -130,7 +131,7 @@ function plainlyFramed(fields: readonly Buffer[]): boolean {
 }
 
 /**
- * Returns the `Content-Length`. undici's parser accepts at most one, of at most 64 bits.
+ * Returns the value of `Content-Length`. undici's parser accepts at most one such field, of at most 64 bits.
  *
  * @throws {MalformedReply} above 2^53
  */
@@ -163,7 +164,7 @@ function faultOf(error: Error, origin: string, answered: boolean): GatewayFault 
   if (code !== undefined && timedOut.has(code)) {
     return new GatewayFault('upstream-timeout', 'upstream', `${origin}: ${error.message}`, cause)
   }
-  // Most likely the service closed the idle connection before it read the request (RFC 9112 §9.3.1).
+  // Most likely the service closed the idle connection before it read the request (RFC 9112 §9.3.1): retry is possible.
   const retryable = past === 'used' && !answered
   return new GatewayFault('upstream-broken', 'upstream', `${origin}: ${error.message}`, { ...cause, retryable })
 }

@@ -26,7 +26,7 @@ export class UndiciTarget implements PooledTarget, CallKeeper {
 
   /**
    * @param connectMs  longest time to establish a connection, ms
-   * @param maxCalls   most concurrent calls
+   * @param maxCalls   maximum number of concurrent calls
    */
   constructor(origin: URL, connectMs: number, maxCalls: number) {
     this.origin = origin.origin
@@ -51,7 +51,7 @@ export class UndiciTarget implements PooledTarget, CallKeeper {
       body: request.body ?? null,
       headersTimeout: request.timeouts.firstByteMs,
       bodyTimeout: request.timeouts.idleMs,
-      // Without this, undici would request and verify a certificate for the client's `Host` value.
+      // Without `servername`, undici would request and verify a certificate for the client's `Host` value.
       servername: this.#url.hostname,
     }
     this.#pool.dispatch(dispatched, call)
@@ -73,7 +73,7 @@ export class UndiciTarget implements PooledTarget, CallKeeper {
     this.#seats.leave(call)
   }
 
-  /** Closes the pool gracefully. A later call opens a new pool, whose connections close when idle. */
+  /** Closes the connection pool gracefully. A later call opens a new pool, whose connections close when idle. */
   close(): void {
     this.#pool?.close().catch(() => undefined)
     this.#pool = undefined
