@@ -18,7 +18,7 @@ interface AuditShippingDependencies {
   readonly log: WorkerLog
 }
 
-/** Maximum jobs per second for one sink. */
+/** Maximum number of shipping jobs per second for one sink. */
 const RATE_PER_S = 20
 /** Interval at which the worker registers its sinks and jobs again, in case Redis has lost its data. */
 const UPKEEP_MS = 15_000
@@ -53,7 +53,7 @@ export class AuditShipping {
     this.#queues = new QueueWorkers({
       contract: shipAudit,
       link,
-      // One job at a time per sink: keeps the order, and avoids sending the same records twice.
+      // One job at a time per sink keeps the order of records, and avoids sending the same records twice.
       concurrency: 1,
       work: shipAuditHandler((name) => byName.get(name)),
       log,

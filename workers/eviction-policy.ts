@@ -7,8 +7,8 @@ const RETRY_MS = 250
 /**
  * Reads the `maxmemory-policy` of Redis. Retries every 250 ms while Redis is unavailable.
  *
- * @returns `undefined` if `ended` returns true before Redis answers; `unknown` if INFO does not name the policy
- * @throws {RedisFault} if the ACL user may not call INFO
+ * @returns `undefined` if `ended` returns true before Redis replies; `unknown` if INFO does not name the policy
+ * @throws {RedisFault} if the ACL user is not allowed to call INFO
  */
 export async function readEvictionPolicy(link: RedisLink, ended: () => boolean): Promise<string | undefined> {
   while (!ended()) {

@@ -3,7 +3,7 @@ import { isNewer, type JobContract } from '../gateway/queues/job-contract.ts'
 
 /**
  * Wraps the handler of one kind of job: the payload is validated with the contract's schema first. A job with an
- * invalid payload fails without a retry. A job of a newer version is retried, because a newer worker may take it.
+ * invalid payload fails without a retry. A job of a newer version is retried, because a newer worker can process it.
  *
  * @throws {UnrecoverableError} for an invalid payload; the message names the invalid fields
  * @throws {Error} for a job of a newer version

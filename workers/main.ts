@@ -1,6 +1,6 @@
-// Runs one worker until SIGTERM or SIGINT: `main.ts [--config FILE] [--policy PATH] [--output text|json]`.
-// `gatehouse worker` starts this file. Exit codes: 0 graceful stop; 1 the start failed (invalid settings or policy, a
-// port in use), or a second signal cut the stop short; 70 crash.
+// Runs one worker until SIGTERM or SIGINT: `main.ts [--config FILE] [--policy PATH] [--output text|json]`. `gatehouse
+// worker` starts this file. Exit codes: 0 graceful stop; 1 the start failed (invalid settings or policy, a port in
+// use), or a second signal ended the graceful stop early; 70 crash.
 
 import { parseArgs } from 'node:util'
 import { CRASHED } from '../gateway/base/exit-code.ts'
@@ -30,7 +30,8 @@ async function run(): Promise<void> {
   let worker: WorkerProcess | undefined
   let askedAt: number | undefined
   const stop = (): void => {
-    // A supervisor signals the whole process group, and the parent forwards the signal: two signals for one request.
+    // Ignore a second signal within 1 s. A supervisor signals the whole process group, and the parent forwards the
+    // signal: two signals for one stop request.
     if (askedAt !== undefined && performance.now() - askedAt < ONE_WISH_MS) return
     if (askedAt !== undefined || worker === undefined) process.exit(askedAt === undefined ? 0 : 1)
     askedAt = performance.now()
@@ -67,7 +68,7 @@ function startProblem(error: unknown): Explained {
   }
 }
 
-/** The text form of a problem, as the command line prints problems. */
+/** Formats a problem as text, in the form that the command line prints. */
 function inWords({ hint, ...rest }: Explained): string {
   const line = formatProblem({ ...rest, hint: undefined } as Problem)
   return `${rest.file === undefined ? 'error: ' : ''}${line}\n${hint === undefined ? '' : `  hint: ${hint}\n`}`

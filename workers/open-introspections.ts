@@ -17,15 +17,15 @@ interface IntrospectionJobsDependencies {
   readonly link: RedisLink
   readonly sealer: Sealer
   readonly introspectors: Introspectors
-  /** Issuers of the policy in force, by identifier. */
+  /** Issuers of the policy in force, by issuer identifier. */
   readonly issuers: () => ReadonlyMap<string, IssuerRules>
   readonly revoker: Revoker
-  /** `undefined` when tracing is off. */
+  /** Tracer of the worker; `undefined` when tracing is off. */
   readonly tracer: Tracer | undefined
   readonly log: WorkerLog
 }
 
-/** Opens the workers that refresh introspection answers, and revoke tokens that their issuer has ended. */
+/** Opens the queue workers that refresh introspection responses, and revoke tokens that their issuer has ended. */
 export function openIntrospections(dependencies: IntrospectionJobsDependencies): QueueWorkers {
   const { settings, link, sealer, introspectors, issuers, revoker, tracer, log } = dependencies
   const shared = new SharedAnswers(link.client('receipt', 'introspection'), link.keys, sealer)

@@ -17,13 +17,15 @@ interface SessionRefreshesDependencies {
   readonly link: RedisLink
   readonly sealer: Sealer
   readonly loginClients: LoginClients
-  /** Issuers of the policy in force, by identifier. */
+  /** Issuers of the policy in force, by issuer identifier. */
   readonly issuers: () => ReadonlyMap<string, IssuerRules>
   readonly revoker: Revoker
   readonly log: WorkerLog
 }
 
-/** Opens the workers that refresh the tokens of login sessions, and end sessions whose refresh token is refused. */
+/**
+ * Opens the queue workers that refresh the tokens of login sessions, and end sessions whose refresh token is refused.
+ */
 export function openSessionRefreshes(dependencies: SessionRefreshesDependencies): {
   readonly refreshes: QueueWorkers
   readonly refresher: Refresher

@@ -4,16 +4,16 @@ import { type PlainReply, PlainServer, textReply } from '../gateway/probes/plain
 import { metricsContentType } from '../gateway/telemetry/metrics.ts'
 
 interface State {
-  /** True once settings and policy are valid and Redis has answered. */
+  /** True once settings and policy are valid and Redis has replied. */
   readonly started: boolean
-  /** True while the worker takes jobs. */
+  /** True while the worker accepts jobs. */
   readonly ready: boolean
   /** Metrics in the Prometheus text format. */
   metrics(): Promise<string>
 }
 
 /**
- * Serves /livez, /readyz, /startupz and /metrics of a worker for any Host. Other paths are 404.
+ * Serves /livez, /readyz, /startupz and /metrics of a worker, whatever the `Host` field. Other paths are 404.
  *
  * @throws {ListenError} when the address cannot be bound
  */

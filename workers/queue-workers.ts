@@ -14,7 +14,7 @@ export type WorkerLog = (
 
 export interface WorkedQueue {
   readonly name: string
-  /** Maximum jobs per second, for all workers of the cluster together. */
+  /** Maximum number of jobs per second, for all workers of the cluster together. */
   readonly ratePerS: number
 }
 
@@ -38,14 +38,15 @@ export class QueueWorkers {
     this.#connection = dependencies.link.queueConnection('worker', `${dependencies.contract.kind}-worker`)
   }
 
-  /** Processes exactly these queues from now on: {@link prepare} and its commit in one step. */
+  /** Processes exactly these queues from the time of the call: {@link prepare} and its commit in one step. */
   retain(queues: readonly WorkedQueue[]): void {
     this.prepare(queues)()
   }
 
   /**
    * Prepares to process exactly these queues. The commit closes the BullMQ workers of other queues after their running
-   * jobs, and opens BullMQ workers for new queues. Queue names are checked here, so that the commit does not throw.
+   * jobs, and opens BullMQ workers for new queues. Queue names are checked before the commit, so that the commit does
+   * not throw.
    *
    * @throws {Error} for a queue name that BullMQ rejects
    */
@@ -68,7 +69,7 @@ export class QueueWorkers {
     }
   }
 
-  /** Waits up to `graceMs` for running jobs. Jobs that still run then are taken over by other workers. */
+  /** Waits up to `graceMs` for running jobs. Jobs that are still running after that are taken over by other workers. */
   async close(graceMs: number): Promise<void> {
     const workers = [...this.#workers.values()].map(({ worker }) => worker)
     const closed = Promise.all(workers.map((worker) => worker.close().catch(() => {})))
@@ -92,7 +93,8 @@ export class QueueWorkers {
     })
     let trouble: string | undefined
     worker.on('error', (error) => {
-      // The Redis link logs a lost connection. Each other error is logged once until a job completes.
+      // The Redis link logs a lost connection. Any other error is logged once, and again only after a job has
+      // completed.
       if (!isRefusal(error) || error.message === trouble) return
       trouble = error.message
       log('warn', 'queue worker reported an error and continues', {
@@ -136,13 +138,13 @@ export class QueueWorkers {
   }
 }
 
-/** Log field with the trace id of the exchange that caused the job. */
+/** Returns a log field with the trace id of the exchange that caused the job; empty without a traced exchange. */
 function traceOf(job: Job | undefined): { trace_id?: string } {
   const cause = job && causeOf(job)
   return cause === undefined ? {} : { trace_id: cause.traceId }
 }
 
-/** True if Redis rejected a command, or the stored job is not valid JSON. */
+/** Whether Redis rejected a command, or the stored job is not valid JSON. */
 function isRefusal(error: Error): boolean {
   return error.name === 'ReplyError' || error instanceof SyntaxError
 }

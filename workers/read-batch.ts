@@ -4,19 +4,26 @@ import { readRecordId } from '../gateway/audit/record.ts'
 import type { DeadLetter } from '../gateway/audit/shipping-state.ts'
 import type { ShippedBatch, ShippedRecord } from '../gateway/config/sinks/sink.ts'
 
-/** Maximum length of a record in characters. Records of Gatehouse are shorter. */
+/** Maximum length of an audit record in characters. Records that Gatehouse writes are shorter. */
 const LINE_MAX = 256 * 1024
-/** An unreadable entry up to this size is kept in its dead letter, so that a newer version can replay the entry. */
+/**
+ * Maximum size of an unreadable log entry that its dead letter contains, bytes. A newer version can replay the entry.
+ */
 const KEPT_MAX_BYTES = 64 * 1024
 
-/** A parsed stream entry or dead letter: the records to ship, and the dead letters for the others. */
+/**
+ * A parsed stream entry or dead letter: the records to ship, and dead letters for the records that cannot be shipped.
+ */
 export interface ReadBatch {
   readonly entry: string
   readonly batch: ShippedBatch | undefined
   readonly letters: readonly DeadLetter[]
 }
 
-/** Parses a stream entry. The content is untrusted: anyone with access to Redis may have written the entry. */
+/**
+ * Parses an entry of the audit stream. The content is untrusted: anyone with access to Redis can have written the
+ * entry.
+ */
 export function batchOf({ id, batch, fields }: StreamEntry): ReadBatch {
   return typeof batch === 'string' ? unreadable(id, batch, fields) : readableBatch(id, batch, fields)
 }
@@ -44,7 +51,7 @@ function readableBatch(entry: string, batch: Batch, fields: readonly Buffer[]): 
     if (reason === undefined) records.push(record)
     else letters.push({ entry, reason, content: { line: record.line.slice(0, LINE_MAX) } })
   }
-  // Keep the seal also when records are missing: verification then reports the mismatch.
+  // Keep the seal even when records are missing: verification then reports the mismatch.
   return { entry, batch: { records, seal: sealLine(batch.seal) }, letters }
 }
 
@@ -54,7 +61,10 @@ function unreadable(entry: string, flaw: string, fields: readonly Buffer[]): Rea
   return { entry, batch: undefined, letters: [letter] }
 }
 
-/** Why a record cannot come from a Gatehouse node. Receivers trust field names and ids: forged ones must not pass. */
+/**
+ * Returns the reason why an audit record cannot come from a Gatehouse node, else `undefined`. Receivers trust field
+ * names and ids, so forged names and ids must not pass.
+ */
 function flawOf({ line, record }: ShippedRecord): string | undefined {
   if (line.length > LINE_MAX) return 'the record is longer than 256 KiB'
   if (readRecordId(record.id) === undefined) return 'the record has an invalid id'

@@ -14,17 +14,20 @@ interface SinkShipperDependencies {
   readonly keys: RedisKeys
 }
 
-/** Maximum duration of one run: half of the job's lock time. The next run continues. */
+/** Maximum duration of one shipping run, ms: half of the job's lock time. The next run continues. */
 const RUN_MS = 5000
-/** Stream entries per delivery, up to 5,000 records. A killed worker may send one delivery twice. */
+/**
+ * Number of stream entries per delivery to a sink, up to 5,000 records. If a worker is killed, one delivery can be sent
+ * twice.
+ */
 const ENTRIES = 10
-/** Dead letters per delivery of a replay. */
+/** Maximum number of dead letters per delivery of a replay. */
 const LETTERS = 500
-/** Back-off before the first retry, ms; doubles with each further failure, up to REST_MAX_MS. */
+/** Back-off of a failing sink before the first retry, ms; doubles with each further failure, up to REST_MAX_MS. */
 const REST_MIN_MS = 500
 const REST_MAX_MS = 15_000
 
-/** Result of one run: records shipped, and dead letters stored. */
+/** Result of one shipping run: number of records shipped, and number of dead letters stored. */
 export interface Shipped {
   readonly records: number
   readonly dead: number
@@ -33,13 +36,13 @@ export interface Shipped {
 /** Backlog of one sink. */
 export interface SinkLag {
   readonly sink: string
-  /** Age of the oldest record that the sink has not accepted, s; 0 without a backlog. */
+  /** Age of the oldest audit record that the sink has not accepted, s; 0 without a backlog. */
   readonly seconds: number
   /** Number of dead letters. */
   readonly dead: number
 }
 
-/** Counters since the start of this worker. */
+/** Counters of one sink since the start of this worker. */
 interface ShippingCounts {
   records: number
   dead: number
@@ -47,8 +50,8 @@ interface ShippingCounts {
 }
 
 /**
- * Ships the audit log to one sink, from the sink's cursor, in order, at least once. Runs of one sink must not overlap:
- * the order would be lost.
+ * Ships the audit log to one sink, from the sink's cursor, in order, at least once. Runs of one sink must not overlap,
+ * because overlapping runs would change the order of the records.
  */
 export class SinkShipper {
   readonly name: string
@@ -65,16 +68,19 @@ export class SinkShipper {
     this.#keys = keys
   }
 
-  /** Registers the sink: from now on the log keeps every record that the sink has not accepted. @throws {RedisFault} */
+  /**
+   * Registers the sink. From then on the audit log keeps every record that the sink has not accepted. @throws
+   * {RedisFault}
+   */
   async register(shard: number): Promise<void> {
     await this.#shard(shard).states.register(this.name)
   }
 
   /**
-   * Ships the records after the cursor until none is left or RUN_MS have passed.
+   * Ships the records after the cursor until none is left or RUN_MS (5 s) have passed.
    *
    * @returns `undefined` when there was nothing to ship, or the sink is in back-off after a failure
-   * @throws {SinkFault | RedisFault} the next run continues at the cursor
+   * @throws {SinkFault | RedisFault} when the sink or Redis fails; the next run continues at the cursor
    */
   async ship(number: number): Promise<Shipped | undefined> {
     const shard = this.#shard(number)
@@ -85,10 +91,10 @@ export class SinkShipper {
   }
 
   /**
-   * Replays dead letters or log entries in the range of the order, for at most RUN_MS.
+   * Replays dead letters or log entries in the range of the order, for at most RUN_MS (5 s).
    *
-   * @returns the rest of the order; `undefined` when the replay is complete
-   * @throws {SinkFault | RedisFault}
+   * @returns the remaining part of the order; `undefined` when the replay is complete
+   * @throws {SinkFault | RedisFault} when the sink or Redis fails
    */
   async replay(number: number, order: Replay): Promise<Replay | undefined> {
     const shard = this.#shard(number)
@@ -105,7 +111,7 @@ export class SinkShipper {
     return { ...order, from }
   }
 
-  /** Backlog over all shards that this worker ships. @throws {RedisFault} */
+  /** Returns the backlog of the sink over all shards that this worker ships. @throws {RedisFault} */
   async lag(): Promise<SinkLag> {
     let sinceMs = Number.POSITIVE_INFINITY
     let dead = 0
@@ -132,7 +138,7 @@ export class SinkShipper {
       if (entries.length === 0) break
       const taken = await this.#deliver(shard, entries)
       const to = entries.at(-1)!.id
-      // Another worker shipped the same entries meanwhile, or the sink was forgotten.
+      // Another worker has shipped the same entries, or the sink is no longer registered.
       if (!(await states.move(this.name, cursor, to, taken))) break
       cursor = to
       all.records += taken.records
@@ -165,7 +171,10 @@ export class SinkShipper {
     shard.resent = doubt.times
   }
 
-  /** Checks the number of dead letters before each delivery, because one run could store any number of them. */
+  /**
+   * Delivers stream entries to the sink. The number of dead letters is checked before each delivery, because one run
+   * could store any number of dead letters.
+   */
   async #deliver(shard: Shard, entries: readonly StreamEntry[]): Promise<Shipped> {
     if ((await shard.states.deadCount(this.name)) >= DEAD_MAX) {
       throw new SinkFault(
@@ -192,7 +201,11 @@ export class SinkShipper {
     return taken
   }
 
-  /** @returns the id of the last replayed entry; `undefined` when no entry is left */
+  /**
+   * Replays log entries.
+   *
+   * @returns the id of the last replayed entry; `undefined` when no entry is left
+   */
   async #again(shard: Shard, from: string, until: string): Promise<string | undefined> {
     const entries = await shard.reader.after(from, ENTRIES, until)
     if (entries.length === 0) return undefined
@@ -200,7 +213,7 @@ export class SinkShipper {
     return entries.at(-1)!.id
   }
 
-  /** Replays dead letters. Letters that are rejected again are stored again, after the range of the order. */
+  /** Replays dead letters. Dead letters that the sink rejects again are stored again, after the range of the order. */
   async #resurrect(shard: Shard, from: string, until: string): Promise<string | undefined> {
     const letters = await shard.states.deadAfter(this.name, from, until, LETTERS)
     if (letters.length === 0) return undefined
@@ -247,7 +260,7 @@ export class SinkShipper {
 interface Shard {
   readonly reader: LogReader
   readonly states: ShippingStates
-  /** Value of `doubt.times` at the last resend. */
+  /** Value of `doubt.times` (number of interruptions of the sink's connection) at the last resend. */
   resent: number
 }
 
@@ -259,7 +272,7 @@ function entryOf(read: readonly ReadBatch[], line: string): string {
   return read.find(({ batch }) => batch?.records.some((record) => record.line === line))?.entry ?? logStart
 }
 
-/** The smallest stream id after `id`. */
+/** Returns the smallest Redis stream id after `id`. */
 function idAfter(id: string): string {
   const [ms, number] = id.split('-')
   return `${ms}-${Number(number) + 1}`

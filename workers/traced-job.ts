@@ -7,7 +7,7 @@ import type { Tracer } from '../gateway/telemetry/tracer.ts'
 type Work = (job: Pick<Job, 'data' | 'id' | 'queueName'>) => Promise<unknown>
 
 interface TracedJobDependencies {
-  /** Job kind, from the contract. */
+  /** Job kind, from the contract of the job. */
   readonly kind: string
   /** Name of the worker. */
   readonly node: string
@@ -35,7 +35,10 @@ export function tracedJob({ kind, node, tracer }: TracedJobDependencies, work: W
   }
 }
 
-/** Span of the sampled exchange that caused the job, if any. The payload is untrusted: it is not validated yet. */
+/**
+ * Returns the span of the sampled exchange that caused the job, if any. The payload of the job is untrusted, because it
+ * has not been validated yet.
+ */
 export function causeOf({ data }: Pick<Job, 'data'>): SpanLink | undefined {
   const written: unknown = (data as { traceparent?: unknown } | null)?.traceparent
   const [, traceId, spanId] = (typeof written === 'string' && form.exec(written)) || []

@@ -5,7 +5,7 @@ import type { SinkLag, SinkShipper } from './sink-shipper.ts'
 
 interface WorkerMetricsDependencies {
   readonly shippers: readonly SinkShipper[]
-  /** Lists every queue from which the worker takes jobs. */
+  /** Lists every queue whose jobs the worker processes. */
   readonly queues: () => Promise<readonly QueueListing[]>
 }
 
@@ -51,7 +51,7 @@ export class WorkerMetrics implements MetricSource {
   }
 }
 
-/** @returns `undefined` when Redis fails or takes longer than REDIS_MS */
+/** Waits for a reply of Redis; `undefined` when Redis fails or takes longer than REDIS_MS (1 s). */
 async function inTime<T>(asked: Promise<T>): Promise<T | undefined> {
   const { promise: late, resolve } = Promise.withResolvers<undefined>()
   const timer = setTimeout(resolve, REDIS_MS, undefined)

@@ -34,7 +34,7 @@ import type { QueueWorkers, WorkedQueue, WorkerLog } from './queue-workers.ts'
 import { WorkerMetrics } from './worker-metrics.ts'
 
 const STDOUT = 1
-/** Maximum refreshes per second for one issuer, for all workers of the cluster together. */
+/** Maximum number of session refreshes per second for one issuer, for all workers of the cluster together. */
 const REFRESHES_PER_S = 100
 
 interface WorkerRooms {
@@ -69,12 +69,12 @@ function queueViews(link: RedisLink, policy: WorkerRooms['policy'], shipping: Au
   ]
 }
 
-/** One worker process: builds its rooms in order, takes jobs, and closes the rooms. */
+/** One worker process: builds its components in order, processes jobs, and closes the components. */
 export class WorkerProcess {
   readonly #rooms: WorkerRooms
   #probes: PlainServer | undefined
   #stopping: Promise<void> | undefined
-  /** State for the probes: `started` stays true; `ready` is false again once the worker stops. */
+  /** State for the probes: `started` stays true; `ready` becomes false when the worker stops. */
   started = false
   ready = false
 
@@ -83,9 +83,9 @@ export class WorkerProcess {
   }
 
   /**
-   * Builds a worker. The worker takes jobs once Redis has answered with `maxmemory-policy noeviction`.
+   * Starts a worker. The worker accepts jobs once Redis has replied with `maxmemory-policy noeviction`.
    *
-   * @throws {ConfigError} for invalid settings or policy, or when Redis may evict keys
+   * @throws {ConfigError} for invalid settings or policy, or when Redis can evict keys
    */
   static async start(settings: Settings): Promise<WorkerProcess> {
     const { redis } = settings
@@ -149,7 +149,7 @@ export class WorkerProcess {
     shipping.start()
     this.started = true
     this.ready = true
-    log.log('info', 'working', {
+    log.log('info', 'worker started', {
       queues: [...introspecting(policy.snapshot), ...loggingIn(policy.snapshot)].map(({ name }) => name),
       sinks: shipping.shippers.map(({ name }) => name),
       concurrency: settings.worker.concurrency,
@@ -158,7 +158,11 @@ export class WorkerProcess {
     })
   }
 
-  /** Prepares the switch to a policy. @throws {ConfigError} when a secret cannot be read; nothing has changed then */
+  /**
+   * Prepares the switch to a policy.
+   *
+   * @throws {ConfigError} when a secret cannot be read; the worker is then unchanged
+   */
   #prepare(snapshot: Snapshot): Commit {
     const { keys, introspectors, loginClients, introspections, refreshes } = this.#rooms
     const issuers = [...snapshot.issuers.values()]
@@ -200,7 +204,10 @@ export class WorkerProcess {
     return new Metrics([measured, processMetrics]).text()
   }
 
-  /** Takes no new jobs, waits up to `drain_timeout` for running jobs, and closes. A second call waits for the first. */
+  /**
+   * Stops accepting jobs, waits up to `drain_timeout` for running jobs, and closes all components. A second call waits
+   * for the first.
+   */
   stop(): Promise<void> {
     this.#stopping ??= this.#drain()
     return this.#stopping
@@ -210,7 +217,7 @@ export class WorkerProcess {
     const { settings, log, lines, link, keys, introspectors, loginClients, policyFile } = this.#rooms
     const { introspections, refreshes, refresher, shipping, telemetry } = this.#rooms
     this.ready = false
-    log.log('info', 'draining', {})
+    log.log('info', 'worker stops and waits for running jobs', {})
     policyFile.close()
     const { drainTimeoutMs } = settings
     await Promise.all([introspections, refreshes, shipping].map((each) => each.close(drainTimeoutMs)))
@@ -222,7 +229,7 @@ export class WorkerProcess {
     await link.close()
     await this.#probes?.close()
     this.#rooms.processMetrics.close()
-    log.log('info', 'stopped', {})
+    log.log('info', 'worker stopped', {})
     await lines.end()
   }
 
@@ -236,7 +243,7 @@ export class WorkerProcess {
   }
 }
 
-/** Issuers with signed introspection responses. A worker needs the keys of no other issuer. */
+/** Returns the issuers with signed introspection responses. A worker needs the keys of no other issuer. */
 function signing({ issuers }: Snapshot): IssuerRules[] {
   return [...issuers.values()].filter(({ introspection }) => introspection?.response === 'jwt')
 }
@@ -257,7 +264,11 @@ function missing(path: string[], message: string, hint: string): ConfigError {
   return new ConfigError([problem('GH_CONFIG_MISSING', message, path, nowhere, hint)])
 }
 
-/** @throws {ConfigError} when the policy needs jobs for tokens or sessions, and no encryption key can decrypt them */
+/**
+ * Checks that an encryption key is configured if the policy needs jobs for tokens or sessions.
+ *
+ * @throws {ConfigError} when no key is configured, so that no job could decrypt its data
+ */
 function requireKey({ keys }: Settings, snapshot: Snapshot): void {
   const opens = introspecting(snapshot).length + loggingIn(snapshot).length > 0
   if (keys.encryption.length > 0 || !opens) return

@@ -94,7 +94,7 @@ test('the admin API and the metrics show lag and errors of an audit sink that is
     last_error: 'the receiver replied 503 maintenance',
   })
   expect((await sinkNow())['lag_records']).toBeGreaterThanOrEqual(7)
-  const probes = worker.log.find(({ msg }) => msg === 'working')!['probes'] as number
+  const probes = worker.log.find(({ msg }) => msg === 'worker started')!['probes'] as number
   const now = async (name: string) => (await readMetrics(probes)).sum(`gatehouse_audit_${name}`, { sink: 'search' })
   // The worker's metrics show a lag only after the worker has measured the lag again.
   await until('a lag', async () => (await now('shipping_lag_seconds')) > 0)

@@ -63,7 +63,7 @@ test('a job with an invalid payload fails without a retry, and `queues` lists it
   ])
   expect(worker.log.filter(({ msg }) => msg === 'job failed').length).toBe(1)
 
-  const { probes } = worker.log.find(({ msg }) => msg === 'working')!
+  const { probes } = worker.log.find(({ msg }) => msg === 'worker started')!
   const status = async (path: string) => (await fetch(`http://127.0.0.1:${probes}${path}`)).status
   expect(await Promise.all(['/livez', '/readyz', '/startupz', '/metrics'].map(status))).toEqual([200, 200, 200, 200])
 

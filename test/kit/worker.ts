@@ -62,7 +62,7 @@ export class TestWorker {
     const died = this.#exited.then(() => {
       throw new StartFailure(this.#process.exitCode, this.#out.text.join('\n'), this.stderr)
     })
-    return Promise.race([died, this.waitForLine(({ msg }) => msg === 'working', startLimitMs)])
+    return Promise.race([died, this.waitForLine(({ msg }) => msg === 'worker started', startLimitMs)])
   }
 
   signal(signal: NodeJS.Signals): void {

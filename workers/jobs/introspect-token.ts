@@ -13,20 +13,23 @@ export interface IntrospectTokenDependencies {
    * Revokes on every node a token that its issuer reports as no longer active.
    *
    * @param issuer   issuer identifier
-   * @param tokenId  `jti` of an opaque token, which may also be in use under another text
+   * @param tokenId  `jti` of an opaque token, which can also be in use under another text
    */
   readonly revoke: (token: string, issuer: string, tokenId: string | undefined) => Promise<void>
 }
 
-/** An answer younger than this fraction of its freshness time is not renewed: another run has just renewed it. */
+/**
+ * Fraction of the freshness time. An introspection response younger than this is not renewed: another run has just
+ * renewed it.
+ */
 const YOUNG = 0.4
 
 /**
- * Introspects a token in use again before its stored answer expires, so that no request waits for the issuer.
+ * Introspects a token in use again before its stored response expires, so that no request waits for the issuer.
  *
- * Idempotent: the new answer replaces the stored one. A second run finds a young answer and does not ask the issuer.
- * An answer that has already expired is not renewed; the next request with the token asks the issuer. A token that is
- * no longer active is revoked on every node before the new answer is published.
+ * Idempotent: the new response replaces the stored response. A second run finds a young response and does not call the
+ * issuer. A response that has already expired is not renewed; the next request with the token introspects it. A token
+ * that is no longer active is revoked on every node before the new response is published.
  *
  * @throws {GatewayFault} `introspection-unavailable`, `store-unavailable`; BullMQ retries both
  */
@@ -34,7 +37,7 @@ export const introspectTokenHandler = ({ answers, issuer, revoke }: IntrospectTo
   handles(introspectToken, async ({ issuer: name, token: id, form }) => {
     const rules = issuer(name)
     const freshMs = form === 'jwt' ? rules?.recheckMs : rules?.introspection?.cacheMs
-    // The policy changed after the job was enqueued.
+    // The policy changed after the job was enqueued, and no longer introspects tokens of this form at the issuer.
     if (rules?.introspection === undefined || freshMs === undefined) return 'gone'
     const ended: EndToken = (token, claims) => {
       const tokenId = form === 'opaque' ? member(claims, 'jti') : undefined

@@ -4,12 +4,12 @@ import { JobContinuation } from '../job-continuation.ts'
 import type { SinkShipper } from '../sink-shipper.ts'
 
 /**
- * Ships the records that a sink has not accepted yet, or replays records on request.
+ * Ships the audit records that a sink has not accepted yet, or replays records on request.
  *
  * Idempotent: the cursor moves by compare-and-set after the sink has accepted the records. If a worker dies in between,
  * the records are sent twice with the same ids.
  *
- * @throws {SinkFault | RedisFault} the next run continues at the cursor
+ * @throws {SinkFault | RedisFault} when the sink or Redis fails; the next run continues at the cursor
  */
 export const shipAuditHandler = (shipper: (sink: string) => SinkShipper | undefined) =>
   handles(shipAudit, async (payload) => {
