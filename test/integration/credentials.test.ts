@@ -67,7 +67,7 @@ test.concurrent.each([
   },
 ])('the gate replies 400 before route matching to two Authorization fields: $title', async ({ fields }) => {
   const { challenge: _, ...told } = twice
-  // The gate does not read the fields after the second Authorization field, so it does not know the framing and
+  // The gate does not check the fields after the second Authorization field, so it does not know the framing and
   // closes the connection.
   const refusal = { ...told, closes: true }
 

@@ -6,7 +6,7 @@ import type { Wire } from '../kit/wire.ts'
 import { residentMiB, startPublicNode } from './data-plane-node.ts'
 import { KeepAliveLoad } from './keep-alive-load.ts'
 
-// Connections that wait between two requests cost memory and nothing else. `bench soak` measures 10,000 of them.
+// Idle connections cost memory only. `gatehouse bench soak` measures 10,000 idle connections.
 
 const waiting = 1000
 
@@ -18,7 +18,7 @@ async function answered(wire: Wire, target: string): Promise<number | undefined>
   return (await readReply(wire))?.status
 }
 
-test(`while ${waiting} connections are idle, others are served, and each idle one still works`, async () => {
+test(`while ${waiting} connections are idle, the gate serves other requests, and each idle connection still works`, async () => {
   const before = residentMiB(node)
   const wires: Wire[] = []
   for (let n = 0; n < waiting; n++) wires.push(await connect(node.port))
@@ -40,7 +40,7 @@ test(`while ${waiting} connections are idle, others are served, and each idle on
   const again = await Promise.all(wires.map((wire, n) => answered(wire, `/s/again/${n}`)))
   expect(new Set(again)).toEqual(new Set([200]))
   expect(wires.filter(({ ending }) => ending !== 'open')).toEqual([])
-  // Of which most is the engine's own: some KiB a connection.
+  // Memory growth, MiB. Most of the growth is memory of the runtime; a connection needs some KiB.
   expect(grown).toBeLessThan(150)
   for (const wire of wires) wire.close()
 })

@@ -16,7 +16,8 @@ import { compactJws, signingKey } from '../kit/signing-key.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import { admitted, type Gate, refused } from './admission.ts'
 
-// How the gate shows an issuer who it is (RFC 6749 §2.3.1, RFC 7523, RFC 8705), and signed answers (RFC 9701).
+// Authentication of the gate at the introspection endpoint of an issuer (RFC 6749 §2.3.1, RFC 7523, RFC 8705), and
+// signed introspection responses (RFC 9701).
 
 let issuer: IntrospectionIssuer
 let orders: TestUpstream
@@ -40,7 +41,7 @@ function write(name: string, text: string): string {
 
 const withoutSecret = { client_secret: undefined }
 
-test('client_secret_post sends id and secret in the body and no Authorization', async () => {
+test('with client_secret_post, the gate sends id and secret in the introspection body and no Authorization', async () => {
   const gate = await gateWith({ client_auth: 'client_secret_post' })
   const token = issuer.issue()
   await admitted(gate, { target: '/orders/1', token })
@@ -64,7 +65,7 @@ test.each([
   ],
   ['RS256 in PEM', String(rsa.privateKey.export({ format: 'pem', type: 'pkcs8' })), rsa.publicKey, 'RS256', undefined],
   [
-    'PS256 as its JWK says',
+    'PS256, stated in the JWK',
     JSON.stringify({ ...rsa.privateKey.export({ format: 'jwk' }), alg: 'PS256' }),
     rsa.publicKey,
     'PS256',
@@ -72,7 +73,7 @@ test.each([
   ],
   ['EdDSA in PEM', String(ed.privateKey.export({ format: 'pem', type: 'pkcs8' })), ed.publicKey, 'EdDSA', undefined],
 ])(
-  'private_key_jwt sends a single-use assertion signed with %s for the issuer',
+  'with private_key_jwt, the gate sends the issuer a single-use assertion signed by a key for %s',
   async (name, text, publicKey, alg, kid) => {
     const file = write(`key-${name}`, text)
     const gate = await gateWith({ ...withoutSecret, private_key: { file } })
@@ -93,7 +94,7 @@ test.each([
   },
 )
 
-test('tls_client_auth sends the client certificate to the mTLS endpoint alias (RFC 8705 §5)', async () => {
+test('with tls_client_auth, the gate presents its client certificate at the introspection endpoint (RFC 8705)', async () => {
   const pair = async (cn: string) =>
     selfsigned.generate([{ name: 'commonName', value: cn }], {
       keyType: 'ec',
@@ -127,7 +128,7 @@ test('tls_client_auth sends the client certificate to the mTLS endpoint alias (R
   expect(seen).toEqual(['gatehouse'])
 })
 
-test('a replaced client secret is read again when the issuer rejects the old one', async () => {
+test('the gate reads a replaced client secret again when the issuer rejects the old secret', async () => {
   const file = write('rotating', 'old')
   const gate = await gateWith({ client_secret: { file }, client_auth: 'client_secret_post' })
   await admitted(gate, { target: '/orders/1', token: issuer.issue() })
@@ -143,12 +144,12 @@ test('a replaced client secret is read again when the issuer rejects the old one
 
 test.each([
   [
-    'no secret',
+    'no client secret',
     { client_secret: { env: 'TEST_NOT_SET' } },
     'client_secret: environment variable TEST_NOT_SET is not set',
   ],
   [
-    'what is no key',
+    'an invalid private key',
     () => ({ ...withoutSecret, private_key: { file: write('no-key', 'hunter2') } }),
     'private_key: is not a private key as JWK or in PEM',
   ],
@@ -161,7 +162,7 @@ test.each([
     }),
     'does not match certificate_key',
   ],
-])('a node does not start with %s', async (_, introspection, message) => {
+])('a node does not start with %s for introspection', async (_, introspection, message) => {
   const options: NodeOptions = opaqueGate({
     issuer: issuer.url,
     orders: orders.url,
@@ -183,7 +184,10 @@ beforeAll(async () => {
   certificateA = made.cert
 })
 
-/** RFC 9701 §5: what a signed answer must be. Everything else is no answer, and 503. */
+/**
+ * Returns a signed introspection response (RFC 9701 §5). The gate replies 503 if header, claims or key of a response
+ * are invalid.
+ */
 const signedAnswer = (token: string, header: object = {}, claims: object = {}, key = issuer.key): string =>
   compactJws(
     { alg: 'ES256', typ: 'token-introspection+jwt', kid: issuer.key.kid, ...header },
@@ -197,7 +201,7 @@ const signedAnswer = (token: string, header: object = {}, claims: object = {}, k
     key,
   )
 
-test('signed introspection answers are required and verified if configured (RFC 9701)', async () => {
+test('the gate requires and verifies signed introspection responses if configured (RFC 9701)', async () => {
   const gate = await gateWith({ response: 'jwt' })
   const type = 'application/token-introspection+jwt'
   const reason = { status: 503, code: 'unavailable', reason: 'introspection-unavailable', decision: 'failed' }
@@ -223,7 +227,7 @@ test('signed introspection answers are required and verified if configured (RFC 
   await refused(gate, { target: '/orders/1', token: issuer.issue() }, reason)
 })
 
-test('a signed introspection answer is a fault if its keys cannot be fetched', async () => {
+test('the gate replies 503 if it cannot fetch the keys for a signed introspection response', async () => {
   issuer.answer('discovery', { status: 404 })
   const gate = await gateWith({ response: 'jwt', endpoint: `${issuer.url}/introspect` })
   issuer.script = ({ token }) => ({ type: 'application/token-introspection+jwt', body: signedAnswer(token) })

@@ -8,7 +8,8 @@ import { until } from '../kit/until.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import { admitted, badToken, type Gate, identity, refused } from './admission.ts'
 
-// Which tokens an issuer is asked about, and which issuer: `tokens: any`, `recheck`, services with several issuers.
+// Selection of the tokens that the gate introspects, and of their issuer: `tokens: any`, `recheck`, services with
+// several issuers.
 
 const names = ['jwt', 'any', 'first', 'second', 'rechecked'] as const
 type Name = (typeof names)[number]
@@ -41,7 +42,7 @@ beforeAll(async () => {
       any: entry('any', { tokens: 'any', introspection }),
       first: entry('first', { tokens: 'opaque', introspection }),
       second: entry('second', { tokens: 'opaque', introspection }),
-      // Longer than two requests take, however busy the machine.
+      // Longer than any two consecutive requests of the test take, even on a busy machine.
       rechecked: entry('rechecked', { recheck: '4s', introspection: { ...introspection, cache: '4s' } }),
     },
     services: {
@@ -58,7 +59,7 @@ beforeAll(async () => {
 
 const total = () => names.reduce((sum, name) => sum + issuers[name].asked.length, 0)
 
-test('tokens: any verifies a JWT of the issuer locally and introspects every other token', async () => {
+test('with tokens: any, the gate verifies JWTs of listed issuers locally and introspects an opaque token', async () => {
   const before = issuers.any.asked.length
   await admitted(gate, { target: '/any/1', token: issuers.any.sign() })
   await admitted(gate, { target: '/any/1', token: issuers.jwt.sign() })
@@ -69,19 +70,19 @@ test('tokens: any verifies a JWT of the issuer locally and introspects every oth
   expect(issuers.any.askedAbout(token)).toBe(1)
 })
 
-test('tokens: any introspects a JWT without iss as an opaque token', async () => {
+test('with tokens: any, the gate introspects a JWT without iss like an opaque token', async () => {
   const token = issuers.any.sign({ claims: { iss: undefined } })
   await admitted(gate, { target: '/any/1', token: issuers.any.issue({}, token) })
 })
 
-test('S-073: an opaque token at a service with JWT issuers causes no introspection', async () => {
+test('S-073: the gate introspects no opaque token for a service with JWT issuers only', async () => {
   const before = total()
   await refused(gate, { target: '/jwt/1', token: issuers.any.issue() }, badToken('token-malformed'))
 
   expect(total()).toBe(before)
 })
 
-test('an opaque token of the second issuer is found there and admitted where that issuer is listed', async () => {
+test('the gate admits an opaque token only at services that list its issuer', async () => {
   const token = issuers.second.issue({ sub: 'carol' })
   const { received } = await admitted(gate, { target: '/both/1', token })
   expect(await identity(gate, received)).toMatchObject({ sub: 'carol', token_issuer: issuers.second.url })
@@ -90,7 +91,7 @@ test('an opaque token of the second issuer is found there and admitted where tha
   await admitted(gate, { target: '/other/1', token })
 })
 
-test("S-106: the same token text at two issuers is admitted only at each issuer's own service", async () => {
+test("S-106: for a token text that two issuers know, the gate uses the service's issuer, and rejects the token at a service with both issuers", async () => {
   const token = issuers.first.issue({ sub: 'first-sub' })
   issuers.second.issue({ sub: 'second-sub' }, token)
   for (let i = 0; i < 3; i++) {
@@ -107,7 +108,7 @@ test("S-106: the same token text at two issuers is admitted only at each issuer'
   await refused(gate, { target: '/both/1', token }, badToken('token-ambiguous'))
 })
 
-test('an unreachable issuer makes an opaque token undecided (503)', async () => {
+test('the gate replies 503 to an opaque token while one of the possible issuers fails', async () => {
   const token = issuers.first.issue()
   issuers.second.script = () => ({ status: 500, body: '' })
 
@@ -120,7 +121,7 @@ test('an unreachable issuer makes an opaque token undecided (503)', async () => 
   await admitted(gate, { target: '/both/1', token })
 })
 
-test('recheck: a JWT is introspected at first use and periodically, and its own claims are used', async () => {
+test('with recheck, the gate introspects a JWT at first use and periodically, and uses the claims of the JWT', async () => {
   const issuer = issuers.rechecked
   const token = issuer.sign({ claims: { sub: 'dave' } })
   issuer.script = () => ({ body: '{"active":true}' })
@@ -140,7 +141,7 @@ test('recheck: a JWT is introspected at first use and periodically, and its own 
   await refused(gate, { target: '/rechecked/1', token }, badToken('token-inactive'))
 })
 
-test('recheck: a JWT revoked at the issuer is never admitted, and a forged JWT is not introspected', async () => {
+test('with recheck, the gate rejects a JWT that was revoked at the issuer, and does not introspect a forged JWT', async () => {
   const issuer = issuers.rechecked
   const ended = issuer.sign()
   issuer.revoke(ended)
@@ -152,7 +153,7 @@ test('recheck: a JWT revoked at the issuer is never admitted, and a forged JWT i
   expect(issuer.asked.length).toBe(asked)
 })
 
-test('recheck: an unreachable issuer or an answer for another token causes 503', async () => {
+test('with recheck, an unavailable issuer or an introspection response for another token causes 503', async () => {
   const issuer = issuers.rechecked
   const unavailable = { status: 503, code: 'unavailable', reason: 'introspection-unavailable', decision: 'failed' }
   const token = issuer.sign({ claims: { sub: 'erin' } })

@@ -9,9 +9,10 @@ import { exchange, requestBytes } from '../kit/raw-client.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// An issuer that limits how fast it is asked (429): strangers do not silence the gate for users.
+// An issuer that limits introspection requests (429): unauthenticated clients cannot use up the introspections that
+// users need.
 
-/** Questions that the issuer takes in a second; the others get 429 with `Retry-After: 1`. */
+/** Introspection requests that the issuer accepts per second; further requests get 429 with `Retry-After: 1`. */
 const ISSUER_PER_S = 20
 
 let issuer: IntrospectionIssuer
@@ -46,11 +47,11 @@ async function ask(at: TestNode, token: string, from: string): Promise<number> {
   return replies[0]!.status
 }
 
-/** Sends random tokens at that rate until it is told to stop. */
+/** Sends `perS` random tokens per second until `stop` is called. */
 function flood(at: TestNode, perS: number, address: () => string): { stop: () => Promise<number[]> } {
   const replies: Promise<number>[] = []
   const timer = setInterval(() => {
-    // The node may have been stopped meanwhile, if the test has failed.
+    // A request fails if the node has already stopped, which happens when the test fails.
     replies.push(ask(at, randomBytes(24).toString('base64url'), address()).catch(() => 0))
   }, 1000 / perS)
   atEnd(async () => clearInterval(timer))
@@ -71,7 +72,7 @@ async function goodTokens(at: TestNode, count: number, from: string): Promise<nu
   return statuses
 }
 
-test('36 random tokens per second from one address do not block new tokens of another address', async () => {
+test('a flood of 36 random tokens per second from one address does not block new tokens of another address', async () => {
   const gate = await node({ negative_cache: '0s', timeout: '20s' })
   expect(await ask(gate, issuer.issue(), '127.0.0.9')).toBe(200)
   limitIssuer()
@@ -82,12 +83,12 @@ test('36 random tokens per second from one address do not block new tokens of an
   expect(await attack.stop()).not.toContain(200)
 })
 
-test('an address with many failed introspections gets 429 for new tokens, and others do not', async () => {
+test('the gate replies 429 to new tokens of an address with many failed introspections, and serves another address', async () => {
   const gate = await node({ negative_cache: '0s' }, { per_second: 0.2, burst: 100, introspections_per_second: 0.02 })
   const known = issuer.issue()
   expect(await ask(gate, known, '127.0.0.2')).toBe(200)
   const statuses: number[] = []
-  // Each costs 10 of 100.
+  // Each failed introspection costs 10 of the burst of 100.
   for (let i = 0; i < 12; i++) statuses.push(await ask(gate, `unknown-${i}`, '127.0.0.2'))
 
   expect(statuses).toEqual([...Array.from({ length: 10 }, () => 401), 429, 429])
@@ -96,14 +97,14 @@ test('an address with many failed introspections gets 429 for new tokens, and ot
   expect(await ask(gate, issuer.issue(), '127.0.0.3')).toBe(200)
 })
 
-test('an address whose introspections exceed the queue is charged for them and gets 429', async () => {
+test('the gate charges an address for introspections that exceed the queue, and then replies 429 to the address', async () => {
   const gate = await node({ timeout: '30s' }, { per_second: 0.2, burst: 100, introspections_per_second: 0.02 })
   const known = issuer.issue()
   expect(await ask(gate, known, '127.0.0.2')).toBe(200)
   issuer.script = () => ({ silent: true })
   const statuses: number[] = []
   const random = () => ask(gate, randomBytes(24).toString('base64url'), '127.0.0.2')
-  // More than may wait of one address. Their replies may come after the end of the test.
+  // More introspections than one address can have in the queue. Some replies may come after the end of the test.
   for (let i = 0; i < 350; i++) {
     void random().then(
       (status) => statuses.push(status),
@@ -128,7 +129,7 @@ test('random tokens from many addresses do not block new tokens of an address wi
   await attack.stop()
 })
 
-test('a known token is admitted for `stale` while the issuer replies 429 to everything', async () => {
+test('the gate admits a known token for the time of `stale` while the issuer replies 429 to every introspection', async () => {
   const gate = await node({ cache: '1s', stale: '60s', timeout: '500ms' })
   const token = issuer.issue()
   expect(await ask(gate, token, '127.0.0.9')).toBe(200)
@@ -145,7 +146,7 @@ test('a known token is admitted for `stale` while the issuer replies 429 to ever
   expect(await ask(gate, issuer.issue(), '127.0.0.9')).toBe(503)
 })
 
-test('until Retry-After has passed, at most one introspection is in progress', async () => {
+test('after a 429 of the issuer, the gate has at most one introspection in progress until Retry-After has passed', async () => {
   const gate = await node({ timeout: '20s' })
   let limited = false
   let [underWay, most] = [0, 0]
@@ -165,7 +166,7 @@ test('until Retry-After has passed, at most one introspection is in progress', a
   const statuses = await Promise.all([first, ...[2, 3, 4].map((n) => ask(gate, issuer.issue(), `127.0.0.${n}`))])
 
   expect(statuses).toEqual([200, 200, 200, 200])
-  // On a machine that is too busy the replies come after the time of Retry-After.
+  // On a busy machine the replies may come after Retry-After has passed. Then the limit no longer applies.
   if (performance.now() < untilMs) expect(most).toBe(1)
 })
 

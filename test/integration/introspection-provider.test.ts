@@ -6,7 +6,8 @@ import { introspectors, secretOf, startProvider, type TestProvider } from '../ki
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import { admitted, badToken, type Gate, identity, refused } from './admission.ts'
 
-// Against an issuer that many people run: opaque tokens of real grants, its own discovery, plain and signed answers.
+// Introspection at oidc-provider, a widely used issuer: opaque tokens of real grants, discovery of the endpoint,
+// plain and signed responses.
 
 let provider: TestProvider
 let orders: TestUpstream
@@ -41,7 +42,7 @@ async function gateWith(more: object, clientId: string): Promise<Gate> {
 test.each([
   ['plain', {}, introspectors.json],
   ['signed', { response: 'jwt' }, introspectors.jwt],
-])('%s: opaque tokens are admitted until the issuer revokes them', async (_, more, client) => {
+])('with %s introspection responses, the gate admits an opaque token until its revocation', async (_, more, client) => {
   const gate = await gateWith(more, client)
   const token = await provider.opaqueToken('reader')
   expect(token).not.toContain('.')

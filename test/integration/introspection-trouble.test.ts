@@ -8,8 +8,8 @@ import { until } from '../kit/until.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import { admitted, badToken, type Gate, type Refusal, refused } from './admission.ts'
 
-// docs/design/contract.md §14: an issuer in trouble is 503 and never "your token is bad"; the last answer counts for
-// the time that the policy says, and never past the end of the token.
+// docs/design/contract.md §14: a failing issuer causes 503 and never 401. The gate uses the last introspection
+// response for the time that the policy states, and never after the token has expired.
 
 let issuer: IntrospectionIssuer
 let orders: TestUpstream
@@ -56,7 +56,7 @@ afterEach(() => {
   issuer.script = undefined
 })
 
-/** Uses a token again and again. */
+/** Sends requests with the token until one of them gets `status`. */
 const untilIs = (status: number, target: string, token: string) =>
   until(`${status} for ${target}`, async () => {
     return (await request(node.port, requestBytes({ target, token }))).status === status
@@ -64,7 +64,9 @@ const untilIs = (status: number, target: string, token: string) =>
 
 const json = (body: object, more: Script = {}): Script => ({ body: JSON.stringify(body), ...more })
 
-/** Replies that are no answer. None may pass for "inactive". */
+/**
+ * Replies of an issuer that are no valid introspection responses. The gate must read none of them as `active: false`.
+ */
 const troubles: readonly [string, (truth: object) => Script][] = [
   ['invalid_scope', () => json({ error: 'invalid_scope' }, { status: 400 })],
   ['unsupported_token_type with status 500', () => json({ error: 'unsupported_token_type' }, { status: 500 })],
@@ -93,19 +95,19 @@ const troubles: readonly [string, (truth: object) => Script][] = [
   ['a broken connection', () => ({ reset: true })],
 ]
 
-test.each(troubles)('%s causes 503 for a new token and caches no answer', async (_, script) => {
+test.each(troubles)('an introspection reply (%s) causes 503 for a new token and is not cached', async (_, script) => {
   const token = issuer.issue()
   issuer.script = (asked) => (asked.token === token ? script(issuer.truth(token)) : undefined)
   await refused(gate, { target: '/default/1', token }, unavailable)
 
   issuer.script = undefined
-  // After a failure the issuer of all tokens is not left alone for one of them.
+  // A failed introspection of one token does not stop introspections of other tokens at the same issuer.
   await admitted(gate, { target: '/default/1', token: issuer.issue() })
   await admitted(gate, { target: '/default/1', token })
 })
 
 test.each(['unsupported_token_type', 'invalid_request'])(
-  '400 %s from a working issuer rejects the token with 401',
+  'the gate replies 401 to a token if a working issuer rejects the introspection with 400 %s',
   async (code) => {
     await admitted(gate, { target: '/default/1', token: issuer.issue() })
     const token = issuer.issue()
@@ -115,13 +117,14 @@ test.each(['unsupported_token_type', 'invalid_request'])(
   },
 )
 
-test("while the issuer fails, a known token is admitted for the route's stale time, then gets 503, then recovers", async () => {
+test("while the issuer fails, the gate admits a known token for the route's stale time, then replies 503, and admits it after the recovery", async () => {
   const token = issuer.issue()
   await admitted(gate, { target: '/stale/1', token })
   issuer.script = () => ({ status: 500, body: '' })
   await untilIs(503, '/closed/1', token)
 
-  // The answer has aged: closed and default (0s) do not go on, the others do for their time.
+  // The cached response has expired. Routes with `closed` or the default (0s) reject the token. Other routes admit it
+  // for their stale time.
   await refused(gate, { target: '/default/1', token }, unavailable)
   await untilIs(503, '/brief/1', token)
   await refused(gate, { target: '/brief/1', token }, unavailable)
@@ -131,7 +134,7 @@ test("while the issuer fails, a known token is admitted for the route's stale ti
   await admitted(gate, { target: '/brief/1', token })
 })
 
-test('while the issuer hangs, requests with a stale answer wait for at most one attempt', async () => {
+test('while the issuer hangs, requests with a stale introspection response wait for at most one attempt', async () => {
   const token = issuer.issue()
   await admitted(gate, { target: '/stale/1', token })
   issuer.script = () => ({ silent: true })
@@ -141,12 +144,12 @@ test('while the issuer hangs, requests with a stale answer wait for at most one 
     expect((await request(node.port, requestBytes({ target: '/stale/1', token }))).status).toBe(200)
   }
 
-  // One waits, and now and then it is tried behind their backs.
+  // One request waits for an attempt. The gate makes further attempts in the background from time to time.
   expect(issuer.asked.length - before).toBeLessThan(10)
 })
 
-test("a stale answer is never used after the token's exp", async () => {
-  // With the tolerance of the clocks it has six seconds.
+test("the gate never uses a stale introspection response after the token's exp", async () => {
+  // With the clock tolerance of 5 s, the token is valid for 6 s.
   const token = issuer.issue({ exp: Math.floor(Date.now() / 1000) + 1 })
   await admitted(gate, { target: '/stale/1', token })
   issuer.script = () => ({ status: 500, body: '' })
@@ -157,7 +160,7 @@ test("a stale answer is never used after the token's exp", async () => {
   await refused(gate, { target: '/stale/1', token }, badToken('token-expired'))
 })
 
-test('a token revoked during an issuer outage is rejected as soon as the issuer answers', async () => {
+test('the gate rejects a token that was revoked at the issuer when the cached introspection response has expired', async () => {
   const token = issuer.issue()
   await admitted(gate, { target: '/stale/1', token })
   issuer.revoke(token)
@@ -166,7 +169,7 @@ test('a token revoked during an issuer outage is rejected as soon as the issuer 
   await refused(gate, { target: '/stale/1', token }, badToken('token-inactive'))
 })
 
-test('an introspection answer for another token causes 503, never another subject', async () => {
+test('an introspection response for another token causes 503, never another subject', async () => {
   const token = issuer.issue({ sub: 'alice' })
   await admitted(gate, { target: '/closed/1', token })
   issuer.script = () => json({ ...issuer.truth(token), sub: 'mallory' })
@@ -186,7 +189,7 @@ test('an unstable issuer causes only 200 and 503, never 401', async () => {
   expect([...statuses].sort()).toEqual([200, 503])
 })
 
-test('requests do not each wait for an unreachable issuer', async () => {
+test('tokens of an unreachable issuer get 503, and the gate admits tokens again after the recovery of the issuer', async () => {
   await issuer.stop()
   try {
     const replies = await Promise.all(

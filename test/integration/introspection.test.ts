@@ -6,7 +6,8 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import { admitted, badToken, type Gate, identity, refused } from './admission.ts'
 
-// RFC 7662: the issuer says whether an opaque token counts; what it says is judged by the rules for its JWTs.
+// RFC 7662: the issuer decides whether an opaque token is active. The gate validates the introspection response by
+// the rules for JWTs of the issuer.
 
 let issuer: IntrospectionIssuer
 let orders: TestUpstream
@@ -20,7 +21,7 @@ beforeAll(async () => {
   gate = { node, services: [orders] }
 })
 
-test('an active opaque token is admitted, and the service gets its identity', async () => {
+test('the gate admits an active opaque token, and the service gets the identity of the token', async () => {
   const token = issuer.issue({ sub: 'bob', client_id: 'web', scope: 'orders:read extra', sid: 's-1' })
 
   const { received } = await admitted(gate, { target: '/orders/1', token })
@@ -33,14 +34,14 @@ test('an active opaque token is admitted, and the service gets its identity', as
   })
 })
 
-test('a token is not introspected again within the cache time', async () => {
+test('the gate introspects a token only once within the cache time', async () => {
   const token = issuer.issue()
   for (let i = 0; i < 5; i++) await admitted(gate, { target: '/orders/1', token })
 
   expect(issuer.askedAbout(token)).toBe(1)
 })
 
-test('the introspection request holds token, hint and client authentication (RFC 6749 §2.3.1)', async () => {
+test('the introspection request has token, hint and client authentication (RFC 6749 §2.3.1)', async () => {
   const token = issuer.issue()
   await admitted(gate, { target: '/orders/1', token })
 
@@ -53,12 +54,12 @@ test('the introspection request holds token, hint and client authentication (RFC
 
 test.each([
   ['inactive', { active: false }, 'token-inactive'],
-  ['active as a text (S-074)', { active: 'true' }, 'token-inactive'],
-  ['active as a number (S-074)', { active: 1 }, 'token-inactive'],
-  ['without a word about it (S-074)', {}, 'token-inactive'],
+  ['active by a text value (S-074)', { active: 'true' }, 'token-inactive'],
+  ['active by a number (S-074)', { active: 1 }, 'token-inactive'],
+  ['without `active` in the response (S-074)', {}, 'token-inactive'],
   ['of another audience (S-074)', { active: true, aud: 'https://other.test' }, 'token-audience'],
-  ['past its end (S-074)', { active: true, exp: 1000 }, 'token-expired'],
-  ['without an end', { active: true, exp: undefined }, 'token-lifetime'],
+  ['expired (S-074)', { active: true, exp: 1000 }, 'token-expired'],
+  ['without exp', { active: true, exp: undefined }, 'token-lifetime'],
   ['not yet valid', { active: true, nbf: 9_000_000_000 }, 'token-not-yet-valid'],
   ['of another issuer', { active: true, iss: 'https://evil.example' }, 'token-issuer-not-accepted'],
   ['of another type', { active: true, token_type: 'N_A' }, 'token-type'],
@@ -66,8 +67,8 @@ test.each([
   ['bound to a key', { active: true, cnf: { jkt: 'x' } }, 'token-binding'],
   ['bound to a key by its type', { active: true, token_type: 'DPoP' }, 'token-binding'],
   ['with a scope that is a list', { active: true, scope: ['orders:read'] }, 'token-claims-malformed'],
-  ['of nobody', { active: true, sub: undefined, client_id: undefined }, 'token-subject-missing'],
-])('an opaque token that is %s is rejected', async (_, said, reason) => {
+  ['without a subject', { active: true, sub: undefined, client_id: undefined }, 'token-subject-missing'],
+])('the gate rejects an opaque token that is %s', async (_, said, reason) => {
   const token = issuer.issue()
   const truth = issuer.truth(token) as Record<string, unknown>
   const { active: __, ...good } = truth
@@ -81,14 +82,14 @@ test.each([
   issuer.script = undefined
 })
 
-test('an opaque token without sub is identified by its client_id', async () => {
+test('the gate identifies an opaque token without sub by its client_id', async () => {
   const token = issuer.issue({ sub: undefined, client_id: 'batch' })
   const { received } = await admitted(gate, { target: '/orders/1', token })
 
   expect(await identity(gate, received)).toMatchObject({ sub: 'batch', client_id: 'batch' })
 })
 
-test('an inactive token is introspected periodically, not for each request', async () => {
+test('the gate introspects an inactive token once, not for each request', async () => {
   for (let i = 0; i < 4; i++)
     await refused(gate, { target: '/orders/1', token: 'unheard-of' }, badToken('token-inactive'))
 
@@ -96,19 +97,23 @@ test('an inactive token is introspected periodically, not for each request', asy
 })
 
 test.each([
-  ['what is no bearer token', 'a"b', 'token-malformed'],
-  ['longer than tokens are', 'a'.repeat(9000), 'token-too-long'],
+  ['a malformed bearer token', 'a"b', 'token-malformed'],
+  ['a token that is too long', 'a'.repeat(9000), 'token-too-long'],
   ['a JWT that names an issuer of opaque tokens (S-073)', () => issuer.sign(), 'token-type'],
-  ['what only looks like a JWT', 'e30.e30.e30', 'token-issuer-unknown'],
-  ['a JWT of a stranger', () => issuer.sign({ claims: { iss: 'https://stranger.example' } }), 'token-issuer-unknown'],
-])('no issuer is asked about %s', async (_, token, reason) => {
+  ['a JWT without claims', 'e30.e30.e30', 'token-issuer-unknown'],
+  [
+    'a JWT of an unknown issuer',
+    () => issuer.sign({ claims: { iss: 'https://stranger.example' } }),
+    'token-issuer-unknown',
+  ],
+])('the gate does not introspect %s', async (_, token, reason) => {
   const before = issuer.asked.length
   await refused(gate, { target: '/orders/1', token: typeof token === 'string' ? token : token() }, badToken(reason))
 
   expect(issuer.asked.length).toBe(before)
 })
 
-test('first uses of one token at the same time cost one question', async () => {
+test('concurrent first requests with one token cause one introspection', async () => {
   const token = issuer.issue()
   issuer.delayMs = 150
   const replies = await Promise.all(
@@ -120,7 +125,7 @@ test('first uses of one token at the same time cost one question', async () => {
   expect(issuer.askedAbout(token)).toBe(1)
 })
 
-test('scopes are asked for on every request, whatever is known of the token', async () => {
+test('the gate checks the scopes of a token on every request, also when the token is cached', async () => {
   const token = issuer.issue({ scope: 'reports:read' })
   for (let i = 0; i < 2; i++) {
     const reply = await request(node.port, requestBytes({ target: '/orders/1', token }))

@@ -88,14 +88,14 @@ test.each<[path: string, one: object, another: object]>([
   ['/tenant', { org: { id: 'one' } }, { org: { id: 'two' } }],
   ['/pair', { sub: 'ann', client_id: 'one' }, { sub: 'ann', client_id: 'two' }],
 ])(
-  'S-115: the limit of %s counts all tokens and paths of %j in one window, and %j in another',
+  'S-115: the rate limit of %s counts all tokens and paths of %j in one window, and %j in another',
   async (path, one, another) => {
     expect(await statuses(path, 4, one)).toEqual(full)
     expect(await statuses(path, 1, another)).toEqual([200])
   },
 )
 
-test('the same sub of another issuer has its own window', async () => {
+test('a rate limit counts the same sub of another issuer in another window', async () => {
   expect(await statuses('/subject', 4, { sub: 'cleo' })).toEqual(full)
   expect(await statuses('/subject', 4, { sub: 'cleo' }, other)).toEqual(full)
 })
@@ -122,7 +122,7 @@ test('a 429 reply names the exceeded limit, the time to wait and all limits of t
     ratelimit: `"narrow";r=0;t=${refused.headers.get('retry-after')}`,
     'ratelimit-policy': '"wide";q=100;w=60, "narrow";q=2;w=60',
   })
-  // One window after the first of the two requests, plus up to one second of rounding.
+  // Retry-After is one window (60 s) after the first of the two requests, plus up to one second of rounding.
   const waitS = Number(refused.headers.get('retry-after'))
   expect(waitS).toBeLessThanOrEqual(61)
   expect(waitS).toBeGreaterThanOrEqual(Math.floor(60 - (performance.now() - startedMs) / 1000))
@@ -138,7 +138,7 @@ test('a 429 reply names the exceeded limit, the time to wait and all limits of t
   expect(record).toMatchObject({ reason: 'rate-limited', limit: 'route/two/narrow' })
 })
 
-test('an admitted reply has the remaining quota of the limit and keeps the RateLimit field of the service', async () => {
+test('an admitted reply has the remaining quota of the rate limit and keeps the RateLimit field of the service', async () => {
   const reply = await get('/cost/1', { sub: 'ella' })
 
   expect(reply.headers.get('ratelimit')).toBe('"theirs";r=7, "dear";r=6')
@@ -146,8 +146,8 @@ test('an admitted reply has the remaining quota of the limit and keeps the RateL
   expect(await statuses('/cost', 2, { sub: 'ella' })).toEqual([200, 429])
 })
 
-test('an exceeded shadow limit refuses no request and adds no reply field; the access log names it', async () => {
-  // No exchange waits for a shadow limit: its access log line can be written before Redis has replied.
+test('an exceeded shadow limit refuses no request and adds no reply field; the access log names the limit', async () => {
+  // No exchange waits for a shadow limit, so an access log line can be written before Redis has replied.
   const named = () => node.accessLog().find(({ shadow_limit: limited }) => limited !== undefined)
   for (let i = 0; i < 100 && named() === undefined; i++) {
     const reply = await get('/shadow/1', { sub: 'fay' })
@@ -195,7 +195,7 @@ test.each([
   [['reset', 'route/subject/s', '--subject', 'olga'], 'GH_ADMIN_BUCKET_INCOMPLETE'],
   [['reset', 'route/address/a', '--address', '10.0.0.1', '--client', 'x'], 'GH_ADMIN_BUCKET_SURPLUS'],
   [['reset', 'route/address/a', '--address', '10.0.0.256'], 'GH_ADMIN_INVALID_REQUEST'],
-])('the command limits %j exits with 1 and the code %s', async (words, code) => {
+])('`gatehouse limits` with the arguments %j exits with 1 and the code %s', async (words, code) => {
   const { exitCode, stdout, stderr } = await runVerb(['limits', ...words, '--output', 'json'], {
     GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${node.adminPort}`,
     GATEHOUSE_ADMIN_TOKEN: bootstrap,
@@ -219,7 +219,7 @@ test('the Redis keys of limits have hashed buckets and a valid hash tag, even if
   ).toEqual([])
 })
 
-test('a policy change keeps the counts of windows that the limit has used', async () => {
+test('a policy change keeps the counts of rate limits', async () => {
   expect(await statuses('/subject', 3, { sub: 'iris' })).toEqual([200, 200, 200])
   const text = node.folder.file('policy.yaml')
   const { readFileSync } = await import('node:fs')
@@ -229,7 +229,7 @@ test('a policy change keeps the counts of windows that the limit has used', asyn
   expect(await statuses('/subject', 1, { sub: 'iris' })).toEqual([429])
 })
 
-test('without Redis, a route with on_outage closed is 503 with Retry-After; other routes limit on the node', async () => {
+test('without Redis, a route with on_outage closed replies 503 with Retry-After; other routes count limits on the node', async () => {
   expect(await statuses('/closed', 1, { sub: 'jo' })).toEqual([200])
   await redis.stop()
   const closed = await get('/closed/1', { sub: 'jo' })

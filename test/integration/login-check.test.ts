@@ -14,7 +14,7 @@ await enter(browser, { redirects: 0 })
 const check = (from: HttpBrowser, path: string, headers: Record<string, string> = {}, method = 'GET') =>
   from.visit(`${url}${path}`, { method, headers, redirects: 0 })
 
-test('a check with a session cookie is 200 with an assertion and the cookies without that of the session', async () => {
+test('a forward-auth check with a session cookie gets 200 with an assertion and with all cookies except the session cookie', async () => {
   const answer = await check(browser, '/.gatehouse/check/app/x', {
     cookie: `a=1; gatehouse-loopback=${browser.session}; b=2`,
   })
@@ -24,7 +24,7 @@ test('a check with a session cookie is 200 with an assertion and the cookies wit
   expect(answer.field('cookie')).toBe('a=1; b=2')
 })
 
-test('a check without a session is a redirect to the login, which returns to the requested page', async () => {
+test('a forward-auth check without a session gets a redirect to the login, which returns to the requested page', async () => {
   const answer = await check(new HttpBrowser(), '/.gatehouse/check/app/x?y=1')
 
   expect(answer.status).toBe(303)
@@ -32,7 +32,7 @@ test('a check without a session is a redirect to the login, which returns to the
 })
 
 test.each(['/oauth2/auth', '/.gatehouse/check?style=nginx'])(
-  'a check in the nginx style without a session is 401 and no redirect: %s',
+  'a forward-auth check in the nginx style without a session gets 401 and no redirect: %s',
   async (path) => {
     const answer = await check(new HttpBrowser(), path, {
       'x-original-method': 'GET',
@@ -43,7 +43,7 @@ test.each(['/oauth2/auth', '/.gatehouse/check?style=nginx'])(
   },
 )
 
-test('a check of a POST with a session is 403 from another origin and 200 from the own origin (CSRF)', async () => {
+test('a forward-auth check of a POST with a session gets 403 from another origin and 200 from the own origin (CSRF)', async () => {
   const post = { 'x-original-method': 'POST', 'x-original-url': `${url}/app/x` }
 
   expect((await check(browser, '/oauth2/auth', { ...post, origin: 'https://evil.test' })).status).toBe(403)
@@ -51,7 +51,7 @@ test('a check of a POST with a session is 403 from another origin and 200 from t
 })
 
 test.runIf(nginx !== undefined)(
-  'behind the documented nginx configuration a navigation is sent to the login, and a session admits',
+  'with the documented nginx configuration, a navigation without a session is redirected to the login, and a session is admitted',
   async () => {
     const gate = url.slice('http://'.length)
     const page = 'guide/forward-auth.md'

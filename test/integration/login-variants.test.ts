@@ -12,7 +12,7 @@ import { freePort } from '../kit/ports.ts'
 const gate = await startLoginGate({ pushedRequests: true })
 const { url, provider, orders } = gate
 
-test('with pushed authorization requests, the redirect has only client_id and request_uri, and the login works', async () => {
+test('with pushed authorization requests, the login redirect has only client_id and request_uri, and the login succeeds', async () => {
   const browser = new HttpBrowser()
   const start = await browser.visit(`${url}/.gatehouse/login`, { redirects: 0 })
 
@@ -24,7 +24,7 @@ test.each([
   { status: 400, body: '{"error":"invalid_redirect_uri"}', problem: 'status 400, invalid_redirect_uri' },
   { status: 401, body: '{"error":"invalid_client"}', problem: 'status 401, invalid_client' },
 ])(
-  'a refused pushed authorization request is 503, and the log states the problem: $problem',
+  'the gate replies 503 to a login and logs the problem when the issuer refuses the pushed authorization request: $problem',
   async ({ problem, ...failure }) => {
     const { issuer, nodes, ...other } = await startCodeGate()
     issuer.pushes = true
@@ -81,7 +81,7 @@ test('acr and auth_time of the ID token override those of the access token, so t
   expect(assertion['acr']).toBe('urn:strong')
 })
 
-test('a login that the user denies at the issuer is a 403 page without script, and makes no session', async () => {
+test('when the user denies a login at the issuer, the gate shows a 403 page without script and creates no session', async () => {
   const browser = new HttpBrowser()
   const form = await browser.visit(`${url}/app/`)
   const page = await browser.submit(form, { deny: '1' })
@@ -107,7 +107,7 @@ test('with private_key_jwt, the token request has a client assertion and PKCE ve
   await nodes[0]!.stop()
 })
 
-test('with several issuers, the login page offers each one, and a route with a login issuer redirects to that one', async () => {
+test('with several issuers, the login page offers each issuer, and a route with a login issuer redirects to that issuer', async () => {
   const port = freePort()
   const login = { redirect: 'issuer' }
   const options = loginNode({ issuer: provider.url, orders: orders.url, redisPort: gate.redisPort, port, login })
@@ -148,7 +148,7 @@ test.each([
   expect(failure.stderr + failure.stdout).toContain(path)
 })
 
-test('a login while the issuer is down is a 503 page with Retry-After', async () => {
+test('the gate replies to a login with a 503 page and Retry-After while the issuer is down', async () => {
   const browser = new HttpBrowser()
   const port = freePort()
   const options = loginNode({

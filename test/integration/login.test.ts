@@ -32,7 +32,7 @@ test('a browser without a session is redirected to the login and returns to the 
   expect(provider.failures).toEqual([])
 })
 
-test('one session is valid for several services, and each receives the credential that its policy names', async () => {
+test('one session is valid for several services, and each service receives the credential that its policy names', async () => {
   const browser = new HttpBrowser()
   await logIn(browser, `${url}/app/`)
 

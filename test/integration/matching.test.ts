@@ -17,7 +17,7 @@ interface Match {
   readonly methods?: readonly string[]
 }
 
-/** Starts a node with these routes by id. Routes in `guarded` require a scope, routes in `open` are public. */
+/** Starts a node with the given routes by id. Routes in `guarded` require a scope, routes in `open` are public. */
 function startMatching(open: Record<string, Match>, guarded: Record<string, Match> = {}): Promise<TestNode> {
   const entries = (matches: Record<string, Match>, require: unknown) =>
     Object.entries(matches).map(([id, match]) => ({ id, match, require }))
@@ -88,7 +88,7 @@ test.concurrent.each([
   { target: '/things/special?a=b', route: 'special' },
   { method: 'PUT', target: '/things/other', route: 'one' },
   { method: 'DELETE', target: '/things/1/2', route: 'many' },
-])('the most literal pattern that matches the path wins: $method $target → $route', async ({ route, ...request }) => {
+])('the gate selects the most literal matching path: $method $target → $route', async ({ route, ...request }) => {
   expect(await routeOf(gate, request)).toBe(route)
 })
 
@@ -104,20 +104,22 @@ test.concurrent.each([
   '/ADMIN',
   '/admin.',
   '/admin/x',
-])('S-027: a path that no pattern matches is 404: %s', (target) => refused(gate, { target }, notFound))
+])('S-027: the gate replies 404 to the path %s, which no pattern matches', (target) =>
+  refused(gate, { target }, notFound),
+)
 
 test.concurrent.each(['/admin', '/admin?x=/public/', '/admin?/public/page', '/%61dmin?x=/public/', '/admin?'])(
-  'S-026: the query has no effect on matching: %s matches the route of /admin',
+  'S-026: the query has no effect on route matching: %s matches the route of /admin',
   async (target) => {
     const withToken = await admitted(gate, { target, token: issuer.sign() })
 
     expect(withToken.received.url).toBe(target.replace('%61', 'a'))
-    // The challenge has the path in its normal form: `%61` would differ.
+    // The challenge has the normalized path: `%61` would differ.
     await refused(gate, { target: target.replace('%61', 'a') }, noCredential)
   },
 )
 
-test.concurrent('a request that matches no route is 404 even with a valid token', () =>
+test.concurrent('the gate replies 404 to a request that matches no route, even with a valid token', () =>
   refused(gate, { target: '/nowhere', token: issuer.sign() }, notFound))
 
 test.concurrent.each([
@@ -127,7 +129,7 @@ test.concurrent.each([
   { method: 'DELETE', target: '/things/1/parts/2', allow: 'GET, HEAD' },
   { method: 'OPTIONS', target: '/things', allow: 'GET, HEAD, DELETE' },
 ])(
-  'a method that the most literal path does not map is 405 with Allow of that path: $method $target',
+  'the gate replies 405 with Allow if the most literal matching path has no route for the method: $method $target',
   ({ method, target, allow }) => refused(gate, { method, target }, notMapped(allow)),
 )
 
@@ -154,13 +156,13 @@ test.concurrent.each([
   { host: '[::1]', route: 'address' },
   { host: '[::1]:8080', route: 'address' },
 ])(
-  'a host pattern matches in any case and with any port, a wildcard matches one label: $host → $route',
+  'a host pattern matches in any letter case and with any port, and a wildcard matches one label: $host → $route',
   async ({ host, route }) => {
     expect(await routeOf(strict, { target: '/where', host })).toBe(route)
   },
 )
 
-test.concurrent('a path that no route of the exact host has matches the route of a wildcard host', async () => {
+test.concurrent('the gate uses a route of a wildcard host when no route of the exact host matches the path', async () => {
   expect(await routeOf(strict, { target: '/wild', host: 'api.example' })).toBe('wildcard-only')
 })
 
@@ -172,11 +174,11 @@ test.concurrent.each([
   'xapi.example.test',
   '127.0.0.1',
   '.example',
-])('S-029: if every route names a host, a request for another host is 421: %s', (host) =>
+])('S-029: if every route names a host, the gate replies 421 to the other host %s', (host) =>
   refused(strict, { target: '/where', host }, misdirected),
 )
 
-test.concurrent('S-029: if a route without host exists, an unknown host is not refused for its host', async () => {
+test.concurrent('S-029: if a route without host exists, the gate does not refuse a request for its unknown host', async () => {
   expect(await routeOf(gate, { target: '/where', host: 'unknown.test' })).toBe('anywhere')
   await refused(gate, { target: '/nowhere', host: 'unknown.test' }, notFound)
   await refused(strict, { target: '/nowhere', host: 'api.example' }, notFound)
@@ -197,7 +199,7 @@ test.concurrent.each([
   'a\\b',
   '<a>',
   'é',
-])('S-029: the invalid Host "%s" is 400, and the connection closes', (host) =>
+])('S-029: the gate replies 400 to the invalid Host "%s" and closes the connection', (host) =>
   refused(gate, { target: '/public/page', host }, badHost),
 )
 
@@ -207,7 +209,7 @@ test.concurrent.each([
   '/.well-known/gatehouse/other',
   '/.well-known/gatehouse',
   '/.well-known/oauth-protected-resource/catch-all/page',
-])('a reserved path reaches no service, even if a route matches every path: %s', (target) =>
+])('the gate forwards no reserved path, even if a route matches every path: %s', (target) =>
   refused(open, { target }, notFound),
 )
 

@@ -24,14 +24,14 @@ test.each([
   ['1', '0'],
   ['007', '6'],
   ['99999999999999999999', '2147483647'],
-])('OPTIONS with Max-Forwards: %s reaches the service with %s', async (sent, received) => {
+])('the gate forwards OPTIONS with Max-Forwards: %s with the value %s', async (sent, received) => {
   const reply = await send('OPTIONS', '/open/1', ['Max-Forwards', sent])
 
   expect(reply.status).toBe(200)
   expect((await orders.next()).all('max-forwards')).toEqual([received])
 })
 
-test('OPTIONS with Max-Forwards: 0 gets the reply of the gate with the methods of the path', async () => {
+test('the gate itself replies to OPTIONS with Max-Forwards: 0, with the methods of the path in Allow', async () => {
   const seen = orders.requests.length
   const reply = await send('OPTIONS', '/open/zero', ['Max-Forwards', '0'])
 
@@ -46,7 +46,7 @@ test('OPTIONS with Max-Forwards: 0 gets the reply of the gate with the methods o
   expect(orders.requests).toHaveLength(seen)
 })
 
-test('OPTIONS with Max-Forwards: 0 without a token is 401 on a protected route, with a token 200', async () => {
+test('OPTIONS with Max-Forwards: 0 on a protected route gets 401 without a token, and 200 with a token', async () => {
   const refused = await send('OPTIONS', '/closed/1', ['Max-Forwards', '0'])
   const admitted = await request(
     node.port,
@@ -72,7 +72,7 @@ test.each([
       ['Max-Forwards', '1'],
     ],
   ],
-] as const)('OPTIONS with a malformed Max-Forwards is 400: %s', async (name, fields) => {
+] as const)('the gate replies 400 to OPTIONS with a malformed Max-Forwards: %s', async (name, fields) => {
   const target = `/open/${name.replaceAll(/[^a-z0-9]/g, '_')}`
   const reply = await send('OPTIONS', target, ...fields)
 
@@ -80,7 +80,7 @@ test.each([
   expect(await node.waitForRecord(({ path }) => path === target)).toMatchObject({ reason: 'max-forwards-malformed' })
 })
 
-test.each(['GET', 'POST'])('%s with Max-Forwards reaches the service unchanged', async (method) => {
+test.each(['GET', 'POST'])('the gate forwards Max-Forwards of %s unchanged', async (method) => {
   const target = method === 'GET' ? '/open/1' : '/closed/1'
   const fields = [['Max-Forwards', '0']] as const
   const reply = await request(node.port, requestBytes({ method, target, fields, token: issuer.sign() }))

@@ -19,7 +19,7 @@ const read = () => readMetrics(node.adminPort)
 const get = (target: string, token?: string) =>
   request(node.port, requestBytes({ target, ...(token === undefined ? {} : { token }) }))
 
-test('exchanges are counted by route, decision and reason, with the same words as in the log', async () => {
+test('the metrics count exchanges by route, decision and reason, with the same words as in the access log', async () => {
   const before = await read()
   await get('/orders/1', issuer.sign())
   await get('/orders/1', issuer.sign())
@@ -39,7 +39,7 @@ test('exchanges are counted by route, decision and reason, with the same words a
   expect(after.sum('gatehouse_token_cache_entries') - before.sum('gatehouse_token_cache_entries')).toBe(2)
 })
 
-test('the time of the gate and the time of the service are measured separately', async () => {
+test('the metrics measure the time of the gate and the time of the service separately', async () => {
   const before = await read()
   await get('/public/page')
   await get('/orders/1')
@@ -84,7 +84,7 @@ test('gauges of exchanges in progress and open connections rise and return to 0'
   expect(after.sum('gatehouse_requests_total', { decision: 'broken', reason: 'client-gone' })).toBe(1)
 })
 
-test('a policy change keeps the counters and updates the policy metrics; an invalid change counts as rejected', async () => {
+test('a policy change keeps the request counters and updates the policy metrics; an invalid change counts as rejected', async () => {
   await get('/orders/1')
   const before = await read()
   const counted = before.sum('gatehouse_requests_total', { route: 'orders.read' })
@@ -108,13 +108,14 @@ test('a policy change keeps the counters and updates the policy metrics; an inva
   expect(rejected.sum('gatehouse_policy_info', { revision })).toBe(1)
 })
 
-test('an issuer and an upstream that are down are visible in the metrics', async () => {
+test('the metrics show an issuer and an upstream that are down', async () => {
   const [noIssuer, noService] = [freePort(), freePort()].map((port) => `http://127.0.0.1:${port}`)
   const alone = await startNode({ policy: testPolicy({ issuer: noIssuer!, orders: noService! }) })
   await expect
     .poll(async () => (await readMetrics(alone.adminPort)).sum('gatehouse_issuer_keys_failing', { issuer: 'main' }))
     .toBe(1)
-  // Read last, because an upstream rests for only one second.
+  // The metrics are read directly after this request, because the gate skips an unreachable upstream for only one
+  // second.
   await request(alone.port, requestBytes({ target: '/public/page' }))
   const reading = await readMetrics(alone.adminPort)
   expect(reading.sum('gatehouse_upstream_resting', { service: 'orders', upstream: noService! })).toBe(1)

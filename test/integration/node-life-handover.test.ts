@@ -37,7 +37,7 @@ test('no request fails while the two nodes on one port are stopped one after the
     judge: (reply, number) =>
       reply.status === 200 && reply.text === `/orders/${number}` ? undefined : `${reply.status} ${reply.text}`,
   })
-  /** Waits until `count` more requests have been answered, while the load continues. */
+  /** Waits until `count` more requests have got correct replies, while the load continues. */
   const more = async (count: number) => {
     const goal = load.good + count
     while (load.good < goal) await sleep(10)

@@ -31,7 +31,7 @@ test.each([
   expect(await ask(path, 'localhost', 'HEAD')).toMatchObject({ status: 200, text: '' })
 })
 
-test('a POST to a probe is rejected with 405', async () => {
+test('the admin plane replies 405 to a POST to a probe', async () => {
   const reply = await ask('/livez', 'localhost', 'POST')
 
   expect(reply.status).toBe(405)
@@ -74,7 +74,7 @@ test.each([
   '10.0.0.1',
   'internal',
   '',
-])('S-119: a foreign Host (DNS rebinding) is rejected with 421: "%s"', async (host) => {
+])('S-119: the admin plane replies 421 to the foreign Host "%s" (DNS rebinding)', async (host) => {
   for (const path of ['/livez', '/metrics', '/status', '/api/v1/nodes', '/nowhere'])
     expect((await ask(path, host)).status).toBe(421)
 })

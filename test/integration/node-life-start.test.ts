@@ -11,7 +11,8 @@ import { signingKey } from '../kit/signing-key.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { admitted, identity } from './admission.ts'
 
-// A node serves with valid settings and policy, or exits with an error that names its place.
+// A node with valid settings and policy serves requests. Otherwise the node exits with an error that names the place
+// of the fault.
 
 const [issuer, orders] = await Promise.all([startIssuer(), startUpstream()])
 const policy = testPolicy({ issuer: issuer.url, orders: orders.url })
@@ -121,7 +122,7 @@ test.each<{ title: string; options: Partial<NodeOptions>; message: RegExp }>([
       /GATEHOUSE_DRAIN_DELAI: unknown environment variable GATEHOUSE_DRAIN_DELAI \(GH_CONFIG_UNKNOWN_VARIABLE\)\n {2}hint: did you mean GATEHOUSE_DRAIN_DELAY\?/,
   },
 ])(
-  '$title ends the start with exit code 1 and an error that names the place; no port is ever open',
+  'a node with $title exits with 1 and an error that names the place, and never opens a port',
   async ({ options, message }) => {
     const ports = freePorts(2)
     const at = { listen: `127.0.0.1:${ports[0]}`, admin: { listen: `127.0.0.1:${ports[1]}` } }
@@ -139,7 +140,7 @@ test.each<{ title: string; options: Partial<NodeOptions>; message: RegExp }>([
   },
 )
 
-test('all errors in file and environment are reported at once', async () => {
+test('a node reports all errors in settings file and environment together', async () => {
   const settings = { drain_delai: '1s', log: { level: 'loud' }, admin: { listen: 'nowhere' } }
   const { exitCode, stderr } = await startFails({ policy, settings, env: { GATEHOUSE_NOTHING: '1' } })
 
@@ -147,7 +148,7 @@ test('all errors in file and environment are reported at once', async () => {
   for (const name of ['drain_delai', 'log.level', 'admin.listen', 'GATEHOUSE_NOTHING']) expect(stderr).toContain(name)
 })
 
-test('a data port in use ends the start with exit code 1 and names the address', async () => {
+test('a node whose data port is in use exits with 1 and names the address', async () => {
   const port = await takenPort()
   const { exitCode, stderr } = await startFails({ policy, settings: { listen: `127.0.0.1:${port}` } })
 
@@ -155,7 +156,7 @@ test('a data port in use ends the start with exit code 1 and names the address',
   expect(stderr).toMatch(new RegExp(`^error: listen: .*127\\.0\\.0\\.1:${port}: .* \\(GH_START\\)\n {2}hint: `))
 })
 
-test('an admin port in use ends the start with exit code 1 and names the address', async () => {
+test('a node whose admin port is in use exits with 1 and names the address', async () => {
   const port = await takenPort()
   const { exitCode, stderr } = await startFails({ policy, settings: { admin: { listen: `127.0.0.1:${port}` } } })
 
@@ -174,7 +175,7 @@ test('a second node on the port of a running node exits, and the running node co
   await admitted({ node: first, services: [orders] }, { target, token: issuer.sign() })
 })
 
-test('an address of another machine ends the start with exit code 1 and names the address', async () => {
+test('a node with the address of another machine in `listen` exits with 1 and names the address', async () => {
   const settings = { listen: '192.0.2.1:8080', public_url: 'https://api.example' }
   const { exitCode, stderr } = await startFails({ policy, settings })
 

@@ -143,7 +143,7 @@ test('SIGTERM and SIGINT within a second count as one signal: the node drains', 
 })
 
 test.each(['SIGTERM', 'SIGINT'] as const)(
-  'a second %s more than a second later ends the node at once with exit code 1',
+  'a second %s more than a second after the first ends the node immediately with exit code 1',
   async (signal) => {
     const stopping = await startStopping({ drain_timeout: '1h' })
     const { node, upstream } = stopping

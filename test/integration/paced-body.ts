@@ -15,7 +15,7 @@ export const sha256 = (bytes: Buffer): string => createHash('sha256').update(byt
 
 export type Framing = 'length' | 'chunked'
 
-/** The fields that announce a body of this length. */
+/** Returns the header field that announces a body of `bytes` bytes. */
 export function framingFields(framing: Framing, bytes: number): string {
   return framing === 'length' ? `Content-Length: ${bytes}\r\n` : 'Transfer-Encoding: chunked\r\n'
 }

@@ -60,7 +60,7 @@ test('a service without pass_headers gets no identity or address field of a clie
   expect(JSON.stringify(got.fields)).not.toMatch(/10\.0\.0|SUCCESS|root|admins/)
 })
 
-test('a field of pass_headers that Connection names is not forwarded', async () => {
+test('the gate does not forward a field of pass_headers that the client names in Connection', async () => {
   const got = await received('/passing', [...claims, ['Connection', 'remote-user']])
 
   expect(got.all('remote-user')).toEqual([])
@@ -82,7 +82,7 @@ const check = (path: string, fields: [string, string][]) =>
     }),
   )
 
-test('a check reply does not list the fields of pass_headers for removal', async () => {
+test('the reply to a forward-auth check does not list the fields of pass_headers for removal', async () => {
   const lists = await Promise.all(['/strict', '/passing'].map((path) => check(path, [])))
   const [strict, passing] = lists.map((reply) => reply.field('x-envoy-auth-headers-to-remove')!.split(','))
 
@@ -100,13 +100,13 @@ test.each([
   ['/passing', 'X-SSL-Client-Verify', 200],
   ['/passing', 'X-SSL-Client-DN', 400],
   ['/nowhere', 'X-SSL-Client-Verify', 404],
-])('a check of %s with the client field %s is %i', async (path, name, status) => {
+])('a forward-auth check of %s with the client field %s gets %i', async (path, name, status) => {
   const reply = await check(path, [[name, 'forged']])
 
   expect(reply.status, reply.text).toBe(status)
 })
 
-test('pass_headers is in the relaxations of the start log line', async () => {
+test('the start log line of a node lists pass_headers as a relaxation', async () => {
   const listening = await node.waitForLine(({ msg }) => msg === 'listening')
 
   expect(listening['relaxations']).toEqual([

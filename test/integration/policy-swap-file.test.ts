@@ -38,7 +38,7 @@ test.each([
     problem: { code: 'GH_POLICY_CONFLICT', path: 'services.orders.routes[1].match', line: expect.any(Number) },
   },
   { title: 'an empty file', text: () => '', problem: { code: expect.stringMatching(/^GH_CONFIG_/) } },
-])('an invalid policy file changes nothing, and the log states the reason: $title', async ({ text, problem }) => {
+])('an invalid policy file changes nothing, and the node logs the reason: $title', async ({ text, problem }) => {
   const node = lasting
   const gate: Gate = { node, services: [first] }
   const good = policy({ routes: [publicRoute(`good-${randomUUID()}`)] })
@@ -66,7 +66,7 @@ test.each([
   await admitted(gate, { target, token: issuer.sign() })
 })
 
-test.concurrent('a deleted policy file changes nothing, and is read again when it is restored', async () => {
+test.concurrent('a node keeps its policy when the policy file is deleted, and reads the file again when it is restored', async () => {
   const node = await startNode({ policy: policy() })
   const gate: Gate = { node, services: [first] }
   unlinkSync(node.folder.file('policy.yaml'))
@@ -78,7 +78,7 @@ test.concurrent('a deleted policy file changes nothing, and is read again when i
   await refused(gate, { target, token: issuer.sign() }, missingScope('orders:all'))
 })
 
-test.concurrent('a policy that needs a missing key of the node is rejected', async () => {
+test.concurrent('a node rejects a policy that requires a key missing in its settings', async () => {
   const bare = { credentials: 'none' }
   const node = await startNode({ policy: policy({ service: bare }), settings: { keys: undefined } })
   node.writePolicy(policy())
@@ -90,7 +90,7 @@ test.concurrent('a policy that needs a missing key of the node is rejected', asy
   await admitted({ node, services: [first] }, { target, token: issuer.sign() })
 })
 
-test.concurrent('a change is found without a signal, and a signal without a change has no effect', async () => {
+test.concurrent('a node detects a policy change without a signal, and a signal without a change has no effect', async () => {
   const node = await startNode({ policy: policy() })
   for (let i = 0; i < 5; i++) node.signal('SIGHUP')
   const revision = node.writePolicy(policy({ scope: 'orders:all' }))
@@ -100,7 +100,7 @@ test.concurrent('a change is found without a signal, and a signal without a chan
   expect(node.log.filter(({ msg }) => String(msg).startsWith('policy'))).toHaveLength(1)
 })
 
-test.concurrent('an added or removed file in a policy folder is a policy change', async () => {
+test.concurrent('a node treats an added or removed file in a policy folder as a policy change', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-policy-'))
   atEnd(() => rmSync(folder, { recursive: true, force: true }))
   const { issuers, services } = policy()
@@ -123,7 +123,7 @@ test.concurrent('an added or removed file in a policy folder is a policy change'
   await refused(gate, { target, token: issuer.sign() }, notFound)
 })
 
-test.concurrent('a Kubernetes ConfigMap mount is reloaded when its link points to a new version', async () => {
+test.concurrent('a node reloads a Kubernetes ConfigMap mount when its link points to a new version', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-policy-'))
   atEnd(() => rmSync(folder, { recursive: true, force: true }))
   const mount = (version: string, text: string) => {

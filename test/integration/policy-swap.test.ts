@@ -15,7 +15,7 @@ import { first, issuer, policy, publicRoute, second } from './policy-swap.ts'
 
 const target = '/orders/1'
 
-test('under fifty policy swaps with load, no request fails, is lost or is sent twice', async () => {
+test('during fifty policy changes under load, no request fails, is lost or is sent to the service twice', async () => {
   const owner = await startIssuer()
   const main = { issuer: owner.url }
   const node = await startNode({ policy: policy({ main }) })
@@ -96,7 +96,7 @@ test('a policy change applies from the next exchange on', async () => {
   expect(second.requests).toHaveLength(count + 1)
 })
 
-test('a cached token is validated by the changed rules of its issuer', async () => {
+test('the gate validates a cached token by the changed rules of its issuer', async () => {
   const node = await startNode({ policy: policy() })
   const gate: Gate = { node, services: [first, second] }
   const token = issuer.sign()
@@ -115,7 +115,7 @@ test('a cached token is validated by the changed rules of its issuer', async () 
   }
 })
 
-test('an exchange that waits during a policy swap is sent to the upstream that it matched', async () => {
+test('an exchange that waits during a policy change is sent to the upstream of the policy in which it was matched', async () => {
   const { promise: keysReleased, resolve: releaseKeys } = Promise.withResolvers<void>()
   const keys = await rawUpstream(async (wire) => {
     await wire.until('\r\n\r\n')

@@ -12,7 +12,7 @@ import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 
 const PROXY_V2 = Buffer.from('0d0a0d0a000d0a515549540a', 'hex')
 
-/** PROXY protocol version 2, command PROXY, TCP over IPv4. */
+/** Returns a PROXY protocol version 2 header with the client address `from` (command PROXY, TCP over IPv4). */
 function proxyHeader(from: readonly number[]): Uint8Array {
   const addresses = Buffer.from([...from, 127, 0, 0, 1, 0x12, 0x34, 0x1f, 0x90])
   return Buffer.concat([PROXY_V2, Buffer.from([0x21, 0x11, 0, addresses.length]), addresses])
@@ -62,7 +62,7 @@ async function ask(node: TestNode, target: string, fields: [string, string][], b
   return { reply: replies[0], ending, arrived: upstream.requests.slice(seen) }
 }
 
-test('S-037: forwarding fields and Client-Cert of an unlisted peer have no effect and are replaced', async () => {
+test('S-037: the gate ignores and replaces forwarding fields and Client-Cert of an unlisted peer', async () => {
   const node = await nodeWith({ proxies: ['192.0.2.0/24'] })
   const claims: [string, string][] = [
     ['X-Forwarded-For', '10.0.0.1'],
@@ -139,7 +139,7 @@ test.each([
   ],
   ['S-043: Client-Cert with invalid base64', [['Client-Cert', ':A*:']], 'certificate-malformed'],
 ] as [string, [string, string][], string][])(
-  '%s from a listed proxy is 400, and the connection closes',
+  '%s from a listed proxy: the gate replies 400 and closes the connection',
   async (_, fields, reason) => {
     const node = await nodeWith({ proxies: ['127.0.0.0/8'] })
 
@@ -159,7 +159,7 @@ test.each([
   ['for="[2001:db8::1]"', '2001:db8::1', 200],
   ['for=10.0.0.1 garbage', undefined, 400],
 ])(
-  'S-041: with client_address forwarded, %s of a listed proxy makes the client address %s and the status %i',
+  'S-041: with client_address forwarded, Forwarded: %s of a listed proxy gives the client address %s and the status %i',
   async (value, address, status) => {
     const node = await nodeWith({ proxies: ['127.0.0.0/8'], client_address: 'forwarded' })
 
@@ -178,7 +178,7 @@ test.each([
   },
 )
 
-test('a PROXY v2 header of a listed peer sets the client address; a missing or unexpected one is 400', async () => {
+test('a PROXY v2 header of a listed peer sets the client address; the gate rejects a missing or unexpected PROXY header with 400', async () => {
   const [listed, off, elsewhere] = await Promise.all([
     nodeWith({ proxies: ['127.0.0.0/8'], proxy_protocol: 'required' }),
     nodeWith({ proxies: ['127.0.0.0/8'] }),
@@ -242,7 +242,7 @@ test.each([
 test.each([
   ['proxy in X-Forwarded-For', {}, '10.0.0.1, 192.0.2.7', Buffer.alloc(0)],
   ['proxy in a PROXY header', { proxy_protocol: 'required' }, '10.0.0.1', proxyHeader([192, 0, 2, 7])],
-])('addresses before that of a TCP proxy in X-Forwarded-For have no effect: %s', async (_, more, chain, before) => {
+])('X-Forwarded-For addresses before the address of a TCP proxy have no effect: %s', async (_, more, chain, before) => {
   const node = await nodeWith({ proxies: ['127.0.0.1', { address: '192.0.2.7', mode: 'tcp' }], ...more })
   upstream.handler = (_request, response) => void response.end()
 
@@ -285,7 +285,7 @@ test.each([
 test.each([
   ['its X-Forwarded-For has no effect', {}, 403],
   ['it must send a PROXY header', { proxies: ['192.0.2.7'], proxy_protocol: 'required' }, 400],
-])('a peer in check.peers has no privileges outside of checks: %s', async (_, settings, status) => {
+])('a peer in check.peers has no privileges outside of forward-auth checks: %s', async (_, settings, status) => {
   const node = await nodeWith({ check: { peers: ['127.0.0.1'] }, ...settings })
   upstream.handler = (_request, response) => void response.end()
 
@@ -296,7 +296,7 @@ test.each([
   ['that is only in proxies', { proxies: ['127.0.0.1'] }],
   ['that is not listed', {}],
   ['that is a TCP proxy', { proxies: [{ address: '127.0.0.1', mode: 'tcp' }], check: { peers: ['127.0.0.1'] } }],
-])('a check of a peer %s is 403', async (_, settings) => {
+])('a forward-auth check of a peer %s gets 403', async (_, settings) => {
   const node = await nodeWith(settings)
   const { reply } = await ask(node, '/.gatehouse/check', [...checkFields('/open/1'), ['X-Forwarded-For', '10.0.0.1']])
 
@@ -310,6 +310,6 @@ test.each([
   [{ check: { peers: ['0.0.0.0/0'] } }, 'must not include all addresses'],
   [{ check: { peers: ['gate.internal'] } }, 'an address or a CIDR block'],
   [{ proxy_protocol: 'required' }, 'list the proxies'],
-])('S-127: the settings %j end the start with exit code 1', async (settings, message) => {
+])('S-127: a node with the settings %j does not start and exits with 1', async (settings, message) => {
   await expect(nodeWith(settings)).rejects.toMatchObject({ exitCode: 1, stderr: expect.stringContaining(message) })
 })

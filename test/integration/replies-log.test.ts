@@ -100,7 +100,7 @@ const hostile = [
   '__proto__',
 ]
 
-test('S-141: hostile characters in sub and client_id leave the access log one JSON line with the exact values', async () => {
+test('S-141: hostile characters in sub and client_id do not break the JSON lines of the access log, which has the exact values', async () => {
   // A token whose sub has a control character is refused.
   const valid = (name: string): boolean => !/\p{Cc}/u.test(name)
   const lines = await linesDuring(async () => {
@@ -117,7 +117,7 @@ test('S-141: hostile characters in sub and client_id leave the access log one JS
   expect(records.map(({ client }) => client)).toEqual(expected)
 })
 
-test('S-141: hostile characters in a request head leave the access log one JSON line per exchange', async () => {
+test('S-141: hostile characters in a request head do not break the JSON lines of the access log', async () => {
   const utf8 = (text: string) => Buffer.from(text).toString('latin1')
   const heads = [
     'GET /orders/"1" HTTP/1.1\r\nHost: a',
@@ -367,7 +367,7 @@ test.each([
       code,
       instance: id,
     })
-    // Without the id, whose random characters could match a pattern.
+    // The id is removed, because its random characters could match a pattern.
     const replyText = [reply.reason, ...reply.fields.flat(), reply.text].join('\n').replaceAll(id!, '')
     for (const pattern of revealing) expect(replyText).not.toMatch(pattern)
     // The id in the reply finds the access log line.

@@ -66,7 +66,7 @@ test.each([
   { target: '/orders/1?page=2', resource: '/orders/1' },
   { target: '/unlike', resource: '/unlike' },
   { target: '/', resource: '' },
-])('the challenge of $target has the metadata URL of that resource', async ({ target, resource }) => {
+])('the challenge for $target has the metadata URL of that resource', async ({ target, resource }) => {
   const url = metadataUrlIn(await get(target))
   expect(url.href).toBe(`${origin}${metadataPath}${resource}`)
 
@@ -87,7 +87,7 @@ test.each(['/orders/1', '/orders/', '/unlike', '/'])(
   },
 )
 
-test('metadata of a path lists the issuers and scopes of all routes on it, of every method', async () => {
+test('the resource metadata of a path lists the issuers and scopes of all routes of the path, for every method', async () => {
   expect((await get(`${metadataPath}/orders/1`)).json()).toEqual({
     resource: `${origin}/orders/1`,
     authorization_servers: [main.url, partner.url],
@@ -99,7 +99,7 @@ test('metadata of a path lists the issuers and scopes of all routes on it, of ev
   expect((await get(`${metadataPath}/unlike`)).json()).not.toHaveProperty('scopes_supported')
 })
 
-test('metadata without a path lists the issuers and scopes of all routes', async () => {
+test('the resource metadata without a path lists the issuers and scopes of all routes', async () => {
   expect((await get(metadataPath)).json()).toEqual({
     resource: origin,
     authorization_servers: [main.url, partner.url],
@@ -108,7 +108,7 @@ test('metadata without a path lists the issuers and scopes of all routes', async
   })
 })
 
-test('metadata of a route with a host is 404 under other hosts', async () => {
+test('the resource metadata of a route with a host gets 404 under other hosts', async () => {
   expect((await get(`${metadataPath}/reports`, 'reports.test')).json()).toMatchObject({
     authorization_servers: [main.url],
     scopes_supported: ['reports:read'],
@@ -117,11 +117,11 @@ test('metadata of a route with a host is 404 under other hosts', async () => {
 })
 
 test.each(['/orders/page', '/public', '/public/page', '/nowhere', '/orders2'])(
-  'metadata of a path without a protected route is 404: %s',
+  'the resource metadata of a path without a protected route gets 404: %s',
   (path) => refused(gate, { target: `${metadataPath}${path}` }, notFound),
 )
 
-test('metadata is public for GET and HEAD, and 405 for POST', async () => {
+test('the resource metadata is public for GET and HEAD, and a POST gets 405', async () => {
   const target = `${metadataPath}/orders/1`
   const head = await request(node.port, requestBytes({ method: 'HEAD', target }), { head: true })
   const reply = await get(target)
@@ -136,7 +136,7 @@ test('metadata is public for GET and HEAD, and 405 for POST', async () => {
   )
 })
 
-describe('with several public URLs', async () => {
+describe('a gate with several public URLs', async () => {
   const urls = ['https://api.example', 'https://other.example:8443', 'http://localhost:8080']
   const several = await startNode({ policy, settings: { public_url: urls } })
   const challengedAt = async (host: string, fields: readonly (readonly [string, string])[] = []) =>
@@ -152,7 +152,7 @@ describe('with several public URLs', async () => {
     { host: 'evil.example', url: 'https://api.example' },
     { host: 'api.example.evil', url: 'https://api.example' },
     { host: '127.0.0.1', url: 'https://api.example' },
-  ])('the origin in metadata is the public URL of the Host, or the first one: $host → $url', async ({ host, url }) => {
+  ])('the metadata origin is the public URL of the Host, or the first one: $host → $url', async ({ host, url }) => {
     const named = await challengedAt(host)
     const reply = await request(several.port, requestBytes({ target: named.pathname, host }))
 
@@ -161,7 +161,7 @@ describe('with several public URLs', async () => {
   })
 
   test.each(['X-Forwarded-Host', 'Forwarded', 'X-Original-Host', 'X-Host'])(
-    'S-029: %s does not change the origin in metadata',
+    'S-029: %s does not change the origin in resource metadata',
     async (name) => {
       const value = name === 'Forwarded' ? 'host=other.example:8443' : 'other.example:8443'
 
@@ -179,7 +179,7 @@ describe('with several public URLs', async () => {
   })
 })
 
-test('a gate with only public routes has no metadata and an empty key set', async () => {
+test('a gate with only public routes has no resource metadata and an empty key set', async () => {
   const route = { id: 'all', match: { path: '/**' }, require: 'public' }
   const open = await startNode({
     policy: { version: 1, services: { all: { upstreams: [upstream.url], credentials: 'none', routes: [route] } } },

@@ -23,7 +23,10 @@ import {
 const [main, partner, mute] = await Promise.all([startIssuer(), startIssuer(), startIssuer()])
 mute.answer('discovery', { silent: true })
 
-/** Replies as the last segment of the path names: not at all, late, with a stalled body, or at once. */
+/**
+ * Service that replies as the path names: `silent` not at all, `late` after 6 s, `stalled` with an incomplete body,
+ * else immediately.
+ */
 const service = await startUpstream({
   handler: async ({ url, over }: ReceivedRequest, response) => {
     await over
@@ -41,7 +44,7 @@ const dayMs = 86_400_000
 const moment = (offsetMs: number) => new Date(Date.now() + offsetMs).toISOString()
 const names = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat']
 const near = [-1, 0, 1].map((offset) => names[new Date(Date.now() + offset * dayMs).getUTCDay()]!)
-/** Days without yesterday, today and tomorrow, so that a test may run past midnight. */
+/** Days of the week except yesterday, today and tomorrow, so that a test can run past midnight. */
 const otherDays = names.filter((name) => !near.includes(name))
 
 const scope = (name: string) => ({ scopes: { all: [name] } })
@@ -232,7 +235,7 @@ const rows: readonly Row[] = [
 ]
 
 test.concurrent.each(rows.map((row) => ({ ...row, result: row.refusal?.reason ?? 'admitted' })))(
-  '$parts.target with $title is $result',
+  'the decision on a request for $parts.target with $title is $result',
   async ({ parts, refusal }) => {
     if (refusal === undefined) await admitted(gate, parts)
     else await refused(gate, parts, refusal)
@@ -314,7 +317,7 @@ test.concurrent('a shadow requirement does not delay a public route while the is
   expect(['issuer-unreachable', undefined]).toContain(shadow)
 })
 
-test.concurrent('a first_byte timeout of a route overrides that of its service', async () => {
+test.concurrent('the first_byte timeout of a route overrides the timeout of its service', async () => {
   const patient = await request(node.port, requestBytes({ target: '/patient/late', token: good }))
   const hasty = await request(node.port, requestBytes({ target: '/hasty/late', token: good }))
 
@@ -351,7 +354,7 @@ test.concurrent.each([
   { target: '/move/', forwarded: '/v1/orders/', prefix: ['/move'] },
   { target: '/move/7?', forwarded: '/v1/orders/7?', prefix: ['/move'] },
   { target: '/below/7', forwarded: '/v1/below/7', prefix: [] },
-])('a request for $target is forwarded as $forwarded', async ({ target, forwarded, prefix }) => {
+])('the gate forwards a request for $target as $forwarded', async ({ target, forwarded, prefix }) => {
   const fields = [['X-Forwarded-Prefix', '/admin']] as const
   const { reply, received } = await admitted(gate, { target, token: good, fields })
 
@@ -369,11 +372,11 @@ test.concurrent.each([
   { target: '/move//admin', reason: 'path-empty-segment' },
   { target: '/move/%2f..%2fadmin', reason: 'path-dot-segment' },
   { target: '/move%2f..', reason: 'path-dot-segment' },
-])('S-031: a rewritten path stays below its prefix: $target', ({ target, reason }) =>
+])('S-031: the gate rejects a path that would leave its rewritten prefix: $target', ({ target, reason }) =>
   refused(gate, { target, token: good }, ambiguous(reason)),
 )
 
-test.concurrent('a rewritten path is neither in the challenge nor a path for clients', async () => {
+test.concurrent('the rewritten path is not in the challenge, and clients cannot request it', async () => {
   await refused(gate, { target: '/move/7' }, noCredential)
   await refused(
     gate,

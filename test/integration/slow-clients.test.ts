@@ -21,7 +21,7 @@ const idleS = 8
 const MIB = 1024 * 1024
 const patience = { limitMs: 60_000 }
 
-/** Larger than the socket buffers of both kernels. */
+/** Body that is larger than the socket buffers of both sides. */
 const large = Buffer.alloc(24 * MIB, 'large ')
 const sending = await startUpstream({
   handler: (received, response) => {
@@ -32,7 +32,7 @@ const sending = await startUpstream({
 })
 const receiving = await startUpstream()
 const lateBytes = 12 * MIB
-/** Reads the body only after the client has been paused for longer than `request.idle`. */
+/** Service that reads the body only after the gate has paused the client for longer than `request.idle`. */
 const late = await rawUpstream(async (wire) => {
   await wire.until('\r\n\r\n')
   await sleep((idleS + 4) * 1000)
@@ -112,7 +112,7 @@ test.concurrent.each([
   { how: 'that stops after 5 bytes', gapMs: 0, pieces: 0 },
   { how: 'of 200 bytes/s', gapMs: 500, pieces: 1000 },
 ])(
-  'an upload $how is 408 upload-stalled, and the request to the service is aborted',
+  'the gate replies 408 upload-stalled to an upload $how, and aborts the request to the service',
   async ({ how, gapMs, pieces }) => {
     const target = `/receiving/stalled-${pieces}`
     const wire = await connect(node.port)

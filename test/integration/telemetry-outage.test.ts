@@ -8,7 +8,7 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { publicPolicy } from './data-plane-node.ts'
 
-// A receiver that is unavailable, or does not reply, loses telemetry. Requests are not affected.
+// If the OTLP receiver is unavailable or does not reply, telemetry is lost. Requests are not affected.
 
 const upstream = await startUpstream()
 const receiver = new OtlpReceiver()

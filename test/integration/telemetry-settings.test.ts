@@ -22,7 +22,7 @@ async function run(env: Readonly<Record<string, string>>, settings: Readonly<Rec
 
 const signals = () => [...new Set(receiver.requests.map(({ signal }) => signal))].sort()
 
-test('OTEL_EXPORTER_OTLP_ENDPOINT sends every signal to its path, with the configured service name', async () => {
+test('with OTEL_EXPORTER_OTLP_ENDPOINT, a node sends every signal to the path of the signal, with the configured service name', async () => {
   await run({
     ...endpoint,
     ...all,
@@ -48,7 +48,7 @@ test('OTEL_EXPORTER_OTLP_ENDPOINT sends every signal to its path, with the confi
   expect(receiver.logs[0]!.resource).toMatchObject(resource)
 })
 
-test('an OpenTelemetry variable without effect is logged, and the authorization of the receiver is not logged', async () => {
+test('a node logs an OpenTelemetry variable without effect, and does not log the authorization of the receiver', async () => {
   const node = await run(
     { OTEL_BSP_MAX_QUEUE_SIZE: '7', RECEIVER_TOKEN: 'Basic c2VjcmV0OnRva2Vu' },
     { telemetry: { authorization: { env: 'RECEIVER_TOKEN' }, logs: { endpoint: receiver.url } } },

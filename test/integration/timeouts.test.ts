@@ -19,11 +19,11 @@ import { sendUntilReply } from './paced-body.ts'
 const ok = 'HTTP/1.1 200 OK\r\n'
 const dripped = 12
 
-/** Targets whose connection the gate has closed. */
+/** Targets whose connection to the service has been closed by the gate. */
 const closed = new Set<string>()
 /** Until this resolves, the upstream reads no body of /unread. */
 const replied = Promise.withResolvers<void>()
-/** Acts as the last segment of the path names, then waits until the gate closes the connection. */
+/** Service that behaves as the last segment of the path names, then waits until the gate closes the connection. */
 const upstream = await rawUpstream(async (wire) => {
   const head = (await wire.until('\r\n\r\n')).toString('latin1')
   const [, target = '', behaviour] = /^\S+ (\/[^/]+\/([^? ]*)\S*)/.exec(head) ?? []
@@ -72,7 +72,7 @@ test.concurrent.each([
   },
   { target: '/idle/headed', bytes: requestBytes({ target: '/idle/headed' }), reason: 'upstream-timeout' },
   { target: '/total/silent', bytes: requestBytes({ target: '/total/silent' }), reason: 'exchange-timeout' },
-])('$target is 504 with $reason, and the connection to the service is closed', async ({ target, bytes, reason }) => {
+])('$target gets 504 with $reason, and the gate closes the service connection', async ({ target, bytes, reason }) => {
   const reply = await request(node.port, bytes)
 
   expect(reply.status).toBe(504)
@@ -82,7 +82,7 @@ test.concurrent.each([
   await expectClosed(target)
 })
 
-test.concurrent('an upload that the service stops reading is 504 after first_byte', async () => {
+test.concurrent('an upload that the service stops reading gets 504 after first_byte', async () => {
   const wire = await connect(node.port)
   await wire.send(`POST /first/unread HTTP/1.1\r\nHost: api.test\r\nContent-Length: 9000000\r\n\r\n`)
   await sendUntilReply(wire, Buffer.alloc(500_000), 18)
@@ -98,7 +98,7 @@ test.concurrent.each([
   { path: '/idle/stalled-chunked', reason: 'reply-broken' },
   { path: '/total/stalled', reason: 'exchange-timeout' },
   { path: '/total/endless', reason: 'exchange-timeout' },
-])('the reply of $path is aborted within its body with $reason', async ({ path, reason }) => {
+])('the gate aborts the reply of $path within its body with $reason', async ({ path, reason }) => {
   const { replies, ending } = await exchange(node.port, requestBytes({ target: path }), { replies: 'all' })
 
   expect(replies).toHaveLength(1)
@@ -128,7 +128,7 @@ test.concurrent('a client that starts to read after the idle timeout of the serv
   expect(reply?.body.equals(large)).toBe(true)
 })
 
-test.concurrent('an upstream that does not accept a connection within timeouts.connect is 502', async () => {
+test.concurrent('the gate replies 502 when an upstream does not accept a connection within timeouts.connect', async () => {
   const reply = await request(node.port, requestBytes({ target: '/deaf/1' }))
 
   expect(reply.status).toBe(502)
@@ -138,7 +138,7 @@ test.concurrent('an upstream that does not accept a connection within timeouts.c
   })
 })
 
-test.concurrent('an upload whose client stalls is 408 upload-stalled, and the service gets an incomplete body', async () => {
+test.concurrent('the gate replies 408 to an upload whose client stalls, and the service gets an incomplete body', async () => {
   const wire = await connect(node.port)
   await wire.send('POST /ample/silent?stalling HTTP/1.1\r\nHost: api.test\r\nContent-Length: 100\r\n\r\nhello')
 

@@ -110,7 +110,7 @@ test.each([
   expect(upstream.requests.length - seen).toBe(status === 200 ? 1 : 0)
 })
 
-test('SIGHUP activates a new certificate, and open connections are still served', async () => {
+test('a node activates a new TLS certificate on SIGHUP, and still serves open connections', async () => {
   const open = connect({
     host: '127.0.0.1',
     port: node.port,
@@ -132,7 +132,7 @@ test('SIGHUP activates a new certificate, and open connections are still served'
   expect(kept).toMatch(/^HTTP\/1\.1 200 /)
 })
 
-test('SIGHUP with a certificate that does not match its key logs an error', async () => {
+test('a node logs an error on SIGHUP with a TLS certificate that does not match its key', async () => {
   const { certFile } = await certificateFor(folder, 'other', ['shop.example'])
   const { copyFileSync } = await import('node:fs')
   copyFileSync(certFile, shop.certFile)
@@ -159,7 +159,7 @@ test('SIGHUP does not prevent a stopping node from exiting with 0', async () => 
 
 test.each([
   ['proxy_protocol with tls', { proxies: ['192.0.2.1'], proxy_protocol: 'required' }, 'must be off with tls'],
-])('%s ends the start with exit code 1', async (_, more, message) => {
+])('a node with %s does not start and exits with 1', async (_, more, message) => {
   await expect(startNode({ policy: policy(), settings: { ...settings([api]), ...more } })).rejects.toMatchObject({
     exitCode: 1,
     stderr: expect.stringContaining(message),
@@ -169,8 +169,8 @@ test.each([
 test.each([
   ['a missing certificate file', { cert: 'nowhere.crt', key: { file: 'nowhere.key' } }, 'cannot be read'],
   ['a key of another certificate', { cert: 'api.crt', key: { file: 'shop.key' } }, 'does not match certificate'],
-  ['a certificate where the key should be', { cert: 'api.crt', key: { file: 'api.crt' } }, 'is not a private key'],
-])('%s ends the start with exit code 1', async (_, certificate, message) => {
+  ['a certificate instead of the key', { cert: 'api.crt', key: { file: 'api.crt' } }, 'is not a private key'],
+])('a node with %s does not start and exits with 1', async (_, certificate, message) => {
   const at = (file: string) => join(folder, file)
   const tls = { certificates: [{ cert: at(certificate.cert), key: { file: at(certificate.key.file) } }] }
 

@@ -49,7 +49,7 @@ test('S-105: a token that one route refused is admitted by another route whose s
   await admitted(gate, { target: '/write', token })
 })
 
-test('S-106: a token that differs from a cached token in one character is 401', async () => {
+test('S-106: the gate replies 401 to a token that differs from a cached token in one character', async () => {
   const token = issuer.sign()
   await admitted(gate, { target: '/read', token })
   const wire = await connect(node.port)
@@ -78,7 +78,7 @@ test('S-106: two tokens with the same first 800 characters keep their own subjec
   }
 })
 
-test('first uses of one token at the same time share one verification', async () => {
+test('concurrent first requests with one token share one verification', async () => {
   const token = issuer.sign()
 
   const ids = await Promise.all(Array.from({ length: 12 }, () => assertionId(token)))
@@ -93,7 +93,7 @@ test('S-111: a thousand invalid tokens do not evict a valid token from the cache
 
   const flood = async () => {
     const wire = await connect(node.port)
-    // Fast enough to end within half the lifetime of an assertion, after which the gate signs a new one.
+    // The flood ends within half the lifetime of an assertion, after which the gate signs a new assertion.
     for (let i = 0; i < 50; i++) {
       for (const key of foreignKeys) {
         await wire.send(requestBytes({ target: '/read', token: issuer.sign({ key }) }))
@@ -106,7 +106,7 @@ test('S-111: a thousand invalid tokens do not evict a valid token from the cache
   expect(await assertionId(valid)).toBe(before)
 })
 
-test('more valid tokens than the cache holds are all admitted, and the oldest one is evicted', async () => {
+test('the gate admits more valid tokens than the cache can contain, and evicts the oldest token', async () => {
   const first = issuer.sign()
   const before = await assertionId(first)
   const wire = await connect(node.port)

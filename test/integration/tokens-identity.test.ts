@@ -144,14 +144,14 @@ test('S-106: the same sub, client_id and jti of two issuers make two assertions 
   expect(there.jti).not.toBe(here.jti)
 })
 
-test.each(['reader', 'writer'])('a token of oidc-provider is admitted with its identity: client %s', async (client) => {
+test.each(['reader', 'writer'])('the gate admits oidc-provider tokens with identity: client %s', async (client) => {
   const assertion = await identityOf(await provider.token(client))
 
   expect(assertion).toMatchObject({ sub: client, client_id: client, token_issuer: provider.url, aud: 'orders' })
   expect(assertion['scope']).toContain('orders:read')
 })
 
-test('the access token is not forwarded with credentials: assertion', async () => {
+test('with credentials: assertion, the gate does not forward the access token', async () => {
   const token = main.sign()
   const { received } = await admitted(gate, { target, token })
 
@@ -159,7 +159,7 @@ test('the access token is not forwarded with credentials: assertion', async () =
   expect(JSON.stringify(received.fields)).not.toContain(token)
 })
 
-test('credentials: token forwards the validated token and no assertion', async () => {
+test('with credentials: token, the gate forwards the validated token and no assertion', async () => {
   const token = main.sign()
   const { received } = await admitted(gate, { target: '/passing/1', fields: [['authorization', `bEARER ${token}`]] })
 
@@ -167,19 +167,19 @@ test('credentials: token forwards the validated token and no assertion', async (
   expect(received.all('x-gatehouse-jwt-assertion')).toEqual([])
 })
 
-test('credentials: token forwards no Authorization on a public route', async () => {
+test('with credentials: token, the gate forwards no Authorization on a public route', async () => {
   const { received } = await admitted(gate, { target: '/public/passing', token: main.sign() })
 
   expect(received.all('authorization')).toEqual([])
 })
 
-test('credentials: none forwards neither token nor assertion', async () => {
+test('with credentials: none, the gate forwards neither token nor assertion', async () => {
   const { received } = await admitted(gate, { target: '/bare/1', token: main.sign() })
 
   expect(received.fields.map(([name]) => name).filter((name) => /auth|gatehouse|assertion/i.test(name))).toEqual([])
 })
 
-test('auth_request_headers sends claims in X-Auth-Request-* fields, except values with unsafe characters', async () => {
+test('with auth_request_headers, the gate sends claims in X-Auth-Request-* fields, except values with unsafe characters', async () => {
   const plain = { email: 'alice@example.test', preferred_username: 'al', groups: ['a', 'b,c', 'd'] }
   const hostile = { sub: ' alice', email: 'a\r\nX-Evil: 1', preferred_username: 'a\u0000b', groups: ['a\nb', 7] }
   const sentFields = async (claims: object) => {
@@ -198,7 +198,7 @@ test('auth_request_headers sends claims in X-Auth-Request-* fields, except value
 })
 
 test.each(['X-Gatehouse-Jwt-Assertion', 'x_gatehouse_jwt_assertion', 'X.Gatehouse.Jwt-Assertion', 'X-Gatehouse-Other'])(
-  'a client field %s is not forwarded and does not change the identity',
+  'the gate does not forward the client field %s, which does not change the identity',
   async (name) => {
     const forged = `${Buffer.from('{"alg":"none"}').toString('base64url')}.e30.`
     const fields = [
@@ -214,7 +214,7 @@ test.each(['X-Gatehouse-Jwt-Assertion', 'x_gatehouse_jwt_assertion', 'X.Gatehous
   },
 )
 
-test('the key set is public for GET and HEAD without private parts, and 405 for POST', async () => {
+test('the key set of the gate is public for GET and HEAD without private parts, and a POST gets 405', async () => {
   const got = await request(node.port, requestBytes({ target: keysPath }))
   const head = await request(node.port, requestBytes({ method: 'HEAD', target: keysPath }), { head: true })
 

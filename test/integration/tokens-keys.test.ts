@@ -53,7 +53,7 @@ const late = new TestIssuer({ port: freePort() })
 atEnd(() => late.stop())
 issuers.set('late', late)
 
-/** Serves the keys of `endless` once, and after that a document that never ends. */
+/** Service that sends the keys of the issuer `endless` once, and after that a key document that never ends. */
 const endlessKeys = await rawUpstream(async (wire, index) => {
   await wire.until('\r\n\r\n')
   await wire.send('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n{"keys":[')
@@ -146,7 +146,7 @@ describe.concurrent('keys of an issuer', () => {
     expect(issuerOf('slow').fetches).toEqual({ discovery: 1, keys: 1 })
   })
 
-  test('S-058, S-135: tokens with unknown keys are 401 and cause one key fetch per cooldown', async () => {
+  test('S-058, S-135: tokens with unknown keys get 401 and cause one key fetch per cooldown', async () => {
     const issuer = issuerOf('steady')
     const token = issuer.sign()
     await keysRead('steady')
@@ -202,7 +202,7 @@ describe.concurrent('keys of an issuer', () => {
     expect(issuer.fetches.keys).toBe(2)
   })
 
-  test('S-112: keys are fetched again before keys_stale without a token with an unknown key', async () => {
+  test('S-112: the gate fetches issuer keys again before keys_stale, also without a token with an unknown key', async () => {
     const issuer = issuerOf('refreshing')
     const token = issuer.sign()
     await admitted(gate, { target: '/refreshing', token })
@@ -217,7 +217,7 @@ describe.concurrent('keys of an issuer', () => {
     { name: 'failing', stop: (issuer: TestIssuer) => issuer.answer('discovery', { status: 500 }) },
     { name: 'dead', stop: (issuer: TestIssuer) => issuer.stop() },
   ])(
-    'while an issuer is $name, tokens of known keys are admitted, and those of unknown keys are 503',
+    'while an issuer is $name, the gate admits tokens of known keys, and replies 503 to tokens of unknown keys',
     async ({ name, stop }) => {
       const issuer = issuerOf(name)
       await keysRead(name)
@@ -235,7 +235,7 @@ describe.concurrent('keys of an issuer', () => {
     },
   )
 
-  test('after keys_stale without a key fetch, new and cached tokens of the issuer are 503', async () => {
+  test('after keys_stale without a key fetch, the gate replies 503 to new and cached tokens of the issuer', async () => {
     const issuer = issuerOf('aging')
     const token = issuer.sign()
     await admitted(gate, { target: '/aging', token })
@@ -247,7 +247,7 @@ describe.concurrent('keys of an issuer', () => {
     await refused(gate, { target: '/aging', token: issuer.sign() }, issuerDown)
   })
 
-  test('tokens of an issuer that is down at the start are 503, and admitted after the issuer has started', async () => {
+  test('the gate replies 503 to tokens of an issuer that is down at the start, and admits them after the issuer has started', async () => {
     await refused(gate, { target: '/late', token: late.sign() }, issuerDown)
     await late.start()
 
@@ -268,7 +268,7 @@ describe.concurrent('keys of an issuer', () => {
   }
 
   test.each(forms)(
-    'S-068: an invalid key document (%s) is an outage: known keys stay valid, unknown keys are 503',
+    'S-068: the gate treats an invalid key document (%s) as an outage: known keys stay valid, unknown keys get 503',
     async (name) => {
       const issuer = issuerOf(name)
       const token = issuer.sign()
@@ -284,7 +284,7 @@ describe.concurrent('keys of an issuer', () => {
     },
   )
 
-  test('S-068: a key document that never ends is an outage: known keys stay valid, unknown keys are 503', async () => {
+  test('S-068: the gate treats a key document that never ends as an outage: known keys stay valid, unknown keys get 503', async () => {
     const issuer = issuerOf('endless')
     const token = issuer.sign()
     await admitted(gate, { target: '/endless', token })

@@ -61,13 +61,13 @@ function parts(): [string, string, string] {
   return main.sign().split('.') as [string, string, string]
 }
 
-/** Returns a signed token with this JSON text behind the claims of a valid token. */
+/** Returns a signed token whose claims are those of a valid token with `json` appended. */
 function withClaims(json: string): string {
   const good = JSON.stringify(JSON.parse(Buffer.from(parts()[1], 'base64url').toString()))
   return main.sign({ raw: { claims: `${good.slice(0, -1)},${json}}` } })
 }
 
-test('the unmodified tokens of all cases are admitted', async () => {
+test('the gate admits the unmodified tokens of all cases in this file', async () => {
   await admitted(gate, { target, token: main.sign() })
   await admitted(gate, { target, token: main.sign({ key: rsaKey }) })
   await admitted(gate, { target, token: es256Only.sign() })
@@ -81,10 +81,10 @@ test.concurrent.each([
   { title: 'empty parts', token: '..' },
   { title: 'a header that is not JSON', token: `bm90.${parts().slice(1).join('.')}` },
   { title: 'an opaque token', token: '2YotnFZFEjr1zCsicMWpAA' },
-])('a token that is not a JWS is refused: $title', ({ token }) => refusesToken(token, 'token-malformed'))
+])('the gate refuses a token that is not a JWS: $title', ({ token }) => refusesToken(token, 'token-malformed'))
 
 test.concurrent.each(['none', 'None', 'nOnE', 'NONE'])(
-  'S-051: a token with alg %s is refused with and without a signature',
+  'S-051: the gate refuses a token with alg %s, with and without a signature',
   async (alg) => {
     const bare = main.sign({ key: unsigned, header: { alg } })
     const [, , signature] = parts()
@@ -105,7 +105,7 @@ const publicForms = [rsaKey, ecKey].flatMap(({ publicJwk }) => {
 })
 
 test.concurrent.each(['HS256', 'RS256', 'ES256'])(
-  'S-052: an HMAC with a public key of the issuer as secret is refused with alg %s',
+  'S-052: the gate refuses an HMAC with alg %s whose secret is a public key of the issuer',
   async (alg) => {
     for (const [i, secret] of publicForms.entries()) {
       const { kid } = i < publicForms.length / 2 ? rsaKey : ecKey
@@ -115,7 +115,7 @@ test.concurrent.each(['HS256', 'RS256', 'ES256'])(
   },
 )
 
-/** The reason if `alg` fits the key of `kid`: invalid signature. Otherwise no key matches. */
+/** Returns the expected reason: an invalid signature if `alg` fits the key of `kid`, otherwise no matching key. */
 function expectedOf(kid: string, alg: string): string {
   return (kid === rsaKey.kid) === (alg === 'RS256') ? 'token-signature' : 'token-key-unknown'
 }
@@ -126,14 +126,14 @@ test.concurrent.each([
   { title: 'ES384, which is not configured', token: main.sign({ key: signingKey('ES384') }) },
   { title: 'a list of ES256 and none', token: main.sign(header({ alg: ['ES256', 'none'] })) },
   { title: 'no alg', token: main.sign(header({ alg: undefined })) },
-])('S-053: an algorithm that is not configured for the issuer is refused: $title', ({ token }) =>
+])('S-053: the gate refuses an algorithm that is not configured for the issuer: $title', ({ token }) =>
   refusesToken(token, 'token-algorithm'),
 )
 
-test.concurrent('S-053: PS256 with a key published for RS256 is refused', () =>
+test.concurrent('S-053: the gate refuses PS256 with a key published for RS256', () =>
   refusesToken(main.sign({ key: rsaKey, header: { alg: 'PS256' } }), 'token-key-unknown'))
 
-test.concurrent('S-054: a jwk in the token header is never used', async () => {
+test.concurrent('S-054: the gate never uses a jwk in the token header', async () => {
   const attackerKey = signingKey('ES256')
   const jwk = { ...attackerKey.publicJwk, kid: ecKey.kid }
 
@@ -141,7 +141,7 @@ test.concurrent('S-054: a jwk in the token header is never used', async () => {
   await refusesToken(main.sign({ key: attackerKey, header: { jwk, kid: ecKey.kid } }), 'token-signature')
 })
 
-test.concurrent('S-055: a key URL or certificate in the token header is never used', async () => {
+test.concurrent('S-055: the gate never uses a key URL or certificate in the token header', async () => {
   const attackerKey = signingKey('ES256')
   const certificate = Buffer.from('no certificate').toString('base64')
   for (const named of [{ jku: elsewhere.url }, { x5u: elsewhere.url }, { x5c: [certificate] }, { x5t: 'x' }]) {
@@ -164,11 +164,11 @@ test.concurrent.each([
   { kid: 7, reason: 'token-malformed' },
   { kid: null, reason: 'token-malformed' },
   { kid: [ecKey.kid], reason: 'token-malformed' },
-])('S-056: a token with kid $kid is refused with $reason', ({ kid, reason }) =>
+])('S-056: the gate refuses a token with kid $kid with $reason', ({ kid, reason }) =>
   refusesToken(main.sign(header({ kid })), reason),
 )
 
-test.concurrent('S-056: a token without kid is verified by the only key of its algorithm', async () => {
+test.concurrent('S-056: the gate verifies a token without kid with the only key of its algorithm', async () => {
   await admitted(gate, { target, token: main.sign(header({ kid: undefined })) })
 })
 
@@ -178,7 +178,7 @@ test.concurrent.each([
   { title: 'an empty crit', changed: { crit: [] } },
   { title: 'b64 false', changed: { b64: false, crit: ['b64'] } },
   { title: 'b64 true', changed: { b64: true } },
-])('S-057: a critical header extension is refused: $title', ({ changed }) =>
+])('S-057: the gate refuses a critical header extension: $title', ({ changed }) =>
   refusesToken(main.sign(header(changed)), 'token-critical-header'),
 )
 
@@ -201,16 +201,16 @@ test.concurrent.each([
     title: 'a logout token of profile any',
     token: lenient.sign({ header: { typ: 'logout+jwt' }, claims: { events: {} } }),
   },
-])('S-059: a token of another type is refused: $title', ({ token }) => refusesToken(token, 'token-type'))
+])('S-059: the gate refuses a token of another type: $title', ({ token }) => refusesToken(token, 'token-type'))
 
 test.concurrent.each(['AT+JWT', 'application/at+jwt', 'Application/AT+JWT'])(
-  'S-059: an access token with typ %s is admitted',
+  'S-059: the gate admits an access token with typ %s',
   async (typ) => {
     await admitted(gate, { target, token: main.sign(header({ typ })) })
   },
 )
 
-test.concurrent('S-060: a key does not verify tokens of another issuer, even with the kid of that issuer', async () => {
+test.concurrent('S-060: a key of one issuer does not verify tokens of another issuer, even with the kid of that issuer', async () => {
   const otherKey = lenient.keys[0]!
 
   await refusesToken(main.sign({ key: otherKey }), 'token-key-unknown')
@@ -225,7 +225,9 @@ test.concurrent.each([
   { title: 'missing', iss: undefined, reason: 'token-issuer-unknown' },
   { title: 'null', iss: null, reason: 'token-claims-malformed' },
   { title: 'a list', iss: [main.url], reason: 'token-claims-malformed' },
-])('S-060: a token with iss $title is refused', ({ iss, reason }) => refusesToken(main.sign(claims({ iss })), reason))
+])('S-060: the gate refuses a token with iss $title', ({ iss, reason }) =>
+  refusesToken(main.sign(claims({ iss })), reason),
+)
 
 test.concurrent.each([
   { aud: undefined, reason: 'token-audience' },
@@ -238,11 +240,11 @@ test.concurrent.each([
   { aud: [testAudience, 1], reason: 'token-claims-malformed' },
   { aud: {}, reason: 'token-claims-malformed' },
   { aud: null, reason: 'token-claims-malformed' },
-])('S-061: a token with aud $aud is refused with $reason', ({ aud, reason }) =>
+])('S-061: the gate refuses a token with aud $aud with $reason', ({ aud, reason }) =>
   refusesToken(main.sign(claims({ aud })), reason),
 )
 
-test.concurrent('S-061: a token with the configured audience among several is admitted', async () => {
+test.concurrent('S-061: the gate admits a token with the configured audience among several', async () => {
   await admitted(gate, { target, token: main.sign(claims({ aud: ['https://other.test', testAudience] })) })
 })
 
@@ -263,11 +265,11 @@ test.concurrent.each([
   { title: 'nbf as text', changed: { nbf: '0' }, reason: 'token-claims-malformed' },
   { title: 'iat in an hour', changed: { iat: nowS + 3600, exp: nowS + 7200 }, reason: 'token-not-yet-valid' },
   { title: 'iat as text', changed: { iat: String(nowS) }, reason: 'token-claims-malformed' },
-])('S-062: a token with $title is refused with $reason', ({ changed, reason }) =>
+])('S-062: the gate refuses a token with $title with $reason', ({ changed, reason }) =>
   refusesToken(main.sign(claims(changed)), reason),
 )
 
-test.concurrent('S-062: a token with exp 1e400, which is no finite number, is refused', async () => {
+test.concurrent('S-062: the gate refuses a token with exp 1e400, which is no finite number', async () => {
   const { exp: _, ...rest } = JSON.parse(Buffer.from(parts()[1], 'base64url').toString())
   const json = JSON.stringify(rest)
 
@@ -279,7 +281,7 @@ test.concurrent.each([
   { title: 'exp in the past within the clock tolerance', changed: {}, past: true },
   { title: 'nbf in the future within the clock tolerance', changed: { nbf: nowS + toleranceS / 2 } },
   { title: 'no iat', changed: { iat: undefined } },
-])('S-062: a token with $title is admitted', async ({ changed, past = false }) => {
+])('S-062: the gate admits a token with $title', async ({ changed, past = false }) => {
   const exp = { exp: Math.floor(Date.now() / 1000) - 1 }
   await admitted(gate, { target, token: main.sign(claims({ ...changed, ...(past && exp) })) })
 })
@@ -290,17 +292,17 @@ test.concurrent.each([
   { title: 'exp', json: `"exp":${nowS + 400}` },
   { title: 'sub with an escaped name', json: `"s\\u0075b":"mallory"` },
   { title: 'a nested member', json: `"realm_access":{"roles":["a"],"roles":["b"]}` },
-])('S-063: a token with a duplicate claim is refused: $title', ({ json }) =>
+])('S-063: the gate refuses a token with a duplicate claim: $title', ({ json }) =>
   refusesToken(withClaims(json), 'token-duplicate-member'),
 )
 
-test.concurrent('S-063: a token with two alg members in its header is refused', () => {
+test.concurrent('S-063: the gate refuses a token with two alg members in its header', () => {
   const raw = `{"alg":"none","typ":"at+jwt","kid":"${ecKey.kid}","alg":"ES256"}`
 
   return refusesToken(main.sign({ raw: { header: raw } }), 'token-duplicate-member')
 })
 
-test.concurrent('S-064: other encodings of a cached valid token are refused', async () => {
+test.concurrent('S-064: the gate refuses other encodings of a cached valid token', async () => {
   const token = main.sign()
   const [head, payload, signature] = token.split('.') as [string, string, string]
   await admitted(gate, { target, token })
@@ -321,7 +323,7 @@ test.concurrent('S-064: other encodings of a cached valid token are refused', as
   }
 })
 
-test.concurrent('S-065: degenerate ECDSA signatures and other encodings of one are refused', async () => {
+test.concurrent('S-065: the gate refuses degenerate ECDSA signatures and other encodings of a valid signature', async () => {
   const [head, payload, signature] = parts()
   const bytes = Buffer.from(signature, 'base64url')
   const [r, s] = [bytes.subarray(0, 32), bytes.subarray(32)]
@@ -343,7 +345,7 @@ test.concurrent('S-065: degenerate ECDSA signatures and other encodings of one a
   for (const each of forged) await refusesToken(`${head}.${payload}.${each}`, 'token-signature')
 })
 
-test.concurrent('S-069: a token whose claims are not a valid JSON object is refused', async () => {
+test.concurrent('S-069: the gate refuses a token whose claims are not a valid JSON object', async () => {
   const raw = [
     '[]',
     '"text"',
@@ -358,7 +360,7 @@ test.concurrent('S-069: a token whose claims are not a valid JSON object is refu
   for (const each of raw) await refusesToken(main.sign({ raw: { claims: each } }), 'token-malformed')
 })
 
-test.concurrent('S-069: a token of at most 8 KiB is admitted, and a longer one is refused', async () => {
+test.concurrent('S-069: the gate admits a token of at most 8 KiB, and refuses a longer token', async () => {
   const longest = 8192
   const spare = longest - main.sign(claims({ pad: '' })).length
   // Base64url encodes three bytes as four characters.
@@ -393,12 +395,12 @@ test.concurrent.each([
   { scope: 'orders:*' },
   { scope: '' },
   { scope: undefined },
-])('S-071: a token with scope $scope lacks orders:read', ({ scope }) =>
+])('S-071: the gate finds no orders:read in the token scope $scope', ({ scope }) =>
   refused(gate, { target, token: main.sign(claims({ scope })) }, missingScope('orders:read')),
 )
 
 test.concurrent.each(['orders:read orders:read', ' orders:read ', 'a  orders:read'])(
-  'S-071: scope "%s" is admitted and reaches the service without duplicates',
+  'S-071: the gate admits scope "%s" and forwards the scope without duplicates',
   async (scope) => {
     const { received } = await admitted(gate, { target, token: main.sign(claims({ scope })) })
 
@@ -407,11 +409,11 @@ test.concurrent.each(['orders:read orders:read', ' orders:read ', 'a  orders:rea
 )
 
 test.concurrent.each([{ scope: ['orders:read'] }, { scope: 7 }, { scope: null }])(
-  'S-071: a token with scope $scope, which is not text, is refused',
+  'S-071: the gate refuses a token with scope $scope, which is not text',
   ({ scope }) => refusesToken(main.sign(claims({ scope })), 'token-claims-malformed'),
 )
 
-test.concurrent('S-072: JWE and headers for encryption or compression are refused', async () => {
+test.concurrent('S-072: the gate refuses JWE and headers for encryption or compression', async () => {
   const five = `${Buffer.from('{"alg":"dir","enc":"A256GCM"}').toString('base64url')}..AAAA.AAAA.AAAA`
   const slow = { alg: 'PBES2-HS256+A128KW', enc: 'A128GCM', p2c: 2_000_000_000, p2s: 'AAAA' }
 
@@ -426,7 +428,7 @@ test.concurrent('S-072: JWE and headers for encryption or compression are refuse
   await refusesToken(main.sign(header({ cty: 'JWT' })), 'token-type')
 })
 
-test.concurrent('S-073: a token of an unknown issuer is refused without a request to it', async () => {
+test.concurrent('S-073: the gate refuses a token of an unknown issuer without a request to that issuer', async () => {
   const key = signingKey('ES256')
   const { iat, exp } = { iat: nowS, exp: nowS + 300 }
   const token = compactJws(
@@ -445,7 +447,7 @@ test.concurrent.each([
   { title: 'an unknown method', cnf: { x: 1 } },
   { title: 'an empty cnf', cnf: {} },
   { title: 'a cnf of null', cnf: null },
-])('a token with cnf is refused as a bearer token (RFC 7800 §3.1): $title', ({ cnf }) =>
+])('the gate refuses a token with cnf as a bearer token (RFC 7800 §3.1): $title', ({ cnf }) =>
   refusesToken(main.sign(claims({ cnf })), 'token-binding'),
 )
 
@@ -453,7 +455,7 @@ test.concurrent.each([
   { title: 'the subject', change: (json: string) => json.replace('"alice"', '"admin"') },
   { title: 'the scope', change: (json: string) => json.replace('orders:read', 'orders:all') },
   { title: 'an added space', change: (json: string) => `${json} ` },
-])('a token with changed claims is refused before and after the original is cached: $title', async ({ change }) => {
+])('the gate refuses changed claims before and after the original token is cached: $title', async ({ change }) => {
   const token = main.sign()
   const [head, payload, signature] = token.split('.') as [string, string, string]
   const forged = Buffer.from(change(Buffer.from(payload, 'base64url').toString())).toString('base64url')
@@ -469,11 +471,11 @@ test.concurrent.each([
   { title: 'an empty sub', changed: { sub: '' }, reason: 'claims-malformed' },
   { title: 'a number as sub', changed: { sub: 7 }, reason: 'claims-malformed' },
   { title: 'a lone surrogate in sub', changed: { sub: '\ud800' }, reason: 'claims-malformed' },
-])('a token without a valid subject is refused: $title', ({ changed, reason }) =>
+])('the gate refuses a token without a valid subject: $title', ({ changed, reason }) =>
   refusesToken(main.sign(claims(changed)), `token-${reason}`),
 )
 
-test('S-076: the replies to ten different invalid tokens are equal', async () => {
+test('S-076: the gate sends equal replies to ten different invalid tokens', async () => {
   const bad = [
     main.sign({ key: signingKey('ES256', ecKey.kid) }),
     main.sign(claims({ exp: nowS - 3600, iat: nowS - 7200 })),

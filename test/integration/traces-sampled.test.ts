@@ -8,8 +8,8 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { publicPolicy } from './data-plane-node.ts'
 
-// docs/design/contract.md §12: an exchange is recorded by the caller's sampled flag, by a ratio, or because it failed or
-// was slow. An exchange that is not recorded leaves no gap in the client's trace.
+// docs/design/contract.md §12: the gate records the trace of an exchange by the caller's sampled flag, by a ratio, or
+// because the exchange failed or was slow. An exchange that is not recorded leaves no gap in the client's trace.
 
 const [receiver, upstream] = await Promise.all([startOtlpReceiver(), startUpstream()])
 const policy = publicPolicy({
@@ -41,7 +41,10 @@ async function send(node: TestNode, target: string, flags?: string): Promise<Sen
   return { trace: traceparent?.slice(3, 35) ?? own, traceparent }
 }
 
-/** Call this after the node has stopped, because a stop sends the queued spans. */
+/**
+ * Returns whether the receiver has the trace. Call this after the node has stopped, because a stop sends the queued
+ * spans.
+ */
 function isRecorded({ trace }: Sent): boolean {
   return receiver.spans.some(({ traceId }) => traceId === trace)
 }
@@ -49,7 +52,7 @@ function isRecorded({ trace }: Sent): boolean {
 const start = (traces: Readonly<Record<string, unknown>>) =>
   startNode({ policy, settings: { telemetry: { traces: { endpoint: `${receiver.url}/v1/traces`, ...traces } } } })
 
-test('a trace of a client is recorded by its sampled flag, and a new trace by the ratio', async () => {
+test('the gate records a trace of a client by its sampled flag, and a new trace by the ratio', async () => {
   const [none, all] = await Promise.all([start({ sample: 0 }), start({ sample: 1 })])
   const sent = [
     await send(none, '/s/1'),
@@ -70,7 +73,7 @@ test('a trace of a client is recorded by its sampled flag, and a new trace by th
   expect(isRecorded(wary)).toBe(false)
 })
 
-test('slow exchanges and faults are recorded when they were not sampled', async () => {
+test('the gate records traces of slow exchanges and faults that were not sampled', async () => {
   const node = await start({ sample: 0, slow: '3s', faults: true })
   const quick = await send(node, '/s/quick')
   const slow = await send(node, '/s/slow')
@@ -89,7 +92,7 @@ test('slow exchanges and faults are recorded when they were not sampled', async 
   expect(failed).toMatchObject({ parentSpanId: span, status: { code: 2, message: 'upstream-unreachable' } })
 })
 
-test('exchanges above max_per_second are not recorded and are counted as dropped', async () => {
+test('the gate does not record exchanges above max_per_second, and counts them as dropped', async () => {
   const node = await start({ sample: 0, max_per_second: 1 })
   const sent: Sent[] = []
   for (let i = 0; i < 30; i++) sent.push(await send(node, '/s/1', '01'))
@@ -115,7 +118,7 @@ const startClosed = (traces: Readonly<Record<string, unknown>>, settings: Readon
     settings: { telemetry: { traces: { endpoint: `${receiver.url}/v1/traces`, ...traces } }, ...settings },
   })
 
-test('the sampled flag of a refused request counts only from a listed peer', async () => {
+test('the sampled flag of a refused request has an effect only from a listed peer', async () => {
   const [stranger, listed, all] = await Promise.all([
     startClosed({ sample: 0 }),
     startClosed({ sample: 0 }, { proxies: ['127.0.0.1'] }),
@@ -127,7 +130,7 @@ test('the sampled flag of a refused request counts only from a listed peer', asy
     await send(stranger, '/s/1', '01'),
     await send(listed, '/closed/1', '01'),
     await send(listed, '/closed/1', '00'),
-    // Recorded by the ratio: the client's flag and trace id do not count.
+    // Recorded by the ratio: the client is no listed peer, so its flag and trace id have no effect.
     await send(all, '/closed/1', '01'),
   ]
   await Promise.all([stranger.stop(), listed.stop(), all.stop()])

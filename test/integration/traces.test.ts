@@ -165,7 +165,7 @@ test.each<{ title: string; target: string; token: (() => string) | undefined; re
   if (span !== undefined) expect(of(spans, span).attributes).toEqual({ 'gatehouse.reason': reason })
 })
 
-test('an unreachable service is a span error with the reason of the access log', async () => {
+test('spans of a request to an unreachable service have an error status with the reason of the access log', async () => {
   const alone = await startNode({
     policy: testPolicy({ issuer: issuer.url, orders: closed }),
     settings: { telemetry: { traces: { endpoint: receiver.url, sample: 1 } } },
@@ -184,7 +184,7 @@ test('an unreachable service is a span error with the reason of the access log',
   })
 })
 
-test('the trace of a route with a shadow rule has the shadow reason', async () => {
+test('the trace of a route with a shadow requirement has the shadow reason', async () => {
   const { trace, fields } = begun()
   await get('/tried/1', fields)
   const [server] = (await spansOf(trace)).filter(({ kind }) => kind === 2)

@@ -41,7 +41,7 @@ test('an unhandled rejection ends a worker with exit code 70', async () => {
   expect(fault).toContain('test rejection')
 })
 
-test('metrics of a node have a failure counter at 0 for each background task', async () => {
+test('the metrics of a node have a failure counter at 0 for each background task', async () => {
   const node = await startNode({ policy: testPolicy({ issuer: issuer.url, orders: orders.url }) })
   const metrics = await readMetrics(node.adminPort)
   for (const task of ['policy-watch', 'issuer-keys', 'exchange-sweep', 'limit-sweep']) {

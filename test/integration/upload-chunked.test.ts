@@ -3,8 +3,8 @@ import { request } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { startPublicNode } from './data-plane-node.ts'
 
-// docs/reference/wire.md, "Chunked uploads": how the pinned uWebSockets.js parses each form. If an update parses one
-// differently, a test fails, and that page must be changed.
+// docs/reference/wire.md, "Chunked uploads": how the pinned uWebSockets.js parses each form of a chunk. If an update
+// parses a form differently, a test fails, and that page must be changed.
 
 const upstream = await startUpstream()
 const node = await startPublicNode([upstream.url], {}, { request: { idle: '10m', chunked_idle: '1s' } })
@@ -33,7 +33,7 @@ test.each([
   ['an extension without a name', '3;\r\nabc\r\n0\r\n\r\n'],
   ['an extension after a semicolon and a space', '3; name=value\r\nabc\r\n0\r\n\r\n'],
   ['an extension of the last chunk', '3\r\nabc\r\n0;a\r\n\r\n'],
-])('a chunked upload with %s is 408 after request.chunked_idle', async (_, body) => {
+])('a chunked upload with %s gets 408 after request.chunked_idle', async (_, body) => {
   const { target, bytes } = post(body)
   const reply = await request(node.port, bytes)
 
@@ -68,7 +68,7 @@ test.each([
   ['line ends without CR', '3\nabc\r\n0\n\r\n', 'abc'],
   ['other bytes in place of the CRLF behind the data', '3\r\nabcXX0\r\n\r\n', 'abc'],
 ])(
-  'a malformed chunked upload with %s reaches the service as complete, and its connection ends',
+  'a malformed chunked upload with %s reaches the service as complete, and the gate closes the client connection',
   async (_, body, expected) => {
     const { target, bytes } = post(body)
     const reply = await request(node.port, bytes)

@@ -9,8 +9,8 @@ import { Wire } from '../kit/wire.ts'
 import { startPublicNode } from './data-plane-node.ts'
 import { type Framing, framingFields } from './paced-body.ts'
 
-// A service may answer before it has read the request body (RFC 9112 §9.3). The client gets that reply while it still
-// sends, with `Connection: close`. No part of the remaining body is parsed as a request.
+// A service is allowed to reply before it has read the request body (RFC 9112 §9.3). The client gets that reply while
+// it still sends, with `Connection: close`. No part of the remaining body is parsed as a request.
 
 const small = 'HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno'
 const replies: Record<string, string | string[]> = {
@@ -20,7 +20,7 @@ const replies: Record<string, string | string[]> = {
   pieces: ['HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nn', 'o'],
   chunked: ['HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nn\r\n', '1\r\no\r\n', '0\r\n\r\n'],
 }
-/** Replies before it reads the body. Then it closes the connection, or reads the rest. */
+/** Service that replies before it reads the body, and then closes the connection or reads the rest of the body. */
 const upstream = await rawUpstream(async (wire) => {
   const head = (await wire.until('\r\n\r\n')).toString('latin1')
   const [, name = '', then = ''] = /^\S+ \/s\/(\w+)\?(?:\w+-)?(\w+)/.exec(head) ?? []
@@ -40,7 +40,7 @@ test.concurrent.each(
     framings.flatMap((framing) => ['reads', 'closes'].map((then) => ({ name, framing, then }))),
   ),
 )(
-  'the early "$name" reply to a $framing upload reaches the client if the service then $then, and the rest is ignored',
+  'the early "$name" reply to a $framing upload reaches the client if the service then $then, and the gate ignores the rest of the upload',
   async ({ name, framing, then }) => {
     const target = `/s/${name}?${framing}-${then}`
     const wire = await connect(node.port)
@@ -94,7 +94,8 @@ test.each(Object.keys(replies))(
     const bytes = 30_000_000
     const socket = connectSocket({ port: node.port, host: '127.0.0.1' })
     socket.write(`POST /s/${name}?blocking-reads HTTP/1.1\r\nHost: api.test\r\nContent-Length: ${bytes}\r\n\r\n`)
-    // Larger than the socket buffers of the kernel, so that the gate must read it.
+    // The upload is larger than the socket buffers of the kernel, so the client can complete it only if the gate
+    // reads.
     await within(60_000, 'the upload to be taken', new Promise((taken) => socket.write(Buffer.alloc(bytes), taken)))
 
     const reply = await readReply(new Wire(socket))
@@ -103,6 +104,6 @@ test.each(Object.keys(replies))(
   },
 )
 
-test('another request is served after the early replies', async () => {
+test('the gate serves another request after early replies of a service', async () => {
   expect((await request(node.port, requestBytes({ target: '/s/other' }))).text).toBe('ok')
 })

@@ -28,14 +28,14 @@ test('a client that does not wait for 100 Continue gets it and its reply, and th
   expect((await upstream.next()).all('expect')).toEqual([])
 })
 
-test('Expect: 100-Continue in another case is accepted, and the service gets no Expect', async () => {
+test('the gate accepts Expect: 100-Continue in another letter case, and the service gets no Expect', async () => {
   const { replies } = await exchange(node.port, `${head('/s/letters', '100-Continue')}hello`)
 
   expect(replies[0]!.json()).toMatchObject({ body: { bytes: 5 } })
   expect((await upstream.next()).all('expect')).toEqual([])
 })
 
-test('a refusal follows 100 Continue and ends the connection', async () => {
+test('the gate sends a refusal after 100 Continue and closes the connection', async () => {
   const { replies, ending } = await exchange(node.port, head('/nowhere', '100-continue'), { replies: 'all' })
 
   expect(replies).toHaveLength(1)
@@ -45,7 +45,7 @@ test('a refusal follows 100 Continue and ends the connection', async () => {
 })
 
 test.each(['200-ok', '100-continue, x', 'x=y', ''])(
-  'S-012: Expect: %s is 417, and the service receives nothing',
+  'S-012: the gate replies 417 to Expect: %s, and the service receives nothing',
   async (value) => {
     const before = upstream.requests.length
     const { replies, ending } = await exchange(node.port, `${head('/s/other', value)}hello`, { replies: 'all' })

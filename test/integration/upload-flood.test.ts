@@ -7,8 +7,8 @@ import { atEnd } from '../kit/cleanup.ts'
 import { startNode } from '../kit/node.ts'
 import { listen } from '../kit/ports.ts'
 
-// Ten clients at loopback speed upload to a slow service. All bodies arrive complete, and the memory of the node stays
-// within its limits: the rest is kept in unnamed files.
+// Ten clients at loopback speed upload to a slow service. All bodies arrive complete, and the memory of the node
+// stays within its limits: the gate stores further data in unnamed files.
 
 const MIB = 1024 * 1024
 const UPLOADS = 10

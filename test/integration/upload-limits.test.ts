@@ -8,8 +8,9 @@ import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { sendUntilReply } from './paced-body.ts'
 
-// body.max of a route: a Content-Length above it is 413 before the service receives anything. A chunked body above it is
-// 413 when the limit is reached, and the service gets an aborted request, never a complete one. chunked: refuse is 411.
+// body.max of a route: the gate replies 413 to a larger Content-Length before the service receives anything. The gate
+// replies 413 to a larger chunked body when the limit is reached, and the service gets an aborted request, never a
+// complete one. With chunked: refuse, the gate replies 411.
 
 const upstream = await startUpstream()
 const guarded = await startUpstream()
@@ -73,7 +74,7 @@ test.concurrent.each([
   { target: '/thousand/huge', length: 9_999_999_999 },
   { target: '/nothing/1', length: 1 },
   { target: '/usual/more-than-10-MiB', length: 10 * 1024 * 1024 + 1 },
-])('$target with Content-Length: $length is 413, and the service receives nothing', async ({ target, length }) => {
+])('the gate replies 413 to $target with Content-Length: $length and forwards nothing', async ({ target, length }) => {
   await expectTooLarge(target, `POST ${target} HTTP/1.1\r\nHost: api.test\r\nContent-Length: ${length}\r\n\r\nxxxx`)
 
   expect(receivedAt(target)).toEqual([])
@@ -85,7 +86,7 @@ test.concurrent.each([
   { target: '/thousand/with-its-last-byte', pieces: [chunk(999), chunk(2) + last] },
   { target: '/nothing/one-byte', pieces: [chunk(1) + last] },
 ])(
-  'the chunked body of $target above body.max is 413, and the request to the service is aborted',
+  'the gate replies 413 to a chunked body of $target above body.max, and aborts the request to the service',
   async ({ target, pieces }) => {
     await expectTooLarge(target, [chunkedHead(target), ...pieces])
 
@@ -97,7 +98,7 @@ test.concurrent.each([
   },
 )
 
-test.concurrent('an endless chunked body is 413, and the service gets at most body.max of it', async () => {
+test.concurrent('the gate replies 413 to an endless chunked body, and the service gets at most body.max of the body', async () => {
   const target = '/usual/endless'
   const wire = await connect(node.port)
   await wire.send(chunkedHead(target))
@@ -122,13 +123,13 @@ test.concurrent.each([
   { target: '/nothing/zero', bytes: requestBytes({ method: 'POST', target: '/nothing/zero', body: '' }) },
   { target: '/nothing/no-chunk', bytes: chunkedHead('/nothing/no-chunk') + last },
   { target: '/any/more', bytes: requestBytes({ method: 'POST', target: '/any/more', body: 'x'.repeat(11_000_000) }) },
-])('the body of $target within body.max is forwarded', async ({ target, bytes }) => {
+])('the gate forwards the body of $target within body.max', async ({ target, bytes }) => {
   expect((await request(node.port, bytes)).status).toBe(200)
   expect(receivedAt(target)).toHaveLength(1)
   expect(receivedAt(target)[0]).toMatchObject({ aborted: false })
 })
 
-test('a body above body.max during token verification is 413, and nothing is forwarded after the verification', async () => {
+test('a body above body.max during token verification gets 413, and the gate forwards nothing after the verification', async () => {
   const target = '/guarded/slow'
   const [slow, keysReleased] = [await startIssuer(), Promise.withResolvers<void>()]
   slow.answer('keys', { held: keysReleased.promise })
@@ -152,7 +153,7 @@ test('a body above body.max during token verification is 413, and nothing is for
   expect(node.accessLog().filter(({ path }) => path === target)).toHaveLength(1)
 })
 
-test.concurrent('chunked: refuse makes a chunked upload 411, and the service receives nothing', async () => {
+test.concurrent('with chunked: refuse, the gate replies 411 to a chunked upload, and the service receives nothing', async () => {
   const target = '/plain/chunked'
   const { replies, ending } = await exchange(node.port, chunkedHead(target) + chunk(5) + last, { replies: 'all' })
 
@@ -164,7 +165,7 @@ test.concurrent('chunked: refuse makes a chunked upload 411, and the service rec
   expect(receivedAt(target)).toEqual([])
 })
 
-test.concurrent('chunked: refuse admits an upload with Content-Length', async () => {
+test.concurrent('with chunked: refuse, the gate forwards an upload with Content-Length', async () => {
   expect((await request(node.port, requestBytes({ method: 'POST', target: '/plain/1', body: 'hello' }))).status).toBe(
     200,
   )

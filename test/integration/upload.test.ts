@@ -29,7 +29,7 @@ function expectFraming(query: string, framing: Framing, bytes: number): void {
 }
 
 test.concurrent.each(framings.flatMap((framing) => sizes.map((bytes) => ({ framing, bytes }))))(
-  '$bytes bytes by $framing arrive unchanged, in the packet of the head and in their own',
+  'an upload of $bytes bytes by $framing reaches the service unchanged, sent in one packet with the head or in separate packets',
   async ({ framing, bytes }) => {
     const body = madeBody(bytes)
     for (const apart of [false, true]) {
@@ -47,7 +47,7 @@ test.concurrent.each(framings.flatMap((framing) => sizes.map((bytes) => ({ frami
   },
 )
 
-test.each(framings)('20 MB from a client at 50 MB/s arrive unchanged by %s', async (framing) => {
+test.each(framings)('an upload of 20 MB at 50 MB/s reaches the service unchanged by %s', async (framing) => {
   const body = madeBody(20_000_000)
   const wire = await connect(node.port)
   await wire.send(`PUT /s/1?large-${framing} HTTP/1.1\r\nHost: api.test\r\n${framingFields(framing, body.length)}\r\n`)
@@ -58,7 +58,7 @@ test.each(framings)('20 MB from a client at 50 MB/s arrive unchanged by %s', asy
   expectFraming(`large-${framing}`, framing, body.length)
 })
 
-test.concurrent.each(framings)('a body sent byte by byte arrives unchanged by %s', async (framing) => {
+test.concurrent.each(framings)('an upload sent byte by byte reaches the service unchanged by %s', async (framing) => {
   const body = madeBody(60)
   const bytes = framing === 'length' ? body : Buffer.from(`3c\r\n${body.toString('latin1')}\r\n0\r\n\r\n`, 'latin1')
   const head = `POST /s/1?bytewise-${framing} HTTP/1.1\r\nHost: api.test\r\n${framingFields(framing, 60)}\r\n`
@@ -69,7 +69,7 @@ test.concurrent.each(framings)('a body sent byte by byte arrives unchanged by %s
   expectFraming(`bytewise-${framing}`, framing, 60)
 })
 
-test.concurrent('a body of chunks with six different sizes arrives unchanged', async () => {
+test.concurrent('an upload in chunks of six different sizes reaches the service unchanged', async () => {
   const pieces = ['a', 'bb', 'c'.repeat(15), 'd'.repeat(16), 'e'.repeat(4096), 'f'.repeat(70_000)]
   const chunks = pieces.map((piece) => `${piece.length.toString(16)}\r\n${piece}\r\n`).join('')
 
@@ -103,7 +103,7 @@ test.concurrent.each([
   },
 )
 
-test.concurrent.each(framings)('GET and DELETE with a body by %s reach the service with it', async (framing) => {
+test.concurrent.each(framings)('the gate forwards GET and DELETE with a body by %s', async (framing) => {
   for (const method of ['GET', 'DELETE']) {
     const query = `${method}-${framing}`
     const body = framing === 'length' ? 'hello' : '5\r\nhello\r\n0\r\n\r\n'
@@ -116,7 +116,7 @@ test.concurrent.each(framings)('GET and DELETE with a body by %s reach the servi
   }
 })
 
-test.concurrent('a connection carries 20 uploads by Content-Length, and each gets its own reply', async () => {
+test.concurrent('one client connection carries 20 uploads by Content-Length, and each upload gets its own reply', async () => {
   const wire = await connect(node.port)
   for (let n = 1; n <= 20; n++) {
     const body = madeBody(n * 1000)

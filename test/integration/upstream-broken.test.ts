@@ -49,7 +49,7 @@ const timesReceived = (title: string) =>
     .flat()
     .filter((line) => line.endsWith(`/s/${nameOf(title)}`)).length
 
-test.concurrent.each(Object.keys(early))('%s is 502, and the request is sent once', async (title) => {
+test.concurrent.each(Object.keys(early))('after %s, the gate replies 502 and sends no retry', async (title) => {
   const reply = await request(node.port, requestBytes({ target: `/s/${nameOf(title)}` }))
 
   expect(reply).toMatchObject({ status: 502, framing: 'length', complete: true })
@@ -61,7 +61,7 @@ test.concurrent.each(Object.keys(early))('%s is 502, and the request is sent onc
 })
 
 test.concurrent.each(Object.keys(late))(
-  '%s aborts the reply to the client, and the request is sent once',
+  'after %s of the service, the gate aborts the reply to the client and sends no retry',
   async (title) => {
     const { replies, ending } = await exchange(node.port, requestBytes({ target: `/s/${nameOf(title)}` }), {
       replies: 'all',

@@ -24,11 +24,11 @@ const upstream = await rawUpstream(
 const node = await startPublicNode([upstream.url])
 
 test.concurrent.each(['one', 'one-apart', 'several', 'several-bytewise', 'one-then-chunked'])(
-  'the final reply behind interim replies (%s) arrives complete and without their fields',
+  'the client gets the final reply after interim replies (%s) completely and without fields of the interim replies',
   async (name) => {
     const get = requestBytes({ target: `/s/${name}` })
 
-    // Twice, which proves that the connection to the service is still usable.
+    // The request is sent twice to prove that the connection to the service is still usable.
     for (const reply of [await request(node.port, get), await request(node.port, get)]) {
       expect(reply).toMatchObject({ status: 200, text: 'ok', complete: true, interim: [] })
       expect(reply.field('x-final')).toBe('yes')

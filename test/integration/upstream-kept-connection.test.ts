@@ -12,7 +12,7 @@ import { requestLinesOf } from './upstream-script.ts'
 
 const reply = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 
-/** Ends its first connection at the second request. Serves all other connections. */
+/** Starts a service that ends its first connection at the second request, and serves all other connections. */
 const dying = (end: (wire: Wire) => void) =>
   rawUpstream(async (wire, index) => {
     for (let n = 0; await wire.some(60_000); n++) {
@@ -44,14 +44,14 @@ const cases = await Promise.all(
     }),
   ),
 )
-/** Ends its first connection at the second request, and every later connection at the first request. */
+/** Service that ends its first connection at the second request, and every later connection at the first request. */
 const hopeless = await rawUpstream(async (wire, index) => {
   await wire.until('\r\n\r\n')
   if (index > 0) return
   await wire.send(reply)
   await wire.until('\r\n\r\n')
 })
-/** Ends its first connection at the second request, after one byte of a reply. */
+/** Service that ends its first connection at the second request, after one byte of a reply. */
 const halfway = await rawUpstream(async (wire, index) => {
   for (let n = 0; await wire.some(60_000); n++) {
     await wire.until('\r\n\r\n')
@@ -68,7 +68,7 @@ const leaving = await rawUpstream(async (wire) => {
   await wire.rest(60_000)
   left.resolve()
 })
-/** Ends each of its three connections at the second request, as a restarting service does. */
+/** Service that ends each of its three connections at the second request, as a restarting service does. */
 const restarting = await rawUpstream(async (wire) => {
   await wire.until('\r\n\r\n')
   await until('three connections are open', () => restarting.received.length >= 3)
@@ -87,7 +87,7 @@ const node = await startNode({
   policy: publicPolicy(Object.fromEntries(Object.entries(services).map(([id, { url }]) => [id, { upstreams: [url] }]))),
 })
 
-/** Sends a request on a connection to the service that has served one. */
+/** Sends two requests. The second one uses the kept connection to the service, on which the first was served. */
 async function second(id: string, bytes: string | Buffer, head = false) {
   expect((await request(node.port, requestBytes({ target: `/${id}/first` }))).status).toBe(200)
   const second = await request(node.port, bytes, { head })
@@ -100,7 +100,7 @@ const timesReceived = (upstream: RawUpstream, target: string) =>
     .filter((line) => line.endsWith(` ${target}`)).length
 
 test.concurrent.each(cases)(
-  'when the service $end the kept connection, $title is sent $tries time(s)',
+  'when the service $end the kept connection, the gate sends $title $tries time(s)',
   async (sent) => {
     const { method, fields, body, tries, id, upstream } = sent
     const bytes = `${method} /${id}/second HTTP/1.1\r\nHost: api.test\r\n${fields}\r\n${body}`
@@ -113,7 +113,7 @@ test.concurrent.each(cases)(
   },
 )
 
-test.concurrent('a request whose second attempt fails too is 502 after two attempts', async () => {
+test.concurrent('the gate replies 502 to a request after two failed attempts', async () => {
   const { second: got, record } = await second('hopeless', requestBytes({ target: '/hopeless/second' }))
 
   expect(got.status).toBe(502)
@@ -121,7 +121,7 @@ test.concurrent('a request whose second attempt fails too is 502 after two attem
   expect(timesReceived(hopeless, '/hopeless/second')).toBe(2)
 })
 
-test.concurrent('the second attempt uses a new connection, because other kept connections may be closed too', async () => {
+test.concurrent('the second attempt of a request uses a new connection, because other kept connections may be closed too', async () => {
   const first = requestBytes({ target: '/restarting/first' })
   await Promise.all([1, 2, 3].map(() => request(node.port, first)))
   const got = await request(node.port, requestBytes({ target: '/restarting/second' }))
@@ -134,7 +134,7 @@ test.concurrent('the second attempt uses a new connection, because other kept co
   ).toEqual([1, 1, 1, 2])
 })
 
-test.concurrent('a request is not sent again after the first byte of a reply: 502', async () => {
+test.concurrent('the gate does not send a request again after the first byte of a reply, and replies 502', async () => {
   const { second: got, record } = await second('halfway', requestBytes({ target: '/halfway/second' }))
 
   expect(got.status).toBe(502)

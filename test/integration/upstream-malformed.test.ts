@@ -55,17 +55,17 @@ const brokenOff: Record<string, readonly [sent: string, wrong: string]> = {
   'a second chunk size that is no number': [`${chunked}3\r\nabc\r\n`, 'xyz\r\nabc\r\n0\r\n\r\n'],
   'an LF for the end of a chunk': [`${chunked}3\r\nabc`, '\n0\r\n\r\n'],
 }
-/** Seen before anything of the reply was sent. */
+/** In one piece, the gate detects the fault before it has sent any part of the reply. */
 for (const [title, pieces] of Object.entries(brokenOff)) refused[`${title}, in one piece`] = pieces.join('')
 
-/** Valid replies with surplus bytes behind them. */
+/** Valid service replies that are followed by surplus bytes. */
 const surplus: Record<string, string> = {
   'more bytes than its Content-Length': `${ok}Content-Length: 3\r\n\r\nabcdef`,
   'a second reply without a request': `${ok}${three}${ok}Content-Length: 4\r\n\r\nevil`,
   'a second reply behind a chunked one': `${chunked}3\r\nabc\r\n0\r\n\r\n${ok}Content-Length: 4\r\n\r\nevil`,
 }
 
-/** Replies that the gate accepts. */
+/** Unusual replies of a service that the gate accepts. */
 const harmless: Record<string, string> = {
   'a chunk extension and a trailer': `${chunked}3;a=b\r\nabc\r\n0\r\nX-Secret: trailer\r\n\r\n`,
   'no reason phrase': `HTTP/1.1 200\r\n${three}`,
@@ -97,7 +97,7 @@ const node = await startPublicNode([upstream.url])
 const get = (title: string) => requestBytes({ target: `/s/${nameOf(title)}` })
 
 test.concurrent.each(Object.keys(refused))(
-  'a reply with %s is 502, and its connection is not used again',
+  'the gate replies 502 to a service reply with %s, and does not reuse the connection',
   async (title) => {
     const reply = await request(node.port, get(title))
 
@@ -111,7 +111,7 @@ test.concurrent.each(Object.keys(refused))(
 )
 
 test.concurrent.each(Object.keys(brokenOff))(
-  '%s aborts the reply to the client, and its connection is not used again',
+  'after %s in a service reply, the gate aborts the reply to the client and does not reuse the connection',
   async (title) => {
     const { replies, ending } = await exchange(node.port, get(title), { replies: 'all' })
 
@@ -125,7 +125,7 @@ test.concurrent.each(Object.keys(brokenOff))(
 )
 
 test.concurrent.each(Object.keys(surplus))(
-  'the surplus of a reply with %s reaches no client, and its connection is not used again',
+  'surplus bytes of a service reply with %s reach no client, and the gate does not reuse the connection',
   async (title) => {
     const wire = await connect(node.port)
     for (const [name, expected] of [
@@ -140,14 +140,14 @@ test.concurrent.each(Object.keys(surplus))(
   },
 )
 
-test.concurrent.each(Object.keys(harmless))('a reply with %s is forwarded', async (title) => {
+test.concurrent.each(Object.keys(harmless))('the gate forwards a service reply with %s', async (title) => {
   const reply = await request(node.port, get(title))
 
   expect(reply).toMatchObject({ status: 200, reason: 'OK', text: 'abc', complete: true })
   expect(reply.field('x-secret')).toBeUndefined()
 })
 
-test.concurrent('S-139: a reply head that never ends is 502, and its connection is closed', async () => {
+test.concurrent('S-139: the gate replies 502 to a service reply whose head never ends, and closes the connection', async () => {
   const reply = await request(node.port, get('endless'))
 
   expect(reply.status).toBe(502)

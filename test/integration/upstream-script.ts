@@ -3,13 +3,13 @@ import type { Bytes, Wire } from '../kit/wire.ts'
 
 /** The reply of a scripted service, and what the service does with the connection afterwards. */
 export interface ScriptedReply {
-  /** A list is sent in separate pieces. */
+  /** Bytes of the reply. A list is sent in separate pieces. */
   readonly bytes: Bytes | readonly Bytes[]
   /** Default `keep`: waits for the next request. `silence`: sends nothing more and keeps the connection open. */
   readonly after?: 'keep' | 'close' | 'reset' | 'silence'
 }
 
-/** Replies by its own code. The connection is closed afterwards. */
+/** Function that sends a reply. The connection is closed afterwards. */
 type ReplyAction = (wire: Wire) => Promise<void>
 
 const waitMs = 60_000

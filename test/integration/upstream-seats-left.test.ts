@@ -3,13 +3,14 @@ import { connect, request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { startPublicNode } from './data-plane-node.ts'
 
-// One client may hold 48 of 64 calls. If a call kept its slot after its end, the last request would be refused.
+// One client is allowed 48 of 64 concurrent calls. If a call kept its slot after its end, the last request would be
+// refused.
 
 const ROUNDS = 120
 const AT_ONCE = 20
 
 test.each(['own', 'undici'])(
-  'a broken, incomplete or aborted call to an upstream frees its slot (client: %s)',
+  'the gate frees the slot of a broken, incomplete or aborted call to an upstream (HTTP client: %s)',
   async (client) => {
     const upstream = await startUpstream({
       handler: ({ url }, response, incoming) => {

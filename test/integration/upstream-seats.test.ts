@@ -6,7 +6,7 @@ import { startPublicNode } from './data-plane-node.ts'
 // One client cannot occupy a service, even with many connections and slow replies.
 
 test.each(['own', 'undici'])(
-  'one address holds at most 48 of 64 calls to an upstream, and another address is served (client: %s)',
+  'one address gets at most 48 of 64 calls to an upstream, and another address is served (HTTP client: %s)',
   async (client) => {
     const release = Promise.withResolvers<void>()
     const upstream = await startUpstream({

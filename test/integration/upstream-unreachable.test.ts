@@ -27,7 +27,7 @@ const node = await startNode({
 
 const recordOf = (id: string | undefined) => node.waitForRecord((record) => record['id'] === id)
 
-test('a request to an only upstream that refuses connections is 502 after one attempt, and the log names it', async () => {
+test('when the only upstream refuses connections, the gate replies 502 after one attempt, and the log names the upstream', async () => {
   const reply = await request(node.port, requestBytes({ target: '/none/1' }))
 
   expect(reply.status).toBe(502)
@@ -41,13 +41,13 @@ test('a request to an only upstream that refuses connections is 502 after one at
   })
 })
 
-test('an upload to an only upstream that refuses connections is 502', async () => {
+test('when the only upstream refuses connections, the gate replies 502 to an upload', async () => {
   const reply = await request(node.port, requestBytes({ method: 'POST', target: '/none/1', body: 'x'.repeat(100_000) }))
 
   expect(reply.status).toBe(502)
 })
 
-test('a request tries at most three of four upstreams that refuse connections', async () => {
+test('the gate tries at most three of four upstreams that refuse connections', async () => {
   const reply = await request(node.port, requestBytes({ target: '/several/1' }))
 
   expect(reply.status).toBe(502)
@@ -68,7 +68,7 @@ test('requests go to the healthy upstream, and few of them try the one that refu
   expect(attempts.filter((count) => count === 2).length).toBeLessThan(5)
 })
 
-test('an upload arrives complete at the only healthy upstream of three', async () => {
+test('an upload reaches the only healthy upstream of three completely', async () => {
   const body = Buffer.alloc(500_000, 'upload')
 
   const reply = await request(node.port, requestBytes({ method: 'POST', target: '/last-of-three/1', body }))

@@ -42,7 +42,7 @@ async function run(words: string[], folder = folderOf()): Promise<{ code: number
   return { code, stdout, stderr }
 }
 
-test('a job with an invalid payload fails without a retry, and `queues` lists it as failed', async () => {
+test('a worker does not retry a job with an invalid payload, and `queues` lists the job as failed', async () => {
   const connection = new Redis(redisPort, '127.0.0.1', { maxRetriesPerRequest: null })
   const queue = new Queue('main', { connection, prefix: '{gh:introspect}' })
   atEnd(async () => {
@@ -71,7 +71,7 @@ test('a job with an invalid payload fails without a retry, and `queues` lists it
   expect(table).toMatch(/^QUEUE +WAITING +ACTIVE +DELAYED +FAILED +LAG +WORKERS +LAST FAILURE\nintrospect:main +0/)
 })
 
-test('`queues` exits with 3 if Redis does not answer', async () => {
+test('`gatehouse queues` exits with 3 if Redis does not reply', async () => {
   const settings = { ...options.settings, redis: { url: `redis://127.0.0.1:${freePort()}` } }
   const { code, stderr } = await run(['queues', '--output', 'json'], folderOf(settings))
 
@@ -79,7 +79,7 @@ test('`queues` exits with 3 if Redis does not answer', async () => {
   expect(JSON.parse(stderr)).toMatchObject({ code: 'GH_UNREACHABLE' })
 })
 
-test('`worker` exits with 1 if its settings have no Redis', async () => {
+test('`gatehouse worker` exits with 1 if its settings have no Redis', async () => {
   const { code, stderr } = await run(
     ['worker', '--output', 'json'],
     folderOf({ ...options.settings, redis: undefined }),
