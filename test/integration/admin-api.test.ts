@@ -44,7 +44,7 @@ function call({ port = node.adminPort, target = '/status', ...parts }: Call): Pr
 const post = (body: string, more: Call = {}) =>
   call({ method: 'POST', target: '/api/v1/revocations', token: bootstrap, fields: [json], body, ...more })
 
-/** An access token of the admin issuer. */
+/** Returns an access token of the admin issuer. */
 const adminToken = (scope: string, claims: object = {}) =>
   adminIssuer.sign({ claims: { aud: adminAudience, sub: 'olga', client_id: 'console', scope, ...claims } })
 

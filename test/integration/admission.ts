@@ -33,7 +33,7 @@ export interface Refusal {
   readonly decision?: string
 }
 
-/** 401 without a credential: the challenge has no error code (RFC 6750 §3.1). */
+/** Expected refusal of a request without a credential: 401, with a challenge without an error code (RFC 6750 §3.1). */
 export const noCredential: Refusal = {
   status: 401,
   code: 'credential_required',
@@ -49,7 +49,7 @@ export const badToken = (reason: string): Refusal => ({
   challenge: 'Bearer error="invalid_token"',
 })
 
-/** 403 `insufficient_scope`: the challenge lists every scope of the requirement. */
+/** Expected refusal 403 `insufficient_scope`: the challenge lists every scope of the requirement. */
 export const missingScope = (scope: string): Refusal => ({
   status: 403,
   code: 'insufficient_scope',
@@ -60,10 +60,10 @@ export const missingScope = (scope: string): Refusal => ({
 /** 403 without `WWW-Authenticate`, because another credential would not be accepted either. */
 export const forbidden = (reason: string): Refusal => ({ status: 403, code: 'forbidden', reason })
 
-/** 404: no route matches. */
+/** Expected refusal 404: no route matches. */
 export const notFound: Refusal = { status: 404, code: 'not_found', reason: 'route-unknown' }
 
-/** 503: the issuer is unavailable, which is a fault on the side of the gate. */
+/** Expected reply while the issuer is unavailable: 503, because the fault is not on the side of the client. */
 export const issuerDown: Refusal = {
   status: 503,
   code: 'unavailable',

@@ -203,7 +203,7 @@ test('a node rejects the ninth client that follows the audit log until another o
   })
 })
 
-test('`audit tail` shows the newest records, in chronological order', async () => {
+test('`audit tail` prints the newest records, in chronological order', async () => {
   const { stdout, exitCode } = await audit('tail', '--route', 'reports.read', '-n', '2', '--output', 'json')
   const lines = stdout
     .trimEnd()

@@ -26,7 +26,7 @@ export function publicPolicy(services: Readonly<Record<string, PublicService>>):
   return { version: 1, services: Object.fromEntries(entries) }
 }
 
-/** A node with one public service, `s`. */
+/** Starts a node with one public service, `s`. */
 export function startPublicNode(
   upstreams: readonly string[],
   entry: Readonly<Record<string, unknown>> = {},

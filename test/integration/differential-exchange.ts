@@ -275,7 +275,7 @@ export function framed(body: Body | ReplyBody): { readonly fields: Fields; reado
   }
 }
 
-/** A message head, Latin-1. */
+/** Returns a message head as Latin-1 bytes. */
 export function headBytes(line: string, fields: Fields): Buffer {
   return Buffer.from(`${line}\r\n${fields.map(([name, one]) => `${name}: ${one}\r\n`).join('')}\r\n`, 'latin1')
 }

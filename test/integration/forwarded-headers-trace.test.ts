@@ -108,7 +108,7 @@ test('the gate starts a new trace for a service with trust_trace: false, even if
   expect(received.all('baggage')).toEqual([])
 })
 
-test('two traces started by the gate have different ids', async () => {
+test('two traces that the gate starts have different ids', async () => {
   const begun = [await exchange([]), await exchange([])].map(({ received }) => received.all('traceparent')[0])
 
   expect(new Set(begun).size).toBe(2)

@@ -117,7 +117,7 @@ test('the gate charges an address for introspections that exceed the queue, and 
   expect(await ask(gate, known, '127.0.0.2')).toBe(200)
 })
 
-test('random tokens from many addresses do not block new tokens of an address with a recent valid token', async () => {
+test('a flood of random tokens from many addresses does not block new tokens of an address with a recent valid token', async () => {
   const gate = await node({ negative_cache: '0s', timeout: '20s' }, { introspections_per_second: 1000 })
   expect(await ask(gate, issuer.issue(), '127.0.0.9')).toBe(200)
   limitIssuer()

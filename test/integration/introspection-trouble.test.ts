@@ -178,7 +178,7 @@ test('an introspection response for another token causes 503, never another subj
   await refused(gate, { target: '/closed/1', token }, unavailable)
 })
 
-test('an unstable issuer causes only 200 and 503, never 401', async () => {
+test('an issuer that fails every second introspection causes only 200 and 503, never 401', async () => {
   let turn = 0
   issuer.script = () => (++turn % 2 === 0 ? { status: 502, body: '' } : undefined)
   const statuses = new Set<number>()

@@ -14,14 +14,14 @@ interface LoadOptions {
   readonly judge: (reply: RawReply, number: number) => string | undefined
 }
 
-/** Result of a load. */
+/** Result of the requests of all clients. */
 export interface LoadResult {
-  /** Correct replies. */
+  /** Number of correct replies. */
   readonly good: number
   readonly failures: readonly string[]
   /** Requests sent a second time, because their connection ended before the first byte of a reply. */
   readonly retried: number
-  /** Connections that the node asked to end by `Connection: close`. */
+  /** Connections that the node closed with `Connection: close` in a reply. */
   readonly closed: number
 }
 
@@ -74,7 +74,7 @@ export class KeepAliveLoad {
     wire?.close()
   }
 
-  /** @returns the connection, if it may be used again */
+  /** @returns the connection; `undefined` if it cannot be used again */
   async #exchange(
     kept: Wire | undefined,
     request: Buffer,

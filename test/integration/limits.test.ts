@@ -7,8 +7,8 @@ import { runVerb } from '../kit/run-verb.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 
-// docs/design/contract.md §5 and §7 on a running node: which requests a limit counts, what a refused client receives,
-// and which refused requests are not counted.
+// docs/design/contract.md §5 and §7 on a running node: which requests a rate limit counts, the reply to a request
+// above the limit, and which refused requests are not counted.
 
 let issuer: TestIssuer
 let other: TestIssuer
@@ -157,7 +157,7 @@ test('an exceeded shadow limit refuses no request and adds no reply field; the a
   expect(named()).toMatchObject({ decision: 'admitted', shadow_limit: 'route/shadow/tried' })
 })
 
-test('a request refused for a missing scope is not counted by the limit of the route', async () => {
+test('the rate limit of a route does not count a request that is refused for a missing scope', async () => {
   const token = issuer.sign({ claims: { scope: 'none', sub: 'gwen' } })
   for (let i = 0; i < 5; i++) {
     const headers = { authorization: `Bearer ${token}` }
@@ -166,7 +166,7 @@ test('a request refused for a missing scope is not counted by the limit of the r
   expect(await statuses('/subject', 4, { sub: 'gwen' })).toEqual(full)
 })
 
-test('`limits list` shows a full window, and after `limits reset` its subject is admitted again', async () => {
+test('`limits list` shows an exhausted rate limit, and after `limits reset` the gate admits its subject again', async () => {
   const verb = (...words: string[]) =>
     runVerb(['limits', ...words, '--output', 'json'], {
       GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${node.adminPort}`,
@@ -205,7 +205,7 @@ test.each([
   expect(JSON.parse(stderr)).toMatchObject({ code })
 })
 
-test('the Redis keys of limits have hashed buckets and a valid hash tag, even if sub contains braces', async () => {
+test('the Redis keys of rate limits have hashed buckets and a valid hash tag, even if sub contains braces', async () => {
   await statuses('/subject', 1, { sub: 'hana}:{x' })
   await statuses('/leased', 3, { sub: 'hana}:{x' })
   const link = await testLink(redisSettingsFor(redis.port))

@@ -15,7 +15,7 @@ test('no request fails while the two nodes on one port are stopped one after the
   const issuer = await startIssuer()
   const orders = await startUpstream({
     handler: async (received, response) => {
-      // Replies take 0 to 9 ms, so that requests are in progress at any time.
+      // The service replies after 0 to 9 ms, so that requests are in progress at any time.
       await sleep(Number(received.url.slice(-1)))
       response.end(received.url)
     },

@@ -28,7 +28,7 @@ async function startFails(options: NodeOptions): Promise<StartFailure> {
   return failure as StartFailure
 }
 
-/** Whether anything listened on one of these ports at any time until `work` ended. */
+/** Returns whether one of these ports was open at any time until `work` ended. */
 async function everOpen(ports: readonly number[], work: Promise<unknown>): Promise<boolean> {
   let [over, open] = [false, false]
   const ended = work.finally(() => {
@@ -134,7 +134,7 @@ test.each<{ title: string; options: Partial<NodeOptions>; message: RegExp }>([
     expect(stderr).toMatch(message)
     expect(stdout).toBe('')
     expect(open).toBe(false)
-    // The output is for operators: it has no stack trace and no secret.
+    // The error output has neither a stack trace nor a secret.
     expect(stderr).not.toMatch(/^ {4}at /m)
     expect(stderr).not.toContain('MY-OWN-SECRET')
   },
@@ -183,7 +183,7 @@ test('a node with the address of another machine in `listen` exits with 1 and na
   expect(stderr).toMatch(/^error: .*192\.0\.2\.1:8080.* \(GH_START\)\n {2}hint: /)
 })
 
-test('environment variables override the settings file key by key', async () => {
+test('environment variables override the settings file of a node key by key', async () => {
   const key = signingKey('ES256')
   const node = await startNode({
     policy,

@@ -93,7 +93,7 @@ test('SIGTERM makes the node not ready, closes the listener after drain_delay an
   expect(node.stderr).toBe('')
 })
 
-test('an upload in progress at SIGTERM is completed before the node exits', async () => {
+test('a node completes an upload in progress at SIGTERM before it exits', async () => {
   const stopping = await startStopping({})
   const { node, upstream, answer } = stopping
   answer()
@@ -113,7 +113,7 @@ test('an upload in progress at SIGTERM is completed before the node exits', asyn
   expect(await node.ended()).toBe(0)
 })
 
-test('an exchange still in progress after drain_timeout is aborted, and the node exits with 0', async () => {
+test('a node aborts an exchange still in progress after drain_timeout and exits with 0', async () => {
   const stopping = await startStopping({ drain_timeout: '500ms' })
   const { node, upstream } = stopping
   const wire = await sendAndWait(stopping, requestBytes({ target, token: issuer.sign() }))

@@ -34,8 +34,8 @@ export async function sendPaced(
   for (let at = 0; at < body.length && wire.ending === 'open'; at += piece) {
     const dueMs = performance.now() + (piece / bytesPerSecond) * 1000
     await wire.send(framed(body.subarray(at, at + piece), framing))
-    // Sleeps at least once per piece, so that other code of this process can read. A delay of a busy machine is not made
-    // up for, because the rate would then be higher.
+    // Sleeps at least once per piece, so that other code of this process can read. A late wake-up is not compensated,
+    // because the rate would then be too high.
     await sleep(Math.max(0, dueMs - performance.now()))
   }
   if (framing === 'chunked') await wire.send('0\r\n\r\n')

@@ -10,8 +10,8 @@ import { later, swap } from '../kit/swap.ts'
 import { admitted, type Gate, missingScope, notFound, refused } from './admission.ts'
 import { first, issuer, policy, publicRoute, second } from './policy-swap.ts'
 
-// docs/design/contract.md §2: the policy file is watched. An invalid file has no effect, and the log names its file,
-// line and error code.
+// docs/design/contract.md §2: a node watches the policy file. An invalid file has no effect, and the log names its
+// file, line and error code.
 
 const target = '/orders/1'
 const lasting = await startNode({ policy: policy() })

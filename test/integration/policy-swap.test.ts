@@ -28,7 +28,7 @@ test('during fifty policy changes under load, no request fails, is lost or is se
     connections: 20,
     pauseMs: 10,
     request: (number) => {
-      // Every third token is new, so that its exchange waits for a verification during which the policy may change.
+      // Every third token is new, so that its exchange waits for a verification during which the policy can change.
       const token = number % 3 === 0 ? owner.sign() : known[number % known.length]!
       const post = number % 4 === 0
       return requestBytes({ target: `/orders/${number}`, token, ...(post ? { method: 'POST', body } : {}) })
@@ -46,7 +46,7 @@ test('during fifty policy changes under load, no request fails, is lost or is se
     await swap(
       node,
       policy({
-        // Other upstreams and other timeouts create and remove upstream pools.
+        // Other upstreams and other timeouts create and remove connection pools.
         upstreams: [[first.url], [first.url, second.url], [second.url]][i % 3]!,
         service: {
           timeouts: { connect: i % 2 === 0 ? '2s' : '3s' },
@@ -68,7 +68,7 @@ test('during fifty policy changes under load, no request fails, is lost or is se
   expect(first.requests.length + second.requests.length - before).toBe(good + 50)
   expect(seen.every(({ aborted }) => !aborted)).toBe(true)
   expect([...first.malformed, ...second.malformed]).toEqual([])
-  // Issuer keys are kept across policy changes: no swap fetched them again.
+  // The node keeps issuer keys across policy changes, so the keys are fetched only once.
   expect(owner.fetches.keys).toBe(1)
 })
 
@@ -126,7 +126,7 @@ test('an exchange that waits during a policy change is sent to the upstream of t
   const main = { jwks_uri: keys.url }
   const routes = [publicRoute('page')]
   const node = await startNode({ policy: policy({ main, routes }) })
-  // Opens a pooled connection to the upstream that the swap removes.
+  // This request opens a pooled connection to the upstream that the policy change removes.
   await admitted({ node, services: [first] }, { target: '/page' })
   const path = `/orders/${randomUUID()}`
   const wire = await connect(node.port)
@@ -142,7 +142,7 @@ test('an exchange that waits during a policy change is sent to the upstream of t
   expect(first.requests.filter(({ url }) => url === path)).toHaveLength(1)
 })
 
-test('a response in progress is completed after its service is removed from the policy', async () => {
+test('the gate completes a response in progress after its service is removed from the policy', async () => {
   const { promise: swapped, resolve: continueReply } = Promise.withResolvers<void>()
   const streaming = await rawUpstream(async (wire) => {
     await wire.until('\r\n\r\n')

@@ -40,7 +40,7 @@ services:
 
 const nodes = new Map<string, Promise<TestNode>>()
 
-/** A node with these settings. Tests with the same settings share it. */
+/** Returns a node with these settings. Tests with the same settings share one node. */
 function nodeWith(settings: Record<string, unknown>): Promise<TestNode> {
   const key = JSON.stringify(settings)
   const known = nodes.get(key)
@@ -52,7 +52,9 @@ function nodeWith(settings: Record<string, unknown>): Promise<TestNode> {
 
 let requests = 0
 
-/** A path that no other request of this file has, so that its record is found in the log of a shared node. */
+/**
+ * Returns a path that no other request of this file has, so that a test finds its record in the log of a shared node.
+ */
 const fresh = (folder: 'open' | 'inside'): string => `/${folder}/${++requests}`
 
 async function ask(node: TestNode, target: string, fields: [string, string][], before: Uint8Array = Buffer.alloc(0)) {
@@ -108,7 +110,7 @@ test.each([
   },
 )
 
-test('S-038: scheme, host and client certificate of a listed proxy are forwarded to the service', async () => {
+test('S-038: the gate forwards scheme, host and client certificate of a listed proxy to the service', async () => {
   const node = await nodeWith({ proxies: ['127.0.0.0/8'] })
 
   const { arrived } = await ask(node, '/open/1', [

@@ -370,7 +370,7 @@ test.each([
     // The id is removed, because its random characters could match a pattern.
     const replyText = [reply.reason, ...reply.fields.flat(), reply.text].join('\n').replaceAll(id!, '')
     for (const pattern of revealing) expect(replyText).not.toMatch(pattern)
-    // The id in the reply finds the access log line.
+    // The access log line has the id of the reply.
     expect(await node.waitForRecord((record) => record['id'] === id)).toMatchObject({ status })
   },
 )

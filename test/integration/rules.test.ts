@@ -112,7 +112,7 @@ const good = main.sign()
 interface Row {
   readonly title: string
   readonly parts: RequestParts
-  /** Absent if the request is admitted. */
+  /** Expected refusal; absent if the gate admits the request. */
   readonly refusal?: Refusal
 }
 
@@ -329,14 +329,14 @@ test.concurrent('the first_byte timeout of a route overrides the timeout of its 
 test.concurrent.each([
   { target: '/first-byte/silent', reason: 'upstream-timeout' },
   { target: '/total/silent', reason: 'exchange-timeout' },
-])('a request for $target ends with 504 after the timeout of its route', async ({ target, reason }) => {
+])('the gate replies 504 to a request for $target after the timeout of its route', async ({ target, reason }) => {
   const reply = await request(node.port, requestBytes({ target, token: good }))
 
   expect(reply.status).toBe(504)
   expect(await recordOf(reply)).toMatchObject({ decision: 'failed', reason })
 })
 
-test.concurrent('a reply that stalls is aborted after the idle timeout of its route', async () => {
+test.concurrent('the gate aborts a reply that stalls after the idle timeout of its route', async () => {
   const bytes = requestBytes({ target: '/idle/stalled', token: good })
   const { replies, ending } = await exchange(node.port, bytes, { replies: 'all' })
 

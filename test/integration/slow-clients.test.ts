@@ -10,9 +10,9 @@ import type { Wire } from '../kit/wire.ts'
 import { publicPolicy } from './data-plane-node.ts'
 import { type Framing, framed, framingFields, sendPaced } from './paced-body.ts'
 
-// docs/guide/failures.md: a client for which the gate waits must move 1 KiB/s, measured over `request.idle`, or its
-// exchange is aborted (`reader-stalled`, `upload-stalled`). Faster clients are served, and so are clients that wait for a
-// slow service. The tests check rates and bounds, not durations.
+// docs/guide/failures.md: a client for which the gate waits must send or read at least 1 KiB/s, measured over
+// `request.idle`, or its exchange is aborted (`reader-stalled`, `upload-stalled`). Faster clients are served, and so
+// are clients that wait for a slow service. The tests check rates and bounds, not durations.
 
 // The tests wait for most of their time, and run concurrently.
 vi.setConfig({ testTimeout: 180_000 })
@@ -21,7 +21,7 @@ const idleS = 8
 const MIB = 1024 * 1024
 const patience = { limitMs: 60_000 }
 
-/** Body that is larger than the socket buffers of both sides. */
+/** Body that is larger than the socket buffers of gate and client. */
 const large = Buffer.alloc(24 * MIB, 'large ')
 const sending = await startUpstream({
   handler: (received, response) => {
@@ -51,7 +51,7 @@ const node = await startNode({
 const recordOf = (path: string) => node.waitForRecord((record) => record['path'] === path, 60_000)
 
 test.concurrent.each(['length', 'chunked'])(
-  'a client that stops reading a %s reply is disconnected, and the request to the service is aborted',
+  'the gate disconnects a client that stops reading a %s reply, and aborts the request to the service',
   async (framing) => {
     const target = `/sending/stopped-${framing}`
     const wire = await connect(node.port)
@@ -70,7 +70,7 @@ test.concurrent.each(['length', 'chunked'])(
 )
 
 test.concurrent.each(['length', 'chunked'])(
-  'a client that reads 512 KiB/s for twice request.idle gets the whole %s reply',
+  'a client that reads 512 KiB/s for twice request.idle gets the complete %s reply',
   async (framing) => {
     const target = `/sending/slow-${framing}`
     const wire = await connect(node.port)
@@ -88,7 +88,7 @@ test.concurrent.each(['length', 'chunked'])(
 )
 
 test.concurrent.each<Framing>(['length', 'chunked'])(
-  'a %s upload of 2 KiB/s for twice request.idle is completed',
+  'the gate completes a %s upload that takes twice request.idle at 2 KiB/s',
   async (framing) => {
     const target = `/receiving/slow-${framing}`
     const [bytesPerSecond, bytes] = [2048, idleS * 2 * 2048]
@@ -97,7 +97,7 @@ test.concurrent.each<Framing>(['length', 'chunked'])(
     const startedMs = performance.now()
     for (let sent = 0; sent < bytes; ) {
       await sleep(500)
-      // Computed from the clock, so that late wake-ups of this process do not lower the rate.
+      // The number of bytes is computed from the clock, so that late wake-ups of this process do not lower the rate.
       const due = Math.min(bytes, Math.floor((bytesPerSecond * (performance.now() - startedMs)) / 1000))
       await wire.send(framed(Buffer.alloc(due - sent, 'x'), framing))
       sent = due
@@ -130,8 +130,9 @@ test.concurrent.each([
   },
 )
 
-test.concurrent('uploads to a service that reads late are completed, although the gate pauses their clients', async () => {
-  // Six clients, because only some send bytes after the pause. Those bytes must not restart the listener's own timer.
+test.concurrent('the gate completes uploads to a service that reads late, although the gate pauses the clients', async () => {
+  // The test uses six clients, because only some of them send bytes after the pause. Those bytes must not restart the
+  // listener's own timer.
   const wires = await Promise.all(Array.from({ length: 6 }, () => connect(node.port)))
   for (const wire of wires) {
     await wire.send(`POST /late/1 HTTP/1.1\r\nHost: api.test\r\nContent-Length: ${lateBytes}\r\n\r\n`)
@@ -142,7 +143,7 @@ test.concurrent('uploads to a service that reads late are completed, although th
   expect(replies.map((reply) => reply?.text)).toEqual(wires.map(() => 'late'))
 })
 
-test.concurrent('a client that read slowly and caught up is not disconnected while its service is silent', async () => {
+test.concurrent('the gate does not disconnect a client that has read slowly and caught up while its service is silent', async () => {
   const quiet = await startUpstream({
     handler: async (_received, response) => {
       response.write(large.subarray(0, 12 * MIB))

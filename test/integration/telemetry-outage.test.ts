@@ -40,7 +40,7 @@ const items = async (signal: string, outcome: string): Promise<number> =>
 const logged = (msg: string, signal: string): number =>
   node.log.filter((line) => line['msg'] === msg && line['signal'] === signal).length
 
-test('requests are served while the OTLP receiver is unavailable, and the failure is logged once per signal', async () => {
+test('the gate serves requests while the OTLP receiver is unavailable, and logs the failure once per signal', async () => {
   await send(200)
   for (const signal of ['spans', 'metrics', 'logs']) {
     await expect.poll(() => items(signal, 'failed')).toBeGreaterThan(0)
@@ -54,7 +54,7 @@ test('requests are served while the OTLP receiver is unavailable, and the failur
   expect(await items('spans', 'sent')).toBe(0)
 })
 
-test('requests are served while the OTLP receiver accepts connections and never replies', async () => {
+test('the gate serves requests while the OTLP receiver accepts connections and never replies', async () => {
   receiver.handler = () => {}
   await receiver.start()
   const before = await items('spans', 'failed')
@@ -63,7 +63,7 @@ test('requests are served while the OTLP receiver accepts connections and never 
   await expect.poll(() => items('spans', 'failed')).toBeGreaterThan(before)
 })
 
-test('telemetry is delivered after the OTLP receiver recovers, and the recovery is logged once per signal', async () => {
+test('a node delivers telemetry after the OTLP receiver recovers, and logs the recovery once per signal', async () => {
   receiver.handler = undefined
   await expect.poll(() => logged('telemetry export works again', 'spans')).toBe(1)
   await expect.poll(() => logged('telemetry export works again', 'metrics')).toBe(1)

@@ -5,7 +5,8 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { publicPolicy } from './data-plane-node.ts'
 
-// docs/design/contract.md §12: OpenTelemetry's standard variables are honoured, and variables without effect are logged.
+// docs/design/contract.md §12: a node applies the standard environment variables of OpenTelemetry, and logs variables
+// without effect.
 
 const [receiver, upstream] = await Promise.all([startOtlpReceiver(), startUpstream()])
 const policy = publicPolicy({ s: { upstreams: [upstream.url] } })

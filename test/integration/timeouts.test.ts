@@ -110,7 +110,7 @@ test.concurrent.each([
 })
 
 test.concurrent.each(['/idle/dripping', '/ample/dripping'])(
-  'the slow reply of %s is completed within its timeouts',
+  'the gate completes the slow reply of %s within its timeouts',
   async (path) => {
     const reply = await request(node.port, requestBytes({ target: path }))
 

@@ -7,8 +7,8 @@ import { signingKey } from '../kit/signing-key.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { admitted, type Gate, identity, missingScope, refused } from './admission.ts'
 
-// docs/design/attack-cases.md, "Revocation and caches": facts are cached, decisions are not. The gate signs one
-// assertion per cached token. The same `jti` twice therefore proves a cache hit, and a new `jti` a cache miss.
+// docs/design/attack-cases.md, "Revocation and caches": the gate caches token facts and no decisions. The gate signs
+// one assertion per cached token. The same `jti` twice therefore proves a cache hit, and a new `jti` a cache miss.
 
 const [issuer, upstream] = await Promise.all([startIssuer(), startUpstream()])
 const route = (id: string, scope: string) => ({

@@ -151,7 +151,8 @@ describe.concurrent('keys of an issuer', () => {
     const token = issuer.sign()
     await keysRead('steady')
     await refused(gate, { target: '/steady', token: unknown(issuer) }, badToken('token-key-unknown'))
-    // On a busy machine the cooldown of the first fetch may have ended, and this is the second fetch.
+    // On a busy machine the cooldown after the first key fetch may have ended. Then the gate has fetched the keys
+    // twice.
     const { keys } = issuer.fetches
     expect(keys).toBeLessThanOrEqual(2)
 

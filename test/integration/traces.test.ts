@@ -7,7 +7,8 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import type { RawReply } from '../kit/raw-reply.ts'
 import { type ReceivedRequest, startUpstream } from '../kit/upstream.ts'
 
-// docs/design/contract.md §6, §12: a trace continues through the gate to the service, and has the decision and reason.
+// docs/design/contract.md §6, §12: a trace continues through the gate to the service, and its spans have decision and
+// reason.
 
 const [receiver, issuer, orders] = await Promise.all([startOtlpReceiver(), startIssuer(), startUpstream()])
 /** Origin without a listener. Port 1 is never assigned to a test server. */

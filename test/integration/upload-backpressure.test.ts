@@ -45,7 +45,7 @@ test('a node grows by less than 25 MiB during a 60 MB upload to a service that r
   const reply = await readReply(wire)
   expect(reply).toMatchObject({ status: 200, text: sha256(body) })
   expect(grown).toBeLessThan(25)
-  // Data above the memory limit goes to a file. A paused client sends none.
+  // Data above the memory limit would go to a file. The gate paused the client, so there is no file.
   expect(overflowed).toEqual([])
   expect(upstream.failures).toEqual([])
 })

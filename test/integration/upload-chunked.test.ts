@@ -50,7 +50,7 @@ test.each([
   ['a size with a sign', '-3\r\nabc\r\n0\r\n\r\n'],
   ['a size with 0x', '0x3\r\nabc\r\n0\r\n\r\n'],
   ['a size of more than 60 bits', '10000000000000003\r\nabc\r\n0\r\n\r\n'],
-])('a chunked upload with %s gets the 400 of uWebSockets.js', async (_, body) => {
+])('a chunked upload with %s gets a 400 reply of uWebSockets.js', async (_, body) => {
   const { target, bytes } = post(body)
 
   expect((await request(node.port, bytes)).status).toBe(400)

@@ -69,7 +69,7 @@ test.concurrent.each(
 test.concurrent.each(framings)(
   'a %s upload and its reply are complete if the service starts its reply early and reads on',
   async (framing) => {
-    // The reply starts before the body is complete, and ends after it.
+    // The service starts its reply before the body is complete, and ends the reply after the body.
     const echo = await rawUpstream(async (wire) => {
       await wire.until('\r\n\r\n')
       await wire.send('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegun\r\n')

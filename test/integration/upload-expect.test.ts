@@ -11,7 +11,7 @@ const node = await startPublicNode([upstream.url])
 const head = (target: string, expectation: string, more = 'Content-Length: 5\r\n') =>
   `POST ${target} HTTP/1.1\r\nHost: api.test\r\nExpect: ${expectation}\r\n${more}\r\n`
 
-test('a client that waits for 100 Continue gets it and then its reply, and the service gets no Expect', async () => {
+test('a client that waits for 100 Continue gets 100 Continue and then the reply, and the service gets no Expect', async () => {
   const wire = await connect(node.port)
   await wire.send(head('/s/waiting', '100-continue'))
   expect((await wire.until('\r\n\r\n')).toString('latin1')).toBe('HTTP/1.1 100 Continue\r\n\r\n')
@@ -21,7 +21,7 @@ test('a client that waits for 100 Continue gets it and then its reply, and the s
   expect((await upstream.next()).all('expect')).toEqual([])
 })
 
-test('a client that does not wait for 100 Continue gets it and its reply, and the service gets no Expect', async () => {
+test('a client that does not wait for 100 Continue gets 100 Continue and the reply, and the service gets no Expect', async () => {
   const { replies } = await exchange(node.port, `${head('/s/hasty', '100-continue')}hello`)
 
   expect(replies[0]).toMatchObject({ status: 200, interim: [100] })

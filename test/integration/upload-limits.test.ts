@@ -141,7 +141,7 @@ test('a body above body.max during token verification gets 413, and the gate for
   const reply = await readReply(wire)
   expect(reply?.status).toBe(413)
   await until('the gate requests the issuer keys', () => slow.fetches.keys === 1)
-  // Now the verification completes successfully.
+  // With these keys, the gate completes the verification successfully.
   keysReleased.resolve()
   const known = requestBytes({ target: '/guarded/known', token: slow.sign() })
   await until(

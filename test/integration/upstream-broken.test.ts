@@ -22,7 +22,7 @@ const early: Record<string, ScriptedReply> = {
   'a close after an interim reply': { bytes: 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n', after: 'close' },
 }
 
-/** Faults within the body. */
+/** Faults within the body of a service reply. */
 const late: Record<string, ScriptedReply> = {
   'a close before the end of Content-Length': { bytes: `${ok}Content-Length: 10\r\n\r\nhello`, after: 'close' },
   'a reset before the end of Content-Length': { bytes: `${ok}Content-Length: 10\r\n\r\nhello`, after: 'reset' },

@@ -4,8 +4,8 @@ import { rawUpstream } from '../kit/raw-upstream.ts'
 import { startPublicNode } from './data-plane-node.ts'
 import { scriptedReplies } from './upstream-script.ts'
 
-// RFC 9110 §15.2: interim replies may precede the final one. The listener cannot send them, so the gate discards them
-// completely.
+// RFC 9110 §15.2: a service can send interim replies before the final reply. The listener cannot send interim
+// replies, so the gate discards them completely.
 
 const hints = 'HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\nContent-Length: 7\r\n\r\n'
 const processing = 'HTTP/1.1 102 Processing\r\n\r\n'

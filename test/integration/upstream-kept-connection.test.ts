@@ -142,7 +142,7 @@ test.concurrent('the gate does not send a request again after the first byte of 
   expect(timesReceived(halfway, '/halfway/second')).toBe(1)
 })
 
-test.concurrent('a POST does not use a kept connection that the service has closed, and is admitted', async () => {
+test.concurrent('the gate does not send a POST on a kept connection that the service has closed, and the POST is admitted', async () => {
   await request(node.port, requestBytes({ target: '/leaving/first' }))
   await left.promise
   const got = await request(node.port, requestBytes({ method: 'POST', target: '/leaving/second', body: 'hello' }))

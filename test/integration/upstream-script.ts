@@ -5,7 +5,10 @@ import type { Bytes, Wire } from '../kit/wire.ts'
 export interface ScriptedReply {
   /** Bytes of the reply. A list is sent in separate pieces. */
   readonly bytes: Bytes | readonly Bytes[]
-  /** Default `keep`: waits for the next request. `silence`: sends nothing more and keeps the connection open. */
+  /**
+   * Action after the reply. Default `keep`: waits for the next request. `silence`: sends nothing more and keeps the
+   * connection open.
+   */
   readonly after?: 'keep' | 'close' | 'reset' | 'silence'
 }
 

@@ -54,7 +54,7 @@ test('the gate tries at most three of four upstreams that refuse connections', a
   expect(await recordOf(reply.field('x-request-id'))).toMatchObject({ reason: 'upstream-unreachable', attempts: 3 })
 })
 
-test('requests go to the healthy upstream, and few of them try the one that refuses connections', async () => {
+test('the gate sends requests to the healthy upstream, and tries the upstream that refuses connections for only a few of them', async () => {
   const replies: RawReply[] = []
   for (let n = 0; n < 20; n++) {
     replies.push(await request(node.port, requestBytes({ method: n % 2 ? 'PUT' : 'GET', target: '/second-of-two/1' })))
@@ -80,7 +80,7 @@ test('an upload reaches the only healthy upstream of three completely', async ()
   expect(await recordOf(reply.field('x-request-id'))).toMatchObject({ attempts: 3, upstream: alive.url })
 })
 
-test('an upstream that accepts connections again receives requests again', async () => {
+test('the gate uses an upstream again when the upstream accepts connections again', async () => {
   const get = requestBytes({ target: '/returning/1' })
   for (let n = 0; n < 2; n++) expect((await request(node.port, get)).status).toBe(200)
 
@@ -93,7 +93,7 @@ test('an upstream that accepts connections again receives requests again', async
   await expect.poll(served).toBeGreaterThan(0)
 })
 
-test('requests alternate between two healthy upstreams', async () => {
+test('the gate alternates requests between two healthy upstreams', async () => {
   const before = [alive, alsoAlive].map(({ requests }) => requests.length)
   for (let n = 0; n < 10; n++) await request(node.port, requestBytes({ target: '/both/1' }))
 
