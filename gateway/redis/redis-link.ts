@@ -24,7 +24,7 @@ type ConnectionKind = ClientKind | 'producer' | 'worker'
 type RedisOptions = Omit<DriverOptions, 'replyMapping'>
 
 /** Maximum time to wait for the reply to a call, by the use of the connection, ms. `undefined` means no limit. */
-const DEADLINE_MS = {
+export const redisDeadlineMs = {
   store: 250,
   reader: undefined,
   log: 500,
@@ -102,7 +102,7 @@ export class RedisLink {
   #connect(kind: ConnectionKind, name: string): Redis | Cluster {
     const { place, username, password, tls } = this.#settings
     const common: RedisOptions = {
-      ...optional({ username, password, commandTimeout: DEADLINE_MS[kind] }),
+      ...optional({ username, password, commandTimeout: redisDeadlineMs[kind] }),
       connectionName: `gatehouse-${name}`,
       connectTimeout: CONNECT_MS,
       // A command without a reply may have run on the server, so only the caller can decide to repeat the command.

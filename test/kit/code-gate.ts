@@ -5,7 +5,7 @@ import { loginNode } from './login-gate.ts'
 import { startNode, type TestNode } from './node.ts'
 import { freePort } from './ports.ts'
 import { testRedis } from './redis.ts'
-import { until } from './until.ts'
+import { patientMs } from './redis-patience.ts'
 import { startUpstream, type TestUpstream } from './upstream.ts'
 
 /** A gate whose issuer does as it is told, for logins that go wrong. */
@@ -36,6 +36,8 @@ interface CodeGateOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Laid over the settings. */
   readonly settings?: Readonly<Record<string, unknown>>
+  /** Longest wait of the nodes for Redis in a request, ms. Default: that of every node of the tests. */
+  readonly redisDeadlineMs?: number
 }
 
 export async function startCodeGate({
@@ -44,6 +46,7 @@ export async function startCodeGate({
   env,
   login,
   settings,
+  redisDeadlineMs = patientMs,
 }: CodeGateOptions = {}): Promise<CodeGate> {
   const port = freePort()
   const [redis, orders, issuer] = await Promise.all([testRedis(), startUpstream(), startCodeIssuer({ keys })])
@@ -52,11 +55,13 @@ export async function startCodeGate({
     orders: orders.url,
     redisPort: redis.port,
     port,
-    ...(login && { login }),
+    // Longer than the default of 10 s: a busy machine must not turn a login into a 503.
+    login: { timeout: '30s', ...login },
   })
   const starting = Array.from({ length: count }, (_, i) =>
     startNode({
       ...options,
+      redisDeadlineMs,
       env: { ...options.env, ...env },
       settings: { ...options.settings, ...settings, node: { id: `n${i + 1}` } },
     }),
@@ -66,13 +71,10 @@ export async function startCodeGate({
   const callback = `${url}/.gatehouse/callback`
   const enter: CodeGate['enter'] = async (browser, { returnTo = '/app/', reply = {}, redirects } = {}) => {
     const query = new URLSearchParams({ return_to: returnTo })
-    let location: string | undefined
-    // On a busy machine Redis can miss the deadline of a call, and the login is begun again.
-    await until('a login is begun', async () => {
-      location = (await browser.visit(`${url}/.gatehouse/login?${query}`, { redirects: 0 })).field('location')
-      return location !== undefined
-    })
-    const { state, nonce } = issuer.pending(location!)
+    const start = await browser.visit(`${url}/.gatehouse/login?${query}`, { redirects: 0 })
+    const location = start.field('location')
+    if (location === undefined) throw new Error(`the login does not start: ${start.status} ${start.body}`)
+    const { state, nonce } = issuer.pending(location)
     const parameters = { code: `code-for.${nonce}`, state, iss: issuer.url, ...reply }
     const given = Object.entries(parameters).filter((pair): pair is [string, string] => pair[1] !== undefined)
     return browser.visit(`${callback}?${new URLSearchParams(given)}`, redirects === undefined ? {} : { redirects })

@@ -7,6 +7,7 @@ import { atEnd, atFailure } from './cleanup.ts'
 import { within } from './deadline.ts'
 import { LogLines, type LogRecord } from './log-lines.ts'
 import { NodeFolder } from './node-folder.ts'
+import { patientMs, redisDeadlineWords } from './redis-patience.ts'
 import { undeclaredMark } from './undeclared-reason.ts'
 import { defaultLimitMs } from './wire.ts'
 
@@ -22,6 +23,8 @@ export interface NodeOptions {
   readonly settings?: Readonly<Record<string, unknown>>
   /** Beside a bare environment: what the tests themselves run with is kept from the node. */
   readonly env?: Readonly<Record<string, string>>
+  /** Longest wait for Redis in a request, ms. Default `patientMs`; 250 as in the product, for tests of a slow Redis. */
+  readonly redisDeadlineMs?: number
 }
 
 /** The node ended before it listened. */
@@ -50,14 +53,16 @@ export class TestNode {
   readonly #err: LogLines
   readonly #exited: Promise<unknown>
 
-  constructor({ policy, settings = {}, env = {} }: NodeOptions) {
+  constructor({ policy, settings = {}, env = {}, redisDeadlineMs = patientMs }: NodeOptions) {
     this.folder.writePolicy(policy)
     this.folder.writeSettings(settings)
-    const { PATH, HOME } = process.env
-    const args = ['--import', checkedPhases, gatehouse, 'serve', '--config', this.folder.file('gatehouse.yaml')]
+    // Without the cache, the preloaded modules would be compiled at each start.
+    const { PATH, HOME, NODE_COMPILE_CACHE } = process.env
+    const preloads = ['--import', checkedPhases, ...redisDeadlineWords(redisDeadlineMs)]
+    const args = [...preloads, gatehouse, 'serve', '--config', this.folder.file('gatehouse.yaml')]
     this.#process = spawn(process.execPath, args, {
       cwd: this.folder.path,
-      env: { PATH, HOME, ...env },
+      env: { PATH, HOME, NODE_COMPILE_CACHE, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     this.#out = new LogLines(this.#process.stdout!)

@@ -12,6 +12,7 @@ import { LogLines } from './log-lines.ts'
 import { foundEpoch } from './node-cluster.ts'
 import { NodeFolder } from './node-folder.ts'
 import { redisSettingsFor, testLink } from './redis.ts'
+import { patientMs, redisDeadlineWords } from './redis-patience.ts'
 import { type RefreshProvider, sessionClient } from './refresh-provider.ts'
 
 const main = fileURLToPath(new URL('./session-process.ts', import.meta.url))
@@ -71,6 +72,7 @@ export class SessionNode {
     const { PATH, HOME, NODE_COMPILE_CACHE } = process.env
     this.#process = fork(main, args, {
       env: { PATH, HOME, NODE_COMPILE_CACHE, ...env },
+      execArgv: [...redisDeadlineWords(patientMs)],
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     })
     this.#out = new LogLines(this.#process.stdout!)

@@ -7,6 +7,7 @@ import { within } from './deadline.ts'
 import { LogLines, type LogRecord } from './log-lines.ts'
 import { type NodeOptions, StartFailure } from './node.ts'
 import { NodeFolder } from './node-folder.ts'
+import { patientMs, redisDeadlineWords } from './redis-patience.ts'
 import { defaultLimitMs } from './wire.ts'
 
 const main = fileURLToPath(new URL('../../workers/main.ts', import.meta.url))
@@ -21,13 +22,20 @@ export class TestWorker {
   readonly #err: LogLines
   readonly #exited: Promise<unknown>
 
-  constructor({ policy, settings = {}, env = {} }: NodeOptions) {
+  constructor({ policy, settings = {}, env = {}, redisDeadlineMs = patientMs }: NodeOptions) {
     this.folder.writePolicy(policy)
     this.folder.writeSettings(settings)
     const { PATH, HOME, NODE_COMPILE_CACHE } = process.env
     this.#process = spawn(
       process.execPath,
-      [main, '--config', this.folder.file('gatehouse.yaml'), '--output', 'json'],
+      [
+        ...redisDeadlineWords(redisDeadlineMs),
+        main,
+        '--config',
+        this.folder.file('gatehouse.yaml'),
+        '--output',
+        'json',
+      ],
       {
         cwd: this.folder.path,
         env: { PATH, HOME, NODE_COMPILE_CACHE, ...env },

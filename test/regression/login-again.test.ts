@@ -8,7 +8,6 @@ import { LoginStates } from '../../gateway/login/login-states.ts'
 import { startCodeGate } from '../kit/code-gate.ts'
 import { HttpBrowser, type Page } from '../kit/http-browser.ts'
 import { loginSecrets } from '../kit/login-gate.ts'
-import { until } from '../kit/until.ts'
 
 const gate = await startCodeGate()
 const { url, callback, issuer } = gate
@@ -42,13 +41,9 @@ const linkOf = ({ body }: Page) => /href="([^"]*)"/.exec(body)?.[1]?.replaceAll(
 async function logInAgain(browser: HttpBrowser, page: Page): Promise<string | undefined> {
   issuer.idToken = {}
   issuer.failure = undefined
-  let location: string | undefined
-  await until('the link of the page redirects', async () => {
-    location = (await browser.visit(linkOf(page), { redirects: 0 })).field('location')
-    return location !== undefined
-  })
-  if (!location!.startsWith(issuer.url)) return location
-  const { state, nonce, parameters } = issuer.pending(location!)
+  const location = (await browser.visit(linkOf(page), { redirects: 0 })).field('location')
+  if (location?.startsWith(issuer.url) !== true) return location
+  const { state, nonce, parameters } = issuer.pending(location)
   const query = new URLSearchParams({ code: `code-for.${nonce}`, state, iss: issuer.url })
   return (await browser.visit(`${parameters.get('redirect_uri')}?${query}`, { redirects: 0 })).field('location')
 }

@@ -25,10 +25,7 @@ test('S-140 more valid callbacks from one address than its failure limit are que
   release()
   const pages = await Promise.all(logins)
 
-  // On a busy machine Redis can miss the deadline of a call (503). No callback may be rejected.
-  const statuses = pages.map(({ status }) => status).filter((status) => status !== 503)
-  expect(new Set(statuses)).toEqual(new Set([303]))
-  expect(statuses.length).toBeGreaterThan(2 * BURST)
+  expect(new Set(pages.map(({ status }) => status))).toEqual(new Set([303]))
   expect(gate.issuer.exchangingMost).toBeLessThanOrEqual(PER_ADDRESS)
 })
 

@@ -11,7 +11,7 @@ import { redisSettingsFor, testLink } from '../kit/redis.ts'
 import { until } from '../kit/until.ts'
 
 // Two nodes share the port: a logout at one node applies on both.
-const gate = await startCodeGate({ nodes: 2, settings: { revocation: { max_staleness: '2s', max_entries: 1000 } } })
+const gate = await startCodeGate({ nodes: 2, settings: { revocation: { max_staleness: '10s', max_entries: 1000 } } })
 const { url, issuer, nodes, enter } = gate
 const link = await testLink(redisSettingsFor(gate.redisPort))
 const nowS = Math.floor(Date.now() / 1000)

@@ -12,7 +12,7 @@ const node = nodes[0]!
 /** Changes the issuer entry in the policy: its new login client fetches the metadata again. */
 async function forgetMetadata(): Promise<void> {
   const port = Number(new URL(url).port)
-  const { policy } = loginNode({ issuer: issuer.url, orders: orders.url, redisPort, port, login: { timeout: '30s' } })
+  const { policy } = loginNode({ issuer: issuer.url, orders: orders.url, redisPort, port, login: { timeout: '29s' } })
   const revision = node.writePolicy(policy)
   node.signal('SIGHUP')
   await node.waitForLine((line) => line['revision'] === revision)
