@@ -37,7 +37,7 @@ const REQUEST_MS = 10_000
 const REPLY_MS = 10_000
 /** Interval at which the time limits of request heads and requests are checked, ms. */
 const CHECK_MS = 500
-/** Maximum numbers of connections. Collectors, orchestrators and operators need a few connections each. */
+/** Maximum numbers of connections to one server. Metrics collectors, orchestrators and operators need a few each. */
 const slotLimits = { total: 256, perPeer: 64, reserve: 16 }
 
 /** The only path that is served on connections of the reserve. */

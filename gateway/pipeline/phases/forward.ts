@@ -110,15 +110,15 @@ class ReplyForwarder implements UpstreamListener {
   }
 }
 
-/** Maximum number of upstreams that are tried for one request, when each is unreachable or full. */
+/** Maximum number of attempts for one request, when each upstream is unreachable or full. */
 const TRIES_MAX = 3
 const safe = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 /**
- * Whether a failed request may be retried. If an upstream is unreachable or full, the next upstream is tried, each at
- * most once. If a pooled connection closed before the first response byte, the request is sent once more on a new
- * connection. The service may have received such a request, so this second case is limited to a safe method without a
- * body.
+ * Whether a failed request may be retried. If an upstream is unreachable or full, the next upstream is tried. A request
+ * gets at most as many attempts as the service has upstreams, and at most `TRIES_MAX`. If a pooled connection closed
+ * before the first response byte, the request is sent once more on a new connection. The service may have received such
+ * a request, so this second case is limited to a safe method without a body.
  */
 function mayRetry(x: Shaped, fault: GatewayFault): boolean {
   if (!fault.retryable || x.aborted || x.replyHead !== undefined || x.downstream.bodyTouched) return false

@@ -18,7 +18,7 @@ interface Asked {
   texts: Readonly<LogTexts>
 }
 
-/** Cached text for a route. A route belongs to one snapshot of one node. */
+/** Cached log text for a route. A route belongs to one policy snapshot of one node. */
 interface RouteTexts extends Readonly<LogTexts> {
   readonly asked: Asked
 }
