@@ -6,10 +6,10 @@ import type { IssuerEntry } from './issuer-entry.ts'
 /**
  * Returns the form of the redirect URI of each login issuer, by issuer name.
  *
- * With one redirect URI for all issuers, a malicious issuer can send a browser to an honest issuer and redeem the
- * response of the honest issuer (mix-up attack, RFC 9700 §4.4). With several login issuers, each must therefore set
- * `redirect`, and at most one is allowed to be `plain`. If a second login issuer is added, the redirect URI of the
- * first issuer thus changes only by an explicit setting.
+ * With one redirect URI for all issuers, a malicious issuer can send a browser to an honest issuer. The malicious
+ * issuer can then redeem the response of the honest issuer (mix-up attack, RFC 9700 §4.4). With several login issuers,
+ * each must therefore set `redirect`, and at most one is allowed to be `plain`. If a second login issuer is added, the
+ * redirect URI of the first issuer thus changes only by an explicit setting.
  *
  * @param publicUrls  public URLs of the gate, for error messages; `undefined` when unknown
  */

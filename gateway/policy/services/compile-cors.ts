@@ -4,8 +4,8 @@ import type { RouteCors } from '../snapshot.ts'
 import type { CorsEntry } from './cors-entry.ts'
 
 /**
- * Response fields of the gate that pages of allowed origins can always read: the reason for a refusal, and when to
- * retry.
+ * Response fields of the gate that pages of allowed origins can always read: the reason for a refusal, when to retry,
+ * rate limits, and the request id.
  */
 const ownFields = ['www-authenticate', 'retry-after', 'ratelimit', 'ratelimit-policy', 'x-request-id']
 

@@ -8,7 +8,7 @@ const pageOrigin = parsedText('an exact origin such as https://app.example', (wr
   // The URL parser accepts `*` as a host, but browsers never send `*`.
   const url = written.includes('*') ? undefined : readOrigin(written)
   if (!(url instanceof URL)) return url
-  if (!isPrivate(url)) return new InvalidText('must be https; http is for loopback only')
+  if (!isPrivate(url)) return new InvalidText('must be an https origin; http is allowed for loopback only')
   if (url.origin === written) return written
   return new InvalidText('must be as browsers send it: in lower case, without a final / and without a default port')
 })
