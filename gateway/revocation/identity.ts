@@ -42,9 +42,9 @@ const KEY_BYTES = 32
 
 /**
  * Keys of the keyed hash for identities. With the keyed hash, a client cannot choose the position of an entry in the
- * node's hash table, and the records in Redis contain no identity in clear text. Usually there is one key. After Redis
- * lost its data, the old and the new key can both be in use, and tokens are looked up under each key. Immutable: a
- * change of keys creates a new object.
+ * node's hash table. The records in Redis contain no identity in clear text. Usually there is one key. After Redis lost
+ * its data, the old and the new key can both be in use, and tokens are looked up under each key. Immutable: a change of
+ * keys creates a new object.
  */
 export class HashKeys {
   /** Hash keys of 64 hexadecimal digits each. New revocations use the first key. */

@@ -38,8 +38,9 @@ export interface RevocationServiceDependencies {
 
 export interface RevokeOptions {
   /**
-   * `all`: waits, for at most 5 min, until every member has acknowledged, or until the missing members must have
-   * stopped serving because they lost contact. `none`: does not wait for acknowledgements.
+   * `all`: waits, for at most 5 min, until every member has acknowledged, or until the revocations of each missing
+   * member must be stale, so that the member refuses the requests that need them. `none`: does not wait for
+   * acknowledgements.
    */
   readonly wait: 'all' | 'none'
   /** Whether to wait until Redis has written the revocation to disk. */
@@ -83,7 +84,7 @@ export class RevocationService {
   }
 
   /**
-   * Revokes the credentials that the order names. If this method throws, nothing was credentials revoked, with one exception: after
+   * Revokes the credentials that the order names. If this method throws, nothing was revoked, with one exception: after
    * the fault `no reply in time`, Redis may have stored the revocation. Repeating the order is safe.
    *
    * @throws {RevocationRefused} when the order is invalid, or names one token and `maxEntries` is reached
@@ -98,7 +99,7 @@ export class RevocationService {
       ...(await this.#collect(written, durability, { ...options, sentAt, sentMs })),
       ...(matchedBy !== undefined && { matched_by: matchedBy }),
     }
-    this.#dependencies.log('info', 'revoked', {
+    this.#dependencies.log('info', 'credentials revoked', {
       receipt: receipt.id,
       kind: ordered.kind,
       issuer: ordered.issuer,

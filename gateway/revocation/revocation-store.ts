@@ -24,7 +24,9 @@ export interface Written {
   readonly position: Position
   /** Members of the cluster when the revocation was written. */
   readonly members: readonly AwaitedMember[]
-  /** Longest time without contact after which one of these members refuses all requests (fences itself), ms. */
+  /**
+   * Longest time without contact after which one of these members refuses requests that need current revocations, ms.
+   */
   readonly boundMs: number
 }
 
