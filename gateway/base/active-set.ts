@@ -5,9 +5,9 @@ export interface ActiveSetMember {
 }
 
 /**
- * Set of the objects that are in progress. An array instead of a `Map` or `Set`, because every exchange is added and
- * removed. V8 reallocates a hash table that is modified this often, and an old table keeps the next one alive
- * (docs/design/decisions/0015).
+ * Set of the objects that are in progress, such as exchanges. The set is an array instead of a `Map` or `Set`, because
+ * every exchange is added and removed. V8 reallocates a hash table that is modified this often, and each old table
+ * keeps the next table alive (docs/design/decisions/0015).
  */
 export class ActiveSet<Member extends ActiveSetMember> {
   readonly #members: Member[] = []
@@ -31,9 +31,13 @@ export class ActiveSet<Member extends ActiveSetMember> {
     last.place = place
   }
 
-  /** Visits each member that is still present when it is reached. The visitor may remove any member. */
+  /**
+   * Calls the visitor with each member. Skips members that were removed during the visit; the visitor is allowed to
+   * remove any member.
+   */
   visit(visitor: (member: Member) => void): void {
-    // From the end: a removed member is replaced by the last one, which has already been visited.
+    // The loop runs from the end, because `delete` moves the last member to the free index, and the last member has
+    // already been visited.
     for (let i = this.#members.length - 1; i >= 0; i--) {
       const member = this.#members[i]
       if (member !== undefined) visitor(member)

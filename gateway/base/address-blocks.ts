@@ -2,7 +2,9 @@ import { foldMapped, parseAddress } from './addresses.ts'
 
 /** A CIDR block (RFC 4632 §3.1). */
 export interface AddressBlock {
-  /** Network address, 4 or 16 bytes, an IPv4-mapped block as IPv4. All bits behind the prefix are zero. */
+  /**
+   * Network address: 4 bytes for IPv4 and for an IPv4-mapped block, else 16 bytes. All bits after the prefix are zero.
+   */
   readonly bytes: Uint8Array
   /** Length of the prefix within `bytes`, bits. */
   readonly bits: number
@@ -11,7 +13,7 @@ export interface AddressBlock {
 const prefixLength = /^(?:0|[1-9][0-9]{0,2})$/
 
 /**
- * Parses `10.0.0.0/8`, `2001:db8::/32` or a single address. Rejects a block with bits set behind the prefix:
+ * Parses `10.0.0.0/8`, `2001:db8::/32` or a single address. Rejects a block with bits set after the prefix:
  * `10.0.0.1/8` probably means one host, not 16 million addresses.
  */
 export function parseBlock(text: string): AddressBlock | undefined {
@@ -21,7 +23,8 @@ export function parseBlock(text: string): AddressBlock | undefined {
   const width = written.length * 8
   if (length !== undefined && (!prefixLength.test(length) || Number(length) > width)) return undefined
   const bytes = foldMapped(written)
-  // Rejects a prefix of an IPv4-mapped block that is shorter than `::ffff:0:0/96`: it would cover all of IPv4 and more.
+  // Rejects a prefix of an IPv4-mapped block that is shorter than `::ffff:0:0/96`: the block would cover all of IPv4
+  // and more.
   const bits = (length === undefined ? width : Number(length)) - (width - bytes.length * 8)
   if (bits < 0 || bytes.some((byte, i) => (byte & (0xff >> Math.min(8, Math.max(0, bits - i * 8)))) !== 0))
     return undefined
@@ -31,13 +34,13 @@ export function parseBlock(text: string): AddressBlock | undefined {
 const whole = -1
 
 /**
- * A set of blocks as a binary trie. A lookup takes at most one step per bit of the address, whatever the number of
+ * A set of CIDR blocks as a binary trie. A lookup takes at most one step per bit of the address, whatever the number of
  * blocks, and allocates nothing.
  */
 export class BlockSet {
   /**
-   * Node n has its children at 2n and 2n + 1. 0 means no child; `whole` means that every address below is in the set.
-   * Root nodes: 0 for IPv4, 1 for IPv6.
+   * Node n has its children at 2n and 2n + 1. 0 means no child; `whole` means that every address with this prefix is in
+   * the set. Root nodes: 0 for IPv4, 1 for IPv6.
    */
   readonly #children: number[] = [0, 0, 0, 0]
 

@@ -1,5 +1,6 @@
 /**
- * Map key for a client: equal for equal IPv4 addresses and within an IPv6 /64, the prefix of one subscriber (RFC 6177).
+ * Map key for a client: equal for equal IPv4 addresses, and for all addresses of one IPv6 /64, the prefix of one
+ * subscriber (RFC 6177).
  *
  * @param address  4 or 16 bytes; an IPv4-mapped address must already be converted to IPv4
  */
@@ -11,8 +12,8 @@ export function addressKey(address: Uint8Array): string {
 }
 
 /**
- * Map key for the network of a client: equal within an IPv6 /48, which one site may hold (RFC 6177), and the address
- * itself for IPv4.
+ * Map key for the network of a client: equal for all addresses of one IPv6 /48, a prefix that one site can have (RFC
+ * 6177). For IPv4 the key is that of the address.
  *
  * @param key  the {@link addressKey} of the client
  */

@@ -2,7 +2,10 @@ import { BlockSet, parseBlock } from './address-blocks.ts'
 import { foldMapped, isUnknownAddress } from './addresses.ts'
 
 interface AddressLists {
-  /** CIDR blocks or single addresses. If present, only these are admitted; an empty list admits no client. */
+  /**
+   * CIDR blocks or single addresses. If present, only clients in these blocks are admitted; an empty list admits no
+   * client.
+   */
   readonly allow?: readonly string[] | undefined
   readonly deny?: readonly string[] | undefined
 }
@@ -17,15 +20,17 @@ export class AddressList {
     this.#deny = deny
   }
 
-  /** @throws {RangeError} for an invalid block; the policy's schema rejects those earlier */
+  /** @throws {RangeError} for an invalid block; the policy's schema rejects invalid blocks earlier */
   static compile({ allow, deny }: AddressLists): AddressList {
     return new AddressList(allow && new BlockSet(allow.map(readBlock)), new BlockSet((deny ?? []).map(readBlock)))
   }
 
   /**
-   * Whether a client is admitted. A client with an unknown address never is, because `deny` might list its address.
+   * Whether a client is admitted. A client with an unknown address is never admitted, because `deny` might list its
+   * address.
    *
-   * @param address  4 or 16 bytes; an IPv4-mapped address counts as IPv4. Allocates only to convert such an address
+   * @param address  4 or 16 bytes; an IPv4-mapped address counts as IPv4. Memory is allocated only to convert such an
+   *   address
    */
   permits(address: Uint8Array): boolean {
     return this.verdict(address) === true

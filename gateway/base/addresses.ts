@@ -10,7 +10,7 @@ const group = /^[0-9a-fA-F]{1,4}$/
  * Parses an address strictly: no leading zeros (some parsers read them as octal), no short or hexadecimal IPv4, no
  * zone, no brackets.
  *
- * @returns 4 or 16 bytes as written, not folded; `undefined` for anything else
+ * @returns 4 or 16 bytes; an IPv4-mapped address is not converted to IPv4. `undefined` for an invalid address
  */
 export function parseAddress(text: string): Uint8Array | undefined {
   return text.includes(':') ? parseIpv6(text) : parseIpv4(text)
@@ -22,7 +22,10 @@ function parseIpv4(text: string): Uint8Array | undefined {
   return Uint8Array.from(parts, Number)
 }
 
-/** RFC 4291 §2.2: eight groups. One run of zero groups may be `::`, and the last two groups may be an IPv4 address. */
+/**
+ * Parses the text form of RFC 4291 §2.2: eight groups. One run of zero groups can be written as `::`, and the last two
+ * groups as an IPv4 address.
+ */
 function parseIpv6(text: string): Uint8Array | undefined {
   if (text.length > 45) return undefined
   const halves = text.split('::')
@@ -64,8 +67,8 @@ function isMapped(bytes: Uint8Array): boolean {
 }
 
 /**
- * Canonical text (RFC 5952 §4): lower case, no leading zeros, the longest run of two or more zero groups as `::`. An
- * IPv4-mapped address is written as IPv4, so that each client has one text.
+ * Canonical text of an IP address (RFC 5952 §4): lower case, no leading zeros, the longest run of two or more zero
+ * groups as `::`. An IPv4-mapped address is written as IPv4, so that each client has one text.
  */
 export function formatAddress(address: Uint8Array): string {
   const bytes = foldMapped(address)

@@ -1,19 +1,21 @@
 /** Size of a block, bytes. */
 export const BLOCK_BYTES = 64 * 1024
-/** Most free blocks that are kept for reuse: 4 MiB. */
+/** Largest number of free blocks in memory for reuse: 64 blocks are 4 MiB. */
 const WAITING_MAX = 64
 
 const waiting: ArrayBuffer[] = []
-/** Blocks in use. Only these may be returned: other buffers of the same size do not belong to the pool. */
+/**
+ * Memory blocks in use. `giveBack` accepts only these blocks: other buffers of the same size do not belong to the pool.
+ */
 const lent = new WeakSet<ArrayBufferLike>()
 
 /**
- * Takes a block for a part of a large body; return the block with `giveBack` after sending. Without reuse, a streamed
- * body leaves about 70 MB of garbage: the collector looks mainly at the heap, and these buffers are outside of the
- * heap.
+ * Takes a memory block of 64 KiB from the pool for a part of a large body. The caller returns the block with `giveBack`
+ * after sending. Without reuse, a streamed body leaves about 70 MB of garbage: V8 decides mainly by the size of its
+ * heap when to collect garbage, and these buffers are outside of the heap.
  *
- * @param bytes  1 to `BLOCK_BYTES`
- * @returns memory with unspecified contents
+ * @param bytes  number of bytes to use of the block, 1 to `BLOCK_BYTES`
+ * @returns buffer of that length with unspecified contents
  */
 export function takeBlock(bytes: number): Buffer {
   const memory = waiting.pop() ?? new ArrayBuffer(BLOCK_BYTES)
@@ -21,14 +23,17 @@ export function takeBlock(bytes: number): Buffer {
   return Buffer.from(memory, 0, bytes)
 }
 
-/** Takes a block and copies `bytes` into it. */
+/** Takes a memory block from the pool and copies `bytes` into the block. */
 export function blockOf(bytes: Uint8Array): Buffer {
   const block = takeBlock(bytes.length)
   block.set(bytes)
   return block
 }
 
-/** Returns a block that no longer has readers. Ignores buffers that do not belong to the pool. */
+/**
+ * Returns a memory block to the pool; no code may read the block afterwards. Ignores buffers that do not belong to the
+ * pool.
+ */
 export function giveBack(bytes: Buffer): void {
   const memory = bytes.buffer
   if (lent.delete(memory) && waiting.length < WAITING_MAX) waiting.push(memory as ArrayBuffer)

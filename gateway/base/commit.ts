@@ -1,14 +1,14 @@
 /**
  * Activates a prepared change: the second step of a two-step change.
  *
- * The preparation does everything that may fail and changes nothing in use. A prepared change that is not committed has
- * no effect. A commit must not throw: other commits of the same change may already have been applied.
+ * The first step, the preparation, does everything that can fail and changes nothing in use. A prepared change that is
+ * not committed has no effect. A commit must not throw: other commits of the same change may already have been applied.
  */
 export type Commit = () => void
 
 /**
- * Combines commits into one that applies them in order. Call it after the last preparation, so that a failed
- * preparation leaves everything unchanged.
+ * Combines commits into one commit that applies all of them in order. Commits run after the last preparation, so that a
+ * failed preparation leaves everything unchanged.
  */
 export function commitAll(commits: readonly Commit[]): Commit {
   return () => {

@@ -5,10 +5,10 @@ export type HeaderField = readonly [name: string, value: string]
 
 /**
  * A refusal that the policy intends. Denials are returned, faults are thrown. Only `pipeline/exchange/driver.ts` turns
- * a fault into a denial, and only `http/downstream.ts` writes denials to the client. Frozen; created at policy load
- * where it depends only on the route.
+ * a fault into a denial, and only `http/downstream.ts` writes denials to the client. The object is frozen. A denial
+ * that depends only on the route is created when the policy is loaded.
  *
- * `R` is the set of reasons that the denial may have. The compiler compares it with the `denies` list of each phase.
+ * `R` is the set of reasons that the denial can have. The compiler compares it with the `denies` list of each phase.
  */
 export interface Denial<R extends Reason = Reason> {
   readonly reason: R
@@ -16,24 +16,28 @@ export interface Denial<R extends Reason = Reason> {
   readonly code: string
   /** True to close the connection after the reply. */
   readonly close: boolean
-  /** Header fields in addition to the challenge, such as `allow` or `retry-after`. */
+  /** Header fields of the reply in addition to the challenge, such as `allow` or `retry-after`. */
   readonly fields: readonly HeaderField[]
   /**
-   * `WWW-Authenticate` without `resource_metadata`; `undefined` for refusals without a challenge. That parameter
-   * contains the URL of the exchange, so the reply adds it (RFC 9728 §5.1).
+   * Value of `WWW-Authenticate` without the parameter `resource_metadata`; `undefined` for a refusal without a
+   * challenge. The parameter contains the URL of the exchange, so it is added when the reply is written (RFC 9728
+   * §5.1).
    */
   readonly challenge: string | undefined
   /** Authentication that would avoid the refusal (RFC 9470); `undefined` if authenticating again would not help. */
   readonly stepUp: StepUp | undefined
-  /** The problem document (RFC 9457) up to the value of `instance`. The request id and `"}` complete it. */
+  /**
+   * The problem document (RFC 9457) up to the value of `instance`. The writer of the reply appends the request id and
+   * `"}`.
+   */
   readonly problem: string
 }
 
 /** Requirements for a new authentication of the user. */
 export interface StepUp {
-  /** Accepted authentication context classes (`acr`), in order of preference; `undefined` accepts any. */
+  /** Accepted authentication context classes (`acr`), in order of preference; `undefined` accepts every class. */
   readonly acrValues: readonly string[] | undefined
-  /** Longest time since the authentication, s; `undefined` accepts any. */
+  /** Longest accepted time since the user's authentication, s; `undefined` means no limit. */
   readonly maxAgeS: number | undefined
 }
 
@@ -68,7 +72,7 @@ export const statusTitles: Readonly<Record<number, string>> = {
   504: 'Gateway Timeout',
 }
 
-/** Creates the denial for a reason. */
+/** Creates the denial for a reason, with the status and code of the reason. */
 export function denial<R extends Reason>(reason: R, options: DenialOptions = {}): Denial<R> {
   const { status, code, close = false } = reasons[reason] as (typeof reasons)[Reason] & { close?: boolean }
   const title = statusTitles[status] ?? ''

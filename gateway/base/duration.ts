@@ -5,10 +5,13 @@ const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as con
 /** Source text of the regular expression of a duration. */
 export const durationPattern = form.source
 
-/** Description of the expected form, for error messages. */
+/** Description of the expected form of a duration, for error messages. */
 export const durationForm = 'a duration such as 500ms, 30s, 5m, 2h or 7d'
 
-/** Parses one number with one unit, in ms. Returns `undefined` for anything else, including a number without a unit. */
+/**
+ * Parses a duration of one number and one unit. Returns ms, or `undefined` for any other text, including a number
+ * without a unit.
+ */
 export function parseDuration(text: string): number | undefined {
   const [, digits, unit] = form.exec(text) ?? []
   return digits === undefined ? undefined : Number(digits) * unitMs[unit as keyof typeof unitMs]

@@ -1,4 +1,7 @@
-/** Number of reads. V8 records a function's property reads only after about ten runs; before that, nothing changes. */
+/**
+ * Number of property reads that restore the fast lookup. V8 records the property reads of a function only after about
+ * ten runs of the function; fewer reads have no effect.
+ */
 const READS = 1000
 
 /**
@@ -6,8 +9,8 @@ const READS = 1000
  *
  * A module that declares a subclass of `String`, such as the Redis client, turns `String.prototype` into dictionary
  * mode. Optimized code does not read dictionaries, so every call of `charCodeAt` or `startsWith` repeats the lookup. V8
- * restores the fast mode when a property of a String *object* is read. No other code reads one, because strings are
- * primitives.
+ * restores the fast mode when a property of a String *object* is read. No other code reads such a property, because
+ * strings are primitives.
  */
 export function fastenStrings(): void {
   const read = (text: { charCodeAt?: unknown }): unknown => text.charCodeAt

@@ -1,9 +1,9 @@
 import type { Reason } from './reasons.ts'
 
-/** The part that failed. For operators only; no decision depends on it. */
+/** Component that failed. For operators only; no decision depends on the value. */
 export type FaultSource = 'node' | 'issuer' | 'upstream' | 'store'
 
-/** Reasons that a fault can have. Each is a 5xx in `reasons`. */
+/** Reasons that a fault can have. Each reason has a 5xx status in `reasons`. */
 export const faultReasons = [
   'issuer-unreachable',
   'introspection-unavailable',
@@ -53,7 +53,7 @@ export class GatewayFault extends Error {
  * Awaits background work whose result is not needed. Ignores outages of Redis, an issuer or a service: the component
  * that detects an outage logs it.
  *
- * @throws any other error, since it is an internal fault
+ * @throws any other error, because it shows a bug or an internal failure of the gate
  */
 export async function ignoreOutage(work: unknown): Promise<void> {
   try {

@@ -3,7 +3,7 @@ import { foldMapped, parseAddress } from './addresses.ts'
 
 /**
  * Addresses to which the gate never connects: all link-local addresses (RFC 3927, RFC 4291 §2.5.6), and other addresses
- * at which clouds serve credentials and metadata of an instance. No service or issuer uses them.
+ * at which clouds serve credentials and metadata of an instance. No service or issuer uses these addresses.
  */
 const forbidden = new BlockSet(
   [
@@ -27,7 +27,7 @@ const forbidden = new BlockSet(
  */
 const translatorPrefix = parseAddress('64:ff9b::')!.subarray(0, 12)
 
-/** Description of such an address, for error messages. */
+/** Description of a forbidden address, for error messages. */
 export const forbiddenAddressKind = 'a link-local or cloud metadata address, to which the gate never connects'
 
 /** Whether an address is link-local or a cloud's metadata address, also in IPv4-mapped or NAT64 form. */
@@ -37,8 +37,8 @@ export function isForbiddenAddress(address: Uint8Array): boolean {
 }
 
 /**
- * Like `isForbiddenAddress`, for the text of an address. False for a host name: its addresses are checked when a
- * connection opens.
+ * Like `isForbiddenAddress`, for the text of an address. False for a host name: the addresses of a host name are
+ * checked when a connection opens.
  */
 export function isForbiddenHost(text: string): boolean {
   const address = parseAddress(text)

@@ -21,9 +21,9 @@ export type ConnectLookup = (
 ) => void
 
 /**
- * Wraps a DNS lookup so that it fails when a name resolves to a forbidden address. The connection uses exactly the
- * addresses that were checked. Runs at each connect, because a DNS record may change after configuration (DNS
- * rebinding).
+ * Wraps a DNS lookup so that the lookup fails when a name resolves to a forbidden address. The connection uses exactly
+ * the addresses that were checked. The check runs at each connect, because a DNS record may change after configuration
+ * (DNS rebinding).
  */
 export function guardedLookup(lookup: NameLookup): ConnectLookup {
   return (hostname, options, callback) => {

@@ -15,17 +15,26 @@ export type LimitPart =
 export interface LimitRule {
   /** Name in the policy and in the `RateLimit` field. */
   readonly name: string
-  /** Label in metrics, logs and the admin API: the limit's name behind that of its route or service. */
+  /**
+   * Label in metrics, logs and the admin API: the limit's name, preceded by its owner, such as
+   * `route/reports.read/writes`.
+   */
   readonly label: string
-  /** Key of the limit's windows in Redis. It changes whenever existing windows would be misread. */
+  /**
+   * Key of the limit's windows in Redis. The key changes whenever a change of the limit would make the existing windows
+   * wrong.
+   */
   readonly key: string
-  /** In the order of `limitParts`, without duplicates. */
+  /** Request properties by which the limit separates its windows, in the order of `limitParts`, without duplicates. */
   readonly by: readonly LimitPart[]
-  /** `exact`: Redis decides on each request. `leased`: the node obtains permits in advance and spends them locally. */
+  /**
+   * `exact`: Redis decides on each request. `leased`: the node obtains permits in advance and uses the permits without
+   * a call to Redis.
+   */
   readonly mode: 'exact' | 'leased'
   readonly requests: number
   readonly windowMs: number
-  /** Requests that one request counts as. */
+  /** Number of permits that one request takes. */
   readonly cost: number
   /** True when the limit is counted and recorded, but not enforced. */
   readonly shadow: boolean
@@ -33,16 +42,21 @@ export interface LimitRule {
   readonly policyItem: string
 }
 
-/** Behaviour of a route while Redis is unavailable. */
+/**
+ * How a route's rate limits work while Redis is unavailable: each node enforces a share of each limit (`local`),
+ * replies 503 (`closed`) or admits the request (`open`).
+ */
 export type LimitsOutage = 'local' | 'closed' | 'open'
 
 /** The limits that apply on one route. */
 export interface RouteLimits {
-  /** Enforced limits of the gate, the service and the route, each in the order of the policy. */
+  /**
+   * Enforced rate limits: those of the gate, then of the service, then of the route, each in the order of the policy.
+   */
   readonly rules: readonly LimitRule[]
-  /** Limits that are counted and recorded, but not enforced. */
+  /** Rate limits in shadow mode: counted and recorded, but not enforced. */
   readonly shadows: readonly LimitRule[]
-  /** True when the token alone determines the windows. They are then looked up once per token. */
+  /** True when the token alone determines the windows. The windows are then looked up once per token. */
   readonly byTokenAlone: boolean
   readonly onOutage: LimitsOutage
   /** Value of `RateLimit-Policy` in replies. */
@@ -52,11 +66,12 @@ export interface RouteLimits {
 export const limitParts = ['route', 'issuer', 'subject', 'client', 'session', 'address'] as const
 
 /**
- * Ticks per window of an exact limit. Up to 100 requests, the count is as exact as with a log of single requests.
+ * Number of ticks (time steps) per window of an exact limit. For a limit of at most 100 requests, the count is as exact
+ * as with a log of single requests.
  */
 export function exactTicks(requests: number): number {
   return requests <= 100 ? 10_000 : 100
 }
 
-/** Ticks per window of a leased limit. */
+/** Number of ticks (time steps) per window of a leased limit. */
 export const leasedTicks = 200

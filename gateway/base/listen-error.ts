@@ -5,7 +5,10 @@ interface Address {
   readonly port: number
 }
 
-/** A process cannot listen on an address. The operator must correct this, so the error contains a hint. */
+/**
+ * Error of a process that cannot listen on an address. The operator must correct the cause, so the error contains a
+ * hint.
+ */
 export class ListenError extends Error {
   override readonly name = 'ListenError'
   readonly hint: string

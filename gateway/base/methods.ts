@@ -1,7 +1,10 @@
 /** Methods that the gate forwards (RFC 9110 §9, RFC 5789). CONNECT and TRACE are never forwarded. */
 export const forwardedMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
 
-/** RFC 9110 §9.3.2: HEAD is GET without the body, so a client that may use GET may also use HEAD. */
+/**
+ * Adds HEAD where GET is listed: a client that is allowed to use GET is also allowed to use HEAD, which is GET without
+ * the body (RFC 9110 §9.3.2).
+ */
 export function withHead(methods: readonly string[]): ReadonlySet<string> {
   return new Set(methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])))
 }

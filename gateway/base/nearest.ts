@@ -1,6 +1,6 @@
 /**
- * Returns the known name with the fewest edits to `name` (Damerau–Levenshtein; a swap is one edit). `undefined` when
- * every known name needs more edits than a third of the length of `name`.
+ * Returns the known name with the fewest edits to `name` (Damerau–Levenshtein; a swap is one edit). Returns `undefined`
+ * when every known name needs more edits than a third of the length of `name`.
  */
 export function nearest(name: string, known: Iterable<string>): string | undefined {
   if (name.length > 64) return undefined

@@ -1,8 +1,9 @@
 /**
  * Outcome reasons of exchanges: the closed vocabulary that the access log, `explain` and the audit record share.
  *
- * The client sees only `code` (RFC 9457 member `code`), never the reason. Rejected tokens therefore look alike,
- * whatever is wrong with them. `close` ends the connection: bytes that follow on it cannot be trusted to be a request.
+ * The client sees only `code` (RFC 9457 member `code`), never the reason. Rejected tokens therefore look alike to the
+ * client, whatever the cause. `close` closes the connection after the reply, because the bytes that follow on the
+ * connection might not be a request.
  */
 interface ReasonEntry {
   readonly status: number
@@ -23,7 +24,7 @@ export const reasons = {
     'the gate replied itself: its keys, resource metadata, a session view, a preflight, or OPTIONS with `Max-Forwards: 0`',
   ),
 
-  // guard-request: syntax and size of the request
+  // Reasons of the phase `guard-request`: syntax and size of the request.
   'method-unknown': closing(
     400,
     'bad_request',
@@ -125,7 +126,7 @@ export const reasons = {
   'path-escape': closing(400, 'ambiguous_path', 'the path contains a % that does not start a valid escape'),
   'path-utf8': closing(400, 'ambiguous_path', 'the percent-encoded bytes of the path are not valid UTF-8'),
 
-  // read-check: checks of a proxy in front (forward auth)
+  // Reasons of the phase `read-check`: forward-auth requests of a proxy in front of the gate.
   'check-unlisted': entry(403, 'forbidden', 'check.peers does not list the peer that asks for a forward-auth check'),
   'check-incomplete': entry(
     400,
@@ -173,7 +174,7 @@ export const reasons = {
   'credential-malformed': entry(400, 'invalid_request', 'the Authorization field is not a scheme and one token'),
   'credential-repeated': entry(400, 'invalid_request', 'the request has more than one credential'),
 
-  // answer-reserved: replies to browsers during login and logout
+  // Reasons of the phase `answer-reserved`: replies to browsers during login and logout.
   'login-required': entry(
     303,
     'login_required',
@@ -246,7 +247,7 @@ export const reasons = {
     'the client address has too many failed verifications or calls to issuers; limits.address sets the maximum',
   ),
 
-  // authenticate: all of these look alike to the client (RFC 6750 §3.1)
+  // Reasons of the phase `authenticate`: all of them look alike to the client (RFC 6750 §3.1).
   'token-malformed': entry(401, 'invalid_token', 'the token is not a JWS in compact serialization (RFC 7515 §7.1)'),
   'token-too-long': entry(401, 'invalid_token', 'the token is longer than request.token_max'),
   'token-duplicate-member': entry(
@@ -335,7 +336,7 @@ export const reasons = {
     'a rate limit of the route has no permits left; the log line names the limit',
   ),
 
-  // failures that the client did not cause
+  // Reasons for failures that the client did not cause.
   'issuer-unreachable': entry(503, 'unavailable', 'the issuer is unreachable, or rejects requests of the gate'),
   'introspection-unavailable': entry(
     503,
@@ -368,7 +369,7 @@ export const reasons = {
   'upstream-timeout': entry(504, 'gateway_timeout', 'the upstream did not respond within the timeout of the route'),
   'exchange-timeout': entry(504, 'gateway_timeout', 'the exchange took longer than timeouts.total of the route'),
 
-  // outcomes after the decision, only recorded
+  // Reasons for outcomes after the decision; recorded in log and audit, usually not sent to the client.
   'client-gone': closing(499, 'client_closed', 'the client disconnected before the end of the exchange'),
   'trailer-after-body': closing(
     505,
@@ -391,12 +392,12 @@ export const reasons = {
 
 export type Reason = keyof typeof reasons
 
-/** Reasons to reject a token. All of them give the same 401 `invalid_token`. */
+/** Reasons to reject a token. All of these reasons give the same reply: 401 `invalid_token`. */
 export type TokenReason = Extract<Reason, `token-${string}`>
 
 export const tokenReasons = Object.keys(reasons).filter((name) => name.startsWith('token-')) as TokenReason[]
 
-/** Reasons for which a verification rejects a token. Revocations are checked after it. */
+/** Reasons for which the verification of a token rejects the token. Revocations are checked after the verification. */
 export type VerificationReason = Exclude<TokenReason, 'token-revoked'>
 
 export const verificationReasons = tokenReasons.filter((reason) => reason !== 'token-revoked')

@@ -4,7 +4,7 @@ export interface RedisHost {
   readonly port: number
 }
 
-/** Location of Redis: one server, the master that sentinels name, or a cluster. */
+/** Location of Redis: one server, the master that Redis Sentinel names, or a Redis Cluster. */
 export type RedisTopology =
   | {
       readonly topology: 'standalone'
@@ -17,13 +17,15 @@ export type RedisTopology =
       readonly master: string
       readonly username: string | undefined
       readonly password: string | undefined
-      /** Longest time that a master without connection to its replicas still accepts writes, ms. */
+      /** Redis Sentinel: longest time that a master without connection to its replicas still accepts writes, ms. */
       readonly minReplicasMaxLagMs: number
     }
   | {
       readonly topology: 'cluster'
       readonly hosts: readonly RedisHost[]
-      /** Time after which a master without connection to the other nodes stops accepting writes, ms. */
+      /**
+       * Redis Cluster: time after which a master that cannot reach the other Redis nodes stops accepting writes, ms.
+       */
       readonly nodeTimeoutMs: number
     }
 
@@ -37,10 +39,10 @@ export interface RedisTls {
 
 export interface RedisSettings {
   readonly place: RedisTopology
-  /** `undefined` for plain TCP or a Unix socket. */
+  /** TLS files of the connection; `undefined` for plain TCP or a Unix socket. */
   readonly tls: RedisTls | undefined
   readonly username: string | undefined
   readonly password: string | undefined
-  /** Prefix of every key and channel name. */
+  /** Prefix of every Redis key and channel name. */
   readonly prefix: string
 }

@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
 
 export interface SealKey {
-  /** 1 to 64 bytes of ASCII. Stored unencrypted in each blob. */
+  /** Key id: 1 to 64 ASCII characters. The id is stored unencrypted in each encrypted blob. */
   readonly id: string
   /** 32 random bytes. */
   readonly secret: Uint8Array
@@ -18,8 +18,9 @@ interface DerivedKeys {
 }
 
 /**
- * Encrypts data that others could read where it is stored: AES-256-GCM, bound to the storage place. Each place has its
- * own key, derived from the secret. No key therefore comes near its limit for random nonces (NIST SP 800-38D §8.3).
+ * Encrypts data with AES-256-GCM for a storage place that others can read. An encrypted blob is bound to its storage
+ * place, such as a Redis key. Each place has its own encryption key, derived from the secret. No encryption key
+ * therefore comes near its limit for random nonces (NIST SP 800-38D §8.3).
  *
  * Blob format: version (1 byte), length of the key id (1), key id, nonce (12), ciphertext, tag (16).
  */
@@ -29,7 +30,7 @@ export class Sealer {
 
   /**
    * @param keys     the first key encrypts; all keys decrypt
-   * @param purpose  a blob for one purpose cannot be decrypted for another; `''` is for stored data
+   * @param purpose  use of the blobs: a blob for one purpose cannot be decrypted for another. `''` means stored data
    */
   constructor(keys: readonly [SealKey, ...SealKey[]], purpose: '' | 'login-state' = '') {
     const derived = keys.map((key) => derive(key, purpose))
@@ -48,7 +49,10 @@ export class Sealer {
     return Buffer.concat([head, nonce, sealed, cipher.final(), cipher.getAuthTag()])
   }
 
-  /** Decrypts a blob. `undefined` when no key fits, the place differs, or the blob was modified. */
+  /**
+   * Decrypts a blob. Returns `undefined` when no key has the blob's key id, the place differs, or the blob was
+   * modified.
+   */
   open(blob: Buffer, place: string): string | undefined {
     return this.openBytes(blob, place)?.toString('utf8')
   }
@@ -71,12 +75,15 @@ export class Sealer {
     }
   }
 
-  /** Pseudonym of secret parts: 64 hexadecimal digits. Uses the first key, so a key rotation changes the pseudonym. */
+  /** Pseudonym of secret values: 64 hexadecimal digits. Uses the first key, so a key rotation changes the pseudonym. */
   nameOf(...parts: readonly string[]): string {
     return nameUnder(this.#first, parts)
   }
 
-  /** Pseudonyms under every key, the first key's first. They include those from before a key rotation. */
+  /**
+   * Pseudonyms of secret parts, one per key, in the order of the keys. The list includes pseudonyms from before a key
+   * rotation.
+   */
   namesOf(...parts: readonly string[]): string[] {
     return [...this.#byId.values()].map((keys) => nameUnder(keys, parts))
   }

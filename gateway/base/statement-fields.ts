@@ -1,17 +1,21 @@
 /**
- * Request fields in which a gate or proxy makes statements about the client or the request. The gate removes them from
- * every request, in every spelling. This file is the only list.
+ * Request fields in which a gate or proxy makes statements about the client or the request. The gate removes these
+ * fields from every request, in every spelling. No other file lists such fields.
  */
 
-/** Fields that ask a service for another method or target than the gate decided about. */
+/**
+ * Request fields that ask a service to use another method or target than the method and target that the gate
+ * authorized.
+ */
 export const steeringFields = ['x-rewrite-url', 'x-http-method-override', 'x-http-method', 'x-method-override'] as const
 
 /**
- * Fields that no setting can pass: the gate sets them itself, or they would override its decision on method and path.
+ * Request fields that no setting can pass to a service: the gate sets such a field itself, or the field would override
+ * the gate's decision on method and path.
  */
 const fixedFields = ['forwarded', 'x-original-url', 'x-original-method', ...steeringFields] as const
 
-/** Fields that `services.NAME.pass_headers` may name: statements of other products, which this gate does not make. */
+/** Request fields that `services.NAME.pass_headers` is allowed to name: statements that only other products make. */
 const passableFields = [
   // Address of the client
   'x-real-ip',
@@ -46,12 +50,12 @@ const passableFields = [
   'x-goog-iap-jwt-assertion',
 ] as const
 
-/** Every field with one of these prefixes is removed too. No setting can pass such a field. */
+/** Prefixes of request fields that are removed as well. No setting can pass a field with such a prefix to a service. */
 const fixedPrefixes = ['x-gatehouse-', 'x-auth-request-', 'x-forwarded-', 'proxy-', 'client-cert'] as const
 
 /**
- * Prefixes of identity fields of other products. `services.NAME.pass_headers` may name single fields with these
- * prefixes.
+ * Prefixes of identity fields of other products. `services.NAME.pass_headers` is allowed to name single fields with
+ * these prefixes.
  */
 export const identityPrefixes = [
   'ssl-client-',
@@ -78,9 +82,9 @@ export const statementPrefixes = [...fixedPrefixes, ...passablePrefixes] as cons
 const passable: ReadonlySet<string> = new Set(passableFields)
 
 /**
- * Whether `services.NAME.pass_headers` may name the field.
+ * Whether `services.NAME.pass_headers` is allowed to name the field.
  *
- * @param name  in lower case
+ * @param name  name of the field in lower case
  */
 export function isPassable(name: string): boolean {
   return passable.has(name) || passablePrefixes.some((prefix) => name.startsWith(prefix))

@@ -1,29 +1,32 @@
 import { performance } from 'node:perf_hooks'
 import type { BackgroundTask } from './background-tasks.ts'
 
-/** Clock and timers of a supervisor; a test moves them. */
+/** Clock and timers of a supervisor. A test passes its own clock and timers, to move the time. */
 export interface TaskTimers {
   /** Monotonic time, ms. */
   now(): number
   /**
-   * Calls back once after `ms`. The timer does not keep the process alive.
+   * Calls `callback` once after `ms` milliseconds. The timer does not keep the process alive.
    *
-   * @returns cancels the timer
+   * @returns function that cancels the timer
    */
   after(ms: number, callback: () => void): () => void
 }
 
 /**
- * Receives each failure that is logged.
+ * Function that logs a failure of a background task.
  *
- * @param failures  failures of this task in this process so far
+ * @param failures  number of failures of this task since the start of the process
  */
 export type TaskReport = (task: BackgroundTask, fault: string, failures: number) => void
 
-/** First pause after a failure, ms. It doubles with each consecutive failure, up to the maximum. */
+/** First pause after a failure, ms. The pause doubles with each consecutive failure, up to `BACK_OFF_MAX_MS`. */
 const BACK_OFF_MIN_MS = 100
 const BACK_OFF_MAX_MS = 10_000
-/** A run of at least this time counts as healthy, ms. A failure after it restarts the back-off at the minimum. */
+/**
+ * Shortest duration of a run that counts as healthy, ms. A failure after a healthy run restarts the back-off at the
+ * minimum.
+ */
 const HEALTHY_MS = 30_000
 /** Shortest time between two log lines of one task, ms. Each line contains the number of failures so far. */
 const REPORT_EVERY_MS = 1000
@@ -40,7 +43,10 @@ const failures = new Map<BackgroundTask, number>()
 const reportedAt = new Map<BackgroundTask, number>()
 let report: TaskReport = (task, fault) => console.error(`background task ${task} failed: ${fault}`)
 
-/** Sets the receiver of failure reports for this process: its log. A process is one node or one worker. */
+/**
+ * Sets the receiver of failure reports, such as the log. The receiver is that of the whole process, which is one node
+ * or one worker.
+ */
 export function reportTaskFailures(to: TaskReport): void {
   report = to
 }
@@ -54,7 +60,7 @@ export function taskFailures(): ReadonlyMap<BackgroundTask, number> {
  * Runs one background task: logs and counts its failures, and restarts it with a back-off. Its methods never throw, and
  * their promises never reject: a failed background task does not end the process.
  *
- * It is not a handler for the whole process: an unhandled rejection elsewhere still ends the process.
+ * The supervisor is not a handler for the whole process: an unhandled rejection elsewhere still ends the process.
  */
 export class Supervisor {
   readonly #task: BackgroundTask
@@ -68,7 +74,9 @@ export class Supervisor {
     if (!failures.has(task)) failures.set(task, 0)
   }
 
-  /** Restarts the work after each failure. Resolves when the work ends without a failure, or after `stop`. */
+  /**
+   * Runs the work and restarts it after each failure. Resolves when the work ends without a failure, or after `stop`.
+   */
   async run(work: () => Promise<void>): Promise<void> {
     for (let failuresInRow = 0; !this.#stopped; ) {
       const startedAt = this.#timers.now()
@@ -85,9 +93,9 @@ export class Supervisor {
   }
 
   /**
-   * Runs the work once after `ms`.
+   * Runs the work once after `ms` milliseconds.
    *
-   * @returns cancels the run
+   * @returns function that cancels the run
    */
   after(ms: number, work: () => unknown): () => void {
     return this.#timers.after(ms, () => void this.attempt(work))
@@ -98,7 +106,7 @@ export class Supervisor {
    * because of the back-off.
    *
    * @param pauseMs  pause in ms, or a function that returns it before each run
-   * @returns ends the repetition; a run in progress completes
+   * @returns function that ends the repetition; a run in progress completes
    */
   repeat(pauseMs: number | (() => number), work: () => unknown): () => void {
     let ended = false
@@ -121,7 +129,7 @@ export class Supervisor {
     }
   }
 
-  /** Prevents further restarts and ends the current pause. */
+  /** Prevents further restarts of the task and ends the current pause. */
   stop(): void {
     this.#stopped = true
     for (const end of this.#pauses) end()

@@ -15,7 +15,10 @@ export function newSpanId(): string {
   return take(SPAN_BYTES)
 }
 
-/** Takes bytes from a pool of random bytes: generating 24 bytes at a time takes 20 times as long. */
+/**
+ * Takes random bytes from a pool and returns them as hexadecimal digits. Generating 24 random bytes for each call takes
+ * 20 times as long.
+ */
 function take(bytes: number): string {
   if (used + bytes > pool.length) {
     randomFillSync(pool)
