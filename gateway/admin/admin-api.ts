@@ -24,13 +24,13 @@ export interface AdminApiOptions {
   readonly replyMs?: number
 }
 
-/** Time after which the token of a caller that follows a stream is validated again, ms. */
+/** Interval at which the token of a caller that follows an event stream is validated again, ms. */
 const CALLER_KNOWN_MS = 1000
-/** The router must not limit the length of a path parameter: the schema of the operation does. */
+/** Longest path parameter that the router accepts, characters. The schema of each operation sets the actual limit. */
 const PARAMETER_MAX = 16 * 1024
 /**
- * Compilers of schemas. Without them fastify would load its default compilers, which cost memory and start time. Its
- * types describe only the default compilers.
+ * Schema compilers for fastify. Without this object fastify would load its default compilers, which cost memory and
+ * start time. The casts are necessary, because fastify's types describe only the default compilers.
  */
 const compilersFactory = {
   buildValidator: () => validatorCompiler as never,
@@ -39,8 +39,8 @@ const compilersFactory = {
 
 /**
  * Handles calls of the admin API: authenticates the caller, checks the scope, validates the input and runs the
- * operation. Each call gets one log line and one audit record. Failed calls of unknown callers are limited per address.
- * Their log lines and audit records are limited for all addresses together.
+ * operation. Each call gets one log line and one audit record. Failed calls of unauthenticated callers are limited per
+ * client address. The log lines and audit records of failed calls are limited for all addresses together.
  */
 export class AdminApi {
   readonly #app: FastifyInstance
@@ -75,7 +75,10 @@ export class AdminApi {
     return api
   }
 
-  /** Whether this path belongs to the API, even if the API rejects the request. */
+  /**
+   * Whether the path of the request belongs to the admin API. Also true for a path without an operation, which the API
+   * rejects.
+   */
   serves({ url = '' }: IncomingMessage): boolean {
     const path = pathOf(url)
     return path === '/status' || path === '/api' || path.startsWith('/api/')
@@ -85,7 +88,7 @@ export class AdminApi {
     this.#app.routing(request, response)
   }
 
-  /** Total calls without a separate log line and audit record. */
+  /** Number of calls since the start that got no log line and no audit record of their own. */
   get unrecorded(): number {
     return this.#calls.unrecorded
   }
@@ -105,7 +108,8 @@ export class AdminApi {
     app.addHook('onRequest', (request, reply) => this.#admit(request, reply))
     app.addHook('onSend', async (_request, { raw }) => limitReplyTime(raw, replyMs))
     app.removeAllContentTypeParsers()
-    // Reads nothing: fastify closes the connection after an error of a parser. The hook `preValidation` reads the body.
+    // This parser reads nothing, because fastify closes the connection after an error of a parser. The hook
+    // `preValidation` reads the body.
     app.addContentTypeParser('*', async () => undefined)
     app.setErrorHandler((error, request, reply) => this.#reject(error, request, reply))
     app.setNotFoundHandler(({ originalUrl }) => {
@@ -129,8 +133,8 @@ export class AdminApi {
         preValidation: async (request: FastifyRequest) => {
           request.body = await readJsonBody(request.raw)
         },
-        // The caller decides how long its body takes to arrive. Its token may have expired or been revoked in the
-        // meantime.
+        // Validates the token again after the body has arrived. The caller decides how long the body takes, and the
+        // token can expire or be revoked in the meantime.
         preHandler: async ({ raw }: FastifyRequest) => requireScope(await this.#callers.identify(raw), operation.scope),
       }),
       handler: (request, reply) => this.#run(operation, request, reply),
@@ -153,7 +157,7 @@ export class AdminApi {
       throw new ApiProblem('forbidden', detail)
     }
     call.caller = await this.#callers.identify(raw)
-    // Fastify would read the body first.
+    // Rejects an unknown path before the body is read; fastify's own check comes after the body.
     if (request.is404) throw noOperation(pathOf(request.originalUrl))
   }
 
@@ -193,7 +197,7 @@ export class AdminApi {
       .send(problem.document(id))
   }
 
-  /** Records the call, charges a failed call to its address, and delays the reply to repeated wrong tokens. */
+  /** Records the call, charges a failed call to the client address, and delays the reply to repeated invalid tokens. */
   async #settle(request: FastifyRequest, status: number): Promise<void> {
     const { call, raw } = request
     const presented = presentedBy(raw)
@@ -202,7 +206,7 @@ export class AdminApi {
       this.#calls.record(request, status)
       return
     }
-    // A fault of the gateway is not charged to the caller.
+    // A fault of the gate (status 5xx) is not charged to the client address.
     const { recorded, delayMs } =
       status < 500 ? this.#failedCalls.failed(presented) : { recorded: this.#failedCalls.mayRecord(), delayMs: 0 }
     if (recorded) this.#calls.record(request, status)
@@ -219,7 +223,7 @@ export class AdminApi {
     const { raw: response } = reply.hijack()
     response.shouldKeepAlive = false
     response.writeHead(status, { 'content-type': 'text/event-stream' })
-    // End the stream at once for HEAD, and for a client that already disconnected: its closed socket emits no further
+    // End the stream immediately for HEAD, and for a client that already disconnected: a closed socket emits no further
     // `close` event.
     if (request.method === 'HEAD' || socket.destroyed) {
       end()

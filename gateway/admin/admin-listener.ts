@@ -24,7 +24,8 @@ export function listenAdmin(sources: ProbeSources, api: AdminApi, options: Admin
 }
 
 /**
- * Opens a listener for probes and metrics only. It accepts any Host, because it offers no operation that changes state.
+ * Opens a listener for probes and metrics only. The listener accepts any Host, because no operation of the listener
+ * changes state.
  */
 export function listenProbes(sources: ProbeSources, listen: ListenAddress): Promise<PlainServer> {
   return PlainServer.listen(

@@ -23,14 +23,14 @@ export interface AdminPlaneOptions {
 }
 
 /**
- * Name of the admin issuer in logs. Entry names in a policy have no parentheses, so the name cannot clash with one of
- * them.
+ * Name of the admin issuer in logs. Issuer names in a policy have no parentheses, so no issuer of the policy can have
+ * the same name.
  */
 const ISSUER_NAME = '(admin)'
-/** Maximum number of cached tokens. Only a few operators have tokens. */
+/** Maximum number of validated admin tokens in the cache. Only a few operators have such tokens. */
 const CACHE_ENTRIES = 64
 
-/** Admin plane of a node: API, metrics and probes, with a separate issuer. */
+/** Admin plane of a node: admin API, metrics and probes. Tokens for the admin API come from a separate issuer. */
 export class AdminPlane {
   readonly #servers: readonly PlainServer[]
   readonly #api: AdminApi
@@ -98,7 +98,7 @@ export class AdminPlane {
     return this.#servers[0]!.port
   }
 
-  /** `undefined` when there is no probe listener. */
+  /** Port of the probe listener; `undefined` when the node has no probe listener. */
   get probesPort(): number | undefined {
     return this.#servers[1]?.port
   }

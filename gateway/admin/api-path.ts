@@ -7,7 +7,7 @@ import { operations } from './operations.ts'
  */
 const encoded = /[%#]/
 
-/** A path under which there is no operation. */
+/** Path of the admin API without an operation, so that the router replies 404. */
 const UNKNOWN = '/api'
 
 /** URL for the router: the URL itself, or an unknown path when the router would decode or cut the path. */
@@ -24,10 +24,13 @@ const templates = operations.map(({ method, path }) => ({
   pattern: new RegExp(`^${path.replaceAll('.', '[.]').replaceAll(/\{\w+\}/g, '[^/]+')}$`),
 }))
 
-/** Explains why no operation matches: 405 with `Allow` when the path has operations with other methods, else 404. */
+/**
+ * Returns the problem for a request that matches no operation: 405 with `Allow` when the path has operations with other
+ * methods, else 404.
+ */
 export function noOperation(path: string): ApiProblem {
   const methods = templates.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method)
-  if (methods.length === 0) return new ApiProblem('not_found', 'no operation has this path')
+  if (methods.length === 0) return new ApiProblem('not_found', 'the admin API has no operation with this path')
   const allow = methods.join(', ')
   return new ApiProblem('method_not_allowed', `this path accepts only ${allow}`, { fields: { allow } })
 }

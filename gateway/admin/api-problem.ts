@@ -50,7 +50,7 @@ export type ApiProblemCode = keyof typeof apiProblemCodes
 
 /** One invalid field of a request. Values are never quoted, because they may be secrets. */
 export interface FieldError {
-  /** JSON Pointer into the body (RFC 6901). `parameter` is the name of a query parameter. */
+  /** JSON Pointer into the body (RFC 6901). `parameter` is the name of a query or path parameter. */
   readonly pointer?: string
   readonly parameter?: string
   readonly detail: string
@@ -63,7 +63,7 @@ interface ProblemOptions {
   readonly close?: boolean
 }
 
-/** Rejects an admin API call. Converted into a problem document (RFC 9457) in one place. */
+/** Error that rejects an admin API call. The error handler converts the error into a problem document (RFC 9457). */
 export class ApiProblem extends Error {
   override readonly name = 'ApiProblem'
   readonly code: ApiProblemCode

@@ -3,13 +3,16 @@ import { type RecordFacts, recordLine } from '../audit/record-line.ts'
 import type { ApiProblemCode } from './api-problem.ts'
 import type { Caller } from './caller-authenticator.ts'
 
-/** Facts about a call, collected while it runs, for its log line and audit record. */
+/** Facts about an admin API call, collected while the call runs, for the log line and the audit record of the call. */
 export interface CallRecord {
   /** Start of the call, ms since the epoch. */
   readonly begunMs: number
   operation?: string
   caller?: Caller
-  /** True when the address has too many failed calls. Such a call is counted, not recorded. */
+  /**
+   * True when the client address has too many failed calls. Such a call is counted, but gets no log line and no audit
+   * record.
+   */
   limited?: boolean
   /** Error code when the call was rejected. */
   problem?: ApiProblemCode
@@ -25,8 +28,8 @@ declare module 'fastify' {
 }
 
 /**
- * Builds the audit record of an admin API call, also of a rejected one. Its kind is `revocation` when the call revoked
- * something, otherwise `admin`.
+ * Builds the audit record of an admin API call, also of a rejected call. The kind of the record is `revocation` when
+ * the call revoked something, otherwise `admin`.
  */
 export function callLine(request: FastifyRequest, { node, status }: { node: string; status: number }): string {
   const { id, method, originalUrl, headers, socket, call } = request

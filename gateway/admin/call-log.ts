@@ -2,13 +2,15 @@ import type { FastifyRequest } from 'fastify'
 import type { AuditTrail } from '../audit/audit-trail.ts'
 import { callLine } from './call-line.ts'
 
-/** @param fields must never contain tokens or secrets */
+/** @param fields fields of the log line, which must never contain tokens or secrets */
 export type AdminLog = (level: 'info' | 'warn' | 'error', message: string, fields: Record<string, unknown>) => void
 
-/** Interval at which calls without a separate log line are summarised in one log line, ms. */
+/** Interval at which admin API calls without a log line of their own are counted in one log line, ms. */
 const SUMMARY_MS = 10_000
 
-/** Writes one log line and one audit record per call of the admin API. Counts the calls that get neither. */
+/**
+ * Writes one log line and one audit record per call of the admin API. Counts the calls that get no line and no record.
+ */
 export class CallLog {
   readonly #node: string
   readonly #trail: Pick<AuditTrail, 'add'> | undefined
@@ -17,19 +19,19 @@ export class CallLog {
   #unrecordedSummed = 0
   #summary: NodeJS.Timeout | undefined
 
-  /** @param trail  `undefined`: the node has no audit log */
+  /** @param trail  audit log of the node; `undefined` when the node has no audit log */
   constructor(node: string, trail: Pick<AuditTrail, 'add'> | undefined, log: AdminLog) {
     this.#node = node
     this.#trail = trail
     this.#log = log
   }
 
-  /** Total calls without a separate log line and audit record. */
+  /** Number of calls since the start that got no log line and no audit record of their own. */
   get unrecorded(): number {
     return this.#unrecorded
   }
 
-  /** Records a call that was processed or rejected with this status. */
+  /** Writes the log line and the audit record of a call that ended with `status`. */
   record(request: FastifyRequest, status: number): void {
     const { id, call, socket } = request
     const { operation, caller, problem, note } = call
@@ -44,11 +46,14 @@ export class CallLog {
       address: socket.remoteAddress,
       ...note,
     })
-    // A record of an unknown caller has no priority, so that it cannot displace other records.
+    // A record of an unknown caller has no priority, so that the record cannot displace other records.
     this.#trail?.add(callLine(request, { node: this.#node, status }), caller !== undefined)
   }
 
-  /** Counts a call without recording it. Logs a summary: the first call at once, further calls once per `SUMMARY_MS`. */
+  /**
+   * Counts a call that gets no log line and no audit record of its own. Logs the number of such calls: the first call
+   * immediately, further calls once per `SUMMARY_MS`.
+   */
   leaveUnrecorded(): void {
     this.#unrecorded++
     if (this.#summary !== undefined) return

@@ -26,17 +26,23 @@ interface AdminVerifier {
 
 export interface CallerOptions {
   readonly bootstrapToken: string | undefined
-  /** `undefined`: access tokens are not accepted. */
+  /** Issuer of admin tokens; `undefined` when no access token is accepted. */
   readonly issuer: { readonly rules: IssuerRules; readonly verifier: AdminVerifier } | undefined
-  /** `undefined`: revocations are not checked. */
+  /** Revocations of the cluster; `undefined` when the node does not check revocations. */
   readonly revocations: { revoked(facts: TokenFacts, token: string): boolean } | undefined
 }
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
 
-/** Authenticates callers. Cookies are not accepted, because a browser would send them automatically. */
+/**
+ * Authenticates callers of the admin API by a bearer token. Cookies are not accepted, because a browser would send them
+ * automatically.
+ */
 export class CallerAuthenticator {
-  /** Hash of the bootstrap token. Comparing hashes takes the same time for every presented token of any length. */
+  /**
+   * Hash of the bootstrap token. A comparison of hashes takes the same time for every presented token, whatever its
+   * length.
+   */
   readonly #bootstrap: Buffer | undefined
   readonly #verifier: AdminVerifier | undefined
   readonly #issuers: ReadonlyMap<string, IssuerRules>
@@ -50,7 +56,7 @@ export class CallerAuthenticator {
   }
 
   /**
-   * Identifies the caller by its token.
+   * Identifies the caller by the bearer token of the request.
    *
    * @throws {ApiProblem} 401 when there is no valid token (RFC 6750 §3.1)
    * @throws {GatewayFault} `issuer-unreachable` when the token cannot be verified now
@@ -68,8 +74,9 @@ export class CallerAuthenticator {
       return { who: 'bootstrap', client: undefined, credential: 'bootstrap token', scopes: new Set([allScopes]) }
     }
     const facts = await this.#verifier?.verify(credential.token, this.#issuers, Date.now())
-    // All invalid tokens get the same reply, whatever the reason. A token that is revoked for the gate is rejected here
-    // too. An outdated replica must not lock out the operator who repairs it, so it is not a reason to reject.
+    // All invalid tokens get the same reply, whatever the reason. The admin API also rejects a token that is revoked
+    // for the gate. An outdated replica of the revocations is no reason to reject a token: the replica must not lock
+    // out the operator who repairs it.
     const good = typeof facts === 'object' && this.#revocations?.revoked(facts, credential.token) !== true
     if (!good) {
       const fields = { 'www-authenticate': bearerChallenge({ error: 'invalid_token' }) }
@@ -88,7 +95,7 @@ export class CallerAuthenticator {
   }
 }
 
-/** @throws {ApiProblem} 403 that names the missing scope (RFC 6750 §3.1) */
+/** @throws {ApiProblem} 403 with the name of the scope when the caller lacks the scope (RFC 6750 §3.1) */
 export function requireScope(caller: Caller, scope: Scope): void {
   if (caller.scopes.has(scope) || caller.scopes.has(allScopes)) return
   const fields = { 'www-authenticate': bearerChallenge({ error: 'insufficient_scope', scope }) }

@@ -12,7 +12,7 @@ import type { Sessions } from '../sessions/sessions.ts'
 import type { VerifierStatus } from '../tokens/verifier.ts'
 import type { RecentTraces } from '../traces/recent-traces.ts'
 
-/** State of the node that the API uses. Read at each call. */
+/** State of the node that the admin API shows, read again at each call. */
 export interface NodeView {
   readonly id: string
   readonly version: string
@@ -63,7 +63,7 @@ export interface TraceDependencies {
   readonly link: string | undefined
 }
 
-/** Dependencies that exist only on a node with Redis. */
+/** Dependencies of admin operations that exist only on a node with Redis. */
 export interface SharedDependencies {
   readonly cluster: Pick<Cluster, 'list' | 'acceptLoss' | 'status'>
   readonly revocations: Pick<Revocations, 'revoked' | 'size' | 'bytes'>
@@ -71,6 +71,6 @@ export interface SharedDependencies {
   readonly audit: Pick<AuditService, 'search' | 'end' | 'follow' | 'listSinks' | 'forgetSink' | 'replay'>
   readonly trail: Pick<AuditTrail, 'add' | 'status' | 'collect'>
   readonly auditVerifier: Pick<LogVerifier, 'verify'>
-  /** `undefined`: no encryption key for sessions is configured. */
+  /** Login sessions; `undefined` when no encryption key for sessions is configured. */
   readonly sessions: Pick<Sessions, 'list' | 'end' | 'endFound' | 'cached' | 'refreshes'> | undefined
 }

@@ -5,7 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 /** One event of a stream (server-sent events, WHATWG HTML §9.2). */
 export interface StreamEvent {
-  /** Place to resume from after a lost connection. The client sends it back as `Last-Event-ID`. */
+  /**
+   * Place in the stream after this event. After a disconnection, the client sends the id as `Last-Event-ID` to resume
+   * the stream.
+   */
   readonly id: string
   /** Payload on a single line. */
   readonly data: string
@@ -13,16 +16,22 @@ export interface StreamEvent {
 
 /** Time after which a stream is closed when the client reads nothing, ms. */
 const STALL_MS = 10_000
-/** Bytes that may wait unread in memory before the stream pauses, in addition to one event. */
+/**
+ * Number of unsent bytes in memory above which the stream pauses until the client has read; one more event can be
+ * added.
+ */
 const WAITING_MAX_BYTES = 256 * 1024
-/** Idle time after which a comment line shows clients and proxies that the connection is alive, ms. */
+/**
+ * Idle time of a stream after which a comment line is sent, ms. The line shows clients and proxies that the connection
+ * is alive.
+ */
 const SIGN_OF_LIFE_MS = 15_000
 
 /**
- * Sends events until the stream ends, the client disconnects or reads too slowly. Requests the next event only when the
- * client has read enough.
+ * Sends events until the stream ends, the client disconnects or reads too slowly. Requests the next event only when at
+ * most `WAITING_MAX_BYTES` wait for the client.
  *
- * @param events  `undefined` means that there is no event at the moment
+ * @param events  events to send; the value `undefined` means that there is no event at the moment
  */
 export async function sendEvents(
   response: ServerResponse,

@@ -5,7 +5,7 @@ import { addressKey } from '../base/address-key.ts'
 import { foldMapped, parseAddress, unknownAddress } from '../base/addresses.ts'
 import { AddressLimit } from '../limits/address-limit.ts'
 
-/** Failed calls allowed per address: burst size, and refill rate per second. */
+/** Limit of failed calls per client address: burst size in calls, and refill rate in calls per second. */
 const BURST = 60
 const PER_SECOND = 1
 /**
@@ -13,21 +13,24 @@ const PER_SECOND = 1
  */
 const LOGGED_BURST = 200
 const LOGGED_PER_SECOND = 20
-/** Recent failures with a wrong token per address whose replies are not delayed. */
+/** Number of recent calls with an invalid token per client address whose replies are not delayed. */
 const PROMPT_MAX = 5
 /** Delay added to a reply for each earlier failure above `PROMPT_MAX`, ms; and the maximum delay. */
 const DELAY_STEP_MS = 20
 const DELAY_MAX_MS = 1000
 /**
- * Maximum number of replies that are delayed at once. Further replies are sent without delay, because each delayed
- * reply occupies one of 256 connections.
+ * Maximum number of replies that are delayed at the same time. Further replies are sent without delay, because each
+ * delayed reply occupies one of 256 connections.
  */
 const DELAYED_MAX = 32
-/** Time during which an accepted token stays accepted from its address, ms, even if other calls from there fail. */
+/**
+ * Time for which calls with an accepted token are processed from the same client address, ms, even when too many other
+ * calls from this address failed.
+ */
 const KNOWN_MS = 10 * 60_000
 const KNOWN_MAX = 256
 
-/** Properties of a call that its rate limit depends on. */
+/** Client address and token of an admin API call; failed calls are limited by these properties. */
 export interface CallOrigin {
   readonly address: Uint8Array
   /** Hash of the `Authorization` field; `undefined` when the field is absent. */
@@ -44,15 +47,18 @@ export interface Failure {
 
 /**
  * Limits the token checks, log lines and audit records that callers without a valid token can cause. Counts calls
- * without a token apart from calls with a wrong token. A web page cannot send a token, so it cannot lock out an
- * operator on the same address. The limits apply to one node.
+ * without a token separately from calls with an invalid token. A web page cannot send a token, so the page cannot lock
+ * out an operator with the same address. Each node counts by itself.
  */
 export class FailedCalls {
   readonly #without: AddressLimit
   readonly #wrong: AddressLimit
   readonly #logged: AddressLimit
   readonly #now: () => number
-  /** Expiry of known tokens, by address and token, monotonic ms. Ordered by last use. */
+  /**
+   * Accepted tokens: the key is client address and token hash, the value is the expiry of the entry (monotonic, ms).
+   * Ordered by last use.
+   */
   readonly #known = new Map<string, number>()
   #delayed = 0
 
@@ -74,7 +80,7 @@ export class FailedCalls {
     return this.#wrong.exhausted(address) && !this.#isKnown(address, token)
   }
 
-  /** Notes that the token was accepted. */
+  /** Records that the token was accepted from the client address. */
   succeeded({ address, token }: CallOrigin): void {
     if (token === undefined) return
     const key = keyOf(address, token)
@@ -85,7 +91,7 @@ export class FailedCalls {
     this.#known.delete(oldest!)
   }
 
-  /** Notes a call that ended before its caller was identified. */
+  /** Charges the client address for a call that ended before the caller was identified. */
   failed({ address, token }: CallOrigin): Failure {
     const limit = token === undefined ? this.#without : this.#wrong
     limit.charge(address)
@@ -97,8 +103,8 @@ export class FailedCalls {
   }
 
   /**
-   * Takes the right to one more log line and audit record for an unknown caller. @returns false when the limit is
-   * reached
+   * Takes one permit of the limit of log lines and audit records for unauthenticated callers. @returns false when the
+   * limit is reached
    */
   mayRecord(): boolean {
     if (this.#logged.exhausted(unknownAddress)) return false
@@ -106,7 +112,7 @@ export class FailedCalls {
     return true
   }
 
-  /** Delays the reply to a wrong token, unless too many replies are being delayed. */
+  /** Delays the reply to an invalid token, unless `DELAYED_MAX` replies are already delayed. */
   async delay(ms: number): Promise<void> {
     if (ms === 0 || this.#delayed >= DELAYED_MAX) return
     this.#delayed++

@@ -36,7 +36,7 @@ async function readText(request: IncomingMessage): Promise<string> {
   let bytes = 0
   const announced = Number(request.headers['content-length'] ?? 0)
   if (announced > bodyMaxBytes) throw tooLarge()
-  // `for await` would close the connection when the loop ends early.
+  // Reads the body by events: `for await` would close the connection when the loop ends early.
   await new Promise<void>((resolve, reject) => {
     request.on('data', (chunk: Buffer) => {
       bytes += chunk.length

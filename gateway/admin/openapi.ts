@@ -7,7 +7,7 @@ import { requestSchema, routePath } from './route.ts'
 import { adminScopes } from './scopes.ts'
 import { validatorCompiler } from './shape.ts'
 
-/** Problems that every operation can return. */
+/** Error codes that every operation of the admin API can return. */
 const common: readonly ApiProblemCode[] = [
   'invalid_request',
   'credential_required',
@@ -21,8 +21,8 @@ const common: readonly ApiProblemCode[] = [
 const ofBodies: readonly ApiProblemCode[] = ['content_too_large', 'unsupported_media_type']
 
 /**
- * Builds the OpenAPI 3.1 document from the operations, by @fastify/swagger. Loads that plugin on the first call, because
- * a node rarely needs the document.
+ * Builds the OpenAPI 3.1 document from the operations with @fastify/swagger. Loads this plugin on the first call,
+ * because a node rarely needs the document.
  *
  * @param version  version of Gatehouse
  */
@@ -122,7 +122,8 @@ function described(operation: Operation): FastifySchema {
     operationId: id,
     summary,
     description,
-    // For schemes other than OAuth 2, these strings are required roles (OpenAPI 3.1 §4.8.30).
+    // The scope is listed as a required role, because the security scheme is not of the type OAuth 2 (OpenAPI 3.1
+    // §4.8.30).
     security: [{ bearer: [scope] }],
     response,
   }
@@ -159,5 +160,5 @@ const problemDocument = z
       .describe('Errors in the query, the path or the body.'),
   })
   .describe('Problem document (RFC 9457).')
-/** Written as a reference to the component of this name. */
+/** Schema of a problem document. The OpenAPI document refers to it as the component `Problem`. */
 const problem = problemDocument.meta({ id: 'Problem' })

@@ -11,16 +11,16 @@ export interface Call<Query, Body, PathParameters> {
   readonly body: Body
   readonly pathParameters: PathParameters
   readonly dependencies: AdminDependencies
-  /** Id of the last event that the client received, when it resumes an event stream. */
+  /** Id of the last event that the client received, when the client resumes an event stream. */
   readonly lastEventId: string | undefined
 }
 
 export interface Done {
   readonly status: 200 | 202
   readonly document: unknown
-  /** Additional fields for the log line. Must never contain a token. */
+  /** Additional fields for the log line of the call. The fields must never contain a token. */
   readonly note?: Readonly<Record<string, unknown>>
-  /** Facts about the revocation for the audit log. Must never contain a token. */
+  /** Facts about the revocation for the audit log. The facts must never contain a token. */
   readonly revocation?: RecordFacts
 }
 
@@ -28,7 +28,7 @@ export interface Done {
 export interface Following {
   readonly status: 200
   readonly events: AsyncIterable<StreamEvent | undefined>
-  /** Called when the client has disconnected. */
+  /** Ends the event stream; called when the client has disconnected. */
   end(): void
   readonly note?: Readonly<Record<string, unknown>>
 }
@@ -40,7 +40,7 @@ interface OperationReply {
   readonly type?: 'text/event-stream'
 }
 
-/** Values of a call and its reply, for the OpenAPI document. A test validates them against the schemas. */
+/** Example values of a call and its reply, for the OpenAPI document. A test validates them against the schemas. */
 export interface OperationExample<Query, Body, PathParameters> {
   readonly query?: Partial<Query>
   readonly body?: Partial<Body>
@@ -58,20 +58,20 @@ export interface Operation<Query = unknown, Body = unknown, PathParameters = unk
   readonly summary: string
   readonly description: string
   readonly scope: Scope
-  /** A strict object of strings; `undefined`: the operation takes no query. */
+  /** Schema of the query: a strict object of strings. `undefined` when the operation has no query parameters. */
   readonly query?: z.ZodType<Query>
-  /** A strict object of strings, one for each segment in braces. */
+  /** Schema of the path parameters: a strict object of strings, one for each segment in braces of the path. */
   readonly pathParameters?: z.ZodType<PathParameters>
-  /** A strict object; `undefined`: the operation takes no body. */
+  /** Schema of the request body: a strict object. `undefined` when the operation has no request body. */
   readonly body?: z.ZodType<Body>
   readonly replies: Readonly<Partial<Record<Done['status'], OperationReply>>>
-  /** Problems in addition to those of every operation. */
+  /** Error codes in addition to the codes that every operation can return. */
   readonly problems?: readonly ApiProblemCode[]
   readonly example: OperationExample<Query, Body, PathParameters>
   run(call: Call<Query, Body, PathParameters>): Done | Promise<Done | Following>
 }
 
-/** Type-checks an operation against its own schemas and erases its type parameters. */
+/** Type-checks an operation against the schemas of the operation, and erases the type parameters. */
 export function operation<Query, Body, PathParameters>(typed: Operation<Query, Body, PathParameters>): Operation {
   return typed as Operation
 }

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
 /**
- * Whether a Host field names this listener: a loopback name or a listed name. Prevents DNS rebinding, where a page of
- * another site calls a loopback address under its own host name.
+ * Whether a Host field names the admin listener: a loopback name or a listed name. Prevents DNS rebinding, where a page
+ * of another site calls a loopback address under the host name of the site.
  *
  * @param listed  host names in lower case
  */

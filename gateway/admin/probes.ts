@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { type PlainReply, textReply } from '../probes/plain-server.ts'
 import { metricsContentType } from '../telemetry/metrics.ts'
 
-/** State that the probes report. Read at each request. */
+/** State of the node that the probes report, read at each request. */
 export interface NodeState {
   /** True once settings and policy are valid and the listener is open. */
   readonly started: boolean

@@ -22,7 +22,7 @@ export function problemOf(error: unknown): ExplainedError {
     return { problem: new ApiProblem(error.code, error.message) }
   }
   if (error instanceof GatewayFault && error.reason !== 'node-fault') {
-    // Fault messages are written for operators. The caller is authenticated as one.
+    // The message of a fault is for operators, and the caller is authenticated as an operator.
     const problem = new ApiProblem('unavailable', error.message, { fields: { 'retry-after': '1' } })
     return { problem, fault: error.message }
   }

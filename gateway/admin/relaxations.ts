@@ -3,8 +3,8 @@ import type { Settings } from '../config/settings.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 
 /**
- * Lists the security relaxations in a policy, one entry each, by the key that sets it. A security reviewer reads this
- * list first. The list is empty when nothing is relaxed.
+ * Lists the security relaxations in a policy. Each entry names the policy key that sets the relaxation. A security
+ * reviewer reads this list first. The list is empty when nothing is relaxed.
  */
 export function relaxationsOf({
   issuers,
@@ -26,7 +26,7 @@ export function relaxationsOf({
     const route = `services.${service.id}.routes[${id}]`
     const outage = `${route}.on_outage`
     if (fallThrough) found.push(`${route}.match.fall_through: true`)
-    // A relaxation of the issuer itself is not a choice of the route.
+    // A stale time that the route inherits from the issuer is not listed for the route: `staleMs` is then `undefined`.
     const { staleMs = 0 } = introspection
     if (staleMs > 0) found.push(`${outage}.introspection: stale ${formatDuration(staleMs)}`)
     if (revocationStaleMs > 0) found.push(`${outage}.revocation: stale ${formatDuration(revocationStaleMs)}`)
@@ -35,10 +35,10 @@ export function relaxationsOf({
   return found
 }
 
-/** Lists the security relaxations in the settings, in the same form. */
+/** Lists the security relaxations in the settings. Each entry names the key of the setting. */
 export function settingsRelaxations({ proxyProtocol }: Pick<Settings, 'proxyProtocol'>): string[] {
   if (proxyProtocol === 'off') return []
-  // The listener parses the PROXY frame before the gate's code runs and does not expose it. See docs/guide/operating.md,
-  // "PROXY v2".
+  // The listener parses the PROXY frame before the gate's code runs and does not expose the frame. See
+  // docs/guide/operating.md, "PROXY v2".
   return ['proxy_protocol: required (safer: a balancer in HTTP mode that states the client in X-Forwarded-For)']
 }

@@ -2,7 +2,10 @@ import type { FastifySchema } from 'fastify'
 import { z } from 'zod'
 import type { Operation } from './operation.ts'
 
-/** Schemas of a request, as fastify's route option. Operations without a query or path parameters reject all. */
+/**
+ * Request schemas of an operation, for the option `schema` of a fastify route. An operation without a query schema
+ * rejects every query parameter.
+ */
 export function requestSchema({ query = nothing, pathParameters, body }: Operation): FastifySchema {
   return {
     querystring: query,

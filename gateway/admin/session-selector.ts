@@ -48,7 +48,7 @@ export function sessionsOf(dependencies: AdminDependencies): Pick<Sessions, 'lis
   })
 }
 
-/** @throws {ApiProblem} when the policy lacks this issuer, or has several and none is named */
+/** @throws {ApiProblem} when the policy has no such issuer, or has several issuers and `named` is `undefined` */
 export function issuerOf(named: string | undefined, { snapshot }: AdminDependencies['node']): string {
   const all = [...snapshot.issuers.values()]
   const names = all.map(({ name }) => name).join(', ')

@@ -6,12 +6,12 @@ type Issue = z.core.$ZodIssue
 
 type Where = 'body' | 'query' | 'path'
 
-/** Parts of a request, as fastify names them. */
+/** Parts of a request, by the names that fastify uses for these parts. */
 const parts: Readonly<Record<string, Where>> = { body: 'body', querystring: 'query', params: 'path' }
 
 /**
  * Compiles a schema of an operation for fastify. The validator returns the parsed value, or a 400 problem that lists
- * every error and its place. Values are never quoted.
+ * every error and its place. The problem never quotes a value of the request, because the value can be a secret.
  */
 export const validatorCompiler: FastifySchemaCompiler<z.ZodType> = ({ schema, httpPart = '' }) => {
   const where = parts[httpPart]!

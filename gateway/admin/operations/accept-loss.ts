@@ -23,7 +23,7 @@ export const acceptLoss = operation({
   example: { body: {}, reply: { accepted: true } },
   run: async ({ dependencies }) => {
     if (!(await requireRedis(dependencies).cluster.acceptLoss())) {
-      throw new ApiProblem('nothing_lost', 'this node has lost no data: it restores to Redis what Redis loses', {
+      throw new ApiProblem('nothing_lost', 'this node has lost no data, and restores lost data to Redis itself', {
         hint: 'send the call to a node that is not ready',
       })
     }

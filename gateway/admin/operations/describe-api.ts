@@ -2,9 +2,9 @@ import { z } from 'zod'
 import { openApiDocument } from '../openapi.ts'
 import { type Operation, operation } from '../operation.ts'
 
-/** @param listed returns all operations, including this one */
+/** @param listed function that returns all operations of the admin API, including this operation */
 export function describeApi(listed: () => readonly Operation[]): Operation {
-  /** Built once, because the first build takes about 165 ms of CPU, during which exchanges wait. */
+  /** OpenAPI document, built once. A build takes about 165 ms of CPU, during which exchanges wait. */
   let document: Promise<object> | undefined
   return operation({
     id: 'describe_api',

@@ -25,7 +25,7 @@ export const endSessions = operation({
     200: { description: 'Every node has acknowledged the revocation.', schema: ended },
     202: {
       description:
-        'The revocation is written. Some nodes have not acknowledged it; it is effective on all nodes from `fenced_by`.',
+        'The revocation is written. Some nodes have not acknowledged the revocation, which is effective on all nodes from `fenced_by`.',
       schema: ended,
     },
   },

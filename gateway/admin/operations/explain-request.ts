@@ -31,7 +31,7 @@ export const explainRequest = operation({
     'nothing. Login sessions are not looked up.',
   scope: 'gatehouse:read',
   body: asked,
-  replies: { 200: { description: 'The explanation.', schema: explanation } },
+  replies: { 200: { description: 'The explanation of the request.', schema: explanation } },
   example: {
     body: { method: 'GET', url: 'https://api.example/order/1', token: 'eyJhbGciOiJFUzI1NiJ9.e30.c2ln' },
     reply: {

@@ -28,7 +28,8 @@ export const followAudit = operation({
   }),
   replies: {
     200: {
-      description: 'An endless stream of events. `data` is an audit record; `id` is the place after the record.',
+      description:
+        'An endless stream of events. `data` is an audit record; `id` is the place in the log after the record.',
       schema: z.string(),
       type: 'text/event-stream',
     },

@@ -7,7 +7,7 @@ export const forgetAuditSink = operation({
   method: 'POST',
   path: '/api/v1/audit/sinks/forget',
   summary: 'Forget a sink that was removed from the settings',
-  description: 'The log no longer retains records for the sink, and its dead letters are deleted.',
+  description: 'The audit log no longer keeps records for the sink. The dead letters of the sink are deleted.',
   scope: 'gatehouse:admin',
   body: z.strictObject({ sink: z.string().min(1).max(64) }),
   replies: { 200: { description: 'The sink is forgotten.', schema: z.strictObject({ sink: z.string() }) } },

@@ -28,9 +28,9 @@ export const listAuditSinks = operation({
   method: 'GET',
   path: '/api/v1/audit/sinks',
   summary: 'List the audit sinks and their progress',
-  description: 'Lists the sinks in the settings, and removed sinks that are not forgotten.',
+  description: 'Lists the sinks in the settings, and removed sinks for which the audit log still keeps records.',
   scope: 'gatehouse:audit',
-  replies: { 200: { description: 'The sinks.', schema: z.strictObject({ sinks: z.array(listing) }) } },
+  replies: { 200: { description: 'The sinks of the audit log.', schema: z.strictObject({ sinks: z.array(listing) }) } },
   problems: ['cluster_unavailable'],
   example: {
     reply: {

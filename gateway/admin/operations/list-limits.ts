@@ -24,7 +24,9 @@ export const listLimits = operation({
     'nodes may list other windows, because Redis does not store the names of windows.',
   scope: 'gatehouse:limits',
   query: z.strictObject({ limit: z.string().min(1).max(512).optional().describe('Only windows of this limit.') }),
-  replies: { 200: { description: 'The windows.', schema: z.strictObject({ windows: z.array(window) }) } },
+  replies: {
+    200: { description: 'The windows of the rate limits.', schema: z.strictObject({ windows: z.array(window) }) },
+  },
   problems: ['limit_unknown'],
   example: {
     query: { limit: 'route/reports.read/writes' },

@@ -18,10 +18,9 @@ export const listNodes = operation({
   method: 'GET',
   path: '/api/v1/nodes',
   summary: 'List the nodes of the cluster',
-  description:
-    'Lists every node whose lease has not expired. A node that just stopped is listed until its lease expires.',
+  description: 'Lists every node whose lease has not expired. A node that crashed is listed until its lease expires.',
   scope: 'gatehouse:read',
-  replies: { 200: { description: 'The nodes.', schema: z.strictObject({ nodes: z.array(member) }) } },
+  replies: { 200: { description: 'The nodes of the cluster.', schema: z.strictObject({ nodes: z.array(member) }) } },
   problems: ['cluster_unavailable', 'unavailable'],
   example: {
     reply: {

@@ -28,7 +28,7 @@ export const listSessions = operation({
     'Lists the sessions of the whole cluster, newest first. The list contains no secret that gives access to a session.',
   scope: 'gatehouse:sessions',
   query: z.strictObject(selectorShape),
-  replies: { 200: { description: 'The sessions.', schema: z.strictObject({ sessions: z.array(session) }) } },
+  replies: { 200: { description: 'The login sessions.', schema: z.strictObject({ sessions: z.array(session) }) } },
   problems: [
     'revocation_issuer_unknown',
     'revocation_issuer_needed',

@@ -40,7 +40,9 @@ export const listTraces = operation({
     '`telemetry.traces.recent`: exchanges that were sampled, or recorded because of their outcome.',
   scope: 'gatehouse:read',
   query: filter,
-  replies: { 200: { description: 'The exchanges.', schema: z.strictObject({ traces: z.array(traceSummary) }) } },
+  replies: {
+    200: { description: 'The recorded exchanges and jobs.', schema: z.strictObject({ traces: z.array(traceSummary) }) },
+  },
   problems: ['cluster_unavailable', 'traces_not_kept'],
   example: {
     query: { route: 'orders.read', min_ms: '250', limit: '20' },

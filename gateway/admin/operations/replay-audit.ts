@@ -28,12 +28,12 @@ export const replayAudit = operation({
   method: 'POST',
   path: '/api/v1/audit/replays',
   summary: 'Send audit records to a sink again',
-  description: 'Workers send the records in addition to new records. Each record keeps its id.',
+  description: 'Workers send the selected records in addition to new records. Each record keeps its id.',
   scope: 'gatehouse:audit',
   body: z.discriminatedUnion('what', orders),
   replies: {
     202: {
-      description: 'The workers have the order.',
+      description: 'The order is stored for the workers.',
       schema: z.strictObject({
         sink: z.string(),
         letters: z.number().nullable().describe('Number of dead letters that are sent again; null for a time range.'),

@@ -31,7 +31,7 @@ export const resetLimit = operation({
   body: name,
   replies: {
     200: {
-      description: 'The window is empty.',
+      description: 'The window of the rate limit is empty.',
       schema: z.strictObject({
         limit: z.string(),
         existed: z.boolean().describe('Whether the window had counted a request.'),

@@ -60,7 +60,7 @@ export const revoke = operation({
     200: { description: 'Every node has acknowledged the revocation.', schema: receipt },
     202: {
       description:
-        'The revocation is written. Some nodes have not acknowledged it; it is effective on all nodes from `fenced_by`.',
+        'The revocation is written. Some nodes have not acknowledged the revocation, which is effective on all nodes from `fenced_by`.',
       schema: receipt,
     },
   },
@@ -90,10 +90,10 @@ export const revoke = operation({
 })
 
 /**
- * Revokes login sessions that are found by their own ids, in addition to the order by person or `sid`. An order by
- * person or `sid` compares the clock of this node with the clock of the node that began a session. The order itself is
- * written first, so that it covers sessions that begin in the meantime. The caller then writes the order again: the
- * receipt of the last order covers all of them.
+ * Revokes each existing login session of the subject or `sid` by the id of the session, in addition to the revocation
+ * by subject or `sid`. A revocation by subject or `sid` compares the clock of this node with the clock of the node that
+ * began a session. That revocation is written first, so that it covers sessions that begin in the meantime. The caller
+ * then writes it again: the receipt of the last revocation covers all of these revocations.
  *
  * @throws {RevocationRefused} for an invalid order
  */
@@ -111,7 +111,8 @@ function orderOf(body: z.output<(typeof orders)[number]>): RevocationOrder {
   if (body.kind !== 'issuer') return body as RevocationOrder
   const { before, ...rest } = body
   const beforeMs = Date.parse(before)
-  if (Number.isNaN(beforeMs)) throw new ApiProblem('invalid_request', 'before is not a time that there is')
+  if (Number.isNaN(beforeMs))
+    throw new ApiProblem('invalid_request', '`before` is not a valid time: the date does not exist')
   return { ...rest, beforeS: beforeMs / 1000 } as RevocationOrder
 }
 

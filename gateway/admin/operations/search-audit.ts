@@ -32,7 +32,7 @@ export const searchAudit = operation({
   }),
   replies: {
     200: {
-      description: 'The records.',
+      description: 'The audit records.',
       schema: z.strictObject({
         records: z.array(z.record(z.string(), z.unknown())).describe('Records with the fields of docs/guide/audit.md.'),
         next: z

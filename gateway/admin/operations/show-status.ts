@@ -97,7 +97,8 @@ export const showStatus = operation({
   method: 'GET',
   path: '/status',
   summary: 'Show the status of this node',
-  description: 'Covers only the node that replies. Send the call to each node, or list the nodes.',
+  description:
+    'Shows only the node that replies. For the status of the cluster, send the call to each node, or list the nodes.',
   scope: 'gatehouse:read',
   replies: { 200: { description: 'Status of the node.', schema: status } },
   example: {

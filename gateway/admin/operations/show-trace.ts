@@ -26,7 +26,7 @@ export const showTrace = operation({
       .regex(/^[0-9a-f]{32}$/, { error: 'must be 32 hexadecimal digits in lower case' })
       .describe('Id of the trace (W3C Trace Context).'),
   }),
-  replies: { 200: { description: 'The trace.', schema: trace } },
+  replies: { 200: { description: 'The trace with its spans.', schema: trace } },
   problems: ['cluster_unavailable', 'traces_not_kept', 'trace_unknown'],
   example: {
     pathParameters: { trace_id: '4bf92f3577b34da6a3ce929d0e0e4736' },

@@ -35,11 +35,11 @@ export const verifyAudit = operation({
   path: '/api/v1/audit/verification',
   summary: 'Verify the audit log in Redis',
   description:
-    'Reads the whole log, which takes about one second per million records. Concurrent calls share one verification and get the same report.',
+    'Reads the whole audit log, which takes about one second per million records. Concurrent calls share one verification and get the same report.',
   scope: 'gatehouse:audit',
   replies: {
     200: {
-      description: 'The report.',
+      description: 'The report of the verification.',
       schema: z.strictObject({
         records: z.number(),
         batches: z.number(),
