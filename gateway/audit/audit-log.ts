@@ -3,15 +3,15 @@ import type { RedisLink } from '../redis/redis-link.ts'
 import type { Batch } from './batch.ts'
 import { readWitnessed, type Witnessed, witnessText } from './seal.ts'
 
-/** Last batch of a chain that was trimmed from the log. The remaining chain starts after this batch. */
+/** Last batch of an audit chain that was trimmed from the log. The remaining chain starts after this batch. */
 export interface TrimMark {
   readonly last: number
   readonly hash: string
 }
 
 /**
- * Writes batches to one audit stream in Redis; `LogReader` reads the stream. Methods throw `RedisFault`. An append that
- * failed may still have been executed by Redis.
+ * Writes batches of audit records to one stream in Redis; `LogReader` reads the stream. Methods throw `RedisFault`.
+ * Redis may have executed an append for which the method threw.
  */
 export class AuditLog {
   readonly #client: RedisClient
@@ -21,7 +21,7 @@ export class AuditLog {
   readonly #append: RedisScript
   #connections = 0
 
-  /** @param client dedicated connection, so that requests and the audit log never wait for each other */
+  /** @param client dedicated Redis connection, so that requests and the audit log never wait for each other */
   constructor(client: RedisClient, { keys }: Pick<RedisLink, 'keys'>, shard: number) {
     this.#client = client
     this.#key = keys.auditLog(shard)
@@ -31,7 +31,10 @@ export class AuditLog {
     client.onReady(() => this.#connections++)
   }
 
-  /** Number of connections made so far. After a reconnect, batches that the previous server accepted may be lost. */
+  /**
+   * Number of connections to Redis made so far. After a reconnect, batches that the previous server accepted may be
+   * lost.
+   */
   get connections(): number {
     return this.#connections
   }
@@ -40,7 +43,7 @@ export class AuditLog {
     return this.#client.ready
   }
 
-  /** @returns the newest batch in the log before this append, and the number of batches in the log after it */
+  /** @returns the newest batch in the log before this append, and the number of batches in the log after this append */
   async append(batch: Batch): Promise<{ readonly seen: Witnessed | undefined; readonly batches: number }> {
     const { seal, packed } = batch
     const args = [JSON.stringify(seal), packed, witnessText(seal)]
@@ -48,12 +51,12 @@ export class AuditLog {
     return { seen: readWitnessed(seen), batches }
   }
 
-  /** Returns the newest batch; `undefined` while the log has none. */
+  /** Returns the newest batch; `undefined` while the log has no batch. */
   async head(): Promise<Witnessed | undefined> {
     return readWitnessed(String((await this.#client.call('GET', this.#headKey)) ?? ''))
   }
 
-  /** Returns the memory that Redis estimates for the stream, in bytes. */
+  /** Returns Redis's estimate of the memory that the stream takes, in bytes. */
   async size(): Promise<number> {
     return Number((await this.#client.call('MEMORY', 'USAGE', this.#key)) ?? 0)
   }

@@ -11,10 +11,13 @@ import type { RecordFilter } from './record-filter.ts'
 import { auditShards } from './shards.ts'
 import { type ShippingState, ShippingStates } from './shipping-state.ts'
 
-/** Maximum number of concurrent followers of the audit log on one node. Each follower reads the whole log. */
+/**
+ * Maximum number of callers that follow the audit log on one node at the same time. The node reads every new batch once
+ * for each caller.
+ */
 export const FOLLOWERS_MAX = 8
 
-/** Rejects an operator's request about the audit log. */
+/** Error that rejects an operator's call about the audit log. */
 export class AuditRefused extends Error {
   override readonly name = 'AuditRefused'
   readonly code: 'sink_unknown' | 'sink_configured' | 'place_unknown' | 'followers_full'
@@ -25,22 +28,22 @@ export class AuditRefused extends Error {
   }
 }
 
-/** State of one sink, summed over all shards of the log. */
+/** State of one sink of the audit log, summed over all shards of the log. */
 export interface SinkListing {
   readonly sink: string
-  /** Whether the settings of the node that answers contain this sink. */
+  /** Whether the settings of the node that replies contain this sink. */
   readonly configured: boolean
-  /** For each shard, the id of the last entry that the sink has taken. */
+  /** For each shard of the log, the id of the last entry that was delivered to the sink. */
   readonly cursors: readonly string[]
   readonly lag_records: number
-  /** False when the lag is larger than the number of records that were counted. */
+  /** False when the count stopped early: more than `lag_records` records are not delivered. */
   readonly lag_complete: boolean
   readonly lag_seconds: number
   /** Total records shipped to this sink. */
   readonly shipped: number
   readonly shipped_at: string | null
   readonly dead_letters: number
-  /** Consecutive failures since the last success: the highest value of any shard. */
+  /** Number of failed deliveries since the last success: the highest value of any shard. */
   readonly failures: number
   readonly last_error: string | null
   readonly last_error_at: string | null
@@ -54,8 +57,8 @@ interface AuditServiceDependencies {
 }
 
 /**
- * Service that operators use to read the audit log and to manage its shipping.
- * Methods throw `RedisFault` or `AuditRefused`.
+ * Operations on the audit log for operators: search, follow, and manage the delivery to sinks. Methods throw
+ * `RedisFault` or `AuditRefused`.
  */
 export class AuditService {
   readonly #sinks: readonly string[]
@@ -72,7 +75,7 @@ export class AuditService {
     this.#schedule = new JobSchedule(shipAudit, link)
   }
 
-  /** @param from `next` of the previous search */
+  /** @param from `next` of the previous search; `undefined` starts with the newest record */
   async search(
     filter: RecordFilter,
     from: string | undefined,
@@ -88,10 +91,11 @@ export class AuditService {
   }
 
   /**
-   * Follows new records of the log until `signal` aborts. The caller must abort `signal`, which frees the follower's
-   * slot.
+   * Follows new records of the log until `signal` aborts. The caller must abort `signal`, so that another caller can
+   * follow.
    *
-   * @param from  a result of `end`, or the place of a line that was read before. Default: the current end of the log
+   * @param from  result of `end`, or the place of a line that this method returned earlier. Default: the current end of
+   *   the log
    * @throws {AuditRefused} when `FOLLOWERS_MAX` callers already follow the log at this node
    */
   async follow(
@@ -120,12 +124,15 @@ export class AuditService {
   /**
    * Removes a sink: the log no longer keeps entries for the sink, and the dead letters of the sink are deleted.
    *
-   * @throws {AuditRefused} when the sink is unknown, or when the settings still contain it: a worker would register it
-   *   again
+   * @throws {AuditRefused} when the sink is unknown, or when the settings still contain the sink: a worker would
+   *   register the sink again
    */
   async forgetSink(sink: string): Promise<void> {
     if (this.#sinks.includes(sink)) {
-      throw new AuditRefused('sink_configured', `the sink ${sink} is still in the settings; remove it there first`)
+      throw new AuditRefused(
+        'sink_configured',
+        `the sink ${sink} is still in the settings; remove the sink from the settings first`,
+      )
     }
     const known = await Promise.all(this.#states.map((shard) => shard.forget(sink)))
     if (!known.includes(true)) throw unknown(sink)
@@ -133,7 +140,8 @@ export class AuditService {
   }
 
   /**
-   * Orders a worker to send dead letters of a sink again, or the records of a time range that the log still holds.
+   * Orders a worker to send the dead letters of a sink again, or those records of a time range that the log still
+   * contains.
    *
    * @returns number of dead letters to send again; `undefined` for a time range
    * @throws {AuditRefused} when the sink is unknown
@@ -184,7 +192,7 @@ export class AuditService {
   #placesOf(text: string | undefined): LogPlaces | undefined {
     if (text === undefined) return undefined
     const places = readPlaces(text, this.#readers.length)
-    if (places === undefined) throw new AuditRefused('place_unknown', 'not a position in the audit log')
+    if (places === undefined) throw new AuditRefused('place_unknown', 'the given place is not a place in the audit log')
     return places
   }
 }
@@ -194,7 +202,7 @@ async function lettersOf(states: ShippingStates, sink: string): Promise<Replay |
   return until === undefined ? undefined : { what: 'dead', from: logStart, until }
 }
 
-/** Selects entries by the time at which Redis added them to the log. */
+/** Selects log entries by the time at which Redis added the entries to the log. */
 function span({ sinceMs, untilMs }: { sinceMs: number; untilMs: number }): Replay {
   return { what: 'log', from: `${Math.max(0, sinceMs - 1)}-999999999999999`, until: `${untilMs}-999999999999999` }
 }

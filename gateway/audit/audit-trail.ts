@@ -11,27 +11,30 @@ const BATCH_RECORDS = 500
 const BATCH_BYTES = 512 * 1024
 const BATCH_MS = 200
 /**
- * Limits of the records that wait for a batch, reserved records included: their number and their bytes. Records without
- * priority may use half of each limit.
+ * Limits of the records that wait to be sealed, reserved records included: number and bytes. Records without priority
+ * can use half of each limit.
  */
 const WAITING_MAX = 4096
 const WAITING_MAX_BYTES = 8 * 1024 * 1024
-/** Losses less than this many ms apart belong to one series, which is logged once. */
+/** Two losses of records less than this time apart belong to one series, which is logged once, ms. */
 const LOSSES_MS = 1000
-/** Maximum time to hand over waiting batches when the node stops, ms. */
+/** Maximum time to write waiting batches to Redis when the node stops, ms. */
 const CLOSE_MS = 2000
 
 export interface TrailOptions extends Pick<OutboxOptions, 'log' | 'spill' | 'redisMaxBytes' | 'memoryBytes' | 'warn'> {
   readonly node: { readonly id: string; readonly version: string }
-  /** Key of the seals. `undefined`: the chain shows missing records, but does not prove who wrote it. */
+  /**
+   * Key for the HMAC of the seals. Without a key, the chain shows missing records but does not prove who wrote the
+   * records.
+   */
   readonly key: AuditKey | undefined
 }
 
 /**
  * Audit log of one run of the node. `add` is synchronous and never blocks the hot path. Records are sealed in batches
- * of at most 500 records or after 200 ms, whichever comes first. Records that find no room are lost and counted; the
- * next batch states their number. Half of the room is reserved for records with priority: those of admitted exchanges
- * and of admin calls. Refused clients therefore cannot displace these records.
+ * of at most 500 records or after 200 ms, whichever comes first. Records that exceed the limits are lost and counted;
+ * the next batch states the number of lost records. Half of each limit is reserved for records with priority: the
+ * records of admitted exchanges and of admin calls. Refused clients therefore cannot displace these records.
  */
 export class AuditTrail implements MetricSource {
   readonly #node: TrailOptions['node']
@@ -49,7 +52,7 @@ export class AuditTrail implements MetricSource {
   #lost = 0
   readonly #losses = { priority: new Losses(), common: new Losses() }
   readonly #refusals: RefusalAggregator
-  /** True after an attempt to seal records failed. */
+  /** True when the last attempt to seal records failed. */
   #faulty = false
   #closed = false
 
@@ -76,7 +79,7 @@ export class AuditTrail implements MetricSource {
   }
 
   /**
-   * Starts the chain. Must run before any other record is added.
+   * Starts the audit chain with an opening record. Must be called before any other record is added.
    *
    * @param revision  revision of the policy in force
    */
@@ -91,7 +94,7 @@ export class AuditTrail implements MetricSource {
     )
   }
 
-  /** Returns the newest batch of this chain that Redis has accepted; `undefined` before the first one. */
+  /** Returns the newest batch of this chain that Redis has accepted; `undefined` before the first accepted batch. */
   get head(): Witnessed | undefined {
     return this.#outbox.head(this.#chain.id)
   }
@@ -99,13 +102,13 @@ export class AuditTrail implements MetricSource {
   /**
    * Counts a refused request that matched no route.
    *
-   * @returns false when the rate is below the limit: the caller then adds a single record with `add`
+   * @returns false when the rate of refusals is below the limit: the caller then adds a single record with `add`
    */
   aggregate(refusal: RefusedRequest): boolean {
     return this.#refusals.take(refusal)
   }
 
-  /** Reserves room for one record with priority. @returns false when there is no room */
+  /** Reserves room for one audit record with priority. @returns false when the limits of waiting records are reached */
   reserve(): boolean {
     if (!this.#roomy) return false
     this.#reserved++
@@ -116,7 +119,7 @@ export class AuditTrail implements MetricSource {
    * Adds a record.
    *
    * @param line  the record without its id, in the form of `recordLine`
-   * @param priority  true for an admitted exchange or an admin call: the record may use the reserved half of the room
+   * @param priority  true for an admitted exchange or an admin call: the record can use the reserved half of the limits
    * @param reserved  true when the caller reserved room for this record with `reserve`
    */
   add(line: string, priority: boolean, reserved = false): void {
@@ -167,8 +170,9 @@ export class AuditTrail implements MetricSource {
   }
 
   /**
-   * Ends the chain and hands over waiting batches within `CLOSE_MS`. Remaining batches stay in the spill for the next
-   * start. Batches without room in the spill are lost, and an error states their records.
+   * Ends the chain and writes waiting batches to Redis within `CLOSE_MS`. Remaining batches stay in the spill files for
+   * the next start. Batches that do not fit into the spill are lost, and an error line states the number of lost
+   * records.
    */
   async close(): Promise<void> {
     if (this.#closed) return
@@ -182,7 +186,10 @@ export class AuditTrail implements MetricSource {
       })
   }
 
-  /** Writes waiting records to the spill before a fault or a second stop signal ends the process. The chain gets no closing record. */
+  /**
+   * Writes waiting audit records to the spill files before a fault or a second stop signal ends the process. The chain
+   * gets no closing record.
+   */
   flushSync(): void {
     try {
       this.#refusals.flush()
@@ -199,7 +206,10 @@ export class AuditTrail implements MetricSource {
     return this.#chain.waiting + this.#reserved < WAITING_MAX && this.#chain.waitingBytes < WAITING_MAX_BYTES
   }
 
-  /** Records without priority must leave half of the room free, both here and in the outbox. */
+  /**
+   * Whether a record can be added. Records without priority must leave half of the limits free, both for records that
+   * wait to be sealed and for batches in the outbox.
+   */
   #roomFor(priority: boolean): boolean {
     if (!this.#roomy) return false
     if (priority) return true
@@ -214,7 +224,7 @@ export class AuditTrail implements MetricSource {
     else this.#timer ??= this.#task.after(BATCH_MS, () => this.#flush())
   }
 
-  /** Whether the waiting records fill a batch. */
+  /** Whether the records that wait to be sealed fill a batch. */
   get #full(): boolean {
     return this.#chain.waiting >= BATCH_RECORDS || this.#chain.waitingBytes >= BATCH_BYTES
   }
@@ -225,7 +235,7 @@ export class AuditTrail implements MetricSource {
     const began = (priority ? this.#losses.priority : this.#losses.common).began()
     if (!began || this.#closed) return
     const which = priority ? 'audit records' : 'audit records of rejected requests'
-    this.#warn('error', `${which} are lost: Redis, spill and memory have no space`, { priority })
+    this.#warn('error', `${which} are lost: Redis, the spill files and memory are full`, { priority })
   }
 
   #end(): void {
@@ -234,13 +244,14 @@ export class AuditTrail implements MetricSource {
     this.#sealAll()
   }
 
-  /** Seals one batch when the outbox has room. A backlog is sealed one batch per tick. */
+  /** Seals one batch when the outbox has room. A backlog is sealed with one batch per turn of the event loop. */
   #flush(): void {
     this.#timer?.()
     this.#timer = undefined
     if (!this.#outbox.roomy) return
     this.#faulty = true
-    // A fault of the audit log must not end an exchange or the process. The records keep waiting and are sealed later.
+    // A fault of the audit log must not end an exchange or the process. The records stay in memory and are sealed
+    // later.
     void this.#task.attempt(() => {
       this.#seal()
       this.#faulty = false
@@ -266,12 +277,12 @@ export class AuditTrail implements MetricSource {
   }
 }
 
-/** Groups losses that are close in time, so that each series is logged once. */
+/** Groups losses of records that are close in time into a series, so that each series is logged once. */
 class Losses {
   #lastMs = Number.NEGATIVE_INFINITY
   #open = false
 
-  /** Notes a loss. @returns true for the first loss of a series */
+  /** Records the loss of one record. @returns true for the first loss of a series */
   began(): boolean {
     this.#lastMs = Date.now()
     const first = !this.#open
@@ -279,7 +290,7 @@ class Losses {
     return first
   }
 
-  /** Returns true once, when there was no loss for `LOSSES_MS`. */
+  /** Returns true once per series of losses, when no record was lost for `LOSSES_MS`. */
   ended(): boolean {
     if (!this.#open || Date.now() - this.#lastMs < LOSSES_MS) return false
     this.#open = false

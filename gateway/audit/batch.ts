@@ -2,12 +2,15 @@ import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import type { AuditRecord } from './record.ts'
 import { matchesSeal, readSeal, type Seal } from './seal.ts'
 
-/** Records of one node that were sealed together, in order. */
+/** Audit records of one node that were sealed together, in order. */
 export interface Batch {
   readonly seal: Seal
   /** Lines of the records, each with its line feed, compressed with zstd. */
   readonly packed: Buffer
-  /** Share of `packed` that belongs to records without priority, bytes. Set only for a batch sealed in this run. */
+  /**
+   * Share of `packed` that belongs to records without priority, bytes. Set only for a batch that was sealed since the
+   * start of the node.
+   */
   readonly commonBytes?: number
 }
 
@@ -16,23 +19,23 @@ const SEAL = 'seal'
 const LINES = 'lines'
 
 /**
- * Limit of an unpacked batch. A batch holds at most 500 records of a few KiB; a larger one was not written by
- * Gatehouse.
+ * Maximum size of an unpacked batch, bytes. A batch has at most 500 records of a few KiB; Gatehouse writes no larger
+ * batch.
  */
 const UNPACKED_MAX_BYTES = 32 * 1024 * 1024
-/** Limit of a seal's JSON. The seal of a batch with the most records takes less than 4 KiB. */
+/** Maximum size of a seal's JSON, bytes. The seal of a batch with 500 records takes less than 4 KiB. */
 const SEAL_MAX_BYTES = 64 * 1024
 /** Estimated memory of the other seal fields and of the objects of one batch, bytes. */
 const BESIDE_BYTES = 512
 
-/** zstd level 1 takes about 0.5 µs a record and already compresses to a seventh of the size. */
+/** Compression parameters: zstd level 1 takes about 0.5 µs a record and compresses to a seventh of the size. */
 const level = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
 
 export function packLines(lines: Uint8Array): Buffer {
   return zstdCompressSync(lines, level)
 }
 
-/** @returns `undefined` when the data is not zstd or unpacks to more than the limit */
+/** @returns `undefined` when the data is not zstd or unpacks to more than `UNPACKED_MAX_BYTES` */
 export function unpackLines(packed: Uint8Array): Buffer | undefined {
   try {
     return zstdDecompressSync(packed, { maxOutputLength: UNPACKED_MAX_BYTES })
@@ -47,9 +50,10 @@ export function streamFields({ seal, packed }: Batch): [string, string, string, 
 }
 
 /**
- * Parses a stream entry. The entry is untrusted: anyone with access to Redis may have written it.
+ * Parses an entry of the audit stream in Redis. The entry is untrusted: anyone with access to Redis may have written
+ * it.
  *
- * @param fields  names and values alternating, as bytes
+ * @param fields  names and values of the fields, alternating, as bytes
  * @returns the batch, or a text that describes the error
  */
 export function readStreamFields(fields: readonly Buffer[]): Batch | string {
@@ -62,13 +66,13 @@ export function readStreamFields(fields: readonly Buffer[]): Batch | string {
   return seal === undefined ? 'has no valid seal of this version' : { seal, packed: packed! }
 }
 
-/** Whether the lines of the batch match its seal. */
+/** Whether the lines of the batch match the seal of the batch. */
 export function batchIsWhole({ seal, packed }: Batch): boolean {
   const lines = unpackLines(packed)
   return lines !== undefined && matchesSeal(seal, lines)
 }
 
-/** One record of a batch: its line as written, without the line feed, and the parsed record. */
+/** One record of a batch: the line as written, without the line feed, and the parsed record. */
 export interface BatchLine {
   readonly line: string
   readonly record: AuditRecord
@@ -77,7 +81,7 @@ export interface BatchLine {
 /**
  * Parses the records of a batch, in order.
  *
- * @returns a text that describes the error when the batch cannot be unpacked or a line is not a record
+ * @returns the records, or a text that describes the error when the batch cannot be unpacked or a line is not a record
  */
 export function recordsOf({ packed }: Batch): readonly BatchLine[] | string {
   const lines = unpackLines(packed)
@@ -91,7 +95,7 @@ export function recordsOf({ packed }: Batch): readonly BatchLine[] | string {
   return read
 }
 
-/** @returns `undefined` when the line is not a record */
+/** @returns the parsed record; `undefined` when the line is not an audit record */
 export function readRecord(line: string): AuditRecord | undefined {
   const value = parseJson(line)
   if (typeof value !== 'object' || value === null) return undefined
@@ -102,23 +106,23 @@ export function readRecord(line: string): AuditRecord | undefined {
 }
 
 /**
- * Builds the line `{"seal":{…}}` that follows the lines of a batch in a file. With these lines the file can be verified
- * without Redis. The seal covers all lines since the previous seal. Verification fails for a file in which a record was
- * removed or moved.
+ * Builds the line `{"seal":{…}}` that follows the lines of a batch in a file. With these seal lines the file can be
+ * verified without Redis. The seal covers all lines since the previous seal line. Verification fails for a file in
+ * which a record was removed or moved.
  */
 export function sealLine(seal: Seal): string {
   return JSON.stringify({ seal })
 }
 
-/** Builds one line that holds a whole batch, as in the spill file: `{"seal":{…},"zstd":"…"}`. */
+/** Builds one line that contains a whole batch, as in the spill file: `{"seal":{…},"zstd":"…"}`. */
 export function packedLine({ seal, packed }: Batch): string {
   return JSON.stringify({ seal, zstd: packed.toString('base64') })
 }
 
 /**
- * Parses a seal line or a packed line.
+ * Parses a line of an audit file that contains a seal, or a seal with its whole batch.
  *
- * @returns the seal, and `packed` only when the line holds the records itself; `undefined` for any other line
+ * @returns the seal, and `packed` only when the line itself contains the records; `undefined` for any other line
  */
 export function readSealLine(line: string): { readonly seal: Seal; readonly packed?: Buffer } | undefined {
   if (!line.startsWith('{"seal":')) return undefined
@@ -136,7 +140,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Estimates the memory of a waiting batch, in bytes. */
+/** Estimates the memory that a batch takes, in bytes. */
 export function sizeOf({ seal, packed }: Batch): number {
   return packed.length + seal.sums.length + BESIDE_BYTES
 }

@@ -3,28 +3,34 @@ import { crc32 } from 'node:zlib'
 import { type Batch, packLines } from './batch.ts'
 import { type AuditKey, chainStart, seal, type Witnessed } from './seal.ts'
 
-/** Initial buffer size, enough for a typical batch. The buffer grows for longer records. */
+/**
+ * Initial size of the buffer of waiting records, bytes: enough for a typical batch. The buffer grows for longer
+ * records.
+ */
 const BUFFER_BYTES = 1024 * 1024
-/** Maximum bytes of one UTF-16 unit in UTF-8. */
+/** Maximum number of bytes that one UTF-16 unit takes in UTF-8. */
 const UNIT_MAX_BYTES = 3
 const LINE_FEED = 10
 
-/** Records of one run of a node, numbered without gaps and sealed in batches. Each seal names the batch before it. */
+/**
+ * Audit records of one run of a node, numbered without gaps and sealed in batches. Each seal contains the hash of the
+ * previous batch.
+ */
 export class Chain {
   readonly id: string
   readonly #key: AuditKey | undefined
   readonly #idPrefix: string
   /**
-   * Buffer of the waiting lines. Lines are encoded directly into their final place: one long string would be copied
-   * twice more.
+   * Buffer of the lines that wait to be sealed. Lines are encoded directly into the buffer: building one long string
+   * first would copy the text two more times.
    */
   #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
   #bytes = 0
-  /** CRC-32 of each waiting record's line. */
+  /** CRC-32 of the line of each record that waits to be sealed. */
   #sums: number[] = []
-  /** End of each waiting record's line in the buffer, bytes. */
+  /** Offset of the end of the line of each waiting record in the buffer, bytes. */
   #ends: number[] = []
-  /** For each waiting record, whether it has priority. */
+  /** For each waiting record, whether the record has priority. */
   #priorities: boolean[] = []
   /** Number of waiting records without priority. */
   #commonRecords = 0
@@ -36,7 +42,7 @@ export class Chain {
   #lost = 0
   #seen: Witnessed | undefined
 
-  /** @param key key of the seals; `undefined`: seals carry no HMAC */
+  /** @param key key for the HMAC of the seals; `undefined` makes seals without an HMAC */
   constructor(node: string, key: AuditKey | undefined) {
     this.id = `${node}.${randomBytes(6).toString('hex')}`
     this.#key = key
@@ -65,8 +71,8 @@ export class Chain {
   /**
    * Appends a record.
    *
-   * @param rest  the record without its id: the rest of a flat JSON object on one line, after `{"id":"…",`
-   * @param priority  whether the record may use the reserved room
+   * @param rest  the record without the id: the part of a flat JSON object on one line that follows `{"id":"…",`
+   * @param priority  whether the record can use the space that is reserved for records with priority
    */
   add(rest: string, priority = true): void {
     const number = this.#last + 1
@@ -85,22 +91,22 @@ export class Chain {
     this.#commonBytes += end + 1 - start
   }
 
-  /** Counts a record that found no room. The record gets no number; the next seal states the number of lost records. */
+  /** Counts a lost record. A lost record gets no number; the next seal states the number of lost records. */
   lose(): void {
     this.#lost++
   }
 
-  /** @param seen the newest batch in the log, of any chain */
+  /** @param seen newest batch in the audit log, of any chain; the next seal names this batch */
   witness({ chain, last, hash }: Witnessed): void {
     this.#seen = { chain, last, hash }
   }
 
   /**
-   * Seals the oldest waiting records as one batch; at least one record must wait. The records that do not fit stay for
-   * the next seal.
+   * Seals the oldest waiting records as one batch; at least one record must be waiting. Records that exceed the limits
+   * stay in the buffer for the next seal.
    *
    * @param maxRecords  maximum number of records in the batch
-   * @param maxBytes  maximum bytes of the batch's lines; a single longer record gets a batch of its own
+   * @param maxBytes  maximum number of bytes of the batch's lines; a single longer record gets a batch of its own
    */
   seal(maxRecords = Number.POSITIVE_INFINITY, maxBytes = Number.POSITIVE_INFINITY): Batch {
     const count = this.#fitting(maxRecords, maxBytes)
@@ -127,7 +133,7 @@ export class Chain {
     return { seal: sealed, packed, ...(commonBytes > 0 && { commonBytes }) }
   }
 
-  /** Number of the oldest waiting records that fit into these limits; at least one. */
+  /** Number of waiting records, from the oldest on, that fit into one batch with these limits; at least 1. */
   #fitting(maxRecords: number, maxBytes: number): number {
     let count = Math.min(this.#sums.length, maxRecords)
     while (count > 1 && this.#ends[count - 1]! > maxBytes) count--
@@ -135,9 +141,9 @@ export class Chain {
   }
 
   /**
-   * Removes the oldest records and moves the lines of the others to the start of the buffer.
+   * Removes the oldest `count` records and moves the lines of the remaining records to the start of the buffer.
    *
-   * @returns bytes of the removed lines without priority
+   * @returns number of bytes of the removed lines without priority
    */
   #drop(count: number, bytes: number): number {
     let commonBytes = 0

@@ -2,22 +2,22 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /**
- * Takes a folder for this process. Two nodes that share a folder would ship each other's records and delete files that
- * the other still writes. The function takes over the mark of a process that has ended, also from before a reboot. It
- * also takes over the mark of a process in another container, which is not visible from here: that process notices this
- * with `stillOwns`.
+ * Makes this process the owner of a folder, by a file that identifies the process. Two nodes that share a folder would
+ * ship each other's records and delete files that the other node still writes. The function replaces the file of a
+ * process that has ended, also before a reboot. It also replaces the file of a process in another container, because
+ * such a process is not visible: the replaced owner notices the loss with `stillOwns`.
  *
  * @throws {Error} when another running process owns the folder
  */
 export function own(folder: string): void {
   const [pid = '', mark] = read(join(folder, 'owner'))?.split(' ') ?? []
   if (Number(pid) !== process.pid && mark !== undefined && mark === markOf(pid)) {
-    throw new Error(`process ${pid} uses it`)
+    throw new Error(`the folder is in use by process ${pid}`)
   }
   writeFileSync(join(folder, 'owner'), ownMark(), { mode: 0o600 })
 }
 
-/** Whether no other process has taken the folder since. */
+/** Whether this process still owns the folder: no other process has called `own` for the folder since. */
 export function stillOwns(folder: string): boolean {
   return read(join(folder, 'owner')) === ownMark()
 }
@@ -26,10 +26,13 @@ function ownMark(): string {
   return `${process.pid} ${markOf(String(process.pid))}`
 }
 
-/** Returns the boot id and the start time of a process. They tell the process from a later one with the same id. */
+/**
+ * Returns the boot id and the start time of a process. Both values together distinguish the process from a later
+ * process with the same id.
+ */
 function markOf(pid: string): string | undefined {
   const stat = /^[1-9][0-9]*$/.test(pid) ? read(`/proc/${pid}/stat`) : undefined
-  // The name in parentheses may contain blanks. The start time is field 22 of proc_pid_stat(5).
+  // The process name in parentheses can contain blanks. The start time is field 22 of proc_pid_stat(5).
   const started = stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
   return started && `${read('/proc/sys/kernel/random/boot_id')?.trim() ?? ''}/${started}`
 }

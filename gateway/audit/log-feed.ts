@@ -5,7 +5,8 @@ import { linesOf } from './log-search.ts'
 import { type RecordFilter, RecordMatcher } from './record-filter.ts'
 
 /**
- * A record's line, with the place from which a caller can resume. A caller that resumes may receive some records twice.
+ * Line of an audit record, with the place in the log from which a caller can resume. A caller that resumes may receive
+ * some records twice.
  */
 export interface FeedLine {
   readonly line: string
@@ -21,10 +22,10 @@ export async function endOfLog(readers: readonly LogReader[]): Promise<LogPlaces
 }
 
 /**
- * Yields records that match the filter as they arrive in the log, from a place on, until `signal` aborts. Yields
- * `undefined` after each poll that found no new entries, every 250 ms.
+ * Yields new records that match the filter, starting at the place `from` in the log, until `signal` aborts. Polls the
+ * log every 250 ms, and yields `undefined` after each poll without new entries.
  *
- * @throws {RedisFault} when Redis does not answer
+ * @throws {RedisFault} when Redis does not reply
  */
 export async function* followLog(
   readers: readonly LogReader[],

@@ -1,8 +1,8 @@
 import { isEntryId } from './log-reader.ts'
 
 /**
- * Position in one shard: an entry id, and the number of its records up to the position. Without a number the position
- * is after all records of the entry.
+ * Position in one shard of the audit log: an entry id, and the number of records of this entry up to the position.
+ * Without a number the position is after all records of the entry.
  */
 export interface LogPlace {
   readonly id: string
@@ -12,7 +12,7 @@ export interface LogPlace {
 /** Positions in all shards of the log; `undefined` for a shard without a position yet. */
 export type LogPlaces = readonly (LogPlace | undefined)[]
 
-/** Encodes the positions as one word that callers send back. */
+/** Encodes positions in the audit log as one word, which a caller can send back to continue. */
 export function placesText(places: LogPlaces): string {
   return places.map((place) => (place === undefined ? '-' : `${place.id}${suffix(place)}`)).join('_')
 }
@@ -21,7 +21,7 @@ function suffix({ records }: LogPlace): string {
   return records === undefined ? '' : `.${records}`
 }
 
-/** @returns `undefined` when the text is malformed or was made for another number of shards */
+/** @returns positions in the log; `undefined` when the text is malformed or has another number of shards */
 export function readPlaces(text: string, shards: number): LogPlaces | undefined {
   const words = text.split('_')
   if (words.length !== shards) return undefined

@@ -2,38 +2,38 @@ import type { RedisKeys } from '../redis/keys.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 import { type Batch, readStreamFields } from './batch.ts'
 
-/** Id before the first possible id of an entry. */
+/** Entry id that precedes the id of every entry in a stream. */
 export const logStart = '0-0'
 
-/** Maximum size of an entry. Larger than any batch that Gatehouse writes, and small enough to read safely. */
+/** Maximum size of a log entry that is read, bytes. The limit is larger than any batch that Gatehouse writes. */
 const ENTRY_MAX_BYTES = 4 * 1024 * 1024
-/** Maximum packed bytes that one call reads: about ten thousand records. */
+/** Maximum number of compressed bytes that one call reads: about ten thousand records. */
 const READ_MAX_BYTES = 1024 * 1024
-/** Maximum number of entries that a count visits: half a million records. */
+/** Maximum number of log entries that a count of records visits: half a million records. */
 const COUNTED_ENTRIES = 1000
 
-/** An untrusted entry of the log: anyone with access to Redis may have written it. */
+/** An untrusted entry of the audit log: anyone with access to Redis may have written the entry. */
 export interface StreamEntry {
   readonly id: string
   /** The batch, or a text that describes the error in the entry. */
   readonly batch: Batch | string
-  /** Fields as written; empty when the entry is too large to read. */
+  /** Fields of the entry as written; empty when the entry is too large to read. */
   readonly fields: readonly Buffer[]
 }
 
-/** Number and age of the entries after a place in the log. */
+/** Number and age of the audit records after a place in the log. */
 export interface LogLag {
   readonly records: number
-  /** False when there are more records than were counted. */
+  /** False when the count stopped early: there are more than `records` records. */
   readonly complete: boolean
   /**
-   * Time at which the first entry after the place was written, ms since the epoch by Redis's clock. `undefined` when
-   * there is none.
+   * Time at which the first entry after the place was written, ms since the epoch by Redis's clock; `undefined` when no
+   * entry follows.
    */
   readonly sinceMs: number | undefined
 }
 
-/** Reads one shard of the log in Redis. Methods throw `RedisFault`. */
+/** Reads one shard of the audit log in Redis. Methods throw `RedisFault`. */
 export class LogReader {
   readonly #client: RedisClient
   readonly #key: string
@@ -48,18 +48,20 @@ export class LogReader {
   }
 
   /**
-   * Reads entries after `id`, oldest first, up to the size limits; returns none at the end.
+   * Reads entries after the entry `id`, oldest first, up to the size limits. Returns an empty list at the end of the
+   * log.
    *
-   * @param until  id of the last wanted entry. Default: the newest
+   * @param until  id of the last entry to read. Default: the newest entry
    */
   after(id: string, entries: number, until = '+'): Promise<StreamEntry[]> {
     return this.#entries(`(${id}`, until, 'forward', entries)
   }
 
   /**
-   * Reads entries before `id`, newest first, up to the size limits; returns none at the beginning.
+   * Reads entries before the entry `id`, newest first, up to the size limits. Returns an empty list at the beginning of
+   * the log.
    *
-   * @param id  `undefined`: starts with the newest entry
+   * @param id  id of an entry; `undefined` starts with the newest entry
    */
   before(id: string | undefined, entries: number): Promise<StreamEntry[]> {
     return this.#entries(id === undefined ? '+' : `(${id}`, '-', 'back', entries)
@@ -72,8 +74,8 @@ export class LogReader {
   }
 
   /**
-   * Time at which the first entry after `id` was written, ms since the epoch by Redis's clock. `undefined` when there
-   * is none.
+   * Time at which the first entry after the entry `id` was written, ms since the epoch by Redis's clock; `undefined`
+   * when no entry follows.
    */
   async firstAfter(id: string): Promise<number | undefined> {
     const [, first] = (await this.#countLag([this.#key], [id, 1])) as [number, string, number]
@@ -104,7 +106,7 @@ export class LogReader {
   }
 }
 
-/** Time at which an entry was written, ms since the epoch by Redis's clock. */
+/** Time at which the entry with this id was written, ms since the epoch by Redis's clock. */
 export function entryTimeMs(id: string): number {
   return Number(id.split('-', 1)[0])
 }
@@ -113,7 +115,7 @@ export function isEntryId(text: string): boolean {
   return /^[0-9]{1,15}-[0-9]{1,15}$/.test(text)
 }
 
-/** Whether `a` was written before `b`. */
+/** Whether the entry with id `a` was written before the entry with id `b`. */
 export function isBefore(a: string, b: string): boolean {
   const [aMs = 0, aNumber = 0] = a.split('-').map(Number)
   const [bMs = 0, bNumber = 0] = b.split('-').map(Number)

@@ -8,21 +8,24 @@ import { type RecordFilter, RecordMatcher } from './record-filter.ts'
 export interface Found {
   /** Matching records, newest first. */
   readonly records: readonly AuditRecord[]
-  /** Place to continue from; `undefined` when the log has no older records. */
+  /** Place in the log from which the next search continues; `undefined` when the log has no older records. */
   readonly next: LogPlaces | undefined
 }
 
 /** Maximum number of entries that one search reads (up to 100,000 records), so that searches do not block requests. */
 const ENTRIES_MAX = 200
 const READ_ENTRIES = 20
-/** Tolerance, ms: a record reaches the log shortly after its creation, and the clocks of nodes and Redis may differ. */
+/**
+ * Tolerance between the time of a record and the time of its log entry, ms. A record reaches the log after its
+ * creation, and the clocks of nodes and Redis can differ.
+ */
 const CLOCKS_MS = 60_000
 
 /**
  * Searches records from the newest to the oldest, batch by batch. Records of different nodes are in the order in which
- * their batches arrived.
+ * the batches arrived in the log.
  *
- * @param from  end of the previous search, exclusive
+ * @param from  place at which the previous search ended; records from this place on are not returned
  * @param limit  maximum number of records to return
  */
 export async function searchLog(
@@ -61,11 +64,13 @@ export function linesOf({ batch }: StreamEntry): readonly string[] {
 interface Step {
   readonly shard: number
   readonly entry: StreamEntry
-  /** Place at which an earlier search stopped within this entry; `undefined` when no search did. */
+  /**
+   * Place at which an earlier search stopped within this entry; `undefined` when no search stopped within the entry.
+   */
   readonly place: LogPlace | undefined
 }
 
-/** Iterates over the entries of all shards, newest first. */
+/** Iterates over the log entries of all shards, newest first. */
 class Walk {
   readonly #readers: readonly LogReader[]
   readonly #places: (LogPlace | undefined)[]
@@ -99,7 +104,7 @@ class Walk {
     this.#places[shard] = { id: entry.id }
   }
 
-  /** @param records number of the entry's records that are not searched yet */
+  /** @param records number of the entry's records that were not searched yet */
   placesAt({ shard, entry }: Step, records: number): LogPlaces {
     return this.#places.with(shard, records === 0 ? { id: entry.id } : { id: entry.id, records })
   }
@@ -114,8 +119,8 @@ class Walk {
 }
 
 /**
- * Id before which to continue reading. For a partly read entry this is the id after the entry, so that the entry is
- * read again.
+ * Entry id before which reading continues. For an entry that was read in part, the id is the id after the entry, so
+ * that the entry is read again.
  */
 function beginOf({ id, records }: LogPlace): string {
   if (records === undefined) return id

@@ -3,25 +3,28 @@ import type { RedisKeys } from '../redis/keys.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 import { RedisFault } from '../redis/redis-fault.ts'
 
-/** Maximum number of entries that one script call drops, so that Redis is not blocked. */
+/** Maximum number of log entries that one script call deletes, so that the script does not block Redis. */
 const DROPPED_AT_ONCE = 200
 const PAUSE_MS = 5000
-/** Maximum number of chains whose trim marks are kept: about 2 MB, enough for thousands of node starts. */
+/** Maximum number of audit chains whose trim marks are stored: about 2 MB, enough for thousands of node starts. */
 const MARKS_MAX = 10_000
 
 interface LogTrimmerDependencies {
   readonly client: RedisClient
   readonly keys: RedisKeys
   readonly shard: number
-  /** Minimum age at which shipped entries may be dropped, ms. */
+  /** Minimum age of a log entry at which the entry can be deleted after delivery to all sinks, ms. */
   readonly recentMs: number
-  /** Memory that the log may take in Redis, bytes. */
+  /** Maximum memory of the audit log in Redis, bytes. */
   readonly maxBytes: number
-  /** Sinks of the settings. Entries that a sink has not taken are kept, even before any worker has run. */
+  /**
+   * Sinks in the settings. Log entries that were not delivered to a sink are kept, even before the first start of a
+   * worker.
+   */
   readonly sinks: readonly string[]
 }
 
-/** Bounds the size of the log. Each node that writes to the log also trims it. */
+/** Limits the size of the audit log in Redis. Each node that writes to the log also trims the log. */
 export class LogTrimmer {
   readonly #dependencies: LogTrimmerDependencies
   readonly #trim: RedisScript
@@ -48,7 +51,7 @@ export class LogTrimmer {
   }
 
   /**
-   * @returns number of dropped entries.
+   * @returns number of deleted log entries
    * @throws {RedisFault} as a rejection
    */
   async trim(): Promise<number> {

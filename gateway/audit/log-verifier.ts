@@ -5,7 +5,7 @@ import { type LogReader, logStart } from './log-reader.ts'
 import type { AuditKey } from './seal.ts'
 import { Verification, type VerificationReport } from './verification.ts'
 
-/** Batches read at once, of up to 500 records each. */
+/** Number of batches that one call reads; each batch has up to 500 records. */
 const PAGE = 16
 
 /** One stream of the log. */
@@ -23,7 +23,7 @@ interface VerifierOptions {
   readonly running: () => Promise<ReadonlySet<string>>
 }
 
-/** Verifies the audit log in Redis. Serves the admin API. */
+/** Verifies the audit log in Redis for the admin API. */
 export class LogVerifier {
   readonly #options: VerifierOptions
   #verifying: Promise<VerificationReport> | undefined
@@ -33,7 +33,7 @@ export class LogVerifier {
   }
 
   /**
-   * Verifies the whole log. Concurrent callers share one run and its report.
+   * Verifies the whole log. Concurrent callers share one verification and get the same report.
    *
    * @throws {RedisFault} when the log cannot be read
    */

@@ -19,19 +19,21 @@ export interface AuditDependencies {
   readonly log: (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) => void
 }
 
-/** The audit log: this node's records, and the operations on the whole log. */
+/**
+ * Audit log of a node: `trail` takes the records of this node, the other members work on the log of the whole cluster.
+ */
 export interface AuditRoom {
   readonly trail: AuditTrail
   readonly service: AuditService
   readonly verifier: LogVerifier
-  /** Hands over the waiting records, for at most 2 s. */
+  /** Writes the waiting records to Redis within 2 s, and closes the audit log. */
   close(): Promise<void>
 }
 
 /**
  * Opens the audit log. The node opens its own chain of records with `trail.open`.
  *
- * @throws {ConfigError} when the folder of the spill cannot be used
+ * @throws {ConfigError} when the folder for the spill files cannot be used
  */
 export function openAudit({ settings, link, running, log }: AuditDependencies): AuditRoom {
   const client = link.client('receipt', 'audit-service')
@@ -65,7 +67,7 @@ function openTrail(
   if (spill === undefined) {
     log(
       'warn',
-      'audit.spill is not set: while Redis is unavailable, audit records wait in memory and a crash loses them',
+      'audit.spill is not set: while Redis is unavailable, audit records wait in memory, and a crash loses the records',
     )
   }
   if (keys.audit.length === 0) {
@@ -82,7 +84,7 @@ function openTrail(
   })
 }
 
-/** Opens all streams of the log on a separate connection. Reads are large and must not delay writes. */
+/** Opens all streams of the audit log on a separate Redis connection, because large reads must not delay writes. */
 function auditStreams(link: RedisLink): { log: AuditLog; reader: LogReader }[] {
   const client = link.client('receipt', 'audit-reader')
   return Array.from({ length: auditShards(link.topology) }, (_, shard) => ({
@@ -91,7 +93,7 @@ function auditStreams(link: RedisLink): { log: AuditLog; reader: LogReader }[] {
   }))
 }
 
-/** @throws {ConfigError} when the folder cannot be used */
+/** @throws {ConfigError} when the folder of the spill files cannot be used */
 function openSpill({ path, maxBytes }: NonNullable<Settings['audit']['spill']>): Spill {
   try {
     return new Spill(path, maxBytes)

@@ -5,32 +5,35 @@ import { type Batch, sizeOf } from './batch.ts'
 import type { Seal, Witnessed } from './seal.ts'
 import type { Spill } from './spill.ts'
 
-/** @param fields must not contain text from clients */
+/** @param fields fields of the log line, which must not contain text from clients */
 export type AuditWarn = (level: 'info' | 'warn' | 'error', message: string, fields: Record<string, unknown>) => void
 
 export interface OutboxOptions {
   readonly log: Pick<AuditLog, 'append' | 'size' | 'ready' | 'connections'>
-  /** `undefined`: no spill is configured, and waiting batches stay in memory. */
+  /** Spill files on disk; `undefined` when no spill folder is configured, so that waiting batches stay in memory. */
   readonly spill: Spill | undefined
-  /** Memory that the log may take in Redis, bytes. */
+  /** Maximum memory of the audit log in Redis, bytes. Above the limit no batch is written to Redis. */
   readonly redisMaxBytes: number
-  /** Limit of batches that are neither in Redis nor on disk, bytes. */
+  /** Maximum size of all batches in memory that are neither in Redis nor on disk, bytes. */
   readonly memoryBytes: number
   readonly warn: AuditWarn
-  /** Called after an append with the newest batch that was in the log before, of any chain. */
+  /** Called after each append, with the newest batch of any chain that was in the log before the append. */
   readonly saw: (newest: Witnessed) => void
-  /** Called when batches left the queue and there is room again. */
+  /** Called when batches have left the queue, so that the outbox can have room for further batches. */
   readonly roomy: () => void
 }
 
-/** Time after the start during which a node may still be connecting, ms. */
+/**
+ * Time after the start for which a missing connection to Redis is no failure, because the node is still connecting, ms.
+ */
 const START_MS = 1000
 const RETRY_MIN_MS = 100
 const RETRY_MAX_MS = 2000
 const SIZE_EVERY_MS = 1000
 /**
- * Age up to which accepted batches are kept for a repeat, ms. With `appendfsync everysec`, a crash of Redis loses about
- * one second of writes. A failover loses the writes that were not replicated.
+ * Age up to which batches that Redis accepted are kept in memory, to be sent again after a failure, ms. With
+ * `appendfsync everysec`, a crash of Redis loses about one second of writes. A failover loses the writes that were not
+ * replicated.
  */
 const KEPT_MS = 3000
 const KEPT_MAX_BYTES = 4 * 1024 * 1024
@@ -41,28 +44,28 @@ interface Waiting {
 }
 
 /**
- * Hands batches over to Redis in order, each at least once. Batches go to the spill while Redis is unavailable, slow or
- * full, and no later batch overtakes a spilled one. Batches are appended one at a time, so a failure always concerns
- * the next batch.
+ * Writes batches to Redis in order, each at least once. While Redis is unavailable, slow or full, batches are written
+ * to the spill files. A later batch never overtakes a batch in the spill. Batches are appended one at a time, so a
+ * failure always concerns the next batch.
  */
 export class Outbox {
   readonly #options: OutboxOptions
   readonly #startedMs = Date.now()
   #queue: Waiting[] = []
   #queueBytes = 0
-  /** Bytes of the queue that belong to records without priority. */
+  /** Number of bytes in the queue that belong to records without priority. */
   #commonBytes = 0
-  /** True when more than half of the spill is used: only records with priority may use the rest. */
+  /** True when more than half of the spill is used: only records with priority can use the remaining half. */
   #spillHalfFull = false
   /**
-   * Batches that Redis accepted recently. They are sent again after a reconnect, because the new server may not have
-   * them.
+   * Batches that Redis accepted in the last `KEPT_MS`. The outbox sends these batches again after a reconnect, because
+   * the new server may not have them.
    */
   #kept: Waiting[] = []
   #keptBytes = 0
   #again: Waiting[] = []
   #connections = 0
-  /** True after a failed append: batches that were accepted before it may be lost. */
+  /** True after a failed append: batches that Redis accepted before the failure may be lost. */
   #doubtful = false
   #newest: Seal | undefined
   #retryAtMs = 0
@@ -113,7 +116,7 @@ export class Outbox {
       spilledBytes: this.#spilledBytes,
       logBytes: this.#logBytes,
       batches: this.#batches,
-      /** Reason why no batch can be handed over now. */
+      /** Reason why no batch can be written to Redis now; `undefined` when writes succeed. */
       away: this.#away,
       spillFault: this.#spillFault,
     }
@@ -128,7 +131,7 @@ export class Outbox {
   }
 
   /**
-   * Hands over waiting batches within the time limit. Remaining batches go to the spill.
+   * Writes waiting batches to Redis within the time limit. Remaining batches are written to the spill files.
    *
    * @param patienceMs  time limit, ms
    * @returns number of records that are neither in Redis nor on disk
@@ -143,14 +146,14 @@ export class Outbox {
     }, patienceMs)
     this.#task.stop()
     await this.#running
-    // If a delivery failed and was not restarted, try once more.
+    // Tries a failed delivery once more, because the stopped task does not restart it.
     if (this.#queue.length > 0) await this.#task.attempt(() => this.#deliver())
     clearTimeout(late)
     await this.#options.spill?.close()
     return this.#queue.reduce((count, { batch: { seal } }) => count + seal.last - seal.first + 1, 0)
   }
 
-  /** Writes waiting batches to the spill before a fault or a second stop signal ends the process. */
+  /** Writes waiting batches to the spill files before a fault or a second stop signal ends the process. */
   flushSync(): void {
     if (this.#queue.length > 0) this.#options.spill?.appendSync(this.#queue.map(({ batch }) => batch))
   }
@@ -177,7 +180,8 @@ export class Outbox {
         } else if (spilled) await this.#appendSpilled(spill)
         else if (await this.#append(this.#queue[0]!)) this.#shift(1)
       }
-      // Batches must not overtake the spill. Batches that cannot be handed over now are also safer on disk.
+      // Writes the queue to the spill: new batches must not overtake batches in the spill, and batches that cannot be
+      // written to Redis now are safer on disk.
       if (this.#queue.length > 0 && (spill?.empty === false || !(this.#allowed() || this.#starting))) {
         await this.#spillQueue()
       }
@@ -190,7 +194,7 @@ export class Outbox {
   #sendAgain(): void {
     this.#connections = this.#options.log.connections
     this.#doubtful = false
-    // Recently accepted batches go before the batches that already wait to be sent again.
+    // Recently accepted batches are placed before the batches that already wait to be sent again.
     this.#again.unshift(...this.#kept)
     this.#kept = []
     this.#keptBytes = 0
@@ -201,7 +205,7 @@ export class Outbox {
     return this.#options.log.connections === 0 && Date.now() - this.#startedMs < START_MS && !this.#closing
   }
 
-  /** Whether an append may be tried: the connection is ready and the retry delay is over. */
+  /** Whether an append to Redis can be tried: the connection is ready and the retry delay has passed. */
   #allowed(): boolean {
     return this.#options.log.ready && Date.now() >= this.#retryAtMs
   }
@@ -250,7 +254,8 @@ export class Outbox {
     try {
       const batch = await spill.first()
       if (batch !== undefined && (await this.#append({ batch, sinceMs: 0 }))) spill.shift()
-      // When the file's last batch was handed over, the second `first` call deletes the file.
+      // Deletes the spill file after its last batch was written to Redis: `first` deletes a file without further
+      // batches.
       if (batch !== undefined) await spill.first()
       this.#measureSpill()
     } catch (error) {
@@ -260,7 +265,7 @@ export class Outbox {
     if (lines > 0) this.#options.warn('warn', 'spill file of the audit log has unreadable lines', { lines })
   }
 
-  /** Notes a failed delivery and schedules the retry. @returns false, as the result of the failed step */
+  /** Records a failed delivery and schedules the retry. @returns always false, the result of the failed step */
   #failed(reason: string, restMs = this.#retryMs): false {
     if (this.#away === undefined) {
       this.#options.warn('warn', 'audit log writes fail', {
@@ -313,7 +318,7 @@ export class Outbox {
     const since = waiting.sinceMs - KEPT_MS
     this.#kept.push(waiting)
     this.#keptBytes += sizeOf(waiting.batch)
-    // A single batch may exceed the limit: then no batch is kept.
+    // A single batch can exceed the limit; no batch is kept in this case.
     for (let oldest = this.#kept[0]; oldest !== undefined; oldest = this.#kept[0]) {
       if (oldest.sinceMs >= since && this.#keptBytes <= KEPT_MAX_BYTES) return
       this.#kept.shift()
@@ -321,7 +326,7 @@ export class Outbox {
     }
   }
 
-  /** Waits until the next retry is due or a new batch arrives. */
+  /** Waits until the next retry is due or a new batch is added. */
   async #pause(): Promise<void> {
     const dueMs = Math.min(Math.max(this.#retryAtMs - Date.now(), RETRY_MIN_MS), RETRY_MAX_MS)
     await new Promise<void>((resolve) => {

@@ -2,12 +2,12 @@ import { readSealLine } from './batch.ts'
 import type { Verification } from './verification.ts'
 
 const LINE_FEED = 10
-/** Maximum bytes of one batch's records, and of one line. Larger ones were not written by Gatehouse. */
+/** Maximum size of the records of one batch, and of one line, bytes. Gatehouse writes no larger batch or line. */
 const HELD_MAX_BYTES = 64 * 1024 * 1024
 
 /**
- * Reads an audit archive into a verification. The archive contains either record lines, each batch followed by its seal
- * line, or lines that each contain a whole batch with its seal.
+ * Reads an audit archive and passes its batches to a verification. The archive contains either record lines, each batch
+ * followed by its seal line, or lines that each contain a whole batch with its seal.
  *
  * @param name  name of the file, for messages
  */
@@ -44,7 +44,8 @@ export async function readArchive(
 }
 
 /**
- * Yields lines with their line feed; the last line may lack it. A line above the limit is cut and marked as not whole.
+ * Yields the lines of a file, each with its line feed. A last line without a line feed is marked as not whole, and so
+ * is a line above the limit, which is cut.
  */
 async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<{ line: Buffer; whole: boolean }> {
   let rest: Buffer[] = []

@@ -1,7 +1,7 @@
 import { readRecord } from './batch.ts'
 import type { AuditRecord, RecordField } from './record.ts'
 
-/** Filter for records: a record must match all fields that are set. */
+/** Filter for audit records: a record must match all fields that are set, and lie in the time range. */
 export interface RecordFilter {
   readonly fields: Readonly<Partial<Record<RecordField, string>>>
   /** Start of the time range of records, ms since the epoch. */
@@ -9,10 +9,12 @@ export interface RecordFilter {
   readonly untilMs?: number | undefined
 }
 
-/** Texts that JSON encodes without escapes. The raw line can be searched for them before parsing. */
+/**
+ * Matches texts that JSON encodes without escapes. The line of a record can be searched for such a text before parsing.
+ */
 const plain = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/
 
-/** Finds matching records among lines. Most lines are rejected without parsing. */
+/** Finds the audit records among lines that match a filter. Most other lines are rejected without parsing. */
 export class RecordMatcher {
   readonly #filter: RecordFilter
   readonly #fields: readonly [string, string][]
@@ -24,7 +26,7 @@ export class RecordMatcher {
     this.#needles = this.#fields.flatMap(([, value]) => (plain.test(value) ? [value] : []))
   }
 
-  /** @returns the record when the line matches, otherwise `undefined` */
+  /** @returns the record when the line matches the filter, otherwise `undefined` */
   match(line: string): AuditRecord | undefined {
     if (!this.#needles.every((needle) => line.includes(needle))) return undefined
     const record = readRecord(line)

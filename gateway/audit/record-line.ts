@@ -1,11 +1,11 @@
 import { escapeJson, isoTime } from '../base/json-text.ts'
 import type { RecordField, RecordKind } from './record.ts'
 
-/** Maximum length of untrusted text in a record, UTF-16 units. Longer text is cut. */
+/** Maximum length of untrusted text in an audit record, UTF-16 units. Longer text is cut. */
 const TEXT_MAX = 1024
-/** Bytes of `…`, which ends a text that was cut. */
+/** Number of bytes of `…` in UTF-8; the character ends a text that was cut. */
 const ELLIPSIS_BYTES = 3
-/** Maximum length of a path or query in a record, UTF-16 units. */
+/** Maximum length of a path or query in an audit record, UTF-16 units. */
 export const TARGET_MAX = 8192
 
 /** Encodes untrusted text as JSON on one line, cut to `max` UTF-16 units. */
@@ -35,14 +35,14 @@ export function escapedBytes(text: string, maxBytes: number): string {
   return `${cut}…`
 }
 
-/** Fields of a record; a field that is `undefined` is omitted. */
+/** Fields of an audit record; a field that is `undefined` is omitted. */
 export type RecordFacts = Readonly<
   Partial<Record<Exclude<RecordField, 'id' | 'time' | 'kind'>, string | number | undefined>>
 >
 
 /**
- * Builds a record without its id, in the form that `Chain.add` expects. For infrequent records; exchanges use a
- * precompiled template.
+ * Builds an audit record without its id, in the form that `Chain.add` expects. Used for infrequent records; records of
+ * exchanges are built from a precompiled template.
  *
  * @param nowMs  time of the record, ms since the epoch
  */

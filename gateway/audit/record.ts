@@ -1,7 +1,7 @@
 /**
- * Fields of an audit record and their meanings. Names follow the OpenTelemetry semantic conventions where these define
- * one, otherwise they start with `gatehouse.`. A record is one flat JSON object on one line. Fields that are unknown or
- * do not apply are omitted.
+ * Fields of an audit record and their meanings. Names follow the OpenTelemetry semantic conventions where the
+ * conventions define the field; other names start with `gatehouse.`. A record is one flat JSON object on one line. A
+ * field whose value is unknown or does not apply is omitted.
  */
 export const recordFields = {
   id: '`<chain>-<number>`. Unique and stable: use it to drop duplicates. The numbers of a chain have no gaps.',
@@ -58,7 +58,7 @@ export const recordFields = {
   'gatehouse.upstream': 'Origin of the upstream that received the request.',
   'gatehouse.attempts': 'Number of upstreams tried, if more than one.',
 
-  // revocation; the caller's fields say who ordered it
+  // Fields of a revocation; the caller's fields show who ordered the revocation.
   'gatehouse.revocation.id': 'Id of the revocation receipt.',
   'gatehouse.revocation.kind': 'Kind of the revocation: `token`, `jti`, `session`, `subject`, `client` or `issuer`.',
   'gatehouse.revocation.target': 'Revoked `jti`, session, subject or client. Never a token.',
@@ -80,12 +80,12 @@ export const recordKinds = ['exchange', 'refusals', 'revocation', 'admin', 'chai
 
 export type RecordKind = (typeof recordKinds)[number]
 
-/** A parsed record. It may contain fields of a later version. */
+/** A parsed audit record. The record can contain fields of a later version of Gatehouse. */
 export type AuditRecord = { readonly id: string; readonly time: string; readonly kind: RecordKind } & {
   readonly [field in Exclude<RecordField, 'id' | 'time' | 'kind'>]?: string | number
 }
 
-/** Splits a record id into its chain and number. @returns `undefined` when the text is not a record id */
+/** Splits the id of an audit record into chain and number. @returns `undefined` when the text is not a record id */
 export function readRecordId(id: string): { readonly chain: string; readonly number: number } | undefined {
   const [, chain, digits] = /^([A-Za-z0-9._-]{1,128})-([1-9][0-9]{0,14})$/.exec(id) ?? []
   return chain === undefined ? undefined : { chain, number: Number(digits) }

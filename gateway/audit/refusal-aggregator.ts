@@ -5,18 +5,18 @@ import { recordLine } from './record-line.ts'
 
 /** Length of a window, ms. */
 const WINDOW_MS = 1000
-/** Maximum number of refusals per address that get a single record in one window. */
+/** Maximum number of refused requests per client address that get a record each in one window. */
 const SINGLE_PER_ADDRESS = 20
 const SINGLE_PER_NODE = 100
 /**
- * Maximum number of addresses with an aggregated record in one window. Refusals of further addresses share one record
- * of the node.
+ * Maximum number of client addresses with an aggregated record in one window. Refused requests of further addresses
+ * share one record of the node.
  */
 const ADDRESSES_MAX = 100
 
-/** Data of a refused request without a route that an aggregated record needs. */
+/** Facts about a refused request that matched no route, as needed for an aggregated record. */
 export interface RefusedRequest {
-  /** 4 or 16 bytes; IPv4-mapped addresses are folded to IPv4. */
+  /** Client address, 4 or 16 bytes; an IPv4-mapped address must already be converted to IPv4. */
   readonly address: Uint8Array
   readonly reason: Reason
   /** Id of the request. */
@@ -29,7 +29,7 @@ interface AggregatorDependencies {
   readonly node: string
   /** Receives a record without its id. */
   readonly emit: (line: string) => void
-  /** Schedules the end of a window. @returns a function that cancels it */
+  /** Schedules the end of a window. @returns a function that cancels the schedule */
   readonly after: (ms: number, work: () => void) => () => void
   /** Monotonic clock, ms. */
   readonly now?: () => number
@@ -56,7 +56,7 @@ class Aggregate {
     if (nowMs > this.#lastMs) this.#lastMs = nowMs
   }
 
-  /** @param network the address or network; `undefined`: all other addresses of the node */
+  /** @param network client address or network of the record; `undefined` for the record of all further addresses */
   line(node: string, network: string | undefined): string {
     const reasons = [...this.#reasons].toSorted(([, a], [, b]) => b - a)
     return recordLine('refusals', this.#firstMs, {
@@ -74,16 +74,16 @@ class Aggregate {
 
 interface Counted {
   readonly address: Uint8Array
-  /** Refusals that got a single record each. */
+  /** Number of refused requests of the address that got a single record each. */
   single: number
   aggregate: Aggregate | undefined
 }
 
 /**
- * Aggregates refused requests without a route above a rate, so that unauthenticated clients cannot fill the audit log.
- * Per second, at most 20 single records for each IPv4 address or IPv6 /64, and 100 for the node. Beyond that, one
- * record for each of at most 100 addresses, and one record for all others. Every refusal is counted in exactly one
- * record. Memory is bounded: 200 addresses for one second.
+ * Limits the audit records of refused requests that matched no route, so that unauthenticated clients cannot fill the
+ * audit log. Per second there are at most 20 single records for each IPv4 address or IPv6 /64, and 100 for the node.
+ * Further refusals share one aggregated record for each of at most 100 addresses, and one record for all other
+ * addresses. Every refusal is counted in exactly one record. Memory is bounded: 200 addresses for one second.
  */
 export class RefusalAggregator {
   readonly #dependencies: AggregatorDependencies
@@ -101,12 +101,12 @@ export class RefusalAggregator {
     this.#now = dependencies.now ?? (() => performance.now())
   }
 
-  /** Total refusals without a single record. */
+  /** Total number of refused requests that were counted in an aggregated record. */
   get aggregated(): number {
     return this.#aggregated
   }
 
-  /** @returns false when the refusal gets a single record, which the caller must add */
+  /** @returns false when the refusal gets a single audit record, which the caller must add */
   take(refusal: RefusedRequest): boolean {
     const now = this.#now()
     if (now >= this.#endsAt) {
@@ -134,7 +134,7 @@ export class RefusalAggregator {
     return true
   }
 
-  /** Ends the window and emits its aggregated records. */
+  /** Ends the current window and emits the aggregated records of the window. */
   flush(): void {
     this.#cancelEnd?.()
     this.#cancelEnd = undefined
@@ -157,14 +157,16 @@ export class RefusalAggregator {
   }
 }
 
-/** Copies the address, because the exchange may be gone when the window ends. */
+/**
+ * Starts the count of a client address. Copies the address, because the exchange may be over before the window ends.
+ */
 function countedOf({ address }: RefusedRequest, single: number): Counted {
   return { address: address.slice(), single, aggregate: undefined }
 }
 
 /**
- * Returns one key for each IPv4 address and each IPv6 /64, the smallest prefix that a subscriber usually gets (RFC
- * 6177).
+ * Returns the map key of a client address: one key for each IPv4 address and each IPv6 /64, the smallest prefix that a
+ * subscriber usually gets (RFC 6177).
  */
 function networkKey(address: Uint8Array): string {
   let key = ''

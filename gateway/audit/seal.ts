@@ -1,7 +1,7 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
 
-/** Key of checkpoints. Without this key nobody can make a seal that passes verification. */
+/** Key for the HMAC of seals. Nobody can make a seal that passes verification without this key. */
 export interface AuditKey {
   readonly id: string
   /** 32 random bytes. */
@@ -19,19 +19,21 @@ const sealForm = z.strictObject({
   /** Version of the seal format. */
   v: z.literal(1),
   chain: name,
-  /** Number of the first record in the batch; `last` is the number of the last one. */
+  /** Number of the first record in the batch; `last` is the number of the last record. */
   first: number,
   last: number,
-  /** Hash of the previous batch in the chain; `chainStart` when there is none. */
+  /** Hash of the previous batch in the chain; `chainStart` for the first batch. */
   previous: hash,
-  /** Records lost between the previous batch and this one. Lost records have no number. */
+  /** Number of records lost between the previous batch and this batch. Lost records are not numbered. */
   lost: z.int().min(0),
   /**
-   * Newest batch of any chain that the node had seen in the log. Removing that batch from the log is therefore
-   * detected.
+   * Newest batch of any chain that the node had seen in the log before this batch. The removal of the seen batch from
+   * the log is therefore detected.
    */
   seen: z.strictObject({ chain: name, last: number, hash }).optional(),
-  /** Base64 of 4 bytes per record: the CRC-32 of its line. It identifies which record was altered. */
+  /**
+   * Base64 of 4 bytes per record: the CRC-32 of the line of the record. The CRC-32 identifies which record was altered.
+   */
   sums: z.base64(),
   hash,
   /** Id of the key used for `mac`. */
@@ -40,10 +42,10 @@ const sealForm = z.strictObject({
   mac: hash.optional(),
 })
 
-/** Seal of one batch: protects its records and links the batch to the previous one. */
+/** Seal of one batch of audit records: protects the records and links the batch to the previous batch. */
 export type Seal = z.output<typeof sealForm>
 
-/** A batch that was seen in the log. */
+/** A batch that the node has seen in the audit log. */
 export type Witnessed = Pick<Seal, 'chain' | 'last' | 'hash'>
 
 /** Fields of a seal before hash and HMAC are computed. */
@@ -53,7 +55,7 @@ export type SealDraft = Omit<Seal, 'v' | 'hash' | 'key' | 'mac'>
  * Computes the seal of a batch.
  *
  * @param lines  lines of the batch's records, each with its line feed
- * @param key  `undefined`: the chain shows gaps, but does not prove who wrote it
+ * @param key  key for the HMAC; without a key, the chain shows gaps but does not prove who wrote the records
  */
 export function seal(draft: SealDraft, lines: Uint8Array, key: AuditKey | undefined): Seal {
   const hash = hashOf(draft, lines)
@@ -61,7 +63,7 @@ export function seal(draft: SealDraft, lines: Uint8Array, key: AuditKey | undefi
   return { v: 1, ...draft, hash, key: key.id, mac: macOf(hash, key) }
 }
 
-/** Whether these lines are byte for byte the sealed lines. */
+/** Whether the lines equal the sealed lines, byte for byte. */
 export function matchesSeal(seal: Seal, lines: Uint8Array): boolean {
   return hashOf(seal, lines) === seal.hash
 }
@@ -71,7 +73,7 @@ export function isMadeWith({ hash, mac }: Seal, key: AuditKey): boolean {
   return mac !== undefined && timingSafeEqual(Buffer.from(macOf(hash, key), 'hex'), Buffer.from(mac, 'hex'))
 }
 
-/** @returns `undefined` when the value is not a seal */
+/** @returns the parsed seal; `undefined` when the value is not a seal */
 export function readSeal(value: unknown): Seal | undefined {
   const { data } = sealForm.safeParse(value)
   return data === undefined || data.last < data.first ? undefined : data
@@ -89,7 +91,7 @@ export function witnessText({ chain, last, hash }: Witnessed): string {
   return `${chain} ${last} ${hash}`
 }
 
-/** @returns `undefined` when the text is not a witnessed batch */
+/** @returns the parsed batch reference; `undefined` when the text is not a reference in the form of `witnessText` */
 export function readWitnessed(text: string): Witnessed | undefined {
   const [, chain, last, hash] = /^([A-Za-z0-9._-]{1,128}) ([1-9][0-9]{0,14}) ([0-9a-f]{64})$/.exec(text) ?? []
   return hash === undefined ? undefined : { chain: chain!, last: Number(last), hash }

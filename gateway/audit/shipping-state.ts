@@ -2,30 +2,33 @@ import type { RedisKeys } from '../redis/keys.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 import { logStart } from './log-reader.ts'
 
-/** Maximum number of dead letters of one sink in one shard. At this limit shipping stops, so that no record is lost. */
+/**
+ * Maximum number of dead letters (rejected records) of one sink in one shard of the log. At this limit delivery stops,
+ * so that no record is lost.
+ */
 export const DEAD_MAX = 10_000
 
-/** Maximum length of a receiver's error text that is kept. */
+/** Maximum length of a receiver's error text that is stored, UTF-16 units. */
 const REASON_MAX = 300
 
-/** State of shipping from one shard to one sink. Times in ms since the epoch. */
+/** State of the delivery from one shard of the audit log to one sink. Times are in ms since the epoch. */
 export interface ShippingState {
   readonly sink: string
-  /** Id of the last entry that the sink has taken. */
+  /** Id of the last log entry that was delivered to the sink. */
   readonly cursor: string
   readonly records: number
   readonly shippedAtMs: number | undefined
-  /** Consecutive failures since the last success. */
+  /** Number of failed deliveries since the last success. */
   readonly failures: number
   readonly retryAtMs: number | undefined
   readonly error: string | undefined
   readonly errorAtMs: number | undefined
 }
 
-/** A record that a sink rejected, or an entry that cannot be read. */
+/** An audit record that a sink rejected, or a log entry that cannot be read. */
 export interface DeadLetter {
   readonly reason: string
-  /** Id of the log entry that held the record. */
+  /** Id of the log entry that contained the record. */
   readonly entry: string
   readonly content: { readonly line: string } | { readonly fields: readonly Buffer[] }
 }
@@ -45,8 +48,8 @@ export class ShippingStates {
   }
 
   /**
-   * Registers a sink: from now on the log keeps entries that the sink has not taken. A new sink starts with the oldest
-   * entry.
+   * Registers a sink. After the registration the log keeps all entries that were not delivered to the sink. Delivery to
+   * a new sink starts with the oldest entry.
    */
   async register(sink: string): Promise<void> {
     await this.#client.call('HSETNX', this.#cursors, sink, logStart)
@@ -59,7 +62,7 @@ export class ShippingStates {
     return states.filter((state) => state !== undefined)
   }
 
-  /** @returns `undefined` when the sink is not registered */
+  /** @returns state of the sink; `undefined` when the sink is not registered */
   async read(sink: string): Promise<ShippingState | undefined> {
     const [cursor, state] = await Promise.all([
       this.#client.call('HGET', this.#cursors, sink) as Promise<string | null>,
@@ -79,7 +82,7 @@ export class ShippingStates {
     }
   }
 
-  /** @returns false when the cursor was no longer at `from`; nothing was changed */
+  /** @returns false when the cursor of the sink was no longer at `from`, and nothing was changed */
   async move(sink: string, from: string, to: string, taken: { records: number; dead: number }): Promise<boolean> {
     const args = [sink, from, to, taken.records, taken.dead]
     return (await this.#move([this.#cursors, this.#state(sink)], args)) === 1
@@ -93,8 +96,8 @@ export class ShippingStates {
   }
 
   /**
-   * Removes a sink and its dead letters, so that the log no longer keeps entries for it. @returns whether the sink
-   * existed
+   * Removes a sink and its dead letters, so that the log no longer keeps entries for the sink. @returns whether the
+   * sink existed
    */
   async forget(sink: string): Promise<boolean> {
     const known = await this.#client.call('HDEL', this.#cursors, sink)
@@ -120,7 +123,7 @@ export class ShippingStates {
     )
   }
 
-  /** Returns dead letters after the given id, oldest first. */
+  /** Returns the dead letters of a sink from the one after `id` to `until`, oldest first. */
   async deadAfter(
     sink: string,
     id: string,

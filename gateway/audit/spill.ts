@@ -4,12 +4,15 @@ import { join } from 'node:path'
 import { type Batch, packedLine, readSealLine } from './batch.ts'
 import { own, stillOwns } from './folder-owner.ts'
 
-/** Size at which a new file is started, bytes. Shipped batches are deleted by whole files. */
+/**
+ * Size of a spill file at which the next file is started, bytes. A file is deleted when all its batches were written to
+ * Redis.
+ */
 const SEGMENT_BYTES = 4 * 1024 * 1024
 
 const segmentName = /^([0-9]{12})[.]spill$/
 
-/** A file of batches, one per line. */
+/** A spill file with one batch per line. */
 interface Segment {
   readonly path: string
   bytes: number
@@ -17,7 +20,7 @@ interface Segment {
   readonly begunMs: number
 }
 
-/** Batches of the oldest file, and how many of them are shipped. */
+/** Batches of the oldest spill file, and the number of batches that were already written to Redis. */
 interface Reading {
   readonly segment: Segment
   readonly batches: readonly Batch[]
@@ -25,9 +28,9 @@ interface Reading {
 }
 
 /**
- * Stores batches that could not be handed over on the node's disk, in order. Files are append-only, and a file is
- * deleted when all its batches were taken out. Files of earlier runs of the node come first. After a crash some batches
- * may be returned again.
+ * Stores batches that could not be written to Redis in files on the node's disk (spill files), in order. Files are
+ * append-only, and a file is deleted when all its batches were removed by `shift`. Batches in files of earlier runs of
+ * the node are returned first. After a crash some batches may be returned again.
  */
 export class Spill {
   readonly #folder: string
@@ -36,12 +39,12 @@ export class Spill {
   #number: number
   #writer: FileHandle | undefined
   #reading: Reading | undefined
-  /** Total lines that could not be read back. */
+  /** Total number of lines in spill files that could not be read. */
   unreadable = 0
 
   /**
-   * @param maxBytes  limit of all files together, bytes
-   * @throws {Error} when the folder cannot be created or written to, or belongs to another process
+   * @param maxBytes  maximum size of all spill files together, bytes
+   * @throws {Error} when the folder cannot be created or written to, or another process uses the folder
    */
   constructor(folder: string, maxBytes: number) {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
@@ -57,7 +60,7 @@ export class Spill {
     this.#number = Number(names.at(-1)?.slice(0, 12) ?? 0)
   }
 
-  /** Bytes on disk. Shipped batches count until their file is deleted. */
+  /** Size of all spill files, bytes. Batches that were written to Redis count until the file is deleted. */
   get bytes(): number {
     let bytes = 0
     for (const segment of this.#segments) bytes += segment.bytes
@@ -78,22 +81,23 @@ export class Spill {
   }
 
   /**
-   * Appends batches after all others. The batches are synced to disk when the promise resolves.
+   * Appends batches after all stored batches. The batches are synced to disk when the promise resolves.
    *
-   * @throws {Error} when the limit is reached, the disk fails or another process took the folder: then none of the
-   *   batches is stored
+   * @throws {Error} when the limit is reached, the disk fails or another process took the folder; none of the batches
+   *   is stored in this case
    */
   async append(batches: readonly Batch[]): Promise<void> {
     const bytes = Buffer.from(batches.map((batch) => `${packedLine(batch)}\n`).join(''))
     this.#requireOwn()
-    if (this.bytes + bytes.length > this.#maxBytes) throw new Error(`is full (${this.#maxBytes} bytes)`)
+    if (this.bytes + bytes.length > this.#maxBytes)
+      throw new Error(`the spill files have reached audit.spill.max (${this.#maxBytes} bytes)`)
     this.#writer ??= await this.#begin()
     const segment = this.#segments.at(-1)!
     try {
       await this.#writer.appendFile(bytes)
       await this.#writer.datasync()
     } catch (error) {
-      // Remove a partly written line: it would corrupt the line appended after it.
+      // Remove a partly written line, which would corrupt the next appended line.
       await this.#writer.truncate(segment.bytes).catch(() => undefined)
       await this.#endWriting()
       if (segment.bytes === 0) await this.#remove(segment)
@@ -106,7 +110,7 @@ export class Spill {
   /**
    * Appends batches synchronously, for a process that is about to end.
    *
-   * @throws {Error} when the disk fails; a part of the batches may be stored then
+   * @throws {Error} when the disk fails; a part of the batches may be stored in this case
    */
   appendSync(batches: readonly Batch[]): void {
     const file = openSync(this.#nextPath(), 'ax', 0o600)
@@ -116,7 +120,7 @@ export class Spill {
   }
 
   /**
-   * Returns the oldest batch, which stays until `shift`; `undefined` when the spill is empty.
+   * Returns the oldest batch, which stays in the spill until `shift` is called; `undefined` when the spill is empty.
    *
    * @throws {Error} when another process took the folder, or the disk fails
    */
@@ -128,20 +132,20 @@ export class Spill {
       if (reading !== undefined) await this.#remove(reading.segment)
       const segment = this.#segments[0]
       if (segment === undefined) return undefined
-      // A file that is being read must not be appended to.
+      // No batch is appended to a spill file that is being read.
       if (this.#segments.length === 1) await this.#endWriting()
       this.#reading = { segment, batches: await this.#read(segment), next: 0 }
     }
   }
 
-  /** Removes the oldest batch after it was handed over. */
+  /** Removes the oldest batch from the spill, after the batch was written to Redis. */
   shift(): void {
     this.#reading!.next++
   }
 
   /**
-   * Processes in different containers cannot see each other. The latest process owns the folder, and the earlier one
-   * must stop.
+   * Requires that this process still owns the folder. Processes in different containers cannot see each other: the
+   * latest process owns the folder, and the earlier process must stop writing.
    */
   #requireOwn(): void {
     if (!stillOwns(this.#folder)) throw new Error('another process has taken over the spill folder')
@@ -173,7 +177,8 @@ export class Spill {
     for (const line of (await readFile(path, 'utf8')).split('\n')) {
       if (line === '') continue
       const read = readSealLine(line)
-      // A crash may have cut off the last line. The chain shows which records are missing.
+      // A crash may have cut off the last line of the file. The verification of the audit chain shows which records are
+      // missing.
       if (read?.packed === undefined) this.unreadable++
       else batches.push({ seal: read.seal, packed: read.packed })
     }

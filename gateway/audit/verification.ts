@@ -4,7 +4,7 @@ import { type Batch, readRecord, unpackLines } from './batch.ts'
 import { readRecordId } from './record.ts'
 import { type AuditKey, chainStart, isMadeWith, matchesSeal, type Seal, type Witnessed } from './seal.ts'
 
-/** Kinds of findings, with an explanation each. */
+/** Kinds of findings in an audit log, each with an explanation. */
 export const findingKinds = {
   missing: 'Sealed records are missing, or records that a later batch refers to.',
   altered: 'A record or the seal of a batch was changed after sealing.',
@@ -20,30 +20,31 @@ export type FindingKind = keyof typeof findingKinds
 
 export interface AuditFinding {
   readonly kind: FindingKind
-  /** Chain of the finding; `undefined` when the data cannot be read. */
+  /** Id of the audit chain with the finding; `undefined` when the data cannot be read. */
   readonly chain: string | undefined
-  /** Number of the first affected record; `undefined` when it is not known. */
+  /** Number of the first affected record; `undefined` when the number is not known. */
   readonly first: number | undefined
   readonly last: number | undefined
-  /** Description in words, with the place. */
+  /** Description of the finding in words, with the place in the log. */
   readonly detail: string
 }
 
 /**
- * End of a chain: with a closing record, with its node still running, or without either because the node was killed.
+ * End of an audit chain. `closed`: with a closing record. `running`: the node still writes to the chain. `open`: the
+ * node stopped without a closing record, for example because it was killed.
  */
 export type ChainEnd = 'closed' | 'running' | 'open'
 
 export interface ChainReport {
   readonly chain: string
   readonly node: string
-  /** Number of the first record that was found; `last` is the number of the last one. */
+  /** Number of the first record that was found; `last` is the number of the last record. */
   readonly first: number
   readonly last: number
-  /** Records that the node reported as lost. */
+  /** Number of records that the node reported as lost. */
   readonly lost: number
   readonly end: ChainEnd
-  /** Whether every seal names a known key. */
+  /** Whether every seal of the chain names a known key. */
   readonly keyed: boolean
 }
 
@@ -52,24 +53,24 @@ export interface VerificationReport {
   readonly batches: number
   readonly chains: readonly ChainReport[]
   readonly findings: readonly AuditFinding[]
-  /** Number of findings above the limit, which are not listed. */
+  /** Number of findings that are not listed, because the list has a limit of 1000 findings. */
   readonly more: number
 }
 
 export interface VerificationOptions {
-  /** Keys to check seals with. Empty: seals are not checked against a key. */
+  /** Keys for the HMAC of the seals. Without a key the HMACs are not checked. */
   readonly keys: readonly AuditKey[]
-  /** True when the input is only a part of the log: chains may begin and end outside of it. */
+  /** True when the input is only a part of the log: chains can begin and end outside of the input. */
   readonly partial?: boolean
 }
 
-/** Facts about the log that come from outside of the log. */
+/** Facts about the audit log that its entries do not contain. */
 export interface LogSurroundings {
-  /** For each chain, the last batch that was trimmed on purpose. Must be read after the log was read. */
+  /** For each chain, the last batch that the trimmer deleted. This map must be read after the log. */
   readonly trimmed: ReadonlyMap<string, TrimMark>
   /** Ids of the running nodes. The newest chain of each running node has no closing record yet. */
   readonly running: ReadonlySet<string>
-  /** Batches that were in the log before it was read. */
+  /** Batches that were known to be in the log before the log was read. */
   readonly seen: readonly Witnessed[]
 }
 
@@ -78,7 +79,7 @@ const nothingKnown: LogSurroundings = { trimmed: new Map(), running: new Set(), 
 const FINDINGS_MAX = 1000
 const LINE_FEED = 10
 
-/** A batch that was read, as a link of its chain. */
+/** A batch that was read, as a link of an audit chain. */
 interface Link {
   readonly first: number
   readonly last: number
@@ -103,7 +104,7 @@ export class Verification {
   readonly #chains = new Map<string, ChainState>()
   readonly #findings: AuditFinding[] = []
   readonly #seen: Witnessed[] = []
-  /** Chains that already have a `cut` finding. */
+  /** Ids of the chains that already have a `cut` finding. */
   readonly #cut = new Set<string>()
   #more = 0
   #records = 0
@@ -114,14 +115,14 @@ export class Verification {
     this.#keys = new Map(keys.map((key) => [key.id, key]))
   }
 
-  /** @param place position of the batch, for messages */
+  /** @param place position of the batch in its file or stream, for messages */
   batch({ seal, packed }: Batch, place: string): void {
     const lines = unpackLines(packed)
     if (lines === undefined) this.#find('altered', seal, `the records cannot be decompressed (${place})`)
     this.#take(seal, lines, place)
   }
 
-  /** @param lines lines that claim to belong to this seal, each with its line feed */
+  /** @param lines lines to compare with the seal, each with its line feed */
   lines(seal: Seal, lines: Buffer, place: string): void {
     this.#take(seal, lines, place)
   }
@@ -142,12 +143,12 @@ export class Verification {
     if (lines !== undefined && closes(lines)) chain.closing = seal.hash
   }
 
-  /** Notes data that is not a batch. */
+  /** Adds a finding for data that is not a batch. */
   stray(detail: string, place: string): void {
     this.#find('stray', undefined, `${detail} (${place})`)
   }
 
-  /** Completes the verification. Call once, after all batches were read. */
+  /** Completes the verification. Must be called once, after all batches were read. */
   report({ trimmed, running, seen }: LogSurroundings = nothingKnown): VerificationReport {
     for (const [id, chain] of this.#chains) this.#judgeChain(id, chain, trimmed.get(id))
     for (const each of [...seen, ...this.#seen]) this.#judgeSeen(each, trimmed.get(each.chain))
@@ -177,7 +178,7 @@ export class Verification {
     else if (!isMadeWith(seal, key)) this.#find('forged', seal, `the seal was not made with key ${seal.key} (${place})`)
   }
 
-  /** Finds the affected records in a batch that does not match its seal. */
+  /** Finds the affected records in a batch that does not match the seal of the batch. */
   #findWithin(seal: Seal, lines: Buffer, place: string): void {
     const before = this.#findings.length + this.#more
     const { chain, first, last } = seal
@@ -206,7 +207,7 @@ export class Verification {
       this.#find('altered', seal, `the seal does not match the records (${place})`)
   }
 
-  /** Verifies that the batches of a chain link to each other. */
+  /** Verifies that each batch of a chain continues the previous batch. */
   #judgeChain(chain: string, state: ChainState, mark: TrimMark | undefined): void {
     this.#judgeOrder(chain, state.links)
     state.links.sort((a, b) => a.first - b.first || a.last - b.last)
@@ -239,14 +240,14 @@ export class Verification {
   }
 
   /**
-   * Verifies that a batch seen in the log is still in the log, unless it was trimmed. Notes at most one `cut` finding
-   * per chain, because the others follow from it.
+   * Verifies that a batch seen in the log is still in the log, unless the batch was trimmed. Adds at most one `cut`
+   * finding per chain, because further `cut` findings follow from the first.
    */
   #judgeSeen({ chain, last, hash }: Witnessed, mark: TrimMark | undefined): void {
     const state = this.#chains.get(chain)
     if (state?.known.has(hash) === true || this.#cut.has(chain)) return
     if (mark !== undefined && last <= mark.last) return
-    // The batch is in another part of the log, or in a gap that was already found.
+    // In a partial log, a batch before the first found batch of its chain is outside of the input.
     if (this.#partial && (state === undefined || last < state.links[0]!.first)) return
     const links = state?.links ?? []
     const end = links.at(-1)?.last ?? mark?.last ?? 0
@@ -286,12 +287,12 @@ function nodeOf(chain: string): string {
   return chain.slice(0, chain.lastIndexOf('.'))
 }
 
-/** Whether the batch ends with the closing record of its chain. */
+/** Whether the batch ends with the closing record of the chain. */
 function closes(lines: Buffer): boolean {
   return readRecord(lines.subarray(lines.lastIndexOf(LINE_FEED, -2) + 1, -1).toString())?.kind === 'chain.close'
 }
 
-/** Whether the lines hold exactly the records numbered `first` to `last`, in order. */
+/** Whether the lines are exactly the records numbered `first` to `last`, in order. */
 function areNumbered({ chain, first, last }: Seal, lines: Buffer): boolean {
   let at = 0
   for (let number = first; number <= last; number++) {
@@ -303,10 +304,10 @@ function areNumbered({ chain, first, last }: Seal, lines: Buffer): boolean {
   return at === lines.length
 }
 
-/** Returns the missing numbers from `first` to `last`, as ranges. */
+/** Returns the numbers from `first` to `last` that are missing in `there`, as ranges. */
 function gaps(first: number, last: number, there: ReadonlyMap<number, unknown>): [number, number][] {
   const found: [number, number][] = []
-  // A seal is untrusted and may claim any range of numbers.
+  // A seal is untrusted and can claim any range of numbers.
   if (last - first > 100_000) return there.size === 0 ? [[first, last]] : []
   for (let number = first; number <= last; number++) {
     if (there.has(number)) continue

@@ -111,7 +111,7 @@ test('the admin API and the metrics show lag and errors of an audit sink that is
 test('`audit sinks forget` rejects a configured sink, and removes a sink that is not configured', async () => {
   await writer.redis.hset('gh:{a0}:cursors', 'former', '0-0')
   expect(await sinkNow('former')).toMatchObject({ configured: false })
-  expect((await audit('sinks', 'forget', 'search')).stderr).toContain('remove it there first')
+  expect((await audit('sinks', 'forget', 'search')).stderr).toContain('remove the sink from the settings first')
   expect(await audit('sinks', 'forget', 'former')).toMatchObject({ exitCode: 0 })
   expect(await writer.redis.hexists('gh:{a0}:cursors', 'former')).toBe(0)
 })

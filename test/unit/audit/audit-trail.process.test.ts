@@ -97,7 +97,7 @@ test('records of refused requests take at most half of the room, and displace no
   trail.add(largeRecord(500), false)
   expect(trail.status.lost).toBe(lostCommon + 1)
   expect(said.filter((message) => message.startsWith('audit records'))).toEqual([
-    'audit records of rejected requests are lost: Redis, spill and memory have no space',
+    'audit records of rejected requests are lost: Redis, the spill files and memory are full',
   ])
   await link.store.call('CLIENT', 'UNPAUSE')
   await until('all records in Redis', () => trail.status.oldest_unsent_ms === 0)

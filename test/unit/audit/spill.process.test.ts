@@ -74,7 +74,7 @@ test('what finds no room leaves nothing behind, and there is room again once som
   const [small, large, next] = [batch(3), batch(20), batch(3)]
   await spill.append([small])
   const { bytes } = spill
-  await expect(spill.append([large])).rejects.toThrow('is full')
+  await expect(spill.append([large])).rejects.toThrow('the spill files have reached')
   expect(spill.bytes).toBe(bytes)
 
   expect(await drain(spill)).toEqual([small.seal.first])
@@ -111,7 +111,7 @@ test('a folder is one process’s: another is refused while it lives, and takes 
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   await once(owner.stdout, 'data')
-  expect(() => new Spill(folder, 1000)).toThrow(`process ${owner.pid} uses it`)
+  expect(() => new Spill(folder, 1000)).toThrow(`the folder is in use by process ${owner.pid}`)
   const mark = readFileSync(join(folder, 'owner'), 'utf8')
 
   owner.kill('SIGKILL')
