@@ -5,12 +5,13 @@ import type { RedisLink } from '../redis/redis-link.ts'
 import { comparePositions, type Position } from './position.ts'
 
 /**
- * Time between reads of the members' positions from Redis. A published message may be lost; a stored position is not.
+ * Time between reads of the members' positions from Redis, ms. A published acknowledgement can be lost; a position that
+ * is stored in Redis is not.
  */
 const LOOK_AGAIN_MS = 500
 /** Largest number of members whose last position is kept in memory. */
 const MEMBERS_MAX = 4096
-/** Largest number of collections at a time. A collection above this limit returns without waiting. */
+/** Largest number of calls that wait for acknowledgements at the same time. A further call returns without waiting. */
 const COLLECTIONS_MAX = 1024
 
 /** A member whose acknowledgement a revocation waits for. */
@@ -23,18 +24,18 @@ export interface AwaitedMember {
 
 export interface Acknowledged {
   readonly node: string
-  /** Time from the call until this node received the acknowledgement, ms. */
+  /** Time from the sending of the event until this node received the acknowledgement, ms. */
   readonly ms: number
 }
 
 /**
- * Receives the position up to which each member applied the events, and collects acknowledgements. One subscription for
- * the lifetime of the process.
+ * Receives the position up to which each member of the cluster applied the events, and collects acknowledgements of an
+ * event. Uses one Redis subscription for the lifetime of the process.
  */
 export class Acknowledgements {
   /**
-   * Resolves when the first subscription is confirmed. Collections also work before that, because they read the
-   * positions from Redis too.
+   * Resolves when the first subscription is confirmed. `collect` also works earlier, because it also reads the
+   * positions from Redis.
    */
   readonly ready: Promise<void>
   readonly #task = new Supervisor('cluster-acknowledgements')
@@ -44,7 +45,7 @@ export class Acknowledgements {
   readonly #received = new Map<string, { readonly position: Position; readonly at: number }>()
   readonly #open = new Set<Collection>()
 
-  /** @param client  reads the positions from Redis, in case a message was lost */
+  /** @param client  Redis connection to read the positions, in case a published acknowledgement was lost */
   constructor(link: RedisLink, client: RedisClient) {
     this.#client = client
     this.#positionsKey = link.keys.positions
@@ -65,10 +66,10 @@ export class Acknowledgements {
   }
 
   /**
-   * Waits until these members have applied the event at `position`, or until `limitMs` has passed. Returns at once when
-   * `limitMs` is 0 or 1024 collections are open.
+   * Waits until these members have applied the event at `position`, or until `limitMs` has passed. Returns immediately
+   * when `limitMs` is 0, or 1024 calls are already waiting.
    *
-   * @param sentAt  when the event was sent, monotonic, ms
+   * @param sentAt  time at which the event was sent, monotonic, ms
    */
   async collect(
     position: Position,
@@ -78,8 +79,8 @@ export class Acknowledgements {
   ): Promise<Collection> {
     const collection = new Collection(position, members, sentAt)
     for (const [key, { position, at }] of this.#received) {
-      // A position received before `sentAt` proves nothing: it may belong to a log that has lost its last entries
-      // since.
+      // A position received before `sentAt` proves nothing: the position may belong to a log that has lost its last
+      // entries in the meantime.
       if (at >= sentAt) collection.take(key, position, at)
     }
     if (limitMs <= 0 || collection.complete || this.#open.size >= COLLECTIONS_MAX) return collection
@@ -121,7 +122,7 @@ export class Acknowledgements {
         if (typeof position === 'string') collection.take(key, position, at)
       }
     } catch {
-      // Redis failed; the next read may succeed.
+      // Redis failed. The positions are read again after `LOOK_AGAIN_MS`.
     }
   }
 }
@@ -157,7 +158,10 @@ export class Collection {
     return [...this.#missing.keys()]
   }
 
-  /** Records a member's position. A position is cumulative: the member applied this event and all events before it. */
+  /**
+   * Records a member's position. A position is cumulative: the member applied the event at the position and all events
+   * before it.
+   */
   take(key: string, position: Position, at: number): void {
     const id = this.#missing.get(key)
     if (id === undefined || comparePositions(position, this.#position) < 0) return

@@ -17,20 +17,35 @@ import { requireMinReplicas } from './require-min-replicas.ts'
 import { requireNoEviction } from './require-no-eviction.ts'
 import type { SharedState } from './shared-state.ts'
 
-/** Longest time that a blocking read waits for an event. An empty reply also proves that the state is up to date. */
+/**
+ * Longest time that a blocking read of the event log waits for an event, ms. An empty reply also proves that the state
+ * of the node is up to date.
+ */
 const BLOCK_MS = 250
-/** The reader connection is replaced when a read takes longer, because its server no longer replies. */
+/**
+ * Longest time of a read of the event log, ms. After this time the connection is replaced, because the Redis server no
+ * longer replies.
+ */
 const READ_LIMIT_MS = BLOCK_MS + 1000
 const EVENTS_PER_READ = 512
 const HEARTBEAT_EVERY_MS = 10_000
 const RETRY_MS = 100
 const CONNECT_POLL_MS = 20
-/** A node id is reserved for its member this long after the last renewal, for example after the process was killed. */
+/**
+ * Time for which a node id stays reserved after the last renewal of the lease, ms, for example after the process was
+ * killed.
+ */
 const KEEP_ID_MS = 3000
-/** A node that is refused for longer than this shares its id with a running node, which renews the reservation. */
+/**
+ * Time of refusal after which a node concludes that another running node has the same id, ms. Only a running node
+ * renews the reservation of the id for so long.
+ */
 const ID_TAKEN_MS = 2 * KEEP_ID_MS
 
-/** Membership status of this node, for operators (snake_case goes over the wire). Ages in ms; `null` means never. */
+/**
+ * Status of this node's membership in the cluster, for operators. Names in snake_case are sent in replies. Ages are in
+ * ms; `null` means that there was no contact yet.
+ */
 export interface ClusterStatus {
   readonly in_contact: boolean
   readonly caught_up: boolean
@@ -45,21 +60,22 @@ export interface ClusterStatus {
 
 export interface ClusterDependencies {
   readonly link: RedisLink
-  /** Connection for calls that may be slow. `Cluster.close` closes this connection. */
+  /** Redis connection for calls that can be slow. `Cluster.close` closes this connection. */
   readonly client: RedisClient
   readonly node: { readonly id: string; readonly address: string; readonly version: string }
   /** Revision of the current policy. */
   readonly revision: () => string
   /**
    * Longest time without contact to Redis for which this node still admits requests from its own state, ms. The lease
-   * lasts equally long: a node leaves the member list only after it has stopped admitting requests (fenced itself).
+   * lasts equally long, so a node leaves the member list only after the node has stopped admitting requests (fenced
+   * itself).
    */
   readonly boundMs: () => number
   readonly epochFile: EpochFile | undefined
   readonly log: ClusterLog
   /**
-   * Called when the process must end: the Redis settings break the guarantees of receipts, or another running node uses
-   * the same id. Both faults are detected only once Redis replies.
+   * Called when the process must end: the configuration of Redis breaks the guarantees of revocation receipts, or
+   * another running node uses the same id. Both faults are detected only after Redis has replied.
    */
   readonly onFatal: (error: ConfigError) => void
 }
@@ -68,9 +84,9 @@ export interface ClusterDependencies {
  * This node as a member of the cluster. The member holds a lease, follows the ordered event log, applies each event to
  * its shared state, and publishes the position that it reached.
  *
- * One loop uses one connection. Each turn renews the lease with the current position and reads the following events, in
- * one round trip to one server. So a position is published only after all events up to it are applied. A read counts as
- * fresh only if the same server also accepted the write.
+ * One loop uses one connection. Each turn of the loop renews the lease with the current position and reads the
+ * following events, in one round trip to one server. So a position is published only after all events up to the
+ * position are applied. A read counts as fresh only if the same server also accepted the renewal.
  */
 export class Cluster {
   readonly freshness = new Freshness()
@@ -78,7 +94,7 @@ export class Cluster {
   /** Member key: unique for each start of the process. */
   readonly #key: string
   readonly #dependencies: ClusterDependencies
-  /** Connection that only the loop uses. */
+  /** Redis connection that only the membership loop uses. */
   readonly #reader: RedisClient
   readonly #client: RedisClient
   readonly #epoch: Epoch
@@ -86,13 +102,16 @@ export class Cluster {
   readonly #scripts: Record<'renew' | 'leave' | 'begin' | 'list', RedisScript>
   readonly #lagMs: number
   #position: Position = '0-0'
-  /** True while the log can be followed from `#position`, also after a lost connection. */
+  /** True while the event log can be read from `#position` on, also after a disconnection from Redis. */
   #joined = false
   #caughtUp = false
   #inContact = false
-  /** When another member was first found to use this node's id, monotonic, ms. `undefined` when none is. */
+  /**
+   * Time at which another member was first found to use this node's id, monotonic, ms; `undefined` when no other member
+   * uses the id.
+   */
   #refusedAt: number | undefined
-  /** Reason in the last log line about lost contact, so that the same reason is not logged again. */
+  /** Reason in the last log line about lost contact with the cluster, so that the same reason is not logged again. */
   #loggedReason = ''
   #closed = false
   readonly #task = new Supervisor('cluster-member')
@@ -100,9 +119,9 @@ export class Cluster {
   #applied = 0
   #unknown = 0
   #joins = 0
-  /** Members in the last listing before Redis lost data. */
+  /** Members that Redis listed last, before Redis lost data. */
   #lastListed: readonly MemberFacts[] = []
-  /** When this node last detected that Redis had lost data, monotonic, ms. */
+  /** Time at which this node last detected that Redis had lost data, monotonic, ms. */
   #lostAt = Number.NEGATIVE_INFINITY
 
   /** @throws {Error} when the epoch file cannot be read */
@@ -124,33 +143,40 @@ export class Cluster {
     this.#lagMs = place.topology === 'sentinel' ? place.minReplicasMaxLagMs : 0
   }
 
-  /** Registers shared state that the loop keeps up to date. Call before `start`. */
+  /** Registers shared state that the membership loop keeps up to date. Must be called before `start`. */
   register(state: SharedState): void {
     for (const kind of state.kinds) this.#states.set(kind, state)
   }
 
-  /** Joins the cluster in the background. After lost contact the node reconnects, and joins again if necessary. */
+  /**
+   * Joins the cluster in the background. After a disconnection from Redis the node reconnects, and joins again if
+   * necessary.
+   */
   start(): void {
     this.#running = this.#task.run(() => this.#run())
   }
 
-  /** True once this node has applied everything that the cluster knew when this node joined. Stays true. */
+  /**
+   * True once this node has loaded the whole state that the cluster had when the node joined. The value stays true,
+   * also without contact to Redis.
+   */
   get caughtUp(): boolean {
     return this.#caughtUp
   }
 
   /**
-   * Time without contact after which no member still admits requests from its old state, ms. With Sentinel this
-   * includes `min_replicas_max_lag`, because an isolated master may accept writes for that long.
+   * Time without contact to Redis after which no member still admits requests from its old state, ms. With Redis
+   * Sentinel the time includes `min_replicas_max_lag`, because an isolated master can accept writes for this additional
+   * time.
    */
   get boundMs(): number {
     return this.#dependencies.boundMs() + this.#lagMs
   }
 
   /**
-   * Current time as the earlier of this node's clock and the last event's Redis time, ms since the Unix epoch. A clock
-   * that jumped ahead therefore has no effect. The value is up to 10 s late (one heartbeat), and later while Redis is
-   * unavailable.
+   * Current time, ms since the Unix epoch: the earlier of this node's clock and the Redis time of the last event. A
+   * clock that jumped ahead therefore has no effect. The value is at most 10 s (one heartbeat) behind, and more while
+   * Redis is unavailable.
    */
   get agreedMs(): number {
     return Math.min(Date.now(), positionMs(this.#position))
@@ -183,11 +209,11 @@ export class Cluster {
   }
 
   /**
-   * Members that Redis listed before it lost data, does not list now, and that may not have fenced themselves yet.
-   * While this list is not empty, a receipt cannot state that every node acknowledged. Empty unless Redis lost data
-   * within the last `boundMs`.
+   * Members that Redis listed before Redis lost data, does not list now, and that may still admit requests (have not
+   * fenced themselves). While this list is not empty, a receipt cannot state that every node acknowledged. The list is
+   * empty unless Redis lost data within the last `boundMs`.
    *
-   * @param listed  members that Redis lists now
+   * @param listed  members in the current list of Redis
    */
   lostMembers(listed: readonly AwaitedMember[]): {
     readonly members: readonly AwaitedMember[]
@@ -198,21 +224,25 @@ export class Cluster {
     const { id } = this.#dependencies.node
     const missing = new Map([[id, this.boundMs], ...this.#lastListed.map((each) => [each.id, each.bound_ms] as const)])
     for (const id of ids) missing.delete(id)
-    // No member uses these keys, so no acknowledgement can match them.
+    // No member uses keys of this form, so no acknowledgement can match such a key.
     const members = [...missing.keys()].map((id) => ({ key: `forgotten ${id}`, id }))
     return { members, boundMs: Math.max(0, ...missing.values()) }
   }
 
-  /** Whether Redis lost data within the last `boundMs`. It also lost data if it does not list this joined node. */
+  /**
+   * Whether Redis lost data within the last `boundMs`. Redis has also lost data when this node has joined and Redis
+   * does not list the node.
+   */
   #hasLost(listed: boolean): boolean {
     if (this.#caughtUp && !listed) this.#lostAt = performance.now()
     return performance.now() - this.#lostAt <= this.boundMs
   }
 
   /**
-   * Accepts that the data which Redis lost is gone. This node, and other nodes that wait for the data, then join.
+   * Accepts that the data which Redis lost does not return. This node, and other nodes that wait for the data, then
+   * join the cluster.
    *
-   * @returns false if this node is already a member; it waits for nothing and restores lost data itself
+   * @returns false if this node is already a member: a member does not wait for data, and restores lost data itself
    * @throws {GatewayFault} when Redis fails
    */
   async acceptLoss(): Promise<boolean> {
@@ -222,7 +252,7 @@ export class Cluster {
     return true
   }
 
-  /** Membership status for `/status`. Ages in ms; `null` means never. */
+  /** Membership status for `/status`. Ages are in ms; `null` means that there was no contact yet. */
   status(): ClusterStatus {
     const ageMs = this.freshness.ageMs()
     return {
@@ -239,14 +269,15 @@ export class Cluster {
   }
 
   /**
-   * Leaves the cluster, so that revocations do not wait for this node. Call only after the last exchange was decided.
+   * Leaves the cluster, so that revocations do not wait for this node. Must be called only after the last exchange was
+   * decided.
    */
   async close(): Promise<void> {
     this.#closed = true
     this.#task.stop()
     const { link, node } = this.#dependencies
     const { keys } = link
-    // The current turn of the loop renews the lease, so the node leaves only after that turn.
+    // The current turn of the membership loop renews the lease, so the node leaves the cluster only after this turn.
     await Promise.race([this.#running, sleep(2 * BLOCK_MS)])
     try {
       await this.#scripts.leave([keys.members, keys.memberFacts, keys.positions, keys.nodeId(node.id)], [this.#key])
@@ -261,7 +292,8 @@ export class Cluster {
   async #run(): Promise<void> {
     while (!this.#closed) {
       try {
-        // RedisLink logs lost and restored connections, so this loop logs nothing while it waits.
+        // RedisLink logs lost and restored connections, so the membership loop logs nothing while it waits for a
+        // connection.
         while (!this.#connected && !this.#closed) await sleep(CONNECT_POLL_MS)
         if (this.#closed) return
         await requireMinReplicas(this.#dependencies.link, this.#client)
@@ -290,7 +322,8 @@ export class Cluster {
       () => this.#closed,
     )
     if (this.#closed) return
-    // Appends an entry, so the position exists. Events written after this entry arrive through the log.
+    // Appends an entry to the event log, so that the position exists. Events written after this entry arrive through
+    // the log.
     const position = String(await this.#scripts.begin([this.#dependencies.link.keys.events], [KEEP_EVENTS_MS]))
     await this.#catchUp()
     this.#position = position
@@ -302,7 +335,10 @@ export class Cluster {
     for (const state of new Set(this.#states.values())) await state.catchUp()
   }
 
-  /** Follows the log. Returns when entries are missing or the epoch has changed; this node must then join again. */
+  /**
+   * Reads and applies events of the log in a loop. Returns when entries are missing or the epoch has changed; this node
+   * must then join again.
+   */
   async #follow(): Promise<void> {
     let awaited = false
     while (!this.#closed) {
@@ -310,7 +346,8 @@ export class Cluster {
       const sentWallMs = Date.now()
       const boundMs = this.#dependencies.boundMs()
       const endWatch = this.#task.after(READ_LIMIT_MS, () => this.#reader.reconnect())
-      // Both calls are sent together on one connection, the write first, so the same server receives both.
+      // The renewal and the read are sent together on one connection, the renewal first, so that the same server
+      // receives both.
       const [[epoch, there, holder], reply] = await Promise.all([this.#renew(awaited), this.#read()]).finally(endWatch)
       if (holder !== undefined) return this.#rejectId(holder)
       this.#refusedAt = undefined
@@ -337,9 +374,10 @@ export class Cluster {
 
   /**
    * Handles another member that uses this node's id. A killed member keeps the id for 3 s after its last renewal. A
-   * running member keeps the id for as long as it runs; it may have taken the id while this process was paused.
+   * running member keeps the id as long as the member runs; the member can have taken the id while this process was
+   * paused.
    *
-   * @param holder  facts of the other member, JSON
+   * @param holder  facts that the other member published, JSON
    * @throws {ConfigError} when the id is still in use after 6 s, so the other member is running
    */
   #rejectId(holder: string): void {
@@ -357,7 +395,7 @@ export class Cluster {
         `the id ${node.id} is in use by another running node${address && ` at ${address}`}`,
         ['node', 'id'],
         nowhere,
-        'set a different node.id on each node, or omit it: the default is unique',
+        'set a different node.id on each node, or omit node.id: the default is unique',
       ),
     ])
   }
@@ -392,7 +430,7 @@ export class Cluster {
     if (kind === HEARTBEAT) return
     const state = this.#states.get(kind)
     if (state === undefined) {
-      // A newer version wrote this kind of event. This version has no state that the event could change.
+      // A node of a newer version wrote this kind of event. This version has no state that the event could change.
       this.#unknown += 1
       return
     }
@@ -400,8 +438,10 @@ export class Cluster {
       state.apply(kind, payload)
       this.#applied += 1
     } catch (error) {
-      // The loop must stop here; otherwise this node would acknowledge an event that it did not apply.
-      throw new GatewayFault('node-fault', 'node', `event ${position} (${kind}) cannot be applied`, { cause: error })
+      // The loop must stop at this event; otherwise this node would acknowledge an event that it did not apply.
+      throw new GatewayFault('node-fault', 'node', `the cluster event ${position} (${kind}) cannot be applied`, {
+        cause: error,
+      })
     }
   }
 

@@ -2,8 +2,8 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 /**
- * Stores the last epoch of a node on its local disk. With this file, a starting node distinguishes a Redis that lost
- * its data from a new Redis.
+ * File on the local disk of a node with the last epoch (a random id of the data in Redis). With this file, a starting
+ * node distinguishes a Redis that lost its data from a new Redis.
  */
 export class EpochFile {
   readonly #path: string
@@ -12,7 +12,10 @@ export class EpochFile {
     this.#path = path
   }
 
-  /** Returns `undefined` if the file is absent or invalid. @throws {Error} when the file exists and cannot be read */
+  /**
+   * Reads the epoch. Returns `undefined` if the file is absent or invalid. @throws {Error} when the file exists and
+   * cannot be read
+   */
   read(): string | undefined {
     try {
       const text = readFileSync(this.#path, 'latin1').trim()
@@ -23,7 +26,7 @@ export class EpochFile {
     }
   }
 
-  /** Replaces the file atomically. @throws {Error} when the file cannot be written */
+  /** Writes the epoch, and replaces the file atomically. @throws {Error} when the file cannot be written */
   write(epoch: string): void {
     mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 })
     const fresh = `${this.#path}.new`

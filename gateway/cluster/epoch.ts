@@ -5,9 +5,11 @@ import type { RedisLink } from '../redis/redis-link.ts'
 import type { ClusterLog } from './cluster-log.ts'
 import type { EpochFile } from './epoch-file.ts'
 
-/** Time that disconnected members have to return and restore the data that Redis lost. They reconnect within 3 s. */
+/**
+ * Time that disconnected members have to return and restore the data that Redis lost, ms. Members reconnect within 3 s.
+ */
 const SETTLE_MS = 3500
-/** Longest time for which one member may restore data while no node can join. */
+/** Longest time for which one member can restore data while no node can join, ms. */
 const RESTORE_MS = 20_000
 const LOOK_AGAIN_MS = 150
 /** Largest number of ids of earlier epochs that a new epoch lists as its ancestors. */
@@ -22,10 +24,10 @@ export interface EpochDependencies {
 
 /**
  * Detects that Redis lost its data, by a random id in Redis (the epoch). A missing or different id shows a loss.
- * Members then restore the data that they know, and no node can join before that.
+ * Members then restore their copies of the data, and no node can join before the data is restored.
  *
- * An epoch lists its ancestors: earlier epochs whose data it contains. A node from one of these epochs has lost
- * nothing. Any other node waits for a member that has the data, or for an operator who accepts the loss.
+ * An epoch lists its ancestors: earlier epochs whose data the epoch contains. For a node from one of these epochs no
+ * data is lost. Any other node waits for a member that has the data, or for an operator who accepts the loss.
  */
 export class Epoch {
   readonly #dependencies: EpochDependencies
@@ -33,7 +35,7 @@ export class Epoch {
   readonly #hold: RedisScript
   /** Epoch in the format of Redis: its id, then the ids of its ancestors. `''` before this process has an epoch. */
   #known = ''
-  /** Epoch id that an earlier process of this node wrote to disk; `''` if it is missing. */
+  /** Epoch id that an earlier process of this node wrote to disk; `''` if the disk has no such id. */
   readonly #remembered: string
   /** Epoch id that is on disk now. */
   #remembers = ''
@@ -57,16 +59,18 @@ export class Epoch {
   }
 
   /**
-   * Waits until this node may join, and adopts the epoch in Redis.
+   * Waits until this node is allowed to join the cluster, and adopts the epoch in Redis.
    *
-   * @param hasFullState  whether this node holds the full state of an epoch; it then must restore data that Redis lost
-   * @param putBack   reads the data in Redis and writes the data that Redis lacks
-   * @param ended     whether to give up; called repeatedly
+   * @param hasFullState  whether this node has the full state of an epoch; such a node must restore data that Redis
+   *   lost
+   * @param putBack   function that reads the data in Redis and writes the data that Redis lacks
+   * @param ended     function that returns true when the wait must end; called repeatedly
    * @throws {GatewayFault} when Redis fails while this method waits
    */
   async settle(hasFullState: boolean, putBack: () => Promise<void>, ended: () => boolean): Promise<void> {
     const epoch = await this.#look()
-    // A node with partial state must not restore it, because the cluster would take it for the full state.
+    // A node with partial state must not restore the state, because other nodes would use the partial state as the full
+    // state.
     if (!hasFullState) this.#known = ''
     if (this.#known !== '' && !this.isKnown(epoch)) await this.#goOn(epoch, putBack)
     else if (this.#known === '') await this.#enter(epoch, ended)
@@ -82,7 +86,7 @@ export class Epoch {
   }
 
   /**
-   * Starts a new epoch without the lost data. An operator calls this when the data will not return or never existed.
+   * Starts a new epoch without the lost data, on the order of an operator: the data will not return, or never existed.
    *
    * @throws {GatewayFault} when Redis fails
    */
@@ -91,10 +95,13 @@ export class Epoch {
     await this.#found([this.#keys.epoch, this.#keys.settling], [newId(), ancestors(known), 0])
   }
 
-  /** Restores this member's data in a Redis that lost its data or was replaced. No other node can join meanwhile. */
+  /**
+   * Restores this member's copy of the data in a Redis that lost its data or was replaced. No other node can join in
+   * the meantime.
+   */
   async #goOn(epoch: string, putBack: () => Promise<void>): Promise<void> {
     const { log } = this.#dependencies
-    log('error', 'Redis has lost its data; this node restores the data that it holds', {
+    log('error', 'Redis has lost its data; this node restores its copy of the data', {
       epoch: firstOf(epoch) || 'none',
     })
     await this.#hold([this.#keys.settling], [RESTORE_MS])
@@ -103,7 +110,7 @@ export class Epoch {
     log('info', 'this node has restored its data to Redis', { epoch: this.id })
   }
 
-  /** Joins the epoch in Redis, or creates the first epoch of a new cluster. For a process that has no epoch yet. */
+  /** Joins the epoch in Redis, or creates the first epoch of a new cluster. Used by a process that has no epoch yet. */
   async #enter(first: string, ended: () => boolean): Promise<void> {
     const { log } = this.#dependencies
     const emptySince = performance.now()
@@ -139,7 +146,10 @@ export class Epoch {
     return String((await this.#dependencies.client.call('GET', this.#keys.epoch)) ?? '')
   }
 
-  /** Whether joins are blocked. Read this after the epoch: `found-epoch.lua` sets both keys in one step. */
+  /**
+   * Whether joins of the cluster are blocked. Must be read after the epoch, because `found-epoch.lua` sets both keys in
+   * one step.
+   */
   async #settling(): Promise<boolean> {
     return Number(await this.#dependencies.client.call('EXISTS', this.#keys.settling)) > 0
   }

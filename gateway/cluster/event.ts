@@ -10,24 +10,28 @@ export interface ClusterEvent {
   readonly awaited: boolean
 }
 
-/** Retention of events, ms. Longer than a node can be disconnected without losing its membership. */
+/**
+ * Time for which events stay in the event log, ms. The time is longer than a node can be disconnected without losing
+ * its membership.
+ */
 export const KEEP_EVENTS_MS = 15 * 60_000
 
 /**
- * Kind of the periodic heartbeat event. Heartbeats keep positions recent and distinguish a quiet log from a lost one.
+ * Kind of the periodic heartbeat event. Heartbeats keep positions recent and distinguish a log without new events from
+ * a lost log.
  */
 export const HEARTBEAT = 'beat'
 
 /**
- * Parses the reply to an XREAD of one stream, with strings as buffers. Entries have the fields `k` (kind), `r`
- * (payload) and `w` (`1`: awaited).
+ * Parses the reply to an XREAD of the event log, with strings as buffers. Entries have the fields `k` (kind), `r`
+ * (payload) and `w` (`1` when a caller waits for acknowledgements).
  */
 export function readEvents(reply: unknown): ClusterEvent[] {
   if (reply === null || reply === undefined) return []
   // RESP3 returns a map, which the driver flattens. RESP2 returns a list of pairs.
   const stream: unknown = Array.isArray(reply) && Array.isArray(reply[0]) ? reply[0] : reply
   if (!Array.isArray(stream) || !Array.isArray(stream[1])) {
-    throw new GatewayFault('store-unavailable', 'store', 'redis: unexpected reply to a read of the event log')
+    throw new GatewayFault('store-unavailable', 'store', 'redis: unexpected reply to a read of the cluster event log')
   }
   const entries = stream[1] as readonly (readonly [Buffer, readonly Buffer[] | null])[]
   return entries.map(([position, fields]) => eventOf(position.toString('latin1'), fields ?? []))

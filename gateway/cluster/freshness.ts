@@ -1,12 +1,12 @@
 import { performance } from 'node:perf_hooks'
 
 /**
- * Measures the age of the state that this node has applied. The age counts from when the read was *sent*, because a
- * reply may wait in the socket while the process is paused. A read counts only together with a write to the same
- * server, because a replaced master may still answer reads.
+ * Measures the age of the cluster state that this node has applied. The age counts from when the read was *sent*,
+ * because a reply can wait in the socket while the process is paused. A read counts only together with a write to the
+ * same server, because a replaced master can still reply to reads.
  */
 export class Freshness {
-  /** When the last counted read was sent, monotonic, ms. */
+  /** Time at which the last counted read was sent, monotonic, ms. */
   #sentAt = Number.NEGATIVE_INFINITY
   /**
    * Wall clock when the last counted read was sent, ms since the Unix epoch. Needed because the monotonic clock stops
@@ -16,11 +16,12 @@ export class Freshness {
   #vouchedMs = 0
 
   /**
-   * Records a read whose events have been applied.
+   * Records a read of the event log whose events have been applied.
    *
-   * @param sentAt      when the read was sent, monotonic, ms
-   * @param sentWallMs  when the read was sent, ms since the Unix epoch
-   * @param vouchedMs   duration of the lease that the same round trip renewed, ms; other members wait that long
+   * @param sentAt      time at which the read was sent, monotonic, ms
+   * @param sentWallMs  time at which the read was sent, ms since the Unix epoch
+   * @param vouchedMs   duration of the lease that the same round trip renewed, ms; other members wait for this node
+   *   during the lease
    */
   recordRead(sentAt: number, sentWallMs: number, vouchedMs: number): void {
     this.#sentAt = sentAt
@@ -28,7 +29,10 @@ export class Freshness {
     this.#vouchedMs = vouchedMs
   }
 
-  /** Age in ms, by the clocks now. Infinite before the first read. Setting the wall clock back has no effect. */
+  /**
+   * Current age of the state, ms. Infinite before the first read. The age is the larger age by two clocks, so a wall
+   * clock that is set back has no effect.
+   */
   ageMs(): number {
     return Math.max(performance.now() - this.#sentAt, Date.now() - this.#sentWallMs)
   }

@@ -2,8 +2,8 @@ import { Supervisor } from '../base/supervisor.ts'
 
 const LOOK_MS = 2000
 /**
- * Readings in a row with fewer members before the count decreases. After Redis lost its data, members return one by
- * one.
+ * Number of consecutive readings with fewer members after which the count decreases. After Redis lost its data, members
+ * return one by one.
  */
 const PATIENCE = 8
 
@@ -12,8 +12,8 @@ interface Members {
 }
 
 /**
- * Number of cluster members in the last reading, read every 2 s. Starts at 1. Available without waiting, also while
- * Redis is unavailable.
+ * Number of cluster members, read from Redis every 2 s. The number starts at 1, and is available without waiting, also
+ * while Redis is unavailable.
  */
 export class MemberCount {
   readonly #members: Members

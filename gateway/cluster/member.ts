@@ -1,6 +1,6 @@
 import type { Position } from './position.ts'
 
-/** A node of the cluster, as `gatehouse nodes` and the admin API list it (snake_case goes over the wire). */
+/** A node of the cluster, as `gatehouse nodes` and the admin API list it. Names in snake_case are sent in replies. */
 export interface MemberListing {
   readonly id: string
   /** host:port of the node's data plane. */
@@ -25,8 +25,8 @@ export interface MemberFacts {
 }
 
 /**
- * Parses the facts of a member. Another node wrote them, perhaps with another version, so a missing or invalid field
- * gets a harmless default.
+ * Parses the facts that a member published. The member may run another version of Gatehouse, so a missing or invalid
+ * field gets a harmless default.
  */
 export function readMemberFacts(json: string | null | undefined, key: string): MemberFacts {
   const read = parsed(json)

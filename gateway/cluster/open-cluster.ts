@@ -16,13 +16,13 @@ export interface ClusterRoomDependencies extends Pick<ClusterDependencies, 'revi
   readonly staleMs: () => number
 }
 
-/** The Redis that all nodes share, and the membership of this node. */
+/** Connections to the Redis that all nodes share, and the membership of this node in the cluster. */
 export interface ClusterRoom {
   readonly link: RedisLink
   readonly cluster: Cluster
-  /** Connection for calls of shared state that may be slow. */
+  /** Redis connection for calls about shared state that can be slow. */
   readonly client: RedisClient
-  /** Number of nodes, as last read. */
+  /** Number of nodes in the cluster, as last read from Redis. */
   readonly members: MemberCount
   /** Returns the ids of the nodes that are currently running. @throws {RedisFault} as a rejection */
   running(): Promise<ReadonlySet<string>>

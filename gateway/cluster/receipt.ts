@@ -2,7 +2,7 @@ import type { Acknowledged } from './acknowledgements.ts'
 import type { Position } from './position.ts'
 
 /**
- * Result of a revocation (snake_case goes over the wire). Nodes in `acknowledged` already reject the revoked
+ * Result of a revocation. Names in snake_case are sent in replies. Nodes in `acknowledged` already reject the revoked
  * credentials. Every other node rejects them from `fenced_by` on, even after a failure. A receipt does not promise that
  * the revocation survives a loss of the data in Redis.
  */
@@ -12,17 +12,20 @@ export interface Receipt {
   readonly acknowledged: readonly Acknowledged[]
   /** Ids of the members that have not acknowledged the revocation. */
   readonly missing: readonly string[]
-  /** Time as in RFC 3339: when Redis replied, plus `max_staleness_ms`. */
+  /**
+   * Time from which every node rejects the revoked credentials (RFC 3339): the time of the reply of Redis plus
+   * `max_staleness_ms`.
+   */
   readonly fenced_by: string
   readonly max_staleness_ms: number
   /** Number of Redis replicas that confirmed the write. */
   readonly replicas: number
-  /** Whether Redis wrote the revocation to disk. Meaningful only if the caller asked for it. */
+  /** Whether Redis wrote the revocation to disk. Meaningful only if the caller requested the write to disk. */
   readonly fsynced: boolean
   /**
    * How a revoked token is recognized. `signed-text`: a JWT, recognized by its signed header and claims. `jti` or
-   * `answer`: an opaque token, recognized by its text, and under a different text by the `jti` or the introspection
-   * response of its issuer. `text`: recognized by its text only.
+   * `answer`: an opaque token, recognized by its text, and under a different text by the `jti` or by other values in
+   * the introspection response. `text`: recognized by its text only.
    */
   readonly matched_by?: 'signed-text' | 'jti' | 'answer' | 'text'
 }

@@ -4,9 +4,10 @@ import type { RedisLink } from '../redis/redis-link.ts'
 
 /**
  * Checks that `min-replicas-to-write` is set when Redis runs with Sentinel. Only this setting makes a replaced master
- * reject writes; without it, no receipt is reliable. `INFO replication` reports the setting only if it is set.
+ * reject writes; without the setting, no revocation receipt is reliable. `INFO replication` reports the setting only if
+ * it is set.
  *
- * @throws {ConfigError} when the setting is missing; {@link GatewayFault} when Redis fails
+ * @throws {ConfigError} when the Redis setting is missing; {@link GatewayFault} when Redis fails
  */
 export async function requireMinReplicas(link: RedisLink, client: RedisClient): Promise<void> {
   if (link.topology !== 'sentinel') return
@@ -15,7 +16,7 @@ export async function requireMinReplicas(link: RedisLink, client: RedisClient): 
   throw new ConfigError([
     problem(
       'GH_CONFIG_VALUE',
-      'the Redis master has no min-replicas-to-write: while isolated, it would accept writes that a failover loses',
+      'the Redis master has no min-replicas-to-write: an isolated master would accept writes that a failover loses',
       ['redis', 'sentinel'],
       nowhere,
       'set min-replicas-to-write 1 and min-replicas-max-lag on every Redis server, and redis.min_replicas_max_lag in the settings',

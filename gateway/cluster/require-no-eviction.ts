@@ -5,7 +5,7 @@ import type { RedisClient } from '../redis/redis-client.ts'
  * Checks that Redis cannot evict keys. A node that joins later does not learn a revocation that Redis evicted. Redis
  * evicts keys only with a memory limit and an eviction policy; some hosted Redis services set both.
  *
- * @throws {ConfigError} when Redis may evict keys; {@link GatewayFault} when Redis fails
+ * @throws {ConfigError} when Redis can evict keys; {@link GatewayFault} when Redis fails
  */
 export async function requireNoEviction(client: RedisClient): Promise<void> {
   const info = String(await client.call('INFO', 'memory'))
@@ -14,7 +14,7 @@ export async function requireNoEviction(client: RedisClient): Promise<void> {
   throw new ConfigError([
     problem(
       'GH_CONFIG_VALUE',
-      `Redis may evict revocations (maxmemory-policy ${policy}), and revoked tokens would be admitted again`,
+      `Redis can evict revocations (maxmemory-policy ${policy}), so that revoked tokens would be admitted again`,
       ['redis'],
       nowhere,
       'set maxmemory-policy noeviction on every Redis server',

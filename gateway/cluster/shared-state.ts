@@ -5,12 +5,15 @@
 export interface SharedState {
   /** Kinds of events that change this state. */
   readonly kinds: readonly string[]
-  /** Applies one event synchronously. When it returns, the node already uses the change, and then acknowledges it. */
+  /**
+   * Applies one event synchronously. When the method returns, the node already uses the change; the node acknowledges
+   * the event only after the method has returned.
+   */
   apply(kind: string, payload: Buffer): void
   /**
-   * Reads all data of this state from Redis, and writes the data that Redis lacks. Never drops local data, because
-   * Redis may have lost its latest writes. Changes written meanwhile also arrive through the log, so applying a change
-   * twice must be harmless.
+   * Reads all data of this state from Redis, and writes the data that Redis lacks. The method never drops local data,
+   * because Redis may have lost its latest writes. Changes written in the meantime also arrive through the event log,
+   * so applying a change twice must be harmless.
    */
   catchUp(): Promise<void>
 }
