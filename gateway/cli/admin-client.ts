@@ -8,11 +8,11 @@ import { flag } from './verb.ts'
 
 const DEFAULT_ADMIN = 'http://127.0.0.1:9090'
 const CONNECT_MS = 5000
-/** Reply timeout, ms. A revocation may wait up to 5 minutes for the slowest node. */
+/** Reply timeout, ms. A revocation can wait up to 5 minutes for the slowest node. */
 const REPLY_MS = 6 * 60_000
 const REPLY_MAX_BYTES = 16 * 1024 * 1024
 
-/** `--admin`, for every verb that calls the admin API. */
+/** Flag `--admin` of every verb that calls the admin API. */
 export const adminFlag = z
   .string()
   .optional()
@@ -23,7 +23,7 @@ export const adminFlag = z
 
 /** Meaning of exit code 3 for verbs that call the admin API. */
 export const adminUnreachable = {
-  [exitCodes.unreachable]: 'no node answered, or the node could not reach Redis',
+  [exitCodes.unreachable]: 'no node replied, or the node could not reach Redis',
 } as const
 
 export interface AdminReply {
@@ -31,7 +31,10 @@ export interface AdminReply {
   readonly document: Readonly<Record<string, unknown>>
 }
 
-/** Client of a node's admin API. The token is read only from the environment: other users can see a command line. */
+/**
+ * Client of a node's admin API. The token is read only from environment variables, because other users can see a
+ * command line.
+ */
 export class AdminClient {
   readonly #base: URL
   readonly #token: string
@@ -42,7 +45,8 @@ export class AdminClient {
   }
 
   /**
-   * @param admin  value of the flag; `undefined`: from the environment, else the default
+   * @param admin  value of the flag `--admin`; `undefined` reads the URL from GATEHOUSE_ADMIN_URL, else uses the
+   *   default
    * @throws {CliError} when the URL is invalid or no valid token is set
    */
   static from(admin: string | undefined, env: NodeJS.ProcessEnv = process.env): AdminClient {
@@ -58,9 +62,10 @@ export class AdminClient {
   }
 
   /**
-   * @param member  expected member of the reply document; a reply without it does not come from an admin API
-   * @returns the reply of a call that was carried out completely or in part
-   * @throws {CliError} exit code 3 when no node answers, 1 when the call is refused
+   * @param member  name of a member that the reply document must have; a reply without this member does not come from
+   *   an admin API
+   * @returns reply to a call that the node carried out, completely or in part
+   * @throws {CliError} exit code 3 when no node replies, 1 when the node rejects the call
    */
   async call(method: 'GET' | 'POST', path: string, member: string, body?: object): Promise<AdminReply> {
     const response = await this.#send(method, path, { body })
@@ -73,9 +78,9 @@ export class AdminClient {
   }
 
   /**
-   * Yields the events of an event stream (WHATWG HTML §9.2) that follow the event id `place`. Never returns.
+   * Yields the events of an event stream (WHATWG HTML §9.2) after the event with the id `place`. Never returns.
    *
-   * @throws {CliError} exit code 3 when no node answers or the connection ends, 1 when the call is refused
+   * @throws {CliError} exit code 3 when no node replies or the connection ends, 1 when the node rejects the call
    */
   async *follow(path: string, place: string): AsyncGenerator<{ readonly id: string; readonly data: string }, never> {
     const response = await this.#send('GET', path, { accept: 'text/event-stream', place })
@@ -107,7 +112,7 @@ export class AdminClient {
     const send = this.#base.protocol === 'https:' ? requestTls : requestPlain
     const { body, accept = 'application/json', place } = options
     const content = method === 'POST' ? JSON.stringify(body ?? {}) : undefined
-    // A proxy may serve the admin listener below a path prefix.
+    // Keeps the path of the base URL, because a proxy can serve the admin listener below a path prefix.
     const outgoing = send(new URL(this.#base.pathname.replace(/\/$/, '') + path, this.#base), {
       method,
       agent: false,
@@ -141,7 +146,7 @@ export class AdminClient {
   }
 
   #unreachable(cause: Error): CliError {
-    const message = `no answer from ${this.#base.origin}: ${cause.message || (cause as NodeJS.ErrnoException).code}`
+    const message = `no reply from ${this.#base.origin}: ${cause.message || (cause as NodeJS.ErrnoException).code}`
     return new CliError(exitCodes.unreachable, 'GH_ADMIN_UNREACHABLE', message)
   }
 
@@ -159,7 +164,7 @@ export class AdminClient {
   }
 
   #notAdminApi(status: number): CliError {
-    const message = `${this.#base.origin} answered ${status}, but not as the admin API does`
+    const message = `the reply of ${this.#base.origin} with status ${status} does not come from an admin API`
     const hint = 'check that --admin or GATEHOUSE_ADMIN_URL is the admin listener of a node'
     return new CliError(exitCodes.unreachable, 'GH_ADMIN_UNREACHABLE', message, hint)
   }
@@ -168,7 +173,7 @@ export class AdminClient {
 interface SendOptions {
   readonly body?: object | undefined
   readonly accept?: string
-  /** Id of the last received event; the stream continues after it. */
+  /** Id of the last received event; the stream continues after this event. */
   readonly place?: string
 }
 

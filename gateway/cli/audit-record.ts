@@ -4,26 +4,34 @@ import { decisions } from '../base/decision.ts'
 import { printable } from './output.ts'
 import { flag } from './verb.ts'
 
-/** Filters that several `audit` verbs share. Each is a query parameter of the admin API. */
+/**
+ * Flags that filter audit records, shared by several `audit` verbs. Each flag is a query parameter of the admin API.
+ */
 export const recordFilters = {
-  subject: z.string().optional().register(flag, { value: 'id', help: 'only records of this subject' }),
-  client: z.string().optional().register(flag, { value: 'id', help: 'only records with this OAuth client id' }),
-  route: z.string().optional().register(flag, { value: 'id', help: 'only records of this route' }),
-  decision: z.enum(decisions).optional().register(flag, { value: 'word', help: 'only records with this decision' }),
-  reason: z.string().optional().register(flag, { value: 'word', help: 'only records with this reason' }),
-  kind: z.enum(recordKinds).optional().register(flag, { value: 'word', help: 'only records of this kind' }),
-  request: z.string().optional().register(flag, { value: 'id', help: 'only records of this request id' }),
+  subject: z.string().optional().register(flag, { value: 'id', help: 'only audit records of this subject (sub)' }),
+  client: z.string().optional().register(flag, { value: 'id', help: 'only audit records with this OAuth client id' }),
+  route: z.string().optional().register(flag, { value: 'id', help: 'only audit records of this route' }),
+  decision: z
+    .enum(decisions)
+    .optional()
+    .register(flag, { value: 'word', help: 'only audit records with this decision' }),
+  reason: z.string().optional().register(flag, { value: 'word', help: 'only audit records with this reason' }),
+  kind: z.enum(recordKinds).optional().register(flag, { value: 'word', help: 'only audit records of this kind' }),
+  request: z
+    .string()
+    .optional()
+    .register(flag, { value: 'id', help: 'only audit records of the request with this id' }),
 }
 
 export type RecordFilters = z.infer<z.ZodObject<typeof recordFilters>>
 
-/** A number of records on the command line. */
+/** Schema of a number of audit records on the command line: 1 to 999999. */
 export const recordCount = z
   .string()
   .regex(/^[1-9][0-9]{0,5}$/, 'It must be a number from 1 to 999999.')
   .transform(Number)
 
-/** @param more  query parameters in addition to the filters */
+/** @param more  query parameters in addition to the filters of audit records */
 export function queryOf(given: RecordFilters, more: Readonly<Record<string, string | undefined>>): string {
   const names = Object.keys(recordFilters) as (keyof RecordFilters)[]
   const all = { ...Object.fromEntries(names.map((name) => [name, given[name]])), ...more }
@@ -32,10 +40,12 @@ export function queryOf(given: RecordFilters, more: Readonly<Record<string, stri
   return query.size === 0 ? '' : `?${query}`
 }
 
-/** A record as returned by the admin API. Its values come from clients and are untrusted. */
+/** An audit record as the admin API returns it. The values of the record come from clients and are untrusted. */
 export type AuditLine = Readonly<Record<string, unknown>>
 
-/** Formats a record as one line. Values are escaped one by one, so that no value can look like two. */
+/**
+ * Formats an audit record as one line. Each value is escaped by itself, so that one value cannot look like two values.
+ */
 export function recordText(record: AuditLine): string {
   const text = (field: string): string => {
     const value = record[field]

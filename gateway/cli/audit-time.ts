@@ -2,9 +2,9 @@ import { durationForm, parseDuration } from '../base/duration.ts'
 import { CliError, exitCodes } from './output.ts'
 
 /**
- * Parses a time: RFC 3339, or a duration before now, such as 15m.
+ * Parses the value of a time flag: RFC 3339, or a duration before now, such as 15m.
  *
- * @returns RFC 3339, as the admin API expects it
+ * @returns time in RFC 3339, as the admin API expects it; `undefined` when `written` is `undefined`
  */
 export function timeOf(written: string | undefined, flag: string): string | undefined {
   if (written === undefined) return undefined

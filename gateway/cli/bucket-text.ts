@@ -1,7 +1,7 @@
 import { adminUnreachable } from './admin-client.ts'
 import { exitCodes } from './output.ts'
 
-/** Formats the identity of a limit window for people. */
+/** Formats the key of a rate limit window for people. */
 export function bucketText(bucket: Readonly<Record<string, unknown>>): string {
   return Object.entries(bucket)
     .map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
-/** Separate programs that the command line starts as child processes. The gate imports nothing from them. */
+/** Separate programs that the command line starts as child processes. The gate imports nothing from these programs. */
 export const programs = {
   demo: fileURLToPath(new URL('../../deploy/demo/main.ts', import.meta.url)),
   worker: fileURLToPath(new URL('../../workers/main.ts', import.meta.url)),
@@ -10,14 +10,14 @@ export const programs = {
 } as const
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-/** Interval at which the parent process is checked, ms. */
+/** Interval at which the program checks whether its parent process still runs, ms. */
 const parentCheckMs = 500
 
 /**
- * Runs a program in place of this one: the child uses the same terminal and receives our signals. Its IPC channel
- * closes when this process ends for any reason.
+ * Runs a program as a child process that uses the same terminal and receives the signals of this process. The IPC
+ * channel of the child closes when this process ends for any reason.
  *
- * @returns its exit code; 128 + N when signal N ended it, as in a shell
+ * @returns exit code of the program; 128 + N when signal N ended the program, as in a shell
  */
 export async function runProgram(program: string, words: readonly string[]): Promise<number> {
   const child = spawn(process.execPath, [program, ...words], { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] })
@@ -39,7 +39,10 @@ export async function runProgram(program: string, words: readonly string[]): Pro
   }
 }
 
-/** npm waits for its child process, so a changed parent means that npm was killed. Without npm, it means nothing. */
+/**
+ * Calls `onEnd` when this process was started by npm and npm was killed. npm waits for its child process, so a changed
+ * parent process means that npm was killed.
+ */
 function watchNpm(onEnd: () => void): NodeJS.Timeout | undefined {
   if (process.env['npm_lifecycle_event'] === undefined) return undefined
   const parent = process.ppid

@@ -23,7 +23,7 @@ export async function run(argv: readonly string[]): Promise<void> {
   await program.parseAsync(argv)
 }
 
-/** Builds the program with these verbs; default: all verbs. */
+/** Builds the command-line program with the verbs in `names`; default: all verbs. */
 export async function commandLine(names: readonly string[] = Object.keys(verbs)): Promise<Command> {
   const program = new Command('gatehouse')
     .description('Gatehouse: the OAuth 2.0 access proxy in front of your services')
@@ -43,7 +43,10 @@ export async function commandLine(names: readonly string[] = Object.keys(verbs))
   ])
 }
 
-/** A closed pipe (`| head`) is not an error. A full disk is, and it is reported on stderr. */
+/**
+ * Handles a write error of stdout or stderr. A closed pipe (`| head`) is not an error. Any other cause, such as a full
+ * disk, is reported on stderr.
+ */
 function endWithoutReader(error: NodeJS.ErrnoException): void {
   if (error.code === 'EPIPE') process.exit()
   process.stderr.write(`error: output cannot be written (${error.code ?? error.message})\n`, () =>
@@ -52,8 +55,8 @@ function endWithoutReader(error: NodeJS.ErrnoException): void {
 }
 
 /**
- * Adapts commander's usage errors. commander exits with 1, which here means "refused or invalid", and prints text only.
- * It also quotes the rejected words, which may be a token in the wrong place.
+ * Adapts the usage errors of the library commander. By default commander exits with 1, which means "refused or invalid"
+ * in this program, and prints only text. It also quotes the rejected words, which can be a token in the wrong place.
  */
 function adaptUsageErrors(command: Command, words: readonly string[]): void {
   command.exitOverride((error) => process.exit(error.exitCode === 0 ? exitCodes.done : exitCodes.usage))

@@ -12,7 +12,7 @@ const meanings: Readonly<Record<ExitCode, string>> = {
   [exitCodes.crashed]: 'crashed',
 }
 
-/** Builds the commander command of a verb. @param word  last word of the verb's name */
+/** Builds the command of a verb for the library commander. @param word  last word of the verb's name */
 export function commandOf(word: string, verb: Verb): Command {
   const command = new Command(word).description(verb.description)
   const named = Object.entries(verb.arguments ?? {})
@@ -27,7 +27,8 @@ export function commandOf(word: string, verb: Verb): Command {
   const initial = initialValues({ ...verb.arguments, ...verb.flags })
   return command.action(async () => {
     const words = named.map(([name], i) => [name, command.processedArgs[i] as unknown] as const)
-    // A parent parses its flags wherever they stand: `nodes accept-loss --admin URL` reaches `nodes`.
+    // Includes the flags of parent commands. commander passes `--admin` of `nodes accept-loss --admin URL` to `nodes`,
+    // because a parent command parses its flags at any place.
     const flags = Object.entries(command.optsWithGlobals()).filter(([name]) => name in (verb.flags ?? {}))
     const { output: format = 'text' } = command.optsWithGlobals<{ output?: OutputFormat }>()
     const given = Object.fromEntries([...words, ...flags].filter(([, value]) => value !== undefined))
@@ -44,11 +45,11 @@ async function runVerb(run: NonNullable<Verb['run']>, input: Parameters<typeof r
   } catch (error) {
     exitCode = output.error(error)
   }
-  // A connection attempt in progress would keep the process alive.
+  // Ends the process, because a connection attempt in progress would keep the process alive.
   process.exit(exitCode)
 }
 
-/** Appends the examples and the exit codes with their meanings to the help. */
+/** Appends the examples and the meanings of the exit codes to the help of a command. */
 export function addHelp(
   command: Command,
   examples: readonly [VerbExample, VerbExample],
@@ -66,7 +67,7 @@ export function addHelp(
   return command.addHelpText('after', ['', 'Examples:', ...shown, '', 'Exit codes:', ...exits].join('\n'))
 }
 
-/** The parts of a schema that commander needs. */
+/** Properties of the schema of a flag or argument that commander needs. */
 interface Shape {
   readonly core: z.ZodType
   readonly required: boolean

@@ -3,14 +3,14 @@ import { programs, runProgram } from './child-program.ts'
 import { CliError, exitCodes } from './output.ts'
 import { flag } from './verb.ts'
 
-/** `--port-offset`, for every verb of the demo. */
+/** Flag `--port-offset` of every `demo` verb. */
 export const offsetFlag = z.string().default('0').register(flag, {
   value: 'n',
   env: 'GATEHOUSE_DEMO_PORT_OFFSET',
   help: 'number to add to every port of the demo',
 })
 
-/** Runs a verb of the demo, which is a separate program: the gate shares no code with it. */
+/** Runs a verb of the demo. The demo is a separate program: the gate shares no code with the demo. */
 export async function runDemo(
   verb: string,
   portOffset: string,

@@ -12,13 +12,13 @@ import { wrongUsage } from './explained-request.ts'
 import { defaultSettings, offlineGate } from './offline-gate.ts'
 import { keySetVerifier, uncheckedVerifier } from './offline-verifier.ts'
 
-/** Origin that offline requests are sent to. */
+/** Origin of a request that `explain` decides without a node (offline), when the URL is only a path. */
 export const DEFAULT_ORIGIN = 'http://127.0.0.1:8080'
 
 interface OfflineSources {
   /** Path of the policy. */
   readonly policy: string
-  /** Path of a key set document; without it, signatures are not checked. */
+  /** Path of a key set document (RFC 7517); without a key set, signatures are not checked. */
   readonly jwks?: string | undefined
 }
 

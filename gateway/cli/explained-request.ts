@@ -6,7 +6,7 @@ import { CliError, exitCodes } from './output.ts'
 
 /** Command-line arguments that describe the request of `explain`. */
 export interface RequestFlags {
-  /** The token itself. `withToken` replaces `-`, which means standard input. */
+  /** Text of the access token. The text `-` means standard input; `withToken` replaces it by the text that was read. */
   readonly token?: string | undefined
   readonly tokenFile?: string | undefined
   readonly header: readonly string[]
@@ -14,7 +14,7 @@ export interface RequestFlags {
   readonly at?: string | undefined
 }
 
-/** @throws {CliError} when a flag is invalid; the message never quotes a flag, which may be a secret */
+/** @throws {CliError} when a flag is invalid; the message never quotes the value of a flag, which can be a secret */
 export function askedRequest(method: string, url: string, flags: RequestFlags): AskedRequest {
   return {
     method,
@@ -26,7 +26,7 @@ export function askedRequest(method: string, url: string, flags: RequestFlags): 
   }
 }
 
-/** Reads the token from standard input if `--token` is `-`. */
+/** Reads the access token from standard input if the value of `--token` is `-`. */
 export async function withToken<Flags extends RequestFlags>(flags: Flags): Promise<Flags> {
   return flags.token === '-' ? { ...flags, token: (await text(process.stdin)).trim() } : flags
 }

@@ -5,10 +5,10 @@ import type { ListedRoute } from '../explain/nearest-routes.ts'
 import type { ServiceView } from '../explain/service-view.ts'
 import { bucketText } from './bucket-text.ts'
 
-/** One line of output: a label and a text. */
+/** One line of the printed explanation: a label and a text. */
 type Row = readonly [label: string, text: string]
 
-/** Formats an explanation for people: the decision first, then the steps that led to it, one per line. */
+/** Formats an explanation for people: the decision first, then the steps that led to the decision, one per line. */
 export function explanationLines(explanation: Explanation): string[] {
   const { decision, reason, why, signature, reply } = explanation
   const told = reply === null ? '' : `${reply.status} ${reply.code}, ${reason}: `

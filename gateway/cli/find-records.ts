@@ -4,7 +4,7 @@ import { type AuditLine, queryOf, type RecordFilters } from './audit-record.ts'
 /** Most records per call. */
 const PAGE = 1000
 
-/** @returns records, newest first, and the end of the log at the start of the search */
+/** @returns audit records, newest first, and `end`: the end of the log at the start of the search */
 export async function findRecords(
   admin: AdminClient,
   filters: RecordFilters,
@@ -26,7 +26,7 @@ export async function findRecords(
     end ??= found.end
     before = found.next ?? undefined
   } while (before !== undefined && records.length < limit)
-  // The log is ordered by batches, and each batch contains the records of one node.
+  // Sorts by time, because the log is ordered by batches, and each batch contains the records of only one node.
   records.sort((a, b) => String(b['time']).localeCompare(String(a['time'])))
   return { records, end: end! }
 }

@@ -14,9 +14,9 @@ export function defaultSettings(): Settings {
 }
 
 /**
- * Makes the gate of a node that has this policy, default settings, empty caches and no Redis.
+ * Makes the gate of a node that has the given policy, default settings, empty caches and no Redis.
  *
- * @param publicUrl  the origin that clients use
+ * @param publicUrl  origin that clients use for the gate
  */
 export async function offlineGate(snapshot: Snapshot, verifier: Gate['verifier'], publicUrl: string): Promise<Gate> {
   const defaults = defaultSettings()
@@ -35,7 +35,7 @@ export async function offlineGate(snapshot: Snapshot, verifier: Gate['verifier']
   })
 }
 
-/** Key of assertions that are only shown as claims. It is never used elsewhere. */
+/** Key for identity assertions of which only the claims are shown. The key is generated for each run. */
 function temporaryKey(): AssertionKeySetting {
   const jwk = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
   return { id: 'explain', jwk: jwk as PrivateJwk }

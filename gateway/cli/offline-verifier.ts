@@ -21,7 +21,7 @@ export interface OfflineVerifier extends Pick<Explainer, 'checksSignatures' | 'i
 }
 
 /**
- * Validates everything about a token except its signature. Only for `explain`: any client can forge the resulting
+ * Validates everything about a token except the signature. Only for `explain`: any client can forge the resulting token
  * facts.
  */
 export function uncheckedVerifier(tokenMaxBytes: number): OfflineVerifier {
@@ -49,10 +49,10 @@ export function uncheckedVerifier(tokenMaxBytes: number): OfflineVerifier {
 }
 
 /**
- * Verifies like a node that has just fetched this key set from the issuer of the token.
+ * Returns a token verifier that works like a node which has just fetched this key set from the issuer of the token.
  *
- * @param path  of a key set document (RFC 7517 §5)
- * @throws {CliError} when the document is not a key set; the message never quotes it
+ * @param path  path of a key set document (RFC 7517 §5)
+ * @throws {CliError} when the document is not a key set; the message never quotes the document
  */
 export async function keySetVerifier(
   path: string,

@@ -9,33 +9,39 @@ export const exitCodes = { done: 0, invalid: 1, usage: 2, unreachable: 3, partly
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 
-/** `text` is for people. `json` is one document, or one per line while following; members are in snake_case. */
+/**
+ * Output format of a verb. `text` is for people. `json` prints one JSON document, or one per line for a verb that
+ * follows a stream; member names are in snake_case.
+ */
 export type OutputFormat = 'text' | 'json'
 
 const formats = ['text', 'json'] as const
 
-/** `--output`, for every verb. @param more  formats of this verb besides text and json */
+/** Flag `--output` of every verb. @param more  formats of the verb in addition to text and json */
 export function outputOption(more: readonly string[] = []): Option {
   return new Option('-o, --output <format>', 'text for people, json for scripts')
     .choices([...formats, ...more])
     .default('text')
 }
 
-/** Whether JSON output was requested. Determined before parsing, because the arguments may be invalid. */
+/**
+ * Whether the command line requests JSON output. The function does not need parsed arguments, because they can be
+ * invalid.
+ */
 export function jsonAsked(words: readonly string[]): boolean {
   return words.some(
     (word, i) => /^(--output=|-o)json$/.test(word) || (word === 'json' && /^(--output|-o)$/.test(words[i - 1] ?? '')),
   )
 }
 
-/** An expected error of a verb, with a message for its user. */
+/** An expected error of a verb, with a message for the user of the command line. */
 export class CliError extends Error {
   override readonly name = 'CliError'
   readonly exitCode: ExitCode
   readonly code: string
   readonly hint: string | undefined
 
-  /** @param code  `GH_…`, stable, for scripts */
+  /** @param code  error code `GH_…` for scripts, which stays stable between versions */
   constructor(exitCode: ExitCode, code: string, message: string, hint?: string) {
     super(message)
     this.exitCode = exitCode
@@ -60,12 +66,12 @@ export class Output {
     this.#sinks = sinks
   }
 
-  /** Replaces these secrets in everything that is written from now on, also where they are quoted in JSON. */
+  /** Registers secrets that are replaced in all later output, also where JSON quotes the secrets. */
   withhold(...secrets: readonly string[]): void {
     this.#secrets.push(...secrets.flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)]))
   }
 
-  /** Writes one line in text format; writes nothing in JSON, where `document` contains the result. */
+  /** Writes one line in text format. Writes nothing in JSON format, where `document` writes the result. */
   line(text: string): void {
     if (this.format === 'text') this.#write('stdout', `${printable(text)}\n`)
   }
@@ -75,15 +81,15 @@ export class Output {
     if (this.format === 'json') this.#write('stdout', `${JSON.stringify(value)}\n`)
   }
 
-  /** Writes rows under upper-case headers in text format; writes nothing in JSON. */
+  /** Writes a table with upper-case headers in text format; writes nothing in JSON format. */
   table(headers: readonly string[], rows: readonly (readonly string[])[]): void {
     const text = formatTable(headers, rows, (header) => style('bold', header, this.#sinks.stdout))
     if (this.format === 'text') this.#write('stdout', text)
   }
 
   /**
-   * Reports an error, in JSON as one object per line. An error of any other class is a bug and is printed with its
-   * stack.
+   * Reports an error; in JSON format as one object per line. An error that is neither a `ConfigError` nor a `CliError`
+   * is a bug and is printed with its stack.
    */
   error(error: unknown): ExitCode {
     if (error instanceof ConfigError) {
@@ -103,7 +109,7 @@ export class Output {
     return exitCodes.invalid
   }
 
-  /** Writes a warning to stderr although the verb has succeeded; in JSON as one object per line. */
+  /** Writes a warning of a verb that has succeeded to stderr; in JSON format as one object per line. */
   warn({ code, message, hint }: { readonly code: string; readonly message: string; readonly hint: string }): void {
     this.#report(code, message, { path: '', ...nowhere, hint }, 'warning')
   }
@@ -150,7 +156,10 @@ export class Output {
 
 const styles = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33 } as const
 
-/** Colours a text on a terminal. Not for pipes, and not with NO_COLOR (https://no-color.org) or `TERM=dumb`. */
+/**
+ * Colours a text for a terminal. Returns the text unchanged for a pipe, with NO_COLOR (https://no-color.org) and with
+ * `TERM=dumb`.
+ */
 export function style(name: keyof typeof styles, text: string, stream: Sinks['stdout'] = process.stdout): string {
   const colourless = stream.isTTY !== true || (process.env['NO_COLOR'] ?? '') !== '' || process.env['TERM'] === 'dumb'
   return colourless ? text : `\x1b[${styles[name]}m${text}\x1b[0m`

@@ -2,17 +2,16 @@ import { z } from 'zod'
 import type { Output } from './output.ts'
 import { flag } from './verb.ts'
 
-/** `--wait`, for every verb that revokes. */
-export const waitFlag = z
-  .boolean()
-  .default(false)
-  .register(flag, { help: 'wait until every node has acknowledged or fenced itself, at most 5 minutes' })
+/** Flag `--wait` of every verb that revokes. */
+export const waitFlag = z.boolean().default(false).register(flag, {
+  help: 'wait until every node has acknowledged the revocation or stopped admitting (fenced itself), at most 5 minutes',
+})
 
-/** `--durable`, for every verb that revokes. */
+/** Flag `--durable` of every verb that revokes. */
 export const durableFlag = z
   .boolean()
   .default(false)
-  .register(flag, { help: 'wait until Redis has written it to disk' })
+  .register(flag, { help: 'wait until Redis has written the revocation to disk' })
 
 /** Receipt of a revocation, as returned by the admin API. */
 export interface ReceiptDocument {
@@ -23,7 +22,10 @@ export interface ReceiptDocument {
   readonly fenced_by: string
   readonly replicas: number
   readonly fsynced: boolean
-  /** How a revoked token was identified. Absent for other revocations and from nodes of an older version. */
+  /**
+   * How nodes recognize the revoked token. Absent when the revocation is not for a single token, and in receipts of
+   * older nodes.
+   */
   readonly matched_by?: 'signed-text' | 'jti' | 'answer' | 'text'
 }
 

@@ -1,12 +1,12 @@
-/** Shortest secret that is removed, in characters. Shorter texts are ordinary words such as `Bearer`. */
+/** Shortest secret that is removed from a text, in characters. Shorter words are ordinary words such as `Bearer`. */
 const shortest = 8
 
 /**
- * Replaces these words by `(withheld)`, wherever they occur in the text. Of an option with a value, the option's name
- * is kept.
+ * Replaces words in a text by `(withheld)`, wherever a word occurs. An option with a value is replaced by the name of
+ * the option.
  */
 export function redact(text: string, words: readonly string[]): string {
-  // Longest first: a shorter word inside a longer one would otherwise leave parts of the longer one.
+  // Longest words first: the replacement of a shorter word inside a longer word would leave parts of the longer word.
   const hidden = words.filter((word) => word.length >= shortest).sort((a, b) => b.length - a.length)
   return hidden.reduce((rest, word) => rest.replaceAll(word, replacementOf(word)), text)
 }

@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url'
 import { packageVersion } from '../base/version.ts'
 import { type Problem, type ProblemCode, problemCodes, warningCodes } from '../config/problem.ts'
 
-/** Location of a code in the error reference, relative to the root of the documentation. */
+/** Location of an error code in the error reference, relative to the root of the project. */
 export function helpUriOf(code: ProblemCode): string {
   return `docs/reference/errors.md#${code.toLowerCase()}`
 }
@@ -18,7 +18,7 @@ export function sarifLog(problems: readonly Problem[], warnings: readonly Proble
     runs: [
       {
         tool: { driver: { name: 'gatehouse', semanticVersion: packageVersion, rules: codes.map(ruleOf) } },
-        // SARIF §3.14.17. The other permitted value counts code points.
+        // Columns count UTF-16 code units (SARIF §3.14.17). The other permitted value counts code points.
         columnKind: 'utf16CodeUnits',
         results: [...problems.map((each) => resultOf(each)), ...warnings.map((each) => resultOf(each, 'warning'))],
       },
@@ -59,7 +59,10 @@ function resultOf(
   }
 }
 
-/** SARIF §3.4.3: a relative path is resolved against the source root of the reader. */
+/**
+ * Returns the URI of a file. A relative path stays relative: the reader of the SARIF log resolves the path against its
+ * own source root (SARIF §3.4.3).
+ */
 function uriOf(file: string): string {
   if (isAbsolute(file)) return pathToFileURL(file).href
   return file.replaceAll('\\', '/').split('/').map(encodeURIComponent).join('/')

@@ -2,13 +2,13 @@ import { z } from 'zod'
 import { CliError, exitCodes } from './output.ts'
 import { flag } from './verb.ts'
 
-/** Flags that select sessions. Each is a parameter of the admin API. */
+/** Flags that select login sessions. Each flag is a parameter of the admin API. */
 export const sessionFlags = {
-  session: z.string().optional().register(flag, { value: 'id', help: 'one session' }),
-  device: z
-    .string()
-    .optional()
-    .register(flag, { value: 'id', help: 'all sessions of one browser of a person, by the device id in the list' }),
+  session: z.string().optional().register(flag, { value: 'id', help: 'only the session with this id' }),
+  device: z.string().optional().register(flag, {
+    value: 'id',
+    help: 'all sessions of one person in one browser, by the device id that `sessions list` prints',
+  }),
   subject: z
     .string()
     .optional()
@@ -16,13 +16,13 @@ export const sessionFlags = {
   issuer: z
     .string()
     .optional()
-    .register(flag, { value: 'issuer', help: 'issuer of the subject; required if the policy has several' }),
+    .register(flag, { value: 'issuer', help: 'issuer of the subject; required if the policy has several issuers' }),
 }
 
 type SessionFlags = z.infer<z.ZodObject<typeof sessionFlags>>
 
 /**
- * Returns the selected sessions as parameters. The admin API validates the values.
+ * Returns the flags that select sessions as parameters of the admin API. The admin API validates the values.
  *
  * @param verb  last word of the verb, for the hint of an error
  */

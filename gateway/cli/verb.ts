@@ -1,7 +1,10 @@
 import { z } from 'zod'
 import type { ExitCode, Output, OutputFormat } from './output.ts'
 
-/** How the command line writes a flag or an argument. Its type, default and choices come from its schema. */
+/**
+ * Form of a flag or an argument on the command line. The type, default and choices come from the schema of the flag or
+ * argument.
+ */
 export interface FlagForm {
   readonly help: string
   /** Placeholder of the value in the help, such as `file`. Ignored for a boolean flag and for an argument. */
@@ -10,11 +13,11 @@ export interface FlagForm {
   readonly short?: string
   /** Environment variable that is used if the flag is absent. */
   readonly env?: string
-  /** Names of other flags that may not be given together with this flag. */
+  /** Names of other flags that cannot be combined with this flag. */
   readonly conflicts?: readonly string[]
 }
 
-/** Connects each schema of a verb with its form on the command line. */
+/** Registry of the schemas of flags and arguments, each with its form on the command line. */
 export const flag = z.registry<FlagForm>()
 
 type Fields = Readonly<Record<string, z.ZodType>>
@@ -30,27 +33,35 @@ export interface VerbExample {
 }
 
 /**
- * A verb of the command line: `gatehouse <name> <arguments> <flags>`. The list in `verbs.ts` has its name. The help,
- * docs/reference/cli.md and the types of the input are made from this object.
+ * A verb of the command line: `gatehouse <name> <arguments> <flags>`. The list in `verbs.ts` contains the name of the
+ * verb. The help, docs/reference/cli.md and the types of the input are made from this object.
  */
 export interface Verb<Arguments extends Fields = Fields, Flags extends Fields = Fields> {
   readonly description: string
-  /** In the order on the command line. An array takes all remaining words; an optional argument comes last. */
+  /**
+   * Arguments of the verb, in the order of the command line. An array takes all remaining words; an optional argument
+   * comes last.
+   */
   readonly arguments?: Arguments
-  /** `tokenFile` is written `--token-file`. `--output` is added to every verb that runs. */
+  /**
+   * Flags of the verb. The flag named `tokenFile` is `--token-file` on the command line. `--output` is added to every
+   * verb that runs.
+   */
   readonly flags?: Flags
-  /** Formats of `--output`; default: text and json. */
+  /** Formats that `--output` accepts in addition to text and json. */
   readonly formats?: readonly string[]
-  /** Hands all words on, flags included, to a program that parses them itself. Such a verb has no `--output`. */
+  /**
+   * True to pass all words, flags included, to a program that parses the words itself. Such a verb has no `--output`.
+   */
   readonly passThrough?: boolean
   readonly examples: readonly [VerbExample, VerbExample]
-  /** Meanings of the exit codes where they differ from the general ones. */
+  /** Meanings of the exit codes of the verb, where a meaning differs from the general meaning. */
   readonly exitCodes?: Readonly<Partial<Record<ExitCode, string>>>
   /**
-   * Runs the verb. A rejection is printed and ends the process with the exit code of the error. Absent for a group,
-   * which only has verbs below it.
+   * Runs the verb. An error is printed and ends the process with the exit code of the error. Absent for a group, which
+   * consists only of other verbs.
    *
-   * @returns the exit code; `undefined`: 0, unless a server keeps the process running
+   * @returns exit code of the process; `undefined` means 0, or that a server keeps the process running
    */
   readonly run?: (
     input: Input<Arguments, Flags> & { readonly output: OutputFormat | (string & {}) },
@@ -58,7 +69,7 @@ export interface Verb<Arguments extends Fields = Fields, Flags extends Fields = 
   ) => Promise<number | undefined> | number | undefined
 }
 
-/** Declares a verb; infers the type of its input from its schemas. */
+/** Declares a verb; infers the type of the verb's input from the schemas of its arguments and flags. */
 export function defineVerb<
   Arguments extends Fields = Record<never, never>,
   Flags extends Fields = Record<never, never>,

@@ -1,8 +1,9 @@
 import type { Verb } from './verb.ts'
 
 /**
- * Every verb by its name. `audit tail` is below `audit`, which comes first. A module is loaded only when it is needed:
- * container probes run `health` every few seconds, and `health` needs no policy compiler.
+ * Every verb of the command line, by name. A verb such as `audit tail` must follow its group `audit`. The module of a
+ * verb is loaded only when the verb is used: container probes run `health` every few seconds, and `health` needs no
+ * policy compiler.
  */
 export const verbs: Readonly<Record<string, () => Promise<{ readonly verb: Verb }>>> = {
   serve: () => import('./verbs/serve.ts'),

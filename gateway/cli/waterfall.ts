@@ -1,6 +1,6 @@
 import { printable } from './output.ts'
 
-/** The members of a trace document of the admin API that are drawn. */
+/** Members of a trace document of the admin API that the waterfall shows. */
 export interface TraceDocument {
   readonly trace_id: string
   readonly link: string | null
@@ -26,7 +26,7 @@ interface Row {
   readonly depth: number
 }
 
-/** Output width when there is no terminal, in columns. */
+/** Width of the output in columns when the output is no terminal. */
 const WIDTH = 120
 const WIDTH_MIN = 60
 const NAME_MAX = 40
@@ -35,9 +35,11 @@ const DEPTH_MAX = 20
 const TIMES_WIDTH = 24
 
 /**
- * Draws a trace: one line per span, below the span that caused it, with a bar for its time.
+ * Draws a trace: one line per span, with a bar for the time of the span. A span is listed below the span that caused
+ * it.
  *
- * Texts are untrusted: control characters are printed as visible escapes, and lines are cut instead of wrapped.
+ * Texts of a trace are untrusted: control characters are printed as visible escapes, and lines are cut instead of
+ * wrapped.
  *
  * @param columns  width of the terminal; `undefined` without a terminal
  */
@@ -59,7 +61,10 @@ export function waterfall({ trace_id, link, spans }: TraceDocument, columns: num
   return [...head, '', headers, ...lines].map((line) => cut(line.trimEnd(), width))
 }
 
-/** Yields each span below its parent or a linked span. Spans without either in this trace start at the margin. */
+/**
+ * Yields each span below its parent or a linked span. A span without a parent or linked span in this trace starts at
+ * the left margin.
+ */
 function* nested(spans: readonly SpanDocument[]): Generator<Row> {
   const known = new Set(spans.map(({ span_id }) => span_id))
   const parentOf = ({ parent_id, links }: SpanDocument): string | undefined =>
@@ -68,7 +73,7 @@ function* nested(spans: readonly SpanDocument[]): Generator<Row> {
   const seen = new Set<SpanDocument>()
   const below = function* (parent: string | undefined, depth: number): Generator<Row> {
     for (const span of children.get(parent) ?? []) {
-      // A trace from another program may contain a cycle.
+      // Skips a span that was already listed: a trace from another program can contain a cycle.
       if (seen.has(span)) continue
       seen.add(span)
       yield { span, depth }
@@ -79,7 +84,7 @@ function* nested(spans: readonly SpanDocument[]): Generator<Row> {
   for (const span of spans) if (!seen.has(span)) yield { span, depth: 0 }
 }
 
-/** Notes printed below a span: its result, reason and location. */
+/** Notes that are printed below a span: result, reason and location of the span. */
 function notes({ kind, error, attributes }: SpanDocument): string[] {
   const text = (key: string): string => String(attributes[key] ?? '')
   const status = text('http.response.status_code')

@@ -61,7 +61,7 @@ test.concurrent.each(verbs)('the CLI verb `%s %s` at an address without a listen
   expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: '' })
   expect(JSON.parse(stderr)).toMatchObject({
     code: 'GH_ADMIN_UNREACHABLE',
-    message: expect.stringContaining(`no answer from ${admin}`),
+    message: expect.stringContaining(`no reply from ${admin}`),
   })
 })
 
@@ -88,7 +88,7 @@ test.concurrent.each([
     expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: '' })
     expect(JSON.parse(stderr)).toMatchObject({
       code: 'GH_ADMIN_UNREACHABLE',
-      message: expect.stringContaining('but not as'),
+      message: expect.stringContaining('does not come from'),
       hint: expect.stringContaining('--admin'),
     })
   }

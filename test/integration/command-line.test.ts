@@ -177,7 +177,7 @@ test.concurrent('`gatehouse health` exits with 3 when no node listens at the add
   const { exitCode, stdout, stderr } = await run(['health', '--admin', admin, '--output', 'json'])
 
   expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: '' })
-  const message = expect.stringContaining(`no answer from ${admin}`)
+  const message = expect.stringContaining(`no reply from ${admin}`)
   expect(jsonLines(stderr)).toMatchObject([{ code: 'GH_ADMIN_UNREACHABLE', message }])
 })
 

@@ -4,23 +4,23 @@ import { timeOf } from '../audit-time.ts'
 import { CliError, exitCodes } from '../output.ts'
 import { defineVerb, flag } from '../verb.ts'
 
-/** `gatehouse audit replay`: sends records to a sink again. */
+/** `gatehouse audit replay`: sends audit records to a sink again. */
 export const verb = defineVerb({
-  description: 'Let the workers send records to a sink again',
+  description: 'Let the workers send audit records to a sink again',
   flags: {
-    sink: z.string().register(flag, { value: 'name', help: 'the sink' }),
+    sink: z.string().register(flag, { value: 'name', help: 'name of the sink to which the records are sent again' }),
     dead: z
       .boolean()
       .default(false)
       .register(flag, { help: 'send again the records that the sink rejected (dead letters)' }),
     since: z.string().optional().register(flag, {
       value: 'time',
-      help: 'send again the records that entered the log since this time: RFC 3339, or a duration before now, such as 15m',
+      help: 'send again the records that entered the audit log since this time: RFC 3339, or a duration before now, such as 15m',
     }),
-    until: z
-      .string()
-      .optional()
-      .register(flag, { value: 'time', help: 'with --since: only records until this time (default: now)' }),
+    until: z.string().optional().register(flag, {
+      value: 'time',
+      help: 'with --since: send only records that entered the audit log until this time (default: now)',
+    }),
     admin: adminFlag,
   },
   examples: [

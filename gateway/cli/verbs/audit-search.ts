@@ -6,17 +6,20 @@ import { findRecords } from '../find-records.ts'
 import { CliError, exitCodes } from '../output.ts'
 import { defineVerb, flag } from '../verb.ts'
 
-/** `gatehouse audit search`: searches the records that Redis still holds. */
+/** `gatehouse audit search`: searches the audit records that Redis still stores. */
 export const verb = defineVerb({
-  description: 'Search the records that Redis still holds, newest first',
+  description: 'Search the audit records that Redis still stores, newest first',
   flags: {
     ...recordFilters,
     since: z.string().optional().register(flag, {
       value: 'time',
-      help: 'only records since this time: RFC 3339, or a duration before now, such as 15m',
+      help: 'only audit records since this time: RFC 3339, or a duration before now, such as 15m',
     }),
-    until: z.string().optional().register(flag, { value: 'time', help: 'only records until this time' }),
-    limit: recordCount.default(100).register(flag, { value: 'n', help: 'largest number of records' }),
+    until: z
+      .string()
+      .optional()
+      .register(flag, { value: 'time', help: 'only audit records until this time, in the same forms as --since' }),
+    limit: recordCount.default(100).register(flag, { value: 'n', help: 'largest number of audit records to print' }),
     admin: adminFlag,
   },
   examples: [

@@ -3,10 +3,11 @@ import { AdminClient, adminFlag, adminUnreachable } from '../admin-client.ts'
 import { exitCodes } from '../output.ts'
 import { defineVerb, flag } from '../verb.ts'
 
-/** `gatehouse audit sinks forget`: lets the log drop records that only a removed sink still needs. */
+/** `gatehouse audit sinks forget`: lets the audit log delete records that only a removed sink still needs. */
 export const verb = defineVerb({
-  description: 'Forget a sink that was removed from the settings, so that the log no longer keeps records for it',
-  arguments: { sink: z.string().register(flag, { help: 'name of the sink' }) },
+  description:
+    'Forget a sink that was removed from the settings, so that the audit log no longer keeps records for the sink',
+  arguments: { sink: z.string().register(flag, { help: 'name of the audit sink to forget' }) },
   flags: { admin: adminFlag },
   examples: [
     { run: 'gatehouse audit sinks forget search', does: 'once no worker ships to it any more' },

@@ -14,9 +14,9 @@ interface Sink {
   readonly last_error: string | null
 }
 
-/** `gatehouse audit sinks`: shows the progress of shipping per sink. */
+/** `gatehouse audit sinks`: shows the progress of the delivery of audit records to each sink. */
 export const verb = defineVerb({
-  description: 'List the sinks of the audit log and the progress of shipping',
+  description: 'List the sinks of the audit log and the progress of the delivery',
   flags: { admin: adminFlag },
   examples: [
     { run: 'gatehouse audit sinks', does: 'one line per sink' },

@@ -6,16 +6,21 @@ import { CliError, exitCodes } from '../output.ts'
 import { defineVerb, flag } from '../verb.ts'
 
 const RETRY_MS = 1000
-/** Most record ids that are remembered to drop duplicates after a reconnect. */
+/** Largest number of record ids in memory, by which duplicates are dropped after a reconnect. */
 const KNOWN_MAX = 10_000
 
-/** `gatehouse audit tail`: shows the newest records, then new ones as they arrive. */
+/** `gatehouse audit tail`: prints the newest audit records, and with `--follow` also new records as they arrive. */
 export const verb = defineVerb({
-  description: 'Print the newest records, oldest first',
+  description: 'Print the newest audit records, the oldest of them first',
   flags: {
     ...recordFilters,
-    follow: z.boolean().default(false).register(flag, { short: 'f', help: 'then print new records until Ctrl-C' }),
-    lines: recordCount.default(20).register(flag, { short: 'n', value: 'n', help: 'number of records at the start' }),
+    follow: z
+      .boolean()
+      .default(false)
+      .register(flag, { short: 'f', help: 'continue with new records as they arrive, until Ctrl-C' }),
+    lines: recordCount
+      .default(20)
+      .register(flag, { short: 'n', value: 'n', help: 'number of newest records to print first' }),
     admin: adminFlag,
   },
   examples: [
@@ -57,7 +62,8 @@ async function followFrom(
         show(JSON.parse(event.data) as AuditLine)
       }
     } catch (error) {
-      // The first attempt must succeed. Later, the node may be unavailable for a moment, so the stream is opened again.
+      // The first connection must succeed. After a later failure the stream is opened again, because the node can be
+      // unavailable for a moment.
       if (!connected || !(error instanceof CliError) || error.exitCode !== exitCodes.unreachable) throw error
     }
     await new Promise((resolve) => setTimeout(resolve, RETRY_MS))

@@ -17,24 +17,24 @@ import { defineVerb, flag } from '../verb.ts'
 export const verb = defineVerb({
   description: 'Verify the audit log in Redis, or in files and spill folders',
   arguments: {
-    path: z
-      .array(z.string())
-      .default([])
-      .register(flag, { help: 'files or folders, - for standard input; none: the log in Redis, through a node' }),
+    path: z.array(z.string()).default([]).register(flag, {
+      help: 'files or folders to verify, - for standard input; without a path, a node verifies the log in Redis',
+    }),
   },
   flags: {
-    config: z
-      .string()
-      .optional()
-      .register(flag, { short: 'c', value: 'file', help: 'for files: settings file with the keys in keys.audit' }),
+    config: z.string().optional().register(flag, {
+      short: 'c',
+      value: 'file',
+      help: 'only with a path: settings file whose keys.audit contains the keys of the log',
+    }),
     key: z.array(z.string()).default([]).register(flag, {
       value: 'id=file',
-      help: 'for files: id and file of a key that sealed the log (see keys.audit); may be repeated',
+      help: 'only with a path: id and file of a key that sealed the log (see keys.audit); can be repeated',
     }),
     partial: z
       .boolean()
       .default(false)
-      .register(flag, { help: 'for files: accept chains that begin or end outside of the files' }),
+      .register(flag, { help: 'only with a path: accept chains that begin or end outside of the files' }),
     admin: adminFlag,
   },
   examples: [
@@ -88,7 +88,10 @@ function keysOf(config: string | undefined, given: readonly string[]): AuditKey[
 
 const archiveName = /[.](spill|ndjson)([.](gz|zst))?$/
 
-/** The file itself, or the audit files of a folder sorted by name, which sorts rotated files by age. */
+/**
+ * Returns the given file, or the audit files of a folder sorted by name. The order by name is the order of rotated
+ * files by age.
+ */
 async function filesIn(path: string): Promise<string[]> {
   if (path === '-') return [path]
   try {
@@ -160,7 +163,7 @@ function* remarks(chains: readonly ChainReport[]): Generator<string> {
     yield 'not keyed: anyone with write access to the log could have replaced all of it'
 }
 
-/** The admin API returns unknown members as null. */
+/** Formats a range of record numbers. The admin API returns an unknown number as null. */
 function rangeOf(first: number | null | undefined, last: number | null | undefined): string {
   if (last === undefined || last === null) return ''
   return first === last || first === undefined || first === null ? String(last) : `${first}-${last}`

@@ -5,12 +5,11 @@ import { defineVerb, flag } from '../verb.ts'
 
 /** `gatehouse bench …`: the benchmark suite, a separate program that parses its own options. */
 export const verb = defineVerb({
-  description: 'Measure the gate against its budgets and against other proxies',
+  description: 'Run benchmarks: compare the gate with its performance budgets and with other proxies',
   arguments: {
-    words: z
-      .array(z.string())
-      .default([])
-      .register(flag, { help: 'a scenario and its options, see `gatehouse bench hot --help`; none: the whole suite' }),
+    words: z.array(z.string()).default([]).register(flag, {
+      help: 'a benchmark scenario and its options, see `gatehouse bench hot --help`; without a scenario, the whole suite',
+    }),
   },
   passThrough: true,
   examples: [

@@ -18,19 +18,21 @@ interface Checked {
   readonly routes: number
   readonly revision: string | null
   readonly problems: readonly Problem[]
-  /** With `--strict`, warnings are in `problems` instead. */
+  /** Warnings about the policy. With `--strict`, `problems` contains the warnings instead. */
   readonly warnings: readonly Problem[]
 }
 
 /** `gatehouse check PATH… | -`: validates policies and lists every problem. Changes nothing. */
 export const verb = defineVerb({
   description: 'Check policies: a file, a folder of *.yaml files, or - for standard input',
-  arguments: { path: z.array(z.string()).register(flag, { help: 'the policies to check' }) },
+  arguments: {
+    path: z.array(z.string()).register(flag, { help: 'policies to check: files, folders, or - for standard input' }),
+  },
   flags: {
     print: z
       .boolean()
       .default(false)
-      .register(flag, { help: 'print the policy with every default filled in; only one path' }),
+      .register(flag, { help: 'print the policy with every default filled in; requires exactly one path' }),
     strict: z.boolean().default(false).register(flag, { help: 'treat warnings as errors' }),
   },
   formats: ['sarif'],
@@ -78,10 +80,11 @@ async function reportSarif(
   return problems.length === 0 ? exitCodes.done : exitCodes.invalid
 }
 
-/** Prints only the policy to stdout, so that it can be saved as a file: YAML, or JSON for scripts. */
+/** Prints only the policy to stdout, so that the output can be saved as a file: YAML, or JSON for scripts. */
 async function printEffectivePolicy(paths: readonly string[], output: Output): Promise<number> {
   const [path, ...more] = paths
-  if (more.length > 0) throw new CliError(exitCodes.usage, 'GH_USAGE', '--print takes one path, a file or a folder')
+  if (more.length > 0)
+    throw new CliError(exitCodes.usage, 'GH_USAGE', '--print accepts only one path, a file or a folder')
   const source = await sourceOf(path!)
   compilePolicy(source)
   const policy = printPolicy(source.document)
@@ -117,7 +120,10 @@ function nameOf(path: string): string {
   return path === '-' ? 'standard input' : path
 }
 
-/** Reads standard input as a stream: reading an empty pipe like a file fails with EAGAIN. */
+/**
+ * Reads a policy from its path or from standard input. Standard input is read as a stream, because reading an empty
+ * pipe like a file fails with EAGAIN.
+ */
 async function sourceOf(path: string): Promise<PolicySource> {
   if (path !== '-') return loadPolicy(path)
   return readPolicy([{ file: nameOf(path), bytes: await buffer(process.stdin) }])

@@ -9,21 +9,21 @@ export const verb = defineVerb({
   flags: {
     client: z.enum(['reader', 'writer', 'clerk', 'ops', 'web']).optional().register(flag, {
       value: 'id',
-      help: 'client that requests the token for itself (default: reader), or web for a user',
+      help: 'OAuth client that requests the token for itself (default: reader), or web for a token of a user',
     }),
     user: z
       .enum(['alice', 'bob'])
       .optional()
-      .register(flag, { value: 'name', help: 'user who logs in with authorization code and PKCE' }),
-    scope: z
-      .string()
-      .optional()
-      .register(flag, { value: 'scopes', help: 'scopes, separated by spaces (default: all that the client may have)' }),
+      .register(flag, { value: 'name', help: 'user of the token, who logs in with authorization code and PKCE' }),
+    scope: z.string().optional().register(flag, {
+      value: 'scopes',
+      help: 'scopes of the token, separated by spaces (default: all scopes of the client)',
+    }),
     resource: z.string().optional().register(flag, { value: 'url', help: 'audience of the token (default: the gate)' }),
     opaque: z
       .boolean()
       .default(false)
-      .register(flag, { help: 'print an opaque token instead of a JWT; only the issuer can read it' }),
+      .register(flag, { help: 'print an opaque token, which only the issuer can read, instead of a JWT' }),
     portOffset: offsetFlag,
   },
   examples: [

@@ -7,10 +7,9 @@ import { defineVerb, flag } from '../verb.ts'
 export const verb = defineVerb({
   description: 'Run two nodes, an issuer, services and Redis on this machine until Ctrl-C',
   flags: {
-    check: z
-      .boolean()
-      .default(false)
-      .register(flag, { help: 'test what the demo promises, print the result of each step, and exit' }),
+    check: z.boolean().default(false).register(flag, {
+      help: 'start the demo, test its documented behaviour, print the result of each step, and exit',
+    }),
     portOffset: offsetFlag,
   },
   examples: [

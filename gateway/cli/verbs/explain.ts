@@ -12,33 +12,33 @@ import { defineVerb, flag } from '../verb.ts'
  * `gatehouse explain`: reports the decision on a request and its reasons, from a policy file or from a running node.
  */
 export const verb = defineVerb({
-  description: 'Explain how a running node, or offline a policy, would decide a request',
+  description: 'Explain how a running node, or with --policy a policy without a node, would decide a request',
   arguments: {
     method: z.string().register(flag, { help: 'method of the request, such as GET' }),
     url: z.string().register(flag, {
-      help: `URL of the request; a path alone is resolved against the node's public_url, offline against ${DEFAULT_ORIGIN}`,
+      help: `URL of the request. A path alone is resolved against the node's public_url; with --policy, against ${DEFAULT_ORIGIN}`,
     }),
   },
   flags: {
-    policy: z
-      .string()
-      .optional()
-      .register(flag, { value: 'path', help: 'offline: the policy, a file or a folder; without it, a node is called' }),
+    policy: z.string().optional().register(flag, {
+      value: 'path',
+      help: 'explain by this policy, a file or a folder, without calling a node (offline)',
+    }),
     token: z
       .string()
       .optional()
       .register(flag, {
         value: 'token',
         conflicts: ['tokenFile'],
-        help: 'access token; - reads standard input; other users can see the value in the process list',
+        help: 'access token of the request; - reads standard input; other users can see the value in the process list',
       }),
     tokenFile: z
       .string()
       .optional()
-      .register(flag, { value: 'file', help: 'file with the access token; - reads standard input' }),
+      .register(flag, { value: 'file', help: 'file with the access token of the request; - reads standard input' }),
     header: z.array(z.string()).default([]).register(flag, {
       value: 'field',
-      help: 'header field of the request to explain, as "name: value"; may be repeated',
+      help: 'header field of the request to explain, as "name: value"; can be repeated',
     }),
     address: z
       .string()
@@ -46,12 +46,12 @@ export const verb = defineVerb({
       .register(flag, { value: 'address', help: 'client address of the request to explain' }),
     jwks: z.string().optional().register(flag, {
       value: 'file',
-      help: 'offline: key set of the issuer (RFC 7517); without it, the signature is not checked',
+      help: 'with --policy: key set of the issuer (RFC 7517); without this flag, the signature is not checked',
     }),
-    at: z
-      .string()
-      .optional()
-      .register(flag, { value: 'time', help: 'offline: time of the request, as 2030-01-31T12:00:00Z (default: now)' }),
+    at: z.string().optional().register(flag, {
+      value: 'time',
+      help: 'with --policy: time of the request, such as 2030-01-31T12:00:00Z (default: now)',
+    }),
     admin: adminFlag.clone().register(flag, { ...flag.get(adminFlag)!, conflicts: ['policy'] }),
   },
   examples: [
@@ -67,7 +67,7 @@ export const verb = defineVerb({
   exitCodes: {
     [exitCodes.done]: 'admitted, or answered by the gate itself',
     [exitCodes.invalid]: 'refused, or the policy is invalid, or the node refuses the call',
-    [exitCodes.unreachable]: 'no node answered',
+    [exitCodes.unreachable]: 'no node replied',
   },
   run: async ({ method, url, ...given }, output) => {
     const asked = askedRequest(method, url, await withToken(given))

@@ -6,14 +6,17 @@ import { defineVerb, flag } from '../verb.ts'
 const TIMEOUT_MS = 3000
 const DEFAULT_ADMIN = 'http://127.0.0.1:9090'
 
-/** All answers that the probes of a node or worker give. */
+/** All reply texts of the probes of a node or worker. Another text shows that the server is not a node or worker. */
 const answers: ReadonlySet<string> = new Set(['alive', 'ready', 'not ready', 'misdirected request'])
 
 /** `gatehouse health`: calls a node's probe, for container images without an HTTP client. */
 export const verb = defineVerb({
   description: 'Check whether a node is alive or ready',
   flags: {
-    ready: z.boolean().default(false).register(flag, { help: 'check whether the node accepts traffic' }),
+    ready: z
+      .boolean()
+      .default(false)
+      .register(flag, { help: 'check whether the node accepts traffic, not only whether it is alive' }),
     admin: z
       .string()
       .optional()
@@ -29,7 +32,7 @@ export const verb = defineVerb({
   exitCodes: {
     [exitCodes.done]: 'alive, or ready',
     [exitCodes.invalid]: 'not alive, or not ready',
-    [exitCodes.unreachable]: 'no answer',
+    [exitCodes.unreachable]: 'no reply',
   },
   run: ({ ready, admin }, output) => {
     const base = admin ?? process.env['GATEHOUSE_ADMIN_URL'] ?? DEFAULT_ADMIN
@@ -39,14 +42,14 @@ export const verb = defineVerb({
 
 async function probe(base: string, path: string, output: Output): Promise<number> {
   if (!URL.canParse(base) || new URL(base).protocol !== 'http:') {
-    throw new CliError(exitCodes.usage, 'GH_USAGE', `${base} is not an http URL`)
+    throw new CliError(exitCodes.usage, 'GH_USAGE', `the admin URL ${base} is not an http URL`)
   }
   const { status, text } = await fetchProbe(new URL(path, base))
   if (!answers.has(text)) {
     throw new CliError(
       exitCodes.unreachable,
       'GH_ADMIN_UNREACHABLE',
-      `${new URL(base).origin} answered ${status}, but not as a node does`,
+      `the reply of ${new URL(base).origin} with status ${status} does not come from a node`,
       'check that --admin or GATEHOUSE_ADMIN_URL is the admin or probe listener of a node',
     )
   }
@@ -59,7 +62,7 @@ function fetchProbe(url: URL): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     const unreachable = (cause: Error): void =>
       reject(
-        new CliError(exitCodes.unreachable, 'GH_ADMIN_UNREACHABLE', `no answer from ${url.origin}: ${cause.message}`),
+        new CliError(exitCodes.unreachable, 'GH_ADMIN_UNREACHABLE', `no reply from ${url.origin}: ${cause.message}`),
       )
     const request = get(url, { timeout: TIMEOUT_MS, agent: false }, (response) => {
       let text = ''

@@ -26,7 +26,7 @@ export const verb = defineVerb({
   },
 })
 
-/** A private P-256 key as JWK (RFC 7518 §6.2), on one line. */
+/** Generates a private P-256 key. Returns the key as JWK (RFC 7518 §6.2), on one line. */
 function assertionKey(): string {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const { kty, crv, x, y, d } = privateKey.export({ format: 'jwk' })

@@ -15,8 +15,8 @@ interface Window {
 
 /** `gatehouse limits list`: lists recently used rate limit windows. */
 export const verb = defineVerb({
-  description: 'List recently used windows of a node, the fullest first',
-  arguments: { limit: z.string().optional().register(flag, { help: 'only windows of this limit' }) },
+  description: 'List the rate limit windows that a node used recently, the fullest first',
+  arguments: { limit: z.string().optional().register(flag, { help: 'only windows of this rate limit' }) },
   flags: { admin: adminFlag },
   examples: [
     { run: 'gatehouse limits list', does: 'windows of every limit' },

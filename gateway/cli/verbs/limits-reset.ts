@@ -4,32 +4,32 @@ import { limitExitCodes } from '../bucket-text.ts'
 import { CliError, exitCodes } from '../output.ts'
 import { defineVerb, flag } from '../verb.ts'
 
-/** Properties that identify a window. Each is a member of the call's body. */
+/** Flags that identify a rate limit window. Each flag is a member of the body of the call to the admin API. */
 const properties = {
   issuer: z.string().optional().register(flag, {
     value: 'url',
-    help: 'issuer; required if the limit counts by subject, client, session or claim',
+    help: 'issuer of the token; required if the limit counts by subject, client, session or claim',
   }),
-  subject: z.string().optional().register(flag, { value: 'id', help: 'sub of the token' }),
-  client: z.string().optional().register(flag, { value: 'id', help: 'client of the token' }),
-  session: z.string().optional().register(flag, { value: 'id', help: 'sid of the token' }),
-  route: z.string().optional().register(flag, { value: 'id', help: 'route of the policy' }),
-  address: z
-    .string()
-    .optional()
-    .register(flag, { value: 'address', help: 'address of the client; any address of an IPv6 /64' }),
+  subject: z.string().optional().register(flag, { value: 'id', help: 'sub of the token whose window is reset' }),
+  client: z.string().optional().register(flag, { value: 'id', help: 'client id of the token whose window is reset' }),
+  session: z.string().optional().register(flag, { value: 'id', help: 'sid of the token whose window is reset' }),
+  route: z.string().optional().register(flag, { value: 'id', help: 'id of the route whose window is reset' }),
+  address: z.string().optional().register(flag, {
+    value: 'address',
+    help: 'client address whose window is reset; for IPv6, any address of the /64',
+  }),
 }
 
-/** `gatehouse limits reset`: resets the count of one window. */
+/** `gatehouse limits reset`: resets the count of one rate limit window. */
 export const verb = defineVerb({
-  description: 'Reset one window; give every property that the limit counts by',
-  arguments: { limit: z.string().register(flag, { help: 'the limit, as `limits list` prints it' }) },
+  description: 'Reset one rate limit window, named by every property that the limit counts by',
+  arguments: { limit: z.string().register(flag, { help: 'name of the rate limit, as `limits list` prints it' }) },
   flags: {
     ...properties,
     claim: z
       .array(z.string())
       .default([])
-      .register(flag, { value: 'name=value', help: 'value of a claim; may be repeated' }),
+      .register(flag, { value: 'name=value', help: 'claim of the token whose window is reset; can be repeated' }),
     admin: adminFlag,
   },
   examples: [
@@ -54,7 +54,10 @@ export const verb = defineVerb({
   },
 })
 
-/** Parses the value as JSON if possible, because `7` and `"7"` are different claims; otherwise it is a string. */
+/**
+ * Parses the flag `--claim name=value`. The value is parsed as JSON if possible, because `7` and `"7"` are different
+ * claims; otherwise the value is a string.
+ */
 function parseClaim(written: string): [name: string, value: unknown] {
   const at = written.indexOf('=')
   if (at <= 0) throw new CliError(exitCodes.usage, 'GH_USAGE', '--claim must be name=value')

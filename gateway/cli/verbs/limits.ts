@@ -3,7 +3,7 @@ import { defineVerb } from '../verb.ts'
 
 /** `gatehouse limits`: the verbs for rate limit windows. */
 export const verb = defineVerb({
-  description: 'List the windows of rate limits, or reset one',
+  description: 'List the windows of rate limits, or reset one window',
   examples: [
     { run: 'gatehouse limits list', does: 'the fullest windows that a node knows' },
     {

@@ -4,7 +4,7 @@ import { defineVerb } from '../verb.ts'
 
 /** `gatehouse nodes accept-loss`: lets the cluster start again after Redis lost its data. */
 export const verb = defineVerb({
-  description: 'Let the cluster continue after Redis lost its data: past revocations are lost',
+  description: 'Let the cluster continue after Redis lost its data: earlier revocations stay lost',
   flags: { admin: adminFlag },
   examples: [
     { run: 'gatehouse nodes accept-loss', does: 'when Redis came back empty and no node is ready' },

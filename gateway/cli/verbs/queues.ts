@@ -12,16 +12,18 @@ import { defineVerb, flag } from '../verb.ts'
 
 const REDIS_MS = 5000
 
-/** `gatehouse queues`: lists the job queues of the workers. Reads Redis directly, so it works while no node runs. */
+/**
+ * `gatehouse queues`: lists the job queues of the workers. The verb reads Redis directly, so no running node is needed.
+ */
 export const verb = defineVerb({
   description: 'List the job queues with their waiting, active and failed jobs',
   flags: {
     config: z.string().optional().register(flag, {
       short: 'c',
       value: 'file',
-      help: 'settings file of a node or worker; environment variables override it',
+      help: 'settings file of a node or worker; environment variables override its values',
     }),
-    policy: z.string().optional().register(flag, { value: 'path', help: 'the policy, a file or a folder' }),
+    policy: z.string().optional().register(flag, { value: 'path', help: 'path of the policy: a file or a folder' }),
   },
   examples: [
     { run: 'gatehouse queues --config gatehouse.yaml', does: 'one line per queue' },
@@ -29,7 +31,7 @@ export const verb = defineVerb({
   ],
   exitCodes: {
     [exitCodes.invalid]: 'invalid settings or policy',
-    [exitCodes.unreachable]: 'Redis did not answer',
+    [exitCodes.unreachable]: 'Redis did not reply',
   },
   run: async ({ config, policy }, output) => {
     const flags = policy === undefined ? {} : { policy: { path: policy } }
@@ -80,7 +82,7 @@ async function listQueues({ redis }: Settings, kinds: readonly QueueKind[]): Pro
     return queues
   } catch (error) {
     if (error instanceof ConfigError) throw error
-    const message = `Redis did not answer: ${(error as Error).message}`
+    const message = `Redis did not reply: ${(error as Error).message}`
     throw new CliError(exitCodes.unreachable, 'GH_UNREACHABLE', message)
   }
 }

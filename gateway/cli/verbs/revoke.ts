@@ -27,14 +27,14 @@ const flags = {
     .register(flag, { value: 'file', help: 'revoke the access token in this file; - reads standard input' }),
   jti: z.string().optional().register(flag, { value: 'id', help: 'revoke the token with this jti' }),
   session: z.string().optional().register(flag, { value: 'id', help: 'revoke the tokens of this session (sid)' }),
-  subject: z
-    .string()
-    .optional()
-    .register(flag, { value: 'id', help: 'revoke the tokens that this subject has now; newer tokens are admitted' }),
-  client: z
-    .string()
-    .optional()
-    .register(flag, { value: 'id', help: 'revoke the tokens that this client has now; newer tokens are admitted' }),
+  subject: z.string().optional().register(flag, {
+    value: 'id',
+    help: 'revoke the current tokens of this subject; tokens issued later are admitted',
+  }),
+  client: z.string().optional().register(flag, {
+    value: 'id',
+    help: 'revoke the current tokens of this client; tokens issued later are admitted',
+  }),
   issuer: z
     .string()
     .optional()
@@ -44,11 +44,14 @@ const flags = {
         'issuer of the subject, client, session or jti; required if the policy has several. With --before: revoke all ' +
         'of its tokens. With an opaque token: ask only this issuer',
     }),
-  before: z
+  before: z.string().optional().register(flag, {
+    value: 'time',
+    help: 'with --issuer: revoke tokens issued until this time, such as 2030-01-31T12:00:00Z',
+  }),
+  reason: z
     .string()
     .optional()
-    .register(flag, { value: 'time', help: 'with --issuer: revoke tokens issued until then, as 2030-01-31T12:00:00Z' }),
-  reason: z.string().optional().register(flag, { value: 'text', help: 'reason, for the log' }),
+    .register(flag, { value: 'text', help: 'reason of the revocation, for the log and the audit record' }),
   wait: waitFlag,
   durable: durableFlag,
   admin: adminFlag,
@@ -88,7 +91,7 @@ export const verb = defineVerb({
   },
 })
 
-/** Builds the body of the call. The admin API validates the values. */
+/** Builds the body of the revocation call from the flags. The admin API validates the values. */
 async function requestBody(given: RevokeFlags): Promise<Readonly<Record<string, unknown>>> {
   const { issuer, before, reason } = given
   const named = (['jti', 'session', 'subject', 'client'] as const).filter((kind) => given[kind] !== undefined)

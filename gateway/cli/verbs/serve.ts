@@ -12,7 +12,7 @@ export const verb = defineVerb({
     config: z.string().optional().register(flag, {
       short: 'c',
       value: 'file',
-      help: 'settings file; environment variables and flags override it',
+      help: 'settings file; environment variables and flags override its values',
     }),
     listen: z
       .string()
@@ -22,7 +22,7 @@ export const verb = defineVerb({
       value: 'address',
       help: 'listener for probes, metrics and the admin API, host:port (default: 127.0.0.1:9090)',
     }),
-    policy: z.string().optional().register(flag, { value: 'path', help: 'the policy, a file or a folder' }),
+    policy: z.string().optional().register(flag, { value: 'path', help: 'path of the policy: a file or a folder' }),
   },
   examples: [
     { run: 'gatehouse serve --config gatehouse.yaml', does: 'with a settings file' },

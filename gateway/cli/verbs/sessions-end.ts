@@ -7,10 +7,13 @@ import { defineVerb, flag } from '../verb.ts'
 
 /** `gatehouse sessions end`: ends login sessions on every node. */
 export const verb = defineVerb({
-  description: 'End the sessions of a person or a browser, or one session',
+  description: 'End the login sessions of a person or a browser, or a single session',
   flags: {
     ...sessionFlags,
-    reason: z.string().optional().register(flag, { value: 'text', help: 'reason, for the log' }),
+    reason: z
+      .string()
+      .optional()
+      .register(flag, { value: 'text', help: 'reason of the revocation, for the log and the audit record' }),
     wait: waitFlag,
     durable: durableFlag,
     admin: adminFlag,

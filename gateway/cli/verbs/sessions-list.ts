@@ -14,7 +14,7 @@ interface Session {
 
 /** `gatehouse sessions list`: lists login sessions. */
 export const verb = defineVerb({
-  description: 'List the sessions of a person or a browser, or one session',
+  description: 'List the login sessions of a person or a browser, or a single session',
   flags: { ...sessionFlags, admin: adminFlag },
   examples: [
     { run: 'gatehouse sessions list --subject alice --issuer main', does: 'sessions of a person' },

@@ -4,7 +4,7 @@ import { defineVerb } from '../verb.ts'
 
 /** `gatehouse sessions`: the verbs for login sessions. */
 export const verb = defineVerb({
-  description: 'List login sessions, or end them on every node',
+  description: 'List login sessions, or end login sessions on every node',
   examples: [
     { run: 'gatehouse sessions list --subject alice', does: 'the sessions of alice' },
     { run: 'gatehouse sessions end --device 5b0c… --reason "lost" --wait', does: 'end those of one browser' },

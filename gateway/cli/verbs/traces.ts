@@ -17,12 +17,15 @@ const filters = {
   minDuration: z
     .string()
     .optional()
-    .register(flag, { value: 'duration', help: 'only exchanges that took at least this long, such as 250ms' }),
+    .register(flag, { value: 'duration', help: 'only exchanges that took at least this time, such as 250ms' }),
   since: z.string().optional().register(flag, {
     value: 'time',
     help: 'only exchanges since this time: 2030-01-31T12:00:00Z, or a duration before now, such as 10m',
   }),
-  limit: z.string().optional().register(flag, { value: 'number', help: 'largest number of traces (default: 20)' }),
+  limit: z
+    .string()
+    .optional()
+    .register(flag, { value: 'number', help: 'largest number of exchanges to list (default: 20)' }),
 }
 
 type Filters = z.infer<z.ZodObject<typeof filters>>
@@ -44,7 +47,7 @@ interface Summary {
 /** `gatehouse traces`: lists recent traces of nodes and workers, or shows one trace as a waterfall. */
 export const verb = defineVerb({
   description: 'List recently recorded exchanges, or show one trace',
-  arguments: { id: z.string().optional().register(flag, { help: 'id of a trace, as in the list' }) },
+  arguments: { id: z.string().optional().register(flag, { help: 'id of the trace to show, as in the list' }) },
   flags: { ...filters, admin: adminFlag },
   examples: [
     { run: 'gatehouse traces --decision refused --since 10m', does: 'recently refused requests and the reasons' },
@@ -104,7 +107,7 @@ function msOf(text: string, name: string): number {
   return ms
 }
 
-/** A duration counts back from now. */
+/** Parses a time, or a duration before now. Returns the time in RFC 3339. */
 function timeOf(text: string): string {
   const agoMs = parseDuration(text)
   const ms = agoMs === undefined ? Date.parse(text) : Date.now() - agoMs

@@ -12,9 +12,9 @@ export const verb = defineVerb({
     config: z.string().optional().register(flag, {
       short: 'c',
       value: 'file',
-      help: 'settings file, the same as for nodes; environment variables and flags override it',
+      help: 'settings file, the same as for nodes; environment variables and flags override its values',
     }),
-    policy: z.string().optional().register(flag, { value: 'path', help: 'the policy, a file or a folder' }),
+    policy: z.string().optional().register(flag, { value: 'path', help: 'path of the policy: a file or a folder' }),
   },
   examples: [
     { run: 'gatehouse worker --config gatehouse.yaml', does: 'with the settings of the nodes' },

@@ -75,5 +75,5 @@ test('check --print with two paths is wrong usage', () => {
   const { status, stdout, stderr } = check(policy, 'other.yaml', '--print')
 
   expect([status, stdout]).toEqual([2, ''])
-  expect(stderr).toContain('--print takes one path, a file or a folder (GH_USAGE)')
+  expect(stderr).toContain('--print accepts only one path, a file or a folder (GH_USAGE)')
 })
