@@ -1,6 +1,7 @@
 /**
  * IP addresses as bytes: 4 for IPv4, 16 for IPv6, in network order. An IPv4-mapped IPv6 address (`::ffff:a.b.c.d`, RFC
- * 4291 §2.5.5.2) is the same client as the IPv4 address. It is converted to IPv4 ("folded") before any comparison.
+ * 4291 §2.5.5.2) is the same client as the IPv4 address. An IPv4-mapped address is converted to IPv4 ("folded") before
+ * any comparison.
  */
 
 const octet = /^(?:0|[1-9][0-9]{0,2})$/

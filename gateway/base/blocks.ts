@@ -1,4 +1,4 @@
-/** Size of a block, bytes. */
+/** Size of a memory block of the pool, bytes. */
 export const BLOCK_BYTES = 64 * 1024
 /** Largest number of free blocks in memory for reuse: 64 blocks are 4 MiB. */
 const WAITING_MAX = 64

@@ -49,7 +49,7 @@ interface DenialOptions {
   readonly stepUp?: StepUp
 }
 
-/** Titles of statuses in problem documents and status lines (RFC 9110 §15). */
+/** Titles of status codes in problem documents and status lines (RFC 9110 §15). */
 export const statusTitles: Readonly<Record<number, string>> = {
   400: 'Bad Request',
   401: 'Unauthorized',

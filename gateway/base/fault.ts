@@ -23,7 +23,7 @@ export type FaultReason = (typeof faultReasons)[number]
 interface FaultOptions {
   readonly cause?: unknown
   /**
-   * True when the caller may retry the exchange. If the service may have received the request, the caller must retry
+   * True when the caller can retry the exchange. If the service may have received the request, the caller must retry
    * only a safe request without a body.
    */
   readonly retryable?: boolean
@@ -32,8 +32,8 @@ interface FaultOptions {
 /**
  * An internal or external failure. Faults are thrown; a refusal that the policy intends is a `Denial` and is returned.
  *
- * `message` is for operators and logs. It never reaches a client, and never contains a token, a secret or a header
- * value.
+ * `message` is for operators and logs. The message never reaches a client, and never contains a token, a secret or a
+ * header value.
  */
 export class GatewayFault extends Error {
   override readonly name = 'GatewayFault'

@@ -1,6 +1,6 @@
 /**
- * Property of a request by which a limit separates its windows. Subjects, clients and sessions are identified together
- * with their issuer.
+ * Property of a request by which a rate limit separates its windows. Subjects, clients and sessions are identified
+ * together with their issuer.
  */
 export type LimitPart =
   | 'subject'
@@ -13,7 +13,7 @@ export type LimitPart =
 
 /** A compiled limit of the policy: no interval of `windowMs` contains more than `requests` admissions. */
 export interface LimitRule {
-  /** Name in the policy and in the `RateLimit` field. */
+  /** Name of the rate limit in the policy and in the `RateLimit` field. */
   readonly name: string
   /**
    * Label in metrics, logs and the admin API: the limit's name, preceded by its owner, such as
@@ -48,7 +48,7 @@ export interface LimitRule {
  */
 export type LimitsOutage = 'local' | 'closed' | 'open'
 
-/** The limits that apply on one route. */
+/** The rate limits that apply on one route. */
 export interface RouteLimits {
   /**
    * Enforced rate limits: those of the gate, then of the service, then of the route, each in the order of the policy.

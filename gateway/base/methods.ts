@@ -2,8 +2,8 @@
 export const forwardedMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
 
 /**
- * Adds HEAD where GET is listed: a client that is allowed to use GET is also allowed to use HEAD, which is GET without
- * the body (RFC 9110 §9.3.2).
+ * Adds HEAD where GET is listed. A client that is allowed to use GET is also allowed to use HEAD, because HEAD is GET
+ * without the body (RFC 9110 §9.3.2).
  */
 export function withHead(methods: readonly string[]): ReadonlySet<string> {
   return new Set(methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])))

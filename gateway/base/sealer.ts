@@ -38,7 +38,7 @@ export class Sealer {
     this.#byId = new Map(derived.map((each) => [each.id, each]))
   }
 
-  /** @param place  identifies the storage place; the blob can be decrypted only with the same place */
+  /** @param place  storage place of the blob; the blob can be decrypted only with the same place */
   seal(content: string | Uint8Array, place: string): Buffer {
     const { id, seal } = this.#first
     const nonce = randomBytes(NONCE_BYTES)

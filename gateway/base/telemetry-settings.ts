@@ -3,7 +3,7 @@
  * no path is appended.
  */
 export interface TelemetrySettings {
-  /** `undefined`: no exchange is traced. */
+  /** Settings of traces; `undefined` when no exchange is traced. */
   readonly traces: TraceSettings | undefined
   readonly metrics: { readonly endpoint: string; readonly intervalMs: number } | undefined
   readonly logs: { readonly endpoint: string } | undefined
@@ -24,7 +24,7 @@ export interface TraceSettings {
   readonly faults: boolean
   /** Largest number of exchanges that a node traces per second. */
   readonly maxPerSecond: number
-  /** Number of recent traces that Redis keeps; 0 keeps none. */
+  /** Number of recent traces that Redis stores; 0 stores no traces. */
   readonly recent: number
   /** URL of an external trace viewer, with the placeholder `{trace_id}`. */
   readonly link: string | undefined

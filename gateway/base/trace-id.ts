@@ -5,12 +5,12 @@ const SPAN_BYTES = 8
 const pool = Buffer.alloc(3 * SPAN_BYTES * 512)
 let used = pool.length
 
-/** New trace id (W3C Trace Context §3.2.2.3): 32 hexadecimal digits. */
+/** Returns a new trace id (W3C Trace Context §3.2.2.3): 32 hexadecimal digits. */
 export function newTraceId(): string {
   return take(TRACE_BYTES)
 }
 
-/** New span id (W3C Trace Context §3.2.2.4): 16 hexadecimal digits. */
+/** Returns a new span id (W3C Trace Context §3.2.2.4): 16 hexadecimal digits. */
 export function newSpanId(): string {
   return take(SPAN_BYTES)
 }
