@@ -88,7 +88,7 @@ export class AdminApi {
     this.#app.routing(request, response)
   }
 
-  /** Number of calls since the start that got no log line and no audit record of their own. */
+  /** Number of calls since the start that got neither an individual log line nor an audit record. */
   get unrecorded(): number {
     return this.#calls.unrecorded
   }

@@ -48,7 +48,7 @@ export const apiProblemCodes = {
 
 export type ApiProblemCode = keyof typeof apiProblemCodes
 
-/** One invalid field of a request. Values are never quoted, because they may be secrets. */
+/** One invalid field of a request. The value of the field is never quoted, because it can be a secret. */
 export interface FieldError {
   /** JSON Pointer into the body (RFC 6901). `parameter` is the name of a query or path parameter. */
   readonly pointer?: string
@@ -69,7 +69,7 @@ export class ApiProblem extends Error {
   readonly code: ApiProblemCode
   readonly options: ProblemOptions
 
-  /** @param detail explanation for the caller */
+  /** @param detail explanation of the error for the caller */
   constructor(code: ApiProblemCode, detail: string, options: ProblemOptions = {}) {
     super(detail)
     this.code = code

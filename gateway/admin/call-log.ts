@@ -5,7 +5,7 @@ import { callLine } from './call-line.ts'
 /** @param fields fields of the log line, which must never contain tokens or secrets */
 export type AdminLog = (level: 'info' | 'warn' | 'error', message: string, fields: Record<string, unknown>) => void
 
-/** Interval at which admin API calls without a log line of their own are counted in one log line, ms. */
+/** Interval at which one log line states the number of admin API calls without an individual log line, ms. */
 const SUMMARY_MS = 10_000
 
 /**
@@ -26,7 +26,7 @@ export class CallLog {
     this.#log = log
   }
 
-  /** Number of calls since the start that got no log line and no audit record of their own. */
+  /** Number of calls since the start that got neither an individual log line nor an audit record. */
   get unrecorded(): number {
     return this.#unrecorded
   }
@@ -51,8 +51,8 @@ export class CallLog {
   }
 
   /**
-   * Counts a call that gets no log line and no audit record of its own. Logs the number of such calls: the first call
-   * immediately, further calls once per `SUMMARY_MS`.
+   * Counts a call that gets neither an individual log line nor an audit record. Logs the number of such calls: the
+   * first call immediately, further calls once per `SUMMARY_MS`.
    */
   leaveUnrecorded(): void {
     this.#unrecorded++

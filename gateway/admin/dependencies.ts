@@ -34,7 +34,7 @@ export interface NodeView {
 }
 
 export interface PolicyHistory {
-  /** Load time of the policy, ms since the epoch. */
+  /** Time at which the policy was loaded, ms since the epoch. */
   readonly loadedAtMs: number
   /** Total rejected policy changes. */
   readonly rejected: number
@@ -51,9 +51,9 @@ export interface AdminDependencies {
   readonly node: NodeView
   readonly limits: Pick<LimitService, 'list' | 'reset'>
   readonly explainer: Pick<NodeExplainer, 'explain'>
-  /** `undefined`: the node runs without Redis. */
+  /** Components that need Redis; `undefined` when the node runs without Redis. */
   readonly shared: SharedDependencies | undefined
-  /** `undefined`: traces are not stored. */
+  /** Stored traces; `undefined` when the node stores no traces. */
   readonly traces: TraceDependencies | undefined
 }
 

@@ -10,7 +10,7 @@ export interface StreamEvent {
    * the stream.
    */
   readonly id: string
-  /** Payload on a single line. */
+  /** Payload of the event, on a single line. */
   readonly data: string
 }
 

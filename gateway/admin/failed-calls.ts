@@ -15,7 +15,7 @@ const LOGGED_BURST = 200
 const LOGGED_PER_SECOND = 20
 /** Number of recent calls with an invalid token per client address whose replies are not delayed. */
 const PROMPT_MAX = 5
-/** Delay added to a reply for each earlier failure above `PROMPT_MAX`, ms; and the maximum delay. */
+/** Delay that is added to a reply for each earlier failed call above `PROMPT_MAX`, ms; and the maximum delay, ms. */
 const DELAY_STEP_MS = 20
 const DELAY_MAX_MS = 1000
 /**
@@ -37,7 +37,7 @@ export interface CallOrigin {
   readonly token: string | undefined
 }
 
-/** Consequences of a failed call. */
+/** Consequences of a failed call to the admin API. */
 export interface Failure {
   /** Whether the call gets its own log line and audit record. */
   readonly recorded: boolean
@@ -74,7 +74,7 @@ export class FailedCalls {
   /** Value of `Retry-After`, seconds. */
   readonly retryAfterS = Math.ceil(1 / PER_SECOND)
 
-  /** Whether the address has too many recent failures for this call to be processed. */
+  /** Whether a call is rejected unprocessed, because the client address has too many recently failed calls. */
   exhausted({ address, token }: CallOrigin): boolean {
     if (token === undefined) return this.#without.exhausted(address)
     return this.#wrong.exhausted(address) && !this.#isKnown(address, token)

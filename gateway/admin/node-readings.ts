@@ -7,7 +7,7 @@ import type { NodeView, PolicyHistory, UpstreamView } from './dependencies.ts'
 import type { NodeState } from './probes.ts'
 import { relaxationsOf } from './relaxations.ts'
 
-/** Sources of a node's readings. */
+/** Components from which the state of a node is read. */
 export interface ReadingSources {
   readonly gate: Pick<Gate, 'node' | 'runtime'>
   /** Version of Gatehouse. */
@@ -16,7 +16,7 @@ export interface ReadingSources {
   readonly history: PolicyHistory
   readonly issuerKeys: { status(): readonly KeySetStatus[] }
   readonly verifier: { status(): VerifierStatus }
-  /** Counters of the data plane listener; `undefined` before it is open. */
+  /** Counters of the data plane listener; `undefined` before the listener is open. */
   readonly listener: () => { readonly inFlight: number; readonly connections: NodeView['connections'] } | undefined
   readonly lines: { readonly lost: number }
   readonly warnings: readonly string[]
@@ -78,7 +78,7 @@ export class NodeReadings implements NodeView {
     return this.#sources.lines.lost
   }
 
-  /** Relaxations in the settings and the policy. */
+  /** Security relaxations in the settings and the policy. */
   get relaxations(): readonly string[] {
     return [...this.#sources.relaxations, ...relaxationsOf(this.snapshot)]
   }

@@ -6,7 +6,7 @@ import { metricsContentType } from '../telemetry/metrics.ts'
 export interface NodeState {
   /** True once settings and policy are valid and the listener is open. */
   readonly started: boolean
-  /** True while the node accepts traffic. Becomes false as soon as a stop is requested. */
+  /** True while the node accepts traffic. The value becomes false as soon as a stop of the node is requested. */
   readonly ready: boolean
 }
 

@@ -27,7 +27,11 @@ export const auditQuery = {
 
 type AuditQuery = { readonly [name in keyof typeof auditQuery]?: string | undefined }
 
-/** @throws {ApiProblem} 400 for an invalid time */
+/**
+ * Builds a filter of audit records from query parameters.
+ *
+ * @throws {ApiProblem} 400 for an invalid time
+ */
 export function filterOf({
   subject,
   client,

@@ -50,7 +50,8 @@ export const resetLimit = operation({
 })
 
 function windowOf({ address, ...rest }: z.output<typeof name>): WindowName {
-  // The value was parsed from JSON, which has no `undefined`: members are present or absent.
+  // The cast is safe: the value was parsed from JSON, which has no `undefined`, so each optional member is either
+  // present or absent.
   const named = rest as WindowName
   if (address === undefined) return named
   const bytes = parseAddress(address)

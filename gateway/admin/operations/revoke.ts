@@ -107,7 +107,8 @@ async function revokeFoundSessions(order: RevocationOrder, dependencies: AdminDe
 }
 
 function orderOf(body: z.output<(typeof orders)[number]>): RevocationOrder {
-  // The value was parsed from JSON, which has no `undefined`: members are present or absent.
+  // The cast is safe: the value was parsed from JSON, which has no `undefined`, so each optional member is either
+  // present or absent.
   if (body.kind !== 'issuer') return body as RevocationOrder
   const { before, ...rest } = body
   const beforeMs = Date.parse(before)

@@ -4,7 +4,10 @@ import { operation } from '../operation.ts'
 import { recordedTraces } from '../recorded-traces.ts'
 import { linkOf, spansOf, traceSpan } from '../trace-document.ts'
 
-/** Maximum number of records that are shown per trace. A client can put all its requests into one trace. */
+/**
+ * Maximum number of recorded exchanges and jobs that are shown per trace. A limit is necessary, because a client can
+ * put all its requests into one trace.
+ */
 const RECORDS_MAX = 50
 
 const trace = z.strictObject({
