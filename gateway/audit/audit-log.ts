@@ -61,7 +61,7 @@ export class AuditLog {
     return Number((await this.#client.call('MEMORY', 'USAGE', this.#key)) ?? 0)
   }
 
-  /** Returns the trim mark of each chain, by chain id. */
+  /** Returns the last batch that was trimmed from the log (trim mark) of each audit chain, by chain id. */
   async trimmed(): Promise<ReadonlyMap<string, TrimMark>> {
     const reply = (await this.#client.call('HGETALL', this.#trimmedKey)) as string[] | Record<string, string>
     const pairs = Array.isArray(reply) ? chunked(reply) : Object.entries(reply)

@@ -39,7 +39,7 @@ export interface SinkListing {
   /** False when the count stopped early: more than `lag_records` records are not delivered. */
   readonly lag_complete: boolean
   readonly lag_seconds: number
-  /** Total records shipped to this sink. */
+  /** Total number of records delivered to this sink. */
   readonly shipped: number
   readonly shipped_at: string | null
   readonly dead_letters: number

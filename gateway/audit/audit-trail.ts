@@ -45,7 +45,7 @@ export class AuditTrail implements MetricSource {
   readonly #spillMaxBytes: number | undefined
   readonly #task = new Supervisor('audit-seal')
   readonly #aggregation = new Supervisor('audit-aggregate')
-  /** Cancels the next scheduled flush. */
+  /** Function that cancels the next scheduled sealing of records. */
   #timer: (() => void) | undefined
   #reserved = 0
   #records = 0
@@ -124,7 +124,7 @@ export class AuditTrail implements MetricSource {
    */
   add(line: string, priority: boolean, reserved = false): void {
     if (reserved) this.#reserved--
-    // The closing record must be the last record of the chain.
+    // Loses a record that is added after `close`: the closing record must be the last record of the audit chain.
     if (this.#closed || !(reserved || this.#roomFor(priority))) {
       this.#lose(priority)
       return
@@ -261,7 +261,7 @@ export class AuditTrail implements MetricSource {
     }
   }
 
-  /** Seals waiting records when the outbox has room again and no flush is scheduled. */
+  /** Seals waiting records, when the outbox has room again and no sealing is scheduled. */
   #flushFull(): void {
     if (this.#timer === undefined) this.#flush()
   }

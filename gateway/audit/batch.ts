@@ -5,7 +5,7 @@ import { matchesSeal, readSeal, type Seal } from './seal.ts'
 /** Audit records of one node that were sealed together, in order. */
 export interface Batch {
   readonly seal: Seal
-  /** Lines of the records, each with its line feed, compressed with zstd. */
+  /** Lines of the audit records, each with its line feed, compressed with zstd. */
   readonly packed: Buffer
   /**
    * Share of `packed` that belongs to records without priority, bytes. Set only for a batch that was sealed since the
@@ -14,7 +14,7 @@ export interface Batch {
   readonly commonBytes?: number
 }
 
-/** Names of the two fields of a stream entry. */
+/** Names of the two fields of an entry of the audit stream in Redis. */
 const SEAL = 'seal'
 const LINES = 'lines'
 
@@ -44,7 +44,7 @@ export function unpackLines(packed: Uint8Array): Buffer | undefined {
   }
 }
 
-/** Returns field names and values of the stream entry, in the order that XADD expects. */
+/** Returns field names and values of a stream entry for a batch, in the order that XADD expects. */
 export function streamFields({ seal, packed }: Batch): [string, string, string, Buffer] {
   return [SEAL, JSON.stringify(seal), LINES, packed]
 }

@@ -36,7 +36,7 @@ export class Chain {
   #commonRecords = 0
   /** Bytes of the waiting lines without priority. */
   #commonBytes = 0
-  /** Number of the newest record. */
+  /** Number of the newest audit record in the chain; 0 before the first record. */
   #last = 0
   #previous = chainStart
   #lost = 0
@@ -49,7 +49,7 @@ export class Chain {
     this.#idPrefix = `{"id":"${this.id}-`
   }
 
-  /** Records added since the last seal. */
+  /** Number of records that wait to be sealed. */
   get waiting(): number {
     return this.#sums.length
   }
@@ -58,7 +58,7 @@ export class Chain {
     return this.#bytes
   }
 
-  /** Waiting records without priority. */
+  /** Number of records without priority that wait to be sealed. */
   get commonRecords(): number {
     return this.#commonRecords
   }

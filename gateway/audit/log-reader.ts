@@ -15,7 +15,7 @@ const COUNTED_ENTRIES = 1000
 /** An untrusted entry of the audit log: anyone with access to Redis may have written the entry. */
 export interface StreamEntry {
   readonly id: string
-  /** The batch, or a text that describes the error in the entry. */
+  /** The batch in the entry, or a text that describes the error in the entry. */
   readonly batch: Batch | string
   /** Fields of the entry as written; empty when the entry is too large to read. */
   readonly fields: readonly Buffer[]

@@ -70,7 +70,7 @@ export class LogTrimmer {
     try {
       await this.trim()
     } catch (error) {
-      // Nothing is trimmed while Redis is unavailable. The Redis link logs the outage.
+      // Ignores an outage of Redis: nothing is trimmed while Redis is unavailable, and the Redis link logs the outage.
       if (!(error instanceof RedisFault)) throw error
     }
   }

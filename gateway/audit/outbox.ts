@@ -94,8 +94,8 @@ export class Outbox {
   }
 
   /**
-   * Whether there is room for records without priority. Half of the memory and half of the spill are reserved for
-   * records with priority.
+   * Whether the outbox has room for batches with records without priority. Half of the memory and half of the spill are
+   * reserved for records with priority.
    */
   get commonRoomy(): boolean {
     return this.#commonBytes < this.#options.memoryBytes / 2 && !this.#spillHalfFull
@@ -180,8 +180,8 @@ export class Outbox {
         } else if (spilled) await this.#appendSpilled(spill)
         else if (await this.#append(this.#queue[0]!)) this.#shift(1)
       }
-      // Writes the queue to the spill: new batches must not overtake batches in the spill, and batches that cannot be
-      // written to Redis now are safer on disk.
+      // Writes the queue to the spill files. New batches must not overtake batches in the spill, and batches that
+      // cannot be written to Redis now are safer on disk.
       if (this.#queue.length > 0 && (spill?.empty === false || !(this.#allowed() || this.#starting))) {
         await this.#spillQueue()
       }

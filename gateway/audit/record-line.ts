@@ -18,7 +18,7 @@ export function escapedText(text: string, max = TEXT_MAX): string {
   return escapeJson(text.length <= max ? text : `${text.slice(0, max)}…`)
 }
 
-/** Encodes untrusted text without quotes, cut to a number of bytes, escapes included. */
+/** Encodes untrusted text as JSON without quotes, cut to `maxBytes` bytes, escapes included. */
 export function escapedBytes(text: string, maxBytes: number): string {
   if (text.length <= maxBytes) {
     const whole = escapeJson(text)

@@ -3,7 +3,7 @@ import { formatAddress } from '../base/addresses.ts'
 import type { Reason } from '../base/reasons.ts'
 import { recordLine } from './record-line.ts'
 
-/** Length of a window, ms. */
+/** Length of a window in which refused requests are counted, ms. */
 const WINDOW_MS = 1000
 /** Maximum number of refused requests per client address that get a record each in one window. */
 const SINGLE_PER_ADDRESS = 20
@@ -27,7 +27,7 @@ export interface RefusedRequest {
 
 interface AggregatorDependencies {
   readonly node: string
-  /** Receives a record without its id. */
+  /** Function that receives an audit record without its id. */
   readonly emit: (line: string) => void
   /** Schedules the end of a window. @returns a function that cancels the schedule */
   readonly after: (ms: number, work: () => void) => () => void
@@ -35,7 +35,7 @@ interface AggregatorDependencies {
   readonly now?: () => number
 }
 
-/** Refusals that share one record. */
+/** Refused requests that share one audit record. */
 class Aggregate {
   readonly #firstId: string
   readonly #firstMs: number

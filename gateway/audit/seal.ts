@@ -36,7 +36,7 @@ const sealForm = z.strictObject({
    */
   sums: z.base64(),
   hash,
-  /** Id of the key used for `mac`. */
+  /** Id of the key with which `mac` was made. */
   key: name.optional(),
   /** HMAC-SHA-256 of `hash`. */
   mac: hash.optional(),

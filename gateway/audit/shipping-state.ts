@@ -33,7 +33,10 @@ export interface DeadLetter {
   readonly content: { readonly line: string } | { readonly fields: readonly Buffer[] }
 }
 
-/** Stores the cursors and dead letters of all sinks for one shard of the log. Methods throw `RedisFault`. */
+/**
+ * Stores the cursors (last delivered entries) and dead letters of all sinks for one shard of the audit log. Methods
+ * throw `RedisFault`.
+ */
 export class ShippingStates {
   readonly #client: RedisClient
   readonly #keys: RedisKeys

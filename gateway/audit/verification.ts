@@ -93,7 +93,7 @@ interface ChainState {
   readonly known: Set<string>
   lost: number
   keyed: boolean
-  /** Hash of the batch with the closing record. */
+  /** Hash of the batch with the closing record; `undefined` when no such batch was read. */
   closing: string | undefined
 }
 
@@ -152,7 +152,8 @@ export class Verification {
   report({ trimmed, running, seen }: LogSurroundings = nothingKnown): VerificationReport {
     for (const [id, chain] of this.#chains) this.#judgeChain(id, chain, trimmed.get(id))
     for (const each of [...seen, ...this.#seen]) this.#judgeSeen(each, trimmed.get(each.chain))
-    // A node's newest chain is the last one in the order of the log, because the node's clock may have been set back.
+    // A node's newest chain is the node's last chain in the order of the log, because the node's clock may have been
+    // set back.
     const newest = new Map([...this.#chains.keys()].map((chain) => [nodeOf(chain), chain]))
     const goingOn = new Set([...newest].flatMap(([node, chain]) => (running.has(node) ? chain : [])))
     const chains = [...this.#chains].map(([id, chain]) => this.#reportOf(id, chain, goingOn))
