@@ -23,7 +23,7 @@ export async function runProgram(program: string, words: readonly string[]): Pro
   const child = spawn(process.execPath, [program, ...words], { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] })
   const atTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY
   const forward = (signal: NodeJS.Signals): void => {
-    // Ctrl-C in a terminal reaches the whole process group, so the child has already received it.
+    // Ctrl-C in a terminal reaches the whole process group, so the child has already received the signal.
     if (signal !== 'SIGINT' || !atTerminal) child.kill(signal)
   }
   for (const signal of signals) process.on(signal, forward)

@@ -2,7 +2,7 @@ import type { DocumentSchema } from '../config/json-schema.ts'
 import { settingsSchema } from '../config/settings-schema.ts'
 import { policySchema } from '../policy/policy-schema.ts'
 
-/** The documents that operators write. `settings`: gatehouse.yaml. `policy`: policy.yaml. */
+/** Schemas of the documents that operators write. `settings`: gatehouse.yaml. `policy`: policy.yaml. */
 export const documentSchemas = {
   settings: { schema: settingsSchema, title: 'Gatehouse settings (gatehouse.yaml)' },
   policy: { schema: policySchema, title: 'Gatehouse policy (policy.yaml)' },

@@ -23,6 +23,8 @@ interface OfflineSources {
 }
 
 /**
+ * Explains how a policy would decide a request, without calling a node.
+ *
  * @throws {ConfigError} when the policy is invalid
  * @throws {CliError} when the key set or the request is invalid
  */

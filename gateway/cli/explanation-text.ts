@@ -30,7 +30,7 @@ function aligned(rows: readonly Row[]): string[] {
   return rows.map(([label, text]) => `${label.padEnd(width)}  ${text}`)
 }
 
-/** Puts a label on the first of several lines. */
+/** Makes one row per line, with a label in the first row only. */
 function under(label: string, lines: readonly string[]): Row[] {
   return lines.map((line, i) => [i === 0 ? label : '', line])
 }

@@ -22,7 +22,7 @@ interface Checked {
   readonly warnings: readonly Problem[]
 }
 
-/** `gatehouse check PATH… | -`: validates policies and lists every problem. Changes nothing. */
+/** `gatehouse check PATH… | -`: validates policies and lists every problem. The verb changes nothing. */
 export const verb = defineVerb({
   description: 'Check policies: a file, a folder of *.yaml files, or - for standard input',
   arguments: {
@@ -64,7 +64,7 @@ async function check(paths: readonly string[], strict: boolean, output: Output):
   return checked.every(({ valid }) => valid) ? exitCodes.done : exitCodes.invalid
 }
 
-/** Prints only the SARIF log, for code hosts and editors. Nothing goes to stderr. */
+/** Prints only a SARIF log to stdout, for code hosts and editors. Nothing is written to stderr. */
 async function reportSarif(
   paths: readonly string[],
   { print, strict }: { readonly print: boolean; readonly strict: boolean },

@@ -9,7 +9,8 @@ import { exitCodes } from '../output.ts'
 import { defineVerb, flag } from '../verb.ts'
 
 /**
- * `gatehouse explain`: reports the decision on a request and its reasons, from a policy file or from a running node.
+ * `gatehouse explain`: reports the decision on a request and the reasons of the decision, by a policy file or by a
+ * running node.
  */
 export const verb = defineVerb({
   description: 'Explain how a running node, or with --policy a policy without a node, would decide a request',
@@ -97,7 +98,7 @@ async function explainByNode({ nowMs: _, ...asked }: AskedRequest, given: NodeFl
   return document as unknown as Explanation
 }
 
-/** Secrets of the request that must never be printed, whatever code produces the output. */
+/** Returns the secrets of the request, which must never be printed, whatever code produces the output. */
 function secretsOf({ token, fields }: AskedRequest): string[] {
   const ofFields = fields.flatMap(([name, value]) => {
     if (/^authorization$/i.test(name)) return [value, ...value.split(' ')]

@@ -4,7 +4,8 @@ import { CliError, exitCodes } from '../output.ts'
 import { defineVerb, flag } from '../verb.ts'
 
 /**
- * `gatehouse worker`: runs one worker in the foreground. The worker is a separate program; the gate does not import it.
+ * `gatehouse worker`: runs one worker in the foreground. The worker is a separate program; the gate imports nothing
+ * from the worker.
  */
 export const verb = defineVerb({
   description: 'Run one worker, which processes background jobs, until SIGTERM or SIGINT',
