@@ -56,7 +56,7 @@ export class Acknowledgements {
     this.#subscriber.onReady(() => {
       if (asked) return
       asked = true
-      // After the first success, RedisClient renews the subscription at each reconnection.
+      // After the first successful subscription, RedisClient renews the subscription at each reconnection.
       this.#subscriber
         .subscribe(link.keys.acknowledgements, (message) => this.#receive(message))
         .then(resolve, () => {
@@ -99,7 +99,7 @@ export class Acknowledgements {
     await this.#subscriber.close()
   }
 
-  /** @param message  `<member key> <position>` */
+  /** @param message  acknowledgement of a member: `<member key> <position>` */
   #receive(message: string): void {
     const blank = message.lastIndexOf(' ')
     const key = message.slice(0, blank)

@@ -38,7 +38,7 @@ const CONNECT_POLL_MS = 20
 const KEEP_ID_MS = 3000
 /**
  * Time of refusal after which a node concludes that another running node has the same id, ms. Only a running node
- * renews the reservation of the id for so long.
+ * renews the reservation of the id during this time.
  */
 const ID_TAKEN_MS = 2 * KEEP_ID_MS
 
@@ -224,7 +224,7 @@ export class Cluster {
     const { id } = this.#dependencies.node
     const missing = new Map([[id, this.boundMs], ...this.#lastListed.map((each) => [each.id, each.bound_ms] as const)])
     for (const id of ids) missing.delete(id)
-    // No member uses keys of this form, so no acknowledgement can match such a key.
+    // No member has a key of this form, so no acknowledgement can match such a key.
     const members = [...missing.keys()].map((id) => ({ key: `forgotten ${id}`, id }))
     return { members, boundMs: Math.max(0, ...missing.values()) }
   }
@@ -365,7 +365,8 @@ export class Cluster {
         awaited ||= event.awaited
         this.#position = event.position
       }
-      // After a full batch more events may follow, so the state is not proven to be up to date.
+      // After a read with the maximum number of events, more events may follow, so the state is not proven to be up to
+      // date.
       if (events.length === EVENTS_PER_READ) continue
       this.freshness.recordRead(sentAt, sentWallMs, boundMs)
       if (!this.#inContact) this.#logContact()

@@ -33,11 +33,14 @@ export class Epoch {
   readonly #dependencies: EpochDependencies
   readonly #found: RedisScript
   readonly #hold: RedisScript
-  /** Epoch in the format of Redis: its id, then the ids of its ancestors. `''` before this process has an epoch. */
+  /**
+   * Epoch in the format of Redis: the id of the epoch, then the ids of its ancestors. `''` before this process has an
+   * epoch.
+   */
   #known = ''
   /** Epoch id that an earlier process of this node wrote to disk; `''` if the disk has no such id. */
   readonly #remembered: string
-  /** Epoch id that is on disk now. */
+  /** Epoch id that is in the epoch file on disk now. */
   #remembers = ''
 
   /** @throws {Error} when the epoch file cannot be read */

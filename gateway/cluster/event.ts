@@ -1,7 +1,7 @@
 import { GatewayFault } from '../base/fault.ts'
 import type { Position } from './position.ts'
 
-/** An entry of the event log. */
+/** An entry of the cluster's event log. */
 export interface ClusterEvent {
   readonly position: Position
   readonly kind: string

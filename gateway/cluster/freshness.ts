@@ -9,8 +9,8 @@ export class Freshness {
   /** Time at which the last counted read was sent, monotonic, ms. */
   #sentAt = Number.NEGATIVE_INFINITY
   /**
-   * Wall clock when the last counted read was sent, ms since the Unix epoch. Needed because the monotonic clock stops
-   * while a virtual machine is suspended.
+   * Wall-clock time at which the last counted read was sent, ms since the Unix epoch. The wall clock is needed, because
+   * the monotonic clock stops while a virtual machine is suspended.
    */
   #sentWallMs = Number.NEGATIVE_INFINITY
   #vouchedMs = 0
@@ -37,7 +37,10 @@ export class Freshness {
     return Math.max(performance.now() - this.#sentAt, Date.now() - this.#sentWallMs)
   }
 
-  /** Whether the state is fresh enough for decisions: at most `limitMs` old, and never older than the lease. */
+  /**
+   * Whether the cluster state of this node is fresh enough for decisions: at most `limitMs` old, and never older than
+   * the lease of the node.
+   */
   within(limitMs: number): boolean {
     return this.ageMs() <= Math.min(limitMs, this.#vouchedMs)
   }

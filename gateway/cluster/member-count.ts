@@ -42,7 +42,7 @@ export class MemberCount {
       this.#fewer = found < this.#last ? this.#fewer + 1 : 0
       if (found > this.#last || this.#fewer >= PATIENCE) this.#last = Math.max(1, found)
     } catch {
-      // Redis is unavailable; the last count stays in use.
+      // Redis is unavailable; the last count of members stays in use.
     }
   }
 }

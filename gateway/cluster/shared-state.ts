@@ -1,6 +1,6 @@
 /**
- * State that every node replicates. Events change the state in the same order on every node. Redis also stores the
- * state outside the event log, because the log keeps events only for a limited time.
+ * State that every node of the cluster replicates. Events change the state in the same order on every node. Redis also
+ * stores the state outside the event log, because the log keeps events only for a limited time.
  */
 export interface SharedState {
   /** Kinds of events that change this state. */
