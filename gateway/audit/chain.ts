@@ -28,13 +28,13 @@ export class Chain {
   #bytes = 0
   /** CRC-32 of the line of each record that waits to be sealed. */
   #sums: number[] = []
-  /** Offset of the end of the line of each waiting record in the buffer, bytes. */
+  /** Offset of the end of the line of each record in the buffer, bytes. */
   #ends: number[] = []
-  /** For each waiting record, whether the record has priority. */
+  /** For each record that waits to be sealed, whether the record has priority. */
   #priorities: boolean[] = []
-  /** Number of waiting records without priority. */
+  /** Number of records without priority that wait to be sealed. */
   #commonRecords = 0
-  /** Bytes of the waiting lines without priority. */
+  /** Number of bytes in the buffer that belong to records without priority. */
   #commonBytes = 0
   /** Number of the newest audit record in the chain; 0 before the first record. */
   #last = 0
@@ -63,7 +63,7 @@ export class Chain {
     return this.#commonRecords
   }
 
-  /** Bytes of the waiting lines without priority. */
+  /** Number of bytes in the buffer that belong to records without priority. */
   get commonBytes(): number {
     return this.#commonBytes
   }

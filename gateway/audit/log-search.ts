@@ -25,7 +25,7 @@ const CLOCKS_MS = 60_000
  * Searches records from the newest to the oldest, batch by batch. Records of different nodes are in the order in which
  * the batches arrived in the log.
  *
- * @param from  place at which the previous search ended; records from this place on are not returned
+ * @param from  place at which the previous search ended; only older records are returned
  * @param limit  maximum number of records to return
  */
 export async function searchLog(

@@ -13,7 +13,10 @@ interface LogTrimmerDependencies {
   readonly client: RedisClient
   readonly keys: RedisKeys
   readonly shard: number
-  /** Minimum age of a log entry at which the entry can be deleted after delivery to all sinks, ms. */
+  /**
+   * Minimum age at which a log entry can be deleted after delivery to all sinks, ms. Ignored while the log takes more
+   * than half of `maxBytes`.
+   */
   readonly recentMs: number
   /** Maximum memory of the audit log in Redis, bytes. */
   readonly maxBytes: number

@@ -248,7 +248,7 @@ export class Verification {
     const state = this.#chains.get(chain)
     if (state?.known.has(hash) === true || this.#cut.has(chain)) return
     if (mark !== undefined && last <= mark.last) return
-    // In a partial log, a batch before the first found batch of its chain is outside of the input.
+    // In a partial log, a batch of an absent chain, or before the first batch of its chain, is outside of the input.
     if (this.#partial && (state === undefined || last < state.links[0]!.first)) return
     const links = state?.links ?? []
     const end = links.at(-1)?.last ?? mark?.last ?? 0
