@@ -12,7 +12,7 @@ const levels = [
   ['config', 'telemetry', 'redis', 'oauth'],
   ['issuers', 'upstream', 'queues', 'cluster', 'traces', 'probes'],
   ['policy', 'tokens', 'revocation', 'limits', 'sessions', 'credentials', 'audit'],
-  ['login'],
+  ['login', 'streams'],
   ['pipeline'],
   ['explain'],
   ['http', 'admin'],

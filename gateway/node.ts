@@ -34,6 +34,7 @@ import { quiet } from './quiet.ts'
 import { openRevocation } from './revocation/open-revocation.ts'
 import { openSessions } from './sessions/open-sessions.ts'
 import { tradeAtIssuer } from './sessions/trade-at-issuer.ts'
+import { StreamRegistry } from './streams/stream-registry.ts'
 import { LineWriter } from './telemetry/line-writer.ts'
 import { NodeLog } from './telemetry/node-log.ts'
 import { Traffic } from './telemetry/traffic.ts'
@@ -42,6 +43,8 @@ import { startTelemetry } from './traces/start-telemetry.ts'
 import { TargetRegistry } from './upstream/target-registry.ts'
 
 const STDOUT = 1
+/** Longest time for which streams are held while the node cannot vouch for revocations, ms. */
+const STREAM_HOLD_MS = 30_000
 
 interface Closable {
   close(): void | Promise<void>
@@ -92,11 +95,14 @@ async function openRooms(settings: Settings, lines: LineWriter, log: NodeLog, cl
   const credentials = open(await openCredentials(common))
   const revocation = open(cluster && openRevocation({ ...common, cluster, identify: tokens.identify }))
   const audit = open(cluster && openAudit({ ...common, link: cluster.link, running: cluster.running }))
+  // After the revocations: it sees each event once the replica has applied it.
+  const streams = open(new StreamRegistry({ holdMs: STREAM_HOLD_MS }))
+  cluster?.cluster.register(streams)
   const trade = tradeAtIssuer(clients, common.issuers)
   const sessions = open(cluster && revocation && openSessions({ ...common, cluster, revocation, trade }))
   const login = openLogin({ ...common, link, sessions: sessions?.sessions, clients, keys })
   const needRedis = { cluster, revocation, audit, sessions, login }
-  const others = { policy, traffic, targets, keys, clients, telemetry, limits, tokens, credentials }
+  const others = { policy, traffic, targets, keys, clients, telemetry, limits, tokens, credentials, streams }
   return { settings, lines, write, ...others, ...needRedis }
 }
 
@@ -112,6 +118,7 @@ function gateOf(rooms: Rooms, followers: PolicyFollowers, lifecycle: Lifecycle):
     verifier: tokens.verifier,
     signer: credentials.signer,
     revocations: revocation?.revocations,
+    streams: rooms.streams,
     sessions: sessions?.sessions,
     loginService: login,
     audit: audit?.trail,

@@ -47,6 +47,8 @@ export const recordFields = {
   'gatehouse.refusals.reasons': 'For `refusals`: number of requests by reason, as a JSON string.',
   'gatehouse.fault': 'Description of the fault, for operators.',
   'gatehouse.limit': 'Rate limit that rejected the request.',
+  'gatehouse.stream.end':
+    'For the reason `stream-ended`: why the gate ended the reply, from docs/reference/reasons.md.',
   'gatehouse.shadow': 'Result of the shadow requirement of the route: `met`, or a reason.',
   'gatehouse.shadow_limit': 'Shadow limit that would have rejected the request.',
   'http.response.status_code': 'Status code of the reply.',

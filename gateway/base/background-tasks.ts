@@ -32,6 +32,7 @@ export const backgroundTasks = {
   'session-refresh': 'Refreshes the tokens of sessions ahead of their expiry.',
   'session-upkeep': 'Records uses of sessions, and ends sessions above the limit.',
   'sink-files': 'Compresses files of the file sink (worker).',
+  'stream-watch': 'Ends or holds streams whose token, session or revocations no longer allow them.',
   'telemetry-export': 'Sends traces, metrics and logs over OTLP.',
   'traces-recent': 'Writes recent traces to Redis.',
   'upstream-sweep': 'Enforces deadlines of connections to services.',

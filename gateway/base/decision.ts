@@ -24,6 +24,7 @@ export function decisionOf(reason: Reason): Decision {
     case 'upload-stalled':
     case 'reader-stalled':
     case 'reply-broken':
+    case 'stream-ended':
       return 'broken'
     case 'upgrade-unsupported':
       return 'refused'

@@ -387,6 +387,11 @@ export const reasons = {
     'bad_gateway',
     'the upstream failed during the response body, and the client received a truncated response',
   ),
+  'stream-ended': closing(
+    401,
+    'unauthorized',
+    'the token or session that admitted the exchange ended during the reply or upload; the record names the cause',
+  ),
   'reader-stalled': closing(499, 'client_closed', 'the client stopped reading the response'),
 } as const satisfies Record<string, ReasonEntry>
 

@@ -98,10 +98,18 @@ export class Cluster {
   readonly #reader: RedisClient
   readonly #client: RedisClient
   readonly #epoch: Epoch
-  readonly #states = new Map<string, SharedState>()
+  /** States by the kinds of events that change them, in the order of their registration. */
+  readonly #states = new Map<string, SharedState[]>()
   readonly #scripts: Record<'renew' | 'leave' | 'begin' | 'list', RedisScript>
   readonly #lagMs: number
+  /** Position of the last event that this node has applied. Reads continue after it. */
   #position: Position = '0-0'
+  /** Position up to which no event has unfinished work. Published; at most `#position`. */
+  #finished: Position = '0-0'
+  /** Number of applied events whose work is not finished. */
+  #unfinished = 0
+  /** True when a caller waits for an event that this node has not acknowledged by a message yet. */
+  #awaited = false
   /** True while the event log can be read from `#position` on, also after a disconnection from Redis. */
   #joined = false
   #caughtUp = false
@@ -143,9 +151,12 @@ export class Cluster {
     this.#lagMs = place.topology === 'sentinel' ? place.minReplicasMaxLagMs : 0
   }
 
-  /** Registers shared state that the membership loop keeps up to date. Must be called before `start`. */
+  /**
+   * Registers shared state that the membership loop keeps up to date. Must be called before `start`. Several states may
+   * follow one kind of event. They apply events and catch up in the order of their registration.
+   */
   register(state: SharedState): void {
-    for (const kind of state.kinds) this.#states.set(kind, state)
+    for (const kind of state.kinds) this.#states.set(kind, [...(this.#states.get(kind) ?? []), state])
   }
 
   /**
@@ -327,12 +338,13 @@ export class Cluster {
     const position = String(await this.#scripts.begin([this.#dependencies.link.keys.events], [KEEP_EVENTS_MS]))
     await this.#catchUp()
     this.#position = position
+    this.#finished = position
     this.#joined = true
     this.#joins += 1
   }
 
   async #catchUp(): Promise<void> {
-    for (const state of new Set(this.#states.values())) await state.catchUp()
+    for (const state of new Set([...this.#states.values()].flat())) await state.catchUp()
   }
 
   /**
@@ -340,7 +352,7 @@ export class Cluster {
    * must then join again.
    */
   async #follow(): Promise<void> {
-    let awaited = false
+    this.#awaited = false
     while (!this.#closed) {
       const sentAt = performance.now()
       const sentWallMs = Date.now()
@@ -348,7 +360,7 @@ export class Cluster {
       const endWatch = this.#task.after(READ_LIMIT_MS, () => this.#reader.reconnect())
       // The renewal and the read are sent together on one connection, the renewal first, so that the same server
       // receives both.
-      const [[epoch, there, holder], reply] = await Promise.all([this.#renew(awaited), this.#read()]).finally(endWatch)
+      const [[epoch, there, holder], reply] = await Promise.all([this.#renew(), this.#read()]).finally(endWatch)
       if (holder !== undefined) return this.#rejectId(holder)
       this.#refusedAt = undefined
       if (!this.#epoch.isKnown(epoch) || there === 0) {
@@ -359,17 +371,20 @@ export class Cluster {
         return
       }
       const events = readEvents(reply)
-      awaited = false
+      const work: Promise<void>[] = []
       for (const event of events) {
-        this.#apply(event)
-        awaited ||= event.awaited
+        this.#apply(event, work)
+        this.#awaited ||= event.awaited
         this.#position = event.position
       }
+      if (this.#unfinished === 0) this.#finished = this.#position
       // After a read with the maximum number of events, more events may follow, so the state is not proven to be up to
       // date.
       if (events.length === EVENTS_PER_READ) continue
       this.freshness.recordRead(sentAt, sentWallMs, boundMs)
       if (!this.#inContact) this.#logContact()
+      // Continues as soon as the events can be acknowledged, and at the latest when the lease must be renewed.
+      if (work.length > 0) await Promise.race([Promise.all(work), sleep(BLOCK_MS)])
     }
   }
 
@@ -401,22 +416,26 @@ export class Cluster {
     ])
   }
 
-  #renew(awaited: boolean): Promise<[epoch: string, there: number, holder?: string]> {
+  /** Renews the lease, and acknowledges all events up to `#finished`. */
+  #renew(): Promise<[epoch: string, there: number, holder?: string]> {
     const { link, node, revision } = this.#dependencies
     const { keys } = link
     const facts: MemberFacts = { ...node, revision: revision(), bound_ms: this.boundMs }
+    const awaited = this.#awaited && this.#unfinished === 0
+    if (awaited) this.#awaited = false
     return this.#scripts.renew(
       [keys.members, keys.memberFacts, keys.positions, keys.events, keys.heartbeat, keys.epoch, keys.nodeId(node.id)],
       [
         this.#key,
         this.boundMs,
         JSON.stringify(facts),
-        this.#position,
+        this.#finished,
         awaited ? keys.acknowledgements : '',
         link.topology === 'cluster' ? 'SPUBLISH' : 'PUBLISH',
         HEARTBEAT_EVERY_MS,
         KEEP_EVENTS_MS,
         KEEP_ID_MS,
+        this.#position,
       ],
     ) as Promise<[string, number, string?]>
   }
@@ -427,16 +446,20 @@ export class Cluster {
     return this.#reader.callBuffer('XREAD', ...count, 'STREAMS', events, this.#position)
   }
 
-  #apply({ kind, payload, position }: ClusterEvent): void {
+  /** @param work  receives the work that continues after this event was applied */
+  #apply({ kind, payload, position }: ClusterEvent, work: Promise<void>[]): void {
     if (kind === HEARTBEAT) return
-    const state = this.#states.get(kind)
-    if (state === undefined) {
+    const states = this.#states.get(kind)
+    if (states === undefined) {
       // A node of a newer version wrote this kind of event. This version has no state that the event could change.
       this.#unknown += 1
       return
     }
     try {
-      state.apply(kind, payload)
+      for (const state of states) {
+        const rest = state.apply(kind, payload)
+        if (rest !== undefined) work.push(this.#finish(rest))
+      }
       this.#applied += 1
     } catch (error) {
       // The loop must stop at this event; otherwise this node would acknowledge an event that it did not apply.
@@ -444,6 +467,13 @@ export class Cluster {
         cause: error,
       })
     }
+  }
+
+  async #finish(work: Promise<void>): Promise<void> {
+    this.#unfinished++
+    await work
+    this.#unfinished--
+    if (this.#unfinished === 0) this.#finished = this.#position
   }
 
   #logContact(): void {

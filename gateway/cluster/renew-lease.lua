@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 --[[
-  Renew a member's lease, store the position up to which it applied the events, and publish the position if a caller
+  Renew a member's lease, store the position up to which it acknowledges the events, and publish the position if a caller
   waits. Also removes members whose lease has expired. Runs when Redis is out of memory too, because a full Redis must
   not fence every node. Changes nothing while another member holds the node id.
   KEYS[1]  members: sorted set of member keys by the end of their lease, ms
@@ -13,13 +13,14 @@
   ARGV[1]  member key
   ARGV[2]  duration of the lease, ms
   ARGV[3]  facts, JSON
-  ARGV[4]  position: id of a log entry
+  ARGV[4]  acknowledged position: id of a log entry
   ARGV[5]  channel for acknowledgements; '' when no caller waits
   ARGV[6]  PUBLISH, or SPUBLISH in a Redis Cluster
   ARGV[7]  time between heartbeats, ms
   ARGV[8]  retention of events, ms
   ARGV[9]  duration of the reservation of the node id, ms
-  Returns  { epoch or '', 1 while the entry at the position is in the log, else 0 }
+  ARGV[10] position of the last event that the member applied: id of a log entry, at or after ARGV[4]
+  Returns  { epoch or '', 1 while the entry at ARGV[10] is in the log, else 0 }
            or, when another member holds the node id, { '', 0, facts of that member }
   Clock    Redis TIME
   Cluster  one slot
@@ -40,7 +41,7 @@ redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
 if redis.call('SET', KEYS[5], ARGV[1], 'NX', 'PX', ARGV[7]) then
   redis.call('XADD', KEYS[4], 'MINID', '~', string.format('%.0f', now - ARGV[8]), '*', 'k', 'beat')
 end
-local there = #redis.call('XRANGE', KEYS[4], ARGV[4], ARGV[4])
+local there = #redis.call('XRANGE', KEYS[4], ARGV[10], ARGV[10])
 -- If the log has lost this entry, a stored position would acknowledge events that are written later.
 if there == 1 then redis.call('HSET', KEYS[3], ARGV[1], ARGV[4]) else redis.call('HDEL', KEYS[3], ARGV[1]) end
 if ARGV[5] ~= '' and there == 1 then redis.call(ARGV[6], ARGV[5], ARGV[1] .. ' ' .. ARGV[4]) end

@@ -6,10 +6,10 @@ export interface SharedState {
   /** Kinds of events that change this state. */
   readonly kinds: readonly string[]
   /**
-   * Applies one event synchronously. When the method returns, the node already uses the change; the node acknowledges
-   * the event only after the method has returned.
+   * Applies one event synchronously. When the method returns, every new decision uses the change. The node acknowledges the
+   * event then, or if a promise is returned, once the promise has resolved. The promise must not reject.
    */
-  apply(kind: string, payload: Buffer): void
+  apply(kind: string, payload: Buffer): Promise<void> | undefined | void
   /**
    * Reads all data of this state from Redis, and writes the data that Redis lacks. The method never drops local data,
    * because Redis may have lost its latest writes. Changes written in the meantime also arrive through the event log,

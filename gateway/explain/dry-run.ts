@@ -89,6 +89,8 @@ class RecordingDownstream implements Downstream {
   readonly bytesIn = 0
   readonly bytesOut = 0
   readonly replying = false
+  readonly uploading = false
+  readonly lingers = false
   reply = noReply
   forwarded: UpstreamRequest | undefined
   readonly #ending = Promise.withResolvers<void>()
@@ -121,6 +123,9 @@ class RecordingDownstream implements Downstream {
     return true
   }
   end(): boolean {
+    return true
+  }
+  continue(): boolean {
     return true
   }
   abort(): void {}

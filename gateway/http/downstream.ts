@@ -65,6 +65,14 @@ export class UwsDownstream implements Downstream {
     return this.#end.upload?.touched ?? false
   }
 
+  get uploading(): boolean {
+    return this.#end.upload?.unsent ?? false
+  }
+
+  get lingers(): boolean {
+    return this.#reply?.lingers ?? false
+  }
+
   /** True when the end of a chunked request body arrived in the current turn of the event loop. */
   get bodyEndedNow(): boolean {
     return this.#end.upload?.endedNow ?? false
@@ -80,7 +88,7 @@ export class UwsDownstream implements Downstream {
   }
 
   openBody(): Readable | undefined {
-    return this.#end.upload?.open()
+    return this.#end.upload?.open(() => this.#end.exchange.stream?.mayRelay() !== false)
   }
 
   /** Call this when the client disconnected. */
@@ -89,6 +97,7 @@ export class UwsDownstream implements Downstream {
     this.#end.upload?.break()
     // A settled exchange can still be in flight here, because the last bytes of its reply were waiting for the client.
     this.#inFlight.delete(this)
+    this.#end.exchange?.stream?.close()
   }
 
   refuse(denial: Denial, requestId: string, metadataUrl: string): void {
@@ -113,11 +122,18 @@ export class UwsDownstream implements Downstream {
     return this.#reply!.end()
   }
 
+  continue(): boolean {
+    this.#end.upload?.wake()
+    return this.#reply?.continue() ?? true
+  }
+
   /** Called when the client has read the reply bytes that waited. Resumes the upstream. */
   onDrained(): void {
     const { over, exchange } = this.#end
-    if (over && this.#reply!.complete) this.#inFlight.delete(this)
-    else exchange.call?.resume()
+    if (over && this.#reply!.complete) {
+      this.#inFlight.delete(this)
+      exchange.stream?.close()
+    } else exchange.call?.resume()
   }
 
   /**
@@ -157,6 +173,6 @@ export class UwsDownstream implements Downstream {
 
   release(): void {
     // An exchange stays in flight while the last bytes of its reply wait for a slow client.
-    if (this.#reply?.lingers !== true) this.#inFlight.delete(this)
+    if (!this.lingers) this.#inFlight.delete(this)
   }
 }

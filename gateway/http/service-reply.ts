@@ -200,8 +200,21 @@ export class ServiceReply {
     }
   }
 
+  /**
+   * Sends the waiting bytes after the reply was held.
+   *
+   * @returns false while bytes wait for the client
+   */
+  continue(): boolean {
+    if (this.#end.over || this.#unsent === undefined) return !this.held
+    this.#end.res.cork(() => this.#tryOn())
+    return !this.held
+  }
+
   #onWritable(): boolean {
     if (this.#end.over) return true
+    // `continue` sends the waiting bytes of a reply that is held now.
+    if (this.#unsent !== undefined && this.#end.exchange.stream?.mayRelay() === false) return true
     // uWebSockets.js keeps bytes of `write` until the next cork. The service could send nothing for a long time, so
     // cork now.
     if (this.#full) this.#end.res.cork(() => undefined)

@@ -10,6 +10,20 @@ const WINDOW_BYTES = 64 * 1024
  */
 const SMALL_BYTES = 16 * 1024
 
+/** The body as the upstream reads it. Bytes that wait here are not relayed without a check either. */
+class UploadStream extends Readable {
+  readonly #mayRelay: () => boolean
+
+  constructor(mayRelay: () => boolean, fill: () => void) {
+    super({ highWaterMark: WINDOW_BYTES, read: fill })
+    this.#mayRelay = mayRelay
+  }
+
+  override read(size?: number): unknown {
+    return this.#mayRelay() ? super.read(size) : null
+  }
+}
+
 /**
  * A request body on its way from uWebSockets.js to an upstream. The client is read only as fast as the upstream reads
  * the body: after the first chunk, the client is paused until the upstream reads the stream.
@@ -83,20 +97,34 @@ export class Upload {
     })
   }
 
-  /** Opens a stream of the body. A second stream can be opened as long as nothing was read from the first. */
-  open(): Readable {
-    this.#stream = new Readable({
-      highWaterMark: WINDOW_BYTES,
-      read: () => {
-        this.touched = true
-        this.#wanted = true
-        this.#deliver()
-      },
+  /** True while bytes of the body are expected or have not been read by the upstream. */
+  get unsent(): boolean {
+    return !this.#discarding && (!this.#ended || this.#stream!.readableLength > 0)
+  }
+
+  /**
+   * Opens a stream of the body. A second stream can be opened as long as nothing was read from the first.
+   *
+   * @param mayRelay  whether the upstream may read now; called at each read
+   */
+  open(mayRelay: () => boolean): Readable {
+    this.#stream = new UploadStream(mayRelay, () => {
+      this.touched = true
+      this.#wanted = true
+      this.#deliver()
     })
     // When the call to the upstream fails, it destroys the stream and reports the failure itself. Ignore the stream's
     // error.
     this.#stream.on('error', () => undefined)
     return this.#stream
+  }
+
+  /** Lets the upstream read on after it was not allowed to. */
+  wake(): void {
+    const stream = this.#stream
+    if (this.#discarding || stream === undefined) return
+    if (stream.readableFlowing === true) stream.pause().resume()
+    else stream.emit('readable')
   }
 
   /** Discards the rest of the body as it arrives, because no upstream will read it. Does not resume a paused client. */

@@ -9,6 +9,7 @@ import type { LoginService } from '../login/login-service.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import type { Revocations } from '../revocation/revocations.ts'
 import type { Sessions } from '../sessions/sessions.ts'
+import type { StreamRegistry } from '../streams/stream-registry.ts'
 import { LineWriter } from '../telemetry/line-writer.ts'
 import type { Tracer } from '../telemetry/tracer.ts'
 import { Traffic } from '../telemetry/traffic.ts'
@@ -53,6 +54,8 @@ export interface Gate {
   readonly verifier: Pick<TokenVerifier, 'verify' | 'knows' | 'isIntrospected'>
   /** `undefined` without Redis; revocation is disabled then. */
   readonly revocations: Pick<Revocations, 'revoked' | 'stale'> | undefined
+  /** `undefined` in a gate that forwards nothing. */
+  readonly streams: Pick<StreamRegistry, 'soon'> | undefined
   /** `undefined` when no signing key for identity assertions is configured. */
   readonly signer: AssertionSigner | undefined
   readonly lifecycle: Lifecycle
@@ -93,6 +96,7 @@ export const inertMembers = {
   sessions: undefined,
   loginService: undefined,
   revocations: undefined,
+  streams: undefined,
   accessLog: { format: 'off', lines: new LineWriter(STDOUT) },
   traffic: new Traffic(),
   tracer: undefined,

@@ -94,6 +94,20 @@ export class ReplyHead {
     return this.#bytes.toString('latin1', spans[index * 4]!, spans[index * 4 + 1]!).toLowerCase()
   }
 
+  /**
+   * Whether a value equals or starts with `lowerCase`, ignoring case.
+   *
+   * @param lowerCase  lower-case letters, `-` and `/` only
+   */
+  valueStartsWith(index: number, lowerCase: string): boolean {
+    const from = spans[index * 4 + 2]!
+    if (spans[index * 4 + 3]! - from < lowerCase.length) return false
+    for (let i = 0; i < lowerCase.length; i++) {
+      if ((this.#bytes[from + i]! | 0x20) !== lowerCase.charCodeAt(i)) return false
+    }
+    return true
+  }
+
   /** Returns the value of a field, Latin-1, without surrounding whitespace. */
   value(index: number): string {
     return this.#bytes.toString('latin1', spans[index * 4 + 2]!, spans[index * 4 + 3]!)

@@ -27,6 +27,7 @@ function inFile(
 }
 
 const tick = ['test/cluster/revocation.test.ts']
+const streams = ['test/cluster/streams.test.ts', 'test/unit/streams/stream-registry.test.ts']
 const outages = ['test/cluster/outages.test.ts']
 
 const waiting = ['test/regression/revoked-while-waiting.test.ts']
@@ -43,8 +44,8 @@ export const mutations: readonly Mutation[] = [
     'cluster/cluster.ts',
     {
       'a node acknowledges a revocation before it applies it': [
-        '        this.#apply(event)\n',
-        '        setTimeout(() => this.#apply(event), 5)\n',
+        '        this.#apply(event, work)\n',
+        '        setTimeout(() => this.#apply(event, []), 5)\n',
       ],
     },
     tick,
@@ -61,10 +62,25 @@ export const mutations: readonly Mutation[] = [
     outages,
   ),
   ...inFile(
+    'streams/stream-registry.ts',
+    {
+      'a revocation does not end streams': ['(entry) => this.#due.push(entry))', '() => {})'],
+      'streams are not checked while nothing is relayed': ['() => this.checkAll())', '() => {})'],
+    },
+    streams,
+  ),
+  ...inFile(
+    'pipeline/exchange/relayed-stream.ts',
+    {
+      'a part of a reply is relayed without a check': ['if (this.#watch.mayRelay()) return', 'if (!this.#held) return'],
+    },
+    streams,
+  ),
+  ...inFile(
     'pipeline/identity/revocation-verdict.ts',
     {
       'staleness is not checked': [
-        'return revocations.stale(route.revocationStaleMs) ? stale : undefined',
+        'return revocations.stale(route.revocationStaleMs) ? revocationStale : undefined',
         'return undefined',
       ],
     },

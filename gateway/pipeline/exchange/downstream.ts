@@ -26,6 +26,10 @@ export interface Downstream {
   readonly bytesOut: number
   /** True once the gate has started to send a response head to the client. */
   readonly replying: boolean
+  /** True while bytes of the request body have not been passed to the upstream. */
+  readonly uploading: boolean
+  /** True while the last bytes of a complete reply wait for a slow client. */
+  readonly lingers: boolean
   /** The request body as a stream with backpressure to the client; `undefined` without a body. */
   openBody(): Readable | undefined
   /** Sends a denial, with the request id and the URL of the protected resource metadata. */
@@ -40,6 +44,12 @@ export interface Downstream {
    * @returns false when the client is slower than the upstream; the upstream stays paused until `call.resume`
    */
   write(chunk: Uint8Array): boolean
+  /**
+   * Continues both directions after they were held.
+   *
+   * @returns as `write`
+   */
+  continue(): boolean
   /**
    * Ends the response to the client.
    *

@@ -150,6 +150,28 @@ export function refuseForwarded(x: Exchange, refusal: Denial | Answer): void {
   conclude(x, refusal)
 }
 
+/**
+ * Ends an exchange whose credential is no longer valid while its reply or upload is relayed. Without a reply, the client
+ * gets the denial. An event stream ends cleanly, so that its client reconnects and gets the denial then. Any other reply
+ * breaks, so that it never looks complete.
+ */
+export function endStream(x: Exchange, refusal: Denial): void {
+  if (x.settled) {
+    // The last bytes of the reply wait for a slow client. The record is already written.
+    x.downstream.abort()
+    return
+  }
+  if (!x.downstream.replying) {
+    refuseForwarded(x, refusal)
+    return
+  }
+  x.call?.abort()
+  x.streamEnd = refusal.reason
+  settle(x, 'stream-ended')
+  if (x.eventStream) x.downstream.end()
+  else x.downstream.abort()
+}
+
 function settle(x: Exchange, reason: Reason): void {
   if (x.settled) return
   x.settled = true
@@ -157,6 +179,7 @@ function settle(x: Exchange, reason: Reason): void {
   try {
     x.lifecycle.settle.run(x as never)
   } finally {
+    if (!x.downstream.lingers) x.stream?.close()
     x.downstream.release()
   }
 }

@@ -7,6 +7,7 @@ import type { Reason } from '../../base/reasons.ts'
 export const endReasons = [
   'admitted',
   'reply-broken',
+  'stream-ended',
   'client-gone',
   'trailer-after-body',
   'reader-stalled',

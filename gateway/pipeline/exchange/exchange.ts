@@ -9,6 +9,7 @@ import type { UpstreamCall, UpstreamTarget } from '../../upstream/target.ts'
 import { checkPathOf } from '../forward-auth/check-path.ts'
 import type { Gate, Runtime } from '../gate.ts'
 import type { Downstream } from './downstream.ts'
+import type { Relay } from './relay.ts'
 import type { RequestHead } from './request-head.ts'
 import type { Lifecycle } from './steps.ts'
 
@@ -117,6 +118,12 @@ export class Exchange implements RequirementInput {
   requestFields: string[] = []
   call: UpstreamCall | undefined
   replyHead: ReplyHead | undefined
+  /** True when the reply is `text/event-stream`: it may end cleanly at any time, because its client reconnects. */
+  eventStream = false
+  /** Set while the exchange is watched as a stream. */
+  stream: Relay | undefined
+  /** Reason for which the gate ended a reply that had begun. For the record only. */
+  streamEnd: Reason | undefined
   attempts = 0
   /** True when the audit log has reserved space for the record of this exchange. */
   auditReserved = false

@@ -5,7 +5,7 @@ import type { Identified } from '../exchange/exchange.ts'
 import type { Verdict } from '../exchange/steps.ts'
 import { sessionEnded } from './session-credential.ts'
 
-const stale = denial('revocation-stale', { fields: [['retry-after', '1']] })
+export const revocationStale = denial('revocation-stale', { fields: [['retry-after', '1']] })
 
 /** Reasons of the denials that `revocationVerdict` returns. */
 export const revocationReasons = [
@@ -32,5 +32,5 @@ export function revocationVerdict(x: Identified): Verdict<RevocationReason, 'log
   if (revocations.revoked(facts, x.credential)) {
     return session === undefined ? route.denials.token['token-revoked'] : requireLogin(x, sessionEnded)
   }
-  return revocations.stale(route.revocationStaleMs) ? stale : undefined
+  return revocations.stale(route.revocationStaleMs) ? revocationStale : undefined
 }

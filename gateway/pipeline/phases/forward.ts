@@ -1,11 +1,13 @@
 import { performance } from 'node:perf_hooks'
 import type { GatewayFault } from '../../base/fault.ts'
 import { rewritten } from '../../policy/services/rewrite.ts'
+import type { StreamCandidate, WatchedStream } from '../../streams/watched-stream.ts'
 import type { ReplyHead } from '../../upstream/reply-head.ts'
 import type { UpstreamListener } from '../../upstream/target.ts'
 import { concludeReply, fail, refuseForwarded } from '../exchange/driver.ts'
 import type { Forwarded, Shaped, Valid } from '../exchange/exchange.ts'
 import { phase } from '../exchange/phase.ts'
+import { RelayedStream } from '../exchange/relayed-stream.ts'
 import { validityReasons, validityVerdict } from '../identity/validity-verdict.ts'
 
 /**
@@ -49,11 +51,13 @@ function send(x: Shaped, fresh = false): void {
     fresh,
     timeouts: route.timeouts,
   }
-  x.call = x.target.send(request, new ReplyForwarder(x))
+  const forwarder = new ReplyForwarder(x)
+  x.call = x.target.send(request, forwarder)
+  if (request.body !== undefined) x.gate.streams?.soon(forwarder)
 }
 
 /** Forwards the upstream's response to the client. */
-class ReplyForwarder implements UpstreamListener {
+class ReplyForwarder implements UpstreamListener, StreamCandidate {
   readonly #x: Shaped
 
   constructor(x: Shaped) {
@@ -71,14 +75,22 @@ class ReplyForwarder implements UpstreamListener {
     x.replyHead = head
     for (const phase of x.lifecycle.reply) phase.run(x as never)
     x.downstream.begin(head)
+    x.gate.streams?.soon(this)
   }
 
   onData(chunk: Buffer): boolean {
-    return this.#x.downstream.write(chunk)
+    const { stream, downstream } = this.#x
+    return stream === undefined ? downstream.write(chunk) : stream.write(chunk)
   }
 
   onEnd(): void {
-    concludeReply(this.#x)
+    const { stream } = this.#x
+    if (stream === undefined) concludeReply(this.#x)
+    else stream.finish()
+  }
+
+  startStream(): WatchedStream | undefined {
+    return RelayedStream.start(this.#x)
   }
 
   onFault(fault: GatewayFault): void {

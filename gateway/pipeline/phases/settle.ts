@@ -41,6 +41,7 @@ function jsonLine(x: Exchange): string {
   if (texts !== undefined) line += texts.access
   if (facts !== undefined) line += subjectTexts(facts).access
   if (x.checkPath !== undefined) line += ',"check":true'
+  if (x.streamEnd !== undefined) line += `,"stream_end":"${x.streamEnd}"`
   if (x.shadow !== undefined) line += `,"shadow":"${x.shadow}"`
   if (x.limit !== undefined) line += `,"limit":"${x.limit}"`
   if (x.shadowLimit !== undefined) line += `,"shadow_limit":"${x.shadowLimit}"`

@@ -18,11 +18,16 @@ export const shapeResponse: FinalPhase = {
     const shares = x.route?.cors !== undefined
     x.keptPrivate = x.session !== undefined && !hasCacheControl(head)
     for (let i = 0; i < head.fieldCount; i++) {
+      if (head.nameLength(i) === 12 && head.nameStartsWith(i, 'content-type')) {
+        x.eventStream = head.valueStartsWith(i, 'text/event-stream') && eventStream.test(head.value(i))
+      }
       if (head.nameLength(i) === 15 && head.nameStartsWith(i, 'clear-site-data')) keepCookies(head, i)
       if (isDropped(head, i) || (shares && isCorsField(head, i)) || named?.has(head.name(i)) === true) head.drop(i)
     }
   },
 }
+
+const eventStream = /^text\/event-stream *(;|$)/i
 
 /**
  * Removes `"cookies"` and `"*"` from Clear-Site-Data, because a service must not delete the gate's session cookie,

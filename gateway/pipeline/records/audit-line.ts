@@ -46,6 +46,7 @@ export function auditLine(x: Exchange): string {
   if (trace !== undefined) line += `","trace_id":"${trace}`
   line += outcomeTexts(x.reason).audit + x.status
   if (x.limit !== undefined) line += `,"gatehouse.limit":${quoted(x.limit)}`
+  if (x.streamEnd !== undefined) line += `,"gatehouse.stream.end":"${x.streamEnd}"`
   if (x.shadow !== undefined) line += `,"gatehouse.shadow":"${x.shadow}"`
   if (x.shadowLimit !== undefined) line += `,"gatehouse.shadow_limit":${quoted(x.shadowLimit)}`
   if (x.faultMessage !== undefined) line += `,"gatehouse.fault":${quotedText(x.faultMessage)}`

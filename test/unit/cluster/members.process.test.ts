@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from 'vitest'
 import type { Cluster } from '../../../gateway/cluster/cluster.ts'
+import { comparePositions } from '../../../gateway/cluster/position.ts'
 import type { SharedState } from '../../../gateway/cluster/shared-state.ts'
 import type { RedisLink } from '../../../gateway/redis/redis-link.ts'
 import { clusterView } from '../../kit/cluster-view.ts'
@@ -84,6 +85,39 @@ test('a member whose unread events were trimmed joins again and reads all data',
   await write('note', 'after')
   await until(() => notes.taken.at(-1) === 'after')
   expect(cluster.status()).toMatchObject({ joins: 2 })
+  await cluster.close()
+})
+
+test('an event whose work goes on is acknowledged only when the work has ended, and the lease is renewed meanwhile', async () => {
+  const { promise: work, resolve: finish } = Promise.withResolvers<void>()
+  const applied: string[] = []
+  const slow: SharedState = {
+    kinds: ['slow'],
+    apply: (_, payload) => {
+      applied.push(payload.toString())
+      return payload.toString() === 'first' ? work : undefined
+    },
+    catchUp: async () => {},
+  }
+  const cluster = await clusterView(link, { id: 'slow-work' })
+  cluster.register(slow)
+  cluster.start()
+  await until(() => cluster.caughtUp)
+  const members = (await link.store.call('ZRANGE', link.keys.members, 0, -1)) as string[]
+  const key = members.find((each) => each.startsWith('slow-work~'))!
+  const leaseOf = async () => Number(await link.store.call('ZSCORE', link.keys.members, key))
+  const published = async () => (await cluster.list()).find(({ id }) => id === 'slow-work')!.position
+
+  const first = String(await write('slow', 'first'))
+  const second = String(await write('slow', 'second'))
+  await until(() => applied.length === 2)
+  const leaseAtFirst = await leaseOf()
+  await until(async () => (await leaseOf()) > leaseAtFirst)
+  expect(comparePositions(await published(), first)).toBeLessThan(0)
+  expect(cluster.freshness.within(10_000)).toBe(true)
+
+  finish()
+  await until(async () => comparePositions(await published(), second) >= 0)
   await cluster.close()
 })
 

@@ -37,6 +37,7 @@ const offences: readonly [file: string, imports: string, ...rules: string[]][] =
   ['gateway/credentials/aside.ts', 'gateway/tokens/a.ts', 'level-3-credentials'],
   ['gateway/audit/aside.ts', 'gateway/limits/a.ts', 'level-3-audit'],
   ['gateway/login/up.ts', 'gateway/pipeline/a.ts', 'level-4-login'],
+  ['gateway/streams/aside.ts', 'gateway/login/a.ts', 'level-4-streams'],
   ['gateway/pipeline/up-type.ts', 'gateway/http/a.ts', 'level-5-pipeline'],
   ['gateway/explain/up.ts', 'gateway/admin/a.ts', 'level-6-explain'],
   ['gateway/http/aside.ts', 'gateway/admin/a.ts', 'level-7-http'],

@@ -1,0 +1,16 @@
+/** An exchange that is watched as a stream, as its two sides use it. */
+export interface Relay {
+  /** Whether bytes may be relayed now, in either direction. Also ends or holds the exchange as necessary. */
+  mayRelay(): boolean
+  /**
+   * Relays a part of the reply, or keeps it while the exchange is held.
+   *
+   * @param chunk  copied if it has to be kept
+   * @returns false to pause the service
+   */
+  write(chunk: Uint8Array): boolean
+  /** Called when the reply of the service is complete. */
+  finish(): void
+  /** Ends the watch: the exchange has ended. */
+  close(): void
+}

@@ -1,0 +1,96 @@
+import type { Denial } from '../../base/denial.ts'
+import type { RevocationMemo } from '../../oauth/token-facts.ts'
+import type { StreamWatch, WatchedStream } from '../../streams/watched-stream.ts'
+import { streamVerdict } from '../identity/stream-verdict.ts'
+import { concludeReply, endStream, fail } from './driver.ts'
+import type { Recorded } from './exchange.ts'
+import type { Relay } from './relay.ts'
+
+/** A forwarded exchange whose reply or upload is still being relayed. */
+export class RelayedStream implements WatchedStream, Relay {
+  readonly #x: Recorded
+  readonly lookups: readonly RevocationMemo[]
+  #watch!: StreamWatch
+  #held = false
+  /** Parts of the reply that arrived while the exchange was held. The service is paused, so they are few. */
+  #kept: Buffer[] = []
+  /** True when the reply became complete while the exchange was held. */
+  #complete = false
+
+  private constructor(x: Recorded) {
+    this.#x = x
+    const known = x.gate.revocations === undefined ? [] : [x.facts?.revocation, x.session?.revocation]
+    this.lookups = known.filter((each) => each !== undefined)
+  }
+
+  /** Starts to watch a forwarded exchange. @returns `undefined` when it is complete, or already watched */
+  static start(x: Recorded): RelayedStream | undefined {
+    const { downstream } = x
+    if (x.stream !== undefined) return undefined
+    // The reply of a settled exchange may still wait for a slow client.
+    const runs = x.settled ? downstream.lingers : x.replyHead !== undefined || downstream.uploading
+    if (!runs) return undefined
+    const stream = new RelayedStream(x)
+    x.stream = stream
+    return stream
+  }
+
+  watchedBy(watch: StreamWatch): void {
+    this.#watch = watch
+  }
+
+  /**
+   * After a complete upload, the exchange waits for its reply like any other, and is not ended: the service may already
+   * have acted on the request.
+   */
+  reconsider(): Denial | undefined {
+    const x = this.#x
+    if (!x.settled && x.replyHead === undefined && !x.downstream.uploading) return undefined
+    return streamVerdict(x)
+  }
+
+  mayRelay(): boolean {
+    return this.#watch.mayRelay()
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (this.#watch.mayRelay()) return this.#x.downstream.write(chunk)
+    if (this.#held) this.#kept.push(Buffer.from(chunk))
+    return false
+  }
+
+  finish(): void {
+    if (this.#held) this.#complete = true
+    else concludeReply(this.#x)
+  }
+
+  hold(): void {
+    this.#held = true
+  }
+
+  release(): void {
+    const { downstream, call } = this.#x
+    this.#held = false
+    const kept = this.#kept
+    this.#kept = []
+    let room = downstream.continue()
+    for (const chunk of kept) room = downstream.write(chunk)
+    if (this.#complete) concludeReply(this.#x)
+    else if (room) call?.resume()
+  }
+
+  end(denial: Denial): void {
+    this.#held = false
+    this.#kept = []
+    endStream(this.#x, denial)
+  }
+
+  fail(fault: unknown): void {
+    if (this.#x.settled) this.#x.downstream.abort()
+    else fail(this.#x, fault)
+  }
+
+  close(): void {
+    this.#watch.close()
+  }
+}

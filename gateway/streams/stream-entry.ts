@@ -1,0 +1,35 @@
+import type { ActiveSetMember } from '../base/active-set.ts'
+import type { StreamWatch, WatchedStream } from './watched-stream.ts'
+
+/** The registry, as its entries use it. */
+export interface StreamKeeper {
+  /** @returns whether the stream may relay something now */
+  check(entry: StreamEntry): boolean
+  remove(entry: StreamEntry): void
+}
+
+/** A stream in the registry. */
+export class StreamEntry implements StreamWatch, ActiveSetMember {
+  readonly #keeper: StreamKeeper
+  readonly stream: WatchedStream
+  place = -1
+  /** Hashes under which the stream is indexed, one list per credential. */
+  indexed: (Uint32Array | undefined)[] = []
+  /** Monotonic, ms; `undefined` while the stream is not held. */
+  heldAt: number | undefined
+  /** True once the stream has ended, for whatever reason. */
+  over = false
+
+  constructor(keeper: StreamKeeper, stream: WatchedStream) {
+    this.#keeper = keeper
+    this.stream = stream
+  }
+
+  mayRelay(): boolean {
+    return !this.over && this.#keeper.check(this)
+  }
+
+  close(): void {
+    if (!this.over) this.#keeper.remove(this)
+  }
+}

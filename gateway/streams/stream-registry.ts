@@ -1,0 +1,201 @@
+import { performance } from 'node:perf_hooks'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { ActiveSet } from '../base/active-set.ts'
+import type { Denial } from '../base/denial.ts'
+import { Supervisor } from '../base/supervisor.ts'
+import type { SharedState } from '../cluster/shared-state.ts'
+import { RECORD_BYTES } from '../revocation/record.ts'
+import { HashIndex } from './hash-index.ts'
+import { StreamEntry, type StreamKeeper } from './stream-entry.ts'
+import type { StreamCandidate } from './watched-stream.ts'
+
+/** Time between two checks of every stream, ms. An expired token ends an idle stream at the next check. */
+const CHECK_EVERY_MS = 250
+/** Longest work on streams in one turn of the event loop, ms. */
+const SLICE_MS = 5
+
+export interface StreamRegistryOptions {
+  /** Longest time for which streams are held while the node cannot vouch for revocations, ms. */
+  readonly holdMs: number
+  /** Monotonic time, ms. */
+  readonly now?: () => number
+}
+
+/**
+ * The streams of this node. A stream ends when a check that a request would get refuses it. Each stream is checked
+ * before it relays something, every 250 ms, and when a revocation of one of its identities arrives.
+ *
+ * Registered with the cluster after the revocations, so that it sees each event after the replica has applied it.
+ */
+export class StreamRegistry implements SharedState, StreamKeeper {
+  readonly kinds = ['revoked', 'hash-keys']
+  readonly #holdMs: number
+  readonly #now: () => number
+  readonly #entries = new ActiveSet<StreamEntry>()
+  readonly #index = new HashIndex<StreamEntry>()
+  readonly #task = new Supervisor('stream-watch')
+  readonly #endChecking: () => void
+  #candidates: StreamCandidate[] = []
+  /** Streams to check, and the first one that is not checked yet. */
+  #due: StreamEntry[] = []
+  #next = 0
+  #working: Promise<void> | undefined
+
+  constructor({ holdMs, now = () => performance.now() }: StreamRegistryOptions) {
+    this.#holdMs = holdMs
+    this.#now = now
+    this.#endChecking = this.#task.repeat(CHECK_EVERY_MS, () => this.checkAll())
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  /**
+   * Registers a stream after this turn of the event loop. A transfer that is complete by then is never registered, so
+   * that a short exchange costs nothing here.
+   */
+  soon(candidate: StreamCandidate): void {
+    if (this.#candidates.push(candidate) === 1) setImmediate(this.#openCandidates)
+  }
+
+  readonly #openCandidates = (): void => {
+    const candidates = this.#candidates
+    if (candidates.length === 0) return
+    this.#candidates = []
+    for (const candidate of candidates) this.#open(candidate)
+  }
+
+  #open(candidate: StreamCandidate): void {
+    const stream = candidate.startStream()
+    if (stream === undefined) return
+    const entry = new StreamEntry(this, stream)
+    stream.watchedBy(entry)
+    this.#entries.add(entry)
+    // Checked after it was added: a revocation before this check is found here, a later one through the index.
+    this.#checkGuarded(entry)
+  }
+
+  check(entry: StreamEntry): boolean {
+    const { stream } = entry
+    const denial = stream.reconsider()
+    if (denial !== undefined) {
+      if (!this.#holds(entry, denial)) this.#end(entry, denial)
+      return false
+    }
+    this.#keepIndexed(entry)
+    if (entry.heldAt !== undefined) {
+      entry.heldAt = undefined
+      stream.release()
+    }
+    return !entry.over
+  }
+
+  /** Holds a stream whose revocations are unknown. @returns false when the stream must end */
+  #holds(entry: StreamEntry, { reason }: Denial): boolean {
+    if (reason !== 'revocation-stale') return false
+    if (entry.heldAt !== undefined) return this.#now() - entry.heldAt < this.#holdMs
+    if (this.#holdMs === 0) return false
+    entry.heldAt = this.#now()
+    entry.stream.hold()
+    return true
+  }
+
+  #end(entry: StreamEntry, denial: Denial): void {
+    this.remove(entry)
+    entry.stream.end(denial)
+  }
+
+  remove(entry: StreamEntry): void {
+    entry.over = true
+    this.#entries.delete(entry)
+    this.#unindex(entry)
+  }
+
+  /** Indexes a stream by the hashes of its last check. They change with the hash keys and with the token of a session. */
+  #keepIndexed(entry: StreamEntry): void {
+    const { lookups } = entry.stream
+    let same = true
+    for (let i = 0; i < lookups.length; i++) if (lookups[i]!.hashes !== entry.indexed[i]) same = false
+    if (same) return
+    this.#unindex(entry)
+    for (const { hashes } of lookups) {
+      if (hashes !== undefined) this.#index.add(entry, hashes)
+      entry.indexed.push(hashes)
+    }
+  }
+
+  #unindex(entry: StreamEntry): void {
+    for (const hashes of entry.indexed) if (hashes !== undefined) this.#index.delete(entry, hashes)
+    entry.indexed = []
+  }
+
+  apply(kind: string, payload: Buffer): Promise<void> | undefined {
+    if (kind === 'hash-keys') return this.checkAll()
+    this.#openCandidates()
+    for (let at = 0; at + RECORD_BYTES <= payload.length; at += RECORD_BYTES) {
+      this.#index.visit(payload.readUInt32BE(at), payload.readUInt32BE(at + 4), (entry) => this.#due.push(entry))
+    }
+    return this.#work()
+  }
+
+  async catchUp(): Promise<void> {
+    await this.checkAll()
+  }
+
+  /** Checks every stream. @returns resolves when all are checked; `undefined` if they are when this method returns */
+  checkAll(): Promise<void> | undefined {
+    this.#openCandidates()
+    this.#entries.visit((entry) => {
+      this.#due.push(entry)
+    })
+    return this.#work()
+  }
+
+  /** Checks the streams that are due, in slices, so that requests do not wait for thousands of streams. */
+  #work(): Promise<void> | undefined {
+    if (this.#working !== undefined) return this.#working
+    if (this.#slice()) return undefined
+    this.#working = this.#task.attempt(() => this.#finish())
+    return this.#working
+  }
+
+  async #finish(): Promise<void> {
+    try {
+      do await nextTurn()
+      while (!this.#slice())
+    } finally {
+      this.#working = undefined
+    }
+  }
+
+  /** @returns whether no stream is due any more */
+  #slice(): boolean {
+    const endAt = performance.now() + SLICE_MS
+    while (this.#next < this.#due.length) {
+      this.#checkGuarded(this.#due[this.#next++]!)
+      if (performance.now() >= endAt && this.#next < this.#due.length) return false
+    }
+    this.#due = []
+    this.#next = 0
+    return true
+  }
+
+  /** Checks a stream. A fault ends this stream only, and is logged. */
+  #checkGuarded(entry: StreamEntry): void {
+    if (entry.over) return
+    try {
+      this.check(entry)
+    } catch (fault) {
+      this.remove(entry)
+      void this.#task.attempt(() => {
+        entry.stream.fail(fault)
+        throw fault
+      })
+    }
+  }
+
+  close(): void {
+    this.#endChecking()
+  }
+}

@@ -1,0 +1,203 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { expect, onTestFinished, test } from 'vitest'
+import { type Denial, denial } from '../../../gateway/base/denial.ts'
+import { noRevocationLookup, type RevocationMemo } from '../../../gateway/oauth/token-facts.ts'
+import { HashKeys } from '../../../gateway/revocation/identity.ts'
+import { ANY_TIME, writeRecord } from '../../../gateway/revocation/record.ts'
+import { StreamRegistry } from '../../../gateway/streams/stream-registry.ts'
+import type { StreamWatch, WatchedStream } from '../../../gateway/streams/watched-stream.ts'
+
+// A stream is checked when a record of one of its identities arrives, before it relays something, and periodically.
+
+const keys = new HashKeys(['11'.repeat(32)])
+const revoked = denial('token-revoked')
+const stale = denial('revocation-stale')
+const issuer = 'https://idp.test'
+
+/** A stream of one subject that keeps what the registry does with it. */
+class TestStream implements WatchedStream {
+  readonly lookups: readonly RevocationMemo[]
+  readonly did: string[] = []
+  watch!: StreamWatch
+  verdict: Denial | undefined
+  checks = 0
+  readonly #memo = noRevocationLookup()
+
+  constructor(subject: string) {
+    this.#memo.hashes = new Uint32Array(4)
+    this.index(keys, subject)
+    this.lookups = [this.#memo]
+  }
+
+  index(under: HashKeys, subject: string): void {
+    const hash = under.hashOf('subject', issuer, subject)
+    this.#memo.hashes = Uint32Array.from({ length: 4 }, (_, i) => hash.readUInt32BE(4 * i))
+  }
+
+  watchedBy(watch: StreamWatch): void {
+    this.watch = watch
+  }
+
+  reconsider(): Denial | undefined {
+    this.checks++
+    return this.verdict
+  }
+
+  hold(): void {
+    this.did.push('hold')
+  }
+
+  release(): void {
+    this.did.push('release')
+  }
+
+  end({ reason }: Denial): void {
+    this.did.push(`end ${reason}`)
+  }
+
+  fail(): void {
+    this.did.push('fail')
+  }
+}
+
+interface Clock {
+  now: number
+}
+
+function registry(clock: Clock = { now: 0 }): StreamRegistry {
+  const streams = new StreamRegistry({ holdMs: 30_000, now: () => clock.now })
+  onTestFinished(() => streams.close())
+  return streams
+}
+
+async function opened(streams: StreamRegistry, subject: string): Promise<TestStream> {
+  const stream = new TestStream(subject)
+  streams.soon({ startStream: () => stream })
+  await turn()
+  return stream
+}
+
+const recordOf = (subject: string, under = keys): Buffer =>
+  writeRecord(under.hashOf('subject', issuer, subject), ANY_TIME, 2_000_000_000)
+
+test('a record checks the streams of its subject and no others', async () => {
+  const streams = registry()
+  const mine = [await opened(streams, 'ann'), await opened(streams, 'ann')]
+  const other = await opened(streams, 'bob')
+  for (const stream of mine) stream.verdict = revoked
+  other.verdict = revoked
+
+  await streams.apply('revoked', Buffer.concat([recordOf('carl'), recordOf('ann')]))
+
+  for (const { did } of mine) expect(did).toEqual(['end token-revoked'])
+  expect(other.did).toEqual([])
+  expect(other.checks).toBe(1)
+  expect(streams.size).toBe(1)
+})
+
+test('a stream that starts in the turn in which its record arrives is checked by the record', async () => {
+  const streams = registry()
+  const stream = new TestStream('ann')
+  stream.verdict = revoked
+  streams.soon({ startStream: () => stream })
+  await streams.apply('revoked', recordOf('ann'))
+  expect(stream.did).toEqual(['end token-revoked'])
+  await turn()
+  expect(streams.size).toBe(0)
+})
+
+test('a transfer that is complete by the end of the turn is not registered', async () => {
+  const streams = registry()
+  streams.soon({ startStream: () => undefined })
+  await turn()
+  expect(streams.size).toBe(0)
+})
+
+test('after new hash keys every stream is checked, and a record under the new key finds its streams', async () => {
+  const streams = registry()
+  const stream = await opened(streams, 'ann')
+  const later = new HashKeys(['22'.repeat(32)])
+  stream.index(later, 'ann')
+
+  await streams.apply('hash-keys', Buffer.alloc(0))
+  expect(stream.checks).toBe(2)
+  stream.verdict = revoked
+  await streams.apply('revoked', recordOf('ann'))
+  expect(stream.did, 'the record is of the replaced key').toEqual([])
+  await streams.apply('revoked', recordOf('ann', later))
+  expect(stream.did).toEqual(['end token-revoked'])
+})
+
+test('a catch-up resolves after every stream was checked, in more than one turn of the event loop', async () => {
+  const streams = registry()
+  const all = await Promise.all(Array.from({ length: 300 }, () => opened(streams, 'ann')))
+  for (const stream of all) {
+    stream.reconsider = () => {
+      stream.checks++
+      const until = performance.now() + 0.2
+      while (performance.now() < until);
+      return revoked
+    }
+  }
+  let turns = 0
+  const counting = setInterval(() => turns++, 0)
+  await streams.catchUp()
+  clearInterval(counting)
+  expect(all.map(({ did }) => did.join())).toEqual(all.map(() => 'end token-revoked'))
+  expect(turns).toBeGreaterThan(1)
+})
+
+test('a stream whose revocations are unknown is held, and released when they are known', async () => {
+  const clock = { now: 0 }
+  const streams = registry(clock)
+  const stream = await opened(streams, 'ann')
+  expect(stream.watch.mayRelay()).toBe(true)
+
+  stream.verdict = stale
+  expect(stream.watch.mayRelay()).toBe(false)
+  clock.now = 29_999
+  expect(stream.watch.mayRelay()).toBe(false)
+  expect(stream.did).toEqual(['hold'])
+  stream.verdict = undefined
+  await streams.checkAll()
+  expect(stream.did).toEqual(['hold', 'release'])
+  expect(stream.watch.mayRelay()).toBe(true)
+})
+
+test('a held stream ends when the hold has expired, or when it is found revoked', async () => {
+  const clock = { now: 0 }
+  const streams = registry(clock)
+  const [late, found] = [await opened(streams, 'ann'), await opened(streams, 'bob')]
+  for (const stream of [late, found]) stream.verdict = stale
+  await streams.checkAll()
+  found.verdict = revoked
+  await streams.checkAll()
+  clock.now = 30_000
+  await streams.checkAll()
+  expect(late.did).toEqual(['hold', 'end revocation-stale'])
+  expect(found.did).toEqual(['hold', 'end token-revoked'])
+  expect(late.watch.mayRelay()).toBe(false)
+})
+
+test('a fault of one check ends that stream, and the others are checked', async () => {
+  const streams = registry()
+  const [broken, other] = [await opened(streams, 'ann'), await opened(streams, 'ann')]
+  broken.reconsider = () => {
+    throw new Error('deliberate')
+  }
+  other.verdict = revoked
+  await streams.apply('revoked', recordOf('ann'))
+  expect(broken.did).toEqual(['fail'])
+  expect(other.did).toEqual(['end token-revoked'])
+  expect(streams.size).toBe(0)
+})
+
+test('a closed stream is no longer checked', async () => {
+  const streams = registry()
+  const stream = await opened(streams, 'ann')
+  stream.watch.close()
+  stream.verdict = revoked
+  await streams.apply('revoked', recordOf('ann'))
+  expect(stream.did).toEqual([])
+  expect(streams.size).toBe(0)
+})
