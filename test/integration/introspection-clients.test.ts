@@ -1,38 +1,28 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import type { TLSSocket } from 'node:tls'
 import { decodeJwt, decodeProtectedHeader, importJWK, jwtVerify } from 'jose'
 import selfsigned from 'selfsigned'
 import { beforeAll, expect, test } from 'vitest'
 import { atEnd } from '../kit/cleanup.ts'
-import { type IntrospectionIssuer, startIntrospectionIssuer } from '../kit/introspection-issuer.ts'
+import { type Asked, type IntrospectionIssuer, startIntrospectionIssuer } from '../kit/introspection-issuer.ts'
+import { testAudience } from '../kit/issuer.ts'
 import { type NodeOptions, StartFailure, startNode } from '../kit/node.ts'
-import { introspectionSecret, opaqueGate } from '../kit/opaque-gate.ts'
+import { introspectionSecret, opaqueGate, opaqueSecrets } from '../kit/opaque-gate.ts'
 import { listen } from '../kit/ports.ts'
-import { compactJws, signingKey } from '../kit/signing-key.ts'
+import { compactJws, type SigningKey, signingKey } from '../kit/signing-key.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import { admitted, type Gate, refused } from './admission.ts'
 
 // Authentication of the gate at the introspection endpoint of an issuer (RFC 6749 §2.3.1, RFC 7523, RFC 8705), and
 // signed introspection responses (RFC 9701).
 
-let issuer: IntrospectionIssuer
-let orders: TestUpstream
 const folder = mkdtempSync(join(tmpdir(), 'gatehouse-clients-'))
 atEnd(() => rmSync(folder, { recursive: true, force: true }))
-
-beforeAll(async () => {
-  issuer = await startIntrospectionIssuer()
-  orders = await startUpstream()
-})
-
-async function gateWith(introspection: object, env: Record<string, string> = {}): Promise<Gate> {
-  const options = opaqueGate({ issuer: issuer.url, orders: orders.url, introspection: { ...introspection } })
-  return { node: await startNode({ ...options, env: { ...options.env, ...env } }), services: [orders] }
-}
 
 function write(name: string, text: string): string {
   writeFileSync(join(folder, name), text, { mode: 0o600 })
@@ -41,52 +31,128 @@ function write(name: string, text: string): string {
 
 const withoutSecret = { client_secret: undefined }
 
-test('with client_secret_post, the gate sends id and secret in the introspection body and no Authorization', async () => {
-  const gate = await gateWith({ client_auth: 'client_secret_post' })
-  const token = issuer.issue()
-  await admitted(gate, { target: '/orders/1', token })
-
-  const { form, headers } = issuer.asked.at(-1)!
-  expect([form.get('client_id'), form.get('client_secret')]).toEqual(['gatehouse', introspectionSecret])
-  expect(headers.authorization).toBeUndefined()
-})
-
 const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const ed = generateKeyPairSync('ed25519')
 
-test.each([
-  [
-    'ES256 as JWK',
-    JSON.stringify({ ...ec.privateKey.export({ format: 'jwk' }), kid: 'k1' }),
-    ec.publicKey,
-    'ES256',
-    'k1',
-  ],
-  ['RS256 in PEM', String(rsa.privateKey.export({ format: 'pem', type: 'pkcs8' })), rsa.publicKey, 'RS256', undefined],
-  [
-    'PS256, stated in the JWK',
-    JSON.stringify({ ...rsa.privateKey.export({ format: 'jwk' }), alg: 'PS256' }),
-    rsa.publicKey,
-    'PS256',
-    undefined,
-  ],
-  ['EdDSA in PEM', String(ed.privateKey.export({ format: 'pem', type: 'pkcs8' })), ed.publicKey, 'EdDSA', undefined],
-])(
-  'with private_key_jwt, the gate sends the issuer a single-use assertion signed by a key for %s',
-  async (name, text, publicKey, alg, kid) => {
-    const file = write(`key-${name}`, text)
-    const gate = await gateWith({ ...withoutSecret, private_key: { file } })
-    for (let i = 0; i < 2; i++) await admitted(gate, { target: '/orders/1', token: issuer.issue() })
+const pem = (key: KeyObject) => String(key.export({ format: 'pem', type: 'pkcs8' }))
+const jwk = (key: KeyObject, more: object) => JSON.stringify({ ...key.export({ format: 'jwk' }), ...more })
 
-    const [first, second] = issuer.asked.slice(-2).map(({ form }) => form.get('client_assertion')!)
-    expect(issuer.asked.at(-1)!.form.get('client_assertion_type')).toBe(
-      'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-    )
+/** Private keys of the gate as files, and what the assertions that they sign must be. */
+const privateKeys: [name: string, text: string, publicKey: KeyObject, alg: string, kid: string | undefined][] = [
+  ['ES256 as JWK', jwk(ec.privateKey, { kid: 'k1' }), ec.publicKey, 'ES256', 'k1'],
+  ['RS256 in PEM', pem(rsa.privateKey), rsa.publicKey, 'RS256', undefined],
+  ['PS256, stated in the JWK', jwk(rsa.privateKey, { alg: 'PS256' }), rsa.publicKey, 'PS256', undefined],
+  ['EdDSA in PEM', pem(ed.privateKey), ed.publicKey, 'EdDSA', undefined],
+]
+
+const names = ['post', ...privateKeys.map(([name]) => name), 'tls', 'rotating', 'signed', 'keyless']
+/** An issuer for each client of the gate, so that one node serves all tests. */
+const issuers = new Map<string, IntrospectionIssuer>()
+const issuerOf = (name: string) => issuers.get(name)!
+const targetOf = (name: string) => `/s${names.indexOf(name)}/1`
+/** Common names of the client certificates that the mTLS endpoint has seen. */
+const certificatesSeen: string[] = []
+let orders: TestUpstream
+let gate: Gate
+
+beforeAll(async () => {
+  for (const name of names) issuers.set(name, await startIntrospectionIssuer())
+  issuerOf('keyless').answer('discovery', { status: 404 })
+  orders = await startUpstream()
+  const [server, client] = [await certificate('127.0.0.1'), await certificate('gatehouse')]
+  const port = await mutualTlsEndpoint(server, client.cert)
+  const secret = { client_secret: { env: 'TEST_INTROSPECTION_SECRET' } }
+  const clients: Record<string, object> = {
+    post: { ...secret, client_auth: 'client_secret_post' },
+    ...Object.fromEntries(
+      privateKeys.map(([name, text]) => [name, { private_key: { file: write(`key-${name}`, text) } }]),
+    ),
+    tls: {
+      endpoint: `https://127.0.0.1:${port}/introspect`,
+      certificate: write('client.pem', client.cert),
+      certificate_key: { file: write('client.key', client.private) },
+    },
+    rotating: { client_secret: { file: write('rotating', 'old') }, client_auth: 'client_secret_post' },
+    signed: { ...secret, response: 'jwt' },
+    keyless: { ...secret, response: 'jwt', endpoint: `${issuerOf('keyless').url}/introspect` },
+  }
+  // A busy machine may answer late, which is not the subject here.
+  const introspection = { client_id: 'gatehouse', timeout: '20s' }
+  const policy = {
+    version: 1,
+    issuers: Object.fromEntries(
+      names.map((name, i) => [
+        `i${i}`,
+        {
+          issuer: issuerOf(name).url,
+          audience: [testAudience],
+          tokens: 'opaque',
+          introspection: { ...introspection, ...clients[name] },
+        },
+      ]),
+    ),
+    services: Object.fromEntries(
+      names.map((_, i) => [
+        `s${i}`,
+        {
+          issuers: [`i${i}`],
+          upstreams: [orders.url],
+          routes: [{ id: `s${i}`, match: { path: `/s${i}/**` }, require: { scopes: { all: ['orders:read'] } } }],
+        },
+      ]),
+    ),
+  }
+  const env = { ...opaqueSecrets, NODE_EXTRA_CA_CERTS: write('ca.pem', server.cert) }
+  gate = { node: await startNode({ policy, env }), services: [orders] }
+})
+
+function certificate(cn: string): Promise<{ cert: string; private: string }> {
+  return selfsigned.generate([{ name: 'commonName', value: cn }], {
+    keyType: 'ec',
+    extensions: [{ name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] }],
+  } as never)
+}
+
+/** Answers for the issuer `tls`, to clients with a certificate of `ca` only. @returns its port */
+async function mutualTlsEndpoint(server: { cert: string; private: string }, ca: string): Promise<number> {
+  const https = createServer(
+    { cert: server.cert, key: server.private, requestCert: true, ca, rejectUnauthorized: true },
+    async (request, response) => {
+      certificatesSeen.push((request.socket as TLSSocket).getPeerCertificate().subject.CN as string)
+      const token = new URLSearchParams(await text(request)).get('token')!
+      const answer = JSON.stringify(issuerOf('tls').truth(token))
+      response.writeHead(200, { 'content-type': 'application/json' }).end(answer)
+    },
+  )
+  atEnd(() => https.close())
+  return listen(https)
+}
+
+/** Uses a new token of an issuer. @returns the question about the token */
+async function askedAboutNewToken(name: string): Promise<Asked> {
+  const token = issuerOf(name).issue()
+  await admitted(gate, { target: targetOf(name), token })
+  return issuerOf(name).asked.find((asked) => asked.token === token)!
+}
+
+test('with client_secret_post, the gate sends id and secret in the introspection body and no Authorization', async () => {
+  const { form, headers } = await askedAboutNewToken('post')
+
+  expect([form.get('client_id'), form.get('client_secret')]).toEqual(['gatehouse', introspectionSecret])
+  expect(headers.authorization).toBeUndefined()
+})
+
+test.each(privateKeys)(
+  'with private_key_jwt, the gate sends the issuer a single-use assertion signed by a key for %s',
+  async (name, _, publicKey, alg, kid) => {
+    const forms = [(await askedAboutNewToken(name)).form, (await askedAboutNewToken(name)).form]
+    const [first, second] = forms.map((form) => form.get('client_assertion')!)
+    expect(forms[1]!.get('client_assertion_type')).toBe('urn:ietf:params:oauth:client-assertion-type:jwt-bearer')
     const { payload } = await jwtVerify(first!, await importJWK(publicKey.export({ format: 'jwk' }) as never, alg), {
       issuer: 'gatehouse',
       subject: 'gatehouse',
-      audience: issuer.url,
+      audience: issuerOf(name).url,
     })
     expect(payload.exp! - payload.iat!).toBe(60)
     expect(decodeProtectedHeader(first!)).toEqual({ alg, ...(kid && { kid }) })
@@ -95,51 +161,22 @@ test.each([
 )
 
 test('with tls_client_auth, the gate presents its client certificate at the introspection endpoint (RFC 8705)', async () => {
-  const pair = async (cn: string) =>
-    selfsigned.generate([{ name: 'commonName', value: cn }], {
-      keyType: 'ec',
-      extensions: [{ name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] }],
-    } as never) as Promise<{ cert: string; private: string }>
-  const [server, client] = [await pair('127.0.0.1'), await pair('gatehouse')]
-  const seen: string[] = []
-  const token = issuer.issue()
-  const https = createServer(
-    { cert: server.cert, key: server.private, requestCert: true, ca: client.cert, rejectUnauthorized: true },
-    (request, response) => {
-      seen.push((request.socket as TLSSocket).getPeerCertificate().subject.CN as string)
-      request.resume()
-      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(issuer.truth(token)))
-    },
-  )
-  const port = await listen(https)
-  atEnd(() => https.close())
-  const ca = write('ca.pem', server.cert)
-  const gate = await gateWith(
-    {
-      ...withoutSecret,
-      endpoint: `https://127.0.0.1:${port}/introspect`,
-      certificate: write('client.pem', client.cert),
-      certificate_key: { file: write('client.key', client.private) },
-    },
-    { NODE_EXTRA_CA_CERTS: ca },
-  )
+  await admitted(gate, { target: targetOf('tls'), token: issuerOf('tls').issue() })
 
-  await admitted(gate, { target: '/orders/1', token })
-  expect(seen).toEqual(['gatehouse'])
+  expect(new Set(certificatesSeen)).toEqual(new Set(['gatehouse']))
 })
 
 test('the gate reads a replaced client secret again when the issuer rejects the old secret', async () => {
-  const file = write('rotating', 'old')
-  const gate = await gateWith({ client_secret: { file }, client_auth: 'client_secret_post' })
-  await admitted(gate, { target: '/orders/1', token: issuer.issue() })
+  const issuer = issuerOf('rotating')
+  await askedAboutNewToken('rotating')
   write('rotating', 'new')
-  const before = issuer.asked.length
   issuer.script = ({ form }) =>
     form.get('client_secret') === 'new' ? undefined : { status: 401, body: '{"error":"invalid_client"}' }
 
-  for (let i = 0; i < 2; i++) await admitted(gate, { target: '/orders/1', token: issuer.issue() })
-  expect(issuer.asked.slice(before).map(({ form }) => form.get('client_secret'))).toEqual(['old', 'new', 'new'])
-  issuer.script = undefined
+  const tokens = [issuer.issue(), issuer.issue()]
+  for (const token of tokens) await admitted(gate, { target: targetOf('rotating'), token })
+  const asked = issuer.asked.filter(({ token }) => tokens.includes(token))
+  expect(asked.map(({ form }) => form.get('client_secret'))).toEqual(['old', 'new', 'new'])
 })
 
 test.each([
@@ -164,7 +201,7 @@ test.each([
   ],
 ])('a node does not start with %s for introspection', async (_, introspection, message) => {
   const options: NodeOptions = opaqueGate({
-    issuer: issuer.url,
+    issuer: issuerOf('post').url,
     orders: orders.url,
     introspection: (typeof introspection === 'function' ? introspection() : introspection) as never,
   })
@@ -188,8 +225,12 @@ beforeAll(async () => {
  * Returns a signed introspection response (RFC 9701 §5). The gate replies 503 if header, claims or key of a response
  * are invalid.
  */
-const signedAnswer = (token: string, header: object = {}, claims: object = {}, key = issuer.key): string =>
-  compactJws(
+function signedAnswer(issuer: IntrospectionIssuer, token: string, header: object = {}, claims: object = {}): string {
+  return signedBy(issuer.key, issuer, token, header, claims)
+}
+
+function signedBy(key: SigningKey, issuer: IntrospectionIssuer, token: string, header: object, claims: object): string {
+  return compactJws(
     { alg: 'ES256', typ: 'token-introspection+jwt', kid: issuer.key.kid, ...header },
     {
       iss: issuer.url,
@@ -200,41 +241,41 @@ const signedAnswer = (token: string, header: object = {}, claims: object = {}, k
     },
     key,
   )
+}
+
+const unavailable = { status: 503, code: 'unavailable', reason: 'introspection-unavailable', decision: 'failed' }
 
 test('the gate requires and verifies signed introspection responses if configured (RFC 9701)', async () => {
-  const gate = await gateWith({ response: 'jwt' })
+  const issuer = issuerOf('signed')
+  const target = targetOf('signed')
   const type = 'application/token-introspection+jwt'
-  const reason = { status: 503, code: 'unavailable', reason: 'introspection-unavailable', decision: 'failed' }
-  issuer.script = ({ token }) => ({ type, body: signedAnswer(token) })
-  await admitted(gate, { target: '/orders/1', token: issuer.issue() })
-  expect(issuer.asked.at(-1)!.headers.accept).toBe(type)
+  issuer.script = ({ token }) => ({ type, body: signedAnswer(issuer, token) })
+  expect((await askedAboutNewToken('signed')).headers.accept).toBe(type)
 
   const bad: [string, (token: string) => string][] = [
-    ['typ', (token) => signedAnswer(token, { typ: 'JWT' })],
-    ['alg', (token) => signedAnswer(token, { alg: 'HS256' })],
-    ['kid', (token) => signedAnswer(token, { kid: 'other' })],
-    ['iss', (token) => signedAnswer(token, {}, { iss: 'https://evil.example' })],
-    ['aud', (token) => signedAnswer(token, {}, { aud: 'somebody-else' })],
-    ['iat', (token) => signedAnswer(token, {}, { iat: 1000 })],
-    ['answer', (token) => signedAnswer(token, {}, { token_introspection: [true] })],
-    ['signature', (token) => signedAnswer(token, {}, {}, signingKey('ES256', issuer.key.kid))],
+    ['typ', (token) => signedAnswer(issuer, token, { typ: 'JWT' })],
+    ['alg', (token) => signedAnswer(issuer, token, { alg: 'HS256' })],
+    ['kid', (token) => signedAnswer(issuer, token, { kid: 'other' })],
+    ['iss', (token) => signedAnswer(issuer, token, {}, { iss: 'https://evil.example' })],
+    ['aud', (token) => signedAnswer(issuer, token, {}, { aud: 'somebody-else' })],
+    ['iat', (token) => signedAnswer(issuer, token, {}, { iat: 1000 })],
+    ['answer', (token) => signedAnswer(issuer, token, {}, { token_introspection: [true] })],
+    ['signature', (token) => signedBy(signingKey('ES256', issuer.key.kid), issuer, token, {}, {})],
   ]
   for (const [, make] of bad) {
     issuer.script = ({ token }) => ({ type, body: make(token) })
-    await refused(gate, { target: '/orders/1', token: issuer.issue() }, reason)
+    await refused(gate, { target, token: issuer.issue() }, unavailable)
   }
   issuer.script = undefined
-  await refused(gate, { target: '/orders/1', token: issuer.issue() }, reason)
+  await refused(gate, { target, token: issuer.issue() }, unavailable)
 })
 
 test('the gate replies 503 if it cannot fetch the keys for a signed introspection response', async () => {
-  issuer.answer('discovery', { status: 404 })
-  const gate = await gateWith({ response: 'jwt', endpoint: `${issuer.url}/introspect` })
-  issuer.script = ({ token }) => ({ type: 'application/token-introspection+jwt', body: signedAnswer(token) })
+  const issuer = issuerOf('keyless')
+  issuer.script = ({ token }) => ({
+    type: 'application/token-introspection+jwt',
+    body: signedAnswer(issuer, token),
+  })
 
-  const reason = { status: 503, code: 'unavailable', reason: 'introspection-unavailable', decision: 'failed' }
-  await refused(gate, { target: '/orders/1', token: issuer.issue() }, reason)
-
-  issuer.script = undefined
-  issuer.answer('discovery')
+  await refused(gate, { target: targetOf('keyless'), token: issuer.issue() }, unavailable)
 })
