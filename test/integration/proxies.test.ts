@@ -38,17 +38,34 @@ services:
       - { id: inside, match: { path: /inside/** }, require: public, addresses: { allow: [10.0.0.0/8] } }
 `
 
-const nodes = new Map<string, Promise<TestNode>>()
-
-/** Returns a node with these settings. Tests with the same settings share one node. */
-function nodeWith(settings: Record<string, unknown>): Promise<TestNode> {
-  const key = JSON.stringify(settings)
-  const known = nodes.get(key)
-  if (known !== undefined) return known
-  const node = startNode({ policy: policy(), settings })
-  nodes.set(key, node)
-  return node
+/** Addresses of this machine from which the tests connect. */
+const peer = {
+  /** In no list. */
+  unlisted: '127.0.0.1',
+  proxy: '127.0.0.2',
+  tcpProxy: '127.0.0.4',
+  /** In `check.peers` only. */
+  checks: '127.0.0.5',
 }
+
+const proxies = [peer.proxy, '192.0.2.7', ...[peer.tcpProxy, '192.0.2.8'].map((address) => ({ address, mode: 'tcp' }))]
+const check = { peers: [peer.checks, peer.tcpProxy, '10.9.9.9'] }
+/** Settings of the nodes. `bare` has no `check`, `alone` has no proxies. */
+const settings = {
+  plain: { proxies, check },
+  header: { proxies, check, proxy_protocol: 'required' },
+  bare: { proxies: [peer.proxy], client_address: 'forwarded' },
+  alone: { check },
+}
+type NodeName = keyof typeof settings
+const nodes = {} as Record<NodeName, TestNode>
+
+beforeAll(async () => {
+  const start = async (name: NodeName) => {
+    nodes[name] = await startNode({ policy: policy(), settings: settings[name] })
+  }
+  for (const name of Object.keys(settings) as NodeName[]) await start(name)
+})
 
 let requests = 0
 
@@ -57,15 +74,21 @@ let requests = 0
  */
 const fresh = (folder: 'open' | 'inside'): string => `/${folder}/${++requests}`
 
-async function ask(node: TestNode, target: string, fields: [string, string][], before: Uint8Array = Buffer.alloc(0)) {
+/** @param from  address of the client, one of `peer` */
+async function ask(
+  name: NodeName,
+  from: string,
+  target: string,
+  fields: [string, string][],
+  before: Uint8Array = Buffer.alloc(0),
+) {
   const seen = upstream.requests.length
   const bytes = Buffer.concat([before, Buffer.from(requestBytes({ target, fields }))])
-  const { replies, ending } = await exchange(node.port, bytes)
+  const { replies, ending } = await exchange(nodes[name].port, bytes, { from })
   return { reply: replies[0], ending, arrived: upstream.requests.slice(seen) }
 }
 
 test('S-037: the gate ignores and replaces forwarding fields and Client-Cert of an unlisted peer', async () => {
-  const node = await nodeWith({ proxies: ['192.0.2.0/24'] })
   const claims: [string, string][] = [
     ['X-Forwarded-For', '10.0.0.1'],
     ['Forwarded', 'for=10.0.0.1;proto=https;host=evil'],
@@ -74,8 +97,8 @@ test('S-037: the gate ignores and replaces forwarding fields and Client-Cert of 
     ['Client-Cert', ':AAAA:'],
   ]
 
-  const inside = await ask(node, '/inside/1', claims)
-  const open = await ask(node, '/open/1', claims)
+  const inside = await ask('plain', peer.unlisted, fresh('inside'), claims)
+  const open = await ask('plain', peer.unlisted, fresh('open'), claims)
 
   expect(inside.reply?.status).toBe(403)
   expect(inside.arrived).toEqual([])
@@ -88,32 +111,28 @@ test('S-037: the gate ignores and replaces forwarding fields and Client-Cert of 
 })
 
 test.each([
-  ['10.0.0.1, 203.0.113.9', 403, '203.0.113.9, 127.0.0.1'],
-  ['203.0.113.9, 10.0.0.1', 200, '10.0.0.1, 127.0.0.1'],
-  ['10.0.0.1, 203.0.113.9, 192.0.2.7', 403, '203.0.113.9, 192.0.2.7, 127.0.0.1'],
-  ['garbage, 10.0.0.1, 192.0.2.7', 200, '10.0.0.1, 192.0.2.7, 127.0.0.1'],
-  ['10.0.0.1:4711', 200, '10.0.0.1, 127.0.0.1'],
+  ['10.0.0.1, 203.0.113.9', 403, '203.0.113.9, 127.0.0.2'],
+  ['203.0.113.9, 10.0.0.1', 200, '10.0.0.1, 127.0.0.2'],
+  ['10.0.0.1, 203.0.113.9, 192.0.2.7', 403, '203.0.113.9, 192.0.2.7, 127.0.0.2'],
+  ['garbage, 10.0.0.1, 192.0.2.7', 200, '10.0.0.1, 192.0.2.7, 127.0.0.2'],
+  ['10.0.0.1:4711', 200, '10.0.0.1, 127.0.0.2'],
 ])(
   'S-038: X-Forwarded-For %s of a listed proxy: the right-most unlisted address is the client, which gets %i',
   async (chain, status, sent) => {
-    const node = await nodeWith({ proxies: ['127.0.0.0/8', '192.0.2.7'] })
-
     const target = fresh('open')
 
-    const inside = await ask(node, fresh('inside'), [['X-Forwarded-For', chain]])
-    const open = await ask(node, target, [['X-Forwarded-For', chain]])
+    const inside = await ask('plain', peer.proxy, fresh('inside'), [['X-Forwarded-For', chain]])
+    const open = await ask('plain', peer.proxy, target, [['X-Forwarded-For', chain]])
 
     expect(inside.reply?.status).toBe(status)
     expect(open.arrived[0]?.all('x-forwarded-for')).toEqual([sent])
-    const record = await node.waitForRecord((one) => one['path'] === target)
+    const record = await nodes.plain.waitForRecord((one) => one['path'] === target)
     expect(record['address']).toBe(sent.split(',')[0])
   },
 )
 
 test('S-038: the gate forwards scheme, host and client certificate of a listed proxy to the service', async () => {
-  const node = await nodeWith({ proxies: ['127.0.0.0/8'] })
-
-  const { arrived } = await ask(node, '/open/1', [
+  const { arrived } = await ask('plain', peer.proxy, fresh('open'), [
     ['X-Forwarded-For', '203.0.113.9'],
     ['X-Forwarded-Proto', 'https'],
     ['X-Forwarded-Host', 'api.example'],
@@ -143,16 +162,14 @@ test.each([
 ] as [string, [string, string][], string][])(
   '%s from a listed proxy: the gate replies 400 and closes the connection',
   async (_, fields, reason) => {
-    const node = await nodeWith({ proxies: ['127.0.0.0/8'] })
-
     const target = fresh('open')
 
-    const { reply, ending, arrived } = await ask(node, target, fields)
+    const { reply, ending, arrived } = await ask('plain', peer.proxy, target, fields)
 
     expect(reply?.status).toBe(400)
     expect(ending).toBe('ended')
     expect(arrived).toEqual([])
-    expect(await node.waitForRecord((one) => one['path'] === target)).toMatchObject({ status: 400, reason })
+    expect(await nodes.plain.waitForRecord((one) => one['path'] === target)).toMatchObject({ status: 400, reason })
   },
 )
 
@@ -163,44 +180,37 @@ test.each([
 ])(
   'S-041: with client_address forwarded, Forwarded: %s of a listed proxy gives the client address %s and the status %i',
   async (value, address, status) => {
-    const node = await nodeWith({ proxies: ['127.0.0.0/8'], client_address: 'forwarded' })
-
     const target = fresh('open')
 
-    const { reply } = await ask(node, target, [
+    const { reply } = await ask('bare', peer.proxy, target, [
       ['Forwarded', value],
       ['X-Forwarded-For', '198.51.100.1'],
     ])
 
     expect(reply?.status).toBe(status)
     if (address !== undefined) {
-      const record = await node.waitForRecord((one) => one['path'] === target)
+      const record = await nodes.bare.waitForRecord((one) => one['path'] === target)
       expect(record['address']).toBe(address)
     }
   },
 )
 
 test('a PROXY v2 header of a listed peer sets the client address; the gate rejects a missing or unexpected PROXY header with 400', async () => {
-  const [listed, off, elsewhere] = await Promise.all([
-    nodeWith({ proxies: ['127.0.0.0/8'], proxy_protocol: 'required' }),
-    nodeWith({ proxies: ['127.0.0.0/8'] }),
-    nodeWith({ proxies: ['192.0.2.1'], proxy_protocol: 'required' }),
-  ])
   const inside = proxyHeader([10, 1, 2, 3])
   const outside = proxyHeader([203, 0, 113, 9])
 
-  expect((await ask(listed, '/inside/1', [], inside)).reply?.status).toBe(200)
-  expect((await ask(listed, '/inside/1', [], outside)).reply?.status).toBe(403)
-  for (const [node, header] of [
-    [listed, Buffer.alloc(0)],
-    [off, inside],
-    [elsewhere, inside],
+  expect((await ask('header', peer.proxy, fresh('inside'), [], inside)).reply?.status).toBe(200)
+  expect((await ask('header', peer.proxy, fresh('inside'), [], outside)).reply?.status).toBe(403)
+  for (const [name, from, header] of [
+    ['header', peer.proxy, Buffer.alloc(0)],
+    ['plain', peer.proxy, inside],
+    ['header', peer.unlisted, inside],
   ] as const) {
     const target = fresh('open')
-    const { reply, arrived } = await ask(node, target, [], header)
+    const { reply, arrived } = await ask(name, from, target, [], header)
     expect(reply?.status ?? 400).toBe(400)
     expect(arrived).toEqual([])
-    const record = await node.waitForRecord((one) => one['path'] === target)
+    const record = await nodes[name].waitForRecord((one) => one['path'] === target)
     expect(record).toMatchObject({ status: 400, reason: 'proxied-address' })
   }
 })
@@ -213,7 +223,7 @@ test.each([
 ])(
   'behind a TCP proxy, a client cannot change its address by a second PROXY header after a request %s',
   async (_, method, fields, path) => {
-    const node = await nodeWith({ proxies: [{ address: '127.0.0.0/8', mode: 'tcp' }], proxy_protocol: 'required' })
+    const node = nodes.header
     upstream.handler = (request, response) => {
       response.statusCode = request.url?.endsWith('204') ? 204 : 200
       response.end(method === 'HEAD' || response.statusCode === 204 ? undefined : 'early')
@@ -228,7 +238,10 @@ test.each([
     ])
 
     const seen = upstream.requests.length
-    const socket = connect(node.port, '127.0.0.1').on('error', () => undefined)
+    const socket = connect({ port: node.port, host: '127.0.0.1', localAddress: peer.tcpProxy }).on(
+      'error',
+      () => undefined,
+    )
     socket.write(Buffer.concat([proxyHeader([203, 0, 113, 9]), Buffer.from(head)]))
     await once(socket, 'data')
     socket.write(second)
@@ -242,18 +255,20 @@ test.each([
 )
 
 test.each([
-  ['proxy in X-Forwarded-For', {}, '10.0.0.1, 192.0.2.7', Buffer.alloc(0)],
-  ['proxy in a PROXY header', { proxy_protocol: 'required' }, '10.0.0.1', proxyHeader([192, 0, 2, 7])],
-])('X-Forwarded-For addresses before the address of a TCP proxy have no effect: %s', async (_, more, chain, before) => {
-  const node = await nodeWith({ proxies: ['127.0.0.1', { address: '192.0.2.7', mode: 'tcp' }], ...more })
-  upstream.handler = (_request, response) => void response.end()
+  ['proxy in X-Forwarded-For', 'plain', '10.0.0.1, 192.0.2.8', Buffer.alloc(0)],
+  ['proxy in a PROXY header', 'header', '10.0.0.1', proxyHeader([192, 0, 2, 8])],
+] as const)(
+  'X-Forwarded-For addresses before the address of a TCP proxy have no effect: %s',
+  async (_, name, chain, before) => {
+    upstream.handler = (_request, response) => void response.end()
 
-  const inside = await ask(node, '/inside/1', [['X-Forwarded-For', chain]], before)
-  const open = await ask(node, '/open/1', [['X-Forwarded-For', chain]], before)
+    const inside = await ask(name, peer.proxy, fresh('inside'), [['X-Forwarded-For', chain]], before)
+    const open = await ask(name, peer.proxy, fresh('open'), [['X-Forwarded-For', chain]], before)
 
-  expect(inside.reply?.status).toBe(403)
-  expect(open.arrived[0]?.all('x-forwarded-for').join()).not.toContain('10.0.0.1')
-})
+    expect(inside.reply?.status).toBe(403)
+    expect(open.arrived[0]?.all('x-forwarded-for').join()).not.toContain('10.0.0.1')
+  },
+)
 
 const checkFields = (path: string): [string, string][] => [
   ['X-Forwarded-Method', 'GET'],
@@ -262,47 +277,39 @@ const checkFields = (path: string): [string, string][] => [
 ]
 
 test.each([
-  ['without proxies', {}, Buffer.alloc(0)],
-  ['with other proxies', { proxies: ['192.0.2.7'] }, Buffer.alloc(0)],
-  [
-    'with other proxies that must send a PROXY header',
-    { proxies: ['192.0.2.7'], proxy_protocol: 'required' },
-    Buffer.alloc(0),
-  ],
-  [
-    'behind a proxy whose PROXY header has the address of the peer',
-    { proxies: ['127.0.0.1'], proxy_protocol: 'required', check: { peers: ['10.9.9.9'] } },
-    proxyHeader([10, 9, 9, 9]),
-  ],
-])('X-Forwarded-For of a peer in check.peers sets the client address of a check: %s', async (_, settings, before) => {
-  const node = await nodeWith({ check: { peers: ['127.0.0.1'] }, ...settings })
-  const check = (client: string) =>
-    ask(node, '/.gatehouse/check', [...checkFields('/inside/1'), ['X-Forwarded-For', client]], before)
+  ['without proxies', 'alone', peer.checks, Buffer.alloc(0)],
+  ['with other proxies', 'plain', peer.checks, Buffer.alloc(0)],
+  ['with other proxies that must send a PROXY header', 'header', peer.checks, Buffer.alloc(0)],
+  ['behind a proxy whose PROXY header has the address of the peer', 'header', peer.proxy, proxyHeader([10, 9, 9, 9])],
+] as const)(
+  'X-Forwarded-For of a peer in check.peers sets the client address of a check: %s',
+  async (_, name, from, before) => {
+    const check = (client: string) =>
+      ask(name, from, '/.gatehouse/check', [...checkFields('/inside/1'), ['X-Forwarded-For', client]], before)
 
-  expect((await check('10.0.0.1')).reply?.status).toBe(200)
-  expect((await check('203.0.113.9')).reply?.status).toBe(403)
-  expect((await check('10.0.0.1, 203.0.113.9')).reply?.status).toBe(403)
-})
+    expect((await check('10.0.0.1')).reply?.status).toBe(200)
+    expect((await check('203.0.113.9')).reply?.status).toBe(403)
+    expect((await check('10.0.0.1, 203.0.113.9')).reply?.status).toBe(403)
+  },
+)
 
 test.each([
-  ['its X-Forwarded-For has no effect', {}, 403],
-  ['it must send a PROXY header', { proxies: ['192.0.2.7'], proxy_protocol: 'required' }, 400],
-])('a peer in check.peers has no privileges outside of forward-auth checks: %s', async (_, settings, status) => {
-  const node = await nodeWith({ check: { peers: ['127.0.0.1'] }, ...settings })
+  ['its X-Forwarded-For has no effect', 'alone', 403],
+  ['it must send a PROXY header', 'header', 400],
+] as const)('a peer in check.peers has no privileges outside of forward-auth checks: %s', async (_, name, status) => {
   upstream.handler = (_request, response) => void response.end()
 
-  expect((await ask(node, '/inside/1', [['X-Forwarded-For', '10.0.0.1']])).reply?.status).toBe(status)
+  expect((await ask(name, peer.checks, fresh('inside'), [['X-Forwarded-For', '10.0.0.1']])).reply?.status).toBe(status)
 })
 
 test.each([
-  ['that is only in proxies', { proxies: ['127.0.0.1'] }],
-  ['that is not listed', {}],
-  ['that is a TCP proxy', { proxies: [{ address: '127.0.0.1', mode: 'tcp' }], check: { peers: ['127.0.0.1'] } }],
-])('a forward-auth check of a peer %s gets 403', async (_, settings) => {
-  const node = await nodeWith(settings)
-  const { reply } = await ask(node, '/.gatehouse/check', [...checkFields('/open/1'), ['X-Forwarded-For', '10.0.0.1']])
+  ['that is only in proxies', 'plain', peer.proxy],
+  ['that is not listed', 'bare', peer.unlisted],
+  ['that is a TCP proxy', 'plain', peer.tcpProxy],
+] as const)('a forward-auth check of a peer %s gets 403', async (_, name, from) => {
+  const fields: [string, string][] = [...checkFields('/open/1'), ['X-Forwarded-For', '10.0.0.1']]
 
-  expect(reply?.status).toBe(403)
+  expect((await ask(name, from, '/.gatehouse/check', fields)).reply?.status).toBe(403)
 })
 
 test.each([
@@ -313,5 +320,8 @@ test.each([
   [{ check: { peers: ['gate.internal'] } }, 'an address or a CIDR block'],
   [{ proxy_protocol: 'required' }, 'list the proxies'],
 ])('S-127: a node with the settings %j does not start and exits with 1', async (settings, message) => {
-  await expect(nodeWith(settings)).rejects.toMatchObject({ exitCode: 1, stderr: expect.stringContaining(message) })
+  await expect(startNode({ policy: policy(), settings })).rejects.toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining(message),
+  })
 })
