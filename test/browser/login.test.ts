@@ -1,5 +1,6 @@
 // Login, session and logout in Chromium, with a real issuer, two services and two nodes.
 
+import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { gateCookies, logIn, startChromium } from '../kit/chromium.ts'
 import { startLoginGate } from '../kit/login-gate.ts'
@@ -16,12 +17,14 @@ test('a login returns to the requested page, and its session works at two servic
   const context = await browser.newContext()
   const page = await context.newPage()
 
-  await logIn(page, `${url}/app/first?x=1`)
-  expect(visits(orders, '/app/first?x=1')).toBe(1)
+  const first = `/app/first?x=${randomUUID()}`
+  const second = `/reports/${randomUUID()}`
+  await logIn(page, url + first)
+  expect(visits(orders, first)).toBe(1)
 
-  await page.goto(`${url}/reports/second`)
-  expect(page.url()).toBe(`${url}/reports/second`)
-  expect(visits(reports, '/reports/second')).toBe(1)
+  await page.goto(url + second)
+  expect(page.url()).toBe(url + second)
+  expect(visits(reports, second)).toBe(1)
 
   const cookies = await gateCookies(context)
   expect(cookies.map(({ name }) => name)).toEqual(['gatehouse-loopback'])

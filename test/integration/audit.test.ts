@@ -175,15 +175,20 @@ const post = { method: 'POST', fields: [['Content-Type', 'application/json'] as 
 
 test('each call of the admin API leaves one audit record, even if it is rejected, and the record of a revocation names its target', async () => {
   const target = '/api/v1/revocations'
-  const body = JSON.stringify({ kind: 'subject', id: 'mallory', reason: 'left' })
+  const subject = `mallory-${randomUUID()}`
+  const body = JSON.stringify({ kind: 'subject', id: subject, reason: 'left' })
   const token = JSON.stringify({ kind: 'token', token: issuer.sign({ claims: { sub: 'eve' } }) })
-  const done = await request(node.adminPort, requestBytes({ ...post, target, token: bootstrap, body }))
-  await request(node.adminPort, requestBytes({ ...post, target, token: bootstrap, body: token }))
-  await request(node.adminPort, requestBytes({ ...post, target, token: secret, body }))
-  await request(node.adminPort, requestBytes({ target: '/status', host: 'localhost', token: bootstrap }))
+  const replies = [
+    await request(node.adminPort, requestBytes({ ...post, target, token: bootstrap, body })),
+    await request(node.adminPort, requestBytes({ ...post, target, token: bootstrap, body: token })),
+    await request(node.adminPort, requestBytes({ ...post, target, token: secret, body })),
+    await request(node.adminPort, requestBytes({ target: '/status', host: 'localhost', token: bootstrap })),
+  ]
 
-  const calls = (await recordsOf('/')).filter(({ kind }) => kind === 'admin' || kind === 'revocation')
-  const { id } = JSON.parse(done.text) as { id: string }
+  const ids = replies.map((reply) => reply.field('x-request-id'))
+  const ofCalls = (record: AuditRecord) => ids.includes(record['gatehouse.request.id'] as string)
+  const calls = (await recordsOf('/')).filter(ofCalls)
+  const { id } = JSON.parse(replies[0]!.text) as { id: string }
   expect(calls).toMatchObject([
     {
       kind: 'revocation',
@@ -192,7 +197,7 @@ test('each call of the admin API leaves one audit record, even if it is rejected
       'gatehouse.operation': 'revoke',
       'gatehouse.revocation.id': id,
       'gatehouse.revocation.kind': 'subject',
-      'gatehouse.revocation.target': 'mallory',
+      'gatehouse.revocation.target': subject,
       'gatehouse.revocation.reason': 'left',
       'gatehouse.decision': 'admitted',
     },

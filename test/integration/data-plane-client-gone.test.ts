@@ -73,8 +73,8 @@ const node = await startPublicNode([upstream.url])
 
 test.concurrent.each(
   departures.flatMap((departure, index) => [
-    { ...departure, how: 'resets', target: `/s/${index}?resets` },
-    { ...departure, how: 'closes', target: `/s/${index}?closes` },
+    { ...departure, how: 'resets', target: `/s/${index}-resets?` },
+    { ...departure, how: 'closes', target: `/s/${index}-closes?` },
   ]),
 )('when a client $how its connection $when, the gate cancels the call and writes one record', async (departure) => {
   const { how, target, bytes, reached, status } = departure

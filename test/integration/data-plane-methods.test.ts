@@ -1,34 +1,46 @@
+import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
+import { startNode } from '../kit/node.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
-import { startPublicNode } from './data-plane-node.ts'
+import { publicPolicy } from './data-plane-node.ts'
 
 // Every method that the gate forwards reaches the service with its target, fields and body, and the reply reaches the
 // client. The tests run with both HTTP clients of the gate.
 
 const upstream = await startUpstream()
-const nodes = {
-  own: await startPublicNode([upstream.url]),
-  undici: await startPublicNode([upstream.url], { http_client: 'undici' }),
+const clients = ['own', 'undici'] as const
+/** One service for each client of the gate. */
+const node = await startNode({
+  policy: publicPolicy(
+    Object.fromEntries(
+      clients.map((client) => [client, { upstreams: [upstream.url], entry: { http_client: client } }]),
+    ),
+  ),
+})
+/** The only request with this target. */
+function receivedAt(target: string) {
+  const found = upstream.requests.filter(({ url }) => url === target)
+  expect(found).toHaveLength(1)
+  return found[0]!
 }
-const clients = Object.keys(nodes) as (keyof typeof nodes)[]
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
 
 const cases = clients.flatMap((client) => methods.map((method) => [method, client] as const))
 
 test.each(cases)('the gate forwards %s by the HTTP client %s and relays the reply', async (method, client) => {
-  const target = `/s/${method}/a%20b?x=%zz&y=a+b&&=`
+  const target = `/${client}/${randomUUID()}/a%20b?x=%zz&y=a+b&&=`
   const fields = [
     ['X-Asked', 'one'],
     ['X-Asked', 'two'],
     ['Accept', '*/*'],
   ] as const
 
-  const reply = await request(nodes[client].port, requestBytes({ method, target, fields }))
+  const reply = await request(node.port, requestBytes({ method, target, fields }))
 
   expect(reply.status).toBe(200)
   expect(reply.json()).toMatchObject({ method, url: target, body: { bytes: 0 } })
-  const received = await upstream.next()
+  const received = receivedAt(target)
   expect(received.all('x-asked')).toEqual(['one', 'two'])
   expect(received.all('accept')).toEqual(['*/*'])
   // RFC 9110 §8.6: a request without a body has `Content-Length: 0` if a body is usual for its method.
@@ -37,19 +49,21 @@ test.each(cases)('the gate forwards %s by the HTTP client %s and relays the repl
 })
 
 test.each(cases)('the gate forwards a %s request with its body by the HTTP client %s', async (method, client) => {
-  const reply = await request(nodes[client].port, requestBytes({ method, target: '/s/1', body: 'a body' }))
+  const target = `/${client}/${randomUUID()}`
+  const reply = await request(node.port, requestBytes({ method, target, body: 'a body' }))
 
   expect(reply.status).toBe(200)
   expect(reply.json()).toMatchObject({ method, body: { bytes: 6 } })
-  const received = await upstream.next()
+  const received = receivedAt(target)
   expect(received.all('content-length')).toEqual(['6'])
   expect(received.body.toString()).toBe('a body')
 })
 
 test.each(clients)('the gate replies to HEAD by HTTP client %s with the fields of GET and no body', async (client) => {
-  const reply = await request(nodes[client].port, requestBytes({ method: 'HEAD', target: '/s/1' }), { head: true })
+  const target = `/${client}/${randomUUID()}`
+  const reply = await request(node.port, requestBytes({ method: 'HEAD', target }), { head: true })
 
   expect(reply).toMatchObject({ status: 200, framing: 'none' })
   expect(reply.field('content-type')).toBe('application/json')
-  expect(await upstream.next()).toMatchObject({ method: 'HEAD', url: '/s/1' })
+  expect(receivedAt(target)).toMatchObject({ method: 'HEAD' })
 })

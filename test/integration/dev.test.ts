@@ -19,7 +19,8 @@ test('`npm run dev` restarts the node when a source file changes, and Ctrl-C sto
 }, async () => {
   const env = { ...process.env, GATEHOUSE_DEMO_PORT_OFFSET: String(offset) }
   const child = spawn(process.execPath, [join(checkout, 'deploy/dev/main.ts')], { cwd: checkout, env })
-  const ended = once(child, 'exit')
+  // The output is complete when the process has ended and its pipes are closed.
+  const ended = once(child, 'close')
   child.once('exit', guard(child.pid!))
   atEnd(() => child.kill('SIGKILL'))
   let output = ''
@@ -48,6 +49,8 @@ test('`npm run dev` restarts the node when a source file changes, and Ctrl-C sto
 
   child.kill('SIGINT')
   expect(await within(limitMs, 'the end of npm run dev', ended)).toEqual([0, null])
-  expect(output.split(' stopped ').length - 1).toBe(2)
+  // A busy machine may notice two touches, and restart the node twice.
+  expect(output.split(' stopped ').length - 1).toBeGreaterThanOrEqual(2)
+  expect(output.lastIndexOf(' stopped ')).toBeGreaterThan(output.lastIndexOf(' listening '))
   await expect(status()).rejects.toThrow()
 })

@@ -41,8 +41,16 @@ const scripted: Record<string, ScriptedReply> = {
   'leading-zeros': { bytes: `${ok}X-A: b\r\nContent-Length: 005\r\n\r\nhello` },
 }
 const raw = await rawUpstream(scriptedReplies(scripted))
+const bomb = Buffer.concat([Buffer.from('1f8b0800000000000003', 'hex'), Buffer.alloc(1000, 0xff)])
+const packed = await rawUpstream(
+  Buffer.concat([Buffer.from(`${ok}Content-Encoding: gzip\r\nContent-Length: ${bomb.length}\r\n\r\n`), bomb]),
+)
 const node = await startNode({
-  policy: publicPolicy({ sizes: { upstreams: [upstream.url] }, s: { upstreams: [raw.url] } }),
+  policy: publicPolicy({
+    sizes: { upstreams: [upstream.url] },
+    s: { upstreams: [raw.url] },
+    packed: { upstreams: [packed.url] },
+  }),
 })
 
 const sizes = [0, 1, 2, 511, 512, 16_383, 16_384, 16_385, 65_536, 65_537, 1_000_000]
@@ -87,13 +95,8 @@ test.concurrent('a client gets the correct next reply on a connection that carri
 })
 
 test.concurrent('the gate relays a compressed reply without decompression (S-137)', async () => {
-  const bomb = Buffer.concat([Buffer.from('1f8b0800000000000003', 'hex'), Buffer.alloc(1000, 0xff)])
-  const packed = await rawUpstream(
-    Buffer.concat([Buffer.from(`${ok}Content-Encoding: gzip\r\nContent-Length: ${bomb.length}\r\n\r\n`), bomb]),
-  )
-  const own = await startNode({ policy: publicPolicy({ s: { upstreams: [packed.url] } }) })
-
-  const { replies } = await exchange(own.port, requestBytes({ target: '/s/1', fields: [['Accept-Encoding', 'gzip']] }))
+  const bytes = requestBytes({ target: '/packed/1', fields: [['Accept-Encoding', 'gzip']] })
+  const { replies } = await exchange(node.port, bytes)
 
   expect(replies[0]!.field('content-encoding')).toBe('gzip')
   expect(replies[0]!.body.equals(bomb)).toBe(true)

@@ -20,24 +20,25 @@ test('with pushed authorization requests, the login redirect has only client_id 
   expect((await logIn(browser, `${url}/app/`)).status).toBe(200)
 })
 
+const pushing = await startCodeGate()
+
 test.each([
   { status: 400, body: '{"error":"invalid_redirect_uri"}', problem: 'status 400, invalid_redirect_uri' },
   { status: 401, body: '{"error":"invalid_client"}', problem: 'status 401, invalid_client' },
 ])(
   'the gate replies 503 to a login and logs the problem when the issuer refuses the pushed authorization request: $problem',
   async ({ problem, ...failure }) => {
-    const { issuer, nodes, ...other } = await startCodeGate()
+    const { issuer, nodes, url } = pushing
     issuer.pushes = true
     issuer.failure = failure
 
-    const page = await new HttpBrowser().visit(`${other.url}/oauth2/start`, { redirects: 0 })
+    const page = await new HttpBrowser().visit(`${url}/oauth2/start`, { redirects: 0 })
 
     expect([page.status, page.field('retry-after')]).toEqual([503, '5'])
-    const line = await nodes[0]!.waitForLine(({ msg }) => msg === 'login cannot be started')
-    expect(line).toMatchObject({ level: 'warn', issuer: 'main', problem })
-    expect(await nodes[0]!.waitForRecord(({ path }) => path === '/oauth2/start')).toMatchObject({
-      reason: 'issuer-unreachable',
-    })
+    const line = await nodes[0]!.waitForLine((each) => each['problem'] === problem)
+    expect(line).toMatchObject({ level: 'warn', msg: 'login cannot be started', issuer: 'main' })
+    const record = await nodes[0]!.waitForRecord(({ id }) => id === page.field('x-request-id'))
+    expect(record).toMatchObject({ path: '/oauth2/start', reason: 'issuer-unreachable' })
   },
 )
 

@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest'
-import { startIssuer } from '../kit/issuer.ts'
+import { startIssuer, testAudience } from '../kit/issuer.ts'
 import { readMetrics } from '../kit/metrics.ts'
 import { startNode } from '../kit/node.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { freePort } from '../kit/ports.ts'
 import { connect, request, requestBytes } from '../kit/raw-client.ts'
+import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
 // docs/design/contract.md §12: values of /metrics after real traffic.
@@ -66,22 +67,48 @@ test('requests with many paths, hosts and methods add no metric series (S-145)',
   expect(later).toEqual([])
 })
 
+/** Metrics of a node whose issuer is down, and whose services hold replies, are down, or are limited. */
+const held = await startUpstream({ handler: () => {} })
+const [noIssuer, noService] = [freePort(), freePort()].map((port) => `http://127.0.0.1:${port}`) as [string, string]
+const other = await startNode({
+  policy: {
+    version: 1,
+    issuers: { main: { issuer: noIssuer, audience: [testAudience] } },
+    services: Object.fromEntries(
+      [
+        { id: 'held', url: held.url, more: {} },
+        { id: 'gone', url: noService, more: {} },
+        {
+          id: 'few',
+          url: orders.url,
+          more: { limits: [{ name: 'few', by: 'address', requests: 2, window: '1h' }] },
+        },
+      ].map(({ id, url, more }) => [
+        id,
+        { upstreams: [url], routes: [{ id, match: { path: `/${id}` }, require: 'public' }], ...more },
+      ]),
+    ),
+  },
+})
+const readOther = () => readMetrics(other.adminPort)
+
 test('gauges of exchanges in progress and open connections rise and return to 0', async () => {
-  const held = await startUpstream({ handler: () => {} })
-  const slow = await startNode({ policy: testPolicy({ issuer: issuer.url, orders: held.url }) })
-  const wire = await connect(slow.port)
-  await wire.send(requestBytes({ target: '/public/page' }))
+  const before = await readOther()
+  const wire = await connect(other.port)
+  await wire.send(requestBytes({ target: '/held' }))
   await held.next()
 
-  const during = await readMetrics(slow.adminPort)
+  const during = await readOther()
   expect(during.sum('gatehouse_in_flight')).toBe(1)
   expect(during.sum('gatehouse_connections')).toBe(1)
   wire.close()
-  await expect.poll(async () => (await readMetrics(slow.adminPort)).sum('gatehouse_connections')).toBe(0)
-  const after = await readMetrics(slow.adminPort)
+  await expect.poll(async () => (await readOther()).sum('gatehouse_connections')).toBe(0)
+  const after = await readOther()
+  const grown = (name: string, labels: Record<string, string> = {}) =>
+    after.sum(name, labels) - before.sum(name, labels)
   expect(after.sum('gatehouse_in_flight')).toBe(0)
-  expect(after.sum('gatehouse_connections_opened_total')).toBe(1)
-  expect(after.sum('gatehouse_requests_total', { decision: 'broken', reason: 'client-gone' })).toBe(1)
+  expect(grown('gatehouse_connections_opened_total')).toBe(1)
+  expect(grown('gatehouse_requests_total', { decision: 'broken', reason: 'client-gone' })).toBe(1)
 })
 
 test('a policy change keeps the request counters and updates the policy metrics; an invalid change counts as rejected', async () => {
@@ -109,17 +136,17 @@ test('a policy change keeps the request counters and updates the policy metrics;
 })
 
 test('the metrics show an issuer and an upstream that are down', async () => {
-  const [noIssuer, noService] = [freePort(), freePort()].map((port) => `http://127.0.0.1:${port}`)
-  const alone = await startNode({ policy: testPolicy({ issuer: noIssuer!, orders: noService! }) })
-  await expect
-    .poll(async () => (await readMetrics(alone.adminPort)).sum('gatehouse_issuer_keys_failing', { issuer: 'main' }))
-    .toBe(1)
-  // The metrics are read directly after this request, because the gate skips an unreachable upstream for only one
-  // second.
-  await request(alone.port, requestBytes({ target: '/public/page' }))
-  const reading = await readMetrics(alone.adminPort)
-  expect(reading.sum('gatehouse_upstream_resting', { service: 'orders', upstream: noService! })).toBe(1)
-  expect(reading.sum('gatehouse_requests_total', { reason: 'upstream-unreachable' })).toBe(1)
+  await expect.poll(async () => (await readOther()).sum('gatehouse_issuer_keys_failing', { issuer: 'main' })).toBe(1)
+  let sent = 0
+  let reading = await readOther()
+  // Again if the machine stalls, because an upstream rests for only one second.
+  await until('the upstream rests', async () => {
+    await request(other.port, requestBytes({ target: '/gone' }))
+    sent++
+    reading = await readOther()
+    return reading.sum('gatehouse_upstream_resting', { service: 'gone', upstream: noService }) === 1
+  })
+  expect(reading.sum('gatehouse_requests_total', { reason: 'upstream-unreachable' })).toBe(sent)
   expect(reading.series.some((series) => series.startsWith('gatehouse_issuer_keys_age_seconds'))).toBe(false)
   const well = await read()
   expect(well.sum('gatehouse_issuer_keys', { issuer: 'main' })).toBe(1)
@@ -127,13 +154,8 @@ test('the metrics show an issuer and an upstream that are down', async () => {
 })
 
 test('rate limit metrics have the name of the limit as label, not the limited client', async () => {
-  const limited = testPolicy({
-    ...urls,
-    ordersEntry: { limits: [{ name: 'few', by: 'address', requests: 2, window: '1h' }] },
-  })
-  const few = await startNode({ policy: limited })
-  for (let i = 0; i < 5; i++) await request(few.port, requestBytes({ target: '/public/page' }))
-  const reading = await readMetrics(few.adminPort)
+  for (let i = 0; i < 5; i++) await request(other.port, requestBytes({ target: '/few' }))
+  const reading = await readOther()
   const series = reading.series.filter((name) => name.startsWith('gatehouse_limit_requests_total'))
 
   expect(reading.sum('gatehouse_limit_requests_total', { outcome: 'admitted' })).toBe(2)

@@ -2,11 +2,12 @@ import { connect as connectSocket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { within } from '../kit/deadline.ts'
+import { startNode } from '../kit/node.ts'
 import { connect, request, requestBytes } from '../kit/raw-client.ts'
 import { readReply } from '../kit/raw-reply.ts'
 import { rawUpstream } from '../kit/raw-upstream.ts'
 import { Wire } from '../kit/wire.ts'
-import { startPublicNode } from './data-plane-node.ts'
+import { publicPolicy } from './data-plane-node.ts'
 import { type Framing, framingFields } from './paced-body.ts'
 
 // A service is allowed to reply before it has read the request body (RFC 9112 §9.3). The client gets that reply while
@@ -28,8 +29,19 @@ const upstream = await rawUpstream(async (wire) => {
   if (then === 'closes') return
   await wire.rest(60_000)
 })
-const node = await startPublicNode([upstream.url], {
-  routes: [{ id: 's', match: { path: '/s/**' }, require: 'public', body: { max: 'none' } }],
+/** Starts its reply before the request body is complete, and ends the reply after the body. */
+const echo = await rawUpstream(async (wire) => {
+  await wire.until('\r\n\r\n')
+  await wire.send('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegun\r\n')
+  await wire.until('the end')
+  await wire.send('4\r\nover\r\n0\r\n\r\n')
+  await wire.rest(60_000)
+})
+const node = await startNode({
+  policy: publicPolicy({
+    s: { upstreams: [upstream.url], route: { body: { max: 'none' } } },
+    echo: { upstreams: [echo.url] },
+  }),
 })
 
 const framings: Framing[] = ['length', 'chunked']
@@ -69,22 +81,15 @@ test.concurrent.each(
 test.concurrent.each(framings)(
   'a %s upload and its reply are complete if the service starts its reply early and reads on',
   async (framing) => {
-    // The service starts its reply before the body is complete, and ends the reply after the body.
-    const echo = await rawUpstream(async (wire) => {
-      await wire.until('\r\n\r\n')
-      await wire.send('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegun\r\n')
-      await wire.until('the end')
-      await wire.send('4\r\nover\r\n0\r\n\r\n')
-      await wire.rest(60_000)
-    })
-    const own = await startPublicNode([echo.url])
-    const wire = await connect(own.port)
-    await wire.send(`POST /s/1 HTTP/1.1\r\nHost: api.test\r\n${framingFields(framing, 1007)}\r\n${piece[framing]}`)
+    const path = `/echo/${framing}`
+    const wire = await connect(node.port)
+    await wire.send(`POST ${path} HTTP/1.1\r\nHost: api.test\r\n${framingFields(framing, 1007)}\r\n${piece[framing]}`)
     await wire.until('begun')
     await wire.send(framing === 'length' ? 'the end' : '7\r\nthe end\r\n0\r\n\r\n')
 
     expect((await wire.until('0\r\n\r\n')).toString('latin1')).toContain('over')
-    expect(await own.waitForRecord(() => true)).toMatchObject({ decision: 'admitted', bytes_in: 1007, bytes_out: 9 })
+    const record = await node.waitForRecord((each) => each['path'] === path)
+    expect(record).toMatchObject({ decision: 'admitted', bytes_in: 1007, bytes_out: 9 })
   },
 )
 

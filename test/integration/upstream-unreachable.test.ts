@@ -63,9 +63,9 @@ test('the gate sends requests to the healthy upstream, and tries the upstream th
   const attempts = records.map((record) => record['attempts'])
 
   expect(replies.map(({ status }) => status)).toEqual(Array(20).fill(200))
-  // Without back-off, every second request would try the refusing upstream.
+  // Without back-off, every second request would try the refusing upstream. A back-off of 1 s may end on a busy machine.
   expect(attempts.filter((count) => count === 2).length).toBeGreaterThanOrEqual(1)
-  expect(attempts.filter((count) => count === 2).length).toBeLessThan(5)
+  expect(attempts.filter((count) => count === 2).length).toBeLessThan(8)
 })
 
 test('an upload reaches the only healthy upstream of three completely', async () => {
