@@ -1,5 +1,5 @@
-// Twenty tabs that a browser opens at once, for example when it restores a window, are all logged in. Chromium, a real
-// issuer.
+// Chromium opens twenty tabs together, as when it restores a window. The gate logs in every tab, and each tab returns
+// to its own page. The issuer is real.
 
 import type { BrowserContext, Response } from 'playwright-core'
 import { expect, test } from 'vitest'
@@ -33,7 +33,10 @@ async function contextWithIssuerSession(left: 'no cookie' | 'the cookie of an en
   return context
 }
 
-/** Opens a page, and again while Redis on a busy machine misses the deadline of a call (503). */
+/**
+ * Opens a page. Repeats the request while the gate replies 503, because Redis misses the deadline of a call on a busy
+ * machine.
+ */
 async function served(open: () => Promise<Response | null>): Promise<Response> {
   let reply = (await open())!
   while (reply.status() === 503) reply = (await open())!
@@ -41,7 +44,7 @@ async function served(open: () => Promise<Response | null>): Promise<Response> {
 }
 
 test.each(['no cookie', 'the cookie of an ended session'] as const)(
-  'twenty tabs that open at once with %s are all logged in and return to their own pages',
+  'a browser with %s opens twenty tabs together: the gate logs in every tab, and each returns to its own page',
   async (left) => {
     const context = await contextWithIssuerSession(left)
     const tabs = await Promise.all(Array.from({ length: TABS }, () => context.newPage()))

@@ -1,4 +1,4 @@
-// Login, session and logout in Chromium, with a real issuer, two services and two nodes.
+// Chromium logs in and out at the gate, with a real issuer, two services and two nodes.
 
 import { randomUUID } from 'node:crypto'
 import { expect, test } from 'vitest'
@@ -13,7 +13,7 @@ await startNode({ ...options, settings: { ...options.settings, node: { id: 'seco
 const visits = (upstream: typeof orders, target: string) =>
   upstream.requests.filter((each) => each.url === target).length
 
-test('a login returns to the requested page, and its session works at two services', async () => {
+test('after a login the gate returns the browser to the requested page, and the session gives access to two services', async () => {
   const context = await browser.newContext()
   const page = await context.newPage()
 
@@ -33,7 +33,7 @@ test('a login returns to the requested page, and its session works at two servic
   await context.close()
 })
 
-test('five tabs that open at once and finish in reverse order return to their own pages with one session', async () => {
+test('five tabs that start a login together and finish in reverse order return to their own pages and share one session', async () => {
   const context = await browser.newContext()
   const tabs = await Promise.all(Array.from({ length: 5 }, () => context.newPage()))
   const urls = tabs.map((_, i) => `${url}/app/tab-${i}`)
@@ -51,7 +51,7 @@ test('five tabs that open at once and finish in reverse order return to their ow
   await context.close()
 })
 
-test('a session outlives its access token without a new cookie', async () => {
+test('the gate refreshes the access token of a session several times without changing the session cookie', async () => {
   provider.accessTokenS = 3
   const context = await browser.newContext()
   const page = await context.newPage()
@@ -76,7 +76,7 @@ test('a session outlives its access token without a new cookie', async () => {
   await context.close()
 })
 
-test('a logout at the gate ends the session at the gate and at the issuer', async () => {
+test("a logout at the gate ends the browser's session at the gate and at the issuer", async () => {
   const context = await browser.newContext()
   const page = await context.newPage()
   await logIn(page, `${url}/app/`)
@@ -89,12 +89,12 @@ test('a logout at the gate ends the session at the gate and at the issuer', asyn
   expect(await page.textContent('h1')).toBe('You are logged out')
   expect(await gateCookies(context)).toEqual([])
   await page.goto(`${url}/app/`)
-  // The issuer shows its login page, so its own session has ended too.
+  // The issuer shows its login page, so the session at the issuer has ended too.
   expect(await page.title()).toBe('Who are you?')
   await context.close()
 })
 
-test('a logout at the issuer ends the session at the gate', async () => {
+test("a logout at the issuer ends the browser's session at the gate", async () => {
   const context = await browser.newContext()
   const page = await context.newPage()
   await logIn(page, `${url}/app/`)
@@ -109,7 +109,7 @@ test('a logout at the issuer ends the session at the gate', async () => {
   await context.close()
 })
 
-test('a page that requires a stronger login causes one step-up login and a new session', async () => {
+test('a page that requires stronger authentication causes one step-up login, which replaces the session cookie', async () => {
   const context = await browser.newContext()
   const page = await context.newPage()
   await logIn(page, `${url}/app/`)
@@ -132,7 +132,7 @@ test.each([
   '/%5cevil.test',
   'javascript:alert(1)',
   '/\t/evil.test',
-])('a login with return path %j returns to the start page', async (wanted) => {
+])('the gate returns the browser to the start page after a login with the unsafe return path %j', async (wanted) => {
   const context = await browser.newContext()
   const page = await context.newPage()
   await page.goto(`${url}/.gatehouse/login?return_to=${encodeURIComponent(wanted)}`)
@@ -142,7 +142,7 @@ test.each([
   await context.close()
 })
 
-test('a fetch by a page with an ended session gets a 401 that names the login URL, not a redirect', async () => {
+test('the gate replies to a fetch() without a session cookie with 401 and the login URL, not with a redirect', async () => {
   const context = await browser.newContext()
   const page = await context.newPage()
   await logIn(page, `${url}/app/`)
@@ -158,7 +158,7 @@ test('a fetch by a page with an ended session gets a 401 that names the login UR
   await context.close()
 })
 
-test("a state change is accepted from the gate's own origin and rejected from another site", async () => {
+test("the gate forwards a logged-in browser's POST from its own origin, but not from a page of another site", async () => {
   const context = await browser.newContext()
   const page = await context.newPage()
   await logIn(page, `${url}/app/`)
@@ -177,10 +177,10 @@ test("a state change is accepted from the gate's own origin and rejected from an
   await context.close()
 })
 
-test('a hundred unfinished logins leave one small cookie', async () => {
+test('a browser with a hundred unfinished logins has one cookie of the gate, shorter than 200 characters', async () => {
   const context = await browser.newContext()
   for (let i = 0; i < 100; i++) {
-    // Like a tab that is closed before the issuer replies.
+    // The login is never continued at the issuer, like that of a tab that is closed early.
     await context.request.get(`${url}/.gatehouse/login?return_to=/app/${i}`, { maxRedirects: 0 })
   }
 
