@@ -15,16 +15,16 @@ import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { until } from '../kit/until.ts'
 import { FloodedNode } from './flooded-node.ts'
 
-// A client without a token sends 5 MB/s of requests with random paths of 8 KB to two nodes with default settings, while Redis
-// refuses writes for 12 s at a time. No node may end, and every admitted request has its record.
+// A client without a token sends requests with random 8 KB paths, 5 MB/s in total, to two nodes with default settings.
+// Meanwhile Redis refuses writes for 12 s at a time. No node may crash, and each admitted request must have an audit record.
 //
 //   npm run chaos                                        120 s, Redis paused twice
 //   CHAOS_SECONDS=30 CHAOS_PAUSES_AT=5 npm run chaos     shorter
 //   CHAOS_TREE=../before CHAOS_EXPECT=crash CHAOS_SECONDS=24 CHAOS_PAUSES_AT=3 npm run chaos
-//                                                        another checkout, in which a node is to end with exit code 70
+//                                                        tests another checkout, whose node must exit with code 70
 
-//   CHAOS_PREFIX=/orders/ npm run chaos                  paths of a route, refused with 401: not aggregated, and lost above
-//                                                        half of the room
+//   CHAOS_PREFIX=/orders/ npm run chaos                  floods a route: its 401 records are not aggregated, and are lost
+//                                                        while more than half of the audit storage is full
 
 const { CHAOS_TREE, CHAOS_EXPECT, CHAOS_PREFIX = '/' } = process.env
 const { CHAOS_SECONDS = '120', CHAOS_PAUSES_AT = '15,70' } = process.env
@@ -33,7 +33,7 @@ const PAUSES_AT_S = CHAOS_PAUSES_AT.split(',').map(Number)
 const PAUSE_S = 12
 const FLOOD_BYTES_PER_S = 5_000_000
 const PATH_CHARACTERS = 8000
-/** Of each node. */
+/** Requests with a valid token that each node gets per second. */
 const ADMITTED_PER_S = 50
 const RSS_MAX_BYTES = 512 * 1024 ** 2
 
@@ -43,7 +43,7 @@ const [issuer, redis] = await Promise.all([startIssuer(), testRedis()])
 const link = await testLink(redisSettingsFor(redis.port))
 await foundEpoch(link)
 
-/** The service's own log: ids of the requests that reached it. */
+/** Ids of the requests that reached the service, recorded by the service itself. */
 const served = new Set<string>()
 const service = createServer((incoming, response) => {
   served.add(String(incoming.headers['x-request-id']))
@@ -73,7 +73,10 @@ let floodBytes = 0
 let admitted = 0
 const notAdmitted = new Map<string, number>()
 
-/** Random paths on a few kept connections, at the rate of both nodes together. */
+/**
+ * Sends requests with random paths over four connections to each node. FLOOD_BYTES_PER_S is the rate of both nodes
+ * together.
+ */
 async function flood(): Promise<void> {
   const startedAt = performance.now()
   const sockets = nodes.flatMap((node) => Array.from({ length: 4 }, () => new Flooding(node)))
@@ -94,7 +97,10 @@ class Flooding {
     this.#node = node
   }
 
-  /** @returns bytes of one request; 0 while the node takes none */
+  /**
+   * @returns bytes of the request that was sent; 0 if none was sent because the socket still has more than 1 MiB to
+   *   send
+   */
   send(): number {
     if (this.#socket === undefined || this.#socket.destroyed) {
       this.#socket = connect(this.#node.port, '127.0.0.1').on('error', () => undefined)
@@ -161,7 +167,7 @@ async function metric(node: FloodedNode, name: string): Promise<number> {
   return values.reduce((sum, [, value]) => sum + Number(value), 0)
 }
 
-test(`flood of ${SECONDS} s`, async () => {
+test(`a flood of ${SECONDS} s with pauses of Redis writes crashes no node and loses no audit record of an admitted request`, async () => {
   const over = sleep(SECONDS * 1000)
   const work = Promise.all([flood(), pauseRedis(), ...nodes.map(admit)])
   const crashed = until('a node to end', () => nodes.some(({ exitCode }) => exitCode !== undefined), SECONDS * 1000)
@@ -184,7 +190,7 @@ test(`flood of ${SECONDS} s`, async () => {
   await work
   expect(exitCodes).toEqual([undefined, undefined])
 
-  // Aggregated records of the last second come a second later.
+  // Audit records that aggregate the refusals of the last second are written one second later.
   await sleep(1500)
   await until('all batches in Redis', async () => {
     const statuses = await Promise.all(nodes.map(auditStatus))

@@ -7,20 +7,20 @@ import { NodeFolder } from '../kit/node-folder.ts'
 import { until } from '../kit/until.ts'
 
 interface FloodedNodeOptions {
-  /** A checkout: this one, or an earlier one to compare with. */
+  /** Root folder of the checkout whose node is started: the current checkout, or an earlier one for comparison. */
   readonly tree: string
   readonly policy: object
   readonly settings: Readonly<Record<string, unknown>>
   readonly env: Readonly<Record<string, string>>
 }
 
-/** A node in a process of its own, of which only the log lines that are not about exchanges are kept. */
+/** A node in its own process. Stores the node's JSON log lines, except those of exchanges. */
 export class FloodedNode {
   readonly folder = new NodeFolder()
   readonly lines: Record<string, unknown>[] = []
   port = 0
   adminPort = 0
-  /** Highest resident memory so far, bytes. */
+  /** Highest resident memory (RSS) of the process so far, in bytes. */
   peakBytes = 0
   readonly #process: ChildProcess
   readonly #closed: Promise<unknown>
@@ -44,7 +44,7 @@ export class FloodedNode {
     this.#sampling = setInterval(() => this.#sample(), 250)
   }
 
-  /** `undefined` while it runs; `null`: a signal ended it. */
+  /** Exit code of the process; `undefined` while the process runs, `null` if a signal ended it. */
   get exitCode(): number | null | undefined {
     return this.#process.exitCode ?? (this.#process.signalCode === null ? undefined : null)
   }
@@ -81,7 +81,7 @@ export class FloodedNode {
       const status = readFileSync(`/proc/${this.#process.pid}/status`, 'utf8')
       this.peakBytes = Math.max(this.peakBytes, Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024)
     } catch {
-      // It has ended.
+      // The process has ended.
     }
   }
 }

@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 
-// Runs of minutes under hostile load: `npm run chaos`, not a part of `npm test`.
+// Tests under hostile load that run for minutes. `npm run chaos` runs them; `npm test` does not.
 export default defineConfig({
   test: {
     include: ['test/chaos/*.chaos.ts'],
