@@ -13,8 +13,8 @@ import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { runVerb } from '../kit/run-verb.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// docs/design/contract.md §8, §10, §11: operators inspect a cluster and revoke credentials by the admin API and the
-// command line.
+// Operators inspect a cluster and revoke credentials with the admin API and the command line (docs/design/contract.md
+// §8, §10, §11).
 
 const bootstrap = 'bootstrap-token-of-the-cluster-tests-01'
 const bearer = { GATEHOUSE_ADMIN_TOKEN: bootstrap }
@@ -58,14 +58,14 @@ function call(node: TestNode, target: string, body?: object, token = bootstrap):
 
 const documentOf = (reply: RawReply) => JSON.parse(reply.text) as Record<string, unknown>
 
-/** The status of a request with this token at each node. */
+/** Sends a request with the token to each node. @returns the status codes in the order of the nodes */
 function statuses(token: string): Promise<number[]> {
   return Promise.all(
     nodes.map(async ({ port }) => (await request(port, requestBytes({ target: '/orders/1', token }))).status),
   )
 }
 
-test('`gatehouse nodes` lists every node, whichever node is asked', async () => {
+test('`gatehouse nodes` lists every node of the cluster, whichever node receives the call', async () => {
   const listed = expect.objectContaining({
     id: 'n1',
     address: `127.0.0.1:${nodes[0]!.port}`,
@@ -83,7 +83,7 @@ test('`gatehouse nodes` lists every node, whichever node is asked', async () => 
   expect(stdout).toMatch(/^ID +ADDRESS +VERSION +REVISION +POSITION +LAG\nn1 +127\.0\.0\.1:\d+ .* \d+ ms\nn2 .*\n$/)
 })
 
-test("/status and /metrics report the node's cluster state", async () => {
+test('/status and /metrics of a node report whether the node is in contact with Redis and caught up, and its staleness bound', async () => {
   const status = documentOf(await call(nodes[0]!, '/status'))
   expect(status['cluster']).toMatchObject({ in_contact: true, caught_up: true, bound_ms: maxStalenessMs })
   const metrics = await readMetrics(nodes[0]!.adminPort)
@@ -93,7 +93,7 @@ test("/status and /metrics report the node's cluster state", async () => {
   expect(metrics.sum('gatehouse_cluster_age_seconds')).toBeLessThan(maxStalenessMs / 1000)
 })
 
-test('`revoke` with a token on stdin revokes it on every node, exits with 0, and prints a receipt with all nodes', async () => {
+test('`gatehouse revoke` with a token on stdin revokes the token on every node, exits with 0, and prints a receipt with all nodes', async () => {
   const token = issuer.sign()
   expect(await statuses(token)).toEqual([200, 200])
 
@@ -116,7 +116,7 @@ test.each([
   ['session', { sid: 's-1' }, 's-1'],
   ['subject', { sub: 'erna' }, 'erna'],
   ['client', { client_id: 'kiosk' }, 'kiosk'],
-])('`revoke --%s` revokes only credentials of the named issuer', async (kind, claims, id) => {
+])("`gatehouse revoke --%s` needs `--issuer` and revokes only that issuer's credentials", async (kind, claims, id) => {
   const iat = Math.floor(Date.now() / 1000) - 30
   const [token, sameElsewhere, another] = [
     issuer.sign({ claims: { ...claims, iat } }),
@@ -140,7 +140,7 @@ test.each([
   expect(await statuses(another)).toEqual([200, 200])
 })
 
-test('`revoke --issuer --before` revokes older tokens, by issuer name or issuer identifier', async () => {
+test('`gatehouse revoke --issuer URL --before TIME` revokes the tokens that this issuer issued before this time, and no later token', async () => {
   const iat = Math.floor(Date.now() / 1000) - 120
   const [older, newer] = [other.sign({ claims: { iat } }), other.sign()]
   const before = new Date((iat + 30) * 1000).toISOString()
@@ -154,13 +154,13 @@ test.each([
   [{ kind: 'jti', id: 'x', issuer: 'nobody' }, 400, 'revocation_issuer_unknown'],
   [{ kind: 'jti', id: 'x' }, 400, 'revocation_issuer_needed'],
   [{ kind: 'issuer', issuer: 'main', before: '2099-01-01T00:00:00Z' }, 400, 'revocation_in_future'],
-])('the revocation %j is rejected with %d %s, a detail and a hint', async (order, status, code) => {
+])('the admin API rejects the revocation %j with %d %s, a detail and a hint', async (order, status, code) => {
   const reply = await call(nodes[0]!, '/api/v1/revocations?wait=all', order)
   expect(reply.status).toBe(status)
   expect(documentOf(reply)).toMatchObject({ code, detail: expect.any(String), hint: expect.any(String) })
 })
 
-test('the admin API rejects the revoked token of an administrator', async () => {
+test("the admin API rejects the access token of an administrator after a revocation of the administrator's subject", async () => {
   const olga = issuer.sign({ claims: { sub: 'olga', aud: 'https://admin.test', scope: 'gatehouse:read' } })
   expect((await call(nodes[1]!, '/status', undefined, olga)).status).toBe(200)
 
@@ -170,13 +170,14 @@ test('the admin API rejects the revoked token of an administrator', async () => 
   expect([refused.status, documentOf(refused)['code']]).toEqual([401, 'invalid_token'])
 })
 
-test('a node that does not acknowledge is listed as missing: 202, exit code 4, and a fencing time', async () => {
+test('if a node does not acknowledge a revocation, the receipt lists the node as missing (202, exit code 4) and says when it rejects the token', async () => {
   const [token, another] = [issuer.sign(), issuer.sign()]
   nodes[1]!.signal('SIGSTOP')
   try {
     const reply = await call(nodes[0]!, '/api/v1/revocations', { kind: 'token', token })
     expect(reply.status).toBe(202)
-    // Without ?wait=all the reply does not wait, so the node that received the request may be missing as well.
+    // Without ?wait=all the admin API replies before nodes acknowledge, so the node that received the call can be
+    // missing as well.
     expect(documentOf(reply)['missing']).toContain('n2')
 
     const { exitCode, stdout } = await run(['revoke', '--token', another, '--wait'])
@@ -191,7 +192,7 @@ test('a node that does not acknowledge is listed as missing: 202, exit code 4, a
   for (const revoked of [token, another]) expect(await statuses(revoked)).toEqual([401, 401])
 })
 
-test('after Redis lost the member list, no receipt states that every node has acknowledged', async () => {
+test('after Redis loses the member list, a revocation receipt still lists a suspended node as missing (202)', async () => {
   const token = issuer.sign()
   expect(await statuses(token)).toEqual([200, 200])
   expect(documentOf(await call(nodes[0]!, '/api/v1/nodes'))['nodes']).toHaveLength(2)
@@ -215,7 +216,7 @@ test('after Redis lost the member list, no receipt states that every node has ac
     .toBe(200)
 })
 
-test('accept-loss releases a node that waits after a Redis data loss, and is rejected by a node without a loss', async () => {
+test('`gatehouse nodes accept-loss` releases a node that waits after a Redis data loss; a node without a loss rejects the command', async () => {
   expect(await run(['nodes', 'accept-loss'])).toMatchObject({
     exitCode: 1,
     stderr: expect.stringContaining('GH_ADMIN_NOTHING_LOST'),
@@ -238,7 +239,7 @@ test('accept-loss releases a node that waits after a Redis data loss, and is rej
   const status = async () =>
     (await request(waiting.adminPort, requestBytes({ target: '/readyz', host: 'localhost' }))).status
   const lost = waiting.waitForLine(({ msg }) => String(msg).startsWith('Redis has lost its data'))
-  // If the node becomes ready first, the check below fails.
+  // If the node becomes ready before it logs the data loss, the next check fails.
   await Promise.race([lost, ready])
   expect(await status()).toBe(503)
   const accepted = await runVerb(['nodes', 'accept-loss', '--output', 'json'], envOf(waiting))
@@ -248,7 +249,7 @@ test('accept-loss releases a node that waits after a Redis data loss, and is rej
   expect(await waiting.stop()).toBe(0)
 })
 
-test('while Redis is unavailable, the admin API replies 503 (exit code 3), and /status still works', async () => {
+test('while Redis is unavailable, the admin API replies 503, the CLI exits with 3, and /status still works', async () => {
   await redis.stop()
   const reply = await call(nodes[0]!, '/api/v1/revocations', { kind: 'jti', id: 'x', issuer: 'main' })
   expect(reply.status).toBe(503)

@@ -18,9 +18,10 @@ import { runVerb, type VerbRun } from '../kit/run-verb.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { load } from './limit-load.ts'
 
-// No outage loses an audit record silently. Each request has one record, in order, and the log verifies. Records that a
-// killed node did not hand over appear as an unsealed chain. When all storage is full, a route rejects requests or
-// counts lost records.
+// No outage loses an audit record silently. Each admitted request has one record, records are in order, and `audit
+// verify` finds no fault. The record chain of a killed node is reported as open, because it was not sealed. When all
+// storage is full, a route with `audit: closed` rejects requests; a route with `audit: open` admits them and counts the
+// lost records.
 
 /** Duration of the Redis outage under load, in seconds. */
 const outageS = Number(process.env['GATEHOUSE_TEST_AUDIT_OUTAGE_S'] ?? 2)
@@ -63,7 +64,8 @@ function startAudited({ id, redisPort = port, audit = {} }: AuditNode): Promise<
     settings: {
       node: { id },
       redis: { url: `redis://127.0.0.1:${redisPort}` },
-      // Longer than any outage here, because a node that starts must join the cluster. Public routes ignore the bound.
+      // Longer than any outage of this file, because a starting node must join the cluster. Public routes ignore
+      // max_staleness.
       revocation: { max_staleness: '5m' },
       admin: { listen: '127.0.0.1:0', bootstrap_token: { env: 'BOOTSTRAP' } },
       keys: { audit: [{ id: 'a1', secret: { env: 'AUDIT_KEY' } }] },
@@ -88,7 +90,7 @@ async function status(node: TestNode): Promise<Record<string, unknown>> {
   return ((await reply.json()) as { audit: Record<string, unknown> }).audit
 }
 
-/** Sends load. @returns the ids of the requests that got 200 */
+/** Sends requests at a fixed rate. @returns the ids of the requests with status 200 */
 async function send(
   nodes: readonly TestNode[],
   perSecond: number,
@@ -99,7 +101,7 @@ async function send(
   return samples.filter(({ status }) => status === 200).map(({ fields }) => String(fields['x-request-id']))
 }
 
-/** Waits until the log in Redis has a record for each of these requests. @returns all records */
+/** Waits until the audit log in Redis has a record for each of the request ids. @returns all records of the log */
 async function recordsWith(ids: readonly string[]): Promise<AuditRecord[]> {
   return recordsOnce('a record for each of the requests', (records) => {
     const recorded = new Set(records.map((record) => record['gatehouse.request.id']))
@@ -113,7 +115,7 @@ async function recordsOnce(what: string, holds: (records: AuditRecord[]) => bool
     const records = (await auditLines(link).catch(() => [])).map(({ record }) => record)
     if (holds(records)) return records
     if (performance.now() > deadline) throw new Error(`not within a minute: ${what}`)
-    // Reading the whole log is expensive, and this process also relays to Redis.
+    // Reading the whole log is expensive, and the process of this test also relays a node's connection to Redis.
     await sleep(1000)
   }
 }
@@ -139,7 +141,7 @@ const pair = await Promise.all(['n1', 'n2'].map((id) => startAudited({ id })))
 test.each([
   ['restarted', 'SIGTERM'],
   ['killed, which loses up to one second of writes', 'SIGKILL'],
-] as const)('Redis %s under load: no audit record is lost, and the log verifies', async (_, signal) => {
+] as const)('nodes under load lose no audit record, and the log verifies, when Redis is %s', async (_, signal) => {
   const sending = send(pair, 200, outageS + 3)
   await sleep(1000)
   process.kill(redis.pid, signal)
@@ -158,11 +160,11 @@ test.each([
   }
 })
 
-test('a killed node leaves an unsealed chain, and its next start ships the spilled records first', async () => {
+test('after a node is killed, its next start hands over the spilled audit records, and its old record chain is reported as open', async () => {
   const before = await startAudited({ id: 'n3', redisPort: relay.port })
   relay.cut()
   const ids = await send([before], 100, 2)
-  // By now the last batch is sealed and written to disk.
+  // After this pause the node has sealed the last batch of audit records and written it to disk.
   await sleep(1000)
   await expect
     .poll(() => status(before))
@@ -182,8 +184,8 @@ test('a killed node leaves an unsealed chain, and its next start ships the spill
   await after.stop()
 })
 
-test('with Redis, spill and memory full, a closed route rejects, an open route admits, and the lost records are counted', {
-  // Some thousand requests are needed to fill a node, which takes long on a busy machine.
+test('when Redis, spill files and memory are full, a `closed` route replies 503, an `open` route admits, and the node counts the lost audit records', {
+  // Thousands of requests are needed to fill the storage of a node, which takes long on a busy machine.
   timeout: 300_000,
 }, async () => {
   const node = await startAudited({
@@ -192,7 +194,7 @@ test('with Redis, spill and memory full, a closed route rejects, an open route a
     audit: { memory: '64KiB', spill: { path: join(folder, 'n4') } },
   })
   await recordsWith(await send([node], 50, 0.2))
-  // A full disk: writes beyond 2,000 bytes of a file fail.
+  // Simulates a full disk: the node cannot write beyond byte 2,000 of a file.
   execFileSync('prlimit', ['--pid', String(node.pid), '--fsize=2000:2000'])
   relay.cut()
   let refused = 0
@@ -208,7 +210,8 @@ test('with Redis, spill and memory full, a closed route rejects, an open route a
   expect(lost).toBeGreaterThanOrEqual(50)
 
   relay.mend()
-  // The route rejects requests until the waiting records are handed over. Rejected requests have no record to wait for.
+  // The closed route rejects requests until the node has handed its waiting records to Redis. Rejected requests have no
+  // record.
   await expect.poll(() => send([node], 50, 0.02, '/closed/1')).toHaveLength(1)
   const ids = await send([node], 100, 0.5, '/closed/1')
   expect(ids).toHaveLength(50)

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Http2Client } from '../kit/http2-client.ts'
 
-/** Clients that send sequential requests through a balancer until `stop()`. */
+/** HTTP/2 clients that send sequential requests through a load balancer until `stop()` is called. */
 export class BalancedLoad {
   readonly #clients: Promise<void>[]
   readonly failures: string[] = []
@@ -16,7 +16,7 @@ export class BalancedLoad {
     this.#clients = clients.map((client) => this.#run(client, token, pauseMs))
   }
 
-  /** Waits until `count` more requests have succeeded. */
+  /** Waits until `count` more requests have succeeded, or until one request has failed. */
   async more(count: number): Promise<void> {
     const goal = this.good + count
     while (this.good < goal && this.failures.length === 0) await sleep(10)

@@ -9,8 +9,8 @@ import { freePorts } from '../kit/ports.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 
-// HAProxy with the alternative in deploy/haproxy.cfg, in which clients share connections: the node trusts the
-// forwarding fields of HAProxy.
+// HAProxy with the alternative configuration in deploy/haproxy.cfg: clients share HAProxy's connections to the node,
+// and the node trusts the forwarding fields of HAProxy.
 
 let issuer: TestIssuer
 let upstream: TestUpstream
@@ -43,7 +43,7 @@ beforeAll(async () => {
   await until('HAProxy forwards to the node', async () => (await client.get('/public/first')).status === 200)
 })
 
-test('forwarding fields sent by a client are not trusted', async () => {
+test('the gate and HAProxy pass no forwarding field that a client forged to the service', async () => {
   const forged = {
     'x-forwarded-for': '10.0.0.1',
     'x-forwarded-proto': 'http',
@@ -62,7 +62,7 @@ test('forwarding fields sent by a client are not trusted', async () => {
 })
 
 test.each(['/.gatehouse/check', '/oauth2/auth'])(
-  'a check at %s from a client that pretends to be HAProxy is rejected',
+  'the gate behind HAProxy replies 404 to a forward-auth check that a client sends to %s',
   async (path) => {
     const asked = {
       'x-forwarded-method': 'GET',

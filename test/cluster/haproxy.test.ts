@@ -19,7 +19,7 @@ import { until } from '../kit/until.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import { BalancedLoad } from './balanced-load.ts'
 
-// HAProxy with the shipped deploy/haproxy.cfg in front of real nodes, which it finds by DNS.
+// HAProxy with the shipped deploy/haproxy.cfg in front of real nodes. HAProxy finds the nodes by DNS.
 
 const clientAddress = '127.9.9.9'
 
@@ -36,7 +36,7 @@ let client: (from?: string) => Http2Client
 let load: BalancedLoad
 const nodes: TestNode[] = []
 
-/** Starts a node at its own address, like a container. Every node has the same ports. */
+/** Starts a node at its own loopback address, as in a container. All nodes use the same ports. */
 async function addNode(number: number): Promise<void> {
   const address = `127.0.7.${number}`
   const node = await startNode({
@@ -70,7 +70,7 @@ beforeAll(async () => {
   issuer = await startIssuer()
   upstream = await startUpstream({
     handler: async (received, response) => {
-      // Replies take up to 9 ms, so that some requests are always in flight.
+      // The service takes up to 9 ms to reply, so that some requests are always in flight.
       await sleep(Number(received.url.slice(-1)))
       response.end(received.url)
     },
@@ -93,7 +93,7 @@ async function untilServed(): Promise<void> {
 
 const admittedBy = (node: TestNode) => node.accessLog().filter(({ decision }) => decision === 'admitted').length
 
-test("behind a proxy with HTTP/2 the node sees the client's address, whatever fields the client sends", async () => {
+test("behind HAProxy with HTTP/2 the node sees the client's address, even if the client forges forwarding fields", async () => {
   const one = client('127.9.9.7')
 
   const reply = await one.get('/public/here', { 'x-forwarded-for': '10.0.0.1', 'x-forwarded-proto': 'http' })
@@ -106,11 +106,11 @@ test("behind a proxy with HTTP/2 the node sees the client's address, whatever fi
   expect(audited.find((each) => each['url.path'] === '/public/here')!['client.address']).toBe('127.9.9.7')
   const arrived = upstream.requests.find(({ url }) => url === '/public/here')
   expect(arrived?.all('x-forwarded-for')).toEqual(['127.9.9.7'])
-  // A PROXY header does not state the scheme of the client, so the gate takes it from the public URL.
+  // A PROXY protocol header does not state the scheme of the client, so the gate uses the scheme of the public URL.
   expect(arrived?.all('x-forwarded-proto')).toEqual(['https'])
 })
 
-test("HAProxy normalises chunk extensions in uploads, which the node's listener would misread", async () => {
+test('an upload with chunk extensions through HAProxy reaches the service with its plain body', async () => {
   const socket = connectTls({
     host: '127.0.0.1',
     port: balancerPort,
@@ -129,18 +129,18 @@ test("HAProxy normalises chunk extensions in uploads, which the node's listener 
   expect(arrived?.body.toString()).toBe('abc')
 })
 
-test('checks from clients that pretend to be HAProxy are rejected', async () => {
+test('the gate behind HAProxy replies 404 to a forward-auth check that a client sends', async () => {
   expect((await client().get('/.gatehouse/check/public/1')).status).toBe(404)
 })
 
-test('nodes that are added under load receive their share of requests', async () => {
+test('nodes that are added under load each receive more than 40 of 400 requests from HAProxy', async () => {
   const tokens = Array.from({ length: 20 }, () => issuer.sign())
   let next = 0
   const clients = Array.from({ length: 10 }, () => client())
   load = new BalancedLoad(clients, () => tokens[next++ % tokens.length]!, 20)
   await load.more(100)
   await Promise.all([2, 3, 4].map(addNode))
-  // Wait until each node is ready at HAProxy and past its slow start.
+  // Wait until HAProxy considers each node ready and has ended the slow start of the node.
   for (const node of nodes) while (admittedBy(node) < 20 && load.failures.length === 0) await load.more(20)
   await load.more(400)
   expect(load.failures).toEqual([])
@@ -150,11 +150,11 @@ test('nodes that are added under load receive their share of requests', async ()
   const shares = () => nodes.map((node, i) => admittedBy(node) - before[i]!)
   await until('the logs have all 400 requests', () => shares().reduce((sum, share) => sum + share, 0) >= 400)
 
-  // An equal share would be 100.
+  // Equal shares of 400 requests would be 100 for each of the four nodes.
   for (const share of shares()) expect(share).toBeGreaterThan(40)
 })
 
-test('a token revoked under load is rejected by all four nodes after the receipt', async () => {
+test('after the receipt of a revocation under load, all four nodes behind HAProxy reject the token', async () => {
   const token = issuer.sign()
   const authorization = `Bearer ${token}`
   const one = client()
@@ -172,7 +172,7 @@ test('a token revoked under load is rejected by all four nodes after the receipt
   expect(load.failures).toEqual([])
 })
 
-test('replacing a drained node under load fails no request', async () => {
+test('replacing a node behind HAProxy under load fails no request, and the drained node cuts off no exchange', async () => {
   const [leaving] = nodes
   const stopped = leaving!.stop()
   await addNode(5)

@@ -1,11 +1,11 @@
 import { Agent, request } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** One request as its client saw it. Times are monotonic, in milliseconds. */
+/** A request and its result as the client saw them. Times are monotonic, in milliseconds. */
 export interface Sample {
   readonly sentMs: number
   readonly repliedMs: number
-  /** 0 when there was no reply. */
+  /** HTTP status of the reply; 0 when the client got no reply. */
   readonly status: number
   readonly fields: Readonly<Record<string, string | string[] | undefined>>
 }
@@ -20,7 +20,7 @@ export interface LoadOptions {
   readonly firstPart?: number
 }
 
-/** Sends requests at a fixed rate, independent of the replies. */
+/** Sends requests at a fixed rate, without waiting for replies. */
 export async function load(options: LoadOptions): Promise<Sample[]> {
   const { ports, path, headers = {}, perSecond, seconds, firstPart = 0 } = options
   const agent = new Agent({ keepAlive: true, maxSockets: 16 })

@@ -5,8 +5,8 @@ import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
 /**
- * The only route with `on_outage: local`. The others are closed, because Redis can seem to be unavailable on a busy
- * machine.
+ * Name of the only route with `on_outage: local`. The other routes are closed during an outage, because Redis can seem
+ * to be unavailable on a busy machine.
  */
 export const onTheirOwn = 'empty'
 
@@ -19,13 +19,13 @@ export interface LimitCluster {
 
 interface ClusterOptions {
   readonly nodes: number
-  /** One limit per route, by name; the path is `/NAME`. */
+  /** Rate limit of each route, by route name. The path of a route is `/NAME`. */
   readonly limits: Readonly<Record<string, object>>
-  /** Environment of the node with this number, counted from 0. */
+  /** Environment variables of the node with number `i`, counted from 0. */
   readonly env?: (i: number) => NodeOptions['env']
 }
 
-/** Starts nodes with their own Redis and one public route for each limit, keyed by route. */
+/** Starts nodes with one Redis and one public route for each rate limit. Each limit has one window per route. */
 export async function startLimitCluster({ nodes: count, limits, env }: ClusterOptions): Promise<LimitCluster> {
   const redis = await testRedis()
   const upstream = await startUpstream({ handler: (_received, response) => void response.end('ok') })
@@ -51,12 +51,12 @@ export async function startLimitCluster({ nodes: count, limits, env }: ClusterOp
   return { nodes, ports: nodes.map(({ port }) => port), redis, link }
 }
 
-/** Waits until each node has its store connection to Redis. */
+/** Waits until each node has a store connection to Redis. */
 export async function untilConnected(link: RedisLink, nodes: number): Promise<void> {
   await until(`${nodes} nodes are connected to Redis`, async () => {
-    // During a failover an established connection can be lost again.
+    // During a failover the connection of this call can be lost, even after it was established.
     const clients = await link.store.call('CLIENT', 'LIST').then(String, () => '')
-    // One more connection belongs to the test.
+    // The test itself has one more connection with this name.
     return (clients.match(/name=gatehouse-store/g)?.length ?? 0) > nodes
   })
 }

@@ -11,8 +11,8 @@ import { startUpstream } from '../kit/upstream.ts'
 import { admittedOf, load, type Sample } from './limit-load.ts'
 import { untilConnected } from './limit-nodes.ts'
 
-// docs/design/contract.md §7: a failover loses charges that were not replicated to the new master. At most that many
-// requests are admitted above the limit. The test measures both numbers.
+// A Redis failover loses charges that were not replicated to the new master (docs/design/contract.md §7). Nodes admit
+// at most that many requests above the limit. The test measures the lost charges and the excess.
 
 const windowMs = 15_000
 const limits = {
@@ -23,7 +23,7 @@ const limits = {
 type Name = keyof typeof limits
 const names = Object.keys(limits) as Name[]
 
-test('after a Sentinel failover, a limit is exceeded by at most the charges that the new master lost', {
+test('after a Redis Sentinel failover, nodes exceed a rate limit by at most the charges that the new master lost', {
   timeout: 300_000,
 }, async () => {
   const redis = await testSentinel({ minReplicas: 1 })
@@ -74,7 +74,7 @@ test('after a Sentinel failover, a limit is exceeded by at most the charges that
     })
   }
   const over = (name: Name): number => mostForCertain(admittedOf(samples[name]), windowMs) - limits[name].requests
-  // Remaining permits must be granted; how soon depends on the machine.
+  // Nodes must grant permits again after the failover. How soon depends on the machine, so half of the limit suffices.
   const grantedAgain = (name: Name): boolean => over(name) > -limits[name].requests / 2
   for (let tries = 0; tries < 20 && (tries < 2 || !names.every(grantedAgain)); tries++) {
     await Promise.all([offer('exact', 60, 2), offer('leased', 600, 2), offer('full', 20, 2)])
@@ -88,7 +88,7 @@ test('after a Sentinel failover, a limit is exceeded by at most the charges that
   }
 })
 
-/** The rule as compiled from the policy of this test. */
+/** The limit rule as it is compiled from the policy of this test. */
 function ruleOf(name: Name): LimitRule {
   const { mode, requests } = limits[name]
   const label = `route/${name}/${name}`

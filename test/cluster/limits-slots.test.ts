@@ -11,8 +11,8 @@ import { redisSettingsFor, testLink } from '../kit/redis.ts'
 import { nodeTimeoutMs, type TestRedisCluster, testRedisCluster } from '../kit/redis-cluster.ts'
 import { until } from '../kit/until.ts'
 
-// docs/design/contract.md §7 in a Redis Cluster: the windows of one request are in different slots on different
-// masters. Either all windows are charged, or the charged ones are refunded.
+// The rate limit windows of one request can be in slots of different Redis Cluster masters (docs/design/contract.md
+// §7). Either all windows are charged, or the charged ones are refunded.
 
 let redis: TestRedisCluster
 let link: RedisLink
@@ -40,7 +40,7 @@ function limiter(): Limiter {
   return created
 }
 
-/** A bucket of `limit` in another slot than the others. */
+/** Returns a bucket of `limit` in a Redis Cluster slot that none of the buckets in `others` has. */
 function elsewhere(node: Limiter, limit: LimitRule, others: readonly Bucket[]): Bucket {
   for (let i = 0; ; i++) {
     const bucket = node.bucket(limit, `somebody ${i}`)
@@ -50,7 +50,7 @@ function elsewhere(node: Limiter, limit: LimitRule, others: readonly Bucket[]): 
 
 const admitted = (outcomes: readonly LimitOutcome[]) => outcomes.filter((outcome) => outcome?.allowed !== false).length
 
-test('concurrent nodes never exceed the limit across windows in different Redis Cluster slots', async () => {
+test('concurrent nodes never exceed a rate limit whose windows are in different Redis Cluster slots', async () => {
   const limit = rule('exact', 20)
   const nodes = [limiter(), limiter(), limiter()]
   const who = Array.from({ length: 12 }, (_, i) => `subject ${i}`)
@@ -62,14 +62,14 @@ test('concurrent nodes never exceed the limit across windows in different Redis 
     ),
   )
 
-  // A call to Redis that misses its deadline is refused, though Redis may have charged it.
+  // A request whose Redis call misses its deadline is refused, although Redis may have charged the window.
   for (const name of who) {
     expect(admitted(outcomes.filter((each) => each.name === name).map(({ out }) => out))).toBeLessThanOrEqual(20)
     expect((await store.count(nodes[0]!.bucket(limit, name).key, limit)).used).toBe(20)
   }
 })
 
-test('a refusal by one window refunds the windows in other slots', async () => {
+test('when one window refuses a request, the limiter refunds its charges to windows in other Redis Cluster slots', async () => {
   const node = limiter()
   const [full, wide, leased] = [rule('exact', 1), rule('exact', 10), rule('leased', 1000)]
   const wideBucket = node.bucket(wide, 'alice')
@@ -77,7 +77,7 @@ test('a refusal by one window refunds the windows in other slots', async () => {
   const outcomes: LimitOutcome[] = []
   for (let i = 0; i < 30; i++) {
     outcomes.push(await node.take(buckets, 'closed'))
-    // The refund happens after the reply.
+    // The limiter sends the refund to Redis after it has returned the outcome.
     await until('the charge is refunded', async () => (await store.count(wideBucket.key, wide)).used <= 1)
   }
   expect(admitted(outcomes)).toBe(1)
@@ -87,7 +87,7 @@ test('a refusal by one window refunds the windows in other slots', async () => {
   expect(admitted(rest)).toBe(9)
 })
 
-test('after the loss of its master, a leased window continues on the replica and admits at most twice its limit', async () => {
+test('after the Redis master of a leased window is killed, the limiter admits at most twice the limit, and the new master has the window', async () => {
   const node = limiter()
   const limit = rule('leased', 1000)
   const bucket = node.bucket(limit, 'alice')
@@ -102,8 +102,8 @@ test('after the loss of its master, a leased window continues on the replica and
 
   expect(got).toBeGreaterThanOrEqual(300)
   expect(got).toBeLessThanOrEqual(2000)
-  // The driver may still use the old master of the slot: errors MOVED and DISCONNECTED end after it has learnt the new
-  // one.
+  // The Redis driver can still use the old master of the slot. The errors MOVED and DISCONNECTED end when the driver
+  // knows the new master.
   let used: number | undefined
   await until('the window can be read from its new master', async () => {
     used = await store.count(bucket.key, limit).then(

@@ -8,8 +8,9 @@ import { testRedis, untilReady } from '../kit/redis.ts'
 import { admittedOf, load, type Sample, sendOne } from './limit-load.ts'
 import { type LimitCluster, startLimitCluster, untilConnected } from './limit-nodes.ts'
 
-// docs/design/contract.md §7 with real processes and a real Redis: limits are never exceeded, whatever happens to
-// nodes, and admit nearly as much as a single perfect log. `bench admission` measures the same at full size.
+// Rate limits with real node processes and a real Redis (docs/design/contract.md §7). Nodes never exceed a limit when
+// nodes are killed, suspended or have a wrong clock, and admit nearly as many requests as an ideal limiter. `bench
+// admission` measures the same at full size.
 
 const limits = {
   ten: { requests: 10, window: '1s' },
@@ -32,7 +33,7 @@ beforeAll(async () => {
   cluster = await startLimitCluster({
     nodes: 4,
     limits,
-    // A node whose wall clock is set back by an hour.
+    // The wall clock of the fourth node is set back by an hour.
     env: (i) => (i === 3 ? { NODE_OPTIONS: `--import ${clockSetBack()}` } : undefined),
   })
 })
@@ -44,16 +45,16 @@ function clockSetBack(): string {
 }
 
 /**
- * Minimum fraction of the ideal admissions. It is low because it depends on the machine;
- * test/unit/limits/lease-simulated.process.test.ts uses virtual time.
+ * Minimum fraction of the admissions of an ideal limiter. The fraction is low because it depends on the speed of the
+ * machine. test/unit/limits/lease-simulated.process.test.ts uses virtual time instead.
  */
 const minimumFraction = 0.5
 
 function expectWithinLimit(samples: readonly Sample[], limit: number, windowMs: number): void {
-  // Excludes requests without a decision, because the node was killed or Redis missed its deadline.
+  // Excludes requests without a decision: the node was killed (status 0), or Redis missed its deadline (503).
   const decided = samples.filter(({ status }) => status !== 503 && status !== 0)
-  // The time of a decision is only known to be between request and reply, so the smaller ideal counts. On a busy
-  // machine waiting requests are decided in bursts, of which few can be admitted.
+  // A decision was made at an unknown time between request and reply, so the smaller of two ideal numbers is used. On a
+  // busy machine, nodes decide waiting requests in bursts, of which few can be admitted.
   const ideals = (['sentMs', 'repliedMs'] as const).map((time) => {
     const times = decided.map((sample) => sample[time])
     return perfectLog(
@@ -79,10 +80,10 @@ test.each<
   ['leased', 1000, 1000, 1500, 4, 0],
   ['exact', 1000, 1000, 1500, 4, 0.9],
 ])(
-  'S-116 the limit `%s` of %i in %i ms is not exceeded by %i requests/s over %i nodes, with a fraction of %d on the first',
+  'S-116 rate limit `%s` of %i requests per %i ms: %i requests/s over %i nodes (fraction %d only to the first) do not exceed the limit',
   async (name, limit, windowMs, perSecond, nodes, firstPart) => {
     const ports = cluster.ports.slice(0, nodes)
-    // Wait until requests of an earlier row have left the window.
+    // Wait until requests of earlier test cases have left the window.
     await sleep(windowMs < 2000 ? 1200 : 0)
     const samples = await load({ ports, path: `/${name}`, perSecond, seconds: 3, firstPart })
 
@@ -91,7 +92,7 @@ test.each<
   },
 )
 
-test('a single client that waits for Retry-After is admitted', async () => {
+test('a rate-limited client that waits for the seconds in `Retry-After` is admitted with its next request', async () => {
   for (let round = 0; round < 2; round++) {
     const refused = await untilRefused()
     await sleep(Number(refused.fields['retry-after']) * 1000)
@@ -99,7 +100,7 @@ test('a single client that waits for Retry-After is admitted', async () => {
   }
 })
 
-/** Sends requests to all nodes until one gets 429. A slow machine may need more than one window for that. */
+/** Sends requests to all nodes until a request gets 429. On a slow machine this can take more than one window. */
 async function untilRefused(): Promise<Sample> {
   for (const deadline = performance.now() + 60_000; performance.now() < deadline; ) {
     const samples = await Promise.all(Array.from({ length: 60 }, (_, i) => decidedAt(i % 4)))
@@ -109,7 +110,7 @@ async function untilRefused(): Promise<Sample> {
   throw new Error('no request got 429 within a minute')
 }
 
-/** Sends a request, and again while Redis misses its deadline (503). */
+/** Sends a request to a node. Repeats the request while the node replies 503, because Redis misses its deadline. */
 async function decidedAt(node: number): Promise<Sample> {
   for (;;) {
     const sample = await sendOne({ port: cluster.ports[node]!, path: '/back', headers: {} })
@@ -117,7 +118,7 @@ async function decidedAt(node: number): Promise<Sample> {
   }
 }
 
-test('S-116 a node clock that is set back does not change limits', async () => {
+test('S-116 a node whose wall clock is an hour behind does not change how many requests the rate limits admit', async () => {
   const leased = await load({ ports: cluster.ports, path: '/clock', perSecond: 800, seconds: 3, firstPart: 0 })
   const exact = await load({ ports: cluster.ports, path: '/clockexact', perSecond: 60, seconds: 3 })
 
@@ -125,14 +126,14 @@ test('S-116 a node clock that is set back does not change limits', async () => {
   expectWithinLimit(exact, 50, 2000)
 })
 
-test('while Redis is frozen, a node admits requests from its leased permits', async () => {
+test('while Redis is frozen, a node admits requests with permits that it leased before', async () => {
   const port = cluster.ports[0]!
   const samplesWhileFrozen = async (): Promise<Sample[]> => {
     await load({ ports: [port], path: '/frozen', perSecond: 400, seconds: 2 })
     const agent = new Agent({ keepAlive: true, maxSockets: 16 })
     process.kill(cluster.redis.pid, 'SIGSTOP')
-    // All requests get a reply before Redis continues. Few requests, because the number of leased permits is tested in
-    // test/unit/limits/limiter.process.test.ts.
+    // All requests get a reply before Redis continues. 25 requests are enough, because
+    // test/unit/limits/limiter.process.test.ts tests the number of leased permits.
     const pending = Array.from({ length: 25 }, () => sendOne({ port, path: '/frozen', headers: {}, agent }))
     return Promise.all(pending).finally(() => {
       process.kill(cluster.redis.pid, 'SIGCONT')
@@ -140,13 +141,13 @@ test('while Redis is frozen, a node admits requests from its leased permits', as
     })
   }
 
-  // On a busy machine the requests may take longer than the lease; then try again.
+  // On a busy machine the requests can take longer than the lease. Then the test tries again.
   await expect
     .poll(async () => (await samplesWhileFrozen()).filter(({ status }) => status !== 200), { timeout: 60_000 })
     .toEqual([])
 })
 
-test('a suspended node does not use its lease after it expired', async () => {
+test('nodes do not exceed a rate limit although one of them is suspended for 1.5 s while it holds leased permits', async () => {
   const running = load({ ports: cluster.ports, path: '/paused', perSecond: 800, seconds: 5 })
   await sleep(1000)
   cluster.nodes[1]!.signal('SIGSTOP')
@@ -158,14 +159,14 @@ test('a suspended node does not use its lease after it expired', async () => {
   expect(admittedOf(samples).length).toBeGreaterThan(1000)
 })
 
-test('a killed node loses at most the permits it had leased', async () => {
+test('after a node is killed, the other nodes stay within the rate limit and admit at least half of the ideal number of requests', async () => {
   const running = load({ ports: cluster.ports, path: '/killed', perSecond: 800, seconds: 6 })
   await sleep(1000)
   await cluster.nodes[2]!.kill()
   expectWithinLimit(await running, 1000, 2000)
 })
 
-test('in a window with a Redis data loss, at most twice the limit is admitted', async () => {
+test('nodes admit at most twice the rate limit in a window in which Redis loses its data', async () => {
   const { redis, link, ports } = cluster
   const alive = ports.filter((_, i) => i !== 2)
   const running = load({ ports: alive, path: '/empty', perSecond: 150, seconds: 6 })

@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest'
 import { revokeUnderLoad } from './revoke-under-load.ts'
 
-// Many sequential revocations while the nodes serve requests. GATEHOUSE_TEST_LONG=1 runs the long variant (README.md).
+// Revokes many tokens one after another while the nodes serve requests. GATEHOUSE_TEST_LONG=1 selects the long variant
+// (README.md).
 
 const long = process.env['GATEHOUSE_TEST_LONG'] === '1'
 
 test.runIf(long)(
-  '8 nodes, 1000 revocations under load: no token is admitted after its receipt',
+  '8 nodes under load admit no token after its revocation receipt, in 1000 revocations',
   { timeout: 300_000 },
   async () => {
     const result = await revokeUnderLoad(8, 1000, 200)
@@ -16,7 +17,7 @@ test.runIf(long)(
 )
 
 test.runIf(!long)(
-  '4 nodes, 100 revocations under load: no token is admitted after its receipt',
+  '4 nodes under load admit no token after its revocation receipt, in 100 revocations',
   { timeout: 300_000 },
   async () => {
     expect(await revokeUnderLoad(4, 100, 100)).toMatchObject({ admitted: 0, tries: 400 })

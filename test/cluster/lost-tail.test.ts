@@ -7,9 +7,10 @@ import { testPolicy } from '../kit/policy.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// The position of a node in an event log that lost its tail does not acknowledge events that are written later.
+// After Redis has lost the end of its event log, the old position of a node does not acknowledge events that are
+// written later.
 
-test('a node whose log position is ahead of a restored Redis acknowledges no newer event', async () => {
+test('a node whose position is ahead of the event log of a restored Redis does not count as having acknowledged a newer revocation', async () => {
   const redis = await testRedis()
   const link = await testLink(redisSettingsFor(redis.port))
   const { events, positions, members } = link.keys
@@ -29,7 +30,7 @@ test('a node whose log position is ahead of a restored Redis acknowledges no new
 
   process.kill(nodes[0]!.pid, 'SIGSTOP')
   try {
-    // The state of a promoted replica: it has the lease of the member but not the end of the log.
+    // The state of a replica that became master: it has the node's membership lease, but not the end of the event log.
     await link.store.call('DEL', events, positions)
     expect(await link.store.call('ZCARD', members)).toBe(1)
     const receipt = await service.revoke({ kind: 'token', token }, { wait: 'none' })

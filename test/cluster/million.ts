@@ -58,7 +58,7 @@ const store = new RevocationStore(writer, link.keys)
 const batch = 20_000
 const writtenAt = performance.now()
 for (let done = 0; done < count; done += batch) {
-  // Expiry times are spread over a day.
+  // Spreads the expiry times of the revocations over a day.
   const records = Array.from({ length: Math.min(batch, count - done) }, (_, i) =>
     writeRecord(randomBytes(16), nowS, nowS + 60 + (((done + i) * 7919) % 86_000)),
   )

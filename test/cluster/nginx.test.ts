@@ -9,7 +9,7 @@ import { testPolicy } from '../kit/policy.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import { BalancedLoad } from './balanced-load.ts'
 
-// nginx with deploy/nginx.conf in front of real nodes. It states the client address in X-Forwarded-For.
+// nginx with deploy/nginx.conf in front of real nodes. nginx states the client address in X-Forwarded-For.
 
 let issuer: TestIssuer
 let upstream: TestUpstream
@@ -19,7 +19,7 @@ let balancer: TestBalancer
 const client = (from: string) =>
   new Http2Client({ port: balancer.port, certificate: balancer.certificate, name: 'api.test', from })
 
-/** The first matching log record of either node. */
+/** Waits for the first matching access log record of any node. */
 const recordOf = (wanted: (record: LogRecord) => boolean) =>
   Promise.any(nodes.map((node) => node.waitForRecord(wanted)))
 
@@ -40,7 +40,7 @@ beforeAll(async () => {
   balancer = await startNginx(nodes.map(({ port }) => port))
 })
 
-test("behind a proxy with HTTP/2 the node sees the client's address, whatever fields the client sends", async () => {
+test("behind nginx with HTTP/2 the node sees the client's address, even if the client forges forwarding fields", async () => {
   const one = client('127.9.9.7')
 
   const reply = await one.get('/public/here?x=//', {
@@ -62,7 +62,7 @@ test("behind a proxy with HTTP/2 the node sees the client's address, whatever fi
   expect(record['address']).toBe('127.9.9.7')
 })
 
-test('an ambiguous path reaches the gate unchanged behind nginx and is rejected', async () => {
+test('nginx passes an ambiguous path (`//`) to the gate unchanged, and the gate rejects it with 400', async () => {
   const { status } = await client('127.9.9.7').get('/orders//1')
 
   expect(status).toBe(400)
@@ -70,7 +70,7 @@ test('an ambiguous path reaches the gate unchanged behind nginx and is rejected'
 })
 
 test.each(['/.gatehouse/check', '/.gatehouse/check/public/1', '/.gatehouse/%63heck', '/oauth2/auth'])(
-  'a check at %s from a client that pretends to be nginx is rejected',
+  'the gate behind nginx replies 404 to a forward-auth check that a client sends to %s',
   async (path) => {
     const fields = {
       'x-forwarded-method': 'GET',
@@ -82,7 +82,7 @@ test.each(['/.gatehouse/check', '/.gatehouse/check/public/1', '/.gatehouse/%63he
   },
 )
 
-test('stopping a node under load fails no request', async () => {
+test('stopping a node behind nginx under load fails no request', async () => {
   const token = issuer.sign()
   const clients = Array.from({ length: 8 }, () => client('127.9.9.9'))
   const load = new BalancedLoad(clients, () => token, 20)

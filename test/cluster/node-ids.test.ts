@@ -5,7 +5,8 @@ import { foundEpoch } from '../kit/node-cluster.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 
-// A node id belongs to one node: a second node with the same id does not start, and a killed node gets its id again.
+// A node id belongs to one running node. A second node with the same id does not start. A killed node can start again
+// with its id.
 
 const redis = await testRedis()
 const link = await testLink(redisSettingsFor(redis.port))
@@ -17,11 +18,11 @@ const optionsFor = (id: string) => ({
 })
 const holderOf = (id: string) => link.store.call('GET', link.keys.nodeId(id))
 
-test("a second node with the same id exits with an error that names the first node's address", async () => {
+test('a second node with the same node id exits with code 1 and an error that names the address of the first node', async () => {
   const first = await startNode(optionsFor('twice'))
   const holder = await holderOf('twice')
   await expect(startNode(optionsFor('twice'))).rejects.toMatchObject({
-    // Exit code 1 is permanent: a restart with the same settings would fail again.
+    // Exit code 1 means a permanent fault: a restart with the same settings would fail again.
     exitCode: 1,
     message: expect.stringContaining(`the id twice is in use by another running node at 127.0.0.1:${first.port}`),
   })
@@ -29,20 +30,20 @@ test("a second node with the same id exits with an error that names the first no
   expect(await first.stop()).toBe(0)
 })
 
-test('a killed node becomes ready again under the same id', async () => {
+test('a node that was killed can start again with the same node id', async () => {
   const first = await startNode(optionsFor('killed'))
   await first.kill()
   const second = await startNode(optionsFor('killed'))
   expect(await second.stop()).toBe(0)
 })
 
-test('a gracefully stopped node releases its id at once', async () => {
+test('when a node stops gracefully, it has released its node id in Redis', async () => {
   const first = await startNode(optionsFor('left'))
   await first.stop()
   expect(await holderOf('left')).toBe(null)
 })
 
-test('a node that was suspended exits if another node has taken its id', async () => {
+test('a suspended node that resumes exits with code 1 if another node now has its id', async () => {
   const stopped = await startNode(optionsFor('stopped'))
   stopped.signal('SIGSTOP')
   atEnd(() => stopped.signal('SIGCONT'))

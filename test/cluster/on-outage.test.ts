@@ -7,10 +7,10 @@ import { testPolicy } from '../kit/policy.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// `on_outage: { revocation: "stale N" }`: a route admits requests for N after the last contact with Redis, and receipts
-// state N.
+// A route with `on_outage: { revocation: "stale N" }` admits requests for the time N after the last contact with Redis.
+// Revocation receipts state the longest such time.
 
-test('a route with a longer max_staleness admits longer during an outage, and the receipt states the longest time', async () => {
+test('while Redis hangs, a route with `stale 15s` admits requests longer than a route with max_staleness 5 s; receipts state 15 s', async () => {
   const redis = await testRedis()
   const link = await testLink(redisSettingsFor(redis.port))
   await foundEpoch(link)

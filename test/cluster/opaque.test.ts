@@ -10,10 +10,13 @@ import { until } from '../kit/until.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import { startWorker, type TestWorker } from '../kit/worker.ts'
 
-// A token is introspected once in the whole cluster, refreshed early by workers, and stored encrypted. The tests build
-// on one another: first without workers, then with two.
+// The cluster introspects an opaque token once, workers refresh the result early, and Redis stores it encrypted. The
+// tests depend on each other: the first ones run without workers, the later ones with two.
 
-/** Cache period. Workers refresh in its second half, which is long enough for a busy machine. */
+/**
+ * Cache period of introspection replies, in ms. Workers refresh in the second half of the period, which must be long
+ * enough on a busy machine.
+ */
 const cacheMs = 4000
 
 let issuer: IntrospectionIssuer
@@ -54,7 +57,10 @@ const workers = (count: number, base: NodeOptions): Promise<TestWorker[]> =>
 
 const send = (node: TestNode, token: string) => request(node.port, requestBytes({ target: '/orders/1', token }))
 
-/** Sends a request with one of the tokens to each node every 20 ms. @returns the number of replies by status */
+/**
+ * Sends a request with one of the tokens to each node every 20 ms, for `forMs` ms. @returns the number of replies per
+ * status
+ */
 async function use(all: readonly TestNode[], tokens: readonly string[], forMs: number): Promise<Map<number, number>> {
   const statuses = new Map<number, number>()
   const endMs = performance.now() + forMs
@@ -66,7 +72,7 @@ async function use(all: readonly TestNode[], tokens: readonly string[], forMs: n
   return statuses
 }
 
-/** Longest time that a request spent in the gate itself, from the logs of the nodes, in milliseconds. */
+/** Longest time in milliseconds that a request spent in the gate itself, according to the access logs of the nodes. */
 function slowestMs(all: readonly TestNode[], from: readonly number[]): number {
   return Math.max(
     ...all.flatMap((node, i) =>
@@ -79,31 +85,31 @@ function slowestMs(all: readonly TestNode[], from: readonly number[]): number {
 }
 
 /**
- * Sends `perNode` requests with `token`, which no node knows, to each of the four nodes.
+ * Sends `perNode` requests with `token`, which no node has seen before, to each of the four nodes.
  *
- * @returns the number of introspections. 1, unless a call to Redis misses its deadline of 250 ms: that node then
+ * @returns the number of introspections: 1, unless a call to Redis misses its deadline of 250 ms. That node then
  *   introspects the token itself, by design. A busy machine can cause this, so a test tries again with another token.
  */
 async function introspectionsOf(token: string, perNode: number, status: number): Promise<number> {
   const replies = await Promise.all(four.flatMap((node) => Array.from({ length: perNode }, () => send(node, token))))
   expect(replies.filter((reply) => reply.status !== status)).toEqual([])
   const introspections = issuer.askedAbout(token)
-  // Requests at one node always share one introspection.
+  // Concurrent requests at one node share one introspection, so there is at most one per node.
   expect(introspections).toBeLessThanOrEqual(four.length)
   return introspections
 }
 
-test('35 concurrent first uses of a token at each of 4 nodes cause one introspection', async () => {
+test('35 concurrent first requests with one opaque token at each of 4 nodes cause one introspection', async () => {
   issuer.delayMs = 300
   await until('a new token is introspected once', async () => (await introspectionsOf(issuer.issue(), 35, 200)) === 1)
   issuer.delayMs = 0
 })
 
-test('concurrent first uses of an unknown token at 4 nodes cause one introspection', async () => {
+test('concurrent first requests with an unknown opaque token at 4 nodes cause one introspection', async () => {
   await until('an unknown token is introspected once', async () => (await introspectionsOf(randomUUID(), 1, 401)) === 1)
 })
 
-test('a node that dies during an introspection delays others for at most its lease', async () => {
+test('if a node dies during an introspection, another node introspects the same token and admits the request', async () => {
   const [dying, other] = await nodes(2, options('dying:'))
   const token = issuer.issue()
   issuer.script = (asked) => (asked.token === token && issuer.askedAbout(token) === 1 ? { silent: true } : undefined)
@@ -116,9 +122,9 @@ test('a node that dies during an introspection delays others for at most its lea
   issuer.script = undefined
 })
 
-test('without workers, a request waits for introspection at the end of each cache period', async () => {
+test('without workers, nodes introspect a token at most once per cache period, and some requests wait for the introspection', async () => {
   issuer.delayMs = 200
-  // A node whose call to Redis misses its deadline introspects the token itself; then try again.
+  // A node whose call to Redis misses its deadline introspects the token itself. Then the test tries again.
   await until('the token is introspected at most once per period', introspectedOncePerPeriod, 100_000)
   issuer.delayMs = 0
 })
@@ -137,16 +143,17 @@ async function introspectedOncePerPeriod(): Promise<boolean> {
   return issuer.askedAbout(token) <= periods
 }
 
-test('with two workers, no request waits for introspection, and each token is introspected once per period', {
+test('two workers make all repeated introspections of tokens in use, and none of an idle token', {
   timeout: 300_000,
 }, async () => {
   both = await workers(2, options('main:'))
 
-  // On a busy machine a worker can be late; a node then introspects the token itself. Try until this does not happen.
+  // On a busy machine a worker can be late, and a node introspects the token itself. The test tries until this does not
+  // happen.
   await expect.poll(introspectionsByNodes, { timeout: 200_000 }).toBe(0)
 })
 
-/** Uses some tokens for three periods. @returns the number of introspections that no worker made */
+/** Uses five tokens for three cache periods. @returns the number of introspections that no worker made */
 async function introspectionsByNodes(): Promise<number> {
   const tokens = Array.from({ length: 5 }, () => issuer.issue())
   const idle = issuer.issue()
@@ -163,16 +170,16 @@ async function introspectionsByNodes(): Promise<number> {
   const asked = issuer.asked.slice(before.asked)
   expect(asked.length).toBeGreaterThanOrEqual(tokens.length * 3)
   for (const token of tokens) {
-    // Workers refresh from the middle of a short period on; a late refresh also delays the next one.
+    // Workers refresh a token from the middle of its cache period on. A late refresh also delays the next refresh.
     const most = Math.floor(elapsedMs / (cacheMs / 2)) + 1
     expect(asked.filter((each) => each.token === token).length).toBeLessThanOrEqual(most)
   }
-  // A token that is not used is not refreshed.
+  // Workers do not refresh a token that is not used.
   expect(issuer.askedAbout(idle)).toBe(1)
   return asked.length - (active() - before.active)
 }
 
-test('a token revoked at the issuer is rejected by every node within the cache time', async () => {
+test('after the issuer revokes a token, a worker revokes it on every node, and all nodes reject it within the cache period', async () => {
   const token = issuer.issue()
   await use(two, [token], 300)
   issuer.revoke(token)
@@ -183,7 +190,7 @@ test('a token revoked at the issuer is rejected by every node within the cache t
 
   expect((await Promise.all(two.map((node) => send(node, token)))).map(({ status }) => status)).toEqual([401, 401])
   await expect.poll(() => both.flatMap(({ done }) => done)).toContain('ended')
-  // A worker revoked the token on all nodes before their cached replies expired.
+  // A worker found the token inactive and revoked it on all nodes before their cached replies expired.
   const first = () =>
     two.map((node, i) =>
       node
@@ -195,7 +202,7 @@ test('a token revoked at the issuer is rejected by every node within the cache t
   expect(first().map((record) => record?.['reason'])).toEqual(['token-revoked', 'token-revoked'])
 })
 
-test('while the issuer is down, workers retry and requests use the last answer', async () => {
+test('while the issuer replies 503 to introspections, workers retry and nodes admit requests from the last introspection reply', async () => {
   const token = issuer.issue()
   await use(two, [token], 300)
   issuer.script = () => ({ status: 503, body: '' })
@@ -207,7 +214,7 @@ test('while the issuer is down, workers retry and requests use the last answer',
   expect([...(await use(two, [token], 2500)).keys()]).toEqual([200])
 })
 
-test('a Redis dump contains no token and no introspection answer in clear text, including queues', async () => {
+test('no Redis key, hash, string or stream contains an opaque token or its introspected subject in clear text', async () => {
   const tokens = Array.from({ length: 5 }, () => issuer.issue({ sub: 'a-subject-to-be-seen' }))
   await use(two, tokens, cacheMs)
 
@@ -220,12 +227,12 @@ test('a Redis dump contains no token and no introspection answer in clear text, 
     const read = { hash: ['HGETALL', key], string: ['GET', key], stream: ['XRANGE', key, '-', '+'] }[type]
     const text = `${key} ${JSON.stringify(read === undefined ? [] : await link.store.call(read[0]!, ...read.slice(1)))}`
     for (const secret of [...tokens, 'a-subject-to-be-seen']) expect(text).not.toContain(secret)
-    // Introspection entries must expire; some may have expired by now (-2).
+    // Introspection entries must expire (PTTL is not -1). Some entries may have expired by now (-2).
     if (key.startsWith('main:{i')) expect(Number(await link.store.call('PTTL', key))).not.toBe(-1)
   }
 })
 
-test('stopping workers finish their jobs, and the next worker continues', async () => {
+test('a stopping worker finishes its introspection job, and the next worker introspects the token', async () => {
   const token = issuer.issue()
   await use(two, [token], 200)
   issuer.delayMs = 500
@@ -245,7 +252,9 @@ test('stopping workers finish their jobs, and the next worker continues', async 
   })
 })
 
-test('killed workers and a restarted Redis leave no stuck job', { timeout: 240_000 }, async () => {
+test('after workers are killed during jobs and Redis restarts, a new worker introspects the tokens again', {
+  timeout: 240_000,
+}, async () => {
   const redis = await testRedis({ appendOnly: true })
   const base = options('stuck:', { redisPort: redis.port })
   const [all, first] = await Promise.all([nodes(2, base), workers(2, base)])
@@ -273,7 +282,7 @@ test('killed workers and a restarted Redis leave no stuck job', { timeout: 240_0
   )
 })
 
-test('a worker exits if Redis may evict keys', async () => {
+test('a worker refuses to start if Redis can evict keys', async () => {
   const redis = await testRedis({ arguments: ['--maxmemory-policy', 'allkeys-lru'] })
   const failure = await startWorker(options('evict:', { redisPort: redis.port })).catch((error: Error) => error)
 
@@ -282,7 +291,7 @@ test('a worker exits if Redis may evict keys', async () => {
 })
 
 test.each([['node'], ['worker']])(
-  'a %s without keys.encryption does not start, and its error names the command',
+  'a %s without keys.encryption does not start, and the error names `gatehouse keys generate encryption`',
   async (kind) => {
     const base = options('nokey:')
     const keys = { assertion: [{ id: 'test-1', secret: { file: 'assertion.jwk' } }] }

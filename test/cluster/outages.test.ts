@@ -25,8 +25,8 @@ import { RedisRelay } from '../kit/redis-relay.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// No outage admits a revoked token after the node has acknowledged the revocation or after `fenced_by` of the receipt.
-// Public routes work throughout, and the cluster recovers without an operator.
+// During an outage, no node admits a revoked token after the node has acknowledged the revocation, or after `fenced_by`
+// of the receipt. Public routes work throughout, and the cluster recovers without an operator.
 
 let issuer: TestIssuer
 let policy: object
@@ -36,7 +36,7 @@ let redis: RedisServer
 let relay: RedisRelay
 let link: RedisLink
 let service: TestService
-/** Three nodes; the last one reaches Redis through the relay. */
+/** Three nodes; the third node reaches Redis through the relay. */
 let nodes: TestNode[]
 
 const serve = async (): Promise<void> => {
@@ -89,7 +89,7 @@ async function untilRecovered(limitMs = 60_000): Promise<void> {
   }
 }
 
-/** Revokes a token, and again while the revocation service has no connection. */
+/** Revokes a token. Repeats the call while the revocation service has no connection to Redis. */
 async function revokeWithRetry(token: string, limitMs = 60_000): Promise<Receipt> {
   const deadline = performance.now() + limitMs
   for (;;) {
@@ -102,7 +102,7 @@ async function revokeWithRetry(token: string, limitMs = 60_000): Promise<Receipt
   }
 }
 
-/** Waits until expired leases have reduced the member list to this number. */
+/** Waits until expired leases have reduced the cluster to this number of members. */
 const untilMembers = (count: number) =>
   until(
     `the cluster has ${count} members`,
@@ -111,7 +111,7 @@ const untilMembers = (count: number) =>
 
 const untilFenced = ({ fenced_by }: Receipt) => sleep(Math.max(0, Date.parse(fenced_by) - Date.now()) + 1)
 
-test('S-109 a resumed node admits no request with a revoked token, including requests that waited in its sockets', async () => {
+test('S-109 a resumed node admits no request with a revoked token, including requests that waited in its sockets while it was suspended', async () => {
   const [stopped] = nodes
   const tokens = Array.from({ length: 40 }, () => issuer.sign())
   const held: HeldConnection[] = []
@@ -121,7 +121,8 @@ test('S-109 a resumed node admits no request with a revoked token, including req
     held.push(connection)
   }
   stopped!.signal('SIGSTOP')
-  // Wait until a reply without events is in the socket of the node; it will be too old to prove freshness when read.
+  // Wait until a reply without events is in the socket of the suspended node. When the node reads this reply later, the
+  // reply is too old to prove that the node is up to date.
   await sleep(500)
   const receipts = await Promise.all(tokens.map((token) => service.revoke({ kind: 'token', token })))
   for (const receipt of receipts) {
@@ -138,7 +139,7 @@ test('S-109 a resumed node admits no request with a revoked token, including req
   expect(await status(stopped!, tokens[0])).toBe(401)
 })
 
-test('a suspended node is removed from the members when its lease expires', async () => {
+test('a suspended node is no longer a member when its lease expires, so a receipt does not list the node as missing', async () => {
   const [stopped] = nodes
   stopped!.signal('SIGSTOP')
   await untilMembers(2)
@@ -149,7 +150,7 @@ test('a suspended node is removed from the members when its lease expires', asyn
   await untilRecovered()
 })
 
-test('a node that alone loses Redis fences itself, and the other nodes continue', async () => {
+test('a node that alone loses contact with Redis replies 503 on protected routes, while the other nodes enforce a revocation', async () => {
   const token = issuer.sign()
   expect(await statuses(token)).toEqual(all(200))
   relay.cut()
@@ -163,7 +164,7 @@ test('a node that alone loses Redis fences itself, and the other nodes continue'
   expect(await statuses(token)).toEqual(all(401))
 })
 
-test('while Redis is paused longer than max_staleness, protected routes reply 503 and public routes work', async () => {
+test('while Redis is suspended longer than max_staleness, protected routes of all nodes reply 503 and public routes reply 200', async () => {
   const good = issuer.sign()
   const revoked = issuer.sign()
   expect(await statuses(good)).toEqual(all(200))
@@ -181,7 +182,7 @@ test('while Redis is paused longer than max_staleness, protected routes reply 50
   expect(await statuses(revoked)).toEqual(all(401))
 })
 
-test('revoked tokens stay revoked after Redis restarts from its files', async () => {
+test('revoked tokens stay revoked on all nodes after Redis is killed and restarts from its files', async () => {
   const revoked = issuer.sign()
   const { fsynced } = await service.revoke({ kind: 'token', token: revoked }, { durable: true })
   expect(fsynced).toBe(true)
@@ -197,7 +198,7 @@ test('revoked tokens stay revoked after Redis restarts from its files', async ()
   expect(await statuses(later)).toEqual(all(401))
 })
 
-test('after a Redis data loss, members restore the revocations before another node may join', async () => {
+test('after a Redis data loss, the members restore the revocations, and a node that joins rejects a revoked token', async () => {
   const revoked = issuer.sign()
   await revokeWithRetry(revoked)
   await untilReady(link.store)
@@ -215,7 +216,7 @@ test('after a Redis data loss, members restore the revocations before another no
   expect(await statuses(later)).toEqual(all(401))
 })
 
-test('with Redis out of memory, requests and single-token revocations still work', async () => {
+test('with Redis out of memory, nodes admit valid tokens, and a revocation of a single token works', async () => {
   await untilReady(link.store)
   await link.store.call('CONFIG', 'SET', 'maxmemory', '100kb')
   try {

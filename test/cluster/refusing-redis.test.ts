@@ -12,7 +12,7 @@ import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { RedisRelay } from '../kit/redis-relay.ts'
 import { compactJws, signingKey } from '../kit/signing-key.ts'
 
-// When Redis rejects a command, the error has the code of Redis, and no write is partial.
+// When Redis rejects a command, a revocation fails with the error code of Redis, and writes nothing in part.
 
 const issuer = rulesFor('https://main.example')
 const revocation = { kind: 'subject', id: 'alice' } as const
@@ -31,7 +31,9 @@ beforeAll(async () => {
   await service.revoke({ ...revocation, id: 'first' })
 })
 
-/** The state of everything that a revocation writes. */
+/**
+ * Reads all data that a revocation writes: the length of the event log, and the revocation buckets with their lengths.
+ */
 async function written(): Promise<unknown> {
   const { events, revocationBuckets } = link.keys
   const buckets = (await link.store.call('ZRANGE', revocationBuckets, 0, -1)) as string[]
@@ -58,7 +60,7 @@ async function expectSuccess(): Promise<void> {
     .toBe('done')
 }
 
-test('a revocation sent to a replica fails with READONLY', async () => {
+test('a revocation sent to a Redis replica fails with the Redis error code READONLY and writes nothing', async () => {
   await link.store.call('REPLICAOF', '127.0.0.1', '1')
   try {
     await expectFailure('READONLY')
@@ -73,14 +75,14 @@ test.each([
   ['CLUSTERDOWN', '-CLUSTERDOWN The cluster is down'],
   ['NOREPLICAS', '-NOREPLICAS Not enough good replicas to write.'],
   ['OOM', "-OOM command not allowed when used memory > 'maxmemory'."],
-])('a revocation fails with the error code of Redis and works afterwards: %s', async (code, line) => {
+])('when Redis replies with the error %s, a revocation fails with it; a later one succeeds', async (code, line) => {
   relay.replace(line)
   await expect(service.revoke(revocation)).rejects.toMatchObject({ reason: 'store-unavailable', redisCode: code })
   await expectSuccess()
 })
 
 test.each(['append', 'xadd', 'zadd', 'expireat', 'hget'])(
-  'without the ACL permission +%s a revocation fails and writes nothing',
+  'a revocation by a Redis user without the ACL permission +%s fails with NOPERM and writes nothing',
   async (command) => {
     await link.store.call('ACL', 'SETUSER', 'gate', 'on', '>secret', '~gh:*', '&gh:*', '+@all', `-${command}`)
     const settings = redisSettingsFor(port, { username: 'gate', password: 'secret' })
@@ -91,15 +93,15 @@ test.each(['append', 'xadd', 'zadd', 'expireat', 'hget'])(
   },
 )
 
-test('an invalid revocation is rejected as invalid even while Redis rejects writes', async () => {
+test('the revocation service rejects a malformed revocation without calling Redis, even while Redis rejects writes', async () => {
   relay.replace('-LOADING Redis is loading the dataset in memory')
   await expect(service.revoke({ kind: 'subject', id: 'a\nb' })).rejects.toMatchObject({ code: 'revocation_malformed' })
-  // The invalid revocation sent no command, so the scripted reply is still unused.
+  // The malformed revocation sent no command to Redis, so the relay has not used its scripted reply yet.
   await expect(service.revoke(revocation)).rejects.toMatchObject({ redisCode: 'LOADING' })
   await expectSuccess()
 })
 
-/** ACL rules that these documentation pages give to the Redis user of a node. */
+/** ACL rules that these documentation pages list for the Redis user of a node. */
 function documentedRights(...pages: readonly string[]): string[] {
   return pages.flatMap((page) => {
     const text = readFileSync(new URL(`../../docs/${page}.md`, import.meta.url), 'utf8')
@@ -107,8 +109,8 @@ function documentedRights(...pages: readonly string[]): string[] {
   })
 }
 
-// S-150: least privilege. A stolen password of a node gives no access to other keys, to deletion of all data or to
-// configuration.
+// S-150: least privilege. A stolen Redis password of a node gives no access to other keys, and no permission to delete
+// all data or to change the configuration.
 test.each([
   ['FLUSHALL'],
   ['FLUSHDB'],
@@ -124,7 +126,7 @@ test.each([
   ['PUBLISH', 'other', 'x'],
   ['EVAL', "return redis.call('KEYS', '*')", '0'],
   ['EVAL', "return redis.call('HGET', 'other', 'field')", '1', 'gh:x'],
-] as const)('S-150 the documented ACL does not permit the Redis command %s %s', async (command, ...parts) => {
+] as const)('S-150 the documented Redis ACL of a node does not permit the command %s %s', async (command, ...parts) => {
   const rights = documentedRights('guide/cluster', 'guide/sessions')
   await link.store.call('ACL', 'SETUSER', 'least', 'on', '>secret', '~gh:*', '&gh:*', '-@all', ...rights)
   const own = await testLink(redisSettingsFor(port, { username: 'least', password: 'secret' }))
@@ -132,7 +134,7 @@ test.each([
   await expect(own.store.call(command, ...parts)).rejects.toThrow(/NOPERM|ACL failure/)
 })
 
-test('the ACL in docs/guide/cluster.md is sufficient to join the cluster and to revoke', async () => {
+test('a node whose Redis user has the ACL of docs/guide/cluster.md can join the cluster and revoke credentials', async () => {
   const docs = readFileSync(new URL('../../docs/guide/cluster.md', import.meta.url), 'utf8')
   const rights = /`(\+@connection[^`]+)`/.exec(docs)![1]!.split(/\s+/)
   await link.store.call('ACL', 'SETUSER', 'member', 'on', '>secret', '~gh:*', '&gh:*', '-@all', ...rights)
@@ -157,7 +159,7 @@ test('the ACL in docs/guide/cluster.md is sufficient to join the cluster and to 
   expect(await link.store.call('ACL', 'LOG')).toEqual([])
 })
 
-test('a receipt waits at most five minutes for a member with a max_staleness of one hour', async () => {
+test('a revocation receipt waits at most 5 minutes for a member whose max_staleness is one hour', async () => {
   const { members, memberFacts } = link.keys
   await link.store.call('ZADD', members, Date.now() + 3_600_000, 'patient')
   await link.store.call('HSET', memberFacts, 'patient', JSON.stringify({ id: 'patient', bound_ms: 3_600_000 }))
@@ -171,8 +173,8 @@ test('a receipt waits at most five minutes for a member with a max_staleness of 
     const done = waiting.revoke(revocation).then((given) => {
       receipt = given
     })
-    // Wait until the event is written and no call to Redis is pending. Each pending call has one timer. Services of
-    // earlier tests have a constant number of timers.
+    // Wait until the event is written and no call to Redis is pending. Each pending call has one timer, so the number
+    // of timers is then constant. Services of earlier tests have a constant number of timers.
     let timers = 0
     for (let same = 0; (await entries()) === before || same < 40; ) {
       await new Promise((resolve) => realTimeout(resolve, 25))
@@ -190,7 +192,7 @@ test('a receipt waits at most five minutes for a member with a max_staleness of 
   }
 })
 
-test('without a connection to Redis, a revocation fails at once', async () => {
+test('a revocation without a connection to Redis fails with DISCONNECTED and writes nothing', async () => {
   const disconnected = new RedisLink(redisSettingsFor(1), () => undefined)
   atEnd(() => disconnected.close())
   const before = await written()
@@ -213,7 +215,7 @@ test.each([
     ),
   },
 ] as const)(
-  'at revocation.max_entries a revocation by $kind is rejected before anything is written',
+  'when revocation.max_entries is reached, a revocation by $kind is rejected and writes nothing',
   async (single) => {
     const full = await startRevocationService({ issuers: [issuer], link, maxEntries: 0 })
     const before = await written()
@@ -228,7 +230,7 @@ test.each([
   revocation,
   { kind: 'client', id: 'a' },
   { kind: 'issuer', issuer: issuer.issuer, beforeS: 1 },
-] as const)('at revocation.max_entries the revocation %j still works', async (wide) => {
+] as const)('when revocation.max_entries is reached, the revocation %j is still written', async (wide) => {
   const full = await startRevocationService({ issuers: [issuer], link, maxEntries: 0 })
   const before = await written()
   await full.revoke(wide)

@@ -10,7 +10,7 @@ import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 
-// A node in `acknowledged` of a receipt admits no revoked credential any more.
+// A node that a revocation receipt lists in `acknowledged` no longer admits the revoked credential.
 
 let issuer: TestIssuer
 let other: TestIssuer
@@ -40,7 +40,7 @@ beforeAll(async () => {
   })
 })
 
-/** Opens one connection to each node and expects that the token is admitted on it. */
+/** Opens one connection to each node and checks that each node admits the token. @returns the connections */
 async function admittedEverywhere(token: string): Promise<HeldConnection[]> {
   const held = await Promise.all(nodes.map(({ port }) => HeldConnection.open(port, '/orders/1')))
   expect(await Promise.all(held.map((connection) => connection.status(token)))).toEqual(nodes.map(() => 200))
@@ -52,7 +52,7 @@ async function statuses(token: string): Promise<number[]> {
   return Promise.all(held.map((connection) => connection.status(token)))
 }
 
-test('S-107 as soon as the receipt arrives, every node rejects the token', async () => {
+test('S-107 every node rejects a revoked token as soon as the revocation receipt arrives', async () => {
   const tries: { readonly token: string; readonly held: HeldConnection[] }[] = []
   for (let i = 0; i < 30; i++) {
     const token = issuer.sign({ claims: { sub: `tick-${i}` } })
@@ -80,11 +80,11 @@ const byIdentity: { readonly what: string; readonly order: (issuer: string) => R
 ]
 
 test.each(byIdentity)(
-  'a revocation by $what rejects its token and admits the same name at another issuer',
+  'after a revocation by $what, nodes reject the token and admit a token with the same claims from another issuer',
   async ({ what, order }) => {
     const nowS = Math.floor(Date.now() / 1000)
     const claims = { jti: 'j-1', sid: 's-1', sub: 'u-1', client_id: 'c-1', iat: nowS - 60 }
-    // Each case has its own identities, so that an earlier revocation does not reject this token.
+    // Each case has its own identities, so that the revocation of an earlier case does not reject its token.
     const own = Object.fromEntries(
       Object.entries(claims).map(([name, value]) => [name, typeof value === 'string' ? `${value}-${what}` : value]),
     )
@@ -100,18 +100,18 @@ test.each(byIdentity)(
   },
 )
 
-test('after a subject revocation, a later token is admitted, and a token without iat is rejected', async () => {
+test('after a revocation of a subject, nodes admit a token issued later and reject a token without `iat`', async () => {
   const nowS = Math.floor(Date.now() / 1000)
   const sub = 'returning'
   await service.revoke({ kind: 'subject', id: sub, issuer: 'main' })
-  // The clock of the issuer may differ by 5 s, so tokens with an iat up to 5 s later are rejected.
+  // The clock of the issuer can differ by 5 s, so tokens with an `iat` up to 5 s after the revocation are rejected.
   expect(await statuses(issuer.sign({ claims: { sub, iat: nowS + 5, nbf: nowS - 1 } }))).toEqual([401, 401, 401])
   expect(await statuses(issuer.sign({ claims: { sub, iat: undefined } }))).toEqual([401, 401, 401])
   await new Promise((resolve) => setTimeout(resolve, 2500))
   expect(await statuses(issuer.sign({ claims: { sub, iat: nowS + 7 } }))).toEqual([200, 200, 200])
 })
 
-test('S-066: a revoked token with its mirrored ECDSA signature is rejected', async () => {
+test('S-066: nodes reject a revoked token whose ECDSA signature was replaced by the second valid signature', async () => {
   const token = issuer.sign({ claims: { sub: 'malleable' } })
   await service.revoke({ kind: 'token', token })
   expect(await statuses(flipped(token))).toEqual([401, 401, 401])
@@ -119,7 +119,7 @@ test('S-066: a revoked token with its mirrored ECDSA signature is rejected', asy
   expect(await statuses(flipped(twin)), 'the flipped signature is a valid one').toEqual([200, 200, 200])
 })
 
-test('S-108: a token that is revoked during its verification is rejected', async () => {
+test('S-108: a node rejects a token that is revoked while the node fetches the keys to verify it', async () => {
   const { promise: held, resolve: release } = Promise.withResolvers<void>()
   slow.answer('keys', { held })
   const settings = { node: { id: 'slow' } }
@@ -136,7 +136,7 @@ test('S-108: a token that is revoked during its verification is rejected', async
   expect(await node!.stop()).toBe(0)
 })
 
-test('a node that joins later rejects tokens revoked before', async () => {
+test('a node that joins the cluster rejects tokens that were revoked before, and receipts list it until it stops', async () => {
   const token = issuer.sign({ claims: { sub: 'before' } })
   await service.revoke({ kind: 'token', token })
   const settings = { node: { id: 'n4' } }
@@ -151,7 +151,7 @@ test('a node that joins later rejects tokens revoked before', async () => {
   expect(after.acknowledged.map(({ node }) => node).sort()).toEqual(['n1', 'n2', 'n3'])
 })
 
-test('a member that Redis forgot is listed as missing, even if the loss is detected while other nodes acknowledge', async () => {
+test('a receipt lists a member that Redis forgot as missing, even if the loss is detected while other nodes acknowledge', async () => {
   const reads: number[] = []
   const link = await testLink(redisSettingsFor(redis.port))
   const late = await startRevocationService({
@@ -169,7 +169,7 @@ test('a member that Redis forgot is listed as missing, even if the loss is detec
   expect(receipt).toMatchObject({ missing: ['n9'], max_staleness_ms: 7000 })
 })
 
-/** The token with its second valid ES256 signature: `s` replaced by `n − s`. */
+/** Returns the token with its other valid ES256 signature: `s` replaced by `n − s`. */
 function flipped(token: string): string {
   const [header, payload, signature] = token.split('.')
   const bytes = Buffer.from(signature!, 'base64url')

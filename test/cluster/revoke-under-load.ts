@@ -7,23 +7,28 @@ import { testPolicy } from '../kit/policy.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-/** Result of many revocations under load. Times are in milliseconds, from the call to the receipt of all nodes. */
+/**
+ * Result of many revocations under load. `p50`, `p99` and `max` are milliseconds from a revocation until all nodes have
+ * acknowledged it.
+ */
 export interface LoadResult {
   readonly nodes: number
   readonly revocations: number
   readonly p50: number
   readonly p99: number
   readonly max: number
-  /** Number of requests with a revoked token in the tick of its receipt, one per node. */
+  /**
+   * Number of requests with a revoked token, sent in the event loop tick in which its receipt arrived: one per node.
+   */
   readonly tries: number
   readonly admitted: number
-  /** Requests per second with valid tokens that were served meanwhile. */
+  /** Requests per second with valid tokens that the nodes served during the revocations. */
   readonly load: number
 }
 
 /**
- * Revokes tokens in sequence while nodes serve a steady load. Each token is sent to every node in the tick in which its
- * receipt arrives.
+ * Revokes tokens one after another while nodes serve a steady load. When the receipt of a token arrives, the token is
+ * sent to every node in the same tick of the event loop.
  */
 export async function revokeUnderLoad(nodeCount: number, revocations: number, perSecond: number): Promise<LoadResult> {
   const redis = await testRedis()

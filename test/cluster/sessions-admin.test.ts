@@ -1,4 +1,4 @@
-// Operators list and end sessions by the admin API of any node and by the command line.
+// Operators list and end browser sessions with the admin API of any node and with the command line.
 
 import { randomBytes } from 'node:crypto'
 import { beforeAll, expect, test } from 'vitest'
@@ -64,7 +64,7 @@ async function login(subject: string) {
   return holder.create(await loginOf(provider, { subject, device: { address: '192.0.2.7', userAgent: hostile } }))
 }
 
-test('the session list of a subject identifies each session and contains no credential', async () => {
+test('`gatehouse sessions list --subject` identifies each session and prints no credential', async () => {
   const { cookie, session } = await login('listed')
   const { exitCode, stdout } = await sessions('list', '--subject', 'listed', '--output', 'json')
 
@@ -86,7 +86,7 @@ test('the session list of a subject identifies each session and contains no cred
   expect(stdout).not.toContain('token')
 })
 
-test('a session is listed with the end that the current policy sets, even if it began under a longer one', async () => {
+test('a session list shows the end that the current policy sets, even if the session began under a longer lifetime', async () => {
   const lifetime = { idleMs: 1_800_000, absoluteMs: 30 * 86_400_000 }
   const { session } = await holder.create(await loginOf(provider, { subject: 'long', lifetime }))
   const { stdout } = await sessions('list', '--subject', 'long', '--output', 'json')
@@ -97,7 +97,7 @@ test('a session is listed with the end that the current policy sets, even if it 
   ])
 })
 
-test('a revocation is kept for the longest lifetime of any session that began under an earlier policy', async () => {
+test('a revocation of a subject lasts longer than a session that began under an earlier policy with a longer lifetime', async () => {
   const lifetime = { idleMs: 1_800_000, absoluteMs: 29 * 86_400_000 }
   const { session } = await holder.create(await loginOf(provider, { subject: 'revoked', lifetime }))
   const { exitCode } = await runVerb(['revoke', '--subject', 'revoked', '--wait'], env, '')
@@ -108,7 +108,7 @@ test('a revocation is kept for the longest lifetime of any session that began un
   expect(Math.max(...ends)).toBeGreaterThan(session.endsAtS)
 })
 
-test('control characters in a User-Agent are escaped in the session table', async () => {
+test('`gatehouse sessions list` escapes control characters in a User-Agent', async () => {
   const { session } = await login('hostile')
   const { stdout } = await sessions('list', '--device', session.device.id)
 
@@ -117,7 +117,7 @@ test('control characters in a User-Agent are escaped in the session table', asyn
   expect(stdout).not.toContain('\x1b')
 })
 
-test('`sessions end` for one session exits with 0 after every node has acknowledged and dropped it', async () => {
+test('`gatehouse sessions end --session` with `--wait` exits with 0 after every node has acknowledged, and nodes reject the session', async () => {
   const { cookie, session } = await login('ended')
   const { exitCode, stdout } = await sessions('end', '--session', session.id, '--reason', 'lost', '--wait')
 
@@ -128,7 +128,7 @@ test('`sessions end` for one session exits with 0 after every node has acknowled
   expect(line).toMatchObject({ selector: { session: session.id }, reason: 'lost', ended: [session.id], missing: [] })
 })
 
-test('a session whose record Redis has lost is ended by its id, even at a node that caches it', async () => {
+test('`gatehouse sessions end --session` ends a session whose Redis record is lost, even at a node that caches the session', async () => {
   const { cookie, session } = await login('lost')
   expect(await holder.use(cookie)).toMatchObject([{ id: session.id }])
   await link.store.call('DEL', link.keys.session(session.id))
@@ -140,7 +140,7 @@ test('a session whose record Redis has lost is ended by its id, even at a node t
 })
 
 test.each(['subject', 'session'])(
-  '`revoke --%s` also ends a session from a node with a fast clock, and one without a record',
+  '`gatehouse revoke --%s` also ends a session from a node whose clock is fast, and a session without a Redis record',
   async (kind) => {
     const [subject, sid] = [randomBytes(8).toString('hex'), randomBytes(8).toString('hex')]
     const opened = await holder.create(await loginOf(provider, { subject, providerSid: sid }))
@@ -176,7 +176,7 @@ test.each([
   },
 )
 
-test('the session API replies to POST with a receipt, rejects unknown members, and requires a token', async () => {
+test('the session API of a node ends sessions with a receipt, and rejects unknown fields, several selectors and invalid tokens', async () => {
   const { session } = await login('by-api')
   const ended = await call('POST', '/api/v1/sessions/end?wait=all', { subject: 'by-api', issuer: 'main' })
   expect(ended.status).toBe(200)
@@ -188,7 +188,7 @@ test('the session API replies to POST with a receipt, rejects unknown members, a
   expect((await call('GET', `/api/v1/sessions?subject=x`, undefined, 'no-such-token')).status).toBe(401)
 })
 
-test('a node exports its session metrics, with zero for each refresh outcome at start', async () => {
+test('a node exports its session metrics before their first use: 0 held sessions, and 0 refreshes for each outcome', async () => {
   const text = await (await fetch(`${env['GATEHOUSE_ADMIN_URL']}/metrics`)).text()
 
   expect(text).toContain('gatehouse_sessions_held 0')

@@ -1,6 +1,6 @@
-// A process is killed at each step of a refresh. The session survives with one exception that no gate can avoid: the
-// process dies with the unstored reply of the issuer. Then the old refresh token is spent and the new one is lost. For
-// a while this cannot be distinguished from a late reply.
+// A node process is killed at each step of a session refresh. The session survives, with one exception that no gate can
+// avoid: the process dies after the reply of the issuer and before it stores the new tokens. Then the old refresh token
+// is used up and the new one is lost. For some time this case cannot be distinguished from a late reply.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, test } from 'vitest'
@@ -26,11 +26,11 @@ beforeAll(async () => {
 interface Scene {
   readonly victim: SessionNode
   readonly cookie: string
-  /** The exchange of the victim itself, which dies with it. */
+  /** The victim's own exchange, which ends when the victim is killed. */
   readonly started: Promise<unknown>
 }
 
-/** The victim starts to use a session whose access token has expired. */
+/** Lets the victim node use a session whose access token has expired, so that the node starts a refresh. */
 async function begin(number: number, stopAt?: 'leased' | 'answered'): Promise<Scene> {
   const victim = victims[number]!
   const { cookie } = await others[0]!.create(await loginOf(provider, { leftS: 0 }))
@@ -41,7 +41,10 @@ async function begin(number: number, stopAt?: 'leased' | 'answered'): Promise<Sc
   return { victim, cookie, started }
 }
 
-/** Kills the victim during 50 exchanges at each of the other nodes. @returns the outcomes of these exchanges */
+/**
+ * Kills the victim while each other node runs 50 exchanges with the session. @returns the number of exchanges per
+ * outcome
+ */
 async function killed({ victim, cookie, started }: Scene): Promise<Map<string, number>> {
   const uses = Promise.all(others.map((node) => node.use(cookie, 50)))
   await sleep(50)
@@ -59,14 +62,14 @@ function counted(uses: readonly Use[]): Map<string, number> {
   return counts
 }
 
-test('if a process dies with the refresh lock before it calls the issuer, the next process refreshes', async () => {
+test('if a node dies with the refresh lock before it calls the issuer, another node refreshes the session', async () => {
   const before = { ...provider.calls }
 
   expect(await killed(await begin(0, 'leased'))).toEqual(new Map([['version 2', 150]]))
   expect(provider.calls).toEqual({ asked: before.asked + 1, granted: before.granted + 1, refused: before.refused })
 })
 
-test('if a process dies before the issuer acts, the next process refreshes again', async () => {
+test('if a node dies after it sent a refresh request and before the issuer acts, another node refreshes the session', async () => {
   const before = { ...provider.calls }
   provider.held = new Promise(() => {})
   const scene = await begin(1)
@@ -77,7 +80,7 @@ test('if a process dies before the issuer acts, the next process refreshes again
   expect(provider.calls).toEqual({ asked: before.asked + 2, granted: before.granted + 1, refused: before.refused })
 })
 
-test('if a process dies after storing the new tokens, all nodes use them', async () => {
+test('if a node dies after it stored the refreshed tokens of a session, the other nodes use these tokens', async () => {
   const before = { ...provider.calls }
   const scene = await begin(2)
   await scene.started
@@ -86,7 +89,7 @@ test('if a process dies after storing the new tokens, all nodes use them', async
   expect(provider.calls).toEqual({ asked: before.asked + 1, granted: before.granted + 1, refused: before.refused })
 })
 
-test('if a process dies with the new tokens unstored, the session ends after the last possible late reply', async () => {
+test('if a node dies before it stores refreshed tokens, requests first get `refresh-unavailable`, and then the session ends', async () => {
   const scene = await begin(3, 'answered')
   const { cookie } = scene
 
@@ -100,7 +103,7 @@ test('if a process dies with the new tokens unstored, the session ends after the
   expect(counted((await Promise.all(others.map((node) => node.use(cookie)))).flat())).toEqual(new Map([['none', 3]]))
 })
 
-test('a late reply of a suspended process keeps the session although another process was rejected', async () => {
+test('a resumed node uses the late reply to its refresh and keeps the session, although another node could not refresh it', async () => {
   const victim = victims[4]!
   const { cookie } = await others[0]!.create(await loginOf(provider, { leftS: 0 }))
   const before = { ...provider.calls }

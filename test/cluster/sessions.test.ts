@@ -1,5 +1,5 @@
-// S-087, S-095, S-104: a change to a session at one node applies at every node. Behaviour during outages of issuer and
-// Redis.
+// S-087, S-095, S-104: a change to a session at one node applies at every node. Some tests run while the issuer or
+// Redis is unavailable.
 
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -51,7 +51,7 @@ async function useAtAll(cookie: string): Promise<string[]> {
 
 const leftMs = ({ tokens }: { readonly tokens: SessionTokens }) => tokens.accessExpiresAtS! * 1000 - Date.now()
 
-test('a session from one node works at another, and a Redis dump contains none of it in clear text', async () => {
+test('a session created at one node works at another, and Redis contains no token, cookie or personal data of the session in clear text', async () => {
   const login = await loginOf(provider, { subject: 'dumped-subject', claims: { email: 'dumped@example' } })
   const { cookie, session } = await one.create(login)
   expect(await useAtAll(cookie)).toEqual(['session', 'session'])
@@ -62,7 +62,7 @@ test('a session from one node works at another, and a Redis dump contains none o
   expect(dump).toContain(session.id)
 })
 
-/** Every key with its value, as Redis writes it to disk. */
+/** Returns every Redis key with its value, serialised as Redis writes it to disk. */
 async function dumpOf({ store }: RedisLink): Promise<string> {
   const keys = (await store.call('KEYS', '*')) as string[]
   const values = await Promise.all(keys.map((each) => store.callBuffer('DUMP', each) as Promise<Buffer>))
@@ -78,14 +78,14 @@ test.each([
   ['the id of the session', (_: string, id: string) => id],
   ['the id in the form of a cookie', (_: string, id: string) => `${id.padEnd(43, 'A')}.${id}`],
   ['an empty value', () => ''],
-])('S-095: %s is rejected as session cookie without a fault', async (_name, broken) => {
+])('S-095: %s in the session cookie gives no session, and the valid cookie still works', async (_name, broken) => {
   const { cookie, session } = await one.create(await loginOf(provider))
 
   expect(await useAtAll(broken(cookie, session.id))).toEqual(['none', 'none'])
   expect(await useAtAll(cookie)).toEqual(['session', 'session'])
 })
 
-test('S-087: a replacing session has a new id, and the old session is rejected at every node', async () => {
+test('S-087: a session that replaces another has a new id and cookie, and every node rejects the old session', async () => {
   const { cookie: old, session } = await one.create(await loginOf(provider))
   expect(await useAtAll(old)).toEqual(['session', 'session'])
   const { cookie, session: next } = await one.replace(old, await loginOf(provider, { acr: 'mfa' }))
@@ -98,7 +98,7 @@ test('S-087: a replacing session has a new id, and the old session is rejected a
 })
 
 test.each(['session', 'device', 'subject'] as const)(
-  'sessions are listed and ended by %s at every node in the receipt',
+  'a node lists and ends a session selected by %s; every node acknowledges this and rejects only this session',
   async (by) => {
     const subject = `ended-by-${by}`
     const mine = await one.create(await loginOf(provider, { subject }))
@@ -120,12 +120,12 @@ test.each(['session', 'device', 'subject'] as const)(
   },
 )
 
-test('ending a device without sessions writes nothing, and an unknown session id is still revoked', async () => {
+test('ending the sessions of a device without sessions creates no receipt, and ending an unknown session id revokes the id', async () => {
   expect(await one.end({ device: '0'.repeat(32) })).toEqual({ ended: [] })
   expect(await one.end({ session: '0'.repeat(32) })).toMatchObject({ ended: [], receipt: { missing: [] } })
 })
 
-/** Creates a session in the memory of the first node and deletes its record in Redis. */
+/** Creates a session that only the memory of the first node contains: its Redis record is deleted. */
 async function lostRecord(subject: string) {
   const opened = await one.create(await loginOf(provider, { subject }))
   await link.store.call('DEL', link.keys.session(opened.session.id))
@@ -134,7 +134,7 @@ async function lostRecord(subject: string) {
 }
 
 test.each(['session', 'device', 'subject'] as const)(
-  'a session whose record Redis has lost is ended by %s at a node that caches it',
+  'a session whose Redis record is lost is ended by %s, even at a node that caches the session',
   async (by) => {
     const { cookie, session } = await lostRecord(`lost-${by}`)
     const { id, issuer, subject, device } = session
@@ -147,7 +147,7 @@ test.each(['session', 'device', 'subject'] as const)(
   },
 )
 
-test("a session is ended by subject although Redis has lost its record and the subject's session list", async () => {
+test("a node that caches a session ends it by subject although Redis lost its record and the subject's session list", async () => {
   const { cookie, session } = await lostRecord('lost-list')
   const { issuer, subject } = session
   const lists = (await link.store.call('KEYS', 'gh:{[ud]:*')) as string[]
@@ -157,7 +157,7 @@ test("a session is ended by subject although Redis has lost its record and the s
   expect(await useAtAll(cookie)).toEqual(['none', 'none'])
 })
 
-test('a session whose record Redis has lost is rejected at every node after another session replaces it', async () => {
+test('after a new session replaces one whose Redis record is lost, the node that caches the old session rejects it', async () => {
   const { cookie: old } = await lostRecord('lost-replaced')
 
   const { cookie } = await two.replace(old, await loginOf(provider, { subject: 'lost-replaced', acr: 'mfa' }))
@@ -166,7 +166,7 @@ test('a session whose record Redis has lost is rejected at every node after anot
   expect(await useAtAll(cookie)).toEqual(['session', 'session'])
 })
 
-test('a session above the session limit, whose record Redis has lost, is rejected at every node after the new login', async () => {
+test('a login above the session limit ends the surplus session at a node that caches it, even if its Redis record is lost', async () => {
   const lifetime = { idleMs: 1_800_000, absoluteMs: 3_600_000 }
   const first = await one.create(await loginOf(provider, { subject: 'surplus', lifetime }))
   const login = await loginOf(provider, { subject: 'surplus' })
@@ -179,7 +179,7 @@ test('a session above the session limit, whose record Redis has lost, is rejecte
   await until('the first node rejects the surplus session', async () => (await one.use(first.cookie))[0] === 'none')
 })
 
-test('a session from a node with a fast clock is ended by subject at every node', async () => {
+test('a session from a node whose clock is 2 minutes fast is ended by subject at every node', async () => {
   const sealer = new Sealer([{ id: key.id, secret: Buffer.from(key.secret, 'base64url') }])
   const store = new SessionStore(link.store, link.keys, sealer)
   const { session } = await one.create(await loginOf(provider, { subject: 'ahead' }))
@@ -194,7 +194,7 @@ test('a session from a node with a fast clock is ended by subject at every node'
   expect(await useAtAll(value)).toEqual(['none', 'none'])
 })
 
-test('a session without a refresh token ends with its access token', async () => {
+test('a session without a refresh token ends when its access token expires', async () => {
   const login = await loginOf(provider, { leftS: 8 })
   const { cookie } = await one.create({ ...login, tokens: { ...login.tokens, refreshToken: undefined } })
   expect(await useAtAll(cookie)).toEqual(['session', 'session'])
@@ -204,7 +204,7 @@ test('a session without a refresh token ends with its access token', async () =>
   expect(await useAtAll(cookie)).not.toContain('session')
 })
 
-test('while the issuer is down, a session works until its access token expires, then gets 503, and recovers with the issuer', async () => {
+test('while the issuer is down, a session works until its access token expires, then gets `refresh-unavailable`, and recovers with the issuer', async () => {
   provider.down = true
   const login = await loginOf(provider, { leftS: 3 })
   const { cookie } = await one.create(login)
@@ -217,11 +217,11 @@ test('while the issuer is down, a session works until its access token expires, 
   expect(await useAtAll(cookie)).toEqual(['refresh-unavailable', 'refresh-unavailable'])
   provider.down = false
 
-  // A failed refresh is cached for a short time.
+  // A failed refresh is cached for a short time, so the session recovers after a delay.
   await expect.poll(() => useAtAll(cookie)).toEqual(['session', 'session'])
 })
 
-test('a session whose refresh the issuer rejects ends at every node', async () => {
+test('when the issuer rejects the refresh of a session, the session ends at every node', async () => {
   const login = await loginOf(provider, { leftS: 0 })
   const tokens = { ...login.tokens, refreshToken: 'never-given' }
   const { cookie } = await one.create({ ...login, tokens })
@@ -230,7 +230,7 @@ test('a session whose refresh the issuer rejects ends at every node', async () =
   expect(await useAtAll(cookie)).toEqual(['none', 'none'])
 })
 
-test('a worker refreshes an active session before its access token expires, so that no exchange waits', async () => {
+test('a worker refreshes an active session once, before its access token expires', async () => {
   const worker = await startWorker({
     policy: sessionPolicy(provider),
     settings: { ...sessionSettings(redis.port, 'gh:', [key]), log: { access: false } },
@@ -251,7 +251,7 @@ test('a worker refreshes an active session before its access token expires, so t
   await worker.kill()
 })
 
-test('while Redis is unavailable, cached sessions work and others get 503; afterwards all sessions work', async () => {
+test('while Redis is unavailable, a node admits cached sessions with valid tokens and no others; afterwards all sessions work', async () => {
   const held = await one.create(await loginOf(provider))
   const ending = await one.create(await loginOf(provider, { leftS: 1 }))
   await sleep(1100)
