@@ -41,7 +41,7 @@ const homes = {
   'uWebSockets.js': ['gateway/http'],
   ioredis: ['gateway/redis'],
   bullmq: ['gateway/queues', 'workers'],
-  undici: ['gateway/issuers', 'gateway/upstream', 'gateway/config/sinks'],
+  undici: ['gateway/issuers', 'gateway/config/sinks'],
   'openid-client': ['gateway/issuers', 'deploy/demo'],
   '@opentelemetry/': ['gateway/telemetry'],
   fastify: ['gateway/admin'],

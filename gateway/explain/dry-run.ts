@@ -11,7 +11,7 @@ import { dryRunGate, type Gate } from '../pipeline/gate.ts'
 import { authorize } from '../pipeline/phases/authorize.ts'
 import { limitSubject } from '../pipeline/phases/limit-subject.ts'
 import { selectUpstream } from '../pipeline/phases/select-upstream.ts'
-import type { UpstreamCall, UpstreamRequest } from '../upstream/target.ts'
+import type { UpgradeCall, UpgradeRequest, UpstreamCall, UpstreamRequest } from '../upstream/target.ts'
 import type { DryRunRequest } from './dry-run-request.ts'
 
 const SHADOW_PATIENCE_MS = 2000
@@ -131,16 +131,37 @@ class RecordingDownstream implements Downstream {
   abort(): void {}
 }
 
+const ignore = (): void => {}
+
+/** The call that the dry run returns for a recorded request. */
+const sentCall: UpgradeCall = {
+  resume: ignore,
+  abort: ignore,
+  send: () => true,
+  ping: ignore,
+  pause: ignore,
+  close: ignore,
+  framesIn: 0,
+  unsentBytes: 0,
+}
+
 /** Replaces the phase that selects an upstream. The selected target records the request instead of sending it. */
 function selectNone(x: Matched): undefined {
-  const send = (request: UpstreamRequest): UpstreamCall => {
+  const record = (request: UpstreamRequest): void => {
     const downstream = x.downstream as RecordingDownstream
     downstream.forwarded = request
     downstream.release()
-    return { resume: () => {}, abort: () => {} }
+  }
+  const send = (request: UpstreamRequest): UpstreamCall => {
+    record(request)
+    return sentCall
+  }
+  const upgrade = (request: UpgradeRequest): UpgradeCall => {
+    record({ ...request, method: 'GET', body: undefined })
+    return sentCall
   }
   // Use the first upstream in place of all: the load balancer makes a choice only when a real request is sent.
-  x.target = { origin: x.route.service.upstreams[0]!.origin, send }
+  x.target = { origin: x.route.service.upstreams[0]!.origin, send, upgrade }
 }
 
 /** Replacements for phases that would open connections or charge limits in a dry run. */

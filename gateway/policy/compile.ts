@@ -95,7 +95,6 @@ function compileService(
     roles: Object.entries(entry.roles).map(([name, { claim, any }]) => ({ name, path: claim, any: new Set(any) })),
     credentials: entry.credentials,
     hostHeader: entry.host,
-    httpClient: entry.http_client,
     maxCalls: entry.max_calls,
     timeouts: { connectMs: entry.timeouts.connect },
     encodedSlashes: entry.encoded_slashes,

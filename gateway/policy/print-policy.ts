@@ -84,7 +84,6 @@ function printedService(entry: ServiceEntry, soleIssuer: string | undefined): ob
     credentials: entry.credentials,
     timeouts: { connect: formatDuration(entry.timeouts.connect), ...printedTimeouts(entry.timeouts) },
     host: entry.host,
-    http_client: entry.http_client,
     max_calls: entry.max_calls,
     encoded_slashes: entry.encoded_slashes,
     path_parameters: entry.path_parameters,

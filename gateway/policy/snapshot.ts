@@ -54,8 +54,6 @@ export interface ServicePolicy {
   readonly roles: readonly RoleMapping[]
   readonly credentials: 'assertion' | 'token' | 'none'
   readonly hostHeader: 'preserve' | 'upstream'
-  /** HTTP client implementation for `http` upstreams. */
-  readonly httpClient: 'own' | 'undici'
   /** Maximum number of concurrent calls of one node to one upstream. */
   readonly maxCalls: number
   readonly timeouts: ServiceTimeouts

@@ -1,9 +1,10 @@
 import { connect, type Socket, type TcpNetConnectOpts } from 'node:net'
+import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { GatewayFault } from '../base/fault.ts'
 import { ChunkedBody } from './chunked-body.ts'
 import { HeadBuffer } from './head-buffer.ts'
+import type { Http1Call } from './http1-call.ts'
 import { MalformedReply } from './malformed-reply.ts'
-import type { PlainCall } from './plain-call.ts'
 import { type ParsedReply, parseReply } from './reply-parser.ts'
 import { type BodyKeeper, RequestBody } from './request-body.ts'
 import type { Sweep } from './sweep.ts'
@@ -22,9 +23,13 @@ const PROBE_AFTER_MS = 60_000
 export interface ConnectionKeeper {
   readonly origin: string
   readonly address: TcpNetConnectOpts
-  /** Longest time to establish a connection, ms. */
+  /** TLS options for an https upstream, with the session of the latest connection; `undefined` for plain HTTP. */
+  readonly tls: ConnectionOptions | undefined
+  /** Longest time to establish a connection, TLS handshake included, ms. */
   readonly connectMs: number
   readonly sweep: Sweep
+  /** Called with a TLS session that the next connection can resume. */
+  resumable(session: Buffer): void
   /** Called when a connection could not be established. */
   unreachable(): void
   /** Called when the head of a reply has arrived. */
@@ -38,7 +43,10 @@ export interface ConnectionKeeper {
   closed(connection: UpstreamConnection): void
 }
 
-const Stage = { head: 0, length: 1, chunked: 2, untilClose: 3 } as const
+/** Longest wait for the service to close a connection that switched protocols and ended, ms. */
+const CLOSE_MS = 1000
+
+const Stage = { head: 0, length: 1, chunked: 2, untilClose: 3, switched: 4 } as const
 type Stage = (typeof Stage)[keyof typeof Stage]
 
 /**
@@ -52,7 +60,7 @@ export class UpstreamConnection implements BodyKeeper {
   #open = false
   /** True once the connection has completed an exchange. */
   #used = false
-  #call: PlainCall | undefined
+  #call: Http1Call | undefined
   #body: RequestBody | undefined
   #stage: Stage = Stage.head
   /** True once a byte of the current reply has arrived. */
@@ -65,20 +73,24 @@ export class UpstreamConnection implements BodyKeeper {
   #left = 0
   #chunks: ChunkedBody | undefined
   #paused = false
+  /** True when the gate has ended the connection and waits until the service closes the connection. */
+  #closing = false
   /** Number of the sweep (one every 250 ms) at which the current wait times out; 0 when no deadline is set. */
   #deadline = 0
 
   constructor(keeper: ConnectionKeeper) {
     this.#keeper = keeper
-    const socket = connect({
+    const options = {
       ...keeper.address,
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: PROBE_AFTER_MS,
-      onread: { buffer: shared, callback: (size) => this.#read(size) },
-    })
+      onread: { buffer: shared, callback: (size: number) => this.#read(size) },
+    }
+    const socket = keeper.tls === undefined ? connect(options) : connectTls({ ...options, ...keeper.tls })
     this.#socket = socket
-    socket.on('connect', () => this.#opened())
+    socket.on(keeper.tls === undefined ? 'connect' : 'secureConnect', () => this.#opened())
+    if (keeper.tls !== undefined) socket.on('session', (session: Buffer) => keeper.resumable(session))
     socket.on('drain', () => this.#drained())
     socket.on('end', () => this.#ended())
     socket.on('error', (error) => this.#broken(error))
@@ -96,7 +108,7 @@ export class UpstreamConnection implements BodyKeeper {
   }
 
   /** Sends the request of a call: immediately when the connection is open, otherwise when it opens. */
-  run(call: PlainCall): void {
+  run(call: Http1Call): void {
     this.#call = call
     call.connection = this
     this.#stage = Stage.head
@@ -114,7 +126,7 @@ export class UpstreamConnection implements BodyKeeper {
     if (this.#call === call) this.#send(call)
   }
 
-  #send(call: PlainCall): void {
+  #send(call: Http1Call): void {
     if (call.body === undefined) {
       this.#socket.write(call.head!.text, 'latin1')
       this.#sent = true
@@ -145,6 +157,7 @@ export class UpstreamConnection implements BodyKeeper {
   }
 
   #drained(): void {
+    if (this.#stage === Stage.switched) this.#call?.upgrade?.drained()
     if (this.#call === undefined || this.#body === undefined) return
     if (this.#sent) this.bodyHeld()
     else this.#body.drained()
@@ -154,6 +167,8 @@ export class UpstreamConnection implements BodyKeeper {
   #read(size: number): boolean {
     const call = this.#call
     if (call === undefined) {
+      // A close with unread bytes resets the connection, and the service could lose the last frame.
+      if (this.#closing) return true
       // Unsolicited bytes on an idle connection: close it.
       this.destroy()
       return false
@@ -161,6 +176,7 @@ export class UpstreamConnection implements BodyKeeper {
     this.#answered = true
     try {
       if (this.#stage === Stage.head) this.#readHead(call, size)
+      else if (this.#stage === Stage.switched) call.upgrade!.read(shared, 0, size)
       else this.#readBody(call, shared, 0, size)
     } catch (error) {
       if (error instanceof MalformedReply) this.#fail(this.#faultOf(error))
@@ -169,7 +185,7 @@ export class UpstreamConnection implements BodyKeeper {
     return !this.#paused
   }
 
-  #readHead(call: PlainCall, size: number): void {
+  #readHead(call: Http1Call, size: number): void {
     let bytes = shared
     let to = size
     if (this.#held !== undefined) {
@@ -193,13 +209,28 @@ export class UpstreamConnection implements BodyKeeper {
         this.#begin(call, parsed, bytes, to)
         return
       }
-      if (status === 101) throw new MalformedReply('101 Switching Protocols without a requested upgrade')
+      if (status === 101) {
+        this.#switch(call, parsed, bytes, to)
+        return
+      }
       // Interim replies (1xx) are discarded: the gate's HTTP server cannot send them to the client.
     }
   }
 
+  /** From here on the bytes belong to the protocol of the upgrade, in both directions. */
+  #switch({ upgrade }: Http1Call, { head, end }: ParsedReply, bytes: Buffer, to: number): void {
+    if (upgrade === undefined) throw new MalformedReply('101 Switching Protocols without a requested upgrade')
+    const protocol = upgrade.accept(head)
+    this.#held = undefined
+    this.#keeper.answered()
+    this.#stage = Stage.switched
+    this.#deadline = 0
+    upgrade.begin(head, protocol)
+    if (end < to && this.#call?.upgrade === upgrade) upgrade.read(bytes, end, to)
+  }
+
   #begin(
-    call: PlainCall,
+    call: Http1Call,
     { head, end, chunked, persistent, keepAliveS }: ParsedReply,
     bytes: Buffer,
     to: number,
@@ -225,7 +256,7 @@ export class UpstreamConnection implements BodyKeeper {
     else if (end < to) this.#readBody(call, bytes, end, to)
   }
 
-  #readBody(call: PlainCall, bytes: Buffer, from: number, to: number): void {
+  #readBody(call: Http1Call, bytes: Buffer, from: number, to: number): void {
     this.#deadline = this.#keeper.sweep.after(call.timeouts.idleMs)
     if (this.#stage === Stage.chunked) {
       const chunks = this.#chunks!
@@ -240,7 +271,7 @@ export class UpstreamConnection implements BodyKeeper {
   }
 
   /** Passes reply data to the listener. @returns whether the call continues */
-  #pass(call: PlainCall, bytes: Buffer, from: number, to: number): boolean {
+  #pass(call: Http1Call, bytes: Buffer, from: number, to: number): boolean {
     const room = call.listener.onData(bytes.subarray(from, to))
     if (this.#call !== call) return false
     if (!room) {
@@ -251,14 +282,21 @@ export class UpstreamConnection implements BodyKeeper {
     return true
   }
 
-  #complete(call: PlainCall, surplus: boolean): void {
-    const reusable = this.#persistent && !surplus && this.#sent && this.#socket.writableLength === 0
+  #complete(call: Http1Call, surplus: boolean): void {
+    const reusable = this.#persistent && !surplus && this.#sent
+    const keepAliveS = this.#keepAliveS
+    // A head is small and was written at once. Over TLS the reply can arrive before the socket reports that it was sent.
+    const written = call.body === undefined || this.#socket.writableLength === 0
     this.#leave()
-    if (reusable) {
-      this.#used = true
-      this.#keeper.free(this, this.#keepAliveS)
-    } else this.destroy()
+    if (!reusable) this.destroy()
+    else if (written) this.#free(keepAliveS)
+    else setImmediate(() => (this.#socket.writableLength === 0 ? this.#free(keepAliveS) : this.destroy()))
     if (call.end()) call.listener.onEnd()
+  }
+
+  #free(keepAliveS: number | undefined): void {
+    this.#used = true
+    if (this.usable) this.#keeper.free(this, keepAliveS)
   }
 
   /** Detaches the finished exchange from the connection: the next exchange must not see any of its state. */
@@ -281,8 +319,42 @@ export class UpstreamConnection implements BodyKeeper {
   resume(): void {
     if (!this.#paused) return
     this.#paused = false
-    this.#deadline = this.#keeper.sweep.after(this.#call!.timeouts.idleMs)
+    if (this.#stage !== Stage.switched) this.#deadline = this.#keeper.sweep.after(this.#call!.timeouts.idleMs)
     this.#socket.resume()
+  }
+
+  /** Stops reading until `resume`. Bytes of the current read are still delivered. */
+  pause(): void {
+    this.#paused = true
+    this.#socket.pause()
+  }
+
+  /** Writes bytes of the protocol that the connection switched to. */
+  write(bytes: Buffer): void {
+    this.#socket.write(bytes)
+  }
+
+  /** Collects writes until {@link uncork}, so that they are sent together. */
+  cork(): void {
+    this.#socket.cork()
+  }
+
+  uncork(): void {
+    this.#socket.uncork()
+  }
+
+  /** Bytes that were written but not sent yet. */
+  get unsentBytes(): number {
+    return this.#socket.writableLength
+  }
+
+  /** Ends a switched connection after its last write, and closes it when the service has, or after 1 s. */
+  finish(): void {
+    this.#leave()
+    this.#closing = true
+    this.#deadline = this.#keeper.sweep.after(CLOSE_MS)
+    this.#socket.resume()
+    this.#socket.end()
   }
 
   /** Closes the connection without reporting anything to the call. */

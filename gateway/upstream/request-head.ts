@@ -21,10 +21,15 @@ export interface UpstreamRequestHead {
 /**
  * Serializes the head of a request, `Host` first (RFC 9110 §7.2).
  *
- * @param host  value of `Host` for a request without a `Host` field
+ * @param host        value of `Host` for a request without a `Host` field
+ * @param connection  value of `Connection`
  * @throws {GatewayFault} `node-fault` when the method, the target or a field contains an unsafe character
  */
-export function requestHead(request: UpstreamRequest, host: string): UpstreamRequestHead {
+export function requestHead(
+  request: Pick<UpstreamRequest, 'method' | 'target' | 'fields' | 'body'>,
+  host: string,
+  connection = 'keep-alive',
+): UpstreamRequestHead {
   const { method, target, fields, body } = request
   if (method === '' || target === '' || unsafeInLine.test(method) || unsafeInLine.test(target)) throw unsafeRequest()
   let lines = ''
@@ -45,7 +50,7 @@ export function requestHead(request: UpstreamRequest, host: string): UpstreamReq
     else if (withContent.has(method)) lines += 'content-length: 0\r\n'
   }
   return {
-    text: `${method} ${target} HTTP/1.1\r\nhost: ${host}\r\nconnection: keep-alive\r\n${lines}\r\n`,
+    text: `${method} ${target} HTTP/1.1\r\nhost: ${host}\r\nconnection: ${connection}\r\n${lines}\r\n`,
     contentLength,
   }
 }

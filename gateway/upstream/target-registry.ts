@@ -1,14 +1,11 @@
 import type { Commit } from '../base/commit.ts'
 import { Balancer } from './balancer.ts'
-import { PlainTarget } from './plain-target.ts'
+import { Http1Target } from './http1-target.ts'
 import type { PooledTarget } from './target.ts'
-import { UndiciTarget } from './undici-target.ts'
 
 /** Settings of a service that concern its upstreams. */
 export interface UpstreamSettings {
   readonly upstreams: readonly URL[]
-  /** HTTP client for upstreams with the scheme `http`. */
-  readonly httpClient: 'own' | 'undici'
   /** Maximum number of concurrent calls to one upstream. */
   readonly maxCalls: number
   /** Timeouts, ms. */
@@ -53,15 +50,10 @@ export class TargetRegistry {
     return { balancers, commit }
   }
 
-  #targetOf(
-    next: Map<string, PooledTarget>,
-    origin: URL,
-    { httpClient, maxCalls, timeouts }: UpstreamSettings,
-  ): PooledTarget {
+  #targetOf(next: Map<string, PooledTarget>, origin: URL, { maxCalls, timeouts }: UpstreamSettings): PooledTarget {
     const { connectMs } = timeouts
-    const Target = origin.protocol === 'https:' || httpClient === 'undici' ? UndiciTarget : PlainTarget
-    const key = `${origin.origin} ${connectMs} ${maxCalls} ${Target.name}`
-    const target = next.get(key) ?? this.#targets.get(key) ?? new Target(origin, connectMs, maxCalls)
+    const key = `${origin.origin} ${connectMs} ${maxCalls}`
+    const target = next.get(key) ?? this.#targets.get(key) ?? new Http1Target(origin, connectMs, maxCalls)
     next.set(key, target)
     return target
   }

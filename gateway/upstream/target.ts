@@ -19,7 +19,7 @@ export interface UpstreamRequest {
   readonly client?: Uint8Array
   /**
    * True to open a new connection for a retry: the service has just closed an idle connection, and the other idle
-   * connections may be closed too. undici targets ignore this property, since undici offers no such option.
+   * connections may be closed too.
    */
   readonly fresh?: boolean
   readonly timeouts: RequestTimeouts
@@ -69,10 +69,61 @@ export interface UpstreamCall {
   abort(): void
 }
 
-/** One upstream of a service, independent of the HTTP client in use. */
+/** A request that asks a service to switch to WebSocket (RFC 6455 §4.1). Its method is GET; it has no body. */
+export interface UpgradeRequest extends Pick<UpstreamRequest, 'target' | 'client' | 'timeouts'> {
+  /** As in {@link UpstreamRequest}, without `Upgrade`, `Connection` and the `Sec-WebSocket` fields. */
+  readonly fields: string[]
+  /** Subprotocols offered to the service, in order of preference. */
+  readonly protocols: readonly string[]
+  /** Size above which a message of the service ends the connection with close code 1009, bytes. */
+  readonly maxMessageBytes: number
+}
+
+/**
+ * Receives the events of an upgrade. A reply other than 101 is reported like the reply to an ordinary request. After
+ * `onSwitch`, messages follow, then `onClose` or `onFault` once.
+ */
+export interface UpgradeListener extends UpstreamListener {
+  /**
+   * @param head      its fields are readable until this method returns
+   * @param protocol  selected subprotocol; `''` for none
+   */
+  onSwitch(head: ReplyHead, protocol: string): void
+  /**
+   * @param data  a whole message; the next read overwrites its memory
+   * @returns false to pause the service until `resume`; messages that were already read may still arrive
+   */
+  onMessage(data: Buffer, binary: boolean): boolean
+  /** The service sent a close frame. @param code  1005 when the frame contains no code */
+  onClose(code: number, reason: Buffer): void
+  /** All messages passed to `send` were written to the socket. Called only after `send` returned false. */
+  onDrained(): void
+}
+
+/** An upgrade in progress, then the WebSocket to the service. Every method may be called after its end. */
+export interface UpgradeCall extends UpstreamCall {
+  /** @returns false when messages are queued; stop sending until `onDrained` */
+  send(data: Uint8Array, binary: boolean): boolean
+  ping(): void
+  pause(): void
+  /** Number of frames received, of any kind. Unchanged while the service is silent. */
+  readonly framesIn: number
+  /** Bytes queued for the service. */
+  readonly unsentBytes: number
+  /**
+   * Ends the WebSocket: sends a close frame and reports no further event. Before the switch it cancels the call.
+   *
+   * @param code    may be sent in a close frame; `undefined` for none
+   * @param reason  cut to 123 bytes
+   */
+  close(code?: number, reason?: string): void
+}
+
+/** One upstream of a service. */
 export interface UpstreamTarget {
   readonly origin: string
   send(request: UpstreamRequest, listener: UpstreamListener): UpstreamCall
+  upgrade(request: UpgradeRequest, listener: UpgradeListener): UpgradeCall
 }
 
 /** An upstream of a service, with a connection pool. */

@@ -9,35 +9,32 @@ import { startPublicNode } from './data-plane-node.ts'
 const ROUNDS = 120
 const AT_ONCE = 20
 
-test.each(['own', 'undici'])(
-  'the gate frees the slot of a broken, incomplete or aborted call to an upstream (HTTP client: %s)',
-  async (client) => {
-    const upstream = await startUpstream({
-      handler: ({ url }, response, incoming) => {
-        if (url === '/s/fine') response.end('done')
-        else if (url === '/s/breaks') incoming.socket.destroy()
-        else if (url === '/s/half') {
-          response.writeHead(200, { 'content-length': '10' }).write('half.')
-          setImmediate(() => incoming.socket.destroy())
-        }
-      },
-    })
-    const node = await startPublicNode([upstream.url], { http_client: client, max_calls: 64 })
-    const get = (target: string) => request(node.port, requestBytes({ target }))
-    const endings: Record<string, () => Promise<unknown>> = {
-      broken: () => get('/s/breaks'),
-      incomplete: () => get('/s/half').catch(() => undefined),
-      aborted: async () => {
-        const wire = await connect(node.port)
-        await wire.send(requestBytes({ target: '/s/hangs' }))
-        wire.close()
-      },
-    }
+test('the gate frees the slot of a broken, incomplete or aborted call to an upstream', async () => {
+  const upstream = await startUpstream({
+    handler: ({ url }, response, incoming) => {
+      if (url === '/s/fine') response.end('done')
+      else if (url === '/s/breaks') incoming.socket.destroy()
+      else if (url === '/s/half') {
+        response.writeHead(200, { 'content-length': '10' }).write('half.')
+        setImmediate(() => incoming.socket.destroy())
+      }
+    },
+  })
+  const node = await startPublicNode([upstream.url], { max_calls: 64 })
+  const get = (target: string) => request(node.port, requestBytes({ target }))
+  const endings: Record<string, () => Promise<unknown>> = {
+    broken: () => get('/s/breaks'),
+    incomplete: () => get('/s/half').catch(() => undefined),
+    aborted: async () => {
+      const wire = await connect(node.port)
+      await wire.send(requestBytes({ target: '/s/hangs' }))
+      wire.close()
+    },
+  }
 
-    for (const [ending, end] of Object.entries(endings)) {
-      for (let done = 0; done < ROUNDS; done += AT_ONCE) await Promise.all(Array.from({ length: AT_ONCE }, end))
-      // The gate notices the disconnected clients asynchronously.
-      await expect.poll(async () => (await get('/s/fine')).status, { message: ending }).toBe(200)
-    }
-  },
-)
+  for (const [ending, end] of Object.entries(endings)) {
+    for (let done = 0; done < ROUNDS; done += AT_ONCE) await Promise.all(Array.from({ length: AT_ONCE }, end))
+    // The gate notices the disconnected clients asynchronously.
+    await expect.poll(async () => (await get('/s/fine')).status, { message: ending }).toBe(200)
+  }
+})

@@ -53,14 +53,6 @@ export const serviceEntry = z.strictObject({
     .enum(['preserve', 'upstream'])
     .prefault('preserve')
     .describe('Host that the service receives: that of the request (preserve, default), or that of the upstream.'),
-  http_client: z
-    .enum(['own', 'undici'])
-    .prefault('own')
-    .describe(
-      'HTTP client for `http` upstreams: own (default), or undici, which all `https` upstreams use. undici is a ' +
-        'fallback for services that are incompatible with the own client; it needs nearly twice the CPU time per ' +
-        'request.',
-    ),
   max_calls: z
     .int()
     .min(1)

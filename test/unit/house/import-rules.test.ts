@@ -61,6 +61,7 @@ const offences: readonly [file: string, imports: string, ...rules: string[]][] =
   ['gateway/tokens/fetching.ts', 'undici', 'home-of-undici'],
   ['gateway/oauth/providing.ts', 'oidc-provider', 'only-the-demo-has-an-issuer'],
   ['workers/jobs/fetching.ts', 'undici', 'home-of-undici'],
+  ['gateway/upstream/fetching.ts', 'undici', 'home-of-undici'],
   ['gateway/pipeline/tracing-type.ts', '@opentelemetry/api', 'home-of-opentelemetry'],
   ['gateway/cli/signing.ts', 'jose', 'home-of-jose'],
   ['gateway/http/routing.ts', 'fastify', 'home-of-fastify'],

@@ -244,7 +244,6 @@ test('a snapshot contains the default of every key that the policy omits', () =>
       index: 0,
       credentials: 'assertion',
       hostHeader: 'preserve',
-      httpClient: 'own',
       maxCalls: 4096,
       timeouts: { connectMs: 2000 },
       encodedSlashes: 'refuse',

@@ -176,7 +176,6 @@ test('omitted keys of a policy are printed with their defaults', () => {
           credentials: 'assertion',
           timeouts: { connect: '2s', first_byte: '30s', idle: '1m', total: 'none' },
           host: 'preserve',
-          http_client: 'own',
           max_calls: 4096,
           encoded_slashes: 'refuse',
           path_parameters: 'refuse',

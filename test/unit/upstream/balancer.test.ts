@@ -1,11 +1,11 @@
 import { expect, test, vi } from 'vitest'
 import { Balancer } from '../../../gateway/upstream/balancer.ts'
-import { UndiciTarget } from '../../../gateway/upstream/undici-target.ts'
+import { Http1Target } from '../../../gateway/upstream/http1-target.ts'
 
 // Upstreams take turns; one that could not be reached rests, and its turns go to the next. Time is given, not waited for.
 
 const targets = (count: number) =>
-  Array.from({ length: count }, (_, n) => new UndiciTarget(new URL(`http://127.0.0.1:${n + 1}`), 1000, 1024))
+  Array.from({ length: count }, (_, n) => new Http1Target(new URL(`http://127.0.0.1:${n + 1}`), 1000, 1024))
 const turns = (balancer: Balancer, count: number) =>
   Array.from({ length: count }, () => Number(new URL(balancer.next().origin).port))
 

@@ -68,7 +68,7 @@ function fieldOf(line: string): [name: string, value: string] {
 const timeouts = { firstByteMs: 5000, idleMs: 5000 }
 
 /** Sends `GET /`, unless told otherwise. */
-export function send(target: UpstreamTarget, request: Partial<UpstreamRequest> = {}): CallLog {
+export function send(target: Pick<UpstreamTarget, 'send'>, request: Partial<UpstreamRequest> = {}): CallLog {
   const log = new CallLog()
   log.call = target.send(
     { method: 'GET', target: '/', fields: ['host', 'api.test'], body: undefined, timeouts, ...request },
@@ -78,7 +78,10 @@ export function send(target: UpstreamTarget, request: Partial<UpstreamRequest> =
 }
 
 /** As `send`, and waits until it is over. */
-export async function called(target: UpstreamTarget, request: Partial<UpstreamRequest> = {}): Promise<CallLog> {
+export async function called(
+  target: Pick<UpstreamTarget, 'send'>,
+  request: Partial<UpstreamRequest> = {},
+): Promise<CallLog> {
   const log = send(target, request)
   await log.over()
   // undici takes a connection into use again a turn of the event loop after its reply.

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { PlainTarget } from '../../../gateway/upstream/plain-target.ts'
+import { Http1Target } from '../../../gateway/upstream/http1-target.ts'
 import { type RawUpstream, rawUpstream, type UpstreamScript } from '../../kit/raw-upstream.ts'
 import type { Wire } from '../../kit/wire.ts'
 import { called, send } from './call-log.ts'
@@ -9,7 +9,7 @@ import { called, send } from './call-log.ts'
 // A connection is kept only when nothing of one exchange can reach the next: the reply complete, the request wholly sent,
 // no byte left over, and both sides willing (RFC 9112 §9.3). And no wait is without end.
 
-const targetOf = ({ url }: RawUpstream, connectMs = 1000) => new PlainTarget(new URL(url), connectMs, 1024)
+const targetOf = ({ url }: RawUpstream, connectMs = 1000) => new Http1Target(new URL(url), connectMs, 1024)
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 
 /** Says `first` to the first request, and what is right to all others. */

@@ -1,7 +1,5 @@
 import { expect, test } from 'vitest'
-import { PlainTarget } from '../../../gateway/upstream/plain-target.ts'
 import { TargetRegistry } from '../../../gateway/upstream/target-registry.ts'
-import { UndiciTarget } from '../../../gateway/upstream/undici-target.ts'
 import { startUpstream } from '../../kit/upstream.ts'
 import { called, send } from './call-log.ts'
 
@@ -10,7 +8,6 @@ import { called, send } from './call-log.ts'
 const timeouts = { connectMs: 1000 }
 const service = (...urls: string[]) => ({
   upstreams: urls.map((url) => new URL(url)),
-  httpClient: 'own' as const,
   maxCalls: 1024,
   timeouts,
 })
@@ -23,23 +20,7 @@ test('each service has one balancer, and services that name the same upstream sh
   expect(two!.targets[0]).toBe(one!.targets[1])
 })
 
-test("plain upstreams use the gate's own client, and TLS upstreams use undici", () => {
-  const [balancer] = new TargetRegistry().replace([service('http://a.test', 'https://a.test')])
-
-  expect(balancer!.targets.map((target) => target.constructor)).toEqual([PlainTarget, UndiciTarget])
-})
-
-test("a service with `client: undici` uses undici for plain upstreams, and other services keep the gate's own client", () => {
-  const [one, two] = new TargetRegistry().replace([
-    { ...service('http://a.test'), httpClient: 'undici' },
-    service('http://a.test'),
-  ])
-
-  expect(one!.targets.map((target) => target.constructor)).toEqual([UndiciTarget])
-  expect(two!.targets.map((target) => target.constructor)).toEqual([PlainTarget])
-})
-
-test.each([{ timeouts: { connectMs: 1 } }, { maxCalls: 1 }, { httpClient: 'undici' as const }])(
+test.each([{ timeouts: { connectMs: 1 } }, { maxCalls: 1 }])(
   'the same upstream with different settings (%o) is a separate target',
   (other) => {
     const registry = new TargetRegistry()

@@ -1,30 +1,36 @@
 import { Readable } from 'node:stream'
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import { PlainTarget } from '../../../gateway/upstream/plain-target.ts'
-import { UndiciTarget } from '../../../gateway/upstream/undici-target.ts'
+import { Http1Target } from '../../../gateway/upstream/http1-target.ts'
 import { freePort } from '../../kit/ports.ts'
 import { rawUpstream } from '../../kit/raw-upstream.ts'
+import { tlsInFrontOf } from '../../kit/tls-relay.ts'
 import { startUpstream } from '../../kit/upstream.ts'
 import { called, send } from './call-log.ts'
 
-// Both clients alike. What a call reports: the head once, then data, then its end; or at any point a fault, after which nothing follows; and
-// nothing at all once it was given up.
+// Events of a call: the head once, then data, then its end; or at any point a fault, and no event after it. A cancelled
+// call reports no event.
 
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 
+const upload = () => ({
+  method: 'POST',
+  fields: ['host', 'api.test', 'content-length', '5'],
+  body: Readable.from([Buffer.from('hello')], { objectMode: false }),
+})
+
 describe.each([
-  ['the own client', PlainTarget],
-  ['undici', UndiciTarget],
-])('upstream target with %s', (_title, Client) => {
-  const targetOf = (url: string) => new Client(new URL(url), 1000, 1024)
+  ['plain HTTP', 'http', async (url: string) => url],
+  ['TLS', 'https', tlsInFrontOf],
+])('upstream target over %s', (_title, scheme, urlOf) => {
+  const targetOf = async (url: string) => new Http1Target(new URL(await urlOf(url)), 1000, 1024)
 
   test('a call reports head, data and end of a reply', async () => {
     const upstream = await startUpstream({
       handler: (_received, response) => void response.writeHead(201, { 'X-A': 'b' }).end('ok'),
     })
 
-    const log = await called(targetOf(upstream.url))
+    const log = await called(await targetOf(upstream.url))
 
     expect(log).toMatchObject({ status: 201, body: 'ok', events: ['head', 'data', 'end'] })
     expect(log.fields).toContainEqual(['X-A', 'b'])
@@ -32,7 +38,7 @@ describe.each([
 
   test('a call that waited for its connection is notified before its request is written', async () => {
     const upstream = await startUpstream()
-    const target = targetOf(upstream.url)
+    const target = await targetOf(upstream.url)
     const opened: number[] = []
     const watched = async () => {
       const log = send(target)
@@ -44,14 +50,13 @@ describe.each([
     }
 
     expect([await watched(), await watched()]).toEqual([200, 200])
-    // undici looks at a kept connection before it writes, and so waits for that one too.
-    expect(opened).toEqual(Client === PlainTarget ? [0] : [0, 1])
+    expect(opened).toEqual([0])
     expect(upstream.connections).toBe(1)
   })
 
   test('a call that is cancelled while its connection opens writes and reports nothing', async () => {
     const upstream = await rawUpstream(ok)
-    const target = targetOf(upstream.url)
+    const target = await targetOf(upstream.url)
     const log = send(target)
     const { promise: opened, resolve } = Promise.withResolvers<void>()
     log.opened = () => {
@@ -67,14 +72,14 @@ describe.each([
 
   test('a target does not report 1xx replies to its listener', async () => {
     const interim = 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n'
-    const log = await called(targetOf((await rawUpstream(interim + interim + ok)).url))
+    const log = await called(await targetOf((await rawUpstream(interim + interim + ok)).url))
 
     expect(log).toMatchObject({ status: 200, body: 'ok', events: ['head', 'data', 'end'] })
   })
 
   test('a call sends method, target, fields and body unchanged', async () => {
     const upstream = await startUpstream()
-    await called(targetOf(upstream.url), {
+    await called(await targetOf(upstream.url), {
       method: 'PATCH',
       target: '/a?b=%c',
       fields: ['host', 'api.test', 'x-two', '1', 'x-two', 'é', 'content-length', '5'],
@@ -90,9 +95,21 @@ describe.each([
 
   test("without a Host from the client, the upstream's host is sent", async () => {
     const upstream = await startUpstream()
-    await called(targetOf(upstream.url), { fields: [] })
+    const target = await targetOf(upstream.url)
+    await called(target, { fields: [] })
 
-    expect((await upstream.next()).all('host')).toEqual([`127.0.0.1:${upstream.port}`])
+    expect((await upstream.next()).all('host')).toEqual([new URL(target.origin).host])
+  })
+
+  test('16 concurrent calls, repeated 20 times, use at most 16 connections', async () => {
+    const upstream = await startUpstream()
+    const target = await targetOf(upstream.url)
+    for (let round = 0; round < 20; round++) {
+      await Promise.all(Array.from({ length: 16 }, (_, i) => called(target, i % 2 === 0 ? {} : upload())))
+    }
+
+    expect(upstream.requests).toHaveLength(320)
+    expect(upstream.connections).toBeLessThanOrEqual(16)
   })
 
   test('a paused call delivers no more data until it is resumed', async () => {
@@ -101,7 +118,7 @@ describe.each([
       await wire.send(['HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\none', 'two'], 50)
       await wire.rest(60_000)
     })
-    const log = send(targetOf(upstream.url))
+    const log = send(await targetOf(upstream.url))
     log.holding = true
     await expect.poll(() => log.body).toBe('one')
     await sleep(150)
@@ -122,7 +139,7 @@ describe.each([
           else if (when === 'in mid-reply') response.write('begun')
         },
       })
-      const target = targetOf(upstream.url)
+      const target = await targetOf(upstream.url)
       const log = send(target, { target: when === 'after its end' ? '/ends' : '/' })
       if (when === 'after its end') await log.over()
       else if (when === 'in mid-reply') await expect.poll(() => log.body).toBe('begun')
@@ -142,7 +159,7 @@ describe.each([
   )
 
   test('a refused connection is upstream-unreachable, retryable, and starts the back-off', async () => {
-    const target = targetOf(`http://127.0.0.1:${freePort()}`)
+    const target = new Http1Target(new URL(`${scheme}://127.0.0.1:${freePort()}`), 1000, 1024)
     const { fault, events } = await called(target)
 
     expect(events).toEqual(['fault'])
@@ -152,14 +169,14 @@ describe.each([
   })
 
   test('an unknown host name is upstream-unreachable', async () => {
-    const { fault } = await called(targetOf('http://no-such-host.invalid'))
+    const { fault } = await called(new Http1Target(new URL(`${scheme}://no-such-host.invalid`), 1000, 1024))
 
     expect(fault).toMatchObject({ reason: 'upstream-unreachable', retryable: true })
   })
 
   test('a new connection that breaks is upstream-broken and not retryable', async () => {
     const upstream = await rawUpstream(async (wire) => void (await wire.until('\r\n\r\n')))
-    const target = targetOf(upstream.url)
+    const target = await targetOf(upstream.url)
     const { fault } = await called(target)
 
     expect(fault).toMatchObject({ reason: 'upstream-broken', retryable: false })
@@ -175,7 +192,7 @@ describe.each([
         await wire.until('\r\n\r\n')
         if (how === 'RST') wire.reset()
       })
-      const target = targetOf(upstream.url)
+      const target = await targetOf(upstream.url)
       await called(target)
 
       expect((await called(target)).fault).toMatchObject({ reason: 'upstream-broken', retryable: true })
@@ -189,7 +206,7 @@ describe.each([
       await wire.until('\r\n\r\n')
       await wire.send('H')
     })
-    const target = targetOf(upstream.url)
+    const target = await targetOf(upstream.url)
     await called(target)
 
     expect((await called(target)).fault).toMatchObject({ reason: 'upstream-broken', retryable: false })
@@ -197,7 +214,7 @@ describe.each([
 
   test('calls beyond the connection limit are rejected at once', async () => {
     const upstream = await rawUpstream(async (wire) => void (await wire.rest(60_000)))
-    const target = targetOf(upstream.url)
+    const target = await targetOf(upstream.url)
     const logs = Array.from({ length: 1024 }, () => send(target))
 
     const late = await called(target)

@@ -3,7 +3,7 @@ import { createServer } from 'node:https'
 import { getCACertificates, type SecureContextOptions, setDefaultCACertificates, type TLSSocket } from 'node:tls'
 import { generate } from 'selfsigned'
 import { expect, test } from 'vitest'
-import { UndiciTarget } from '../../../gateway/upstream/undici-target.ts'
+import { Http1Target } from '../../../gateway/upstream/http1-target.ts'
 import { atEnd } from '../../kit/cleanup.ts'
 import { listen } from '../../kit/ports.ts'
 import { called } from './call-log.ts'
@@ -29,7 +29,7 @@ const other = await certificateFor({ type: 2, value: 'api.test' })
 const untrusted = await certificateFor({ type: 2, value: 'localhost' })
 setDefaultCACertificates([...getCACertificates('default'), byName.cert, byAddress.cert, other.cert])
 
-const targetOf = (host: string, port: number) => new UndiciTarget(new URL(`https://${host}:${port}`), 5000, 1024)
+const targetOf = (host: string, port: number) => new Http1Target(new URL(`https://${host}:${port}`), 5000, 1024)
 
 /** Says which server name it was asked for, and on which of its connections. */
 async function secure(certificate: SecureContextOptions) {

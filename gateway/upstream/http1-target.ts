@@ -1,14 +1,24 @@
 import { lookup } from 'node:dns'
-import type { TcpNetConnectOpts } from 'node:net'
+import { isIP, type TcpNetConnectOpts } from 'node:net'
+import type { ConnectionOptions } from 'node:tls'
 import type { GatewayFault } from '../base/fault.ts'
 import { guardedLookup } from '../base/guarded-lookup.ts'
 import { ConcurrencyLimiter } from './concurrency-limiter.ts'
 import { type ConnectionKeeper, UpstreamConnection } from './connection.ts'
 import { Health } from './health.ts'
-import { PlainCall } from './plain-call.ts'
+import { Http1Call } from './http1-call.ts'
 import { requestHead } from './request-head.ts'
 import { Sweep } from './sweep.ts'
-import type { PooledTarget, UpstreamCall, UpstreamListener, UpstreamRequest } from './target.ts'
+import type {
+  PooledTarget,
+  UpgradeCall,
+  UpgradeListener,
+  UpgradeRequest,
+  UpstreamCall,
+  UpstreamListener,
+  UpstreamRequest,
+} from './target.ts'
+import { WebSocketCall } from './websocket/websocket-call.ts'
 
 /** Maximum number of idle connections that are kept open to one upstream. */
 const IDLE_MAX = 256
@@ -27,13 +37,14 @@ const MARGIN_MS = 1000
 const sweep = new Sweep()
 
 /**
- * An upstream over plain HTTP/1.1, with a pool of keep-alive connections. The most recently used connection is reused
- * first.
+ * An upstream that is called with HTTP/1.1, over TLS for `https`, with a pool of keep-alive connections. The most
+ * recently used connection is reused first.
  */
-export class PlainTarget implements PooledTarget, ConnectionKeeper {
+export class Http1Target implements PooledTarget, ConnectionKeeper {
   readonly origin: string
   readonly health = new Health()
   readonly address: TcpNetConnectOpts
+  tls: ConnectionOptions | undefined
   readonly connectMs: number
   readonly sweep = sweep
   readonly #host: string
@@ -49,17 +60,21 @@ export class PlainTarget implements PooledTarget, ConnectionKeeper {
     this.origin = origin.origin
     this.#host = origin.host
     this.#seats = new ConcurrencyLimiter(origin.origin, maxCalls)
+    const secure = origin.protocol === 'https:'
+    // Removes the brackets that a URL puts around an IPv6 address.
+    const host = origin.hostname.replace(/^\[|\]$/g, '')
+    // RFC 6066 §3: an IP address is not sent as server name. The certificate must still be valid for the address.
+    if (secure) this.tls = { ALPNProtocols: ['http/1.1'], ...(isIP(host) === 0 ? { servername: host } : {}) }
     this.address = {
-      // Removes the brackets that a URL puts around an IPv6 address.
-      host: origin.hostname.replace(/^\[|\]$/g, ''),
-      port: origin.port === '' ? 80 : Number(origin.port),
+      host,
+      port: origin.port !== '' ? Number(origin.port) : secure ? 443 : 80,
       lookup: guardedLookup(lookup) as TcpNetConnectOpts['lookup'],
     }
     this.connectMs = connectMs
   }
 
   send(request: UpstreamRequest, listener: UpstreamListener): UpstreamCall {
-    const call = new PlainCall(request, listener, this.#seats)
+    const call = new Http1Call(request, listener, this.#seats)
     const full = this.#seats.take(call)
     if (full !== undefined) {
       queueMicrotask(() => call.fail(full))
@@ -75,11 +90,32 @@ export class PlainTarget implements PooledTarget, ConnectionKeeper {
     return call
   }
 
+  /** Asks the service to switch to WebSocket. A connection that has switched never returns to the pool. */
+  upgrade(request: UpgradeRequest, listener: UpgradeListener): UpgradeCall {
+    const call = new WebSocketCall(request, listener, this.#seats)
+    const full = this.#seats.take(call)
+    if (full !== undefined) {
+      queueMicrotask(() => call.fail(full))
+      return call
+    }
+    try {
+      call.head = requestHead(call.request, this.#host, 'Upgrade')
+      new UpstreamConnection(this).run(call)
+    } catch (error) {
+      queueMicrotask(() => call.fail(error as GatewayFault))
+    }
+    return call
+  }
+
   #take(): UpstreamConnection {
     for (;;) {
       const connection = this.#idle.pop() ?? new UpstreamConnection(this)
       if (connection.usable) return connection
     }
+  }
+
+  resumable(session: Buffer): void {
+    this.tls = { ...this.tls, session }
   }
 
   unreachable(): void {

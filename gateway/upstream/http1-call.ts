@@ -2,17 +2,40 @@ import type { Readable } from 'node:stream'
 import type { GatewayFault } from '../base/fault.ts'
 import type { Share } from './client-counts.ts'
 import type { ConcurrencyLimiter, Seated } from './concurrency-limiter.ts'
+import type { ReplyHead } from './reply-head.ts'
 import type { UpstreamRequestHead } from './request-head.ts'
 import type { UpstreamCall, UpstreamListener, UpstreamRequest } from './target.ts'
 
-/** The connection that carries a call. */
-interface Carrier {
+/** The connection that carries a call. The methods after `destroy` are for connections that switched protocols. */
+export interface Carrier {
   resume(): void
   destroy(): void
+  pause(): void
+  write(bytes: Buffer): void
+  cork(): void
+  uncork(): void
+  readonly unsentBytes: number
+  finish(): void
+}
+
+/** The protocol that a call asks the service to switch to (RFC 9110 §7.8). */
+export interface Upgrade {
+  /**
+   * Validates a 101 reply.
+   *
+   * @returns the selected subprotocol; `''` when the service selected none
+   * @throws {MalformedReply} when the service must not have sent this reply
+   */
+  accept(head: ReplyHead): string
+  begin(head: ReplyHead, protocol: string): void
+  /** Reads bytes of the new protocol. The next read overwrites them. */
+  read(bytes: Buffer, from: number, to: number): void
+  /** Called when all written bytes have been sent. */
+  drained(): void
 }
 
 /** One request and its reply on one connection. Ends exactly once: by completion, by a fault or by `abort`. */
-export class PlainCall implements UpstreamCall, Seated {
+export class Http1Call implements UpstreamCall, Seated {
   readonly listener: UpstreamListener
   readonly timeouts: UpstreamRequest['timeouts']
   readonly body: Readable | undefined
@@ -20,6 +43,8 @@ export class PlainCall implements UpstreamCall, Seated {
   /** True for HEAD: the reply has no body, whatever its header fields say. */
   readonly bodyless: boolean
   readonly #seats: ConcurrencyLimiter
+  /** Set in calls that ask for another protocol. */
+  readonly upgrade: Upgrade | undefined = undefined
   share: Share | undefined
   head: UpstreamRequestHead | undefined
   connection: Carrier | undefined

@@ -1,21 +1,21 @@
 import { type Dispatcher, Pool } from 'undici'
-import { ConcurrencyLimiter } from './concurrency-limiter.ts'
-import { upstreamConnector } from './connector.ts'
-import { Health } from './health.ts'
+import { ConcurrencyLimiter } from '../../../gateway/upstream/concurrency-limiter.ts'
+import { Health } from '../../../gateway/upstream/health.ts'
 import {
   HEAD_MAX_BYTES,
   type PooledTarget,
   type UpstreamCall,
   type UpstreamListener,
   type UpstreamRequest,
-} from './target.ts'
+} from '../../../gateway/upstream/target.ts'
+import { upstreamConnector } from './connector.ts'
 import { type CallKeeper, UndiciCall } from './undici-call.ts'
 
 /**
- * An https upstream with a pool of undici keep-alive connections, one request at a time on each. Also used for plain
- * `http` upstreams whose `httpClient` is `undici`.
+ * An upstream that is called with undici, one request at a time on each connection. Its parser (llhttp) is the reference
+ * for the gate's own client in differential tests.
  */
-export class UndiciTarget implements PooledTarget, CallKeeper {
+export class UndiciTarget implements Omit<PooledTarget, 'upgrade'>, CallKeeper {
   readonly origin: string
   readonly #url: URL
   readonly #connectMs: number

@@ -1,13 +1,13 @@
 import type { Dispatcher } from 'undici'
-import { GatewayFault } from '../base/fault.ts'
-import { trimOptionalWhitespace } from '../base/optional-whitespace.ts'
-import type { Share } from './client-counts.ts'
-import type { Seated } from './concurrency-limiter.ts'
+import { GatewayFault } from '../../../gateway/base/fault.ts'
+import { trimOptionalWhitespace } from '../../../gateway/base/optional-whitespace.ts'
+import type { Share } from '../../../gateway/upstream/client-counts.ts'
+import type { Seated } from '../../../gateway/upstream/concurrency-limiter.ts'
+import type { Health } from '../../../gateway/upstream/health.ts'
+import { MalformedReply } from '../../../gateway/upstream/malformed-reply.ts'
+import { FIELDS_MAX, ReplyHead } from '../../../gateway/upstream/reply-head.ts'
+import type { UpstreamCall, UpstreamListener } from '../../../gateway/upstream/target.ts'
 import { connectionPast } from './connector.ts'
-import type { Health } from './health.ts'
-import { MalformedReply } from './malformed-reply.ts'
-import { FIELDS_MAX, ReplyHead } from './reply-head.ts'
-import type { UpstreamCall, UpstreamListener } from './target.ts'
 
 /** The part of an upstream target that its calls use. */
 export interface CallKeeper {

@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns'
 import { isIP, type Socket } from 'node:net'
 import { buildConnector } from 'undici'
-import { guardedLookup } from '../base/guarded-lookup.ts'
+import { guardedLookup } from '../../../gateway/base/guarded-lookup.ts'
 
 /**
  * State of a connection when it failed: never opened, open without any byte received, or open with bytes received.

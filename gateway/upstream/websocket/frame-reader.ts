@@ -1,0 +1,201 @@
+import { isUtf8 } from 'node:buffer'
+import { isSendableCode, NO_CODE } from './close-code.ts'
+import { Opcode } from './opcode.ts'
+
+/** Receives the messages of a service. Buffers are valid until the method returns. */
+export interface FrameListener {
+  onMessage(data: Buffer, binary: boolean): void
+  onPing(data: Buffer): void
+  /** @param code  1005 when the close frame contains no code */
+  onClose(code: number, reason: Buffer): void
+}
+
+/** The service violated RFC 6455. The connection fails with `closeCode` (RFC 6455 §7.1.7). */
+export class FrameError extends Error {
+  override readonly name = 'FrameError'
+  readonly closeCode: 1002 | 1007 | 1009
+
+  constructor(closeCode: 1002 | 1007 | 1009, message: string) {
+    super(message)
+    this.closeCode = closeCode
+  }
+}
+
+const CONTROL_MAX_BYTES = 125
+/** Longest head of an unmasked frame: two bytes and a length of 64 bits. */
+const HEAD_MAX_BYTES = 10
+/** First allocation for a message that arrives in parts, bytes. Doubled when it is full. */
+const PART_BYTES = 4096
+
+/**
+ * Parses the frames that a service sends (RFC 6455 §5), and joins fragments to messages. Validates masking, reserved
+ * bits, opcodes, lengths, fragmentation, UTF-8 and close codes. No extension is supported.
+ *
+ * A message that arrives in one frame and one read is passed on without a copy. Otherwise its bytes are copied to one
+ * buffer, which grows with the bytes that have arrived and not with the announced length.
+ */
+export class FrameReader {
+  readonly #listener: FrameListener
+  readonly #maxMessageBytes: number
+  readonly #head = Buffer.alloc(HEAD_MAX_BYTES)
+  #headSize = 0
+  /** Length of the head, bytes; 2 until the second byte has been read. */
+  #headLength = 2
+  #inPayload = false
+  #final = false
+  #opcode: number = Opcode.continuation
+  /** Payload bytes of the current frame that have not arrived. */
+  #left = 0
+  /** Opcode of the fragmented message in progress; `continuation` when no message is in progress. */
+  #messageOpcode: number = Opcode.continuation
+  /** Bytes of the message in progress, from earlier reads and frames. */
+  #message: Buffer | undefined
+  #messageSize = 0
+  #control: Buffer | undefined
+  #controlSize = 0
+  #closed = false
+
+  /** @param maxMessageBytes  size above which a message is an error with close code 1009 */
+  constructor(listener: FrameListener, maxMessageBytes: number) {
+    this.#listener = listener
+    this.#maxMessageBytes = maxMessageBytes
+  }
+
+  /**
+   * Parses the next bytes of the connection. Bytes after a close frame are ignored.
+   *
+   * @throws {FrameError} when the bytes violate RFC 6455; call no method after that
+   */
+  read(bytes: Buffer, from: number, to: number): void {
+    let at = from
+    while (at < to && !this.#closed) {
+      if (!this.#inPayload) {
+        at = this.#readHead(bytes, at, to)
+        if (!this.#inPayload) return
+        // Without a payload, the frame is complete although no byte may be left.
+        if (this.#left > 0) continue
+      }
+      at = this.#readPayload(bytes, at, to)
+    }
+  }
+
+  #readHead(bytes: Buffer, from: number, to: number): number {
+    const head = this.#head
+    let at = from
+    while (at < to) {
+      head[this.#headSize++] = bytes[at++]!
+      if (this.#headSize === 2) this.#checkHead(head[0]!, head[1]!)
+      if (this.#headSize === this.#headLength) {
+        this.#beginPayload(head)
+        return at
+      }
+    }
+    return at
+  }
+
+  #checkHead(first: number, second: number): void {
+    if ((first & 0x70) !== 0) throw new FrameError(1002, 'reserved bit set without an extension')
+    const opcode = first & 0x0f
+    const final = (first & 0x80) !== 0
+    if ((second & 0x80) !== 0) throw new FrameError(1002, 'masked frame from a server')
+    const length = second & 0x7f
+    if (opcode >= Opcode.close) {
+      if (opcode > Opcode.pong) throw new FrameError(1002, `reserved opcode ${opcode}`)
+      if (!final) throw new FrameError(1002, 'fragmented control frame')
+      if (length > CONTROL_MAX_BYTES)
+        throw new FrameError(1002, `control frame of more than ${CONTROL_MAX_BYTES} bytes`)
+      if (opcode === Opcode.close && length === 1) throw new FrameError(1002, 'close frame with half a code')
+    } else if (opcode === Opcode.continuation) {
+      if (this.#messageOpcode === Opcode.continuation) throw new FrameError(1002, 'continuation without a message')
+    } else {
+      if (opcode > Opcode.binary) throw new FrameError(1002, `reserved opcode ${opcode}`)
+      if (this.#messageOpcode !== Opcode.continuation) throw new FrameError(1002, 'new message inside a fragmented one')
+    }
+    this.#opcode = opcode
+    this.#final = final
+    this.#headLength = length === 127 ? 10 : length === 126 ? 4 : 2
+  }
+
+  #beginPayload(head: Buffer): void {
+    const short = head[1]! & 0x7f
+    let length = short
+    if (short === 126) length = head.readUInt16BE(2)
+    // Above 2^53 the number is not exact, but it is above the limit in any case.
+    else if (short === 127) length = head.readUInt32BE(2) * 2 ** 32 + head.readUInt32BE(6)
+    this.#headSize = 0
+    this.#headLength = 2
+    this.#left = length
+    this.#inPayload = true
+    if (this.#opcode >= Opcode.close) return
+    if (this.#messageSize + length > this.#maxMessageBytes) {
+      throw new FrameError(1009, `message of more than ${this.#maxMessageBytes} bytes`)
+    }
+    if (this.#opcode !== Opcode.continuation) this.#messageOpcode = this.#opcode
+  }
+
+  #readPayload(bytes: Buffer, from: number, to: number): number {
+    const end = from + Math.min(this.#left, to - from)
+    this.#left -= end - from
+    const complete = this.#left === 0
+    if (complete) this.#inPayload = false
+    if (this.#opcode >= Opcode.close) this.#readControl(bytes, from, end, complete)
+    else if (complete && this.#final) this.#endMessage(bytes, from, end)
+    else this.#append(bytes, from, end)
+    return end
+  }
+
+  #readControl(bytes: Buffer, from: number, end: number, complete: boolean): void {
+    if (complete && this.#controlSize === 0) {
+      this.#passControl(bytes.subarray(from, end))
+      return
+    }
+    this.#control ??= Buffer.allocUnsafeSlow(CONTROL_MAX_BYTES)
+    this.#controlSize += bytes.copy(this.#control, this.#controlSize, from, end)
+    if (!complete) return
+    const size = this.#controlSize
+    this.#controlSize = 0
+    this.#passControl(this.#control.subarray(0, size))
+  }
+
+  #passControl(data: Buffer): void {
+    if (this.#opcode === Opcode.ping) this.#listener.onPing(data)
+    else if (this.#opcode === Opcode.close) this.#close(data)
+  }
+
+  #close(data: Buffer): void {
+    const code = data.length === 0 ? NO_CODE : data.readUInt16BE(0)
+    if (code !== NO_CODE && !isSendableCode(code)) throw new FrameError(1002, `close code ${code}`)
+    if (data.length > 0 && code === NO_CODE) throw new FrameError(1002, `close code ${code}`)
+    const reason = data.subarray(2)
+    if (!isUtf8(reason)) throw new FrameError(1007, 'close reason is not UTF-8')
+    this.#closed = true
+    this.#listener.onClose(code, reason)
+  }
+
+  #endMessage(bytes: Buffer, from: number, end: number): void {
+    let data: Buffer
+    if (this.#message === undefined) data = bytes.subarray(from, end)
+    else {
+      this.#append(bytes, from, end)
+      data = this.#message.subarray(0, this.#messageSize)
+    }
+    const binary = this.#messageOpcode === Opcode.binary
+    this.#message = undefined
+    this.#messageSize = 0
+    this.#messageOpcode = Opcode.continuation
+    if (!binary && !isUtf8(data)) throw new FrameError(1007, 'text message is not UTF-8')
+    this.#listener.onMessage(data, binary)
+  }
+
+  #append(bytes: Buffer, from: number, end: number): void {
+    const needed = this.#messageSize + end - from
+    const old = this.#message
+    if (old === undefined || old.length < needed) {
+      const room = Math.min(Math.max(needed, PART_BYTES, 2 * (old?.length ?? 0)), this.#maxMessageBytes)
+      this.#message = Buffer.allocUnsafeSlow(room)
+      old?.copy(this.#message, 0, 0, this.#messageSize)
+    }
+    bytes.copy(this.#message!, this.#messageSize, from, end)
+    this.#messageSize = needed
+  }
+}
