@@ -137,7 +137,7 @@ test('nodes that are added under load each receive more than 40 of 400 requests 
   const tokens = Array.from({ length: 20 }, () => issuer.sign())
   let next = 0
   const clients = Array.from({ length: 10 }, () => client())
-  load = new BalancedLoad(clients, () => tokens[next++ % tokens.length]!, 20)
+  load = new BalancedLoad(clients, () => tokens[next++ % tokens.length]!, 50)
   await load.more(100)
   await Promise.all([2, 3, 4].map(addNode))
   // Wait until HAProxy considers each node ready and has ended the slow start of the node.

@@ -85,7 +85,7 @@ test.each(['/.gatehouse/check', '/.gatehouse/check/public/1', '/.gatehouse/%63he
 test('stopping a node behind nginx under load fails no request', async () => {
   const token = issuer.sign()
   const clients = Array.from({ length: 8 }, () => client('127.9.9.9'))
-  const load = new BalancedLoad(clients, () => token, 20)
+  const load = new BalancedLoad(clients, () => token, 50)
   await load.more(100)
   const [leaving, staying] = nodes
   expect(await leaving!.stop()).toBe(0)

@@ -40,7 +40,7 @@ function options(prefix: string, more: Partial<Parameters<typeof opaqueGate>[0]>
     orders: orders.url,
     redisPort,
     prefix,
-    introspection: { cache: `${cacheMs}ms`, stale: '5s', negative_cache: '30s', timeout: '3s', rate: 1000 },
+    introspection: { cache: `${cacheMs}ms`, stale: '5s', negative_cache: '30s', timeout: '5s', rate: 1000 },
     ...more,
   })
 }
@@ -58,7 +58,7 @@ const workers = (count: number, base: NodeOptions): Promise<TestWorker[]> =>
 const send = (node: TestNode, token: string) => request(node.port, requestBytes({ target: '/orders/1', token }))
 
 /**
- * Sends a request with one of the tokens to each node every 20 ms, for `forMs` ms. @returns the number of replies per
+ * Sends a request with one of the tokens to each node every 50 ms, for `forMs` ms. @returns the number of replies per
  * status
  */
 async function use(all: readonly TestNode[], tokens: readonly string[], forMs: number): Promise<Map<number, number>> {
@@ -67,7 +67,7 @@ async function use(all: readonly TestNode[], tokens: readonly string[], forMs: n
   for (let i = 0; performance.now() < endMs; i++) {
     const replies = await Promise.all(all.map((node, n) => send(node, tokens[(i + n) % tokens.length]!)))
     for (const { status } of replies) statuses.set(status, (statuses.get(status) ?? 0) + 1)
-    await sleep(20)
+    await sleep(50)
   }
   return statuses
 }
@@ -84,33 +84,25 @@ function slowestMs(all: readonly TestNode[], from: readonly number[]): number {
   )
 }
 
-/**
- * Sends `perNode` requests with `token`, which no node has seen before, to each of the four nodes.
- *
- * @returns the number of introspections: 1, unless a call to Redis misses its deadline of 250 ms. That node then
- *   introspects the token itself, by design. A busy machine can cause this, so a test tries again with another token.
- */
-async function introspectionsOf(token: string, perNode: number, status: number): Promise<number> {
+/** Sends `perNode` requests with `token`, which no node has seen before, to each of the four nodes. */
+async function expectOneIntrospection(token: string, perNode: number, status: number): Promise<void> {
   const replies = await Promise.all(four.flatMap((node) => Array.from({ length: perNode }, () => send(node, token))))
   expect(replies.filter((reply) => reply.status !== status)).toEqual([])
-  const introspections = issuer.askedAbout(token)
-  // Concurrent requests at one node share one introspection, so there is at most one per node.
-  expect(introspections).toBeLessThanOrEqual(four.length)
-  return introspections
+  expect(issuer.askedAbout(token)).toBe(1)
 }
 
 test('35 concurrent first requests with one opaque token at each of 4 nodes cause one introspection', async () => {
   issuer.delayMs = 300
-  await until('a new token is introspected once', async () => (await introspectionsOf(issuer.issue(), 35, 200)) === 1)
+  await expectOneIntrospection(issuer.issue(), 35, 200)
   issuer.delayMs = 0
 })
 
 test('concurrent first requests with an unknown opaque token at 4 nodes cause one introspection', async () => {
-  await until('an unknown token is introspected once', async () => (await introspectionsOf(randomUUID(), 1, 401)) === 1)
+  await expectOneIntrospection(randomUUID(), 1, 401)
 })
 
 test('if a node dies during an introspection, another node introspects the same token and admits the request', async () => {
-  const [dying, other] = await nodes(2, options('dying:'))
+  const [, , other, dying] = four
   const token = issuer.issue()
   issuer.script = (asked) => (asked.token === token && issuer.askedAbout(token) === 1 ? { silent: true } : undefined)
   void send(dying!, token).catch(() => {})

@@ -31,7 +31,7 @@ async function start(redis: Readonly<Record<string, unknown>>): Promise<NodeAndW
   const options = opaqueGate({
     issuer: issuer.url,
     orders: orders.url,
-    introspection: { cache: `${cacheMs}ms`, stale: '20s', timeout: '1s', rate: 1000 },
+    introspection: { cache: `${cacheMs}ms`, stale: '20s', timeout: '5s', rate: 1000 },
     settings: { redis },
   })
   const [node, worker] = await Promise.all([startNode(options), startWorker(options)])

@@ -35,6 +35,8 @@ export function opaqueGate(parts: OpaqueGateParts): NodeOptions {
         introspection: {
           client_id: 'gatehouse',
           client_secret: { env: 'TEST_INTROSPECTION_SECRET' },
+          // Longer than the default of 2 s: a busy machine must not make an issuer seem unreachable.
+          timeout: '10s',
           ...introspection,
         },
         ...main,

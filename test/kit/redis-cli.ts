@@ -1,31 +1,59 @@
 import { execFile } from 'node:child_process'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { Redis } from 'ioredis'
 import { findRedis } from '../../deploy/redis.mjs'
 
 const run = promisify(execFile)
+const limitMs = 60_000
 
-/** Asks a server on this machine as its own command-line client does. */
-export async function redisCli(port: number, ...words: string[]): Promise<string> {
+/** Creates a Redis Cluster of these servers, with one replica for each master. */
+export async function createRedisCluster(hosts: readonly string[]): Promise<void> {
   const { command, env } = findRedis()
   const name = command.includes('valkey') ? 'valkey-cli' : 'redis-cli'
-  const options = { env: { ...process.env, ...env }, timeout: 60_000 }
-  const { stdout } = await run(join(dirname(command), name), ['-p', `${port}`, ...words], options)
-  return stdout.trim()
+  const words = ['--cluster', 'create', ...hosts, '--cluster-replicas', '1', '--cluster-yes']
+  await run(join(dirname(command), name), words, { env: { ...process.env, ...env }, timeout: limitMs })
+}
+
+/**
+ * Sends one command to a Redis server or sentinel on this machine over its own connection.
+ *
+ * @returns the reply as `redis-cli` prints it: the members of a list are lines
+ */
+export async function redisCli(port: number, command: string, ...words: string[]): Promise<string> {
+  const redis = new Redis(port, '127.0.0.1', {
+    lazyConnect: true,
+    enableReadyCheck: false,
+    connectTimeout: limitMs,
+    commandTimeout: limitMs,
+    retryStrategy: () => null,
+  })
+  // A failed connection rejects the call below.
+  redis.on('error', () => {})
+  try {
+    await redis.connect()
+    return printed(await redis.call(command, ...words)).trim()
+  } finally {
+    redis.disconnect()
+  }
+}
+
+function printed(reply: unknown): string {
+  return Array.isArray(reply) ? reply.map(printed).join('\n') : String(reply ?? '')
 }
 
 /** Waits until the server answers so that `wanted` is true. */
 export async function untilAnswered(
   port: number,
-  words: readonly string[],
+  [command, ...words]: readonly [string, ...string[]],
   wanted: (answer: string) => boolean,
-  limitMs = 60_000,
 ): Promise<void> {
   const deadline = performance.now() + limitMs
   for (;;) {
-    const answer = await redisCli(port, ...words).catch((error: Error) => error.message)
+    const answer = await redisCli(port, command, ...words).catch((error: Error) => error.message)
     if (wanted(answer)) return
-    if (performance.now() > deadline) throw new Error(`${words.join(' ')} at ${port} still answers ${answer}`)
+    if (performance.now() > deadline)
+      throw new Error(`${command} ${words.join(' ')} at ${port} still answers ${answer}`)
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { type RedisServer, startRedis } from '../../deploy/redis-server.ts'
 import { atEnd } from './cleanup.ts'
 import { freePorts } from './ports.ts'
-import { redisCli, untilAnswered } from './redis-cli.ts'
+import { createRedisCluster, redisCli, untilAnswered } from './redis-cli.ts'
 import { until } from './until.ts'
 
 const MASTERS = 3
@@ -12,7 +12,7 @@ export const nodeTimeoutMs = 3000
 
 export interface TestRedisCluster {
   readonly hosts: readonly string[]
-  /** Kills the master that has this key, and waits until its replica has taken over. */
+  /** Kills the master that has this key, and waits until every other server has the replica as master. */
   killMasterOf(key: string): Promise<void>
 }
 
@@ -42,7 +42,7 @@ export async function testRedisCluster(): Promise<TestRedisCluster> {
     }),
   )
   const hosts = own.map((port) => `127.0.0.1:${port}`)
-  await redisCli(own[0]!, '--cluster', 'create', ...hosts, '--cluster-replicas', '1', '--cluster-yes')
+  await createRedisCluster(hosts)
   for (const port of own)
     await untilAnswered(port, ['cluster', 'info'], (answer) => answer.includes('cluster_state:ok'))
   for (const port of own) {
@@ -69,17 +69,20 @@ export async function testRedisCluster(): Promise<TestRedisCluster> {
     hosts,
     async killMasterOf(key) {
       const master = await masterOf(own[0]!, key)
-      const left = own.find((port) => port !== master)!
+      const left = own.filter((port) => port !== master)
       process.kill(servers.get(master)!.pid, 'SIGKILL')
       await servers.get(master)!.ended
+      // A client may ask any server. One that has not heard of the failover would send it to the dead master.
       await until(
-        'a replica takes over',
+        'every server knows the new master',
         async () => {
-          const now = await masterOf(left, key)
-          return now !== 0 && now !== master
+          const known = await Promise.all(left.map((port) => masterOf(port, key)))
+          return known.every((now) => now !== 0 && now !== master)
         },
         60_000,
       )
+      for (const port of left)
+        await untilAnswered(port, ['cluster', 'info'], (answer) => answer.includes('cluster_state:ok'))
     },
   }
 }

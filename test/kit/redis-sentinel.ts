@@ -74,7 +74,7 @@ export async function testSentinel({ minReplicas }: SentinelOptions): Promise<Te
       const master = await masterPort()
       process.kill(servers.get(master)!.pid, 'SIGKILL')
       await servers.get(master)!.ended
-      const named = ['sentinel', 'get-master-addr-by-name', 'main']
+      const named = ['sentinel', 'get-master-addr-by-name', 'main'] as const
       await untilAnswered(sentinels[0]!, named, (answer) => ![0, master].includes(Number(answer.split('\n')[1]) || 0))
     },
   }

@@ -5,6 +5,7 @@ import { residentMiB } from '../integration/data-plane-node.ts'
 import { startIssuer, testAudience } from '../kit/issuer.ts'
 import { startNode, type TestNode } from '../kit/node.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
+import { swap } from '../kit/swap.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 
 // S-137: the gate decompresses no body, so a compression bomb costs no memory. The gate does not request compressed
@@ -12,7 +13,8 @@ import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 
 const MIB = 1024 * 1024
 /** 1 GiB of zeros in 1 MiB: a gzip file may have several members (RFC 1952 §2.2). */
-const bomb = Buffer.concat(Array.from({ length: 16 }, () => gzipSync(Buffer.alloc(64 * MIB), { level: 9 })))
+const member = gzipSync(Buffer.alloc(64 * MIB), { level: 9 })
+const bomb = Buffer.concat(Array.from({ length: 16 }, () => member))
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
 
 function policyOf(issuer: string, upstream: string): object {
@@ -75,13 +77,13 @@ test.each([
   const issuer = await startIssuer()
   const headers = coding === undefined ? {} : { 'content-encoding': coding }
   issuer.answer(document, size === 0 ? { headers } : { headers, body: ' '.repeat(size) })
-  const fresh = await startNode({ policy: policyOf(issuer.url, upstream.url) })
-  const before = residentMiB(fresh)
-  const reply = await request(fresh.port, requestBytes({ target: '/s/1', token: issuer.sign() }))
+  const before = residentMiB(node)
+  await swap(node, policyOf(issuer.url, upstream.url))
+  const reply = await request(node.port, requestBytes({ target: '/s/1', token: issuer.sign() }))
 
   expect(reply.status).toBe(503)
-  const record = await fresh.waitForRecord(({ id }) => id === reply.field('x-request-id'))
+  const record = await node.waitForRecord(({ id }) => id === reply.field('x-request-id'))
   expect(record).toMatchObject({ decision: 'failed', reason: 'issuer-unreachable' })
-  expect(residentMiB(fresh) - before).toBeLessThan(64)
+  expect(residentMiB(node) - before).toBeLessThan(64)
   expect(issuer.fetches[document]).toBeGreaterThan(0)
 })

@@ -10,9 +10,9 @@ import { rawUpstream } from '../kit/raw-upstream.ts'
 // freed: each test sends more requests than there are slots, and the service is still called. (Malformed replies:
 // test/integration/upstream-malformed.)
 
-/** Maximum concurrent calls to one upstream. */
-const slots = 1024
-const together = 400
+/** Maximum concurrent calls to the upstream (`max_calls`). One client gets three quarters of them. */
+const slots = 200
+const together = 100
 
 const ok = 'HTTP/1.1 200 OK\r\n'
 const upstream = await rawUpstream(
@@ -41,6 +41,7 @@ const node = await startNode({
     s: {
       upstreams: [upstream.url],
       entry: {
+        max_calls: slots,
         timeouts: { first_byte: '300ms', idle: '300ms', total: '5s' },
         routes: [
           { id: 's', match: { path: '/s/**' }, require: 'public' },
