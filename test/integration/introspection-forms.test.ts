@@ -24,6 +24,7 @@ const introspection = {
   cache: '1s',
   negative_cache: '100ms',
   stale: '0s',
+  timeout: '20s',
 }
 
 beforeAll(async () => {
@@ -57,13 +58,13 @@ beforeAll(async () => {
   gate = { node: await startNode({ policy, env: opaqueSecrets }), services: [orders] }
 })
 
-const total = () => names.reduce((sum, name) => sum + issuers[name].asked.length, 0)
+const askedAbout = (token: string) => names.reduce((sum, name) => sum + issuers[name].askedAbout(token), 0)
 
 test('with tokens: any, the gate verifies JWTs of listed issuers locally and introspects an opaque token', async () => {
-  const before = issuers.any.asked.length
-  await admitted(gate, { target: '/any/1', token: issuers.any.sign() })
-  await admitted(gate, { target: '/any/1', token: issuers.jwt.sign() })
-  expect(issuers.any.asked.length).toBe(before)
+  for (const jwt of [issuers.any.sign(), issuers.jwt.sign()]) {
+    await admitted(gate, { target: '/any/1', token: jwt })
+    expect(askedAbout(jwt)).toBe(0)
+  }
 
   const token = issuers.any.issue()
   await admitted(gate, { target: '/any/1', token })
@@ -76,10 +77,10 @@ test('with tokens: any, the gate introspects a JWT without iss like an opaque to
 })
 
 test('S-073: the gate introspects no opaque token for a service with JWT issuers only', async () => {
-  const before = total()
-  await refused(gate, { target: '/jwt/1', token: issuers.any.issue() }, badToken('token-malformed'))
+  const token = issuers.any.issue()
+  await refused(gate, { target: '/jwt/1', token }, badToken('token-malformed'))
 
-  expect(total()).toBe(before)
+  expect(askedAbout(token)).toBe(0)
 })
 
 test('the gate admits an opaque token only at services that list its issuer', async () => {
@@ -123,16 +124,23 @@ test('the gate replies 503 to an opaque token while one of the possible issuers 
 
 test('with recheck, the gate introspects a JWT at first use and periodically, and uses the claims of the JWT', async () => {
   const issuer = issuers.rechecked
-  const token = issuer.sign({ claims: { sub: 'dave' } })
+  let token = ''
   issuer.script = () => ({ body: '{"active":true}' })
-  const { received } = await admitted(gate, { target: '/rechecked/1', token })
-  expect(await identity(gate, received)).toMatchObject({ sub: 'dave' })
-  await admitted(gate, { target: '/rechecked/1', token })
-  expect(issuer.askedAbout(token)).toBe(1)
+  // With another token if the machine took longer for two requests than the time of `recheck`.
+  await until('two requests within the time of recheck', async () => {
+    const startedMs = performance.now()
+    token = issuer.sign({ claims: { sub: 'dave' } })
+    const { received } = await admitted(gate, { target: '/rechecked/1', token })
+    await admitted(gate, { target: '/rechecked/1', token })
+    const inTime = performance.now() - startedMs < 4000
+    expect(await identity(gate, received)).toMatchObject({ sub: 'dave' })
+    if (inTime) expect(issuer.askedAbout(token)).toBe(1)
+    return inTime
+  })
 
   await until('it is asked about again', async () => {
     await admitted(gate, { target: '/rechecked/1', token })
-    return issuer.askedAbout(token) === 2
+    return issuer.askedAbout(token) >= 2
   })
 
   issuer.script = undefined
@@ -147,10 +155,9 @@ test('with recheck, the gate rejects a JWT that was revoked at the issuer, and d
   issuer.revoke(ended)
   await refused(gate, { target: '/rechecked/1', token: ended }, badToken('token-inactive'))
 
-  const asked = issuer.asked.length
   const forged = `${issuer.sign().slice(0, -8)}AAAAAAAA`
   await refused(gate, { target: '/rechecked/1', token: forged }, badToken('token-signature'))
-  expect(issuer.asked.length).toBe(asked)
+  expect(issuer.askedAbout(forged)).toBe(0)
 })
 
 test('with recheck, an unavailable issuer or an introspection response for another token causes 503', async () => {

@@ -12,7 +12,7 @@ import { listen } from '../kit/ports.ts'
 
 const MIB = 1024 * 1024
 const UPLOADS = 10
-const BYTES = 64 * MIB
+const BYTES = 44 * MIB
 const NODE_CAP = 256 * MIB
 
 const block = Buffer.alloc(MIB, 'gatehouse ')
