@@ -4,7 +4,7 @@ import type { AuditRecord } from '../../gateway/audit/record.ts'
 import type { RedisLink } from '../../gateway/redis/redis-link.ts'
 import { until } from './until.ts'
 
-/** The lines of the audit log in Redis as they were written, each once, in the order in which each came first. */
+/** Returns the lines of the audit log in Redis without repetitions, in the order in which each was first written. */
 export async function auditLines(link: RedisLink, shard = 0): Promise<BatchLine[]> {
   const reader = new LogReader(link.store, link.keys, shard)
   const lines = new Map<string, BatchLine>()
@@ -20,7 +20,7 @@ export async function auditLines(link: RedisLink, shard = 0): Promise<BatchLine[
   return [...lines.values()]
 }
 
-/** Its records, once there is one of which this is true. */
+/** Waits until an audit record matches `wanted`, then returns all audit records. */
 export async function auditRecords(link: RedisLink, wanted: (record: AuditRecord) => boolean): Promise<AuditRecord[]> {
   let records: AuditRecord[] = []
   await until('such an audit record', async () => {

@@ -5,7 +5,7 @@ import { packLines, streamFields } from '../../gateway/audit/batch.ts'
 import { chainStart, seal } from '../../gateway/audit/seal.ts'
 import { atEnd } from './cleanup.ts'
 
-/** Writes batches of records into the log of a Redis, as a node does. */
+/** Writes batches of audit records to the audit log in Redis, in the format of a node. */
 export class AuditWriter {
   readonly redis: Redis | Cluster
   readonly ids: string[] = []
@@ -14,7 +14,7 @@ export class AuditWriter {
   #last = 0
   #previous = chainStart
 
-  /** @param place  a port of this machine, or hosts of a Redis Cluster */
+  /** @param place  port of a Redis on 127.0.0.1, or the hosts of a Redis Cluster */
   constructor(place: number | readonly string[], chain = 'node-1.0123456789ab', shard = 0) {
     this.redis = typeof place === 'number' ? new Redis(place, '127.0.0.1') : new Cluster([...place])
     this.redis.on('error', () => {})
@@ -23,7 +23,10 @@ export class AuditWriter {
     atEnd(() => this.redis.disconnect())
   }
 
-  /** @param members  of each record, laid over those of an admitted exchange */
+  /**
+   * @param members  fields that override those of the default record (an admitted exchange), by the number of the
+   * record
+   */
   async write(
     count: number,
     members: (number: number) => Readonly<Record<string, unknown>> = () => ({}),
@@ -47,7 +50,7 @@ export class AuditWriter {
     return this.#append(fields)
   }
 
-  /** Again until Redis takes it, as a node does: one that another takes the place of does not for a moment. */
+  /** Appends an entry. Retries every 100 ms for at most 60 s, because Redis rejects writes during a failover. */
   async #append(fields: readonly (string | Buffer)[]): Promise<string> {
     for (const deadline = performance.now() + 60_000; ; ) {
       try {

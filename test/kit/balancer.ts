@@ -19,15 +19,21 @@ export interface TestBalancer {
 }
 
 interface HaproxyPlace {
-  /** Where its name server listens, on loopback. */
+  /** Port of the DNS server on loopback that HAProxy queries. */
   readonly namePort: number
   readonly nodePort: number
   readonly probePort: number
-  /** How nodes are told the client: by PROXY v2, or as the comment in the file has it. Default by PROXY v2. */
+  /**
+   * How HAProxy passes the client address to the nodes. Default: PROXY v2. `X-Forwarded-For` is the alternative in the
+   * comments of `haproxy.cfg`.
+   */
   readonly tells?: 'X-Forwarded-For'
 }
 
-/** Starts HAProxy with `deploy/haproxy.cfg`, as it is or with its own alternative; it ends with the test file. */
+/**
+ * Starts HAProxy with `deploy/haproxy.cfg`, or with the alternative in the comments of that file. HAProxy stops after
+ * the last test of the file.
+ */
 export async function startHaproxy({ namePort, nodePort, probePort, tells }: HaproxyPlace): Promise<TestBalancer> {
   const { certificate, pemFile } = await certificateFiles()
   const [port, metrics] = freePorts(2) as [number, number]
@@ -56,7 +62,8 @@ function withForwardedFor(): string {
 }
 
 /**
- * Starts nginx with `deploy/nginx.conf`, in which only addresses and files are those of the test; it ends with the file.
+ * Starts nginx with `deploy/nginx.conf`, in which only addresses and file paths are changed. nginx stops after the last
+ * test of the file.
  *
  * @param nodes  ports of the nodes on 127.0.0.1
  */
@@ -85,7 +92,9 @@ export async function startNginx(nodes: readonly number[]): Promise<TestBalancer
   return { port, certificate: certificate.cert }
 }
 
-/** Each text stands in it exactly once, or the test does not run what is shipped. */
+/**
+ * Replaces each text `from` by `to`. Throws unless each `from` occurs exactly once: the test must run the shipped file.
+ */
 function fitted(text: string, changes: readonly (readonly [from: string, to: string])[]): string {
   let changed = text
   for (const [from, to] of changes) {
@@ -96,7 +105,7 @@ function fitted(text: string, changes: readonly (readonly [from: string, to: str
   return changed
 }
 
-/** Where nginx keeps bodies: the folders of Debian's build belong to root. */
+/** Directives for the folders in which nginx buffers bodies. The default folders of Debian's nginx belong to root. */
 function scratch(folder: string): string {
   const kinds = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
   return kinds.map((kind) => `  ${kind}_temp_path ${join(folder, kind)};\n`).join('')

@@ -2,9 +2,9 @@ import { freePort } from './ports.ts'
 import { startProgram } from './server-program.ts'
 
 /**
- * Starts a Caddy, which stops when the file's tests are over.
+ * Starts Caddy with one site. Caddy stops after the last test of the file.
  *
- * @param site  its only site, given the port
+ * @param site  returns the site block of the Caddyfile for a port
  * @returns the port
  */
 export async function startCaddy(command: string, site: (port: number) => string): Promise<number> {

@@ -2,14 +2,19 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { generate } from 'selfsigned'
 
-/** A certificate that is its own authority, in files of `folder`. */
+/** A self-signed certificate: its text in PEM, its file, and the file of its private key. */
 export interface TestCertificate {
   readonly cert: string
   readonly certFile: string
   readonly keyFile: string
 }
 
-/** @param file  name of the files without ending; an earlier certificate of that name is replaced */
+/**
+ * Creates a self-signed certificate.
+ *
+ * @param file  name of the certificate file and the key file without extension; existing files are replaced
+ * @param names  DNS names for `subjectAltName`
+ */
 export async function certificateFor(folder: string, file: string, names: readonly string[]): Promise<TestCertificate> {
   const { cert, private: key } = await generate([{ name: 'commonName', value: names[0]! }], {
     keyType: 'ec',

@@ -5,8 +5,8 @@ import { forward } from '../../gateway/pipeline/phases/forward.ts'
 import { settle } from '../../gateway/pipeline/phases/settle.ts'
 import { undeclaredEnd, undeclaredFault, undeclaredVerdict } from './undeclared-reason.ts'
 
-// Preloaded into the nodes of the tests. Reports each phase that ends an exchange with a reason that the phase does not
-// list. The report is a line on the error output, which fails the test file.
+// This module is preloaded into the nodes of the tests. When a phase ends an exchange with a reason that the phase does
+// not list, the module writes a line to the error output. That line fails the test file.
 
 for (const step of new Set([...lifecycle.request, ...checkLifecycle.request]))
   Object.assign(step, { run: checked(step) })
@@ -32,7 +32,9 @@ function checked(step: Step): Step['run'] {
   }
 }
 
-/** After `forward` has returned, the upstream's events end the exchange. */
+/**
+ * Checks the reasons of exchanges that end after `forward` has returned: events of the upstream connection end them.
+ */
 function checkedEnd(run: (x: Exchange) => void): (x: Exchange) => void {
   return (x) => {
     if (x.forwardedAt !== 0) report(undeclaredEnd(forward, x.reason))

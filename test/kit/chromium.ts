@@ -2,27 +2,31 @@ import { type Browser, type BrowserContext, chromium, type Page } from 'playwrig
 import { findChromium } from '../../deploy/chromium.mjs'
 import { atEnd } from './cleanup.ts'
 
-/** Starts the machine's Chromium, without a window. It ends when the file's tests are over. */
+/** Starts the installed Chromium headless. Chromium stops after the last test of the file. */
 export async function startChromium(): Promise<Browser> {
   const { command, env } = findChromium()
   const browser = await chromium.launch({
     executablePath: command,
     env: { ...process.env, ...env } as Record<string, string>,
-    // Nothing here is a stranger's page, and root has no sandbox. Nor is anything but loopback asked.
+    // Root has no sandbox, and the tests load only pages on loopback. The last two flags prevent Chromium's own network
+    // requests.
     args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update'],
   })
   atEnd(() => browser.close())
   return browser
 }
 
-/** Goes to a page, and logs in where a form asks who is there. */
+/** Opens `url`, logs in as `user` at the issuer's form, and waits for the redirect back to `url`. */
 export async function logIn(page: Page, url: string, user = 'alice'): Promise<void> {
   await page.goto(url)
   await page.click(`button[value=${user}]`)
   await page.waitForURL(url)
 }
 
-/** Cookies of the gate. Ports make no difference to cookies, so those of the issuer are there too. */
+/**
+ * Returns the cookies of the gate. All ports of a host share cookies, so the browser sends them together with the
+ * issuer's.
+ */
 export async function gateCookies(context: BrowserContext): Promise<{ name: string; value: string }[]> {
   return (await context.cookies()).filter(({ name }) => name.includes('gatehouse'))
 }

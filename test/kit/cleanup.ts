@@ -3,17 +3,23 @@ type Stop = () => Promise<unknown> | unknown
 const stops: Stop[] = []
 const dumps: (() => void)[] = []
 
-/** Runs `stop` after the last test of the file, newest first, whatever happened. `stop` must tolerate a second call. */
+/**
+ * Runs `stop` after the last test of the file, also when tests fail. The function that was registered last runs first.
+ * `stop` must tolerate a second call.
+ */
 export function atEnd(stop: Stop): void {
   stops.push(stop)
 }
 
-/** Runs `dump` after each failed test of the file: it prints what explains the failure. */
+/** Runs `dump` after each failed test of the file; `dump` prints data that explain the failure. */
 export function atFailure(dump: () => void): void {
   dumps.push(dump)
 }
 
-/** Called by `file-hooks.ts`. @throws {AggregateError} with every part that did not stop cleanly */
+/**
+ * Stops everything that the tests of a file started. Called by `file-hooks.ts`. @throws {AggregateError} with every
+ * error of a `stop`
+ */
 export async function stopAll(): Promise<void> {
   dumps.length = 0
   const failures: unknown[] = []

@@ -10,7 +10,10 @@ interface ViewOptions {
   readonly said?: string[]
 }
 
-/** A member within the tests; before `start`, somebody who only looks on. */
+/**
+ * Creates a `Cluster` in the process of the tests. Before `start` it only reads the state of the cluster; after `start`
+ * it is a member.
+ */
 export async function clusterView(
   link: RedisLink,
   { id = 'view', epochFile, said = [] }: ViewOptions = {},

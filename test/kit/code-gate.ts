@@ -8,7 +8,7 @@ import { testRedis } from './redis.ts'
 import { patientMs } from './redis-patience.ts'
 import { startUpstream, type TestUpstream } from './upstream.ts'
 
-/** A gate whose issuer does as it is told, for logins that go wrong. */
+/** A gate with a fake issuer whose replies the test sets, for tests of failing logins. */
 export interface CodeGate {
   readonly url: string
   readonly callback: string
@@ -16,27 +16,27 @@ export interface CodeGate {
   readonly orders: TestUpstream
   readonly nodes: readonly TestNode[]
   readonly redisPort: number
-  /** Begins a login, and carries a reply back: what a browser and an issuer do together. */
+  /** Starts a login at the gate and sends the issuer's reply to the callback, in place of a browser and an issuer. */
   enter(browser: HttpBrowser, options?: EnterOptions): Promise<Page>
 }
 
 export interface EnterOptions {
   readonly returnTo?: string
-  /** Laid over the query of the reply; `undefined` leaves a parameter out. */
+  /** Parameters that override those of the issuer's reply; `undefined` leaves a parameter out. */
   readonly reply?: Readonly<Record<string, string | undefined>>
   readonly redirects?: number
 }
 
 interface CodeGateOptions {
   readonly nodes?: number
-  /** Answer of the issuer for its key set, when the nodes start. Default: the keys. */
+  /** Reply of the issuer to requests for its key set while the nodes start. Default: the keys. */
   readonly keys?: Answer
   /** Laid over `login`. */
   readonly login?: Readonly<Record<string, unknown>>
   readonly env?: Readonly<Record<string, string>>
   /** Laid over the settings. */
   readonly settings?: Readonly<Record<string, unknown>>
-  /** Longest wait of the nodes for Redis in a request, ms. Default: that of every node of the tests. */
+  /** Longest time that a node waits for Redis in a request, ms. Default `patientMs`, as for every node of the tests. */
   readonly redisDeadlineMs?: number
 }
 
@@ -55,7 +55,7 @@ export async function startCodeGate({
     orders: orders.url,
     redisPort: redis.port,
     port,
-    // Longer than the default of 10 s: a busy machine must not turn a login into a 503.
+    // The timeout is longer than its default of 10 s, so that a login on a busy machine does not end with 503.
     login: { timeout: '30s', ...login },
   })
   const starting = Array.from({ length: count }, (_, i) =>

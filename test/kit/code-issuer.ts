@@ -4,14 +4,14 @@ import { type Answer, formOf, started, TestIssuer } from './issuer.ts'
 import { loginClient } from './login-provider.ts'
 import { compactJws, type SigningKey } from './signing-key.ts'
 
-/** The differences from a valid ID token. A value of `undefined` leaves a member out. */
+/** Differences from a valid ID token; a value of `undefined` leaves a member out. */
 export interface IdTokenOverrides {
   readonly header?: Readonly<Record<string, unknown>>
   readonly claims?: Readonly<Record<string, unknown>>
   readonly key?: SigningKey
 }
 
-/** A login at this issuer as a browser carries it: what the gate sent. The test makes the reply. */
+/** The gate's authorization request, read from the URL to which the gate redirects the browser. */
 export interface PendingLogin {
   readonly state: string
   readonly nonce: string
@@ -20,44 +20,44 @@ export interface PendingLogin {
 
 type EndpointAnswer = { readonly status: number; readonly body: string }
 
-/** The behaviour of an issuer that checks codes and client itself (`endpoint-issuer.ts`). */
+/** Rules of an issuer that checks codes and client credentials itself (`endpoint-issuer.ts`). */
 export interface CodeRules {
-  /** The location to which the authorization endpoint sends the browser; `undefined` for an error page. */
+  /** Returns the location to which the authorization endpoint redirects the browser; `undefined` for an error page. */
   authorize(query: URLSearchParams, request: IncomingMessage): string | undefined
-  /** The ID token for a code; `undefined` for `invalid_grant`. */
+  /** Returns the ID token for a code; `undefined` for the error `invalid_grant`. */
   exchange(form: URLSearchParams, request: IncomingMessage): string | undefined
 }
 
 /**
- * A fake issuer with the endpoints of the authorization code flow, and without pages. Without `rules` it accepts any
- * code and any client, and gives the tokens that the test sets.
+ * A fake issuer with the endpoints of the authorization code flow, but without pages. Without `rules` the issuer
+ * accepts any code and any client, and issues the tokens that the test sets.
  */
 export class CodeIssuer extends TestIssuer {
-  /** Requests to the token endpoint so far. */
+  /** Forms of all requests to the token endpoint so far. */
   readonly asked: URLSearchParams[] = []
   readonly revoked: URLSearchParams[] = []
-  /** Takes pushed requests (RFC 9126). */
+  /** Whether the metadata name an endpoint for pushed authorization requests (RFC 9126). */
   pushes = false
   readonly pushed: URLSearchParams[] = []
-  /** ID token of the next grants; `undefined` for none. */
+  /** Overrides for the ID token in the next token responses; `undefined`: the response has no ID token. */
   idToken: IdTokenOverrides | undefined = {}
   accessToken: string | undefined
-  /** Claims of the next access tokens, laid over the usual ones. */
+  /** Claims of the next access tokens, merged over the default claims. */
   accessClaims: Readonly<Record<string, unknown>> = {}
-  /** `token_type` of the next grants. */
+  /** Value of `token_type` in the next token responses. */
   tokenType: unknown = 'Bearer'
-  /** `expires_in` of the next grants, s; `undefined` leaves it out. */
+  /** Value of `expires_in` in the next token responses, s; `undefined` leaves the field out. */
   expiresInS: number | undefined = 300
-  /** Replaces the answer of the token endpoint and of the endpoint for pushed requests. */
+  /** Reply of the token endpoint and of the endpoint for pushed requests, in place of the normal reply. */
   failure: EndpointAnswer | undefined
-  /** The reply of the token endpoint waits for this. Default: no wait. */
+  /** Returns a promise for which the token endpoint waits before it replies. Default: no wait. */
   held: ((form: URLSearchParams) => Promise<void> | undefined) | undefined
-  /** Number of code exchanges that have no reply yet, and its maximum. */
+  /** Number of code exchanges without a reply so far; `exchangingMost` is the maximum of this number. */
   exchanging = 0
   exchangingMost = 0
-  /** Nonce of the login in progress. */
+  /** Nonce of the newest login, set by `pending`. */
   nonce = ''
-  /** Answer of the revocation endpoint. */
+  /** Reply of the revocation endpoint to every request. */
   revocation: EndpointAnswer = { status: 200, body: '' }
   readonly #rules: CodeRules | undefined
 
@@ -77,7 +77,7 @@ export class CodeIssuer extends TestIssuer {
     })
   }
 
-  /** Reads what the gate asks for from the URL to which it sends a browser. */
+  /** Reads the authorization request from the URL to which the gate redirects a browser, and remembers its nonce. */
   pending(url: string): PendingLogin {
     const parameters = new URL(url).searchParams
     this.nonce = parameters.get('nonce') ?? ''
@@ -107,7 +107,7 @@ export class CodeIssuer extends TestIssuer {
     return this.signJwt({ ...good, ...wishes.claims }, { typ: 'logout+jwt', ...wishes.header }, wishes.key)
   }
 
-  /** Code exchanges get no reply until the result is called. Other grants are not held. */
+  /** Delays the replies to code exchanges until the returned function is called. Other grant types are not delayed. */
   holdExchanges(): () => void {
     const { promise, resolve } = Promise.withResolvers<void>()
     this.exchangingMost = 0
@@ -179,7 +179,7 @@ export class CodeIssuer extends TestIssuer {
       code_challenge_methods_supported: ['S256'],
       ...(this.pushes && { pushed_authorization_request_endpoint: `${this.url}/push` }),
     }
-    // An issuer with rules does not state itself in its replies (RFC 9207).
+    // An issuer with rules does not send `iss` in authorization responses (RFC 9207).
     if (this.#rules !== undefined) return metadata
     return {
       ...metadata,
@@ -192,7 +192,10 @@ export class CodeIssuer extends TestIssuer {
 
 const isExchange = (form: URLSearchParams): boolean => form.get('grant_type') === 'authorization_code'
 
-/** Concurrent logins have different nonces: a code may name the nonce of its login. */
+/**
+ * Reads the nonce from a code of the form `code-for.<nonce>`. Concurrent logins have different nonces, so each code
+ * names the nonce of its login.
+ */
 function nonceIn(code: string | null): string | undefined {
   return /^code-for\.(.+)$/.exec(code ?? '')?.[1]
 }
@@ -201,7 +204,10 @@ function json(response: ServerResponse, { status, body }: EndpointAnswer): void 
   response.writeHead(status, { 'content-type': 'application/json' }).end(body)
 }
 
-/** Starts an issuer, which stops when the file's tests are over. @param keys  answer for the key set; default: the keys */
+/**
+ * Starts a `CodeIssuer`, which stops after the last test of the file. @param keys  reply for the key set; default: the
+ * keys
+ */
 export async function startCodeIssuer({ keys }: { readonly keys?: Answer | undefined } = {}): Promise<CodeIssuer> {
   const issuer = new CodeIssuer()
   issuer.answer('keys', keys)

@@ -1,7 +1,7 @@
 /**
- * Waits for `work`, but no longer than `limitMs`.
+ * Waits for `work`, at most `limitMs` milliseconds; then throws an error.
  *
- * @param what  the awaited event, which the error names; a function if its text is known only at the deadline
+ * @param what  name of the awaited event in the error; a function when the text is known only at the deadline
  */
 export async function within<T>(limitMs: number, what: string | (() => string), work: Promise<T>): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>()

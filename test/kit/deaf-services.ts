@@ -1,7 +1,8 @@
 import { createServer } from 'node:http'
 import { portsAt } from '../../deploy/demo/ports.ts'
 
-// Services that answer 200 to everything and do not report received requests, for the tests of `demo --check`.
+// Demo services that reply 200 to every request and do not report the requests they received, for the tests of `demo
+// --check`.
 
 const ports = portsAt(Number(process.argv[2]))
 const servers = [ports.orders, ports.reports, ports.files].map((port) =>

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 /**
- * The only code block of this language on a page of docs/, as users copy it.
+ * Returns the only code block in this language on a page of docs/, with its placeholders replaced as a user would do.
  *
- * @param replaced  what a user would put in their place; each text must occur
+ * @param replaced  replacement for each placeholder; each placeholder must occur in the code block
  */
 export function documented(page: string, language: string, replaced: Readonly<Record<string, string>>): string {
   const text = readFileSync(fileURLToPath(new URL(`../../docs/${page}`, import.meta.url)), 'utf8')

@@ -49,10 +49,10 @@ export function startHonestIssuer(redirectUris: readonly string[]): Promise<Code
 }
 
 /**
- * Starts an issuer that sends browsers on to another issuer with a changed request, and keeps the codes that it
- * receives (RFC 9700 §4.4.1).
+ * Starts an issuer for a mix-up attack (RFC 9700 §4.4.1): it redirects browsers to another issuer with a changed
+ * request, and records the codes that it receives.
  *
- * @param onward  gives the location for the browser from the gate's request
+ * @param onward  returns the location for the browser, computed from the gate's request
  */
 export function startMaliciousIssuer(onward: (asked: URLSearchParams) => string): Promise<CodeIssuer> {
   return started(new CodeIssuer({ authorize: onward, exchange: () => undefined }))

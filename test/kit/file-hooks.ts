@@ -1,8 +1,8 @@
 import { afterAll, afterEach, vi } from 'vitest'
 import { dumpAll, stopAll } from './cleanup.ts'
 
-// Runs once for each test file, by `setupFiles` of the configuration. Unit test files of one worker share their modules,
-// so a hook that a kit module registers while it loads would run for the first file only.
+// Hooks that vitest loads for each test file (`setupFiles` of the configuration). Unit test files of one worker share
+// their modules, so a hook that a kit module registers while it loads would run for the first file only.
 
 afterEach(({ task }) => {
   if (task.result?.state === 'fail') dumpAll()

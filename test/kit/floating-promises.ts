@@ -1,21 +1,21 @@
 import ts from 'typescript'
 
-/** A promise that nobody handles when it rejects. */
+/** A place in the source where the rejection of a promise can be unhandled. */
 export interface FloatingPromise {
-  /** `path:line`, from the root of the repository. */
+  /** Place as `path:line`; the path is relative to the root of the repository. */
   readonly place: string
-  /** The expression, on one line, cut to 100 characters. */
+  /** Source of the expression on one line, cut to 100 characters. */
   readonly text: string
   readonly how: 'unhandled' | 'stored' | 'callback'
 }
 
 /**
- * Finds promises of the program whose rejection may be unhandled: a statement that starts one and neither awaits nor catches
- * it, one that is stored in a property for others to await, and an async function that is handed to somebody who expects
- * nothing back (a timer, an event).
+ * Finds promises of the program whose rejection can be unhandled. Three kinds are found: a statement that starts a
+ * promise without `await` or `catch`; a promise that is stored in a property; an async function as a callback whose
+ * result is ignored (of a timer, of an event).
  *
- * @param entries  files from which all others are reached
- * @param isSettled  whether a call is of a function whose promise never rejects, by `Class.method`
+ * @param entries  entry files; the files of gateway/ and workers/ that they import are checked
+ * @param isSettled  whether a method, named `Class.method`, returns a promise that never rejects
  */
 export function floatingPromises(
   root: string,
@@ -43,7 +43,7 @@ export function floatingPromises(
     return `${owner}${ts.isPropertyAccessExpression(call.expression) ? call.expression.name.text : (symbol?.name ?? '')}`
   }
 
-  /** Whether the rejection of this expression is handled where it stands. */
+  /** Whether this expression itself handles the rejection of its promise. */
   const isHandled = (node: ts.Expression): boolean => {
     const inner = withoutParentheses(node)
     if (ts.isAwaitExpression(inner)) return true
@@ -54,7 +54,8 @@ export function floatingPromises(
     const of = inner.expression.expression
     if (method === 'catch' && inner.arguments.length === 1) return true
     if (method === 'then' && inner.arguments.length === 2) return true
-    // What runs behind a handled promise must not throw: it is short, and is looked at.
+    // A callback of `then` or `finally` after a handled promise must not throw: such callbacks are short, and a
+    // reviewer checks them.
     if (method === 'then' || method === 'finally') return isHandled(of)
     return inner.expression.getText() === 'Promise.allSettled'
   }

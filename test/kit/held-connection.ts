@@ -2,7 +2,7 @@ import { connect, requestBytes } from './raw-client.ts'
 import { readReply } from './raw-reply.ts'
 import type { Wire } from './wire.ts'
 
-/** A connection that is open already: what is sent on it leaves in the very tick. */
+/** A client connection that is opened in advance, so that a request is sent in the current tick of the event loop. */
 export class HeldConnection {
   readonly #wire: Wire
   readonly #target: string
@@ -16,7 +16,9 @@ export class HeldConnection {
     return new HeldConnection(await connect(port), target)
   }
 
-  /** Sends now, in this tick. @returns the status of the reply; 0 when the connection ended instead */
+  /**
+   * Sends a request in the current tick. @returns the status of the reply; 0 when the connection ended without a reply
+   */
   async status(token?: string): Promise<number> {
     const sent = this.#wire.send(requestBytes({ target: this.#target, ...(token === undefined ? {} : { token }) }))
     await sent

@@ -10,7 +10,7 @@ interface Cookie {
 export interface Page {
   readonly url: string
   readonly status: number
-  /** Of a field that comes once. */
+  /** Returns the value of a header field that occurs once. */
   readonly field: (name: string) => string | undefined
   readonly body: string
 }
@@ -25,16 +25,16 @@ interface VisitOptions {
 
 const REDIRECTS_MAX = 20
 
-/** As much of a browser as logins need: cookies by host, as browsers keep them, redirects, forms. No scripts. */
+/** A minimal browser for logins: stores cookies, follows redirects and submits forms. It runs no scripts. */
 export class HttpBrowser {
-  /** By `host name path`. Ports make no difference to cookies (RFC 6265 §8.5). */
+  /** Cookies by `path name`. The key has no host and no port: cookies do not distinguish ports (RFC 6265 §8.5). */
   readonly #cookies = new Map<string, Cookie>()
 
   get cookies(): readonly Cookie[] {
     return [...this.#cookies.values()]
   }
 
-  /** The session cookie of a gate on loopback. */
+  /** Value of the session cookie of a gate on loopback. */
   get session(): string | undefined {
     return this.cookies.find(({ name }) => name === 'gatehouse-loopback')?.value
   }
@@ -43,12 +43,12 @@ export class HttpBrowser {
     this.keep(`gatehouse-loopback=${value}; Path=/`)
   }
 
-  /** @param line  as in `Set-Cookie` */
+  /** Stores a cookie. @param line  value of a `Set-Cookie` field */
   keep(line: string): void {
     this.#store(line)
   }
 
-  /** What the gate has given it, `name=value`. */
+  /** Cookies that the gate has set, each as `name=value`. */
   get gateCookies(): string[] {
     return this.cookies.filter(({ name }) => name.includes('gatehouse')).map(({ name, value }) => `${name}=${value}`)
   }
@@ -58,7 +58,7 @@ export class HttpBrowser {
     let body = options.form && new URLSearchParams(options.form)
     let at = url
     for (let left = options.redirects ?? REDIRECTS_MAX; ; left--) {
-      // Not `fetch`, which has its own mind about what a browser says.
+      // `request` of undici, because `fetch` would set some header fields itself, such as `sec-fetch-mode`.
       const {
         statusCode,
         headers,
@@ -86,7 +86,7 @@ export class HttpBrowser {
     }
   }
 
-  /** Answers the form on a page. */
+  /** Submits the form on `page` with its own values, overridden by `fields`. */
   submit(page: Page, fields: Readonly<Record<string, string>>, options: VisitOptions = {}): Promise<Page> {
     const action = /<form[^>]*action="([^"]*)"/.exec(page.body)?.[1]
     const hidden = [...page.body.matchAll(/<input[^>]*name="([^"]*)"[^>]*value="([^"]*)"/g)]

@@ -16,11 +16,11 @@ interface Reply {
   readonly body?: string
   readonly fields?: Readonly<Record<string, string>>
   readonly delayMs?: number
-  /** The reply waits for this. */
+  /** The reply waits until this promise is resolved. */
   readonly held?: Promise<unknown>
 }
 
-/** Takes POSTs, compressed or not, and answers as the test wants. */
+/** An HTTP server for requests with a plain or gzip body; the test sets its replies. */
 export class HttpReceiver {
   readonly received: Received[] = []
   answer: (request: Received) => Reply = () => ({ status: 200, body: '{}' })
@@ -30,7 +30,7 @@ export class HttpReceiver {
     return `http://127.0.0.1:${this.port}`
   }
 
-  /** Lines of all bodies that were answered with 2xx, as JSON. */
+  /** Parsed JSON lines of all request bodies that got a 2xx reply. */
   readonly taken: Record<string, unknown>[] = []
 
   async listen(port = 0): Promise<this> {
@@ -60,7 +60,7 @@ export class HttpReceiver {
     return this
   }
 
-  /** As if the receiver had died; `listen(port)` brings it back. */
+  /** Simulates a crash: closes the server and its connections. `listen(port)` starts it again. */
   close(): Promise<unknown> {
     return this.#close()
   }

@@ -11,7 +11,7 @@ interface ClientOptions {
   readonly certificate: string
   /** In the certificate. */
   readonly name: string
-  /** The client's own address, of 127.0.0.0/8. */
+  /** Source address of the client, in 127.0.0.0/8. */
   readonly from: string
 }
 
@@ -20,7 +20,10 @@ export interface Http2Reply {
   readonly text: string
 }
 
-/** A client that speaks HTTP/2 over TLS, one connection for all its requests. Closed with the test file. */
+/**
+ * An HTTP/2 client over TLS with one connection for all requests. The connection is closed after the last test of the
+ * file.
+ */
 export class Http2Client {
   readonly #options: ClientOptions
   #session: ClientHttp2Session | undefined
@@ -30,14 +33,14 @@ export class Http2Client {
     atEnd(() => this.#session?.destroy())
   }
 
-  /** What was agreed by ALPN on the connection in use. */
+  /** Protocol that ALPN selected on the current connection. */
   get protocol(): string | undefined {
     return this.#session?.alpnProtocol
   }
 
   /**
-   * A new connection is opened only where the server has asked for it (GOAWAY) or the last one was closed between two
-   * requests; a request that was sent and not answered is an error.
+   * Sends a GET request. Opens a new connection only after a GOAWAY of the server or when the last connection was
+   * closed between two requests. A sent request without a reply is an error.
    */
   async get(path: string, fields: Readonly<Record<string, string>> = {}): Promise<Http2Reply> {
     const stream = this.#open().request({ ':path': path, ...fields })

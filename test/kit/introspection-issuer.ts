@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { formOf, started, TestIssuer, type TokenOverrides, testAudience } from './issuer.ts'
 
-/** A question as it came. */
+/** An introspection request that the issuer received. */
 export interface Asked {
   readonly token: string
   readonly form: URLSearchParams
@@ -11,13 +11,13 @@ export interface Asked {
   readonly atMs: number
 }
 
-/** Replaces the true answer to a question. */
+/** Reply that replaces the true introspection response. */
 export interface Script {
   readonly status?: number
   readonly type?: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string | Buffer
-  /** Delay before the response head. */
+  /** Delay before the response head, ms. */
   readonly delayMs?: number
   /** The connection stays open, and no byte of a reply is sent. */
   readonly silent?: boolean
@@ -27,13 +27,19 @@ export interface Script {
 
 type Claims = Readonly<Record<string, unknown>>
 
-/** A fake issuer with an introspection endpoint (RFC 7662). It issues opaque tokens, and can answer anything. */
+/**
+ * A fake issuer with an introspection endpoint (RFC 7662). It issues opaque tokens, and a test can replace each
+ * introspection response.
+ */
 export class IntrospectionIssuer extends TestIssuer {
-  /** All questions so far, in order. */
+  /** All introspection requests so far, in order. */
   readonly asked: Asked[] = []
-  /** Called for each question; `undefined` gives the true answer. */
+  /**
+   * Called for each introspection request: returns a replacement for the response, or `undefined` for the true
+   * response.
+   */
   script: ((asked: Asked) => Script | undefined) | undefined
-  /** Delay of each true answer, ms. */
+  /** Delay of each introspection response, ms. A script can override it. */
   delayMs = 0
   readonly #tokens = new Map<string, Claims>()
 
@@ -42,7 +48,7 @@ export class IntrospectionIssuer extends TestIssuer {
     this.serve('/introspect', (request, response) => this.#introspect(request, response))
   }
 
-  /** Issues an opaque token. A claim with the value `undefined` is left out of the answer. */
+  /** Issues an opaque token. A claim with the value `undefined` is left out of the introspection response. */
   issue(claims: Claims = {}, token = randomBytes(24).toString('base64url')): string {
     const nowS = Math.floor(Date.now() / 1000)
     const good = {
@@ -59,7 +65,7 @@ export class IntrospectionIssuer extends TestIssuer {
     return token
   }
 
-  /** A signed access token (RFC 9068). Introspection reports it as active, with the same claims. */
+  /** Signs an access token (RFC 9068). The introspection endpoint reports it as active, with the same claims. */
   override sign(wishes: TokenOverrides = {}): string {
     const token = super.sign(wishes)
     this.#tokens.set(token, JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString()))
@@ -98,7 +104,7 @@ export class IntrospectionIssuer extends TestIssuer {
   }
 }
 
-/** Starts an issuer, which stops when the file's tests are over. */
+/** Starts an issuer with an introspection endpoint. The issuer stops after the last test of the file. */
 export function startIntrospectionIssuer(): Promise<IntrospectionIssuer> {
   return started(new IntrospectionIssuer())
 }

@@ -2,7 +2,10 @@ import type { IntrospectionRules, IssuerRules } from '../../gateway/oauth/token-
 import { testAudience } from './issuer.ts'
 import { rulesFor } from './issuer-rules.ts'
 
-/** Rules of an issuer of opaque tokens at that URL. The client secret is in `TEST_INTROSPECTION_SECRET`. */
+/**
+ * Rules of an issuer of opaque tokens at `url`. The client secret is in the environment variable
+ * TEST_INTROSPECTION_SECRET.
+ */
 export function introspectionRules(url: string, introspection: Partial<IntrospectionRules> = {}): IssuerRules {
   return {
     ...rulesFor(url),

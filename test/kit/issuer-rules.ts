@@ -1,6 +1,9 @@
 import type { IssuerRules } from '../../gateway/oauth/token-facts.ts'
 
-/** The rules by which an order is read; what tokens must be is the nodes' matter. */
+/**
+ * Rules of an issuer that suffice to read a revocation order. Audiences and algorithms are empty: only the nodes
+ * validate tokens.
+ */
 export function rulesFor(issuer: string, name = 'main'): IssuerRules {
   return {
     name,

@@ -7,37 +7,37 @@ import { type Algorithm, compactJws, type SigningKey, signingKey } from './signi
 
 type Document = 'discovery' | 'keys'
 
-/** What a document is answered with instead of itself. */
+/** Reply for a document (metadata or key set) in place of the normal reply. */
 export interface Answer {
   readonly status?: number
   readonly headers?: Readonly<Record<string, string>>
-  /** Left out: the document as it is. */
+  /** Body of the reply. Default: the document itself. */
   readonly body?: string
   /** Before the head. */
   readonly delayMs?: number
-  /** The reply waits for this. */
+  /** The reply waits until this promise is resolved. */
   readonly held?: Promise<unknown>
-  /** The connection is held, and no byte of a reply is sent. */
+  /** The connection stays open, and no byte of a reply is sent. */
   readonly silent?: boolean
 }
 
-/** What is different from a good token. A value of `undefined` leaves a member out. */
+/** Differences from a valid access token; a value of `undefined` leaves a member out. */
 export interface TokenOverrides {
   readonly header?: Readonly<Record<string, unknown>>
   readonly claims?: Readonly<Record<string, unknown>>
   /** Text in place of the JSON of the header or the claims. */
   readonly raw?: { readonly header?: string; readonly claims?: string | Buffer }
-  /** Default: the newest key of the issuer. */
+  /** Key that signs the token. Default: the newest key of the issuer. */
   readonly key?: SigningKey
 }
 
-/** Answers one request to an endpoint of the issuer. */
+/** Handles one request to an endpoint of the issuer. */
 export type Endpoint = (request: IncomingMessage, response: ServerResponse) => Promise<void> | void
 
 export interface IssuerOptions {
-  /** One key each; the last one signs. */
+  /** Algorithms of the signing keys: one key for each algorithm; the last key signs. */
   readonly algorithms?: readonly Algorithm[]
-  /** Appended to the issuer identifier, such as `/tenant`. */
+  /** Path that is appended to the issuer identifier, such as `/tenant`. */
   readonly path?: string
   readonly port?: number
 }
@@ -45,14 +45,14 @@ export interface IssuerOptions {
 export const testAudience = 'https://api.test'
 
 /**
- * A fake authorization server: metadata, keys, and signed tokens of any content. Both documents can be made to fail.
- * `IntrospectionIssuer` and `CodeIssuer` add endpoints to it.
+ * A fake authorization server: metadata, key set, and signed tokens of any content. A test can replace the replies for
+ * the metadata and the key set. `IntrospectionIssuer` and `CodeIssuer` add endpoints.
  */
 export class TestIssuer {
-  /** Set by `start`, the same after a restart. */
+  /** Port on loopback. Set by `start`; a restart uses the same port. */
   port: number
   readonly path: string
-  /** How often each document was asked for. */
+  /** Number of requests for each document. */
   readonly fetches: Record<Document, number> = { discovery: 0, keys: 0 }
   readonly #answers = new Map<Document, Answer>()
   readonly #endpoints = new Map<string, Endpoint>()
@@ -67,7 +67,7 @@ export class TestIssuer {
     this.#signer = this.#keys.at(-1)!
   }
 
-  /** The issuer identifier: `iss`, compared byte for byte. */
+  /** The issuer identifier: the value of `iss`, which the gate compares byte for byte. */
   get url(): string {
     return `http://127.0.0.1:${this.port}${this.path}`
   }
@@ -86,14 +86,14 @@ export class TestIssuer {
     return this.#keys
   }
 
-  /** Listens; after a `stop` on the same port. */
+  /** Starts to listen; after `stop`, on the same port as before. */
   async start(): Promise<void> {
     const server = createServer((request, response) => void this.#reply(request, response))
     this.port = await listen(server, this.port)
     this.#server = server
   }
 
-  /** Refuses connections from now on. The keys stay, and tokens can still be signed. */
+  /** Closes the server and all connections. The keys remain, and tokens can still be signed. */
   async stop(): Promise<void> {
     const server = this.#server
     this.#server = undefined
@@ -103,36 +103,36 @@ export class TestIssuer {
     await closed
   }
 
-  /** Publishes a new key beside the old ones and signs with it from now on. */
+  /** Publishes a new key beside the old keys and signs the next tokens with it. */
   rotate(alg: Algorithm = 'ES256'): SigningKey {
     const key = signingKey(alg)
     this.publish(key)
     return key
   }
 
-  /** Publishes this key beside the old ones and signs with it from now on. */
+  /** Publishes this key beside the old keys and signs the next tokens with it. */
   publish(key: SigningKey): void {
     this.announce(key)
     this.#signer = key
   }
 
-  /** Publishes this key beside the old ones. The key that signs stays the same. */
+  /** Publishes this key beside the old keys. The signing key stays the same. */
   announce(key: SigningKey): void {
     this.#keys = [...this.#keys, key]
   }
 
-  /** Publishes this key no more. Tokens that it signed, and will sign by `key`, have no key to verify them. */
+  /** Removes this key from the key set. Tokens signed with this key, also future ones, can no longer be verified. */
   drop(key: SigningKey): void {
     this.#keys = this.#keys.filter(({ kid }) => kid !== key.kid)
   }
 
-  /** From now on, answers this document otherwise; without `answer`, as it is again. */
+  /** Sets the reply for this document; without `answer`, restores the normal reply. */
   answer(document: Document, answer?: Answer): void {
     if (answer === undefined) this.#answers.delete(document)
     else this.#answers.set(document, answer)
   }
 
-  /** An access token (RFC 9068): good for `orders:read` at the audience of the tests, unless wished otherwise. */
+  /** Signs an access token (RFC 9068). By default it is valid for `orders:read` at the audience of the tests. */
   sign({ header, claims, raw, key = this.#signer }: TokenOverrides = {}): string {
     const nowS = Math.floor(Date.now() / 1000)
     const goodHeader = { alg: key.alg, typ: 'at+jwt', kid: key.kid }
@@ -171,7 +171,10 @@ export class TestIssuer {
     response.end(body ?? JSON.stringify(document === 'keys' ? this.#keySet() : this.metadata()))
   }
 
-  /** OpenID Connect Discovery §4 appends to the path, RFC 8414 §3.1 inserts before it. */
+  /**
+   * The document at a request target. The metadata have two targets: OpenID Connect Discovery §4 appends to the
+   * issuer's path, RFC 8414 §3.1 inserts before it.
+   */
   #document(target: string): Document | undefined {
     if (target === `${this.path}/keys`) return 'keys'
     const known = [
@@ -197,19 +200,19 @@ export class TestIssuer {
   }
 }
 
-/** The parameters of a form that was posted. */
+/** Reads the form parameters in the body of a request. */
 export async function formOf(request: IncomingMessage): Promise<URLSearchParams> {
   let text = ''
   for await (const chunk of request.setEncoding('utf8')) text += chunk
   return new URLSearchParams(text)
 }
 
-/** Starts an issuer, which stops when the file's tests are over. */
+/** Starts a `TestIssuer`, which stops after the last test of the file. */
 export async function startIssuer(options: IssuerOptions = {}): Promise<TestIssuer> {
   return started(new TestIssuer(options))
 }
 
-/** Starts `issuer`, which stops when the file's tests are over. */
+/** Starts `issuer` and stops it after the last test of the file. */
 export async function started<T extends TestIssuer>(issuer: T): Promise<T> {
   await issuer.start()
   atEnd(() => issuer.stop())

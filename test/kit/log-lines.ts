@@ -2,12 +2,12 @@ import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { within } from './deadline.ts'
 
-/** A line of a node's log. */
+/** A JSON line of a node's log. */
 export type LogRecord = Readonly<Record<string, unknown>>
 
 const keptLines = 50_000
 
-/** The lines that a process writes: as text, and as records where they are JSON objects. */
+/** The lines that a process writes to a stream: all as text, and lines with a JSON object as records. */
 export class LogLines {
   readonly text: string[] = []
   readonly records: LogRecord[] = []
@@ -17,7 +17,7 @@ export class LogLines {
     createInterface({ input: stream }).on('line', (line) => this.#add(line))
   }
 
-  /** The first record, of those that came or will come, of which `wanted` is true. */
+  /** Returns the first record, past or future, that matches `wanted`. Throws when there is none within `limitMs`. */
   async find(wanted: (record: LogRecord) => boolean, what: string, limitMs: number): Promise<LogRecord> {
     const known = this.records.find(wanted)
     if (known !== undefined) return known

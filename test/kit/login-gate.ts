@@ -17,19 +17,20 @@ interface LoginNodeParts {
   readonly orders: string
   readonly reports?: string
   readonly redisPort: number
-  /** Of the data plane; redirect URIs have it. */
+  /** Port of the data plane; the redirect URIs contain it. */
   readonly port: number
-  /** Laid over `login`, the issuer. */
+  /** `login` overrides the login of the issuer, `main` the issuer, `settings` the settings of the node. */
   readonly login?: Readonly<Record<string, unknown>>
   readonly main?: Readonly<Record<string, unknown>>
   readonly settings?: Readonly<Record<string, unknown>>
-  /** Beside those of the tests. */
+  /** Routes of the service orders beside those of the tests. */
   readonly routes?: readonly object[]
 }
 
 /**
- * What a node is started with at which browsers log in: `/app/**` of orders takes a session, `/strong/**` a strong login,
- * `/recent/**` one of the last minute, `/either/**` a session or a token; `/reports/**` is of the service reports.
+ * Options of a node at which browsers log in. Routes of the service orders: `/app/**` requires a session, `/strong/**`
+ * a session with `acr` `urn:strong`, `/recent/**` a login at most 60 s ago, `/either/**` a session or a token.
+ * `/reports/**` belongs to the service reports.
  */
 export function loginNode(parts: LoginNodeParts): NodeOptions {
   const { issuer, orders, reports, redisPort, port, login, main, settings, routes = [] } = parts
@@ -117,7 +118,7 @@ export async function startLoginGate(
   return { url, node, provider, orders, reports, redisPort: redis.port, options }
 }
 
-/** Goes to a page, logs in where that is asked for, and comes back. */
+/** Opens `url`, logs in when the issuer shows its login form, and returns the page after it. */
 export async function logIn(browser: HttpBrowser, url: string, user = 'alice'): Promise<Page> {
   const page = await browser.visit(url)
   return page.body.includes('name="user"') ? browser.submit(page, { user }) : page

@@ -5,24 +5,24 @@ import { testAudience } from './issuer.ts'
 import { listen } from './ports.ts'
 import { signingKey } from './signing-key.ts'
 
-/** The client that the gate is. */
+/** The gate's OAuth client at the test issuer. */
 export const loginClient = { id: 'web', secret: 'web-secret-for-tests-only' } as const
 
-/** An authorization server with a login form, a session of its own, and single logout. */
+/** A real authorization server (oidc-provider) with a login form, its own browser session, and single logout. */
 export interface LoginProvider {
   /** The issuer identifier. */
   readonly url: string
-  /** Of access tokens from now on, s. */
+  /** Lifetime of the next access tokens, s. */
   accessTokenS: number
-  /** How long the token endpoint waits before it answers, ms. */
+  /** Delay of each reply of the token endpoint, ms. */
   tokenDelayMs: number
-  /** Whether access tokens are for the gate; else they are opaque, and for the provider itself. */
+  /** True: access tokens are JWTs for the gate. False: access tokens are opaque and for the provider itself. */
   forGate: boolean
-  /** What access tokens say besides. */
+  /** Additional claims of access tokens. */
   tokenClaims: Readonly<Record<string, unknown>>
-  /** Requests so far, as `method path`. */
+  /** All requests so far, each as `method path`. */
   readonly requests: string[]
-  /** Errors that it did not expect. */
+  /** Errors that the provider reported (`server_error` and `backchannel.error`). */
   readonly failures: string[]
 }
 
@@ -32,7 +32,7 @@ interface LoginProviderOptions {
   readonly pushedRequests?: boolean
 }
 
-/** What the package's own types leave out. */
+/** Types of oidc-provider that are missing in its type declarations. */
 interface Models {
   readonly Grant: new (
     values: object,
@@ -130,7 +130,7 @@ function configuration(self: LoginProvider, { gate, pushedRequests = false }: Lo
         }),
       },
     },
-    // Its own way out keeps it from loopback addresses, where the gate is.
+    // Drops the dispatcher of oidc-provider, which refuses loopback addresses; the gate listens on loopback.
     fetch: (address: string, { dispatcher: _, ...wanted }: RequestInit & { dispatcher?: unknown }) =>
       fetch(address, wanted),
     findAccount: (_: unknown, id: string) => ({

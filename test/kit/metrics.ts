@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { request, requestBytes } from './raw-client.ts'
 
-/** One reading of `/metrics`, read strictly: what the exposition format (0.0.4) does not allow is an error. */
+/** Samples of one `/metrics` reply. A line that the exposition format 0.0.4 does not allow fails the test. */
 export class MetricReading {
   readonly #samples = new Map<string, number>()
 

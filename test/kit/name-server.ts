@@ -4,10 +4,10 @@ import { atEnd } from './cleanup.ts'
 
 const typeA = 1
 const headerBytes = 12
-/** Answer, authoritative, recursion desired and available; no error. */
+/** Flags of the DNS header: response, authoritative answer, recursion desired and available, no error. */
 const flags = 0x8580
 
-/** A name server on loopback for whose every name these are the IPv4 addresses. */
+/** A DNS server on loopback that returns the IPv4 addresses in `addresses` for every name. */
 export class TestNameServer {
   addresses: readonly string[] = []
   port = 0
@@ -24,7 +24,7 @@ export class TestNameServer {
     this.#socket.close()
   }
 
-  /** RFC 1035 §4.1: the question comes back, and an answer of one second for each address. */
+  /** Replies with the question and one A record with a TTL of 1 s for each address (RFC 1035 §4.1). */
   #answer(query: Buffer, from: RemoteInfo): void {
     const end = query.indexOf(0, headerBytes) + 5
     const question = query.subarray(headerBytes, end)
@@ -41,7 +41,7 @@ export class TestNameServer {
   }
 }
 
-/** Starts a name server, which stops when the file's tests are over. */
+/** Starts a DNS server, which stops after the last test of the file. */
 export async function startNameServer(): Promise<TestNameServer> {
   const server = new TestNameServer()
   await server.start()

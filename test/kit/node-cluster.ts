@@ -15,7 +15,10 @@ import { startNode, type TestNode } from './node.ts'
 import { untilReady } from './redis.ts'
 import { until } from './until.ts'
 
-/** Of the nodes under test. Short, so that waiting for it is, and longer than a busy machine lets a process stand still. */
+/**
+ * `revocation.max_staleness` of the nodes under test, ms. It is short because tests wait for it, and longer than a busy
+ * machine pauses a process.
+ */
 export const maxStalenessMs = 5000
 
 interface ClusterOptions {
@@ -23,11 +26,14 @@ interface ClusterOptions {
   readonly policy: object
   /** `redis` of the settings. */
   readonly redis: Readonly<Record<string, unknown>>
-  /** Laid over the settings of every node. */
+  /** Settings of every node that override the others. */
   readonly settings?: Readonly<Record<string, unknown>>
 }
 
-/** Real nodes, each a process, around one Redis. Without an access log, which would cost more than the gate. */
+/**
+ * Starts real nodes with one Redis, each node in its own process. The access log is off because it would cost more than
+ * the gate.
+ */
 export async function startNodes({ nodes, policy, redis, settings = {} }: ClusterOptions): Promise<TestNode[]> {
   return Promise.all(
     Array.from({ length: nodes }, (_, i) =>
@@ -46,13 +52,17 @@ export async function startNodes({ nodes, policy, redis, settings = {} }: Cluste
 }
 
 /**
- * Says that this Redis is new, as whoever sets up a cluster may: nodes then do not wait for members who could know more.
+ * Writes the first epoch to Redis, as an operator can do for a new cluster. Nodes then do not wait for surviving
+ * members.
  */
 export async function foundEpoch(link: RedisLink): Promise<void> {
   await link.store.call('SET', link.keys.epoch, 'first', 'NX')
 }
 
-/** Gives orders to revoke from within the tests, as a node does from its admin API. No member, and no node. */
+/**
+ * Sends revocation orders from the process of the tests, as a node does for its admin API. It is no node and no member
+ * of the cluster.
+ */
 export class TestService {
   readonly #service: RevocationService
 
@@ -68,10 +78,10 @@ export class TestService {
 interface ServiceOptions {
   readonly issuers: readonly IssuerRules[]
   readonly link: RedisLink
-  /** Where the hash keys are read, while `link` has no connection. Default `link`. */
+  /** Link to read the hash keys from when `link` has no connection. Default `link`. */
   readonly hashKeysFrom?: RedisLink
   readonly maxEntries?: number
-  /** As a node that has lost members tells. Default nobody. */
+  /** Lost members of the cluster, as a node reports them. Default: none. */
   readonly forgotten?: RevocationServiceDependencies['lostMembers']
 }
 

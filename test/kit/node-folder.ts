@@ -6,7 +6,7 @@ import { stringify } from 'yaml'
 import { freePort } from './ports.ts'
 import { signingKey } from './signing-key.ts'
 
-/** A temporary folder with all that a node is started from: gatehouse.yaml, policy.yaml, assertion.jwk. */
+/** A temporary folder with the files from which a node starts: gatehouse.yaml, policy.yaml, assertion.jwk. */
 export class NodeFolder {
   readonly path = mkdtempSync(join(tmpdir(), 'gatehouse-test-'))
 
@@ -15,12 +15,13 @@ export class NodeFolder {
     return join(this.path, name)
   }
 
-  /** Lays `settings` over those of the tests, key by key at the top; `undefined` leaves a key out. */
+  /** Writes the settings of the tests, with top-level keys overridden by `settings`; `undefined` removes a key. */
   writeSettings(settings: Readonly<Record<string, unknown>>): void {
     writeFileSync(this.file('assertion.jwk'), JSON.stringify(signingKey('ES256').privateJwk), { mode: 0o600 })
     const usual = {
       node: { id: 'node-under-test' },
-      // Not 0: a port that the kernel had given would be given away again before the node listens on it.
+      // Not port 0: the kernel could assign a port that it chose itself to another socket before the node listens on
+      // it.
       listen: `127.0.0.1:${freePort()}`,
       admin: { listen: '127.0.0.1:0' },
       policy: { source: 'file', path: this.file('policy.yaml') },
@@ -30,9 +31,9 @@ export class NodeFolder {
   }
 
   /**
-   * Replaces the policy in one step, as a deployment does. Text is written as it is.
+   * Replaces the policy file atomically, as a deployment does. A string is written unchanged.
    *
-   * @returns its revision (the first 12 hex digits of the SHA-256 of the text)
+   * @returns the revision: the first 12 hex digits of the SHA-256 of the text
    */
   writePolicy(policy: object | string): string {
     const text = typeof policy === 'string' ? policy : yaml(policy)
@@ -46,7 +47,7 @@ export class NodeFolder {
   }
 }
 
-/** Without aliases, where a test uses an object twice. */
+/** Formats YAML without aliases, even when a test uses an object twice. */
 function yaml(document: object): string {
   return stringify(document, { aliasDuplicateObjects: false })
 }

@@ -3,8 +3,8 @@ import type { Exchange } from '../../gateway/pipeline/exchange/exchange.ts'
 import type { Step } from '../../gateway/pipeline/exchange/steps.ts'
 import { lifecycle } from '../../gateway/pipeline/lifecycle.ts'
 
-// A node with a hole, for the tests of tests: `serve` with the phase named by GATEHOUSE_DEMO_WITHOUT_PHASE taken out.
-// Without `check-revocation`, no later phase looks at revocations either.
+// A node with a security hole, for tests that check whether the suite finds such a hole: `serve` without the phase that
+// GATEHOUSE_DEMO_WITHOUT_PHASE names. Without `check-revocation`, later phases ignore revocations too.
 
 const without = process.env['GATEHOUSE_DEMO_WITHOUT_PHASE']
 const request = lifecycle.request.filter((phase) => phase.name !== without)

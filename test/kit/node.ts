@@ -17,17 +17,23 @@ const startLimitMs = 50_000
 const endLimitMs = 50_000
 
 export interface NodeOptions {
-  /** Written as YAML; text is written as it is. */
+  /** Policy of the node. An object is written as YAML, a string unchanged. */
   readonly policy: object | string
-  /** Overrides top-level keys of the test settings. `undefined` removes a key. */
+  /** Settings that override top-level keys of the test settings; `undefined` removes a key. */
   readonly settings?: Readonly<Record<string, unknown>>
-  /** Beside a bare environment: what the tests themselves run with is kept from the node. */
+  /**
+   * Environment variables of the node. From the environment of the tests it gets only PATH, HOME and
+   * NODE_COMPILE_CACHE.
+   */
   readonly env?: Readonly<Record<string, string>>
-  /** Longest wait for Redis in a request, ms. Default `patientMs`; 250 as in the product, for tests of a slow Redis. */
+  /**
+   * Longest time that the node waits for Redis in a request, ms. Default `patientMs`. Tests of a slow Redis use 250,
+   * the default of the product.
+   */
   readonly redisDeadlineMs?: number
 }
 
-/** The node ended before it listened. */
+/** Error when a node exits before it is ready. */
 export class StartFailure extends Error {
   readonly exitCode: number | null
   readonly stdout: string
@@ -56,7 +62,7 @@ export class TestNode {
   constructor({ policy, settings = {}, env = {}, redisDeadlineMs = patientMs }: NodeOptions) {
     this.folder.writePolicy(policy)
     this.folder.writeSettings(settings)
-    // Without the cache, the preloaded modules would be compiled at each start.
+    // Without the compile cache, Node would compile the preloaded modules at each start.
     const { PATH, HOME, NODE_COMPILE_CACHE } = process.env
     const preloads = ['--import', checkedPhases, ...redisDeadlineWords(redisDeadlineMs)]
     const args = [...preloads, gatehouse, 'serve', '--config', this.folder.file('gatehouse.yaml')]
@@ -67,7 +73,7 @@ export class TestNode {
     })
     this.#out = new LogLines(this.#process.stdout!)
     this.#err = new LogLines(this.#process.stderr!)
-    // Ends it too when the tests are killed and can end nothing themselves.
+    // Also ends the node when the tests are killed and cannot end any process themselves.
     const release = guard(this.pid)
     this.#exited = once(this.#process, 'close').finally(release)
   }
@@ -80,7 +86,7 @@ export class TestNode {
     return this.#err.text.join('\n')
   }
 
-  /** All that the node logged, in order. */
+  /** All JSON lines that the node logged, in order. */
   get log(): readonly LogRecord[] {
     return this.#out.records
   }
@@ -89,22 +95,22 @@ export class TestNode {
     return this.#out.records.filter(isExchange)
   }
 
-  /** The first access-log record, written already or yet to come, of which this is true. */
+  /** Returns the first access-log record, past or future, that matches `wanted`. */
   waitForRecord(wanted: (record: LogRecord) => boolean, limitMs = defaultLimitMs): Promise<LogRecord> {
     return this.#out.find((record) => isExchange(record) && wanted(record), 'an access-log record', limitMs)
   }
 
-  /** The first line of the log, written already or yet to come, of which this is true. */
+  /** Returns the first log record, past or future, that matches `wanted`. */
   waitForLine(wanted: (record: LogRecord) => boolean, limitMs = defaultLimitMs): Promise<LogRecord> {
     return this.#out.find(wanted, 'a log line', limitMs)
   }
 
-  /** @returns the revision of the new policy, which the node finds by itself */
+  /** Replaces the policy file, which the node detects by itself. @returns the revision of the new policy */
   writePolicy(policy: object | string): string {
     return this.folder.writePolicy(policy)
   }
 
-  /** @throws {StartFailure} when it ends instead */
+  /** Waits until the node is ready. @throws {StartFailure} when the node exits first */
   async ready(): Promise<void> {
     const died = this.#exited.then(() => {
       throw new StartFailure(this.#process.exitCode, this.#out.text.join('\n'), this.stderr)
@@ -112,7 +118,10 @@ export class TestNode {
     await Promise.race([died, this.#ready()])
   }
 
-  /** Stops it as an orchestrator does. @returns the exit code; an error when it takes longer than `limitMs` */
+  /**
+   * Stops the node with SIGTERM, as an orchestrator does. @returns the exit code. Throws when the exit takes longer
+   * than `limitMs`.
+   */
   async stop(limitMs = endLimitMs): Promise<number | null> {
     this.#process.kill('SIGTERM')
     return this.ended(limitMs)
@@ -128,13 +137,16 @@ export class TestNode {
     this.#process.kill(signal)
   }
 
-  /** Waits for it to end by itself. @returns the exit code; `null` when a signal ended it */
+  /** Waits until the node exits by itself. @returns the exit code; `null` when a signal ended the node */
   async ended(limitMs = endLimitMs): Promise<number | null> {
     await within(limitMs, `the end of node ${this.pid}`, this.#exited)
     return this.#process.exitCode
   }
 
-  /** @throws {Error} when a phase of the node ended an exchange with a reason that it does not list */
+  /**
+   * Kills the node and removes its folder. @throws {Error} when a phase ended an exchange with a reason that the phase
+   * does not list
+   */
   async remove(): Promise<void> {
     await this.kill()
     this.folder.remove()
@@ -142,7 +154,7 @@ export class TestNode {
     if (undeclared !== undefined) throw new Error(undeclared)
   }
 
-  /** Returns the newest output of the node, which a failed test prints. */
+  /** Returns the last 60 lines of each output stream of the node; printed when a test fails. */
   dump(): string {
     const lines = [...this.#out.text.slice(-60), ...this.#err.text.slice(-60)]
     return `--- node ${this.pid}, ${this.folder.path}\n${lines.join('\n')}`
@@ -161,10 +173,10 @@ export class TestNode {
 }
 
 /**
- * Starts a node with this policy and waits until it is ready. It is killed when the file's tests are over, if it is
- * still there; when a test fails, what it logged is shown.
+ * Starts a node with this policy and waits until it is ready. The node is killed after the last test of the file. When
+ * a test fails, the last log lines of the node are printed.
  *
- * @throws {StartFailure} when it refuses to start
+ * @throws {StartFailure} when the node refuses to start
  */
 export async function startNode(options: NodeOptions): Promise<TestNode> {
   const node = new TestNode(options)

@@ -4,7 +4,7 @@ import { testPolicy } from './policy.ts'
 
 export const introspectionSecret = 'a-secret:of the+gate'
 
-/** Secrets that the settings and policy below refer to. */
+/** Environment variables with the secrets to which `opaqueGate` refers. */
 export const opaqueSecrets = {
   TEST_ENCRYPTION_KEY: randomBytes(32).toString('base64url'),
   TEST_INTROSPECTION_SECRET: introspectionSecret,
@@ -13,17 +13,17 @@ export const opaqueSecrets = {
 interface OpaqueGateParts {
   readonly issuer: string
   readonly orders: string
-  /** `undefined`: the node stands alone. */
+  /** Port of Redis on loopback; `undefined`: the node runs without Redis. */
   readonly redisPort?: number | undefined
   readonly prefix?: string
-  /** Laid over `introspection`, the issuer, the service. */
+  /** `introspection` overrides the introspection of the issuer, `main` the issuer, `ordersEntry` the service orders. */
   readonly introspection?: Readonly<Record<string, unknown>>
   readonly main?: Readonly<Record<string, unknown>>
   readonly ordersEntry?: Readonly<Record<string, unknown>>
   readonly settings?: Readonly<Record<string, unknown>>
 }
 
-/** What a node, or a worker, of the tests with opaque tokens is started with. */
+/** Options to start a node or a worker for tests with opaque tokens. */
 export function opaqueGate(parts: OpaqueGateParts): NodeOptions {
   const { issuer, orders, redisPort, prefix = 'gh:', introspection, main, ordersEntry, settings } = parts
   return {

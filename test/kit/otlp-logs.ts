@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
-// ExportLogsServiceRequest in the JSON mapping of Protocol Buffers, in its strictest form: int64 and fixed64 are strings of
-// digits, ids are hexadecimal, names are in lowerCamelCase, and a value has exactly one type.
+// Schema of ExportLogsServiceRequest in the JSON mapping of Protocol Buffers, in its strictest form: int64 and fixed64
+// are strings of digits, ids are hexadecimal, names are in lowerCamelCase, and a value has exactly one type.
 
 const int64 = z.string().regex(/^-?\d{1,19}$/)
 const anyValue = z.union([
@@ -49,7 +49,7 @@ export interface DecodedLog {
   readonly traceId: string | undefined
 }
 
-/** @throws {Error} when the text is not valid OTLP */
+/** Decodes a request with OTLP logs in JSON. @throws {Error} when the text is not valid OTLP */
 export function decodeOtlpLogs(text: string): DecodedLog[] {
   return request.parse(JSON.parse(text)).resourceLogs.flatMap(({ resource, scopeLogs }) =>
     scopeLogs.flatMap(({ logRecords }) =>

@@ -1,4 +1,4 @@
-/** Decoded message, by field name. A repeated field is a list. */
+/** A decoded message: values by field name. A repeated field is a list. */
 export type Message = Record<string, unknown>
 
 type FieldForm = 'text' | 'bytes' | 'bool' | 'integer' | 'double' | 'fixed64' | 'fixed32' | Schema
@@ -85,7 +85,7 @@ const request =
     })),
   })
 
-/** Export request of each signal (opentelemetry/proto/collector/…). */
+/** Schema of the export request of each signal (opentelemetry/proto/collector/…). */
 export const messageSchemas = {
   traces: request('resourceSpans', 'scopeSpans', 'spans', span),
   metrics: request('resourceMetrics', 'scopeMetrics', 'metrics', metric),
@@ -93,7 +93,7 @@ export const messageSchemas = {
 } as const
 
 /**
- * Decodes a Protocol Buffers message (Encoding, proto3). Skips fields that the schema does not have.
+ * Decodes a Protocol Buffers message (proto3 encoding). Skips fields that are not in the schema.
  *
  * @throws {Error} when the bytes are not a valid message
  */

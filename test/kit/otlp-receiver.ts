@@ -16,9 +16,9 @@ export interface OtlpSpan {
   /** Hexadecimal span id of the parent; `''` for the first span of a trace. */
   readonly parentSpanId: string
   readonly name: string
-  /** 1 internal, 2 server, 3 client, 4 producer, 5 consumer. */
+  /** Kind of the span: 1 internal, 2 server, 3 client, 4 producer, 5 consumer. */
   readonly kind: number
-  /** ns since the Unix epoch. */
+  /** Start time of the span, ns since the Unix epoch. */
   readonly start: bigint
   readonly end: bigint
   readonly attributes: OtlpAttributes
@@ -52,7 +52,7 @@ export interface OtlpRequest {
   readonly message: Message
 }
 
-/** Replies to a request in place of the receiver. */
+/** Sends the reply to an OTLP request in place of the receiver. */
 export type OtlpHandler = (request: OtlpRequest, response: ServerResponse) => void
 
 /**
@@ -64,7 +64,7 @@ export class OtlpReceiver {
   readonly requests: OtlpRequest[] = []
   /** Errors of requests that were not valid OTLP. Tests expect none. */
   readonly malformed: string[] = []
-  /** Replies to every request; `undefined` accepts and stores every request. */
+  /** Sends the reply to every request. `undefined`: the receiver accepts and stores every request. */
   handler: OtlpHandler | undefined
   readonly #looks = new Set<() => void>()
   readonly #server = createServer((request, response) => void this.#take(request, response))
@@ -175,7 +175,7 @@ export class OtlpReceiver {
   }
 }
 
-/** Starts a receiver that stops after the tests of the file. */
+/** Starts an OTLP receiver, which stops after the last test of the file. */
 export async function startOtlpReceiver(): Promise<OtlpReceiver> {
   const receiver = new OtlpReceiver()
   await receiver.start()

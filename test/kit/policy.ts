@@ -7,16 +7,16 @@ interface PolicyParts {
   readonly issuer: string
   /** URL of the upstream of the service `orders`. */
   readonly orders: string
-  /** As `orders`; left out, there is no such service. */
+  /** URL of the upstream of the service `reports`. Left out: the policy has no such service. */
   readonly reports?: string
-  /** Laid over the entry of the issuer `main`, of the services. */
+  /** Entries that override those of the issuer `main`; `ordersEntry` overrides those of the service `orders`. */
   readonly main?: Entry
   readonly ordersEntry?: Entry
 }
 
 /**
- * The policy that most tests need: one issuer, `main`; service `orders`, where reading takes `orders:read`, writing
- * `orders:write`, and /public is public; service `reports`, which takes `reports:read`.
+ * The policy that most tests use. It has one issuer, `main`. The service `orders` requires `orders:read` for reads and
+ * `orders:write` for writes; /public is public. The service `reports` requires `reports:read`.
  */
 export function testPolicy({ issuer, orders, reports, main, ordersEntry }: PolicyParts): object {
   const ordersService = {

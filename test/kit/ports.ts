@@ -3,12 +3,15 @@ import { readFileSync } from 'node:fs'
 import type { AddressInfo, Server } from 'node:net'
 
 /**
- * Below all that the kernel gives away by itself (`ip_local_port_range`), which could be one that was free a moment ago,
- * and above those of the demo.
+ * First port for tests. The range is below the ports that the kernel assigns by itself (`ip_local_port_range`), so that
+ * the kernel cannot assign a port that was just found free. It is above the ports of the demo.
  */
 const firstPort = 10_000
 const lastPort = 19_999
-/** Each worker of a run has its own range of ports. Another run on this machine has other ranges, as a rule. */
+/**
+ * Number of port ranges. Each worker of a test run has its own range; another run on this machine usually has other
+ * ranges.
+ */
 const parts = 16
 const portsOfPart = Math.floor((lastPort - firstPort + 1) / parts)
 
@@ -16,7 +19,7 @@ const part = (Number(process.env['VITEST_POOL_ID'] ?? 0) + process.ppid) % parts
 const ownFirst = firstPort + part * portsOfPart
 let given = Math.floor(Math.random() * portsOfPart)
 
-/** Ports of 127.0.0.1, all different, on which nothing listens, and which nobody gets who does not ask by their number. */
+/** Returns different ports of 127.0.0.1 on which nothing listens, and which the kernel never assigns by itself. */
 export function freePorts(count: number): number[] {
   const used = usedPorts()
   const free: number[] = []
@@ -32,14 +35,17 @@ export function freePort(): number {
   return freePorts(1)[0]!
 }
 
-/** Listens on 127.0.0.1; port 0 takes a free one, which it can come back to. Gives the port. */
+/** Listens on 127.0.0.1 and returns the port. Port 0 selects a free port on which the server can listen again later. */
 export async function listen(server: Server, port = 0): Promise<number> {
   server.listen(port === 0 ? freePort() : port, '127.0.0.1')
   await once(server, 'listening')
   return (server.address() as AddressInfo).port
 }
 
-/** Of any address and in any state, of which those that wait for their end cannot be listened on either. */
+/**
+ * Returns the ports in use at any address and in any TCP state: a closing connection also prevents listening on its
+ * port.
+ */
 function usedPorts(): Set<number> {
   const tables = ['/proc/net/tcp', '/proc/net/tcp6'].map((file) => readFileSync(file, 'latin1'))
   return new Set(

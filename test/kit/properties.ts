@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 
-/** Generated cases of each property. More of them for a night: `GATEHOUSE_PROPERTY_RUNS=10000`. */
+/** Number of generated cases for each property. For a longer run set, for example, `GATEHOUSE_PROPERTY_RUNS=10000`. */
 export const propertyRuns = said('GATEHOUSE_PROPERTY_RUNS', 1) ?? 300
 
 /**
- * The same cases in every run, so that a change is judged by itself and not by the dice; other ones where more are asked for, or
- * by `GATEHOUSE_PROPERTY_SEED`. A failure names its seed.
+ * The seed is the same in every run, so that only a change of the code changes the result. It differs in each run with
+ * more than 300 cases, and `GATEHOUSE_PROPERTY_SEED` sets it. A failure names its seed.
  */
 fc.configureGlobal({
   seed: said('GATEHOUSE_PROPERTY_SEED', -(2 ** 31)) ?? (propertyRuns > 300 ? Date.now() | 0 : 20_261_127),
@@ -13,7 +13,9 @@ fc.configureGlobal({
 
 export { fc }
 
-/** @throws {Error} what is no number would be no case at all, and no failure */
+/**
+ * Reads an integer from an environment variable. @throws {Error} for other text, with which no case would run or fail
+ */
 function said(name: string, least: number): number | undefined {
   const text = process.env[name]
   if (text === undefined || text === '') return undefined

@@ -8,29 +8,32 @@ import { defaultLimitMs } from './wire.ts'
 
 interface ProviderClient {
   readonly id: string
-  /** All that it may ask for, separated by spaces. */
+  /** All scopes that the client is allowed to request, separated by spaces. */
   readonly scope: string
-  /** How its access tokens are signed. */
+  /** Signature algorithm of the client's access tokens. */
   readonly alg: 'ES256' | 'RS256'
 }
 
-/** An authorization server that many people run in production, so that the gate is not tested by our own idea of one. */
+/**
+ * A real authorization server (oidc-provider, which is used in production), so that the gate is not tested only with
+ * fakes of this project.
+ */
 export interface TestProvider {
   /** The issuer identifier. */
   readonly url: string
   readonly keys: readonly SigningKey[]
   /**
-   * An access token (RFC 9068) by the client credentials grant.
+   * Requests an access token (RFC 9068) by the client credentials grant.
    *
-   * @param scope  default: all that the client may ask for
-   * @throws {Error} with what the provider answered, when it refuses
+   * @param scope  default: all scopes of the client
+   * @throws {Error} with the reply of the provider when it refuses
    */
   token(client: string, scope?: string): Promise<string>
-  /** The same, of the kind that says nothing of itself. */
+  /** Requests an opaque access token by the client credentials grant. */
   opaqueToken(client: string, scope?: string): Promise<string>
-  /** RFC 7009, by the client that the token was issued to. */
+  /** Revokes a token (RFC 7009) as the client to which it was issued. */
   revoke(client: string, token: string): Promise<void>
-  /** How often it was asked about a token. */
+  /** Number of introspection requests so far. */
   readonly introspections: { count: number }
   stop(): Promise<void>
 }
@@ -39,14 +42,14 @@ const clients: readonly ProviderClient[] = [
   { id: 'reader', scope: 'orders:read reports:read', alg: 'ES256' },
   { id: 'writer', scope: 'orders:read orders:write', alg: 'RS256' },
 ]
-/** A client that may ask about tokens, with plain and with signed answers. */
+/** Clients that send introspection requests: `json` gets plain responses, `jwt` signed responses. */
 export const introspectors = { json: 'gatehouse', jwt: 'gatehouse-signed' } as const
-/** The resource whose tokens are opaque. Their audience is that of all. */
+/** Resource whose access tokens are opaque. Their audience is `testAudience`, as for JWTs. */
 const opaqueResource = `${testAudience}/opaque`
 
 export const secretOf = (client: string) => `${client}-secret-for-tests-only`
 
-/** Starts an oidc-provider, which stops when the file's tests are over. */
+/** Starts an oidc-provider, which stops after the last test of the file. */
 export async function startProvider(): Promise<TestProvider> {
   const server = createServer()
   const url = `http://127.0.0.1:${await listen(server)}`

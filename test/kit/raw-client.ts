@@ -17,9 +17,12 @@ function destroyAtEnd(): void {
   })
 }
 
-/** A connection to 127.0.0.1. It closes when the file's tests are over, if not before. @param from  its own address, of 127.0.0.0/8 */
+/**
+ * Opens a connection to 127.0.0.1, which closes at the latest after the last test of the file. @param from  source
+ * address, in 127.0.0.0/8
+ */
 export async function connect(port: number, from?: string): Promise<Wire> {
-  // Half-open, so that the peer's FIN is seen and not answered by itself.
+  // `allowHalfOpen`: Node does not answer a FIN of the peer with its own FIN.
   const socket = connectSocket({ port, host: '127.0.0.1', allowHalfOpen: true, ...(from && { localAddress: from }) })
   destroyAtEnd()
   open.add(socket)
@@ -29,24 +32,30 @@ export async function connect(port: number, from?: string): Promise<Wire> {
 }
 
 interface ExchangeOptions {
-  /** How many replies to read; `all` reads until the connection is over, which it must be in time. Default 1. */
+  /**
+   * Number of replies to read. `all` reads until the connection ends, and is an error when it does not end in time.
+   * Default 1.
+   */
   readonly replies?: number | 'all'
   /** The requests are HEAD. */
   readonly head?: boolean
   readonly gapMs?: number
   readonly limitMs?: number
-  /** The client's address, of 127.0.0.0/8. */
+  /** Source address of the client, in 127.0.0.0/8. */
   readonly from?: string
 }
 
 export interface RawExchange {
-  /** Fewer than asked for only when the connection was over before. */
+  /** The replies in order; fewer than requested only when the connection ended first. */
   readonly replies: readonly RawReply[]
-  /** Waited for when the last reply is to be the last one: `Connection: close`, or framed by it. */
+  /**
+   * How the connection ended. Waited for when the last reply ends the connection: by `Connection: close` or by its
+   * framing.
+   */
   readonly ending: Ending
 }
 
-/** Sends these bytes over a new connection and reads the replies. */
+/** Sends `bytes` over a new connection and reads the replies. */
 export async function exchange(
   port: number,
   bytes: Bytes | readonly Bytes[],
@@ -77,7 +86,7 @@ export async function exchange(
   }
 }
 
-/** As `exchange`, for requests with exactly one reply. */
+/** Sends `bytes` over a new connection and reads exactly one reply. */
 export async function request(
   port: number,
   bytes: Bytes | readonly Bytes[],

@@ -2,17 +2,17 @@ import type { Wire } from './wire.ts'
 
 export type Framing = 'none' | 'length' | 'chunked' | 'close'
 
-/** A reply as it came, read strictly: what RFC 9112 forbids is an error that shows the bytes. */
+/** A reply, parsed strictly: a violation of RFC 9112 is an error that shows the bytes. */
 export class RawReply {
   readonly status: number
   readonly reason: string
-  /** In order, names as sent. */
+  /** Header fields in order, with their names as sent. */
   readonly fields: readonly (readonly [name: string, value: string])[]
   readonly framing: Framing
   readonly body: Buffer
-  /** False when the connection was over before the framing said so. */
+  /** False when the connection ended before the end of the body. */
   readonly complete: boolean
-  /** Status of each interim reply (1xx) before this one. */
+  /** Status codes of the interim replies (1xx) before this reply. */
   readonly interim: readonly number[]
 
   constructor(head: ReplyHead, framing: Framing, body: Body, interim: readonly number[]) {
@@ -25,12 +25,12 @@ export class RawReply {
     this.interim = interim
   }
 
-  /** All values of a field, in order. */
+  /** Returns all values of a header field, in order. */
   all(name: string): string[] {
     return valuesOf(this.fields, name)
   }
 
-  /** The value of a field; `undefined` without it, an error when it occurs twice. */
+  /** Returns the value of a header field; `undefined` when it is absent, an error when it occurs twice. */
   field(name: string): string | undefined {
     const values = this.all(name)
     if (values.length > 1) throw new Error(`the reply has ${values.length} fields ${name}`)
@@ -58,15 +58,15 @@ interface Body {
 }
 
 interface ReplyOptions {
-  /** The request was HEAD: the reply has no body, whatever its fields say (RFC 9112 §6.3). */
+  /** True for a HEAD request: the reply has no body, whatever its header fields say (RFC 9112 §6.3). */
   readonly head?: boolean
   readonly limitMs?: number
 }
 
 /**
- * Reads the next final reply.
+ * Reads the next final reply of a connection.
  *
- * @returns `undefined` when the connection was over before its first byte
+ * @returns `undefined` when the connection ended before the first byte of a reply
  */
 export async function readReply(
   wire: Wire,
@@ -123,7 +123,7 @@ async function readBody(wire: Wire, head: ReplyHead, framing: Framing, limitMs?:
   return { bytes, complete: wire.ending === 'ended' }
 }
 
-/** RFC 9112 §7.1. Trailers are refused: the gate has none to send. */
+/** Reads a chunked body (RFC 9112 §7.1). Trailers are an error, because the gate sends none. */
 async function readChunks(wire: Wire, limitMs?: number): Promise<Body> {
   const chunks: Buffer[] = []
   for (;;) {

@@ -5,23 +5,23 @@ import { type Bytes, Wire } from './wire.ts'
 
 const idleLimitMs = 60_000
 
-/** What an upstream does on one connection; the connection ends when it is over. `index` counts connections from 0. */
+/** Behaviour of an upstream on one connection, which ends after the script. `index` counts the connections from 0. */
 export type UpstreamScript = (wire: Wire, index: number) => Promise<void>
 
-/** An upstream over bare TCP, for what no HTTP server would say. */
+/** An upstream over plain TCP, for replies that no HTTP server would send. */
 export interface RawUpstream {
   readonly port: number
   readonly url: string
-  /** What was read so far of each connection, in the order in which they came. */
+  /** Bytes that each connection has received so far; connections are in the order in which they were opened. */
   readonly received: readonly Buffer[]
-  /** What went wrong in the script, such as a request that never came. Tests expect it empty. */
+  /** Errors of the scripts, such as a request that did not arrive. Tests expect none. */
   readonly failures: readonly Error[]
   stop(): Promise<void>
 }
 
 /**
- * Starts an upstream that follows a script on each connection. Bytes in place of a script are the reply to each request
- * head; request bodies are not waited for.
+ * Starts an upstream that runs a script on each connection. Bytes in place of a script are the reply to each request
+ * head; the upstream does not wait for request bodies.
  */
 export async function rawUpstream(script: UpstreamScript | Bytes): Promise<RawUpstream> {
   const run = typeof script === 'function' ? script : replyToEach(script)
@@ -42,7 +42,7 @@ export async function rawUpstream(script: UpstreamScript | Bytes): Promise<RawUp
       failures.push(failure as Error)
     }
     wire.finish()
-    // What the peer still says is recorded too; a broken connection is no news here.
+    // Bytes that the peer sends after the script are recorded too. A broken connection is ignored.
     await wire.rest(idleLimitMs).catch(() => {})
   }
   const port = await listen(server)

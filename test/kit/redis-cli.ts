@@ -42,7 +42,7 @@ function printed(reply: unknown): string {
   return Array.isArray(reply) ? reply.map(printed).join('\n') : String(reply ?? '')
 }
 
-/** Waits until the server answers so that `wanted` is true. */
+/** Repeats a Redis command until `wanted` is true for its reply. */
 export async function untilAnswered(
   port: number,
   [command, ...words]: readonly [string, ...string[]],

@@ -16,7 +16,7 @@ export interface TestRedisCluster {
   killMasterOf(key: string): Promise<void>
 }
 
-/** A Redis Cluster of three masters with a replica each. It ends with the test file. */
+/** Starts a Redis Cluster of three masters with one replica each. The cluster stops after the last test of the file. */
 export async function testRedisCluster(): Promise<TestRedisCluster> {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-cluster-'))
   const ports = freePorts(4 * MASTERS)

@@ -1,6 +1,6 @@
 import { redisDeadlineMs } from '../../gateway/redis/redis-link.ts'
 
-// Preloaded into nodes and workers of the tests. Sets the deadline of calls that an HTTP request waits for to `ms` of
-// the query of this module's URL.
+// This module is preloaded into nodes and workers of the tests. It sets the deadline of the Redis calls for which an
+// HTTP request waits. The deadline is the query parameter `ms` of the module's URL.
 
 Object.assign(redisDeadlineMs, { store: Number(new URL(import.meta.url).searchParams.get('ms')) })

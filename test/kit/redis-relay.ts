@@ -3,9 +3,10 @@ import { atEnd } from './cleanup.ts'
 import { listen } from './ports.ts'
 
 /**
- * Between a client and a real Redis. `cut`: bytes stop in both directions and nobody is told, as behind a dead switch.
- * `replace`: the next reply is another one. `breakAt`: a connection is broken off on which this word is said.
- * `swallow`: what holds this word does not arrive. `hold`: it arrives once `release` is called.
+ * A TCP relay between a client and a real Redis, which can cause faults. `cut` stops all bytes in both directions and
+ * closes nothing, as behind a dead switch. `replace` replaces the next reply. `breakAt` closes a connection on which
+ * the client sends a word. `swallow` drops data that contain a word. `hold` delays data that contain a word until
+ * `release`.
  */
 export class RedisRelay {
   readonly port: number
@@ -17,7 +18,7 @@ export class RedisRelay {
   #swallowed: string | undefined
   #heldAt: string | undefined
   readonly #held: (() => void)[] = []
-  /** Requests that did not arrive. */
+  /** Number of requests that `swallow` has dropped. */
   swallows = 0
 
   private constructor(server: Server, port: number) {
@@ -47,22 +48,22 @@ export class RedisRelay {
     for (const socket of this.#sockets) socket.resume()
   }
 
-  /** @param line  as Redis writes it, such as `-LOADING …` */
+  /** Replaces the next reply of Redis. @param line  reply in the Redis protocol, such as `-LOADING …` */
   replace(line: string): void {
     this.#replacement = line
   }
 
-  /** @param word  as the client writes it; `undefined`: none any more */
+  /** Closes each connection on which the client sends `word`. `undefined` ends this behaviour. */
   breakAt(word: string | undefined): void {
     this.#breakAt = word
   }
 
-  /** @param word  as the client writes it; `undefined`: all arrives again */
+  /** Drops data of the client that contain `word`. `undefined` ends this behaviour. */
   swallow(word: string | undefined): void {
     this.#swallowed = word
   }
 
-  /** @param word  as the client writes it: its connection sends nothing more from then on, until `release` */
+  /** Holds data that contain `word`, and everything after it on the same connection, until `release`. */
   hold(word: string): void {
     this.#heldAt = word
   }

@@ -14,7 +14,7 @@ export interface TestSentinel {
   readonly sentinels: readonly string[]
   readonly master: string
   masterPort(): Promise<number>
-  /** Kills the master and waits until the sentinels name another one. */
+  /** Kills the master and waits until the sentinels name a new master. */
   killMaster(): Promise<void>
 }
 
@@ -23,7 +23,7 @@ interface SentinelOptions {
   readonly minReplicas: number
 }
 
-/** A master with two replicas, watched by three sentinels. It ends with the test file. */
+/** Starts a Redis master with two replicas and three sentinels. They stop after the last test of the file. */
 export async function testSentinel({ minReplicas }: SentinelOptions): Promise<TestSentinel> {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-sentinel-'))
   const [first, ...others] = freePorts(6)
@@ -50,7 +50,7 @@ export async function testSentinel({ minReplicas }: SentinelOptions): Promise<Te
   for (const port of sentinels) {
     const home = join(folder, `${port}`)
     mkdirSync(home)
-    // Sentinels keep what they learn in their configuration.
+    // A sentinel writes its state to its configuration file, so each sentinel has its own file.
     const config = join(home, 'sentinel.conf')
     const watch = [
       `monitor main 127.0.0.1 ${first} 2`,

@@ -9,7 +9,7 @@ import { atEnd } from './cleanup.ts'
 import { freePort } from './ports.ts'
 import { until } from './until.ts'
 
-/** A Redis of the test's own on a free port; it ends with the test file. */
+/** Starts a Redis only for this test, on a free port. The Redis stops after the last test of the file. */
 export async function testRedis(options: Partial<RedisOptions> = {}): Promise<RedisServer & { readonly port: number }> {
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), 'gatehouse-redis-'))
   const port = options.port ?? freePort()
@@ -21,7 +21,7 @@ export async function testRedis(options: Partial<RedisOptions> = {}): Promise<Re
   return { ...server, port }
 }
 
-/** Settings for a server on this machine, as `readRedis` gives them. */
+/** Redis settings for a server on this machine, in the form that `readRedis` returns. */
 export function redisSettingsFor(port: number, more: Partial<RedisSettings> = {}): RedisSettings {
   return {
     place: { topology: 'standalone', server: { host: '127.0.0.1', port }, database: 0 },
@@ -33,17 +33,23 @@ export function redisSettingsFor(port: number, more: Partial<RedisSettings> = {}
   }
 }
 
-/** Its store waits for Redis as long as that takes: the deadline of a request is none of a test that asks a question. */
+/**
+ * A link whose calls wait for Redis without a deadline: the deadline of HTTP requests does not apply to calls of a
+ * test.
+ */
 class PatientLink extends RedisLink {
   override readonly store: RedisClient = this.client('reader', 'test')
 }
 
-/** A link whose store has a connection, and no deadline. Closed with the test file. */
+/**
+ * Opens a link to Redis whose calls have no deadline, and waits for its connection. It closes after the last test of
+ * the file.
+ */
 export function testLink(settings: RedisSettings): Promise<RedisLink> {
   return connected(new PatientLink(settings, () => undefined))
 }
 
-/** As a node has it, for tests of what becomes of calls that Redis does not answer in time. */
+/** Opens a link to Redis as a node does, for tests of calls to which Redis does not reply in time. */
 export function nodeLink(settings: RedisSettings): Promise<RedisLink> {
   return connected(new RedisLink(settings, () => undefined))
 }
@@ -54,7 +60,7 @@ async function connected(link: RedisLink): Promise<RedisLink> {
   return link
 }
 
-/** Each connection comes back by itself, in its own time: up to 3 s after Redis does, and after others have. */
+/** Waits for a connection to Redis. Each connection reconnects on its own, up to 3 s after Redis is available again. */
 export async function untilReady(client: { readonly ready: boolean }): Promise<void> {
   await until('a connection to Redis', () => client.ready)
 }

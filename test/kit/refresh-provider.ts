@@ -6,32 +6,33 @@ import { atEnd } from './cleanup.ts'
 import { listen } from './ports.ts'
 import { signingKey } from './signing-key.ts'
 
-/** The client that sessions are of. */
+/** The OAuth client to which the sessions belong. */
 export const sessionClient = { id: 'web', secret: 'web-secret-for-tests-only' } as const
 
 /**
- * A real authorization server that rotates refresh tokens, and when one comes a second time takes the whole grant back.
+ * A real authorization server (oidc-provider) that rotates refresh tokens. When a refresh token is used a second time,
+ * the server revokes the whole grant.
  */
 export interface RefreshProvider {
   /** The issuer identifier. */
   readonly url: string
   readonly tokenUrl: string
-  /** So long it lets its token endpoint wait, ms. Whoever goes away meanwhile has asked nothing. */
+  /** Delay of the token endpoint, ms. A request whose client disconnects during the delay is discarded. */
   delayMs: number
-  /** Or until then, those who ask from now on. */
+  /** The token endpoint also waits for this promise; it applies to requests from now on. */
   held: Promise<unknown> | undefined
-  /** Of access tokens from now on, s. */
+  /** Lifetime of the next access tokens, s. */
   accessTokenS: number
-  /** Answers of the token endpoint that were no tokens: 503 and nothing else. */
+  /** While true, the token endpoint replies 503 without a body. */
   down: boolean
-  /** How often its token endpoint was asked, and how often it gave tokens. */
+  /** Number of requests to the token endpoint, of successful grants, and of refused grants. */
   readonly calls: { asked: number; granted: number; refused: number }
-  /** A refresh token as a login gives it. */
+  /** Creates a refresh token as a login does. */
   refreshToken(accountId?: string): Promise<string>
   stop(): Promise<void>
 }
 
-/** What the package's own types leave out. */
+/** Types of oidc-provider that are missing in its type declarations. */
 interface ProviderModels {
   readonly RefreshToken: new (members: object) => { save(): Promise<string> }
   readonly Client: { find(id: string): Promise<object | undefined> }

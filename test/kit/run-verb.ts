@@ -15,7 +15,7 @@ export interface VerbRun {
   readonly stderr: string
 }
 
-/** Runs `gatehouse <words>` in a process of its own, with a bare environment and this. */
+/** Runs `gatehouse <words>` in a separate process whose environment is PATH, HOME and `env`. */
 export async function runVerb(
   words: readonly string[],
   env: Readonly<Record<string, string>>,
@@ -24,7 +24,7 @@ export async function runVerb(
   const { PATH, HOME } = process.env
   const child = spawn(process.execPath, [entry, ...words], { env: { PATH, HOME, ...env } })
   child.once('close', guard(child.pid!))
-  // One that ends before it has read all is judged by how it ended.
+  // A process that exits before it has read its input is no error here: the test checks its exit code.
   child.stdin.on('error', () => {})
   child.stdin.end(input)
   const [stdout, stderr] = await within(

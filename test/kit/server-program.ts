@@ -13,15 +13,15 @@ const startLimitMs = 30_000
 interface ServerProgram {
   readonly command: string
   readonly words: readonly string[]
-  /** Beside the environment of the tests. */
+  /** Environment variables in addition to those of the tests. */
   readonly env?: Readonly<Record<string, string>>
-  /** Name and text of its configuration, made of the folder that it runs in. */
+  /** Name of the configuration file, and a function that returns its text for the working folder. */
   readonly config: readonly [name: string, text: (folder: string) => string]
   /** Of 127.0.0.1. */
   readonly port: number
 }
 
-/** Starts somebody else's server and waits until it listens. It stops when the file's tests are over. */
+/** Starts a third-party server and waits until it listens. The server stops after the last test of the file. */
 export async function startProgram({ command, words, env, config: [name, text], port }: ServerProgram): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-program-'))
   writeFileSync(join(folder, name), text(folder))

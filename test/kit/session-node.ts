@@ -21,7 +21,10 @@ const endLimitMs = 50_000
 const PATIENCE = 60
 const PAUSE_MS = 300
 
-/** Where a refresh can be stopped: the lease is taken; the issuer has answered. */
+/**
+ * Steps at which a refresh can be stopped. `leased`: the process has taken the lease. `answered`: the issuer has
+ * replied.
+ */
 export type Step = 'leased' | 'answered'
 
 export type Order = { readonly id: number } & (
@@ -41,7 +44,7 @@ export interface Answer {
   readonly error?: string
 }
 
-/** What a use of a session came to: the session, or why not: `none`, `over`, or the reason of a fault. */
+/** Result of using a session: the session, `none`, `over`, or the reason of a fault. */
 export type Use = { readonly id: string; readonly version: number; readonly accessToken: string } | string
 
 export interface SessionCounts {
@@ -54,7 +57,7 @@ export interface SessionCounts {
 
 type Wanted = Order extends infer Each ? (Each extends Order ? Omit<Each, 'id'> : never) : never
 
-/** A process that has sessions as a node has them, and does with them what it is told. */
+/** A process with login sessions as in a node. It executes the orders of a test. */
 export class SessionNode {
   readonly folder = new NodeFolder()
   readonly #process: ChildProcess
@@ -88,7 +91,7 @@ export class SessionNode {
     return this.#out.text.join('\n')
   }
 
-  /** Until it says so: that it is ready, or has come to a step. */
+  /** Waits until the process reports that it is ready, or that a refresh has reached a step. */
   says(what: 'ready' | Step, limitMs = startLimitMs): Promise<void> {
     return within(limitMs, `"${what}"; the log is\n${this.text}`, new Promise((said) => this.#said.set(what, said)))
   }
@@ -97,7 +100,10 @@ export class SessionNode {
     return this.#patient({ kind: 'create', input }) as Promise<OpenedSession>
   }
 
-  /** Uses it so many times at once, as so many exchanges do; again where Redis missed its deadline, as on a busy machine. */
+  /**
+   * Uses the session `times` times concurrently, as exchanges do. A use that fails because Redis missed its deadline
+   * (busy machine) is repeated.
+   */
   async use(cookie: string, times = 1): Promise<Use[]> {
     const uses: Use[] = []
     for (let left = PATIENCE; ; left--) {
@@ -108,7 +114,7 @@ export class SessionNode {
     }
   }
 
-  /** The same, whatever it came to. */
+  /** Uses the session `times` times concurrently, and does not repeat failed uses. */
   useNow(cookie: string, times = 1): Promise<Use[]> {
     return this.#order({ kind: 'use', cookie, times }) as Promise<Use[]>
   }
@@ -147,7 +153,10 @@ export class SessionNode {
     await within(endLimitMs, 'the end of a process', this.#exited)
   }
 
-  /** On a busy machine Redis can miss the deadline of a call; asked again, all of these come to the same. */
+  /**
+   * Repeats an order when Redis missed the deadline of a call (busy machine). Each of these orders has the same result
+   * when repeated.
+   */
   async #patient(order: Wanted): Promise<unknown> {
     for (let left = PATIENCE; ; left--) {
       try {
@@ -187,7 +196,7 @@ interface SessionNodesOptions {
   readonly prefix?: string
   /** `keys.encryption`, the first seals. */
   readonly keys?: readonly TestKey[]
-  /** Of the turn to refresh. Default: the gate's own. */
+  /** Duration of the lease for a refresh, ms. Default 5000. */
   readonly leaseMs?: number
   readonly settings?: Readonly<Record<string, unknown>>
 }
@@ -201,7 +210,7 @@ export function encryptionKey(id: string): TestKey {
   return { id, secret: randomBytes(32).toString('base64url') }
 }
 
-/** One service, for those who have logged in at the provider. */
+/** A policy with one service, which requires a login session at the provider. */
 export function sessionPolicy({ url }: RefreshProvider): object {
   const login = { client_id: sessionClient.id, client_secret: { env: 'CLIENT_SECRET' } }
   return {
@@ -222,7 +231,7 @@ export function sessionSecrets(keys: readonly TestKey[]): Readonly<Record<string
   return { CLIENT_SECRET: sessionClient.secret, ...Object.fromEntries(secrets) }
 }
 
-/** `redis` and `keys` of the settings. */
+/** Returns the entries `redis` and `keys` of the settings. */
 export function sessionSettings(redisPort: number, prefix: string, keys: readonly TestKey[]): object {
   return {
     redis: { url: `redis://127.0.0.1:${redisPort}`, prefix },
@@ -232,7 +241,7 @@ export function sessionSettings(redisPort: number, prefix: string, keys: readonl
 
 let started = 0
 
-/** Processes around one Redis, which they share with nobody of another prefix. */
+/** Starts processes with login sessions that share one Redis. Processes with another prefix share no data with them. */
 export async function startSessionNodes(options: SessionNodesOptions): Promise<SessionNode[]> {
   const { nodes: count, provider, redisPort, prefix = 'gh:', keys = [encryptionKey('k')] } = options
   const { leaseMs = 5000, settings = {} } = options
@@ -262,7 +271,7 @@ export async function startSessionNodes(options: SessionNodesOptions): Promise<S
   return nodes
 }
 
-/** A login of alice, with an access token that lives so long from now. */
+/** Returns a new login of alice whose access token expires in `leftS` seconds. */
 export async function loginOf(
   provider: RefreshProvider,
   { leftS = 600, ...more }: Partial<NewSession> & { readonly leftS?: number } = {},

@@ -1,5 +1,5 @@
-// A process with the rooms of a node that login sessions need: no listener and no pipeline. session-node.ts starts it,
-// and sends its orders as messages.
+// A process with those rooms of a node (folders of gateway/) that login sessions need, without a listener or a
+// pipeline. session-node.ts starts the process and sends orders to it as messages.
 
 import { GatewayFault } from '../../gateway/base/fault.ts'
 import { openCluster } from '../../gateway/cluster/open-cluster.ts'
@@ -109,7 +109,7 @@ async function trade({ tokens }: Session): Promise<SessionTokens | 'invalid_gran
   }
 }
 
-/** Says that the refresh has come to that step, and stays there: to be killed. */
+/** Reports that a refresh has reached the step `at`, and stops the refresh there until the process is killed. */
 async function step(at: Step): Promise<void> {
   if (stopAt !== at) return
   process.send?.({ id: 0, value: at } satisfies Answer)

@@ -4,7 +4,7 @@ import { sinkEntry } from '../../gateway/config/sinks/sink-kinds.ts'
 import { SinkMaker } from '../../workers/sink-maker.ts'
 import { atEnd } from './cleanup.ts'
 
-/** A record as a worker hands it to a sink. */
+/** An audit record in the form in which a worker passes it to a sink. */
 export function shippedRecord(number: number, members: Readonly<Record<string, string | number>> = {}): ShippedRecord {
   const record = {
     id: `node-1.abc-${number}`,
@@ -17,7 +17,7 @@ export function shippedRecord(number: number, members: Readonly<Record<string, s
   return { record, line: JSON.stringify(record) }
 }
 
-/** One batch of them, numbered from 1. */
+/** One batch of audit records, numbered from 1. */
 export function shippedBatch(
   count: number,
   members?: (number: number) => Readonly<Record<string, string | number>>,
@@ -26,7 +26,7 @@ export function shippedBatch(
   return { records, seal: undefined }
 }
 
-/** The sink that this entry of `audit.sinks` makes. */
+/** Creates the sink that an entry of `audit.sinks` describes. */
 export function sinkOf(
   entry: Readonly<Record<string, unknown>>,
   env: Readonly<Record<string, string>> = {},

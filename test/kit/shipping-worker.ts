@@ -2,9 +2,10 @@ import { testPolicy } from './policy.ts'
 import { startWorker, type TestWorker } from './worker.ts'
 
 /**
- * A real worker that ships the log of a Redis to these sinks, and needs no key for it. Its folder is where relative paths begin.
+ * Starts a real worker that ships the audit log in Redis to these sinks. The worker needs no key. Relative paths start
+ * at its folder.
  *
- * @param place  a port of this machine, or the settings `redis`
+ * @param place  port of a Redis on this machine, or the entry `redis` of the settings
  */
 export function startShipping(
   place: number | Readonly<Record<string, unknown>>,

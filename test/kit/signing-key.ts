@@ -1,10 +1,10 @@
 import { constants, createHmac, generateKeyPairSync, type JsonWebKey, type KeyObject, sign } from 'node:crypto'
 
-/** A key that signs. The private part never leaves it but by `privateJwk`. */
+/** A signing key. Its private part can be read only from `privateJwk`. */
 export interface SigningKey {
   readonly kid: string
   readonly alg: string
-  /** For a key set: with `kid`, `alg` and `use`. Empty where there is nothing to publish. */
+  /** Public key for a key set, with `kid`, `alg` and `use`. Empty for a key without a public part. */
   readonly publicJwk: JsonWebKey
   readonly privateJwk: JsonWebKey
   sign(data: Buffer): Buffer
@@ -14,7 +14,7 @@ const pss = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RS
 const rsa = () => generateKeyPairSync('rsa', { modulusLength: 2048 })
 const ec = (namedCurve: string) => generateKeyPairSync('ec', { namedCurve })
 
-/** RFC 7518 §3, RFC 8037 §3.1: what signs under which `alg`. */
+/** Key type and signature parameters of each `alg` (RFC 7518 §3, RFC 8037 §3.1). */
 const algorithms = {
   ES256: { pair: () => ec('P-256'), hash: 'sha256', options: { dsaEncoding: 'ieee-p1363' } },
   ES384: { pair: () => ec('P-384'), hash: 'sha384', options: { dsaEncoding: 'ieee-p1363' } },
@@ -27,7 +27,7 @@ export type Algorithm = keyof typeof algorithms
 
 let made = 0
 
-/** Makes a key. An RSA key takes some 100 ms. */
+/** Creates a signing key. For RSA this takes about 100 ms. */
 export function signingKey(alg: Algorithm, kid = `key-${++made}`): SigningKey {
   const { pair, hash, options } = algorithms[alg]
   const { privateKey, publicKey } = pair()
@@ -41,7 +41,10 @@ export function signingKey(alg: Algorithm, kid = `key-${++made}`): SigningKey {
   }
 }
 
-/** Signs with HS256 under any bytes: for attacks that pass a public key off as a shared secret (RFC 8725 §2.1). */
+/**
+ * A key that signs with HS256 and any bytes as the secret, for attacks that use a public key as a shared secret (RFC
+ * 8725 §2.1).
+ */
 export function sharedSecret(secret: string | Buffer, kid = 'secret'): SigningKey {
   const jwk = { kty: 'oct', k: Buffer.from(secret).toString('base64url') }
   return {
@@ -53,7 +56,7 @@ export function sharedSecret(secret: string | Buffer, kid = 'secret'): SigningKe
   }
 }
 
-/** Signs nothing: `alg` none (RFC 7518 §3.6). */
+/** A key with `alg` none, whose signatures are empty (RFC 7518 §3.6). */
 export const unsigned: SigningKey = {
   kid: 'none',
   alg: 'none',
@@ -63,16 +66,19 @@ export const unsigned: SigningKey = {
 }
 
 /**
- * A JWS in compact form (RFC 7515 §7.1), of an object or of any text: nothing is checked, so that a test can say what no
- * library would sign, such as a member that occurs twice. By node:crypto, as the gate checks it: that both are right is
- * what `test/unit/tokens/signatures` asks jose.
+ * Creates a JWS in compact form (RFC 7515 §7.1). Header and payload are not checked, so that a test can sign what a
+ * library would refuse, such as a duplicate member. node:crypto signs, as in the gate; `test/unit/tokens/signatures`
+ * compares its signatures with jose.
  */
 export function compactJws(header: object | string, payload: object | string | Buffer, key: SigningKey): string {
   const signed = `${encoded(header)}.${encoded(payload)}`
   return `${signed}.${key.sign(Buffer.from(signed)).toString('base64url')}`
 }
 
-/** A member of a token that is the JSON number 1e400, which JavaScript reads as Infinity. The types of JSON lack `rawJSON`. */
+/**
+ * The JSON number 1e400 as a member of a token; JavaScript reads it as Infinity. TypeScript's type of JSON lacks
+ * `rawJSON`.
+ */
 export const hugeNumber: unknown = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON('1e400')
 
 function encoded(part: object | string | Buffer): string {

@@ -6,7 +6,10 @@ import { atEnd } from './cleanup.ts'
 import { freePort } from './ports.ts'
 import { until } from './until.ts'
 
-/** Prints the target of each request. Each reply ends its connection, so that every request needs a new one. */
+/**
+ * Program of an upstream that prints the target of each request. Each reply closes its connection, so that every
+ * request needs a new one.
+ */
 const program = `
 require('node:http').createServer((request, response) => {
   console.log(request.url)
@@ -15,12 +18,12 @@ require('node:http').createServer((request, response) => {
 }).listen({ port: Number(process.argv[1]), host: '127.0.0.1', backlog: 1 }, () => console.log('listening'))
 `
 const SYN_SENT = '02'
-/** More than the accept queue of the backlog holds. */
+/** Number of connections that fill the accept queue; greater than the backlog. */
 const FILLERS = 6
 
 /**
- * An upstream whose connections can be held before they are open: its process is stopped and its accept queue is full, so
- * that the kernel drops each SYN.
+ * An upstream that can prevent its connections from opening. While it does so, its process is stopped and its accept
+ * queue is full, so that the kernel drops each SYN.
  */
 export class StoppedUpstream {
   readonly port = freePort()
@@ -48,7 +51,7 @@ export class StoppedUpstream {
     return this.#output.split('\n').filter((line) => line.startsWith('/'))
   }
 
-  /** Connections that wait to be opened, of anybody. */
+  /** Number of connections, of any process, that wait for the upstream to accept their SYN. */
   get waiting(): number {
     const port = this.port.toString(16).toUpperCase().padStart(4, '0')
     const lines = readFileSync('/proc/net/tcp', 'latin1').split('\n')
@@ -62,7 +65,7 @@ export class StoppedUpstream {
     await until('the upstream listens', () => this.#output.includes('listening'))
   }
 
-  /** From now on no connection opens. */
+  /** Stops the upstream's process: from now on no connection opens. */
   async hold(): Promise<void> {
     this.#process.kill('SIGSTOP')
     this.#fillers = Array.from({ length: FILLERS }, () => {
@@ -72,7 +75,7 @@ export class StoppedUpstream {
     await until('the accept queue is full', () => this.waiting > 0)
   }
 
-  /** Connections open again. One that waited does so with the next SYN of its kernel, within seconds. */
+  /** Lets connections open again. A waiting connection opens within seconds, when its kernel sends the next SYN. */
   release(): void {
     for (const socket of this.#fillers.splice(0)) socket.destroy()
     this.#process.kill('SIGCONT')

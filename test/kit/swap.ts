@@ -1,7 +1,7 @@
 import type { LogRecord } from './log-lines.ts'
 import type { TestNode } from './node.ts'
 
-/** Replaces the policy and waits until it is in force. */
+/** Replaces the policy and waits until the node has activated it. */
 export async function swap(node: TestNode, next: object | string): Promise<LogRecord> {
   const seen = node.log.length
   const revision = node.writePolicy(next)
@@ -9,7 +9,7 @@ export async function swap(node: TestNode, next: object | string): Promise<LogRe
   return later(node, seen, (line) => line['msg'] === 'policy changed' && line['revision'] === revision)
 }
 
-/** The first line after the first `seen` of which `wanted` is true. */
+/** Returns the first log record that matches `wanted`, without the first `seen` records of the log. */
 export function later(node: TestNode, seen: number, wanted: (line: LogRecord) => boolean): Promise<LogRecord> {
   return node.waitForLine((line) => wanted(line) && node.log.indexOf(line) >= seen)
 }

@@ -7,7 +7,7 @@ import { certificateFor } from './certificate.ts'
 import { atEnd } from './cleanup.ts'
 import { listen } from './ports.ts'
 
-/** A message of syslog, taken apart (RFC 5424 §6). */
+/** A parsed syslog message (RFC 5424 §6). */
 export interface SyslogMessage {
   readonly priority: number
   readonly time: string
@@ -16,16 +16,16 @@ export interface SyslogMessage {
   readonly msgid: string
   readonly sdId: string
   readonly parameters: Readonly<Record<string, string>>
-  /** Without the mark that says UTF-8. */
+  /** Text of the message without its UTF-8 byte order mark. */
   readonly text: string
 }
 
-/** A receiver of syslog over TLS, which reads frames of counted octets (RFC 5425) and nothing else. */
+/** A receiver of syslog over TLS. It accepts only octet-counted frames (RFC 5425). */
 export class SyslogReceiver {
   readonly messages: SyslogMessage[] = []
   readonly caFile: string
   port = 0
-  /** Breaks a connection off after so many messages on it. */
+  /** Number of messages after which the receiver closes a connection. */
   breakAfter = Number.POSITIVE_INFINITY
   connections = 0
   readonly #keyFile: string
@@ -41,7 +41,7 @@ export class SyslogReceiver {
     const server = createServer({ cert: readFileSync(this.caFile), key: readFileSync(this.#keyFile) }, (socket) =>
       this.#serve(socket),
     )
-    // Those too that are still in their handshake: the server would wait for them to end.
+    // Connections in the TLS handshake are closed too, because the server would wait for their end.
     const connections = new Set<Socket>()
     server.on('connection', (raw: Socket) => {
       connections.add(raw)
@@ -55,7 +55,7 @@ export class SyslogReceiver {
     return this
   }
 
-  /** As if the receiver had died; `listen(port)` brings it back. */
+  /** Simulates a crash: closes the listener and all connections. `listen(port)` starts the receiver again. */
   close(): Promise<unknown> {
     return this.#close()
   }

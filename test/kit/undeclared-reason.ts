@@ -12,7 +12,10 @@ export function undeclaredVerdict({ name, denies, answers }: Outcomes, verdict: 
   return listed.includes(verdict.reason) ? undefined : undeclared(name, list, verdict.reason)
 }
 
-/** Describes a fault whose reason the phase does not list. Errors of other kinds are faults of the node. */
+/**
+ * Describes a fault whose reason the phase does not list. Errors of other kinds count as faults of the node, which need
+ * no entry in the list.
+ */
 export function undeclaredFault({ name, throws }: Outcomes, error: unknown): string | undefined {
   if (!(error instanceof GatewayFault) || error.reason === 'node-fault') return undefined
   return throws.includes(error.reason) ? undefined : undeclared(name, 'throws', error.reason)
@@ -24,7 +27,7 @@ export function undeclaredEnd({ name, denies, answers, throws }: Outcomes, reaso
   return listed.includes(reason) ? undefined : undeclared(name, 'denies, answers, throws or endReasons', reason)
 }
 
-/** Start of each line that a node of the tests writes to its error output. */
+/** Start of each log line by which a node of the tests reports a reason that a phase does not list. */
 export const undeclaredMark = 'undeclared reason:'
 
 function undeclared(phase: string, list: string, reason: Reason): string {

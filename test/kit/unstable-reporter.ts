@@ -1,8 +1,9 @@
 import type { Reporter, TestCase, TestModule } from 'vitest/node'
 
 /**
- * Lists the tests that passed at the second attempt only, each with the error of the first. Such a test is a defect of
- * the test or of the product, and the run still passes (`docs/design/decisions`, "Repeat a failed process test once").
+ * Lists the tests that passed only at the second attempt, each with the error of the first attempt. Such a test is a
+ * defect of the test or of the product, and the run still passes (`docs/design/decisions`, "Repeat a failed process
+ * test once").
  */
 export class UnstableReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {

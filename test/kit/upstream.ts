@@ -7,27 +7,33 @@ import { defaultLimitMs } from './wire.ts'
 
 const keptBodyBytes = 1024 * 1024
 
-/** A request exactly as it arrived. Body and ending fill in while it goes on; `over` settles when they are final. */
+/**
+ * A request as it arrived. Its body fields are filled in as bytes arrive; `over` resolves when the body is complete or
+ * the connection is closed.
+ */
 export interface ReceivedRequest {
   readonly method: string
   readonly url: string
-  /** In order, names and values as on the wire. */
+  /** Header fields in order, with names and values as on the wire. */
   readonly fields: readonly (readonly [name: string, value: string])[]
   /** Counts connections from 0. */
   readonly connection: number
   bodyBytes: number
-  /** Of the whole body, hex. Empty until it is over. */
+  /** SHA-256 of the whole body, hex. Empty until the body has ended. */
   sha256: string
   /** The first MiB. */
   body: Buffer
-  /** True when the connection went away before the end of the body, or before the end of the reply. */
+  /** True when the connection was closed before the end of the request body or before the end of the reply. */
   aborted: boolean
   readonly over: Promise<void>
-  /** All values of a field, in order. */
+  /** Returns all values of a header field, in order. */
   all(name: string): string[]
 }
 
-/** Called as soon as the head is there; the body is recorded meanwhile, and the request must not be read by it. */
+/**
+ * Called when the request head has arrived. `received` records the body, so the handler must not read the body from
+ * `request`.
+ */
 export type UpstreamHandler = (
   received: ReceivedRequest,
   response: ServerResponse,
@@ -39,18 +45,18 @@ interface UpstreamOptions {
   readonly handler?: UpstreamHandler
 }
 
-/** A protected service over node:http, which records what reaches it. */
+/** A protected service on node:http that records all requests. */
 export class TestUpstream {
   readonly requests: ReceivedRequest[] = []
-  /** What node's parser refused. Tests expect it empty: the gate must not send such a thing. */
+  /** Requests that Node's HTTP parser rejected. Tests expect none: the gate must not send an invalid request. */
   readonly malformed: string[] = []
-  /** How many connections were accepted. */
+  /** Number of connections that were accepted. */
   connections = 0
   handler: UpstreamHandler
   port: number
   #taken = 0
   #arrived = Promise.withResolvers<void>()
-  // Fields that come twice are kept as they are, and heads are never too large here: judging them is the gate's part.
+  // The upstream accepts duplicate header fields and large heads, because the gate, and not Node, must refuse them.
   readonly #server = createServer({ maxHeaderSize: 256 * 1024, requestTimeout: 0, keepAliveTimeout: 60_000 })
 
   constructor({ port = 0, handler = echo }: UpstreamOptions) {
@@ -70,7 +76,7 @@ export class TestUpstream {
       void this.#handle(received, response, request)
     }
     this.#server.on('request', take)
-    // Expect must never get here; where it does, it is recorded and not answered by node itself.
+    // The gate must never forward `Expect`. If it does, the request is recorded, and Node does not reply by itself.
     this.#server.on('checkContinue', take)
     this.#server.on('checkExpectation', take)
   }
@@ -89,7 +95,7 @@ export class TestUpstream {
     await closed
   }
 
-  /** The next request that this has not given yet, once it is over. */
+  /** Returns the next request that `next` has not returned yet, after the request has ended. */
   async next(limitMs = defaultLimitMs): Promise<ReceivedRequest> {
     const arriving = async () => {
       while (this.requests.length <= this.#taken) await this.#arrived.promise
@@ -109,7 +115,7 @@ export class TestUpstream {
   }
 }
 
-/** Starts an upstream, which stops when the file's tests are over. */
+/** Starts an upstream, which stops after the last test of the file. */
 export async function startUpstream(options: UpstreamOptions = {}): Promise<TestUpstream> {
   const upstream = new TestUpstream(options)
   await upstream.start()
@@ -117,7 +123,7 @@ export async function startUpstream(options: UpstreamOptions = {}): Promise<Test
   return upstream
 }
 
-/** Says in JSON what arrived, once all of it has. */
+/** Replies with a JSON description of the request when the request has ended. */
 const echo: UpstreamHandler = async (received, response) => {
   await received.over
   const { method, url, fields, bodyBytes, sha256 } = received

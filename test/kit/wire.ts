@@ -3,20 +3,20 @@ import type { Socket } from 'node:net'
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import { until } from './until.ts'
 
-/** How a connection stands: still open, ended by the peer's FIN, or broken off (RST, or gone without a FIN). */
+/** State of a connection: open; ended by the peer's FIN; reset, or closed without a FIN. */
 export type Ending = 'open' | 'ended' | 'reset'
 
 export type Bytes = string | Buffer
 
-/** Longest that any call waits, unless it is told otherwise. */
+/** Default limit of the time that a call waits, ms. */
 export const defaultLimitMs = 40_000
 const maxHeldBytes = 128 * 1024 * 1024
 
 const bytesOf = (text: Bytes) => (typeof text === 'string' ? Buffer.from(text, 'latin1') : text)
 
 /**
- * One end of a TCP connection, byte by byte. Reads only what is asked for, so that a caller who does not read leaves the
- * peer in backpressure. Every call has a limit in time and throws once it is over.
+ * One end of a TCP connection. It reads only the bytes that the caller requests, so that a caller who does not read
+ * causes backpressure at the peer. Each call throws after a time limit.
  */
 export class Wire {
   readonly #socket: Socket
@@ -26,7 +26,7 @@ export class Wire {
   #ending: Ending = 'open'
   #wake: () => void = () => {}
 
-  /** @param seen  is shown each chunk when it is read */
+  /** @param seen  called with each chunk when it is read */
   constructor(socket: Socket, seen: (chunk: Buffer) => void = () => {}) {
     this.#socket = socket
     this.#seen = seen
@@ -42,60 +42,63 @@ export class Wire {
   }
 
   /**
-   * Writes the bytes as they are; text is Latin-1. A list goes out in pieces, one segment each where the kernel allows.
+   * Writes the bytes unchanged; text is Latin-1. A list is sent in pieces, each in its own segment if the kernel
+   * permits.
    *
-   * @param gapMs  between the pieces
+   * @param gapMs  pause between the pieces, ms
    */
   async send(bytes: Bytes | readonly Bytes[], gapMs = 5): Promise<void> {
     const pieces = typeof bytes === 'string' || Buffer.isBuffer(bytes) ? [bytes] : bytes
     for (const [index, piece] of pieces.entries()) {
       if (index > 0) {
         await sleep(gapMs)
-        // What came is read first: a write to a peer that has reset would take it away.
+        // Lets received bytes be read first: a write to a peer that has reset the connection would discard them.
         await turn()
       }
-      // A peer that is gone is found out by reading, where it has a name.
+      // A closed connection is no error of a write; `ending` reports it to readers.
       if (this.#socket.writable) this.#socket.write(bytesOf(piece))
     }
   }
 
-  /** Whether a byte is there, or comes before the connection is over. */
+  /** Waits for at least one byte. @returns false when the connection ended without one */
   async some(limitMs = defaultLimitMs): Promise<boolean> {
     await this.#fill(() => this.#heldBytes > 0, 'a byte', limitMs)
     return this.#heldBytes > 0
   }
 
-  /** Exactly `count` bytes; fewer only when the connection was over before. */
+  /** Returns exactly `count` bytes; fewer only when the connection ended first. */
   async take(count: number, limitMs = defaultLimitMs): Promise<Buffer> {
     await this.#fill(() => this.#heldBytes >= count, `${count} bytes`, limitMs)
     return this.#give(count)
   }
 
-  /** All up to the marker, and it too; without it only when the connection was over before. */
+  /** Returns all bytes up to and including the marker; without the marker only when the connection ended first. */
   async until(marker: string, limitMs = defaultLimitMs): Promise<Buffer> {
     await this.#fill(() => this.#joined().includes(marker), JSON.stringify(marker), limitMs)
     const at = this.#joined().indexOf(marker)
     return this.#give(at < 0 ? this.#heldBytes : at + marker.length)
   }
 
-  /** All that comes before the connection is over, which it must be in time. Then see `ending`. */
+  /**
+   * Returns all bytes until the connection ends, which must happen within `limitMs`. `ending` then says how it ended.
+   */
   async rest(limitMs = defaultLimitMs): Promise<Buffer> {
     await this.#fill(() => false, 'the end of the connection', limitMs)
     return this.#give(this.#heldBytes)
   }
 
-  /** Whether the peer neither sends nor closes for this long. */
+  /** Returns true when the peer neither sends nor closes for `forMs` milliseconds. */
   async quiet(forMs: number): Promise<boolean> {
     return this.#heldBytes === 0 && (await this.#pull(performance.now() + forMs)) === 'late'
   }
 
-  /** Waits until the peer, on this machine, has read all that was sent: a reset takes back what it has not. */
+  /** Waits until the peer, on this machine, has read all sent bytes: a reset would discard unread bytes. */
   async taken(): Promise<void> {
     const { localPort = 0, remotePort = 0 } = this.#socket
     await until('the peer reads', () => this.#socket.writableLength === 0 && unreadBytes(localPort, remotePort) === 0)
   }
 
-  /** Sends a FIN; reading goes on. */
+  /** Sends a FIN; bytes of the peer can still be read. */
   finish(): void {
     this.#socket.end()
   }
@@ -109,7 +112,7 @@ export class Wire {
     this.#socket.destroy()
   }
 
-  /** Reads until there is enough or nothing more to come. */
+  /** Reads until `enough` returns true or the connection has ended. */
   async #fill(enough: () => boolean, what: string, limitMs: number): Promise<void> {
     const deadline = performance.now() + limitMs
     while (!enough()) {
@@ -169,7 +172,10 @@ export class Wire {
   }
 }
 
-/** Of a connection over IPv4, under way or in the hands of the kernel: see proc_pid_net(5), `tcp`. */
+/**
+ * Number of bytes of an IPv4 connection that the peer has not read, in flight or in kernel buffers: see
+ * proc_pid_net(5), `tcp`.
+ */
 function unreadBytes(from: number, to: number): number {
   const hex = (port: number) => port.toString(16).toUpperCase().padStart(4, '0')
   const line = (local: number, remote: number) =>

@@ -14,7 +14,7 @@ const main = fileURLToPath(new URL('../../workers/main.ts', import.meta.url))
 const startLimitMs = 50_000
 const endLimitMs = 50_000
 
-/** A real worker in a process of its own. */
+/** A real worker in a separate process. */
 export class TestWorker {
   readonly folder = new NodeFolder()
   readonly #process: ChildProcess
@@ -56,7 +56,7 @@ export class TestWorker {
     return this.#err.text.join('\n')
   }
 
-  /** How jobs ended that it did: `active`, `ended`, `fresh` … */
+  /** Results of the jobs that the worker has done: `active`, `ended`, `fresh` … */
   get done(): readonly unknown[] {
     return this.log.filter(({ msg }) => msg === 'job done').map(({ result }) => result)
   }
@@ -65,7 +65,7 @@ export class TestWorker {
     return this.#out.find(wanted, 'a log line of the worker', limitMs)
   }
 
-  /** @throws {StartFailure} when it ends instead */
+  /** Waits until the worker has started. @throws {StartFailure} when the worker exits first */
   async working(): Promise<LogRecord> {
     const died = this.#exited.then(() => {
       throw new StartFailure(this.#process.exitCode, this.#out.text.join('\n'), this.stderr)
@@ -82,7 +82,7 @@ export class TestWorker {
     return this.ended(limitMs)
   }
 
-  /** Waits for it to end by itself. @returns the exit code; `null` when a signal ended it */
+  /** Waits until the worker exits by itself. @returns the exit code; `null` when a signal ended the worker */
   async ended(limitMs = endLimitMs): Promise<number | null> {
     await within(limitMs, 'the end of a worker', this.#exited)
     return this.#process.exitCode
@@ -94,7 +94,7 @@ export class TestWorker {
   }
 }
 
-/** Starts a worker and waits until it takes jobs; it is killed when the file's tests are over. */
+/** Starts a worker and waits until it accepts jobs. The worker is killed after the last test of the file. */
 export async function startWorker(options: NodeOptions): Promise<TestWorker> {
   const worker = new TestWorker(options)
   atEnd(async () => {
