@@ -1,4 +1,5 @@
-// The admin API on fastify keeps the limits of the plain server, and records calls whose client disconnects.
+// The admin API, which fastify serves, closes the connections of clients that do not read, and records calls whose
+// client disconnects.
 
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
@@ -24,7 +25,10 @@ interface Setup {
   readonly verified?: Promise<TokenFacts>
 }
 
-/** Starts the API on a separate server. The node has this warning, so that `/status` is at least as long. */
+/**
+ * Starts the admin API on a separate server. The text of `warning` is part of `/status`, so it sets the minimum length
+ * of that reply.
+ */
 async function start({ warning = '', replyMs, verified }: Setup = {}) {
   const node = { id: 'node-a', version: '1.2.3', warnings: [warning], relaxations: [], issuerKeys: [], upstreams: [] }
   const snapshot = { revision: '3f2a9c1d04be', services: [], routes: [] }
@@ -65,7 +69,7 @@ async function open(port: number, text: string): Promise<Socket> {
 const head = (line: string, more = '') =>
   `${line} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${bootstrapToken}\r\n${more}\r\n`
 
-test('the connection of a client that does not read a reply of the API is closed after the reply time limit', async () => {
+test('the admin API closes the connection of a client that does not read a reply within the reply time limit', async () => {
   const { port, served } = await start({ warning: 'x'.repeat(32 * 1024 * 1024), replyMs: 200 })
   const socket = await open(port, head('GET /status'))
   socket.pause()
@@ -73,7 +77,7 @@ test('the connection of a client that does not read a reply of the API is closed
   await until('the connection is closed', () => served[0]?.destroyed === true)
 })
 
-test('a call whose client disconnects before its body is complete is recorded, and the operation is not run', async () => {
+test('the admin API records a call as status 400 when the client disconnects before the body is complete', async () => {
   const { port, lines, served } = await start()
   const more = 'Content-Type: application/json\r\nContent-Length: 100\r\n'
   const socket = await open(port, head('POST /api/v1/revocations', more))
@@ -84,7 +88,7 @@ test('a call whose client disconnects before its body is complete is recorded, a
   expect(lines).toMatchObject([{ message: 'admin call', operation: 'revoke', status: 400, who: 'bootstrap' }])
 })
 
-test('a call whose client disconnects while its token is verified is recorded once', async () => {
+test('the admin API records a call once when the client disconnects while its token is verified', async () => {
   const { promise, resolve } = Promise.withResolvers<TokenFacts>()
   const { port, lines, served } = await start({ verified: promise })
   const socket = await open(port, head('GET /status').replace(bootstrapToken, 'access-token'))
@@ -97,7 +101,7 @@ test('a call whose client disconnects while its token is verified is recorded on
   expect(lines).toMatchObject([{ message: 'admin call', operation: 'show_status', who: 'olga' }])
 })
 
-test('a call with an invalid token whose client disconnects at once is recorded', async () => {
+test('the admin API records a call with an invalid token when the client disconnects right after the request', async () => {
   const { port, lines } = await start()
   const socket = await open(port, head('GET /status').replace(bootstrapToken, 'x'))
   socket.destroySoon()

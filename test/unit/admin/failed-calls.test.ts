@@ -10,7 +10,7 @@ function limited() {
 
 const from = (last: number, token?: string): CallOrigin => ({ address: Uint8Array.of(192, 0, 2, last), token })
 
-/** Number of failed calls that are processed before the address is exhausted. */
+/** Fails calls until the address of the call is exhausted. @returns their number, at most 1000 */
 function untilExhausted(calls: FailedCalls, call: CallOrigin): number {
   let count = 0
   while (!calls.exhausted(call) && count < 1000) {
@@ -20,16 +20,19 @@ function untilExhausted(calls: FailedCalls, call: CallOrigin): number {
   return count
 }
 
-test.each([undefined, 'wrong'])('an address may fail 60 calls at once, then one per second, with token %s', (token) => {
-  const { clock, calls } = limited()
-  expect(untilExhausted(calls, from(1, token))).toBe(60)
-  expect(calls.exhausted(from(2, token))).toBe(false)
+test.each([undefined, 'wrong'])(
+  'the admin API allows an address 60 failed calls in a burst, then one per second, with token %s',
+  (token) => {
+    const { clock, calls } = limited()
+    expect(untilExhausted(calls, from(1, token))).toBe(60)
+    expect(calls.exhausted(from(2, token))).toBe(false)
 
-  clock.ms += 3000
-  expect(untilExhausted(calls, from(1, token))).toBe(3)
-})
+    clock.ms += 3000
+    expect(untilExhausted(calls, from(1, token))).toBe(3)
+  },
+)
 
-test('calls without a token and calls with a wrong token are limited separately', () => {
+test('the admin API limits failed calls of an address without a token and with a wrong token separately', () => {
   const { calls } = limited()
   untilExhausted(calls, from(1))
 
@@ -38,7 +41,7 @@ test('calls without a token and calls with a wrong token are limited separately'
   expect(calls.exhausted(from(2))).toBe(false)
 })
 
-test('an address with too many failures may still use the token that was accepted from it in the last ten minutes, but no other token', () => {
+test('an address with too many failed admin calls can still use the token that was accepted from it in the last ten minutes, but no other token', () => {
   const { clock, calls } = limited()
   calls.succeeded(from(1, 'right'))
   untilExhausted(calls, from(1, 'wrong'))
@@ -54,7 +57,7 @@ test('an address with too many failures may still use the token that was accepte
   expect(calls.exhausted(from(1, 'right'))).toBe(true)
 })
 
-test('an accepted token that then fails loses its exemption from the limit', () => {
+test('an accepted admin token that fails later loses its exemption from the limit of failed calls', () => {
   const { calls } = limited()
   calls.succeeded(from(1, 'revoked'))
   untilExhausted(calls, from(1, 'wrong'))
@@ -63,7 +66,7 @@ test('an accepted token that then fails loses its exemption from the limit', () 
   expect(calls.exhausted(from(1, 'revoked'))).toBe(true)
 })
 
-test('replies to wrong tokens are delayed from the sixth failure, up to 1 s, and no longer delayed a minute later', () => {
+test('the admin API delays replies to wrong tokens from the sixth failure of an address, up to 1 s, and no longer delays them a minute later', () => {
   const { clock, calls } = limited()
   const delays = Array.from({ length: 60 }, () => calls.failed(from(1, 'wrong')).delayMs)
 
@@ -74,7 +77,7 @@ test('replies to wrong tokens are delayed from the sixth failure, up to 1 s, and
   expect(calls.failed(from(1, 'wrong')).delayMs).toBe(0)
 })
 
-test('failed calls of all addresses together get 200 records at once, then 20 per second', () => {
+test('failed admin calls of all addresses together get 200 log records in a burst, then 20 per second', () => {
   const { clock, calls } = limited()
   const recorded = (count: number) =>
     Array.from({ length: count }, (_, n) => calls.failed(from(n % 250)).recorded).filter(Boolean).length

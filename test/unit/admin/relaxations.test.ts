@@ -1,4 +1,5 @@
-// The list of relaxations has one entry per key that relaxes security, and none for strict or default values.
+// The list of security relaxations has one entry for each policy key that weakens security, and none for strict or
+// default values.
 
 import { expect, test } from 'vitest'
 import { relaxationsOf } from '../../../gateway/admin/relaxations.ts'
@@ -50,14 +51,14 @@ test.each([
   },
   { route: 'on_outage: { limits: open }', shown: 'services.orders.routes[orders.read].on_outage.limits: open' },
 ])(
-  'a policy with a relaxed key is listed as $shown',
+  'a policy with one relaxed key has exactly this entry in its list of security relaxations: $shown',
   ({ issuer = nothing, service = nothing, route = nothing, match = '', shown }) => {
     expect(relaxationsOf(snapshotOf(policy(issuer, service, route, match)))).toEqual([shown])
   },
 )
 
 test.each([nothing, 'on_outage: { introspection: closed, revocation: closed, limits: closed }'])(
-  'a policy with %s has no relaxations',
+  'a policy with %s has an empty list of security relaxations',
   (route) => {
     expect(relaxationsOf(snapshotOf(policy(nothing, nothing, route)))).toEqual([])
   },

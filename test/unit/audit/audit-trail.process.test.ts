@@ -15,14 +15,14 @@ import { atEnd } from '../../kit/cleanup.ts'
 import { redisSettingsFor, testLink, testRedis, untilReady } from '../../kit/redis.ts'
 import { until } from '../../kit/until.ts'
 
-// The trail between the exchanges and the outbox: what waits while Redis refuses writes.
+// Tests of the audit trail, which queues records between the exchanges and the outbox while Redis refuses writes.
 
 const MIB = 1024 ** 2
 
 const redis = await testRedis()
 const link = await testLink(redisSettingsFor(redis.port))
 
-/** A trail in an empty log. */
+/** Starts an audit trail with an empty audit log. */
 async function startedTrail(memoryBytes: number, spill?: Spill) {
   await link.store.call('DEL', link.keys.auditLog(0), link.keys.auditHead(0))
   const client = link.client('log', 'trail')
@@ -40,7 +40,7 @@ async function startedTrail(memoryBytes: number, spill?: Spill) {
   return { trail, said }
 }
 
-/** A record that does not get smaller when it is compressed. */
+/** Returns an audit record that compression does not make smaller. */
 function largeRecord(bytes: number): string {
   return recordLine('exchange', 0, {}).replace(
     /\}$/,
@@ -48,11 +48,11 @@ function largeRecord(bytes: number): string {
   )
 }
 
-test('records that waited while Redis refused writes are sealed in batches of at most 500 records and 512 KiB', async () => {
+test('the audit trail seals records that waited while Redis refused writes in batches of at most 500 records and 512 KiB', async () => {
   const { trail, said } = await startedTrail(MIB)
   await link.store.call('CLIENT', 'PAUSE', '60000', 'WRITE')
   let added = 0
-  // One MiB waits in the outbox, the rest in the trail.
+  // One MiB of records waits in the outbox; the trail holds the others.
   for (; added < 800; added++) trail.add(largeRecord(8000), true)
   for (; added < 3000; added++) trail.add(largeRecord(100), true)
   await link.store.call('CLIENT', 'UNPAUSE')
@@ -80,15 +80,15 @@ test('records that waited while Redis refused writes are sealed in batches of at
   await trail.close()
 })
 
-test('records of refused requests take at most half of the room, and displace no record of an admitted one', async () => {
+test('while Redis refuses writes, audit records of refused requests do not fill the memory: 2,000 records of admitted requests still fit', async () => {
   const { trail, said } = await startedTrail(2 * MIB)
   await link.store.call('CLIENT', 'PAUSE', '60000', 'WRITE')
-  // Refused ones without end: they fill their half of the outbox and of the queue.
+  // Records of refused requests fill their half of the outbox and of the queue.
   for (let i = 0; i < 6000; i++) trail.add(largeRecord(4000), false)
   const lostCommon = trail.status.lost
   expect(lostCommon).toBeGreaterThan(0)
   expect(trail.status.memory_bytes).toBeLessThan(1.6 * MIB)
-  // 2,048 records and 4 MiB of the queue are left for admitted ones, whatever the outbox holds.
+  // 2,048 records and 4 MiB of the queue remain for records of admitted requests, even when the outbox is full.
   for (let i = 0; i < 2000; i++) trail.add(largeRecord(500), true)
   expect(trail.status.lost).toBe(lostCommon)
   expect(trail.reserve()).toBe(true)
@@ -104,7 +104,7 @@ test('records of refused requests take at most half of the room, and displace no
   await trail.close()
 })
 
-test('records of admitted requests may use all of the room while no refused one does', async () => {
+test('while Redis refuses writes, audit records of admitted requests can use all memory if there are no records of refused requests', async () => {
   const { trail } = await startedTrail(MIB)
   await link.store.call('CLIENT', 'PAUSE', '60000', 'WRITE')
   let added = 0
@@ -112,7 +112,7 @@ test('records of admitted requests may use all of the room while no refused one 
     trail.add(largeRecord(500), true)
     added++
   }
-  // 1 MiB in the outbox, packed, and 4,096 in the queue.
+  // The outbox holds 1 MiB of compressed records, the queue 4,096 records.
   expect(added).toBeGreaterThan(4096 + 1500)
   trail.add(largeRecord(500), false)
   expect(trail.status.lost).toBe(2)
@@ -120,7 +120,7 @@ test('records of admitted requests may use all of the room while no refused one 
   await trail.close()
 })
 
-test('aggregated refusals are in the chain before the record that closes it', async () => {
+test('the audit trail writes aggregated refusals before the record that closes its chain', async () => {
   const { trail } = await startedTrail(MIB)
   const address = Uint8Array.from([192, 0, 2, 1])
   let single = 0
@@ -135,7 +135,7 @@ test('aggregated refusals are in the chain before the record that closes it', as
   ])
 })
 
-test('records of refused requests fill at most half of the spill, and admitted ones the rest', async () => {
+test('audit records of refused requests do not fill the spill: records of admitted requests still fit, and those of refused requests fit again after shipping', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-trail-'))
   atEnd(() => rmSync(folder, { recursive: true, force: true }))
   const spill = new Spill(folder, 8 * MIB)
@@ -146,7 +146,7 @@ test('records of refused requests fill at most half of the spill, and admitted o
     await setImmediate()
     return trail.status.lost > 0 && spill.bytes > 4 * MIB
   })
-  // Batches that were sealed before may still be on their way.
+  // Batches that were sealed before the limit was reached can still be written to the spill.
   expect(spill.bytes).toBeLessThan(6 * MIB)
   const { lost } = trail.status
   for (let i = 0; i < 1000; i++) trail.add(largeRecord(500), true)

@@ -4,12 +4,12 @@ import { LogReader, logStart } from '../../../gateway/audit/log-reader.ts'
 import { AuditWriter } from '../../kit/audit-writer.ts'
 import { redisSettingsFor, testLink, testRedis } from '../../kit/redis.ts'
 
-// Who follows the log from far back reads all of it: the node does other things between any two batches.
+// A client that reads the audit log from far back does not block the node: other work runs between two batches.
 
 const { port } = await testRedis()
 const link = await testLink(redisSettingsFor(port))
 
-test('between two batches that are looked through, the node takes a turn', async () => {
+test('following the audit log lets the event loop of the node run between two batches', async () => {
   const writer = new AuditWriter(port)
   for (let i = 0; i < 20; i++) await writer.write(10)
   const reader = new LogReader(link.store, link.keys, 0)
@@ -22,7 +22,7 @@ test('between two batches that are looked through, the node takes a turn', async
   const wanted = { fields: { 'user.id': 'nobody' } }
   const lines = followLog([reader], wanted, [{ id: logStart }], ending.signal)
   const entries = await reader.after(logStart, 20)
-  // Only what happens behind the reply of Redis is looked at.
+  // Counting starts after the reply of Redis, so that only the work after the reply is measured.
   reader.after = async (id) => {
     if (id !== logStart) return []
     count()

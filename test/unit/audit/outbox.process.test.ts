@@ -16,7 +16,8 @@ import { atEnd } from '../../kit/cleanup.ts'
 import { redisSettingsFor, testLink, testRedis, untilReady } from '../../kit/redis.ts'
 import { until } from '../../kit/until.ts'
 
-// Where Redis refuses, is full, or holds more than it may, records go to the spill, and on from there once it takes them.
+// Tests of the outbox of the audit log. When Redis refuses writes, is full, or the log is above its limit, batches go
+// to the spill, and later from the spill to Redis.
 
 const redis = await testRedis()
 const link = await testLink(redisSettingsFor(redis.port))
@@ -28,13 +29,13 @@ let spills = 0
 interface Given {
   readonly through?: RedisLink
   readonly redisMaxBytes?: number
-  /** In memory, and in the spill. */
+  /** Limit of the memory and limit of the spill, bytes each. */
   readonly roomBytes?: number
-  /** Called when batches have left the memory. */
+  /** Called when batches have left the memory of the outbox. */
   readonly roomy?: () => void
 }
 
-/** An outbox with a chain of its own, in a log that is empty. */
+/** Starts an outbox with its own chain and an empty audit log. */
 async function started({
   through = link,
   redisMaxBytes = 1024 ** 3,
@@ -68,12 +69,12 @@ const usedBytes = async () => Number(/used_memory:(\d+)/.exec(String(await link.
 const numberOf = (id: string) => Number(id.split('-').at(-1))
 const upTo = (count: number) => Array.from({ length: count }, (_, i) => i + 1)
 
-test('beyond the memory that the log may take, batches are spilled before anything is dropped, and follow in order', async () => {
+test('above the memory limit of the audit log, the outbox spills batches instead of dropping them, and later writes them in order', async () => {
   const { outbox, push, said, numbers } = await started({ redisMaxBytes: 30_000 })
   push(20)
   await expect.poll(numbers).toEqual(upTo(20))
   let pushed = 20
-  // It is measured once a second.
+  // The outbox measures the size of the log once a second.
   while (outbox.status.spillBytes === 0 && pushed < 500) {
     push(5)
     pushed += 5
@@ -90,7 +91,7 @@ test('beyond the memory that the log may take, batches are spilled before anythi
   expect(await outbox.close(1000)).toBe(0)
 })
 
-test('a Redis without memory refuses whole batches; they follow when it has some again', async () => {
+test('when Redis is out of memory, the outbox keeps whole batches and writes them when Redis has memory again', async () => {
   const { outbox, push, numbers } = await started()
   push(2)
   await expect.poll(numbers).toEqual([1, 2])
@@ -102,7 +103,7 @@ test('a Redis without memory refuses whole batches; they follow when it has some
   expect(await outbox.close(1000)).toBe(0)
 })
 
-test('the log leaves room in Redis for the jobs that ship it', async () => {
+test('the outbox stops writing above nine tenths of the memory of Redis, so that other keys can still be written', async () => {
   const { outbox, push, numbers } = await started()
   push(2)
   await expect.poll(numbers).toEqual([1, 2])
@@ -117,7 +118,7 @@ test('the log leaves room in Redis for the jobs that ship it', async () => {
   expect(await outbox.close(1000)).toBe(0)
 })
 
-test('what docs/guide/cluster.md gives an ACL user is enough for the audit log', async () => {
+test('the ACL rights in docs/guide/cluster.md are sufficient for the audit log', async () => {
   const docs = readFileSync(new URL('../../../docs/guide/cluster.md', import.meta.url), 'utf8')
   const rights = [...docs.matchAll(/`(\+(?:@connection|xlen)[^`]+)`/g)].flatMap(([, list]) => list!.split(/\s+/))
   await link.store.call('ACL', 'SETUSER', 'auditor', 'on', '>secret', '~gh:*', '&gh:*', '-@all', ...rights)
@@ -138,7 +139,7 @@ test('what docs/guide/cluster.md gives an ACL user is enough for the audit log',
   expect(await outbox.close(1000)).toBe(0)
 })
 
-test('without the right to measure the log, records go on, and it is said', async () => {
+test('without the right to measure the audit log, the outbox still writes records and logs a warning', async () => {
   await link.store.call('ACL', 'SETUSER', 'blind', 'on', '>secret', '~gh:*', '&gh:*', '+@all', '-memory')
   const narrow = await testLink(redisSettingsFor(redis.port, { username: 'blind', password: 'secret' }))
   const { outbox, push, said, numbers } = await started({ through: narrow, redisMaxBytes: 1 })
@@ -148,10 +149,10 @@ test('without the right to measure the log, records go on, and it is said', asyn
   expect(await outbox.close(1000)).toBe(0)
 })
 
-/** Large beside what a server's memory moves by itself. */
+/** Bytes of a record: much more than the memory use of an idle Redis varies. */
 const RECORD_BYTES = 64 * 1024
 
-test('what a server forgot is handed over again in order, also where the next one fails half way and forgets as well', async () => {
+test('the outbox writes batches that Redis lost again in order, even when Redis is full halfway and loses them a second time', async () => {
   const limitMemory = (bytes: number) => link.store.call('CONFIG', 'SET', 'maxmemory', Math.ceil(bytes))
   const forget = () => link.store.call('DEL', link.keys.auditLog(0))
   const halfTaken = async () => {
@@ -163,7 +164,7 @@ test('what a server forgot is handed over again in order, also where the next on
     await limitMemory(100 * 1024)
     push(1)
     await expect.poll(() => outbox.status.away).toContain('OOM')
-    // What was taken is kept for 3 s.
+    // The outbox keeps batches that Redis has accepted for 3 s.
     const inTime = performance.now() - startedMs < 2500
     await forget()
     await limitMemory(((await usedBytes()) + 12 * RECORD_BYTES) / 0.9)
@@ -171,7 +172,8 @@ test('what a server forgot is handed over again in order, also where the next on
     const refused = () => outbox.status.away?.includes('OOM') === true
     await until('it is full again, or all are taken', async () => refused() || (await numbers()).includes(25))
     if (inTime && refused() && (await numbers()).length > 1) return given
-    // A busy machine needed longer, or its server's memory had moved by more than the records: another try.
+    // Repeats the attempt when a busy machine took longer, or when the memory use of Redis varied by more than the
+    // records.
     await limitMemory(0)
     await outbox.close(1000)
     return halfTaken()
@@ -185,7 +187,7 @@ test('what a server forgot is handed over again in order, also where the next on
   expect(await outbox.close(1000)).toBe(0)
 })
 
-test('a batch above 4 MiB is handed over, and the delivery goes on behind it', async () => {
+test('the outbox delivers a batch above 4 MiB and the batches after it', async () => {
   const { outbox, push, said } = await started({ roomBytes: 32 * 1024 ** 2 })
   push(1, 5 * 1024 ** 2)
   push(2)
@@ -194,7 +196,7 @@ test('a batch above 4 MiB is handed over, and the delivery goes on behind it', a
   expect(await outbox.close(1000)).toBe(0)
 })
 
-test('a fault while a batch is delivered is reported, and the delivery is restarted: every batch arrives', async () => {
+test('after an error during a delivery, the outbox reports the error, restarts the delivery, and delivers every batch', async () => {
   const reports: string[] = []
   reportTaskFailures((task, fault) => reports.push(`${task}: ${fault}`))
   let faults = 0
@@ -211,7 +213,7 @@ test('a fault while a batch is delivered is reported, and the delivery is restar
   expect(await outbox.close(1000)).toBe(0)
 })
 
-test('a delivery that fails at every batch does not keep a stop from its end', async () => {
+test('the outbox can be closed while the delivery of every batch fails', async () => {
   const { outbox, push } = await started({
     roomy: () => {
       throw new Error('a fault of the outbox')

@@ -3,7 +3,8 @@ import { RefusalAggregator } from '../../../gateway/audit/refusal-aggregator.ts'
 import { parseAddress } from '../../../gateway/base/addresses.ts'
 import type { Reason } from '../../../gateway/base/reasons.ts'
 
-// Refusals without a route have a record each below a rate, and share records above it; none is left out.
+// Refusals without a route get one audit record each below a rate, and share records above it. Every refusal is
+// counted.
 
 const BEGUN_MS = Date.parse('2030-01-31T12:00:00.000Z')
 
@@ -30,7 +31,7 @@ beforeEach(() => {
   })
 })
 
-/** @returns how many have to have a record of their own */
+/** Refuses `count` requests. @returns the number of refusals that need an audit record of their own */
 function refuse(address: string, count: number, reason: Reason = 'route-unknown'): number {
   let single = 0
   for (let i = 0; i < count; i++) {
@@ -50,7 +51,7 @@ function pass(ms: number): void {
 
 const sum = () => records.reduce((all, record) => all + Number(record['gatehouse.refusals']), 0)
 
-test('an address up to 20 refusals a second has a record for each', () => {
+test('an address with up to 20 refusals per second gets one audit record for each refusal', () => {
   expect(refuse('192.0.2.1', 20)).toBe(20)
   pass(1000)
   expect(refuse('192.0.2.1', 20)).toBe(20)
@@ -59,7 +60,7 @@ test('an address up to 20 refusals a second has a record for each', () => {
   expect(timers).toEqual([])
 })
 
-test('what an address sends above 20 refusals a second is one record, with the reasons and their number', () => {
+test('refusals of an address above 20 per second share one audit record, with their number and reasons', () => {
   expect(refuse('192.0.2.1', 50)).toBe(20)
   expect(refuse('192.0.2.1', 5, 'host-unknown')).toBe(0)
   expect(records).toEqual([])
@@ -82,7 +83,7 @@ test('what an address sends above 20 refusals a second is one record, with the r
   expect(aggregator.aggregated).toBe(35)
 })
 
-test('addresses of one IPv6 /64 count together, and those of another /64 apart', () => {
+test('the refusal aggregator counts the addresses of one IPv6 /64 together, and other /64 networks separately', () => {
   expect(refuse('2001:db8:0:1::1', 16)).toBe(16)
   expect(refuse('2001:db8:0:1:ffff::2', 6)).toBe(4)
   expect(refuse('2001:db8:0:2::1', 6)).toBe(6)
@@ -92,7 +93,7 @@ test('addresses of one IPv6 /64 count together, and those of another /64 apart',
   ])
 })
 
-test('of any number of addresses at most 100 records of their own, 100 aggregated ones and one of the node come a second', () => {
+test('refusals of 5,000 addresses in one second get 100 single audit records, 100 aggregated records, and one record for all other addresses', () => {
   let single = 0
   for (let i = 0; i < 5000; i++) single += refuse(`10.0.${i >> 8}.${i & 255}`, 4)
   expect(single).toBe(100)
@@ -104,15 +105,15 @@ test('of any number of addresses at most 100 records of their own, 100 aggregate
   expect(single + sum()).toBe(20_000)
 })
 
-test('a window that nobody ended is ended by the first refusal after it', () => {
+test('when the timer of a window is late, the next refusal ends the window of aggregated refusals', () => {
   refuse('192.0.2.1', 30)
-  // A process that stood still: its timers are late.
+  // The process was paused, so its timers run late.
   nowMs += 5000
   expect(refuse('192.0.2.1', 1)).toBe(1)
   expect(sum()).toBe(10)
 })
 
-test('a flush emits what is aggregated, and only once', () => {
+test('a flush of the refusal aggregator writes the aggregated refusals, and only once', () => {
   refuse('192.0.2.1', 30)
   aggregator.flush()
   aggregator.flush()

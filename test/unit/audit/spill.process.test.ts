@@ -8,7 +8,7 @@ import type { Batch } from '../../../gateway/audit/batch.ts'
 import { Chain } from '../../../gateway/audit/chain.ts'
 import { Spill } from '../../../gateway/audit/spill.ts'
 
-// The spill: batches come out in the order in which they went in, also those of earlier runs, and none before it is on disk.
+// The spill returns batches in the order in which they were written, also those of earlier runs.
 
 let folder: string
 beforeEach(() => {
@@ -18,7 +18,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 const chain = new Chain('n1', undefined)
 
-/** @param records  of random text, 1,000 bytes each */
+/** @param records  number of records, each with 1,000 bytes of random text */
 function batch(records = 1): Batch {
   const noise = () => Array.from({ length: 100 }, () => Math.random().toString(36).slice(2, 12)).join('')
   for (let i = 0; i < records; i++) chain.add(`"kind":"exchange","url.path":"${noise()}"}`)
@@ -36,11 +36,11 @@ async function drain(spill: Spill): Promise<number[]> {
 
 const files = () => readdirSync(folder).filter((name) => name.endsWith('.spill'))
 
-test('what was written by several runs comes out in order, and its files go', async () => {
+test('the spill returns the batches of several runs in order, and deletes their files afterwards', async () => {
   const written: number[] = []
   for (let run = 0; run < 3; run++) {
     const spill = new Spill(folder, 64 * 1024 * 1024)
-    // The second file begins at 4 MiB.
+    // A new spill file begins when the current file has 4 MiB.
     for (const records of run === 1 ? [3000, 3000, 1] : [1, 2]) {
       const each = batch(records)
       written.push(each.seal.first)
@@ -57,7 +57,7 @@ test('what was written by several runs comes out in order, and its files go', as
   expect([spill.empty, spill.bytes, files()]).toEqual([true, 0, []])
 })
 
-test('a batch stays until it is taken out, and what comes meanwhile is behind it', async () => {
+test('the spill keeps a batch until it is removed, and returns later batches after it', async () => {
   const spill = new Spill(folder, 1024 * 1024)
   const [a, b, c] = [batch(), batch(), batch()]
   await spill.append([a, b])
@@ -69,7 +69,7 @@ test('a batch stays until it is taken out, and what comes meanwhile is behind it
   expect(await drain(again)).toEqual([a, b, c].map(({ seal }) => seal.first))
 })
 
-test('what finds no room leaves nothing behind, and there is room again once something was taken out', async () => {
+test('a batch that does not fit in the spill leaves no bytes behind, and the spill has space again after batches were read', async () => {
   const spill = new Spill(folder, 8_000)
   const [small, large, next] = [batch(3), batch(20), batch(3)]
   await spill.append([small])
@@ -82,7 +82,7 @@ test('what finds no room leaves nothing behind, and there is room again once som
   expect(await drain(spill)).toEqual([next.seal.first])
 })
 
-test('a line that a crash cut off is passed over and counted', async () => {
+test('the spill skips and counts a line that a crash cut off', async () => {
   const spill = new Spill(folder, 1024 * 1024)
   const [a, b] = [batch(), batch()]
   await spill.append([a])
@@ -95,7 +95,7 @@ test('a line that a crash cut off is passed over and counted', async () => {
   expect(again.unreadable).toBe(1)
 })
 
-test('what a process writes as it ends comes out behind all else', async () => {
+test('batches that a process writes to the spill when it exits are returned after all earlier batches', async () => {
   const spill = new Spill(folder, 1024 * 1024)
   const [a, b] = [batch(), batch()]
   await spill.append([a])
@@ -104,7 +104,7 @@ test('what a process writes as it ends comes out behind all else', async () => {
   expect(await drain(new Spill(folder, 1024 * 1024))).toEqual([a.seal.first, b.seal.first])
 })
 
-test('a folder is one process’s: another is refused while it lives, and takes over when it is gone', async () => {
+test('the spill refuses a folder whose owner process is running, and takes it over when that process has ended', async () => {
   const source = `const { Spill } = await import(${JSON.stringify(new URL('../../../gateway/audit/spill.ts', import.meta.url).href)})
     new Spill(process.argv[1], 1000); console.log('has it'); setInterval(() => {}, 1000)`
   const owner = spawn(process.execPath, ['--input-type=module', '-e', source, folder], {
@@ -117,19 +117,19 @@ test('a folder is one process’s: another is refused while it lives, and takes 
   owner.kill('SIGKILL')
   await once(owner, 'exit')
   expect(() => new Spill(folder, 1000)).not.toThrow()
-  // The id of a process that is there, and is not the one that wrote it.
+  // This process id exists, but the process is not the one that wrote the file.
   writeFileSync(join(folder, 'owner'), mark.replace(/^\d+/, String(process.ppid)))
   expect(() => new Spill(folder, 1000)).not.toThrow()
 })
 
-test('who had a folder that a process of another container has taken neither writes to it nor deletes from it', async () => {
+test('after a process of another container has taken over the spill folder, the former owner neither writes to it nor deletes from it', async () => {
   const spill = new Spill(folder, 1024 * 1024)
   const [a, b] = [batch(), batch()]
   await spill.append([a])
   expect(await spill.first()).toEqual(a)
   spill.shift()
   const before = files()
-  // In a container most processes have the id 1.
+  // In containers, different processes often have the same id, such as 1.
   writeFileSync(join(folder, 'owner'), `${process.pid} another-boot/1`)
 
   await expect(spill.append([b])).rejects.toThrow('another process has taken over the spill folder')

@@ -3,7 +3,7 @@ import { LogTrimmer } from '../../../gateway/audit/log-trimmer.ts'
 import { AuditWriter } from '../../kit/audit-writer.ts'
 import { redisSettingsFor, testLink, testRedis } from '../../kit/redis.ts'
 
-// The log keeps what a sink has yet to take, and of the rest what is young, while there is room.
+// Trimming keeps the audit log entries that a sink has not shipped yet, and the young entries while there is space.
 
 const { port } = await testRedis()
 const link = await testLink(redisSettingsFor(port))
@@ -12,7 +12,10 @@ const log = 'gh:{a0}:log'
 const cursors = 'gh:{a0}:cursors'
 const day = 86_400_000
 
-/** @returns entries that are left of ten, which one of `taken` sinks has up to the given one */
+/**
+ * Trims a log of ten entries. @param taken  number of entries that each sink has shipped. @returns the number of
+ * entries left
+ */
 async function left(
   taken: Record<string, number>,
   recentMs: number,
@@ -22,7 +25,7 @@ async function left(
   await writer.redis.del(log, cursors)
   const ids: string[] = []
   for (let i = 0; i < 10; i++) ids.push(await writer.write(3))
-  // Entries of the same ms count as young until it is over.
+  // Entries that were written in the current millisecond count as young.
   await new Promise((resolve) => setTimeout(resolve, 5))
   for (const [sink, count] of Object.entries(taken)) {
     await writer.redis.hset(cursors, sink, count === 0 ? '0-0' : ids[count - 1]!)
@@ -32,19 +35,34 @@ async function left(
 }
 
 test.each([
-  { what: 'all sinks have taken some', taken: { a: 7, b: 4 }, recentMs: 0, left: 6 },
-  { what: 'a sink has taken none', taken: { a: 10, b: 0 }, recentMs: 0, left: 10 },
-  { what: 'a sink of the settings has not begun', taken: { a: 10 }, sinks: ['a', 'new'], recentMs: 0, left: 10 },
-  { what: 'all is taken, and young', taken: { a: 10 }, recentMs: day, left: 10 },
-  { what: 'all is taken and young, and there is no room', taken: { a: 8 }, recentMs: day, maxBytes: 10, left: 2 },
-  { what: 'there is no sink, and all is young', taken: {}, recentMs: day, left: 10 },
-  { what: 'there is no sink, and nothing is young', taken: {}, recentMs: 0, left: 0 },
-  { what: 'there is no room, and nothing is taken', taken: { a: 0 }, recentMs: 0, maxBytes: 10, left: 10 },
-])('trimming leaves $left of 10 entries when $what', async ({ taken, recentMs, sinks, maxBytes, left: expected }) => {
-  expect(await left(taken, recentMs, sinks, maxBytes)).toBe(expected)
-})
+  { what: 'all sinks have shipped some entries', taken: { a: 7, b: 4 }, recentMs: 0, left: 6 },
+  { what: 'a sink has shipped no entry', taken: { a: 10, b: 0 }, recentMs: 0, left: 10 },
+  {
+    what: 'a sink of the settings has not started to ship',
+    taken: { a: 10 },
+    sinks: ['a', 'new'],
+    recentMs: 0,
+    left: 10,
+  },
+  { what: 'all entries are shipped and young', taken: { a: 10 }, recentMs: day, left: 10 },
+  {
+    what: 'most entries are shipped, all are young, and there is no space',
+    taken: { a: 8 },
+    recentMs: day,
+    maxBytes: 10,
+    left: 2,
+  },
+  { what: 'there is no sink and all entries are young', taken: {}, recentMs: day, left: 10 },
+  { what: 'there is no sink and no entry is young', taken: {}, recentMs: 0, left: 0 },
+  { what: 'there is no space and no entry is shipped', taken: { a: 0 }, recentMs: 0, maxBytes: 10, left: 10 },
+])(
+  'trimming the audit log leaves $left of 10 entries when $what',
+  async ({ taken, recentMs, sinks, maxBytes, left: expected }) => {
+    expect(await left(taken, recentMs, sinks, maxBytes)).toBe(expected)
+  },
+)
 
-test('trimming stores where the rest of a chain continues: the last dropped number and the previous hash', async () => {
+test('trimming the audit log stores the last dropped record number and hash of each chain', async () => {
   await left({ a: 4 }, 0)
   const [[, fields]] = (await writer.redis.xrange(log, '-', '+', 'COUNT', 1)) as [[string, string[]]]
   const { chain, first, previous } = JSON.parse(fields[1]!)
@@ -62,7 +80,7 @@ test('trimming drops a forged entry of the audit log like every other entry', as
   expect(await new LogTrimmer(trimmer).trim()).toBe(2)
 })
 
-test('trimming deletes the oldest marks when the marks of more than 10,000 chains are stored', async () => {
+test('trimming the audit log deletes the oldest trim marks when marks of more than 10,000 chains are stored', async () => {
   const marks = 'gh:{a0}:trimmed'
   const old = Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`n${i}.0`, `1:${'0'.repeat(64)}:${i}`]))
   await writer.redis.hset(marks, old)

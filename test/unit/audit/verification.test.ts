@@ -6,7 +6,8 @@ import { recordLine } from '../../../gateway/audit/record-line.ts'
 import { type AuditKey, type SealDraft, seal } from '../../../gateway/audit/seal.ts'
 import { type LogSurroundings, Verification, type VerificationReport } from '../../../gateway/audit/verification.ts'
 
-// S-144: a record deleted, altered, two swapped, the tail cut, a chain restarted: each is named.
+// S-144: verification of the audit log reports a deleted record, an altered record, two swapped records, a cut tail and
+// a restarted chain.
 
 const key: AuditKey = { id: 'a1', secret: new Uint8Array(32).fill(1) }
 const otherKey: AuditKey = { id: 'a2', secret: new Uint8Array(32).fill(2) }
@@ -17,7 +18,10 @@ interface ChainOptions {
   readonly close?: boolean
 }
 
-/** A chain of four batches of three records each: numbers 1 to 12, the first and the last of which open and close it. */
+/**
+ * Returns a chain of four batches with three records each, numbered from 1 to 12. The first record opens the chain, the
+ * last one closes it.
+ */
 function batches({ node = 'n1', close = true, ...options }: ChainOptions = {}): Batch[] {
   const chain = new Chain(node, 'key' in options ? options.key : key)
   return Array.from({ length: 4 }, (_, b) => {
@@ -43,7 +47,7 @@ function verified(log: readonly Batch[], more: Partial<LogSurroundings> = {}, ke
 
 const told = ({ findings }: VerificationReport) => findings.map(({ kind, first, last }) => [kind, first, last])
 
-test('a log that nobody touched has no findings, and says how its chain ends', () => {
+test('verification of an unchanged audit log has no findings, and reports how the chain ended', () => {
   const report = verified(batches())
 
   expect(report).toMatchObject({ records: 12, batches: 4, findings: [] })
@@ -74,7 +78,7 @@ const tampered: [title: string, tamper: (log: Batch[]) => Batch[], findings: unk
     [['swapped', 4, 5]],
   ],
   [
-    'a record of another batch put in',
+    'a record of another batch inserted',
     ([a, b, ...rest]) => [a!, repacked(b!, [...linesOf(b!), linesOf(a!)[0]!]), ...rest],
     [['stray', 4, 6]],
   ],
@@ -88,7 +92,7 @@ const tampered: [title: string, tamper: (log: Batch[]) => Batch[], findings: unk
   ],
   ['a seal altered', ([a, b, ...rest]) => [a!, { ...b!, seal: { ...b!.seal, lost: 1 } }, ...rest], [['altered', 4, 6]]],
   [
-    'a batch written anew by somebody without the key',
+    'a batch rewritten by a writer without the key',
     ([a, b, ...rest]) => {
       const lines = Buffer.from(`${linesOf(b!).join('\n').replace('/1/0', '/9/9')}\n`)
       return [
@@ -106,7 +110,7 @@ const tampered: [title: string, tamper: (log: Batch[]) => Batch[], findings: unk
     ],
   ],
   [
-    'a batch written anew without a key at all',
+    'a batch rewritten without any key',
     ([a, b, ...rest]) => [a!, { ...b!, seal: seal(unsealed(b!), unpackLines(b!.packed)!, undefined) }, ...rest],
     [['forged', 4, 6]],
   ],
@@ -114,11 +118,11 @@ const tampered: [title: string, tamper: (log: Batch[]) => Batch[], findings: unk
 
 const unsealed = ({ seal: { v: _, hash: __, key: ___, mac: ____, ...draft } }: Batch): SealDraft => draft
 
-test.each(tampered)('%s is named', (_, tamper, findings) => {
+test.each(tampered)('verification of the audit log reports this change: %s', (_, tamper, findings) => {
   expect(told(verified(tamper(batches())))).toEqual(findings)
 })
 
-test('a chain that begins anew under its name is named', () => {
+test('verification of the audit log reports a chain that starts again under the same name', () => {
   const [first, ...rest] = batches()
   const lines = Buffer.from(`${linesOf(first!).join('\n').replace('/0/1', '/9/9')}\n`)
   const again = { seal: seal(unsealed(first!), lines, key), packed: packLines(lines) }
@@ -126,7 +130,7 @@ test('a chain that begins anew under its name is named', () => {
   expect(told(verified([first!, again, ...rest]))).toContainEqual(['restarted', 1, 3])
 })
 
-test('a tail that was cut off is named by what has seen it: a later batch, or the node itself', () => {
+test('verification of the audit log reports a cut tail when a later batch or the node has seen the missing batches', () => {
   const log = batches()
   const { chain, last, hash } = log[3]!.seal
   const witness = new Chain('n2', key)
@@ -138,7 +142,7 @@ test('a tail that was cut off is named by what has seen it: a later batch, or th
   expect(told(verified([], { seen: [{ chain, last, hash }] }))).toEqual([['cut', 1, 12]])
 })
 
-test('the last batch written anew is named by what has seen it', () => {
+test('verification of the audit log reports a rewritten last batch when its original seal was seen', () => {
   const log = batches({ key: undefined })
   const lines = Buffer.from(`${linesOf(log[3]!).join('\n').replace('/3/0', '/9/9')}\n`)
   const anew = { seal: seal(unsealed(log[3]!), lines, undefined), packed: packLines(lines) }
@@ -146,7 +150,7 @@ test('the last batch written anew is named by what has seen it', () => {
   expect(told(verified([...log.slice(0, 3), anew], { seen: [log[3]!.seal] }, []))).toEqual([['altered', undefined, 12]])
 })
 
-test('a chain without a key that was written anew in other batches is named by what has seen it', () => {
+test('verification of the audit log reports a chain without a key that was rewritten in other batches, but only when an original seal was seen', () => {
   const log = batches({ key: undefined })
   const lines = log.flatMap(linesOf)
   let previous = '0'.repeat(64)
@@ -162,7 +166,7 @@ test('a chain without a key that was written anew in other batches is named by w
   expect(told(verified(anew, { seen: [log[1]!.seal] }, []))).toEqual([['altered', undefined, 6]])
 })
 
-test('a seal holds only for the records whose numbers it has', () => {
+test('verification of the audit log rejects a seal whose record numbers or chain differ from those of its records', () => {
   const [a] = batches()
   const lines = unpackLines(a!.packed)!
   const promising = (change: Partial<SealDraft>) => ({ ...a!, seal: seal({ ...unsealed(a!), ...change }, lines, key) })
@@ -172,7 +176,7 @@ test('a seal holds only for the records whose numbers it has', () => {
   expect(verified([promising({ chain: 'n9.0' })])).toMatchObject({ records: 0 })
 })
 
-test('of the chains of a node the last in the log goes on, whatever its clock says', () => {
+test('verification treats the last chain of a running node in the audit log as running, whatever the times in its records', () => {
   const before = batches({ close: false })
   const now = new Chain('n1', key)
   now.add(recordLine('chain.open', 0, {}))
@@ -183,20 +187,20 @@ test('of the chains of a node the last in the log goes on, whatever its clock sa
   ])
 })
 
-test('a chain without its closing record has an open end, unless its node is there', () => {
+test('verification reports an open end of an audit chain without a closing record, unless its node is running', () => {
   const log = batches({ close: false })
 
   expect(verified(log)).toMatchObject({ findings: [], chains: [{ end: 'open' }] })
   expect(verified(log, { running: new Set(['n1']) })).toMatchObject({ chains: [{ end: 'running' }] })
 })
 
-test('what was handed over twice, also in another order, is no finding', () => {
+test('verification of the audit log accepts batches that occur twice, also in another order', () => {
   const [a, b, c, d] = batches()
 
   expect(verified([a!, b!, a!, b!, c!, d!, b!])).toMatchObject({ records: 12, findings: [] })
 })
 
-test('a chain whose beginning was trimmed goes on behind the mark, and behind no other', () => {
+test('verification accepts a trimmed audit chain that continues at the trim mark, and reports a chain that does not', () => {
   const [, b, c, d] = batches()
   const { chain, last, hash } = b!.seal
 
@@ -208,7 +212,7 @@ test('a chain whose beginning was trimmed goes on behind the mark, and behind no
   ])
 })
 
-test('a seal of a key that is not given is named; without any key given, seals are not held against one', () => {
+test('verification of the audit log reports seals with an unknown key; without any key it does not check the keys of seals', () => {
   const log = batches({ key: otherKey })
 
   expect(told(verified(log)).map(([kind]) => kind)).toEqual(Array(4).fill('unknown-key'))
@@ -216,7 +220,7 @@ test('a seal of a key that is not given is named; without any key given, seals a
   expect(verified(log, {}, [])).toMatchObject({ findings: [], chains: [{ keyed: false }] })
 })
 
-test('what a node says that it lost is in the report', () => {
+test('the verification report of an audit log contains the number of records that a node lost', () => {
   const chain = new Chain('n1', key)
   chain.add(recordLine('chain.open', 0, {}))
   const first = chain.seal()
@@ -226,7 +230,7 @@ test('what a node says that it lost is in the report', () => {
   expect(verified([first, chain.seal()])).toMatchObject({ findings: [], chains: [{ lost: 7 }] })
 })
 
-// The same in files: of records with their seals, and of whole batches as a node spills them.
+// Verification of files: of records with their seals, and of whole batches as a node spills them.
 
 async function archived(text: string, partial = false): Promise<VerificationReport> {
   const verification = new Verification({ keys: [key], partial })
@@ -234,7 +238,7 @@ async function archived(text: string, partial = false): Promise<VerificationRepo
   return verification.report()
 }
 
-/** In pieces that lines do not fit into. */
+/** Splits the bytes into chunks that do not end at the ends of lines. */
 async function* chunksOf(bytes: Buffer): AsyncGenerator<Buffer> {
   for (let at = 0; at < bytes.length; at += 777) yield bytes.subarray(at, at + 777)
 }
@@ -246,17 +250,20 @@ const spillFile = (log: readonly Batch[]) => log.map((batch) => `${packedLine(ba
 test.each([
   ['records with seals', plainFile],
   ['whole batches', spillFile],
-])('a file of %s verifies, and only whole', async (_, write) => {
-  const log = batches()
+])(
+  'verification accepts a complete file of %s, and reports an incomplete file unless it is declared partial',
+  async (_, write) => {
+    const log = batches()
 
-  expect(await archived(write(log))).toMatchObject({ records: 12, findings: [], chains: [{ end: 'closed' }] })
-  expect(told(await archived(write(log.toSpliced(1, 1))))).toEqual([['missing', 4, 6]])
-  expect(told(await archived(write(log).slice(0, -3)))).toContainEqual(['stray', undefined, undefined])
-  expect(told(await archived(write(log.slice(1, 3))))).toEqual([['missing', 1, 3]])
-  expect(told(await archived(write(log.slice(1, 3)), true))).toEqual([])
-})
+    expect(await archived(write(log))).toMatchObject({ records: 12, findings: [], chains: [{ end: 'closed' }] })
+    expect(told(await archived(write(log.toSpliced(1, 1))))).toEqual([['missing', 4, 6]])
+    expect(told(await archived(write(log).slice(0, -3)))).toContainEqual(['stray', undefined, undefined])
+    expect(told(await archived(write(log.slice(1, 3))))).toEqual([['missing', 1, 3]])
+    expect(told(await archived(write(log.slice(1, 3)), true))).toEqual([])
+  },
+)
 
-test('a line deleted, altered, or added without a seal is named', async () => {
+test('verification of an audit file reports a line that was deleted, altered, or added without a seal', async () => {
   const file = plainFile(batches())
   const lines = file.split('\n')
 

@@ -23,7 +23,7 @@ function rosterOf(count: number): { roster: ActiveSet<Member>; members: Member[]
   return { roster, members }
 }
 
-test('removing members in any order, also twice, keeps the other members in the set', () => {
+test('removing members from an ActiveSet in any order, also twice, keeps the other members', () => {
   const { roster, members } = rosterOf(7)
   const sizes = [6, 0, 3, 3, 0, 5, 1].map((i) => {
     roster.delete(members[i]!)
@@ -35,7 +35,7 @@ test('removing members in any order, also twice, keeps the other members in the 
   expect(roster.size).toBe(0)
 })
 
-test('removing a member that was never added does nothing, and a removed member can be added again', () => {
+test('removing a member that was never added to an ActiveSet does nothing, and a removed member can be added again', () => {
   const { roster, members } = rosterOf(2)
   roster.delete(new Member('never was'))
   roster.delete(members[0]!)
@@ -53,7 +53,7 @@ test.each([
   ['one that had its turn', [8]],
   ['several at once', [5, 1, 9, 0, 3]],
   ['all', [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]],
-])('when %s is removed during a visit, each other member is visited once', (_, leaving) => {
+])('when %s is removed during a visit of an ActiveSet, each other member is visited once', (_, leaving) => {
   const { roster, members } = rosterOf(10)
   const seen = new Set<string>()
   roster.visit(({ name }) => {
@@ -65,15 +65,15 @@ test.each([
   expect([...seen].sort()).toEqual(members.map(({ name }) => name).filter((name) => !gone.includes(name)))
 })
 
-/** Bytes that outlived two minor collections. */
+/** Bytes in the old space of the heap: objects that survived two minor collections. */
 function grownOld(): number {
   return getHeapSpaceStatistics().find(({ space_name }) => space_name === 'old_space')!.space_used_size
 }
 
-test('a removed member is freed by the next minor garbage collection', () => {
+test('a member that was removed from an ActiveSet is freed by the next minor garbage collection', () => {
   const { roster } = rosterOf(1)
   const open: Member[] = []
-  // The roster itself has been there for a while.
+  // Moves the set itself to the old space before the measurement.
   for (let i = 0; i < 3; i++) collect({ type: 'minor' })
   const before = grownOld()
   for (let i = 0; i < 20_000; i++) {
@@ -84,6 +84,7 @@ test('a removed member is freed by the next minor garbage collection', () => {
     if (i % 1000 === 999) collect({ type: 'minor' })
   }
 
-  // 20 MB in all. Those that are there during a collection or two grow old: 20 times 64 of a kilobyte.
+  // 20 MB are allocated in all. Only members that are in the set during a collection reach the old space: 20 times 64
+  // kB.
   expect(grownOld() - before).toBeLessThan(4_000_000)
 })

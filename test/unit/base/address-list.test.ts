@@ -1,4 +1,5 @@
-// Who may come, by address: deny wins, and an allow list admits only what it names.
+// Lists of permitted addresses: a deny entry overrides allow entries, and an allow list permits only the addresses in
+// it.
 
 import { BlockList } from 'node:net'
 import { expect, test } from 'vitest'
@@ -24,15 +25,18 @@ test.each([
   { deny: ['fe80::/10'], address: 'fe80::1', permitted: false },
   { deny: ['fe80::/10'], address: '2001:db8::1', permitted: true },
   { allow: [], address: '10.0.0.1', permitted: false },
-  // Of whom no address is known.
+  // The addresses 0.0.0.0 and :: mean that the client address is unknown.
   { deny: ['10.0.0.0/8'], address: '0.0.0.0', permitted: false },
   { allow: ['0.0.0.0/0'], address: '0.0.0.0', permitted: false },
   { allow: ['0.0.0.0/0'], address: '::ffff:0.0.0.0', permitted: false },
   { allow: ['::/0'], address: '::', permitted: false },
   { address: '10.0.0.1', permitted: true },
-])('allow $allow, deny $deny: $address is permitted: $permitted', ({ allow, deny, address, permitted }) => {
-  expect(AddressList.compile({ allow, deny }).permits(parseAddress(address)!)).toBe(permitted)
-})
+])(
+  'an address list with allow $allow and deny $deny permits $address: $permitted',
+  ({ allow, deny, address, permitted }) => {
+    expect(AddressList.compile({ allow, deny }).permits(parseAddress(address)!)).toBe(permitted)
+  },
+)
 
 test.each([
   '10.0.0.1/8',
@@ -47,13 +51,13 @@ test.each([
   'localhost',
   '10.*',
   '',
-])('%j is not an address block', (text) => {
+])('the address list refuses %j, which is not an address block', (text) => {
   expect(parseBlock(text)).toBeUndefined()
   expect(() => AddressList.compile({ deny: [text] })).toThrow(RangeError)
 })
 
-test('a set of blocks contains the same addresses as the BlockList of Node, in any order of the blocks', () => {
-  // Few bits differ, so that blocks meet and overlap.
+test('a BlockSet contains the same addresses as the BlockList of Node, for random IPv4 blocks', () => {
+  // The addresses differ in few bits, so that blocks touch and overlap.
   const bytes = fc.array(fc.constantFrom(0, 1, 128), { minLength: 4, maxLength: 4 })
   const block = fc.record({ bytes, bits: fc.integer({ min: 0, max: 32 }) }).map(({ bytes, bits }) => ({
     bytes: Uint8Array.from(bytes, (byte, i) => byte & ((0xff00 >> Math.min(8, Math.max(0, bits - i * 8))) & 0xff)),

@@ -1,4 +1,4 @@
-// RFC 4291 §2.2 and RFC 5952: an address has one reading and one canonical text, or it is no address.
+// RFC 4291 §2.2 and RFC 5952: the text of an address has one meaning and one canonical form; any other text is refused.
 
 import { isIP } from 'node:net'
 import { expect, test } from 'vitest'
@@ -19,7 +19,7 @@ test.each([
   ['1:2:3:4:5:6:7::', '1:2:3:4:5:6:7:0'],
   ['::ffff:192.0.2.1', '192.0.2.1'],
   ['::ffff:c000:201', '192.0.2.1'],
-])('%s is written as %s', (text, canonical) => {
+])('the address %s has the canonical form %s', (text, canonical) => {
   expect(formatAddress(parseAddress(text)!)).toBe(canonical)
 })
 
@@ -47,18 +47,18 @@ test.each([
   'fe80::1%eth0',
   '[::1]',
   '::1/64',
-])('%j is not an address', (text) => {
+])('the address parser refuses %j', (text) => {
   expect(parseAddress(text)).toBeUndefined()
 })
 
-test('an IPv4-mapped address is the IPv4 address, and no other IPv6 address is', () => {
+test('an IPv4-mapped IPv6 address is treated as the IPv4 address; other IPv6 addresses are not', () => {
   expect([...foldMapped(parseAddress('::ffff:10.0.0.1')!)]).toEqual([10, 0, 0, 1])
   for (const text of ['::10.0.0.1', '::fffe:10.0.0.1', '::1:ffff:10.0.0.1', '64:ff9b::10.0.0.1']) {
     expect(foldMapped(parseAddress(text)!)).toHaveLength(16)
   }
 })
 
-test('every address of 4 or 16 bytes is parsed back from its text, IPv4-mapped ones as IPv4', () => {
+test('a random address of 4 or 16 bytes is parsed back from its text, an IPv4-mapped address as IPv4', () => {
   const bytes = fc.oneof(
     fc.uint8Array({ minLength: 4, maxLength: 4 }),
     fc.uint8Array({ minLength: 16, maxLength: 16 }),
@@ -73,7 +73,7 @@ test('every address of 4 or 16 bytes is parsed back from its text, IPv4-mapped o
   )
 })
 
-test('exactly the texts that Node accepts as an address without a zone are addresses', () => {
+test('the address parser accepts exactly the texts without a zone that Node accepts as an address', () => {
   const piece = fc.constantFrom('0', '1', 'ff', 'FFFF', '12345', ':', '::', '.', '1.2.3.4', '256', '%', ' ', 'g')
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
@@ -94,6 +94,6 @@ test.each([
   ['::', false],
   ['::2', false],
   ['1::1', false],
-])('%s is loopback: %s', (text, loopback) => {
+])('the address %s is loopback: %s', (text, loopback) => {
   expect(isLoopback(parseAddress(text)!)).toBe(loopback)
 })

@@ -1,9 +1,9 @@
-// Memory of large bodies is used again, and never while somebody may still read it.
+// Memory of large bodies is reused, but never while somebody can still read it.
 
 import { expect, test } from 'vitest'
 import { BLOCK_BYTES, blockOf, giveBack, takeBlock } from '../../../gateway/base/blocks.ts'
 
-test('a returned block is lent next', () => {
+test('the memory pool lends a returned block next', () => {
   const first = blockOf(new Uint8Array(BLOCK_BYTES).fill(1))
   const second = blockOf(new Uint8Array(10).fill(2))
   giveBack(first)
@@ -13,7 +13,7 @@ test('a returned block is lent next', () => {
   expect([...second]).toEqual(new Array(10).fill(2))
 })
 
-test('a block that is returned twice is lent once', () => {
+test('the memory pool lends a block that was returned twice only once', () => {
   const block = takeBlock(10)
   giveBack(block)
   giveBack(block)
@@ -22,7 +22,7 @@ test('a block that is returned twice is lent once', () => {
   expect(takeBlock(10).buffer).not.toBe(block.buffer)
 })
 
-test('a buffer of the size of a block that was never lent is not accepted', () => {
+test('the memory pool does not accept a buffer of the size of a block that it never lent', () => {
   const other = Buffer.alloc(BLOCK_BYTES)
   giveBack(other)
 

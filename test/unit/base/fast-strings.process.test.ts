@@ -3,7 +3,10 @@ import { expect, test } from 'vitest'
 
 const modules = new URL('../../../gateway/', import.meta.url)
 
-/** Of a process that has loaded all that a node loads: whether `String.prototype` is what optimized code looks into. */
+/**
+ * Runs a program that loads all modules of a node. @returns whether V8 has optimized the property lookups of
+ * `String.prototype`
+ */
 function isFast(after: string): boolean {
   const program = `
     import { fastenStrings } from '${modules}base/fast-strings.ts'
@@ -14,10 +17,10 @@ function isFast(after: string): boolean {
   return execFileSync(process.execPath, args, { encoding: 'utf8' }) === 'true'
 }
 
-test('string methods have fast property lookups after all modules of a node are loaded', () => {
+test('fastenStrings gives string methods fast property lookups after all modules of a node are loaded', () => {
   expect(isFast('fastenStrings()')).toBe(true)
 })
 
-test('string methods have slow lookups without fastenStrings; if this fails, fastenStrings is no longer needed', () => {
+test('without fastenStrings, string methods have slow lookups; if this test fails, fastenStrings is no longer needed', () => {
   expect(isFast('')).toBe(false)
 })

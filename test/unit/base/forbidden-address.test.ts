@@ -1,4 +1,4 @@
-// S-121, CWE-918: addresses at which clouds serve instance credentials. The gate opens no connection to them.
+// S-121, CWE-918: the gate opens no connection to addresses at which clouds serve instance credentials.
 
 import { expect, test } from 'vitest'
 import { isForbiddenHost } from '../../../gateway/base/forbidden-address.ts'
@@ -20,7 +20,7 @@ test.each([
     `64:ff9b::${address}`,
     `64:ff9b::${hexadecimal(address)}`,
   ]),
-])('S-121: %s is a forbidden address', (address) => {
+])('S-121: the gate treats %s as a forbidden address (link-local or cloud metadata)', (address) => {
   expect(isForbiddenHost(address)).toBe(true)
 })
 
@@ -42,7 +42,7 @@ test.each([
   '64:ff9a::169.254.169.254',
   '2001:db8::1',
   'fe80.example',
-])('%s is not a forbidden address', (address) => {
+])('the gate does not treat %s as a forbidden address', (address) => {
   expect(isForbiddenHost(address)).toBe(false)
 })
 
@@ -57,15 +57,18 @@ test.each([
   { found: ['::ffff:169.254.169.254'], refused: '::ffff:169.254.169.254' },
   { found: ['64:ff9b::6464:64c8'], refused: '64:ff9b::6464:64c8' },
   { found: ['fd20:ce::254'], refused: 'fd20:ce::254' },
-])('S-121: the look-up of a name that resolves to $found refuses: $refused', ({ found, refused }) => {
-  const addresses = found.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }))
-  const look = guardedLookup(resolving(...addresses))
-  for (const all of [true, false]) {
-    look('idp.example', { all }, (error, first) => {
-      if (refused === undefined) expect(first).toEqual(all ? addresses : found[0])
-      else
-        expect(error?.message).toContain(`idp.example resolves to ${refused}, a link-local or cloud metadata address`)
-    })
-  }
-  expect.assertions(2)
-})
+])(
+  'S-121: the DNS lookup of a name that resolves to $found is refused because of $refused (undefined: it succeeds)',
+  ({ found, refused }) => {
+    const addresses = found.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }))
+    const look = guardedLookup(resolving(...addresses))
+    for (const all of [true, false]) {
+      look('idp.example', { all }, (error, first) => {
+        if (refused === undefined) expect(first).toEqual(all ? addresses : found[0])
+        else
+          expect(error?.message).toContain(`idp.example resolves to ${refused}, a link-local or cloud metadata address`)
+      })
+    }
+    expect.assertions(2)
+  },
+)

@@ -31,6 +31,9 @@ test.each([
     message: 'probes.listen: cannot listen on [2001:db8::1]:1: this machine does not have the address',
     hint: expect.any(String),
   },
-])('listening fails with an error that names the cause: $what', async ({ opened, message, hint }) => {
-  await expect(opened()).rejects.toMatchObject({ name: 'ListenError', message, hint })
-})
+])(
+  'a process that cannot listen throws an error that names the setting and the cause: $what',
+  async ({ opened, message, hint }) => {
+    await expect(opened()).rejects.toMatchObject({ name: 'ListenError', message, hint })
+  },
+)

@@ -1,4 +1,4 @@
-// A hint names what was most likely meant, or nothing.
+// A hint for an unknown name is the most similar known name, or nothing.
 
 import { expect, test } from 'vitest'
 import { nearest } from '../../../gateway/base/nearest.ts'
@@ -16,10 +16,10 @@ test.each([
   ['zzz', undefined],
   ['upstream', undefined],
   ['', undefined],
-])('the known name nearest to "%s" is %s', (name, meant) => {
+])('the known name most similar to "%s" is %s', (name, meant) => {
   expect(nearest(name, known)).toBe(meant)
 })
 
-test('a name of 100,000 characters has no nearest name', () => {
+test('an unknown name of 100,000 characters has no most similar known name', () => {
   expect(nearest('r'.repeat(100_000), known)).toBeUndefined()
 })

@@ -1,4 +1,4 @@
-// Durations and sizes: one number, one unit, no guess.
+// A duration or size is one whole number with one unit; any other text is invalid.
 
 import { expect, test } from 'vitest'
 import { formatDuration, parseDuration } from '../../../gateway/base/duration.ts'
@@ -22,7 +22,7 @@ test.each([
   ['s', undefined],
   ['9999999999s', undefined],
   ['', undefined],
-])('%j is %s ms', (text, ms) => {
+])('the parser reads the duration %j as %s ms (undefined: invalid)', (text, ms) => {
   expect(parseDuration(text)).toBe(ms)
 })
 
@@ -38,7 +38,7 @@ test.each([
   ['64', undefined],
   ['1.5MiB', undefined],
   ['', undefined],
-])('%j is %s bytes', (text, bytes) => {
+])('the parser reads the size %j as %s bytes (undefined: invalid)', (text, bytes) => {
   expect(parseSize(text)).toBe(bytes)
 })
 
@@ -47,7 +47,7 @@ test.each([
   [500, '500ms'],
   [90_000, '90s'],
   [7_200_000, '2h'],
-])('%s ms is written %s', (ms, text) => {
+])('a duration of %s ms is formatted as %s', (ms, text) => {
   expect(formatDuration(ms)).toBe(text)
 })
 
@@ -55,6 +55,6 @@ test.each([
   [0, '0B'],
   [1025, '1025B'],
   [65_536, '64KiB'],
-])('%s bytes is written %s', (bytes, text) => {
+])('a size of %s bytes is formatted as %s', (bytes, text) => {
   expect(formatSize(bytes)).toBe(text)
 })

@@ -1,4 +1,4 @@
-// What is stored where others read it says nothing, opens nowhere else, and cannot be changed.
+// An encrypted (sealed) value reveals nothing to other readers, opens only in its own context, and cannot be changed.
 
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
@@ -7,7 +7,7 @@ import { Sealer } from '../../../gateway/base/sealer.ts'
 const one = { id: 'one', secret: randomBytes(32) }
 const two = { id: 'two', secret: randomBytes(32) }
 
-test('a sealed value opens in its own context, and shows only the id of its key', () => {
+test('a sealed value opens in its own context; its bytes contain the id of its key and not the plain text', () => {
   const sealer = new Sealer([one])
   const blob = sealer.seal('a-token-ü', 'place')
 
@@ -34,7 +34,7 @@ test('a sealed value with a changed or missing byte does not open', () => {
   }
 })
 
-test('during a key rotation the first key seals, and all keys open', () => {
+test('during a key rotation the first key seals values, and all keys open them', () => {
   const old = new Sealer([one])
   const between = new Sealer([two, one])
   const after = new Sealer([two])
@@ -50,7 +50,7 @@ test('a key with the same id and another secret does not open a sealed value', (
   expect(other.open(new Sealer([one]).seal('x', 'p'), 'p')).toBeUndefined()
 })
 
-test('nameOf returns equal names for the same key and parts, and different names for another key or other parts', () => {
+test('Sealer.nameOf returns equal names for the same key and parts, and different names for another key or other parts', () => {
   const name = (...parts: string[]) => new Sealer([one]).nameOf(...parts)
 
   expect(name('issuer', 'token')).toBe(name('issuer', 'token'))

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
 import { reportTaskFailures, Supervisor, type TaskTimers, taskFailures } from '../../../gateway/base/supervisor.ts'
 
-// A fault of a background task is logged, counted and followed by a restart; it is never an unhandled rejection.
+// The supervisor logs, counts and restarts a background task that fails; the failure is never an unhandled rejection.
 
 reportTaskFailures(() => undefined)
 
-/** Timers that a test moves. */
+/** Timers of the supervisor whose clock the test moves. */
 class ManualTimers implements TaskTimers {
   #nowMs = 0
   readonly #due = new Set<{ readonly atMs: number; readonly callback: () => void }>()
@@ -24,7 +24,7 @@ class ManualTimers implements TaskTimers {
     return this.#due.size
   }
 
-  /** Moves the clock, timer by timer, and lets what each calls back come to its end. */
+  /** Moves the clock from timer to timer, and waits after each callback until its promises are settled. */
   async pass(ms: number): Promise<void> {
     const untilMs = this.#nowMs + ms
     await settled()
@@ -40,14 +40,14 @@ class ManualTimers implements TaskTimers {
   }
 }
 
-/** After all that promises have to do now. */
+/** Waits until all promises that can settle now are settled. */
 const settled = () => new Promise((resolve) => setImmediate(resolve))
 
 const failing = async () => {
   throw new Error('broken')
 }
 
-test('work that fails is restarted with a pause that doubles up to 10 s, until it succeeds', async () => {
+test('the supervisor restarts a failing task with a pause that doubles up to 10 s, until the task succeeds', async () => {
   const timers = new ManualTimers()
   const runsAt: number[] = []
   const done = new Supervisor('audit-outbox', timers).run(async () => {
@@ -60,7 +60,7 @@ test('work that fails is restarted with a pause that doubles up to 10 s, until i
   expect(pauses).toEqual([100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000])
 })
 
-test('work that fails after 30 s of running is restarted with the shortest pause', async () => {
+test('the supervisor restarts a task that fails after 30 s of running with the shortest pause', async () => {
   const timers = new ManualTimers()
   const runsAt: number[] = []
   const supervisor = new Supervisor('audit-outbox', timers)
@@ -74,7 +74,7 @@ test('work that fails after 30 s of running is restarted with the shortest pause
   expect(runsAt).toEqual([0, 100, 300, 700, 30_800])
 })
 
-test('repeated work goes on after a failure, whether it throws or rejects', async () => {
+test('the supervisor continues a repeated task after a failure, whether the task throws or rejects', async () => {
   const timers = new ManualTimers()
   const runsAt: number[] = []
   const end = new Supervisor('policy-watch', timers).repeat(50, () => {
@@ -89,7 +89,7 @@ test('repeated work goes on after a failure, whether it throws or rejects', asyn
   expect(timers.waiting).toBe(0)
 })
 
-test('stop ends the pause before a restart, and nothing runs again', async () => {
+test('stopping the supervisor ends the pause before a restart, and the task does not run again', async () => {
   const timers = new ManualTimers()
   let runs = 0
   const supervisor = new Supervisor('audit-outbox', timers)
@@ -104,7 +104,7 @@ test('stop ends the pause before a restart, and nothing runs again', async () =>
   expect([runs, timers.waiting]).toEqual([1, 0])
 })
 
-test('every failure is counted by task, and at most one a second is logged, with the count and the stack', async () => {
+test('the supervisor counts every failure by task, and logs at most one per second and task, with the count and the stack', async () => {
   const timers = new ManualTimers()
   const reports: [task: string, fault: string, failures: number][] = []
   reportTaskFailures((...given) => reports.push(given))

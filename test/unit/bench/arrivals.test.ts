@@ -3,7 +3,8 @@ import type { AddressInfo } from 'node:net'
 import { afterAll, expect, test } from 'vitest'
 import { onlyStatus, sendAtRandomTimes } from '../../../bench/harness/arrivals.ts'
 
-// Coordinated omission: a stalled target delays all requests that are due meanwhile, not only one.
+// Coordinated omission: a target that stalls delays all requests of the load generator that are due meanwhile, not only
+// one.
 
 const HOLD_MS = 400
 const held: ServerResponse[] = []
@@ -22,7 +23,7 @@ afterAll(() => server.close())
 const target = { port: (server.address() as AddressInfo).port, pid: process.pid }
 const options = { perSecond: 400, seconds: 0.3, authorizations: [] }
 
-test('requests that are due during a stalled reply have its wait in their latency', async () => {
+test('the load generator includes the wait for a stalled reply in the latency of the requests that were due meanwhile', async () => {
   asked = 0
   const { requests, latencyMs } = await sendAtRandomTimes(target, { ...options, connections: 1, path: '/slow' })
 
@@ -33,7 +34,7 @@ test('requests that are due during a stalled reply have its wait in their latenc
   expect(latencyMs.max).toBeGreaterThanOrEqual(HOLD_MS - 50)
 })
 
-test('replies are counted by status, and each one is reported', async () => {
+test('the load generator counts replies by status, and reports each reply to its callback', async () => {
   const heard: number[] = []
   const result = await sendAtRandomTimes(target, {
     ...options,

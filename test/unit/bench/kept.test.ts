@@ -6,7 +6,8 @@ import { keptRuns, newest, provenance } from '../../../bench/docs/kept.ts'
 import { circumstances } from '../../../bench/report/machine.ts'
 import { marked } from '../../../deploy/docs/marked.ts'
 
-// Measured figures of a page are from the newest stored run, and are between two marks.
+// Tests that the figures of a documentation page come from the newest stored benchmark run and are inserted between two
+// marks.
 
 const folder = mkdtempSync(join(tmpdir(), 'gatehouse-kept-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -28,26 +29,26 @@ const kept = {
 for (const [name, content] of Object.entries(kept)) writeFileSync(join(folder, name), JSON.stringify(content))
 const runs = keptRuns(folder)
 
-test('the newest stored run of a kind is used, without quick and failed runs', () => {
+test('the newest stored benchmark run of a kind is used, without quick and failed runs', () => {
   expect(newest(runs, 'peers').file).toBe('peers-2.json')
   expect(newest(runs, 'suite').file).toBe('suite-4.json')
 })
 
-test('a kind without a stored run is an error that names the command', () => {
+test('a benchmark kind without a stored run is an error that names the command', () => {
   expect(() => newest(runs, 'scale')).toThrow('npm run bench -- scale')
 })
 
 test.each([
   { load: 0.1, says: false },
   { load: 40, says: true },
-])('the page mentions a load of $load before the run: $says', ({ load, says }) => {
+])('the benchmark page mentions a load of $load before the run: $says', ({ load, says }) => {
   const { file, record } = newest(runs, 'peers')
   const busy = { ...record, load_before: load, machine: { ...record.machine, cores: 2 } }
 
   expect(provenance({ file, record: busy }, 'results/').includes('busy with something else')).toBe(says)
 })
 
-test('generated text replaces only the text between its marks', () => {
+test('generated benchmark text replaces only the text between its marks in a page', () => {
   const page = 'a\n<!-- bench:x -->\nold\n<!-- /bench:x -->\nb\n'
 
   expect(marked(page, 'bench:x', 'new\n')).toBe('a\n<!-- bench:x -->\nnew\n<!-- /bench:x -->\nb\n')
@@ -57,6 +58,6 @@ test.each([
   { what: 'no marks', page: 'a\n' },
   { what: 'a mark that is not closed', page: '<!-- bench:x -->\n' },
   { what: 'the marks twice', page: '<!-- bench:x -->\n<!-- /bench:x -->\n'.repeat(2) },
-])('a page to generate with $what is an error', ({ page }) => {
+])('inserting benchmark text into a page with $what is an error', ({ page }) => {
   expect(() => marked(page, 'bench:x', 'new')).toThrow('bench:x')
 })

@@ -7,7 +7,7 @@ import type { BenchRecord } from '../../../bench/report/record.ts'
 import { findingTable, verdictText } from '../../../bench/report/table.ts'
 import { verdictsOf } from '../../../bench/report/verdict.ts'
 
-// A run is reported on the terminal and as a self-contained page.
+// The result of a benchmark run is printed on the terminal and written as a self-contained HTML page.
 
 const findings = [
   {
@@ -50,7 +50,7 @@ const record: BenchRecord = {
   verdicts,
 }
 
-test('the table has each figure, its budget and the failures', () => {
+test('the terminal table of a benchmark run has each figure, its budget and the failures', () => {
   const table = findingTable(findings[0]!, verdicts)
 
   expect(table).toContain('HOT (rounds 3, generator wrk)')
@@ -61,20 +61,20 @@ test('the table has each figure, its budget and the failures', () => {
   expect(table).toContain('BROKEN: a reply was <wrong>')
 })
 
-test('the summary names missed and unmeasured budgets', () => {
+test('the summary of a benchmark run names missed and unmeasured budgets', () => {
   expect(verdictText(verdicts)).toBe(
     '3 budgets: 1 met, 0 missed within tolerance, 1 missed\n' +
       '  hot ratio: 3, budget ≤ 2\n  hot gone: not measured, budget ≤ 1',
   )
 })
 
-test('the page has no scripts and loads nothing', () => {
+test('the HTML page of a benchmark run has no scripts and loads nothing', () => {
   const page = htmlReport(record)
 
   expect(page).not.toMatch(/https?:|src=|href=|@import|url\(|<script|<link|\son\w+=/i)
 })
 
-test('the page escapes markup in texts', () => {
+test('the HTML page of a benchmark run escapes markup in texts', () => {
   const page = htmlReport(record)
 
   expect(page).toContain('a reply was &lt;wrong&gt; &amp; &quot;odd&quot;')
@@ -82,18 +82,18 @@ test('the page escapes markup in texts', () => {
   expect(page).not.toContain('<wrong>')
 })
 
-test('a bar shows its budget, and a missed budget has another colour', () => {
+test('a bar on the benchmark page shows its budget, and a bar with a missed budget has its own class', () => {
   const page = htmlReport(record)
 
   expect(page.match(/class="most"/g)).toHaveLength(2)
   expect(page.match(/class="bar missed"/g)).toHaveLength(1)
 })
 
-test('the page has dark colours', () => {
+test('the HTML page of a benchmark run supports a dark colour scheme', () => {
   expect(htmlReport(record)).toContain('color-scheme: light dark')
 })
 
-test('an SVG picture is self-contained, with a background, in both colour schemes', () => {
+test('an SVG bar chart of the benchmarks is self-contained, has a background, and supports a dark colour scheme', () => {
   const picture = barPicture([{ label: 'a<b', found: spread([1, 2, 3]) }], 'CPU & more')
 
   expect(picture).toMatch(/^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg"/)

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { leastSquares, predict, relativeErrors } from '../../../bench/scale/least-squares.ts'
 import { fitModel, predicted, sizeFor, type Usage } from '../../../bench/scale/model.ts'
 
-// The model of a cluster: costs that are fitted by least squares, from which the size for a load is calculated.
+// The cost model of a cluster: costs are fitted by least squares, and the number of nodes for a load is calculated from
+// them.
 
 const amounts = [
   [1, 0],
@@ -13,7 +14,7 @@ const amounts = [
 const observed = (costs: number[], noise: number[] = []) =>
   amounts.map((each, i) => ({ amounts: each, found: predict(each, costs) * (1 + (noise[i] ?? 0)) }))
 
-test('the fit recovers known costs', () => {
+test('the least-squares fit of the cost model recovers known costs', () => {
   const costs = leastSquares(observed([500, 3]), 2)
 
   expect(costs[0]).toBeCloseTo(500, 6)
@@ -21,7 +22,7 @@ test('the fit recovers known costs', () => {
   expect(Math.max(...relativeErrors(observed([500, 3]), costs))).toBeCloseTo(0, 9)
 })
 
-test('noise of 10 % changes costs by about 10 %, and the reported error shows it', () => {
+test('noise of 10 % in the observations changes the fitted costs by at most 20 %, and the reported errors show the noise', () => {
   const noisy = observed([500, 3], [0.1, -0.1, 0.1, -0.1])
   const costs = leastSquares(noisy, 2)
 
@@ -30,13 +31,13 @@ test('noise of 10 % changes costs by about 10 %, and the reported error shows it
   expect(Math.max(...relativeErrors(noisy, costs))).toBeGreaterThan(0.05)
 })
 
-test('an observation of zero does not dominate the others', () => {
+test('an observation of zero does not dominate the fit of the cost model', () => {
   const costs = leastSquares([...observed([500, 3]), { amounts: [0.001, 0], found: 0 }], 2)
 
   expect(costs[0]! / 500).toBeGreaterThan(0.99)
 })
 
-test('fitted costs are not negative', () => {
+test('fitted costs of the cost model are not negative', () => {
   const falling = [
     { amounts: [1, 0], found: 100 },
     { amounts: [1, 10], found: 90 },
@@ -45,7 +46,7 @@ test('fitted costs are not negative', () => {
   expect(leastSquares(falling, 2)[1]).toBe(0)
 })
 
-test('proportional terms are an error', () => {
+test('the fit of the cost model throws an error when two terms are proportional', () => {
   const together = [
     { amounts: [1, 2], found: 10 },
     { amounts: [2, 4], found: 20 },
@@ -55,8 +56,9 @@ test('proportional terms are an error', () => {
 })
 
 /**
- * Of a node 1 ms of CPU, of a request 40 µs, 60 more at a light load, of a lease 10, of an exact request 30; Redis 2 ms of
- * a node, 20 µs of a lease, 10 of an exact request.
+ * CPU time of the example cluster. Gate: 1 ms for each node, 40 µs for each request and 60 µs more at a light load, 10
+ * µs for each lease, 30 µs for each exact request. Redis: 2 ms for each node, 20 µs for each lease, 10 µs for each
+ * exact request.
  */
 function usage(node: number, request: number, lease: number, exact: number, light = request): Usage {
   return {
@@ -76,7 +78,7 @@ const model = fitModel(
   ]),
 )
 
-test('the fitted load model returns the usage values that it was fitted to', () => {
+test('the fitted cost model returns the usage values from which it was fitted', () => {
   const seen = usage(4, 2000, 200, 0)
 
   expect(predicted(model.nodeCpuUs, seen.amounts)).toBeCloseTo(seen.nodeCpuUs, 3)
@@ -84,17 +86,20 @@ test('the fitted load model returns the usage values that it was fitted to', () 
 })
 
 test.each([
-  // 10,000 × 40 µs is two thirds of a core at 60 %.
+  // 10,000 requests × 40 µs are two thirds of a core, which has 60 % available.
   { requests: 10_000, exactShare: 0, subjects: 0, nodes: 1, shards: 1 },
-  // 40 cores of requests at 60 %, and 1 ms for each node.
+  // The requests need 40 cores, of which 60 % are available, and each node needs 1 ms more.
   { requests: 1_000_000, exactShare: 0, subjects: 0, nodes: 67, shards: 1 },
-  // One in ten requests calls Redis: 1 core of Redis, 3 cores of nodes.
+  // One in ten requests calls Redis, which needs 1 core of Redis and 3 more cores of nodes.
   { requests: 1_000_000, exactShare: 0.1, subjects: 0, nodes: 72, shards: 2 },
-])('$requests requests, $exactShare exact, need $nodes nodes and $shards shards', ({ nodes, shards, ...demand }) => {
-  expect(sizeFor(model, demand)).toMatchObject({ nodes, shards })
-})
+])(
+  'the cost model calculates $nodes nodes and $shards Redis shards for $requests requests/s with exact share $exactShare',
+  ({ nodes, shards, ...demand }) => {
+    expect(sizeFor(model, demand)).toMatchObject({ nodes, shards })
+  },
+)
 
-test('a subject has a lease at every node, and a rare subject costs a call per request', () => {
+test('in the cost model, a subject has a lease at every node, and a rare subject costs one Redis call per request', () => {
   const few = sizeFor(model, { requests: 1_000_000, exactShare: 0, subjects: 1000 })
   const many = sizeFor(model, { requests: 1_000_000, exactShare: 0, subjects: 1e9 })
 
@@ -102,14 +107,14 @@ test('a subject has a lease at every node, and a rare subject costs a call per r
   expect(many!.redisCommands).toBeCloseTo(many!.nodes * 10 + 1_000_000, 0)
 })
 
-test('a subject behind a sticky balancer has one lease at any number of nodes', () => {
+test('in the cost model, a subject behind a sticky balancer has one lease, whatever the number of nodes', () => {
   const size = sizeFor(model, { requests: 1_000_000, exactShare: 0, subjects: 1000, subjectsStay: true })
 
   expect(size!.amounts.lease).toBe(1000)
   expect(size!.redisCommands).toBeCloseTo(size!.nodes * 10 + 2 * 1000, 0)
 })
 
-test('no size is found if each node costs more than it can handle', () => {
+test('the cost model returns no cluster size if each node costs more CPU than it has', () => {
   const nodeCpuUs = { ...model.nodeCpuUs, costs: { ...model.nodeCpuUs.costs, node: 700_000 } }
 
   expect(sizeFor({ ...model, nodeCpuUs }, { requests: 1000, exactShare: 0, subjects: 0 })).toBeUndefined()

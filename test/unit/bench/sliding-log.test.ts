@@ -1,16 +1,19 @@
 import { expect, test } from 'vitest'
 import { mostForCertain, perfectLog } from '../../../bench/harness/sliding-log.ts'
 
-// Admissions are compared with a perfect sliding log. An excess counts only if it is certain.
+// The benchmark compares admissions with those of a perfect sliding log, and counts an excess only if it is certain.
 
 test.each([
   { sent: [0, 10, 20], limit: 2, admitted: [0, 10] },
   { sent: [0, 10, 100], limit: 2, admitted: [0, 10, 100] },
   { sent: [0, 99, 100, 199, 200], limit: 1, admitted: [0, 100, 200] },
   { sent: [], limit: 1, admitted: [] },
-])('a perfect log of $limit in 100 ms admits $admitted of the requests at $sent', ({ sent, limit, admitted }) => {
-  expect(perfectLog(sent, limit, 100)).toEqual(admitted)
-})
+])(
+  'a perfect sliding log with limit $limit in 100 ms admits $admitted of the requests at $sent (ms)',
+  ({ sent, limit, admitted }) => {
+    expect(perfectLog(sent, limit, 100)).toEqual(admitted)
+  },
+)
 
 test.each([
   {
@@ -47,8 +50,11 @@ test.each([
     ],
     most: 3,
   },
-])('$most of the admissions $replies certainly lie in 100 ms', ({ replies, most }) => {
-  const admitted = replies.map(([sentMs, repliedMs]) => ({ sentMs: sentMs!, repliedMs: repliedMs! }))
+])(
+  '$most of the admitted requests with [sent, replied] $replies (ms) are certainly within one window of 100 ms',
+  ({ replies, most }) => {
+    const admitted = replies.map(([sentMs, repliedMs]) => ({ sentMs: sentMs!, repliedMs: repliedMs! }))
 
-  expect(mostForCertain(admitted, 100)).toBe(most)
-})
+    expect(mostForCertain(admitted, 100)).toBe(most)
+  },
+)

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { inTurns } from '../../../bench/harness/turns.ts'
 
-// Contenders run in alternating order, so that other load on the machine affects all equally.
+// Contenders of a benchmark run in alternating order, so that other load on the machine affects all of them equally.
 
-test('contenders warm up once and then run A B, B A, A B', async () => {
+test('the contenders of a benchmark warm up once and then run in the order A B, B A, A B', async () => {
   const order: string[] = []
   const contender = (name: string) => async () => order.push(name)
 

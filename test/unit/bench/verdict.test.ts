@@ -7,7 +7,7 @@ import { passes, verdictsOf } from '../../../bench/report/verdict.ts'
 import { scale } from '../../../bench/scale/scale.ts'
 import { scenarios } from '../../../bench/scenarios/list.ts'
 
-// A run fails when a budget is missed by more than its tolerance, or when something is broken.
+// A benchmark run fails when a budget is missed by more than its tolerance, or when a scenario reports a failure.
 
 const budget = { scenario: 'hot', figure: 'ratio', most: 2, tolerance: 0.1 }
 const finding = (ratio: number, broken: string[] = []) => ({
@@ -22,38 +22,38 @@ test.each([
   { ratio: 2, outcome: 'met', passed: true },
   { ratio: 2.2, outcome: 'near', passed: true },
   { ratio: 2.21, outcome: 'missed', passed: false },
-])('a ratio of $ratio with budget 2 and 10 % tolerance is $outcome', ({ ratio, outcome, passed }) => {
+])('a benchmark ratio of $ratio with budget 2 and 10 % tolerance is $outcome', ({ ratio, outcome, passed }) => {
   const verdicts = verdictsOf([finding(ratio)], [budget])
 
   expect(verdicts).toMatchObject([{ ...budget, outcome }])
   expect(passes([finding(ratio)], verdicts)).toBe(passed)
 })
 
-test('a budget without tolerance is missed by any excess', () => {
+test('a benchmark budget without tolerance is missed by any excess', () => {
   const exact = { ...budget, most: 0, tolerance: 0 }
 
   expect(verdictsOf([finding(0)], [exact])).toMatchObject([{ outcome: 'met' }])
   expect(verdictsOf([finding(1)], [exact])).toMatchObject([{ outcome: 'missed' }])
 })
 
-test('a figure that a scenario no longer measures fails the run', () => {
+test('a benchmark run fails when a scenario no longer measures a figure that has a budget', () => {
   const verdicts = verdictsOf([finding(1)], [{ ...budget, figure: 'gone' }])
 
   expect(verdicts).toMatchObject([{ outcome: 'absent' }])
   expect(passes([finding(1)], verdicts)).toBe(false)
 })
 
-test('a scenario that did not run has no verdict', () => {
+test('a budget of a benchmark scenario that did not run has no verdict', () => {
   expect(verdictsOf([finding(1)], [{ ...budget, scenario: 'other' }])).toEqual([])
 })
 
-test('a failure makes the run fail whatever the figures are', () => {
+test('a failure in a scenario makes the benchmark run fail, whatever the figures are', () => {
   const broken = [finding(1, ['a body changed'])]
 
   expect(passes(broken, verdictsOf(broken, [budget]))).toBe(false)
 })
 
-test('every budget belongs to an existing scenario', () => {
+test('every benchmark budget belongs to an existing scenario', () => {
   const names = new Set([...scenarios, scale, limits, peers].map(({ name }) => name))
 
   expect(budgets.filter(({ scenario }) => !names.has(scenario))).toEqual([])

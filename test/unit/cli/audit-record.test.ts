@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { recordText } from '../../../gateway/cli/audit-record.ts'
 
-test('the line of a revocation names its target and its author', () => {
+test('the CLI prints the audit record of a revocation with its target and its author', () => {
   const record = {
     time: '2026-01-01T00:00:00.000Z',
     kind: 'revocation',
@@ -17,7 +17,7 @@ test('the line of a revocation names its target and its author', () => {
   )
 })
 
-test('the line of an aggregated record has the number of refused requests', () => {
+test('the CLI prints an aggregated audit record with the number of refused requests', () => {
   const record = {
     time: '2026-01-01T00:00:00.000Z',
     kind: 'refusals',

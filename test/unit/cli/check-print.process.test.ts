@@ -53,7 +53,7 @@ test('a YAML 1.1 parser reads the same policy from check --print', () => {
   expect(parse(stdout, { version: '1.1' })).toEqual(parse(stdout))
 })
 
-test('check --print as JSON prints the policy as one document', () => {
+test('check --print --output json prints the policy as one JSON document', () => {
   const { status, stdout } = check(policy, '--print', '--output', 'json')
 
   expect(status).toBe(0)
@@ -71,7 +71,7 @@ test('check --print rejects an invalid policy without printing it', () => {
   )
 })
 
-test('check --print with two paths is wrong usage', () => {
+test('the CLI rejects check --print with two paths as wrong usage', () => {
   const { status, stdout, stderr } = check(policy, 'other.yaml', '--print')
 
   expect([status, stdout]).toEqual([2, ''])

@@ -15,11 +15,11 @@ function version(env: NodeJS.ProcessEnv): string {
   return stdout.trim()
 }
 
-/** Cached entries of all Node versions and users in the folder. */
+/** Number of cached files of all Node versions and users in the folder. */
 const kept = (folder: string): number =>
   readdirSync(folder, { recursive: true, withFileTypes: true }).filter((one) => one.isFile()).length
 
-test('the compile cache is filled by the first run and unchanged by the second', () => {
+test('the first run of the CLI fills the compile cache, and the second run does not change it', () => {
   const folder = join(scratch, 'kept')
   const env = { ...process.env, NODE_COMPILE_CACHE: folder }
   const said = version(env)
@@ -31,7 +31,7 @@ test('the compile cache is filled by the first run and unchanged by the second',
   expect(kept(folder)).toBe(first)
 })
 
-test('a run works without a writable compile cache', () => {
+test('the CLI works without a writable compile cache', () => {
   const file = join(scratch, 'no-folder')
   writeFileSync(file, '')
 

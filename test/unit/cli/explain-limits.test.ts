@@ -1,5 +1,5 @@
-// docs/design/contract.md §7, §10: `explain` shows the limits of the route, and the windows that would count the
-// request.
+// docs/design/contract.md §7, §10: `gatehouse explain` shows the limits of the route, and the windows that would count
+// the request.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,7 +13,7 @@ import { TestIssuer, testAudience } from '../../kit/issuer.ts'
 const root = mkdtempSync(join(tmpdir(), 'explain-limits-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
-/** Never started: it only signs tokens. */
+/** An issuer that is not started: it only signs tokens. */
 const issuer = new TestIssuer({})
 const policy = join(root, 'policy.yaml')
 writeFileSync(
@@ -91,7 +91,7 @@ test('explain shows the limits of gate, service and route with the windows of th
   ])
 })
 
-test('explain charges no limit: two explanations are equal', async () => {
+test('explain charges no limit: two explanations of a request with a limit of 1 are both admitted', async () => {
   const token = issuer.sign()
 
   expect(await explain('/orders/1', token)).toMatchObject({

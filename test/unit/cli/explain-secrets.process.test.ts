@@ -1,4 +1,4 @@
-// S-130: `explain` never prints a token or secret of its input, wherever the input contains it.
+// S-130: `gatehouse explain` never prints a token or secret of its input, wherever the input contains it.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -46,15 +46,15 @@ const cases: readonly (readonly [where: string, status: number, args: readonly s
 ]
 const runs = runEach(cases.map(([, , args]) => args))
 
-test.each(cases)('a token in %s is not printed', (where, status) => {
+test.each(cases)('explain does not print a token in %s', (where, status) => {
   expectSilence(status, runs[cases.findIndex(([name]) => name === where)]!)
 })
 
-test('a token on standard input is not printed', () => {
+test('explain does not print a token from standard input', () => {
   expectSilence(0, runGatehouse([...usual, '--token', '-'], token))
 })
 
-test('a token in a misspelt flag is not printed', () => {
+test('explain does not print a token in a misspelt flag', () => {
   expectSilence(2, runGatehouse([...usual, `--tokn=${token}`]))
 })
 
@@ -69,6 +69,6 @@ test.each([
   ['a secret1234567 and secret1234567-more', ['secret1234567', 'secret1234567-more'], 'a (withheld) and (withheld)'],
   ["unknown option '--tokn=abcdefgh'", ['--tokn=abcdefgh'], "unknown option '--tokn'"],
   ['short words stay', ['short', 'words'], 'short words stay'],
-])('the text "%s" is printed without its secrets', (text, words, shown) => {
+])('the CLI prints the error text "%s" without its secrets', (text, words, shown) => {
   expect(redact(text, words)).toBe(shown)
 })

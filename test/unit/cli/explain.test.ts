@@ -1,4 +1,4 @@
-// docs/design/contract.md §10: `explain` decides offline with the phases of the gate, and states the reason.
+// docs/design/contract.md §10: `gatehouse explain` decides offline with the phases of the gate, and states the reason.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -19,7 +19,7 @@ function fileOf(name: string, text: string): string {
   return join(root, name)
 }
 
-/** Never started: it only signs tokens. */
+/** An issuer that is not started: it only signs tokens. */
 const issuer = new TestIssuer({})
 const jwks = fileOf('keys.json', JSON.stringify({ keys: issuer.keys.map(({ publicJwk }) => publicJwk) }))
 const policy = fileOf(
@@ -88,7 +88,7 @@ const explain = (method: string, url: string, { jwks, ...flags }: Asked = {}) =>
 const verdicts = (explained: Awaited<ReturnType<typeof explain>>) =>
   Object.fromEntries(explained.token!.checks.map(({ check, verdict, reason }) => [check, reason ?? verdict]))
 
-test('the explanation of an admitted request lists its phases and the request for the service', async () => {
+test('explain lists the phases of an admitted request and the request that the service receives', async () => {
   const explained = await explain('GET', 'https://api.example/orders/%37', { token: issuer.sign(), jwks })
 
   expect(explained).toMatchObject({
@@ -139,7 +139,7 @@ test.each<[flaw: string, wishes: TokenOverrides, check: string, reason: string]>
     'token-signature',
   ],
   ['an issuer of other services', { claims: { iss: 'https://other.example' } }, 'signature', 'token-key-unknown'],
-])('the reason for a token with %s is the check that fails', async (flaw, wishes, check, reason) => {
+])('explain gives the failing check as the reason to refuse a token with %s', async (flaw, wishes, check, reason) => {
   const explained = await explain('GET', '/orders/7', {
     token: issuer.sign(wishes),
     jwks: flaw.includes('other services') ? fileOf('none.json', '{"keys":[]}') : jwks,
@@ -150,7 +150,7 @@ test.each<[flaw: string, wishes: TokenOverrides, check: string, reason: string]>
   expect(checks.find(({ verdict }) => verdict === 'failed')).toMatchObject({ check, reason })
 })
 
-test('explain checks header and claims, although the gate stops at the first failure', async () => {
+test('explain checks header and claims of a token, although the gate stops at the first failure', async () => {
   const explained = await explain('GET', '/orders/7', {
     token: issuer.sign({ header: { typ: 'JWT' }, claims: { exp: 1 } }),
   })
@@ -167,7 +167,7 @@ test('explain without keys reports that the signature is not checked', async () 
   expect(explanationLines(explained).map((line) => line.trim())).toContain('signature: not checked')
 })
 
-test('explain names the ignored keys of a key set', async () => {
+test('explain names the keys of a key set that it ignores', async () => {
   const weak = fileOf('weak.json', JSON.stringify({ keys: [{ ...issuer.keys[0]!.publicJwk, use: 'enc' }] }))
   const explained = await explain('GET', '/orders/7', { token: issuer.sign(), jwks: weak })
 
@@ -197,7 +197,7 @@ test('explain gives a verdict for every part of a requirement', async () => {
   expect(not!.parts[0]).toMatchObject({ met: true, reason: null })
 })
 
-test('explain derives roles from the claims', async () => {
+test('explain derives roles from the claims of a token', async () => {
   const claims = { scope: 'orders:write', realm_access: { roles: ['order-manager'] } }
   const explained = await explain('POST', '/orders', { token: issuer.sign({ claims }) })
 
@@ -205,7 +205,7 @@ test('explain derives roles from the claims', async () => {
   expect(explained.service_receives!.assertion).toMatchObject({ roles: ['manager'], scope: 'orders:write' })
 })
 
-test('explain without a token evaluates no part of the requirement', async () => {
+test('explain evaluates no part of the requirement for a request without a token', async () => {
   const explained = await explain('GET', '/orders')
 
   expect(explained).toMatchObject({
@@ -221,12 +221,15 @@ test.each([
   ['10.1.2.3', true],
   ['::ffff:10.1.2.3', true],
   ['192.0.2.1', false],
-])('a client at %s is permitted by the address lists of the route: %s', async (address, permitted) => {
-  const explained = await explain('GET', '/internal/a', { token: issuer.sign(), address })
+])(
+  'explain reports for a client at %s whether the address lists of the route permit it: %s',
+  async (address, permitted) => {
+    const explained = await explain('GET', '/internal/a', { token: issuer.sign(), address })
 
-  expect(explained.addresses).toEqual({ listed: true, permitted })
-  expect(explained.decision).toBe(permitted ? 'admitted' : 'refused')
-})
+    expect(explained.addresses).toEqual({ listed: true, permitted })
+    expect(explained.decision).toBe(permitted ? 'admitted' : 'refused')
+  },
+)
 
 test.each([
   ['/orders/../x', 'path-dot-segment'],
@@ -234,7 +237,7 @@ test.each([
   ['http://h/orders//x', 'path-empty-segment'],
   ['http://h/orders#x', 'path-fragment'],
   ['http://h?x=/../', 'route-unknown'],
-])('explain does not repair the URL %s', async (url, reason) => {
+])('explain does not correct the URL %s, and gives the reason why the gate refuses it', async (url, reason) => {
   expect((await explain('GET', url)).reason).toBe(reason)
 })
 
@@ -243,7 +246,7 @@ test.each([
   ['GET', '/internal', 'route-unknown', ['internal']],
   ['GET', '/nothing/like/it', 'route-unknown', []],
   ['DELETE', '/orders/7', 'method-not-mapped', ['read', 'write']],
-])('explain of %s %s without a route names the nearest routes', async (method, url, reason, ids) => {
+])('explain names the routes nearest to %s %s, which matches no route', async (method, url, reason, ids) => {
   const { nearest, route, ...explained } = await explain(method, url)
 
   expect([explained.reason, route]).toEqual([reason, null])
@@ -254,7 +257,7 @@ test('explain shows the path that the service receives after a rewrite', async (
   expect((await explain('GET', '/moved/a?b=c')).service_receives).toMatchObject({ path: '/new/a', query: 'as sent' })
 })
 
-test('a shadow requirement is evaluated without effect on the decision', async () => {
+test('explain evaluates a shadow requirement, which has no effect on the decision', async () => {
   const { decision, shadow } = await explain('GET', '/tried', { token: issuer.sign(), jwks })
 
   expect([decision, shadow!.verdict]).toEqual(['admitted', 'role-missing'])
@@ -266,14 +269,14 @@ test.each([
   ['a token that would do', { claims: { scope: 'orders:write' } }, 'met'],
   ['a token that would not', {}, 'scope-missing'],
   ['a token that is expired', { claims: { exp: 1 } }, 'token-expired'],
-])('the shadow of a public route is evaluated for %s: %#', async (_, wishes, verdict) => {
+])('explain evaluates the shadow requirement of a public route for a request with %s', async (_, wishes, verdict) => {
   const token = wishes && issuer.sign(wishes)
   const explained = await explain('GET', '/moved/a', { ...(token !== undefined && { token }), jwks })
 
   expect([explained.decision, explained.shadow!.verdict]).toEqual(['admitted', verdict])
 })
 
-test('explain --at decides for the given time', async () => {
+test('explain --at decides as of the given time', async () => {
   const token = issuer.sign({ claims: { iat: 1_999_999_000, exp: 2_000_000_000 } })
   const at = (at: string) => explain('GET', '/orders', { token, at })
 
@@ -281,7 +284,7 @@ test('explain --at decides for the given time', async () => {
   expect((await at('2033-05-18T05:40:00+02:00')).reason).toBe('token-expired')
 })
 
-test('header fields of the client decide as on the wire, and their values are not shown', async () => {
+test('explain applies the header fields of the client as the gate does, and does not show their values', async () => {
   const header = [
     'X-Api-Key: secret',
     'cookie: a=b',
@@ -301,13 +304,13 @@ test('header fields of the client decide as on the wire, and their values are no
   expect(field('host')).toEqual([{ name: 'host', value: 'relay:8080', from: 'gate' }])
 })
 
-test('explain refuses two credentials as the gate does', async () => {
+test('explain refuses a request with two credentials as the gate does', async () => {
   const header = ['authorization: Bearer x']
 
   expect((await explain('GET', '/orders', { token: issuer.sign(), header })).reason).toBe('credential-repeated')
 })
 
-test('explain reports the reply of the gate for its own paths', async () => {
+test("explain shows the reply of the gate for the gate's own paths", async () => {
   const explained = await explain('GET', '/.well-known/oauth-protected-resource/orders')
 
   expect(explained).toMatchObject({ decision: 'answered', reply: { status: 200 }, service_receives: null })
@@ -320,7 +323,7 @@ test.each<[what: string, method: string, url: string, flags: Partial<RequestFlag
   ['an invalid address', 'GET', '/', { address: 'localhost' }],
   ['a time without a zone', 'GET', '/', { at: '2030-01-01T00:00:00' }],
   ['a missing token file', 'GET', '/', { tokenFile: join(root, 'nothing') }],
-])('explain with %s is wrong usage', async (_, method, url, flags) => {
+])('the CLI rejects explain with %s as wrong usage', async (_, method, url, flags) => {
   const asked = (async () => explain(method, url, flags))()
 
   await expect(asked).rejects.toThrow(CliError)
@@ -330,7 +333,7 @@ test.each<[what: string, method: string, url: string, flags: Partial<RequestFlag
 test.each([
   ['not JSON', 'secret-secret-secret'],
   ['not a key set', '{"key":"secret-secret-secret"}'],
-])('a key set that is %s is wrong usage and is not quoted', async (_, text) => {
+])('explain with a key set that is %s is wrong usage, and the error does not quote the key set', async (_, text) => {
   const asked = explain('GET', '/', { jwks: fileOf('bad.json', text) })
 
   await expect(asked).rejects.toThrow(expect.objectContaining({ exitCode: 2 }))

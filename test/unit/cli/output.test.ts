@@ -1,4 +1,4 @@
-// docs/design/contract.md §10: output of the verbs, for people and for scripts.
+// docs/design/contract.md §10: output of the CLI, for people and for scripts.
 
 import { afterEach, expect, test, vi } from 'vitest'
 import { CliError, exitCodes, Output, type OutputFormat, printable } from '../../../gateway/cli/output.ts'
@@ -28,7 +28,7 @@ const wrong = problem(
 
 afterEach(() => vi.unstubAllEnvs())
 
-test('a problem as text starts with file, line and column', () => {
+test('the CLI prints a configuration problem as text that starts with file, line and column', () => {
   const { written, output } = record('text', false)
 
   expect(output.error(new ConfigError([wrong]))).toBe(exitCodes.invalid)
@@ -39,7 +39,7 @@ test('a problem as text starts with file, line and column', () => {
   })
 })
 
-test('a problem as JSON is one object on one line of stderr', () => {
+test('the CLI prints a configuration problem as JSON on one line of stderr', () => {
   const { written, output } = record('json', true)
   output.error(
     new ConfigError([wrong, problem('GH_CONFIG_MISSING', 'is required', ['version'], { ...place, line: 99 })]),
@@ -59,7 +59,7 @@ test('a problem as JSON is one object on one line of stderr', () => {
   expect(JSON.parse(second!)).toMatchObject({ path: 'version', hint: null })
 })
 
-test('a failing verb prints its error and returns its exit code', () => {
+test('the CLI prints the error of a failing command and returns its exit code', () => {
   const { written, output } = record('text', false)
 
   expect(
@@ -71,7 +71,7 @@ test('a failing verb prints its error and returns its exit code', () => {
 test.each([
   ['text', 'A  LONG NAME\n1  x\nlonger\n'],
   ['json', ''],
-] as const)('a table in %s', (format, expected) => {
+] as const)('the CLI prints a table only as text, and nothing on stdout for JSON: %s', (format, expected) => {
   const { written, output } = record(format, false)
   output.table(['a', 'long name'], [['1', 'x']])
   if (format === 'text') output.line('longer')
@@ -79,7 +79,7 @@ test.each([
   expect(written.stdout).toBe(expected)
 })
 
-test('table columns are as wide as their widest cell, and rows have no trailing blanks', () => {
+test('the CLI prints table columns as wide as their widest cell, and rows without trailing blanks', () => {
   const { written, output } = record('text', false)
   output.table(
     ['id', 'ms'],
@@ -96,16 +96,19 @@ test.each([
   { isTTY: true, noColour: '', coloured: true },
   { isTTY: true, noColour: '1', coloured: false },
   { isTTY: false, noColour: '', coloured: false },
-])('colour on a terminal ($isTTY) with NO_COLOR=$noColour: $coloured', ({ isTTY, noColour, coloured }) => {
-  vi.stubEnv('NO_COLOR', noColour)
-  vi.stubEnv('TERM', 'xterm')
-  const { written, output } = record('text', isTTY)
-  output.table(['id'], [])
-  output.problems([wrong])
+])(
+  'the CLI uses colours on a terminal ($isTTY) with NO_COLOR=$noColour: $coloured',
+  ({ isTTY, noColour, coloured }) => {
+    vi.stubEnv('NO_COLOR', noColour)
+    vi.stubEnv('TERM', 'xterm')
+    const { written, output } = record('text', isTTY)
+    output.table(['id'], [])
+    output.problems([wrong])
 
-  expect(written.stdout.includes('\x1b[')).toBe(coloured)
-  expect(written.stderr.includes('\x1b[')).toBe(coloured)
-})
+    expect(written.stdout.includes('\x1b[')).toBe(coloured)
+    expect(written.stderr.includes('\x1b[')).toBe(coloured)
+  },
+)
 
 test.each([
   ['a\x1b[2Jb', 'a\\x1b[2Jb'],
@@ -113,11 +116,11 @@ test.each([
   ['\x9b31m\x7f', '\\x9b31m\\x7f'],
   ['a\u202eb\u2028', 'a\\u202eb\\u2028'],
   ['äß漢😀', 'äß漢😀'],
-])('%j is printed on a terminal as %s', (text, shown) => {
+])('the CLI prints %j on a terminal as %s', (text, shown) => {
   expect(printable(text)).toBe(shown)
 })
 
-test('control characters are escaped in lines, tables and problems', () => {
+test('the CLI escapes control characters in lines, tables and problems', () => {
   const { written, output } = record('text', false)
   output.line('\x1b]0;x\x07')
   output.table(['a'], [['\x1b[1m\nb']])

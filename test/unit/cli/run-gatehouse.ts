@@ -9,7 +9,7 @@ export interface Run {
   readonly stderr: string
 }
 
-/** Runs the command line in a separate process. */
+/** Runs the `gatehouse` command in a separate process. */
 export function runGatehouse(args: readonly string[], input = ''): Run {
   const options = { input, encoding: 'utf8', env: {}, timeout: 100_000 } as const
   const { status, stdout, stderr } = spawnSync(process.execPath, [gatehouse, ...args], options)
@@ -36,7 +36,9 @@ const many = `
   process.stdout.write(JSON.stringify(runs))
 `
 
-/** Runs several command lines one after the other in one process, because the start takes most of the time. */
+/**
+ * Runs several `gatehouse` command lines one after the other in one process, because the start takes most of the time.
+ */
 export function runEach(commandLines: readonly (readonly string[])[]): Run[] {
   const options = { input: JSON.stringify(commandLines), encoding: 'utf8', env: {}, timeout: 100_000 } as const
   const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', many], options)

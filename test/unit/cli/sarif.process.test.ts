@@ -1,4 +1,5 @@
-// `check --output sarif`: a SARIF 2.1.0 log with the structure that the standard requires (§3.13 to §3.30, §3.49).
+// `gatehouse check --output sarif` prints a SARIF 2.1.0 log with the structure that the standard requires (§3.13 to
+// §3.30, §3.49).
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -56,7 +57,7 @@ interface Result {
 
 const runOf = (text: string) => (JSON.parse(text) as Log).runs[0]!
 
-test('the SARIF log of a valid policy has no results, and exit code 0', () => {
+test('check --output sarif of a valid policy prints a log without results and exits with 0', () => {
   const log = JSON.parse(valid!.stdout) as Log
 
   expect(valid).toMatchObject({ status: 0, stderr: '' })
@@ -67,7 +68,7 @@ test('the SARIF log of a valid policy has no results, and exit code 0', () => {
   })
 })
 
-test('every problem code is a SARIF rule with a link to the error reference', () => {
+test('the SARIF log of check has a rule for every problem code, with a link to the error reference', () => {
   const { rules } = runOf(valid!.stdout).tool.driver
 
   expect(rules.map(({ id, helpUri, shortDescription }) => [id, helpUri, shortDescription.text])).toEqual(
@@ -75,7 +76,7 @@ test('every problem code is a SARIF rule with a link to the error reference', ()
   )
 })
 
-test('each problem is a SARIF result with rule and place, only on stdout', () => {
+test('check --output sarif prints each problem as a result with rule and place, only on stdout', () => {
   const { results, tool, columnKind } = runOf(invalid!.stdout)
 
   expect(invalid).toMatchObject({ status: 1, stderr: '' })
@@ -90,7 +91,7 @@ test('each problem is a SARIF result with rule and place, only on stdout', () =>
   }
 })
 
-test('paths in a SARIF log are relative URIs with escaped characters', () => {
+test('a SARIF log of check has relative URIs with escaped characters as paths', () => {
   const log = sarifLog([
     problem('GH_CONFIG_VALUE', 'm', [], { file: 'a b/ü#?.yaml', line: undefined, column: undefined }),
   ]) as Log
@@ -99,12 +100,12 @@ test('paths in a SARIF log are relative URIs with escaped characters', () => {
   expect(location!.physicalLocation).toEqual({ artifactLocation: { uri: 'a%20b/%C3%BC%23%3F.yaml' } })
 })
 
-test('a problem without a place has a SARIF location that names its subject', () => {
+test('in the SARIF log of check, a problem without a place has a location that names its subject', () => {
   const log = sarifLog([problem('GH_CONFIG_VALUE', 'm', ['a', 0], nowhere)]) as Log
 
   expect(log.runs[0]!.results[0]!.locations).toEqual([{ logicalLocations: [{ fullyQualifiedName: 'a[0]' }] }])
 })
 
-test('check --print with SARIF output is wrong usage', () => {
+test('the CLI rejects check --print --output sarif as wrong usage', () => {
   expect(printed).toMatchObject({ status: 2, stdout: '' })
 })

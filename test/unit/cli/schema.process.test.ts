@@ -13,16 +13,16 @@ const [settings, policy, line, other] = runEach([
 const committed = (name: string) =>
   readFileSync(new URL(`../../../docs/reference/schema/${name}.schema.json`, import.meta.url), 'utf8')
 
-test('schema prints the documented JSON Schemas', () => {
+test('the CLI command schema prints the JSON Schemas in docs/reference/schema', () => {
   expect(settings).toEqual({ status: 0, stdout: committed('gatehouse'), stderr: '' })
   expect(policy).toEqual({ status: 0, stdout: committed('policy'), stderr: '' })
 })
 
-test('schema --output json prints the schema on one line', () => {
+test('the CLI command schema --output json prints the schema on one line', () => {
   expect(line!.stdout.trimEnd().split('\n')).toHaveLength(1)
   expect(JSON.parse(line!.stdout)).toEqual(JSON.parse(policy!.stdout))
 })
 
-test('schema of an unknown document is wrong usage', () => {
+test('the CLI rejects schema of an unknown document as wrong usage', () => {
   expect(other).toMatchObject({ status: 2, stdout: '' })
 })

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { verbs } from '../../../gateway/cli/verbs.ts'
 import { runEach } from './run-gatehouse.ts'
 
-test('help for an unknown verb is wrong usage and prints an error', () => {
+test('the CLI rejects help for an unknown command as wrong usage and prints an error', () => {
   const [unknown, known] = runEach([
     ['help', 'srve'],
     ['help', 'serve'],
@@ -12,7 +12,7 @@ test('help for an unknown verb is wrong usage and prints an error', () => {
   expect(known).toMatchObject({ status: 0, stdout: expect.stringContaining('Usage: gatehouse serve') })
 })
 
-test('every verb prints a usage error as JSON if JSON output is requested', () => {
+test('every CLI command prints a usage error as JSON if JSON output is requested', () => {
   // `bench` passes its arguments to a separate program, see test/integration/bench.test.ts.
   const names = Object.keys(verbs).filter((name) => name !== 'bench')
 

@@ -1,4 +1,4 @@
-// A verb is one file, and one line of the list in gateway/cli/verbs.ts.
+// Each command of the CLI (verb) is one file, and one line of the list in gateway/cli/verbs.ts.
 
 import { readdirSync } from 'node:fs'
 import { expect, test } from 'vitest'
@@ -12,7 +12,7 @@ const names = Object.keys(verbs)
 const files = readdirSync(new URL('../../../gateway/cli/verbs', import.meta.url))
 const helps = runEach(names.map((name) => [...name.split(' '), '--help']))
 
-test('every file in verbs/ is one line of the list, and its name is the name of the verb', () => {
+test('every file in gateway/cli/verbs/ is one line of the list of CLI commands, and has the name of its command', () => {
   expect(files.toSorted()).toEqual(names.map((name) => `${name.replaceAll(' ', '-')}.ts`).toSorted())
 })
 
@@ -59,7 +59,7 @@ test.each<[words: string[], input: object]>([
   [['a', '-q', '--max-count', '12'], { quick: true, maxCount: 12 }],
   [['a', '--header', 'one', '--header=two'], { header: ['one', 'two'] }],
   [['a', '--place', 'here', '-o', 'json'], { place: 'here', output: 'json' }],
-])('%j is parsed into the types of the schemas', async (words, input) => {
+])('the CLI parses the arguments %j into the types of the schemas', async (words, input) => {
   await commandOf('every', every).parseAsync(words, { from: 'user' })
 
   const initial = { kind: 'a', path: [], quick: false, maxCount: 7, header: [], output: 'text' }
@@ -71,7 +71,7 @@ test.each([
   [[], /missing required argument 'kind'/],
   [['a', '--max-count', 'many'], /'--max-count <maxCount>' argument 'many' is invalid. It must be a number/],
   [['a', '--maxCount', '1'], /unknown option/],
-])('%j is rejected as wrong usage', (words, message) => {
+])('the CLI rejects the arguments %j as wrong usage', (words, message) => {
   const command = commandOf('every', every)
     .exitOverride()
     .configureOutput({ writeErr: () => {} })
@@ -79,7 +79,7 @@ test.each([
   expect(() => command.parse(words, { from: 'user' })).toThrow(message)
 })
 
-test('a schema without a form on the command line is a programming error that names the field', () => {
+test('the CLI throws a programming error that names the field for a schema that is not registered as a flag', () => {
   const bare = defineVerb({ ...every, arguments: {}, flags: { lost: z.string() }, run: () => undefined })
 
   expect(() => commandOf('bare', bare)).toThrow('the schema of lost is not registered')

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { type TraceDocument, waterfall } from '../../../gateway/cli/waterfall.ts'
 
-// Output of a trace on a terminal: untrusted texts are escaped, and lines fit the width.
+// Output of a trace on a terminal by the CLI: untrusted texts are escaped, and lines fit the width.
 
 type SpanDocument = TraceDocument['spans'][number]
 
@@ -28,7 +28,7 @@ function span(members: Partial<SpanDocument> = {}): SpanDocument {
 const drawn = (spans: readonly SpanDocument[], columns?: number): string[] =>
   waterfall({ trace_id: trace, link: null, spans }, columns)
 
-test('each bar is at the time of its span, below the span that caused it', () => {
+test('the CLI draws the bar of each span at the time of the span, below the span that caused it', () => {
   const whole = span()
   const inner = span({ name: 'credential', kind: 'internal', parent_id: whole.span_id, offset_ms: 5, ms: 5 })
   const job = span({
@@ -50,34 +50,37 @@ test('each bar is at the time of its span, below the span that caused it', () =>
   ])
 })
 
-test.each([40, 60, 80, 200, undefined])('no line is wider than a terminal of %s columns, or than 60', (columns) => {
-  const whole = span({
-    name: 'x'.repeat(300),
-    attributes: { 'url.path': '/'.repeat(900), 'gatehouse.reason': 'admitted' },
-  })
-  const rows = drawn([whole, ...Array.from({ length: 50 }, (_, i) => span({ offset_ms: i * 100 }))], columns)
+test.each([40, 60, 80, 200, undefined])(
+  'the CLI draws no trace line wider than a terminal of %s columns, or than 60',
+  (columns) => {
+    const whole = span({
+      name: 'x'.repeat(300),
+      attributes: { 'url.path': '/'.repeat(900), 'gatehouse.reason': 'admitted' },
+    })
+    const rows = drawn([whole, ...Array.from({ length: 50 }, (_, i) => span({ offset_ms: i * 100 }))], columns)
 
-  expect(Math.max(...rows.map((row) => row.length))).toBeLessThanOrEqual(Math.max(60, columns ?? 120))
-})
+    expect(Math.max(...rows.map((row) => row.length))).toBeLessThanOrEqual(Math.max(60, columns ?? 120))
+  },
+)
 
 test.each([
   ['an escape sequence', '\x1b]0;owned\x07\x1b[2J'],
   ['a line feed', 'a\nb'],
   ['a mark that turns the direction of writing', 'a\u202eb'],
-])('%s is escaped before it reaches a terminal (CWE-150)', (_, text) => {
+])('the CLI escapes %s in a trace before it reaches a terminal (CWE-150)', (_, text) => {
   const rows = drawn([span({ name: text, attributes: { 'url.path': text, 'gatehouse.fault': text } })])
 
   expect(rows.join('')).not.toMatch(/[\x00-\x1f\x7f-\x9f\u202a-\u202e]/)
 })
 
-test('a trace with a cycle of parents is drawn in finite time', () => {
+test('the CLI draws a trace with a cycle of parent spans in finite time', () => {
   const [a, b] = ['a'.repeat(16), 'b'.repeat(16)]
   const rows = drawn([span({ span_id: a, parent_id: b }), span({ span_id: b, parent_id: a })])
 
   expect(rows.filter((row) => row.includes('━'))).toHaveLength(2)
 })
 
-test('bars of empty spans, and of a clock that went back, stay within the line', () => {
+test('the CLI keeps the bars of empty spans, and of spans with wrong clocks, within the line', () => {
   const rows = drawn([span({ ms: 0 }), span({ offset_ms: 0, ms: -5 }), span({ offset_ms: 1e12, ms: 1e12 })], 80)
 
   expect(rows.every((row) => row.length <= 80)).toBe(true)

@@ -11,7 +11,7 @@ import { clusterView } from '../../kit/cluster-view.ts'
 import { redisSettingsFor, testLink, testRedis } from '../../kit/redis.ts'
 import { until } from '../../kit/until.ts'
 
-// A Redis without an epoch counts as new, unless a node remembers an earlier epoch.
+// A Redis without a cluster epoch counts as new, unless a node remembers an earlier epoch.
 
 let port: number
 const folder = mkdtempSync(join(tmpdir(), 'gatehouse-epoch-'))
@@ -21,7 +21,7 @@ beforeAll(async () => {
   ;({ port } = await testRedis())
 })
 
-/** An empty Redis: a key prefix that no other test uses. */
+/** Returns a link to an empty Redis: its key prefix is used by no other test. */
 function emptyRedis(prefix: string): Promise<RedisLink> {
   return testLink(redisSettingsFor(port, { prefix }))
 }
@@ -59,7 +59,7 @@ test('a node joins without the wait after an operator accepted the data loss', a
   expect(said).not.toContain(takenForNew)
 })
 
-test('a node with a stored epoch joins once a member of that epoch has restored the data', async () => {
+test('a node with a stored epoch joins after Redis lost its data when a member of that epoch has restored the data', async () => {
   const link = await emptyRedis('member:')
   const member = await clusterView(link, { id: 'member' })
   await member.acceptLoss()
@@ -92,7 +92,7 @@ test('a node with a stored epoch and without surviving members waits for an oper
   expect(said).toEqual([
     'Redis has lost its data: this node is not ready until a member restores the data, or an operator runs `gatehouse nodes accept-loss`',
   ])
-  // A new epoch by a node without a stored epoch does not end the wait.
+  // The wait does not end when a node without a stored epoch writes a new epoch.
   await link.store.call('SET', link.keys.epoch, 'founded-by-another')
   await sleep(500)
   expect(cluster.caughtUp).toBe(false)

@@ -1,20 +1,21 @@
 import { expect, test, vi } from 'vitest'
 import { Freshness } from '../../../gateway/cluster/freshness.ts'
 
-// The age of the state of a node counts from the sending of the last read, by the clocks at each check.
+// The age of the cluster state of a node is measured from the moment when the last read was sent, by the clocks at each
+// check.
 
-test('the state is not fresh before the first read', () => {
+test('the cluster state of a node is not fresh before the first read', () => {
   expect(new Freshness().within(1e12)).toBe(false)
 })
 
-test('the age of the state counts from the sending of the read', () => {
+test('the age of the cluster state of a node is measured from the moment when the read was sent', () => {
   const freshness = new Freshness()
   freshness.recordRead(performance.now() - 3000, Date.now() - 3000, 60_000)
   expect(freshness.within(2900)).toBe(false)
   expect(freshness.within(60_000)).toBe(true)
 })
 
-test('the state is not fresh after the lease of the node has expired', () => {
+test('the cluster state of a node is not fresh after the lease of the node has expired', () => {
   const freshness = new Freshness()
   freshness.recordRead(performance.now() - 3000, Date.now() - 3000, 2000)
   expect(freshness.within(60_000)).toBe(false)
@@ -23,7 +24,7 @@ test('the state is not fresh after the lease of the node has expired', () => {
 test.each([
   { clock: 'ahead, as after a suspension', byMs: 60_000, fresh: false },
   { clock: 'back', byMs: -3_600_000, fresh: true },
-])('freshness after a wall clock jump $clock: $fresh', ({ byMs, fresh }) => {
+])('the cluster state of a node is fresh after its wall clock jumped $clock: $fresh', ({ byMs, fresh }) => {
   const freshness = new Freshness()
   const nowMs = Date.now()
   freshness.recordRead(performance.now(), nowMs, 10_000)

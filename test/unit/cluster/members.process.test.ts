@@ -7,7 +7,7 @@ import { clusterView } from '../../kit/cluster-view.ts'
 import { redisSettingsFor, testLink, testRedis } from '../../kit/redis.ts'
 import { until as untilSoon } from '../../kit/until.ts'
 
-// Members hold a lease, apply the log in order, and publish their position.
+// A member of the cluster has a lease in Redis, applies the event log in order, and publishes its position.
 
 let link: RedisLink
 
@@ -18,7 +18,7 @@ beforeAll(async () => {
 })
 
 const until = (condition: () => boolean | Promise<boolean>) => untilSoon(String(condition), condition)
-/** Records the events that it applies. */
+/** Records the events that a member applies. */
 class Notes implements SharedState {
   readonly kinds = ['note']
   readonly taken: string[] = []
@@ -44,7 +44,7 @@ async function joinedWith(id: string): Promise<{ cluster: Cluster; notes: Notes 
 
 const write = (kind: string, payload: string) => link.store.call('XADD', link.keys.events, '*', 'k', kind, 'r', payload)
 
-test('the list has the running members, without those that left', async () => {
+test('the member list of the cluster has the running members, without those that left', async () => {
   const { cluster } = await joinedWith('lists-a')
   const { cluster: other } = await joinedWith('lists-b')
   const listed = await cluster.list()
@@ -64,7 +64,7 @@ test('the list has the running members, without those that left', async () => {
   expect(await link.store.call('HLEN', link.keys.positions)).toBe(0)
 })
 
-test('events are applied once and in order; an unknown kind is counted and skipped', async () => {
+test('a member applies cluster events once and in order; it counts and skips an event of an unknown kind', async () => {
   const { cluster, notes } = await joinedWith('order')
   const numbers = Array.from({ length: 1300 }, (_, i) => String(i))
   await Promise.all(numbers.map((number) => write('note', number)))
@@ -76,7 +76,7 @@ test('events are applied once and in order; an unknown kind is counted and skipp
   await cluster.close()
 })
 
-test('a member whose unread events were trimmed joins again and reads all data', async () => {
+test('a member whose unread cluster events were trimmed joins again and reads all data', async () => {
   const { cluster, notes } = await joinedWith('gap')
   await write('note', 'seen')
   await until(() => notes.taken.length === 1)
@@ -88,7 +88,7 @@ test('a member whose unread events were trimmed joins again and reads all data',
   await cluster.close()
 })
 
-test('an event whose work goes on is acknowledged only when the work has ended, and the lease is renewed meanwhile', async () => {
+test('a member acknowledges a cluster event only when the work for the event has ended, and renews its lease until then', async () => {
   const { promise: work, resolve: finish } = Promise.withResolvers<void>()
   const applied: string[] = []
   const slow: SharedState = {
@@ -121,7 +121,7 @@ test('an event whose work goes on is acknowledged only when the work has ended, 
   await cluster.close()
 })
 
-test('a lost connection loses no event and keeps the order', async () => {
+test('a member whose connection to Redis breaks loses no cluster event and keeps their order', async () => {
   const { cluster, notes } = await joinedWith('reconnect')
   for (let i = 0; i < 5; i++) {
     await link.store.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes').catch(() => undefined)

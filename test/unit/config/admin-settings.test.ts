@@ -1,4 +1,4 @@
-// `admin` and `probes` of the settings: listeners, and the tokens that the admin API accepts.
+// The entries `admin` and `probes` of the settings: listeners, and the tokens that the admin API accepts.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -36,14 +36,14 @@ test('the default admin listener is on loopback and accepts no token, and there 
   })
 })
 
-test('the bootstrap token is read from a file or a variable, without its final newline', () => {
+test('the settings read the bootstrap token from a file or an environment variable, without its final newline', () => {
   writeFileSync(join(folder, 'token'), `${token}\n`, { mode: 0o600 })
 
   expect(load({ admin: { bootstrap_token: { file: 'token' } } }).admin.bootstrapToken).toBe(token)
   expect(load({ admin: { bootstrap_token: { env: 'T' } } }, { T: token }).admin.bootstrapToken).toBe(token)
 })
 
-test('variables of the command line never set the bootstrap token of a node', () => {
+test('environment variables for the CLI never set the bootstrap token of a node', () => {
   const env = { GATEHOUSE_ADMIN_URL: 'http://x', GATEHOUSE_ADMIN_TOKEN: token, GATEHOUSE_ADMIN_TOKEN_FILE: 'token' }
 
   expect(load({}, env).admin.bootstrapToken).toBeUndefined()
@@ -56,21 +56,21 @@ test.each([
   ['with a blank', `${token} ${token}`, onlyTokenCharacters],
   ['of two lines', `${token}\n${token}`, onlyTokenCharacters],
   ['of other letters', `${token}ä`, onlyTokenCharacters],
-])('a bootstrap token that is %s is rejected without being quoted', (_, secret, message) => {
+])('the settings reject a bootstrap token that is %s, and the error does not quote the token', (_, secret, message) => {
   const problems = problemsOf({ admin: { bootstrap_token: { env: 'T' } } }, { T: secret })
 
   expect(problems).toMatchObject([{ code: 'GH_CONFIG_SECRET', path: 'admin.bootstrap_token', message }])
   expect(JSON.stringify(problems)).not.toContain(secret.slice(0, 12))
 })
 
-test('a bootstrap token in the settings file is rejected without being quoted', () => {
+test('the settings reject a bootstrap token in the settings file, and the error does not quote the token', () => {
   const problems = problemsOf({ admin: { bootstrap_token: token } })
 
   expect(problems).toMatchObject([{ code: 'GH_CONFIG_SECRET_INLINE', path: 'admin.bootstrap_token' }])
   expect(JSON.stringify(problems)).not.toContain(token)
 })
 
-test('a bootstrap token whose file is missing is an error', () => {
+test('the settings reject a bootstrap token whose file is missing', () => {
   expect(problemsOf({ admin: { bootstrap_token: { file: 'absent' } } })).toMatchObject([{ code: 'GH_CONFIG_SECRET' }])
 })
 
@@ -91,7 +91,7 @@ test('the issuer of the admin API has the same keys and checks as an issuer of t
   expect(problemsOf({ admin: { issuer: { ...issuer, algorithms: ['HS256'] } } })).toHaveLength(1)
 })
 
-test('environment variables set the issuer, the bootstrap token and the probe listener', () => {
+test('environment variables set the issuer, the bootstrap token and the probe listener of a node', () => {
   const settings = load(
     {},
     {

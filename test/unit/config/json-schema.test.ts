@@ -1,4 +1,5 @@
-// Reference and JSON Schema are generated from the schemas: every key has a description and its reload behaviour.
+// The configuration reference and the JSON Schema are generated from the schemas: every key has a description and its
+// reload behaviour.
 
 import { expect, test } from 'vitest'
 import { z } from 'zod'
@@ -16,7 +17,7 @@ interface Entry {
   readonly anyOf?: Entry[]
 }
 
-/** Every key that an operator can write, with its path. */
+/** Every key that an operator can write in a configuration, with its path. */
 function* entriesOf(schema: Entry, path = ''): Generator<[path: string, entry: Entry]> {
   for (const [key, entry] of Object.entries(schema.properties ?? {})) {
     yield [`${path}${key}`, entry]
@@ -32,12 +33,15 @@ const settings = [...entriesOf(jsonSchema(settingsSchema))]
 const policy = [...entriesOf(jsonSchema(policySchema))]
 const isGroup = (entry: Entry) => entry.properties !== undefined
 
-test.each([...settings, ...policy].filter(([, entry]) => !isGroup(entry)))('%s has a description', (_path, entry) => {
-  expect(entry.description).toMatch(/^\S.{9,}\.$/s)
-})
+test.each([...settings, ...policy].filter(([, entry]) => !isGroup(entry)))(
+  'the configuration key %s has a description in the JSON Schema',
+  (_path, entry) => {
+    expect(entry.description).toMatch(/^\S.{9,}\.$/s)
+  },
+)
 
 test.each(settings.filter(([, entry]) => !isGroup(entry)))(
-  '%s, or a mapping that contains it, has its reload behaviour',
+  'the settings key %s, or a mapping that contains it, has its reload behaviour in the JSON Schema',
   (path) => {
     const within = settings.filter(([outer]) => path === outer || path.startsWith(`${outer}.`))
     const said = within.flatMap(([, { reload }]) => (reload === undefined ? [] : [reload]))
@@ -46,11 +50,11 @@ test.each(settings.filter(([, entry]) => !isGroup(entry)))(
   },
 )
 
-test('the policy schema is marked as reloaded live', () => {
+test('the JSON Schema of the policy is marked as reloaded live', () => {
   expect(jsonSchema(policySchema).reload).toBe('live')
 })
 
-test('all keys that refer to secrets are marked as secret', () => {
+test('all settings keys that refer to secrets are marked as secret in the JSON Schema', () => {
   expect(settings.filter(([, { secret }]) => secret === true).map(([path]) => path)).toEqual([
     'tls.certificates.[].key',
     'admin.bootstrap_token',
@@ -64,7 +68,7 @@ test('all keys that refer to secrets are marked as secret', () => {
   ])
 })
 
-test('every mapping with fixed keys rejects other keys', () => {
+test('in the JSON Schemas, every mapping with fixed keys rejects other keys', () => {
   const groups = [...settings, ...policy].filter(([, entry]) => isGroup(entry))
 
   expect(groups.length).toBeGreaterThan(10)

@@ -9,18 +9,18 @@ import { connect } from '../../kit/raw-client.ts'
 const settingsFor = (listen: string) =>
   loadSettings({ path: undefined, env: { GATEHOUSE_POLICY_PATH: 'policy.yaml' }, flags: { listen } })
 
-test('port 0 is replaced by a free port, also in the public URL', async () => {
+test('a node replaces port 0 in its settings by a free port, also in the public URL', async () => {
   const { listen, publicUrls } = await withPort(settingsFor('127.0.0.1:0'))
 
   expect(listen.port).toBeGreaterThan(0)
   expect(publicUrls).toEqual([`http://127.0.0.1:${listen.port}`])
 })
 
-test('a port other than 0 is not changed', async () => {
+test('a node does not change a port other than 0 in its settings', async () => {
   expect((await withPort(settingsFor('127.0.0.1:8080'))).listen.port).toBe(8080)
 })
 
-test('a reserved port is in use, refuses connections, and accepts a listener', async () => {
+test('the free port that replaces port 0 in the settings is in use, refuses connections, and accepts a listener', async () => {
   const { listen } = await withPort(settingsFor('127.0.0.1:0'))
 
   await expect(connect(listen.port)).rejects.toThrow('ECONNREFUSED')
@@ -30,7 +30,7 @@ test('a reserved port is in use, refuses connections, and accepts a listener', a
   server.close()
 })
 
-/** Ports of 127.0.0.1 that a socket has, listening or not. */
+/** Ports of 127.0.0.1 that belong to a socket, listening or not. */
 function inUse(): number[] {
   const table = readFileSync('/proc/net/tcp', 'latin1')
   return [...table.matchAll(/^ *\d+: 0100007F:([0-9A-F]{4}) /gm)].map(([, port]) => Number.parseInt(port!, 16))

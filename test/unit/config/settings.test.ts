@@ -1,4 +1,5 @@
-// Node settings are strict, come from file, environment and flags, and refer to secrets. No message quotes a secret.
+// The settings of a node are checked strictly, come from a file, the environment and flags, and refer to secrets. No
+// error message quotes a secret.
 
 import { generateKeyPairSync } from 'node:crypto'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -96,7 +97,7 @@ test('settings load without a file, from environment variables and flags', () =>
   expect(settings.listen.port).toBe(0)
 })
 
-test('flags override the environment, which overrides the file, key by key; a list is replaced as a whole', () => {
+test('flags override environment variables, which override the settings file, key by key; a list is replaced as a whole', () => {
   const file = {
     policy,
     log: { format: 'pretty', level: 'warn', access: false },
@@ -165,7 +166,7 @@ test.each([
   'GATEHOUSE_ADMIN_TOKEN_FILE',
   'GATEHOUSE_DEMO_PORT_OFFSET',
   'OTHER',
-])('the variable %s, which other programs set, is not reported as unknown', (name) => {
+])('the settings loader does not report the variable %s, which other programs set, as unknown', (name) => {
   expect(say({ env: { [name]: 'tcp://10.0.0.1:80' } })).toEqual([])
 })
 
@@ -174,7 +175,7 @@ test.each([
   ['GATEHOUSE_ADMIN_TOKENS', 'did you mean GATEHOUSE_ADMIN_HOSTS?'],
   ['GATEHOUSE_LOG', undefined],
   ['GATEHOUSE_', undefined],
-])('the variable %s, which belongs to no setting, is reported with its name', (name, hint) => {
+])('the settings loader reports the variable %s, which belongs to no setting, with its name', (name, hint) => {
   expect(problemsOf({ env: { [name]: 'x' } })).toMatchObject([{ code: 'GH_CONFIG_UNKNOWN_VARIABLE', file: name }])
   if (hint !== undefined) expect(problemsOf({ env: { [name]: 'x' } })[0]?.hint).toMatch(/^did you mean GATEHOUSE_/)
 })
@@ -190,17 +191,20 @@ test.each([
       return folder
     },
   ],
-])('a variable that the policy refers to in %s is accepted, a similar variable is reported', (_, written) => {
-  const path = written('issuers: { main: { introspection: { client_secret: { env: GATEHOUSE_IDP_SECRET } } } }')
-  const env = { GATEHOUSE_IDP_SECRET: 'x', GATEHOUSE_IDP_SECRETS: 'x' }
+])(
+  'the settings loader accepts a variable that the policy refers to in %s, and reports a similar variable',
+  (_, written) => {
+    const path = written('issuers: { main: { introspection: { client_secret: { env: GATEHOUSE_IDP_SECRET } } } }')
+    const env = { GATEHOUSE_IDP_SECRET: 'x', GATEHOUSE_IDP_SECRETS: 'x' }
 
-  expect(problemsOf({ file: { policy: { path } }, env }).map(({ file }) => file)).toEqual(['GATEHOUSE_IDP_SECRETS'])
-  expect(problemsOf({ file: {}, env: { ...env, GATEHOUSE_POLICY_PATH: path } }).map(({ file }) => file)).toEqual([
-    'GATEHOUSE_IDP_SECRETS',
-  ])
-})
+    expect(problemsOf({ file: { policy: { path } }, env }).map(({ file }) => file)).toEqual(['GATEHOUSE_IDP_SECRETS'])
+    expect(problemsOf({ file: {}, env: { ...env, GATEHOUSE_POLICY_PATH: path } }).map(({ file }) => file)).toEqual([
+      'GATEHOUSE_IDP_SECRETS',
+    ])
+  },
+)
 
-test('a variable that only an unreadable policy could refer to is reported', () => {
+test('the settings loader reports a variable that only an unreadable policy could refer to', () => {
   for (const path of [join(root, 'none.yaml'), fileOf('{ env: [')]) {
     const env = { GATEHOUSE_IDP_SECRET: 'x' }
 
@@ -208,11 +212,11 @@ test('a variable that only an unreadable policy could refer to is reported', () 
   }
 })
 
-test('an empty environment variable counts as unset', () => {
+test('the settings loader treats an empty environment variable as unset', () => {
   expect(load({ env: { GATEHOUSE_LISTEN: '', GATEHOUSE_LOG_LEVEL: '' } }).listen.port).toBe(8080)
 })
 
-test('a problem names the line, the variable or the command line that sets the value', () => {
+test('a problem of the settings names the line, the variable or the command line that sets the value', () => {
   const file = 'policy: { path: p }\nlog:\n  level: loud\n'
   const env = { GATEHOUSE_REQUEST_IDLE: '1s', GATEHOUSE_ADMIN_HOSTS: '[' }
 
@@ -240,7 +244,7 @@ test.each([
   ['a:65536', undefined],
   ['a:080', undefined],
   ['http://a:80', undefined],
-])('listen: %s is parsed as %j', (listen, address) => {
+])('the setting `listen: %s` is parsed as %j (undefined: invalid)', (listen, address) => {
   const sources = { file: { policy, listen, public_url: 'https://a.test' } }
 
   if (address === undefined) expect(say(sources)).toEqual(['GH_CONFIG_VALUE listen'])
@@ -261,7 +265,7 @@ test.each([
   [{ public_url: 'https://u@a.test' }, ['GH_CONFIG_VALUE public_url']],
   [{ public_url: [] }, ['GH_CONFIG_VALUE public_url']],
   [{ public_url: ['https://a.test', 'http://b.test'] }, ['GH_CONFIG_VALUE public_url[1]']],
-])('settings %j have the problems %j', (settings, problems) => {
+])('the settings %j have the problems %j', (settings, problems) => {
   expect(say({ file: { policy, ...settings } })).toEqual(problems)
 })
 
@@ -272,7 +276,7 @@ test.each([
   [{ policy: { path: 'x', seed: 'y' } }, 'GH_CONFIG_NOT_YET policy.seed'],
   [{ webhooks: {} }, 'GH_CONFIG_NOT_YET webhooks'],
   [{ tls: {} }, 'GH_CONFIG_MISSING tls.certificates'],
-  // S-127: a block that trusts every peer is rejected.
+  // S-127: the settings reject an address block that trusts every peer.
   [{ proxies: ['0.0.0.0/0'] }, 'GH_CONFIG_VALUE proxies[0]'],
   [{ worker: { concurrency: 0 } }, 'GH_CONFIG_VALUE worker.concurrency'],
   [{ probes: { listen: 'x' } }, 'GH_CONFIG_VALUE probes.listen'],
@@ -286,7 +290,7 @@ test.each([
   [{ log: { access: 'yes' } }, 'GH_CONFIG_VALUE log.access'],
   [{ node: { id: 'a b' } }, 'GH_CONFIG_VALUE node.id'],
   [{ admin: { hosts: ['A.test'] } }, 'GH_CONFIG_VALUE admin.hosts[0]'],
-])('settings %j are rejected with %s', (settings, problem) => {
+])('the settings loader rejects %j with %s', (settings, problem) => {
   expect(say({ file: { policy, ...settings } })).toEqual([problem])
 })
 
@@ -297,7 +301,7 @@ test('an unreadable or malformed settings file results in a ConfigError', () => 
   expect(say({ file: '' })).toEqual(['GH_CONFIG_MISSING policy'])
 })
 
-test('secrets, combinations of settings and variables are reported at once, also beside a setting of the wrong type', () => {
+test('the settings loader reports problems of secrets, of combinations of settings and of variables together, also beside a setting of the wrong type', () => {
   const unset = { env: 'UNSET' }
   const file = {
     policy,
@@ -320,7 +324,7 @@ test('secrets, combinations of settings and variables are reported at once, also
   )
 })
 
-test('a relative path in the file refers to the folder of the file, from the environment to the working directory', () => {
+test('a relative path in the settings file starts at the folder of the file, one in an environment variable at the working directory', () => {
   const file = { policy: { path: 'p.yaml' }, revocation: { epoch_file: 'epoch' }, audit: { spill: { path: 'spill' } } }
   const fromFile = load({ file })
   const fromEnv = load({
@@ -341,7 +345,7 @@ test('a relative path in the file refers to the folder of the file, from the env
   expect(pathsOf(fromEnv)).toEqual(['p.yaml', 'epoch', 'spill'].map((name) => join(process.cwd(), name)))
 })
 
-test('a relative path of a secret refers to the folder of its source', () => {
+test('a relative path of a secret starts at the folder of the settings file, or at the working directory for an environment variable', () => {
   const problem = (sources: Sources) => problemsOf(sources)[0]!.message
   const file = { policy, admin: { bootstrap_token: { file: 'absent-token' } } }
 
@@ -353,7 +357,7 @@ test('a relative path of a secret refers to the folder of its source', () => {
 
 const keyed = (secret: unknown, id = 'k1') => ({ policy, keys: { assertion: [{ id, secret }] } })
 
-test('S-128: a secret is read from a file relative to the settings file, without its final newline', () => {
+test('S-128: the settings loader reads a secret from a file relative to the settings file, without its final newline', () => {
   const key = jwk()
   const path = fileOf(`${JSON.stringify(key)}\n`)
   const { keys, warnings } = load({ file: keyed({ file: path.slice(root.length + 1) }) })
@@ -405,14 +409,17 @@ test.each<[string, () => unknown, string]>([
     () => ({ file: fileOf(JSON.stringify({ ...jwk(), d: 'A'.repeat(43) })) }),
     'GH_CONFIG_SECRET keys.assertion[0].secret',
   ],
-])('S-128: a secret that is %s is rejected without being quoted', (_what, make, problem) => {
-  const file = keyed(make())
+])(
+  'S-128: the settings loader rejects a signing key that is %s, and the error does not quote it',
+  (_what, make, problem) => {
+    const file = keyed(make())
 
-  expect(say({ file })).toEqual([problem])
-  expect(JSON.stringify(problemsOf({ file }))).not.toContain('hunter2')
-})
+    expect(say({ file })).toEqual([problem])
+    expect(JSON.stringify(problemsOf({ file }))).not.toContain('hunter2')
+  },
+)
 
-test('a second key with the same id is rejected', () => {
+test('the settings loader rejects a second key with the same id', () => {
   const secret = { env: 'KEY' }
   const file = {
     policy,
@@ -427,7 +434,7 @@ test('a second key with the same id is rejected', () => {
   expect(say({ file, env: { KEY: JSON.stringify(jwk()) } })).toEqual(['GH_CONFIG_VALUE keys.assertion[1].id'])
 })
 
-test('redis settings describe one server, a master of sentinels or a cluster, with secrets from variables', () => {
+test('the Redis settings describe one server, a master with sentinels or a cluster, with passwords from environment variables', () => {
   const password = { env: 'REDIS_PASSWORD' }
   const env = { REDIS_PASSWORD: 'hush' }
   const redisOf = (redis: object) => load({ file: { policy, redis }, env }).redis
@@ -481,7 +488,7 @@ test.each<[object, string]>([
   [{ sentinel: { hosts: ['s1'], master: 'm' } }, 'GH_CONFIG_VALUE redis.sentinel.hosts[0]'],
   [{ cluster: { hosts: ['c1:7000'] } }, 'GH_CONFIG_MISSING redis.cluster_node_timeout'],
   [{ cluster: { hosts: ['c1:7000'] }, cluster_node_timeout: '10s' }, 'GH_CONFIG_VALUE revocation.max_staleness'],
-])('redis: %j is rejected with %s', (redis, expected) => {
+])('the settings loader rejects the Redis settings %j with %s', (redis, expected) => {
   const problems = problemsOf({ file: { policy, redis } })
 
   expect(problems.map(({ code, path }) => `${code} ${path}`)).toContain(expected)
@@ -494,7 +501,7 @@ test.each([
   ['hexadecimal', 'ab'.repeat(32)],
   ['another text of the same bytes', `${Buffer.alloc(32, 1).toString('base64url')}=`],
   ['words', 'correct horse battery staple'],
-])('an encryption key of %s is rejected without being quoted', (_, secret) => {
+])('the settings loader rejects an encryption key of %s, and the error does not quote it', (_, secret) => {
   const file = { policy, keys: { encryption: [{ id: 'k', secret: { env: 'SEAL' } }] } }
   const messages = problemsOf({ file, env: { SEAL: secret } })
     .map(({ path, message }) => `${path}: ${message}`)
@@ -504,7 +511,7 @@ test.each([
   expect(messages).not.toContain(secret)
 })
 
-test('encryption keys keep their order, and a duplicate id is rejected', () => {
+test('the settings loader keeps the order of encryption keys and rejects a duplicate id', () => {
   const secret = Buffer.alloc(32, 7)
   const entry = { id: 'k', secret: { env: 'SEAL' } }
   const env = { SEAL: secret.toString('base64url') }

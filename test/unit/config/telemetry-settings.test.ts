@@ -2,8 +2,8 @@ import { expect, test } from 'vitest'
 import { ConfigError } from '../../../gateway/config/problem.ts'
 import { loadSettings, type Settings } from '../../../gateway/config/settings.ts'
 
-// docs/design/contract.md §12: OpenTelemetry's standard variables (Environment Variable Specification), and the
-// settings that beat them.
+// docs/design/contract.md §12: the standard OpenTelemetry variables (Environment Variable Specification), and the
+// settings that override these variables.
 
 type Env = Readonly<Record<string, string>>
 
@@ -45,9 +45,12 @@ test.each<{ title: string; env: Env; telemetry?: object; expected: readonly stri
     telemetry: { traces: { endpoint: 'http://other:4318' }, logs: { endpoint: 'http://other:4318/x' } },
     expected: ['http://other:4318/v1/traces', 'http://collector:4318/otlp/v1/metrics', 'http://other:4318/x'],
   },
-])('endpoints of traces, metrics and logs with $title', ({ env, telemetry, expected }) => {
-  expect(goesTo(load(env, telemetry))).toEqual(expected)
-})
+])(
+  'the settings loader determines the endpoints of traces, metrics and logs with $title',
+  ({ env, telemetry, expected }) => {
+    expect(goesTo(load(env, telemetry))).toEqual(expected)
+  },
+)
 
 test.each<{ env: Env; telemetry?: object; expected: object }>([
   { env: {}, expected: { ratio: 0.01, parentBased: true } },
@@ -65,7 +68,7 @@ test.each<{ env: Env; telemetry?: object; expected: object }>([
     telemetry: { traces: { sample: 0.5 } },
     expected: { ratio: 0.5, parentBased: true },
   },
-])('sampling with $env $telemetry is $expected', ({ env, telemetry, expected }) => {
+])('the sampling of traces with $env $telemetry is $expected', ({ env, telemetry, expected }) => {
   expect(load({ ...collector, ...env }, telemetry).telemetry.traces).toMatchObject(expected)
 })
 
@@ -139,7 +142,7 @@ test.each<{ env: Env; telemetry?: object; wrong: string }>([
     telemetry: { authorization: { env: 'AUTH' }, traces: { endpoint: 'https://collector.example' } },
     wrong: 'telemetry.authorization: must not be sent unencrypted to http://collector:4318',
   },
-])('$env $telemetry is rejected: $wrong', ({ env, telemetry, wrong }) => {
+])('the settings loader rejects $env $telemetry: $wrong', ({ env, telemetry, wrong }) => {
   const failure = (() => {
     try {
       return load(env, telemetry)
@@ -152,7 +155,7 @@ test.each<{ env: Env; telemetry?: object; wrong: string }>([
   expect((failure as ConfigError).message).toContain(wrong)
 })
 
-test('invalid variables of a signal that is not exported cause no problem and no warning', () => {
+test('invalid OpenTelemetry variables of a signal that is not exported cause no problem and no warning', () => {
   const { warnings } = load({
     OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
     OTEL_TRACES_SAMPLER: 'xray',
@@ -162,7 +165,7 @@ test('invalid variables of a signal that is not exported cause no problem and no
   expect(warnings).toEqual([])
 })
 
-test('a variable without effect causes a warning, a variable that the exporters read does not', () => {
+test('an OpenTelemetry variable without effect causes a warning; a variable that the exporters read does not', () => {
   const { warnings } = load({
     OTEL_SERVICE_NAME: 'edge',
     OTEL_EXPORTER_OTLP_TRACES_HEADERS: 'a=b',
@@ -183,7 +186,7 @@ test('GATEHOUSE_TELEMETRY_ variables set telemetry settings', () => {
   expect(telemetry).toMatchObject({ traces: { ratio: 1 }, metrics: { endpoint: 'http://c:4318/v1/metrics' } })
 })
 
-test('an invalid variable that several signals read is reported once', () => {
+test('an invalid OpenTelemetry variable that several signals read is reported once', () => {
   const failure = (() => {
     try {
       return load({ OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4317' })

@@ -1,4 +1,4 @@
-// S-123, S-124: malicious or malformed YAML is rejected in linear time and never crashes the reader.
+// S-123, S-124: the YAML reader rejects malicious or malformed YAML in linear time and never crashes.
 
 import { expect, test } from 'vitest'
 import { readYaml } from '../../../gateway/config/yaml-document.ts'
@@ -37,19 +37,19 @@ test.each([
   ['__proto__', 'a:\n  __proto__: { admin: true }\n', 'GH_CONFIG_UNKNOWN_KEY', 2],
   ['constructor', 'constructor: 1\n', 'GH_CONFIG_UNKNOWN_KEY', 1],
   ['prototype', 'prototype: 1\n', 'GH_CONFIG_UNKNOWN_KEY', 1],
-])('YAML with %s is rejected at its line', (_what, text, code, line) => {
+])('the YAML reader rejects %s and reports the line', (_what, text, code, line) => {
   const [first] = read(text).problems
 
   expect(first).toMatchObject({ code, file: 'x.yaml', line })
 })
 
-test('a syntax error is reported once, with a hint, without the errors that follow from it', () => {
+test('the YAML reader reports a syntax error once, with a hint, without the errors that follow from it', () => {
   const { problems } = read('match: { path: /orders/{id}, methods: [GET] }\nrequire: { all: [a, b] }\n')
 
   expect(problems).toMatchObject([{ code: 'GH_CONFIG_SYNTAX', line: 1, hint: expect.stringMatching(/^quote texts/) }])
 })
 
-test('a valid document is read as plain data, with aliases resolved', () => {
+test('the YAML reader returns a valid document as plain data, with aliases resolved', () => {
   const { value, problems } = read(
     '%YAML 1.2\n---\n# note\na: &a [x, 1, true, null]\nb: { c: *a }\n1: "no"\nd: 2020-01-01\n',
   )
@@ -66,17 +66,17 @@ test.each([
   [['d', 1, 'c'], 4, 9],
   [['absent'], 1, 1],
   [[], 1, 1],
-])('the path %j is located at line %s, column %s', (path, line, column) => {
+])('the YAML reader locates the path %j at line %s, column %s', (path, line, column) => {
   const { locate } = read('a:\n  b: &b\n    - x\n    - { c: 1 }\nd: *b\n')
 
   expect(locate(path)).toEqual({ file: 'x.yaml', line, column })
 })
 
-test('an alias without an anchor is reported as such', () => {
+test('the YAML reader names an alias without an anchor in its error message', () => {
   expect(read('a: *b\n').problems[0]!.message).toContain('has no complete anchor')
 })
 
-test('no message quotes a value', () => {
+test('no error message of the YAML reader quotes a value', () => {
   const secret = 'hunter2'
   const texts = [
     `a: "${secret}`,
@@ -93,7 +93,7 @@ test('no message quotes a value', () => {
   }
 })
 
-test('reading never throws for any text', () => {
+test('the YAML reader throws no exception for random text', () => {
   const piece = fc.constantFrom(
     'a',
     ': ',

@@ -1,4 +1,4 @@
-// docs/design/contract.md §6: the assertion that tells a service who the subject is.
+// docs/design/contract.md §6: the assertion is a signed JWT that tells a service who the subject of a request is.
 
 import { generateKeyPairSync } from 'node:crypto'
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose'
@@ -44,7 +44,7 @@ test('an assertion names subject, service and issuer, and verifies with the publ
   })
 })
 
-test('an assertion omits claims that the token lacks; without sub, its subject is the client', async () => {
+test('an assertion omits claims that the token lacks; for a token without sub, its subject is the client', async () => {
   const facts = factsOf({ sub: undefined })
   const claims = await claimsIn(signer.assertion(facts, derivedOf(facts), 'orders', nowMs))
   expect(claims.sub).toBe('reader')
@@ -52,7 +52,7 @@ test('an assertion omits claims that the token lacks; without sub, its subject i
   expect(claims).not.toHaveProperty('acr')
 })
 
-test('an assertion is renewed after half of its lifetime', () => {
+test('the gate renews an assertion after half of its lifetime', () => {
   const facts = factsOf()
   const derived = derivedOf(facts)
   const first = signer.assertion(facts, derived, 'orders', nowMs)
@@ -70,7 +70,7 @@ test('an assertion never outlives its token, and the last one is used until the 
   expect(signer.assertion(facts, derived, 'orders', nowMs + 25_000)).toBe(last)
 })
 
-test('jose verifies every signature, also with short numbers', async () => {
+test('jose verifies all 600 assertion signatures, and each is 64 bytes long', async () => {
   const facts = factsOf()
   for (let i = 0; i < 600; i++) {
     const assertion = signer.assertion(facts, derivedOf(facts), `service-${i}`, nowMs)
@@ -79,7 +79,7 @@ test('jose verifies every signature, also with short numbers', async () => {
   }
 })
 
-test('all public keys are published, without private parts', () => {
+test('the gate publishes all public assertion keys, without private parts', () => {
   const published = JSON.parse(signer.jwks).keys as Record<string, unknown>[]
   expect(published.map(({ kid, alg, use, kty, crv }) => ({ kid, alg, use, kty, crv }))).toEqual([
     { kid: '2026-01', alg: 'ES256', use: 'sig', kty: 'EC', crv: 'P-256' },
@@ -106,9 +106,12 @@ test.each([
   },
   { what: 'garbage', bad: [{ id: 'k', jwk: { ...good, d: '!' } }], says: 'does not match its public part' },
   { what: 'one id twice', bad: [keyOf('k'), keyOf('k')], says: 'duplicate assertion key id "k"' },
-])('signer creation fails for $what, and the error does not contain the key', async ({ bad, says }) => {
-  const error = await AssertionSigner.create(bad, { issuer: 'https://gate.example' }).catch((each: Error) => each)
-  expect(error).toBeInstanceOf(Error)
-  expect((error as Error).message).toContain(says)
-  expect(JSON.stringify([(error as Error).message, (error as Error).cause])).not.toContain(good['d'])
-})
+])(
+  'the assertion signer cannot be created with $what, and the error does not contain the key',
+  async ({ bad, says }) => {
+    const error = await AssertionSigner.create(bad, { issuer: 'https://gate.example' }).catch((each: Error) => each)
+    expect(error).toBeInstanceOf(Error)
+    expect((error as Error).message).toContain(says)
+    expect(JSON.stringify([(error as Error).message, (error as Error).cause])).not.toContain(good['d'])
+  },
+)

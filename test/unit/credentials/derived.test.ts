@@ -1,4 +1,5 @@
-// docs/design/architecture.md §3: what derives from facts is kept per service and snapshot, and dies with the facts.
+// docs/design/architecture.md §3: data derived from token facts are stored per service and snapshot, and are deleted
+// with the facts.
 
 import { expect, test } from 'vitest'
 import { derivedFor } from '../../../gateway/credentials/derived.ts'
@@ -6,7 +7,7 @@ import { factsOf } from '../oauth/known-facts.ts'
 
 const roles = new Set(['manager'])
 
-test('derived data is computed once for each service of a snapshot', () => {
+test('the data derived from token facts are computed once for each service of a snapshot', () => {
   const facts = factsOf()
   const service = { id: 'orders' }
   const made = derivedFor(facts, service, () => roles)
@@ -19,11 +20,11 @@ test('derived data is computed once for each service of a snapshot', () => {
   expect(derivedFor(factsOf(), service, () => roles)).not.toBe(made)
 })
 
-test('derived data without an assertion needs one at once', () => {
+test('data derived from token facts without an assertion need an assertion immediately', () => {
   expect(derivedFor(factsOf(), {}, () => roles).assertionRenewAtMs).toBe(0)
 })
 
-test('facts keep derived data of 8 services; the oldest is dropped', () => {
+test('token facts store derived data of at most 8 services; the oldest data are dropped', () => {
   const facts = factsOf()
   const services = Array.from({ length: 9 }, (_, id) => ({ id }))
   for (const service of services) derivedFor(facts, service, () => roles)

@@ -1,4 +1,5 @@
-// The schema of the Helm chart accepts the values of the chart and of its check, and rejects misspelt and invalid values.
+// The schema of the Helm chart accepts the values of the chart and of its check, and rejects misspelt and invalid
+// values.
 
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
@@ -10,9 +11,12 @@ const deploy = new URL('../../../deploy/', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, deploy), 'utf8')
 const schema: JsonSchema = JSON.parse(read('helm/gatehouse/values.schema.json'))
 
-test.each(['helm/gatehouse/values.yaml', 'verify/chart-values.yaml'])('the chart schema accepts %s', (path) => {
-  expect(faultsIn(parse(read(path)), schema, schema)).toEqual([])
-})
+test.each(['helm/gatehouse/values.yaml', 'verify/chart-values.yaml'])(
+  'the schema of the Helm chart accepts the values in %s',
+  (path) => {
+    expect(faultsIn(parse(read(path)), schema, schema)).toEqual([])
+  },
+)
 
 test.each([
   [{ gatway: {} }, '/: must NOT have additional properties (gatway)'],
@@ -21,6 +25,6 @@ test.each([
   [{ settings: { listen: ':8081' } }, '/settings/listen: boolean schema is false'],
   [{ image: { tag: '1' } }, "/image: must have required property 'repository'"],
   [{ service: { type: 'Balancer' } }, '/service/type: must be equal to one of the allowed values'],
-])('the chart schema rejects %j: %s', (values, fault) => {
+])('the schema of the Helm chart rejects the values %j: %s', (values, fault) => {
   expect(faultsIn(values, schema, schema)).toEqual([fault])
 })

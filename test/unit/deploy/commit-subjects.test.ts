@@ -5,7 +5,7 @@ test.each([
   'fix(redis): resubscribe after a half-open connection',
   'feat!: drop the plain callback path',
   'docs: process spills in order',
-])('the subject "%s" is accepted', (subject) => {
+])('the check of commit subjects accepts "%s"', (subject) => {
   expect(problemsOf(subject)).toEqual([])
 })
 
@@ -15,6 +15,6 @@ test.each([
   ['fix(redis): resubscribing after a lost connection', '"resubscribing" is not imperative'],
   ['fix(redis): resubscribes after a lost connection', '"resubscribes" is not imperative'],
   [`fix(redis): resubscribe ${'again '.repeat(10)}`.trim(), 'at most 72 are allowed'],
-])('the subject "%s" is rejected: %s', (subject, problem) => {
+])('the check of commit subjects rejects "%s": %s', (subject, problem) => {
   expect(problemsOf(subject).join('; ')).toContain(problem)
 })

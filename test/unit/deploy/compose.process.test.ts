@@ -15,7 +15,7 @@ const configuration = join(checkout, 'deploy/compose/gatehouse')
 const folder = mkdtempSync(join(tmpdir(), 'gatehouse-compose-'))
 const compose: { services: Record<string, Service> } = parse(
   readFileSync(join(checkout, 'docker-compose.yml'), 'utf8'),
-  // The services share parts by aliases, more often than the default limit of the YAML reader.
+  // The Compose services share parts by aliases, more often than the default limit of the YAML reader.
   { merge: true, maxAliasCount: -1 },
 )
 
@@ -24,7 +24,7 @@ interface Service {
   readonly volumes?: readonly string[]
 }
 
-/** Like the files that the container `keys` creates. */
+/** Creates files like those of the Compose container `keys`. */
 beforeAll(async () => {
   mkdirSync(join(folder, 'keys'))
   const make = async (kind: string) => (await runVerb(['keys', 'generate', kind], {})).stdout
@@ -40,18 +40,21 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true }))
 
-test.each(['gatehouse.yaml', 'gatehouse.cluster.yaml'])('the settings of Compose in %s are valid', (name) => {
-  const settings = loadSettings({ path: join(folder, name), env: {}, flags: {} })
+test.each(['gatehouse.yaml', 'gatehouse.cluster.yaml'])(
+  'the node settings of Docker Compose in %s are valid',
+  (name) => {
+    const settings = loadSettings({ path: join(folder, name), env: {}, flags: {} })
 
-  expect(settings.warnings).toEqual([])
-  expect(settings.proxyProtocol).toBe('required')
-})
+    expect(settings.warnings).toEqual([])
+    expect(settings.proxyProtocol).toBe('required')
+  },
+)
 
-test.each(['policy.yaml', 'policy.keycloak.yaml'])('the policy of Compose in %s is valid', (name) => {
+test.each(['policy.yaml', 'policy.keycloak.yaml'])('the policy of Docker Compose in %s is valid', (name) => {
   expect(compilePolicy(loadPolicy(join(folder, name))).issuers.size).toBe(1)
 })
 
-test('every file that a container mounts exists', () => {
+test('every file that a container in docker-compose.yml mounts exists', () => {
   const given = Object.values(compose.services).flatMap(({ volumes = [] }) => volumes)
   const files = given.map((volume) => volume.split(':')[0]!).filter((path) => path.startsWith('./'))
 
@@ -59,7 +62,7 @@ test('every file that a container mounts exists', () => {
   for (const file of files) expect(readdirSync(join(checkout, file, '..'))).toContain(file.split('/').at(-1))
 })
 
-test('every third-party image is pinned to a version', () => {
+test('every third-party image in docker-compose.yml is pinned to a version', () => {
   const images = Object.values(compose.services).map(({ image }) => image)
   const others = images.filter((image) => !image.startsWith('gatehouse'))
 

@@ -1,4 +1,4 @@
-// `demo --check` reports every defect of a forwarded request or a refusal by name.
+// `gatehouse demo --check` reports every defect of a forwarded request or of a refusal by name.
 
 import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { expect, test } from 'vitest'
@@ -30,7 +30,7 @@ const claims = {
 const identity = { token, roles: ['manager'] }
 const stated = (assertion: string): [string, string][] => [['X-Gatehouse-Jwt-Assertion', assertion]]
 
-test('a correct assertion is accepted', () => {
+test('the demo check accepts a correct assertion', () => {
   expectIdentity('it', stated(forgeWithKey({ header, claims }, pair.privateKey)), 'orders', identity, gate)
 })
 
@@ -44,7 +44,7 @@ test.each([
   { wrong: 'a longer life', change: { exp: nowS + 61 } },
   { wrong: 'a life that is over', change: { iat: nowS - 62, exp: nowS - 2 } },
   { wrong: 'no jti', change: { jti: undefined } },
-])('an assertion with $wrong is rejected', ({ change }) => {
+])('the demo check rejects an assertion with $wrong', ({ change }) => {
   const fields = stated(forgeWithKey({ header, claims: { ...claims, ...change } }, pair.privateKey))
 
   expect(() => expectIdentity('it', fields, 'orders', identity, gate)).toThrow('assertion of it')
@@ -55,11 +55,14 @@ test.each([
   { wrong: 'no signature', fields: stated(forgeUnsigned({ header, claims })), names: 'alg' },
   { wrong: 'nothing at all', fields: [], names: 'identity fields' },
   { wrong: 'a second field', fields: [...stated('x'), ['x_gatehouse_jwt_assertion', 'y']], names: 'identity fields' },
-] as { wrong: string; fields: [string, string][]; names: string }[])('$wrong is named', ({ fields, names }) => {
-  expect(() => expectIdentity('it', fields, 'orders', identity, gate)).toThrow(names)
-})
+] as { wrong: string; fields: [string, string][]; names: string }[])(
+  'the demo check names the defect of an assertion field with $wrong',
+  ({ fields, names }) => {
+    expect(() => expectIdentity('it', fields, 'orders', identity, gate)).toThrow(names)
+  },
+)
 
-test('an identity on a public route is reported', () => {
+test('the demo check reports an identity field that the service receives on a public route', () => {
   expect(() => expectIdentity('it', stated('x'), 'orders', undefined, gate)).toThrow('identity fields')
 })
 
@@ -75,23 +78,29 @@ const arrived: Readonly<Record<string, string>> = {
   'X-Request-Id': 'abc',
 }
 
-test('correct forwarded fields are accepted', () => {
+test('the demo check accepts correct header fields of a forwarded request', () => {
   expectFields('it', Object.entries(arrived), gate)
 })
 
-test.each([...Object.keys(arrived)])('forwarded fields without %s are rejected', (name) => {
-  const fields = Object.entries(arrived).filter(([one]) => one !== name)
+test.each([...Object.keys(arrived)])(
+  'the demo check rejects a forwarded request without the header field %s',
+  (name) => {
+    const fields = Object.entries(arrived).filter(([one]) => one !== name)
 
-  expect(() => expectFields('it', fields, gate)).toThrow(new RegExp(name, 'i'))
-})
+    expect(() => expectFields('it', fields, gate)).toThrow(new RegExp(name, 'i'))
+  },
+)
 
-test.each([...Object.keys(arrived)])('forwarded fields with %s twice are rejected', (name) => {
-  const fields: [string, string][] = [...Object.entries(arrived), [name.toLowerCase(), arrived[name] ?? '']]
+test.each([...Object.keys(arrived)])(
+  'the demo check rejects a forwarded request with the header field %s twice',
+  (name) => {
+    const fields: [string, string][] = [...Object.entries(arrived), [name.toLowerCase(), arrived[name] ?? '']]
 
-  expect(() => expectFields('it', fields, gate)).toThrow(new RegExp(name, 'i'))
-})
+    expect(() => expectFields('it', fields, gate)).toThrow(new RegExp(name, 'i'))
+  },
+)
 
-test('a forwarded Authorization field is reported', () => {
+test('the demo check fails when the service receives the Authorization field', () => {
   expect(() => expectFields('it', [...Object.entries(arrived), ['authorization', 'x']], gate)).toThrow('Authorization')
 })
 
@@ -115,7 +124,7 @@ const replyOf = ({ status, fields, problem }: typeof right): DemoReply => ({
   body: Buffer.from(JSON.stringify(problem)),
 })
 
-test('a correct refusal returns the request id', () => {
+test('the demo check accepts a correct refusal of the gate and returns its request id', () => {
   expect(expectRefusal('it', replyOf(right), refusal, visit, gate.url)).toBe('i')
 })
 
@@ -126,11 +135,11 @@ test.each([
   { wrong: 'problem document', reply: { ...right, problem: { ...right.problem, code: 'forbidden' } } },
   { wrong: 'problem document', reply: { ...right, problem: { ...right.problem, status: 403 } } },
   { wrong: 'instance', reply: { ...right, problem: { ...right.problem, instance: '' } } },
-])('a refusal with a wrong $wrong is reported by name', ({ wrong, reply }) => {
+])('the demo check names what is wrong in a refusal of the gate: $wrong', ({ wrong, reply }) => {
   expect(() => expectRefusal('it', replyOf(reply), refusal, visit, gate.url)).toThrow(wrong)
 })
 
-test('an unexpected challenge is reported', () => {
+test('the demo check reports a WWW-Authenticate challenge that it does not expect', () => {
   const { status, code } = refusal
 
   expect(() => expectRefusal('it', replyOf(right), { status, code }, visit, gate.url)).toThrow('WWW-Authenticate')

@@ -1,4 +1,4 @@
-// `gatehouse demo` of an installed package installs oidc-provider on its first use, and prints a message.
+// `gatehouse demo` of an installed package installs oidc-provider when it is first used, and prints a message.
 
 import { execFile } from 'node:child_process'
 import {
@@ -23,7 +23,7 @@ const checkout = join(import.meta.dirname, '../../..')
 const root = mkdtempSync(join(tmpdir(), 'gatehouse-installed-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
-/** Like a package that npm installed: without development dependencies. */
+/** Creates a package as npm installs it: without development dependencies. */
 function installedPackage(name: string): string {
   const folder = join(root, name)
   for (const part of ['deploy', 'gateway', 'package.json'])
@@ -38,9 +38,9 @@ function installedPackage(name: string): string {
   return folder
 }
 
-/** A replacement for npm that records its arguments, and links the checkout's package. */
+/** Creates a replacement for npm that records its arguments and links the oidc-provider of the checkout. */
 function npmIn(folder: string): string {
-  // Outside the package, because scripts in the package are ES modules.
+  // The replacement is outside of the package, because scripts in the package are ES modules.
   const path = join(root, `npm-of-${basename(folder)}.js`)
   const lines = [
     "const fs = require('node:fs')",
@@ -74,7 +74,7 @@ async function use(folder: string): Promise<string> {
 const calls = (folder: string) =>
   existsSync(join(folder, 'npm.log')) ? readFileSync(join(folder, 'npm.log'), 'utf8') : ''
 
-test('an installed package installs oidc-provider once, by the lock file, without scripts, and prints a message', async () => {
+test('the demo of an installed package installs oidc-provider once, by the lock file, without scripts, and prints a message', async () => {
   const folder = installedPackage('once')
   const [first, second] = [await use(folder), await use(folder)]
 
@@ -86,7 +86,7 @@ test('an installed package installs oidc-provider once, by the lock file, withou
   expect(calls(folder)).toMatch(/^ci .*--ignore-scripts\n$/)
 })
 
-test('an interrupted installation of oidc-provider is repeated', async () => {
+test('the demo repeats an interrupted installation of oidc-provider', async () => {
   const folder = installedPackage('broken')
   await use(folder)
   const [version] = readdirSync(join(folder, '.gatehouse/demo-packages'))
@@ -95,7 +95,7 @@ test('an interrupted installation of oidc-provider is repeated', async () => {
   expect(await use(folder)).toContain('Installing')
 })
 
-test('an installation by another lock file is repeated', async () => {
+test('the demo repeats an installation of oidc-provider that was made with another lock file', async () => {
   const folder = installedPackage('other')
   await use(folder)
   appendFileSync(join(folder, 'deploy/demo/provider/package-lock.json'), '\n')
@@ -105,7 +105,7 @@ test('an installation by another lock file is repeated', async () => {
   expect(await use(folder)).toContain('Installing')
 })
 
-test('a checkout installs no oidc-provider and prints nothing', async () => {
+test('the demo of a checkout installs no oidc-provider and prints no message', async () => {
   const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', install, checkout], {
     cwd: checkout,
   })

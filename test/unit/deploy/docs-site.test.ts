@@ -1,5 +1,5 @@
-// `npm run docs:site`: converts pages and links of the repository to those of the site. The build does not run in the
-// tests, because it installs VitePress.
+// `npm run docs:site` converts the documentation pages and links of the repository to those of a web site. The build
+// does not run in the tests, because it installs VitePress.
 
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,7 +13,7 @@ const checkout = resolve(import.meta.dirname, '../../..')
 const pages = sitePages(checkout)
 const isFile = (path: string) => statSync(join(checkout, path), { throwIfNoEntry: false })?.isFile() === true
 
-test('every page of docs/ is a page of the site, and every README an index', () => {
+test('the documentation site has a page for every page of docs/, and an index page for every README', () => {
   expect(pages.get('docs/README.md')).toBe('index.md')
   expect(pages.get('docs/guide/policy.md')).toBe('guide/policy.md')
   expect(pages.get('docs/design/decisions/README.md')).toBe('design/decisions/index.md')
@@ -21,11 +21,14 @@ test('every page of docs/ is a page of the site, and every README an index', () 
   expect(new Set(pages.values()).size).toBe(pages.size)
 })
 
-test.each([...pages.keys()])('every link of %s leads to a page or a file of the site', (path) => {
-  const { files } = sitePage(path, readFileSync(join(checkout, path), 'utf8'), pages, isFile)
+test.each([...pages.keys()])(
+  'every file to which %s links exists, so that the documentation site can contain it',
+  (path) => {
+    const { files } = sitePage(path, readFileSync(join(checkout, path), 'utf8'), pages, isFile)
 
-  expect(files.filter((file) => !isFile(file))).toEqual([])
-})
+    expect(files.filter((file) => !isFile(file))).toEqual([])
+  },
+)
 
 test.each([
   ['a page', '[a](../design/contract.md#7-rate-limits)', '[a](/design/contract.md#7-rate-limits)'],
@@ -37,17 +40,17 @@ test.each([
   ['another host', '[a](https://a.example/b.md#c)', '[a](https://a.example/b.md#c)'],
   ['a link within a code block', '```md\n[a](nowhere.md)\n```', '```md\n[a](nowhere.md)\n```'],
   ['a comment', 'a\n<!-- bench:b -->\nc', 'a\nc'],
-])('a link to %s is rewritten for the site', (_what, given, expected) => {
+])('the documentation site rewrites a link to %s', (_what, given, expected) => {
   expect(sitePage('docs/guide/policy.md', given, pages, () => true).text).toBe(expected)
 })
 
-test.each(['../../deploy', 'nowhere.md'])('a link to %s ends the build', (target) => {
+test.each(['../../deploy', 'nowhere.md'])('the build of the documentation site fails for a link to %s', (target) => {
   expect(() => sitePage('docs/guide/policy.md', `[a](${target})`, pages, isFile)).toThrow(
     `docs/guide/policy.md: the link to ${target} leads to no page and no file`,
   )
 })
 
-test('the navigation lists the pages of each section of the index', () => {
+test('the navigation of the documentation site lists the pages of each section of the index', () => {
   const index = '# Documentation\n\n## I run it\n\n| [A](/a.md), [B](/b/c.md) | x |\n\n## Empty\n\ntext\n'
 
   expect(sidebarOf(index)).toEqual([
@@ -61,7 +64,7 @@ test('the navigation lists the pages of each section of the index', () => {
   ])
 })
 
-test('links of a built site that lead nowhere are found', () => {
+test('the documentation site check finds links of a built site that lead nowhere', () => {
   const folder = mkdtempSync(join(tmpdir(), 'docs-site-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const write = (path: string, text: string) => {

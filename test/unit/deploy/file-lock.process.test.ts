@@ -1,4 +1,4 @@
-// At most one process holds a lock. The lock of a process that died can be taken.
+// At most one process holds a file lock. The lock of a process that has ended can be taken.
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -9,14 +9,14 @@ import { takeLock } from '../../../deploy/file-lock.mjs'
 
 const path = () => join(mkdtempSync(join(tmpdir(), 'lock-')), 'a.lock')
 
-test('a held lock is refused with the pid of its holder', () => {
+test('taking a file lock that is held returns the pid of its holder', () => {
   const lock = path()
   expect(takeLock(lock)).toHaveProperty('release')
 
   expect(takeLock(lock)).toEqual({ heldBy: process.pid })
 })
 
-test('a released lock can be taken again and leaves no other file', () => {
+test('a released file lock can be taken again and leaves no other file', () => {
   const lock = path()
   const first = takeLock(lock)
   if ('release' in first) first.release()
@@ -30,7 +30,7 @@ test.each([
   { holder: 'a process that ended', mark: () => `${spawnSync('true').pid}:1` },
   { holder: 'a pid that is another process now', mark: () => `${process.pid}:1` },
   { holder: 'nobody', mark: () => '' },
-])('the stale lock of $holder is replaced', ({ mark }) => {
+])('a stale file lock of $holder is replaced', ({ mark }) => {
   const lock = path()
   writeFileSync(lock, mark())
 
@@ -38,7 +38,7 @@ test.each([
   expect(Number.parseInt(readFileSync(lock, 'utf8'), 10)).toBe(process.pid)
 })
 
-test('releasing a lock that another process has taken over has no effect', () => {
+test('releasing a file lock that another process has taken over has no effect', () => {
   const lock = path()
   const first = takeLock(lock)
   writeFileSync(lock, '1:1')

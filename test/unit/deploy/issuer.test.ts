@@ -10,7 +10,7 @@ import { readJwt } from '../../../deploy/demo/jwt.ts'
 import { loopback, portsAt } from '../../../deploy/demo/ports.ts'
 import { until } from '../../kit/until.ts'
 
-// Below the ephemeral ports, and apart from the ports of other tests.
+// Ports below the ephemeral ports of the kernel, and different from the ports of other tests.
 const ports = portsAt(22_950 + (process.pid % 90) * 10)
 const issuer = loopback(ports.issuer)
 const gate = loopback(ports.gate)
@@ -44,7 +44,7 @@ test.each([
   { request: { user: 'bob' }, claims: { sub: 'bob', client_id: 'web' } },
   { request: { resource: 'https://other-api.example' }, claims: { aud: 'https://other-api.example' } },
 ] as { request: TokenRequest; claims: object }[])(
-  'a token request with $request gets a token with $claims',
+  'the demo issuer issues a token with $claims for the token request $request',
   async ({ request, claims }) => {
     const { accessToken } = await requestTokens(ports, request)
     const jwt = readJwt(accessToken)
@@ -63,11 +63,14 @@ test.each([
   { request: { resource: 'https://nowhere.example' }, says: 'invalid_target' },
   { request: { user: 'mallory' }, says: 'There is no user "mallory"' },
   { request: { client: 'reader', user: 'alice' }, says: 'redirect_uri' },
-] as { request: TokenRequest; says: string }[])('$request is refused: $says', async ({ request, says }) => {
-  await expect(requestTokens(ports, request)).rejects.toThrow(says)
-})
+] as { request: TokenRequest; says: string }[])(
+  'the demo issuer refuses the token request $request: $says',
+  async ({ request, says }) => {
+    await expect(requestTokens(ports, request)).rejects.toThrow(says)
+  },
+)
 
-test('introspection reports the audience of an opaque token', async () => {
+test('the introspection endpoint of the demo issuer reports the audience of an opaque token', async () => {
   const { accessToken } = await requestTokens(ports, { client: 'writer', opaque: true })
   const response = await fetch(`${issuer}/token/introspection`, {
     method: 'POST',
@@ -79,7 +82,7 @@ test('introspection reports the audience of an opaque token', async () => {
   expect(await response.json()).toMatchObject({ active: true, aud: gate, client_id: 'writer', ...manager })
 })
 
-test('a refresh token that is used twice invalidates its successor', async () => {
+test('a refresh token that is used twice at the demo issuer invalidates its successor', async () => {
   const { refreshToken = '' } = await requestTokens(ports, { user: 'alice' })
   const next = await refreshTokens(ports, 'web', refreshToken)
 
@@ -87,7 +90,7 @@ test('a refresh token that is used twice invalidates its successor', async () =>
   await expect(refreshTokens(ports, 'web', next.refreshToken ?? '')).rejects.toThrow('invalid_grant')
 })
 
-test('after a key rotation, new tokens have another key, the old key stays published, and logins continue', async () => {
+test('after a key rotation of the demo issuer, new tokens have another key, the old key stays published, and refresh tokens still work', async () => {
   const { refreshToken = '', accessToken } = await requestTokens(ports, { user: 'bob' })
   const rotated = await fetch(`${issuer}/demo/rotate-keys`, { method: 'POST' })
   const next = await refreshTokens(ports, 'web', refreshToken)
@@ -100,7 +103,7 @@ test('after a key rotation, new tokens have another key, the old key stays publi
   expect(keys.every(({ d }) => d === undefined)).toBe(true)
 })
 
-test('a web page cannot rotate the keys', async () => {
+test('the demo issuer refuses a key rotation that a web page requests', async () => {
   const headers = { Origin: 'https://evil.example' }
   const rotated = await fetch(`${issuer}/demo/rotate-keys`, { method: 'POST', headers })
 

@@ -1,4 +1,4 @@
-// The live view shows decisions, and escapes control characters of clients.
+// The live view of the demo shows decisions, and escapes control characters that clients send.
 
 import { appendFileSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -27,14 +27,14 @@ test.each([
     line: { time, event: 'token_refused', error: 'invalid_scope' },
     shows: ['a stranger', 'invalid_scope'],
   },
-])('the live view shows $name on one line', ({ line, shows }) => {
+])('the live view of the demo shows $name on one line', ({ line, shows }) => {
   const shown = compact(line) ?? ''
 
   for (const part of shows) expect(shown).toContain(part)
   expect(shown).not.toContain('\n')
 })
 
-test('the live view shows policy problems like `check`, one per line, with escaped control characters', () => {
+test('the live view of the demo shows policy problems like `check`, one per line, with escaped control characters', () => {
   const misspelt = { file: 'p.yaml', line: 3, column: 5, path: 'a.b', message: 'unknown key', hint: 'did you mean c?' }
   const shown = compact({
     time,
@@ -50,17 +50,17 @@ test('the live view shows policy problems like `check`, one per line, with escap
   ])
 })
 
-test('the live view omits other log lines', () => {
+test('the live view of the demo omits other log lines', () => {
   expect(compact({ time, level: 'info', msg: 'listening' })).toBeUndefined()
 })
 
-test('escape sequences and control characters in a path do not reach the terminal', () => {
+test('escape sequences and control characters in a path do not reach the terminal of the live view', () => {
   const shown = compact({ ...exchange, path: '/\u001b[2J\u009b1m\r\n\u202e' }) ?? ''
 
   expect(stripVTControlCharacters(shown)).toMatch(/^[\x20-\x7e]*$/)
 })
 
-test('a log tail continues at its last position and returns complete lines', () => {
+test('the log reader of the live view continues at its last position and returns only complete JSON lines', () => {
   const path = join(mkdtempSync(join(tmpdir(), 'log-')), 'a.log')
   const tail = new LogTail(path)
   expect(tail.read()).toEqual([])

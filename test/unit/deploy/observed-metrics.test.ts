@@ -29,13 +29,15 @@ function read(name: string): string {
   return readFileSync(new URL(name, deploy), 'utf8')
 }
 
-/** Expressions use the parts of a histogram. */
+/**
+ * Returns the instrument of a metric name in an expression; the name can be a series of a histogram, such as `_count`.
+ */
 function instrumentOf(name: string): Instrument | undefined {
   const whole = known.get(name.replace(/_(?:bucket|sum|count)$/, ''))
   return whole?.kind === 'histogram' ? whole : known.get(name)
 }
 
-test.each(expressions)('the metrics and labels of $expr in $place exist', ({ expr }) => {
+test.each(expressions)('the metrics and labels of the expression $expr in $place exist', ({ expr }) => {
   const names = expr.match(/\bgatehouse_\w+/g) ?? []
   const asked = names.map(instrumentOf)
   const labels = [...expr.matchAll(/by \(([^)]*)\)/g), ...expr.matchAll(/\{(\w+)(?:=~|!~|!=|=)"/g)]
@@ -46,7 +48,7 @@ test.each(expressions)('the metrics and labels of $expr in $place exist', ({ exp
   )
 })
 
-test('alerts and dashboards have expressions', () => {
+test('the dashboards and alerts have more than 30 expressions in all', () => {
   expect(dashboards.length).toBeGreaterThan(0)
   expect(expressions.length).toBeGreaterThan(30)
 })

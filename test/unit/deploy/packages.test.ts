@@ -1,4 +1,4 @@
-// npm ci runs only if node_modules does not match package-lock.json.
+// The set-up runs `npm ci` only if node_modules does not match package-lock.json.
 
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -17,7 +17,7 @@ test.each([
   { state: 'a package too few', present: { foreign }, installed: false },
   { state: 'a package too many', present: { jose, other: jose }, installed: false },
   { state: 'no record of npm', present: undefined, installed: false },
-])('packages with $state in node_modules count as installed: $installed', ({ present, installed }) => {
+])('the set-up treats node_modules with $state as installed: $installed', ({ present, installed }) => {
   const root = mkdtempSync(join(tmpdir(), 'packages-'))
   mkdirSync(join(root, 'node_modules'))
   const write = (name: string, packages: object) => writeFileSync(join(root, name), JSON.stringify({ packages }))

@@ -1,4 +1,4 @@
-// A demo whose port is in use names the port and the process that uses it.
+// When a port of the demo is in use, the error names the port and the process that uses it.
 
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { takenPorts } from '../../../deploy/demo/port-holder.ts'
 import { portsAt } from '../../../deploy/demo/ports.ts'
 
-test('a port in use is reported with the process that uses it', async () => {
+test('the demo reports a port in use with the process that uses it', async () => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo

@@ -1,4 +1,4 @@
-// A port offset moves all addresses of the demo, and changes nothing else in a template.
+// A port offset changes all addresses of the demo, and nothing else in a policy template.
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,21 +9,21 @@ test.each([
   { offset: 0, gate: 8080, admin: [9090, 9091], redis: 8379 },
   { offset: 1000, gate: 9080, admin: [10090, 10091], redis: 9379 },
   { offset: 56_443, gate: 64_523, admin: [65_533, 65_534], redis: 64_822 },
-])('the port offset $offset moves the gate to $gate', ({ offset, gate, admin, redis }) => {
+])('a demo with the port offset $offset has the gate on port $gate', ({ offset, gate, admin, redis }) => {
   expect(portsAt(offset)).toMatchObject({ gate, admin, redis })
 })
 
-test.each([-1, 0.5, Number.NaN, 56_444])('the port offset %s is rejected', (offset) => {
+test.each([-1, 0.5, Number.NaN, 56_444])('the demo rejects the port offset %s', (offset) => {
   expect(() => portsAt(offset)).toThrow(RangeError)
 })
 
-test('no two parts of the demo share a port', () => {
+test('no two parts of the demo have the same port', () => {
   const ports = namedPorts(portsAt(1000)).map(([, port]) => port)
 
   expect(new Set(ports).size).toBe(ports.length)
 })
 
-test('the port offset moves every address of the demo policy', () => {
+test('the port offset changes every address of the demo policy', () => {
   const policy = readFileSync(join(import.meta.dirname, '../../../deploy/demo/policy.yaml'), 'utf8')
   const moved = movePorts(policy, portsAt(1000))
 
@@ -32,6 +32,6 @@ test('the port offset moves every address of the demo policy', () => {
   expect(moved.replaceAll(/127\.0\.0\.1:\d+/g, '')).toBe(policy.replaceAll(/127\.0\.0\.1:\d+/g, ''))
 })
 
-test('a policy template with a foreign address is rejected', () => {
+test('the demo rejects a policy template with an address that is not part of the demo', () => {
   expect(() => movePorts('upstreams: [http://127.0.0.1:8104]', portsAt(1000))).toThrow('127.0.0.1:8104')
 })

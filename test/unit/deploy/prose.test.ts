@@ -6,7 +6,7 @@ test.each([
   ['Whoever has the token is let in', 'name the client'],
   ['Redis is away, and nobody is told', 'is unavailable'],
   ['A token that does not hold is judged anew', '"again"'],
-])('the line "%s" has idioms', (line, instead) => {
+])('the prose check finds an idiom in the line "%s"', (line, instead) => {
   expect(hitsIn(line).map((hit) => hit.instead)).toContainEqual(expect.stringContaining(instead))
 })
 
@@ -14,6 +14,6 @@ test.each([
   '// Drops the items that are left in the queue',
   'Redis is unavailable. The node answers 503 with Retry-After.',
   '## What a trace contains',
-])('the line "%s" has no idiom', (line) => {
+])('the prose check finds no idiom in the line "%s"', (line) => {
   expect(hitsIn(line)).toEqual([])
 })

@@ -1,4 +1,4 @@
-// Only a Redis that is new enough is used. A started Redis ends with its parent process.
+// The demo and the tests use only a Redis of a supported version. A Redis that they start ends with its parent process.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -23,11 +23,11 @@ test.each([
   ['Valkey server v=7.2.9 sha=0', false],
   ['KeyDB server v=9.9.9', false],
   ['', false],
-])('the Redis version %j is supported: %s', (banner, usable) => {
+])('the set-up treats the Redis version %j as supported: %s', (banner, usable) => {
   expect(isNewEnough(banner)).toBe(usable)
 })
 
-test('an unpacked Redis that does not run is skipped', () => {
+test('the set-up skips an unpacked Redis that does not run', () => {
   const root = folder()
   mkdirSync(join(root, 'usr', 'lib', 'x-linux-gnu'), { recursive: true })
   mkdirSync(join(root, 'usr', 'bin'))
@@ -43,7 +43,7 @@ test('an unpacked Redis that does not run is skipped', () => {
   expect(found?.env.LD_LIBRARY_PATH).toContain(join(root, 'usr', 'lib', 'x-linux-gnu'))
 })
 
-test('a started Redis answers, and ends with stop()', async () => {
+test('a Redis that startRedis has started replies, and ends with stop()', async () => {
   const server = await startRedis({ folder: folder() })
   const mark = processMark(server.pid) ?? ''
   await pingRedis(server.url)
@@ -53,7 +53,7 @@ test('a started Redis answers, and ends with stop()', async () => {
   await expect(pingRedis(server.url)).rejects.toThrow('Redis at')
 })
 
-test('a Redis ends when its parent is killed', async () => {
+test('a Redis that startRedis has started ends when its parent process is killed', async () => {
   const program = new URL('../../../deploy/redis-server.ts', import.meta.url)
   const text = `
     const { startRedis } = await import(${JSON.stringify(program.href)})
@@ -69,13 +69,13 @@ test('a Redis ends when its parent is killed', async () => {
   await until('the server ends', () => !isRunning(mark))
 })
 
-test('the error of a Redis that cannot start has the end of its log', async () => {
+test('the error of a Redis that cannot start contains the end of its log', async () => {
   const options = { folder: folder(), arguments: ['--maxmemory', 'much'] }
 
   await expect(startRedis(options)).rejects.toThrow(/redis ended[\s\S]*maxmemory/i)
 })
 
-test('the error of a Redis that does not answer does not contain its password', async () => {
+test('the error of a Redis that does not reply does not contain its password', async () => {
   const ping = pingRedis('redis://user:secret@127.0.0.1:1')
 
   await expect(ping).rejects.toThrow('Redis at 127.0.0.1:1')

@@ -1,4 +1,4 @@
-// A child that runs in place of a process receives its signals, and its exit code is returned.
+// runChild runs a program in a child process: it forwards signals to the child and returns its exit code.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -18,12 +18,12 @@ test.each([
   { script: 'process.exit(0)', code: 0 },
   { script: 'process.exit(3)', code: 3 },
   { script: 'process.kill(process.pid, "SIGKILL")', code: 137 },
-])('the child $script gives exit code $code', async ({ script, code }) => {
+])('runChild returns the exit code $code for the child $script', async ({ script, code }) => {
   expect(await once(wrapped(script), 'exit')).toEqual([code, null])
 })
 
 test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
-  '%s is forwarded to the child, which ends first',
+  'runChild forwards %s to the child, and ends after the child',
   async (signal) => {
     const script = `
     process.on('${signal}', () => { console.log('got it'); setTimeout(() => process.exit(7), 200) })

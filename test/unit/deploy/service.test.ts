@@ -1,4 +1,4 @@
-// A demo service echoes its requests and follows commands in the query.
+// A demo service replies with a description of each request, and follows commands in the query.
 
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
@@ -22,7 +22,7 @@ afterAll(() => {
   server.closeAllConnections()
 })
 
-test('the demo service echoes fields as on the wire, and the body by length and hash', async () => {
+test('the demo service replies with the received header fields as on the wire, and with the length and hash of the body', async () => {
   const body = Buffer.from('tea')
   const fields = { 'X-B': '1', 'x-a': ['2', '3'] }
   const reply = await callHttp({ method: 'POST', target: '/orders?x=%2F', port, fields, body })
@@ -37,7 +37,7 @@ test('the demo service echoes fields as on the wire, and the body by length and 
   ])
 })
 
-test('the demo service counts a chunked body', async () => {
+test('the demo service reports the length of a chunked body', async () => {
   const body = Readable.from(repeatedBlock(200_000))
   const reply = await callHttp({ method: 'PUT', target: '/orders', port, body })
 
@@ -55,7 +55,7 @@ test.each([
   { method: 'GET', query: 'status=99', status: 400, bytes: 'some', length: 'some' },
   { method: 'GET', query: 'delay=soon', status: 400, bytes: 'some', length: 'some' },
 ])(
-  'the demo service answers $method ?$query with $status and $bytes bytes',
+  'the demo service replies to $method ?$query with $status and $bytes bytes',
   async ({ method, query, status, bytes, length }) => {
     const reply = await callHttp({ method, target: `/orders?${query}`, port })
 
@@ -75,7 +75,7 @@ test('the demo service sends N bytes of the repeated block for /files/bytes/N', 
 })
 
 test.each(['bytes=200000&abort_after=100000', 'abort_after=10'])(
-  'the demo service aborts its reply for ?%s',
+  'the demo service aborts its reply for the query ?%s',
   async (query) => {
     await expect(callHttp({ method: 'GET', target: `/orders?${query}`, port })).rejects.toThrow('aborted')
   },

@@ -1,11 +1,11 @@
-// A retired key stays published for the longest lifetime of a token.
+// The demo issuer publishes a retired signing key for the longest lifetime of a token.
 
 import { expect, test } from 'vitest'
 import { SigningKeys } from '../../../deploy/demo/signing-keys.ts'
 
 const kidsOf = (keys: SigningKeys) => keys.jwks().keys.map((key) => (key as { kid?: string }).kid)
 
-test('after a rotation, new keys come first, and old keys stay published until they expire', () => {
+test('after a key rotation of the demo issuer, new keys come first, and old keys stay published until they expire', () => {
   const keys = new SigningKeys(1000)
   const old = kidsOf(keys)
   keys.rotate(0)

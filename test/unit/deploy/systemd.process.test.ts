@@ -1,4 +1,4 @@
-// A unit restarts a crashed node, but not a node with invalid settings.
+// A systemd unit restarts a crashed node, but not a node with invalid settings.
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -13,14 +13,14 @@ const names = ['gatehouse.service', 'gatehouse-worker@.service']
 const unit = (name: string) => readFileSync(join(checkout, 'deploy/systemd', name), 'utf8')
 const notRestarted = (name: string) => /^RestartPreventExitStatus=(.*)$/m.exec(unit(name))?.[1]?.split(' ')
 
-/** Command of the unit, with the paths of this checkout. */
+/** Runs the command of a systemd unit, with the paths of this checkout. @returns the exit code */
 function run(name: string, config: string): number | null {
   const [, command] = /^ExecStart=(.*)$/m.exec(unit(name))!
   const [file, ...words] = command!.replaceAll('/opt/gatehouse', checkout).split(' ')
   return spawnSync(file!, [...words.slice(0, -1), config], { timeout: 100_000 }).status
 }
 
-test.each(names)('the unit %s does not restart after an invalid configuration', (name) => {
+test.each(names)('the systemd unit %s does not restart after an invalid configuration', (name) => {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-unit-'))
   const config = join(folder, 'gatehouse.yaml')
   writeFileSync(config, 'lissen: :8080\n')
@@ -32,7 +32,7 @@ test.each(names)('the unit %s does not restart after an invalid configuration', 
   expect(notRestarted(name)).toContain('1')
 })
 
-test('a crashed node exits with a code after which its units restart', async () => {
+test('a crashed node exits with code 70, after which its systemd units restart it', async () => {
   const breaks = "process.on('SIGUSR2', () => { throw new Error('a fault') })"
   const node = await startNode({
     policy: testPolicy({ issuer: 'https://idp.test', orders: 'http://127.0.0.1:9' }),
@@ -45,14 +45,14 @@ test('a crashed node exits with a code after which its units restart', async () 
   for (const name of names) expect(notRestarted(name)).not.toContain('70')
 })
 
-test.each(names)('the unit %s has a folder for persistent state', (name) => {
+test.each(names)('the systemd unit %s has a folder for persistent state', (name) => {
   const [, folder] = /^StateDirectory=(.*)$/m.exec(unit(name)) ?? []
 
   expect(folder).toMatch(/^gatehouse/)
   expect(unit(name)).toContain('StateDirectoryMode=0700')
 })
 
-test.runIf(existsSync('/usr/bin/systemd-analyze'))('systemd-analyze accepts the units', () => {
+test.runIf(existsSync('/usr/bin/systemd-analyze'))('systemd-analyze accepts the systemd units', () => {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-unit-'))
   const files = names.map((name) => {
     const file = join(folder, name)

@@ -1,4 +1,4 @@
-// A program in an unpacked tree of packages finds its libraries and files in that tree.
+// A program in an unpacked tree of Debian packages finds its libraries and files in that tree.
 
 import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -31,7 +31,7 @@ test.each([
     folders: ['x-linux-gnu'],
   },
   { of: 'a program with files of its own', files: ['usr/lib/chromium/libEGL.so'], folders: [] },
-])('the library path for $of is $folders', ({ files, folders }) => {
+])('the library path of an unpacked tree with $of is $folders', ({ files, folders }) => {
   const root = tree(files)
 
   const own = libraryPath(root).split(delimiter)
@@ -41,7 +41,7 @@ test.each([
 test.each([
   { fonts: 'without fonts', files: [], ownFonts: false },
   { fonts: 'with fonts', files: ['usr/share/fonts/truetype/sans.ttf'], ownFonts: true },
-])('an unpacked Chromium $fonts uses the fonts of its tree: $ownFonts', ({ files, ownFonts }) => {
+])('an unpacked Chromium $fonts uses the fonts of its own tree: $ownFonts', ({ files, ownFonts }) => {
   const root = tree(['usr/lib/chromium/chromium', ...files])
 
   expect(unpackedChromium(root)?.env.FONTCONFIG_SYSROOT).toBe(ownFonts ? root : undefined)

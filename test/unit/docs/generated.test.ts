@@ -1,4 +1,4 @@
-// Generated pages of docs/ match the sources. `npm run docs` renews them.
+// The generated pages of docs/ match the sources. `npm run docs` updates them.
 
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
@@ -14,34 +14,34 @@ const fresh = await generatedPages()
 const published = await publishedFiles()
 const codes = Object.keys(problemCodes) as ProblemCode[]
 
-test.each([...fresh.keys()])('docs/%s is up to date', (name) => {
+test.each([...fresh.keys()])('the generated page docs/%s is up to date', (name) => {
   expect(readFileSync(new URL(name, docs), 'utf8'), 'run: npm run docs').toBe(fresh.get(name))
 })
 
-test('two runs generate the same texts', async () => {
+test('the documentation generator produces the same texts in two runs', async () => {
   expect(await generatedPages()).toEqual(fresh)
   expect(await publishedFiles()).toEqual(published)
 })
 
-test.each(codes)('the example of %s causes only this problem', async (code) => {
+test.each(codes)('the documented example of the error %s causes only this problem', async (code) => {
   const problems = await problemsOfExample(errorExamples[code])
 
   expect(problems.map((problem) => problem.code)).toEqual([code])
 })
 
-test.each(codes)('the help link of %s leads to its section', (code) => {
+test.each(codes)('the help link of the error %s leads to its section in the documentation', (code) => {
   const [page, anchor] = helpUriOf(code).split('#')
   const headings = [...fresh.get(page!.replace('docs/', ''))!.matchAll(/^## (.+)$/gm)].map(([, title]) => title!)
 
   expect(headings.filter((title) => title.toLowerCase() === anchor)).toHaveLength(1)
 })
 
-test('generated texts contain no path of this machine', () => {
+test('generated documentation contains no path of the machine that generated it', () => {
   for (const [name, text] of [...fresh, ...published])
     expect([name, /\/tmp\/|\/work\/|\/home\//.exec(text)]).toEqual([name, null])
 })
 
-test('the page of reasons has a row for every reason', () => {
+test('the generated page reasons.md has a row for every reason', () => {
   const rows = [...fresh.get('reference/reasons.md')!.matchAll(/^\| `([a-z0-9-]+)` \| (\d+) \| `(\w+)` \|/gm)]
 
   expect(rows.map(([, reason, status, code]) => [reason, Number(status), code])).toEqual(
@@ -56,11 +56,11 @@ test.each([
   ['a choice', '| `credentials` | `assertion`, `token`, `none` | `assertion` |  | live |'],
   ['a number', '| `fields_max` | whole number | `98` | 8 to 98 | restart |'],
   ['a requirement', '| `not` | [requirement](#requirement) |  |  | live |'],
-])('the reference has %s with type, default, bounds and reload', (_, row) => {
+])('the configuration reference shows %s with type, default, bounds and reload behaviour', (_, row) => {
   expect(fresh.get('reference/configuration.md')).toContain(row)
 })
 
-test('every link between generated pages has a target', () => {
+test('every link between generated documentation pages has a target', () => {
   for (const [name, text] of fresh) {
     if (!name.endsWith('.md')) continue
     const anchors = [...text.matchAll(/^#+ (.+)$/gm)].map(([, title]) =>

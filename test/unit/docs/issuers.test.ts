@@ -1,5 +1,5 @@
-// docs/guide/issuers.md: its entries are valid, and validate tokens of each issuer's documented form as the page says. The
-// tokens are built after the issuers' documentation; none was issued by a real issuer.
+// The entries of docs/guide/issuers.md are valid, and validate tokens of each issuer's documented form as the page
+// says. The tokens are built from the documentation of the issuers; none was issued by a real issuer.
 
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
@@ -14,7 +14,7 @@ const nowS = 1_795_000_000
 const times = { iat: nowS - 60, exp: nowS + 540 }
 const api = 'https://api.example'
 
-/** The entry of a section, in a complete policy. */
+/** Rules of the issuer in a section of the page, compiled in a complete policy. */
 function rulesOf(section: string): IssuerRules {
   const text = page.split(/^## /m).find((part) => part.startsWith(`${section}\n`))!
   const [, block] = /```yaml\n([\s\S]*?)```/.exec(text)!
@@ -95,6 +95,9 @@ test.each<[section: string, what: string, header: JsonObject, claims: JsonObject
     'token-audience',
   ],
   ['Amazon Cognito', 'an ID token', {}, { ...user, token_use: 'id', aud: api }, 'token-type'],
-])('%s: %s gets the documented verdict', (section, _, header, claims, verdict) => {
-  expect(judged(section, header, claims)).toEqual(verdict)
-})
+])(
+  'issuer entry for %s in docs/guide/issuers.md: %s gets the documented verdict',
+  (section, _, header, claims, verdict) => {
+    expect(judged(section, header, claims)).toEqual(verdict)
+  },
+)

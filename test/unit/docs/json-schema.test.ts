@@ -1,4 +1,4 @@
-// The JSON Schemas for editors accept every valid document, and reject errors of form.
+// The JSON Schemas for editors accept every valid document, and reject documents of the wrong form.
 
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
@@ -14,7 +14,7 @@ const settings = jsonSchema(documentSchemas.settings)
 const faults = (text: string, schema: JsonSchema) => faultsIn(parse(text), schema, schema)
 
 test.each(documentKinds)(
-  'the JSON Schema of %s is draft 7, with a title for each key and a description for each value',
+  'the JSON Schema of the %s document is draft 7, with a title for each key and a description for each value',
   (kind) => {
     const schema = jsonSchema(documentSchemas[kind])
 
@@ -26,13 +26,13 @@ test.each(documentKinds)(
   },
 )
 
-test('the JSON Schema accepts the policy of the demo', () => {
+test('the JSON Schema of the policy accepts the policy of the demo', () => {
   const demo = readFileSync(new URL('../../../deploy/demo/policy.yaml', import.meta.url), 'utf8')
 
   expect(faults(demo, policy)).toEqual([])
 })
 
-test('the JSON Schema accepts valid settings', () => {
+test('the JSON Schema of the settings accepts valid settings', () => {
   const text = `
 listen: 127.0.0.1:8080
 public_url: [https://api.example, https://api2.example]
@@ -44,19 +44,19 @@ drain_delay: 0s
   expect(faults(text, settings)).toEqual([])
 })
 
-/** Errors that a schema can find. All other errors need the rest of the document. */
+/** Errors that a JSON Schema can find. All other errors depend on other parts of the document. */
 test.each([
   'GH_CONFIG_UNKNOWN_KEY',
   'GH_CONFIG_MISSING',
   'GH_CONFIG_VALUE',
   'GH_CONFIG_NOT_YET',
   'GH_POLICY_REQUIREMENT',
-] satisfies ProblemCode[])('the JSON Schema rejects the example of %s', (code) => {
+] satisfies ProblemCode[])('the JSON Schema of the policy rejects the documented example of the error %s', (code) => {
   expect(faults(errorExamples[code].files['policy.yaml']!, policy)).not.toEqual([])
 })
 
 test.each(['GH_POLICY_ROLE', 'GH_POLICY_CONFLICT', 'GH_POLICY_ISSUER'] satisfies ProblemCode[])(
-  'the JSON Schema accepts the example of %s, which only compilation rejects',
+  'the JSON Schema of the policy accepts the documented example of the error %s, which only the policy compiler rejects',
   (code) => {
     expect(faults(errorExamples[code].files['policy.yaml']!, policy)).toEqual([])
   },
@@ -76,7 +76,7 @@ test.each([
   ['1GiB', sizes, true],
   ['64KB', sizes, false],
   ['64', sizes, false],
-])('the JSON Schema validates the text %s as duration or size', (text, schema, valid) => {
+])('the JSON Schema accepts or rejects the text %s as a duration or size, as documented', (text, schema, valid) => {
   expect(faultsIn(text, schema, settings).length === 0).toBe(valid)
 })
 
@@ -92,7 +92,7 @@ test.each([
   ['{ acr: [gold], scopes: { all: [a] } }', false],
   ['anybody', false],
   ['{ all: [public] }', false],
-])('the JSON Schema decides that require: %s is valid: %s', (text, valid) => {
+])('the JSON Schema of the policy treats `require: %s` as valid: %s', (text, valid) => {
   const require = policy.properties!['services']!.additionalProperties as JsonSchema
   const schema = require.properties!['routes']!.items!.properties!['require']!
 
@@ -105,12 +105,12 @@ test.each([
   ['{}', false],
   ['{ env: A, file: b }', false],
   ['a secret', false],
-])('the JSON Schema decides that secret: %s is valid: %s', (text, valid) => {
+])('the JSON Schema of the settings treats `secret: %s` as valid: %s', (text, valid) => {
   const { secret } = settings.properties!['keys']!.properties!['assertion']!.items!.properties!
 
   expect(faultsIn(parse(text), secret!, settings).length === 0).toBe(valid)
 })
 
-test('a keyword that is not part of JSON Schema is an error, because validators would ignore it', () => {
+test('the schema check of the tests throws an error for a keyword that is not part of JSON Schema', () => {
   expect(() => faultsIn('a', { type: 'string', reload: 'live' }, {})).toThrow('unknown keyword: "reload"')
 })

@@ -1,4 +1,5 @@
-// docs/README.md lists every page of the guide and the reference, and every link between files leads somewhere.
+// docs/README.md lists every page of the guide and the reference, and every link between documentation files has a
+// target.
 
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
@@ -18,7 +19,7 @@ const linksOf = (page: string) =>
 const target = (page: string, path: string) =>
   path === '' ? join(checkout, page) : resolve(checkout, dirname(page), path)
 
-/** Anchors of a page, as GitHub derives them from its headings. */
+/** Returns the anchors of a page, as GitHub derives them from its headings. */
 const anchorsOf = (file: string) =>
   [...readFileSync(file, 'utf8').matchAll(/^#+ (.+)$/gm)].map(([, title]) =>
     title!
@@ -27,7 +28,7 @@ const anchorsOf = (file: string) =>
       .replaceAll(' ', '-'),
   )
 
-test('docs/README.md links to every page except single decision records', () => {
+test('docs/README.md links to every documentation page except single decision records', () => {
   const linked = linksOf('docs/README.md').map(({ path }) => target('docs/README.md', path))
 
   expect(linked).toEqual(expect.arrayContaining(indexed.map((page) => join(checkout, page))))

@@ -1,13 +1,13 @@
 import { Ajv, type ErrorObject } from 'ajv'
 import type { JsonSchema } from '../../../gateway/config/json-schema.ts'
 
-/** Strict: an unknown keyword is an error, because a validator would silently ignore it. */
+/** A strict validator: an unknown keyword is an error, because other validators would silently ignore it. */
 const ajv = new Ajv({ allErrors: true, strictSchema: true })
 
 /**
  * Validates a value against a JSON Schema of draft 7. An empty list means that the value is valid.
  *
- * @param root  the document that holds the definitions that `schema` refers to
+ * @param root  the document with the definitions to which `schema` refers
  */
 export function faultsIn(value: unknown, schema: JsonSchema, root: JsonSchema): string[] {
   const validate = ajv.compile(root.definitions === undefined ? schema : { ...schema, definitions: root.definitions })

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 
-// Every case of docs/design/attack-cases.md is cited by a test, or test/regression/README.md says why it has none.
+// Every case of docs/design/attack-cases.md is cited by a test, or test/regression/README.md says why it has no test.
 
 const tests = resolve(import.meta.dirname, '../..')
 const CASES = 151
@@ -28,13 +28,13 @@ const nothingToTest = new Set(
 )
 
 test.each(Array.from({ length: CASES }, (_, i) => i + 1))(
-  'S-%i is cited by a test, or listed as not applicable',
+  'the attack case S-%i is cited by a test, or listed as not applicable',
   (number) => {
     expect(tested.has(number) || nothingToTest.has(number)).toBe(true)
   },
 )
 
-test('test/regression/README.md names each file with attack cases', () => {
+test('test/regression/README.md names each test file with attack cases', () => {
   const files = readdirSync(join(tests, 'regression')).filter((path) => path.endsWith('.test.ts'))
   const listed = (file: string) => {
     const name = file.replace('.test.ts', '')

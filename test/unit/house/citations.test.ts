@@ -1,4 +1,4 @@
-// Comments, titles and pages cite only what a reader of this repository can open.
+// Comments, test titles and documentation pages cite only documents that a reader of this repository can open.
 
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
@@ -14,7 +14,7 @@ const files = execFileSync('git', ['ls-files', '-z'], { cwd: checkout, encoding:
 
 const read = (file: string) => readFileSync(join(checkout, file), 'utf8')
 
-/** Each match as `file:line text`. */
+/** Returns each match as `file:line text`. */
 const matches = (pattern: RegExp, except = /^$/): string[] =>
   files
     .filter((file) => !except.test(file))
@@ -32,12 +32,12 @@ test.each([
   ['a section of a document without its name', /(?:SECURITY(?:\.md)?[,:]? (?:§|S-\d|group)|['"`(|] ?§1\.\d)/g],
   ['an issue that readers cannot open', /\bissue #?\d+\b/gi],
   ['a path of one machine', /\/work\/|\/tmp\/brief/g],
-])('no file cites %s', (_what, pattern) => {
-  // The comparison cites commits and issues of other projects. Tests of paths contain paths as data.
+])('no file of the repository cites %s', (_what, pattern) => {
+  // docs/design/comparison.md cites commits and issues of other projects. Tests of paths contain paths as data.
   expect(matches(pattern, /^(?:docs\/design\/comparison\.md|test\/unit\/docs\/generated\.test\.ts)$/)).toEqual([])
 })
 
-test('every page of docs/ that a file names exists', () => {
+test('every page of docs/ that a file of the repository names exists', () => {
   const missing = matches(
     /(?<![\w./])docs\/[\w./-]+\.(?:md|json)/g,
     /^(?:CHANGELOG|docs\/design\/comparison)\.md$/,
@@ -45,7 +45,7 @@ test('every page of docs/ that a file names exists', () => {
   expect(missing).toEqual([])
 })
 
-test('every section of the contract and of the architecture that a file cites exists', () => {
+test('every section of docs/design/contract.md and architecture.md that a file cites exists', () => {
   const sections = (page: string) => new Set([...read(page).matchAll(/^## (\d+)\. /gm)].map(([, number]) => number!))
   const known = {
     contract: sections('docs/design/contract.md'),

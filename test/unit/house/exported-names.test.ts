@@ -3,25 +3,28 @@ import { join } from 'node:path'
 import ts from 'typescript'
 import { expect, test } from 'vitest'
 
-// Each exported name belongs to one file, so that a name in a search, an import or a stack trace has one meaning.
+// Only one file exports a given name, so that a name in a search, an import or a stack trace has one meaning.
 
 const root = join(import.meta.dirname, '../../..')
 const folders = ['gateway', 'workers', 'bench', 'deploy']
 
-/** Names that a recipe in CONTRIBUTING.md requires in every file of a folder: file names by exported name. */
+/**
+ * Names that a recipe in CONTRIBUTING.md requires in every file of a folder: pattern of the file names by exported
+ * name.
+ */
 const ofRecipes: Readonly<Record<string, RegExp>> = {
-  // "Add a verb": each file of gateway/cli/verbs/ exports its command as `verb`.
+  // Recipe "Add a verb" (a CLI command): each file of gateway/cli/verbs/ exports its command as `verb`.
   verb: /^gateway\/cli\/verbs\/[a-z-]+\.ts$/,
 }
 
-/** A declaration file has the names of its JavaScript file: `x.d.mts` declares the exports of `x.mjs`. */
+/** Source files whose exports are checked. Declaration files are left out: `x.d.mts` repeats the exports of `x.mjs`. */
 const sources = folders
   .flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((name) => `${folder}/${name}`),
   )
   .filter((path) => /\.(ts|mts|mjs)$/.test(path) && !path.endsWith('.d.mts'))
 
-/** @returns the names that a module exports. A constant and a type of one name in the same file count once. */
+/** @returns the names that a module exports. A constant and a type with the same name in the same file count once. */
 function exportedNames(path: string): Set<string> {
   const source = ts.createSourceFile(path, readFileSync(join(root, path), 'utf8'), ts.ScriptTarget.Latest)
   const names = new Set<string>()
@@ -53,7 +56,7 @@ test('no two source files export the same name', () => {
   expect([...filesOf].filter(([, files]) => files.length > 1)).toEqual([])
 })
 
-test('each exception of the check is used by more than one file', () => {
+test('each exception of the check for duplicate exported names is used by more than one file', () => {
   for (const [name, files] of Object.entries(ofRecipes)) {
     const users = sources.filter((path) => files.test(path) && exportedNames(path).has(name))
     expect([name, users.length > 1]).toEqual([name, true])

@@ -7,14 +7,18 @@ import { cruise, getAvailableTranspilers, type ICruiseResult } from 'dependency-
 import readOptions from 'dependency-cruiser/config-utl/extract-depcruise-options'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
-// docs/design/architecture.md §2: rooms have levels, imports go to lower levels only, one room per dangerous package.
-// The rules in .dependency-cruiser.cjs run on a tree of files that each break a rule, and on the real tree.
+// docs/design/architecture.md §2: rooms (folders of gateway/) have levels, imports go to lower levels only, and each
+// dangerous package is used by one room. The rules in .dependency-cruiser.cjs run on a tree of files that each break a
+// rule, and on the real tree.
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 const folders = ['gateway', 'workers', 'deploy', 'bench', 'test']
 const target = { config: 'gateway/config/a.ts', base: 'gateway/base/a.ts', demo: 'deploy/demo/a.ts' }
 
-/** Per file: its import and the rules that it breaks. A file whose name ends in -type imports types. */
+/**
+ * For each file: the module that it imports and the rules that it breaks. A file whose name ends in -type imports
+ * types.
+ */
 const offences: readonly [file: string, imports: string, ...rules: string[]][] = [
   ['gateway/base/up.ts', target.config, 'level-0-base'],
   ['gateway/base/up-type.ts', target.config, 'level-0-base'],
@@ -80,7 +84,7 @@ const offences: readonly [file: string, imports: string, ...rules: string[]][] =
   ['gateway/policy/only-tested.ts', target.base, 'no-shipped-file-unused'],
 ]
 
-/** Files that break no rule. */
+/** Files that break no import rule, with the module that each imports. */
 const lawful: readonly [file: string, imports: string][] = [
   ['gateway/oauth/down-type.ts', target.base],
   ['gateway/tokens/down.ts', 'gateway/issuers/a.ts'],
@@ -129,7 +133,7 @@ const entries = new Set([
 ])
 
 let tree: string
-/** Rules that each file breaks. */
+/** Names of the import rules that each file breaks. */
 let caught: ReadonlyMap<string, ReadonlySet<string>>
 
 async function violations(baseDir: string, within: string[]): Promise<ICruiseResult['summary']['violations']> {
@@ -163,7 +167,7 @@ beforeAll(async () => {
     if (isFile(imports) && !own.has(imports) && !imports.endsWith('nowhere.ts'))
       await put(imports, 'export const a = 1\n')
   }
-  // Imports all other files: otherwise each shipped file would also be reported as unused.
+  // This file imports all other files: otherwise each shipped file would also be reported as unused.
   const used = [...own].filter((file) => /^(gateway|workers)\//.test(file) && !entries.has(file))
   await put('deploy/user.ts', used.map((file) => `import '../${file}'\n`).join(''))
 
@@ -184,28 +188,28 @@ beforeAll(async () => {
 
 afterAll(() => rm(tree, { recursive: true, force: true }))
 
-test('dependency-cruiser can read TypeScript', () => {
+test('dependency-cruiser can parse TypeScript with the installed compiler', () => {
   const typescript = getAvailableTranspilers().find(({ name }) => name === 'typescript')
 
   expect(typescript).toMatchObject({ available: true })
 })
 
-test.each(offences)('%s with an import of "%s" breaks the rule %s', (file, _imports, ...rules) => {
+test.each(offences)('the file %s that imports "%s" breaks the import rule %s', (file, _imports, ...rules) => {
   expect([...(caught.get(file) ?? [])]).toEqual(rules)
 })
 
-test.each(lawful)('%s may import %s', (file) => {
+test.each(lawful)('the import rules allow %s to import %s', (file) => {
   expect([...(caught.get(file) ?? [])]).toEqual([])
 })
 
-test('every rule has a file that breaks it', async () => {
+test('every import rule has a test file that breaks it', async () => {
   const { ruleSet } = await readOptions(join(root, '.dependency-cruiser.cjs'))
   const names = ruleSet?.forbidden?.map(({ name }) => name) ?? []
 
   expect(new Set(names)).toEqual(new Set(offences.flatMap(([, , ...rules]) => rules)))
 })
 
-test('the real tree breaks no import rule', async () => {
+test('the source tree of the project breaks no import rule', async () => {
   const found = await violations(
     root,
     folders.filter((folder) => existsSync(join(root, folder))),

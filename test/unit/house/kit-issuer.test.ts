@@ -5,7 +5,7 @@ import { startProvider } from '../../kit/provider.ts'
 import { connect, requestBytes } from '../../kit/raw-client.ts'
 import { type Algorithm, compactJws, sharedSecret, signingKey, unsigned } from '../../kit/signing-key.ts'
 
-// The fake issuer of the tests behaves as its options say, also with faults.
+// The fake issuer of the tests works as its options say, also with simulated faults.
 
 const verify = (issuer: TestIssuer, token: string, options: JWTVerifyOptions = {}) =>
   jwtVerify(token, createRemoteJWKSet(new URL(issuer.jwksUri)), {
@@ -53,7 +53,7 @@ test.each(['', '/tenant'])(
   },
 )
 
-test('after a rotation both keys verify, and a removed key verifies nothing', async () => {
+test('after a key rotation of the fake issuer both keys verify tokens, and a removed key verifies none', async () => {
   const issuer = await startIssuer()
   const [old] = issuer.keys
   const before = issuer.sign()
@@ -147,7 +147,7 @@ test('oidc-provider grants RFC 9068 access tokens with ES256 and RS256', async (
   expect(writer.payload).toMatchObject({ client_id: 'writer', scope: 'orders:write' })
 })
 
-test('oidc-provider refuses a scope that the client may not request', async () => {
+test('oidc-provider refuses a scope that the client is not allowed to request', async () => {
   const provider = await startProvider()
 
   await expect(provider.token('reader', 'orders:write')).rejects.toThrow('invalid_scope')

@@ -10,7 +10,8 @@ import { rawUpstream } from '../../kit/raw-upstream.ts'
 import { startUpstream } from '../../kit/upstream.ts'
 import type { Wire } from '../../kit/wire.ts'
 
-// The raw client sends any bytes, parses replies strictly (RFC 9112), reports how a connection ended, and has a deadline.
+// The raw client of the tests sends any bytes, parses replies strictly (RFC 9112), reports how a connection ended, and
+// has a deadline.
 
 const get = requestBytes({ target: '/' })
 
@@ -19,7 +20,10 @@ async function reply(wire: Wire, bytes: string): Promise<void> {
   await wire.send(bytes)
 }
 
-/** Port of an upstream that sends this reply to the first request of a connection, and closes. */
+/**
+ * Starts an upstream that sends this reply to the first request of a connection and closes the connection. @returns its
+ * port
+ */
 async function answering(bytes: string): Promise<number> {
   return (await rawUpstream((wire) => reply(wire, bytes))).port
 }
@@ -74,7 +78,7 @@ test('the raw client counts interim replies and reads the final reply', async ()
   expect(await request(port, get)).toMatchObject({ status: 200, interim: [100] })
 })
 
-test('the raw client keeps order, names and Latin-1 values of fields, and returns no single value of a repeated field', async () => {
+test('the raw client preserves order, names and Latin-1 values of header fields, and throws when a single value of a repeated field is requested', async () => {
   const result = await request(await answering('HTTP/1.1 204 \r\nA: 1\r\na:2 \r\nb: \xe9\r\n\r\n'), get)
 
   expect(result.fields).toEqual([
@@ -96,13 +100,13 @@ test('the raw client reads all replies until the connection ends', async () => {
   })
 })
 
-test('the raw client keeps a connection open while the peer does', async () => {
+test('the raw client leaves a connection open while the peer does', async () => {
   const upstream = await rawUpstream('HTTP/1.1 204 \r\n\r\n')
 
   expect(await exchange(upstream.port, get)).toMatchObject({ replies: [{ status: 204 }], ending: 'open' })
 })
 
-test('the raw client sends bytes unchanged, in pieces', async () => {
+test('the raw client sends bytes unchanged when they are sent in pieces', async () => {
   const upstream = await rawUpstream((wire) => reply(wire, 'HTTP/1.1 204 \r\n\r\n'))
 
   await exchange(upstream.port, ['\x80', Buffer.from([0, 0xff, 0x0d]), '\n\r\n\r\n'])
@@ -110,7 +114,7 @@ test('the raw client sends bytes unchanged, in pieces', async () => {
   expect(upstream.received).toEqual([Buffer.from('\x80\x00\xff\r\n\r\n\r\n', 'latin1')])
 })
 
-test('requestBytes builds well-formed requests', async () => {
+test('requestBytes of the test kit builds well-formed requests', async () => {
   const upstream = await startUpstream()
 
   await request(
@@ -128,7 +132,7 @@ test('requestBytes builds well-formed requests', async () => {
   ])
 })
 
-test('a raw client that reaches its deadline reports the received bytes', async () => {
+test('a raw client that reaches its deadline throws an error with the bytes received so far', async () => {
   const upstream = await rawUpstream(async (wire) => {
     await wire.send('HTTP/1.1 ')
     await wire.rest()
@@ -152,7 +156,7 @@ test('the raw client reads the bytes before a reset', async () => {
   expect(wire.ending).toBe('reset')
 })
 
-test('a raw client that reads nothing blocks the sender', async () => {
+test('a raw client that reads nothing causes backpressure at the sender', async () => {
   const total = 64 * 1024 * 1024
   const server = createServer()
   const accepted = once(server, 'connection')
@@ -170,7 +174,7 @@ test('a raw client that reads nothing blocks the sender', async () => {
   server.close()
 })
 
-test('the raw client distinguishes silence from the end of the connection', async () => {
+test('the raw client distinguishes a silent peer from the end of the connection', async () => {
   const upstream = await rawUpstream(async (wire) => {
     await wire.until('\r\n\r\n')
   })
@@ -182,7 +186,7 @@ test('the raw client distinguishes silence from the end of the connection', asyn
   expect(wire.ending).toBe('ended')
 })
 
-test('free ports differ, and a server can listen on each', async () => {
+test('the free ports that the test kit returns differ, and a server can listen on the first', async () => {
   const ports = freePorts(20)
   const server = createServer()
 
@@ -191,11 +195,11 @@ test('free ports differ, and a server can listen on each', async () => {
   server.close()
 })
 
-test('nothing listens on a free port', async () => {
+test('nothing listens on a free port that the test kit returns', async () => {
   await expect(connect(freePort())).rejects.toThrow('ECONNREFUSED')
 })
 
-test('a deadline returns a result in time, and otherwise names the missing result', async () => {
+test('the deadline helper `within` returns a result in time, and otherwise throws an error that names the missing result', async () => {
   expect(await within(1000, 'it', Promise.resolve(1))).toBe(1)
   await expect(within(10, () => 'Godot', new Promise(() => {}))).rejects.toThrow('waited 10 ms for Godot')
 })

@@ -4,7 +4,7 @@ import { connect, exchange, request, requestBytes } from '../../kit/raw-client.t
 import { rawUpstream } from '../../kit/raw-upstream.ts'
 import { startUpstream } from '../../kit/upstream.ts'
 
-// The test upstreams record the exact bytes of the gate, and cause faults only on request.
+// The test upstreams record the exact bytes that the gate sends, and cause faults only on request.
 
 const get = requestBytes({ target: '/' })
 
@@ -62,7 +62,7 @@ test('the test upstream aborts the reply when its handler throws', async () => {
   expect(await upstream.next()).toMatchObject({ aborted: true })
 })
 
-test('the test upstream records a client that disconnects within the body', async () => {
+test('the test upstream records a client that disconnects before the end of the body as aborted', async () => {
   const upstream = await startUpstream()
   const wire = await connect(upstream.port)
   await wire.send('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf')
@@ -73,7 +73,7 @@ test('the test upstream records a client that disconnects within the body', asyn
   expect(await upstream.next()).toMatchObject({ bodyBytes: 4, aborted: true })
 })
 
-test('the test upstream records input that is not HTTP', async () => {
+test("the test upstream records requests that Node's HTTP parser rejects", async () => {
   const upstream = await startUpstream()
 
   await exchange(upstream.port, 'GET / HTTP/1.1\r\nHost: x\r\nBad Name: y\r\n\r\n')
@@ -110,7 +110,7 @@ test('a raw upstream sends the same reply to each request, and records all bytes
   expect(upstream.failures).toEqual([])
 })
 
-test('a raw upstream follows a script that differs by connection', async () => {
+test('a raw upstream runs a script that depends on the number of the connection', async () => {
   const upstream = await rawUpstream(async (wire, index) => {
     await wire.until('\r\n\r\n')
     if (index === 0) wire.reset()

@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { mutations } from '../../regression/mutations.ts'
 
-// A mutation that does not apply removes no check, and `npm run mutants` stops before its first mutant.
+// A mutation (for `npm run mutants`) must apply to its source file exactly once; otherwise it removes no check.
 test.each(mutations.map(({ file, what, find }) => ({ file, what, find })))(
-  'the text that a mutation replaces occurs in $file: $what',
+  'the source text that a mutation replaces occurs exactly once in $file: $what',
   ({ file, find }) => {
     const text = readFileSync(new URL(`../../../gateway/${file}`, import.meta.url), 'utf8')
 

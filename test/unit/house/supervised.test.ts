@@ -3,21 +3,21 @@ import { expect, test } from 'vitest'
 import { backgroundTasks } from '../../../gateway/base/background-tasks.ts'
 import { floatingPromises } from '../../kit/floating-promises.ts'
 
-// Work that no request waits for has a supervisor: its failures are logged and counted, and do not end the process. Any
-// other unhandled failure ends the process.
+// Work for which no request waits has a supervisor: its failures are logged and counted, and do not end the process.
+// Any other unhandled failure ends the process.
 
 const root = new URL('../../..', import.meta.url).pathname.replace(/\/$/, '')
 
-/** Sources of nodes and workers, without the verbs of the command line, which run in other processes. */
+/** Source files of nodes and workers, without the CLI commands, which run in other processes. */
 const sources = ['gateway', 'workers']
   .flatMap((folder) => readdirSync(`${root}/${folder}`, { recursive: true }).map((name) => `${folder}/${name}`))
   .filter((path) => path.endsWith('.ts') && !path.startsWith('gateway/cli/'))
   .map((path) => ({ path, text: readFileSync(`${root}/${path}`, 'utf8') }))
 
-/** Methods whose promise never rejects: those of a supervisor, and methods that return such a promise. */
+/** Methods whose promise never rejects: those of `Supervisor`, and methods that return such a promise. */
 const settled = /^(Supervisor\.(run|attempt)|LeasedWindows\.(#ask|settle))$/
 
-/** Promises whose rejection is handled elsewhere, by file and start of the text. */
+/** Promises whose rejection is handled in another place. The key is the file and the start of the expression. */
 const handledElsewhere: Readonly<Record<string, string>> = {
   'gateway/audit/log-verifier.ts this.#verifying ??= ': 'returned to the call of the admin API',
   'gateway/issuers/key-set.ts this.#fetching ??= ': 'returned to a verification, or to the supervisor of the refresh',
@@ -27,13 +27,13 @@ const handledElsewhere: Readonly<Record<string, string>> = {
   'gateway/node.ts () => Promise.reject(error)': 'ends the process on purpose: the node must not run with this Redis',
 }
 
-/** Timers of files that must not use a supervisor, or have no work to supervise. */
+/** Files with timers that must not use a supervisor, or that have no work to supervise, with the reason. */
 const ownTimers: Readonly<Record<string, string>> = {
   'gateway/base/supervisor.ts': 'the timers of supervisors themselves',
   'gateway/telemetry/line-writer.ts': 'writes the log, in which a supervisor reports',
 }
 
-test('every promise in a node or worker has a handler for its rejection', {
+test('every promise in the source of nodes and workers has a handler for its rejection', {
   timeout: 600_000,
 }, () => {
   const found = floatingPromises(root, ['gateway/main.ts', 'workers/main.ts'], (method) => settled.test(method))
@@ -49,7 +49,7 @@ test.each(Object.keys(backgroundTasks))('the background task %s has a supervisor
   expect(supervised.map(({ path }) => path)).not.toEqual([])
 })
 
-test('repeated work and timers that run a method have a supervisor', () => {
+test('repeated work in nodes and workers, and timers that run a method, have a supervisor', () => {
   const found = sources
     .filter(({ path }) => ownTimers[path] === undefined)
     .flatMap(({ path, text }) =>
@@ -60,12 +60,12 @@ test('repeated work and timers that run a method have a supervisor', () => {
   expect(found).toEqual([])
 })
 
-test('no process-wide handler keeps the process alive after an unhandled rejection', () => {
+test('no process-wide handler keeps a node or worker running after an unhandled rejection', () => {
   const handlers = sources.flatMap(({ path, text }) =>
     [...text.matchAll(/'(unhandledRejection|uncaughtException|uncaughtExceptionMonitor|rejectionHandled)'/g)].map(
       ([, event]) => `${path} ${event}`,
     ),
   )
-  // These two end the process, with exit code 70.
+  // Both handlers in this list end the process with exit code 70.
   expect(handlers.toSorted()).toEqual(['gateway/main.ts uncaughtException', 'workers/main.ts uncaughtException'])
 })

@@ -14,32 +14,32 @@ const phase = {
 } as const
 const silent = { ...phase, denies: [], answers: [], throws: [] }
 
-test('a denial that the phase does not list is reported', () => {
+test('the phase check of the tests reports a denial that the phase does not list', () => {
   expect(undeclaredVerdict(phase, undefined)).toBeUndefined()
   expect(undeclaredVerdict(phase, denial('credential-missing'))).toBeUndefined()
   expect(undeclaredVerdict(silent, denial('credential-missing'))).toContain('its denies must list')
 })
 
-test('a reply of the gate that the phase does not list is reported', () => {
+test('the phase check of the tests reports a reply of the gate that the phase does not list', () => {
   const reply = jsonAnswer('{}')
 
   expect(undeclaredVerdict({ ...phase, answers: ['answered'] }, reply)).toBeUndefined()
   expect(undeclaredVerdict({ ...phase, denies: ['answered'] }, reply)).toContain('its answers must list')
 })
 
-test('a fault that the phase does not list is reported', () => {
+test('the phase check of the tests reports a fault that the phase does not list', () => {
   const fault = new GatewayFault('store-unavailable', 'store', 'Redis did not reply in time')
 
   expect(undeclaredFault(phase, fault)).toBeUndefined()
   expect(undeclaredFault(silent, fault)).toContain('its throws must list')
 })
 
-test('a failure inside the node needs no entry in a list', () => {
+test('the phase check of the tests accepts a failure inside the node that the phase does not list', () => {
   expect(undeclaredFault(silent, new GatewayFault('node-fault', 'node', 'internal error'))).toBeUndefined()
   expect(undeclaredFault(silent, new TypeError('x is undefined'))).toBeUndefined()
 })
 
-test('a reason that neither forward nor the end reasons list is reported', () => {
+test('the phase check of the tests reports an end reason that neither `forward` nor `endReasons` lists', () => {
   expect(undeclaredEnd(phase, 'store-unavailable')).toBeUndefined()
   expect(undeclaredEnd(silent, 'client-gone')).toBeUndefined()
   expect(undeclaredEnd(silent, 'store-unavailable')).toContain('endReasons must list')

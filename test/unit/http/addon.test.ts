@@ -5,12 +5,12 @@ import { expect, test } from 'vitest'
 import { checkAddon } from '../../../gateway/http/addon.ts'
 import { knownAddons, knownScripts } from '../../../gateway/http/known-addons.ts'
 
-// S-147: the hash of the addon file at start against the pinned list.
+// S-147: at start, a node compares the hash of the native addon (uWebSockets.js) with a pinned list.
 
 const folder = join(import.meta.dirname, '../../../node_modules/uWebSockets.js')
 const addons = readdirSync(folder).filter((name) => /^uws_(linux|darwin)_.*[.]node$/.test(name))
 
-test.each(addons)('S-147 %s of the lockfile is known', (name) => {
+test.each(addons)('S-147 the hash of the installed addon %s is in the pinned list', (name) => {
   expect(knownAddons).toContain(
     createHash('sha256')
       .update(readFileSync(join(folder, name)))
@@ -18,7 +18,7 @@ test.each(addons)('S-147 %s of the lockfile is known', (name) => {
   )
 })
 
-test('S-147 the script of the lockfile is known', () => {
+test('S-147 the hash of the installed script uws.js is in the pinned list', () => {
   expect(knownScripts).toContain(
     createHash('sha256')
       .update(readFileSync(join(folder, 'uws.js')))
@@ -26,6 +26,6 @@ test('S-147 the script of the lockfile is known', () => {
   )
 })
 
-test('S-147 the addon and the script of this machine are accepted', () => {
+test('S-147 the check of the native addon accepts the addon and the script of this machine', () => {
   expect(() => checkAddon({ addon: undefined, script: undefined })).not.toThrow()
 })

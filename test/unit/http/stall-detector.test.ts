@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { StallDetector } from '../../../gateway/http/stall-detector.ts'
 
-// The detector counts consecutive calls, and starts again at 1 after enough bytes have moved.
+// The stall detector counts consecutive calls without enough progress, and starts again at 1 after enough bytes have
+// moved.
 
 /** Results of `stalledCalls` for a series of byte totals. The first total is the start value. */
 const looks = (enough: number, ...bytes: readonly number[]) => {

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { expect, test } from 'vitest'
 import { UploadQueue } from '../../../gateway/http/upload-queue.ts'
 
-// Memory for uploads is bounded, order and bytes are kept, and no file outlives its upload.
+// The upload queue has a memory limit, preserves the order and the bytes of an upload, and leaves no file after the
+// upload.
 
 const MIB = 1024 * 1024
 const sha256 = (chunks: readonly Buffer[]) =>
@@ -31,7 +32,7 @@ test('queued upload bytes above 16 MiB go to an unnamed file and are read back i
   expect(queue.empty).toBe(true)
 })
 
-test('chunks received while older chunks are read stay behind them, in memory and in the file', () => {
+test('the upload queue returns chunks that arrive while older chunks are read after the older ones, from memory and from the file', () => {
   const queue = new UploadQueue()
   const sent: Buffer[] = []
   const taken: Buffer[] = []
@@ -46,7 +47,7 @@ test('chunks received while older chunks are read stay behind them, in memory an
   expect(sha256(taken)).toBe(sha256(sent))
 })
 
-test('an abandoned upload leaves no file, and its memory is free for other uploads', () => {
+test('an abandoned upload leaves an empty queue, and other uploads can use its memory', () => {
   for (let i = 0; i < 40; i++) {
     const queue = new UploadQueue()
     for (let n = 0; n < 40; n++) queue.push(Buffer.alloc(512 * 1024))

@@ -2,10 +2,10 @@ import { expect, test } from 'vitest'
 import { Upload } from '../../../gateway/http/upload.ts'
 import type { HttpResponse } from '../../../gateway/http/uws.ts'
 
-// What the listener is told while a client is held. A running node shows it too (integration/slow-clients), but only when
-// bytes are under way at the right moment.
+// Tests of the calls `pause` and `resume` by which an upload stops and resumes its client.
+// test/integration/slow-clients tests them with a running node, but only when bytes are in flight at the right moment.
 
-/** The listener's side, which only takes down what it is told. */
+/** A fake HTTP response that records the calls of `pause` and `resume`. */
 function listener() {
   const told: string[] = []
   const response = {
@@ -17,7 +17,7 @@ function listener() {
 
 const chunk = (bytes = 1000) => new ArrayBuffer(bytes)
 
-test('the first chunk pauses the client until a reader takes the upload', () => {
+test('the first chunk of an upload pauses the client until a reader opens the upload', () => {
   const { told, upload } = listener()
   upload.receive(chunk(), false)
 
@@ -25,7 +25,7 @@ test('the first chunk pauses the client until a reader takes the upload', () => 
   expect(upload.paused).toBe(true)
 })
 
-test('a chunk that arrives during a pause pauses the client again, because the chunk restarted the idle timeout', () => {
+test('a chunk that arrives while the client of an upload is paused pauses the client again, because the chunk restarted the idle timeout', () => {
   const { told, upload } = listener()
   upload.receive(chunk(), false)
   upload.receive(chunk(), false)
@@ -34,7 +34,7 @@ test('a chunk that arrives during a pause pauses the client again, because the c
   expect(told).toEqual(['pause', 'pause', 'pause'])
 })
 
-test('the last chunk does not pause the client', () => {
+test('the last chunk of an upload does not pause the client', () => {
   const { told, upload } = listener()
   upload.receive(chunk(), false)
   upload.receive(chunk(), true)
@@ -43,7 +43,7 @@ test('the last chunk does not pause the client', () => {
   expect(upload.complete).toBe(true)
 })
 
-test('a paused client is resumed after all its bytes were read', async () => {
+test('the client of an upload is resumed after all its bytes were read', async () => {
   const { told, upload } = listener()
   upload.receive(chunk(), false)
   let taken = 0

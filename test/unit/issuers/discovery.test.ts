@@ -1,4 +1,4 @@
-// OpenID Connect Discovery §4, RFC 8414 §3: how the keys of an issuer are found; S-122.
+// OpenID Connect Discovery §4, RFC 8414 §3: how the gate finds the keys of an issuer; attack case S-122.
 
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { discoverKeySetUrl } from '../../../gateway/issuers/discovery.ts'
@@ -17,22 +17,22 @@ beforeEach(async () => {
 })
 afterEach(() => server.close())
 
-test('with jwks_uri in the policy, no metadata is requested', async () => {
+test('when the policy has a jwks_uri, the gate requests no issuer metadata', async () => {
   expect(await discover({ jwksUri: 'https://idp.example/keys' })).toBe('https://idp.example/keys')
   expect(server.requests).toEqual([])
 })
 
-test('OpenID Connect metadata is requested first', async () => {
+test('the gate requests OpenID Connect metadata of an issuer first', async () => {
   expect(await discover()).toBe(server.metadata['jwks_uri'])
   expect(server.requests).toEqual(['/realms/a/.well-known/openid-configuration'])
 })
 
-test('a trailing slash of the issuer is not doubled in the URL and is significant in the comparison', async () => {
+test('a trailing slash of the issuer identifier is not doubled in the metadata URL, and is significant in the comparison of identifiers', async () => {
   await expect(discover({ issuer: `${server.issuer}/` })).rejects.toThrow('another issuer')
   expect(server.requests).toEqual(['/realms/a/.well-known/openid-configuration'])
 })
 
-test('RFC 8414 metadata is requested if there is no OpenID Connect metadata', async () => {
+test('the gate requests RFC 8414 metadata if an issuer has no OpenID Connect metadata', async () => {
   server.instead.set('/realms/a/.well-known/openid-configuration', (_, response) => response.writeHead(404).end())
   server.instead.set('/.well-known/oauth-authorization-server/realms/a', (_, response) =>
     response.end(JSON.stringify(server.metadata)),
@@ -40,7 +40,7 @@ test('RFC 8414 metadata is requested if there is no OpenID Connect metadata', as
   expect(await discover()).toBe(server.metadata['jwks_uri'])
 })
 
-test('an issuer without metadata causes an error that names the issuer', async () => {
+test('discovery of an issuer without metadata fails with an error that names the issuer', async () => {
   server.instead.set('/realms/a/.well-known/openid-configuration', (_, response) => response.writeHead(404).end())
   await expect(discover()).rejects.toThrow(`no metadata found for issuer ${server.issuer}`)
 })
@@ -50,17 +50,17 @@ test.each([
   { metadata: { issuer: undefined }, wrong: 'another issuer' },
   { metadata: { jwks_uri: undefined }, wrong: 'no jwks_uri' },
   { metadata: { jwks_uri: 7 }, wrong: 'no jwks_uri' },
-])('S-122: metadata with $metadata is rejected: $wrong', async ({ metadata, wrong }) => {
+])('S-122: the gate rejects issuer metadata with $metadata: $wrong', async ({ metadata, wrong }) => {
   Object.assign(server.metadata, metadata)
   await expect(discover()).rejects.toThrow(wrong)
 })
 
-test.each(['null', '[]', '"x"'])('metadata that is %s is rejected', async (text) => {
+test.each(['null', '[]', '"x"'])('the gate rejects issuer metadata that are %s', async (text) => {
   server.instead.set('/realms/a/.well-known/openid-configuration', (_, response) => response.end(text))
   await expect(discover()).rejects.toThrow('another issuer')
 })
 
-test('S-122: a redirect is not followed', async () => {
+test('S-122: the gate does not follow a redirect of the issuer metadata', async () => {
   const elsewhere = await LoopbackIssuer.start()
   server.instead.set('/realms/a/.well-known/openid-configuration', (_, response) =>
     response.writeHead(302, { location: `${elsewhere.issuer}/.well-known/openid-configuration` }).end(),

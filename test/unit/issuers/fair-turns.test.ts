@@ -1,4 +1,5 @@
-// Turns for callers of whom some are strangers: a limit for all, one for each key, and rotation between keys.
+// The fair semaphore gives permits to callers, some of whom are unauthenticated clients. It has a limit for all
+// permits, a limit for each key, and rotation between keys.
 
 import { expect, test } from 'vitest'
 import { FairSemaphore } from '../../../gateway/issuers/fair-semaphore.ts'
@@ -6,14 +7,14 @@ import { until } from '../../kit/until.ts'
 
 const LONG_MS = 60_000
 
-/** Takes a turn, and notes its name once it is granted. */
+/** Waits for a permit of `key`, and appends `name` to `order` when the permit is granted. */
 function taking(turns: FairSemaphore, key: string, name: string, order: string[]): Promise<void> {
   return Promise.resolve(turns.of(key).take(LONG_MS)).then((granted) => {
     order.push(granted ? name : `${name} refused`)
   })
 }
 
-test('one key holds at most its own limit of permits, and other keys get permits at once', async () => {
+test('the fair semaphore limits the permits of one key, and gives permits to other keys without a wait', async () => {
   const turns = new FairSemaphore({ atOnce: 4, perKey: 2, waitingMax: 10 })
   expect([turns.of('a').take(0), turns.of('a').take(0)]).toEqual([true, true])
   const third = turns.of('a').take(LONG_MS)
@@ -26,7 +27,7 @@ test('one key holds at most its own limit of permits, and other keys get permits
   expect(await third).toBe(true)
 })
 
-test('waiters of one key are served in order, and keys in rotation', async () => {
+test('the fair semaphore serves waiters of one key in order, and keys in rotation', async () => {
   const turns = new FairSemaphore({ atOnce: 1, perKey: 1, waitingMax: 10 })
   turns.of('first').take(0)
   const order: string[] = []
@@ -46,7 +47,7 @@ test('waiters of one key are served in order, and keys in rotation', async () =>
   expect(order).toEqual(['a1', 'b1', 'c1', 'a2', 'a3'])
 })
 
-test('unknown keys cannot use the reserved permits, and known keys can use all', async () => {
+test('in the fair semaphore, unknown keys cannot use the reserved permits, and known keys can use all permits', async () => {
   const turns = new FairSemaphore({ atOnce: 4, perKey: 1, reserved: 1, waitingMax: 1 })
   expect(['a', 'b', 'c'].map((key) => turns.of(key).take(0))).toEqual([true, true, true])
   const waiting = turns.of('d').take(LONG_MS)
@@ -54,7 +55,7 @@ test('unknown keys cannot use the reserved permits, and known keys can use all',
   expect(turns.of('e').take(LONG_MS)).toBe(false)
 
   expect(turns.of('f', true).take(0)).toBe(true)
-  // The queue of unknown keys is full; known keys have their own.
+  // The queue of unknown keys is full; known keys have their own queue.
   const known = turns.of('g', true).take(LONG_MS)
   expect(known).toBeInstanceOf(Promise)
   turns.of('f', true).done()
@@ -63,7 +64,7 @@ test('unknown keys cannot use the reserved permits, and known keys can use all',
   expect(await waiting).toBe(true)
 })
 
-test('while both wait, known keys get three of four permits, and unknown keys get the fourth', async () => {
+test('while known and unknown keys wait, the fair semaphore gives known keys three of four permits, and unknown keys the fourth', async () => {
   const turns = new FairSemaphore({ atOnce: 1, perKey: 1, waitingMax: 10 })
   turns.of('first').take(0)
   const order: string[] = []
@@ -83,7 +84,7 @@ test('while both wait, known keys get three of four permits, and unknown keys ge
   expect(order).toEqual(['k1', 'k2', 'k3', 'u1', 'k4', 'k5', 'u2'])
 })
 
-test('a waiter that has timed out takes no permit', async () => {
+test('a waiter of the fair semaphore that has timed out takes no permit', async () => {
   const turns = new FairSemaphore({ atOnce: 1, perKey: 1, waitingMax: 10 })
   turns.of('a').take(0)
   expect(await turns.of('b').take(5)).toBe(false)
@@ -92,7 +93,7 @@ test('a waiter that has timed out takes no permit', async () => {
   expect(turns.of('c').take(0)).toBe(true)
 })
 
-test('a full queue drops a waiter of the key with the most waiters', async () => {
+test('a full queue of the fair semaphore drops a waiter of the key with the most waiters', async () => {
   const turns = new FairSemaphore({ atOnce: 1, perKey: 1, waitingMax: 3 })
   turns.of('first').take(0)
   const order: string[] = []
@@ -102,7 +103,8 @@ test('a full queue drops a waiter of the key with the most waiters', async () =>
   await waiting[2]
   expect(order).toEqual(['a3 refused'])
 
-  // Two of a and one of b wait. Another one of b would not make them more equal, one of c does.
+  // Two waiters of key a and one of key b are queued. One more of b would exceed its fair share; one of c replaces a
+  // waiter of a.
   expect(turns.of('b').take(LONG_MS)).toBe(false)
   waiting.push(taking(turns, 'c', 'c1', order))
   await waiting[1]
@@ -110,12 +112,12 @@ test('a full queue drops a waiter of the key with the most waiters', async () =>
   for (const key of ['a', 'b', 'c', 'd']) expect(turns.of(key).take(LONG_MS)).toBe(false)
 })
 
-test('keys of one network share one place in the rotation and cannot fill the queue of other networks', async () => {
+test('in the fair semaphore, keys of one network share one place in the rotation and cannot fill the queue of other networks', async () => {
   const turns = new FairSemaphore({ atOnce: 1, perKey: 1, waitingMax: 4, networkOf: (key) => key[0]! })
   turns.of('first').take(0)
   const order: string[] = []
   const waiting = ['n1', 'n2', 'n3', 'n4'].map((key) => taking(turns, key, key, order))
-  // The network has the whole queue. Another key of it gets no place.
+  // Keys of this network fill the whole queue. Another key of the same network gets no place.
   expect(turns.of('n5').take(LONG_MS)).toBe(false)
 
   waiting.push(taking(turns, 'o', 'o', order))
@@ -129,7 +131,7 @@ test('keys of one network share one place in the rotation and cannot fill the qu
   expect(order).toEqual(['n4 refused', 'n1', 'o', 'n2', 'n3'])
 })
 
-test('after all permits are released, all are free', async () => {
+test('the fair semaphore has all its permits free after all were released', async () => {
   const turns = new FairSemaphore({ atOnce: 3, perKey: 2, waitingMax: 100 })
   const keys = Array.from({ length: 30 }, (_, i) => `${i % 5}`)
   let atOnce = 0

@@ -1,5 +1,5 @@
-// The first fetches of many issuers' keys do not time out together: few are under way at a time, and the time that a fetch
-// waits for its turn is not the issuer's silence.
+// The first key fetches of many issuers do not time out together. At most 16 run concurrently, and the time that a
+// fetch waits in the queue is not counted against the issuer's timeout.
 
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -19,7 +19,7 @@ const server = createServer((request, response) => {
   mostOpen = Math.max(mostOpen, open)
   response.on('close', () => open--)
   asked.add(request.url!)
-  // Late enough that requests which are sent together overlap.
+  // The delay is long enough that requests which are sent together overlap.
   if (answers(request.url!)) setTimeout(() => response.end(document), 20)
   else held.push({ path: request.url!, response })
 })
@@ -53,7 +53,7 @@ function issuers(count: number) {
 
 const succeeded = () => keys.status().filter(({ outcome }) => outcome === 'succeeded').length
 
-test('the first key fetches of 300 issuers all succeed, at most 16 concurrently', async () => {
+test('the first key fetches of 300 issuers all succeed, with at most 16 concurrent fetches', async () => {
   answers = () => true
   start(30_000)
   keys.retain(issuers(300))
@@ -63,7 +63,7 @@ test('the first key fetches of 300 issuers all succeed, at most 16 concurrently'
   expect(lines.filter(({ level }) => level === 'warn')).toEqual([])
 })
 
-test("time in the fetch queue is not counted against the issuer's timeout", async () => {
+test('the time that a key fetch waits in the queue is not counted against the issuer timeout', async () => {
   answers = (path) => Number(path.slice(1)) >= 16
   start(5_000)
   keys.retain(issuers(24))
@@ -75,7 +75,7 @@ test("time in the fetch queue is not counted against the issuer's timeout", asyn
   ])
 })
 
-test('a key fetch that a token waits for goes ahead of queued start-up fetches', async () => {
+test('a key fetch for which a token waits runs before queued start-up fetches', async () => {
   answers = (path) => path === '/20'
   start(60_000)
   const all = issuers(24)
@@ -86,11 +86,12 @@ test('a key fetch that a token waits for goes ahead of queued start-up fetches',
   expect(asked.size).toBe(17)
 })
 
-test('a token stops waiting in the fetch queue after the issuer timeout, without marking the issuer as failed', async () => {
+test('a token stops waiting for a queued key fetch after the issuer timeout, and the issuer is not marked as failed', async () => {
   answers = () => false
   start(1_000)
   const all = issuers(96)
-  // 32 are under way for one time-out, 32 for the next; the last of the others is still waiting when its token gives up.
+  // 32 fetches run during the first timeout and 32 during the next; the last of the other fetches is still queued when
+  // its token stops waiting.
   const outcomes = all.map((rules) => keys.keySetOf(rules).refetch())
 
   expect(await outcomes[95]).toBe('failed')
@@ -99,7 +100,7 @@ test('a token stops waiting in the fetch queue after the issuer timeout, without
   await Promise.all(outcomes)
 })
 
-test('an issuer that a new policy removes is not called by its queued fetch', async () => {
+test('a queued key fetch does not call an issuer that a new policy has removed', async () => {
   answers = () => false
   start(60_000)
   const all = issuers(17)

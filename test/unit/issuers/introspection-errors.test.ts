@@ -7,12 +7,12 @@ import { atEnd } from '../../kit/cleanup.ts'
 import { type IntrospectionIssuer, type Script, startIntrospectionIssuer } from '../../kit/introspection-issuer.ts'
 import { introspectionRules } from '../../kit/introspection-rules.ts'
 
-// Replies with status 400 to a question about a token: which of them refuse the token, and which are an outage.
+// Replies with status 400 to introspection requests: some mean an inactive token, others an outage of the issuer.
 
 const minuteMs = 60_000
 
 let issuer: IntrospectionIssuer
-/** Monotonic time of the introspectors, ms. */
+/** Monotonic time of the introspectors under test, ms. */
 let nowMs = 0
 
 beforeAll(async () => {
@@ -45,19 +45,19 @@ const error =
 const inactive = { active: false, ended: false, claims: {} }
 const active = { active: true, ended: false }
 
-test('400 unsupported_token_type means an inactive token that was not revoked, even from an issuer without a previous answer', async () => {
+test('an introspection reply 400 unsupported_token_type means an inactive token that was not revoked, even from an issuer without a previous valid reply', async () => {
   issuer.script = error('unsupported_token_type')
 
   expect(await introspector().ask('garbage', rechecks)).toEqual(inactive)
 })
 
-test('400 invalid_request is an outage if the issuer has never answered', async () => {
+test('an introspection reply 400 invalid_request is an outage if the issuer has never sent a valid reply', async () => {
   issuer.script = error('invalid_request')
 
   await expect(introspector().ask('garbage', rechecks)).rejects.toThrow('status 400, invalid_request')
 })
 
-test('400 invalid_request means an inactive token for 5 minutes after a valid answer, then an outage', async () => {
+test('an introspection reply 400 invalid_request means an inactive token for 5 minutes after a valid reply, then an outage', async () => {
   const asked = introspector()
   expect(await asked.ask(issuer.issue(), rechecks)).toMatchObject(active)
   issuer.script = error('invalid_request')
@@ -68,7 +68,7 @@ test('400 invalid_request means an inactive token for 5 minutes after a valid an
   await expect(asked.ask('garbage', rechecks)).rejects.toThrow('status 400, invalid_request')
 })
 
-test('a reply with status 400 does not extend the 5 minutes', async () => {
+test('an introspection reply with status 400 does not extend the 5 minutes in which invalid_request means an inactive token', async () => {
   const asked = introspector()
   expect(await asked.ask(issuer.issue(), rechecks)).toMatchObject(active)
   nowMs += 4 * minuteMs
@@ -81,7 +81,7 @@ test('a reply with status 400 does not extend the 5 minutes', async () => {
   await expect(asked.ask('garbage', rechecks)).rejects.toThrow('status 400, invalid_request')
 })
 
-test('an inactive answer with status 200 counts as a valid answer', async () => {
+test('an introspection reply 200 with an inactive token counts as a valid reply', async () => {
   const asked = introspector()
   expect(await asked.ask('unknown', rechecks)).toEqual({ active: false, ended: true, claims: {} })
   issuer.script = error('invalid_request')
@@ -89,7 +89,7 @@ test('an inactive answer with status 200 counts as a valid answer', async () => 
   expect(await asked.ask('garbage', rechecks)).toEqual(inactive)
 })
 
-test('400 invalid_request is an outage after a client secret change until the first valid answer', async () => {
+test('after a change of the client secret, an introspection reply 400 invalid_request is an outage until the first valid reply', async () => {
   const asked = introspector()
   expect(await asked.ask(issuer.issue(), rechecks)).toMatchObject(active)
   vi.stubEnv('TEST_INTROSPECTION_SECRET', 'secret-2')
@@ -97,7 +97,7 @@ test('400 invalid_request is an outage after a client secret change until the fi
   const mark = issuer.asked.length
 
   await expect(asked.ask('garbage', rechecks)).rejects.toThrow('status 400, invalid_request')
-  // The question was sent with both secrets.
+  // The introspection request was sent with both secrets.
   expect(new Set(issuer.asked.slice(mark).map(({ headers }) => headers.authorization)).size).toBe(2)
   issuer.script = undefined
   expect(await asked.ask(issuer.issue(), rechecks)).toMatchObject(active)
@@ -118,7 +118,7 @@ test.each([
   ],
   ['unsupported_token_type with status 500', error('unsupported_token_type', { status: 500 })],
   ['invalid_request with status 401', error('invalid_request', { status: 401 })],
-] as const)('%s is an outage, even after a valid answer', async (_, script) => {
+] as const)('an introspection reply with %s is an outage, even after a valid reply', async (_, script) => {
   const asked = introspector()
   expect(await asked.ask(issuer.issue(), rechecks)).toMatchObject(active)
   issuer.script = script

@@ -1,4 +1,4 @@
-// S-121, S-122, CWE-918: the URLs and addresses at which the gate calls an issuer.
+// S-121, S-122, CWE-918: URLs and addresses of issuers to which the gate connects or refuses to connect.
 
 import { expect, test } from 'vitest'
 import type { NameLookup } from '../../../gateway/base/guarded-lookup.ts'
@@ -15,9 +15,12 @@ const loopbackUrls = [
   'http://idp.localhost/',
 ]
 
-test.each(['https://idp.example/keys', 'https://10.0.0.1/', ...loopbackUrls])('%s is accepted', (url) => {
-  expect(readIssuerUrl(url).href).toBe(url)
-})
+test.each(['https://idp.example/keys', 'https://10.0.0.1/', ...loopbackUrls])(
+  'the gate accepts the issuer URL %s',
+  (url) => {
+    expect(readIssuerUrl(url).href).toBe(url)
+  },
+)
 
 test.each([
   { url: 'https://169.254.169.254/latest', wrong: 'a link-local or cloud metadata address' },
@@ -35,18 +38,21 @@ test.each([
   { url: 'data:application/json,{}', wrong: 'neither https' },
   { url: 'https://user:pw@idp.example/', wrong: 'user name or password' },
   { url: '/keys', wrong: 'not an absolute URL' },
-])('S-121: $url is rejected: $wrong', ({ url, wrong }) => {
+])('S-121: the gate rejects the issuer URL $url: $wrong', ({ url, wrong }) => {
   expect(() => readIssuerUrl(url)).toThrow(wrong)
   expect(() => readMetadataUrl(url, 'jwks_uri', 'http://127.0.0.1:1')).toThrow(/^jwks_uri in the metadata of http:/)
 })
 
-test.each(loopbackUrls)('metadata that names %s is rejected unless the issuer has a loopback address', (url) => {
-  expect(readMetadataUrl(url, 'jwks_uri', 'http://localhost:8090/realm').href).toBe(url)
-  expect(() => readMetadataUrl(url, 'jwks_uri', 'https://idp.example', ', or set `jwks_uri` in the policy')).toThrow(
-    `jwks_uri in the metadata of https://idp.example is ${new URL(url).origin}: http to a loopback address is accepted only if the ` +
-      'issuer itself has a loopback address; let the issuer publish an https URL, or set `jwks_uri` in the policy',
-  )
-})
+test.each(loopbackUrls)(
+  'the gate rejects issuer metadata with the URL %s unless the issuer has a loopback address',
+  (url) => {
+    expect(readMetadataUrl(url, 'jwks_uri', 'http://localhost:8090/realm').href).toBe(url)
+    expect(() => readMetadataUrl(url, 'jwks_uri', 'https://idp.example', ', or set `jwks_uri` in the policy')).toThrow(
+      `jwks_uri in the metadata of https://idp.example is ${new URL(url).origin}: http to a loopback address is accepted only if the ` +
+        'issuer itself has a loopback address; let the issuer publish an https URL, or set `jwks_uri` in the policy',
+    )
+  },
+)
 
 const resolvingTo = (address: string) =>
   ((_name: string, _options: object, callback: (error: null, found: { address: string; family: number }[]) => void) => {
@@ -59,19 +65,22 @@ test.each([
     address: '168.63.129.16',
     wrong: 'idp.localhost resolves to 168.63.129.16, a link-local or cloud metadata address',
   },
-  // The control: a permitted address is connected to, and the issuer replies.
+  // The control case: the gate connects to a permitted address, and the issuer replies.
   { address: '127.0.0.1', wrong: 'status 500' },
-])('S-121: a connection to a name that resolves to $address: $wrong', async ({ address, wrong }) => {
-  const server = await LoopbackIssuer.start()
-  server.instead.set('/', (_, response) => response.writeHead(500).end())
-  const client = new IssuerClient({ lookup: resolvingTo(address) })
-  const url = `http://idp.localhost:${new URL(server.issuer).port}/`
-  await expect(client.getJson(url, AbortSignal.timeout(5_000))).rejects.toThrow(wrong)
-  await client.close()
-  await server.close()
-})
+])(
+  'S-121: a connection to an issuer whose name resolves to $address fails with: $wrong',
+  async ({ address, wrong }) => {
+    const server = await LoopbackIssuer.start()
+    server.instead.set('/', (_, response) => response.writeHead(500).end())
+    const client = new IssuerClient({ lookup: resolvingTo(address) })
+    const url = `http://idp.localhost:${new URL(server.issuer).port}/`
+    await expect(client.getJson(url, AbortSignal.timeout(5_000))).rejects.toThrow(wrong)
+    await client.close()
+    await server.close()
+  },
+)
 
-test('S-121: a URL with a forbidden address is rejected before a connection is opened', async () => {
+test('S-121: the gate rejects an issuer URL with a forbidden address before it resolves a name', async () => {
   const client = new IssuerClient({ lookup: () => expect.unreachable('no name is resolved') })
   await expect(client.getJson('https://169.254.169.254/', AbortSignal.timeout(5_000))).rejects.toThrow(
     'a link-local or cloud metadata address',

@@ -1,5 +1,5 @@
-// Replies of an issuer on every path that openid-client calls: a compressed or overlong body is refused, and a redirect is
-// not followed (CWE-409, CWE-770, CWE-918).
+// Replies of an issuer to each kind of call by openid-client: the gate refuses a compressed or overlong body, and does
+// not follow a redirect (CWE-409, CWE-770, CWE-918).
 
 import { createServer, type ServerResponse } from 'node:http'
 import { gzipSync } from 'node:zlib'
@@ -17,7 +17,7 @@ const caller = { address: 'a', known: false, permit: () => true }
 const redirectUri = 'http://gate.test/callback'
 const checks = { ...newLoginSecrets(), state: 'a-state', stepUp: { acrValues: undefined, maxAgeS: undefined } }
 
-/** Paths of the issuer that were requested. */
+/** Paths of the issuer that were requested, without those of metadata. */
 let asked: string[] = []
 let reply: (response: ServerResponse, path: string) => void
 let metadata = {}
@@ -44,7 +44,7 @@ afterAll(async () => {
   await new Promise((closed) => server.close(closed))
 })
 
-/** A client whose issuer answers on every path by `next`. */
+/** Creates a login client whose issuer replies to every request except for metadata with `next`. */
 function clientWith(next: typeof reply) {
   asked = []
   reply = next
@@ -84,7 +84,7 @@ function send(
   response.writeHead(path === '/push' ? 201 : 200, { 'content-type': 'application/json', ...fields }).end(body)
 }
 
-/** 8 MiB that compress to 8 KiB: more than the limit of a reply. JSON allows the blanks. */
+/** 8 MiB of blanks: more than the limit of a reply, and about 8 KiB when compressed. JSON allows trailing blanks. */
 const blanks = ' '.repeat(8 * 1024 * 1024)
 
 const codings = [
@@ -95,7 +95,7 @@ const codings = [
 const compressed = Object.keys(calls).flatMap((call) => codings.map((coding) => ({ call, ...coding })))
 
 test.each(compressed)(
-  'a reply to $call with content-encoding $coding is rejected',
+  "the gate rejects an issuer's reply to $call with content-encoding $coding",
   async ({ call, coding, encode }) => {
     const { path, body, run } = calls[call]!
     const client = clientWith((response) => send(response, path, encode(body + blanks), { 'content-encoding': coding }))
@@ -107,7 +107,7 @@ test.each(compressed)(
   },
 )
 
-test.each(Object.keys(calls))('a reply to %s of more than 1 MiB is rejected', async (call) => {
+test.each(Object.keys(calls))("the gate rejects an issuer's reply to %s of more than 1 MiB", async (call) => {
   const { path, body, run } = calls[call]!
   const client = clientWith((response) => send(response, path, body + blanks))
   await expect(run(client)).rejects.toMatchObject({
@@ -117,7 +117,7 @@ test.each(Object.keys(calls))('a reply to %s of more than 1 MiB is rejected', as
 })
 
 test.each(['a refresh', 'a pushed authorization request', 'a revocation'])(
-  'a reply to %s with content-encoding identity and a non-Latin-1 field is read',
+  "the gate reads an issuer's reply to %s with content-encoding identity and a non-Latin-1 header field",
   async (call) => {
     const { path, body, run } = calls[call]!
     const client = clientWith((response) => {
@@ -129,7 +129,7 @@ test.each(['a refresh', 'a pushed authorization request', 'a revocation'])(
   },
 )
 
-test.each(Object.keys(calls))('a redirect in the reply to %s is not followed', async (call) => {
+test.each(Object.keys(calls))("the gate does not follow a redirect in an issuer's reply to %s", async (call) => {
   const { path, run } = calls[call]!
   const client = clientWith((response) => response.writeHead(307, { location: `${issuer}/elsewhere` }).end())
   await expect(run(client)).rejects.toMatchObject({ reason: 'issuer-unreachable' })

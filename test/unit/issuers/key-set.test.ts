@@ -1,4 +1,5 @@
-// docs/design/contract.md §4, §14: keys are fetched seldom, kept while the issuer is down, and end when it says so.
+// docs/design/contract.md §4, §14: the gate fetches the keys of an issuer rarely, uses them while the issuer is
+// unavailable, and retires a key that the issuer no longer publishes.
 
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -27,7 +28,7 @@ afterEach(async () => {
   await server.close()
 })
 
-test('keys are available after discovery and one fetch', async () => {
+test('the keys of an issuer are available after discovery and one fetch', async () => {
   const { set } = open()
   expect(set.candidates('one', 'ES256')).toEqual([])
   expect(await set.refetch()).toBe('succeeded')
@@ -35,14 +36,14 @@ test('keys are available after discovery and one fetch', async () => {
   expect(server.requests).toEqual(['/.well-known/openid-configuration', '/jwks'])
 })
 
-test('loading a policy fetches the keys of its issuers in advance', async () => {
+test('when a policy is loaded, the gate fetches the keys of its issuers in advance', async () => {
   const { rules, set } = open()
   keys.retain([rules])
   await until(() => set.candidates('one', 'ES256').length === 1)
   expect(lines).toEqual([{ level: 'info', message: 'issuer keys loaded', fields: { issuer: 'main', keys: ['one'] } }])
 })
 
-test('S-058, S-135: 10,000 callers share one fetch, and its success is reused within the cooldown', async () => {
+test('S-058, S-135: 10,000 callers share one key fetch, and its success is reused within the cooldown', async () => {
   const { set } = open()
   expect(new Set(await Promise.all(Array.from({ length: 10_000 }, () => set.refetch())))).toEqual(
     new Set(['succeeded']),
@@ -53,7 +54,7 @@ test('S-058, S-135: 10,000 callers share one fetch, and its success is reused wi
   expect(server.keyFetches).toBe(1)
 })
 
-test('S-058: a failed fetch is not repeated within the cooldown and is logged once', async () => {
+test('S-058: a failed key fetch is not repeated within the cooldown and is logged once', async () => {
   server.instead.set('/jwks', (_, response) => response.writeHead(500).end())
   const { rules, set } = open()
   keys.retain([rules])
@@ -65,7 +66,7 @@ test('S-058: a failed fetch is not repeated within the cooldown and is logged on
   expect(lines[0]!.fields['error']).toContain('/jwks: status 500')
 })
 
-test('after the cooldown a new key is found', async () => {
+test('after the cooldown, a key fetch finds a new key of the issuer', async () => {
   const { set } = open({ cooldownMs: 0 })
   await set.refetch()
   server.keys.push(ecKey('two').jwk)
@@ -74,7 +75,7 @@ test('after the cooldown a new key is found', async () => {
 })
 
 test.each(['issuer', 'anyone'] as const)(
-  'a JWT sent by %s within the cooldown gets a new key, with one fetch for 50 callers',
+  'a JWT of the sender "%s" that arrives within the cooldown gets a new key, with one fetch for 50 callers',
   async (sender) => {
     const { set } = open({ cooldownMs: 50 })
     await set.refetch()
@@ -88,7 +89,7 @@ test.each(['issuer', 'anyone'] as const)(
   },
 )
 
-test('at most 64 JWTs from clients wait for a fetch, and a JWT from the issuer still gets the new key', async () => {
+test('at most 64 JWTs from clients wait for a key fetch, and a JWT from the issuer still gets the new key', async () => {
   const { set } = open({ cooldownMs: 60_000 })
   await set.refetch()
   for (let i = 0; i < 64; i++) void set.refetchFor('anyone')
@@ -100,7 +101,7 @@ test('at most 64 JWTs from clients wait for a fetch, and a JWT from the issuer s
   expect(set.candidates('two', 'ES256')).toHaveLength(1)
 })
 
-test('a JWT does not wait within the cooldown of a failed fetch', async () => {
+test('within the cooldown of a failed key fetch, a JWT does not wait for another fetch', async () => {
   server.instead.set('/jwks', (_, response) => response.writeHead(500).end())
   const { set } = open({ cooldownMs: 60_000 })
   await set.refetch()
@@ -109,7 +110,7 @@ test('a JWT does not wait within the cooldown of a failed fetch', async () => {
   expect(server.keyFetches).toBe(1)
 })
 
-test('S-112: a refresh retires a key that the issuer no longer publishes', async () => {
+test("S-112: a refresh of an issuer's keys retires a key that the issuer no longer publishes", async () => {
   const { rules, set } = open({ cooldownMs: 1, refreshMs: 10 })
   keys.retain([rules])
   await until(() => set.candidates('one', 'ES256').length === 1)
@@ -120,7 +121,7 @@ test('S-112: a refresh retires a key that the issuer no longer publishes', async
   expect(set.candidates('one', 'ES256')).toEqual([])
 })
 
-test('an issuer that is down at start-up is retried', async () => {
+test('the gate retries to fetch the keys of an issuer that is unavailable at start-up', async () => {
   server.instead.set('/jwks', (_, response) => response.destroy())
   const { rules, set } = open({ cooldownMs: 5 })
   keys.retain([rules])
@@ -149,18 +150,21 @@ const bad = {
   'a broken connection': (response) => response.destroy(),
 } satisfies Record<string, (response: import('node:http').ServerResponse) => void>
 
-test.each(Object.keys(bad) as (keyof typeof bad)[])('S-068: after %s the last valid keys stay in use', async (what) => {
-  const { set } = open({ cooldownMs: 0, timeoutMs: 2000 })
-  await set.refetch()
-  const [one] = set.candidates('one', 'ES256')
-  server.instead.set('/jwks', (_, response) => bad[what](response))
-  expect(await set.refetch()).toBe('failed')
-  expect(set.candidates('one', 'ES256')).toEqual([one])
-  expect(one!.live).toBe(true)
-  expect(server.requests).not.toContain('/elsewhere')
-})
+test.each(Object.keys(bad) as (keyof typeof bad)[])(
+  'S-068: when a key fetch fails with %s, the last valid keys stay in use',
+  async (what) => {
+    const { set } = open({ cooldownMs: 0, timeoutMs: 2000 })
+    await set.refetch()
+    const [one] = set.candidates('one', 'ES256')
+    server.instead.set('/jwks', (_, response) => bad[what](response))
+    expect(await set.refetch()).toBe('failed')
+    expect(set.candidates('one', 'ES256')).toEqual([one])
+    expect(one!.live).toBe(true)
+    expect(server.requests).not.toContain('/elsewhere')
+  },
+)
 
-test('S-137: a reply with content-encoding gzip is rejected unread', async () => {
+test('S-137: the gate rejects a key set with content-encoding gzip', async () => {
   server.instead.set('/jwks', (_, response) => {
     response.writeHead(200, { 'content-encoding': 'gzip' }).end(JSON.stringify({ keys: server.keys }))
   })
@@ -169,7 +173,7 @@ test('S-137: a reply with content-encoding gzip is rejected unread', async () =>
   expect(set.status().error).toMatch(/content-encoding gzip, but the request asked for identity/)
 })
 
-test('S-137: the key set is requested with Accept-Encoding identity', async () => {
+test('S-137: the gate requests the key set of an issuer with Accept-Encoding identity', async () => {
   let asked: string | string[] | undefined
   server.instead.set('/jwks', (request, response) => {
     asked = request.headers['accept-encoding']
@@ -180,7 +184,7 @@ test('S-137: the key set is requested with Accept-Encoding identity', async () =
   expect(asked).toBe('identity')
 })
 
-test('S-122: keys are not fetched over http from a non-loopback address', async () => {
+test('S-122: the gate does not fetch issuer keys over http from a non-loopback address', async () => {
   server.metadata['jwks_uri'] = 'http://idp.example/jwks'
   const { rules, set } = open()
   keys.retain([rules])
@@ -188,12 +192,12 @@ test('S-122: keys are not fetched over http from a non-loopback address', async 
   expect(lines[0]!.fields['error']).toMatch('http://idp.example is neither https nor http to a loopback address')
 })
 
-test('the last valid keys are dropped when they are too old', async () => {
+test('the gate drops the last valid keys of an issuer when they are older than their limit', async () => {
   const { rules, set } = open({ cooldownMs: 0 }, { keysStaleMs: 1 })
   keys.retain([rules])
   await set.refetch()
   const [one] = set.candidates('one', 'ES256')
-  // A fetch that is under way by itself is the one that is told of.
+  // From now on the periodic fetches fail, so that the last valid keys become older than 1 ms.
   server.instead.set('/jwks', (_, response) => response.destroy())
   await until(() => set.candidates('one', 'ES256').length === 0)
   expect(one!.live).toBe(false)
@@ -202,7 +206,7 @@ test('the last valid keys are dropped when they are too old', async () => {
   await until(() => set.candidates('one', 'ES256').length === 1)
 })
 
-test('S-067: ignored keys are logged once, with kid and reason', async () => {
+test('S-067: ignored keys of an issuer are logged once, with kid and reason', async () => {
   server.keys.push({ ...ecKey('two').jwk, use: 'enc' })
   const { rules, set } = open({ cooldownMs: 0 })
   keys.retain([rules])
@@ -234,7 +238,7 @@ test('a policy change keeps the key set of an issuer, and removing the issuer cl
   expect(keys.status()).toEqual([])
 })
 
-test('a removed issuer is no longer fetched, and an issuer that is added again is', async () => {
+test('the gate no longer fetches the keys of a removed issuer, and fetches them again when the issuer is added again', async () => {
   const { rules, set } = open({ cooldownMs: 0, refreshMs: 5 })
   keys.retain([rules])
   await until(() => server.keyFetches > 2)
@@ -247,7 +251,7 @@ test('a removed issuer is no longer fetched, and an issuer that is added again i
   await until(() => server.keyFetches > asked + 2)
 })
 
-test('S-060: each issuer has its own keys, even with equal kid values', async () => {
+test('S-060: each issuer has its own keys, even when their kid values are equal', async () => {
   const other = await LoopbackIssuer.start()
   other.keys = [ecKey('one').jwk]
   const { set } = open()

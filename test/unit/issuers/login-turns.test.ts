@@ -1,4 +1,4 @@
-// Calls that strangers can cause at an issuer do not delay calls for people who are logged in.
+// Calls to an issuer that unauthenticated clients can cause do not delay calls for users who are logged in.
 
 import { afterEach, expect, test } from 'vitest'
 import { addressKey } from '../../../gateway/base/address-key.ts'
@@ -13,7 +13,7 @@ import { publicClient } from './public-client.ts'
 
 const PER_ADDRESS = 4
 const AT_ONCE = 32
-/** Turns that only known addresses have. */
+/** Permits for calls to the issuer that only known addresses can use. */
 const RESERVED = 8
 const WAITING_MAX = 2048
 
@@ -30,7 +30,7 @@ const checks = { ...newLoginSecrets(), state: 'a-state', stepUp: { acrValues: un
 
 let release = (): void => {}
 
-/** Code exchanges get no reply until `release`. */
+/** The issuer sends no replies to code exchanges until `release` is called. */
 function hold(): void {
   release = issuer.holdExchanges()
 }
@@ -46,7 +46,7 @@ function finish(address: string, { code = 'made-up', known = false } = {}) {
   return client.finish(reply, checks, { address, known, permit: () => true })
 }
 
-test('forged codes from many addresses, while the issuer stalls, do not delay refreshes, revocations, logouts and logins', async () => {
+test('while the issuer does not reply, forged codes from many addresses do not delay refreshes, revocations, logouts and the start of logins', async () => {
   hold()
   const pending = Array.from({ length: 4 * AT_ONCE }, (_, i) => finish(`address ${i}`))
   await until('all turns of logins are taken', () => issuer.exchanging === AT_ONCE - RESERVED)
@@ -62,7 +62,7 @@ test('forged codes from many addresses, while the issuer stalls, do not delay re
   for (const outcome of await Promise.all(pending)) expect(outcome).toMatchObject({ refused: 'login-unproven' })
 })
 
-test('forged codes from more addresses than queue places do not delay a code from a known address', async () => {
+test('forged login codes from more addresses than the queue has places do not delay a code from a known address', async () => {
   hold()
   const addresses = AT_ONCE + WAITING_MAX
   const pending = Array.from({ length: addresses }, (_, i) => finish(`address ${i}`).catch((error: Error) => error))
@@ -77,7 +77,7 @@ test('forged codes from more addresses than queue places do not delay a code fro
   await Promise.all(pending)
 })
 
-test('forged codes from all addresses of one IPv6 /48 do not reject a code from another unknown address', async () => {
+test('forged login codes from all addresses of one IPv6 /48 do not cause the rejection of a code from another unknown address', async () => {
   hold()
   const pending = Array.from({ length: AT_ONCE + WAITING_MAX }, (_, i) => {
     const address = addressKey(Uint8Array.of(0x20, 1, 0xd, 0xb8, 0, 1, i >> 8, i & 255, 0, 0, 0, 0, 0, 0, 0, 1))
@@ -92,7 +92,7 @@ test('forged codes from all addresses of one IPv6 /48 do not reject a code from 
   await Promise.all(pending)
 })
 
-test('at most 4 codes per address are exchanged concurrently, and another address does not wait', async () => {
+test('the gate exchanges at most 4 login codes per address concurrently, and another address does not wait', async () => {
   hold()
   const asked = issuer.asked.length
   const pending = Array.from({ length: 12 }, () => finish('one address'))
@@ -108,7 +108,7 @@ test('at most 4 codes per address are exchanged concurrently, and another addres
   expect(issuer.asked.length - asked).toBe(13)
 })
 
-test('a call that is no longer permitted after its wait is not sent', async () => {
+test('a login code that is no longer permitted when its turn comes is not sent to the issuer', async () => {
   const asked = issuer.asked.length
   const caller = { address: 'one address', known: false, permit: async () => false }
   const reply = new URL(`${redirectUri}?code=c&state=a-state`)
@@ -117,7 +117,7 @@ test('a call that is no longer permitted after its wait is not sent', async () =
   expect(issuer.asked).toHaveLength(asked)
 })
 
-test('a code that waits longer than login.timeout is an issuer fault and is not redeemed', async () => {
+test('a login code that waits longer than login.timeout is reported as an issuer fault and is not redeemed', async () => {
   const brief = new LoginClient(rulesOf({ issuer: issuer.url, login: { ...publicClient, timeoutMs: 300 } }), {
     client: metadata,
     keys,
@@ -131,7 +131,7 @@ test('a code that waits longer than login.timeout is an issuer fault and is not 
     Array.from({ length: PER_ADDRESS + 1 }, (_, i) => {
       const permit = () => {
         permitted.push(i)
-        // The turn is held for as long as the others wait.
+        // This call holds its permit until the last call has stopped waiting.
         return i < PER_ADDRESS ? until('the last one gave up', () => gaveUp).then(() => false) : true
       }
       const finished = brief.finish(reply, checks, { address: 'one address', known: false, permit })

@@ -5,7 +5,7 @@ import type { IssuerLog } from '../../../gateway/issuers/key-set.ts'
 
 export interface IssuerKeyPair {
   readonly privateKey: KeyObject
-  /** As published; a test may change it. */
+  /** The public key as the issuer publishes it; a test can change it. */
   readonly jwk: Record<string, unknown>
 }
 
@@ -26,13 +26,13 @@ export function edKey(kid: string): IssuerKeyPair {
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void
 
-/** An authorization server on loopback, as far as its metadata and keys go. */
+/** An authorization server on loopback that serves only its metadata and its keys. */
 export class LoopbackIssuer {
   /** Published keys. */
   keys: Record<string, unknown>[] = []
-  /** Paths asked for, in order. */
+  /** Paths of all requests so far, in order. */
   readonly requests: string[] = []
-  /** What to do instead for a path. */
+  /** Handlers that replace the normal reply, by path. */
   readonly instead = new Map<string, Answer>()
   readonly metadata: Record<string, unknown>
   readonly issuer: string
@@ -81,7 +81,7 @@ export function logged(): {
   return { log: (level, message, fields) => lines.push({ level, message, fields }), lines }
 }
 
-/** Waits until something is so; the time limit of the test ends it. */
+/** Waits until `condition` returns true; only the time limit of the test ends the wait. */
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((next) => setTimeout(next, 5))
 }

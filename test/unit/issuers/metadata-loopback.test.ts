@@ -1,5 +1,5 @@
-// CWE-918: an issuer that is not on loopback names plain http endpoints on loopback in its metadata. Nothing is sent to them.
-// The issuer is a real HTTPS server; the name idp.example is resolved to this machine for it.
+// CWE-918: the metadata of an issuer that is not on loopback name plain http endpoints on loopback. The gate sends
+// nothing to them. The issuer is a real HTTPS server; the gate resolves the name idp.example to this machine.
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -28,7 +28,7 @@ const toThisMachine = ((_name: string, _options: object, callback: (error: null,
   callback(null, [{ address: '127.0.0.1', family: 4 }])
 }) as unknown as NameLookup
 
-/** Paths that a program on this machine was asked for. */
+/** Paths of the requests that reached a server on loopback; none is expected. */
 const reached: string[] = []
 const internal = createServer((request, response) => {
   reached.push(request.url!)
@@ -109,7 +109,10 @@ const calls: Record<string, () => Promise<unknown>> = {
   revocation_endpoint: () => withLogin((login) => login.revoke('a-token', 'access_token')),
 }
 
-test.each(Object.keys(calls))('%s on a loopback address is not called for a non-loopback issuer', async (name) => {
-  await expect(calls[name]!()).rejects.toThrow(/http to a loopback address is accepted only if/)
-  expect(reached).toEqual([])
-})
+test.each(Object.keys(calls))(
+  'the gate does not call the %s of issuer metadata on a loopback address when the issuer is not on loopback',
+  async (name) => {
+    await expect(calls[name]!()).rejects.toThrow(/http to a loopback address is accepted only if/)
+    expect(reached).toEqual([])
+  },
+)

@@ -1,6 +1,6 @@
 import type { LoginRules } from '../../../gateway/oauth/token-facts.ts'
 
-/** `login` of an issuer at which the gate is a public client. */
+/** Login rules of an issuer at which the gate is a public client. */
 export const publicClient: LoginRules = {
   clientId: 'web',
   redirect: 'plain',

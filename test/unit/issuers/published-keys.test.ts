@@ -1,4 +1,4 @@
-// S-067, RFC 7517 §4, RFC 7518 §3: which keys of a set are used, and for what.
+// S-067, RFC 7517 §4, RFC 7518 §3: which keys of an issuer's key set the gate uses, and with which algorithms.
 
 import { expect, test } from 'vitest'
 import { PublishedKeySet } from '../../../gateway/issuers/published-key-set.ts'
@@ -7,7 +7,10 @@ import { ecKey, edKey, rsaKey } from './loopback-issuer.ts'
 const algorithms = new Set(['ES256', 'ES384', 'RS256', 'PS256', 'EdDSA', 'HS256'])
 const read = (keys: unknown[], before?: PublishedKeySet) => PublishedKeySet.read({ keys }, algorithms, before)
 
-/** 2048 bits, a power of 65537 modulo each odd prime below 700. base64url. */
+/**
+ * Returns an RSA modulus with the ROCA weakness, in base64url: 2048 bits, and modulo each odd prime below 700 a power
+ * of 65537.
+ */
 function rocaModulus(): string {
   let product = 1n
   let residue = 1n
@@ -24,7 +27,7 @@ function isPrime(number: bigint): boolean {
   return true
 }
 
-test('a key is used for each algorithm that it fits', async () => {
+test('the gate uses a published key with each algorithm that fits the key', async () => {
   const keys = [rsaKey('r').jwk, ecKey('e').jwk, edKey('d').jwk, { ...rsaKey('p').jwk, alg: 'PS256' }]
   const set = await read(keys)
   expect(set.keys.map((key) => `${key.keyId} ${key.algorithm}`)).toEqual([
@@ -41,14 +44,14 @@ test.each([
   ['without alg', ['EdDSA', 'Ed25519'], {}],
   ['of alg EdDSA', ['EdDSA', 'Ed25519'], { alg: 'EdDSA' }],
   ['of alg Ed25519', ['Ed25519'], { alg: 'Ed25519' }],
-])('RFC 9864: an Ed25519 key %s verifies tokens of %j', async (_, expected, member) => {
+])('RFC 9864: a published Ed25519 key %s verifies tokens of %j', async (_, expected, member) => {
   const set = await PublishedKeySet.read({ keys: [{ ...edKey('d').jwk, ...member }] }, new Set(['EdDSA', 'Ed25519']))
 
   expect(set.keys.map(({ algorithm }) => algorithm)).toEqual(expected)
   for (const algorithm of expected) expect(set.candidates('d', algorithm)).toHaveLength(1)
 })
 
-test('a key with alg EdDSA is ignored if the issuer entry does not allow EdDSA', async () => {
+test('the gate ignores a published key with alg EdDSA if the issuer entry does not allow EdDSA', async () => {
   const set = await PublishedKeySet.read({ keys: [{ ...edKey('d').jwk, alg: 'EdDSA' }] }, new Set(['ES256']))
 
   expect(set.ignored).toEqual([{ kid: 'd', why: 'none of its algorithms is allowed by the issuer entry' }])
@@ -79,24 +82,27 @@ test.each([
   { what: 'no x', jwk: { ...ec, x: undefined }, why: '' },
   { what: 'number', jwk: 7, why: 'not a JSON object' },
   { what: 'null', jwk: null, why: 'not a JSON object' },
-])('S-067: a published key that is $what is ignored, and the other keys are used', async ({ jwk, why }) => {
-  const set = await read([jwk, ecKey('good').jwk])
-  expect(set.keys.map((key) => key.keyId)).toEqual(['good'])
-  expect(set.ignored).toHaveLength(1)
-  expect(set.ignored[0]!.why).toContain(why)
-})
+])(
+  'S-067: the gate ignores a published key that is $what, and uses the other keys of the set',
+  async ({ jwk, why }) => {
+    const set = await read([jwk, ecKey('good').jwk])
+    expect(set.keys.map((key) => key.keyId)).toEqual(['good'])
+    expect(set.ignored).toHaveLength(1)
+    expect(set.ignored[0]!.why).toContain(why)
+  },
+)
 
-test('unknown members of a JWK have no effect on its import', async () => {
+test('unknown members of a published JWK have no effect on its import', async () => {
   const set = await read([{ ...ec, use: 'sig', key_ops: ['verify', 'sign'], ext: false, x5c: ['AAAA'], oth2: 1 }])
   expect(set.candidates('k', 'ES256')).toHaveLength(1)
 })
 
-test('S-067: keys with equal kid are all candidates, at most four', async () => {
+test('S-067: published keys with the same kid are all candidates to verify a token, at most four', async () => {
   expect((await read([ecKey('k').jwk, ecKey('k').jwk])).candidates('k', 'ES256')).toHaveLength(2)
   expect((await read(Array.from({ length: 6 }, () => ecKey('k').jwk))).candidates('k', 'ES256')).toHaveLength(4)
 })
 
-test('S-056: without kid, a key is a candidate only if no other key fits', async () => {
+test('S-056: for a token without kid, a published key is a candidate only if no other key fits', async () => {
   const one = await read([ecKey('a').jwk, edKey('b').jwk])
   expect(one.candidates(undefined, 'ES256')).toHaveLength(1)
   expect(one.candidates(undefined, 'RS256')).toHaveLength(0)
@@ -104,19 +110,19 @@ test('S-056: without kid, a key is a candidate only if no other key fits', async
 })
 
 test.each(['../../dev/null', "' OR 1", 'k'.repeat(4096), '__proto__', 'constructor', ''])(
-  'S-056: kid %j matches no key',
+  'S-056: a token with kid %j matches no published key',
   async (kid) => {
     expect((await read([ec])).candidates(kid, 'ES256')).toEqual([])
   },
 )
 
-test('a kid matches no key of another algorithm', async () => {
+test('a kid matches no published key of another algorithm', async () => {
   const set = await read([ec, { ...symmetric, kid: 'k' }])
   expect(set.candidates('k', 'ES384')).toEqual([])
   expect(set.candidates('k', 'HS256')).toEqual([])
 })
 
-test('S-112: an unchanged key is kept, and a removed or changed key is retired', async () => {
+test('S-112: when a key set is replaced, an unchanged key stays valid, and a removed or changed key is retired', async () => {
   const [stays, goes, changes] = [ecKey('stays').jwk, ecKey('goes').jwk, ecKey('changes').jwk]
   const before = await read([stays, goes, changes])
   const after = await read([{ ...stays, use: 'sig' }, { ...ecKey('changes').jwk }], before)
@@ -129,10 +135,10 @@ test('S-112: an unchanged key is kept, and a removed or changed key is retired',
   expect(of(after, 'changes')!.live).toBe(true)
 })
 
-test.each([null, [], 'x', {}, { keys: {} }])('%j is rejected as a key set', async (document) => {
+test.each([null, [], 'x', {}, { keys: {} }])('the gate rejects %j as a key set of an issuer', async (document) => {
   await expect(PublishedKeySet.read(document, algorithms)).rejects.toThrow('not a JSON Web Key Set')
 })
 
-test('S-068: a set of 101 keys is rejected', async () => {
+test("S-068: the gate rejects an issuer's key set with 101 keys", async () => {
   await expect(read(Array.from({ length: 101 }, () => ec))).rejects.toThrow('101 keys')
 })

@@ -2,7 +2,8 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { type Asker, QuestionQueue, rechecks } from '../../../gateway/issuers/question-queue.ts'
 import { QuestionRate } from '../../../gateway/issuers/question-rate.ts'
 
-// Who may ask an issuer next where it cannot take all questions. In virtual time.
+// Tests of the order in which waiting introspection requests are sent to an issuer with limited concurrency, in virtual
+// time.
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }))
 afterEach(() => void vi.useRealTimers())
@@ -10,7 +11,7 @@ afterEach(() => void vi.useRealTimers())
 const now = () => performance.now()
 const from = (address: string, known = false): Asker => ({ kind: 'first', address, known })
 
-/** Notes which questions are under way, in order. */
+/** Records which introspection requests get a permit and which are refused, in order. */
 class Asking {
   readonly rate = new QuestionRate(now)
   readonly queue: QuestionQueue
@@ -33,7 +34,7 @@ class Asking {
     return this.#open.length
   }
 
-  /** Lets granted questions begin, ends one after the other, and so on until none is left. */
+  /** Ends the active requests one after the other, and lets queued requests start, until none is left. */
   async drain(): Promise<void> {
     await vi.advanceTimersByTimeAsync(0)
     for (;;) {
@@ -45,7 +46,7 @@ class Asking {
   }
 }
 
-test('clients are served in rotation, however many questions one client has', async () => {
+test("clients' introspection requests are served in rotation, however many one client has waiting", async () => {
   const asking = new Asking(1)
   for (let i = 0; i < 5; i++) asking.ask(`a${i}`, from('a'))
   asking.ask('b0', from('b'))
@@ -55,7 +56,7 @@ test('clients are served in rotation, however many questions one client has', as
   expect(asking.granted).toEqual(['a0', 'a1', 'b0', 'c0', 'a2', 'a3', 'a4'])
 })
 
-test('re-checks have priority over first questions from unknown addresses', async () => {
+test('introspection re-checks of cached tokens have priority over first requests for tokens from unknown addresses', async () => {
   const asking = new Asking(1)
   asking.ask('busy', rechecks)
   for (let i = 0; i < 3; i++) asking.ask(`s${i}`, from('s'))
@@ -66,7 +67,7 @@ test('re-checks have priority over first questions from unknown addresses', asyn
   expect(asking.granted.slice(11)).toEqual(['s0', 's1', 's2'])
 })
 
-test('a known address gets one of four places beside re-checks, and three of four beside unknown addresses', async () => {
+test('introspection requests of a known address get one of four places beside re-checks, and three of four beside unknown addresses', async () => {
   const asking = new Asking(1)
   asking.ask('busy', rechecks)
   for (let i = 0; i < 6; i++) asking.ask('r', rechecks)
@@ -77,7 +78,7 @@ test('a known address gets one of four places beside re-checks, and three of fou
   expect(asking.granted.slice(1).join('')).toBe('rrrkrrrkkskkkskkss')
 })
 
-test('first questions from unknown addresses never take the last quarter of the places', async () => {
+test('first introspection requests from unknown addresses never use the last quarter of the concurrent places', async () => {
   const asking = new Asking(8)
   for (let i = 0; i < 100; i++) asking.ask(`s${i}`, from(`s${i}`))
   await vi.advanceTimersByTimeAsync(0)
@@ -89,7 +90,7 @@ test('first questions from unknown addresses never take the last quarter of the 
   expect(asking.granted.slice(6)).toEqual(['k', 'r'])
 })
 
-test('with a concurrency of one, every kind of question is served', async () => {
+test('with a concurrency of one, an introspection request from an unknown address is served', async () => {
   const asking = new Asking(1)
   asking.ask('s', from('s'))
   await asking.drain()
@@ -97,7 +98,7 @@ test('with a concurrency of one, every kind of question is served', async () => 
   expect(asking.granted).toEqual(['s'])
 })
 
-test('a flood of one address does not displace the questions of others', async () => {
+test('a flood of introspection requests from one address does not displace the requests of other addresses', async () => {
   const asking = new Asking(1)
   asking.ask('busy', rechecks)
   for (let i = 0; i < 5000; i++) asking.ask('flood', from('a'))
@@ -110,7 +111,7 @@ test('a flood of one address does not displace the questions of others', async (
   expect(asking.granted.filter((name) => name.startsWith('b')).length).toBe(51)
 })
 
-test('a full queue drops the newest question of the address with the most', async () => {
+test('a full introspection queue drops the newest request of the address with the most requests', async () => {
   const asking = new Asking(1)
   asking.ask('busy', rechecks)
   for (const address of ['a', 'b', 'c', 'd']) for (let i = 0; i < 256; i++) asking.ask(`${address}${i}`, from(address))
@@ -122,7 +123,7 @@ test('a full queue drops the newest question of the address with the most', asyn
   expect(asking.granted).toContain('e')
 })
 
-test('a question that waits too long is rejected and frees its place', async () => {
+test('an introspection request that waits too long is refused and frees its place in the queue', async () => {
   const asking = new Asking(1)
   asking.ask('first', from('a'))
   asking.ask('late', from('b'), 2000)
@@ -134,13 +135,13 @@ test('a question that waits too long is rejected and frees its place', async () 
   expect(asking.granted).toEqual(['first', 'patient'])
 })
 
-test('after a 429 questions go at the lower rate, and one at a time until Retry-After', async () => {
+test('after a 429 of the issuer, introspection requests are sent at the lower rate, and one at a time until Retry-After has passed', async () => {
   const asking = new Asking(4)
   for (let i = 0; i < 20; i++) asking.rate.send()
   asking.rate.limited(now(), 3)
   for (let i = 0; i < 6; i++) asking.ask(`q${i}`, rechecks)
   await vi.advanceTimersByTimeAsync(1000)
-  // 10 a second, but the first one is not over.
+  // The rate allows 10 requests per second, but the first request has not ended.
   expect(asking.granted).toEqual(['q0'])
   await asking.drain()
   await vi.advanceTimersByTimeAsync(2000)

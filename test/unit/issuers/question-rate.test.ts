@@ -1,7 +1,8 @@
 import { beforeEach, expect, test } from 'vitest'
 import { QuestionRate } from '../../../gateway/issuers/question-rate.ts'
 
-// Additive increase, multiplicative decrease of the questions to an issuer that says 429. In virtual time.
+// The rate of introspection requests to an issuer that replies 429: additive increase, multiplicative decrease. In
+// virtual time.
 
 let nowMs: number
 let rate: QuestionRate
@@ -11,7 +12,7 @@ beforeEach(() => {
   rate = new QuestionRate(() => nowMs)
 })
 
-/** Sends a number of questions, evenly spread over that time. */
+/** Sends `count` introspection requests, evenly spread over `forMs` milliseconds. */
 function send(count: number, forMs: number): void {
   for (let i = 0; i < count; i++) {
     rate.send()
@@ -19,14 +20,14 @@ function send(count: number, forMs: number): void {
   }
 }
 
-test('questions are unlimited until the issuer replies 429', () => {
+test('the rate of introspection requests is unlimited until the issuer replies 429', () => {
   send(10_000, 10)
 
   expect(rate.waitMs).toBe(0)
   expect(rate.perS).toBe(Number.POSITIVE_INFINITY)
 })
 
-test('the first 429 halves the rate of the last second', () => {
+test('the first 429 of an issuer halves the rate of introspection requests of the last second', () => {
   send(40, 1000)
   rate.limited(nowMs, undefined)
 
@@ -38,7 +39,7 @@ test('the first 429 halves the rate of the last second', () => {
   expect(rate.waitMs).toBeGreaterThan(0)
 })
 
-test('a 429 to a question from the second after the last decrease changes nothing', () => {
+test('a 429 to an introspection request that was sent within a second after the last decrease does not change the rate', () => {
   send(40, 1000)
   const sentMs = nowMs
   nowMs += 10
@@ -51,7 +52,7 @@ test('a 429 to a question from the second after the last decrease changes nothin
   expect(rate.perS).toBe(10)
 })
 
-test('the rate rises by a tenth of the rate before the decrease each second, and ends', () => {
+test('after a 429, the rate of introspection requests rises each second by a tenth of its earlier value, until there is no limit', () => {
   send(40, 1000)
   rate.limited(nowMs, undefined)
   nowMs += 1000
@@ -64,7 +65,7 @@ test('the rate rises by a tenth of the rate before the decrease each second, and
   expect(rate.waitMs).toBe(0)
 })
 
-test('the rate does not fall below one question a second', () => {
+test('the rate of introspection requests does not fall below one per second', () => {
   for (let i = 0; i < 20; i++) {
     send(1, 1000)
     rate.limited(nowMs, 10)
@@ -74,7 +75,7 @@ test('the rate does not fall below one question a second', () => {
   expect(rate.waitMs).toBe(1000)
 })
 
-test('until Retry-After has passed, questions are asked one at a time and the rate does not rise', () => {
+test('until Retry-After of the issuer has passed, introspection requests are sent one at a time and their rate does not rise', () => {
   send(40, 1000)
   rate.limited(nowMs, 7)
   expect(rate.oneAtATime).toBe(true)
@@ -88,7 +89,7 @@ test('until Retry-After has passed, questions are asked one at a time and the ra
   expect(rate.perS).toBeCloseTo(24)
 })
 
-test('a shorter Retry-After does not end a longer one, and none lasts longer than 5 minutes', () => {
+test('a shorter Retry-After of an issuer does not end a longer one, and none lasts longer than 5 minutes', () => {
   rate.limited(nowMs, 999_999)
   rate.limited(nowMs, 1)
   nowMs += 5 * 60_000 - 1
@@ -98,7 +99,7 @@ test('a shorter Retry-After does not end a longer one, and none lasts longer tha
   expect(rate.oneAtATime).toBe(false)
 })
 
-test('an issuer that accepts 20 questions per second gets about 20 per second in the long run', () => {
+test('an issuer that accepts 20 introspection requests per second gets at least 70 % of 20 per second, with few 429 replies', () => {
   let [budget, answered, refused] = [20, 0, 0]
   for (let i = 0; i < 60_000; i++) {
     if (i % 1000 === 0) budget = 20

@@ -17,6 +17,6 @@ test.each([
   ['a negative number', '-1', date, undefined],
   ['a date that does not exist', 'Tue, 01 Foo 2026 12:00:30 GMT', date, undefined],
   ['text', 'soon', date, undefined],
-])('Retry-After is parsed: %s', (_, value, replyDate, seconds) => {
+])('the Retry-After of an issuer is parsed: %s', (_, value, replyDate, seconds) => {
   expect(readRetryAfter(value, replyDate, nowMs)).toBe(seconds)
 })

@@ -1,9 +1,9 @@
-// So many questions at a time; the others wait in order, in bounded number and for a bounded time.
+// The semaphore limits concurrent calls. Waiters are served in order; their number and their wait are limited.
 
 import { expect, test } from 'vitest'
 import { Semaphore } from '../../../gateway/issuers/semaphore.ts'
 
-test('a free permit is granted at once, and waiters are served in order', async () => {
+test('the semaphore grants a free permit without a wait, and serves waiters in order', async () => {
   const turns = new Semaphore(1, 10)
   const order: string[] = []
   expect(turns.take(1000)).toBe(true)
@@ -19,7 +19,7 @@ test('a free permit is granted at once, and waiters are served in order', async 
   expect(turns.take(0)).toBe(true)
 })
 
-test('a waiter that times out gets no permit and blocks no other waiter', async () => {
+test('a waiter of the semaphore that times out gets no permit and blocks no other waiter', async () => {
   const turns = new Semaphore(1, 10)
   turns.take(0)
   expect(await turns.take(5)).toBe(false)
@@ -28,7 +28,7 @@ test('a waiter that times out gets no permit and blocks no other waiter', async 
   expect(turns.take(0)).toBe(true)
 })
 
-test('waiters beyond the queue limit are rejected', () => {
+test('the semaphore refuses waiters beyond its queue limit', () => {
   const turns = new Semaphore(1, 2)
   turns.take(0)
   void turns.take(1000)
