@@ -9,12 +9,12 @@ import { startProgram } from './server-program.ts'
 
 const shipped = (name: string) => readFileSync(new URL(`../../deploy/${name}`, import.meta.url), 'utf8')
 
-/** In the certificate. */
+/** DNS name in the certificate of the balancer. */
 const publicName = 'api.test'
 
 export interface TestBalancer {
   readonly port: number
-  /** Its certificate, in PEM. */
+  /** Certificate of the balancer, in PEM. */
   readonly certificate: string
 }
 

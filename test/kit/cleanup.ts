@@ -33,7 +33,7 @@ export async function stopAll(): Promise<void> {
   if (failures.length > 0) throw new AggregateError(failures, 'parts that the tests started did not stop cleanly')
 }
 
-/** Called by `file-hooks.ts`. */
+/** Runs all `dump` functions. Called by `file-hooks.ts` after a failed test. */
 export function dumpAll(): void {
   for (const dump of dumps) dump()
 }

@@ -31,10 +31,10 @@ interface CodeGateOptions {
   readonly nodes?: number
   /** Reply of the issuer to requests for its key set while the nodes start. Default: the keys. */
   readonly keys?: Answer
-  /** Laid over `login`. */
+  /** Overrides of `login` of the issuer in the policy. */
   readonly login?: Readonly<Record<string, unknown>>
   readonly env?: Readonly<Record<string, string>>
-  /** Laid over the settings. */
+  /** Overrides of the settings of every node. */
   readonly settings?: Readonly<Record<string, unknown>>
   /** Longest time that a node waits for Redis in a request, ms. Default `patientMs`, as for every node of the tests. */
   readonly redisDeadlineMs?: number

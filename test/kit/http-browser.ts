@@ -19,7 +19,7 @@ interface VisitOptions {
   readonly method?: string
   readonly form?: Readonly<Record<string, string>>
   readonly headers?: Readonly<Record<string, string>>
-  /** Default: all of them. */
+  /** Number of redirects to follow. Default: all, at most 20. */
   readonly redirects?: number
 }
 

@@ -7,9 +7,9 @@ import { defaultLimitMs } from './wire.ts'
 
 interface ClientOptions {
   readonly port: number
-  /** Trusted, in PEM. */
+  /** Certificate that the client trusts, in PEM. */
   readonly certificate: string
-  /** In the certificate. */
+  /** Server name in the certificate. */
   readonly name: string
   /** Source address of the client, in 127.0.0.0/8. */
   readonly from: string
@@ -73,7 +73,7 @@ export class Http2Client {
           ALPNProtocols: ['h2'],
         }),
     })
-    // Each request tells it too.
+    // Each request on the connection reports the error too.
     session.on('error', () => {})
     this.#session = session
     return session

@@ -13,7 +13,7 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>
   /** Body of the reply. Default: the document itself. */
   readonly body?: string
-  /** Before the head. */
+  /** Delay before the head of the reply, ms. */
   readonly delayMs?: number
   /** The reply waits until this promise is resolved. */
   readonly held?: Promise<unknown>
@@ -76,12 +76,12 @@ export class TestIssuer {
     return `${this.url}/keys`
   }
 
-  /** The key that signs. */
+  /** The key that signs new tokens. */
   get key(): SigningKey {
     return this.#signer
   }
 
-  /** Published now, oldest first. */
+  /** Published keys, oldest first. */
   get keys(): readonly SigningKey[] {
     return this.#keys
   }

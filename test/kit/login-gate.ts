@@ -72,7 +72,7 @@ export function loginNode(parts: LoginNodeParts): NodeOptions {
   return {
     policy,
     settings: {
-      // Several share the Redis of a file of tests, each with a port of its own.
+      // Several nodes can share one Redis, so the id contains the port of the node.
       node: { id: `at-${port}` },
       listen: `127.0.0.1:${port}`,
       reuse_port: true,

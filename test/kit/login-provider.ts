@@ -27,7 +27,7 @@ export interface LoginProvider {
 }
 
 interface LoginProviderOptions {
-  /** Origin of the gate. */
+  /** Origin of the gate, such as `http://127.0.0.1:8080`. */
   readonly gate: string
   readonly pushedRequests?: boolean
 }
@@ -142,7 +142,7 @@ function configuration(self: LoginProvider, { gate, pushedRequests = false }: Lo
     issueRefreshToken: () => true,
     rotateRefreshToken: true,
     expiresWithSession: () => false,
-    // Nobody is asked for consent.
+    // Grants all scopes without asking the user for consent.
     loadExistingGrant: async ({ oidc }: Context) => {
       const grant = new oidc.provider.Grant({ accountId: oidc.session.accountId, clientId: oidc.client.clientId })
       grant.addOIDCScope('openid profile email offline_access orders:read')

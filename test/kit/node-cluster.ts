@@ -24,7 +24,7 @@ export const maxStalenessMs = 5000
 interface ClusterOptions {
   readonly nodes: number
   readonly policy: object
-  /** `redis` of the settings. */
+  /** Entry `redis` of the settings. */
   readonly redis: Readonly<Record<string, unknown>>
   /** Settings of every node that override the others. */
   readonly settings?: Readonly<Record<string, unknown>>

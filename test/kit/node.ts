@@ -49,9 +49,9 @@ export class StartFailure extends Error {
 
 /** A real node in a separate process. */
 export class TestNode {
-  /** Removed at the end. */
+  /** Folder of the node, which `remove` deletes. */
   readonly folder = new NodeFolder()
-  /** The data plane. */
+  /** Port of the data plane. */
   port = 0
   adminPort = 0
   readonly #process: ChildProcess

@@ -35,7 +35,7 @@ export function opaqueGate(parts: OpaqueGateParts): NodeOptions {
         introspection: {
           client_id: 'gatehouse',
           client_secret: { env: 'TEST_INTROSPECTION_SECRET' },
-          // Longer than the default of 2 s: a busy machine must not make an issuer seem unreachable.
+          // The timeout is longer than its default of 2 s, so that a busy machine does not make an issuer unreachable.
           timeout: '10s',
           ...introspection,
         },

@@ -23,7 +23,7 @@ export interface OtlpSpan {
   readonly end: bigint
   readonly attributes: OtlpAttributes
   readonly links: readonly { readonly traceId: string; readonly spanId: string }[]
-  /** Status code 2 is an error. */
+  /** Status of the span; code 2 means an error. */
   readonly status: { readonly code: number; readonly message: string }
   readonly resource: OtlpAttributes
 }
@@ -44,7 +44,7 @@ export interface OtlpLog {
   readonly resource: OtlpAttributes
 }
 
-/** An OTLP request, decoded. */
+/** A decoded OTLP request. */
 export interface OtlpRequest {
   readonly signal: OtlpSignal
   readonly path: string

@@ -37,7 +37,7 @@ interface ExchangeOptions {
    * Default 1.
    */
   readonly replies?: number | 'all'
-  /** The requests are HEAD. */
+  /** True when the requests are HEAD, whose replies have no body. */
   readonly head?: boolean
   readonly gapMs?: number
   readonly limitMs?: number
@@ -104,7 +104,7 @@ interface RequestParts {
   readonly host?: string
   readonly token?: string
   readonly fields?: readonly (readonly [name: string, value: string])[]
-  /** Sent with its Content-Length. */
+  /** Body of the request, which is sent with a Content-Length. */
   readonly body?: Bytes
 }
 

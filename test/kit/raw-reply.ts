@@ -99,7 +99,7 @@ function parseHead(text: string): ReplyHead {
   return { status: Number(status[1]), reason: status[2]!, fields }
 }
 
-/** RFC 9112 §6.3. */
+/** Returns how the body of a reply is delimited (RFC 9112 §6.3). */
 function framingOf({ status, fields }: ReplyHead, head: boolean): Framing {
   const lengths = valuesOf(fields, 'content-length')
   const encodings = valuesOf(fields, 'transfer-encoding')

@@ -28,7 +28,7 @@ export async function redisCli(port: number, command: string, ...words: string[]
     commandTimeout: limitMs,
     retryStrategy: () => null,
   })
-  // A failed connection rejects the call below.
+  // Errors are ignored here: a failed connection rejects the call below.
   redis.on('error', () => {})
   try {
     await redis.connect()

@@ -72,7 +72,7 @@ export async function testRedisCluster(): Promise<TestRedisCluster> {
       const left = own.filter((port) => port !== master)
       process.kill(servers.get(master)!.pid, 'SIGKILL')
       await servers.get(master)!.ended
-      // A client may ask any server. One that has not heard of the failover would send it to the dead master.
+      // A client can ask any server, and a server that does not know of the failover would redirect it to the dead master.
       await until(
         'every server knows the new master',
         async () => {

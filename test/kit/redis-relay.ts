@@ -68,7 +68,7 @@ export class RedisRelay {
     this.#heldAt = word
   }
 
-  /** Requests that are held. */
+  /** Number of requests that `hold` delays. */
   get held(): number {
     return this.#held.length
   }

@@ -19,7 +19,7 @@ export interface TestSentinel {
 }
 
 interface SentinelOptions {
-  /** `min-replicas-to-write`. */
+  /** Value of `min-replicas-to-write` of the Redis servers. */
   readonly minReplicas: number
 }
 

@@ -17,7 +17,7 @@ interface ServerProgram {
   readonly env?: Readonly<Record<string, string>>
   /** Name of the configuration file, and a function that returns its text for the working folder. */
   readonly config: readonly [name: string, text: (folder: string) => string]
-  /** Of 127.0.0.1. */
+  /** Port of 127.0.0.1 on which the server listens. */
   readonly port: number
 }
 

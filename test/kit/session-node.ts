@@ -123,7 +123,7 @@ export class SessionNode {
     return this.#patient({ kind: 'replace', cookie, input }) as Promise<OpenedSession>
   }
 
-  /** Waits for every node. */
+  /** Ends sessions, and waits until every node enforces their end. */
   end(selector: SessionSelector): Promise<EndedSessions> {
     return this.#patient({ kind: 'end', selector }) as Promise<EndedSessions>
   }
@@ -194,7 +194,7 @@ interface SessionNodesOptions {
   readonly provider: RefreshProvider
   readonly redisPort: number
   readonly prefix?: string
-  /** `keys.encryption`, the first seals. */
+  /** Entry `keys.encryption` of the settings; the first key encrypts. */
   readonly keys?: readonly TestKey[]
   /** Duration of the lease for a refresh, ms. Default 5000. */
   readonly leaseMs?: number
@@ -225,7 +225,7 @@ export function sessionPolicy({ url }: RefreshProvider): object {
   }
 }
 
-/** The environment that settings with these keys, and the policy, refer to. */
+/** Environment variables with the secrets to which the policy and the settings with these keys refer. */
 export function sessionSecrets(keys: readonly TestKey[]): Readonly<Record<string, string>> {
   const secrets = keys.map(({ id, secret }) => [`KEY_${id}`, secret])
   return { CLIENT_SECRET: sessionClient.secret, ...Object.fromEntries(secrets) }

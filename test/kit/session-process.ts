@@ -66,7 +66,7 @@ async function obey(order: Order): Promise<unknown> {
   }
 }
 
-/** As an exchange does. */
+/** Uses a session as an exchange does: finds it, and refreshes it when needed. */
 async function use(cookie: string): Promise<object | string> {
   try {
     const session = await sessions.find(cookie)

@@ -20,7 +20,7 @@ async function trustedCertificate(): Promise<{ readonly cert: string; readonly k
  * Starts a TLS server that relays each connection to a plain server, byte by byte. A FIN or a reset of one side reaches
  * the other side.
  *
- * @param url  of the plain server
+ * @param url  URL of the plain server
  * @returns the `https` URL of the TLS server; only this process trusts its certificate
  */
 export async function tlsInFrontOf(url: string): Promise<string> {

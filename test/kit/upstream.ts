@@ -16,12 +16,12 @@ export interface ReceivedRequest {
   readonly url: string
   /** Header fields in order, with names and values as on the wire. */
   readonly fields: readonly (readonly [name: string, value: string])[]
-  /** Counts connections from 0. */
+  /** Number of the connection, counted from 0. */
   readonly connection: number
   bodyBytes: number
   /** SHA-256 of the whole body, hex. Empty until the body has ended. */
   sha256: string
-  /** The first MiB. */
+  /** The first MiB of the body. */
   body: Buffer
   /** True when the connection was closed before the end of the request body or before the end of the reply. */
   aborted: boolean

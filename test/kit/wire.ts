@@ -103,7 +103,7 @@ export class Wire {
     this.#socket.end()
   }
 
-  /** Sends an RST. */
+  /** Resets the connection (TCP RST). */
   reset(): void {
     this.#socket.resetAndDestroy()
   }
