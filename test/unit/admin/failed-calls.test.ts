@@ -1,4 +1,4 @@
-// Failed admin calls are limited per address, and their records are limited for all addresses together.
+// Failed calls of the admin API are limited per address, and their log records are limited for all addresses together.
 
 import { expect, test } from 'vitest'
 import { type CallOrigin, FailedCalls } from '../../../gateway/admin/failed-calls.ts'

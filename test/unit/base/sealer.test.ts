@@ -17,13 +17,13 @@ test('a sealed value opens in its own context; its bytes contain the id of its k
   expect(sealer.seal('a-token-ü', 'place').equals(blob)).toBe(false)
 })
 
-test('a sealed value does not open in another context', () => {
+test('a value that the sealer encrypted for one context does not open in another context', () => {
   const sealer = new Sealer([one])
 
   expect(sealer.open(sealer.seal('x', 'place'), 'place2')).toBeUndefined()
 })
 
-test('a sealed value with a changed or missing byte does not open', () => {
+test('a sealed (encrypted) value with a changed or missing byte does not open', () => {
   const sealer = new Sealer([one])
   const blob = sealer.seal('secret', 'place')
   for (let i = 0; i < blob.length; i++) {
@@ -44,7 +44,7 @@ test('during a key rotation the first key seals values, and all keys open them',
   expect(after.open(old.seal('x', 'p'), 'p')).toBeUndefined()
 })
 
-test('a key with the same id and another secret does not open a sealed value', () => {
+test('a key with the same id and another secret does not open a sealed (encrypted) value', () => {
   const other = new Sealer([{ id: 'one', secret: two.secret }])
 
   expect(other.open(new Sealer([one]).seal('x', 'p'), 'p')).toBeUndefined()

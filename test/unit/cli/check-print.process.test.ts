@@ -1,4 +1,4 @@
-// docs/design/contract.md §10: `check --print` prints a policy that can be saved, read and checked again.
+// docs/design/contract.md §10: `gatehouse check --print` prints a policy that can be saved, read and checked again.
 
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -31,7 +31,7 @@ services:
             - claims: { "text": { any: ["yes", "1", "08:00", "a\\tb\\u202ec\\e", "é", "null"] } }
 `
 
-test('check --print prints YAML that is unchanged when it is read and printed again', () => {
+test('`gatehouse check --print` prints YAML that is unchanged when it is read and printed again', () => {
   const { status, stdout, stderr } = check(policy, '--print')
 
   expect([status, stderr]).toEqual([0, ''])
@@ -39,7 +39,7 @@ test('check --print prints YAML that is unchanged when it is read and printed ag
   expect(check(stdout, '--print')).toEqual({ status: 0, stdout, stderr: '' })
 })
 
-test('check --print escapes control characters for a terminal without losing values', () => {
+test('`gatehouse check --print` escapes control characters for a terminal without losing values', () => {
   const { stdout } = check(policy, '--print')
   const { claims } = parse(stdout).services.s.routes[0].require.all[1]
 
@@ -47,13 +47,13 @@ test('check --print escapes control characters for a terminal without losing val
   expect(claims.text.any).toEqual(['yes', '1', '08:00', 'a\tb\u202ec\u001b', 'é', 'null'])
 })
 
-test('a YAML 1.1 parser reads the same policy from check --print', () => {
+test('a YAML 1.1 parser reads the same policy from the output of `gatehouse check --print`', () => {
   const { stdout } = check(policy, '--print')
 
   expect(parse(stdout, { version: '1.1' })).toEqual(parse(stdout))
 })
 
-test('check --print --output json prints the policy as one JSON document', () => {
+test('`gatehouse check --print --output json` prints the policy as one JSON document', () => {
   const { status, stdout } = check(policy, '--print', '--output', 'json')
 
   expect(status).toBe(0)
@@ -62,7 +62,7 @@ test('check --print --output json prints the policy as one JSON document', () =>
   expect(check(stdout)).toMatchObject({ status: 0, stderr: '' })
 })
 
-test('check --print rejects an invalid policy without printing it', () => {
+test('`gatehouse check --print` rejects an invalid policy without printing it', () => {
   const { status, stdout, stderr } = check(policy.replace('"18:00"', '"08:00"'), '--print')
 
   expect([status, stdout]).toEqual([1, ''])
@@ -71,7 +71,7 @@ test('check --print rejects an invalid policy without printing it', () => {
   )
 })
 
-test('the CLI rejects check --print with two paths as wrong usage', () => {
+test('the CLI rejects `check --print` with two paths as wrong usage', () => {
   const { status, stdout, stderr } = check(policy, 'other.yaml', '--print')
 
   expect([status, stdout]).toEqual([2, ''])

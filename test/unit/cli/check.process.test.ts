@@ -24,7 +24,7 @@ function fileOf(name: string, text: string): string {
   return path
 }
 
-test('the CLI command check reports a valid policy in one line', () => {
+test('the CLI command `check` reports a valid policy in one line', () => {
   const path = fileOf('good.yaml', good)
 
   expect(run(['check', path])).toEqual({
@@ -34,7 +34,7 @@ test('the CLI command check reports a valid policy in one line', () => {
   })
 })
 
-test('the CLI command check reads a policy from standard input and reports it as JSON', () => {
+test('the CLI command `check` reads a policy from standard input and reports it as JSON', () => {
   const { status, stdout, stderr } = run(['check', '-', '--output', 'json'], good)
 
   expect([status, stderr]).toEqual([0, ''])
@@ -43,7 +43,7 @@ test('the CLI command check reads a policy from standard input and reports it as
   })
 })
 
-test('the CLI command check writes every problem to stderr, and one invalid policy among several gives exit code 1', () => {
+test('the CLI command `check` writes every problem to stderr, and one invalid policy among several gives exit code 1', () => {
   const [goodPath, badPath] = [fileOf('good.yaml', good), fileOf('bad.yaml', bad)]
   const { status, stdout, stderr } = run(['check', badPath, goodPath])
 
@@ -85,7 +85,7 @@ services:
       - { id: pages, match: { path: /** }, require: public }
 `
 
-test('the CLI command check warns about a weaker route for other hosts, and accepts the policy', () => {
+test('the CLI command `check` warns about a weaker route for other hosts, and accepts the policy', () => {
   const path = fileOf('weaker.yaml', weaker)
   const { status, stdout, stderr } = run(['check', path])
 
@@ -98,7 +98,7 @@ test('the CLI command check warns about a weaker route for other hosts, and acce
   expect([sarif.status, JSON.parse(sarif.stdout).runs[0].results]).toMatchObject([0, [{ level: 'warning' }]])
 })
 
-test('the CLI command check --strict treats a warning as an error', () => {
+test('the CLI command `check --strict` treats a warning as an error', () => {
   const { status, stdout, stderr } = run(['check', fileOf('weaker.yaml', weaker), '--strict'])
 
   expect([status, stdout]).toEqual([1, ''])
@@ -110,13 +110,13 @@ test('the CLI command check --strict treats a warning as an error', () => {
   expect(run(['check', fileOf('good.yaml', good), '--strict']).status).toBe(0)
 })
 
-test('the CLI command check of a missing path exits with 1 and prints no stack', () => {
+test('the CLI command `check` of a missing path exits with 1 and prints no stack', () => {
   const { status, stderr } = run(['check', join(root, 'nowhere')])
 
   expect([status, stderr]).toEqual([1, `${join(root, 'nowhere')}: cannot be read (ENOENT) (GH_CONFIG_UNREADABLE)\n`])
 })
 
-test('the CLI command keys generate assertion prints a usable private JWK on one line', () => {
+test('the CLI command `keys generate assertion` prints a usable private JWK on one line', () => {
   const { status, stdout, stderr } = run(['keys', 'generate', 'assertion'])
   const jwk = JSON.parse(stdout)
 
@@ -126,7 +126,7 @@ test('the CLI command keys generate assertion prints a usable private JWK on one
   expect(JSON.parse(run(['keys', 'generate', 'assertion']).stdout).d).not.toBe(jwk.d)
 })
 
-test('the CLI command keys generate encryption prints 32 bytes in base64url', () => {
+test('the CLI command `keys generate encryption` prints 32 bytes in base64url', () => {
   const { stdout } = run(['keys', 'generate', 'encryption'])
 
   expect(stdout).toMatch(/^[A-Za-z0-9_-]{43}\n$/)

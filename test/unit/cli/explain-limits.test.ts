@@ -40,7 +40,7 @@ const explain = (url: string, token?: string) =>
     policy,
   })
 
-test('explain shows the limits of gate, service and route with the windows of the request', async () => {
+test('`gatehouse explain` shows the limits of gate, service and route with the windows of the request', async () => {
   const explained = await explain('/orders/1', issuer.sign({ claims: { tenant: 7 } }))
 
   expect(explained.decision).toBe('admitted')
@@ -91,7 +91,7 @@ test('explain shows the limits of gate, service and route with the windows of th
   ])
 })
 
-test('explain charges no limit: two explanations of a request with a limit of 1 are both admitted', async () => {
+test('`gatehouse explain` charges no limit: two explanations of a request with a limit of 1 are both admitted', async () => {
   const token = issuer.sign()
 
   expect(await explain('/orders/1', token)).toMatchObject({
@@ -104,10 +104,10 @@ test('explain charges no limit: two explanations of a request with a limit of 1 
 test.each([
   ['a request that is refused before the limits has no windows', '/orders/1', [null, null, null]],
   ['a public route has the windows of limits without token parts', '/open', [{ address: '2001:db8:0:0::/64' }]],
-])('explain shows the windows of the request: %s', async (_, url, buckets) => {
+])('`gatehouse explain` shows the windows of the request: %s', async (_, url, buckets) => {
   expect((await explain(url)).limits?.map(({ bucket }) => bucket)).toEqual(buckets)
 })
 
-test('explain shows no limits for a request without a route', async () => {
+test('`gatehouse explain` shows no limits for a request without a route', async () => {
   expect((await explain('/nowhere')).limits).toBeNull()
 })

@@ -46,15 +46,15 @@ const cases: readonly (readonly [where: string, status: number, args: readonly s
 ]
 const runs = runEach(cases.map(([, , args]) => args))
 
-test.each(cases)('explain does not print a token in %s', (where, status) => {
+test.each(cases)('`gatehouse explain` does not print a token in %s', (where, status) => {
   expectSilence(status, runs[cases.findIndex(([name]) => name === where)]!)
 })
 
-test('explain does not print a token from standard input', () => {
+test('`gatehouse explain` does not print a token from standard input', () => {
   expectSilence(0, runGatehouse([...usual, '--token', '-'], token))
 })
 
-test('explain does not print a token in a misspelt flag', () => {
+test('`gatehouse explain` does not print a token in a misspelt flag', () => {
   expectSilence(2, runGatehouse([...usual, `--tokn=${token}`]))
 })
 

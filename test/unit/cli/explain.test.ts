@@ -88,7 +88,7 @@ const explain = (method: string, url: string, { jwks, ...flags }: Asked = {}) =>
 const verdicts = (explained: Awaited<ReturnType<typeof explain>>) =>
   Object.fromEntries(explained.token!.checks.map(({ check, verdict, reason }) => [check, reason ?? verdict]))
 
-test('explain lists the phases of an admitted request and the request that the service receives', async () => {
+test('`gatehouse explain` lists the phases of an admitted request and the request that the service receives', async () => {
   const explained = await explain('GET', 'https://api.example/orders/%37', { token: issuer.sign(), jwks })
 
   expect(explained).toMatchObject({
@@ -139,18 +139,21 @@ test.each<[flaw: string, wishes: TokenOverrides, check: string, reason: string]>
     'token-signature',
   ],
   ['an issuer of other services', { claims: { iss: 'https://other.example' } }, 'signature', 'token-key-unknown'],
-])('explain gives the failing check as the reason to refuse a token with %s', async (flaw, wishes, check, reason) => {
-  const explained = await explain('GET', '/orders/7', {
-    token: issuer.sign(wishes),
-    jwks: flaw.includes('other services') ? fileOf('none.json', '{"keys":[]}') : jwks,
-  })
-  const checks = explained.token!.checks
+])(
+  '`gatehouse explain` gives the failing check as the reason to refuse a token with %s',
+  async (flaw, wishes, check, reason) => {
+    const explained = await explain('GET', '/orders/7', {
+      token: issuer.sign(wishes),
+      jwks: flaw.includes('other services') ? fileOf('none.json', '{"keys":[]}') : jwks,
+    })
+    const checks = explained.token!.checks
 
-  expect(explained).toMatchObject({ decision: 'refused', reason, reply: { status: 401, code: 'invalid_token' } })
-  expect(checks.find(({ verdict }) => verdict === 'failed')).toMatchObject({ check, reason })
-})
+    expect(explained).toMatchObject({ decision: 'refused', reason, reply: { status: 401, code: 'invalid_token' } })
+    expect(checks.find(({ verdict }) => verdict === 'failed')).toMatchObject({ check, reason })
+  },
+)
 
-test('explain checks header and claims of a token, although the gate stops at the first failure', async () => {
+test('`gatehouse explain` checks header and claims of a token, although the gate stops at the first failure', async () => {
   const explained = await explain('GET', '/orders/7', {
     token: issuer.sign({ header: { typ: 'JWT' }, claims: { exp: 1 } }),
   })
@@ -159,7 +162,7 @@ test('explain checks header and claims of a token, although the gate stops at th
   expect(verdicts(explained)).toMatchObject({ header: 'token-type', claims: 'token-expired', signature: 'not checked' })
 })
 
-test('explain without keys reports that the signature is not checked', async () => {
+test('`gatehouse explain` without keys reports that the signature is not checked', async () => {
   const forged = issuer.sign({ key: signingKey('ES256') })
   const explained = await explain('GET', '/orders/7', { token: forged })
 
@@ -167,7 +170,7 @@ test('explain without keys reports that the signature is not checked', async () 
   expect(explanationLines(explained).map((line) => line.trim())).toContain('signature: not checked')
 })
 
-test('explain names the keys of a key set that it ignores', async () => {
+test('`gatehouse explain` names the keys of a key set that it ignores', async () => {
   const weak = fileOf('weak.json', JSON.stringify({ keys: [{ ...issuer.keys[0]!.publicJwk, use: 'enc' }] }))
   const explained = await explain('GET', '/orders/7', { token: issuer.sign(), jwks: weak })
 
@@ -175,7 +178,7 @@ test('explain names the keys of a key set that it ignores', async () => {
   expect(explained.token!.ignored_keys).toEqual([{ kid: issuer.keys[0]!.kid, why: 'use is not "sig"' }])
 })
 
-test('explain refuses a token of an issuer that the service does not accept', async () => {
+test('`gatehouse explain` refuses a token of an issuer that the service does not accept', async () => {
   const token = issuer.sign({ claims: { iss: 'https://other.example' } })
   const explained = await explain('GET', '/orders/7', { token })
 
@@ -183,7 +186,7 @@ test('explain refuses a token of an issuer that the service does not accept', as
   expect(verdicts(explained)).toMatchObject({ claims: 'passed', accepted: 'token-issuer-not-accepted' })
 })
 
-test('explain gives a verdict for every part of a requirement', async () => {
+test('`gatehouse explain` gives a verdict for every part of a requirement', async () => {
   const explained = await explain('POST', '/orders', { token: issuer.sign() })
   const [scopes, any] = explained.requirement!.parts
   const [roles, not] = any!.parts
@@ -197,7 +200,7 @@ test('explain gives a verdict for every part of a requirement', async () => {
   expect(not!.parts[0]).toMatchObject({ met: true, reason: null })
 })
 
-test('explain derives roles from the claims of a token', async () => {
+test('`gatehouse explain` derives roles from the claims of a token', async () => {
   const claims = { scope: 'orders:write', realm_access: { roles: ['order-manager'] } }
   const explained = await explain('POST', '/orders', { token: issuer.sign({ claims }) })
 
@@ -205,7 +208,7 @@ test('explain derives roles from the claims of a token', async () => {
   expect(explained.service_receives!.assertion).toMatchObject({ roles: ['manager'], scope: 'orders:write' })
 })
 
-test('explain evaluates no part of the requirement for a request without a token', async () => {
+test('`gatehouse explain` evaluates no part of the requirement for a request without a token', async () => {
   const explained = await explain('GET', '/orders')
 
   expect(explained).toMatchObject({
@@ -222,7 +225,7 @@ test.each([
   ['::ffff:10.1.2.3', true],
   ['192.0.2.1', false],
 ])(
-  'explain reports for a client at %s whether the address lists of the route permit it: %s',
+  '`gatehouse explain` reports for a client at %s whether the address lists of the route permit it: %s',
   async (address, permitted) => {
     const explained = await explain('GET', '/internal/a', { token: issuer.sign(), address })
 
@@ -237,27 +240,33 @@ test.each([
   ['http://h/orders//x', 'path-empty-segment'],
   ['http://h/orders#x', 'path-fragment'],
   ['http://h?x=/../', 'route-unknown'],
-])('explain does not correct the URL %s, and gives the reason why the gate refuses it', async (url, reason) => {
-  expect((await explain('GET', url)).reason).toBe(reason)
-})
+])(
+  '`gatehouse explain` does not correct the URL %s, and gives the reason why the gate refuses it',
+  async (url, reason) => {
+    expect((await explain('GET', url)).reason).toBe(reason)
+  },
+)
 
 test.each([
   ['GET', '/order/7', 'route-unknown', ['read', 'write']],
   ['GET', '/internal', 'route-unknown', ['internal']],
   ['GET', '/nothing/like/it', 'route-unknown', []],
   ['DELETE', '/orders/7', 'method-not-mapped', ['read', 'write']],
-])('explain names the routes nearest to %s %s, which matches no route', async (method, url, reason, ids) => {
-  const { nearest, route, ...explained } = await explain(method, url)
+])(
+  '`gatehouse explain` names the routes nearest to %s %s, which matches no route',
+  async (method, url, reason, ids) => {
+    const { nearest, route, ...explained } = await explain(method, url)
 
-  expect([explained.reason, route]).toEqual([reason, null])
-  expect(nearest.map(({ id }) => id)).toEqual(ids)
-})
+    expect([explained.reason, route]).toEqual([reason, null])
+    expect(nearest.map(({ id }) => id)).toEqual(ids)
+  },
+)
 
-test('explain shows the path that the service receives after a rewrite', async () => {
+test('`gatehouse explain` shows the path that the service receives after a rewrite', async () => {
   expect((await explain('GET', '/moved/a?b=c')).service_receives).toMatchObject({ path: '/new/a', query: 'as sent' })
 })
 
-test('explain evaluates a shadow requirement, which has no effect on the decision', async () => {
+test('`gatehouse explain` evaluates a shadow requirement, which has no effect on the decision', async () => {
   const { decision, shadow } = await explain('GET', '/tried', { token: issuer.sign(), jwks })
 
   expect([decision, shadow!.verdict]).toEqual(['admitted', 'role-missing'])
@@ -269,14 +278,17 @@ test.each([
   ['a token that would do', { claims: { scope: 'orders:write' } }, 'met'],
   ['a token that would not', {}, 'scope-missing'],
   ['a token that is expired', { claims: { exp: 1 } }, 'token-expired'],
-])('explain evaluates the shadow requirement of a public route for a request with %s', async (_, wishes, verdict) => {
-  const token = wishes && issuer.sign(wishes)
-  const explained = await explain('GET', '/moved/a', { ...(token !== undefined && { token }), jwks })
+])(
+  '`gatehouse explain` evaluates the shadow requirement of a public route for a request with %s',
+  async (_, wishes, verdict) => {
+    const token = wishes && issuer.sign(wishes)
+    const explained = await explain('GET', '/moved/a', { ...(token !== undefined && { token }), jwks })
 
-  expect([explained.decision, explained.shadow!.verdict]).toEqual(['admitted', verdict])
-})
+    expect([explained.decision, explained.shadow!.verdict]).toEqual(['admitted', verdict])
+  },
+)
 
-test('explain --at decides as of the given time', async () => {
+test('`gatehouse explain --at` decides as of the given time', async () => {
   const token = issuer.sign({ claims: { iat: 1_999_999_000, exp: 2_000_000_000 } })
   const at = (at: string) => explain('GET', '/orders', { token, at })
 
@@ -284,7 +296,7 @@ test('explain --at decides as of the given time', async () => {
   expect((await at('2033-05-18T05:40:00+02:00')).reason).toBe('token-expired')
 })
 
-test('explain applies the header fields of the client as the gate does, and does not show their values', async () => {
+test('`gatehouse explain` applies the header fields of the client as the gate does, and does not show their values', async () => {
   const header = [
     'X-Api-Key: secret',
     'cookie: a=b',
@@ -304,7 +316,7 @@ test('explain applies the header fields of the client as the gate does, and does
   expect(field('host')).toEqual([{ name: 'host', value: 'relay:8080', from: 'gate' }])
 })
 
-test('explain refuses a request with two credentials as the gate does', async () => {
+test('`gatehouse explain` refuses a request with two credentials as the gate does', async () => {
   const header = ['authorization: Bearer x']
 
   expect((await explain('GET', '/orders', { token: issuer.sign(), header })).reason).toBe('credential-repeated')
@@ -333,9 +345,12 @@ test.each<[what: string, method: string, url: string, flags: Partial<RequestFlag
 test.each([
   ['not JSON', 'secret-secret-secret'],
   ['not a key set', '{"key":"secret-secret-secret"}'],
-])('explain with a key set that is %s is wrong usage, and the error does not quote the key set', async (_, text) => {
-  const asked = explain('GET', '/', { jwks: fileOf('bad.json', text) })
+])(
+  '`gatehouse explain` with a key set that is %s is wrong usage, and the error does not quote the key set',
+  async (_, text) => {
+    const asked = explain('GET', '/', { jwks: fileOf('bad.json', text) })
 
-  await expect(asked).rejects.toThrow(expect.objectContaining({ exitCode: 2 }))
-  await expect(asked).rejects.not.toThrow(/secret/)
-})
+    await expect(asked).rejects.toThrow(expect.objectContaining({ exitCode: 2 }))
+    await expect(asked).rejects.not.toThrow(/secret/)
+  },
+)

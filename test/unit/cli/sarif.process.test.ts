@@ -57,7 +57,7 @@ interface Result {
 
 const runOf = (text: string) => (JSON.parse(text) as Log).runs[0]!
 
-test('check --output sarif of a valid policy prints a log without results and exits with 0', () => {
+test('`gatehouse check --output sarif` of a valid policy prints a log without results and exits with 0', () => {
   const log = JSON.parse(valid!.stdout) as Log
 
   expect(valid).toMatchObject({ status: 0, stderr: '' })
@@ -76,7 +76,7 @@ test('the SARIF log of check has a rule for every problem code, with a link to t
   )
 })
 
-test('check --output sarif prints each problem as a result with rule and place, only on stdout', () => {
+test('`gatehouse check --output sarif` prints each problem as a result with rule and place, only on stdout', () => {
   const { results, tool, columnKind } = runOf(invalid!.stdout)
 
   expect(invalid).toMatchObject({ status: 1, stderr: '' })
@@ -106,6 +106,6 @@ test('in the SARIF log of check, a problem without a place has a location that n
   expect(log.runs[0]!.results[0]!.locations).toEqual([{ logicalLocations: [{ fullyQualifiedName: 'a[0]' }] }])
 })
 
-test('the CLI rejects check --print --output sarif as wrong usage', () => {
+test('the CLI rejects `check --print --output sarif` as wrong usage', () => {
   expect(printed).toMatchObject({ status: 2, stdout: '' })
 })

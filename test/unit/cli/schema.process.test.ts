@@ -13,12 +13,12 @@ const [settings, policy, line, other] = runEach([
 const committed = (name: string) =>
   readFileSync(new URL(`../../../docs/reference/schema/${name}.schema.json`, import.meta.url), 'utf8')
 
-test('the CLI command schema prints the JSON Schemas in docs/reference/schema', () => {
+test('the CLI command `schema` prints the JSON Schemas in docs/reference/schema', () => {
   expect(settings).toEqual({ status: 0, stdout: committed('gatehouse'), stderr: '' })
   expect(policy).toEqual({ status: 0, stdout: committed('policy'), stderr: '' })
 })
 
-test('the CLI command schema --output json prints the schema on one line', () => {
+test('the CLI command `schema --output json` prints the schema on one line', () => {
   expect(line!.stdout.trimEnd().split('\n')).toHaveLength(1)
   expect(JSON.parse(line!.stdout)).toEqual(JSON.parse(policy!.stdout))
 })

@@ -41,7 +41,7 @@ async function joined(cluster: Cluster, limitMs = 60_000): Promise<number> {
 
 const takenForNew = 'no cluster epoch in Redis and no surviving member: initialising a new cluster'
 
-test('a node without a stored epoch initialises a new cluster after it has waited for isolated members', async () => {
+test('a node without a stored epoch initialises a new cluster after a wait for isolated members', async () => {
   const said: string[] = []
   const cluster = await clusterView(await emptyRedis('new:'), { said })
   cluster.start()
@@ -49,7 +49,7 @@ test('a node without a stored epoch initialises a new cluster after it has waite
   expect(said).toContain(takenForNew)
 })
 
-test('a node joins without the wait after an operator accepted the data loss', async () => {
+test('after an operator has accepted the data loss of Redis, a node joins without initialising a new cluster', async () => {
   const said: string[] = []
   const cluster = await clusterView(await emptyRedis('accepted:'), { said })
   await cluster.acceptLoss()
@@ -79,7 +79,7 @@ test('a node with a stored epoch joins after Redis lost its data when a member o
   expect(readFileSync(file, 'latin1').trim()).not.toBe('')
 })
 
-test('a node with a stored epoch and without surviving members waits for an operator', async () => {
+test('a node with a stored epoch waits for an operator when Redis has lost its data and no member survives', async () => {
   const link = await emptyRedis('operator:')
   const file = join(folder, 'operator')
   new EpochFile(file).write('of-yore')

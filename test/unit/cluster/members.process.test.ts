@@ -133,7 +133,7 @@ test('a member whose connection to Redis breaks loses no cluster event and keeps
   await cluster.close()
 })
 
-test('a member releases its id when it leaves; a member that was refused the id does not', async () => {
+test('a member releases its node id when it leaves; a node that was refused the id does not release it', async () => {
   const { cluster } = await joinedWith('held')
   const said: string[] = []
   const second = await clusterView(link, { id: 'held', said })

@@ -29,7 +29,7 @@ function problemsOf(document: object, env: Record<string, string> = {}): readonl
   return []
 }
 
-test('the default admin listener is on loopback and accepts no token, and there is no probe listener', () => {
+test('by default, the admin listener of a node is on loopback and accepts no token, and there is no probe listener', () => {
   expect(load({})).toMatchObject({
     admin: { listen: { host: '127.0.0.1', port: 9090 }, hosts: [], issuer: undefined, bootstrapToken: undefined },
     probes: { listen: undefined },
@@ -74,7 +74,7 @@ test('the settings reject a bootstrap token whose file is missing', () => {
   expect(problemsOf({ admin: { bootstrap_token: { file: 'absent' } } })).toMatchObject([{ code: 'GH_CONFIG_SECRET' }])
 })
 
-test('the issuer of the admin API has the same keys and checks as an issuer of the policy', () => {
+test('the settings of the admin issuer have the same keys, defaults and checks as an issuer in the policy', () => {
   const issuer = { issuer: 'https://idp.example', audience: ['https://gate.example/admin'] }
 
   expect(load({ admin: { issuer } }).admin.issuer).toMatchObject({

@@ -50,7 +50,7 @@ function jwk(): Record<string, unknown> {
   return { ...generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' }) }
 }
 
-test('a settings file with policy.path only results in the default of every other setting', () => {
+test('a settings file with only policy.path gives every other setting its default', () => {
   expect(load({})).toEqual({
     node: { id: expect.stringMatching(new RegExp(`^[A-Za-z0-9._-]+-${process.pid}$`)) },
     listen: { host: '127.0.0.1', port: 8080 },
@@ -89,7 +89,7 @@ test('a settings file with policy.path only results in the default of every othe
   })
 })
 
-test('settings load without a file, from environment variables and flags', () => {
+test('the settings loader works without a file, from environment variables and flags', () => {
   const env = { GATEHOUSE_POLICY_PATH: 'p.yaml' }
   const settings = loadSettings({ path: undefined, env, flags: { listen: '127.0.0.1:0', node: { id: undefined } } })
 
@@ -112,7 +112,7 @@ test('flags override environment variables, which override the settings file, ke
   expect(request).toMatchObject({ idleMs: 40_000, tokenMaxBytes: 4096 })
 })
 
-test('settings of every kind of value can be environment variables', () => {
+test('environment variables can set settings of every type of value', () => {
   const key = jwk()
   const settings = loadSettings({
     path: undefined,
@@ -294,7 +294,7 @@ test.each([
   expect(say({ file: { policy, ...settings } })).toEqual([problem])
 })
 
-test('an unreadable or malformed settings file results in a ConfigError', () => {
+test('the settings loader throws a ConfigError for an unreadable or malformed settings file', () => {
   expect(() => loadSettings({ path: join(root, 'nowhere'), env: {}, flags: {} })).toThrow(ConfigError)
   expect(say({ file: 'policy: { path: ' })).toEqual(['GH_CONFIG_SYNTAX'])
   expect(say({ file: '[]' })).toEqual(['GH_CONFIG_VALUE'])
@@ -522,7 +522,7 @@ test('the settings loader keeps the order of encryption keys and rejects a dupli
   ])
 })
 
-test('a host of public_url that no certificate covers causes a warning', async () => {
+test('the settings loader warns about a host of public_url that no TLS certificate covers', async () => {
   const { certFile, keyFile } = await certificateFor(root, 'api', ['api.example', '*.shop.example'])
   const file = {
     policy,

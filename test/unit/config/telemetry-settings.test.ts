@@ -177,7 +177,7 @@ test('an OpenTelemetry variable without effect causes a warning; a variable that
   ])
 })
 
-test('GATEHOUSE_TELEMETRY_ variables set telemetry settings', () => {
+test('environment variables that start with GATEHOUSE_TELEMETRY_ set the telemetry settings', () => {
   const { telemetry } = load({
     GATEHOUSE_TELEMETRY_TRACES_SAMPLE: '1',
     GATEHOUSE_TELEMETRY_METRICS_ENDPOINT: 'http://c:4318',

@@ -24,7 +24,7 @@ async function claimsIn(assertion: string) {
   return (await jwtVerify(assertion, createLocalJWKSet(JSON.parse(signer.jwks)), options)).payload
 }
 
-test('an assertion names subject, service and issuer, and verifies with the published keys', async () => {
+test('an assertion of the gate names subject, service and issuer, and verifies with the published keys', async () => {
   const facts = factsOf({ sid: 's1', acr: 'silver' })
   const assertion = signer.assertion(facts, derivedOf(facts), 'orders', nowMs)
   expect(decodeProtectedHeader(assertion)).toEqual({ alg: 'ES256', kid: '2026-01', typ: 'gatehouse-assertion+jwt' })
@@ -44,7 +44,7 @@ test('an assertion names subject, service and issuer, and verifies with the publ
   })
 })
 
-test('an assertion omits claims that the token lacks; for a token without sub, its subject is the client', async () => {
+test('an assertion of the gate omits claims that the token lacks; for a token without sub, its subject is the client', async () => {
   const facts = factsOf({ sub: undefined })
   const claims = await claimsIn(signer.assertion(facts, derivedOf(facts), 'orders', nowMs))
   expect(claims.sub).toBe('reader')
@@ -62,7 +62,7 @@ test('the gate renews an assertion after half of its lifetime', () => {
   expect(signer.assertion(facts, derived, 'orders', nowMs + 59_999)).toBe(second)
 })
 
-test('an assertion never outlives its token, and the last one is used until the token expires', async () => {
+test('an assertion of the gate does not expire after its token, and the last assertion is used until the token expires', async () => {
   const facts = factsOf({ exp: nowMs / 1000 + 20.7 })
   const derived = derivedOf(facts)
   const last = signer.assertion(facts, derived, 'orders', nowMs)

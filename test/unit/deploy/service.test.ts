@@ -67,7 +67,7 @@ test.each([
   },
 )
 
-test('the demo service sends N bytes of the repeated block for /files/bytes/N', async () => {
+test('the demo service replies to /files/bytes/150000 with 150,000 bytes of its repeated block', async () => {
   const { body } = await callHttp({ method: 'GET', target: '/files/bytes/150000', port })
 
   expect(body.subarray(0, block.length).equals(block)).toBe(true)
@@ -81,7 +81,7 @@ test.each(['bytes=200000&abort_after=100000', 'abort_after=10'])(
   },
 )
 
-test('the demo service lists received requests by URL', async () => {
+test('the demo service lists the received requests whose URL contains a given text', async () => {
   await callHttp({ method: 'GET', target: '/orders/7?check=abc', port })
   await callHttp({ method: 'GET', target: '/orders/7?check=xyz', port })
   const reply = await callHttp({ method: 'GET', target: '/demo/received?containing=abc', port })

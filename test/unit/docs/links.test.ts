@@ -8,7 +8,7 @@ import { expect, test } from 'vitest'
 const checkout = resolve(import.meta.dirname, '../../..')
 const docs = globSync('docs/**/*.md', { cwd: checkout })
 const pages = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', 'gateway/README.md', ...docs]
-/** Decision records have an index of their own. */
+/** Pages that docs/README.md must list. Decision records are left out: another page lists them. */
 const indexed = docs.filter((page) => page !== 'docs/README.md' && !/decisions\/\d/.test(page))
 
 const linksOf = (page: string) =>
@@ -34,7 +34,7 @@ test('docs/README.md links to every documentation page except single decision re
   expect(linked).toEqual(expect.arrayContaining(indexed.map((page) => join(checkout, page))))
 })
 
-test('the index of decision records links to every record', () => {
+test('docs/design/decisions/README.md links to every decision record', () => {
   const index = 'docs/design/decisions/README.md'
   const linked = linksOf(index).map(({ path }) => target(index, path))
   const records = docs.filter((page) => /decisions\/\d/.test(page))
@@ -43,7 +43,7 @@ test('the index of decision records links to every record', () => {
   expect(linked).toEqual(expect.arrayContaining(records.map((page) => join(checkout, page))))
 })
 
-test.each(pages)('every link in %s leads to a file, and its anchor to a heading', (page) => {
+test.each(pages)('every link in the page %s leads to an existing file, and its anchor to a heading', (page) => {
   for (const { path, anchor } of linksOf(page)) {
     const file = target(page, path)
     expect([path, existsSync(file)]).toEqual([path, true])

@@ -61,7 +61,7 @@ test('every section of docs/design/contract.md and architecture.md that a file c
   expect(missing).toEqual([])
 })
 
-test('every attack case that a file cites is in docs/design/attack-cases.md', () => {
+test('every attack case that a file of the repository cites is in docs/design/attack-cases.md', () => {
   const cases = new Set(
     [...read('docs/design/attack-cases.md').matchAll(/^\| (S-\d{3}) \|/gm)].map(([, name]) => name!),
   )

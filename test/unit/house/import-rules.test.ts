@@ -198,7 +198,7 @@ test.each(offences)('the file %s that imports "%s" breaks the import rule %s', (
   expect([...(caught.get(file) ?? [])]).toEqual(rules)
 })
 
-test.each(lawful)('the import rules allow %s to import %s', (file) => {
+test.each(lawful)('the import rules allow the file %s to import %s', (file) => {
   expect([...(caught.get(file) ?? [])]).toEqual([])
 })
 

@@ -98,7 +98,7 @@ test('the fake issuer can sign with a shared secret, or leave a token unsigned',
   expect(compactJws({ alg: 'none' }, claims, unsigned)).toMatch(/^[\w-]+\.[\w-]+\.$/)
 })
 
-test('an override replaces the replies of the fake issuer until it is removed', async () => {
+test('a test can replace a reply of the fake issuer and restore the normal reply', async () => {
   const issuer = await startIssuer()
 
   issuer.answer('keys', { status: 500, headers: { 'content-type': 'text/html' }, body: '<p>' })

@@ -72,7 +72,7 @@ test.each([
   await expect(request(await answering(bytes), get)).rejects.toThrow(message)
 })
 
-test('the raw client counts interim replies and reads the final reply', async () => {
+test('the raw client records interim replies (1xx) and reads the final reply', async () => {
   const port = await answering('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
 
   expect(await request(port, get)).toMatchObject({ status: 200, interim: [100] })
@@ -141,7 +141,7 @@ test('a raw client that reaches its deadline throws an error with the bytes rece
   await expect(exchange(upstream.port, get, { limitMs: 2000 })).rejects.toThrow('so far came "HTTP/1.1 "')
 })
 
-test('the raw client reads the bytes before a reset', async () => {
+test('the raw client reads the bytes that arrived before a connection reset', async () => {
   const upstream = await rawUpstream(async (wire) => {
     await reply(wire, 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok')
     await wire.until('now')

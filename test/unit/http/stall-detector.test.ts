@@ -4,7 +4,7 @@ import { StallDetector } from '../../../gateway/http/stall-detector.ts'
 // The stall detector counts consecutive calls without enough progress, and starts again at 1 after enough bytes have
 // moved.
 
-/** Results of `stalledCalls` for a series of byte totals. The first total is the start value. */
+/** Returns the results of `stalledCalls` for a series of byte totals. The first total is the start value. */
 const looks = (enough: number, ...bytes: readonly number[]) => {
   const pace = new StallDetector(bytes[0]!)
   return bytes.slice(1).map((moved) => pace.stalledCalls(moved, enough))

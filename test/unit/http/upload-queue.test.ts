@@ -19,7 +19,7 @@ function drained(queue: UploadQueue): Buffer[] {
 
 const files = () => readdirSync(tmpdir()).filter((name) => name.startsWith('gatehouse-upload-'))
 
-test('queued upload bytes above 16 MiB go to an unnamed file and are read back in order', () => {
+test('the upload queue writes bytes above its memory limit to an unnamed file and returns all bytes in order', () => {
   const queue = new UploadQueue()
   const sent = Array.from({ length: 100 }, () => randomBytes(512 * 1024))
   const before = process.memoryUsage().arrayBuffers

@@ -221,7 +221,7 @@ test('S-067: ignored keys of an issuer are logged once, with kid and reason', as
   ])
 })
 
-test('a policy change keeps the key set of an issuer, and removing the issuer closes it', async () => {
+test('a policy change replaces the key set of an issuer only when its algorithms change, and a removed issuer has no key set', async () => {
   const { rules, set } = open()
   keys.retain([rules])
   await until(() => set.candidates('one', 'ES256').length === 1)

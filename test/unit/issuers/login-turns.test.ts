@@ -40,7 +40,7 @@ afterEach(() => {
   issuer.pushes = false
 })
 
-/** Brings a made-up code. */
+/** Sends the reply of an issuer with a forged code to the login client, as the callback does. */
 function finish(address: string, { code = 'made-up', known = false } = {}) {
   const reply = new URL(`${redirectUri}?${new URLSearchParams({ code, state: 'a-state', iss: issuer.url })}`)
   return client.finish(reply, checks, { address, known, permit: () => true })

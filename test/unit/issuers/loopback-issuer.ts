@@ -28,7 +28,7 @@ type Answer = (request: IncomingMessage, response: ServerResponse) => void
 
 /** An authorization server on loopback that serves only its metadata and its keys. */
 export class LoopbackIssuer {
-  /** Published keys. */
+  /** Keys that the issuer publishes. */
   keys: Record<string, unknown>[] = []
   /** Paths of all requests so far, in order. */
   readonly requests: string[] = []
@@ -72,7 +72,7 @@ export class LoopbackIssuer {
   }
 }
 
-/** Collects what is logged. */
+/** Returns a log function and the list of lines that it collects. */
 export function logged(): {
   log: IssuerLog
   lines: { level: string; message: string; fields: Record<string, unknown> }[]
