@@ -12,8 +12,8 @@ import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { startWorker, type TestWorker } from '../kit/worker.ts'
 
-// docs/design/contract.md §10, §11: recent traces of nodes and workers are available without another system, and
-// bounded.
+// Recent traces of nodes and workers can be listed without another tracing system, and their number is bounded
+// (docs/design/contract.md §10, §11).
 
 const bootstrap = 'bootstrap-token-of-the-traces-tests-001'
 const recent = 100
@@ -68,12 +68,12 @@ async function list(...words: string[]): Promise<Listed['traces']> {
   return (JSON.parse(stdout) as Listed).traces
 }
 
-/** Waits until the trace is listed. */
+/** Waits until `gatehouse traces` lists the trace. */
 async function listed(trace: string): Promise<void> {
   await expect.poll(async () => (await list()).some(({ trace_id }) => trace_id === trace)).toBe(true)
 }
 
-test('`traces` lists recorded exchanges, newest first, and filters them', async () => {
+test('`gatehouse traces` lists recorded exchanges, newest first, and filters them', async () => {
   const admitted = await send('/orders/1', issuer.issue())
   const refused = await send('/orders/2')
   const unknown = await send('/nowhere?token=hidden')
@@ -93,7 +93,7 @@ test('`traces` lists recorded exchanges, newest first, and filters them', async 
   expect((await list('--since', '10m')).length).toBe(3)
 })
 
-test('`traces ID` prints the spans of a trace as a waterfall', async () => {
+test('`gatehouse traces ID` prints the spans of the trace as a waterfall', async () => {
   const trace = await send('/orders/3', issuer.issue())
   await listed(trace)
   const { stdout } = await runVerb(['traces', trace], env)
@@ -104,16 +104,16 @@ test('`traces ID` prints the spans of a trace as a waterfall', async () => {
   const lines = stdout.split('\n').slice(4)
   const always = ['GET /orders/**', '  authenticate', '  limit', '  credential', '  GET']
   const spans = lines.filter((line) => line.includes('━')).map((line) => line.slice(0, line.search(/ +\d/)))
-  // On a busy machine other phases can also take long enough to be shown.
+  // On a busy machine other phases can also take long enough to be shown as spans.
   expect(spans.filter((name) => always.includes(name))).toEqual(always)
   expect(stdout).toContain('200 admitted admitted · /orders/3 orders.read node-under-test')
   expect(lines.every((line) => line.length <= 120)).toBe(true)
 })
 
-test("a job's span belongs to the trace of the exchange that caused it", async () => {
+test("the span of a worker's job links to the exchange that enqueued the job, and `gatehouse traces` shows both together", async () => {
   const token = issuer.issue()
   const sent: string[] = []
-  // A use near the end of the cache period enqueues a refresh job.
+  // A request near the end of the cache period of its token enqueues a refresh job.
   await until('the worker has done a job', async () => {
     sent.push(await send('/orders/4', token))
     return worker.done.length > 0
@@ -137,7 +137,7 @@ test("a job's span belongs to the trace of the exchange that caused it", async (
   await expect.poll(async () => (await runVerb(['traces', trace], env)).stdout).toContain('  process introspect')
 })
 
-test('stored traces are bounded, and invalid entries in Redis are skipped', async () => {
+test('the number of traces in Redis is bounded, and `gatehouse traces` skips invalid entries', async () => {
   for (let i = 0; i < 10; i++) {
     await Promise.all(Array.from({ length: 50 }, () => send('/nowhere')))
     await sleep(520)
@@ -146,7 +146,7 @@ test('stored traces are bounded, and invalid entries in Redis are skipped', asyn
   await redisCli(redisPort, 'XADD', 'gh:{traces}:recent', '*', 'x', 'y')
   const length = Number(await redisCli(redisPort, 'XLEN', 'gh:{traces}:recent'))
 
-  // Redis trims by whole blocks of 100 entries.
+  // Redis trims the stream of traces in blocks of 100 entries.
   expect(length).toBeLessThanOrEqual(recent + 100)
   expect((await list('--limit', '1000')).length).toBeGreaterThan(0)
   expect(Number(await redisCli(redisPort, 'PTTL', 'gh:{traces}:recent'))).toBeGreaterThan(0)
@@ -157,7 +157,7 @@ test.each([
   { title: 'a malformed trace id', words: ['../nodes'], exitCode: 2, message: '32 hexadecimal digits' },
   { title: 'a malformed duration', words: ['--min-duration', 'long'], exitCode: 2, message: 'must be a duration' },
   { title: 'a limit above 1000', words: ['--limit', '5000'], exitCode: 1, message: 'a number from 1 to 1000' },
-])('`traces` with $title exits with $exitCode and an error message', async ({ words, exitCode, message }) => {
+])('`gatehouse traces` with $title exits with $exitCode and an error message', async ({ words, exitCode, message }) => {
   const run = await runVerb(['traces', ...words], env)
 
   expect(run.exitCode).toBe(exitCode)

@@ -9,8 +9,8 @@ import { maxLagMs, testSentinel } from '../kit/redis-sentinel.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import { startWorker, type TestWorker } from '../kit/worker.ts'
 
-// Jobs and shared introspection replies work in every Redis topology and recover without an operator when a master
-// dies.
+// Jobs and shared introspection replies work in a Redis Cluster and under Sentinel. Both recover without an operator
+// when a master dies.
 
 const cacheMs = 1000
 
@@ -38,7 +38,10 @@ async function start(redis: Readonly<Record<string, unknown>>): Promise<NodeAndW
   return { node, worker }
 }
 
-/** Uses a token until the worker has refreshed it `times` more times. @returns the statuses of the replies */
+/**
+ * Sends requests with a token until the worker has refreshed the token `times` more times. @returns the statuses of the
+ * replies
+ */
 async function useUntilRefreshed(
   { node, worker }: NodeAndWorker,
   token: string,
@@ -60,7 +63,8 @@ async function expectSurvival(parts: NodeAndWorker, kill: () => Promise<void>): 
   const token = issuer.issue()
   expect(await useUntilRefreshed(parts, token, 2, 60_000)).toEqual([200])
   await kill()
-  // Until nodes have found the new master, requests whose token cannot be checked get 503; no other status is allowed.
+  // Until the node has found the new master, a request whose token cannot be checked gets 503. No other error is
+  // allowed.
   expect(
     (await useUntilRefreshed(parts, token, 2, 60_000)).filter((status) => status !== 200 && status !== 503),
   ).toEqual([])
@@ -69,17 +73,17 @@ async function expectSurvival(parts: NodeAndWorker, kill: () => Promise<void>): 
     .toBe(200)
 }
 
-test('after the loss of a Redis Cluster master, workers refresh tokens again and nodes admit them', {
+test('after a Redis Cluster master is killed, a worker refreshes introspected tokens again, and the node admits them', {
   timeout: 240_000,
 }, async () => {
   const redis = await testRedisCluster()
   const parts = await start({ cluster: { hosts: redis.hosts }, cluster_node_timeout: `${nodeTimeoutMs}ms` })
 
-  // Kills the master that holds the queue of the issuer.
+  // Kills the Redis master that stores the job queue of the issuer.
   await expectSurvival(parts, () => redis.killMasterOf('{gh:introspect}:main:wait'))
 })
 
-test('after the loss of a Sentinel master, workers refresh tokens again and nodes admit them', {
+test('after a Redis master under Sentinel is killed, a worker refreshes introspected tokens again, and the node admits them', {
   timeout: 240_000,
 }, async () => {
   const redis = await testSentinel({ minReplicas: 1 })

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
-// S-147: a node does not start if the native addon, or the script that loads it, was changed, unless the settings name
-// the new hash.
+// S-147: a node does not start if the native addon of uWebSockets.js, or the script that loads it, was changed, unless
+// the operator has set the new hash.
 
 const checkout = join(import.meta.dirname, '../..')
 const tree = mkdtempSync(join(tmpdir(), 'gatehouse-addon-'))
@@ -28,7 +28,7 @@ beforeAll(() => {
   for (const name of readdirSync(packages)) {
     if (name !== 'uWebSockets.js') symlinkSync(join(packages, name), join(tree, 'node_modules', name))
   }
-  // Bytes after the last section of an ELF or Mach-O file are never read, so the addon still loads.
+  // Bytes after the last section of an ELF or Mach-O file are never read, so the changed addon still loads.
   appendFileSync(addon, 'x')
   writeFileSync(
     join(tree, 'policy.yaml'),
@@ -37,7 +37,7 @@ beforeAll(() => {
   )
 })
 
-/** Starts a node and stops it once it listens. */
+/** Starts a node and stops it as soon as it listens. @returns its exit code and its output */
 async function serve(env: Record<string, string>) {
   const words = ['serve', '--policy', 'policy.yaml', '--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0']
   const child = spawn(process.execPath, ['gateway/cli/gatehouse.mjs', ...words], {
@@ -56,7 +56,7 @@ async function serve(env: Record<string, string>) {
   return { status, stdout, stderr }
 }
 
-test('S-147 a native addon with an unknown hash is not loaded', async () => {
+test('S-147 a node whose native addon has an unknown hash exits with code 1 before it listens', async () => {
   const { status, stderr, stdout } = await serve({})
 
   expect(status).toBe(1)
@@ -64,13 +64,13 @@ test('S-147 a native addon with an unknown hash is not loaded', async () => {
   expect(stdout).not.toContain('listening')
 })
 
-test('S-147 an operator can accept an addon by its hash', async () => {
+test('S-147 a node starts with a changed native addon if GATEHOUSE_ADDON_SHA256 is the hash of the addon', async () => {
   const sha256 = execFileSync('sha256sum', [addon], { encoding: 'utf8' }).slice(0, 64)
 
   expect((await serve({ GATEHOUSE_ADDON_SHA256: sha256 })).stdout).toContain('listening')
 })
 
-test('S-147 an addon script with an unknown hash is not loaded unless an operator accepts its hash', async () => {
+test('S-147 a node runs a changed addon script only if GATEHOUSE_ADDON_SCRIPT_SHA256 is the hash of the script', async () => {
   appendFileSync(script, '\nconsole.log("script ran")\n')
   const addonSha256 = execFileSync('sha256sum', [addon], { encoding: 'utf8' }).slice(0, 64)
   const refused = await serve({ GATEHOUSE_ADDON_SHA256: addonSha256 })

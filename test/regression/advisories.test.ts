@@ -5,7 +5,7 @@ import { requestBytes } from '../kit/raw-client.ts'
 import { GateUnderAttack, scope } from './gate-under-attack.ts'
 import { expectNothingThrough } from './refusal.ts'
 
-// Vulnerabilities of other access proxies since 2023, each reproduced from its advisory against this gate.
+// Vulnerabilities of other access proxies since 2023. Each test attacks this gate as described in the advisory.
 
 type Field = readonly [name: string, value: string]
 
@@ -38,12 +38,12 @@ interface Attempt {
 }
 
 test.each<[advisory: string, peer: string, attempt: Attempt, status: number, reason: string]>([
-  // Neither the query nor text that looks like a query takes part in matching.
+  // The gate matches a path without its query. Text that looks like a query does not change the matching.
   ['CVE-2025-54576', 'oauth2-proxy', { target: '/secret/x?a=/public/' }, 401, 'credential-missing'],
   ['CVE-2026-41059', 'oauth2-proxy', { target: '/secret/x#/public/y' }, 400, 'path-fragment'],
   ['CVE-2026-32811', 'heimdall', { target: '/secret/x?foo=bar' }, 401, 'credential-missing'],
   ['CVE-2026-32811', 'heimdall', { target: '/secret%3Ffoo=bar' }, 404, 'route-unknown'],
-  // Fields in which a client describes its own request are ignored.
+  // The gate ignores fields in which a client describes its own request.
   [
     'CVE-2026-40575',
     'oauth2-proxy',
@@ -65,7 +65,7 @@ test.each<[advisory: string, peer: string, attempt: Attempt, status: number, rea
     401,
     'credential-missing',
   ],
-  // Every reader sees the same path.
+  // The gate and the service must read the same path, so an ambiguous path is rejected.
   ['CVE-2026-33494', 'Oathkeeper', { target: '/public/../secret/x' }, 400, 'path-dot-segment'],
   ['CVE-2026-42274', 'heimdall', { target: '/public/%2e%2e/secret/x' }, 400, 'path-dot-segment'],
   ['CVE-2026-42274', 'heimdall', { target: '/public/%2e%2e%2fsecret/x' }, 400, 'path-dot-segment'],
@@ -77,7 +77,7 @@ test.each<[advisory: string, peer: string, attempt: Attempt, status: number, rea
   ['CVE-2026-40912', 'Traefik', { target: '/app/%2e/secret/x' }, 400, 'path-dot-segment'],
   ['CVE-2026-48020', 'Traefik', { target: '/app../secret/x' }, 404, 'route-unknown'],
   ['CVE-2026-48020', 'Traefik', { target: '/app%2e%2e/secret/x' }, 404, 'route-unknown'],
-  // A list in one line is equal to several lines.
+  // A list in one field line is equal to several field lines.
   [
     'CVE-2026-26308',
     'Envoy, Istio',
@@ -86,7 +86,7 @@ test.each<[advisory: string, peer: string, attempt: Attempt, status: number, rea
     'requirement-unmet',
   ],
 ])(
-  '%s (%s): the request %j gets %i for the reason %s',
+  '%s (%s): the gate rejects the request %j with %i for the reason %s',
   async (_advisory, _peer, { scopes, ...parts }, status, reason) => {
     const token = scopes === undefined ? {} : { token: gate.token(scopes) }
     const attack = await gate.attack(requestBytes({ ...parts, ...token }))
@@ -102,14 +102,14 @@ test.each<[advisory: string, peer: string, fields: readonly Field[], names: RegE
   ['CVE-2025-64484', 'oauth2-proxy', [['x-Forwarded_Email', 'root']], /^x.forwarded.email$/i],
   ['CVE-2026-39858', 'Traefik', [['X_Forwarded_Prefix', '/root']], /^x.forwarded.prefix$/i],
   ['GHSA-6384-m2mw-rf54', 'Traefik', [['X-Forwarded-Prefix', '/root']], /^x.forwarded.prefix$/i],
-])('%s (%s): the client fields %j do not reach the service', async (_advisory, _peer, fields, names) => {
+])('%s (%s): the gate does not forward the client fields %j', async (_advisory, _peer, fields, names) => {
   const { requests } = await gate.attack(requestBytes({ target: '/public/x', fields }))
 
   expect(requests).toHaveLength(1)
   expect(requests[0]!.fields.filter(([name]) => names.test(name))).toEqual([])
 })
 
-test('CVE-2024-45410 (Traefik): identity fields set by the gate arrive although Connection names them', async () => {
+test('CVE-2024-45410 (Traefik): forwarding fields that the gate sets reach the service although Connection names them', async () => {
   const names = ['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-request-id']
   const { requests } = await gate.attack(
     requestBytes({ target: '/public/x', fields: [['Connection', `close, ${names.join(', ')}`]] }),
@@ -118,8 +118,8 @@ test('CVE-2024-45410 (Traefik): identity fields set by the gate arrive although 
   expect(names.map((name) => [name, requests[0]!.all(name).length])).toEqual(names.map((name) => [name, 1]))
 })
 
-// A script on any page behind the gate could read such secrets and steal them.
-test('CVE-2024-39315 (Pomerium): no page about the session contains a token or the cookie', async () => {
+// A script on any page behind the gate could read a token or cookie on these pages and steal it.
+test('CVE-2024-39315 (Pomerium): no page of the gate about the session contains a token or the session cookie', async () => {
   const { url, enter, issuer, orders } = await startCodeGate({ login: { session_claims: ['email'] } })
   const browser = new HttpBrowser()
   expect((await enter(browser)).status).toBe(200)
@@ -131,6 +131,6 @@ test('CVE-2024-39315 (Pomerium): no page about the session contains a token or t
     expect(secrets.filter((secret) => page.body.includes(secret))).toEqual([])
   }
   expect(issuer.asked).toHaveLength(1)
-  // The service gets the identity in an assertion, never the session cookie.
+  // The service gets the identity in an assertion, and never gets the session cookie.
   expect(orders.requests.at(-1)!.all('cookie').join()).not.toContain(browser.session!)
 })

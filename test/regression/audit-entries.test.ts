@@ -10,7 +10,7 @@ import { redisSettingsFor, testLink, testRedis, untilReady } from '../kit/redis.
 import { startShipping } from '../kit/shipping-worker.ts'
 import { until } from '../kit/until.ts'
 
-// S-151: forged entries in the audit stream become dead letters and stop neither the worker nor the stream.
+// S-151: forged entries in the audit stream become dead letters and stop neither the worker nor later entries.
 
 const { port } = await testRedis()
 const writer = new AuditWriter(port)
@@ -58,7 +58,7 @@ test.each([
     fields: ['seal', sealOf(), 'lines', lineOf(`{${record.replace('forged-1', '../../x')}}`)],
     reason: 'an invalid id',
   },
-])('S-151: an audit entry $what becomes a dead letter, and later entries are shipped', async ({ fields, reason }) => {
+])('S-151: a worker makes an audit entry $what a dead letter and ships later entries', async ({ fields, reason }) => {
   const before = await deadCount()
   await writer.redis.xadd(log, '*', ...fields)
   await writer.write(2)
@@ -71,12 +71,12 @@ test.each([
   expect(letter[1]).toContain(reason)
 })
 
-test('S-151: the worker survives malformed audit entries and ships none of them', () => {
+test('S-151: a worker survives malformed audit entries and ships none of them', () => {
   expect(worker.log.some(({ msg }) => msg === 'worker failed')).toBe(false)
   expect(receiver.taken.map(({ id }) => id)).toEqual(writer.ids)
 })
 
-test('S-151: `audit verify` names malformed entries and skips oversized ones', async () => {
+test('S-151: the verification of the audit log reports an entry that is larger than 4 MiB', async () => {
   const link = await testLink(redisSettingsFor(port))
   const client = link.client('receipt', 'audit-reader')
   await untilReady(client)

@@ -10,9 +10,9 @@ import { recordedQuery } from '../../gateway/pipeline/records/recorded-query.ts'
 import { fc } from '../kit/properties.ts'
 import { exchangeOf } from '../unit/pipeline/exchange-under-test.ts'
 
-// S-141, S-142: text of a client stays in its own field of the audit record, and every record is one line of JSON.
+// S-141, S-142: the text of a client stays in its own field of the audit record, and every record is one line of JSON.
 
-/** Texts that break lines, terminals, tables and parsers, and any other text. */
+/** Generates texts that break lines, terminals, tables or parsers, and random texts. */
 const hostile = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 60 }),
   fc.constantFrom(
@@ -47,7 +47,9 @@ interface Texts {
   readonly fault: string
 }
 
-/** Shared by all exchanges: text cached on the route for one exchange must not appear in the record of another. */
+/**
+ * All exchanges share this route: text that the route caches for one exchange must not appear in the record of another.
+ */
 const route = { id: 'r', service: { id: 's', trustTrace: true }, audit: { whenFull: 'open', query: true } }
 
 function exchangeWith(texts: Texts): Exchange {
@@ -82,10 +84,10 @@ const emptyTexts: Texts = {
   fault: '',
 }
 
-/** The text in a record: cut to `max` characters; a lone surrogate is kept. */
+/** The text as an audit record contains it: truncated to `max` characters; a lone surrogate stays in the text. */
 const recorded = (text: string, max = 1024) => (text.length <= max ? text : `${text.slice(0, max)}…`)
 
-test('S-141: hostile text stays inside its field of a single-line JSON record', () => {
+test('S-141: hostile text in an exchange stays inside its field of the single-line JSON audit record', () => {
   const anyTexts = fc.record({
     agent: hostile,
     path: hostile.filter((text) => !text.includes('?')),
@@ -101,7 +103,7 @@ test('S-141: hostile text stays inside its field of a single-line JSON record', 
     fc.property(anyTexts, (texts) => {
       const chain = new Chain('n1', undefined)
       const x = exchangeWith(texts)
-      // Twice: the second line uses text that the first one cached.
+      // Add the exchange twice: the second line uses text that the first one cached.
       chain.add(auditLine(x))
       chain.add(auditLine(x))
       const lines = unpackLines(chain.seal().packed)!.toString()
@@ -130,7 +132,7 @@ test('S-141: hostile text stays inside its field of a single-line JSON record', 
   )
 })
 
-test('the record of a refusal without a route holds at most 256 bytes of path and of user agent', () => {
+test('the audit record of a refusal without a route contains at most 256 bytes of the path and 256 bytes of the user agent', () => {
   const anyTexts = fc.record({ agent: hostile, path: hostile.filter((text) => !text.includes('?')) })
   fc.assert(
     fc.property(anyTexts, (texts) => {
@@ -143,7 +145,7 @@ test('the record of a refusal without a route holds at most 256 bytes of path an
         ['user_agent.original', texts.agent],
         ['url.path', texts.path],
       ] as const) {
-        // The text as written in the line, with its escapes.
+        // The text of the field as written in the JSON line, with its escapes.
         const [, written] = new RegExp(`"${field}":"((?:[^"\\\\]|\\\\.)*)"`).exec(line) ?? []
         expect(Buffer.byteLength(written!)).toBeLessThanOrEqual(256)
         const value = JSON.parse(`"${written}"`) as string
@@ -154,7 +156,7 @@ test('the record of a refusal without a route holds at most 256 bytes of path an
   )
 })
 
-test('S-141: a record of an admin call is a single line', () => {
+test('S-141: the audit record of an admin call with hostile text is a single line', () => {
   fc.assert(
     fc.property(hostile, (text) => {
       const line = `{"id":"n1.0-1",${recordLine('admin', 0, { 'user.id': text, 'url.path': undefined })}`
@@ -186,6 +188,6 @@ test.each([
   ['code_verifier=x&PHPSESSID=y&device_code=z', 'code_verifier=(withheld)&PHPSESSID=(withheld)&device_code=(withheld)'],
   ['token', 'token'],
   ['=x&&;', '=x&&;'],
-])('the query %j is recorded as %j', (query, expected) => {
+])('an audit record contains the query %j as %j', (query, expected) => {
   expect(recordedQuery(query)).toBe(expected)
 })

@@ -8,7 +8,8 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// The record of a check describes the original request. S-143: a password appears in no record and no log line.
+// The audit record of a forward-auth check describes the original request. S-143: a password appears in no audit record
+// and no log line.
 
 const [upstream, redis] = await Promise.all([startUpstream(), testRedis()])
 const link = await testLink(redisSettingsFor(redis.port))
@@ -26,14 +27,14 @@ const node = await startNode({
   settings: { redis: { url: `redis://127.0.0.1:${redis.port}` }, check: { peers: ['127.0.0.0/8'] } },
 })
 
-/** All audit records, read after the record of a marker request has arrived. */
+/** Sends a marker request and waits for its audit record. @returns all audit records so far */
 async function records(): Promise<AuditRecord[]> {
   const mark = `/${randomUUID()}`
   await request(node.port, requestBytes({ target: mark }))
   return auditRecords(link, (record) => record['url.path'] === mark)
 }
 
-test('the record of a forward-auth check holds method, host and query of the original request', async () => {
+test('the audit record of a forward-auth check contains the method, host and query of the original request', async () => {
   const fields: [string, string][] = [
     ['X-Forwarded-For', '203.0.113.9'],
     ['X-Forwarded-Method', 'DELETE'],
@@ -55,7 +56,7 @@ test('the record of a forward-auth check holds method, host and query of the ori
   )
 })
 
-test('a password in a Host field appears in no record and no log line', async () => {
+test('a password in a Host field appears in no audit record and no log line of the node', async () => {
   const { status } = await request(node.port, requestBytes({ target: '/orders/2', host: 'alice:s3cret@api.test' }))
 
   expect(status).toBe(400)

@@ -1,4 +1,4 @@
-// S-099: logout tokens of an issuer (OpenID Connect Back-Channel Logout 1.0 §2.6, §2.7).
+// S-099: logout tokens that an issuer sends to the gate (OpenID Connect Back-Channel Logout 1.0 §2.6, §2.7).
 
 import { randomUUID } from 'node:crypto'
 import { request } from 'undici'
@@ -11,7 +11,7 @@ import { redisSettingsFor, testLink } from '../kit/redis.ts'
 import { hugeNumber, signingKey, unsigned } from '../kit/signing-key.ts'
 import { until } from '../kit/until.ts'
 
-// Two nodes share the port: a logout token sent to one applies on both.
+// Two nodes share the port. A logout token that is sent to one node applies on both nodes.
 const gate = await startCodeGate({ nodes: 2 })
 const { url, issuer, enter } = gate
 const nowS = () => Math.floor(Date.now() / 1000)
@@ -39,7 +39,7 @@ async function loggedIn(claims: Readonly<Record<string, unknown>>): Promise<Http
   return browser
 }
 
-/** Statuses of 12 visits, each over its own connection, so that both nodes get some. */
+/** Statuses of 12 requests of the browser, each over a new connection, so that both nodes get some of them. */
 async function statuses(browser: HttpBrowser): Promise<Set<number>> {
   const visit = async () =>
     (await browser.visit(`${url}/app/`, { redirects: 0, headers: { connection: 'close' } })).status
@@ -76,7 +76,7 @@ test.each([
   ['the sid of another person', { claims: { sid: 'sid-bystander', sub: 'mallory' } }],
   ['no jti', { claims: { jti: undefined, sub: 'bystander' } }],
   ['the typ of an access token', { header: { typ: 'at+jwt' }, claims: { sub: 'bystander' } }],
-])('S-099 a logout token with %s gets 400 and ends no session', async (_, wishes) => {
+])('S-099 the gate rejects a logout token with %s (400) and ends no session', async (_, wishes) => {
   const { status, cache, text } = await sendLogout(issuer.logoutToken(wishes))
 
   expect([status, cache]).toEqual([400, 'no-store'])
@@ -84,7 +84,7 @@ test.each([
   expect(await statuses(bystander)).toEqual(new Set([200]))
 })
 
-test('S-099 a logout request with an ID token, two tokens, no token or another content type gets 400', async () => {
+test('S-099 the gate rejects a logout request with an ID token, two tokens, no token or another content type', async () => {
   const good = issuer.logoutToken({ claims: { sub: 'bystander' } })
   const idToken = issuer.signJwt({
     iss: issuer.url,
@@ -104,7 +104,7 @@ test('S-099 a logout request with an ID token, two tokens, no token or another c
   expect(await statuses(bystander)).toEqual(new Set([200]))
 })
 
-test('S-099 a logout token with sid ends only that session, on every node, before the reply 200', async () => {
+test('S-099 a logout token with sid ends only that session, on every node, before the gate replies 200', async () => {
   const [one, other] = [await loggedIn({ sub: 'carol', sid: 'sid-1' }), await loggedIn({ sub: 'carol', sid: 'sid-2' })]
   expect([await statuses(one), await statuses(other)]).toEqual([new Set([200]), new Set([200])])
 
@@ -114,7 +114,7 @@ test('S-099 a logout token with sid ends only that session, on every node, befor
   expect([await statuses(one), await statuses(other)]).toEqual([new Set([303]), new Set([200])])
 })
 
-test('S-099 a logout token with sub and sid ends only sessions that match both and rejects only logins that match both', async () => {
+test('S-099 a logout token with sub and sid ends only the sessions, and prevents only the logins, that match both', async () => {
   const carol = await loggedIn({ sub: 'carol', sid: 'shared' })
   const elsewhere = await loggedIn({ sub: 'carol', sid: 'sid-9' })
   const heidi = await loggedIn({ sub: 'heidi', sid: 'shared' })
@@ -130,7 +130,7 @@ test('S-099 a logout token with sub and sid ends only sessions that match both a
   expect(await statuses(await loggedIn({ sub: 'heidi', sid: 'shared' }))).toEqual(new Set([200]))
 })
 
-test('S-099 a logout token whose sid belongs to another subject is rejected as logout-subject', async () => {
+test('S-099 the gate rejects a logout token whose sid belongs to sessions of another subject with 400', async () => {
   const { status, text } = await sendLogout(issuer.logoutToken({ claims: { sid: 'sid-bystander', sub: 'mallory' } }))
 
   expect([status, JSON.parse(text).error_description]).toEqual([400, 'sid belongs to sessions of another sub'])
@@ -146,7 +146,7 @@ test.each([
   ['sub and sid', { sub: 'frank', sid: 'sid-6' }, { 'user.id': 'frank', 'session.id': 'sid-6' }],
   ['sid only', { sub: undefined, sid: 'sid-7' }, { 'session.id': 'sid-7' }],
   ['sub only', { sub: 'grace' }, { 'user.id': 'grace' }],
-])('S-099 the audit record of a logout holds the identifiers of the logout token: %s', async (_, claims, named) => {
+])('S-099 the audit record of a logout contains the identifiers of the logout token: %s', async (_, claims, named) => {
   const jti = randomUUID()
   const token = issuer.logoutToken({ claims: { ...claims, jti } })
   expect((await sendLogout(token, jti)).status).toBe(200)
@@ -158,7 +158,8 @@ test.each([
     ...named,
   })
 
-  // More than 20 refusals a second from one address share a record, and other tests of this file cause refusals too.
+  // A node writes one shared record when it refuses more than 20 requests of an address in a second. Other tests of
+  // this file cause refusals too, so the delivery is repeated.
   let replayed: AuditRecord | undefined
   await until('a refused delivery has its own record', async () => {
     expect((await sendLogout(token, `${jti}-again`)).status).toBe(400)
@@ -166,11 +167,11 @@ test.each([
     replayed = records.find((record) => record['user_agent.original'] === `${jti}-again`)
     return replayed !== undefined
   })
-  // The replayed token ended nothing, so its record names no session.
+  // The replayed logout token ended no session, so its record contains no identifiers.
   expect([replayed?.['gatehouse.reason'], identifiersOf(replayed)]).toEqual(['logout-replayed', {}])
 })
 
-test('S-099 a logout token with sub ends all sessions of the subject, and a new login works', async () => {
+test('S-099 a logout token with sub ends all sessions of the subject on every node, and a new login works', async () => {
   const before = [await loggedIn({ sub: 'dave', sid: 'sid-3' }), await loggedIn({ sub: 'dave', sid: 'sid-4' })]
   for (const each of before) expect(await statuses(each)).toEqual(new Set([200]))
 
@@ -181,7 +182,7 @@ test('S-099 a logout token with sub ends all sessions of the subject, and a new 
   expect(await statuses(await loggedIn({ sub: 'dave', sid: 'sid-5' }))).toEqual(new Set([200]))
 })
 
-test('S-099 a replayed logout token is rejected at every node, and concurrent deliveries are harmless', async () => {
+test('S-099 the gate accepts a logout token that is delivered 8 times concurrently, and rejects every later delivery', async () => {
   const browser = await loggedIn({ sub: 'erin', sid: 'sid-8' })
   const token = issuer.logoutToken({ claims: { sub: 'erin', sid: undefined, jti: randomUUID() } })
 

@@ -8,15 +8,15 @@ import { startUpstream } from '../kit/upstream.ts'
 import type { Wire } from '../kit/wire.ts'
 import { startTokenNode } from './token-node.ts'
 
-// S-132: many concurrent clients that send or read slowly. The gate closes their connections and serves other clients
-// meanwhile. `GATEHOUSE_SLOW_CONNECTIONS` sets their number (default 500).
+// S-132: many clients send or read slowly at the same time. The gate closes their connections and serves other clients
+// meanwhile. `GATEHOUSE_SLOW_CONNECTIONS` sets the number of slow connections (default 500).
 
 const connections = Number(process.env['GATEHOUSE_SLOW_CONNECTIONS'] ?? 500)
 const large = Buffer.alloc(12 * 1024 * 1024, 'large ')
 
 const upstream = await startUpstream({
   handler: async (received, response) => {
-    // An early reply would end the wait for the rest of an upload.
+    // The service replies only after the whole body, because an early reply would end a slow upload.
     await received.over
     if (received.url.includes('large')) response.end(large)
     else response.end('small')
@@ -30,7 +30,10 @@ const { node, token } = await startTokenNode(upstream.url, {
 const authorized = `Host: api.test\r\nAuthorization: Bearer ${token}\r\n`
 const head98 = Array.from({ length: 96 }, (_, n) => `X-${n}: ${'v'.repeat(60)}\r\n`).join('')
 
-/** Each kind of slow client: the bytes sent at once, then the bytes sent every second. */
+/**
+ * Kinds of slow clients. `first` is sent immediately and `drips` every second. `few` limits a kind to the first ten
+ * rounds.
+ */
 const kinds: readonly { readonly first: string; readonly drips?: string; readonly few?: true }[] = [
   { first: '' },
   { first: 'GET /s/1 HT' },
@@ -40,12 +43,15 @@ const kinds: readonly { readonly first: string; readonly drips?: string; readonl
   { first: `POST /s/body HTTP/1.1\r\n${authorized}Content-Length: 100000\r\n\r\n`, drips: 'c' },
   { first: `POST /s/body HTTP/1.1\r\n${authorized}Transfer-Encoding: chunked\r\n\r\n`, drips: '1\r\nd\r\n' },
   { first: `POST /s/refused HTTP/1.1\r\nHost: api.test\r\nContent-Length: 100000\r\n\r\n`, drips: 'e' },
-  // Only in the first ten rounds: each such client fills the socket buffers of the kernel on both sides.
+  // Used only in the first ten rounds, because each such client fills the socket buffers of the kernel on both sides.
   { first: `GET /s/large HTTP/1.1\r\n${authorized}\r\n`, few: true },
   { first: `GET /s/large?chunked HTTP/1.1\r\n${authorized}\r\n`, few: true },
 ]
 
-/** Sends `drips` every second until the gate closes the connection. Reads nothing: a client that reads is not slow. */
+/**
+ * Sends `drips` every second, 12 times or until the gate closes the connection. Reads nothing, because a client that
+ * reads is not slow.
+ */
 async function dripped(wire: Wire, drips: string | undefined): Promise<void> {
   for (let n = 0; n < 12 && drips !== undefined && wire.ending === 'open'; n++) {
     await sleep(1000)
@@ -54,7 +60,7 @@ async function dripped(wire: Wire, drips: string | undefined): Promise<void> {
   if (drips === undefined) await sleep(12_000)
 }
 
-test(`S-132 ${connections} slow connections are closed, and other clients are served meanwhile`, {
+test(`S-132 the gate closes ${connections} slow connections and serves other clients meanwhile`, {
   timeout: 120_000,
 }, async () => {
   const before = residentMiB(node)
@@ -81,9 +87,10 @@ test(`S-132 ${connections} slow connections are closed, and other clients are se
   }, 250)
   await Promise.all(slow)
   const ended = (why: string): number => node.accessLog().filter(({ reason }) => reason === why).length
-  // The clients must not read before the gate has detected them: a client that reads is not slow.
+  // The clients must not read before the gate has detected all stalled readers, because a client that reads is not
+  // slow.
   await until('the 20 stalled readers are cut off', () => ended('reader-stalled') === 20)
-  // Reading to the end shows whether the gate closed the connection.
+  // Reads each connection to its end, which shows whether the gate closed the connection.
   await Promise.all(wires.map((wire) => wire.rest(60_000)))
   clearInterval(watch)
   const { good, failures } = await load.stop()
@@ -102,7 +109,7 @@ test.each([
   ['98 header fields', `${authorized}${head98}`],
   ['8 KB in 250 cookies', `${authorized}Cookie: ${`a=${'b'.repeat(29)}; `.repeat(249)}c=d\r\n`],
   ['a Range of 1,000 parts', `${authorized}Range: bytes=${'0-1,'.repeat(999)}2-3\r\n`],
-])('S-132 a request with %s is admitted', async (_what, fields) => {
+])('S-132 the gate admits a request with %s', async (_what, fields) => {
   const wire = await connect(node.port)
   await wire.send(`GET /s/1 HTTP/1.1\r\n${fields}\r\n`)
 

@@ -8,8 +8,8 @@ import { swap } from '../kit/swap.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// S-133: clients that disconnect while their exchange waits for keys or for a service. Nothing is sent for them later,
-// their upstream calls are cancelled, each exchange leaves one log record, and no memory leaks.
+// S-133: clients disconnect while their exchange waits for issuer keys or for a service. The gate forwards nothing for
+// them later, cancels their upstream calls, writes one log record for each exchange, and leaks no memory.
 
 const gone = 1000
 const together = 250
@@ -33,7 +33,7 @@ const node = await startNode({ policy: policyOf(issuer) })
 
 const recordsOf = (path: string) => node.accessLog().filter((record) => record['path'] === path)
 
-/** `gone` clients, `together` at a time, that send a request and disconnect once all of them are known to wait. */
+/** Lets `gone` clients send a request, `together` at a time, and disconnect when `waiting` resolves. */
 async function comeAndGo(
   target: string,
   token: () => string,
@@ -51,11 +51,11 @@ async function comeAndGo(
 interface Fetching {
   readonly path: string
   readonly issuer: TestIssuer
-  /** Lets the issuer answer. */
+  /** Lets the issuer reply with its keys. */
   readonly answer: () => void
 }
 
-/** `gone` clients wait for the keys of an issuer that does not answer, then disconnect. */
+/** Lets `gone` clients wait for the keys of an issuer that does not reply, and disconnect. */
 async function leaveWhileKeysAreFetched(round = 1): Promise<Fetching> {
   const [path, slow, released] = [`/s/keys-${round}`, await startIssuer(), Promise.withResolvers<void>()]
   slow.answer('keys', { held: released.promise })
@@ -70,13 +70,13 @@ async function leaveWhileKeysAreFetched(round = 1): Promise<Fetching> {
   })
   for (const wire of wires) wire.reset()
   await expect.poll(() => recordsOf(path).length).toBe(gone)
-  // The gate gives up a key fetch after 5 seconds. If this machine was so slow that the fetch failed before the clients
+  // The gate gives up a key fetch after 5 seconds. If the machine was so slow that the fetch failed before the clients
   // disconnected, start again with another issuer.
   if (failed() && round < 5) return leaveWhileKeysAreFetched(round + 1)
   return { path, issuer: slow, answer: released.resolve }
 }
 
-test(`S-133 ${gone} clients disconnect during a key fetch: none of their requests reaches a service`, async () => {
+test(`S-133 when ${gone} clients disconnect during a fetch of issuer keys, the gate forwards none of their requests`, async () => {
   const { path, issuer: slow, answer } = await leaveWhileKeysAreFetched()
   await expect.poll(() => slow.fetches.keys).toBe(1)
   expect(recordsOf(path).every(({ reason }) => reason === 'client-gone')).toBe(true)
@@ -87,7 +87,7 @@ test(`S-133 ${gone} clients disconnect during a key fetch: none of their request
   expect(upstream.requests.map(({ url }) => url)).toEqual(['/s/good'])
   expect(recordsOf(path)).toHaveLength(gone)
 })
-test(`S-133 ${gone} clients disconnect while the service is silent: each call is cancelled`, async () => {
+test(`S-133 when ${gone} clients disconnect while the service is silent, the gate cancels each upstream call`, async () => {
   await swap(node, policyOf(issuer))
   const token = issuer.sign()
   const calls = () => upstream.requests.filter(({ url }) => url === '/s/silent')
@@ -105,7 +105,7 @@ test(`S-133 ${gone} clients disconnect while the service is silent: each call is
   expect(residentMiB(node) - before).toBeLessThan(120)
 })
 
-test('S-133 after mass disconnects no exchange is in flight, and a stop cuts off none', async () => {
+test('S-133 after mass disconnects a node has no exchange in flight, and its stop cuts off none', async () => {
   expect(await node.stop()).toBe(0)
   expect(node.log.find(({ msg }) => msg === 'draining')).toMatchObject({ in_flight: 0 })
   expect(node.log.find(({ msg }) => msg === 'stopped')).toMatchObject({ cut_off: 0 })

@@ -9,10 +9,10 @@ import { swap } from '../kit/swap.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 
 // S-137: the gate decompresses no body, so a compression bomb costs no memory. The gate does not request compressed
-// replies from an issuer and rejects them.
+// replies from an issuer, and rejects compressed ones.
 
 const MIB = 1024 * 1024
-/** 1 GiB of zeros in 1 MiB: a gzip file may have several members (RFC 1952 §2.2). */
+/** 1 GiB of zeros, compressed to 1 MiB. A gzip file can have several members (RFC 1952 §2.2). */
 const member = gzipSync(Buffer.alloc(64 * MIB), { level: 9 })
 const bomb = Buffer.concat(Array.from({ length: 16 }, () => member))
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
@@ -42,7 +42,7 @@ beforeAll(async () => {
 })
 
 test.each(['gzip', 'gzip, gzip', 'x-gzip'])(
-  'S-137 a compression bomb in an upload is forwarded unchanged (%s)',
+  'S-137 the gate forwards an upload with a compression bomb unchanged (Content-Encoding: %s)',
   async (coding) => {
     const before = residentMiB(node)
     const fields = [['Content-Encoding', coding]] as const
@@ -53,7 +53,7 @@ test.each(['gzip', 'gzip, gzip', 'x-gzip'])(
   },
 )
 
-test('S-137 a compression bomb in a reply is relayed unchanged', async () => {
+test('S-137 the gate relays a reply of a service with a compression bomb unchanged', async () => {
   const before = residentMiB(node)
   upstream.handler = (_received, response) => {
     response.writeHead(200, { 'content-encoding': 'gzip', 'content-length': bomb.length }).end(bomb)
@@ -72,7 +72,7 @@ test.each([
   { what: 'a compression bomb as key set', document: 'keys', coding: 'gzip', size: bomb.length },
   { what: 'a key set of 20 MB', document: 'keys', coding: undefined, size: 20 * MIB },
   { what: 'a discovery document of 20 MB', document: 'discovery', coding: undefined, size: 20 * MIB },
-] as const)('S-137 $what from an issuer causes 503 for its tokens and takes less than 64 MiB', async (one) => {
+] as const)('S-137 for $what from an issuer, the node uses less than 64 MiB and replies 503', async (one) => {
   const { document, coding, size } = one
   const issuer = await startIssuer()
   const headers = coding === undefined ? {} : { 'content-encoding': coding }

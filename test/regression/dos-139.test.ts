@@ -6,11 +6,11 @@ import { startNode } from '../kit/node.ts'
 import { exchange, requestBytes } from '../kit/raw-client.ts'
 import { rawUpstream } from '../kit/raw-upstream.ts'
 
-// S-139: a service that never completes a reply. Clients get 502, 504 or a truncated reply, and the upstream slot is
-// freed: each test sends more requests than there are slots, and the service is still called. (Malformed replies:
-// test/integration/upstream-malformed.)
+// S-139: a service never completes a reply. Clients get 502, 504 or a truncated reply, and the gate frees the upstream
+// slot. Each test sends more requests than there are slots, and then the gate still calls the service. (Malformed
+// replies: test/integration/upstream-malformed.)
 
-/** Maximum concurrent calls to the upstream (`max_calls`). One client gets three quarters of them. */
+/** Maximum number of concurrent calls to the upstream (`max_calls`). One client gets at most three quarters of them. */
 const slots = 200
 const together = 100
 
@@ -45,14 +45,14 @@ const node = await startNode({
         timeouts: { first_byte: '300ms', idle: '300ms', total: '5s' },
         routes: [
           { id: 's', match: { path: '/s/**' }, require: 'public' },
-          // These replies must be ended by their size, not by a timeout on a busy machine.
+          // The long timeouts ensure that these replies do not end by a timeout on a busy machine.
           ...['head-of-1-MB', 'endless-fields', 'hangs-up', 'good'].map((id) => ({
             id,
             match: { path: `/s/${id}` },
             require: 'public',
             timeouts: { first_byte: '1m', total: '1m' },
           })),
-          // These replies have a complete head and must be ended in their body.
+          // The head of these replies is complete, so the gate must end them during the body.
           ...['a-byte-at-a-time', 'stops-in-its-body'].map((id) => ({
             id,
             match: { path: `/s/${id}` },
@@ -79,7 +79,7 @@ test.each<Outcome>([
   { name: 'a-byte-at-a-time', status: 200, complete: false },
   { name: 'stops-in-its-body', status: 200, complete: false },
   { name: 'hangs-up', status: 502, complete: true },
-])('S-139 $name: a client gets $status, and the upstream slot is freed', async ({ name, status, complete }) => {
+])('S-139 service reply `$name`: clients get $status and the slot is freed', async ({ name, status, complete }) => {
   const before = residentMiB(node)
   const get = async (target: string) => {
     const { replies } = await exchange(node.port, requestBytes({ target }))

@@ -4,9 +4,9 @@ import { readReply } from '../kit/raw-reply.ts'
 import { GateUnderAttack } from './gate-under-attack.ts'
 import { expectRefused } from './refusal.ts'
 
-// docs/reference/wire.md, "Bytes that the listener removes": uWebSockets.js trims bytes of 0x80 and above from both
-// ends of a field value. The gate cannot detect this, so these tests pin it. The gate rejects such bytes inside a value
-// that it reads.
+// uWebSockets.js trims bytes of 0x80 and above from both ends of a field value (docs/reference/wire.md, "Bytes that the
+// listener removes"). The gate cannot detect this, so these tests pin the behaviour. The gate rejects such bytes inside
+// a value that it reads.
 
 let gate: GateUnderAttack
 let token: string
@@ -26,7 +26,7 @@ beforeAll(async () => {
 const get = (path: string, ...fields: readonly string[]) => [`GET ${path} HTTP/1.1`, ...fields, '', ''].join('\r\n')
 const high = Array.from({ length: 128 }, (_, i) => String.fromCharCode(0x80 + i))
 
-test('the listener trims space, tab and every byte above 0x7F from both ends of a field value, and no other byte', async () => {
+test('uWebSockets.js trims space, tab and every byte above 0x7F from both ends of a field value, and no byte inside', async () => {
   const wire = await connect(gate.port)
   const { requests } = await gate.witness(async () => {
     for (const byte of [...high, ' ', '\t', '\x80 \xff\t']) {
@@ -54,7 +54,7 @@ test.each([
     () => get('/tenant/x', 'Host: api.test', `Authorization: Bearer ${token}`, 'X-Tenant: acme\xff'),
     502,
   ],
-] as const)('bytes that the listener removes from the end of %s do not reach the gate', async (_, bytes, status) => {
+] as const)('the gate does not see bytes that uWebSockets.js removes from the end of %s', async (_, bytes, status) => {
   const { replies, requests } = await gate.attack(bytes())
 
   expect(replies).toMatchObject([{ status }])
@@ -73,7 +73,7 @@ test.each([
   ['DPoP', field('DPoP: a\xc3\xa9b'), 'field-value'],
   ['Expect', field('Expect: 100\xc2\xa0-continue'), 'expectation-unknown'],
   ['an invalid byte in any field', field('X-Any: a\xffb'), 'field-value'],
-])('a byte above 0x7F inside of %s is rejected', async (_, bytes, reason) => {
+])('the gate rejects a byte above 0x7F inside a field value: %s', async (_, bytes, reason) => {
   const attack = await gate.attack(bytes)
 
   const status = reason === 'expectation-unknown' ? 417 : 400
@@ -81,7 +81,7 @@ test.each([
   expectRefused(attack, { reason, status, code, more: /content-length/i.test(bytes) })
 })
 
-test('U+00A0 before the last member of a forwarding field from a listed proxy is rejected', async () => {
+test('the gate rejects U+00A0 before the last member of a forwarding field from a trusted proxy', async () => {
   const forwarded = (name: string, value: string) => gate.attack(field(`${name}: ${value}`), { from: '127.0.0.9' })
 
   for (const [name, value] of [
@@ -93,7 +93,7 @@ test('U+00A0 before the last member of a forwarding field from a listed proxy is
   }
 })
 
-test('a list member after U+00A0 does not meet a required header', async () => {
+test('the gate rejects a request whose required header value is a list member after U+00A0', async () => {
   const { replies, records } = await gate.attack(
     get('/tenant/x', 'Host: api.test', `Authorization: Bearer ${token}`, 'X-Tenant: other,\xc2\xa0acme'),
   )

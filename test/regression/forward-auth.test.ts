@@ -4,9 +4,9 @@ import { startNode, type TestNode } from '../kit/node.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// The gate must evaluate the request that the proxy in front forwards. S-040, and requests that proxies and their
-// authorization services read differently: CVE-2026-40575 (oauth2-proxy), CVE-2024-45410 (Traefik), CVE-2026-30851
-// (Caddy).
+// A proxy sends a check (forward authentication), and the gate must evaluate the request that the proxy forwards. The
+// cases are S-040, and requests that proxies and their authorization services read differently: CVE-2026-40575
+// (oauth2-proxy), CVE-2024-45410 (Traefik), CVE-2026-30851 (Caddy).
 
 let issuer: TestIssuer
 let node: TestNode
@@ -84,7 +84,7 @@ test.each([
   ['/.gatehouse/check/public', []],
   ['/.gatehouse/check?style=nginx', original('https://api.test/nowhere')],
 ])(
-  'S-040 a check at %s by a peer in proxies but not in check.peers gets 403 without an evaluation',
+  'S-040 the gate replies 403 to a check at %s by a peer in `proxies` but not in `check.peers`, and does not evaluate it',
   async (target, fields) => {
     const reply = await check(unlisted, { target, fields: [...fields, ['X-Request-Id', `unlisted-${target.length}`]] })
 
@@ -257,10 +257,10 @@ test.each<[string, number, string, Case]>([
   ['a token only in the query', 401, 'credential-missing', { fields: forwarded('/orders/1?access_token=x') }],
   ['no client address on a route with an allow list', 403, 'address-denied', { fields: forwarded('/inside').slice(1) }],
   ['no client address on a route with a deny list', 403, 'address-denied', { fields: forwarded('/outside').slice(1) }],
-])('a check with %s gets %i for the reason %s', async (_, status, reason, asked) => {
+])('the gate rejects a forward-auth check with %s: %i, reason %s', async (_, status, reason, asked) => {
   const id = `case-${Math.random().toString(36).slice(2)}`
   const reply = await check(node, { ...asked, fields: [...asked.fields, ['X-Request-Id', id]] })
-  // A check that is rejected before its request id is read gets an id of the gate.
+  // The gate assigns its own id to a check that is rejected before its request id is read.
   const own = reply.field('x-request-id')
   const record = await node.waitForRecord((one) => one['id'] === own)
 
@@ -302,11 +302,11 @@ test.each<[string, number, Case]>([
     200,
     { method: 'GET', fields: [...forwarded('/public'), ['Content-Length', '5000']] },
   ],
-])('a check with %s (%i)', async (_, status, asked) => {
+])('the gate evaluates a forward-auth check with %s (%i)', async (_, status, asked) => {
   expect((await check(node, asked)).status).toBe(status)
 })
 
-test('a token in the stated query beside one in Authorization counts as two credentials', async () => {
+test('the gate rejects a forward-auth check with a token in the original query and one in Authorization (400)', async () => {
   const reply = await check(node, { token: issuer.sign(), fields: forwarded('/orders/1?access_token=x') })
 
   expect(reply.status).toBe(400)
@@ -319,20 +319,20 @@ test.each([
   '/.well-known/oauth-protected-resource/orders',
   '/%2ewell-known/gatehouse/jwks.json',
   '/oauth2/auth',
-])('a check of %s, a path of the gate, gets 404 although a route matches it', async (path) => {
+])('the gate replies 404 to a forward-auth check of %s, a path of the gate, although a route matches', async (path) => {
   const reply = await check(anyPath, { fields: forwarded(path) })
 
   expect(reply.status).toBe(404)
   expect((await check(anyPath, { fields: forwarded('/well-known') })).status).toBe(200)
 })
 
-test('a check without a host is accepted if no route matches by host', async () => {
+test('the gate accepts a forward-auth check without a host if no route matches by host', async () => {
   const reply = await check(anyHost, { fields: original('/public') })
 
   expect(reply.status).toBe(200)
 })
 
-test('identity fields sent by the client are listed for removal in the check reply', async () => {
+test('the gate lists identity fields sent by the client for removal in the reply to a forward-auth check', async () => {
   const reply = await check(node, {
     fields: [...forwarded('/public'), ['X-Auth-Request-User', 'root'], ['X-Gatehouse-Jwt-Assertion', 'forged']],
   })

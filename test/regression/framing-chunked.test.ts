@@ -4,8 +4,8 @@ import { until } from '../kit/until.ts'
 import { GateUnderAttack, type Witnessed } from './gate-under-attack.ts'
 import { expectRefused } from './refusal.ts'
 
-// docs/design/attack-cases.md, "Framing and smuggling": a chunked body that the listener parses wrongly is contained.
-// It causes at most one exchange, and its connection carries no other.
+// A chunked body that the listener parses wrongly causes at most one exchange, and its connection carries no other
+// (docs/design/attack-cases.md, "Framing and smuggling").
 
 const chunkedForms = {
   'a chunk extension': '3;a=b\r\nabc\r\n0\r\n\r\n',
@@ -23,8 +23,8 @@ const chunkedForms = {
 const places = ['proxied', 'refused'] as const
 const packets = ['in one packet', 'in several packets'] as const
 /**
- * Trailers that look like a request to uWebSockets.js, which drops two bytes after the last chunk: no method, `:` and
- * GET.
+ * Trailers that look like a request line to uWebSockets.js, which drops two bytes after the last chunk. The method is
+ * then GET, `:` or empty.
  */
 const trailers = ['x:GET', 'xx:', 'x:', 'X-T: 1\r\nx:GET']
 
@@ -75,12 +75,12 @@ const unannounced = () =>
 let gate: GateUnderAttack
 let witnessed: Promise<Witnessed & { result: Map<string, RawExchange> }>
 
-// All attacks run at once, because many end only at the idle timeout of the listener.
+// All attacks run concurrently, because many of them end only at the idle timeout of the listener.
 beforeAll(async () => {
   gate = await GateUnderAttack.start({ settings: { request: { idle: '8s' } } })
   const token = gate.token('orders:admin')
   authorization.value = `Authorization: Bearer ${token}\r\n`
-  // The token is cached from now on, so that a smuggled request would be admitted without a wait.
+  // The gate caches the token from now on, so that it would admit a smuggled request without waiting.
   await gate.attack(`GET /admin/known HTTP/1.1\r\nHost: api.test\r\n${authorization.value}\r\n`)
   const cases = [...bodies(), ...trailing(), ...unannounced()]
   witnessed = gate.witness(async () => {
@@ -92,7 +92,10 @@ beforeAll(async () => {
   })
 })
 
-/** At most one exchange, at most one request to the service, no reply to another request, and a closed connection. */
+/**
+ * Expects at most one exchange, at most one request to the service, no reply to another request, and a closed
+ * connection.
+ */
 async function expectContained({ path }: Case): Promise<void> {
   const { result, records, requests } = await witnessed
   const { replies, ending } = result.get(path)!
@@ -104,17 +107,17 @@ async function expectContained({ path }: Case): Promise<void> {
   expect(records.filter((record) => record['path'] === path)).toHaveLength(1)
   expect(requests.filter(({ url }) => url === path).length).toBeLessThanOrEqual(refused ? 0 : 1)
   expect(replies.length).toBeLessThanOrEqual(1)
-  // 408: the listener waits for the rest of a chunk that never comes.
+  // Status 408: the listener waited in vain for the rest of a chunk.
   expect([undefined, 505, 400, 408, refused ? 401 : 200]).toContain(replies[0]?.status)
   if (replies[0]?.status === 200) expect(replies[0].json()).toMatchObject({ url: path })
 }
 
-test.each(bodies())('S-007 no request is read after a chunked body with $name', expectContained)
+test.each(bodies())('S-007 the gate reads no request after a chunked body with $name', expectContained)
 
-test.each(unannounced())('S-008 an unannounced trailer closes the connection: $name', expectContained)
+test.each(unannounced())('S-008 the gate closes the connection after an unannounced trailer: $name', expectContained)
 
 test.each(unannounced().filter(({ name }) => name.endsWith('proxied, in one packet')))(
-  'an upload with an unannounced trailer is logged as trailer-after-body: $name',
+  'the gate replies 505 to an upload with an unannounced trailer and logs trailer-after-body: $name',
   async ({ path }) => {
     const { records, result } = await witnessed
 
@@ -125,10 +128,10 @@ test.each(unannounced().filter(({ name }) => name.endsWith('proxied, in one pack
   },
 )
 
-test('a client that disconnects after its chunked body is logged as client-gone', async () => {
+test('the gate logs client-gone when a client disconnects after its chunked body', async () => {
   const { handler } = gate.orders
   const { records } = await gate.witness(async () => {
-    // The service never answers, so that only the client can end the exchange.
+    // The service never replies, so that only the client can end the exchange.
     gate.orders.handler = () => new Promise(() => {})
     const wire = await connect(gate.port)
     await wire.send(chunked('/public/left', '3\r\nabc\r\n0\r\n\r\n', '', false))
@@ -147,7 +150,7 @@ test.each([
   ['X-T', ''],
   ['x-t, authorization', 'X-T: 1\r\n'],
   ['', ''],
-])('S-008 an announced trailer (Trailer: %s) is rejected at once', async (names, section) => {
+])('S-008 the gate rejects an announced trailer (Trailer: %s) before it arrives', async (names, section) => {
   const refusal = { reason: 'trailer-announced' }
   const head = chunked('/public/announced', '', '', false, `Trailer: ${names}`) as string
 
@@ -155,7 +158,7 @@ test.each([
   expectRefused(await gate.attack(`${head}3\r\nabc\r\n0\r\n${section}\r\n`), { ...refusal, more: true })
 })
 
-test.each(trailing())('S-009 trailers are never read as a request: $name', expectContained)
+test.each(trailing())('S-009 the gate never reads a trailer as a request: $name', expectContained)
 
 const post = (framing: string) => `POST /admin/early HTTP/1.1\r\nHost: api.test\r\n${framing}\r\n\r\n`
 
@@ -165,7 +168,7 @@ test.each([
     'chunked',
     (body: string) => [post('Transfer-Encoding: chunked'), `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`],
   ],
-])('S-010 the body of a request that is rejected early is never read as a request: %s', async (_framing, bytes) => {
+])('S-010 the gate never reads the body of an early rejected request as a request: %s', async (_framing, bytes) => {
   for (const body of [hidden('/admin/early'), hidden('/admin/early').repeat(2)]) {
     for (const pieces of [bytes(body), [bytes(body).join('')], [...bytes(body), hidden('/admin/early')]]) {
       const { replies, ending, records, requests } = await gate.attack(pieces, { replies: 'all' })

@@ -7,9 +7,9 @@ import { swap } from '../kit/swap.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// docs/design/attack-cases.md, "Framing and smuggling": a rejected request does not reach a service later.
+// A rejected request must not reach a service later (docs/design/attack-cases.md, "Framing and smuggling").
 
-test('S-010 a body that exceeds the limit during token verification is rejected with 413', async () => {
+test('S-010 the gate rejects a body that exceeds its limit during token verification with 413 and does not forward it', async () => {
   const [issuer, slow, orders] = await Promise.all([startIssuer(), startIssuer(), startUpstream()])
   const upload = {
     id: 'upload',
@@ -20,7 +20,7 @@ test('S-010 a body that exceeds the limit during token verification is rejected 
   const policyOf = ({ url }: TestIssuer) =>
     testPolicy({ issuer: url, orders: orders.url, ordersEntry: { routes: [upload] } })
   const node = await startNode({ policy: policyOf(issuer) })
-  // The token verification continues until long after the rejection.
+  // The issuer delays its keys, so that the token verification ends only after the rejection.
   const released = Promise.withResolvers<void>()
   slow.answer('keys', { held: released.promise })
   await swap(node, policyOf(slow))
@@ -30,7 +30,7 @@ test('S-010 a body that exceeds the limit during token verification is rejected 
 
   const refused = await request(node.port, head + large)
   released.resolve()
-  // On a busy machine the key fetch may have timed out; the gate then repeats it.
+  // On a busy machine the fetch of the issuer keys may have timed out. The gate then repeats the fetch.
   await until('the next request is admitted', async () => {
     return (await request(node.port, `${head}Content-Length: 2\r\n\r\nok`)).status === 200
   })
@@ -40,6 +40,6 @@ test('S-010 a body that exceeds the limit during token verification is rejected 
   const reasons = node.accessLog().map(({ reason }) => reason)
   expect(reasons.filter((reason) => reason !== 'issuer-unreachable')).toEqual(['body-too-large', 'admitted'])
   expect(orders.requests).toMatchObject([{ url: '/upload', bodyBytes: 2 }])
-  // No upstream call waits for the rest of the rejected body.
+  // The gate has opened no second upstream connection that waits for the rest of the rejected body.
   expect(orders.connections).toBe(1)
 })

@@ -6,8 +6,8 @@ import { GateUnderAttack, together } from './gate-under-attack.ts'
 import { framingOf } from './recording-upstream.ts'
 import { expectRefused, expectStoppedByListener, type Refusal } from './refusal.ts'
 
-// docs/design/attack-cases.md, "Framing and smuggling": the gate rejects a request unless every reader of RFC 9112
-// finds the same end of its body.
+// The gate rejects a request unless every reader that follows RFC 9112 finds the same end of its body
+// (docs/design/attack-cases.md, "Framing and smuggling").
 
 let gate: GateUnderAttack
 beforeAll(async () => {
@@ -22,7 +22,7 @@ const chunks = '3\r\nabc\r\n0\r\n\r\n'
 
 type Row = readonly [what: string, fields: readonly string[], refusal: Refusal]
 
-/** Bytes sent after the head: a request that a reader with another view of the framing would read. */
+/** Ways to send bytes after the head. A reader with another view of the framing would read these bytes as a request. */
 const followers: Readonly<Record<string, (head: string) => Bytes | readonly Bytes[]>> = {
   alone: (head) => head,
   'with a request in the same packet': (head) => head + smuggled,
@@ -31,7 +31,10 @@ const followers: Readonly<Record<string, (head: string) => Bytes | readonly Byte
   'with chunks and a request in separate packets': (head) => [head, chunks, smuggled],
 }
 
-/** Five tests a row: the request is rejected with one record and no other exchange, whatever bytes follow its head. */
+/**
+ * Adds five tests per row: the gate rejects the request with one log record and no other exchange, whatever bytes
+ * follow its head.
+ */
 function refuses(title: string, rows: readonly Row[]): void {
   const cases = rows.flatMap(([what, fields, refusal]) =>
     Object.entries(followers).map(([follower, bytes]) => ({
@@ -60,13 +63,13 @@ test.each([
   ['Content-Length first', ['Content-Length: 4', 'Transfer-Encoding: chunked']],
   ['Transfer-Encoding first', ['Transfer-Encoding: chunked', 'Content-Length: 4']],
   ['Content-Length: 0', ['Content-Length: 0', 'Transfer-Encoding: chunked']],
-])('S-001 a request with Content-Length and Transfer-Encoding is rejected: %s', async (_order, fields) => {
+])('S-001 uWebSockets.js rejects a request with Content-Length and Transfer-Encoding: %s', async (_order, fields) => {
   expectStoppedByListener(await gate.attack(`${post('api.test', fields)}0\r\n\r\n${smuggled}`), [400])
 })
 
 const repeated: Refusal = { reason: 'field-repeated', orByListener: true }
 
-refuses('S-002 two Content-Length fields are rejected, and no body becomes a request: $name', [
+refuses('S-002 the gate rejects two Content-Length fields and reads no body as a request: $name', [
   ['0, then the length', ['Content-Length: 0', smuggledLength], repeated],
   ['the length, then 0', [smuggledLength, 'Content-Length: 0'], repeated],
   ['the length twice', [smuggledLength, smuggledLength], repeated],
@@ -75,7 +78,7 @@ refuses('S-002 two Content-Length fields are rejected, and no body becomes a req
   ['0 and 0', ['Content-Length: 0', 'Content-Length: 0'], repeated],
 ])
 
-refuses('S-002 two Authorization fields are rejected and the connection is closed, whatever framing follows: $name', [
+refuses('S-002 the gate rejects two Authorization fields and closes the connection, whatever framing follows: $name', [
   ...[[], ['Content-Length: 0', smuggledLength], ['Content-Length:'], ['Transfer-Encoding: identity']].map(
     (fields): Row => [
       fields.join(', ') || 'no framing field',
@@ -87,13 +90,13 @@ refuses('S-002 two Authorization fields are rejected and the connection is close
 
 const length: Refusal = { reason: 'framing-length', orByListener: true }
 
-refuses('S-003 an empty Content-Length is rejected, and no body becomes a request: $name', [
+refuses('S-003 the gate rejects an empty Content-Length and reads no body as a request: $name', [
   ['no bytes', ['Content-Length:'], length],
   ['a space', ['Content-Length: '], length],
   ['a tab', ['Content-Length:\t'], length],
 ])
 
-refuses('S-004 a Content-Length other than a plain number is rejected: $name', [
+refuses('S-004 the gate rejects a Content-Length other than a plain number: $name', [
   ...[
     '003',
     '00',
@@ -103,7 +106,7 @@ refuses('S-004 a Content-Length other than a plain number is rejected: $name', [
     '12345678901234567',
     '123456789012345678',
   ].map((value): Row => [value, [`Content-Length: ${value}`], length]),
-  // uWebSockets.js rejects these too, but only after it has passed the request to the gate.
+  // uWebSockets.js rejects these values too, but only after it has passed the request to the gate.
   ...[
     '+3',
     '-3',
@@ -119,7 +122,7 @@ refuses('S-004 a Content-Length other than a plain number is rejected: $name', [
   ].map((value): Row => [value, [`Content-Length: ${value}`], { ...length, more: true }]),
 ])
 
-refuses('S-004 a Content-Length beyond 2^32 gets 413 and is not truncated: $name', [
+refuses('S-004 the gate replies 413 to a Content-Length beyond 2^32 and does not truncate it: $name', [
   ...['4294967299', '9007199254740991'].map(
     (value): Row => [
       value,
@@ -129,7 +132,7 @@ refuses('S-004 a Content-Length beyond 2^32 gets 413 and is not truncated: $name
   ),
 ])
 
-test.each(['3', ' 3', '3\t ', '\t3'])('S-004 white space around Content-Length is ignored: %j', async (value) => {
+test.each(['3', ' 3', '3\t ', '\t3'])('S-004 the gate ignores white space around Content-Length: %j', async (value) => {
   const { replies, recorded } = await gate.attack(`${post('api.test', [`Content-Length:${value}`])}abc`)
 
   expect(replies[0]?.status).toBe(200)
@@ -140,7 +143,7 @@ test.each(['3', ' 3', '3\t ', '\t3'])('S-004 white space around Content-Length i
 const encoding: Refusal = { reason: 'framing-encoding', orByListener: true }
 
 refuses(
-  'S-005 a Transfer-Encoding other than chunked is rejected: $name',
+  'S-005 the gate rejects a Transfer-Encoding other than chunked: $name',
   [
     ...[
       'gzip, chunked',
@@ -153,12 +156,12 @@ refuses(
       ',chunked',
     ],
     ...['chunked;q=1', '"chunked"', 'chun\tked', 'chunke', ''],
-    // U+212A, which JavaScript lower-cases to k.
+    // U+212A (KELVIN SIGN), which JavaScript lower-cases to k.
     'chun\xe2\x84\xaaed',
   ].map((value): Row => [JSON.stringify(value), [`Transfer-Encoding: ${value}`], encoding]),
 )
 
-refuses('S-005 two Transfer-Encoding lines, or an empty one beside Content-Length, are rejected: $name', [
+refuses('S-005 the gate rejects two Transfer-Encoding lines, or an empty one beside Content-Length: $name', [
   ['identity, then chunked', ['Transfer-Encoding: identity', 'Transfer-Encoding: chunked'], encoding],
   ['chunked, then identity', ['Transfer-Encoding: chunked', 'Transfer-Encoding: identity'], repeated],
   ['chunked twice', ['Transfer-Encoding: chunked', 'transfer-encoding: chunked'], repeated],
@@ -170,7 +173,7 @@ test.each([
   ['GET', 'chunked'],
   ['POST', 'CHUNKED'],
   ['DELETE', 'Chunked'],
-])('S-005 a chunked body arrives complete with a single framing: %s, %s', async (method, value) => {
+])('S-005 the gate forwards a chunked body complete, with one framing field: %s, %s', async (method, value) => {
   const wire = await connect(gate.port)
   const { result, recorded, records } = await gate.witness(async () => {
     const head = post('api.test', [`Transfer-Encoding: ${value}`]).replace('POST', method)
@@ -178,7 +181,7 @@ test.each([
     return readReply(wire)
   })
 
-  // The connection carries no other request and is closed at the idle timeout.
+  // The connection carries no other request. The listener closes it at the idle timeout.
   expect(result).toMatchObject({ status: 200, text: 'ok' })
   expect(result!.field('connection')).toBe('close')
   expect(records).toMatchObject([{ decision: 'admitted', bytes_in: 5 }])
@@ -190,7 +193,7 @@ test.each([
 const alias: Refusal = { reason: 'field-framing-alias' }
 
 refuses(
-  'S-006 an alias of a framing field is rejected, with and without a Content-Length: $name',
+  'S-006 the gate rejects an alias of a framing field, with and without a Content-Length: $name',
   [
     ...['Transfer_Encoding: chunked', 'Transfer.Encoding: chunked', 'transfer~encoding: identity', 'Content_Length: 0'],
     ...['TRANSFER_ENCODING: chunked', 'Content.Length: 0', "content'length: 99"],
@@ -200,12 +203,13 @@ refuses(
   ]),
 )
 
-test('fields behind an empty field name reach neither the gate nor a service', async () => {
+test('request fields after an empty field name reach neither the gate nor a service', async () => {
   const fields = ['X-Before: 1', ': x', 'X-Behind: 1', 'Transfer-Encoding: chunked', smuggledLength]
   const { records, recorded, ending } = await gate.attack(post('api.test', fields) + smuggled, { replies: 'all' })
 
-  // Official builds of uWebSockets.js reject the request. This build reads no framing, so it takes the following bytes
-  // for another request and closes the connection, because the first request is not answered yet.
+  // Official builds of uWebSockets.js reject the request. The build of this project reads no framing from it, so it
+  // takes the following bytes for another request. It then closes the connection, because the first request has no
+  // reply yet.
   expect(ending).not.toBe('open')
   expect(records.filter(({ path }) => path === '/admin/secret')).toEqual([])
   expect(recorded.filter(({ head }) => /behind|transfer-encoding|content-length: [^0]/i.test(head))).toEqual([])

@@ -4,15 +4,15 @@ import { exchange, type RawExchange } from '../kit/raw-client.ts'
 import { GateUnderAttack, type Witnessed } from './gate-under-attack.ts'
 import { expectStoppedByListener } from './refusal.ts'
 
-// docs/reference/wire.md, "Answered by uWebSockets.js itself": requests that uWebSockets.js answers with its own page
-// before any code of Gatehouse runs. Nothing reaches a service or the access log, and the connection is closed.
-// README.md in this folder has the same list.
+// uWebSockets.js answers these requests itself, before any code of Gatehouse runs (docs/reference/wire.md, "Answered by
+// uWebSockets.js itself"). Nothing reaches a service or the access log, and the connection is closed. README.md in this
+// folder has the same list.
 
 const lines = (...rest: readonly string[]) => [...rest, '', ''].join('\r\n')
 const get = (...fields: readonly string[]) => lines('GET /public/x HTTP/1.1', 'Host: api.test', ...fields)
 const many = (count: number) => Array.from({ length: count }, (_, index) => `X-${index}: 1`)
 
-/** The listener replies at once with an HTML page: 400, 431 or 505. */
+/** Requests to which the listener replies immediately with an HTML page: 400, 431 or 505. */
 const pages: readonly (readonly [what: string, bytes: string, status: number])[] = [
   ['Content-Length beside Transfer-Encoding', get('Content-Length: 3', 'Transfer-Encoding: chunked'), 400],
   ['no Host', lines('GET /public/x HTTP/1.1', 'X-A: 1'), 400],
@@ -54,7 +54,10 @@ const pages: readonly (readonly [what: string, bytes: string, status: number])[]
   ['a target beyond 64 KiB', lines(`GET /public/${'x'.repeat(70_000)} HTTP/1.1`, 'Host: api.test'), 431],
 ]
 
-/** The listener waits for more bytes and closes the connection at the idle timeout, with or without a page. */
+/**
+ * Requests for which the listener waits for more bytes. The listener closes the connection at the idle timeout, with or
+ * without a page.
+ */
 const silences: readonly (readonly [what: string, bytes: string, status: number | 'none'])[] = [
   ['CR in a value', get('X-A: a\rX-B: b'), 'none'],
   ['an empty line before the request', `\r\n${get()}`, 'none'],
@@ -77,12 +80,12 @@ beforeAll(async () => {
   })
 })
 
-test.each(pages)('the listener itself replies to a malformed request: %s', async (_what, bytes, status) => {
+test.each(pages)('uWebSockets.js itself rejects a malformed request: %s', async (_what, bytes, status) => {
   expectStoppedByListener(await gate.attack(bytes), [status])
   expectStoppedByListener(await gate.attack(`${bytes}${get()}`, { replies: 'all' }), [status])
 })
 
-test('the maximum number of fields that the listener accepts arrives', async () => {
+test('the gate forwards a request with the maximum number of fields that uWebSockets.js accepts', async () => {
   const { replies, requests } = await gate.attack(get(...many(97)).replace('/public/x', '/public/most'))
 
   expect(replies).toMatchObject([{ status: 200 }])
@@ -90,7 +93,7 @@ test('the maximum number of fields that the listener accepts arrives', async () 
 })
 
 test.each(silences)(
-  'the listener waits for an incomplete request and then closes the connection: %s',
+  'uWebSockets.js waits for the rest of an incomplete request and then closes the connection: %s',
   async (what, _bytes, status) => {
     const { result, records, requests } = await silent
 
@@ -101,7 +104,7 @@ test.each(silences)(
   },
 )
 
-test('the README of this folder lists every reply of the listener', () => {
+test('test/regression/README.md lists every reply that uWebSockets.js sends itself in these tests', () => {
   const readme = readFileSync(new URL('./README.md', import.meta.url), 'utf8')
 
   for (const [what, , status] of pages) expect(readme).toContain(`| ${what} | ${status} |`)

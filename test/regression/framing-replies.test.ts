@@ -5,21 +5,21 @@ import { readReply } from '../kit/raw-reply.ts'
 import { rawUpstream } from '../kit/raw-upstream.ts'
 import { GateUnderAttack } from './gate-under-attack.ts'
 
-// docs/design/attack-cases.md, "Framing and smuggling": a malformed reply of a service is not relayed, and none of its
-// bytes become part of the reply to another client.
+// The gate does not relay a malformed reply of a service as complete, and none of its bytes become part of the reply to
+// another client (docs/design/attack-cases.md, "Framing and smuggling").
 
 interface Script {
   readonly reply: string
-  /** Bytes sent in a packet after the reply, 30 ms later. */
+  /** Bytes that the service sends in a separate packet, 30 ms after the reply. */
   readonly later?: string
-  /** The service closes the connection. */
+  /** Whether the service closes the connection after the reply. */
   readonly closes?: true
 }
 
-/** By path. */
+/** Scripted replies of the service, by requested path. */
 const scripts = new Map<string, Script>()
 interface Connection {
-  /** Requested paths, in order of arrival. */
+  /** Paths requested on this connection, in order of arrival. */
   readonly paths: string[]
   readonly over: PromiseWithResolvers<void>
 }
@@ -62,7 +62,7 @@ function path(script: Script): string {
 
 const get = (target: string, method = 'GET') => `${method} ${target} HTTP/1.1\r\nHost: api.test\r\n\r\n`
 
-/** Requests a scripted reply, then an ordinary one after the service has sent all its bytes. */
+/** Requests the scripted reply, and an ordinary reply after the service has sent all bytes of the script. */
 async function getScripted(script: Script, method = 'GET') {
   const target = path(script)
   const { result, records } = await gate.witness(async () => {
@@ -79,7 +79,7 @@ function connectionOf(path: string): Connection {
   return connections.find(({ paths }) => paths.includes(path))!
 }
 
-/** The client gets 502, and the connection to the service is not reused. */
+/** Expects that the client gets 502 and that the gate does not reuse its connection to the service. */
 async function expectBadGateway(reply: string): Promise<void> {
   const outcome = await getScripted({ reply })
 
@@ -119,7 +119,7 @@ test.each([
   ['no chunk size', `${okay('Transfer-Encoding: chunked')}\r\nab\r\n0\r\n\r\n`],
   ['bytes that are not HTTP', 'SSH-2.0-OpenSSH_9.2\r\n'],
   ['a body without a head (HTTP/0.9)', 'ab'],
-])('S-013 a service reply with %s causes 502', (_what, reply) => expectBadGateway(reply))
+])('S-013 the gate replies 502 to a service reply with %s', (_what, reply) => expectBadGateway(reply))
 
 test.each([
   [
@@ -136,7 +136,7 @@ test.each([
     'followed by bytes after its last chunk',
     { reply: `${okay('Transfer-Encoding: chunked')}2\r\nab\r\n0\r\n\r\npoison` },
   ],
-] as const)('S-013 surplus bytes reach no client: a reply %s', async (_what, script) => {
+] as const)('S-013 no client gets the surplus bytes of a service reply %s', async (_what, script) => {
   const { reply, next, reused, records } = await getScripted(script)
 
   expect(reply).toMatchObject({ status: 200, text: 'ab' })
@@ -145,7 +145,7 @@ test.each([
   expect(reused).toBe(false)
 })
 
-test('S-013 concurrent clients get their own replies although the service sends a surplus reply each time', async () => {
+test('S-013 concurrent clients get their own replies although the service sends a surplus reply after each reply', async () => {
   const targets = Array.from({ length: 40 }, (_, n) => {
     const body = `own-${n}`
     return path({ reply: `${okay(`Content-Length: ${body.length}`)}${body}${okay('Content-Length: 6')}poison` })
@@ -163,7 +163,7 @@ test.each([
     'with wrong bytes after the chunk data',
     { reply: `${okay('Transfer-Encoding: chunked')}2\r\nab`, later: 'XX0\r\n\r\n' },
   ],
-] as const)('S-013 a reply %s is truncated for the client and never looks complete', async (_what, script) => {
+] as const)('S-013 the gate truncates a service reply %s and never completes it', async (_what, script) => {
   const { reply, ending, records, next, reused } = await getScripted(script)
 
   expect(reply).toMatchObject({ status: 200, text: 'ab', complete: false })
@@ -193,7 +193,7 @@ test.each([
   ['a status of two digits', `HTTP/1.1 20 OK\r\n${body}`],
   ['a status of four digits', `HTTP/1.1 2000 OK\r\n${body}`],
   ['status 099', `HTTP/1.1 099 OK\r\n${body}`],
-])('S-014 a service reply with %s causes 502 without response splitting', (_what, reply) => expectBadGateway(reply))
+])('S-014 the gate replies 502 to a service reply with %s', (_what, reply) => expectBadGateway(reply))
 
 test.each([
   ['OK', 'OK'],
@@ -203,13 +203,13 @@ test.each([
   ['O\x1b[31mK', 'OK'],
   ['O\x7fK', 'OK'],
   ['\xc3\xa9t\xe9', 'OK'],
-])('S-014 the reason phrase %j is relayed as %j', async (phrase, received) => {
+])('S-014 the gate relays the reason phrase %j of a service as %j', async (phrase, received) => {
   const { reply } = await getScripted({ reply: `HTTP/1.1 200 ${phrase}\r\n${body}` })
 
   expect(reply).toMatchObject({ status: 200, reason: received, text: 'ab' })
 })
 
-test('S-014 a non-ASCII field value is relayed byte for byte', async () => {
+test('S-014 the gate relays a non-ASCII field value of a service reply byte for byte', async () => {
   const value = '\xe9t\xe9 \xc3\xa9 \xff'
   const { reply } = await getScripted({ reply: `${okay(`X-A: ${value}`, 'Content-Length: 2')}ab` })
 
@@ -240,7 +240,7 @@ test.each([
     undefined,
   ],
 ] as const)(
-  'S-015 a reply to %s (%s) reaches the client without a body, and the next reply is correct',
+  'S-015 the gate relays the service reply to %s (%s) without a body, and the next reply is correct',
   async (method, _what, reply, status, length) => {
     const target = path({ reply })
     const wire = await connect(gate.port)

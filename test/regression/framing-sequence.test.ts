@@ -4,7 +4,8 @@ import { readReply } from '../kit/raw-reply.ts'
 import { GateUnderAttack } from './gate-under-attack.ts'
 import { expectRefused } from './refusal.ts'
 
-// docs/design/attack-cases.md, "Framing and smuggling": a connection carries one protocol and one exchange at a time.
+// A client connection carries one protocol and one exchange at a time (docs/design/attack-cases.md, "Framing and
+// smuggling").
 
 let gate: GateUnderAttack
 beforeAll(async () => {
@@ -19,7 +20,7 @@ test.each([
   ['rejected, then proxied', '/admin/first', '/public/second'],
   ['unknown route, then proxied', '/nowhere/first', '/public/second'],
   ['proxied, then rejected', '/public/first', '/admin/second'],
-])('S-011 no pipelined request gets the reply of another: %s', async (_what, first, second) => {
+])('S-011 no pipelined request to the gate gets the reply of another request: %s', async (_what, first, second) => {
   for (const pieces of [[get(first) + get(second)], [get(first), get(second)]]) {
     const wire = await connect(gate.port)
     const { result } = await gate.witness(async () => {
@@ -31,7 +32,8 @@ test.each([
 
     const targets = [first, second]
     for (const [index, reply] of result.entries()) {
-      // No reply: the listener closed the connection, because the second request came before the first was answered.
+      // Without a reply the listener has closed the connection, because the second request came before the reply to the
+      // first.
       if (reply === undefined) continue
       const target = targets[index]!
       expect(reply.status).toBe(target.startsWith('/public/') ? 200 : target.startsWith('/admin/') ? 401 : 404)
@@ -41,7 +43,7 @@ test.each([
   }
 })
 
-test('S-011 ten sequential requests on one connection get their own replies', async () => {
+test('S-011 ten sequential requests on one connection to the gate get their own replies', async () => {
   const wire = await connect(gate.port)
   const targets = Array.from({ length: 10 }, (_, n) => `/${n % 3 === 0 ? 'nowhere' : 'public'}/${n}`)
 
@@ -62,7 +64,7 @@ test('S-011 ten sequential requests on one connection get their own replies', as
 })
 
 test.each(['200-ok', '100-continue, 200-ok', '100-continu', '"100-continue"', ''])(
-  'S-012 the expectation %j is rejected',
+  'S-012 the gate rejects the expectation %j with 417',
   async (value) => {
     const attack = await gate.attack(get('/public/x', `Expect: ${value}`, 'Content-Length: 0'))
 
@@ -70,11 +72,11 @@ test.each(['200-ok', '100-continue, 200-ok', '100-continu', '"100-continue"', ''
   },
 )
 
-test.each(['100-continue', '100-Continue'])('S-012 the expectation %s is not forwarded', async (value) => {
+test.each(['100-continue', '100-Continue'])('S-012 the gate does not forward the expectation %s', async (value) => {
   const bytes = requestBytes({ method: 'POST', target: '/public/x', fields: [['Expect', value]], body: 'abc' })
   const { replies, requests } = await gate.attack(bytes)
 
-  // uWebSockets.js replies 100 itself before the gate runs.
+  // uWebSockets.js sends the interim reply 100 itself, before the gate runs.
   expect(replies[0]?.status).toBe(200)
   expect(requests).toMatchObject([{ bodyBytes: 3 }])
   expect(requests[0]!.all('expect')).toEqual([])
@@ -88,13 +90,13 @@ test.each([
   ['Upgrade: TLS/1.0', 'Connection: upgrade'],
   ['HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA', 'Connection: HTTP2-Settings'],
   ['Connection: Upgrade'],
-])('S-016 an upgrade other than WebSocket is not forwarded, and the client gets HTTP/1.1: %s', async (...fields) => {
+])('S-016 the gate forwards no upgrade other than WebSocket, and replies in HTTP/1.1: %s', async (...fields) => {
   const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
   const wire = await connect(gate.port)
   const { result, records, recorded } = await gate.witness(async () => {
     await wire.send(get('/raw/x', ...fields))
     const reply = await readReply(wire)
-    // The protocol did not change, so these bytes are a malformed request instead of HTTP/2 frames.
+    // The protocol has not changed to HTTP/2, so the gate reads the preface as a malformed HTTP/1.1 request.
     await wire.send(preface)
     return { reply, after: (await wire.rest()).toString('latin1') }
   })
@@ -113,7 +115,7 @@ test.each([
   ['no Upgrade', [key]],
   ['a version but no Upgrade', [key, 'Sec-WebSocket-Version: 13', 'Connection: Upgrade']],
   ['another protocol', [key, 'Upgrade: h2c', 'Sec-WebSocket-Version: 13', 'Connection: Upgrade']],
-])('S-017 Sec-WebSocket-Key without Upgrade is an ordinary request: %s', async (_what, fields) => {
+])('S-017 the gate forwards Sec-WebSocket-Key without a WebSocket upgrade as plain HTTP: %s', async (_what, fields) => {
   const { replies, records, requests } = await gate.attack(get('/public/x', ...fields))
 
   expect(replies).toMatchObject([{ status: 200 }])
@@ -122,7 +124,7 @@ test.each([
   expect(requests[0]!.all('upgrade')).toEqual([])
 })
 
-test.each(['websocket', 'WebSocket'])('S-017 a request with Upgrade opens no tunnel: %s', async (protocol) => {
+test.each(['websocket', 'WebSocket'])('S-017 a request with Upgrade gets 501 and no tunnel: %s', async (protocol) => {
   const fields = [key, `Upgrade: ${protocol}`, 'Sec-WebSocket-Version: 13', 'Connection: Upgrade']
   const refusal = { status: 501, code: 'upgrade_not_supported', reason: 'upgrade-unsupported' }
 
@@ -131,7 +133,7 @@ test.each(['websocket', 'WebSocket'])('S-017 a request with Upgrade opens no tun
 })
 
 test.each(['close', 'CLOSE', 'close, x', 'x,close', 'keep-alive, close'])(
-  'a request with Connection: close gets a reply with Connection: close: %s',
+  'the gate replies with Connection: close to a request with Connection: %s',
   async (value) => {
     const { result } = await gate.witness(async () => {
       const replies: [number | undefined, string[] | undefined][] = []

@@ -10,24 +10,25 @@ import { type RecordedRequest, type RecordingUpstream, recordingUpstream } from 
 type Entry = Readonly<Record<string, unknown>>
 
 interface GateOptions {
-  /** Services added to `orders` and `raw`. */
+  /** Further services of the policy, besides `orders` and `raw`. */
   readonly services?: Entry
   /**
-   * Keys that override those of the policy entry of service `orders`. `rawEntry` does the same for service `raw`.
+   * Keys that override keys in the policy entry of the service `orders`. `rawEntry` does the same for the service
+   * `raw`.
    */
   readonly ordersEntry?: Entry
   readonly rawEntry?: Entry
-  /** Overrides of the test settings, by top-level key. */
+  /** Settings that override the settings of the test node, by top-level key. */
   readonly settings?: Entry
 }
 
-/** Everything that the gate and its services recorded during one piece of work. */
+/** Log records and requests that the gate and its services recorded during one piece of work. */
 export interface Witnessed {
-  /** Records of the access log. */
+  /** Access log records of the node. */
   readonly records: readonly LogRecord[]
-  /** Requests received by the service over node:http. */
+  /** Requests received by the service `orders`, parsed by node:http. */
   readonly requests: readonly ReceivedRequest[]
-  /** Requests received by the service that records bytes. */
+  /** Requests received by the service `raw`, recorded byte for byte. */
   readonly recorded: readonly RecordedRequest[]
 }
 
@@ -35,7 +36,7 @@ export interface Attack extends RawExchange, Witnessed {}
 
 export const scope = (...all: readonly string[]) => ({ scopes: { all } })
 
-/** The policy of every test in this folder: two public routes and two routes that need a token. */
+/** The policy of every `GateUnderAttack`: two public routes and two routes that need a token. */
 function basePolicy(
   [issuer, orders, raw]: readonly [TestIssuer, TestUpstream, RecordingUpstream],
   { services, ordersEntry, rawEntry }: GateOptions,
@@ -63,7 +64,7 @@ function basePolicy(
   }
 }
 
-/** A running node between an attacker and two services that record all that they receive. */
+/** A running node between an attacker and two services that record every request they receive. */
 export class GateUnderAttack {
   readonly node: TestNode
   readonly issuer: TestIssuer
@@ -79,7 +80,7 @@ export class GateUnderAttack {
     this.raw = raw
   }
 
-  /** Starts node, issuer and services; they stop after the tests of the file. */
+  /** Starts a node, an issuer and two services, which stop after the tests of the file. */
   static async start(options: GateOptions = {}): Promise<GateUnderAttack> {
     const parts = await Promise.all([startIssuer(), startUpstream(), recordingUpstream()])
     const node = await startNode({ policy: basePolicy(parts, options), settings: options.settings ?? {} })
@@ -94,23 +95,23 @@ export class GateUnderAttack {
     return this.issuer.sign({ claims: { scope: scopes.join(' ') } })
   }
 
-  /** Sends a request whose log record does not matter: quicker than `attack`, and excluded from all records. */
+  /** Sends a request whose log record does not matter. Faster than `attack`; `witness` leaves the log record out. */
   async ask(bytes: Bytes): Promise<RawReply> {
     const reply = await request(this.port, bytes)
     this.#asked.add(reply.field('x-request-id'))
     return reply
   }
 
-  /** Sends these bytes over a new connection; returns the replies and everything that was recorded. */
+  /** Sends bytes over a new connection. @returns the replies, and everything that the gate and its services recorded */
   async attack(bytes: Bytes | readonly Bytes[], options: Parameters<typeof exchange>[2] = {}): Promise<Attack> {
     const { result, ...seen } = await this.witness(() => exchange(this.port, bytes, options))
     return { ...result, ...seen }
   }
 
   /**
-   * Sends many attacks in sequence and waits for the log once, because the node writes its log only every 100 ms.
-   * Records are assigned to attacks by the Host of the first request and by the id in the replies: a request that is
-   * rejected before its Host is read is logged without a host.
+   * Sends many attacks one after another and waits for the log once, because the node writes its log only every 100 ms.
+   * Records are assigned to attacks by the Host of the request and by the id in the replies. A request that is rejected
+   * before its Host is read is logged without a host.
    *
    * @throws {Error} when a record or request belongs to no attack
    */
@@ -135,11 +136,11 @@ export class GateUnderAttack {
   }
 
   /**
-   * Runs `work` and returns everything that was recorded meanwhile. A test must send every request through `witness` or
-   * `ask`: other requests would appear in the records of the next test.
+   * Runs `work` and returns everything that the gate and its services recorded during `work`. A test must send every
+   * request through `witness` or `ask`: other requests would appear in the records of the next test.
    *
-   * Afterwards a fence request goes to each service. The node writes its access log in order and has a record for every
-   * exchange, so an exchange without a record by then did not happen.
+   * After `work`, one more request (the fence) goes to each service. The node writes its access log in order and has a
+   * record for every exchange, so an exchange without a record before that of the fence did not happen.
    */
   async witness<T>(work: () => Promise<T>): Promise<Witnessed & { readonly result: T }> {
     const before = [this.node.accessLog().length, this.orders.requests.length, this.raw.requests.length] as const
@@ -174,8 +175,8 @@ function partOf({ records, requests, recorded }: Witnessed, host: string, { repl
 }
 
 /**
- * Returns a function that gives the attack of one table row; all attacks of the table are sent when the first is
- * requested.
+ * Returns a function that returns the attack of one table row. The first call of the function sends all attacks of the
+ * table.
  *
  * @param names  unique names of the rows
  */

@@ -3,8 +3,8 @@ import { fc, propertyRuns } from '../kit/properties.ts'
 import { requestBytes } from '../kit/raw-client.ts'
 import { GateUnderAttack } from './gate-under-attack.ts'
 
-// docs/design/attack-cases.md, "Headers and spoofing": client fields reserved for the gate do not arrive in any
-// spelling; all other fields arrive unless `Connection` names them.
+// Client fields that are reserved for the gate reach a service in no spelling. All other fields arrive unless
+// `Connection` names them (docs/design/attack-cases.md, "Headers and spoofing").
 
 const statedByGate = [
   ...[
@@ -47,7 +47,9 @@ const ordinary = [
   ],
 ]
 
-/** Random case, and for each hyphen a character that CGI would map to the same variable name. */
+/**
+ * Generates spellings of a name: random case, and for each hyphen a character that CGI maps to the same variable name.
+ */
 const spelled = (name: string) =>
   fc
     .tuple(
@@ -98,13 +100,13 @@ const request = fc.record({
       maxLength: 6,
     },
   ),
-  /** Position of `Connection` among the fields. */
+  /** Position of the field `Connection` among the other fields. */
   at: fc.nat(30),
 })
 
 const folded = (one: string) => one.toLowerCase().replaceAll(/[^a-z0-9]/g, '-')
 
-/** Whether a client field may be forwarded; written independently of the code of the gate. */
+/** Whether the gate may forward a client field with this name. Written independently of the code of the gate. */
 function mayTravel(one: string): boolean {
   const plain = folded(one)
   return !(
@@ -120,12 +122,12 @@ beforeAll(async () => {
   gate = await GateUnderAttack.start()
 })
 
-test(`S-035 ${propertyRuns} field lists: reserved fields come only from the gate, and all other fields arrive`, async () => {
+test(`S-035 for ${propertyRuns} field lists, reserved fields come only from the gate, and the service gets all other fields`, async () => {
   const token = gate.token('orders:read')
   await fc.assert(
     fc.asyncProperty(request, async ({ fields, named, at }) => {
-      // Marked with # at both ends: white space around a value is not part of it, and no value of the gate has this
-      // mark.
+      // Mark each value with # at both ends, because white space around a value is not part of it, and no value of the
+      // gate has this mark.
       const sent = fields.map(([one, value], index) => [one, `#${index}${value}#`] as const)
       const names = named.map((one) => (typeof one === 'string' ? one : (sent[one]?.[0] ?? 'x-absent')))
       const dropped = new Set(names.map((one) => one.toLowerCase()))

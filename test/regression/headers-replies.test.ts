@@ -4,11 +4,11 @@ import type { RawReply } from '../kit/raw-reply.ts'
 import { rawUpstream } from '../kit/raw-upstream.ts'
 import { GateUnderAttack } from './gate-under-attack.ts'
 
-// docs/design/attack-cases.md, "Headers and spoofing": reply fields of a service are relayed, except those reserved for
-// the gate and hop-by-hop fields.
+// The gate relays the reply fields of a service, except hop-by-hop fields and fields reserved for the gate
+// (docs/design/attack-cases.md, "Headers and spoofing").
 
 let gate: GateUnderAttack
-/** The next reply of the service. */
+/** Bytes of the next reply that the service sends. */
 let answer = ''
 
 beforeAll(async () => {
@@ -42,7 +42,7 @@ test.each([
   'Trailer: forged',
   'Upgrade: forged',
   'Connection: forged',
-])('S-047 the reply field "%s" of a service is removed', async (field) => {
+])('S-047 the gate removes the reply field "%s" of a service', async (field) => {
   const reply = await relayed(okay(field))
 
   expect(reply).toMatchObject({ status: 200, text: 'ab' })
@@ -55,7 +55,7 @@ test.each([
   ['X-SECRET , close', ['X-Secret: hidden']],
   ['keep-alive, X-Secret,,x-other', ['X-Secret: hidden', 'x-other: hidden', 'X-SECRET: hidden']],
   ['x-request-id, date, content-length, x-secret', ['X-Secret: hidden']],
-])('S-047 reply fields that Connection names are removed: %s', async (value, fields) => {
+])('S-047 the gate removes service reply fields that Connection names: %s', async (value, fields) => {
   const reply = await relayed(okay(`Connection: ${value}`, ...fields, 'X-Open: shown'))
 
   expect(reply.text).toBe('ab')
@@ -64,7 +64,7 @@ test.each([
   for (const ours of ['x-request-id', 'date', 'content-length']) expect(reply.all(ours)).toHaveLength(1)
 })
 
-test('S-047 other reply fields are relayed unchanged: order, case, duplicates, browser policies', async () => {
+test('S-047 the gate relays other reply fields of a service unchanged: order, case, duplicates, browser policies', async () => {
   const fields = [
     'Set-Cookie: a=1; Path=/',
     'Set-Cookie: b=2; HttpOnly',
@@ -95,7 +95,7 @@ test.each([
   ['"COOKIES", "cache"', '"cache"'],
   ['"cookies";p="x"', undefined],
 ])(
-  'S-047 Clear-Site-Data: %s from a service does not delete the session cookie of the gate',
+  'S-047 the gate relays Clear-Site-Data: %s of a service without the directives that delete cookies',
   async (value, arrived) => {
     const reply = await relayed(okay('X-Before: 1', `Clear-Site-Data: ${value}`, 'X-After: 2'))
 
@@ -106,7 +106,7 @@ test.each([
   },
 )
 
-test('S-047 a reply has exactly one Date, set by the gate', async () => {
+test('S-047 a reply of the gate has exactly one Date field, which the gate has set', async () => {
   const reply = await relayed(okay('Date: Thu, 01 Jan 1970 00:00:00 GMT'))
 
   expect(reply.all('date')).toEqual([expect.not.stringContaining('1970')])
@@ -117,7 +117,7 @@ test.each([
   ['103', 'HTTP/1.1 103 Early Hints\r\nLink: </early>; rel=preload\r\nSet-Cookie: early=1\r\n\r\n'],
   ['two 103 replies', 'HTTP/1.1 103 Early Hints\r\nLink: </early>\r\n\r\n'.repeat(2)],
   ['199', 'HTTP/1.1 199 Early\r\nX-Early: early\r\n\r\n'],
-])('S-047 an interim reply (%s) is not relayed, and the final reply is complete', async (_status, interim) => {
+])('S-047 the gate relays no interim reply (%s) of a service, but the final reply', async (_status, interim) => {
   const reply = await relayed(interim + okay('X-Final: 1'))
 
   expect(reply).toMatchObject({ status: 200, text: 'ab', interim: [] })
@@ -128,7 +128,7 @@ test.each([
 test.each([
   ['100 without an expectation', `HTTP/1.1 100 Continue\r\n\r\n${okay()}`],
   ['101 without an upgrade', 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nbytes'],
-])('S-047 an unsolicited interim reply is never relayed: %s', async (_status, reply) => {
+])('S-047 the gate never relays an unsolicited interim reply of a service: %s', async (_status, reply) => {
   const shown = await relayed(reply)
 
   expect(shown.interim).toEqual([])
@@ -136,11 +136,11 @@ test.each([
   expect(shown.text).not.toContain('bytes')
 })
 
-test('S-047 trailers of a reply are not relayed', async () => {
+test('S-047 the gate does not relay the trailers of a service reply', async () => {
   const chunks = '2;name=value\r\nab\r\n0\r\nX-T: trailer\r\nSet-Cookie: t=1\r\n\r\n'
   const reply = await relayed(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n${chunks}`)
 
-  // The HTTP client of the tests rejects every trailer.
+  // The HTTP client of the tests would reject a reply with trailers.
   expect(reply).toMatchObject({ status: 200, text: 'ab', complete: true })
   expect(reply.all('trailer')).toEqual([])
 })

@@ -5,13 +5,13 @@ import type { ReceivedRequest } from '../kit/upstream.ts'
 import { GateUnderAttack, scope } from './gate-under-attack.ts'
 import { expectNothingThrough, expectRefused } from './refusal.ts'
 
-// docs/design/attack-cases.md, "Headers and spoofing": fields that only the gate may set about a client reach a service
-// from the gate alone, once.
+// Fields about a client that only the gate may set reach a service from the gate alone, and only once
+// (docs/design/attack-cases.md, "Headers and spoofing").
 
 let gate: GateUnderAttack
 /**
- * A gate whose services get other credentials; their upstream is the `orders` service of `gate`, which records
- * requests.
+ * A second gate, whose services get other credentials. The upstream of each service is the `orders` service of `gate`,
+ * which records requests.
  */
 let variants: GateUnderAttack
 
@@ -46,7 +46,7 @@ beforeAll(async () => {
 })
 type Field = readonly [name: string, value: string]
 
-/** The request that the service received after a client sent these fields. */
+/** Sends these fields to the gate. @returns the request that the service received */
 async function received(
   target: string,
   fields: readonly Field[],
@@ -63,7 +63,7 @@ async function received(
   return request!
 }
 
-/** All fields that a lenient reader could take for `name`: case and separators are ignored. */
+/** Returns all fields that a lenient reader could take for `name`, ignoring case and separators. */
 function alike({ fields }: ReceivedRequest, name: string): Field[] {
   return fields.filter(([one]) => one.toLowerCase().replaceAll(/[^a-z0-9]/g, '-') === name)
 }
@@ -92,12 +92,12 @@ const identity = [
 ]
 const forgeries: readonly Field[] = identity.flatMap((name) => spellings(name).map((one): Field => [one, forged]))
 
-/** Splits the fields into lists of at most 80, below the limit of the listener. */
+/** Splits the fields into lists of at most 80, below the maximum number of fields that the listener accepts. */
 function inParts(fields: readonly Field[]): Field[][] {
   return Array.from({ length: Math.ceil(fields.length / 80) }, (_, part) => fields.slice(part * 80, part * 80 + 80))
 }
 
-test('S-035 no spelling of an identity field from a client is forwarded, even if the gate adds none', async () => {
+test('S-035 the gate forwards no spelling of an identity field from a client, even if the gate adds none itself', async () => {
   for (const part of inParts(forgeries)) {
     for (const [target, at, token] of [
       ['/orders/1', gate, undefined],
@@ -114,7 +114,7 @@ test('S-035 no spelling of an identity field from a client is forwarded, even if
   }
 })
 
-test('S-035 identity fields of the gate arrive once, whatever the client sent', async () => {
+test('S-035 the identity fields of the gate reach the service once, whatever the client sent', async () => {
   const sent = [
     ['X-Gatehouse-Jwt-Assertion', forged],
     ['X_Auth_Request.Email', forged],
@@ -130,14 +130,14 @@ test('S-035 identity fields of the gate arrive once, whatever the client sent', 
   expect(alike(names, 'x-gatehouse-jwt-assertion')).toHaveLength(1)
 })
 
-test('S-035 a service with credentials: none gets neither token nor assertion', async () => {
+test('S-035 the gate sends neither token nor assertion to a service with `credentials: none`', async () => {
   const request = await received('/nothing', [], variants)
 
   expect(alike(request, 'authorization')).toEqual([])
   expect(request.fields.filter(([name]) => /gatehouse|auth-request/.test(name))).toEqual([])
 })
 
-test('S-035 a token is forwarded only after verification and only to a service that requests it', async () => {
+test('S-035 the gate forwards a token only after verification, and only to a service with `credentials: token`', async () => {
   const token = variants.token('orders:read')
 
   expect(alike(await received('/token', [], variants, token), 'authorization')).toEqual([
@@ -164,7 +164,7 @@ test.each([
   'X-Foo, x-gatehouse-jwt-assertion,X-FORWARDED-FOR,,Forwarded, Via, Host, Traceparent, Content-Length',
   'authorization, keep-alive, x-foo, x-forwarded-proto, x-forwarded-host, transfer-encoding',
   'x-foo , , x-request-id\t,\t*',
-])('S-036 Connection: %s removes no field of the gate, and the client fields it names are removed', async (value) => {
+])('S-036 Connection: %s makes the gate remove the client fields it names, but no field of the gate', async (value) => {
   const fields: readonly Field[] = [
     ['Connection', value],
     ['X-Foo', forged],
@@ -183,7 +183,7 @@ test.each([
   expect(request.all('via')).toEqual([named('via') ? '1.1 gatehouse' : '1.1 named, 1.1 gatehouse'])
 })
 
-test('S-036 several Connection lines form one case-insensitive list', async () => {
+test('S-036 the gate reads several Connection lines as one case-insensitive list', async () => {
   const fields: readonly Field[] = [
     ['X-A', forged],
     ['Connection', 'x-a'],
@@ -199,7 +199,7 @@ test('S-036 several Connection lines form one case-insensitive list', async () =
   expect(request.all('x-c')).toEqual(['stays'])
 })
 
-test('S-036 Via of earlier proxies is kept in one line', async () => {
+test('S-036 the gate joins the Via fields of earlier proxies and its own in one line', async () => {
   const request = await received('/public/1', [
     ['Via', '1.0 a'],
     ['Via', '1.1 b'],
@@ -208,7 +208,7 @@ test('S-036 Via of earlier proxies is kept in one line', async () => {
   expect(request.all('via')).toEqual(['1.0 a, 1.1 b, 1.1 gatehouse'])
 })
 
-test('S-036 a traceparent named in Connection is not continued', async () => {
+test('S-036 the gate does not continue a traceparent that the client names in Connection', async () => {
   const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
   const request = await received('/public/1', [
     ['Connection', 'traceparent'],
@@ -232,13 +232,13 @@ test.each([
   ['Keep_Alive', 'timeout=5'],
   ['Upgrade', 'h2c'],
   ['Expect', '100-continue'],
-])('S-036 the hop-by-hop field %s is not forwarded', async (name, value) => {
+])('S-036 the gate does not forward the hop-by-hop field %s', async (name, value) => {
   const request = await received('/public/1', [[name, value]])
 
   expect(request.fields.filter(([one, field]) => field === value && one !== 'connection')).toEqual([])
 })
 
-test('S-037 a client address claimed in a field is replaced by the real address and opens no route', async () => {
+test("S-037 the gate ignores a client address in a client's field: the service and the address rules get the real address", async () => {
   const fields: readonly Field[] = [
     ['X-Forwarded-For', '10.0.0.1'],
     ['x_forwarded_for', '10.0.0.2'],
@@ -329,7 +329,7 @@ const statements = [
   'WL-Proxy-SSL',
 ]
 
-test.each(statements)('S-039 %s from a client is ignored and removed or replaced', async (name) => {
+test.each(statements)('S-039 the gate ignores the client field %s and removes or replaces it', async (name) => {
   const value = name.includes('Method') ? 'DELETE' : name === 'X-Forwarded-Proto' ? 'https' : '/admin/forged'
   for (const one of spellings(name)) {
     const request = await received('/public/1', [[one, value]])
@@ -341,7 +341,7 @@ test.each(statements)('S-039 %s from a client is ignored and removed or replaced
   }
 })
 
-test('S-039 a protected route stays protected, whatever URL, method or host a client claims in fields', async () => {
+test('S-039 the gate protects a route, whatever URL, method or host a client claims in fields', async () => {
   const fields = statements.map((name): Field => [name, name.includes('Method') ? 'GET' : '/public/x'])
   const { replies, records, ...seen } = await gate.attack(
     requestBytes({ method: 'DELETE', target: '/admin/x', fields }),
@@ -359,7 +359,7 @@ test.each([
   ['/.gatehouse', 404, 'route-unknown'],
   ['/.gatehouse/', 404, 'route-unknown'],
   ['/%2egatehouse/check', 404, 'route-unknown'],
-])('S-040 a client gets no decision about another request: %s gets %i', async (target, status, reason) => {
+])('S-040 the gate evaluates no forward-auth check of a client: %s gets %i', async (target, status, reason) => {
   const fields: readonly Field[] = [
     ['X-Forwarded-Uri', '/public/x'],
     ['X-Forwarded-Method', 'GET'],
@@ -381,7 +381,7 @@ test.each([
   ['Referer', 'http://127.0.0.1/'],
   ['Origin', 'null'],
   ['X-Requested-With', 'XMLHttpRequest'],
-])('S-042 %s: %s does not bypass authentication', async (name, value) => {
+])('S-042 the request field %s: %s does not bypass authentication at the gate', async (name, value) => {
   const { replies, records, ...seen } = await gate.attack(
     requestBytes({ target: '/orders/1', fields: [[name, value]] }),
   )
@@ -393,7 +393,7 @@ test.each([
   expect(records).toMatchObject([{ reason: 'credential-missing' }])
 })
 
-test('S-043 a client certificate claimed in a field is not forwarded', async () => {
+test('S-043 the gate does not forward a client certificate that a client claims in a field', async () => {
   const fields = ['Client-Cert', 'Client-Cert-Chain', 'client_cert', 'Client.Cert.Chain', 'Client-Cert'].map(
     (name): Field => [name, ':MIIB:'],
   )
@@ -407,7 +407,7 @@ test.each([
   [['a=1; b=2', 'c=3'], 'a=1; b=2; c=3'],
   [['z=1', 'y=2', 'x=3', 'a=4'], 'z=1; y=2; x=3; a=4'],
   [['a="q;r"', 'b=\xc3\xa9x'], 'a="q;r"; b=\xc3\xa9x'],
-])('S-046 cookies are forwarded in one field, in order: %j', async (cookies, arrived) => {
+])('S-046 the gate forwards cookies in one field, in order: %j', async (cookies, arrived) => {
   const request = await received(
     '/public/1',
     cookies.map((cookie): Field => ['Cookie', cookie]),
@@ -416,7 +416,7 @@ test.each([
   expect(request.all('cookie')).toEqual([arrived])
 })
 
-/** A header of the PROXY protocol, version 2. */
+/** Builds a header of the PROXY protocol, version 2. */
 function proxyFrame(verb: number, family: number, body: readonly number[]): Buffer {
   const signature = [0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a]
   return Buffer.from([...signature, verb, family, body.length >> 8, body.length & 0xff, ...body])
@@ -431,7 +431,7 @@ const frames: readonly (readonly [string, Buffer])[] = [
   ['LOCAL with an address', proxyFrame(0x20, 0x11, v4)],
 ]
 
-test.each(frames)('a PROXY protocol header is rejected if proxy_protocol is off: %s', async (_what, frame) => {
+test.each(frames)('the gate rejects a PROXY protocol header if proxy_protocol is off: %s', async (_what, frame) => {
   const bytes = Buffer.concat([frame, requestBytes({ target: '/public/x' })])
 
   expectRefused(await gate.attack(bytes), { reason: 'proxied-address' })
@@ -440,7 +440,7 @@ test.each(frames)('a PROXY protocol header is rejected if proxy_protocol is off:
   })
 })
 
-test('a PROXY protocol header before a later request is rejected', async () => {
+test('the gate rejects a PROXY protocol header before the second request of a connection', async () => {
   const wire = await connect(gate.port)
   const { result, records } = await gate.witness(async () => {
     await wire.send(requestBytes({ target: '/public/first' }))
@@ -454,11 +454,11 @@ test('a PROXY protocol header before a later request is rejected', async () => {
   expect(records.map(({ reason }) => reason)).toEqual(['admitted', 'proxied-address'])
 })
 
-test('a PROXY protocol header without an address does not change the client address', async () => {
+test('a PROXY protocol header without an address does not change the client address at the gate', async () => {
   const local = Buffer.concat([proxyFrame(0x20, 0x00, []), requestBytes({ target: '/public/x' })])
   const { records, requests } = await gate.attack(local)
 
-  // The gate cannot detect a PROXY header without an address, and such a header changes nothing.
+  // The gate cannot detect a PROXY protocol header without an address, and such a header changes nothing.
   expect(records.every(({ address }) => address === '127.0.0.1')).toBe(true)
   for (const request of requests) expect(request.all('x-forwarded-for')).toEqual(['127.0.0.1'])
 })

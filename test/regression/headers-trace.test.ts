@@ -3,8 +3,9 @@ import { requestBytes } from '../kit/raw-client.ts'
 import type { ReceivedRequest } from '../kit/upstream.ts'
 import { GateUnderAttack } from './gate-under-attack.ts'
 
-// docs/design/attack-cases.md, "Headers and spoofing": traces and request ids of clients are continued only if they are
-// well-formed and trusted. A malformed one is replaced without an error.
+// The gate continues the trace and the request id of a client only if they are well-formed, and a trace only if the
+// service trusts it. The gate replaces malformed ones without an error (docs/design/attack-cases.md, "Headers and
+// spoofing").
 
 let gate: GateUnderAttack
 let untrusting: GateUnderAttack
@@ -39,7 +40,7 @@ const good = `00-${trace}-${span}-01`
 const wellFormed = /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-0[01]$/
 
 test.each([good, `00-${trace}-${span}-00`, `cc-${trace}-${span}-01-what-comes-later`])(
-  'S-044 a valid traceparent is continued: %s',
+  'S-044 the gate continues a valid traceparent: %s',
   async (traceparent) => {
     expect((await received([['traceparent', traceparent]])).all('traceparent')).toEqual([traceparent])
   },
@@ -59,7 +60,7 @@ test.each([
   `${good}, ${good}`,
   `${good}\xc3\xa9x`,
   `00-${trace}-${span}-01${'0'.repeat(4000)}`,
-])('S-044 an invalid traceparent is replaced by a new trace: %s', async (traceparent) => {
+])('S-044 the gate replaces an invalid traceparent by a new trace: %s', async (traceparent) => {
   const request = await received([
     ['traceparent', traceparent],
     ['tracestate', 'a=1'],
@@ -70,11 +71,12 @@ test.each([
   expect(request.all('tracestate')).toEqual([])
 })
 
-// Letters whose code points end in the bytes of CR and LF: truncated to one byte each, they would end the field.
+// Some letters have code points that end in the bytes of CR and LF. Truncated to one byte each, these letters would end
+// the field.
 test.each([
   'X-Gatehouse-Jwt-Assertion: forged',
   '\u010d\u010aGET /smuggled HTTP/1.1\u010d\u010aHost: x\u010d\u010a\u010d\u010a',
-])('S-044 extra members of a later traceparent version are ignored: %j', async (more) => {
+])('S-044 the gate ignores extra members of a later traceparent version: %j', async (more) => {
   const traceparent = Buffer.from(`cc-${trace}-${span}-01-\u010d\u010a${more}`).toString('latin1')
   const request = await received([['traceparent', traceparent]])
 
@@ -82,7 +84,7 @@ test.each([
   expect(request.all('traceparent')).toEqual([expect.stringMatching(wellFormed)])
 })
 
-test.each([2, 3, 4])('S-044 %i traceparent fields are ignored', async (count) => {
+test.each([2, 3, 4])('S-044 the gate ignores %i traceparent fields in one request', async (count) => {
   const request = await received(Array.from({ length: count }, (): Field => ['traceparent', good]))
 
   expect(request.all('traceparent')).toEqual([expect.stringMatching(wellFormed)])
@@ -102,14 +104,14 @@ test.each([
   ['two lines of 300 bytes', [`a=${'x'.repeat(298)}`, `b=${'x'.repeat(298)}`], []],
   ['two short lines', ['a=1', 'b=2'], ['a=1,b=2']],
   ['20 kB', [`a=${'x'.repeat(20_000)}`], []],
-])('S-044 only tracestate of at most 32 members and 512 bytes is continued: %s', async (_what, sent, arrived) => {
+])('S-044 the gate continues tracestate only up to 32 members and 512 bytes: %s', async (_what, sent, arrived) => {
   const request = await received([['traceparent', good], ...sent.map((value): Field => ['tracestate', value])])
 
   expect(request.all('traceparent')).toEqual([good])
   expect(request.all('tracestate')).toEqual(arrived)
 })
 
-test('S-044 tracestate without traceparent is not forwarded', async () => {
+test('S-044 the gate does not forward tracestate without traceparent', async () => {
   expect((await received([['tracestate', 'a=1']])).all('tracestate')).toEqual([])
 })
 
@@ -120,13 +122,13 @@ test.each([
   ['20 kB', [`a=${'x'.repeat(20_000)}`], []],
   ['three lines of 5 kB', Array.from({ length: 3 }, (_, n) => `k${n}=${'x'.repeat(5000)}`), []],
   ['two short lines', ['a=1', 'b=2'], ['a=1,b=2']],
-])('S-044 only baggage of at most 8 KiB is forwarded: %s', async (_what, sent, arrived) => {
+])('S-044 the gate forwards baggage only up to 8 KiB: %s', async (_what, sent, arrived) => {
   const request = await received(sent.map((value): Field => ['baggage', value]))
 
   expect(request.all('baggage')).toEqual(arrived)
 })
 
-test('S-044 a service that trusts no client trace gets a new trace without client data', async () => {
+test('S-044 a service with `trust_trace: false` gets a new trace, and no tracestate or baggage of the client', async () => {
   const fields: readonly Field[] = [
     ['traceparent', good],
     ['tracestate', 'a=1'],
@@ -139,7 +141,7 @@ test('S-044 a service that trusts no client trace gets a new trace without clien
   expect([...request.all('tracestate'), ...request.all('baggage')]).toEqual([])
 })
 
-// Otherwise any client could add spans to a trace although no service trusts client traces.
+// Otherwise any client could add log records to a trace although no service trusts client traces.
 test.each([
   ['a request to an unknown path', requestBytes({ target: '/nowhere', fields: [['traceparent', good]] })],
   [
@@ -148,7 +150,7 @@ test.each([
   ],
   ['a request to an ambiguous path', requestBytes({ target: '/public/../x', fields: [['traceparent', good]] })],
 ])(
-  "S-044 the log record of %s belongs to the client's trace only if every service trusts client traces",
+  "S-044 the log record of %s has the client's trace id only if every service trusts client traces",
   async (_what, bytes) => {
     const [trusted, other] = [await gate.attack(bytes), await untrusting.attack(bytes)]
 
@@ -158,7 +160,7 @@ test.each([
   },
 )
 
-test.each(['a', 'A-z_0.9', 'x'.repeat(128), '7f3c-11'])('S-045 the request id %s is continued', async (id) => {
+test.each(['a', 'A-z_0.9', 'x'.repeat(128), '7f3c-11'])('S-045 the gate continues the request id %s', async (id) => {
   const { replies, records, requests } = await gate.attack(
     requestBytes({ target: '/public/x', fields: [['X-Request-Id', id]] }),
   )
@@ -182,7 +184,7 @@ test.each([
   ['markup', ['<script>']],
   ['two fields', ['one', 'two']],
   ['three fields', ['one', 'two', 'three']],
-])('S-045 a request id of %s is replaced by a generated id', async (_what, ids) => {
+])('S-045 the gate replaces a request id of %s by a generated id', async (_what, ids) => {
   const fields = ids.map((id): Field => ['X-Request-Id', id])
   const { replies, records, requests } = await gate.attack(requestBytes({ target: '/public/x', fields }))
   const own = replies[0]!.field('x-request-id')!
@@ -194,7 +196,7 @@ test.each([
 })
 
 test.each(['a\x1b[31mb', 'a\x00b', 'a\nb'])(
-  'S-045 a request id with a control character is rejected with 400: %j',
+  'S-045 a request id with a control character gets 400, and the gate neither logs nor forwards the request: %j',
   async (id) => {
     const { replies, records, requests } = await gate.attack(
       requestBytes({ target: '/public/x', fields: [['X-Request-Id', id]] }),
@@ -205,7 +207,7 @@ test.each(['a\x1b[31mb', 'a\x00b', 'a\nb'])(
   },
 )
 
-test('S-045 no spelling of X-Request-Id adds a second id', async () => {
+test('S-045 the gate forwards no other spelling of X-Request-Id from a client', async () => {
   const request = await received([
     ['X_Request_Id', 'forged'],
     ['X.Request.Id', 'forged'],
