@@ -4,11 +4,11 @@ import { request } from '../kit/raw-client.ts'
 import { GateUnderAttack } from './gate-under-attack.ts'
 import { expectNothingThrough, expectRefused } from './refusal.ts'
 
-// docs/design/attack-cases.md, "Paths and hosts": each host has one normal form, and a Host sent by a client never
-// appears in a reply of the gate.
+// Each host has one normal form, and the Host of a client never appears in a reply of the gate
+// (docs/design/attack-cases.md, "Paths and hosts").
 
 let gate: GateUnderAttack
-/** A node on which every route names a host. */
+/** A node whose policy names a host in every route. */
 let hosted: TestNode
 
 beforeAll(async () => {
@@ -57,7 +57,7 @@ test.each([
   ['/below', 'A.API.EXAMPLE.:443'],
   ['/literal', '[2001:db8::1]'],
   ['/literal', '[2001:DB8::1]:8080'],
-])('S-028 the route of %s matches the Host %s, and the service gets Host unchanged', async (target, host) => {
+])('S-028 the gate matches the route of %s for the Host %s and forwards the Host unchanged', async (target, host) => {
   const { replies, records, recorded } = await gate.attack(get(target, ` ${host}`))
 
   expect(replies).toMatchObject([{ status: 200 }])
@@ -76,7 +76,7 @@ test.each([
   ['/below', 'api.example'],
   ['/below', 'a.b.api.example'],
   ['/below', '.api.example'],
-])('S-028 the route of %s does not match the Host %s', async (target, host) => {
+])('S-028 the gate does not match the route of %s for the Host %s', async (target, host) => {
   const { replies, records, ...seen } = await gate.attack(get(target, ` ${host}`))
 
   expectNothingThrough(seen)
@@ -119,23 +119,23 @@ test.each([
   '{a}',
   'a\tb',
   'a\xc3\xa9b',
-])('S-029 the Host %j is rejected', async (host) => {
+])('S-029 the gate rejects the Host %j with 400', async (host) => {
   expectRefused(await gate.attack(get('/public/x', ` ${host}`)), { reason: 'host-malformed' })
 })
 
 test.each([
   ['a\x7fb', 'field-value'],
   ['a\xffb', 'field-value'],
-])('S-029 the Host %j is rejected', async (host, reason) => {
+])('S-029 the gate rejects the Host %j with 400', async (host, reason) => {
   expectRefused(await gate.attack(get('/public/x', ` ${host}`)), { reason })
 })
 
-test.each(['', ' ', '\t'])('S-029 an empty Host is rejected: %j', async (host) => {
+test.each(['', ' ', '\t'])('S-029 the gate rejects an empty Host: %j', async (host) => {
   expectRefused(await gate.attack(get('/public/x', host)), { reason: 'host-malformed', orByListener: true })
 })
 
 test.each(['evil.example', 'api.example.evil', 'localhost', '127.0.0.1', 'api.example..'])(
-  'S-029 if every route names a host, an unknown Host gets 421: %s',
+  'S-029 if every route names a host, the gate replies 421 to an unknown Host: %s',
   async (host) => {
     const reply = await request(hosted.port, get('/x', ` ${host}`))
     const record = await hosted.waitForRecord(({ id }) => id === reply.field('x-request-id'))
@@ -145,13 +145,13 @@ test.each(['evil.example', 'api.example.evil', 'localhost', '127.0.0.1', 'api.ex
   },
 )
 
-test.each(['api.example', 'a.api.example'])('S-029 a request to a named host needs a token: %s', async (host) => {
+test.each(['api.example', 'a.api.example'])('S-029 a request to the host %s of a route needs a token', async (host) => {
   expect((await request(hosted.port, get('/x', ` ${host}`))).status).toBe(401)
 })
 
 const evil = [' evil.example', 'X-Forwarded-Host: evil.example', 'Forwarded: host=evil.example;proto=https'] as const
 
-test('S-029 a foreign Host appears nowhere in a reply of the gate', async () => {
+test('S-029 the foreign Host of a request appears nowhere in a reply of the gate', async () => {
   const own = `http://127.0.0.1:${gate.port}`
   const metadata = '/.well-known/oauth-protected-resource'
   const refused = await gate.attack(get('/orders/1', ...evil))

@@ -10,7 +10,7 @@ import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { startWorker } from '../kit/worker.ts'
 
-// Introspection replies that nodes share in Redis, and the workers that refresh them.
+// Introspection replies that nodes share in Redis, and the workers that refresh these replies.
 
 let issuer: IntrospectionIssuer
 let orders: string
@@ -37,7 +37,7 @@ const asWorker = { username: 'worker', password: { env: 'TEST_REDIS_PASSWORD' } 
 const statusOf = async (node: TestNode, token: string) =>
   (await request(node.port, requestBytes({ target: '/orders/1', token }))).status
 
-/** Uses a token until a worker has done a job. */
+/** Sends requests with a token until a worker has done a job. @returns the statuses of the replies */
 async function useUntil(done: () => boolean, node: TestNode, token: string): Promise<Set<number>> {
   const statuses = new Set<number>()
   await until('a worker has done a job', async () => {
@@ -47,7 +47,7 @@ async function useUntil(done: () => boolean, node: TestNode, token: string): Pro
   return statuses
 }
 
-test('S-106: a worker whose policy has another issuer under the same name sends no token to it and revokes none', async () => {
+test("S-106: if a worker's policy has another issuer under the same name, the worker sends no token to that issuer and revokes none", async () => {
   const other = await startIntrospectionIssuer()
   const node = await startNode(options('renamed:'))
   const worker = await startWorker(options('renamed:', { issuer: other.url }))
@@ -60,7 +60,7 @@ test('S-106: a worker whose policy has another issuer under the same name sends 
   expect(await statusOf(node, token)).toBe(200)
 })
 
-test('an old inactive answer is not used while the issuer is unreachable', async () => {
+test('while the issuer is unreachable, a node does not use an expired inactive introspection reply: 503 instead of 401', async () => {
   const node = await startNode(options('aged:'))
   expect(await statusOf(node, 'unheard-of')).toBe(401)
   await sleep(300)
@@ -71,7 +71,7 @@ test('an old inactive answer is not used while the issuer is unreachable', async
 })
 
 test.each(['unsupported_token_type', 'invalid_request'])(
-  'the reply 400 %s to a worker makes the token inactive without revoking it',
+  'when the issuer replies 400 %s to a worker, the token is rejected but not revoked, and can become active again',
   async (code) => {
     const node = await startNode(options(`${code}:`))
     const worker = await startWorker(options(`${code}:`))
@@ -88,7 +88,7 @@ test.each(['unsupported_token_type', 'invalid_request'])(
   },
 )
 
-test('a worker without Redis permissions logs the problem once', async () => {
+test('a worker whose Redis user lacks a permission logs a warning with the reason', async () => {
   const redis = await testRedis()
   const link = await testLink(redisSettingsFor(redis.port))
   await link.store.call('ACL', 'SETUSER', 'worker', 'on', '>a-password', '~*', '&*', '+@all', '-bzpopmin')

@@ -7,7 +7,7 @@ import { opaqueGate } from '../kit/opaque-gate.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// Introspection by a node without Redis.
+// Introspection by a node that has no Redis.
 
 let issuer: IntrospectionIssuer
 let gate: Gate
@@ -31,7 +31,7 @@ async function apply(policy: object | string): Promise<void> {
   await gate.node.waitForLine((line) => line.msg === 'policy changed' && line['revision'] === revision)
 }
 
-test('recheck: a JWT in use stays valid when a policy change edits its issuer', async () => {
+test('a JWT that the gate also introspects (`recheck`) stays valid when a policy change edits its issuer', async () => {
   const token = issuer.sign()
   await admitted(gate, { target: '/orders/1', token })
 
@@ -41,12 +41,12 @@ test('recheck: a JWT in use stays valid when a policy change edits its issuer', 
   await admitted(gate, { target: '/orders/1', token })
 })
 
-// RFC 7800 §3.1: a key binding that the gate cannot check is a reason to reject, whether `cnf` or `token_type` states
-// it.
+// RFC 7800 §3.1: the gate must reject a token with a key binding that it cannot check, whether `cnf` or `token_type`
+// states the binding.
 test.each([
   ['cnf', { cnf: { jkt: 'x' } }],
   ['token_type', { token_type: 'DPoP' }],
-])('recheck: a JWT that the issuer reports as key-bound, by %s, is rejected', async (_, claims) => {
+])('the gate rejects a JWT that the issuer reports as key-bound in %s (`recheck`)', async (_, claims) => {
   const token = issuer.sign()
   issuer.script = () => ({ body: JSON.stringify({ active: true, ...claims }) })
   await refused(gate, { target: '/orders/1', token }, badToken('token-binding'))
@@ -58,7 +58,7 @@ test.each([
 test.each([
   ['a reply beyond the size limit', () => ({ body: `{"pad":"${'x'.repeat(300_000)}"}` })],
   ['a compressed reply', () => ({ headers: { 'content-encoding': 'gzip' }, body: 'x' })],
-])('failing introspection of unknown tokens (%s) does not block other tokens', async (_, script) => {
+])('failed introspections of unknown tokens (%s) do not make the gate reject other tokens', async (_, script) => {
   const strangers = Array.from({ length: 4 }, () => issuer.sign())
   issuer.script = ({ token }) => (strangers.includes(token) ? script() : undefined)
   for (const token of strangers) await refused(gate, { target: '/orders/1', token }, unavailable)
@@ -67,11 +67,11 @@ test.each([
   issuer.script = undefined
 })
 
-test('a discovered endpoint stays in use while the issuer metadata is unavailable', async () => {
+test('the gate still uses a discovered introspection endpoint while the issuer metadata is unavailable', async () => {
   const stranger = issuer.sign()
   await admitted(gate, { target: '/orders/1', token: issuer.sign() })
   issuer.answer('discovery', { status: 404 })
-  // After a rejection by the issuer, the gate reads secret and endpoint again.
+  // After the issuer rejects an introspection request, the gate reads its client secret and the endpoint again.
   issuer.script = ({ token }) => (token === stranger ? { status: 400 } : undefined)
   await refused(gate, { target: '/orders/1', token: stranger }, unavailable)
 
@@ -83,7 +83,7 @@ test('a discovered endpoint stays in use while the issuer metadata is unavailabl
 test.each([
   ['are not fetched if introspection replies are unsigned', 'json', 0],
   ['are fetched if introspection replies are signed', 'jwt', 1],
-])('the keys of an issuer of opaque tokens %s', async (_, response, fetched) => {
+])('a node with opaque tokens: the keys of the issuer %s', async (_, response, fetched) => {
   const keyless = await startIntrospectionIssuer()
   const options = opaqueGate({ issuer: keyless.url, orders, introspection: { response } })
   const node = await startNode(options)

@@ -1,5 +1,6 @@
-// S-099, S-092: while the issuer keys cannot be fetched, a token gets 503 instead of 400. An issuer does not repeat a
-// logout that got 400 (OpenID Connect Back-Channel Logout 1.0 §2.8), so the session would stay alive.
+// S-099, S-092: while the issuer keys cannot be fetched, the gate replies 503 to a login or a logout token, not 400. An
+// issuer does not repeat a logout that got 400 (OpenID Connect Back-Channel Logout 1.0 §2.8), so the session would stay
+// alive.
 
 import { request } from 'undici'
 import { expect, test } from 'vitest'
@@ -19,10 +20,10 @@ async function sendLogout(token: string) {
   return { status: statusCode, retryAfter: headers['retry-after'] }
 }
 
-test('a logout token gets 503 until the issuer keys are available, and the same token works afterwards', async () => {
+test('the gate replies 503 to a logout token until the issuer keys are available, and then accepts the same token', async () => {
   const token = issuer.logoutToken({ claims: { sub: 'alice' } })
 
-  // More requests than the failure limit of an address allows: an unreachable issuer is not charged to the client
+  // Send more requests than the failure limit of an address allows: an unreachable issuer is not charged to the client
   // address.
   for (let i = 0; i < 60; i++) expect(await sendLogout(token)).toEqual({ status: 503, retryAfter: '5' })
   const { reason } = await nodes[0]!.waitForRecord(({ path }) => path === '/.gatehouse/backchannel-logout')

@@ -1,4 +1,5 @@
-// An issuer signs with a new key less than 10 s (the cooldown) after the last fetch of its key set.
+// An issuer signs with a new key less than 10 s after the gate last fetched its key set, which is the cooldown of the
+// fetch.
 
 import { request } from 'undici'
 import { beforeEach, expect, test } from 'vitest'
@@ -11,7 +12,7 @@ const gate = await startCodeGate()
 const { url, issuer, enter } = gate
 let key: SigningKey
 
-/** Makes the gate fetch the keys, which starts the cooldown. Any client can do this. */
+/** Makes the gate fetch the issuer keys, which starts the cooldown. Any client can cause this fetch. */
 async function sendUnknownKey(): Promise<void> {
   const nowS = Math.floor(Date.now() / 1000)
   const claims = {
@@ -34,7 +35,7 @@ beforeEach(async () => {
   issuer.announce(key)
 })
 
-test('an ID token signed with a new issuer key creates a session', async () => {
+test('an ID token signed with a new issuer key creates a session during the cooldown of the key fetch', async () => {
   issuer.idToken = { key }
   const browser = new HttpBrowser()
 
@@ -43,7 +44,7 @@ test('an ID token signed with a new issuer key creates a session', async () => {
   expect([page.status, page.url]).toEqual([200, `${url}/app/`])
 })
 
-test('a logout token signed with a new issuer key ends the session', async () => {
+test('a logout token signed with a new issuer key ends the session during the cooldown of the key fetch', async () => {
   const browser = new HttpBrowser()
   await enter(browser)
 

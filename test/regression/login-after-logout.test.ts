@@ -1,5 +1,5 @@
-// A code redeemed after a back-channel logout creates no session. A logout token is consumed only by a successful
-// logout.
+// A code that is redeemed after a back-channel logout creates no session. Only a successful logout consumes a logout
+// token.
 
 import { randomUUID } from 'node:crypto'
 import { beforeEach, expect, test } from 'vitest'
@@ -8,7 +8,7 @@ import { HttpBrowser, type Page } from '../kit/http-browser.ts'
 import { redisSettingsFor, testLink } from '../kit/redis.ts'
 import { until } from '../kit/until.ts'
 
-// Two nodes share the port: a login may end at the node that did not receive the logout.
+// Two nodes share the port, so a login can end at the node that did not receive the logout.
 const gate = await startCodeGate({ nodes: 2 })
 const { url, issuer, enter } = gate
 const link = await testLink(redisSettingsFor(gate.redisPort))
@@ -32,7 +32,7 @@ async function deliver(token: string): Promise<number> {
   return status
 }
 
-/** Logs in, and runs `meanwhile` while the issuer holds the code exchange. */
+/** Logs in, and runs `meanwhile` while the issuer delays its reply to the code exchange. */
 async function enterDuring(browser: HttpBrowser, meanwhile: () => Promise<void>): Promise<Page> {
   const { promise, resolve: release } = Promise.withResolvers<void>()
   issuer.held = () => promise
@@ -47,7 +47,7 @@ async function enterDuring(browser: HttpBrowser, meanwhile: () => Promise<void>)
   return entered
 }
 
-/** Follows the link of the page. @returns the query of the authorization request */
+/** Follows the link of an error page to a new login. @returns the query of the authorization request */
 async function nextLogin(browser: HttpBrowser, page: Page): Promise<URLSearchParams> {
   const link = /href="([^"]*)"/.exec(page.body)?.[1]?.replaceAll('&#38;', '&') ?? ''
   const start = await browser.visit(new URL(link, url).href, { redirects: 0 })
@@ -59,7 +59,7 @@ test.each([
   ['the sid only', { sub: 'bob', sid: 'sid-b' }, { sub: undefined, sid: 'sid-b' }],
   ['the sub, with an older auth_time', { sub: 'cid', auth_time: nowS() - 60 }, { sub: 'cid' }],
   ['the sub, without auth_time', { sub: 'dan', auth_time: undefined }, { sub: 'dan' }],
-])('a code redeemed after a back-channel logout of %s creates no session', async (_, login, logout) => {
+])('the gate creates no session for a code redeemed after a back-channel logout of %s', async (_, login, logout) => {
   const browser = new HttpBrowser()
   issuer.idToken = { claims: login }
 
@@ -71,7 +71,7 @@ test.each([
   expect([next.get('prompt'), next.get('client_id')]).toEqual(['login', 'web'])
 })
 
-test('the login started from the error page of a rejected login creates a session and returns to the same page', async () => {
+test('after a back-channel logout rejects a login, the login from its error page creates a session and returns to the same page', async () => {
   const browser = new HttpBrowser()
   issuer.idToken = { claims: { sub: 'eve', sid: 'sid-e1' } }
   const page = await enterDuring(browser, () => logOutAtIssuer({ sub: 'eve', sid: 'sid-e1' }))
@@ -88,7 +88,7 @@ test('the login started from the error page of a rejected login creates a sessio
 test.each([
   ['with auth_time', {}],
   ['without auth_time', { auth_time: undefined }],
-])('a login right after a logout at the issuer, %s, creates a working session', async (name, more) => {
+])('a login right after a back-channel logout, %s, creates a session', async (name, more) => {
   const sub = `again ${name}`
   issuer.idToken = { claims: { sub, sid: `${name} 1`, ...more } }
   await enter(new HttpBrowser())
@@ -101,7 +101,7 @@ test.each([
   expect([page.status, browser.session]).toEqual([200, expect.any(String)])
 })
 
-test('a step-up that completes after the logout of its sid leaves neither the new nor the old session', async () => {
+test('a step-up login that completes after the logout of its sid leaves neither a new session nor the old one', async () => {
   const browser = new HttpBrowser()
   issuer.idToken = { claims: { sub: 'fay', sid: 'sid-f' } }
   await enter(browser)
@@ -113,7 +113,7 @@ test('a step-up that completes after the logout of its sid leaves neither the ne
   expect((await browser.visit(`${url}/app/`, { redirects: 0 })).status).toBe(303)
 })
 
-test("the login after a rejected login keeps the policy's prompt and adds its own", async () => {
+test("a login start with `prompt=login` adds this prompt to the policy's prompt, and other prompts in the query are ignored", async () => {
   const consenting = await startCodeGate({ login: { prompt: 'consent' } })
   const browser = new HttpBrowser()
   const promptOf = async (query: string) => {
@@ -125,13 +125,13 @@ test("the login after a rejected login keeps the policy's prompt and adds its ow
   for (const query of ['', '?prompt=none', '?prompt=login&prompt=login']) expect(await promptOf(query)).toBe('consent')
 })
 
-test('a failed logout delivery does not consume the logout token, even if Redis rejects the rollback', async () => {
+test('the gate does not consume a logout token when the logout fails, even if Redis rejects the rollback', async () => {
   const browser = new HttpBrowser()
   issuer.idToken = { claims: { sub: 'gil', sid: 'sid-g' } }
   await enter(browser)
   const token = issuer.logoutToken({ claims: { sub: 'gil', sid: 'sid-g', jti: randomUUID() } })
   const { events } = link.keys
-  // Redis can write no revocation and delete no key.
+  // Make Redis unable to write a revocation or to delete a key.
   await link.store.call('RENAME', events, `${events}-aside`)
   await link.store.call('SET', events, 'not a stream')
   await link.store.call('ACL', 'SETUSER', 'default', '-del')

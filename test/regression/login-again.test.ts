@@ -1,4 +1,4 @@
-// "Log in again" on the page of a failed login leads to the originally requested page.
+// The link "Log in again" on the page of a failed login leads to the page that was requested before the login.
 
 import { afterEach, expect, test } from 'vitest'
 import { Sealer } from '../../gateway/base/sealer.ts'
@@ -37,7 +37,7 @@ function reply({ state, nonce }: Omit<Started, 'browser'>, more: Readonly<Record
 /** Target of the link on a page. */
 const linkOf = ({ body }: Page) => /href="([^"]*)"/.exec(body)?.[1]?.replaceAll('&#38;', '&') ?? ''
 
-/** Follows the link of a page and logs in. @returns the last redirect */
+/** Follows the link of an error page and logs in. @returns the Location of the last redirect */
 async function logInAgain(browser: HttpBrowser, page: Page): Promise<string | undefined> {
   issuer.idToken = {}
   issuer.failure = undefined
@@ -48,7 +48,7 @@ async function logInAgain(browser: HttpBrowser, page: Page): Promise<string | un
   return (await browser.visit(`${parameters.get('redirect_uri')}?${query}`, { redirects: 0 })).field('location')
 }
 
-/** A valid `state` of a login that started `ageMs` ago. */
+/** Creates a valid `state` parameter of a login that started `ageMs` milliseconds ago. */
 function stateOf(ageMs: number): string {
   const sealer = new Sealer(
     [{ id: 'seal-1', secret: Buffer.from(loginSecrets.TEST_ENCRYPTION_KEY, 'base64url') }],
@@ -67,7 +67,7 @@ function stateOf(ageMs: number): string {
   })
 }
 
-test('the page of a login that took longer than 15 minutes starts a new login', async () => {
+test('the error page of a login that took longer than 15 minutes starts a new login, which returns to the requested page', async () => {
   const browser = new HttpBrowser()
   const page = await browser.visit(reply({ state: stateOf(ATTEMPT_MS + 60_000), nonce: '' }))
 
@@ -82,7 +82,7 @@ test.each<[string, number, () => void, Readonly<Record<string, string>>]>([
   ['the issuer rejects the code', 403, () => Object.assign(issuer, { failure: invalid }), {}],
   ['the ID token is invalid', 403, () => Object.assign(issuer, { idToken: { claims: { iss: 'x' } } }), {}],
   ['the issuer returns access_denied', 403, () => {}, { error: 'access_denied' }],
-])('after a login for which %s, "Log in again" returns to the requested page', async (_, status, fail, more) => {
+])('after a failed login (%s), the link "Log in again" leads to the requested page', async (_, status, fail, more) => {
   const started = await begin()
   fail()
 
@@ -92,20 +92,20 @@ test.each<[string, number, () => void, Readonly<Record<string, string>>]>([
   expect(await logInAgain(started.browser, page)).toBe(url + target)
 })
 
-test('the page of a repeated login reply starts a new login, with and without a session', async () => {
+test('the error page of a repeated login reply links to the requested page, and the session of the first reply stays valid', async () => {
   const started = await begin()
   await started.browser.visit(reply(started), { redirects: 0 })
   expect(started.browser.session).toBeDefined()
 
   const page = await started.browser.visit(reply(started))
   expect([page.status, page.body]).toEqual([400, expect.stringContaining('This login has ended')])
-  // The browser has a session that is newer than the start of the login, so no login is needed.
+  // The browser has a session that is newer than the start of the failed login, so the link needs no login.
   const { session } = started.browser
   expect(await logInAgain(started.browser, page)).toBe(url + target)
   expect(started.browser.session).toBe(session)
 })
 
-test('the page of a login started in another browser starts a new login', async () => {
+test('the error page of a login that was started in another browser starts a new login', async () => {
   const started = await begin()
   const other = new HttpBrowser()
 
@@ -115,7 +115,7 @@ test('the page of a login started in another browser starts a new login', async 
   expect(await logInAgain(other, page)).toBe(url + target)
 })
 
-test('the page of a reply at another redirect URI starts a new login at that path', async () => {
+test('the error page of a login reply at another redirect URI starts a new login at the path of that URI', async () => {
   const started = await begin()
 
   const page = await started.browser.visit(reply(started).replace('/.gatehouse/callback', '/oauth2/callback'))
@@ -125,7 +125,7 @@ test('the page of a reply at another redirect URI starts a new login at that pat
   expect(await logInAgain(started.browser, page)).toBe(url + target)
 })
 
-test('the login after a failed login from /oauth2/start has the same redirect URI and step-up', async () => {
+test('after a failed login from /oauth2/start, the next login has the same redirect URI and acr_values', async () => {
   const { browser, state, nonce } = await begin('/oauth2/start', '&acr_values=urn:strong')
   const page = await browser.visit(
     reply({ state, nonce }, { error: 'access_denied' }).replace('/.gatehouse/callback', '/oauth2/callback'),

@@ -1,4 +1,5 @@
-// S-140: concurrent login callbacks from one address. Valid codes log in; forged codes do not delay other clients.
+// S-140: concurrent login callbacks from one address. Valid codes create sessions; forged codes do not delay other
+// clients.
 
 import { expect, test } from 'vitest'
 import { type CodeGate, startCodeGate } from '../kit/code-gate.ts'
@@ -7,14 +8,14 @@ import { until } from '../kit/until.ts'
 
 const PER_ADDRESS = 4
 const BURST = 5
-/** Maximum concurrent code exchanges, and the part of them that is reserved for known addresses. */
+/** Maximum number of concurrent code exchanges. RESERVED of them are reserved for known addresses. */
 const AT_ONCE = 32
 const RESERVED = 8
 
-/** Makes the issuer hold every code exchange until the returned function is called. */
+/** Makes the issuer delay its reply to every code exchange until the returned function is called. */
 const hold = ({ issuer }: CodeGate): (() => void) => issuer.holdExchanges()
 
-test('S-140 more valid callbacks from one address than its failure limit are queued and all log in', async () => {
+test('S-140 more valid callbacks from one address than its failure limit allows wait in a queue, and all log in', async () => {
   const gate = await startCodeGate({
     settings: { limits: { address: { per_second: 0.1, burst: BURST } } },
     login: { timeout: '30s' },
@@ -29,7 +30,7 @@ test('S-140 more valid callbacks from one address than its failure limit are que
   expect(gate.issuer.exchangingMost).toBeLessThanOrEqual(PER_ADDRESS)
 })
 
-test('S-140 a session is refreshed while forged codes from one address are exchanged', async () => {
+test('S-140 the gate refreshes a session while the issuer delays the exchange of forged codes from one address', async () => {
   const gate = await startCodeGate({ login: { timeout: '30s' } })
   const { issuer, url, enter } = gate
   issuer.expiresInS = 2
@@ -52,7 +53,7 @@ test('S-140 a session is refreshed while forged codes from one address are excha
   await Promise.all(forged)
 })
 
-/** Logs in from a client address that a listed proxy states. Does not follow the last redirect. */
+/** Logs in from a client address that a trusted proxy states. Does not follow the last redirect. */
 async function enterFrom(address: string, { url, callback, issuer }: CodeGate): Promise<HttpBrowser> {
   const browser = new HttpBrowser()
   const options = { redirects: 0, headers: { 'x-forwarded-for': address } }
@@ -65,7 +66,7 @@ async function enterFrom(address: string, { url, callback, issuer }: CodeGate): 
   return browser
 }
 
-test('S-140 a known address logs in while codes from many unknown addresses are exchanged', async () => {
+test('S-140 a client with a known address logs in while codes from many unknown addresses are exchanged', async () => {
   const gate = await startCodeGate({ settings: { proxies: ['127.0.0.0/8'] }, login: { timeout: '30s' } })
   const { issuer, url } = gate
   const home = '198.51.100.1'

@@ -42,7 +42,7 @@ async function send(method: string, target: string, fields: readonly string[]): 
   return { status: reply!.status, field, document: json ? JSON.parse(body) : {} }
 }
 
-test('S-046 the session cookie is removed, and other cookies are forwarded in order', async () => {
+test('S-046 the gate removes its session cookie and forwards other cookies in order', async () => {
   const { status } = await send('GET', '/app/', [
     `Cookie: a=1; ${cookie}; b=2`,
     'Cookie: gatehouse-loopback-login-abcd=x; c=3',
@@ -52,19 +52,20 @@ test('S-046 the session cookie is removed, and other cookies are forwarded in or
   expect(orders.requests.at(-1)!.all('cookie')).toEqual(['a=1; b=2; c=3'])
 })
 
-test('S-046 an invalid session cookie, or one on a route without sessions, is also removed', async () => {
+test('S-046 the gate also removes an invalid session cookie, and a session cookie on a route without sessions', async () => {
   await send('GET', '/public/', [`Cookie: __Host-gatehouse=x; a=1; ${cookie}`])
 
   expect(orders.requests.at(-1)!.all('cookie')).toEqual(['a=1'])
 })
 
-test("S-047 a service cannot set the gate's cookies", async () => {
+test('S-047 the gate does not relay a Set-Cookie field of a service that would set a cookie of the gate', async () => {
   const usual = orders.handler
   orders.handler = (_, response) => {
     response.setHeader('set-cookie', [
       'mine=1',
       'gatehouse-loopback=evil',
-      // A cookie without a name: browsers send back only its value, which a server reads as a cookie of that name.
+      // A cookie without a name: browsers send only its value back, and a server reads this value as the cookie of the
+      // gate.
       '=gatehouse-loopback=evil',
       ' = gatehouse-loopback=evil',
       '__Host-gatehouse=evil; Secure; Path=/',
@@ -84,7 +85,7 @@ test.each([
   ['/app/', { expires: 'Fri, 01 Jan 2100 00:00:00 GMT' }, 'private'],
   ['/app/', { 'cache-control': 'public, max-age=60' }, 'public, max-age=60'],
   ['/public/', {}, undefined],
-])('the reply of %s with the service fields %j has Cache-Control %s', async (path, fields, expected) => {
+])('a request with a session for %s, with service fields %j, gets Cache-Control %s', async (path, fields, expected) => {
   const usual = orders.handler
   orders.handler = (_, response) => {
     for (const [name, value] of Object.entries(fields)) response.setHeader(name, value)
@@ -102,7 +103,7 @@ test.each([
   ['a cookie and a token', 401, [`Cookie: ${cookie}`, `Authorization: Bearer ${token}`]],
   ['a cookie and a bad token', 401, [`Cookie: ${cookie}`, 'Authorization: Bearer bad']],
   ['a cookie and an empty Authorization', 401, [`Cookie: ${cookie}`, 'Authorization:']],
-])('S-048, S-049 on a session route, %s gets %i', async (_, status, fields) => {
+])('S-048, S-049 on a route that accepts sessions only, a request with %s gets %i', async (_, status, fields) => {
   expect((await send('GET', '/app/', fields)).status).toBe(status)
 })
 
@@ -111,7 +112,7 @@ test.each([
   ['a token', 200, [`Authorization: Bearer ${token}`], 'robot'],
   ['a cookie and a token', 200, [`Cookie: ${cookie}`, `Authorization: Bearer ${token}`], 'robot'],
   ['a cookie and a bad token', 401, [`Cookie: ${cookie}`, 'Authorization: Bearer bad'], undefined],
-])('S-049 on a route that accepts sessions and tokens, %s gets %i', async (_, status, fields, subject) => {
+])('S-049 on a route for sessions and tokens, a request with %s gets %i', async (_, status, fields, subject) => {
   const before = orders.requests.length
   expect((await send('GET', '/either/', fields)).status).toBe(status)
   const arrived = orders.requests.slice(before)
@@ -120,7 +121,7 @@ test.each([
   expect(assertion && JSON.parse(Buffer.from(assertion, 'base64url').toString()).sub).toBe(subject)
 })
 
-test('S-049 a session cookie is ignored on a route without sessions', async () => {
+test('S-049 the gate ignores a session cookie on a route without sessions', async () => {
   const { status, field } = await send('GET', '/orders/', [`Cookie: ${cookie}`])
 
   expect(status).toBe(401)
@@ -142,7 +143,7 @@ test.each([
   ['of 8 kB', [`gatehouse-loopback=${'a'.repeat(8000)}`]],
   ['that is empty', ['gatehouse-loopback=']],
   ['with the name used on https', [`__Host-gatehouse=${value}`]],
-])('S-095 a session cookie %s is rejected', async (_, fields) => {
+])('S-095 the gate rejects a session cookie %s', async (_, fields) => {
   const { status, document } = await send(
     'GET',
     '/app/',
@@ -174,7 +175,7 @@ test.each([
   ['POST', ['Sec-Fetch-Site: same-origin', 'Sec-Fetch-Site: same-origin'], 403],
   ['GET', ['Origin: https://evil.test', 'Sec-Fetch-Site: cross-site'], 200],
   ['OPTIONS', ['Origin: https://evil.test'], 200],
-] as const)('S-096 %s with a session cookie and %j gets %i', async (method, fields, status) => {
+] as const)('S-096 the gate replies to %s with a session cookie and %j with %i', async (method, fields, status) => {
   const before = orders.requests.length
   const sent = await send(method, '/app/', [
     `Cookie: ${cookie}`,
@@ -186,7 +187,7 @@ test.each([
   expect(orders.requests.length - before).toBe(status === 200 ? 1 : 0)
 })
 
-test('a state change with a bearer token needs no Origin', async () => {
+test('the gate admits a POST with a bearer token without an Origin field', async () => {
   expect((await send('POST', '/either/', [`Authorization: Bearer ${token}`, 'Content-Length: 0'])).status).toBe(200)
 })
 
@@ -199,7 +200,7 @@ test.each([
   ['a client that accepts anything', 401, ['Accept: */*']],
   ['a client that prefers JSON to HTML', 401, ['Accept: application/json, text/html']],
   ['a request without such fields', 401, []],
-])('without a session, %s gets %i', async (_, status, fields) => {
+])('the gate replies to a request without a session (%s) with %i', async (_, status, fields) => {
   const sent = await send('GET', '/app/x?y=1', fields)
 
   expect(sent.status).toBe(status)
@@ -214,7 +215,7 @@ test.each([
   expect(sent.field('www-authenticate')).toContain('resource_metadata=')
 })
 
-test('a POST without a session is not redirected to the login', async () => {
+test('the gate replies 401 to a POST without a session and does not redirect it to the login', async () => {
   expect((await send('POST', '/app/', ['Sec-Fetch-Mode: navigate', 'Content-Length: 0'])).status).toBe(401)
 })
 
@@ -232,7 +233,7 @@ test.each([
   ['GET', {}],
   ['POST', { origin: 'https://evil.test', 'sec-fetch-site': 'cross-site' }],
   ['POST', {}],
-])('S-097 %s to the logout with %j gets a confirmation page', async (method, headers) => {
+])('S-097 the gate shows a confirmation page for a logout by %s with the fields %j', async (method, headers) => {
   const own = await loggedIn()
 
   const page = await own.visit(out, { method, headers, redirects: 0 })
@@ -247,7 +248,7 @@ test.each([
   expect((await own.visit(`${url}/app/`, { redirects: 0 })).status).toBe(303)
 })
 
-test('a same-origin logout ends the session, revokes its tokens, and ends the login at the issuer', async () => {
+test("a logout from the gate's own origin ends the session, revokes its tokens and redirects to the logout of the issuer", async () => {
   const own = await loggedIn()
   const { session } = own
   const revoked = issuer.revoked.length
@@ -268,7 +269,7 @@ test('a same-origin logout ends the session, revokes its tokens, and ends the lo
   ])
 })
 
-test('a logout ends the session even if the issuer cannot revoke its tokens', async () => {
+test('a logout removes the session cookie even if the issuer fails to revoke the tokens', async () => {
   for (const revocation of [
     { status: 400, body: '{"error":"unsupported_token_type"}' },
     { status: 500, body: '' },
@@ -281,7 +282,7 @@ test('a logout ends the session even if the issuer cannot revoke its tokens', as
   issuer.revocation = { status: 200, body: '' }
 })
 
-test('S-101 a route that requires a stronger or later login names it and redirects browsers to it', async () => {
+test('S-101 a route that requires a stronger or later login states the requirement and redirects browsers to the login', async () => {
   const strong = await send('GET', '/strong/', [`Cookie: ${cookie}`, 'Sec-Fetch-Mode: cors'])
   expect([strong.status, strong.document['code']]).toEqual([401, 'insufficient_user_authentication'])
   expect(strong.field('www-authenticate')).toContain(
@@ -298,7 +299,7 @@ test('S-101 a route that requires a stronger or later login names it and redirec
   expect(recent.field('www-authenticate')).toContain('error="insufficient_user_authentication", max_age="60"')
 })
 
-test('S-101 an auth_time in the future is rejected without a redirect loop', async () => {
+test('S-101 the gate replies 403 to a login with an auth_time in the future, and starts no redirect loop', async () => {
   issuer.idToken = { claims: { auth_time: Date.now() } }
   const own = await loggedIn()
   const asked = await own.visit(`${url}/recent/`, { redirects: 0 })
@@ -312,7 +313,7 @@ test('S-101 an auth_time in the future is rejected without a redirect loop', asy
   expect([page.status, page.url]).toEqual([403, expect.stringContaining('/.gatehouse/callback')])
 })
 
-test('S-101 an issuer that ignores the requested login strength causes no session and no redirect loop', async () => {
+test('S-101 if the issuer ignores the requested acr, the gate replies 403, creates no session and leaves the old session valid', async () => {
   const own = await loggedIn()
   const { session } = own
   const start = await own.visit(`${url}/.gatehouse/login?acr_values=urn:strong&return_to=/strong/`, { redirects: 0 })
@@ -326,7 +327,7 @@ test('S-101 an issuer that ignores the requested login strength causes no sessio
   expect((await own.visit(`${url}/app/`, { redirects: 0 })).status).toBe(200)
 })
 
-test('the session view names the logged-in subject and is not cacheable', async () => {
+test('the page /.gatehouse/session contains the logged-in subject and is not cacheable', async () => {
   const sent = await send('GET', '/.gatehouse/session', [`Cookie: ${cookie}`])
   expect(sent.document).toMatchObject({ authenticated: true, subject: 'alice', issuer: issuer.url })
   expect(sent.field('cache-control')).toBe('no-store')
@@ -348,6 +349,6 @@ test.each([
   ['POST', '/.gatehouse/session', 405],
   ['GET', '/.gatehouse/other', 404],
   ['GET', '/.gatehouse/login/', 404],
-])('%s on the path %s of the gate gets %i', async (method, target, status) => {
+])('a %s request for the path %s of the gate itself gets %i', async (method, target, status) => {
   expect((await send(method, target, method === 'GET' ? [] : ['Content-Length: 0'])).status).toBe(status)
 })

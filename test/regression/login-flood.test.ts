@@ -1,4 +1,4 @@
-// S-140: unfinished logins leave no key in Redis; a redeemed login leaves one marker.
+// S-140: unfinished logins leave no key in Redis. A redeemed login leaves one key, the redemption marker.
 
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
@@ -14,7 +14,7 @@ const gate = await startCodeGate()
 const gateLink = await testLink(redisSettingsFor(gate.redisPort))
 const newState = () => randomBytes(300).toString('base64url')
 
-test('S-140 starting a login writes no Redis key, and redeeming it writes one small key', async () => {
+test('S-140 starting a login writes no Redis key, and completing the login writes one key of less than 300 bytes', async () => {
   const { url, enter, redisPort } = await startCodeGate()
   const own = await testLink(redisSettingsFor(redisPort))
   const loginKeys = async () => ((await own.store.call('KEYS', '*')) as string[]).filter((key) => key.includes('{o'))
@@ -41,7 +41,7 @@ test.each([
   ['no code', { code: undefined }],
   ['an empty code', { code: '' }],
   ['the iss of another issuer', { iss: 'https://evil.test' }],
-])('S-140 a reply with %s causes no issuer call and no Redis marker', async (_, reply) => {
+])('S-140 a login reply with %s causes no request to the issuer and no Redis key', async (_, reply) => {
   const page = await gate.enter(new HttpBrowser(), { reply })
 
   expect(page.status).toBe(403)
@@ -49,7 +49,7 @@ test.each([
   expect(((await gateLink.store.call('KEYS', '*')) as string[]).filter((key) => key.includes('{o'))).toEqual([])
 })
 
-test('a login is redeemed once, however many concurrent replies arrive', async () => {
+test('a login state can be redeemed once, however many concurrent login replies arrive', async () => {
   const state = newState()
 
   const redeemed = await Promise.all(Array.from({ length: 20 }, () => redemptions.redeem(state, 60_000)))
@@ -59,7 +59,7 @@ test('a login is redeemed once, however many concurrent replies arrive', async (
   expect(await redemptions.redeem(newState(), 60_000)).toBe(true)
 })
 
-test('S-140 every redemption marker expires at most a minute after its attempt', async () => {
+test('S-140 the Redis marker of a redeemed login expires at most 60 s after the login attempt expires', async () => {
   await redemptions.redeem(newState(), 500_000)
   const keys = (await link.store.call('KEYS', '*')) as string[]
   const lives = await Promise.all(keys.map((key) => link.store.call('PTTL', key) as Promise<number>))
@@ -68,7 +68,7 @@ test('S-140 every redemption marker expires at most a minute after its attempt',
   expect(Math.max(...lives)).toBeLessThanOrEqual(560_000)
 })
 
-test('S-104 a Redis dump contains no login data in clear text', async () => {
+test('S-104 Redis contains no part of a login state in clear text', async () => {
   const state = newState()
   await redemptions.redeem(state, 60_000)
   const keys = (await link.store.call('KEYS', '*')) as string[]

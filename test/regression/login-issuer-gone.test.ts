@@ -1,5 +1,5 @@
-// S-087, S-090, S-102: sessions of an issuer that was removed from the policy admit no request and do not block a login
-// or logout.
+// S-087, S-090, S-102: sessions of an issuer that was removed from the policy admit no request, and do not prevent a
+// login or logout.
 
 import { afterEach, expect, test } from 'vitest'
 import { startCodeGate } from '../kit/code-gate.ts'
@@ -14,7 +14,7 @@ const port = Number(new URL(url).port)
 
 let activeRevision = ''
 
-/** Makes this issuer `main` in the policy. */
+/** Activates a policy in which this issuer has the name `main`. */
 async function setMainIssuer({ url: issuerUrl }: CodeIssuer): Promise<void> {
   const { policy } = loginNode({ issuer: issuerUrl, orders: orders.url, redisPort, port })
   const seen = node.log.length
@@ -30,7 +30,10 @@ afterEach(async () => {
   issuer.expiresInS = 300
 })
 
-/** A browser with a session at an issuer that another issuer has replaced since. */
+/**
+ * Creates a browser with a session at an issuer, and then gives the name of that issuer in the policy to another
+ * issuer.
+ */
 async function browserOfRemovedIssuer(): Promise<HttpBrowser> {
   const browser = new HttpBrowser()
   await enter(browser)
@@ -38,7 +41,7 @@ async function browserOfRemovedIssuer(): Promise<HttpBrowser> {
   return browser
 }
 
-test('S-087 a login at the new issuer replaces the session, which stays ended when the old policy returns', async () => {
+test('S-087 a login at the new issuer replaces the session of a removed issuer, which stays ended when the old policy returns', async () => {
   const browser = await browserOfRemovedIssuer()
   const before = browser.session!
   const start = await browser.visit(`${url}/.gatehouse/login?return_to=/app/`, { redirects: 0 })
@@ -53,7 +56,7 @@ test('S-087 a login at the new issuer replaces the session, which stays ended wh
   expect((await browser.visit(`${url}/app/`, { redirects: 0 })).status).toBe(303)
 })
 
-test('S-090 a login started at the previous issuer cannot complete at the new one', async () => {
+test('S-090 a login cannot complete after the policy assigns the name of its issuer to another issuer', async () => {
   const browser = new HttpBrowser()
   const start = await browser.visit(`${url}/.gatehouse/login`, { redirects: 0 })
   const { state } = issuer.pending(start.field('location')!)
@@ -64,7 +67,7 @@ test('S-090 a login started at the previous issuer cannot complete at the new on
   expect([page.status, browser.session]).toEqual([400, undefined])
 })
 
-test('S-102 a logout ends a session of a removed issuer', async () => {
+test('S-102 a logout ends the session of an issuer that was removed from the policy', async () => {
   const browser = await browserOfRemovedIssuer()
 
   const page = await browser.visit(`${url}/.gatehouse/logout`, { headers: { 'sec-fetch-site': 'same-origin' } })
@@ -77,7 +80,7 @@ test.each([
   ['is valid', 300],
   ['has expired', 1],
 ])(
-  "S-102 if the access token of a removed issuer's session %s, pages are redirected to the login, and the session view reports no session",
+  "S-102 if the access token of a removed issuer's session %s, the gate redirects pages to the login and reports no session",
   async (_, s) => {
     issuer.expiresInS = s
     const browser = await browserOfRemovedIssuer()

@@ -6,7 +6,7 @@ import { HttpBrowser } from '../kit/http-browser.ts'
 import { redisSettingsFor, testLink } from '../kit/redis.ts'
 import { until } from '../kit/until.ts'
 
-// Redis is paused in these tests. Its replies are missed after a time that a busy machine does not reach otherwise.
+// Some tests pause Redis. The gate waits 3 s for Redis, which is longer than Redis needs otherwise on a busy machine.
 const gate = await startCodeGate({ redisDeadlineMs: 3000 })
 const { url, issuer, enter } = gate
 const link = await testLink(redisSettingsFor(gate.redisPort))
@@ -22,7 +22,7 @@ async function callbackUrl(browser: HttpBrowser): Promise<string> {
   return `${gate.callback}?${new URLSearchParams({ code: 'a-code', state, iss: issuer.url })}`
 }
 
-test('S-140 a login starts while Redis is out of memory and completes when it has memory again', async () => {
+test('S-140 a login starts while Redis is out of memory, and its callback completes when Redis has memory again', async () => {
   const browser = new HttpBrowser()
   await link.store.call('CONFIG', 'SET', 'maxmemory', '100kb')
   const callback = await callbackUrl(browser)
@@ -37,11 +37,11 @@ test('S-140 a login starts while Redis is out of memory and completes when it ha
   expect([page.status, page.field('location')]).toEqual([303, `${url}/app/x?a=1`])
 })
 
-test('S-140 a login reply during a Redis outage gets 503 without an issuer call and completes afterwards', async () => {
+test('S-140 the gate replies 503 to a login callback during a Redis outage without calling the issuer; later the callback works', async () => {
   const browser = new HttpBrowser()
   const callback = await callbackUrl(browser)
   const asked = issuer.asked.length
-  // Redis runs the paused command when the pause ends, so the marker is written later.
+  // Redis runs the paused command when the pause ends, so the redemption marker of the login is written later.
   await link.store.call('CLIENT', 'PAUSE', '600000', 'WRITE')
 
   const refused = await browser.visit(callback, { redirects: 0 })
@@ -56,7 +56,7 @@ test('S-140 a login reply during a Redis outage gets 503 without an issuer call 
   expect(again.status).toBe(400)
 })
 
-test('S-099 a back-channel logout works, exactly once, while Redis is out of memory', async () => {
+test('S-099 a back-channel logout works while Redis is out of memory, and a replay of its logout token is rejected', async () => {
   const browser = new HttpBrowser()
   await enter(browser)
   const sent = {
@@ -71,7 +71,7 @@ test('S-099 a back-channel logout works, exactly once, while Redis is out of mem
   expect((await browser.visit(`${url}/app/`, { redirects: 0 })).status).toBe(303)
 })
 
-test('a logout whose revocation cannot be written gets a 503 page, even if Redis has lost the session', async () => {
+test('if the revocation of a logout cannot be written, the gate replies 503, even if Redis has lost the session', async () => {
   const browser = new HttpBrowser()
   await enter(browser)
   const [record] = (await link.store.call('KEYS', `${link.keys.session('').slice(0, -1)}*`)) as [string]
@@ -83,7 +83,7 @@ test('a logout whose revocation cannot be written gets a 503 page, even if Redis
   expect([page.status, browser.session]).toEqual([503, expect.any(String)])
 })
 
-test('a logout that cannot be written fails, and its page links to the logout', async () => {
+test('if a logout cannot be written to Redis, the gate replies 503 with a link to try the logout again', async () => {
   const browser = new HttpBrowser()
   await enter(browser)
   await link.store.call('CLIENT', 'PAUSE', '10000', 'WRITE')

@@ -1,4 +1,5 @@
-// S-087, S-089 to S-093, S-102: login replies of an issuer that create a session, and those that must not.
+// S-087, S-089 to S-093, S-102: login replies of an issuer that create a session, and login replies that must not
+// create one.
 
 import { beforeEach, expect, test } from 'vitest'
 import { startCodeGate } from '../kit/code-gate.ts'
@@ -15,7 +16,7 @@ beforeEach(() => {
   issuer.failure = undefined
 })
 
-/** Expects no session, and an error page with a strict CSP that cannot be framed, cached or used to read internals. */
+/** Expects no session, and an error page with a strict CSP that cannot be framed or cached and shows no internals. */
 function expectFailure(page: Page, browser: HttpBrowser, status: number): void {
   expect([page.status, browser.session]).toEqual([status, undefined])
   const policy = page.field('content-security-policy')
@@ -25,7 +26,7 @@ function expectFailure(page: Page, browser: HttpBrowser, status: number): void {
   expect(page.body).not.toMatch(/ at .*\.ts|node_modules/)
 }
 
-test('S-092 a valid ID token creates a session', async () => {
+test('S-092 the gate creates a session from a valid ID token', async () => {
   const browser = new HttpBrowser()
 
   const page = await enter(browser)
@@ -70,7 +71,7 @@ test.each([
   ['a signature of a foreign key under the kid of the issuer', { key: signingKey('ES256', issuer.key.kid) }],
   ['no signature', { key: unsigned }],
   ['an HMAC of the client secret', { key: sharedSecret('web-secret-for-tests-only') }],
-])('S-092 an ID token with %s creates no session', async (_, wishes) => {
+])('S-092 the gate creates no session from an ID token with %s', async (_, wishes) => {
   issuer.idToken = wishes
   const browser = new HttpBrowser()
 
@@ -85,7 +86,7 @@ test.each([
   ['the typ of an ID token', { header: { typ: 'id_token+jwt' } }],
   ['the claim typ of an ID token of Keycloak', { claims: { typ: 'ID' } }],
   ['the claim token_use of an ID token of Cognito', { claims: { token_use: 'id' } }],
-])('S-092 an ID token with %s creates a session', async (_, wishes) => {
+])('S-092 the gate creates a session from an ID token with %s', async (_, wishes) => {
   issuer.idToken = wishes
   const browser = new HttpBrowser()
 
@@ -94,7 +95,7 @@ test.each([
   expect([page.status, page.url]).toEqual([200, `${url}/app/`])
 })
 
-test('S-092 a token reply without an ID token creates no session', async () => {
+test('S-092 the gate creates no session from a token reply without an ID token', async () => {
   issuer.idToken = undefined
   const browser = new HttpBrowser()
 
@@ -104,7 +105,7 @@ test('S-092 a token reply without an ID token creates no session', async () => {
 test.each([
   ['missing', { iss: undefined }],
   ['that of another issuer', { iss: 'https://evil.test' }],
-])('S-091 a login reply whose iss is %s is rejected before the code is exchanged', async (_, reply) => {
+])('S-091 the gate rejects a login reply whose iss is %s before it exchanges the code', async (_, reply) => {
   const browser = new HttpBrowser()
   const asked = issuer.asked.length
 
@@ -113,7 +114,7 @@ test.each([
 })
 
 test.each(['iss', 'code', 'state'])(
-  'S-091 a login reply with a duplicate %s is rejected before the code is exchanged',
+  'S-091 the gate rejects a login reply with a duplicate %s before it exchanges the code',
   async (name) => {
     const browser = new HttpBrowser()
     const asked = issuer.asked.length
@@ -133,13 +134,13 @@ test.each([
   ['of invalid form', 'nonsense'],
   ['of valid form that the gate did not issue', 'A'.repeat(400)],
   ['of 8 kB', 'A'.repeat(8000)],
-])('S-090 a login reply with a state %s creates no session', async (_, state) => {
+])('S-090 the gate creates no session from a login reply with a state %s', async (_, state) => {
   const browser = new HttpBrowser()
 
   expectFailure(await enter(browser, { reply: { state } }), browser, 400)
 })
 
-test('S-090 a login reply is accepted only once', async () => {
+test('S-090 the gate accepts a login reply only once', async () => {
   const browser = new HttpBrowser()
   const start = await browser.visit(`${url}/.gatehouse/login`, { redirects: 0 })
   const { state } = issuer.pending(start.field('location')!)
@@ -155,7 +156,7 @@ test('S-090 a login reply is accepted only once', async () => {
   expectFailure(await other.visit(reply), other, 400)
 })
 
-test('S-089 a login started in another browser creates no session, whether or not this browser started one', async () => {
+test('S-089 the reply to a login of another browser creates no session, whether or not this browser has started a login', async () => {
   for (const started of [false, true]) {
     const attacker = new HttpBrowser()
     const start = await attacker.visit(`${url}/.gatehouse/login`, { redirects: 0 })
@@ -171,7 +172,7 @@ test('S-089 a login started in another browser creates no session, whether or no
   }
 })
 
-test('a login with many acr_values requests all of them, and the last one is accepted', async () => {
+test('a login with five acr_values requests all of them, and the gate accepts an ID token with the last one', async () => {
   const classes = ['Smartcard', 'X509', 'MobileTwoFactorContract', 'PasswordProtectedTransport', 'Kerberos'].map(
     (name) => `urn:oasis:names:tc:SAML:2.0:ac:classes:${name}`,
   )
@@ -187,7 +188,7 @@ test('a login with many acr_values requests all of them, and the last one is acc
   expect([page.status, page.url]).toEqual([200, `${url}/app/`])
 })
 
-test('S-090 a login started on one path cannot complete on another', async () => {
+test('S-090 a login started at /oauth2/start cannot complete at /.gatehouse/callback', async () => {
   const browser = new HttpBrowser()
   const start = await browser.visit(`${url}/oauth2/start`, { redirects: 0 })
   const { state, parameters } = issuer.pending(start.field('location')!)
@@ -200,7 +201,7 @@ test('S-090 a login started on one path cannot complete on another', async () =>
   )
 })
 
-test('S-090 five tabs that start at once and finish in reverse order return to their own pages with one session', async () => {
+test('S-090 five logins that start together and finish in reverse order return to their own pages with one session', async () => {
   const browser = new HttpBrowser()
   const tabs = await Promise.all(
     [1, 2, 3, 4, 5].map(async (n) => {
@@ -219,7 +220,7 @@ test('S-090 five tabs that start at once and finish in reverse order return to t
   expect(sessions.size).toBe(1)
 })
 
-test('S-090 32 concurrent logins keep their cookies when another one starts, and any of them can complete', async () => {
+test('S-090 a browser with 32 unfinished logins keeps 32 login cookies when another login starts, and the newest can complete', async () => {
   const browser = new HttpBrowser()
   const tabs = await Promise.all(
     Array.from({ length: 32 }, async (_, n) => {
@@ -229,7 +230,7 @@ test('S-090 32 concurrent logins keep their cookies when another one starts, and
   )
   await browser.visit(`${url}/.gatehouse/login`, { redirects: 0 })
   expect(browser.gateCookies).toHaveLength(32)
-  // A gate that kept fewer cookies would have removed the newest one first.
+  // A gate that stored fewer login cookies would have removed the newest cookie first.
   const last = tabs.at(-1)!
   issuer.nonce = last.nonce
 
@@ -239,7 +240,7 @@ test('S-090 32 concurrent logins keep their cookies when another one starts, and
   expect([page.status, page.url]).toEqual([200, `${url}/app/${last.n}`])
 })
 
-test('S-093 error text of the issuer is escaped, on a page that cannot be framed', async () => {
+test('S-093 the gate escapes the error text of the issuer, on a page that cannot be framed', async () => {
   const browser = new HttpBrowser()
 
   const page = await enter(browser, {
@@ -251,7 +252,7 @@ test('S-093 error text of the issuer is escaped, on a page that cannot be framed
   expect(page.body).toContain('alert(1)')
 })
 
-test('S-092 a rejected or failed token request creates no session', async () => {
+test('S-092 the gate creates no session when the issuer rejects or fails the token request', async () => {
   const browser = new HttpBrowser()
   issuer.failure = { status: 400, body: '{"error":"invalid_grant"}' }
   expectFailure(await enter(browser), browser, 403)
@@ -263,14 +264,14 @@ test('S-092 a rejected or failed token request creates no session', async () => 
   expect(page.field('retry-after')).toBeDefined()
 })
 
-test('claims larger than the session limit create no session and cause an error page', async () => {
+test('a login whose claims are larger than the session limit creates no session and shows an error page', async () => {
   issuer.idToken = { claims: { groups: Array.from({ length: 4000 }, (_, i) => `group-${i}`) } }
   const browser = new HttpBrowser()
 
   expectFailure(await enter(browser), browser, 403)
 })
 
-test('an access token without expires_in is refreshed by its own exp', async () => {
+test("the gate refreshes an access token without expires_in when the token's own exp has passed", async () => {
   issuer.expiresInS = undefined
   const nowS = Math.floor(Date.now() / 1000)
   const claims = { iss: issuer.url, sub: 'alice', client_id: 'web', aud: 'https://api.test', iat: nowS - 60, exp: nowS }
@@ -283,7 +284,7 @@ test('an access token without expires_in is refreshed by its own exp', async () 
   expect(issuer.asked.at(-1)!.get('grant_type')).toBe('refresh_token')
 })
 
-test('S-087 a login creates a new session id, and a previous session id is rejected', async () => {
+test('S-087 a login creates a new session id, and the gate rejects the previous session id', async () => {
   const browser = new HttpBrowser()
   browser.session = 'chosen-by-an-attacker'
   await enter(browser)
@@ -299,7 +300,7 @@ test('S-087 a login creates a new session id, and a previous session id is rejec
   expect(page.status).toBe(303)
 })
 
-test('S-102 an invalid session cookie is replaced by the login and not cleared before, because another tab may have set it', async () => {
+test('S-102 a login start does not clear an invalid session cookie, which another tab may have set; the login replaces it', async () => {
   const browser = new HttpBrowser()
   browser.session = 'stale'
 
@@ -316,7 +317,7 @@ test.each([
   ['a script', 403, 'script'],
   ['a frame', 403, 'iframe'],
   ['a link', 303, 'document'],
-])('S-140 a cross-site request for %s that leads to the login gets %i', async (_, status, dest) => {
+])('S-140 a cross-site request for the login by %s gets %i', async (_, status, dest) => {
   const headers = { 'sec-fetch-site': 'cross-site', 'sec-fetch-dest': dest }
   const browser = new HttpBrowser()
 
@@ -325,7 +326,7 @@ test.each([
   expect([page.status, browser.gateCookies.length]).toEqual([status, status === 303 ? 1 : 0])
 })
 
-test('a hundred unfinished logins leave one small cookie in the browser', async () => {
+test('a browser with a hundred unfinished logins has one cookie of the gate, shorter than 200 characters', async () => {
   const browser = new HttpBrowser()
   for (let i = 0; i < 100; i++) await browser.visit(`${url}/.gatehouse/login?return_to=/app/${i}`, { redirects: 0 })
 
@@ -338,7 +339,7 @@ test('a hundred unfinished logins leave one small cookie in the browser', async 
   expect(browser.gateCookies.join().length).toBeLessThan(200)
 })
 
-test('the log of a login contains no token, code or cookie value', async () => {
+test('the log of a node contains no token, code or cookie value of a login', async () => {
   const browser = new HttpBrowser()
   await enter(browser, { reply: { code: 'a-very-secret-code' } })
   await gate.nodes[0]!.waitForRecord(({ reason }) => reason === 'logged-in')

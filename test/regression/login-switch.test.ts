@@ -47,7 +47,7 @@ test.each([
   [{ 'sec-fetch-site': 'none' }],
   [{}],
   [{ ...sameOrigin, origin: 'https://evil.test' }],
-])('with a session at another issuer, a cross-site login start (%j) gets a confirmation page', async (headers) => {
+])('a login start with %j in a browser with a session at another issuer gets a confirmation page', async (headers) => {
   const browser = await loggedInAt('main')
   const { session } = browser
 
@@ -58,7 +58,7 @@ test.each([
   expect([browser.session, await issuerOf(browser)]).toEqual([session, main.url])
 })
 
-test('the confirmation link logs in at the other issuer, even in a browser without Sec-Fetch fields', async () => {
+test('the link of the confirmation page logs in at the other issuer, even in a browser without Sec-Fetch fields', async () => {
   const browser = await loggedInAt('main')
   const asked = `${url}/.gatehouse/login?issuer=partner&return_to=/public/x&acr_values=a&max_age=60`
   const page = await browser.visit(asked, { headers: crossSite })
@@ -74,7 +74,7 @@ test('the confirmation link logs in at the other issuer, even in a browser witho
   expect(await issuerOf(browser)).toBe(partner.url)
 })
 
-test('a login from /oauth2/start keeps its redirect URI through the confirmation and the issuer choice', async () => {
+test('a login from /oauth2/start keeps its redirect URI through the confirmation page and the page to choose an issuer', async () => {
   const browser = await loggedInAt('main')
   const question = await browser.visit(`${url}/oauth2/start?issuer=partner`, { headers: crossSite })
   const choice = await new HttpBrowser().visit(`${url}/oauth2/start`)
@@ -95,7 +95,7 @@ test.each([
   ['a page of this origin', 'main', 'partner', sameOrigin],
   ['another site, with a session at the same issuer', 'main', 'main', crossSite],
   ['another site, without a session', undefined, 'partner', crossSite],
-])('a login from %s starts without a confirmation', async (_, at, issuer, headers) => {
+])('a login from %s starts without a confirmation page', async (_, at, issuer, headers) => {
   const browser = at === undefined ? new HttpBrowser() : await loggedInAt(at)
 
   const page = await browser.visit(`${url}/.gatehouse/login?issuer=${issuer}`, { headers, redirects: 0 })
@@ -104,7 +104,7 @@ test.each([
 })
 
 test.each(['', '0'.repeat(32), 'é'.repeat(32), 'a', '%00'.repeat(32)])(
-  'a forged consent (%j) gets a confirmation page',
+  'a login start with the forged consent %j gets a confirmation page',
   async (consent) => {
     const browser = await loggedInAt('main')
 
@@ -116,7 +116,7 @@ test.each(['', '0'.repeat(32), 'é'.repeat(32), 'a', '%00'.repeat(32)])(
   },
 )
 
-test('a consent is valid only for its session and only once in a query', async () => {
+test('the consent of a confirmation page is valid only for its session and only once in a query', async () => {
   const [browser, other] = await Promise.all([loggedInAt('main'), loggedInAt('main')])
   const page = await browser.visit(`${url}/.gatehouse/login?issuer=partner`, { headers: crossSite })
   const [next] = linksOf(page.body)
