@@ -2,11 +2,12 @@ import { expect, test } from 'vitest'
 import { foldMapped, parseAddress } from '../../../gateway/base/addresses.ts'
 import { AddressLimit } from '../../../gateway/limits/address-limit.ts'
 
-// S-114, S-134: strangers pay by address; one subscriber is one bucket.
+// Limit of unauthenticated clients by address (S-114, S-134). One bucket covers one IPv4 address or one IPv6 /64
+// network.
 
 const address = (text: string) => foldMapped(parseAddress(text)!)
 
-test('an address is exhausted after its burst, and other addresses are not', () => {
+test('the address limit is exhausted for an address after its burst of charges, and not for other addresses', () => {
   const limit = new AddressLimit({ perSecond: 0.1, burst: 3 })
   const outcomes = Array.from({ length: 4 }, () => {
     limit.charge(address('192.0.2.1'))
@@ -18,7 +19,7 @@ test('an address is exhausted after its burst, and other addresses are not', () 
   expect(limit.retryAfterS).toBe(10)
 })
 
-test('a refund restores one token, but never more than the burst', () => {
+test('a refund to the address limit restores one token of that address, but never more tokens than the burst', () => {
   const limit = new AddressLimit({ perSecond: 0.1, burst: 2 })
   const [one, other] = [address('192.0.2.1'), address('192.0.2.2')]
   limit.refund(one)
@@ -36,7 +37,7 @@ test('a refund restores one token, but never more than the burst', () => {
   expect(limit.exhausted(one)).toBe(true)
 })
 
-test('the tokens of an address refill with time', () => {
+test('an exhausted address gets new tokens in the address limit at the configured rate', () => {
   let nowMs = 0
   const limit = new AddressLimit({ perSecond: 0.5, burst: 1, now: () => nowMs })
   limit.charge(address('192.0.2.1'))
@@ -52,14 +53,14 @@ test.each([
   ['2001:db8:1:2::1', '2001:db8:1:3::1', false],
   ['::ffff:192.0.2.1', '192.0.2.1', true],
   ['192.0.2.1', '192.0.2.11', false],
-])('%s and %s share a bucket: %s', (charged, asked, shared) => {
+])('the address limit counts %s and %s in one bucket: %s', (charged, asked, shared) => {
   const limit = new AddressLimit({ perSecond: 1, burst: 1 })
   limit.charge(address(charged))
 
   expect(limit.exhausted(address(asked))).toBe(shared)
 })
 
-test('a failed introspection costs 10 tokens at 50 tokens/s and 5 introspections/s: 5 failed introspections per second are possible', () => {
+test('the address limit of 50 tokens/s and 5 introspections/s charges 10 tokens for a failed introspection, so an address can cause 5 failures per second', () => {
   let nowMs = 0
   const limit = new AddressLimit({ perSecond: 50, burst: 500, introspectionsPerSecond: 5, now: () => nowMs })
   const fail = () => {
@@ -78,7 +79,7 @@ test('a failed introspection costs 10 tokens at 50 tokens/s and 5 introspections
   expect(limit.exhausted(address('192.0.2.2'))).toBe(false)
 })
 
-test('one million addresses take bounded memory, and the latest ones are kept', () => {
+test('after charges to 200,000 addresses, the address limit has evicted the first address and still knows the last one', () => {
   const limit = new AddressLimit({ perSecond: 0.1, burst: 1 })
   for (let i = 0; i < 200_000; i++) limit.charge(Uint8Array.of(10, i >> 16, (i >> 8) & 255, i & 255))
 

@@ -6,7 +6,7 @@ const address = (text: string) => foldMapped(parseAddress(text)!)
 const startMs = 1_800_000_000_000
 const minuteMs = 60_000
 
-test('an address is known for 10 minutes after it was last added', () => {
+test('the table of known addresses contains an address for 10 minutes after the address was last added', () => {
   const known = new KnownAddresses(startMs)
   expect(known.has(address('192.0.2.1'), startMs)).toBe(false)
   known.add(address('192.0.2.1'), startMs)
@@ -24,14 +24,14 @@ test.each([
   ['192.0.2.1', '192.0.2.11', false],
   ['192.0.2.1', 'c000:201::', false],
   ['c000:201::', '192.0.2.1', false],
-])('after adding %s, %s is known: %s', (added, asked, expected) => {
+])('after adding %s, the table of known addresses contains %s: %s', (added, asked, expected) => {
   const known = new KnownAddresses(startMs)
   known.add(address(added), startMs)
 
   expect(known.has(address(asked), startMs)).toBe(expected)
 })
 
-test('the oldest address is replaced when its slots are full, and memory stays bounded', () => {
+test('when all slots for an address are full, the table of known addresses replaces the oldest address', () => {
   const known = new KnownAddresses(startMs, 4)
   const all = Array.from({ length: 6 }, (_, i) => address(`10.0.0.${i}`))
   for (const [i, one] of all.entries()) known.add(one, startMs + i * 1000)
@@ -39,16 +39,16 @@ test('the oldest address is replaced when its slots are full, and memory stays b
   expect(all.map((one) => known.has(one, startMs + 6000))).toEqual([false, false, true, true, true, true])
 })
 
-test('10,000 addresses fit into a table of default size', () => {
+test('a table of known addresses with the default size holds more than 9,900 of 10,000 addresses', () => {
   const known = new KnownAddresses(startMs)
   const all = Array.from({ length: 10_000 }, (_, i) => Uint8Array.of(10, i >> 16, (i >> 8) & 255, i & 255))
   for (const one of all) known.add(one, startMs)
 
-  // A set of four slots may be full by chance.
+  // A set of four slots can be full by chance, so a few of the addresses are evicted.
   expect(all.filter((one) => known.has(one, startMs)).length).toBeGreaterThan(9900)
 })
 
-test('a clock that is set back by one hour makes addresses unknown instead of known for longer', () => {
+test('when the clock is set back by one hour, known addresses become unknown instead of staying known for longer', () => {
   const known = new KnownAddresses(startMs)
   known.add(address('192.0.2.1'), startMs + 120 * minuteMs)
 

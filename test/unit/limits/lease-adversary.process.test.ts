@@ -4,9 +4,9 @@ import { redisSettingsFor, testLink, testRedis } from '../../kit/redis.ts'
 import { attack, type Report, span, startUs, tickUs } from './lease-adversary.ts'
 import { Dice, type Mutation, ScriptInVirtualTime } from './virtual-redis.ts'
 
-// docs/design/contract.md §7: whatever nodes, networks and clocks of nodes do, no interval of length `window` holds
-// more admissions than the limit. In virtual time, on a real server; a mutant is the script, or the node, with one of
-// its rules taken out.
+// docs/design/contract.md §7: no interval of length `window` contains more admissions than the limit, whatever nodes,
+// networks and clocks of nodes do. The tests run the script on a real Redis in virtual time. A mutant is the script or
+// a node with one of its rules removed.
 
 vi.setConfig({ testTimeout: 300_000 })
 
@@ -39,7 +39,7 @@ async function firstOver(
   return undefined
 }
 
-test('nodes that spend at the last moment, die, lose replies or repeat calls never exceed the limit', async () => {
+test('nodes that spend at the last moment, die, lose replies or repeat calls never exceed a rate limit together', async () => {
   expect(await firstOver([], truthful, runs)).toBeUndefined()
 })
 
@@ -52,15 +52,23 @@ test.each<[string, readonly Mutation[], Report]>([
     [["'HINCRBY', KEYS[1], lease, permits", "'HSET', KEYS[1], lease, permits"]],
     truthful,
   ],
-])('the simulation exceeds the limit when %s', async (_rule, mutations, report) => {
-  expect(await firstOver(mutations, report, 3000)).toBeDefined()
-})
+])(
+  'the simulated nodes exceed the rate limit when a rule of leases is broken: %s',
+  async (_rule, mutations, report) => {
+    expect(await firstOver(mutations, report, 3000)).toBeDefined()
+  },
+)
 
-// Too rare to be met by chance: a shorter lease follows a longer one, and the reply that says so is lost.
+// Random runs almost never reach this case: a shorter lease follows a longer one, and the reply with the shorter lease
+// is lost.
 test.each<[string, readonly Mutation[], number]>([
-  ['is never dated before the old one', [], 0],
-  ['dated before the old one would be spent twice', [['true, math.max(ends, at)', 'true, ends']], 10],
-])('a new lease %s', async (_what, mutations, over) => {
+  ['does not let another node admit more requests', [], 0],
+  [
+    'that is dated before the old lease lets another node exceed the limit',
+    [['true, math.max(ends, at)', 'true, ends']],
+    10,
+  ],
+])('after a lost reply, a shorter lease %s', async (_what, mutations, over) => {
   const script = new ScriptInVirtualTime(client, 'lease-permits.lua', mutations)
   const key = `shortened:${++keys}`
   const lease = async (tick: number, hold: number, held: string, kept: number, id: string) =>
@@ -71,7 +79,8 @@ test.each<[string, readonly Mutation[], number]>([
 
   const [held, permits] = await lease(0, span, '', 0, 'a.1')
   await lease(1, 1, held, permits, 'a.2')
-  // The node, which heard nothing, spends all that it holds in tick 20; somebody else asks in tick 24.
+  // The node did not receive the second reply, and spends all its permits in tick 20. Another node requests permits in
+  // tick 24.
   const [, others] = await lease(24, 1, '', 0, 'b.1')
 
   expect([permits, others]).toEqual([10, over])

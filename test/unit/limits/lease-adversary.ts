@@ -5,19 +5,19 @@ export const span = 20
 export const windowUs = tickUs * span
 export const startUs = 1_800_000_000_000_000
 
-/** How a node reports the age of a spend, µs. */
+/** Returns the age of a spend as a node reports it, µs. */
 export type Report = (ageUs: number) => number
 
 interface Held {
   readonly field: string
   permits: number
-  /** By the node's clock: from when it sent the call. */
+  /** Time at which the lease ends by the clock of the node, µs. It is counted from the sending of the lease call. */
   readonly untilUs: number
 }
 
 /**
- * A node that keeps to the rules and no more: it spends up to the last µs of what it holds, dies at any time, loses
- * replies, has its calls carried out twice, and asks for longer and shorter leases as it likes.
+ * A node that does the worst that the rules allow. It spends permits up to the last µs of its lease, dies at any time,
+ * loses replies, and has calls executed twice. It requests leases of random length.
  */
 class MeanNode {
   readonly #run: Run
@@ -39,7 +39,7 @@ class MeanNode {
     const now = agenda.now
     if (permits > 0 && now < untilUs) {
       if (dice.chance(0.4)) this.#spend(dice.between(1, permits))
-      // The last moment at which the rules allow it.
+      // The last moment at which the rules allow the node to spend its permits.
       if (dice.chance(0.6)) {
         const held = this.#held
         agenda.at(untilUs - 1, () => {
@@ -84,7 +84,7 @@ class MeanNode {
     const twice = dice.chance(0.15)
     agenda.at(now + dice.between(50, dice.chance(0.1) ? 20_000 : 500), async () => {
       const [field, permits] = await this.#run.lease(args)
-      // The network, not the node, repeats it: the node knows the first reply.
+      // The network repeats the call, not the node. The node receives only the first reply.
       if (twice) agenda.at(agenda.now + dice.between(0, 4000), () => void this.#run.lease(args))
       agenda.at(agenda.now + (lost ? 8000 : dice.between(50, dice.chance(0.1) ? 20_000 : 500)), () => {
         if (this.#name !== name) return
@@ -133,7 +133,10 @@ class Run {
   }
 }
 
-/** @returns how far over the limit the fullest window was; 0 when none was over, and how much was admitted */
+/**
+ * @returns `over`: admissions above the limit in the fullest window, 0 if no window exceeds the limit. `admitted`:
+ * number of all admissions
+ */
 export async function attack(
   script: ScriptInVirtualTime,
   dice: Dice,

@@ -5,8 +5,8 @@ import { redisSettingsFor, testLink, testRedis } from '../../kit/redis.ts'
 import { play, type Scene } from './simulated-nodes.ts'
 import { Dice, mostInAnyWindow, ScriptInVirtualTime } from './virtual-redis.ts'
 
-// The lease of the gateway against the real script, in virtual time: nothing over in any window position, and nearly all
-// of what a perfect sliding log would admit. `GATEHOUSE_LIMITS_TABLE=1` prints the figures.
+// Leases of simulated nodes against the real Redis script, in virtual time. No window position exceeds the limit, and
+// nearly as many requests are admitted as by an exact sliding log. `GATEHOUSE_LIMITS_TABLE=1` prints the figures.
 
 let script: ScriptInVirtualTime
 let keys = 0
@@ -25,8 +25,9 @@ async function figures(scene: Scene, seed: number) {
   return {
     over: Math.max(0, mostInAnyWindow(admissions, scene.windowMs) - scene.limit),
     admitted: admissions.length / ideal.length,
-    // Windows that fill and empty in step: how much longer it took than the log to admit as many tells what is lost at a
-    // steady rate, where the count at the end depends on the moment of the end.
+    // Ratio of the times that the exact log and the nodes needed for the same number of admissions. It shows the loss
+    // at a steady rate. The number of admissions at the end would depend on the moment of the end, because windows fill
+    // and empty in step.
     pace: ideal[Math.min(last, ideal.length - 1)]! / admissions[last]!.at,
     callsPerThousand: (1000 * calls) / offered.length,
   }
@@ -48,7 +49,7 @@ test.each<Row>([
   [5000, 1000, 8, lopsided, 0.9, 0.99],
   [50_000, 10_000, 8, even, 1.5, 0.985],
 ])(
-  'limit %i in %i ms on %i nodes, first part %d, load × %d: never exceeded, and at least %d of an exact log is admitted',
+  'a leased limit of %i requests in %i ms on %i nodes (extra share of the first node: %d, load: %d × the limit) is never exceeded, and admissions reach at least %d of the pace of an exact log',
   async (limit, windowMs, nodes, firstPart, load, from) => {
     const perSecond = (load * limit * 1000) / windowMs
     const windows = windowMs > 1000 ? 1.4 : limit >= 5000 ? 3.4 : 6.4
@@ -63,7 +64,7 @@ test.each<Row>([
 )
 
 test.each(Array.from({ length: 12 }, (_, seed) => seed + 1))(
-  'the limit holds while nodes die or pause and replies are lost (seed %i)',
+  'a leased limit is not exceeded while nodes die or pause and replies are lost (random seed %i)',
   async (seed) => {
     const dice = new Dice(seed)
     const limit = dice.oneOf([20, 200, 1000])

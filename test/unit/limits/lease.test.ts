@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { Lease, type LeaseReply } from '../../../gateway/limits/lease.ts'
 
-// The node's half of a lease: what it may spend, until when, and what it reports. Times are ms of one clock.
+// The node's side of a lease of permits: which permits the node can spend, until when, and what it reports to Redis.
+// All times are ms of one clock.
 
 const terms = { requests: 10_000, windowMs: 1000, tickUs: 5000, cost: 1, node: 'n', serial: 1 }
 const reply = (permits: number, rest: Partial<LeaseReply> = {}): LeaseReply => ({
@@ -13,7 +14,10 @@ const reply = (permits: number, rest: Partial<LeaseReply> = {}): LeaseReply => (
   ...rest,
 })
 
-/** A lease of 100, asked for at 1000 and granted at 1001. Spacing is 10 ms, so that it is held for 25 ms. */
+/**
+ * Returns a lease of 100 permits, requested at 1000 ms and granted at 1001 ms. Calls are spaced by 10 ms, so the lease
+ * lasts 25 ms.
+ */
 function leased(options: Partial<typeof terms> = {}): Lease {
   const lease = new Lease({ ...terms, ...options }, () => 0.5)
   // The first reply reports 5,000 of 10,000 requests left in the window. With more than half of them left, the node
@@ -25,14 +29,14 @@ function leased(options: Partial<typeof terms> = {}): Lease {
   return lease
 }
 
-test('a lease can be spent until shortly before it ends, counted from the sending of its call', () => {
+test('a node can spend the permits of a lease until shortly before its end, counted from the sending of the lease call', () => {
   const lease = leased()
 
   expect(lease.spend(1023.9)).toBe(true)
   expect(lease.spend(1024)).toBe(false)
 })
 
-test('a reply after the deadline is ignored: the spends are reported again and no new permits are held', () => {
+test('a node ignores a lease reply after the deadline: it gets no new permits and reports its spends again', () => {
   const lease = leased()
   lease.spend(1010)
   const { id } = lease.begin(1012, 50)
@@ -45,7 +49,7 @@ test('a reply after the deadline is ignored: the spends are reported again and n
   expect(again.id).not.toBe(id)
 })
 
-test('late replies do not mark Redis as unavailable: the next lease lasts longer', () => {
+test('late lease replies do not make a node treat Redis as unavailable: the next lease lasts longer', () => {
   const lease = leased()
   for (const [at, tookMs] of [
     [2000, 40],
@@ -61,7 +65,7 @@ test('late replies do not mark Redis as unavailable: the next lease lasts longer
   expect([lease.uncertain, lease.spend(2500)]).toEqual([false, true])
 })
 
-test('a Redis whose replies are always late is treated as unavailable', () => {
+test('a node treats a Redis whose lease replies are always late as unavailable', () => {
   const lease = leased({ windowMs: 100, tickUs: 500 })
   const away: boolean[] = []
   for (let i = 0; i < 5; i++) {
@@ -73,10 +77,10 @@ test('a Redis whose replies are always late is treated as unavailable', () => {
   expect(away).toEqual([false, false, false, true, true])
 })
 
-test('during a call only the kept permits are spent, and the next report includes them', () => {
+test('during a lease call a node spends only the permits that it kept, and the next call reports these spends', () => {
   const lease = new Lease({ ...terms }, () => 0.5)
   lease.begin(1000, 2)
-  // More than was asked for never comes; were it so, what is not wanted would go back.
+  // Redis never grants more permits than requested. If it did, the node would return the surplus.
   lease.accept(reply(100), 1001)
   const { kept } = lease.begin(1010, 2)
   const spent = Array.from({ length: 5 }, () => lease.spend(1011)).filter(Boolean).length
@@ -89,14 +93,14 @@ test('during a call only the kept permits are spent, and the next report include
   expect(lease.begin(1020, 0).spent.filter((_, i) => i % 2 === 1)).toEqual([4, 16])
 })
 
-test('spends of one tick are reported together with the age of the youngest, rounded down', () => {
+test('a node reports the spends of one tick together, with the age of the youngest spend rounded down', () => {
   const lease = leased()
   for (const at of [1005, 1006, 1009, 1010]) lease.spend(at)
 
   expect(lease.begin(1020, 0).spent).toEqual([Math.floor(11_000 * 0.999), 3, Math.floor(10_000 * 0.999), 1])
 })
 
-test('a full window is not requested again until a permit becomes free', () => {
+test('a node requests no permits of a full limit window until a permit becomes free', () => {
   const lease = new Lease({ ...terms }, () => 0.5)
   lease.begin(1000, 10)
   lease.accept(reply(0, { lease: '', waitMs: 300, left: 0 }), 1001)
@@ -106,7 +110,7 @@ test('a full window is not requested again until a permit becomes free', () => {
   expect(lease.mayAsk(1001 + lease.waitMs(1001))).toBe(true)
 })
 
-test('a window that is full for an hour is requested again after 2 s, in case an operator reset it', () => {
+test('when a limit window is full for an hour, a node requests permits again after 2 s, in case an operator reset the window', () => {
   const lease = new Lease({ ...terms, windowMs: 3_600_000, tickUs: 18_000_000 }, () => 0.5)
   lease.begin(1000, 1)
   lease.accept(reply(0, { lease: '', waitMs: 3_000_000, left: 0 }), 1001)
@@ -115,14 +119,14 @@ test('a window that is full for an hour is requested again after 2 s, in case an
   expect(lease.mayAsk(3001)).toBe(true)
 })
 
-test('a lease is refilled before it is used up, but not within half the spacing of calls', () => {
+test('a node refills a lease of permits before it is used up, but not within half the spacing of lease calls', () => {
   const lease = leased()
   expect(lease.shouldRefill(1004)).toBe(false)
   expect(lease.shouldRefill(1010)).toBe(false)
   expect(lease.shouldRefill(1015)).toBe(true)
 })
 
-test('unused permits without demand are returned', () => {
+test('a node without demand returns the unused permits of its lease', () => {
   const lease = leased()
   const call = lease.begin(1020, 0)
 
@@ -132,7 +136,7 @@ test('unused permits without demand are returned', () => {
   expect(lease.open).toBe(false)
 })
 
-test('a spend can be given back until it is reported', () => {
+test('a node can take back a spend of a permit until the spend is reported to Redis', () => {
   const lease = leased()
   lease.spend(1005)
   lease.giveBack(lease.generation)
@@ -146,7 +150,7 @@ test('a spend can be given back until it is reported', () => {
   expect(lease.begin(1021, 100).spent.length).toBe(2)
 })
 
-test('after an older spend is given back, the remaining spend is not dated too early', () => {
+test('when a node takes back the older of two spends, it reports the remaining spend with its own age', () => {
   const lease = leased()
   lease.spend(1002)
   const { generation } = lease
@@ -156,7 +160,7 @@ test('after an older spend is given back, the remaining spend is not dated too e
   expect(lease.begin(1023, 100).spent).toEqual([Math.floor(3000 * 0.999), 1])
 })
 
-test('a spend that is given back during a call is not in the next report', () => {
+test('a spend of a permit that is taken back during a lease call is not in the next report to Redis', () => {
   const lease = leased()
   lease.spend(1005)
   lease.begin(1010, 100)
@@ -167,7 +171,7 @@ test('a spend that is given back during a call is not in the next report', () =>
   expect(lease.begin(1013, 100)).toMatchObject({ kept: 99, spent: [] })
 })
 
-test('a cost of several permits is granted whole or not at all', () => {
+test('a node spends all permits of a request that costs several, or none of them', () => {
   const lease = new Lease({ ...terms, cost: 7 }, () => 0.5)
   expect(lease.begin(1000, 3)).toMatchObject({ wanted: 21, needed: 7 })
   lease.accept(reply(20), 1001)
@@ -175,7 +179,7 @@ test('a cost of several permits is granted whole or not at all', () => {
   expect([lease.spend(1002), lease.spend(1002), lease.spend(1002)]).toEqual([true, true, false])
 })
 
-test('an unavailable Redis is asked with increasing pauses, up to 2 s', () => {
+test('a node calls an unavailable Redis for permits after pauses that grow from 50 ms to 2 s', () => {
   const lease = leased()
   const pauses: number[] = []
   let now = 2000
@@ -191,7 +195,7 @@ test('an unavailable Redis is asked with increasing pauses, up to 2 s', () => {
   expect(pauses).toEqual([50, 100, 200, 400, 800, 1600, 2000, 2000])
 })
 
-test('while more than half of the window is free, a lease lasts longer', () => {
+test('a lease lasts longer while more than half of the permits of its window are free', () => {
   const lease = new Lease({ ...terms }, () => 0.5)
   lease.begin(1000, 100)
   lease.accept(reply(100, { left: 9000 }), 1001)

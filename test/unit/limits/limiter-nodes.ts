@@ -10,7 +10,7 @@ import { redisSettingsFor, testLink, untilReady } from '../../kit/redis.ts'
 
 let names = 0
 
-/** A limit of its own, as the policy compiles it. */
+/** Returns a compiled rate limit with a new name. Default: mode `exact`, 10 requests in 1000 ms. */
 export function rule(parts: Partial<LimitRule> = {}): LimitRule {
   const name = `l${++names}`
   const { mode = 'exact', requests = 10, windowMs = 1000 } = parts
@@ -37,26 +37,29 @@ export interface LimiterNode {
 
 interface NodeOptions {
   readonly port: number
-  /** As this node sees them. Default 1. */
+  /** Number of members of the cluster that the node sees. Default 1. */
   readonly members?: number
   readonly bucketsMax?: number
-  /** Its connection. Default: one on which calls have no deadline, since a busy machine is no outage. */
+  /**
+   * Opens the Redis connection of the node. Default: a connection whose calls have no deadline, so that a busy machine
+   * does not look like an outage.
+   */
   readonly link?: (settings: RedisSettings) => Promise<RedisLink>
 }
 
-/** Gives a call up after 3 s, which even a busy machine seldom needs. */
+/** Redis connection whose calls time out after 3 s, which even a busy machine seldom exceeds. */
 class SlowLink extends RedisLink {
   override readonly store: RedisClient = this.client('receipt', 'slow')
 }
 
-/** For what becomes of calls that Redis takes and does not answer. */
+/** Opens a connection for tests of calls that Redis receives and does not answer. */
 export async function slowLink(settings: RedisSettings): Promise<RedisLink> {
   const link = new SlowLink(settings, () => undefined)
   atEnd(() => link.close())
   await untilReady(link.store)
   return link
 }
-/** The limits as one node keeps them, with a connection of its own. Ends with the test file. */
+/** Starts the rate limiter of one node, with its own Redis connection. Both are closed at the end of the test file. */
 export async function limiterNode({
   port,
   members = 1,
@@ -73,7 +76,7 @@ export async function limiterNode({
   return { limiter, link }
 }
 
-/** Requests at once. */
+/** Sends concurrent requests of one subject, which all of the given limits count. */
 export async function ask({ limiter }: Pick<LimiterNode, 'limiter'>, rules: LimitRule[], times = 1, who = 'alice') {
   const buckets = rules.map((each) => limiter.bucket(each, who))
   return Promise.all(Array.from({ length: times }, () => limiter.take(buckets, 'local')))

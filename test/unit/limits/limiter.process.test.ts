@@ -8,7 +8,8 @@ import { nodeLink, testRedis, untilReady } from '../../kit/redis.ts'
 import { RedisRelay } from '../../kit/redis-relay.ts'
 import { admitted, ask, limiterNode, rule } from './limiter-nodes.ts'
 
-// The limits as nodes of one cluster keep them: several in one process, each with its own connection to a real Redis.
+// Rate limits of several nodes of one cluster. All nodes run in one process, each with its own connection to a real
+// Redis.
 
 let redis: Awaited<ReturnType<typeof testRedis>>
 
@@ -19,7 +20,7 @@ beforeAll(async () => {
 const node = (options: Partial<Parameters<typeof limiterNode>[0]> = {}) => limiterNode({ port: redis.port, ...options })
 
 test.each(['exact', 'leased'] as const)(
-  '%s: of 500 concurrent requests on 5 nodes for 100 permits, 100 are admitted',
+  'a limit of 100 requests in mode %s admits at most 100 of 500 requests on 5 nodes, and at least 90 of them',
   async (mode) => {
     const limit = rule({ mode, requests: 100, windowMs: 60_000 })
     const nodes = await Promise.all(Array.from({ length: 5 }, () => node()))
@@ -35,7 +36,7 @@ test.each(['exact', 'leased'] as const)(
   },
 )
 
-test('decisions of one tick are made in one call to Redis', async () => {
+test('a node decides 50 concurrent requests under a limit in one call to Redis', async () => {
   const limit = rule({ requests: 1000 })
   const one = await node()
   const calls = async () => {
@@ -49,8 +50,8 @@ test('decisions of one tick are made in one call to Redis', async () => {
   expect((await calls()) - before).toBe(1)
 })
 
-test('while Redis pauses for half of a lease, requests of a leased limit are admitted without waiting', async () => {
-  // Held for two spacings of 500 ms.
+test('while Redis is paused, a node admits requests of a leased limit from its lease without waiting', async () => {
+  // A node holds a lease of this limit for two call spacings of 500 ms.
   const limit = rule({ mode: 'leased', requests: 1_000_000, windowMs: 60_000 })
   const { limiter } = await node()
   const bucket = [limiter.bucket(limit, 'alice')]
@@ -61,7 +62,7 @@ test('while Redis pauses for half of a lease, requests of a leased limit are adm
       await sleep(10)
     }
   }
-  /** @returns how many it asked for in a ms until then */
+  /** @returns number of requests per ms until the next lease call of the node */
   const paceToNextCall = async (): Promise<number> => {
     const [from, startMs, { granted }] = [asked, performance.now(), bucket[0]!.lease!]
     await spendWhile(() => bucket[0]!.lease!.granted === granted)
@@ -70,15 +71,15 @@ test('while Redis pauses for half of a lease, requests of a leased limit are adm
   await spendWhile(() => bucket[0]!.lease === undefined)
   let count = 0
   while (count === 0) {
-    // After four calls a node knows 15 of 16 parts of its demand.
+    // After four lease calls, the estimate of the node's demand reaches 15/16 of the real demand.
     const pace = Math.min(
       ...[await paceToNextCall(), await paceToNextCall(), await paceToNextCall(), await paceToNextCall()],
     )
-    // The worst moment is just before the next call.
+    // The worst moment for a pause of Redis is just before the next lease call.
     const [from, calledMs, { granted }] = [asked, performance.now(), bucket[0]!.lease!]
     await spendWhile(() => performance.now() - calledMs < 400)
     const left = 0.9 * pace * 1000 - (asked - from)
-    // Where a busy machine made the pace unsteady, nobody knows what is held.
+    // If a busy machine made the pace unsteady, the number of held permits is unknown, and the test tries again.
     if (bucket[0]!.lease!.granted === granted && left > pace * 200) count = Math.floor(Math.min(left, pace * 400))
   }
   process.kill(redis.pid, 'SIGSTOP')
@@ -90,7 +91,7 @@ test('while Redis pauses for half of a lease, requests of a leased limit are adm
   }
 })
 
-test('a refusal by one of several limits returns the permits of the others, on the node and in Redis', async () => {
+test('when one of several limits refuses a request, the permits of the other limits are returned on the node and in Redis', async () => {
   const full = rule({ requests: 1, windowMs: 60_000, by: ['client'] })
   const leased = rule({ mode: 'leased', requests: 1000, windowMs: 60_000 })
   const wide = rule({ requests: 10, windowMs: 60_000 })
@@ -98,13 +99,13 @@ test('a refusal by one of several limits returns the permits of the others, on t
   const buckets = [
     one.limiter.bucket(leased, 'alice'),
     one.limiter.bucket(wide, 'alice'),
-    // Another identity, and with it another slot.
+    // The window of another identity, which is therefore in another slot of Redis Cluster.
     one.limiter.bucket(full, 'a client'),
   ]
   const outcomes: LimitOutcome[] = []
   for (let i = 0; i < 30; i++) {
     outcomes.push(await one.limiter.take(buckets, 'local'))
-    // The charge is given back behind the reply.
+    // The permits are returned to Redis after the reply.
     await sleep(3)
   }
   expect(admitted(outcomes)).toBe(1)
@@ -113,7 +114,7 @@ test('a refusal by one of several limits returns the permits of the others, on t
   expect(admitted(await ask(one, [wide], 12))).toBe(9)
 })
 
-test('a client that its own limit refuses takes no permits of a shared limit', async () => {
+test('a request that the own limit of a client refuses takes no permits of a limit that all clients share', async () => {
   const shared = rule({ mode: 'leased', requests: 1000 })
   const own = rule({ requests: 1, windowMs: 60_000 })
   const { limiter } = await node()
@@ -131,7 +132,7 @@ test('a client that its own limit refuses takes no permits of a shared limit', a
   ])
 })
 
-test('an invalid reply of Redis is a fault instead of an endless wait', async () => {
+test('the rate limiter throws a fault instead of waiting endlessly when Redis sends an invalid reply', async () => {
   const relay = await RedisRelay.start(redis.port)
   const one = await node({ port: relay.port })
   const limit = rule()
@@ -149,7 +150,7 @@ test.each([
   ['exact', 'open', 20],
   ['leased', 'open', 20],
 ] as const)(
-  '%s, Redis unavailable, on_outage %s: %i of 20 are admitted when two nodes share 10',
+  'with mode %s and on_outage %s, one of two nodes admits %i of 20 requests under a limit of 10 while Redis is unavailable',
   async (mode, onOutage, expected) => {
     const own = await testRedis()
     const { limiter } = await node({ members: 2, port: own.port })
@@ -163,7 +164,7 @@ test.each([
 )
 
 test.each(['exact', 'leased'] as const)(
-  '%s, Redis unavailable, on_outage closed: a fault instead of a refusal',
+  'with mode %s and on_outage closed, the rate limiter throws a fault instead of refusing requests while Redis is unavailable',
   async (mode) => {
     const own = await testRedis()
     const { limiter } = await node({ members: 2, port: own.port })
@@ -175,7 +176,7 @@ test.each(['exact', 'leased'] as const)(
 )
 
 test.each(['exact', 'leased'] as const)(
-  '%s: permits that were granted without Redis count for one window after it returns',
+  'permits that a limit in mode %s granted while Redis was unavailable count for one window after Redis returns',
   async (mode) => {
     const own = await testRedis()
     const one = await node({ port: own.port })
@@ -198,7 +199,7 @@ test.each(['exact', 'leased'] as const)(
   },
 )
 
-test('a node that stops returns its unspent permits', async () => {
+test('a node that stops returns the unspent permits of its lease to Redis', async () => {
   const limit = rule({ mode: 'leased', requests: 1000, windowMs: 60_000 })
   const [one, two] = [await node(), await node()]
   for (let i = 0; i < 40; i++) {
@@ -208,7 +209,7 @@ test('a node that stops returns its unspent permits', async () => {
   await one.limiter.close()
   const [counts] = one.limiter.metrics()
 
-  // Well within the window, whatever else the machine does.
+  // This loop ends well within the window of 60 s, even on a busy machine.
   let got = counts!.admitted
   for (let i = 0; i < 2000 && got < 1000; i++) {
     got += admitted(await ask(two, [limit], 20))
@@ -218,7 +219,7 @@ test('a node that stops returns its unspent permits', async () => {
   expect(got).toBe(1000)
 })
 
-test('a node that stops during a lease call returns the permits of that call too', async () => {
+test('a node that stops during a lease call also returns the permits of that call', async () => {
   const limit = rule({ mode: 'leased', requests: 1000, windowMs: 60_000 })
   const { limiter, link } = await node()
   const bucket = limiter.bucket(limit, 'alice')
@@ -231,7 +232,7 @@ test('a node that stops during a lease call returns the permits of that call too
   expect(await new PermitStore(link).count(bucket.key, limit)).toEqual({ used: got, held: 0 })
 })
 
-test('a node without Redis enforces each limit alone', async () => {
+test('a node that runs without Redis enforces each rate limit by itself', async () => {
   const limiter = new Limiter({ store: undefined, members: () => 8 })
   atEnd(() => limiter.close())
   const limits = [rule({ requests: 10, windowMs: 60_000 }), rule({ mode: 'leased', requests: 1000 })]
@@ -243,9 +244,9 @@ test('a node without Redis enforces each limit alone', async () => {
   ])
 })
 
-test('a new lease of a window that the node evicted is separate from the old lease', async () => {
+test('when a node evicts a limit window and uses it again, its new lease is separate from the old lease in Redis', async () => {
   const { limiter, link } = await node({ bucketsMax: 1 })
-  // Its ticks last 13 s: leases taken one after the other end in the same.
+  // A tick of this window lasts 13 s, so two successive leases end in the same tick.
   const limit = rule({ mode: 'leased', requests: 1000, windowMs: 2_592_000 })
   const forgotten = limiter.bucket(limit, 'alice')
   const first = limiter.take([forgotten], 'closed')
@@ -257,7 +258,7 @@ test('a new lease of a window that the node evicted is separate from the old lea
   expect(await link.store.call('HLEN', again.key)).toBe(2)
 })
 
-test('a node that was paused during many calls does not treat Redis as unavailable', async () => {
+test('a node whose process was blocked during many Redis calls does not treat Redis as unavailable', async () => {
   const limit = rule({ mode: 'leased', requests: 10, windowMs: 60_000 })
   const subjects = Array.from({ length: 10 }, (_, i) => `subject ${i}`)
   const [one, two] = [await node({ link: nodeLink }), await node()]
@@ -266,7 +267,7 @@ test('a node that was paused during many calls does not treat Redis as unavailab
   await ask(one, [limit], 1, 'somebody else')
 
   const asked = subjects.map((who) => ask(one, [limit], 1, who))
-  // The calls leave in one of the next turns.
+  // The node sends the calls in one of the next turns of the event loop.
   for (let i = 0; i < 2; i++) await new Promise((resolve) => setImmediate(resolve))
   const until = performance.now() + 600
   while (performance.now() < until);
@@ -276,7 +277,7 @@ test('a node that was paused during many calls does not treat Redis as unavailab
   expect(one.limiter.metrics()[0]).toMatchObject({ outage: 0, refused: 10, admitted: 1 })
 })
 
-test('refusals of a shadow limit are counted separately', async () => {
+test('the rate limiter counts refusals of a shadow limit separately from enforced refusals', async () => {
   const one = await node()
   const shadow = rule({ requests: 3, windowMs: 60_000, shadow: true })
   await ask(one, [shadow], 10)
@@ -284,7 +285,7 @@ test('refusals of a shadow limit are counted separately', async () => {
   expect(one.limiter.metrics()[0]).toMatchObject({ admitted: 3, refused: 0, shadowRefused: 7 })
 })
 
-test('the number of windows is bounded: the least recently used ones are evicted with their leases', async () => {
+test('a node with room for 100 limit windows evicts the least recently used windows', async () => {
   const { limiter } = await node({ bucketsMax: 100 })
   const limit = rule({ mode: 'leased', requests: 100_000, windowMs: 60_000 })
   const first = limiter.bucket(limit, 'first')

@@ -1,16 +1,16 @@
 import { expect, test } from 'vitest'
 import { LocalWindow } from '../../../gateway/limits/local-window.ts'
 
-// What a node grants by itself. Times are ms of one clock.
+// Permits that a node grants by itself, without Redis. Times are ms of one clock.
 
-test('no interval of the window length admits more than the share, and room returns when entries leave', () => {
+test('in a local window, no interval of the window length admits more requests than the share of the node, and permits become free when requests leave the window', () => {
   const window = new LocalWindow(1000)
   const granted = [0, 500, 999, 1000, 1009, 1010, 1500].map((at) => window.take(1, 2, at))
 
   expect(granted).toEqual([true, true, false, false, false, true, false])
 })
 
-test('giving back removes the requests of the given tick, not later ones', () => {
+test('returning a permit to a local window removes the request of the given tick, not a later one', () => {
   const window = new LocalWindow(1000)
   window.take(1, 2, 0)
   const { granted } = window
@@ -20,7 +20,7 @@ test('giving back removes the requests of the given tick, not later ones', () =>
   expect([window.take(1, 2, 905), window.take(1, 2, 1100)]).toEqual([true, false])
 })
 
-test('giving back an entry that has left the window does not affect other entries', () => {
+test('returning a permit of a request that has already left the local window does not affect other requests', () => {
   const window = new LocalWindow(1000)
   window.take(1, 1, 0)
   const { granted } = window

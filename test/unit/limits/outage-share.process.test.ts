@@ -3,11 +3,11 @@ import { expect, test } from 'vitest'
 import { testRedis } from '../../kit/redis.ts'
 import { admitted, ask, limiterNode, rule, slowLink } from './limiter-nodes.ts'
 
-// `on_outage: { limits: local }`: what Redis had counted is in the window still when it cannot be asked any more, or only
-// seems to be away, as on a machine that is overloaded. A share on top of it would be over.
+// `on_outage: { limits: local }`: requests that Redis counted still count in the window when Redis is unavailable, or
+// only seems so to an overloaded node. A full share for each node on top of them would exceed the limit.
 
 test.each(['exact', 'leased'] as const)(
-  '%s: nodes that know that the window is full admit nothing without Redis',
+  'with mode %s, a node that knows that a limit window is full admits nothing while Redis does not reply',
   async (mode) => {
     const redis = await testRedis()
     const limit = rule({ mode, requests: 10, windowMs: 60_000 })
@@ -29,19 +29,19 @@ test.each(['exact', 'leased'] as const)(
   },
 )
 
-test('without Redis, nodes divide the last known remainder of the window', async () => {
+test('while Redis is unavailable, nodes divide the last known remainder of a limit window among themselves', async () => {
   const redis = await testRedis()
   const limit = rule({ requests: 20, windowMs: 60_000 })
   const nodes = await Promise.all([1, 2].map(() => limiterNode({ members: 2, port: redis.port })))
   for (const node of nodes) expect(admitted(await ask(node, [limit], 5))).toBe(5)
   await redis.stop()
 
-  // The first was told of 15, the second of 10.
+  // The last reply of Redis reported 15 remaining requests to the first node, and 10 to the second.
   expect(admitted(await ask(nodes[0]!, [limit], 20))).toBe(7)
   expect(admitted(await ask(nodes[1]!, [limit], 20))).toBe(5)
 })
 
-test('one window after the last reply of Redis, a node has its whole share', async () => {
+test('one window after the last reply of an unavailable Redis, a node can use its whole share of the limit', async () => {
   const redis = await testRedis()
   const limit = rule({ requests: 10, windowMs: 5000 })
   const node = await limiterNode({ members: 2, port: redis.port })
@@ -52,7 +52,7 @@ test('one window after the last reply of Redis, a node has its whole share', asy
   expect(admitted(await ask(node, [limit], 20))).toBe(5)
 })
 
-test('a request that another limit refuses does not reduce the known remainder', async () => {
+test('while Redis is unavailable, a request that one limit refuses does not reduce the known remainder of another limit', async () => {
   const redis = await testRedis()
   const wide = rule({ requests: 20, windowMs: 60_000 })
   const narrow = rule({ requests: 3, windowMs: 60_000, by: ['client'] })

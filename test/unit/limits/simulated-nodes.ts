@@ -8,11 +8,14 @@ export interface Scene {
   readonly limit: number
   readonly windowMs: number
   readonly nodes: number
-  /** Requests a second in all, and the part of them that the first node gets. */
+  /**
+   * `perSecond`: requests per second on all nodes. `firstPart`: part of the requests, 0 to 1, that always goes to the
+   * first node; the nodes share the remaining requests at random.
+   */
   readonly perSecond: number
   readonly firstPart: number
   readonly windows: number
-  /** Replies get lost, nodes die and stand still. */
+  /** Whether replies are lost, and nodes die and pause, at random. */
   readonly chaos: boolean
 }
 
@@ -23,7 +26,9 @@ export interface Played {
   readonly calls: number
 }
 
-/** Nodes with the lease of the gateway, a network that takes its time, and arrivals at random, in virtual time. */
+/**
+ * Simulates nodes with the lease code of the gateway, network delays and random arrivals of requests, in virtual time.
+ */
 export async function play(scene: Scene, script: ScriptInVirtualTime, dice: Dice, key: string): Promise<Played> {
   const agenda = new Agenda()
   const admissions: Admission[] = []
@@ -69,7 +74,7 @@ export async function play(scene: Scene, script: ScriptInVirtualTime, dice: Dice
       }
     }
 
-    /** What the timers of a node do. */
+    /** Runs the lease timer of the node every 10 ms. */
     tick(): void {
       const { now } = agenda
       if (now >= this.#stoppedUntil) {

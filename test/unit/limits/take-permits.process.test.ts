@@ -10,8 +10,9 @@ import {
   ScriptInVirtualTime,
 } from './virtual-redis.ts'
 
-// docs/design/contract.md §7: no interval of length `window`, by Redis's clock, holds more than `requests` admissions;
-// refused requests do not consume; several limits charge all or none. In virtual time, on a real server.
+// docs/design/contract.md §7: no interval of length `window`, by the clock of Redis, contains more than `requests`
+// admissions. Refused requests consume nothing. A request is charged to all of its limits or to none. The tests run the
+// script on a real Redis in virtual time.
 
 const startUs = 1_800_000_000_000_000
 
@@ -31,7 +32,7 @@ interface Decision {
   readonly waitMs: number
 }
 
-/** Windows under one limit each, asked at times of the test's own. */
+/** Windows in Redis, one for each given limit. Calls have the virtual times that the test chooses. */
 class Limits {
   readonly #script: ScriptInVirtualTime
   readonly #back = client.script(new URL('../../../gateway/limits/return-permits.lua', import.meta.url))
@@ -46,7 +47,11 @@ class Limits {
     this.#terms = limits.flatMap((limit) => [limit, ticks, this.#tickUs])
   }
 
-  /** @param requests  each the windows that it names, from 1, and its cost */
+  /**
+   * @param atUs      virtual time, µs
+   * @param requests  for each request: `of`, the numbers of its windows counted from 1, and `cost`, permits per window
+   *   (default 1)
+   */
   async take(atUs: number, ...requests: { of: number[]; cost?: number }[]): Promise<Decision[]> {
     const asked = requests.flatMap(({ of, cost = 1 }) => [of.length, ...of.flatMap((i) => [i, cost])])
     const reply = (await this.#script.run(this.#keys, [...this.#terms, ...asked], startUs + atUs)) as number[]
@@ -72,7 +77,7 @@ async function admittedAtRandom(limit: number, ticks: number, seed: number, muta
     const cost = dice.between(1, Math.ceil(limit / 6))
     const [decision] = await limits.take(at, { of: [1], cost })
     if (decision!.allowed) admissions.push({ at, count: cost })
-    // Bursts until it is full, then just before what was admitted may leave.
+    // Bursts until the window is full, then calls just before the oldest admissions leave the window.
     const steps = decision!.allowed ? [1, 100, 1000] : [dice.between(1, 60_000), windowUs / ticks, windowUs - 3000]
     at += dice.oneOf(steps)
   }
@@ -83,17 +88,20 @@ test.each([
   [5, 10_000],
   [20, 10_000],
   [150, 100],
-])('any position of the window admits at most %i requests (%i ticks)', async (limit, ticks) => {
-  let most = 0
-  for (let seed = 1; seed <= 8; seed++) {
-    const run = await admittedAtRandom(limit, ticks, seed)
-    expect(run.most).toBeLessThanOrEqual(limit)
-    most = Math.max(most, run.most)
-  }
-  expect(most).toBeGreaterThanOrEqual(limit * 0.9)
-})
+])(
+  'the Redis script for exact limits admits at most %i requests in any position of the window (%i ticks)',
+  async (limit, ticks) => {
+    let most = 0
+    for (let seed = 1; seed <= 8; seed++) {
+      const run = await admittedAtRandom(limit, ticks, seed)
+      expect(run.most).toBeLessThanOrEqual(limit)
+      most = Math.max(most, run.most)
+    }
+    expect(most).toBeGreaterThanOrEqual(limit * 0.9)
+  },
+)
 
-test('the check detects an entry that leaves its window one tick early', async () => {
+test('the simulation detects a Redis script for exact limits whose entries leave the window one tick early', async () => {
   let over = 0
   for (let seed = 1; seed <= 8; seed++) {
     const { most } = await admittedAtRandom(150, 100, seed, [['w.tick - at <= w.span', 'w.tick - at < w.span']])
@@ -102,7 +110,7 @@ test('the check detects an entry that leaves its window one tick early', async (
   expect(over).toBeGreaterThan(0)
 })
 
-test('a refused request consumes nothing', async () => {
+test('a request that the Redis script for exact limits refuses consumes no permits', async () => {
   const limits = new Limits([3], 1_000_000, 10_000)
   await limits.take(0, { of: [1], cost: 2 })
 
@@ -110,7 +118,7 @@ test('a refused request consumes nothing', async () => {
   expect((await limits.take(2000, { of: [1], cost: 1 }))[0]).toMatchObject({ allowed: true, left: 0 })
 })
 
-test('a request is admitted after the stated wait, also at a cost above 1', async () => {
+test('the Redis script for exact limits admits a refused request of cost 5 after the wait that the script stated, and not before', async () => {
   const limits = new Limits([10], 1_000_000, 10_000)
   for (let i = 0; i < 10; i++) await limits.take(i * 20_000, { of: [1] })
   const [single] = await limits.take(300_000, { of: [1] })
@@ -121,7 +129,7 @@ test('a request is admitted after the stated wait, also at a cost above 1', asyn
   expect((await limits.take(300_000 + 1000 * five!.waitMs, { of: [1], cost: 5 }))[0]!.allowed).toBe(true)
 })
 
-test('the stated wait is correct for a request that is refused in the call that fills the window', async () => {
+test('the Redis script for exact limits states the correct wait for a request that is refused in the call that fills the window', async () => {
   const limits = new Limits([2], 1_000_000, 10_000)
   await limits.take(0, { of: [1] })
   const [, , third] = await limits.take(500_000, { of: [1] }, { of: [1] }, { of: [1], cost: 2 })
@@ -129,7 +137,7 @@ test('the stated wait is correct for a request that is refused in the call that 
   expect((await limits.take(500_000 + 1000 * third!.waitMs, { of: [1], cost: 2 }))[0]!.allowed).toBe(true)
 })
 
-test('a request is charged to all of its windows or to none, and the reply names the tightest', async () => {
+test('the Redis script for exact limits charges a request to all of its windows or to none, and names the tightest window', async () => {
   const limits = new Limits([2, 10], 1_000_000, 10_000)
   await limits.take(0, { of: [1] }, { of: [1] })
 
@@ -139,7 +147,7 @@ test('a request is charged to all of its windows or to none, and the reply names
   ])
 })
 
-test('a clock that is set back frees no permits', async () => {
+test('a Redis clock that is set back frees no permits of a limit window', async () => {
   const limits = new Limits([2], 1_000_000, 100)
   await limits.take(5_000_000, { of: [1] }, { of: [1] })
 
@@ -148,7 +156,7 @@ test('a clock that is set back frees no permits', async () => {
   expect((await limits.take(6_010_001, { of: [1] }))[0]!.allowed).toBe(true)
 })
 
-test('permits can be returned once, and only for the tick in which they were charged', async () => {
+test('a node can return permits of a limit window once, and only for the tick in which the permits were charged', async () => {
   const limits = new Limits([3, 3], 1_000_000, 100)
   await limits.take(0, { of: [1, 2], cost: 2 })
   await limits.take(500_000, { of: [1, 2] })
@@ -160,7 +168,7 @@ test('permits can be returned once, and only for the tick in which they were cha
   expect((await limits.take(600_000, { of: [1] }))[0]!.allowed).toBe(false)
 })
 
-test('a window whose permits are all returned leaves no key in Redis', async () => {
+test('when all permits of a limit window are returned, its key in Redis is deleted', async () => {
   const limits = new Limits([3], 1_000_000, 100)
   await limits.take(0, { of: [1] })
   await limits.giveBack(0, 1)
@@ -168,7 +176,7 @@ test('a window whose permits are all returned leaves no key in Redis', async () 
   expect(await client.call('EXISTS', `window:${keys}`)).toBe(0)
 })
 
-test('the key of an idle window expires once the window is empty', async () => {
+test('the Redis key of an idle limit window expires once the window is empty', async () => {
   const limits = new Limits([3], 1_000_000, 100)
   await limits.take(0, { of: [1] })
   const left = Number(await client.call('PTTL', `window:${keys}`)) / LIVES_LONGER

@@ -1,13 +1,16 @@
 import { readFileSync } from 'node:fs'
 import type { RedisClient } from '../../../gateway/redis/redis-client.ts'
 
-/** A part of a script that is changed to see whether a test notices. */
+/** Replacement in the text of a script, to check that a test detects the changed script. */
 export type Mutation = readonly [from: string, to: string]
 
-/** Windows expire by the server's own clock, which a busy machine lets run ahead of the test's: so they live longer here. */
+/**
+ * Factor for the expiry of keys. Redis expires keys by its own clock, which can run ahead of the virtual time on a busy
+ * machine.
+ */
 export const LIVES_LONGER = 1000
 
-/** The script on a real server, with a clock of the test's in place of `TIME`. */
+/** A Lua script on a real Redis that reads the virtual time of the test instead of calling `TIME`. */
 export class ScriptInVirtualTime {
   readonly #client: RedisClient
   readonly #lua: string
@@ -21,7 +24,7 @@ export class ScriptInVirtualTime {
     }
     lua = lua.replaceAll('math.ceil((2 * span + 2)', `${LIVES_LONGER} * math.ceil((2 * span + 2)`)
     lua = lua.replaceAll('math.ceil((w.span + 2)', `${LIVES_LONGER} * math.ceil((w.span + 2)`)
-    // The two arguments of the clock are not the script's.
+    // The last two arguments are the virtual time, so the loops of the script must not read them.
     this.#lua = lua.replaceAll('#ARGV, 2 do', '#ARGV - 2, 2 do').replaceAll('at <= #ARGV do', 'at <= #ARGV - 2 do')
   }
 
@@ -31,7 +34,7 @@ export class ScriptInVirtualTime {
   }
 }
 
-/** Numbers that repeat with the seed (mulberry32). */
+/** Pseudo-random numbers that are the same for the same seed (mulberry32). */
 export class Dice {
   #state: number
 
@@ -39,7 +42,7 @@ export class Dice {
     this.#state = seed
   }
 
-  /** From 0 up to 1. */
+  /** Returns a number from 0 (inclusive) to 1 (exclusive). */
   roll(): number {
     this.#state = (this.#state + 0x6d2b79f5) | 0
     let t = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state)
@@ -47,7 +50,7 @@ export class Dice {
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
   }
 
-  /** Both included. */
+  /** Returns an integer from `low` to `high`, both inclusive. */
   between(low: number, high: number): number {
     return low + Math.floor(this.roll() * (high - low + 1))
   }
@@ -66,7 +69,7 @@ export interface Admission {
   readonly count: number
 }
 
-/** Most admissions in any interval of length `window`, whatever its position. */
+/** Returns the largest number of admissions in any interval of length `window`. */
 export function mostInAnyWindow(admissions: readonly Admission[], window: number): number {
   const sorted = admissions.toSorted((a, b) => a.at - b.at)
   let most = 0
@@ -80,7 +83,7 @@ export function mostInAnyWindow(admissions: readonly Admission[], window: number
   return most
 }
 
-/** What happens next, by its time. */
+/** Queue of actions in virtual time, run in the order of their times. */
 export class Agenda {
   readonly #entries: { at: number; act: () => Promise<void> | void }[] = []
   now = 0
