@@ -1,4 +1,5 @@
-// Login attempts travel encrypted in `state`: nobody outside the cluster can read, change, prolong or double one.
+// Login attempts are encrypted in the `state` parameter. Nobody outside the cluster can read, change, prolong or
+// duplicate an attempt.
 
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
@@ -31,12 +32,12 @@ const plain = { ...attempt, stepUp: { acrValues: undefined, maxAgeS: undefined }
 
 test.each([
   ['with a step-up and a session', attempt],
-  ['without', plain],
-])('a login attempt %s is restored unchanged from its state', (_, begun) => {
+  ['without step-up and session', plain],
+])('the gate restores a login attempt %s unchanged from its `state` parameter', (_, begun) => {
   expect(states.open(states.seal(begun))).toEqual({ ...begun, begunAtMs: beginMs })
 })
 
-test('a state reveals nothing about its attempt, and no two states are equal', () => {
+test('a login `state` reveals nothing about its attempt, and two states of one attempt differ', () => {
   const state = states.seal(attempt)
   const bytes = Buffer.from(state, 'base64url').toString('latin1')
 
@@ -45,7 +46,7 @@ test('a state reveals nothing about its attempt, and no two states are equal', (
   expect(states.seal(attempt)).not.toBe(state)
 })
 
-test('acr_values of 448 characters fit beside the longest names, and the return path is dropped if necessary', () => {
+test('a login `state` with 448 characters of acr_values and the longest names has at most 1,024 characters, and drops a return path that does not fit', () => {
   const longest = statesOf({ id: 'k'.repeat(64), secret: randomBytes(32) })
   const stepUp = { acrValues: ['a'.repeat(223), 'b'.repeat(224)], maxAgeS: 999_999_999 }
   const begun = { ...attempt, issuerName: 'i'.repeat(64), stepUp, returnTo: `/${'p'.repeat(511)}` }
@@ -56,7 +57,7 @@ test('acr_values of 448 characters fit beside the longest names, and the return 
   expect(longest.open(state)).toEqual({ ...begun, returnTo: '/', begunAtMs: beginMs })
 })
 
-test('an attempt is valid for 15 minutes', () => {
+test('a login `state` is valid for 15 minutes', () => {
   const state = states.seal(attempt)
   try {
     nowMs = beginMs + 15 * 60_000 - 1
@@ -68,7 +69,7 @@ test('an attempt is valid for 15 minutes', () => {
   }
 })
 
-test('a changed or truncated state is rejected, whichever byte was changed', () => {
+test('the gate rejects a login `state` in which any byte is changed or that is truncated', () => {
   const bytes = Buffer.from(states.seal(attempt), 'base64url')
   for (let i = 0; i < bytes.length; i++) {
     const changed = Buffer.from(bytes)
@@ -78,7 +79,7 @@ test('a changed or truncated state is rejected, whichever byte was changed', () 
   }
 })
 
-test('another encoding of the same state is rejected, so that it cannot be redeemed twice', () => {
+test('the gate rejects another encoding of the same login `state`, so that a login cannot be completed twice', () => {
   const texts = ['', 'a', 'ab', 'abc'].flatMap((path) => {
     const state = states.seal({ ...attempt, returnTo: `/${path}` })
     const last = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'].map(
@@ -94,17 +95,17 @@ test('another encoding of the same state is rejected, so that it cannot be redee
   for (const text of texts) expect(states.open(text)).toBeUndefined()
 })
 
-test('a state opens with every configured key, and not after its key is removed', () => {
+test('the gate opens a login `state` with each configured key, and rejects it after its key is removed', () => {
   const before = statesOf(one).seal(attempt)
   const after = statesOf(two, one).seal(attempt)
 
   expect(statesOf(two, one).open(before)).toBeDefined()
-  // A node that has not read the new settings yet lists the new key behind the old one.
+  // A node that has not loaded the new settings yet lists the new key after the old key.
   expect(statesOf(one, two).open(after)).toBeDefined()
   expect(statesOf(two).open(before)).toBeUndefined()
 })
 
-test('data sealed with the same key for another purpose does not open as a state', () => {
+test('the gate does not accept data as a login `state` if the data was sealed with the same key for another purpose', () => {
   const state = states.seal(attempt)
   const bytes = Buffer.from(state, 'base64url')
   const place = `login ${bytes.toString('hex', 0, 8)}`
@@ -117,14 +118,14 @@ test('data sealed with the same key for another purpose does not open as a state
 
 const longest = `/${'p'.repeat(511)}`
 
-test('a state has at most 1,024 characters and holds a return path of 512', () => {
+test('a login `state` with a return path of 512 characters has at most 1,024 characters and contains the whole path', () => {
   const state = states.seal({ ...plain, returnTo: longest })
 
   expect(state.length).toBeLessThanOrEqual(1024)
   expect(states.open(state)).toMatchObject({ returnTo: longest })
 })
 
-test('with names and step-up of maximum length, a return path that does not fit becomes /', () => {
+test('in a login `state` with names and step-up of maximum length, a return path that does not fit becomes /', () => {
   const wide = statesOf({ ...one, id: 'k'.repeat(64) })
   const begun = {
     ...attempt,

@@ -1,4 +1,4 @@
-// S-088: after a login, a browser goes to a path of this gate, and never to another site.
+// S-088: after a login, the gate redirects the browser to a path of the gate, and never to another site.
 
 import { expect, test } from 'vitest'
 import { returnPath } from '../../../gateway/login/return-path.ts'
@@ -11,13 +11,13 @@ test.each([
   '/a/b?c=d',
   '/a?x=//evil',
   '/a?x=https://evil',
-  // Browsers leave it as it is there.
+  // Browsers do not change a backslash in the query.
   '/a?x=\\b',
   '/a%20b/%C3%A9',
-  // Where the service keeps them.
+  // A service can accept encoded slashes (`encoded_slashes: keep`).
   '/files/a%2Fb',
   '/app/',
-])('%s is accepted as return path', (wanted) => {
+])('the gate accepts %s as the return path after a login', (wanted) => {
   expect(returnPath(wanted, publicUrl)).toBe(wanted)
   expect(returnPath(publicUrl + wanted, publicUrl)).toBe(wanted)
 })
@@ -64,6 +64,6 @@ test.each([
   '/oauth2/sign_out',
   null,
   undefined,
-])('%j is rejected as return path', (wanted) => {
+])('the gate rejects %j as the return path after a login and uses / instead', (wanted) => {
   expect(returnPath(wanted, publicUrl)).toBe('/')
 })

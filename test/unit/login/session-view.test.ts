@@ -8,9 +8,9 @@ const rulesOf = (absoluteMs: number) =>
   ({ login: { sessionClaims: [], lifetime: { absoluteMs } } }) as unknown as IssuerRules
 
 test.each([
-  ['as it began, where sessions may last longer by now', 7_200_000, '1970-01-01T01:16:40.000Z'],
-  ['by the policy in force, where that is shorter', 1_800_000, '1970-01-01T00:46:40.000Z'],
-])('the session view states the end %s', (_, absoluteMs, expiresAt) => {
+  ['as stored at its login if the policy now allows longer sessions', 7_200_000, '1970-01-01T01:16:40.000Z'],
+  ['by the current policy if the policy allows only shorter sessions', 1_800_000, '1970-01-01T00:46:40.000Z'],
+])('the session view shows the end of a session %s', (_, absoluteMs, expiresAt) => {
   const { body } = sessionView(session, rulesOf(absoluteMs), 'https://api.test')
   expect(JSON.parse(String(body))).toMatchObject({ expires_at: expiresAt })
 })
