@@ -1,4 +1,4 @@
-// RFC 9068 §4, RFC 7519 §4.1, RFC 8725 §3: what a token must say before its signature is looked at.
+// RFC 9068 §4, RFC 7519 §4.1, RFC 8725 §3: header and claims that a token must have before its signature is verified.
 
 import { expect, test } from 'vitest'
 import { refusedFromMs, validateClaims, validateHeader } from '../../../gateway/oauth/access-token.ts'
@@ -9,7 +9,7 @@ import { claimsOf, nowMs, rulesOf } from './token-text.ts'
 const nowS = nowMs / 1000
 const header = { alg: 'ES256', typ: 'at+jwt', kid: 'k' }
 
-/** The reason of a refusal, or `accepted`. */
+/** Returns the reason of a rejection, or `accepted`. */
 const judged = (claims: Record<string, unknown>, rules: Partial<IssuerRules> = {}) => {
   const outcome = validateClaims(JSON.parse(JSON.stringify(claims)), rulesOf(rules), nowMs)
   return typeof outcome === 'string' ? outcome : 'accepted'
@@ -21,24 +21,24 @@ const factsOf = (claims: Record<string, unknown>, rules: Partial<IssuerRules> = 
 }
 
 test.each(['none', 'None', 'nOnE', 'HS256', 'HS384', 'RS512', 'ES256K', 'PBES2-HS256+A128KW', '', 1, null, undefined])(
-  'S-051, S-052, S-053, S-072: alg %j is refused',
+  'S-051, S-052, S-053, S-072: the gate rejects a token with alg %j in its header',
   (alg) => {
     expect(validateHeader({ ...header, alg }, rulesOf())).toBe('token-algorithm')
   },
 )
 
-test('S-053: an algorithm that the issuer does not list is rejected', () => {
+test('S-053: the gate rejects a token with an algorithm that its issuer entry does not list', () => {
   const rules = rulesOf({ algorithms: new Set(['ES256']) })
   expect(validateHeader({ ...header, alg: 'RS256' }, rules)).toBe('token-algorithm')
   expect(validateHeader({ ...header, alg: 'PS256' }, rules)).toBe('token-algorithm')
   expect(validateHeader(header, rules)).toEqual({ algorithm: 'ES256', keyId: 'k' })
 })
 
-test.each([1, null, {}, ['k']])('S-056: kid %j is refused', (kid) => {
+test.each([1, null, {}, ['k']])('S-056: the gate rejects a token with kid %j in its header', (kid) => {
   expect(validateHeader({ ...header, kid }, rulesOf())).toBe('token-malformed')
 })
 
-test.each([{ enc: 'A128GCM' }, { zip: 'DEF' }])('S-072: %j is refused', (members) => {
+test.each([{ enc: 'A128GCM' }, { zip: 'DEF' }])('S-072: the gate rejects a token with %j in its header', (members) => {
   expect(validateHeader({ ...header, ...members }, rulesOf())).toBe('token-malformed')
 })
 
@@ -61,21 +61,24 @@ const types = [
   { typ: null, strict: 'token-type', any: 'token-type' },
 ] as const
 
-test.each(types)('S-059: typ $typ is $strict under at+jwt and $any under any', ({ typ, strict, any }) => {
-  const outcome = (profile: IssuerRules['profile']) => {
-    const read = validateHeader({ alg: 'ES256', ...(typ !== undefined && { typ }) }, rulesOf({ profile }))
-    return typeof read === 'string' ? read : 'accepted'
-  }
-  expect(outcome('at+jwt')).toBe(strict)
-  expect(outcome('any')).toBe(any)
-})
+test.each(types)(
+  'S-059: validating a token with typ $typ gives $strict under profile at+jwt and $any under profile any',
+  ({ typ, strict, any }) => {
+    const outcome = (profile: IssuerRules['profile']) => {
+      const read = validateHeader({ alg: 'ES256', ...(typ !== undefined && { typ }) }, rulesOf({ profile }))
+      return typeof read === 'string' ? read : 'accepted'
+    }
+    expect(outcome('at+jwt')).toBe(strict)
+    expect(outcome('any')).toBe(any)
+  },
+)
 
-test('S-072: a nested token (cty: JWT) is rejected', () => {
+test('S-072: the gate rejects a nested token (header cty: JWT)', () => {
   expect(validateHeader({ ...header, cty: 'JWT' }, rulesOf())).toBe('token-type')
 })
 
 test.each([{ nonce: 'n' }, { at_hash: 'h' }, { c_hash: 'h' }, { events: {} }, { typ: 'ID' }, { token_use: 'id' }])(
-  'S-059: a token of profile any with %j is recognised as no access token',
+  'S-059: the gate rejects a token with %j as not an access token under profile any, and accepts it under profile at+jwt',
   (claims) => {
     expect(judged(claimsOf(claims), { profile: 'any' })).toBe('token-type')
     expect(judged(claimsOf(claims), { profile: 'at+jwt' })).toBe('accepted')
@@ -94,7 +97,7 @@ test.each([
   { aud: ['https://api.example', 1], outcome: 'token-claims-malformed' },
   { aud: {}, outcome: 'token-claims-malformed' },
   { aud: null, outcome: 'token-claims-malformed' },
-])('S-061: a token with aud $aud is $outcome', ({ aud, outcome }) => {
+])('S-061: validating a token with aud $aud gives $outcome', ({ aud, outcome }) => {
   expect(judged(claimsOf({ aud }))).toBe(outcome)
 })
 
@@ -117,11 +120,11 @@ test.each([
   { claim: 'iat', value: nowS + 3_600, outcome: 'token-not-yet-valid' },
   { claim: 'iat', value: true, outcome: 'token-claims-malformed' },
   { claim: 'iat', value: -1e300, outcome: 'token-lifetime' },
-])('S-062: a token with $claim $value is $outcome', ({ claim, value, outcome }) => {
+])('S-062: validating a token with $claim $value gives $outcome', ({ claim, value, outcome }) => {
   expect(judged(claimsOf({ [claim]: value }))).toBe(outcome)
 })
 
-test.each(['exp', 'nbf', 'iat'])('S-062: a token with %s 1e400 is rejected as malformed', (claim) => {
+test.each(['exp', 'nbf', 'iat'])('S-062: the gate rejects a token with %s 1e400 as malformed', (claim) => {
   const claims = JSON.parse(`{"${claim}":1e400}`)
   expect(validateClaims({ ...claimsOf(), ...claims }, rulesOf(), nowMs)).toBe('token-claims-malformed')
 })
@@ -132,13 +135,13 @@ test.each([
   { iat: undefined, exp: nowS + 105, outcome: 'accepted' },
   { iat: undefined, exp: nowS + 106, outcome: 'token-lifetime' },
 ])(
-  'S-062: with a maximum token lifetime of 100 s, a token with iat $iat and exp $exp is $outcome',
+  'S-062: with a maximum token lifetime of 100 s, validating a token with iat $iat and exp $exp gives $outcome',
   ({ iat, exp, outcome }) => {
     expect(judged(claimsOf({ iat, exp }), { maxTokenLifetimeS: 100 })).toBe(outcome)
   },
 )
 
-test('the clock tolerance extends the time at which facts expire', () => {
+test('token facts expire at exp plus the clock tolerance of the issuer entry', () => {
   expect(refusedFromMs(factsOf(claimsOf({ exp: nowS + 0.5 })))).toBe(nowMs + 5_500)
 })
 
@@ -148,11 +151,11 @@ test.each([
   { claims: { sub: 'alice', client_id: undefined }, subject: 'alice', client: undefined },
   { claims: { sub: undefined, client_id: 'c' }, subject: 'c', client: 'c' },
   { claims: { sub: undefined, client_id: undefined, azp: 'a' }, subject: 'a', client: 'a' },
-])('the claims $claims give subject $subject and client $client', ({ claims, subject, client }) => {
+])('a token with the claims $claims has the subject $subject and the client $client', ({ claims, subject, client }) => {
   expect(factsOf(JSON.parse(JSON.stringify(claimsOf(claims))))).toMatchObject({ subject, client })
 })
 
-test('a token without sub and client_id is rejected', () => {
+test('the gate rejects a token without sub and client_id', () => {
   expect(judged(claimsOf({ sub: undefined, client_id: undefined }))).toBe('token-subject-missing')
 })
 
@@ -161,13 +164,19 @@ test.each(
   names.flatMap((name) =>
     ['', 1, null, ['x'], '\ud800', 'a\nb', 'a\0', 'a\u0085', 'a'.repeat(8193)].map((value) => ({ name, value })),
   ),
-)('$name $value is malformed: what cannot be revoked by its name is not let in', ({ name, value }) => {
-  expect(judged(claimsOf({ [name]: value }))).toBe('token-claims-malformed')
-})
+)(
+  'the gate rejects a token with the malformed claim $name $value, because it could not be revoked by that value',
+  ({ name, value }) => {
+    expect(judged(claimsOf({ [name]: value }))).toBe('token-claims-malformed')
+  },
+)
 
-test.each([{ jkt: 'x' }, { 'x5t#S256': 'x' }, {}, null])('a token bound to a key by cnf %j is refused', (cnf) => {
-  expect(judged(claimsOf({ cnf }))).toBe('token-binding')
-})
+test.each([{ jkt: 'x' }, { 'x5t#S256': 'x' }, {}, null])(
+  'the gate rejects a token that is bound to a key by cnf %j',
+  (cnf) => {
+    expect(judged(claimsOf({ cnf }))).toBe('token-binding')
+  },
+)
 
 test.each([
   { scope: undefined, scopes: [] },
@@ -176,11 +185,11 @@ test.each([
   { scope: 'orders:read,orders:write', scopes: ['orders:read,orders:write'] },
   { scope: 'orders:read\torders:write', scopes: ['orders:read\torders:write'] },
   { scope: 'ORDERS:READ', scopes: ['ORDERS:READ'] },
-])('S-071: scope $scope is $scopes', ({ scope, scopes }) => {
+])('S-071: the gate reads the scope claim $scope as the scopes $scopes', ({ scope, scopes }) => {
   expect([...factsOf(claimsOf({ scope })).scopes]).toEqual(scopes)
 })
 
-test('S-071: scope is an array only where the issuer says so', () => {
+test('S-071: the gate accepts an array as scope claim only if the issuer entry allows it', () => {
   expect(judged(claimsOf({ scope: ['a'] }))).toBe('token-claims-malformed')
   expect(judged(claimsOf({ scope: ['a', 1] }), { scopeArray: true })).toBe('token-claims-malformed')
   expect(judged(claimsOf({ scope: 1 }), { scopeArray: true })).toBe('token-claims-malformed')
@@ -188,7 +197,7 @@ test('S-071: scope is an array only where the issuer says so', () => {
   expect([...factsOf(claimsOf({ scope: 'a b' }), { scopeArray: true }).scopes]).toEqual(['a', 'b'])
 })
 
-test('scopes and client are read only from the claims that the issuer entry names', () => {
+test('the gate reads scopes and client only from the claims that the issuer entry names', () => {
   const names = { scopeClaim: 'scp', clientClaim: 'cid' }
   const claims = claimsOf({ scp: 'a', scope: 'b', cid: 'web', client_id: 'other', azp: 'another' })
   expect(factsOf(claims, names)).toMatchObject({ scopes: new Set(['a']), client: 'web' })
@@ -196,13 +205,13 @@ test('scopes and client are read only from the claims that the issuer entry name
   expect(factsOf({ ...claims, scp: undefined }, names).scopes).toEqual(new Set())
 })
 
-test('an introspection response is read by the member names of RFC 7662 §2.2', () => {
+test('the gate reads an introspection response by the member names of RFC 7662 §2.2, whatever claims the issuer entry names', () => {
   const rules = rulesOf({ scopeClaim: 'scp', clientClaim: 'cid' })
   const claims = claimsOf({ scp: 'a', scope: 'b', cid: 'web', client_id: 'other' })
   expect(validateIntrospected(claims, rules, nowMs)).toMatchObject({ scopes: new Set(['b']), client: 'other' })
 })
 
-test('S-070: only own members are claims, with any name', () => {
+test('S-070: the gate reads only own members of the claims object, and a member named __proto__ changes no other claim', () => {
   const claims = JSON.parse(JSON.stringify(claimsOf({ sub: undefined, client_id: undefined }))) as object
   const inherited = Object.assign(Object.create({ sub: 'alice' }), claims)
   expect(validateClaims(inherited, rulesOf(), nowMs)).toBe('token-subject-missing')

@@ -1,4 +1,4 @@
-// RFC 6750 §2.1, RFC 9110 §11.6.2: the Authorization field is a scheme, one space and one token.
+// RFC 6750 §2.1, RFC 9110 §11.6.2: the value of the Authorization field is a scheme, one space and one token.
 
 import { expect, test } from 'vitest'
 import { readAuthorization } from '../../../gateway/oauth/bearer.ts'
@@ -12,7 +12,7 @@ test.each([
   { value: 'Basic', read: 'credential-malformed' },
   { value: ' Bearer x', read: 'credential-malformed' },
   { value: 'Bearer\tx', read: 'credential-malformed' },
-])('S-048: without a token, $value is $read', ({ value, read }) => {
+])('S-048: the gate reads the Authorization value "$value" as $read', ({ value, read }) => {
   expect(readAuthorization(value)).toBe(read)
 })
 
@@ -21,12 +21,12 @@ test.each([
   { value: 'Bearer x', token: 'x' },
   { value: 'bearer x', token: 'x' },
   { value: 'BEARER x', token: 'x' },
-])('S-050: Authorization: $value has the bearer token $token', ({ value, token }) => {
+])('S-050: the gate reads the bearer token $token from Authorization: $value', ({ value, token }) => {
   expect(readAuthorization(value)).toEqual({ scheme: 'bearer', token })
 })
 
 test.each(['Bearer  x', 'Bearer x y', 'Bearer x ', 'bEaReR  x', 'Basic eDp5 eDp5', 'DPoP x y'])(
-  'S-050: %j is malformed',
+  'S-050: the gate rejects the Authorization value %j as malformed',
   (value) => {
     expect(readAuthorization(value)).toBe('credential-malformed')
   },
@@ -36,11 +36,11 @@ test.each([
   { value: 'DPoP eyJ', read: { scheme: 'dpop', token: 'eyJ' } },
   { value: 'Basic eDp5', read: { scheme: 'basic', token: 'eDp5' } },
   { value: 'Digest username="a b", nonce="c"', read: { scheme: 'digest', token: 'username="a b", nonce="c"' } },
-])('Authorization: $value has a scheme other than Bearer', ({ value, read }) => {
+])('the gate reads Authorization: $value as a scheme other than Bearer', ({ value, read }) => {
   expect(readAuthorization(value)).toEqual(read)
 })
 
-test('the bearer token is the text after the scheme, in any case of the scheme', () => {
+test('the gate reads the bearer token after the scheme, in any case of the letters of the scheme', () => {
   const token = fc.string({ unit: 'grapheme-ascii', minLength: 1 }).filter((text) => !text.includes(' '))
   fc.assert(
     fc.property(fc.mixedCase(fc.constant('bearer')), token, (scheme, text) => {

@@ -3,14 +3,15 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { canonicalTokenText } from '../../../gateway/oauth/token-text.ts'
 
-// Texts that an issuer takes for one opaque token have one canonical form; texts of other tokens do not share it.
+// An issuer can accept several texts of one opaque token. All of them have the same canonical text, and other tokens
+// have another one.
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 const key = randomBytes(32).toString('base64url')
 const signature = randomBytes(32).toString('base64url')
 const token = `${key}.${signature}`
 
-/** The texts whose last character differs only in bits that the decoder drops. */
+/** Returns `part` and all texts that differ only in bits of the last character that the base64url decoder drops. */
 function spellings(part: string): string[] {
   const dropped = { 2: 4, 3: 2 }[part.length % 4] ?? 0
   const last = alphabet.indexOf(part.at(-1)!)
@@ -18,16 +19,17 @@ function spellings(part: string): string[] {
   return others.map((value) => part.slice(0, -1) + alphabet[value])
 }
 
-test('tokens whose last characters decode to the same bytes have the same canonical text', () => {
+test('opaque tokens whose last characters decode to the same bytes have the same canonical text', () => {
   const texts = spellings(key).flatMap((k) => spellings(signature).map((s) => `${k}.${s}`))
   expect(new Set(texts).size).toBe(16)
 
   expect(new Set(texts.map(canonicalTokenText))).toEqual(new Set([token]))
 })
 
-// fosite and Authelia remove their prefix once if it is there, and look a token up by what is behind the dot.
+// fosite and Authelia remove their own prefix from a token at most once, and look the token up by the part after the
+// dot.
 test.each(['ory_at_', 'authelia_at_', 'acme_at_', 'acme-at-', 'hydra_acme_at_', 'acmeat'])(
-  'the prefix %s changes nothing, with any last character',
+  'an opaque token has the same canonical text with and without the prefix %s',
   (prefix) => {
     const texts = spellings(key).map((k) => `${prefix}${k}.${signature}`)
 
@@ -35,21 +37,21 @@ test.each(['ory_at_', 'authelia_at_', 'acme_at_', 'acme-at-', 'hydra_acme_at_', 
   },
 )
 
-test('a longer key with a prefix of Ory Hydra or Authelia has a canonical text', () => {
+test('an opaque token with a key of 64 bytes has the same canonical text with and without the prefix of Ory Hydra or Authelia', () => {
   const long = `${randomBytes(64).toString('base64url')}.${signature}`
 
   expect(canonicalTokenText(`ory_at_${long}`)).toBe(canonicalTokenText(long))
   expect(canonicalTokenText(`authelia_at_${long}`)).toBe(canonicalTokenText(long))
 })
 
-test('a key that looks like a prefix is kept as a whole', () => {
+test('an opaque token whose key starts like a prefix keeps the whole key in its canonical text', () => {
   const lookalike = `x_at_${key.slice(5)}`
 
   expect(canonicalTokenText(`${lookalike}.${signature}`)).toBe(canonicalTokenText(`ory_at_${lookalike}.${signature}`))
   expect(canonicalTokenText(`${lookalike}.${signature}`)).toContain('x_at_')
 })
 
-test('padding and plain base64 characters do not change the canonical text', () => {
+test('padding and the characters + and / of plain base64 do not change the canonical text of an opaque token', () => {
   const bytes = Buffer.from([0xfb, 0xff, 0xbf, 0xfe])
   const base64 = bytes.toString('base64')
   expect(base64).toMatch(/[+/].*==$/)
@@ -64,18 +66,18 @@ test.each([
   ['the parts in another order', `${signature}.${key}`],
   ['the key alone', key],
   ['a third part', `${token}.AAAA`],
-])('a token with %s has another canonical text', (_, other) => {
+])('an opaque token that differs by %s has a different canonical text', (_, other) => {
   expect(canonicalTokenText(other)).not.toBe(token)
 })
 
 test.each(['token', 'tok-1', 'a~b', 'acme.live.other', '..', 'ab=c', '===='])(
-  'a text that is not base64url stays as it is: %s',
+  'the canonical text of a token that is not base64url is the token itself: %s',
   (text) => {
     expect(canonicalTokenText(text)).toBe(text)
   },
 )
 
-test('the canonical text of a canonical text is the same text', () => {
+test('the canonical text of a token is its own canonical text', () => {
   fc.assert(
     fc.property(fc.stringMatching(/^(ory_at_)?[A-Za-z0-9._~+/-]{0,100}={0,2}$/), (text) => {
       expect(canonicalTokenText(canonicalTokenText(text))).toBe(canonicalTokenText(text))

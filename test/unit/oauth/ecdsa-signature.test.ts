@@ -1,4 +1,4 @@
-// RFC 7518 §3.4, RFC 3279 §2.2.3: the two forms of an ECDSA signature, and the only way from one to the other.
+// RFC 7518 §3.4, RFC 3279 §2.2.3: conversion of an ECDSA signature between its raw form and its DER form.
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -9,7 +9,7 @@ const tagged = (tag: string, content: string): string => {
   return tag + (bytes < 0x80 ? '' : '81') + bytes.toString(16).padStart(2, '0') + content
 }
 
-/** As X.690 §8.3 has it: the least bytes of which the first bit is the sign. */
+/** Encodes an integer in DER (X.690 §8.3): the fewest bytes whose first bit is the sign. */
 function integer(number: bigint): string {
   const hex = number.toString(16)
   const even = hex.length % 2 === 0 ? hex : `0${hex}`
@@ -23,14 +23,14 @@ function derOf(raw: Buffer): string {
 }
 
 const byte = fc.oneof(fc.constantFrom(0, 1, 0x7f, 0x80, 0xff), fc.nat(255))
-/** Numbers that begin with zeros are as frequent as others. */
+/** Random numbers of the given length. About half of them begin with zero bytes. */
 const number = (bytes: number) =>
   fc
     .tuple(fc.nat(bytes), fc.array(byte, { minLength: bytes, maxLength: bytes }))
     .map(([zeros, all]) => all.fill(0, 0, zeros % 2 === 0 ? 0 : zeros))
 const signature = (bytes: number) => fc.tuple(number(bytes), number(bytes)).map((both) => Buffer.from(both.flat()))
 
-test.each([32, 48, 66])('an ECDSA signature of two numbers of %i bytes has one DER form', (bytes) => {
+test.each([32, 48, 66])('a raw ECDSA signature with two numbers of %i bytes is converted to its DER form', (bytes) => {
   fc.assert(
     fc.property(signature(bytes), (raw) => {
       expect(ecdsaToDer(raw).toString('hex')).toBe(derOf(raw))
@@ -38,7 +38,7 @@ test.each([32, 48, 66])('an ECDSA signature of two numbers of %i bytes has one D
   )
 })
 
-test('an ECDSA signature of 32-byte numbers is unchanged after conversion to DER and back', () => {
+test('the DER form of an ECDSA signature with two 32-byte numbers is converted back to the same raw signature', () => {
   fc.assert(
     fc.property(signature(32), (raw) => {
       expect(ecdsaFromDer(Buffer.from(derOf(raw), 'hex'), 32).toString('hex')).toBe(raw.toString('hex'))

@@ -1,4 +1,4 @@
-// RFC 7515 §4, RFC 7519 §4: member names of the header and the claims must be unique; S-063.
+// RFC 7515 §4, RFC 7519 §4: member names in the header and in the claims of a token must be unique (S-063).
 
 import { expect, test } from 'vitest'
 import { member, readJsonObject } from '../../../gateway/oauth/json.ts'
@@ -13,7 +13,7 @@ test.each([
   '{"a":[1,{"b":[{}],"b":2}]}',
   '{"__proto__":1,"__proto__":2}',
   '{ "" : 1 , "" : 2 }',
-])('S-063: JSON %s has a duplicate member', (text) => {
+])('S-063: the JSON reader rejects %s because of a duplicate member', (text) => {
   expect(readJsonObject(text)).toBe('token-duplicate-member')
 })
 
@@ -23,12 +23,12 @@ test.each([
   '{"a":"a","b":"a\\",\\"a\\":"}',
   '{"a\\\\":1,"a":2}',
   '{}',
-])('JSON %s has no duplicate member', (text) => {
+])('the JSON reader accepts %s, which has no duplicate member', (text) => {
   expect(readJsonObject(text)).toEqual(JSON.parse(text))
 })
 
 test.each(['', '[]', '"a"', 'null', '1', '{', '{"a":1}}', '{"a":1,}', "{'a':1}", '\ufeff{}', '{"a":"\n"}', 'NaN'])(
-  'S-069: %j is no JSON object',
+  'S-069: the JSON reader rejects %j, which is not a JSON object',
   (text) => {
     expect(readJsonObject(text)).toBe('token-malformed')
   },
@@ -38,12 +38,15 @@ test.each([
   { levels: 32, read: 'object' },
   { levels: 33, read: 'string' },
   { levels: 10_000, read: 'string' },
-])('S-069: nesting of $levels levels gives an $read', ({ levels, read }) => {
-  expect(typeof readJsonObject(`${'{"a":'.repeat(levels - 1)}{}${'}'.repeat(levels - 1)}`)).toBe(read)
-  expect(typeof readJsonObject(`{"a":${'['.repeat(levels - 1)}${']'.repeat(levels - 1)}}`)).toBe(read)
-})
+])(
+  'S-069: for JSON with $levels levels of nesting, the JSON reader returns: $read (a string is the reason of a rejection)',
+  ({ levels, read }) => {
+    expect(typeof readJsonObject(`${'{"a":'.repeat(levels - 1)}{}${'}'.repeat(levels - 1)}`)).toBe(read)
+    expect(typeof readJsonObject(`{"a":${'['.repeat(levels - 1)}${']'.repeat(levels - 1)}}`)).toBe(read)
+  },
+)
 
-test('the JSON reader throws for no text', () => {
+test('the JSON reader never throws, whatever text it reads', () => {
   const pieces = fc.constantFrom('{', '}', '[', ']', ',', ':', '"', '\\', '\\u0061', 'a', '1', 'null', ' ', '\ud800')
   const text = fc.oneof(
     fc.string({ unit: 'binary' }),
@@ -58,7 +61,7 @@ test('the JSON reader throws for no text', () => {
   )
 })
 
-test('JSON without duplicate members is read like JSON.parse reads it', () => {
+test('the JSON reader reads JSON without duplicate members like JSON.parse', () => {
   const object = fc.dictionary(fc.string({ unit: 'binary' }), fc.jsonValue({ maxDepth: 6, stringUnit: 'binary' }))
   fc.assert(
     fc.property(object, fc.nat(2), (value, indent) => {
@@ -68,7 +71,7 @@ test('JSON without duplicate members is read like JSON.parse reads it', () => {
   )
 })
 
-test('a duplicate JSON member is found at any position', () => {
+test('the JSON reader finds a duplicate member at any position', () => {
   const name = fc.string({ unit: 'binary' })
   const others = fc.uniqueArray(name, { maxLength: 6 })
   fc.assert(
@@ -84,7 +87,7 @@ test('a duplicate JSON member is found at any position', () => {
 })
 
 test.each(['__proto__', 'constructor', 'toString'])(
-  'S-070: %s is a JSON member only if the text contains it',
+  'S-070: the JSON reader returns a member named %s only if the text contains it',
   (name) => {
     expect(member({}, name)).toBeUndefined()
     const read = readJsonObject(`{"${name}":1}`)

@@ -1,4 +1,5 @@
-// RFC 7515 §7.1, RFC 7519 §7.2: a token is a JWS in compact form with JSON claims, and has one text only.
+// RFC 7515 §7.1, RFC 7519 §7.2: a token is a JWS in compact form with JSON claims. Only one text of each token is
+// accepted.
 
 import { expect, test } from 'vitest'
 import { readJws } from '../../../gateway/oauth/jws.ts'
@@ -8,7 +9,7 @@ import { claimsOf, encode, unsigned } from './token-text.ts'
 const header = { alg: 'ES256', typ: 'at+jwt', kid: 'k' }
 const good = unsigned(header, claimsOf())
 
-test('a valid JWS is read as its header and claims', () => {
+test('the JWS reader returns the header and the claims of a valid JWS', () => {
   expect(readJws(good)).toEqual({ header, claims: claimsOf() })
 })
 
@@ -22,19 +23,19 @@ test.each([
   { what: 'leading space', token: ` ${good}` },
   { what: 'a space inside', token: `${h}.${p}.${s.slice(0, 5)} ${s.slice(5)}` },
   { what: 'other padding bits', token: `${good.slice(0, -1)}B` },
-  { what: 'plus', token: `${h}.${p}.+${s.slice(1)}` },
-  { what: 'slash', token: `${h}.${p}./${s.slice(1)}` },
+  { what: 'a plus sign', token: `${h}.${p}.+${s.slice(1)}` },
+  { what: 'a slash', token: `${h}.${p}./${s.slice(1)}` },
   { what: 'padding in the header', token: `${h}=.${p}.${s}` },
   { what: 'one character too many', token: `${h}.${p}.${'A'.repeat(5)}` },
   { what: 'a character beyond ASCII', token: `${h}.${p}.é${s.slice(1)}` },
-  { what: 'comma', token: 'a,b' },
-])('S-064: $what is refused', ({ token }) => {
+  { what: 'a comma', token: 'a,b' },
+])('S-064: the JWS reader rejects a token with $what', ({ token }) => {
   expect(readJws(token)).toBe('token-malformed')
 })
 
 test.each([
-  { what: 'nothing', token: '' },
-  { what: 'opaque', token: 'kX9fT3' },
+  { what: 'an empty text', token: '' },
+  { what: 'an opaque token', token: 'kX9fT3' },
   { what: 'two parts', token: `${h}.${p}` },
   { what: 'no signature', token: `${h}.${p}.` },
   { what: 'no payload', token: `${h}..${s}` },
@@ -42,7 +43,7 @@ test.each([
   { what: 'four parts', token: `${good}.${s}` },
   { what: 'five parts (JWE)', token: `${encode({ alg: 'RSA-OAEP', enc: 'A128GCM', zip: 'DEF' })}.a.b.c.d` },
   { what: 'dots', token: '...' },
-])('S-072, S-073: $what is not a signed token', ({ token }) => {
+])('S-072, S-073: the JWS reader rejects a text that is not a signed token: $what', ({ token }) => {
   expect(readJws(token)).toBe('token-malformed')
 })
 
@@ -52,16 +53,19 @@ test.each([
   { what: 'nested JWT', payload: good },
   { what: 'BOM', payload: '\ufeff{}' },
   { what: '2,000 levels', payload: `${'{"a":'.repeat(2_000)}1${'}'.repeat(2_000)}` },
-])('S-069: a payload that is $what is refused', ({ payload }) => {
-  expect(readJws(unsigned(header, payload))).toBe('token-malformed')
-})
+])(
+  'S-069: the JWS reader rejects a token whose payload is not a JSON object of limited depth: $what',
+  ({ payload }) => {
+    expect(readJws(unsigned(header, payload))).toBe('token-malformed')
+  },
+)
 
 test.each([
   Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]),
   Buffer.from('{"a":"é"}', 'latin1'),
   Buffer.from([0x7b, 0x22, 0xed, 0xa0, 0x80, 0x22, 0x3a, 0x31, 0x7d]),
   Buffer.from('{}', 'utf16le'),
-])('S-069: a payload or header that is not UTF-8 is refused', (bytes) => {
+])('S-069: the JWS reader rejects a token whose payload or header is not UTF-8', (bytes) => {
   expect(readJws(`${h}.${bytes.toString('base64url')}.${s}`)).toBe('token-malformed')
   expect(readJws(`${bytes.toString('base64url')}.${p}.${s}`)).toBe('token-malformed')
 })
@@ -73,16 +77,16 @@ test.each([
   { b64: false },
   { b64: true },
   { crit: ['b64'], b64: false },
-])('S-057: %j in the header is refused', (members) => {
+])('S-057: the JWS reader rejects a token with %j in its header', (members) => {
   expect(readJws(unsigned({ ...header, ...members }, claimsOf()))).toBe('token-critical-header')
 })
 
-test('S-063: a duplicate member in the header or the claims is rejected', () => {
+test('S-063: the JWS reader rejects a token with a duplicate member in the header or the claims', () => {
   expect(readJws(unsigned('{"alg":"ES256","alg":"none"}', claimsOf()))).toBe('token-duplicate-member')
   expect(readJws(unsigned(header, '{"aud":"a","aud":"b"}'))).toBe('token-duplicate-member')
 })
 
-test('the JWS reader throws for no text', () => {
+test('the JWS reader never throws, whatever text it reads', () => {
   const part = fc.oneof(fc.base64String(), fc.string(), fc.json().map(encode), fc.constantFrom(h, p, s, ''))
   const token = fc.oneof(
     fc.string({ unit: 'binary' }),
@@ -96,7 +100,7 @@ test('the JWS reader throws for no text', () => {
   )
 })
 
-test('of all texts that decode to the same bytes, only one is accepted as a token', () => {
+test('of all texts that decode to the same bytes, the JWS reader accepts only one', () => {
   const character = fc.constantFrom(...'ABCDwxyz0189-_+/= \n.\u00e9')
   fc.assert(
     fc.property(fc.nat(good.length), fc.nat(1), character, (at, removed, inserted) => {

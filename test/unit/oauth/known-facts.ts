@@ -3,13 +3,13 @@ import { neverIntrospected, noRevocationLookup, noTexts, type TokenFacts } from 
 import { claimsOf, nowMs, rulesOf } from './token-text.ts'
 
 /**
- * Facts of a good token, as a verification leaves them.
+ * Returns the facts of a valid token, as the verifier produces them.
  *
- * @param changes  of its claims; `undefined` takes one away
- * @param live     its key is still published
+ * @param changes  changed claims; `undefined` removes a claim
+ * @param live     whether the issuer still publishes the signing key
  */
 export function factsOf(changes: Record<string, unknown> = {}, atMs = nowMs, live = true): TokenFacts {
-  // As read from a token: without what is undefined.
+  // Reading the claims back from JSON drops members that are `undefined`.
   const judged = validateClaims(JSON.parse(JSON.stringify(claimsOf(changes))), rulesOf(), atMs)
   if (typeof judged === 'string') throw new Error(judged)
   return {

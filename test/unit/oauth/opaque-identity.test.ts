@@ -8,7 +8,7 @@ test.each([
   ['a scope twice', { scope: 'a b a' }],
   ['scopes in an array', { scope: ['b', 'a'] }],
   ['further members', { username: 'alice', aud: ['x'] }],
-])('an answer with %s has the same identity', (_, changes) => {
+])('an introspection response with %s has the same identity', (_, changes) => {
   expect(answerIdentity({ ...claims, ...changes })).toBe(answerIdentity(claims))
 })
 
@@ -20,7 +20,7 @@ test.each([
   ['another exp', { exp: 2001 }],
   ['another scope', { scope: 'b' }],
   ['subject and client exchanged', { sub: 'web', client_id: 'alice' }],
-])('an answer with %s has another identity', (_, changes) => {
+])('an introspection response with %s has a different identity', (_, changes) => {
   expect(answerIdentity({ ...claims, ...changes })).not.toBe(answerIdentity(claims))
 })
 
@@ -29,6 +29,6 @@ test.each([
   ['exp', { exp: undefined }],
   ['a number as iat', { iat: '1000' }],
   ['a finite exp', { exp: Number.POSITIVE_INFINITY }],
-])('an answer without %s has no identity', (_, changes) => {
+])('an introspection response without %s has no identity', (_, changes) => {
   expect(answerIdentity({ ...claims, ...changes })).toBeUndefined()
 })

@@ -1,9 +1,9 @@
-// RFC 9728 §2, §3.1: what a protected resource says about itself, and where.
+// RFC 9728 §2, §3.1: the metadata of a protected resource, and the URL of the metadata.
 
 import { expect, test } from 'vitest'
 import { resourceMetadata, resourceMetadataUrl } from '../../../gateway/oauth/resource-metadata.ts'
 
-test('resource metadata names each issuer and scope once, the scopes sorted', () => {
+test('resource metadata names each issuer and each scope once, and sorts the scopes', () => {
   const issuers = ['https://b.example', 'https://a.example', 'https://b.example']
   const scopes = ['orders:write', 'orders:read', 'orders:write']
   expect(resourceMetadata({ resource: 'https://api.example/orders', issuers, scopes, name: 'orders' })).toEqual({
@@ -15,7 +15,7 @@ test('resource metadata names each issuer and scope once, the scopes sorted', ()
   })
 })
 
-test('RFC 9728 §3.2: a metadata member without a value is omitted', () => {
+test('RFC 9728 §3.2: resource metadata omits members without a value', () => {
   expect(Object.keys(resourceMetadata({ resource: 'https://api.example', issuers: [] }))).toEqual([
     'resource',
     'authorization_servers',
@@ -27,6 +27,6 @@ test.each([
   { path: '/', url: 'https://api.example/.well-known/oauth-protected-resource' },
   { path: '/orders', url: 'https://api.example/.well-known/oauth-protected-resource/orders' },
   { path: '/orders/?a=b', url: 'https://api.example/.well-known/oauth-protected-resource/orders/?a=b' },
-])('the metadata of $path is at $url', ({ path, url }) => {
+])('the URL of the resource metadata for $path is $url', ({ path, url }) => {
   expect(resourceMetadataUrl('https://api.example', path)).toBe(url)
 })

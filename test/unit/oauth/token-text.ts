@@ -1,7 +1,7 @@
 import { type KeyObject, sign } from 'node:crypto'
 import type { IssuerRules } from '../../../gateway/oauth/token-facts.ts'
 
-/** Rules of an issuer as a policy would compile them, with what a test changes. */
+/** Returns the compiled rules of an issuer, with the changes of a test. */
 export function rulesOf(changes: Partial<IssuerRules> = {}): IssuerRules {
   return {
     name: 'main',
@@ -27,7 +27,7 @@ export function rulesOf(changes: Partial<IssuerRules> = {}): IssuerRules {
 export const nowMs = Date.UTC(2026, 0, 1)
 const nowS = nowMs / 1000
 
-/** Claims of a good token at `nowMs`. `undefined` takes a claim away. */
+/** Returns the claims of a token that is valid at `nowMs`. A change to `undefined` removes a claim. */
 export function claimsOf(changes: Record<string, unknown> = {}): Record<string, unknown> {
   return {
     iss: 'https://idp.example',
@@ -45,12 +45,12 @@ export function claimsOf(changes: Record<string, unknown> = {}): Record<string, 
 export const encode = (part: unknown): string =>
   Buffer.from(typeof part === 'string' ? part : JSON.stringify(part)).toString('base64url')
 
-/** A compact JWS with a signature of 64 zero bytes, for what is judged before any signature is. */
+/** Returns a compact JWS with 64 zero bytes as its signature, for checks that come before the signature check. */
 export function unsigned(header: unknown, claims: unknown): string {
   return `${encode(header)}.${encode(claims)}.${Buffer.alloc(64).toString('base64url')}`
 }
 
-/** Signs by SHA-256, or Ed25519 where the key says so. */
+/** Signs a token with SHA-256, or with Ed25519 if the key is an Ed25519 key. */
 export function signed(header: unknown, claims: unknown, key: KeyObject): string {
   const input = `${encode(header)}.${encode(claims)}`
   const digest = key.asymmetricKeyType === 'ed25519' ? null : 'sha256'
