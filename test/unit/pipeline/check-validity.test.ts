@@ -1,4 +1,4 @@
-// Directly before a request is forwarded, its credential is looked at by a clock that is read then.
+// Directly before a request is forwarded, the gate checks its credential again with the current time.
 
 import { expect, test } from 'vitest'
 import { denial } from '../../../gateway/base/denial.ts'
@@ -12,16 +12,16 @@ const lifetime = { idleMs: 3_600_000, absoluteMs: 36_000_000 }
 
 interface Case {
   readonly anonymous?: boolean
-  /** Of the token, s after the time of the check. */
+  /** Time from the check until the token expires, s. */
   readonly expiresInS?: number
   readonly session?: { readonly endsInS: number; readonly ended?: boolean }
   readonly revoked?: boolean
   readonly stale?: boolean
-  /** Without Redis nothing can be revoked. */
+  /** Whether the node runs without Redis, so that nothing can be revoked. */
   readonly alone?: boolean
 }
 
-/** An exchange that was decided 10 s ago, with as much around it as the phase looks at. */
+/** Returns an exchange that was decided 10 s before the check, with only the members that the phase reads. */
 function exchangeOf({ anonymous, expiresInS = 60, session, revoked = false, stale = false, alone }: Case): Shaped {
   const x = {
     nowMs: (nowS - 10) * 1000,
@@ -63,14 +63,17 @@ test.each<[title: string, given: Case, reason: string | undefined, status?: numb
   ['a session that was ended', { session: { endsInS: 60, ended: true } }, 'session-ended', 401],
   ['a session whose token is revoked', { session: { endsInS: 60 }, revoked: true }, 'session-ended', 401],
   ['a session past its maximum lifetime', { session: { endsInS: 0 } }, 'expired-while-waiting', 503],
-])('%s gets the verdict of its row from check-validity', (_title, given, reason, status) => {
-  const verdict = checkValidity.run(exchangeOf(given))
+])(
+  'for %s (%j), the check-validity phase ends the exchange with: %s (undefined: the exchange continues)',
+  (_title, given, reason, status) => {
+    const verdict = checkValidity.run(exchangeOf(given))
 
-  expect(verdict?.reason).toBe(reason)
-  expect(verdict?.status).toBe(status)
-})
+    expect(verdict?.reason).toBe(reason)
+    expect(verdict?.status).toBe(status)
+  },
+)
 
-test('check-validity reads the clock', () => {
+test('the check-validity phase reads the current time', () => {
   const x = exchangeOf({})
   checkValidity.run(x)
 

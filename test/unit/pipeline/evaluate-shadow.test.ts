@@ -1,4 +1,5 @@
-// A shadow is judged beside the exchange: whatever goes wrong in it, the exchange goes on as if it had not.
+// A shadow requirement is evaluated beside the exchange. A failure of the shadow requirement does not affect the
+// exchange.
 
 import { expect, test } from 'vitest'
 import { denial } from '../../../gateway/base/denial.ts'
@@ -25,7 +26,7 @@ interface Parts {
   readonly revoked?: boolean
 }
 
-/** Only what judging looks at. */
+/** Returns an exchange with only the members that the evaluation of requirements reads. */
 function exchangeOf({ shadow, requirement, facts, verify = breaks, exhausted = false, revoked = false }: Parts) {
   const charged: unknown[] = []
   const head = new RequestHead('GET', '/', undefined, [], [])
@@ -58,7 +59,7 @@ test.each([
   ['not met', unmet, 'claim-mismatch'],
   ['broken', breaks, 'node-fault'],
   ['absent', undefined, undefined],
-])('with the requirement met and the shadow %s, the exchange continues', (_what, shadow, verdict) => {
+])('the exchange continues when the requirement is met and the shadow requirement is %s', (_what, shadow, verdict) => {
   const { x, identified } = exchangeOf({ ...(shadow && { shadow }), requirement: met, facts })
 
   expect(authorize.run(identified)).toBeUndefined()
@@ -68,28 +69,34 @@ test.each([
 test.each([
   ['met', met, 'met'],
   ['broken', breaks, 'node-fault'],
-])('with the requirement not met and the shadow %s, the denial stays', (_what, shadow, verdict) => {
-  const refusal = denial('scope-missing')
-  const { x, identified } = exchangeOf({ shadow, requirement: () => refusal, facts })
+])(
+  'the gate denies a request with the denial of the unmet requirement when the shadow requirement is %s',
+  (_what, shadow, verdict) => {
+    const refusal = denial('scope-missing')
+    const { x, identified } = exchangeOf({ shadow, requirement: () => refusal, facts })
 
-  expect(authorize.run(identified)).toBe(refusal)
-  expect(x.shadow).toBe(verdict)
-})
+    expect(authorize.run(identified)).toBe(refusal)
+    expect(x.shadow).toBe(verdict)
+  },
+)
 
 test.each([
   ['a known token', () => facts, 'met'],
   ['a token of another issuer', () => ({ ...facts, issuer: {} }), 'token-issuer-not-accepted'],
-  ['a token that is refused at once', () => 'token-expired', 'token-expired'],
-  ['a verifier that breaks', breaks, 'node-fault'],
-])('on a public route, the shadow verdict on %s is %s without a wait', (_what, verify, verdict) => {
-  const { x, charged, identified } = exchangeOf({ shadow: met, verify })
+  ['a token that is rejected synchronously', () => 'token-expired', 'token-expired'],
+  ['a verifier that throws', breaks, 'node-fault'],
+])(
+  'on a public route, the result of the shadow requirement is available without waiting for %s',
+  (_what, verify, verdict) => {
+    const { x, charged, identified } = exchangeOf({ shadow: met, verify })
 
-  expect(authorize.run(identified)).toBeUndefined()
-  expect(x.shadow).toBe(verdict)
-  expect(charged).toEqual([])
-})
+    expect(authorize.run(identified)).toBeUndefined()
+    expect(x.shadow).toBe(verdict)
+    expect(charged).toEqual([])
+  },
+)
 
-test('on a public route, the shadow verdict on a revoked token is token-revoked', () => {
+test('on a public route, the result of the shadow requirement for a revoked token is token-revoked', () => {
   const { x, identified } = exchangeOf({ shadow: met, verify: () => facts, revoked: true })
 
   expect(authorize.run(identified)).toBeUndefined()
@@ -97,11 +104,11 @@ test('on a public route, the shadow verdict on a revoked token is token-revoked'
 })
 
 test.each([
-  ['a token that turns out good', async () => facts, met, 'met', 0],
-  ['a token that turns out forged', async () => 'token-signature', met, 'token-signature', 1],
-  ['a shadow that breaks', async () => facts, breaks, 'node-fault', 0],
+  ['a token that proves valid', async () => facts, met, 'met', 0],
+  ['a token that proves forged', async () => 'token-signature', met, 'token-signature', 1],
+  ['a shadow requirement that throws', async () => facts, breaks, 'node-fault', 0],
   [
-    'an issuer that is down',
+    'an issuer that is unreachable',
     async () => {
       throw new GatewayFault('issuer-unreachable', 'issuer', 'down')
     },
@@ -110,7 +117,7 @@ test.each([
     0,
   ],
 ])(
-  'on a public route, the exchange does not wait for the shadow verdict: %s',
+  'on a public route, the exchange does not wait for the result of the shadow requirement: %s',
   async (_what, verify, shadow, verdict, charges) => {
     const { x, charged, identified } = exchangeOf({ shadow, verify })
 
@@ -122,14 +129,14 @@ test.each([
   },
 )
 
-test('a shadow requirement starts no verification for an address that exceeds its limit', () => {
+test('a shadow requirement starts no token verification for a client address that exceeds its limit', () => {
   const { x, identified } = exchangeOf({ shadow: met, exhausted: true })
   evaluateShadow(identified)
 
   expect(x.shadow).toBe('address-limited')
 })
 
-test('a shadow requirement changes no field of the exchange that affects its decision', () => {
+test('a shadow requirement changes no field of the exchange that affects the decision', () => {
   const { x, identified } = exchangeOf({ shadow: met, verify: () => facts })
   const { shadow: _, ...before } = { ...x }
   evaluateShadow(identified)

@@ -10,17 +10,20 @@ interface Request {
   readonly method?: string
   /** Path and query. */
   readonly target?: string
-  /** Names in lower case, as the listener has them. `Host` comes first, unless there is one among them. */
+  /**
+   * Request fields with names in lower case, as the listener provides them. A `Host` field is added first if none is
+   * given.
+   */
   readonly fields?: readonly FieldLine[]
   readonly limits?: Partial<RequestLimits>
   readonly address?: string
-  /** What else the phase under test asks the gate for. */
+  /** Further members of the gate, for the phase under test. */
   readonly gate?: Partial<Gate>
 }
 
 const usualLimits: RequestLimits = { targetMaxBytes: 8192, headMaxBytes: 32 * 1024, fieldsMax: 98 }
 
-/** An exchange as the listener makes it, with as much of a gate around it as the first phases look at. */
+/** Returns an exchange as the listener creates it. Its gate has only the members that the first phases read. */
 export function exchangeOf(request: Request = {}): Exchange {
   const { method = 'GET', target = '/orders/1', fields = [], limits = {}, address = '192.0.2.1', gate = {} } = request
   const cut = target.indexOf('?')

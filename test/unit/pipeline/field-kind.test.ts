@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { FieldKind, kindOfField } from '../../../gateway/pipeline/exchange/field-kind.ts'
 
-// docs/design/contract.md §6, S-006, S-035, S-039: what the client may not say goes, under every alias that a service
-// might read alike.
+// docs/design/contract.md §6, S-006, S-035, S-039: the gate drops fields that a client is not allowed to set, under
+// every alias that a service could read as the same field.
 
 const nameOf = (kind: FieldKind | undefined): string =>
   kind === undefined ? 'no token' : Object.entries(FieldKind).find(([, value]) => value === kind)![0]
@@ -72,6 +72,6 @@ test.each([
   ['', 'no token'],
   ['näme', 'no token'],
   ['name:', 'no token'],
-])('the field %s is %s', (name, kind) => {
+])('the gate classifies the request field %j as: %s', (name, kind) => {
   expect(nameOf(kindOfField(name))).toBe(kind)
 })

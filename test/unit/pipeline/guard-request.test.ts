@@ -5,7 +5,7 @@ import { FieldKind } from '../../../gateway/pipeline/exchange/field-kind.ts'
 import { guardRequest } from '../../../gateway/pipeline/phases/guard-request.ts'
 import { exchangeOf, type FieldLine } from './exchange-under-test.ts'
 
-// docs/reference/wire.md: only what every HTTP implementation reads alike comes in.
+// docs/reference/wire.md: the gate accepts only requests that every HTTP implementation reads in the same way.
 
 type Request = Parameters<typeof exchangeOf>[0] & object
 
@@ -174,18 +174,18 @@ test.each(
   Object.entries(refused).flatMap(([reason, requests]) =>
     requests.map((request) => ({ reason, request, what: JSON.stringify(request).slice(0, 120) })),
   ),
-)('$reason refuses $what, and ends the connection', ({ reason, request }) => {
+)('the gate refuses with $reason and closes the connection for the request $what', ({ reason, request }) => {
   expect(outcomeOf(request)).toMatchObject({ reason, close: true })
 })
 
-test('the denial of CONNECT and TRACE lists the forwarded methods in Allow', () => {
+test('when the gate refuses TRACE with 405, its Allow field lists the forwarded methods', () => {
   expect(outcomeOf({ method: 'TRACE' }).denial).toMatchObject({
     status: 405,
     fields: [['allow', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS']],
   })
 })
 
-test('a request above a size limit is denied before its fields are parsed', () => {
+test('the gate checks the size limits of a request before the characters of the target and the fields', () => {
   expect(outcomeOf({ target: `/${'ü'.repeat(9000)}` }).reason).toBe('target-too-long')
   expect(outcomeOf({ fields: [...numbered(98), ['bad name', '\x00']] }).reason).toBe('fields-too-many')
 })
@@ -238,12 +238,12 @@ const lawful: Readonly<Record<string, Request>> = {
   'an underscore': host('a_b.test'),
 }
 
-test.each(Object.entries(lawful))('a request with %s passes guard-request', (_what, request) => {
+test.each(Object.entries(lawful))('the gate accepts a request with %s', (_what, request) => {
   expect(outcomeOf(request).reason).toBe('admitted')
 })
 
 test.each(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])(
-  'a request with %s passes guard-request',
+  'the gate accepts a request with the method %s',
   (method) => {
     expect(outcomeOf({ method }).reason).toBe('admitted')
   },
@@ -256,21 +256,21 @@ test.each([
   ['API.TEST.:80', 'api.test'],
   ['[2001:DB8::1]', '[2001:db8::1]'],
   ['[2001:db8::1]:80', '[2001:db8::1]'],
-])('Host %s is read as host %s', (value, name) => {
+])('the gate reads Host %s as the host name %s', (value, name) => {
   const x = exchangeOf(host(value))
   guardRequest.run(x)
 
   expect([x.host, x.head.host]).toEqual([name, value])
 })
 
-test('guard-request normalizes the path and keeps target and query unchanged', () => {
+test('the guard-request phase normalizes the path and does not change the target and the query', () => {
   const x = exchangeOf({ target: '/%6frders/%c3%a9?a=%61' })
   guardRequest.run(x)
 
   expect([x.path, x.head.target, x.head.query]).toEqual(['/orders/%C3%A9', '/%6frders/%c3%a9', 'a=%61'])
 })
 
-test('guard-request sets the framing, the credential and the kind of each field', () => {
+test('the guard-request phase sets the body framing, the credential and the kind of each request field', () => {
   const x = exchangeOf({
     method: 'POST',
     fields: [
@@ -302,7 +302,7 @@ test.each([
   [[' X-A ,,\t x-b,keep-alive'], false, ['x-a', 'x-b']],
   [['x-a', 'close', 'X-A, x-b'], true, ['x-a', 'x-b']],
   [['closed, close-not'], false, ['closed', 'close-not']],
-])('Connection %j is read as close %s and field names %j', (values, close, names) => {
+])('the gate reads Connection %j as close: %s and field names: %j', (values, close, names) => {
   const x = exchangeOf({ fields: values.map((value): FieldLine => ['connection', value]) })
   guardRequest.run(x)
 
@@ -310,7 +310,7 @@ test.each([
   expect(x.head.connectionNames === undefined ? undefined : [...x.head.connectionNames]).toEqual(names)
 })
 
-test('the connection closes after a chunked upload, and stays open after one with Content-Length', () => {
+test('the gate closes the client connection after a chunked upload, and keeps it open after an upload with Content-Length', () => {
   const closes = (name: string, value: string) => outcomeOf(withField(name, value)).close
 
   expect(closes('transfer-encoding', 'chunked')).toBe(true)
@@ -327,7 +327,7 @@ test.each([
   [['a"b'], undefined],
   [['one', 'two'], undefined],
   [['one', 'two', 'three'], undefined],
-])('of the client request ids %j, %s is kept', (ids, continued) => {
+])('when a client sends the request ids %j, the gate uses: %s (undefined: a generated id)', (ids, continued) => {
   const x = exchangeOf({ fields: ids.map((id): FieldLine => ['x-request-id', id]) })
   guardRequest.run(x)
 
@@ -335,7 +335,7 @@ test.each([
   else expect(x.id).toBe(continued)
 })
 
-test('a denied request gets a generated request id, also when the client sent one', () => {
+test('the gate generates a request id for a request that it denies, even if the client sent one', () => {
   const x = exchangeOf({
     fields: [
       ['x-request-id', 'mine'],
@@ -347,7 +347,7 @@ test('a denied request gets a generated request id, also when the client sent on
   expect(x.id).toMatch(/^[A-Za-z0-9]{8}-[0-9a-z]+$/)
 })
 
-test('a request id or trace that Connection names is ignored', () => {
+test('the gate ignores the request id, traceparent and Via fields of a client if Connection names them', () => {
   const named = { 'x-request-id': 'mine', traceparent: '00-a-b-01', via: '1.1 a' }
   const fields: FieldLine[] = [['connection', 'X-Request-Id, Traceparent, VIA'], ...Object.entries(named)]
   const x = exchangeOf({ fields })
@@ -357,7 +357,7 @@ test('a request id or trace that Connection names is ignored', () => {
   expect(x.head).toMatchObject({ requestId: undefined, traceparent: undefined, via: undefined })
 })
 
-test('several Via fields are joined to one list', () => {
+test('the gate joins several Via fields into one list', () => {
   const x = exchangeOf({
     fields: [
       ['via', '1.0 a'],

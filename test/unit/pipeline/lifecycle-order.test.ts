@@ -30,10 +30,10 @@ import { selectUpstream } from '../../../gateway/pipeline/phases/select-upstream
 import { settle } from '../../../gateway/pipeline/phases/settle.ts'
 import { shapeRequest } from '../../../gateway/pipeline/phases/shape-request.ts'
 
-// docs/design/architecture.md §3: a phase is accepted only where everything that it needs is proven. `npm run check`
-// compiles this file: a wrong order that compiles leaves an unused `@ts-expect-error`, which is an error.
+// docs/design/architecture.md §3: a phase compiles only after the phases that it depends on. `npm run check` compiles
+// this file. If a wrong order compiles, its `@ts-expect-error` is unused, which is an error.
 
-test('a lifecycle in another order does not compile', () => {
+test('a lifecycle with phases in a wrong order does not compile', () => {
   const begin = LifecycleBuilder.begin()
   const traced = begin.next(guardRequest).next(resolveClient).next(matchRoute).next(continueTrace)
   const placed = traced.next(checkBody).next(checkAddress)
@@ -105,7 +105,7 @@ test('a lifecycle in another order does not compile', () => {
   ])
 })
 
-test('a forward-auth check runs the deciding phases of an exchange, in the same order', () => {
+test('a forward-auth check runs the deciding phases of an exchange in the same order', () => {
   const names = ({ request }: typeof lifecycle) => request.map(({ name }) => name)
   const decisive = names(lifecycle).slice(
     names(lifecycle).indexOf('match-route'),
@@ -122,7 +122,7 @@ test('a forward-auth check runs the deciding phases of an exchange, in the same 
   ])
 })
 
-/** Phases that a later version may add between `check-validity` and `forward`, such as a token exchange. */
+/** Phases that a later version can add between `check-validity` and `forward`, such as a token exchange. */
 const synchronous = phase<Valid<Shaped>, Valid<Shaped>>()({
   name: 'added-later',
   waits: false,
@@ -142,7 +142,7 @@ const waitingCheck = waitingPhase<Valid<Recorded>, Valid<Recorded>>()({
   run: async () => undefined,
 })
 
-test('a phase that waits between check-validity and forward, or answer-check, does not compile', () => {
+test('a lifecycle with a waiting phase between check-validity and its last phase does not compile', () => {
   const recorded = LifecycleBuilder.begin()
     .next(guardRequest)
     .next(resolveClient)
@@ -162,10 +162,10 @@ test('a phase that waits between check-validity and forward, or answer-check, do
   const valid = recorded.next(selectUpstream).next(shapeRequest).next(checkValidity)
 
   valid.next(synchronous).next(forward).end([], settle)
-  // @ts-expect-error the credential may have been revoked during the wait
+  // @ts-expect-error the credential can have been revoked during the wait
   valid.next(waiting).next(forward)
   valid.next(waiting).next(checkValidity).next(forward).end([], settle)
-  // @ts-expect-error the same in a forward-auth check
+  // @ts-expect-error in a forward-auth check too, the credential can have been revoked during the wait
   recorded.next(checkValidityOfCheck).next(waitingCheck).next(answerCheck)
 
   for (const { request } of [lifecycle, checkLifecycle]) {
@@ -176,17 +176,17 @@ test('a phase that waits between check-validity and forward, or answer-check, do
   }
 })
 
-test('a phase that returns a promise and does not say that it waits does not compile', () => {
+test('a phase that returns a promise but does not declare a wait does not compile', () => {
   const hidden = phase<Valid<Shaped>, Valid<Shaped>>()({
     name: 'hidden',
     waits: false,
     denies: [],
-    // @ts-expect-error a phase that may wait is a waiting phase, which names its dependencies
+    // @ts-expect-error a phase that can wait must be a waiting phase, which names its dependencies
     run: async () => undefined,
   })
   const silent = waitingPhase<Valid<Shaped>, Valid<Shaped>>()({
     name: 'silent',
-    // @ts-expect-error a phase that may wait names the dependencies that it waits for
+    // @ts-expect-error a waiting phase must name the dependencies that it waits for
     waits: false,
     denies: [],
     run: async () => undefined,
@@ -210,26 +210,26 @@ test('a phase compiles only if `denies` and `answers` list exactly the reasons t
   const define = phase<Sized, Placed>()
 
   placed.next(define({ ...common, denies: ['address-denied', 'rate-limited'], run: either }))
-  // @ts-expect-error rate-limited is missing in denies
+  // @ts-expect-error `denies` lacks the reason rate-limited, which `run` can return
   placed.next(define({ ...common, denies: ['address-denied'], run: either }))
-  // @ts-expect-error run never denies with role-missing
+  // @ts-expect-error `denies` lists the reason role-missing, which `run` never returns
   placed.next(define({ ...common, denies: ['address-denied', 'rate-limited', 'role-missing'], run: either }))
-  // @ts-expect-error run never denies
+  // @ts-expect-error `denies` lists a reason, but `run` never denies
   placed.next(define({ ...common, denies: ['address-denied'], run: () => undefined }))
   placed.next(define({ ...common, denies: [], answers: ['answered'], run: answered }))
-  // @ts-expect-error answered is missing in answers
+  // @ts-expect-error `answers` lacks the reason answered, which `run` returns
   placed.next(define({ ...common, denies: [], run: answered }))
-  // @ts-expect-error a reply of the gate's own is no denial
+  // @ts-expect-error `denies` must not list answered, which is a reply of the gate and no denial
   placed.next(define({ ...common, denies: ['answered'], run: answered }))
 
   const later = waitingPhase<Sized, Placed>()
   const waits = { name: 'added-later', waits: 'for Redis' } as const
   placed.next(later({ ...waits, denies: ['address-denied', 'rate-limited'], run: async (x) => either(x) }))
-  // @ts-expect-error rate-limited is missing in denies
+  // @ts-expect-error `denies` lacks the reason rate-limited, which `run` can return
   placed.next(later({ ...waits, denies: ['address-denied'], run: async (x) => either(x) }))
 })
 
-test('every reason is listed by a phase or as an end outside of the phases', () => {
+test('every reason of the gate is listed by a phase or as an end outside the phases', () => {
   const listed = new Set<Reason>(endReasons)
   for (const { request } of [lifecycle, checkLifecycle]) {
     for (const { denies, answers, throws } of request) {
@@ -240,7 +240,9 @@ test('every reason is listed by a phase or as an end outside of the phases', () 
   expect([...listed].sort()).toEqual(Object.keys(reasons).sort())
 })
 
-/** Each reason ends the exchange before the next one can. A client that causes both gets the first. */
+/**
+ * Reasons in the order of their phases. If several of the reasons apply to a request, the first one ends the exchange.
+ */
 const precedence: readonly Reason[] = [
   'framing-length',
   'proxied-address',
@@ -258,10 +260,10 @@ const precedence: readonly Reason[] = [
 ]
 
 test.each(precedence.slice(1).map((later, i) => [precedence[i]!, later] as const))(
-  '%s ends an exchange in a phase before the first phase that ends it with %s',
+  'a phase that ends an exchange with %s runs before the first phase that ends it with %s',
   (earlier, later) => {
     const { request } = lifecycle
-    // `answer-reserved` answers its own paths, so it shares no exchange with the later phases.
+    // `answer-reserved` replies only to reserved paths of the gate, which never reach the later phases.
     const shared = request.filter(({ name }) => name !== answerReserved.name)
     const firstWith = (reason: Reason) =>
       shared.findIndex(({ denies, throws }) => [...denies, ...throws].includes(reason))

@@ -1,4 +1,4 @@
-// Rules look at a request field as the service will read it: once, under its own name, and only if it travels.
+// Requirements read a request field only as the service will read it: sent once, under its own name, and forwarded.
 
 import { expect, test } from 'vitest'
 import { RequestHead } from '../../../gateway/pipeline/exchange/request-head.ts'
@@ -42,7 +42,7 @@ test.each<[fields: [string, string][], named: string[], expected: string | null 
     [],
     undefined,
   ],
-  // RFC 9110 §7.6.1: what Connection names ends at the gate.
+  // RFC 9110 §7.6.1: the gate does not forward fields that Connection names.
   [[['x-tenant', 'a']], ['x-tenant'], undefined],
   [
     [
@@ -60,7 +60,7 @@ test.each<[fields: [string, string][], named: string[], expected: string | null 
     ['x_tenant'],
     'a',
   ],
-])('for requirements, the fields %j with Connection: %j have the value %j', (fields, named, expected) => {
+])('for the fields %j and the Connection names %j, requirements read x-tenant as %j', (fields, named, expected) => {
   const [names, values] = [fields.map(([name]) => name), fields.map(([, value]) => value)]
   const head = new RequestHead('GET', '/', undefined, names, values)
   if (named.length > 0) head.connectionNames = new Set(named)

@@ -10,10 +10,10 @@ const policyOf = (issuer: string, login: object | undefined) =>
 const lasting = (absoluteMs: number) => ({ lifetime: { absoluteMs } })
 
 test.each([
-  ['its issuer is there, and it is younger than any may be', policyOf('https://idp.test', lasting(3_600_001)), true],
-  ['it is as old as any may be', policyOf('https://idp.test', lasting(3_600_000)), false],
-  ['the policy has another issuer', policyOf('https://other.test', lasting(86_400_000)), false],
-  ['nobody logs in at its issuer any more', policyOf('https://idp.test', undefined), false],
-])('a session is accepted or not under a policy where %s', (_, policy, counts) => {
+  ['accepted while it is younger than the maximum lifetime', policyOf('https://idp.test', lasting(3_600_001)), true],
+  ['rejected at the maximum lifetime', policyOf('https://idp.test', lasting(3_600_000)), false],
+  ['rejected if the policy has only another issuer', policyOf('https://other.test', lasting(86_400_000)), false],
+  ['rejected if its issuer has no login any more', policyOf('https://idp.test', undefined), false],
+])('under the current policy, a login session is %s', (_, policy, counts) => {
   expect(isAcceptedSession(policy, session, now * 1000)).toBe(counts)
 })

@@ -3,7 +3,7 @@ import type { IssuerRules, TokenFacts } from '../../../gateway/oauth/token-facts
 import { sessionFacts } from '../../../gateway/pipeline/identity/session-facts.ts'
 import type { Session } from '../../../gateway/sessions/session.ts'
 
-// How and when the person logged in is one thing, whichever requirement reads it: `acr` and `max_age`, or `claims`.
+// Every requirement reads `acr` and the time of the login from the same token: `acr` and `max_age` as well as `claims`.
 
 const rules = { clockToleranceS: 5, login: { clientId: 'web' } } as IssuerRules
 const sessionOf = (login: Pick<Session, 'acr' | 'authTimeS'>) =>
@@ -24,7 +24,7 @@ test.each([
   ['the access token when the ID token lacks them', silent, tokenOf('urn:strong', 1), 'urn:strong', 1],
   ['the ID token when the access token is for another recipient', weak, undefined, 'urn:weak', 900],
   ['no token when both lack them', silent, tokenOf(undefined, undefined), undefined, undefined],
-])('acr and auth_time of a session come from %s', (_, login, token, acr, authTime) => {
+])('the acr and auth_time of a login session come from %s', (_, login, token, acr, authTime) => {
   const facts = sessionFacts(sessionOf(login), rules, token)
 
   expect([facts.acr, facts.claims['acr'], facts.claims['auth_time']]).toEqual([acr, acr, authTime])

@@ -11,7 +11,8 @@ import { factsOf } from '../oauth/known-facts.ts'
 import { policyOf, snapshotOf } from '../policy/policy-text.ts'
 import { exchangeOf, type FieldLine } from './exchange-under-test.ts'
 
-// docs/design/contract.md §6: what the client may not say goes first, then comes what the gate says.
+// docs/design/contract.md §6: the gate first removes fields that a client is not allowed to set, then adds its own
+// fields.
 
 const jwk = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' })
 const signer = await AssertionSigner.create([{ id: 'k1', jwk: { ...jwk } }], { issuer: 'https://gate.example' })
@@ -20,9 +21,9 @@ interface Shaping {
   readonly method?: string
   readonly fields?: readonly FieldLine[]
   readonly address?: string
-  /** Laid over the entry of the service. */
+  /** Settings that replace those of the service in the policy. */
   readonly service?: object
-  /** Of a verified token; left out, nobody is known. */
+  /** Claims of a verified token. Without claims, the request has no token. */
   readonly claims?: Record<string, unknown>
 }
 
@@ -54,7 +55,7 @@ const valuesOf = (fields: readonly FieldLine[], name: string) =>
 
 const trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01'
 
-test('a service receives the allowed fields of the client in their order, then the fields of the gate', () => {
+test('the service receives the traceparent, then the forwarded client fields in their order, then the fields of the gate', () => {
   const fields: FieldLine[] = [
     ['host', 'API.test:8080'],
     ['accept', '*/*'],
@@ -89,31 +90,34 @@ test('a service receives the allowed fields of the client in their order, then t
 test.each([
   ['192.0.2.1', '192.0.2.1', '192.0.2.1'],
   ['2001:db8::1', '2001:db8::1', '"[2001:db8::1]"'],
-])('client address %s appears in X-Forwarded-For and Forwarded', (address, plain, standard) => {
-  const fields = shaped({ address })
+])(
+  'the gate sends the client address %s as %s in X-Forwarded-For and as %s in Forwarded',
+  (address, plain, standard) => {
+    const fields = shaped({ address })
 
-  expect(valuesOf(fields, 'x-forwarded-for')).toEqual([plain])
-  expect(valuesOf(fields, 'forwarded')).toEqual([`for=${standard};host="api.test";proto=http`])
-})
+    expect(valuesOf(fields, 'x-forwarded-for')).toEqual([plain])
+    expect(valuesOf(fields, 'forwarded')).toEqual([`for=${standard};host="api.test";proto=http`])
+  },
+)
 
 test.each([
   ['preserve', ['api.test']],
   ['upstream', []],
-])('with host: %s, the forwarded Host is %j', (host, given) => {
+])('with host: %s, the gate forwards the Host fields %j', (host, given) => {
   const fields = shaped({ service: { host } })
 
   expect(valuesOf(fields, 'host')).toEqual(given)
   expect(valuesOf(fields, 'x-forwarded-host')).toEqual(['api.test'])
 })
 
-test('a body with Content-Length keeps it, and a chunked body has none', () => {
+test('the gate forwards the Content-Length of a request body, and sends none for a chunked body', () => {
   expect(valuesOf(shaped({ fields: [['content-length', '7']] }), 'content-length')).toEqual(['7'])
   expect(valuesOf(shaped({ fields: [['content-length', '0']] }), 'content-length')).toEqual(['0'])
   expect(valuesOf(shaped({ fields: [['transfer-encoding', 'chunked']] }), 'content-length')).toEqual([])
   expect(valuesOf(shaped({ fields: [['transfer-encoding', 'chunked']] }), 'transfer-encoding')).toEqual([])
 })
 
-test('fields that Connection names are removed, except the fields of the gate', () => {
+test('the gate removes request fields that Connection names, except fields that the gate sets', () => {
   const ours = [
     'x-request-id',
     'x-forwarded-for',
@@ -144,13 +148,13 @@ test.each([
   [['a=1; b=2', 'c=3'], ['a=1; b=2; c=3']],
   [[''], ['']],
   [[], []],
-])('the Cookie fields %j are joined to one field', (cookies, arrived) => {
+])('the gate forwards the Cookie fields %j as %j', (cookies, arrived) => {
   const fields = shaped({ fields: cookies.map((value): FieldLine => ['cookie', value]) })
 
   expect(valuesOf(fields, 'cookie')).toEqual(arrived)
 })
 
-test('a field value above ASCII is forwarded with the same bytes', () => {
+test('the gate forwards a field value above ASCII with the same bytes', () => {
   const fields = shaped({
     fields: [
       ['x-name', 'José 😀'],
@@ -168,21 +172,24 @@ test('a field value above ASCII is forwarded with the same bytes', () => {
 test.each([
   [true, [trace], ['a=1,b=2'], ['k=1,k=2']],
   [false, [expect.not.stringContaining(trace)], [], []],
-])('traceparent, tracestate and baggage with trust_trace: %s', (trust, traceparent, tracestate, baggage) => {
-  const lists: FieldLine[] = [
-    ['tracestate', 'a=1'],
-    ['tracestate', 'b=2'],
-    ['baggage', 'k=1'],
-    ['baggage', 'k=2'],
-  ]
-  const fields = shaped({ fields: [['traceparent', trace], ...lists], service: { trust_trace: trust } })
+])(
+  'the gate forwards traceparent, tracestate and baggage of a client only with trust_trace: true (case: %s)',
+  (trust, traceparent, tracestate, baggage) => {
+    const lists: FieldLine[] = [
+      ['tracestate', 'a=1'],
+      ['tracestate', 'b=2'],
+      ['baggage', 'k=1'],
+      ['baggage', 'k=2'],
+    ]
+    const fields = shaped({ fields: [['traceparent', trace], ...lists], service: { trust_trace: trust } })
 
-  expect(valuesOf(fields, 'traceparent')).toEqual(traceparent)
-  expect(valuesOf(fields, 'tracestate')).toEqual(tracestate)
-  expect(valuesOf(fields, 'baggage')).toEqual(baggage)
-})
+    expect(valuesOf(fields, 'traceparent')).toEqual(traceparent)
+    expect(valuesOf(fields, 'tracestate')).toEqual(tracestate)
+    expect(valuesOf(fields, 'baggage')).toEqual(baggage)
+  },
+)
 
-test('on a public route, the service receives no fields about a subject', () => {
+test('on a public route, the gate sends the service no token, assertion or user field', () => {
   for (const credentials of ['assertion', 'token', 'none']) {
     const fields = shaped({
       fields: [['authorization', 'Bearer a']],
@@ -196,13 +203,13 @@ test('on a public route, the service receives no fields about a subject', () => 
 test.each([
   ['token', [['authorization', 'Bearer the.client.token']]],
   ['none', []],
-])('the credential that the service receives with credentials: %s', (credentials, given) => {
+])('with credentials: %s, the service receives the credential fields %j', (credentials, given) => {
   const fields = shaped({ fields: [['authorization', 'Bearer a']], service: { credentials }, claims: {} })
 
   expect(fields.filter(([name]) => /^(authorization|x-gatehouse)/.test(name))).toEqual(given)
 })
 
-test('with credentials: assertion, the assertion is signed synchronously and cached', () => {
+test('with credentials: assertion, the gate signs the assertion synchronously and caches it', () => {
   const x = selected({ claims: {} })
   expect(shapeRequest.run(x)).toBeUndefined()
   const assertion = x.requestFields.at(-1)!
@@ -214,24 +221,28 @@ test('with credentials: assertion, the assertion is signed synchronously and cac
 
 test.each([
   [
-    'all',
+    'all claims',
     { email: 'a@b.c', preferred_username: 'al', groups: ['x', 'y'] },
     { user: 'alice', email: 'a@b.c', 'preferred-username': 'al', groups: 'x,y' },
   ],
-  ['nothing', {}, { user: 'alice' }],
-  ['a list as text', { groups: 'x' }, { user: 'alice', groups: 'x' }],
-  ['a group that could pass for two', { groups: ['x,admin', 'y', 7, null] }, { user: 'alice', groups: 'y' }],
-  ['no groups', { groups: [] }, { user: 'alice' }],
-  ['what is no text', { email: { a: 1 }, preferred_username: 7, groups: {} }, { user: 'alice' }],
-  ['a line end', { email: 'a\r\nx-admin: 1', preferred_username: 'a\nb', groups: ['x\r\ny'] }, { user: 'alice' }],
+  ['no claims', {}, { user: 'alice' }],
+  ['groups as a text', { groups: 'x' }, { user: 'alice', groups: 'x' }],
+  ['a group with a comma', { groups: ['x,admin', 'y', 7, null] }, { user: 'alice', groups: 'y' }],
+  ['an empty list of groups', { groups: [] }, { user: 'alice' }],
+  ['claims that are no text', { email: { a: 1 }, preferred_username: 7, groups: {} }, { user: 'alice' }],
   [
-    'white space at an end',
+    'claims with a line end',
+    { email: 'a\r\nx-admin: 1', preferred_username: 'a\nb', groups: ['x\r\ny'] },
+    { user: 'alice' },
+  ],
+  [
+    'claims with white space at an end',
     { email: 'a@b.c ', preferred_username: '\u00a0al', groups: [' x', 'y'] },
     { user: 'alice', groups: 'y' },
   ],
-  ['half a surrogate pair', { email: 'a\ud800', groups: ['\udc00', 'y'] }, { user: 'alice', groups: 'y' }],
+  ['claims with half a surrogate pair', { email: 'a\ud800', groups: ['\udc00', 'y'] }, { user: 'alice', groups: 'y' }],
   ['an empty claim', { email: '' }, { user: 'alice' }],
-])('X-Auth-Request-* fields of a token with %s', (_what, claims, stated) => {
+])('the gate sends X-Auth-Request-* fields for %s: the claims %j become the fields %j', (_what, claims, stated) => {
   const fields = shaped({ service: { auth_request_headers: true, credentials: 'none' }, claims })
   const prefix = 'x-auth-request-'
 
@@ -242,7 +253,7 @@ test.each([
   ).toEqual(stated)
 })
 
-test('an inherited property is not read as a claim of the token', async () => {
+test('the gate does not read an inherited property as a claim of the token', async () => {
   const x = selected({ service: { auth_request_headers: true, credentials: 'none' }, claims: {} })
   const claims = Object.create({ email: 'inherited@evil.example', groups: ['admin'] }) as Record<string, unknown>
   x.facts = { ...x.facts!, claims }

@@ -3,8 +3,7 @@ import { shapeResponse } from '../../../gateway/pipeline/phases/shape-response.t
 import { ReplyHead } from '../../../gateway/upstream/reply-head.ts'
 import { exchangeOf, type FieldLine } from './exchange-under-test.ts'
 
-// docs/design/contract.md §6, S-047: a service's reply without what is for one hop, and without what the
-// gate says itself.
+// docs/design/contract.md §6, S-047: the gate removes hop-by-hop fields and its own fields from the reply of a service.
 
 function shaped(fields: readonly FieldLine[]): FieldLine[] {
   const x = exchangeOf()
@@ -28,7 +27,7 @@ test.each([
     'Content-Length',
   ],
   ...['Date', 'X-Request-Id', 'X-Gatehouse-Jwt-Assertion', 'X-Gatehouse-Anything', 'X-Gatehouse-'],
-])('response field %s is removed in any case of its letters', (name) => {
+])('the gate removes the response field %s, in any case of its letters', (name) => {
   for (const one of [name, name.toLowerCase(), name.toUpperCase()]) {
     expect(
       shaped([
@@ -55,11 +54,11 @@ test.each([
     'location',
   ],
   ...['www-authenticate', 'cache-control', 'vary', 'etag', 'dates', 'tee', 'upgrades', 'connections'],
-])('response field %s is forwarded', (name) => {
+])('the gate forwards the response field %s', (name) => {
   expect(shaped([[name, 'value']])).toEqual([[name, 'value']])
 })
 
-test('response fields keep their order, case, repetition and bytes', () => {
+test('the gate keeps the order, case, repetition and bytes of response fields', () => {
   const fields: FieldLine[] = [
     ['Set-Cookie', 'a=1'],
     ['X-Name', 'é\xff'],
@@ -76,13 +75,13 @@ test.each([
   ['close, x-secret', ['x-secret']],
   ['keep-alive,x-secret , ,X-Other', ['x-secret', 'x-other']],
   ['Set-Cookie', ['set-cookie']],
-])('response fields that Connection: %s names are removed', (value, names) => {
+])('the gate removes response fields that Connection: %s names', (value, names) => {
   const named = names.map((name): FieldLine => [name, 'hidden'])
 
   expect(shaped([...named, ['Connection', value], ['X-Open', 'shown'], ...named])).toEqual([['X-Open', 'shown']])
 })
 
-test('several Connection fields of a response are read as one list', () => {
+test('the gate reads several Connection fields of a response as one list', () => {
   const fields: FieldLine[] = [
     ['connection', 'x-a'],
     ['x-a', '1'],
@@ -94,7 +93,7 @@ test('several Connection fields of a response are read as one list', () => {
   expect(shaped(fields)).toEqual([['x-c', '3']])
 })
 
-test('the request id of a service is removed from its response, named in Connection or not', () => {
+test('the gate removes the X-Request-Id of a service from a response in which Connection names this field', () => {
   expect(
     shaped([
       ['Connection', 'x-request-id'],

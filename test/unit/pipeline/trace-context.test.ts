@@ -20,11 +20,11 @@ test.each([
   [`00-${trace}-${span}`, false],
   ['', false],
   ['garbage', false],
-])('traceparent %s continues the trace: %s', (traceparent, continued) => {
+])('the gate continues the trace of traceparent %j: %s', (traceparent, continued) => {
   expect(continuesTrace(traceparent)).toBe(continued)
 })
 
-test('each new trace is valid, unsampled and unique, also after the pool of random bytes is refilled', () => {
+test('the gate creates 2,000 valid, unsampled and unique traces, also after it refills its pool of random bytes', () => {
   const made = Array.from({ length: 2000 }, () => {
     const x = exchangeOf()
     joinTrace(x, true)
