@@ -1,4 +1,4 @@
-// How issuers are asked, compiled: what contradicts itself or is never needed is an error.
+// Compilation of the introspection settings of issuers. Contradictory and unused settings are errors.
 
 import { expect, test } from 'vitest'
 import { stringify } from 'yaml'
@@ -46,11 +46,14 @@ test.each([
   ],
   [key, { method: 'private_key_jwt', key: { file: '/etc/gate/key.pem' } }],
   [certificate, { method: 'tls_client_auth', certFile: '/etc/gate/c.pem', key: { file: '/etc/gate/c.key' } }],
-])('the credentials %j compile to client authentication, with files relative to the policy', (given, auth) => {
-  expect(compiled(asking(given)).issuers.get(issuer.issuer)!.introspection!.auth).toEqual(auth)
-})
+])(
+  'the policy compiler turns the credentials %j into client authentication, with file paths relative to the policy',
+  (given, auth) => {
+    expect(compiled(asking(given)).issuers.get(issuer.issuer)!.introspection!.auth).toEqual(auth)
+  },
+)
 
-test('omitted keys of introspection get their defaults', () => {
+test('the policy compiler sets the default of each omitted introspection key', () => {
   expect(compiled(asking(secret)).issuers.get(issuer.issuer)!.introspection).toMatchObject({
     endpoint: undefined,
     clientId: 'gate',
@@ -65,7 +68,7 @@ test('omitted keys of introspection get their defaults', () => {
   })
 })
 
-test('a route sets its maximum stale time, and answers are kept for the longest of all routes', () => {
+test('each route has its own maximum age of stale introspection responses, and responses are kept for the longest of these times', () => {
   const outages = [{}, { introspection: 'closed' }, { introspection: 'stale 2m' }]
   const { issuers, routes } = compiled(asking(secret), outages)
 
@@ -73,7 +76,7 @@ test('a route sets its maximum stale time, and answers are kept for the longest 
   expect(issuers.get(issuer.issuer)!.introspection!.keepStaleMs).toBe(120_000)
 })
 
-test('routes of the same issuers share one list of introspected issuers', () => {
+test('in a compiled policy, routes with the same issuers share one list of introspected issuers', () => {
   const { routes } = compiled(asking(secret), [{}, { introspection: 'closed' }])
 
   expect(routes[0]!.introspection.asked).toBe(routes[1]!.introspection.asked)
@@ -83,34 +86,38 @@ test('routes of the same issuers share one list of introspected issuers', () => 
 
 test.each([
   ['opaque tokens without introspection', { tokens: 'opaque' }, 'introspection: is required with tokens: opaque'],
-  ['any tokens without', { tokens: 'any' }, 'introspection: is required with tokens: any'],
-  ['recheck without', { recheck: '60s' }, 'introspection: is required with recheck'],
-  ['introspection that nothing needs', { ...asking(secret), tokens: 'jwt' }, 'introspection: is never used'],
+  ['any tokens without introspection', { tokens: 'any' }, 'introspection: is required with tokens: any'],
+  ['recheck without introspection', { recheck: '60s' }, 'introspection: is required with recheck'],
+  ['introspection that no token needs', { ...asking(secret), tokens: 'jwt' }, 'introspection: is never used'],
   ['recheck of opaque tokens', { ...asking(secret), recheck: '60s' }, 'recheck: applies to JWTs only'],
-  ['nothing that shows who it is', asking({}), 'introspection: needs a client credential'],
-  ['two things', asking({ ...secret, ...key }), 'introspection: has client_secret and private_key'],
-  ['a certificate alone', asking({ certificate: 'c.pem' }), 'certificate and certificate_key must be set together'],
+  ['introspection without a client credential', asking({}), 'introspection: needs a client credential'],
+  ['two client credentials', asking({ ...secret, ...key }), 'introspection: has client_secret and private_key'],
   [
-    'a key of no certificate',
+    'a certificate without its key',
+    asking({ certificate: 'c.pem' }),
+    'certificate and certificate_key must be set together',
+  ],
+  [
+    'a certificate key without its certificate',
     asking({ ...secret, certificate_key: { env: 'K' } }),
     'certificate and certificate_key must be set together',
   ],
   [
-    'a secret for a signature',
+    'a client secret for private_key_jwt',
     asking({ ...secret, client_auth: 'private_key_jwt' }),
     'cannot use client_secret; use client_secret_basic',
   ],
   [
-    'a key for a secret',
+    'a private key for client_secret_post',
     asking({ ...key, client_auth: 'client_secret_post' }),
     'cannot use private_key; use private_key_jwt',
   ],
   [
-    'a certificate for it',
+    'a certificate for private_key_jwt',
     asking({ ...certificate, client_auth: 'private_key_jwt' }),
     'cannot use certificate; use tls_client_auth',
   ],
-])('an invalid introspection entry is rejected: %s', (_, main, message) => {
+])('the policy compiler rejects an issuer with %s', (_, main, message) => {
   const problems = problemsOf(() => compiled(main))
 
   expect(problems.length).toBe(1)
@@ -118,7 +125,7 @@ test.each([
   expect(problems[0]).toContain(message)
 })
 
-test('a service with five issuers of opaque tokens is rejected, because each would receive every token', () => {
+test('the policy compiler rejects a service with five issuers of opaque tokens, because each issuer would receive every token', () => {
   const others = [1, 2, 3, 4].map((n) => [
     `i${n}`,
     { ...asking(secret), issuer: `https://i${n}.test`, audience: ['a'] },

@@ -1,4 +1,4 @@
-// A policy compiles whole, or not at all and says everything that is wrong with it.
+// A policy compiles completely, or the policy compiler reports all of its problems.
 
 import { expect, test } from 'vitest'
 import { tokenReasons } from '../../../gateway/base/reasons.ts'
@@ -15,7 +15,7 @@ const twoIssuers =
 
 const say = (text: string) => problemsOf(() => snapshotOf(text)).map(({ code, path, hint }) => [code, path, hint])
 
-test('two routes with the same match and a common method are a conflict that names both routes and their services', () => {
+test('the policy compiler reports two routes with the same match and a common method as a conflict, and names both routes and services', () => {
   const orders = service([{ id: 'orders.read', match: { path: '/x/*', methods: ['GET', 'PUT'] }, require: 'public' }])
   const reports = service([
     { id: 'reports.head', match: { path: '/x/*', methods: ['HEAD', 'POST'] }, require: 'public' },
@@ -29,7 +29,7 @@ test('two routes with the same match and a common method are a conflict that nam
   }
 })
 
-test('routes of one host and path with different fall_through are a conflict', () => {
+test('the policy compiler reports routes of one host and path with different fall_through as a conflict', () => {
   const match = { path: '/x/*', methods: ['GET'], fall_through: true }
   const orders = service([{ id: 'a', match, require: 'public' }])
   const other = (more: object) =>
@@ -44,13 +44,13 @@ test('routes of one host and path with different fall_through are a conflict', (
 })
 
 test.each([
-  ['another method', { path: '/x', methods: ['GET'] }, { path: '/x', methods: ['POST'] }],
-  ['another host', { path: '/x', host: 'a' }, { path: '/x', host: 'b' }],
-  ['a host and none', { path: '/x', host: 'a' }, { path: '/x' }],
+  ['the method', { path: '/x', methods: ['GET'] }, { path: '/x', methods: ['POST'] }],
+  ['the host', { path: '/x', host: 'a' }, { path: '/x', host: 'b' }],
+  ['having a host', { path: '/x', host: 'a' }, { path: '/x' }],
   ['a trailing slash', { path: '/x' }, { path: '/x/' }],
   ['a wildcard', { path: '/x' }, { path: '/*' }],
-  ['what is below', { path: '/x' }, { path: '/x/**' }],
-])('routes that differ in %s do not conflict', (_difference, a, b) => {
+  ['a final /**', { path: '/x' }, { path: '/x/**' }],
+])('the policy compiler finds no conflict between routes that differ in %s', (_difference, a, b) => {
   expect(say(policyOf({ a, b }))).toEqual([])
 })
 
@@ -77,13 +77,13 @@ test.each([
     'is below /.well-known/oauth-protected-resource, a path that is reserved for the gate',
   ],
   ['/oauth2/auth', 'is below /oauth2/auth, a path that is reserved for the gate'],
-])('an invalid path pattern is reported: %j %s', (path, message) => {
+])('the policy compiler reports an invalid path pattern: %j %s', (path, message) => {
   const problems = problemsOf(() => snapshotOf(policyOf({ r: { path } })))
 
   expect(problems).toMatchObject([{ code: 'GH_POLICY_PATTERN', path: 'services.orders.routes[0].match.path', message }])
 })
 
-test('the error for a path with a name in braces has a hint to use *', () => {
+test('the error for a path pattern with a name in braces suggests * for a variable segment', () => {
   const [only] = problemsOf(() => snapshotOf(policyOf({ r: { path: '/orders/{id}' } })))
 
   expect(only!.hint).toContain('use * for a variable segment')
@@ -98,11 +98,11 @@ test.each([
   '/oauth2/authorize',
   '/.well-known/security.txt',
   '/%C3%A9',
-])('the path pattern %s is accepted', (path) => {
+])('the policy compiler accepts the path pattern %s', (path) => {
   expect(say(policyOf({ r: { path } }))).toEqual([])
 })
 
-test('a pattern with an escaped slash or a parameter is accepted if the service accepts such paths', () => {
+test('the policy compiler accepts a path pattern with an encoded slash or a path parameter if the service accepts such paths', () => {
   const lenient = { encoded_slashes: 'keep', path_parameters: 'allow' }
 
   expect(say(policyOf({ a: { path: '/a%2Fb' }, b: { path: '/a;b' } }, lenient))).toEqual([])
@@ -120,20 +120,20 @@ test.each([
   'a/b',
   'ä.example',
   '-a',
-])('the host pattern %j is rejected', (host) => {
+])('the policy compiler rejects the host pattern %j', (host) => {
   expect(say(policyOf({ r: { path: '/', host } }))).toMatchObject([
     ['GH_POLICY_PATTERN', 'services.orders.routes[0].match.host', undefined],
   ])
 })
 
 test.each(['localhost', 'api.example', '*.api.example', '10.0.0.1', '[::1]', 'a_b.example'])(
-  'the host pattern %s is fine',
+  'the policy compiler accepts the host pattern %s',
   (host) => {
     expect(say(policyOf({ r: { path: '/', host } }))).toEqual([])
   },
 )
 
-test('a route id that occurs in two services is rejected', () => {
+test('the policy compiler rejects a route id that occurs in two services', () => {
   const routes = (path: string) => service([{ id: 'same', match: { path }, require: 'public' }])
   const problems = problemsOf(() => snapshotOf(policy({ a: routes('/a'), b: routes('/b') })))
 
@@ -150,14 +150,17 @@ test.each([
   ['manger', 'did you mean manager?'],
   ['auditor', 'map it under services.s.roles'],
   ['toString', 'map it under services.s.roles'],
-])('a requirement for the role %s, which the service does not map, is rejected', (role, hint) => {
-  const roles = { manager: { claim: 'roles', any: ['m'] } }
-  const require = { all: [{ not: { roles: { any: [role] } } }] }
+])(
+  'the policy compiler rejects a requirement for the role %s, which the service does not map, with the hint: %s',
+  (role, hint) => {
+    const roles = { manager: { claim: 'roles', any: ['m'] } }
+    const require = { all: [{ not: { roles: { any: [role] } } }] }
 
-  expect(say(policy({ s: service(routesOf({ require }), { roles }) }))).toEqual([
-    ['GH_POLICY_ROLE', 'services.s.routes[0].require.all[0].not.roles', hint],
-  ])
-})
+    expect(say(policy({ s: service(routesOf({ require }), { roles }) }))).toEqual([
+      ['GH_POLICY_ROLE', 'services.s.routes[0].require.all[0].not.roles', hint],
+    ])
+  },
+)
 
 test.each([
   ['one issuer, none listed', mainIssuer, undefined, { scopes: { all: ['a'] } }, []],
@@ -174,14 +177,17 @@ test.each([
   ['two issuers, listed', twoIssuers, ['one', 'two'], { scopes: { all: ['a'] } }, []],
   ['unknown issuer', mainIssuer, ['mian'], 'public', [['services.s.issuers[0]', 'did you mean main?']]],
   ['name of a prototype', mainIssuer, ['constructor'], 'public', [['services.s.issuers[0]', undefined]]],
-])('the issuers of a service are resolved or rejected: %s', (_case, issuers, listed, require, expected) => {
-  const rest = listed === undefined ? {} : { issuers: listed }
-  const found = say(policy({ s: service(routesOf({ require }), rest) }, issuers))
+])(
+  'the policy compiler resolves the issuers of a service or reports the problem: %s',
+  (_case, issuers, listed, require, expected) => {
+    const rest = listed === undefined ? {} : { issuers: listed }
+    const found = say(policy({ s: service(routesOf({ require }), rest) }, issuers))
 
-  expect(found).toEqual(expected.map(([path, hint]) => ['GH_POLICY_ISSUER', path, hint]))
-})
+    expect(found).toEqual(expected.map(([path, hint]) => ['GH_POLICY_ISSUER', path, hint]))
+  },
+)
 
-test('two entries with the same issuer identifier are rejected', () => {
+test('the policy compiler rejects two issuer entries with the same issuer identifier', () => {
   const twice = twoIssuers.replace('2.test', '1.test')
 
   expect(say(policy({ s: service(routesOf({ require: 'public' })) }, twice))).toEqual([
@@ -189,7 +195,7 @@ test('two entries with the same issuer identifier are rejected', () => {
   ])
 })
 
-test('all problems of a policy are reported together, in the order of the document', () => {
+test('the policy compiler reports all problems of a policy together, in the order of the document', () => {
   const routes = routesOf(
     { match: { path: 'x' }, require: 'public' },
     { match: { path: '/..' }, require: { roles: { any: ['r'] } } },
@@ -203,7 +209,7 @@ test('all problems of a policy are reported together, in the order of the docume
   ])
 })
 
-test('an unchanged issuer is the same object in the next snapshot, and a changed issuer is a new object', () => {
+test('when a policy is replaced, an unchanged issuer stays the same object, and a changed issuer becomes a new object', () => {
   const services = { s: service(routesOf({ require: 'public' })) }
   const before = snapshotOf(policy(services, twoIssuers))
   const next = compilePolicy(
@@ -218,7 +224,7 @@ test('an unchanged issuer is the same object in the next snapshot, and a changed
   expect([...next.services[0]!.issuers]).toEqual([])
 })
 
-test('a snapshot contains the default of every key that the policy omits', () => {
+test('a compiled policy contains the default of every key that the policy omits', () => {
   const { issuers, services, routes } = snapshotOf(policyOf({ r: { path: '/r', methods: ['GET', 'PUT'] } }))
 
   expect(issuers.get('https://idp.test')).toEqual({
@@ -269,7 +275,7 @@ test('a snapshot contains the default of every key that the policy omits', () =>
   expect(routes[0]?.methods).toEqual(new Set(['GET', 'HEAD', 'PUT']))
 })
 
-test('a route has a requirement unless its require is `public`', () => {
+test('a compiled route has a requirement unless its require is `public`', () => {
   const open = snapshotOf(
     policy({ s: service(routesOf({ require: 'public' }, { require: { not: { scopes: { all: ['a'] } } } })) }),
   )
@@ -288,7 +294,7 @@ test.each([
     { first_byte: '5s', idle: '6s', total: '7s' },
     { firstByteMs: 5000, idleMs: 6000, totalMs: 7000 },
   ],
-])('each timeout of a route overrides that of its service: %j', (timeouts, expected) => {
+])('each timeout of a route overrides the timeout of its service: %j', (timeouts, expected) => {
   const rest = { timeouts: { first_byte: '1s', idle: '2s', total: '3s' } }
   const [own, others] = snapshotOf(
     policy({ s: service(routesOf({ require: 'public', timeouts }, { require: 'public' }), rest) }),
@@ -298,7 +304,7 @@ test.each([
   expect(others?.timeouts).toEqual({ firstByteMs: 1000, idleMs: 2000, totalMs: 3000 })
 })
 
-test('a shadow requirement is compiled, and changes neither requirement nor scopes of the route', () => {
+test('the policy compiler compiles a shadow requirement, which changes neither the requirement nor the scopes of the route', () => {
   const shadow = { require: { all: [{ scopes: { all: ['extra'] } }, { roles: { any: ['m'] } }] } }
   const roles = { m: { claim: 'roles', any: ['m'] } }
   const [open, closed] = snapshotOf(
@@ -316,20 +322,20 @@ test('a shadow requirement is compiled, and changes neither requirement nor scop
 })
 
 test.each([
-  ['a role that nobody maps', { roles: { any: ['m'] } }, 'GH_POLICY_ROLE', '.shadow.require.roles'],
+  ['a role that the service does not map', { roles: { any: ['m'] } }, 'GH_POLICY_ROLE', '.shadow.require.roles'],
   [
     'clients of an unknown issuer',
     { clients: { any: ['c'], issuer: 'x' } },
     'GH_POLICY_ISSUER',
     '.shadow.require.clients.issuer',
   ],
-])('an invalid shadow requirement is rejected like an enforced one: %s', (_what, require, code, path) => {
+])('the policy compiler rejects a shadow requirement for %s, like an enforced one', (_what, require, code, path) => {
   const found = say(policy({ s: service(routesOf({ require: 'public', shadow: { require } })) }))
 
   expect(found.map(([code, path]) => [code, path])).toEqual([[code, `services.s.routes[0]${path}`]])
 })
 
-test('a public route with a shadow requirement needs an issuer', () => {
+test('the policy compiler rejects a public route with a shadow requirement if the service lists none of two issuers', () => {
   const shadow = { require: { scopes: { all: ['a'] } } }
 
   expect(say(policy({ s: service(routesOf({ require: 'public', shadow })) }, twoIssuers))).toEqual([
@@ -337,7 +343,7 @@ test('a public route with a shadow requirement needs an issuer', () => {
   ])
 })
 
-test('every reason for which a token is rejected has the same reply for the client', () => {
+test('the client gets the same 401 reply for every reason for which a token is rejected', () => {
   const { denials } = snapshotOf(policyOf({ r: { path: '/r' } })).routes[0]!
 
   expect(Object.keys(denials.token).sort()).toEqual([...tokenReasons].sort())

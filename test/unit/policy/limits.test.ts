@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import type { LimitRule } from '../../../gateway/base/limit-rule.ts'
 import { mainIssuer, problemsOf, snapshotOf } from './policy-text.ts'
 
-// docs/design/contract.md §7: which limits count on a route, how they are kept, and what is no limit at all.
+// docs/design/contract.md §7: which rate limits apply to a route, in which mode, and which settings of a limit are
+// invalid.
 
 interface Levels {
   readonly gate?: object[]
@@ -31,11 +32,11 @@ test.each([
   [{ requests: 1000, mode: 'exact' }, 'exact'],
   [{ requests: 2, mode: 'leased' }, 'leased'],
   [{ requests: 1000, burst: 100, window: '10s' }, 'exact'],
-])('the limit %j gets the mode %s', (parts, mode) => {
+])('the policy compiler gives the limit %j the mode %s', (parts, mode) => {
   expect(only(parts).mode).toBe(mode)
 })
 
-test('a route has the limits of policy, service and route in this order, and shared limits are the same object', () => {
+test('a compiled route has the limits of the policy, its service and itself in this order, and a shared limit has the same key on every route', () => {
   const levels = {
     gate: [limit()],
     service: [limit({ name: 'b' })],
@@ -53,14 +54,14 @@ test('a route without limits compiles without limits', () => {
   expect(limitsOf({})).toBeUndefined()
 })
 
-test('a burst is a second window with the same time per request', () => {
+test('the policy compiler turns a burst into a second window with the same time per request', () => {
   const [whole, burst] = limitsOf({ route: [limit({ requests: 100, window: '60s', burst: 10 })] })!.rules
 
   expect(whole).toMatchObject({ name: 'a', requests: 100, windowMs: 60_000 })
   expect(burst).toMatchObject({ name: 'a.burst', requests: 10, windowMs: 6000 })
 })
 
-test('a window that is not whole seconds is omitted from RateLimit-Policy', () => {
+test('the policy compiler omits a limit window that is not whole seconds from RateLimit-Policy', () => {
   expect(only({ window: '1500ms' }).policyItem).toBe('"a";q=10')
 })
 
@@ -69,7 +70,7 @@ test.each([
   [['subject', 'subject'], 'subject', true],
   [[{ claim: 'b' }, 'client', { claim: 'a' }], ['client', { claim: 'a' }, { claim: 'b' }], true],
   [['subject'], ['client'], false],
-])('limits by %j and by %j use the same windows: %s', (a, b, same) => {
+])('limits by %j and by %j compile to the same identity: %s', (a, b, same) => {
   expect(JSON.stringify(only({ by: a }).by) === JSON.stringify(only({ by: b }).by)).toBe(same)
 })
 
@@ -79,18 +80,18 @@ test.each([
   [{ requests: 200 }, false],
   [{ window: '2s' }, false],
   [{ name: 'b' }, false],
-])('a policy that changes %j continues with the windows in Redis: %s', (change, same) => {
+])('after a policy change of %j, a limit continues with its windows in Redis: %s', (change, same) => {
   expect(only(change).key === only({}).key).toBe(same)
 })
 
-test('without a token, only limits by address and route are counted', () => {
+test('on a public route, a limit of the policy or of the service applies only if it is by address or by route', () => {
   const levels = { gate: [limit(), limit({ name: 'b', by: 'address' })], service: [limit({ name: 'c', by: 'route' })] }
   const found = limitsOf({ ...levels, require: 'public' })
 
   expect(found?.rules.map(({ name }) => name)).toEqual(['b', 'c'])
 })
 
-test('shadow limits are separate from enforced limits', () => {
+test('the policy compiler keeps shadow limits separate from enforced limits', () => {
   const found = limitsOf({ route: [limit({ shadow: true }), limit({ name: 'b' })] })
 
   expect([found?.rules.map(({ name }) => name), found?.shadows.map(({ name }) => name)]).toEqual([['b'], ['a']])
@@ -99,19 +100,23 @@ test('shadow limits are separate from enforced limits', () => {
 
 test.each<[string, Levels, string]>([
   [
-    'the token of a public route',
+    'a limit by token on a public route',
     { route: [limit()], require: 'public' },
     'GH_POLICY_LIMIT services.s.routes[0].limits',
   ],
-  ['a name twice', { route: [limit(), limit()] }, 'GH_POLICY_LIMIT services.s.routes[0].limits'],
-  ['a name of the service', { service: [limit()], route: [limit()] }, 'GH_POLICY_LIMIT services.s.routes[0].limits'],
+  ['two limits of a route with one name', { route: [limit(), limit()] }, 'GH_POLICY_LIMIT services.s.routes[0].limits'],
   [
-    'a burst of leases',
+    'a name that a limit of the service has',
+    { service: [limit()], route: [limit()] },
+    'GH_POLICY_LIMIT services.s.routes[0].limits',
+  ],
+  [
+    'a burst in mode leased',
     { route: [limit({ mode: 'leased', burst: 2 })] },
     'GH_POLICY_LIMIT services.s.routes[0].limits[0].burst',
   ],
   [
-    'a burst above the limit',
+    'a burst that is not below the limit',
     { route: [limit({ burst: 10 })] },
     'GH_POLICY_LIMIT services.s.routes[0].limits[0].burst',
   ],
@@ -128,13 +133,13 @@ test.each<[string, Levels, string]>([
   ['a window too short', { gate: [limit({ window: '10ms' })] }, 'GH_CONFIG_VALUE limits[0].window'],
   ['no identity', { gate: [limit({ by: [] })] }, 'GH_CONFIG_VALUE limits[0].by'],
   ['an unknown identity', { gate: [limit({ by: 'user' })] }, 'GH_CONFIG_VALUE limits[0].by'],
-  ['a limit of nothing', { gate: [limit({ requests: 0 })] }, 'GH_CONFIG_VALUE limits[0].requests'],
-])('an invalid limit is rejected: %s', (_what, levels, expected) => {
+  ['a limit of 0 requests', { gate: [limit({ requests: 0 })] }, 'GH_CONFIG_VALUE limits[0].requests'],
+])('the policy compiler rejects an invalid limit: %s', (_what, levels, expected) => {
   const found = problemsOf(() => snapshotOf(policy(levels))).map(({ code, path }) => `${code} ${path}`)
   expect(found).toContain(expected)
 })
 
-test('policy limits in two files of a policy are rejected', () => {
+test('the policy parser rejects policy-wide limits in two files of one policy', () => {
   const texts = [1, 2].map((n) => {
     const routes = [{ id: `r${n}`, match: { path: `/${n}` }, require: 'public' }]
     const services = { [`s${n}`]: { upstreams: ['http://s.test'], routes } }

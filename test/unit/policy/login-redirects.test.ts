@@ -1,4 +1,4 @@
-// Each login issuer has redirect URIs of its own, and none that is registered changes without being said.
+// Each login issuer has its own redirect URIs. A registered redirect URI changes only if the policy says so.
 
 import { expect, test } from 'vitest'
 import { compilePolicy } from '../../../gateway/policy/compile.ts'
@@ -8,7 +8,7 @@ import { problemsOf, sourceOf } from './policy-text.ts'
 const services = { s: { upstreams: ['http://s.test'], routes: [{ id: 'r', match: { path: '/' }, require: 'public' }] } }
 const publicUrls = ['https://a.test', 'https://b.test']
 
-/** @param logins  `login.redirect` by issuer; `none`: nobody logs in there, `unsaid`: it is left out */
+/** @param logins  `login.redirect` of each issuer; `none`: no `login`, `unsaid`: a `login` without `redirect` */
 function sourceWith(logins: Readonly<Record<string, 'plain' | 'issuer' | 'unsaid' | 'none'>>) {
   const issuers = Object.entries(logins).map(([name, redirect]) => {
     const login = { client_id: 'c', ...(redirect !== 'unsaid' && { redirect }) }
@@ -20,28 +20,39 @@ function sourceWith(logins: Readonly<Record<string, 'plain' | 'issuer' | 'unsaid
 }
 
 test.each([
-  ['a sole login issuer', { main: 'unsaid' }, { main: 'plain' }],
-  ['a sole login issuer beside others', { main: 'unsaid', other: 'none' }, { main: 'plain' }],
-  ['a sole login issuer that says issuer', { main: 'issuer' }, { main: 'issuer' }],
-  ['two that say it, one of them plain', { main: 'plain', other: 'issuer' }, { main: 'plain', other: 'issuer' }],
-  ['two that say issuer', { main: 'issuer', other: 'issuer' }, { main: 'issuer', other: 'issuer' }],
-] as const)('%s: %j has the redirects %j, also as it is printed', (_, logins, expected) => {
-  const source = sourceWith(logins)
-  const redirectsOf = (given: typeof source) =>
-    Object.fromEntries(compilePolicy(given).loginIssuers.map(({ name, login }) => [name, login!.redirect]))
+  ['the only login issuer', { main: 'unsaid' }, { main: 'plain' }],
+  ['the only login issuer beside an issuer without login', { main: 'unsaid', other: 'none' }, { main: 'plain' }],
+  ['the only login issuer with redirect: issuer', { main: 'issuer' }, { main: 'issuer' }],
+  [
+    'two login issuers with redirect, one of them plain',
+    { main: 'plain', other: 'issuer' },
+    { main: 'plain', other: 'issuer' },
+  ],
+  ['two login issuers with redirect: issuer', { main: 'issuer', other: 'issuer' }, { main: 'issuer', other: 'issuer' }],
+] as const)(
+  'the policy compiler gives %s (%j) the redirects %j, also after the policy is printed',
+  (_, logins, expected) => {
+    const source = sourceWith(logins)
+    const redirectsOf = (given: typeof source) =>
+      Object.fromEntries(compilePolicy(given).loginIssuers.map(({ name, login }) => [name, login!.redirect]))
 
-  expect(redirectsOf(source)).toEqual(expected)
-  expect(redirectsOf(sourceOf(JSON.stringify(printPolicy(source.document))))).toEqual(expected)
-})
+    expect(redirectsOf(source)).toEqual(expected)
+    expect(redirectsOf(sourceOf(JSON.stringify(printPolicy(source.document))))).toEqual(expected)
+  },
+)
 
 test.each([
-  ['two that do not say it', { main: 'unsaid', other: 'unsaid' }, ['main.login', 'other.login']],
-  ['a second one that does not say it', { main: 'plain', other: 'unsaid' }, ['other.login']],
-  ['a first one that does not say it', { main: 'unsaid', other: 'issuer' }, ['main.login']],
-  ['a first one whose URI a second one takes', { main: 'unsaid', other: 'plain' }, ['main.login']],
-  ['two that say plain', { main: 'plain', other: 'plain' }, ['other.login.redirect']],
-  ['one whose name is no segment of a path', { '..': 'issuer' }, ['...login']],
-] as const)('%s: %j is an error', (_, logins, at) => {
+  ['two login issuers without redirect', { main: 'unsaid', other: 'unsaid' }, ['main.login', 'other.login']],
+  ['a second login issuer without redirect', { main: 'plain', other: 'unsaid' }, ['other.login']],
+  ['a first login issuer without redirect', { main: 'unsaid', other: 'issuer' }, ['main.login']],
+  [
+    'a first login issuer without redirect beside one with redirect: plain',
+    { main: 'unsaid', other: 'plain' },
+    ['main.login'],
+  ],
+  ['two login issuers with redirect: plain', { main: 'plain', other: 'plain' }, ['other.login.redirect']],
+  ['a login issuer whose name is not a path segment', { '..': 'issuer' }, ['...login']],
+] as const)('the policy compiler rejects %s (%j)', (_, logins, at) => {
   const problems = problemsOf(() => compilePolicy(sourceWith(logins)))
 
   expect(problems.map(({ code, path }) => `${code} ${path}`)).toEqual(
@@ -49,7 +60,7 @@ test.each([
   )
 })
 
-test('the error for a second login issuer names every redirect URI to register', () => {
+test('the error for two login issuers without redirect names every redirect URI to register', () => {
   const source = sourceWith({ main: 'unsaid', other: 'unsaid' })
   const [problem] = problemsOf(() => compilePolicy(source, { publicUrls }))
 
@@ -66,7 +77,7 @@ test.each([
   ['plain', 'other.login.redirect'],
   ['unsaid', 'other.login'],
 ] as const)(
-  'beside an issuer with redirect: plain, the error for one that says %s names no plain URI for it',
+  'beside a login issuer with redirect: plain, the error for a second one with redirect %s names no plain redirect URI for the second one',
   (redirect, at) => {
     const [problem] = problemsOf(() => compilePolicy(sourceWith({ main: 'plain', other: redirect })))
 

@@ -1,5 +1,5 @@
-// docs/design/contract.md §3: the most literal pattern wins among those that match host and path; a method that it does
-// not take is 405.
+// docs/design/contract.md §3: among the patterns that match host and path, the most literal pattern wins. If its routes
+// do not have the method of the request, the reply is 405.
 
 import { expect, test } from 'vitest'
 import type { Route } from '../../../gateway/policy/snapshot.ts'
@@ -36,7 +36,7 @@ test.each([
   ['/orders/1', 'HEAD', 'orders.read'],
   ['/orders/special', 'GET', 'orders.special'],
   ['/orders/special', 'HEAD', 'orders.special'],
-  // The open route has POST, but the path is that of the literal one.
+  // The wildcard route has POST, but the literal route is the one that matches the path.
   ['/orders/special', 'POST', '405 GET, HEAD, OPTIONS'],
   ['/orders/special/', 'GET', 'orders.read'],
   ['/orders/7/lines', 'GET', 'orders.lines'],
@@ -48,14 +48,14 @@ test.each([
   ['/orders/1', 'OPTIONS', '405 GET, HEAD, POST, PUT'],
   ['/orders/special', 'OPTIONS', 'orders.options'],
   ['/', 'PATCH', 'root'],
-  // S-027: exact bytes
+  // S-027: a path matches by its exact bytes
   ['/admin', 'GET', 'exact'],
   ['/admin/', 'GET', '404'],
   ['/ADMIN', 'GET', '404'],
   ['/admin.', 'GET', '404'],
   ['/ordersx', 'GET', '404'],
   ['/only', 'GET', '404'],
-])('a request %s %s without a known host matches %s', (path, method, outcome) => {
+])('the request for path %s with method %s and an unknown host matches %s', (path, method, outcome) => {
   expect(outcomeOf('other.test', path, method)).toBe(outcome)
 })
 
@@ -68,13 +68,13 @@ test.each([
   ['api.example', '/orders/1', 'POST', '405 GET, HEAD'],
   ['www.example', '/orders/special', 'DELETE', '405 GET, HEAD'],
   ['www.example', '/orders/1', 'POST', '405 GET, HEAD, DELETE'],
-  // Under a host that has no pattern for the path, the others count.
+  // If the routes of a host do not match the path, routes of less literal hosts apply.
   ['api.example', '/admin', 'DELETE', 'exact'],
   ['example', '/orders/1', 'DELETE', '405 GET, HEAD, POST, PUT'],
   ['a.b.example', '/orders/1', 'DELETE', '405 GET, HEAD, POST, PUT'],
   ['x.deep.example', '/only', 'GET', 'host.deep'],
   ['.example', '/orders/1', 'DELETE', '405 GET, HEAD, POST, PUT'],
-])('a request %s %s %s matches %s', (host, path, method, outcome) => {
+])('the request for host %s, path %s and method %s matches %s', (host, path, method, outcome) => {
   expect(outcomeOf(host, path, method)).toBe(outcome)
 })
 
@@ -84,14 +84,14 @@ test.each([
   ['x.example', '/a', 'w'],
   ['api.example.evil', '/a', '421'],
   ['', '/a', '421'],
-])('S-029: if every route names a host, %j %s matches %s', (host, path, outcome) => {
+])('S-029: if every route names a host, the request for host %j and path %s matches %s', (host, path, outcome) => {
   const named = snapshotOf(policyOf({ a: { host: 'api.example', path: '/a' }, w: { host: '*.example', path: '/a' } }))
   const found = named.match(host, path, 'GET')
 
   expect('reason' in found ? String(found.status) : found.id).toBe(outcome)
 })
 
-test('the routes of a path are those that at least one method matches', () => {
+test('the route table lists the routes at a path, each of which matches with at least one method', () => {
   expect(table.routesAt('other.test', '/orders/special').map(({ id }) => id)).toEqual([
     'orders.special',
     'orders.options',
@@ -122,14 +122,17 @@ test.each([
   ['a.test', '/admin/1', 'DELETE', 'page'],
   ['a.test', '/admin/1', 'PATCH', '405 GET, HEAD, PUT, DELETE'],
   ['a.test', '/strict/1', 'GET', '405 PUT'],
-])('with fall_through on /admin/* alone, %s%s %s is %s', (host, path, method, outcome) => {
-  const found = falling.match(host, path, method)
-  const allow = 'reason' in found ? found.fields.find(([name]) => name === 'allow')?.[1] : undefined
+])(
+  'with fall_through only on /admin/*, the request for %s%s with method %s gives %s',
+  (host, path, method, outcome) => {
+    const found = falling.match(host, path, method)
+    const allow = 'reason' in found ? found.fields.find(([name]) => name === 'allow')?.[1] : undefined
 
-  expect('reason' in found ? `${found.status} ${allow}` : found.id).toBe(outcome)
-})
+    expect('reason' in found ? `${found.status} ${allow}` : found.id).toBe(outcome)
+  },
+)
 
-test('a denial of matching is the same frozen object every time', () => {
+test('the denial of a method is the same frozen object for every request that matches the same pattern', () => {
   const refused = table.match('other.test', '/orders/1', 'DELETE')
 
   expect(Object.isFrozen(refused)).toBe(true)
@@ -142,7 +145,7 @@ const pattern = fc
   .tuple(fc.array(segment, { minLength: 1, maxLength: 4 }), fc.boolean())
   .map(([segments, open]) => `/${[...segments, ...(open ? ['**'] : [])].join('/')}`)
 
-test('matching of any patterns agrees with a slow reference', () => {
+test('route matching agrees with a slow reference for random patterns and paths', () => {
   const patterns = fc.uniqueArray(pattern, { minLength: 1, maxLength: 12 })
   const path = fc
     .array(fc.constantFrom('a', 'b', 'c'), { minLength: 1, maxLength: 5 })

@@ -1,5 +1,5 @@
-// docs/design/contract.md §3: one normal form, which is both matched and forwarded. What two readers could take for two
-// paths is refused, not resolved.
+// docs/design/contract.md §3: a path has one normal form, which is matched and forwarded. The gate rejects a path that
+// two implementations could read as two different paths.
 
 import { expect, test } from 'vitest'
 import { normalizePath, refusedBy } from '../../../gateway/policy/path-form.ts'
@@ -28,7 +28,7 @@ test.each([
   ['/%c3%a9', '/%C3%A9'],
   ['/%e2%82%ac%F0%9f%98%80', '/%E2%82%AC%F0%9F%98%80'],
   ['/%ed%9f%bf%ee%80%80%f4%8f%bf%bf', '/%ED%9F%BF%EE%80%80%F4%8F%BF%BF'],
-  // judged after the match, by the service
+  // paths that the settings of the service accept or reject after the match
   ['/a%2fb', '/a%2Fb'],
   ['/a;v=1/b', '/a;v=1/b'],
 ])('the normal form of the path %s is %s', (raw, path) => {
@@ -91,7 +91,7 @@ test.each<[raw: string, reason: string]>([
   ['', 'target-malformed'],
   ['*', 'target-malformed'],
   ['http://a/b', 'target-malformed'],
-])('%j is refused as %s', (raw, reason) => {
+])('the gate rejects the path %j as %s', (raw, reason) => {
   expect(formOf(raw)).toBe(`refused: ${reason}`)
 })
 
@@ -101,11 +101,14 @@ test.each([
   { path: '/a;v=1', encodedSlashes: 'keep', pathParameters: 'refuse', reason: 'path-parameter' },
   { path: '/a;v=1', encodedSlashes: 'refuse', pathParameters: 'allow', reason: undefined },
   { path: '/a', encodedSlashes: 'refuse', pathParameters: 'refuse', reason: undefined },
-] as const)('$path at a service with $encodedSlashes and $pathParameters: $reason', ({ path, reason, ...service }) => {
-  expect(refusedBy(service, path)?.reason).toBe(reason)
-})
+] as const)(
+  'a service with encoded_slashes $encodedSlashes and path_parameters $pathParameters rejects the path $path with: $reason',
+  ({ path, reason, ...service }) => {
+    expect(refusedBy(service, path)?.reason).toBe(reason)
+  },
+)
 
-test('without a service the strict reading holds', () => {
+test('without a service, the gate rejects a path with an encoded slash or a path parameter', () => {
   expect(refusedBy(undefined, '/a%2Fb')?.reason).toBe('path-encoded-slash')
   expect(refusedBy(undefined, '/a;b')?.reason).toBe('path-parameter')
 })
@@ -126,7 +129,7 @@ test('the normal form is its own normal form', () => {
   )
 })
 
-test('what passes means what it meant, and a URL parser finds nothing in it to resolve', () => {
+test('the normal form of a path decodes to the same text as the path, and a URL parser does not change it', () => {
   fc.assert(
     fc.property(target, (raw) => {
       const path = normalizePath(raw)

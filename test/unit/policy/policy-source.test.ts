@@ -1,4 +1,4 @@
-// The policy's form: strict, all problems at once, each with its place and what was meant.
+// The form of a policy: unknown keys are errors. All problems are reported together, each with its place and a hint.
 
 import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -14,7 +14,7 @@ afterAll(() => rmSync(root, { recursive: true, force: true }))
 
 type Patch = Record<string, unknown>
 
-/** A policy that is fine but for the patch. */
+/** Returns a valid policy with the given changes. */
 function policyWith({ issuer = {}, service = {}, route = {}, top = {} }: Record<string, Patch>): string {
   return stringify({
     version: 1,
@@ -44,7 +44,7 @@ const read = (text: string) => readPolicy([{ file: 'policy.yaml', bytes: Buffer.
 const problemsOf = (text: string) => problemsIn(() => read(text))
 const say = (text: string) => problemsOf(text).map(({ code, path }) => `${code} ${path}`)
 
-test('a policy with every key is accepted', () => {
+test('the policy parser accepts a policy with every key', () => {
   const text = policyWith({
     issuer: {
       algorithms: ['ES256', 'Ed25519'],
@@ -119,14 +119,14 @@ test.each([
     'X-Rewrite-URL',
   ],
   ...['X-Request-Id', 'x_real_ip', 'X-SSL-*', 'X-Tenant', ''],
-])('pass_headers rejects the field %s', (name) => {
+])('the policy parser rejects the field %j in pass_headers', (name) => {
   expect(say(policyWith({ service: { pass_headers: ['X-Real-IP', name] } }))).toEqual([
     'GH_CONFIG_VALUE services.orders.pass_headers[1]',
   ])
 })
 
 test.each<[string, Record<string, Patch>, string]>([
-  // S-126: nothing reads as public but the word
+  // S-126: only the word `public` makes a route public
   ['no require', { route: { require: undefined } }, 'GH_CONFIG_MISSING services.orders.routes[0].require'],
   ['require: null', { route: { require: null } }, 'GH_CONFIG_VALUE services.orders.routes[0].require'],
   ['require: Public', { route: { require: 'Public' } }, 'GH_CONFIG_VALUE services.orders.routes[0].require'],
@@ -179,7 +179,7 @@ test.each<[string, Record<string, Patch>, string]>([
     { route: { require: { acr: ['a'], session: 'main' } } },
     'GH_POLICY_REQUIREMENT services.orders.routes[0].require',
   ],
-  // every kind of requirement: empty, of the wrong form, or never met
+  // every kind of requirement: empty, of the wrong form, or impossible to meet
   ...(
     [
       ['claims: {}', { claims: {} }, 'GH_POLICY_REQUIREMENT', '.claims'],
@@ -326,7 +326,7 @@ test.each<[string, Record<string, Patch>, string]>([
     { issuer: { login: { client_id: 'c', client_secret: 'hush' } } },
     'GH_CONFIG_SECRET_INLINE issuers.main.login.client_secret',
   ],
-  // The gate may add `login`, and `none` goes with no other value (OpenID Connect Core §3.1.2.1).
+  // The gate can add `login` to the prompt, and `none` allows no other value (OpenID Connect Core §3.1.2.1).
   ...['none', 'login consent', 'Login', ['login', 'consent']].map((prompt): [string, Record<string, Patch>, string] => [
     `login with prompt ${JSON.stringify(prompt)}`,
     { issuer: { login: { client_id: 'c', prompt } } },
@@ -442,7 +442,7 @@ test.each<[string, Record<string, Patch>, string]>([
     { top: { services: { a: { upstreams: ['http://a'], routes: [] } } } },
     'GH_CONFIG_VALUE services.a.routes',
   ],
-])('an invalid policy is rejected: %s', (_what, patch, problem) => {
+])('the policy parser rejects an invalid policy: %s', (_what, patch, problem) => {
   expect(say(policyWith(patch))).toEqual([problem])
 })
 
@@ -462,13 +462,13 @@ test.each([
   ],
   [{ issuer: { audiences: [] } }, 'issuers.main.audiences', 'did you mean audience?'],
   [{ top: { zzz: 1 } }, 'zzz', 'known keys: version, issuers, limits, services'],
-])('the error for a misspelt key suggests the known key: %j', (patch, path, hint) => {
+])('the error for an unknown policy key suggests known keys: %j', (patch, path, hint) => {
   expect(problemsOf(policyWith(patch as Record<string, Patch>))).toMatchObject([
     { code: 'GH_CONFIG_UNKNOWN_KEY', path, hint },
   ])
 })
 
-test('all problems are reported together, in the order of the text, each with its place', () => {
+test('the policy parser reports all problems together, in the order of the text, each with its place', () => {
   const text = `version: 1
 issuers:
   main:
@@ -491,7 +491,7 @@ services:
   ])
 })
 
-test('an error never quotes a value, because the value may be a misplaced secret', () => {
+test('an error of the policy parser never quotes a value, because the value can be a misplaced secret', () => {
   const text = policyWith({
     issuer: { issuer: 'https://u:hunter2@idp.test', profile: 'hunter2', jwks_uri: 'hunter2' },
     service: { upstreams: ['http://u:hunter2@h'], host: 'hunter2', timeouts: { connect: 'hunter2' } },
@@ -503,7 +503,7 @@ test('an error never quotes a value, because the value may be a misplaced secret
   expect(JSON.stringify(problems)).not.toContain('hunter2')
 })
 
-test('a hostile document is rejected with at most 100 problems', () => {
+test('the policy parser reports at most 100 problems of a document', () => {
   const many = Array.from({ length: 5000 }, (_, i) => `k${i}: 1`).join('\n')
 
   expect(problemsOf(`version: 1\n${many}\n`)).toHaveLength(100)
@@ -521,7 +521,7 @@ function folderOf(name: string, files: Record<string, string>): string {
   return folder
 }
 
-test('the yaml files of a folder form one policy, in the order of their names', () => {
+test('the YAML files of a policy folder form one policy, in the order of their names', () => {
   const texts = { 'b.yaml': serviceText('b'), 'a.yaml': `version: 1\n${issuers}\n`, 'notes.txt': '!', '.c.yaml': '!' }
   const folder = folderOf('split', texts)
   const source = loadPolicy(folder)
@@ -543,7 +543,7 @@ test('the yaml files of a folder form one policy, in the order of their names', 
   )
 })
 
-test('a service or issuer in two files is rejected with the names of both files', () => {
+test('the policy parser rejects a service or issuer that two files define, and names both files', () => {
   const one = `${serviceText('orders')}${issuers}\n`
   const folder = folderOf('owners', { 'one.yaml': one, 'two.yaml': one })
   const problems = problemsIn(() => loadPolicy(folder))
@@ -559,7 +559,7 @@ test('a service or issuer in two files is rejected with the names of both files'
   }
 })
 
-test('each file needs a version, and problems of all files are reported together', () => {
+test('each file of a policy folder needs a version, and problems of all files are reported together', () => {
   const folder = folderOf('versions', {
     'a.yaml': serviceText('a').replace('version: 1\n', ''),
     'b.yaml': 'version: 1\nx: 1\n',
@@ -583,27 +583,27 @@ test.each([
     },
     'cannot be read (EISDIR)',
   ],
-])('an unreadable policy is a ConfigError: %s', (_what, make, message) => {
+])('a policy that cannot be read causes a ConfigError: %s', (_what, make, message) => {
   const path = make()
 
   expect(problemsIn(() => loadPolicy(path))).toMatchObject([{ code: 'GH_CONFIG_UNREADABLE', message }])
 })
 
 test.each(['', '# nothing\n', 'null\n', '[]\n', 'text\n', serviceText('a').slice(0, 70)])(
-  '%j is an error, never a crash',
+  'the policy parser reports a problem of the text %j and does not crash',
   (text) => {
     expect(problemsOf(text)).not.toEqual([])
   },
 )
 
-test('a file above the maximum size is not read', () => {
+test('the policy parser rejects a policy file above 1 MiB', () => {
   const path = join(root, 'large.yaml')
   writeFileSync(path, `# ${'x'.repeat(1_048_576)}\n`)
 
   expect(problemsIn(() => loadPolicy(path))).toMatchObject([{ code: 'GH_CONFIG_TOO_LARGE', file: path }])
 })
 
-test('every problem code has an explanation', () => {
+test('every problem code of settings and policies has an explanation', () => {
   for (const [code, why] of Object.entries(problemCodes)) {
     expect(code).toMatch(/^GH_(CONFIG|POLICY)_[A-Z_]+$/)
     expect(why).toMatch(/^[A-Z].{20,}\.$/)

@@ -13,14 +13,16 @@ export function snapshotOf(...texts: readonly string[]): Snapshot {
   return compilePolicy(sourceOf(...texts))
 }
 
-/** A policy of one service with these routes, each `id: match`, all demanding the scope `read`. */
+/**
+ * Returns a policy with one service. `routes` maps a route id to its `match`. Every route requires the scope `read`.
+ */
 export function policyOf(routes: Readonly<Record<string, object>>, service: object = {}): string {
   const list = Object.entries(routes).map(([id, match]) => ({ id, match, require: { scopes: { all: ['read'] } } }))
   const services = { orders: { upstreams: ['http://orders.test'], ...service, routes: list } }
   return `version: 1\n${mainIssuer}\nservices: ${JSON.stringify(services)}\n`
 }
 
-/** All that is wrong, as `code path: message`. */
+/** Returns the problems of the ConfigError that `work` throws; an empty list if it does not throw. */
 export function problemsOf(work: () => unknown): readonly Problem[] {
   try {
     work()

@@ -1,4 +1,4 @@
-// `check --print`: the policy as it is understood, whole, with every default, and itself a policy.
+// `check --print` prints the whole policy with every default. The printed policy is itself a valid policy.
 
 import { expect, test } from 'vitest'
 import { stringify } from 'yaml'
@@ -91,7 +91,7 @@ interface Schema {
   readonly anyOf?: Schema[]
 }
 
-/** Keys that the policy may have and that a printed one lacks. Requirements refer to themselves, and are not entered. */
+/** Returns the keys of the schema that a printed policy lacks. The recursive schema of requirements is not searched. */
 function lacking(schema: Schema, value: unknown, path = ''): string[] {
   const of = (part: Schema, key: string) => {
     const member = (value as Record<string, unknown>)[key]
@@ -106,19 +106,19 @@ function lacking(schema: Schema, value: unknown, path = ''): string[] {
   return []
 }
 
-test('the printed policy contains every key of the schema', () => {
+test('a printed policy contains every key of the policy schema', () => {
   const schema = z.toJSONSchema(policySchema, { io: 'input' }) as Schema
 
-  // A secret is in one of two places.
+  // Each secret has two possible places, `env` and `file`.
   const elsewhere = ['client_secret.file', 'private_key.env', 'certificate_key.file']
   expect(lacking(schema, printed(full))).toEqual(
     ['introspection', 'login'].flatMap((part) => elsewhere.map((key) => `.issuers.main.${part}.${key}`)),
   )
-  // Or else the walk proves nothing.
+  // Proves that the search finds a missing key.
   expect(lacking(schema, { ...full, services: { s: { ...full.services.s, roles: {} } } })).toContain('.services.s.host')
 })
 
-test('a requirement is printed with every default', () => {
+test('the policy printer prints a requirement with every default', () => {
   const { services } = printed(full) as { services: { s: { routes: { require: unknown; shadow: unknown }[] } } }
   const [route] = services.s.routes
   const understood = {
@@ -148,7 +148,7 @@ test('a requirement is printed with every default', () => {
   expect(route?.shadow).toEqual({ require: understood })
 })
 
-test('omitted keys of a policy are printed with their defaults', () => {
+test('the policy printer prints omitted keys of a policy with their defaults', () => {
   const routes = [{ id: 'r', match: { path: '/' }, require: 'public', timeouts: { total: '1m' } }]
 
   expect(printed({ version: 1, services: { s: { upstreams: ['http://s.test'], routes } }, issuers: { main } })).toEqual(
@@ -215,7 +215,7 @@ test.each([
     ],
     { b: { any: ['1'] }, a: { any: ['1'] } },
   ],
-  // Where names alone would lose something: the order, one of two, or a dot.
+  // Cases in which printing by name would lose the order, one of two entries, or a dot in a name.
   [
     [
       { claim: 'b', any: ['1'] },
@@ -233,7 +233,7 @@ test.each([
   [[{ claim: ['b.c'], any: ['1'] }], undefined],
   [[{ claim: 'constructor', any: ['1'] }], undefined],
   [[{ claim: ['__proto__'], any: ['1'] }], undefined],
-])('claims are printed by name if names can express them: %j', (claims, byName) => {
+])('the policy printer prints claim requirements by name if names can express them: %j', (claims, byName) => {
   const routes = [{ id: 'r', match: { path: '/' }, require: { claims } }]
   const policy = { version: 1, issuers: { main }, services: { s: { upstreams: ['http://s.test'], routes } } }
   const { services } = printed(policy) as { services: { s: { routes: { require: { claims: unknown } }[] } } }

@@ -1,4 +1,4 @@
-// Whatever is written: a policy compiles, or is a ConfigError; and only the word `public` makes a route public (S-126).
+// Every policy text compiles or causes a ConfigError. Only the word `public` makes a route public (S-126).
 
 import { expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
@@ -10,7 +10,7 @@ import type { Requirement, Snapshot } from '../../../gateway/policy/snapshot.ts'
 import { fc } from '../../kit/properties.ts'
 import { writtenPolicy } from './random-policy.ts'
 
-/** @returns the snapshot, or `undefined` for what is refused; anything else thrown fails the test */
+/** @returns the snapshot, or `undefined` if the policy is rejected; any other error fails the test */
 function compiledFrom(text: string): Snapshot | undefined {
   try {
     return compilePolicy(sourceOf(text))
@@ -28,7 +28,7 @@ interface Written {
   readonly services: Record<string, { readonly routes: readonly { readonly id: string; readonly require?: unknown }[] }>
 }
 
-/** Ids of the routes that say so, as another reader of the text finds them. */
+/** Returns the ids of routes with `require: public`, read from the YAML text without the policy parser. */
 function publicIn(text: string): string[] {
   const { services } = parse(text) as Written
   const routes = Object.values(services).flatMap((service) => service.routes)
@@ -37,7 +37,7 @@ function publicIn(text: string): string[] {
 
 const publicOf = ({ routes }: Snapshot) => routes.filter((route) => route.requirement === undefined).map(({ id }) => id)
 
-test('a random valid policy compiles or is a ConfigError, and only its public routes are public', () => {
+test('a random policy compiles or is rejected with a ConfigError, and only routes with require: public are public', () => {
   let compiled = 0
   fc.assert(
     fc.property(writtenPolicy(2, 3), (policy) => {
@@ -52,7 +52,7 @@ test('a random valid policy compiles or is a ConfigError, and only its public ro
   expect(compiled).toBeGreaterThan(30)
 })
 
-/** All that decides about a request, as plain data. */
+/** Returns all parts of a snapshot that affect decisions, as plain data. */
 function meaningOf({ issuers, services, routes }: Snapshot): unknown {
   const tree = (requirement: Requirement | undefined): unknown =>
     requirement && [requirement.demand, requirement.reason, requirement.subRequirements.map(tree)]
@@ -69,7 +69,7 @@ function meaningOf({ issuers, services, routes }: Snapshot): unknown {
   }
 }
 
-test('a printed policy is valid, compiles to the same rules, and prints the same text again', () => {
+test('a printed policy is valid, compiles to the same rules, and is printed again as the same text', () => {
   fc.assert(
     fc.property(writtenPolicy(2, 3), (policy) => {
       const snapshot = compiledFrom(yamlOf(policy))
@@ -83,7 +83,7 @@ test('a printed policy is valid, compiles to the same rules, and prints the same
   )
 })
 
-test('only the word public under require makes a route public', () => {
+test('only the value public under require makes a route public', () => {
   const near = fc.constantFrom(
     ...['Public', 'PUBLIC', ' public', 'public ', 'pub', '', '~', 'true', '*', 'all', 'none', 'any'],
   )
@@ -102,7 +102,7 @@ test('only the word public under require makes a route public', () => {
   )
 })
 
-test('a policy with random edits never makes another route public, and never crashes the parser', () => {
+test('a policy with random edits compiles or is rejected with a ConfigError, and only routes with require: public are public', () => {
   const edit = fc.record({
     at: fc.double({ min: 0, max: 1, noNaN: true }),
     cut: fc.constantFrom(0, 0, 1, 2, 12),

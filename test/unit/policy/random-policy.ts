@@ -1,6 +1,6 @@
 import { fc } from '../../kit/properties.ts'
 
-/** A requirement as a policy writes it. */
+/** A requirement in the form of the policy text. */
 export interface WrittenTree {
   readonly all?: readonly WrittenTree[]
   readonly any?: readonly WrittenTree[]
@@ -22,7 +22,7 @@ interface Lists<T> {
 type Names = Lists<string>
 type Values = Lists<string | number | boolean>
 
-// Few of each, so that what is demanded and what is brought meet.
+// Only a few names, so that required names and names in the request often match.
 const name = fc.constantFrom('a', 'b', 'c')
 export const claimValue = fc.constantFrom<string | number | boolean>('a', 'b', '1', 1, 0, true, false, 'true')
 export const claimName = fc.constantFrom('x', 'y', 'x.z')
@@ -55,7 +55,7 @@ const leaf: fc.Arbitrary<WrittenTree> = fc.oneof(
   fc.record({ time }),
 )
 
-/** A requirement of any shape, of every kind. */
+/** Random requirements of every kind, including nested ones. */
 export const writtenTree: fc.Arbitrary<WrittenTree> = fc.letrec<{ tree: WrittenTree }>((tie) => ({
   tree: fc.oneof(
     { depthSize: 'small', withCrossShrink: true },
@@ -70,7 +70,7 @@ const segment = fc.constantFrom('a', 'b', '*')
 const path = fc
   .tuple(fc.array(segment, { maxLength: 3 }), fc.constantFrom('', '/**'))
   .map(([segments, open]) => `/${segments.join('/')}`.replace(/\/$/, open === '' ? '/' : '') + open)
-/** Stands for the first segment of the route's own path. */
+/** Placeholder for the first segment of the path of a route. */
 const own = '/own'
 const route = fc.record(
   {
@@ -109,7 +109,7 @@ const issuers = {
   partner: { issuer: 'https://partner.test', audience: ['a'], clock_tolerance: '0s' },
 }
 
-/** Policies that are right but for what a route and its rewrite may have against each other now and then. */
+/** Returns random policies that are valid, except that a rewrite sometimes does not fit its route. */
 export function writtenPolicy(services: number, routes: number) {
   return fc
     .tuple(
@@ -128,7 +128,7 @@ export function writtenPolicy(services: number, routes: number) {
     }))
 }
 
-/** With a path of its own, so that routes seldom stand in each other's way. */
+/** Gives a route an id and a path below that id, so that routes rarely conflict. */
 function withId<Entry extends { match: { path: string }; rewrite?: { strip_prefix?: string } }>(
   id: string,
   entry: Entry,

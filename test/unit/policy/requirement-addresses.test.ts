@@ -1,4 +1,4 @@
-// Addresses may be part of a requirement, beside the lists that a route has for everybody.
+// Address requirements are a part of `require`, in addition to the `addresses` lists of a route.
 
 import { expect, test } from 'vitest'
 import type { AddressLists } from '../../../gateway/policy/address-lists.ts'
@@ -13,13 +13,13 @@ test.each<[lists: AddressLists, address: string, met: boolean]>([
   [{ allow: ['10.0.0.0/8'], deny: ['10.1.0.0/16'] }, '10.2.2.3', true],
   [{ deny: ['2001:db8::/32'] }, '2001:db8::1', false],
   [{ deny: ['2001:db8::/32'] }, '127.0.0.1', true],
-])('the address requirement %j for %s is met: %s', (addresses, address, met) => {
+])('the address requirement %j is met for the client address %s: %s', (addresses, address, met) => {
   expect(outcomeOf(compiled({ addresses }), { address })).toBe(met ? 'met' : 'address-denied')
   expect(outcomeOf(compiled({ not: { addresses } }), { address })).toBe(met ? 'requirement-unmet' : 'met')
 })
 
 test.each<AddressLists>([{ allow: ['10.0.0.0/8'] }, { deny: ['10.0.0.0/8'] }, { allow: ['0.0.0.0/0'] }])(
-  'a client of whom no address is known does not meet %j, nor its opposite',
+  'a client with an unknown address meets neither the address requirement %j nor its negation',
   (addresses) => {
     expect(outcomeOf(compiled({ addresses }), { address: '0.0.0.0' })).toBe('address-denied')
     expect(outcomeOf(compiled({ not: { addresses } }), { address: '0.0.0.0' })).toBe('requirement-unmet')
@@ -29,7 +29,7 @@ test.each<AddressLists>([{ allow: ['10.0.0.0/8'] }, { deny: ['10.0.0.0/8'] }, { 
   },
 )
 
-test('an address requirement can be one alternative of any', () => {
+test('an address requirement can be one alternative under `any`', () => {
   const either = compiled({ any: [{ addresses: { allow: ['10.0.0.0/8'] } }, { scopes: { all: ['remote'] } }] })
 
   expect(outcomeOf(either, { address: '10.0.0.1' })).toBe('met')
@@ -37,7 +37,7 @@ test('an address requirement can be one alternative of any', () => {
   expect(outcomeOf(either, {})).toBe('requirement-unmet')
 })
 
-test('a denied address is 403 forbidden, and explain describes the requirement', () => {
+test('an unmet address requirement is denied with 403 forbidden, and explain describes the requirement', () => {
   const near = compiled({ addresses: { allow: ['10.0.0.0/8', '::1'], deny: ['10.1.2.3'] } })
 
   expect(near.evaluate(inputOf({}))).toMatchObject({ status: 403, code: 'forbidden', challenge: undefined })

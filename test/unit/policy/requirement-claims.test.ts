@@ -1,5 +1,5 @@
-// Claims are compared exactly: by value, by type, and along own members alone (S-070). No rule is met by a part of one: an
-// address is none of a domain, whatever stands behind its @ (S-103, GHSA-c5c4-8r6x-56w3).
+// Claims are compared exactly: by value, by type, and only along own members (S-070). A part of a value never meets a
+// requirement. An email address never matches a domain, whatever follows its @ (S-103, GHSA-c5c4-8r6x-56w3).
 
 import { expect, test } from 'vitest'
 import type { ClaimEntry } from '../../../gateway/policy/requirements/claims.ts'
@@ -8,7 +8,7 @@ import { compiled, inputOf, outcomeOf } from './requirement-input.ts'
 const claim = (path: string[], wanted: Omit<ClaimEntry, 'claim'>) => compiled({ claims: [{ claim: path, ...wanted }] })
 
 test.each<[wanted: Omit<ClaimEntry, 'claim'>, value: unknown, met: boolean]>([
-  // any, of one value and of a list
+  // `any`, with a single value and with a list
   [{ any: ['mfa'] }, 'mfa', true],
   [{ any: ['mfa'] }, ['pwd', 'mfa'], true],
   [{ any: ['otp', 'mfa'] }, ['mfa'], true],
@@ -46,13 +46,13 @@ test.each<[wanted: Omit<ClaimEntry, 'claim'>, value: unknown, met: boolean]>([
   [{ any: [0] }, '', false],
   [{ any: [1.5] }, [1, 1.5], true],
   [{ any: ['null'] }, null, false],
-  // what is neither a value nor a list of them
+  // values that are neither a scalar nor a list of scalars
   [{ any: ['a'] }, { a: 'a' }, false],
   [{ any: ['a'] }, [['a']], false],
   [{ any: ['a'] }, [{ a: 'a' }], false],
   [{ any: ['[object Object]'] }, {}, false],
   [{ any: ['a'] }, undefined, false],
-])('the claim requirement %j with the value %j is met: %s', (wanted, value, met) => {
+])('the claim requirement %j is met by a claim with the value %j: %s', (wanted, value, met) => {
   expect(outcomeOf(claim(['c'], wanted), { claims: { c: value } })).toBe(met ? 'met' : 'claim-mismatch')
 })
 
@@ -68,7 +68,7 @@ test.each([
   [['constructor', 'name'], '{}', false],
   [['__proto__', 'x'], '{ "__proto__": { "x": "x" } }', true],
   [['__proto__', 'x'], '{}', false],
-])('S-070: a requirement for the claim path %j in %s is met: %s', (path, json, met) => {
+])('S-070: a requirement for the claim path %j is met by the claims %s: %s', (path, json, met) => {
   const claims = JSON.parse(json) as Record<string, unknown>
   const wanted = ['x', 'Object', 'length']
 
@@ -89,7 +89,7 @@ test('a requirement with several claims is met only if all of them match', () =>
   expect(both.subRequirements).toHaveLength(2)
 })
 
-test('a claim requirement under not is met by every other value and by a missing claim', () => {
+test('a claim requirement under `not` is met by every other value and by a missing claim', () => {
   const blocked = compiled({ not: { claims: [{ claim: ['blocked'], any: [true] }] } })
 
   expect(outcomeOf(blocked, { claims: {} })).toBe('met')
@@ -97,7 +97,7 @@ test('a claim requirement under not is met by every other value and by a missing
   expect(outcomeOf(blocked, { claims: { blocked: true } })).toBe('requirement-unmet')
 })
 
-test('a claim mismatch is 403 forbidden without a challenge, the same object every time', () => {
+test('a claim mismatch is denied with 403 forbidden and no challenge, and the denial is the same object every time', () => {
   const mfa = claim(['amr'], { any: ['mfa'] })
   const denied = mfa.evaluate(inputOf({}))
 
@@ -108,6 +108,6 @@ test('a claim mismatch is 403 forbidden without a challenge, the same object eve
 test.each([
   [['realm_access', 'roles'], { any: ['a', 1, true] }, 'claim realm_access.roles any: "a", 1, true'],
   [['https://x.test/tier'], { all: ['1'], any: [1] }, 'claim ["https://x.test/tier"] all: "1"; any: 1'],
-])('explain describes the claim path %j with %j as: %s', (path, wanted, demand) => {
+])('explain describes a requirement for the claim path %j with %j as: %s', (path, wanted, demand) => {
   expect(claim(path, wanted)).toMatchObject({ demand, reason: 'claim-mismatch', subRequirements: [] })
 })

@@ -1,4 +1,4 @@
-// docs/design/contract.md §4: clients are pairs with their issuer, (iss, client_id).
+// docs/design/contract.md §4: a client is identified by its issuer and its client id, (iss, client_id).
 
 import { expect, test } from 'vitest'
 import { problemsOf, snapshotOf } from './policy-text.ts'
@@ -14,11 +14,11 @@ test.each([
   [{ client: '' }, 'client-not-allowed'],
   [{ client: undefined }, 'client-not-allowed'],
   [{ client: 'reader', issuer: 'partner' }, 'client-not-allowed'],
-])('a client requirement with a token of %j is %s', (brought, outcome) => {
+])('a client requirement for a token with %j has the outcome: %s', (brought, outcome) => {
   expect(outcomeOf(clients, brought)).toBe(outcome)
 })
 
-test('a client requirement under not rejects the client of that issuer only', () => {
+test('a client requirement under `not` rejects only the client of the named issuer', () => {
   const others = compiled({ not: { clients: { any: ['reader'], issuer: 'main' } } })
 
   expect(outcomeOf(others, { client: 'reader' })).toBe('requirement-unmet')
@@ -26,7 +26,7 @@ test('a client requirement under not rejects the client of that issuer only', ()
   expect(outcomeOf(others, { client: undefined })).toBe('met')
 })
 
-test('a client mismatch is 403 forbidden, and explain describes the requirement', () => {
+test('a client mismatch is denied with 403 forbidden, and explain describes the requirement', () => {
   expect(clients.evaluate(inputOf({}))).toMatchObject({ status: 403, code: 'forbidden', challenge: undefined })
   expect(clients).toMatchObject({
     demand: 'clients of main any: reader, https://client.test/id',
@@ -60,8 +60,11 @@ test.each([
     ['GH_POLICY_ISSUER services.s.routes[0].require.not.clients.issuer'],
   ],
   ['no issuer at all', undefined, { any: ['c'] }, ['GH_POLICY_ISSUER services.s']],
-])('a client requirement needs an unambiguous issuer: %s', (_case, listed, wanted, expected) => {
-  const problems = problemsOf(() => snapshotOf(policyOf(two, listed, wanted)))
+])(
+  'the policy compiler needs an unambiguous issuer for a client requirement: %s',
+  (_case, listed, wanted, expected) => {
+    const problems = problemsOf(() => snapshotOf(policyOf(two, listed, wanted)))
 
-  expect(problems.map(({ code, path }) => `${code} ${path}`)).toEqual(expected)
-})
+    expect(problems.map(({ code, path }) => `${code} ${path}`)).toEqual(expected)
+  },
+)

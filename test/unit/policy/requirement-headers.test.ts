@@ -1,4 +1,5 @@
-// A request field counts only where gate and service read the same value: once, and under its own name (S-035's aliases).
+// A request field counts only if the gate and the service read the same value: sent once, under its own name and not
+// under an alias (S-035).
 
 import { expect, test } from 'vitest'
 import { FieldKind, kindOfField } from '../../../gateway/pipeline/exchange/field-kind.ts'
@@ -17,12 +18,13 @@ test.each<[fields: Fields, met: boolean, admittedWhereBarred: boolean]>([
   [[['x-tenant', 'deep green']], true, false],
   [[['x-tenant', 'red']], false, true],
   [[['x-tenant', 'Blue']], false, true],
-  // A list is as good as several lines (RFC 9110 §5.3): CVE-2026-26308.
+  // A comma-separated list is equivalent to several field lines (RFC 9110 §5.3): CVE-2026-26308.
   [[['x-tenant', 'blue, red']], false, false],
   [[['x-tenant', 'red,blue']], false, false],
   [[['x-tenant', 'red ,\tdeep green ,']], false, false],
   [[['x-tenant', 'red, white']], false, true],
-  // Some programs take U+00A0 for white space, the gate does not: neither a match nor none.
+  // Some programs treat U+00A0 as white space, the gate does not. Such a value meets neither the requirement nor its
+  // negation.
   [[['x-tenant', 'red,\u00a0blue']], false, false],
   [[['x-tenant', '\u00a0blue']], false, false],
   [[['x-tenant', 'blué']], false, false],
@@ -32,7 +34,7 @@ test.each<[fields: Fields, met: boolean, admittedWhereBarred: boolean]>([
   [[], false, true],
   [[['x-tenants', 'blue']], false, true],
   [[['xxtenant', 'blue']], false, true],
-  // Twice, or under an alias: the service may read the other one.
+  // A field that is repeated or has an alias: the service could read the other value.
   [
     [
       ['x-tenant', 'blue'],
@@ -74,12 +76,12 @@ test.each<[fields: Fields, met: boolean, admittedWhereBarred: boolean]>([
     false,
   ],
   [[['x_tenant', 'blue']], false, false],
-])('the fields %j meet a header requirement: %s; meet it under not: %s', (fields, met, admitted) => {
+])('the fields %j meet a header requirement: %s, and meet its negation: %s', (fields, met, admitted) => {
   expect(outcomeOf(required, { fields })).toBe(met ? 'met' : 'header-mismatch')
   expect(outcomeOf(barred, { fields })).toBe(admitted ? 'met' : 'requirement-unmet')
 })
 
-test('a header requirement under two nots is evaluated as without not', () => {
+test('a header requirement under two `not` is met by the same fields as without `not`', () => {
   const twice = compiled({ not: { all: [{ not: { any: [tenant] } }] } })
   const fields: Fields = [['x-tenant', 'blue']]
 
@@ -87,7 +89,7 @@ test('a header requirement under two nots is evaluated as without not', () => {
   expect(outcomeOf(twice, { fields: [...fields, ...fields] })).toBe('requirement-unmet')
 })
 
-test('a requirement with several fields is met only if all of them match', () => {
+test('a requirement with several request fields is met only if all of them match', () => {
   const both = compiled({ headers: { a: { any: ['1'] }, B: { any: ['2'] } } })
 
   expect(
@@ -101,7 +103,7 @@ test('a requirement with several fields is met only if all of them match', () =>
   expect(outcomeOf(both, { fields: [['a', '1']] })).toBe('header-mismatch')
 })
 
-test('a header mismatch is 403 forbidden, and explain describes the requirement', () => {
+test('a header mismatch is denied with 403 forbidden, and explain describes the requirement', () => {
   expect(required.evaluate(inputOf({}))).toMatchObject({ status: 403, code: 'forbidden', challenge: undefined })
   expect(required).toMatchObject({ demand: 'header x-tenant any: blue, deep green', reason: 'header-mismatch' })
 })
@@ -133,32 +135,32 @@ test.each([
   'content-length',
   'transfer-encoding',
   'connection',
-  // S-042: no rule ever keys on it.
+  // S-042: no requirement can use the User-Agent field.
   'user-agent',
   'x_tenant',
   'x tenant',
   'x:tenant',
   '',
   'é',
-])('a requirement for the reserved field %j is rejected', (name) => {
+])('the policy parser rejects a requirement for the request field %j', (name) => {
   expect(problemsWith(name).map(({ path }) => path.startsWith('services.s.routes[0].require.headers'))).toEqual([true])
 })
 
 test.each(['x-tenant', 'X-Tenant', 'content-type', 'origin', 'accept', '1'])(
-  'a requirement for the field %s is accepted',
+  'the policy parser accepts a requirement for the request field %s',
   (name) => {
     expect(problemsWith(name)).toEqual([])
   },
 )
 
-// Keeps this list and the one of the pipeline together.
+// Checks that the policy and the pipeline agree about reserved fields.
 test.each(
   `host content-length transfer-encoding expect upgrade authorization dpop connection trailer x-request-id traceparent
    tracestate baggage via cookie keep-alive te http2-settings proxy forwarded x-original-url x-original-method
    x-rewrite-url x-http-method-override x-http-method x-method-override x-real-ip x-client-ip x-cluster-client-ip
    true-client-ip cf-connecting-ip x-gatehouse-a x-auth-request-a x-forwarded-a x-envoy-a proxy-a client-cert
    client-cert-a`.split(/\s+/),
-)('what the gate reads, drops or says itself is not demanded of clients: %s', (name) => {
+)('the policy parser rejects a requirement for %s, a field that the gate reads, drops or sets itself', (name) => {
   expect(kindOfField(name)).not.toBe(FieldKind.ordinary)
   expect(problemsWith(name)).toHaveLength(1)
 })

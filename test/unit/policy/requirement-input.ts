@@ -18,14 +18,14 @@ const rules = snapshotOf(
     'services: { s: { upstreams: ["http://s"], routes: [{ id: r, match: { path: / }, require: public }] } }',
 ).issuers
 
-/** `main` and `partner`, as a policy makes them. */
+/** Returns the rules of the issuer `main` or `partner`, as the policy compiler creates them. */
 export function issuerNamed(name: string): IssuerRules {
   return rules.get(`https://${name}.test`)!
 }
 
 const issuerOf = (name = 'main') => issuerNamed(name)
 
-/** Compiles a tree of a service that has every role, and whose issuers are `main` and `partner`. */
+/** Compiles a requirement for a service that has every role and the issuers `main` and `partner`. */
 export function compiled(tree: RequirementTree): Requirement {
   return compileWith(tree, () => {})
 }
@@ -41,7 +41,7 @@ function compileWith(tree: RequirementTree, scopeNamed: (scope: string) => void)
   return compileRequirement(tree, ['require'], { roleNamed: () => {}, scopeNamed, issuerOf, loginIssuer: issuerOf })
 }
 
-/** What a request brings, as far as requirements look at it. */
+/** Parts of a request that requirements read. */
 export interface Brought {
   readonly scopes?: readonly string[]
   readonly roles?: readonly string[]
@@ -49,7 +49,7 @@ export interface Brought {
   readonly claims?: Readonly<Record<string, unknown>>
   readonly issuer?: string
   readonly client?: string | undefined
-  /** Whether it came with a login session of `issuer`. */
+  /** Whether the request has a login session of `issuer`. */
   readonly session?: boolean
   readonly fields?: readonly (readonly [name: string, value: string])[]
   readonly address?: string
@@ -94,7 +94,7 @@ export function inputOf(brought: Brought): RequirementInput {
   }
 }
 
-/** `met`, or the reason. */
+/** Returns `met`, or the reason of the denial. */
 export function outcomeOf(requirement: Requirement, brought: Brought): string {
   return requirement.evaluate(inputOf(brought))?.reason ?? 'met'
 }

@@ -1,4 +1,5 @@
-// Each kind of requirement is one entry of one list; schema, compiler, printer and reference come from that list.
+// Each kind of requirement is one entry of one list. The schema, the compiler, the printer and the reference read that
+// list.
 
 import { expect, test } from 'vitest'
 import type { RequirementTree } from '../../../gateway/policy/requirements/requirement-kind.ts'
@@ -26,23 +27,26 @@ const unmet: Readonly<Record<string, unknown>> = {
   max_age: '5m',
 }
 
-test('no two kinds of requirements have the same key', () => {
+test('no two kinds of requirements have the same policy key', () => {
   const keys = requirementKinds.flatMap((kind) => kind.keys)
 
   expect(new Set(keys).size).toBe(keys.length)
   expect(keys).toEqual(Object.keys(unmet))
 })
 
-test.each(Object.entries(unmet))('an unmet requirement `%s` is denied for a reason of its kind', (key, value) => {
-  const tree = requirementTree.parse({ [key]: value })
-  const reasons = reasonsIn(tree)
-  const denied = compiled(tree).evaluate(inputOf({ client: 'app' }))
+test.each(Object.entries(unmet))(
+  'an unmet requirement with the key `%s` is denied with a reason of its kind',
+  (key, value) => {
+    const tree = requirementTree.parse({ [key]: value })
+    const reasons = reasonsIn(tree)
+    const denied = compiled(tree).evaluate(inputOf({ client: 'app' }))
 
-  expect(reasons).toContain(denied?.reason)
-  for (const reason of leafReasons(compiled(tree))) expect(reasons).toContain(reason)
-})
+    expect(reasons).toContain(denied?.reason)
+    for (const reason of leafReasons(compiled(tree))) expect(reasons).toContain(reason)
+  },
+)
 
-test('a requirement without keys belongs to no kind, and inherited keys do not count', () => {
+test('a requirement without keys belongs to no kind of requirement, and inherited keys do not count', () => {
   expect(kindsIn({})).toEqual([])
   expect(kindsIn({ scopes: undefined })).toEqual([])
   expect(kindsIn(Object.create(scopes))).toEqual([])

@@ -1,4 +1,4 @@
-// A window in the time of a place: over midnight, through both changes of the clock, and between two moments.
+// Time requirements in a time zone: over midnight, at both changes of daylight saving time, and between two dates.
 
 import { expect, test } from 'vitest'
 import type { TimeEntry } from '../../../gateway/policy/requirements/time.ts'
@@ -17,7 +17,7 @@ function window({ from = '00:00', to = '24:00', zone = 'UTC', ...rest }: Window)
   return compiled({ time: { from: hour(from), to: hour(to), zone, ...rest } })
 }
 
-// 2026-03-02 is a Monday. Berlin goes to summer time on 2026-03-29 at 01:00Z, back on 2026-10-25 at 01:00Z.
+// 2026-03-02 is a Monday. Berlin changes to summer time at 2026-03-29T01:00Z, and back at 2026-10-25T01:00Z.
 test.each<[window: Window, now: string, open: boolean]>([
   [{ from: '08:00', to: '18:00' }, '2026-03-02T07:59:59.999Z', false],
   [{ from: '08:00', to: '18:00' }, '2026-03-02T08:00:00Z', true],
@@ -36,7 +36,7 @@ test.each<[window: Window, now: string, open: boolean]>([
   [{ days: ['mon'] }, '2026-03-03T00:00:00Z', false],
   [{ days: ['mon'], zone: 'Pacific/Auckland' }, '2026-03-01T11:00:00Z', true],
   [{ days: ['sat', 'sun'] }, '2026-03-01T12:00:00Z', true],
-  // over midnight: the day on which it starts
+  // windows over midnight: `days` names the day on which the window starts
   [{ from: '22:00', to: '06:00' }, '2026-03-02T21:59:00Z', false],
   [{ from: '22:00', to: '06:00' }, '2026-03-02T22:00:00Z', true],
   [{ from: '22:00', to: '06:00' }, '2026-03-03T05:59:00Z', true],
@@ -48,12 +48,12 @@ test.each<[window: Window, now: string, open: boolean]>([
   [{ from: '22:00', to: '06:00', days: ['sun'] }, '2026-03-02T05:00:00Z', true],
   [{ from: '22:00', to: '00:00', days: ['mon'] }, '2026-03-02T23:59:00Z', true],
   [{ from: '22:00', to: '00:00', days: ['mon'] }, '2026-03-03T00:00:00Z', false],
-  // summer time comes: 02:00 to 03:00 does not exist
+  // start of summer time: the local times 02:00 to 03:00 do not exist
   [{ from: '02:00', to: '03:00', zone: 'Europe/Berlin' }, '2026-03-29T00:59:59Z', false],
   [{ from: '02:00', to: '03:00', zone: 'Europe/Berlin' }, '2026-03-29T01:00:00Z', false],
   [{ from: '08:00', to: '09:00', zone: 'Europe/Berlin' }, '2026-03-29T06:30:00Z', true],
   [{ from: '08:00', to: '09:00', zone: 'Europe/Berlin' }, '2026-03-28T06:30:00Z', false],
-  // and goes: 02:00 to 03:00 comes twice
+  // end of summer time: the local times 02:00 to 03:00 occur twice
   [{ from: '02:00', to: '03:00', zone: 'Europe/Berlin' }, '2026-10-25T00:30:00Z', true],
   [{ from: '02:00', to: '03:00', zone: 'Europe/Berlin' }, '2026-10-25T01:30:00Z', true],
   [{ from: '02:00', to: '03:00', zone: 'Europe/Berlin' }, '2026-10-25T02:00:00Z', false],
@@ -63,11 +63,11 @@ test.each<[window: Window, now: string, open: boolean]>([
   [{ not_after: Date.parse('2026-03-02T10:00:00Z') }, '2026-03-02T10:00:00Z', true],
   [{ not_after: Date.parse('2026-03-02T10:00:00Z') }, '2026-03-02T10:00:00.001Z', false],
   [{ from: '08:00', to: '09:00', not_after: Date.parse('2026-03-02T08:30:00Z') }, '2026-03-02T08:40:00Z', false],
-])('the time requirement %j at %s is met: %s', (entry, now, open) => {
+])('the time requirement %j is met at %s: %s', (entry, now, open) => {
   expect(outcomeOf(window(entry), { now })).toBe(open ? 'met' : 'time-outside')
 })
 
-test('a time requirement follows the clock forwards and backwards', () => {
+test('a time requirement follows a clock that goes forwards and backwards', () => {
   const morning = window({ from: '08:00', to: '09:00', zone: 'Europe/Berlin' })
   const at = ['06:59:59', '07:00:00', '07:59:59', '08:00:00', '07:30:00', '06:59:59']
 
@@ -94,9 +94,9 @@ test('time requirements of the same zone and of different zones do not affect ea
   expect(outcomes('2026-03-02T07:40:00Z')).toEqual(['met', 'time-outside', 'met'])
 })
 
-/** Says the same in another way: walks the days around, each with its hours as dates of its own. */
+/** Slow reference: checks the windows that start on the day of `nowMs` and on the day before. */
 function isOpen({ days, from, to, zone }: TimeEntry, nowMs: number): boolean {
-  // `sv-SE` writes 2026-03-02 08:00:00, which read as UTC gives a time line of the wall clock.
+  // `sv-SE` formats the local time as 2026-03-02 08:00:00. Read as UTC, this text gives a linear scale of local time.
   const wall = Date.parse(`${new Date(nowMs).toLocaleString('sv-SE', { timeZone: zone }).replace(' ', 'T')}Z`)
   const midnight = Math.floor(wall / 86_400_000) * 86_400_000
   return [midnight - 86_400_000, midnight].some((day) => {
@@ -106,7 +106,7 @@ function isOpen({ days, from, to, zone }: TimeEntry, nowMs: number): boolean {
   })
 }
 
-test('any time window in any zone decides like a slow reference at any time of this century', () => {
+test('a time requirement with any window and zone agrees with a slow reference at any time of this century', () => {
   const zone = fc.constantFrom(
     'UTC',
     'Europe/Berlin',
@@ -124,7 +124,7 @@ test('any time window in any zone decides like a slow reference at any time of t
     },
     { requiredKeys: ['from', 'to', 'zone'] },
   )
-  // Half of the times within a day of a change of some clock.
+  // Half of the times are within a day of a change of a time zone's offset.
   const changes = [
     '2026-03-29T01:00Z',
     '2026-10-25T01:00Z',
@@ -147,7 +147,7 @@ test('any time window in any zone decides like a slow reference at any time of t
   )
 })
 
-test('a request outside the hours is 403 forbidden, and explain describes the requirement', () => {
+test('a request outside the required hours is denied with 403 forbidden, and explain describes the requirement', () => {
   const closed = window({ from: '08:00', to: '09:00' })
 
   expect(closed.evaluate(inputOf({}))).toMatchObject({ status: 403, code: 'forbidden', challenge: undefined })

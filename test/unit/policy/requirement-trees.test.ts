@@ -1,4 +1,4 @@
-// Any tree decides as a naive reading of it does: three-valued, so that what nobody can say for sure never admits.
+// Random requirements agree with a naive evaluator with three truth values. An unclear result never admits a request.
 
 import { expect, test } from 'vitest'
 import { requirementTree } from '../../../gateway/policy/requirements/requirement-tree.ts'
@@ -9,7 +9,7 @@ import { type Brought, compiled, outcomeOf } from './requirement-input.ts'
 type Truth = 'yes' | 'no' | 'unclear'
 interface Judgement {
   readonly truth: Truth
-  /** Why it does not admit. */
+  /** Reason why the requirement does not admit the request. */
   readonly reason: string
 }
 
@@ -98,7 +98,7 @@ const brought = fc.record({
   now: fc.integer({ min: Date.UTC(2026, 0), max: Date.UTC(2027, 0) }).map((ms) => new Date(ms).toISOString()),
 }) as fc.Arbitrary<Required<Brought>>
 
-test('any requirement decides any request like a naive evaluator, with the same reason', () => {
+test('a random requirement decides a random request like a naive evaluator, with the same reason', () => {
   const seen = new Set<string>()
   fc.assert(
     fc.property(writtenTree, brought, (tree, request) => {
@@ -109,7 +109,7 @@ test('any requirement decides any request like a naive evaluator, with the same 
     }),
     { numRuns: 3000 },
   )
-  // Or else the generator proves nothing.
+  // Proves that the generator reaches every outcome.
   expect([...seen].sort()).toEqual([
     'address-denied',
     'claim-mismatch',
@@ -123,7 +123,7 @@ test('any requirement decides any request like a naive evaluator, with the same 
   ])
 })
 
-test('the same request gets the same reason every time, that of a naive evaluator', () => {
+test('a requirement decides the same request with the same reason every time, which is the reason of a naive evaluator', () => {
   fc.assert(
     fc.property(writtenTree, brought, (tree, request) => {
       const requirement = compiled(requirementTree.parse(tree))

@@ -1,4 +1,4 @@
-// Login sessions, and how and when a person has logged in (RFC 9470).
+// Requirements for login sessions, and for the method and the time of a login (RFC 9470).
 
 import { expect, test } from 'vitest'
 import { problemsOf, snapshotOf } from './policy-text.ts'
@@ -26,14 +26,14 @@ test.each([
   [{ acr: ['gold'], max_age: '5m' }, { acr: 'gold' }, 'authentication-insufficient'],
   [{ acr: ['gold'], max_age: '5m' }, { acr: 'gold', claims: authTime(now), now }, 'met'],
   [{ not: { acr: ['gold'] } }, { acr: 'silver' }, 'met'],
-] as const)('%j with %j is %s', (tree, brought, outcome) => {
+] as const)('the requirement %j for a request with %j has the outcome: %s', (tree, brought, outcome) => {
   const { max_age, ...rest } = tree as { max_age?: string }
   const parsed = max_age === undefined ? tree : { ...rest, max_age: 300_000 }
 
   expect(outcomeOf(compiled(parsed as never), brought as never)).toBe(outcome)
 })
 
-test('a denial names the authentication that a new login must provide, also under any', () => {
+test('the denial of an acr and max_age requirement names the authentication that a new login must provide, also under `any`', () => {
   const wanted = { acrValues: ['gold', 'silver'], maxAgeS: 300 }
   const strong = { acr: wanted.acrValues, max_age: 300_000 }
 
@@ -45,14 +45,14 @@ test('a denial names the authentication that a new login must provide, also unde
   expect(compiled({ any: [{ scopes: { all: ['a'] } }, strong] }).evaluate(inputOf({}))?.stepUp).toEqual(wanted)
 })
 
-test('a denial under any asks for a login at the required issuer', () => {
+test('under `any`, a session requirement is denied with session-of-other-issuer for a session of another issuer, else with requirement-unmet', () => {
   const either = compiled({ any: [{ session: 'main' }, { scopes: { all: ['a'] } }] })
 
   expect(outcomeOf(either, { session: true, issuer: 'partner' })).toBe('session-of-other-issuer')
   expect(outcomeOf(either, { scopes: ['b'] })).toBe('requirement-unmet')
 })
 
-test('a session requirement is rejected if the issuer has no login or is not listed by the service', () => {
+test('the policy compiler rejects a session requirement if the issuer has no login or the service does not list the issuer', () => {
   const policy = (login: string, session: string) => `version: 1
 issuers:
   main: { issuer: "https://main.test", audience: [a]${login} }

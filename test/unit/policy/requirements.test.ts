@@ -1,4 +1,4 @@
-// What a route demands is a closed tree; each refusal in it is made when the policy is compiled.
+// A requirement is a tree of known kinds. Each denial in the tree is created when the policy is compiled.
 
 import { expect, test } from 'vitest'
 import type { RequirementTree } from '../../../gateway/policy/requirements/requirement-kind.ts'
@@ -13,7 +13,7 @@ const manager: RequirementTree = { roles: { any: ['manager'] } }
 test.each<[tree: RequirementTree, scopes: string[], roles: string[], outcome: string]>([
   [read, ['read', 'write'], [], 'met'],
   [read, [], [], 'scope-missing: read'],
-  // RFC 6749 §3.3: exactly, no prefix, no case
+  // RFC 6749 §3.3: scopes are compared exactly, without prefix matches, and case-sensitively
   [read, ['reader', 'Read', 'rea'], [], 'scope-missing: read'],
   [{ scopes: { all: ['a', 'b'] } }, ['a'], [], 'scope-missing: a b'],
   [{ scopes: { all: ['a', 'b'] } }, ['b', 'a'], [], 'met'],
@@ -25,12 +25,12 @@ test.each<[tree: RequirementTree, scopes: string[], roles: string[], outcome: st
   [manager, [], ['manager'], 'met'],
   [manager, ['manager'], ['clerk'], 'role-missing'],
   [{ roles: { all: ['a', 'b'] } }, [], ['a'], 'role-missing'],
-  // all: the first part that is not met decides
+  // `all`: the first unmet part determines the reason
   [{ all: [read, manager] }, ['read'], ['manager'], 'met'],
   [{ all: [read, manager] }, [], [], 'scope-missing: read'],
   [{ all: [manager, read] }, [], [], 'role-missing'],
   [{ all: [read, manager] }, ['read'], [], 'role-missing'],
-  // any: scopes are named only where they alone stand in the way
+  // `any`: the denial names scopes only if every alternative lacks only scopes
   [{ any: [read, write] }, ['write'], [], 'met'],
   [{ any: [read, write] }, [], [], 'scope-missing: read'],
   [{ any: [read, manager] }, [], [], 'requirement-unmet'],
@@ -42,14 +42,14 @@ test.each<[tree: RequirementTree, scopes: string[], roles: string[], outcome: st
   [{ not: { not: read } }, ['read'], [], 'met'],
   [{ all: [read, { not: { any: [manager, write] } }] }, ['read'], [], 'met'],
   [{ all: [read, { not: { any: [manager, write] } }] }, ['read', 'write'], [], 'requirement-unmet'],
-])('the requirement %j with scopes %j and roles %j is %s', (tree, scopes, roles, outcome) => {
+])('the requirement %j for a token with scopes %j and roles %j has the outcome: %s', (tree, scopes, roles, outcome) => {
   const denied = compile(tree).evaluate(inputOf(scopes, roles))
   const scope = /scope="([^"]*)"/.exec(denied?.challenge ?? '')?.[1]
 
   expect(denied === undefined ? 'met' : denied.reason + (scope === undefined ? '' : `: ${scope}`)).toBe(outcome)
 })
 
-test('a missing scope is 403 with a challenge that names it (RFC 6750 §3.1)', () => {
+test('a missing scope is denied with 403 and a challenge that names the scope (RFC 6750 §3.1)', () => {
   const denied = compile({ scopes: { all: ['orders:read', 'x'] } }).evaluate(inputOf([], []))
 
   expect(denied).toMatchObject({
@@ -59,7 +59,7 @@ test('a missing scope is 403 with a challenge that names it (RFC 6750 §3.1)', (
   })
 })
 
-test('a missing role is 403 without a challenge, because no other token would help', () => {
+test('a missing role is denied with 403 and no challenge, because no other token would help', () => {
   expect(compile(manager).evaluate(inputOf([], []))).toMatchObject({
     status: 403,
     code: 'forbidden',
@@ -73,7 +73,7 @@ test('each denial of a requirement is the same object every time', () => {
   expect(requirement.evaluate(inputOf([], []))).toBe(requirement.evaluate(inputOf(['x'], ['y'])))
 })
 
-test('a requirement and its sub-requirements have a text for explain', () => {
+test('explain has a text for a requirement and for each of its sub-requirements', () => {
   const { demand, subRequirements } = compile({
     all: [{ scopes: { all: ['a', 'b'], any: ['c', 'd'] } }, { not: manager }],
   })
@@ -85,7 +85,7 @@ test('a requirement and its sub-requirements have a text for explain', () => {
   ]).toEqual(['all of', 'scopes all: a, b; any: c, d', 'not', 'roles any: manager'])
 })
 
-test('S-126: a requirement without a condition is never compiled', () => {
+test('S-126: the policy compiler throws for a requirement without a condition', () => {
   expect(() => compile({})).toThrow(TypeError)
   expect(() => compile({ not: { any: undefined } })).toThrow(TypeError)
   expect(() => compile({ all: [] })).toThrow(TypeError)
@@ -94,14 +94,14 @@ test('S-126: a requirement without a condition is never compiled', () => {
   expect(() => compile({ headers: {} })).toThrow(TypeError)
 })
 
-test('requestable scopes exclude scopes that the requirement forbids', () => {
+test('the scopes that a client can request exclude scopes that a requirement forbids', () => {
   expect(scopesIn({ all: [read, { any: [write, read] }, { not: { scopes: { all: ['admin'] } } }, manager] })).toEqual([
     'read',
     'write',
   ])
 })
 
-test('requestable scopes are collected from every branch of a requirement', () => {
+test('the scopes that a client can request are collected from every branch of a requirement', () => {
   const time: RequirementTree = { time: { from: 0, to: 60, zone: 'UTC' } }
   const claims: RequirementTree = { claims: [{ claim: ['scopes'], any: ['x'] }] }
 

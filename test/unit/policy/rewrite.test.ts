@@ -1,4 +1,5 @@
-// S-031: what is forwarded is in normal form, and never outside of add_prefix; prefixes are whole segments, always there.
+// S-031: a rewritten path is in normal form and never outside `add_prefix`. Prefixes are whole segments, and every path
+// of the route has the stripped prefix.
 
 import { expect, test } from 'vitest'
 import { normalizePath } from '../../../gateway/policy/path-form.ts'
@@ -26,7 +27,7 @@ test.each([
   ['/a/b/*', { strip_prefix: '/a/b', add_prefix: '/x/y' }, '/a/b/%C3%A9', '/x/y/%C3%A9'],
   ['/a', { strip_prefix: '/a', add_prefix: '/b' }, '/a', '/b'],
   ['/a', { strip_prefix: '/a' }, '/a', '/'],
-])('a route %s with the rewrite %j forwards %s as %s', (pattern, rewrite, path, forwarded) => {
+])('a route %s with the rewrite %j forwards the path %s as %s', (pattern, rewrite, path, forwarded) => {
   const [route] = snapshotOf(policyWith(pattern, rewrite)).routes
 
   expect(rewritten(path, route!.rewrite!)).toBe(forwarded)
@@ -67,18 +68,18 @@ test.each([
   ['/a/**', { add_prefix: '/v%2f1' }, `${at}.add_prefix: must be in normal form: /v%2F1`],
   ['/a/**', { add_prefix: '/v%2F1' }, `${at}.add_prefix: is a path that service s rejects (path-encoded-slash)`],
   ['/a/**', { add_prefix: '/v;1' }, `${at}.add_prefix: is a path that service s rejects (path-parameter)`],
-])('a route %s with the rewrite %j is rejected', (pattern, rewrite, problem) => {
+])('the policy compiler rejects a route %s with the rewrite %j', (pattern, rewrite, problem) => {
   expect(problemsWith(pattern, rewrite)).toEqual([problem])
 })
 
-test('both prefixes are validated, and an invalid pattern is reported once', () => {
+test('the policy compiler validates both prefixes of a rewrite, and reports an invalid path pattern once', () => {
   expect(problemsWith('/a/**', { strip_prefix: 'x', add_prefix: 'y' })).toHaveLength(2)
   expect(problemsWith('/a/../b', { strip_prefix: '/a' })).toEqual([
     expect.stringContaining('GH_POLICY_PATTERN services.s.routes[0].match.path'),
   ])
 })
 
-test('a prefix may contain what the service accepts in paths', () => {
+test('a prefix of a rewrite can contain encoded slashes and path parameters if the service accepts them', () => {
   const lenient = { encoded_slashes: 'keep', path_parameters: 'allow' }
 
   expect(problemsWith('/a%2Fb/**', { strip_prefix: '/a%2Fb', add_prefix: '/c;d' }, lenient)).toEqual([])

@@ -1,4 +1,4 @@
-// Roles come from claims, of which only own members are followed (S-070).
+// Roles come from claims. Only own members of the claims are read (S-070).
 
 import { expect, test } from 'vitest'
 import { rolesOf } from '../../../gateway/policy/roles.ts'
@@ -17,7 +17,7 @@ test.each([
   [['groups', '0'], { groups: ['order-manager'] }, false],
   [['groups', 'length'], { groups: ['order-manager'] }, false],
   [['name', '0'], { name: 'order-manager' }, false],
-])('the claim %j in %j grants the role: %s', (path, claims, held) => {
+])('the claim path %j in the claims %j grants the role: %s', (path, claims, held) => {
   expect(rolesOf(mapping(path, 'order-manager'), claims).has('manager')).toBe(held)
 })
 
@@ -27,7 +27,7 @@ test.each([
   [['constructor', 'name'], '{}', false],
   [['toString', 'name'], '{"a": 1}', false],
   [['a', '__proto__', 'constructor', 'name'], '{"a": {}}', false],
-])('S-070: the claim path %j in %s grants the role: %s', (path, json, held) => {
+])('S-070: the claim path %j in the claims %s grants the role: %s', (path, json, held) => {
   const claims = JSON.parse(json) as Record<string, unknown>
 
   expect(rolesOf(mapping(path, 'a', 'Object', 'toString'), claims).has('manager')).toBe(held)

@@ -1,4 +1,4 @@
-// A path of a stronger route that a weaker route serves under other hosts is reported.
+// The policy check reports a path of a route that another route serves under other hosts with a weaker requirement.
 
 import { expect, test } from 'vitest'
 import { compilePolicy } from '../../../gateway/policy/compile.ts'
@@ -17,7 +17,10 @@ interface Entry {
 const admin = { scopes: { all: ['admin'] } }
 const upstreams = ['http://one.test']
 
-/** The routes that are reported, as `weaker under stronger: hosts`; the routes of each list are those of one service. */
+/**
+ * Returns the reported routes as `weaker under stronger: hosts`. Each of the two lists of routes belongs to one
+ * service.
+ */
 function reported(routes: Readonly<Record<string, Entry>>, others: Readonly<Record<string, Entry>> = {}, more = {}) {
   const list = (entries: Readonly<Record<string, Entry>>) =>
     Object.entries(entries).map(([id, { require = 'public', addresses, ...match }]) => ({
@@ -47,12 +50,12 @@ const unnamed = 'a host that no route names'
 
 test.each<[string, Record<string, Entry>, string[]]>([
   [
-    'a public route of every host',
+    'a public route for every host',
     { s: { host: 'a.test', path: '/admin/*', require: admin }, w: { path: '/**' } },
     [`w under s: ${unnamed}`],
   ],
   [
-    'a public route of other methods',
+    'a public route for other methods',
     {
       s: { host: 'a.test', path: '/admin/*', methods: ['GET'], require: admin },
       w: { path: '/**', methods: ['DELETE'] },
@@ -60,22 +63,22 @@ test.each<[string, Record<string, Entry>, string[]]>([
     [`w under s: ${unnamed}`],
   ],
   [
-    'the same path',
+    'a public route with the same path',
     { s: { host: 'a.test', path: '/admin/**', require: admin }, w: { host: 'b.test', path: '/admin/**' } },
     ['w under s: host b.test'],
   ],
   [
-    'a route of a more literal host',
+    'a route for a more literal host',
     { s: { path: '/admin/**', require: admin }, w: { host: 'a.test', path: '/**' } },
     ['w under s: host a.test'],
   ],
   [
-    'a wildcard host',
+    'a route for a wildcard host',
     { s: { host: 'a.test', path: '/x', require: admin }, w: { host: '*.test', path: '/*' } },
     ['w under s: host *.test'],
   ],
   [
-    'fewer scopes',
+    'a route that requires fewer scopes',
     {
       s: { host: 'a.test', path: '/x', require: { scopes: { all: ['read', 'write'] } } },
       w: { path: '/**', require: { scopes: { all: ['read'] } } },
@@ -83,7 +86,7 @@ test.each<[string, Record<string, Entry>, string[]]>([
     [`w under s: ${unnamed}`],
   ],
   [
-    'no role',
+    'a route that requires no role',
     {
       s: { host: 'a.test', path: '/x', require: { all: [{ scopes: { all: ['read'] } }, { roles: { any: ['r'] } }] } },
       w: { path: '/**', require: { scopes: { all: ['read'] } } },
@@ -91,17 +94,17 @@ test.each<[string, Record<string, Entry>, string[]]>([
     [`w under s: ${unnamed}`],
   ],
   [
-    'no list of addresses',
+    'a route without a list of addresses',
     { s: { host: 'a.test', path: '/x', addresses: { allow: ['10.0.0.0/8'] } }, w: { path: '/**' } },
     [`w under s: ${unnamed}`],
   ],
   [
-    'a pattern that crosses',
+    'a path pattern that overlaps',
     { s: { host: 'a.test', path: '/admin/*', require: admin }, w: { path: '/*/1' } },
     [`w under s: ${unnamed}`],
   ],
   [
-    'a deeper path of both',
+    'a deeper path that both routes match',
     {
       s: { host: 'a.test', path: '/admin/**', require: admin },
       guard: { path: '/admin', require: admin },
@@ -109,15 +112,18 @@ test.each<[string, Record<string, Entry>, string[]]>([
     },
     [`w under s: ${unnamed}`],
   ],
-])('%s is reported', (_, routes, expected) => {
+])('the policy check reports a route with a weaker requirement: %s', (_, routes, expected) => {
   expect(reported(routes)).toEqual(expected)
 })
 
 test.each<[string, Record<string, Entry>]>([
-  ['one host', { s: { path: '/admin/*', methods: ['GET'], require: admin }, w: { path: '/**' } }],
-  ['one named host', { s: { host: 'a.test', path: '/admin/*', require: admin }, w: { host: 'a.test', path: '/**' } }],
+  ['both routes are for every host', { s: { path: '/admin/*', methods: ['GET'], require: admin }, w: { path: '/**' } }],
   [
-    'a route of every host that is as strong',
+    'both routes are for the same named host',
+    { s: { host: 'a.test', path: '/admin/*', require: admin }, w: { host: 'a.test', path: '/**' } },
+  ],
+  [
+    'another route for every host is as strong',
     {
       s: { host: 'a.test', path: '/admin/*', require: admin },
       also: { path: '/admin/*', require: admin },
@@ -125,43 +131,52 @@ test.each<[string, Record<string, Entry>]>([
     },
   ],
   [
-    'one that demands as much, and more',
+    'the other route requires as much, and more',
     {
       s: { host: 'a.test', path: '/x', require: { scopes: { all: ['read'] } } },
       w: { path: '/**', require: { all: [{ scopes: { all: ['write', 'read'] } }, { roles: { any: ['r'] } }] } },
     },
   ],
-  ['a more literal exception', { s: { host: 'a.test', path: '/**', require: admin }, w: { path: '/health' } }],
-  ['one that starts with *', { s: { host: 'a.test', path: '/*/x', require: admin }, w: { path: '/health/**' } }],
-  ['a path of its own', { s: { host: 'a.test', path: '/admin/*', require: admin }, w: { path: '/pages/**' } }],
-  ['a public one', { s: { host: 'a.test', path: '/x' }, w: { path: '/**' } }],
   [
-    'other methods under another demand',
+    'the public route has a more literal path',
+    { s: { host: 'a.test', path: '/**', require: admin }, w: { path: '/health' } },
+  ],
+  [
+    'the path of the stronger route starts with a wildcard',
+    { s: { host: 'a.test', path: '/*/x', require: admin }, w: { path: '/health/**' } },
+  ],
+  [
+    'the public route has another path',
+    { s: { host: 'a.test', path: '/admin/*', require: admin }, w: { path: '/pages/**' } },
+  ],
+  ['both routes are public', { s: { host: 'a.test', path: '/x' }, w: { path: '/**' } }],
+  [
+    'the routes have other methods and other scopes',
     {
       s: { host: 'a.test', path: '/x', methods: ['GET'], require: { scopes: { all: ['read'] } } },
       w: { path: '/x', methods: ['POST'], require: { scopes: { all: ['write'] } } },
     },
   ],
   [
-    'the host of the stronger one, where it falls through',
+    'the stronger route has fall_through, and another route for every host is as strong',
     {
       s: { host: 'a.test', path: '/x', methods: ['GET'], require: admin, fall_through: true },
       also: { path: '/x', require: admin },
       w: { path: '/**' },
     },
   ],
-])('%s is not reported', (_, routes) => {
+])('the policy check reports no weaker route in this case: %s', (_, routes) => {
   expect(reported(routes)).toEqual([])
 })
 
-test('a route of another service is reported only if it has the same upstream', () => {
+test('the policy check reports a weaker route of another service only if both services have the same upstream', () => {
   const [strong, weak] = [{ s: { host: 'a.test', path: '/x', require: admin } }, { w: { path: '/**' } }]
 
   expect(reported(strong, weak)).toEqual([])
   expect(reported(strong, weak, { upstreams: ['http://other.test', ...upstreams] })).toEqual([`w under s: ${unnamed}`])
 })
 
-test('at most 100 pairs are reported', () => {
+test('the policy check reports at most 100 pairs of a stronger and a weaker route', () => {
   const strong = Array.from(
     { length: 150 },
     (_, n) => [`s${n}`, { host: 'a.test', path: `/p/${n}`, require: admin }] as const,
@@ -170,7 +185,7 @@ test('at most 100 pairs are reported', () => {
   expect(reported({ ...Object.fromEntries(strong), w: { path: '/**' } })).toHaveLength(100)
 })
 
-test('weaker routes are searched in a policy of 6,000 routes of one service', () => {
+test('the policy check finds weaker routes in a policy with 6,000 routes of one service', () => {
   const routes = Array.from({ length: 6000 }, (_, n): [string, Entry] => [
     `r${n}`,
     { host: `h${n % 100}.test`, path: `/p${Math.floor(n / 100)}/**`, require: admin },
