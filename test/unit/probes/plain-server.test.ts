@@ -43,7 +43,7 @@ async function startWorker(): Promise<number> {
   return server.port
 }
 
-/** Opens a connection from one of the addresses 127.0.0.N, and sends `text`. */
+/** Opens a connection from the address 127.0.0.`peer`, and sends `text`. */
 async function open(port: number, peer: number, text = ''): Promise<Socket> {
   const socket = netConnect({ host: '127.0.0.1', port, localAddress: `127.0.0.${peer}` })
   sockets.push(socket)
@@ -76,7 +76,7 @@ async function statusOn(socket: Socket, path: string): Promise<number> {
   return Number(/^HTTP\/1.1 (\d{3})/.exec(text)?.[1] ?? 0)
 }
 
-/** Opens connections of several peers at once. */
+/** Opens connections of several peers concurrently. */
 async function openMany(port: number, count: number, peer: (i: number) => number, text = ''): Promise<void> {
   await Promise.all(Array.from({ length: count }, (_, i) => open(port, peer(i), text)))
 }
@@ -98,7 +98,7 @@ test.each([
   expect(await ask(port, '/livez', 2)).toBe(200)
 })
 
-test('/livez and /metrics are served beside 300 idle connections from 30 peers', async () => {
+test('the probe listener serves /livez and /metrics beside 300 idle connections from 30 peers', async () => {
   const port = await start()
   await openMany(port, 300, (i) => 2 + (i % 30), 'GET /livez HT')
 
@@ -106,7 +106,7 @@ test('/livez and /metrics are served beside 300 idle connections from 30 peers',
   expect(await ask(port, '/metrics')).toBe(200)
 })
 
-test('a keep-alive connection that had a reply stays open when another peer opens 300 idle connections', async () => {
+test('when other peers open 300 idle connections, the probe listener keeps a keep-alive connection that already had a reply', async () => {
   const port = await start()
   const kept = await open(port, 1)
   expect(await statusOn(kept, '/metrics')).toBe(200)
@@ -116,7 +116,7 @@ test('a keep-alive connection that had a reply stays open when another peer open
   expect(kept.readableEnded).toBe(false)
 })
 
-test(`a peer with more than ${PER_PEER} busy connections gets only /livez; other peers get every path`, async () => {
+test(`the probe listener serves a peer with more than ${PER_PEER} busy connections only /livez, and other peers every path`, async () => {
   const port = await start()
   await hold(port, PER_PEER, 1)
 
@@ -125,7 +125,7 @@ test(`a peer with more than ${PER_PEER} busy connections gets only /livez; other
   expect(await ask(port, '/metrics', 2)).toBe(200)
 })
 
-test(`with more than ${TOTAL} busy connections, every peer gets only /livez, even when idle connections fill the reserve`, async () => {
+test(`with more than ${TOTAL} busy connections, the probe listener serves every peer only /livez, even when idle connections fill the reserve`, async () => {
   const port = await start()
   for (let peer = 1; peer <= TOTAL / PER_PEER; peer++) await hold(port, PER_PEER, peer)
   await openMany(port, 50, (i) => 10 + (i % 10))
@@ -134,7 +134,7 @@ test(`with more than ${TOTAL} busy connections, every peer gets only /livez, eve
   expect(await ask(port, '/metrics', 9)).toBe(503)
 })
 
-test('a slot is free again after its connection is closed', async () => {
+test('the probe listener serves a peer every path again after one of the connections of the peer is closed', async () => {
   const port = await start()
   await hold(port, PER_PEER, 1)
   expect(await ask(port, '/metrics', 1)).toBe(503)
@@ -143,7 +143,7 @@ test('a slot is free again after its connection is closed', async () => {
   await until('the peer is served', async () => (await ask(port, '/metrics', 1)) === 200)
 })
 
-test('an incomplete request head is timed out earlier than by a server with a limit of 8 s', async () => {
+test('the probe listener closes a connection with an incomplete request head earlier than a server with a time limit of 8 s', async () => {
   const control = createServer({ headersTimeout: 8000, connectionsCheckingInterval: 500 }, () => {})
   const controlPort = await listen(control)
   servers.push({
@@ -168,7 +168,7 @@ test('an incomplete request head is timed out earlier than by a server with a li
   expect(ended.at(-1)).toBe('control')
 }, 30_000)
 
-test('the connection of a client that does not read its reply is closed after the reply time limit', async () => {
+test('the probe listener closes the connection of a client that does not read its reply within the reply time limit', async () => {
   const seen: Socket[] = []
   const body = 'x'.repeat(32 * 1024 * 1024)
   const server = await PlainServer.listen(
@@ -187,7 +187,7 @@ test('the connection of a client that does not read its reply is closed after th
   await until('the connection is closed', () => seen[0]?.destroyed === true)
 })
 
-test('a handler that throws causes a 500 reply, and the server continues to serve', async () => {
+test('the probe listener replies 500 when a handler throws, and continues to serve', async () => {
   const server = await PlainServer.listen('probes.listen', { host: '127.0.0.1', port: 0 }, async ({ url }) => {
     if (url === '/fails') throw new Error('a fault')
     return textReply(200, '')
@@ -198,7 +198,7 @@ test('a handler that throws causes a 500 reply, and the server continues to serv
   expect(await ask(server.port, '/livez')).toBe(200)
 })
 
-test('a connection that pipelines requests is closed, and only its first request is handled', async () => {
+test('the probe listener closes a connection that pipelines requests, and handles only the first request', async () => {
   let handled = 0
   const address = { host: '127.0.0.1', port: 0 }
   const server = await PlainServer.listen('probes.listen', address, async () => {
@@ -215,7 +215,7 @@ test('a connection that pipelines requests is closed, and only its first request
   expect(await ask(server.port, '/metrics')).toBe(200)
 })
 
-test('a keep-alive connection serves several requests in sequence', async () => {
+test('a keep-alive connection of the probe listener serves several requests in sequence', async () => {
   const port = await start()
   const kept = await open(port, 1)
 
