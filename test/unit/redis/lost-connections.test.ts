@@ -1,4 +1,5 @@
-// Connections that are lost together are one log line with their names. Another line names those that stay lost.
+// Redis connections that are lost together are reported in one log line with their names. A later line names
+// connections that stay lost.
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { LostConnections } from '../../../gateway/redis/lost-connections.ts'
@@ -18,7 +19,7 @@ beforeEach(() => {
 })
 afterEach(() => vi.useRealTimers())
 
-test('connections that are lost together are logged in one line, and their return in one line', () => {
+test('a node logs Redis connections that are lost together in one line, and their return in one line', () => {
   lost.lose(store, 'store', gone)
   lost.lose(events, 'events', gone)
   lost.lose(store, 'store', refused)
@@ -33,7 +34,7 @@ test('connections that are lost together are logged in one line, and their retur
   expect(lines).toEqual(['info redis connection restored: store,events'])
 })
 
-test('a single lost connection is logged, and a later one too', () => {
+test('a node logs a single lost Redis connection, and a later loss of another connection in its own line', () => {
   lost.lose(events, 'events', gone)
   vi.advanceTimersByTime(250)
   lost.lose(store, 'store', refused)
@@ -45,14 +46,14 @@ test('a single lost connection is logged, and a later one too', () => {
   ])
 })
 
-test('a connection that returns before the loss was logged is still logged as lost', () => {
+test('a node logs a lost Redis connection even if the connection returns before the loss was logged', () => {
   lost.lose(events, 'events', gone)
   lost.regain(events)
 
   expect(lines).toEqual([`warn redis connection lost: events (${gone})`, 'info redis connection restored: events'])
 })
 
-test('a connection that stays lost while others return is logged by name', () => {
+test('a node logs the name of a Redis connection that stays lost while others return', () => {
   lost.lose(store, 'store', gone)
   lost.lose(events, 'events', gone)
   vi.advanceTimersByTime(250)
@@ -65,7 +66,7 @@ test('a connection that stays lost while others return is logged by name', () =>
   expect(lines).toEqual(['info redis connection restored: store,events'])
 })
 
-test('a connection that is being closed does not delay the log line about the return', () => {
+test('a Redis connection that is being closed does not delay the log line about the return of other connections', () => {
   const closed = { closing: false }
   lost.lose(closed, 'closed', gone)
   lost.lose(store, 'store', gone)
@@ -77,7 +78,7 @@ test('a connection that is being closed does not delay the log line about the re
   expect(lines).toEqual(['info redis connection restored: closed,store'])
 })
 
-test('close() logs pending losses, and nothing is logged afterwards', () => {
+test('close() logs pending losses of Redis connections, and nothing is logged afterwards', () => {
   lost.lose(store, 'store', gone)
   lost.close()
   vi.advanceTimersByTime(60_000)

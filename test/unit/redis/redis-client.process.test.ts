@@ -1,4 +1,5 @@
-// One client of Redis: a deadline on each call, nothing sent twice, a dead server costs a request nothing.
+// A client of Redis: each call has a deadline, no call is sent twice, and calls to a dead server soon fail without a
+// wait.
 
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -26,7 +27,7 @@ beforeAll(async () => {
   link = await nodeLink(redisSettingsFor(server.port))
 })
 
-test('close() without a connection returns at once', async () => {
+test('close() of a Redis client without a connection returns within 500 ms', async () => {
   const away = new RedisLink(redisSettingsFor(freePort()), () => undefined)
   const clients = Array.from({ length: 5 }, (_, i) => away.client('receipt', `away-${i}`))
   // Between two tries to connect.
@@ -51,14 +52,14 @@ const codeOf = (call: Promise<unknown>) =>
 
 const until = (condition: () => boolean | Promise<boolean>) => comeTrue('what the test waits for', condition)
 
-test('a script can run for the first time in the tick of another call', async () => {
+test('a Lua script can run for the first time in the same tick as another Redis call', async () => {
   const first = link.store.script(scriptFile('first-of-tick', '#!lua\nreturn #KEYS'))
   const calls = [link.store.call('PING'), first(['gh:a'], []), first.buffers(['gh:{a}', 'gh:{a}b'], [])]
 
   expect(await Promise.all(calls)).toEqual(['PONG', 1, 2])
 })
 
-test('a script is loaded on use and after SCRIPT FLUSH, and returns strings or buffers', async () => {
+test('the Redis client loads a script on first use and after SCRIPT FLUSH, and returns strings or buffers', async () => {
   const echo = link.store.script(scriptFile('echo-back', '#!lua\nreturn { KEYS[1], ARGV[1] }'))
 
   expect(await echo(['gh:a'], ['x'])).toEqual(['gh:a', 'x'])
@@ -66,11 +67,11 @@ test('a script is loaded on use and after SCRIPT FLUSH, and returns strings or b
   expect(await echo.buffers(['gh:a'], [Buffer.from([0, 255])])).toEqual([Buffer.from('gh:a'), Buffer.from([0, 255])])
 })
 
-test('a script without #!lua is rejected, because it could stop half way when Redis is out of memory', () => {
+test('the Redis client rejects a script without #!lua, because it could stop half way when Redis is out of memory', () => {
   expect(() => link.store.script(scriptFile('bare', 'return 1'))).toThrow(/does not start with #!lua/)
 })
 
-test('a fault contains the reply of Redis and no argument of the call', async () => {
+test('a fault of a Redis call contains the error code of Redis and no argument of the call', async () => {
   const { store } = await testLink(redisSettingsFor(server.port))
   const fault: RedisFault = await store.call('INCRBY', 'gh:text', 'a-secret').then(
     () => expect.fail('was answered'),
@@ -87,7 +88,7 @@ test.each([
   ['READONLY', [['REPLICAOF', '127.0.0.1', '1']]],
   ['OOM', [['CONFIG', 'SET', 'maxmemory', '100kb']]],
   ['NOREPLICAS', [['CONFIG', 'SET', 'min-replicas-to-write', '1']]],
-] as const)('an error %s keeps its code', async (code, commands) => {
+] as const)('a fault of a Redis call keeps the error code %s of Redis', async (code, commands) => {
   const own = await testRedis()
   const { store } = await testLink(redisSettingsFor(own.port))
   for (const [command, ...args] of commands) await store.call(command, ...args)
@@ -95,7 +96,7 @@ test.each([
   expect(await codeOf(store.call('SET', 'gh:a', 'x'))).toBe(`store-unavailable ${code}`)
 })
 
-test('an ACL user runs permitted commands; a wrong password never connects, and a forbidden command is NOPERM', async () => {
+test('an ACL user of Redis can run permitted commands and gets NOPERM for others, and a wrong password never connects', async () => {
   await link.store.call('ACL', 'SETUSER', 'gate', 'on', '>right', '~gh:*', '+@connection', '+info', '+get')
   const { store } = await nodeLink(redisSettingsFor(server.port, { username: 'gate', password: 'right' }))
   const wrong = new RedisLink(redisSettingsFor(server.port, { username: 'gate', password: 'wrong' }), () => undefined)
@@ -108,7 +109,7 @@ test('an ACL user runs permitted commands; a wrong password never connects, and 
   expect(wrong.store.ready).toBe(false)
 })
 
-test('without a connection a call fails in the same tick', async () => {
+test('a Redis call without a connection fails in the same tick', async () => {
   const nowhere = new RedisLink(redisSettingsFor(freePort()), () => undefined)
   atEnd(() => nowhere.close())
   let outcome = 'pending'
@@ -121,7 +122,7 @@ test('without a connection a call fails in the same tick', async () => {
   expect(outcome).toBe('store-unavailable DISCONNECTED')
 })
 
-test('a call that was pending when the connection broke is not sent again', async () => {
+test('the Redis client does not send a call again that was pending when the connection broke', async () => {
   const own = await testRedis()
   const { store } = await nodeLink(redisSettingsFor(own.port))
   const other = (await nodeLink(redisSettingsFor(own.port))).store
@@ -138,7 +139,7 @@ test('a call that was pending when the connection broke is not sent again', asyn
   expect(await other.call('GET', 'gh:runs')).toBe('1')
 })
 
-test('a hanging server delays the first calls by their deadline and later calls not at all; it is used again on recovery', async () => {
+test('while Redis hangs, the first calls fail at their deadline and later calls without a wait, and calls succeed again after Redis recovers', async () => {
   const own = await testRedis()
   const { store } = await nodeLink(redisSettingsFor(own.port))
   process.kill(own.pid, 'SIGSTOP')
@@ -152,7 +153,7 @@ test('a hanging server delays the first calls by their deadline and later calls 
   await until(async () => (await codeOf(store.call('GET', 'gh:a'))) === 'answered')
 })
 
-test('calls of one tick are sent in one write', async () => {
+test('the Redis client sends fewer than 60 commands for 50 concurrent calls', async () => {
   const before = await commands(link.store)
   await Promise.all(Array.from({ length: 50 }, (_, i) => link.store.call('GET', `gh:${i}`)))
   const writes = await commands(link.store)
@@ -160,12 +161,12 @@ test('calls of one tick are sent in one write', async () => {
   expect(writes - before).toBeLessThan(60)
 })
 
-/** Commands that the server has processed. */
+/** Returns the number of commands that the server has processed. */
 async function commands(client: RedisClient): Promise<number> {
   return Number(/total_commands_processed:(\d+)/.exec((await client.call('INFO', 'stats')) as string)![1])
 }
 
-test('a server that dies is one log line for all its connections, and its return is another', async () => {
+test('when Redis dies and returns, a node logs the losses and the return of three connections in fewer than six lines', async () => {
   const lines: string[] = []
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-redis-'))
   const own = await testRedis({ folder, appendOnly: true })
@@ -177,7 +178,7 @@ test('a server that dies is one log line for all its connections, and its return
   await Promise.all(clients.map(untilReady))
   await own.stop()
   const all = 'cluster,events,store'
-  // A machine that stands still for longer than they are gathered makes two lines of them.
+  // On a machine that is paused for longer than losses are collected, the losses are logged in two lines.
   await until(() => all.split(',').every((name) => lines.some((line) => line.includes(name))))
   await testRedis({ folder, port: own.port, appendOnly: true })
   await Promise.all(clients.map(untilReady))
@@ -186,7 +187,7 @@ test('a server that dies is one log line for all its connections, and its return
   expect(lines.length).toBeLessThan(2 * clients.length)
 })
 
-test('a subscriber receives messages, also after its connection broke', async () => {
+test('a Redis subscriber receives messages, also after its connection broke', async () => {
   const subscriber = link.client('subscriber', 'test-subscriber')
   const heard: string[] = []
   await subscriber.subscribe('gh:channel', (message) => heard.push(message))
@@ -199,9 +200,9 @@ test('a subscriber receives messages, also after its connection broke', async ()
   expect(heard).toEqual(['one', 'two'])
 })
 
-// The driver subscribed again by itself, and let the process end when the connection broke before it was answered: a node
-// did when a master was replaced.
-test('a subscriber whose connection breaks repeatedly receives messages once the connection is stable', async () => {
+// The Redis driver subscribed again by itself. When the connection broke before the acknowledgement, an unhandled
+// rejection ended the process. This happened to a node when a Redis master was replaced.
+test('a Redis subscriber whose connection breaks repeatedly receives messages once the connection is stable', async () => {
   const relay = await RedisRelay.start(server.port)
   const subscriber = (await nodeLink(redisSettingsFor(relay.port))).client('subscriber', 'broken')
   const heard: string[] = []
@@ -223,8 +224,9 @@ test('a subscriber whose connection breaks repeatedly receives messages once the
   expect(lost).toEqual([])
 })
 
-// It was asked for once, and a node whose connection held never heard an acknowledgement again.
-test('an unconfirmed subscription is repeated on a new connection, the first and a later one', async () => {
+// The subscription was requested only once. Without an acknowledgement, a node whose connection stayed open never
+// received messages again.
+test('the Redis client repeats a subscription without an acknowledgement on a new connection, whether it is the first or a later subscription', async () => {
   const relay = await RedisRelay.start(server.port)
   const subscriber = (await nodeLink(redisSettingsFor(relay.port))).client('subscriber', 'unanswered')
   const heard: string[] = []
@@ -246,11 +248,10 @@ test('an unconfirmed subscription is repeated on a new connection, the first and
   relay.swallow(undefined)
   await until(async () => Number(await link.store.call('PUBLISH', 'gh:unanswered', 'x')) === 1)
   await until(() => heard.length > 0)
-  // None but the last try was ever answered.
   expect(new Set(heard)).toEqual(new Set(['x']))
 })
 
-test('TLS: a server is accepted with the configured CA and rejected without it', async () => {
+test('the Redis client accepts a TLS server with the configured CA and rejects it without that CA', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-redis-tls-'))
   const { cert, certFile, keyFile } = await certificateFor(folder, 'redis', ['localhost'])
   const tlsPort = freePort()
@@ -270,7 +271,7 @@ test('TLS: a server is accepted with the configured CA and rejected without it',
   expect(doubting.store.ready).toBe(false)
 })
 
-test('a fault for missing or wrong credentials names the setting', async () => {
+test('the log of the Redis client names the cause of a failed connection: a missing or wrong password, no Redis at the address, or a mismatch of TLS', async () => {
   const locked = await testRedis()
   await redisCli(locked.port, 'CONFIG', 'SET', 'requirepass', 'right')
   const services = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))
@@ -281,7 +282,7 @@ test('a fault for missing or wrong credentials names the setting', async () => {
   const deaf = await listen(silent)
   atEnd(() => void silent.close())
 
-  /** What is told of it; on a machine that stands still, first that there was no reply in time. */
+  /** Waits until the log names `reason`. On a paused machine, an earlier line can report a missing reply. */
   const told = async (reason: string, port: number, more: Parameters<typeof redisSettingsFor>[1] = {}) => {
     const reasons: unknown[] = []
     const link = new RedisLink(redisSettingsFor(port, more), (_, __, { reason }) => reasons.push(reason))
