@@ -6,13 +6,13 @@ import { clusterView } from '../../kit/cluster-view.ts'
 import { foundEpoch } from '../../kit/node-cluster.ts'
 import { redisSettingsFor, testLink, testRedis } from '../../kit/redis.ts'
 
-// A node removes expired revocations for good. A wall clock that jumps ahead must not make them look expired.
+// A node removes expired revocations permanently. A wall clock that jumps ahead must not make revocations look expired.
 
 const minuteMs = 60_000
 
 afterEach(() => void vi.useRealTimers())
 
-test('a wall clock that is one hour ahead for five minutes removes no revocation', async () => {
+test('a wall clock that is one hour ahead for five minutes makes a node remove no revocation', async () => {
   const link = await testLink(redisSettingsFor((await testRedis()).port))
   await foundEpoch(link)
   const cluster = await clusterView(link, { id: 'jumping' })

@@ -6,14 +6,15 @@ import { rulesFor } from '../../kit/issuer-rules.ts'
 const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
 const signed = `${part({ alg: 'ES256' })}.${part({ sub: 'alice' })}`
 
-// S-066: an ECDSA signature has a second valid form, so it is no part of what a revocation names.
+// S-066: an ECDSA signature has a second valid form, so a revocation must not depend on the signature.
 test('the signed part of a JWS does not depend on the form of its signature', () => {
   expect(signedPart(`${signed}.one`)).toBe(signed)
   expect(signedPart(`${signed}.other`)).toBe(signed)
   expect(signedPart(`${signed}.`)).toBe(signed)
 })
 
-// Formats of tokens that only their issuer reads; what stands before the second dot is common to many, or to all.
+// Token formats that only their issuer reads. In these formats, many or all tokens have the same text before the second
+// dot.
 const jwe = `${part({ alg: 'dir', enc: 'A256GCM' })}..aXY.dGV4dA.dGFn`
 
 test.each([
@@ -34,7 +35,10 @@ const keys = new HashKeys(['ab'.repeat(32)])
 const issuer = rulesFor('https://main.example')
 const claims = { sub: 'alice', client_id: 'web', iat: 1000, exp: 2000 }
 
-/** What a token, in the given form, is looked up by: 16 bytes each, in hexadecimal. */
+/**
+ * Returns the hashes by which revocations of a token with facts of the given form are looked up: 16 bytes each, in
+ * hexadecimal.
+ */
 function hashesOf(token: string, form: 'opaque' | 'jwt', tokenId?: string): Set<string> {
   const facts = {
     issuer,
@@ -53,7 +57,7 @@ const hash = (kind: 'token' | 'answer' | 'jti', value: string) =>
   keys.hashOf(kind, kind === 'token' ? '' : issuer.issuer, value).toString('hex')
 
 test.each(['opaque', 'jwt'] as const)(
-  'a token that is not a JWS has the hashes of its canonical text and its exact text, with facts of the form %s',
+  'a node looks up revocations of a token that is not a JWS by its canonical text and its exact text (facts of the form %s)',
   (form) => {
     const texts = textsOfOpaque('ory_at_K0.S1')
     expect(texts).toEqual(['Kw.Sw', 'ory_at_K0.S1'])
@@ -62,11 +66,11 @@ test.each(['opaque', 'jwt'] as const)(
   },
 )
 
-test('a JWS has the hash of its signed part', () => {
+test('a node looks up revocations of a JWS by the hash of its signed part', () => {
   expect(hashesOf(`${signed}.one`, 'jwt')).toContain(hash('token', signed))
 })
 
-test('an opaque token has the hash of its introspection response, or of its jti if the response has one', () => {
+test('a node looks up revocations of an opaque token by its introspection response, or by its jti if the response has one', () => {
   const answer = hash('answer', '["alice","web",1000,2000,[]]')
 
   expect(hashesOf('token', 'opaque')).toContain(answer)

@@ -6,7 +6,8 @@ import { ANY_TIME, RECORD_BYTES, writeRecord } from '../../../gateway/revocation
 import type { RevocationOrder } from '../../../gateway/revocation/revocation-order.ts'
 import { rulesFor } from '../../kit/issuer-rules.ts'
 
-// An order names exactly one thing of one issuer, and lives until nothing that it names can be alive.
+// A revocation order names credentials by one property: a token, jti, session, subject, client or issuer. The order
+// lasts until no such credential can be valid.
 
 const nowS = 1_800_000_000.5
 const main = rulesFor('https://main.example')
@@ -30,10 +31,13 @@ function parts(order: RevocationOrder, known = one, sessionEnds: ReadonlyMap<str
 }
 
 const goodToken = token({ iss: main.issuer, exp: 1_800_000_100 })
-/** 24 h, and the tolerance of two clocks; a minute is the least. */
+/**
+ * Expiry of an order without a known end, s: 24 h as the longest token lifetime, 10 s as the tolerance of two clocks,
+ * and 60 s in reserve.
+ */
 const lastAliveS = Math.ceil(nowS + 86_400 + 10 + 60)
 
-test('an order for a token matches any time of issue and lasts until the token has expired', () => {
+test('a revocation of a token matches any issue time and lasts until the token has expired', () => {
   expect(parts({ kind: 'token', token: goodToken })).toEqual({
     hash: keys.hashOf('token', '', signedPart(goodToken)).toString('hex'),
     before: ANY_TIME,
@@ -41,12 +45,12 @@ test('an order for a token matches any time of issue and lasts until the token h
   })
 })
 
-test('an order for a jti matches any time of issue', () => {
+test('a revocation by jti matches any issue time and lasts for the longest token lifetime', () => {
   expect(parts({ kind: 'jti', id: 'j' })).toMatchObject({ before: ANY_TIME, expires: lastAliveS })
 })
 
 test.each(['subject', 'session', 'client'] as const)(
-  'an order for a %s matches issue times up to now plus the clock tolerance',
+  'a revocation by %s matches issue times up to now plus the clock tolerance',
   (kind) => {
     expect(parts({ kind, id: 'x' })).toEqual({
       hash: keys.hashOf(kind, main.issuer, 'x').toString('hex'),
@@ -56,7 +60,7 @@ test.each(['subject', 'session', 'client'] as const)(
   },
 )
 
-test('an order for a login session matches any start and lasts until the session ends, even if its issuer left the policy', () => {
+test('a revocation of a login session matches any start and lasts until the session ends, even if its issuer left the policy', () => {
   const endsAtS = Math.ceil(nowS) + 1000
   for (const { issuer } of [main, other]) {
     const hash = keys.hashOf('session', issuer, 'x').toString('hex')
@@ -65,7 +69,7 @@ test('an order for a login session matches any start and lasts until the session
   }
 })
 
-test('login sessions without a record are revoked for each issuer with a login, for the longest possible session', () => {
+test('a revocation of login sessions without a record applies to each issuer with a login and lasts for the longest possible session', () => {
   const login = { lifetime: { idleMs: 60_000, absoluteMs: 30 * 86_400_000 } } as LoginRules
   const known = issuers({ ...main, login }, other)
   const { record, issuer } = readOrder(
@@ -82,7 +86,7 @@ test('login sessions without a record are revoked for each issuer with a login, 
   expect(issuer).toBe('main')
 })
 
-test('an order for a session lasts for the lifetime of login sessions if that is longer than any token', () => {
+test('a revocation by session id lasts for the lifetime of login sessions if that is longer than the lifetime of any token', () => {
   const login = { lifetime: { idleMs: 60_000, absoluteMs: 30 * 86_400_000 } } as LoginRules
   const { expires } = parts({ kind: 'session', id: 'x' }, issuers({ ...main, login }))
 
@@ -94,7 +98,7 @@ test.each([
   { kind: 'subject', id: 'x' },
   { kind: 'issuer', issuer: 'main', beforeS: 1_799_999_000 },
 ] as const)(
-  'an order for a $kind lasts until the last stored session of its issuer ends, even if the policy shortened sessions',
+  'a revocation by $kind lasts until the last stored session of its issuer ends, even if the policy shortened sessions',
   (order) => {
     const login = { lifetime: { idleMs: 60_000, absoluteMs: 60_000 } } as LoginRules
     const ends = new Map([
@@ -106,11 +110,11 @@ test.each([
   },
 )
 
-test('an order for an issuer matches issue times before the given time plus the clock tolerance', () => {
+test('a revocation by issuer matches issue times before the given time plus the clock tolerance', () => {
   expect(parts({ kind: 'issuer', issuer: 'main', beforeS: 1_799_999_000 })).toMatchObject({ before: 1_799_999_005 })
 })
 
-test('orders of different kinds or issuers have different hashes for the same id', () => {
+test('revocations of different kinds or issuers have different hashes for the same id', () => {
   const hashes = [
     parts({ kind: 'subject', id: 'x', issuer: 'main' }, two).hash,
     parts({ kind: 'subject', id: 'x', issuer: 'other' }, two).hash,
@@ -122,7 +126,7 @@ test('orders of different kinds or issuers have different hashes for the same id
   expect(parts({ kind: 'subject', id: 'x', issuer: main.issuer }, two).hash).toBe(hashes[0])
 })
 
-test('an exp beyond 32 bits is stored as the largest possible expiry', () => {
+test('a revocation of a token with an exp beyond 32 bits is stored with the largest possible expiry', () => {
   expect(parts({ kind: 'token', token: token({ iss: main.issuer, exp: 1e15 }) }).expires).toBe(ANY_TIME - 1)
 })
 
@@ -172,13 +176,13 @@ test.each<{ what: string; order: unknown; code: string; known?: ReadonlyMap<stri
     code: 'revocation_issuer_needed',
     known: two,
   },
-])('an order is rejected: $what', ({ order, code, known = one }) => {
+])('the gate rejects a revocation order with $what', ({ order, code, known = one }) => {
   expect(() => readOrder(order as RevocationOrder, known, keys, nowS, new Map())).toThrowError(
     expect.objectContaining({ code }),
   )
 })
 
-test('an order for an opaque token has two records, its canonical text and its exact text, with the same expiry', () => {
+test('a revocation of an opaque token stores two records with the same expiry: for its canonical text and for its exact text', () => {
   const { record } = readOrder(
     { kind: 'token', token: 'ory_at_K0.S1' },
     issuers({ ...main, tokens: 'opaque' }),
@@ -193,7 +197,7 @@ test('an order for an opaque token has two records, its canonical text and its e
   expect(record.readUInt32BE(20)).toBe(record.readUInt32BE(RECORD_BYTES + 20))
 })
 
-test('an order for an opaque token is accepted if an issuer has opaque tokens, and lasts for their longest lifetime', () => {
+test('a revocation of an opaque token is accepted if an issuer has opaque tokens, and lasts for their longest lifetime', () => {
   const asked = { ...main, tokens: 'opaque' as const, maxTokenLifetimeS: 3600 }
   const { hash, before, expires } = parts({ kind: 'token', token: 'token' }, issuers(asked))
 

@@ -4,7 +4,7 @@ import { ANY_TIME, RECORD_BYTES, writeRecord } from '../../../gateway/revocation
 import { Replica } from '../../../gateway/revocation/replica.ts'
 import { fc } from '../../kit/properties.ts'
 
-// The replica gives the same results as a map from hash to (before, expires), in any order of records.
+// The replica of revocations gives the same results as a map from hash to (before, expires), in any order of records.
 
 const farS = 4_000_000_000
 
@@ -12,7 +12,7 @@ function words(hash: Buffer): Uint32Array {
   return Uint32Array.from({ length: 4 }, (_, i) => hash.readUInt32BE(4 * i))
 }
 
-test('a record matches earlier issue times and unknown issue times', () => {
+test('a revocation record matches earlier issue times and unknown issue times', () => {
   const replica = new Replica()
   const hash = randomBytes(16)
   replica.apply(writeRecord(hash, 1000, farS))
@@ -22,7 +22,7 @@ test('a record matches earlier issue times and unknown issue times', () => {
   expect(replica.matches(words(randomBytes(16)), 0)).toBe(false)
 })
 
-test('a second record for the same hash can extend the first record but not shorten it', () => {
+test('a second revocation record for the same hash can extend the first record but not shorten it', () => {
   const replica = new Replica()
   const hash = randomBytes(16)
   replica.apply(Buffer.concat([writeRecord(hash, 2000, farS - 9), writeRecord(hash, 1000, farS)]))
@@ -35,7 +35,7 @@ test('a second record for the same hash can extend the first record but not shor
   expect(replica.size).toBe(0)
 })
 
-test('the number of changes increases only when a record changes the replica', () => {
+test('the change counter of the revocation replica increases only when a record changes the replica', () => {
   const replica = new Replica()
   const record = writeRecord(randomBytes(16), ANY_TIME, farS)
   const before = replica.changes
@@ -47,7 +47,7 @@ test('the number of changes increases only when a record changes the replica', (
   expect(replica.changes).toBe(before + 1)
 })
 
-/** Hashes that differ in few bits, so that entries collide in segments and places. */
+/** Random hashes that differ in few bits, so that entries collide in the segments and slots of the replica. */
 const hashes = fc.tuple(fc.nat(3), fc.nat(3), fc.nat(2)).map(([segment, place, tail]) => {
   const hash = Buffer.alloc(16)
   hash.writeUInt32BE(segment << 24, 0)
@@ -56,7 +56,7 @@ const hashes = fc.tuple(fc.nat(3), fc.nat(3), fc.nat(2)).map(([segment, place, t
   return hash
 })
 
-test('after any writes and sweeps, the replica matches like a plain map', () => {
+test('after any writes and sweeps, the revocation replica matches like a plain map', () => {
   const step = fc.oneof(
     {
       weight: 9,
@@ -94,7 +94,7 @@ test('after any writes and sweeps, the replica matches like a plain map', () => 
   )
 })
 
-test('recordsNotIn() returns exactly the unexpired records that the other replica lacks', () => {
+test('recordsNotIn() returns exactly the unexpired revocation records that the other replica lacks', () => {
   const ours = new Replica()
   const theirs = new Replica()
   const records = Array.from({ length: 2000 }, () => writeRecord(randomBytes(16), 1000, farS))
