@@ -14,7 +14,7 @@ interface KeyLike {
   readonly secret: Buffer
 }
 
-test('the cookie has the attributes of RFC 6265bis §4.1.3 and less than 200 bytes', () => {
+test('the session cookie has the attributes of RFC 6265bis §4.1.3 and less than 200 bytes', () => {
   const set = hostCookie.set(values.mint().value)
 
   expect(set).toMatch(/^__Host-gatehouse=[\w-]{43}\.[0-9a-f]{32}; Path=\/; Secure; HttpOnly; SameSite=Lax$/)
@@ -39,11 +39,11 @@ test.each([
   { field: '__Host-gatehouse', value: undefined },
   { field: '__Host-gatehouse=v; __Host-gatehouse=v', value: undefined },
   { field: `${'__Host-gatehouse=x; '.repeat(19)}__Host-gatehouse=v`, value: undefined },
-])('the field "$field" has the value $value', ({ field, value }) => {
+])('the gate reads the session cookie in the Cookie field "$field" as $value', ({ field, value }) => {
   expect(readCookie(field, hostCookie)).toBe(value)
 })
 
-test('a cookie value gives the id of its session, and the id does not reveal the value', () => {
+test('a session cookie value gives the id of its session, and does not contain the id', () => {
   const { value, id } = values.mint()
 
   expect(values.idOf(value)).toBe(id)
@@ -52,7 +52,7 @@ test('a cookie value gives the id of its session, and the id does not reveal the
   expect(values.mint().value).not.toBe(value)
 })
 
-test('a cookie value that is changed, cut, quoted or extended is invalid', () => {
+test('the gate rejects a session cookie value that is changed, cut, quoted or extended', () => {
   const { value } = values.mint()
   for (let i = 0; i < value.length; i++) {
     const other = value[i] === 'a' ? 'b' : 'a'
@@ -64,7 +64,7 @@ test('a cookie value that is changed, cut, quoted or extended is invalid', () =>
   }
 })
 
-test('a cookie value stays valid after a key rotation until its key is removed', () => {
+test('a session cookie value stays valid after a key rotation until its key is removed', () => {
   const { value, id } = values.mint()
 
   expect(new CookieValues(new Sealer([newKey, oldKey])).idOf(value)).toBe(id)

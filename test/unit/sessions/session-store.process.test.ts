@@ -1,4 +1,5 @@
-// Sessions in a real Redis: what it shows to whoever reads it, what opens, how long it lasts, who may refresh.
+// Sessions in a real Redis: which data a reader of Redis sees, which sessions can be decrypted, how long a session
+// lasts, and which caller can refresh a session.
 
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -70,7 +71,7 @@ async function turnOf(session: Session, ms = leaseMs): Promise<RefreshLock> {
 
 const lifeOf = async (id: string) => Number(await link.store.call('PTTL', link.keys.session(id)))
 
-test('a stored session is returned unchanged to a caller that does not have its version', async () => {
+test('the session store returns a session unchanged to a caller that does not have its current version', async () => {
   const session = await stored()
 
   expect(await store.use(session.id, 0)).toEqual(session)
@@ -78,7 +79,7 @@ test('a stored session is returned unchanged to a caller that does not have its 
   expect(await store.use(randomBytes(16).toString('hex'), 0)).toBe('gone')
 })
 
-test('each use extends a session by its idle time, up to its absolute end', async () => {
+test('each use extends a session by its idle time, up to the absolute end of the session', async () => {
   const session = await stored()
   await link.store.call('PEXPIRE', link.keys.session(session.id), 10_000)
   await store.use(session.id, 1)
@@ -89,7 +90,7 @@ test('each use extends a session by its idle time, up to its absolute end', asyn
   expect(await lifeOf(ending.id)).toBeLessThanOrEqual(5000)
 })
 
-test('reading or refreshing a session does not extend it', async () => {
+test('reading or refreshing a session does not extend its lifetime', async () => {
   const session = await stored()
   await link.store.call('PEXPIRE', link.keys.session(session.id), 5000)
   await store.read(session.id)
@@ -98,7 +99,7 @@ test('reading or refreshing a session does not extend it', async () => {
   expect(await lifeOf(session.id)).toBeLessThanOrEqual(5000)
 })
 
-test('S-104: the blob of another session or of an earlier version cannot be opened', async () => {
+test('S-104: the session store cannot decrypt stored data of another session or of an earlier version', async () => {
   const [one, other] = [await stored(), await stored()]
   const blob = (await link.store.callBuffer('HGET', link.keys.session(one.id), 'b')) as Buffer
   await link.store.call('HSET', link.keys.session(other.id), 'b', blob)
@@ -110,7 +111,7 @@ test('S-104: the blob of another session or of an earlier version cannot be open
   expect(await store.use(one.id, 0)).toBe('unreadable')
 })
 
-test('a session survives a key rotation and is found by its person, until its key is removed', async () => {
+test('a session stays readable and listed for its person after a key rotation, until its key is removed', async () => {
   const session = await stored({ subject: 'rotated' })
   const between = new SessionStore(link.store, link.keys, new Sealer([newKey, oldKey]))
   const after = new SessionStore(link.store, link.keys, new Sealer([newKey]))
@@ -120,7 +121,7 @@ test('a session survives a key rotation and is found by its person, until its ke
   expect(await after.use(session.id, 0)).toBe('unreadable')
 })
 
-test('beyond 100 sessions of one person, the session that ends first is returned as surplus', async () => {
+test('when one person has more than 100 sessions, the session store returns the session that ends first as surplus', async () => {
   const nowS = Math.floor(Date.now() / 1000)
   const sessions = Array.from({ length: 100 }, (_, i) => aSession({ subject: 'everywhere', endsAtS: nowS + 1000 - i }))
   const surplus: (readonly string[] | 'logged-out')[] = []
@@ -134,7 +135,7 @@ test('beyond 100 sessions of one person, the session that ends first is returned
   expect((await store.idsOf(sessions[0]!)).length).toBe(102)
 })
 
-test('session lists drop ended sessions, and are deleted with the last session', async () => {
+test('the session store drops ended sessions from its lists, and deletes a list with the last session', async () => {
   const nowS = Math.floor(Date.now() / 1000)
   const short = await stored({ subject: 'brief', endsAtS: nowS + 1 })
   await sleep(1100)
@@ -146,7 +147,7 @@ test('session lists drop ended sessions, and are deleted with the last session',
   expect(await link.store.call('EXISTS', link.keys.sessionsOf('device', short.device.id))).toBe(0)
 })
 
-test('of 50 concurrent refreshes one gets the lock, and the others wait at most for its lease', async () => {
+test('of 50 concurrent refreshes of a session, one gets the lock, and the others wait at most for its lease', async () => {
   const session = await stored()
   const begun = await Promise.all(Array.from({ length: 50 }, () => turns.begin(session, leaseMs)))
 
@@ -156,7 +157,7 @@ test('of 50 concurrent refreshes one gets the lock, and the others wait at most 
   expect(Math.max(...waiting.map(({ leftMs }) => leftMs))).toBeLessThanOrEqual(leaseMs)
 })
 
-test('stored tokens are returned to all callers, and no caller refreshes again', async () => {
+test('refreshed tokens of a session are returned to all callers, and no caller refreshes again', async () => {
   const session = await stored()
   const next = nextOf(session)
   expect(await turns.store(next, await turnOf(session))).toBe('stored')
@@ -165,7 +166,7 @@ test('stored tokens are returned to all callers, and no caller refreshes again',
   expect(await store.use(session.id, 1)).toEqual(next)
 })
 
-test('a renewed lock is kept; an expired lock passes to the next caller, marked as orphaned', async () => {
+test('a renewed refresh lock stays held, and an expired refresh lock passes to the next caller, marked as orphaned', async () => {
   const session = await stored()
   const turn = await turnOf(session, 3000)
   expect(turn.orphaned).toBe(false)
@@ -180,7 +181,7 @@ test('a renewed lock is kept; an expired lock passes to the next caller, marked 
   expect(await turns.renew(session, turn, 60)).toBe(false)
 })
 
-test('late tokens are stored if there are no newer ones, and a late failure is not', async () => {
+test('tokens of a caller whose refresh lock expired are stored if there are no newer tokens, and a failure of that caller is not stored', async () => {
   const session = await stored()
   const late = await turnOf(session, 20)
   await sleep(40)
@@ -192,7 +193,7 @@ test('late tokens are stored if there are no newer ones, and a late failure is n
   expect((await turns.begin(session, leaseMs)).kind).toBe('newer')
 })
 
-test('late tokens and late failures do not overwrite newer tokens', async () => {
+test('tokens and failures of a caller whose refresh lock expired do not overwrite newer tokens of the session', async () => {
   const session = await stored()
   const late = await turnOf(session, 20)
   await sleep(40)
@@ -204,7 +205,7 @@ test('late tokens and late failures do not overwrite newer tokens', async () => 
   expect(await store.use(session.id, 1)).toEqual(winner)
 })
 
-test('new tokens replace an older version that a failover of Redis brought back', async () => {
+test('refreshed tokens replace an older version of the session that a Redis failover restored', async () => {
   const session = await stored()
   const known = { ...session, version: 5 }
 
@@ -212,7 +213,7 @@ test('new tokens replace an older version that a failover of Redis brought back'
   expect(await store.use(session.id, 5)).toEqual(nextOf(known))
 })
 
-test('a failure is stored for its time and releases the lock', async () => {
+test('a failed refresh of a session is stored for its given time and releases the lock', async () => {
   const session = await stored()
   expect(await turns.fail(session, await turnOf(session), 'unavailable', 2000)).toBe('kept')
   expect(await turns.begin(session, leaseMs)).toEqual({ kind: 'failed', why: 'unavailable' })
@@ -261,7 +262,7 @@ test.each([
   ['no auth_time, begun before the logout arrived', {}, eventMs - 1, 'logged-out'],
   ['no auth_time, begun where the logout was known', {}, eventMs, []],
 ] as const)(
-  'after a logout of the person, a login with %s is stored or refused as stated',
+  'after a logout of the person, a login with %s (%j, begun at %d ms) has the result %j',
   async (_, more, begunAfterMs, outcome) => {
     const subject = aName()
     await store.logOut({ issuer, subject }, logout, eventMs)
@@ -271,13 +272,13 @@ test.each([
     const isStored = outcome !== 'logged-out'
     expect(await store.idsOf({ issuer, subject })).toEqual(isStored ? [session.id] : [])
     expect(await store.read(session.id)).toEqual(isStored ? expect.anything() : undefined)
-    // Another person, and the same name at another issuer, are not meant.
+    // The logout does not apply to another person, or to the same subject at another issuer.
     expect(await store.create(aSession({ subject: aName() }), 0)).toEqual([])
     expect(await store.create(aSession({ subject, issuer: 'https://other.test' }), 0)).toEqual([])
   },
 )
 
-test('a late logout token does not weaken a newer one', async () => {
+test('a late logout token does not weaken a newer logout of the same person', async () => {
   const subject = aName()
   await store.logOut({ issuer, subject }, logout, eventMs)
   await store.logOut({ issuer, subject }, { issuedAtS: logout.issuedAtS - 10, rememberMs }, eventMs - 10_000)
@@ -286,7 +287,7 @@ test('a late logout token does not weaken a newer one', async () => {
   expect(await store.create(aSession({ subject }), eventMs - 5000)).toBe('logged-out')
 })
 
-test('a login under a logged-out sid is refused for any auth_time, and a login under another sid is stored', async () => {
+test('after a logout by sid, a login with that sid is refused for any auth_time, and a login with another sid is stored', async () => {
   const [subject, sid] = [aName(), aName()]
   await store.logOut({ issuer, sid }, logout, eventMs)
   const late = { subject, authTimeS: logout.issuedAtS + 1000 }
@@ -297,7 +298,7 @@ test('a login under a logged-out sid is refused for any auth_time, and a login u
   expect(await store.create(aSession(late), 0)).toEqual([])
 })
 
-test('more than 100 sessions of one sid are listed, and none is surplus', async () => {
+test('the session store lists more than 100 sessions of one sid, and returns none of them as surplus', async () => {
   const sid = aName()
   const sessions = Array.from({ length: 105 }, () => aSession({ subject: aName(), providerSid: sid }))
   const outcomes: unknown[] = []
@@ -307,20 +308,23 @@ test('more than 100 sessions of one sid are listed, and none is surplus', async 
   expect((await store.logOut({ issuer, sid }, logout, eventMs)).sort()).toEqual(sessions.map(({ id }) => id).sort())
 })
 
-test.each(['sid', 'subject'] as const)('a logout by %s is stored for the given time', async (kind) => {
-  const name = aName()
-  const selector = kind === 'sid' ? { issuer, sid: name } : { issuer, subject: name }
-  await store.logOut(selector, { issuedAtS: 1_800_000_000, rememberMs: 43_200_000 + 900_000 }, eventMs)
+test.each(['sid', 'subject'] as const)(
+  'the session store remembers a logout by %s for the given time',
+  async (kind) => {
+    const name = aName()
+    const selector = kind === 'sid' ? { issuer, sid: name } : { issuer, subject: name }
+    await store.logOut(selector, { issuedAtS: 1_800_000_000, rememberMs: 43_200_000 + 900_000 }, eventMs)
 
-  const pattern = link.keys.logoutAtIssuer(kind, '*').replaceAll(/[{}]/g, '*')
-  const lives: number[] = []
-  for (const key of (await link.store.call('KEYS', pattern)) as string[]) {
-    lives.push(Number(await link.store.call('PTTL', key)))
-  }
-  expect(Math.max(...lives)).toBeGreaterThan(43_200_000 + 900_000 - 60_000)
-})
+    const pattern = link.keys.logoutAtIssuer(kind, '*').replaceAll(/[{}]/g, '*')
+    const lives: number[] = []
+    for (const key of (await link.store.call('KEYS', pattern)) as string[]) {
+      lives.push(Number(await link.store.call('PTTL', key)))
+    }
+    expect(Math.max(...lives)).toBeGreaterThan(43_200_000 + 900_000 - 60_000)
+  },
+)
 
-test('a logout applies to logins at a node whose first encryption key is another one', async () => {
+test('a logout applies to logins at a node that lists another encryption key first', async () => {
   const nodes = [
     [oldKey, newKey],
     [newKey, oldKey],
@@ -344,7 +348,7 @@ test('a logout applies to logins at a node whose first encryption key is another
   }
 })
 
-test('a logout before a key rotation refuses logins after it, by sid and by person', async () => {
+test('after a logout by sid or by person and a key rotation, a login is refused', async () => {
   const [subject, sid] = [aName(), aName()]
   await store.logOut({ issuer, sid }, logout, eventMs)
   await store.logOut({ issuer, subject }, logout, eventMs)
@@ -372,7 +376,7 @@ test('a logout by sid and person refuses only logins that match both, before and
 })
 
 test.each(['sid', 'subject'] as const)(
-  'a login concurrent with a logout by %s is refused, or the logout finds its session',
+  'a login concurrent with a logout by %s is refused, or the logout finds the session of the login',
   async (kind) => {
     const { store: other } = await testLink(redisSettingsFor(port))
     const elsewhere = new SessionStore(other, link.keys, new Sealer([oldKey]))
@@ -381,7 +385,8 @@ test.each(['sid', 'subject'] as const)(
       const [subject, sid] = [aName(), aName()]
       const session = aSession({ subject, providerSid: sid, authTimeS: logout.issuedAtS - 1 })
       const selector = kind === 'sid' ? { issuer, sid } : { issuer, subject }
-      // A login takes two round trips and a logout one: they meet at different steps.
+      // A login takes two round trips to Redis and a logout takes one. Different delays let them meet at different
+      // steps.
       const later = async () => {
         for (let i = 0; i < round % 4; i++) await other.call('PING')
         return elsewhere.logOut(selector, logout, eventMs)
