@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 
-// The log never blocks traffic, and every lost line is counted.
+// Writing the log never blocks traffic, and every lost log line is counted.
 
 const module = join(import.meta.dirname, '../../../gateway/telemetry/line-writer.ts')
 
@@ -17,7 +17,7 @@ function withWriter(code: string) {
   })
 }
 
-test('50,000 log lines are written complete and in order', async () => {
+test('the log writer writes 50,000 lines completely and in order', async () => {
   const child = withWriter(`
     const writer = new LineWriter(1)
     for (let i = 0; i < 50_000; i++) writer.line('line ' + i)
@@ -29,7 +29,7 @@ test('50,000 log lines are written complete and in order', async () => {
   expect(lines.every((line, i) => line === `line ${i}`)).toBe(true)
 })
 
-test('log lines above the limit are dropped while the pipe is not read, and their count is written later', async () => {
+test('while its pipe is not read, the log writer drops lines above its limit and later writes their number', async () => {
   const child = withWriter(`
     const writer = new LineWriter(1, 1000)
     const big = 'x'.repeat(200_000)
@@ -48,7 +48,7 @@ test('log lines above the limit are dropped while the pipe is not read, and thei
   expect(lost + kept).toBe(100)
 })
 
-test('a process whose log reader closed the pipe continues to run', async () => {
+test('a process continues to run after the reader of its log has closed the pipe', async () => {
   const child = withWriter(`
     const writer = new LineWriter(1)
     const timer = setInterval(() => writer.line('x'.repeat(100_000)), 5)
@@ -70,7 +70,7 @@ test('flushSync delivers the last log lines to a slow reader before the process 
   expect(await text(child.stdout!)).toContain('why')
 })
 
-test('a full disk is reported once on stderr, and the process continues to run', async () => {
+test('the log writer reports a full disk once on stderr, and the process continues to run', async () => {
   const program = `import { LineWriter } from ${JSON.stringify(module)}
     import { openSync } from 'node:fs'
     const writer = new LineWriter(openSync('/dev/full', 'w'))

@@ -5,14 +5,14 @@ import { instruments } from '../../../gateway/telemetry/instruments.ts'
 import { type MetricSource, Metrics } from '../../../gateway/telemetry/metrics.ts'
 import { type EndedExchange, Traffic } from '../../../gateway/telemetry/traffic.ts'
 
-// docs/design/contract.md §12: names start with `gatehouse_`, values are in base units, counters end in `_total`, and
-// label values come from closed sets. The counters of a route survive a policy change.
+// docs/design/contract.md §12: metric names start with `gatehouse_`, values are in base units, counters end in
+// `_total`, and label values come from closed sets. The counters of a route survive a policy change.
 
 const all = Object.values(instruments)
 
 const textOf = (...sources: MetricSource[]) => new Metrics(sources).text()
 
-/** Returns the value of a series in the text; `undefined` when the series is absent. */
+/** Returns the value of a series in the metrics text; `undefined` when the series is absent. */
 function valueIn(text: string, series: string): number | undefined {
   const line = text.split('\n').find((each) => each.startsWith(`${series} `))
   return line === undefined ? undefined : Number(line.slice(series.length + 1))
@@ -36,7 +36,7 @@ function exchange(
   }
 }
 
-test('every metric name has the prefix and base units, and only counters end in _total', () => {
+test('every metric name has the prefix gatehouse_ and a base unit, and only counters end in _total', () => {
   for (const { name, kind, labels } of all) {
     expect(name).toMatch(/^gatehouse_[a-z]+(_[a-z]+)*$/)
     expect([name, name.endsWith('_total')]).toEqual([name, kind === 'counter'])
@@ -59,13 +59,13 @@ test.each([
   ['backslashes', 'a\\nb', 'a\\\\nb'],
   ['line feeds', 'a\nb', 'a\\nb'],
   ['braces', 'a"} 1\nb{', 'a\\"} 1\\nb{'],
-])('%s in a label value are escaped', (_, value, written) => {
+])('the metrics text escapes %s in a label value', (_, value, written) => {
   const text = textOf({ collect: (sink) => sink.value(instruments.policy, 1, { revision: value }) })
 
   expect(text.split('\n')[2]).toBe(`gatehouse_policy_info{revision="${written}"} 1`)
 })
 
-test('histogram buckets are cumulative and include their upper bound', () => {
+test('in the metrics text, histogram buckets are cumulative and include their upper bound', () => {
   const histogram = new Histogram([1, 2, 5])
   for (const value of [0.5, 1, 1.5, 2, 5, 6]) histogram.observe(value)
   const lines = textOf({ collect: (sink) => sink.histogram(instruments.loopLag, histogram, {}) }).split('\n')
@@ -81,7 +81,7 @@ test('histogram buckets are cumulative and include their upper bound', () => {
   ])
 })
 
-test('a metric with two sources has one HELP line and one TYPE line', () => {
+test('the metrics text has one HELP line and one TYPE line for a metric with two sources', () => {
   const source: MetricSource = { collect: (sink) => sink.value(instruments.cpu, 1, { mode: 'user' }) }
   const text = textOf(source, source)
 
@@ -90,7 +90,7 @@ test('a metric with two sources has one HELP line and one TYPE line', () => {
   expect(text.match(/^gatehouse_cpu_seconds_total\{/gm)).toHaveLength(2)
 })
 
-test('a finished exchange is counted once for its route, with its times, bytes and retries', () => {
+test('the metrics count a finished exchange once for its route, with its times, bytes and retries', () => {
   const traffic = new Traffic()
   traffic.retain(['orders.read'])
   traffic.count(exchange('orders.read'))
@@ -111,7 +111,7 @@ test('a finished exchange is counted once for its route, with its times, bytes a
   expect(at('upstream_retries_total')).toBe(2)
 })
 
-test.each([0, 99, 600, 1000])('an exchange with status %d is counted in no status class', (status) => {
+test.each([0, 99, 600, 1000])('the metrics count an exchange with status %d in no status class', (status) => {
   const traffic = new Traffic()
   traffic.count(exchange(undefined, 'client-gone', { status }))
   const text = textOf(traffic)
@@ -120,7 +120,7 @@ test.each([0, 99, 600, 1000])('an exchange with status %d is counted in no statu
   expect(valueIn(text, 'gatehouse_requests_total{route="",decision="broken",reason="client-gone"}')).toBe(1)
 })
 
-test('a route that a policy removes and a later policy adds again keeps its counters', () => {
+test('a route that a policy removes and a later policy adds again keeps its metric counters', () => {
   const traffic = new Traffic()
   const count = () =>
     valueIn(textOf(traffic), 'gatehouse_requests_total{route="a",decision="admitted",reason="admitted"}')
@@ -131,7 +131,7 @@ test('a route that a policy removes and a later policy adds again keeps its coun
   expect(count()).toBe(2)
 
   traffic.retain(['c'])
-  // An exchange that was matched before the change ends after it.
+  // An exchange that was matched before the policy change can end after it.
   traffic.count(exchange('a'))
   expect(count()).toBe(3)
   traffic.retain(['a'])
@@ -139,7 +139,7 @@ test('a route that a policy removes and a later policy adds again keeps its coun
   expect(count()).toBe(4)
 })
 
-test('the counters of the last 1,000 removed routes are kept, and the oldest are dropped first', () => {
+test('the metrics keep the counters of the last 1,000 removed routes, and drop the oldest first', () => {
   const traffic = new Traffic()
   for (let i = 0; i < 1200; i++) {
     traffic.retain([`r${i}`])
@@ -151,7 +151,7 @@ test('the counters of the last 1,000 removed routes are kept, and the oldest are
   expect(kept).toEqual(Array.from({ length: 1001 }, (_, i) => i + 199))
 })
 
-test('an exchange of an unknown route is counted without a route', () => {
+test('the metrics count an exchange of a route without counters under an empty route label', () => {
   const traffic = new Traffic()
   traffic.count(exchange('forgotten'))
 

@@ -10,13 +10,14 @@ import { originOf } from '../../../gateway/telemetry/otlp/origin.ts'
 import { SpanQueue } from '../../../gateway/telemetry/otlp/span-queue.ts'
 import type { Span } from '../../../gateway/telemetry/span.ts'
 
-// Export queues on the SDK's processors: each queue is bounded, dropped items are counted, and one batch is sent at a time.
+// Export queues built on the processors of the OpenTelemetry SDK. Each queue is bounded, counts dropped items, and
+// sends one batch at a time.
 
 afterEach(() => vi.useRealTimers())
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
-/** Exporter that completes each batch when the test tells it to. */
+/** Exporter that completes a batch only when the test calls `accept` or `reject`. */
 class HeldExporter<Batch> {
   readonly batches: Batch[] = []
   readonly #held: ((result: { code: number; error?: Error }) => void)[] = []
@@ -92,7 +93,7 @@ function logQueue() {
   return { ...counted, exporter, queue, add }
 }
 
-/** The queue of each signal, with the same operations. */
+/** For each signal, its export queue with the same operations. */
 const signals = {
   spans() {
     const { queue, exporter, ...counted } = spanQueue()
@@ -107,14 +108,15 @@ const signals = {
 }
 
 test.each(['spans', 'logs'] as const)(
-  'while one batch of %s is sent, 8192 wait and the rest is dropped and counted',
+  'while one batch of %s is sent, the export queue holds 8192 items, and drops and counts the others',
   async (signal) => {
     const { add, names, exporter, counts } = signals[signal]()
     for (let i = 0; i < 10_000; i++) add(String(i))
     await turn()
 
     expect(names().map((batch) => batch.length)).toEqual([512])
-    // The span processor takes its first batch when the 512th span is added, the log processor may take it a turn later.
+    // The span processor takes its first batch when the 512th span is added. The log processor can take its first batch
+    // one turn of the event loop later.
     const { dropped } = counts()
     expect([10_000 - 512 - 8192, 10_000 - 8192]).toContain(dropped)
     await exporter.accept()
@@ -124,7 +126,7 @@ test.each(['spans', 'logs'] as const)(
 )
 
 test.each(['spans', 'logs'] as const)(
-  '%s that the receiver rejects are counted as failed, and start and end of the failure are logged once',
+  'the export queue counts %s that the receiver rejects as failed, and logs the start and the end of the failure once',
   async (signal) => {
     const { add, names, exporter, counts, logged } = signals[signal]()
     for (let i = 0; i < 2048; i++) add(String(i))
@@ -140,19 +142,22 @@ test.each(['spans', 'logs'] as const)(
   },
 )
 
-test.each(['spans', 'logs'] as const)('a failed batch of %s does not start concurrent batches', async (signal) => {
-  const { add, exporter } = signals[signal]()
-  for (let i = 0; i < 4096; i++) add(String(i))
-  await turn()
-  await exporter.reject()
-  // With the SDK's own handling of a failure, each of these would start one more batch.
-  for (let i = 0; i < 10; i++) add('later')
-  await turn()
+test.each(['spans', 'logs'] as const)(
+  'a failed batch of %s does not make the export queue send concurrent batches',
+  async (signal) => {
+    const { add, exporter } = signals[signal]()
+    for (let i = 0; i < 4096; i++) add(String(i))
+    await turn()
+    await exporter.reject()
+    // With the SDK's own handling of a failure, each added item would start one more batch.
+    for (let i = 0; i < 10; i++) add('later')
+    await turn()
 
-  expect(exporter.held).toBe(1)
-})
+    expect(exporter.held).toBe(1)
+  },
+)
 
-test.each(['spans', 'logs'] as const)('closing the queue of %s sends the waiting items', async (signal) => {
+test.each(['spans', 'logs'] as const)('closing the export queue of %s sends the waiting items', async (signal) => {
   const { add, names, exporter, close } = signals[signal]()
   add('last')
   const closed = close()
@@ -172,12 +177,12 @@ function metricPush() {
 
 const build = { collect: (sink: MetricSink) => sink.value(instruments.started, 1, {}) }
 
-test('metrics are sent once per interval, and not while an earlier export is running', async () => {
+test('the metric exporter sends metrics once per interval, and not while an earlier export is running', async () => {
   const { push, exporter, counts } = metricPush()
   push.start(new Metrics([build, build]))
   await vi.advanceTimersByTimeAsync(1000)
   expect(exporter.batches).toHaveLength(1)
-  // The SDK's timeout of an export is one interval, so the reader is ready for the next export.
+  // The SDK's timeout of an export is one interval, so the metric reader is ready for the next export after it.
   await vi.advanceTimersByTimeAsync(5000)
   expect(exporter.batches).toHaveLength(1)
 
@@ -187,7 +192,7 @@ test('metrics are sent once per interval, and not while an earlier export is run
   expect(counts()).toEqual({ sent: 1, failed: 0, dropped: 0 })
 })
 
-test('a metric source that throws is counted as a failed export and logged', async () => {
+test('the metric exporter counts a metric source that throws as a failed export, and logs the failure', async () => {
   const { push, exporter, counts, logged } = metricPush()
   const broken = {
     collect: () => {

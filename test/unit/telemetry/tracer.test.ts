@@ -4,7 +4,7 @@ import type { TraceSettings } from '../../../gateway/base/telemetry-settings.ts'
 import { newTraceId } from '../../../gateway/base/trace-id.ts'
 import { Tracer, type TraceShare } from '../../../gateway/telemetry/tracer.ts'
 
-// OpenTelemetry, Trace SDK, samplers: ParentBased and TraceIdRatioBased.
+// OpenTelemetry Trace SDK: the samplers ParentBased and TraceIdRatioBased.
 
 const usual: TraceSettings = {
   endpoint: undefined,
@@ -25,19 +25,22 @@ test.each([
   { parentBased: true, ratio: 0, begun: undefined, expected: false },
   { parentBased: false, ratio: 0, begun: true, expected: false },
   { parentBased: false, ratio: 1, begun: false, expected: true },
-])('a trace is selected: $expected, with parentBased $parentBased, ratio $ratio and sampled flag $begun', (each) => {
-  expect(tracer(each).wants(newTraceId(), each.begun)).toBe(each.expected)
-})
+])(
+  'with parentBased $parentBased, ratio $ratio and sampled flag $begun, the tracer selects a trace: $expected',
+  (each) => {
+    expect(tracer(each).wants(newTraceId(), each.begun)).toBe(each.expected)
+  },
+)
 
-test('two tracers with the same ratio select the same trace ids, about that share of all', () => {
+test('two tracers with the ratio 0.1 select the same trace ids, about a tenth of all', () => {
   const [one, other, more] = [tracer({ ratio: 0.1 }), tracer({ ratio: 0.1 }), tracer({ ratio: 0.5 })]
   const ids = Array.from({ length: 20_000 }, newTraceId)
   const chosen = ids.filter((id) => one.wants(id, undefined))
 
-  // The standard deviation is 42, so the tolerance is eight standard deviations.
+  // The standard deviation of the count is 42, so the tolerance of 340 is eight standard deviations.
   expect(Math.abs(chosen.length - 2000)).toBeLessThan(340)
   expect(ids.filter((id) => other.wants(id, undefined))).toEqual(chosen)
-  // A larger ratio selects every id that a smaller ratio selects.
+  // A tracer with a larger ratio selects every trace id that a tracer with a smaller ratio selects.
   expect(chosen.every((id) => more.wants(id, undefined))).toBe(true)
 })
 
@@ -71,7 +74,7 @@ test.each([
     expected: true,
   },
   {
-    title: 'a fault',
+    title: 'an exchange that ended with a fault',
     slowMs: undefined,
     faults: true,
     reason: 'upstream-timeout',
@@ -80,7 +83,7 @@ test.each([
     expected: true,
   },
   {
-    title: 'a broken reply',
+    title: 'an exchange with a broken reply',
     slowMs: undefined,
     faults: true,
     reason: 'reply-broken',
@@ -107,7 +110,7 @@ test.each([
     expected: false,
   },
   {
-    title: 'a fault while faults are off',
+    title: 'an exchange that ended with a fault, while faults are off,',
     slowMs: undefined,
     faults: false,
     reason: 'upstream-timeout',
@@ -115,9 +118,12 @@ test.each([
     now: 5,
     expected: false,
   },
-] as const)('$title is recorded at its end: $expected', ({ slowMs, faults, reason, repliedAt, now, expected }) => {
-  expect(tracer({ slowMs, faults }).keeps({ reason, startedAt: 0, repliedAt }, now)).toBe(expected)
-})
+] as const)(
+  'the tracer records $title when the exchange ends: $expected',
+  ({ slowMs, faults, reason, repliedAt, now, expected }) => {
+    expect(tracer({ slowMs, faults }).keeps({ reason, startedAt: 0, repliedAt }, now)).toBe(expected)
+  },
+)
 
 test.each([
   { faults: true, maxPerSecond: 100, sampled: 90, refused: 45 },
@@ -125,12 +131,12 @@ test.each([
   { faults: true, maxPerSecond: 2, sampled: 1, refused: 1 },
   { faults: false, maxPerSecond: 100, sampled: 100, refused: 50 },
 ])(
-  'with max_per_second $maxPerSecond and faults $faults, at most $sampled sampled and $refused refused exchanges are recorded',
+  'with max_per_second $maxPerSecond and faults $faults, the tracer records at most $sampled sampled and $refused refused exchanges per second',
   (each) => {
     const settings = { faults: each.faults, maxPerSecond: each.maxPerSecond }
     const taken = (one: Tracer, share: TraceShare) =>
       Array.from({ length: 200 }, () => one.hasRoom(share)).filter(Boolean).length
-    /** Repeats the count until it fits within one second of the tracer's clock. */
+    /** Repeats the measurement until it fits within one second of the tracer's clock. */
     const counted = () => {
       for (;;) {
         const [one, other] = [tracer(settings), tracer(settings)]
