@@ -1,4 +1,4 @@
-// S-106, S-111: facts are found by the whole token, and the table never grows.
+// S-106, S-111: the cache finds token facts by the whole token, and the table of the cache never grows.
 
 import { expect, test } from 'vitest'
 import { noRevocationLookup, type TokenFacts } from '../../../gateway/oauth/token-facts.ts'
@@ -7,7 +7,7 @@ import { fc } from '../../kit/properties.ts'
 import { factsOf } from '../oauth/known-facts.ts'
 import { nowMs } from '../oauth/token-text.ts'
 
-/** Tokens that may take the same slots, since they end alike. */
+/** Returns a token with a common ending, so that all of these tokens can use the same slots. */
 const alike = (name: string) => `${name}.the-same-signature-in-every-one`
 
 test.each([
@@ -19,7 +19,7 @@ test.each([
   expect(new FactsCache(entries).capacity).toBe(capacity)
 })
 
-test('S-106: tokens with equal prefixes or suffixes are distinguished', () => {
+test('S-106: the facts cache distinguishes tokens with equal prefixes or suffixes', () => {
   const cache = new FactsCache(64)
   const prefix = 'x'.repeat(64)
   const tokens = [alike('a'), alike('b'), `${prefix}.1`, `${prefix}.2`, '', 'x']
@@ -29,7 +29,7 @@ test('S-106: tokens with equal prefixes or suffixes are distinguished', () => {
   expect(cache.find(`${alike('a')} `)).toBeUndefined()
 })
 
-test('the least recently used of four entries is evicted', () => {
+test('the facts cache evicts the least recently used of four entries', () => {
   const cache = new FactsCache(4)
   for (const name of ['a', 'b', 'c', 'd']) cache.insert(alike(name), factsOf(), nowMs)
   cache.find(alike('a'))
@@ -41,7 +41,7 @@ test.each([
   { what: 'expired', facts: factsOf({ exp: nowMs / 1000 + 10 }), laterMs: nowMs + 15_000 },
   { what: 'revoked', facts: { ...factsOf(), revocation: { ...noRevocationLookup(), revoked: true } }, laterMs: nowMs },
   { what: 'of a retired key', facts: factsOf({}, nowMs, false), laterMs: nowMs },
-])('an entry that is $what is evicted first, even if it was used last', ({ facts, laterMs }) => {
+])('the facts cache evicts an entry that is $what first, even if it was used last', ({ facts, laterMs }) => {
   const cache = new FactsCache(4)
   for (const name of ['a', 'b', 'c']) cache.insert(alike(name), factsOf(), nowMs)
   cache.insert(alike('dead'), facts, nowMs)
@@ -49,7 +49,7 @@ test.each([
   expect(['a', 'b', 'c', 'dead', 'new'].filter((name) => cache.find(alike(name)))).toEqual(['a', 'b', 'c', 'new'])
 })
 
-test('a token that is validated again keeps its slot', () => {
+test('a token that is validated again keeps its slot in the facts cache', () => {
   const cache = new FactsCache(4)
   for (const name of ['a', 'b', 'c', 'd']) cache.insert(alike(name), factsOf(), nowMs)
   const anew = factsOf()
@@ -58,7 +58,7 @@ test('a token that is validated again keeps its slot', () => {
   expect(['b', 'c', 'd'].every((name) => cache.find(alike(name)))).toBe(true)
 })
 
-test('the cache returns the last facts inserted for a token, or nothing', () => {
+test('the facts cache returns the last facts that were inserted for a token, or nothing', () => {
   const token = fc.tuple(fc.nat(50), fc.nat(3)).map(([a, b]) => `${a}.${String(b).repeat(20)}`)
   fc.assert(
     fc.property(fc.array(token, { maxLength: 200 }), (tokens) => {
@@ -75,7 +75,7 @@ test('the cache returns the last facts inserted for a token, or nothing', () => 
   )
 })
 
-test('tokens spread evenly over the slots of the cache', () => {
+test('the facts cache with 1,024 slots holds more than 450 of 512 random tokens', () => {
   const cache = new FactsCache(1_024)
   const tokens = Array.from(
     { length: 512 },

@@ -1,4 +1,5 @@
-// The exclusive right to introspect a token lasts at least as long as the longest introspection.
+// The lease of an introspection is the exclusive right to introspect a token. It lasts at least as long as the longest
+// introspection.
 
 import { randomBytes } from 'node:crypto'
 import { createServer, type ServerResponse } from 'node:http'
@@ -29,7 +30,7 @@ afterEach(() => {
   issuer.script = undefined
 })
 
-test('the lease in Redis exceeds the time in the queue and the time of the call together', async () => {
+test('the lease of an introspection in Redis is longer than the time in the queue and the time of the call together', async () => {
   const link = await testLink(redisSettingsFor((await testRedis()).port))
   const sealer = new Sealer([{ id: 'k', secret: randomBytes(32) }])
   const keys = new IssuerKeys({ log })
@@ -52,7 +53,7 @@ test('the lease in Redis exceeds the time in the queue and the time of the call 
   expect(Number(endMs) - Math.floor(Number(fenceUs) / 1000)).toBeGreaterThan(2 * timeoutMs)
 })
 
-test('an introspection that is rate-limited after its timeout is not repeated', async () => {
+test('a node does not repeat an introspection request that the issuer rejects with 429 after the timeout', async () => {
   let nowMs = 0
   const held: ServerResponse[] = []
   const server = createServer((_, response) => {
@@ -74,7 +75,8 @@ test('an introspection that is rate-limited after its timeout is not repeated', 
   nowMs = timeoutMs + 1
   held[0]!.writeHead(429).end()
   const failed = await Promise.race(questions)
-  // The rate now allows a question at once. The second reply does not lower it again.
+  // The rate limit now allows an introspection request without a wait. The second 429 reply does not lower the rate
+  // again.
   nowMs += 2000
   held[1]!.writeHead(429).end()
 

@@ -1,4 +1,4 @@
-// A token that is known in the cluster, and new to this node, does not queue behind tokens of strangers.
+// A token that the cluster knows and that is new to this node does not queue behind tokens of unknown clients.
 
 import { randomBytes } from 'node:crypto'
 import { createServer, type ServerResponse } from 'node:http'
@@ -20,7 +20,7 @@ vi.stubEnv('TEST_INTROSPECTION_SECRET', 'secret-1')
 const freshMs = 20
 const held = 'stranger-0'
 
-test('a token with an old answer in Redis is introspected before first questions of unknown addresses', async () => {
+test('a node introspects a token with an old introspection response in Redis before new tokens of unknown addresses', async () => {
   const asked: string[] = []
   let holding: ServerResponse | undefined
   const server = createServer(async (request, response) => {
@@ -62,7 +62,7 @@ test('a token with an old answer in Redis is introspected before first questions
   await until('a question of a stranger is under way', () => holding !== undefined)
   for (let i = 1; i <= 3; i++) strangers.push(ask(second, `stranger-${i}`))
   const known = ask(second, 'known')
-  // Replies of one connection come in order: behind this one all questions are in the queue.
+  // Replies on one connection arrive in order. After this reply, all introspection requests are in the queue.
   await link.store.call('PING')
   await setImmediate()
   holding!.end(JSON.stringify({ active: false }))

@@ -1,4 +1,4 @@
-// RFC 9068 access tokens of a real authorization server (oidc-provider), its keys found by discovery.
+// RFC 9068 access tokens of a real authorization server (oidc-provider). The gate finds its keys by discovery.
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { IssuerKeys } from '../../../gateway/issuers/issuer-keys.ts'
@@ -20,7 +20,7 @@ afterAll(() => keys.close())
 test.each([
   { client: 'reader', alg: 'ES256' },
   { client: 'writer', alg: 'RS256' },
-])('an $alg token from a real grant is accepted with its client id', async ({ client }) => {
+])('the gate accepts an $alg token of a real authorization server and reads its client id', async ({ client }) => {
   const rules = rulesOf({ issuer: provider.url, audience: new Set([testAudience]) })
   const issuers = new Map([[rules.issuer, rules]])
   const token = await provider.token(client, 'orders:read')
@@ -30,7 +30,7 @@ test.each([
   expect(verifier.verify(token, issuers, Date.now())).toBe(facts)
 })
 
-test('a token is rejected by a resource server outside its audience', async () => {
+test('the gate rejects a token of a real authorization server if the token is for another audience', async () => {
   const rules = rulesOf({ issuer: provider.url, audience: new Set(['https://other.example']) })
   const token = await provider.token('reader')
   expect(verifier.verify(token, new Map([[rules.issuer, rules]]), Date.now())).toBe('token-audience')

@@ -1,4 +1,4 @@
-// One asks, all know: the two scripts against a real Redis.
+// One caller introspects a token, and all callers get the response: the two scripts against a real Redis.
 
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -29,7 +29,7 @@ async function turnOf(id: string, more: Partial<typeof wishes> = {}): Promise<Lo
   return turn as LockHolder
 }
 
-test('one of many concurrent callers gets the lock, and the others wait', async () => {
+test('one of 50 concurrent callers gets the introspection lock of a token, and the others wait', async () => {
   const id = newId()
   const kinds = await Promise.all(Array.from({ length: 50 }, async () => (await shared.begin(id, wishes)).kind))
 
@@ -37,7 +37,7 @@ test('one of many concurrent callers gets the lock, and the others wait', async 
   expect(kinds.filter((kind) => kind === 'wait').length).toBe(49)
 })
 
-test('a stored answer is visible to all callers, with its age', async () => {
+test('a later caller gets a shared introspection response with its age', async () => {
   const id = newId()
   await shared.tell(id, await turnOf(id), active, { lifeMs: 10_000, keepMs: 20_000, token: 'a-token' })
   await sleep(20)
@@ -47,7 +47,7 @@ test('a stored answer is visible to all callers, with its age', async () => {
   expect(turn.kind === 'known' && turn.known.ageMs).toBeGreaterThanOrEqual(20)
 })
 
-test('an answer that is too old grants the lock and returns the old answer and the token', async () => {
+test('a caller that finds a shared introspection response too old gets the lock, the old response and the token', async () => {
   const id = newId()
   await shared.tell(id, await turnOf(id), active, { lifeMs: 10_000, keepMs: 20_000, token: 'a-token' })
   await sleep(30)
@@ -55,7 +55,7 @@ test('an answer that is too old grants the lock and returns the old answer and t
   expect(await turnOf(id, { oldestMs: 10 })).toMatchObject({ old: { answer: active }, token: 'a-token' })
 })
 
-test('an inactive answer has its own lifetime and stores no token', async () => {
+test('an inactive introspection response has its own lifetime in Redis, and is stored without the token', async () => {
   const id = newId()
   await shared.tell(id, await turnOf(id), inactive, { lifeMs: 2000, keepMs: 60_000, token: undefined })
   expect((await shared.begin(id, wishes)).kind).toBe('known')
@@ -64,7 +64,7 @@ test('an inactive answer has its own lifetime and stores no token', async () => 
   expect(await turnOf(id)).toMatchObject({ old: { answer: inactive }, token: undefined })
 })
 
-test('a waiting caller accepts an answer requested after it began to wait, however short its lifetime', async () => {
+test('a waiting caller accepts an introspection response that was requested after the wait began, however short its lifetime', async () => {
   const id = newId()
   const turn = await turnOf(id)
   await shared.tell(id, turn, active, { lifeMs: 0, keepMs: 5000, token: 'a-token' })
@@ -73,13 +73,13 @@ test('a waiting caller accepts an answer requested after it began to wait, howev
   expect((await shared.begin(id, wishes)).kind).toBe('ask')
 })
 
-test('an expired lease frees the lock, and the late answer is still stored', async () => {
+test('an expired lease frees the introspection lock of a token, and the late response is still stored', async () => {
   const id = newId()
   const late = await turnOf(id, { leaseMs: 30 })
   await sleep(50)
   const next = await turnOf(id)
   expect(next.fence).not.toBe(late.fence)
-  // A failure of the one who lost the turn says nothing.
+  // A failure reported by a caller that no longer holds the lock has no effect.
   await shared.fail(id, late, 'too late', 1000)
   expect((await shared.begin(id, wishes)).kind).toBe('wait')
   await shared.tell(id, late, active, { lifeMs: 10_000, keepMs: 10_000, token: 'a-token' })
@@ -87,7 +87,7 @@ test('an expired lease frees the lock, and the late answer is still stored', asy
   expect((await shared.begin(id, wishes)).kind).toBe('known')
 })
 
-test('an older answer does not replace a newer one', async () => {
+test('an older introspection response does not replace a newer one in Redis', async () => {
   const id = newId()
   const late = await turnOf(id, { leaseMs: 10 })
   await sleep(20)
@@ -97,7 +97,7 @@ test('an older answer does not replace a newer one', async () => {
   expect(await shared.begin(id, wishes)).toMatchObject({ kind: 'known', known: { answer: inactive } })
 })
 
-test('a failure is stored for a short time together with the previous answer', async () => {
+test('a failed introspection is stored for a short time together with the previous response', async () => {
   const id = newId()
   await shared.tell(id, await turnOf(id), active, { lifeMs: 5, keepMs: 10_000, token: 'a-token' })
   await sleep(10)
@@ -115,23 +115,26 @@ test('a failure is stored for a short time together with the previous answer', a
 test.each([
   ['lease', { u: 3_600_000 }],
   ['failure', { x: 0, y: 3_600_000 }],
-])('a %s that ends an hour ahead comes from a clock that was set back and delays nobody', async (_, aheadMs) => {
-  const id = newId()
-  for (const [field, ms] of Object.entries(aheadMs)) {
-    await link.store.call('HSET', link.keys.introspected(id), field, Date.now() + ms)
-  }
+])(
+  'an introspection %s in Redis that ends an hour ahead is ignored, because it comes from a clock that was set back',
+  async (_, aheadMs) => {
+    const id = newId()
+    for (const [field, ms] of Object.entries(aheadMs)) {
+      await link.store.call('HSET', link.keys.introspected(id), field, Date.now() + ms)
+    }
 
-  await turnOf(id)
-})
+    await turnOf(id)
+  },
+)
 
-test('reading an answer takes no lock', async () => {
+test('reading a shared introspection response takes no lock', async () => {
   const id = newId()
   expect((await shared.begin(id, { ...wishes, leaseMs: 0 })).kind).toBe('none')
 
   await turnOf(id)
 })
 
-test('an answer sealed with an unknown key or for another token is ignored', async () => {
+test('a shared introspection response that is sealed with an unknown key or for another token is ignored', async () => {
   const [id, other] = [newId(), newId()]
   const strangers = new SharedAnswers(link.store, link.keys, new Sealer([{ id: 'k', secret: randomBytes(32) }]))
   await shared.tell(id, await turnOf(id), active, { lifeMs: 10_000, keepMs: 20_000, token: 'a-token' })
@@ -142,7 +145,7 @@ test('an answer sealed with an unknown key or for another token is ignored', asy
   expect(await shared.begin(other, wishes)).toMatchObject({ kind: 'ask', old: undefined, token: undefined })
 })
 
-test('a stored introspection answer is not used if its time was changed in Redis', async () => {
+test('a shared introspection response is not used if its time was changed in Redis', async () => {
   const id = newId()
   await shared.tell(id, await turnOf(id), active, { lifeMs: 10, keepMs: 20_000, token: 'a-token' })
   await sleep(20)
@@ -151,7 +154,7 @@ test('a stored introspection answer is not used if its time was changed in Redis
   expect(await turnOf(id)).toMatchObject({ old: undefined })
 })
 
-test('stored introspection answers expire in Redis', async () => {
+test('shared introspection responses expire in Redis', async () => {
   const id = newId()
   await shared.tell(id, await turnOf(id), active, { lifeMs: 20, keepMs: 60, token: 'a-token' })
   await sleep(90)

@@ -1,4 +1,5 @@
-// RFC 7515 §5.2, RFC 7518 §3: a signature that the gate accepts is one that jose accepts, and the other way round.
+// RFC 7515 §5.2, RFC 7518 §3: the gate and the library jose accept the same signatures, except where the gate is
+// stricter.
 
 import { constants, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import fc from 'fast-check'
@@ -11,7 +12,7 @@ import { readJws } from '../../../gateway/oauth/jws.ts'
 import { signatureCheck } from '../../../gateway/oauth/jws-signature.ts'
 import { claimsOf, encode, rulesOf } from '../oauth/token-text.ts'
 
-/** Mutants of each algorithm. More of them for a night: `GATEHOUSE_PROPERTY_RUNS=10000`. */
+/** Number of mutants of each algorithm. Default 400. For a long run, set `GATEHOUSE_PROPERTY_RUNS=10000`. */
 const numRuns = Number(process.env['GATEHOUSE_PROPERTY_RUNS'] ?? 400)
 
 const pss = (saltLength: number) => ({ padding: constants.RSA_PKCS1_PSS_PADDING, saltLength })
@@ -20,7 +21,7 @@ const ec = (namedCurve: string) => () => generateKeyPairSync('ec', { namedCurve 
 const rsa = (modulusLength: number) => () => generateKeyPairSync('rsa', { modulusLength })
 const ed = () => generateKeyPairSync('ed25519')
 
-/** Orders of the curves (SEC 2 §2.4.2, §2.5.1, §2.6.1). */
+/** Orders of the elliptic curves (SEC 2 §2.4.2, §2.5.1, §2.6.1). */
 const orders: Readonly<Record<string, bigint>> = {
   ES256: 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n,
   ES384: 0xffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973n,
@@ -53,7 +54,7 @@ async function published(publicKey: KeyObject, alg: string): Promise<Verificatio
   return imported[0]!
 }
 
-/** As the gate judges a token from its text on, by a key that was found for the algorithm. */
+/** Checks a token as the gate does, from its text, with a key that was found for its algorithm. */
 async function gateAccepts(token: string, key: VerificationKey): Promise<boolean> {
   const jws = readJws(token)
   if (typeof jws === 'string') return false
@@ -75,9 +76,9 @@ interface Material {
   readonly header: string
   readonly claims: string
   readonly signature: Buffer
-  /** Signs anything by the same key, as the algorithm says or not. */
+  /** Signs any text with the private key of the token, by default with the hash and the options of its algorithm. */
   readonly sign: (input: string, hash?: string | null, options?: object) => Buffer
-  /** Of somebody else, over the same. */
+  /** Signature of the same header and claims with another private key. */
   readonly stranger: Buffer
 }
 
@@ -92,7 +93,8 @@ function materialOf({ alg, hash, options, pair }: Signing): { readonly publicKey
   const claims = encode(claimsOf())
   const input = `${header}.${claims}`
   let signature = by(privateKey)(input)
-  // One in 256 begins with a zero, about which the two do not agree: see below.
+  // One signature in 256 begins with a zero byte. Without that byte, the gate and jose disagree; a test below covers
+  // this case.
   while (alg.startsWith('PS') && signature[0] === 0) signature = by(privateKey)(input)
   return { publicKey, of: { header, claims, signature, sign: by(privateKey), stranger: by(other)(input) } }
 }
@@ -101,7 +103,10 @@ type Mutate = (material: Material, at: number, byte: number, signing: Signing) =
 const joined = ({ header, claims }: Material, signature: Uint8Array): string =>
   `${header}.${claims}.${Buffer.from(signature).toString('base64url')}`
 
-/** A number of a raw ECDSA signature, changed; of other signatures, which have none, a half. */
+/**
+ * Returns the token with one number of its raw ECDSA signature changed. Of a signature of another kind, one half is
+ * changed.
+ */
 function withNumber(material: Material, second: boolean, change: (n: bigint) => bigint): string {
   const { signature } = material
   const half = signature.length / 2
@@ -190,11 +195,14 @@ const mutations: Readonly<Record<string, Mutate>> = {
 
 const text = (part: string): string => Buffer.from(part, 'base64url').toString()
 
-/** Of these jose takes some that the gate refuses unread: other texts of one token, and payloads that are not encoded. */
+/**
+ * Mutations for which jose accepts tokens that the gate rejects unread: other texts of one token, and payloads that are
+ * not encoded.
+ */
 const stricter = new Set(['a character elsewhere', 'a character more', 'a critical header'])
 
 test.each(algorithms)(
-  '$alg: the gate and jose agree on every mutated signature',
+  'for $alg, the gate and jose accept the same mutated signatures, except where the gate is stricter',
   { timeout: 120_000 },
   async (signing) => {
     const { publicKey, of } = materialOf(signing)
@@ -213,9 +221,9 @@ test.each(algorithms)(
   },
 )
 
-// RFC 8017 §8.1.2: a signature is as long as the modulus. OpenSSL takes one that is shorter, and jose with it.
+// RFC 8017 §8.1.2: a signature is as long as the modulus. OpenSSL and jose also accept a shorter signature.
 test.each(algorithms.filter(({ alg }) => alg.startsWith('PS')))(
-  '$alg: a signature without its leading zero byte is rejected',
+  'for $alg, the gate rejects a signature without its leading zero byte',
   async (signing) => {
     const { publicKey, of } = materialOf(signing)
     const key = await published(publicKey, signing.alg)
@@ -238,7 +246,7 @@ const kinds: Readonly<Record<string, { readonly publicKey: KeyObject; readonly p
   secp256k1: ec('secp256k1')(),
 }
 
-test.each(algorithms)('$alg: a key of another type is rejected', ({ alg }) => {
+test.each(algorithms)('for $alg, the gate rejects a key of another type', ({ alg }) => {
   const own = alg.startsWith('Ed') ? 'Ed' : alg.startsWith('ES') ? alg : 'RSA'
   for (const [kind, { publicKey, privateKey }] of Object.entries(kinds)) {
     if (kind === own) expect(() => signatureCheck(alg, publicKey)).not.toThrow()
@@ -247,6 +255,9 @@ test.each(algorithms)('$alg: a key of another type is rejected', ({ alg }) => {
   }
 })
 
-test.each(['none', 'HS256', 'ES256K', 'RSA-OAEP', '__proto__', 'toString'])('alg %s is rejected', (alg) => {
-  expect(() => signatureCheck(alg, kinds['ES256']!.publicKey)).toThrow(`not a public key for ${alg}`)
-})
+test.each(['none', 'HS256', 'ES256K', 'RSA-OAEP', '__proto__', 'toString'])(
+  'the gate rejects the algorithm %s for a public key',
+  (alg) => {
+    expect(() => signatureCheck(alg, kinds['ES256']!.publicKey)).toThrow(`not a public key for ${alg}`)
+  },
+)

@@ -1,4 +1,5 @@
-// docs/design/attack-cases.md, "Credentials and tokens": a token is verified by its issuer's own keys, or refused; facts outlive neither key, rules nor exp.
+// docs/design/attack-cases.md, "Credentials and tokens": the gate verifies a token with the keys of its own issuer, or
+// rejects it. Cached facts do not outlive the key, the issuer rules or exp.
 
 import { createHmac, createPublicKey, type KeyObject } from 'node:crypto'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -20,7 +21,7 @@ let rules: IssuerRules
 let issuers: Map<string, IssuerRules>
 let verifier: TokenVerifier
 
-/** Times that key sets were asked for candidates: one for each verification. */
+/** Number of searches for candidate keys. Each verification makes one search. */
 let verifications = 0
 const counted: KeySource = {
   keySetOf(rules) {
@@ -61,7 +62,7 @@ const accepted = async (token: string, atMs = nowMs): Promise<TokenFacts> => {
   return outcome
 }
 
-test('RFC 9864: a token of alg Ed25519 is verified by a key that its issuer publishes as EdDSA', async () => {
+test('RFC 9864: the gate verifies a token of alg Ed25519 with a key that its issuer publishes as EdDSA', async () => {
   server.keys = [{ ...ed.jwk, alg: 'EdDSA' }]
   rules = rulesOf({ issuer: server.issuer, algorithms: new Set(['Ed25519']) })
   issuers = new Map([[rules.issuer, rules]])
@@ -75,7 +76,7 @@ test.each([
   { alg: 'RS256', kid: 'rs', key: rs.privateKey },
   { alg: 'EdDSA', kid: 'ed', key: ed.privateKey },
 ])(
-  'a valid token signed with $alg is accepted, and its claims become the facts of the token',
+  'the gate accepts a valid token signed with $alg, and the claims become the facts of the token',
   async ({ alg, kid, key }) => {
     const facts = await accepted(signed(header({ alg, kid }), claims({ sid: 's', acr: 'a' }), key))
     expect(facts).toMatchObject({
@@ -92,16 +93,19 @@ test.each([
   },
 )
 
-test.each(['none', 'None', 'nOnE'])('S-051: alg %s is refused, with and without signature', (alg) => {
-  expect(verify(unsigned(header({ alg }), claims()))).toBe('token-algorithm')
-  expect(verify(`${encode(header({ alg }))}.${encode(claims())}.`)).toBe('token-malformed')
-})
+test.each(['none', 'None', 'nOnE'])(
+  'S-051: the gate rejects a token with alg %s, with and without a signature',
+  (alg) => {
+    expect(verify(unsigned(header({ alg }), claims()))).toBe('token-algorithm')
+    expect(verify(`${encode(header({ alg }))}.${encode(claims())}.`)).toBe('token-malformed')
+  },
+)
 
 test.each([
   { form: 'PEM', secret: (key: KeyObject) => key.export({ type: 'spki', format: 'pem' }) },
   { form: 'DER', secret: (key: KeyObject) => key.export({ type: 'spki', format: 'der' }) },
   { form: 'JWK', secret: (key: KeyObject) => JSON.stringify(key.export({ format: 'jwk' })) },
-])('S-052: HS256 with a public key as $form is refused', ({ secret }) => {
+])('S-052: the gate rejects an HS256 token that is signed with a public key as $form', ({ secret }) => {
   for (const { kid, key } of [
     { kid: 'es', key: es.privateKey },
     { kid: 'rs', key: rs.privateKey },
@@ -114,50 +118,53 @@ test.each([
   }
 })
 
-test('S-053: a token is rejected if its alg is not that of the key', async () => {
+test('S-053: the gate rejects a token whose alg is not that of its key', async () => {
   rules = rulesOf({ issuer: server.issuer, algorithms: new Set(['ES256']) })
   issuers = new Map([[rules.issuer, rules]])
   expect(verify(signed(header({ alg: 'RS256', kid: 'rs' }), claims(), rs.privateKey))).toBe('token-algorithm')
   expect(await verify(signed(header({ kid: 'rs' }), claims(), rs.privateKey))).toBe('token-key-unknown')
 })
 
-test('S-053: an RS256 signature is rejected for PS256', async () => {
+test('S-053: the gate rejects a token with alg PS256 that has an RS256 signature', async () => {
   expect(await verify(signed(header({ alg: 'PS256', kid: 'rs' }), claims(), rs.privateKey))).toBe('token-signature')
 })
 
-test('S-054: a key in the JWS header is not used', async () => {
+test('S-054: the gate does not use a key from the header of a token', async () => {
   const { privateKey, jwk } = ecKey('es')
   expect(await verify(signed(header({ jwk }), claims(), privateKey))).toBe('token-signature')
   expect(await verify(signed(header({ jwk, kid: undefined }), claims(), privateKey))).toBe('token-signature')
 })
 
-test.each(['jku', 'x5u'])('S-055: %s in the header makes no connection', async (name) => {
-  const attacker = await LoopbackIssuer.start()
-  const { privateKey, jwk } = ecKey('mallory')
-  attacker.keys = [jwk]
-  const token = signed(header({ [name]: `${attacker.issuer}/jwks`, kid: 'mallory' }), claims(), privateKey)
-  expect(await verify(token)).toBe('token-key-unknown')
-  expect(attacker.requests).toEqual([])
-  await attacker.close()
-})
+test.each(['jku', 'x5u'])(
+  'S-055: the gate makes no connection to the URL of %s in the header of a token',
+  async (name) => {
+    const attacker = await LoopbackIssuer.start()
+    const { privateKey, jwk } = ecKey('mallory')
+    attacker.keys = [jwk]
+    const token = signed(header({ [name]: `${attacker.issuer}/jwks`, kid: 'mallory' }), claims(), privateKey)
+    expect(await verify(token)).toBe('token-key-unknown')
+    expect(attacker.requests).toEqual([])
+    await attacker.close()
+  },
+)
 
 test.each(['../../dev/null', "' OR 1", 'k'.repeat(4096), '__proto__'])(
-  'S-056: a token with kid %j is rejected as token-key-unknown',
+  'S-056: the gate rejects a token with kid %j as token-key-unknown',
   async (kid) => {
     expect(await verify(signed(header({ kid }), claims(), es.privateKey))).toBe('token-key-unknown')
   },
 )
 
-test('S-056: a token without kid is verified if exactly one key fits', async () => {
+test('S-056: the gate verifies a token without kid if exactly one key of the issuer fits', async () => {
   const token = signed(header({ kid: undefined }), claims(), es.privateKey)
   expect((await accepted(token)).subject).toBe('alice')
 })
 
-test('S-057: a token with crit is rejected without a fetch', () => {
+test('S-057: the gate rejects a token with crit in its header without fetching keys', () => {
   expect(verify(signed(header({ crit: ['exp'] }), claims(), es.privateKey))).toBe('token-critical-header')
 })
 
-test('S-058: an unknown kid causes one key fetch, then the token is rejected', async () => {
+test('S-058: the gate fetches the keys once for an unknown kid, and then rejects the token', async () => {
   keys = new IssuerKeys({ log: logged().log })
   const unknown = () => signed(header({ kid: 'new' }), claims(), es.privateKey)
   const outcomes = await Promise.all(Array.from({ length: 50 }, () => verify(unknown())))
@@ -166,14 +173,14 @@ test('S-058: an unknown kid causes one key fetch, then the token is rejected', a
   expect(server.keyFetches).toBe(2) // the first was made before the test
 })
 
-test('S-058: a token with a newly published kid is accepted after one key fetch', async () => {
+test('S-058: the gate fetches the keys and accepts a token with a newly published kid', async () => {
   keys = new IssuerKeys({ log: logged().log })
   const added = ecKey('new')
   server.keys.push(added.jwk)
   expect((await accepted(signed(header({ kid: 'new' }), claims(), added.privateKey))).subject).toBe('alice')
 })
 
-test('S-058: while the issuer is down, an unknown kid is a 503 fault, and known keys still work', async () => {
+test('S-058: while the issuer is unreachable, an unknown kid causes the fault issuer-unreachable, and tokens with known keys are accepted', async () => {
   await keys.close()
   keys = new IssuerKeys({ log: logged().log, cooldownMs: 0 })
   await keys.keySetOf(rules).refetch()
@@ -188,11 +195,11 @@ test('S-058: while the issuer is down, an unknown kid is a 503 fault, and known 
   expect((await accepted(good())).subject).toBe('alice')
 })
 
-test('S-059: an ID token is rejected as access token', () => {
+test('S-059: the gate rejects an ID token as an access token', () => {
   expect(verify(signed(header({ typ: 'JWT' }), claims({ nonce: 'n' }), es.privateKey))).toBe('token-type')
 })
 
-test('S-060: a key of another issuer is not used, even with the same kid', async () => {
+test('S-060: the gate does not use a key of another issuer, even with the same kid', async () => {
   const other = await LoopbackIssuer.start()
   const theirs = ecKey('es')
   other.keys = [theirs.jwk]
@@ -205,23 +212,23 @@ test('S-060: a key of another issuer is not used, even with the same kid', async
 })
 
 test.each([
-  { what: 'with a final slash', iss: () => `${server.issuer}/`, reason: 'token-issuer-unknown' },
+  { what: 'the issuer identifier with a final slash', iss: () => `${server.issuer}/`, reason: 'token-issuer-unknown' },
   { what: 'missing', iss: () => undefined, reason: 'token-issuer-unknown' },
   { what: 'an array', iss: () => [server.issuer], reason: 'token-claims-malformed' },
   { what: '__proto__', iss: () => '__proto__', reason: 'token-issuer-unknown' },
   { what: 'not configured', iss: () => 'http://127.0.0.1:1', reason: 'token-issuer-unknown' },
-])('S-060, S-073: iss $what is rejected without a request to an issuer', ({ iss, reason }) => {
+])('S-060, S-073: the gate rejects a token without a request to an issuer if its iss is $what', ({ iss, reason }) => {
   expect(verify(good({ iss: iss() }))).toBe(reason)
   expect(server.keyFetches).toBe(1)
 })
 
-test('S-062: tokens with invalid claims are rejected without a signature check', () => {
+test('S-062: the gate rejects tokens with an invalid exp or aud without a signature check', () => {
   expect(verify(unsigned(header(), claims({ exp: nowMs / 1000 - 60 })))).toBe('token-expired')
   expect(verify(unsigned(header(), claims({ aud: 'x' })))).toBe('token-audience')
   expect(verifications).toBe(0)
 })
 
-test('S-064: other encodings of a verified token are rejected', async () => {
+test('S-064: the gate rejects other encodings of a verified token', async () => {
   const token = good()
   await accepted(token)
   for (const other of [`${token}=`, `${token}\n`, `${token} `, ` ${token}`])
@@ -242,7 +249,7 @@ test.each([
   { what: 'of 65 bytes', forge: (sig: Buffer) => Buffer.concat([sig, Buffer.alloc(1)]) },
   { what: 'of 1 byte', forge: () => Buffer.alloc(1) },
   { what: 'of 4 kB', forge: () => Buffer.alloc(4096, 1) },
-])('S-065: an ES256 signature $what is rejected', async ({ forge }) => {
+])('S-065: the gate rejects an ES256 signature $what', async ({ forge }) => {
   const [h, p, s] = good().split('.') as [string, string, string]
   expect(await verify(`${h}.${p}.${forge(Buffer.from(s, 'base64url')).toString('base64url')}`)).toBe('token-signature')
 })
@@ -256,7 +263,7 @@ function der(raw: Buffer): Buffer {
   return Buffer.concat([Buffer.from([0x30, body.length]), body])
 }
 
-test('S-066: the mirrored ECDSA signature (s → n−s) verifies and gets its own cache entry', async () => {
+test('S-066: a token with the mirrored ECDSA signature (s → n−s) is valid and gets its own cache entry', async () => {
   const token = good()
   const [h, p, s] = token.split('.') as [string, string, string]
   const raw = Buffer.from(s, 'base64url')
@@ -265,7 +272,7 @@ test('S-066: the mirrored ECDSA signature (s → n−s) verifies and gets its ow
   expect(await accepted(twin)).not.toBe(await accepted(token))
 })
 
-test('S-067: of two keys with one kid, both are tried', async () => {
+test('S-067: the gate tries both keys that an issuer publishes with one kid', async () => {
   const second = ecKey('es')
   server.keys.push(second.jwk)
   keys = new IssuerKeys({ log: logged().log })
@@ -274,12 +281,12 @@ test('S-067: of two keys with one kid, both are tried', async () => {
   expect(await verify(signed(header(), claims(), ecKey().privateKey))).toBe('token-signature')
 })
 
-test('S-069: a token longer than the limit is rejected before parsing', () => {
+test('S-069: the gate rejects a token above 8,192 characters before parsing it', () => {
   expect(verify('x'.repeat(8193))).toBe('token-too-long')
   expect(verify('x'.repeat(8192))).toBe('token-malformed')
 })
 
-test('S-072: encrypted and nested tokens are rejected before decryption', () => {
+test('S-072: the gate rejects encrypted and nested tokens without decrypting them', () => {
   const jwe = encode({ alg: 'PBES2-HS256+A128KW', enc: 'A128GCM', p2c: 2_000_000_000, p2s: 'AAAA' })
   expect(verify(`${jwe}.AAAA.AAAA.AAAA.AAAA`)).toBe('token-malformed')
   expect(verify(unsigned(header({ alg: 'PBES2-HS256+A128KW', p2c: 2_000_000_000 }), claims()))).toBe('token-algorithm')
@@ -287,7 +294,7 @@ test('S-072: encrypted and nested tokens are rejected before decryption', () => 
   expect(verify(unsigned(header({ cty: 'JWT' }), good()))).toBe('token-malformed')
 })
 
-test('a cached token returns the same facts synchronously, without a second verification', async () => {
+test('the gate returns the facts of a cached token synchronously, without a second verification', async () => {
   const token = good()
   const facts = await accepted(token)
   expect(verify(token)).toBe(facts)
@@ -295,14 +302,14 @@ test('a cached token returns the same facts synchronously, without a second veri
   expect(verifications).toBe(1)
 })
 
-test('cached facts expire with the token', async () => {
+test('cached token facts expire with the token, at exp plus the clock tolerance', async () => {
   const token = good()
   await accepted(token)
   expect(verify(token, nowMs + 604_999)).toBeTypeOf('object')
   expect(verify(token, nowMs + 605_000)).toBe('token-expired')
 })
 
-test('S-105: cached facts are used only under the rules that validated them', async () => {
+test('S-105: the gate uses cached token facts only under the issuer rules that validated them', async () => {
   const token = good()
   const facts = await accepted(token)
   const stricter = { ...rules, audience: new Set(['https://other.example']) }
@@ -314,7 +321,7 @@ test('S-105: cached facts are used only under the rules that validated them', as
   expect(again).not.toBe(facts)
 })
 
-test('S-112: cached facts are dropped when their verification key is withdrawn', async () => {
+test('S-112: the gate drops cached token facts when their verification key is withdrawn', async () => {
   await keys.close()
   keys = new IssuerKeys({ log: logged().log, cooldownMs: 0 })
   const token = good()
@@ -325,7 +332,7 @@ test('S-112: cached facts are dropped when their verification key is withdrawn',
   expect(await verify(token)).toBe('token-key-unknown')
 })
 
-test('S-108: a verification is discarded if its key is withdrawn meanwhile', async () => {
+test('S-108: the gate discards a verification if the key is withdrawn during the verification', async () => {
   await keys.close()
   keys = new IssuerKeys({ log: logged().log, cooldownMs: 0 })
   await keys.keySetOf(rules).refetch()
@@ -341,7 +348,7 @@ test('S-108: a verification is discarded if its key is withdrawn meanwhile', asy
   expect(await late.verify(good(), issuers, nowMs)).toBe('token-key-unknown')
 })
 
-test('a token that expires during a key fetch is a 503 fault, not a denial', async () => {
+test('a token that expires during a key fetch causes the fault expired-while-waiting instead of a denial', async () => {
   await keys.close()
   keys = new IssuerKeys({ log: logged().log })
   let waiting = false
@@ -361,7 +368,7 @@ test('concurrent first uses of a token share one verification', async () => {
   expect(verifications).toBe(1)
 })
 
-test('S-111: invalid tokens do not evict cached valid tokens', async () => {
+test('S-111: invalid tokens do not evict valid tokens from the cache', async () => {
   const tokens = Array.from({ length: 8 }, (_, i) => good({ jti: `t${i}` }))
   const facts = await Promise.all(tokens.map((token) => accepted(token)))
   const [h, p] = good().split('.') as [string, string]
@@ -373,7 +380,7 @@ test('S-111: invalid tokens do not evict cached valid tokens', async () => {
   expect(tokens.map((token) => verify(token))).toEqual(facts)
 })
 
-test('S-136: claims with many integer-like names are parsed up to the size limit and rejected beyond it', async () => {
+test('S-136: the gate parses claims with many integer-like names up to the token size limit, and rejects larger tokens', async () => {
   const names = Object.fromEntries(Array.from({ length: 400 }, (_, i) => [String(i * 65_536), 0]))
   expect((await accepted(good(names))).subject).toBe('alice')
   const more = Object.fromEntries(Array.from({ length: 50_000 }, (_, i) => [String(i), 0]))
