@@ -3,7 +3,7 @@ import type { Span } from '../../../gateway/telemetry/span.ts'
 import { RecentTraces } from '../../../gateway/traces/recent-traces.ts'
 import { redisSettingsFor, testLink, testRedis } from '../../kit/redis.ts'
 
-// Each process writes its traces every 500 ms, so the stream is not ordered by start time.
+// Each process writes its traces every 500 ms, so the traces in the Redis stream are not ordered by start time.
 
 const { port } = await testRedis()
 const link = await testLink(redisSettingsFor(port))
@@ -29,7 +29,7 @@ const write = (...begins: number[]) =>
 
 test('recent traces written out of order are returned newest first by start time', async () => {
   const first = Date.now() - 1000
-  // The records fill more than one page (200), and the newest record is on the last page.
+  // The trace records fill more than one page of 200, and the newest trace is on the last page.
   await write(first + 900, ...Array.from({ length: 300 }, (_, i) => first + i))
   const recent = new RecentTraces({ link, max: 10_000, log: () => undefined })
   const begins = () =>
@@ -40,6 +40,6 @@ test('recent traces written out of order are returned newest first by start time
         () => undefined,
       )
 
-  // The Redis connection may not be open yet.
+  // The first attempts can fail, because the Redis connection is not open yet.
   await expect.poll(begins).toEqual([900, 299, 298])
 })

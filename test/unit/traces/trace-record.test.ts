@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { readTraceRecord } from '../../../gateway/traces/trace-record.ts'
 
-// S-151: an invalid record in Redis does not hide valid records.
+// S-151: an invalid trace record in Redis does not hide valid records.
 
 const span = {
   traceId: 'a'.repeat(32),
@@ -25,10 +25,10 @@ test.each([
   ['a start time out of range', written({ startMs: 1e300 })],
   ['an end time out of range', written({}, { endMs: -1e300 })],
   ['an attribute that is an object', written({ attributes: { a: {} } })],
-])('S-151 a trace record with %s is rejected', (_, text) => {
+])('S-151 the gate rejects a trace record with %s', (_, text) => {
   expect(readTraceRecord(text)).toBeUndefined()
 })
 
-test('a valid trace record with two spans is accepted', () => {
+test('the gate accepts a valid trace record with two spans', () => {
   expect(readTraceRecord(written({}, {}))).toHaveLength(2)
 })
