@@ -2,7 +2,8 @@ import { expect, test, vi } from 'vitest'
 import { Balancer } from '../../../gateway/upstream/balancer.ts'
 import { Http1Target } from '../../../gateway/upstream/http1-target.ts'
 
-// Upstreams take turns; one that could not be reached rests, and its turns go to the next. Time is given, not waited for.
+// Upstreams are called in turn. An upstream that cannot be reached is skipped for a back-off time. The tests set the
+// clock instead of waiting.
 
 const targets = (count: number) =>
   Array.from({ length: count }, (_, n) => new Http1Target(new URL(`http://127.0.0.1:${n + 1}`), 1000, 1024))
@@ -18,12 +19,12 @@ function atTime(run: (set: (ms: number) => void) => void): void {
   }
 }
 
-test('calls are spread evenly over all targets', () => {
+test('the balancer spreads calls evenly over all upstreams of a service', () => {
   expect(turns(new Balancer(targets(3)), 7)).toEqual([1, 2, 3, 1, 2, 3, 1])
   expect(turns(new Balancer(targets(1)), 3)).toEqual([1, 1, 1])
 })
 
-test('a failed target gets no calls until its back-off ends', () => {
+test('the balancer sends no calls to a failed upstream until its back-off ends', () => {
   atTime((set) => {
     const balancer = new Balancer(targets(3))
     set(10_000)
@@ -36,7 +37,7 @@ test('a failed target gets no calls until its back-off ends', () => {
   })
 })
 
-test('while every target backs off, calls are spread evenly over all of them', () => {
+test('while every upstream backs off, the balancer spreads calls evenly over all of them', () => {
   atTime((set) => {
     const balancer = new Balancer(targets(2))
     set(10_000)
@@ -45,7 +46,7 @@ test('while every target backs off, calls are spread evenly over all of them', (
   })
 })
 
-test('the back-off doubles with each later failure, up to 16 s, and the first reply resets it', () => {
+test('the back-off of an upstream doubles with each later failure, from 1 s up to 16 s, and the first reply resets it', () => {
   atTime((set) => {
     const [target] = targets(1)
     let nowMs = 50_000
@@ -65,7 +66,7 @@ test('the back-off doubles with each later failure, up to 16 s, and the first re
   })
 })
 
-test('concurrent failures count once for the back-off', () => {
+test('concurrent failures of an upstream count once for its back-off', () => {
   atTime((set) => {
     const [target] = targets(1)
     set(50_000)

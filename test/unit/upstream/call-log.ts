@@ -9,21 +9,21 @@ import type {
 } from '../../../gateway/upstream/target.ts'
 import { within } from '../../kit/deadline.ts'
 
-/** A call, and what it reported in order. */
+/** A call to an upstream, and the events that the call reported, in order. */
 export class CallLog implements UpstreamListener {
   readonly events: string[] = []
   readonly fields: [name: string, value: string][] = []
   status = 0
-  /** From its digits on, as a client will see it. */
+  /** Status line from the status code on, as the gate sends it to a client. */
   statusLine = ''
   body = ''
   fault: GatewayFault | undefined
   call!: UpstreamCall
-  /** While true, every chunk asks the service to be held. */
+  /** While true, `onData` asks the call to pause after every chunk of the reply. */
   holding = false
   readonly #over = Promise.withResolvers<void>()
 
-  /** Runs once the connection is open, before a byte of the request is written. */
+  /** Callback that runs once the connection is open, before a byte of the request is written. */
   opened: () => void = () => {}
 
   onOpen(): void {
@@ -67,7 +67,7 @@ function fieldOf(line: string): [name: string, value: string] {
 
 const timeouts = { firstByteMs: 5000, idleMs: 5000 }
 
-/** Sends `GET /`, unless told otherwise. */
+/** Sends a request to the target. Default: `GET /` without a body. */
 export function send(target: Pick<UpstreamTarget, 'send'>, request: Partial<UpstreamRequest> = {}): CallLog {
   const log = new CallLog()
   log.call = target.send(
@@ -77,14 +77,14 @@ export function send(target: Pick<UpstreamTarget, 'send'>, request: Partial<Upst
   return log
 }
 
-/** As `send`, and waits until it is over. */
+/** Sends a request as `send` does, and waits until the call ends. */
 export async function called(
   target: Pick<UpstreamTarget, 'send'>,
   request: Partial<UpstreamRequest> = {},
 ): Promise<CallLog> {
   const log = send(target, request)
   await log.over()
-  // undici takes a connection into use again a turn of the event loop after its reply.
+  // undici makes a connection available again one turn of the event loop after its reply.
   await turn()
   await turn()
   return log

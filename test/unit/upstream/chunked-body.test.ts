@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { ChunkedBody } from '../../../gateway/upstream/chunked-body.ts'
 import { MalformedReply } from '../../../gateway/upstream/malformed-reply.ts'
 
-// RFC 9112 §7.1, wherever reads happen to cut it.
+// RFC 9112 §7.1: decoding of a chunked body, however the bytes are split into reads.
 
 interface Decoded {
   readonly data: string
@@ -16,7 +16,7 @@ function decoded(pieces: readonly string[]): Decoded {
   let data = ''
   let rest = ''
   for (const piece of pieces) {
-    // Inside a larger buffer, as in the one of all connections.
+    // The bytes are inside a larger buffer, like the read buffer that all connections share.
     const bytes = Buffer.from(`##${piece}##`, 'latin1')
     const end = body.decode(bytes, 2, 2 + piece.length)
     data += bytes.toString('latin1', body.dataFrom, body.dataTo)
@@ -35,7 +35,7 @@ const right: readonly [text: string, data: string, rest: string][] = [
 ]
 
 test.each(right)(
-  'chunked body %j decodes to %j: in one piece, split at every offset, and byte by byte',
+  'the chunked decoder reads the body %j as %j: in one piece, split at every offset, and byte by byte',
   (text, data, rest) => {
     const due = { data, complete: true, rest }
     expect(decoded([text])).toEqual(due)
@@ -50,7 +50,7 @@ test.each([
   ...['0\r\nX: a\x01', '0\r\n\rX', '20000000000001\r\n', 'fffffffffffffffff\r\n', '00000000000000005\r\n'],
   `5;${'a'.repeat(1025)}`,
   `0\r\nX: ${'a'.repeat(16 * 1024)}`,
-])('chunked body %j is rejected as malformed, in one piece and byte by byte', (text) => {
+])('the chunked decoder rejects the body %j as malformed, in one piece and byte by byte', (text) => {
   expect(() => decoded([text])).toThrow(MalformedReply)
   expect(() => decoded([...text])).toThrow(MalformedReply)
 })

@@ -6,13 +6,14 @@ import { type RawUpstream, rawUpstream, type UpstreamScript } from '../../kit/ra
 import type { Wire } from '../../kit/wire.ts'
 import { called, send } from './call-log.ts'
 
-// A connection is kept only when nothing of one exchange can reach the next: the reply complete, the request wholly sent,
-// no byte left over, and both sides willing (RFC 9112 §9.3). And no wait is without end.
+// A connection to a service is reused only if nothing of one exchange can reach the next exchange: the reply is
+// complete, the request was sent completely, no byte is left over, and both sides allow the reuse (RFC 9112 §9.3).
+// Every wait has a time limit.
 
 const targetOf = ({ url }: RawUpstream, connectMs = 1000) => new Http1Target(new URL(url), connectMs, 1024)
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 
-/** Says `first` to the first request, and what is right to all others. */
+/** Replies `first` to the first request, then runs `then`. Replies correctly to all other requests. */
 const oddOnce = (first: string, then?: (wire: Wire) => Promise<unknown>): UpstreamScript => {
   let asked = 0
   return async (wire) => {
@@ -25,31 +26,31 @@ const oddOnce = (first: string, then?: (wire: Wire) => Promise<unknown>): Upstre
   }
 }
 
-/** Requests on each connection, in the order in which the connections came. */
+/** Returns the number of requests on each connection, in the order in which the connections were opened. */
 const served = (upstream: RawUpstream) =>
   upstream.received.map((bytes) => bytes.toString('latin1').split(' HTTP/1.1\r\n').length - 1)
 
 test.each([
-  ['right', ok, [2]],
-  ['chunked', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n', [2]],
+  ['with Content-Length', ok, [2]],
+  ['that is chunked', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n', [2]],
   ['without a body', 'HTTP/1.1 204 No Content\r\n\r\n', [2]],
-  ['kept by its word', `HTTP/1.1 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 2\r\n\r\nok`, [2]],
-  ['kept for 5 s', `HTTP/1.1 200 OK\r\nKeep-Alive: timeout=5\r\nContent-Length: 2\r\n\r\nok`, [2]],
-  ['kept for 1 s', `HTTP/1.1 200 OK\r\nKeep-Alive: timeout=1\r\nContent-Length: 2\r\n\r\nok`, [1, 1]],
-  ['ended by its word', `HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok`, [1, 1]],
-  ['with something else in Connection', `HTTP/1.1 200 OK\r\nConnection: x\r\nContent-Length: 2\r\n\r\nok`, [1, 1]],
+  ['with Connection: Keep-Alive', `HTTP/1.1 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 2\r\n\r\nok`, [2]],
+  ['with Keep-Alive: timeout=5', `HTTP/1.1 200 OK\r\nKeep-Alive: timeout=5\r\nContent-Length: 2\r\n\r\nok`, [2]],
+  ['with Keep-Alive: timeout=1', `HTTP/1.1 200 OK\r\nKeep-Alive: timeout=1\r\nContent-Length: 2\r\n\r\nok`, [1, 1]],
+  ['with Connection: close', `HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok`, [1, 1]],
+  ['with Connection: x', `HTTP/1.1 200 OK\r\nConnection: x\r\nContent-Length: 2\r\n\r\nok`, [1, 1]],
   ['of HTTP/1.0', `HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok`, [1, 1]],
-  ['with a line end behind it', `${ok}\r\n`, [1, 1]],
-  ['with bytes behind it', `${ok}poison`, [1, 1]],
-  ['with another reply behind it', ok + ok.replace('ok', 'no'), [1, 1]],
-  ['to be without a body, with one', 'HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\n\r\nno', [1, 1]],
+  ['followed by a line end', `${ok}\r\n`, [1, 1]],
+  ['followed by extra bytes', `${ok}poison`, [1, 1]],
+  ['followed by a second reply', ok + ok.replace('ok', 'no'), [1, 1]],
+  ['of status 304 with a body', 'HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\n\r\nno', [1, 1]],
   [
-    'chunked, with another reply behind it',
+    'that is chunked and followed by a second reply',
     `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n${ok.replace('ok', 'no')}`,
     [1, 1],
   ],
 ])(
-  'after a reply %s, the next reply is correct and the connection is reused only if allowed',
+  'after a service reply %s, the gate reads the next reply correctly, and reuses the connection only if allowed',
   async (_title, first, due) => {
     const upstream = await rawUpstream(oddOnce(first))
     const target = targetOf(upstream)
@@ -65,7 +66,7 @@ test.each([
   ['to HEAD', 'HEAD', '200 OK', 'Transfer-Encoding: chunked'],
   ['of status 304', 'GET', '304 Not Modified', 'Content-Length: 44'],
 ])(
-  'bytes after a bodyless reply %s with Content-Length never become a reply, however late they arrive',
+  'after a bodyless reply %s, late bytes on the connection never become the next reply',
   async (_title, method, ...head) => {
     const upstream = await rawUpstream(
       oddOnce(`HTTP/1.1 ${head.join('\r\n')}\r\n\r\n`, async (wire) => {
@@ -81,7 +82,7 @@ test.each([
   },
 )
 
-test('a reply to HEAD without Content-Length keeps its connection open', async () => {
+test('the gate reuses a connection to a service after a reply to HEAD with Content-Length: 0', async () => {
   const upstream = await rawUpstream(oddOnce('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'))
   const target = targetOf(upstream)
   await called(target, { method: 'HEAD' })
@@ -91,10 +92,10 @@ test('a reply to HEAD without Content-Length keeps its connection open', async (
 })
 
 test.each([
-  ['says something', (wire: Wire) => wire.send('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno')],
-  ['is ended', async (wire: Wire) => wire.finish()],
+  ['receives bytes', (wire: Wire) => wire.send('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno')],
+  ['is closed', async (wire: Wire) => wire.finish()],
   ['is reset', async (wire: Wire) => wire.reset()],
-])('an idle connection that %s is not reused', async (_title, odd) => {
+])('the gate does not reuse an idle connection to a service if the connection %s', async (_title, odd) => {
   const upstream = await rawUpstream(oddOnce(ok, odd))
   const target = targetOf(upstream)
   await called(target)
@@ -104,7 +105,7 @@ test.each([
   expect(served(upstream)).toEqual([1, 1])
 })
 
-test('the client closes an idle connection before the service does', async () => {
+test('the gate closes an idle connection to a service before the service does', async () => {
   const endings: string[] = []
   const upstream = await rawUpstream(async (wire) => {
     await wire.until('\r\n\r\n')
@@ -117,7 +118,7 @@ test('the client closes an idle connection before the service does', async () =>
   await expect.poll(() => endings).toEqual(['ended'])
 })
 
-test('the most recently used connection is reused first, and at most 256 idle connections are kept', async () => {
+test('the gate reuses the most recently used connection to a service first, and keeps at most 256 idle connections', async () => {
   const release = Promise.withResolvers<void>()
   const upstream = await rawUpstream(async (wire) => {
     for (let n = 0; await wire.some(60_000); n++) {
@@ -137,12 +138,12 @@ test('the most recently used connection is reused first, and at most 256 idle co
   expect(again).toEqual([6])
   const more = Array.from({ length: 300 }, () => send(target))
   await Promise.all(more.map((log) => log.over()))
-  // One whose request the kernel was slow to take is not kept.
+  // A connection is not kept if the kernel was slow to accept its request.
   expect(upstream.received.length).toBeGreaterThanOrEqual(300 + 300 - 256)
   expect(upstream.received.length).toBeLessThan(300 + 300 - 246)
 })
 
-test('a reply that arrives during the upload is relayed, and its connection is not reused', async () => {
+test('the gate relays a reply that arrives during the upload, and does not reuse the connection to the service', async () => {
   const upstream = await rawUpstream(
     oddOnce('HTTP/1.1 413 Content Too Large\r\nContent-Length: 5\r\n\r\nlarge', (wire) => wire.rest(60_000)),
   )
@@ -158,7 +159,7 @@ test('a reply that arrives during the upload is relayed, and its connection is n
 })
 
 test.each(['FIN', 'RST'])(
-  'a service that disconnects in mid-body (%s) causes upstream-broken after the received bytes are relayed',
+  'when a service disconnects within its reply body (%s), the gate relays the received bytes and ends with upstream-broken',
   async (how) => {
     const upstream = await rawUpstream(async (wire) => {
       await wire.until('\r\n\r\n')
@@ -173,7 +174,7 @@ test.each(['FIN', 'RST'])(
   },
 )
 
-test('a cancelled upload closes its connection and stops reading the request body', async () => {
+test('a cancelled upload closes its connection to the service and stops reading the request body', async () => {
   const endings: string[] = []
   const upstream = await rawUpstream(async (wire) => {
     await wire.until('some')
@@ -191,7 +192,7 @@ test('a cancelled upload closes its connection and stops reading the request bod
   expect(body.destroyed).toBe(true)
 })
 
-test('an upload is read only as fast as the service reads', async () => {
+test('the gate reads an upload only as fast as the service reads it', async () => {
   const taken = Promise.withResolvers<void>()
   const upstream = await rawUpstream(async (wire) => {
     await wire.until('\r\n\r\n')
@@ -225,7 +226,7 @@ test.each([
   ['more', ['so', 'mething'], 'request body longer than its Content-Length'],
   ['fewer', ['som'], 'request body shorter than its Content-Length'],
 ])(
-  'a request body with %s bytes than its Content-Length is a fault, and no second request is sent',
+  'a request body with %s bytes than its Content-Length causes a node-fault, and bytes beyond that length are not sent',
   async (_title, parts, message) => {
     const upstream = await rawUpstream(async (wire) => void (await wire.rest(60_000)))
     const log = await called(targetOf(upstream), {
@@ -254,17 +255,20 @@ const hinting: UpstreamScript = async (wire) => {
 }
 
 test.each([
-  ['says nothing', silent, { firstByteMs: 300, idleMs: 20_000 }, ['fault']],
-  ['says nothing but interim replies', hinting, { firstByteMs: 300, idleMs: 20_000 }, ['fault']],
-  ['stalls in mid-body', stalled, { firstByteMs: 20_000, idleMs: 300 }, ['head', 'data', 'fault']],
-])('a service that %s fails the exchange without a retry', async (_title, script, timeouts, events) => {
-  const log = await called(targetOf(await rawUpstream(script)), { timeouts })
+  ['sends nothing', silent, { firstByteMs: 300, idleMs: 20_000 }, ['fault']],
+  ['sends only interim replies', hinting, { firstByteMs: 300, idleMs: 20_000 }, ['fault']],
+  ['stops within its reply body', stalled, { firstByteMs: 20_000, idleMs: 300 }, ['head', 'data', 'fault']],
+])(
+  'the gate ends the call with upstream-timeout, without a retry, if a service %s',
+  async (_title, script, timeouts, events) => {
+    const log = await called(targetOf(await rawUpstream(script)), { timeouts })
 
-  expect(log.events).toEqual(events)
-  expect(log.fault).toMatchObject({ reason: 'upstream-timeout', retryable: false })
-})
+    expect(log.events).toEqual(events)
+    expect(log.fault).toMatchObject({ reason: 'upstream-timeout', retryable: false })
+  },
+)
 
-test('the service timeout is paused while the gate waits for the client', async () => {
+test('the gate pauses the timeout of a service while the gate waits for the client', async () => {
   const held = send(targetOf(await rawUpstream(stalled)), { timeouts: { firstByteMs: 20_000, idleMs: 300 } })
   held.holding = true
   const body = new Readable({ read: () => undefined })
@@ -280,7 +284,7 @@ test('the service timeout is paused while the gate waits for the client', async 
   for (const { fault } of [held, uploading]) expect(fault).toMatchObject({ reason: 'upstream-timeout' })
 })
 
-test('a reply head of up to 64 KiB that arrives byte by byte is parsed, and a longer one is rejected', async () => {
+test('the gate parses a reply head of 64,000 bytes that arrives in pieces, and rejects a reply head of 66,000 bytes', async () => {
   const long = (bytes: number) => `HTTP/1.1 200 OK\r\nX-A: ${'a'.repeat(bytes)}\r\nContent-Length: 2\r\n\r\nok`
   const upstream = await rawUpstream(async (wire) => {
     const head = await wire.until('\r\n\r\n')

@@ -2,13 +2,14 @@ import { Readable } from 'node:stream'
 import { expect, test } from 'vitest'
 import { requestHead } from '../../../gateway/upstream/request-head.ts'
 
-// The head of a request is one request and no more, whoever made its parts (RFC 9112 §2.2, CWE-93, CWE-444).
+// A request head is exactly one request, whatever its method, target and fields contain (RFC 9112 §2.2, CWE-93,
+// CWE-444).
 
 const timeouts = { firstByteMs: 1, idleMs: 1 }
 const plain = { method: 'GET', target: '/', fields: ['host', 'api.test'], body: undefined, timeouts }
 const body = Readable.from([])
 
-test('the request head starts with Host, and other fields keep their order', () => {
+test('the gate writes Host first in a request head, and keeps the order of the other fields', () => {
   const fields = ['x-a', '1', 'host', 'api.test', 'x-a', 'é']
 
   expect(requestHead({ ...plain, target: '/a?b', fields }, 'upstream.test').text).toBe(
@@ -24,24 +25,27 @@ test.each([
   ['POST', ['content-length', '0'], undefined, ['content-length: 0']],
   ['PUT', [], body, ['transfer-encoding: chunked']],
   ['DELETE', [], undefined, []],
-])('the head of %s with body %j states its framing', (method, fields, body, framing) => {
-  const { text, contentLength } = requestHead({ ...plain, method, fields, body }, 'upstream.test')
+])(
+  'for a %s request with the fields %j, the gate writes a request head with the framing of the body',
+  (method, fields, body, framing) => {
+    const { text, contentLength } = requestHead({ ...plain, method, fields, body }, 'upstream.test')
 
-  expect(text.split('\r\n').filter((line) => /^(?:content-length|transfer-encoding)/.test(line))).toEqual(framing)
-  expect(contentLength).toBe(fields.length === 0 ? undefined : Number(fields[1]))
-})
+    expect(text.split('\r\n').filter((line) => /^(?:content-length|transfer-encoding)/.test(line))).toEqual(framing)
+    expect(contentLength).toBe(fields.length === 0 ? undefined : Number(fields[1]))
+  },
+)
 
 const splitting = ['\r', '\n', '\0', '\r\nX-Injected: 1', 'Ċ', '\u{1f600}']
 
 test.each([
-  ...splitting.map((text) => ['a value', { fields: ['x-a', `a${text}b`] }] as const),
-  ...splitting.map((text) => ['a name', { fields: [`x${text}a`, 'b'] }] as const),
+  ...splitting.map((text) => ['a field value', { fields: ['x-a', `a${text}b`] }] as const),
+  ...splitting.map((text) => ['a field name', { fields: [`x${text}a`, 'b'] }] as const),
   ...splitting.map((text) => ['a host', { fields: ['host', `a${text}b`] }] as const),
   ...[...splitting, ' ', '\t', '\x7f', ' HTTP/1.1\r\n'].map((text) => ['a target', { target: `/a${text}b` }] as const),
   ...[...splitting, ' '].map((text) => ['a method', { method: `G${text}T` }] as const),
   ['a method', { method: '' }] as const,
   ['a target', { target: '' }] as const,
-])('%s that would corrupt the request head causes an internal fault: %j', (_where, part) => {
+])('the gate throws a node-fault for %s that would corrupt the request head: %j', (_where, part) => {
   expect(() =>
     requestHead({ ...plain, ...part, fields: 'fields' in part ? [...part.fields] : [] }, 'upstream.test'),
   ).toThrow(expect.objectContaining({ reason: 'node-fault' }))

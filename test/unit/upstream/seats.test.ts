@@ -7,7 +7,11 @@ const seat = (address?: string): Seated => ({
   share: undefined,
 })
 
-/** Each client asks as often as there are seats, in turns. @returns how many each has got */
+/**
+ * Requests 1024 slots for each client, in turn.
+ *
+ * @returns number of slots that each client got
+ */
 function taken(
   clients: readonly (string | undefined)[],
   seats = new ConcurrencyLimiter('http://a.test', 1024),
@@ -21,12 +25,12 @@ function taken(
 
 test.each([
   ['one client', ['10.0.0.1'], [768]],
-  ['two', ['10.0.0.1', '10.0.0.2'], [439, 439]],
-  ['four', ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4'], [237, 237, 236, 236]],
-  ['one with many addresses of its own network', ['2001:db8::1', '2001:db8::2'], [384, 384]],
-  ['IPv4 and IPv6', ['10.0.0.1', '2001:db8::1'], [439, 439]],
-  ['somebody unknown', [undefined], [1024]],
-])('%s: the maximum number of concurrent calls', (_, clients, most) => {
+  ['two clients', ['10.0.0.1', '10.0.0.2'], [439, 439]],
+  ['four clients', ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4'], [237, 237, 236, 236]],
+  ['one client with two addresses of its network', ['2001:db8::1', '2001:db8::2'], [384, 384]],
+  ['an IPv4 client and an IPv6 client', ['10.0.0.1', '2001:db8::1'], [439, 439]],
+  ['a client without an address', [undefined], [1024]],
+])('concurrent calls to an upstream by %s (%j) are limited to %j', (_, clients, most) => {
   expect(taken(clients)).toEqual(most)
 })
 
@@ -35,11 +39,11 @@ test.each([
   [2, 2],
   [4, 3],
   [8, 6],
-])('with a limit of %d calls, one client can hold %d', (max, most) => {
+])('with a limit of %d concurrent calls to an upstream, one client can hold %d', (max, most) => {
   expect(taken(['10.0.0.1'], new ConcurrencyLimiter('http://a.test', max))).toEqual([most])
 })
 
-test('while one client holds its maximum, another client gets a slot at once', () => {
+test('while one client holds its maximum of concurrent calls to an upstream, another client gets a slot', () => {
   const seats = new ConcurrencyLimiter('http://a.test', 1024)
   taken(['10.0.0.1'], seats)
 
@@ -54,17 +58,20 @@ test('while one client holds its maximum, another client gets a slot at once', (
 test.each([
   [341, undefined],
   [342, 'upstream-full'],
-])('beside %d clients at their maximum, another client gets: %s', (count, reason) => {
-  const seats = new ConcurrencyLimiter('http://a.test', 1024)
-  taken(
-    Array.from({ length: count }, (_, i) => `10.0.${i >> 8}.${i & 255}`),
-    seats,
-  )
+])(
+  'while %d clients hold their maximum of concurrent calls to an upstream, a call of another client is refused with: %s',
+  (count, reason) => {
+    const seats = new ConcurrencyLimiter('http://a.test', 1024)
+    taken(
+      Array.from({ length: count }, (_, i) => `10.0.${i >> 8}.${i & 255}`),
+      seats,
+    )
 
-  expect(seats.take(seat('10.1.0.0'))?.reason).toBe(reason)
-})
+    expect(seats.take(seat('10.1.0.0'))?.reason).toBe(reason)
+  },
+)
 
-test('released slots are no longer counted for a client, whatever other clients hold', () => {
+test('released slots of an upstream no longer count for a client, whatever other clients hold', () => {
   const seats = new ConcurrencyLimiter('http://a.test', 1024)
   const clients = Array.from({ length: 600 }, (_, i) => `10.${i % 7}.${i >> 8}.${i & 255}`)
   const held = clients.map((client) => seat(client))
@@ -76,7 +83,7 @@ test('released slots are no longer counted for a client, whatever other clients 
   expect(taken(['10.9.9.9'], seats)).toEqual([150])
 })
 
-test('a released slot is free again, even if it is released twice', () => {
+test('releasing a call that was refused frees no slot of an upstream', () => {
   const seats = new ConcurrencyLimiter('http://a.test', 1024)
   taken([undefined], seats)
   const one = seat()

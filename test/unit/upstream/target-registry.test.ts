@@ -3,7 +3,7 @@ import { TargetRegistry } from '../../../gateway/upstream/target-registry.ts'
 import { startUpstream } from '../../kit/upstream.ts'
 import { called, send } from './call-log.ts'
 
-// A change of the policy costs no connection that is still wanted, and no call that is under way.
+// A policy change closes no connection that the new policy still uses, and cancels no running call.
 
 const timeouts = { connectMs: 1000 }
 const service = (...urls: string[]) => ({
@@ -21,7 +21,7 @@ test('each service has one balancer, and services that name the same upstream sh
 })
 
 test.each([{ timeouts: { connectMs: 1 } }, { maxCalls: 1 }])(
-  'the same upstream with different settings (%o) is a separate target',
+  'two services that name the same upstream with different settings (%o) have separate targets',
   (other) => {
     const registry = new TargetRegistry()
     const [one, two] = registry.replace([service('http://a.test:1'), { ...service('http://a.test:1'), ...other }])
@@ -30,7 +30,7 @@ test.each([{ timeouts: { connectMs: 1 } }, { maxCalls: 1 }])(
   },
 )
 
-test('an upstream that stays in the policy keeps its connections and health', async () => {
+test('an upstream that stays in a changed policy keeps its target and its connections', async () => {
   const upstream = await startUpstream()
   const registry = new TargetRegistry()
   const [before] = registry.replace([service(upstream.url)])
@@ -44,7 +44,7 @@ test('an upstream that stays in the policy keeps its connections and health', as
   registry.close()
 })
 
-test('a call to an upstream that a new policy removes completes', async () => {
+test('a running call to an upstream that a new policy removes is completed', async () => {
   const release = Promise.withResolvers<void>()
   const upstream = await startUpstream({
     handler: async (_received, response) => {
@@ -65,7 +65,7 @@ test('a call to an upstream that a new policy removes completes', async () => {
   expect(log).toMatchObject({ body: 'begun, ended', events: ['head', 'data', 'end'] })
 })
 
-test('a call that an exchange of the previous policy starts after the change completes', async () => {
+test('a call that an exchange under the previous policy starts after a policy change is completed', async () => {
   const upstream = await startUpstream()
   const registry = new TargetRegistry()
   const [balancer] = registry.replace([service(upstream.url)])

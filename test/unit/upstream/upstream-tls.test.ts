@@ -8,8 +8,8 @@ import { atEnd } from '../../kit/cleanup.ts'
 import { listen } from '../../kit/ports.ts'
 import { called } from './call-log.ts'
 
-// Towards an https upstream, the certificate must be that of the upstream's own name, whatever Host a client sends
-// (RFC 9110 §4.3.4), and HTTP/1.1 is spoken even to a service that would rather speak HTTP/2.
+// For an https upstream, the certificate must match the name of the upstream, whatever Host a client sends (RFC 9110
+// §4.3.4). The gate uses HTTP/1.1 even if the service prefers HTTP/2.
 
 type AltName = { readonly type: 2; readonly value: string } | { readonly type: 7; readonly ip: string }
 
@@ -31,7 +31,7 @@ setDefaultCACertificates([...getCACertificates('default'), byName.cert, byAddres
 
 const targetOf = (host: string, port: number) => new Http1Target(new URL(`https://${host}:${port}`), 5000, 1024)
 
-/** Says which server name it was asked for, and on which of its connections. */
+/** Starts an HTTPS server that replies with the requested server name (SNI) and with its number of connections. */
 async function secure(certificate: SecureContextOptions) {
   let connections = 0
   const server = createServer(certificate, (request, response) => {
@@ -43,7 +43,7 @@ async function secure(certificate: SecureContextOptions) {
   return listen(server)
 }
 
-test("SNI and certificate check use the upstream's name, not Host, and the connection is reused", async () => {
+test('the gate uses the name of the upstream, not Host, for SNI and the certificate check, and reuses the connection', async () => {
   const target = targetOf('localhost', await secure(byName))
 
   for (const host of ['api.test', 'other.test', 'localhost:1', '10.0.0.1']) {
@@ -53,7 +53,7 @@ test("SNI and certificate check use the upstream's name, not Host, and the conne
   }
 })
 
-test('an upstream with an IP address sends no SNI, and its certificate is validated', async () => {
+test('the gate sends no SNI to an upstream with an IP address, and validates the certificate', async () => {
   const good = await called(targetOf('127.0.0.1', await secure(byAddress)), { fields: ['host', 'localhost'] })
   expect(good).toMatchObject({ status: 200, body: 'false' })
 
@@ -62,9 +62,9 @@ test('an upstream with an IP address sends no SNI, and its certificate is valida
 })
 
 test.each([
-  { title: 'of another name, even of the one in Host', certificate: other },
-  { title: 'of nobody that is trusted', certificate: untrusted },
-])('S-086: an upstream certificate $title is rejected, and nothing is sent', async ({ certificate }) => {
+  { title: 'for another name, even for the name in Host', certificate: other },
+  { title: 'that is not trusted', certificate: untrusted },
+])('S-086: the gate rejects an upstream certificate $title, and sends nothing', async ({ certificate }) => {
   let asked = 0
   const server = createServer(certificate, () => asked++)
   atEnd(() => server.closeAllConnections())
@@ -77,7 +77,7 @@ test.each([
   expect(asked).toBe(0)
 })
 
-test('an upstream that offers HTTP/2 is called with HTTP/1.1', async () => {
+test('the gate calls an upstream that offers HTTP/2 with HTTP/1.1', async () => {
   const server = createSecureServer({ ...byName, allowHTTP1: true }, (request, response) => {
     response.end(request.httpVersion)
   })
