@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { httpReceiver } from '../../kit/http-receiver.ts'
 import { idsOf, shippedBatch, sinkOf } from '../../kit/shipped.ts'
 
-// What a receiver of HTTP says decides what becomes of the records: taken, sent again, or dead letters.
+// The reply of an HTTP receiver decides what happens to the audit records: delivered, sent again, or rejected as dead
+// letters.
 
 const receiver = await httpReceiver()
 
@@ -11,14 +12,14 @@ test.each([
   { auth: { token: { env: 'SECRET' } }, preset: 'splunk', field: 'authorization', value: 'Splunk s3cret' },
   { auth: { username: 'u', password: { env: 'SECRET' } }, field: 'authorization', value: 'Basic dTpzM2NyZXQ=' },
   { auth: { header: 'X-Api-Key', value: { env: 'SECRET' } }, field: 'x-api-key', value: 's3cret' },
-])('requests carry $field: $value', async ({ auth, preset = 'ndjson', field, value }) => {
+])('an HTTP sink sends its credential as $field: $value', async ({ auth, preset = 'ndjson', field, value }) => {
   receiver.answer = () => ({ status: 200 })
   await sinkOf({ type: 'http', preset, url: receiver.url, auth }, { SECRET: 's3cret' }).send([shippedBatch(1)])
 
   expect(receiver.received.at(-1)!.headers[field]).toBe(value)
 })
 
-test('records go out as they are, in order, in requests of the size that was asked for', async () => {
+test('an HTTP sink sends records unchanged, in order, and with the configured number of records per request', async () => {
   receiver.answer = () => ({ status: 200 })
   receiver.received.length = 0
   await sinkOf({ type: 'http', url: `${receiver.url}/in`, records: 40 }).send([shippedBatch(60), shippedBatch(30)])
@@ -35,18 +36,21 @@ test('records go out as they are, in order, in requests of the size that was ask
   expect(receiver.received[0]!.text.split('\n')[1]).toBe(shippedBatch(2).records[1]!.line)
 })
 
-test.each([400, 413, 422])('a refusal with %i is narrowed down to the records that are refused', async (status) => {
-  receiver.answer = ({ text }) => (/poison/.test(text) ? { status, body: 'poison\n in it' } : { status: 200 })
-  receiver.taken.length = 0
-  const members = (number: number): Record<string, string> => (number % 20 === 7 ? { 'url.path': '/poison' } : {})
-  const refused = await sinkOf({ type: 'http', url: receiver.url }).send([shippedBatch(50, members)])
+test.each([400, 413, 422])(
+  'when the receiver rejects a request with %i, the HTTP sink finds the rejected records and delivers the others',
+  async (status) => {
+    receiver.answer = ({ text }) => (/poison/.test(text) ? { status, body: 'poison\n in it' } : { status: 200 })
+    receiver.taken.length = 0
+    const members = (number: number): Record<string, string> => (number % 20 === 7 ? { 'url.path': '/poison' } : {})
+    const refused = await sinkOf({ type: 'http', url: receiver.url }).send([shippedBatch(50, members)])
 
-  expect(idsOf(refused)).toEqual(['node-1.abc-7', 'node-1.abc-27', 'node-1.abc-47'])
-  expect(refused[0]!.reason).toBe(`the receiver replied ${status} poison in it`)
-  expect(receiver.taken.map(({ id }) => id)).toEqual(
-    shippedBatch(50).records.flatMap(({ record }, i) => ((i + 1) % 20 === 7 ? [] : [record.id])),
-  )
-})
+    expect(idsOf(refused)).toEqual(['node-1.abc-7', 'node-1.abc-27', 'node-1.abc-47'])
+    expect(refused[0]!.reason).toBe(`the receiver replied ${status} poison in it`)
+    expect(receiver.taken.map(({ id }) => id)).toEqual(
+      shippedBatch(50).records.flatMap(({ record }, i) => ((i + 1) % 20 === 7 ? [] : [record.id])),
+    )
+  },
+)
 
 test.each([
   [401, {}],
@@ -54,17 +58,20 @@ test.each([
   [429, { 'retry-after': '7' }],
   [500, {}],
   [503, {}],
-])('%i fails the delivery: all records are sent again', async (status, fields) => {
-  receiver.answer = () => ({ status, fields, body: 'the token s3cret is not good' })
-  const sink = sinkOf({ type: 'http', url: receiver.url, auth: { token: { env: 'SECRET' } } }, { SECRET: 's3cret' })
-  const fault = await sink.send([shippedBatch(3)]).catch((error: unknown) => error)
+])(
+  'a reply with status %i fails the whole delivery of an HTTP sink, and the fault contains no credential',
+  async (status, fields) => {
+    receiver.answer = () => ({ status, fields, body: 'the token s3cret is not good' })
+    const sink = sinkOf({ type: 'http', url: receiver.url, auth: { token: { env: 'SECRET' } } }, { SECRET: 's3cret' })
+    const fault = await sink.send([shippedBatch(3)]).catch((error: unknown) => error)
 
-  expect(fault).toMatchObject({ name: 'SinkFault', retryAfterMs: 'retry-after' in fields ? 7000 : 0 })
-  expect((fault as Error).message).toContain(`replied ${status}`)
-  expect((fault as Error).message).not.toContain('s3cret')
-})
+    expect(fault).toMatchObject({ name: 'SinkFault', retryAfterMs: 'retry-after' in fields ? 7000 : 0 })
+    expect((fault as Error).message).toContain(`replied ${status}`)
+    expect((fault as Error).message).not.toContain('s3cret')
+  },
+)
 
-test('a redirect is not followed, and a receiver that does not answer is given up', async () => {
+test('an HTTP sink follows no redirect, and gives up on a receiver that does not reply within the timeout', async () => {
   const other = await httpReceiver()
   receiver.answer = () => ({ status: 307, fields: { location: other.url } })
   const sink = sinkOf({ type: 'http', url: receiver.url, timeout: '2s' })
@@ -75,7 +82,7 @@ test('a redirect is not followed, and a receiver that does not answer is given u
   await expect(sink.send([shippedBatch(1)])).rejects.toThrow(/timeout/)
 })
 
-test('of a bulk request each item has its own verdict', async () => {
+test('the Elasticsearch sink handles each item of a bulk reply by its own status: delivered, sent again or rejected', async () => {
   let busy = 2
   receiver.received.length = 0
   receiver.answer = ({ text }) => {
@@ -114,9 +121,9 @@ test('of a bulk request each item has its own verdict', async () => {
 })
 
 test.each([
-  ['what is no answer of a bulk request', '<html>'],
-  ['an answer about fewer items', '{"errors":true,"items":[]}'],
-])('%s is no success', async (_, body) => {
+  ['not a bulk reply', '<html>'],
+  ['a bulk reply about fewer items', '{"errors":true,"items":[]}'],
+])('the OpenSearch sink fails a delivery whose reply is %s', async (_, body) => {
   receiver.answer = () => ({ status: 200, body })
 
   await expect(

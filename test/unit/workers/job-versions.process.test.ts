@@ -10,7 +10,8 @@ import { atEnd } from '../../kit/cleanup.ts'
 import { redisSettingsFor, testLink, testRedis } from '../../kit/redis.ts'
 import { until } from '../../kit/until.ts'
 
-// Nodes and workers are upgraded in either order: what an older worker need not know it overlooks, the rest it leaves to others.
+// Nodes and workers can be upgraded in either order. An older worker ignores fields that it does not need, and leaves
+// other new jobs to newer workers.
 
 interface Greeting {
   readonly name: string
@@ -25,9 +26,9 @@ const first: JobContract<Greeting> = {
   backoffMs: 10,
   waitingMax: 100,
 }
-/** A new field that may be overlooked. */
+/** Contract with a new field that an older worker can ignore. */
 const wider: JobContract<Greeting> = { ...first, payload: first.payload.and(z.object({ loudly: z.boolean() })) }
-/** A new field that may not. */
+/** Contract with a new field that an older worker must not ignore, so its version is 2. */
 const second: JobContract<Greeting> = {
   ...first,
   payload: z.object({ name: z.string(), times: z.number() }),
@@ -40,7 +41,10 @@ afterEach(async () => {
   await Promise.all(workers.splice(0).map((worker) => worker.close(2000)))
 })
 
-/** Until it is there: what cannot be added is lost. Before there is a worker, so that it is one job. */
+/**
+ * Adds a job, and tries again until the job is in the queue, because a job that cannot be added is lost. Works only
+ * before a worker runs.
+ */
 async function order(contract: JobContract<Greeting>, name: string, payload: Greeting): Promise<void> {
   const producer = new JobProducer(contract, link, () => undefined)
   const queue = looker(name)
@@ -51,7 +55,11 @@ async function order(contract: JobContract<Greeting>, name: string, payload: Gre
   await producer.close()
 }
 
-/** A worker that knows this version. @returns what it has done, and what it has said */
+/**
+ * Starts a worker that knows the version of `contract`.
+ *
+ * @returns jobs that the worker has done, and the reasons of failed jobs
+ */
 function work(
   contract: JobContract<Greeting>,
   queue: string,
@@ -80,7 +88,7 @@ function looker(name: string): Queue {
   return queue
 }
 
-test('a field that a worker does not know is overlooked', async () => {
+test('a worker ignores a job field that it does not know', async () => {
   await order(wider, 'wider', { name: 'alice', loudly: true })
   const { greeted } = work(first, 'wider')
   await until('it is done', () => greeted.length === 1)
@@ -88,11 +96,11 @@ test('a field that a worker does not know is overlooked', async () => {
   expect(greeted).toEqual([{ name: 'alice' }])
 })
 
-test('a job of a newer version is left to a worker that knows it', async () => {
+test('an older worker leaves a job of a newer version to a worker that knows that version', async () => {
   await order(second, 'newer', { name: 'bob', times: 3 })
   const old = work(first, 'newer')
   await until('the old worker has had it', () => old.failures.length > 0)
-  // Else which of the two is next would be chance.
+  // Without this, chance would decide which of the two workers gets the job.
   await workers[0]!.close(2000)
   const young = work(second, 'newer')
   await until('the new worker has done it', () => young.greeted.length === 1)
@@ -102,7 +110,7 @@ test('a job of a newer version is left to a worker that knows it', async () => {
   expect(new Set(old.failures)).toEqual(new Set(['this greet job was written by a newer version; upgrade the workers']))
 })
 
-test('a newer worker does what an older node has ordered, where its version still says how', async () => {
+test('a newer worker runs the job of an older node if the newer version has a default for the missing field', async () => {
   const both = { ...second, payload: z.object({ name: z.string(), times: z.number().default(1) }) }
   await order(first, 'older', { name: 'carol' })
   const { greeted } = work(both, 'older')
@@ -111,7 +119,7 @@ test('a newer worker does what an older node has ordered, where its version stil
   expect(greeted).toEqual([{ name: 'carol', times: 1 }])
 })
 
-test('a job that is done in part keeps its version', async () => {
+test('a job that continues in a second part keeps its version', async () => {
   await order(second, 'parts', { name: 'dave', times: 2 })
   const { greeted } = work(second, 'parts', ({ name, times = 0 }) =>
     times > 1 ? new JobContinuation({ name, times: times - 1 }) : 'greeted',
@@ -123,12 +131,12 @@ test('a job that is done in part keeps its version', async () => {
   expect((await queue.getCompleted()).map(({ data }) => data)).toEqual([{ name: 'dave', times: 1, v: 2 }])
 })
 
-test('a payload that breaks its own version fails at once', async () => {
+test('a job with a payload that is invalid for its own version fails without a retry', async () => {
   await order(second, 'broken', { name: 'erin' })
   const { failures } = work(second, 'broken')
   const queue = looker('broken')
   await until('it has failed', async () => (await queue.getFailedCount()) === 1)
-  // The worker says so a moment after Redis does.
+  // The worker logs the failure shortly after Redis stores it.
   await until('it is said', () => failures.length > 0)
   expect(failures).toEqual([expect.stringContaining('invalid greet job: times')])
 })

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { sinkEntry } from '../../../gateway/config/sinks/sink-kinds.ts'
 
-// S-121: no sink is where clouds keep the credentials of a machine.
+// S-121: an audit sink must not have a link-local address, where clouds serve the credentials of a machine.
 
 test.each([
   { type: 'http', url: 'http://169.254.169.254/latest' },
@@ -10,7 +10,7 @@ test.each([
   { type: 'otlp', url: 'http://2852039166/' },
   { type: 'syslog', address: '169.254.169.254:6514' },
   { type: 'syslog', address: '[fe80::1]:6514' },
-])('$type to $url$address is refused', (entry) => {
+])('the settings reject a $type sink at the link-local address $url$address', (entry) => {
   const { error } = sinkEntry.safeParse(entry)
 
   expect(error?.issues[0]?.message).toContain('link-local')
@@ -22,6 +22,6 @@ test.each([
   { url: 'http://127.0.0.1:9/', insecure_http: false, fine: true },
   { url: 'https://user:pw@logs.example/', insecure_http: false, fine: false },
   { url: 'file:///etc/passwd', insecure_http: true, fine: false },
-])('$url with insecure_http $insecure_http is taken: $fine', ({ fine, ...entry }) => {
+])('the settings accept a sink at $url with insecure_http $insecure_http: $fine', ({ fine, ...entry }) => {
   expect(sinkEntry.safeParse({ type: 'http', ...entry }).success).toBe(fine)
 })

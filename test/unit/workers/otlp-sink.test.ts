@@ -3,12 +3,12 @@ import { httpReceiver } from '../../kit/http-receiver.ts'
 import { decodeOtlpLogs } from '../../kit/otlp-logs.ts'
 import { idsOf, shippedBatch, sinkOf } from '../../kit/shipped.ts'
 
-// OTLP/HTTP logs in JSON, as a collector reads them.
+// The OTLP sink sends logs over HTTP in JSON, as an OpenTelemetry collector reads them.
 
 const collector = await httpReceiver()
 const sink = sinkOf({ type: 'otlp', url: `${collector.url}/v1/logs` })
 
-test('a record is a log record with all its fields as attributes', async () => {
+test('the OTLP sink sends an audit record as a log record with all its fields as attributes', async () => {
   const trace = '0af7651916cd43dd8448eb211c80319c'
   const members = {
     trace_id: trace,
@@ -39,16 +39,16 @@ test('a record is a log record with all its fields as attributes', async () => {
 })
 
 test.each([
-  ['an empty answer', ''],
+  ['an empty reply', ''],
   ['an empty object', '{}'],
   ['a warning without rejections', '{"partialSuccess":{"errorMessage":"slow down"}}'],
-])('%s is success', async (_, body) => {
+])('the OTLP sink treats %s as success', async (_, body) => {
   collector.answer = () => ({ status: 200, body })
 
   expect(await sink.send([shippedBatch(2)])).toEqual([])
 })
 
-test('of a partial success all become dead letters, and nothing is sent again', async () => {
+test('after a partial success, the OTLP sink reports all records of the request as rejected, and sends none of them again', async () => {
   collector.received.length = 0
   collector.answer = () => ({
     status: 200,
@@ -61,7 +61,7 @@ test('of a partial success all become dead letters, and nothing is sent again', 
   expect(collector.received.length).toBe(1)
 })
 
-test('what is no answer of a collector is no success', async () => {
+test('the OTLP sink fails a delivery whose reply is not that of a collector', async () => {
   collector.answer = () => ({ status: 200, body: '<html>' })
 
   await expect(sink.send([shippedBatch(1)])).rejects.toThrow('with an unexpected body')

@@ -8,7 +8,8 @@ import { compressAside } from '../../../gateway/config/sinks/set-aside.ts'
 import { atEnd } from '../../kit/cleanup.ts'
 import { until } from '../../kit/until.ts'
 
-// Two workers may compress the same file that was put aside, and one may be killed at it: the archive is whole all the same.
+// Two workers can compress the same rotated audit file, and one of them can be killed meanwhile. The archive is
+// complete in every case.
 
 const folder = mkdtempSync(join(tmpdir(), 'gatehouse-aside-'))
 atEnd(() => rmSync(folder, { recursive: true, force: true }))
@@ -24,7 +25,7 @@ beforeEach(() => {
   writeFileSync(join(folder, aside), content)
 })
 
-test('a file that two compress at a time is whole as soon as one is done, and nothing is left beside it', async () => {
+test('when two workers compress one audit file concurrently, the archive is complete once one has finished, and no other file remains', async () => {
   writeFileSync(join(folder, `${aside}.gz.of-one-that-was-killed.part`), 'x')
   const first = compressAside(path, 'gzip')
   await until('the first has begun', () => parts().length > 1)
@@ -38,10 +39,10 @@ test('a file that two compress at a time is whole as soon as one is done, and no
   expect(readdirSync(folder)).toEqual([`${aside}.gz`])
 })
 
-test('whoever is done second takes the archive that is there, and no harm is done', async () => {
+test('a worker that finishes the compression of an audit file second accepts the archive of the first worker', async () => {
   const slow = compressAside(path, 'gzip')
   await until('it has begun', () => parts().length === 1)
-  // What the quicker one does at its end.
+  // A faster worker writes the archive at its end, and removes the file and all partial files.
   writeFileSync(join(folder, `${aside}.gz`), gzipSync(content))
   rmSync(join(folder, aside))
   for (const part of parts()) rmSync(join(folder, part))
@@ -51,7 +52,7 @@ test('whoever is done second takes the archive that is there, and no harm is don
   expect(readdirSync(folder)).toEqual([`${aside}.gz`])
 })
 
-test('a part that is taken away without an archive is an error, and the file stays', async () => {
+test('a worker reports an error if its partial archive is deleted and no archive exists, and the audit file stays', async () => {
   const broken = compressAside(path, 'gzip')
   await until('it has begun', () => parts().length === 1)
   for (const part of parts()) rmSync(join(folder, part))

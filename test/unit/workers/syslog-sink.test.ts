@@ -4,7 +4,7 @@ import { shippedBatch, shippedRecord, sinkOf } from '../../kit/shipped.ts'
 import { syslogReceiver } from '../../kit/syslog-receiver.ts'
 import { until } from '../../kit/until.ts'
 
-// RFC 5424 over TLS (RFC 5425), which has no answers.
+// RFC 5424 syslog over TLS (RFC 5425), in which the receiver sends no replies.
 
 const receiver = await syslogReceiver()
 const entry = {
@@ -15,7 +15,7 @@ const entry = {
   resend: 7,
 }
 
-test('a record is a message with structured data, and whole as JSON', async () => {
+test('the syslog sink sends an audit record as a message with structured data and the complete record as JSON', async () => {
   const members = {
     'gatehouse.decision': 'refused',
     'gatehouse.reason': 'scope-missing',
@@ -41,7 +41,7 @@ test('a record is a message with structured data, and whole as JSON', async () =
   })
 })
 
-test('whatever a field holds, frames and structured data stay readable', async () => {
+test('whatever a field contains, a receiver can parse the messages of the syslog sink', async () => {
   const sink = sinkOf(entry)
   await fc.assert(
     fc.asyncProperty(fc.string({ unit: 'binary' }), async (value) => {
@@ -54,7 +54,7 @@ test('whatever a field holds, frames and structured data stay readable', async (
   )
 })
 
-test('a broken connection puts the last records in doubt, as a start does, and another one follows', async () => {
+test('at start and after a broken connection, the syslog sink marks its last records as possibly lost, and then connects again', async () => {
   const sink = sinkOf(entry)
   await sink.send([shippedBatch(3)])
   expect(sink.doubt).toEqual({ records: 7, times: 1 })
@@ -71,9 +71,9 @@ test('a broken connection puts the last records in doubt, as a start does, and a
 })
 
 test.each([
-  ['whose certificate nobody vouches for', { ca: undefined }],
-  ['of another name', { server_name: 'elsewhere.example' }],
-])('a receiver %s gets nothing', async (_, tls) => {
+  ['whose certificate is not trusted', { ca: undefined }],
+  ['whose certificate has another name', { server_name: 'elsewhere.example' }],
+])('the syslog sink sends nothing to a receiver %s', async (_, tls) => {
   const before = receiver.messages.length
   const sink = sinkOf({ ...entry, tls: { ...entry.tls, ...tls } })
 
