@@ -19,7 +19,7 @@ import { until } from '../kit/until.ts'
 
 const outageMs = Number(process.env['GATEHOUSE_TEST_OUTAGE_S'] ?? 4) * 1000
 
-/** Removes repeats. */
+/** Removes repeated ids. */
 const once = (ids: readonly unknown[]): unknown[] => [...new Set(ids)]
 
 test('workers lose no audit record across kill -9, a receiver outage and a Redis restart, and keep the order except for bulk requests', {

@@ -164,7 +164,7 @@ test.each([
   'X-Foo, x-gatehouse-jwt-assertion,X-FORWARDED-FOR,,Forwarded, Via, Host, Traceparent, Content-Length',
   'authorization, keep-alive, x-foo, x-forwarded-proto, x-forwarded-host, transfer-encoding',
   'x-foo , , x-request-id\t,\t*',
-])('S-036 Connection: %s makes the gate remove the client fields it names, but no field of the gate', async (value) => {
+])('S-036 for Connection: %s the gate removes the client fields named there, but no own field', async (value) => {
   const fields: readonly Field[] = [
     ['Connection', value],
     ['X-Foo', forged],

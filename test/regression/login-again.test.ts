@@ -34,7 +34,7 @@ function reply({ state, nonce }: Omit<Started, 'browser'>, more: Readonly<Record
   return `${callback}?${new URLSearchParams({ code: `code-for.${nonce}`, state, iss: issuer.url, ...more })}`
 }
 
-/** Target of the link on a page. */
+/** Target of the first link on an error page. */
 const linkOf = ({ body }: Page) => /href="([^"]*)"/.exec(body)?.[1]?.replaceAll('&#38;', '&') ?? ''
 
 /** Follows the link of an error page and logs in. @returns the Location of the last redirect */

@@ -1,4 +1,5 @@
-// Concurrent logins in tabs of one browser: in any order of replies, each tab is logged in and returns to its own page.
+// Concurrent logins in tabs of one browser. Whatever the order of the login replies, each tab is logged in and returns
+// to its own page.
 
 import { afterEach, expect, test, vi } from 'vitest'
 import { startCodeGate } from '../kit/code-gate.ts'
@@ -14,18 +15,18 @@ afterEach(() => {
   issuer.held = undefined
 })
 
-/** Requests a page over its own connection, so that either node may get it. */
+/** Requests a page over a new connection, so that either node can get the request. */
 const visit = (browser: HttpBrowser, target: string): Promise<Page> =>
   browser.visit(target, { redirects: 0, headers: { connection: 'close' } })
 
-/** Opens a page without a session. @returns the URL of the login that the gate redirects to */
+/** Opens a page without a valid session. @returns the login URL to which the gate redirects */
 async function loginUrl(browser: HttpBrowser, path: string): Promise<string> {
   const page = await visit(browser, url + path)
   expect(page.status).toBe(303)
   return page.field('location')!
 }
 
-/** Starts the login. @returns the reply of the issuer, as a URL of the gate */
+/** Starts a login. @returns the login reply of the issuer, as a URL of the gate */
 async function startLogin(browser: HttpBrowser, login: string): Promise<string> {
   const page = await visit(browser, login)
   expect(page.field('location')).toContain(`${issuer.url}/auth`)
@@ -35,7 +36,7 @@ async function startLogin(browser: HttpBrowser, login: string): Promise<string> 
 
 const begin = async (browser: HttpBrowser, path: string) => startLogin(browser, await loginUrl(browser, path))
 
-/** The cookie of a session that has ended. */
+/** Creates a session and ends it. @returns the cookie of the session */
 async function endedSession(): Promise<string> {
   const browser = new HttpBrowser()
   await enter(browser)
@@ -44,7 +45,7 @@ async function endedSession(): Promise<string> {
   return session!
 }
 
-/** A browser with the same cookies: it stands for a tab that waits for a reply. */
+/** Returns a browser with the same cookies, which is used as a tab that waits for a reply. */
 function copyOf(browser: HttpBrowser): HttpBrowser {
   const copy = new HttpBrowser()
   for (const { name, value, path } of browser.cookies) copy.keep(`${name}=${value}; Path=${path}`)
@@ -57,7 +58,7 @@ const isOpen = async (session: string) => {
   return (await visit(browser, `${url}/app/`)).status === 200
 }
 
-test("a login start whose reply arrives after another tab logged in keeps that tab's session", async () => {
+test('the late reply to a login start does not change the session that another tab has created meanwhile', async () => {
   const browser = new HttpBrowser()
   browser.session = await endedSession()
   const late = copyOf(browser)
@@ -92,7 +93,7 @@ test.each(['no session', 'the cookie of an ended session'])(
   },
 )
 
-test('a login that was not caused by a rejection replaces the session', async () => {
+test('a login that was not started because of a rejected request replaces the session', async () => {
   const browser = new HttpBrowser()
   await enter(browser)
   const before = browser.session!
@@ -102,7 +103,7 @@ test('a login that was not caused by a rejection replaces the session', async ()
   expect([browser.session === before, await isOpen(before)]).toEqual([false, false])
 })
 
-test("a route that also rejects the other tab's session redirects to the issuer without a loop", async () => {
+test('if a route also rejects the session of another tab, the gate redirects to the issuer, without a redirect loop', async () => {
   const browser = new HttpBrowser()
   const first = await begin(browser, '/app/1')
   const login = await loginUrl(browser, '/strong/')
@@ -118,7 +119,7 @@ test("a route that also rejects the other tab's session redirects to the issuer 
   expect((await visit(browser, `${url}/strong/`)).status).toBe(200)
 })
 
-test('a login with prompt=login redirects to the issuer even with a session', async () => {
+test('the gate redirects a login with `prompt=login` to the issuer even if the browser has a session', async () => {
   const browser = new HttpBrowser()
   const login = await loginUrl(browser, '/app/1')
   await enter(browser)
@@ -133,7 +134,7 @@ test.each([
   ['no session', 'all at once', true],
   ['the cookie of an ended session', 'one after another, in reverse order', false],
   ['the cookie of an ended session', 'all at once', true],
-])('twenty tabs that open with %s and finish %s are all logged in', async (had, _, together) => {
+])('twenty tabs that open with %s and finish their logins %s are all logged in', async (had, _, together) => {
   const browser = new HttpBrowser()
   if (had !== 'no session') browser.session = await endedSession()
   const replies = await Promise.all(Array.from({ length: TABS }, (__, n) => begin(browser, `/app/${n}`)))

@@ -1,4 +1,5 @@
-// An access token that a session cannot use ends the login or the refreshed session; the log states the reason.
+// If a session cannot use the access token of a login or refresh, the login fails or the session ends. The log states
+// the reason.
 
 import { beforeEach, expect, test } from 'vitest'
 import { startCodeGate } from '../kit/code-gate.ts'
@@ -36,7 +37,7 @@ const unusable: [string, Wishes, string][] = [
 ]
 
 test.each(unusable)(
-  'a login that returns %s creates no session, and page and log state the reason',
+  'a login that returns %s creates no session, and the log states the reason',
   async (_, wishes, problem) => {
     Object.assign(issuer, wishes)
     const browser = new HttpBrowser()
@@ -61,7 +62,7 @@ test.each<[string, Wishes]>([
   ['token_type bearer in lower case', { tokenType: 'bearer' }],
   ['an opaque access token', { accessToken: 'abc-._~+/09==' }],
   ['an access token for another service that is bound to a key', { accessClaims: { aud: 'https://other.test', cnf } }],
-])('a login that returns %s creates a session that opens pages', async (_, wishes) => {
+])('a login that returns %s creates a session that gives access to pages', async (_, wishes) => {
   Object.assign(issuer, wishes)
   const browser = new HttpBrowser()
 
@@ -69,7 +70,7 @@ test.each<[string, Wishes]>([
   expect((await browser.visit(`${url}/app/`, { redirects: 0 })).status).toBe(200)
 })
 
-test.each(unusable)('a refresh that returns %s ends the session', async (_, wishes, problem) => {
+test.each(unusable)('a token refresh that returns %s ends the session and logs why', async (_, wishes, problem) => {
   issuer.expiresInS = 1
   const browser = new HttpBrowser()
   await enter(browser, { redirects: 0 })

@@ -1,5 +1,5 @@
-// A revocation of a person's sessions compares times set by the clocks of nodes. A logout therefore also revokes every
-// session by its own id.
+// The revocation of all sessions of a person compares times that the clocks of different nodes have set. Therefore a
+// logout also revokes every session by its own id.
 
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
@@ -12,10 +12,10 @@ import { HttpBrowser } from '../kit/http-browser.ts'
 import { loginSecrets } from '../kit/login-gate.ts'
 import { redisSettingsFor, testLink } from '../kit/redis.ts'
 
-/** More than `clock_tolerance`, which revocations take into account. */
+/** Seconds by which a clock is ahead: more than `clock_tolerance`, for which revocations allow. */
 const AHEAD_S = 120
 
-// Two nodes share the port, and both have the session in memory before it is ended.
+// Two nodes share the port. Both nodes have the session in memory before the session is ended.
 const gate = await startCodeGate({ nodes: 2 })
 const { url, issuer, enter } = gate
 const link = await testLink(redisSettingsFor(gate.redisPort))
@@ -23,7 +23,7 @@ const secret = Buffer.from(loginSecrets.TEST_ENCRYPTION_KEY, 'base64url')
 const sealer = new Sealer([{ id: 'seal-1', secret }])
 const store = new SessionStore(link.store, link.keys, sealer)
 
-/** A session created by a node whose clock is `AHEAD_S` ahead. */
+/** Creates a session as if by a node whose clock is `AHEAD_S` ahead. @returns a browser with its cookie */
 async function sessionFromFastNode(subject: string, sid: string): Promise<HttpBrowser> {
   issuer.idToken = { claims: { sub: subject, sid } }
   const template = new HttpBrowser()
@@ -50,7 +50,7 @@ test.each([
   ['its sid', (sub: string, sid: string) => ({ sub, sid })],
   ['its sub', (sub: string) => ({ sub })],
 ])(
-  'a session from a node with a fast clock is ended at every node by a back-channel logout of %s',
+  'a session from a node whose clock is 120 s ahead is ended at every node by a back-channel logout of %s',
   async (_, claimsOf) => {
     const [sub, sid] = [randomBytes(8).toString('hex'), randomBytes(8).toString('hex')]
     const browser = await sessionFromFastNode(sub, sid)

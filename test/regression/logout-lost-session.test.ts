@@ -1,4 +1,4 @@
-// A logout also revokes a session whose record Redis lost, because other nodes may have the session in memory.
+// A logout also revokes a session whose Redis record is lost, because other nodes can have the session in memory.
 
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
@@ -8,14 +8,17 @@ import { readMetrics } from '../kit/metrics.ts'
 import { redisSettingsFor, testLink } from '../kit/redis.ts'
 import { until } from '../kit/until.ts'
 
-// Two nodes share the port. The node that created a session has it in memory.
+// Two nodes share the port. The node that has created a session has the session in memory.
 const gate = await startCodeGate({ nodes: 2 })
 const { url, issuer, nodes, enter } = gate
 const link = await testLink(redisSettingsFor(gate.redisPort))
 const logoutUrl = `${url}/.gatehouse/logout`
 const ownPage = { connection: 'close', 'sec-fetch-site': 'same-origin' }
 
-/** A browser whose session exists only in the memory of one node, and a second browser with a copy of its cookie. */
+/**
+ * Creates a session that exists only in the memory of one node. @returns its browser, and a second browser (`thief`)
+ * with a copy of its cookie
+ */
 async function lostSession(sub: string): Promise<{ browser: HttpBrowser; thief: HttpBrowser }> {
   issuer.idToken = { claims: { sub, sid: randomBytes(8).toString('hex') } }
   const browser = new HttpBrowser()
@@ -28,7 +31,7 @@ async function lostSession(sub: string): Promise<{ browser: HttpBrowser; thief: 
   return { browser, thief }
 }
 
-/** Statuses of 16 visits, each over its own connection, so that both nodes get some. */
+/** Statuses of 16 requests of the browser, each over a new connection, so that both nodes get some of them. */
 async function statuses(browser: HttpBrowser): Promise<Set<number>> {
   const visit = () => browser.visit(`${url}/app/`, { redirects: 0, headers: { connection: 'close' } })
   const pages = await Promise.all(Array.from({ length: 16 }, visit))
@@ -43,9 +46,9 @@ async function revocations(): Promise<number[]> {
 const logOut = (browser: HttpBrowser, headers: Readonly<Record<string, string>> = ownPage) =>
   browser.visit(logoutUrl, { redirects: 0, headers })
 
-// The kernel chooses the node of a connection; with eight sessions both nodes create some.
+// The kernel chooses the node for each connection. With eight sessions, both nodes create some of them.
 test.each(Array.from({ length: 8 }, (_, i) => i))(
-  'session %i: after the logout of a session that Redis has lost, its copied cookie is rejected at every node',
+  'session %i: after a logout of a session whose Redis record is lost, every node rejects a copy of its cookie',
   async (i) => {
     const { browser, thief } = await lostSession(`person-${i}`)
     await until('the node with the session in memory admits it', async () => (await statuses(thief)).has(200))
@@ -57,7 +60,7 @@ test.each(Array.from({ length: 8 }, (_, i) => i))(
   },
 )
 
-test('a cross-site logout of a session that Redis has lost gets a confirmation page', async () => {
+test('a cross-site logout of a session whose Redis record is lost gets a confirmation page and does not end the session', async () => {
   const { browser, thief } = await lostSession('asked')
 
   const { status, body } = await logOut(browser, { connection: 'close', 'sec-fetch-site': 'cross-site' })
@@ -66,7 +69,7 @@ test('a cross-site logout of a session that Redis has lost gets a confirmation p
   await until('the node with the session in memory admits it', async () => (await statuses(thief)).has(200))
 })
 
-test('a logout with two session cookies ends both sessions', async () => {
+test('a logout with two session cookies ends both sessions at every node', async () => {
   const one = await lostSession('first-cookie')
   const two = await lostSession('second-cookie')
   const cookies = [one, two].map(({ thief }) => `gatehouse-loopback=${thief.session}`).join('; ')
@@ -78,7 +81,7 @@ test('a logout with two session cookies ends both sessions', async () => {
   }
 })
 
-test('forged cookies add no revocation, and a real cookie adds one however often it is sent', async () => {
+test('a logout with a forged cookie adds no revocation, and a real session cookie adds one, however often it is sent', async () => {
   const { browser, thief } = await lostSession('counted')
   const cookie = `gatehouse-loopback=${thief.session}`
   const before = Math.max(...(await revocations()))

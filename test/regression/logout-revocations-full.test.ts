@@ -1,4 +1,4 @@
-// Logouts work even when nodes hold `revocation.max_entries` revocations.
+// Logouts work even when the nodes have `revocation.max_entries` revocations.
 
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
@@ -10,7 +10,7 @@ import { readMetrics } from '../kit/metrics.ts'
 import { redisSettingsFor, testLink } from '../kit/redis.ts'
 import { until } from '../kit/until.ts'
 
-// Two nodes share the port: a logout at one node applies on both.
+// Two nodes share the port. A logout at one node applies on both nodes.
 const gate = await startCodeGate({ nodes: 2, settings: { revocation: { max_staleness: '10s', max_entries: 1000 } } })
 const { url, issuer, nodes, enter } = gate
 const link = await testLink(redisSettingsFor(gate.redisPort))
@@ -31,7 +31,7 @@ async function loggedIn(sub: string, sid: string): Promise<HttpBrowser> {
   return browser
 }
 
-/** Statuses of 12 visits, each over its own connection, so that both nodes get some. */
+/** Statuses of 12 requests of the browser, each over a new connection, so that both nodes get some of them. */
 async function statuses(browser: HttpBrowser): Promise<Set<number>> {
   const pages = await Promise.all(
     Array.from({ length: 12 }, () => browser.visit(`${url}/app/`, { redirects: 0, headers: { connection: 'close' } })),
@@ -39,14 +39,14 @@ async function statuses(browser: HttpBrowser): Promise<Set<number>> {
   return new Set(pages.map(({ status }) => status))
 }
 
-/** A second browser with a copy of the session cookie, which a logout does not clear. */
+/** Returns a second browser with a copy of the session cookie. A logout does not clear this copy. */
 function thief(browser: HttpBrowser): HttpBrowser {
   const other = new HttpBrowser()
   other.session = browser.session!
   return other
 }
 
-test('a browser logout works at revocation.max_entries, and its cookie is rejected at every node', async () => {
+test('when revocation.max_entries is reached, a browser logout works, and every node rejects a copy of its session cookie', async () => {
   const browser = await loggedIn('alice', 'sid-1')
   const kept = thief(browser)
   expect(await statuses(kept)).toEqual(new Set([200]))
@@ -63,7 +63,7 @@ test('a browser logout works at revocation.max_entries, and its cookie is reject
 test.each([
   ['one session (sid)', { sub: 'bob', sid: 'sid-2' }],
   ['one person (sub)', { sub: 'carol', sid: undefined }],
-])('a back-channel logout of %s works at revocation.max_entries', async (_, claims) => {
+])('a back-channel logout of %s works when revocation.max_entries is reached', async (_, claims) => {
   const browser = await loggedIn(claims.sub, claims.sid ?? 'sid-3')
   expect(await statuses(browser)).toEqual(new Set([200]))
 

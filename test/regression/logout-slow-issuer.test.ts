@@ -1,4 +1,4 @@
-// A logout ends the session before the gate fetches the end-session endpoint from the issuer.
+// A logout must end the session before the gate fetches the end-session endpoint from the issuer.
 
 import { expect, test } from 'vitest'
 import { startCodeGate } from '../kit/code-gate.ts'
@@ -9,7 +9,7 @@ import { until } from '../kit/until.ts'
 const { url, issuer, nodes, orders, redisPort, enter } = await startCodeGate()
 const node = nodes[0]!
 
-/** Changes the issuer entry in the policy: its new login client fetches the metadata again. */
+/** Changes the policy entry of the issuer, so that its new login client fetches the issuer metadata again. */
 async function forgetMetadata(): Promise<void> {
   const port = Number(new URL(url).port)
   const { policy } = loginNode({ issuer: issuer.url, orders: orders.url, redisPort, port, login: { timeout: '29s' } })
@@ -18,7 +18,7 @@ async function forgetMetadata(): Promise<void> {
   await node.waitForLine((line) => line['revision'] === revision)
 }
 
-test('a logout ends the session before a silent issuer replies', async () => {
+test('a logout ends the session while the gate still waits for the metadata of a silent issuer', async () => {
   const browser = new HttpBrowser()
   await enter(browser, { redirects: 0 })
   const thief = new HttpBrowser()

@@ -1,4 +1,5 @@
-// RFC 9700 §4.4: a malicious login issuer must not obtain a code that an honest issuer gives for another login.
+// A malicious login issuer must not obtain a code that an honest issuer issues for another login (mix-up attack, RFC
+// 9700 §4.4).
 
 import { expect, test } from 'vitest'
 import type { CodeIssuer } from '../kit/code-issuer.ts'
@@ -16,11 +17,11 @@ interface MixUpGate {
   readonly url: string
   readonly honest: CodeIssuer
   readonly malicious: CodeIssuer
-  /** Redirect URIs that the gate has at the honest issuer. */
+  /** Redirect URIs that are registered for the gate at the honest issuer. */
   readonly registered: readonly string[]
   /** Parameters that the malicious issuer replaces in an authorization request before it redirects the browser. */
   forged: Readonly<Record<string, string>>
-  /** Activates a policy in which the issuers have these redirect URIs. */
+  /** Activates a policy that has these values of `login.redirect` for the two issuers. */
   redirect(redirects: Redirects): Promise<void>
 }
 
@@ -32,7 +33,7 @@ interface Policy {
   services: Record<string, Record<string, unknown>>
 }
 
-/** Starts a gate with two login issuers: `main`, which is honest, and `evil`. */
+/** Starts a gate with two login issuers: `main`, which is honest, and `evil`, which is malicious. */
 async function startMixUpGate(redirects: Redirects, paths?: readonly string[]): Promise<MixUpGate> {
   const port = freePort()
   const url = `http://127.0.0.1:${port}`
@@ -69,7 +70,7 @@ async function begin(browser: HttpBrowser, { url }: MixUpGate, issuer: string): 
   return new URL(page.field('location')!)
 }
 
-/** A browser with a login session at the honest issuer. */
+/** Creates a browser in which this person is logged in at the honest issuer. */
 function personAt(name: string): HttpBrowser {
   const browser = new HttpBrowser()
   browser.keep(`person=${name}; Path=/auth`)
@@ -83,7 +84,7 @@ async function subjectOf(browser: HttpBrowser, { url }: MixUpGate): Promise<unkn
 for (const redirect of ['plain', 'issuer'] as const) {
   const place = await startMixUpGate({ main: redirect, evil: 'issuer' })
 
-  test(`with main at redirect: ${redirect}, a login at the honest issuer creates a session`, async () => {
+  test(`with redirect: ${redirect} for the honest issuer, a login at this issuer creates a session`, async () => {
     const browser = personAt('alice')
 
     const page = await browser.visit(`${place.url}/.gatehouse/login?issuer=main&return_to=/app/`)
@@ -96,10 +97,10 @@ for (const redirect of ['plain', 'issuer'] as const) {
     ['the /.gatehouse redirect URI of main', 0],
     ['the /oauth2 redirect URI of main', 1],
   ])(
-    `with main at redirect: ${redirect}, a malicious issuer that redirects a victim to the honest one with %s gets no code`,
+    `with redirect: ${redirect} for the honest issuer, a malicious issuer that redirects a victim to the honest one with %s gets no code`,
     async (_, i) => {
       const attacker = new HttpBrowser()
-      // The attacker starts a login at the honest issuer and wants the code of the victim to be issued for that login.
+      // The attacker starts a login at the honest issuer. The code of the victim is to be issued for this login.
       const own = await begin(attacker, place, 'main')
       const [nonce, challenge] = ['nonce', 'code_challenge'].map((name) => own.searchParams.get(name)!)
       place.forged = {
@@ -113,7 +114,7 @@ for (const redirect of ['plain', 'issuer'] as const) {
 
       const page = await victim.visit(`${place.url}/.gatehouse/login?issuer=evil&return_to=/app/`)
 
-      // The attacker redeems the code if there is one.
+      // If the malicious issuer has obtained a code, the attacker redeems it.
       const stolen = codesAt(place.malicious).at(-1)
       if (stolen !== undefined) {
         const reply = new URLSearchParams({ code: stolen, state: own.searchParams.get('state')! })
@@ -127,7 +128,7 @@ for (const redirect of ['plain', 'issuer'] as const) {
     },
   )
 
-  test(`with main at redirect: ${redirect}, the honest issuer rejects the redirect URI of the malicious one as unregistered`, async () => {
+  test(`with redirect: ${redirect} for the honest issuer, this issuer rejects the redirect URI of the malicious one as unregistered`, async () => {
     place.forged = { client_id: 'web' }
     const victim = personAt('alice')
 
@@ -137,7 +138,7 @@ for (const redirect of ['plain', 'issuer'] as const) {
   })
 }
 
-test('a login whose redirect URI moved to another issuer rejects replies of that issuer', async () => {
+test('after the redirect URI of a login moves to another issuer, the gate rejects a reply of that issuer to the login', async () => {
   const before = { main: 'issuer', evil: 'plain' } as const
   const moved = await startMixUpGate(before, ['/.gatehouse/callback', '/.gatehouse/callback/main'])
   moved.forged = { client_id: 'web', redirect_uri: moved.registered[0]! }
@@ -149,12 +150,12 @@ test('a login whose redirect URI moved to another issuer rejects replies of that
 
   expect(codesAt(moved.malicious)).toEqual([])
   expect([page.status, page.url.split('?')[0]]).toEqual([400, moved.registered[0]])
-  // A login at the issuer that now has the redirect URI works.
+  // A login works at the issuer that now has the redirect URI.
   await victim.visit(`${moved.url}/.gatehouse/login?issuer=main`)
   expect(await subjectOf(victim, moved)).toBe('alice')
 })
 
-test('a login completes at its original redirect URI after a policy change', async () => {
+test('a login completes at its original redirect URI although the policy gives its issuer another one meanwhile', async () => {
   const same = await startMixUpGate({ main: 'plain', evil: 'issuer' })
   const browser = personAt('alice')
   const start = await begin(browser, same, 'main')
@@ -172,7 +173,7 @@ test.each([
   ['login', 'evil', '/.gatehouse/callback/evil'],
   ['start', 'main', '/oauth2/callback'],
   ['start', 'evil', '/oauth2/callback/evil'],
-])('a login from %s at the issuer %s returns only to %s', async (word, issuer, path) => {
+])('the gate accepts the reply to a login from %s at the issuer %s only at %s', async (word, issuer, path) => {
   const browser = new HttpBrowser()
   const start = word === 'start' ? '/oauth2/start' : '/.gatehouse/login'
   const page = await browser.visit(`${place.url}${start}?issuer=${issuer}`, { redirects: 0 })
@@ -186,12 +187,12 @@ test.each([
     const { status } = await browser.visit(`${place.url}${other}?${reply}`)
     expect([other, status]).toEqual([other, 400])
   }
-  // The correct URI comes last: none of the rejected replies consumed the login.
+  // The correct URI comes last. Status 403 instead of 400 shows that no rejected reply has consumed the login.
   expect((await browser.visit(`${place.url}${path}?${reply}`)).status).toBe(403)
 })
 
 test.each(['/.gatehouse/callback/', '/.gatehouse/callback/a/b', '/.gatehouse/callback/a%20b', '/.gatehouse/callbacks'])(
-  'the path %s is not a redirect URI and gets 404',
+  'the gate replies 404 to the path %s, which is not a redirect URI',
   async (path) => {
     expect((await new HttpBrowser().visit(`${place.url}${path}?code=c&state=s`)).status).toBe(404)
   },

@@ -19,14 +19,14 @@ import { type Mutation, mutations } from './mutations.ts'
 const root = join(import.meta.dirname, '..', '..')
 const notCopied = new Set(['node_modules', '.git', '.gatehouse', 'coverage'])
 const unit = ['test/unit/pipeline', 'test/unit/policy', 'test/unit/upstream']
-/** Excludes the tests of size and time, which cover no single check. */
+/** Regression tests without the tests of size and time, which cover no single check. */
 const regression = ['test/regression', '--exclude=**/dos-*', '--exclude=**/unusual-*']
 
 const { values } = parseArgs({
   options: {
     /** Runs only mutations whose file or description contains this text. */
     only: { type: 'string', default: '' },
-    /** Runs the regression tests only: must a running gate reveal the mutant? */
+    /** Runs the regression tests only: a test with a running gate must then kill each mutant. */
     'gate-only': { type: 'boolean', default: false },
   },
 })
@@ -40,7 +40,7 @@ process.once('exit', () => {
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 cpSync(root, tree, { recursive: true, filter: (path) => !notCopied.has(relative(root, path).split('/')[0]!) })
 symlinkSync(join(root, 'node_modules'), join(tree, 'node_modules'))
-// The cache holds the Redis that the set-up unpacked.
+// The cache contains the Redis program that the set-up has unpacked.
 mkdirSync(join(tree, '.gatehouse'))
 symlinkSync(join(root, '.gatehouse', 'cache'), join(tree, '.gatehouse', 'cache'))
 
@@ -71,7 +71,7 @@ async function run(): Promise<number> {
   return survivors.length === 0 ? 0 : 1
 }
 
-/** Test suites of which at least one must fail with the mutation. */
+/** Test suites of a mutation. At least one of them must fail with the mutation. */
 function suitesOf({ tests }: Mutation): readonly (readonly string[])[] {
   if (tests !== undefined) return [tests]
   return values['gate-only'] ? [regression] : [unit, regression]

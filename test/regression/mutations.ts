@@ -1,12 +1,12 @@
-/** One removed check of the gate: `find` occurs exactly once in the file and is replaced. */
+/** One mutation: a check of the gate is removed. `find` must occur exactly once in the file and is replaced. */
 export interface Mutation {
   /** The fault that the mutation causes. */
   readonly what: string
-  /** Path below gateway/. */
+  /** Path of the mutated file, relative to gateway/. */
   readonly file: string
   readonly find: string
   readonly replace: string
-  /** Test files of which one must fail. Default: the unit and regression tests of the data plane. */
+  /** Test files of which at least one must fail. Default: the unit and regression tests of the data plane. */
   readonly tests?: readonly string[]
 }
 

@@ -2,19 +2,22 @@ import { nginx as nginxProgram, type Startable } from '../../deploy/server-progr
 import { freePort } from '../kit/ports.ts'
 import { startProgram } from '../kit/server-program.ts'
 
-/** The nginx of this machine; `undefined` when there is none. */
+/** The nginx program of this machine; `undefined` if nginx is not installed. */
 export function nginxHere(): Startable | undefined {
   return nginxProgram.look()
 }
 
-/** Replies with two lines: `$request_uri`, the raw target, and `$uri`, decoded and resolved by nginx. */
+/**
+ * Configuration with which nginx replies with two lines: the raw target, and the path that nginx has decoded and
+ * resolved.
+ */
 const targets = 'location / { return 200 "$request_uri\\n$uri"; }'
 
 /**
- * Starts an nginx that stops after the tests of the file.
+ * Starts an nginx, which stops after the tests of the file.
  *
- * @param server  directives of its only server; default: it replies with its reading of the target
- * @returns the port that nginx listens on
+ * @param server  directives of the only `server` block; by default nginx replies with its reading of the request target
+ * @returns the port on which nginx listens
  */
 export async function nginxUpstream({ command, env }: Startable, server: string = targets): Promise<number> {
   const port = freePort()

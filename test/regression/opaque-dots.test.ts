@@ -6,8 +6,8 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import { testRedis } from '../kit/redis.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// An opaque token may have dots. A JWS is identified by the text before its second dot, but many opaque tokens share
-// that prefix: revocation of one such token revoked all of them.
+// An opaque token can contain dots. A JWS is identified by the text before its second dot, but many opaque tokens share
+// this prefix. Before the fix, the revocation of one such token revoked all of them.
 
 const [issuer, orders, redis] = await Promise.all([startIntrospectionIssuer(), startUpstream(), testRedis()])
 const bootstrap = 'b00t.strap_token~of-the+tests/0123456789=='
@@ -39,9 +39,9 @@ test.each([
   ['JWEs with a shared key', `${jose}..aXYx.dGV4dA.dGFn`, `${jose}..aXYy.dGV4dB.dGFo`],
   ['PASETOs', 'v4.local.one', 'v4.local.other'],
   ['texts with a two-part prefix', 'acme.live.one', 'acme.live.other'],
-])('revoking one of two tokens that are %s keeps the other valid', async (_, one, other) => {
-  // Each token has its own `jti`: without it, the gate takes two tokens of one client, subject, scope and second for
-  // one.
+])('revoking one of two opaque tokens that are %s leaves the other valid', async (_, one, other) => {
+  // Each token has its own `jti`. Without a `jti`, the gate identifies two tokens with the same client, subject, scope
+  // and issue time in seconds as one token.
   for (const token of [one, other]) issuer.issue({ jti: token }, token)
   expect([await statusOf(one), await statusOf(other)]).toEqual([200, 200])
 

@@ -10,7 +10,7 @@ import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { startWorker } from '../kit/worker.ts'
 
-// An issuer may accept several texts for one opaque token. All texts of a revoked token are rejected.
+// An issuer can accept several texts for one opaque token. The gate rejects all texts of a revoked token.
 
 const bootstrap = 'bootstrap-token-of-the-revocation-tests-1'
 
@@ -55,7 +55,7 @@ const verb = (words: readonly string[], token: string, at = node) =>
 
 const receiptOf = ({ stdout }: { stdout: string }) => JSON.parse(stdout) as { matched_by?: string }
 
-/** A token in the form of Ory Hydra and Authelia: a key and its signature, 32 bytes each. */
+/** Creates the parts of a token in the form of Ory Hydra and Authelia: a key and its signature, 32 bytes each. */
 function hydraToken() {
   const [key, signature] = [randomBytes(32), randomBytes(32)].map((bytes) => bytes.toString('base64url')) as [
     string,
@@ -66,7 +66,7 @@ function hydraToken() {
   return { key, signature, sameKey: key.slice(0, -1) + other }
 }
 
-test('an Ory Hydra token revoked under one text is rejected under every equivalent text', async () => {
+test('the gate rejects a revoked Ory Hydra token under every equivalent text', async () => {
   const { key, signature, sameKey } = hydraToken()
   expect(Buffer.from(sameKey, 'base64url')).toEqual(Buffer.from(key, 'base64url'))
   const texts = [
@@ -75,7 +75,7 @@ test('an Ory Hydra token revoked under one text is rejected under every equivale
     `${sameKey}.${signature}`,
     `ory_at_${sameKey}.${signature}`,
   ]
-  // Its introspection reply has no identifying claims, so only the text is compared.
+  // The introspection reply of these tokens has no identifying claims, so the gate compares only their texts.
   for (const text of texts) issuer.issue({ iat: undefined }, text)
   for (const text of texts) expect(await statusOf(text)).toBe(200)
 
@@ -89,7 +89,7 @@ test('an Ory Hydra token revoked under one text is rejected under every equivale
   expect(await statusOf(issuer.issue({ iat: undefined }, `ory_at_${fresh.key}.${fresh.signature}`))).toBe(200)
 })
 
-test('a token with a jti is rejected under a completely different text', async () => {
+test('the gate rejects a revoked token with a jti under a different text with the same jti', async () => {
   const nowS = Math.floor(Date.now() / 1000)
   const life = { jti: 'one-of-its-kind', iat: nowS, exp: nowS + 600 }
   const [one, other] = [issuer.issue(life), issuer.issue(life)]
@@ -103,7 +103,7 @@ test('a token with a jti is rejected under a completely different text', async (
   expect(await statusOf(issuer.issue({ ...life, jti: 'another' }))).toBe(200)
 })
 
-test('a token without jti is rejected under another text by its introspection answer', async () => {
+test('the gate rejects a revoked token without a jti under another text with the same introspected claims', async () => {
   const nowS = Math.floor(Date.now() / 1000)
   const life = { sub: 'erna', scope: 'orders:read profile', iat: nowS, exp: nowS + 600 }
   const [one, other] = [issuer.issue(life), issuer.issue({ ...life, scope: 'profile orders:read' })]
@@ -116,7 +116,7 @@ test('a token without jti is rejected under another text by its introspection an
   expect([await statusOf(one), await statusOf(other), await statusOf(later)]).toEqual([401, 401, 200])
 })
 
-test('an introspection answer without stable times cannot identify a token, and `revoke` warns', async () => {
+test('a token whose introspection reply has no stable times is revoked only by its text, and `gatehouse revoke` warns', async () => {
   const token = issuer.issue({ sub: 'timeless' })
   issuer.script = () => {
     const nowS = Math.floor(Date.now() / 1000)
@@ -134,7 +134,7 @@ test('an introspection answer without stable times cannot identify a token, and 
   expect(await statusOf(token)).toBe(401)
 })
 
-test('a token is revoked by its text at once while its issuer is unreachable', async () => {
+test('while the introspection at the issuer fails, `gatehouse revoke` revokes a token by its text', async () => {
   const token = issuer.issue({ jti: 'unreachable' })
   issuer.script = () => ({ status: 500, body: '' })
 
@@ -147,7 +147,7 @@ test('a token is revoked by its text at once while its issuer is unreachable', a
   await until('the token is rejected', async () => (await statusOf(token)) === 401)
 })
 
-test('a revocation by text does not wait for the issuer', async () => {
+test('a revocation takes effect for the text of a token before the issuer replies to the introspection', async () => {
   const patient = await startNode(options('patient:', { introspection: { cache: '60s', timeout: '20s' } }))
   const token = issuer.issue()
   expect(await statusOf(token, patient)).toBe(200)
@@ -165,7 +165,7 @@ test('a revocation by text does not wait for the issuer', async () => {
   expect(receiptOf(await result).matched_by).toMatch(/^(text|answer)$/)
 })
 
-test('a JWT is recognized by its signed text', async () => {
+test('the receipt for a revoked JWT says that the JWT is recognised by its signed text', async () => {
   const signer = await startNode(options('jwt:', { main: { tokens: 'jwt', recheck: '30s' } }))
   const token = issuer.sign()
   const result = await verb([], token, signer)
@@ -174,7 +174,7 @@ test('a JWT is recognized by its signed text', async () => {
   expect(result.stderr).toBe('')
 })
 
-test('a token with a jti that its issuer revoked is rejected under its other texts', async () => {
+test('after the issuer revokes a token with a jti and a worker finds it inactive, a node rejects another text with this jti', async () => {
   const base = options('ended:', { introspection: { cache: '2s', stale: '0s', negative_cache: '0s' } })
   const [other, worker] = await Promise.all([startNode(base), startWorker(base)])
   const life = { jti: 'ended-at-its-issuer' }
@@ -192,7 +192,7 @@ test('a token with a jti that its issuer revoked is rejected under its other tex
   await until('the other text is rejected', async () => (await statusOf(same, other)) === 401)
 })
 
-test('a revocation that names an unknown issuer fails and revokes nothing', async () => {
+test('the revocation of a token with an unknown issuer name fails and revokes nothing', async () => {
   const token = issuer.issue()
   const result = await verb(['--issuer', 'elsewhere'], token)
 
@@ -201,7 +201,7 @@ test('a revocation that names an unknown issuer fails and revokes nothing', asyn
   expect(await statusOf(token)).toBe(200)
 })
 
-test('a revocation introspects the token only at the issuer that it names', async () => {
+test('with two issuers of opaque tokens, a revocation introspects the token only at the issuer that the caller names', async () => {
   const second = await startIntrospectionIssuer()
   const base = options('two:')
   const policy = structuredClone(base.policy) as { issuers: Record<string, object>; services: Record<string, object> }

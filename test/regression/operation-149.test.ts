@@ -5,7 +5,7 @@ import { startNode, type TestNode } from '../kit/node.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { until } from '../kit/until.ts'
 
-// S-149: a signal to a node in the container or the systemd unit does not open the debugger.
+// S-149: a signal to a node in the container or in a systemd unit does not open the debugger.
 
 const checkout = resolve(import.meta.dirname, '../..')
 const read = (path: string) => readFileSync(resolve(checkout, path), 'utf8')
@@ -17,13 +17,13 @@ const afterSigusr1 = async (options: string): Promise<TestNode> => {
   node.signal('SIGUSR1')
   return node
 }
-test('S-149 SIGUSR1 does not open the inspector with the option used in Dockerfile and systemd units', async () => {
+test('S-149 SIGUSR1 does not open the Node inspector with the option that the Dockerfile and the systemd units use', async () => {
   const option = /^ENV .*NODE_OPTIONS=(\S+)$/m.exec(read('Dockerfile'))![1]!
 
   const open = await afterSigusr1('')
   await until('the debugger listens', () => debuggerListens(open))
   const closed = await afterSigusr1(option)
-  // The debugger would have logged its address by now.
+  // If the debugger were open, the node would have logged the address of the debugger by now.
   expect((await fetch(`http://127.0.0.1:${closed.adminPort}/livez`)).status).toBe(200)
   await closed.stop()
   expect(debuggerListens(closed)).toBe(false)
@@ -31,7 +31,7 @@ test('S-149 SIGUSR1 does not open the inspector with the option used in Dockerfi
     expect(read(`deploy/systemd/${unit}`)).toMatch(new RegExp(`^ExecStart=\\S+/node ${option} `, 'm'))
 })
 
-test('S-149 the container does not run as root', () => {
+test('S-149 the container image runs as user 1000, not as root', () => {
   const stages = read('Dockerfile').split(/^FROM /m)
   const shipped = stages.find((stage) => stage.includes('AS gatehouse\n'))!
 

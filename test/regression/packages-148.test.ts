@@ -16,20 +16,20 @@ interface Locked {
 const { packages } = JSON.parse(read('package-lock.json')) as { packages: Record<string, Locked> }
 const locked = Object.entries(packages).filter(([path]) => path !== '')
 
-test('S-148 each package is locked by its hash without a registry URL, and a changed package fails `npm ci`', () => {
+test('S-148 the lockfile has a SHA-512 hash for each package, and no registry URL', () => {
   expect(locked.length).toBeGreaterThan(100)
   expect(locked.filter(([, { integrity }]) => !/^sha512-[\w+/]{86}==$/.test(integrity ?? ''))).toEqual([])
   expect(locked.filter(([, { resolved }]) => resolved !== undefined)).toEqual([])
 })
 
-test('S-148 the manifest pins exact versions, and the lockfile has the same ones', () => {
+test('S-148 package.json pins exact versions, and the lockfile has the same versions', () => {
   const { dependencies, devDependencies } = JSON.parse(read('package.json')) as Record<string, Record<string, string>>
   for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies })) {
     expect([name, packages[`node_modules/${name}`]?.version]).toEqual([name, version.replace(/^npm:.*@/, '')])
   }
 })
 
-test('S-148 no production package has an install script, and the container runs none', () => {
+test('S-148 only optional packages can have an install script, and the Dockerfile runs npm ci with --ignore-scripts', () => {
   const scripts = locked.filter(([, { hasInstallScript, optional }]) => hasInstallScript === true && optional !== true)
 
   expect(scripts).toEqual([])
@@ -42,13 +42,13 @@ test('S-148 no production package has an install script, and the container runs 
 
 const demo = JSON.parse(read('deploy/demo/provider/package-lock.json')) as { packages: Record<string, Locked> }
 
-test('oidc-provider and its own dependencies are not production packages', () => {
+test('oidc-provider and koa are development packages, not production packages', () => {
   const { dependencies } = JSON.parse(read('package.json')) as { dependencies: Record<string, string> }
   expect(Object.keys(dependencies)).not.toContain('oidc-provider')
   for (const name of ['oidc-provider', 'koa']) expect(packages[`node_modules/${name}`]).toMatchObject({ dev: true })
 })
 
-test('the demo pins the same versions and hashes as the checkout', () => {
+test('the lockfile of the demo has the same versions and hashes as the main lockfile, and no install script', () => {
   const pinned = Object.entries(demo.packages).filter(([path]) => path !== '')
 
   expect(pinned.map(([path]) => path)).toContain('node_modules/oidc-provider')
@@ -59,7 +59,7 @@ test('the demo pins the same versions and hashes as the checkout', () => {
   }
 })
 
-test('the gate image contains no demo package, and the stage `demo` installs from its lockfile', () => {
+test('only the Dockerfile stage `demo` contains demo packages, and this stage installs them from the lockfile of the demo', () => {
   const stages = read('Dockerfile').split(/^FROM /m)
   const [withDemo, ...more] = stages.filter((stage) => stage.includes('deploy/demo'))
 

@@ -3,12 +3,12 @@ import { fc, propertyRuns } from '../kit/properties.ts'
 import { type Attack, GateUnderAttack } from './gate-under-attack.ts'
 import { nginxHere, nginxUpstream } from './nginx-upstream.ts'
 
-// docs/design/attack-cases.md, "Paths and hosts": for every target, the gate and the service read the same path or the
-// gate rejects the request.
+// For every target, the gate and the service read the same path, or the gate rejects the request
+// (docs/design/attack-cases.md, "Paths and hosts").
 
 const batch = 50
 
-/** Pieces that end a segment, escape a character or have a meaning for some parser. */
+/** Pieces of a target that end a segment, escape a character or have a meaning for some parser. */
 const nasty = [
   ...['.', '..', '...', '%2e', '%2E', '%2e%2e', '.%2e', ';', '%3b', ';x=1', '#', '?', '', '/'],
   ...['%2f', '%2F', '%5c', '%5C', '\\', '%252f', '%252e', '%25', '%23', '%3f', '%3F', '%20', '+', '%2b'],
@@ -49,7 +49,7 @@ const target = fc
   .tuple(fc.array(segment, { minLength: 1, maxLength: 5 }), query)
   .map(([segments, after]) => `/${segments.join('/')}${after === null ? '' : `?${after}`}`)
 
-/** Sends all targets; a rejected one must reach no service. @returns the number of admitted targets */
+/** Sends all targets. Expects that a rejected target reaches no service. @returns the number of admitted targets */
 async function sendAll(
   gate: GateUnderAttack,
   targets: readonly string[],
@@ -73,7 +73,7 @@ async function sendAll(
 const everything = [{ id: 'everything', match: { path: '/**' }, require: 'public' }]
 const pathOf = (text: string) => text.replace(/\?.*$/s, '')
 const queryOf = (text: string) => (text.includes('?') ? text.slice(text.indexOf('?')) : '')
-/** Percent-decodes once; each byte becomes one character. */
+/** Percent-decodes a path once; each byte becomes one character. */
 const decoded = (path: string) =>
   path.replaceAll(/%([0-9a-f]{2})/gi, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16)))
 
@@ -82,7 +82,7 @@ beforeAll(async () => {
   gate = await GateUnderAttack.start({ ordersEntry: { routes: everything } })
 })
 
-test(`S-034 ${propertyRuns} targets: a node:http service receives the path that the gate authorized`, async () => {
+test(`S-034 for ${propertyRuns} targets, a node:http service receives the path that the gate authorized`, async () => {
   let admitted = 0
   await fc.assert(
     fc.asyncProperty(fc.array(target, { minLength: batch, maxLength: batch }), async (targets) => {
@@ -90,7 +90,7 @@ test(`S-034 ${propertyRuns} targets: a node:http service receives the path that 
         const path = String(records[0]!['path'])
 
         expect(requests.map(({ url }) => url)).toEqual([path + queryOf(sent)])
-        // The normal form decodes to the same bytes as the sent path, and has no unnecessary escapes.
+        // The normal form of a path decodes to the same bytes as the sent path, and has no unnecessary escapes.
         expect(decoded(path)).toBe(decoded(pathOf(sent)))
         expect(path).not.toMatch(/%(?:2[DE]|3[0-9]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])/)
         expect(path).not.toMatch(/%[0-9A-F]?[a-f]|%2F|%5C|\/\/|\/\.{1,2}(?:\/|$)|[\\;#<>"{}^`]/)
@@ -106,7 +106,7 @@ test(`S-034 ${propertyRuns} targets: a node:http service receives the path that 
 const nginx = nginxHere()
 
 test.skipIf(nginx === undefined)(
-  `S-034 ${propertyRuns} targets: nginx resolves the same path that the gate authorized`,
+  `S-034 for ${propertyRuns} targets, nginx resolves the same path that the gate authorized`,
   async () => {
     const port = await nginxUpstream(nginx!)
     const upstreams = [`http://127.0.0.1:${port}`]
@@ -118,7 +118,7 @@ test.skipIf(nginx === undefined)(
       fc.asyncProperty(fc.array(target, { minLength: batch, maxLength: batch }), async (targets) => {
         admitted += await sendAll(before, targets, (sent, { records, replies }) => {
           const path = String(records[0]!['path'])
-          // A target that nginx rejects has no second reading to compare.
+          // A target that nginx rejects has no second reading that could be compared.
           if (replies[0]!.status === 400) return
           const [asked, resolved] = replies[0]!.body.toString('latin1').split('\n')
 

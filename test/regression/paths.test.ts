@@ -5,11 +5,11 @@ import { readReply } from '../kit/raw-reply.ts'
 import { GateUnderAttack, scope, together } from './gate-under-attack.ts'
 import { expectNothingThrough, expectRefused } from './refusal.ts'
 
-// docs/design/attack-cases.md, "Paths and hosts": the gate matches and forwards one normal form of a path, or rejects
-// the request.
+// The gate matches and forwards one normal form of a path, or rejects the request (docs/design/attack-cases.md, "Paths
+// and hosts").
 
 let gate: GateUnderAttack
-/** A gate whose service of /raw accepts escaped slashes and path parameters. */
+/** A gate whose service `raw` accepts escaped slashes and path parameters. */
 let keeping: GateUnderAttack
 
 beforeAll(async () => {
@@ -46,7 +46,7 @@ type Refused = readonly [target: string, reason: string]
 type Forwarded = readonly [target: string, forwarded: string]
 const targetsOf = (rows: readonly (readonly [target: string, ...rest: unknown[]])[]) => rows.map(([target]) => target)
 
-/** One test a row: rejected for that reason, although the request has a token for the protected route. */
+/** Adds one test per row: the gate rejects the target for this reason, although the request has a valid token. */
 function refuses(title: string, rows: readonly Refused[], at: () => GateUnderAttack = () => gate): void {
   const attack = together(at, targetsOf(rows), (target, host) => get(target, host, bearer(at(), 'orders:admin')))
 
@@ -56,7 +56,7 @@ function refuses(title: string, rows: readonly Refused[], at: () => GateUnderAtt
   })
 }
 
-/** One test a row: the request reaches the service that records bytes, with exactly this target. */
+/** Adds one test per row: the service `raw` receives the request with exactly this target. */
 function forwards(title: string, rows: readonly Forwarded[], at: () => GateUnderAttack = () => gate): void {
   const attack = together(at, targetsOf(rows), (target, host) => get(target, host))
 
@@ -69,7 +69,7 @@ function forwards(title: string, rows: readonly Forwarded[], at: () => GateUnder
   })
 }
 
-/** One test a row: the request gets 401 from a protected route, or 404 because no route matches. */
+/** Adds one test per row: the request gets 401 from a protected route, or 404 because no route matches. */
 function keepsOut(
   title: string,
   targets: readonly string[],
@@ -96,7 +96,7 @@ function keepsOut(
 const because = (reason: string, ...targets: readonly string[]): readonly Refused[] =>
   targets.map((target) => [target, reason])
 
-refuses('S-018 a dot segment is rejected and not resolved: %s', [
+refuses('S-018 the gate rejects a dot segment and does not resolve it: %s', [
   ...because('path-dot-segment', '/public/../admin/x', '/public/%2e%2e/admin/x', '/public/.%2E/admin/x'),
   ...because('path-dot-segment', '/public/%2e./admin/x', '/public/%2E%2e/admin/x', '/public/..', '/public/%2e%2e'),
   ...because('path-dot-segment', '/public/./x', '/public/%2e/x', '/public/.', '/..', '/.', '/../public/x'),
@@ -105,7 +105,7 @@ refuses('S-018 a dot segment is rejected and not resolved: %s', [
   ...because('path-dot-segment', '/public/x%2f..', '/public/..%3b/admin/x', '/public/..?x'),
 ])
 
-forwards('S-018 dots that form no dot segment are forwarded: %s', [
+forwards('S-018 the gate forwards dots that form no dot segment: %s', [
   ['/raw/...', '/raw/...'],
   ['/raw/.well', '/raw/.well'],
   ['/raw/..a', '/raw/..a'],
@@ -115,14 +115,14 @@ forwards('S-018 dots that form no dot segment are forwarded: %s', [
   ['/raw/a%2e', '/raw/a.'],
 ])
 
-refuses('S-019 an escaped slash or any backslash is rejected: %s', [
+refuses('S-019 the gate rejects an escaped slash or any backslash: %s', [
   ...because('path-encoded-slash', '/public/a%2fb', '/public/a%2Fb', '/public%2fadmin', '/public%2Fadmin'),
   ...because('path-encoded-slash', '/nowhere%2fadmin', '/%2fadmin/x', '/admin%2fx'),
   ...because('path-backslash', '/public/a%5cb', '/public/a%5Cb', '/public/a\\b', '/public\\..\\admin'),
 ])
 
 forwards(
-  'S-019 a service with encoded_slashes: keep and path_parameters: allow gets both, still escaped: %s',
+  'S-019 a service with encoded_slashes: keep and path_parameters: allow gets escaped slashes and parameters: %s',
   [
     ['/raw/a%2fb', '/raw/a%2Fb'],
     ['/raw/a%2Fb%2f', '/raw/a%2Fb%2F'],
@@ -133,7 +133,7 @@ forwards(
 )
 
 refuses(
-  'S-019 encoded_slashes: keep of one service does not weaken other path checks: %s',
+  'S-019 with encoded_slashes: keep for one service, the gate still makes all other path checks: %s',
   [
     ...because('path-dot-segment', '/raw/a%2f..%2fadmin', '/raw/a%2f%2e%2e', '/raw/..%2fx', '/raw/..;x', '/raw/..%3bx'),
     ...because('path-backslash', '/raw/a%5cb'),
@@ -145,7 +145,7 @@ refuses(
 )
 
 refuses(
-  'S-020 an empty segment is rejected: %s',
+  'S-020 the gate rejects an empty path segment: %s',
   because(
     'path-empty-segment',
     '//admin/x',
@@ -158,7 +158,7 @@ refuses(
   ),
 )
 
-forwards('S-021 the path %s is matched and forwarded as %s', [
+forwards('S-021 the gate matches and forwards the path %s as %s', [
   ['/%72aw/x', '/raw/x'],
   ['/r%61w/%78', '/raw/x'],
   ['/raw/%7e%2D%5f%2e', '/raw/~-_.'],
@@ -170,7 +170,7 @@ forwards('S-021 the path %s is matched and forwarded as %s', [
   ["/raw/!$&'()*+,=:@|[]", "/raw/!$&'()*+,=:@|[]"],
 ])
 
-test('S-021 a percent-encoded letter does not bypass a route: /%61dmin is /admin', async () => {
+test('S-021 the gate decodes /%61dmin to /admin and requires the scope of the route of /admin', async () => {
   const without = await gate.attack(get('/%61dmin/x', 'api.test'))
   const withScope = await gate.attack(get('/%61dm%69n/x', 'api.test', bearer(gate, 'orders:admin')))
 
@@ -182,14 +182,14 @@ test('S-021 a percent-encoded letter does not bypass a route: /%61dmin is /admin
 })
 
 keepsOut(
-  'S-022 the path %s is decoded once only and does not match /admin',
+  'S-022 the gate decodes the path %s only once and does not match /admin',
   ['/%2561dmin/x', '/%252561dmin/x', '/%252e%252e/admin/x', '/%25%36%31dmin/x'],
   404,
   { reason: 'route-unknown' },
   'orders:admin',
 )
 
-forwards('S-022 the path %s is decoded once only and reaches the service as %s', [
+forwards('S-022 the gate decodes the path %s only once and forwards %s', [
   ['/raw/%252e%252e/admin', '/raw/%252e%252e/admin'],
   ['/raw/%252F..a', '/raw/%252F..a'],
   ['/raw/%25%32%65', '/raw/%252e'],
@@ -205,7 +205,7 @@ const invalid: readonly Refused[] = [
 ]
 
 refuses(
-  'S-023 an invalid path character or escape is rejected at any position: %j',
+  'S-023 the gate rejects an invalid path character or escape at any position: %j',
   invalid.flatMap(([text, reason]): Refused[] => [
     [`/public/${text}`, reason],
     [`/public/a${text}/c`, reason],
@@ -214,43 +214,43 @@ refuses(
 )
 
 refuses(
-  'S-023 a query with non-ASCII or control bytes is rejected: %j',
+  'S-023 the gate rejects a query with non-ASCII or control bytes: %j',
   because('target-malformed', '/public/x?a=\xc3\xa9b', '/public/x?\xff', '/public/x?a\x7fb'),
 )
 
-refuses('S-024 a path parameter is rejected: %s', [
+refuses('S-024 the gate rejects a path parameter: %s', [
   ...because('path-parameter', '/admin;x=1', '/admin/x;jsessionid=1', '/public/a;/b', '/public;/x', '/nowhere;x'),
   ...because('path-dot-segment', '/public/..;/admin/x'),
 ])
 
 refuses(
-  'S-025 a fragment is rejected: %s',
+  'S-025 the gate rejects a fragment in the target: %s',
   because('path-fragment', '/admin#x', '/public#/admin', '/public/x#', '/#/public/x', '/public/x#?y'),
 )
 
 keepsOut(
-  'S-026 the query of %s takes no part in matching: the route of /admin requires a token',
+  'S-026 the gate matches %s without its query: the route of /admin requires a token',
   ['/admin/x?x=/public/', '/admin/x?/../public/x', '/admin/x?', '/admin/x??/public/x', '/admin?#/public/x'],
   401,
   { route: 'admin', reason: 'credential-missing' },
 )
 
 forwards(
-  'S-026 a query is forwarded byte for byte: %s',
+  'S-026 the gate forwards a query byte for byte: %s',
   ['', 'a', '?', 'a=/../..//;%2f%zz', '%00%0d%0a', `!$&'()*+,;=:@/?#[]<>"{}|\\^\``, 'a=%61&a=b&&='].map(
     (query): Forwarded => [`/raw/x?${query}`, `/raw/x?${query}`],
   ),
 )
 
 keepsOut(
-  'S-027 the path %s does not match the route /exact and gets 404',
+  'S-027 the gate replies 404 to the path %s, which does not match the route /exact',
   ['/exact/', '/EXACT', '/Exact', '/exact.', '/exact/x', '/exac', '/exact%20', '/exact*', '/'],
   404,
   { reason: 'route-unknown' },
   'exact',
 )
 
-refuses('S-031 a path that could leave the base path of a service is rejected: %s', [
+refuses('S-031 the gate rejects a path that could leave the base path of a service: %s', [
   ...because('path-dot-segment', '/based/../admin', '/based/%2e%2e/admin', '/based/..', '/based/a/../../x', '/based/.'),
   ...because('path-dot-segment', '/based/..;/x', '/based/..%2fx'),
   ...because('path-empty-segment', '/based//admin', '/based//'),
@@ -282,14 +282,14 @@ test.each([
   ['/based/based/a', '/v1/based/a'],
   ['/based/%252e%252e/a', '/v1/%252e%252e/a'],
   ['/based/a?../..', '/v1/a?../..'],
-])('S-031 the path %s reaches the service below its base path as %s', async (target, forwarded) => {
+])('S-031 the gate forwards the path %s below the base path of the service as %s', async (target, forwarded) => {
   const { replies, recorded } = await rebased(target)
 
   expect(replies).toMatchObject([{ status: 200 }])
   expect(recorded.map(({ head }) => head.split('\r\n')[0])).toEqual([`GET ${forwarded} HTTP/1.1`])
 })
 
-test('S-033 matching 8 kB of segments against forty overlapping patterns takes linear time', async () => {
+test('S-033 matching a path of 8 kB against forty overlapping patterns takes less than 10 ms of CPU time', async () => {
   const rounds = 100
   const wire = await connect(gate.port)
   const { result, records } = await gate.witness(async () => {
@@ -305,11 +305,11 @@ test('S-033 matching 8 kB of segments against forty overlapping patterns takes l
 
   expect([...result.statuses]).toEqual([401])
   expect(records).toHaveLength(rounds)
-  // CPU time of the whole request: ten times the 1 ms that matching may take.
+  // CPU time of the whole request, in ms. The limit is ten times the 1 ms that matching may take.
   expect(result.eachMs).toBeLessThan(10)
 })
 
-/** User and system time of a process, in steps of 10 ms. */
+/** User and system CPU time of a process in ms, in steps of 10 ms. */
 function cpuMs(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'latin1')
     .replace(/^.*\) /, '')

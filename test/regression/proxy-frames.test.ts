@@ -4,8 +4,9 @@ import { startNode, type TestNode } from '../kit/node.ts'
 import { exchange, request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// docs/guide/operating.md, "PROXY v2": how the pinned uWebSockets.js reads frames of a listed proxy, before any code of
-// Gatehouse runs. If a new build reads a frame in another way, these tests fail and the page must be changed.
+// How the pinned uWebSockets.js reads PROXY v2 frames of a trusted proxy, before any code of Gatehouse runs
+// (docs/guide/operating.md, "PROXY v2"). If a new build reads a frame in another way, these tests fail and the page
+// must be changed.
 
 const signature = Buffer.from('0d0a0d0a000d0a515549540a', 'hex')
 const ports = Buffer.from([0x12, 0x34, 0x1f, 0x90])
@@ -42,7 +43,7 @@ function requestAfter(before: Buffer): { readonly target: string; readonly bytes
   return { target, bytes: Buffer.concat([before, Buffer.from(requestBytes({ target }))]) }
 }
 
-/** Sends a request after these bytes, expects 200. @returns the client address in the access log */
+/** Sends a request after these bytes and expects 200. @returns the client address in the access log */
 async function addressAfter(before: Buffer): Promise<unknown> {
   const { target, bytes } = requestAfter(before)
   expect((await request(node.port, bytes)).status).toBe(200)
@@ -57,14 +58,14 @@ test.each([
   ['UDP over IPv6', { family: UDP6, block: v6 }, '2001:db8::1'],
   ['command LOCAL with an address block', { command: LOCAL }, '203.0.113.9'],
   ['an unknown command', { command: 2 }, '203.0.113.9'],
-] as const)('a PROXY v2 frame of %s is accepted with its address', async (_, parts, address) => {
+] as const)('uWebSockets.js accepts a PROXY v2 frame of %s with its client address', async (_, parts, address) => {
   expect(await addressAfter(frame(parts))).toBe(address)
 })
 
 test.each([
   ['UNIX', UNIX],
   ['an unknown family', 0x41],
-])('a PROXY v2 frame of %s is accepted, and its address block is read as IPv6', async (_, family) => {
+])('uWebSockets.js accepts a PROXY v2 frame of %s and reads its address block as IPv6', async (_, family) => {
   expect(await addressAfter(frame({ family, block: Buffer.concat([v4, tlv(24)]) }))).toMatch(/^cb00:7109:7f00:1:/)
 })
 
@@ -72,13 +73,13 @@ test.each([
   ['without an address block', {}],
   ['of command LOCAL without an address block', { command: LOCAL }],
   ['of IPv6 without an address block', { family: TCP6 }],
-] as const)('a PROXY v2 frame of an address family, %s, is accepted with a wrong address', async (_, parts) => {
+] as const)('uWebSockets.js accepts a PROXY v2 frame %s with a wrong address', async (_, parts) => {
   await addressAfter(frame({ block: Buffer.from([198, 51, 100, 7, 127, 0, 0, 1, 0, 1, 0, 1]) }))
 
   expect(await addressAfter(frame({ ...parts, block: Buffer.alloc(0) }))).not.toBe('127.0.0.1')
 })
 
-test('a PROXY v2 frame that is too short takes the rest of its address from an earlier client', async () => {
+test('uWebSockets.js completes the address of a PROXY v2 frame that is too short with bytes from an earlier client', async () => {
   const addresses = new Set<unknown>()
   for (let i = 0; i < 8; i++) {
     await addressAfter(frame({ block: Buffer.from([198, 51, 100, 7, 127, 0, 0, 1, 0, 1, 0, 1]) }))
@@ -92,14 +93,14 @@ test.each([
   ['LOCAL without an address', { command: LOCAL, family: UNSPEC, block: Buffer.alloc(0) }],
   ['PROXY of family UNSPEC', { family: UNSPEC, block: Buffer.alloc(0) }],
   ['PROXY of family UNSPEC with a block', { family: UNSPEC }],
-])('a PROXY v2 frame without an address is rejected: %s', async (_, parts) => {
+])('the gate rejects a PROXY v2 frame without an address: %s', async (_, parts) => {
   const { target, bytes } = requestAfter(frame(parts))
 
   expect((await request(node.port, bytes)).status).toBe(400)
   expect(await node.waitForRecord(({ path }) => path === target)).toMatchObject({ reason: 'proxied-address' })
 })
 
-test('PROXY v1 gets status 505 from the listener', async () => {
+test('uWebSockets.js replies 505 to a PROXY v1 header', async () => {
   const v1 = Buffer.from('PROXY TCP4 203.0.113.9 127.0.0.1 4660 8080\r\n')
 
   expect((await exchange(node.port, requestAfter(v1).bytes, { replies: 'all' })).replies).toMatchObject([
@@ -107,7 +108,7 @@ test('PROXY v1 gets status 505 from the listener', async () => {
   ])
 })
 
-test('PROXY v2 frames that the listener cannot read get no reply and are closed after request.idle', async () => {
+test('uWebSockets.js sends no reply to PROXY v2 frames that it cannot read, and the gate logs no request', async () => {
   const cases = [
     requestAfter(frame({ block: Buffer.concat([v4, tlv(25)]) })),
     requestAfter(frame({ family: TCP6, block: Buffer.concat([v6, tlv(4)]) })),
@@ -123,7 +124,7 @@ test('PROXY v2 frames that the listener cannot read get no reply and are closed 
   expect(node.accessLog().filter(({ path }) => paths.has(String(path)))).toEqual([])
 })
 
-test('proxy_protocol: required is logged at start as a relaxation with a safer alternative', async () => {
+test('a node logs `proxy_protocol: required` at start as a relaxation, with a safer alternative', async () => {
   const listening = await node.waitForLine(({ msg }) => msg === 'listening')
 
   expect(listening['relaxations']).toEqual([

@@ -9,7 +9,8 @@ import { testRedis } from '../kit/redis.ts'
 import { runVerb } from '../kit/run-verb.ts'
 import { startWorker } from '../kit/worker.ts'
 
-// S-151: forged jobs in Redis fail validation, appear in the log and the queue status, and do not block other jobs.
+// S-151: forged jobs in Redis fail their validation, appear in the log and the queue status, and do not block other
+// jobs.
 
 const token = 'f'.repeat(64)
 const good = { issuer: 'main', token, form: 'opaque' }
@@ -24,10 +25,13 @@ const forged: readonly [string, string][] = [
   ['very long', JSON.stringify({ ...good, issuer: 'x'.repeat(8_000_000) })],
 ]
 
-/** A job of a newer version: retried for a newer worker, and failed after the last attempt. */
+/**
+ * A job of a newer version. Workers retry the job, so that a newer worker can run it, and fail it after the last
+ * attempt.
+ */
 const newer = ['another version', JSON.stringify({ ...good, v: 2 })] as const
 
-test('S-151: forged jobs fail at once, and the next valid job runs', async () => {
+test('S-151: a worker fails forged jobs at their first attempt and runs the next valid job', async () => {
   const issuer = await startIntrospectionIssuer()
   const redisPort = (await testRedis()).port
   const base = opaqueGate({ issuer: issuer.url, orders: 'http://127.0.0.1:9', redisPort })

@@ -3,13 +3,13 @@ import type { Wire } from '../kit/wire.ts'
 
 const idleLimitMs = 120_000
 
-/** The bytes of a request as Latin-1. The body grows while it arrives. */
+/** A recorded request as Latin-1 text. The body grows while its bytes arrive. */
 export interface RecordedRequest {
-  /** Request line and fields, including the empty line. */
+  /** Request line and header fields, including the empty line at the end. */
   readonly head: string
-  /** The body with its framing: chunk sizes included. */
+  /** The body as received, including the sizes of its chunks. */
   body: string
-  /** False until the end of the body, by its framing, has arrived. */
+  /** Whether the body has arrived completely, according to its framing. */
   complete: boolean
 }
 
@@ -18,7 +18,7 @@ export interface RecordingUpstream {
   readonly url: string
   /** Requests of all connections, in the order in which their heads arrived. */
   readonly requests: readonly RecordedRequest[]
-  /** Errors about requests that RFC 9112 does not allow. Tests expect none. */
+  /** Errors caused by requests that RFC 9112 does not allow. Tests expect an empty list. */
   readonly failures: readonly Error[]
 }
 
@@ -38,7 +38,7 @@ export async function recordingUpstream(): Promise<RecordingUpstream> {
   return { url: upstream.url, requests, failures: upstream.failures }
 }
 
-/** All framing fields of a request, unchanged. */
+/** Returns all framing fields of a request head unchanged: Content-Length, Transfer-Encoding and their alias names. */
 export function framingOf(head: string): string[] {
   return head.split('\r\n').filter((line) => /^(?:content|transfer).(?:length|encoding)\s*:/i.test(line))
 }

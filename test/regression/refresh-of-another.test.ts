@@ -1,4 +1,4 @@
-// OpenID Connect Core 1.0 §12.2: a refresh must not change the person of a session.
+// A refresh must not change the subject of a session (OpenID Connect Core 1.0 §12.2).
 
 import { expect, test } from 'vitest'
 import { startCodeGate } from '../kit/code-gate.ts'
@@ -7,7 +7,7 @@ import { until } from '../kit/until.ts'
 
 const { url, issuer, nodes, enter } = await startCodeGate()
 
-/** Visits a page until the issuer has received a refresh. @returns the status of the last visit */
+/** Requests a page until the issuer has received a refresh request. @returns the status of the last reply */
 async function afterRefresh(browser: HttpBrowser): Promise<number> {
   const before = issuer.asked.length
   let status = 0
@@ -18,7 +18,7 @@ async function afterRefresh(browser: HttpBrowser): Promise<number> {
   return status
 }
 
-test('a refresh with an ID token of the same subject, or without one, keeps the session', async () => {
+test('a refresh with an ID token of the same subject, or without an ID token, leaves the session valid', async () => {
   for (const idToken of [{}, undefined]) {
     issuer.idToken = {}
     issuer.expiresInS = 1
@@ -36,7 +36,7 @@ test.each([
   ['for another client (azp)', { claims: { azp: 'other' } }],
   ['whose iat is an hour ahead', { claims: { iat: Math.floor(Date.now() / 1000) + 3600 } }],
   ['with the typ of an access token', { header: { typ: 'at+jwt' } }],
-])('a refresh with an ID token %s ends the session', async (_, refreshed) => {
+])('a refresh that returns an ID token %s ends the session', async (_, refreshed) => {
   issuer.idToken = {}
   issuer.expiresInS = 1
   const browser = new HttpBrowser()

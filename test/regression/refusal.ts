@@ -5,11 +5,12 @@ import type { Attack } from './gate-under-attack.ts'
 export interface Refusal {
   readonly status?: number
   readonly code?: string
-  /** Reason in the access log. */
+  /** Reason of the refusal in the access log. */
   readonly reason: string
   /**
-   * Whether uWebSockets.js may close the connection before the reply of the gate, with or without its own page: when
-   * more bytes follow in the same packet, or when it rejects the request itself after the handler returned.
+   * Whether uWebSockets.js may close the connection before the reply of the gate, with or without its own page. This
+   * happens when more bytes follow in the same packet, or when uWebSockets.js rejects the request after the handler has
+   * returned.
    */
   readonly more?: boolean
   /**
@@ -19,8 +20,8 @@ export interface Refusal {
 }
 
 /**
- * Expects a rejection: the exact reply, a closed connection, no request at any service, and one log record with the
- * reason.
+ * Expects that the gate rejected a request: the exact reply, a closed connection, no request at any service, and one
+ * log record with the reason.
  */
 export function expectRefused(attack: Attack, refusal: Refusal): void {
   const { status = 400, code = 'bad_request', reason, more = false, orByListener = false } = refusal
@@ -45,7 +46,7 @@ export function expectRefused(attack: Attack, refusal: Refusal): void {
   expect(reply!.field('uwebsockets')).toBeUndefined()
 }
 
-/** Expects that uWebSockets.js rejected the request with its own page and the gate did not see it. */
+/** Expects that uWebSockets.js rejected the request with its own page and that the gate did not see the request. */
 export function expectStoppedByListener(attack: Attack, statuses: readonly number[]): void {
   expectNothingThrough(attack)
   expect(attack.records).toEqual([])

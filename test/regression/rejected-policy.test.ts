@@ -1,5 +1,5 @@
-// A policy that is rejected late in its preparation changes nothing. Before the fix, the key sets of the policy in
-// force were no longer refreshed, so that a withdrawn key stayed trusted.
+// A policy that is rejected late in its preparation changes nothing. Before the fix, the key sets of the active policy
+// were no longer refreshed, so that a withdrawn key stayed trusted.
 
 import { writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
@@ -23,10 +23,10 @@ import { problemsOf, snapshotOf } from '../unit/policy/policy-text.ts'
 const [issuer, other, upstream] = await Promise.all([startIssuer(), startIssuer(), startUpstream()])
 const secret = { file: '/nonexistent/gatehouse-test-secret' }
 
-/** The policy in force: one issuer, `main`. */
+/** The active policy, which has one issuer, `main`. */
 const inForce = policy({ main: { issuer: issuer.url, audience: [testAudience] } })
 
-/** Policies without `main` whose last preparation step fails because a secret cannot be read. */
+/** Policies without the issuer `main`. Their last preparation step fails because a secret cannot be read. */
 const rejected = [
   { what: 'login client', entry: { login: { client_id: 'gate', client_secret: secret } } },
   {
@@ -60,7 +60,7 @@ function startFollowers() {
 }
 
 test.each(rejected)(
-  'a policy whose $what secret is missing is rejected, and keys of the policy in force are still refreshed and withdrawn',
+  'a policy whose $what secret is missing is rejected, and keys of the active policy are still refreshed and withdrawn',
   async ({ text }) => {
     const { followers, issuerKeys, targets } = startFollowers()
     const snapshot = snapshotOf(inForce)
@@ -81,7 +81,7 @@ test.each(rejected)(
     expect(await verify(token)).toMatchObject({ subject: 'alice' })
     const fetches = issuer.fetches.keys
     await until('the keys of the policy in force are fetched again', () => issuer.fetches.keys > fetches)
-    // No token with an unknown key id arrives, so only the periodic refresh can detect the withdrawal.
+    // No token with an unknown key id arrives, so only the periodic refresh can detect that the key is withdrawn.
     issuer.rotate()
     issuer.drop(key!)
     await until('the withdrawn key is rejected', async () => (await verify(token)) === 'token-key-unknown')
@@ -93,7 +93,7 @@ test.each(rejected)(
   },
 )
 
-test('a policy that is rejected late changes no key set and no target of the policy in force', async () => {
+test('a policy that is rejected late changes no key set of the active policy, and the node still admits requests', async () => {
   const node = await startNode({ policy: inForce })
   const admitted = async () => {
     const { status } = await fetch(`http://127.0.0.1:${node.port}/orders/1`, {
@@ -115,7 +115,7 @@ test('a policy that is rejected late changes no key set and no target of the pol
   expect(await admitted()).toBe(200)
 })
 
-test('a policy that was rejected for a missing secret takes effect when the secret appears', async () => {
+test('a policy that was rejected because a secret is missing takes effect when the secret appears', async () => {
   const node = await startNode({ policy: inForce })
   const file = node.folder.file('late-secret')
   const introspection = { client_id: 'gate', client_secret: { file } }
@@ -131,7 +131,7 @@ test('a policy that was rejected for a missing secret takes effect when the secr
   expect(refused).toHaveLength(1)
 })
 
-test('SIGHUP retries a rejected policy and logs why it is still rejected', async () => {
+test('SIGHUP makes a node try a rejected policy again and log the second rejection', async () => {
   const node = await startNode({ policy: inForce })
   const seen = node.log.length
   node.writePolicy(rejected[1]!.text)

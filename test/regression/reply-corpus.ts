@@ -1,7 +1,7 @@
 const ok = 'HTTP/1.1 200 OK\r\n'
 const chunked = `${ok}Transfer-Encoding: chunked\r\n\r\n`
 
-/** Valid and malformed replies of services, from which the generated replies are derived. */
+/** Valid and malformed replies of services. Tests derive generated replies from this list. */
 export const replyCorpus: readonly string[] = [
   `${ok}Content-Length: 5\r\n\r\nhello`,
   `${ok}content-length:5\r\nX-A:  padded\t \r\nX-Empty:\r\n\r\nhello`,

@@ -1,5 +1,5 @@
-// After a node has acknowledged a revocation, it forwards no request of the revoked token. This includes requests that
-// were waiting for a limit in Redis, for a connection to the service, or for the next upstream.
+// After a node has acknowledged a revocation, it forwards no request with the revoked token. This includes requests
+// that waited for a rate limit in Redis, for a connection to the service, or for the next upstream.
 
 import { readFileSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
@@ -20,7 +20,7 @@ import { startStoppedUpstream } from '../kit/stopped-upstream.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-/** A TLS service that accepts connections but starts their handshakes only on `release()`. */
+/** A TLS service that accepts connections but starts their handshakes only when `release()` is called. */
 class HeldTls {
   readonly targets: string[] = []
   readonly #folder = new NodeFolder()
@@ -145,7 +145,7 @@ function upload(target: string, token: string): Promise<number> {
   return fetch(`http://127.0.0.1:${node.port}${target}`, sent).then(({ status }) => status)
 }
 
-/** Resolves after the node has acknowledged the revocation. */
+/** Revokes a token. Resolves after the node has acknowledged the revocation. */
 async function revoke(token: string): Promise<void> {
   expect((await revoker.revoke({ kind: 'token', token })).missing).toEqual([])
 }
@@ -155,7 +155,7 @@ const recordOf = (target: string) => node.waitForRecord(({ path }) => path === t
 test.each([
   { what: 'request', send: get },
   { what: 'forward-auth check', send: check },
-])('a $what whose token is revoked while it waits for a limit is rejected', async ({ what, send }) => {
+])('a $what that waits for a rate limit is rejected if its token is revoked meanwhile', async ({ what, send }) => {
   const target = `/limited/${what === 'request' ? 'sent' : 'checked'}`
   const token = issuer.sign()
   expect(await get('/limited/known', token)).toBe(200)
@@ -170,7 +170,7 @@ test.each([
   expect(upstream.requests.filter(({ url }) => url === target)).toEqual([])
 })
 
-test('a request whose plain connection opens after its revocation is rejected before its head is written', async () => {
+test('a request that waits for a plain HTTP connection is rejected if its token is revoked meanwhile, before its head is sent', async () => {
   const [token, good] = [issuer.sign(), issuer.sign()]
   expect(await Promise.all([token, good].map((each) => get('/held/before', each)))).toEqual([200, 200])
   await held.hold()
@@ -185,7 +185,7 @@ test('a request whose plain connection opens after its revocation is rejected be
   expect(await recordOf('/held/revoked')).toMatchObject({ decision: 'refused', reason: 'token-revoked' })
 })
 
-test('a request whose TLS connection opens after its revocation is rejected before its head is written', async () => {
+test('a request that waits for a TLS connection is rejected if its token is revoked meanwhile, before its head is sent', async () => {
   const [token, good] = [issuer.sign(), issuer.sign()]
   expect(await Promise.all([token, good].map((each) => get('/free/before', each)))).toEqual([200, 200])
   const statuses = [get('/secure/revoked', token), upload('/secure/upload', token), get('/secure/good', good)]
@@ -198,9 +198,9 @@ test('a request whose TLS connection opens after its revocation is rejected befo
   expect(await recordOf('/secure/revoked')).toMatchObject({ decision: 'refused', reason: 'token-revoked' })
 })
 
-test('a request that is revoked while one upstream is silent is not retried at the next upstream', async () => {
+test('a request whose token is revoked while one upstream is silent is not retried at the next upstream', async () => {
   const token = issuer.sign()
-  // The second upstream gets a kept-alive connection.
+  // The second request opens a connection to the second upstream, which stays open.
   expect([await get('/retried/1', token), await get('/retried/2', token)]).toEqual([200, 200])
   expect([heldFirst.targets, kept.requests.map(({ url }) => url)]).toEqual([['/retried/1'], ['/retried/2']])
   await heldFirst.hold()

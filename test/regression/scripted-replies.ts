@@ -3,7 +3,8 @@ import { atEnd } from '../kit/cleanup.ts'
 import { listen } from '../kit/ports.ts'
 
 /**
- * The reply of a service to one request: pieces that are written in separate turns of the event loop, then the close.
+ * Reply of a service to one request. The pieces are written in separate turns of the event loop, and then the
+ * connection is closed.
  */
 export interface ScriptedReply {
   readonly pieces: readonly Buffer[]
@@ -11,7 +12,8 @@ export interface ScriptedReply {
 }
 
 /**
- * A service that answers `/<n>` with the n-th script. It runs in this process, so each piece is read before the next.
+ * A service that replies to `/<n>` with the n-th script. The service runs in the process of the test, so each piece is
+ * read before the next piece is written.
  */
 export class ScriptedReplies {
   readonly #scripts: ScriptedReply[] = []
@@ -34,7 +36,7 @@ export class ScriptedReplies {
     return replies
   }
 
-  /** @returns the target that gets this reply */
+  /** Adds a scripted reply. @returns the request target that gets this reply */
   add(script: ScriptedReply): string {
     return `/${this.#scripts.push(script) - 1}`
   }

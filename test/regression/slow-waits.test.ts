@@ -1,5 +1,5 @@
-// A client must not get 401 because of a slow wait of the gate. Before the fix, a credential was compared with the
-// arrival time of the request: after a slow refresh, the new access token seemed to be issued in the future.
+// A client must not get 401 because the gate waited for a long time. Before the fix, a credential was compared with the
+// arrival time of the request. After a slow refresh, the new access token then seemed to be issued in the future.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
@@ -13,7 +13,7 @@ import { startUpstream } from '../kit/upstream.ts'
 
 const HELD_MS = 2500
 
-test('a request that waits for a refresh longer than clock_tolerance is admitted with the new access token', async () => {
+test('a request that waits for a session refresh longer than clock_tolerance is admitted with the new access token', async () => {
   const { url, provider, node } = await startLoginGate({
     main: { clock_tolerance: '0s' },
     login: { scopes: ['openid', 'offline_access', 'orders:read'], timeout: '30s' },
@@ -33,7 +33,7 @@ test('a request that waits for a refresh longer than clock_tolerance is admitted
   expect(Number(record['gate_ms'])).toBeGreaterThan(HELD_MS - 1000)
 })
 
-test('a token that expires during a key fetch gets 503, and its address is not charged', async () => {
+test('a token that expires while the gate fetches the issuer keys gets 503, and the client address is not charged', async () => {
   const issuer = await startIssuer()
   const upstream = await startUpstream()
   const { promise: released, resolve: release } = Promise.withResolvers<void>()
@@ -55,7 +55,7 @@ test('a token that expires during a key fetch gets 503, and its address is not c
 
   expect(await late).toBe(503)
   expect(await node.waitForRecord(({ status }) => status === 503)).toMatchObject({ reason: 'expired-while-waiting' })
-  // This token was expired on arrival, which is the fault of the client and charged to its address.
+  // This token had expired when it arrived, which is the fault of the client and charged to the client address.
   expect(await get(issuer.sign({ claims: { exp: expiresMs / 1000 } }))).toBe(401)
   expect(await get(issuer.sign())).toBe(200)
 })

@@ -7,11 +7,11 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
 // S-143 (CWE-532, RFC 9700 §4.2): no credential, query or cookie appears in exported telemetry. S-145: texts of clients
-// are truncated there.
+// are truncated in exported telemetry.
 
 const [receiver, issuer, orders] = await Promise.all([startOtlpReceiver(), startIssuer(), startUpstream()])
 
-test('S-143, S-145: OTLP exports contain no secret and no long text', async () => {
+test('S-143, S-145: the OTLP exports of a node contain no secret, and no span attribute longer than 1,024 characters', async () => {
   const node = await startNode({
     policy: testPolicy({ issuer: issuer.url, orders: orders.url }),
     settings: {

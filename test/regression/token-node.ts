@@ -3,17 +3,17 @@ import { startNode, type TestNode } from '../kit/node.ts'
 
 interface TokenNode {
   readonly node: TestNode
-  /** A token with the scope of every route. */
+  /** A token that has the scope required by every route. */
   readonly token: string
 }
 
 interface TokenNodeOptions {
-  /** Overrides of the service entry. */
+  /** Keys that override those of the policy entry of the service. */
   readonly entry?: Readonly<Record<string, unknown>>
   readonly settings?: Readonly<Record<string, unknown>>
 }
 
-/** Starts a node with one service `s` at `/s/**` that needs a token. It stops after the tests of the file. */
+/** Starts a node with one service `s` at `/s/**` that requires a token. The node stops after the tests of the file. */
 export async function startTokenNode(upstream: string, { entry, settings }: TokenNodeOptions = {}): Promise<TokenNode> {
   const issuer = await startIssuer()
   const node = await startNode({

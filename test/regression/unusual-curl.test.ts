@@ -10,8 +10,8 @@ import type { TestNode } from '../kit/node.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import { startTokenNode } from './token-node.ts'
 
-// Features of curl: it waits for 100 Continue before a large body, requests HTTP/2 by Upgrade, and resumes downloads.
-// Set-up does not install curl; without curl on PATH the tests are skipped.
+// curl waits for 100 Continue before a large body, requests HTTP/2 with Upgrade, and resumes downloads. The set-up does
+// not install curl; without curl on PATH the tests are skipped.
 
 const run = promisify(execFile)
 const curl = curlHere()
@@ -44,7 +44,7 @@ beforeAll(async () => {
   writeFileSync(config, `header = "Authorization: Bearer ${token}"\n`, { mode: 0o600 })
 })
 
-/** Runs curl. @returns the body on stdout, and with `-v` the exchanged heads on stderr */
+/** Runs curl with the token. @returns the body on stdout, and with `-v` the exchanged heads on stderr */
 async function runCurl(path: string, ...rest: readonly string[]): Promise<{ stdout: string; stderr: string }> {
   const url = `http://127.0.0.1:${node.port}${path}`
   return run('curl', ['-q', '--noproxy', '*', '-K', config, '-sS', '--max-time', '60', ...rest, url])
@@ -62,16 +62,16 @@ withCurl.each([
     ['-H', 'Transfer-Encoding: chunked', '-H', 'Expect: 100-continue', '-T', file],
   ],
   ['a file by PUT', ['-T', file]],
-])(`curl uploads %s${note}`, async (_what, parts) => {
+])(`curl uploads %s through the gate${note}`, async (_what, parts) => {
   const { stdout, stderr } = await runCurl('/s/1', '-v', ...parts)
 
   expect(JSON.parse(stdout)).toMatchObject({ body: { bytes: size, sha256 } })
   expect((await upstream.next()).all('expect')).toEqual([])
-  // A request with Expect gets 100 Continue; one without Expect does not.
+  // A request with Expect gets 100 Continue; a request without Expect does not.
   expect(/^< HTTP\/1\.1 100 Continue/m.test(stderr)).toBe(/^> Expect: 100-continue/m.test(stderr))
 })
 
-withCurl(`curl sends a form with a file${note}`, async () => {
+withCurl(`curl sends a form with a file through the gate${note}`, async () => {
   const { stdout } = await runCurl('/s/form', '-F', 'a=1', '-F', `file=@${file};type=text/plain`)
 
   expect((JSON.parse(stdout) as { body: { bytes: number } }).body.bytes).toBeGreaterThan(size)
@@ -80,7 +80,7 @@ withCurl(`curl sends a form with a file${note}`, async () => {
   ])
 })
 
-withCurl(`curl asks for HTTP/2 and gets HTTP/1.1${note}`, async () => {
+withCurl(`curl requests HTTP/2 with Upgrade and gets HTTP/1.1 from the gate${note}`, async () => {
   const { stdout } = await runCurl('/s/1', '--http2')
 
   expect(JSON.parse(stdout)).toMatchObject({ method: 'GET', url: '/s/1' })
@@ -88,7 +88,7 @@ withCurl(`curl asks for HTTP/2 and gets HTTP/1.1${note}`, async () => {
   for (const name of ['upgrade', 'http2-settings']) expect(received.all(name)).toEqual([])
 })
 
-withCurl(`curl follows a redirect of the service over the same connection, with its token${note}`, async () => {
+withCurl(`curl follows a redirect through the gate over the same connection, with its token${note}`, async () => {
   upstream.handler = ({ url }, response) => {
     if (url === '/s/here') response.writeHead(302, { location: '/s/there' }).end()
     else response.end('there')
@@ -99,7 +99,7 @@ withCurl(`curl follows a redirect of the service over the same connection, with 
   expect(stderr).toMatch(/Re-using|Reusing/i)
 })
 
-withCurl(`curl resumes a download${note}`, async () => {
+withCurl(`curl resumes a download through the gate${note}`, async () => {
   const half = size / 2
   upstream.handler = (received, response) => {
     const [, from] = /^bytes=(\d+)-$/.exec(received.all('range')[0] ?? '') ?? []

@@ -5,7 +5,7 @@ import { request, requestBytes } from '../kit/raw-client.ts'
 import { rawUpstream } from '../kit/raw-upstream.ts'
 import { startTokenNode } from './token-node.ts'
 
-// Valid but unusual replies reach the client as the service sent them.
+// The gate relays valid but unusual replies of a service unchanged.
 
 const zipped = gzipSync('compressed by the service '.repeat(100))
 const zeros = gzipSync(Buffer.alloc(1_000_000))
@@ -23,7 +23,7 @@ interface Case {
   readonly status: number
   readonly reason?: string
   readonly body?: Buffer | string
-  /** Expected values of these fields. */
+  /** Expected values of the reply fields with these names. */
   readonly fields?: Readonly<Record<string, readonly string[]>>
 }
 
@@ -213,7 +213,7 @@ const upstream = await rawUpstream(
 )
 const { node, token } = await startTokenNode(upstream.url)
 
-test.each(Object.keys(cases))('the reply reaches the client unchanged: %s', async (name) => {
+test.each(Object.keys(cases))('the gate relays an unusual reply of a service unchanged: %s', async (name) => {
   const { method = 'GET', status, reason, body = '', fields = {} } = cases[name]!
   const reply = await request(node.port, requestBytes({ method, target: `/s/${slug(name)}`, token }), {
     head: method === 'HEAD',
@@ -228,7 +228,7 @@ test.each(Object.keys(cases))('the reply reaches the client unchanged: %s', asyn
   expect(upstream.failures).toEqual([])
 })
 
-test('a compressed reply is relayed unchanged', async () => {
+test('the gate relays a compressed reply of a service unchanged', async () => {
   const reply = await request(node.port, requestBytes({ target: `/s/${slug('a compressed body')}`, token }))
 
   expect(gunzipSync(reply.body).toString()).toBe('compressed by the service '.repeat(100))

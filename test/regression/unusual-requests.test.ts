@@ -4,7 +4,7 @@ import { readReply } from '../kit/raw-reply.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { startTokenNode } from './token-node.ts'
 
-// Valid but unusual requests that a strict gate must not reject. Each request reaches its service complete.
+// Valid but unusual requests that the gate must not reject. Each request reaches its service complete.
 
 const upstream = await startUpstream()
 const { node, token } = await startTokenNode(upstream.url)
@@ -12,7 +12,7 @@ const { node, token } = await startTokenNode(upstream.url)
 const repeated = (count: number, text: (index: number) => string) => Array.from({ length: count }, (_, n) => text(n))
 const fieldBytes = (lines: readonly string[]) => lines.reduce((sum, line) => sum + line.length + 2, 0)
 
-/** Fields that make a head of 16 KiB together with the request line, Host and the token. */
+/** Returns fields that fill a request head to 16 KiB, together with the request line, Host and the token. */
 function filledHead(): string[] {
   const start = fieldBytes(['GET /s/1 HTTP/1.1', 'Host: api.test', `Authorization: Bearer ${token}`, ''])
   const lines = repeated(15, (n) => `X-Long-${n}: ${'v'.repeat(1000)}`)
@@ -21,11 +21,11 @@ function filledHead(): string[] {
 
 interface Case {
   readonly line?: string
-  /** First fields. Default: `Host` and `Authorization` with a token. */
+  /** First fields of the request head. Default: `Host` and `Authorization` with a token. */
   readonly first?: readonly string[]
   readonly fields?: readonly string[]
   readonly body?: string
-  /** Expected target at the service. Default: `/s/1`. */
+  /** Request target that the service must receive. Default: `/s/1`. */
   readonly url?: string
   readonly bytes?: number
   readonly sees?: readonly (readonly [name: string, value: string])[]
@@ -187,7 +187,7 @@ const cases: Record<string, Case> = {
   },
 }
 
-/** Fields that are never forwarded or are set by the gate. */
+/** Names of fields that the gate sets itself or never forwards. */
 const ofGate =
   /^(?:connection|content-length|transfer-encoding|traceparent|x-request-id|x-forwarded-.*|forwarded|via|x-gatehouse-.*)$/
 
@@ -196,7 +196,7 @@ function bytesOf({ line = 'GET /s/1 HTTP/1.1', first, fields = [], body = '' }: 
   return `${[line, ...start, ...fields].join('\r\n').replace('$TOKEN', token)}\r\n\r\n${body}`
 }
 
-test.each(Object.keys(cases))('the request reaches the service unchanged: %s', async (name) => {
+test.each(Object.keys(cases))('the gate forwards an unusual request unchanged: %s', async (name) => {
   const { url = '/s/1', bytes, sees, ...one } = { line: 'GET /s/1 HTTP/1.1', ...cases[name]! }
   const reply = await request(node.port, bytesOf(one))
 
@@ -217,14 +217,14 @@ test.each(Object.keys(cases))('the request reaches the service unchanged: %s', a
   expect(upstream.malformed).toEqual([])
 })
 
-test('HEAD gets the Content-Length of GET and no body', async () => {
+test('the gate forwards HEAD and relays the reply without a body', async () => {
   const head = await request(node.port, bytesOf({ line: 'HEAD /s/1 HTTP/1.1' }), { head: true })
 
   expect(head).toMatchObject({ status: 200, framing: 'none' })
   expect((await upstream.next()).method).toBe('HEAD')
 })
 
-test('a request that arrives byte by byte is forwarded', async () => {
+test('the gate forwards a request that arrives byte by byte', async () => {
   const wire = await connect(node.port)
   await wire.send([...bytesOf({ line: 'POST /s/1 HTTP/1.1', fields: ['Content-Length: 5'], body: 'hello' })], 1)
 
@@ -232,7 +232,7 @@ test('a request that arrives byte by byte is forwarded', async () => {
   await upstream.next()
 })
 
-test('all kinds of requests succeed sequentially on one connection', async () => {
+test('the gate serves all kinds of unusual requests one after another on one connection', async () => {
   const wire = await connect(node.port)
   const kinds = Object.values(cases).filter(({ fields = [] }) => !/chunked|upgrade/i.test(fields.join()))
   for (const [index, one] of kinds.entries()) {

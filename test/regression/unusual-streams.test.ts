@@ -4,13 +4,13 @@ import { connect, request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { startTokenNode } from './token-node.ts'
 
-// Long exchanges. `request.idle` limits only waits for the client. While the gate waits for a service, only `timeouts`
-// of the service and the route apply.
+// Exchanges that take long. `request.idle` limits only the time that the gate waits for the client. While the gate
+// waits for a service, only the `timeouts` of the service and the route apply.
 
 // The tests run concurrently because they mostly wait.
 vi.setConfig({ testTimeout: 60_000 })
 
-/** Longer than `request.idle`: 8 s, which the listener rounds to between 4 and 8 s. */
+/** A time in ms that is longer than `request.idle`: 8 s, which the listener rounds to between 4 and 8 s. */
 const longMs = 11_000
 const upstream = await startUpstream({
   handler: async (received, response) => {
@@ -38,7 +38,7 @@ const { node, token } = await startTokenNode(upstream.url, {
 })
 const limitMs = 60_000
 
-test.concurrent('an event stream survives a long silence between events', async () => {
+test.concurrent('the gate relays an event stream that is silent between events for longer than request.idle', async () => {
   const wire = await connect(node.port)
   await wire.send(requestBytes({ target: '/s/patient/events', token, fields: [['Accept', 'text/event-stream']] }))
   await wire.until('data: first\n\n')
@@ -47,13 +47,13 @@ test.concurrent('an event stream survives a long silence between events', async 
   expect((await wire.until('0\r\n\r\n')).toString('latin1').trim()).toBe('0')
 })
 
-test.concurrent('an event stream survives a long silence before the first event', async () => {
+test.concurrent('the gate relays an event stream that is silent before its first event for longer than request.idle', async () => {
   const reply = await request(node.port, requestBytes({ target: '/s/patient/events?silent-first', token }), { limitMs })
 
   expect(reply).toMatchObject({ status: 200, text: 'data: first\n\ndata: last\n\n', complete: true })
 })
 
-test.concurrent("a silence longer than the service's timeouts.idle breaks the reply off as a service fault", async () => {
+test.concurrent('the gate breaks a reply off when the service is silent for longer than timeouts.idle, and logs reply-broken', async () => {
   const reply = await request(node.port, requestBytes({ target: '/s/events?short', token }), { limitMs })
 
   expect(reply).toMatchObject({ status: 200, text: 'data: first\n\n', complete: false })
@@ -61,20 +61,20 @@ test.concurrent("a silence longer than the service's timeouts.idle breaks the re
   expect(record).toMatchObject({ decision: 'broken', reason: 'reply-broken' })
 })
 
-test.concurrent('a reply that starts later than request.idle (long polling) is relayed', async () => {
+test.concurrent('the gate relays a reply that starts later than request.idle (long polling)', async () => {
   expect(await request(node.port, requestBytes({ target: '/s/late', token }), { limitMs })).toMatchObject({
     status: 200,
     text: 'at last',
   })
 })
 
-test.concurrent('a reply that starts later than request.idle after an upload is relayed', async () => {
+test.concurrent('the gate relays a reply that starts later than request.idle after an upload', async () => {
   const bytes = requestBytes({ method: 'POST', target: '/s/late', token, body: Buffer.alloc(300_000) })
 
   expect(await request(node.port, bytes, { limitMs })).toMatchObject({ status: 200, text: 'at last' })
 })
 
-test.concurrent('a connection stays usable after a reply that starts later than request.idle', async () => {
+test.concurrent('a client connection stays usable after a reply that starts later than request.idle', async () => {
   const wire = await connect(node.port)
   for (const target of ['/s/late', '/s/now']) {
     await wire.send(requestBytes({ target, token }))

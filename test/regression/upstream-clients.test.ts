@@ -22,7 +22,7 @@ beforeAll(async () => {
   undici = new UndiciTarget(new URL(replies.url), 5000, 1024)
 })
 
-/** Both clients send requests; only the gate's own asks for upgrades. */
+/** Common interface of both clients: both send requests. Only the gate's own client also requests upgrades. */
 type Client = Pick<UpstreamTarget, 'send'>
 
 interface Outcome {
@@ -37,17 +37,17 @@ async function outcome(target: Client, script: ScriptedReply, method: string): P
   return { head: headOf(log), body: log.body, ending: log.fault?.reason ?? 'end' }
 }
 
-/** Status and fields, without the reason phrase, which undici gives only for some statuses. */
+/** Status and fields of a reply. The reason phrase is left out, because undici returns it only for some statuses. */
 function headOf(log: CallLog): unknown {
   return log.status === 0 ? undefined : [log.status, ...log.fields]
 }
 
-/** Intended differences of the gate's own client from undici. */
+/** Intended differences between the gate's own HTTP client and undici. */
 const differences: Readonly<Record<string, (text: string, own: Outcome, undici: Outcome) => boolean>> = {
   // RFC 9110 §15.2: a client must be able to parse an unsolicited 1xx. undici treats an unsolicited 100 as an error.
   'an unsolicited 100 is skipped': (text, _own, undici) =>
     /HTTP\/1\.1 100[ \r]/.test(text) && undici.ending !== 'end' && undici.head === undefined,
-  // llhttp skips line ends before a status line and accepts HTTP/0.9 and HTTP/2.0 in this form.
+  // llhttp, the parser of undici, skips line ends before a status line and accepts HTTP/0.9 and HTTP/2.0 in this form.
   'a status line must start with HTTP/1.0 or HTTP/1.1': (text, own) =>
     own.head === undefined &&
     own.ending !== 'end' &&
@@ -57,10 +57,10 @@ const differences: Readonly<Record<string, (text: string, own: Outcome, undici: 
   // RFC 9112 §6.1: faulty framing.
   'HTTP/1.0 with Transfer-Encoding is rejected': (text, own) =>
     own.head === undefined && own.ending !== 'end' && /HTTP\/1\.0 [\s\S]*transfer-encoding/i.test(text),
-  // RFC 9112 §7.1.1: an unknown extension must be ignored; undici requires valid syntax.
+  // RFC 9112 §7.1.1: a client must ignore an unknown chunk extension; undici requires valid syntax.
   'a chunk extension may be any text': (text, own, undici) =>
     undici.ending !== 'end' && own.body.startsWith(undici.body) && /\r\n[0-9a-f]+;/i.test(text),
-  // A fault discards everything of the same read, so that a client more often gets 502 instead of a partial reply.
+  // A fault discards all bytes of the same read, so that a client more often gets 502 instead of a partial reply.
   'a malformed body may end earlier': (_text, own, undici) =>
     JSON.stringify(own.head) === JSON.stringify(undici.head) &&
     own.ending === undici.ending &&
@@ -80,7 +80,7 @@ async function differenceOf(script: ScriptedReply, method: string): Promise<stri
 const bytewise = (bytes: Buffer) => Array.from(bytes, (_, at) => bytes.subarray(at, at + 1))
 
 test.each(['fin', 'rst'] as const)(
-  'known replies are parsed alike by both clients, in one piece and byte by byte, ended by %s',
+  "the gate's own client and undici parse known replies alike, in one piece and byte by byte, ended by %s",
   async (ending) => {
     const seen = new Set<string | undefined>()
     for (const text of replyCorpus) {
@@ -89,12 +89,12 @@ test.each(['fin', 'rst'] as const)(
         for (const method of ['GET', 'HEAD']) seen.add(await differenceOf({ pieces, ending }, method))
       }
     }
-    // Remove a difference from the list when no reply shows it any more.
+    // If no reply shows a difference any more, remove the difference from the list.
     if (ending === 'fin') expect([...seen].sort()).toEqual([...Object.keys(differences), undefined].sort())
   },
 )
 
-/** Positions at which a reply is split into pieces, so that parsers must keep state; or none. */
+/** Positions at which a reply is split into pieces, so that parsers must keep their state. The list can be empty. */
 const cuts = fc.oneof(fc.constant([]), fc.array(fc.nat(), { maxLength: 4 }))
 
 /** Texts that caused faults in parsers. */
@@ -158,7 +158,7 @@ function pieces(text: string, cuts: readonly number[]): Buffer[] {
     .filter((p) => p.length > 0)
 }
 
-test('generated replies are parsed alike by both clients at random splits', async () => {
+test("the gate's own client and undici parse generated replies alike at random splits", async () => {
   const reply = fc.record({
     text: fc
       .tuple(fc.constantFrom(...replyCorpus), fc.array(edit, { maxLength: 3 }))
@@ -175,7 +175,7 @@ test('generated replies are parsed alike by both clients at random splits', asyn
   )
 })
 
-test('generated request bodies arrive complete and identically framed through both clients', async () => {
+test("generated request bodies arrive complete and identically framed through the gate's own client and undici", async () => {
   const upstream = await startUpstream()
   const url = new URL(upstream.url)
   const clients = [new Http1Target(url, 5000, 1024), new UndiciTarget(url, 5000, 1024)]
