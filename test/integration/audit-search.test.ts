@@ -229,7 +229,7 @@ test('a node disconnects a client that follows the audit log without reading, an
   const reader = await follow('?route=large', from)
   for (let i = 0; i < 20; i++)
     await writer.write(100, () => ({ 'gatehouse.route': 'large', 'url.path': `/${'x'.repeat(8000)}` }))
-  await until('all for who reads', () => reader.events.length === 2000)
+  await until('all for who reads', () => reader.events.length === 2000, 90_000)
   // The paused socket does not read, so it detects only by a write that the node has closed the connection.
   await until('the cut', () => {
     socket.write('\r\n')
