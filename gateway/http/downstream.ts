@@ -88,7 +88,7 @@ export class UwsDownstream implements Downstream {
   }
 
   openBody(): Readable | undefined {
-    return this.#end.upload?.open(() => this.#end.exchange.stream?.mayRelay() !== false)
+    return this.#end.upload?.open(() => this.#end.exchange.stream?.mayUpload() !== false)
   }
 
   /** Call this when the client disconnected. */

@@ -49,7 +49,7 @@ export interface Gate {
   readonly knownAddresses: Pick<KnownAddresses, 'add' | 'has'>
   readonly limiter: Limiter
   /** `undefined` without Redis or an encryption key; logins are then disabled. */
-  readonly sessions: Pick<Sessions, 'find' | 'fresh' | 'ended' | 'idOf'> | undefined
+  readonly sessions: Pick<Sessions, 'find' | 'fresh' | 'ended' | 'idOf' | 'use' | 'lastUseMs'> | undefined
   readonly loginService: LoginService | undefined
   readonly verifier: Pick<TokenVerifier, 'verify' | 'knows' | 'isIntrospected'>
   /** `undefined` without Redis; revocation is disabled then. */

@@ -171,6 +171,32 @@ export class Sessions {
     return this.#dependencies.ended(session)
   }
 
+  /** Counts as a use of the session: its client sent something on an open stream. Reported to Redis in the background. */
+  use(session: Session): void {
+    const { id, version } = session
+    const nowMs = Date.now()
+    const cached = this.#cache.of(id)
+    if (cached === undefined) {
+      void this.#upkeep.attempt(() => ignoreOutage(this.#store.use(id, version)))
+      return
+    }
+    cached.usedAtMs = nowMs
+    void this.#upkeep.attempt(() => this.#reportUse(session, nowMs))
+  }
+
+  /**
+   * Returns the time of the session's last use on any node, ms since the Unix epoch, with a resolution of a tenth of the
+   * idle lifetime. `undefined` when the session has ended.
+   *
+   * @throws {RedisFault} as a rejection
+   */
+  async lastUseMs({ id, lifetime }: Session): Promise<number | undefined> {
+    const usedHereMs = this.#cache.of(id)?.usedAtMs ?? 0
+    if (Date.now() < usedHereMs + lifetime.idleMs) return usedHereMs
+    const stored = await this.#store.read(id)
+    return stored && stored.usedAtS * 1000
+  }
+
   /**
    * Returns the session with a valid access token, usually synchronously. `undefined` when the session has ended and
    * the user must log in again.

@@ -11,6 +11,8 @@ import type { StreamCandidate } from './watched-stream.ts'
 
 /** Time between two checks of every stream, ms. An expired token ends an idle stream at the next check. */
 const CHECK_EVERY_MS = 250
+/** Status of the denials for which a request may be repeated, because the gate itself cannot decide. */
+const UNKNOWN_STATUS = 503
 /** Longest work on streams in one turn of the event loop, ms. */
 const SLICE_MS = 5
 
@@ -91,9 +93,9 @@ export class StreamRegistry implements SharedState, StreamKeeper {
     return !entry.over
   }
 
-  /** Holds a stream whose revocations are unknown. @returns false when the stream must end */
-  #holds(entry: StreamEntry, { reason }: Denial): boolean {
-    if (reason !== 'revocation-stale') return false
+  /** Holds a stream while the gate cannot know whether it is allowed. @returns false when the stream must end */
+  #holds(entry: StreamEntry, { status }: Denial): boolean {
+    if (status !== UNKNOWN_STATUS) return false
     if (entry.heldAt !== undefined) return this.#now() - entry.heldAt < this.#holdMs
     if (this.#holdMs === 0) return false
     entry.heldAt = this.#now()

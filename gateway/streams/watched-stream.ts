@@ -7,12 +7,12 @@ export interface WatchedStream {
   watchedBy(watch: StreamWatch): void
   /**
    * Lookups of the credentials in the revocation replica: of the token, and of the login session. Empty for a stream
-   * without a credential. `reconsider` fills their hashes.
+   * without a credential. `reconsider` fills their hashes, and may replace the list.
    */
   readonly lookups: readonly RevocationMemo[]
   /**
-   * Checks by clocks that it reads now whether the stream is still allowed. Synchronous. The reason `revocation-stale`
-   * means that this node cannot know.
+   * Checks by clocks that it reads now whether the stream is still allowed. Synchronous. A denial with status 503 means
+   * that the gate cannot know: the stream is then held.
    */
   reconsider(): Denial | undefined
   /** Relays nothing in either direction until `release`. Bytes that arrive meanwhile are kept in order. */

@@ -80,7 +80,8 @@ function refuse(x: Exchange, refusal: Denial): void {
 
 const retrySoon = [['retry-after', '1']] as const
 
-const faultReplies: Readonly<Record<FaultReason, Denial>> = {
+/** Replies to faults. All except those of an upstream have status 503. */
+export const faultReplies: Readonly<Record<FaultReason, Denial>> = {
   'node-fault': denial('node-fault', { fields: retrySoon }),
   'issuer-unreachable': denial('issuer-unreachable', { fields: [['retry-after', '5']] }),
   'introspection-unavailable': denial('introspection-unavailable', { fields: [['retry-after', '2']] }),

@@ -2,6 +2,8 @@
 export interface Relay {
   /** Whether bytes may be relayed now, in either direction. Also ends or holds the exchange as necessary. */
   mayRelay(): boolean
+  /** As `mayRelay`, for bytes that the client has sent. They count as a use of its login session. */
+  mayUpload(): boolean
   /**
    * Relays a part of the reply, or keeps it while the exchange is held.
    *

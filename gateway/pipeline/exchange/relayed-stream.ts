@@ -1,15 +1,15 @@
 import type { Denial } from '../../base/denial.ts'
 import type { RevocationMemo } from '../../oauth/token-facts.ts'
 import type { StreamWatch, WatchedStream } from '../../streams/watched-stream.ts'
-import { streamVerdict } from '../identity/stream-verdict.ts'
 import { concludeReply, endStream, fail } from './driver.ts'
 import type { Recorded } from './exchange.ts'
 import type { Relay } from './relay.ts'
+import { StreamAuthority } from './stream-authority.ts'
 
 /** A forwarded exchange whose reply or upload is still being relayed. */
 export class RelayedStream implements WatchedStream, Relay {
   readonly #x: Recorded
-  readonly lookups: readonly RevocationMemo[]
+  readonly #authority: StreamAuthority
   #watch!: StreamWatch
   #held = false
   /** Parts of the reply that arrived while the exchange was held. The service is paused, so they are few. */
@@ -19,8 +19,11 @@ export class RelayedStream implements WatchedStream, Relay {
 
   private constructor(x: Recorded) {
     this.#x = x
-    const known = x.gate.revocations === undefined ? [] : [x.facts?.revocation, x.session?.revocation]
-    this.lookups = known.filter((each) => each !== undefined)
+    this.#authority = new StreamAuthority(x, () => this.mayRelay())
+  }
+
+  get lookups(): readonly RevocationMemo[] {
+    return this.#authority.lookups
   }
 
   /** Starts to watch a forwarded exchange. @returns `undefined` when it is complete, or already watched */
@@ -46,11 +49,17 @@ export class RelayedStream implements WatchedStream, Relay {
   reconsider(): Denial | undefined {
     const x = this.#x
     if (!x.settled && x.replyHead === undefined && !x.downstream.uploading) return undefined
-    return streamVerdict(x)
+    return this.#authority.verdict()
   }
 
   mayRelay(): boolean {
     return this.#watch.mayRelay()
+  }
+
+  mayUpload(): boolean {
+    if (!this.mayRelay()) return false
+    this.#authority.used()
+    return true
   }
 
   write(chunk: Uint8Array): boolean {

@@ -9,12 +9,11 @@ import { isAcceptedSession, sessionEnded } from './session-credential.ts'
  * relays a reply or an upload. A login session continues while its access token is refreshed, so it ends at the end of
  * the session instead of the expiry of that token.
  *
- * Reads the clocks on every call, because the process may have been paused since the last one. Allocates nothing.
+ * The caller has just read the wall clock, because the process may have been paused since. Allocates nothing.
  */
 export function streamVerdict(x: Recorded): Denial | undefined {
   const { facts, session, route } = x
   if (facts === undefined) return undefined
-  x.readClock()
   const { revocations, sessions } = x.gate
   if (session !== undefined) {
     if (sessions!.ended(session) || !isAcceptedSession(x.gate.runtime.snapshot, session, x.nowMs)) return sessionEnded

@@ -1,0 +1,190 @@
+import { type Denial, denial } from '../../base/denial.ts'
+import { GatewayFault } from '../../base/fault.ts'
+import type { RevocationMemo } from '../../oauth/token-facts.ts'
+import { sessionEnded } from '../identity/session-credential.ts'
+import { streamVerdict } from '../identity/stream-verdict.ts'
+import { authenticate } from '../phases/authenticate.ts'
+import { authorize } from '../phases/authorize.ts'
+import { checkAddress } from '../phases/check-address.ts'
+import { checkRevocation } from '../phases/check-revocation.ts'
+import { matchRoute } from '../phases/match-route.ts'
+import { advance, faultReplies } from './driver.ts'
+import type { Exchange, Recorded } from './exchange.ts'
+import { SessionUse } from './session-use.ts'
+import type { Step, Verdict } from './steps.ts'
+
+/** The phases that decide whether a request is admitted. They run again while its stream continues. */
+const placing: readonly Step[] = [matchRoute, checkAddress]
+const deciding: readonly Step[] = [authenticate, checkRevocation, authorize]
+
+/** Shortest time between two runs of the phases ahead of time, ms. */
+const AGAIN_MS = 1000
+/** Time before a run of the phases that failed is repeated, ms. */
+const RETRY_MS = 1000
+
+const undecided = denial('issuer-unreachable', { fields: [['retry-after', '1']] })
+
+/** Failed verifications of a stream do not count against its address: its client did not send anything. */
+const uncharged = { exhausted: () => false, charge: () => {}, refund: () => {} }
+
+/**
+ * Decides whether the stream of an exchange is still allowed. Each verdict checks revocation, expiry and freshness. The
+ * phases of a request run again when the policy has changed, when the key of the token was withdrawn, when its
+ * introspection is due, and for the refresh of a login session.
+ */
+export class StreamAuthority {
+  readonly #x: Recorded
+  readonly #onDecided: () => void
+  readonly #sessionUse: SessionUse | undefined
+  /** The exchange as last decided: with the route of the policy in force, and the newest facts of its credential. */
+  #current: Recorded
+  /** True while the phases run. */
+  #running = false
+  /** Denial of the last run; 503 when it failed. */
+  #denial: Denial | undefined
+  /** Fault of the gate itself in the last run. */
+  #fault: unknown
+  /** Time of the next run ahead of time, ms since the Unix epoch. */
+  #againMs = 0
+  #lookups: readonly RevocationMemo[]
+
+  /** @param onDecided  called after the phases had to wait and have decided: check the stream again */
+  constructor(x: Recorded, onDecided: () => void) {
+    this.#x = x
+    this.#current = x
+    this.#onDecided = onDecided
+    this.#sessionUse = x.session && new SessionUse(x.session, x.gate.sessions!, Date.now())
+    this.#lookups = lookupsOf(x)
+  }
+
+  /** Lookups of the credentials in the revocation replica; the same list until the credentials change. */
+  get lookups(): readonly RevocationMemo[] {
+    return this.#lookups
+  }
+
+  /** Counts as a use of the login session, because the client sent something. */
+  used(): void {
+    this.#sessionUse?.note(this.#current.session!, this.#current.nowMs)
+  }
+
+  /** @returns the reason to end the stream; with status 503 the gate cannot know, and the stream must be held */
+  verdict(): Denial | undefined {
+    if (this.#fault !== undefined) throw this.#fault
+    const current = this.#current
+    current.readClock()
+    const denied = streamVerdict(current)
+    if (denied !== undefined) return denied
+    const need = this.#need()
+    if (need === 'none') {
+      this.#denial = undefined
+      return undefined
+    }
+    const awaited = need === 'now' && this.#denial === undefined
+    if (!this.#running && (awaited || current.nowMs >= this.#againMs)) this.#run()
+    if (this.#fault !== undefined) throw this.#fault
+    if (this.#denial !== undefined) return this.#denial
+    return this.#running && this.#need() === 'now' ? undecided : undefined
+  }
+
+  /**
+   * Whether the phases must run. `now`: nothing may be relayed before they have decided, because a request with this
+   * credential would wait too. `soon`: they run ahead of time.
+   */
+  #need(): 'none' | 'soon' | 'now' {
+    const x = this.#current
+    const { facts, session, nowMs } = x
+    if (x.gate.runtime !== x.runtime) return 'now'
+    if (facts === undefined) return 'none'
+    const { key, introspection } = facts
+    if (!key.live) return 'now'
+    if (nowMs < this.#againMs) return this.#denial === undefined ? 'none' : 'now'
+    if (session !== undefined) {
+      if (this.#sessionUse?.isIdle(nowMs) === true) return 'now'
+      const { accessExpiresAtS } = session.tokens
+      return accessExpiresAtS !== undefined && nowMs >= accessExpiresAtS * 1000 ? 'now' : 'soon'
+    }
+    if (nowMs >= introspection.untilMs) return 'now'
+    return nowMs >= introspection.lookMs || nowMs < introspection.askedMs ? 'soon' : 'none'
+  }
+
+  #run(): void {
+    const again = this.#asNow()
+    this.#denial = undefined
+    try {
+      const isIdle = this.#sessionUse?.isIdle(again.nowMs) === true
+      const verdict = isIdle ? this.#decideIdle(again) : decide(again)
+      if (!(verdict instanceof Promise)) {
+        this.#decided(again, verdict)
+        return
+      }
+      this.#running = true
+      verdict
+        .then(
+          (late) => this.#decided(again, late),
+          (error) => this.#failed(error),
+        )
+        .finally(() => {
+          this.#running = false
+          if (!this.#x.settled || this.#x.downstream.lingers) this.#onDecided()
+        })
+        .catch((error: unknown) => {
+          this.#fault = error
+        })
+    } catch (error) {
+      this.#failed(error)
+    }
+  }
+
+  async #decideIdle(again: Exchange): Promise<Verdict> {
+    return (await this.#sessionUse!.isUsedElsewhere(again.session!, again.nowMs)) ? decide(again) : sessionEnded
+  }
+
+  /** The exchange as a request that arrives now, with the same credential. The exchange itself stays unchanged. */
+  #asNow(): Exchange {
+    const { session, credential } = this.#current
+    const gate = Object.assign(Object.create(this.#x.gate), { addressLimit: uncharged })
+    // A complete reply that waits for a slow client is settled, and is decided too.
+    const state = { gate, session, credential, marks: undefined, settled: false, nowMs: Date.now() }
+    return Object.assign(Object.create(this.#x), state) as Exchange
+  }
+
+  #decided(again: Exchange, verdict: Verdict): void {
+    again.readClock()
+    this.#againMs = again.nowMs + AGAIN_MS
+    if (verdict !== undefined) {
+      // A redirection to the login is for a page, not for a stream.
+      this.#denial = 'answer' in verdict ? sessionEnded : verdict
+      return
+    }
+    this.#denial = undefined
+    this.#current = Object.assign(again, { gate: this.#x.gate }) as Recorded
+    this.#lookups = lookupsOf(this.#current)
+  }
+
+  #failed(error: unknown): void {
+    this.#againMs = 0
+    if (!(error instanceof GatewayFault) || error.reason === 'node-fault') this.#fault = error
+    else if (this.#need() === 'now') this.#denial = faultReplies[error.reason]
+    this.#againMs = Date.now() + RETRY_MS
+  }
+}
+
+/** Runs the phases that decide about a request. */
+function decide(x: Exchange): Verdict | Promise<Verdict> {
+  const misplaced = advance(placing, x)
+  if (misplaced !== undefined) return misplaced
+  const { requirement, logins, denials } = x.route!
+  if (requirement === undefined) {
+    // A public route looks at no credential.
+    x.facts = undefined
+    x.session = undefined
+    return undefined
+  }
+  if (x.session === undefined ? x.credential === '' : logins.length === 0) return denials.credentialMissing
+  return advance(deciding, x)
+}
+
+function lookupsOf({ gate, facts, session }: Exchange): readonly RevocationMemo[] {
+  if (gate.revocations === undefined) return []
+  return [facts?.revocation, session?.revocation].filter((each) => each !== undefined)
+}

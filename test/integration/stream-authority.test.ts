@@ -1,0 +1,184 @@
+import type { ServerResponse } from 'node:http'
+import { expect, test } from 'vitest'
+import { startIntrospectionIssuer } from '../kit/introspection-issuer.ts'
+import { startIssuer } from '../kit/issuer.ts'
+import { startNode, type TestNode } from '../kit/node.ts'
+import { opaqueGate } from '../kit/opaque-gate.ts'
+import { testPolicy } from '../kit/policy.ts'
+import { connect, request, requestBytes } from '../kit/raw-client.ts'
+import { swap } from '../kit/swap.ts'
+import { startUpstream } from '../kit/upstream.ts'
+import type { Wire } from '../kit/wire.ts'
+
+// Whatever refuses a new request ends the stream of an earlier request: a changed policy, a withdrawn key, or the
+// introspection response of the issuer.
+
+const replies: ServerResponse[] = []
+const upstream = await startUpstream({
+  handler: ({ method }, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    if (method === 'HEAD') response.end()
+    else response.write('data: begun\n\n')
+    replies.push(response)
+  },
+})
+
+interface Opened {
+  readonly wire: Wire
+  readonly reply: ServerResponse
+}
+
+async function open(node: TestNode, token: string): Promise<Opened> {
+  const wire = await connect(node.port)
+  await wire.send(requestBytes({ target: '/orders/events', token }))
+  await wire.until('data: begun\n\n')
+  return { wire, reply: replies.at(-1)! }
+}
+
+/** The stream still relays. */
+async function goesOn({ wire, reply }: Opened): Promise<void> {
+  reply.write('data: goes on\n\n')
+  await wire.until('data: goes on\n\n')
+}
+
+async function endedBy(node: TestNode, { wire }: Opened, subject: string): Promise<unknown> {
+  expect((await wire.until('0\r\n\r\n')).toString('latin1')).toBe('\r\n0\r\n\r\n')
+  const wanted = (record: { readonly [field: string]: unknown }) =>
+    record['subject'] === subject && record['reason'] === 'stream-ended'
+  return (await node.waitForRecord(wanted))['stream_end']
+}
+
+const issuer = await startIssuer()
+const other = await startIssuer()
+
+interface PolicyParts {
+  readonly main?: object
+  readonly scope?: string
+  readonly issuers?: readonly string[]
+  readonly addresses?: object
+}
+
+function policyOf({ main, scope = 'orders:read', issuers = ['main', 'other'], addresses }: PolicyParts = {}): object {
+  const policy = testPolicy({
+    issuer: issuer.url,
+    orders: upstream.url,
+    main: main as Record<string, unknown>,
+    ordersEntry: {
+      issuers,
+      routes: [
+        {
+          id: 'orders',
+          match: { path: '/orders/**' },
+          require: { scopes: { all: [scope] } },
+          ...(addresses !== undefined && { addresses }),
+        },
+      ],
+    },
+  })
+  Object.assign((policy as { issuers: object }).issuers, {
+    other: { issuer: other.url, audience: ['https://api.test'] },
+  })
+  return policy
+}
+
+const tokenOf = (sub: string, by = issuer, scope = 'orders:read') => by.sign({ claims: { sub, scope } })
+
+test('a changed policy ends the streams that it would refuse, and others go on', async () => {
+  const node = await startNode({ policy: policyOf() })
+  const [weak, strong, foreign] = [
+    await open(node, tokenOf('weak')),
+    await open(node, tokenOf('strong', issuer, 'orders:read orders:more')),
+    await open(node, tokenOf('foreign', other, 'orders:read orders:more')),
+  ]
+  await swap(node, policyOf({ scope: 'orders:more' }))
+  expect(await endedBy(node, weak, 'weak')).toBe('scope-missing')
+  await goesOn(strong)
+  await goesOn(foreign)
+
+  await swap(node, policyOf({ scope: 'orders:more', issuers: ['main'] }))
+  expect(await endedBy(node, foreign, 'foreign')).toBe('token-issuer-not-accepted')
+  await goesOn(strong)
+
+  // The token is verified again under the new rules of its issuer.
+  await swap(node, policyOf({ scope: 'orders:more', main: { clock_tolerance: '7s' } }))
+  await goesOn(strong)
+
+  await swap(node, policyOf({ scope: 'orders:more', addresses: { allow: ['192.0.2.0/24'] } }))
+  expect(await endedBy(node, strong, 'strong')).toBe('address-denied')
+})
+
+test('a withdrawn key ends the streams of the tokens that it signed, and others go on', async () => {
+  const issuer = await startIssuer()
+  const policy = testPolicy({ issuer: issuer.url, orders: upstream.url })
+  const node = await startNode({ policy })
+  const old = issuer.key
+  const signed = await open(node, tokenOf('old', issuer))
+  const next = issuer.rotate()
+  const renewed = await open(node, tokenOf('new', issuer))
+
+  issuer.drop(old)
+  issuer.rotate()
+  // A token of an unknown key makes the node fetch the keys again.
+  await expect
+    .poll(
+      async () =>
+        (
+          await request(
+            node.port,
+            requestBytes({ target: '/orders/events', token: tokenOf('x', issuer), method: 'HEAD' }),
+            { head: true },
+          )
+        ).status,
+      { timeout: 90_000 },
+    )
+    .toBe(200)
+
+  expect(await endedBy(node, signed, 'old')).toBe('token-key-unknown')
+  expect(issuer.keys.map(({ kid }) => kid)).toContain(next.kid)
+  await goesOn(renewed)
+})
+
+test('an opaque token is asked about again while its stream is open, and an inactive one ends it', async () => {
+  const issuer = await startIntrospectionIssuer()
+  const node = await startNode(
+    opaqueGate({
+      issuer: issuer.url,
+      orders: upstream.url,
+      introspection: { cache: '1s', stale: '0s' },
+    }),
+  )
+  const token = issuer.issue({ sub: 'opaque' })
+  const opened = await open(node, token)
+  await expect.poll(() => issuer.askedAbout(token), { timeout: 20_000 }).toBeGreaterThan(2)
+  await goesOn(opened)
+
+  issuer.revoke(token)
+  expect(await endedBy(node, opened, 'opaque')).toBe('token-inactive')
+})
+
+test('while the issuer cannot be asked about a token, its stream is held, and goes on afterwards', async () => {
+  const issuer = await startIntrospectionIssuer()
+  const node = await startNode(
+    opaqueGate({
+      issuer: issuer.url,
+      orders: upstream.url,
+      introspection: { cache: '1s', stale: '0s' },
+    }),
+  )
+  const token = issuer.issue({ sub: 'held' })
+  const opened = await open(node, token)
+  let refusals = 0
+  issuer.script = () => {
+    refusals++
+    return { status: 500 }
+  }
+  await expect.poll(() => refusals, { timeout: 20_000 }).toBeGreaterThan(1)
+  opened.reply.write('data: first\n\n')
+  opened.reply.write('data: second\n\n')
+  expect(await opened.wire.quiet(300)).toBe(true)
+
+  issuer.script = undefined
+  const text = (await opened.wire.until('data: second\n\n')).toString('latin1')
+  expect(text).toContain('data: first\n\n')
+  await goesOn(opened)
+})

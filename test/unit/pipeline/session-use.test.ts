@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest'
+import { SessionUse } from '../../../gateway/pipeline/exchange/session-use.ts'
+import type { Gate } from '../../../gateway/pipeline/gate.ts'
+import type { Session } from '../../../gateway/sessions/session.ts'
+
+// The messages of a stream's client keep its login session in use. Without any, the session ends like any idle session.
+
+const idleMs = 600_000
+const session = { id: 's', version: 1, lifetime: { idleMs, absoluteMs: 36_000_000 } } as Session
+
+/** @param lastUseMs  of the session on any node; `undefined`: it has ended */
+function useOf(lastUseMs?: number): { use: SessionUse; reports: () => number } {
+  let reports = 0
+  const sessions = { use: () => reports++, lastUseMs: async () => lastUseMs }
+  return {
+    use: new SessionUse(session, sessions as unknown as NonNullable<Gate['sessions']>, 0),
+    reports: () => reports,
+  }
+}
+
+test('uses are reported at most once per tenth of the idle lifetime', () => {
+  const { use, reports } = useOf()
+  for (let nowMs = 0; nowMs < idleMs / 10; nowMs += 1000) use.note(session, nowMs)
+  expect(reports()).toBe(0)
+  for (let nowMs = idleMs / 10; nowMs < idleMs; nowMs += 1000) use.note(session, nowMs)
+  expect(reports()).toBe(9)
+})
+
+test('a session is idle after its idle lifetime without a message of the client', () => {
+  const { use } = useOf()
+  expect(use.isIdle(idleMs - 1)).toBe(false)
+  expect(use.isIdle(idleMs)).toBe(true)
+  use.note(session, idleMs - 1)
+  expect(use.isIdle(idleMs)).toBe(false)
+  expect(use.isIdle(2 * idleMs - 1)).toBe(true)
+})
+
+test('a session that another request keeps in use is not idle, and is asked about again later', async () => {
+  const { use } = useOf(idleMs - 10)
+  expect(await use.isUsedElsewhere(session, idleMs)).toBe(true)
+  expect(use.isIdle(2 * idleMs - 11)).toBe(false)
+  expect(use.isIdle(2 * idleMs - 10)).toBe(true)
+})
+
+test('a session that has ended is not in use', async () => {
+  const { use } = useOf()
+  expect(await use.isUsedElsewhere(session, idleMs)).toBe(false)
+})
