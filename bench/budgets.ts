@@ -1,28 +1,34 @@
-/** Upper limit of a figure. */
+/** Upper limit of one figure that a benchmark scenario measures. */
 export interface Budget {
   readonly scenario: string
   readonly figure: string
   readonly most: number
-  /** Part of `most` by which a figure may exceed it before the run fails: the normal variation of such figures. */
+  /**
+   * Share of `most` by which the figure can exceed `most` before the run fails. Set to the normal variation of the
+   * figure; 0.1 means 10 %.
+   */
   readonly tolerance: number
 }
 
-/** Ratio of CPU times of one round: stable even on a busy machine. */
+/** Tolerance of ratios of CPU times of one round: 10 %, because such ratios are stable even on a busy machine. */
 const RATIO = 0.1
-/** CPU time of a process: on a busy machine, other processes slow it down through the caches. */
+/**
+ * Tolerance of CPU times: 25 %, because on a busy machine other processes slow a process down through the CPU caches.
+ */
 const CPU = 0.25
-/** Times on a shared machine. */
+/** Tolerance of times on a shared machine: 100 %. */
 const TIME = 1
-/** Resident memory, which the garbage collector releases late. */
+/** Tolerance of memory sizes: 15 %, because the garbage collector releases memory late. */
 const MEMORY = 0.15
-/** Figures without variation: right or wrong. */
+/** Tolerance of figures that must not exceed the budget in any run: 0 %. */
 const EXACT = 0
 
-/** All budgets. A missed budget is a reason to profile, not to raise the budget. */
+/** Budgets of all benchmark scenarios. When a run misses a budget, profile the gate; do not raise the budget. */
 export const budgets: readonly Budget[] = [
   { scenario: 'hot', figure: 'ratio', most: 1.35, tolerance: RATIO },
   { scenario: 'hot', figure: 'policy_us_per_request', most: 5, tolerance: 0.5 },
-  // A session costs one more look-up than a token, and its cookie is removed for the service: about 2 µs.
+  // A request with a session cookie costs about 2 µs more than a request with a token: the gate looks up the session
+  // and removes the cookie before it forwards the request.
   { scenario: 'session', figure: 'ratio', most: 1.15, tolerance: RATIO },
   { scenario: 'refused', figure: 'missing_cpu_us_per_request', most: 10, tolerance: CPU },
   { scenario: 'refused', figure: 'malformed_cpu_us_per_request', most: 10, tolerance: CPU },
@@ -35,7 +41,7 @@ export const budgets: readonly Budget[] = [
   { scenario: 'limits', figure: 'leased_over_requests', most: 0, tolerance: EXACT },
   { scenario: 'latency', figure: 'added_p50_ms', most: 0.3, tolerance: TIME },
   { scenario: 'latency', figure: 'added_p99_ms', most: 1.5, tolerance: TIME },
-  // A third of it is memory access, which other processes on the machine slow down.
+  // A third of the time per audit record is memory access, which other processes on the machine slow down.
   { scenario: 'audit', figure: 'us_per_event', most: 3, tolerance: TIME },
   { scenario: 'audit', figure: 'redis_bytes_per_event', most: 100, tolerance: MEMORY },
   { scenario: 'audit', figure: 'lost_records', most: 0, tolerance: EXACT },
@@ -48,9 +54,10 @@ export const budgets: readonly Budget[] = [
   { scenario: 'soak', figure: 'waiting_mib', most: 100, tolerance: MEMORY },
   { scenario: 'soak', figure: 'download_mib', most: 64, tolerance: MEMORY },
   { scenario: 'soak', figure: 'upload_mib', most: 64, tolerance: MEMORY },
-  // 256 MiB for the uploads of a node, plus garbage that is not collected yet.
+  // The upload buffers of a node have at most 256 MiB. The remainder is memory that the garbage collector has not
+  // released yet.
   { scenario: 'soak', figure: 'uploads_mib', most: 352, tolerance: MEMORY },
-  // The burst that one address may use, plus 50 per second.
+  // A node verifies invalid tokens of one client address until the burst (500) is used up, then 50 tokens per second.
   { scenario: 'soak', figure: 'verified_forgeries', most: 1000, tolerance: EXACT },
   { scenario: 'scale', figure: 'cpu_growth_1_to_8', most: 1.1, tolerance: RATIO },
   { scenario: 'peers', figure: 'ratio_to_nginx', most: 1.35, tolerance: RATIO },

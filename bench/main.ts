@@ -22,10 +22,10 @@ import { passes, verdictsOf } from './report/verdict.ts'
 import { scale } from './scale/scale.ts'
 import { scenarios } from './scenarios/list.ts'
 
-/** Scenarios that are not part of the suite, because they take long or need more programs. */
+/** Scenarios that are not part of the suite, because they take long or need additional programs. */
 const others: readonly Scenario[] = [scale, limits, peers]
 const all = [...scenarios, ...others]
-/** Time limit of one scenario, ms. */
+/** Time limit of each scenario, ms. A scenario that exceeds it fails and ends the run. */
 const LIMIT_MS = 10 * 60_000
 
 const choosing = [...all.filter((scenario) => scenario.choosesGenerator).map(({ name }) => name), 'compare'].join(', ')
@@ -73,7 +73,9 @@ async function bench(): Promise<number> {
   return run(verb, [scenario], others.includes(scenario))
 }
 
-/** Runs scenarios one after the other, prints and stores the findings and the verdicts. @returns the exit code */
+/**
+ * Runs scenarios one after the other, prints their results, and stores them if `keep` is set. @returns the exit code
+ */
 async function run(kind: string, list: readonly Scenario[], keep: boolean): Promise<number> {
   const quick = values['quick'] === true
   const chosen = list.map((scenario) => chosenOptions(scenario, numbersFor(list), quick))
@@ -96,7 +98,7 @@ async function run(kind: string, list: readonly Scenario[], keep: boolean): Prom
       if (values['output'] === 'text') {
         process.stdout.write(findingTable(findings.at(-1)!, verdictsOf(findings, budgets)))
       }
-      // The scenario is still running and would disturb the next one.
+      // The scenario that exceeded its time limit still runs, and would disturb the next scenario.
       if (finding === undefined) break
     }
   } finally {
@@ -115,12 +117,12 @@ async function run(kind: string, list: readonly Scenario[], keep: boolean): Prom
   return passes(findings, verdicts) ? 0 : 1
 }
 
-/** A scenario that fails makes the run fail, but the next scenarios still run. */
+/** Result of a scenario that failed. The run then fails too, but the next scenarios still run. */
 function failed(scenario: Scenario, what: string): ScenarioFinding {
   return { scenario: scenario.name, conditions: {}, figures: {}, broken: [what] }
 }
 
-/** JSON of a run with one scenario: the figures are at the top level. */
+/** Returns the JSON of a run with one scenario, in which the figures are top-level members. */
 function flat({ findings: [finding], verdicts, ...around }: BenchRecord): object {
   const { scenario, conditions, figures, broken, notes, tables } = finding!
   const { machine, commit, at } = around
@@ -173,7 +175,10 @@ function parsed(): { values: Record<string, string | boolean | undefined>; posit
   }
 }
 
-/** Numeric options of the command line. Only for a single scenario: scenarios use the same name differently. */
+/**
+ * Reads the numeric options of the command line. Allowed for a single scenario only, because an option name can have
+ * another meaning in another scenario.
+ */
 function numbersFor(list: readonly Scenario[]): Record<string, number> {
   const numbers: Record<string, number> = {}
   for (const name of numeric) {
@@ -202,7 +207,7 @@ function misused(what: string): never {
   process.exit(output.error(new CliError(exitCodes.usage, 'GH_USAGE', what, hint)))
 }
 
-/** The run could not start. The message of the error names the cause. */
+/** Prints the error that prevented the start of the run. @returns the exit code */
 function broken(error: Error): number {
   return output.error(new CliError(exitCodes.invalid, 'GH_BENCH_FAILED', error.message))
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { installPackages } from '../../deploy/packages.mjs'
 import { ownTree } from '../harness/node.ts'
 
-/** Another commit of this repository, ready to run. */
+/** Another commit of this repository, checked out with its packages and ready to run. */
 export interface Checkout {
   readonly folder: string
   readonly commit: string
@@ -12,10 +12,11 @@ export interface Checkout {
 }
 
 /**
- * Checks out a commit next to this tree, with its packages. An equal lock file reuses the packages of this tree.
+ * Checks out a commit into `.gatehouse/bench/<commit>`, with its packages. A commit with the same package-lock.json as
+ * this checkout uses the packages of this checkout.
  *
- * @param rev  any name of a commit that git accepts
- * @throws {Error} when there is no such commit
+ * @param rev  name of a commit, in any form that git accepts
+ * @throws {Error} when git does not know the commit
  */
 export async function checkoutOf(rev: string, progress: (line: string) => void): Promise<Checkout> {
   const commit = commitOf(rev)
@@ -24,7 +25,7 @@ export async function checkoutOf(rev: string, progress: (line: string) => void):
     rmSync(folder, { recursive: true, force: true })
     git('worktree', 'prune')
   }
-  // Left by an earlier run that was killed.
+  // An earlier run that was killed can have left this folder.
   remove()
   git('worktree', 'add', '--detach', folder, commit)
   try {

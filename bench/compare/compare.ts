@@ -6,7 +6,10 @@ import type { Scenario } from '../harness/scenario.ts'
 import { formatSpread, ratios, spread } from '../harness/statistics.ts'
 import { inTurns } from '../harness/turns.ts'
 
-/** Compares the hot path of this tree with another checkout: two nodes with the same policy, in alternating rounds. */
+/**
+ * Compares the CPU time per request of this checkout with that of another commit: two nodes with the same policy,
+ * loaded in alternating rounds.
+ */
 export function compareWith(
   folder: string,
   commit: string,
@@ -20,7 +23,7 @@ export function compareWith(
       const policy = policyOf(site.issuer.url, { orders: orders(site.upstream.port, [roomyLimit('leased', 'route')]) })
       const authorizations = await site.tokens(chosen.tokens)
       const nodeOf = async (tree: string) => {
-        // Each has its own Redis: two versions may store different data.
+        // Each node has its own Redis, because two versions of the gate can store different data.
         const redis = await site.redis()
         return site.node({ policy, redis: redis.url, tree })
       }

@@ -9,7 +9,10 @@ import { demandText, measuredText, modelText } from './scale-texts.ts'
 
 const checkout = join(import.meta.dirname, '../..')
 
-/** Files that are generated from the newest stored runs, by path in the checkout. Deterministic. */
+/**
+ * Returns the pages and the chart that show figures of the newest stored runs, by their path in the checkout. The same
+ * stored runs always give the same texts.
+ */
 export function benchPages(): ReadonlyMap<string, string> {
   const runs = keptRuns(join(checkout, 'bench/results'))
   const [peers, scale, limits] = [newest(runs, 'peers'), newest(runs, 'scale'), newest(runs, 'limits')]

@@ -11,7 +11,10 @@ const outcomeTexts: Readonly<Record<BudgetVerdict['outcome'], string>> = {
   absent: 'not measured',
 }
 
-/** Every budget with the figure of the newest run, compared with the present budgets. */
+/**
+ * Markdown table of all budgets in bench/budgets.ts, each compared with the figure of the newest stored run of its
+ * scenario.
+ */
 export function budgetsText(runs: readonly Kept[], toResults: string): string {
   const used = new Set<Kept>()
   const rows = budgets.map((budget) => {

@@ -1,5 +1,5 @@
-// Writes measured figures into README.md and docs/. Part of `npm run docs`. A test fails if it was not run after a new
-// run was stored.
+// Part of `npm run docs`: writes the figures of the newest stored runs into README.md and docs/. A test fails when a
+// run was stored and `npm run docs` was not run after it.
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'

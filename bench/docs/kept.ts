@@ -2,21 +2,23 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { BenchRecord } from '../report/record.ts'
 
-/** A stored run in bench/results. */
+/** A benchmark run that is stored as a JSON file in bench/results. */
 export interface Kept {
-  /** File name in the folder. */
+  /** Name of the JSON file, without its folder. */
   readonly file: string
   readonly record: BenchRecord
 }
 
-/** All runs of a folder except quick runs, newest first. */
+/** Reads all stored runs of a folder, newest first, without the runs that used `--quick`. */
 export function keptRuns(folder: string): Kept[] {
   const files = readdirSync(folder).filter((name) => name.endsWith('.json'))
   const runs = files.map((file): Kept => ({ file, record: JSON.parse(readFileSync(join(folder, file), 'utf8')) }))
   return runs.filter(({ record }) => !record.quick).sort((a, b) => (a.record.at < b.record.at ? 1 : -1))
 }
 
-/** The newest run of a kind without failures. @throws {Error} when none is stored */
+/**
+ * Returns the newest stored run of this kind in which no scenario failed. @throws {Error} when no such run is stored
+ */
 export function newest(runs: readonly Kept[], kind: string): Kept {
   const whole = ({ record }: Kept) => record.findings.every(({ broken }) => broken.length === 0)
   const run = runs.find((each) => each.record.kind === kind && whole(each))
@@ -24,7 +26,7 @@ export function newest(runs: readonly Kept[], kind: string): Kept {
   return run
 }
 
-/** Machine and method of a run in one sentence, with a link to its file. */
+/** Returns a Markdown sentence with the date, commit and machine of a run, and a link to its JSON file. */
 export function provenance({ file, record }: Kept, toResults: string): string {
   const { machine, commit, at, load_before: load } = record
   const busy = load > machine.cores ? `; the machine was busy with something else (load ${Math.round(load)})` : ''

@@ -1,7 +1,9 @@
 import { table } from '../../deploy/docs/markdown.ts'
 import { type Kept, provenance } from './kept.ts'
 
-/** Admissions of limits, one row per configuration. */
+/**
+ * Markdown table of the scenario `limits`: offered load, admissions and Redis cost, one row per limit and cluster size.
+ */
 export function limitsText(run: Kept, toResults: string): string {
   const [rows] = run.record.findings[0]!.tables!
   return `${table(

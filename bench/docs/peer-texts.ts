@@ -3,7 +3,7 @@ import { formatSpread, type Spread } from '../harness/statistics.ts'
 import { type Bar, barPicture } from '../report/chart.ts'
 import { type Kept, provenance } from './kept.ts'
 
-/** Peers in the order of the page. The names of their figures start with `name`. */
+/** Compared proxies, in the order of the rows on the page. The names of all figures of a proxy contain its `name`. */
 const peers = [
   { name: 'nginx', title: 'nginx', does: 'forwards, nothing else' },
   { name: 'gate', title: 'Gatehouse', does: 'token, scope, role, revocation, limit of the route, assertion, log' },
@@ -13,7 +13,7 @@ const peers = [
   { name: 'fastify_cached', title: 'Fastify stack, tokens cached', does: 'the same, verified tokens kept' },
 ] as const
 
-/** CPU and throughput of all peers. */
+/** Markdown table with the CPU time per request and the throughput of each compared proxy. */
 export function peersTable(run: Kept, toResults: string): string {
   const figures = figuresOf(run)
   const busy = (name: string): string[] =>
@@ -31,7 +31,7 @@ export function peersTable(run: Kept, toResults: string): string {
   return `${table(headers, rows)}\n\n${ratioText(run)}\n\n${provenance(run, toResults)}`
 }
 
-/** Sentences about the ratios that have budgets. */
+/** Returns a sentence with the gate's CPU time relative to nginx and HAProxy, the two ratios that have a budget. */
 function ratioText(run: Kept): string {
   const figures = figuresOf(run)
   const { generator = 'autocannon', rounds } = run.record.findings[0]!.conditions

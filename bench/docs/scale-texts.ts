@@ -18,7 +18,7 @@ type Figures = Readonly<Record<string, Spread>>
 const sizes = [1, 2, 4, 8] as const
 const LOAD = 1_000_000
 
-/** Resource usage by size of the cluster. */
+/** Markdown table of CPU time and Redis commands by the number of nodes in the cluster. */
 export function measuredText(run: Kept, toResults: string): string {
   const figures = figuresOf(run)
   const of = (name: string): string => (figures[name] === undefined ? '' : whole(figures[name].median))
@@ -43,7 +43,7 @@ leased limit at 8 nodes is ${formatNumber(figures['cpu_growth_1_to_8']!.median)}
 ${provenance(run, toResults)}`
 }
 
-/** The fitted costs and their errors. */
+/** Markdown table with the costs of the scaling model, fitted to the measured values, and the errors of the fit. */
 export function modelText(run: Kept): string {
   const figures = figuresOf(run)
   const model = modelOf(figures)
@@ -66,7 +66,10 @@ The cost of idle nodes in Redis falls on one shard, because the event log of the
 one shard can serve ${bears} nodes at ${percent(BUSY)}.`
 }
 
-/** Cluster size for 1,000,000 requests per second, with one row calculated in steps. */
+/**
+ * Markdown table of the cluster sizes that the scaling model gives for 1,000,000 requests per second. Shows the
+ * calculation of one row in steps.
+ */
 export function demandText(run: Kept): string {
   const model = modelOf(figuresOf(run))
   const demands: readonly (readonly [subjects: string, balancer: string, demand: Demand])[] = [

@@ -7,35 +7,41 @@ import type { PacerOrder } from './pacer.ts'
 import { quantile } from './statistics.ts'
 
 export interface ArrivalOptions {
-  /** Mean rate. Requests are sent at random times, independent of replies. */
+  /** Mean number of requests per second. Each request is sent at a random time, independent of earlier replies. */
   readonly perSecond: number
   readonly seconds: number
-  /** Shared keep-alive connections. The latency of a request includes its wait for a free connection. */
+  /**
+   * Number of keep-alive connections that all requests share. The latency of a request includes its wait for a free
+   * connection.
+   */
   readonly connections: number
-  /** Empty: no field is sent. */
+  /** Values of `Authorization`, used in turn. Empty: requests have no `Authorization` field. */
   readonly authorizations: readonly string[]
   readonly path?: string
-  /** Called for each reply, with the times of the sent request and of the complete reply (`performance.now()`). */
+  /**
+   * Called for each reply with its status, the time at which the request was sent, and the time at which the reply was
+   * complete (`performance.now()`, ms).
+   */
   readonly onReply?: (status: number, sentMs: number, repliedMs: number) => unknown
 }
 
 export interface ArrivalResult {
   readonly requests: number
-  /** Replies by status; `failed`: requests without a reply. */
+  /** Number of replies by status code. The key `failed` counts requests without a reply. */
   readonly replies: Readonly<Record<string, number>>
   readonly cpuUsPerRequest: number
-  /** Latency from the time at which a request was due, so that delays of the sender count. */
+  /** Latency since the time at which a request was due, so delays of the load generator count too. */
   readonly latencyMs: { readonly p50: number; readonly p99: number; readonly p999: number; readonly max: number }
 }
 
-/** Longest wait for replies after the last arrival, ms. */
+/** Longest wait for outstanding replies after the last request was due, ms. */
 const PATIENCE_MS = 10_000
 
 /**
- * Sends requests independently of earlier replies, as many clients do. A target that stalls therefore delays all
- * requests that are due during the stall (no coordinated omission).
+ * Sends requests at random times, independent of earlier replies, as many independent clients do. When the target
+ * stalls, the latency of every request that is due during the stall includes the stall (no coordinated omission).
  *
- * @throws {Error} when there is no reply at all
+ * @throws {Error} when no request gets a reply
  */
 export async function sendAtRandomTimes(target: LoadTarget, options: ArrivalOptions): Promise<ArrivalResult> {
   const { perSecond, seconds, authorizations, path = '/orders/1', onReply } = options
@@ -110,7 +116,7 @@ export async function sendAtRandomTimes(target: LoadTarget, options: ArrivalOpti
   }
 }
 
-/** Whether all replies had this status. */
+/** Whether all requests got a reply with this status code. */
 export function onlyStatus({ replies }: ArrivalResult, status: number): boolean {
   return Object.keys(replies).every((kind) => kind === String(status))
 }

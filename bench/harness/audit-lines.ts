@@ -8,13 +8,16 @@ import type { Route } from '../../gateway/policy/snapshot.ts'
 const EXCHANGES = 4096
 const SUBJECTS = 1000
 
-/** Returns the nth record line of different exchanges, without its id, serialised as a node does. */
+/**
+ * Returns a function that serialises the nth sample exchange as an audit record, as a node does, but without the id of
+ * the record.
+ */
 export function auditLines(): (n: number) => string {
   const samples = exchanges()
   return (n) => auditLine(samples[n % EXCHANGES]!)
 }
 
-/** Exchanges of 1,000 subjects with several routes and many paths. */
+/** Sample exchanges of 1,000 subjects on 8 routes with many paths. */
 function exchanges(): Exchange[] {
   const snapshot = { revision: '0123456789ab' }
   const runtime = { snapshot } as Runtime
@@ -24,7 +27,7 @@ function exchanges(): Exchange[] {
     return { id: `service-${i >> 1}.${i % 2 === 0 ? 'read' : 'write'}`, service, audit: { query: false } } as Route
   })
   const issuer = { issuer: 'https://idp.example', name: 'main' }
-  // A node shares the facts of a token and the target among exchanges.
+  // In a node too, exchanges with the same token share one object with its facts, and exchanges share upstream objects.
   const people = Array.from({ length: SUBJECTS }, (_, n) => {
     return { issuer, subject: `user-${n}`, client: 'web', sessionId: undefined, texts: noTexts() }
   })

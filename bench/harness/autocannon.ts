@@ -1,15 +1,16 @@
 import autocannon, { type Options, type Result } from 'autocannon'
 import type { Drive } from './drive.ts'
 
-/** Interval at which the end of the run is checked, ms. */
+/** Interval at which autocannon checks whether the run has ended, ms. */
 const LOOK_MS = 100
 
 /**
- * Runs in this process. It uses more CPU per request than most targets. It sends each connection's share of a second in
- * one burst and waits for replies, so it measures cost only: `arrivals.ts` measures latency.
+ * Load generator autocannon, run in the bench process. It uses more CPU time per request than most targets. It sends
+ * each connection's share of a second in one burst and waits for the replies. Its results therefore measure CPU cost
+ * only; `arrivals.ts` measures latency.
  *
- * With 256 instead of 64 connections nginx costs 29 to 35 instead of 17 to 19 µs per request and the gate 50 instead of
- * 46, so more connections would flatter the gate's ratio to nginx by a third.
+ * Use 64 connections: with 256 connections nginx takes 29 to 35 instead of 17 to 19 µs per request, and the gate 50
+ * instead of 46 µs. More connections would therefore make the gate's ratio to nginx look better by a third.
  */
 export const byAutocannon: Drive = async (targets, { path, tls, connections, field, values, seconds, status }) => {
   const startedMs = performance.now()
@@ -22,8 +23,8 @@ export const byAutocannon: Drive = async (targets, { path, tls, connections, fie
       connections,
       sampleInt: LOOK_MS,
       ...(seconds === undefined ? { amount: values.length } : { duration: seconds }),
-      // autocannon builds every request of each connection in advance. All tokens on each would take longer than the
-      // run.
+      // autocannon builds all requests of a connection in advance. Building requests with all tokens for each
+      // connection would take longer than the run, so each connection gets a share of the tokens.
       setupClient: (client) => {
         const own = dealt++
         if (values.length === 0) return

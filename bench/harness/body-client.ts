@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 const MIB = 1024 * 1024
 const TICK_MS = 5
 
-/** Opens a connection to a loopback port. @throws {Error} when it is refused */
+/** Opens a connection to a loopback port. @throws {Error} when the connection is refused */
 export function open(port: number, localAddress = '127.0.0.1'): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: '127.0.0.1', localAddress })
@@ -13,7 +13,7 @@ export function open(port: number, localAddress = '127.0.0.1'): Promise<Socket> 
   })
 }
 
-/** A fixed sequence of bytes without repetitions, so that a lost or repeated part changes the hash. */
+/** Request body with a fixed sequence of bytes and no repeated block, so a lost or repeated block changes the hash. */
 export class Content {
   readonly bytes: number
   readonly #block = Buffer.alloc(MIB)
@@ -23,7 +23,7 @@ export class Content {
     for (let at = 0; at < MIB; at += 4) this.#block.writeUInt32LE(Math.imul(at + 1, 0x9e3779b1) >>> 0, at)
   }
 
-  /** The next block overwrites the memory of the previous one: use a block before requesting the next. */
+  /** Yields the body in blocks of 1 MiB. Yielded blocks can be modified only until the next one is requested. */
   *blocks(): Generator<Buffer> {
     for (let at = 0; at < this.bytes; at += MIB) {
       const block = Buffer.from(this.#block)
@@ -39,7 +39,7 @@ export class Content {
   }
 }
 
-/** Writes a body with a maximum rate; `undefined`: as fast as possible. */
+/** Sends a body, at most at the given rate; without `bytesPerSecond`, as fast as the connection accepts it. */
 export async function send(socket: Socket, content: Content, bytesPerSecond?: number): Promise<void> {
   const startedAt = performance.now()
   let sent = 0
@@ -72,14 +72,15 @@ export interface Reply {
   readonly head: string
   readonly bytes: number
   readonly sha256: string
-  /** The first 4 KiB. */
+  /** Start of the reply body: at least its first 4 KiB. */
   readonly text: string
 }
 
 /**
- * Reads one reply with a Content-Length, with a maximum rate.
+ * Reads one reply that has a Content-Length, at most at the given rate.
  *
- * @throws {Error} when the connection ends before the reply does
+ * @param bytesPerSecond  maximum read rate; default: no limit
+ * @throws {Error} when the connection ends before the reply is complete
  */
 export async function receive(socket: Socket, bytesPerSecond?: number): Promise<Reply> {
   const startedAt = performance.now()

@@ -7,8 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Content } from './body-client.ts'
 
 /**
- * A service for large bodies, in a separate process: `/down/BYTES` sends BYTES, `/up/RATE` reads RATE bytes per
- * second.
+ * HTTP service for large bodies, run as a separate process. `GET /down/BYTES` returns BYTES bytes. `POST /up/RATE`
+ * reads the request body at RATE bytes per second.
  */
 const server = createServer(async (request, response) => {
   const [, verb, number] = /^\/(\w+)\/(\d+)/.exec(request.url ?? '') ?? []
@@ -16,7 +16,8 @@ const server = createServer(async (request, response) => {
   else if (verb === 'up') await take(request, response, Number(number))
   else response.end('{"service":"bodies"}')
 })
-// Keeps idle connections of the gate longer than the pauses of a soak.
+// The gate's idle connections must stay open during the pauses of the scenario `soak`. The timeout is longer than each
+// pause.
 server.keepAliveTimeout = 120_000
 server.requestTimeout = 0
 server.listen(0, '127.0.0.1', () => process.send?.((server.address() as AddressInfo).port))
@@ -28,7 +29,7 @@ async function give(response: ServerResponse, content: Content): Promise<void> {
   await pipeline(Readable.from(content.blocks()), response).catch(() => undefined)
 }
 
-/** @param bytesPerSecond  0: without a limit */
+/** Reads a request body and replies with its SHA-256. @param bytesPerSecond  maximum read rate; 0: no limit */
 async function take(request: IncomingMessage, response: ServerResponse, bytesPerSecond: number): Promise<void> {
   const startedAt = performance.now()
   const hash = createHash('sha256')

@@ -11,7 +11,9 @@ export interface BodyResult {
   readonly memory_mib: number
 }
 
-/** A download. @param readMbPerSecond  maximum read rate of the client; default: no limit */
+/**
+ * Downloads a body through the gate. @param readMbPerSecond  maximum read rate of the client, MB/s; default: no limit
+ */
 export async function down(gate: LoadTarget, bytes: number, readMbPerSecond?: number): Promise<BodyResult> {
   const content = new Content(bytes)
   return measured(gate, bytes, async () => {
@@ -26,13 +28,16 @@ export async function down(gate: LoadTarget, bytes: number, readMbPerSecond?: nu
 export interface UploadOptions {
   readonly bytes: number
   readonly uploads: number
-  /** Maximum read rate of the service per upload, MB/s; 0: no limit. */
+  /** Rate at which the service reads each upload, MB/s; 0: no limit. */
   readonly takenMbPerSecond: number
-  /** `undefined`: as fast as possible. */
+  /** Rate at which the client sends each upload, MB/s; `undefined`: as fast as possible. */
   readonly sentMbPerSecond?: number
 }
 
-/** Concurrent uploads, each faster than the service reads. */
+/**
+ * Uploads bodies through the gate in parallel. The gate must buffer when the client sends faster than the service
+ * reads.
+ */
 export async function up(gate: LoadTarget, options: UploadOptions): Promise<BodyResult> {
   const { bytes, uploads, takenMbPerSecond, sentMbPerSecond } = options
   const content = new Content(bytes)

@@ -2,13 +2,13 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { generate } from 'selfsigned'
 
-/** Files in PEM. */
+/** Paths of a certificate and its private key, both PEM files. */
 export interface CertificatePaths {
   readonly certFile: string
   readonly keyFile: string
 }
 
-/** A self-signed ECDSA P-256 certificate for `gate.bench`. */
+/** Creates a self-signed ECDSA P-256 certificate for the host name `gate.bench`. */
 export async function makeCertificate(folder: string): Promise<CertificatePaths> {
   const { cert, private: key } = await generate([{ name: 'commonName', value: 'gate.bench' }], {
     keyType: 'ec',

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 
-/** Data of an authorization code. */
+/** User, client and nonce for which an authorization code was issued. */
 export interface CodeGrant {
   readonly person: number
   readonly client: string
@@ -13,13 +13,13 @@ interface Asked extends CodeGrant {
 }
 
 /**
- * The authorization code grant (RFC 6749 §4.1, with PKCE) without a page. The parameter `person` in the URL names the
- * user.
+ * Authorization endpoint of the bench issuer (RFC 6749 §4.1, with PKCE), without login pages: the query parameter
+ * `person` names the user.
  */
 export class CodeGrants {
   readonly #asked = new Map<string, Asked>()
 
-  /** @returns the redirect target; `undefined`: not an authorization request */
+  /** @returns the redirect URI with a code; `undefined` when a parameter of the authorization request is missing */
   authorize(issuer: string, query: URLSearchParams): string | undefined {
     const { redirect_uri: redirectUri, code_challenge: challenge, state, nonce, ...more } = Object.fromEntries(query)
     const { client_id: client, person } = more
@@ -29,7 +29,10 @@ export class CodeGrants {
     return `${redirectUri}?${new URLSearchParams({ code, state, iss: issuer })}`
   }
 
-  /** Redeems a code once. `undefined`: the code belongs to another client, or is already used. */
+  /**
+   * Redeems an authorization code once. Returns `undefined` for an unknown or used code, and for a wrong code verifier
+   * or redirect URI.
+   */
   redeem(form: URLSearchParams): CodeGrant | undefined {
     const code = form.get('code') ?? ''
     const asked = this.#asked.get(code)

@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net'
 
 export interface ConnectionReply {
   readonly status: number
-  /** Arrival of the last byte, ms of `performance.now()`. */
+  /** Time at which the last byte of the reply arrived, ms (`performance.now()`). */
   readonly atMs: number
 }
 
@@ -11,12 +11,15 @@ interface Asked {
   reject(error: Error): void
 }
 
-/** A keep-alive connection with at most one pending request. Reads replies with a Content-Length or without a body. */
+/**
+ * Client connection with keep-alive and at most one outstanding request. Reads replies that have a Content-Length or no
+ * body.
+ */
 export class KeepAliveConnection {
   readonly #socket: Socket
   #asked: Asked | undefined
   #status = 0
-  /** Remaining bytes of the body; −1 while the head is read. */
+  /** Number of body bytes that have not arrived yet; −1 while the reply head is read. */
   #left = -1
   #head = ''
 
@@ -28,7 +31,7 @@ export class KeepAliveConnection {
     socket.on('error', (error) => this.#fail(error))
   }
 
-  /** @throws {Error} when the connection is refused */
+  /** Opens a connection to a loopback port. @throws {Error} when the connection is refused */
   static open(port: number, localAddress = '127.0.0.1'): Promise<KeepAliveConnection> {
     return new Promise((resolve, reject) => {
       const socket = connect({ port, host: '127.0.0.1', localAddress })
@@ -39,12 +42,12 @@ export class KeepAliveConnection {
     })
   }
 
-  /** False after the peer has closed the connection, which it may do when idle. */
+  /** Whether the connection is still open. The peer can close an idle connection at any time. */
   get open(): boolean {
     return this.#socket.readyState === 'open'
   }
 
-  /** @throws {Error} when the connection ends first */
+  /** Sends a request and waits for its reply. @throws {Error} when the connection ends before the reply */
   ask(head: string): Promise<ConnectionReply> {
     return new Promise((resolve, reject) => {
       this.#asked = { resolve, reject }
@@ -79,7 +82,7 @@ export class KeepAliveConnection {
   }
 }
 
-/** A complete request without a body. */
+/** Returns a GET request as text: request line, header fields and no body. */
 export function getRequest(path: string, authorization?: string): string {
   const credential = authorization === undefined ? '' : `Authorization: ${authorization}\r\n`
   return `GET ${path} HTTP/1.1\r\nHost: gate.bench\r\n${credential}\r\n`

@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** Linux counts process times in hundredths of a second (`getconf CLK_TCK`). */
+/** CPU times in /proc/<pid>/stat are in ticks of 10 ms (`getconf CLK_TCK`). */
 const TICK_US = 10_000
 
 /**
- * User and system time of a process, µs. Uses the scheduler's counter per thread, in ns, if the kernel has it: a
- * hundredth of a second is too coarse for an idle process. Ended threads are not included; the measured processes have
- * none.
+ * Returns the user and system CPU time of a process, µs. Reads the scheduler's counter of each thread (ns) if the
+ * kernel has it, because a tick of 10 ms is too coarse for an idle process. Ended threads are not counted; the measured
+ * processes end no threads.
  */
 export function cpuTimeUs(pid: number): number {
   try {
@@ -18,8 +18,8 @@ export function cpuTimeUs(pid: number): number {
 }
 
 /**
- * Time in which the main thread of a process ran or waited for a CPU, µs. Without the kernel's counter of the wait,
- * only the time in which it ran.
+ * Returns the time in which the main thread of a process ran or waited for a CPU core, µs. If the kernel does not count
+ * the wait, returns only the time in which the thread ran.
  */
 export function awakeTimeUs(pid: number): number {
   try {
@@ -34,21 +34,21 @@ function ranNs(file: string): number {
   return schedstat(file)[0]
 }
 
-/** Time on a CPU and time waiting for a CPU, ns. */
+/** Reads how long a thread ran on a CPU core and how long it waited for one, ns. */
 function schedstat(file: string): readonly [ran: number, queued: number] {
   const [ran, queued] = readFileSync(file, 'utf8').split(' ')
   return [Number(ran), Number(queued)]
 }
 
-/** proc(5), fields 14 and 15 of `stat`. */
+/** Reads user and system CPU time from fields 14 and 15 of /proc/<pid>/stat (proc(5)), µs. */
 function tickTimeUs(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  // The name, in parentheses, may contain spaces and parentheses.
+  // Field 2 of /proc/<pid>/stat is the process name in parentheses. The name can contain spaces and parentheses.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return (Number(fields[11]) + Number(fields[12])) * TICK_US
 }
 
-/** Resident memory, bytes. */
+/** Reads the resident memory of a process, bytes. */
 export function residentBytes(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024

@@ -1,4 +1,4 @@
-/** Target of a load: one proxy, or several that share the connections. */
+/** Listener under load: a proxy, the gate or an upstream. */
 export interface LoadTarget {
   readonly port: number
   readonly pid: number
@@ -7,11 +7,11 @@ export interface LoadTarget {
 /** Parameters of a load. */
 export interface DriveOptions {
   readonly connections: number
-  /** Name of the field that has one of the values in each request. */
+  /** Name of the header field that gets one of `values` in each request. */
   readonly field: string
-  /** Empty: no field. */
+  /** Values of `field`, used in turn. Empty: requests do not have the field. */
   readonly values: readonly string[]
-  /** Duration; `undefined`: the load ends when each value was used once. */
+  /** Duration of the load, s. `undefined`: the load ends when each value of `values` was used once. */
   readonly seconds: number | undefined
   readonly path: string
   readonly status: number
@@ -22,9 +22,9 @@ export interface DriveOptions {
 export interface Driven {
   /** Number of replies with the expected status. */
   readonly requests: number
-  /** Time until the last reply. */
+  /** Time from the first request to the last reply, s. */
   readonly seconds: number
-  /** Description of unexpected replies; `undefined`: none. */
+  /** Describes the unexpected replies and failed requests; `undefined` when all replies had the expected status. */
   readonly wrong?: string
 }
 

@@ -7,19 +7,22 @@ export type Generator = 'autocannon' | 'wrk'
 
 export interface LoadOptions {
   readonly connections: number
-  /** Values of `Authorization`, distributed over the connections; each uses its own in turn. Empty: none is sent. */
+  /**
+   * Values of `Authorization`. Each connection uses a share of the values in turn. Empty: requests have no
+   * `Authorization` field.
+   */
   readonly authorizations: readonly string[]
-  /** Values of `Cookie` instead. */
+  /** Values of `Cookie`, used instead of `authorizations`. */
   readonly cookies?: readonly string[]
-  /** Duration; default: the load ends when each authorization was used once. */
+  /** Duration of the load, s. Default: the load ends when each value of `Authorization` was used once. */
   readonly seconds?: number
   readonly path?: string
-  /** The only expected status. */
+  /** Status code that every reply must have; default: 200. */
   readonly status?: number
   readonly tls?: boolean
   /**
-   * Default: autocannon. wrk loads one target for a duration, without TLS, and only separates statuses below and from
-   * 400.
+   * Load generator; default: autocannon. wrk supports one target, a fixed duration and no TLS. It only distinguishes
+   * statuses below 400 from statuses from 400 on.
    */
   readonly generator?: Generator
 }
@@ -27,26 +30,29 @@ export interface LoadOptions {
 export interface LoadResult {
   readonly requests: number
   readonly requestsPerSecond: number
-  /** User and system time of the loaded processes per request. */
+  /** User and system CPU time of the loaded processes per request, µs. */
   readonly cpuUsPerRequest: number
   /**
-   * Part of the time in which the loaded processes ran or waited for a core, %. Near 100, they are saturated and handle
-   * many requests per turn of the event loop. Below, they wake up for few requests, and each request costs more.
+   * Share of the time in which the loaded processes ran or waited for a CPU core, %. Near 100 %, the processes are
+   * saturated and handle many requests per turn of the event loop. Below, they wake up for few requests, and each
+   * request costs more.
    */
   readonly busyPercent: number
 }
 
 const drives: Readonly<Record<Generator, Drive>> = { autocannon: byAutocannon, wrk: byWrk }
 
-/** µs per request in each round. */
+/** Returns the CPU time per request of each round, µs. */
 export function cpuTimes(results: readonly LoadResult[]): number[] {
   return results.map(({ cpuUsPerRequest }) => cpuUsPerRequest)
 }
 
 /**
- * Loads listeners as fast as they answer. The latency under such a load only shows the queue length (see arrivals.ts).
+ * Sends requests as fast as the targets reply. Use it for CPU costs only: latency under such a load shows only the
+ * queue length (see arrivals.ts).
  *
- * @throws {Error} when any reply has another status, because the figure would then measure refusals
+ * @throws {Error} when a reply has another status than the expected one, because the run would then measure the cost of
+ * refusals
  */
 export async function load(targets: readonly LoadTarget[], options: LoadOptions): Promise<LoadResult> {
   const { authorizations, cookies, seconds, path = '/orders/1', status = 200, tls = false, generator } = options

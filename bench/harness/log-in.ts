@@ -1,21 +1,24 @@
 import { loopbackCookie } from '../../gateway/sessions/session-cookie.ts'
 
-/** Attempts of a login if the gate answers 503: on a busy machine, Redis or the issuer can miss a deadline. */
+/**
+ * Maximum number of attempts of one login when the gate replies 503: on a busy machine, calls to Redis or the issuer
+ * can time out.
+ */
 const TRIES = 5
 
 interface Visit {
   readonly status: number
-  /** Target of the redirect; `''`: none. */
+  /** Value of `Location` in the reply; `''` when the reply is no redirect. */
   readonly next: string
-  /** Cookies as `NAME=VALUE`. */
+  /** Cookies that the reply sets, as `NAME=VALUE`. */
   readonly cookies: readonly string[]
 }
 
 /**
- * Logs a user in at a gate like a browser: from the gate to the issuer, and back with a code.
+ * Logs a user in at the gate, as a browser does: follows the redirect to the issuer, and the redirect back with a code.
  *
- * @returns the cookie of the session, as a value of `Cookie`
- * @throws {Error} when the login does not create a session
+ * @returns the session cookie as `NAME=VALUE`, for the field `Cookie`
+ * @throws {Error} when the login ends without a session cookie
  */
 export async function logIn(gatePort: number, person: number): Promise<string> {
   let last: Visit | undefined
@@ -28,7 +31,10 @@ export async function logIn(gatePort: number, person: number): Promise<string> {
   throw new Error(`a login ended with status ${last?.status} and no session`)
 }
 
-/** @returns the last reply: the one with the session, or one without a redirect */
+/**
+ * Follows the redirects of one login. @returns the reply of the gate to the code, or an earlier reply that is no
+ * redirect
+ */
 async function walk(gatePort: number, person: number): Promise<Visit> {
   const begun = await visit(`http://127.0.0.1:${gatePort}/.gatehouse/login?return_to=/`)
   if (begun.next === '') return begun

@@ -3,7 +3,7 @@ import { residentBytes } from './cpu.ts'
 const SAMPLE_MS = 20
 const MIB = 1024 * 1024
 
-/** Measures the rise of a process's resident memory. */
+/** Measures how much the resident memory of a process rises. Reads it every 20 ms. */
 export class Memory {
   readonly #pid: number
   readonly #before: number
@@ -21,7 +21,7 @@ export class Memory {
     this.#most = Math.max(this.#most, residentBytes(this.#pid))
   }
 
-  /** @returns the largest rise, MiB */
+  /** @returns the largest rise of the resident memory since the constructor was called, MiB */
   end(): number {
     clearInterval(this.#timer)
     this.#look()

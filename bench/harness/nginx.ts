@@ -9,7 +9,7 @@ export interface Nginx extends Running {
   readonly port: number
 }
 
-/** A service that returns a small JSON document at very low cost. */
+/** Starts an nginx as upstream service. It returns a small JSON document at very low CPU cost. */
 export function startUpstream(folder: string): Promise<Nginx> {
   return startNginx(
     folder,
@@ -22,7 +22,10 @@ export function startUpstream(folder: string): Promise<Nginx> {
   )
 }
 
-/** Accepts every POST with an empty 200 reply, which means complete success in OTLP. */
+/**
+ * Starts an nginx as OTLP collector. It replies 200 with an empty body to every POST, which means complete success in
+ * OTLP.
+ */
 export function startCollector(folder: string): Promise<Nginx> {
   return startNginx(
     folder,
@@ -36,7 +39,10 @@ export function startCollector(folder: string): Promise<Nginx> {
   )
 }
 
-/** The reference: an nginx that only forwards. With a certificate, it accepts TLS. */
+/**
+ * Starts an nginx that only forwards to the upstream: the reference for the gate's CPU time. With a certificate, it
+ * serves TLS.
+ */
 export function startBareProxy(folder: string, upstreamPort: number, certificate?: CertificatePaths): Promise<Nginx> {
   const conf = readFileSync(new URL('../peers/nginx.conf', import.meta.url), 'utf8')
   const pair =

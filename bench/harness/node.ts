@@ -5,32 +5,35 @@ import { fileURLToPath } from 'node:url'
 import { freePort } from '../../gateway/port.ts'
 import { type Running, startProcess } from './process.ts'
 
-/** The checkout of this bench. */
+/** Path of the checkout that contains this file. */
 export const ownTree = fileURLToPath(new URL('../..', import.meta.url))
 
 type Entry = Readonly<Record<string, unknown>>
 
 export interface NodePlan {
   readonly policy: Entry
-  /** Overrides of the settings, by top-level key. */
+  /** Settings that replace the settings of the bench, by top-level key of gatehouse.yaml. */
   readonly settings?: Entry
-  /** URL of Redis; default: a node without Redis. */
+  /** URL of Redis. Default: the node runs without Redis. */
   readonly redis?: string
-  /** The checkout to run. Default: this one. */
+  /** Path of the checkout whose gate is started. Default: this checkout. */
   readonly tree?: string
 }
 
-/** One node, in a separate process and folder. */
+/** One node of the gate, run as a separate process with its own folder. */
 export interface BenchNode extends Running {
   readonly id: string
   readonly port: number
   readonly adminPort: number
-  /** Token for all operations of the admin API. */
+  /** Bootstrap token, valid for all operations of the admin API. */
   readonly adminToken: string
   readonly folder: string
 }
 
-/** Starts a node and waits until it is ready. In a cluster, it has then received the state of the other nodes. */
+/**
+ * Starts a node and waits until `/readyz` returns 200. At this time, a node of a cluster has received the state of the
+ * other nodes.
+ */
 export async function startNode(folder: string, plan: NodePlan): Promise<BenchNode> {
   mkdirSync(folder, { recursive: true })
   const [port, adminPort] = [await freePort('127.0.0.1'), await freePort('127.0.0.1')]
@@ -66,14 +69,14 @@ export async function startNode(folder: string, plan: NodePlan): Promise<BenchNo
   return { ...running, id, port, adminPort, adminToken, folder }
 }
 
-/** Replaces the policy of a node atomically, as an editor or a deployment does. */
+/** Replaces the policy file of a node atomically, by renaming, as editors and deployments do. */
 export function writePolicy(folder: string, policy: Entry): void {
   const draft = join(folder, '.policy.draft')
   writeFileSync(draft, JSON.stringify(policy))
   renameSync(draft, join(folder, 'policy.yaml'))
 }
 
-/** Starts a worker with the settings of the node in this folder. */
+/** Starts a worker with the settings file of the node in this folder. */
 export function startWorker(folder: string): Running {
   return startProcess(process.execPath, [join(ownTree, 'workers/main.ts'), '--config', join(folder, 'gatehouse.yaml')])
 }

@@ -3,7 +3,10 @@ import type { Option } from './scenario.ts'
 /** Options of several scenarios. */
 export const connections: Option = { about: 'kept connections', usual: 64 }
 
-/** Warm-up until the engine has compiled the hot path and every token was verified once. */
+/**
+ * Seconds of load before the first round: within this time the JavaScript engine compiles the hot path, and the node
+ * verifies every token once.
+ */
 export const warm: Option = { about: 'seconds of load before the first round', usual: 3, quick: 1 }
 
 export function rounds(usual: number, quick: number): Option {

@@ -1,11 +1,11 @@
 import { parentPort, workerData } from 'node:worker_threads'
 
 /**
- * Signals when the next request is due. Runs in a separate thread, because a sleeping thread wakes up within about 60
- * µs of the requested time, and a timer of the event loop within 1 ms.
+ * Options of a worker thread that posts a message when the next request is due. A thread that sleeps in `Atomics.wait`
+ * wakes up within about 60 µs of the requested time; a timer of the event loop only within 1 ms.
  */
 export interface PacerOrder {
-  /** Mean rate of independent arrivals. */
+  /** Mean number of requests per second. The times of the requests are random and independent (Poisson process). */
   readonly perSecond: number
   readonly seconds: number
 }
@@ -22,7 +22,7 @@ for (;;) {
   parentPort?.postMessage(dueMs)
 }
 
-/** Time of a clock that all threads share. */
+/** Reads a clock that has the same value in all threads, ms. */
 function nowMs(): number {
   return Number(process.hrtime.bigint()) / 1e6
 }

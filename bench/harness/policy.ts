@@ -2,12 +2,15 @@ import { AUDIENCE } from './tokens.ts'
 
 type Entry = Readonly<Record<string, unknown>>
 
-/** The policy document of a bench: one issuer, `main`, and these services. */
+/** Builds the policy document of a bench: one issuer with the name `main`, and the given services. */
 export function policyOf(issuer: string, services: Entry, main: Entry = {}): Entry {
   return { version: 1, issuers: { main: { issuer, audience: [AUDIENCE], ...main } }, services }
 }
 
-/** Override of the issuer: opaque tokens in addition to JWTs, with this cache time. Needs Redis and `sealing`. */
+/**
+ * Settings of the issuer in the policy that allow opaque tokens and JWTs. The results of introspection are cached for
+ * `cacheS` seconds. The node needs Redis and a sealing key.
+ */
 export function introspected(cacheS: number): Entry {
   return {
     tokens: 'any',
@@ -20,13 +23,16 @@ export function introspected(cacheS: number): Entry {
   }
 }
 
-/** Override of the issuer: browser logins. Needs Redis and `encryption`. */
+/** Settings of the issuer in the policy that enable browser logins. The node needs Redis and an encryption key. */
 export const withLogin: Entry = { login: { client_id: 'gate' } }
 
 const roles: Entry = { manager: { claim: 'realm_access.roles', any: ['order-manager'] } }
 const demands: readonly Entry[] = [{ scopes: { all: ['orders:read'] } }, { roles: { any: ['manager'] } }]
 
-/** The service of the hot path: a route with all requirements of a typical request, and a public route. */
+/**
+ * Service with a route that has all requirements of a typical request (the hot path), a route with an admin scope, and
+ * a public route.
+ */
 export function orders(upstreamPort: number, limits: readonly Entry[] = []): Entry {
   return {
     upstreams: [`http://127.0.0.1:${upstreamPort}`],
@@ -39,7 +45,7 @@ export function orders(upstreamPort: number, limits: readonly Entry[] = []): Ent
   }
 }
 
-/** The same service for users with a login session. */
+/** Service like `orders`, but its route requires a login session. */
 export function pagesService(upstreamPort: number, limits: readonly Entry[] = []): Entry {
   return {
     upstreams: [`http://127.0.0.1:${upstreamPort}`],
@@ -52,7 +58,7 @@ function hotRoute(id: string, path: string, all: readonly Entry[], limits: reado
   return { id, match: { path, methods: ['GET'] }, require: { all }, addresses: { allow: ['127.0.0.0/8'] }, limits }
 }
 
-/** A service on this port for bodies of any size. */
+/** Service for large bodies at this port, with no size limit for uploads. */
 export function bodies(servicePort: number): Entry {
   return {
     upstreams: [`http://127.0.0.1:${servicePort}`],
@@ -64,7 +70,7 @@ export function bodies(servicePort: number): Entry {
   }
 }
 
-/** A limit that is never reached, to measure its cost. */
+/** Rate limit that no run reaches: measures the cost of counting requests. */
 export function roomyLimit(mode: 'leased' | 'exact', by: 'subject' | 'route' = 'subject'): Entry {
   return { name: 'many', by, requests: 1_000_000_000, window: '10s', mode }
 }

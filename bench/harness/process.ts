@@ -2,15 +2,15 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createConnection } from 'node:net'
 import { guard } from '../../deploy/guard.ts'
 
-/** A child process of the bench. */
+/** A child process that the bench has started. */
 export interface Running {
   readonly pid: number
   stop(): Promise<void>
 }
 
 /**
- * Starts a process that ends when the bench ends for any reason. Its stdout is discarded, so that an access log costs
- * CPU of the node but no disk writes.
+ * Starts a process that ends when the bench ends for any reason. The stdout of the process is discarded: writing access
+ * log lines costs the node CPU time, but no disk writes.
  */
 export function startProcess(command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): Running {
   const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'inherit'], env })
@@ -40,7 +40,9 @@ async function ended(child: ChildProcess): Promise<void> {
   clearTimeout(timeout)
 }
 
-/** Waits until a process listens on a loopback port. */
+/**
+ * Waits until a process listens on a loopback port. @throws {Error} when no process listens there after `patienceMs`
+ */
 export async function listening(port: number, patienceMs = 30_000): Promise<void> {
   const deadline = performance.now() + patienceMs
   while (performance.now() < deadline) {

@@ -5,21 +5,23 @@ import { RedisLink } from '../../gateway/redis/redis-link.ts'
 import { cpuTimeUs } from './cpu.ts'
 import type { Running } from './process.ts'
 
-/** Work of a Redis during a measurement. */
+/** Commands and CPU time of a Redis server during a measurement. */
 export interface RedisUse {
-  /** Script calls, which limits and shared answers use. */
+  /** Number of calls of Lua scripts. Rate limits and shared introspection results use scripts. */
   readonly calls: number
-  /** All commands, including those inside scripts. */
+  /** Number of all commands, including commands that scripts execute. */
   readonly commands: number
   readonly cpuUs: number
 }
 
-/** A new Redis for the bench. Nodes know that it is new, so they do not wait for nodes with older state. */
+/**
+ * A new Redis server for the bench. It already has a cluster epoch, so nodes do not wait for members with older state.
+ */
 export class BenchRedis implements Running {
   readonly url: string
   readonly pid: number
   readonly link: RedisLink
-  /** Connection with a deadline of 3 s per call, for slow calls and busy machines. */
+  /** Connection with a time limit of 3 s per command, for slow commands and busy machines. */
   readonly slowClient: RedisClient
   readonly #stop: () => Promise<void>
 
@@ -44,7 +46,7 @@ export class BenchRedis implements Running {
     return redis
   }
 
-  /** Measures the work of this Redis while `work` runs. */
+  /** Counts the commands and the CPU time of this Redis server while `work` runs. */
   async during<T>(work: () => Promise<T>): Promise<{ readonly result: T; readonly use: RedisUse }> {
     const before = await this.#look()
     const result = await work()

@@ -3,48 +3,54 @@ import type { Table } from '../report/rows.ts'
 import type { Site } from './site.ts'
 import type { Spread } from './statistics.ts'
 
-/** An option with a whole number. */
+/** Command line option whose value is a whole number. */
 export interface Option {
   readonly about: string
   readonly usual: number
-  /** Value with `--quick`; default: `usual`. */
+  /** Value that is used with `--quick`; default: the value of `usual`. */
   readonly quick?: number
 }
 
 /** Result of a scenario. */
 export interface ScenarioFinding {
   readonly scenario: string
-  /** Conditions of the measurement: options and the values that the machine reached. */
+  /**
+   * Conditions of the measurement: the values of the options, and values that were measured, such as the load
+   * generator's rate.
+   */
   readonly conditions: Readonly<Record<string, number | string>>
-  /** Names end in their unit: `cpu_us_per_request`, `ratio` (no unit), `download_mib`. */
+  /**
+   * Measured figures by name. A name ends in its unit: `cpu_us_per_request`, `download_mib`, or `ratio` for a figure
+   * without a unit.
+   */
   readonly figures: Readonly<Record<string, Spread>>
-  /** Failures, such as a changed body or an unexpected reply. Empty: none. */
+  /** Descriptions of failures, such as a changed body or an unexpected reply. Empty when the scenario succeeded. */
   readonly broken: readonly string[]
-  /** Conclusions from the figures, one sentence each. */
+  /** Conclusions from the figures, as sentences. */
   readonly notes?: readonly string[]
-  /** Charts in addition to the bars. */
+  /** Line charts that the report shows in addition to the bar chart of the figures. */
   readonly charts?: readonly LineChart[]
-  /** Tables for rows of figures. */
+  /** Tables that the report shows in addition to the figures. */
   readonly tables?: readonly Table[]
 }
 
-/** One measurement, in its own file. */
+/** A benchmark that measures one aspect of the gate. Each scenario has its own file. */
 export interface Scenario<Name extends string = string> {
   readonly name: string
   /** Description in one line. */
   readonly about: string
   readonly options: Readonly<Record<Name, Option>>
-  /** Whether it uses the load generator of `--generator`. */
+  /** Whether the scenario uses the load generator that `--generator` selects. */
   readonly choosesGenerator?: true
   /**
-   * The site stops everything that the scenario started with it.
+   * Runs the scenario. Afterwards the site stops every process that the scenario started through it.
    *
-   * @throws {Error} when a reply is unexpected, because the figure would then measure refusals
+   * @throws {Error} when a reply has an unexpected status, because the figure would then measure the cost of refusals
    */
   run(site: Site, chosen: Readonly<Record<Name, number>>): Promise<Omit<ScenarioFinding, 'scenario' | 'conditions'>>
 }
 
-/** Options of a scenario: usual or quick values, overridden by the command line. */
+/** Returns the value of each option: from the command line, else the usual value or the value for `--quick`. */
 export function chosenOptions<Name extends string>(
   { options }: Scenario<Name>,
   given: Readonly<Record<string, number>>,

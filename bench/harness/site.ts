@@ -9,16 +9,16 @@ import { BenchRedis } from './redis.ts'
 import { BenchIssuer } from './tokens.ts'
 
 /**
- * Environment of a run: an issuer, an upstream and a plain proxy in front of it, which all scenarios share, and the
- * processes that one scenario starts, which end with it.
+ * Environment of a benchmark run. All scenarios share an issuer, an upstream service and a plain proxy. Nodes and Redis
+ * servers belong to one scenario and are stopped at its end.
  */
 export class Site {
   readonly issuer: BenchIssuer
   readonly upstream: Nginx
-  /** The reference proxy: it only forwards to the same upstream. */
+  /** The reference proxy: an nginx that only forwards to `upstream`. */
   readonly bare: Nginx
   readonly progress: (line: string) => void
-  /** Load generator for scenarios that use `--generator`. */
+  /** Load generator for the scenarios that `--generator` applies to. */
   readonly generator: Generator
   readonly #folder: string
   readonly #passing: { stop(): Promise<void> }[] = []
@@ -41,12 +41,12 @@ export class Site {
     return new Site(folder, { issuer, upstream, bare, progress, generator })
   }
 
-  /** Returns the path of a folder that no other part of this run uses. */
+  /** Returns a path below the folder of this run that was not returned before. */
   newFolder(name: string): string {
     return join(this.#folder, `${this.#folders++}-${name}`)
   }
 
-  /** Stops it at the end of the scenario. */
+  /** Registers a process that `clear` stops at the end of the scenario. */
   keep<T extends { stop(): Promise<void> }>(part: T): T {
     this.#passing.push(part)
     return part
@@ -60,21 +60,24 @@ export class Site {
     return this.keep(await startNode(this.newFolder('node'), plan))
   }
 
-  /** Starts nodes one after the other: in parallel, each would exceed its start limit. */
+  /**
+   * Starts nodes one after the other. Started in parallel, the nodes would slow each other down and exceed their
+   * start-up time limit.
+   */
   async nodes(count: number, plan: NodePlan): Promise<BenchNode[]> {
     const nodes: BenchNode[] = []
     while (nodes.length < count) nodes.push(await this.node(plan))
     return nodes
   }
 
-  /** Values of `Authorization` for this number of users. */
+  /** Returns values of `Authorization` with access tokens of `count` users, starting with user number `first`. */
   async tokens(count: number, first = 0): Promise<string[]> {
     const tokens: string[] = []
     for (let n = first; n < first + count; n++) tokens.push(`Bearer ${await this.issuer.token(n)}`)
     return tokens
   }
 
-  /** Stops everything that a scenario started, newest first. */
+  /** Stops the processes of a scenario in reverse order of their start. */
   async clear(): Promise<void> {
     for (let part = this.#passing.pop(); part !== undefined; part = this.#passing.pop()) await part.stop()
   }

@@ -1,10 +1,13 @@
-/** An admitted request with its times on one clock. */
+/** An admitted request: time of sending and time of the reply, on the same clock. */
 export interface Admission {
   readonly sentMs: number
   readonly repliedMs: number
 }
 
-/** Selects the times, ascending, that an ideal sliding log would have admitted. */
+/**
+ * Returns those of the given times at which an exact sliding window would have admitted a request. @param sent  times
+ * in ms, ascending
+ */
 export function perfectLog(sent: readonly number[], limit: number, windowMs: number): number[] {
   const log: number[] = []
   let first = 0
@@ -16,13 +19,16 @@ export function perfectLog(sent: readonly number[], limit: number, windowMs: num
 }
 
 /**
- * Largest number of admissions that certainly lie in one interval of this length. The request was sent and answered
- * within the interval, so its decision lies there too. The list is ascending by `sentMs`.
+ * Returns the largest number of admissions that certainly lie within one interval of length `windowMs`. An admission
+ * counts when its request was sent and its reply arrived within the interval, so the decision was made within the
+ * interval too.
+ *
+ * @param admitted  ascending by `sentMs`
  */
 export function mostForCertain(admitted: readonly Admission[], windowMs: number): number {
   const longestMs = admitted.reduce((most, { sentMs, repliedMs }) => Math.max(most, repliedMs - sentMs), 0)
   let most = 0
-  // Later requests may have been answered after the interval.
+  // Index of the first request whose reply can have arrived after the end of the interval.
   let near = 0
   for (let i = 0; i < admitted.length; i++) {
     const endMs = admitted[i]!.sentMs + windowMs

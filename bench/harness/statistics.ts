@@ -1,11 +1,11 @@
-/** Median, lowest and highest value: the form of every figure in the suite. */
+/** Median, lowest and highest of the values of all rounds. Every benchmark figure has this form. */
 export interface Spread {
   readonly median: number
   readonly min: number
   readonly max: number
 }
 
-/** @param values  at least one */
+/** Returns median, lowest and highest value. @param values  at least one value */
 export function spread(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = sorted.length >> 1
@@ -13,21 +13,21 @@ export function spread(values: readonly number[]): Spread {
   return { median, min: sorted[0]!, max: sorted.at(-1)! }
 }
 
-/** A value that was measured once. */
+/** Returns a figure for a value that was measured only once. */
 export function single(value: number): Spread {
   return { median: value, min: value, max: value }
 }
 
-/** `a` divided by `b` in each round. */
+/** Returns the ratio `a / b` for each round. The arrays have one value per round. */
 export function ratios(a: readonly number[], b: readonly number[]): number[] {
   return a.map((value, round) => value / b[round]!)
 }
 
 /**
- * The smallest value that at least this share of all values does not exceed.
+ * Returns the smallest value that is not exceeded by the given share of the values.
  *
- * @param sorted  ascending, at least one
- * @param share  0 to 1
+ * @param sorted  values in ascending order, at least one
+ * @param share  0 to 1; 0.99 gives the 99th percentile
  */
 export function quantile(sorted: Float64Array, share: number): number {
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)]!

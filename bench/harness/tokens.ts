@@ -6,19 +6,21 @@ import { type CryptoKey, exportJWK, exportSPKI, generateKeyPair, SignJWT } from 
 import { CodeGrants } from './code-grants.ts'
 
 export const AUDIENCE = 'https://api.bench'
-/** Lifetime of tokens, longer than any run. */
+/** Lifetime of the bench issuer's tokens, s. Longer than any benchmark run. */
 const LIFE_S = 7200
 
-/** An issuer that publishes its keys, signs tokens in advance, and logs users in. */
+/**
+ * Issuer of the bench: publishes a key set, signs tokens in advance, answers introspection requests, and logs users in.
+ */
 export class BenchIssuer {
   readonly url: string
-  /** Public key for programs that do not fetch a key set. */
+  /** Public key of the token signatures (PEM), for programs that cannot fetch a key set. */
   readonly publicKeyPem: string
   readonly #server: Server
   readonly #key: CryptoKey
-  /** Introspection answers of opaque tokens. */
+  /** Introspection responses by opaque token. */
   readonly #opaque = new Map<string, object>()
-  /** Introspection calls per token. */
+  /** Number of introspection requests by token. */
   readonly asked = new Map<string, number>()
   readonly #codes = new CodeGrants()
 
@@ -41,7 +43,7 @@ export class BenchIssuer {
     return bench
   }
 
-  /** Signs tokens of about 700 bytes, a typical size. */
+  /** Signs a JWT access token of about 700 bytes, a typical size. @param n  number of the user */
   async token(n: number): Promise<string> {
     const token = new SignJWT(claimsOf(n))
       .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: 'bench' })
@@ -50,7 +52,7 @@ export class BenchIssuer {
     return this.#signed(token, n)
   }
 
-  /** Opaque token with the same claims as the JWT with this number. */
+  /** Creates an opaque token with the claims of the JWT for user number `n`. */
   opaque(n: number): string {
     const token = randomBytes(32).toString('base64url')
     const nowS = Math.floor(Date.now() / 1000)
@@ -98,7 +100,7 @@ export class BenchIssuer {
     return this.#opaque.get(token) ?? { active: false }
   }
 
-  /** Token response of a login: the access token of `token` for this user, and an ID token. */
+  /** Token response for an authorization code: an access token like that of `token`, and an ID token. */
   async #redeem(form: URLSearchParams): Promise<object | undefined> {
     const grant = this.#codes.redeem(form)
     if (grant === undefined) return undefined

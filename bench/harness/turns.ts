@@ -1,9 +1,9 @@
 /**
- * Runs contenders in alternating order, A B C, C B A, A B C …, so that other load on the machine affects all equally.
- * Runs each once before as a warm-up.
+ * Runs the contenders of a comparison in alternating order (A B C, C B A, A B C …), so that other load on the machine
+ * affects all contenders equally. Runs each contender once before the first round as a warm-up.
  *
- * @param contenders  functions that run one round
- * @param onRound  called with the outcome of each round
+ * @param contenders  functions that each run one round
+ * @param onRound  called with the outcomes of each round
  */
 export async function inTurns<Name extends string, Outcome>(
   contenders: Readonly<Record<Name, () => Promise<Outcome>>>,

@@ -1,5 +1,5 @@
 -- Builds one request per line of stdin, with the line as the value of the named field. All connections use the requests
--- in turn. Without a name: one request without a field. The last line of wrk's output is the result in JSON.
+-- in turn. Without a field name, all requests are the same. The last line of wrk's output is the result in JSON.
 
 local requests = {}
 local sent = 0

@@ -7,23 +7,26 @@ import type { Drive } from './drive.ts'
 
 const script = fileURLToPath(new URL('./wrk.lua', import.meta.url))
 
-/** Output of the wrk script. */
+/** Summary that the script wrk.lua prints as JSON after a run. */
 interface Summary {
   readonly requests: number
   readonly seconds: number
-  /** Replies with a status from 400 on. wrk does not count other statuses separately. */
+  /** Number of replies with a status from 400 on. wrk counts no other statuses separately. */
   readonly refused: number
   readonly failed: number
 }
 
-/** Unpacks wrk if the machine has none. @throws {Error} when that is not possible; the message names the package */
+/**
+ * Downloads and unpacks wrk if the machine has no wrk. @throws {Error} when that is impossible; the message names the
+ * package
+ */
 export async function needWrk(progress: (line: string) => void): Promise<void> {
   if (wrk.look() !== undefined) return
   progress('unpacking a private wrk')
   await wrk.install()
 }
 
-/** wrk with one thread. It uses little CPU, so that its target is saturated. */
+/** Load generator wrk with one thread. It uses little CPU time per request, so it can saturate its target. */
 export const byWrk: Drive = async (targets, { path, connections, field, values, seconds }) => {
   const [target] = targets
   if (target === undefined || targets.length > 1 || seconds === undefined)

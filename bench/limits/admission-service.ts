@@ -2,14 +2,14 @@ import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { monotonicUs } from './clock.ts'
 
 /**
- * A service, in a separate process, that records each request `/ROW/SENT/…`. SENT is the time at which the client
- * sent the request, in µs of the monotonic clock of the machine. A query about a row returns its records and deletes
- * them.
+ * HTTP service that records its requests `/ROW/SENT/…`, run as a separate process. SENT is the time at which the client
+ * sent the request (monotonic clock of the machine, µs). An IPC message with a ROW is answered with the times of its
+ * requests (sent and arrived, µs), which are then deleted.
  */
 const REPLY = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 const rows = new Map<string, number[]>()
 
-/** Each connection carries one request at a time, without a body. */
+/** Handles a connection that carries one request at a time, without request bodies. */
 function serve(socket: Socket): void {
   let text = ''
   socket.setNoDelay(true)

@@ -2,16 +2,18 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 
-/** A request that reached the service, with the times of sending and arrival (`monotonicUs`). */
+/** A request that reached the service: time of sending and time of arrival, µs of `monotonicUs`. */
 export interface Arrived {
   readonly sentUs: number
   readonly arrivedUs: number
 }
 
-/** A service, in a separate process, that counts its requests. */
+/** HTTP service, run as a separate process, that records the time of each request. */
 export interface AdmissionService {
   readonly port: number
-  /** Returns the requests of a row in the order of arrival, and deletes them at the service. */
+  /**
+   * Returns the recorded requests of a row of the result table in order of arrival, and deletes them from the service.
+   */
   take(row: string): Promise<readonly Arrived[]>
   stop(): Promise<void>
 }
@@ -20,7 +22,7 @@ export async function startAdmissionService(): Promise<AdmissionService> {
   const program = join(import.meta.dirname, 'admission-service.ts')
   const child = fork(program, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   const [port] = (await once(child, 'message')) as [number]
-  // One query at a time, because replies have no identifier.
+  // Queries are sent one after the other, because the replies carry no identifier.
   let last: Promise<unknown> = Promise.resolve()
   const ask = async (row: string): Promise<number[]> => {
     child.send(row)

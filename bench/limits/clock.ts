@@ -1,20 +1,22 @@
 import type { BenchRedis } from '../harness/redis.ts'
 
-/** µs of the monotonic clock, which all processes of this machine share. */
+/** Reads the monotonic clock that all processes of this machine share, µs. */
 export function monotonicUs(): number {
   return Number(process.hrtime.bigint()) / 1000
 }
 
 const TRIES = 20
 
-/** Offset between the clock of Redis and `monotonicUs` at one moment. */
+/** Difference between the clock of the Redis server and `monotonicUs`, measured at one moment. */
 export interface ClockOffset {
   readonly atUs: number
-  /** Added to `monotonicUs`, it gives the time of Redis, µs. */
+  /** Difference in µs: `monotonicUs` plus `offsetUs` is the time of Redis. */
   readonly offsetUs: number
 }
 
-/** Measures the offset several times and returns the result of the fastest call. */
+/**
+ * Measures the clock difference 20 times and returns the result of the fastest call, which is the most accurate one.
+ */
 export async function measureClock({ slowClient }: BenchRedis): Promise<ClockOffset> {
   let [leastUs, sight]: [number, ClockOffset] = [Number.POSITIVE_INFINITY, { atUs: 0, offsetUs: 0 }]
   for (let i = 0; i < TRIES; i++) {
@@ -28,7 +30,10 @@ export async function measureClock({ slowClient }: BenchRedis): Promise<ClockOff
   return sight
 }
 
-/** Time of Redis at a moment between or near two measurements, µs. The clock may have been slewed between them. */
+/**
+ * Returns a function that converts a time of `monotonicUs` to a time of the Redis clock, µs. Interpolates between two
+ * measurements, because the system can slew the clock between them.
+ */
 export function redisClock(first: ClockOffset, last: ClockOffset): (atUs: number) => number {
   const rate = (last.offsetUs - first.offsetUs) / (last.atUs - first.atUs)
   return (atUs) => atUs + first.offsetUs + rate * (atUs - first.atUs)

@@ -4,33 +4,38 @@ import type { BenchRedis, RedisUse } from '../harness/redis.ts'
 import type { Site } from '../harness/site.ts'
 import type { AdmissionService } from './admissions.ts'
 
-/** One limit under one load, with its own route and therefore its own window. */
+/**
+ * Row of the result table: one rate limit under one load. Each row has its own route, so its limit has its own window.
+ */
 export interface LimitRow {
-  /** Id of the route, and first part of its path. */
+  /** Id of the row's route, and first segment of its path. */
   readonly name: string
   readonly mode: 'exact' | 'leased'
   readonly requests: number
   readonly windowS: number
-  /** Part of the load that one node gets in addition to its share. */
+  /**
+   * Share of the load that goes to the first node only; the remaining load is distributed evenly over all nodes. 0:
+   * even load.
+   */
   readonly lopsided: number
 }
 
-/** Nodes that share one Redis. */
+/** Nodes of the gate that share one Redis server. */
 export interface LimitCluster {
   readonly nodes: readonly BenchNode[]
   readonly redis: BenchRedis
   readonly service: AdmissionService
-  /** Calls per second of an idle cluster to Redis. */
+  /** Redis commands and CPU time per second of the cluster without requests. */
   readonly idle: RedisUse
 }
 
 type Started = Omit<LimitCluster, 'idle'>
 
-/** Time until the periodic calls of newly started nodes are even, ms. */
+/** Wait until newly started nodes make their periodic Redis calls at an even rate, ms. */
 const SETTLE_MS = 3000
 const IDLE_S = 6
 
-/** Starts a cluster with a public route for each row. */
+/** Starts a cluster whose policy has one public route for each row. */
 export async function startLimitCluster(
   site: Site,
   service: AdmissionService,

@@ -6,14 +6,14 @@ import { type RowResult, runRow } from './row.ts'
 import { compared, rowTable } from './row-table.ts'
 
 const sizes = [1, 4, 8] as const
-/** Offered load, in multiples of the limit. */
+/** Offered load as a multiple of the rate limit. */
 const LOAD = 1.5
-/** If a smaller part of the due requests was sent, the machine cannot sustain the rate. */
+/** Minimum share of the due requests that must be sent. Below, the machine cannot sustain the offered rate. */
 const SENT_MIN = 0.95
 
 type Limit = Pick<LimitRow, 'requests' | 'windowS'>
 
-/** Rates to try; the first sustainable rate counts, else the last. */
+/** Rate limits to try in order. The first limit whose load the machine sustains is reported, else the last one. */
 type Ladder = readonly Limit[]
 
 const minute: Ladder = [{ requests: 100, windowS: 60 }]
@@ -22,9 +22,10 @@ const large: Ladder = [10_000, 5000, 2000, 1000].map((requests) => ({ requests, 
 const modes = ['exact', 'leased'] as const
 
 /**
- * Measures the accuracy of limits by size, mode, number of nodes, and even or uneven load: a cluster for each number of
- * nodes, a route for each row. Rows that last a minute run in parallel on clusters of their own, so that each row has a
- * Redis of its own.
+ * Measures how accurately the gate enforces rate limits: by size of the limit, mode, number of nodes, and even or
+ * uneven load. There is one cluster per number of nodes, and one route per row of the result table. Limits with a
+ * window of one minute run in parallel on separate clusters with their own Redis servers, so that they do not affect
+ * the other rows.
  */
 export const limits: Scenario<'seconds' | 'minute'> = {
   name: 'limits',
@@ -91,7 +92,7 @@ export const limits: Scenario<'seconds' | 'minute'> = {
 
 type Kind = Pick<LimitRow, 'mode' | 'lopsided'>
 
-/** With one node, even and uneven load are the same. */
+/** Returns the modes and load distributions to measure. A single node has no uneven load. */
 function kindsOf(nodes: number): Kind[] {
   return modes.flatMap((mode) => (nodes === 1 ? [0] : [0, 0.9]).map((lopsided) => ({ mode, lopsided })))
 }

@@ -4,39 +4,47 @@ import type { LoadTarget } from '../harness/drive.ts'
 import { monotonicUs } from './clock.ts'
 
 export interface OfferOptions {
-  /** First part of the path. The second part is the time of sending. */
+  /** Name of the row, sent as first path segment. The second segment is the time of sending. */
   readonly row: string
-  /** Mean rate. Requests are sent at random times, independent of replies. */
+  /** Mean number of requests per second. Each request is sent at a random time, independent of earlier replies. */
   readonly perSecond: number
   readonly seconds: number
-  /** Part of the rate that the first node gets in addition to its share. */
+  /**
+   * Share of the requests that go to the first node only; the remaining requests are distributed evenly over all nodes.
+   * 0: even load.
+   */
   readonly firstPart: number
 }
 
 export interface Offered {
-  /** Times of sending (`monotonicUs`), ascending. */
+  /** Times at which requests were sent, µs of `monotonicUs`, ascending. */
   readonly sentUs: readonly number[]
   /**
-   * Part of the due requests that was sent. Far below 1, the machine cannot sustain the rate and the run ended early.
+   * Share of the due requests that were sent. Far below 1, the machine cannot sustain the rate, and the run ended
+   * early.
    */
   readonly sentPart: number
   readonly admitted: number
-  /** Replies that are neither admissions nor refusals by the limit. */
+  /**
+   * Number of replies by status, without 200 (admitted) and 429 (rejected by the limit). `failed`: requests without a
+   * reply.
+   */
   readonly others: Readonly<Record<string, number>>
 }
 
 /** Keep-alive connections per node. */
 const CONNECTIONS = 48
-/** Longest wait for replies after the last request, ms. */
+/** Longest wait for outstanding replies after the last request was sent, ms. */
 const PATIENCE_MS = 5000
-/** Start of a run, µs, in which a lag behind the rate does not end the run. */
+/** Start of a run in which too few sent requests do not end the run, µs. */
 const WARM_US = 2e6
-/** Below this part, the run ends early. */
+/** Minimum share of due requests that must be sent. Below, the run ends early. */
 const SENT_MIN = 0.7
 
 /**
- * Sends requests to several nodes from one thread. Checks every ms which requests are due. A due request waits for a
- * free connection until the end of the run, so the number of sent requests shows whether the machine sustains the rate.
+ * Sends requests to several nodes from one thread. Checks every 1 ms which requests are due. A due request waits for a
+ * free connection until the end of the run. The number of sent requests therefore shows whether the machine sustains
+ * the rate.
  */
 export async function offer(nodes: readonly LoadTarget[], options: OfferOptions): Promise<Offered> {
   const { row, perSecond, seconds, firstPart } = options
@@ -74,7 +82,7 @@ export async function offer(nodes: readonly LoadTarget[], options: OfferOptions)
     if (due[node]! > 0 && !over) send(node, connection)
     else idle[node]!.push(connection)
   }
-  /** Sends a request on a free connection. Replaces connections that the gate has closed because they were idle. */
+  /** Sends a due request on a free connection. Opens a new connection when the gate has closed an idle one. */
   const use = (node: number): void => {
     for (let free = idle[node]!.pop(); free !== undefined; free = idle[node]!.pop()) {
       if (free.open) {

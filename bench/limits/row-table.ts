@@ -2,7 +2,9 @@ import { formatNumber } from '../harness/statistics.ts'
 import type { Table } from '../report/rows.ts'
 import type { RowResult } from './row.ts'
 
-/** Orders rows by window (longest first), limit, nodes, mode and unevenness of the load. */
+/**
+ * Compare function that sorts rows by window (longest first), limit, number of nodes, mode and unevenness of the load.
+ */
 export function compared(a: RowResult, b: RowResult): number {
   return (
     b.windowS - a.windowS ||

@@ -8,24 +8,27 @@ import { type OfferOptions, offer } from './offer.ts'
 export interface RowResult extends LimitRow {
   readonly nodes: number
   readonly offeredPerSecond: number
-  /** See `Offered`. */
+  /** Share of the due requests that were sent; see `Offered`. */
   readonly sentPart: number
   readonly admitted: number
-  /** Admissions relative to a perfect sliding log for the same requests, %. */
+  /** Admitted requests relative to an exact sliding window for the same requests, %. */
   readonly idealPercent: number
-  /** Largest excess over the limit in any window position. */
+  /** Largest number of admissions above the limit within one window length, at any position of the window. */
   readonly over: number
-  /** Script calls, commands and CPU time of Redis per 1,000 offered requests. */
+  /**
+   * Script calls of Redis per 1,000 offered requests. The usage of an idle cluster is subtracted, as in the next two
+   * figures.
+   */
   readonly callsPer1000: number
   readonly commandsPer1000: number
   readonly redisMsPer1000: number
-  /** Drift between the clock of Redis and ours during the row. */
+  /** Drift between the clock of Redis and the clock of this machine while the row ran, µs. */
   readonly slewUs: number
-  /** Replies other than 200 and 429. */
+  /** Number of replies by status, without 200 (admitted) and 429 (rejected by the limit). */
   readonly others: Readonly<Record<string, number>>
 }
 
-/** Pause in which leases of the previous row expire, ms. */
+/** Pause before each row, in which the permits that nodes hold for the previous row expire, ms. */
 const REST_MS = 1000
 
 export async function runRow(

@@ -9,8 +9,8 @@ import { auditLines } from '../harness/audit-lines.ts'
 import { formatSpread, spread } from '../harness/statistics.ts'
 
 /**
- * Measures the cost of an audit record: CPU of the node and of Redis, and bytes in Redis. Compares batches of 500, as
- * nodes write them, with one XADD per record. Run: `node bench/micro/audit.ts`.
+ * Measures the cost of an audit record: CPU time of the node, CPU time of Redis, and bytes in Redis. Compares batches
+ * of 500 records, as nodes write them, with one XADD command per record. Run: `node bench/micro/audit.ts`.
  */
 
 const BATCH = 500

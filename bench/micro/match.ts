@@ -4,7 +4,8 @@ import type { Snapshot } from '../../gateway/policy/snapshot.ts'
 import { formatSpread, spread } from '../harness/statistics.ts'
 
 /**
- * Measures the cost of a policy with many routes: reading, compiling and matching. Run: `node bench/micro/match.ts`.
+ * Measures how long the gate takes to read and compile a policy with many routes, and to match a request. Run: `node
+ * bench/micro/match.ts`.
  */
 
 const ROUTES = [10, 10_000]
@@ -18,7 +19,7 @@ interface Look {
   readonly method: string
 }
 
-/** Typical services: collections, items, parts of items, and wildcards below them. */
+/** Policy files of typical services: collections, items, parts of items, and a wildcard below each. */
 function policyTexts(routes: number): string[] {
   const texts = ['version: 1\nissuers: { main: { issuer: "https://idp.test", audience: [a] } }\n']
   for (let first = 0; first < routes; first += ROUTES_PER_SERVICE) {
@@ -38,7 +39,7 @@ function routeOf(service: string, i: number): object {
   return { id: `${service}.${i}`, match, require: { scopes: { all: [`${service}:read`] } } }
 }
 
-/** Requests for all routes, and the same number that match no route. */
+/** One request for each route, and as many requests that match no route. */
 function looks(routes: number): Look[] {
   return Array.from({ length: 1024 }, (_, n) => {
     const at = Math.floor((n * routes) / 1024)

@@ -5,13 +5,13 @@ import fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import { Redis } from 'ioredis'
 
 /**
- * A gateway of Fastify and its own plugins, combined as its documentation shows: verifies an ES256 access token, checks
+ * A gateway built from Fastify and its plugins as its documentation shows: verifies an ES256 access token, checks
  * scope and role, limits by subject in Redis, and forwards. Environment variables:
  *
  *   PORT, UPSTREAM (port), REDIS (URL), ISSUER, AUDIENCE, PUBLIC_KEY (PEM)
  *   CACHE   number of verified tokens in the cache; 0: every token is verified
  *
- * It writes no log, which is an advantage in this comparison.
+ * The gateway writes no access log, which is an advantage in this comparison.
  */
 
 interface Claims {
@@ -24,13 +24,13 @@ const { PORT, UPSTREAM, REDIS, ISSUER, AUDIENCE, PUBLIC_KEY, CACHE } = process.e
 const server = fastify({ logger: false })
 
 await server.register(jwt, {
-  // The plugin requires a private key, although nothing is signed.
+  // The plugin @fastify/jwt requires a private key, although this gateway signs nothing.
   secret: { public: PUBLIC_KEY!, private: '' },
   verify: {
     algorithms: ['ES256'],
     allowedIss: ISSUER!,
     allowedAud: AUDIENCE!,
-    // The whole token is the cache key: safe, and cheaper than the usual hash.
+    // The cache key is the whole token: this is safe, and cheaper than the usual hash of the token.
     ...(CACHE === '0' ? {} : { cache: Number(CACHE), cacheKeyBuilder: (token: string | Buffer) => String(token) }),
   },
 })

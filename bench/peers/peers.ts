@@ -7,14 +7,14 @@ import { ratios, type Spread, spread } from '../harness/statistics.ts'
 import { inTurns } from '../harness/turns.ts'
 import { startFastify, startHaproxy } from './start.ts'
 
-/** Cache size of the Fastify stack: all tokens of the run. */
+/** Number of tokens that the Fastify gateway caches: more than the run uses. */
 const CACHED = 10_000
 
 /**
- * Compares the gate with other proxies in front of the same upstream, with the same tokens and requirements: first
- * cached tokens, then new tokens. nginx only forwards. The others verify the token, check scope and role, and count by
- * subject.
- * `gate` counts all requests of the route, as in the budget of the hot path.
+ * Compares the gate with other proxies in front of the same upstream, with the same tokens and requirements: first with
+ * cached tokens, then with new tokens. nginx only forwards. The other proxies verify the token, check scope and role,
+ * and count requests by subject.
+ * The contender `gate` counts all requests of the route together, as in the budget of the scenario `hot`.
  */
 export const peers: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 'fresh' | 'warm'> = {
   name: 'peers',

@@ -28,7 +28,7 @@ export async function startHaproxy(site: Site): Promise<LoadTarget & Running> {
   return site.keep({ ...running, port })
 }
 
-/** Starts the Fastify stack. @param cached  size of its token cache; 0: every request verifies its token */
+/** Starts the Fastify gateway. @param cached  number of tokens in its cache; 0: every request verifies its token */
 export async function startFastify(site: Site, redisUrl: string, cached: number): Promise<LoadTarget & Running> {
   const port = await freePort('127.0.0.1')
   const running = startProcess(process.execPath, [join(import.meta.dirname, 'fastify.ts')], {

@@ -31,11 +31,14 @@ const dark: typeof light = {
   c5: '#df7aa4',
 }
 
-/** Colours for light and dark systems. Not every SVG viewer supports `light-dark()`. */
+/**
+ * Colour variables for light and dark systems. Uses a media query, because not every SVG viewer supports
+ * `light-dark()`.
+ */
 export const colours = `:root { ${variables(light)} }
 @media (prefers-color-scheme: dark) { :root { ${variables(dark)} } }`
 
-/** Style of charts in a page and in SVG files. */
+/** CSS of the charts, used in HTML pages and in SVG files. */
 export const chartStyle = `svg text { font: 13px system-ui, sans-serif; fill: var(--ink); dominant-baseline: middle }
 .label { text-anchor: end } .tick { text-anchor: middle } .axis { stroke: var(--dim); fill: none }
 rect.bar { fill: var(--bar) } rect.missed { fill: var(--bad) } path.spread { stroke: var(--ink); stroke-width: 2; opacity: .7 }

@@ -1,7 +1,7 @@
 import { formatNumber, formatSpread, type Spread } from '../harness/statistics.ts'
 import { chartStyle, colours } from './chart-style.ts'
 
-/** One bar: median, range from lowest to highest, and budget. */
+/** One bar of a chart: the median as bar, lowest to highest value as line, and the budget as mark. */
 export interface Bar {
   readonly label: string
   readonly found: Spread
@@ -14,7 +14,7 @@ type Points = readonly (readonly [x: number, y: number])[]
 export interface Line {
   readonly label: string
   readonly points: Points
-  /** Values of the model, drawn as a dashed line. */
+  /** Values that the scaling model predicts, drawn as a dashed line. */
   readonly model?: Points
 }
 
@@ -31,7 +31,7 @@ const ROW = 26
 const VALUE = 170
 const BAR_WIDTH = LABEL + PLOT + VALUE
 
-/** Escapes a text for HTML and SVG. */
+/** Escapes the characters `&`, `<`, `>` and `"` of a text for HTML and SVG. */
 export function escapeMarkup(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;')
 }
@@ -40,11 +40,11 @@ export function barChart(bars: readonly Bar[], title: string): string {
   return svg(BAR_WIDTH, bars.length * ROW, title, barRows(bars))
 }
 
-/** Margin of a picture on all sides. */
+/** Margin of an SVG file on each side, px. */
 const MARGIN = 16
 const HEADING = 30
 
-/** The chart as an SVG file with its title and a background, so that it is readable on any page. */
+/** Bar chart as an SVG file. It has a title and a background, so that it is readable on light and dark pages. */
 export function barPicture(bars: readonly Bar[], title: string): string {
   const [width, height] = [BAR_WIDTH + 2 * MARGIN, bars.length * ROW + HEADING + 2 * MARGIN]
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img">

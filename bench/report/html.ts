@@ -20,7 +20,7 @@ svg { max-width: 100%; height: auto; display: block; margin: .5rem 0 }
 ${chartStyle}
 `
 
-/** A self-contained HTML page without scripts, fonts or requests. */
+/** Report of a run as one HTML page, without scripts, fonts and external requests. */
 export function htmlReport(record: BenchRecord): string {
   const { machine, commit } = record
   const at = `${record.at.slice(0, 16).replace('T', ' ')} UTC`

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { htmlReport } from './html.ts'
 import type { BenchRecord } from './record.ts'
 
-/** Writes a run as JSON and as an HTML page. @returns both paths */
+/** Stores a run in two files: JSON, and an HTML page. @returns the paths of both files */
 export function keepRecord(folder: string, record: BenchRecord): { readonly json: string; readonly html: string } {
   mkdirSync(folder, { recursive: true })
   const stamp = record.at.slice(0, 16).replaceAll(/[-:]/g, '')

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os'
 import { ownTree } from '../harness/node.ts'
 
-/** Machine and commit of a run. Contains no names of hosts, folders or persons. */
+/** Machine and commit of a benchmark run. Contains no names of hosts, folders or persons. */
 export interface Circumstances {
   readonly machine: {
     readonly cpu: string
@@ -11,9 +11,9 @@ export interface Circumstances {
     readonly kernel: string
     readonly node: string
   }
-  /** Load average of the minute before. Above `cores`, the machine was busy with other work. */
+  /** Load average of the minute before the run. If it is above `cores`, the machine was busy with other work. */
   readonly load_before: number
-  /** `undefined` outside of a checkout. */
+  /** Commit of the checkout, and whether tracked or new files differ from it. `undefined` outside of a git checkout. */
   readonly commit: { readonly id: string; readonly changed: boolean } | undefined
 }
 

@@ -1,4 +1,4 @@
-/** Each row has a cell for each column. */
+/** Table of a benchmark report. Each row has one cell per column. */
 export interface Table {
   readonly title: string
   readonly columns: readonly string[]
@@ -9,7 +9,7 @@ export function rowsText({ columns, rows }: Table): string {
   return aligned([columns.map((column) => column.toUpperCase()), ...rows.map((row) => row.map(String))])
 }
 
-/** Formats rows with columns that are as wide as their widest cell. */
+/** Formats rows as text. Each column is as wide as its widest cell. */
 export function aligned(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
   return rows

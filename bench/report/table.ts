@@ -3,14 +3,14 @@ import { formatNumber, formatSpread } from '../harness/statistics.ts'
 import { aligned, rowsText } from './rows.ts'
 import type { BudgetVerdict } from './verdict.ts'
 
-/** Describes the conditions of a measurement. */
+/** Formats the conditions of a scenario as `name value`. */
 export function conditionTexts({ conditions }: ScenarioFinding): string[] {
   return Object.entries(conditions).map(
     ([name, value]) => `${name} ${typeof value === 'number' ? formatNumber(value) : value}`,
   )
 }
 
-/** Formats a finding as a text table with its budgets. */
+/** Formats the result of a scenario as text: figures with their budgets, notes, tables and failures. */
 export function findingTable(finding: ScenarioFinding, verdicts: readonly BudgetVerdict[]): string {
   const conditions = conditionTexts(finding)
   const rows = Object.entries(finding.figures).map(([name, found]) => {
@@ -31,7 +31,7 @@ function budgetText({ most, outcome, tolerance }: BudgetVerdict): string {
   return `${bound}  ${outcome === 'missed' ? 'MISSED' : outcome}`
 }
 
-/** Reports how many budgets were met, and which were missed. */
+/** Text with the number of budgets that were met, and a line for each missed or unmeasured budget. */
 export function verdictText(verdicts: readonly BudgetVerdict[]): string {
   const count = (outcome: BudgetVerdict['outcome']): number =>
     verdicts.filter((verdict) => verdict.outcome === outcome).length

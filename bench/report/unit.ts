@@ -1,4 +1,7 @@
-/** Units by the ending of a figure's name, longest ending first. A figure without such an ending is a count. */
+/**
+ * Units of figures by the ending of the figure's name. The first matching ending applies. A figure without such an
+ * ending is a count.
+ */
 const endings: readonly (readonly [ending: RegExp, unit: string])[] = [
   [/ratio|growth/, '×'],
   [/us_per_request$/, 'µs a request'],

@@ -2,7 +2,10 @@ import type { Budget } from '../budgets.ts'
 import type { ScenarioFinding } from '../harness/scenario.ts'
 import type { Spread } from '../harness/statistics.ts'
 
-/** `near`: missed by at most the tolerance. `absent`: the scenario ran, but has no such figure. */
+/**
+ * Comparison of a figure with its budget. `near`: missed by at most the tolerance. `absent`: the scenario ran, but
+ * returned no such figure.
+ */
 export type BudgetOutcome = 'met' | 'near' | 'missed' | 'absent'
 
 export interface BudgetVerdict extends Budget {
@@ -10,7 +13,7 @@ export interface BudgetVerdict extends Budget {
   readonly found?: Spread
 }
 
-/** Compares medians with budgets. Budgets of scenarios that did not run are skipped. */
+/** Compares the median of each figure with its budget. Skips budgets of scenarios that did not run. */
 export function verdictsOf(findings: readonly ScenarioFinding[], budgets: readonly Budget[]): BudgetVerdict[] {
   const verdicts: BudgetVerdict[] = []
   for (const budget of budgets) {
@@ -29,7 +32,7 @@ function of({ median }: Spread, { most, tolerance }: Budget): BudgetOutcome {
   return median <= most * (1 + tolerance) ? 'near' : 'missed'
 }
 
-/** Whether the exit code is 0: nothing failed, and no budget is missed by more than its tolerance. */
+/** Whether the run succeeded (exit code 0): no scenario failed, and no budget was missed by more than its tolerance. */
 export function passes(findings: readonly ScenarioFinding[], verdicts: readonly BudgetVerdict[]): boolean {
   return (
     findings.every(({ broken }) => broken.length === 0) &&

@@ -1,16 +1,16 @@
-/** A measured value and the known amount of each term. */
+/** A measured value, and how much of each cost term it contains. */
 export interface Observation {
-  /** In the order of the terms. */
+  /** Amount of each cost term, in the order of the terms. */
   readonly amounts: readonly number[]
   readonly found: number
 }
 
 /**
- * Fits the cost of each term, so that amounts × costs approximate the measured values. Uses least squares of relative
- * errors, because observations differ by orders of magnitude. Costs are not negative: otherwise noise in one term could
- * be compensated by another term.
+ * Fits the cost of each term, so that the sum of amounts × costs approximates each measured value. Minimises the
+ * squares of relative errors, because measured values differ by orders of magnitude. Costs are never negative:
+ * otherwise a negative cost of one term could compensate noise in another term.
  *
- * @throws {Error} when the observations do not determine the costs
+ * @throws {Error} when the measured values do not determine the costs
  */
 export function leastSquares(observations: readonly Observation[], terms: number): number[] {
   const costs = new Array<number>(terms).fill(0)
@@ -27,7 +27,7 @@ export function leastSquares(observations: readonly Observation[], terms: number
   }
 }
 
-/** Relative error of the fit for each observation. */
+/** Returns the relative error of the fit for each measured value; 0.1 means 10 %. */
 export function relativeErrors(observations: readonly Observation[], costs: readonly number[]): number[] {
   const weights = weightsOf(observations)
   return observations.map(({ amounts, found }, i) => Math.abs(predict(amounts, costs) - found) / weights[i]!)
@@ -37,7 +37,7 @@ export function predict(amounts: readonly number[], costs: readonly number[]): n
   return amounts.reduce((sum, amount, i) => sum + amount * costs[i]!, 0)
 }
 
-/** Smaller observations, relative to the largest, are weighted as if they had this size. */
+/** Lower limit of the weight: values below 1 % of the largest measured value are weighted as if they were 1 % of it. */
 const FLOOR = 0.01
 
 function weightsOf(observations: readonly Observation[]): number[] {
@@ -45,7 +45,7 @@ function weightsOf(observations: readonly Observation[]): number[] {
   return observations.map(({ found }) => Math.max(Math.abs(found), floor, Number.MIN_VALUE))
 }
 
-/** Solves the normal equations by elimination with pivoting. */
+/** Solves the normal equations of the fit by Gaussian elimination with pivoting. */
 function solve(observations: readonly Observation[], terms: readonly number[]): number[] {
   const weights = weightsOf(observations)
   const product = (a: (each: Observation) => number, b: (each: Observation) => number): number =>
@@ -66,7 +66,7 @@ function solve(observations: readonly Observation[], terms: readonly number[]): 
     }
     ;[rows[column], rows[pivot]] = [rows[pivot]!, rows[column]!]
     const head = rows[column]!
-    // A term that is a combination of others leaves only a rounding error.
+    // If the term is a linear combination of other terms, only a rounding error is left at this place.
     const whole = product(amount(terms[column]!), amount(terms[column]!))
     if (Math.abs(head[column]!) <= whole * 1e-9) throw new Error('the observations cannot tell the terms apart')
     for (let row = 0; row < size; row++) {

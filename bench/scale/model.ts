@@ -2,17 +2,17 @@ import { quantile } from '../harness/statistics.ts'
 import { leastSquares, type Observation, predict, relativeErrors } from './least-squares.ts'
 
 /**
- * Terms of the cost per second: an idle node; a request at a busy node; the extra cost of a request at an idle node,
- * which wakes up for it; a *lease*, which is a subject with a leased limit at one node; the extra cost of a request
- * under an exact limit.
+ * Terms of the scaling model, amounts per second. `node`: an idle node. `request`: a request at a busy node. `light`:
+ * additional cost of a request at an idle node, which wakes up for it. `lease`: a subject with a leased limit at one
+ * node. `exact`: additional cost of a request under an exact limit.
  */
 export const terms = ['node', 'request', 'light', 'lease', 'exact'] as const
 export type Amounts = Readonly<Record<(typeof terms)[number], number>>
 
-/** Load of a cluster per second. */
+/** Measured load and resource usage of a cluster per second. */
 export interface Usage {
   readonly amounts: Amounts
-  /** Requests at all nodes together. */
+  /** CPU time of all nodes together, µs per second. */
   readonly nodeCpuUs: number
   readonly redisCpuUs: number
   readonly redisCommands: number
@@ -20,7 +20,7 @@ export interface Usage {
 
 export interface Fit {
   readonly costs: Amounts
-  /** Relative errors: median and maximum. */
+  /** Relative error of the fit: median and maximum of all measured values; 0.1 means 10 %. */
   readonly error: { readonly median: number; readonly worst: number }
 }
 
@@ -57,16 +57,16 @@ export function predicted({ costs }: Fit, amounts: Amounts): number {
   )
 }
 
-/** Planned load of a cluster per second. */
+/** Load per second for which the size of a cluster is calculated. */
 export interface Demand {
   readonly requests: number
-  /** Part of the requests under an exact limit. */
+  /** Share of the requests that are counted by an exact limit, 0 to 1. */
   readonly exactShare: number
-  /** Active subjects with a leased limit. */
+  /** Number of active subjects with a leased limit. */
   readonly subjects: number
   /**
-   * Whether the load balancer sends all requests of a subject to the same node. Each subject then holds one lease,
-   * instead of one per node.
+   * Whether the load balancer sends all requests of a subject to the same node. Each subject then has a lease at one
+   * node only, instead of at each node.
    */
   readonly subjectsStay?: boolean
 }
@@ -75,19 +75,22 @@ export interface Size {
   readonly nodes: number
   readonly shards: number
   readonly redisCommands: number
-  /** Resulting size and load per second. */
+  /** Amount of each cost term per second at the calculated size. */
   readonly amounts: Amounts
 }
 
-/** Planned utilisation of a core by a node or a shard. The rest is for bursts and for failed nodes. */
+/**
+ * Planned utilisation of a CPU core by a node or a Redis shard: 60 %. The remaining 40 % are for bursts and for the
+ * failure of other nodes.
+ */
 export const BUSY = 0.6
 const CORE_US = 1e6
 
 /**
- * Calculates the nodes, of one core each, and the Redis shards for a load. The cost of idle nodes falls on one shard,
- * because the event log of the cluster has a single order; leases and windows are distributed over all shards.
+ * Calculates how many nodes (one CPU core each) and Redis shards a load needs. Leases and windows are distributed over
+ * all shards. The cost of idle nodes falls on one shard, because the event log of the cluster has a single order.
  *
- * @returns `undefined` when no number is enough, because each node adds more load than it can handle
+ * @returns `undefined` when no number of nodes is enough, because each further node adds more load than it can handle
  */
 export function sizeFor(model: ScaleModel, demand: Demand): Size | undefined {
   let nodes = 1
@@ -104,9 +107,9 @@ export function sizeFor(model: ScaleModel, demand: Demand): Size | undefined {
 }
 
 /**
- * Nodes at their planned utilisation are busy. A subject has a lease at each node that its requests reach: all nodes,
- * or one with a sticky balancer. A subject with so few requests that each would need a new lease costs a call per
- * request, like an exact limit.
+ * Returns the amounts of the cost terms for a number of nodes, all busy. A subject has a lease at each node that its
+ * requests reach: at one node with a sticky load balancer, else at all nodes. For subjects with few requests, a Redis
+ * call per request is cheaper than leases; such a load costs as much as an exact limit.
  */
 function amountsOf(model: ScaleModel, demand: Demand, nodes: number): Amounts {
   const { requests, exactShare, subjects, subjectsStay = false } = demand

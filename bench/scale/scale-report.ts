@@ -35,7 +35,7 @@ function fits(model: ScaleModel): readonly (readonly [name: string, fit: Fit])[]
   ]
 }
 
-/** Number of clients with a limit of their own: few partners or many users. */
+/** Numbers of clients with their own limit: few business partners, or many users. */
 const subjectCounts = [100, 10_000] as const
 
 export function scaleNotes(model: ScaleModel): string[] {

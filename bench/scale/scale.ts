@@ -14,9 +14,9 @@ import { type Kind, kinds, type ScaleStep } from './step.ts'
 const sizes = [1, 2, 4, 8] as const
 
 /**
- * Measures one cluster at growing sizes. At each size: idle; a fixed rate per node, so that the work of a node does not
- * depend on the size, without a limit, with a leased and with an exact limit; and, while each node has a core, the
- * maximum rate.
+ * Measures a cluster with 1, 2, 4 and 8 nodes and one Redis. At each size the nodes get no load, then a fixed rate per
+ * node without a limit, with an exact limit, and with a leased limit. If each node can have a CPU core of its own, the
+ * maximum rate is measured too. With a fixed rate per node, the work of a node should not depend on the size.
  */
 export const scale: Scenario<'seconds' | 'rate' | 'tokens' | 'rest'> = {
   name: 'scale',
@@ -65,11 +65,11 @@ export const scale: Scenario<'seconds' | 'rate' | 'tokens' | 'rest'> = {
         saturated: async () =>
           (await load(nodes, { connections: 64, seconds, authorizations, path: '/leased/1' })).requests,
       }
-      // Every node has cached every token.
+      // Fills the token cache of every node.
       await work.plain()
       await sleep(rest * 1000)
       for (const kind of kinds) {
-        // With more nodes than cores, the scheduler would be measured.
+        // With more nodes than CPU cores, the result would show the scheduler of the operating system.
         if (kind === 'saturated' && size > availableParallelism()) continue
         const step = await measured(kind, nodes, redis, count, work[kind])
         steps.push(step)

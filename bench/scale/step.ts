@@ -1,10 +1,10 @@
 import type { Usage } from './model.ts'
 
-/** Load of a cluster during a step. */
+/** Loads of a step: none, requests without a limit, with an exact limit, with a leased limit, and the maximum rate. */
 export const kinds = ['idle', 'plain', 'exact', 'leased', 'saturated'] as const
 export type Kind = (typeof kinds)[number]
 
-/** Resource usage of a cluster during a step, with its number of nodes. */
+/** Resource usage of a cluster during one step of the scenario `scale`. */
 export interface ScaleStep extends Usage {
   readonly kind: Kind
   readonly nodes: number

@@ -7,9 +7,12 @@ import { type Admission, mostForCertain, perfectLog } from '../harness/sliding-l
 import { single } from '../harness/statistics.ts'
 
 const modes = ['exact', 'leased'] as const
-/** Offered load, in multiples of the limit. */
+/** Offered load as a multiple of the rate limit. */
 const loads = [0.9, 2] as const
-/** Part of the load that one node gets in addition to its share. */
+/**
+ * Share of the load that goes to the first node only; the remaining load is distributed evenly over all nodes. 0: even
+ * load.
+ */
 const lopsided = [0, 0.9] as const
 const IDLE_S = 2
 
@@ -31,17 +34,20 @@ interface Reply extends Admission {
 }
 
 interface RowResult {
-  /** Admissions relative to a perfect sliding log for the same arrivals, %. */
+  /** Admitted requests relative to an exact sliding window for the same requests, %. */
   readonly admittedPercent: number
-  /** Largest certain excess over the limit in any window position. */
+  /**
+   * Largest number of admissions that are certainly above the limit within one window length, at any position of the
+   * window.
+   */
   readonly over: number
   readonly callsPer1000: number
 }
 
 /**
- * Measures a limit by subject that several nodes share, below and above the limit, with even load and with most load at
- * one node: admissions relative to a perfect sliding log, and the cost in Redis. Each row has a route and a window of
- * its own.
+ * Measures a limit by subject on several nodes: below and above the limit, with even load, and with most load at one
+ * node. Reports the admissions relative to an exact sliding window, and the cost in Redis. Each row has its own route
+ * and window.
  */
 export const admission: Scenario<'nodes' | 'requests' | 'window' | 'seconds'> = {
   name: 'admission',
@@ -67,7 +73,7 @@ export const admission: Scenario<'nodes' | 'requests' | 'window' | 'seconds'> = 
     })
     const nodes = await site.nodes(count, { policy, redis: redis.url })
     const authorizations = await site.tokens(1)
-    // The calls of an idle cluster are subtracted.
+    // Calls of the cluster without requests; they are subtracted from the calls of each row.
     const { use: idle } = await redis.during(() => new Promise((resolve) => setTimeout(resolve, IDLE_S * 1000)))
     const results: Record<string, RowResult> = {}
     for (const row of rows) {
@@ -109,7 +115,7 @@ interface Around {
   readonly redis: BenchRedis
   readonly authorizations: readonly string[]
   readonly seconds: number
-  /** Script calls per second of an idle cluster. */
+  /** Redis script calls per second of the cluster without requests. */
   readonly idleCalls: number
 }
 

@@ -12,7 +12,10 @@ import { single, spread } from '../harness/statistics.ts'
 import { inTurns } from '../harness/turns.ts'
 
 const IDLE_S = 2
-/** Longest delay of a batch plus the reply time of Redis, ms. */
+/**
+ * Wait until the last batch of audit records is in Redis, ms: longer than the longest delay of a batch plus the reply
+ * time of Redis.
+ */
 const HANDED_OVER_MS = 1000
 
 interface Turn {
@@ -20,7 +23,7 @@ interface Turn {
   readonly use: RedisUse
 }
 
-/** Records of one batch under load. */
+/** Number of records that a node under load writes in one batch. */
 const BATCH = 500
 const EVENTS = 40 * BATCH
 /** Concurrent XADD calls. */
@@ -37,8 +40,8 @@ interface AuditStatus {
 }
 
 /**
- * Measures the cost of the audit log: a node under load compared with a node without Redis, which has no audit log and
- * no cluster; and records alone, in batches as nodes write them, compared with one XADD per record.
+ * Measures the cost of the audit log in two ways. First: a node with Redis and an audit log, compared with a node
+ * without Redis. Second: writing records only, in batches as nodes do, compared with one XADD command per record.
  */
 export const audit: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens'> = {
   name: 'audit',
@@ -90,7 +93,7 @@ export const audit: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens'> = 
   },
 }
 
-/** Work of a node for a record: serialising, chaining and batching. */
+/** Measures the work of a node for audit records: serialising, chaining and writing them in batches. */
 function batched(redis: BenchRedis): () => Promise<Cost> {
   const client = redis.slowClient
   const line = auditLines()

@@ -5,7 +5,7 @@ import type { Scenario } from '../harness/scenario.ts'
 import { ratios, spread } from '../harness/statistics.ts'
 import { inTurns } from '../harness/turns.ts'
 
-/** New ES256 tokens, each used once, compared with cached tokens. */
+/** Measures requests with new ES256 tokens, each token used once, compared with requests with cached tokens. */
 export const cold: Scenario<'rounds' | 'connections' | 'tokens'> = {
   name: 'cold',
   about: 'CPU time of a request with a new token',

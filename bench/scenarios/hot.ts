@@ -9,9 +9,10 @@ import { inTurns } from '../harness/turns.ts'
 const MIB = 1024 * 1024
 
 /**
- * Cached tokens through the whole lifecycle: route, address, cached facts, revocation, scopes, role, a leased limit,
- * assertion, log line, metrics. The reference is a plain `proxy_pass` in front of the same upstream. Also measures a
- * single token, and a public route, which has the listener and the upstream call but little policy.
+ * Measures requests with cached tokens through all phases: route, address, cached token facts, revocation, scopes,
+ * role, leased limit, assertion, log line, metrics. The reference is nginx with a plain `proxy_pass` to the same
+ * upstream. Also measures requests with one single token, and requests to a public route, which cost the HTTP listener
+ * and the call of the upstream, but little policy.
  */
 export const hot: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 'warm'> = {
   name: 'hot',

@@ -6,12 +6,15 @@ import type { Scenario } from '../harness/scenario.ts'
 import { single, spread } from '../harness/statistics.ts'
 import { inTurns } from '../harness/turns.ts'
 
-/** Part of the saturation of the whole machine, load generator and upstream included: queues stay short at half. */
+/**
+ * Share of the maximum rate at which latency is measured. At half of the machine's maximum rate, which includes the
+ * load generator and the upstream, queues stay short.
+ */
 const SHARE = 0.5
 
 /**
- * Measures the latency that the gate adds to a request at a random time: the difference to direct calls of the upstream
- * in the same round and at the same rate.
+ * Measures the latency that the gate adds to requests at random times: the difference to direct requests to the
+ * upstream in the same round at the same rate.
  */
 export const latency: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 'most'> = {
   name: 'latency',

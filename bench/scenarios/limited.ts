@@ -11,18 +11,18 @@ const IDLE_S = 2
 
 interface Turn {
   readonly result: LoadResult
-  /** Without the periodic calls of a node. */
+  /** Redis usage of the turn, without the periodic calls of the node. */
   readonly use: RedisUse
 }
 
-/** A limit that is never reached: the cost of an admitted request on the node and in Redis. */
+/** Measures the cost of a limit that is never reached: the cost of an admitted request on the node and in Redis. */
 export const limited: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens'> = {
   name: 'limited',
   about: 'node and Redis without a limit, with a leased one, one leased by all together, and an exact one',
   options: { rounds: rounds(4, 1), seconds: seconds(2), connections, tokens: tokens(200) },
   async run(site, chosen) {
     const authorizations = await site.tokens(chosen.tokens)
-    // Each has its own Redis: leases are still renewed during the turn of the next contender.
+    // Each contender has its own Redis, because a node still renews its leases during the turn of the next contender.
     const turnWith = async (limits: readonly ReturnType<typeof roomyLimit>[]) => {
       const redis = await site.redis()
       const policy = policyOf(site.issuer.url, { orders: orders(site.upstream.port, limits) })

@@ -17,7 +17,10 @@ import { swap } from './swap.ts'
 import { telemetry } from './telemetry.ts'
 import { tls } from './tls.ts'
 
-/** The suite in its order. A new scenario is one file here and one line in this list; budgets are in budgets.ts. */
+/**
+ * Scenarios of the suite in their order. A new scenario needs a file in this folder, a line in this list, and budgets
+ * in budgets.ts.
+ */
 export const scenarios: readonly Scenario[] = [
   hot,
   cold,

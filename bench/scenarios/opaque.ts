@@ -8,14 +8,14 @@ import type { Scenario } from '../harness/scenario.ts'
 import { ratios, single, spread } from '../harness/statistics.ts'
 import { inTurns } from '../harness/turns.ts'
 
-/** Cache time, longer than the rounds, which measure cached tokens. */
+/** Cache time of introspection results, s. Longer than all rounds, because the rounds measure cached tokens. */
 const WARM_CACHE_S = 300
-/** Cache time of the steady part; several periods fit into a run. */
+/** Cache time of introspection results at the steady rate, s. Several cache periods fit into the run. */
 const CACHE_S = 10
 
 /**
- * Cached opaque tokens and cached JWTs at one node in alternating rounds; then, at another node, opaque tokens at a
- * steady rate, while their answers age and a worker refreshes them.
+ * Compares cached opaque tokens with cached JWTs on one node in alternating rounds. Afterwards sends opaque tokens to
+ * another node at a steady rate, while introspection results expire and a worker refreshes them.
  */
 export const opaque: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 'rate' | 'steady'> = {
   name: 'opaque',
@@ -72,7 +72,7 @@ export const opaque: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 
         steady_p50_ms: single(steady.latencyMs.p50),
         steady_p99_ms: single(steady.latencyMs.p99),
         worker_cpu_us_per_question: single(workerUs / questions),
-        // Calls to the issuer: one per token and cache period of 10 s is enough.
+        // Introspection calls to the issuer per token. One call per cache period of 10 s is enough.
         questions_per_token: single(questions / chosen.tokens),
         most_questions_per_token: single(Math.max(...asked)),
       },

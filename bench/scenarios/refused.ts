@@ -5,7 +5,10 @@ import type { Scenario } from '../harness/scenario.ts'
 import { spread } from '../harness/statistics.ts'
 import { inTurns } from '../harness/turns.ts'
 
-/** Cost of a refusal without a verification. `soak` sends forged signatures, which need one. */
+/**
+ * Measures the cost of refused requests whose token needs no verification. `soak` sends forged signatures, which need
+ * one.
+ */
 export const refused: Scenario<'rounds' | 'seconds' | 'connections'> = {
   name: 'refused',
   about: 'CPU time of a refusal: 401 without and with a malformed token, 403, 404',

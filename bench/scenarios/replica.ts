@@ -12,7 +12,10 @@ const BATCH = 20_000
 const DAY_S = 86_000
 const MIB = 1024 * 1024
 
-/** A node that joins a cluster with many revocations: time until it is ready, and memory of the revocations. */
+/**
+ * Measures a node that starts in a cluster with many revocations: the time until it is ready, and the memory that the
+ * revocations use.
+ */
 export const replica: Scenario<'entries'> = {
   name: 'replica',
   about: 'a node with many revocations: additional memory, and time until it is ready',
@@ -37,7 +40,10 @@ export const replica: Scenario<'entries'> = {
   },
 }
 
-/** Writes revocations as members do after Redis lost its data. They expire within a day, like tokens. */
+/**
+ * Writes revocations to Redis as nodes do after Redis lost its data. Each revocation expires within a day, like a
+ * token.
+ */
 async function fill(redis: BenchRedis, entries: number): Promise<void> {
   const nowS = Math.floor(Date.now() / 1000)
   const store = new RevocationStore(redis.slowClient, redis.link.keys)

@@ -7,8 +7,8 @@ import type { Scenario } from '../harness/scenario.ts'
 import { quantile, type Spread, single } from '../harness/statistics.ts'
 
 /**
- * Revokes tokens one after the other, in an idle and in a loaded cluster. Sends each token to every node in the tick in
- * which its receipt arrives: a node in the receipt must reject it.
+ * Revokes tokens one after the other, in an idle cluster and in a cluster under load. When a receipt of a revocation
+ * arrives, the scenario immediately sends the token to every node. Every node that the receipt lists must reject it.
  */
 export const revocation: Scenario<'nodes' | 'revocations' | 'rate'> = {
   name: 'revocation',
@@ -66,7 +66,10 @@ interface Receipt {
   readonly missing: readonly string[]
 }
 
-/** Times to the last acknowledgement, ms. */
+/**
+ * Returns for each revocation the time until the last node acknowledged it, ms, and the number of requests that were
+ * admitted afterwards.
+ */
 async function revokeEach(
   nodes: readonly BenchNode[],
   connections: readonly KeepAliveConnection[],

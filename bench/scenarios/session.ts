@@ -19,8 +19,8 @@ interface Turn {
 }
 
 /**
- * Users with a login session compared with the same users with tokens: one node, the same requirements, alternating
- * rounds. Before that, the cost of a login.
+ * Compares users with a login session with users with access tokens: one node, the same requirements, alternating
+ * rounds. Measures the cost of a login first.
  */
 export const sessionCookie: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 'warm'> = {
   name: 'session',

@@ -8,7 +8,7 @@ import { type IdleResult, idle } from '../soak/idle.ts'
 
 const MB = 1_000_000
 
-/** One node under large bodies, slow clients, many connections and forged tokens, one after the other. */
+/** Loads one node with large bodies, slow clients, many connections and forged tokens, one after the other. */
 export const soak: Scenario<'connections' | 'megabytes' | 'tokens'> = {
   name: 'soak',
   about: 'large bodies, slow clients, many connections, forged tokens: memory, and whether bodies arrive unchanged',
@@ -21,7 +21,7 @@ export const soak: Scenario<'connections' | 'megabytes' | 'tokens'> = {
     const service = site.keep(await startBodyService())
     const gate = await site.node({
       policy: policyOf(site.issuer.url, { bodies: bodies(service.port) }),
-      // Connections may be idle for the duration of the next part.
+      // The idle timeout must be longer than the next part of the scenario, in which connections are idle.
       settings: { request: { idle: '2m' } },
     })
     const bytes = megabytes * MB

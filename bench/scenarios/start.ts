@@ -2,7 +2,10 @@ import { orders, policyOf } from '../harness/policy.ts'
 import type { Scenario } from '../harness/scenario.ts'
 import { spread } from '../harness/statistics.ts'
 
-/** Time from `serve` to the first 200 of /readyz, in a cluster of two nodes with a local Redis. */
+/**
+ * Measures the time from the start of `serve` to the first 200 reply of /readyz, in a cluster of two nodes with a local
+ * Redis.
+ */
 export const startUp: Scenario<'rounds'> = {
   name: 'start',
   about: 'time from `serve` to ready, with a local Redis',

@@ -16,7 +16,10 @@ interface Turn {
   readonly identical: boolean
 }
 
-/** Bodies in both directions as fast as possible, and whether they arrive unchanged. `soak` has slow readers. */
+/**
+ * Measures downloads and uploads at maximum speed, and checks that the bodies arrive unchanged. The scenario `soak`
+ * measures slow readers.
+ */
 export const streaming: Scenario<'rounds' | 'mebibytes'> = {
   name: 'streaming',
   about: 'CPU time of a MiB down and up, compared with nginx, and whether bodies arrive unchanged',

@@ -6,11 +6,11 @@ import { orders, policyOf } from '../harness/policy.ts'
 import type { Scenario } from '../harness/scenario.ts'
 import { single } from '../harness/statistics.ts'
 
-/** Additional routes, so that compiling takes time. */
+/** Number of additional routes, so that compiling the policy takes a noticeable time. */
 const ROUTES = 500
 const GAP_MS = 700
 
-/** Replaces the policy repeatedly under a steady load: no request may fail. */
+/** Replaces the policy repeatedly while requests arrive at a steady rate. No request is allowed to fail. */
 export const swap: Scenario<'seconds' | 'rate' | 'tokens'> = {
   name: 'swap',
   about: 'new policies under load: failed requests and additional latency',
@@ -63,7 +63,7 @@ export const swap: Scenario<'seconds' | 'rate' | 'tokens'> = {
   },
 }
 
-/** @returns the number of revisions that were in force */
+/** Replaces the policy until `over` returns true. @returns the number of policy revisions that the node used */
 async function countSwaps(node: BenchNode, write: (n: number) => void, over: () => boolean): Promise<number> {
   const revisions = new Set<string>()
   for (let n = 1; !over(); n++) {

@@ -7,11 +7,11 @@ import type { Scenario } from '../harness/scenario.ts'
 import { ratios, type Spread, spread } from '../harness/statistics.ts'
 import { inTurns } from '../harness/turns.ts'
 
-/** Sampled part of the exchanges. */
+/** Share of the exchanges whose traces are sampled, by mode. `off`: the node records no traces. */
 const samples = { off: undefined, unsampled: 0, one_percent: 0.01, all: 1 }
 type Mode = keyof typeof samples
 
-/** Cached tokens through the whole lifecycle at four nodes with different trace settings. */
+/** Measures requests with cached tokens at four nodes that have different trace settings. */
 export const telemetry: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 'warm'> = {
   name: 'telemetry',
   about: 'CPU time of a request with traces off, on and not sampled, 1 % and all sampled',
@@ -43,7 +43,10 @@ export const telemetry: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens'
   },
 }
 
-/** No traces in Redis, and no rate limit of traces. */
+/**
+ * Settings for traces and metrics at this sampling rate. The limit of traces per second is so high that it has no
+ * effect.
+ */
 function recorded(sample: number | undefined, port: number) {
   if (sample === undefined) return {}
   const endpoint = `http://127.0.0.1:${port}`

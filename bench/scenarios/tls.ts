@@ -13,7 +13,10 @@ import { inTurns } from '../harness/turns.ts'
 /** Concurrent handshakes. */
 const AT_ONCE = 8
 
-/** TLS 1.3 to the gate: keep-alive connections compared with nginx with the same certificate, and full handshakes. */
+/**
+ * Measures TLS 1.3: requests on keep-alive connections, compared with nginx with the same certificate, and full
+ * handshakes.
+ */
 export const tls: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 'handshakes'> = {
   name: 'tls',
   about: 'CPU time of a request over TLS and of a handshake, compared with nginx',
@@ -58,7 +61,9 @@ export const tls: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 'ha
   },
 }
 
-/** Opens connections with one request each. @returns CPU time of the server per connection, µs */
+/**
+ * Opens connections with a full TLS handshake and one request each. @returns CPU time of the server per connection, µs
+ */
 async function handshakes(target: { port: number; pid: number }, count: number, request: string): Promise<number> {
   const before = cpuTimeUs(target.pid)
   let left = count

@@ -12,14 +12,20 @@ type Replies = Readonly<Record<number, number>>
 
 export interface FloodResult {
   readonly tokens: number
-  /** Replies by status. 401: the signature was verified. 429: rejected without a verification. */
+  /**
+   * Number of replies to forged tokens by status. 401: the gate verified the signature. 429: the gate rejected the
+   * token without a verification.
+   */
   readonly replies: Replies
   readonly cpu_us_per_refusal: number
-  /** Replies to a client at another address with a cached token during the flood. */
+  /** Number of replies by status during the flood, for a client at another address that uses a cached token. */
   readonly other_replies: Replies
 }
 
-/** Sends distinct tokens with invalid signatures from one address, and valid requests from another address. */
+/**
+ * Sends distinct tokens with invalid signatures from one client address, and requests with a valid token from another
+ * address.
+ */
 export async function flood(gate: LoadTarget, issuer: BenchIssuer, tokens: number): Promise<FloodResult> {
   const good = await issuer.token(0)
   const forged = Array.from({ length: tokens }, (_, n) => forgery(good, n))
@@ -57,7 +63,7 @@ export async function flood(gate: LoadTarget, issuer: BenchIssuer, tokens: numbe
   }
 }
 
-/** The valid token with a changed payload. */
+/** Returns the valid token with a changed payload, so that its signature is invalid. */
 function forgery(token: string, n: number): string {
   const [header, payload, signature] = token.split('.') as [string, string, string]
   const claims = JSON.parse(Buffer.from(payload, 'base64url').toString()) as object

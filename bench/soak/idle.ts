@@ -5,20 +5,26 @@ import type { LoadTarget } from '../harness/drive.ts'
 import { Memory } from '../harness/memory.ts'
 
 const BATCH = 100
-/** Other open files of both processes. */
+/** Number of file descriptors that this process or the gate needs in addition to the idle connections. */
 const RESERVED_FILES = 200
 
 export interface IdleResult {
   readonly wanted: number
-  /** Fewer than requested if the limit of open files is too low. */
+  /** Number of opened idle connections. Lower than `wanted` if the limit of open files is too low. */
   readonly connections: number
   readonly memory_mib: number
   readonly kib_per_connection: number
-  /** Failed requests: on other connections during the wait, and one per waiting connection afterwards. */
+  /**
+   * Number of failed requests: on another connection while the connections are idle, and afterwards one request on each
+   * idle connection.
+   */
   readonly failed_replies: number
 }
 
-/** Measures the cost of idle connections, and whether idle and other connections are served. */
+/**
+ * Measures the memory of idle connections. Checks that requests succeed on another connection meanwhile, and on every
+ * idle connection afterwards.
+ */
 export async function idle(gate: LoadTarget, wanted: number): Promise<IdleResult> {
   const connections = Math.min(wanted, openFilesMax() - RESERVED_FILES)
   const memory = new Memory(gate.pid)
@@ -48,7 +54,10 @@ export async function idle(gate: LoadTarget, wanted: number): Promise<IdleResult
   }
 }
 
-/** Limit of open files of this process and of the gate. Node raises the soft limit to the hard limit. */
+/**
+ * Reads the limit of open files of this process; the gate has the same limit. Node.js raises the soft limit to the hard
+ * limit at its start.
+ */
 function openFilesMax(): number {
   const soft = /^Max open files\s+(\d+|unlimited)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]
   return soft === 'unlimited' ? Number.MAX_SAFE_INTEGER : Number(soft)
