@@ -19,7 +19,7 @@ COPY package.json LICENSE ./
 COPY gateway gateway
 COPY workers workers
 RUN ln -s /opt/gatehouse/gateway/cli/gatehouse.mjs /usr/local/bin/gatehouse
-# Otherwise SIGUSR1 opens the inspector of a running node.
+# Without --disable-sigusr1, SIGUSR1 would open the inspector of a running node.
 ENV NODE_ENV=production NODE_OPTIONS=--disable-sigusr1
 # Stores compiled code for the user of the image, which halves the time of a start and of a health check. This user
 # cannot change the stored code.

@@ -7,10 +7,13 @@ export interface ChildOptions {
   readonly name: string
   readonly command: string
   readonly arguments: readonly string[]
-  /** Complete environment; default: that of this process. */
+  /** Complete environment of the child. Default: the environment of this process. */
   readonly env?: NodeJS.ProcessEnv
   readonly cwd?: string
-  /** File for stdout and stderr, mode 0600. A pipe without a reader would block the child. */
+  /**
+   * File that receives stdout and stderr of the child, mode 0600. A file never blocks the child, as a pipe without a
+   * reader would.
+   */
   readonly log: string
 }
 
@@ -18,15 +21,15 @@ export interface Child {
   readonly name: string
   readonly pid: number
   readonly log: string
-  /** Resolves when the child has ended, with the way: `exit code 1` or `SIGKILL`. */
+  /** Resolves when the child has ended, with a description: `exit code 1` or `SIGKILL`. */
   readonly ended: Promise<string>
-  /** Sends SIGTERM, and SIGKILL after `graceMs` (default: 5000). Resolves when the child has ended. */
+  /** Sends SIGTERM, and SIGKILL after `graceMs` (default: 5000 ms). Resolves when the child has ended. */
   stop(graceMs?: number): Promise<void>
 }
 
 /**
- * Starts a process that ends when this process ends for any reason. Signals to the process group of this process do not
- * reach the child, so the caller decides in which order children stop.
+ * Starts a child process that ends when this process ends for any reason. The child does not receive signals to the
+ * process group of this process, so the caller decides in which order its children stop.
  *
  * @throws {Error} when the command cannot be started
  */
@@ -66,7 +69,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
   }
 }
 
-/** Describes how a child ended, with the last lines of its log, for error messages. */
+/** Error text that describes how a child ended, with the last lines of its log. */
 export function endReport({ name, log }: Pick<Child, 'name' | 'log'>, how: string, lines = 8): string {
   const last = readFileSync(log, 'utf8').trimEnd().split('\n').slice(-lines).join('\n')
   return last === '' ? `${name} ${how}, with an empty log` : `${name} ${how}:\n${last}`

@@ -4,6 +4,6 @@ interface Chromium {
   readonly env: Readonly<Record<string, string>>
 }
 
-/** @throws {Error} when there is none; the message names the command to install one */
+/** @throws {Error} when no Chromium is found; the message names the command to install one */
 export function findChromium(): Chromium
 export function unpackedChromium(root?: string): Chromium | undefined

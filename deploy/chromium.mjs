@@ -31,12 +31,13 @@ export function findChromium() {
 /** Finds the Chromium below `root`, an unpacked tree of Debian packages: the program, not its wrapper script. */
 export function unpackedChromium(root = join(privateChromium, 'root')) {
   const env = { LD_LIBRARY_PATH: libraryPath(root) }
-  // The tree has fonts if the machine has none. Their configuration contains absolute paths, hence the sysroot.
+  // The unpacked tree has fonts if the machine has none. The sysroot makes the absolute paths in the fonts'
+  // configuration relative to the tree.
   if (existsSync(join(root, 'usr', 'share', 'fonts'))) env.FONTCONFIG_SYSROOT = root
   return usable(join(root, 'usr', 'lib', 'chromium', 'chromium'), env)
 }
 
-/** Whether {@link findChromium} would find one. */
+/** Whether {@link findChromium} would find a Chromium. */
 export function hasChromium() {
   try {
     findChromium()

@@ -2,7 +2,7 @@
 
 import { spawnSync } from 'node:child_process'
 
-/** Commits up to this one are not checked. */
+/** Newest commit whose subject is not checked; all later subjects are. */
 const FIRST = 'eab6625a41e1f202b8f832d329cd6b8025637546'
 const LENGTH_MAX = 72
 const form = /^(?:build|chore|ci|docs|feat|fix|perf|refactor|revert|style|test)(?:\([\w/., -]+\))?!?: ([a-z]+) \S/

@@ -22,7 +22,7 @@ export function hasApt() {
  * @throws {Error} when apt fails; the message has the error of apt
  */
 export async function unpackDebian(folder, names, usable) {
-  // Built in another folder and then renamed, so that no process sees an incomplete tree.
+  // The tree is built in another folder and then renamed, so that no process sees an incomplete tree.
   const draft = `${folder}.draft`
   rmSync(draft, { recursive: true, force: true })
   try {
@@ -37,7 +37,7 @@ async function unpackFirst(draft, folder, names, usable) {
   mkdirSync(join(draft, 'cache', 'archives', 'partial'), { recursive: true })
   const apt = aptIn(draft)
   await apt('update')
-  // A list that cannot be fetched is a warning for apt, not an error.
+  // apt only warns when it cannot fetch a package list, so the result is checked here.
   if (!readdirSync(join(draft, 'lists')).some((name) => name.includes('_Packages'))) {
     throw new Error(
       'apt-get update has fetched no list of packages: see to the network and the sources of apt, and run this again',
@@ -68,7 +68,9 @@ async function unpack(apt, draft, name, usable) {
   return usable(root) !== undefined
 }
 
-/** The package and the dependencies that this machine lacks. Empty if the distribution has no such package. */
+/**
+ * Returns the package and the dependencies that this machine lacks. Empty when the distribution has no such package.
+ */
 async function packagesToUnpack(apt, name) {
   try {
     const plan = await apt('--simulate', '--no-install-recommends', 'install', name)

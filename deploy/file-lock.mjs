@@ -40,7 +40,9 @@ function placed(draft, path) {
   }
 }
 
-/** Moves the lock away before reading it again: another process may have replaced the stale lock meanwhile. */
+/**
+ * Renames the lock file before reading it again, because another process can have replaced the stale lock meanwhile.
+ */
 function removeStale(path, aside) {
   try {
     renameSync(path, aside)

@@ -5,10 +5,10 @@ import { processMark } from './process-mark.mjs'
 let watchdog: ChildProcess | undefined
 
 /**
- * Ends a child process when this process ends, even by SIGKILL. For programs that cannot notice the end of their parent
- * themselves, such as redis-server.
+ * Ends a child process when this process ends, even by SIGKILL. For child programs that do not notice the end of their
+ * parent, for example redis-server.
  *
- * @returns a function that ends the watch; call it when the child has ended
+ * @returns a function that ends the supervision; call it when the child has ended
  */
 export function guard(pid: number): () => void {
   const mark = processMark(pid)
@@ -24,12 +24,14 @@ export function guard(pid: number): () => void {
 function startWatchdog(): ChildProcess {
   const child = spawn(process.execPath, [join(import.meta.dirname, 'watchdog.ts')], {
     stdio: ['pipe', 'ignore', 'ignore'],
-    // A separate session: a signal to our process group must not end the watchdog before this process.
+    // The watchdog runs in a session of its own, so that a signal to this process group does not end the watchdog
+    // before this process.
     detached: true,
   })
   child.on('error', () => {})
   child.stdin?.on('error', () => {})
-  // Neither the watchdog nor its pipe keeps this process running. The pipe closes when this process ends.
+  // Neither the watchdog nor the pipe to it keeps this process running. The end of this process closes the pipe, which
+  // tells the watchdog to end the children.
   child.unref()
   Object(child.stdin).unref()
   return child

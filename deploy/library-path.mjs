@@ -13,7 +13,7 @@ export function libraryPath(root) {
   return [...folders, process.env.LD_LIBRARY_PATH].filter(Boolean).join(delimiter)
 }
 
-/** Some libraries have parts one folder further down and load them by their installed path. */
+/** Adds the subfolders that contain libraries, because some libraries load parts of themselves from a subfolder. */
 function withPrivateFolders(folder) {
   const below = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory())
   const places = below.map(({ name }) => join(folder, name))

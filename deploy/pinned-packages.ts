@@ -5,13 +5,13 @@ import { takeLock } from './file-lock.mjs'
 import { installPackages, packagesInstalled } from './packages.mjs'
 
 /**
- * Installs packages that only one tool needs, outside the packages of the project: in the versions and with the hashes
- * of a lock file, without running their scripts. Does nothing if they are installed.
+ * Installs packages that only one tool needs, separate from the packages of the project. Uses the versions and hashes
+ * of a lock file, and runs no install scripts. Does nothing if the packages are already installed.
  *
  * @param source  folder with package.json and package-lock.json
- * @param folder  where node_modules is made
+ * @param folder  folder in which node_modules is created
  * @param announce  called with the number of packages before the installation begins
- * @throws {Error} with the end of npm's output, for example when a package does not have its hash
+ * @throws {Error} with the end of npm's output, for example when a package has another hash
  */
 export async function installPinned(
   source: string,
@@ -22,7 +22,7 @@ export async function installPinned(
   mkdirSync(folder, { recursive: true })
   const lock = await waitForLock(`${folder}.lock`)
   try {
-    // Another process may have installed them meanwhile.
+    // Another process can have installed the packages while this one waited for the lock.
     if (pinnedInstalled(source, folder)) return
     for (const name of ['package.json', 'package-lock.json']) copyFileSync(join(source, name), join(folder, name))
     announce(packageCount(folder))
@@ -32,7 +32,7 @@ export async function installPinned(
   }
 }
 
-/** Whether the packages of the lock file in `source` are installed. An interrupted installation does not count. */
+/** Whether all packages of the lock file in `source` are installed. Returns false after an interrupted installation. */
 export function pinnedInstalled(source: string, folder: string): boolean {
   const path = join(folder, 'package-lock.json')
   return (

@@ -2,11 +2,11 @@ import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 
 /**
- * Sends one PING to a Redis on a separate connection. Uses RESP, because inline commands cannot contain passwords
- * with spaces.
+ * Sends one PING to a Redis on a separate connection. Uses RESP instead of an inline command, because a password in an
+ * inline command cannot contain spaces.
  *
  * @param url  `redis://[user:password@]host[:port]`, `rediss://…`, or `unix:///path/of.sock`
- * @throws {Error} when Redis does not answer +PONG in time; the message never contains the password
+ * @throws {Error} when Redis does not answer +PONG within `timeoutMs`; the message never contains the password
  */
 export async function pingRedis(url: string, timeoutMs = 1000): Promise<void> {
   const { protocol, hostname, port, username, password, pathname } = new URL(url)

@@ -6,13 +6,22 @@ import { findRedis } from './redis.mjs'
 import { pingRedis } from './redis-ping.ts'
 
 export interface RedisOptions {
-  /** Folder of this server for data and log. Created if absent. */
+  /** Folder for data and log of this Redis server. Created if absent. */
   readonly folder: string
-  /** TCP port on 127.0.0.1. Default: only a Unix socket in `folder`, whose path has at most 107 bytes. */
+  /**
+   * TCP port on 127.0.0.1. Default: no TCP port, only a Unix socket in `folder`, whose path must have at most 107
+   * bytes.
+   */
   readonly port?: number
-  /** Writes an append-only file, so that data survives a restart. Default: nothing is written to disk. */
+  /**
+   * Whether Redis writes an append-only file, so that its data survives a restart. Default: false, nothing is written
+   * to disk.
+   */
   readonly appendOnly?: boolean
-  /** More arguments, such as `['--maxmemory', '100mb']`. They override the others. */
+  /**
+   * Additional command line arguments, for example `['--maxmemory', '100mb']`. They override the arguments that this
+   * module sets.
+   */
   readonly arguments?: readonly string[]
   readonly signal?: AbortSignal
 }
@@ -22,9 +31,10 @@ export interface RedisServer extends Child {
 }
 
 /**
- * Starts a Redis server and waits until it answers. The server ends with `stop()` or when this process ends.
+ * Starts a Redis server and waits until it answers. The server ends when `stop()` is called or this process ends.
  *
- * @throws {Error} when no Redis is found, or it does not answer within 30 s; with the last lines of its log
+ * @throws {Error} when no Redis program is found, or the server does not answer within 30 s; the message has the last
+ * lines of its log
  */
 export async function startRedis(options: RedisOptions): Promise<RedisServer> {
   const { command, env } = findRedis()
@@ -39,7 +49,7 @@ export async function startRedis(options: RedisOptions): Promise<RedisServer> {
     arguments: [
       ...place,
       ...['--dir', folder, '--save', '', '--appendonly', appendOnly ? 'yes' : 'no'],
-      // With eviction, Redis could drop revocations. Without it, writes fail when memory is full.
+      // With eviction, Redis could delete revocations when its memory is full. With `noeviction`, writes fail instead.
       ...['--maxmemory-policy', 'noeviction', '--daemonize', 'no', '--logfile', ''],
       ...(options.arguments ?? []),
     ],

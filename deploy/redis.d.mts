@@ -1,6 +1,6 @@
 export interface RedisCommand {
   readonly command: string
-  /** Added to the environment, so that the server finds its libraries. */
+  /** Environment variables with which the server finds its libraries. */
   readonly env: Readonly<Record<string, string>>
   readonly version: string
 }

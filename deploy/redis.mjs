@@ -6,7 +6,7 @@ import { libraryPath } from './library-path.mjs'
 /** Folder of the Redis that the set-up unpacks if the machine has none. */
 export const privateRedis = join(import.meta.dirname, '..', '.gatehouse', 'cache', 'redis')
 
-/** Oldest supported releases. */
+/** Oldest supported release of Redis and of Valkey. */
 const oldest = { redis: [7, 2], valkey: [8, 0] }
 
 /**

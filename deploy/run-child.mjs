@@ -29,7 +29,7 @@ export async function runChild(command, words, options) {
   }
 }
 
-/** npm waits for its child process, so a changed parent means that npm was killed. Without npm, it means nothing. */
+/** Calls `onEnd` when npm was killed: npm waits for its child process, so only then the parent process changes. */
 function watchNpm(onEnd) {
   if (process.env.npm_lifecycle_event === undefined) return undefined
   const parent = process.ppid

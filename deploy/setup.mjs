@@ -99,7 +99,7 @@ async function setUp(verb) {
   }
 }
 
-/** Reports all missing programs at once, before the first long step. */
+/** Reports all missing programs together, before the first long step. */
 function refuseWithoutApt(servers) {
   if (hasApt()) return
   const redis = `Redis ≥ 7.2 or Valkey ≥ 8 (package ${packageName()}; or set GATEHOUSE_REDIS_URL)`

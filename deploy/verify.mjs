@@ -13,7 +13,10 @@ const chart = join(deploy, 'helm', 'gatehouse')
 const fullValues = join(deploy, 'verify', 'chart-values.yaml')
 const scratch = mkdtempSync(join(tmpdir(), 'gatehouse-verify-'))
 
-/** `commands` returns commands to run one after the other. The check fails at the first one that fails. */
+/**
+ * `commands` returns commands to run one after the other. The check fails when a command fails, and runs no further
+ * command.
+ */
 const checks = [
   { what: 'docker-compose.yml', installed: onPath('docker-compose'), needs: 'docker-compose', commands: compose },
   { what: 'prometheus-alerts.yml', installed: onPath('promtool'), needs: 'promtool', commands: alertRules },

@@ -1,6 +1,6 @@
-// Ends child processes that outlive their parent. One watchdog runs for each process that starts children. It reads marks
-// of children from stdin: `+mark` starts watching, `-mark` stops. The end of stdin means that the parent has ended: the
-// watchdog then sends SIGTERM to all watched processes, and SIGKILL after 5 s.
+// Watchdog: ends child processes that outlive their parent. A process that starts children runs one watchdog and writes
+// marks of its children to the watchdog's stdin: `+mark` starts the supervision of a child, `-mark` ends it. When stdin
+// ends, the parent has ended. The watchdog then sends SIGTERM to all supervised children, and SIGKILL after 5 s.
 
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -9,7 +9,8 @@ import { isRunning } from './process-mark.mjs'
 const graceMs = 5000
 const watched = new Set<string>()
 
-// Signals to the process group are for the parent. The watchdog ends only when its pipe closes.
+// The watchdog ignores signals to the process group, because they are meant for the parent. It ends only when its pipe
+// closes.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
 
 for await (const line of createInterface({ input: process.stdin })) {
@@ -23,7 +24,7 @@ const deadlineMs = performance.now() + graceMs
 while (rest().length > 0 && performance.now() < deadlineMs) await sleep(50)
 signalRest('SIGKILL')
 
-/** Newest first: later processes depend on earlier ones. */
+/** Returns the supervised children, newest first, because later processes depend on earlier ones. */
 function rest(): string[] {
   return [...watched].filter(isRunning).reverse()
 }

@@ -10,7 +10,7 @@ if [ ! -s /keys/admin-token ]; then
   printf gatehouse-secret > /keys/introspection-secret
   gatehouse keys generate encryption > /keys/admin-token
 fi
-# The user of the image.
+# User of the Gatehouse image, who reads the keys.
 chown -R 1000:1000 /keys
 
 if [ ! -s /certificate/certificate.pem ]; then
@@ -19,5 +19,5 @@ if [ ! -s /certificate/certificate.pem ]; then
   cat /tmp/certificate.pem /tmp/key.pem > /certificate/certificate.pem
   rm /tmp/key.pem /tmp/certificate.pem
 fi
-# The user of HAProxy's image.
+# User of the HAProxy image, who reads the certificate.
 chown 99:99 /certificate /certificate/certificate.pem

@@ -1,9 +1,9 @@
 import { gateUrl, issuerUrl, type Ports } from './ports.ts'
 
-/** Role in the issuer's claim `realm_access.roles`. The policy maps this role to `manager`. */
+/** Value of the claim `realm_access.roles` for which the demo policy assigns the role `manager`. */
 const orderManager = 'order-manager'
 
-/** Users who can log in; no password is asked. */
+/** Users of the demo issuer, by user name. The login page asks for no password. */
 export const users: Readonly<Record<string, { readonly name: string; readonly roles: readonly string[] }>> = {
   alice: { name: 'Alice', roles: [orderManager] },
   bob: { name: 'Bob', roles: [] },
@@ -12,7 +12,10 @@ export const users: Readonly<Record<string, { readonly name: string; readonly ro
 interface DemoClient {
   readonly scopes: readonly string[]
   readonly roles: readonly string[]
-  /** Logs users in (authorization code with PKCE, refresh) instead of acting for itself (client credentials). */
+  /**
+   * True: the client logs users in (authorization code with PKCE, refresh token). False: the client requests tokens for
+   * itself (client credentials).
+   */
   readonly login: boolean
 }
 
@@ -21,7 +24,7 @@ const write = ['orders:read', 'orders:write']
 const both = [...new Set([...read, ...write])]
 const admin = ['read', 'revoke', 'limits', 'sessions', 'audit', 'policy', 'admin'].map((verb) => `gatehouse:${verb}`)
 
-/** Clients of the demo issuer; the secret of each is `<id>-secret`. */
+/** Clients of the demo issuer, by client id. The secret of each client is `<id>-secret`. */
 export const demoClients: Readonly<Record<string, DemoClient>> = {
   reader: { scopes: read, roles: [], login: false },
   writer: { scopes: write, roles: [orderManager], login: false },
@@ -38,25 +41,28 @@ export const introspectionClient = 'gatehouse'
 
 export const clientSecret = (id: string): string => `${id}-secret`
 
-/** Scopes of a login that concern the user, not the API. */
+/** Scopes of a login that concern the user and not the API. */
 export const loginScopes = ['openid', 'profile', 'email', 'offline_access'] as const
 
 export const apiScopes: readonly string[] = [...both, ...admin]
 
-/** A resource (RFC 8707), and the form of its access tokens. */
+/** Protected resource (RFC 8707) of the demo issuer, with the form of the access tokens for it. */
 export interface Resource {
   readonly audience: string
   readonly format: 'jwt' | 'opaque'
   readonly lifeS: number
 }
 
-/** Lifetime of access tokens, s. A retired signing key stays published for the same time. */
+/** Lifetime of access tokens, s. The issuer also publishes a retired signing key for this time. */
 export const tokenLifeS = 600
 
-/** Lifetime of tokens of the resource `brief`, s. The gate rejects them after this time plus the policy's clock tolerance. */
+/**
+ * Lifetime of access tokens for the resource `brief`, s. The gate rejects such a token when this time plus the policy's
+ * clock tolerance has passed.
+ */
 export const briefLifeS = 2
 
-/** Resources by resource indicator. The first one, the gate, is the default. */
+/** Resources of the demo issuer by resource indicator (RFC 8707). The first one is the gate, which is the default. */
 export function resourcesOf(ports: Ports): Readonly<Record<string, Resource>> {
   const gate = gateUrl(ports)
   return {
@@ -67,10 +73,16 @@ export function resourcesOf(ports: Ports): Readonly<Record<string, Resource>> {
   }
 }
 
-/** An API that is not behind the gate: the gate rejects its tokens because of their audience. */
+/**
+ * Resource indicator of an API that is not behind the gate. The gate rejects tokens for this API because of their
+ * audience.
+ */
 export const foreignResource = 'https://other-api.example'
 
-/** Redirect URIs: the login of the gate, and the address that `demo token` reads the code from. */
+/**
+ * Redirect URIs of login clients. `gate`: callback of the gate. `tool`: address at which `demo token` receives the
+ * code. `alias`: callback path of oauth2-proxy at the gate.
+ */
 export function redirectUris(ports: Ports): readonly [gate: string, tool: string, alias: string] {
   const gate = gateUrl(ports)
   return [`${gate}/.gatehouse/callback`, `${issuerUrl(ports)}/demo/callback`, `${gate}/oauth2/callback`]

@@ -13,7 +13,7 @@ interface AdminCall {
   readonly document?: object
 }
 
-/** One call of the admin API of a node. */
+/** Calls the admin API of one node. */
 export function callAdmin({ port, method = 'GET', target, token, document }: AdminCall): Promise<DemoReply> {
   const fields = {
     ...(token === undefined ? {} : { Authorization: `Bearer ${token}` }),
@@ -27,13 +27,16 @@ export function documentOf(reply: DemoReply): Readonly<Record<string, unknown>> 
   return JSON.parse(reply.body.toString()) as Readonly<Record<string, unknown>>
 }
 
-/** Environment variables with which the command line finds the demo's admin API. */
+/** Environment variables that give the command line the address of the demo's admin API and a token. */
 export interface AdminEnvironment {
   readonly GATEHOUSE_ADMIN_URL: string
   readonly GATEHOUSE_ADMIN_TOKEN: string
 }
 
-/** @throws {DemoNotRunning} when no node answers */
+/**
+ * Returns the address of the first node's admin API, and the bootstrap token. @throws {DemoNotRunning} when the node
+ * does not answer
+ */
 export async function adminEnvironment(ports: Ports): Promise<AdminEnvironment> {
   const [port] = ports.admin
   try {

@@ -2,7 +2,7 @@ import { relative } from 'node:path'
 import type { Demo } from './demo.ts'
 import { loopback } from './ports.ts'
 
-/** Lists the processes with their addresses, and commands to try. Each command works in a shell in the checkout. */
+/** Text that lists the demo's processes with their addresses, and commands to try in a shell in the checkout. */
 export function banner({ ports, state, redis }: Demo, seconds: string): string {
   const gate = loopback(ports.gate)
   const flag = ports.offset === 0 ? '' : ` --port-offset ${ports.offset}`

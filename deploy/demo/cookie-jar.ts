@@ -4,11 +4,13 @@ interface Cookie {
   readonly path: string
 }
 
-/** Cookies of one origin. Supports the part of RFC 6265 that the issuer uses: name, value, path, and removal. */
+/**
+ * Cookies of one origin. Supports only the part of RFC 6265 that the demo issuer uses: name, value, path and removal.
+ */
 export class CookieJar {
   readonly #cookies = new Map<string, Cookie>()
 
-  /** Stores the cookies of a response. @param fields  its Set-Cookie values */
+  /** Stores the cookies of a response. @param fields  values of its `Set-Cookie` fields */
   store(fields: readonly string[]): void {
     for (const field of fields) {
       const [pair = '', ...attributes] = field.split(';').map((part) => part.trim())
@@ -23,7 +25,7 @@ export class CookieJar {
     }
   }
 
-  /** Value of the Cookie field for a path; empty without cookies. */
+  /** Returns the value of the `Cookie` field for a path; empty when no cookie matches. */
   fieldFor(pathname: string): string {
     return [...this.#cookies.values()]
       .filter(({ path }) => pathname === path || pathname.startsWith(path.endsWith('/') ? path : `${path}/`))

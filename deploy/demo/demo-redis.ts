@@ -1,21 +1,23 @@
 import { randomBytes } from 'node:crypto'
 import type { Ports } from './ports.ts'
 
-/** Redis of one run, as in the settings of the nodes. */
+/** Redis of one demo run, in the form of the node settings. */
 export interface DemoRedis {
-  /** Without credentials. */
+  /** URL of Redis without its credentials. */
   readonly url: string
   readonly username: string | undefined
   readonly password: string | undefined
-  /** Prefix of all keys. */
+  /** Prefix of all Redis keys of the demo. */
   readonly prefix: string
 }
 
 /**
- * The demo's own Redis, or that of GATEHOUSE_REDIS_URL with a random key prefix, because others may use it too.
+ * Returns the Redis of a demo run: the demo's own Redis, or the server of GATEHOUSE_REDIS_URL. On that server, keys get
+ * a random prefix, because other programs can use the server too.
  *
- * @param given  `redis://[user:password@]host[:port][/database]`, `rediss://…`, or `unix:///path/of.sock`
- * @throws {Error} when `given` is not a URL; the message does not contain it, because it may have a password
+ * @param given  value of GATEHOUSE_REDIS_URL: `redis://[user:password@]host[:port][/database]`, `rediss://…`, or
+ * `unix:///path/of.sock`
+ * @throws {Error} when `given` is not a URL; the message does not contain the value, because it can have a password
  */
 export function redisPlace(ports: Ports, given: string | undefined): DemoRedis {
   if (!given) {

@@ -10,22 +10,24 @@ import { checkout, claimState, makeState, nodeNames, type State } from './state.
 
 const readyWithinMs = 60_000
 
-/** The demo cannot start; the message has the cause and the remedy. */
+/** Error: the demo cannot start. The message has the cause and the remedy. */
 export class DemoRefused extends Error {
   override readonly name = 'DemoRefused'
 }
 
-/** All processes of one demo. */
+/** A running demo with all its processes. */
 export class Demo {
   readonly ports: Ports
   readonly state: State
-  /** URL of the demo's Redis, or that in GATEHOUSE_REDIS_URL without its credentials. */
+  /** URL of the demo's own Redis, or the URL in GATEHOUSE_REDIS_URL without its credentials. */
   redis = ''
   readonly #children: Child[] = []
   readonly #signal: AbortSignal
   #stopping = false
   #fail: (error: Error) => void = () => {}
-  /** Rejects when a process ends unexpectedly, with its name and the end of its log. */
+  /**
+   * Rejects when a process of the demo ends unexpectedly. The error has the name of the process and the end of its log.
+   */
   readonly broken: Promise<never>
 
   private constructor(ports: Ports, state: State, signal: AbortSignal) {
@@ -39,10 +41,10 @@ export class Demo {
   }
 
   /**
-   * Starts all processes, the nodes last, and waits until all answer.
+   * Starts all processes of the demo, the nodes last, and waits until all of them answer.
    *
    * @param signal  aborts the start and stops the started processes
-   * @throws {DemoRefused} when a demo runs on these ports already, or another program has one of them
+   * @throws {DemoRefused} when another demo already uses these ports, or another program uses one of them
    */
   static async start(ports: Ports, signal: AbortSignal): Promise<Demo> {
     const claim = claimState(ports)
@@ -130,7 +132,10 @@ export class Demo {
     }
   }
 
-  /** Stops all processes, the newest first, because later ones depend on earlier ones. */
+  /**
+   * Stops the nodes first, then the other processes in reverse order of their start, because later processes depend on
+   * earlier ones.
+   */
   async stop(): Promise<void> {
     this.#stopping = true
     const [nodes, others] = [this.#children.filter(isNode), this.#children.filter((child) => !isNode(child))]
@@ -151,7 +156,10 @@ async function refuseTakenPorts(ports: Ports): Promise<void> {
   throw new DemoRefused(`ports are in use\n${list.join('\n')}`)
 }
 
-/** Our environment without variables that configure a gate or Node, so that the demo is the same in every shell. */
+/**
+ * Environment of this process without the variables that configure a gate or Node.js, so that the demo behaves the same
+ * in every shell.
+ */
 function ownEnvironment(): NodeJS.ProcessEnv {
   const foreign = /^(GATEHOUSE_(?!DEMO_)|OTEL_|NODE_OPTIONS$|NODE_CHANNEL_)/
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name)))

@@ -5,13 +5,13 @@ import { walkLogin } from './walk-login.ts'
 
 export interface TokenRequest {
   readonly client?: string | undefined
-  /** User who logs in; default: the client acts for itself. */
+  /** Name of the user who logs in. Default: none; the client requests a token for itself. */
   readonly user?: string | undefined
-  /** Space-separated. Default: all that the client may have. */
+  /** Requested scopes, separated by spaces. Default: all scopes that the issuer allows for the client. */
   readonly scope?: string | undefined
-  /** Resource indicator (RFC 8707). Default: the gate. */
+  /** Resource indicator of the token (RFC 8707). Default: the gate. */
   readonly resource?: string | undefined
-  /** An opaque token for the same resource. */
+  /** Whether to request an opaque token for the gate instead of a JWT. */
   readonly opaque?: boolean | undefined
 }
 
@@ -23,12 +23,12 @@ export interface Tokens {
   readonly idToken: string | undefined
 }
 
-/** The demo's issuer does not answer. */
+/** Error: no issuer of a demo answers on the port. */
 export class DemoNotRunning extends Error {
   override readonly name = 'DemoNotRunning'
 }
 
-/** The issuer refused; `message` has its error code. */
+/** Error: the issuer refused the token request. `message` has the issuer's error code. */
 export class GrantRefused extends Error {
   override readonly name = 'GrantRefused'
 }
@@ -36,10 +36,10 @@ export class GrantRefused extends Error {
 const timeoutMs = 10_000
 
 /**
- * Requests tokens from the running issuer by a real grant: client credentials for a client (RFC 6749 §4.4), or
- * authorization code with PKCE through the login pages for a user (RFC 7636).
+ * Requests tokens from the issuer of the running demo with an OAuth grant. For a client: client credentials (RFC 6749
+ * §4.4). For a user: authorization code with PKCE (RFC 7636), through the login pages.
  *
- * @throws {DemoNotRunning} when there is no issuer
+ * @throws {DemoNotRunning} when no issuer answers
  * @throws {GrantRefused} when the issuer refuses, or grants fewer scopes than requested
  */
 export async function requestTokens(ports: Ports, request: TokenRequest): Promise<Tokens> {
@@ -63,7 +63,7 @@ export async function requestTokens(ports: Ports, request: TokenRequest): Promis
 /**
  * Exchanges a refresh token for new tokens (RFC 6749 §6).
  *
- * @throws {DemoNotRunning} when there is no issuer
+ * @throws {DemoNotRunning} when no issuer answers
  * @throws {GrantRefused} when the issuer refuses
  */
 export async function refreshTokens(ports: Ports, client: string, refreshToken: string): Promise<Tokens> {
@@ -123,7 +123,10 @@ async function refusing<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The issuer's `error` and `error_description`, from the body or, for a failed authentication, from the challenge. */
+/**
+ * Returns the issuer's `error` and `error_description`, from the body of its reply or, after a failed client
+ * authentication, from the challenge.
+ */
 function saying(cause: unknown): string {
   const { error, error_description: description } =
     cause instanceof oauth.WWWAuthenticateChallengeError

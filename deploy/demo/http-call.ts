@@ -4,23 +4,23 @@ import { pipeline } from 'node:stream/promises'
 
 export interface DemoCall {
   readonly method: string
-  /** Origin-form target, sent byte for byte. */
+  /** Request target in origin form. It is sent byte for byte. */
   readonly target: string
   readonly port: number
-  /** A list repeats the field. */
+  /** Header fields. A list of values repeats the field. */
   readonly fields?: Readonly<Record<string, string | readonly string[]>>
   readonly body?: Buffer | Readable
-  /** Content-Length of a request whose body is not sent. */
+  /** Value of `Content-Length` for a request whose body is not sent. */
   readonly announcedBytes?: number
 }
 
 export interface DemoReply {
   readonly status: number
-  /** First value of a field; the name in lower case. */
+  /** Returns the first value of a header field. @param name  name in lower case */
   field(name: string): string | undefined
-  /** All values of a field. */
+  /** Returns all values of a header field. @param name  name in lower case */
   all(name: string): string[]
-  /** Number of occurrences of a field. */
+  /** Returns how often a header field occurs. @param name  name in lower case */
   count(name: string): number
   readonly body: Buffer
 }
@@ -54,7 +54,8 @@ export async function openHttp(call: DemoCall): Promise<IncomingMessage> {
   })
   const answered = new Promise<IncomingMessage>((resolve, reject) => {
     outgoing.once('response', resolve)
-    // After the reply, an error concerns the rest of the request and is ignored.
+    // Errors after the reply concern the rest of the request. They are ignored, because the promise is already
+    // resolved.
     outgoing.on('error', reject)
   })
   if (body === undefined && announcedBytes !== undefined) outgoing.flushHeaders()

@@ -4,11 +4,11 @@ import { installPinned, pinnedInstalled } from '../pinned-packages.ts'
 import { provider } from './provider-place.ts'
 
 /**
- * Installs oidc-provider and its dependencies, unless checkout or image already have it: once, with the versions and
- * hashes of `provider/package-lock.json`.
+ * Installs oidc-provider and its dependencies if neither the checkout nor the image contains them. The versions and
+ * hashes are those of `provider/package-lock.json`.
  *
  * @param say  called with one line before the installation begins
- * @throws {Error} with the end of npm's output, for example when a package does not have its hash
+ * @throws {Error} with the end of npm's output, for example when a package has another hash
  */
 export async function installProvider(say: (line: string) => void): Promise<void> {
   if (isInstalled()) return

@@ -23,14 +23,15 @@ interface Reply {
   body: string
 }
 
-/** Configuration of oidc-provider: real grants, simple rules, all data in memory. */
+/** Configuration of oidc-provider: standard OAuth grants, few rules, all data in memory. */
 export function issuerConfiguration(ports: Ports, keys: SigningKeys, store: IssuerStore): object {
   const resources = resourcesOf(ports)
   return {
     adapter: store.adapterFor,
     jwks: keys.jwks(),
     clients: [...Object.keys(demoClients).map((id) => clientMetadata(id, ports)), introspector],
-    // The issuer knows all scopes, so a client that requests a scope it may not have receives `invalid_scope`.
+    // All scopes are registered at the issuer. A client that requests a scope it is not allowed to use therefore
+    // receives `invalid_scope`.
     scopes: [...loginScopes, ...apiScopes],
     claims: { openid: ['sub', 'sid', 'acr', 'auth_time'], profile: ['name'], email: ['email'] },
     conformIdTokenClaims: false,
@@ -72,7 +73,8 @@ export function issuerConfiguration(ports: Ports, keys: SigningKeys, store: Issu
             audience: resource.audience,
             accessTokenFormat: resource.format,
             accessTokenTTL: resource.lifeS,
-            // Users' tokens are RS256 and clients' ES256, so that the demo shows both.
+            // Access tokens of users are signed with RS256 and those of clients with ES256, so that the demo shows both
+            // algorithms.
             jwt: { sign: { alg: demoClients[client.clientId]?.login ? 'RS256' : 'ES256' } },
           }
         },
@@ -88,7 +90,8 @@ export function issuerConfiguration(ports: Ports, keys: SigningKeys, store: Issu
       client.grantTypeAllowed('refresh_token'),
     expiresWithSession: () => false,
     rotateRefreshToken: true,
-    // Without `dispatcher`, because that of oidc-provider blocks loopback addresses, and the gate has one.
+    // Removes the option `dispatcher`: the dispatcher of oidc-provider blocks loopback addresses, and the gate of the
+    // demo has one.
     fetch: (url: string, { dispatcher: _, ...wanted }: RequestInit & { dispatcher?: unknown }) => fetch(url, wanted),
     findAccount: (_: unknown, id: string) => account(id),
     interactions: { url: (_: unknown, interaction: { uid: string }) => `/login/${interaction.uid}` },
@@ -121,7 +124,7 @@ function clientMetadata(id: string, ports: Ports): object {
   }
 }
 
-/** Client metadata for logouts: redirect URI of the browser, and back-channel URL of the gate. */
+/** Client metadata for logouts: the redirect URI after a logout, and the gate's endpoint for back-channel logouts. */
 function logoutMetadata(gate: string): object {
   return {
     post_logout_redirect_uris: [`${gate}/.gatehouse/logout`],

@@ -8,7 +8,7 @@ interface GrantContext {
   }
 }
 
-/** Writes one JSON line on stdout for each issued or refused token. The line never contains the token. */
+/** Writes one JSON line to stdout for each issued or refused token. The line never contains the token. */
 export function logTokens(provider: Provider): void {
   provider.on('grant.success', ({ oidc }: GrantContext) => {
     const token = oidc.entities.AccessToken ?? oidc.entities.ClientCredentials

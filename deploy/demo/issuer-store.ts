@@ -5,11 +5,14 @@ interface Entry {
   readonly expiresAtMs: number
 }
 
-/** Data of the issuer in memory. A new provider with new signing keys keeps using it. */
+/**
+ * Data of the demo issuer, in memory. After a rotation of signing keys, the new provider continues to use the same
+ * store.
+ */
 export class IssuerStore {
   readonly #entries = new Map<string, Entry>()
 
-  /** Factory for oidc-provider's option `adapter`: one adapter per model. */
+  /** Function for the option `adapter` of oidc-provider. Returns one adapter per model. */
   readonly adapterFor = (model: string): Adapter => {
     const keyOf = (id: string) => `${model}:${id}`
     return {
@@ -32,7 +35,7 @@ export class IssuerStore {
     }
   }
 
-  /** Deletes expired entries to free memory. Reads never return expired entries. */
+  /** Deletes expired entries to free memory. Reads never return expired entries, deleted or not. */
   sweep(nowMs = Date.now()): void {
     for (const [key, entry] of this.#entries) {
       if (entry.expiresAtMs <= nowMs) this.#entries.delete(key)

@@ -1,5 +1,5 @@
-// The demo's authorization server, one process: `issuer.ts OFFSET [GATE_URL ISSUER_URL]`. With URLs it listens on every
-// address. It logs each token on stdout, never its value.
+// Process of the demo's authorization server: `issuer.ts OFFSET [GATE_URL ISSUER_URL]`. Without URLs, the server
+// listens on 127.0.0.1 only, else on every address. It logs each token request to stdout, without the token.
 
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import { tokenLifeS } from './accounts.ts'
@@ -19,7 +19,10 @@ const store = new IssuerStore()
 const keys = new SigningKeys(tokenLifeS * 1000)
 let current = provide()
 
-/** Creates a provider. The keys of a provider cannot change, so a rotation creates a new provider with the same store. */
+/**
+ * Creates an instance of oidc-provider. An instance cannot change its keys, so a key rotation creates a new instance
+ * with the same store.
+ */
 function provide(): { provider: Provider; listener: RequestListener } {
   const provider = new Provider(issuerUrl(ports), issuerConfiguration(ports, keys, store))
   logTokens(provider)
@@ -34,7 +37,10 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   current.listener(request, response)
 }
 
-/** Rotates the signing keys at once; only for the demo. Requests of browser pages are refused, because they have an Origin. */
+/**
+ * Rotates the signing keys immediately. This endpoint exists only in the demo. Requests with an `Origin` field are
+ * refused, because web pages must not rotate keys.
+ */
 function rotateKeys(request: IncomingMessage, response: ServerResponse): void {
   if (request.method !== 'POST' || request.headers.origin !== undefined) {
     response.writeHead(request.method === 'POST' ? 403 : 405, { Allow: 'POST' }).end()

@@ -1,7 +1,8 @@
 import { createHmac, createPublicKey, type JsonWebKey, type KeyObject, sign, verify } from 'node:crypto'
 import { expectEqual, expectTrue } from './check/expect.ts'
 
-// JWTs with node:crypto only: `demo --check` tests the gate, so it shares no code with the validation in the gate.
+// This file uses only node:crypto for JWTs: `demo --check` tests the gate, so the check must not share code with the
+// gate's token validation.
 
 export type Claims = Readonly<Record<string, unknown>>
 
@@ -10,16 +11,16 @@ export interface Jwt {
   readonly claims: Claims
 }
 
-/** Reads a JWT without verifying it. */
+/** Decodes a JWT without verifying its signature. */
 export function readJwt(token: string): Jwt {
   const [header = '', claims = ''] = token.split('.')
   return { header: decode(header), claims: decode(claims) }
 }
 
 /**
- * Verifies an ES256 JWT with the key of its `kid` in a key set.
+ * Verifies an ES256 signature with the key that the header field `kid` names in a key set.
  *
- * @throws {Error} when no key fits or the signature is wrong
+ * @throws {Error} when no key matches or the signature is invalid
  */
 export function verifyJwt(token: string, keys: readonly (JsonWebKey & { kid?: string })[]): Jwt {
   const jwt = readJwt(token)
@@ -34,24 +35,27 @@ export function verifyJwt(token: string, keys: readonly (JsonWebKey & { kid?: st
   return jwt
 }
 
-/** Signs with ES256, whatever the header states. */
+/** Returns a JWT with this header and an ES256 signature, even if the header names another algorithm. */
 export function forgeWithKey({ header, claims }: Jwt, key: KeyObject): string {
   const input = `${encode(header)}.${encode(claims)}`
   return `${input}.${sign('sha256', Buffer.from(input), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`
 }
 
-/** Signs with HS256. Any bytes can be the secret, such as the issuer's public key (RFC 8725 §2.1). */
+/**
+ * Returns a JWT with an HS256 signature. Any bytes can be the secret, for example the issuer's public key (RFC 8725
+ * §2.1).
+ */
 export function forgeWithSecret({ header, claims }: Jwt, secret: string | Buffer): string {
   const input = `${encode({ ...header, alg: 'HS256' })}.${encode(claims)}`
   return `${input}.${createHmac('sha256', secret).update(input).digest('base64url')}`
 }
 
-/** A JWT with an empty signature. */
+/** Returns a JWT with an empty signature. */
 export function forgeUnsigned({ header, claims }: Jwt): string {
   return `${encode({ ...header, alg: 'none' })}.${encode(claims)}.`
 }
 
-/** Changes claims and keeps the old signature. */
+/** Returns the JWT with changed claims and the old signature, which no longer matches. */
 export function withClaims(token: string, changes: Claims): string {
   const [header, claims = '', signature] = token.split('.')
   return `${header}.${encode({ ...decode(claims), ...changes })}.${signature}`

@@ -8,9 +8,9 @@ type Line = Readonly<Record<string, unknown>>
 const lookMs = 200
 
 /**
- * Prints one line per decision of the nodes and per token of the issuer, until the process ends.
+ * Prints one line for each exchange of the nodes and for each token of the issuer, until the process ends.
  *
- * @param json  prints the log lines unchanged
+ * @param json  true: prints the log lines unchanged
  */
 export function showLive(state: State, write: (line: string) => void, json: boolean): void {
   const tails = [...nodeNames.map(state.nodeLog), join(state.folder, 'issuer.log')].map((path) => new LogTail(path))
@@ -24,7 +24,7 @@ export function showLive(state: State, write: (line: string) => void, json: bool
   }, lookMs)
 }
 
-/** @returns `undefined` for log lines that are not shown */
+/** Formats a log line for the terminal. @returns `undefined` for log lines that the demo does not show */
 export function compact(line: Line): string | undefined {
   const time = String(line.time).slice(11, 19)
   const who = String(line.node ?? 'issuer').padEnd(6)
@@ -43,11 +43,11 @@ function exchange(line: Line): string {
 function issued({ event, grant, subject, client, scope, error, detail }: Line): string | undefined {
   if (event === 'token_issued') return `token for ${plain(subject)} (${plain(grant)}): ${plain(scope)}`
   if (event === 'token_refused')
-    return `no token for ${plain(client ?? 'a stranger')}: ${plain(error)}, ${plain(detail)}`
+    return `no token for ${plain(client ?? 'an unknown client')}: ${plain(error)}, ${plain(detail)}`
   return undefined
 }
 
-/** Warnings, errors and changes of the policy. */
+/** Formats a log line with a warning, an error or a policy change; `undefined` for other lines. */
 function notice({ level, msg, problems, fault }: Line): string | undefined {
   if (
     level !== 'warn' &&
@@ -60,7 +60,7 @@ function notice({ level, msg, problems, fault }: Line): string | undefined {
   return fault === undefined ? plain(msg) : `${plain(msg)} ${plain(fault)}`
 }
 
-/** Formats a policy problem like `gatehouse check`. */
+/** Formats a policy problem as `gatehouse check` does. */
 function problemLine({ file, line, column, path, message, hint }: Line): string {
   const place = [file, line, column].filter((part) => part !== undefined).join(':')
   const subject = path === undefined || path === '' ? '' : `${plain(path)}: `
@@ -68,7 +68,10 @@ function problemLine({ file, line, column, path, message, hint }: Line): string 
   return `          ${plain(place)}${place === '' ? '' : ': '}${subject}${plain(message)}${remedy}`
 }
 
-/** Escapes control characters, because paths and names come from clients. */
+/**
+ * Removes control sequences and replaces other characters outside of printable ASCII, because clients choose paths and
+ * names.
+ */
 function plain(value: unknown): string {
   return stripVTControlCharacters(String(value)).replaceAll(/[^\x20-\x7e]/g, '?')
 }

@@ -1,6 +1,9 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 
-/** Reads the complete lines that were appended to a file since the last call. The file may not exist yet. */
+/**
+ * Reads the lines that were appended to a file since the last call, without an incomplete last line. The file need not
+ * exist yet.
+ */
 export class LogTail {
   readonly #path: string
   #position = 0
@@ -10,7 +13,7 @@ export class LogTail {
     this.#path = path
   }
 
-  /** Returns JSON lines as objects and skips other lines, such as a stack trace. */
+  /** Returns the new JSON lines as objects. Skips other lines, for example stack traces. */
   read(): readonly Readonly<Record<string, unknown>>[] {
     const lines = (this.#rest + this.#readNew()).split('\n')
     this.#rest = lines.pop() ?? ''

@@ -1,6 +1,6 @@
 import { users } from './accounts.ts'
 
-/** Page that asks for the user name. @param problem  error message above the form */
+/** HTML page that asks for the user name. @param problem  error message above the form; default: none */
 export function loginPage(clientId: string, problem = ''): string {
   const buttons = Object.entries(users).map(
     ([id, { name, roles }]) => `
@@ -16,7 +16,7 @@ export function loginPage(clientId: string, problem = ''): string {
   )
 }
 
-/** Page that asks the user to grant the requested scopes to a client. */
+/** HTML page that asks the user to grant the requested scopes to a client. */
 export function consentPage(clientId: string, user: string, scopes: readonly string[]): string {
   const items = scopes.map((scope) => `<li><code>${escaped(scope)}</code></li>`).join('')
   return page(
@@ -30,7 +30,10 @@ export function consentPage(clientId: string, user: string, scopes: readonly str
   )
 }
 
-/** @param form  form of oidc-provider without a button; its value `logout` also ends the session at the issuer */
+/**
+ * HTML page that confirms a logout. @param form  form of oidc-provider, without a button. Its value `logout` also ends
+ * the session at the issuer
+ */
 export function logoutPage(form: string): string {
   return page(
     'Log out?',

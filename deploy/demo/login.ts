@@ -6,8 +6,8 @@ import { consentPage, loginPage } from './login-pages.ts'
 const maxFormBytes = 4096
 
 /**
- * Handles the pages of a login: user name, then consent. GET shows the current page, POST submits it. The cookie of the
- * interaction, which the provider sets for this path only, binds both requests to one browser.
+ * Handles the login pages: user name first, then consent. GET shows the current page, POST submits it. oidc-provider
+ * sets an interaction cookie for this path only, which binds both requests to one browser.
  */
 export async function handleLogin(
   provider: Provider,
@@ -42,7 +42,7 @@ function show(response: ServerResponse, { prompt, params, session }: Interaction
   sendPage(response, consentPage(client, session?.accountId ?? '', [...scopes]))
 }
 
-/** @returns the id of the grant */
+/** Grants the scopes and claims that are requested and not granted yet. @returns the id of the grant */
 async function grantWhatIsMissing(provider: Provider, interaction: Interaction): Promise<string> {
   const { prompt, params, session, grantId } = interaction
   const known = grantId === undefined ? undefined : await provider.Grant.find(grantId)

@@ -1,5 +1,5 @@
-// The process of the demo: `main.ts run | check | token | env`. `gatehouse demo` starts it with its options. Exit codes:
-// 0 success, 1 refused or failed, 2 wrong usage, 3 not running.
+// Entry point of the demo's process: `main.ts run | check | token | env`, started by `gatehouse demo`. Exit codes: 0
+// success, 1 refused or failed, 2 wrong usage, 3 no demo is running.
 
 import { constants } from 'node:os'
 import { parseArgs } from 'node:util'
@@ -34,7 +34,7 @@ try {
 } catch (error) {
   process.exitCode = explain(error as Error)
 }
-// Open handles must not keep the process alive.
+// Timers and sockets can still be open and must not keep the process running.
 process.exit()
 
 async function main(ports: Ports): Promise<number> {
@@ -57,17 +57,22 @@ async function main(ports: Ports): Promise<number> {
   }
 }
 
-/** @returns the result of `work`, or the exit code after a stop signal */
+/**
+ * Waits until `work` ends or a stop signal arrives. @returns the result of `work`, or the exit code after the signal
+ */
 async function untilEnding(demo: Demo, work: Promise<number>): Promise<number> {
   const ended = new Promise<number>((resolve) => {
-    // Ctrl-C is the normal end of a demo, but a premature end of a check.
+    // Ctrl-C ends a demo normally (exit code 0), but ends a check before it is complete (exit code 1).
     const code = positionals[0] === 'check' ? 1 : 0
     ending.signal.addEventListener('abort', () => resolve(code), { once: true })
   })
   return Promise.race([work, ended, demo.broken])
 }
 
-/** Signals within 1 s count as one: the terminal and the parent process may both send it. */
+/**
+ * Handles stop signals. Two signals within 1 s count as one, because the terminal and the parent process can both send
+ * it. A later signal ends the process without a clean stop.
+ */
 function watchSignals(): void {
   let firstMs: number | undefined
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -90,7 +95,9 @@ async function printToken(ports: Ports): Promise<number> {
   return 0
 }
 
-/** Output for `eval`. No value contains a quote. */
+/**
+ * Prints environment variables as `export` commands for `eval`. The values contain no quotes, so they need no escaping.
+ */
 async function printEnvironment(ports: Ports): Promise<number> {
   const environment = await adminEnvironment(ports)
   if (json) write(JSON.stringify(environment))
@@ -122,7 +129,7 @@ function explain(error: Error): number {
   return exitCode
 }
 
-/** Formats an error like the verbs of the command line. */
+/** Formats an error as JSON, with the same members as errors of the command line. */
 function errorDocument(code: string, message: string, hint: string | undefined): string {
   return JSON.stringify({ code, message, path: '', file: null, line: null, column: null, hint: hint ?? null })
 }

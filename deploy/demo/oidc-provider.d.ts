@@ -73,7 +73,7 @@ declare module 'oidc-provider' {
     ): Promise<void>
   }
 
-  /** Rules that decide when oidc-provider shows a page to the user. */
+  /** Rules by which oidc-provider decides whether to show a page to the user. */
   export namespace interactionPolicy {
     class Check<Context = never> {
       constructor(reason: string, description: string, check: (context: Context) => boolean)

@@ -2,15 +2,15 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { namedPorts, type Ports } from './ports.ts'
 
-/** A port of the demo that another process uses. */
+/** Port of the demo that another process already uses. */
 export interface TakenPort {
   readonly name: string
   readonly port: number
-  /** The process, such as `node (pid 4711)`; `undefined` if the system does not show it. */
+  /** Process that uses the port, for example `node (pid 4711)`; `undefined` when the system does not show it. */
   readonly holder: string | undefined
 }
 
-/** @param except  names of ports that are not needed */
+/** Finds the ports of the demo that other processes already use. @param except  names of ports that are not checked */
 export async function takenPorts(ports: Ports, except: readonly string[] = []): Promise<readonly TakenPort[]> {
   const taken: TakenPort[] = []
   for (const [name, port] of namedPorts(ports)) {
@@ -33,7 +33,10 @@ function isFree(port: number): Promise<boolean> {
 const listening = '0A'
 const maxCommandShown = 80
 
-/** Uses proc(5): finds the inode of the socket in the TCP table, then the process that has it open. */
+/**
+ * Finds the process that listens on a port (proc(5)): first the socket's inode in the TCP table, then the process that
+ * has this socket open.
+ */
 function holderOf(port: number): string | undefined {
   const inodes = new Set(['/proc/net/tcp', '/proc/net/tcp6'].flatMap((table) => listenersOf(table, port)))
   if (inodes.size === 0) return undefined
@@ -48,7 +51,7 @@ function holderOf(port: number): string | undefined {
   return undefined
 }
 
-/** The full command line. The short name of a Node process is that of a thread. */
+/** Returns the full command line of a process. /proc/<pid>/comm would be the name of a thread in a Node.js process. */
 function commandOf(pid: string): string {
   const words = lines(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0'))
   const command = words.join(' ').trim() || 'a process'
@@ -63,7 +66,7 @@ function listenersOf(table: string, port: number): readonly string[] {
     .map((fields) => fields[9] ?? '')
 }
 
-/** Returns nothing for processes that end meanwhile or belong to another user. */
+/** Reads lines. Returns an empty list for a process that has ended meanwhile or belongs to another user. */
 function lines(read: () => readonly string[]): readonly string[] {
   try {
     return read()

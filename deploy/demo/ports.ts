@@ -1,27 +1,30 @@
-/** Ports of the demo on 127.0.0.1. */
+/** TCP ports of a demo on 127.0.0.1. */
 export interface Ports {
   readonly offset: number
   readonly gate: number
-  /** Admin listeners, one per node. */
+  /** Ports of the admin listeners, one per node. */
   readonly admin: readonly [number, number]
   readonly issuer: number
   readonly orders: number
   readonly reports: number
   readonly files: number
   readonly redis: number
-  /** Probes of the worker. */
+  /** Port of the worker's HTTP server with health probes. */
   readonly worker: number
-  /** URLs of gate and issuer if they are reached by name, as in containers. */
+  /** URLs of gate and issuer when clients reach them by host name, as in containers. */
   readonly urls?: { readonly gate: string; readonly issuer: string }
 }
 
 const base = { gate: 8080, issuer: 8090, orders: 8101, reports: 8102, files: 8103, redis: 8379, worker: 9092 }
 const baseAdmin = [9090, 9091] as const
 
-/** The highest port plus the offset must fit into 16 bits. */
+/** Largest port offset, so that every port of the demo is at most 65535. */
 const maxOffset = 65_535 - base.worker
 
-/** @throws {RangeError} when `offset` is not a whole number from 0 to 56443 */
+/**
+ * Returns the ports of a demo with this offset. @throws {RangeError} when `offset` is not a whole number from 0 to
+ * 56443
+ */
 export function portsAt(offset: number): Ports {
   if (!Number.isInteger(offset) || offset < 0 || offset > maxOffset) {
     throw new RangeError(`the port offset is a whole number from 0 to ${maxOffset}`)
@@ -30,7 +33,7 @@ export function portsAt(offset: number): Ports {
   return { offset, ...(moved as typeof base), admin: [baseAdmin[0] + offset, baseAdmin[1] + offset] }
 }
 
-/** Each port with its name in messages, in the order of start. */
+/** Returns each port of the demo with its name for messages, in the order in which the processes start. */
 export function namedPorts(ports: Ports): readonly (readonly [name: string, port: number])[] {
   return [
     ['redis', ports.redis],
@@ -51,9 +54,9 @@ export const gateUrl = ({ urls, gate }: Ports): string => urls?.gate ?? loopback
 export const issuerUrl = ({ urls, issuer }: Ports): string => urls?.issuer ?? loopback(issuer)
 
 /**
- * Moves every address of a template, written with the ports of offset 0, to the ports of `ports`.
+ * Replaces the ports in a policy template, which has the ports of offset 0, by the ports of this demo.
  *
- * @throws {Error} when the template names a port of 127.0.0.1 that is not the demo's
+ * @throws {Error} when the template has an address on 127.0.0.1 with a port that the demo does not use
  */
 export function movePorts(template: string, ports: Ports): string {
   const known = new Set([...Object.values(base), ...baseAdmin])

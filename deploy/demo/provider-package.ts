@@ -4,8 +4,8 @@ import { pathToFileURL } from 'node:url'
 import type * as oidcProvider from 'oidc-provider'
 import { provider as packages } from './provider-place.ts'
 
-// oidc-provider is not a dependency of the gate. The checkout, the image or the first run of the demo installs the version
-// in `provider/package-lock.json`.
+// oidc-provider is not a dependency of the gate. A checkout and the image contain it, else the first run of the demo
+// installs it, in the version of `provider/package-lock.json`.
 
 const entry = packages.folders.map((folder) => join(folder, 'node_modules/oidc-provider/lib/index.js')).find(existsSync)
 if (entry === undefined) {

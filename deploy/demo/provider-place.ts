@@ -2,16 +2,22 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const checkout = join(import.meta.dirname, '..', '..')
-/** Manifest and lock of the demo's authorization server. The stage `demo` of the image installs here. */
+/**
+ * Folder with package.json and package-lock.json of the demo's authorization server. The stage `demo` of the Dockerfile
+ * installs the packages into this folder.
+ */
 const source = join(import.meta.dirname, 'provider')
 const { dependencies } = JSON.parse(readFileSync(join(source, 'package.json'), 'utf8')) as {
   readonly dependencies: { readonly 'oidc-provider': string }
 }
 const version = dependencies['oidc-provider']
-/** `gatehouse demo` of an installed package installs here. */
+/** Folder into which `gatehouse demo` installs oidc-provider when neither the checkout nor the image contains it. */
 const installed = join(checkout, '.gatehouse', 'demo-packages', version)
 
-/** Folders that may contain the packages of the demo's authorization server. A checkout has it as a development dependency. */
+/**
+ * Folders in which oidc-provider can be installed, in the order of the search. A checkout contains oidc-provider as a
+ * development dependency.
+ */
 export const provider = {
   version,
   source,
@@ -19,7 +25,7 @@ export const provider = {
   folders: [...(versionIn(checkout) === version ? [checkout] : []), source, installed],
 } as const
 
-/** Version of oidc-provider in a folder; `undefined`: not installed. */
+/** Returns the version of oidc-provider in the node_modules of a folder; `undefined`: not installed. */
 function versionIn(folder: string): string | undefined {
   try {
     const text = readFileSync(join(folder, 'node_modules/oidc-provider/package.json'), 'utf8')

@@ -1,14 +1,14 @@
-/** A request as a service received it. */
+/** A request as the demo service received it. */
 export interface ReceivedRequest {
   readonly method: string
   readonly url: string
-  /** In the received order and case. */
+  /** Header fields in the order and case in which they arrived. */
   readonly headers: readonly (readonly [name: string, value: string])[]
 }
 
 const kept = 500
 
-/** The last 500 requests that a service received, oldest first. */
+/** Keeps the last 500 requests that a demo service received, oldest first. */
 export class ReceivedRequests {
   readonly #requests: ReceivedRequest[] = []
 
@@ -22,7 +22,7 @@ export class ReceivedRequests {
   }
 }
 
-/** Converts the flat list of node:http, in which each name precedes its value, to pairs. */
+/** Converts header fields from the form of node:http (one flat list of names and values) to pairs of name and value. */
 export function fieldsOf(rawHeaders: readonly string[]): readonly (readonly [name: string, value: string])[] {
   return rawHeaders.flatMap((name, index) => (index % 2 === 0 ? [[name, rawHeaders[index + 1] ?? ''] as const] : []))
 }

@@ -3,15 +3,18 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { Commands } from './service-commands.ts'
 
-/** A stream repeats this block, so that a receiver can verify the bytes. */
+/** Block of bytes that a generated body repeats, so that a receiver can verify the body. */
 export const block = Buffer.from(Array.from({ length: 64 * 1024 }, (_, index) => (index * 31 + (index >> 8)) & 0xff))
 
-/** Yields the first `bytes` bytes of the repeated block in pieces. */
+/** Yields `bytes` bytes of a generated body, in pieces of at most 64 KiB. */
 export function* repeatedBlock(bytes: number): Generator<Buffer> {
   for (let left = bytes; left > 0; left -= block.length) yield left < block.length ? block.subarray(0, left) : block
 }
 
-/** Sends `bytes` bytes with backpressure. Closes the connection after `abortAfter` bytes, if that is fewer. */
+/**
+ * Sends a generated body of `bytes` bytes with backpressure. If `abortAfter` is lower than `bytes`, sends only
+ * `abortAfter` bytes and closes the connection.
+ */
 export async function sendBytes(
   response: ServerResponse,
   request: IncomingMessage,
@@ -26,7 +29,10 @@ export async function sendBytes(
   if (broken) await flushThenBreak(response)
 }
 
-/** Waits until the written bytes are sent, because destroy() alone would discard them. */
+/**
+ * Waits until all written bytes are sent, then closes the connection. Without the wait, `destroy()` would discard bytes
+ * that are not sent yet.
+ */
 async function flushThenBreak(response: ServerResponse): Promise<void> {
   await new Promise<void>((resolve) => response.write('', () => resolve()))
   response.destroy()

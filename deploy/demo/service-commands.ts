@@ -1,17 +1,19 @@
-/** Commands for the demo service in the query of a request. */
+/** Commands for the demo service in the query of a request: they change its reply. */
 export interface Commands {
   readonly delayMs: number
   readonly status: number
-  /** Number of bytes to send instead of the echo. */
+  /** Size of a generated reply body. `undefined`: the reply describes the received request. */
   readonly bytes: number | undefined
-  /** Number of bytes of the body after which the connection is closed. */
+  /**
+   * Number of body bytes after which the service closes the connection. `undefined`: the service sends the whole body.
+   */
   readonly abortAfter: number | undefined
 }
 
-/** Longer than every timeout of the demo policy. */
+/** Maximum of the command `delay`, ms. Longer than every timeout in the demo policy. */
 const maxDelayMs = 60_000
 
-/** @returns the commands, or an error message */
+/** Reads the commands in a query. @returns the commands, or an error message for the client */
 export function commandsOf(query: URLSearchParams): Commands | string {
   const delayMs = wholeNumber(query, 'delay', 0, maxDelayMs)
   const status = wholeNumber(query, 'status', 200, 599)

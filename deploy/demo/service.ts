@@ -5,7 +5,7 @@ import { fieldsOf, type ReceivedRequest, ReceivedRequests } from './received-req
 import { sendBytes } from './send-bytes.ts'
 import { type Commands, commandsOf } from './service-commands.ts'
 
-/** Reply of a service: the request as received. */
+/** Reply body of a demo service: a description of the received request. */
 export interface Echo {
   readonly service: string
   readonly method: string
@@ -17,16 +17,19 @@ export interface Echo {
 const bytesPath = /^\/files\/bytes\/(\d{1,15})$/
 
 /**
- * A protected service that echoes its requests. The query may contain commands (`delay`, `status`, `bytes`,
- * `abort_after`). The service does not check tokens: the gate has admitted every request.
+ * Demo service that replies with a description of the received request. Commands in the query change the reply
+ * (`delay`, `status`, `bytes`, `abort_after`). The service checks no tokens, because the gate has already admitted
+ * every request.
  *
- * `GET /demo/received?containing=TEXT`, called directly, lists received requests whose URL contains TEXT. The gate has no route to it.
+ * `GET /demo/received?containing=TEXT` lists the received requests whose URL contains TEXT. The gate has no route to
+ * this path.
  */
 export function demoService(name: string): Server {
   const received = new ReceivedRequests()
-  // The service keeps idle connections longer than a gate, so a gate never writes to a connection that is closing.
+  // The service closes idle connections later than a gate does, so the gate never writes to a connection that the
+  // service is closing.
   return createServer({ keepAliveTimeout: 120_000 }, (request, response) => {
-    // A disconnected client ends its exchange, not the service.
+    // A client that disconnects ends its own exchange only; without a listener, the error would end the process.
     response.on('error', () => {})
     answer(name, received, request, response).catch(() => response.destroy())
   })
@@ -58,7 +61,7 @@ async function answer(
   sendJson(response, request, commands.status, echo, commands)
 }
 
-/** Reads the whole body without storing it. */
+/** Reads a request body without storing it, and returns its size and SHA-256. */
 async function digest(request: IncomingMessage): Promise<Echo['body']> {
   const hash = createHash('sha256')
   let bytes = 0
@@ -77,7 +80,8 @@ function sendJson(
   commands?: Commands,
 ): void {
   const text = Buffer.from(`${JSON.stringify(document)}\n`)
-  // 204 and 304 have no content (RFC 9110 §15.3.5, §15.4.5); a 304 may have the length of the 200 reply.
+  // Replies with status 204 or 304 have no content (RFC 9110 §15.3.5, §15.4.5). A 304 reply is allowed to have the
+  // Content-Length of the 200 reply.
   if (status === 204) return void response.writeHead(204).end()
   response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': text.length })
   if (status === 304 || request.method === 'HEAD') return void response.end()
@@ -85,7 +89,7 @@ function sendJson(
   response.write(text.subarray(0, commands.abortAfter), () => response.destroy())
 }
 
-/** Server-sent events: one event at once, then one per second until the client disconnects. */
+/** Sends server-sent events: the first one immediately, then one per second until the client disconnects. */
 function sendTicks(response: ServerResponse): void {
   response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' })
   let count = 0

@@ -1,4 +1,5 @@
-// The demo's three protected services in one process: `services.ts OFFSET [ADDRESS]`. They listen on ADDRESS.
+// The demo's three protected services in one process: `services.ts OFFSET [ADDRESS]`. ADDRESS is the address to listen
+// on.
 
 import { portsAt } from './ports.ts'
 import { demoService } from './service.ts'

@@ -11,7 +11,7 @@ export const checkout = join(import.meta.dirname, '..', '..')
 export type NodeName = 'node-1' | 'node-2'
 export const nodeNames: readonly [NodeName, NodeName] = ['node-1', 'node-2']
 
-/** Folder of one run: configuration, keys and logs. */
+/** Folder of one demo run, with configuration, keys and logs. */
 export interface State {
   readonly folder: string
   readonly nodeLog: (node: NodeName) => string
@@ -20,28 +20,28 @@ export interface State {
   readonly workerLog: string
   /** File with the bootstrap token of the admin API. */
   readonly adminToken: string
-  /** Releases the ports for another demo. The folder and its logs remain. */
+  /** Unlocks the port offset, so that another demo can use it. The folder and its logs remain. */
   release(): void
 }
 
-/** @returns the path for a port offset; the folder may not exist */
+/** Returns the path of the state folder for a port offset. The folder need not exist. */
 export function stateFolder({ offset }: Ports): string {
   return join(checkout, '.gatehouse', `demo-${offset}`)
 }
 
 /**
- * Locks a port offset for this process, so that no two demos share it.
+ * Locks a port offset for this process, so that no two demos use the same ports.
  *
- * @returns a function that releases the lock, or the pid of the demo that holds it
+ * @returns a function that releases the lock, or the pid of the demo that has the lock
  */
 export function claimState(ports: Ports): { release(): void } | { heldBy: number } {
   return takeLock(`${stateFolder(ports)}.lock`)
 }
 
 /**
- * Creates the folder and deletes the files of an earlier run.
+ * Creates the state folder of a demo run with configuration and keys. Deletes the files of an earlier run.
  *
- * @throws {Error} when the policy template names an address that is not the demo's
+ * @throws {Error} when the policy template has an address that is not one of the demo's addresses
  */
 export function makeState(ports: Ports, redis: DemoRedis, claim: { release(): void }): State {
   const folder = stateFolder(ports)
@@ -117,10 +117,16 @@ telemetry: { traces: { sample: 1 } }
 `
 }
 
-/** The worker writes to the file. The nodes keep records in Redis until the worker has shipped them. */
+/**
+ * Audit sink of the demo: the worker ships audit records to a file. The nodes keep records in Redis until the worker
+ * has shipped them.
+ */
 const auditSinks = '{ archive: { type: file, path: audit/audit.ndjson } }'
 
-/** Values are JSON, which is valid YAML, because a name may contain any character. */
+/**
+ * Formats the Redis settings for gatehouse.yaml. Values are written as JSON, which is valid YAML, because a name can
+ * contain any character.
+ */
 function redisSettings({ url, username, password, prefix }: DemoRedis): string {
   const lines = [
     `url: ${JSON.stringify(url)}`,
@@ -131,7 +137,7 @@ function redisSettings({ url, username, password, prefix }: DemoRedis): string {
   return lines.map((line) => `  ${line}`).join('\n')
 }
 
-/** A private key on P-256 as a JWK (RFC 7517), for the gate's identity assertions. */
+/** Creates a private key on P-256 as JWK (RFC 7517). The gate signs its assertions with this key. */
 export function newAssertionKey(): object {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   return privateKey.export({ format: 'jwk' })

@@ -1,12 +1,12 @@
 import { CookieJar } from './cookie-jar.ts'
 
-/** Maximum number of pages and redirects of a login. More steps mean an endless loop. */
+/** Maximum number of pages and redirects in a login. A login with more of them is in an endless loop. */
 const maxSteps = 12
 
 /**
- * Walks through the issuer's login pages like a browser and a user, who logs in and consents.
+ * Follows the issuer's login pages and redirects, and submits the forms as a user who logs in and consents.
  *
- * @returns the redirect target, with the code or the error in its query
+ * @returns the redirect URI with the code or the error in its query
  * @throws {Error} with the text of the page when the login does not continue
  */
 export async function walkLogin(start: URL, redirectUri: string, user: string, signal: AbortSignal): Promise<URL> {
@@ -34,7 +34,7 @@ export async function walkLogin(start: URL, redirectUri: string, user: string, s
   throw new Error('the login of the issuer does not come to an end')
 }
 
-/** Form values with which the user answers a page of the issuer. */
+/** Returns the form values that the user submits on a login page of the issuer. */
 export function answerTo(page: string, user: string): URLSearchParams {
   const problem = /<p class="problem"[^>]*>([^<]*)</.exec(page)?.[1]
   if (problem !== undefined) throw new Error(plain(problem))
@@ -50,7 +50,7 @@ export function answerTo(page: string, user: string): URLSearchParams {
   )
 }
 
-/** Decodes character references. The pages use numeric references only. */
+/** Decodes the numeric character references in a text; oidc-provider writes no others. */
 function plain(html: string): string {
   return html.replaceAll(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code)))
 }

@@ -1,5 +1,5 @@
-// `npm run dev`: one node without Redis, restarted when a source file changes, with the demo's issuer and services.
-// Ctrl-C stops everything. GATEHOUSE_DEMO_PORT_OFFSET moves all ports, as in the demo.
+// `npm run dev`: runs one node without Redis, with the demo's issuer and services. The node restarts when a source file
+// changes. Ctrl-C stops everything. GATEHOUSE_DEMO_PORT_OFFSET is added to all ports, as in the demo.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -22,7 +22,10 @@ try {
 }
 process.exit()
 
-/** @returns the exit code: 0 after Ctrl-C or SIGTERM, 1 when a process ended by itself */
+/**
+ * Runs the node until it ends or a stop signal arrives. @returns the exit code: 0 after Ctrl-C or SIGTERM, 1 when a
+ * process ended by itself
+ */
 async function main(): Promise<number> {
   await refuseTakenPorts()
   const settings = writeSettings()
@@ -36,7 +39,7 @@ async function main(): Promise<number> {
       exited(node).then(() => new Error('the node ended')),
       ...children.map(async (child) => new Error(endReport(child, `ended (${await child.ended})`))),
     ])
-    // Ctrl-C in a terminal reaches the whole process group, so the node has already received it.
+    // A terminal sends SIGINT of Ctrl-C to the whole process group, so the node has already received it.
     if (outcome !== 'SIGINT' || !process.stdin.isTTY) node.kill('SIGTERM')
     await exited(node)
     if (outcome instanceof Error) throw outcome
@@ -65,7 +68,7 @@ function startPart(name: string, entry: string): Promise<Child> {
   })
 }
 
-/** Node's own watch mode restarts the node when a file changes that the node has imported. */
+/** Starts the node with `node --watch`, which restarts it when one of its imported files changes. */
 function startNode(settings: string): ChildProcess {
   const entry = join(checkout, 'gateway', 'cli', 'gatehouse.mjs')
   const words = ['--watch', '--watch-preserve-output', entry, 'serve', '--config', settings]
@@ -74,7 +77,10 @@ function startNode(settings: string): ChildProcess {
   return node
 }
 
-/** Writes settings and a key into `.gatehouse/dev-<offset>/`. Without an offset, the policy is the file in the checkout. */
+/**
+ * Writes the settings and a key into `.gatehouse/dev-<offset>/`. With offset 0, the node reads the policy file in the
+ * checkout, so edits of the policy apply immediately.
+ */
 function writeSettings(): string {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const write = (name: string, text: string): string => {

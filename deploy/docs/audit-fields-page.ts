@@ -1,7 +1,7 @@
 import { recordFields } from '../../gateway/audit/record.ts'
 import { code, generatedNote, table } from './markdown.ts'
 
-/** docs/reference/audit-fields.md: every field that a record of the audit log can have. */
+/** Builds docs/reference/audit-fields.md: every field that an audit record can have. */
 export function auditFieldsPage(): string {
   const rows = Object.entries(recordFields).map(([name, meaning]) => [code(name), meaning])
   return `# Fields of the audit log

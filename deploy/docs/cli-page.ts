@@ -4,7 +4,7 @@ import { generatedNote } from './markdown.ts'
 
 const columns = 110
 
-/** docs/reference/cli.md: the `--help` text of each verb. */
+/** Builds docs/reference/cli.md: the `--help` text of each verb. */
 export async function cliPage(): Promise<string> {
   const verbs = [...withDescendants(await commandLine(), '')].slice(1)
   return `# The command line
@@ -31,7 +31,7 @@ function* withDescendants(command: Command, name: string): Generator<[name: stri
   for (const verb of command.commands) yield* withDescendants(verb, `${name} ${verb.name()}`.trim())
 }
 
-/** Help text without colours, wrapped as on a terminal. */
+/** Returns the help text of a verb without colours, wrapped as on a terminal. */
 function helpOf(verb: Command): string {
   let text = ''
   verb.configureOutput({

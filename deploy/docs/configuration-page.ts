@@ -4,14 +4,14 @@ import { code, generatedNote, table } from './markdown.ts'
 
 type Reload = JsonSchema['reload']
 
-/** A mapping and its keys, shown as one table. */
+/** A mapping of the configuration with its keys. The page shows each mapping as one table. */
 interface Group {
   readonly path: string
   readonly schema: JsonSchema
   readonly reload: Reload
 }
 
-/** docs/reference/configuration.md: every key of both documents. */
+/** Builds docs/reference/configuration.md: every key of the settings and of the policy. */
 export function configurationPage(): string {
   return `# Configuration
 
@@ -59,7 +59,7 @@ function documentSection(document: DocumentSchema): string {
   return groups.map(groupSection).join('\n\n')
 }
 
-/** Yields a mapping and its nested mappings, outermost first. */
+/** Yields a mapping and the mappings nested in it, outer mappings first. */
 function* groupsOf(group: Group): Generator<Group> {
   yield group
   for (const [key, entry] of Object.entries(group.schema.properties ?? {})) {

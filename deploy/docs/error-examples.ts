@@ -1,8 +1,11 @@
 import type { ProblemCode } from '../../gateway/config/problem.ts'
 
-/** An example that causes a problem, and the remedy. */
+/** Configuration that causes a problem, and the remedy of the problem. */
 export interface ErrorExample {
-  /** Files by name. Several files form a policy folder. With gatehouse.yaml, `serve` reads the files, otherwise `check`. */
+  /**
+   * Files of the example by name. Several files without gatehouse.yaml form a policy folder. If gatehouse.yaml is
+   * present, a node starts with the files, else `gatehouse check` reads them.
+   */
   readonly files: Readonly<Record<string, string>>
   readonly env?: Readonly<Record<string, string>>
   readonly remedy: string
@@ -27,7 +30,7 @@ const publicPolicy = (routes: string) => `version: 1
 services:
 ${service('orders', routes)}`
 
-/** A policy with one route that has this requirement. */
+/** Policy with one route, to which the given requirement applies. */
 const requiring = (requirement: string) =>
   `${issuers}services:
 ${service(
@@ -38,7 +41,7 @@ ${service(
 `,
 )}`
 
-/** One example per code. A test checks that each example causes its code and no other. */
+/** One example for each problem code. A test checks that each example causes its code and no other code. */
 export const errorExamples: Readonly<Record<ProblemCode, ErrorExample>> = {
   GH_CONFIG_UNREADABLE: {
     files: {},

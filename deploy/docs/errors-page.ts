@@ -4,7 +4,7 @@ import { type ErrorExample, errorExamples } from './error-examples.ts'
 import { generatedNote } from './markdown.ts'
 import { isPolicyFolder, isStart, problemsOfExample } from './run-example.ts'
 
-/** docs/reference/errors.md: one section per problem code, with an example and its real output. */
+/** Builds docs/reference/errors.md: one section for each problem code, with an example and its real output. */
 export async function errorsPage(): Promise<string> {
   const codes = Object.keys(problemCodes) as ProblemCode[]
   const sections = []
@@ -32,7 +32,7 @@ ${given(example)}${block('text', `$ ${commandOf(example)}\n${output}`)}${example
 `
 }
 
-/** Problems as the command line prints them without colours. */
+/** Formats problems as the command line prints them, without colours. */
 function printed(problems: readonly Problem[]): string {
   let text = ''
   const sink = {

@@ -1,5 +1,5 @@
-// `npm run docs` writes the generated pages of docs/, which are committed, and below .gatehouse/docs/ the documents that
-// are only published. A test fails when a committed page is out of date.
+// `npm run docs` writes the generated pages of docs/, which are committed, and documents below .gatehouse/docs/, which
+// are only published. A test fails when a committed page differs from its generated text.
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'

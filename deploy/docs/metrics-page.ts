@@ -1,7 +1,7 @@
 import { type Instrument, instruments } from '../../gateway/telemetry/instruments.ts'
 import { code, generatedNote, table } from './markdown.ts'
 
-/** docs/reference/metrics.md: every metric that `/metrics` can show. */
+/** Builds docs/reference/metrics.md: every metric that `/metrics` can show. */
 export function metricsPage(): string {
   const rows = Object.values<Instrument>(instruments).map(({ name, kind, labels, help }) => [
     code(name),

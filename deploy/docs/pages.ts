@@ -20,7 +20,10 @@ const docs = join(import.meta.dirname, '../../docs')
 const gatewayReadme = '../gateway/README.md'
 const adminApi = 'reference/admin-api.md'
 
-/** Texts of the generated pages by their path relative to docs/. Deterministic. */
+/**
+ * Returns the texts of the generated pages by their path relative to docs/. The same sources always give the same
+ * texts.
+ */
 export async function generatedPages(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     [gatewayReadme, marked(readFileSync(join(docs, gatewayReadme), 'utf8'), 'docs:phases', phaseChart())],
@@ -37,7 +40,7 @@ export async function generatedPages(): Promise<ReadonlyMap<string, string>> {
   ])
 }
 
-/** Documents that are published but not committed: texts by their path under docs/. */
+/** Returns the documents that are published but not committed: texts by their path relative to docs/. */
 export async function publishedFiles(): Promise<ReadonlyMap<string, string>> {
   return new Map([['reference/openapi.json', json(await openApiDocument(operations, packageVersion))]])
 }

@@ -2,7 +2,9 @@ import { type Reason, reasons } from '../../gateway/base/reasons.ts'
 import type { Lifecycle, Step } from '../../gateway/pipeline/exchange/steps.ts'
 import { checkLifecycle, lifecycle } from '../../gateway/pipeline/lifecycle.ts'
 
-/** The Mermaid chart of both lifecycles, from the phases' own data: order, waits, denials, replies and faults. */
+/**
+ * Builds a Mermaid chart of the phases of an exchange and of a check: their order, waits, denials, replies and faults.
+ */
 export function phaseChart(): string {
   const lines = [
     'wire([request]) --> uws{{uWebSockets.js}}',
@@ -19,7 +21,7 @@ export function phaseChart(): string {
   return ['```mermaid', 'flowchart TD', ...lines.map((line) => `  ${line}`), '```'].join('\n')
 }
 
-/** Every step once, in the order of the exchange's lifecycle; steps of checks alone come last. */
+/** Returns the phases in the order of an exchange, each once. Phases that only a check has come last. */
 function allSteps(): readonly Step[] {
   const seen = new Map<string, Step>()
   for (const step of [...lifecycle.request, ...checkLifecycle.request])
@@ -43,7 +45,10 @@ function edge(id: string, from: string, to: string, ends: readonly Reason[], tar
   return [`${id} ${from}"${statusesOf(ends).join(' ')}"${to} ${target}`]
 }
 
-/** Arrows from each step to the next. Where the lifecycles differ, an arrow has the name of its lifecycle. */
+/**
+ * Returns an arrow from each phase to the next. Where exchange and check continue with different phases, the arrow has
+ * a label.
+ */
 function orderLines(): string[] {
   const exchange = pairsOf(lifecycle)
   const check = pairsOf(checkLifecycle)
@@ -59,7 +64,7 @@ function pairsOf({ request }: Lifecycle): ReadonlySet<string> {
   return new Set(request.slice(1).map((step, i) => `${idOf(request[i]!)} --> ${idOf(step)}`))
 }
 
-/** Whether the other lifecycle has another next step after the first step of a pair. */
+/** Whether `others` contains an arrow from the first phase of `pair` to another phase. */
 function branches(pair: string, others: ReadonlySet<string>): boolean {
   const start = pair.slice(0, pair.indexOf(' ') + 1)
   return [...others].some((other) => other.startsWith(start))

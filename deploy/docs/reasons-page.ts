@@ -11,12 +11,12 @@ interface Entry {
   readonly close?: true
 }
 
-/** Every phase once. */
+/** Phases of an exchange and of a check, each phase once. */
 const steps: readonly Step[] = [
   ...new Map([...lifecycle.request, ...checkLifecycle.request].map((step) => [step.name, step])).values(),
 ]
 
-/** docs/reference/reasons.md: all reasons for the end of an exchange. */
+/** Builds docs/reference/reasons.md: all reasons with which an exchange can end. */
 export function reasonsPage(): string {
   const rows = Object.entries<Entry>(reasons).map(([reason, { status, code: sent, why, close = false }]) => [
     code(reason),
@@ -60,7 +60,7 @@ function ends({ denies, answers, throws }: Step): boolean {
   return denies.length + answers.length + throws.length > 0
 }
 
-/** The phases that may end an exchange with this reason. */
+/** Returns the names of the phases that can end an exchange with this reason. */
 function endersOf(reason: Reason): string[] {
   const names = steps
     .filter(({ denies, answers, throws }) => [...denies, ...answers, ...throws].includes(reason))

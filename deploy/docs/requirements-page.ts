@@ -4,7 +4,7 @@ import { requirementKinds } from '../../gateway/policy/requirements/requirement-
 import { requirementTree } from '../../gateway/policy/requirements/requirement-tree.ts'
 import { code, generatedNote, table } from './markdown.ts'
 
-/** docs/reference/requirements.md: the kinds of requirements and their denials. */
+/** Builds docs/reference/requirements.md: the kinds of requirements and their denials. */
 export function requirementsPage(): string {
   const rows = requirementKinds.flatMap((kind) =>
     Object.entries(kind.schemas(requirementTree)).map(([key, schema]) => [

@@ -9,7 +9,10 @@ import { loadPolicy } from '../../gateway/policy/policy-source.ts'
 import { weakerRoutes } from '../../gateway/policy/weaker-routes.ts'
 import type { ErrorExample } from './error-examples.ts'
 
-/** Reads an example like `serve` or `check`. @returns its problems, with paths relative to its folder */
+/**
+ * Reads the files of an example as `serve` or `check` does. @returns the problems that are found, with paths relative
+ * to the example's folder
+ */
 export async function problemsOfExample(example: ErrorExample): Promise<readonly Problem[]> {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-docs-'))
   try {
@@ -35,13 +38,16 @@ export function isStart({ files }: Pick<ErrorExample, 'files'>): boolean {
   return Object.hasOwn(files, 'gatehouse.yaml')
 }
 
-/** @returns the warnings of `check` */
+/**
+ * Starts a node with the example, or compiles its policy. @returns the warnings of `gatehouse check`; empty after the
+ * start of a node
+ */
 async function read(example: ErrorExample, folder: string): Promise<readonly Problem[]> {
   if (!isStart(example)) {
     const source = loadPolicy(join(folder, isPolicyFolder(example) ? 'policy' : 'policy.yaml'))
     return weakerRoutes(source, compilePolicy(source))
   }
-  // Free ports, in case the example starts without a problem.
+  // Port 0 lets the system choose free ports, in case the node starts without a problem.
   const flags = { listen: '127.0.0.1:0', admin: { listen: '127.0.0.1:0' } }
   const settings = loadSettings({ path: join(folder, 'gatehouse.yaml'), env: example.env ?? {}, flags })
   const node = await GatewayNode.start(settings)

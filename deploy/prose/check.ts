@@ -1,5 +1,5 @@
-// Compares the number of idioms in each folder with the maximum in deploy/prose/most.json, which may only fall: with
-// `--lower`, this program writes the present numbers where they are lower. `--list` prints the numbers of all folders.
+// Compares the number of idioms in each folder with its maximum in deploy/prose/most.json. The maximum is only ever
+// lowered: `--lower` writes the present numbers where they are lower. `--list` prints the numbers of all folders.
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

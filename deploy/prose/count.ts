@@ -3,28 +3,31 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { idioms } from './idioms.ts'
 
-/** One idiom found in a file of the repository. */
+/** An idiom that was found in a file of the repository. */
 export interface Hit {
   readonly file: string
-  /** Counted from 1. */
+  /** Line number, counted from 1. */
   readonly line: number
   readonly text: string
   readonly instead: string
 }
 
-/** Hits and words of one folder. */
+/** Number of idioms and of words in one folder. */
 export interface FolderCount {
   hits: Hit[]
   words: number
 }
 
 const textFile = /\.(?:ts|mjs|lua|md|sh|yml|yaml)$/
-/** Pages that `npm run docs` writes; their text is counted in the sources. */
+/** Pages that `npm run docs` writes. They are excluded, because their text is counted in the sources. */
 const generated = /^docs\/reference\/(?:audit-fields|cli|configuration|errors|metrics|reasons)\.md$/
-/** The list of idioms, and the test with examples of them. */
+/** Excluded files: the list of idioms, and the test that contains examples of idioms. */
 const excluded = /^(?:deploy\/prose\/|test\/unit\/deploy\/prose\.test\.ts$)/
 
-/** Counts the idioms in every text file that git tracks, by folder: `gateway/redis`, `test/unit`; `.` for files at the top. */
+/**
+ * Counts the idioms in every text file that git tracks. The key of the result is a folder such as `gateway/redis` or
+ * `test/unit`; `.` for files at the top.
+ */
 export function countIdioms(root: string): Map<string, FolderCount> {
   const files = execFileSync('git', ['ls-files', '-z'], { cwd: root, encoding: 'utf8' }).split('\0')
   const folders = new Map<string, FolderCount>()
@@ -38,7 +41,7 @@ export function countIdioms(root: string): Map<string, FolderCount> {
   return folders
 }
 
-/** The idioms of one line of text. */
+/** Finds the idioms in one line of text. */
 export function hitsIn(line: string): Pick<Hit, 'text' | 'instead'>[] {
   return idioms.flatMap(({ pattern, instead }) =>
     Array.from(line.matchAll(pattern), ([text]) => ({ text: text.trim(), instead })),

@@ -1,4 +1,4 @@
-/** One idiom that plain English avoids, and what to write instead. */
+/** An idiom that plain English avoids, and a better text. */
 export interface Idiom {
   readonly pattern: RegExp
   readonly instead: string
@@ -7,9 +7,10 @@ export interface Idiom {
 const idiom = (pattern: string, instead: string): Idiom => ({ pattern: new RegExp(pattern, 'g'), instead })
 
 /**
- * Phrases that readers of average English decode instead of read. Case-sensitive unless the pattern says otherwise.
+ * Phrases that readers with average English understand only slowly. Patterns are case-sensitive unless they say
+ * otherwise.
  *
- * The list is a reminder: text without any of them can still be unclear.
+ * The list is only a reminder: a text without these phrases can still be unclear.
  */
 export const idioms: readonly Idiom[] = [
   idiom(

@@ -1,7 +1,7 @@
-// Builds the documentation as a static site with search: `npm run docs:site`. Pages come from docs/ and a few files
-// beside it; generated JSON (OpenAPI, JSON Schemas) is made from the sources. A broken link ends the build with exit
-// code 1. Only the first run needs the network: it installs VitePress with the hashes of deploy/site/vitepress/package-lock.json.
-//
+// `npm run docs:site`: builds the documentation as a static site with search. The pages come from docs/ and a few files
+// beside it. JSON documents (OpenAPI, JSON Schemas) are generated from the sources. A broken link ends the build with
+// exit code 1. Only the first run needs the network: it installs VitePress with the hashes of
+// deploy/site/vitepress/package-lock.json.
 // --base /docs/  path of the site on its host; default /
 
 import { spawnSync } from 'node:child_process'
@@ -26,7 +26,7 @@ try {
   process.exitCode = 1
 }
 
-/** @returns the exit code: 0 built, 1 VitePress failed or a link is broken, 2 wrong usage */
+/** Builds the site. @returns the exit code: 0 success, 1 VitePress failed or a link is broken, 2 wrong usage */
 async function build(words: string[]): Promise<number> {
   const { values } = parseArgs({ args: words, options: { base: { type: 'string', default: '/' } } })
   const { base } = values
@@ -49,7 +49,7 @@ async function build(words: string[]): Promise<number> {
   return 0
 }
 
-/** Writes pages, linked files and configuration to where VitePress reads them. */
+/** Writes pages, linked files and the configuration into the folder that VitePress reads. */
 async function stage(base: string): Promise<void> {
   rmSync(pagesFolder, { recursive: true, force: true })
   const pages = sitePages(checkout)
@@ -72,7 +72,7 @@ async function stage(base: string): Promise<void> {
       cpSync(join(checkout, path), target)
     }
   }
-  // Prevents VitePress from reading the project's tsconfig.json.
+  // An own tsconfig.json prevents VitePress from reading the one of the project.
   write(join(pagesFolder, 'tsconfig.json'), '{}')
   const config = join(pagesFolder, '.vitepress')
   const sidebar = sidebarOf(readFileSync(join(pagesFolder, 'index.md'), 'utf8'))

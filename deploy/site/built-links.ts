@@ -1,7 +1,10 @@
 import { existsSync, globSync, readFileSync, statSync } from 'node:fs'
 import { join, posix } from 'node:path'
 
-/** Links of a built site that lead nowhere: `page: link`. Links to other hosts are not followed. */
+/**
+ * Finds the links of a built site whose target does not exist. Returns `page: link` for each. Links to other hosts are
+ * not checked.
+ */
 export function brokenLinks(folder: string, base: string): string[] {
   const pages = globSync('**/*.html', { cwd: folder })
   const ids = new Map(pages.map((page) => [page, idsOf(readFileSync(join(folder, page), 'utf8'))]))

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 
 const { base, sidebar } = JSON.parse(readFileSync(new URL('site.json', import.meta.url), 'utf8'))
 
-/** Anchors as GitHub derives them from headings, so that a link works in both places. */
+/** Derives anchors from headings as GitHub does, so that a link works on GitHub and on the site. */
 const slugify = (title) =>
   title
     .toLowerCase()

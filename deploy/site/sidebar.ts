@@ -1,10 +1,13 @@
-/** One group of the navigation, as VitePress reads it. */
+/** One group of the site's navigation, in the form that VitePress reads. */
 export interface SidebarGroup {
   readonly text: string
   readonly items: readonly { readonly text: string; readonly link: string }[]
 }
 
-/** The navigation of the site: the sections of docs/README.md, with the pages that each links to. */
+/**
+ * Builds the navigation of the site from docs/README.md: one group per section, with the pages that the section links
+ * to.
+ */
 export function sidebarOf(index: string): readonly SidebarGroup[] {
   return index
     .split(/^## /m)

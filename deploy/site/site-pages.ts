@@ -1,7 +1,10 @@
 import { execFileSync } from 'node:child_process'
 import { dirname, posix } from 'node:path'
 
-/** Pages of the site by their path in the checkout, with their path in the site. Only files that git tracks. */
+/**
+ * Returns the pages of the site: for each path in the checkout, the path in the site. Only files that git tracks are
+ * included.
+ */
 export function sitePages(checkout: string): ReadonlyMap<string, string> {
   const tracked = execFileSync('git', ['ls-files', '-z', 'docs', ...Object.keys(elsewhere)], {
     cwd: checkout,
@@ -10,7 +13,7 @@ export function sitePages(checkout: string): ReadonlyMap<string, string> {
   return new Map(tracked.filter((path) => path.endsWith('.md')).map((path) => [path, placeOf(path)]))
 }
 
-/** Pages outside docs/. */
+/** Pages outside of docs/: their path in the checkout, and their path in the site. */
 const elsewhere: Readonly<Record<string, string>> = {
   'README.md': 'project/readme.md',
   'CONTRIBUTING.md': 'project/contributing.md',
@@ -23,22 +26,26 @@ function placeOf(path: string): string {
   return elsewhere[path] ?? path.replace(/^docs\//, '').replace(/(^|\/)README\.md$/, '$1index.md')
 }
 
-/** Path in the site of a file that is no page. A browser shows it as text, unless it is JSON or a picture. */
+/**
+ * Returns the path in the site for a file that is not a page. Files other than JSON and pictures get the ending .txt,
+ * so that a browser shows them as text.
+ */
 export function publishedAt(path: string): string {
   return /\.(?:json|svg)$/.test(path) ? `files/${path}` : `files/${path}.txt`
 }
 
-/** A page as the site generator reads it. */
+/** A page in the form that VitePress reads. */
 export interface SitePage {
   readonly text: string
-  /** Files of the checkout that the page links to, or shows. */
+  /** Files of the checkout that the page links to or shows as pictures. */
   readonly files: readonly string[]
 }
 
 /**
- * Rewrites the links of a page: to pages by their path in the site, to other files by their copy below `/files/`.
+ * Rewrites the links of a page: links to pages become their path in the site, links to other files become a path below
+ * `/files/`.
  *
- * @throws {Error} when a link leads to neither a page nor one of the files
+ * @throws {Error} when a link leads neither to a page nor to one of the files
  */
 export function sitePage(
   path: string,
@@ -66,7 +73,7 @@ export function sitePage(
   return { text: rewritten, files: [...files] }
 }
 
-/** Applies a change to everything except fenced code blocks. */
+/** Applies a change to a Markdown text, except to its fenced code blocks. */
 function outsideCode(text: string, change: (prose: string) => string): string {
   return text
     .split(/(^```[^\n]*\n.*?^```$)/gms)

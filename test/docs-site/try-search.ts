@@ -7,7 +7,8 @@ import { chromium } from 'playwright-core'
 import { findChromium } from '../../deploy/chromium.mjs'
 
 // Opens the built site in Chromium, searches for a setting, follows the first result, and reads the OpenAPI document.
-// `npm run docs:site -- --try` runs this after the build. Exit code 1: a step failed, or a page has a script error.
+// `npm run docs:site -- --try` runs this program after the build. Exit code 1: a step failed, or a page has a script
+// error.
 
 const types: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',

@@ -8,14 +8,14 @@ import type { ExpectedRefusal } from './expected-refusal.ts'
 import { valuesOf } from './forwarded.ts'
 import type { CheckStep } from './step.ts'
 
-/** One rule of the policy, stated a second time: the check does not read the policy that it checks. */
+/** One access rule of the demo policy, repeated here, because the check must not read the policy that it tests. */
 interface Rule {
   readonly title: string
   readonly service: string
   readonly targets: readonly string[]
   readonly methods: readonly string[]
   readonly scope: string
-  /** The client that is admitted, with the roles that the service learns. */
+  /** Client that the rule admits. The service receives `roles` in the assertion. */
   readonly client: string
   readonly roles: readonly string[]
 }

@@ -11,15 +11,18 @@ export interface Page extends DemoReply {
 interface OpenOptions {
   readonly method?: 'GET' | 'POST'
   readonly fields?: Readonly<Record<string, string>>
-  /** Whether redirects are followed; default: true. */
+  /** Whether the browser follows redirects; default: true. */
   readonly follow?: boolean
-  /** Submits the forms of the issuer as this user. Without a user, a form is the result. */
+  /**
+   * User name with which the browser submits the issuer's forms. Without a user name, the page with the form is
+   * returned.
+   */
   readonly user?: string
 }
 
-/** A minimal browser: cookies, redirects and the forms of the issuer. */
+/** Minimal browser for the demo check: supports cookies, redirects and the forms of the demo issuer. */
 export class CheckBrowser {
-  /** By port: every part of the demo has its own cookies. */
+  /** Cookies by port, so that each process of the demo has its own cookies, as each site has in a real deployment. */
   readonly #jars = new Map<string, CookieJar>()
 
   async open(start: string, { method = 'GET', fields = {}, follow = true, user }: OpenOptions = {}): Promise<Page> {

@@ -8,7 +8,7 @@ import { expectEqual, expectTrue } from './expect.ts'
 import { type ExpectedRefusal, expectRefusal } from './expected-refusal.ts'
 import { clientFields, expectFields, expectIdentity, type GateFacts, type Identity, valuesOf } from './forwarded.ts'
 
-/** A request to the gate; default method: GET. */
+/** Request that the demo check sends to the gate; default method: GET. */
 export interface CheckRequest extends Omit<DemoCall, 'port' | 'method'> {
   readonly method?: string
   readonly token?: string | undefined
@@ -16,17 +16,23 @@ export interface CheckRequest extends Omit<DemoCall, 'port' | 'method'> {
 
 export interface CheckReply extends DemoReply {
   readonly target: string
-  /** Random text in the URL, by which the services find the request. */
+  /** Random text in the URL. The check finds the request by this text in the lists of received requests. */
   readonly marker: string
   readonly id: string
 }
 
-/** Sends requests through the gate and checks each result against the request that a service has received. */
+/**
+ * HTTP client of the demo check. It sends requests through the gate and compares each with the request that a service
+ * received.
+ */
 export class CheckClient {
   readonly ports: Ports
   /** Public URL of the gate. */
   readonly gate: string
-  /** Status by request id. The access logs and the audit log must contain each request once. */
+  /**
+   * Status by request id, for all requests of the check. Later steps expect each request exactly once in the access
+   * logs and in the audit log.
+   */
   readonly exchanges = new Map<string, number>()
   readonly #tokens = new Map<string, Promise<Tokens>>()
 
@@ -35,7 +41,7 @@ export class CheckClient {
     this.gate = loopback(ports.gate)
   }
 
-  /** Requests tokens, or returns those of an equal request before. */
+  /** Requests tokens from the issuer. A second call with an equal request returns the same tokens. */
   tokens(request: TokenRequest): Promise<Tokens> {
     const key = JSON.stringify(request)
     const tokens = this.#tokens.get(key) ?? requestTokens(this.ports, request)
@@ -59,7 +65,7 @@ export class CheckClient {
     return { ...reply, target, marker, id }
   }
 
-  /** Expects exactly this refusal, and that no service receives the request. */
+  /** Expects that the gate refuses the request with exactly this refusal, and that no service receives the request. */
   async expectRefused(request: CheckRequest, refusal: ExpectedRefusal): Promise<CheckReply> {
     const { method = 'GET', target } = request
     const what = `${method} ${target}`
@@ -71,7 +77,10 @@ export class CheckClient {
     return reply
   }
 
-  /** Expects 200, and that the service receives the request once, unchanged, with the identity of the caller. */
+  /**
+   * Expects status 200, and that exactly this service receives the request, once, unchanged and with the identity of
+   * the caller.
+   */
   async expectAdmitted(request: CheckRequest, service: string, identity: Identity): Promise<CheckReply> {
     const { method = 'GET', body } = request
     const what = `${method} ${request.target}`
@@ -99,7 +108,10 @@ export class CheckClient {
     return { url: this.gate, keys, issuer: loopback(this.ports.issuer) }
   }
 
-  /** Asks all services directly which requests they received with this marker in the URL. */
+  /**
+   * Lists the requests that services received with this marker in the URL. Calls each service directly, not through the
+   * gate.
+   */
   async received(marker: string): Promise<readonly (ReceivedRequest & { service: string })[]> {
     const { orders, reports, files } = this.ports
     const lists = await Promise.all(
@@ -118,7 +130,7 @@ export class CheckClient {
   }
 }
 
-/** The reply of a service describes the request that the service received. */
+/** Compares the reply of a service, which describes the received request, with the sent request. */
 function expectEcho(what: string, reply: CheckReply, received: ReceivedRequest, sent: Buffer): void {
   const echo = JSON.parse(reply.body.toString()) as Echo
   expectEqual(`echo of ${what}`, [echo.method, echo.url], [received.method, received.url])

@@ -9,7 +9,7 @@ import type { CheckStep } from './step.ts'
 import { invalidToken } from './token-steps.ts'
 
 const bothNodesLimitMs = 20_000
-/** The limit of `GET /reports/**`. */
+/** Rate limit of `GET /reports/**` in the demo policy, and the number of requests that the check sends. */
 const limit = { requests: 20, windowS: 10, sent: 30 }
 
 export const clusterSteps: readonly CheckStep[] = [
@@ -84,17 +84,17 @@ async function expectReceipt(client: CheckClient, index: number, token: string, 
   expectEqual('nodes that are missing', missing, [])
 }
 
-/** @returns the id of the request */
+/** Sends a request with a token that the gate must admit. @returns the id of the request */
 async function expectAdmitted(client: CheckClient, token: string): Promise<string> {
   return (await client.expectAdmitted({ target: '/orders/1', token }, 'orders', { token, roles: [] })).id
 }
 
-/** @returns the id of the request */
+/** Sends a request with a token that the gate must reject. @returns the id of the request */
 async function expectRejected(client: CheckClient, token: string): Promise<string> {
   return (await client.expectRefused({ target: '/orders/1', token }, invalidToken)).id
 }
 
-/** Repeats an attempt, each on a new connection, until the access logs of both nodes show a successful one. */
+/** Repeats an attempt, each on a new connection, until each node's access log shows a successful attempt. */
 async function onBothNodes(state: State, attempt: () => Promise<string>): Promise<void> {
   const tails = nodeNames.map((node) => [node, new LogTail(state.nodeLog(node))] as const)
   const ids = new Set<unknown>()

@@ -1,12 +1,15 @@
 import { isDeepStrictEqual } from 'node:util'
 
-/** @throws {Error} naming the expected and the actual value */
+/**
+ * Compares two values, including all nested values. @throws {Error} with the expected and the actual value when they
+ * differ
+ */
 export function expectEqual(what: string, actual: unknown, expected: unknown): void {
   if (isDeepStrictEqual(actual, expected)) return
   throw new Error(`${what}: expected ${shown(expected)}, got ${shown(actual)}`)
 }
 
-/** @throws {Error} naming the expectation */
+/** @throws {Error} with the expectation `what` when `holds` is false */
 export function expectTrue(what: string, holds: boolean): asserts holds {
   if (!holds) throw new Error(`expected ${what}`)
 }

@@ -3,18 +3,18 @@ import { expectEqual, expectTrue } from './expect.ts'
 
 export interface ExpectedRefusal {
   readonly status: number
-  /** Member `code` of the problem document (RFC 9457). */
+  /** Value of the member `code` in the problem document (RFC 9457). */
   readonly code: string
-  /** Parameters of the Bearer challenge except `resource_metadata`; `undefined`: no challenge. */
+  /** Parameters of the Bearer challenge without `resource_metadata`; `undefined`: the reply must have no challenge. */
   readonly challenge?: Readonly<Record<string, string>>
 }
 
 /**
- * Checks a refusal by the gate: status, challenge, problem document.
+ * Checks the reply of a request that the gate refused: status, challenge and problem document.
  *
  * @param gate  public URL of the gate
  * @returns the id of the exchange; `undefined` for HEAD, whose reply has no document
- * @throws {Error} naming the expected and the actual value
+ * @throws {Error} with the expected and the actual value
  */
 export function expectRefusal(
   what: string,
@@ -41,7 +41,7 @@ export function expectRefusal(
   return String(problem.instance)
 }
 
-/** The parameters of a Bearer challenge (RFC 6750 §3); `undefined` when there is no challenge. */
+/** Returns the parameters of a Bearer challenge (RFC 6750 §3); `undefined` when the reply has no challenge. */
 function challengeOf(reply: DemoReply): Readonly<Record<string, string>> | undefined {
   const field = reply.field('www-authenticate')
   if (field === undefined) return undefined

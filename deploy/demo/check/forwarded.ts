@@ -5,26 +5,27 @@ import { expectEqual, expectTrue } from './expect.ts'
 
 type Fields = ReceivedRequest['headers']
 
-/** The caller that the gate must name to the service. `undefined`: the gate must not name a caller. */
+/** Caller whom the assertion for the service must name. `undefined`: the service must receive no assertion. */
 export type Identity = { readonly token: string; readonly roles: readonly string[] } | undefined
 
-/** Facts about the gate that its forwarded fields must state. */
+/** Facts about the gate: the header fields that the gate adds to requests must agree with them. */
 export interface GateFacts {
   /** Public URL of the gate. */
   readonly url: string
-  /** Published keys of the assertions. */
+  /** Public keys of the gate's assertions, from its key set. */
   readonly keys: readonly JsonWebKey[]
-  /** Issuer of the tokens. */
+  /** Issuer of the access tokens. */
   readonly issuer: string
 }
 
-/** Fields that every request of the check has, and that the service must receive unchanged. */
+/** Header fields that every request of the demo check has. The service must receive them unchanged. */
 export const clientFields = { 'X-Check': 'unchanged', Cookie: 'a=1; b=2' }
 
 /**
- * Checks the fields that a service received: those of the client, those of the gate, and no Authorization.
+ * Checks the header fields that a service received: the client's fields and the gate's fields are present,
+ * `Authorization` is absent.
  *
- * @throws {Error} naming the expected and the actual value
+ * @throws {Error} with the expected and the actual value
  */
 export function expectFields(what: string, fields: Fields, gate: GateFacts): void {
   const { host } = new URL(gate.url)
@@ -47,10 +48,10 @@ export function expectFields(what: string, fields: Fields, gate: GateFacts): voi
 }
 
 /**
- * Checks how the gate names the caller: by one assertion that the gate signed, with the claims of the token, for this
- * service only and for at most 60 s; or, on a public route, by no field.
+ * Checks the assertion that a service received: exactly one, signed by the gate, with the claims of the access token,
+ * for this service only, valid for at most 60 s. On a public route, the service must receive no assertion.
  *
- * @throws {Error} naming the expected and the actual value
+ * @throws {Error} with the expected and the actual value
  */
 export function expectIdentity(
   what: string,
@@ -88,7 +89,7 @@ function expectLife(what: string, { iat, exp }: Claims, tokenExp: number): void 
   expectTrue(`an assertion of ${what} that lives now, at most 60 s, and no longer than the token`, lives)
 }
 
-/** All values of a field. @param name  in lower case */
+/** Returns all values of a header field. @param name  name of the field in lower case */
 export function valuesOf(fields: Fields, name: string): readonly string[] {
   return fields.filter(([one]) => one.toLowerCase() === name).map(([, value]) => value)
 }

@@ -6,7 +6,10 @@ import { nodeNames } from '../state.ts'
 import { expectEqual, expectTrue } from './expect.ts'
 import type { CheckStep } from './step.ts'
 
-/** The nodes write records five times a second, and the worker ships them every second. */
+/**
+ * Longest wait for records, ms. The nodes write audit records five times per second, and the worker ships records every
+ * second.
+ */
 const limitMs = 10_000
 
 type JsonLine = Readonly<Record<string, unknown>>
@@ -26,7 +29,7 @@ export const recordSteps: readonly CheckStep[] = [
     run: async ({ exchanges }, { folder }) => {
       await expectEach(exchanges, () => {
         const records = jsonLines(join(folder, 'audit', 'audit.ndjson')).filter(({ kind }) => kind === 'exchange')
-        // A record may be shipped twice. Both copies have the same id.
+        // The worker can ship an audit record twice. Both copies have the same id.
         const unique = new Map(records.map((record) => [record['id'], record]))
         return [...unique.values()].map(
           (record) => [record['gatehouse.request.id'], record['http.response.status_code']] as const,
@@ -57,7 +60,7 @@ export const recordSteps: readonly CheckStep[] = [
   },
 ]
 
-/** Waits until each id is found, and expects each once with its status. */
+/** Waits until every request id is found, then checks that each id occurs exactly once, with the expected status. */
 async function expectEach(
   exchanges: ReadonlyMap<string, number>,
   find: () => readonly (readonly [id: unknown, status: unknown])[],
@@ -84,7 +87,7 @@ function hasAll(exchanges: ReadonlyMap<string, number>, found: readonly (readonl
   return [...exchanges.keys()].every((id) => ids.has(id))
 }
 
-/** Complete lines of a file that are JSON objects. */
+/** Returns the complete lines of a file that are JSON objects. The last line can still be incomplete. */
 function jsonLines(path: string): readonly JsonLine[] {
   const text = existsSync(path) ? readFileSync(path, 'utf8') : ''
   return text

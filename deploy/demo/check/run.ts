@@ -7,16 +7,16 @@ import { checkSteps } from './steps.ts'
 interface Report {
   readonly json: boolean
   write(line: string): void
-  /** Duration of the start, for the first line. */
+  /** Duration of the demo's start in seconds, for the first line of the output. */
   readonly startSeconds: string
 }
 
 const stepLimitMs = 30_000
 
 /**
- * Runs every step against a running demo and reports each result. A failed step does not stop the others.
+ * Runs all steps against a running demo and prints the result of each. The check continues after a failed step.
  *
- * @returns the exit code: 0 if every step passed, else 1
+ * @returns the exit code: 0 when all steps passed, else 1
  */
 export async function runCheck({ ports, state }: Demo, { json, write, startSeconds }: Report): Promise<number> {
   const client = new CheckClient(ports)
@@ -43,7 +43,7 @@ export async function runCheck({ ports, state }: Demo, { json, write, startSecon
   return failed.length === 0 ? 0 : 1
 }
 
-/** @returns the error message, or `undefined` */
+/** Runs `work`. @returns the error message when `work` failed, else `undefined` */
 async function problemOf(work: () => Promise<void>): Promise<string | undefined> {
   try {
     const late = sleep(stepLimitMs, undefined, { ref: false }).then(() => {

@@ -1,9 +1,9 @@
 import type { State } from '../state.ts'
 import type { CheckClient } from './client.ts'
 
-/** One promise of the demo and its test. */
+/** One statement about the demo, with the test that proves it. */
 export interface CheckStep {
   readonly title: string
-  /** @throws {Error} naming the expected and the actual result */
+  /** Tests the statement. @throws {Error} with the expected and the actual result */
   run(client: CheckClient, state: State): Promise<void>
 }

@@ -5,7 +5,10 @@ import { recordSteps } from './record-steps.ts'
 import type { CheckStep } from './step.ts'
 import { tokenSteps } from './token-steps.ts'
 
-/** All steps of `gatehouse demo --check`. The steps about records come last: they cover the requests of all others. */
+/**
+ * All steps of `gatehouse demo --check`. The steps about access logs and audit records come last, because they check
+ * the requests of all other steps.
+ */
 export const checkSteps: readonly CheckStep[] = [
   ...accessSteps,
   ...tokenSteps,

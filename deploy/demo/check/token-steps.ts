@@ -9,7 +9,7 @@ import { expectEqual, expectTrue } from './expect.ts'
 import type { ExpectedRefusal } from './expected-refusal.ts'
 import type { CheckStep } from './step.ts'
 
-/** The same reply for every invalid token, whatever its defect is (RFC 6750 §3.1). */
+/** Refusal that the gate must send for every invalid token, for any defect of the token (RFC 6750 §3.1). */
 export const invalidToken: ExpectedRefusal = {
   status: 401,
   code: 'invalid_token',
@@ -78,13 +78,16 @@ export const tokenSteps: readonly CheckStep[] = [
   },
 ]
 
-/** Changes a character in the middle: bits of the last character may have no meaning. */
+/**
+ * Changes a character in the middle of the signature. In the last character, some bits have no meaning, so a change
+ * there could leave the signature valid.
+ */
 function changeSignature(token: string): string {
   const at = token.lastIndexOf('.') + 20
   return `${token.slice(0, at)}${token[at] === 'A' ? 'B' : 'A'}${token.slice(at + 1)}`
 }
 
-/** RFC 7009, as the client that the token was issued to. */
+/** Revokes a token at the issuer (RFC 7009), as the client that the token was issued to. */
 async function revokeAtIssuer({ ports }: CheckClient, token: string): Promise<void> {
   const reply = await fetch(`${loopback(ports.issuer)}/token/revocation`, {
     method: 'POST',

@@ -25,7 +25,7 @@ test.each([
   {
     name: 'a refused token request',
     line: { time, event: 'token_refused', error: 'invalid_scope' },
-    shows: ['a stranger', 'invalid_scope'],
+    shows: ['an unknown client', 'invalid_scope'],
   },
 ])('the live view of the demo shows $name on one line', ({ line, shows }) => {
   const shown = compact(line) ?? ''

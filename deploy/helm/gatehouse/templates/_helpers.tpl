@@ -2,7 +2,7 @@
 {{- if contains .Chart.Name .Release.Name }}{{ .Release.Name }}{{ else }}{{ printf "%s-%s" .Release.Name .Chart.Name }}{{ end -}}
 {{- end }}
 
-{{/* Shortened, because the names of pods are longer than the name of their Deployment. */}}
+{{/* Name of the Deployments, at most 40 characters, because the names of their pods are longer. */}}
 {{- define "gatehouse.fullname" -}}
 {{- include "gatehouse.name" . | trunc 40 | trimSuffix "-" -}}
 {{- end }}
@@ -35,7 +35,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- with $root.Values.imagePullSecrets }}
 imagePullSecrets: {{ toYaml . | nindent 2 }}
 {{- end }}
-# Otherwise Kubernetes sets variables of other services, which the gate could read as settings.
+# With service links, Kubernetes would set environment variables for other services, which the gate could read as settings.
 enableServiceLinks: false
 automountServiceAccountToken: false
 terminationGracePeriodSeconds: {{ .part.terminationGracePeriodSeconds }}
@@ -63,7 +63,7 @@ volumes:
   - name: secrets
     secret: { secretName: {{ $root.Values.existingSecret | quote }}, defaultMode: 0440 }
 {{- end }}
-  # Buffer of large uploads while a service reads slowly.
+  # Folder in which the gate buffers large uploads while a service reads slowly.
   - name: tmp
     emptyDir: {}
 containers:
