@@ -24,8 +24,8 @@ export function guard(pid: number): () => void {
 function startWatchdog(): ChildProcess {
   const child = spawn(process.execPath, [join(import.meta.dirname, 'watchdog.ts')], {
     stdio: ['pipe', 'ignore', 'ignore'],
-    // The watchdog runs in a session of its own, so that a signal to this process group does not end the watchdog
-    // before this process.
+    // The watchdog runs in a separate session, so that a signal to this process group does not end the watchdog before
+    // this process.
     detached: true,
   })
   child.on('error', () => {})

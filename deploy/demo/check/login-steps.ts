@@ -5,7 +5,7 @@ import { expectEqual, expectTrue } from './expect.ts'
 import { valuesOf } from './forwarded.ts'
 import type { CheckStep } from './step.ts'
 
-/** Number of new connections in a row. With so many, it is nearly certain that each of the two nodes accepts one. */
+/** Number of new connections in a row: with 12, it is nearly certain that each of the two nodes accepts one. */
 const bothNodes = 12
 const program = { Accept: '*/*', 'Sec-Fetch-Mode': 'cors' }
 
