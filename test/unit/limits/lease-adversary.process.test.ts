@@ -68,7 +68,7 @@ test.each<[string, readonly Mutation[], number]>([
     [['true, math.max(ends, at)', 'true, ends']],
     10,
   ],
-])('after a lost reply, a shorter lease %s', async (_what, mutations, over) => {
+])('after the loss of a lease reply, a shorter lease %s', async (_what, mutations, over) => {
   const script = new ScriptInVirtualTime(client, 'lease-permits.lua', mutations)
   const key = `shortened:${++keys}`
   const lease = async (tick: number, hold: number, held: string, kept: number, id: string) =>

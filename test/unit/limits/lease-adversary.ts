@@ -5,7 +5,7 @@ export const span = 20
 export const windowUs = tickUs * span
 export const startUs = 1_800_000_000_000_000
 
-/** Returns the age of a spend as a node reports it, µs. */
+/** Returns the age of a spent permit as a node reports it, from the real age, both µs. */
 export type Report = (ageUs: number) => number
 
 interface Held {

@@ -36,7 +36,7 @@ test('a node can spend the permits of a lease until shortly before its end, coun
   expect(lease.spend(1024)).toBe(false)
 })
 
-test('a node ignores a lease reply after the deadline: it gets no new permits and reports its spends again', () => {
+test('a node ignores a lease reply after the deadline: it gets no new permits and reports its spent permits again', () => {
   const lease = leased()
   lease.spend(1010)
   const { id } = lease.begin(1012, 50)
@@ -77,7 +77,7 @@ test('a node treats a Redis whose lease replies are always late as unavailable',
   expect(away).toEqual([false, false, false, true, true])
 })
 
-test('during a lease call a node spends only the permits that it kept, and the next call reports these spends', () => {
+test('during a lease call a node spends only the permits that it kept, and reports them in the next call', () => {
   const lease = new Lease({ ...terms }, () => 0.5)
   lease.begin(1000, 2)
   // Redis never grants more permits than requested. If it did, the node would return the surplus.
@@ -93,7 +93,7 @@ test('during a lease call a node spends only the permits that it kept, and the n
   expect(lease.begin(1020, 0).spent.filter((_, i) => i % 2 === 1)).toEqual([4, 16])
 })
 
-test('a node reports the spends of one tick together, with the age of the youngest spend rounded down', () => {
+test('a node reports the permits spent in one tick together, with the age of the youngest one rounded down', () => {
   const lease = leased()
   for (const at of [1005, 1006, 1009, 1010]) lease.spend(at)
 
@@ -136,7 +136,7 @@ test('a node without demand returns the unused permits of its lease', () => {
   expect(lease.open).toBe(false)
 })
 
-test('a node can take back a spend of a permit until the spend is reported to Redis', () => {
+test('a node can take back a spent permit until it has reported the spent permit to Redis', () => {
   const lease = leased()
   lease.spend(1005)
   lease.giveBack(lease.generation)
@@ -150,7 +150,7 @@ test('a node can take back a spend of a permit until the spend is reported to Re
   expect(lease.begin(1021, 100).spent.length).toBe(2)
 })
 
-test('when a node takes back the older of two spends, it reports the remaining spend with its own age', () => {
+test('when a node takes back the older of two spent permits, it reports the other one with its own age', () => {
   const lease = leased()
   lease.spend(1002)
   const { generation } = lease
@@ -160,7 +160,7 @@ test('when a node takes back the older of two spends, it reports the remaining s
   expect(lease.begin(1023, 100).spent).toEqual([Math.floor(3000 * 0.999), 1])
 })
 
-test('a spend of a permit that is taken back during a lease call is not in the next report to Redis', () => {
+test('a permit that is spent and taken back during a lease call is not in the next report to Redis', () => {
   const lease = leased()
   lease.spend(1005)
   lease.begin(1010, 100)

@@ -114,7 +114,7 @@ test('when one of several limits refuses a request, the permits of the other lim
   expect(admitted(await ask(one, [wide], 12))).toBe(9)
 })
 
-test('a request that the own limit of a client refuses takes no permits of a limit that all clients share', async () => {
+test('a request that a limit per client refuses takes no permits of a limit that all clients share', async () => {
   const shared = rule({ mode: 'leased', requests: 1000 })
   const own = rule({ requests: 1, windowMs: 60_000 })
   const { limiter } = await node()
