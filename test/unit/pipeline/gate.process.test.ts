@@ -54,7 +54,7 @@ async function gateOfNode(): Promise<Gate> {
   return seen[0]!
 }
 
-test('a node with every component replaces every inert default member of its gate except draining', () => {
+test('a node with every component replaces every inert default of its gate, except the flag draining', () => {
   const inert = Object.entries(inertMembers).filter(([name, value]) => gate[name as keyof Gate] === value)
 
   // False until the node drains.
