@@ -102,7 +102,7 @@ test.each([
   { path: '/a;v=1', encodedSlashes: 'refuse', pathParameters: 'allow', reason: undefined },
   { path: '/a', encodedSlashes: 'refuse', pathParameters: 'refuse', reason: undefined },
 ] as const)(
-  'a service with encoded_slashes $encodedSlashes and path_parameters $pathParameters rejects the path $path with: $reason',
+  'a service with encoded_slashes $encodedSlashes and path_parameters $pathParameters rejects the path $path with: $reason (undefined: accepts)',
   ({ path, reason, ...service }) => {
     expect(refusedBy(service, path)?.reason).toBe(reason)
   },
@@ -119,7 +119,7 @@ const target = fc
   })
   .map((parts) => `/${parts.join('')}`)
 
-test('the normal form is its own normal form', () => {
+test('the normal form of a path is its own normal form', () => {
   fc.assert(
     fc.property(target, (raw) => {
       const path = normalizePath(raw)

@@ -215,7 +215,7 @@ test.each([
     ],
     { b: { any: ['1'] }, a: { any: ['1'] } },
   ],
-  // Cases in which printing by name would lose the order, one of two entries, or a dot in a name.
+  // Cases in which printing by name would lose the order of claims, one of two claims, or a dot in a name.
   [
     [
       { claim: 'b', any: ['1'] },

@@ -53,13 +53,13 @@ test('a requirement without keys belongs to no kind of requirement, and inherite
   expect(kindsIn({ constructor: {}, toString: {} })).toEqual([])
 })
 
-/** Reasons of the kinds of a requirement and of the requirements inside it. */
+/** Returns the denial reasons of the kinds of a requirement and of all requirements inside it. */
 function reasonsIn(tree: RequirementTree): readonly string[] {
   const inner = [tree['all'] ?? [], tree['any'] ?? [], tree['not'] ?? []].flat() as RequirementTree[]
   return [...kindsIn(tree).flatMap(({ reasons }) => reasons), ...inner.flatMap(reasonsIn)]
 }
 
-/** Reasons that `explain` shows for requirements without sub-requirements. */
+/** Returns the denial reasons that `explain` shows for requirements without sub-requirements. */
 function leafReasons({ reason, subRequirements }: Requirement): readonly string[] {
   return subRequirements.length === 0 ? [reason] : subRequirements.flatMap(leafReasons)
 }

@@ -67,7 +67,7 @@ test('a missing role is denied with 403 and no challenge, because no other token
   })
 })
 
-test('each denial of a requirement is the same object every time', () => {
+test('a requirement returns the same denial object for every request that it denies', () => {
   const requirement = compile({ all: [{ any: [read, manager] }] })
 
   expect(requirement.evaluate(inputOf([], []))).toBe(requirement.evaluate(inputOf(['x'], ['y'])))

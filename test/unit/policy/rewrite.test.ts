@@ -85,7 +85,7 @@ test('a prefix of a rewrite can contain encoded slashes and path parameters if t
   expect(problemsWith('/a%2Fb/**', { strip_prefix: '/a%2Fb', add_prefix: '/c;d' }, lenient)).toEqual([])
 })
 
-test('any rewritten path stays in normal form and below add_prefix, and keeps its segments', () => {
+test('a rewritten request path is in normal form and below add_prefix, and keeps its other segments', () => {
   const segment = fc
     .string({
       minLength: 1,
