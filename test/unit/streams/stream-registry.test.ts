@@ -7,14 +7,15 @@ import { ANY_TIME, writeRecord } from '../../../gateway/revocation/record.ts'
 import { StreamRegistry } from '../../../gateway/streams/stream-registry.ts'
 import type { StreamWatch, WatchedStream } from '../../../gateway/streams/watched-stream.ts'
 
-// A stream is checked when a record of one of its identities arrives, before it relays something, and periodically.
+// A stream is a long reply or upload. The gate checks the credential of a stream periodically, before the stream relays
+// data, and when a revocation of that credential arrives.
 
 const keys = new HashKeys(['11'.repeat(32)])
 const revoked = denial('token-revoked')
 const stale = denial('revocation-stale')
 const issuer = 'https://idp.test'
 
-/** A stream of one subject that keeps what the registry does with it. */
+/** A stream of one subject that records the calls of the stream registry. */
 class TestStream implements WatchedStream {
   readonly lookups: readonly RevocationMemo[]
   readonly did: string[] = []
@@ -80,7 +81,7 @@ async function opened(streams: StreamRegistry, subject: string): Promise<TestStr
 const recordOf = (subject: string, under = keys): Buffer =>
   writeRecord(under.hashOf('subject', issuer, subject), ANY_TIME, 2_000_000_000)
 
-test('a record checks the streams of its subject and no others', async () => {
+test('a revocation of a subject makes the gate check the streams of that subject and no others', async () => {
   const streams = registry()
   const mine = [await opened(streams, 'ann'), await opened(streams, 'ann')]
   const other = await opened(streams, 'bob')
@@ -95,7 +96,7 @@ test('a record checks the streams of its subject and no others', async () => {
   expect(streams.size).toBe(1)
 })
 
-test('a stream that starts in the turn in which its record arrives is checked by the record', async () => {
+test('a stream that starts in the event-loop turn in which its revocation arrives is checked and ended', async () => {
   const streams = registry()
   const stream = new TestStream('ann')
   stream.verdict = revoked
@@ -106,14 +107,14 @@ test('a stream that starts in the turn in which its record arrives is checked by
   expect(streams.size).toBe(0)
 })
 
-test('a transfer that is complete by the end of the turn is not registered', async () => {
+test('a transfer that is complete by the end of its event-loop turn is not registered as a stream', async () => {
   const streams = registry()
   streams.soon({ startStream: () => undefined })
   await turn()
   expect(streams.size).toBe(0)
 })
 
-test('after new hash keys every stream is checked, and a record under the new key finds its streams', async () => {
+test('after a change of the hash keys, the gate checks every stream, and a revocation under the new key finds its streams', async () => {
   const streams = registry()
   const stream = await opened(streams, 'ann')
   const later = new HashKeys(['22'.repeat(32)])
@@ -128,7 +129,7 @@ test('after new hash keys every stream is checked, and a record under the new ke
   expect(stream.did).toEqual(['end token-revoked'])
 })
 
-test('a catch-up resolves after every stream was checked, in more than one turn of the event loop', async () => {
+test('a catch-up with the cluster resolves after the gate has checked every stream, in more than one turn of the event loop', async () => {
   const streams = registry()
   const all = await Promise.all(Array.from({ length: 300 }, () => opened(streams, 'ann')))
   for (const stream of all) {
@@ -147,7 +148,7 @@ test('a catch-up resolves after every stream was checked, in more than one turn 
   expect(turns).toBeGreaterThan(1)
 })
 
-test('a stream whose revocations are unknown is held, and released when they are known', async () => {
+test('the gate holds a stream while its revocations are unknown, and releases the stream when they are known', async () => {
   const clock = { now: 0 }
   const streams = registry(clock)
   const stream = await opened(streams, 'ann')
@@ -164,7 +165,7 @@ test('a stream whose revocations are unknown is held, and released when they are
   expect(stream.watch.mayRelay()).toBe(true)
 })
 
-test('a held stream ends when the hold has expired, or when it is found revoked', async () => {
+test('the gate ends a held stream when the hold time has expired, or when its token is revoked', async () => {
   const clock = { now: 0 }
   const streams = registry(clock)
   const [late, found] = [await opened(streams, 'ann'), await opened(streams, 'bob')]
@@ -179,7 +180,7 @@ test('a held stream ends when the hold has expired, or when it is found revoked'
   expect(late.watch.mayRelay()).toBe(false)
 })
 
-test('a fault of one check ends that stream, and the others are checked', async () => {
+test('a fault in the check of one stream ends that stream, and the gate checks the other streams', async () => {
   const streams = registry()
   const [broken, other] = [await opened(streams, 'ann'), await opened(streams, 'ann')]
   broken.reconsider = () => {
@@ -192,7 +193,7 @@ test('a fault of one check ends that stream, and the others are checked', async 
   expect(streams.size).toBe(0)
 })
 
-test('a closed stream is no longer checked', async () => {
+test('the gate no longer checks a closed stream', async () => {
   const streams = registry()
   const stream = await opened(streams, 'ann')
   stream.watch.close()
