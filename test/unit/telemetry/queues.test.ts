@@ -182,7 +182,7 @@ test('the metric exporter sends metrics once per interval, and not while an earl
   push.start(new Metrics([build, build]))
   await vi.advanceTimersByTimeAsync(1000)
   expect(exporter.batches).toHaveLength(1)
-  // The SDK's timeout of an export is one interval, so the metric reader is ready for the next export after it.
+  // The SDK's timeout of an export is one interval. After that time, the metric reader is ready for the next export.
   await vi.advanceTimersByTimeAsync(5000)
   expect(exporter.batches).toHaveLength(1)
 
