@@ -105,7 +105,7 @@ test.each([
   expect(served(upstream)).toEqual([1, 1])
 })
 
-test('the gate closes an idle connection to a service before the service does', async () => {
+test('the gate closes an idle connection to a service that announced a Keep-Alive timeout of 2 s', async () => {
   const endings: string[] = []
   const upstream = await rawUpstream(async (wire) => {
     await wire.until('\r\n\r\n')
