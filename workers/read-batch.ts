@@ -1,5 +1,5 @@
 import { type Batch, readRecord, readStreamFields, recordsOf, sealLine } from '../gateway/audit/batch.ts'
-import type { StreamEntry } from '../gateway/audit/log-reader.ts'
+import type { LogEntry } from '../gateway/audit/log-reader.ts'
 import { readRecordId } from '../gateway/audit/record.ts'
 import type { DeadLetter } from '../gateway/audit/shipping-state.ts'
 import type { ShippedBatch, ShippedRecord } from '../gateway/config/sinks/sink.ts'
@@ -24,7 +24,7 @@ export interface ReadBatch {
  * Parses an entry of the audit stream. The content is untrusted: anyone with access to Redis can have written the
  * entry.
  */
-export function batchOf({ id, batch, fields }: StreamEntry): ReadBatch {
+export function batchOf({ id, batch, fields }: LogEntry): ReadBatch {
   return typeof batch === 'string' ? unreadable(id, batch, fields) : readableBatch(id, batch, fields)
 }
 

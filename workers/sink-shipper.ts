@@ -1,4 +1,4 @@
-import { LogReader, logStart, type StreamEntry } from '../gateway/audit/log-reader.ts'
+import { type LogEntry, LogReader, logStart } from '../gateway/audit/log-reader.ts'
 import { DEAD_MAX, type DeadLetter, type ShippingState, ShippingStates } from '../gateway/audit/shipping-state.ts'
 import { faultOf, type ShippedBatch, type Sink, SinkFault } from '../gateway/config/sinks/sink.ts'
 import type { Replay } from '../gateway/queues/ship-audit.ts'
@@ -154,7 +154,7 @@ export class SinkShipper {
   async #resend(shard: Shard, cursor: string): Promise<void> {
     const { doubt } = this.#sink
     if (doubt === undefined || doubt.times === shard.resent) return
-    const entries: StreamEntry[] = []
+    const entries: LogEntry[] = []
     let records = 0
     for (let before = idAfter(cursor); records < doubt.records; ) {
       const read = await shard.reader.before(before, ENTRIES)
@@ -175,7 +175,7 @@ export class SinkShipper {
    * Delivers stream entries to the sink. The number of dead letters is checked before each delivery, because one run
    * could store any number of dead letters.
    */
-  async #deliver(shard: Shard, entries: readonly StreamEntry[]): Promise<Shipped> {
+  async #deliver(shard: Shard, entries: readonly LogEntry[]): Promise<Shipped> {
     if ((await shard.states.deadCount(this.name)) >= DEAD_MAX) {
       throw new SinkFault(
         `the sink has ${DEAD_MAX} dead letters, the maximum; replay or forget them with gatehouse audit`,

@@ -13,7 +13,7 @@ const READ_MAX_BYTES = 1024 * 1024
 const COUNTED_ENTRIES = 1000
 
 /** An untrusted entry of the audit log: anyone with access to Redis may have written the entry. */
-export interface StreamEntry {
+export interface LogEntry {
   readonly id: string
   /** The batch in the entry, or a text that describes the error in the entry. */
   readonly batch: Batch | string
@@ -53,7 +53,7 @@ export class LogReader {
    *
    * @param until  id of the last entry to read. Default: the newest entry
    */
-  after(id: string, entries: number, until = '+'): Promise<StreamEntry[]> {
+  after(id: string, entries: number, until = '+'): Promise<LogEntry[]> {
     return this.#entries(`(${id}`, until, 'forward', entries)
   }
 
@@ -63,7 +63,7 @@ export class LogReader {
    *
    * @param id  id of an entry; `undefined` starts with the newest entry
    */
-  before(id: string | undefined, entries: number): Promise<StreamEntry[]> {
+  before(id: string | undefined, entries: number): Promise<LogEntry[]> {
     return this.#entries(id === undefined ? '+' : `(${id}`, '-', 'back', entries)
   }
 
@@ -91,7 +91,7 @@ export class LogReader {
     return { records, complete: complete === 1, sinceMs: first === '' ? undefined : entryTimeMs(first) }
   }
 
-  async #entries(from: string, to: string, direction: string, entries: number): Promise<StreamEntry[]> {
+  async #entries(from: string, to: string, direction: string, entries: number): Promise<LogEntry[]> {
     const limits = [entries, READ_MAX_BYTES, ENTRY_MAX_BYTES]
     const read = (await this.#read.buffers([this.#key], [from, to, direction, ...limits])) as [
       Buffer,

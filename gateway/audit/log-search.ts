@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { unpackLines } from './batch.ts'
 import type { LogPlace, LogPlaces } from './log-places.ts'
-import { entryTimeMs, isBefore, type LogReader, type StreamEntry } from './log-reader.ts'
+import { entryTimeMs, isBefore, type LogEntry, type LogReader } from './log-reader.ts'
 import type { AuditRecord } from './record.ts'
 import { type RecordFilter, RecordMatcher } from './record-filter.ts'
 
@@ -56,14 +56,14 @@ export async function searchLog(
   return { records, next: walk.places }
 }
 
-export function linesOf({ batch }: StreamEntry): readonly string[] {
+export function linesOf({ batch }: LogEntry): readonly string[] {
   const lines = typeof batch === 'string' ? undefined : unpackLines(batch.packed)
   return lines === undefined ? [] : lines.toString().split('\n').slice(0, -1)
 }
 
 interface Step {
   readonly shard: number
-  readonly entry: StreamEntry
+  readonly entry: LogEntry
   /**
    * Place at which an earlier search stopped within this entry; `undefined` when no search stopped within the entry.
    */
@@ -74,7 +74,7 @@ interface Step {
 class Walk {
   readonly #readers: readonly LogReader[]
   readonly #places: (LogPlace | undefined)[]
-  readonly #ahead: StreamEntry[][]
+  readonly #ahead: LogEntry[][]
   readonly #ended: boolean[]
 
   constructor(readers: readonly LogReader[], from: LogPlaces | undefined) {
