@@ -25,6 +25,7 @@ export interface EnterOptions {
   /** Parameters that override those of the issuer's reply; `undefined` leaves a parameter out. */
   readonly reply?: Readonly<Record<string, string | undefined>>
   readonly redirects?: number
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 interface CodeGateOptions {
@@ -69,15 +70,21 @@ export async function startCodeGate({
   const nodes = await Promise.all(starting)
   const url = `http://127.0.0.1:${port}`
   const callback = `${url}/.gatehouse/callback`
-  const enter: CodeGate['enter'] = async (browser, { returnTo = '/app/', reply = {}, redirects } = {}) => {
+  const enter: CodeGate['enter'] = async (
+    browser,
+    { returnTo = '/app/', reply = {}, redirects, headers = {} } = {},
+  ) => {
     const query = new URLSearchParams({ return_to: returnTo })
-    const start = await browser.visit(`${url}/.gatehouse/login?${query}`, { redirects: 0 })
+    const start = await browser.visit(`${url}/.gatehouse/login?${query}`, { redirects: 0, headers })
     const location = start.field('location')
     if (location === undefined) throw new Error(`the login does not start: ${start.status} ${start.body}`)
     const { state, nonce } = issuer.pending(location)
     const parameters = { code: `code-for.${nonce}`, state, iss: issuer.url, ...reply }
     const given = Object.entries(parameters).filter((pair): pair is [string, string] => pair[1] !== undefined)
-    return browser.visit(`${callback}?${new URLSearchParams(given)}`, redirects === undefined ? {} : { redirects })
+    return browser.visit(`${callback}?${new URLSearchParams(given)}`, {
+      headers,
+      ...(redirects !== undefined && { redirects }),
+    })
   }
   return { url, callback, issuer, orders, nodes, redisPort: redis.port, enter }
 }

@@ -83,7 +83,7 @@ test('each use extends a session by its idle time, up to the absolute end of the
   const session = await stored()
   await link.store.call('PEXPIRE', link.keys.session(session.id), 10_000)
   await store.use(session.id, 1)
-  expect(await lifeOf(session.id)).toBeGreaterThan(58_000)
+  expect(await lifeOf(session.id)).toBeGreaterThan(40_000)
 
   const ending = await stored({ endsAtS: Math.floor(Date.now() / 1000) + 5 })
   await store.use(ending.id, 1)
@@ -137,8 +137,8 @@ test('when one person has more than 100 sessions, the session store returns the 
 
 test('the session store drops ended sessions from its lists, and deletes a list with the last session', async () => {
   const nowS = Math.floor(Date.now() / 1000)
-  const short = await stored({ subject: 'brief', endsAtS: nowS + 1 })
-  await sleep(1100)
+  const short = await stored({ subject: 'brief', endsAtS: nowS + 3 })
+  await sleep(3100)
   const long = await stored({ subject: 'brief' })
   expect(await store.idsOf(long)).toEqual([long.id])
 
@@ -170,10 +170,10 @@ test('a renewed refresh lock stays held, and an expired refresh lock passes to t
   const session = await stored()
   const turn = await turnOf(session, 3000)
   expect(turn.orphaned).toBe(false)
-  for (const startedMs = performance.now(); performance.now() - startedMs < 3500; ) {
-    await sleep(300)
-    expect(await turns.renew(session, turn, 3000)).toBe(true)
-  }
+  expect(await turns.renew(session, turn, 60_000)).toBe(true)
+  // The first lease has ended by then.
+  await sleep(3100)
+  expect(await turns.renew(session, turn, 60_000)).toBe(true)
   expect((await turns.begin(session, leaseMs)).kind).toBe('wait')
   await turns.renew(session, turn, 10)
   await sleep(30)
@@ -215,10 +215,13 @@ test('refreshed tokens replace an older version of the session that a Redis fail
 
 test('a failed refresh of a session is stored for its given time and releases the lock', async () => {
   const session = await stored()
-  expect(await turns.fail(session, await turnOf(session), 'unavailable', 2000)).toBe('kept')
+  expect(await turns.fail(session, await turnOf(session), 'unavailable', 60_000)).toBe('kept')
   expect(await turns.begin(session, leaseMs)).toEqual({ kind: 'failed', why: 'unavailable' })
-  await sleep(2020)
-  expect((await turnOf(session)).orphaned).toBe(false)
+
+  const other = await stored()
+  await turns.fail(other, await turnOf(other), 'unavailable', 20)
+  await sleep(40)
+  expect((await turnOf(other)).orphaned).toBe(false)
 })
 
 test('a session that ended during its refresh is not created again', async () => {

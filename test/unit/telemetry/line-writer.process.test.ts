@@ -36,11 +36,16 @@ test('while its pipe is not read, the log writer drops lines above its limit and
     writer.line(big)
     for (let i = 0; i < 100; i++) writer.line('y'.repeat(100))
     process.send('written')
-    setTimeout(() => writer.line('after'), 600)
-    setTimeout(async () => { await writer.end() }, 900)`)
+    process.once('message', () => {
+      process.disconnect()
+      setTimeout(() => writer.line('after'), 600)
+      setTimeout(async () => { await writer.end() }, 900)
+    })`)
   await once(child, 'message')
 
-  const output = await text(child.stdout!)
+  const reading = text(child.stdout!)
+  child.send('read')
+  const output = await reading
 
   const lost = Number(/"msg":"log lines lost","count":(\d+)/.exec(output)?.[1])
   const kept = output.split('\n').filter((line) => line.startsWith('y')).length
