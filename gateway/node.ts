@@ -43,8 +43,6 @@ import { startTelemetry } from './traces/start-telemetry.ts'
 import { TargetRegistry } from './upstream/target-registry.ts'
 
 const STDOUT = 1
-/** Longest time for which streams are held while the node cannot vouch for revocations, ms. */
-const STREAM_HOLD_MS = 30_000
 
 interface Closable {
   close(): void | Promise<void>
@@ -96,7 +94,7 @@ async function openRooms(settings: Settings, lines: LineWriter, log: NodeLog, cl
   const revocation = open(cluster && openRevocation({ ...common, cluster, identify: tokens.identify }))
   const audit = open(cluster && openAudit({ ...common, link: cluster.link, running: cluster.running }))
   // After the revocations: it sees each event once the replica has applied it.
-  const streams = open(new StreamRegistry({ holdMs: STREAM_HOLD_MS }))
+  const streams = open(new StreamRegistry(settings.streams))
   cluster?.cluster.register(streams)
   const trade = tradeAtIssuer(clients, common.issuers)
   const sessions = open(cluster && revocation && openSessions({ ...common, cluster, revocation, trade }))

@@ -22,7 +22,7 @@ export function relaxationsOf({
     if (credentials === 'token') found.push(`services.${id}.credentials: token`)
     if (passHeaders !== undefined) found.push(`services.${id}.pass_headers: ${[...passHeaders].join(', ')}`)
   }
-  for (const { id, service, fallThrough, revocationStaleMs, introspection, limits } of routes) {
+  for (const { id, service, fallThrough, revocationStaleMs, introspection, limits, streams } of routes) {
     const route = `services.${service.id}.routes[${id}]`
     const outage = `${route}.on_outage`
     if (fallThrough) found.push(`${route}.match.fall_through: true`)
@@ -30,6 +30,7 @@ export function relaxationsOf({
     const { staleMs = 0 } = introspection
     if (staleMs > 0) found.push(`${outage}.introspection: stale ${formatDuration(staleMs)}`)
     if (revocationStaleMs > 0) found.push(`${outage}.revocation: stale ${formatDuration(revocationStaleMs)}`)
+    if (streams.keeps) found.push(`${route}.streams.end: keep`)
     if (limits?.onOutage === 'open') found.push(`${outage}.limits: open`)
   }
   return found

@@ -25,6 +25,7 @@ export function decisionOf(reason: Reason): Decision {
     case 'reader-stalled':
     case 'reply-broken':
     case 'stream-ended':
+    case 'stream-max-age':
       return 'broken'
     case 'upgrade-unsupported':
       return 'refused'

@@ -392,6 +392,11 @@ export const reasons = {
     'unauthorized',
     'the token or session that admitted the exchange ended during the reply or upload; the record names the cause',
   ),
+  'stream-max-age': closing(
+    408,
+    'request_timeout',
+    'the reply or upload lasted longer than streams.max_age of the route',
+  ),
   'reader-stalled': closing(499, 'client_closed', 'the client stopped reading the response'),
 } as const satisfies Record<string, ReasonEntry>
 

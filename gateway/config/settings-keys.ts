@@ -15,6 +15,7 @@ import { redisSettings } from './redis-settings.ts'
 import { requestSettings } from './request-settings.ts'
 import { revocationSettings } from './revocation-settings.ts'
 import type { SettingsContext } from './settings-context.ts'
+import { streamsSettings } from './streams-settings.ts'
 import { telemetrySettings } from './telemetry-settings.ts'
 import { duration, text } from './text-schemas.ts'
 import { tlsSettings } from './tls-settings.ts'
@@ -136,6 +137,7 @@ export const settingsKeys = (context: SettingsContext) =>
     worker: workerSettings,
     audit: auditSettings,
     revocation: revocationSettings,
+    streams: streamsSettings,
     ...stopKeys,
     ...addonKeys,
     log: logSettings,

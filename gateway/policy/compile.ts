@@ -20,7 +20,16 @@ import { compileLimits, type LimitGroup, routeLimits } from './services/compile-
 import { compileRewrite, type RewriteEntry } from './services/rewrite.ts'
 import type { RouteEntry } from './services/route-entry.ts'
 import type { ServiceEntry } from './services/service-entry.ts'
-import type { PathRewrite, Route, RouteAudit, RouteTimeouts, ServicePolicy, Snapshot } from './snapshot.ts'
+import type { StreamsEntry } from './services/streams-entry.ts'
+import type {
+  PathRewrite,
+  Route,
+  RouteAudit,
+  RouteStreams,
+  RouteTimeouts,
+  ServicePolicy,
+  Snapshot,
+} from './snapshot.ts'
 
 interface CompileOptions {
   /** Snapshot in force. The compiler reuses the objects of its unchanged issuers. */
@@ -196,6 +205,7 @@ class RouteCollection {
       maxBodyBytes: entry.body.max === 'none' ? undefined : entry.body.max,
       introspection: introspectionTerms(this.#asked.of(service.id, service.issuers), on_outage.introspection),
       revocationStaleMs: on_outage.revocation === 'closed' ? 0 : on_outage.revocation,
+      streams: streamsOf(entry.streams),
       audit: auditOf(serviceEntry.audit, entry.audit),
       scopes: [...names.scopes],
       logins: [...service.issuers].filter((issuer) => names.loginIssuers.has(issuer)),
@@ -243,6 +253,10 @@ function timeoutsOf(service: ServiceEntry['timeouts'], own: RouteEntry['timeouts
     idleMs: own.idle ?? service.idle,
     totalMs: total === 'none' ? undefined : total,
   }
+}
+
+function streamsOf({ max_age, hold, end }: StreamsEntry): RouteStreams {
+  return { maxAgeMs: max_age === 'none' ? undefined : max_age, holdMs: hold, keeps: end === 'keep' }
 }
 
 function auditOf(...said: Parameters<typeof auditTerms>): RouteAudit {

@@ -99,7 +99,7 @@ function printedService(entry: ServiceEntry, soleIssuer: string | undefined): ob
 }
 
 function printedRoute(entry: RouteEntry, service: ServiceEntry, soleIssuer: string | undefined): object {
-  const { id, match, require, addresses, body, timeouts, limits, rewrite, shadow, on_outage } = entry
+  const { id, match, require, addresses, body, timeouts, limits, rewrite, shadow, on_outage, streams } = entry
   const cors = entry.cors ?? service.cors
   return {
     id,
@@ -124,6 +124,11 @@ function printedRoute(entry: RouteEntry, service: ServiceEntry, soleIssuer: stri
       limits: on_outage.limits,
       revocation: printedStale(on_outage.revocation),
       ...(on_outage.introspection !== undefined && { introspection: printedStale(on_outage.introspection) }),
+    },
+    streams: {
+      max_age: streams.max_age === 'none' ? streams.max_age : formatDuration(streams.max_age),
+      ...(streams.hold !== undefined && { hold: formatDuration(streams.hold) }),
+      end: streams.end,
     },
     audit: auditTerms(service.audit, entry.audit),
     ...(shadow && { shadow: { require: printRequirement(shadow.require, soleIssuer) } }),

@@ -93,6 +93,16 @@ export interface PathRewrite {
   readonly addPrefix: string
 }
 
+/** Streams of a route, in ms. */
+export interface RouteStreams {
+  /** `undefined` for no limit. */
+  readonly maxAgeMs: number | undefined
+  /** `undefined`: the setting of the node applies. */
+  readonly holdMs: number | undefined
+  /** Streams continue after what admitted them has ended. */
+  readonly keeps: boolean
+}
+
 export interface RouteAudit {
   /**
    * Behaviour when there is no space for an audit record: `open` drops and counts the record, `closed` denies the
@@ -139,6 +149,7 @@ export interface Route {
    * applies.
    */
   readonly revocationStaleMs: number
+  readonly streams: RouteStreams
   readonly audit: RouteAudit
   readonly methods: ReadonlySet<string>
   /** Whether a less literal pattern can match requests with methods that no route of this pattern accepts. */

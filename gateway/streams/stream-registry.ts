@@ -6,7 +6,7 @@ import { Supervisor } from '../base/supervisor.ts'
 import type { SharedState } from '../cluster/shared-state.ts'
 import { RECORD_BYTES } from '../revocation/record.ts'
 import { HashIndex } from './hash-index.ts'
-import { StreamEntry, type StreamKeeper } from './stream-entry.ts'
+import { RegisteredStream, type StreamKeeper } from './registered-stream.ts'
 import type { StreamCandidate } from './watched-stream.ts'
 
 /** Time between two checks of every stream, ms. An expired token ends an idle stream at the next check. */
@@ -33,13 +33,13 @@ export class StreamRegistry implements SharedState, StreamKeeper {
   readonly kinds = ['revoked', 'hash-keys']
   readonly #holdMs: number
   readonly #now: () => number
-  readonly #entries = new ActiveSet<StreamEntry>()
-  readonly #index = new HashIndex<StreamEntry>()
+  readonly #entries = new ActiveSet<RegisteredStream>()
+  readonly #index = new HashIndex<RegisteredStream>()
   readonly #task = new Supervisor('stream-watch')
   readonly #endChecking: () => void
   #candidates: StreamCandidate[] = []
   /** Streams to check, and the first one that is not checked yet. */
-  #due: StreamEntry[] = []
+  #due: RegisteredStream[] = []
   #next = 0
   #working: Promise<void> | undefined
 
@@ -71,14 +71,14 @@ export class StreamRegistry implements SharedState, StreamKeeper {
   #open(candidate: StreamCandidate): void {
     const stream = candidate.startStream()
     if (stream === undefined) return
-    const entry = new StreamEntry(this, stream)
+    const entry = new RegisteredStream(this, stream)
     stream.watchedBy(entry)
     this.#entries.add(entry)
     // Checked after it was added: a revocation before this check is found here, a later one through the index.
     this.#checkGuarded(entry)
   }
 
-  check(entry: StreamEntry): boolean {
+  check(entry: RegisteredStream): boolean {
     const { stream } = entry
     const denial = stream.reconsider()
     if (denial !== undefined) {
@@ -94,28 +94,28 @@ export class StreamRegistry implements SharedState, StreamKeeper {
   }
 
   /** Holds a stream while the gate cannot know whether it is allowed. @returns false when the stream must end */
-  #holds(entry: StreamEntry, { status }: Denial): boolean {
+  #holds(entry: RegisteredStream, { status }: Denial): boolean {
     if (status !== UNKNOWN_STATUS) return false
-    if (entry.heldAt !== undefined) return this.#now() - entry.heldAt < this.#holdMs
-    if (this.#holdMs === 0) return false
+    const { holdMs = this.#holdMs } = entry.stream
+    if (entry.heldAt !== undefined) return this.#now() - entry.heldAt < holdMs
     entry.heldAt = this.#now()
     entry.stream.hold()
     return true
   }
 
-  #end(entry: StreamEntry, denial: Denial): void {
+  #end(entry: RegisteredStream, denial: Denial): void {
     this.remove(entry)
     entry.stream.end(denial)
   }
 
-  remove(entry: StreamEntry): void {
+  remove(entry: RegisteredStream): void {
     entry.over = true
     this.#entries.delete(entry)
     this.#unindex(entry)
   }
 
   /** Indexes a stream by the hashes of its last check. They change with the hash keys and with the token of a session. */
-  #keepIndexed(entry: StreamEntry): void {
+  #keepIndexed(entry: RegisteredStream): void {
     const { lookups } = entry.stream
     let same = true
     for (let i = 0; i < lookups.length; i++) if (lookups[i]!.hashes !== entry.indexed[i]) same = false
@@ -127,7 +127,7 @@ export class StreamRegistry implements SharedState, StreamKeeper {
     }
   }
 
-  #unindex(entry: StreamEntry): void {
+  #unindex(entry: RegisteredStream): void {
     for (const hashes of entry.indexed) if (hashes !== undefined) this.#index.delete(entry, hashes)
     entry.indexed = []
   }
@@ -184,7 +184,7 @@ export class StreamRegistry implements SharedState, StreamKeeper {
   }
 
   /** Checks a stream. A fault ends this stream only, and is logged. */
-  #checkGuarded(entry: StreamEntry): void {
+  #checkGuarded(entry: RegisteredStream): void {
     if (entry.over) return
     try {
       this.check(entry)

@@ -15,6 +15,8 @@ export interface WatchedStream {
    * that the gate cannot know: the stream is then held.
    */
   reconsider(): Denial | undefined
+  /** Longest time for which the stream is held, ms; `undefined`: the default of the registry. */
+  readonly holdMs: number | undefined
   /** Relays nothing in either direction until `release`. Bytes that arrive meanwhile are kept in order. */
   hold(): void
   /** Relays the kept bytes, and continues. */

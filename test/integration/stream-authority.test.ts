@@ -56,9 +56,18 @@ interface PolicyParts {
   readonly scope?: string
   readonly issuers?: readonly string[]
   readonly addresses?: object
+  readonly streams?: object
+  readonly timeouts?: object
 }
 
-function policyOf({ main, scope = 'orders:read', issuers = ['main', 'other'], addresses }: PolicyParts = {}): object {
+function policyOf({
+  main,
+  scope = 'orders:read',
+  issuers = ['main', 'other'],
+  addresses,
+  streams,
+  timeouts,
+}: PolicyParts = {}): object {
   const policy = testPolicy({
     issuer: issuer.url,
     orders: upstream.url,
@@ -71,6 +80,8 @@ function policyOf({ main, scope = 'orders:read', issuers = ['main', 'other'], ad
           match: { path: '/orders/**' },
           require: { scopes: { all: [scope] } },
           ...(addresses !== undefined && { addresses }),
+          ...(streams !== undefined && { streams }),
+          ...(timeouts !== undefined && { timeouts }),
         },
       ],
     },
@@ -105,6 +116,31 @@ test('a changed policy ends the streams that it would refuse, and others go on',
 
   await swap(node, policyOf({ scope: 'orders:more', addresses: { allow: ['192.0.2.0/24'] } }))
   expect(await endedBy(node, strong, 'strong')).toBe('address-denied')
+})
+
+test('an event stream ends after streams.max_age of its route, and timeouts.total does not end it', async () => {
+  const node = await startNode({ policy: policyOf({ streams: { max_age: '3s' }, timeouts: { total: '1s' } }) })
+  const startedMs = Date.now()
+  const opened = await open(node, tokenOf('aged'))
+  expect(await endedBy(node, opened, 'aged')).toBe('stream-max-age')
+  expect(Date.now() - startedMs).toBeGreaterThanOrEqual(3000)
+})
+
+test('with streams.end: keep, a stream continues beyond the expiry of its token and a change of the policy', async () => {
+  const kept = { streams: { end: 'keep' }, main: { clock_tolerance: '0s' } }
+  const node = await startNode({ policy: policyOf(kept) })
+  const relaxation = 'services.orders.routes[orders].streams.end: keep'
+  expect((await node.waitForLine(({ msg }) => msg === 'listening'))['relaxations']).toContain(relaxation)
+  const expS = Math.floor(Date.now() / 1000) + 3
+  const opened = await open(node, issuer.sign({ claims: { sub: 'kept', exp: expS } }))
+  const ended = await open(node, tokenOf('kept-until-max-age'))
+
+  await swap(node, policyOf({ ...kept, scope: 'orders:more' }))
+  await expect.poll(() => Date.now(), { timeout: 20_000 }).toBeGreaterThan(expS * 1000 + 1000)
+  await goesOn(opened)
+
+  await swap(node, policyOf({ streams: { end: 'keep', max_age: '1s' } }))
+  expect(await endedBy(node, ended, 'kept-until-max-age')).toBe('stream-max-age')
 })
 
 test('a withdrawn key ends the streams of the tokens that it signed, and others go on', async () => {

@@ -8,6 +8,7 @@ export const endReasons = [
   'admitted',
   'reply-broken',
   'stream-ended',
+  'stream-max-age',
   'client-gone',
   'trailer-after-body',
   'reader-stalled',

@@ -38,6 +38,10 @@ export class RelayedStream implements WatchedStream, Relay {
     return stream
   }
 
+  get holdMs(): number | undefined {
+    return this.#authority.holdMs
+  }
+
   watchedBy(watch: StreamWatch): void {
     this.#watch = watch
   }

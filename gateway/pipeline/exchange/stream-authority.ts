@@ -22,6 +22,7 @@ const AGAIN_MS = 1000
 /** Time before a run of the phases that failed is repeated, ms. */
 const RETRY_MS = 1000
 
+const tooOld = denial('stream-max-age')
 const undecided = denial('issuer-unreachable', { fields: [['retry-after', '1']] })
 
 /** Failed verifications of a stream do not count against its address: its client did not send anything. */
@@ -62,6 +63,11 @@ export class StreamAuthority {
     return this.#lookups
   }
 
+  /** Longest time for which the route holds the stream, ms; `undefined`: the setting of the node applies. */
+  get holdMs(): number | undefined {
+    return this.#current.route.streams.holdMs
+  }
+
   /** Counts as a use of the login session, because the client sent something. */
   used(): void {
     this.#sessionUse?.note(this.#current.session!, this.#current.nowMs)
@@ -70,8 +76,12 @@ export class StreamAuthority {
   /** @returns the reason to end the stream; with status 503 the gate cannot know, and the stream must be held */
   verdict(): Denial | undefined {
     if (this.#fault !== undefined) throw this.#fault
+    const isKept = this.#isKept()
     const current = this.#current
     current.readClock()
+    const { maxAgeMs } = current.route.streams
+    if (maxAgeMs !== undefined && current.nowMs >= current.arrivedMs + maxAgeMs) return tooOld
+    if (isKept) return undefined
     const denied = streamVerdict(current)
     if (denied !== undefined) return denied
     const need = this.#need()
@@ -84,6 +94,16 @@ export class StreamAuthority {
     if (this.#fault !== undefined) throw this.#fault
     if (this.#denial !== undefined) return this.#denial
     return this.#running && this.#need() === 'now' ? undecided : undefined
+  }
+
+  /** Whether the route, in the policy in force, lets its streams outlive their credential. */
+  #isKept(): boolean {
+    const { gate, runtime, route, facts } = this.#current
+    if (!route.streams.keeps || gate.runtime === runtime) return route.streams.keeps
+    const again = this.#asNow()
+    if (advance(placing, again) !== undefined || again.route?.streams.keeps !== true) return false
+    this.#current = Object.assign(again, { gate, facts }) as Recorded
+    return true
   }
 
   /**

@@ -74,6 +74,8 @@ class ReplyForwarder implements UpstreamListener, StreamCandidate {
     x.status = head.status
     x.replyHead = head
     for (const phase of x.lifecycle.reply) phase.run(x as never)
+    // An event stream is limited by `streams.max_age` only.
+    if (x.eventStream) x.deadlineAt = 0
     x.downstream.begin(head)
     x.gate.streams?.soon(this)
   }

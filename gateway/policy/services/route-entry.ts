@@ -7,6 +7,7 @@ import { auditEntry } from './audit-entry.ts'
 import { corsEntry } from './cors-entry.ts'
 import { limitEntries } from './limit-entry.ts'
 import { onOutage } from './on-outage.ts'
+import { streamsEntry } from './streams-entry.ts'
 import { routeTimeouts } from './timeouts.ts'
 
 /** Schema of a path prefix. The policy compiler validates the prefix together with the pattern of the route. */
@@ -81,6 +82,7 @@ export const routeEntry = z.strictObject({
     .optional()
     .describe('Path that the service receives. Default: unchanged. Rules, logs and metadata use the original path.'),
   on_outage: onOutage,
+  streams: streamsEntry.describe('Event streams, long downloads and long uploads of the route.'),
   audit: auditEntry.optional().describe('Overrides `audit` of the service for this route.'),
   shadow: z
     .strictObject({

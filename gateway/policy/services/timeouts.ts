@@ -16,7 +16,9 @@ export const serviceTimeouts = z
     idle: idle.prefault('60s').describe('Maximum time between two bytes of the response. Default 60s, 10ms to 24h.'),
     total: total
       .prefault('none')
-      .describe('Maximum time for the whole exchange, or none (default). Long streams need none.'),
+      .describe(
+        'Maximum time for the whole exchange, or none (default). Event streams have `streams.max_age` of the route instead.',
+      ),
   })
   .prefault({})
 

@@ -21,6 +21,7 @@ class TestStream implements WatchedStream {
   readonly did: string[] = []
   watch!: StreamWatch
   verdict: Denial | undefined
+  holdMs: number | undefined
   checks = 0
   readonly #memo = noRevocationLookup()
 

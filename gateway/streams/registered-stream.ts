@@ -4,12 +4,12 @@ import type { StreamWatch, WatchedStream } from './watched-stream.ts'
 /** The registry, as its entries use it. */
 export interface StreamKeeper {
   /** @returns whether the stream may relay something now */
-  check(entry: StreamEntry): boolean
-  remove(entry: StreamEntry): void
+  check(entry: RegisteredStream): boolean
+  remove(entry: RegisteredStream): void
 }
 
 /** A stream in the registry. */
-export class StreamEntry implements StreamWatch, ActiveSetMember {
+export class RegisteredStream implements StreamWatch, ActiveSetMember {
   readonly #keeper: StreamKeeper
   readonly stream: WatchedStream
   place = -1
