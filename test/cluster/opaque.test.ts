@@ -172,6 +172,12 @@ async function introspectionsByNodes(): Promise<number> {
 }
 
 test('after the issuer revokes a token, a worker revokes it on every node, and all nodes reject it within the cache period', async () => {
+  // On a busy machine a worker can be late. A node then introspects the token itself; then try again.
+  await until('a worker revokes a token before a node introspects it', revokedByWorker, 100_000)
+})
+
+/** Revokes a token at the issuer. @returns whether a worker had revoked the token when each node first rejected it */
+async function revokedByWorker(): Promise<boolean> {
   const token = issuer.issue()
   await use(two, [token], 300)
   issuer.revoke(token)
@@ -181,8 +187,6 @@ test('after the issuer revokes a token, a worker revokes it on every node, and a
   expect(performance.now() - revokedMs).toBeGreaterThan(cacheMs)
 
   expect((await Promise.all(two.map((node) => send(node, token)))).map(({ status }) => status)).toEqual([401, 401])
-  await expect.poll(() => both.flatMap(({ done }) => done)).toContain('ended')
-  // A worker found the token inactive and revoked it on all nodes before their cached replies expired.
   const first = () =>
     two.map((node, i) =>
       node
@@ -191,8 +195,10 @@ test('after the issuer revokes a token, a worker revokes it on every node, and a
         .find(({ status }) => status === 401),
     )
   await until('both logs have a rejected request', () => first().every((record) => record !== undefined))
-  expect(first().map((record) => record?.['reason'])).toEqual(['token-revoked', 'token-revoked'])
-})
+  const byWorker = first().every((record) => record!['reason'] === 'token-revoked')
+  if (byWorker) await until('a worker logs the end', () => both.some(({ done }) => done.includes('ended')))
+  return byWorker
+}
 
 test('while the issuer replies 503 to introspections, workers retry and nodes admit requests from the last introspection reply', async () => {
   const token = issuer.issue()

@@ -9,7 +9,8 @@ import { type RefreshProvider, startRefreshProvider } from '../kit/refresh-provi
 import { encryptionKey, loginOf, type SessionNode, startSessionNodes, type Use } from '../kit/session-node.ts'
 import { until } from '../kit/until.ts'
 
-const leaseMs = 2500
+/** Longer than a busy machine suspends a process: the lock of a living process must not pass to another. */
+const leaseMs = 5000
 
 let provider: RefreshProvider
 let victims: SessionNode[]
