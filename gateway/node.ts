@@ -200,7 +200,7 @@ export class GatewayNode {
     cluster?.cluster.start()
     this.started = true
     this.#serving = true
-    write('info', 'listening', this.#listening())
+    write('info', 'node started', this.#listening())
     if (cluster === undefined) {
       write(
         'warn',
@@ -209,7 +209,7 @@ export class GatewayNode {
     }
   }
 
-  /** Fields of the log line `listening`. */
+  /** Fields of the log line `node started`. */
   #listening(): Readonly<Record<string, unknown>> {
     const { settings, policy } = this.#rooms
     const { listen, admin, probes } = settings
@@ -304,19 +304,19 @@ export class GatewayNode {
     const { settings, lines, write } = this.#rooms
     const listener = this.#listener!
     this.#serving = false
-    write('info', 'draining', { in_flight: listener.inFlight })
+    write('info', 'node stops and waits for running exchanges', { in_flight: listener.inFlight })
     await sleep(settings.drainDelayMs)
     listener.stopListening()
     this.#gate.draining = true
     const left = await quiet(listener, performance.now() + settings.drainTimeoutMs)
     await this.#closing.disposeAsync()
-    write('info', 'stopped', { cut_off: left })
+    write('info', 'node stopped', { cut_off: left })
     await lines.end()
   }
 
   /** Writes pending log lines and audit records before a second signal ends the process immediately. */
   stopAtOnce(): void {
-    this.#rooms.write('warn', 'stopped immediately by a second signal', { cut_off: this.#listener!.inFlight })
+    this.#rooms.write('warn', 'node stopped immediately by a second signal', { cut_off: this.#listener!.inFlight })
     this.#flush()
   }
 

@@ -50,7 +50,7 @@ export class FloodedNode {
   }
 
   async ready(): Promise<void> {
-    const listening = () => this.lines.find(({ msg }) => msg === 'listening')
+    const listening = () => this.lines.find(({ msg }) => msg === 'node started')
     await until('the node to listen', () => listening() !== undefined || this.exitCode !== undefined)
     this.port = portOf(listening()?.['listen'])
     this.adminPort = portOf(listening()?.['admin'])

@@ -183,5 +183,5 @@ test('replacing a node behind HAProxy under load fails no request, and the drain
   await load.stop()
 
   expect(load.failures).toEqual([])
-  expect(leaving!.log.at(-1)).toMatchObject({ msg: 'stopped', cut_off: 0 })
+  expect(leaving!.log.at(-1)).toMatchObject({ msg: 'node stopped', cut_off: 0 })
 })

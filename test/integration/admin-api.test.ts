@@ -416,7 +416,7 @@ test('/status of the admin API shows the state of the node and the relaxations o
       upstreams: [{ service: 'orders', origin: orders.url, resting: false }],
       cluster: null,
     })
-  const listening = await node.waitForLine(({ msg }) => msg === 'listening')
+  const listening = await node.waitForLine(({ msg }) => msg === 'node started')
   expect(listening['relaxations']).toEqual(['services.orders.encoded_slashes: keep'])
 })
 

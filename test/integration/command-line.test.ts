@@ -167,7 +167,7 @@ test.concurrent('`gatehouse health` reports whether a node is alive, and with --
   await wire.send(requestBytes({ target: '/public/page' }))
   await held.next()
   node.signal('SIGTERM')
-  await node.waitForLine(({ msg }) => msg === 'draining')
+  await node.waitForLine(({ msg }) => msg === 'node stops and waits for running exchanges')
   expect(await run(['health'], { env })).toMatchObject({ exitCode: 0, stdout: 'alive\n' })
   expect(await run(['health', '--ready'], { env })).toMatchObject({ exitCode: 1, stdout: 'not ready\n' })
 })
@@ -187,7 +187,7 @@ test.concurrent('`gatehouse serve` starts without a settings file: flags overrid
   const env = { GATEHOUSE_LISTEN: 'not an address', GATEHOUSE_NODE_ID: 'from-env' }
   const log = await expectServes(start(serveOpen, { env }))
 
-  expect(log[0]).toMatchObject({ msg: 'listening', node: 'from-env' })
+  expect(log[0]).toMatchObject({ msg: 'node started', node: 'from-env' })
 })
 
 test.concurrent('`gatehouse serve` exits with 1 and reports an invalid setting in one line', async () => {
@@ -208,11 +208,11 @@ async function expectEndsByCtrlC(command: readonly string[]): Promise<void> {
   const words = ['exec', ...command, ...serveOpen].join(' ')
   const child = start(['-qefc', words, '/dev/null'], { command: [terminal!] })
   const log = new LogLines(child.stdout!)
-  await log.find(({ msg }) => msg === 'listening', 'the node to listen', limitMs)
+  await log.find(({ msg }) => msg === 'node started', 'the node to listen', limitMs)
   child.stdin!.write('\x03')
 
   await within(limitMs, 'the end of the node', once(child, 'close'))
-  expect(log.records.at(-1)).toMatchObject({ msg: 'stopped' })
+  expect(log.records.at(-1)).toMatchObject({ msg: 'node stopped' })
   expect(child.exitCode).toBe(0)
 }
 
@@ -241,13 +241,13 @@ test.skipIf(npx === undefined).concurrent('`npx gatehouse check` in a checkout c
 /** Expects that a node starts, serves a request, and stops gracefully on SIGTERM. */
 async function expectServes(child: ChildProcess): Promise<readonly LogRecord[]> {
   const log = new LogLines(child.stdout!)
-  const { listen } = await log.find(({ msg }) => msg === 'listening', 'the node to listen', limitMs)
+  const { listen } = await log.find(({ msg }) => msg === 'node started', 'the node to listen', limitMs)
   const port = Number(String(listen).split(':').at(-1))
   expect((await request(port, requestBytes({ target: '/public/page' }))).status).toBe(200)
 
   child.kill('SIGTERM')
   await within(limitMs, 'the end of the node', once(child, 'close'))
   expect(child.exitCode).toBe(0)
-  expect(log.records.at(-1)).toMatchObject({ msg: 'stopped' })
+  expect(log.records.at(-1)).toMatchObject({ msg: 'node stopped' })
   return log.records
 }

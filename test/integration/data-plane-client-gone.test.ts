@@ -134,6 +134,8 @@ test('the gate cancels the call to the service when a client disconnects with an
 /** Stops the node, and expects no request in flight and no connection closed by force. */
 async function expectIdleStop(node: TestNode): Promise<void> {
   expect(await node.stop()).toBe(0)
-  expect(node.log.find(({ msg }) => msg === 'draining')).toMatchObject({ in_flight: 0 })
-  expect(node.log.find(({ msg }) => msg === 'stopped')).toMatchObject({ cut_off: 0 })
+  expect(node.log.find(({ msg }) => msg === 'node stops and waits for running exchanges')).toMatchObject({
+    in_flight: 0,
+  })
+  expect(node.log.find(({ msg }) => msg === 'node stopped')).toMatchObject({ cut_off: 0 })
 }

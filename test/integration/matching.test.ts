@@ -232,6 +232,6 @@ test('a public /** route admits other methods of a protected path only with fall
   await refused(open, { target: '/admin/1' }, noCredential)
   await refused(open, { target: '/relaxed/1' }, noCredential)
   expect(await routeOf(open, { method: 'DELETE', target: '/admin' })).toBe('everything')
-  const listening = await catchAll.waitForLine(({ msg }) => msg === 'listening')
+  const listening = await catchAll.waitForLine(({ msg }) => msg === 'node started')
   expect(listening['relaxations']).toEqual(['services.all.routes[relaxed].match.fall_through: true'])
 })

@@ -165,7 +165,7 @@ test('rate limit metrics have the name of the limit as label, not the limited cl
 })
 
 test('the probe listener serves only probes and metrics, and accepts any Host', async () => {
-  const { probes } = await node.waitForLine(({ msg }) => msg === 'listening')
+  const { probes } = await node.waitForLine(({ msg }) => msg === 'node started')
   const port = Number(String(probes).split(':').at(-1))
   const probe = (target: string, method = 'GET') => request(port, requestBytes({ method, target, host: '10.1.2.3' }))
 

@@ -60,6 +60,6 @@ test('no request fails while the two nodes on one port are stopped one after the
     expect(log.length).toBeGreaterThan(0)
     expect(log.filter(({ decision }) => decision !== 'admitted')).toEqual([])
   }
-  expect(one.log.at(-1)).toMatchObject({ msg: 'stopped', cut_off: 0 })
+  expect(one.log.at(-1)).toMatchObject({ msg: 'node stopped', cut_off: 0 })
   expect(orders.requests.length).toBeGreaterThanOrEqual(good)
 })

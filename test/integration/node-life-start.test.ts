@@ -193,7 +193,7 @@ test('environment variables override the settings file of a node key by key', as
   const gate = { node, services: [orders] }
   const { received } = await admitted(gate, { target, token: issuer.sign() })
 
-  expect(node.log[0]).toMatchObject({ msg: 'listening', node: 'from-env' })
+  expect(node.log[0]).toMatchObject({ msg: 'node started', node: 'from-env' })
   expect(await identity(gate, received)).toMatchObject({ sub: 'alice' })
   expect(JSON.stringify(node.log)).not.toContain(key.privateJwk.d)
 })

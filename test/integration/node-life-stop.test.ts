@@ -87,8 +87,10 @@ test('SIGTERM makes the node not ready, closes the listener after drain_delay an
   expect(last!.complete).toBe(true)
 
   expect(await node.ended()).toBe(0)
-  expect(node.log.at(-1)).toMatchObject({ msg: 'stopped', cut_off: 0 })
-  expect(node.log.find(({ msg }) => msg === 'draining')).toMatchObject({ in_flight: 1 })
+  expect(node.log.at(-1)).toMatchObject({ msg: 'node stopped', cut_off: 0 })
+  expect(node.log.find(({ msg }) => msg === 'node stops and waits for running exchanges')).toMatchObject({
+    in_flight: 1,
+  })
   expect(node.accessLog().map(({ decision }) => decision)).toEqual(['admitted', 'admitted', 'admitted', 'admitted'])
   expect(node.stderr).toBe('')
 })
@@ -122,7 +124,7 @@ test('a node aborts an exchange still in progress after drain_timeout and exits 
 
   expect((await wire.rest()).toString()).toBe('')
   expect(await node.ended()).toBe(0)
-  expect(node.log.at(-1)).toMatchObject({ msg: 'stopped', cut_off: 1 })
+  expect(node.log.at(-1)).toMatchObject({ msg: 'node stopped', cut_off: 1 })
   expect(node.accessLog()).toMatchObject([{ path: target, decision: 'broken' }])
   await until('the request at the service is aborted', () => upstream.requests[0]!.aborted)
 })
@@ -133,7 +135,7 @@ test('SIGTERM and SIGINT within a second count as one signal: the node drains', 
   const wire = await sendAndWait(stopping, requestBytes({ target, token: issuer.sign() }))
   node.signal('SIGTERM')
   node.signal('SIGINT')
-  await node.waitForLine(({ msg }) => msg === 'draining')
+  await node.waitForLine(({ msg }) => msg === 'node stops and waits for running exchanges')
   expect(await wire.quiet(300)).toBe(true)
 
   stopping.answer()
@@ -149,7 +151,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
     const { node, upstream } = stopping
     const wire = await sendAndWait(stopping, requestBytes({ target, token: issuer.sign() }))
     node.signal(signal)
-    await node.waitForLine(({ msg }) => msg === 'draining')
+    await node.waitForLine(({ msg }) => msg === 'node stops and waits for running exchanges')
     // Within a second, a second signal counts as a repetition of the first.
     expect(await wire.quiet(1200)).toBe(true)
 

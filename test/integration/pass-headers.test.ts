@@ -107,7 +107,7 @@ test.each([
 })
 
 test('the start log line of a node lists pass_headers as a relaxation', async () => {
-  const listening = await node.waitForLine(({ msg }) => msg === 'listening')
+  const listening = await node.waitForLine(({ msg }) => msg === 'node started')
 
   expect(listening['relaxations']).toEqual([
     'services.passing.pass_headers: x-real-ip, x-ssl-client-verify, remote-user',

@@ -149,7 +149,7 @@ test('SIGHUP does not prevent a stopping node from exiting with 0', async () => 
   const stopping = await startNode({ policy: policy(), settings: { ...settings([certificate]), drain_delay: '1s' } })
 
   stopping.signal('SIGTERM')
-  await stopping.waitForLine((line) => line['msg'] === 'draining')
+  await stopping.waitForLine((line) => line['msg'] === 'node stops and waits for running exchanges')
   stopping.signal('SIGHUP')
   await sleep(1150)
   stopping.signal('SIGHUP')

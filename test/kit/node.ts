@@ -161,7 +161,11 @@ export class TestNode {
   }
 
   async #ready(): Promise<void> {
-    const { listen, admin } = await this.#out.find(({ msg }) => msg === 'listening', 'the node to listen', startLimitMs)
+    const { listen, admin } = await this.#out.find(
+      ({ msg }) => msg === 'node started',
+      'the node to listen',
+      startLimitMs,
+    )
     this.port = portOf(listen)
     this.adminPort = portOf(admin)
     const deadline = performance.now() + startLimitMs

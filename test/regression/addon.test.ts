@@ -47,7 +47,7 @@ async function serve(env: Record<string, string>) {
   let [stdout, stderr] = ['', '']
   child.stdout.on('data', (chunk) => {
     stdout += chunk
-    if (stdout.includes('listening')) child.kill()
+    if (stdout.includes('node started')) child.kill()
   })
   child.stderr.on('data', (chunk) => {
     stderr += chunk
@@ -61,13 +61,13 @@ test('S-147 a node whose native addon has an unknown hash exits with code 1 befo
 
   expect(status).toBe(1)
   expect(stderr).toContain('addon is not a known build of this version')
-  expect(stdout).not.toContain('listening')
+  expect(stdout).not.toContain('node started')
 })
 
 test('S-147 a node starts with a changed native addon if GATEHOUSE_ADDON_SHA256 is the hash of the addon', async () => {
   const sha256 = execFileSync('sha256sum', [addon], { encoding: 'utf8' }).slice(0, 64)
 
-  expect((await serve({ GATEHOUSE_ADDON_SHA256: sha256 })).stdout).toContain('listening')
+  expect((await serve({ GATEHOUSE_ADDON_SHA256: sha256 })).stdout).toContain('node started')
 })
 
 test('S-147 a node runs a changed addon script only if GATEHOUSE_ADDON_SCRIPT_SHA256 is the hash of the script', async () => {
@@ -84,5 +84,5 @@ test('S-147 a node runs a changed addon script only if GATEHOUSE_ADDON_SCRIPT_SH
     GATEHOUSE_ADDON_SHA256: addonSha256,
     GATEHOUSE_ADDON_SCRIPT_SHA256: scriptSha256,
   })
-  expect(accepted.stdout).toContain('listening')
+  expect(accepted.stdout).toContain('node started')
 })

@@ -107,6 +107,8 @@ test(`S-133 when ${gone} clients disconnect while the service is silent, the gat
 
 test('S-133 after mass disconnects a node has no exchange in flight, and its stop cuts off none', async () => {
   expect(await node.stop()).toBe(0)
-  expect(node.log.find(({ msg }) => msg === 'draining')).toMatchObject({ in_flight: 0 })
-  expect(node.log.find(({ msg }) => msg === 'stopped')).toMatchObject({ cut_off: 0 })
+  expect(node.log.find(({ msg }) => msg === 'node stops and waits for running exchanges')).toMatchObject({
+    in_flight: 0,
+  })
+  expect(node.log.find(({ msg }) => msg === 'node stopped')).toMatchObject({ cut_off: 0 })
 })

@@ -125,7 +125,7 @@ test('uWebSockets.js sends no reply to PROXY v2 frames that it cannot read, and 
 })
 
 test('a node logs `proxy_protocol: required` at start as a relaxation, with a safer alternative', async () => {
-  const listening = await node.waitForLine(({ msg }) => msg === 'listening')
+  const listening = await node.waitForLine(({ msg }) => msg === 'node started')
 
   expect(listening['relaxations']).toEqual([
     'proxy_protocol: required (safer: a balancer in HTTP mode that states the client in X-Forwarded-For)',

@@ -51,7 +51,7 @@ test('the live view of the demo shows policy problems like `check`, one per line
 })
 
 test('the live view of the demo omits other log lines', () => {
-  expect(compact({ time, level: 'info', msg: 'listening' })).toBeUndefined()
+  expect(compact({ time, level: 'info', msg: 'node started' })).toBeUndefined()
 })
 
 test('escape sequences and control characters in a path do not reach the terminal of the live view', () => {
