@@ -1,11 +1,11 @@
 #!lua
 --[[
   Append a batch of audit records to the log. Rejects the whole batch when Redis uses more than 90 % of maxmemory: the
-  rest is reserved for the jobs of workers, which make room again.
+  remaining memory is reserved for the jobs of workers, which remove shipped batches.
   KEYS[1]   the log, a stream
-  KEYS[2]   its newest batch: chain, number of the last record, hash
+  KEYS[2]   newest batch of the log: chain, number of the last record, hash
   ARGV[1]   seal of the batch, JSON
-  ARGV[2]   its records, zstd
+  ARGV[2]   records of the batch, zstd
   ARGV[3]   new value of KEYS[2] for this batch
   Returns   { previous value of KEYS[2] or '', number of batches in the log after the append }
   Cluster   both keys in one slot

@@ -1,13 +1,13 @@
 #!lua flags=allow-oom
 --[[
-  Advance the cursor of a sink, after the sink has taken the entries in between. Changes nothing when the cursor differs
-  from ARGV[2]: another worker has shipped meanwhile, or the sink was removed.
+  Advance the cursor of a sink after the entries in between were delivered to the sink. Changes nothing when the cursor
+  differs from ARGV[2]: another worker has shipped meanwhile, or the sink was removed.
   KEYS[1]   hash of cursors
   KEYS[2]   hash with the shipping state of the sink
   ARGV[1]   name of the sink
   ARGV[2]   id of an entry: expected position of the cursor
   ARGV[3]   id of an entry: new position of the cursor
-  ARGV[4]   number of records that the sink has taken
+  ARGV[4]   number of records that were delivered to the sink
   ARGV[5]   number of records that became dead letters
   Returns   1 when moved | 0 when unchanged
   Clock     Redis TIME

@@ -3,7 +3,7 @@
   Read entries of the log, up to the limits. An entry that is too large is returned without its fields: anyone with
   access to Redis can write such an entry.
   KEYS[1]   stream of the log
-  ARGV[1]   id to begin with, as XRANGE (or XREVRANGE) takes it
+  ARGV[1]   id to begin with, in the syntax of XRANGE (or XREVRANGE)
   ARGV[2]   id to end with
   ARGV[3]   forward | back
   ARGV[4]   maximum number of entries

@@ -1,7 +1,8 @@
 #!lua flags=allow-oom
 --[[
-  Drop the oldest entries of the log that every sink has taken, when they are older than ARGV[1] or the log is larger
-  than ARGV[2]. Never drops an entry that a sink has not taken: nodes write to their spill when the log is full.
+  Drop the oldest entries of the log that were delivered to every sink, when the entries are older than ARGV[1] or the
+  log is larger than ARGV[2]. Never drops an entry that was not delivered: nodes write to their spill files when the
+  log is full.
   KEYS[1]     stream of the log
   KEYS[2]     hash of cursors
   KEYS[3]     hash by chain: '<number>:<hash>:<ms>', last dropped batch and the time of the drop
@@ -9,7 +10,7 @@
   ARGV[2]     memory of the log, bytes, above which the age is ignored
   ARGV[3]     maximum number of entries to drop
   ARGV[4]     maximum number of chains in KEYS[3]; above it, the chains with the oldest drops are removed
-  ARGV[5..]   configured sinks; a sink without a cursor has taken nothing yet
+  ARGV[5..]   configured sinks; nothing was delivered yet to a sink without a cursor
   Returns     number of dropped entries
   Clock       Redis TIME
   Cluster     all keys in one slot
@@ -40,7 +41,7 @@ while dropped < tonumber(ARGV[3]) do
   local entry = redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', 1)[1]
   if not entry or (taken and before(taken, entry[1])) then break end
   if not full and not before(entry[1], young) then break end
-  -- Anybody with access to Redis may have written it.
+  -- Any client with access to Redis can have written this entry, so its content is checked.
   local read, seal = pcall(cjson.decode, entry[2][2] or '')
   if read and type(seal) == 'table' and type(seal.chain) == 'string' and type(seal.last) == 'number'
     and type(seal.hash) == 'string' then
@@ -59,7 +60,7 @@ if redis.call('HLEN', KEYS[3]) > tonumber(ARGV[4]) then
     at[marks[i]] = tonumber(marks[i + 1]:match(':(%d+)$')) or 0
   end
   table.sort(chains, function(a, b) return at[a] < at[b] end)
-  -- A tenth more, so that it is not sorted for each new chain.
+  -- Removes chains down to 90 % of the maximum, so that the list is not sorted for each new chain.
   for i = 1, #chains - math.floor(ARGV[4] * 0.9) do redis.call('HDEL', KEYS[3], chains[i]) end
 end
 return dropped

@@ -1,11 +1,11 @@
 #!lua flags=allow-oom
 --[[
   Create an epoch if Redis has none. Otherwise add the caller's epoch to the ancestors of the current epoch.
-  KEYS[1]  epoch: ids separated by blanks, its own id first, then its ancestors; absent when Redis is empty
+  KEYS[1]  epoch: ids separated by blanks, first the id of the epoch, then its ancestors; absent when Redis is empty
   KEYS[2]  settling: exists while members restore data that Redis lost; no node can join meanwhile
   ARGV[1]  id for a new epoch
   ARGV[2]  epoch of the caller, in the format of KEYS[1]; '' for none
-  ARGV[3]  how long joins stay blocked, ms; 0 allows joins now
+  ARGV[3]  time for which joins are blocked, ms; 0: joins are allowed immediately
   Returns  the current epoch
   Cluster  one slot
 ]]

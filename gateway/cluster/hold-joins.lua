@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 --[[
   Block joins while a member restores the data that Redis lost. The block expires if the member fails.
-  KEYS[1]  settling
+  KEYS[1]  settling: no node can join while this key exists
   ARGV[1]  duration of the block, ms
   Returns  OK
   Cluster  one key

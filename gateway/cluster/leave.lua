@@ -1,10 +1,11 @@
 #!lua flags=allow-oom
 --[[
-  Remove a member that shuts down. It admits no more requests, so revocations no longer wait for it.
+  Remove a member that shuts down. The member admits no more requests, so revocations no longer wait for its
+  acknowledgement.
   KEYS[1..3]  members, facts, positions
-  KEYS[4]     reservation of the node id; holds the key of its member
+  KEYS[4]     reservation of the node id: key of the member that uses the id
   ARGV[1]     member key
-  Returns     1 when it was a member, else 0
+  Returns     1 when ARGV[1] was a member, else 0
   Cluster     one slot
 ]]
 if redis.call('GET', KEYS[4]) == ARGV[1] then redis.call('DEL', KEYS[4]) end

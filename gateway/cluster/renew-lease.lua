@@ -1,15 +1,15 @@
 #!lua flags=allow-oom
 --[[
-  Renew a member's lease, store the position up to which it acknowledges the events, and publish the position if a caller
-  waits. Also removes members whose lease has expired. Runs when Redis is out of memory too, because a full Redis must
-  not fence every node. Changes nothing while another member holds the node id.
+  Renew a member's lease, store the position up to which the member acknowledges events, and publish the position if a
+  caller waits for acknowledgements. Also removes members whose lease has expired. Runs when Redis is out of memory too,
+  because a full Redis must not fence every node. Changes nothing while another member uses the node id.
   KEYS[1]  members: sorted set of member keys by the end of their lease, ms
   KEYS[2]  facts: hash, the facts that each member publishes, JSON
   KEYS[3]  positions: hash, the position of each member
   KEYS[4]  event log
   KEYS[5]  heartbeat: key of the member that wrote the last heartbeat; absent when the next one is due
   KEYS[6]  epoch
-  KEYS[7]  reservation of the node id: key of the member that holds the id; absent when it has expired
+  KEYS[7]  reservation of the node id: key of the member that uses the id; absent after its expiry
   ARGV[1]  member key
   ARGV[2]  duration of the lease, ms
   ARGV[3]  facts, JSON
@@ -21,7 +21,7 @@
   ARGV[9]  duration of the reservation of the node id, ms
   ARGV[10] position of the last event that the member applied: id of a log entry, at or after ARGV[4]
   Returns  { epoch or '', 1 while the entry at ARGV[10] is in the log, else 0 }
-           or, when another member holds the node id, { '', 0, facts of that member }
+           or, when another member uses the node id, { '', 0, facts of that member }
   Clock    Redis TIME
   Cluster  one slot
 ]]

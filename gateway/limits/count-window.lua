@@ -5,7 +5,7 @@
   ARGV[1]  exact | leased
   ARGV[2]  span, ticks
   ARGV[3]  tick, µs
-  Returns  { requests in the window, including leased permits; leased permits that nodes can still spend }
+  Returns  { requests in the window, including leased permits; leased permits that nodes can still use }
   Clock    Redis TIME
   Cluster  one key
 ]]

@@ -1,13 +1,13 @@
 #!lua
 --[[
   Settle the current lease of one node on a sliding window and grant the next lease. A lease is an entry dated at the
-  end of the time in which it may be spent. So its permits are never charged earlier than they can be used.
+  end of the time in which the node can spend it. Its permits are therefore never charged earlier than they can be used.
   KEYS[1]   window, a hash: "<tick>" = requests spent in that tick;
-            "<tick>:<node>.<n>" = requests leased, which may be spent until the end of that tick
+            "<tick>:<node>.<n>" = requests leased, which the node can spend until the end of that tick
   ARGV[1]   limit, requests
   ARGV[2]   span, ticks                  ceil(window / tick)
   ARGV[3]   tick, µs
-  ARGV[4]   hold, ticks, at most span    how long the new lease may be spent; 0 settles only (kept, wanted: 0)
+  ARGV[4]   hold, ticks, at most span    time for which the new lease can be spent; 0: settles only (kept, wanted: 0)
   ARGV[5]   field of the held lease, or ''
   ARGV[6]   kept, requests               permits of the held lease that the node has not spent and keeps
   ARGV[7]   wanted, requests             size of the new lease, kept included
@@ -16,8 +16,8 @@
   ARGV[10..] pairs: age of the youngest spend in the group, µs; requests spent
   Returns   { field of the new lease or '', its permits, ms until `needed` are free (0: granted), nodes that hold
             leases, requests left for others }
-  Idempotent: a repeated call does not find the held lease, credits nothing and charges the spends again. So a retry can
-              only admit too few requests. If the lease is missing (reset, failover), `kept` is lost too.
+  Idempotent: a repeated call does not find the held lease, credits nothing and charges the spends again. A retry can
+              therefore only admit too few requests. If the lease is missing (reset, failover), `kept` is lost too.
   Clock       Redis TIME; the node measures the hold from the time it sent the call, on its monotonic clock
   Cluster     one key
 ]]
@@ -34,7 +34,7 @@ for i = 1, #flat, 2 do
   local at, node = field:match('^(%d+):?([^.]*)')
   at = tonumber(at)
   if field == held then
-    -- Until this reply arrives, the node spends from the held lease, so the new lease must not end earlier.
+    -- Until the reply of this call arrives, the node spends from the held lease, so the new lease must not end earlier.
     known, ends = true, math.max(ends, at)
     gone[#gone + 1] = field
   elseif tick - at > span then

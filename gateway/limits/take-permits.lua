@@ -1,7 +1,7 @@
 #!lua
 --[[
-  Decide a batch of requests against sliding windows. A request is admitted only if every window that it names has room
-  for its cost. A refused request consumes nothing.
+  Decide a batch of requests against sliding windows. A request is admitted only if every window that the request
+  names has space for its cost. A refused request consumes nothing.
   KEYS[i]       one window: used (u32), then entries (tick u48, count u32), oldest first; absent when idle
   ARGV[3i-2..]  per key: limit, requests; span, ticks = ceil(window / tick); tick, µs (>= 10)
   ARGV[...]     per request: n; then n pairs: index into KEYS; cost there, requests >= 1
@@ -24,7 +24,7 @@ for i = 1, #KEYS do
     w.tick = math.max(w.tick, w.newest)
     while w.first < #w.log do
       local at, count = struct.unpack('>I6I4', w.log, w.first)
-      -- An entry may be from any time in its tick, so it stays in the window for `span` further whole ticks.
+      -- An entry can be from any time in its tick, so it stays in the window for `span` further whole ticks.
       if w.tick - at <= w.span then break end
       w.used, w.first = w.used - count, w.first + ENTRY
     end
@@ -37,7 +37,7 @@ local function wait(w, short)
     at, count = struct.unpack('>I6I4', w.log, pos)
     short, pos = short - count, pos + ENTRY
   end
-  -- The remaining requests were admitted by this call.
+  -- This call itself has admitted the remaining requests.
   if short > 0 then at = w.tick end
   return math.ceil(((at + w.span + 1) * w.us - now) / 1000)
 end

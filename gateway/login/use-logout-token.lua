@@ -1,10 +1,10 @@
 #!lua flags=allow-oom
 --[[
-  Notes that the sessions which a logout token names have ended.
-  KEYS[1]   of the token
-  ARGV[1]   how long it could be used again, ms
-  Returns   1, or 0 when it was noted before
-  Allowed without memory, as revoking is: only the issuer can make one, and each ends by itself.
+  Marks a logout token as used: the sessions that the token names have ended.
+  KEYS[1]   marker of the logout token
+  ARGV[1]   time for which the token could be used again, ms
+  Returns   1, or 0 when the token was used before
+  Allowed when Redis is out of memory, like revoking: only the issuer can create a logout token, and each marker expires.
   Cluster   one key
 ]]
 return redis.call('SET', KEYS[1], '1', 'PX', ARGV[1], 'NX') and 1 or 0

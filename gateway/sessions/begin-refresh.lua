@@ -2,7 +2,7 @@
 --[[
   Acquires the exclusive lock to refresh the tokens of a session. The lease expires if its holder dies.
   KEYS[1]  session (create-session), and: f fence; u end of the lease, ms; x reason of the last failed refresh; y time
-           until which that failure is remembered, ms
+           until which this failure is stored, ms
   ARGV[1]  version that the caller has
   ARGV[2]  lease, ms
   Returns  { 'gone' } | { 'newer', version, sealed session } | { 'failed', reason, ms left } | { 'wait', lease left ms }
@@ -18,7 +18,7 @@ if tonumber(s[1]) > tonumber(ARGV[1]) then return { 'newer', s[1], s[2] } end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if s[5] and tonumber(s[5]) > now then return { 'failed', s[4], s[5] - now } end
--- At most one lease, because the clock may have been set back.
+-- The wait is at most one lease, because the clock of Redis can have been set back.
 if s[3] and tonumber(s[3]) > now then return { 'wait', math.min(s[3] - now, tonumber(ARGV[2])) } end
 local fence = redis.call('HINCRBY', KEYS[1], 'f', 1)
 redis.call('HSET', KEYS[1], 'u', string.format('%.0f', now + ARGV[2]))

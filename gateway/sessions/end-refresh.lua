@@ -6,7 +6,7 @@
   ARGV[2]  version that the refresh started from
   ARGV[3]  sealed session of the next version, or ''
   ARGV[4]  '' or the reason of the failure
-  ARGV[5]  time for which the failure is remembered, ms
+  ARGV[5]  time for which the failure is stored, ms
   Returns  'stored' | 'kept' (a failure) | 'superseded' | 'gone'
   Tokens are accepted from any caller while no newer version is stored, even after its lock expired: they are the newest
   tokens that exist. A stored version older than ARGV[2] means that a failover lost writes. A failure is accepted only

@@ -1,8 +1,8 @@
 #!lua
 --[[
   Lists a new session under its person, browser or `sid`, and removes the entries of sessions that have ended. Runs
-  before the session is stored, so an entry may have no session. Refuses the login when the issuer has logged the person
-  or the `sid` out since the login; then nothing changes. Listing and refusing are atomic: a logout either refuses a
+  before the session is stored, so an entry can be without a session. Refuses the login when the issuer has logged the
+  person or the `sid` out since the login; then nothing changes. Listing and refusing are atomic: a logout either refuses a
   login or finds it in the list.
   KEYS[1]  zset: ids of sessions by their absolute end, ms since the epoch; expires with the last of them
   KEYS[2]  logout at the issuer, a hash (log-out-at-issuer); only for lists that have one
@@ -33,7 +33,7 @@ local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
 redis.call('PEXPIRE', KEYS[1], string.format('%.0f', last[2] - now))
 local reply = { 1 }
 for _, id in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1 - ARGV[3])) do
-  -- The new session must not be the one that is ended.
+  -- The new session must not be the session that is ended.
   if id ~= ARGV[1] then reply[#reply + 1] = id end
 end
 return reply

@@ -8,7 +8,7 @@
   KEYS[2]  zset: ids of sessions (list-session)
   ARGV[1]  iat of the logout token, s since the epoch, or '' for a `sid`
   ARGV[2]  time of the logout event in the log of the cluster, ms since the epoch
-  ARGV[3]  time for which the logout is remembered, ms
+  ARGV[3]  time for which the logout is stored, ms
   ARGV[4]  for a `sid`: name of the only person that is logged out, or '' for all
   Returns  listed session ids
   Allowed when Redis is out of memory, like revoking: only the issuer can cause a logout, and each entry expires.

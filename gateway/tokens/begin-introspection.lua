@@ -1,15 +1,16 @@
 #!lua
 --[[
-  Returns the stored answer about a token, or the exclusive turn to ask its issuer. The lease expires if its holder dies.
-  KEYS[1]   one token: a (sealed answer), t (time of the question, ms), l (validity of the answer, ms), f (fence),
-            u (end of the lease, ms), x and y (cause of a failed question, and end of its storage, ms),
+  Returns the stored introspection result of a token, or the exclusive lock to introspect the token. The lease of the
+  lock expires if its holder dies.
+  KEYS[1]   one token: a (sealed result), t (time of the request, ms), l (validity of the result, ms), f (fence),
+            u (end of the lease, ms), x and y (cause of a failed request, and end of its storage, ms),
             k (end of the storage of the key, ms), s (sealed token); absent when the token is not in use
-  ARGV[1]   maximum age of an acceptable answer, ms   0: accepts only an answer to a question since the wait began
-  ARGV[2]   time since the caller began to wait, ms   an answer to a question since then is accepted
-  ARGV[3]   lease, ms                                 0: reads only, and takes no turn
-  Returns   { 'known', answer, its t, age ms } | { 'failed', cause, time left ms, answer, its t, age }
-            | { 'wait', lease left ms } | { 'ask', fence, asked at ms, sealed token, answer, its t, age }
-            | { 'none' } for a caller that only reads; answer, t and token are '' when there is none
+  ARGV[1]   maximum age of an acceptable result, ms   0: accepts only a result of a request since the wait began
+  ARGV[2]   time since the caller began to wait, ms   the result of a request in this time is accepted
+  ARGV[3]   lease, ms                                 0: only reads, and does not take the lock
+  Returns   { 'known', result, its t, age ms } | { 'failed', cause, time left ms, result, its t, age }
+            | { 'wait', lease left ms } | { 'ask', fence, request time ms, sealed token, result, its t, age }
+            | { 'none' } for a caller that only reads; result, t and token are '' when they are not stored
   Clock     Redis TIME
   Cluster   one key
 ]]
@@ -18,20 +19,20 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local e = redis.call('HMGET', KEYS[1], 'a', 't', 'l', 'u', 'x', 'y', 'k', 's', 'f')
 local answer, at, age = e[1] or '', e[2] or '', 0
 if e[1] then
-  -- A clock that was set back makes an answer older than it says, never newer.
+  -- If the clock of Redis was set back, the result is older than the computed age, never newer.
   age = now - e[2]
   if age >= 0 and (age <= tonumber(ARGV[2]) or age < math.min(e[3], ARGV[1])) then return { 'known', answer, at, age } end
   if age < 0 then answer, age = '', 0 end
 end
 if ARGV[3] == '0' then return { 'none' } end
--- Neither lasts longer than two leases: what ends later was dated by a clock that was set back since.
+-- A lease or a failure lasts two leases at most. A later end was computed before the clock of Redis was set back.
 local function ahead(ends)
   local left = ends and ends - now or 0
   return left > 0 and left <= ARGV[3] * 2 and left
 end
 if ahead(e[6]) then return { 'failed', e[5], ahead(e[6]), answer, at, age } end
 if ahead(e[4]) then return { 'wait', math.min(ahead(e[4]), tonumber(ARGV[3])) } end
--- A time, so that it does not start again when the key has gone meanwhile.
+-- The fence is a time, so that it does not restart at 1 when the key was removed meanwhile.
 local fence = string.format('%.0f', math.max(time[1] * 1000000 + time[2], tonumber(e[9] or 0) + 1))
 local keep = math.max(tonumber(e[7] or 0), now + ARGV[3] * 2)
 redis.call('HSET', KEYS[1], 'f', fence, 'u', string.format('%.0f', now + ARGV[3]), 'k', string.format('%.0f', keep))

@@ -1,14 +1,14 @@
 #!lua
 --[[
-  Stores an issuer's answer about a token, or a failed question, and releases the turn.
+  Stores the introspection result of a token, or a failed introspection request, and releases the lock.
   KEYS[1]   one token (see begin-introspection)
-  ARGV[1]   fence                         ARGV[2]  time of the question, ms; both as returned with the turn
-  ARGV[3]   sealed answer, or '' for a failed question
-  ARGV[4]   validity of the answer, ms; for a failed question its cause
-  ARGV[5]   storage time of the answer, or of the failure, ms
-  ARGV[6]   sealed token for the next caller that asks; '' for an inactive token
+  ARGV[1]   fence                         ARGV[2]  time of the request, ms; both as returned with the lock
+  ARGV[3]   sealed result, or '' for a failed request
+  ARGV[4]   validity of the result, ms; for a failed request its cause
+  ARGV[5]   storage time of the result, or of the failure, ms
+  ARGV[6]   sealed token for the next caller that introspects it; '' for an inactive token
   Returns   'stored' | 'kept' (a failure) | 'superseded'
-  An answer is accepted from any caller unless a newer one is stored; a failure only from the holder of the turn.
+  A result is accepted from any caller unless a newer result is stored; a failure only from the holder of the lock.
   Clock     Redis TIME
   Cluster   one key
 ]]
