@@ -39,9 +39,9 @@ function requestRows({ request, phases, node, revision }: Explanation): Row[] {
   const { method, host, path, address, at } = request
   return [
     ['request', `${method} for host ${host}, from ${address}, at ${at}`],
-    ['path', path === null ? 'has no normal form' : `${path} (normal form)`],
+    ['path', path === null ? 'invalid: it has no normal form' : `${path} (normal form)`],
     ['phases', phases.join(', ')],
-    ['policy', node === null ? `revision ${revision}` : `revision ${revision}, in force at node ${node}`],
+    ['policy', node === null ? `revision ${revision}` : `revision ${revision}, active on node ${node}`],
   ]
 }
 
@@ -51,7 +51,12 @@ function routeRows({ route, nearest, addresses }: Explanation): Row[] {
   rows.push(...under('nearest', nearest.map(routeText)))
   if (addresses !== null) {
     const { listed, permitted } = addresses
-    rows.push(['addresses', listed ? `the lists of the route ${permitted ? 'permit' : 'refuse'} this one` : 'no lists'])
+    rows.push([
+      'addresses',
+      listed
+        ? `the address lists of the route ${permitted ? 'admit' : 'reject'} this address`
+        : 'the route has no address lists',
+    ])
   }
   return rows
 }
@@ -63,7 +68,12 @@ function routeText({ id, service, host, path, methods }: ListedRoute): string {
 function tokenRows({ token, route, requirement, phases }: Explanation): Row[] {
   if (token === null) {
     if (!phases.includes('read-credential')) return []
-    return [['token', route !== null && requirement === null ? 'not read: the route is public' : 'none that counts']]
+    return [
+      [
+        'token',
+        route !== null && requirement === null ? 'not read: the route is public' : 'no usable token in the request',
+      ],
+    ]
   }
   const checks = token.checks.map(({ check, verdict, reason, detail }) => {
     const flaw = reason === null ? '' : `  ${reason}: ${reasons[reason].why}`
@@ -81,7 +91,7 @@ const listed = (names: readonly string[]): string => (names.length === 0 ? '-' :
 
 function requirementRows({ requirement, shadow, route }: Explanation): Row[] {
   if (route === null) return []
-  const enforced = requirement === null ? ['nothing: public'] : verdictLines(requirement, 0)
+  const enforced = requirement === null ? ['nothing: the route is public'] : verdictLines(requirement, 0)
   const triedOut =
     shadow === null ? [] : [`would be: ${shadow.verdict ?? 'not reached'}`, ...verdictLines(shadow.requirement, 0)]
   return [...under('requires', enforced), ...under('shadow', triedOut)]
@@ -95,8 +105,11 @@ function verdictLines({ demand, met, reason, parts }: RequirementVerdict, depth:
 
 function limitLine({ limit, by, bucket, requests, window_ms, cost, mode, shadow, used, held }: LimitView): string {
   const counts = cost === 1 ? '' : `, counts as ${cost}`
-  const triedOut = shadow ? ', only tried out' : ''
-  const counted = used === null ? '' : `, ${used} of ${requests} used${held ? `, ${held} of them held by nodes` : ''}`
+  const triedOut = shadow ? ', in shadow mode, not enforced' : ''
+  const counted =
+    used === null
+      ? ''
+      : `, ${used} of ${requests} used${held ? `, ${held} of them held by nodes as unused permits` : ''}`
   const window = bucket === null ? 'not reached' : `window of ${bucketText(bucket)}: not charged${counted}`
   return `${limit}  ${requests} in ${window_ms / 1000} s by ${by.join(', ')}, ${mode}${counts}${triedOut}; ${window}`
 }
@@ -105,7 +118,7 @@ function serviceRows(view: ServiceView | null): Row[] {
   if (view === null) return []
   const { method, path, query, upstreams, fields, assertion } = view
   const lines = fields.map(({ name, value, from }) => {
-    const shown = value ?? (from === 'client' ? '(as the client sent it)' : '(made for each exchange)')
+    const shown = value ?? (from === 'client' ? '(as the client sent it)' : '(generated for each exchange)')
     return `${name}: ${shown}`
   })
   const target = `${method} ${path}${query === null ? '' : '?(as the client sent it)'} at ${upstreams.join(' or ')}`
@@ -114,7 +127,7 @@ function serviceRows(view: ServiceView | null): Row[] {
 }
 
 function replyRows({ reply, fault }: Explanation): Row[] {
-  if (reply === null) return [['reply', 'what the service replies']]
+  if (reply === null) return [['reply', 'the reply of the service']]
   const { status, code, challenge, fields, closes } = reply
   const lines = [`${status} ${code}${closes ? ', and the connection is closed' : ''}`]
   if (challenge !== null) lines.push(`www-authenticate: ${challenge}`)

@@ -223,7 +223,7 @@ test('`gatehouse explain` without a policy file calls the node and never prints 
 
   expect(text.exitCode).toBe(1)
   expect(text.stdout).toMatch(/^refused: 403 insufficient_scope, scope-missing: /)
-  expect(text.stdout).toMatch(/policy +revision [0-9a-f]{12}, in force at node /)
+  expect(text.stdout).toMatch(/policy +revision [0-9a-f]{12}, active on node /)
   expect(text.stdout).not.toContain(token.split('.')[1]!)
   expect(JSON.parse(json.stdout)).toMatchObject({ reason: 'scope-missing', signature: 'verified' })
   expect((await runVerb(['explain', 'GET', '/orders/1', '--token', '-'], env(), issuer.sign())).exitCode).toBe(0)

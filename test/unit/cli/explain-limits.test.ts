@@ -87,7 +87,7 @@ test('`gatehouse explain` shows the limits of gate, service and route with the w
   ])
   expect(explanationLines(explained).filter((line) => line.includes('route/read'))).toEqual([
     `              route/read/own  1 in 60 s by subject, claim tenant, exact; window of issuer=${issuer.url} subject=alice claim tenant=7: not charged`,
-    '              route/read/tried  5 in 1 s by route, exact, counts as 5, only tried out; window of route=read: not charged',
+    '              route/read/tried  5 in 1 s by route, exact, counts as 5, in shadow mode, not enforced; window of route=read: not charged',
   ])
 })
 
