@@ -36,7 +36,7 @@ export interface NodeView {
 export interface PolicyHistory {
   /** Time at which the policy was loaded, ms since the epoch. */
   readonly loadedAtMs: number
-  /** Total rejected policy changes. */
+  /** Number of rejected policy changes since the start of the node. */
   readonly rejected: number
 }
 

@@ -43,7 +43,10 @@ const token = z.strictObject({
 
 const requirement = z.strictObject({
   demand: z.string(),
-  met: z.boolean().nullable().describe('null: not evaluated, because no token was accepted.'),
+  met: z
+    .boolean()
+    .nullable()
+    .describe('Whether the requirement is met; null when it was not evaluated, because no token was accepted.'),
   reason: reason.nullable(),
   parts: z.array(z.record(z.string(), z.unknown())).describe('Nested requirements, each with these same members.'),
 })
@@ -73,7 +76,7 @@ const service = z.strictObject({
   fields: z.array(
     z.strictObject({
       name: z.string(),
-      value: z.string().nullable().describe('null when the value is hidden.'),
+      value: z.string().nullable().describe('Value of the field; null when the value is hidden.'),
       from: z.enum(['gate', 'client']),
     }),
   ),

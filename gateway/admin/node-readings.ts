@@ -20,7 +20,7 @@ export interface ReadingSources {
   readonly listener: () => { readonly inFlight: number; readonly connections: NodeView['connections'] } | undefined
   readonly lines: { readonly lost: number }
   readonly warnings: readonly string[]
-  /** Relaxations in the settings. */
+  /** Security relaxations in the settings of the node. */
   readonly relaxations: readonly string[]
 }
 

@@ -10,8 +10,9 @@ export const auditSettings = z
     redis_max: size({ min: '1MiB', max: '64GiB' })
       .prefault('256MiB')
       .describe(
-        'Maximum memory of the audit log in Redis, as Redis estimates it; in a Redis Cluster, of each of its 16 parts. ' +
-          'At the limit, nodes write to their spill folder until workers have shipped and removed records. Default 256MiB.',
+        'Maximum memory of the audit log in Redis, as Redis estimates it; in a Redis Cluster, of each of the 16 parts ' +
+          'of the log. At the limit, nodes write to their spill folder until workers have shipped and removed records. ' +
+          'Default 256MiB.',
       )
       .meta({ reload: 'restart' }),
     memory: size({ min: '64KiB', max: '4GiB' })
@@ -34,14 +35,14 @@ export const auditSettings = z
       .transform(({ path, max }) => ({ path, maxBytes: max }))
       .optional()
       .describe(
-        'Storage on disk for records while Redis is unavailable. Default none: a node keeps records in `memory` and ' +
-          'loses all further records.',
+        'Storage on disk for audit records while Redis is unavailable. Default none: a node keeps records in memory, ' +
+          'up to `memory`, and loses all further records.',
       ),
     recent: duration({ min: '0s', max: '30d' })
       .prefault('15m')
       .describe(
-        'Minimum time for which a record stays in Redis after every sink has received it, for `gatehouse audit tail` and ' +
-          '`search`. Shorter when these records would take more than half of `redis_max`. Default 15m.',
+        'Minimum time for which a record stays in Redis after every sink has received it, for `gatehouse audit tail` ' +
+          'and `search`. The time is shorter when these records would take more than half of `redis_max`. Default 15m.',
       )
       .meta({ reload: 'restart' }),
     sinks: z
@@ -63,4 +64,4 @@ export const auditSettings = z
     sinks,
   }))
   .prefault({})
-  .describe('The audit log. Requires `redis`.')
+  .describe('Settings of the audit log. They require `redis`.')

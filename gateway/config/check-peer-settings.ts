@@ -8,9 +8,10 @@ export const checkPeerSettings = z
       .array(trustedBlock)
       .prefault([])
       .describe(
-        'Proxies that may send forward-auth checks: addresses or CIDR blocks. Default []: every check gets 403. A listed ' +
-          'proxy is trusted for the request and its client in checks only, and need not be in `proxies`. The reply ' +
-          'contains the identity of the user: do not list an address from which clients can send.',
+        'Proxies that may send forward-auth checks: addresses or CIDR blocks. Default []: every check gets 403. In ' +
+          'checks only, the gate trusts the statements of a listed proxy about the request and its client; the proxy ' +
+          'need not be in `proxies`. The reply contains the identity of the user: do not list an address from which ' +
+          'clients can send requests.',
       )
       .meta({ reload: 'restart' }),
   })

@@ -23,61 +23,71 @@ const claimName = text('the name of a claim, without blanks or control character
  * these and more settings; the issuer of the admin API has only these.
  */
 export const keyedIssuerEntry = z.strictObject({
-  issuer: privateUrl.describe('Issuer identifier, as tokens carry it in `iss`. Compared byte for byte.'),
+  issuer: privateUrl.describe('Issuer identifier: the value of `iss` in tokens of the issuer, compared byte for byte.'),
   audience: z
     .array(text('a text without blanks or control characters', /^[^\s\x00-\x1f\x7f]{1,512}$/))
     .min(1)
-    .describe('A token must name one of these in `aud`, otherwise it was issued for another recipient (RFC 9068 §4).'),
+    .describe(
+      'Accepted audiences. `aud` of a token must contain at least one of them; otherwise the token was issued for ' +
+        'another recipient (RFC 9068 §4).',
+    ),
   algorithms: z
     .array(z.enum(algorithms, { error: `must be one of ${algorithms.join(', ')}; symmetric ones and none never are` }))
     .min(1)
     .prefault(['ES256', 'RS256', 'PS256', 'EdDSA', 'Ed25519'])
     .describe(
-      'JWS algorithms that the issuer is trusted for. Default ES256, RS256, PS256, EdDSA, Ed25519. Symmetric ones never.',
+      'JWS algorithms that are accepted in signatures of the issuer. Default ES256, RS256, PS256, EdDSA, Ed25519. ' +
+        'Symmetric algorithms are not possible.',
     ),
   profile: z
     .enum(['at+jwt', 'any'])
     .prefault('at+jwt')
     .describe(
-      'at+jwt (default): `typ` must say that it is an access token (RFC 9068 §2.1). any: for issuers that do not say ' +
-        'so; what is plainly something else is refused, but an ID token may pass for an access token.',
+      'Accepted types of JWTs. at+jwt (default): `typ` must be at+jwt, the type of access tokens (RFC 9068 §2.1). ' +
+        'any: for issuers that do not set this type. The gate then rejects tokens that are recognizable as another ' +
+        'kind of token, but an ID token can be accepted as an access token.',
     ),
   clock_tolerance: duration({ min: '0s', max: '5m' })
     .prefault('5s')
     .describe(
-      'How far the clocks may disagree, for exp, nbf and iat. Default 5s, up to 5m. Tokens live that much longer.',
+      'Maximum difference between the clocks of the issuer and the gate, for `exp`, `nbf` and `iat`. Default 5s, up ' +
+        'to 5m. Tokens are accepted for this time after their `exp`.',
     ),
   max_token_lifetime: duration({ min: '1s', max: '366d' })
     .prefault('24h')
     .describe(
-      'Longest exp − iat that is believed. Default 24h, 1s to 366d. Bounds how long a revocation must be kept.',
+      'Maximum lifetime of a token, `exp` − `iat`. A token with a longer lifetime is rejected. Default 24h, 1s to ' +
+        '366d. It also determines how long a revocation must be stored.',
     ),
   scope_claim: claimName
     .prefault('scope')
     .describe(
-      'The claim of JWTs that has the scopes, `scp` for instance. Default `scope` (RFC 9068 §2.2.3). What an issuer says ' +
-        'when it is asked about a token is always read from `scope` (RFC 7662 §2.2).',
+      'Claim of JWTs that contains the scopes, for example `scp`. Default `scope` (RFC 9068 §2.2.3). Introspection ' +
+        'responses always contain the scopes in `scope` (RFC 7662 §2.2).',
     ),
   scope_array: z
     .boolean()
     .prefault(false)
     .describe(
-      'Also takes the scopes as a list of strings, which some issuers send against RFC 9068 §2.2.3. Default false.',
+      'Whether a list of strings is accepted as scopes too, which some issuers send contrary to RFC 9068 §2.2.3. ' +
+        'Default false.',
     ),
   client_claim: claimName
     .optional()
     .describe(
-      'The claim of JWTs that names the client, `cid` or `appid` for instance. Default: `client_id` (RFC 9068 §2.2), else ' +
-        '`azp`.',
+      'Claim of JWTs that contains the client id, for example `cid` or `appid`. Default: `client_id` (RFC 9068 ' +
+        '§2.2), else `azp`.',
     ),
   jwks_uri: privateUrl
     .optional()
-    .describe('Where the keys are. Default: by discovery (OpenID Connect Discovery §4, RFC 8414 §3).'),
+    .describe(
+      'URL of the JSON Web Key Set of the issuer. Default: by discovery (OpenID Connect Discovery §4, RFC 8414 §3).',
+    ),
   keys_stale: duration({ min: '0s', max: '30d' })
     .prefault('24h')
     .describe(
-      'How long the last good keys are used while the issuer cannot be reached. Default 24h, 0s to 30d. That long, a ' +
-        'key which the issuer has withdrawn may still be trusted.',
+      'Maximum time for which the last fetched keys are used while the issuer is unavailable. Default 24h, 0s to ' +
+        '30d. For this time, the gate can trust a key that the issuer has withdrawn.',
     ),
 })
 

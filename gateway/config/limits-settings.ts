@@ -20,7 +20,7 @@ export const limitsSettings = z
           .min(1)
           .max(10_000_000)
           .prefault(500)
-          .describe('Failed verifications that an address may cause at once. Default 500.')
+          .describe('Failed verifications that an address may cause in a burst. Default 500.')
           .meta({ reload: 'restart' }),
         introspections_per_second: z
           .number()
@@ -28,9 +28,9 @@ export const limitsSettings = z
           .max(1_000_000)
           .prefault(5)
           .describe(
-            'Failed introspections per second that an address may cause: tokens that the gate asked an issuer about and then ' +
-              'rejected. They use the budget of failed verifications. Each costs `per_second` divided by this value, and at ' +
-              'least 1, so that the defaults allow 50 at once. Default 5.',
+            'Failed introspections per second that an address may cause: tokens that the gate introspected at an issuer ' +
+              'and then rejected. They use the budget of failed verifications. Each costs `per_second` divided by this ' +
+              'value, and at least 1, so that the defaults allow a burst of 50. Default 5.',
           )
           .meta({ reload: 'restart' }),
       })
@@ -43,8 +43,9 @@ export const limitsSettings = z
   })
   .prefault({})
   .describe(
-    'Limits of this node alone. `address` limits the CPU time and the requests to issuers that unauthenticated ' +
-      'clients can cause. Only failures are charged: requests whose token failed a verification, and forged replies to ' +
-      'logins. They are charged to the IPv4 address or IPv6 /64 of the client. Beyond the limit, tokens from there ' +
-      'that the node does not know yet get 429 unverified.',
+    'Limits that each node enforces by itself. `address` limits the CPU time and the requests to issuers that ' +
+      'unauthenticated clients can cause. Only failures are charged: requests whose token failed a verification, and ' +
+      'forged replies to logins. They are charged to the IPv4 address or IPv6 /64 of the client. Above the limit, ' +
+      'requests from this address with a token that the node does not know yet get 429, and the token is not ' +
+      'verified.',
   )

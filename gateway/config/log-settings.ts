@@ -11,7 +11,10 @@ export const logSettings = z
     access: z
       .boolean()
       .prefault(true)
-      .describe('Writes one line per exchange, with the decision and its reason, never with a token. Default true.')
+      .describe(
+        'Whether the node writes an access log line for each exchange, with the decision and its reason. The line ' +
+          'never contains a token. Default true.',
+      )
       .meta({ reload: 'restart' }),
     level: z
       .enum(['debug', 'info', 'warn', 'error'])

@@ -11,16 +11,16 @@ import { duration, parsedText, text } from './text-schemas.ts'
 const hosts = z
   .array(parsedText(redisHostForm, readRedisHost))
   .min(1)
-  .describe('Some of the servers, as host:port. The node discovers the others.')
+  .describe('Addresses of some of the servers, as host:port. The node discovers the other servers.')
   .meta({ reload: 'restart' })
 
 const name = text('1 to 128 visible characters', /^[\x21-\x7e]{1,128}$/)
 
 const sentinelSettings = z.strictObject({
   hosts,
-  master: name.describe('Name of the master at the sentinels.').meta({ reload: 'restart' }),
-  username: name.optional().describe('User at the sentinels. Default none.').meta({ reload: 'restart' }),
-  password: secretReference.optional().describe('Password at the sentinels. Default none.'),
+  master: name.describe('Name of the Redis master in the configuration of the sentinels.').meta({ reload: 'restart' }),
+  username: name.optional().describe('User name for the sentinels. Default none.').meta({ reload: 'restart' }),
+  password: secretReference.optional().describe('Password for the sentinels. Default none.'),
 })
 
 const clusterSettings = z.strictObject({ hosts })
@@ -43,18 +43,22 @@ const redisKeys = z.strictObject({
   url: parsedText(redisUrlForm, readRedisUrl)
     .optional()
     .describe(
-      'One server: redis://host[:port][/database], rediss://… or unix:///path. Set exactly one of `url`, `sentinel` ' +
-        'and `cluster`.',
+      'URL of a single server: redis://host[:port][/database], rediss://… or unix:///path. Set exactly one of `url`, ' +
+        '`sentinel` and `cluster`.',
     )
     .meta({ reload: 'restart' }),
-  sentinel: sentinelSettings.optional().describe('A master that sentinels name. Failovers are followed.'),
+  sentinel: sentinelSettings
+    .optional()
+    .describe('Master that Redis Sentinel names. After a failover, the nodes use the new master.'),
   cluster: clusterSettings.optional().describe('Servers of a Redis Cluster.'),
   username: name
     .optional()
     .describe('ACL user. Default: the user `default` of the server.')
     .meta({ reload: 'restart' }),
   password: secretReference.optional().describe('Password of the ACL user. Default none.'),
-  tls: redisTls.optional().describe('TLS to the servers and sentinels. `{}` trusts the authorities of the system.'),
+  tls: redisTls
+    .optional()
+    .describe('TLS to the servers and sentinels. `{}` trusts the certificate authorities of the system.'),
   prefix: text('1 to 64 letters, digits, dots, :, - or _', /^[A-Za-z0-9._:-]{1,64}$/)
     .prefault('gh:')
     .describe(
@@ -64,14 +68,15 @@ const redisKeys = z.strictObject({
   min_replicas_max_lag: duration({ min: '1s', max: '5m' })
     .optional()
     .describe(
-      'min-replicas-max-lag of the servers. Required with `sentinel`. A master that was cut off accepts writes for ' +
-        'this time, so receipts of revocations add it to their promise.',
+      'Value of min-replicas-max-lag in the configuration of the servers. Required with `sentinel`. A master that ' +
+        'was cut off accepts writes for this time, so receipts of revocations add it to the time that they promise.',
     )
     .meta({ reload: 'restart' }),
   cluster_node_timeout: duration({ min: '100ms', max: '5m' })
     .optional()
     .describe(
-      'cluster-node-timeout of the servers. Required with `cluster`. `revocation.max_staleness` must exceed it.',
+      'Value of cluster-node-timeout in the configuration of the servers. Required with `cluster`. ' +
+        '`revocation.max_staleness` must exceed it.',
     )
     .meta({ reload: 'restart' }),
 })

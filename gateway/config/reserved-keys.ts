@@ -3,11 +3,11 @@
  * does not enforce the key.
  */
 const reservedKeys = new Set([
-  // node settings
+  // Reserved keys of the node settings.
   'cluster',
   'seed',
   'webhooks',
-  // policy
+  // Reserved keys of the policy.
   'accept',
 ])
 

@@ -8,10 +8,10 @@ export const revocationSettings = z
     max_staleness: duration({ min: '1s', max: '5m' })
       .prefault('10s')
       .describe(
-        'Maximum time without news from Redis. After it, a node rejects with 503 all credentials that may have been ' +
-          'revoked in the meantime. Default 10s, 1s to 5m. Receipts promise this time for nodes that have not confirmed a ' +
-          'revocation: a shorter time is a stronger promise, but tolerates only shorter outages of Redis. All nodes need ' +
-          'the same value.',
+        'Maximum time for which a node may rely on its revocations without a confirmation from Redis that they are ' +
+          'current. After it, the node rejects with 503 all credentials that may have been revoked in the meantime. ' +
+          'Default 10s, 1s to 5m. Receipts promise this time for nodes that have not confirmed a revocation: a shorter ' +
+          'time is a stronger promise, but tolerates only shorter outages of Redis. All nodes need the same value.',
       )
       .meta({ reload: 'restart' }),
     max_entries: z

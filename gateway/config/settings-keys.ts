@@ -50,17 +50,17 @@ const proxyKeys = {
     .optional()
     .describe(
       'Trusted proxies and load balancers. The gate trusts their statements about the client: its address, scheme, ' +
-        'host and certificate. Each is an address, a CIDR block, or { address, mode: tcp }. Default none: statements of ' +
-        'clients about themselves are removed.',
+        'host and certificate. Each is an address, a CIDR block, or { address, mode: tcp }. Default none: header ' +
+        'fields in which clients state these values are removed.',
     )
     .meta({ reload: 'restart' }),
   client_address: z
     .enum(['x-forwarded-for', 'forwarded'])
     .prefault('x-forwarded-for')
     .describe(
-      'Header field in which trusted proxies state the client address. It is read from right to left, up to the first ' +
-        'address that is not a trusted proxy. Only this field is read, because a proxy that writes one of the fields ' +
-        'passes on the other as the client sent it. Default x-forwarded-for.',
+      'Header field in which trusted proxies state the client address. It is read from right to left, up to the ' +
+        'first address that is not a trusted proxy. Only this field is read, because a proxy that writes one such ' +
+        'field passes on the other such fields as the client sent them. Default x-forwarded-for.',
     )
     .meta({ reload: 'restart' }),
   proxy_protocol: z
@@ -80,13 +80,15 @@ const stopKeys = {
   drain_delay: duration({ min: '0s', max: '10m' })
     .prefault('0s')
     .describe(
-      'Time at a graceful stop between "not ready" and closing the listener, for balancers to notice. Default 0s.',
+      'Time at a graceful stop between "not ready" and closing the listener, in which load balancers notice the ' +
+        'stop. Default 0s.',
     )
     .meta({ reload: 'restart' }),
   drain_timeout: duration({ min: '0s', max: '1h' })
     .prefault('30s')
     .describe(
-      'Maximum time at a graceful stop to wait for running exchanges. After it they are aborted. Default 30s, up to 1h.',
+      'Maximum time at a graceful stop to wait for running exchanges. Exchanges that still run then are aborted. ' +
+        'Default 30s, up to 1h.',
     )
     .meta({ reload: 'restart' }),
 }

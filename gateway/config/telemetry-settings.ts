@@ -32,13 +32,13 @@ const traceSettings = z.strictObject({
     .meta({ reload: 'restart' }),
   slow: duration({ min: '1ms', max: '1h' })
     .optional()
-    .describe('Exchanges whose reply starts later than this are always recorded. Default none.')
+    .describe('Time until the start of the reply after which an exchange is always recorded. Default none.')
     .meta({ reload: 'restart' }),
   faults: z
     .boolean()
     .prefault(false)
     .describe(
-      'Records every exchange that failed because something broke. A request that the policy rejects is not such a ' +
+      'Whether every exchange that failed because of a fault is recorded. A request that the policy rejects is not a ' +
         'fault. Default false.',
     )
     .meta({ reload: 'restart' }),

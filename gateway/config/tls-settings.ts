@@ -36,8 +36,8 @@ export const tlsSettings = (context: SettingsContext) =>
         .min(1)
         .describe(
           'Certificates of the data plane, selected by server name (SNI). The first certificate also serves clients that ' +
-            'send no name. SIGHUP reads them again: new connections get the new certificates, open connections keep theirs, ' +
-            'and no connection is lost.',
+            'send no name. SIGHUP reads the files again: new connections get the new certificates, and open connections ' +
+            'stay open with the old certificates.',
         )
         .meta({ reload: 'restart' }),
     })

@@ -8,8 +8,16 @@ const block = parsedText(
 )
 
 const lists = z.strictObject({
-  allow: z.array(block).min(1).optional().describe('Only clients in these blocks are admitted.'),
-  deny: z.array(block).min(1).optional().describe('Clients in these blocks are rejected, even if allow contains them.'),
+  allow: z
+    .array(block)
+    .min(1)
+    .optional()
+    .describe('Addresses or CIDR blocks: only clients in these blocks are admitted.'),
+  deny: z
+    .array(block)
+    .min(1)
+    .optional()
+    .describe('Addresses or CIDR blocks: clients in these blocks are rejected, even if `allow` contains them.'),
 })
 
 /**

@@ -47,7 +47,7 @@ export interface Snapshot {
 
 export interface ServicePolicy {
   readonly id: string
-  /** Position in `Snapshot.services`. */
+  /** Position of the service in `Snapshot.services`. */
   readonly index: number
   readonly issuers: ReadonlySet<IssuerRules>
   readonly upstreams: readonly URL[]
@@ -71,7 +71,7 @@ export interface ServicePolicy {
   readonly passHeaders: ReadonlySet<string> | undefined
 }
 
-/** In ms. */
+/** Time limits of the requests to a service, ms. */
 export interface ServiceTimeouts {
   readonly connectMs: number
 }
@@ -139,7 +139,7 @@ export interface Route {
   readonly rewrite: PathRewrite | undefined
   /** CORS fields of the route; `undefined` when the policy sets none. The service can then set its own CORS fields. */
   readonly cors: RouteCors | undefined
-  /** `undefined` for no limits. */
+  /** Rate limits of the route; `undefined` when the route has none. */
   readonly limits: RouteLimits | undefined
   readonly maxBodyBytes: number | undefined
   /** Issuers at which opaque tokens of this route are introspected, and how long a stale response is accepted. */

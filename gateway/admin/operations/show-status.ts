@@ -61,11 +61,11 @@ const auditStatus = z.strictObject({
 const status = z.strictObject({
   node: z.string(),
   version: z.string(),
-  started_at: z.string().describe('RFC 3339.'),
+  started_at: z.string().describe('Start time of the node (RFC 3339).'),
   ready: z.boolean().describe('Whether the node is ready for traffic.'),
   policy: z.strictObject({
     revision: z.string(),
-    loaded_at: z.string().describe('RFC 3339.'),
+    loaded_at: z.string().describe('Time at which the node loaded the active policy (RFC 3339).'),
     services: z.number(),
     routes: z.number(),
     rejected: z.number().describe('Invalid policy changes since the start of the node.'),

@@ -14,12 +14,15 @@ export const records = z
   .min(1)
   .max(5000)
   .prefault(500)
-  .describe('Maximum records in one request. Default 500, 1 to 5000. A request also has at most about 1 MiB.')
+  .describe('Maximum number of records in one request. Default 500, 1 to 5000. A request also has at most about 1 MiB.')
   .meta(restart)
 
 export const timeout = duration({ min: '100ms', max: '5m' })
   .prefault('10s')
-  .describe('Longest wait for a reply. After it, the request is sent again later. Default 10s, 100ms to 5m.')
+  .describe(
+    'Maximum wait for a reply. After this time, the worker sends the request again later. Default 10s, 100ms to ' +
+      '5m.',
+  )
   .meta(restart)
 
 const fieldValue = /^[\x21-\x7e]{1,128}$/
@@ -28,7 +31,10 @@ const auth = z
   .strictObject({
     token: secretReference
       .optional()
-      .describe('Sent as `Authorization: Bearer …`, with `preset: splunk` as `Authorization: Splunk …`.'),
+      .describe(
+        'Token for the receiver, sent as `Authorization: Bearer …`, with `preset: splunk` as `Authorization: Splunk ' +
+          '…`.',
+      ),
     username: text('1 to 128 visible characters', fieldValue)
       .optional()
       .describe('User name for HTTP Basic authentication. Needs `password`.')
@@ -85,7 +91,11 @@ const insecureHttp = z
   )
   .meta(restart)
 
-const gzip = z.boolean().prefault(true).describe('Compresses requests. Default true.').meta(restart)
+const gzip = z
+  .boolean()
+  .prefault(true)
+  .describe('Whether requests are compressed with gzip. Default true.')
+  .meta(restart)
 
 /** Settings of every audit sink that sends HTTP requests. */
 export const httpMembers = { auth: auth.optional(), tls: sinkTls, insecure_http: insecureHttp, gzip, records, timeout }

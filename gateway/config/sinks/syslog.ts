@@ -28,8 +28,8 @@ const schema = z
       .max(50_000)
       .prefault(2000)
       .describe(
-        'Last records to send again after a broken connection, and at each start of a worker: syslog has no ' +
-          'acknowledgements, so the last records may be lost. Default 2000, 0 to 50000.',
+        'Number of the latest records that are sent again after a broken connection, and at each start of a worker, ' +
+          'because syslog has no acknowledgements and these records may be lost. Default 2000, 0 to 50000.',
       )
       .meta(restart),
   })

@@ -17,31 +17,32 @@ export const introspectionEntry = z
       .enum(['json', 'jwt'])
       .prefault('json')
       .describe(
-        'json (default): the issuer answers in JSON. jwt: only signed answers are accepted (RFC 9701), with the keys ' +
-          "and algorithms of the issuer's tokens.",
+        'Format of introspection responses. json (default): JSON. jwt: only signed responses are accepted (RFC 9701), ' +
+          "with the keys and algorithms of the issuer's tokens.",
       ),
     cache: duration({ min: '0s', max: '5m' })
       .prefault('30s')
       .describe(
-        'Maximum time for which an active answer is reused, never past `exp` of the token. Default 30s, 0s to 5m; 0s ' +
-          'asks the issuer for each request. A revocation at the issuer takes effect after at most this time.',
+        'Maximum time for which the introspection response for an active token is reused, never past `exp` of the ' +
+          'token. Default 30s, 0s to 5m; with 0s, every request causes an introspection request. A revocation at the ' +
+          'issuer takes effect after at most this time.',
       ),
     negative_cache: duration({ min: '0s', max: '1m' })
       .prefault('5s')
       .describe(
-        'Time for which an inactive answer is reused. Default 5s, 0s to 1m. Limits the calls that invalid tokens ' +
-          'cause.',
+        'Time for which the introspection response for an inactive token is reused. Default 5s, 0s to 1m. It limits ' +
+          'the introspection requests that invalid tokens cause.',
       ),
     stale: duration({ min: '0s', max: '24h' })
       .prefault('60s')
       .describe(
-        'Additional time after `cache` for which the last answer is used while the issuer is unavailable, never past ' +
-          '`exp`. Default 60s, 0s to 24h. Tokens that the issuer revokes meanwhile are admitted for that time. A route ' +
-          'overrides it with `on_outage.introspection`.',
+        'Additional time after `cache` for which the last introspection response is used while the issuer is ' +
+          'unavailable, never past `exp`. Default 60s, 0s to 24h. Tokens that the issuer revokes meanwhile are admitted ' +
+          'for that time. A route overrides it with `on_outage.introspection`.',
       ),
     timeout: duration({ min: '100ms', max: '30s' })
       .prefault('2s')
-      .describe('Maximum wait for an answer. Default 2s, 100ms to 30s.'),
+      .describe('Maximum wait for an introspection response. Default 2s, 100ms to 30s.'),
     concurrency: z
       .int()
       .min(1)
@@ -54,8 +55,8 @@ export const introspectionEntry = z
       .max(100_000)
       .prefault(100)
       .describe(
-        'Maximum calls per second by which all workers together refresh answers before they expire. Default 100, 1 ' +
-          'to 100000.',
+        'Maximum number of introspection requests per second with which all workers together refresh responses before ' +
+          'they expire. Default 100, 1 to 100000.',
       ),
   })
   .describe('How the gate introspects tokens at the issuer (RFC 7662).')

@@ -19,8 +19,9 @@ export const issuerEntry = z.strictObject({
   recheck: duration({ min: '1s', max: '5m' })
     .optional()
     .describe(
-      'Also introspects each JWT, at its first use and then again after this time. Default: never. A revocation at ' +
-        'the issuer takes effect after at most this time.',
+      'Time after which a JWT is introspected again. Each JWT is then introspected at its first use too, in addition ' +
+        'to its validation by the gate. Default: JWTs are never introspected. A revocation at the issuer takes effect ' +
+        'after at most this time.',
     ),
   login: loginEntry.optional(),
 })

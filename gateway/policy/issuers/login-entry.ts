@@ -63,8 +63,8 @@ export const loginEntry = z
     timeout: duration({ min: '1s', max: '30s' })
       .prefault('10s')
       .describe(
-        'Maximum wait for one response of the issuer during a login, and for the turn to call it: at most 4 logins ' +
-          'of one address are completed at a time. Default 10s, 1s to 30s.',
+        'Maximum wait for one response of the issuer during a login, and for the turn to call it: at most 4 logins of ' +
+          'one address are completed at the same time. Default 10s, 1s to 30s.',
       ),
   })
   .describe('Lets browsers log in at this issuer. Needs `redis` and `keys.encryption` in the settings.')

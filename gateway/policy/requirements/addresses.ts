@@ -9,7 +9,7 @@ const denied = denial('address-denied')
 
 export const addresses = requirementKind({
   key: 'addresses',
-  schema: addressLists.describe('Client addresses.'),
+  schema: addressLists.describe('Addresses from which requests are admitted or rejected.'),
   reasons: ['address-denied'],
   compile: (lists, { negated }) => new Addresses(lists, negated),
 })

@@ -24,10 +24,10 @@ export const authentication = combinedKind({
       .min(1)
       .describe(
         'Accepted authentication classes, in order of preference: `acr` of the token or the login must be one of them ' +
-          '(RFC 9470). May be combined with max_age.',
+          '(RFC 9470). Can be combined with max_age.',
       ),
     max_age: duration({ min: '1s', max: '366d' }).describe(
-      'Maximum time since the user authenticated, by `auth_time` (RFC 9470). 1s to 366d. May be combined with acr.',
+      'Maximum time since the user authenticated, by `auth_time` (RFC 9470). 1s to 366d. Can be combined with acr.',
     ),
   },
   reasons: ['authentication-insufficient'],

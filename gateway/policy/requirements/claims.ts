@@ -22,8 +22,16 @@ const value = z.union(
 )
 
 const lists = {
-  all: z.array(value).min(1).optional().describe('The claim, a value or a list, must contain every one of these.'),
-  any: z.array(value).min(1).optional().describe('The claim must be one of these, or a list that contains one.'),
+  all: z
+    .array(value)
+    .min(1)
+    .optional()
+    .describe('Values that the claim must contain, all of them. The claim is a single value or a list.'),
+  any: z
+    .array(value)
+    .min(1)
+    .optional()
+    .describe('Values of which the claim must contain at least one. The claim is a single value or a list.'),
 }
 
 const listsWanted = z.strictObject(lists)

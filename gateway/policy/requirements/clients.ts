@@ -25,9 +25,11 @@ export const clients = requirementKind({
         ),
       issuer: entryName
         .optional()
-        .describe('Issuer of the clients. Optional when the service has exactly one issuer: then that issuer.'),
+        .describe(
+          'Issuer of the clients. Optional when the service has exactly one issuer, which is then the default.',
+        ),
     })
-    .describe('Clients that may call. The same client id at another issuer is another client.'),
+    .describe('Clients whose requests are admitted. The same client id at another issuer is another client.'),
   reasons: ['client-not-allowed'],
   compile({ any, issuer }, { names, path }) {
     const rules = names.issuerOf(issuer, path)

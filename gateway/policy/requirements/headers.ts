@@ -48,7 +48,10 @@ export const headers = requirementKind({
     .record(
       fieldName,
       z.strictObject({
-        any: z.array(fieldValue).min(1).describe('The field must occur once, with one of these values.'),
+        any: z
+          .array(fieldValue)
+          .min(1)
+          .describe('Accepted values of the field. The field must occur exactly once, with one of these values.'),
       }),
     )
     .refine((fields) => Object.keys(fields).length > 0, {
@@ -56,8 +59,8 @@ export const headers = requirementKind({
       params: { code: 'GH_POLICY_REQUIREMENT' },
     })
     .describe(
-      'Request fields. Every listed field must match. Any client can send any value, so a field proves nothing about ' +
-        'the client: use it beside other requirements, never instead of them.',
+      'Header fields of the request. Every listed field must match. Any client can send any value, so a field proves ' +
+        'nothing about the client: use it beside other requirements, never instead of them.',
     ),
   reasons: ['header-mismatch'],
   compile: (fields, { path, negated }) =>

@@ -8,8 +8,8 @@ import { conditionText } from './requirement-kind.ts'
 export function namedSet(name: z.ZodType<string>) {
   return z
     .strictObject({
-      all: z.array(name).min(1).optional().describe('The request needs every one of these.'),
-      any: z.array(name).min(1).optional().describe('The request needs at least one of these.'),
+      all: z.array(name).min(1).optional().describe('Names that the request must have, all of them.'),
+      any: z.array(name).min(1).optional().describe('Names of which the request must have at least one.'),
     })
     .refine(({ all, any }) => all !== undefined || any !== undefined, {
       error: 'must state a condition: names under all or any',

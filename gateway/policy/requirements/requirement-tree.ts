@@ -21,7 +21,7 @@ export const requirementTree: z.ZodType<RequirementTree> = z
   )
   .meta({ id: 'requirement', anyOf: keyCounts(requirementKinds) })
 
-/** Schema of `require`. */
+/** Schema of the policy key `require`. */
 export const requirementEntry = z.union([z.literal('public'), requirementTree], {
   error: `must be public, or a mapping with one of ${allKeys.join(', ')}`,
 })

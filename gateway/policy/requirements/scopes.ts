@@ -13,7 +13,9 @@ const scopeName = text(
 
 export const scopes = requirementKind({
   key: 'scopes',
-  schema: namedSet(scopeName).describe('Scopes of the token. A missing scope is 403 insufficient_scope.'),
+  schema: namedSet(scopeName).describe(
+    'Scopes of the token. A request without a required scope gets 403 insufficient_scope.',
+  ),
   reasons: ['scope-missing'],
   compile(names, context) {
     // Inside `not`, the scope is not collected: a client must not request a scope that the policy forbids.

@@ -1,4 +1,4 @@
-/** Minutes of a day. */
+/** Number of minutes in a day. */
 export const dayMinutes = 1440
 
 /** Weekday names in order. The index of a name is the weekday number; 0 is Monday. */
@@ -15,9 +15,9 @@ export class ZoneClock {
   readonly #format: Intl.DateTimeFormat
   /** Minute since the Unix epoch for which `weekday` and `minuteOfDay` are valid. */
   #minute = Number.NaN
-  /** 0 is Monday. */
+  /** Day of the week in the time zone: 0 is Monday, 6 is Sunday. */
   weekday = 0
-  /** Minutes after midnight. */
+  /** Time of day in the time zone, minutes after midnight. */
   minuteOfDay = 0
 
   constructor(timeZone: string) {

@@ -26,8 +26,8 @@ export const corsEntry = z.strictObject({
   origins: z
     .array(pageOrigin)
     .describe(
-      'Exact origins whose pages may read responses. An empty list on a route allows none, whatever the service ' +
-        'allows.',
+      'Exact origins whose pages may read responses. An empty list on a route allows no origin, even if the service ' +
+        'allows some.',
     ),
   methods: z
     .array(z.enum(forwardedMethods))

@@ -24,8 +24,9 @@ const limitEntry = z
         error: 'must be subject, client, session, address, issuer, route, { claim: NAME }, or a list of them',
       })
       .describe(
-        'Requests that share a window: those of one subject, client or session (each with its issuer), address ' +
-          '(IPv6: its /64), issuer, route, or value of { claim: NAME }. A list has one window for each combination.',
+        'Key of the window. Requests with the same key share a window: the same subject, client or session (each with ' +
+          'its issuer), address (IPv6: its /64), issuer, route, or value of { claim: NAME }. With a list, each ' +
+          'combination of keys has its own window.',
       ),
     requests: z
       .int()
@@ -52,9 +53,9 @@ const limitEntry = z
       .enum(['auto', 'exact', 'leased'])
       .prefault('auto')
       .describe(
-        'exact: each request is decided in Redis, many in one call under load. leased: the node spends permits that ' +
-          'it took in advance, without waiting for Redis. auto (default): leased from 1,000 requests per window on, ' +
-          'otherwise exact.',
+        'exact: each request is decided in Redis, many requests in one call under load. leased: the node uses permits ' +
+          'that it requested in advance, without waiting for Redis. auto (default): leased from 1,000 requests per ' +
+          'window on, otherwise exact.',
       ),
     shadow: z
       .boolean()

@@ -28,9 +28,9 @@ export const onOutage = z
     introspection: stale()
       .optional()
       .describe(
-        'Behaviour while the issuer cannot be asked about a token. "stale N": its last answer is used for N after ' +
-          '`introspection.cache`, never past `exp`. closed: 503 once the answer has expired. Default: `stale` of the ' +
-          'issuer.',
+        'Behaviour while the issuer is unavailable for introspection. "stale N": the last introspection response is ' +
+          'used for N after `introspection.cache`, never past `exp`. closed: 503 after the response has expired. ' +
+          'Default: `stale` of the issuer.',
       ),
     limits: z
       .enum(['local', 'closed', 'open'])

@@ -44,14 +44,14 @@ export const routeEntry = z.strictObject({
         .boolean()
         .prefault(false)
         .describe(
-          'Whether a less literal path or host may match requests with other methods. Default false: they get 405. ' +
-            'With true a weaker route can admit them; the status of the node lists it as a relaxation. Routes of one ' +
-            'host and path must have the same value.',
+          'Whether a less literal path or host may match requests with other methods. Default false: requests with other ' +
+            'methods get 405. With true a weaker route can admit them; the status of the node lists it as a relaxation. ' +
+            'Routes of one host and path must have the same value.',
         ),
     })
     .describe(
-      'Requests that the route matches. The most literal host and path win, then the method decides. Requests that ' +
-        'match no route are rejected.',
+      'Requests that the route matches. The route with the most literal host and path applies, then the method ' +
+        'decides. Requests that match no route are rejected.',
     ),
   require: requirementEntry.describe(
     'Requirement that a request must meet. Only the word `public` admits every request.',
@@ -90,7 +90,8 @@ export const routeEntry = z.strictObject({
     })
     .optional()
     .describe(
-      'Rules to try out beside the rules in force. The access log shows how they would have decided each request.',
+      'Requirement that is evaluated in addition to `require` and never enforced. The access log shows how it would ' +
+        'have decided each request.',
     ),
 })
 

@@ -19,7 +19,10 @@ const role = z.strictObject({
   any: z
     .array(z.string().min(1))
     .min(1)
-    .describe('The request has the role when the claim equals or contains one of these.'),
+    .describe(
+      'Values of the claim that give the role: the request has the role when the claim equals or contains one of ' +
+        'them.',
+    ),
 })
 
 /** Schema of an entry under `services`: the protected service and how the gate reaches it. */
@@ -60,8 +63,8 @@ export const serviceEntry = z.strictObject({
     .prefault(4096)
     .describe(
       'Maximum concurrent calls of a node to one upstream, each on its own connection. Default 4096, 1 to 65536. ' +
-        'Beyond it the next upstream is tried, or the response is 503. One client gets at most three quarters of ' +
-        'them.',
+        'Above it, the next upstream is called, or the response is 503. One client gets at most three quarters of ' +
+        'these calls.',
     ),
   encoded_slashes: z
     .enum(['refuse', 'keep'])
@@ -90,7 +93,10 @@ export const serviceEntry = z.strictObject({
   auth_request_headers: z
     .boolean()
     .prefault(false)
-    .describe('Also sends X-Auth-Request-User, -Preferred-Username, -Email and -Groups, unsigned. Default false.'),
+    .describe(
+      'Whether the service also receives X-Auth-Request-User, -Preferred-Username, -Email and -Groups, unsigned. ' +
+        'Default false.',
+    ),
   pass_headers: passHeaders.describe(
     'Request fields that other proxies set, such as X-Real-IP or X-SSL-Client-Verify, and that the service ' +
       'receives as the client sent them. Default []: the gate removes them. Any client can send them, so list a ' +
