@@ -31,7 +31,7 @@ interface AggregatorDependencies {
   readonly emit: (line: string) => void
   /** Schedules the end of a window. @returns a function that cancels the schedule */
   readonly after: (ms: number, work: () => void) => () => void
-  /** Monotonic clock, ms. */
+  /** Returns the monotonic time, ms. */
   readonly now?: () => number
 }
 

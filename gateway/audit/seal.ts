@@ -4,7 +4,7 @@ import { z } from 'zod'
 /** Key for the HMAC of seals. Nobody can make a seal that passes verification without this key. */
 export interface AuditKey {
   readonly id: string
-  /** 32 random bytes. */
+  /** Key of the HMAC: 32 random bytes. */
   readonly secret: Uint8Array
 }
 

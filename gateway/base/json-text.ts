@@ -35,7 +35,7 @@ export function flatString(text: string): string {
   return Buffer.from(text).toString()
 }
 
-/** `.000` to `.999`. */
+/** Texts of all thousandths, `.000` to `.999`. */
 const thousandths = Array.from({ length: 1000 }, (_, n) => `.${String(n).padStart(3, '0')}`)
 const belowOne = thousandths.map((text) => `0${text}`)
 const endsOfTime = thousandths.map((text) => `${text}Z`)

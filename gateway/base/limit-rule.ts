@@ -38,7 +38,7 @@ export interface LimitRule {
   readonly cost: number
   /** True when the limit is counted and recorded, but not enforced. */
   readonly shadow: boolean
-  /** `"name";q=100;w=60`, an item of `RateLimit-Policy`. */
+  /** Item for the field `RateLimit-Policy`, for example `"name";q=100;w=60`. */
   readonly policyItem: string
 }
 

@@ -3,7 +3,7 @@ import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } f
 export interface SealKey {
   /** Key id: 1 to 64 ASCII characters. The id is stored unencrypted in each encrypted blob. */
   readonly id: string
-  /** 32 random bytes. */
+  /** Encryption key: 32 random bytes. */
   readonly secret: Uint8Array
 }
 

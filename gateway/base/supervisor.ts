@@ -3,7 +3,7 @@ import type { BackgroundTask } from './background-tasks.ts'
 
 /** Clock and timers of a supervisor. A test passes its own clock and timers, to move the time. */
 export interface TaskTimers {
-  /** Monotonic time, ms. */
+  /** Returns the monotonic time, ms. */
   now(): number
   /**
    * Calls `callback` once after `ms` milliseconds. The timer does not keep the process alive.

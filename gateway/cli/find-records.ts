@@ -1,7 +1,7 @@
 import type { AdminClient } from './admin-client.ts'
 import { type AuditLine, queryOf, type RecordFilters } from './audit-record.ts'
 
-/** Most records per call. */
+/** Maximum number of records per call of the admin API. */
 const PAGE = 1000
 
 /** @returns audit records, newest first, and `end`: the end of the log at the start of the search */

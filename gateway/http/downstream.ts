@@ -91,7 +91,7 @@ export class UwsDownstream implements Downstream {
     return this.#end.upload?.open(() => this.#end.exchange.stream?.mayUpload() !== false)
   }
 
-  /** Call this when the client disconnected. */
+  /** Stops the exchange. The caller has noticed that the client has disconnected. */
   lost(): void {
     this.#end.over = true
     this.#end.upload?.break()

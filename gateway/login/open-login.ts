@@ -6,7 +6,7 @@ import { LoginService, type LoginServiceDependencies } from './login-service.ts'
 
 export interface LoginDependencies extends Pick<LoginServiceDependencies, 'clients' | 'keys' | 'log'> {
   readonly settings: Pick<Settings, 'keys'>
-  /** `undefined` without Redis. */
+  /** Connections to Redis; `undefined` when the node runs without Redis. */
   readonly link: RedisLink | undefined
   /** Login sessions; `undefined` without Redis or without encryption keys. */
   readonly sessions: Sessions | undefined

@@ -13,7 +13,7 @@ export type ClientAuth =
 
 /** Settings of token introspection at an issuer (RFC 7662). All times are in ms. */
 export interface IntrospectionRules {
-  /** `undefined`: found by discovery. */
+  /** URL of the introspection endpoint; `undefined`: taken from the metadata of the issuer. */
   readonly endpoint: string | undefined
   readonly clientId: string
   readonly auth: ClientAuth

@@ -19,9 +19,12 @@ export interface RevocationServiceDependencies {
   readonly acknowledgements: Acknowledgements
   /** Issuers of the current policy, by issuer identifier. */
   readonly issuers: () => ReadonlyMap<string, IssuerRules>
-  /** See {@link Cluster.boundMs}. */
+  /**
+   * Time without contact to Redis after which no node admits requests from its old state, ms; see {@link
+   * Cluster.boundMs}.
+   */
   readonly boundMs: () => number
-  /** See {@link Cluster.lostMembers}. */
+  /** Returns members that Redis has forgotten but that can still admit requests; see {@link Cluster.lostMembers}. */
   readonly lostMembers: (listed: readonly AwaitedMember[]) => {
     readonly members: readonly AwaitedMember[]
     readonly boundMs: number

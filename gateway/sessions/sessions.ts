@@ -24,7 +24,7 @@ import { type ProviderLogout, SessionStore, type StoredUse } from './session-sto
 /** An order to all nodes to end sessions. `issuer` is the issuer identifier. */
 export type EndOrder = { readonly reason?: string } & (
   | { readonly kind: 'subject'; readonly id: string; readonly issuer: string }
-  /** By the issuer's `sid`. */
+  /** Order by the issuer's session id `sid`. */
   | { readonly kind: 'session'; readonly id: string; readonly issuer: string }
   /** Order by session ids of the gate. Such an order does not depend on the clocks of nodes. */
   | OwnSessions

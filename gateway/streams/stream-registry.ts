@@ -19,7 +19,7 @@ const SLICE_MS = 5
 export interface StreamRegistryOptions {
   /** Longest time for which streams are held while the node cannot vouch for revocations, ms. */
   readonly holdMs: number
-  /** Monotonic time, ms. */
+  /** Returns the monotonic time, ms. */
   readonly now?: () => number
 }
 

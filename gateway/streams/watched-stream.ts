@@ -19,7 +19,7 @@ export interface WatchedStream {
   readonly holdMs: number | undefined
   /** Relays nothing in either direction until `release`. Bytes that arrive meanwhile are kept in order. */
   hold(): void
-  /** Relays the kept bytes, and continues. */
+  /** Relays the bytes that arrived during `hold`, and continues to relay. */
   release(): void
   /** Ends the stream for good. Called at most once. */
   end(denial: Denial): void

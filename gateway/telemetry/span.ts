@@ -1,8 +1,8 @@
 /** One span of a recorded trace. All strings are bounded in length, because clients choose many of them. */
 export interface Span {
-  /** 32 hexadecimal digits. */
+  /** Id of the trace: 32 hexadecimal digits. */
   readonly traceId: string
-  /** 16 hexadecimal digits. */
+  /** Id of the span: 16 hexadecimal digits. */
   readonly spanId: string
   /** Span id of the parent; `''` for the first span of the trace. */
   readonly parentId: string

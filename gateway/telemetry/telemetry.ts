@@ -8,7 +8,7 @@ import type { OtlpExports } from './otlp/open-exports.ts'
 import type { SpanOutlet } from './span.ts'
 import { Tracer } from './tracer.ts'
 
-/** Longest duration of `close`. */
+/** Maximum time for which `close` waits for the last export, ms. */
 const CLOSE_MS = 2000
 
 const nothing: OtlpExports = { spans: undefined, metrics: undefined, logs: undefined }

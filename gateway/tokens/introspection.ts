@@ -15,7 +15,7 @@ import { SharedAnswers } from './shared-answers.ts'
 import { TokenAnswers } from './token-answers.ts'
 
 export interface IntrospectionDependencies {
-  /** Verifies signed answers. */
+  /** Public keys of the issuers, which verify signed introspection responses. */
   readonly keys: KeySource
   /** Keys that encrypt stored introspection responses. */
   readonly encryption: readonly SealKey[]

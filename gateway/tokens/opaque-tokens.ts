@@ -25,7 +25,7 @@ const APART_MS = 1100
  */
 const OLDEST_MS = 3_600_000
 
-/** An active answer. */
+/** Introspection response for an active token. */
 interface Answer {
   readonly issuer: IssuerRules
   readonly claims: JsonObject

@@ -32,7 +32,7 @@ export interface TokensRoom {
    * @throws {ConfigError} when a key is missing or a secret cannot be read
    */
   prepare(issuers: readonly IssuerRules[]): Commit
-  /** Cancels questions to issuers. */
+  /** Cancels the introspection requests to issuers. */
   close(): Promise<void>
 }
 

@@ -44,7 +44,7 @@ export interface Question {
   readonly asker: Asker
 }
 
-/** The newest available answer. */
+/** Newest available introspection response of a token, or the fault of its introspection. */
 export interface Asked {
   /** Newest introspection response; `undefined` only together with a fault. */
   readonly answer: IntrospectionAnswer | undefined

@@ -31,7 +31,7 @@ export interface TokenVerifierDependencies {
   readonly isKnown?: ((address: Uint8Array, nowMs: number) => boolean) | undefined
 }
 
-/** Status for operators. */
+/** Status of the token verification, shown to operators. */
 export interface VerifierStatus {
   /** Number of cached tokens; `capacity` is the maximum. */
   readonly cached: number

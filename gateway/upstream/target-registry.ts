@@ -8,7 +8,7 @@ export interface UpstreamSettings {
   readonly upstreams: readonly URL[]
   /** Maximum number of concurrent calls to one upstream. */
   readonly maxCalls: number
-  /** Timeouts, ms. */
+  /** Timeouts of new connections to the upstream, ms. */
   readonly timeouts: { readonly connectMs: number }
 }
 

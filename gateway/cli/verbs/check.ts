@@ -10,7 +10,7 @@ import { sarifLog } from '../sarif.ts'
 import { defineVerb, flag } from '../verb.ts'
 import { yamlLines } from '../yaml-lines.ts'
 
-/** Result for one path. */
+/** Result of the check of one policy path. */
 interface Checked {
   readonly path: string
   readonly valid: boolean

@@ -2,7 +2,7 @@ import { statementFields, statementPrefixes } from '../../base/statement-fields.
 
 /** Kinds of request fields, by how the gate treats them. The order has no meaning; numbers keep the hot loop fast. */
 export const FieldKind = {
-  /** Forwarded unchanged; may repeat. */
+  /** The gate forwards the field unchanged. The field may occur several times. */
   ordinary: 0,
   /**
    * Not forwarded: a hop-by-hop field, or a field that only the gate or a listed proxy is allowed to set. A service can

@@ -24,7 +24,7 @@ export class SessionUse {
     this.#reportAtMs = nowMs + lifetime.idleMs / REPORT_FRACTION
   }
 
-  /** Notes that the client sent something. */
+  /** Records that the client of the session has sent bytes, which restarts the idle time. */
   note(session: Session, nowMs: number): void {
     this.#idleFromMs = nowMs + this.#idleMs
     if (nowMs < this.#reportAtMs) return
