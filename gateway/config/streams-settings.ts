@@ -7,8 +7,9 @@ export const streamsSettings = z
     hold: duration({ min: '1s', max: '10m' })
       .prefault('30s')
       .describe(
-        'Maximum time for which the node holds its streams while it cannot know whether they are still allowed: ' +
-          'nothing is relayed, and afterwards they end. Default 30s, 1s to 10m. `streams.hold` of a route overrides it.',
+        'Maximum time for which the node holds a stream while it cannot check whether the stream is still allowed. ' +
+          'During this time it relays nothing; after this time the stream ends. Default 30s, 1s to 10m. `streams.hold` ' +
+          'of a route overrides it.',
       )
       .meta({ reload: 'restart' }),
   })

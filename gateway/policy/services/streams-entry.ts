@@ -7,22 +7,22 @@ export const streamsEntry = z
     max_age: durationOrNone({ min: '1s', max: '30d' })
       .prefault('none')
       .describe(
-        'Maximum time from the request to the end of its stream, or none (default). An event stream then ends, and its ' +
-          'client reconnects; any other reply breaks.',
+        'Maximum time from the request to the end of its stream, or none (default). After it, an event stream ' +
+          'ends regularly, so that its client reconnects; any other reply is cut off.',
       ),
     hold: duration({ min: '1s', max: '10m' })
       .optional()
       .describe(
-        'Maximum time for which a stream is held while the node cannot know whether it is still allowed. Default: the ' +
+        'Maximum time for which a stream is held while the node cannot check whether it is still allowed. Default: the ' +
           'setting `streams.hold`.',
       ),
     end: z
       .enum(['end', 'keep'])
       .prefault('end')
       .describe(
-        'end (default): a stream ends when what admitted it ends. keep: it continues after the revocation and the ' +
-          'expiry of its token, and after changes of the policy; only max_age ends it. The status of the node lists ' +
-          'keep as a relaxation.',
+        'Behaviour when the authorization of a stream ends: its token or session expires or is revoked, or a changed ' +
+          'policy no longer admits it. end (default): the stream ends too. keep: the stream continues, and only ' +
+          'max_age ends it. The status of the node lists keep as a relaxation.',
       ),
   })
   .prefault({})
