@@ -54,7 +54,7 @@ export const budgets: readonly Budget[] = [
   { scenario: 'soak', figure: 'waiting_mib', most: 100, tolerance: MEMORY },
   { scenario: 'soak', figure: 'download_mib', most: 64, tolerance: MEMORY },
   { scenario: 'soak', figure: 'upload_mib', most: 64, tolerance: MEMORY },
-  // The upload buffers of a node have at most 256 MiB. The remainder is memory that the garbage collector has not
+  // The upload buffers of a node have at most 256 MiB. The other 96 MiB are memory that the garbage collector has not
   // released yet.
   { scenario: 'soak', figure: 'uploads_mib', most: 352, tolerance: MEMORY },
   // A node verifies invalid tokens of one client address until the burst (500) is used up, then 50 tokens per second.
