@@ -143,7 +143,8 @@ export class UwsDownstream implements Downstream {
    */
   stallReason({ standard, chunkedUpload }: StallLimits): 'reader-stalled' | 'upload-stalled' | undefined {
     const { over, upload, exchange } = this.#end
-    if (this.#reply?.held === true) {
+    const isHeld = exchange.stream?.held === true
+    if (this.#reply?.held === true && !isHeld) {
       const { taken } = this.#reply
       this.#reading ??= new StallDetector(taken)
       if (this.#reading.stalledCalls(taken, standard.bytes) > standard.sweeps) return 'reader-stalled'
@@ -160,7 +161,7 @@ export class UwsDownstream implements Downstream {
   restartTimeout(): void {
     const { over, upload, res } = this.#end
     if (over || this.#reply?.restartTimeout() === true) return
-    if ((this.#reply?.full === true || upload?.awaited === true) && upload?.paused !== true) {
+    if ((this.#reply?.held === true || upload?.awaited === true) && upload?.paused !== true) {
       // Pause before `resume`: alone, `resume` would poll the socket for the events of the socket that was paused last.
       res.pause()
       res.resume()

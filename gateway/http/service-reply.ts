@@ -174,14 +174,9 @@ export class ServiceReply {
    * @returns false when the reply has no unsent bytes; the caller then checks the upload
    */
   restartTimeout(): boolean {
-    if (this.#unsent === undefined) return false
+    if (this.#unsent === undefined || this.#end.exchange.stream?.held === true) return false
     this.#end.res.cork(() => this.#tryOn())
     return true
-  }
-
-  /** True while uWebSockets.js buffers bytes of a chunked reply. */
-  get full(): boolean {
-    return this.#full
   }
 
   /** Calls `#tryOn` when the client has read. `#tryOn` sends the rest of the last chunk, then resumes the upstream. */

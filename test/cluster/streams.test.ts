@@ -26,6 +26,8 @@ let upstream: TestUpstream
 let nodes: TestNode[]
 let service: TestService
 let relay: RedisRelay
+/** Larger than the socket buffers of gate and client. */
+const large = Buffer.alloc(24 * 1024 * 1024, 'large ')
 /** Replies in progress, by the query of their request. */
 const replies = new Map<string, ServerResponse>()
 
@@ -43,6 +45,11 @@ beforeAll(async () => {
         response.end('done')
         return
       }
+      if (pathname === '/orders/large') {
+        response.writeHead(200, { 'content-length': large.length })
+        response.end(large)
+        return
+      }
       const type = pathname === '/orders/events' ? 'text/event-stream; charset=utf-8' : 'application/octet-stream'
       response.writeHead(200, { 'content-type': type })
       response.write('data: begun\n\n')
@@ -54,7 +61,7 @@ beforeAll(async () => {
     nodes: 2,
     policy,
     redis: { url: `redis://127.0.0.1:${relay.port}/0` },
-    settings: { log: { access: true, format: 'json' } },
+    settings: { log: { access: true, format: 'json' }, request: { idle: '8s' }, streams: { hold: '1m' } },
   })
   service = await startRevocationService({ issuers: [rulesFor(issuer.url)], link })
 })
@@ -168,6 +175,24 @@ test('without contact to Redis, streams relay nothing after max_staleness, and g
     wire.close()
   }
   expect((await revoked.wire.rest()).toString('latin1')).toBe('')
+})
+
+test('a client that cannot read on because its download is held is not ended as stalled', async () => {
+  const [node] = nodes as [TestNode]
+  const wire = await connect(node.port)
+  await wire.send(requestBytes({ target: '/orders/large', token: tokenOf('slow') }))
+  await wire.until('\r\n\r\n')
+  relay.cut()
+  try {
+    await sleep(maxStalenessMs + 12_000)
+  } finally {
+    relay.mend()
+  }
+  const body = await wire.take(large.length)
+  expect(body.equals(large)).toBe(true)
+  const record = await node.waitForRecord(({ subject }) => subject === 'slow')
+  expect(record['reason']).toBe('admitted')
+  wire.close()
 })
 
 test('a node that was stopped until after fenced_by relays nothing of a revoked stream when it wakes', async () => {

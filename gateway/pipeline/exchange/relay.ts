@@ -1,5 +1,7 @@
 /** An exchange that is watched as a stream, as its two sides use it. */
 export interface Relay {
+  /** True while nothing may be relayed. A client that gets nothing then is not slow. */
+  readonly held: boolean
   /** Whether bytes may be relayed now, in either direction. Also ends or holds the exchange as necessary. */
   mayRelay(): boolean
   /** As `mayRelay`, for bytes that the client has sent. They count as a use of its login session. */

@@ -11,7 +11,7 @@ export class RelayedStream implements WatchedStream, Relay {
   readonly #x: Recorded
   readonly #authority: StreamAuthority
   #watch!: StreamWatch
-  #held = false
+  held = false
   /** Parts of the reply that arrived while the exchange was held. The service is paused, so they are few. */
   #kept: Buffer[] = []
   /** True when the reply became complete while the exchange was held. */
@@ -68,22 +68,22 @@ export class RelayedStream implements WatchedStream, Relay {
 
   write(chunk: Uint8Array): boolean {
     if (this.#watch.mayRelay()) return this.#x.downstream.write(chunk)
-    if (this.#held) this.#kept.push(Buffer.from(chunk))
+    if (this.held) this.#kept.push(Buffer.from(chunk))
     return false
   }
 
   finish(): void {
-    if (this.#held) this.#complete = true
+    if (this.held) this.#complete = true
     else concludeReply(this.#x)
   }
 
   hold(): void {
-    this.#held = true
+    this.held = true
   }
 
   release(): void {
     const { downstream, call } = this.#x
-    this.#held = false
+    this.held = false
     const kept = this.#kept
     this.#kept = []
     let room = downstream.continue()
@@ -93,7 +93,7 @@ export class RelayedStream implements WatchedStream, Relay {
   }
 
   end(denial: Denial): void {
-    this.#held = false
+    this.held = false
     this.#kept = []
     endStream(this.#x, denial)
   }
