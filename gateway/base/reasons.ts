@@ -392,6 +392,16 @@ export const reasons = {
     'unauthorized',
     'the token or session that admitted the exchange ended during the reply or upload; the record names the cause',
   ),
+  'streams-full': entry(
+    503,
+    'unavailable',
+    'the event streams of the node or of the route reached streams.max; the log line names the route',
+  ),
+  'stream-limited': entry(
+    429,
+    'too_many_streams',
+    'the client address reached streams.max_per_address, or the subject reached streams.max_per_subject of the route',
+  ),
   'stream-max-age': closing(
     408,
     'request_timeout',

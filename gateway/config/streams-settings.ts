@@ -4,6 +4,27 @@ import { duration } from './text-schemas.ts'
 /** Schema of the settings `streams`: event streams, long downloads and uploads in progress. */
 export const streamsSettings = z
   .strictObject({
+    max: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .prefault(50_000)
+      .describe(
+        'Maximum number of event streams on the node. Default 50000, 1 to 1000000. Beyond it a new stream gets 503. Each ' +
+          'needs two file descriptors.',
+      )
+      .meta({ reload: 'restart' }),
+    max_per_address: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .prefault(1000)
+      .describe(
+        'Maximum number of event streams on the node for one client address (IPv4 address or IPv6 /64). Default 1000, 1 ' +
+          'to 1000000. Beyond it a new stream gets 429. Clients behind a proxy share its address unless `proxies` lists ' +
+          'the proxy.',
+      )
+      .meta({ reload: 'restart' }),
     hold: duration({ min: '1s', max: '10m' })
       .prefault('30s')
       .describe(
@@ -13,5 +34,5 @@ export const streamsSettings = z
       )
       .meta({ reload: 'restart' }),
   })
-  .transform(({ hold }) => ({ holdMs: hold }))
+  .transform(({ max, max_per_address, hold }) => ({ max, maxPerAddress: max_per_address, holdMs: hold }))
   .prefault({})

@@ -255,8 +255,9 @@ function timeoutsOf(service: ServiceEntry['timeouts'], own: RouteEntry['timeouts
   }
 }
 
-function streamsOf({ max_age, hold, end }: StreamsEntry): RouteStreams {
-  return { maxAgeMs: max_age === 'none' ? undefined : max_age, holdMs: hold, keeps: end === 'keep' }
+function streamsOf({ max, max_per_subject, max_age, hold, end }: StreamsEntry): RouteStreams {
+  const maxAgeMs = max_age === 'none' ? undefined : max_age
+  return { max, maxPerSubject: max_per_subject, maxAgeMs, holdMs: hold, keeps: end === 'keep' }
 }
 
 function auditOf(...said: Parameters<typeof auditTerms>): RouteAudit {

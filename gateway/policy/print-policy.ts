@@ -126,6 +126,8 @@ function printedRoute(entry: RouteEntry, service: ServiceEntry, soleIssuer: stri
       ...(on_outage.introspection !== undefined && { introspection: printedStale(on_outage.introspection) }),
     },
     streams: {
+      ...(streams.max !== undefined && { max: streams.max }),
+      ...(streams.max_per_subject !== undefined && { max_per_subject: streams.max_per_subject }),
       max_age: streams.max_age === 'none' ? streams.max_age : formatDuration(streams.max_age),
       ...(streams.hold !== undefined && { hold: formatDuration(streams.hold) }),
       end: streams.end,

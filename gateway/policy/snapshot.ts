@@ -93,8 +93,11 @@ export interface PathRewrite {
   readonly addPrefix: string
 }
 
-/** Streams of a route, in ms. */
+/** Streams of a route. Times in ms. */
 export interface RouteStreams {
+  /** Maximum number of event streams on one node, of all subjects and of one; `undefined` for no limit. */
+  readonly max: number | undefined
+  readonly maxPerSubject: number | undefined
   /** `undefined` for no limit. */
   readonly maxAgeMs: number | undefined
   /** `undefined`: the setting of the node applies. */

@@ -7,6 +7,7 @@ import type { SharedState } from '../cluster/shared-state.ts'
 import { RECORD_BYTES } from '../revocation/record.ts'
 import { HashIndex } from './hash-index.ts'
 import { RegisteredStream, type StreamKeeper } from './registered-stream.ts'
+import { StreamCounts, type StreamLimits } from './stream-counts.ts'
 import type { StreamCandidate } from './watched-stream.ts'
 
 /** Time between two checks of every stream, ms. An expired token ends an idle stream at the next check. */
@@ -16,7 +17,7 @@ const UNKNOWN_STATUS = 503
 /** Longest work on streams in one turn of the event loop, ms. */
 const SLICE_MS = 5
 
-export interface StreamRegistryOptions {
+export interface StreamRegistryOptions extends StreamLimits {
   /** Longest time for which streams are held while the node cannot vouch for revocations, ms. */
   readonly holdMs: number
   /** Returns the monotonic time, ms. */
@@ -31,6 +32,7 @@ export interface StreamRegistryOptions {
  */
 export class StreamRegistry implements SharedState, StreamKeeper {
   readonly kinds = ['revoked', 'hash-keys']
+  readonly counts: StreamCounts
   readonly #holdMs: number
   readonly #now: () => number
   readonly #entries = new ActiveSet<RegisteredStream>()
@@ -43,7 +45,8 @@ export class StreamRegistry implements SharedState, StreamKeeper {
   #next = 0
   #working: Promise<void> | undefined
 
-  constructor({ holdMs, now = () => performance.now() }: StreamRegistryOptions) {
+  constructor({ holdMs, now = () => performance.now(), ...limits }: StreamRegistryOptions) {
+    this.counts = new StreamCounts(limits)
     this.#holdMs = holdMs
     this.#now = now
     this.#endChecking = this.#task.repeat(CHECK_EVERY_MS, () => this.checkAll())

@@ -143,6 +143,36 @@ test('with streams.end: keep, a stream continues beyond the expiry of its token 
   expect(await endedBy(node, ended, 'kept-until-max-age')).toBe('stream-max-age')
 })
 
+test('an event stream beyond a limit is refused before its head is sent, and there is room again after one ended', async () => {
+  const node = await startNode({
+    policy: policyOf({ streams: { max: 3, max_per_subject: 2 } }),
+    settings: { streams: { max_per_address: 100 } },
+  })
+  const statusOf = async (sub: string) =>
+    (await request(node.port, requestBytes({ target: '/orders/events', token: tokenOf(sub) }))).status
+  const [first] = [await open(node, tokenOf('ann')), await open(node, tokenOf('ann'))]
+  expect(await statusOf('ann')).toBe(429)
+  await node.waitForRecord(({ reason }) => reason === 'stream-limited')
+  await open(node, tokenOf('bob'))
+  expect(await statusOf('carl')).toBe(503)
+  await node.waitForRecord(({ reason }) => reason === 'streams-full')
+
+  first!.reply.end()
+  await first!.wire.until('0\r\n\r\n')
+  await open(node, tokenOf('ann'))
+})
+
+test('the event streams of one address are limited on the node', async () => {
+  const node = await startNode({ policy: policyOf(), settings: { streams: { max_per_address: 1 } } })
+  await open(node, tokenOf('ann'))
+  const reply = await request(node.port, requestBytes({ target: '/orders/events', token: tokenOf('bob') }))
+  expect(reply.status).toBe(429)
+  const from = '127.0.0.9'
+  const wire = await connect(node.port, from)
+  await wire.send(requestBytes({ target: '/orders/events', token: tokenOf('bob') }))
+  await wire.until('data: begun\n\n')
+})
+
 test('a withdrawn key ends the streams of the tokens that it signed, and others go on', async () => {
   const issuer = await startIssuer()
   const policy = testPolicy({ issuer: issuer.url, orders: upstream.url })

@@ -181,6 +181,7 @@ function settle(x: Exchange, reason: Reason): void {
     x.lifecycle.settle.run(x as never)
   } finally {
     if (!x.downstream.lingers) x.stream?.close()
+    if (x.streamClaim !== undefined) x.gate.streams!.counts.giveBack(x.streamClaim)
     x.downstream.release()
   }
 }

@@ -7,6 +7,8 @@ import type { Reason } from '../../base/reasons.ts'
 export const endReasons = [
   'admitted',
   'reply-broken',
+  'streams-full',
+  'stream-limited',
   'stream-ended',
   'stream-max-age',
   'client-gone',

@@ -4,6 +4,7 @@ import type { Reason } from '../../base/reasons.ts'
 import type { Derived, IssuerRules, TokenFacts } from '../../oauth/token-facts.ts'
 import type { RequirementInput, Route } from '../../policy/snapshot.ts'
 import type { NamedSession, Session } from '../../sessions/session.ts'
+import type { StreamClaim } from '../../streams/stream-counts.ts'
 import type { ReplyHead } from '../../upstream/reply-head.ts'
 import type { UpstreamCall, UpstreamTarget } from '../../upstream/target.ts'
 import { checkPathOf } from '../forward-auth/check-path.ts'
@@ -122,6 +123,8 @@ export class Exchange implements RequirementInput {
   eventStream = false
   /** Set while the exchange is watched as a stream. */
   stream: Relay | undefined
+  /** Set while the exchange counts against the limits of streams. */
+  streamClaim: StreamClaim | undefined
   /** Reason for which the gate ended a reply that had begun. For the record only. */
   streamEnd: Reason | undefined
   attempts = 0

@@ -4,6 +4,7 @@ import { rewritten } from '../../policy/services/rewrite.ts'
 import type { StreamCandidate, WatchedStream } from '../../streams/watched-stream.ts'
 import type { ReplyHead } from '../../upstream/reply-head.ts'
 import type { UpstreamListener } from '../../upstream/target.ts'
+import { claimStream } from '../exchange/claim-stream.ts'
 import { concludeReply, fail, refuseForwarded } from '../exchange/driver.ts'
 import type { Forwarded, Shaped, Valid } from '../exchange/exchange.ts'
 import { phase } from '../exchange/phase.ts'
@@ -75,7 +76,14 @@ class ReplyForwarder implements UpstreamListener, StreamCandidate {
     x.replyHead = head
     for (const phase of x.lifecycle.reply) phase.run(x as never)
     // An event stream is limited by `streams.max_age` only.
-    if (x.eventStream) x.deadlineAt = 0
+    if (x.eventStream) {
+      x.deadlineAt = 0
+      const denied = claimStream(x)
+      if (denied !== undefined) {
+        refuseForwarded(x, denied)
+        return
+      }
+    }
     x.downstream.begin(head)
     x.gate.streams?.soon(this)
   }

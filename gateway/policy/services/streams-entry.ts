@@ -4,6 +4,21 @@ import { duration, durationOrNone } from '../../config/text-schemas.ts'
 /** `streams` of a route: its replies and uploads that continue after they were admitted. */
 export const streamsEntry = z
   .strictObject({
+    max: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .optional()
+      .describe('Maximum number of event streams of this route on one node; beyond it 503. Default: no limit.'),
+    max_per_subject: z
+      .int()
+      .min(1)
+      .max(1_000_000)
+      .optional()
+      .describe(
+        'Maximum number of event streams of this route on one node for one subject of an issuer; beyond it 429. Default: ' +
+          'no limit.',
+      ),
     max_age: durationOrNone({ min: '1s', max: '30d' })
       .prefault('none')
       .describe(

@@ -78,7 +78,7 @@ const full = {
           addresses: { allow: ['10.0.0.0/8'], deny: ['10.0.0.1'] },
           rewrite: { strip_prefix: '/a', add_prefix: '/b' },
           timeouts: { idle: '90s' },
-          streams: { max_age: '1h', hold: '10s', end: 'keep' },
+          streams: { max: 10, max_per_subject: 2, max_age: '1h', hold: '10s', end: 'keep' },
         },
       ],
     },

@@ -67,7 +67,7 @@ interface Clock {
 }
 
 function registry(clock: Clock = { now: 0 }): StreamRegistry {
-  const streams = new StreamRegistry({ holdMs: 30_000, now: () => clock.now })
+  const streams = new StreamRegistry({ max: 1000, maxPerAddress: 1000, holdMs: 30_000, now: () => clock.now })
   onTestFinished(() => streams.close())
   return streams
 }

@@ -1,0 +1,25 @@
+import { addressKey } from '../../base/address-key.ts'
+import { type Denial, denial } from '../../base/denial.ts'
+import type { Recorded } from './exchange.ts'
+
+const full = denial('streams-full', { fields: [['retry-after', '5']] })
+const limited = denial('stream-limited', { fields: [['retry-after', '5']] })
+
+/** Counts the exchange as a stream until it settles. @returns the denial when a limit of streams has no room */
+export function claimStream(x: Recorded): Denial<'streams-full' | 'stream-limited'> | undefined {
+  const { route, facts, gate } = x
+  if (gate.streams === undefined) return undefined
+  const claim = {
+    route: route.id,
+    address: addressKey(x.address),
+    subject: facts && `${facts.issuer.issuer}\0${facts.subject}`,
+    max: route.streams.max,
+    maxPerSubject: route.streams.maxPerSubject,
+  }
+  const reason = gate.streams.counts.take(claim)
+  if (reason === undefined) {
+    x.streamClaim = claim
+    return undefined
+  }
+  return reason === 'streams-full' ? full : limited
+}

@@ -1,0 +1,62 @@
+/** The owner of a counted stream, and the limits of its route. */
+export interface StreamClaim {
+  /** Id of the route. */
+  readonly route: string
+  /** Key of the client address: an IPv4 address or an IPv6 /64. */
+  readonly address: string
+  /** Key of the subject with its issuer; `undefined` on a public route. */
+  readonly subject: string | undefined
+  /** Limits of the route on this node; `undefined` for none. */
+  readonly max: number | undefined
+  readonly maxPerSubject: number | undefined
+}
+
+/** Limits of a node over all routes. */
+export interface StreamLimits {
+  readonly max: number
+  readonly maxPerAddress: number
+}
+
+/** Counts the streams of this node for their limits: in total, by route, by client address and by subject of a route. */
+export class StreamCounts {
+  readonly #limits: StreamLimits
+  readonly #counts = new Map<string, number>()
+  #total = 0
+
+  constructor(limits: StreamLimits) {
+    this.#limits = limits
+  }
+
+  /** @returns the reason why there is no room; then nothing is counted */
+  take(claim: StreamClaim): 'streams-full' | 'stream-limited' | undefined {
+    const { max, maxPerSubject } = claim
+    const [route, address, subject] = keysOf(claim)
+    if (this.#total >= this.#limits.max || this.#of(route!) >= (max ?? Number.POSITIVE_INFINITY)) return 'streams-full'
+    if (this.#of(address!) >= this.#limits.maxPerAddress) return 'stream-limited'
+    if (subject !== undefined && this.#of(subject) >= (maxPerSubject ?? Number.POSITIVE_INFINITY))
+      return 'stream-limited'
+    this.#total++
+    for (const key of keysOf(claim)) this.#counts.set(key, this.#of(key) + 1)
+    return undefined
+  }
+
+  giveBack(claim: StreamClaim): void {
+    this.#total--
+    for (const key of keysOf(claim)) {
+      const left = this.#of(key) - 1
+      if (left === 0) this.#counts.delete(key)
+      else this.#counts.set(key, left)
+    }
+  }
+
+  #of(key: string): number {
+    return this.#counts.get(key) ?? 0
+  }
+}
+
+/** The first letter separates the kinds of keys. */
+function keysOf({ route, address, subject }: StreamClaim): string[] {
+  const keys = [`r${route}`, `a${address}`]
+  if (subject !== undefined) keys.push(`s${route}\0${subject}`)
+  return keys
+}
