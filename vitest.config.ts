@@ -16,7 +16,7 @@ const shared = {
  */
 const ofProcesses = { ...shared, retry: { count: 1, delay: 1000 } }
 
-/** Unit tests that start Redis or another process. They belong to the project with repetition. */
+/** Unit tests that start Redis or another process. The project `integration` runs them and repeats a failure once. */
 const withProcesses = ['test/unit/**/*.process.test.ts']
 
 export default defineConfig({

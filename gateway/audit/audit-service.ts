@@ -192,7 +192,11 @@ export class AuditService {
   #placesOf(text: string | undefined): LogPlaces | undefined {
     if (text === undefined) return undefined
     const places = readPlaces(text, this.#readers.length)
-    if (places === undefined) throw new AuditRefused('place_unknown', 'the given place is not a place in the audit log')
+    if (places === undefined)
+      throw new AuditRefused(
+        'place_unknown',
+        '`before`, `after` or Last-Event-ID is not a place in the audit log: use `next` or `end` of a search, or an event id',
+      )
     return places
   }
 }

@@ -130,7 +130,11 @@ export class AuditTrail implements MetricSource {
       return
     }
     const losses = priority ? this.#losses.priority : this.#losses.common
-    if (losses.ended()) this.#warn('info', 'audit records are no longer lost', { priority, lost: this.#lost })
+    if (losses.ended())
+      this.#warn('info', 'audit records are accepted again; `lost` is the number of records lost since the start', {
+        priority,
+        lost: this.#lost,
+      })
     try {
       this.#put(line, priority || reserved)
     } catch (error) {
@@ -235,7 +239,11 @@ export class AuditTrail implements MetricSource {
     const began = (priority ? this.#losses.priority : this.#losses.common).began()
     if (!began || this.#closed) return
     const which = priority ? 'audit records' : 'audit records of rejected requests'
-    this.#warn('error', `${which} are lost: Redis, the spill files and memory are full`, { priority })
+    this.#warn(
+      'error',
+      `${which} are lost: Redis does not accept them in time, and the memory or spill for them is full`,
+      { priority },
+    )
   }
 
   #end(): void {

@@ -16,7 +16,10 @@ export const recordFilters = {
     .optional()
     .register(flag, { value: 'word', help: 'only audit records with this decision' }),
   reason: z.string().optional().register(flag, { value: 'word', help: 'only audit records with this reason' }),
-  kind: z.enum(recordKinds).optional().register(flag, { value: 'word', help: 'only audit records of this kind' }),
+  kind: z
+    .enum(recordKinds)
+    .optional()
+    .register(flag, { value: 'word', help: 'only audit records whose field kind has this value' }),
   request: z
     .string()
     .optional()

@@ -7,7 +7,7 @@ export const sessionFlags = {
   session: z.string().optional().register(flag, { value: 'id', help: 'only the session with this id' }),
   device: z.string().optional().register(flag, {
     value: 'id',
-    help: 'all sessions of one person in one browser, by the device id that `sessions list` prints',
+    help: 'all sessions of one person in browsers with the same User-Agent, by the device id that `sessions list` prints',
   }),
   subject: z
     .string()

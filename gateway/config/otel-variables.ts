@@ -134,7 +134,7 @@ export class OtelVariables {
     const listed = this.#get(name)?.split(',') ?? []
     if (listed.every((each) => propagators.has(each.trim()))) return
     const hint = 'to withhold the traces of clients from a service, set trust_trace: false in the policy'
-    this.#addProblem(name, 'must be tracecontext,baggage, the only supported propagators', hint)
+    this.#addProblem(name, 'must be tracecontext,baggage or one of the two, the only supported propagators', hint)
   }
 
   #get(name: string): string | undefined {

@@ -233,10 +233,14 @@ export class Introspector {
       this.#call = this.#open()
       void this.#retiring.attempt(() => old.close())
     } catch (error) {
-      this.#dependencies.log('warn', 'introspection client secret cannot be read', {
-        issuer: this.#rules.name,
-        problem: (error as Error).message,
-      })
+      this.#dependencies.log(
+        'warn',
+        'introspection client credentials cannot be read; the previous credentials stay in use',
+        {
+          issuer: this.#rules.name,
+          problem: (error as Error).message,
+        },
+      )
     }
   }
 

@@ -67,7 +67,10 @@ export class QuestionQueue {
   /** Number of introspection requests in progress. `#busyUnknown`: those from unknown addresses. */
   #busy = 0
   #busyUnknown = 0
-  /** Number of consecutive slots that re-checks got while first introspections from known addresses waited. */
+  /**
+   * Number of consecutive slots that re-checks got while first introspections from known addresses waited. {@link
+   * Asker} defines these words.
+   */
   #recheckRun = 0
   /** Number of consecutive slots that first introspections from known addresses got while unknown addresses waited. */
   #knownRun = 0

@@ -236,7 +236,8 @@ export class Logins {
     const caller = { address: request.subscriber, known: request.known, permit }
     const granted = await clients.of(rules).finish(new URL(`${redirectUri}?${request.query}`), attempt, caller)
     if (granted === undefined) return stopped!
-    // An error response is not refunded, because the gate logs it and any client can forge such a response.
+    // The charge to the limit of the client's address is not refunded for an error response, because the gate logs the
+    // response and any client can forge one. It is not refunded for a code that fails as `login-unproven` either.
     const isCodeGood = !('refused' in granted) || (withCode && granted.refused !== 'login-unproven')
     if (isCodeGood) request.refundAddress()
     return granted

@@ -197,13 +197,14 @@ export const instruments = {
   sessionRefreshes: counter(
     'session_refreshes_total',
     'Refreshes of the access token of a login session, by outcome: `granted`, the issuer issued a new token; `taken`, another ' +
-      'process had already refreshed the session; `refused`, the issuer rejected the refresh and the session ended; `failed`, ' +
-      'the issuer or Redis failed.',
+      'process had already refreshed the session; `refused`, the session ended because the issuer rejected the refresh ' +
+      'or issued tokens that the gate cannot use; `failed`, the issuer, Redis or another process that refreshed the ' +
+      'session failed.',
     ['outcome'],
   ),
   adminUnrecorded: counter(
     'admin_calls_unrecorded_total',
-    'Admin API calls without a valid token that were neither logged nor audited one by one, because their rate was too high.',
+    'Unauthenticated admin API calls that were neither logged nor audited one by one, because their rate was too high.',
   ),
   logLost: counter(
     'log_lines_lost_total',

@@ -134,7 +134,7 @@ async function lostRecord(subject: string) {
 }
 
 test.each(['session', 'device', 'subject'] as const)(
-  'a session whose Redis record is lost is ended by %s, even at a node that caches the session',
+  'ending sessions by %s ends a session whose Redis record is lost, even at a node that caches the session',
   async (by) => {
     const { cookie, session } = await lostRecord(`lost-${by}`)
     const { id, issuer, subject, device } = session

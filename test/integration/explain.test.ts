@@ -197,7 +197,7 @@ test('explain and the gate decide alike for every method, target and token', asy
   const compared = await compare(cases)
 
   for (const one of compared) expectAgreement(one)
-  // The cases must cover every kind of decision and more than 12 reasons.
+  // The cases must lead to the decisions `admitted`, `refused` and `answered`, and to more than 12 reasons.
   expect(new Set(compared.map(({ record }) => record['decision']))).toEqual(
     new Set(['admitted', 'refused', 'answered']),
   )

@@ -196,7 +196,7 @@ function bytesOf({ line = 'GET /s/1 HTTP/1.1', first, fields = [], body = '' }: 
   return `${[line, ...start, ...fields].join('\r\n').replace('$TOKEN', token)}\r\n\r\n${body}`
 }
 
-test.each(Object.keys(cases))('the gate forwards an unusual request unchanged: %s', async (name) => {
+test.each(Object.keys(cases))('the gate forwards method, target and body of an unusual request: %s', async (name) => {
   const { url = '/s/1', bytes, sees, ...one } = { line: 'GET /s/1 HTTP/1.1', ...cases[name]! }
   const reply = await request(node.port, bytesOf(one))
 

@@ -16,7 +16,10 @@ export interface CheckRequest extends Omit<DemoCall, 'port' | 'method'> {
 
 export interface CheckReply extends DemoReply {
   readonly target: string
-  /** Random text in the URL. The check finds the request by this text in the lists of received requests. */
+  /**
+   * Random text in the URL. The demo check finds the request by this text in the lists of requests that the services
+   * received.
+   */
   readonly marker: string
   readonly id: string
 }

@@ -8,7 +8,10 @@ import { defineVerb, flag } from '../verb.ts'
 export const verb = defineVerb({
   description: 'Let the workers send audit records to a sink again',
   flags: {
-    sink: z.string().register(flag, { value: 'name', help: 'name of the sink to which the records are sent again' }),
+    sink: z.string().register(flag, {
+      value: 'name',
+      help: 'name of the sink to which audit records are sent again: its dead letters, or records of a time range',
+    }),
     dead: z
       .boolean()
       .default(false)

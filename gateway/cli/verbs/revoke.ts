@@ -33,7 +33,7 @@ const flags = {
   }),
   client: z.string().optional().register(flag, {
     value: 'id',
-    help: 'revoke the current tokens of this client; tokens issued later are admitted',
+    help: 'revoke the tokens of this client issued until now plus clock_tolerance; tokens issued later are admitted',
   }),
   issuer: z
     .string()

@@ -58,12 +58,12 @@ const SAMPLED = 1
 const RANDOM = 2
 
 /**
- * Decides which trace the exchange belongs to and whether the exchange is traced. If not, the service receives the
- * client's `traceparent` unchanged, so that the trace has no gap.
+ * Decides which trace the exchange belongs to and whether the exchange is traced. An exchange that continues the
+ * client's trace and is not traced sends the client's `traceparent` unchanged, so that the trace has no gap.
  *
- * A client could force every request to be traced, by its sampled flag or by a trace id that the ratio selects. The
- * flag and the trace id apply immediately only if a listed peer sent them. For other clients `sample-trace` applies
- * them later, to admitted requests only.
+ * A client could force every request to be traced, by its sampled flag or by a trace id that the sampling ratio
+ * selects. The flag and the trace id apply immediately only if the settings trust the peer that sent them (`proxies`,
+ * `check.peers`). For other clients the phase `sample-trace` applies them later, to admitted requests only.
  *
  * @param trusted  whether the service trusts the client's trace
  */

@@ -70,7 +70,8 @@ const grpc = /^application\/grpc(?:[+;]|$)/i
  * form. A refusal by this phase closes the connection, because the next bytes on it may be part of a smuggled request.
  *
  * uWebSockets.js accepts repeated, empty and padded Content-Length, any Transfer-Encoding, any method and Host, and
- * bytes above 0x7f. This phase reads the fields once; later phases use `head.kinds`.
+ * bytes above 0x7f. This phase reads the fields once and stores the kind of each field in `head.kinds`, so that later
+ * phases need not compare names again.
  */
 export const guardRequest = phase<Exchange, Guarded>()({
   name: 'guard-request',

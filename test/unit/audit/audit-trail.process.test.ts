@@ -97,7 +97,7 @@ test('while Redis refuses writes, audit records of refused requests do not fill 
   trail.add(largeRecord(500), false)
   expect(trail.status.lost).toBe(lostCommon + 1)
   expect(said.filter((message) => message.startsWith('audit records'))).toEqual([
-    'audit records of rejected requests are lost: Redis, the spill files and memory are full',
+    'audit records of rejected requests are lost: Redis does not accept them in time, and the memory or spill for them is full',
   ])
   await link.store.call('CLIENT', 'UNPAUSE')
   await until('all records in Redis', () => trail.status.oldest_unsent_ms === 0)

@@ -27,7 +27,7 @@ test.each([
   expect(isNewEnough(banner)).toBe(usable)
 })
 
-test('the set-up skips an unpacked Redis that does not run', () => {
+test('unpackedRedis skips a redis-server that does not run and finds the valkey-server that does', () => {
   const root = folder()
   mkdirSync(join(root, 'usr', 'lib', 'x-linux-gnu'), { recursive: true })
   mkdirSync(join(root, 'usr', 'bin'))

@@ -1,4 +1,4 @@
-// When the set-up has no network, its error names the network and not a missing package.
+// Without a network, `npm run setup` fails with an error that names the network, not a missing package.
 
 import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

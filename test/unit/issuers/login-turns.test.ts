@@ -77,7 +77,7 @@ test('forged login codes from more addresses than the queue has places do not de
   await Promise.all(pending)
 })
 
-test('forged login codes from all addresses of one IPv6 /48 do not cause the rejection of a code from another unknown address', async () => {
+test('forged login codes from 2,080 networks /64 of one IPv6 /48 do not fill the queue for a code from an unknown address outside the /48', async () => {
   hold()
   const pending = Array.from({ length: AT_ONCE + WAITING_MAX }, (_, i) => {
     const address = addressKey(Uint8Array.of(0x20, 1, 0xd, 0xb8, 0, 1, i >> 8, i & 255, 0, 0, 0, 0, 0, 0, 0, 1))

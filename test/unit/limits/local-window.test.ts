@@ -10,7 +10,7 @@ test('in a local window, no interval of the window length admits more requests t
   expect(granted).toEqual([true, true, false, false, false, true, false])
 })
 
-test('returning a permit to a local window removes the request of the given tick, not a later one', () => {
+test('giving back a permit removes the request that a local window admitted in the given tick (1/100 of the window), not a later one', () => {
   const window = new LocalWindow(1000)
   window.take(1, 2, 0)
   const { granted } = window

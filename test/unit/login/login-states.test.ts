@@ -100,7 +100,7 @@ test('the gate opens a login `state` with each configured key, and rejects it af
   const after = statesOf(two, one).seal(attempt)
 
   expect(statesOf(two, one).open(before)).toBeDefined()
-  // A node that has not loaded the new settings yet lists the new key after the old key.
+  // The new settings move the new key to the front. A node that has not loaded them yet lists the new key second.
   expect(statesOf(one, two).open(after)).toBeDefined()
   expect(statesOf(two).open(before)).toBeUndefined()
 })

@@ -70,7 +70,7 @@ describe.each([
     expect(upstream.received.filter((bytes) => bytes.length > 0)).toHaveLength(1)
   })
 
-  test('a target does not report 1xx replies to its listener', async () => {
+  test('an upstream target does not report 1xx replies of the service to the listener of a call', async () => {
     const interim = 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n'
     const log = await called(await targetOf((await rawUpstream(interim + interim + ok)).url))
 

@@ -271,7 +271,7 @@ test('an invalid frame ends the WebSocket: the service receives the close code, 
   expect(Buffer.from(payload).readUInt16BE(0)).toBe(1002)
 })
 
-test('a paused service delivers no more messages until it is resumed', async () => {
+test('after a listener pauses a WebSocket service, no further message arrives until `resume`', async () => {
   let socket: WebSocket | undefined
   const service = await wsService((accepted) => {
     socket = accepted
