@@ -67,8 +67,8 @@ export class Logins {
     const named = query.getAll('issuer')
     const wished = issuers.filter(({ name }) => named.includes(name))
     const choices = wished.length === 0 ? issuers : wished
-    // Another tab of the browser has a user has logged in since the route refused the request of this tab. A second login would
-    // end the new session.
+    // A user has logged in in another tab of the browser since the route refused the request of this tab. A second login
+    // would end the new session.
     if (session !== undefined && refused !== undefined && refused !== sessionTag(session.id) && prompt === undefined) {
       if (choices.some(({ issuer }) => issuer === session.issuer)) {
         return redirection('login-done-already', publicUrl + returnTo)

@@ -29,7 +29,7 @@ const flags = {
   session: z.string().optional().register(flag, { value: 'id', help: 'revoke the tokens of this session (sid)' }),
   subject: z.string().optional().register(flag, {
     value: 'id',
-    help: 'revoke the current tokens of this subject; tokens issued later are admitted',
+    help: 'revoke the tokens of this subject issued until now plus clock_tolerance; tokens issued later are admitted',
   }),
   client: z.string().optional().register(flag, {
     value: 'id',
