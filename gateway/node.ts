@@ -43,6 +43,8 @@ import { startTelemetry } from './traces/start-telemetry.ts'
 import { TargetRegistry } from './upstream/target-registry.ts'
 
 const STDOUT = 1
+/** Longest time over which a stopping node spreads the ends of its WebSockets, ms. */
+const WEBSOCKETS_END_MS = 10_000
 
 interface Closable {
   close(): void | Promise<void>
@@ -196,7 +198,7 @@ export class GatewayNode {
     telemetry.telemetry.pushMetrics(this.#admin.metrics)
     policy.watch(this.#policySwitch)
     this.#closing.defer(() => policy.close())
-    this.#listener = this.#closing.adopt(this.#openListener(), (listener) => listener.close())
+    this.#listener = this.#closing.adopt(await this.#openListener(), (listener) => listener.close())
     cluster?.cluster.start()
     this.started = true
     this.#serving = true
@@ -223,9 +225,9 @@ export class GatewayNode {
     }
   }
 
-  #openListener(): Listener {
+  #openListener(): Promise<Listener> {
     const { listen, reusePort, request, certificates } = this.#rooms.settings
-    return new Listener(this.#gate, {
+    return Listener.open(this.#gate, {
       ...listen,
       reusePort,
       idleS: Math.ceil(request.idleMs / 1000),
@@ -308,6 +310,7 @@ export class GatewayNode {
     await sleep(settings.drainDelayMs)
     listener.stopListening()
     this.#gate.draining = true
+    listener.endWebSockets(Math.min(settings.drainTimeoutMs / 2, WEBSOCKETS_END_MS))
     const left = await quiet(listener, performance.now() + settings.drainTimeoutMs)
     await this.#closing.disposeAsync()
     write('info', 'node stopped', { cut_off: left })

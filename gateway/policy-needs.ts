@@ -1,3 +1,4 @@
+import { formatSize } from './base/size.ts'
 import { ConfigError, nowhere, type Problem, problem } from './config/problem.ts'
 import type { Settings } from './config/settings.ts'
 import type { Snapshot } from './policy/snapshot.ts'
@@ -8,7 +9,9 @@ import type { Snapshot } from './policy/snapshot.ts'
  * @throws {ConfigError} with all missing settings
  */
 export function checkPolicyNeeds(settings: Settings, snapshot: Snapshot): void {
-  const missing = [assertionKey, auditLog, loginStore, loginKey].flatMap((need) => need(settings, snapshot) ?? [])
+  const missing = [assertionKey, auditLog, loginStore, loginKey, messageLimit].flatMap(
+    (need) => need(settings, snapshot) ?? [],
+  )
   if (missing.length > 0) throw new ConfigError(missing)
 }
 
@@ -36,6 +39,16 @@ const loginStore: Need = ({ redis }, { loginIssuers: [rules] }) => {
 const loginKey: Need = ({ keys }, { loginIssuers: [rules] }) => {
   if (rules === undefined || keys.encryption.length > 0) return undefined
   return keyMissing('encryption', `issuer ${rules.name} has a login, but keys.encryption is empty`)
+}
+
+const messageLimit: Need = ({ streams: { maxMessageBytes } }, { routes }) => {
+  const route = routes.find(({ websocket }) => (websocket?.maxMessageBytes ?? 0) > maxMessageBytes)
+  if (route === undefined) return undefined
+  const message =
+    `route ${route.id} has websocket.max_message: ${formatSize(route.websocket!.maxMessageBytes!)}, above ` +
+    `streams.max_message of the node, ${formatSize(maxMessageBytes)}`
+  const hint = 'raise streams.max_message, or lower websocket.max_message of the route'
+  return problem('GH_POLICY_WEBSOCKET', message, ['streams', 'max_message'], nowhere, hint)
 }
 
 function keyMissing(kind: 'assertion' | 'encryption', message: string): Problem {

@@ -182,6 +182,14 @@ ${service('orders', route('orders.read', '/orders/**')).replace('    upstreams:'
     },
     remedy: 'Without a token, limit by address or route. Give each limit of a route a different name.',
   },
+  GH_POLICY_WEBSOCKET: {
+    files: {
+      'policy.yaml': publicPolicy(`${route('live', '/live/**')}        websocket: { token_in_protocol: true }\n`),
+    },
+    remedy:
+      'Let the route match GET, give it a requirement if clients send tokens, and keep max_message within ' +
+      '`streams.max_message` of the node.',
+  },
   GH_POLICY_ROUTE_ID: {
     files: { 'policy.yaml': publicPolicy(route('orders', '/orders/**') + route('orders', '/lists/**')) },
     remedy: 'Give each route a different id: logs and metrics identify routes by id.',

@@ -49,11 +49,18 @@ export const recordFields = {
   'gatehouse.limit': 'Rate limit that rejected the request.',
   'gatehouse.stream.end':
     'For the reason `stream-ended`: why the gate ended the reply, from docs/reference/reasons.md.',
+  'gatehouse.stream.event':
+    'For a WebSocket: `opened` in the record of its begin, `ended` in that of its end. Both have the same request id.',
+  'gatehouse.stream.ended_at': 'Time at which the WebSocket ended (RFC 3339).',
+  'gatehouse.stream.close_code':
+    'Close code of the WebSocket towards the client: of the client, the service or the gate. 1006: the connection was lost.',
+  'gatehouse.stream.messages_in': 'Number of WebSocket messages received from the client.',
+  'gatehouse.stream.messages_out': 'Number of WebSocket messages sent to the client.',
   'gatehouse.shadow': 'Result of the shadow requirement of the route: `met`, or a reason.',
   'gatehouse.shadow_limit': 'Shadow limit that would have rejected the request.',
   'http.response.status_code': 'Status code of the reply.',
-  'http.request.body.size': 'Bytes of the request body received.',
-  'http.response.body.size': 'Bytes of the response body sent.',
+  'http.request.body.size': 'Bytes of the request body, or of the WebSocket messages, received.',
+  'http.response.body.size': 'Bytes of the response body, or of the WebSocket messages, sent.',
   'gatehouse.gate_ms': 'Time spent in the gate, ms.',
   'gatehouse.upstream_ms': 'Time from forwarding the request to the response head of the service, ms.',
   'gatehouse.total_ms': 'Total time from the request head to the end of the exchange, ms.',

@@ -26,6 +26,8 @@ export function decisionOf(reason: Reason): Decision {
     case 'reply-broken':
     case 'stream-ended':
     case 'stream-max-age':
+    case 'message-too-large':
+    case 'service-stalled':
       return 'broken'
     case 'upgrade-unsupported':
       return 'refused'

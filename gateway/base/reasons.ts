@@ -68,10 +68,16 @@ export const reasons = {
     'Max-Forwards of an OPTIONS request is not one decimal number (RFC 9110 §7.6.2)',
   ),
   'expectation-unknown': closing(417, 'expectation_failed', 'Expect is not 100-continue (RFC 9110 §10.1.1)'),
+  'upgrade-malformed': closing(
+    400,
+    'bad_request',
+    'the WebSocket handshake is invalid (RFC 6455 §4.2.1), or the request has a body or more than one Connection field',
+  ),
+  'upgrade-version': closing(426, 'upgrade_required', 'Sec-WebSocket-Version of the WebSocket handshake is not 13'),
   'upgrade-unsupported': closing(
     501,
     'upgrade_not_supported',
-    'the request asks for a protocol upgrade, which the gate does not support',
+    'the request asks for a WebSocket, and the route does not have websocket, or the request is a forward-auth check',
   ),
   'grpc-unsupported': closing(
     415,
@@ -162,6 +168,13 @@ export const reasons = {
   ),
   'host-unknown': entry(421, 'misdirected_request', 'every route names a host, and none is the requested host'),
 
+  // check-upgrade
+  'origin-refused': entry(
+    403,
+    'forbidden',
+    'the WebSocket handshake names an origin that is neither that of the requested host nor in websocket.origins, or names none with a login session',
+  ),
+
   // check-address
   'address-denied': entry(403, 'forbidden', 'the address lists of the route do not permit the client address'),
 
@@ -173,6 +186,11 @@ export const reasons = {
   ),
   'credential-malformed': entry(400, 'invalid_request', 'the Authorization field is not a scheme and one token'),
   'credential-repeated': entry(400, 'invalid_request', 'the request has more than one credential'),
+  'subprotocol-missing': entry(
+    400,
+    'invalid_request',
+    'the client offers its token as a subprotocol and nothing else; it must also offer gatehouse or a subprotocol of the service',
+  ),
 
   // Reasons of the phase `answer-reserved`: replies to browsers during login and logout.
   'login-required': entry(
@@ -395,7 +413,7 @@ export const reasons = {
   'streams-full': entry(
     503,
     'unavailable',
-    'the event streams of the node or of the route reached streams.max; the log line names the route',
+    'the WebSockets and event streams of the node or of the route reached streams.max; the log line names the route',
   ),
   'stream-limited': entry(
     429,
@@ -408,6 +426,16 @@ export const reasons = {
     'the reply or upload lasted longer than streams.max_age of the route',
   ),
   'reader-stalled': closing(499, 'client_closed', 'the client stopped reading the response'),
+  'message-too-large': closing(
+    413,
+    'message_too_large',
+    'the client sent a WebSocket message above websocket.max_message; the gate closed the WebSocket with 1009',
+  ),
+  'service-stalled': closing(
+    504,
+    'gateway_timeout',
+    'the service stopped reading WebSocket messages; the gate closed the WebSocket with 1013',
+  ),
 } as const satisfies Record<string, ReasonEntry>
 
 export type Reason = keyof typeof reasons

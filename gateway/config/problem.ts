@@ -28,6 +28,8 @@ export const problemCodes = {
     'A path cannot be rewritten as written: a prefix is not in normal form, or not every matched path starts with it.',
   GH_POLICY_LIMIT:
     'A limit cannot be enforced as written: the route lacks the value that is counted, or the name of the limit is taken.',
+  GH_POLICY_WEBSOCKET:
+    'A route cannot have WebSockets as written: the method, the credential or the limit does not fit.',
   GH_POLICY_ROUTE_ID: 'Two routes have the same id.',
   GH_POLICY_CONFLICT: 'Two routes match the same requests, and neither has priority.',
   GH_POLICY_WEAKER_ROUTE:

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { duration } from './text-schemas.ts'
+import { duration, size } from './text-schemas.ts'
 
-/** Schema of the settings `streams`: event streams, long downloads and uploads in progress. */
+/** Schema of the settings `streams`: WebSockets, event streams, long downloads and uploads in progress. */
 export const streamsSettings = z
   .strictObject({
     max: z
@@ -10,8 +10,8 @@ export const streamsSettings = z
       .max(1_000_000)
       .prefault(50_000)
       .describe(
-        'Maximum number of event streams on the node. Default 50000, 1 to 1000000. Beyond it a new stream gets 503. Each ' +
-          'needs two file descriptors.',
+        'Maximum number of WebSockets and event streams on the node. Default 50000, 1 to 1000000. Beyond it a new ' +
+          'stream gets 503. Each needs two file descriptors.',
       )
       .meta({ reload: 'restart' }),
     max_per_address: z
@@ -20,7 +20,8 @@ export const streamsSettings = z
       .max(1_000_000)
       .prefault(1000)
       .describe(
-        'Maximum number of event streams on the node for one client address (IPv4 address or IPv6 /64). Default 1000, 1 ' +
+        'Maximum number of WebSockets and event streams on the node for one client address (IPv4 address or IPv6 ' +
+          '/64). Default 1000, 1 ' +
           'to 1000000. Beyond it a new stream gets 429. Clients behind a proxy share its address unless `proxies` lists ' +
           'the proxy.',
       )
@@ -33,6 +34,18 @@ export const streamsSettings = z
           'of a route overrides it.',
       )
       .meta({ reload: 'restart' }),
+    max_message: size({ min: '1KiB', max: '64MiB' })
+      .prefault('1MiB')
+      .describe(
+        'Maximum size of a WebSocket message. Default 1MiB, 1KiB to 64MiB. The listener closes the connection of a ' +
+          'client that sends a larger message, without a close code. `websocket.max_message` of a route cannot exceed it.',
+      )
+      .meta({ reload: 'restart' }),
   })
-  .transform(({ max, max_per_address, hold }) => ({ max, maxPerAddress: max_per_address, holdMs: hold }))
+  .transform(({ max, max_per_address, hold, max_message }) => ({
+    max,
+    maxPerAddress: max_per_address,
+    holdMs: hold,
+    maxMessageBytes: max_message,
+  }))
   .prefault({})

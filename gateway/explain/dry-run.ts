@@ -128,6 +128,9 @@ class RecordingDownstream implements Downstream {
   continue(): boolean {
     return true
   }
+  accept(): never {
+    throw new Error('a dry run opens no WebSocket')
+  }
   abort(): void {}
 }
 

@@ -2,16 +2,26 @@ import type { Readable } from 'node:stream'
 import { foldMapped } from '../base/addresses.ts'
 import type { Denial } from '../base/denial.ts'
 import type { Answer } from '../pipeline/exchange/answer.ts'
+import type { ClientSocket, ClientSocketListener } from '../pipeline/exchange/client-socket.ts'
 import type { Downstream } from '../pipeline/exchange/downstream.ts'
 import type { Exchange } from '../pipeline/exchange/exchange.ts'
 import type { ReplyHead } from '../upstream/reply-head.ts'
+import { UwsClientSocket } from './client-socket.ts'
 import { ConnectionEnd } from './connection-end.ts'
 import type { InFlight, StallLimits } from './in-flight.ts'
 import { refusalFields, replyWhole } from './own-reply.ts'
 import { ServiceReply } from './service-reply.ts'
 import { StallDetector } from './stall-detector.ts'
+import type { UpgradeCork } from './upgrade-cork.ts'
 import { Upload } from './upload.ts'
-import type { HttpResponse } from './uws.ts'
+import type { HttpResponse, us_socket_context_t } from './uws.ts'
+
+interface Upgrade {
+  /** Value of `Sec-WebSocket-Key`. */
+  readonly key: string
+  readonly context: us_socket_context_t
+  readonly cork: UpgradeCork
+}
 
 /**
  * The client's side of an exchange, on uWebSockets.js. Only this file and the modules that it uses write replies to
@@ -21,6 +31,9 @@ export class UwsDownstream implements Downstream {
   readonly #end: ConnectionEnd
   readonly #inFlight: InFlight
   #reply: ServiceReply | undefined
+  /** Set for a request that can become a WebSocket. */
+  #upgrade: Upgrade | undefined
+  #socket: UwsClientSocket | undefined
   #ownBytes = 0
   /**
    * Detectors of a stalled client, created at their first use. `#reading` exists while reply bytes wait for the client,
@@ -50,15 +63,15 @@ export class UwsDownstream implements Downstream {
   }
 
   get replying(): boolean {
-    return this.#reply?.headSent ?? false
+    return this.#socket !== undefined || (this.#reply?.headSent ?? false)
   }
 
   get bytesIn(): number {
-    return this.#end.upload?.bytes ?? 0
+    return this.#socket?.bytesIn ?? this.#end.upload?.bytes ?? 0
   }
 
   get bytesOut(): number {
-    return this.#ownBytes + (this.#reply?.bytesOut ?? 0)
+    return this.#socket?.bytesOut ?? this.#ownBytes + (this.#reply?.bytesOut ?? 0)
   }
 
   get bodyTouched(): boolean {
@@ -70,7 +83,7 @@ export class UwsDownstream implements Downstream {
   }
 
   get lingers(): boolean {
-    return this.#reply?.lingers ?? false
+    return this.#socket?.lingers ?? this.#reply?.lingers ?? false
   }
 
   /** True when the end of a chunked request body arrived in the current turn of the event loop. */
@@ -89,6 +102,36 @@ export class UwsDownstream implements Downstream {
 
   openBody(): Readable | undefined {
     return this.#end.upload?.open(() => this.#end.exchange.stream?.mayUpload() !== false)
+  }
+
+  get isWebSocket(): boolean {
+    return this.#socket !== undefined
+  }
+
+  /** Call this in the request handler's own tick. */
+  allowUpgrade(upgrade: Upgrade): void {
+    this.#upgrade = upgrade
+  }
+
+  accept(head: ReplyHead, protocol: string, maxBytes: number, listener: ClientSocketListener): ClientSocket {
+    const { res, exchange } = this.#end
+    const { key, context, cork } = this.#upgrade!
+    const onEnded = (): void => this.#inFlight.delete(this)
+    const socket = new UwsClientSocket({ flow: res, maxBytes, listener, onEnded })
+    // `res` must not be used after the upgrade.
+    this.#end.over = true
+    this.#socket = socket
+    res.cork(() => {
+      res.writeStatus(head.lines())
+      res.writeHeader('x-request-id', exchange.id)
+      for (const [name, value] of exchange.originFields) res.writeHeader(name, value)
+    })
+    cork.run(() => res.upgrade({ socket }, key, protocol, '', context))
+    return socket
+  }
+
+  goAway(): void {
+    this.#socket?.goAway()
   }
 
   /** Stops the exchange. The caller has noticed that the client has disconnected. */
@@ -142,6 +185,7 @@ export class UwsDownstream implements Downstream {
    * @returns the reason to end the exchange when the client stalls, else `undefined`
    */
   stallReason({ standard, chunkedUpload }: StallLimits): 'reader-stalled' | 'upload-stalled' | undefined {
+    if (this.#socket !== undefined) return this.#socket.sweep(standard)
     const { over, upload, exchange } = this.#end
     const isHeld = exchange.stream?.held === true
     if (this.#reply?.held === true && !isHeld) {
@@ -169,6 +213,7 @@ export class UwsDownstream implements Downstream {
   }
 
   abort(): void {
+    this.#socket?.abort()
     this.#end.abort()
   }
 

@@ -49,6 +49,10 @@ interface Watched extends ActiveSetMember {
   /** @returns the reason to end the exchange when the client stalls, else `undefined` */
   stallReason(limits: StallLimits): 'reader-stalled' | 'upload-stalled' | undefined
   abort(): void
+  /** True for an open WebSocket. */
+  readonly isWebSocket: boolean
+  /** Closes the WebSocket because the node stops. */
+  goAway(): void
 }
 
 /**
@@ -60,6 +64,8 @@ export class InFlight {
   readonly #stallLimits: StallLimits
   readonly #endSweeping: () => void
   #sweeps = 0
+  /** Sweeps until the last WebSocket is closed; `undefined` while the node does not stop. */
+  #sweepsLeft: number | undefined
 
   /**
    * @param idleS         maximum time for which a client can stall while the gate waits for it, s
@@ -98,6 +104,7 @@ export class InFlight {
         watched.abort()
       }
     })
+    if (this.#sweepsLeft !== undefined) this.#endSomeWebSockets()
     if (faults.length > 0) throw faults[0]
   }
 
@@ -118,10 +125,29 @@ export class InFlight {
     }
   }
 
+  /** @param overMs  time until the last WebSocket is closed, ms */
+  endWebSockets(overMs: number): void {
+    this.#sweepsLeft = Math.floor(overMs / SWEEP_MS)
+  }
+
+  #endSomeWebSockets(): void {
+    let open = 0
+    this.#watched.visit(({ isWebSocket }) => {
+      if (isWebSocket) open++
+    })
+    let due = Math.ceil(open / Math.max(1, this.#sweepsLeft!--))
+    this.#watched.visit((watched) => {
+      if (watched.isWebSocket && due-- > 0) watched.goAway()
+    })
+  }
+
   /** Stops the sweep, and abandons the exchanges in progress, because their connections are about to be closed. */
   close(): void {
     this.#endSweeping()
-    this.#watched.visit(({ exchange }) => abandon(exchange, 'node-stopped'))
+    this.#watched.visit((watched) => {
+      if (watched.isWebSocket) watched.goAway()
+      abandon(watched.exchange, 'node-stopped')
+    })
   }
 }
 

@@ -7,10 +7,11 @@ import { UwsDownstream } from './downstream.ts'
 import { framesBody, readHead } from './head.ts'
 import { InFlight } from './in-flight.ts'
 import { type DataPlaneAddress, ListeningSocket } from './listening-socket.ts'
-import type { HttpRequest, HttpResponse } from './uws.ts'
+import { UpgradeCork } from './upgrade-cork.ts'
+import type { HttpRequest, HttpResponse, us_socket_context_t } from './uws.ts'
 import { type Connections, type ServedNames, UwsServer, type UwsServerOptions } from './uws-server.ts'
 
-export interface ListenOptions extends UwsServerOptions, DataPlaneAddress {
+export interface ListenOptions extends Omit<UwsServerOptions, 'messageMaxBytes'>, DataPlaneAddress {
   /** Maximum time for which the client of a chunked upload can stall, s. */
   readonly chunkedIdleS: number
 }
@@ -22,6 +23,7 @@ export class Listener {
   readonly #gate: Gate
   readonly #idleS: number
   readonly #inFlight: InFlight
+  readonly #upgradeCork: UpgradeCork
   readonly #socket: ListeningSocket
   /**
    * Servers in the order of their creation. The last server gets new connections. Each earlier server keeps the
@@ -30,15 +32,26 @@ export class Listener {
   readonly #servers: UwsServer[]
   #certificates: readonly Certificate[]
 
-  /** @throws {ListenError} when the gate cannot listen on the address, for example because the port is in use */
-  constructor(gate: Gate, options: ListenOptions) {
+  private constructor(gate: Gate, options: ListenOptions, upgradeCork: UpgradeCork) {
     this.#gate = gate
+    this.#upgradeCork = upgradeCork
     this.#idleS = options.idleS
     this.#certificates = options.certificates
     this.#inFlight = new InFlight(options.idleS, options.chunkedIdleS)
     const server = this.#createServer(options.certificates)
     this.#servers = [server]
     this.#socket = new ListeningSocket(options, server, options.certificates.length > 0)
+  }
+
+  /** @throws {ListenError} when the gate cannot listen on the address, for example because the port is in use */
+  static async open(gate: Gate, options: ListenOptions): Promise<Listener> {
+    const upgradeCork = await UpgradeCork.open()
+    try {
+      return new Listener(gate, options, upgradeCork)
+    } catch (error) {
+      upgradeCork.close()
+      throw error
+    }
   }
 
   get port(): number {
@@ -60,7 +73,7 @@ export class Listener {
     return sum
   }
 
-  #accept(res: HttpResponse, req: HttpRequest, served: ServedNames): void {
+  #accept(res: HttpResponse, req: HttpRequest, served: ServedNames, context: us_socket_context_t | undefined): void {
     let x: Exchange | undefined
     // Create this first: uWebSockets.js aborts the process if a request handler returns with neither a reply nor an
     // `onAborted` callback.
@@ -71,6 +84,9 @@ export class Listener {
     })
     try {
       const head = readHead(req)
+      if (context !== undefined) {
+        downstream.allowUpgrade({ key: head.field('sec-websocket-key')!, context, cork: this.#upgradeCork })
+      }
       x = new Exchange(this.#gate, head, downstream)
       x.servedNames = served
       downstream.exchange = x
@@ -117,8 +133,9 @@ export class Listener {
   }
 
   #createServer(certificates: readonly Certificate[]): UwsServer {
-    const options = { idleS: this.#idleS, certificates }
-    return new UwsServer(options, (res, req, served) => this.#accept(res, req, served))
+    const { messageMaxBytes } = this.#gate.limits
+    const options = { idleS: this.#idleS, certificates, messageMaxBytes }
+    return new UwsServer(options, (res, req, served, context) => this.#accept(res, req, served, context))
   }
 
   /** Stops accepting connections. While the gate drains, each open connection ends with its next reply. */
@@ -127,9 +144,19 @@ export class Listener {
     for (const server of this.#servers) server.hurry()
   }
 
+  /**
+   * Closes the WebSockets with code 1001, evenly over this time, so that their clients do not all reconnect at once.
+   *
+   * @param overMs  time until the last one is closed, ms
+   */
+  endWebSockets(overMs: number): void {
+    this.#inFlight.endWebSockets(overMs)
+  }
+
   /** Ends the exchanges in progress and closes every client connection. */
   close(): void {
     this.#inFlight.close()
     for (const server of this.#servers) server.close()
+    this.#upgradeCork.close()
   }
 }

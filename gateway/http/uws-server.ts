@@ -1,5 +1,6 @@
 import type { Certificate } from '../config/certificates.ts'
-import { type ForkedApp, type HttpRequest, type HttpResponse, uws } from './uws.ts'
+import type { SocketData } from './client-socket.ts'
+import { type ForkedApp, type HttpRequest, type HttpResponse, type us_socket_context_t, uws } from './uws.ts'
 
 export interface UwsServerOptions {
   /** Maximum time without a byte from a client, and maximum idle time of a connection after a reply, s. */
@@ -9,6 +10,8 @@ export interface UwsServerOptions {
    * 6066 §3). The first one is the default.
    */
   readonly certificates: readonly Certificate[]
+  /** Maximum size of a WebSocket message, bytes. */
+  readonly messageMaxBytes: number
 }
 
 export interface Connections {
@@ -22,7 +25,24 @@ export interface Connections {
  */
 export type ServedNames = ReadonlySet<string> | undefined
 
-export type Handler = (res: HttpResponse, req: HttpRequest, served: ServedNames) => void
+/**
+ * Handles a request.
+ *
+ * @param context  set if the request can become a WebSocket: a GET with a `Sec-WebSocket-Key` of 24 characters
+ */
+export type Handler = (
+  res: HttpResponse,
+  req: HttpRequest,
+  served: ServedNames,
+  context: us_socket_context_t | undefined,
+) => void
+
+type Attach = Pick<ForkedApp, 'any' | 'ws'>
+
+/** Idle timeout of WebSockets in uWebSockets.js, s; 0 for none: it ignores paused sockets, so the sweep pings instead. */
+const SOCKET_IDLE_S = 0
+/** Bytes that uWebSockets.js holds for a client, above which it drops pongs. Messages are not sent while any wait. */
+const SOCKET_BACKLOG_BYTES = 64 * 1024
 
 /**
  * A uWebSockets.js app that serves connections with a fixed set of certificates; new certificates need a new
@@ -35,7 +55,7 @@ export class UwsServer {
   readonly connections: Readonly<Connections>
 
   /** @throws {Error} when the addon cannot load the first certificate, the default */
-  constructor({ certificates, idleS }: UwsServerOptions, handler: Handler) {
+  constructor({ certificates, idleS, messageMaxBytes }: UwsServerOptions, handler: Handler) {
     const app = appFor(certificates)
     app.setIdleTimeout?.(idleS)
     app.setResponseTimeout?.(idleS)
@@ -46,8 +66,29 @@ export class UwsServer {
       if (change === 1) connections.opened++
     }
     app.filter(count)
-    app.any('/*', (res, req) => handler(res, req, undefined))
-    attachNames(app, certificates, handler)
+    const attach = (to: Attach, served: ServedNames): void => {
+      to.any('/*', (res, req) => handler(res, req, served, undefined))
+      // This route has priority over `any` for each GET with a `Sec-WebSocket-Key` of 24 characters.
+      to.ws<SocketData>('/*', {
+        idleTimeout: SOCKET_IDLE_S,
+        sendPingsAutomatically: false,
+        maxBackpressure: SOCKET_BACKLOG_BYTES,
+        maxPayloadLength: messageMaxBytes,
+        upgrade: (res, req, context) => handler(res, req, served, context),
+        open: (ws) => ws.getUserData().socket.opened(ws),
+        message: (ws, message, binary) => ws.getUserData().socket.received(message, binary),
+        ping: (ws) => ws.getUserData().socket.controlled(),
+        pong: (ws) => ws.getUserData().socket.controlled(),
+        drain: (ws) => ws.getUserData().socket.drained(),
+        close: (ws, code, message) => {
+          // The filter is not called for the end of a connection that became a WebSocket.
+          connections.open--
+          ws.getUserData().socket.closed(code, message)
+        },
+      })
+    }
+    attach(app, undefined)
+    attachNames(app, certificates, attach)
     this.app = app
     this.connections = connections
   }
@@ -73,7 +114,11 @@ function appFor([standard]: readonly Certificate[]): ForkedApp {
 /**
  * Adds each server name with its certificate to the app. If several certificates cover a name, the first one is used.
  */
-function attachNames(app: ForkedApp, certificates: readonly Certificate[], handler: Handler): void {
+function attachNames(
+  app: ForkedApp,
+  certificates: readonly Certificate[],
+  attach: (to: Attach, served: ServedNames) => void,
+): void {
   const attached = new Set<string>()
   for (const { names, certFile, keyFile } of certificates) {
     const covered: ReadonlySet<string> = new Set(names)
@@ -81,7 +126,7 @@ function attachNames(app: ForkedApp, certificates: readonly Certificate[], handl
       if (attached.has(name)) continue
       attached.add(name)
       app.addServerName(name, { cert_file_name: certFile, key_file_name: keyFile })
-      app.domain(name).any('/*', (res, req) => handler(res, req, covered))
+      attach(app.domain(name), covered)
     }
   }
 }

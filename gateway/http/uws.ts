@@ -1,8 +1,15 @@
-import type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket } from 'uWebSockets.js'
+import type {
+  HttpRequest,
+  HttpResponse,
+  TemplatedApp,
+  us_listen_socket,
+  us_socket_context_t,
+  WebSocket,
+} from 'uWebSockets.js'
 import { createRequire } from 'node:module'
 import { type AcceptedBuild, checkAddon } from './addon.ts'
 
-export type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket }
+export type { HttpRequest, HttpResponse, TemplatedApp, us_listen_socket, us_socket_context_t, WebSocket }
 
 /** Maximum size of a request head that uWebSockets.js reads, bytes. The setting `request.head_max` cannot exceed it. */
 const HEAD_BYTES = 64 * 1024

@@ -55,7 +55,7 @@ export interface Gate {
   /** `undefined` without Redis; revocation is disabled then. */
   readonly revocations: Pick<Revocations, 'revoked' | 'stale'> | undefined
   /** `undefined` in a gate that forwards nothing. */
-  readonly streams: Pick<StreamRegistry, 'soon' | 'counts'> | undefined
+  readonly streams: Pick<StreamRegistry, 'soon' | 'open' | 'counts'> | undefined
   /** `undefined` when no signing key for identity assertions is configured. */
   readonly signer: AssertionSigner | undefined
   readonly lifecycle: Lifecycle
@@ -73,11 +73,13 @@ export interface Gate {
   draining: boolean
 }
 
-/** Limits of a request head. Sizes are in bytes; `fieldsMax` is a number of header fields. */
+/** Limits of a request. Sizes are in bytes; `fieldsMax` is a number of header fields. */
 export interface RequestLimits {
   readonly targetMaxBytes: number
   readonly headMaxBytes: number
   readonly fieldsMax: number
+  /** Maximum size of a WebSocket message, bytes. */
+  readonly messageMaxBytes: number
 }
 
 export interface AccessLog {
@@ -107,7 +109,15 @@ export const inertMembers = {
 /** Node settings from which `makeGate` derives members of a gate. */
 export type GateSettings = Pick<
   Settings,
-  'node' | 'request' | 'certificates' | 'publicUrls' | 'proxies' | 'checkPeers' | 'clientAddress' | 'proxyProtocol'
+  | 'node'
+  | 'request'
+  | 'certificates'
+  | 'publicUrls'
+  | 'proxies'
+  | 'checkPeers'
+  | 'clientAddress'
+  | 'proxyProtocol'
+  | 'streams'
 >
 
 /** Members of a gate that are not derived from settings. Members without a default are required. */
@@ -121,7 +131,7 @@ export function makeGate(settings: GateSettings, members: GateMembers): Gate {
   const trustsNobody = settings.proxies.length + settings.checkPeers.length === 0
   return {
     node: settings.node.id,
-    limits: { targetMaxBytes, headMaxBytes, fieldsMax },
+    limits: { targetMaxBytes, headMaxBytes, fieldsMax, messageMaxBytes: settings.streams.maxMessageBytes },
     scheme: settings.certificates.length === 0 ? 'http' : 'https',
     publicUrls: new PublicUrls(settings.publicUrls),
     proxies: trustsNobody ? undefined : new Proxies(settings),

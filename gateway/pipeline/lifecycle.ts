@@ -10,6 +10,7 @@ import { authorize } from './phases/authorize.ts'
 import { checkAddress } from './phases/check-address.ts'
 import { checkBody } from './phases/check-body.ts'
 import { checkRevocation } from './phases/check-revocation.ts'
+import { checkUpgrade } from './phases/check-upgrade.ts'
 import { checkValidity, checkValidityOfCheck } from './phases/check-validity.ts'
 import { continueTrace } from './phases/continue-trace.ts'
 import { forward } from './phases/forward.ts'
@@ -36,6 +37,7 @@ export const lifecycle: Lifecycle = LifecycleBuilder.begin()
   .next(matchRoute)
   .next(allowOrigin)
   .next(continueTrace)
+  .next(checkUpgrade)
   .next(checkBody)
   .next(checkAddress)
   .next(readCredential)
@@ -64,6 +66,7 @@ export const checkLifecycle: Lifecycle = LifecycleBuilder.begin()
   .next(matchRoute)
   .next(allowOrigin)
   .next(continueTrace)
+  .next(checkUpgrade)
   .next(checkBody)
   .next(checkAddress)
   .next(readCredential)

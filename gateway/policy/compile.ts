@@ -17,6 +17,7 @@ import { bearerDenials } from './route-denials.ts'
 import { auditTerms } from './services/audit-entry.ts'
 import { compileCors } from './services/compile-cors.ts'
 import { compileLimits, type LimitGroup, routeLimits } from './services/compile-limits.ts'
+import { compileWebSocket } from './services/compile-websocket.ts'
 import { compileRewrite, type RewriteEntry } from './services/rewrite.ts'
 import type { RouteEntry } from './services/route-entry.ts'
 import type { ServiceEntry } from './services/service-entry.ts'
@@ -201,6 +202,7 @@ class RouteCollection {
       timeouts: timeoutsOf(serviceEntry.timeouts, entry.timeouts),
       rewrite: rewrite && this.#compileRewrite(service, rewrite, pattern, [...at, 'rewrite']),
       cors: compileCors(entry.cors ?? serviceEntry.cors, methods),
+      websocket: compileWebSocket(entry, methods, [...at, 'websocket'], this.#report),
       limits,
       maxBodyBytes: entry.body.max === 'none' ? undefined : entry.body.max,
       introspection: introspectionTerms(this.#asked.of(service.id, service.issuers), on_outage.introspection),

@@ -13,6 +13,7 @@ import type { LimitEntry } from './services/limit-entry.ts'
 import { printedStale } from './services/on-outage.ts'
 import type { RouteEntry } from './services/route-entry.ts'
 import type { ServiceEntry } from './services/service-entry.ts'
+import type { WebSocketEntry } from './services/websocket-entry.ts'
 
 /**
  * Returns the effective policy as plain data. The result is a valid policy that compiles to the same rules, with every
@@ -99,7 +100,8 @@ function printedService(entry: ServiceEntry, soleIssuer: string | undefined): ob
 }
 
 function printedRoute(entry: RouteEntry, service: ServiceEntry, soleIssuer: string | undefined): object {
-  const { id, match, require, addresses, body, timeouts, limits, rewrite, shadow, on_outage, streams } = entry
+  const { id, match, require, addresses, body, timeouts, websocket, limits, rewrite, shadow, on_outage, streams } =
+    entry
   const cors = entry.cors ?? service.cors
   return {
     id,
@@ -118,6 +120,7 @@ function printedRoute(entry: RouteEntry, service: ServiceEntry, soleIssuer: stri
       total: timeouts?.total ?? service.timeouts.total,
     }),
     ...(cors && { cors: printedCors(cors, match.methods ?? forwardedMethods) }),
+    ...(websocket && { websocket: printedWebSocket(websocket) }),
     limits: limits.map(printedLimit),
     ...(rewrite && { rewrite }),
     on_outage: {
@@ -139,6 +142,10 @@ function printedRoute(entry: RouteEntry, service: ServiceEntry, soleIssuer: stri
 
 function printedCors({ max_age, methods, ...rest }: CorsEntry, all: readonly string[]): object {
   return { ...rest, methods: methods ?? all, max_age: formatDuration(max_age) }
+}
+
+function printedWebSocket({ max_message, ...rest }: WebSocketEntry): object {
+  return { ...rest, ...(max_message !== undefined && { max_message: formatSize(max_message) }) }
 }
 
 function printedLimit({ name, by, requests, window, cost, burst, mode, shadow }: LimitEntry): object {

@@ -142,6 +142,8 @@ export interface Route {
   readonly rewrite: PathRewrite | undefined
   /** CORS fields of the route; `undefined` when the policy sets none. The service can then set its own CORS fields. */
   readonly cors: RouteCors | undefined
+  /** `undefined` when the route has no WebSockets. */
+  readonly websocket: RouteWebSocket | undefined
   /** Rate limits of the route; `undefined` when the route has none. */
   readonly limits: RouteLimits | undefined
   readonly maxBodyBytes: number | undefined
@@ -162,6 +164,18 @@ export interface Route {
   /** Issuers whose login sessions the requirement names. If the list is empty, the gate ignores session cookies. */
   readonly logins: readonly IssuerRules[]
   readonly denials: RouteDenials
+}
+
+/** WebSockets (RFC 6455) on a route. */
+export interface RouteWebSocket {
+  /** Exact values of `Origin` that are allowed in addition to the origin of the requested host. */
+  readonly origins: ReadonlySet<string>
+  /** Subprotocols that the service may be offered; `undefined` for all. */
+  readonly subprotocols: ReadonlySet<string> | undefined
+  /** Maximum size of a message, bytes; `undefined` for the limit of the node. */
+  readonly maxMessageBytes: number | undefined
+  /** Whether a token among the subprotocols is a credential. */
+  readonly tokenInProtocol: boolean
 }
 
 /** CORS response fields of a route (Fetch §3.2), by the exact value of `Origin`. */

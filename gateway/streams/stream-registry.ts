@@ -68,10 +68,11 @@ export class StreamRegistry implements SharedState, StreamKeeper {
     const candidates = this.#candidates
     if (candidates.length === 0) return
     this.#candidates = []
-    for (const candidate of candidates) this.#open(candidate)
+    for (const candidate of candidates) this.open(candidate)
   }
 
-  #open(candidate: StreamCandidate): void {
+  /** Registers a stream, then checks it. The check may end the stream. */
+  open(candidate: StreamCandidate): void {
     const stream = candidate.startStream()
     if (stream === undefined) return
     const entry = new RegisteredStream(this, stream)

@@ -98,10 +98,14 @@ export const mutations: readonly Mutation[] = [
     'pipeline/phases/forward.ts',
     {
       'validity is not checked on a new connection': [
-        '  onOpen(): void {\n    this.#isValid()',
+        '  onOpen(): void {\n    this.isValid()',
         '  onOpen(): void {\n    this',
       ],
-      'validity is not checked before a retry': ['if (!this.#isValid()) return', 'if (false) return'],
+      'validity is not checked before a retry': ['if (!this.isValid()) return\n      x.target', 'x.target'],
+      'validity is not checked before a WebSocket opens': [
+        'if (!this.isValid()) return\n    const relay',
+        'const relay',
+      ],
     },
     waiting,
   ),
@@ -180,10 +184,8 @@ export const mutations: readonly Mutation[] = [
     'gRPC is accepted': ['return grpc.test(value) ? refusals.grpcUnsupported : undefined', 'return undefined'],
     'any expectation is accepted': ["value.toLowerCase() === '100-continue' ? undefined :", 'true ? undefined :'],
     'every expectation is rejected': ["value.toLowerCase() === '100-continue' ? undefined :", ''],
-    'a WebSocket upgrade is accepted': [
-      "return value.toLowerCase() === 'websocket' ? refusals.upgradeUnsupported : undefined",
-      'return undefined',
-    ],
+    'a handshake is an ordinary request': ["head.upgrade = value.toLowerCase() === 'websocket'", ''],
+    'a connection stays open after a refused handshake': ['head.chunked || head.upgrade', 'head.chunked'],
     'both framings together are accepted': [
       'return head.chunked && head.contentLength !== undefined ? refusals.framingBoth',
       'return false ? refusals.framingBoth',

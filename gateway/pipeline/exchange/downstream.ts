@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import type { Denial } from '../../base/denial.ts'
 import type { ReplyHead } from '../../upstream/reply-head.ts'
 import type { Answer } from './answer.ts'
+import type { ClientSocket, ClientSocketListener } from './client-socket.ts'
 
 /**
  * The client side of an exchange, for the phases and the driver. `http/` implements this interface with uWebSockets.js.
@@ -57,6 +58,14 @@ export interface Downstream {
    *   closed
    */
   end(): boolean
+  /**
+   * Sends 101, and turns the connection into a WebSocket. Only for an exchange with a handshake.
+   *
+   * @param head      the service's reply, with the fields for the client
+   * @param protocol  selected subprotocol; `''` for none
+   * @param maxBytes  size above which a message of the client is refused
+   */
+  accept(head: ReplyHead, protocol: string, maxBytes: number, listener: ClientSocketListener): ClientSocket
   /** Frees the resources of an exchange whose record has been written. */
   release(): void
   /** Closes the connection so that the client detects a truncated response. */

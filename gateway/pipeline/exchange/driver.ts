@@ -173,6 +173,11 @@ export function endStream(x: Exchange, refusal: Denial): void {
   else x.downstream.abort()
 }
 
+/** Ends an exchange whose WebSocket has ended. */
+export function concludeWebSocket(x: Exchange, reason: EndReason): void {
+  if (!x.settled) settle(x, reason)
+}
+
 function settle(x: Exchange, reason: Reason): void {
   if (x.settled) return
   x.settled = true
@@ -182,6 +187,7 @@ function settle(x: Exchange, reason: Reason): void {
   } finally {
     if (!x.downstream.lingers) x.stream?.close()
     if (x.streamClaim !== undefined) x.gate.streams!.counts.giveBack(x.streamClaim)
+    x.watch?.close()
     x.downstream.release()
   }
 }

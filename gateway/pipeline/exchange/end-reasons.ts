@@ -14,6 +14,8 @@ export const endReasons = [
   'client-gone',
   'trailer-after-body',
   'reader-stalled',
+  'message-too-large',
+  'service-stalled',
   'upload-stalled',
   'body-too-large',
   'exchange-timeout',

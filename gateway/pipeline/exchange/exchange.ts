@@ -5,15 +5,18 @@ import type { Derived, IssuerRules, TokenFacts } from '../../oauth/token-facts.t
 import type { RequirementInput, Route } from '../../policy/snapshot.ts'
 import type { NamedSession, Session } from '../../sessions/session.ts'
 import type { StreamClaim } from '../../streams/stream-counts.ts'
+import type { StreamWatch } from '../../streams/watched-stream.ts'
 import type { ReplyHead } from '../../upstream/reply-head.ts'
 import type { UpstreamCall, UpstreamTarget } from '../../upstream/target.ts'
 import { checkPathOf } from '../forward-auth/check-path.ts'
 import type { Gate, Runtime } from '../gate.ts'
+import type { ClientSocket } from './client-socket.ts'
 import type { Downstream } from './downstream.ts'
 import type { Relay } from './relay.ts'
 import type { RequestHead } from './request-head.ts'
 import type { Lifecycle } from './steps.ts'
 
+const noOffers: readonly string[] = []
 const noRoles: ReadonlySet<string> = new Set()
 const noFields: readonly HeaderField[] = []
 
@@ -127,6 +130,16 @@ export class Exchange implements RequirementInput {
   streamClaim: StreamClaim | undefined
   /** Reason for which the gate ended a reply that had begun. For the record only. */
   streamEnd: Reason | undefined
+  /** WebSocket subprotocols that are offered to the service. */
+  offers = noOffers
+  /** Tokens that the client offered as WebSocket subprotocols, encoded. */
+  offeredTokens = noOffers
+  /** WebSocket subprotocol that the gate selects when the service selects none; `''` for none. */
+  ownProtocol = ''
+  /** The entry of a WebSocket in the registry of streams. */
+  watch: StreamWatch | undefined
+  /** The WebSocket of the client, once the gate has sent 101. */
+  socket: ClientSocket | undefined
   attempts = 0
   /** True when the audit log has reserved space for the record of this exchange. */
   auditReserved = false
@@ -200,8 +213,11 @@ export type Matched = Resolved & After<'match-route'> & { readonly runtime: Runt
 /** An exchange whose trace is chosen. */
 export type Traced = Matched & After<'continue-trace'>
 
+/** An exchange that asks for no WebSocket, or for a WebSocket that its route allows from this origin. */
+export type Upgradable = Traced & After<'check-upgrade'>
+
 /** An exchange whose declared body size and framing are allowed by the route. */
-export type Sized = Traced & After<'check-body'>
+export type Sized = Upgradable & After<'check-body'>
 
 /** An exchange whose client address is allowed by the route's address lists. */
 export type Placed = Sized & After<'check-address'>

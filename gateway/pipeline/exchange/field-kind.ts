@@ -41,6 +41,8 @@ export const FieldKind = {
    * gate forwards the field unchanged.
    */
   maxForwards: 21,
+  /** A field of the WebSocket handshake (RFC 6455 §11.3). The gate makes its own handshake with the service. */
+  webSocket: 22,
 } as const
 
 export type FieldKind = (typeof FieldKind)[keyof typeof FieldKind]
@@ -80,6 +82,10 @@ const named = new Map<string, FieldKind>([
   ['client-cert', FieldKind.clientCert],
   ['client-cert-chain', FieldKind.clientCert],
   ['max-forwards', FieldKind.maxForwards],
+  ['sec-websocket-key', FieldKind.webSocket],
+  ['sec-websocket-version', FieldKind.webSocket],
+  ['sec-websocket-protocol', FieldKind.webSocket],
+  ['sec-websocket-extensions', FieldKind.webSocket],
 ])
 
 // Syntax of a field name: 1*tchar (RFC 9110 §5.6.2). uWebSockets.js has already lower-cased the name.
@@ -107,7 +113,7 @@ export function kindOfField(name: string): FieldKind | undefined {
 }
 
 function isDropped(name: string): boolean {
-  return hopByHop.has(name) || statements.has(name) || statementPrefix.test(name)
+  return hopByHop.has(name) || statements.has(name) || statementPrefix.test(name) || name.startsWith('sec-websocket-')
 }
 
 /**

@@ -24,6 +24,16 @@ export class PublicUrls {
   }
 
   /**
+   * Origin of the public URL with this host; `undefined` if the host is not listed.
+   *
+   * @param host  value of the `Host` field
+   */
+  originOf(host: string): string | undefined {
+    const url = this.#byHost.get(host) ?? this.#byHost.get(host.toLowerCase())
+    return url === undefined ? undefined : new URL(url).origin
+  }
+
+  /**
    * Public URL with the requested host; the first public URL if the host is not listed.
    *
    * @param host  value of the `Host` field

@@ -1,5 +1,11 @@
 import type { FieldKind } from './field-kind.ts'
 
+/** A valid WebSocket handshake of a client (RFC 6455 §4.2.1). */
+export interface WebSocketHandshake {
+  /** Offered subprotocols, in order of preference: tokens, each once. */
+  readonly protocols: readonly string[]
+}
+
 /**
  * The head of a request, copied from the listener once. Field names are in lower case and values are trimmed. Names and
  * values have the order of the received fields. `guard-request` sets `kinds` and the properties after `kinds`.
@@ -25,6 +31,10 @@ export class RequestHead {
   chunked = false
   /** `Max-Forwards` of an OPTIONS request; `undefined` without the field, and for every other method. */
   maxForwards: number | undefined
+  /** True when the client asks for a WebSocket. */
+  upgrade = false
+  /** The WebSocket handshake; `undefined` for a request that does not ask for a WebSocket. */
+  handshake: WebSocketHandshake | undefined
   /** Names listed in `Connection`, in lower case; `undefined` if it lists only `close` and `keep-alive`. */
   connectionNames: Set<string> | undefined
   /** True when the client asked to close the connection after this exchange. */

@@ -7,6 +7,7 @@ import { authenticate } from '../phases/authenticate.ts'
 import { authorize } from '../phases/authorize.ts'
 import { checkAddress } from '../phases/check-address.ts'
 import { checkRevocation } from '../phases/check-revocation.ts'
+import { checkUpgrade } from '../phases/check-upgrade.ts'
 import { matchRoute } from '../phases/match-route.ts'
 import { advance, faultReplies } from './driver.ts'
 import type { Exchange, Recorded } from './exchange.ts'
@@ -14,7 +15,7 @@ import { SessionUse } from './session-use.ts'
 import type { Step, Verdict } from './steps.ts'
 
 /** The phases that decide whether a request is admitted. They run again while its stream continues. */
-const placing: readonly Step[] = [matchRoute, checkAddress]
+const placing: readonly Step[] = [matchRoute, checkUpgrade, checkAddress]
 const deciding: readonly Step[] = [authenticate, checkRevocation, authorize]
 
 /** Shortest time between two runs of the phases ahead of time, ms. */

@@ -1,5 +1,6 @@
 import { readAuthorization } from '../../oauth/bearer.ts'
 import type { RequestHead } from '../exchange/request-head.ts'
+import { decodedToken } from './websocket-offers.ts'
 
 /**
  * Matches the parameter `access_token` in a query. A token in the query is not accepted (RFC 9700 §4.3.2). Together
@@ -8,19 +9,38 @@ import type { RequestHead } from '../exchange/request-head.ts'
 const tokenInQuery =
   /(?:^|&)(?:a|%61)(?:c|%63){2}(?:e|%65)(?:s|%73){2}(?:_|%5f)(?:t|%74)(?:o|%6f)(?:k|%6b)(?:e|%65)(?:n|%6e)=/i
 
-export type CredentialReason = 'credential-missing' | 'credential-malformed' | 'credential-repeated'
+export type CredentialReason =
+  | 'credential-missing'
+  | 'credential-malformed'
+  | 'credential-repeated'
+  | 'subprotocol-missing'
 
 /** The parts of a request that may contain a credential. */
 interface Presentation {
   readonly head: RequestHead
   readonly query: string | undefined
+  readonly offers: readonly string[]
+  readonly ownProtocol: string
+  readonly offeredTokens: readonly string[]
 }
 
 /** The bearer token of a request, or the reason why the request has no usable token. */
-export function presentedToken({ head, query }: Presentation): { readonly token: string } | CredentialReason {
+export function presentedToken(x: Presentation): { readonly token: string } | CredentialReason {
+  const { head, query } = x
+  if (x.offeredTokens.length > 0) return offeredToken(x)
   if (head.authorization === undefined) return 'credential-missing'
   const read = readAuthorization(head.authorization)
   if (typeof read === 'string') return read
   if (query !== undefined && tokenInQuery.test(query)) return 'credential-repeated'
   return read.scheme === 'bearer' ? read : 'credential-missing'
+}
+
+/** The token among the WebSocket subprotocols. The gate must be able to select another one, so one must be offered. */
+function offeredToken(x: Presentation): { readonly token: string } | CredentialReason {
+  const { head, query, offers, ownProtocol, offeredTokens } = x
+  const inQuery = query !== undefined && tokenInQuery.test(query)
+  if (offeredTokens.length > 1 || head.authorization !== undefined || inQuery) return 'credential-repeated'
+  if (offers.length === 0 && ownProtocol === '') return 'subprotocol-missing'
+  const token = decodedToken(offeredTokens[0]!)
+  return token === undefined ? 'credential-malformed' : { token }
 }

@@ -11,23 +11,27 @@ import { resumed } from '../exchange/resumed.ts'
 import type { Verdict } from '../exchange/steps.ts'
 import { sessionCookieValue } from './session-cookie-value.ts'
 import { sessionFacts } from './session-facts.ts'
+import { originRefused } from './websocket-origin.ts'
 
 const challenge = bearerChallenge()
 const missing = denial('session-missing', { challenge })
 export const sessionEnded = denial('session-ended', { challenge })
 const crossSite = denial('cross-site')
 
-type PresentVerdict = Verdict<'session-missing' | 'session-ended' | 'cross-site', 'login-required'>
+type PresentVerdict = Verdict<'session-missing' | 'session-ended' | 'cross-site' | 'origin-refused', 'login-required'>
 
 /**
  * Finds the login session of the request's cookie. Without a session, denies 401 or redirects a browser to the login.
- * Denies 403 for a request with an unsafe method that no page of the same origin sent. Waits for Redis only if this
+ * Denies 403 for a request with an unsafe method that no page of the same origin sent, and for a WebSocket handshake
+ * without an origin. Waits for Redis only if this
  * node does not have the session in memory.
  */
 export function presentSession(x: Placed): PresentVerdict | Promise<PresentVerdict> {
   const value = sessionCookieValue(x)
   if (value === undefined || x.gate.sessions === undefined) return requireLogin(x, missing)
   if (!isSafe(x.method) && !isSameOrigin(x)) return crossSite
+  // `check-upgrade` has checked an origin that is present.
+  if (x.head.handshake !== undefined && x.head.field('origin') === undefined) return originRefused
   const found = x.gate.sessions.find(value)
   return found instanceof Promise ? resumed(x, found, (late) => present(x, late)) : present(x, found)
 }

@@ -1,5 +1,5 @@
 import { denial } from '../../base/denial.ts'
-import type { Sized, Traced } from '../exchange/exchange.ts'
+import type { Sized, Upgradable } from '../exchange/exchange.ts'
 import { phase } from '../exchange/phase.ts'
 
 const bodyTooLarge = denial('body-too-large')
@@ -9,7 +9,7 @@ const lengthRequired = denial('length-required')
  * Denies 413 when `Content-Length` exceeds the route's limit, before any of the body is read. Denies 411 for a chunked
  * body where the service does not accept one.
  */
-export const checkBody = phase<Traced, Sized>()({
+export const checkBody = phase<Upgradable, Sized>()({
   name: 'check-body',
   waits: false,
   denies: ['body-too-large', 'length-required'],

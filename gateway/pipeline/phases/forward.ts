@@ -3,13 +3,15 @@ import type { GatewayFault } from '../../base/fault.ts'
 import { rewritten } from '../../policy/services/rewrite.ts'
 import type { StreamCandidate, WatchedStream } from '../../streams/watched-stream.ts'
 import type { ReplyHead } from '../../upstream/reply-head.ts'
-import type { UpstreamListener } from '../../upstream/target.ts'
+import type { UpgradeCall, UpgradeListener, UpstreamListener } from '../../upstream/target.ts'
 import { claimStream } from '../exchange/claim-stream.ts'
 import { concludeReply, fail, refuseForwarded } from '../exchange/driver.ts'
 import type { Forwarded, Shaped, Valid } from '../exchange/exchange.ts'
 import { phase } from '../exchange/phase.ts'
 import { RelayedStream } from '../exchange/relayed-stream.ts'
 import { validityReasons, validityVerdict } from '../identity/validity-verdict.ts'
+import { recordOpened } from '../records/record-audit.ts'
+import { WebSocketRelay } from '../websocket/websocket-relay.ts'
 
 /**
  * Sends the request to the selected upstream. Upstream events then drive the exchange. The bodies of request and
@@ -22,10 +24,14 @@ import { validityReasons, validityVerdict } from '../identity/validity-verdict.t
 export const forward = phase<Valid<Shaped>, Forwarded>()({
   name: 'forward',
   waits: false,
-  denies: validityReasons,
+  denies: [...validityReasons, 'streams-full', 'stream-limited'],
   answers: ['login-required'],
   throws: ['upstream-unreachable', 'upstream-full', 'upstream-broken', 'upstream-timeout'],
-  run(x): ReturnType<typeof validityVerdict> {
+  run(x): ReturnType<typeof validityVerdict> | ReturnType<typeof claimStream> {
+    if (x.head.handshake !== undefined) {
+      const denied = claimStream(x)
+      if (denied !== undefined) return denied
+    }
     x.forwardedAt = performance.now()
     const { totalMs } = x.route.timeouts
     if (totalMs !== undefined) x.deadlineAt = x.startedAt + totalMs
@@ -41,11 +47,14 @@ export const forward = phase<Valid<Shaped>, Forwarded>()({
  */
 function send(x: Shaped, fresh = false): void {
   x.attempts++
+  if (x.head.handshake !== undefined) {
+    sendUpgrade(x)
+    return
+  }
   const { head, route } = x
-  const path = route.rewrite === undefined ? x.path : rewritten(x.path, route.rewrite)
   const request = {
     method: head.method,
-    target: head.query === undefined ? path : `${path}?${head.query}`,
+    target: targetOf(x),
     fields: x.requestFields,
     body: x.downstream.openBody(),
     client: x.address,
@@ -57,20 +66,42 @@ function send(x: Shaped, fresh = false): void {
   if (request.body !== undefined) x.gate.streams?.soon(forwarder)
 }
 
+/** Path and query that the service receives. */
+function targetOf({ head, route, path }: Shaped): string {
+  const rest = route.rewrite === undefined ? path : rewritten(path, route.rewrite)
+  return head.query === undefined ? rest : `${rest}?${head.query}`
+}
+
+/** Asks the selected upstream to open a WebSocket. */
+function sendUpgrade(x: Shaped): void {
+  const { route, offers: protocols, address: client } = x
+  const { timeouts } = route
+  const maxMessageBytes = messageMaxBytes(x)
+  const forwarder = new UpgradeForwarder(x)
+  const request = { target: targetOf(x), fields: x.requestFields, protocols, client, timeouts, maxMessageBytes }
+  const call = x.target.upgrade(request, forwarder)
+  forwarder.call = call
+  x.call = call
+}
+
+function messageMaxBytes({ route, gate }: Shaped): number {
+  return route.websocket!.maxMessageBytes ?? gate.limits.messageMaxBytes
+}
+
 /** Forwards the upstream's response to the client. */
 class ReplyForwarder implements UpstreamListener, StreamCandidate {
-  readonly #x: Shaped
+  protected readonly x: Shaped
 
   constructor(x: Shaped) {
-    this.#x = x
+    this.x = x
   }
 
   onOpen(): void {
-    this.#isValid()
+    this.isValid()
   }
 
   onHead(head: ReplyHead): void {
-    const x = this.#x
+    const x = this.x
     x.repliedAt = performance.now()
     x.status = head.status
     x.replyHead = head
@@ -89,24 +120,24 @@ class ReplyForwarder implements UpstreamListener, StreamCandidate {
   }
 
   onData(chunk: Buffer): boolean {
-    const { stream, downstream } = this.#x
+    const { stream, downstream } = this.x
     return stream === undefined ? downstream.write(chunk) : stream.write(chunk)
   }
 
   onEnd(): void {
-    const { stream } = this.#x
-    if (stream === undefined) concludeReply(this.#x)
+    const { stream } = this.x
+    if (stream === undefined) concludeReply(this.x)
     else stream.finish()
   }
 
   startStream(): WatchedStream | undefined {
-    return RelayedStream.start(this.#x)
+    return RelayedStream.start(this.x)
   }
 
   onFault(fault: GatewayFault): void {
-    const x = this.#x
+    const x = this.x
     if (mayRetry(x, fault)) {
-      if (!this.#isValid()) return
+      if (!this.isValid()) return
       x.target = x.runtime.balancers[x.route.service.index]!.next()
       send(x, !neverSent(fault))
       return
@@ -119,8 +150,8 @@ class ReplyForwarder implements UpstreamListener, StreamCandidate {
    *
    * @returns false when the credential is no longer valid; the call is then cancelled and the exchange refused
    */
-  #isValid(): boolean {
-    const x = this.#x
+  protected isValid(): boolean {
+    const x = this.x
     try {
       const verdict = validityVerdict(x)
       if (verdict === undefined) return true
@@ -129,6 +160,47 @@ class ReplyForwarder implements UpstreamListener, StreamCandidate {
       fail(x, error)
     }
     return false
+  }
+}
+
+/** Forwards the upstream's response to a WebSocket handshake: an ordinary reply, or 101 and then messages. */
+class UpgradeForwarder extends ReplyForwarder implements UpgradeListener {
+  call!: UpgradeCall
+  #relay: WebSocketRelay | undefined
+
+  onSwitch(head: ReplyHead, protocol: string): void {
+    const { x } = this
+    x.repliedAt = performance.now()
+    x.status = head.status
+    x.replyHead = head
+    if (!this.isValid()) return
+    const relay = new WebSocketRelay(x, this.call)
+    x.gate.streams!.open({ startStream: () => relay })
+    // The check of the registry may have ended the exchange.
+    if (x.settled) return
+    for (const phase of x.lifecycle.reply) phase.run(x as never)
+    x.deadlineAt = 0
+    this.#relay = relay
+    x.socket = x.downstream.accept(head, protocol === '' ? x.ownProtocol : protocol, messageMaxBytes(x), relay)
+    relay.begin(x.socket)
+    if (x.gate.audit !== undefined) recordOpened(x, x.gate.audit)
+  }
+
+  onMessage(data: Buffer, binary: boolean): boolean {
+    return this.#relay!.onServiceMessage(data, binary)
+  }
+
+  onDrained(): void {
+    this.#relay!.onServiceDrained()
+  }
+
+  onClose(code: number, reason: Buffer): void {
+    this.#relay!.onServiceClosed(code, reason)
+  }
+
+  override onFault(fault: GatewayFault): void {
+    if (this.#relay === undefined) super.onFault(fault)
+    else this.#relay.onServiceLost(fault)
   }
 }
 

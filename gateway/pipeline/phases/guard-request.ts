@@ -1,4 +1,4 @@
-import { denial } from '../../base/denial.ts'
+import { type Denial, denial } from '../../base/denial.ts'
 import { trimOptionalWhitespace } from '../../base/optional-whitespace.ts'
 import { normalizePath, pathReasons } from '../../policy/path-form.ts'
 import type { Exchange, Guarded } from '../exchange/exchange.ts'
@@ -8,6 +8,7 @@ import { phase } from '../exchange/phase.ts'
 import type { RequestHead } from '../exchange/request-head.ts'
 import { nextRequestId, wellFormedRequestId } from '../exchange/request-id.ts'
 import { guardLine, requestLineReasons } from '../exchange/request-line.ts'
+import { readHandshake } from '../exchange/websocket-handshake.ts'
 import type { RequestLimits } from '../gate.ts'
 
 const refusals = {
@@ -94,6 +95,8 @@ export const guardRequest = phase<Exchange, Guarded>()({
     'trailer-announced',
     'max-forwards-malformed',
     'expectation-unknown',
+    'upgrade-malformed',
+    'upgrade-version',
     'upgrade-unsupported',
     'grpc-unsupported',
     ...pathReasons,
@@ -101,7 +104,8 @@ export const guardRequest = phase<Exchange, Guarded>()({
   run(x) {
     const { head } = x
     x.id = nextRequestId()
-    const refused = guardLine(head, x.gate.limits) ?? guardFields(head, x.gate.limits) ?? guardFraming(head)
+    const { limits } = x.gate
+    const refused = guardLine(head, limits) ?? guardFields(head, limits) ?? guardFraming(head) ?? guardUpgrade(x)
     if (refused !== undefined) {
       // The connection closes after a refusal for any reason, because the fields after the refused field were not
       // checked.
@@ -110,7 +114,8 @@ export const guardRequest = phase<Exchange, Guarded>()({
     }
     if (head.connectionNames !== undefined) ignoreHopByHop(head, head.connectionNames)
     if (head.requestId !== undefined && wellFormedRequestId(head.requestId)) x.id = head.requestId
-    x.close = head.close || head.chunked
+    // A proxy in front may already treat the connection as a tunnel, so a handshake that is not accepted ends it.
+    x.close = head.close || head.chunked || head.upgrade
 
     const path = normalizePath(head.target)
     if (typeof path !== 'string') return path
@@ -200,6 +205,7 @@ function guardField(head: RequestHead, kind: FieldKind, value: string, repeated:
     case FieldKind.tracestate:
     case FieldKind.baggage:
     case FieldKind.clientCert:
+    case FieldKind.webSocket:
       return undefined
     case FieldKind.maxForwards:
       return head.method === 'OPTIONS' ? readMaxForwards(head, value, repeated) : undefined
@@ -230,8 +236,22 @@ function guardField(head: RequestHead, kind: FieldKind, value: string, repeated:
     case FieldKind.expect:
       return value.toLowerCase() === '100-continue' ? undefined : refusals.expectationUnknown
     case FieldKind.upgrade:
-      return value.toLowerCase() === 'websocket' ? refusals.upgradeUnsupported : undefined
+      head.upgrade = value.toLowerCase() === 'websocket'
+      return undefined
   }
+  return undefined
+}
+
+/** Reads the handshake of a request that asks for a WebSocket. A forward-auth check of such a request is refused. */
+function guardUpgrade({
+  head,
+  checkPath,
+}: Exchange): Denial<'upgrade-unsupported' | 'upgrade-malformed' | 'upgrade-version'> | undefined {
+  if (!head.upgrade) return undefined
+  if (checkPath !== undefined) return refusals.upgradeUnsupported
+  const read = readHandshake(head)
+  if ('reason' in read) return read
+  head.handshake = read
   return undefined
 }
 

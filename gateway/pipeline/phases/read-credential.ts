@@ -1,12 +1,15 @@
+import { denial } from '../../base/denial.ts'
 import type { Placed, Presented } from '../exchange/exchange.ts'
 import { waitingPhase } from '../exchange/phase.ts'
 import { presentedToken } from '../identity/presented-token.ts'
 import { presentSession } from '../identity/session-credential.ts'
 
+const subprotocolMissing = denial('subprotocol-missing')
+
 /**
  * Reads the bearer token from the request head. Denies 401 when the token is missing, and 400 when it is malformed or
  * repeated. If the route requires a login session and the request has no `Authorization`, the session cookie is the
- * credential.
+ * credential. On a route with `websocket.token_in_protocol`, the token may also be one of the subprotocols.
  */
 export const readCredential = waitingPhase<Placed, Presented>()({
   name: 'read-credential',
@@ -15,8 +18,10 @@ export const readCredential = waitingPhase<Placed, Presented>()({
     'credential-missing',
     'credential-malformed',
     'credential-repeated',
+    'subprotocol-missing',
     'session-missing',
     'session-ended',
+    'origin-refused',
     'cross-site',
   ],
   answers: ['login-required'],
@@ -24,11 +29,13 @@ export const readCredential = waitingPhase<Placed, Presented>()({
   run(x) {
     const { denials, requirement, logins } = x.route
     if (requirement === undefined) return undefined
-    if (logins.length > 0 && x.head.authorization === undefined) return presentSession(x)
+    const { authorization } = x.head
+    if (logins.length > 0 && authorization === undefined && x.offeredTokens.length === 0) return presentSession(x)
     const presented = presentedToken(x)
     if (presented === 'credential-missing') return denials.credentialMissing
     if (presented === 'credential-malformed') return denials.credentialMalformed
     if (presented === 'credential-repeated') return denials.credentialRepeated
+    if (presented === 'subprotocol-missing') return subprotocolMissing
     x.credential = presented.token
     return undefined
   },

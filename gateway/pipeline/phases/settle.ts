@@ -42,6 +42,11 @@ function jsonLine(x: Exchange): string {
   if (facts !== undefined) line += subjectTexts(facts).access
   if (x.checkPath !== undefined) line += ',"check":true'
   if (x.streamEnd !== undefined) line += `,"stream_end":"${x.streamEnd}"`
+  if (x.socket !== undefined) {
+    const { messagesIn, messagesOut, closeCode } = x.socket
+    line += `,"messages_in":${messagesIn},"messages_out":${messagesOut}`
+    if (closeCode !== undefined) line += `,"close_code":${closeCode}`
+  }
   if (x.shadow !== undefined) line += `,"shadow":"${x.shadow}"`
   if (x.limit !== undefined) line += `,"limit":"${x.limit}"`
   if (x.shadowLimit !== undefined) line += `,"shadow_limit":"${x.shadowLimit}"`

@@ -58,6 +58,7 @@ function isCorsField(head: ReplyHead, i: number): boolean {
 function isDropped(head: ReplyHead, i: number): boolean {
   const length = head.nameLength(i)
   if (length >= 12 && head.nameStartsWith(i, 'x-gatehouse-')) return true
+  if (length >= 17 && head.nameStartsWith(i, 'sec-websocket-')) return true
   // A `Set-Cookie` field with a name of the gate's own cookies is dropped, because a service must not start or end a
   // session.
   if (length === 10 && head.nameStartsWith(i, 'set-cookie')) return isOwnCookie(head.value(i))

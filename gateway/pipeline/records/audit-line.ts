@@ -4,6 +4,7 @@ import { decisionOf } from '../../base/decision.ts'
 import { isoTime, msText, quoted } from '../../base/json-text.ts'
 import type { NamedSession } from '../../sessions/session.ts'
 import { addressText } from '../client-address/address-text.ts'
+import type { ClientSocket } from '../exchange/client-socket.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import { traceIdOf } from '../exchange/trace-context.ts'
 import { outcomeTexts, requestTexts, routeTexts, subjectTexts, targetText } from './line-texts.ts'
@@ -50,6 +51,7 @@ export function auditLine(x: Exchange): string {
   if (x.shadow !== undefined) line += `,"gatehouse.shadow":"${x.shadow}"`
   if (x.shadowLimit !== undefined) line += `,"gatehouse.shadow_limit":${quoted(x.shadowLimit)}`
   if (x.faultMessage !== undefined) line += `,"gatehouse.fault":${quotedText(x.faultMessage)}`
+  if (x.socket !== undefined) line += socketText(x.socket, x.settled)
   line += `,"http.request.body.size":${downstream.bytesIn},"http.response.body.size":${downstream.bytesOut}`
   line += `,"gatehouse.gate_ms":${msText(forwarded - x.startedAt)},"gatehouse.total_ms":${msText(now - x.startedAt)}`
   if (x.target !== undefined) {
@@ -58,6 +60,14 @@ export function auditLine(x: Exchange): string {
     if (x.repliedAt !== 0) line += `,"gatehouse.upstream_ms":${msText(x.repliedAt - x.forwardedAt)}`
   }
   return `${line}}`
+}
+
+/** Part of the audit record of a WebSocket: one record when it was opened, another when it has ended. */
+function socketText({ messagesIn, messagesOut, closeCode }: ClientSocket, ended: boolean): string {
+  if (!ended) return ',"gatehouse.stream.event":"opened"'
+  const text = `,"gatehouse.stream.event":"ended","gatehouse.stream.ended_at":"${isoTime(Date.now())}"`
+  const code = closeCode === undefined ? '' : `,"gatehouse.stream.close_code":${closeCode}`
+  return `${text}${code},"gatehouse.stream.messages_in":${messagesIn},"gatehouse.stream.messages_out":${messagesOut}`
 }
 
 function sessionText(session: NamedSession | undefined): string {

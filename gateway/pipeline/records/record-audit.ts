@@ -14,6 +14,15 @@ export function recordAudit(x: Exchange, audit: NonNullable<Gate['audit']>): voi
 }
 
 /**
+ * Adds a record of a WebSocket that was opened, so that the log shows it while it lasts and when the node fails. It uses
+ * the room that was reserved: a WebSocket would keep it for hours.
+ */
+export function recordOpened(x: Exchange, audit: NonNullable<Gate['audit']>): void {
+  audit.add(auditLine(x), true, x.auditReserved)
+  x.auditReserved = false
+}
+
+/**
  * Whether the audit record has priority. Exchanges that passed every check, and logins and logouts of a session have
  * priority. Records that unauthenticated clients cause must not displace records with priority.
  */

@@ -1,17 +1,7 @@
 import { z } from 'zod'
 import { forwardedMethods } from '../../base/methods.ts'
-import { duration, InvalidText, parsedText, text } from '../../config/text-schemas.ts'
-import { isPrivate, readOrigin } from '../../config/web-url.ts'
-
-/** Schema of an origin. The gate compares the origin with the `Origin` field byte by byte. */
-const pageOrigin = parsedText('an exact origin such as https://app.example', (written) => {
-  // The URL parser accepts `*` as a host, but browsers never send `*`.
-  const url = written.includes('*') ? undefined : readOrigin(written)
-  if (!(url instanceof URL)) return url
-  if (!isPrivate(url)) return new InvalidText('must be an https origin; http is allowed for loopback only')
-  if (url.origin === written) return written
-  return new InvalidText('must be as browsers send it: in lower case, without a final / and without a default port')
-})
+import { duration, text } from '../../config/text-schemas.ts'
+import { pageOrigin } from './page-origin.ts'
 
 /**
  * Schema of a field name (RFC 9110 §5.6.2) without `*`. In requests with credentials, `*` is an ordinary name, not a

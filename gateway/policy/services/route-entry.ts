@@ -9,6 +9,7 @@ import { limitEntries } from './limit-entry.ts'
 import { onOutage } from './on-outage.ts'
 import { streamsEntry } from './streams-entry.ts'
 import { routeTimeouts } from './timeouts.ts'
+import { websocketEntry } from './websocket-entry.ts'
 
 /** Schema of a path prefix. The policy compiler validates the prefix together with the pattern of the route. */
 const prefix = z.string().max(1024)
@@ -66,6 +67,7 @@ export const routeEntry = z.strictObject({
     .prefault({}),
   timeouts: routeTimeouts.optional(),
   cors: corsEntry.optional().describe('Cross-origin access to the route. Default: `cors` of the service.'),
+  websocket: websocketEntry.optional().describe('WebSockets on this route. Default: none; a handshake gets 501.'),
   limits: limitEntries
     .prefault([])
     .describe('Limits of this route, in addition to the limits of its service and of the policy.'),

@@ -9,15 +9,17 @@ export const streamsEntry = z
       .min(1)
       .max(1_000_000)
       .optional()
-      .describe('Maximum number of event streams of this route on one node; beyond it 503. Default: no limit.'),
+      .describe(
+        'Maximum number of WebSockets and event streams of this route on one node; beyond it 503. Default: no limit.',
+      ),
     max_per_subject: z
       .int()
       .min(1)
       .max(1_000_000)
       .optional()
       .describe(
-        'Maximum number of event streams of this route on one node for one subject of an issuer; beyond it 429. Default: ' +
-          'no limit.',
+        'Maximum number of WebSockets and event streams of this route on one node for one subject of an issuer; beyond ' +
+          'it 429. Default: no limit.',
       ),
     max_age: durationOrNone({ min: '1s', max: '30d' })
       .prefault('none')

@@ -74,6 +74,10 @@ export class WebSocketCall extends Http1Call implements UpgradeCall, Upgrade, Fr
     }
   }
 
+  onPong(): void {
+    this.framesIn++
+  }
+
   onClose(code: number, reason: Buffer): void {
     const { connection } = this
     if (!this.end()) return

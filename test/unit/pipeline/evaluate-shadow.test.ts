@@ -33,6 +33,7 @@ function exchangeOf({ shadow, requirement, facts, verify = breaks, exhausted = f
   head.authorization = 'Bearer token'
   const x = {
     head,
+    offeredTokens: [],
     facts,
     shadow: undefined as string | undefined,
     address: Uint8Array.of(127, 0, 0, 1),

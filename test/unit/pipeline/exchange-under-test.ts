@@ -21,7 +21,12 @@ interface Request {
   readonly gate?: Partial<Gate>
 }
 
-const usualLimits: RequestLimits = { targetMaxBytes: 8192, headMaxBytes: 32 * 1024, fieldsMax: 98 }
+const usualLimits: RequestLimits = {
+  targetMaxBytes: 8192,
+  headMaxBytes: 32 * 1024,
+  messageMaxBytes: 1024 * 1024,
+  fieldsMax: 98,
+}
 
 /** Returns an exchange as the listener creates it. Its gate has only the members that the first phases read. */
 export function exchangeOf(request: Request = {}): Exchange {

@@ -9,10 +9,32 @@ import { exchangeOf, type FieldLine } from './exchange-under-test.ts'
 
 type Request = Parameters<typeof exchangeOf>[0] & object
 
-function outcomeOf(request: Request): { reason: Reason | 'admitted'; denial: Denial | undefined; close: boolean } {
+function outcomeOf(request: Request) {
   const x = exchangeOf(request)
   const denial = guardRequest.run(x) as Denial | undefined
-  return { reason: denial?.reason ?? 'admitted', denial, close: x.close || denial?.close === true }
+  const reason: Reason = denial?.reason ?? 'admitted'
+  return { reason, denial, close: x.close || denial?.close === true, handshake: x.head.handshake }
+}
+
+interface Handshake {
+  readonly method?: string
+  /** Overrides fields of a valid handshake. `undefined` removes a field. */
+  readonly fields?: Readonly<Record<string, string | undefined>>
+  readonly more?: readonly FieldLine[]
+}
+
+function handshake({ method = 'GET', fields = {}, more = [] }: Handshake = {}): Request {
+  const all: Record<string, string | undefined> = {
+    upgrade: 'websocket',
+    connection: 'Upgrade',
+    'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+    'sec-websocket-version': '13',
+    ...fields,
+  }
+  const lines = Object.entries(all).flatMap(([name, value]): FieldLine[] =>
+    value === undefined ? [] : [[name, value]],
+  )
+  return { method, fields: [...lines, ...more] }
 }
 
 const withField = (name: string, value: string): Request => ({ fields: [[name, value]] })
@@ -156,7 +178,40 @@ const refused: Partial<Record<Reason, readonly Request[]>> = {
   'expectation-unknown': ['', '200-ok', '100-continue, x', '100-continue;a=b'].map((value) =>
     withField('expect', value),
   ),
-  'upgrade-unsupported': ['websocket', 'WebSocket'].map((value) => withField('upgrade', value)),
+  'upgrade-malformed': [
+    withField('upgrade', 'websocket'),
+    handshake({ method: 'POST' }),
+    handshake({ method: 'HEAD' }),
+    ...[
+      { connection: undefined },
+      { connection: 'keep-alive' },
+      { connection: 'close' },
+      { 'sec-websocket-key': undefined },
+      { 'sec-websocket-key': '' },
+      { 'sec-websocket-key': '!!!!!!!!!!!!!!!!!!!!!!==' },
+      { 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ' },
+      { 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQA=' },
+      { 'content-length': '0' },
+      { 'content-length': '5' },
+      { 'transfer-encoding': 'chunked' },
+      { 'sec-websocket-protocol': '' },
+      { 'sec-websocket-protocol': 'a,' },
+      { 'sec-websocket-protocol': 'a, a' },
+      { 'sec-websocket-protocol': 'a b' },
+      { 'sec-websocket-protocol': 'ä' },
+      { 'sec-websocket-protocol': 'a;b' },
+    ].map((fields) => handshake({ fields })),
+    ...[
+      ['connection', 'upgrade'],
+      ['connection', 'x-a'],
+      ['sec-websocket-key', 'dGhlIHNhbXBsZSBub25jZQ=='],
+      ['sec-websocket-version', '13'],
+      ['sec-websocket-protocol', 'chat'],
+    ].map(([name, value]) => handshake({ fields: { 'sec-websocket-protocol': 'chat' }, more: [[name!, value!]] })),
+  ],
+  'upgrade-version': [undefined, '', '8', '013', '13, 8'].map((version) =>
+    handshake({ fields: { 'sec-websocket-version': version } }),
+  ),
   'grpc-unsupported': ['application/grpc', 'application/GRPC+proto', 'application/grpc;v=1'].map((value) =>
     withField('content-type', value),
   ),
@@ -169,6 +224,42 @@ const refused: Partial<Record<Reason, readonly Request[]>> = {
   'path-escape': [{ target: '/a%zz' }],
   'path-utf8': [{ target: '/a%c0%ae' }],
 }
+
+test('the denial of another WebSocket version names the supported one', () => {
+  expect(outcomeOf(handshake({ fields: { 'sec-websocket-version': '8' } })).denial).toMatchObject({
+    status: 426,
+    fields: [
+      ['upgrade', 'websocket'],
+      ['sec-websocket-version', '13'],
+    ],
+  })
+})
+
+test.each([
+  [{}, []],
+  [{ upgrade: 'WebSocket', connection: 'keep-alive, Upgrade' }, []],
+  [{ connection: 'close, upgrade' }, []],
+  [{ 'sec-websocket-extensions': 'permessage-deflate; client_max_window_bits, x-foo' }, []],
+  [{ 'sec-websocket-protocol': ' chat.v2 ,\tchat.v1' }, ['chat.v2', 'chat.v1']],
+])('a handshake with %j is read, and ends its connection unless it is accepted', (fields, protocols) => {
+  const { reason, handshake: read, close } = outcomeOf(handshake({ fields }))
+
+  expect([reason, read, close]).toEqual(['admitted', { protocols }, true])
+})
+
+test('the offers of several fields form one list', () => {
+  const more: FieldLine[] = [['sec-websocket-protocol', 'b, c']]
+
+  const { handshake: read } = outcomeOf(handshake({ fields: { 'sec-websocket-protocol': 'a' }, more }))
+  expect(read?.protocols).toEqual(['a', 'b', 'c'])
+})
+
+test.each(['h2c', 'websocket, h2c', 'xwebsocket'])('a request with Upgrade: %s is an ordinary request', (value) => {
+  expect(outcomeOf(handshake({ fields: { upgrade: value } }))).toMatchObject({
+    reason: 'admitted',
+    handshake: undefined,
+  })
+})
 
 test.each(
   Object.entries(refused).flatMap(([reason, requests]) =>

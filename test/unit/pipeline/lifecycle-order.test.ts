@@ -15,6 +15,7 @@ import { authorize } from '../../../gateway/pipeline/phases/authorize.ts'
 import { checkAddress } from '../../../gateway/pipeline/phases/check-address.ts'
 import { checkBody } from '../../../gateway/pipeline/phases/check-body.ts'
 import { checkRevocation } from '../../../gateway/pipeline/phases/check-revocation.ts'
+import { checkUpgrade } from '../../../gateway/pipeline/phases/check-upgrade.ts'
 import { checkValidity, checkValidityOfCheck } from '../../../gateway/pipeline/phases/check-validity.ts'
 import { continueTrace } from '../../../gateway/pipeline/phases/continue-trace.ts'
 import { forward } from '../../../gateway/pipeline/phases/forward.ts'
@@ -36,7 +37,7 @@ import { shapeRequest } from '../../../gateway/pipeline/phases/shape-request.ts'
 test('a lifecycle with phases in a wrong order does not compile', () => {
   const begin = LifecycleBuilder.begin()
   const traced = begin.next(guardRequest).next(resolveClient).next(matchRoute).next(continueTrace)
-  const placed = traced.next(checkBody).next(checkAddress)
+  const placed = traced.next(checkUpgrade).next(checkBody).next(checkAddress)
 
   // @ts-expect-error match-route needs guard-request
   begin.next(matchRoute)
@@ -87,6 +88,7 @@ test('a lifecycle with phases in a wrong order does not compile', () => {
     'match-route',
     'allow-origin',
     'continue-trace',
+    'check-upgrade',
     'check-body',
     'check-address',
     'read-credential',
@@ -149,6 +151,7 @@ test('a lifecycle with a waiting phase between check-validity and its last phase
     .next(matchRoute)
     .next(allowOrigin)
     .next(continueTrace)
+    .next(checkUpgrade)
     .next(checkBody)
     .next(checkAddress)
     .next(readCredential)
@@ -206,6 +209,7 @@ test('a phase compiles only if `denies` and `answers` list exactly the reasons t
     .next(resolveClient)
     .next(matchRoute)
     .next(continueTrace)
+    .next(checkUpgrade)
     .next(checkBody)
   const define = phase<Sized, Placed>()
 

@@ -79,6 +79,12 @@ const full = {
           rewrite: { strip_prefix: '/a', add_prefix: '/b' },
           timeouts: { idle: '90s' },
           streams: { max: 10, max_per_subject: 2, max_age: '1h', hold: '10s', end: 'keep' },
+          websocket: {
+            origins: ['https://app.test'],
+            subprotocols: ['chat'],
+            max_message: '64KiB',
+            token_in_protocol: true,
+          },
         },
       ],
     },

@@ -1,0 +1,19 @@
+import { denial } from '../../base/denial.ts'
+import type { RouteWebSocket } from '../../policy/snapshot.ts'
+import type { Exchange } from '../exchange/exchange.ts'
+
+export const originRefused = denial('origin-refused')
+
+/**
+ * Whether a page of this origin may open a WebSocket: the origin of the requested host, or one that the route lists.
+ * Other hosts of `public_url` must be listed too.
+ */
+export function isAllowedOrigin(x: Exchange, { origins }: RouteWebSocket, origin: string): boolean {
+  return origins.has(origin) || origin === requestedOrigin(x)
+}
+
+function requestedOrigin({ gate, authority, proto }: Exchange): string | undefined {
+  const listed = gate.publicUrls.originOf(authority)
+  if (listed !== undefined) return listed
+  return URL.parse(`${proto}://${authority}`)?.origin
+}

@@ -1,0 +1,224 @@
+import type { Denial } from '../../base/denial.ts'
+import type { GatewayFault } from '../../base/fault.ts'
+import type { RevocationMemo } from '../../oauth/token-facts.ts'
+import type { StreamWatch, WatchedStream } from '../../streams/watched-stream.ts'
+import type { UpgradeCall } from '../../upstream/target.ts'
+import { NO_CODE } from '../../upstream/websocket/close-code.ts'
+import type { ClientSocket, ClientSocketListener } from '../exchange/client-socket.ts'
+import { concludeWebSocket, fail, refuseForwarded } from '../exchange/driver.ts'
+import type { EndReason } from '../exchange/end-reasons.ts'
+import type { Recorded } from '../exchange/exchange.ts'
+import { StreamAuthority } from '../exchange/stream-authority.ts'
+import { Close, closeFor } from './close-codes.ts'
+
+/** Sweeps (250 ms each) without a frame of the service after which it is pinged: 30 s. It is lost after twice as long. */
+const QUIET_SWEEPS = 120
+/** Sweeps after which a service that reads nothing of the queued messages ends the WebSocket: 30 s. */
+const STALLED_SWEEPS = 120
+/** Code that stands for a connection that was lost without a close frame. Never sent (RFC 6455 §7.4.1). */
+const LOST = 1006
+
+/**
+ * Relays messages between the WebSocket of a client and that of a service. Each message is checked before it is relayed,
+ * in either direction.
+ */
+export class WebSocketRelay implements WatchedStream, ClientSocketListener {
+  readonly #x: Recorded
+  readonly #call: UpgradeCall
+  readonly #authority: StreamAuthority
+  #watch!: StreamWatch
+  #client: ClientSocket | undefined
+  /** True while the service does not read: `send` returned false. */
+  #full = false
+  /** True while the service is paused because the client does not read. */
+  #servicePaused = false
+  /** How the client closed, while messages are still queued for the service. */
+  #clientClosed: { readonly code: number; readonly reason: string } | undefined
+  /** True when the service has closed, or its connection was lost. */
+  #serviceOver = false
+  /** Reason to record when the client has received the last message. */
+  #endReason: EndReason = 'admitted'
+  #framesSeen = 0
+  #quietSweeps = 0
+  #unsentSeen = 0
+  #stalledSweeps = 0
+
+  constructor(x: Recorded, call: UpgradeCall) {
+    this.#x = x
+    this.#call = call
+    this.#authority = new StreamAuthority(x, () => this.mayRelay())
+  }
+
+  /** Starts to relay. */
+  begin(client: ClientSocket): void {
+    this.#client = client
+  }
+
+  // Messages of the service
+
+  /** @returns false to pause the service */
+  onServiceMessage(data: Uint8Array, binary: boolean): boolean {
+    const room = this.#client!.send(data, binary)
+    if (!room) this.#servicePaused = true
+    return room
+  }
+
+  onServiceDrained(): void {
+    this.#full = false
+    this.#client!.resume()
+    this.#closeService()
+  }
+
+  onServiceClosed(code: number, reason: Buffer): void {
+    this.#serviceOver = true
+    this.#finish(code === NO_CODE ? undefined : code, reason.toString())
+  }
+
+  onServiceLost(fault: GatewayFault): void {
+    this.#serviceOver = true
+    this.#x.faultMessage = fault.message
+    this.#endReason = 'reply-broken'
+    this.#finish(Close.serviceLost.code, Close.serviceLost.reason)
+  }
+
+  #finish(code: number | undefined, reason: string): void {
+    if (this.#clientClosed !== undefined) this.onFinished()
+    else this.#client!.finish(code, reason)
+  }
+
+  // Messages of the client
+
+  mayRelay(): boolean {
+    return this.#watch.mayRelay()
+  }
+
+  ready(): boolean {
+    return !this.#full && this.#watch.mayRelay()
+  }
+
+  onMessage(data: Uint8Array, binary: boolean): void {
+    this.#authority.used()
+    if (this.#call.send(data, binary)) return
+    this.#full = true
+    this.#client!.pause()
+  }
+
+  onTooLarge(): void {
+    this.#end(Close.tooLarge, 'message-too-large', Close.goingAway)
+  }
+
+  onQueueFull(): void {
+    this.#end(Close.serviceStalled, 'service-stalled')
+  }
+
+  onDrained(): void {
+    this.#servicePaused = false
+    this.#call.resume()
+  }
+
+  onFinished(): void {
+    concludeWebSocket(this.#x, this.#endReason)
+  }
+
+  onClose(code: number, reason: string): void {
+    this.#clientClosed = { code, reason }
+    this.#closeService()
+  }
+
+  onGoingAway(): void {
+    this.#end(Close.goingAway, 'node-stopped')
+  }
+
+  /** Closes the WebSocket to the service when the client has closed and its last message was passed on. */
+  #closeService(): void {
+    const closed = this.#clientClosed
+    if (closed === undefined || this.#full || this.#client!.pending) return
+    const { code, reason } = closed
+    if (code === LOST) this.#call.abort()
+    else this.#call.close(code === NO_CODE ? undefined : code, reason)
+    concludeWebSocket(this.#x, code === LOST ? 'client-gone' : 'admitted')
+  }
+
+  // The authority of the stream
+
+  watchedBy(watch: StreamWatch): void {
+    this.#watch = watch
+    this.#x.watch = watch
+  }
+
+  get holdMs(): number | undefined {
+    return this.#authority.holdMs
+  }
+
+  get lookups(): readonly RevocationMemo[] {
+    return this.#authority.lookups
+  }
+
+  reconsider(): Denial | undefined {
+    return this.#authority.verdict()
+  }
+
+  hold(): void {
+    this.#call.pause()
+    this.#client?.pause()
+  }
+
+  release(): void {
+    if (this.#client === undefined) return
+    this.#client.resume()
+    this.#call.resume()
+    this.#closeService()
+  }
+
+  end(denial: Denial): void {
+    if (this.#client === undefined) {
+      refuseForwarded(this.#x, denial)
+      return
+    }
+    this.#x.streamEnd = denial.reason
+    this.#end(closeFor(denial), 'stream-ended')
+  }
+
+  fail(fault: unknown): void {
+    if (this.#client === undefined) {
+      fail(this.#x, fault)
+      return
+    }
+    this.#x.faultMessage = String(fault)
+    this.#end(Close.fault, 'node-fault')
+  }
+
+  /** Ends both WebSockets at once. */
+  #end(close: Close, reason: EndReason, toService = close): void {
+    this.#call.close(toService.code, toService.reason)
+    this.#client!.close(close.code, close.reason)
+    concludeWebSocket(this.#x, reason)
+  }
+
+  /** Pings a silent service, and detects lost and stalled ones. */
+  sweep(): void {
+    if (this.#serviceOver) return
+    this.#sweepFrames()
+    this.#sweepQueue()
+  }
+
+  #sweepFrames(): void {
+    const { framesIn } = this.#call
+    // The pongs of a paused service are not read.
+    if (framesIn !== this.#framesSeen || this.#servicePaused) {
+      this.#framesSeen = framesIn
+      this.#quietSweeps = 0
+    } else if (++this.#quietSweeps === QUIET_SWEEPS) this.#call.ping()
+    else if (this.#quietSweeps >= 2 * QUIET_SWEEPS) {
+      this.#x.faultMessage = 'the service answered no ping'
+      this.#end(Close.serviceLost, 'reply-broken')
+    }
+  }
+
+  #sweepQueue(): void {
+    const { unsentBytes } = this.#call
+    if (!this.#full || unsentBytes !== this.#unsentSeen) this.#stalledSweeps = 0
+    else if (++this.#stalledSweeps > STALLED_SWEEPS) this.#end(Close.serviceStalled, 'service-stalled')
+    this.#unsentSeen = unsentBytes
+  }
+}
