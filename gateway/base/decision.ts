@@ -26,6 +26,7 @@ export function decisionOf(reason: Reason): Decision {
     case 'reply-broken':
     case 'stream-ended':
     case 'stream-max-age':
+    case 'stream-idle':
     case 'message-too-large':
     case 'service-stalled':
       return 'broken'

@@ -425,6 +425,11 @@ export const reasons = {
     'request_timeout',
     'the reply or upload lasted longer than streams.max_age of the route',
   ),
+  'stream-idle': closing(
+    408,
+    'request_timeout',
+    'no message was sent in either direction of the WebSocket for streams.idle of the route',
+  ),
   'reader-stalled': closing(499, 'client_closed', 'the client stopped reading the response'),
   'message-too-large': closing(
     413,

@@ -257,9 +257,10 @@ function timeoutsOf(service: ServiceEntry['timeouts'], own: RouteEntry['timeouts
   }
 }
 
-function streamsOf({ max, max_per_subject, max_age, hold, end }: StreamsEntry): RouteStreams {
+function streamsOf({ max, max_per_subject, max_age, idle, hold, end }: StreamsEntry): RouteStreams {
   const maxAgeMs = max_age === 'none' ? undefined : max_age
-  return { max, maxPerSubject: max_per_subject, maxAgeMs, holdMs: hold, keeps: end === 'keep' }
+  const idleMs = idle === 'none' ? undefined : idle
+  return { max, maxPerSubject: max_per_subject, maxAgeMs, idleMs, holdMs: hold, keeps: end === 'keep' }
 }
 
 function auditOf(...said: Parameters<typeof auditTerms>): RouteAudit {

@@ -132,6 +132,7 @@ function printedRoute(entry: RouteEntry, service: ServiceEntry, soleIssuer: stri
       ...(streams.max !== undefined && { max: streams.max }),
       ...(streams.max_per_subject !== undefined && { max_per_subject: streams.max_per_subject }),
       max_age: streams.max_age === 'none' ? streams.max_age : formatDuration(streams.max_age),
+      idle: streams.idle === 'none' ? streams.idle : formatDuration(streams.idle),
       ...(streams.hold !== undefined && { hold: formatDuration(streams.hold) }),
       end: streams.end,
     },

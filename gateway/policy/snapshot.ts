@@ -100,6 +100,8 @@ export interface RouteStreams {
   readonly maxPerSubject: number | undefined
   /** `undefined` for no limit. */
   readonly maxAgeMs: number | undefined
+  /** Maximum time without a message of a WebSocket, ms; `undefined` for no limit. */
+  readonly idleMs: number | undefined
   /** `undefined`: the setting of the node applies. */
   readonly holdMs: number | undefined
   /** Streams continue after what admitted them has ended. */

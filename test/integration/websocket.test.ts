@@ -41,7 +41,7 @@ const node = await startNode({
             match: { path: '/few/**' },
             require: { scopes: { all: ['live'] } },
             websocket: {},
-            streams: { max: 2, max_per_subject: 1 },
+            streams: { max: 2, max_per_subject: 1, idle: '5s' },
           },
           { id: 'plain', match: { path: '/plain/**' }, require: 'public' },
           {
@@ -272,6 +272,18 @@ test('the limits of streams of a route count WebSockets, and room is free again 
 
   const third = await openSocket(node.port, '/few/5', { token: tokenOf('c') })
   for (const { ws } of [second, third]) ws.close()
+})
+
+test('a WebSocket without a message for streams.idle is closed, however many pings it sends', async () => {
+  const client = await openSocket(node.port, '/few/idle', {
+    token: issuer.sign({ claims: { scope: 'live', sub: 'idle' } }),
+  })
+  const pinging = setInterval(() => client.ws.ping(), 100)
+
+  expect(await client.ended()).toEqual([1001, 'no message for too long'])
+  clearInterval(pinging)
+  expect((await (await service.socketAt('/few/idle')).ended())[0]).toBe(1001)
+  expect(await recordOf('/few/idle')).toMatchObject({ reason: 'stream-ended', stream_end: 'stream-idle' })
 })
 
 test('a stopping node closes its WebSockets with 1001', async () => {

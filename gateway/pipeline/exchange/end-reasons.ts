@@ -11,6 +11,7 @@ export const endReasons = [
   'stream-limited',
   'stream-ended',
   'stream-max-age',
+  'stream-idle',
   'client-gone',
   'trailer-after-body',
   'reader-stalled',

@@ -9,6 +9,7 @@ export interface Close {
 /** Why the gate closes a WebSocket itself. Codes of RFC 6455 §7.4.1, its registry, and 4000 to 4999 for private use. */
 export const Close = {
   goingAway: { code: 1001, reason: 'the gateway is stopping' },
+  idle: { code: 1001, reason: 'no message for too long' },
   tooLarge: { code: 1009, reason: 'the message is too large' },
   fault: { code: 1011, reason: 'the gateway failed' },
   serviceLost: { code: 1011, reason: 'the connection to the service was lost' },

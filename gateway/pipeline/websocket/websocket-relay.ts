@@ -11,6 +11,8 @@ import type { Recorded } from '../exchange/exchange.ts'
 import { StreamAuthority } from '../exchange/stream-authority.ts'
 import { Close, closeFor } from './close-codes.ts'
 
+/** Time between two calls of `sweep`, ms. */
+const SWEEP_MS = 250
 /** Sweeps (250 ms each) without a frame of the service after which it is pinged: 30 s. It is lost after twice as long. */
 const QUIET_SWEEPS = 120
 /** Sweeps after which a service that reads nothing of the queued messages ends the WebSocket: 30 s. */
@@ -32,6 +34,7 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
   #full = false
   /** True while the service is paused because the client does not read. */
   #servicePaused = false
+  #held = false
   /** How the client closed, while messages are still queued for the service. */
   #clientClosed: { readonly code: number; readonly reason: string } | undefined
   /** True when the service has closed, or its connection was lost. */
@@ -40,6 +43,8 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
   #endReason: EndReason = 'admitted'
   #framesSeen = 0
   #quietSweeps = 0
+  #messagesSeen = 0
+  #idleSweeps = 0
   #unsentSeen = 0
   #stalledSweeps = 0
 
@@ -159,11 +164,13 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
   }
 
   hold(): void {
+    this.#held = true
     this.#call.pause()
     this.#client?.pause()
   }
 
   release(): void {
+    this.#held = false
     if (this.#client === undefined) return
     this.#client.resume()
     this.#call.resume()
@@ -200,6 +207,7 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
     if (this.#serviceOver) return
     this.#sweepFrames()
     this.#sweepQueue()
+    this.#sweepMessages()
   }
 
   #sweepFrames(): void {
@@ -212,6 +220,19 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
     else if (this.#quietSweeps >= 2 * QUIET_SWEEPS) {
       this.#x.faultMessage = 'the service answered no ping'
       this.#end(Close.serviceLost, 'reply-broken')
+    }
+  }
+
+  #sweepMessages(): void {
+    const { idleMs } = this.#x.route.streams
+    if (idleMs === undefined || this.#client === undefined) return
+    const messages = this.#client.messagesIn + this.#client.messagesOut
+    if (messages !== this.#messagesSeen || this.#held) {
+      this.#messagesSeen = messages
+      this.#idleSweeps = 0
+    } else if (++this.#idleSweeps * SWEEP_MS >= idleMs) {
+      this.#x.streamEnd = 'stream-idle'
+      this.#end(Close.idle, 'stream-ended')
     }
   }
 

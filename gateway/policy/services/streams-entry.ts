@@ -27,6 +27,12 @@ export const streamsEntry = z
         'Maximum time from the request to the end of its stream, or none (default). After it, an event stream ' +
           'ends regularly, so that its client reconnects; any other reply is cut off.',
       ),
+    idle: durationOrNone({ min: '1s', max: '24h' })
+      .prefault('none')
+      .describe(
+        'Maximum time without a message in either direction of a WebSocket, or none (default). After it, the gate ' +
+          'closes the WebSocket with code 1001. Lost connections are found by pings, whatever the value.',
+      ),
     hold: duration({ min: '1s', max: '10m' })
       .optional()
       .describe(

@@ -78,7 +78,7 @@ const full = {
           addresses: { allow: ['10.0.0.0/8'], deny: ['10.0.0.1'] },
           rewrite: { strip_prefix: '/a', add_prefix: '/b' },
           timeouts: { idle: '90s' },
-          streams: { max: 10, max_per_subject: 2, max_age: '1h', hold: '10s', end: 'keep' },
+          streams: { max: 10, max_per_subject: 2, max_age: '1h', idle: '10m', hold: '10s', end: 'keep' },
           websocket: {
             origins: ['https://app.test'],
             subprotocols: ['chat'],
@@ -205,7 +205,7 @@ test('the policy printer prints omitted keys of a policy with their defaults', (
               timeouts: { first_byte: '30s', idle: '1m', total: '1m' },
               limits: [],
               on_outage: { limits: 'local', revocation: 'closed' },
-              streams: { max_age: 'none', end: 'end' },
+              streams: { max_age: 'none', idle: 'none', end: 'end' },
               audit: { when_full: 'open', query: false },
             },
           ],
