@@ -44,7 +44,7 @@ async function served(open: () => Promise<Response | null>): Promise<Response> {
 }
 
 test.each(['no cookie', 'the cookie of an ended session'] as const)(
-  'a browser with %s opens twenty tabs together: the gate logs in every tab, and each returns to its own page',
+  'a browser with %s opens twenty tabs together: the login in every tab succeeds and returns to the page of that tab',
   async (left) => {
     const context = await contextWithIssuerSession(left)
     const tabs = await Promise.all(Array.from({ length: TABS }, () => context.newPage()))

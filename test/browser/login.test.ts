@@ -158,7 +158,7 @@ test('the gate replies to a fetch() without a session cookie with 401 and the lo
   await context.close()
 })
 
-test("the gate forwards a logged-in browser's POST from its own origin, but not from a page of another site", async () => {
+test("the gate forwards a logged-in browser's POST from a page of the gate's origin, but not from a page of another site", async () => {
   const context = await browser.newContext()
   const page = await context.newPage()
   await logIn(page, `${url}/app/`)

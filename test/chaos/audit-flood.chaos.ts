@@ -167,7 +167,7 @@ async function metric(node: FloodedNode, name: string): Promise<number> {
   return values.reduce((sum, [, value]) => sum + Number(value), 0)
 }
 
-test(`a flood of ${SECONDS} s with pauses of Redis writes crashes no node and loses no audit record of an admitted request`, async () => {
+test(`while unauthenticated requests flood two nodes for ${SECONDS} s and Redis writes pause, no node crashes, and no audit record of an admitted request is lost`, async () => {
   const over = sleep(SECONDS * 1000)
   const work = Promise.all([flood(), pauseRedis(), ...nodes.map(admit)])
   const crashed = until('a node to end', () => nodes.some(({ exitCode }) => exitCode !== undefined), SECONDS * 1000)

@@ -83,7 +83,7 @@ test('`gatehouse nodes` lists every node of the cluster, whichever node receives
   expect(stdout).toMatch(/^ID +ADDRESS +VERSION +REVISION +POSITION +LAG\nn1 +127\.0\.0\.1:\d+ .* \d+ ms\nn2 .*\n$/)
 })
 
-test('/status and /metrics of a node report whether the node is in contact with Redis and caught up, and its staleness bound', async () => {
+test('/status and /metrics of a node show contact with Redis, whether the state of the cluster is loaded (`caught_up`), and max_staleness (`bound_ms`)', async () => {
   const status = documentOf(await call(nodes[0]!, '/status'))
   expect(status['cluster']).toMatchObject({ in_contact: true, caught_up: true, bound_ms: maxStalenessMs })
   const metrics = await readMetrics(nodes[0]!.adminPort)
@@ -116,29 +116,41 @@ test.each([
   ['session', { sid: 's-1' }, 's-1'],
   ['subject', { sub: 'erna' }, 'erna'],
   ['client', { client_id: 'kiosk' }, 'kiosk'],
-])("`gatehouse revoke --%s` needs `--issuer` and revokes only that issuer's credentials", async (kind, claims, id) => {
-  const iat = Math.floor(Date.now() / 1000) - 30
-  const [token, sameElsewhere, another] = [
-    issuer.sign({ claims: { ...claims, iat } }),
-    other.sign({ claims: { ...claims, iat } }),
-    issuer.sign({ claims: { sub: `not-${kind}`, client_id: `not-${kind}` } }),
-  ]
-  const withoutIssuer = await run(['revoke', `--${kind}`, id, '--output', 'json'])
-  expect(withoutIssuer.exitCode).toBe(1)
-  expect(JSON.parse(withoutIssuer.stderr)).toMatchObject({ code: 'GH_ADMIN_REVOCATION_ISSUER_NEEDED' })
+])(
+  '`gatehouse revoke --%s` needs `--issuer` with two issuers in the policy, and revokes only tokens of the named issuer',
+  async (kind, claims, id) => {
+    const iat = Math.floor(Date.now() / 1000) - 30
+    const [token, sameElsewhere, another] = [
+      issuer.sign({ claims: { ...claims, iat } }),
+      other.sign({ claims: { ...claims, iat } }),
+      issuer.sign({ claims: { sub: `not-${kind}`, client_id: `not-${kind}` } }),
+    ]
+    const withoutIssuer = await run(['revoke', `--${kind}`, id, '--output', 'json'])
+    expect(withoutIssuer.exitCode).toBe(1)
+    expect(JSON.parse(withoutIssuer.stderr)).toMatchObject({ code: 'GH_ADMIN_REVOCATION_ISSUER_NEEDED' })
 
-  const { exitCode, stdout } = await run(['revoke', `--${kind}`, id, '--issuer', 'main', '--wait', '--output', 'json'])
-  expect(exitCode).toBe(0)
-  expect(JSON.parse(stdout)).toMatchObject({
-    acknowledged: [{ node: expect.any(String), ms: expect.any(Number) }, expect.anything()],
-    missing: [],
-    max_staleness_ms: maxStalenessMs,
-    fenced_by: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
-  })
-  expect(await statuses(token)).toEqual([401, 401])
-  expect(await statuses(sameElsewhere)).toEqual([200, 200])
-  expect(await statuses(another)).toEqual([200, 200])
-})
+    const { exitCode, stdout } = await run([
+      'revoke',
+      `--${kind}`,
+      id,
+      '--issuer',
+      'main',
+      '--wait',
+      '--output',
+      'json',
+    ])
+    expect(exitCode).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({
+      acknowledged: [{ node: expect.any(String), ms: expect.any(Number) }, expect.anything()],
+      missing: [],
+      max_staleness_ms: maxStalenessMs,
+      fenced_by: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
+    })
+    expect(await statuses(token)).toEqual([401, 401])
+    expect(await statuses(sameElsewhere)).toEqual([200, 200])
+    expect(await statuses(another)).toEqual([200, 200])
+  },
+)
 
 test('`gatehouse revoke --issuer URL --before TIME` revokes the tokens that this issuer issued before this time, and no later token', async () => {
   const iat = Math.floor(Date.now() / 1000) - 120
@@ -170,7 +182,7 @@ test("the admin API rejects the access token of an administrator after a revocat
   expect([refused.status, documentOf(refused)['code']]).toEqual([401, 'invalid_token'])
 })
 
-test('if a node does not acknowledge a revocation, the receipt lists the node as missing (202, exit code 4) and says when it rejects the token', async () => {
+test('if a node does not acknowledge a revocation, the receipt lists the node as missing (202, exit code 4) and states from when this node rejects the token', async () => {
   const [token, another] = [issuer.sign(), issuer.sign()]
   nodes[1]!.signal('SIGSTOP')
   try {

@@ -142,26 +142,29 @@ const pair = await Promise.all(['n1', 'n2'].map((id) => startAudited({ id })))
 test.each([
   ['restarted', 'SIGTERM'],
   ['killed, which loses up to one second of writes', 'SIGKILL'],
-] as const)('nodes under load lose no audit record, and the log verifies, when Redis is %s', async (_, signal) => {
-  const sending = send(pair, 200, outageS + 3)
-  await sleep(1000)
-  process.kill(redis.pid, signal)
-  await redis.ended
-  await sleep(outageS * 1000)
-  redis = await serve()
-  const ids = await sending
+] as const)(
+  'when Redis is %s, nodes under load lose no audit record, and `audit verify` has no findings',
+  async (_, signal) => {
+    const sending = send(pair, 200, outageS + 3)
+    await sleep(1000)
+    process.kill(redis.pid, signal)
+    await redis.ended
+    await sleep(outageS * 1000)
+    redis = await serve()
+    const ids = await sending
 
-  expect(ids.length).toBeGreaterThan(200 * outageS)
-  expectOrdered(await recordsWith(ids), ids)
-  const { exitCode, stdout } = await verify(pair[0]!)
-  expect(JSON.parse(stdout)).toMatchObject({ findings: [], more: 0 })
-  expect(exitCode).toBe(0)
-  for (const node of pair) {
-    await expect.poll(() => status(node)).toMatchObject({ lost: 0, in_contact: true, spill: { bytes: 0 } })
-  }
-})
+    expect(ids.length).toBeGreaterThan(200 * outageS)
+    expectOrdered(await recordsWith(ids), ids)
+    const { exitCode, stdout } = await verify(pair[0]!)
+    expect(JSON.parse(stdout)).toMatchObject({ findings: [], more: 0 })
+    expect(exitCode).toBe(0)
+    for (const node of pair) {
+      await expect.poll(() => status(node)).toMatchObject({ lost: 0, in_contact: true, spill: { bytes: 0 } })
+    }
+  },
+)
 
-test('after a node is killed, its next start hands over the spilled audit records, and its old record chain is reported as open', async () => {
+test('after a node is killed, its next start writes the spilled audit records to Redis, and `audit verify` reports the old chain of the node as open', async () => {
   const before = await startAudited({ id: 'n3', redisPort: relay.port })
   relay.cut()
   const ids = await send([before], 100, 2)
@@ -185,7 +188,7 @@ test('after a node is killed, its next start hands over the spilled audit record
   await after.stop()
 })
 
-test('when Redis, spill files and memory are full, a `closed` route replies 503, an `open` route admits, and the node counts the lost audit records', {
+test('when Redis is unavailable and the spill files and memory for audit records are full, a `closed` route replies 503, an `open` route admits, and the node counts the lost records', {
   // Thousands of requests are needed to fill the storage of a node, which takes long on a busy machine.
   timeout: 300_000,
 }, async () => {

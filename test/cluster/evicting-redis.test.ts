@@ -11,13 +11,16 @@ const startOn = async (...words: string[]) => {
   return startNode({ policy, settings: { redis: { url } } })
 }
 
-test.each(['volatile-ttl', 'allkeys-lru'])('a node does not start if maxmemory-policy is %s', async (evicting) => {
-  await expect(startOn('--maxmemory', '8mb', '--maxmemory-policy', evicting)).rejects.toMatchObject({
-    // Exit code 1 means a permanent fault: a restart with the same Redis would fail again.
-    exitCode: 1,
-    message: expect.stringContaining(`maxmemory-policy ${evicting}`),
-  })
-})
+test.each(['volatile-ttl', 'allkeys-lru'])(
+  'a node does not start with a Redis that has a memory limit and maxmemory-policy %s',
+  async (evicting) => {
+    await expect(startOn('--maxmemory', '8mb', '--maxmemory-policy', evicting)).rejects.toMatchObject({
+      // Exit code 1 means a permanent fault: a restart with the same Redis would fail again.
+      exitCode: 1,
+      message: expect.stringContaining(`maxmemory-policy ${evicting}`),
+    })
+  },
+)
 
 test('a node starts with a Redis that has an eviction policy but no memory limit', async () => {
   const node = await startOn('--maxmemory', '0', '--maxmemory-policy', 'allkeys-lru')

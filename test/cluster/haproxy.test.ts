@@ -154,7 +154,7 @@ test('nodes that are added under load each receive more than 40 of 400 requests 
   for (const share of shares()) expect(share).toBeGreaterThan(40)
 })
 
-test('after the receipt of a revocation under load, all four nodes behind HAProxy reject the token', async () => {
+test('after the receipt of a revocation under load, all four nodes behind HAProxy reject the revoked token', async () => {
   const token = issuer.sign()
   const authorization = `Bearer ${token}`
   const one = client()

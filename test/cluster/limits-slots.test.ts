@@ -87,7 +87,7 @@ test('when one window refuses a request, the limiter refunds its charges to wind
   expect(admitted(rest)).toBe(9)
 })
 
-test('after the Redis master of a leased window is killed, the limiter admits at most twice the limit, and the new master has the window', async () => {
+test('after the Redis master of a window with leased permits is killed, the limiter admits at most twice the limit, and the count can be read from the new master', async () => {
   const node = limiter()
   const limit = rule('leased', 1000)
   const bucket = node.bucket(limit, 'alice')

@@ -80,7 +80,7 @@ test.each<
   ['leased', 400, 1000, 600, 4, 0],
   ['exact', 400, 1000, 600, 4, 0.9],
 ])(
-  'S-116 rate limit `%s` of %i requests per %i ms: %i requests/s over %i nodes (fraction %d only to the first) do not exceed the limit',
+  'S-116 the rate limit `%s` of %i requests per %i ms is not exceeded by %i requests/s to %i nodes, of which a fraction of %d goes to the first node only',
   async (name, limit, windowMs, perSecond, nodes, firstPart) => {
     const ports = cluster.ports.slice(0, nodes)
     // Wait until requests of earlier test cases have left the window.
@@ -159,7 +159,7 @@ test('nodes do not exceed a rate limit although one of them is suspended for 1.5
   expect(admittedOf(samples).length).toBeGreaterThan(400)
 })
 
-test('after a node is killed, the other nodes stay within the rate limit and admit at least half of the ideal number of requests', async () => {
+test('after a node is killed, the other nodes stay within the rate limit and admit at least half of the requests that an exact limiter would admit', async () => {
   const running = load({ ports: cluster.ports, path: '/killed', perSecond: 320, seconds: 6 })
   await sleep(1000)
   await cluster.nodes[2]!.kill()

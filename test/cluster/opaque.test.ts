@@ -97,7 +97,7 @@ test('35 concurrent first requests with one opaque token at each of 4 nodes caus
   issuer.delayMs = 0
 })
 
-test('concurrent first requests with an unknown opaque token at 4 nodes cause one introspection', async () => {
+test('concurrent first requests with an opaque token that the issuer does not know, one at each of 4 nodes, cause one introspection', async () => {
   await expectOneIntrospection(randomUUID(), 1, 401)
 })
 
@@ -135,7 +135,7 @@ async function introspectedOncePerPeriod(): Promise<boolean> {
   return issuer.askedAbout(token) <= periods
 }
 
-test('two workers make all repeated introspections of tokens in use, and none of an idle token', {
+test('workers introspect tokens in use again before a node has to, and do not introspect an unused token again', {
   timeout: 300_000,
 }, async () => {
   both = await workers(2, options('main:'))

@@ -164,7 +164,7 @@ test('a node that alone loses contact with Redis replies 503 on protected routes
   expect(await statuses(token)).toEqual(all(401))
 })
 
-test('while Redis is suspended longer than max_staleness, protected routes of all nodes reply 503 and public routes reply 200', async () => {
+test('while Redis is suspended longer than max_staleness, all nodes reply 503 to valid tokens, 401 to revoked tokens, and 200 on public routes', async () => {
   const good = issuer.sign()
   const revoked = issuer.sign()
   expect(await statuses(good)).toEqual(all(200))
@@ -198,7 +198,7 @@ test('revoked tokens stay revoked on all nodes after Redis is killed and restart
   expect(await statuses(later)).toEqual(all(401))
 })
 
-test('after a Redis data loss, the members restore the revocations, and a node that joins rejects a revoked token', async () => {
+test('after a Redis data loss, the nodes of the cluster restore the revocations, and a node that joins later rejects a revoked token', async () => {
   const revoked = issuer.sign()
   await revokeWithRetry(revoked)
   await untilReady(link.store)

@@ -75,11 +75,14 @@ test.each([
   ['CLUSTERDOWN', '-CLUSTERDOWN The cluster is down'],
   ['NOREPLICAS', '-NOREPLICAS Not enough good replicas to write.'],
   ['OOM', "-OOM command not allowed when used memory > 'maxmemory'."],
-])('when Redis replies with the error %s, a revocation fails with it; a later one succeeds', async (code, line) => {
-  relay.replace(line)
-  await expect(service.revoke(revocation)).rejects.toMatchObject({ reason: 'store-unavailable', redisCode: code })
-  await expectSuccess()
-})
+])(
+  'when Redis replies with the error %s, a revocation fails with this error code; a later revocation succeeds',
+  async (code, line) => {
+    relay.replace(line)
+    await expect(service.revoke(revocation)).rejects.toMatchObject({ reason: 'store-unavailable', redisCode: code })
+    await expectSuccess()
+  },
+)
 
 test.each(['append', 'xadd', 'zadd', 'expireat', 'hget'])(
   'a revocation by a Redis user without the ACL permission +%s fails with NOPERM and writes nothing',
@@ -111,7 +114,7 @@ function documentedRights(...pages: readonly string[]): string[] {
 
 // S-150: least privilege. A stolen Redis password of a node gives no access to other keys, and no permission to delete
 // all data or to change the configuration.
-test.each([
+const notPermitted = [
   ['FLUSHALL'],
   ['FLUSHDB'],
   ['CONFIG', 'GET', '*'],
@@ -126,13 +129,18 @@ test.each([
   ['PUBLISH', 'other', 'x'],
   ['EVAL', "return redis.call('KEYS', '*')", '0'],
   ['EVAL', "return redis.call('HGET', 'other', 'field')", '1', 'gh:x'],
-] as const)('S-150 the documented Redis ACL of a node does not permit the command %s %s', async (command, ...parts) => {
-  const rights = documentedRights('guide/cluster', 'guide/sessions')
-  await link.store.call('ACL', 'SETUSER', 'least', 'on', '>secret', '~gh:*', '&gh:*', '-@all', ...rights)
-  const own = await testLink(redisSettingsFor(port, { username: 'least', password: 'secret' }))
+] as const
 
-  await expect(own.store.call(command, ...parts)).rejects.toThrow(/NOPERM|ACL failure/)
-})
+test.each(notPermitted.map((words) => ({ words, line: words.join(' ') })))(
+  'S-150 the documented Redis ACL of a node does not permit the command `$line`',
+  async ({ words: [command, ...parts] }) => {
+    const rights = documentedRights('guide/cluster', 'guide/sessions')
+    await link.store.call('ACL', 'SETUSER', 'least', 'on', '>secret', '~gh:*', '&gh:*', '-@all', ...rights)
+    const own = await testLink(redisSettingsFor(port, { username: 'least', password: 'secret' }))
+
+    await expect(own.store.call(command, ...parts)).rejects.toThrow(/NOPERM|ACL failure/)
+  },
+)
 
 test('a node whose Redis user has the ACL of docs/guide/cluster.md can join the cluster and revoke credentials', async () => {
   const docs = readFileSync(new URL('../../docs/guide/cluster.md', import.meta.url), 'utf8')

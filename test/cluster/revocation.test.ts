@@ -136,7 +136,7 @@ test('S-108: a node rejects a token that is revoked while the node fetches the k
   expect(await node!.stop()).toBe(0)
 })
 
-test('a node that joins the cluster rejects tokens that were revoked before, and receipts list it until it stops', async () => {
+test('a node that joins the cluster rejects tokens that were revoked before, and revocation receipts list the node until it stops', async () => {
   const token = issuer.sign({ claims: { sub: 'before' } })
   await service.revoke({ kind: 'token', token })
   const settings = { node: { id: 'n4' } }
@@ -151,7 +151,7 @@ test('a node that joins the cluster rejects tokens that were revoked before, and
   expect(after.acknowledged.map(({ node }) => node).sort()).toEqual(['n1', 'n2', 'n3'])
 })
 
-test('a receipt lists a member that Redis forgot as missing, even if the loss is detected while other nodes acknowledge', async () => {
+test('a revocation receipt lists as missing a node that Redis no longer lists, even if this is detected while other nodes acknowledge', async () => {
   const reads: number[] = []
   const link = await testLink(redisSettingsFor(redis.port))
   const late = await startRevocationService({

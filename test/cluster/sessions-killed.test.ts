@@ -63,7 +63,7 @@ function counted(uses: readonly Use[]): Map<string, number> {
   return counts
 }
 
-test('if a node dies with the refresh lock before it calls the issuer, another node refreshes the session', async () => {
+test('if a node dies while it holds the refresh lock and before it calls the issuer, another node refreshes the session', async () => {
   const before = { ...provider.calls }
 
   expect(await killed(await begin(0, 'leased'))).toEqual(new Map([['version 2', 150]]))
@@ -104,7 +104,7 @@ test('if a node dies before it stores refreshed tokens, requests first get `refr
   expect(counted((await Promise.all(others.map((node) => node.use(cookie)))).flat())).toEqual(new Map([['none', 3]]))
 })
 
-test('a resumed node uses the late reply to its refresh and keeps the session, although another node could not refresh it', async () => {
+test('a resumed node uses the late reply to its refresh and keeps the session, although another node rejected a request with `refresh-unavailable` meanwhile', async () => {
   const victim = victims[4]!
   const { cookie } = await others[0]!.create(await loginOf(provider, { leftS: 0 }))
   const before = { ...provider.calls }

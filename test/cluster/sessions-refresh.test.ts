@@ -23,7 +23,7 @@ const versions = (uses: readonly Use[]) => [
   ...new Set(uses.map((use) => (typeof use === 'string' ? use : `version ${use.version}`))),
 ]
 
-test('200 concurrent exchanges at 4 nodes with an expired access token cause one refresh, and all get the new access token', async () => {
+test('200 concurrent uses of one session at 4 nodes after its access token expired cause one refresh, and all get the new access token', async () => {
   const { cookie } = await nodes[0]!.create(await loginOf(provider, { leftS: 0 }))
   provider.delayMs = issuerMs
   const uses = (await Promise.all(nodes.map((node) => node.use(cookie, 50)))).flat()
@@ -35,7 +35,7 @@ test('200 concurrent exchanges at 4 nodes with an expired access token cause one
   expect(provider.calls).toEqual({ asked: 1, granted: 1, refused: 0 })
 })
 
-test('after a hundred refreshes the Redis record of a session has grown by less than 100 bytes, and a node holds at most two sessions', async () => {
+test('after a hundred refreshes the Redis record of a session has grown by less than 100 bytes, and a node holds at most two sessions in memory', async () => {
   const link = await testLink(redisSettingsFor(redisPort))
   provider.accessTokenS = 1
   const { cookie, session } = await nodes[0]!.create(await loginOf(provider, { leftS: 1 }))

@@ -70,20 +70,20 @@ async function dumpOf({ store }: RedisLink): Promise<string> {
 }
 
 test.each([
-  ['arbitrary text', () => 'garbage'],
-  [
-    'a cookie with one changed character',
-    (cookie: string) => `${cookie.slice(0, -1)}${cookie.endsWith('0') ? '1' : '0'}`,
-  ],
-  ['the id of the session', (_: string, id: string) => id],
-  ['the id in the form of a cookie', (_: string, id: string) => `${id.padEnd(43, 'A')}.${id}`],
-  ['an empty value', () => ''],
-])('S-095: %s in the session cookie gives no session, and the valid cookie still works', async (_name, broken) => {
-  const { cookie, session } = await one.create(await loginOf(provider))
+  ['set to arbitrary text', () => 'garbage'],
+  ['changed in one character', (cookie: string) => `${cookie.slice(0, -1)}${cookie.endsWith('0') ? '1' : '0'}`],
+  ['replaced by the session id', (_: string, id: string) => id],
+  ['replaced by the session id in the form of a cookie', (_: string, id: string) => `${id.padEnd(43, 'A')}.${id}`],
+  ['empty', () => ''],
+])(
+  'S-095: a session cookie whose value is %s gives no session, and the valid cookie still works',
+  async (_name, broken) => {
+    const { cookie, session } = await one.create(await loginOf(provider))
 
-  expect(await useAtAll(broken(cookie, session.id))).toEqual(['none', 'none'])
-  expect(await useAtAll(cookie)).toEqual(['session', 'session'])
-})
+    expect(await useAtAll(broken(cookie, session.id))).toEqual(['none', 'none'])
+    expect(await useAtAll(cookie)).toEqual(['session', 'session'])
+  },
+)
 
 test('S-087: a session that replaces another has a new id and cookie, and every node rejects the old session', async () => {
   const { cookie: old, session } = await one.create(await loginOf(provider))
@@ -157,7 +157,7 @@ test("a node that caches a session ends it by subject although Redis lost its re
   expect(await useAtAll(cookie)).toEqual(['none', 'none'])
 })
 
-test('after a new session replaces one whose Redis record is lost, the node that caches the old session rejects it', async () => {
+test('after a new session replaces a session whose Redis record is lost, the node that caches the old session rejects its cookie', async () => {
   const { cookie: old } = await lostRecord('lost-replaced')
 
   const { cookie } = await two.replace(old, await loginOf(provider, { subject: 'lost-replaced', acr: 'mfa' }))

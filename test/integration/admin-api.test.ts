@@ -66,9 +66,12 @@ function lineOf(reply: RawReply) {
 
 const everywhere = ['/status', '/api', '/api/', '/api/v1/nodes', '/api/v1/openapi.json', '/api/v1/nowhere']
 
-test.each(everywhere)('the admin API replies 401 to %s without a token, known path or not', async (target) => {
-  await expectProblem(await call({ target }), 401, 'credential_required', 'Bearer')
-})
+test.each(everywhere)(
+  'the admin API replies 401 to a request for %s without a token, even if the path does not exist',
+  async (target) => {
+    await expectProblem(await call({ target }), 401, 'credential_required', 'Bearer')
+  },
+)
 
 test('the admin API does not accept Basic authentication, a cookie or a query parameter as a credential (S-118)', async () => {
   for (const field of [
@@ -102,7 +105,7 @@ test.each([
     'a token that is no access token (typ JWT)',
     () => adminIssuer.sign({ header: { typ: 'JWT' }, claims: { aud: adminAudience } }),
   ],
-])('S-120: the admin API replies 401 invalid_token to %s', async (_, tokenOf) => {
+])('S-120: the admin API replies 401 invalid_token to a call with %s', async (_, tokenOf) => {
   await expectProblem(await call({ token: tokenOf() }), 401, 'invalid_token', 'Bearer error="invalid_token"')
 })
 
@@ -212,7 +215,7 @@ test.each([
 })
 
 test.each(['https://evil.example', 'http://localhost.evil.example', 'null', 'http://localhost:1'])(
-  'S-118: the admin API replies 403 to a call from a web page of %s, even with a valid token',
+  'S-118: the admin API replies 403 to a call with the Origin %s of another web page, even with a valid token',
   async (origin) => {
     await expectProblem(await call({ token: bootstrap, fields: [['Origin', origin]] }), 403, 'forbidden')
   },
@@ -250,11 +253,14 @@ test.each(['/api/v1/%6eodes', '/api/v1/nodes%2f', '/api/%', '/api/v1/nodes#x', '
   },
 )
 
-test.each(['PUT', 'PROPFIND', 'TRACE', 'QUERY'])('the admin API replies 405 with Allow: GET to %s', async (method) => {
-  const wrong = await call({ method, target: `/api/v1/traces/${'a'.repeat(32)}`, token: bootstrap })
-  await expectProblem(wrong, 405, 'method_not_allowed')
-  expect(wrong.field('allow')).toBe('GET')
-})
+test.each(['PUT', 'PROPFIND', 'TRACE', 'QUERY'])(
+  'the admin API replies 405 with Allow: GET to the method %s on the path of one trace',
+  async (method) => {
+    const wrong = await call({ method, target: `/api/v1/traces/${'a'.repeat(32)}`, token: bootstrap })
+    await expectProblem(wrong, 405, 'method_not_allowed')
+    expect(wrong.field('allow')).toBe('GET')
+  },
+)
 
 test('the admin API ignores the fields Accept-Version, X-Request-Id and Accept of a request', async () => {
   const fields = [
@@ -297,7 +303,7 @@ test('the admin API replies 401 to a call whose token expires while the body is 
 const kinds = 'token, jti, session, subject, client, issuer'
 test.each<[string, string, string, string]>([
   ['no kind', '{}', '/kind', `must be one of ${kinds}`],
-  ['another kind', '{"kind":"user"}', '/kind', `must be one of ${kinds}`],
+  ['an unknown kind', '{"kind":"user"}', '/kind', `must be one of ${kinds}`],
   ['an unknown member', '{"kind":"jti","id":"x","isuer":"main"}', '/isuer', 'is not a known member'],
   ['a member of another kind', '{"kind":"token","token":"x","id":"y"}', '/id', 'is not a known member'],
   ['S-124: __proto__', '{"kind":"jti","id":"x","__proto__":{"kind":"token"}}', '/__proto__', 'is not a known member'],
@@ -318,11 +324,14 @@ test.each<[string, string, string, string]>([
     '/before',
     'must be a time such as 2030-01-31T12:00:00Z (RFC 3339)',
   ],
-])('the admin API replies 400 to a body with %s, and names the place', async (_, body, pointer, detail) => {
-  const reply = await post(body)
-  await expectProblem(reply, 400, 'invalid_request')
-  expect(documentOf(reply)['errors']).toEqual([{ pointer, detail }])
-})
+])(
+  'the admin API replies 400 to a revocation with %s, and names the place as a JSON pointer',
+  async (_, body, pointer, detail) => {
+    const reply = await post(body)
+    await expectProblem(reply, 400, 'invalid_request')
+    expect(documentOf(reply)['errors']).toEqual([{ pointer, detail }])
+  },
+)
 
 test('one reply of the admin API lists all errors of a request body', async () => {
   const reply = await post('{"kind":"jti","a":1,"b":2}')
@@ -403,7 +412,7 @@ test.each([
   })
 })
 
-test('/status of the admin API shows the state of the node and the relaxations of its policy', async () => {
+test('/status of the admin API shows the state of the node and the relaxations of its policy (settings that weaken security)', async () => {
   await expect
     .poll(async () => documentOf(await call({ token: bootstrap })))
     .toMatchObject({
@@ -452,13 +461,13 @@ test('the admin API of a node without admin issuer and bootstrap token accepts n
   )
 })
 
-test('the admin API still replies after 300 concurrent connections', async () => {
+test('the admin API still replies after 300 concurrent connections have been opened and closed', async () => {
   const wires = await Promise.all(Array.from({ length: 300 }, () => connect(node.adminPort).catch(() => undefined)))
   for (const wire of wires) wire?.close()
   await expect.poll(async () => (await call({ token: bootstrap }).catch(() => undefined))?.status).toBe(200)
 })
 
-test('the admin API limits calls without a valid token per address, and the node logs only some of them', async () => {
+test('the admin API limits calls without a valid token per address (429), and the node does not log each of these calls', async () => {
   const flooded = await startNode({
     policy: testPolicy({ issuer: issuer.url, orders: orders.url }),
     settings: { admin: { listen: '127.0.0.1:0', bootstrap_token: { env: 'BOOTSTRAP' } } },

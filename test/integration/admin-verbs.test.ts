@@ -29,11 +29,12 @@ const env = { GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${node.adminPort}`, GATEHOU
 const run = (words: readonly string[], environment: Readonly<Record<string, string>> = env, input = '') =>
   runVerb(words, environment, input)
 
-const verbs = [['nodes'], ['nodes', 'accept-loss'], ['revoke', '--jti', 'x']]
+const named = (words: readonly string[]) => ({ words, verb: words.join(' ') })
+const verbs = [['nodes'], ['nodes', 'accept-loss'], ['revoke', '--jti', 'x']].map(named)
 
 test.concurrent.each(verbs)(
-  'the CLI verb `%s %s` at a node without Redis exits with 1 and names the setting to change',
-  async (...words) => {
+  'the CLI verb `$verb` at a node without Redis exits with 1 and names the setting to change',
+  async ({ words }) => {
     const { exitCode, stdout, stderr } = await run(words)
 
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' })
@@ -45,8 +46,8 @@ test.concurrent.each(verbs)(
 )
 
 test.concurrent.each(verbs)(
-  'the CLI verb `%s %s` without a token exits with 2 and names the environment variable to set',
-  async (...words) => {
+  'the CLI verb `$verb` without a token exits with 2 and names the environment variable to set',
+  async ({ words }) => {
     const { exitCode, stderr } = await run(words, { GATEHOUSE_ADMIN_URL: env.GATEHOUSE_ADMIN_URL })
 
     expect(exitCode).toBe(2)
@@ -54,7 +55,7 @@ test.concurrent.each(verbs)(
   },
 )
 
-test.concurrent.each(verbs)('the CLI verb `%s %s` at an address without a listener exits with 3', async (...words) => {
+test.concurrent.each(verbs)('the CLI verb `$verb` at an address without a listener exits with 3', async ({ words }) => {
   const admin = `http://127.0.0.1:${freePort()}`
   const { exitCode, stdout, stderr } = await run([...words, '--admin', admin, '--output', 'json'])
 
@@ -76,23 +77,22 @@ async function stranger(): Promise<string> {
 
 test.concurrent.each([
   ...verbs,
-  ['traces'],
-  ['audit', 'verify'],
-  ['limits', 'list'],
-  ['health'],
-  ['health', '--ready'],
-])('the CLI verb `%s %s` exits with 3 and hints at --admin if the URL is no admin API', async (...words) => {
-  for (const admin of [await stranger(), `http://127.0.0.1:${node.port}`]) {
-    const { exitCode, stdout, stderr } = await run([...words, '--admin', admin, '--output', 'json'])
+  ...[['traces'], ['audit', 'verify'], ['limits', 'list'], ['health'], ['health', '--ready']].map(named),
+])(
+  'the CLI verb `$verb` exits with 3 and hints at --admin if the server at the admin URL is no admin API',
+  async ({ words }) => {
+    for (const admin of [await stranger(), `http://127.0.0.1:${node.port}`]) {
+      const { exitCode, stdout, stderr } = await run([...words, '--admin', admin, '--output', 'json'])
 
-    expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: '' })
-    expect(JSON.parse(stderr)).toMatchObject({
-      code: 'GH_ADMIN_UNREACHABLE',
-      message: expect.stringContaining('does not come from'),
-      hint: expect.stringContaining('--admin'),
-    })
-  }
-})
+      expect({ exitCode, stdout }).toEqual({ exitCode: 3, stdout: '' })
+      expect(JSON.parse(stderr)).toMatchObject({
+        code: 'GH_ADMIN_UNREACHABLE',
+        message: expect.stringContaining('does not come from'),
+        hint: expect.stringContaining('--admin'),
+      })
+    }
+  },
+)
 
 test.concurrent('the CLI accepts in --admin a URL with the path prefix of a proxy', async () => {
   const asked: string[] = []

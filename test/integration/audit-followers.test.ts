@@ -47,7 +47,7 @@ async function statusOf(path: string, method = 'GET'): Promise<number | undefine
   return statusCode
 }
 
-test('a client that disconnects during authentication takes no slot for followers of the audit log', async () => {
+test('a client that disconnects while its token is verified takes no slot for followers of the audit log', async () => {
   const token = issuer.sign({ claims: { scope: 'gatehouse:audit' } })
   const calls = ['HEAD', 'GET'].flatMap((method) =>
     Array.from({ length: FOLLOWERS_MAX }, () => call('audit/stream', { method, token })),

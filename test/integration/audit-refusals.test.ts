@@ -60,7 +60,7 @@ const counted = (records: readonly AuditRecord[]) =>
 
 const isAggregated = ({ kind }: AuditRecord) => kind === 'refusals'
 
-test('the gate writes every refused request to one audit record, single or aggregated, with texts truncated to 256 bytes', async () => {
+test('exactly one audit record counts each refused request, its own or an aggregated one, and path and user agent are truncated to 256 bytes', async () => {
   let records: AuditRecord[] = []
   // On a busy machine, fewer than 20 requests per second may arrive at first, and no record is aggregated.
   await until('an aggregated record', async () => {

@@ -69,11 +69,14 @@ test.each([
   { query: 'request=r42', found: [42] },
   { query: 'since=2020-01-01T00:04:58Z&until=2020-01-01T00:05:00Z', found: [300, 299, 298] },
   { query: 'subject=nobody', found: [] },
-])('an audit search with the query $query finds the records $found, newest first', async ({ query, found }) => {
-  const { status, document } = await get(`records?${query}`)
+])(
+  'an audit search with the query $query finds the records with the numbers $found, newest first',
+  async ({ query, found }) => {
+    const { status, document } = await get(`records?${query}`)
 
-  expect([status, numbersOf(document['records'])]).toEqual([200, found])
-})
+    expect([status, numbersOf(document['records'])]).toEqual([200, found])
+  },
+)
 
 test('the pages of an audit search return each record exactly once', async () => {
   const numbers: number[] = []
@@ -239,7 +242,7 @@ test('a node disconnects a client that follows the audit log without reading, an
   reader.stop()
 })
 
-test('`audit search` and `audit tail` order audit records by time, even if they were written out of order', async () => {
+test('`audit search` and `audit tail` order audit records by their time, even if the records were written in another order', async () => {
   const at = (second: number) => () => ({ 'gatehouse.route': 'order', time: `2021-01-01T00:00:0${second}.000Z` })
   for (const second of [3, 1, 2]) await writer.write(1, at(second))
   const seconds = (stdout: string) => Array.from(stdout.matchAll(/00:00:0(\d)/g), ([, second]) => Number(second))

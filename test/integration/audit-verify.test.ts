@@ -46,7 +46,13 @@ test.each([
     exitCode: 4,
     says: 'open after 3: its node was killed or still runs',
   },
-  { title: 'a part of a file', lines: spilled().slice(1), words: ['--partial'], exitCode: 0, says: 'no findings' },
+  {
+    title: 'a part of a file with --partial',
+    lines: spilled().slice(1),
+    words: ['--partial'],
+    exitCode: 0,
+    says: 'no findings',
+  },
   {
     title: 'a file sealed with another key',
     lines: spilled(),

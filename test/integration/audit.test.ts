@@ -123,7 +123,7 @@ test('the audit record of an admitted exchange states caller, request, outcome a
   ])
 })
 
-test('the gate writes exactly one audit record, with its reason, for each kind of exchange', async () => {
+test('the gate writes exactly one audit record, with the reason of the decision, for each of ten kinds of exchange', async () => {
   const token = issuer.sign()
   const prefix = `/orders/${randomUUID()}`
   const send = (target: string, parts: object = {}) => request(node.port, requestBytes({ target, ...parts }))
@@ -173,7 +173,7 @@ test('an audit record contains the query only if the route enables it, and witho
 
 const post = { method: 'POST', fields: [['Content-Type', 'application/json'] as const], host: 'localhost' }
 
-test('each call of the admin API leaves one audit record, even if it is rejected, and the record of a revocation names its target', async () => {
+test('the node writes one audit record for each call of the admin API, even a rejected call, and the record of a revocation names the revoked credential', async () => {
   const target = '/api/v1/revocations'
   const subject = `mallory-${randomUUID()}`
   const body = JSON.stringify({ kind: 'subject', id: subject, reason: 'left' })

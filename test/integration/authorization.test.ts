@@ -129,13 +129,16 @@ test.concurrent('the gate requires a valid token on a route whose requirement on
   await refused(gate, { target: '/no-admin/1', token: 'x' }, badToken('token-malformed'))
 })
 
-test.concurrent.each(['POST', 'DELETE'])('the gate requires another scope for %s than for GET', async (method) => {
-  const target = '/read/1'
+test.concurrent.each(['POST', 'DELETE'])(
+  'the gate requires another scope for %s than for GET on the same path',
+  async (method) => {
+    const target = '/read/1'
 
-  await refused(gate, { method, target, token: holding('read') }, missingScope('write'))
-  await admitted(gate, { method, target, token: holding('write') })
-  await refused(gate, { target, token: holding('write') }, missingScope('read'))
-})
+    await refused(gate, { method, target, token: holding('read') }, missingScope('write'))
+    await admitted(gate, { method, target, token: holding('write') })
+    await refused(gate, { target, token: holding('write') }, missingScope('read'))
+  },
+)
 
 test.concurrent('a method override field of a client does not change the method that the gate authorizes and forwards', async () => {
   const fields = [
@@ -151,7 +154,7 @@ test.concurrent('a method override field of a client does not change the method 
   expect(received.all('x-http-method-override')).toEqual([])
 })
 
-test.concurrent('the gate forwards no body of a rejected request and closes its connection', async () => {
+test.concurrent('the gate does not forward the body of a rejected request, and closes the connection of the client', async () => {
   const token = holding('read')
   // This request makes the token known to the node, so the gate rejects the next request before its body arrives.
   await admitted(gate, { target: '/read/1', token })

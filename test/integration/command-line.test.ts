@@ -118,7 +118,7 @@ test.concurrent.each([
   { words: ['serve', '--conf', 'x'], named: '--conf' },
   { words: ['check', valid, '--output', 'xml'], named: 'xml' },
   { words: ['health', '--admin', 'nowhere'], named: 'nowhere' },
-])('the CLI exits with 2 and names the wrong argument of $words', async ({ words, named }) => {
+])('the CLI exits with 2 and names the wrong one of the arguments $words', async ({ words, named }) => {
   const { exitCode, stdout, stderr } = await run(words)
 
   expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' })
@@ -221,7 +221,7 @@ test.skipIf(terminal === undefined)('Ctrl-C in a terminal stops a node gracefull
 )
 
 test.skipIf(machineNode === undefined || terminal === undefined)(
-  'Ctrl-C stops a node gracefully when the older Node.js of the machine started the CLI',
+  'Ctrl-C stops a node gracefully even if an older Node.js, which is installed on the machine, started the CLI',
   () => expectEndsByCtrlC([machineNode!, entry]),
 )
 

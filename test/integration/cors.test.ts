@@ -154,13 +154,16 @@ test.each([
   ['/inside', 'GET', page],
   ['/nowhere', 'GET', page],
   ['/.gatehouse/nowhere', 'GET', page],
-])('S-098 the gate gives no CORS permission to a preflight for %s %s from %s', async (target, method, origin) => {
-  const reply = await preflight(target, method, origin)
+])(
+  'S-098 the gate gives no CORS permission to a preflight for the path %s with the method %s from the Origin %s',
+  async (target, method, origin) => {
+    const reply = await preflight(target, method, origin)
 
-  expect(reply.status).toBe(target.startsWith('/.gatehouse') ? 404 : 403)
-  expect(sharing(reply)).toEqual([])
-  expect(reply.field('allow')).toBeUndefined()
-})
+    expect(reply.status).toBe(target.startsWith('/.gatehouse') ? 404 : 403)
+    expect(sharing(reply)).toEqual([])
+    expect(reply.field('allow')).toBeUndefined()
+  },
+)
 
 test('the gate forwards a CORS preflight to a service that handles CORS itself', async () => {
   const reply = await preflight('/legacy', 'GET')
@@ -195,7 +198,7 @@ test('the gate replaces the CORS fields of a service reply and keeps its other f
   expect(reply.all('vary')).toContain('Accept')
 })
 
-test('the gate removes the CORS fields of a service reply when the route allows no origin', async () => {
+test('the gate removes the CORS fields of a service reply on a route whose CORS rules allow no origin', async () => {
   const reply = await ask('/own', { origin: page, token: issuer.sign() })
 
   expect(reply.status).toBe(200)
@@ -206,15 +209,18 @@ test.each([
   [401, '/orders/1'],
   [403, '/inside'],
   [502, '/away'],
-])("an allowed CORS origin can read the gate's own reply %i", async (status, target) => {
-  const reply = await ask(target, { origin: page })
+])(
+  'a %i reply that the gate itself sends to an allowed CORS origin has Access-Control-Allow-Origin and exposes WWW-Authenticate',
+  async (status, target) => {
+    const reply = await ask(target, { origin: page })
 
-  expect(reply.status).toBe(status)
-  expect(reply.field('access-control-allow-origin')).toBe(page)
-  expect(reply.field('access-control-expose-headers')).toContain('www-authenticate')
-})
+    expect(reply.status).toBe(status)
+    expect(reply.field('access-control-allow-origin')).toBe(page)
+    expect(reply.field('access-control-expose-headers')).toContain('www-authenticate')
+  },
+)
 
-test('an allowed CORS origin can read a 429 reply of the gate and its Retry-After', async () => {
+test('a 429 reply of the gate to an allowed CORS origin has Access-Control-Allow-Origin and Retry-After', async () => {
   await ask('/few', { origin: page })
   const reply = await ask('/few', { origin: page })
 
@@ -224,7 +230,7 @@ test('an allowed CORS origin can read a 429 reply of the gate and its Retry-Afte
 })
 
 test.each([[undefined], ['null'], ['https://good.evil']])(
-  'the gate gives no CORS permission to the Origin %s, and sets Vary: Origin',
+  'the gate gives no CORS permission to a request with the Origin %s (undefined: no Origin field), and sets Vary: Origin',
   async (origin) => {
     const reply = await ask('/orders/1', { ...(origin !== undefined && { origin }), token: issuer.sign() })
 

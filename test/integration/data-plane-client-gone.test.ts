@@ -76,23 +76,26 @@ test.concurrent.each(
     { ...departure, how: 'resets', target: `/s/${index}-resets?` },
     { ...departure, how: 'closes', target: `/s/${index}-closes?` },
   ]),
-)('when a client $how its connection $when, the gate cancels the call and writes one record', async (departure) => {
-  const { how, target, bytes, reached, status } = departure
-  const wire = await connect(node.port)
-  await wire.send(bytes(target))
-  await reached(wire, upstream, target)
+)(
+  'when a client $how its connection $when, the gate cancels the call to the service and logs `client-gone`',
+  async (departure) => {
+    const { how, target, bytes, reached, status } = departure
+    const wire = await connect(node.port)
+    await wire.send(bytes(target))
+    await reached(wire, upstream, target)
 
-  if (how === 'resets') wire.reset()
-  else wire.finish()
+    if (how === 'resets') wire.reset()
+    else wire.finish()
 
-  const received = upstream.requests.find(({ url }) => url.startsWith(target))!
-  await until('the service sees it', () => received.aborted)
-  const path = target.replace(/\?.*/, '')
-  const record = await node.waitForRecord((record) => record['path'] === path)
-  expect(record).toMatchObject({ decision: 'broken', reason: 'client-gone', status })
-})
+    const received = upstream.requests.find(({ url }) => url.startsWith(target))!
+    await until('the service sees it', () => received.aborted)
+    const path = target.replace(/\?.*/, '')
+    const record = await node.waitForRecord((record) => record['path'] === path)
+    expect(record).toMatchObject({ decision: 'broken', reason: 'client-gone', status })
+  },
+)
 
-test('the gate writes one record for each of 200 disconnects of clients, and then stops without waiting', async () => {
+test('the gate writes one access log record for each of 200 clients that disconnect, and then stops without waiting for an exchange', async () => {
   const upstream = await startHesitant()
   const node = await startPublicNode([upstream.url])
   for (let n = 0; n < 200; n++) {

@@ -47,16 +47,19 @@ test('the gate opens one service connection for each concurrent request, and reu
   expect(upstream.connections - before).toBeLessThanOrEqual(10)
 })
 
-test.each(['', '?delay=50'])('S-011: each pipelined request (query "%s") gets its reply or none', async (query) => {
-  const asked = Array.from({ length: 5 }, (_, n) => `/s/pipelined-${n}${query}`)
+test.each(['', '?delay=50'])(
+  'S-011: each of five pipelined requests (query "%s") gets its own reply, or none because the connection closes',
+  async (query) => {
+    const asked = Array.from({ length: 5 }, (_, n) => `/s/pipelined-${n}${query}`)
 
-  const { replies, ending } = await exchange(node.port, Buffer.concat(asked.map((target) => get(target))), {
-    replies: 5,
-  })
+    const { replies, ending } = await exchange(node.port, Buffer.concat(asked.map((target) => get(target))), {
+      replies: 5,
+    })
 
-  expect(replies.map(({ text }) => text)).toEqual(asked.slice(0, replies.length))
-  expect(ending === 'open' ? replies.length : 5).toBe(5)
-})
+    expect(replies.map(({ text }) => text)).toEqual(asked.slice(0, replies.length))
+    expect(ending === 'open' ? replies.length : 5).toBe(5)
+  },
+)
 
 test('S-011: a pipelined second request gets its own reply or no reply after an immediate reply of the gate', async () => {
   const { replies } = await exchange(node.port, Buffer.concat([get('/nowhere'), get('/s/second')]), { replies: 2 })
@@ -75,21 +78,24 @@ test.each(['close', 'Close', 'close, x-foo', 'x-foo , CLOSE', 'keep-alive, close
   },
 )
 
-test.each(['close', 'close, x-foo'])('a chunked reply to a request with Connection: %s is the last', async (value) => {
-  for (const target of ['/s/streamed', '/s/streamed-sized']) {
-    const wire = await connect(node.port)
-    await wire.send(get(target, ['Connection', value]))
-    const reply = await readReply(wire)
+test.each(['close', 'close, x-foo'])(
+  'a large reply to a request with Connection: %s is the last reply on the connection',
+  async (value) => {
+    for (const target of ['/s/streamed', '/s/streamed-sized']) {
+      const wire = await connect(node.port)
+      await wire.send(get(target, ['Connection', value]))
+      const reply = await readReply(wire)
 
-    expect(reply).toMatchObject({ status: 200, complete: true })
-    expect(reply!.body.length).toBe(400_000)
-    expect(reply!.field('connection')).toBe('close')
-    await wire.send(get('/s/behind'))
-    if (value === 'close') expect((await wire.rest()).toString('latin1')).toBe('')
-    else expect(await wire.quiet(200)).toBe(true)
-  }
-  expect(upstream.requests.filter(({ url }) => url === '/s/behind')).toEqual([])
-})
+      expect(reply).toMatchObject({ status: 200, complete: true })
+      expect(reply!.body.length).toBe(400_000)
+      expect(reply!.field('connection')).toBe('close')
+      await wire.send(get('/s/behind'))
+      if (value === 'close') expect((await wire.rest()).toString('latin1')).toBe('')
+      else expect(await wire.quiet(200)).toBe(true)
+    }
+    expect(upstream.requests.filter(({ url }) => url === '/s/behind')).toEqual([])
+  },
+)
 
 test('the gate closes the connection when the second Connection field of a request is close', async () => {
   const { replies, ending } = await exchange(node.port, get('/s/1', ['Connection', 'x-foo'], ['Connection', 'close']))
@@ -98,7 +104,7 @@ test('the gate closes the connection when the second Connection field of a reque
   expect(ending).toBe('ended')
 })
 
-test('the gate treats a Connection value of five characters as close, and the reply has Connection: close', async () => {
+test('the gate treats any Connection value of five characters (`x-foo`) like close, and its reply has Connection: close', async () => {
   const { replies, ending } = await exchange(node.port, get('/s/1', ['Connection', 'x-foo']))
 
   expect(replies[0]!.field('connection')).toBe('close')
@@ -158,7 +164,7 @@ test.each([
   },
   { title: 'Connection: Upgrade alone', fields: [['Connection', 'Upgrade']] },
   { title: 'Upgrade: TLS/1.2 without Connection', fields: [['Upgrade', 'TLS/1.2']] },
-] as const)('S-016: the gate serves $title as HTTP/1.1 and forwards no upgrade', async ({ fields }) => {
+] as const)('S-016: the gate serves a request with $title as HTTP/1.1 and forwards no upgrade', async ({ fields }) => {
   const target = `/s/upgrade/${randomUUID()}`
   const reply = await request(node.port, get(target, ...fields))
 
@@ -173,7 +179,7 @@ const handshake = [
   ['Sec-WebSocket-Version', '13'],
 ] as const
 
-test('S-017: the gate rejects a WebSocket handshake and opens no tunnel', async () => {
+test('S-017: on a route that does not allow WebSocket, the gate replies 501 to a WebSocket handshake and opens no tunnel', async () => {
   const bytes = get('/s/ws', ['Connection', 'Upgrade'], ['Upgrade', 'websocket'], ...handshake)
 
   const wire = await connect(node.port)

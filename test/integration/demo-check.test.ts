@@ -46,7 +46,7 @@ test('every step of `demo --check` passes', { timeout: 180_000 }, async () => {
 
 test.concurrent.each([
   [
-    'a policy in which the files are public, and nodes that acknowledge a revocation and ignore it',
+    'a policy that makes /files/** public, and nodes that acknowledge a revocation but do not apply it',
     () => ({
       GATEHOUSE_DEMO_NODE: join(checkout, 'test/kit/node-without-phase.ts'),
       GATEHOUSE_DEMO_WITHOUT_PHASE: 'check-revocation',

@@ -60,7 +60,7 @@ function commandLines(): string[] {
     })
 }
 
-test('the CLI operates both nodes of the demo with the two variables that `demo env` prints', async () => {
+test('with the two environment variables that `demo env` prints, the CLI lists both nodes of the demo and revokes a token at both', async () => {
   const { exitCode, stdout } = await runVerb(['demo', 'env', ...atOffset], {})
   expect(exitCode).toBe(0)
   const [, url, token] =
@@ -88,7 +88,7 @@ test('a token of the demo client ops authorizes a call of the admin API', async 
   expect(await runVerb(['nodes'], environment)).toMatchObject({ exitCode: 0 })
 })
 
-test('the demo uses its own key prefix in a shared Redis', async () => {
+test('all Redis keys of the demo have one prefix, `gh-demo-` and 12 hexadecimal digits', async () => {
   const keys = (await redisCli(redis.port, 'KEYS', '*')).split('\n')
 
   expect(keys.length).toBeGreaterThan(1)
@@ -96,7 +96,7 @@ test('the demo uses its own key prefix in a shared Redis', async () => {
   expect(new Set(keys.map((key) => key.split(':')[0])).size).toBe(1)
 })
 
-test('the demo shows the password of Redis in no command line and in no output', () => {
+test('the demo shows the Redis password neither in the command line of a process nor in the output of its start', () => {
   expect(JSON.stringify(ready)).not.toContain(password)
   const lines = commandLines()
   expect(lines.some((line) => line.includes('node-1.yaml'))).toBe(true)

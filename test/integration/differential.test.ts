@@ -170,7 +170,7 @@ async function ask(port: number, bytes: Buffer, head: boolean): Promise<RawReply
   }
 }
 
-test(`${propertyRuns} exchanges through the gate have the same request and reply as without the gate`, {
+test(`in ${propertyRuns} exchanges through the gate, service and client receive the same as without it, except fields that the gate sets or removes`, {
   timeout: 30_000 + propertyRuns * 100,
 }, async () => {
   let bodies = 0

@@ -20,7 +20,7 @@ const upstream = await startUpstream({
 const node = await startPublicNode([upstream.url])
 
 test.each(['length', 'chunked'])(
-  "the gate's memory grows by a fraction of 80 MB when clients do not read such replies (%s)",
+  "the gate's memory grows by less than 30 MiB while two clients do not read replies of 80 MB (framing: %s)",
   async (framing) => {
     const before = residentMiB(node)
     const wires = await Promise.all([connect(node.port), connect(node.port)])
@@ -38,7 +38,7 @@ test.each(['length', 'chunked'])(
 )
 
 test.each(['length', 'chunked'])(
-  'a client that reads slowly gets the bytes of the reply in order (%s)',
+  'a client that reads slowly gets the bytes of the reply in order (framing: %s)',
   async (framing) => {
     const wire = await connect(node.port)
     await wire.send(requestBytes({ target: `/s/${framing}` }))

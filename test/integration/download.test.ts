@@ -55,34 +55,43 @@ const node = await startNode({
 
 const sizes = [0, 1, 2, 511, 512, 16_383, 16_384, 16_385, 65_536, 65_537, 1_000_000]
 
-test.concurrent.each(sizes)('a reply of %i bytes reaches the client unchanged with each framing', async (size) => {
-  const body = madeBody(size)
-  for (const framing of ['length', 'chunked', 'close']) {
-    const reply = await request(node.port, requestBytes({ target: `/sizes/${framing}-${size}` }))
+test.concurrent.each(sizes)(
+  'a reply body of %i bytes reaches the client unchanged, whether its end is given by Content-Length, chunks or the end of the connection',
+  async (size) => {
+    const body = madeBody(size)
+    for (const framing of ['length', 'chunked', 'close']) {
+      const reply = await request(node.port, requestBytes({ target: `/sizes/${framing}-${size}` }))
 
-    expect(reply).toMatchObject({
-      status: 200,
-      complete: true,
-      framing: framing === 'length' || size === 0 ? 'length' : 'chunked',
-    })
-    expect(reply.body.equals(body)).toBe(true)
-  }
-})
+      expect(reply).toMatchObject({
+        status: 200,
+        complete: true,
+        framing: framing === 'length' || size === 0 ? 'length' : 'chunked',
+      })
+      expect(reply.body.equals(body)).toBe(true)
+    }
+  },
+)
 
-test.each(['length', 'chunked', 'close'])('the gate relays 20 MB unchanged with framing %s', async (framing) => {
-  const reply = await request(node.port, requestBytes({ target: `/sizes/${framing}-20000000` }))
+test.each(['length', 'chunked', 'close'])(
+  'the gate relays a body of 20 MB unchanged (framing by the service: %s)',
+  async (framing) => {
+    const reply = await request(node.port, requestBytes({ target: `/sizes/${framing}-20000000` }))
 
-  expect(reply).toMatchObject({ status: 200, complete: true })
-  expect(reply.body.equals(madeBody(20_000_000))).toBe(true)
-})
+    expect(reply).toMatchObject({ status: 200, complete: true })
+    expect(reply.body.equals(madeBody(20_000_000))).toBe(true)
+  },
+)
 
-test.concurrent.each(Object.keys(scripted))('the gate relays the service reply "%s" unchanged', async (name) => {
-  const reply = await request(node.port, requestBytes({ target: `/s/${name}` }))
+test.concurrent.each(Object.keys(scripted))(
+  'the gate relays status, field X-A and body of the service reply "%s" unchanged',
+  async (name) => {
+    const reply = await request(node.port, requestBytes({ target: `/s/${name}` }))
 
-  expect(reply).toMatchObject({ status: 200, reason: 'OK', text: 'hello', complete: true })
-  expect(reply.field('x-a')).toBe('b')
-  expect(reply.field('connection')).toBeUndefined()
-})
+    expect(reply).toMatchObject({ status: 200, reason: 'OK', text: 'hello', complete: true })
+    expect(reply.field('x-a')).toBe('b')
+    expect(reply.field('connection')).toBeUndefined()
+  },
+)
 
 test.concurrent('a client gets the correct next reply on a connection that carried large replies', async () => {
   const wire = await connect(node.port)

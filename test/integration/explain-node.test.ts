@@ -100,7 +100,7 @@ test("explain at a node uses the current issuer keys, and a URL without a host m
   expect(forged).toMatchObject({ decision: 'refused', signature: 'failed' })
 })
 
-test('the gate decides and signs a request after an explain of the same request as without the explain', async () => {
+test('after an explain of a request, the gate admits the same request with an assertion of the subject, as without the explain', async () => {
   const token = issuer.sign()
   await explain('/orders/1', { token })
 

@@ -117,7 +117,7 @@ test('the documented Traefik configuration removes every field that a forward-au
   for (const name of listed) expect(configured).toContain(`- ${name}\n`)
 })
 
-describe.each(fronts)('forward auth behind $name', ({ here, gateAway, start }) => {
+describe.each(fronts)('forward auth: $name asks the gate to decide each request', ({ here, gateAway, start }) => {
   let node: TestNode
   let upstream: TestUpstream
   let port = 0
@@ -149,16 +149,19 @@ describe.each(fronts)('forward auth behind $name', ({ here, gateAway, start }) =
     expect(received.all('authorization')).toEqual([])
   })
 
-  test.skipIf(!here)('with forward auth, Connection of a client does not remove fields of the gate', async () => {
-    const named: [string, string] = ['Connection', 'X-Gatehouse-Jwt-Assertion, X-Auth-Request-User']
+  test.skipIf(!here)(
+    'with forward auth, a client cannot remove fields of the gate by naming them in Connection',
+    async () => {
+      const named: [string, string] = ['Connection', 'X-Gatehouse-Jwt-Assertion, X-Auth-Request-User']
 
-    const reply = await ask({ target: '/orders/7', token: issuer.sign(), fields: [named] })
+      const reply = await ask({ target: '/orders/7', token: issuer.sign(), fields: [named] })
 
-    expect(reply.status).toBe(200)
-    const received = await upstream.next()
-    expect(received.all('x-gatehouse-jwt-assertion')).toHaveLength(1)
-    expect(received.all('x-auth-request-user')).toEqual(['alice'])
-  })
+      expect(reply.status).toBe(200)
+      const received = await upstream.next()
+      expect(received.all('x-gatehouse-jwt-assertion')).toHaveLength(1)
+      expect(received.all('x-auth-request-user')).toEqual(['alice'])
+    },
+  )
 
   test.skipIf(!here)('with forward auth, a public route forwards no identity claimed by the client', async () => {
     const reply = await ask({ target: '/public/1', token: 'a.b.c', fields: forged })
@@ -207,24 +210,27 @@ describe.each(fronts)('forward auth behind $name', ({ here, gateAway, start }) =
     expect(statuses[1]!.field('retry-after')).toMatch(/^[1-9]\d*$/)
   })
 
-  test.skipIf(!here)('with forward auth, the gate decides the real request, not one stated in fields', async () => {
-    const seen = upstream.requests.length
-    const reply = await ask({
-      target: '/orders/7',
-      fields: [
-        ['X-Forwarded-Uri', '/public/1'],
-        ['X-Forwarded-Method', 'GET'],
-        ['X-Forwarded-Host', 'api.test'],
-        ['X-Forwarded-For', '10.0.0.1'],
-        ['X-Request-Id', 'stated-otherwise'],
-      ],
-    })
+  test.skipIf(!here)(
+    'with forward auth, the gate decides the real request, not another request that the client states in fields',
+    async () => {
+      const seen = upstream.requests.length
+      const reply = await ask({
+        target: '/orders/7',
+        fields: [
+          ['X-Forwarded-Uri', '/public/1'],
+          ['X-Forwarded-Method', 'GET'],
+          ['X-Forwarded-Host', 'api.test'],
+          ['X-Forwarded-For', '10.0.0.1'],
+          ['X-Request-Id', 'stated-otherwise'],
+        ],
+      })
 
-    expect(reply.status).toBe(401)
-    expect(upstream.requests).toHaveLength(seen)
-    const record = await node.waitForRecord(({ id }) => id === 'stated-otherwise')
-    expect(record).toMatchObject({ path: '/orders/7', address: '127.0.0.1', check: true })
-  })
+      expect(reply.status).toBe(401)
+      expect(upstream.requests).toHaveLength(seen)
+      const record = await node.waitForRecord(({ id }) => id === 'stated-otherwise')
+      expect(record).toMatchObject({ path: '/orders/7', address: '127.0.0.1', check: true })
+    },
+  )
 
   test.skipIf(!here)(
     'with forward auth, the decided target equals the forwarded target, even if the target ends in bytes that are not UTF-8',

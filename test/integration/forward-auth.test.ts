@@ -103,26 +103,29 @@ function check(
   return request(node.port, bytes, { head: method === 'HEAD' })
 }
 
-test.each(each)('an admitted forward-auth check by %s gets 200 with the identity for the service', async (_, ask) => {
-  const reply = await ask({
-    target: '/orders/7?x=%20y',
-    token: issuer.sign({ claims: { email: 'alice@example.com' } }),
-  })
+test.each(each)(
+  'an admitted forward-auth check that states the request by %s gets 200 with the identity for the service',
+  async (_, ask) => {
+    const reply = await ask({
+      target: '/orders/7?x=%20y',
+      token: issuer.sign({ claims: { email: 'alice@example.com' } }),
+    })
 
-  expect(reply.status).toBe(200)
-  expect(reply.text).toBe('')
-  expect(reply.field('cache-control')).toBe('no-store')
-  expect(reply.field('x-auth-request-user')).toBe('alice')
-  expect(reply.field('x-auth-request-email')).toBe('alice@example.com')
-  expect(decodeJwt(reply.field('x-gatehouse-jwt-assertion')!)).toMatchObject({ aud: 'orders', sub: 'alice' })
-  expect(reply.field('authorization')).toBeUndefined()
-  const removed = reply.field('x-envoy-auth-headers-to-remove')!.split(',')
-  expect(removed).toContain('authorization')
-  expect(removed).toContain('x-http-method-override')
-  expect(removed).toContain('x-auth-request-groups')
-  expect(removed).not.toContain('x-auth-request-user')
-  expect(removed).not.toContain('x-gatehouse-jwt-assertion')
-})
+    expect(reply.status).toBe(200)
+    expect(reply.text).toBe('')
+    expect(reply.field('cache-control')).toBe('no-store')
+    expect(reply.field('x-auth-request-user')).toBe('alice')
+    expect(reply.field('x-auth-request-email')).toBe('alice@example.com')
+    expect(decodeJwt(reply.field('x-gatehouse-jwt-assertion')!)).toMatchObject({ aud: 'orders', sub: 'alice' })
+    expect(reply.field('authorization')).toBeUndefined()
+    const removed = reply.field('x-envoy-auth-headers-to-remove')!.split(',')
+    expect(removed).toContain('authorization')
+    expect(removed).toContain('x-http-method-override')
+    expect(removed).toContain('x-auth-request-groups')
+    expect(removed).not.toContain('x-auth-request-user')
+    expect(removed).not.toContain('x-gatehouse-jwt-assertion')
+  },
+)
 
 test.each(
   each.flatMap(([form, ask]) =>
@@ -140,22 +143,25 @@ test.each(
       ] as const
     ).map(([status, asked]) => [form, status, asked, ask] as const),
   ),
-)('a forward-auth check by %s gets %i for %o', async (_, status, { target, ...asked }, ask) => {
-  const seen = upstream.requests.length
-  const token = 'scope' in asked ? { token: issuer.sign({ claims: { scope: asked.scope } }) } : {}
+)(
+  'a forward-auth check that states the request by %s gets %i for the request %o',
+  async (_, status, { target, ...asked }, ask) => {
+    const seen = upstream.requests.length
+    const token = 'scope' in asked ? { token: issuer.sign({ claims: { scope: asked.scope } }) } : {}
 
-  const reply = await ask({ target, ...('method' in asked && { method: asked.method }), ...token })
+    const reply = await ask({ target, ...('method' in asked && { method: asked.method }), ...token })
 
-  expect(reply.status).toBe(status)
-  expect(upstream.requests).toHaveLength(seen)
-})
+    expect(reply.status).toBe(status)
+    expect(upstream.requests).toHaveLength(seen)
+  },
+)
 
 const parts = ['orders', 'public', 'inside', 'x', '/', '/', '//', '.', '..', '%2e', '%2F', '%5c', '%6f', '%', ';', '?']
 const target = fc
   .array(fc.constantFrom(...parts, '#', '\\', '%C3%A9', '%c3', '&access_token=x', '{', '*'), { maxLength: 6 })
   .map((chosen) => `/${chosen.join('')}`)
 
-test(`the gate decides ${propertyRuns} forward-auth checks of every form like exchanges with the same request`, {
+test(`the gate decides ${propertyRuns} forward-auth checks, in three forms, like exchanges with the same request`, {
   timeout: 30_000 + propertyRuns * 100,
 }, async () => {
   const tokens = [undefined, issuer.sign(), issuer.sign({ claims: { scope: 'orders:write' } })]
@@ -214,7 +220,7 @@ test('the gate charges forward-auth checks and exchanges to the same rate limit'
   expect(third.field('retry-after')).toMatch(/^[1-9]\d*$/)
 })
 
-test('a forward-auth check leaves a record of the original request', async () => {
+test('the access log record of a forward-auth check describes the original request', async () => {
   await forms['X-Original-URL']!({ target: '/orders/recorded', token: issuer.sign() })
 
   expect(await node.waitForRecord(({ path }) => path === '/orders/recorded')).toMatchObject({
@@ -243,24 +249,27 @@ test.each([
   [404, '403', '404', '/elsewhere'],
   [400, '403', '400', '/orders/%2e%2e/x'],
   [401, '401', undefined, '/orders/1'],
-])('a forward-auth check decided with status %i gets %s with style=nginx', async (status, told, beside, target) => {
-  const token = issuer.sign({ claims: { sub: 'dora' } })
-  const ask = () =>
-    check('/.gatehouse/check?style=nginx', {
-      ...(status !== 401 && { token }),
-      fields: [
-        ['X-Original-Method', 'GET'],
-        ['X-Original-URL', target],
-      ],
-    })
-  if (status === 429) for (let i = 0; i < 2; i++) await ask()
-  const reply = await ask()
+])(
+  'with style=nginx, a forward-auth check whose decision has the status %i gets %s',
+  async (status, told, beside, target) => {
+    const token = issuer.sign({ claims: { sub: 'dora' } })
+    const ask = () =>
+      check('/.gatehouse/check?style=nginx', {
+        ...(status !== 401 && { token }),
+        fields: [
+          ['X-Original-Method', 'GET'],
+          ['X-Original-URL', target],
+        ],
+      })
+    if (status === 429) for (let i = 0; i < 2; i++) await ask()
+    const reply = await ask()
 
-  expect(String(reply.status)).toBe(told)
-  expect(reply.field('x-gatehouse-status')).toBe(beside)
-})
+    expect(String(reply.status)).toBe(told)
+    expect(reply.field('x-gatehouse-status')).toBe(beside)
+  },
+)
 
-test('a forward-auth check that fails by a fault gets 503, or 403 with X-Gatehouse-Status with style=nginx', async () => {
+test('while the issuer is unreachable, a forward-auth check gets 503, or with style=nginx 403 with X-Gatehouse-Status: 503', async () => {
   const token = issuer.sign({ claims: { iss: 'http://127.0.0.1:1' } })
   const plain = await forms['X-Forwarded-Uri']!({ target: '/orders/1', token })
   const nginx = await check('/oauth2/auth?style=nginx', {
@@ -276,7 +285,7 @@ test('a forward-auth check that fails by a fault gets 503, or 403 with X-Gatehou
   expect(nginx.field('retry-after')).toMatch(/^\d+$/)
 })
 
-test('the gate limits a body that a forward-auth check announces like the body of an exchange', async () => {
+test('the gate replies 413 to a forward-auth check whose Content-Length exceeds the body limit of the route', async () => {
   const token = issuer.sign({ claims: { scope: 'orders:write' } })
   const fields: [string, string][] = [['Content-Length', '11']]
 

@@ -122,7 +122,7 @@ test.each([
   { what: 'a refusal', target: '/nowhere', status: 404 },
   { what: 'a 400 reply', target: '/a//b', status: 400 },
   { what: 'a 502 reply', target: '/dead/1', status: 502 },
-])("the fields and text of $what do not name the gate's components", async ({ target, status }) => {
+])('the fields and text of $what do not name uWebSockets.js, undici or Node.js', async ({ target, status }) => {
   const got = await request(node.port, requestBytes({ target }))
 
   expect(got.status).toBe(status)

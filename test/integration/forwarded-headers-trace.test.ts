@@ -152,7 +152,7 @@ test.each<{ title: string; fields: Field[] }>([
   expect(received.fields.filter(([, value]) => value === 'alias')).toEqual([])
 })
 
-test('the listener replies 400 to a request with an escape sequence in X-Request-Id', async () => {
+test('uWebSockets.js replies 400 to a request with an escape sequence in X-Request-Id', async () => {
   const reply = await request(node.port, requestBytes({ target: '/s/1', fields: [['X-Request-Id', '\x1b[31m']] }))
 
   expect(reply.status).toBe(400)

@@ -144,7 +144,7 @@ test('with client_secret_post, the gate sends id and secret in the introspection
 })
 
 test.each(privateKeys)(
-  'with private_key_jwt, the gate sends the issuer a single-use assertion signed by a key for %s',
+  'with private_key_jwt, the gate authenticates at the issuer by a new assertion for each request, signed with the configured key (%s)',
   async (name, _, publicKey, alg, kid) => {
     const forms = [(await askedAboutNewToken(name)).form, (await askedAboutNewToken(name)).form]
     const [first, second] = forms.map((form) => form.get('client_assertion')!)
@@ -199,7 +199,7 @@ test.each([
     }),
     'does not match certificate_key',
   ],
-])('a node does not start with %s for introspection', async (_, introspection, message) => {
+])('a node does not start if introspection is configured with %s', async (_, introspection, message) => {
   const options: NodeOptions = opaqueGate({
     issuer: issuerOf('post').url,
     orders: orders.url,

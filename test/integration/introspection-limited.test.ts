@@ -118,7 +118,7 @@ test('the gate replies 429 to new tokens of an address with many failed introspe
   expect(await ask(gate, issuer.issue(), address())).toBe(200)
 })
 
-test('the gate charges an address for introspections that exceed the queue, and then replies 429 to the address', async () => {
+test('the gate charges an address for introspections that exceed the queue limit of the address, and then replies 429 to new tokens of the address', async () => {
   const gate = await node({ timeout: '30s' }, { per_second: 0.2, burst: 100, introspections_per_second: 0.02 })
   const known = issuer.issue()
   const from = address()
@@ -152,7 +152,7 @@ test('a flood of random tokens from many addresses does not block new tokens of 
   await attack.stop()
 })
 
-test('the gate admits a known token for the time of `stale` while the issuer replies 429 to every introspection', async () => {
+test('while the issuer replies 429 to every introspection, the gate admits a known token within its `stale` time', async () => {
   const gate = await node({ cache: '1s', stale: '60s', timeout: '2s' })
   const token = issuer.issue()
   const from = address()

@@ -68,34 +68,34 @@ const json = (body: object, more: Script = {}): Script => ({ body: JSON.stringif
  * Replies of an issuer that are no valid introspection responses. The gate must read none of them as `active: false`.
  */
 const troubles: readonly [string, (truth: object) => Script][] = [
-  ['invalid_scope', () => json({ error: 'invalid_scope' }, { status: 400 })],
+  ['status 400 with the error invalid_scope', () => json({ error: 'invalid_scope' }, { status: 400 })],
   ['unsupported_token_type with status 500', () => json({ error: 'unsupported_token_type' }, { status: 500 })],
   [
     'unsupported_token_type in HTML',
     () => json({ error: 'unsupported_token_type' }, { status: 400, type: 'text/html' }),
   ],
-  ['invalid_client', () => json({ error: 'invalid_client' }, { status: 401 })],
-  ['forbidden', () => ({ status: 403, body: 'no' })],
-  ['an error with the status of a success', () => json({ error: 'server_error' })],
+  ['status 401 with the error invalid_client', () => json({ error: 'invalid_client' }, { status: 401 })],
+  ['status 403', () => ({ status: 403, body: 'no' })],
+  ['the error server_error with status 200', () => json({ error: 'server_error' })],
   ['status 500', () => ({ status: 500, body: 'oops' })],
-  ['status 500 with an answer in it', (truth) => json(truth, { status: 500 })],
+  ['status 500 with a valid response', (truth) => json(truth, { status: 500 })],
   ['a redirect', () => ({ status: 302, headers: { location: '/introspect' }, body: '' })],
-  ['HTML', () => ({ type: 'text/html', body: '<p>Log in</p>' })],
-  ['an answer that says it is HTML', (truth) => json(truth, { type: 'text/html' })],
-  ['a JWT that was not asked for', () => ({ type: 'application/token-introspection+jwt', body: issuer.sign() })],
-  ['no JSON', () => ({ body: '{"active":tru' })],
-  ['nothing', () => ({ body: '' })],
-  ['a list', () => ({ body: '[{"active":true}]' })],
-  ['two answers in one', () => ({ body: '{"active":false,"active":true}' })],
+  ['an HTML page', () => ({ type: 'text/html', body: '<p>Log in</p>' })],
+  ['a valid response with the type text/html', (truth) => json(truth, { type: 'text/html' })],
+  ['a JWT that was not requested', () => ({ type: 'application/token-introspection+jwt', body: issuer.sign() })],
+  ['truncated JSON', () => ({ body: '{"active":tru' })],
+  ['an empty body', () => ({ body: '' })],
+  ['a JSON array', () => ({ body: '[{"active":true}]' })],
+  ['the member `active` twice', () => ({ body: '{"active":false,"active":true}' })],
   ['invalid UTF-8', () => ({ body: Buffer.from('{"active":false,"x":"\xff"}', 'latin1') })],
-  ['more than an answer can be', (truth) => json({ ...truth, pad: 'x'.repeat(300_000) })],
-  ['compressed', (truth) => json(truth, { headers: { 'content-encoding': 'gzip' } })],
-  ['slower than the time-out', () => ({ delayMs: 4000 })],
-  ['silence', () => ({ silent: true })],
+  ['a response beyond the size limit', (truth) => json({ ...truth, pad: 'x'.repeat(300_000) })],
+  ['a compressed response', (truth) => json(truth, { headers: { 'content-encoding': 'gzip' } })],
+  ['a response after the timeout', () => ({ delayMs: 4000 })],
+  ['no response', () => ({ silent: true })],
   ['a broken connection', () => ({ reset: true })],
 ]
 
-test.each(troubles)('an introspection reply (%s) causes 503 for a new token and is not cached', async (_, script) => {
+test.each(troubles)('a failed introspection (%s) causes 503 for a new token and is not cached', async (_, script) => {
   const token = issuer.issue()
   issuer.script = (asked) => (asked.token === token ? script(issuer.truth(token)) : undefined)
   await refused(gate, { target: '/default/1', token }, unavailable)
@@ -117,7 +117,7 @@ test.each(['unsupported_token_type', 'invalid_request'])(
   },
 )
 
-test("while the issuer fails, the gate admits a known token for the route's stale time, then replies 503, and admits it after the recovery", async () => {
+test("while introspections fail, the gate admits a known token for the route's stale time, then replies 503, and admits the token after the issuer recovers", async () => {
   const token = issuer.issue()
   await admitted(gate, { target: '/stale/1', token })
   issuer.script = () => ({ status: 500, body: '' })
@@ -134,7 +134,7 @@ test("while the issuer fails, the gate admits a known token for the route's stal
   await admitted(gate, { target: '/brief/1', token })
 })
 
-test('while the issuer hangs, requests with a stale introspection response wait for at most one attempt', async () => {
+test('while the issuer hangs, 40 requests in sequence with a token in its stale time get 200 and cause fewer than 20 introspections', async () => {
   const token = issuer.issue()
   await admitted(gate, { target: '/stale/1', token })
   issuer.script = () => ({ silent: true })

@@ -43,7 +43,7 @@ test.each(['/oauth2/auth', '/.gatehouse/check?style=nginx'])(
   },
 )
 
-test('a forward-auth check of a POST with a session gets 403 from another origin and 200 from the own origin (CSRF)', async () => {
+test("a forward-auth check of a POST with a session gets 403 with the Origin of another site and 200 with the gate's own Origin (CSRF)", async () => {
   const post = { 'x-original-method': 'POST', 'x-original-url': `${url}/app/x` }
 
   expect((await check(browser, '/oauth2/auth', { ...post, origin: 'https://evil.test' })).status).toBe(403)

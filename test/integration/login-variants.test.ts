@@ -61,7 +61,7 @@ test('a session has the scopes of its access token', async () => {
   expect((await browser.visit(`${url}/scoped/`)).status).toBe(200)
 })
 
-test('after a step-up login the gate returns to the requested page, and the gate does not repeat a recent login', async () => {
+test('after a step-up login the gate returns to the requested page, and a route that requires a recent login then needs no further login', async () => {
   const browser = new HttpBrowser()
   await logIn(browser, `${url}/app/`)
   const strong = await logIn(browser, `${url}/strong/`)

@@ -82,7 +82,7 @@ const notMapped = (allow: string): Refusal => ({
 const misdirected: Refusal = { status: 421, code: 'misdirected_request', reason: 'host-unknown' }
 const badHost: Refusal = { status: 400, code: 'bad_request', reason: 'host-malformed', closes: true }
 
-test.concurrent.each([
+const matches = [
   { target: '/things/special', route: 'special' },
   { target: '/things/other', route: 'one' },
   { target: '/things/1/parts/2', route: 'part' },
@@ -94,9 +94,14 @@ test.concurrent.each([
   { target: '/things/special?a=b', route: 'special' },
   { method: 'PUT', target: '/things/other', route: 'one' },
   { method: 'DELETE', target: '/things/1/2', route: 'many' },
-])('the gate selects the most literal matching path: $method $target → $route', async ({ route, ...request }) => {
-  expect(await routeOf(gate, request)).toBe(route)
-})
+]
+
+test.concurrent.each(matches.map((each) => ({ method: 'GET', ...each })))(
+  'the gate selects the most literal matching path: $method $target matches the route `$route`',
+  async ({ route, ...request }) => {
+    expect(await routeOf(gate, request)).toBe(route)
+  },
+)
 
 test.concurrent.each([
   '/nowhere',
@@ -162,7 +167,7 @@ test.concurrent.each([
   { host: '[::1]', route: 'address' },
   { host: '[::1]:8080', route: 'address' },
 ])(
-  'a host pattern matches in any letter case and with any port, and a wildcard matches one label: $host → $route',
+  'a host pattern matches in any letter case and with any port, and a wildcard matches one label: $host matches the route `$route`',
   async ({ host, route }) => {
     expect(await routeOf(strict, { target: '/where', host })).toBe(route)
   },

@@ -140,7 +140,7 @@ test.each<{ title: string; options: Partial<NodeOptions>; message: RegExp }>([
   },
 )
 
-test('a node reports all errors in settings file and environment together', async () => {
+test('a node that cannot start reports the errors of its settings file and environment together', async () => {
   const settings = { drain_delai: '1s', log: { level: 'loud' }, admin: { listen: 'nowhere' } }
   const { exitCode, stderr } = await startFails({ policy, settings, env: { GATEHOUSE_NOTHING: '1' } })
 
@@ -164,7 +164,7 @@ test('a node whose admin port is in use exits with 1 and names the address', asy
   expect(stderr).toMatch(new RegExp(`^error: admin.listen: .*127\\.0\\.0\\.1:${port}: .* \\(GH_START\\)\n {2}hint: `))
 })
 
-test('a second node on the port of a running node exits, and the running node continues', async () => {
+test('a second node on the port of a running node exits with 1, and the running node still serves requests', async () => {
   const first = await startNode({ policy })
   const { exitCode, stderr } = await startFails({ policy, settings: { listen: `127.0.0.1:${first.port}` } })
   const shared = { listen: `127.0.0.1:${first.port}`, reuse_port: true }

@@ -43,7 +43,7 @@ async function received(target: string, fields: [string, string][]) {
   return upstream.requests.at(-1)!
 }
 
-test('a service gets the fields of pass_headers, but no other identity field and no alias with underscores', async () => {
+test('a service gets the client fields listed in its pass_headers, but no other identity field and no spelling with underscores', async () => {
   const got = await received('/passing', claims)
 
   const names = claims.map(([name]) => name.toLowerCase())
@@ -106,7 +106,7 @@ test.each([
   expect(reply.status, reply.text).toBe(status)
 })
 
-test('the start log line of a node lists pass_headers as a relaxation', async () => {
+test('the start log line of a node lists pass_headers as a relaxation (a setting that weakens security)', async () => {
   const listening = await node.waitForLine(({ msg }) => msg === 'node started')
 
   expect(listening['relaxations']).toEqual([

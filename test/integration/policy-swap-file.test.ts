@@ -38,33 +38,36 @@ test.each([
     problem: { code: 'GH_POLICY_CONFLICT', path: 'services.orders.routes[1].match', line: expect.any(Number) },
   },
   { title: 'an empty file', text: () => '', problem: { code: expect.stringMatching(/^GH_CONFIG_/) } },
-])('an invalid policy file changes nothing, and the node logs the reason: $title', async ({ text, problem }) => {
-  const node = lasting
-  const gate: Gate = { node, services: [first] }
-  const good = policy({ routes: [publicRoute(`good-${randomUUID()}`)] })
-  const { revision } = await swap(node, good)
-  const seen = node.log.length
+])(
+  'after its policy file becomes invalid, a node keeps the previous policy and logs the reason: $title',
+  async ({ text, problem }) => {
+    const node = lasting
+    const gate: Gate = { node, services: [first] }
+    const good = policy({ routes: [publicRoute(`good-${randomUUID()}`)] })
+    const { revision } = await swap(node, good)
+    const seen = node.log.length
 
-  node.writePolicy(text())
-  node.signal('SIGHUP')
-  await admitted(gate, { target, token: issuer.sign() })
-  const line = await later(node, seen, ({ msg }) => msg === 'policy rejected; the policy in force stays active')
-  await admitted(gate, { target, token: issuer.sign() })
+    node.writePolicy(text())
+    node.signal('SIGHUP')
+    await admitted(gate, { target, token: issuer.sign() })
+    const line = await later(node, seen, ({ msg }) => msg === 'policy rejected; the policy in force stays active')
+    await admitted(gate, { target, token: issuer.sign() })
 
-  expect(line).toMatchObject({ level: 'error', revision })
-  const file = node.folder.file('policy.yaml')
-  expect(line['problems']).toContainEqual(expect.objectContaining({ message: expect.any(String), file, ...problem }))
+    expect(line).toMatchObject({ level: 'error', revision })
+    const file = node.folder.file('policy.yaml')
+    expect(line['problems']).toContainEqual(expect.objectContaining({ message: expect.any(String), file, ...problem }))
 
-  // A valid file ends the error state, whether it equals the policy in force or not.
-  const broken = node.log.length
-  node.writePolicy(good)
-  node.signal('SIGHUP')
-  expect(
-    await later(node, broken, ({ msg }) => msg === 'the policy files contain the active policy again'),
-  ).toMatchObject({ level: 'info', revision })
-  await swap(node, policy({ routes: [publicRoute(`better-${randomUUID()}`)] }))
-  await admitted(gate, { target, token: issuer.sign() })
-})
+    // A valid file ends the error state, whether it equals the policy in force or not.
+    const broken = node.log.length
+    node.writePolicy(good)
+    node.signal('SIGHUP')
+    expect(
+      await later(node, broken, ({ msg }) => msg === 'the policy files contain the active policy again'),
+    ).toMatchObject({ level: 'info', revision })
+    await swap(node, policy({ routes: [publicRoute(`better-${randomUUID()}`)] }))
+    await admitted(gate, { target, token: issuer.sign() })
+  },
+)
 
 test.concurrent('a node keeps its policy when the policy file is deleted, and reads the file again when it is restored', async () => {
   const node = await startNode({ policy: policy() })

@@ -77,7 +77,7 @@ test('during fifty policy changes under load, no request fails, is lost or is se
   expect(owner.fetches.keys).toBe(keys)
 })
 
-test('a policy change applies from the next exchange on', async () => {
+test('after the activation of a changed policy, the next exchange follows the changed policy', async () => {
   const node = await startNode({ policy: policy({ routes: [publicRoute('page')] }) })
   const gate: Gate = { node, services: [first, second] }
   const token = issuer.sign({ claims: { groups: ['staff'] } })

@@ -255,8 +255,8 @@ test.each([
 )
 
 test.each([
-  ['proxy in X-Forwarded-For', 'plain', '10.0.0.1, 192.0.2.8', Buffer.alloc(0)],
-  ['proxy in a PROXY header', 'header', '10.0.0.1', proxyHeader([192, 0, 2, 8])],
+  ['the TCP proxy is stated in X-Forwarded-For', 'plain', '10.0.0.1, 192.0.2.8', Buffer.alloc(0)],
+  ['the TCP proxy is stated in a PROXY header', 'header', '10.0.0.1', proxyHeader([192, 0, 2, 8])],
 ] as const)(
   'X-Forwarded-For addresses before the address of a TCP proxy have no effect: %s',
   async (_, name, chain, before) => {
@@ -277,12 +277,12 @@ const checkFields = (path: string): [string, string][] => [
 ]
 
 test.each([
-  ['without proxies', 'alone', peer.checks, Buffer.alloc(0)],
-  ['with other proxies', 'plain', peer.checks, Buffer.alloc(0)],
-  ['with other proxies that must send a PROXY header', 'header', peer.checks, Buffer.alloc(0)],
-  ['behind a proxy whose PROXY header has the address of the peer', 'header', peer.proxy, proxyHeader([10, 9, 9, 9])],
+  ['no proxies are configured', 'alone', peer.checks, Buffer.alloc(0)],
+  ['other proxies are configured', 'plain', peer.checks, Buffer.alloc(0)],
+  ['other proxies must send a PROXY header', 'header', peer.checks, Buffer.alloc(0)],
+  ['the PROXY header of a proxy has the address of the peer', 'header', peer.proxy, proxyHeader([10, 9, 9, 9])],
 ] as const)(
-  'X-Forwarded-For of a peer in check.peers sets the client address of a check: %s',
+  'X-Forwarded-For of a peer in check.peers sets the client address of a forward-auth check: %s',
   async (_, name, from, before) => {
     const check = (client: string) =>
       ask(name, from, '/.gatehouse/check', [...checkFields('/inside/1'), ['X-Forwarded-For', client]], before)

@@ -354,7 +354,7 @@ test.each([
     code: 'unavailable',
   },
 ])(
-  'S-146: the $status reply for $title has only its code and id, and no details of the gate',
+  'S-146: a $status reply of the gate contains its error code and the request id, and no details of the gate: $title',
   async ({ bytes, status, code }) => {
     const reply = await request(node.port, bytes)
 

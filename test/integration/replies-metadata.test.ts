@@ -66,15 +66,18 @@ test.each([
   { target: '/orders/1?page=2', resource: '/orders/1' },
   { target: '/unlike', resource: '/unlike' },
   { target: '/', resource: '' },
-])('the challenge for $target has the metadata URL of that resource', async ({ target, resource }) => {
-  const url = metadataUrlIn(await get(target))
-  expect(url.href).toBe(`${origin}${metadataPath}${resource}`)
+])(
+  'the challenge of a 401 reply to $target has the metadata URL of the requested resource',
+  async ({ target, resource }) => {
+    const url = metadataUrlIn(await get(target))
+    expect(url.href).toBe(`${origin}${metadataPath}${resource}`)
 
-  const reply = await get(url.pathname)
-  expect(reply.status).toBe(200)
-  expect(reply.field('content-type')).toBe('application/json')
-  expect(reply.json()).toMatchObject({ resource: `${origin}${resource}` })
-})
+    const reply = await get(url.pathname)
+    expect(reply.status).toBe(200)
+    expect(reply.field('content-type')).toBe('application/json')
+    expect(reply.json()).toMatchObject({ resource: `${origin}${resource}` })
+  },
+)
 
 test.each(['/orders/1', '/orders/', '/unlike', '/'])(
   'the oauth4webapi client accepts the metadata of %s',
@@ -136,7 +139,7 @@ test('the resource metadata is public for GET and HEAD, and a POST gets 405', as
   )
 })
 
-describe('a gate with several public URLs', async () => {
+describe('a gate with several public URLs uses the public URL of the Host', async () => {
   const urls = ['https://api.example', 'https://other.example:8443', 'http://localhost:8080']
   const several = await startNode({ policy, settings: { public_url: urls } })
   const challengedAt = async (host: string, fields: readonly (readonly [string, string])[] = []) =>
@@ -152,16 +155,19 @@ describe('a gate with several public URLs', async () => {
     { host: 'evil.example', url: 'https://api.example' },
     { host: 'api.example.evil', url: 'https://api.example' },
     { host: '127.0.0.1', url: 'https://api.example' },
-  ])('the metadata origin is the public URL of the Host, or the first one: $host → $url', async ({ host, url }) => {
-    const named = await challengedAt(host)
-    const reply = await request(several.port, requestBytes({ target: named.pathname, host }))
+  ])(
+    'with several public URLs, the origin in the resource metadata for the Host $host is $url',
+    async ({ host, url }) => {
+      const named = await challengedAt(host)
+      const reply = await request(several.port, requestBytes({ target: named.pathname, host }))
 
-    expect(named.href).toBe(`${url}${metadataPath}/orders/1`)
-    expect(reply.json()).toMatchObject({ resource: `${url}/orders/1` })
-  })
+      expect(named.href).toBe(`${url}${metadataPath}/orders/1`)
+      expect(reply.json()).toMatchObject({ resource: `${url}/orders/1` })
+    },
+  )
 
   test.each(['X-Forwarded-Host', 'Forwarded', 'X-Original-Host', 'X-Host'])(
-    'S-029: %s does not change the origin in resource metadata',
+    'S-029: the client field %s does not change the origin in resource metadata',
     async (name) => {
       const value = name === 'Forwarded' ? 'host=other.example:8443' : 'other.example:8443'
 
@@ -169,7 +175,7 @@ describe('a gate with several public URLs', async () => {
     },
   )
 
-  test('the issuer of assertions is the first public URL for every Host', async () => {
+  test('with several public URLs, the issuer of assertions is the first public URL for every Host', async () => {
     const at: Gate = { node: several, services: [upstream] }
     for (const host of ['api.example', 'other.example:8443', 'evil.example']) {
       const { received } = await admitted(at, { target: '/orders/1', host, token: main.sign() })

@@ -235,7 +235,7 @@ const rows: readonly Row[] = [
 ]
 
 test.concurrent.each(rows.map((row) => ({ ...row, result: row.refusal?.reason ?? 'admitted' })))(
-  'the decision on a request for $parts.target with $title is $result',
+  'the decision on a request for $parts.target is `$result`: $title',
   async ({ parts, refusal }) => {
     if (refusal === undefined) await admitted(gate, parts)
     else await refused(gate, parts, refusal)
@@ -247,7 +247,7 @@ const recordOf = (reply: RawReply): Promise<LogRecord> => {
   return node.waitForRecord((record) => record['id'] === id)
 }
 
-test.concurrent('an unmet shadow requirement refuses no request, and its result is in the access log', async () => {
+test.concurrent('the gate refuses no request for an unmet shadow requirement, and logs the result of the requirement', async () => {
   const without = await admitted(gate, { target: '/tried/1', token: good })
   const withIt = await admitted(gate, { target: '/tried/1', token: holding({ amr: ['mfa'] }) })
   const elsewhere = await admitted(gate, { target: '/strip/1', token: good })
@@ -276,7 +276,7 @@ test.concurrent.each([
     shadow: 'token-expired',
   },
 ])(
-  'a public route with a shadow requirement admits $title and logs shadow $shadow',
+  'a public route with a shadow requirement admits a request with $title and logs the shadow result `$shadow`',
   async ({ authorization, shadow }) => {
     const fields = authorization === undefined ? [] : [['Authorization', authorization] as const]
     const { reply, received } = await admitted(gate, { target: '/tried-public/1', fields })

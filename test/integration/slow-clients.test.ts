@@ -60,7 +60,7 @@ const node = await startNode({
 const recordOf = (path: string) => node.waitForRecord((record) => record['path'] === path, 60_000)
 
 test.concurrent.each(['length', 'chunked'])(
-  'the gate disconnects a client that stops reading a %s reply, and aborts the request to the service',
+  'the gate disconnects a client that stops reading a reply (framing: %s), and aborts the request to the service',
   async (framing) => {
     const target = `/sending/stopped-${framing}`
     const wire = await connect(node.port)
@@ -79,7 +79,7 @@ test.concurrent.each(['length', 'chunked'])(
 )
 
 test.concurrent.each(['length', 'chunked'])(
-  'a client that reads 512 KiB/s for twice request.idle gets the complete %s reply',
+  'a client that reads 512 KiB/s for twice request.idle gets the complete reply (framing: %s)',
   async (framing) => {
     const target = `/sending/slow-${framing}`
     const wire = await connect(node.port)
@@ -97,7 +97,7 @@ test.concurrent.each(['length', 'chunked'])(
 )
 
 test.concurrent.each<Framing>(['length', 'chunked'])(
-  'the gate completes a %s upload that takes twice request.idle at 2 KiB/s',
+  'the gate completes an upload that takes twice request.idle at 2 KiB/s (framing: %s)',
   async (framing) => {
     const target = `/receiving/slow-${framing}`
     const [bytesPerSecond, bytes] = [2048, idleS * 2 * 2048]
@@ -139,7 +139,7 @@ test.concurrent.each([
   },
 )
 
-test.concurrent('the gate completes uploads to a service that reads late, although the gate pauses the clients', async () => {
+test.concurrent('the gate completes uploads to a service that reads late, and does not treat the clients that it pauses as stalled', async () => {
   // The test uses six clients, because only some of them send bytes after the pause. Those bytes must not restart the
   // listener's own timer.
   const wires = await Promise.all(Array.from({ length: 6 }, () => connect(node.port)))

@@ -72,17 +72,20 @@ test.concurrent.each([
   },
   { target: '/idle/headed', bytes: requestBytes({ target: '/idle/headed' }), reason: 'upstream-timeout' },
   { target: '/total/silent', bytes: requestBytes({ target: '/total/silent' }), reason: 'exchange-timeout' },
-])('$target gets 504 with $reason, and the gate closes the service connection', async ({ target, bytes, reason }) => {
-  const reply = await request(node.port, bytes)
+])(
+  'a request for $target gets 504 with the reason $reason, and the gate closes the service connection',
+  async ({ target, bytes, reason }) => {
+    const reply = await request(node.port, bytes)
 
-  expect(reply.status).toBe(504)
-  expect(reply.json()).toMatchObject({ code: 'gateway_timeout' })
-  const record = await node.waitForRecord(({ id }) => id === reply.field('x-request-id'))
-  expect(record).toMatchObject({ decision: 'failed', reason, status: 504, attempts: 1 })
-  await expectClosed(target)
-})
+    expect(reply.status).toBe(504)
+    expect(reply.json()).toMatchObject({ code: 'gateway_timeout' })
+    const record = await node.waitForRecord(({ id }) => id === reply.field('x-request-id'))
+    expect(record).toMatchObject({ decision: 'failed', reason, status: 504, attempts: 1 })
+    await expectClosed(target)
+  },
+)
 
-test.concurrent('an upload that the service stops reading gets 504 after first_byte', async () => {
+test.concurrent('an upload that the service does not read gets 504 after first_byte', async () => {
   const wire = await connect(node.port)
   await wire.send(`POST /first/unread HTTP/1.1\r\nHost: api.test\r\nContent-Length: 9000000\r\n\r\n`)
   await sendUntilReply(wire, Buffer.alloc(500_000), 18)
@@ -98,7 +101,7 @@ test.concurrent.each([
   { path: '/idle/stalled-chunked', reason: 'reply-broken' },
   { path: '/total/stalled', reason: 'exchange-timeout' },
   { path: '/total/endless', reason: 'exchange-timeout' },
-])('the gate aborts the reply of $path within its body with $reason', async ({ path, reason }) => {
+])('the gate aborts the reply to $path after part of its body, with the reason $reason', async ({ path, reason }) => {
   const { replies, ending } = await exchange(node.port, requestBytes({ target: path }), { replies: 'all' })
 
   expect(replies).toHaveLength(1)
@@ -110,7 +113,7 @@ test.concurrent.each([
 })
 
 test.concurrent.each(['/idle/dripping', '/ample/dripping'])(
-  'the gate completes the slow reply of %s within its timeouts',
+  'the gate completes the slow reply to %s, which exceeds no timeout of its service',
   async (path) => {
     const reply = await request(node.port, requestBytes({ target: path }))
 

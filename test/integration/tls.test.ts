@@ -76,7 +76,7 @@ test.each([
   ['api.example', 'DNS:api.example'],
   ['eu.api.example', 'DNS:api.example'],
   ['shop.example', 'DNS:shop.example'],
-])('a client with the server name %s gets the certificate of %s', async (servername, names) => {
+])('a TLS client with the server name %s gets the certificate of %s', async (servername, names) => {
   const ca = servername === 'shop.example' ? shop.cert : api.cert
   const reply = await get({ servername, host: servername, ca })
 
@@ -93,15 +93,20 @@ test('a service behind the TLS listener receives the forwarded scheme https', as
 })
 
 test.each([
-  ['S-030: a Host that the certificate does not cover is 421', 'api.example', 'shop.example', 421],
+  ['S-030: a Host that the certificate does not cover gets 421', 'api.example', 'shop.example', 421],
   [
-    'S-030: a Host with two labels for the wildcard of the certificate is 421',
+    'S-030: a Host with two labels in place of the wildcard of the certificate gets 421',
     'eu.api.example',
     'a.b.api.example',
     421,
   ],
-  ['a Host with another name of the same certificate is 200', 'api.example', 'eu.api.example', 200],
-  ['a client without server name gets the first certificate, and any Host is 200', undefined, 'whatever.example', 200],
+  ['a Host with another name of the same certificate gets 200', 'api.example', 'eu.api.example', 200],
+  [
+    'a client without server name gets the first certificate, and any Host gets 200',
+    undefined,
+    'whatever.example',
+    200,
+  ],
 ] as const)('the TLS listener: %s', async (_, servername, host, status) => {
   const seen = upstream.requests.length
   const reply = await get({ ...(servername !== undefined && { servername }), host, ca: api.cert })
@@ -157,14 +162,15 @@ test('SIGHUP does not prevent a stopping node from exiting with 0', async () => 
   expect(await stopping.ended()).toBe(0)
 })
 
-test.each([
-  ['proxy_protocol with tls', { proxies: ['192.0.2.1'], proxy_protocol: 'required' }, 'must be off with tls'],
-])('a node with %s does not start and exits with 1', async (_, more, message) => {
-  await expect(startNode({ policy: policy(), settings: { ...settings([api]), ...more } })).rejects.toMatchObject({
-    exitCode: 1,
-    stderr: expect.stringContaining(message),
-  })
-})
+test.each([['proxy_protocol and tls', { proxies: ['192.0.2.1'], proxy_protocol: 'required' }, 'must be off with tls']])(
+  'a node with %s does not start and exits with 1',
+  async (_, more, message) => {
+    await expect(startNode({ policy: policy(), settings: { ...settings([api]), ...more } })).rejects.toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining(message),
+    })
+  },
+)
 
 test.each([
   ['a missing certificate file', { cert: 'nowhere.crt', key: { file: 'nowhere.key' } }, 'cannot be read'],

@@ -62,7 +62,7 @@ test('S-106: the gate replies 401 to a token that differs from a cached token in
   }
 })
 
-test('S-106: two tokens with the same first 800 characters keep their own subjects', async () => {
+test('S-106: the gate does not confuse the subjects of two tokens with the same first 800 characters', async () => {
   const pad = 'p'.repeat(600)
   const raw = (sub: string) => JSON.stringify({ pad, ...goodClaims(), sub })
   const [alice, bob] = [issuer.sign({ raw: { claims: raw('alice') } }), issuer.sign({ raw: { claims: raw('bob') } })]
@@ -78,7 +78,7 @@ test('S-106: two tokens with the same first 800 characters keep their own subjec
   }
 })
 
-test('concurrent first requests with one token share one verification', async () => {
+test('concurrent first requests with one token share one assertion', async () => {
   const token = issuer.sign()
 
   const ids = await Promise.all(Array.from({ length: 12 }, () => assertionId(token)))

@@ -109,7 +109,7 @@ test.each([
   { claims: { realm_access: { roles: 'boss' } }, roles: ['manager'] },
   { claims: { realm_access: { roles: [['boss'], 'bosses'] }, department: { audit: 'audit' } }, roles: [] },
   { claims: { 'realm_access.roles': ['boss'] }, roles: [] },
-])('a token with the claims $claims has the roles $roles', async ({ claims, roles: expected }) => {
+])('the assertion for a token with the claims $claims has the roles $roles', async ({ claims, roles: expected }) => {
   expect((await identityOf(main.sign({ claims })))['roles']).toEqual(expected)
 })
 
@@ -119,7 +119,7 @@ test('an assertion does not outlive the token', async () => {
   expect((await identityOf(main.sign({ claims: { exp: exp + 0.9 } }))).exp).toBe(exp)
 })
 
-test('one token has one assertion for each service, with the roles of that service', async () => {
+test('the gate makes one assertion for a token and each service, with the roles that the service configures', async () => {
   const token = main.sign({ claims: { realm_access: { roles: ['report-manager'] } } })
 
   const [first, again, reports] = [
@@ -144,12 +144,15 @@ test('S-106: the same sub, client_id and jti of two issuers make two assertions 
   expect(there.jti).not.toBe(here.jti)
 })
 
-test.each(['reader', 'writer'])('the gate admits oidc-provider tokens with identity: client %s', async (client) => {
-  const assertion = await identityOf(await provider.token(client))
+test.each(['reader', 'writer'])(
+  'the assertion for an access token of oidc-provider identifies the client %s',
+  async (client) => {
+    const assertion = await identityOf(await provider.token(client))
 
-  expect(assertion).toMatchObject({ sub: client, client_id: client, token_issuer: provider.url, aud: 'orders' })
-  expect(assertion['scope']).toContain('orders:read')
-})
+    expect(assertion).toMatchObject({ sub: client, client_id: client, token_issuer: provider.url, aud: 'orders' })
+    expect(assertion['scope']).toContain('orders:read')
+  },
+)
 
 test('with credentials: assertion, the gate does not forward the access token', async () => {
   const token = main.sign()

@@ -121,7 +121,7 @@ function keysRead(name: string) {
   return node.waitForLine(({ msg, issuer }) => msg === 'issuer keys loaded' && issuer === name)
 }
 
-describe.concurrent('keys of an issuer', () => {
+describe.concurrent('the gate fetches and caches the keys of an issuer', () => {
   test('S-067: unusable keys verify no token, and the log names each with the reason', async () => {
     const issuer = issuerOf('strange')
 
@@ -212,7 +212,7 @@ describe.concurrent('keys of an issuer', () => {
     expectOneFetch(issuer.fetches.keys, keys)
   })
 
-  test('S-112: the gate fetches issuer keys again before keys_stale, also without a token with an unknown key', async () => {
+  test('S-112: the gate fetches issuer keys periodically, so that a withdrawn key stops being valid although no token has an unknown key', async () => {
     const issuer = issuerOf('refreshing')
     const token = issuer.sign()
     await admitted(gate, { target: '/refreshing', token })
@@ -227,7 +227,7 @@ describe.concurrent('keys of an issuer', () => {
     { name: 'failing', stop: (issuer: TestIssuer) => issuer.answer('discovery', { status: 500 }) },
     { name: 'dead', stop: (issuer: TestIssuer) => issuer.stop() },
   ])(
-    'while an issuer is $name, the gate admits tokens of known keys, and replies 503 to tokens of unknown keys',
+    'while the keys of an issuer cannot be fetched ($name), the gate admits tokens of known keys, and replies 503 to tokens of unknown keys',
     async ({ name, stop }) => {
       const issuer = issuerOf(name)
       await keysRead(name)

@@ -164,7 +164,7 @@ test.concurrent.each([
   { kid: 7, reason: 'token-malformed' },
   { kid: null, reason: 'token-malformed' },
   { kid: [ecKey.kid], reason: 'token-malformed' },
-])('S-056: the gate refuses a token with kid $kid with $reason', ({ kid, reason }) =>
+])('S-056: the gate refuses a token with kid $kid for the reason $reason', ({ kid, reason }) =>
   refusesToken(main.sign(header({ kid })), reason),
 )
 
@@ -240,7 +240,7 @@ test.concurrent.each([
   { aud: [testAudience, 1], reason: 'token-claims-malformed' },
   { aud: {}, reason: 'token-claims-malformed' },
   { aud: null, reason: 'token-claims-malformed' },
-])('S-061: the gate refuses a token with aud $aud with $reason', ({ aud, reason }) =>
+])('S-061: the gate refuses a token with aud $aud for the reason $reason', ({ aud, reason }) =>
   refusesToken(main.sign(claims({ aud })), reason),
 )
 
@@ -265,7 +265,7 @@ test.concurrent.each([
   { title: 'nbf as text', changed: { nbf: '0' }, reason: 'token-claims-malformed' },
   { title: 'iat in an hour', changed: { iat: nowS + 3600, exp: nowS + 7200 }, reason: 'token-not-yet-valid' },
   { title: 'iat as text', changed: { iat: String(nowS) }, reason: 'token-claims-malformed' },
-])('S-062: the gate refuses a token with $title with $reason', ({ changed, reason }) =>
+])('S-062: the gate refuses a token with $title for the reason $reason', ({ changed, reason }) =>
   refusesToken(main.sign(claims(changed)), reason),
 )
 

@@ -52,7 +52,7 @@ function isRecorded({ trace }: Sent): boolean {
 const start = (traces: Readonly<Record<string, unknown>>) =>
   startNode({ policy, settings: { telemetry: { traces: { endpoint: `${receiver.url}/v1/traces`, ...traces } } } })
 
-test('the gate records a trace of a client by its sampled flag, and a new trace by the ratio', async () => {
+test("the gate records a trace that it continues if the client's sampled flag is set, and a trace that it starts by the ratio `sample`", async () => {
   const [none, all] = await Promise.all([start({ sample: 0 }), start({ sample: 1 })])
   const sent = [
     await send(none, '/s/1'),
@@ -118,7 +118,7 @@ const startClosed = (traces: Readonly<Record<string, unknown>>, settings: Readon
     settings: { telemetry: { traces: { endpoint: `${receiver.url}/v1/traces`, ...traces } }, ...settings },
   })
 
-test('the sampled flag of a refused request has an effect only from a listed peer', async () => {
+test('the sampled flag of a refused request has an effect only if a peer listed in `proxies` sent it', async () => {
   const [stranger, listed, all] = await Promise.all([
     startClosed({ sample: 0 }),
     startClosed({ sample: 0 }, { proxies: ['127.0.0.1'] }),

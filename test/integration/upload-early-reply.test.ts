@@ -52,7 +52,7 @@ test.concurrent.each(
     framings.flatMap((framing) => ['reads', 'closes'].map((then) => ({ name, framing, then }))),
   ),
 )(
-  'the early "$name" reply to a $framing upload reaches the client if the service then $then, and the gate ignores the rest of the upload',
+  'an early reply "$name" to an upload (framing: $framing) reaches the client if the service then $then, and the gate reads no request in the rest of the upload',
   async ({ name, framing, then }) => {
     const target = `/s/${name}?${framing}-${then}`
     const wire = await connect(node.port)
@@ -79,7 +79,7 @@ test.concurrent.each(
 )
 
 test.concurrent.each(framings)(
-  'a %s upload and its reply are complete if the service starts its reply early and reads on',
+  'an upload (framing: %s) and its reply are complete if the service starts its reply early and reads on',
   async (framing) => {
     const path = `/echo/${framing}`
     const wire = await connect(node.port)
@@ -94,7 +94,7 @@ test.concurrent.each(framings)(
 )
 
 test.each(Object.keys(replies))(
-  'a client that reads only after its whole upload gets the early "%s" reply',
+  'a client that reads only after it has sent its whole upload gets the early reply "%s"',
   async (name) => {
     const bytes = 30_000_000
     const socket = connectSocket({ port: node.port, host: '127.0.0.1' })

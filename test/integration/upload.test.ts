@@ -29,7 +29,7 @@ function expectFraming(query: string, framing: Framing, bytes: number): void {
 }
 
 test.concurrent.each(framings.flatMap((framing) => sizes.map((bytes) => ({ framing, bytes }))))(
-  'an upload of $bytes bytes by $framing reaches the service unchanged, sent in one packet with the head or in separate packets',
+  'an upload of $bytes bytes (framing: $framing) reaches the service unchanged, sent in one packet with the head or in separate packets',
   async ({ framing, bytes }) => {
     const body = madeBody(bytes)
     for (const apart of [false, true]) {
@@ -47,27 +47,35 @@ test.concurrent.each(framings.flatMap((framing) => sizes.map((bytes) => ({ frami
   },
 )
 
-test.each(framings)('an upload of 20 MB at 50 MB/s reaches the service unchanged by %s', async (framing) => {
-  const body = madeBody(20_000_000)
-  const wire = await connect(node.port)
-  await wire.send(`PUT /s/1?large-${framing} HTTP/1.1\r\nHost: api.test\r\n${framingFields(framing, body.length)}\r\n`)
-  await sendPaced(wire, body, framing)
+test.each(framings)(
+  'an upload of 20 MB that the client sends at 50 MB/s reaches the service unchanged (framing: %s)',
+  async (framing) => {
+    const body = madeBody(20_000_000)
+    const wire = await connect(node.port)
+    await wire.send(
+      `PUT /s/1?large-${framing} HTTP/1.1\r\nHost: api.test\r\n${framingFields(framing, body.length)}\r\n`,
+    )
+    await sendPaced(wire, body, framing)
 
-  const reply = await readReply(wire)
-  expect(reply?.json()).toMatchObject({ method: 'PUT', body: { bytes: body.length, sha256: sha256(body) } })
-  expectFraming(`large-${framing}`, framing, body.length)
-})
+    const reply = await readReply(wire)
+    expect(reply?.json()).toMatchObject({ method: 'PUT', body: { bytes: body.length, sha256: sha256(body) } })
+    expectFraming(`large-${framing}`, framing, body.length)
+  },
+)
 
-test.concurrent.each(framings)('an upload sent byte by byte reaches the service unchanged by %s', async (framing) => {
-  const body = madeBody(60)
-  const bytes = framing === 'length' ? body : Buffer.from(`3c\r\n${body.toString('latin1')}\r\n0\r\n\r\n`, 'latin1')
-  const head = `POST /s/1?bytewise-${framing} HTTP/1.1\r\nHost: api.test\r\n${framingFields(framing, 60)}\r\n`
+test.concurrent.each(framings)(
+  'an upload sent byte by byte reaches the service unchanged (framing: %s)',
+  async (framing) => {
+    const body = madeBody(60)
+    const bytes = framing === 'length' ? body : Buffer.from(`3c\r\n${body.toString('latin1')}\r\n0\r\n\r\n`, 'latin1')
+    const head = `POST /s/1?bytewise-${framing} HTTP/1.1\r\nHost: api.test\r\n${framingFields(framing, 60)}\r\n`
 
-  const reply = await request(node.port, [head, ...Array.from(bytes, (byte) => Buffer.of(byte))])
+    const reply = await request(node.port, [head, ...Array.from(bytes, (byte) => Buffer.of(byte))])
 
-  expect(reply.json()).toMatchObject({ body: { bytes: 60, sha256: sha256(body) } })
-  expectFraming(`bytewise-${framing}`, framing, 60)
-})
+    expect(reply.json()).toMatchObject({ body: { bytes: 60, sha256: sha256(body) } })
+    expectFraming(`bytewise-${framing}`, framing, 60)
+  },
+)
 
 test.concurrent('an upload in chunks of six different sizes reaches the service unchanged', async () => {
   const pieces = ['a', 'bb', 'c'.repeat(15), 'd'.repeat(16), 'e'.repeat(4096), 'f'.repeat(70_000)]
@@ -103,18 +111,21 @@ test.concurrent.each([
   },
 )
 
-test.concurrent.each(framings)('the gate forwards GET and DELETE with a body by %s', async (framing) => {
-  for (const method of ['GET', 'DELETE']) {
-    const query = `${method}-${framing}`
-    const body = framing === 'length' ? 'hello' : '5\r\nhello\r\n0\r\n\r\n'
-    const head = `${method} /s/1?${query} HTTP/1.1\r\nHost: api.test\r\n${framingFields(framing, 5)}\r\n`
+test.concurrent.each(framings)(
+  'the gate forwards GET and DELETE requests with a body (framing: %s)',
+  async (framing) => {
+    for (const method of ['GET', 'DELETE']) {
+      const query = `${method}-${framing}`
+      const body = framing === 'length' ? 'hello' : '5\r\nhello\r\n0\r\n\r\n'
+      const head = `${method} /s/1?${query} HTTP/1.1\r\nHost: api.test\r\n${framingFields(framing, 5)}\r\n`
 
-    const reply = await request(node.port, head + body)
+      const reply = await request(node.port, head + body)
 
-    expect(reply.json()).toMatchObject({ method, body: { bytes: 5, sha256: sha256(Buffer.from('hello')) } })
-    expectFraming(query, framing, 5)
-  }
-})
+      expect(reply.json()).toMatchObject({ method, body: { bytes: 5, sha256: sha256(Buffer.from('hello')) } })
+      expectFraming(query, framing, 5)
+    }
+  },
+)
 
 test.concurrent('one client connection carries 20 uploads by Content-Length, and each upload gets its own reply', async () => {
   const wire = await connect(node.port)

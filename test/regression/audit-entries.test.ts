@@ -58,18 +58,21 @@ test.each([
     fields: ['seal', sealOf(), 'lines', lineOf(`{${record.replace('forged-1', '../../x')}}`)],
     reason: 'an invalid id',
   },
-])('S-151: a worker makes an audit entry $what a dead letter and ships later entries', async ({ fields, reason }) => {
-  const before = await deadCount()
-  await writer.redis.xadd(log, '*', ...fields)
-  await writer.write(2)
-  await until('the record after the malformed entry is shipped', () => taken(writer.ids.at(-1)!))
+])(
+  'S-151: a worker moves a forged audit entry $what to the dead letters and ships later entries',
+  async ({ fields, reason }) => {
+    const before = await deadCount()
+    await writer.redis.xadd(log, '*', ...fields)
+    await writer.write(2)
+    await until('the record after the malformed entry is shipped', () => taken(writer.ids.at(-1)!))
 
-  await until('the malformed entry is a dead letter', async () => (await deadCount()) === before + 1)
-  const [[, letter]] = (await writer.redis.xrevrange('gh:{a0}:dead:search', '+', '-', 'COUNT', 1)) as [
-    [string, string[]],
-  ]
-  expect(letter[1]).toContain(reason)
-})
+    await until('the malformed entry is a dead letter', async () => (await deadCount()) === before + 1)
+    const [[, letter]] = (await writer.redis.xrevrange('gh:{a0}:dead:search', '+', '-', 'COUNT', 1)) as [
+      [string, string[]],
+    ]
+    expect(letter[1]).toContain(reason)
+  },
+)
 
 test('S-151: a worker survives malformed audit entries and ships none of them', () => {
   expect(worker.log.some(({ msg }) => msg === 'worker failed')).toBe(false)

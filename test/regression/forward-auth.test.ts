@@ -269,36 +269,36 @@ test.each<[string, number, string, Case]>([
 
 test.each<[string, number, Case]>([
   [
-    'another host of its own: its Host field is not evaluated',
+    'another host in its own Host field, which is not evaluated',
     401,
     { host: 'gate.internal', fields: forwarded('/orders/1') },
   ],
   [
-    'a port and an upper-case host: the host is normalized',
+    'a port and an upper-case host, which is normalized',
     200,
     { fields: [...original('HTTPS://API.test:8443/public'), ['X-Forwarded-Host', 'api.test']] },
   ],
-  ['two ?: the path ends at the first', 401, { fields: original('https://api.test/orders/1?/../public?x') }],
   [
-    'an escaped ?: it does not end the path',
+    'two question marks, of which the first ends the path',
+    401,
+    { fields: original('https://api.test/orders/1?/../public?x') },
+  ],
+  [
+    'an escaped question mark, which does not end the path',
     404,
     { fields: original('https://api.test/public%3F/../orders').map(([n, v]) => [n, v.replace('/..', '')]) },
   ],
-  ['an escaped plain letter: the path is decoded', 401, { fields: forwarded('/%6Frders/1') }],
+  ['an escaped plain letter in the path, which is decoded', 401, { fields: forwarded('/%6Frders/1') }],
   [
-    'a query after a path in its target: the query belongs to the requested URL',
+    'a query after a path in its target, which is read as the query of the requested URL',
     200,
     { target: '/.gatehouse/check/public?style=nginx', fields: [] },
   ],
-  ['the stated method HEAD: it matches the route of GET', 401, { fields: forwarded('/orders/1', 'HEAD') }],
+  ['the stated method HEAD, which matches the route of GET', 401, { fields: forwarded('/orders/1', 'HEAD') }],
+  ['its own method HEAD, which is not evaluated', 401, { method: 'HEAD', fields: forwarded('/orders/1', 'DELETE') }],
+  ['its own method POST, which is not evaluated', 200, { method: 'POST', fields: forwarded('/public') }],
   [
-    'its own method HEAD: the stated method is evaluated',
-    401,
-    { method: 'HEAD', fields: forwarded('/orders/1', 'DELETE') },
-  ],
-  ['its own method POST: it is answered', 200, { method: 'POST', fields: forwarded('/public') }],
-  [
-    'a Content-Length but no body: it is answered',
+    'a Content-Length but no body',
     200,
     { method: 'GET', fields: [...forwarded('/public'), ['Content-Length', '5000']] },
   ],

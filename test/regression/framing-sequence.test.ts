@@ -124,13 +124,16 @@ test.each([
   expect(requests[0]!.all('upgrade')).toEqual([])
 })
 
-test.each(['websocket', 'WebSocket'])('S-017 a request with Upgrade gets 501 and no tunnel: %s', async (protocol) => {
-  const fields = [key, `Upgrade: ${protocol}`, 'Sec-WebSocket-Version: 13', 'Connection: Upgrade']
-  const refusal = { status: 501, code: 'upgrade_not_supported', reason: 'upgrade-unsupported' }
+test.each(['websocket', 'WebSocket'])(
+  'S-017 on a route that does not allow WebSocket, a handshake with Upgrade: %s gets 501 and no tunnel',
+  async (protocol) => {
+    const fields = [key, `Upgrade: ${protocol}`, 'Sec-WebSocket-Version: 13', 'Connection: Upgrade']
+    const refusal = { status: 501, code: 'upgrade_not_supported', reason: 'upgrade-unsupported' }
 
-  expectRefused(await gate.attack(get('/public/x', ...fields)), refusal)
-  expectRefused(await gate.attack(`${get('/public/x', ...fields)}${get('/admin/x')}`), { ...refusal, more: true })
-})
+    expectRefused(await gate.attack(get('/public/x', ...fields)), refusal)
+    expectRefused(await gate.attack(`${get('/public/x', ...fields)}${get('/admin/x')}`), { ...refusal, more: true })
+  },
+)
 
 test.each(['close', 'CLOSE', 'close, x', 'x,close', 'keep-alive, close'])(
   'the gate replies with Connection: close to a request with Connection: %s',

@@ -176,7 +176,7 @@ test.each([
 })
 
 test.each(['application/grpc', 'application/grpc+proto', 'Application/gRPC; charset=utf-8', 'application/grpc-web'])(
-  'the gate replies 415 to a gRPC Content-Type, but not to gRPC-Web: %s',
+  'the gate replies 415 to a gRPC Content-Type and 200 to a gRPC-Web Content-Type: %s',
   async (type) => {
     const attack = await gate.attack(get(`Content-Type: ${type}`))
 

@@ -145,9 +145,12 @@ test.each(['evil.example', 'api.example.evil', 'localhost', '127.0.0.1', 'api.ex
   },
 )
 
-test.each(['api.example', 'a.api.example'])('S-029 a request to the host %s of a route needs a token', async (host) => {
-  expect((await request(hosted.port, get('/x', ` ${host}`))).status).toBe(401)
-})
+test.each(['api.example', 'a.api.example'])(
+  'S-029 if every route names a host, a request without a token to the route of the host %s gets 401',
+  async (host) => {
+    expect((await request(hosted.port, get('/x', ` ${host}`))).status).toBe(401)
+  },
+)
 
 const evil = [' evil.example', 'X-Forwarded-Host: evil.example', 'Forwarded: host=evil.example;proto=https'] as const
 

@@ -85,17 +85,20 @@ test.each([
   ['/app/', { expires: 'Fri, 01 Jan 2100 00:00:00 GMT' }, 'private'],
   ['/app/', { 'cache-control': 'public, max-age=60' }, 'public, max-age=60'],
   ['/public/', {}, undefined],
-])('a request with a session for %s, with service fields %j, gets Cache-Control %s', async (path, fields, expected) => {
-  const usual = orders.handler
-  orders.handler = (_, response) => {
-    for (const [name, value] of Object.entries(fields)) response.setHeader(name, value)
-    response.end()
-  }
-  const sent = await send('GET', path, [`Cookie: ${cookie}`])
-  orders.handler = usual
+])(
+  'a request with a session for %s, to which the service replies with the fields %j, gets a reply with Cache-Control: %s (undefined: no field)',
+  async (path, fields, expected) => {
+    const usual = orders.handler
+    orders.handler = (_, response) => {
+      for (const [name, value] of Object.entries(fields)) response.setHeader(name, value)
+      response.end()
+    }
+    const sent = await send('GET', path, [`Cookie: ${cookie}`])
+    orders.handler = usual
 
-  expect([sent.status, sent.field('cache-control')]).toEqual([200, expected])
-})
+    expect([sent.status, sent.field('cache-control')]).toEqual([200, expected])
+  },
+)
 
 test.each([
   ['no credential', 401, []],
@@ -175,17 +178,20 @@ test.each([
   ['POST', ['Sec-Fetch-Site: same-origin', 'Sec-Fetch-Site: same-origin'], 403],
   ['GET', ['Origin: https://evil.test', 'Sec-Fetch-Site: cross-site'], 200],
   ['OPTIONS', ['Origin: https://evil.test'], 200],
-] as const)('S-096 the gate replies to %s with a session cookie and %j with %i', async (method, fields, status) => {
-  const before = orders.requests.length
-  const sent = await send(method, '/app/', [
-    `Cookie: ${cookie}`,
-    ...fields,
-    ...(method === 'GET' ? [] : ['Content-Length: 0']),
-  ])
+] as const)(
+  'S-096 the gate replies to a %s request with a session cookie and the fields %j with the status %i',
+  async (method, fields, status) => {
+    const before = orders.requests.length
+    const sent = await send(method, '/app/', [
+      `Cookie: ${cookie}`,
+      ...fields,
+      ...(method === 'GET' ? [] : ['Content-Length: 0']),
+    ])
 
-  expect(sent.status).toBe(status)
-  expect(orders.requests.length - before).toBe(status === 200 ? 1 : 0)
-})
+    expect(sent.status).toBe(status)
+    expect(orders.requests.length - before).toBe(status === 200 ? 1 : 0)
+  },
+)
 
 test('the gate admits a POST with a bearer token without an Origin field', async () => {
   expect((await send('POST', '/either/', [`Authorization: Bearer ${token}`, 'Content-Length: 0'])).status).toBe(200)
@@ -282,7 +288,7 @@ test('a logout removes the session cookie even if the issuer fails to revoke the
   issuer.revocation = { status: 200, body: '' }
 })
 
-test('S-101 a route that requires a stronger or later login states the requirement and redirects browsers to the login', async () => {
+test('S-101 if a route requires a stronger or more recent login than the session has, the gate states this in a 401 challenge and redirects browsers to the login', async () => {
   const strong = await send('GET', '/strong/', [`Cookie: ${cookie}`, 'Sec-Fetch-Mode: cors'])
   expect([strong.status, strong.document['code']]).toEqual([401, 'insufficient_user_authentication'])
   expect(strong.field('www-authenticate')).toContain(

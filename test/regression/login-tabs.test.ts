@@ -93,7 +93,7 @@ test.each(['no session', 'the cookie of an ended session'])(
   },
 )
 
-test('a login that was not started because of a rejected request replaces the session', async () => {
+test('a login that the user starts without a rejected request replaces the session of the browser', async () => {
   const browser = new HttpBrowser()
   await enter(browser)
   const before = browser.session!
@@ -103,7 +103,7 @@ test('a login that was not started because of a rejected request replaces the se
   expect([browser.session === before, await isOpen(before)]).toEqual([false, false])
 })
 
-test('if a route also rejects the session of another tab, the gate redirects to the issuer, without a redirect loop', async () => {
+test('if a route also rejects the session of another tab, the gate returns to the page once and then redirects to the issuer, without a redirect loop', async () => {
   const browser = new HttpBrowser()
   const first = await begin(browser, '/app/1')
   const login = await loginUrl(browser, '/strong/')

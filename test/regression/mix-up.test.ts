@@ -94,10 +94,10 @@ for (const redirect of ['plain', 'issuer'] as const) {
   })
 
   test.each([
-    ['the /.gatehouse redirect URI of main', 0],
-    ['the /oauth2 redirect URI of main', 1],
+    ['the /.gatehouse redirect URI of the honest issuer', 0],
+    ['the /oauth2 redirect URI of the honest issuer', 1],
   ])(
-    `with redirect: ${redirect} for the honest issuer, a malicious issuer that redirects a victim to the honest one with %s gets no code`,
+    `with redirect: ${redirect} for the honest issuer, a malicious issuer that redirects a victim there with %s gets no code`,
     async (_, i) => {
       const attacker = new HttpBrowser()
       // The attacker starts a login at the honest issuer. The code of the victim is to be issued for this login.
@@ -173,23 +173,26 @@ test.each([
   ['login', 'evil', '/.gatehouse/callback/evil'],
   ['start', 'main', '/oauth2/callback'],
   ['start', 'evil', '/oauth2/callback/evil'],
-])('the gate accepts the reply to a login from %s at the issuer %s only at %s', async (word, issuer, path) => {
-  const browser = new HttpBrowser()
-  const start = word === 'start' ? '/oauth2/start' : '/.gatehouse/login'
-  const page = await browser.visit(`${place.url}${start}?issuer=${issuer}`, { redirects: 0 })
-  const asked = new URL(page.field('location')!).searchParams
-  expect(asked.get('redirect_uri')).toBe(place.url + path)
+])(
+  'the gate accepts the reply to a login that starts at a path ending in /%s, with the issuer %s, only at %s',
+  async (word, issuer, path) => {
+    const browser = new HttpBrowser()
+    const start = word === 'start' ? '/oauth2/start' : '/.gatehouse/login'
+    const page = await browser.visit(`${place.url}${start}?issuer=${issuer}`, { redirects: 0 })
+    const asked = new URL(page.field('location')!).searchParams
+    expect(asked.get('redirect_uri')).toBe(place.url + path)
 
-  const reply = new URLSearchParams({ code: 'c', state: asked.get('state')! })
-  const bases = ['/.gatehouse/callback', '/oauth2/callback']
-  const others = bases.flatMap((base) => ['', '/main', '/evil', '/nobody'].map((name) => base + name))
-  for (const other of others.filter((each) => each !== path)) {
-    const { status } = await browser.visit(`${place.url}${other}?${reply}`)
-    expect([other, status]).toEqual([other, 400])
-  }
-  // The correct URI comes last. Status 403 instead of 400 shows that no rejected reply has consumed the login.
-  expect((await browser.visit(`${place.url}${path}?${reply}`)).status).toBe(403)
-})
+    const reply = new URLSearchParams({ code: 'c', state: asked.get('state')! })
+    const bases = ['/.gatehouse/callback', '/oauth2/callback']
+    const others = bases.flatMap((base) => ['', '/main', '/evil', '/nobody'].map((name) => base + name))
+    for (const other of others.filter((each) => each !== path)) {
+      const { status } = await browser.visit(`${place.url}${other}?${reply}`)
+      expect([other, status]).toEqual([other, 400])
+    }
+    // The correct URI comes last. Status 403 instead of 400 shows that no rejected reply has consumed the login.
+    expect((await browser.visit(`${place.url}${path}?${reply}`)).status).toBe(403)
+  },
+)
 
 test.each(['/.gatehouse/callback/', '/.gatehouse/callback/a/b', '/.gatehouse/callback/a%20b', '/.gatehouse/callbacks'])(
   'the gate replies 404 to the path %s, which is not a redirect URI',

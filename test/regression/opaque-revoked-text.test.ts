@@ -165,7 +165,7 @@ test('a revocation takes effect for the text of a token before the issuer replie
   expect(receiptOf(await result).matched_by).toMatch(/^(text|answer)$/)
 })
 
-test('the receipt for a revoked JWT says that the JWT is recognised by its signed text', async () => {
+test('the receipt for a revoked JWT says that nodes recognize the JWT by its signed part (header and claims)', async () => {
   const signer = await startNode(options('jwt:', { main: { tokens: 'jwt', recheck: '30s' } }))
   const token = issuer.sign()
   const result = await verb([], token, signer)

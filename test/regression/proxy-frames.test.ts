@@ -73,7 +73,7 @@ test.each([
   ['without an address block', {}],
   ['of command LOCAL without an address block', { command: LOCAL }],
   ['of IPv6 without an address block', { family: TCP6 }],
-] as const)('uWebSockets.js accepts a PROXY v2 frame %s with a wrong address', async (_, parts) => {
+] as const)('uWebSockets.js accepts a PROXY v2 frame %s and reports a wrong client address', async (_, parts) => {
   await addressAfter(frame({ block: Buffer.from([198, 51, 100, 7, 127, 0, 0, 1, 0, 1, 0, 1]) }))
 
   expect(await addressAfter(frame({ ...parts, block: Buffer.alloc(0) }))).not.toBe('127.0.0.1')

@@ -93,7 +93,7 @@ test.each(rejected)(
   },
 )
 
-test('a policy that is rejected late changes no key set of the active policy, and the node still admits requests', async () => {
+test('a policy that is rejected because a secret is missing changes no key set of the active policy, and the node still admits requests', async () => {
   const node = await startNode({ policy: inForce })
   const admitted = async () => {
     const { status } = await fetch(`http://127.0.0.1:${node.port}/orders/1`, {
@@ -131,7 +131,7 @@ test('a policy that was rejected because a secret is missing takes effect when t
   expect(refused).toHaveLength(1)
 })
 
-test('SIGHUP makes a node try a rejected policy again and log the second rejection', async () => {
+test('after SIGHUP, a node checks a rejected policy file again and logs the second rejection', async () => {
   const node = await startNode({ policy: inForce })
   const seen = node.log.length
   node.writePolicy(rejected[1]!.text)

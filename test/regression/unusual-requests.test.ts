@@ -232,7 +232,7 @@ test('the gate forwards a request that arrives byte by byte', async () => {
   await upstream.next()
 })
 
-test('the gate serves all kinds of unusual requests one after another on one connection', async () => {
+test('the gate serves unusual requests, except chunked uploads and upgrades, one after another on one connection', async () => {
   const wire = await connect(node.port)
   const kinds = Object.values(cases).filter(({ fields = [] }) => !/chunked|upgrade/i.test(fields.join()))
   for (const [index, one] of kinds.entries()) {
