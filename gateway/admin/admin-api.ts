@@ -24,7 +24,7 @@ export interface AdminApiOptions {
   readonly replyMs?: number
 }
 
-/** Interval at which the token of a caller that follows an event stream is validated again, ms. */
+/** Minimum time between two validations of the token of a caller that follows an event stream, ms. */
 const CALLER_KNOWN_MS = 1000
 /** Longest path parameter that the router accepts, characters. The schema of each operation sets the actual limit. */
 const PARAMETER_MAX = 16 * 1024
@@ -40,7 +40,8 @@ const compilersFactory = {
 /**
  * Handles calls of the admin API: authenticates the caller, checks the scope, validates the input and runs the
  * operation. Each call gets one log line and one audit record. Failed calls of unauthenticated callers are limited per
- * client address. The log lines and audit records of failed calls are limited for all addresses together.
+ * client address. The log lines and audit records of these failed calls are limited for all addresses together: a call
+ * above that limit is only counted.
  */
 export class AdminApi {
   readonly #app: FastifyInstance
@@ -197,7 +198,10 @@ export class AdminApi {
       .send(problem.document(id))
   }
 
-  /** Records the call, charges a failed call to the client address, and delays the reply to repeated invalid tokens. */
+  /**
+   * Records the call. When the caller was not identified, also charges the call to the client address, and delays the
+   * reply to repeated invalid tokens.
+   */
   async #settle(request: FastifyRequest, status: number): Promise<void> {
     const { call, raw } = request
     const presented = presentedBy(raw)

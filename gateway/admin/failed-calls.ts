@@ -5,7 +5,10 @@ import { addressKey } from '../base/address-key.ts'
 import { foldMapped, parseAddress, unknownAddress } from '../base/addresses.ts'
 import { AddressLimit } from '../limits/address-limit.ts'
 
-/** Limit of failed calls per client address: burst size in calls, and refill rate in calls per second. */
+/**
+ * Limit of failed calls per client address, separate for calls without a token and for calls with an invalid token:
+ * burst size in calls, and refill rate in calls per second.
+ */
 const BURST = 60
 const PER_SECOND = 1
 /**
@@ -15,12 +18,15 @@ const LOGGED_BURST = 200
 const LOGGED_PER_SECOND = 20
 /** Number of recent calls with an invalid token per client address whose replies are not delayed. */
 const PROMPT_MAX = 5
-/** Delay that is added to a reply for each earlier failed call above `PROMPT_MAX`, ms; and the maximum delay, ms. */
+/**
+ * Delay that each recent call with an invalid token above `PROMPT_MAX` adds to the reply, ms; and the maximum delay,
+ * ms.
+ */
 const DELAY_STEP_MS = 20
 const DELAY_MAX_MS = 1000
 /**
  * Maximum number of replies that are delayed at the same time. Further replies are sent without delay, because each
- * delayed reply occupies one of 256 connections.
+ * delayed reply occupies one of the 256 connections of the admin listener.
  */
 const DELAYED_MAX = 32
 /**
@@ -37,7 +43,7 @@ export interface CallOrigin {
   readonly token: string | undefined
 }
 
-/** Consequences of a failed call to the admin API. */
+/** Consequences of an admin API call that failed before its caller was identified. */
 export interface Failure {
   /** Whether the call gets its own log line and audit record. */
   readonly recorded: boolean
@@ -74,7 +80,10 @@ export class FailedCalls {
   /** Value of `Retry-After`, seconds. */
   readonly retryAfterS = Math.ceil(1 / PER_SECOND)
 
-  /** Whether a call is rejected unprocessed, because the client address has too many recently failed calls. */
+  /**
+   * Whether a call is rejected unprocessed, because the client address has too many recently failed calls. False for a
+   * token that was accepted from this address in the last 10 minutes.
+   */
   exhausted({ address, token }: CallOrigin): boolean {
     if (token === undefined) return this.#without.exhausted(address)
     return this.#wrong.exhausted(address) && !this.#isKnown(address, token)

@@ -24,11 +24,11 @@ export interface Done {
   readonly revocation?: RecordFacts
 }
 
-/** Reply that streams events until the client disconnects. */
+/** Reply that streams events until the client disconnects or the caller's token is no longer valid. */
 export interface Following {
   readonly status: 200
   readonly events: AsyncIterable<StreamEvent | undefined>
-  /** Ends the event stream; called when the client has disconnected. */
+  /** Ends the source of the events. Called when the stream has ended, for example because the client has disconnected. */
   end(): void
   readonly note?: Readonly<Record<string, unknown>>
 }

@@ -124,8 +124,8 @@ export class AuditService {
   /**
    * Removes a sink: the log no longer keeps entries for the sink, and the dead letters of the sink are deleted.
    *
-   * @throws {AuditRefused} when the sink is unknown, or when the settings still contain the sink: a worker would
-   *   register the sink again
+   * @throws {AuditRefused} when no worker has registered the sink, or when the settings still contain the sink: a
+   *   worker would register the sink again
    */
   async forgetSink(sink: string): Promise<void> {
     if (this.#sinks.includes(sink)) {
@@ -144,7 +144,7 @@ export class AuditService {
    * contains.
    *
    * @returns number of dead letters to send again; `undefined` for a time range
-   * @throws {AuditRefused} when the sink is unknown
+   * @throws {AuditRefused} when no worker has registered the sink
    */
   async replay(sink: string, order: 'dead' | { sinceMs: number; untilMs: number }): Promise<number | undefined> {
     let letters = 0
@@ -229,5 +229,5 @@ function sum(numbers: readonly number[]): number {
 }
 
 function unknown(sink: string): AuditRefused {
-  return new AuditRefused('sink_unknown', `no sink named ${sink} has shipped records`)
+  return new AuditRefused('sink_unknown', `no worker has registered a sink named ${sink}`)
 }

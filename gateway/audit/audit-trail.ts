@@ -34,7 +34,8 @@ export interface TrailOptions extends Pick<OutboxOptions, 'log' | 'spill' | 'red
  * Audit log of one run of the node. `add` is synchronous and never blocks the hot path. Records are sealed in batches
  * of at most 500 records or after 200 ms, whichever comes first. Records that exceed the limits are lost and counted;
  * the next batch states the number of lost records. Half of each limit is reserved for records with priority: the
- * records of admitted exchanges and of admin calls. Refused clients therefore cannot displace these records.
+ * records of admitted exchanges and of admin calls by authenticated callers. Refused clients therefore cannot displace
+ * these records.
  */
 export class AuditTrail implements MetricSource {
   readonly #node: TrailOptions['node']
@@ -119,7 +120,8 @@ export class AuditTrail implements MetricSource {
    * Adds a record.
    *
    * @param line  the record without its id, in the form of `recordLine`
-   * @param priority  true for an admitted exchange or an admin call: the record can use the reserved half of the limits
+   * @param priority  true for an admitted exchange or an admin call by an authenticated caller: the record can use the
+   *   reserved half of the limits
    * @param reserved  true when the caller reserved room for this record with `reserve`
    */
   add(line: string, priority: boolean, reserved = false): void {

@@ -25,7 +25,7 @@ const LINES = 'lines'
 const UNPACKED_MAX_BYTES = 32 * 1024 * 1024
 /** Maximum size of a seal's JSON, bytes. The seal of a batch with 500 records takes less than 4 KiB. */
 const SEAL_MAX_BYTES = 64 * 1024
-/** Estimated memory of the other seal fields and of the objects of one batch, bytes. */
+/** Estimated memory of one batch in addition to its compressed lines and the CRC-32 sums in its seal, bytes. */
 const BESIDE_BYTES = 512
 
 /** Compression parameters: zstd level 1 takes about 0.5 µs a record and compresses to a seventh of the size. */

@@ -318,7 +318,7 @@ export class Outbox {
     const since = waiting.sinceMs - KEPT_MS
     this.#kept.push(waiting)
     this.#keptBytes += sizeOf(waiting.batch)
-    // A single batch can exceed the limit; no batch is kept in this case.
+    // A single batch can exceed `KEPT_MAX_BYTES`. The loop then removes this batch too, so that no batch is kept.
     for (let oldest = this.#kept[0]; oldest !== undefined; oldest = this.#kept[0]) {
       if (oldest.sinceMs >= since && this.#keptBytes <= KEPT_MAX_BYTES) return
       this.#kept.shift()

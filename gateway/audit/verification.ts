@@ -66,7 +66,7 @@ export interface VerificationOptions {
 
 /** Facts about the audit log that its entries do not contain. */
 export interface LogSurroundings {
-  /** For each chain, the last batch that the trimmer deleted. This map must be read after the log. */
+  /** Ids of the chains that already have a `cut` finding, which means that the end of the chain is missing. */
   readonly trimmed: ReadonlyMap<string, TrimMark>
   /** Ids of the running nodes. The newest chain of each running node has no closing record yet. */
   readonly running: ReadonlySet<string>
@@ -305,7 +305,10 @@ function areNumbered({ chain, first, last }: Seal, lines: Buffer): boolean {
   return at === lines.length
 }
 
-/** Returns the numbers from `first` to `last` that are missing in `there`, as ranges. */
+/**
+ * Returns the numbers from `first` to `last` that are missing in `there`, as ranges. For more than 100,000 numbers,
+ * returns the whole range when `there` is empty, else nothing.
+ */
 function gaps(first: number, last: number, there: ReadonlyMap<number, unknown>): [number, number][] {
   const found: [number, number][] = []
   // A seal is untrusted and can claim any range of numbers.

@@ -1,6 +1,6 @@
 /**
  * Every background task of a node or a worker. The key is the task's name and a metric label; the value describes the
- * task. No request waits for a background task. Each task runs under a `Supervisor`; a test finds tasks that do not.
+ * task. Each task runs under a `Supervisor`; a test finds tasks that do not.
  */
 export const backgroundTasks = {
   'admin-replies': 'Answers calls of the admin API, probes and metrics.',

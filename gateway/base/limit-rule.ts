@@ -43,8 +43,8 @@ export interface LimitRule {
 }
 
 /**
- * How a route's rate limits work while Redis is unavailable: each node enforces a share of each limit (`local`),
- * replies 503 (`closed`) or admits the request (`open`).
+ * How a route's rate limits work while Redis is unavailable (`on_outage.limits`): each node enforces a share of each
+ * limit (`local`), replies 503 (`closed`) or admits the request (`open`).
  */
 export type LimitsOutage = 'local' | 'closed' | 'open'
 
@@ -66,8 +66,8 @@ export interface RouteLimits {
 export const limitParts = ['route', 'issuer', 'subject', 'client', 'session', 'address'] as const
 
 /**
- * Number of ticks (time steps) per window of an exact limit. For a limit of at most 100 requests, the count is as exact
- * as with a log of single requests.
+ * Number of ticks (time steps) per window of an exact limit. A limit of at most 100 requests has more ticks, so that
+ * its count is nearly as exact as a log of single requests.
  */
 export function exactTicks(requests: number): number {
   return requests <= 100 ? 10_000 : 100

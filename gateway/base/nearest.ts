@@ -1,6 +1,7 @@
 /**
- * Returns the known name with the fewest edits to `name` (Damerau–Levenshtein; a swap is one edit). Returns `undefined`
- * when every known name needs more edits than a third of the length of `name`.
+ * Returns the known name with the fewest edits to `name`, without regard to case (Damerau–Levenshtein; a swap is one
+ * edit). Returns `undefined` when every known name needs more edits than a third of the length of `name` (but at least
+ * one edit is allowed), and for a `name` of more than 64 characters.
  */
 export function nearest(name: string, known: Iterable<string>): string | undefined {
   if (name.length > 64) return undefined

@@ -1,6 +1,7 @@
 /**
  * Request fields in which a gate or proxy makes statements about the client or the request. The gate removes these
- * fields from every request, in every spelling. No other file lists such fields.
+ * fields from every request, in every spelling, except fields that `services.NAME.pass_headers` names. No other file
+ * lists such fields.
  */
 
 /**
@@ -50,7 +51,10 @@ const passableFields = [
   'x-goog-iap-jwt-assertion',
 ] as const
 
-/** Prefixes of request fields that are removed as well. No setting can pass a field with such a prefix to a service. */
+/**
+ * Prefixes of request fields that the gate removes from every request. No setting can pass a client's field with such a
+ * prefix to a service.
+ */
 const fixedPrefixes = ['x-gatehouse-', 'x-auth-request-', 'x-forwarded-', 'proxy-', 'client-cert'] as const
 
 /**

@@ -1,9 +1,12 @@
-/** Shortest secret that is removed from a text, in characters. Shorter words are ordinary words such as `Bearer`. */
+/**
+ * Shortest word that is removed from a text, in characters. A shorter word is usually an ordinary word such as
+ * `Bearer`, not a secret.
+ */
 const shortest = 8
 
 /**
- * Replaces words in a text by `(withheld)`, wherever a word occurs. An option with a value is replaced by the name of
- * the option.
+ * Replaces those of the `words` that have at least 8 characters by `(withheld)`, wherever they occur in the text. A
+ * word such as `--token=x` is replaced by the name of the option instead.
  */
 export function redact(text: string, words: readonly string[]): string {
   // Longest words first: the replacement of a shorter word inside a longer word would leave parts of the longer word.

@@ -67,7 +67,7 @@ export class Acknowledgements {
 
   /**
    * Waits until these members have applied the event at `position`, or until `limitMs` has passed. Returns immediately
-   * when `limitMs` is 0, or 1024 calls are already waiting.
+   * when `limitMs` is 0, when all members have already acknowledged, or when 1024 calls are already waiting.
    *
    * @param sentAt  time at which the event was sent, monotonic, ms
    */

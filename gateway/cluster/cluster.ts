@@ -104,9 +104,12 @@ export class Cluster {
   readonly #lagMs: number
   /** Position of the last event that this node has applied. Reads continue after it. */
   #position: Position = '0-0'
-  /** Position up to which no event has unfinished work. Published; at most `#position`. */
+  /**
+   * Position up to which every promise of `SharedState.apply` has resolved. Published as the node's acknowledgement; at
+   * most `#position`.
+   */
   #finished: Position = '0-0'
-  /** Number of applied events whose work is not finished. */
+  /** Number of promises of `SharedState.apply` that have not resolved yet. */
   #unfinished = 0
   /** True when a caller waits for an event that this node has not acknowledged by a message yet. */
   #awaited = false
@@ -152,7 +155,7 @@ export class Cluster {
   }
 
   /**
-   * Registers shared state that the membership loop keeps up to date. Must be called before `start`. Several states may
+   * Registers shared state that the membership loop keeps up to date. Must be called before `start`. Several states can
    * follow one kind of event. They apply events and catch up in the order of their registration.
    */
   register(state: SharedState): void {
@@ -446,7 +449,7 @@ export class Cluster {
     return this.#reader.callBuffer('XREAD', ...count, 'STREAMS', events, this.#position)
   }
 
-  /** @param work  receives the work that continues after this event was applied */
+  /** @param work  receives the promises of states that finish applying the event later */
   #apply({ kind, payload, position }: ClusterEvent, work: Promise<void>[]): void {
     if (kind === HEARTBEAT) return
     const states = this.#states.get(kind)

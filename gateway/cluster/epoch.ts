@@ -100,7 +100,7 @@ export class Epoch {
 
   /**
    * Restores this member's copy of the data in a Redis that lost its data or was replaced. No other node can join in
-   * the meantime.
+   * the meantime, for at most `RESTORE_MS`.
    */
   async #goOn(epoch: string, putBack: () => Promise<void>): Promise<void> {
     const { log } = this.#dependencies

@@ -19,8 +19,8 @@ export interface Certificate extends CertificateFiles {
 }
 
 /**
- * Reads a certificate and its private key, and checks that the key belongs to the certificate. If the key does not
- * belong to it, the listener reports no error and serves another certificate.
+ * Reads a certificate and its private key, and checks that the key belongs to the certificate. Without this check, the
+ * listener would report no error for a wrong key and serve another certificate.
  *
  * @throws {Error} that names the file and the error, without any part of the key
  */

@@ -4,8 +4,8 @@ import type { DocumentPath } from './problem.ts'
 import { childrenOf, unwrapped } from './schema-walk.ts'
 
 /**
- * Schema of the path of a file or folder. A relative path is resolved against the folder of the document that contains
- * it.
+ * Schema of the path of a file or folder. A relative path in a document is resolved against the folder of the document;
+ * a relative path from another source, such as an environment variable, against the working directory.
  */
 export const filePath = z.string().min(1).meta({ form: 'path' })
 

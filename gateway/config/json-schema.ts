@@ -70,7 +70,8 @@ export function annotatedSchema({ schema, title }: DocumentSchema): JsonSchema {
 
 /**
  * Returns a document's JSON Schema for editors: pure draft 7, with the path of each key as its title. The schema
- * accepts every valid document and rejects values of a wrong type or form. `gatehouse check` finds all other errors.
+ * accepts every valid document and rejects values of a wrong type or form. All other errors are found when the document
+ * is loaded; `gatehouse check` finds them in a policy.
  */
 export function jsonSchema(document: DocumentSchema): JsonSchema {
   const schema = annotatedSchema(document)

@@ -41,7 +41,10 @@ export type ProblemCode = keyof typeof problemCodes
 /** Codes that only `gatehouse check` reports. A policy with these problems still takes effect. */
 export const warningCodes: ReadonlySet<ProblemCode> = new Set<ProblemCode>(['GH_POLICY_WEAKER_ROUTE'])
 
-/** One error in the settings or the policy. The error contains no secrets: it quotes names of keys, never values. */
+/**
+ * One error in the settings or the policy. The error contains no secrets: it quotes names, such as keys and roles, but
+ * no value that can be a secret.
+ */
 export interface Problem {
   readonly code: ProblemCode
   readonly message: string

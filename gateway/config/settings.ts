@@ -25,7 +25,7 @@ export interface Settings extends Omit<ValidatedSettings, 'audit'> {
  * Reads the settings of a node or worker. Flags override environment variables, which override the file. Relative paths
  * in the file are resolved against its folder, all other relative paths against the working directory.
  *
- * @throws {ConfigError} with all errors of all sources
+ * @throws {ConfigError} with the errors of all sources, at most 100
  */
 export function loadSettings(sources: SettingsSources): Settings {
   const layers = readLayers(sources)

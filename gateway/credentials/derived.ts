@@ -1,17 +1,17 @@
 import type { Derived, TokenFacts } from '../oauth/token-facts.ts'
 
 /**
- * Maximum number of services whose derived data is stored with the facts of one token. A further service replaces the
- * oldest one, whose data is derived again when needed.
+ * Maximum number of services whose derived data, such as roles, is stored with the facts of one token. A further
+ * service replaces the oldest one, whose data is derived again when needed.
  */
 const maxDerived = 8
 
 /**
- * Returns the data that one service derives from a token, such as roles. The data is created at its first use and
- * stored with the token facts. After a policy change the service is a new object, so its data is derived again.
+ * Returns the data that the gate derives from a token for one service, such as roles. The data is created at its first
+ * use and stored with the token facts. After a policy change the service is a new object, so its data is derived again.
  *
  * @param rolesIn  maps claims to roles; called only at the first use. Pass one shared function, not a closure per
- * exchange
+ *   exchange
  */
 export function derivedFor<Service extends object>(
   facts: TokenFacts,

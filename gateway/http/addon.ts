@@ -5,8 +5,8 @@ import { dirname, join } from 'node:path'
 import { knownAddons, knownScripts } from './known-addons.ts'
 
 /**
- * SHA-256 (hex) of each uWebSockets.js file of a build that the operator installed. `undefined` accepts only the known
- * builds.
+ * SHA-256 (hex) of each uWebSockets.js file of a build that the operator accepts in addition to the known builds. A
+ * member that is `undefined` accepts no additional file.
  */
 export interface AcceptedBuild {
   readonly addon: string | undefined

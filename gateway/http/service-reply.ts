@@ -151,8 +151,8 @@ export class ServiceReply {
   }
 
   /**
-   * @returns the bytes that uWebSockets.js did not accept, else `undefined`. `end` and the next chunk wait for their
-   * acceptance
+   * @returns the bytes that uWebSockets.js did not accept; `undefined` when it accepted all. Until these bytes are
+   * accepted, neither the next chunk nor the end of the reply is sent
    */
   #offer(chunk: Uint8Array, total: number): Uint8Array | undefined {
     const { res } = this.#end
@@ -208,7 +208,8 @@ export class ServiceReply {
 
   #onWritable(): boolean {
     if (this.#end.over) return true
-    // `continue` sends the waiting bytes of a reply that is held now.
+    // A stream that must not be relayed now keeps its unsent bytes. `continue` sends them when relaying is allowed
+    // again.
     if (this.#unsent !== undefined && this.#end.exchange.stream?.mayRelay() === false) return true
     // uWebSockets.js keeps bytes of `write` until the next cork. The service could send nothing for a long time, so
     // cork now.

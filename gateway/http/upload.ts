@@ -10,7 +10,10 @@ const WINDOW_BYTES = 64 * 1024
  */
 const SMALL_BYTES = 16 * 1024
 
-/** The body as the upstream reads it. Bytes that wait here are not relayed without a check either. */
+/**
+ * The request body as the upstream reads it. While `mayRelay` is false, reads return nothing, not even bytes that are
+ * already in the buffer of this stream.
+ */
 class UploadStream extends Readable {
   readonly #mayRelay: () => boolean
 
@@ -105,7 +108,7 @@ export class Upload {
   /**
    * Opens a stream of the body. A second stream can be opened as long as nothing was read from the first.
    *
-   * @param mayRelay  whether the upstream may read now; called at each read
+   * @param mayRelay  whether the upstream is allowed to read now; called at each read
    */
   open(mayRelay: () => boolean): Readable {
     this.#stream = new UploadStream(mayRelay, () => {
@@ -119,7 +122,7 @@ export class Upload {
     return this.#stream
   }
 
-  /** Lets the upstream read on after it was not allowed to. */
+  /** Makes the upstream read again, after `mayRelay` was false and became true. */
   wake(): void {
     const stream = this.#stream
     if (this.#discarding || stream === undefined) return

@@ -95,6 +95,7 @@ export class UwsServer {
 
   /**
    * Shortens the idle timeout of connections to 4 s. For each connection, the new timeout counts from its next reply.
+   * Does nothing with the official build of uWebSockets.js, which has no such option.
    */
   hurry(): void {
     this.app.setResponseTimeout?.(4)

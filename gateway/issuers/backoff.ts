@@ -26,8 +26,8 @@ export class Backoff {
   }
 
   /**
-   * Counts a failed call: the issuer was unreachable, or sent no reply in time. The back-off begins after 3 failed
-   * calls.
+   * Counts a failed call: the issuer was unreachable, or sent no reply in time. The back-off begins after 3
+   * consecutive failed calls.
    */
   silent(): void {
     // A failure during a back-off does not count: the call began before the back-off.

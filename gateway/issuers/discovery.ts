@@ -53,7 +53,8 @@ function metadataOf(document: unknown, issuer: string, url: string): IssuerMetad
   const metadata = (document ?? {}) as IssuerMetadata
   const { issuer: named } = metadata
   if (named !== issuer) {
-    throw new Error(`${url} returned the metadata of another issuer: ${String(JSON.stringify(named)).slice(0, 200)}`)
+    const given = String(JSON.stringify(named)).slice(0, 200)
+    throw new Error(`${url} returned the metadata of another issuer: issuer is ${given}, not ${issuer}`)
   }
   return metadata
 }

@@ -9,7 +9,10 @@ import type { KeySource } from './key-source.ts'
 
 export const jwtMediaType = 'application/token-introspection+jwt'
 
-/** Maximum age of a signed introspection response, s. An older response was made for another introspection request. */
+/**
+ * Maximum age of a signed introspection response, s, in addition to the clock tolerance. An older response was made for
+ * another introspection request.
+ */
 const SIGNED_MAX_AGE_S = 60
 
 /** Result of a 400 reply to an introspection request: the token is rejected, but is not recorded as ended. */

@@ -88,16 +88,16 @@ export class Introspector {
 
   /**
    * Introspects one token. Repeats the request after a rate-limit reply (429, or 503 with `Retry-After`) until the
-   * issuer's timeout has passed; the last request gets the full timeout again. The caller decides whether the response
-   * makes the token valid.
+   * `introspection.timeout` of the issuer has passed; the last request gets the full timeout again. The caller decides
+   * whether the response makes the token valid.
    *
    * @throws {GatewayFault} `introspection-unavailable`, as a rejected promise, for every reply that does not clearly
-   * state whether the token is active
+   *   state whether the token is active
    */
   async ask(token: string, asker: Asker): Promise<IntrospectionAnswer> {
     const deadlineMs = this.#now() + this.#introspection.timeoutMs
     for (;;) {
-      if (this.#backoff.resting) throw this.#fault('recent questions had no reply; backing off')
+      if (this.#backoff.resting) throw this.#fault('recent introspection requests had no reply; the gate pauses them')
       const leftMs = deadlineMs - this.#now()
       const turn = leftMs > 0 ? await this.#queue.take(asker, leftMs) : 'late'
       if (turn !== 'granted') throw this.#refused(turn, asker)
@@ -154,7 +154,8 @@ export class Introspector {
     if (reply.status === 429 || (reply.status === 503 && reply.retryAfterS !== undefined)) {
       this.#rate.limited(sentMs, reply.retryAfterS)
       this.#logState(
-        this.#fault(`status ${reply.status}: rate limit of the issuer; the gate now asks more slowly`).message,
+        this.#fault(`status ${reply.status}: rate limit of the issuer; the gate now sends requests more slowly`)
+          .message,
       )
       return tooMany
     }
@@ -216,8 +217,8 @@ export class Introspector {
   }
 
   /**
-   * Reads the client credentials again, because the secret or its file could have been replaced. Does nothing within 1
-   * s after the last call.
+   * Reads the client credentials again, because the secret or its file could have been replaced. The next introspection
+   * request also looks up the introspection endpoint again. Does nothing within 1 s after the last call.
    */
   #renewCredentials(): void {
     if (performance.now() - this.#renewedMs < RENEW_MS) return

@@ -6,8 +6,9 @@ import type { JwtSender, KeySource } from './key-source.ts'
 
 /**
  * Whether a compact JWS is signed by a key of the issuer's own key set. If no key matches, the keys are fetched again.
- * Within the cooldown after a fetch, the call waits for its end, because a refused login or logout cannot be repeated.
- * Not for access tokens: their verifier has a cache, and clients can retry.
+ * During the cooldown after a fetch, the call waits for the end of the cooldown (for at most 1 s if the issuer sent the
+ * JWT), because a refused login or logout cannot be repeated. Not for access tokens: their verifier has a cache, and
+ * clients can retry.
  *
  * @throws {GatewayFault} `issuer-unreachable`, as a rejected promise, when no key matches and the keys cannot be
  * fetched; the signature can then still be valid

@@ -6,8 +6,8 @@ import type { QuestionRate } from './question-rate.ts'
  * The cause of an introspection request. The cause determines the priority when an issuer cannot process all requests.
  *
  * `recheck`: for a token that was valid before, or for a login session, a worker or an operator. `first`: for a token
- * that is new to this gate, from a client at the `address` (`addressKey`). `known`: true when a valid token came from
- * that address in the last 10 minutes.
+ * that is new to this gate, from a client at the `address` (`addressKey`). `known`: true when a valid token or login
+ * session came from that address in the last 10 minutes.
  */
 export type Asker =
   | { readonly kind: 'recheck' }

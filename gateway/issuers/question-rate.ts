@@ -17,9 +17,10 @@ const RETRY_AFTER_MAX_MS = 5 * 60_000
 const MEASURED_MS = 1000
 
 /**
- * Limits the rate of introspection requests to an issuer. The rate is unlimited until the issuer replies 429 (RFC 6585
- * §4). After that, a 429 halves the rate, at most once per second, and the rate rises linearly in between (additive
- * increase, multiplicative decrease). Until the end of `Retry-After`, only one request at a time is sent.
+ * Limits the rate of introspection requests to an issuer. The rate is unlimited until the issuer sends a rate-limit
+ * reply: 429 (RFC 6585 §4), or 503 with `Retry-After`. After that, a rate-limit reply halves the rate, at most once per
+ * second, and the rate rises linearly in between (additive increase, multiplicative decrease). Until the end of
+ * `Retry-After`, only one request at a time is sent.
  */
 export class QuestionRate {
   readonly #now: () => number
@@ -74,7 +75,8 @@ export class QuestionRate {
   }
 
   /**
-   * Handles a rate-limit reply of the issuer: lowers the rate.
+   * Handles a rate-limit reply of the issuer: halves the rate, unless the rejected request was sent less than 1 s after
+   * the last decrease.
    *
    * @param sentMs       time at which the rejected request was sent; monotonic, ms
    * @param retryAfterS  the issuer's `Retry-After`, s; `undefined` when the reply has none

@@ -8,7 +8,10 @@ const SWEEP_MS = 1000
 const SWEEP_MAX = 2000
 /** Number of windows that are compared to choose the one to evict from a full table. */
 const TRIES = 8
-/** Idle time after which a window can be dropped from memory, ms. Longer than any lease of permits lasts. */
+/**
+ * Idle time after which a window can be dropped from memory, ms; for a shorter window, its length. Longer than any
+ * lease of permits lasts.
+ */
 const IDLE_MS = 10_000
 
 /**
@@ -90,8 +93,8 @@ export class BucketTable {
 }
 
 /**
- * Whether a window can be dropped. With local counts it must stay for the whole window, because Redis does not have
- * them.
+ * Whether a window can be dropped. A window with local counts (requests admitted during an outage of Redis) stays in
+ * memory for its whole length, because Redis does not have these counts.
  */
 function isIdle({ rule, local, usedMs }: Bucket, nowMs: number): boolean {
   const idleMs = local === undefined ? Math.min(rule.windowMs, IDLE_MS) : rule.windowMs * 1.02

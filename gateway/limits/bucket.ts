@@ -32,7 +32,7 @@ export class Bucket {
   usedMs: number
   /** Requests that this node admitted without Redis; `undefined` when the window has none. */
   local: LocalWindow | undefined
-  /** Time of the last request that this node's share decided during an outage of Redis; monotonic, ms. */
+  /** Time of the last request that this node's share of the limit decided during an outage of Redis; monotonic, ms. */
   outageMs = 0
   /** Time at which Redis last returned the room in the window; monotonic, ms. */
   answeredMs = Number.NEGATIVE_INFINITY

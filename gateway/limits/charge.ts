@@ -7,8 +7,8 @@ import { admittedByLease, admittedStatus, type LimitOutcome, refusedStatus, tigh
 import type { LocalShares } from './local-shares.ts'
 
 /**
- * The three ways to decide whether a window has room: a call to Redis for each request, leased permits, and this node's
- * share.
+ * The three ways to decide whether a window has room: a call to Redis for each request, permits leased from Redis in
+ * advance, and this node's share of the limit during an outage of Redis.
  */
 export interface Windows {
   readonly exact: ExactWindows
@@ -40,7 +40,8 @@ export class Charge {
    * leased windows, so that a request that Redis refuses takes no permits. A leased window that is known to be full
    * refuses before any call. If one window refuses, the charges to all other windows are refunded.
    *
-   * @throws {GatewayFault} when Redis is unavailable and the route is set to `closed`; no charge remains in this node
+   * @throws {GatewayFault} when Redis is unavailable and `on_outage.limits` of the route is `closed`; no charge
+   *   remains in this node
    */
   async run(): Promise<LimitOutcome> {
     try {

@@ -15,12 +15,12 @@ const KNOWN_S = 600
 const ENTRIES = 65_536
 
 /**
- * Set of the IPv4 addresses and IPv6 /64s that sent a valid token to this node in the last 10 minutes.
+ * Set of the IPv4 addresses and IPv6 /64s that sent a valid token or login session to this node in the last 10 minutes.
  *
  * The table has a fixed size: 65,536 addresses, 768 KiB. Each address has 4 possible slots and replaces the entry that
- * was added longest ago. Only a valid token adds an address, so unauthenticated clients cannot evict known addresses.
- * The methods `add` and `has` need a few comparisons and allocate nothing. The caller passes the time, ms since the
- * epoch.
+ * was added longest ago. Only a valid token or session adds an address, so unauthenticated clients cannot evict known
+ * addresses. The methods `add` and `has` need a few comparisons and allocate nothing. The caller passes the time, ms
+ * since the epoch.
  */
 export class KnownAddresses {
   readonly #words: Uint32Array
@@ -38,7 +38,11 @@ export class KnownAddresses {
     this.#originS = Math.floor(nowMs / 1000) - KNOWN_S
   }
 
-  /** Adds an address, or renews its time. @param address  4 or 16 bytes; an IPv4-mapped address has 4 */
+  /**
+   * Adds an address, or renews its time.
+   *
+   * @param address  4 or 16 bytes; an IPv4-mapped address must be converted to IPv4
+   */
   add(address: Uint8Array, nowMs: number): void {
     const words = this.#words
     const high = highOf(address)
@@ -64,7 +68,9 @@ export class KnownAddresses {
   }
 
   /**
-   * Whether the address was added in the last 10 minutes. @param address  4 or 16 bytes; an IPv4-mapped address has 4
+   * Whether the address was added in the last 10 minutes.
+   *
+   * @param address  4 or 16 bytes; an IPv4-mapped address must be converted to IPv4
    */
   has(address: Uint8Array, nowMs: number): boolean {
     const words = this.#words

@@ -47,15 +47,17 @@ interface Flight {
 }
 
 /**
- * Minimum and maximum number of calls to Redis per window and node. With more calls, other nodes have fewer unused
- * permits, but Redis has more work. Between these limits, a node makes one call per 60 requests of the limit.
+ * Minimum and maximum number of calls to Redis per window for all nodes together, while at most half of the limit is
+ * free. With more calls, other nodes have fewer unused permits, but Redis has more work. Between these limits, the
+ * nodes make one call per 60 requests of the limit. The resulting time between two calls of a node is
+ * limited to `SPACING_MIN_MS` to `SPACING_MAX_MS`.
  */
 const CALLS_MIN = 360
 const CALLS_MAX = 1600
 const REQUESTS_A_CALL = 60
 /**
- * Number of calls to Redis per window while more than half of the limit is free, so that no node needs the permits of
- * another node.
+ * Number of calls to Redis per window and node while more than half of the limit is free, so that no node needs the
+ * permits of another node.
  */
 const CALLS_LOOSE = 20
 /**

@@ -21,7 +21,7 @@ export class LeasedWindows {
   readonly #task = new Supervisor('limit-leases')
   readonly #wheel = new TimerWheel<Bucket>((bucket, nowMs) => this.#onDue(bucket, nowMs))
   readonly #calls = new Set<Promise<void>>()
-  /** Buckets that are already in the timer wheel. */
+  /** Windows that are already in the timer wheel, which calls back when their leases must be renewed or settled. */
   readonly #attended = new Set<Bucket>()
 
   constructor(store: PermitStore) {

@@ -65,8 +65,8 @@ export class Limiter {
    * Charges a request to all of the windows, or to none of them. When the request has a single leased window and the
    * node has permits, the call is synchronous and allocates nothing.
    *
-   * @throws {GatewayFault} `store-unavailable` when Redis is unavailable and the route is set to `closed`; thrown, or
-   * as a rejected promise
+   * @throws {GatewayFault} `store-unavailable` when Redis is unavailable and `on_outage.limits` of the route is
+   *   `closed`; thrown, or as a rejected promise
    */
   take(buckets: readonly Bucket[], onOutage: LimitsOutage): LimitOutcome | Promise<LimitOutcome> {
     if (this.#windows === undefined) return this.#conclude(buckets, this.#takeLocally(buckets))

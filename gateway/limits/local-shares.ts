@@ -24,11 +24,11 @@ export class LocalShares {
   }
 
   /**
-   * Decides a request while Redis is unavailable, by the setting of the route: `open` admits, `local` applies this
-   * node's share, `closed` throws.
+   * Decides a request while Redis is unavailable, by `on_outage.limits` of the route: `open` admits, `local` applies
+   * this node's share, `closed` throws.
    *
    * @param reserved  whether this node's share was already charged
-   * @throws {GatewayFault} `store-unavailable` when the route is set to `closed`
+   * @throws {GatewayFault} `store-unavailable` when `on_outage.limits` of the route is `closed`
    */
   withoutRedis(bucket: Bucket, onOutage: LimitsOutage, reserved: boolean): LimitOutcome {
     if (onOutage === 'closed') {

@@ -187,7 +187,7 @@ test('after a 429 of the issuer, the gate has at most one introspection in progr
   const seen = gate.log.length
   const untilMs = performance.now() + 2900
   const first = ask(gate, issuer.issue(), address())
-  await later(gate, seen, ({ error }) => String(error).includes('asks more slowly'))
+  await later(gate, seen, ({ error }) => String(error).includes('sends requests more slowly'))
   const statuses = await Promise.all([first, ...[2, 3, 4].map(() => ask(gate, issuer.issue(), address()))])
 
   expect(statuses).toEqual([200, 200, 200, 200])

@@ -15,7 +15,7 @@ export const acceptLoss = operation({
   body: z.strictObject({}),
   replies: {
     200: {
-      description: 'The nodes start with an empty cluster state.',
+      description: 'The nodes that waited for the lost data join the cluster without this data.',
       schema: z.strictObject({ accepted: z.literal(true) }),
     },
   },

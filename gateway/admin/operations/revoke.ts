@@ -92,8 +92,9 @@ export const revoke = operation({
 /**
  * Revokes each existing login session of the subject or `sid` by the id of the session, in addition to the revocation
  * by subject or `sid`. A revocation by subject or `sid` compares the clock of this node with the clock of the node that
- * began a session. That revocation is written first, so that it covers sessions that begin in the meantime. The caller
- * then writes it again: the receipt of the last revocation covers all of these revocations.
+ * began a session. That revocation is written first, so that it covers sessions that begin in the meantime. After this
+ * function, the operation writes that revocation a second time: the receipt of the last write covers all of these
+ * revocations.
  *
  * @throws {RevocationRefused} for an invalid order
  */

@@ -21,7 +21,7 @@ export const showTrace = operation({
   method: 'GET',
   path: '/api/v1/traces/{trace_id}',
   summary: 'Show one trace',
-  description: 'Shows every recorded exchange of the trace, and the jobs that these exchanges caused.',
+  description: 'Shows at most 50 recorded exchanges of the trace and jobs that these exchanges caused.',
   scope: 'gatehouse:read',
   pathParameters: z.strictObject({
     trace_id: z

@@ -13,7 +13,10 @@ import { AdminClient, adminFlag, adminUnreachable } from '../admin-client.ts'
 import { CliError, type ExitCode, exitCodes, type Output } from '../output.ts'
 import { defineVerb, flag } from '../verb.ts'
 
-/** `gatehouse audit verify`: checks that the audit log is complete and unmodified, and lists every violation. */
+/**
+ * `gatehouse audit verify`: checks whether records of the audit log are missing, altered, reordered or forged, and
+ * prints at most 1000 findings.
+ */
 export const verb = defineVerb({
   description: 'Verify the audit log in Redis, or in files and spill folders',
   arguments: {

@@ -7,7 +7,7 @@ import { defineVerb, flag } from '../verb.ts'
 
 /** `gatehouse sessions end`: ends login sessions on every node. */
 export const verb = defineVerb({
-  description: 'End the login sessions of a person or a browser, or a single session',
+  description: 'End the login sessions of a person or a device, or a single session',
   flags: {
     ...sessionFlags,
     reason: z

@@ -14,11 +14,11 @@ interface Session {
 
 /** `gatehouse sessions list`: lists login sessions. */
 export const verb = defineVerb({
-  description: 'List the login sessions of a person or a browser, or a single session',
+  description: 'List the login sessions of a person or a device, or a single session',
   flags: { ...sessionFlags, admin: adminFlag },
   examples: [
     { run: 'gatehouse sessions list --subject alice --issuer main', does: 'sessions of a person' },
-    { run: 'gatehouse sessions list --device 5b0c…', does: 'sessions of one browser' },
+    { run: 'gatehouse sessions list --device 5b0c…', does: 'sessions of one device (person and User-Agent)' },
   ],
   exitCodes: { [exitCodes.invalid]: 'refused', ...adminUnreachable },
   run: async (given, output) => {

@@ -7,7 +7,10 @@ export const verb = defineVerb({
   description: 'List login sessions, or end login sessions on every node',
   examples: [
     { run: 'gatehouse sessions list --subject alice', does: 'the sessions of alice' },
-    { run: 'gatehouse sessions end --device 5b0c… --reason "lost" --wait', does: 'end those of one browser' },
+    {
+      run: 'gatehouse sessions end --device 5b0c… --reason "lost" --wait',
+      does: 'end the sessions of one device (person and User-Agent)',
+    },
   ],
   exitCodes: { [exitCodes.invalid]: 'refused, or no such session', ...adminUnreachable },
 })

@@ -27,8 +27,8 @@ const rejectingStatuses = new Set([400, 413, 422])
 const compressed = promisify(gzip)
 
 /**
- * Ships audit records in HTTP requests. When the receiver rejects a request, the request is halved repeatedly until the
- * rejected records are found.
+ * Ships audit records in HTTP requests. When the receiver rejects a whole request as invalid, the request is halved
+ * repeatedly until the rejected records are found.
  */
 class HttpSink implements Sink {
   readonly #dependencies: HttpSinkDependencies

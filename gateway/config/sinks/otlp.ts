@@ -105,8 +105,8 @@ function attribute(key: string, value: string | number): object {
 
 /**
  * Reads the outcomes from an OTLP reply. A partial success states how many records were rejected but not which. The
- * client must not retry such a request (OTLP §Partial Success). So every record of the request becomes a dead letter, a
- * stored record that an operator can send again.
+ * client must not retry such a request (OTLP §Partial Success). So when at least one record was rejected, every record
+ * of the request becomes a dead letter, a stored record that an operator can send again.
  */
 function outcomesOf(text: string, records: readonly ShippedRecord[]): RecordOutcomes {
   const { partialSuccess } = partial.parse(text.trim() === '' ? {} : readObject(text))

@@ -54,7 +54,7 @@ interface SyslogSinkDependencies {
 
 /**
  * Minimum time between the last write and the end of the connection, ms. When the receiver closes the connection after
- * this time, it counts as having received everything.
+ * this time, the receiver counts as having received all records.
  */
 const QUIET_MS = 5000
 /** Maximum time to wait for the connection to close, ms. After it, the socket is destroyed. */
