@@ -26,8 +26,8 @@ interface Setup {
 }
 
 /**
- * Starts the admin API on a separate server. The text of `warning` is part of `/status`, so it sets the minimum length
- * of that reply.
+ * Starts the admin API on a server of its own, without a node. The text of `warning` is part of the `/status` reply,
+ * so a long text makes the reply long.
  */
 async function start({ warning = '', replyMs, verified }: Setup = {}) {
   const node = { id: 'node-a', version: '1.2.3', warnings: [warning], relaxations: [], issuerKeys: [], upstreams: [] }

@@ -10,7 +10,10 @@ function limited() {
 
 const from = (last: number, token?: string): CallOrigin => ({ address: Uint8Array.of(192, 0, 2, last), token })
 
-/** Fails calls until the address of the call is exhausted. @returns their number, at most 1000 */
+/**
+ * Reports failed calls until the limit of failed calls of their address is exhausted. @returns number of reported
+ * calls, at most 1000
+ */
 function untilExhausted(calls: FailedCalls, call: CallOrigin): number {
   let count = 0
   while (!calls.exhausted(call) && count < 1000) {
@@ -21,7 +24,7 @@ function untilExhausted(calls: FailedCalls, call: CallOrigin): number {
 }
 
 test.each([undefined, 'wrong'])(
-  'the admin API allows an address 60 failed calls in a burst, then one per second, with token %s',
+  'the admin API allows an address 60 failed calls in a burst, then one per second (token of the calls: %s)',
   (token) => {
     const { clock, calls } = limited()
     expect(untilExhausted(calls, from(1, token))).toBe(60)
@@ -32,7 +35,7 @@ test.each([undefined, 'wrong'])(
   },
 )
 
-test('the admin API limits failed calls of an address without a token and with a wrong token separately', () => {
+test('the admin API has separate limits for the failed calls of an address without a token and with a wrong token', () => {
   const { calls } = limited()
   untilExhausted(calls, from(1))
 
@@ -41,7 +44,7 @@ test('the admin API limits failed calls of an address without a token and with a
   expect(calls.exhausted(from(2))).toBe(false)
 })
 
-test('an address with too many failed admin calls can still use the token that was accepted from it in the last ten minutes, but no other token', () => {
+test('when an address exceeds the limit of failed admin calls, the token accepted from the address in the last ten minutes still works there, and no other token does', () => {
   const { clock, calls } = limited()
   calls.succeeded(from(1, 'right'))
   untilExhausted(calls, from(1, 'wrong'))
@@ -66,7 +69,7 @@ test('an accepted admin token that fails later loses its exemption from the limi
   expect(calls.exhausted(from(1, 'revoked'))).toBe(true)
 })
 
-test('the admin API delays replies to wrong tokens from the sixth failure of an address, up to 1 s, and no longer delays them a minute later', () => {
+test('the admin API delays its replies to wrong tokens from the sixth failed call of an address, by at most 1 s, and no longer a minute after the last one', () => {
   const { clock, calls } = limited()
   const delays = Array.from({ length: 60 }, () => calls.failed(from(1, 'wrong')).delayMs)
 
@@ -77,7 +80,7 @@ test('the admin API delays replies to wrong tokens from the sixth failure of an 
   expect(calls.failed(from(1, 'wrong')).delayMs).toBe(0)
 })
 
-test('failed admin calls of all addresses together get 200 log records in a burst, then 20 per second', () => {
+test('failed admin calls of all addresses together get at most 200 log records in a burst, then at most 20 per second', () => {
   const { clock, calls } = limited()
   const recorded = (count: number) =>
     Array.from({ length: count }, (_, n) => calls.failed(from(n % 250)).recorded).filter(Boolean).length

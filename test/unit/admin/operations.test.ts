@@ -22,7 +22,7 @@ const document = (await openApiDocument(operations, '1.2.3')) as {
 const nothing = z.undefined()
 
 test.each(operations)(
-  'the example of the admin operation $id matches its schemas of query, path, body and reply',
+  'the example of the admin operation $id matches the schemas of the operation for query, path parameters, request body and reply',
   (operation) => {
     const { query = nothing, pathParameters = nothing, body = nothing, replies, example } = operation
 

@@ -51,14 +51,14 @@ test.each([
   },
   { route: 'on_outage: { limits: open }', shown: 'services.orders.routes[orders.read].on_outage.limits: open' },
 ])(
-  'a policy with one relaxed key has exactly this entry in its list of security relaxations: $shown',
+  'the list of security relaxations of a policy with one relaxed key has exactly the entry "$shown"',
   ({ issuer = nothing, service = nothing, route = nothing, match = '', shown }) => {
     expect(relaxationsOf(snapshotOf(policy(issuer, service, route, match)))).toEqual([shown])
   },
 )
 
 test.each([nothing, 'on_outage: { introspection: closed, revocation: closed, limits: closed }'])(
-  'a policy with %s has an empty list of security relaxations',
+  'the list of security relaxations is empty for a policy whose route has these settings: %s',
   (route) => {
     expect(relaxationsOf(snapshotOf(policy(nothing, nothing, route)))).toEqual([])
   },

@@ -15,7 +15,8 @@ import { atEnd } from '../../kit/cleanup.ts'
 import { redisSettingsFor, testLink, testRedis, untilReady } from '../../kit/redis.ts'
 import { until } from '../../kit/until.ts'
 
-// Tests of the audit trail, which queues records between the exchanges and the outbox while Redis refuses writes.
+// Tests of the audit trail while Redis refuses writes: sealed batches of records wait in the outbox, further records
+// wait in a queue before the outbox.
 
 const MIB = 1024 ** 2
 
@@ -52,7 +53,7 @@ test('the audit trail seals records that waited while Redis refused writes in ba
   const { trail, said } = await startedTrail(MIB)
   await link.store.call('CLIENT', 'PAUSE', '60000', 'WRITE')
   let added = 0
-  // One MiB of records waits in the outbox; the trail holds the others.
+  // Batches of about 1 MiB wait in the outbox; the other records wait in the queue of the trail.
   for (; added < 800; added++) trail.add(largeRecord(8000), true)
   for (; added < 3000; added++) trail.add(largeRecord(100), true)
   await link.store.call('CLIENT', 'UNPAUSE')
@@ -104,7 +105,7 @@ test('while Redis refuses writes, audit records of refused requests do not fill 
   await trail.close()
 })
 
-test('while Redis refuses writes, audit records of admitted requests can use all memory if there are no records of refused requests', async () => {
+test('while Redis refuses writes, audit records of admitted requests can use the whole outbox and queue if there are no records of refused requests', async () => {
   const { trail } = await startedTrail(MIB)
   await link.store.call('CLIENT', 'PAUSE', '60000', 'WRITE')
   let added = 0
@@ -135,7 +136,7 @@ test('the audit trail writes aggregated refusals before the record that closes i
   ])
 })
 
-test('audit records of refused requests do not fill the spill: records of admitted requests still fit, and those of refused requests fit again after shipping', async () => {
+test('audit records of refused requests fill only a part of the spill: 1,000 records of admitted requests still fit, and after shipping, records of refused requests are accepted again', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-trail-'))
   atEnd(() => rmSync(folder, { recursive: true, force: true }))
   const spill = new Spill(folder, 8 * MIB)

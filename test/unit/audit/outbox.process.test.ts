@@ -29,7 +29,7 @@ let spills = 0
 interface Given {
   readonly through?: RedisLink
   readonly redisMaxBytes?: number
-  /** Limit of the memory and limit of the spill, bytes each. */
+  /** Size limit of the outbox memory and, separately, of the spill, bytes. Default: 1 MiB. */
   readonly roomBytes?: number
   /** Called when batches have left the memory of the outbox. */
   readonly roomy?: () => void
@@ -139,7 +139,7 @@ test('the ACL rights in docs/guide/cluster.md are sufficient for the audit log',
   expect(await outbox.close(1000)).toBe(0)
 })
 
-test('without the right to measure the audit log, the outbox still writes records and logs a warning', async () => {
+test('when its Redis user is not allowed to measure the audit log (MEMORY USAGE), the outbox still writes records and logs a warning', async () => {
   await link.store.call('ACL', 'SETUSER', 'blind', 'on', '>secret', '~gh:*', '&gh:*', '+@all', '-memory')
   const narrow = await testLink(redisSettingsFor(redis.port, { username: 'blind', password: 'secret' }))
   const { outbox, push, said, numbers } = await started({ through: narrow, redisMaxBytes: 1 })
@@ -152,7 +152,7 @@ test('without the right to measure the audit log, the outbox still writes record
 /** Bytes of a record: much more than the memory use of an idle Redis varies. */
 const RECORD_BYTES = 64 * 1024
 
-test('the outbox writes batches that Redis lost again in order, even when Redis is full halfway and loses them a second time', async () => {
+test('when Redis loses batches, the outbox writes them again in order, even if Redis runs out of memory halfway and loses them a second time', async () => {
   const limitMemory = (bytes: number) => link.store.call('CONFIG', 'SET', 'maxmemory', Math.ceil(bytes))
   const forget = () => link.store.call('DEL', link.keys.auditLog(0))
   const halfTaken = async () => {
@@ -164,7 +164,7 @@ test('the outbox writes batches that Redis lost again in order, even when Redis 
     await limitMemory(100 * 1024)
     push(1)
     await expect.poll(() => outbox.status.away).toContain('OOM')
-    // The outbox keeps batches that Redis has accepted for 3 s.
+    // The outbox keeps a batch for 3 s after Redis has accepted the batch.
     const inTime = performance.now() - startedMs < 2500
     await forget()
     await limitMemory(((await usedBytes()) + 12 * RECORD_BYTES) / 0.9)

@@ -3,8 +3,8 @@ import { RefusalAggregator } from '../../../gateway/audit/refusal-aggregator.ts'
 import { parseAddress } from '../../../gateway/base/addresses.ts'
 import type { Reason } from '../../../gateway/base/reasons.ts'
 
-// Refusals without a route get one audit record each below a rate, and share records above it. Every refusal is
-// counted.
+// Refused requests that match no route get one audit record each up to a rate; above the rate they share records. Every
+// refused request is counted.
 
 const BEGUN_MS = Date.parse('2030-01-31T12:00:00.000Z')
 
@@ -31,7 +31,10 @@ beforeEach(() => {
   })
 })
 
-/** Refuses `count` requests. @returns the number of refusals that need an audit record of their own */
+/**
+ * Refuses `count` requests. @returns the number of refusals that are not aggregated, so that each needs its own audit
+ * record
+ */
 function refuse(address: string, count: number, reason: Reason = 'route-unknown'): number {
   let single = 0
   for (let i = 0; i < count; i++) {
@@ -60,7 +63,7 @@ test('an address with up to 20 refusals per second gets one audit record for eac
   expect(timers).toEqual([])
 })
 
-test('refusals of an address above 20 per second share one audit record, with their number and reasons', () => {
+test('refusals of one address beyond 20 in a second share one audit record, which has their number and reasons', () => {
   expect(refuse('192.0.2.1', 50)).toBe(20)
   expect(refuse('192.0.2.1', 5, 'host-unknown')).toBe(0)
   expect(records).toEqual([])
@@ -107,13 +110,13 @@ test('refusals of 5,000 addresses in one second get 100 single audit records, 10
 
 test('when the timer of a window is late, the next refusal ends the window of aggregated refusals', () => {
   refuse('192.0.2.1', 30)
-  // The process was paused, so its timers run late.
+  // Simulates a pause of the process, so that the timer runs late.
   nowMs += 5000
   expect(refuse('192.0.2.1', 1)).toBe(1)
   expect(sum()).toBe(10)
 })
 
-test('a flush of the refusal aggregator writes the aggregated refusals, and only once', () => {
+test('a flush of the refusal aggregator writes the aggregated refusals, and a second flush writes nothing more', () => {
   refuse('192.0.2.1', 30)
   aggregator.flush()
   aggregator.flush()

@@ -8,7 +8,8 @@ import type { Batch } from '../../../gateway/audit/batch.ts'
 import { Chain } from '../../../gateway/audit/chain.ts'
 import { Spill } from '../../../gateway/audit/spill.ts'
 
-// The spill returns batches in the order in which they were written, also those of earlier runs.
+// The spill (files of audit batches that Redis did not accept) returns batches in the order in which they were written,
+// also those of earlier processes.
 
 let folder: string
 beforeEach(() => {
@@ -36,7 +37,7 @@ async function drain(spill: Spill): Promise<number[]> {
 
 const files = () => readdirSync(folder).filter((name) => name.endsWith('.spill'))
 
-test('the spill returns the batches of several runs in order, and deletes their files afterwards', async () => {
+test('the spill returns the batches of several processes that used the folder one after the other in order, and deletes their files afterwards', async () => {
   const written: number[] = []
   for (let run = 0; run < 3; run++) {
     const spill = new Spill(folder, 64 * 1024 * 1024)
@@ -117,7 +118,7 @@ test('the spill refuses a folder whose owner process is running, and takes it ov
   owner.kill('SIGKILL')
   await once(owner, 'exit')
   expect(() => new Spill(folder, 1000)).not.toThrow()
-  // This process id exists, but the process is not the one that wrote the file.
+  // A process with this id is running, but another process wrote the file.
   writeFileSync(join(folder, 'owner'), mark.replace(/^\d+/, String(process.ppid)))
   expect(() => new Spill(folder, 1000)).not.toThrow()
 })

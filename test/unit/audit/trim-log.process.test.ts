@@ -3,7 +3,7 @@ import { LogTrimmer } from '../../../gateway/audit/log-trimmer.ts'
 import { AuditWriter } from '../../kit/audit-writer.ts'
 import { redisSettingsFor, testLink, testRedis } from '../../kit/redis.ts'
 
-// Trimming keeps the audit log entries that a sink has not shipped yet, and the young entries while there is space.
+// Trimming keeps the audit log entries that a sink has not shipped yet, and recent entries while there is space.
 
 const { port } = await testRedis()
 const link = await testLink(redisSettingsFor(port))
@@ -80,7 +80,7 @@ test('trimming drops a forged entry of the audit log like every other entry', as
   expect(await new LogTrimmer(trimmer).trim()).toBe(2)
 })
 
-test('trimming the audit log deletes the oldest trim marks when marks of more than 10,000 chains are stored', async () => {
+test('trimming the audit log deletes the oldest trim marks (number and hash of the last dropped record of a chain) when more than 10,000 are stored', async () => {
   const marks = 'gh:{a0}:trimmed'
   const old = Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`n${i}.0`, `1:${'0'.repeat(64)}:${i}`]))
   await writer.redis.hset(marks, old)

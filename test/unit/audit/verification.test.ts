@@ -130,7 +130,7 @@ test('verification of the audit log reports a chain that starts again under the 
   expect(told(verified([first!, again, ...rest]))).toContainEqual(['restarted', 1, 3])
 })
 
-test('verification of the audit log reports a cut tail when a later batch or the node has seen the missing batches', () => {
+test('verification of the audit log reports a missing end of a chain if a batch of another chain or the node names the hash of a missing batch', () => {
   const log = batches()
   const { chain, last, hash } = log[3]!.seal
   const witness = new Chain('n2', key)
@@ -142,7 +142,7 @@ test('verification of the audit log reports a cut tail when a later batch or the
   expect(told(verified([], { seen: [{ chain, last, hash }] }))).toEqual([['cut', 1, 12]])
 })
 
-test('verification of the audit log reports a rewritten last batch when its original seal was seen', () => {
+test('verification of the audit log reports a rewritten last batch if the verifier knows the original seal', () => {
   const log = batches({ key: undefined })
   const lines = Buffer.from(`${linesOf(log[3]!).join('\n').replace('/3/0', '/9/9')}\n`)
   const anew = { seal: seal(unsealed(log[3]!), lines, undefined), packed: packLines(lines) }
@@ -150,7 +150,7 @@ test('verification of the audit log reports a rewritten last batch when its orig
   expect(told(verified([...log.slice(0, 3), anew], { seen: [log[3]!.seal] }, []))).toEqual([['altered', undefined, 12]])
 })
 
-test('verification of the audit log reports a chain without a key that was rewritten in other batches, but only when an original seal was seen', () => {
+test('verification of the audit log reports a chain without a key whose records were packed into other batches, but only if the verifier knows an original seal', () => {
   const log = batches({ key: undefined })
   const lines = log.flatMap(linesOf)
   let previous = '0'.repeat(64)
@@ -176,7 +176,7 @@ test('verification of the audit log rejects a seal whose record numbers or chain
   expect(verified([promising({ chain: 'n9.0' })])).toMatchObject({ records: 0 })
 })
 
-test('verification treats the last chain of a running node in the audit log as running, whatever the times in its records', () => {
+test('verification treats the last chain of a running node in the audit log as running, and an earlier chain of the node without a closing record as open', () => {
   const before = batches({ close: false })
   const now = new Chain('n1', key)
   now.add(recordLine('chain.open', 0, {}))
@@ -194,7 +194,7 @@ test('verification reports an open end of an audit chain without a closing recor
   expect(verified(log, { running: new Set(['n1']) })).toMatchObject({ chains: [{ end: 'running' }] })
 })
 
-test('verification of the audit log accepts batches that occur twice, also in another order', () => {
+test('verification of the audit log accepts batches that occur twice, even if the second copy comes later', () => {
   const [a, b, c, d] = batches()
 
   expect(verified([a!, b!, a!, b!, c!, d!, b!])).toMatchObject({ records: 12, findings: [] })
@@ -251,7 +251,7 @@ test.each([
   ['records with seals', plainFile],
   ['whole batches', spillFile],
 ])(
-  'verification accepts a complete file of %s, and reports an incomplete file unless it is declared partial',
+  'verification accepts a complete audit file of %s, and reports an incomplete file unless it is declared partial',
   async (_, write) => {
     const log = batches()
 
@@ -263,7 +263,7 @@ test.each([
   },
 )
 
-test('verification of an audit file reports a line that was deleted, altered, or added without a seal', async () => {
+test('verification of an audit file reports a line that was deleted, altered, or appended without a seal', async () => {
   const file = plainFile(batches())
   const lines = file.split('\n')
 

@@ -48,22 +48,25 @@ test('removing a member that was never added to an ActiveSet does nothing, and a
 })
 
 test.each([
-  ['nobody', []],
-  ['the one whose turn it is', [5]],
-  ['one that had its turn', [8]],
-  ['several at once', [5, 1, 9, 0, 3]],
-  ['all', [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]],
-])('when %s is removed during a visit of an ActiveSet, each other member is visited once', (_, leaving) => {
-  const { roster, members } = rosterOf(10)
-  const seen = new Set<string>()
-  roster.visit(({ name }) => {
-    seen.add(name)
-    if (name === '5') for (const i of leaving) roster.delete(members[i]!)
-  })
+  ['no member', []],
+  ['the visited member', [5]],
+  ['a member that was already visited', [8]],
+  ['several members', [5, 1, 9, 0, 3]],
+  ['all members', [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]],
+])(
+  'a visit of an ActiveSet visits each member once, except removed members, when the visitor removes members: %s',
+  (_, leaving) => {
+    const { roster, members } = rosterOf(10)
+    const seen = new Set<string>()
+    roster.visit(({ name }) => {
+      seen.add(name)
+      if (name === '5') for (const i of leaving) roster.delete(members[i]!)
+    })
 
-  const gone = leaving.filter((i) => i < 5).map(String)
-  expect([...seen].sort()).toEqual(members.map(({ name }) => name).filter((name) => !gone.includes(name)))
-})
+    const gone = leaving.filter((i) => i < 5).map(String)
+    expect([...seen].sort()).toEqual(members.map(({ name }) => name).filter((name) => !gone.includes(name)))
+  },
+)
 
 /** Bytes in the old space of the heap: objects that survived two minor collections. */
 function grownOld(): number {

@@ -1,4 +1,5 @@
-// RFC 4291 §2.2 and RFC 5952: the text of an address has one meaning and one canonical form; any other text is refused.
+// RFC 4291 §2.2 and RFC 5952: the text of an IP address has one meaning and one canonical form; any other text is
+// refused.
 
 import { isIP } from 'node:net'
 import { expect, test } from 'vitest'

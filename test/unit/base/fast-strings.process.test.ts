@@ -4,8 +4,8 @@ import { expect, test } from 'vitest'
 const modules = new URL('../../../gateway/', import.meta.url)
 
 /**
- * Runs a program that loads all modules of a node. @returns whether V8 has optimized the property lookups of
- * `String.prototype`
+ * Runs a program that loads all modules of a node and then runs the code `after`. @returns whether V8 has optimized
+ * the property lookups of `String.prototype`
  */
 function isFast(after: string): boolean {
   const program = `
@@ -17,10 +17,10 @@ function isFast(after: string): boolean {
   return execFileSync(process.execPath, args, { encoding: 'utf8' }) === 'true'
 }
 
-test('fastenStrings gives string methods fast property lookups after all modules of a node are loaded', () => {
+test('fastenStrings makes V8 look up string methods fast after all modules of a node are loaded', () => {
   expect(isFast('fastenStrings()')).toBe(true)
 })
 
-test('without fastenStrings, string methods have slow lookups; if this test fails, fastenStrings is no longer needed', () => {
+test('without fastenStrings, V8 looks up string methods slowly after all modules of a node are loaded; if this test fails, fastenStrings is no longer needed', () => {
   expect(isFast('')).toBe(false)
 })

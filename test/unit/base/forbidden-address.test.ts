@@ -1,4 +1,5 @@
-// S-121, CWE-918: the gate opens no connection to addresses at which clouds serve instance credentials.
+// S-121, CWE-918: the gate opens no connection to addresses at which clouds serve the credentials of a machine
+// (link-local and metadata addresses).
 
 import { expect, test } from 'vitest'
 import { isForbiddenHost } from '../../../gateway/base/forbidden-address.ts'
@@ -58,7 +59,7 @@ test.each([
   { found: ['64:ff9b::6464:64c8'], refused: '64:ff9b::6464:64c8' },
   { found: ['fd20:ce::254'], refused: 'fd20:ce::254' },
 ])(
-  'S-121: the DNS lookup of a name that resolves to $found is refused because of $refused (undefined: it succeeds)',
+  'S-121: the gate refuses the DNS results $found of a name because of the address $refused (undefined: the results are accepted)',
   ({ found, refused }) => {
     const addresses = found.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }))
     const look = guardedLookup(resolving(...addresses))

@@ -16,7 +16,7 @@ test.each([
   ['zzz', undefined],
   ['upstream', undefined],
   ['', undefined],
-])('the known name most similar to "%s" is %s', (name, meant) => {
+])('the known name most similar to "%s" is %s (undefined: none is similar)', (name, meant) => {
   expect(nearest(name, known)).toBe(meant)
 })
 

@@ -1,4 +1,5 @@
-// An encrypted (sealed) value reveals nothing to other readers, opens only in its own context, and cannot be changed.
+// An encrypted (sealed) value reveals nothing to other readers, can be decrypted (opened) only in its own context, and
+// cannot be changed.
 
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
@@ -7,7 +8,7 @@ import { Sealer } from '../../../gateway/base/sealer.ts'
 const one = { id: 'one', secret: randomBytes(32) }
 const two = { id: 'two', secret: randomBytes(32) }
 
-test('a sealed value opens in its own context; its bytes contain the id of its key and not the plain text', () => {
+test('a sealed (encrypted) value can be decrypted in its own context; its bytes contain the id of its key and not the plain text', () => {
   const sealer = new Sealer([one])
   const blob = sealer.seal('a-token-ü', 'place')
 
@@ -17,13 +18,13 @@ test('a sealed value opens in its own context; its bytes contain the id of its k
   expect(sealer.seal('a-token-ü', 'place').equals(blob)).toBe(false)
 })
 
-test('a value that the sealer encrypted for one context does not open in another context', () => {
+test('a value that the sealer encrypted for one context cannot be decrypted in another context', () => {
   const sealer = new Sealer([one])
 
   expect(sealer.open(sealer.seal('x', 'place'), 'place2')).toBeUndefined()
 })
 
-test('a sealed (encrypted) value with a changed or missing byte does not open', () => {
+test('a sealed (encrypted) value with a changed or missing byte cannot be decrypted', () => {
   const sealer = new Sealer([one])
   const blob = sealer.seal('secret', 'place')
   for (let i = 0; i < blob.length; i++) {
@@ -34,7 +35,7 @@ test('a sealed (encrypted) value with a changed or missing byte does not open', 
   }
 })
 
-test('during a key rotation the first key seals values, and all keys open them', () => {
+test('during a key rotation the sealer encrypts with the first key, and decrypts values of every listed key', () => {
   const old = new Sealer([one])
   const between = new Sealer([two, one])
   const after = new Sealer([two])
@@ -44,7 +45,7 @@ test('during a key rotation the first key seals values, and all keys open them',
   expect(after.open(old.seal('x', 'p'), 'p')).toBeUndefined()
 })
 
-test('a key with the same id and another secret does not open a sealed (encrypted) value', () => {
+test('a key with the same id and another secret does not decrypt a sealed value', () => {
   const other = new Sealer([{ id: 'one', secret: two.secret }])
 
   expect(other.open(new Sealer([one]).seal('x', 'p'), 'p')).toBeUndefined()

@@ -24,7 +24,7 @@ class ManualTimers implements TaskTimers {
     return this.#due.size
   }
 
-  /** Moves the clock from timer to timer, and waits after each callback until its promises are settled. */
+  /** Moves the clock by `ms` from timer to timer, and waits after each callback until its promises are settled. */
   async pass(ms: number): Promise<void> {
     const untilMs = this.#nowMs + ms
     await settled()
@@ -47,7 +47,7 @@ const failing = async () => {
   throw new Error('broken')
 }
 
-test('the supervisor restarts a failing task with a pause that doubles up to 10 s, until the task succeeds', async () => {
+test('the supervisor restarts a failing task with a pause of 100 ms that doubles up to 10 s, until the task succeeds', async () => {
   const timers = new ManualTimers()
   const runsAt: number[] = []
   const done = new Supervisor('audit-outbox', timers).run(async () => {
@@ -60,7 +60,7 @@ test('the supervisor restarts a failing task with a pause that doubles up to 10 
   expect(pauses).toEqual([100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000])
 })
 
-test('the supervisor restarts a task that fails after 30 s of running with the shortest pause', async () => {
+test('the supervisor restarts a task that fails after 30 s of running with the shortest pause, 100 ms', async () => {
   const timers = new ManualTimers()
   const runsAt: number[] = []
   const supervisor = new Supervisor('audit-outbox', timers)
@@ -104,7 +104,7 @@ test('stopping the supervisor ends the pause before a restart, and the task does
   expect([runs, timers.waiting]).toEqual([1, 0])
 })
 
-test('the supervisor counts every failure by task, and logs at most one per second and task, with the count and the stack', async () => {
+test('the supervisor counts every failure by task, and reports at most one failure per second and task, with the count and the stack', async () => {
   const timers = new ManualTimers()
   const reports: [task: string, fault: string, failures: number][] = []
   reportTaskFailures((...given) => reports.push(given))

@@ -41,12 +41,15 @@ test('a benchmark kind without a stored run is an error that names the command',
 test.each([
   { load: 0.1, says: false },
   { load: 40, says: true },
-])('the benchmark page mentions a load of $load before the run: $says', ({ load, says }) => {
-  const { file, record } = newest(runs, 'peers')
-  const busy = { ...record, load_before: load, machine: { ...record.machine, cores: 2 } }
+])(
+  'the benchmark page says that the machine was busy if its load before the run was $load (2 cores): $says',
+  ({ load, says }) => {
+    const { file, record } = newest(runs, 'peers')
+    const busy = { ...record, load_before: load, machine: { ...record.machine, cores: 2 } }
 
-  expect(provenance({ file, record: busy }, 'results/').includes('busy with something else')).toBe(says)
-})
+    expect(provenance({ file, record: busy }, 'results/').includes('busy with something else')).toBe(says)
+  },
+)
 
 test('generated benchmark text replaces only the text between its marks in a page', () => {
   const page = 'a\n<!-- bench:x -->\nold\n<!-- /bench:x -->\nb\n'

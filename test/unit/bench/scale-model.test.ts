@@ -22,7 +22,7 @@ test('the least-squares fit of the cost model recovers known costs', () => {
   expect(Math.max(...relativeErrors(observed([500, 3]), costs))).toBeCloseTo(0, 9)
 })
 
-test('noise of 10 % in the observations changes the fitted costs by at most 20 %, and the reported errors show the noise', () => {
+test('noise of 10 % in the observations changes the fitted cost of a node by at most 20 %, and the reported errors show the noise', () => {
   const noisy = observed([500, 3], [0.1, -0.1, 0.1, -0.1])
   const costs = leastSquares(noisy, 2)
 
@@ -93,13 +93,13 @@ test.each([
   // One in ten requests calls Redis, which needs 1 core of Redis and 3 more cores of nodes.
   { requests: 1_000_000, exactShare: 0.1, subjects: 0, nodes: 72, shards: 2 },
 ])(
-  'the cost model calculates $nodes nodes and $shards Redis shards for $requests requests/s with exact share $exactShare',
+  'the cost model calculates $nodes nodes and $shards Redis shards for $requests requests/s of which the share $exactShare has exact limits',
   ({ nodes, shards, ...demand }) => {
     expect(sizeFor(model, demand)).toMatchObject({ nodes, shards })
   },
 )
 
-test('in the cost model, a subject has a lease at every node, and a rare subject costs one Redis call per request', () => {
+test('in the cost model, a frequent subject needs a lease at every node, and a rare subject one Redis call per request', () => {
   const few = sizeFor(model, { requests: 1_000_000, exactShare: 0, subjects: 1000 })
   const many = sizeFor(model, { requests: 1_000_000, exactShare: 0, subjects: 1e9 })
 

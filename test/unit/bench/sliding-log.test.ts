@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { mostForCertain, perfectLog } from '../../../bench/harness/sliding-log.ts'
 
-// The benchmark compares admissions with those of a perfect sliding log, and counts an excess only if it is certain.
+// The benchmark compares admissions with those of a perfect sliding log, and counts admissions above the limit only if
+// they were certainly within one window.
 
 test.each([
   { sent: [0, 10, 20], limit: 2, admitted: [0, 10] },
@@ -51,7 +52,7 @@ test.each([
     most: 3,
   },
 ])(
-  '$most of the admitted requests with [sent, replied] $replies (ms) are certainly within one window of 100 ms',
+  'of the admitted requests with [sent, replied] $replies (ms), the benchmark counts $most as certainly within one window of 100 ms',
   ({ replies, most }) => {
     const admitted = replies.map(([sentMs, repliedMs]) => ({ sentMs: sentMs!, repliedMs: repliedMs! }))
 

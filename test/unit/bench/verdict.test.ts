@@ -22,12 +22,15 @@ test.each([
   { ratio: 2, outcome: 'met', passed: true },
   { ratio: 2.2, outcome: 'near', passed: true },
   { ratio: 2.21, outcome: 'missed', passed: false },
-])('a benchmark ratio of $ratio with budget 2 and 10 % tolerance is $outcome', ({ ratio, outcome, passed }) => {
-  const verdicts = verdictsOf([finding(ratio)], [budget])
+])(
+  'for a benchmark ratio of $ratio with budget 2 and 10 % tolerance, the budget is $outcome',
+  ({ ratio, outcome, passed }) => {
+    const verdicts = verdictsOf([finding(ratio)], [budget])
 
-  expect(verdicts).toMatchObject([{ ...budget, outcome }])
-  expect(passes([finding(ratio)], verdicts)).toBe(passed)
-})
+    expect(verdicts).toMatchObject([{ ...budget, outcome }])
+    expect(passes([finding(ratio)], verdicts)).toBe(passed)
+  },
+)
 
 test('a benchmark budget without tolerance is missed by any excess', () => {
   const exact = { ...budget, most: 0, tolerance: 0 }

@@ -71,7 +71,7 @@ test('`gatehouse check --print` rejects an invalid policy without printing it', 
   )
 })
 
-test('the CLI rejects `check --print` with two paths as wrong usage', () => {
+test('the CLI rejects `check --print` with two policy paths as wrong usage', () => {
   const { status, stdout, stderr } = check(policy, 'other.yaml', '--print')
 
   expect([status, stdout]).toEqual([2, ''])

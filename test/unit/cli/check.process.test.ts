@@ -43,7 +43,7 @@ test('the CLI command `check` reads a policy from standard input and reports it 
   })
 })
 
-test('the CLI command `check` writes every problem to stderr, and one invalid policy among several gives exit code 1', () => {
+test('the CLI command `check` writes every problem to stderr, and exits with 1 if one of several policies is invalid', () => {
   const [goodPath, badPath] = [fileOf('good.yaml', good), fileOf('bad.yaml', bad)]
   const { status, stdout, stderr } = run(['check', badPath, goodPath])
 
@@ -85,7 +85,7 @@ services:
       - { id: pages, match: { path: /** }, require: public }
 `
 
-test('the CLI command `check` warns about a weaker route for other hosts, and accepts the policy', () => {
+test('the CLI command `check` warns about a route that serves the same path under other hosts with a weaker requirement, and accepts the policy', () => {
   const path = fileOf('weaker.yaml', weaker)
   const { status, stdout, stderr } = run(['check', path])
 
@@ -98,7 +98,7 @@ test('the CLI command `check` warns about a weaker route for other hosts, and ac
   expect([sarif.status, JSON.parse(sarif.stdout).runs[0].results]).toMatchObject([0, [{ level: 'warning' }]])
 })
 
-test('the CLI command `check --strict` treats a warning as an error', () => {
+test('the CLI command `check --strict` exits with an error for a policy with a warning', () => {
   const { status, stdout, stderr } = run(['check', fileOf('weaker.yaml', weaker), '--strict'])
 
   expect([status, stdout]).toEqual([1, ''])

@@ -19,7 +19,7 @@ function version(env: NodeJS.ProcessEnv): string {
 const kept = (folder: string): number =>
   readdirSync(folder, { recursive: true, withFileTypes: true }).filter((one) => one.isFile()).length
 
-test('the first run of the CLI fills the compile cache, and the second run does not change it', () => {
+test('the first run of the CLI fills the compile cache, and the second run adds no files to the cache', () => {
   const folder = join(scratch, 'kept')
   const env = { ...process.env, NODE_COMPILE_CACHE: folder }
   const said = version(env)

@@ -6,7 +6,7 @@ test.each([
   [['--user', 'alicia'], 'alice, bob'],
   [['--user', 'alice', '--client', 'reader'], '--user requires the client web'],
   [['--client', 'web'], '--user requires the client web'],
-])('the CLI rejects demo token %j as wrong usage and names the allowed values', (words, message) => {
+])('the CLI rejects the arguments %j of `demo token` as wrong usage and names the allowed values', (words, message) => {
   const [run] = runEach([['demo', 'token', ...words]])
 
   expect(run).toMatchObject({ status: 2, stdout: '', stderr: expect.stringContaining(message) })

@@ -1,5 +1,5 @@
-// docs/design/contract.md §7, §10: `gatehouse explain` shows the limits of the route, and the windows that would count
-// the request.
+// docs/design/contract.md §7, §10: `gatehouse explain` shows the limits of the route, and the rate-limit windows that
+// would count the request.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -40,7 +40,7 @@ const explain = (url: string, token?: string) =>
     policy,
   })
 
-test('`gatehouse explain` shows the limits of gate, service and route with the windows of the request', async () => {
+test('`gatehouse explain` shows the limits of gate and route, each with the window that would count the request', async () => {
   const explained = await explain('/orders/1', issuer.sign({ claims: { tenant: 7 } }))
 
   expect(explained.decision).toBe('admitted')
@@ -102,9 +102,9 @@ test('`gatehouse explain` charges no limit: two explanations of a request with a
 })
 
 test.each([
-  ['a request that is refused before the limits has no windows', '/orders/1', [null, null, null]],
-  ['a public route has the windows of limits without token parts', '/open', [{ address: '2001:db8:0:0::/64' }]],
-])('`gatehouse explain` shows the windows of the request: %s', async (_, url, buckets) => {
+  ['none if the gate refuses the request before it checks the limits', '/orders/1', [null, null, null]],
+  ['on a public route only those of limits by address or route', '/open', [{ address: '2001:db8:0:0::/64' }]],
+])('`gatehouse explain` shows the rate-limit windows that would count a request: %s', async (_, url, buckets) => {
   expect((await explain(url)).limits?.map(({ bucket }) => bucket)).toEqual(buckets)
 })
 

@@ -46,7 +46,7 @@ const cases: readonly (readonly [where: string, status: number, args: readonly s
 ]
 const runs = runEach(cases.map(([, , args]) => args))
 
-test.each(cases)('`gatehouse explain` does not print a token in %s', (where, status) => {
+test.each(cases)('`gatehouse explain` does not print a token that is in: %s', (where, status) => {
   expectSilence(status, runs[cases.findIndex(([name]) => name === where)]!)
 })
 
@@ -69,6 +69,6 @@ test.each([
   ['a secret1234567 and secret1234567-more', ['secret1234567', 'secret1234567-more'], 'a (withheld) and (withheld)'],
   ["unknown option '--tokn=abcdefgh'", ['--tokn=abcdefgh'], "unknown option '--tokn'"],
   ['short words stay', ['short', 'words'], 'short words stay'],
-])('the CLI prints the error text "%s" without its secrets', (text, words, shown) => {
+])('the CLI withholds secrets, but not short words, in the error text "%s"', (text, words, shown) => {
   expect(redact(text, words)).toBe(shown)
 })

@@ -19,7 +19,7 @@ function fileOf(name: string, text: string): string {
   return join(root, name)
 }
 
-/** An issuer that is not started: it only signs tokens. */
+/** An issuer that does not listen and only signs tokens. */
 const issuer = new TestIssuer({})
 const jwks = fileOf('keys.json', JSON.stringify({ keys: issuer.keys.map(({ publicJwk }) => publicJwk) }))
 const policy = fileOf(
@@ -121,26 +121,36 @@ test.each<[flaw: string, wishes: TokenOverrides, check: string, reason: string]>
   ['an unknown issuer', { claims: { iss: 'https://nobody.example' } }, 'issuer', 'token-issuer-unknown'],
   ['no issuer', { claims: { iss: undefined } }, 'issuer', 'token-issuer-unknown'],
   ['an issuer that is no text', { claims: { iss: 7 } }, 'issuer', 'token-claims-malformed'],
-  ['another algorithm', { header: { alg: 'HS256' } }, 'header', 'token-algorithm'],
-  ['another type', { header: { typ: 'JWT' } }, 'header', 'token-type'],
-  ['the time past', { claims: { exp: 1 } }, 'claims', 'token-expired'],
-  ['the time ahead', { claims: { nbf: 9e9 } }, 'claims', 'token-not-yet-valid'],
-  ['a long life', { claims: { exp: 9e9 } }, 'claims', 'token-lifetime'],
+  ['an algorithm that the issuer entry does not list', { header: { alg: 'HS256' } }, 'header', 'token-algorithm'],
+  ['the typ JWT instead of at+jwt', { header: { typ: 'JWT' } }, 'header', 'token-type'],
+  ['an exp in the past', { claims: { exp: 1 } }, 'claims', 'token-expired'],
+  ['an nbf in the future', { claims: { nbf: 9e9 } }, 'claims', 'token-not-yet-valid'],
+  ['a lifetime above the maximum', { claims: { exp: 9e9 } }, 'claims', 'token-lifetime'],
   ['another audience', { claims: { aud: 'https://x.example' } }, 'claims', 'token-audience'],
-  ['nobody', { claims: { sub: undefined, client_id: undefined } }, 'claims', 'token-subject-missing'],
-  ['a binding', { claims: { cnf: { jkt: 'x' } } }, 'claims', 'token-binding'],
+  [
+    'neither sub nor client_id',
+    { claims: { sub: undefined, client_id: undefined } },
+    'claims',
+    'token-subject-missing',
+  ],
+  ['a cnf claim (bound to a key)', { claims: { cnf: { jkt: 'x' } } }, 'claims', 'token-binding'],
   ['a critical header', { header: { crit: ['x'] } }, 'form', 'token-critical-header'],
-  ['a claim twice', { raw: { claims: '{"a":1,"a":2}' } }, 'form', 'token-duplicate-member'],
+  ['a duplicate claim', { raw: { claims: '{"a":1,"a":2}' } }, 'form', 'token-duplicate-member'],
   ['an unknown key', { header: { kid: 'unknown' } }, 'signature', 'token-key-unknown'],
   [
-    'the key of somebody else',
+    'a signature of another key',
     { key: { ...signingKey('ES256'), kid: issuer.keys[0]!.kid } },
     'signature',
     'token-signature',
   ],
-  ['an issuer of other services', { claims: { iss: 'https://other.example' } }, 'signature', 'token-key-unknown'],
+  [
+    'an issuer that only other services accept',
+    { claims: { iss: 'https://other.example' } },
+    'signature',
+    'token-key-unknown',
+  ],
 ])(
-  '`gatehouse explain` gives the failing check as the reason to refuse a token with %s',
+  '`gatehouse explain` names the failing check and its reason when the gate refuses a token with %s',
   async (flaw, wishes, check, reason) => {
     const explained = await explain('GET', '/orders/7', {
       token: issuer.sign(wishes),
@@ -153,7 +163,7 @@ test.each<[flaw: string, wishes: TokenOverrides, check: string, reason: string]>
   },
 )
 
-test('`gatehouse explain` checks header and claims of a token, although the gate stops at the first failure', async () => {
+test('`gatehouse explain` checks header and claims of a token even after a failed check, where the gate would stop', async () => {
   const explained = await explain('GET', '/orders/7', {
     token: issuer.sign({ header: { typ: 'JWT' }, claims: { exp: 1 } }),
   })
@@ -178,7 +188,7 @@ test('`gatehouse explain` names the keys of a key set that it ignores', async ()
   expect(explained.token!.ignored_keys).toEqual([{ kid: issuer.keys[0]!.kid, why: 'use is not "sig"' }])
 })
 
-test('`gatehouse explain` refuses a token of an issuer that the service does not accept', async () => {
+test('`gatehouse explain` reports that the gate refuses a token of an issuer that the service does not accept', async () => {
   const token = issuer.sign({ claims: { iss: 'https://other.example' } })
   const explained = await explain('GET', '/orders/7', { token })
 
@@ -186,7 +196,7 @@ test('`gatehouse explain` refuses a token of an issuer that the service does not
   expect(verdicts(explained)).toMatchObject({ claims: 'passed', accepted: 'token-issuer-not-accepted' })
 })
 
-test('`gatehouse explain` gives a verdict for every part of a requirement', async () => {
+test('`gatehouse explain` reports for every part of a requirement whether the part is met', async () => {
   const explained = await explain('POST', '/orders', { token: issuer.sign() })
   const [scopes, any] = explained.requirement!.parts
   const [roles, not] = any!.parts
@@ -241,7 +251,7 @@ test.each([
   ['http://h/orders#x', 'path-fragment'],
   ['http://h?x=/../', 'route-unknown'],
 ])(
-  '`gatehouse explain` does not correct the URL %s, and gives the reason why the gate refuses it',
+  '`gatehouse explain` passes the URL %s to the gate unchanged, and reports why the gate refuses it',
   async (url, reason) => {
     expect((await explain('GET', url)).reason).toBe(reason)
   },
@@ -253,7 +263,7 @@ test.each([
   ['GET', '/nothing/like/it', 'route-unknown', []],
   ['DELETE', '/orders/7', 'method-not-mapped', ['read', 'write']],
 ])(
-  '`gatehouse explain` names the routes nearest to %s %s, which matches no route',
+  '`gatehouse explain` names the routes most similar to a request that matches none: %s %s',
   async (method, url, reason, ids) => {
     const { nearest, route, ...explained } = await explain(method, url)
 
@@ -274,10 +284,10 @@ test('`gatehouse explain` evaluates a shadow requirement, which has no effect on
 })
 
 test.each([
-  ['nobody', undefined, 'credential-missing'],
-  ['a token that would do', { claims: { scope: 'orders:write' } }, 'met'],
-  ['a token that would not', {}, 'scope-missing'],
-  ['a token that is expired', { claims: { exp: 1 } }, 'token-expired'],
+  ['no token', undefined, 'credential-missing'],
+  ['a token that meets the shadow requirement', { claims: { scope: 'orders:write' } }, 'met'],
+  ['a token without the required scope', {}, 'scope-missing'],
+  ['an expired token', { claims: { exp: 1 } }, 'token-expired'],
 ])(
   '`gatehouse explain` evaluates the shadow requirement of a public route for a request with %s',
   async (_, wishes, verdict) => {
@@ -288,7 +298,7 @@ test.each([
   },
 )
 
-test('`gatehouse explain --at` decides as of the given time', async () => {
+test('`gatehouse explain --at` shows the decision of the gate at the time in the flag', async () => {
   const token = issuer.sign({ claims: { iat: 1_999_999_000, exp: 2_000_000_000 } })
   const at = (at: string) => explain('GET', '/orders', { token, at })
 
@@ -296,7 +306,7 @@ test('`gatehouse explain --at` decides as of the given time', async () => {
   expect((await at('2033-05-18T05:40:00+02:00')).reason).toBe('token-expired')
 })
 
-test('`gatehouse explain` applies the header fields of the client as the gate does, and does not show their values', async () => {
+test('`gatehouse explain` shows which header fields of the client the gate forwards, replaces or drops, without the values that the client sent', async () => {
   const header = [
     'X-Api-Key: secret',
     'cookie: a=b',
@@ -316,13 +326,13 @@ test('`gatehouse explain` applies the header fields of the client as the gate do
   expect(field('host')).toEqual([{ name: 'host', value: 'relay:8080', from: 'gate' }])
 })
 
-test('`gatehouse explain` refuses a request with two credentials as the gate does', async () => {
+test('`gatehouse explain` reports that the gate refuses a request with two credentials', async () => {
   const header = ['authorization: Bearer x']
 
   expect((await explain('GET', '/orders', { token: issuer.sign(), header })).reason).toBe('credential-repeated')
 })
 
-test("explain shows the reply of the gate for the gate's own paths", async () => {
+test("`gatehouse explain` shows the gate's own reply to a request for resource metadata, which reaches no service", async () => {
   const explained = await explain('GET', '/.well-known/oauth-protected-resource/orders')
 
   expect(explained).toMatchObject({ decision: 'answered', reply: { status: 200 }, service_receives: null })

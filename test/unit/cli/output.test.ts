@@ -71,13 +71,16 @@ test('the CLI prints the error of a failing command and returns its exit code', 
 test.each([
   ['text', 'A  LONG NAME\n1  x\nlonger\n'],
   ['json', ''],
-] as const)('the CLI prints a table only as text, and nothing on stdout for JSON: %s', (format, expected) => {
-  const { written, output } = record(format, false)
-  output.table(['a', 'long name'], [['1', 'x']])
-  if (format === 'text') output.line('longer')
+] as const)(
+  'the CLI prints a table with text output and nothing on stdout with JSON output (output: %s)',
+  (format, expected) => {
+    const { written, output } = record(format, false)
+    output.table(['a', 'long name'], [['1', 'x']])
+    if (format === 'text') output.line('longer')
 
-  expect(written.stdout).toBe(expected)
-})
+    expect(written.stdout).toBe(expected)
+  },
+)
 
 test('the CLI prints table columns as wide as their widest cell, and rows without trailing blanks', () => {
   const { written, output } = record('text', false)
@@ -97,7 +100,7 @@ test.each([
   { isTTY: true, noColour: '1', coloured: false },
   { isTTY: false, noColour: '', coloured: false },
 ])(
-  'the CLI uses colours on a terminal ($isTTY) with NO_COLOR=$noColour: $coloured',
+  'the CLI uses colours only on a terminal and without NO_COLOR (terminal: $isTTY, NO_COLOR="$noColour", coloured: $coloured)',
   ({ isTTY, noColour, coloured }) => {
     vi.stubEnv('NO_COLOR', noColour)
     vi.stubEnv('TERM', 'xterm')

@@ -37,7 +37,8 @@ const many = `
 `
 
 /**
- * Runs several `gatehouse` command lines one after the other in one process, because the start takes most of the time.
+ * Runs several `gatehouse` command lines one after the other in one process, because most of the time of a command is
+ * the start of its process.
  */
 export function runEach(commandLines: readonly (readonly string[])[]): Run[] {
   const options = { input: JSON.stringify(commandLines), encoding: 'utf8', env: {}, timeout: 100_000 } as const

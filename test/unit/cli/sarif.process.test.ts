@@ -76,7 +76,7 @@ test('the SARIF log of check has a rule for every problem code, with a link to t
   )
 })
 
-test('`gatehouse check --output sarif` prints each problem as a result with rule and place, only on stdout', () => {
+test('`gatehouse check --output sarif` prints each problem as a result with rule and place, and nothing on stderr', () => {
   const { results, tool, columnKind } = runOf(invalid!.stdout)
 
   expect(invalid).toMatchObject({ status: 1, stderr: '' })
@@ -100,7 +100,7 @@ test('a SARIF log of check has relative URIs with escaped characters as paths', 
   expect(location!.physicalLocation).toEqual({ artifactLocation: { uri: 'a%20b/%C3%BC%23%3F.yaml' } })
 })
 
-test('in the SARIF log of check, a problem without a place has a location that names its subject', () => {
+test('in the SARIF log of check, a problem without file and line has a location that names its subject', () => {
   const log = sarifLog([problem('GH_CONFIG_VALUE', 'm', ['a', 0], nowhere)]) as Log
 
   expect(log.runs[0]!.results[0]!.locations).toEqual([{ logicalLocations: [{ fullyQualifiedName: 'a[0]' }] }])

@@ -12,7 +12,7 @@ const names = Object.keys(verbs)
 const files = readdirSync(new URL('../../../gateway/cli/verbs', import.meta.url))
 const helps = runEach(names.map((name) => [...name.split(' '), '--help']))
 
-test('every file in gateway/cli/verbs/ is one line of the list of CLI commands, and has the name of its command', () => {
+test('every file in gateway/cli/verbs/ is imported by one line of gateway/cli/verbs.ts, and is named like its command', () => {
   expect(files.toSorted()).toEqual(names.map((name) => `${name.replaceAll(' ', '-')}.ts`).toSorted())
 })
 
@@ -59,12 +59,15 @@ test.each<[words: string[], input: object]>([
   [['a', '-q', '--max-count', '12'], { quick: true, maxCount: 12 }],
   [['a', '--header', 'one', '--header=two'], { header: ['one', 'two'] }],
   [['a', '--place', 'here', '-o', 'json'], { place: 'here', output: 'json' }],
-])('the CLI parses the arguments %j into the types of the schemas', async (words, input) => {
-  await commandOf('every', every).parseAsync(words, { from: 'user' })
+])(
+  'the CLI parses the arguments %j into values of the types that the schemas of its flags declare',
+  async (words, input) => {
+    await commandOf('every', every).parseAsync(words, { from: 'user' })
 
-  const initial = { kind: 'a', path: [], quick: false, maxCount: 7, header: [], output: 'text' }
-  expect(given.pop()).toEqual({ ...initial, ...input })
-})
+    const initial = { kind: 'a', path: [], quick: false, maxCount: 7, header: [], output: 'text' }
+    expect(given.pop()).toEqual({ ...initial, ...input })
+  },
+)
 
 test.each([
   [['c'], /Allowed choices are a, b/],
@@ -79,7 +82,7 @@ test.each([
   expect(() => command.parse(words, { from: 'user' })).toThrow(message)
 })
 
-test('the CLI throws a programming error that names the field for a schema that is not registered as a flag', () => {
+test('the CLI throws an error that names the field if a command has a flag whose schema has no registered description', () => {
   const bare = defineVerb({ ...every, arguments: {}, flags: { lost: z.string() }, run: () => undefined })
 
   expect(() => commandOf('bare', bare)).toThrow('the schema of lost is not registered')

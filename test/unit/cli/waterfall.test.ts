@@ -51,7 +51,7 @@ test('the CLI draws the bar of each span at the time of the span, below the span
 })
 
 test.each([40, 60, 80, 200, undefined])(
-  'the CLI draws no trace line wider than a terminal of %s columns, or than 60',
+  'for a terminal of %s columns (undefined: unknown), the CLI draws no trace line wider than the terminal or than 60 columns, whichever is more',
   (columns) => {
     const whole = span({
       name: 'x'.repeat(300),
@@ -66,8 +66,8 @@ test.each([40, 60, 80, 200, undefined])(
 test.each([
   ['an escape sequence', '\x1b]0;owned\x07\x1b[2J'],
   ['a line feed', 'a\nb'],
-  ['a mark that turns the direction of writing', 'a\u202eb'],
-])('the CLI escapes %s in a trace before it reaches a terminal (CWE-150)', (_, text) => {
+  ['a right-to-left override (U+202E)', 'a\u202eb'],
+])('the CLI escapes %s in a span before it prints the trace on a terminal (CWE-150)', (_, text) => {
   const rows = drawn([span({ name: text, attributes: { 'url.path': text, 'gatehouse.fault': text } })])
 
   expect(rows.join('')).not.toMatch(/[\x00-\x1f\x7f-\x9f\u202a-\u202e]/)
@@ -80,7 +80,7 @@ test('the CLI draws a trace with a cycle of parent spans in finite time', () => 
   expect(rows.filter((row) => row.includes('━'))).toHaveLength(2)
 })
 
-test('the CLI keeps the bars of empty spans, and of spans with wrong clocks, within the line', () => {
+test('the CLI keeps the bars of empty spans, and of spans with wrong clocks, within the width of the line', () => {
   const rows = drawn([span({ ms: 0 }), span({ offset_ms: 0, ms: -5 }), span({ offset_ms: 1e12, ms: 1e12 })], 80)
 
   expect(rows.every((row) => row.length <= 80)).toBe(true)

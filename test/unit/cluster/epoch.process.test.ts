@@ -11,7 +11,8 @@ import { clusterView } from '../../kit/cluster-view.ts'
 import { redisSettingsFor, testLink, testRedis } from '../../kit/redis.ts'
 import { until } from '../../kit/until.ts'
 
-// A Redis without a cluster epoch counts as new, unless a node remembers an earlier epoch.
+// The cluster epoch is an id in Redis that marks the data as complete. A Redis without it counts as new, unless a node
+// remembers an earlier epoch.
 
 let port: number
 const folder = mkdtempSync(join(tmpdir(), 'gatehouse-epoch-'))
@@ -21,7 +22,7 @@ beforeAll(async () => {
   ;({ port } = await testRedis())
 })
 
-/** Returns a link to an empty Redis: its key prefix is used by no other test. */
+/** Returns a link to Redis with a key prefix that no other test uses, so that Redis looks empty. */
 function emptyRedis(prefix: string): Promise<RedisLink> {
   return testLink(redisSettingsFor(port, { prefix }))
 }
@@ -41,7 +42,7 @@ async function joined(cluster: Cluster, limitMs = 60_000): Promise<number> {
 
 const takenForNew = 'no cluster epoch in Redis and no surviving member: initialising a new cluster'
 
-test('a node without a stored epoch initialises a new cluster after a wait for isolated members', async () => {
+test('a node that remembers no cluster epoch initialises an empty Redis as a new cluster, after a wait of at least 3 s for members of an earlier cluster', async () => {
   const said: string[] = []
   const cluster = await clusterView(await emptyRedis('new:'), { said })
   cluster.start()
@@ -49,7 +50,7 @@ test('a node without a stored epoch initialises a new cluster after a wait for i
   expect(said).toContain(takenForNew)
 })
 
-test('after an operator has accepted the data loss of Redis, a node joins without initialising a new cluster', async () => {
+test('after an operator has accepted the data loss of Redis, a node that remembers no epoch joins the cluster instead of initialising a new one', async () => {
   const said: string[] = []
   const cluster = await clusterView(await emptyRedis('accepted:'), { said })
   await cluster.acceptLoss()
@@ -59,7 +60,7 @@ test('after an operator has accepted the data loss of Redis, a node joins withou
   expect(said).not.toContain(takenForNew)
 })
 
-test('a node with a stored epoch joins after Redis lost its data when a member of that epoch has restored the data', async () => {
+test('a node that remembers a cluster epoch joins after Redis lost its data, once a running member of that epoch has restored the data', async () => {
   const link = await emptyRedis('member:')
   const member = await clusterView(link, { id: 'member' })
   await member.acceptLoss()
@@ -79,7 +80,7 @@ test('a node with a stored epoch joins after Redis lost its data when a member o
   expect(readFileSync(file, 'latin1').trim()).not.toBe('')
 })
 
-test('a node with a stored epoch waits for an operator when Redis has lost its data and no member survives', async () => {
+test('a node that remembers a cluster epoch waits for an operator when Redis has lost its data and no member runs', async () => {
   const link = await emptyRedis('operator:')
   const file = join(folder, 'operator')
   new EpochFile(file).write('of-yore')
@@ -92,7 +93,7 @@ test('a node with a stored epoch waits for an operator when Redis has lost its d
   expect(said).toEqual([
     'Redis has lost its data: this node is not ready until a member restores the data, or an operator runs `gatehouse nodes accept-loss`',
   ])
-  // The wait does not end when a node without a stored epoch writes a new epoch.
+  // The wait does not end when a node that remembers no epoch writes a new one.
   await link.store.call('SET', link.keys.epoch, 'founded-by-another')
   await sleep(500)
   expect(cluster.caughtUp).toBe(false)

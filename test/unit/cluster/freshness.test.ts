@@ -1,8 +1,8 @@
 import { expect, test, vi } from 'vitest'
 import { Freshness } from '../../../gateway/cluster/freshness.ts'
 
-// The age of the cluster state of a node is measured from the moment when the last read was sent, by the clocks at each
-// check.
+// The age of the cluster state of a node is measured from the moment when the last read was sent, by both the monotonic
+// clock and the wall clock.
 
 test('the cluster state of a node is not fresh before the first read', () => {
   expect(new Freshness().within(1e12)).toBe(false)
@@ -22,9 +22,9 @@ test('the cluster state of a node is not fresh after the lease of the node has e
 })
 
 test.each([
-  { clock: 'ahead, as after a suspension', byMs: 60_000, fresh: false },
-  { clock: 'back', byMs: -3_600_000, fresh: true },
-])('the cluster state of a node is fresh after its wall clock jumped $clock: $fresh', ({ byMs, fresh }) => {
+  { clock: 'ahead by 60 s, as after a suspension', byMs: 60_000, fresh: false },
+  { clock: 'back by one hour', byMs: -3_600_000, fresh: true },
+])('the cluster state of a node is fresh after its wall clock was set $clock: $fresh', ({ byMs, fresh }) => {
   const freshness = new Freshness()
   const nowMs = Date.now()
   freshness.recordRead(performance.now(), nowMs, 10_000)

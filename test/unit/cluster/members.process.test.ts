@@ -7,7 +7,7 @@ import { clusterView } from '../../kit/cluster-view.ts'
 import { redisSettingsFor, testLink, testRedis } from '../../kit/redis.ts'
 import { until as untilSoon } from '../../kit/until.ts'
 
-// A member of the cluster has a lease in Redis, applies the event log in order, and publishes its position.
+// A member of the cluster has a lease in Redis, applies the event log in order, and publishes its position in the log.
 
 let link: RedisLink
 
@@ -76,7 +76,7 @@ test('a member applies cluster events once and in order; it counts and skips an 
   await cluster.close()
 })
 
-test('a member whose unread cluster events were trimmed joins again and reads all data', async () => {
+test('a member whose unread cluster events were trimmed joins again and reads all shared data anew', async () => {
   const { cluster, notes } = await joinedWith('gap')
   await write('note', 'seen')
   await until(() => notes.taken.length === 1)
@@ -88,7 +88,7 @@ test('a member whose unread cluster events were trimmed joins again and reads al
   await cluster.close()
 })
 
-test('a member acknowledges a cluster event only when the work for the event has ended, and renews its lease until then', async () => {
+test('a member acknowledges a cluster event only when the work for the event has ended, and renews its lease meanwhile', async () => {
   const { promise: work, resolve: finish } = Promise.withResolvers<void>()
   const applied: string[] = []
   const slow: SharedState = {
@@ -133,7 +133,7 @@ test('a member whose connection to Redis breaks loses no cluster event and keeps
   await cluster.close()
 })
 
-test('a member releases its node id when it leaves; a node that was refused the id does not release it', async () => {
+test('a member releases its node id when it leaves; a second node that was refused this id does not release the id', async () => {
   const { cluster } = await joinedWith('held')
   const said: string[] = []
   const second = await clusterView(link, { id: 'held', said })

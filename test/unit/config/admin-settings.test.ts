@@ -52,11 +52,11 @@ test('environment variables for the CLI never set the bootstrap token of a node'
 const onlyTokenCharacters = expect.stringMatching(/^must have the characters of a bearer token only/)
 
 test.each([
-  ['too short', token.slice(0, 31), 'must have at least 32 characters'],
+  ['of 31 characters', token.slice(0, 31), 'must have at least 32 characters'],
   ['with a blank', `${token} ${token}`, onlyTokenCharacters],
   ['of two lines', `${token}\n${token}`, onlyTokenCharacters],
-  ['of other letters', `${token}ä`, onlyTokenCharacters],
-])('the settings reject a bootstrap token that is %s, and the error does not quote the token', (_, secret, message) => {
+  ['with a letter that bearer tokens cannot contain', `${token}ä`, onlyTokenCharacters],
+])('the settings reject a bootstrap token %s, and the error does not quote the token', (_, secret, message) => {
   const problems = problemsOf({ admin: { bootstrap_token: { env: 'T' } } }, { T: secret })
 
   expect(problems).toMatchObject([{ code: 'GH_CONFIG_SECRET', path: 'admin.bootstrap_token', message }])
@@ -91,7 +91,7 @@ test('the settings of the admin issuer have the same keys, defaults and checks a
   expect(problemsOf({ admin: { issuer: { ...issuer, algorithms: ['HS256'] } } })).toHaveLength(1)
 })
 
-test('environment variables set the issuer, the bootstrap token and the probe listener of a node', () => {
+test('environment variables set the admin issuer, the bootstrap token and the probe listener of a node', () => {
   const settings = load(
     {},
     {

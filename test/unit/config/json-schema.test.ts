@@ -41,7 +41,7 @@ test.each([...settings, ...policy].filter(([, entry]) => !isGroup(entry)))(
 )
 
 test.each(settings.filter(([, entry]) => !isGroup(entry)))(
-  'the settings key %s, or a mapping that contains it, has its reload behaviour in the JSON Schema',
+  'the settings key %s, or a mapping that contains it, states its reload behaviour (live or restart) in the JSON Schema',
   (path) => {
     const within = settings.filter(([outer]) => path === outer || path.startsWith(`${outer}.`))
     const said = within.flatMap(([, { reload }]) => (reload === undefined ? [] : [reload]))

@@ -20,7 +20,7 @@ test('a node does not change a port other than 0 in its settings', async () => {
   expect((await withPort(settingsFor('127.0.0.1:8080'))).listen.port).toBe(8080)
 })
 
-test('the free port that replaces port 0 in the settings is in use, refuses connections, and accepts a listener', async () => {
+test('the free port that replaces port 0 in the settings is reserved by a socket, refuses connections, and can be listened on', async () => {
   const { listen } = await withPort(settingsFor('127.0.0.1:0'))
 
   await expect(connect(listen.port)).rejects.toThrow('ECONNREFUSED')
@@ -30,7 +30,7 @@ test('the free port that replaces port 0 in the settings is in use, refuses conn
   server.close()
 })
 
-/** Ports of 127.0.0.1 that belong to a socket, listening or not. */
+/** Returns the ports of 127.0.0.1 that belong to a socket, whether the socket listens or not. */
 function inUse(): number[] {
   const table = readFileSync('/proc/net/tcp', 'latin1')
   return [...table.matchAll(/^ *\d+: 0100007F:([0-9A-F]{4}) /gm)].map(([, port]) => Number.parseInt(port!, 16))

@@ -1,5 +1,5 @@
-// The settings of a node are checked strictly, come from a file, the environment and flags, and refer to secrets. No
-// error message quotes a secret.
+// The settings of a node are checked strictly, come from a file, the environment and flags, and name a file or a
+// variable for each secret. No error message quotes a secret.
 
 import { generateKeyPairSync } from 'node:crypto'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -167,7 +167,7 @@ test.each([
   'GATEHOUSE_ADMIN_TOKEN_FILE',
   'GATEHOUSE_DEMO_PORT_OFFSET',
   'OTHER',
-])('the settings loader does not report the variable %s, which other programs set, as unknown', (name) => {
+])('the settings loader does not report the environment variable %s, which other programs set, as unknown', (name) => {
   expect(say({ env: { [name]: 'tcp://10.0.0.1:80' } })).toEqual([])
 })
 
@@ -176,10 +176,13 @@ test.each([
   ['GATEHOUSE_ADMIN_TOKENS', 'did you mean GATEHOUSE_ADMIN_HOSTS?'],
   ['GATEHOUSE_LOG', undefined],
   ['GATEHOUSE_', undefined],
-])('the settings loader reports the variable %s, which belongs to no setting, with its name', (name, hint) => {
-  expect(problemsOf({ env: { [name]: 'x' } })).toMatchObject([{ code: 'GH_CONFIG_UNKNOWN_VARIABLE', file: name }])
-  if (hint !== undefined) expect(problemsOf({ env: { [name]: 'x' } })[0]?.hint).toMatch(/^did you mean GATEHOUSE_/)
-})
+])(
+  'the settings loader reports the environment variable %s as unknown, because it belongs to no setting',
+  (name, hint) => {
+    expect(problemsOf({ env: { [name]: 'x' } })).toMatchObject([{ code: 'GH_CONFIG_UNKNOWN_VARIABLE', file: name }])
+    if (hint !== undefined) expect(problemsOf({ env: { [name]: 'x' } })[0]?.hint).toMatch(/^did you mean GATEHOUSE_/)
+  },
+)
 
 test.each([
   ['a file', (text: string) => fileOf(text)],
@@ -193,7 +196,7 @@ test.each([
     },
   ],
 ])(
-  'the settings loader accepts a variable that the policy refers to in %s, and reports a similar variable',
+  'the settings loader accepts an environment variable that the policy in %s names, and reports a similar variable as unknown',
   (_, written) => {
     const path = written('issuers: { main: { introspection: { client_secret: { env: GATEHOUSE_IDP_SECRET } } } }')
     const env = { GATEHOUSE_IDP_SECRET: 'x', GATEHOUSE_IDP_SECRETS: 'x' }
@@ -205,7 +208,7 @@ test.each([
   },
 )
 
-test('the settings loader reports a variable that only an unreadable policy could refer to', () => {
+test('the settings loader reports an environment variable as unknown if the policy that could name the variable cannot be read', () => {
   for (const path of [join(root, 'none.yaml'), fileOf('{ env: [')]) {
     const env = { GATEHOUSE_IDP_SECRET: 'x' }
 
@@ -217,7 +220,7 @@ test('the settings loader treats an empty environment variable as unset', () => 
   expect(load({ env: { GATEHOUSE_LISTEN: '', GATEHOUSE_LOG_LEVEL: '' } }).listen.port).toBe(8080)
 })
 
-test('a problem of the settings names the line, the variable or the command line that sets the value', () => {
+test('a problem of the settings names the file line, the environment variable or the command line that sets the value', () => {
   const file = 'policy: { path: p }\nlog:\n  level: loud\n'
   const env = { GATEHOUSE_REQUEST_IDLE: '1s', GATEHOUSE_ADMIN_HOSTS: '[' }
 
@@ -302,7 +305,7 @@ test('the settings loader throws a ConfigError for an unreadable or malformed se
   expect(say({ file: '' })).toEqual(['GH_CONFIG_MISSING policy'])
 })
 
-test('the settings loader reports problems of secrets, of combinations of settings and of variables together, also beside a setting of the wrong type', () => {
+test('the settings loader reports problems of secrets, of combinations of settings and of environment variables together; if a setting has the wrong type, it reports all but those of combinations', () => {
   const unset = { env: 'UNSET' }
   const file = {
     policy,
@@ -325,7 +328,7 @@ test('the settings loader reports problems of secrets, of combinations of settin
   )
 })
 
-test('a relative path in the settings file starts at the folder of the file, one in an environment variable at the working directory', () => {
+test('a relative path in the settings file starts at the folder of the file, and a relative path in an environment variable at the working directory', () => {
   const file = { policy: { path: 'p.yaml' }, revocation: { epoch_file: 'epoch' }, audit: { spill: { path: 'spill' } } }
   const fromFile = load({ file })
   const fromEnv = load({
@@ -369,11 +372,14 @@ test('S-128: the settings loader reads a secret from a file relative to the sett
   expect(warnings).toEqual([])
 })
 
-test.each([0o666, 0o604, 0o644])('S-128: a secret file with mode %o causes a warning with its path', (mode) => {
-  const path = fileOf(JSON.stringify(jwk()), mode)
+test.each([0o666, 0o604, 0o644])(
+  'S-128: a secret file that other users can read or write causes a warning with its path (file mode %o, decimal)',
+  (mode) => {
+    const path = fileOf(JSON.stringify(jwk()), mode)
 
-  expect(load({ file: keyed({ file: path }) }).warnings).toEqual([expect.stringContaining(path)])
-})
+    expect(load({ file: keyed({ file: path }) }).warnings).toEqual([expect.stringContaining(path)])
+  },
+)
 
 test.each<[string, () => unknown, string]>([
   ['inline', () => 'hunter2', 'GH_CONFIG_SECRET_INLINE keys.assertion[0].secret'],
@@ -411,7 +417,7 @@ test.each<[string, () => unknown, string]>([
     'GH_CONFIG_SECRET keys.assertion[0].secret',
   ],
 ])(
-  'S-128: the settings loader rejects a signing key that is %s, and the error does not quote it',
+  'S-128: the settings loader rejects a signing key whose secret is %s, and the error does not quote it',
   (_what, make, problem) => {
     const file = keyed(make())
 
@@ -420,7 +426,7 @@ test.each<[string, () => unknown, string]>([
   },
 )
 
-test('the settings loader rejects a second key with the same id', () => {
+test('the settings loader rejects a second signing key with the same id', () => {
   const secret = { env: 'KEY' }
   const file = {
     policy,
@@ -502,7 +508,7 @@ test.each([
   ['hexadecimal', 'ab'.repeat(32)],
   ['another text of the same bytes', `${Buffer.alloc(32, 1).toString('base64url')}=`],
   ['words', 'correct horse battery staple'],
-])('the settings loader rejects an encryption key of %s, and the error does not quote it', (_, secret) => {
+])('the settings loader rejects an encryption key whose text is %s, and the error does not quote it', (_, secret) => {
   const file = { policy, keys: { encryption: [{ id: 'k', secret: { env: 'SEAL' } }] } }
   const messages = problemsOf({ file, env: { SEAL: secret } })
     .map(({ path, message }) => `${path}: ${message}`)

@@ -68,9 +68,12 @@ test.each<{ env: Env; telemetry?: object; expected: object }>([
     telemetry: { traces: { sample: 0.5 } },
     expected: { ratio: 0.5, parentBased: true },
   },
-])('the sampling of traces with $env $telemetry is $expected', ({ env, telemetry, expected }) => {
-  expect(load({ ...collector, ...env }, telemetry).telemetry.traces).toMatchObject(expected)
-})
+])(
+  'with the variables $env and the telemetry settings $telemetry, the sampling of traces is $expected',
+  ({ env, telemetry, expected }) => {
+    expect(load({ ...collector, ...env }, telemetry).telemetry.traces).toMatchObject(expected)
+  },
+)
 
 test.each<{ env: Env; telemetry?: object; wrong: string }>([
   {
@@ -142,18 +145,21 @@ test.each<{ env: Env; telemetry?: object; wrong: string }>([
     telemetry: { authorization: { env: 'AUTH' }, traces: { endpoint: 'https://collector.example' } },
     wrong: 'telemetry.authorization: must not be sent unencrypted to http://collector:4318',
   },
-])('the settings loader rejects $env $telemetry: $wrong', ({ env, telemetry, wrong }) => {
-  const failure = (() => {
-    try {
-      return load(env, telemetry)
-    } catch (error) {
-      return error
-    }
-  })()
+])(
+  'the settings loader rejects the variables $env with the telemetry settings $telemetry: $wrong',
+  ({ env, telemetry, wrong }) => {
+    const failure = (() => {
+      try {
+        return load(env, telemetry)
+      } catch (error) {
+        return error
+      }
+    })()
 
-  expect(failure).toBeInstanceOf(ConfigError)
-  expect((failure as ConfigError).message).toContain(wrong)
-})
+    expect(failure).toBeInstanceOf(ConfigError)
+    expect((failure as ConfigError).message).toContain(wrong)
+  },
+)
 
 test('invalid OpenTelemetry variables of a signal that is not exported cause no problem and no warning', () => {
   const { warnings } = load({
@@ -165,7 +171,7 @@ test('invalid OpenTelemetry variables of a signal that is not exported cause no 
   expect(warnings).toEqual([])
 })
 
-test('an OpenTelemetry variable without effect causes a warning; a variable that the exporters read does not', () => {
+test('an OpenTelemetry variable that the gate does not use causes a warning; a variable that the exporters read does not', () => {
   const { warnings } = load({
     OTEL_SERVICE_NAME: 'edge',
     OTEL_EXPORTER_OTLP_TRACES_HEADERS: 'a=b',

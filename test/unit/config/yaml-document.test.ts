@@ -17,14 +17,14 @@ test.each([
   ['an alias bomb', bomb, 'GH_CONFIG_TOO_LARGE', 5],
   ['5 MB', `a: ${'x'.repeat(5_000_000)}`, 'GH_CONFIG_TOO_LARGE', 1],
   ['a million open brackets', '['.repeat(1_000_000), 'GH_CONFIG_TOO_LARGE', 1],
-  ['1,000 lists in each other', '['.repeat(1000) + ']'.repeat(1000), 'GH_CONFIG_TOO_LARGE', 1],
-  ['1,000 mappings in each other', indented, 'GH_CONFIG_TOO_LARGE', 64],
-  ['1,000 items in each other', `${'- '.repeat(1000)}x`, 'GH_CONFIG_TOO_LARGE', 1],
+  ['1,000 nested lists', '['.repeat(1000) + ']'.repeat(1000), 'GH_CONFIG_TOO_LARGE', 1],
+  ['1,000 nested mappings', indented, 'GH_CONFIG_TOO_LARGE', 64],
+  ['1,000 nested list items', `${'- '.repeat(1000)}x`, 'GH_CONFIG_TOO_LARGE', 1],
   ['a function', 'a: !!js/function "function () {}"', 'GH_CONFIG_SYNTAX', 1],
   ['a custom tag', 'a: !thing { b: 1 }', 'GH_CONFIG_SYNTAX', 1],
   ['binary', 'a: !!binary aGk=', 'GH_CONFIG_SYNTAX', 1],
   ['a duplicate key', 'a: 1\nb: 2\na: 3\n', 'GH_CONFIG_DUPLICATE_KEY', 3],
-  ['a duplicate key in two writings', 'a: 1\n"a": 2\n', 'GH_CONFIG_DUPLICATE_KEY', 2],
+  ['a duplicate key, once quoted and once not', 'a: 1\n"a": 2\n', 'GH_CONFIG_DUPLICATE_KEY', 2],
   ['a tab as indentation', 'a:\n\tb: 1\n', 'GH_CONFIG_SYNTAX', 2],
   ['two documents', 'a: 1\n---\nb: 1\n', 'GH_CONFIG_SYNTAX', 2],
   ['a merge key', 'a: &a { b: 1 }\nc:\n  <<: *a\n', 'GH_CONFIG_SYNTAX', 3],
@@ -32,11 +32,11 @@ test.each([
   ['a key that is a list', '? [a]\n: b\n', 'GH_CONFIG_SYNTAX', 1],
   ['an alias without an anchor', 'a: *b\n', 'GH_CONFIG_SYNTAX', 1],
   ['an alias within its anchor', 'a: &a [*a]\n', 'GH_CONFIG_SYNTAX', 1],
-  ['half a document', 'a: [1, 2\nb: {c: "d\n', 'GH_CONFIG_SYNTAX', 2],
-  ['bytes that are no UTF-8', Uint8Array.of(0x61, 0x3a, 0x20, 0xff), 'GH_CONFIG_SYNTAX', 1],
-  ['__proto__', 'a:\n  __proto__: { admin: true }\n', 'GH_CONFIG_UNKNOWN_KEY', 2],
-  ['constructor', 'constructor: 1\n', 'GH_CONFIG_UNKNOWN_KEY', 1],
-  ['prototype', 'prototype: 1\n', 'GH_CONFIG_UNKNOWN_KEY', 1],
+  ['an unclosed list', 'a: [1, 2\nb: {c: "d\n', 'GH_CONFIG_SYNTAX', 2],
+  ['bytes that are not UTF-8', Uint8Array.of(0x61, 0x3a, 0x20, 0xff), 'GH_CONFIG_SYNTAX', 1],
+  ['the key __proto__', 'a:\n  __proto__: { admin: true }\n', 'GH_CONFIG_UNKNOWN_KEY', 2],
+  ['the key constructor', 'constructor: 1\n', 'GH_CONFIG_UNKNOWN_KEY', 1],
+  ['the key prototype', 'prototype: 1\n', 'GH_CONFIG_UNKNOWN_KEY', 1],
 ])('the YAML reader rejects %s and reports the line', (_what, text, code, line) => {
   const [first] = read(text).problems
 
@@ -66,13 +66,16 @@ test.each([
   [['d', 1, 'c'], 4, 9],
   [['absent'], 1, 1],
   [[], 1, 1],
-])('the YAML reader locates the path %j at line %s, column %s', (path, line, column) => {
-  const { locate } = read('a:\n  b: &b\n    - x\n    - { c: 1 }\nd: *b\n')
+])(
+  'the YAML reader locates the path %j, or the nearest part of it that exists, at line %s, column %s',
+  (path, line, column) => {
+    const { locate } = read('a:\n  b: &b\n    - x\n    - { c: 1 }\nd: *b\n')
 
-  expect(locate(path)).toEqual({ file: 'x.yaml', line, column })
-})
+    expect(locate(path)).toEqual({ file: 'x.yaml', line, column })
+  },
+)
 
-test('the YAML reader names an alias without an anchor in its error message', () => {
+test('the error message of the YAML reader for an alias without an anchor says that the anchor is missing', () => {
   expect(read('a: *b\n').problems[0]!.message).toContain('has no complete anchor')
 })
 
@@ -93,7 +96,7 @@ test('no error message of the YAML reader quotes a value', () => {
   }
 })
 
-test('the YAML reader throws no exception for random text', () => {
+test('the YAML reader throws no exception for random YAML fragments', () => {
   const piece = fc.constantFrom(
     'a',
     ': ',

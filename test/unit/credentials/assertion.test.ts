@@ -62,7 +62,7 @@ test('the gate renews an assertion after half of its lifetime', () => {
   expect(signer.assertion(facts, derived, 'orders', nowMs + 59_999)).toBe(second)
 })
 
-test('an assertion of the gate does not expire after its token, and the last assertion is used until the token expires', async () => {
+test('an assertion of the gate does not expire after the exp of its token, and the gate uses this assertion until the token has expired including the clock tolerance', async () => {
   const facts = factsOf({ exp: nowMs / 1000 + 20.7 })
   const derived = derivedOf(facts)
   const last = signer.assertion(facts, derived, 'orders', nowMs)
@@ -70,7 +70,7 @@ test('an assertion of the gate does not expire after its token, and the last ass
   expect(signer.assertion(facts, derived, 'orders', nowMs + 25_000)).toBe(last)
 })
 
-test('jose verifies all 600 assertion signatures, and each is 64 bytes long', async () => {
+test('the library jose verifies the signatures of 600 assertions of the gate, and each signature is 64 bytes long', async () => {
   const facts = factsOf()
   for (let i = 0; i < 600; i++) {
     const assertion = signer.assertion(facts, derivedOf(facts), `service-${i}`, nowMs)
@@ -93,21 +93,25 @@ const good = keyOf('k').jwk
 test.each([
   { what: 'no key', bad: [], says: 'no assertion key' },
   { what: 'a public key', bad: [{ id: 'k', jwk: { ...good, d: undefined } }], says: '"k" is not a private EC P-256' },
-  { what: 'another curve', bad: [keyOf('k', 'P-384')], says: '"k" is not a private EC P-256' },
+  { what: 'a key on another curve', bad: [keyOf('k', 'P-384')], says: '"k" is not a private EC P-256' },
   {
-    what: 'another type',
+    what: 'a symmetric key',
     bad: [{ id: 'k', jwk: { kty: 'oct', k: 'c2VjcmV0' } }],
     says: '"k" is not a private EC P-256',
   },
   {
-    what: 'halves of two keys',
+    what: 'the private and public parts of two keys',
     bad: [{ id: 'k', jwk: { ...good, d: keyOf('l').jwk['d'] } }],
     says: 'does not match its public part',
   },
-  { what: 'garbage', bad: [{ id: 'k', jwk: { ...good, d: '!' } }], says: 'does not match its public part' },
-  { what: 'one id twice', bad: [keyOf('k'), keyOf('k')], says: 'duplicate assertion key id "k"' },
+  {
+    what: 'an invalid private part',
+    bad: [{ id: 'k', jwk: { ...good, d: '!' } }],
+    says: 'does not match its public part',
+  },
+  { what: 'two keys of one id', bad: [keyOf('k'), keyOf('k')], says: 'duplicate assertion key id "k"' },
 ])(
-  'the assertion signer cannot be created with $what, and the error does not contain the key',
+  'the gate cannot create an assertion signer with $what, and the error does not contain the private key',
   async ({ bad, says }) => {
     const error = await AssertionSigner.create(bad, { issuer: 'https://gate.example' }).catch((each: Error) => each)
     expect(error).toBeInstanceOf(Error)

@@ -7,7 +7,7 @@ import { factsOf } from '../oauth/known-facts.ts'
 
 const roles = new Set(['manager'])
 
-test('the data derived from token facts are computed once for each service of a snapshot', () => {
+test('the data derived from token facts (such as roles) are computed once for each service of a snapshot', () => {
   const facts = factsOf()
   const service = { id: 'orders' }
   const made = derivedFor(facts, service, () => roles)
@@ -20,7 +20,7 @@ test('the data derived from token facts are computed once for each service of a 
   expect(derivedFor(factsOf(), service, () => roles)).not.toBe(made)
 })
 
-test('data derived from token facts without an assertion need an assertion immediately', () => {
+test('new data derived from token facts have no assertion yet, so the gate must sign one immediately', () => {
   expect(derivedFor(factsOf(), {}, () => roles).assertionRenewAtMs).toBe(0)
 })
 

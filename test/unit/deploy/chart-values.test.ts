@@ -1,5 +1,5 @@
-// The schema of the Helm chart accepts the values of the chart and of its check, and rejects misspelt and invalid
-// values.
+// The schema of the Helm chart accepts the default values of the chart and the values with which the chart is tested,
+// and rejects misspelt and invalid values.
 
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
@@ -25,6 +25,6 @@ test.each([
   [{ settings: { listen: ':8081' } }, '/settings/listen: boolean schema is false'],
   [{ image: { tag: '1' } }, "/image: must have required property 'repository'"],
   [{ service: { type: 'Balancer' } }, '/service/type: must be equal to one of the allowed values'],
-])('the schema of the Helm chart rejects the values %j: %s', (values, fault) => {
+])('the schema of the Helm chart rejects the values %j with the error: %s', (values, fault) => {
   expect(faultsIn(values, schema, schema)).toEqual([fault])
 })

@@ -15,7 +15,7 @@ const configuration = join(checkout, 'deploy/compose/gatehouse')
 const folder = mkdtempSync(join(tmpdir(), 'gatehouse-compose-'))
 const compose: { services: Record<string, Service> } = parse(
   readFileSync(join(checkout, 'docker-compose.yml'), 'utf8'),
-  // The Compose services share parts by aliases, more often than the default limit of the YAML reader.
+  // The Compose services share parts by more YAML aliases than the default limit of the reader.
   { merge: true, maxAliasCount: -1 },
 )
 
@@ -24,7 +24,7 @@ interface Service {
   readonly volumes?: readonly string[]
 }
 
-/** Creates files like those of the Compose container `keys`. */
+/** Creates keys and secrets like those that the Compose container `keys` creates. */
 beforeAll(async () => {
   mkdirSync(join(folder, 'keys'))
   const make = async (kind: string) => (await runVerb(['keys', 'generate', kind], {})).stdout
@@ -41,7 +41,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true }))
 
 test.each(['gatehouse.yaml', 'gatehouse.cluster.yaml'])(
-  'the node settings of Docker Compose in %s are valid',
+  'the node settings file %s of Docker Compose is valid',
   (name) => {
     const settings = loadSettings({ path: join(folder, name), env: {}, flags: {} })
 
@@ -50,7 +50,7 @@ test.each(['gatehouse.yaml', 'gatehouse.cluster.yaml'])(
   },
 )
 
-test.each(['policy.yaml', 'policy.keycloak.yaml'])('the policy of Docker Compose in %s is valid', (name) => {
+test.each(['policy.yaml', 'policy.keycloak.yaml'])('the policy file %s of Docker Compose is valid', (name) => {
   expect(compilePolicy(loadPolicy(join(folder, name))).issuers.size).toBe(1)
 })
 

@@ -8,14 +8,14 @@ test.each([
   { path: '/login/1/x', sent: 'a=1; b=2' },
   { path: '/login/10', sent: 'b=2' },
   { path: '/', sent: 'b=2' },
-])('the cookie jar of the demo sends $sent for the path $path', ({ path, sent }) => {
+])('the cookie jar of the demo sends the cookies "$sent" for the path $path', ({ path, sent }) => {
   const jar = new CookieJar()
   jar.store(['a=1; path=/login/1; httponly', 'b=2; Path=/; SameSite=lax'])
 
   expect(jar.fieldFor(path)).toBe(sent)
 })
 
-test('in the cookie jar of the demo, a later cookie replaces an earlier one, and an expired cookie removes it', () => {
+test('in the cookie jar of the demo, a later cookie replaces an earlier one, and a cookie of the same name that has expired removes it', () => {
   const jar = new CookieJar()
   jar.store(['a=1; path=/', 'b=x=y; path=/', 'c=1; path=/'])
   jar.store(['a=2; path=/', 'c=; path=/; expires=Thu, 01 Jan 1970 00:00:00 GMT'])

@@ -1,4 +1,4 @@
-// `gatehouse demo --check` reports every defect of a forwarded request or of a refusal by name.
+// `gatehouse demo --check` names the defect of a forwarded request, or of a refusal by the gate.
 
 import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { expect, test } from 'vitest'
@@ -39,30 +39,38 @@ test.each([
   { wrong: 'another issuer', change: { iss: 'http://127.0.0.1:8081' } },
   { wrong: 'another subject', change: { sub: 'b' } },
   { wrong: 'another client', change: { client_id: 'd' } },
-  { wrong: 'a scope more', change: { scope: 'x y z' } },
-  { wrong: 'a role less', change: { roles: [] } },
-  { wrong: 'a longer life', change: { exp: nowS + 61 } },
-  { wrong: 'a life that is over', change: { iat: nowS - 62, exp: nowS - 2 } },
+  { wrong: 'an additional scope', change: { scope: 'x y z' } },
+  { wrong: 'a missing role', change: { roles: [] } },
+  { wrong: 'a lifetime above 60 s', change: { exp: nowS + 61 } },
+  { wrong: 'an exp in the past', change: { iat: nowS - 62, exp: nowS - 2 } },
   { wrong: 'no jti', change: { jti: undefined } },
-])('the demo check rejects an assertion with $wrong', ({ change }) => {
+])('the demo check rejects an assertion with the defect: $wrong', ({ change }) => {
   const fields = stated(forgeWithKey({ header, claims: { ...claims, ...change } }, pair.privateKey))
 
   expect(() => expectIdentity('it', fields, 'orders', identity, gate)).toThrow('assertion of it')
 })
 
 test.each([
-  { wrong: 'another key', fields: stated(forgeWithKey({ header, claims }, other.privateKey)), names: 'signature' },
-  { wrong: 'no signature', fields: stated(forgeUnsigned({ header, claims })), names: 'alg' },
-  { wrong: 'nothing at all', fields: [], names: 'identity fields' },
-  { wrong: 'a second field', fields: [...stated('x'), ['x_gatehouse_jwt_assertion', 'y']], names: 'identity fields' },
+  {
+    wrong: 'an assertion signed with another key',
+    fields: stated(forgeWithKey({ header, claims }, other.privateKey)),
+    names: 'signature',
+  },
+  { wrong: 'an unsigned assertion', fields: stated(forgeUnsigned({ header, claims })), names: 'alg' },
+  { wrong: 'no identity field', fields: [], names: 'identity fields' },
+  {
+    wrong: 'a second field under an alias',
+    fields: [...stated('x'), ['x_gatehouse_jwt_assertion', 'y']],
+    names: 'identity fields',
+  },
 ] as { wrong: string; fields: [string, string][]; names: string }[])(
-  'the demo check names the defect of an assertion field with $wrong',
+  'the demo check names the defect of the identity fields of a forwarded request: $wrong',
   ({ fields, names }) => {
     expect(() => expectIdentity('it', fields, 'orders', identity, gate)).toThrow(names)
   },
 )
 
-test('the demo check reports an identity field that the service receives on a public route', () => {
+test('the demo check rejects an identity field on a public route, where the service must not receive one', () => {
   expect(() => expectIdentity('it', stated('x'), 'orders', undefined, gate)).toThrow('identity fields')
 })
 
@@ -100,7 +108,7 @@ test.each([...Object.keys(arrived)])(
   },
 )
 
-test('the demo check fails when the service receives the Authorization field', () => {
+test('the demo check fails when the service receives the Authorization field of the client', () => {
   expect(() => expectFields('it', [...Object.entries(arrived), ['authorization', 'x']], gate)).toThrow('Authorization')
 })
 
@@ -139,7 +147,7 @@ test.each([
   expect(() => expectRefusal('it', replyOf(reply), refusal, visit, gate.url)).toThrow(wrong)
 })
 
-test('the demo check reports a WWW-Authenticate challenge that it does not expect', () => {
+test('the demo check rejects a refusal of the gate with a WWW-Authenticate challenge where none is expected', () => {
   const { status, code } = refusal
 
   expect(() => expectRefusal('it', replyOf(right), { status, code }, visit, gate.url)).toThrow('WWW-Authenticate')

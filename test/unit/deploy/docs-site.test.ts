@@ -22,7 +22,7 @@ test('the documentation site has a page for every page of docs/, and an index pa
 })
 
 test.each([...pages.keys()])(
-  'every file to which %s links exists, so that the documentation site can contain it',
+  'every file to which %s links exists, so that the documentation site can copy the file',
   (path) => {
     const { files } = sitePage(path, readFileSync(join(checkout, path), 'utf8'), pages, isFile)
 
@@ -31,16 +31,16 @@ test.each([...pages.keys()])(
 )
 
 test.each([
-  ['a page', '[a](../design/contract.md#7-rate-limits)', '[a](/design/contract.md#7-rate-limits)'],
-  ['the index of a folder', '[a](../design/decisions/README.md)', '[a](/design/decisions/index.md)'],
-  ['a page outside docs/', '[a](../../gateway/README.md)', '[a](/project/gateway.md)'],
-  ['a file', '[a](../../deploy/haproxy.cfg)', '[a](/files/deploy/haproxy.cfg.txt)'],
-  ['a JSON document', '[a](../reference/openapi.json)', '[a](/files/docs/reference/openapi.json)'],
+  ['a link to a page', '[a](../design/contract.md#7-rate-limits)', '[a](/design/contract.md#7-rate-limits)'],
+  ['a link to the index of a folder', '[a](../design/decisions/README.md)', '[a](/design/decisions/index.md)'],
+  ['a link to a page outside docs/', '[a](../../gateway/README.md)', '[a](/project/gateway.md)'],
+  ['a link to a file', '[a](../../deploy/haproxy.cfg)', '[a](/files/deploy/haproxy.cfg.txt)'],
+  ['a link to a JSON document', '[a](../reference/openapi.json)', '[a](/files/docs/reference/openapi.json)'],
   ['a heading of the same page', '[a](#b)', '[a](#b)'],
-  ['another host', '[a](https://a.example/b.md#c)', '[a](https://a.example/b.md#c)'],
-  ['a link within a code block', '```md\n[a](nowhere.md)\n```', '```md\n[a](nowhere.md)\n```'],
-  ['a comment', 'a\n<!-- bench:b -->\nc', 'a\nc'],
-])('the documentation site rewrites a link to %s', (_what, given, expected) => {
+  ['a link to another host, unchanged', '[a](https://a.example/b.md#c)', '[a](https://a.example/b.md#c)'],
+  ['a link within a code block, unchanged', '```md\n[a](nowhere.md)\n```', '```md\n[a](nowhere.md)\n```'],
+  ['a comment, which it removes', 'a\n<!-- bench:b -->\nc', 'a\nc'],
+])('the build of the documentation site converts for the site: %s', (_what, given, expected) => {
   expect(sitePage('docs/guide/policy.md', given, pages, () => true).text).toBe(expected)
 })
 
@@ -50,7 +50,7 @@ test.each(['../../deploy', 'nowhere.md'])('the build of the documentation site f
   )
 })
 
-test('the navigation of the documentation site lists the pages of each section of the index', () => {
+test('the navigation of the documentation site lists the pages of each section of docs/README.md', () => {
   const index = '# Documentation\n\n## I run it\n\n| [A](/a.md), [B](/b/c.md) | x |\n\n## Empty\n\ntext\n'
 
   expect(sidebarOf(index)).toEqual([
@@ -64,7 +64,7 @@ test('the navigation of the documentation site lists the pages of each section o
   ])
 })
 
-test('the documentation site check finds links of a built site that lead nowhere', () => {
+test('the documentation site check finds links of a built site that have no target', () => {
   const folder = mkdtempSync(join(tmpdir(), 'docs-site-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
   const write = (path: string, text: string) => {

@@ -1,4 +1,4 @@
-// At most one process holds a file lock. The lock of a process that has ended can be taken.
+// At most one process holds a file lock. Another process can acquire the lock of a process that has ended.
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -9,14 +9,14 @@ import { takeLock } from '../../../deploy/file-lock.mjs'
 
 const path = () => join(mkdtempSync(join(tmpdir(), 'lock-')), 'a.lock')
 
-test('taking a file lock that is held returns the pid of its holder', () => {
+test('acquiring a file lock that is held fails and returns the pid of its holder', () => {
   const lock = path()
   expect(takeLock(lock)).toHaveProperty('release')
 
   expect(takeLock(lock)).toEqual({ heldBy: process.pid })
 })
 
-test('a released file lock can be taken again and leaves no other file', () => {
+test('a released file lock can be acquired again, and no other file remains in its folder', () => {
   const lock = path()
   const first = takeLock(lock)
   if ('release' in first) first.release()
@@ -27,10 +27,10 @@ test('a released file lock can be taken again and leaves no other file', () => {
 })
 
 test.each([
-  { holder: 'a process that ended', mark: () => `${spawnSync('true').pid}:1` },
-  { holder: 'a pid that is another process now', mark: () => `${process.pid}:1` },
-  { holder: 'nobody', mark: () => '' },
-])('a stale file lock of $holder is replaced', ({ mark }) => {
+  { holder: 'a process that has ended', mark: () => `${spawnSync('true').pid}:1` },
+  { holder: 'a pid that another process has now', mark: () => `${process.pid}:1` },
+  { holder: 'no process', mark: () => '' },
+])('a file lock can be acquired although its file exists, if the file names $holder', ({ mark }) => {
   const lock = path()
   writeFileSync(lock, mark())
 

@@ -44,7 +44,7 @@ test.each([
   { request: { user: 'bob' }, claims: { sub: 'bob', client_id: 'web' } },
   { request: { resource: 'https://other-api.example' }, claims: { aud: 'https://other-api.example' } },
 ] as { request: TokenRequest; claims: object }[])(
-  'the demo issuer issues a token with $claims for the token request $request',
+  'the demo issuer issues a token with the claims $claims for the token request $request',
   async ({ request, claims }) => {
     const { accessToken } = await requestTokens(ports, request)
     const jwt = readJwt(accessToken)
@@ -70,7 +70,7 @@ test.each([
   },
 )
 
-test('the introspection endpoint of the demo issuer reports the audience of an opaque token', async () => {
+test('the introspection endpoint of the demo issuer reports the audience of an active opaque token', async () => {
   const { accessToken } = await requestTokens(ports, { client: 'writer', opaque: true })
   const response = await fetch(`${issuer}/token/introspection`, {
     method: 'POST',
@@ -90,7 +90,7 @@ test('a refresh token that is used twice at the demo issuer invalidates its succ
   await expect(refreshTokens(ports, 'web', next.refreshToken ?? '')).rejects.toThrow('invalid_grant')
 })
 
-test('after a key rotation of the demo issuer, new tokens have another key, the old key stays published, and refresh tokens still work', async () => {
+test('after a key rotation of the demo issuer, new tokens have another key, the old key stays published, and earlier refresh tokens still work', async () => {
   const { refreshToken = '', accessToken } = await requestTokens(ports, { user: 'bob' })
   const rotated = await fetch(`${issuer}/demo/rotate-keys`, { method: 'POST' })
   const next = await refreshTokens(ports, 'web', refreshToken)

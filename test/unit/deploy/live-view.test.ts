@@ -50,7 +50,7 @@ test('the live view of the demo shows policy problems like `check`, one per line
   ])
 })
 
-test('the live view of the demo omits other log lines', () => {
+test('the live view of the demo omits log lines that are no exchange, token request or policy problem', () => {
   expect(compact({ time, level: 'info', msg: 'node started' })).toBeUndefined()
 })
 

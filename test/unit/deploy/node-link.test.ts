@@ -1,4 +1,4 @@
-// node_modules/.bin/node is Node 24, with every version of npm that installs the packages.
+// After `npm run setup`, node_modules/.bin/node is Node 24, whichever version of npm has installed the packages.
 
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { linkNode } from '../../../deploy/packages.mjs'
 
-test('the set-up creates a missing link to Node 24 in node_modules/.bin, and does not change an existing one', () => {
+test('`npm run setup` links Node 24 as node_modules/.bin/node if that file is missing, and does not change an existing file', () => {
   const root = mkdtempSync(join(tmpdir(), 'packages-'))
   const packaged = join(root, 'node_modules', `node-${process.platform}-${process.arch}`, 'bin')
   const link = join(root, 'node_modules', '.bin', 'node')

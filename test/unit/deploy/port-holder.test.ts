@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { takenPorts } from '../../../deploy/demo/port-holder.ts'
 import { portsAt } from '../../../deploy/demo/ports.ts'
 
-test('the demo reports a port in use with the process that uses it', async () => {
+test('the error of the demo for a port in use names the process that uses the port', async () => {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo

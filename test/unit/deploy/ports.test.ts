@@ -9,7 +9,7 @@ test.each([
   { offset: 0, gate: 8080, admin: [9090, 9091], redis: 8379 },
   { offset: 1000, gate: 9080, admin: [10090, 10091], redis: 9379 },
   { offset: 56_443, gate: 64_523, admin: [65_533, 65_534], redis: 64_822 },
-])('a demo with the port offset $offset has the gate on port $gate', ({ offset, gate, admin, redis }) => {
+])('a demo with the port offset $offset has its gate on port $gate', ({ offset, gate, admin, redis }) => {
   expect(portsAt(offset)).toMatchObject({ gate, admin, redis })
 })
 
@@ -17,7 +17,7 @@ test.each([-1, 0.5, Number.NaN, 56_444])('the demo rejects the port offset %s', 
   expect(() => portsAt(offset)).toThrow(RangeError)
 })
 
-test('no two parts of the demo have the same port', () => {
+test('no two processes of the demo listen on the same port', () => {
   const ports = namedPorts(portsAt(1000)).map(([, port]) => port)
 
   expect(new Set(ports).size).toBe(ports.length)

@@ -1,5 +1,5 @@
-// docs/design/contract.md §13: the demo can use an existing Redis with its own key prefix. It passes the password to
-// other processes only in files.
+// docs/design/contract.md §13: the demo can use an existing Redis with its own key prefix. It passes the Redis password
+// to other processes only in files.
 
 import { expect, test } from 'vitest'
 import { redisPlace } from '../../../deploy/demo/demo-redis.ts'
@@ -34,6 +34,6 @@ test('each demo that uses a shared Redis has its own key prefix', () => {
   expect(other.prefix).not.toBe(one.prefix)
 })
 
-test('the error of the demo for an invalid Redis URL does not quote the URL', () => {
+test('the error of the demo for an invalid GATEHOUSE_REDIS_URL does not quote the URL, which can contain a password', () => {
   expect(() => redisPlace(ports, 'redis//:geheim@host')).toThrow(/^GATEHOUSE_REDIS_URL is not a URL$/)
 })

@@ -23,7 +23,7 @@ test.each([
   ['Valkey server v=7.2.9 sha=0', false],
   ['KeyDB server v=9.9.9', false],
   ['', false],
-])('the set-up treats the Redis version %j as supported: %s', (banner, usable) => {
+])('the demo and the tests treat a server with the version line %j as a supported Redis: %s', (banner, usable) => {
   expect(isNewEnough(banner)).toBe(usable)
 })
 
@@ -43,7 +43,7 @@ test('unpackedRedis skips a redis-server that does not run and finds the valkey-
   expect(found?.env.LD_LIBRARY_PATH).toContain(join(root, 'usr', 'lib', 'x-linux-gnu'))
 })
 
-test('a Redis that startRedis has started replies, and ends with stop()', async () => {
+test('a Redis that startRedis has started replies, and no longer runs after stop()', async () => {
   const server = await startRedis({ folder: folder() })
   const mark = processMark(server.pid) ?? ''
   await pingRedis(server.url)

@@ -1,4 +1,5 @@
-// A demo service replies with a description of each request, and follows commands in the query.
+// A demo service replies with a description of each request, and the query can ask for a status, a delay, a size or an
+// abort.
 
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
@@ -81,7 +82,7 @@ test.each(['bytes=200000&abort_after=100000', 'abort_after=10'])(
   },
 )
 
-test('the demo service lists the received requests whose URL contains a given text', async () => {
+test('the demo service lists those of its received requests whose URL contains a given text', async () => {
   await callHttp({ method: 'GET', target: '/orders/7?check=abc', port })
   await callHttp({ method: 'GET', target: '/orders/7?check=xyz', port })
   const reply = await callHttp({ method: 'GET', target: '/demo/received?containing=abc', port })

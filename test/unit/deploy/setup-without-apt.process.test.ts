@@ -1,4 +1,4 @@
-// On a machine without apt, the set-up first names all programs to install.
+// On a machine without apt, `npm run setup` names all programs to install before it does anything else.
 
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdtempSync } from 'node:fs'
@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 
-test('on a machine without apt, the set-up prints one message that names the missing programs, and fetches no package', () => {
+test('on a machine without apt, `npm run setup` prints one message that names the missing programs, and fetches no package', () => {
   const root = mkdtempSync(join(tmpdir(), 'setup-'))
   const checkout = join(import.meta.dirname, '..', '..', '..')
   for (const part of ['deploy', 'package-lock.json', join('gateway', 'cli', 'compile-cache.mjs')]) {

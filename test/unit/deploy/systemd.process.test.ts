@@ -20,19 +20,22 @@ function run(name: string, config: string): number | null {
   return spawnSync(file!, [...words.slice(0, -1), config], { timeout: 100_000 }).status
 }
 
-test.each(names)('the systemd unit %s does not restart after an invalid configuration', (name) => {
-  const folder = mkdtempSync(join(tmpdir(), 'gatehouse-unit-'))
-  const config = join(folder, 'gatehouse.yaml')
-  writeFileSync(config, 'lissen: :8080\n')
+test.each(names)(
+  'the systemd unit %s does not restart a process that ends because of an invalid configuration',
+  (name) => {
+    const folder = mkdtempSync(join(tmpdir(), 'gatehouse-unit-'))
+    const config = join(folder, 'gatehouse.yaml')
+    writeFileSync(config, 'lissen: :8080\n')
 
-  const status = run(name, config)
-  rmSync(folder, { recursive: true })
+    const status = run(name, config)
+    rmSync(folder, { recursive: true })
 
-  expect(status).toBe(1)
-  expect(notRestarted(name)).toContain('1')
-})
+    expect(status).toBe(1)
+    expect(notRestarted(name)).toContain('1')
+  },
+)
 
-test('a crashed node exits with code 70, after which its systemd units restart it', async () => {
+test('a crashed node exits with code 70, after which the systemd units of nodes and workers restart their process', async () => {
   const breaks = "process.on('SIGUSR2', () => { throw new Error('a fault') })"
   const node = await startNode({
     policy: testPolicy({ issuer: 'https://idp.test', orders: 'http://127.0.0.1:9' }),

@@ -7,7 +7,7 @@ import { expect, test, vi } from 'vitest'
 import { hasApt, unpackDebian } from '../../../deploy/debian.mjs'
 
 test.skipIf(!hasApt())(
-  'the set-up fails with an error that names the network when apt has no package lists',
+  '`npm run setup` fails with an error that names the network when apt has no package lists',
   async () => {
     const folder = mkdtempSync(join(tmpdir(), 'apt-'))
     writeFileSync(join(folder, 'sources.list'), 'deb http://127.0.0.1:1/debian stable main\n')

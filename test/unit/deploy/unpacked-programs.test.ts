@@ -18,7 +18,7 @@ function tree(files: readonly string[]): string {
 }
 
 test.each([
-  { of: 'nothing', files: ['usr/bin/server'], folders: [] },
+  { of: 'no library', files: ['usr/bin/server'], folders: [] },
   { of: 'one architecture', files: ['usr/lib/x-linux-gnu/libz.so.1'], folders: ['x-linux-gnu'] },
   {
     of: 'a library with a folder of its own',
@@ -31,7 +31,7 @@ test.each([
     folders: ['x-linux-gnu'],
   },
   { of: 'a program with files of its own', files: ['usr/lib/chromium/libEGL.so'], folders: [] },
-])('the library path of an unpacked tree with $of is $folders', ({ files, folders }) => {
+])('the library path of an unpacked tree with $of has the folders $folders', ({ files, folders }) => {
   const root = tree(files)
 
   const own = libraryPath(root).split(delimiter)
@@ -41,7 +41,7 @@ test.each([
 test.each([
   { fonts: 'without fonts', files: [], ownFonts: false },
   { fonts: 'with fonts', files: ['usr/share/fonts/truetype/sans.ttf'], ownFonts: true },
-])('an unpacked Chromium $fonts uses the fonts of its own tree: $ownFonts', ({ files, ownFonts }) => {
+])('an unpacked Chromium whose tree is $fonts uses only the fonts of its tree: $ownFonts', ({ files, ownFonts }) => {
   const root = tree(['usr/lib/chromium/chromium', ...files])
 
   expect(unpackedChromium(root)?.env.FONTCONFIG_SYSROOT).toBe(ownFonts ? root : undefined)

@@ -23,7 +23,7 @@ test('the documentation generator produces the same texts in two runs', async ()
   expect(await publishedFiles()).toEqual(published)
 })
 
-test.each(codes)('the documented example of the error %s causes only this problem', async (code) => {
+test.each(codes)('the documented example of the error %s causes this problem and no other', async (code) => {
   const problems = await problemsOfExample(errorExamples[code])
 
   expect(problems.map((problem) => problem.code)).toEqual([code])
@@ -50,13 +50,13 @@ test('the generated page reasons.md has a row for every reason', () => {
 })
 
 test.each([
-  ['GATEHOUSE settings', '| `drain_timeout` | duration | `30s` | 0s to 1h | restart |'],
+  ['a duration', '| `drain_timeout` | duration | `30s` | 0s to 1h | restart |'],
   ['a required key', '| `path` | text | *required* |  | restart |'],
   ['a size', '| `max` | size | `10MiB` | 0B to 1024GiB, or none | live |'],
   ['a choice', '| `credentials` | `assertion`, `token`, `none` | `assertion` |  | live |'],
   ['a number', '| `fields_max` | whole number | `98` | 8 to 98 | restart |'],
   ['a requirement', '| `not` | [requirement](#requirement) |  |  | live |'],
-])('the configuration reference shows %s with type, default, bounds and reload behaviour', (_, row) => {
+])('the configuration reference shows the entry of %s with type, default, bounds and reload behaviour', (_, row) => {
   expect(fresh.get('reference/configuration.md')).toContain(row)
 })
 

@@ -96,7 +96,7 @@ test.each<[section: string, what: string, header: JsonObject, claims: JsonObject
   ],
   ['Amazon Cognito', 'an ID token', {}, { ...user, token_use: 'id', aud: api }, 'token-type'],
 ])(
-  'issuer entry for %s in docs/guide/issuers.md: %s gets the documented verdict',
+  'with the issuer entry for %s in docs/guide/issuers.md, the gate gives the documented verdict for %s',
   (section, _, header, claims, verdict) => {
     expect(judged(section, header, claims)).toEqual(verdict)
   },

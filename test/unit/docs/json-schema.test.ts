@@ -44,7 +44,7 @@ drain_delay: 0s
   expect(faults(text, settings)).toEqual([])
 })
 
-/** Errors that a JSON Schema can find. All other errors depend on other parts of the document. */
+/** Codes of errors that a JSON Schema can find. The other errors depend on several parts of the document. */
 test.each([
   'GH_CONFIG_UNKNOWN_KEY',
   'GH_CONFIG_MISSING',
@@ -76,7 +76,7 @@ test.each([
   ['1GiB', sizes, true],
   ['64KB', sizes, false],
   ['64', sizes, false],
-])('the JSON Schema accepts or rejects the text %s as a duration or size, as documented', (text, schema, valid) => {
+])('the JSON Schema for durations or sizes treats the text %s as the documentation says', (text, schema, valid) => {
   expect(faultsIn(text, schema, settings).length === 0).toBe(valid)
 })
 

@@ -19,7 +19,7 @@ const linksOf = (page: string) =>
 const target = (page: string, path: string) =>
   path === '' ? join(checkout, page) : resolve(checkout, dirname(page), path)
 
-/** Returns the anchors of a page, as GitHub derives them from its headings. */
+/** Returns the anchors that GitHub derives from the headings of a page. */
 const anchorsOf = (file: string) =>
   [...readFileSync(file, 'utf8').matchAll(/^#+ (.+)$/gm)].map(([, title]) =>
     title!

@@ -33,7 +33,8 @@ test.each([
   ['an issue that readers cannot open', /\bissue #?\d+\b/gi],
   ['a path of one machine', /\/work\/|\/tmp\/brief/g],
 ])('no file of the repository cites %s', (_what, pattern) => {
-  // docs/design/comparison.md cites commits and issues of other projects. Tests of paths contain paths as data.
+  // docs/design/comparison.md cites commits and issues of other projects. generated.test.ts contains paths as test
+  // data.
   expect(matches(pattern, /^(?:docs\/design\/comparison\.md|test\/unit\/docs\/generated\.test\.ts)$/)).toEqual([])
 })
 

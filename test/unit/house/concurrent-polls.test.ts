@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 
-// `expect.poll` throws an error between the end of one test and the start of the next. Concurrent tests can call it
-// then, so they use test/kit/until.ts.
+// `expect.poll` throws an error when it is called between the end of one test and the start of the next. Concurrent
+// tests can do so; they use test/kit/until.ts instead.
 
 const root = join(import.meta.dirname, '../..')
 

@@ -8,8 +8,8 @@ import readOptions from 'dependency-cruiser/config-utl/extract-depcruise-options
 import { afterAll, beforeAll, expect, test } from 'vitest'
 
 // docs/design/architecture.md §2: rooms (folders of gateway/) have levels, imports go to lower levels only, and each
-// dangerous package is used by one room. The rules in .dependency-cruiser.cjs run on a tree of files that each break a
-// rule, and on the real tree.
+// dangerous package is used by one room. The rules in .dependency-cruiser.cjs run on a test tree, in which each file
+// breaks named rules or none, and on the source tree of the project.
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
 const folders = ['gateway', 'workers', 'deploy', 'bench', 'test']
@@ -188,15 +188,18 @@ beforeAll(async () => {
 
 afterAll(() => rm(tree, { recursive: true, force: true }))
 
-test('dependency-cruiser can parse TypeScript with the installed compiler', () => {
+test('the import check (dependency-cruiser) can parse TypeScript with the installed compiler', () => {
   const typescript = getAvailableTranspilers().find(({ name }) => name === 'typescript')
 
   expect(typescript).toMatchObject({ available: true })
 })
 
-test.each(offences)('the file %s that imports "%s" breaks the import rule %s', (file, _imports, ...rules) => {
-  expect([...(caught.get(file) ?? [])]).toEqual(rules)
-})
+test.each(offences)(
+  'the import check reports the file %s, which imports "%s", for the rule %s',
+  (file, _imports, ...rules) => {
+    expect([...(caught.get(file) ?? [])]).toEqual(rules)
+  },
+)
 
 test.each(lawful)('the import rules allow the file %s to import %s', (file) => {
   expect([...(caught.get(file) ?? [])]).toEqual([])

@@ -109,7 +109,7 @@ test('a test can replace a reply of the fake issuer and restore the normal reply
   expect((await fetch(issuer.jwksUri)).status).toBe(200)
 })
 
-test('the fake issuer can leave a request without a reply', async () => {
+test('the fake issuer can leave a connection open without a reply', async () => {
   const issuer = await startIssuer()
 
   issuer.answer('keys', { silent: true })

@@ -11,7 +11,7 @@ import { startUpstream } from '../../kit/upstream.ts'
 import type { Wire } from '../../kit/wire.ts'
 
 // The raw client of the tests sends any bytes, parses replies strictly (RFC 9112), reports how a connection ended, and
-// has a deadline.
+// stops with an error at a deadline.
 
 const get = requestBytes({ target: '/' })
 
@@ -35,7 +35,7 @@ test.each([
   { framing: 'none', bytes: 'HTTP/1.1 204 No Content\r\n\r\n', body: '' },
   { framing: 'none', bytes: 'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n', head: true, body: '' },
 ])(
-  'the raw client reads a body with the framing $framing: $bytes',
+  'the raw client reads the body of a reply with the framing $framing: $bytes',
   async ({ framing, bytes, head = false, body = 'ok' }) => {
     const result = await request(await answering(bytes), get, { head })
 
@@ -45,10 +45,10 @@ test.each([
 )
 
 test.each([
-  { sign: 'a length', bytes: 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok' },
-  { sign: 'a chunk', bytes: 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nok' },
+  { sign: 'fewer bytes than Content-Length', bytes: 'HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok' },
+  { sign: 'an incomplete chunk', bytes: 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nok' },
   { sign: 'no last chunk', bytes: 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n' },
-])('the raw client reports a truncated body: $sign', async ({ bytes }) => {
+])('the raw client reports a truncated reply body, recognised by: $sign', async ({ bytes }) => {
   const result = await request(await answering(bytes), get)
 
   expect(result.complete).toBe(false)
@@ -106,7 +106,7 @@ test('the raw client leaves a connection open while the peer does', async () => 
   expect(await exchange(upstream.port, get)).toMatchObject({ replies: [{ status: 204 }], ending: 'open' })
 })
 
-test('the raw client sends bytes unchanged when they are sent in pieces', async () => {
+test('the raw client sends bytes unchanged, in one piece or in several', async () => {
   const upstream = await rawUpstream((wire) => reply(wire, 'HTTP/1.1 204 \r\n\r\n'))
 
   await exchange(upstream.port, ['\x80', Buffer.from([0, 0xff, 0x0d]), '\n\r\n\r\n'])
@@ -195,7 +195,7 @@ test('the free ports that the test kit returns differ, and a server can listen o
   server.close()
 })
 
-test('nothing listens on a free port that the test kit returns', async () => {
+test('no server listens on a port that `freePort` of the test kit returns', async () => {
   await expect(connect(freePort())).rejects.toThrow('ECONNREFUSED')
 })
 

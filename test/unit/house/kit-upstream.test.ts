@@ -126,7 +126,7 @@ test('a raw upstream runs a script that depends on the number of the connection'
   expect(upstream.received).toHaveLength(2)
 })
 
-test('a raw upstream records the bytes after its script, and the errors of the script', async () => {
+test('a raw upstream records the bytes that arrive after its script has ended, and the errors of the script', async () => {
   const upstream = await rawUpstream(async (wire) => {
     await wire.until('\r\n\r\n', 20)
   })

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { mutations } from '../../regression/mutations.ts'
 
-// A mutation (for `npm run mutants`) must apply to its source file exactly once; otherwise it removes no check.
+// A mutation (for `npm run mutants`) replaces a source text to remove a check. The text must occur exactly once, so
+// that the mutation removes this check and no other.
 test.each(mutations.map(({ file, what, find }) => ({ file, what, find })))(
   'the source text that a mutation replaces occurs exactly once in $file: $what',
   ({ file, find }) => {

@@ -8,13 +8,13 @@ import { floatingPromises } from '../../kit/floating-promises.ts'
 
 const root = new URL('../../..', import.meta.url).pathname.replace(/\/$/, '')
 
-/** Source files of nodes and workers, without the CLI commands, which run in other processes. */
+/** Source files of nodes and workers, without the CLI commands, which run in their own processes. */
 const sources = ['gateway', 'workers']
   .flatMap((folder) => readdirSync(`${root}/${folder}`, { recursive: true }).map((name) => `${folder}/${name}`))
   .filter((path) => path.endsWith('.ts') && !path.startsWith('gateway/cli/'))
   .map((path) => ({ path, text: readFileSync(`${root}/${path}`, 'utf8') }))
 
-/** Methods whose promise never rejects: those of `Supervisor`, and methods that return such a promise. */
+/** Methods whose promise never rejects, because a `Supervisor` handles the failures. */
 const settled = /^(Supervisor\.(run|attempt)|LeasedWindows\.(#ask|settle))$/
 
 /** Promises whose rejection is handled in another place. The key is the file and the start of the expression. */
@@ -40,14 +40,17 @@ test('every promise in the source of nodes and workers has a handler for its rej
   const known = Object.keys(handledElsewhere)
   const keyOf = ({ place, text }: (typeof found)[number]) => `${place.split(':')[0]} ${text}`
   expect(found.filter((each) => !known.some((start) => keyOf(each).startsWith(start)))).toEqual([])
-  // An exception in the list that matches no promise would hide a later unhandled promise.
+  // An entry of `handledElsewhere` that matches no promise now would hide an unhandled promise later.
   expect(known.filter((start) => !found.some((each) => keyOf(each).startsWith(start)))).toEqual([])
 })
 
-test.each(Object.keys(backgroundTasks))('the background task %s has a supervisor', (task) => {
-  const supervised = sources.filter(({ text }) => text.includes(`new Supervisor('${task}')`))
-  expect(supervised.map(({ path }) => path)).not.toEqual([])
-})
+test.each(Object.keys(backgroundTasks))(
+  'a source file of nodes or workers creates a supervisor for the background task %s',
+  (task) => {
+    const supervised = sources.filter(({ text }) => text.includes(`new Supervisor('${task}')`))
+    expect(supervised.map(({ path }) => path)).not.toEqual([])
+  },
+)
 
 test('repeated work in nodes and workers, and timers that run a method, have a supervisor', () => {
   const found = sources

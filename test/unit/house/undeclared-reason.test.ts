@@ -4,7 +4,8 @@ import { GatewayFault } from '../../../gateway/base/fault.ts'
 import { jsonAnswer } from '../../../gateway/pipeline/exchange/answer.ts'
 import { undeclaredEnd, undeclaredFault, undeclaredVerdict } from '../../kit/undeclared-reason.ts'
 
-// The nodes of the tests report a phase that ends an exchange with a reason that the phase does not list.
+// Nodes that tests start report a phase that ends an exchange with a reason that the phase does not list. They accept
+// `node-fault` and unexpected exceptions of every phase.
 
 const phase = {
   name: 'read-credential',
@@ -14,20 +15,20 @@ const phase = {
 } as const
 const silent = { ...phase, denies: [], answers: [], throws: [] }
 
-test('the phase check of the tests reports a denial that the phase does not list', () => {
+test('the test kit reports a denial whose reason the phase does not list in `denies`', () => {
   expect(undeclaredVerdict(phase, undefined)).toBeUndefined()
   expect(undeclaredVerdict(phase, denial('credential-missing'))).toBeUndefined()
   expect(undeclaredVerdict(silent, denial('credential-missing'))).toContain('its denies must list')
 })
 
-test('the phase check of the tests reports a reply of the gate that the phase does not list', () => {
+test('the test kit reports a gate reply whose reason the phase does not list in `answers`', () => {
   const reply = jsonAnswer('{}')
 
   expect(undeclaredVerdict({ ...phase, answers: ['answered'] }, reply)).toBeUndefined()
   expect(undeclaredVerdict({ ...phase, denies: ['answered'] }, reply)).toContain('its answers must list')
 })
 
-test('the phase check of the tests reports a fault that the phase does not list', () => {
+test('the test kit reports a fault whose reason the phase does not list in `throws`', () => {
   const fault = new GatewayFault('store-unavailable', 'store', 'Redis did not reply in time')
 
   expect(undeclaredFault(phase, fault)).toBeUndefined()
@@ -39,7 +40,7 @@ test('the test kit accepts a node-fault or an exception of a phase, although the
   expect(undeclaredFault(silent, new TypeError('x is undefined'))).toBeUndefined()
 })
 
-test('the phase check of the tests reports an end reason that neither `forward` nor `endReasons` lists', () => {
+test('the test kit reports a phase that ends an exchange with a reason that neither `forward` nor `endReasons` lists', () => {
   expect(undeclaredEnd(phase, 'store-unavailable')).toBeUndefined()
   expect(undeclaredEnd(silent, 'client-gone')).toBeUndefined()
   expect(undeclaredEnd(silent, 'store-unavailable')).toContain('endReasons must list')

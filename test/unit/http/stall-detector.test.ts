@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import { StallDetector } from '../../../gateway/http/stall-detector.ts'
 
-// The stall detector counts consecutive calls without enough progress, and starts again at 1 after enough bytes have
-// moved.
+// The stall detector counts consecutive calls without enough bytes sent or received, and starts again at 1 after enough
+// bytes.
 
-/** Returns the results of `stalledCalls` for a series of byte totals. The first total is the start value. */
+/** Returns the results of `stalledCalls` for a series of byte totals. The detector is created with the first total. */
 const looks = (enough: number, ...bytes: readonly number[]) => {
   const pace = new StallDetector(bytes[0]!)
   return bytes.slice(1).map((moved) => pace.stalledCalls(moved, enough))

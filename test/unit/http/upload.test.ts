@@ -3,9 +3,10 @@ import { Upload } from '../../../gateway/http/upload.ts'
 import type { HttpResponse } from '../../../gateway/http/uws.ts'
 
 // Tests of the calls `pause` and `resume` by which an upload stops and resumes its client.
-// test/integration/slow-clients tests them with a running node, but only when bytes are in flight at the right moment.
+// test/integration/slow-clients tests them with a running node, but there the order of the events depends on the timing
+// of the network.
 
-/** A fake HTTP response that records the calls of `pause` and `resume`. */
+/** A fake HTTP response that records the calls of its methods `pause` and `resume`. */
 function listener() {
   const told: string[] = []
   const response = {
@@ -25,7 +26,7 @@ test('the first chunk of an upload pauses the client until a reader opens the up
   expect(upload.paused).toBe(true)
 })
 
-test('a chunk that arrives while the client of an upload is paused pauses the client again, because the chunk restarted the idle timeout', () => {
+test('a chunk that arrives while the client of an upload is paused pauses the client again, because its arrival restarted the idle timeout', () => {
   const { told, upload } = listener()
   upload.receive(chunk(), false)
   upload.receive(chunk(), false)

@@ -1,4 +1,5 @@
-// OpenID Connect Discovery §4, RFC 8414 §3: how the gate finds the keys of an issuer; attack case S-122.
+// OpenID Connect Discovery §4, RFC 8414 §3: how the gate finds the metadata and the key URL of an issuer; attack case
+// S-122.
 
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { discoverKeySetUrl } from '../../../gateway/issuers/discovery.ts'
@@ -40,7 +41,7 @@ test('the gate requests RFC 8414 metadata if an issuer has no OpenID Connect met
   expect(await discover()).toBe(server.metadata['jwks_uri'])
 })
 
-test('discovery of an issuer without metadata fails with an error that names the issuer', async () => {
+test('if an issuer has no metadata, the error of the gate names the issuer', async () => {
   server.instead.set('/realms/a/.well-known/openid-configuration', (_, response) => response.writeHead(404).end())
   await expect(discover()).rejects.toThrow(`no metadata found for issuer ${server.issuer}`)
 })
@@ -55,12 +56,12 @@ test.each([
   await expect(discover()).rejects.toThrow(wrong)
 })
 
-test.each(['null', '[]', '"x"'])('the gate rejects issuer metadata that are %s', async (text) => {
+test.each(['null', '[]', '"x"'])('the gate rejects issuer metadata that are the JSON value %s', async (text) => {
   server.instead.set('/realms/a/.well-known/openid-configuration', (_, response) => response.end(text))
   await expect(discover()).rejects.toThrow('another issuer')
 })
 
-test('S-122: the gate does not follow a redirect of the issuer metadata', async () => {
+test('S-122: the gate does not follow a redirect in the reply to a request for issuer metadata', async () => {
   const elsewhere = await LoopbackIssuer.start()
   server.instead.set('/realms/a/.well-known/openid-configuration', (_, response) =>
     response.writeHead(302, { location: `${elsewhere.issuer}/.well-known/openid-configuration` }).end(),

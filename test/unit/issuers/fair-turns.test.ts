@@ -1,5 +1,5 @@
-// The fair semaphore gives permits to callers, some of whom are unauthenticated clients. It has a limit for all
-// permits, a limit for each key, and rotation between keys.
+// The fair semaphore limits concurrent calls, some of which unauthenticated clients cause. It has a limit for all
+// permits and a limit for each key, such as a client address, and serves the waiting keys in rotation.
 
 import { expect, test } from 'vitest'
 import { FairSemaphore } from '../../../gateway/issuers/fair-semaphore.ts'
@@ -27,7 +27,7 @@ test('the fair semaphore limits the permits of one key, and gives permits to oth
   expect(await third).toBe(true)
 })
 
-test('the fair semaphore serves waiters of one key in order, and keys in rotation', async () => {
+test('the fair semaphore serves the waiters of one key in order of arrival, and the keys in rotation', async () => {
   const turns = new FairSemaphore({ atOnce: 1, perKey: 1, waitingMax: 10 })
   turns.of('first').take(0)
   const order: string[] = []
@@ -47,7 +47,7 @@ test('the fair semaphore serves waiters of one key in order, and keys in rotatio
   expect(order).toEqual(['a1', 'b1', 'c1', 'a2', 'a3'])
 })
 
-test('in the fair semaphore, unknown keys cannot use the reserved permits, and known keys can use all permits', async () => {
+test('in the fair semaphore, unknown keys cannot use the reserved permits, and known keys can use them', async () => {
   const turns = new FairSemaphore({ atOnce: 4, perKey: 1, reserved: 1, waitingMax: 1 })
   expect(['a', 'b', 'c'].map((key) => turns.of(key).take(0))).toEqual([true, true, true])
   const waiting = turns.of('d').take(LONG_MS)
@@ -55,7 +55,7 @@ test('in the fair semaphore, unknown keys cannot use the reserved permits, and k
   expect(turns.of('e').take(LONG_MS)).toBe(false)
 
   expect(turns.of('f', true).take(0)).toBe(true)
-  // The queue of unknown keys is full; known keys have their own queue.
+  // The queue of unknown keys is full; the queue of known keys is separate.
   const known = turns.of('g', true).take(LONG_MS)
   expect(known).toBeInstanceOf(Promise)
   turns.of('f', true).done()
@@ -64,7 +64,7 @@ test('in the fair semaphore, unknown keys cannot use the reserved permits, and k
   expect(await waiting).toBe(true)
 })
 
-test('while known and unknown keys wait, the fair semaphore gives known keys three of four permits, and unknown keys the fourth', async () => {
+test('while known and unknown keys wait, the fair semaphore gives three permits to known keys, then one to an unknown key, and so on', async () => {
   const turns = new FairSemaphore({ atOnce: 1, perKey: 1, waitingMax: 10 })
   turns.of('first').take(0)
   const order: string[] = []
@@ -103,8 +103,8 @@ test('a full queue of the fair semaphore drops a waiter of the key with the most
   await waiting[2]
   expect(order).toEqual(['a3 refused'])
 
-  // Two waiters of key a and one of key b are queued. One more of b would exceed its fair share; one of c replaces a
-  // waiter of a.
+  // Two waiters of key a and one of key b are queued. A second waiter of b is refused, because b would then have as
+  // many waiters as a. A first waiter of c replaces a waiter of a.
   expect(turns.of('b').take(LONG_MS)).toBe(false)
   waiting.push(taking(turns, 'c', 'c1', order))
   await waiting[1]
@@ -112,7 +112,7 @@ test('a full queue of the fair semaphore drops a waiter of the key with the most
   for (const key of ['a', 'b', 'c', 'd']) expect(turns.of(key).take(LONG_MS)).toBe(false)
 })
 
-test('in the fair semaphore, keys of one network share one place in the rotation and cannot fill the queue of other networks', async () => {
+test('in the fair semaphore, all keys of one network have one place in the rotation, and a waiter of theirs gives way to a waiter of another network when the queue is full', async () => {
   const turns = new FairSemaphore({ atOnce: 1, perKey: 1, waitingMax: 4, networkOf: (key) => key[0]! })
   turns.of('first').take(0)
   const order: string[] = []
@@ -131,7 +131,7 @@ test('in the fair semaphore, keys of one network share one place in the rotation
   expect(order).toEqual(['n4 refused', 'n1', 'o', 'n2', 'n3'])
 })
 
-test('the fair semaphore has all its permits free after all were released', async () => {
+test('after all permits of the fair semaphore are released, all are free again', async () => {
   const turns = new FairSemaphore({ atOnce: 3, perKey: 2, waitingMax: 100 })
   const keys = Array.from({ length: 30 }, (_, i) => `${i % 5}`)
   let atOnce = 0

@@ -19,7 +19,7 @@ const server = createServer((request, response) => {
   mostOpen = Math.max(mostOpen, open)
   response.on('close', () => open--)
   asked.add(request.url!)
-  // The delay is long enough that requests which are sent together overlap.
+  // With this delay, requests that are sent together are open at the same time.
   if (answers(request.url!)) setTimeout(() => response.end(document), 20)
   else held.push({ path: request.url!, response })
 })
@@ -53,7 +53,7 @@ function issuers(count: number) {
 
 const succeeded = () => keys.status().filter(({ outcome }) => outcome === 'succeeded').length
 
-test('the first key fetches of 300 issuers all succeed, with at most 16 concurrent fetches', async () => {
+test('after a policy is loaded, the key fetches of 300 issuers all succeed, with at most 16 concurrent fetches', async () => {
   answers = () => true
   start(30_000)
   keys.retain(issuers(300))
@@ -75,7 +75,7 @@ test('the time that a key fetch waits in the queue is not counted against the is
   ])
 })
 
-test('a key fetch for which a token waits runs before queued start-up fetches', async () => {
+test('a key fetch for which a token waits runs before the queued fetches that the loading of a policy started', async () => {
   answers = (path) => path === '/20'
   start(60_000)
   const all = issuers(24)
@@ -86,12 +86,12 @@ test('a key fetch for which a token waits runs before queued start-up fetches', 
   expect(asked.size).toBe(17)
 })
 
-test('a token stops waiting for a queued key fetch after the issuer timeout, and the issuer is not marked as failed', async () => {
+test('a token stops waiting for a queued key fetch after the issuer timeout, and the status of the issuer shows no failed fetch', async () => {
   answers = () => false
   start(1_000)
   const all = issuers(96)
-  // 32 fetches run during the first timeout and 32 during the next; the last of the other fetches is still queued when
-  // its token stops waiting.
+  // At most 32 fetches run concurrently. Each times out after 1 s, so 64 have started when the tokens stop waiting, and
+  // the last of the 96 is still queued.
   const outcomes = all.map((rules) => keys.keySetOf(rules).refetch())
 
   expect(await outcomes[95]).toBe('failed')

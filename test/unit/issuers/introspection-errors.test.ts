@@ -7,12 +7,13 @@ import { atEnd } from '../../kit/cleanup.ts'
 import { type IntrospectionIssuer, type Script, startIntrospectionIssuer } from '../../kit/introspection-issuer.ts'
 import { introspectionRules } from '../../kit/introspection-rules.ts'
 
-// Replies with status 400 to introspection requests: some mean an inactive token, others an outage of the issuer.
+// Error replies to introspection requests: with status 400, some mean an inactive token, the others an outage of the
+// issuer.
 
 const minuteMs = 60_000
 
 let issuer: IntrospectionIssuer
-/** Monotonic time of the introspectors under test, ms. */
+/** Monotonic time by the clock of the introspectors under test, ms. */
 let nowMs = 0
 
 beforeAll(async () => {
@@ -81,7 +82,7 @@ test('an introspection reply with status 400 does not extend the 5 minutes in wh
   await expect(asked.ask('garbage', rechecks)).rejects.toThrow('status 400, invalid_request')
 })
 
-test('an introspection reply 200 with an inactive token counts as a valid reply', async () => {
+test('an introspection reply 200 about an inactive token is a valid reply, after which 400 invalid_request means an inactive token', async () => {
   const asked = introspector()
   expect(await asked.ask('unknown', rechecks)).toEqual({ active: false, ended: true, claims: {} })
   issuer.script = error('invalid_request')
@@ -106,11 +107,11 @@ test('after a change of the client secret, an introspection reply 400 invalid_re
 })
 
 test.each([
-  ['another error code', error('invalid_scope')],
-  ['no error code', () => ({ status: 400, body: '{}' })],
-  ['an error code in a body that is not JSON', error('unsupported_token_type', { type: 'text/html' })],
+  ['status 400 and the error code invalid_scope', error('invalid_scope')],
+  ['status 400 and no error code', () => ({ status: 400, body: '{}' })],
+  ['status 400 and an error code in a body of type text/html', error('unsupported_token_type', { type: 'text/html' })],
   [
-    'an error code that occurs twice',
+    'status 400 and two error codes',
     () => ({
       status: 400,
       body: '{"error":"invalid_scope","error":"unsupported_token_type"}',
@@ -118,10 +119,13 @@ test.each([
   ],
   ['unsupported_token_type with status 500', error('unsupported_token_type', { status: 500 })],
   ['invalid_request with status 401', error('invalid_request', { status: 401 })],
-] as const)('an introspection reply with %s is an outage, even after a valid reply', async (_, script) => {
-  const asked = introspector()
-  expect(await asked.ask(issuer.issue(), rechecks)).toMatchObject(active)
-  issuer.script = script
+] as const)(
+  'an introspection reply with %s is an outage of the issuer, even after a valid reply',
+  async (_, script) => {
+    const asked = introspector()
+    expect(await asked.ask(issuer.issue(), rechecks)).toMatchObject(active)
+    issuer.script = script
 
-  await expect(asked.ask('garbage', rechecks)).rejects.toThrow(/status \d+/)
-})
+    await expect(asked.ask('garbage', rechecks)).rejects.toThrow(/status \d+/)
+  },
+)

@@ -44,7 +44,7 @@ test.each([
 })
 
 test.each(loopbackUrls)(
-  'the gate rejects issuer metadata with the URL %s unless the issuer has a loopback address',
+  'the gate rejects issuer metadata with the URL %s (loopback) unless the issuer itself has a loopback address',
   (url) => {
     expect(readMetadataUrl(url, 'jwks_uri', 'http://localhost:8090/realm').href).toBe(url)
     expect(() => readMetadataUrl(url, 'jwks_uri', 'https://idp.example', ', or set `jwks_uri` in the policy')).toThrow(
@@ -68,7 +68,7 @@ test.each([
   // The control case: the gate connects to a permitted address, and the issuer replies.
   { address: '127.0.0.1', wrong: 'status 500' },
 ])(
-  'S-121: a connection to an issuer whose name resolves to $address fails with: $wrong',
+  'S-121: if the name of an issuer resolves to $address, the request of the gate fails with: $wrong',
   async ({ address, wrong }) => {
     const server = await LoopbackIssuer.start()
     server.instead.set('/', (_, response) => response.writeHead(500).end())
@@ -80,7 +80,7 @@ test.each([
   },
 )
 
-test('S-121: the gate rejects an issuer URL with a forbidden address before it resolves a name', async () => {
+test('S-121: the gate rejects an issuer URL with a forbidden address without a DNS lookup', async () => {
   const client = new IssuerClient({ lookup: () => expect.unreachable('no name is resolved') })
   await expect(client.getJson('https://169.254.169.254/', AbortSignal.timeout(5_000))).rejects.toThrow(
     'a link-local or cloud metadata address',

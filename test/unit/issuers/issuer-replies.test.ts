@@ -84,7 +84,10 @@ function send(
   response.writeHead(path === '/push' ? 201 : 200, { 'content-type': 'application/json', ...fields }).end(body)
 }
 
-/** 8 MiB of blanks: more than the limit of a reply, and about 8 KiB when compressed. JSON allows trailing blanks. */
+/**
+ * 8 MiB of blanks: more than the limit of 1 MiB for a reply, and about 8 KiB when compressed. JSON allows trailing
+ * blanks.
+ */
 const blanks = ' '.repeat(8 * 1024 * 1024)
 
 const codings = [
@@ -117,7 +120,7 @@ test.each(Object.keys(calls))("the gate rejects an issuer's reply to %s of more 
 })
 
 test.each(['a refresh', 'a pushed authorization request', 'a revocation'])(
-  "the gate reads an issuer's reply to %s with content-encoding identity and a non-Latin-1 header field",
+  "the gate accepts an issuer's reply to %s with content-encoding identity and a non-Latin-1 header field",
   async (call) => {
     const { path, body, run } = calls[call]!
     const client = clientWith((response) => {

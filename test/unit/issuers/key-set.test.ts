@@ -1,5 +1,5 @@
-// docs/design/contract.md §4, §14: the gate fetches the keys of an issuer rarely, uses them while the issuer is
-// unavailable, and retires a key that the issuer no longer publishes.
+// docs/design/contract.md §4, §14: the gate limits how often it fetches the keys of an issuer, uses them while the
+// issuer is unavailable, and retires a key that the issuer no longer publishes.
 
 import { gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -28,7 +28,7 @@ afterEach(async () => {
   await server.close()
 })
 
-test('the keys of an issuer are available after discovery and one fetch', async () => {
+test('the gate finds the keys of an issuer by one metadata request and one key request', async () => {
   const { set } = open()
   expect(set.candidates('one', 'ES256')).toEqual([])
   expect(await set.refetch()).toBe('succeeded')
@@ -43,7 +43,7 @@ test('when a policy is loaded, the gate fetches the keys of its issuers in advan
   expect(lines).toEqual([{ level: 'info', message: 'issuer keys loaded', fields: { issuer: 'main', keys: ['one'] } }])
 })
 
-test('S-058, S-135: 10,000 callers share one key fetch, and its success is reused within the cooldown', async () => {
+test('S-058, S-135: 10,000 concurrent callers share one key fetch, and a caller within the cooldown gets its result without another fetch', async () => {
   const { set } = open()
   expect(new Set(await Promise.all(Array.from({ length: 10_000 }, () => set.refetch())))).toEqual(
     new Set(['succeeded']),
@@ -54,7 +54,7 @@ test('S-058, S-135: 10,000 callers share one key fetch, and its success is reuse
   expect(server.keyFetches).toBe(1)
 })
 
-test('S-058: a failed key fetch is not repeated within the cooldown and is logged once', async () => {
+test('S-058: within the cooldown, the gate does not repeat a failed key fetch, and logs the failure once', async () => {
   server.instead.set('/jwks', (_, response) => response.writeHead(500).end())
   const { rules, set } = open()
   keys.retain([rules])
@@ -66,7 +66,7 @@ test('S-058: a failed key fetch is not repeated within the cooldown and is logge
   expect(lines[0]!.fields['error']).toContain('/jwks: status 500')
 })
 
-test('after the cooldown, a key fetch finds a new key of the issuer', async () => {
+test('after the cooldown, the gate fetches the keys again and finds a new key of the issuer', async () => {
   const { set } = open({ cooldownMs: 0 })
   await set.refetch()
   server.keys.push(ecKey('two').jwk)
@@ -75,7 +75,7 @@ test('after the cooldown, a key fetch finds a new key of the issuer', async () =
 })
 
 test.each(['issuer', 'anyone'] as const)(
-  'a JWT of the sender "%s" that arrives within the cooldown gets a new key, with one fetch for 50 callers',
+  '50 JWTs with a new key that arrive within the cooldown wait for one key fetch, which finds the key (sender of the JWTs: %s)',
   async (sender) => {
     const { set } = open({ cooldownMs: 50 })
     await set.refetch()
@@ -89,7 +89,7 @@ test.each(['issuer', 'anyone'] as const)(
   },
 )
 
-test('at most 64 JWTs from clients wait for a key fetch, and a JWT from the issuer still gets the new key', async () => {
+test('at most 64 JWTs that clients sent wait for a key fetch, and a JWT that the issuer sent still waits and gets the new key', async () => {
   const { set } = open({ cooldownMs: 60_000 })
   await set.refetch()
   for (let i = 0; i < 64; i++) void set.refetchFor('anyone')
@@ -142,11 +142,11 @@ const bad = {
   'no reply': () => {},
   'a redirect': (response) => response.writeHead(302, { location: `${server.issuer}/elsewhere` }).end(),
   'HTML with 200': (response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<html></html>'),
-  'no content': (response) => response.writeHead(204).end(),
-  'not found': (response) => response.writeHead(404).end(),
+  'status 204': (response) => response.writeHead(204).end(),
+  'status 404': (response) => response.writeHead(404).end(),
   'a compressed body (S-137)': (response) =>
     response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync('{"keys":[]}')),
-  'something else in JSON': (response) => response.end('{"keys":{}}'),
+  'JSON that is not a key set': (response) => response.end('{"keys":{}}'),
   'a broken connection': (response) => response.destroy(),
 } satisfies Record<string, (response: import('node:http').ServerResponse) => void>
 
@@ -173,7 +173,7 @@ test('S-137: the gate rejects a key set with content-encoding gzip', async () =>
   expect(set.status().error).toMatch(/content-encoding gzip, but the request asked for identity/)
 })
 
-test('S-137: the gate requests the key set of an issuer with Accept-Encoding identity', async () => {
+test('S-137: the gate requests the key set of an issuer with `Accept-Encoding: identity`', async () => {
   let asked: string | string[] | undefined
   server.instead.set('/jwks', (request, response) => {
     asked = request.headers['accept-encoding']
@@ -192,7 +192,7 @@ test('S-122: the gate does not fetch issuer keys over http from a non-loopback a
   expect(lines[0]!.fields['error']).toMatch('http://idp.example is neither https nor http to a loopback address')
 })
 
-test('the gate drops the last valid keys of an issuer when they are older than their limit', async () => {
+test('the gate drops the last valid keys of an issuer when they are older than keys_stale, and uses its keys again after a successful fetch', async () => {
   const { rules, set } = open({ cooldownMs: 0 }, { keysStaleMs: 1 })
   keys.retain([rules])
   await set.refetch()
@@ -206,7 +206,7 @@ test('the gate drops the last valid keys of an issuer when they are older than t
   await until(() => set.candidates('one', 'ES256').length === 1)
 })
 
-test('S-067: ignored keys of an issuer are logged once, with kid and reason', async () => {
+test('S-067: the gate logs ignored keys of an issuer once, with kid and reason', async () => {
   server.keys.push({ ...ecKey('two').jwk, use: 'enc' })
   const { rules, set } = open({ cooldownMs: 0 })
   keys.retain([rules])
@@ -221,7 +221,7 @@ test('S-067: ignored keys of an issuer are logged once, with kid and reason', as
   ])
 })
 
-test('a policy change replaces the key set of an issuer only when its algorithms change, and a removed issuer has no key set', async () => {
+test('a policy change replaces the key set of an issuer when the algorithms change, but not when the audience changes, and a removed issuer has no key set', async () => {
   const { rules, set } = open()
   keys.retain([rules])
   await until(() => set.candidates('one', 'ES256').length === 1)

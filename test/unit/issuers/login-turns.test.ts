@@ -46,7 +46,7 @@ function finish(address: string, { code = 'made-up', known = false } = {}) {
   return client.finish(reply, checks, { address, known, permit: () => true })
 }
 
-test('while the issuer does not reply, forged codes from many addresses do not delay refreshes, revocations, logouts and the start of logins', async () => {
+test('while the issuer does not reply to code exchanges, forged codes from many addresses do not delay refreshes, revocations, logouts and the start of logins', async () => {
   hold()
   const pending = Array.from({ length: 4 * AT_ONCE }, (_, i) => finish(`address ${i}`))
   await until('all turns of logins are taken', () => issuer.exchanging === AT_ONCE - RESERVED)
@@ -92,7 +92,7 @@ test('forged login codes from 2,080 networks /64 of one IPv6 /48 do not fill the
   await Promise.all(pending)
 })
 
-test('the gate exchanges at most 4 login codes per address concurrently, and another address does not wait', async () => {
+test('the gate exchanges at most 4 login codes of one address concurrently, and a code from another address does not wait', async () => {
   hold()
   const asked = issuer.asked.length
   const pending = Array.from({ length: 12 }, () => finish('one address'))
@@ -108,7 +108,7 @@ test('the gate exchanges at most 4 login codes per address concurrently, and ano
   expect(issuer.asked.length - asked).toBe(13)
 })
 
-test('a login code that is no longer permitted when its turn comes is not sent to the issuer', async () => {
+test('a login code whose exchange is no longer allowed when its turn comes is not sent to the issuer', async () => {
   const asked = issuer.asked.length
   const caller = { address: 'one address', known: false, permit: async () => false }
   const reply = new URL(`${redirectUri}?code=c&state=a-state`)
@@ -131,7 +131,7 @@ test('a login code that waits longer than login.timeout is reported as an issuer
     Array.from({ length: PER_ADDRESS + 1 }, (_, i) => {
       const permit = () => {
         permitted.push(i)
-        // This call holds its permit until the last call has stopped waiting.
+        // The first calls keep their permits until the last call has stopped waiting.
         return i < PER_ADDRESS ? until('the last one gave up', () => gaveUp).then(() => false) : true
       }
       const finished = brief.finish(reply, checks, { address: 'one address', known: false, permit })

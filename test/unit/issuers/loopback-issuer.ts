@@ -26,13 +26,13 @@ export function edKey(kid: string): IssuerKeyPair {
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void
 
-/** An authorization server on loopback that serves only its metadata and its keys. */
+/** An authorization server on loopback that serves its metadata and its keys, and no other endpoint. */
 export class LoopbackIssuer {
   /** Keys that the issuer publishes. */
   keys: Record<string, unknown>[] = []
   /** Paths of all requests so far, in order. */
   readonly requests: string[] = []
-  /** Handlers that replace the normal reply, by path. */
+  /** Handlers that replace the normal reply, with the request path as the key. */
   readonly instead = new Map<string, Answer>()
   readonly metadata: Record<string, unknown>
   readonly issuer: string

@@ -1,5 +1,6 @@
 // CWE-918: the metadata of an issuer that is not on loopback name plain http endpoints on loopback. The gate sends
-// nothing to them. The issuer is a real HTTPS server; the gate resolves the name idp.example to this machine.
+// nothing to these endpoints. The issuer is a real HTTPS server; the gate resolves the name idp.example to this
+// machine.
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -110,7 +111,7 @@ const calls: Record<string, () => Promise<unknown>> = {
 }
 
 test.each(Object.keys(calls))(
-  'the gate does not call the %s of issuer metadata on a loopback address when the issuer is not on loopback',
+  'the gate does not call the %s on a loopback address that the metadata of an issuer outside of loopback name',
   async (name) => {
     await expect(calls[name]!()).rejects.toThrow(/http to a loopback address is accepted only if/)
     expect(reached).toEqual([])

@@ -83,7 +83,7 @@ test.each([
   { what: 'number', jwk: 7, why: 'not a JSON object' },
   { what: 'null', jwk: null, why: 'not a JSON object' },
 ])(
-  'S-067: the gate ignores a published key that is $what, and uses the other keys of the set',
+  'S-067: the gate ignores a published key with this fault: $what, and uses the other keys of the set',
   async ({ jwk, why }) => {
     const set = await read([jwk, ecKey('good').jwk])
     expect(set.keys.map((key) => key.keyId)).toEqual(['good'])
@@ -92,7 +92,7 @@ test.each([
   },
 )
 
-test('unknown members of a published JWK have no effect on its import', async () => {
+test('the gate uses a published JWK although it has members that the gate does not know', async () => {
   const set = await read([{ ...ec, use: 'sig', key_ops: ['verify', 'sign'], ext: false, x5c: ['AAAA'], oth2: 1 }])
   expect(set.candidates('k', 'ES256')).toHaveLength(1)
 })
@@ -116,7 +116,7 @@ test.each(['../../dev/null', "' OR 1", 'k'.repeat(4096), '__proto__', 'construct
   },
 )
 
-test('a kid matches no published key of another algorithm', async () => {
+test('a token whose kid names a published key of another algorithm matches no key', async () => {
   const set = await read([ec, { ...symmetric, kid: 'k' }])
   expect(set.candidates('k', 'ES384')).toEqual([])
   expect(set.candidates('k', 'HS256')).toEqual([])
@@ -135,9 +135,12 @@ test('S-112: when a key set is replaced, an unchanged key stays valid, and a rem
   expect(of(after, 'changes')!.live).toBe(true)
 })
 
-test.each([null, [], 'x', {}, { keys: {} }])('the gate rejects %j as a key set of an issuer', async (document) => {
-  await expect(PublishedKeySet.read(document, algorithms)).rejects.toThrow('not a JSON Web Key Set')
-})
+test.each([null, [], 'x', {}, { keys: {} }])(
+  'the gate rejects the JSON value %j as the key set of an issuer',
+  async (document) => {
+    await expect(PublishedKeySet.read(document, algorithms)).rejects.toThrow('not a JSON Web Key Set')
+  },
+)
 
 test("S-068: the gate rejects an issuer's key set with 101 keys", async () => {
   await expect(read(Array.from({ length: 101 }, () => ec))).rejects.toThrow('101 keys')

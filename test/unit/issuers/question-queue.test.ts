@@ -34,7 +34,7 @@ class Asking {
     return this.#open.length
   }
 
-  /** Ends the active requests one after the other, and lets queued requests start, until none is left. */
+  /** Ends the running requests one after the other, so that queued requests start, until no request is left. */
   async drain(): Promise<void> {
     await vi.advanceTimersByTimeAsync(0)
     for (;;) {
@@ -46,7 +46,7 @@ class Asking {
   }
 }
 
-test("clients' introspection requests are served in rotation, however many one client has waiting", async () => {
+test('introspection requests are sent for the client addresses in rotation, however many requests one address has in the queue', async () => {
   const asking = new Asking(1)
   for (let i = 0; i < 5; i++) asking.ask(`a${i}`, from('a'))
   asking.ask('b0', from('b'))
@@ -56,7 +56,7 @@ test("clients' introspection requests are served in rotation, however many one c
   expect(asking.granted).toEqual(['a0', 'a1', 'b0', 'c0', 'a2', 'a3', 'a4'])
 })
 
-test('introspection re-checks of cached tokens have priority over first requests for tokens from unknown addresses', async () => {
+test('introspection requests that check a cached token again have priority over first requests for tokens from unknown addresses', async () => {
   const asking = new Asking(1)
   asking.ask('busy', rechecks)
   for (let i = 0; i < 3; i++) asking.ask(`s${i}`, from('s'))
@@ -67,7 +67,7 @@ test('introspection re-checks of cached tokens have priority over first requests
   expect(asking.granted.slice(11)).toEqual(['s0', 's1', 's2'])
 })
 
-test('introspection requests of a known address get one of four places beside re-checks, and three of four beside unknown addresses', async () => {
+test('while requests of all three kinds wait, re-checks of cached tokens get three introspections for one of a known address, and known addresses three for one of an unknown address', async () => {
   const asking = new Asking(1)
   asking.ask('busy', rechecks)
   for (let i = 0; i < 6; i++) asking.ask('r', rechecks)
@@ -78,7 +78,7 @@ test('introspection requests of a known address get one of four places beside re
   expect(asking.granted.slice(1).join('')).toBe('rrrkrrrkkskkkskkss')
 })
 
-test('first introspection requests from unknown addresses never use the last quarter of the concurrent places', async () => {
+test('with 8 concurrent introspections, requests for tokens from unknown addresses use at most 6; those from a known address and re-checks of cached tokens can use the others', async () => {
   const asking = new Asking(8)
   for (let i = 0; i < 100; i++) asking.ask(`s${i}`, from(`s${i}`))
   await vi.advanceTimersByTimeAsync(0)
@@ -111,7 +111,7 @@ test('a flood of introspection requests from one address does not displace the r
   expect(asking.granted.filter((name) => name.startsWith('b')).length).toBe(51)
 })
 
-test('a full introspection queue drops the newest request of the address with the most requests', async () => {
+test('a full introspection queue drops the newest request of an address that has the most requests', async () => {
   const asking = new Asking(1)
   asking.ask('busy', rechecks)
   for (const address of ['a', 'b', 'c', 'd']) for (let i = 0; i < 256; i++) asking.ask(`${address}${i}`, from(address))
@@ -135,7 +135,7 @@ test('an introspection request that waits too long is refused and frees its plac
   expect(asking.granted).toEqual(['first', 'patient'])
 })
 
-test('after a 429 of the issuer, introspection requests are sent at the lower rate, and one at a time until Retry-After has passed', async () => {
+test('after a 429 of the issuer, the gate sends introspection requests one at a time until Retry-After has passed, then concurrently at the lower rate', async () => {
   const asking = new Asking(4)
   for (let i = 0; i < 20; i++) asking.rate.send()
   asking.rate.limited(now(), 3)

@@ -27,7 +27,7 @@ test('the rate of introspection requests is unlimited until the issuer replies 4
   expect(rate.perS).toBe(Number.POSITIVE_INFINITY)
 })
 
-test('the first 429 of an issuer halves the rate of introspection requests of the last second', () => {
+test('the first 429 of an issuer limits introspection requests to half the number of the last second', () => {
   send(40, 1000)
   rate.limited(nowMs, undefined)
 
@@ -39,7 +39,7 @@ test('the first 429 of an issuer halves the rate of introspection requests of th
   expect(rate.waitMs).toBeGreaterThan(0)
 })
 
-test('a 429 to an introspection request that was sent within a second after the last decrease does not change the rate', () => {
+test('a 429 to an introspection request that was sent less than a second after the rate was lowered does not lower the rate again', () => {
   send(40, 1000)
   const sentMs = nowMs
   nowMs += 10
@@ -52,7 +52,7 @@ test('a 429 to an introspection request that was sent within a second after the 
   expect(rate.perS).toBe(10)
 })
 
-test('after a 429, the rate of introspection requests rises each second by a tenth of its earlier value, until there is no limit', () => {
+test('after a 429, the rate of introspection requests rises each second by a tenth of the rate before the 429, until there is no limit', () => {
   send(40, 1000)
   rate.limited(nowMs, undefined)
   nowMs += 1000
@@ -99,7 +99,7 @@ test('a shorter Retry-After of an issuer does not end a longer one, and none las
   expect(rate.oneAtATime).toBe(false)
 })
 
-test('an issuer that accepts 20 introspection requests per second gets at least 70 % of 20 per second, with few 429 replies', () => {
+test('an issuer that accepts 20 introspection requests per second gets at least 14 per second, and replies 429 to less than a tenth as many as it accepts', () => {
   let [budget, answered, refused] = [20, 0, 0]
   for (let i = 0; i < 60_000; i++) {
     if (i % 1000 === 0) budget = 20

@@ -12,11 +12,11 @@ test.each([
   ['a date, against the Date of the reply', laterThanDate, date, 30],
   ['a date, against the clock of the gate if the reply has no Date', laterThanDate, '', 10],
   ['a date that has passed', date, laterThanDate, 0],
-  ['nothing', '', date, undefined],
+  ['an empty value', '', date, undefined],
   ['a fraction', '1.5', date, undefined],
   ['a negative number', '-1', date, undefined],
   ['a date that does not exist', 'Tue, 01 Foo 2026 12:00:30 GMT', date, undefined],
   ['text', 'soon', date, undefined],
-])('the Retry-After of an issuer is parsed: %s', (_, value, replyDate, seconds) => {
+])('the gate parses the value of Retry-After in a reply of an issuer: %s', (_, value, replyDate, seconds) => {
   expect(readRetryAfter(value, replyDate, nowMs)).toBe(seconds)
 })

@@ -1,4 +1,5 @@
-// The semaphore limits concurrent calls. Waiters are served in order; their number and their wait are limited.
+// The semaphore limits concurrent calls. Waiters are served in order; the number of waiters and the time of a wait are
+// limited.
 
 import { expect, test } from 'vitest'
 import { Semaphore } from '../../../gateway/issuers/semaphore.ts'

@@ -6,7 +6,7 @@ import { identityOf, identityParts, type LimitSubject } from '../../../gateway/l
 import { RedisKeys } from '../../../gateway/redis/keys.ts'
 
 // Which requests share a window of a rate limit (S-114, S-115, S-117). Each identity includes its issuer. Different
-// names never join to the same identity.
+// combinations of names never give the same identity.
 
 function who(parts: Partial<LimitSubject> & { claims?: Record<string, unknown> } = {}): LimitSubject {
   const { claims = {}, ...rest } = parts
@@ -73,11 +73,14 @@ test.each<[string, LimitPart[], Parameters<typeof who>[0], Parameters<typeof who
   ['addresses of two /64s', ['address'], address('2001:db8:1:2::1'), address('2001:db8:1:3::1'), false],
   ['an IPv4 address and its mapped form', ['address'], address('192.0.2.1'), address('::ffff:192.0.2.1'), true],
   ['two IPv4 addresses', ['address'], address('192.0.2.1'), address('192.0.2.2'), false],
-])('two requests have the same rate-limit identity only if they must share a window: %s', (_what, by, a, b, same) => {
-  expect(identityOf(by, who(a)) === identityOf(by, who(b))).toBe(same)
-})
+])(
+  'two requests have the same rate-limit identity exactly if they must share a window: %s',
+  (_what, by, a, b, same) => {
+    expect(identityOf(by, who(a)) === identityOf(by, who(b))).toBe(same)
+  },
+)
 
-test('the listing of a rate-limit identity shows its parts, and the Redis key of its window shows none of them', () => {
+test('`limits list` can show the parts of a rate-limit identity, and the Redis key of its window shows none of them', () => {
   const identity = identityOf(
     ['subject', 'address', tier],
     who({ ...address('2001:db8::1'), claims: { tier: 'gold}:{x' } }),
@@ -93,7 +96,7 @@ test('the listing of a rate-limit identity shows its parts, and the Redis key of
   expect(key).toMatch(/^gh:\{l[0-9a-f]{2}\}:exact:gate\/l:1000:10000:[0-9a-f]{32}$/)
 })
 
-test('a rate-limit identity has fewer than 400 characters even if the client sends values of 6,000 characters', () => {
+test('a rate-limit identity has fewer than 400 characters even if the subject and a claim have 6,000 characters', () => {
   const identity = identityOf(['subject', tier], who({ subject: long(''), claims: { tier: { names: [long('')] } } }))
 
   expect(identity.length).toBeLessThan(400)

@@ -24,14 +24,14 @@ test.each([
   ['192.0.2.1', '192.0.2.11', false],
   ['192.0.2.1', 'c000:201::', false],
   ['c000:201::', '192.0.2.1', false],
-])('after adding %s, the table of known addresses contains %s: %s', (added, asked, expected) => {
+])('after adding %s, the table of known addresses contains the address %s: %s', (added, asked, expected) => {
   const known = new KnownAddresses(startMs)
   known.add(address(added), startMs)
 
   expect(known.has(address(asked), startMs)).toBe(expected)
 })
 
-test('when all slots for an address are full, the table of known addresses replaces the oldest address', () => {
+test('when all slots that an address can use are full, the table of known addresses replaces the oldest address', () => {
   const known = new KnownAddresses(startMs, 4)
   const all = Array.from({ length: 6 }, (_, i) => address(`10.0.0.${i}`))
   for (const [i, one] of all.entries()) known.add(one, startMs + i * 1000)

@@ -5,8 +5,8 @@ import { attack, type Report, span, startUs, tickUs } from './lease-adversary.ts
 import { Dice, type Mutation, ScriptInVirtualTime } from './virtual-redis.ts'
 
 // docs/design/contract.md §7: no interval of length `window` contains more admissions than the limit, whatever nodes,
-// networks and clocks of nodes do. The tests run the script on a real Redis in virtual time. A mutant is the script or
-// a node with one of its rules removed.
+// networks and clocks of nodes do. The tests run the script on a real Redis in virtual time. Mutations of the script,
+// or of the reports of the nodes, break one rule each.
 
 vi.setConfig({ testTimeout: 300_000 })
 
@@ -39,7 +39,7 @@ async function firstOver(
   return undefined
 }
 
-test('nodes that spend at the last moment, die, lose replies or repeat calls never exceed a rate limit together', async () => {
+test('simulated nodes that use leased permits at the last moment, die, lose replies or repeat calls never exceed the rate limit together', async () => {
   expect(await firstOver([], truthful, runs)).toBeUndefined()
 })
 
@@ -62,26 +62,29 @@ test.each<[string, readonly Mutation[], Report]>([
 // Random runs almost never reach this case: a shorter lease follows a longer one, and the reply with the shorter lease
 // is lost.
 test.each<[string, readonly Mutation[], number]>([
-  ['does not let another node admit more requests', [], 0],
+  ['does not let another node exceed the limit', [], 0],
   [
-    'that is dated before the old lease lets another node exceed the limit',
+    'lets another node exceed the limit, if the script ends the shorter lease before the old one',
     [['true, math.max(ends, at)', 'true, ends']],
     10,
   ],
-])('after the loss of a lease reply, a shorter lease %s', async (_what, mutations, over) => {
-  const script = new ScriptInVirtualTime(client, 'lease-permits.lua', mutations)
-  const key = `shortened:${++keys}`
-  const lease = async (tick: number, hold: number, held: string, kept: number, id: string) =>
-    (await script.run([key], [10, span, tickUs, hold, held, kept, 10, 1, id], startUs + tick * tickUs)) as [
-      string,
-      number,
-    ]
+])(
+  'when a node loses the reply to a call that shortens its lease, the shorter lease %s',
+  async (_what, mutations, over) => {
+    const script = new ScriptInVirtualTime(client, 'lease-permits.lua', mutations)
+    const key = `shortened:${++keys}`
+    const lease = async (tick: number, hold: number, held: string, kept: number, id: string) =>
+      (await script.run([key], [10, span, tickUs, hold, held, kept, 10, 1, id], startUs + tick * tickUs)) as [
+        string,
+        number,
+      ]
 
-  const [held, permits] = await lease(0, span, '', 0, 'a.1')
-  await lease(1, 1, held, permits, 'a.2')
-  // The node did not receive the second reply, and spends all its permits in tick 20. Another node requests permits in
-  // tick 24.
-  const [, others] = await lease(24, 1, '', 0, 'b.1')
+    const [held, permits] = await lease(0, span, '', 0, 'a.1')
+    await lease(1, 1, held, permits, 'a.2')
+    // The node did not receive the second reply, and spends all its permits in tick 20. Another node requests permits
+    // in tick 24, before the window of 20 ticks has passed.
+    const [, others] = await lease(24, 1, '', 0, 'b.1')
 
-  expect([permits, others]).toEqual([10, over])
-})
+    expect([permits, others]).toEqual([10, over])
+  },
+)

@@ -16,8 +16,8 @@ interface Held {
 }
 
 /**
- * A node that does the worst that the rules allow. It spends permits up to the last µs of its lease, dies at any time,
- * loses replies, and has calls executed twice. It requests leases of random length.
+ * A node that behaves as badly as the rules of leases allow. It spends permits up to the last µs of its lease, dies
+ * at any time, loses replies, and has calls executed twice. It requests leases of random length.
  */
 class MeanNode {
   readonly #run: Run

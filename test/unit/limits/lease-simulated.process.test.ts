@@ -25,9 +25,9 @@ async function figures(scene: Scene, seed: number) {
   return {
     over: Math.max(0, mostInAnyWindow(admissions, scene.windowMs) - scene.limit),
     admitted: admissions.length / ideal.length,
-    // Ratio of the times that the exact log and the nodes needed for the same number of admissions. It shows the loss
-    // at a steady rate. The number of admissions at the end would depend on the moment of the end, because windows fill
-    // and empty in step.
+    // Ratio of the times that an exact log and the nodes needed for the same number of admissions; below 1, the nodes
+    // are slower. The number of admissions at the end would depend on the moment of the end, because windows fill and
+    // empty in step.
     pace: ideal[Math.min(last, ideal.length - 1)]! / admissions[last]!.at,
     callsPerThousand: (1000 * calls) / offered.length,
   }
@@ -49,7 +49,7 @@ test.each<Row>([
   [5000, 1000, 8, lopsided, 0.9, 0.99],
   [50_000, 10_000, 8, even, 1.5, 0.985],
 ])(
-  'a leased limit of %i requests in %i ms on %i nodes (extra share of the first node: %d, load: %d × the limit) is never exceeded, and admissions reach at least %d of the pace of an exact log',
+  'a leased limit of %i requests in %i ms on %i nodes (the first node gets a share of %d plus an equal part of the rest; load: %d × the limit) is never exceeded, and admissions reach at least %d of the pace of an exact log',
   async (limit, windowMs, nodes, firstPart, load, from) => {
     const perSecond = (load * limit * 1000) / windowMs
     const windows = windowMs > 1000 ? 1.4 : limit >= 5000 ? 3.4 : 6.4

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { Lease, type LeaseReply } from '../../../gateway/limits/lease.ts'
 
-// The node's side of a lease of permits: which permits the node can spend, until when, and what it reports to Redis.
-// All times are ms of one clock.
+// The node's side of a lease of permits: which permits the node can use (spend) for requests, until when, and which
+// used permits it reports to Redis. All times are ms of one clock.
 
 const terms = { requests: 10_000, windowMs: 1000, tickUs: 5000, cost: 1, node: 'n', serial: 1 }
 const reply = (permits: number, rest: Partial<LeaseReply> = {}): LeaseReply => ({
@@ -20,8 +20,8 @@ const reply = (permits: number, rest: Partial<LeaseReply> = {}): LeaseReply => (
  */
 function leased(options: Partial<typeof terms> = {}): Lease {
   const lease = new Lease({ ...terms, ...options }, () => 0.5)
-  // The first reply reports 5,000 of 10,000 requests left in the window. With more than half of them left, the node
-  // would hold the lease for longer.
+  // The first reply reports 5,000 of 10,000 requests left in the window. If more than half were left, the lease would
+  // last longer.
   lease.begin(900, 0)
   lease.accept(reply(0, { lease: '' }), 901)
   lease.begin(1000, 100)
@@ -29,14 +29,14 @@ function leased(options: Partial<typeof terms> = {}): Lease {
   return lease
 }
 
-test('a node can spend the permits of a lease until shortly before its end, counted from the sending of the lease call', () => {
+test('a node can spend the permits of a lease until shortly before its end, counted from the time at which the lease call was sent', () => {
   const lease = leased()
 
   expect(lease.spend(1023.9)).toBe(true)
   expect(lease.spend(1024)).toBe(false)
 })
 
-test('a node ignores a lease reply after the deadline: it gets no new permits and reports its spent permits again', () => {
+test('a node that receives a lease reply after the end of the requested lease gets no new permits and reports its spent permits again', () => {
   const lease = leased()
   lease.spend(1010)
   const { id } = lease.begin(1012, 50)
@@ -65,7 +65,7 @@ test('late lease replies do not make a node treat Redis as unavailable: the next
   expect([lease.uncertain, lease.spend(2500)]).toEqual([false, true])
 })
 
-test('a node treats a Redis whose lease replies are always late as unavailable', () => {
+test('a node treats a Redis whose lease replies are always late as unavailable, after four replies with a window of 100 ms', () => {
   const lease = leased({ windowMs: 100, tickUs: 500 })
   const away: boolean[] = []
   for (let i = 0; i < 5; i++) {
@@ -77,7 +77,7 @@ test('a node treats a Redis whose lease replies are always late as unavailable',
   expect(away).toEqual([false, false, false, true, true])
 })
 
-test('during a lease call a node spends only the permits that it kept, and reports them in the next call', () => {
+test('during a lease call a node spends only permits that it kept for that time, and reports them in the next call', () => {
   const lease = new Lease({ ...terms }, () => 0.5)
   lease.begin(1000, 2)
   // Redis never grants more permits than requested. If it did, the node would return the surplus.
@@ -93,14 +93,14 @@ test('during a lease call a node spends only the permits that it kept, and repor
   expect(lease.begin(1020, 0).spent.filter((_, i) => i % 2 === 1)).toEqual([4, 16])
 })
 
-test('a node reports the permits spent in one tick together, with the age of the youngest one rounded down', () => {
+test('a node reports all permits spent in one tick of the window together, with the age of the youngest one minus 0.1 %', () => {
   const lease = leased()
   for (const at of [1005, 1006, 1009, 1010]) lease.spend(at)
 
   expect(lease.begin(1020, 0).spent).toEqual([Math.floor(11_000 * 0.999), 3, Math.floor(10_000 * 0.999), 1])
 })
 
-test('a node requests no permits of a full limit window until a permit becomes free', () => {
+test('a node requests no permits of a full limit window until the time at which Redis expects a free permit', () => {
   const lease = new Lease({ ...terms }, () => 0.5)
   lease.begin(1000, 10)
   lease.accept(reply(0, { lease: '', waitMs: 300, left: 0 }), 1001)
@@ -110,7 +110,7 @@ test('a node requests no permits of a full limit window until a permit becomes f
   expect(lease.mayAsk(1001 + lease.waitMs(1001))).toBe(true)
 })
 
-test('when a limit window is full for an hour, a node requests permits again after 2 s, in case an operator reset the window', () => {
+test('when a limit window stays full for long, a node requests permits again after at most 2 s, in case an operator reset the window', () => {
   const lease = new Lease({ ...terms, windowMs: 3_600_000, tickUs: 18_000_000 }, () => 0.5)
   lease.begin(1000, 1)
   lease.accept(reply(0, { lease: '', waitMs: 3_000_000, left: 0 }), 1001)
@@ -119,14 +119,14 @@ test('when a limit window is full for an hour, a node requests permits again aft
   expect(lease.mayAsk(3001)).toBe(true)
 })
 
-test('a node refills a lease of permits before it is used up, but not within half the spacing of lease calls', () => {
+test('a node requests more permits before those of its lease are used up, but not within half the spacing of lease calls', () => {
   const lease = leased()
   expect(lease.shouldRefill(1004)).toBe(false)
   expect(lease.shouldRefill(1010)).toBe(false)
   expect(lease.shouldRefill(1015)).toBe(true)
 })
 
-test('a node without demand returns the unused permits of its lease', () => {
+test('in its next lease call, a node without demand returns the unused permits of its lease', () => {
   const lease = leased()
   const call = lease.begin(1020, 0)
 
@@ -150,7 +150,7 @@ test('a node can take back a spent permit until it has reported the spent permit
   expect(lease.begin(1021, 100).spent.length).toBe(2)
 })
 
-test('when a node takes back the older of two spent permits, it reports the other one with its own age', () => {
+test('when a node takes back the older of two spent permits, it reports the younger one with the age of that one', () => {
   const lease = leased()
   lease.spend(1002)
   const { generation } = lease
@@ -171,7 +171,7 @@ test('a permit that is spent and taken back during a lease call is not in the ne
   expect(lease.begin(1013, 100)).toMatchObject({ kept: 99, spent: [] })
 })
 
-test('a node spends all permits of a request that costs several, or none of them', () => {
+test('for a request that costs several permits, a node spends all of them or none', () => {
   const lease = new Lease({ ...terms, cost: 7 }, () => 0.5)
   expect(lease.begin(1000, 3)).toMatchObject({ wanted: 21, needed: 7 })
   lease.accept(reply(20), 1001)
@@ -179,7 +179,7 @@ test('a node spends all permits of a request that costs several, or none of them
   expect([lease.spend(1002), lease.spend(1002), lease.spend(1002)]).toEqual([true, true, false])
 })
 
-test('a node calls an unavailable Redis for permits after pauses that grow from 50 ms to 2 s', () => {
+test('a node repeats failed lease calls after pauses that double from 50 ms up to 2 s', () => {
   const lease = leased()
   const pauses: number[] = []
   let now = 2000
@@ -195,7 +195,7 @@ test('a node calls an unavailable Redis for permits after pauses that grow from 
   expect(pauses).toEqual([50, 100, 200, 400, 800, 1600, 2000, 2000])
 })
 
-test('a lease lasts longer while more than half of the permits of its window are free', () => {
+test('a lease lasts longer if more than half of the permits of its window are free when the lease is granted', () => {
   const lease = new Lease({ ...terms }, () => 0.5)
   lease.begin(1000, 100)
   lease.accept(reply(100, { left: 9000 }), 1001)

@@ -8,7 +8,7 @@ import { atEnd } from '../../kit/cleanup.ts'
 import { redisSettingsFor, testLink, testRedis } from '../../kit/redis.ts'
 import { until } from '../../kit/until.ts'
 
-// docs/design/contract.md §10, `limits list` and `limits reset`: what operators see of the windows of a rate limit, and
+// docs/design/contract.md §10, `limits list` and `limits reset`: how operators list the windows of a rate limit, and
 // how a reset empties a window in the whole cluster.
 
 const rule = (mode: LimitRule['mode']): LimitRule => ({
@@ -51,7 +51,7 @@ async function ask({ limiter }: Node, limit: LimitRule): Promise<boolean> {
 }
 
 test.each(rules)(
-  'a window of a limit with mode $mode is listed with its count in the cluster, and a reset by one node empties it on another node',
+  '`limits list` shows a window of a limit with mode $mode with the requests of all nodes, and a reset at one node empties the window for another node',
   async (limit) => {
     for (const node of [one, two, one]) expect(await ask(node, limit)).toBe(true)
     expect(await one.service.list(limit.label)).toEqual([
@@ -71,7 +71,7 @@ test.each(rules)(
     await ask(two, limit)
     expect(await ask(one, limit)).toBe(false)
     expect(await two.service.reset({ limit: limit.label, ...alice })).toEqual({ limit: limit.label, existed: true })
-    // A node requests permits of a full leased window again within 2 s.
+    // A node with a full leased window requests permits again within 2 s.
     await until('a request is admitted', () => ask(one, limit))
   },
 )
@@ -82,6 +82,6 @@ test.each([
   [{ limit: 'route/r/exact', route: 'r', subject: 'alice' }, 'bucket_incomplete'],
   [{ limit: 'route/r/exact', ...alice, client: 'web' }, 'bucket_surplus'],
   [{ limit: 'route/r/exact', ...alice, claims: { tier: 'gold' } }, 'bucket_surplus'],
-])('`limits reset` rejects the window name %j with the error code %s', async (name, code) => {
+])('`limits reset` rejects the window %j with the error code %s', async (name, code) => {
   await expect(one.service.reset(name)).rejects.toMatchObject({ code })
 })

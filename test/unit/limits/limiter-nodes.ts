@@ -37,7 +37,7 @@ export interface LimiterNode {
 
 interface NodeOptions {
   readonly port: number
-  /** Number of members of the cluster that the node sees. Default 1. */
+  /** Number of cluster members, by which the node divides a limit while Redis is unavailable. Default 1. */
   readonly members?: number
   readonly bucketsMax?: number
   /**
@@ -76,7 +76,7 @@ export async function limiterNode({
   return { limiter, link }
 }
 
-/** Sends concurrent requests of one subject, which all of the given limits count. */
+/** Sends concurrent requests of one subject to the limiter, each of which all of the given limits count. */
 export async function ask({ limiter }: Pick<LimiterNode, 'limiter'>, rules: LimitRule[], times = 1, who = 'alice') {
   const buckets = rules.map((each) => limiter.bucket(each, who))
   return Promise.all(Array.from({ length: times }, () => limiter.take(buckets, 'local')))

@@ -21,7 +21,7 @@ beforeAll(async () => {
 const node = (options: Partial<Parameters<typeof limiterNode>[0]> = {}) => limiterNode({ port: redis.port, ...options })
 
 test.each(['exact', 'leased'] as const)(
-  'a limit of 100 requests in mode %s admits at most 100 of 500 requests on 5 nodes, and at least 90 of them',
+  'with mode %s, a limit of 100 requests admits between 90 and 100 of 500 requests on 5 nodes',
   async (mode) => {
     const limit = rule({ mode, requests: 100, windowMs: 60_000 })
     const nodes = await Promise.all(Array.from({ length: 5 }, () => node()))
@@ -52,7 +52,7 @@ test('a node decides 50 concurrent requests under a limit in one call to Redis',
   expect((await calls()) - before).toBe(1)
 })
 
-test('while Redis is paused, a node admits requests of a leased limit from its lease without waiting', async () => {
+test('while Redis is paused, a node admits requests of a leased limit from the permits of its lease without waiting', async () => {
   // A node holds a lease of this limit for two call spacings of 500 ms.
   const limit = rule({ mode: 'leased', requests: 1_000_000, windowMs: 60_000 })
   const { limiter } = await node()
@@ -73,7 +73,7 @@ test('while Redis is paused, a node admits requests of a leased limit from its l
   await spendWhile(() => bucket[0]!.lease === undefined)
   let count = 0
   while (count === 0) {
-    // After four lease calls, the estimate of the node's demand reaches 15/16 of the real demand.
+    // After four lease calls, the demand that the node estimates is 15/16 of the real demand.
     const pace = Math.min(
       ...[await paceToNextCall(), await paceToNextCall(), await paceToNextCall(), await paceToNextCall()],
     )
@@ -93,7 +93,7 @@ test('while Redis is paused, a node admits requests of a leased limit from its l
   }
 })
 
-test('when one of several limits refuses a request, the permits of the other limits are returned on the node and in Redis', async () => {
+test('when one of several limits refuses a request, the node gives back the permits that the other limits charged, also in Redis', async () => {
   const full = rule({ requests: 1, windowMs: 60_000, by: ['client'] })
   const leased = rule({ mode: 'leased', requests: 1000, windowMs: 60_000 })
   const wide = rule({ requests: 10, windowMs: 60_000 })
@@ -108,7 +108,7 @@ test('when one of several limits refuses a request, the permits of the other lim
   const outcomes: LimitOutcome[] = []
   for (let i = 0; i < 30; i++) {
     outcomes.push(await one.limiter.take(buckets, 'local'))
-    // The permits are returned to Redis after the reply.
+    // The node returns the permits to Redis after the result of the request is known.
     await until('the charge is refunded', async () => (await store.count(buckets[1]!.key, wide)).used <= 1)
   }
   expect(admitted(outcomes)).toBe(1)
@@ -117,7 +117,7 @@ test('when one of several limits refuses a request, the permits of the other lim
   expect(admitted(await ask(one, [wide], 12))).toBe(9)
 })
 
-test('a request that a limit per client refuses takes no permits of a limit that all clients share', async () => {
+test('a request that the limit of its own subject refuses takes no permits of a limit that all subjects share', async () => {
   const shared = rule({ mode: 'leased', requests: 1000 })
   const own = rule({ requests: 1, windowMs: 60_000 })
   const { limiter } = await node()
@@ -135,7 +135,7 @@ test('a request that a limit per client refuses takes no permits of a limit that
   ])
 })
 
-test('the rate limiter throws a fault instead of waiting endlessly when Redis sends an invalid reply', async () => {
+test('the rate limiter throws a fault instead of waiting endlessly when Redis replies null to a limit script', async () => {
   const relay = await RedisRelay.start(redis.port)
   const one = await node({ port: relay.port })
   const limit = rule()
@@ -153,7 +153,7 @@ test.each([
   ['exact', 'open', 20],
   ['leased', 'open', 20],
 ] as const)(
-  'with mode %s and on_outage %s, one of two nodes admits %i of 20 requests under a limit of 10 while Redis is unavailable',
+  'with mode %s and on_outage %s, one of two nodes admits %i of 20 requests under a limit of 10 that Redis has not counted yet, while Redis is unavailable',
   async (mode, onOutage, expected) => {
     const own = await testRedis()
     const { limiter } = await node({ members: 2, port: own.port })
@@ -179,7 +179,7 @@ test.each(['exact', 'leased'] as const)(
 )
 
 test.each(['exact', 'leased'] as const)(
-  'permits that a limit in mode %s granted while Redis was unavailable count for one window after Redis returns',
+  'permits that a limit in mode %s granted while Redis was unavailable still count after Redis returns, until they leave the window',
   async (mode) => {
     const own = await testRedis()
     const one = await node({ port: own.port })
@@ -225,7 +225,7 @@ test('a node that stops returns the unspent permits of its lease to Redis', asyn
   expect(got).toBe(1000)
 })
 
-test('a node that stops during a lease call also returns the permits of that call', async () => {
+test('a node that stops during a lease call also returns the permits that this call brings', async () => {
   const limit = rule({ mode: 'leased', requests: 1000, windowMs: 60_000 })
   const { limiter, link } = await node()
   const bucket = limiter.bucket(limit, 'alice')
@@ -238,7 +238,7 @@ test('a node that stops during a lease call also returns the permits of that cal
   expect(await new PermitStore(link).count(bucket.key, limit)).toEqual({ used: got, held: 0 })
 })
 
-test('a node that runs without Redis enforces each rate limit by itself', async () => {
+test('a node that runs without Redis enforces each rate limit as if it were the only node', async () => {
   const limiter = new Limiter({ store: undefined, members: () => 8 })
   atEnd(() => limiter.close())
   const limits = [rule({ requests: 10, windowMs: 60_000 }), rule({ mode: 'leased', requests: 1000 })]
@@ -250,7 +250,7 @@ test('a node that runs without Redis enforces each rate limit by itself', async 
   ])
 })
 
-test('when a node evicts a limit window and uses it again, its new lease is separate from the old lease in Redis', async () => {
+test('when a node evicts a limit window and uses it again, its new lease in Redis does not overwrite the old one, although both end in the same tick', async () => {
   const { limiter, link } = await node({ bucketsMax: 1 })
   // A tick of this window lasts 13 s, so two successive leases end in the same tick.
   const limit = rule({ mode: 'leased', requests: 1000, windowMs: 2_592_000 })
@@ -264,7 +264,7 @@ test('when a node evicts a limit window and uses it again, its new lease is sepa
   expect(await link.store.call('HLEN', again.key)).toBe(2)
 })
 
-test('a node whose process was blocked during many Redis calls does not treat Redis as unavailable', async () => {
+test('a node whose process was blocked for 600 ms during 10 calls to Redis does not treat Redis as unavailable', async () => {
   const limit = rule({ mode: 'leased', requests: 10, windowMs: 60_000 })
   const subjects = Array.from({ length: 10 }, (_, i) => `subject ${i}`)
   const [one, two] = [await node({ link: nodeLink }), await node()]

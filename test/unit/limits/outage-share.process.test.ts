@@ -4,10 +4,10 @@ import { testRedis } from '../../kit/redis.ts'
 import { admitted, ask, limiterNode, rule, slowLink } from './limiter-nodes.ts'
 
 // `on_outage: { limits: local }`: requests that Redis counted still count in the window when Redis is unavailable, or
-// only seems so to an overloaded node. A full share for each node on top of them would exceed the limit.
+// seems unavailable to an overloaded node. A full share for each node on top of them would exceed the limit.
 
 test.each(['exact', 'leased'] as const)(
-  'with mode %s, a node that knows that a limit window is full admits nothing while Redis does not reply',
+  'with mode %s, a node that learned from Redis that a limit window is full admits nothing while Redis does not reply',
   async (mode) => {
     const redis = await testRedis()
     const limit = rule({ mode, requests: 10, windowMs: 60_000 })
@@ -29,7 +29,7 @@ test.each(['exact', 'leased'] as const)(
   },
 )
 
-test('while Redis is unavailable, nodes divide the last known remainder of a limit window among themselves', async () => {
+test('while Redis is unavailable, each of two nodes admits half of the remainder that Redis last reported to this node for a limit window', async () => {
   const redis = await testRedis()
   const limit = rule({ requests: 20, windowMs: 60_000 })
   const nodes = await Promise.all([1, 2].map(() => limiterNode({ members: 2, port: redis.port })))
@@ -41,7 +41,7 @@ test('while Redis is unavailable, nodes divide the last known remainder of a lim
   expect(admitted(await ask(nodes[1]!, [limit], 20))).toBe(5)
 })
 
-test('one window after the last reply of an unavailable Redis, a node can use its whole share of the limit', async () => {
+test('one window after the last reply of an unavailable Redis, a node can admit its whole share of the limit (half with two nodes)', async () => {
   const redis = await testRedis()
   // The short window ends in this test, the long one does not.
   const [long, limit] = [rule({ requests: 10, windowMs: 120_000 }), rule({ requests: 10, windowMs: 3000 })]

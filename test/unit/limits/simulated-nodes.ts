@@ -9,8 +9,8 @@ export interface Scene {
   readonly windowMs: number
   readonly nodes: number
   /**
-   * `perSecond`: requests per second on all nodes. `firstPart`: part of the requests, 0 to 1, that always goes to the
-   * first node; the nodes share the remaining requests at random.
+   * `perSecond`: requests per second on all nodes. `firstPart`: share of the requests, 0 to 1, that always goes to
+   * the first node; each other request goes to a random node.
    */
   readonly perSecond: number
   readonly firstPart: number

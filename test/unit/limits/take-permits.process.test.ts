@@ -32,7 +32,7 @@ interface Decision {
   readonly waitMs: number
 }
 
-/** Windows in Redis, one for each given limit. Calls have the virtual times that the test chooses. */
+/** Windows in Redis, one for each given limit. The test chooses the virtual time of each call. */
 class Limits {
   readonly #script: ScriptInVirtualTime
   readonly #back = client.script(new URL('../../../gateway/limits/return-permits.lua', import.meta.url))
@@ -89,7 +89,7 @@ test.each([
   [20, 10_000],
   [150, 100],
 ])(
-  'the Redis script for exact limits admits at most %i requests in any position of the window (%i ticks)',
+  'the Redis script for exact limits admits at most %i requests in any interval of the length of the window (a window has %i ticks)',
   async (limit, ticks) => {
     let most = 0
     for (let seed = 1; seed <= 8; seed++) {
@@ -129,7 +129,7 @@ test('the Redis script for exact limits admits a refused request of cost 5 after
   expect((await limits.take(300_000 + 1000 * five!.waitMs, { of: [1], cost: 5 }))[0]!.allowed).toBe(true)
 })
 
-test('the Redis script for exact limits states the correct wait for a request that is refused in the call that fills the window', async () => {
+test('the Redis script for exact limits states the correct wait for a request that it refuses in the same call in which other requests fill the window', async () => {
   const limits = new Limits([2], 1_000_000, 10_000)
   await limits.take(0, { of: [1] })
   const [, , third] = await limits.take(500_000, { of: [1] }, { of: [1] }, { of: [1], cost: 2 })
@@ -137,7 +137,7 @@ test('the Redis script for exact limits states the correct wait for a request th
   expect((await limits.take(500_000 + 1000 * third!.waitMs, { of: [1], cost: 2 }))[0]!.allowed).toBe(true)
 })
 
-test('the Redis script for exact limits charges a request to all of its windows or to none, and names the tightest window', async () => {
+test('the Redis script for exact limits charges a request to all of its windows or to none, and names the window with the fewest permits left', async () => {
   const limits = new Limits([2, 10], 1_000_000, 10_000)
   await limits.take(0, { of: [1] }, { of: [1] })
 
@@ -147,7 +147,7 @@ test('the Redis script for exact limits charges a request to all of its windows 
   ])
 })
 
-test('a Redis clock that is set back frees no permits of a limit window', async () => {
+test('when the clock of Redis is set back, no permits of a limit window become free', async () => {
   const limits = new Limits([2], 1_000_000, 100)
   await limits.take(5_000_000, { of: [1] }, { of: [1] })
 
@@ -156,7 +156,7 @@ test('a Redis clock that is set back frees no permits of a limit window', async 
   expect((await limits.take(6_010_001, { of: [1] }))[0]!.allowed).toBe(true)
 })
 
-test('a node can return permits of a limit window once, and only for the tick in which the permits were charged', async () => {
+test('charged permits of a limit window can be returned once, and only for the tick in which the permits were charged', async () => {
   const limits = new Limits([3, 3], 1_000_000, 100)
   await limits.take(0, { of: [1, 2], cost: 2 })
   await limits.take(500_000, { of: [1, 2] })

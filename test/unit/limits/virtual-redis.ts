@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { RedisClient } from '../../../gateway/redis/redis-client.ts'
 
-/** Replacement in the text of a script, to check that a test detects the changed script. */
+/** Replacement of one text of a script by another, to check that a test detects the fault. */
 export type Mutation = readonly [from: string, to: string]
 
 /**

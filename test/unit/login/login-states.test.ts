@@ -1,5 +1,5 @@
-// Login attempts are encrypted in the `state` parameter. Nobody outside the cluster can read, change, prolong or
-// duplicate an attempt.
+// The gate keeps a login attempt only in the encrypted `state` parameter of the login. Nobody outside the cluster can
+// read, change, prolong or duplicate an attempt.
 
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
@@ -37,7 +37,7 @@ test.each([
   expect(states.open(states.seal(begun))).toEqual({ ...begun, begunAtMs: beginMs })
 })
 
-test('a login `state` reveals nothing about its attempt, and two states of one attempt differ', () => {
+test('a login `state` does not contain the plain text of its attempt, and two states of one attempt differ', () => {
   const state = states.seal(attempt)
   const bytes = Buffer.from(state, 'base64url').toString('latin1')
 
@@ -46,7 +46,7 @@ test('a login `state` reveals nothing about its attempt, and two states of one a
   expect(states.seal(attempt)).not.toBe(state)
 })
 
-test('a login `state` with 448 characters of acr_values and the longest names has at most 1,024 characters, and drops a return path that does not fit', () => {
+test('a login `state` with 448 characters of acr_values and the longest names has at most 1,024 characters, and contains / instead of a return path that does not fit', () => {
   const longest = statesOf({ id: 'k'.repeat(64), secret: randomBytes(32) })
   const stepUp = { acrValues: ['a'.repeat(223), 'b'.repeat(224)], maxAgeS: 999_999_999 }
   const begun = { ...attempt, issuerName: 'i'.repeat(64), stepUp, returnTo: `/${'p'.repeat(511)}` }
@@ -79,7 +79,7 @@ test('the gate rejects a login `state` in which any byte is changed or that is t
   }
 })
 
-test('the gate rejects another encoding of the same login `state`, so that a login cannot be completed twice', () => {
+test('the gate rejects other texts that decode to the same login `state`, so that a login cannot be completed twice', () => {
   const texts = ['', 'a', 'ab', 'abc'].flatMap((path) => {
     const state = states.seal({ ...attempt, returnTo: `/${path}` })
     const last = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'].map(
@@ -95,7 +95,7 @@ test('the gate rejects another encoding of the same login `state`, so that a log
   for (const text of texts) expect(states.open(text)).toBeUndefined()
 })
 
-test('the gate opens a login `state` with each configured key, and rejects it after its key is removed', () => {
+test('the gate decrypts a login `state` of each configured key, and rejects it after its key is removed', () => {
   const before = statesOf(one).seal(attempt)
   const after = statesOf(two, one).seal(attempt)
 
@@ -125,7 +125,7 @@ test('a login `state` with a return path of 512 characters has at most 1,024 cha
   expect(states.open(state)).toMatchObject({ returnTo: longest })
 })
 
-test('in a login `state` with names and step-up of maximum length, a return path that does not fit becomes /', () => {
+test('in a login `state` with names and step-up of maximum length, a return path of 512 characters becomes /, and one of 150 fits', () => {
   const wide = statesOf({ ...one, id: 'k'.repeat(64) })
   const begun = {
     ...attempt,

@@ -64,6 +64,6 @@ test.each([
   '/oauth2/sign_out',
   null,
   undefined,
-])('the gate rejects %j as the return path after a login and uses / instead', (wanted) => {
+])('the gate rejects %j as the return path after a login and uses the path / instead', (wanted) => {
   expect(returnPath(wanted, publicUrl)).toBe('/')
 })

@@ -10,7 +10,10 @@ const rulesOf = (absoluteMs: number) =>
 test.each([
   ['as stored at its login if the policy now allows longer sessions', 7_200_000, '1970-01-01T01:16:40.000Z'],
   ['by the current policy if the policy allows only shorter sessions', 1_800_000, '1970-01-01T00:46:40.000Z'],
-])('the session view shows the end of a session %s', (_, absoluteMs, expiresAt) => {
-  const { body } = sessionView(session, rulesOf(absoluteMs), 'https://api.test')
-  expect(JSON.parse(String(body))).toMatchObject({ expires_at: expiresAt })
-})
+])(
+  'the session view (reply with the data of the current session) shows the end of a session %s',
+  (_, absoluteMs, expiresAt) => {
+    const { body } = sessionView(session, rulesOf(absoluteMs), 'https://api.test')
+    expect(JSON.parse(String(body))).toMatchObject({ expires_at: expiresAt })
+  },
+)

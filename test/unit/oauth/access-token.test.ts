@@ -34,9 +34,12 @@ test('S-053: the gate rejects a token with an algorithm that its issuer entry do
   expect(validateHeader(header, rules)).toEqual({ algorithm: 'ES256', keyId: 'k' })
 })
 
-test.each([1, null, {}, ['k']])('S-056: the gate rejects a token with kid %j in its header', (kid) => {
-  expect(validateHeader({ ...header, kid }, rulesOf())).toBe('token-malformed')
-})
+test.each([1, null, {}, ['k']])(
+  'S-056: the gate rejects a token with kid %j in its header, which is not a string',
+  (kid) => {
+    expect(validateHeader({ ...header, kid }, rulesOf())).toBe('token-malformed')
+  },
+)
 
 test.each([{ enc: 'A128GCM' }, { zip: 'DEF' }])('S-072: the gate rejects a token with %j in its header', (members) => {
   expect(validateHeader({ ...header, ...members }, rulesOf())).toBe('token-malformed')
@@ -62,7 +65,7 @@ const types = [
 ] as const
 
 test.each(types)(
-  'S-059: validating a token with typ $typ gives $strict under profile at+jwt and $any under profile any',
+  'S-059: the result for a token with typ $typ is $strict with profile at+jwt, and $any with profile any',
   ({ typ, strict, any }) => {
     const outcome = (profile: IssuerRules['profile']) => {
       const read = validateHeader({ alg: 'ES256', ...(typ !== undefined && { typ }) }, rulesOf({ profile }))
@@ -78,7 +81,7 @@ test('S-072: the gate rejects a nested token (header cty: JWT)', () => {
 })
 
 test.each([{ nonce: 'n' }, { at_hash: 'h' }, { c_hash: 'h' }, { events: {} }, { typ: 'ID' }, { token_use: 'id' }])(
-  'S-059: the gate rejects a token with %j as not an access token under profile any, and accepts it under profile at+jwt',
+  'S-059: with profile any, the gate rejects a token that contains %j, because it can be an ID or logout token; with profile at+jwt, the gate accepts the token',
   (claims) => {
     expect(judged(claimsOf(claims), { profile: 'any' })).toBe('token-type')
     expect(judged(claimsOf(claims), { profile: 'at+jwt' })).toBe('accepted')
@@ -97,7 +100,7 @@ test.each([
   { aud: ['https://api.example', 1], outcome: 'token-claims-malformed' },
   { aud: {}, outcome: 'token-claims-malformed' },
   { aud: null, outcome: 'token-claims-malformed' },
-])('S-061: validating a token with aud $aud gives $outcome', ({ aud, outcome }) => {
+])('S-061: the result for a token with aud $aud is $outcome', ({ aud, outcome }) => {
   expect(judged(claimsOf({ aud }))).toBe(outcome)
 })
 
@@ -120,11 +123,11 @@ test.each([
   { claim: 'iat', value: nowS + 3_600, outcome: 'token-not-yet-valid' },
   { claim: 'iat', value: true, outcome: 'token-claims-malformed' },
   { claim: 'iat', value: -1e300, outcome: 'token-lifetime' },
-])('S-062: validating a token with $claim $value gives $outcome', ({ claim, value, outcome }) => {
+])('S-062: the result for a token with $claim $value is $outcome', ({ claim, value, outcome }) => {
   expect(judged(claimsOf({ [claim]: value }))).toBe(outcome)
 })
 
-test.each(['exp', 'nbf', 'iat'])('S-062: the gate rejects a token with %s 1e400 as malformed', (claim) => {
+test.each(['exp', 'nbf', 'iat'])('S-062: the gate rejects a token whose %s is 1e400 as malformed', (claim) => {
   const claims = JSON.parse(`{"${claim}":1e400}`)
   expect(validateClaims({ ...claimsOf(), ...claims }, rulesOf(), nowMs)).toBe('token-claims-malformed')
 })
@@ -135,7 +138,7 @@ test.each([
   { iat: undefined, exp: nowS + 105, outcome: 'accepted' },
   { iat: undefined, exp: nowS + 106, outcome: 'token-lifetime' },
 ])(
-  'S-062: with a maximum token lifetime of 100 s, validating a token with iat $iat and exp $exp gives $outcome',
+  'S-062: with a maximum token lifetime of 100 s, the result for a token with iat $iat and exp $exp is $outcome',
   ({ iat, exp, outcome }) => {
     expect(judged(claimsOf({ iat, exp }), { maxTokenLifetimeS: 100 })).toBe(outcome)
   },
@@ -172,7 +175,7 @@ test.each(
 )
 
 test.each([{ jkt: 'x' }, { 'x5t#S256': 'x' }, {}, null])(
-  'the gate rejects a token that is bound to a key by cnf %j',
+  'the gate rejects a token with the claim cnf %j, which binds the token to a key',
   (cnf) => {
     expect(judged(claimsOf({ cnf }))).toBe('token-binding')
   },
@@ -197,7 +200,7 @@ test('S-071: the gate accepts an array as scope claim only if the issuer entry a
   expect([...factsOf(claimsOf({ scope: 'a b' }), { scopeArray: true }).scopes]).toEqual(['a', 'b'])
 })
 
-test('the gate reads scopes and client only from the claims that the issuer entry names', () => {
+test('the gate reads scopes and client from the claims that the issuer entry names, and not from `scope` and `client_id`', () => {
   const names = { scopeClaim: 'scp', clientClaim: 'cid' }
   const claims = claimsOf({ scp: 'a', scope: 'b', cid: 'web', client_id: 'other', azp: 'another' })
   expect(factsOf(claims, names)).toMatchObject({ scopes: new Set(['a']), client: 'web' })
@@ -211,7 +214,7 @@ test('the gate reads an introspection response by the member names of RFC 7662 Â
   expect(validateIntrospected(claims, rules, nowMs)).toMatchObject({ scopes: new Set(['b']), client: 'other' })
 })
 
-test('S-070: the gate reads only own members of the claims object, and a member named __proto__ changes no other claim', () => {
+test('S-070: the gate reads no inherited members of the claims object, and a member named __proto__ changes no other claim', () => {
   const claims = JSON.parse(JSON.stringify(claimsOf({ sub: undefined, client_id: undefined }))) as object
   const inherited = Object.assign(Object.create({ sub: 'alice' }), claims)
   expect(validateClaims(inherited, rulesOf(), nowMs)).toBe('token-subject-missing')

@@ -1,4 +1,5 @@
-// RFC 6750 §2.1, RFC 9110 §11.6.2: the value of the Authorization field is a scheme, one space and one token.
+// RFC 6750 §2.1, RFC 9110 §11.6.2: a bearer credential in the Authorization field is the scheme Bearer, one space and
+// one token.
 
 import { expect, test } from 'vitest'
 import { readAuthorization } from '../../../gateway/oauth/bearer.ts'
@@ -12,7 +13,7 @@ test.each([
   { value: 'Basic', read: 'credential-malformed' },
   { value: ' Bearer x', read: 'credential-malformed' },
   { value: 'Bearer\tx', read: 'credential-malformed' },
-])('S-048: the gate reads the Authorization value "$value" as $read', ({ value, read }) => {
+])('S-048: for the Authorization value "$value", the gate gives the reason $read', ({ value, read }) => {
   expect(readAuthorization(value)).toBe(read)
 })
 
@@ -40,7 +41,7 @@ test.each([
   expect(readAuthorization(value)).toEqual(read)
 })
 
-test('the gate reads the bearer token after the scheme, in any case of the letters of the scheme', () => {
+test('the gate reads the bearer token after the scheme Bearer, whichever of its letters are capitals', () => {
   const token = fc.string({ unit: 'grapheme-ascii', minLength: 1 }).filter((text) => !text.includes(' '))
   fc.assert(
     fc.property(fc.mixedCase(fc.constant('bearer')), token, (scheme, text) => {

@@ -3,15 +3,15 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { canonicalTokenText } from '../../../gateway/oauth/token-text.ts'
 
-// An issuer can accept several texts of one opaque token. All of them have the same canonical text, and other tokens
-// have another one.
+// An issuer can accept several texts of one opaque token. All of them have the same canonical text, and two different
+// tokens never have the same one.
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 const key = randomBytes(32).toString('base64url')
 const signature = randomBytes(32).toString('base64url')
 const token = `${key}.${signature}`
 
-/** Returns `part` and all texts that differ only in bits of the last character that the base64url decoder drops. */
+/** Returns `part` and all texts that differ only in bits of the last character that do not change the decoded bytes. */
 function spellings(part: string): string[] {
   const dropped = { 2: 4, 3: 2 }[part.length % 4] ?? 0
   const last = alphabet.indexOf(part.at(-1)!)
@@ -61,12 +61,12 @@ test('padding and the characters + and / of plain base64 do not change the canon
 })
 
 test.each([
-  ['other bytes', `${randomBytes(32).toString('base64url')}.${signature}`],
-  ['another signature', `${key}.${randomBytes(32).toString('base64url')}`],
-  ['the parts in another order', `${signature}.${key}`],
-  ['the key alone', key],
-  ['a third part', `${token}.AAAA`],
-])('an opaque token that differs by %s has a different canonical text', (_, other) => {
+  ['other bytes before the dot', `${randomBytes(32).toString('base64url')}.${signature}`],
+  ['other bytes after the dot', `${key}.${randomBytes(32).toString('base64url')}`],
+  ['its two parts exchanged', `${signature}.${key}`],
+  ['only its first part', key],
+  ['an additional third part', `${token}.AAAA`],
+])('an opaque token with %s has a different canonical text', (_, other) => {
   expect(canonicalTokenText(other)).not.toBe(token)
 })
 
@@ -77,7 +77,7 @@ test.each(['token', 'tok-1', 'a~b', 'acme.live.other', '..', 'ab=c', '===='])(
   },
 )
 
-test('the canonical text of a token is its own canonical text', () => {
+test('for random texts, the canonical text of a token is its own canonical text', () => {
   fc.assert(
     fc.property(fc.stringMatching(/^(ory_at_)?[A-Za-z0-9._~+/-]{0,100}={0,2}$/), (text) => {
       expect(canonicalTokenText(canonicalTokenText(text))).toBe(canonicalTokenText(text))

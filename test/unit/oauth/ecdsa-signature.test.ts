@@ -9,7 +9,7 @@ const tagged = (tag: string, content: string): string => {
   return tag + (bytes < 0x80 ? '' : '81') + bytes.toString(16).padStart(2, '0') + content
 }
 
-/** Encodes an integer in DER (X.690 §8.3): the fewest bytes whose first bit is the sign. */
+/** Encodes an integer in DER (X.690 §8.3): two's complement in the fewest bytes. */
 function integer(number: bigint): string {
   const hex = number.toString(16)
   const even = hex.length % 2 === 0 ? hex : `0${hex}`

@@ -23,7 +23,7 @@ test.each([
   '{"a":"a","b":"a\\",\\"a\\":"}',
   '{"a\\\\":1,"a":2}',
   '{}',
-])('the JSON reader accepts %s, which has no duplicate member', (text) => {
+])('the JSON reader accepts %s, in which no object has a duplicate member', (text) => {
   expect(readJsonObject(text)).toEqual(JSON.parse(text))
 })
 
@@ -39,7 +39,7 @@ test.each([
   { levels: 33, read: 'string' },
   { levels: 10_000, read: 'string' },
 ])(
-  'S-069: for JSON with $levels levels of nesting, the JSON reader returns: $read (a string is the reason of a rejection)',
+  'S-069: for JSON with $levels levels of nesting, the result of the JSON reader is of type: $read (string: the reason of a rejection)',
   ({ levels, read }) => {
     expect(typeof readJsonObject(`${'{"a":'.repeat(levels - 1)}{}${'}'.repeat(levels - 1)}`)).toBe(read)
     expect(typeof readJsonObject(`{"a":${'['.repeat(levels - 1)}${']'.repeat(levels - 1)}}`)).toBe(read)
@@ -61,7 +61,7 @@ test('the JSON reader never throws, whatever text it reads', () => {
   )
 })
 
-test('the JSON reader reads JSON without duplicate members like JSON.parse', () => {
+test('the JSON reader gives the same result as JSON.parse for objects without duplicate members', () => {
   const object = fc.dictionary(fc.string({ unit: 'binary' }), fc.jsonValue({ maxDepth: 6, stringUnit: 'binary' }))
   fc.assert(
     fc.property(object, fc.nat(2), (value, indent) => {

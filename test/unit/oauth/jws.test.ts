@@ -42,7 +42,7 @@ test.each([
   { what: 'no header', token: `.${p}.${s}` },
   { what: 'four parts', token: `${good}.${s}` },
   { what: 'five parts (JWE)', token: `${encode({ alg: 'RSA-OAEP', enc: 'A128GCM', zip: 'DEF' })}.a.b.c.d` },
-  { what: 'dots', token: '...' },
+  { what: 'only dots', token: '...' },
 ])('S-072, S-073: the JWS reader rejects a text that is not a signed token: $what', ({ token }) => {
   expect(readJws(token)).toBe('token-malformed')
 })
@@ -54,7 +54,7 @@ test.each([
   { what: 'BOM', payload: '\ufeff{}' },
   { what: '2,000 levels', payload: `${'{"a":'.repeat(2_000)}1${'}'.repeat(2_000)}` },
 ])(
-  'S-069: the JWS reader rejects a token whose payload is not a JSON object of limited depth: $what',
+  'S-069: the JWS reader rejects a token whose payload is no JSON object or too deeply nested: $what',
   ({ payload }) => {
     expect(readJws(unsigned(header, payload))).toBe('token-malformed')
   },

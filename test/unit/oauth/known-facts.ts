@@ -3,7 +3,7 @@ import { neverIntrospected, noRevocationLookup, noTexts, type TokenFacts } from 
 import { claimsOf, nowMs, rulesOf } from './token-text.ts'
 
 /**
- * Returns the facts of a valid token, as the verifier produces them.
+ * Returns the facts of a valid token in the form that the verifier produces.
  *
  * @param changes  changed claims; `undefined` removes a claim
  * @param live     whether the issuer still publishes the signing key

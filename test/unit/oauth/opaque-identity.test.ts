@@ -4,13 +4,16 @@ import { answerIdentity } from '../../../gateway/oauth/opaque-identity.ts'
 const claims = { sub: 'alice', client_id: 'web', iat: 1000, exp: 2000, scope: 'b a' }
 
 test.each([
-  ['scopes in another order', { scope: 'a b' }],
-  ['a scope twice', { scope: 'a b a' }],
-  ['scopes in an array', { scope: ['b', 'a'] }],
+  ['the order of the scopes', { scope: 'a b' }],
+  ['a repeated scope', { scope: 'a b a' }],
+  ['scopes as an array', { scope: ['b', 'a'] }],
   ['further members', { username: 'alice', aud: ['x'] }],
-])('an introspection response with %s has the same identity', (_, changes) => {
-  expect(answerIdentity({ ...claims, ...changes })).toBe(answerIdentity(claims))
-})
+])(
+  'two introspection responses have the same identity (by which opaque tokens are revoked) if they differ only in: %s',
+  (_, changes) => {
+    expect(answerIdentity({ ...claims, ...changes })).toBe(answerIdentity(claims))
+  },
+)
 
 test.each([
   ['another subject', { sub: 'bob' }],
@@ -20,7 +23,7 @@ test.each([
   ['another exp', { exp: 2001 }],
   ['another scope', { scope: 'b' }],
   ['subject and client exchanged', { sub: 'web', client_id: 'alice' }],
-])('an introspection response with %s has a different identity', (_, changes) => {
+])('an introspection response with %s has a different identity (by which opaque tokens are revoked)', (_, changes) => {
   expect(answerIdentity({ ...claims, ...changes })).not.toBe(answerIdentity(claims))
 })
 
@@ -29,6 +32,6 @@ test.each([
   ['exp', { exp: undefined }],
   ['a number as iat', { iat: '1000' }],
   ['a finite exp', { exp: Number.POSITIVE_INFINITY }],
-])('an introspection response without %s has no identity', (_, changes) => {
+])('an introspection response without %s has no identity by which its token can be revoked', (_, changes) => {
   expect(answerIdentity({ ...claims, ...changes })).toBeUndefined()
 })

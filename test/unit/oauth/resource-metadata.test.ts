@@ -27,6 +27,6 @@ test.each([
   { path: '/', url: 'https://api.example/.well-known/oauth-protected-resource' },
   { path: '/orders', url: 'https://api.example/.well-known/oauth-protected-resource/orders' },
   { path: '/orders/?a=b', url: 'https://api.example/.well-known/oauth-protected-resource/orders/?a=b' },
-])('the URL of the resource metadata for $path is $url', ({ path, url }) => {
+])('the URL of the metadata for a protected resource with the path $path is $url', ({ path, url }) => {
   expect(resourceMetadataUrl('https://api.example', path)).toBe(url)
 })

@@ -1,7 +1,7 @@
 import { type KeyObject, sign } from 'node:crypto'
 import type { IssuerRules } from '../../../gateway/oauth/token-facts.ts'
 
-/** Returns the compiled rules of an issuer, with the changes of a test. */
+/** Returns the compiled rules of an issuer. `changes` replaces members of these rules. */
 export function rulesOf(changes: Partial<IssuerRules> = {}): IssuerRules {
   return {
     name: 'main',

@@ -12,7 +12,7 @@ const lifetime = { idleMs: 3_600_000, absoluteMs: 36_000_000 }
 
 interface Case {
   readonly anonymous?: boolean
-  /** Time from the check until the token expires, s. */
+  /** Time from the check until the exp of the token, s; negative: exp has passed. */
   readonly expiresInS?: number
   readonly session?: { readonly endsInS: number; readonly ended?: boolean }
   readonly revoked?: boolean
@@ -21,7 +21,10 @@ interface Case {
   readonly alone?: boolean
 }
 
-/** Returns an exchange that was decided 10 s before the check, with only the members that the phase reads. */
+/**
+ * Returns an exchange that was decided 10 s before the check-validity phase, with only the members that this phase
+ * reads.
+ */
 function exchangeOf({ anonymous, expiresInS = 60, session, revoked = false, stale = false, alone }: Case): Shaped {
   const x = {
     nowMs: (nowS - 10) * 1000,
@@ -73,7 +76,7 @@ test.each<[title: string, given: Case, reason: string | undefined, status?: numb
   },
 )
 
-test('the check-validity phase reads the current time', () => {
+test('the check-validity phase sets the time of the exchange to the current time', () => {
   const x = exchangeOf({})
   checkValidity.run(x)
 

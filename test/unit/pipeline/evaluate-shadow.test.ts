@@ -26,7 +26,7 @@ interface Parts {
   readonly revoked?: boolean
 }
 
-/** Returns an exchange with only the members that the evaluation of requirements reads. */
+/** Returns an exchange with only the members that the evaluation of requirements and shadow requirements reads. */
 function exchangeOf({ shadow, requirement, facts, verify = breaks, exhausted = false, revoked = false }: Parts) {
   const charged: unknown[] = []
   const head = new RequestHead('GET', '/', undefined, [], [])
@@ -60,7 +60,7 @@ test.each([
   ['not met', unmet, 'claim-mismatch'],
   ['broken', breaks, 'node-fault'],
   ['absent', undefined, undefined],
-])('the exchange continues when the requirement is met and the shadow requirement is %s', (_what, shadow, verdict) => {
+])('the exchange continues when the requirement is met and the shadow requirement is: %s', (_what, shadow, verdict) => {
   const { x, identified } = exchangeOf({ ...(shadow && { shadow }), requirement: met, facts })
 
   expect(authorize.run(identified)).toBeUndefined()
@@ -87,7 +87,7 @@ test.each([
   ['a token that is rejected synchronously', () => 'token-expired', 'token-expired'],
   ['a verifier that throws', breaks, 'node-fault'],
 ])(
-  'on a public route, the result of the shadow requirement is available without waiting for %s',
+  'on a public route, the result of the shadow requirement is known when the authorize phase ends: %s',
   (_what, verify, verdict) => {
     const { x, charged, identified } = exchangeOf({ shadow: met, verify })
 
@@ -118,7 +118,7 @@ test.each([
     0,
   ],
 ])(
-  'on a public route, the exchange does not wait for the result of the shadow requirement: %s',
+  'on a public route, the authorize phase does not wait for the result of the shadow requirement: %s',
   async (_what, verify, shadow, verdict, charges) => {
     const { x, charged, identified } = exchangeOf({ shadow, verify })
 
@@ -130,7 +130,7 @@ test.each([
   },
 )
 
-test('a shadow requirement starts no token verification for a client address that exceeds its limit', () => {
+test('a shadow requirement starts no token verification if the client address has exceeded the limit of failures', () => {
   const { x, identified } = exchangeOf({ shadow: met, exhausted: true })
   evaluateShadow(identified)
 

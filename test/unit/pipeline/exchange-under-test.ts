@@ -11,8 +11,8 @@ interface Request {
   /** Path and query. */
   readonly target?: string
   /**
-   * Request fields with names in lower case, as the listener provides them. A `Host` field is added first if none is
-   * given.
+   * Request fields with names in lower case, as the HTTP listener provides them. A `Host` field is added first if
+   * none is given.
    */
   readonly fields?: readonly FieldLine[]
   readonly limits?: Partial<RequestLimits>
@@ -28,7 +28,7 @@ const usualLimits: RequestLimits = {
   fieldsMax: 98,
 }
 
-/** Returns an exchange as the listener creates it. Its gate has only the members that the first phases read. */
+/** Returns an exchange as the HTTP listener creates it. Its gate has only the members that the first phases read. */
 export function exchangeOf(request: Request = {}): Exchange {
   const { method = 'GET', target = '/orders/1', fields = [], limits = {}, address = '192.0.2.1', gate = {} } = request
   const cut = target.indexOf('?')

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { FieldKind, kindOfField } from '../../../gateway/pipeline/exchange/field-kind.ts'
 
-// docs/design/contract.md §6, S-006, S-035, S-039: the gate drops fields that a client is not allowed to set, under
-// every alias that a service could read as the same field.
+// docs/design/contract.md §6, S-006, S-035, S-039: the gate drops fields that a client is not allowed to set, also
+// under aliases that a service could read as the same field.
 
 const nameOf = (kind: FieldKind | undefined): string =>
   kind === undefined ? 'no token' : Object.entries(FieldKind).find(([, value]) => value === kind)![0]

@@ -13,8 +13,8 @@ import { freePort } from '../../kit/ports.ts'
 import { request, requestBytes } from '../../kit/raw-client.ts'
 import { testRedis } from '../../kit/redis.ts'
 
-// Tests of the gate of a real node with Redis, logins, traces and an access log. All exchanges of the node use this
-// gate.
+// Tests of the gate object (the dependencies of the phases) of a real node with Redis, logins, traces and an access
+// log. All exchanges of the node use this object.
 
 // The issuer clients of the node read their secrets from the environment of the process.
 Object.assign(process.env, loginSecrets)
@@ -22,7 +22,10 @@ const redis = await testRedis()
 const port = freePort()
 const gate = await gateOfNode()
 
-/** Starts a node with every component. Returns the gate of the node as the first phase of an exchange receives it. */
+/**
+ * Starts a node with every component. Returns the gate object of the node as the first phase of an exchange receives
+ * it.
+ */
 async function gateOfNode(): Promise<Gate> {
   // Nothing listens at this address. A node starts even if its issuers and services are unreachable.
   const absent = 'http://127.0.0.1:1'
@@ -54,14 +57,14 @@ async function gateOfNode(): Promise<Gate> {
   return seen[0]!
 }
 
-test('a node with every component replaces every inert default of its gate, except the flag draining', () => {
+test('in a node with every component, each member of the gate object that the phases use replaces an inactive default, except the flag `draining`', () => {
   const inert = Object.entries(inertMembers).filter(([name, value]) => gate[name as keyof Gate] === value)
 
   // False until the node drains.
   expect(inert.map(([name]) => name)).toEqual(['draining'])
 })
 
-test('the gate for offline use and the gate for a dry run have the same members as the gate of a node', async () => {
+test('the gate objects of `gatehouse explain` and of a dry run have the same members as the gate object of a node', async () => {
   const { lifecycle, checkLifecycle, runtime, verifier } = gate
   const offline = await offlineGate(runtime.snapshot, verifier, 'https://gate.test')
   const dry = dryRunGate(gate, { scheme: 'https', lifecycle, checkLifecycle })

@@ -107,7 +107,7 @@ test('a lifecycle with phases in a wrong order does not compile', () => {
   ])
 })
 
-test('a forward-auth check runs the deciding phases of an exchange in the same order', () => {
+test('a forward-auth check runs the phases from match-route to reserve-audit in the same order as a forwarded request', () => {
   const names = ({ request }: typeof lifecycle) => request.map(({ name }) => name)
   const decisive = names(lifecycle).slice(
     names(lifecycle).indexOf('match-route'),

@@ -60,10 +60,13 @@ test.each<[fields: [string, string][], named: string[], expected: string | null 
     ['x_tenant'],
     'a',
   ],
-])('for the fields %j and the Connection names %j, requirements read x-tenant as %j', (fields, named, expected) => {
-  const [names, values] = [fields.map(([name]) => name), fields.map(([, value]) => value)]
-  const head = new RequestHead('GET', '/', undefined, names, values)
-  if (named.length > 0) head.connectionNames = new Set(named)
+])(
+  'for the fields %j and the Connection names %j, requirements read x-tenant as %j (undefined: absent, null: ambiguous)',
+  (fields, named, expected) => {
+    const [names, values] = [fields.map(([name]) => name), fields.map(([, value]) => value)]
+    const head = new RequestHead('GET', '/', undefined, names, values)
+    if (named.length > 0) head.connectionNames = new Set(named)
 
-  expect(head.plainField('x-tenant')).toBe(expected)
-})
+    expect(head.plainField('x-tenant')).toBe(expected)
+  },
+)

@@ -3,7 +3,8 @@ import type { IssuerRules, TokenFacts } from '../../../gateway/oauth/token-facts
 import { sessionFacts } from '../../../gateway/pipeline/identity/session-facts.ts'
 import type { Session } from '../../../gateway/sessions/session.ts'
 
-// Every requirement reads `acr` and the time of the login from the same token: `acr` and `max_age` as well as `claims`.
+// All requirements read the authentication context class (`acr`) and the time of a login from the same token: `acr`,
+// `max_age` and `claims` requirements.
 
 const rules = { clockToleranceS: 5, login: { clientId: 'web' } } as IssuerRules
 const sessionOf = (login: Pick<Session, 'acr' | 'authTimeS'>) =>

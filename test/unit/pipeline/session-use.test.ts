@@ -3,7 +3,8 @@ import { SessionUse } from '../../../gateway/pipeline/exchange/session-use.ts'
 import type { Gate } from '../../../gateway/pipeline/gate.ts'
 import type { Session } from '../../../gateway/sessions/session.ts'
 
-// The messages of a stream's client keep its login session in use. Without any, the session ends like any idle session.
+// The messages of a stream's client keep its login session in use. Without such messages, the session ends after its
+// idle lifetime.
 
 const idleMs = 600_000
 const session = { id: 's', version: 1, lifetime: { idleMs, absoluteMs: 36_000_000 } } as Session
@@ -18,7 +19,7 @@ function useOf(lastUseMs?: number): { use: SessionUse; reports: () => number } {
   }
 }
 
-test('uses are reported at most once per tenth of the idle lifetime', () => {
+test('a stream reports the use of its login session at most once per tenth of the idle lifetime of the session', () => {
   const { use, reports } = useOf()
   for (let nowMs = 0; nowMs < idleMs / 10; nowMs += 1000) use.note(session, nowMs)
   expect(reports()).toBe(0)
@@ -26,7 +27,7 @@ test('uses are reported at most once per tenth of the idle lifetime', () => {
   expect(reports()).toBe(9)
 })
 
-test('a session is idle after its idle lifetime without a message of the client', () => {
+test('a stream treats its login session as idle when the client has sent no message for the idle lifetime of the session', () => {
   const { use } = useOf()
   expect(use.isIdle(idleMs - 1)).toBe(false)
   expect(use.isIdle(idleMs)).toBe(true)
@@ -35,14 +36,14 @@ test('a session is idle after its idle lifetime without a message of the client'
   expect(use.isIdle(2 * idleMs - 1)).toBe(true)
 })
 
-test('a session that another request keeps in use is not idle, and is asked about again later', async () => {
+test('a login session that other requests use is not idle for a stream until the idle lifetime after the last of these uses has passed', async () => {
   const { use } = useOf(idleMs - 10)
   expect(await use.isUsedElsewhere(session, idleMs)).toBe(true)
   expect(use.isIdle(2 * idleMs - 11)).toBe(false)
   expect(use.isIdle(2 * idleMs - 10)).toBe(true)
 })
 
-test('a session that has ended is not in use', async () => {
+test('a login session that has ended counts as not used by other requests', async () => {
   const { use } = useOf()
   expect(await use.isUsedElsewhere(session, idleMs)).toBe(false)
 })

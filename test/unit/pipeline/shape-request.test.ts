@@ -91,7 +91,7 @@ test.each([
   ['192.0.2.1', '192.0.2.1', '192.0.2.1'],
   ['2001:db8::1', '2001:db8::1', '"[2001:db8::1]"'],
 ])(
-  'the gate sends the client address %s as %s in X-Forwarded-For and as %s in Forwarded',
+  'the gate sends the client address %s as %s in X-Forwarded-For and as %s in the `for` parameter of Forwarded',
   (address, plain, standard) => {
     const fields = shaped({ address })
 
@@ -103,12 +103,15 @@ test.each([
 test.each([
   ['preserve', ['api.test']],
   ['upstream', []],
-])('with host: %s, the gate forwards the Host fields %j', (host, given) => {
-  const fields = shaped({ service: { host } })
+])(
+  'with the service setting host: %s, the forwarded request has the Host fields %j ([]: added later from the upstream)',
+  (host, given) => {
+    const fields = shaped({ service: { host } })
 
-  expect(valuesOf(fields, 'host')).toEqual(given)
-  expect(valuesOf(fields, 'x-forwarded-host')).toEqual(['api.test'])
-})
+    expect(valuesOf(fields, 'host')).toEqual(given)
+    expect(valuesOf(fields, 'x-forwarded-host')).toEqual(['api.test'])
+  },
+)
 
 test('the gate forwards the Content-Length of a request body, and sends none for a chunked body', () => {
   expect(valuesOf(shaped({ fields: [['content-length', '7']] }), 'content-length')).toEqual(['7'])
@@ -173,7 +176,7 @@ test.each([
   [true, [trace], ['a=1,b=2'], ['k=1,k=2']],
   [false, [expect.not.stringContaining(trace)], [], []],
 ])(
-  'the gate forwards traceparent, tracestate and baggage of a client only with trust_trace: true (case: %s)',
+  'the gate forwards traceparent, tracestate and baggage of a client with trust_trace: true, and not with trust_trace: false (tested value: %s)',
   (trust, traceparent, tracestate, baggage) => {
     const lists: FieldLine[] = [
       ['tracestate', 'a=1'],
@@ -189,7 +192,7 @@ test.each([
   },
 )
 
-test('on a public route, the gate sends the service no token, assertion or user field', () => {
+test('on a public route, the gate sends the service no token, no assertion and no X-Auth-Request-* field', () => {
   for (const credentials of ['assertion', 'token', 'none']) {
     const fields = shaped({
       fields: [['authorization', 'Bearer a']],
@@ -203,13 +206,13 @@ test('on a public route, the gate sends the service no token, assertion or user 
 test.each([
   ['token', [['authorization', 'Bearer the.client.token']]],
   ['none', []],
-])('with credentials: %s, the service receives the credential fields %j', (credentials, given) => {
+])('with the service setting credentials: %s, the service receives the credential fields %j', (credentials, given) => {
   const fields = shaped({ fields: [['authorization', 'Bearer a']], service: { credentials }, claims: {} })
 
   expect(fields.filter(([name]) => /^(authorization|x-gatehouse)/.test(name))).toEqual(given)
 })
 
-test('with credentials: assertion, the gate signs the assertion synchronously and caches it', () => {
+test('with the service setting credentials: assertion, the gate signs the assertion synchronously and sends the same assertion again', () => {
   const x = selected({ claims: {} })
   expect(shapeRequest.run(x)).toBeUndefined()
   const assertion = x.requestFields.at(-1)!

@@ -81,7 +81,7 @@ test.each([
   expect(shaped([...named, ['Connection', value], ['X-Open', 'shown'], ...named])).toEqual([['X-Open', 'shown']])
 })
 
-test('the gate reads several Connection fields of a response as one list', () => {
+test('the gate removes the response fields that any of several Connection fields names', () => {
   const fields: FieldLine[] = [
     ['connection', 'x-a'],
     ['x-a', '1'],

@@ -47,7 +47,7 @@ test.each([
   [key, { method: 'private_key_jwt', key: { file: '/etc/gate/key.pem' } }],
   [certificate, { method: 'tls_client_auth', certFile: '/etc/gate/c.pem', key: { file: '/etc/gate/c.key' } }],
 ])(
-  'the policy compiler turns the credentials %j into client authentication, with file paths relative to the policy',
+  'the policy compiler compiles the introspection credentials %j to a client authentication method, with file paths relative to the policy',
   (given, auth) => {
     expect(compiled(asking(given)).issuers.get(issuer.issuer)!.introspection!.auth).toEqual(auth)
   },
@@ -68,7 +68,7 @@ test('the policy compiler sets the default of each omitted introspection key', (
   })
 })
 
-test('each route has its own maximum age of stale introspection responses, and responses are kept for the longest of these times', () => {
+test('each route has its own maximum age of stale introspection responses, and the gate keeps responses for the longest of these ages', () => {
   const outages = [{}, { introspection: 'closed' }, { introspection: 'stale 2m' }]
   const { issuers, routes } = compiled(asking(secret), outages)
 
@@ -76,7 +76,7 @@ test('each route has its own maximum age of stale introspection responses, and r
   expect(issuers.get(issuer.issuer)!.introspection!.keepStaleMs).toBe(120_000)
 })
 
-test('in a compiled policy, routes with the same issuers share one list of introspected issuers', () => {
+test('in a compiled policy, routes with the same issuers share one list of issuers that can introspect their tokens', () => {
   const { routes } = compiled(asking(secret), [{}, { introspection: 'closed' }])
 
   expect(routes[0]!.introspection.asked).toBe(routes[1]!.introspection.asked)

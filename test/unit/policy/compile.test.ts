@@ -77,7 +77,7 @@ test.each([
     'is below /.well-known/oauth-protected-resource, a path that is reserved for the gate',
   ],
   ['/oauth2/auth', 'is below /oauth2/auth, a path that is reserved for the gate'],
-])('the policy compiler reports an invalid path pattern: %j %s', (path, message) => {
+])('the policy compiler rejects the path pattern %j, because it %s', (path, message) => {
   const problems = problemsOf(() => snapshotOf(policyOf({ r: { path } })))
 
   expect(problems).toMatchObject([{ code: 'GH_POLICY_PATTERN', path: 'services.orders.routes[0].match.path', message }])
@@ -163,22 +163,40 @@ test.each([
 )
 
 test.each([
-  ['one issuer, none listed', mainIssuer, undefined, { scopes: { all: ['a'] } }, []],
+  ['the policy has one issuer, the service lists none', mainIssuer, undefined, { scopes: { all: ['a'] } }, []],
   [
-    'two issuers, none listed',
+    'the policy has two issuers, the service lists none',
     twoIssuers,
     undefined,
     { scopes: { all: ['a'] } },
     [['services.s', 'set issuers to some of one, two']],
   ],
-  ['two issuers, none listed, public', twoIssuers, undefined, 'public', []],
-  ['no issuer', 'issuers: {}', undefined, { scopes: { all: ['a'] } }, [['services.s', 'add one under issuers']]],
-  ['no issuer, public', 'issuers: {}', undefined, 'public', []],
-  ['two issuers, listed', twoIssuers, ['one', 'two'], { scopes: { all: ['a'] } }, []],
-  ['unknown issuer', mainIssuer, ['mian'], 'public', [['services.s.issuers[0]', 'did you mean main?']]],
-  ['name of a prototype', mainIssuer, ['constructor'], 'public', [['services.s.issuers[0]', undefined]]],
+  ['the policy has two issuers, a service with only public routes lists none', twoIssuers, undefined, 'public', []],
+  [
+    'the policy has no issuer',
+    'issuers: {}',
+    undefined,
+    { scopes: { all: ['a'] } },
+    [['services.s', 'add one under issuers']],
+  ],
+  ['the policy has no issuer, and all routes are public', 'issuers: {}', undefined, 'public', []],
+  ['the service lists both issuers of the policy', twoIssuers, ['one', 'two'], { scopes: { all: ['a'] } }, []],
+  [
+    'the service lists an unknown issuer',
+    mainIssuer,
+    ['mian'],
+    'public',
+    [['services.s.issuers[0]', 'did you mean main?']],
+  ],
+  [
+    'the service lists an issuer named constructor',
+    mainIssuer,
+    ['constructor'],
+    'public',
+    [['services.s.issuers[0]', undefined]],
+  ],
 ])(
-  'the policy compiler resolves the issuers of a service or reports the problem: %s',
+  'the policy compiler finds the issuers of a service or reports a problem: %s',
   (_case, issuers, listed, require, expected) => {
     const rest = listed === undefined ? {} : { issuers: listed }
     const found = say(policy({ s: service(routesOf({ require }), rest) }, issuers))
@@ -195,7 +213,7 @@ test('the policy compiler rejects two issuer entries with the same issuer identi
   ])
 })
 
-test('the policy compiler reports all problems of a policy together, in the order of the document', () => {
+test('the policy compiler reports all problems of a policy together, in the order of the services and routes', () => {
   const routes = routesOf(
     { match: { path: 'x' }, require: 'public' },
     { match: { path: '/..' }, require: { roles: { any: ['r'] } } },
@@ -275,7 +293,7 @@ test('a compiled policy contains the default of every key that the policy omits'
   expect(routes[0]?.methods).toEqual(new Set(['GET', 'HEAD', 'PUT']))
 })
 
-test('a compiled route has a requirement unless its require is `public`', () => {
+test('a compiled route has a requirement unless the policy states `require: public`', () => {
   const open = snapshotOf(
     policy({ s: service(routesOf({ require: 'public' }, { require: { not: { scopes: { all: ['a'] } } } })) }),
   )
@@ -294,7 +312,7 @@ test.each([
     { first_byte: '5s', idle: '6s', total: '7s' },
     { firstByteMs: 5000, idleMs: 6000, totalMs: 7000 },
   ],
-])('each timeout of a route overrides the timeout of its service: %j', (timeouts, expected) => {
+])('each of these timeouts of a route overrides the timeout of its service: %j', (timeouts, expected) => {
   const rest = { timeouts: { first_byte: '1s', idle: '2s', total: '3s' } }
   const [own, others] = snapshotOf(
     policy({ s: service(routesOf({ require: 'public', timeouts }, { require: 'public' }), rest) }),
@@ -335,7 +353,7 @@ test.each([
   expect(found.map(([code, path]) => [code, path])).toEqual([[code, `services.s.routes[0]${path}`]])
 })
 
-test('the policy compiler rejects a public route with a shadow requirement if the service lists none of two issuers', () => {
+test('the policy compiler rejects a public route with a shadow requirement if the policy has two issuers and the service lists none', () => {
   const shadow = { require: { scopes: { all: ['a'] } } }
 
   expect(say(policy({ s: service(routesOf({ require: 'public', shadow })) }, twoIssuers))).toEqual([
@@ -343,7 +361,7 @@ test('the policy compiler rejects a public route with a shadow requirement if th
   ])
 })
 
-test('the client gets the same 401 reply for every reason for which a token is rejected', () => {
+test('for all reasons to reject a token, a route has the same 401 challenge and problem document', () => {
   const { denials } = snapshotOf(policyOf({ r: { path: '/r' } })).routes[0]!
 
   expect(Object.keys(denials.token).sort()).toEqual([...tokenReasons].sort())

@@ -21,7 +21,7 @@ test.each([
   ['file:///'],
   ['https://169.254.169.254'],
   [''],
-])('the policy parser reports the invalid CORS origin %j with its place', (origin) => {
+])('the policy parser reports the invalid CORS origin %j with line and path', (origin) => {
   const problems = problemsOf(() => sourceOf(withCors({ origins: ['https://app.test', origin] })))
 
   expect(problems.map(({ code, path }) => `${code} ${path}`)).toEqual([
@@ -36,13 +36,13 @@ test.each([
   ['methods', { origins: [], methods: ['*'] }, 'GH_CONFIG_VALUE services.orders.cors.methods[0]'],
   ['max_age', { origins: [], max_age: '25h' }, 'GH_CONFIG_VALUE services.orders.cors.max_age'],
   ['origin', { origin: [] }, 'GH_CONFIG_UNKNOWN_KEY services.orders.cors.origin'],
-])('the policy parser rejects an invalid CORS setting: %s', (_, cors, problem) => {
+])('the policy parser rejects an invalid value or an unknown key in `cors`: %s', (_, cors, problem) => {
   const problems = problemsOf(() => sourceOf(withCors(cors)))
 
   expect(problems.map(({ code, path }) => `${code} ${path}`)).toContain(problem)
 })
 
-test('a printed policy compiles to the same CORS settings', () => {
+test('a policy with `cors` that is printed and parsed again compiles to the same CORS settings', () => {
   const text = withCors({ origins: ['https://app.test', 'http://[::1]:3000'], expose: ['X-A'], credentials: true })
   const again = JSON.stringify(printPolicy(sourceOf(text).document))
 

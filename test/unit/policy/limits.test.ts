@@ -36,7 +36,7 @@ test.each([
   expect(only(parts).mode).toBe(mode)
 })
 
-test('a compiled route has the limits of the policy, its service and itself in this order, and a shared limit has the same key on every route', () => {
+test('a compiled route has the limits of the policy, of its service and of the route in this order, and a shared limit has the same key on every route', () => {
   const levels = {
     gate: [limit()],
     service: [limit({ name: 'b' })],
@@ -54,14 +54,14 @@ test('the policy compiler gives a route without limits no list of limits', () =>
   expect(limitsOf({})).toBeUndefined()
 })
 
-test('the policy compiler turns a burst into a second window with the same time per request', () => {
+test('the policy compiler turns the burst of a limit into a second limit with a shorter window that allows the same rate', () => {
   const [whole, burst] = limitsOf({ route: [limit({ requests: 100, window: '60s', burst: 10 })] })!.rules
 
   expect(whole).toMatchObject({ name: 'a', requests: 100, windowMs: 60_000 })
   expect(burst).toMatchObject({ name: 'a.burst', requests: 10, windowMs: 6000 })
 })
 
-test('the policy compiler omits a limit window that is not whole seconds from RateLimit-Policy', () => {
+test('the policy compiler omits the window of a limit from RateLimit-Policy if the window is not whole seconds', () => {
   expect(only({ window: '1500ms' }).policyItem).toBe('"a";q=10')
 })
 
@@ -70,7 +70,7 @@ test.each([
   [['subject', 'subject'], 'subject', true],
   [[{ claim: 'b' }, 'client', { claim: 'a' }], ['client', { claim: 'a' }, { claim: 'b' }], true],
   [['subject'], ['client'], false],
-])('limits by %j and by %j compile to the same identity: %s', (a, b, same) => {
+])('limits with by: %j and by: %j count the same identities: %s', (a, b, same) => {
   expect(JSON.stringify(only({ by: a }).by) === JSON.stringify(only({ by: b }).by)).toBe(same)
 })
 
@@ -80,7 +80,7 @@ test.each([
   [{ requests: 200 }, false],
   [{ window: '2s' }, false],
   [{ name: 'b' }, false],
-])('after a policy change of %j, a limit continues with its windows in Redis: %s', (change, same) => {
+])('after a policy change to %j, a limit of 10 requests in 1 s still uses its windows in Redis: %s', (change, same) => {
   expect(only(change).key === only({}).key).toBe(same)
 })
 

@@ -30,7 +30,7 @@ test.each([
   ],
   ['two login issuers with redirect: issuer', { main: 'issuer', other: 'issuer' }, { main: 'issuer', other: 'issuer' }],
 ] as const)(
-  'the policy compiler gives %s (%j) the redirects %j, also after the policy is printed',
+  'the policy compiler gives %s (%j; unsaid: no redirect) the redirects %j, and the printed policy gives the same ones',
   (_, logins, expected) => {
     const source = sourceWith(logins)
     const redirectsOf = (given: typeof source) =>
@@ -52,7 +52,7 @@ test.each([
   ],
   ['two login issuers with redirect: plain', { main: 'plain', other: 'plain' }, ['other.login.redirect']],
   ['a login issuer whose name is not a path segment', { '..': 'issuer' }, ['...login']],
-] as const)('the policy compiler rejects %s (%j)', (_, logins, at) => {
+] as const)('the policy compiler rejects %s (%j; unsaid: no redirect)', (_, logins, at) => {
   const problems = problemsOf(() => compilePolicy(sourceWith(logins)))
 
   expect(problems.map(({ code, path }) => `${code} ${path}`)).toEqual(
@@ -77,7 +77,7 @@ test.each([
   ['plain', 'other.login.redirect'],
   ['unsaid', 'other.login'],
 ] as const)(
-  'beside a login issuer with redirect: plain, the error for a second one with redirect %s names no plain redirect URI for the second one',
+  'beside a login issuer with redirect: plain, the error for a second one with redirect %s (unsaid: none) proposes only redirect URIs with the name of the second one',
   (redirect, at) => {
     const [problem] = problemsOf(() => compilePolicy(sourceWith({ main: 'plain', other: redirect })))
 

@@ -55,9 +55,12 @@ test.each([
   ['/admin.', 'GET', '404'],
   ['/ordersx', 'GET', '404'],
   ['/only', 'GET', '404'],
-])('the request for path %s with method %s and an unknown host matches %s', (path, method, outcome) => {
-  expect(outcomeOf('other.test', path, method)).toBe(outcome)
-})
+])(
+  'the request for path %s with method %s and an unknown host has the result (route, or status with Allow): %s',
+  (path, method, outcome) => {
+    expect(outcomeOf('other.test', path, method)).toBe(outcome)
+  },
+)
 
 test.each([
   ['api.example', '/orders/1', 'GET', 'host.exact'],
@@ -74,9 +77,12 @@ test.each([
   ['a.b.example', '/orders/1', 'DELETE', '405 GET, HEAD, POST, PUT'],
   ['x.deep.example', '/only', 'GET', 'host.deep'],
   ['.example', '/orders/1', 'DELETE', '405 GET, HEAD, POST, PUT'],
-])('the request for host %s, path %s and method %s matches %s', (host, path, method, outcome) => {
-  expect(outcomeOf(host, path, method)).toBe(outcome)
-})
+])(
+  'the request for host %s, path %s and method %s has the result (route, or status with Allow): %s',
+  (host, path, method, outcome) => {
+    expect(outcomeOf(host, path, method)).toBe(outcome)
+  },
+)
 
 test.each([
   ['api.example', '/b', '404'],
@@ -84,14 +90,17 @@ test.each([
   ['x.example', '/a', 'w'],
   ['api.example.evil', '/a', '421'],
   ['', '/a', '421'],
-])('S-029: if every route names a host, the request for host %j and path %s matches %s', (host, path, outcome) => {
-  const named = snapshotOf(policyOf({ a: { host: 'api.example', path: '/a' }, w: { host: '*.example', path: '/a' } }))
-  const found = named.match(host, path, 'GET')
+])(
+  'S-029: if every route names a host, the request for host %j and path %s has the result (route or status): %s',
+  (host, path, outcome) => {
+    const named = snapshotOf(policyOf({ a: { host: 'api.example', path: '/a' }, w: { host: '*.example', path: '/a' } }))
+    const found = named.match(host, path, 'GET')
 
-  expect('reason' in found ? String(found.status) : found.id).toBe(outcome)
-})
+    expect('reason' in found ? String(found.status) : found.id).toBe(outcome)
+  },
+)
 
-test('the route table lists the routes at a path, each of which matches with at least one method', () => {
+test('the route table lists all routes that match a path with at least one method', () => {
   expect(table.routesAt('other.test', '/orders/special').map(({ id }) => id)).toEqual([
     'orders.special',
     'orders.options',
@@ -123,7 +132,7 @@ test.each([
   ['a.test', '/admin/1', 'PATCH', '405 GET, HEAD, PUT, DELETE'],
   ['a.test', '/strict/1', 'GET', '405 PUT'],
 ])(
-  'with fall_through only on /admin/*, the request for %s%s with method %s gives %s',
+  'with fall_through only on /admin/*, the request for %s%s with method %s has the result (route, or status with Allow): %s',
   (host, path, method, outcome) => {
     const found = falling.match(host, path, method)
     const allow = 'reason' in found ? found.fields.find(([name]) => name === 'allow')?.[1] : undefined
@@ -132,7 +141,7 @@ test.each([
   },
 )
 
-test('the denial of a method is the same frozen object for every request that matches the same pattern', () => {
+test('the 405 denial is the same frozen object for requests that match the same path pattern', () => {
   const refused = table.match('other.test', '/orders/1', 'DELETE')
 
   expect(Object.isFrozen(refused)).toBe(true)
@@ -145,7 +154,7 @@ const pattern = fc
   .tuple(fc.array(segment, { minLength: 1, maxLength: 4 }), fc.boolean())
   .map(([segments, open]) => `/${[...segments, ...(open ? ['**'] : [])].join('/')}`)
 
-test('route matching agrees with a slow reference for random patterns and paths', () => {
+test('the route table finds the same route as a slow reference for random patterns and paths', () => {
   const patterns = fc.uniqueArray(pattern, { minLength: 1, maxLength: 12 })
   const path = fc
     .array(fc.constantFrom('a', 'b', 'c'), { minLength: 1, maxLength: 5 })

@@ -108,7 +108,7 @@ test.each([
   },
 )
 
-test('without a service, the gate rejects a path with an encoded slash or a path parameter', () => {
+test('before a route is known, the gate rejects a path with an encoded slash or a path parameter', () => {
   expect(refusedBy(undefined, '/a%2Fb')?.reason).toBe('path-encoded-slash')
   expect(refusedBy(undefined, '/a;b')?.reason).toBe('path-parameter')
 })
@@ -119,7 +119,7 @@ const target = fc
   })
   .map((parts) => `/${parts.join('')}`)
 
-test('the normal form of a path is its own normal form', () => {
+test('normalizing a normalized path again does not change the path', () => {
   fc.assert(
     fc.property(target, (raw) => {
       const path = normalizePath(raw)

@@ -462,13 +462,16 @@ test.each([
   ],
   [{ issuer: { audiences: [] } }, 'issuers.main.audiences', 'did you mean audience?'],
   [{ top: { zzz: 1 } }, 'zzz', 'known keys: version, issuers, limits, services'],
-])('the error for an unknown policy key suggests known keys: %j', (patch, path, hint) => {
-  expect(problemsOf(policyWith(patch as Record<string, Patch>))).toMatchObject([
-    { code: 'GH_CONFIG_UNKNOWN_KEY', path, hint },
-  ])
-})
+])(
+  'the error for an unknown policy key suggests a similar known key or lists the known keys: %j',
+  (patch, path, hint) => {
+    expect(problemsOf(policyWith(patch as Record<string, Patch>))).toMatchObject([
+      { code: 'GH_CONFIG_UNKNOWN_KEY', path, hint },
+    ])
+  },
+)
 
-test('the policy parser reports all problems together, in the order of the text, each with its place', () => {
+test('the policy parser reports all problems together, in the order of the text, each with line, column and path', () => {
   const text = `version: 1
 issuers:
   main:
@@ -491,7 +494,7 @@ services:
   ])
 })
 
-test('an error of the policy parser never quotes a value, because the value can be a misplaced secret', () => {
+test('the policy parser quotes no value of the policy in its errors, because the value can be a misplaced secret', () => {
   const text = policyWith({
     issuer: { issuer: 'https://u:hunter2@idp.test', profile: 'hunter2', jwks_uri: 'hunter2' },
     service: { upstreams: ['http://u:hunter2@h'], host: 'hunter2', timeouts: { connect: 'hunter2' } },
@@ -572,10 +575,10 @@ test('each file of a policy folder needs a version, and problems of all files ar
 })
 
 test.each([
-  ['absent', () => join(root, 'nowhere.yaml'), 'cannot be read (ENOENT)'],
+  ['a missing file', () => join(root, 'nowhere.yaml'), 'cannot be read (ENOENT)'],
   ['an empty folder', () => folderOf('empty', {}), 'the folder contains no *.yaml file'],
   [
-    'a folder named as a file',
+    'a folder with the name of a YAML file',
     () => {
       const folder = folderOf('odd', {})
       mkdirSync(join(folder, 'a.yaml'))
@@ -583,14 +586,14 @@ test.each([
     },
     'cannot be read (EISDIR)',
   ],
-])('a policy that cannot be read causes a ConfigError: %s', (_what, make, message) => {
+])('a policy that cannot be read causes a ConfigError with the cause: %s', (_what, make, message) => {
   const path = make()
 
   expect(problemsIn(() => loadPolicy(path))).toMatchObject([{ code: 'GH_CONFIG_UNREADABLE', message }])
 })
 
 test.each(['', '# nothing\n', 'null\n', '[]\n', 'text\n', serviceText('a').slice(0, 70)])(
-  'the policy parser reports a problem of the text %j and does not crash',
+  'the policy parser reports a problem for the invalid text %j and does not crash',
   (text) => {
     expect(problemsOf(text)).not.toEqual([])
   },

@@ -14,7 +14,8 @@ export function snapshotOf(...texts: readonly string[]): Snapshot {
 }
 
 /**
- * Returns a policy with one service. `routes` maps a route id to its `match`. Every route requires the scope `read`.
+ * Returns a policy with one service. `routes` has the `match` of each route by its id. Every route requires the scope
+ * `read`.
  */
 export function policyOf(routes: Readonly<Record<string, object>>, service: object = {}): string {
   const list = Object.entries(routes).map(([id, match]) => ({ id, match, require: { scopes: { all: ['read'] } } }))

@@ -113,7 +113,7 @@ function lacking(schema: Schema, value: unknown, path = ''): string[] {
   return []
 }
 
-test('a printed policy contains every key of the policy schema', () => {
+test('a printed policy with all settings contains every key of the policy schema, except the second place (env or file) of a secret', () => {
   const schema = z.toJSONSchema(policySchema, { io: 'input' }) as Schema
 
   // Each secret has two possible places, `env` and `file`.
@@ -125,7 +125,7 @@ test('a printed policy contains every key of the policy schema', () => {
   expect(lacking(schema, { ...full, services: { s: { ...full.services.s, roles: {} } } })).toContain('.services.s.host')
 })
 
-test('the policy printer prints a requirement with every default', () => {
+test('the policy printer prints a requirement with the defaults of the keys that the policy omits', () => {
   const { services } = printed(full) as { services: { s: { routes: { require: unknown; shadow: unknown }[] } } }
   const [route] = services.s.routes
   const understood = {
@@ -241,15 +241,18 @@ test.each([
   [[{ claim: ['b.c'], any: ['1'] }], undefined],
   [[{ claim: 'constructor', any: ['1'] }], undefined],
   [[{ claim: ['__proto__'], any: ['1'] }], undefined],
-])('the policy printer prints claim requirements by name if names can express them: %j', (claims, byName) => {
-  const routes = [{ id: 'r', match: { path: '/' }, require: { claims } }]
-  const policy = { version: 1, issuers: { main }, services: { s: { upstreams: ['http://s.test'], routes } } }
-  const { services } = printed(policy) as { services: { s: { routes: { require: { claims: unknown } }[] } } }
-  const unlisted = claims.map(({ claim, any }) => ({
-    claim: typeof claim === 'object' && !claim[0]!.includes('.') ? claim[0] : claim,
-    any,
-  }))
+])(
+  'the policy printer prints claim requirements as a mapping by name, or as a list if a mapping cannot express them: %j',
+  (claims, byName) => {
+    const routes = [{ id: 'r', match: { path: '/' }, require: { claims } }]
+    const policy = { version: 1, issuers: { main }, services: { s: { upstreams: ['http://s.test'], routes } } }
+    const { services } = printed(policy) as { services: { s: { routes: { require: { claims: unknown } }[] } } }
+    const unlisted = claims.map(({ claim, any }) => ({
+      claim: typeof claim === 'object' && !claim[0]!.includes('.') ? claim[0] : claim,
+      any,
+    }))
 
-  expect(services.s.routes[0]?.require.claims).toEqual(byName ?? unlisted)
-  expect(printed(printed(policy) as object)).toEqual(printed(policy))
-})
+    expect(services.s.routes[0]?.require.claims).toEqual(byName ?? unlisted)
+    expect(printed(printed(policy) as object)).toEqual(printed(policy))
+  },
+)

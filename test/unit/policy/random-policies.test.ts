@@ -1,4 +1,4 @@
-// Every policy text compiles or causes a ConfigError. Only the word `public` makes a route public (S-126).
+// Every policy text compiles or causes a ConfigError. Only `require: public` makes a route public (S-126).
 
 import { expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
@@ -83,7 +83,7 @@ test('a printed policy is valid, compiles to the same rules, and is printed agai
   )
 })
 
-test('only the value public under require makes a route public', () => {
+test('no value of `require` other than `public` makes a route public', () => {
   const near = fc.constantFrom(
     ...['Public', 'PUBLIC', ' public', 'public ', 'pub', '', '~', 'true', '*', 'all', 'none', 'any'],
   )

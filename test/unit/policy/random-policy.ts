@@ -128,7 +128,7 @@ export function writtenPolicy(services: number, routes: number) {
     }))
 }
 
-/** Gives a route an id and a path below that id, so that routes rarely conflict. */
+/** Gives a route an id and a path that begins with this id, so that routes rarely conflict. */
 function withId<Entry extends { match: { path: string }; rewrite?: { strip_prefix?: string } }>(
   id: string,
   entry: Entry,

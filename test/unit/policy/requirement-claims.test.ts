@@ -1,5 +1,6 @@
-// Claims are compared exactly: by value, by type, and only along own members (S-070). A part of a value never meets a
-// requirement. An email address never matches a domain, whatever follows its @ (S-103, GHSA-c5c4-8r6x-56w3).
+// Claims are compared exactly: by value, by type, and only along own members (S-070). A value that only contains a
+// required value does not meet the requirement. An email address never matches a domain, whatever follows its @ (S-103,
+// GHSA-c5c4-8r6x-56w3).
 
 import { expect, test } from 'vitest'
 import type { ClaimEntry } from '../../../gateway/policy/requirements/claims.ts'
@@ -75,7 +76,7 @@ test.each([
   expect(outcomeOf(claim(path, { any: wanted }), { claims })).toBe(met ? 'met' : 'claim-mismatch')
 })
 
-test('a requirement with several claims is met only if all of them match', () => {
+test('a requirement with several claims is met only if all of these claims match', () => {
   const both = compiled({
     claims: [
       { claim: ['a'], any: ['x'] },
@@ -89,7 +90,7 @@ test('a requirement with several claims is met only if all of them match', () =>
   expect(both.subRequirements).toHaveLength(2)
 })
 
-test('a claim requirement under `not` is met by every other value and by a missing claim', () => {
+test('a claim requirement under `not` is met by another value and by a missing claim', () => {
   const blocked = compiled({ not: { claims: [{ claim: ['blocked'], any: [true] }] } })
 
   expect(outcomeOf(blocked, { claims: {} })).toBe('met')
@@ -97,7 +98,7 @@ test('a claim requirement under `not` is met by every other value and by a missi
   expect(outcomeOf(blocked, { claims: { blocked: true } })).toBe('requirement-unmet')
 })
 
-test('a claim mismatch is denied with 403 forbidden and no challenge, and the denial is the same object every time', () => {
+test('a claim mismatch is denied with 403 forbidden and no challenge, and the denial is the same object for each request', () => {
   const mfa = claim(['amr'], { any: ['mfa'] })
   const denied = mfa.evaluate(inputOf({}))
 
@@ -108,6 +109,9 @@ test('a claim mismatch is denied with 403 forbidden and no challenge, and the de
 test.each([
   [['realm_access', 'roles'], { any: ['a', 1, true] }, 'claim realm_access.roles any: "a", 1, true'],
   [['https://x.test/tier'], { all: ['1'], any: [1] }, 'claim ["https://x.test/tier"] all: "1"; any: 1'],
-])('explain describes a requirement for the claim path %j with %j as: %s', (path, wanted, demand) => {
-  expect(claim(path, wanted)).toMatchObject({ demand, reason: 'claim-mismatch', subRequirements: [] })
-})
+])(
+  '`gatehouse explain` describes a requirement for the claim path %j with the values %j as: %s',
+  (path, wanted, demand) => {
+    expect(claim(path, wanted)).toMatchObject({ demand, reason: 'claim-mismatch', subRequirements: [] })
+  },
+)

@@ -26,7 +26,7 @@ test('a client requirement under `not` rejects only the client of the named issu
   expect(outcomeOf(others, { client: undefined })).toBe('met')
 })
 
-test('a client mismatch is denied with 403 forbidden, and explain describes the requirement', () => {
+test('a client mismatch is denied with 403 forbidden, and `gatehouse explain` can describe the requirement', () => {
   expect(clients.evaluate(inputOf({}))).toMatchObject({ status: 403, code: 'forbidden', challenge: undefined })
   expect(clients).toMatchObject({
     demand: 'clients of main any: reader, https://client.test/id',
@@ -44,24 +44,24 @@ const policyOf = (issuers: string, listed: string[] | undefined, clients: object
 }
 
 test.each([
-  ['one issuer, none named', ['one'], { any: ['c'] }, []],
-  ['one issuer, named', ['one'], { any: ['c'], issuer: 'one' }, []],
-  ['two issuers, one named', ['one', 'two'], { any: ['c'], issuer: 'two' }, []],
+  ['the service lists one issuer, the requirement names none', ['one'], { any: ['c'] }, []],
+  ['the requirement names the only issuer', ['one'], { any: ['c'], issuer: 'one' }, []],
+  ['the requirement names one of two issuers', ['one', 'two'], { any: ['c'], issuer: 'two' }, []],
   [
-    'two issuers, none named',
+    'the service lists two issuers, the requirement names none',
     ['one', 'two'],
     { any: ['c'] },
     ['GH_POLICY_ISSUER services.s.routes[0].require.not.clients'],
   ],
   [
-    'an issuer that the service does not list',
+    'the requirement names an issuer that the service does not list',
     ['one'],
     { any: ['c'], issuer: 'two' },
     ['GH_POLICY_ISSUER services.s.routes[0].require.not.clients.issuer'],
   ],
-  ['no issuer at all', undefined, { any: ['c'] }, ['GH_POLICY_ISSUER services.s']],
+  ['the policy has no issuer', undefined, { any: ['c'] }, ['GH_POLICY_ISSUER services.s']],
 ])(
-  'the policy compiler needs an unambiguous issuer for a client requirement: %s',
+  'the policy compiler accepts a client requirement only if its issuer is unambiguous: %s',
   (_case, listed, wanted, expected) => {
     const problems = problemsOf(() => snapshotOf(policyOf(two, listed, wanted)))
 

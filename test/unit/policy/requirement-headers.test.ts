@@ -76,10 +76,13 @@ test.each<[fields: Fields, met: boolean, admittedWhereBarred: boolean]>([
     false,
   ],
   [[['x_tenant', 'blue']], false, false],
-])('the fields %j meet a header requirement: %s, and meet its negation: %s', (fields, met, admitted) => {
-  expect(outcomeOf(required, { fields })).toBe(met ? 'met' : 'header-mismatch')
-  expect(outcomeOf(barred, { fields })).toBe(admitted ? 'met' : 'requirement-unmet')
-})
+])(
+  'the fields %j meet the requirement that x-tenant is blue or deep green: %s, and meet its negation: %s',
+  (fields, met, admitted) => {
+    expect(outcomeOf(required, { fields })).toBe(met ? 'met' : 'header-mismatch')
+    expect(outcomeOf(barred, { fields })).toBe(admitted ? 'met' : 'requirement-unmet')
+  },
+)
 
 test('a header requirement under two `not` is met by the same fields as without `not`', () => {
   const twice = compiled({ not: { all: [{ not: { any: [tenant] } }] } })
@@ -89,7 +92,7 @@ test('a header requirement under two `not` is met by the same fields as without 
   expect(outcomeOf(twice, { fields: [...fields, ...fields] })).toBe('requirement-unmet')
 })
 
-test('a requirement with several request fields is met only if all of them match', () => {
+test('a requirement with several request fields is met only if all of these fields match', () => {
   const both = compiled({ headers: { a: { any: ['1'] }, B: { any: ['2'] } } })
 
   expect(
@@ -103,7 +106,7 @@ test('a requirement with several request fields is met only if all of them match
   expect(outcomeOf(both, { fields: [['a', '1']] })).toBe('header-mismatch')
 })
 
-test('a header mismatch is denied with 403 forbidden, and explain describes the requirement', () => {
+test('a header mismatch is denied with 403 forbidden, and `gatehouse explain` can describe the requirement', () => {
   expect(required.evaluate(inputOf({}))).toMatchObject({ status: 403, code: 'forbidden', challenge: undefined })
   expect(required).toMatchObject({ demand: 'header x-tenant any: blue, deep green', reason: 'header-mismatch' })
 })
@@ -153,7 +156,7 @@ test.each(['x-tenant', 'X-Tenant', 'content-type', 'origin', 'accept', '1'])(
   },
 )
 
-// Checks that the policy and the pipeline agree about reserved fields.
+// Checks that the policy parser and the pipeline have the same reserved fields.
 test.each(
   `host content-length transfer-encoding expect upgrade authorization dpop connection trailer x-request-id traceparent
    tracestate baggage via cookie keep-alive te http2-settings proxy forwarded x-original-url x-original-method

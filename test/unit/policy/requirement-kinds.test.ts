@@ -1,5 +1,5 @@
-// Each kind of requirement is one entry of one list. The schema, the compiler, the printer and the reference read that
-// list.
+// Each kind of requirement is one entry of one list. The policy schema, the policy compiler, the policy printer and the
+// reference page use that list.
 
 import { expect, test } from 'vitest'
 import type { RequirementTree } from '../../../gateway/policy/requirements/requirement-kind.ts'
@@ -35,7 +35,7 @@ test('no two kinds of requirements have the same policy key', () => {
 })
 
 test.each(Object.entries(unmet))(
-  'an unmet requirement with the key `%s` is denied with a reason of its kind',
+  'an unmet requirement with the key `%s` is denied with a reason that its kind lists',
   (key, value) => {
     const tree = requirementTree.parse({ [key]: value })
     const reasons = reasonsIn(tree)

@@ -1,4 +1,5 @@
-// Time requirements in a time zone: over midnight, at both changes of daylight saving time, and between two dates.
+// Time requirements in a time zone: windows over midnight, at the start and end of daylight saving time, and between
+// two dates.
 
 import { expect, test } from 'vitest'
 import type { TimeEntry } from '../../../gateway/policy/requirements/time.ts'
@@ -17,7 +18,8 @@ function window({ from = '00:00', to = '24:00', zone = 'UTC', ...rest }: Window)
   return compiled({ time: { from: hour(from), to: hour(to), zone, ...rest } })
 }
 
-// 2026-03-02 is a Monday. Berlin changes to summer time at 2026-03-29T01:00Z, and back at 2026-10-25T01:00Z.
+// 2026-03-02 is a Monday. Berlin changes to summer time at 2026-03-29T01:00Z, and back to winter time at
+// 2026-10-25T01:00Z.
 test.each<[window: Window, now: string, open: boolean]>([
   [{ from: '08:00', to: '18:00' }, '2026-03-02T07:59:59.999Z', false],
   [{ from: '08:00', to: '18:00' }, '2026-03-02T08:00:00Z', true],
@@ -81,7 +83,7 @@ test('a time requirement follows a clock that goes forwards and backwards', () =
   ])
 })
 
-test('time requirements of the same zone and of different zones do not affect each other', () => {
+test('time requirements of the same zone and of different zones give independent results', () => {
   const [here, there, both] = [
     window({ from: '08:00', to: '09:00', zone: 'Europe/Berlin' }),
     window({ from: '08:00', to: '09:00', zone: 'America/New_York' }),
@@ -94,7 +96,10 @@ test('time requirements of the same zone and of different zones do not affect ea
   expect(outcomes('2026-03-02T07:40:00Z')).toEqual(['met', 'time-outside', 'met'])
 })
 
-/** Slow reference: checks the windows that start on the day of `nowMs` and on the day before. */
+/**
+ * Slow reference that decides whether a window is open: checks the windows that start on the day of `nowMs` and on the
+ * day before.
+ */
 function isOpen({ days, from, to, zone }: TimeEntry, nowMs: number): boolean {
   // `sv-SE` formats the local time as 2026-03-02 08:00:00. Read as UTC, this text gives a linear scale of local time.
   const wall = Date.parse(`${new Date(nowMs).toLocaleString('sv-SE', { timeZone: zone }).replace(' ', 'T')}Z`)
@@ -147,7 +152,7 @@ test('a time requirement with any window and zone agrees with a slow reference a
   )
 })
 
-test('a request outside the required hours is denied with 403 forbidden, and explain describes the requirement', () => {
+test('a request outside the required hours is denied with 403 forbidden, and `gatehouse explain` can describe the requirement', () => {
   const closed = window({ from: '08:00', to: '09:00' })
 
   expect(closed.evaluate(inputOf({}))).toMatchObject({ status: 403, code: 'forbidden', challenge: undefined })

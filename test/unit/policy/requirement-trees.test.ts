@@ -1,4 +1,5 @@
-// Random requirements agree with a naive evaluator with three truth values. An unclear result never admits a request.
+// Random requirements agree with a naive evaluator with the truth values yes, no and unclear. An unclear result never
+// admits a request.
 
 import { expect, test } from 'vitest'
 import { requirementTree } from '../../../gateway/policy/requirements/requirement-tree.ts'
@@ -109,7 +110,7 @@ test('a random requirement decides a random request like a naive evaluator, with
     }),
     { numRuns: 3000 },
   )
-  // Proves that the generator reaches every outcome.
+  // Proves that the random requests reach all of these outcomes.
   expect([...seen].sort()).toEqual([
     'address-denied',
     'claim-mismatch',
@@ -123,7 +124,7 @@ test('a random requirement decides a random request like a naive evaluator, with
   ])
 })
 
-test('a requirement decides the same request with the same reason every time, which is the reason of a naive evaluator', () => {
+test('a requirement decides the same request with the same reason every time, and the reason is that of a naive evaluator', () => {
   fc.assert(
     fc.property(writtenTree, brought, (tree, request) => {
       const requirement = compiled(requirementTree.parse(tree))

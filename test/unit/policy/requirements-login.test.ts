@@ -33,7 +33,7 @@ test.each([
   expect(outcomeOf(compiled(parsed as never), brought as never)).toBe(outcome)
 })
 
-test('the denial of an acr and max_age requirement names the authentication that a new login must provide, also under `any`', () => {
+test('the denial of an acr and max_age requirement names the acr values and the maximum age that a new login must provide, also under `any`', () => {
   const wanted = { acrValues: ['gold', 'silver'], maxAgeS: 300 }
   const strong = { acr: wanted.acrValues, max_age: 300_000 }
 

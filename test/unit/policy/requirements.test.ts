@@ -13,7 +13,7 @@ const manager: RequirementTree = { roles: { any: ['manager'] } }
 test.each<[tree: RequirementTree, scopes: string[], roles: string[], outcome: string]>([
   [read, ['read', 'write'], [], 'met'],
   [read, [], [], 'scope-missing: read'],
-  // RFC 6749 §3.3: scopes are compared exactly, without prefix matches, and case-sensitively
+  // RFC 6749 §3.3: scopes are compared as a whole and case-sensitively
   [read, ['reader', 'Read', 'rea'], [], 'scope-missing: read'],
   [{ scopes: { all: ['a', 'b'] } }, ['a'], [], 'scope-missing: a b'],
   [{ scopes: { all: ['a', 'b'] } }, ['b', 'a'], [], 'met'],
@@ -67,13 +67,13 @@ test('a missing role is denied with 403 and no challenge, because no other token
   })
 })
 
-test('a requirement returns the same denial object for every request that it denies', () => {
+test('a requirement of scopes and roles returns the same denial object for different requests that it denies', () => {
   const requirement = compile({ all: [{ any: [read, manager] }] })
 
   expect(requirement.evaluate(inputOf([], []))).toBe(requirement.evaluate(inputOf(['x'], ['y'])))
 })
 
-test('explain has a text for a requirement and for each of its sub-requirements', () => {
+test('a compiled requirement has a text for `gatehouse explain`, and so has each of its sub-requirements', () => {
   const { demand, subRequirements } = compile({
     all: [{ scopes: { all: ['a', 'b'], any: ['c', 'd'] } }, { not: manager }],
   })
@@ -94,14 +94,14 @@ test('S-126: the policy compiler throws for a requirement without a condition', 
   expect(() => compile({ headers: {} })).toThrow(TypeError)
 })
 
-test('the scopes that a client can request exclude scopes that a requirement forbids', () => {
+test('the scopes that a client could request to meet a requirement do not include scopes that the requirement forbids', () => {
   expect(scopesIn({ all: [read, { any: [write, read] }, { not: { scopes: { all: ['admin'] } } }, manager] })).toEqual([
     'read',
     'write',
   ])
 })
 
-test('the scopes that a client can request are collected from every branch of a requirement', () => {
+test('the scopes that a client could request to meet a requirement come from every branch of the requirement, also below a double `not`', () => {
   const time: RequirementTree = { time: { from: 0, to: 60, zone: 'UTC' } }
   const claims: RequirementTree = { claims: [{ claim: ['scopes'], any: ['x'] }] }
 

@@ -72,7 +72,7 @@ test.each([
   expect(problemsWith(pattern, rewrite)).toEqual([problem])
 })
 
-test('the policy compiler validates both prefixes of a rewrite, and reports an invalid path pattern once', () => {
+test('the policy compiler reports problems of both prefixes of a rewrite, and an invalid path pattern only once', () => {
   expect(problemsWith('/a/**', { strip_prefix: 'x', add_prefix: 'y' })).toHaveLength(2)
   expect(problemsWith('/a/../b', { strip_prefix: '/a' })).toEqual([
     expect.stringContaining('GH_POLICY_PATTERN services.s.routes[0].match.path'),

@@ -17,7 +17,7 @@ test.each([
   [['groups', '0'], { groups: ['order-manager'] }, false],
   [['groups', 'length'], { groups: ['order-manager'] }, false],
   [['name', '0'], { name: 'order-manager' }, false],
-])('the claim path %j in the claims %j grants the role: %s', (path, claims, held) => {
+])('a role that is mapped from the claim path %j is granted by the claims %j: %s', (path, claims, held) => {
   expect(rolesOf(mapping(path, 'order-manager'), claims).has('manager')).toBe(held)
 })
 
@@ -27,7 +27,7 @@ test.each([
   [['constructor', 'name'], '{}', false],
   [['toString', 'name'], '{"a": 1}', false],
   [['a', '__proto__', 'constructor', 'name'], '{"a": {}}', false],
-])('S-070: the claim path %j in the claims %s grants the role: %s', (path, json, held) => {
+])('S-070: a role that is mapped from the claim path %j is granted by the claims %s: %s', (path, json, held) => {
   const claims = JSON.parse(json) as Record<string, unknown>
 
   expect(rolesOf(mapping(path, 'a', 'Object', 'toString'), claims).has('manager')).toBe(held)

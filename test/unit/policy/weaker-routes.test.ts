@@ -18,8 +18,8 @@ const admin = { scopes: { all: ['admin'] } }
 const upstreams = ['http://one.test']
 
 /**
- * Returns the reported routes as `weaker under stronger: hosts`. Each of the two lists of routes belongs to one
- * service.
+ * Returns each reported pair of routes as `weaker under stronger: hosts`. Each of the two lists of routes belongs to
+ * one service.
  */
 function reported(routes: Readonly<Record<string, Entry>>, others: Readonly<Record<string, Entry>> = {}, more = {}) {
   const list = (entries: Readonly<Record<string, Entry>>) =>
@@ -176,7 +176,7 @@ test('the policy check reports a weaker route of another service only if both se
   expect(reported(strong, weak, { upstreams: ['http://other.test', ...upstreams] })).toEqual([`w under s: ${unnamed}`])
 })
 
-test('the policy check reports at most 100 pairs of a stronger and a weaker route', () => {
+test('the policy check reports at most 100 pairs of a stronger and a weaker route in a policy', () => {
   const strong = Array.from(
     { length: 150 },
     (_, n) => [`s${n}`, { host: 'a.test', path: `/p/${n}`, require: admin }] as const,
@@ -185,7 +185,7 @@ test('the policy check reports at most 100 pairs of a stronger and a weaker rout
   expect(reported({ ...Object.fromEntries(strong), w: { path: '/**' } })).toHaveLength(100)
 })
 
-test('the policy check finds weaker routes in a policy with 6,000 routes of one service', () => {
+test('the policy check works for a policy with 6,000 routes of one service, and reports 100 weaker routes', () => {
   const routes = Array.from({ length: 6000 }, (_, n): [string, Entry] => [
     `r${n}`,
     { host: `h${n % 100}.test`, path: `/p${Math.floor(n / 100)}/**`, require: admin },

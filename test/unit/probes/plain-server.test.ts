@@ -12,7 +12,7 @@ import { until } from '../../kit/until.ts'
 const PER_PEER = 64
 const TOTAL = 256
 
-/** Requests to /held, which get no reply. */
+/** Requests to /held, to which the test server sends no reply. */
 let held: IncomingMessage[] = []
 const handler: PlainHandler = (request) => {
   if (request.url !== '/held') return textReply(200, request.url!)
@@ -98,7 +98,7 @@ test.each([
   expect(await ask(port, '/livez', 2)).toBe(200)
 })
 
-test('the probe listener serves /livez and /metrics beside 300 idle connections from 30 peers', async () => {
+test('the probe listener serves /livez and /metrics to a peer while 30 other peers have 300 idle connections', async () => {
   const port = await start()
   await openMany(port, 300, (i) => 2 + (i % 30), 'GET /livez HT')
 
@@ -106,7 +106,7 @@ test('the probe listener serves /livez and /metrics beside 300 idle connections 
   expect(await ask(port, '/metrics')).toBe(200)
 })
 
-test('when other peers open 300 idle connections, the probe listener keeps a keep-alive connection that already had a reply', async () => {
+test('when other peers open 300 idle connections, the probe listener keeps a keep-alive connection on which it has already sent a reply', async () => {
   const port = await start()
   const kept = await open(port, 1)
   expect(await statusOn(kept, '/metrics')).toBe(200)
@@ -116,7 +116,7 @@ test('when other peers open 300 idle connections, the probe listener keeps a kee
   expect(kept.readableEnded).toBe(false)
 })
 
-test(`the probe listener serves a peer with more than ${PER_PEER} busy connections only /livez, and other peers every path`, async () => {
+test(`the probe listener serves a peer that has ${PER_PEER} busy connections only /livez on further connections, and other peers every path`, async () => {
   const port = await start()
   await hold(port, PER_PEER, 1)
 
@@ -125,7 +125,7 @@ test(`the probe listener serves a peer with more than ${PER_PEER} busy connectio
   expect(await ask(port, '/metrics', 2)).toBe(200)
 })
 
-test(`with more than ${TOTAL} busy connections, the probe listener serves every peer only /livez, even when idle connections fill the reserve`, async () => {
+test(`with ${TOTAL} busy connections, the probe listener serves every peer only /livez on further connections, even when idle connections fill the reserve`, async () => {
   const port = await start()
   for (let peer = 1; peer <= TOTAL / PER_PEER; peer++) await hold(port, PER_PEER, peer)
   await openMany(port, 50, (i) => 10 + (i % 10))
@@ -134,7 +134,7 @@ test(`with more than ${TOTAL} busy connections, the probe listener serves every 
   expect(await ask(port, '/metrics', 9)).toBe(503)
 })
 
-test('the probe listener serves a peer every path again after one of the connections of the peer is closed', async () => {
+test('the probe listener serves a peer every path again after one of the busy connections of the peer is closed', async () => {
   const port = await start()
   await hold(port, PER_PEER, 1)
   expect(await ask(port, '/metrics', 1)).toBe(503)
@@ -143,7 +143,7 @@ test('the probe listener serves a peer every path again after one of the connect
   await until('the peer is served', async () => (await ask(port, '/metrics', 1)) === 200)
 })
 
-test('the probe listener closes a connection with an incomplete request head earlier than a server with a time limit of 8 s', async () => {
+test('the probe listener closes a connection with an incomplete request head, or without a byte, in less than about 8 s', async () => {
   const control = createServer({ headersTimeout: 8000, connectionsCheckingInterval: 500 }, () => {})
   const controlPort = await listen(control)
   servers.push({

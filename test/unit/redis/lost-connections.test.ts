@@ -1,5 +1,5 @@
-// Redis connections that are lost together are reported in one log line with their names. A later line names
-// connections that stay lost.
+// Redis connections that are lost within 250 ms are named in one log line. If only some of them return, a later line
+// names the connections that stay lost.
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { LostConnections } from '../../../gateway/redis/lost-connections.ts'
@@ -34,7 +34,7 @@ test('a node logs Redis connections that are lost together in one line, and thei
   expect(lines).toEqual(['info redis connection restored: store,events'])
 })
 
-test('a node logs a single lost Redis connection, and a later loss of another connection in its own line', () => {
+test('a node logs the loss of one Redis connection, and the later loss of another one in a second line', () => {
   lost.lose(events, 'events', gone)
   vi.advanceTimersByTime(250)
   lost.lose(store, 'store', refused)
@@ -66,7 +66,7 @@ test('a node logs the name of a Redis connection that stays lost while others re
   expect(lines).toEqual(['info redis connection restored: store,events'])
 })
 
-test('a Redis connection that is being closed does not delay the log line about the return of other connections', () => {
+test('the log line about the return of lost Redis connections does not wait for a connection that is being closed', () => {
   const closed = { closing: false }
   lost.lose(closed, 'closed', gone)
   lost.lose(store, 'store', gone)
@@ -78,7 +78,7 @@ test('a Redis connection that is being closed does not delay the log line about 
   expect(lines).toEqual(['info redis connection restored: closed,store'])
 })
 
-test('close() logs pending losses of Redis connections, and nothing is logged afterwards', () => {
+test('when a node closes its log of Redis connections, it logs the pending losses, and nothing afterwards', () => {
   lost.lose(store, 'store', gone)
   lost.close()
   vi.advanceTimersByTime(60_000)

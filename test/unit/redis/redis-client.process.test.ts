@@ -28,7 +28,7 @@ beforeAll(async () => {
   link = await nodeLink(redisSettingsFor(server.port))
 })
 
-test('close() of a Redis client without a connection returns within 500 ms', async () => {
+test('close() of a Redis client returns although the client has no connection', async () => {
   const away = new RedisLink(redisSettingsFor(freePort()), () => undefined)
   const clients = Array.from({ length: 5 }, (_, i) => away.client('receipt', `away-${i}`))
   // Between two tries to connect.
@@ -51,14 +51,14 @@ const codeOf = (call: Promise<unknown>) =>
 
 const until = (condition: () => boolean | Promise<boolean>) => comeTrue('what the test waits for', condition)
 
-test('a Lua script can run for the first time in the same tick as another Redis call', async () => {
+test('a Lua script can run for the first time in the same turn of the event loop as another Redis call', async () => {
   const first = link.store.script(scriptFile('first-of-tick', '#!lua\nreturn #KEYS'))
   const calls = [link.store.call('PING'), first(['gh:a'], []), first.buffers(['gh:{a}', 'gh:{a}b'], [])]
 
   expect(await Promise.all(calls)).toEqual(['PONG', 1, 2])
 })
 
-test('the Redis client loads a script on first use and after SCRIPT FLUSH, and returns strings or buffers', async () => {
+test('the Redis client loads a script on first use and again after SCRIPT FLUSH, and returns strings or buffers', async () => {
   const echo = link.store.script(scriptFile('echo-back', '#!lua\nreturn { KEYS[1], ARGV[1] }'))
 
   expect(await echo(['gh:a'], ['x'])).toEqual(['gh:a', 'x'])
@@ -108,7 +108,7 @@ test('an ACL user of Redis can run permitted commands and gets NOPERM for others
   expect(wrong.store.ready).toBe(false)
 })
 
-test('a Redis call without a connection fails in the same tick', async () => {
+test('a Redis call without a connection fails in the same turn of the event loop', async () => {
   const nowhere = new RedisLink(redisSettingsFor(freePort()), () => undefined)
   atEnd(() => nowhere.close())
   let outcome = 'pending'
@@ -144,13 +144,14 @@ test('the Redis client does not send a call again that was pending when the conn
   })
 })
 
-test('while Redis hangs, the first calls fail at their deadline and later calls without a wait, and calls succeed again after Redis recovers', async () => {
+test('while Redis hangs, the first calls fail at their deadline and later calls fail immediately, and calls succeed again after Redis recovers', async () => {
   const own = await testRedis()
   const { store } = await nodeLink(redisSettingsFor(own.port))
   process.kill(own.pid, 'SIGSTOP')
   try {
     for (let i = 0; i < 5; i++) expect(await codeOf(store.call('GET', 'gh:a'))).toBe('store-unavailable TIMEOUT')
-    // After a pause of this process by 250 ms, the breaker lets one trial call pass. Each next pause is longer.
+    // The breaker (which fails calls immediately) lets one trial call pass after 250 ms, so a paused process can see
+    // other results first. Each further interval is longer.
     await until(async () => (await codeOf(store.call('GET', 'gh:a'))) === 'store-unavailable BREAKER')
   } finally {
     process.kill(own.pid, 'SIGCONT')
@@ -159,7 +160,7 @@ test('while Redis hangs, the first calls fail at their deadline and later calls 
   await until(async () => (await codeOf(store.call('GET', 'gh:a'))) === 'answered')
 })
 
-test('the Redis client sends fewer than 60 commands for 50 concurrent calls', async () => {
+test('the Redis client sends at most a few commands more than one for each of 50 concurrent calls', async () => {
   const before = await commands(link.store)
   await Promise.all(Array.from({ length: 50 }, (_, i) => link.store.call('GET', `gh:${i}`)))
   const writes = await commands(link.store)
@@ -184,7 +185,7 @@ test('when Redis dies and returns, a node logs the losses and the return of thre
   await Promise.all(clients.map(untilReady))
   await own.stop()
   const all = 'cluster,events,store'
-  // On a machine that is paused for longer than losses are collected, the losses are logged in two lines.
+  // Losses are collected for 250 ms. On a machine that is paused for longer, they are logged in two lines.
   await until(() => all.split(',').every((name) => lines.some((line) => line.includes(name))))
   await testRedis({ folder, port: own.port, appendOnly: true })
   await Promise.all(clients.map(untilReady))
@@ -206,8 +207,8 @@ test('a Redis subscriber receives messages, also after its connection broke', as
   expect(heard).toEqual(['one', 'two'])
 })
 
-// The Redis driver subscribed again by itself. When the connection broke before the acknowledgement, an unhandled
-// rejection ended the process. This happened to a node when a Redis master was replaced.
+// Earlier, the Redis driver subscribed again by itself. When the connection broke before the acknowledgement, an
+// unhandled rejection ended the process. This happened to a node when a Redis master was replaced.
 test('a Redis subscriber whose connection breaks repeatedly receives messages once the connection is stable', async () => {
   const relay = await RedisRelay.start(server.port)
   const subscriber = (await nodeLink(redisSettingsFor(relay.port))).client('subscriber', 'broken')
@@ -230,9 +231,9 @@ test('a Redis subscriber whose connection breaks repeatedly receives messages on
   expect(lost).toEqual([])
 })
 
-// The subscription was requested only once. Without an acknowledgement, a node whose connection stayed open never
-// received messages again.
-test('the Redis client repeats a subscription without an acknowledgement on a new connection, whether it is the first or a later subscription', async () => {
+// Earlier, a subscription was requested only once per connection. If Redis did not acknowledge it and the connection
+// stayed open, the node never received messages again.
+test('if Redis does not acknowledge a subscription, the Redis client subscribes again on a new connection, both at the first subscription and after a reconnection', async () => {
   const relay = await RedisRelay.start(server.port)
   const subscriber = (await nodeLink(redisSettingsFor(relay.port))).client('subscriber', 'unanswered')
   const heard: string[] = []
@@ -277,7 +278,7 @@ test('the Redis client accepts a TLS server with the configured CA and rejects i
   expect(doubting.store.ready).toBe(false)
 })
 
-test('the log of the Redis client names the cause of a failed connection: a missing or wrong password, no Redis at the address, or a mismatch of TLS', async () => {
+test('the log of the Redis client names the cause of a failed connection: a missing or wrong password, no Redis at the address, or a server without TLS', async () => {
   const locked = await testRedis()
   await redisCli(locked.port, 'CONFIG', 'SET', 'requirepass', 'right')
   const services = createServer((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))

@@ -6,7 +6,8 @@ import { clusterView } from '../../kit/cluster-view.ts'
 import { foundEpoch } from '../../kit/node-cluster.ts'
 import { redisSettingsFor, testLink, testRedis } from '../../kit/redis.ts'
 
-// A node removes expired revocations permanently. A wall clock that jumps ahead must not make revocations look expired.
+// A node removes expired revocations permanently. A wall clock that jumps ahead must not make a node remove revocations
+// that have not expired.
 
 const minuteMs = 60_000
 

@@ -7,13 +7,13 @@ const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('ba
 const signed = `${part({ alg: 'ES256' })}.${part({ sub: 'alice' })}`
 
 // S-066: an ECDSA signature has a second valid form, so a revocation must not depend on the signature.
-test('the signed part of a JWS does not depend on the form of its signature', () => {
+test('the signed part of a JWS, by which the token is revoked, does not depend on the signature', () => {
   expect(signedPart(`${signed}.one`)).toBe(signed)
   expect(signedPart(`${signed}.other`)).toBe(signed)
   expect(signedPart(`${signed}.`)).toBe(signed)
 })
 
-// Token formats that only their issuer reads. In these formats, many or all tokens have the same text before the second
+// Token formats that only their issuer reads. Many or all tokens of such a format have the same text before the second
 // dot.
 const jwe = `${part({ alg: 'dir', enc: 'A256GCM' })}..aXY.dGV4dA.dGFn`
 
@@ -27,7 +27,7 @@ test.each([
   '..',
   'a.b',
   'opaque',
-])('the signed part of a token that is not a JWS is the whole token: %s', (token) => {
+])('for a token that is not a JWS, the text by which it is revoked is the whole token: %s', (token) => {
   expect(signedPart(token)).toBe(token)
 })
 
@@ -57,7 +57,7 @@ const hash = (kind: 'token' | 'answer' | 'jti', value: string) =>
   keys.hashOf(kind, kind === 'token' ? '' : issuer.issuer, value).toString('hex')
 
 test.each(['opaque', 'jwt'] as const)(
-  'a node looks up revocations of a token that is not a JWS by its canonical text and its exact text (facts of the form %s)',
+  'a node looks up revocations of a token that is not a JWS by its canonical text and its exact text (introspection response of the form %s)',
   (form) => {
     const texts = textsOfOpaque('ory_at_K0.S1')
     expect(texts).toEqual(['Kw.Sw', 'ory_at_K0.S1'])
@@ -70,7 +70,7 @@ test('a node looks up revocations of a JWS by the hash of its signed part', () =
   expect(hashesOf(`${signed}.one`, 'jwt')).toContain(hash('token', signed))
 })
 
-test('a node looks up revocations of an opaque token by its introspection response, or by its jti if the response has one', () => {
+test('a node looks up revocations of an opaque token by the identity of its introspection response, or by its jti if the response has one', () => {
   const answer = hash('answer', '["alice","web",1000,2000,[]]')
 
   expect(hashesOf('token', 'opaque')).toContain(answer)

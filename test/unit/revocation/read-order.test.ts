@@ -6,8 +6,8 @@ import { ANY_TIME, RECORD_BYTES, writeRecord } from '../../../gateway/revocation
 import type { RevocationOrder } from '../../../gateway/revocation/revocation-order.ts'
 import { rulesFor } from '../../kit/issuer-rules.ts'
 
-// A revocation order names credentials by one property: a token, jti, session, subject, client or issuer. The order
-// lasts until no such credential can be valid.
+// A revocation order names credentials by one property: a token, jti, session, subject, client or issuer. The record of
+// the order lasts until no credential that it matches can be valid.
 
 const nowS = 1_800_000_000.5
 const main = rulesFor('https://main.example')
@@ -32,12 +32,12 @@ function parts(order: RevocationOrder, known = one, sessionEnds: ReadonlyMap<str
 
 const goodToken = token({ iss: main.issuer, exp: 1_800_000_100 })
 /**
- * Expiry of an order without a known end, s: 24 h as the longest token lifetime, 10 s as the tolerance of two clocks,
+ * Expiry of an order without a known end, s: 24 h as the longest token lifetime, 10 s as twice the clock tolerance,
  * and 60 s in reserve.
  */
 const lastAliveS = Math.ceil(nowS + 86_400 + 10 + 60)
 
-test('a revocation of a token matches any issue time and lasts until the token has expired', () => {
+test('a revocation of a token matches any issue time and lasts until exp plus the clock tolerance and 60 s', () => {
   expect(parts({ kind: 'token', token: goodToken })).toEqual({
     hash: keys.hashOf('token', '', signedPart(goodToken)).toString('hex'),
     before: ANY_TIME,
@@ -45,12 +45,12 @@ test('a revocation of a token matches any issue time and lasts until the token h
   })
 })
 
-test('a revocation by jti matches any issue time and lasts for the longest token lifetime', () => {
+test('a revocation by jti matches any issue time and lasts for the longest token lifetime plus 70 s', () => {
   expect(parts({ kind: 'jti', id: 'j' })).toMatchObject({ before: ANY_TIME, expires: lastAliveS })
 })
 
 test.each(['subject', 'session', 'client'] as const)(
-  'a revocation by %s matches issue times up to now plus the clock tolerance',
+  'a revocation by %s matches credentials issued until now plus the clock tolerance',
   (kind) => {
     expect(parts({ kind, id: 'x' })).toEqual({
       hash: keys.hashOf(kind, main.issuer, 'x').toString('hex'),
@@ -60,7 +60,7 @@ test.each(['subject', 'session', 'client'] as const)(
   },
 )
 
-test('a revocation of a login session matches any start and lasts until the session ends, even if its issuer left the policy', () => {
+test('a revocation of one login session matches any issue time and lasts until 60 s after the end of the session, even if its issuer left the policy', () => {
   const endsAtS = Math.ceil(nowS) + 1000
   for (const { issuer } of [main, other]) {
     const hash = keys.hashOf('session', issuer, 'x').toString('hex')
@@ -69,7 +69,7 @@ test('a revocation of a login session matches any start and lasts until the sess
   }
 })
 
-test('a revocation of login sessions without a record applies to each issuer with a login and lasts for the longest possible session', () => {
+test('a revocation of session ids without an issuer applies to each issuer with a login, and lasts for the longest possible session', () => {
   const login = { lifetime: { idleMs: 60_000, absoluteMs: 30 * 86_400_000 } } as LoginRules
   const known = issuers({ ...main, login }, other)
   const { record, issuer } = readOrder(
@@ -86,7 +86,7 @@ test('a revocation of login sessions without a record applies to each issuer wit
   expect(issuer).toBe('main')
 })
 
-test('a revocation by session id lasts for the lifetime of login sessions if that is longer than the lifetime of any token', () => {
+test('a revocation by the sid of an issuer lasts for the lifetime of login sessions if that is longer than the lifetime of any token', () => {
   const login = { lifetime: { idleMs: 60_000, absoluteMs: 30 * 86_400_000 } } as LoginRules
   const { expires } = parts({ kind: 'session', id: 'x' }, issuers({ ...main, login }))
 
@@ -98,7 +98,7 @@ test.each([
   { kind: 'subject', id: 'x' },
   { kind: 'issuer', issuer: 'main', beforeS: 1_799_999_000 },
 ] as const)(
-  'a revocation by $kind lasts until the last stored session of its issuer ends, even if the policy shortened sessions',
+  'a revocation by $kind lasts until the last stored session of its issuer ends, even if the policy now allows only shorter sessions',
   (order) => {
     const login = { lifetime: { idleMs: 60_000, absoluteMs: 60_000 } } as LoginRules
     const ends = new Map([
@@ -110,7 +110,7 @@ test.each([
   },
 )
 
-test('a revocation by issuer matches issue times before the given time plus the clock tolerance', () => {
+test('a revocation by issuer matches credentials issued before the time in the order plus the clock tolerance', () => {
   expect(parts({ kind: 'issuer', issuer: 'main', beforeS: 1_799_999_000 })).toMatchObject({ before: 1_799_999_005 })
 })
 
@@ -126,7 +126,7 @@ test('revocations of different kinds or issuers have different hashes for the sa
   expect(parts({ kind: 'subject', id: 'x', issuer: main.issuer }, two).hash).toBe(hashes[0])
 })
 
-test('a revocation of a token with an exp beyond 32 bits is stored with the largest possible expiry', () => {
+test('a revocation of a token with an exp beyond 32 bits is stored with the largest expiry that a record can have', () => {
   expect(parts({ kind: 'token', token: token({ iss: main.issuer, exp: 1e15 }) }).expires).toBe(ANY_TIME - 1)
 })
 
@@ -197,7 +197,7 @@ test('a revocation of an opaque token stores two records with the same expiry: f
   expect(record.readUInt32BE(20)).toBe(record.readUInt32BE(RECORD_BYTES + 20))
 })
 
-test('a revocation of an opaque token is accepted if an issuer has opaque tokens, and lasts for their longest lifetime', () => {
+test('a revocation of an opaque token is accepted if an issuer has opaque tokens, and lasts at least for the longest token lifetime of the issuer', () => {
   const asked = { ...main, tokens: 'opaque' as const, maxTokenLifetimeS: 3600 }
   const { hash, before, expires } = parts({ kind: 'token', token: 'token' }, issuers(asked))
 

@@ -4,7 +4,8 @@ import { ANY_TIME, RECORD_BYTES, writeRecord } from '../../../gateway/revocation
 import { Replica } from '../../../gateway/revocation/replica.ts'
 import { fc } from '../../kit/properties.ts'
 
-// The replica of revocations gives the same results as a map from hash to (before, expires), in any order of records.
+// The replica of revocations in the memory of a node gives the same results as a map from hash to (before, expires), in
+// any order of records.
 
 const farS = 4_000_000_000
 
@@ -12,7 +13,7 @@ function words(hash: Buffer): Uint32Array {
   return Uint32Array.from({ length: 4 }, (_, i) => hash.readUInt32BE(4 * i))
 }
 
-test('a revocation record matches earlier issue times and unknown issue times', () => {
+test('a revocation record matches credentials that were issued before its time or at an unknown time', () => {
   const replica = new Replica()
   const hash = randomBytes(16)
   replica.apply(writeRecord(hash, 1000, farS))
@@ -22,7 +23,7 @@ test('a revocation record matches earlier issue times and unknown issue times', 
   expect(replica.matches(words(randomBytes(16)), 0)).toBe(false)
 })
 
-test('a second revocation record for the same hash can extend the first record but not shorten it', () => {
+test('a second revocation record for the same hash can match more issue times or last longer than the first, but not fewer or shorter', () => {
   const replica = new Replica()
   const hash = randomBytes(16)
   replica.apply(Buffer.concat([writeRecord(hash, 2000, farS - 9), writeRecord(hash, 1000, farS)]))
@@ -47,7 +48,7 @@ test('the change counter of the revocation replica increases only when a record 
   expect(replica.changes).toBe(before + 1)
 })
 
-/** Random hashes that differ in few bits, so that entries collide in the segments and slots of the replica. */
+/** Random hashes that differ in few bits, so that entries need the same segments and slots of the replica. */
 const hashes = fc.tuple(fc.nat(3), fc.nat(3), fc.nat(2)).map(([segment, place, tail]) => {
   const hash = Buffer.alloc(16)
   hash.writeUInt32BE(segment << 24, 0)

@@ -39,9 +39,12 @@ test.each([
   { field: '__Host-gatehouse', value: undefined },
   { field: '__Host-gatehouse=v; __Host-gatehouse=v', value: undefined },
   { field: `${'__Host-gatehouse=x; '.repeat(19)}__Host-gatehouse=v`, value: undefined },
-])('the gate reads the session cookie in the Cookie field "$field" as $value', ({ field, value }) => {
-  expect(readCookie(field, hostCookie)).toBe(value)
-})
+])(
+  'the gate reads the value $value of the session cookie from the Cookie field "$field" (undefined: none)',
+  ({ field, value }) => {
+    expect(readCookie(field, hostCookie)).toBe(value)
+  },
+)
 
 test('a session cookie value gives the id of its session, and does not contain the id', () => {
   const { value, id } = values.mint()

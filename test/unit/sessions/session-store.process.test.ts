@@ -79,7 +79,7 @@ test('the session store returns a session unchanged to a caller that does not ha
   expect(await store.use(randomBytes(16).toString('hex'), 0)).toBe('gone')
 })
 
-test('each use extends a session by its idle time, up to the absolute end of the session', async () => {
+test('each use extends the life of a session to its idle lifetime from now, but not beyond the absolute end of the session', async () => {
   const session = await stored()
   await link.store.call('PEXPIRE', link.keys.session(session.id), 10_000)
   await store.use(session.id, 1)
@@ -90,7 +90,7 @@ test('each use extends a session by its idle time, up to the absolute end of the
   expect(await lifeOf(ending.id)).toBeLessThanOrEqual(5000)
 })
 
-test('reading or refreshing a session does not extend its lifetime', async () => {
+test('reading a session without using it, or refreshing its tokens, does not extend its life', async () => {
   const session = await stored()
   await link.store.call('PEXPIRE', link.keys.session(session.id), 5000)
   await store.read(session.id)
@@ -99,7 +99,7 @@ test('reading or refreshing a session does not extend its lifetime', async () =>
   expect(await lifeOf(session.id)).toBeLessThanOrEqual(5000)
 })
 
-test('S-104: the session store cannot decrypt stored data of another session or of an earlier version', async () => {
+test('S-104: the session store does not decrypt data that were copied from another session or from an earlier version of the session', async () => {
   const [one, other] = [await stored(), await stored()]
   const blob = (await link.store.callBuffer('HGET', link.keys.session(one.id), 'b')) as Buffer
   await link.store.call('HSET', link.keys.session(other.id), 'b', blob)
@@ -111,7 +111,7 @@ test('S-104: the session store cannot decrypt stored data of another session or 
   expect(await store.use(one.id, 0)).toBe('unreadable')
 })
 
-test('a session stays readable and listed for its person after a key rotation, until its key is removed', async () => {
+test('after a key rotation, a session stays readable and in the list of its person, until its key is removed', async () => {
   const session = await stored({ subject: 'rotated' })
   const between = new SessionStore(link.store, link.keys, new Sealer([newKey, oldKey]))
   const after = new SessionStore(link.store, link.keys, new Sealer([newKey]))
@@ -121,7 +121,7 @@ test('a session stays readable and listed for its person after a key rotation, u
   expect(await after.use(session.id, 0)).toBe('unreadable')
 })
 
-test('when one person has more than 100 sessions, the session store returns the session that ends first as surplus', async () => {
+test('when a person with 100 sessions gets a further session, the session store returns the session that ends first, for the caller to end it', async () => {
   const nowS = Math.floor(Date.now() / 1000)
   const sessions = Array.from({ length: 100 }, (_, i) => aSession({ subject: 'everywhere', endsAtS: nowS + 1000 - i }))
   const surplus: (readonly string[] | 'logged-out')[] = []
@@ -135,7 +135,7 @@ test('when one person has more than 100 sessions, the session store returns the 
   expect((await store.idsOf(sessions[0]!)).length).toBe(102)
 })
 
-test('the session store drops ended sessions from its lists, and deletes a list with the last session', async () => {
+test('the session store drops ended sessions from the list of a person, and deletes the list of a device with its last session', async () => {
   const nowS = Math.floor(Date.now() / 1000)
   const short = await stored({ subject: 'brief', endsAtS: nowS + 3 })
   await sleep(3100)
@@ -147,7 +147,7 @@ test('the session store drops ended sessions from its lists, and deletes a list 
   expect(await link.store.call('EXISTS', link.keys.sessionsOf('device', short.device.id))).toBe(0)
 })
 
-test('of 50 concurrent refreshes of a session, one gets the lock, and the others wait at most for its lease', async () => {
+test('of 50 concurrent refreshes of a session, one caller gets the lock, and the others are told to wait, at most until the lock expires', async () => {
   const session = await stored()
   const begun = await Promise.all(Array.from({ length: 50 }, () => turns.begin(session, leaseMs)))
 
@@ -157,7 +157,7 @@ test('of 50 concurrent refreshes of a session, one gets the lock, and the others
   expect(Math.max(...waiting.map(({ leftMs }) => leftMs))).toBeLessThanOrEqual(leaseMs)
 })
 
-test('refreshed tokens of a session are returned to all callers, and no caller refreshes again', async () => {
+test('refreshed tokens of a session are returned to later callers, so that no caller refreshes again', async () => {
   const session = await stored()
   const next = nextOf(session)
   expect(await turns.store(next, await turnOf(session))).toBe('stored')
@@ -166,7 +166,7 @@ test('refreshed tokens of a session are returned to all callers, and no caller r
   expect(await store.use(session.id, 1)).toEqual(next)
 })
 
-test('a renewed refresh lock stays held, and an expired refresh lock passes to the next caller, marked as orphaned', async () => {
+test('a renewed refresh lock stays held, and an expired refresh lock passes to the next caller, who learns that the previous holder did not finish', async () => {
   const session = await stored()
   const turn = await turnOf(session, 3000)
   expect(turn.orphaned).toBe(false)
@@ -205,7 +205,7 @@ test('tokens and failures of a caller whose refresh lock expired do not overwrit
   expect(await store.use(session.id, 1)).toEqual(winner)
 })
 
-test('refreshed tokens replace an older version of the session that a Redis failover restored', async () => {
+test('refreshed tokens replace the stored session if it is an older version, as after a Redis failover', async () => {
   const session = await stored()
   const known = { ...session, version: 5 }
 
@@ -213,7 +213,7 @@ test('refreshed tokens replace an older version of the session that a Redis fail
   expect(await store.use(session.id, 5)).toEqual(nextOf(known))
 })
 
-test('a failed refresh of a session is stored for its given time and releases the lock', async () => {
+test('a failed refresh of a session is stored for the time that the caller states, and releases the lock', async () => {
   const session = await stored()
   expect(await turns.fail(session, await turnOf(session), 'unavailable', 60_000)).toBe('kept')
   expect(await turns.begin(session, leaseMs)).toEqual({ kind: 'failed', why: 'unavailable' })
@@ -253,7 +253,9 @@ test('when Redis is out of memory, existing sessions are still read and refreshe
 
 const issuer = 'https://idp.test'
 const rememberMs = 60_000
-/** Time at which the cluster log recorded the logout, ms. The logout token was issued in the same second. */
+/**
+ * Time at which the event log of the cluster recorded the logout, ms. The logout token was issued in the same second.
+ */
 const eventMs = 1_800_000_000_000
 const logout = { issuedAtS: 1_800_000_000, rememberMs }
 const aName = () => randomBytes(8).toString('hex')
@@ -263,9 +265,9 @@ test.each([
   ['auth_time in the second of iat', { authTimeS: 1_800_000_000 }, eventMs - 1, []],
   ['auth_time after iat', { authTimeS: 1_800_000_001 }, eventMs - 1, []],
   ['no auth_time, begun before the logout arrived', {}, eventMs - 1, 'logged-out'],
-  ['no auth_time, begun where the logout was known', {}, eventMs, []],
+  ['no auth_time, begun after the logout arrived', {}, eventMs, []],
 ] as const)(
-  'after a logout of the person, a login with %s (%j, begun at %d ms) has the result %j',
+  'after a logout of the person at the issuer, a login with %s (%j, begun at %d ms) has the result %j ([]: stored)',
   async (_, more, begunAfterMs, outcome) => {
     const subject = aName()
     await store.logOut({ issuer, subject }, logout, eventMs)
@@ -290,7 +292,7 @@ test('a late logout token does not weaken a newer logout of the same person', as
   expect(await store.create(aSession({ subject }), eventMs - 5000)).toBe('logged-out')
 })
 
-test('after a logout by sid, a login with that sid is refused for any auth_time, and a login with another sid is stored', async () => {
+test('after a logout by sid, a login with that sid is refused even with a later auth_time, and a login with another sid is stored', async () => {
   const [subject, sid] = [aName(), aName()]
   await store.logOut({ issuer, sid }, logout, eventMs)
   const late = { subject, authTimeS: logout.issuedAtS + 1000 }
@@ -301,7 +303,7 @@ test('after a logout by sid, a login with that sid is refused for any auth_time,
   expect(await store.create(aSession(late), 0)).toEqual([])
 })
 
-test('the session store lists more than 100 sessions of one sid, and returns none of them as surplus', async () => {
+test('the session store lists more than 100 sessions of one sid, and returns none of them for the caller to end', async () => {
   const sid = aName()
   const sessions = Array.from({ length: 105 }, () => aSession({ subject: aName(), providerSid: sid }))
   const outcomes: unknown[] = []
@@ -312,7 +314,7 @@ test('the session store lists more than 100 sessions of one sid, and returns non
 })
 
 test.each(['sid', 'subject'] as const)(
-  'the session store remembers a logout by %s for the given time',
+  'the session store remembers a logout by %s for the time that the caller states',
   async (kind) => {
     const name = aName()
     const selector = kind === 'sid' ? { issuer, sid: name } : { issuer, subject: name }
@@ -327,7 +329,7 @@ test.each(['sid', 'subject'] as const)(
   },
 )
 
-test('a logout applies to logins at a node that lists another encryption key first', async () => {
+test('a logout that one node stores also ends and refuses sessions at a node that lists its encryption keys in another order', async () => {
   const nodes = [
     [oldKey, newKey],
     [newKey, oldKey],
@@ -351,7 +353,7 @@ test('a logout applies to logins at a node that lists another encryption key fir
   }
 })
 
-test('after a logout by sid or by person and a key rotation, a login is refused', async () => {
+test('after a key rotation, a login is still refused if a logout by sid, or a logout by person later than its auth_time, was stored before', async () => {
   const [subject, sid] = [aName(), aName()]
   await store.logOut({ issuer, sid }, logout, eventMs)
   await store.logOut({ issuer, subject }, logout, eventMs)
@@ -388,8 +390,8 @@ test.each(['sid', 'subject'] as const)(
       const [subject, sid] = [aName(), aName()]
       const session = aSession({ subject, providerSid: sid, authTimeS: logout.issuedAtS - 1 })
       const selector = kind === 'sid' ? { issuer, sid } : { issuer, subject }
-      // A login takes two round trips to Redis and a logout takes one. Different delays let them meet at different
-      // steps.
+      // A login takes two round trips to Redis and a logout takes one. With different delays, the logout runs between
+      // different steps of the login.
       const later = async () => {
         for (let i = 0; i < round % 4; i++) await other.call('PING')
         return elsewhere.logOut(selector, logout, eventMs)

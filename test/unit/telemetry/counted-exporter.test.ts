@@ -6,7 +6,7 @@ import { Delivery } from '../../../gateway/telemetry/delivery.ts'
 import { CountedExporter } from '../../../gateway/telemetry/otlp/counted-exporter.ts'
 import { atEnd } from '../../kit/cleanup.ts'
 
-test('the telemetry exporter fails a batch at its deadline when the receiver sends its reply byte by byte', async () => {
+test('the telemetry exporter fails a batch at its deadline even if the receiver keeps sending bytes of its reply', async () => {
   const server = createServer((request, response) => {
     request.resume()
     response.writeHead(200, { 'content-length': 1000 })

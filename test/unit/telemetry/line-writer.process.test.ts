@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 
-// Writing the log never blocks traffic, and every lost log line is counted.
+// Writing the log never blocks traffic, and lost log lines are counted.
 
 const module = join(import.meta.dirname, '../../../gateway/telemetry/line-writer.ts')
 
@@ -29,7 +29,7 @@ test('the log writer writes 50,000 lines completely and in order', async () => {
   expect(lines.every((line, i) => line === `line ${i}`)).toBe(true)
 })
 
-test('while its pipe is not read, the log writer drops lines above its limit and later writes their number', async () => {
+test('while its pipe is not read, the log writer drops lines above its limit and later writes the number of dropped lines', async () => {
   const child = withWriter(`
     const writer = new LineWriter(1, 1000)
     const big = 'x'.repeat(200_000)

@@ -6,7 +6,7 @@ import { type MetricSource, Metrics } from '../../../gateway/telemetry/metrics.t
 import { type EndedExchange, Traffic } from '../../../gateway/telemetry/traffic.ts'
 
 // docs/design/contract.md §12: metric names start with `gatehouse_`, values are in base units, counters end in
-// `_total`, and label values come from closed sets. The counters of a route survive a policy change.
+// `_total`, and label values come from fixed sets. The counters of a route survive a policy change.
 
 const all = Object.values(instruments)
 
@@ -36,7 +36,7 @@ function exchange(
   }
 }
 
-test('every metric name has the prefix gatehouse_ and a base unit, and only counters end in _total', () => {
+test('every metric name has the prefix gatehouse_ and no unit such as ms or MB, and exactly the counters end in _total', () => {
   for (const { name, kind, labels } of all) {
     expect(name).toMatch(/^gatehouse_[a-z]+(_[a-z]+)*$/)
     expect([name, name.endsWith('_total')]).toEqual([name, kind === 'counter'])
@@ -131,7 +131,7 @@ test('a route that a policy removes and a later policy adds again keeps its metr
   expect(count()).toBe(2)
 
   traffic.retain(['c'])
-  // An exchange that was matched before the policy change can end after it.
+  // An exchange whose route was matched before the policy change can end after the change.
   traffic.count(exchange('a'))
   expect(count()).toBe(3)
   traffic.retain(['a'])
@@ -151,7 +151,7 @@ test('the metrics keep the counters of the last 1,000 removed routes, and drop t
   expect(kept).toEqual(Array.from({ length: 1001 }, (_, i) => i + 199))
 })
 
-test('the metrics count an exchange of a route without counters under an empty route label', () => {
+test('the metrics count an exchange of an unknown route under an empty route label', () => {
   const traffic = new Traffic()
   traffic.count(exchange('forgotten'))
 

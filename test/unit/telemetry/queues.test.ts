@@ -17,7 +17,7 @@ afterEach(() => vi.useRealTimers())
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
-/** Exporter that completes a batch only when the test calls `accept` or `reject`. */
+/** Exporter that reports the result of a batch only when the test calls `accept` or `reject`. */
 class HeldExporter<Batch> {
   readonly batches: Batch[] = []
   readonly #held: ((result: { code: number; error?: Error }) => void)[] = []
@@ -93,7 +93,7 @@ function logQueue() {
   return { ...counted, exporter, queue, add }
 }
 
-/** For each signal, its export queue with the same operations. */
+/** For spans and logs: the export queue of the signal, with the same operations. */
 const signals = {
   spans() {
     const { queue, exporter, ...counted } = spanQueue()
@@ -108,7 +108,7 @@ const signals = {
 }
 
 test.each(['spans', 'logs'] as const)(
-  'while one batch of %s is sent, the export queue holds 8192 items, and drops and counts the others',
+  'while one batch of %s is sent, the export queue holds at most 8,192 items, and drops and counts further items',
   async (signal) => {
     const { add, names, exporter, counts } = signals[signal]()
     for (let i = 0; i < 10_000; i++) add(String(i))
@@ -126,7 +126,7 @@ test.each(['spans', 'logs'] as const)(
 )
 
 test.each(['spans', 'logs'] as const)(
-  'the export queue counts %s that the receiver rejects as failed, and logs the start and the end of the failure once',
+  'the export queue counts rejected %s as failed, and logs the start and the end of the failure once',
   async (signal) => {
     const { add, names, exporter, counts, logged } = signals[signal]()
     for (let i = 0; i < 2048; i++) add(String(i))
@@ -177,7 +177,7 @@ function metricPush() {
 
 const build = { collect: (sink: MetricSink) => sink.value(instruments.started, 1, {}) }
 
-test('the metric exporter sends metrics once per interval, and not while an earlier export is running', async () => {
+test('the metric exporter sends metrics once per interval, but not while an earlier export is still running', async () => {
   const { push, exporter, counts } = metricPush()
   push.start(new Metrics([build, build]))
   await vi.advanceTimersByTimeAsync(1000)

@@ -26,7 +26,7 @@ test.each([
   { parentBased: false, ratio: 0, begun: true, expected: false },
   { parentBased: false, ratio: 1, begun: false, expected: true },
 ])(
-  'with parentBased $parentBased, ratio $ratio and sampled flag $begun, the tracer selects a trace: $expected',
+  'the tracer selects a trace with parentBased $parentBased, ratio $ratio and sampled flag $begun: $expected',
   (each) => {
     expect(tracer(each).wants(newTraceId(), each.begun)).toBe(each.expected)
   },
@@ -119,7 +119,7 @@ test.each([
     expected: false,
   },
 ] as const)(
-  'the tracer records $title when the exchange ends: $expected',
+  'when an exchange that was not sampled ends, the tracer records $title: $expected',
   ({ slowMs, faults, reason, repliedAt, now, expected }) => {
     expect(tracer({ slowMs, faults }).keeps({ reason, startedAt: 0, repliedAt }, now)).toBe(expected)
   },
@@ -131,7 +131,7 @@ test.each([
   { faults: true, maxPerSecond: 2, sampled: 1, refused: 1 },
   { faults: false, maxPerSecond: 100, sampled: 100, refused: 50 },
 ])(
-  'with max_per_second $maxPerSecond and faults $faults, the tracer records at most $sampled sampled and $refused refused exchanges per second',
+  'with max_per_second $maxPerSecond and faults $faults, the tracer records at most $sampled sampled exchanges per second, and at most $refused refused ones among them',
   (each) => {
     const settings = { faults: each.faults, maxPerSecond: each.maxPerSecond }
     const taken = (one: Tracer, share: TraceShare) =>

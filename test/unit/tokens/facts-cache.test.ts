@@ -15,7 +15,7 @@ test.each([
   { entries: 4, capacity: 4 },
   { entries: 5, capacity: 8 },
   { entries: 1_000, capacity: 1_024 },
-])('a facts cache for $entries entries has $capacity slots', ({ entries, capacity }) => {
+])('a facts cache that is configured for $entries entries has $capacity slots', ({ entries, capacity }) => {
   expect(new FactsCache(entries).capacity).toBe(capacity)
 })
 
@@ -40,8 +40,8 @@ test('the facts cache evicts the least recently used of four entries', () => {
 test.each([
   { what: 'expired', facts: factsOf({ exp: nowMs / 1000 + 10 }), laterMs: nowMs + 15_000 },
   { what: 'revoked', facts: { ...factsOf(), revocation: { ...noRevocationLookup(), revoked: true } }, laterMs: nowMs },
-  { what: 'of a retired key', facts: factsOf({}, nowMs, false), laterMs: nowMs },
-])('the facts cache evicts an entry that is $what first, even if it was used last', ({ facts, laterMs }) => {
+  { what: 'signed with a retired key', facts: factsOf({}, nowMs, false), laterMs: nowMs },
+])('the facts cache evicts an entry whose token is $what first, even if it was used last', ({ facts, laterMs }) => {
   const cache = new FactsCache(4)
   for (const name of ['a', 'b', 'c']) cache.insert(alike(name), factsOf(), nowMs)
   cache.insert(alike('dead'), facts, nowMs)
@@ -49,7 +49,7 @@ test.each([
   expect(['a', 'b', 'c', 'dead', 'new'].filter((name) => cache.find(alike(name)))).toEqual(['a', 'b', 'c', 'new'])
 })
 
-test('a token that is validated again keeps its slot in the facts cache', () => {
+test('a token that is validated again replaces its old entry in the facts cache and evicts no other', () => {
   const cache = new FactsCache(4)
   for (const name of ['a', 'b', 'c', 'd']) cache.insert(alike(name), factsOf(), nowMs)
   const anew = factsOf()
@@ -58,7 +58,7 @@ test('a token that is validated again keeps its slot in the facts cache', () => 
   expect(['b', 'c', 'd'].every((name) => cache.find(alike(name)))).toBe(true)
 })
 
-test('the facts cache returns the last facts that were inserted for a token, or nothing', () => {
+test('for a token, the facts cache returns the last inserted facts, or nothing after an eviction', () => {
   const token = fc.tuple(fc.nat(50), fc.nat(3)).map(([a, b]) => `${a}.${String(b).repeat(20)}`)
   fc.assert(
     fc.property(fc.array(token, { maxLength: 200 }), (tokens) => {

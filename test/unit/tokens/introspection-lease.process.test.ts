@@ -30,7 +30,7 @@ afterEach(() => {
   issuer.script = undefined
 })
 
-test('the lease of an introspection in Redis is longer than the time in the queue and the time of the call together', async () => {
+test('the lease of an introspection in Redis is longer than the longest wait in the queue and the timeout of the call together', async () => {
   const link = await testLink(redisSettingsFor((await testRedis()).port))
   const sealer = new Sealer([{ id: 'k', secret: randomBytes(32) }])
   const keys = new IssuerKeys({ log })
@@ -53,7 +53,7 @@ test('the lease of an introspection in Redis is longer than the time in the queu
   expect(Number(endMs) - Math.floor(Number(fenceUs) / 1000)).toBeGreaterThan(2 * timeoutMs)
 })
 
-test('a node does not repeat an introspection request that the issuer rejects with 429 after the timeout', async () => {
+test('a node does not repeat an introspection request if the issuer replies 429 later than the introspection timeout', async () => {
   let nowMs = 0
   const held: ServerResponse[] = []
   const server = createServer((_, response) => {

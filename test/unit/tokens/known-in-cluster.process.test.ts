@@ -1,4 +1,5 @@
-// A token that the cluster knows and that is new to this node does not queue behind tokens of unknown clients.
+// A token that another node has introspected, and that is new to this node, does not wait behind tokens of unknown
+// clients.
 
 import { randomBytes } from 'node:crypto'
 import { createServer, type ServerResponse } from 'node:http'
@@ -20,7 +21,7 @@ vi.stubEnv('TEST_INTROSPECTION_SECRET', 'secret-1')
 const freshMs = 20
 const held = 'stranger-0'
 
-test('a node introspects a token with an old introspection response in Redis before new tokens of unknown addresses', async () => {
+test('a node introspects a token whose introspection response in Redis is too old before queued new tokens from unknown addresses', async () => {
   const asked: string[] = []
   let holding: ServerResponse | undefined
   const server = createServer(async (request, response) => {

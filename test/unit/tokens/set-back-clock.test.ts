@@ -1,4 +1,4 @@
-// A clock that is set back does not extend the life of an introspection response: the issuer is called again.
+// A clock that is set back does not extend the life of an introspection response: the gate introspects the token again.
 
 import { randomBytes } from 'node:crypto'
 import { afterEach, expect, test, vi } from 'vitest'
@@ -23,7 +23,7 @@ test.each([
   ['opaque', undefined],
   ['jwt', 30_000],
 ] as const)(
-  'a node discards the introspection response of an %s token when its clock is set back',
+  'a node discards the introspection response of a token (%s) when its clock is set back',
   async (tokens, recheckMs) => {
     const issuer = await startIntrospectionIssuer()
     const rules: IssuerRules = {

@@ -1,4 +1,4 @@
-// One caller introspects a token, and all callers get the response: the two scripts against a real Redis.
+// One caller introspects a token, and all callers get the response: tests of the two Lua scripts with a real Redis.
 
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -37,7 +37,7 @@ test('one of 50 concurrent callers gets the introspection lock of a token, and t
   expect(kinds.filter((kind) => kind === 'wait').length).toBe(49)
 })
 
-test('a later caller gets a shared introspection response with its age', async () => {
+test('a later caller gets the stored introspection response of a token with the age of the response', async () => {
   const id = newId()
   await shared.tell(id, await turnOf(id), active, { lifeMs: 10_000, keepMs: 20_000, token: 'a-token' })
   await sleep(40)
@@ -55,7 +55,7 @@ test('a caller that finds a shared introspection response too old gets the lock,
   expect(await turnOf(id, { oldestMs: 10 })).toMatchObject({ old: { answer: active }, token: 'a-token' })
 })
 
-test('an inactive introspection response has its own lifetime in Redis, and is stored without the token', async () => {
+test('an inactive introspection response is used for the lifetime that its caller states, and is stored without the token', async () => {
   const [living, over] = [newId(), newId()]
   const told = { keepMs: 60_000, token: undefined }
   await shared.tell(living, await turnOf(living), inactive, { ...told, lifeMs: 50_000 })
@@ -66,7 +66,7 @@ test('an inactive introspection response has its own lifetime in Redis, and is s
   expect(await turnOf(over)).toMatchObject({ old: { answer: inactive }, token: undefined })
 })
 
-test('a waiting caller accepts an introspection response that was requested after the wait began, however short its lifetime', async () => {
+test('a caller that waited gets an introspection response that was requested during its wait, even after the lifetime of the response', async () => {
   const id = newId()
   const turn = await turnOf(id)
   await shared.tell(id, turn, active, { lifeMs: 0, keepMs: 5000, token: 'a-token' })
@@ -75,13 +75,13 @@ test('a waiting caller accepts an introspection response that was requested afte
   expect((await shared.begin(id, wishes)).kind).toBe('ask')
 })
 
-test('an expired lease frees the introspection lock of a token, and the late response is still stored', async () => {
+test('an expired lease frees the introspection lock of a token, and the response of the late caller is still stored', async () => {
   const id = newId()
   const late = await turnOf(id, { leaseMs: 30 })
   await sleep(50)
   const next = await turnOf(id)
   expect(next.fence).not.toBe(late.fence)
-  // A failure reported by a caller that no longer holds the lock has no effect.
+  // A failure has no effect if its caller no longer holds the lock.
   await shared.fail(id, late, 'too late', 1000)
   expect((await shared.begin(id, wishes)).kind).toBe('wait')
   await shared.tell(id, late, active, { lifeMs: 10_000, keepMs: 10_000, token: 'a-token' })
@@ -99,7 +99,7 @@ test('an older introspection response does not replace a newer one in Redis', as
   expect(await shared.begin(id, wishes)).toMatchObject({ kind: 'known', known: { answer: inactive } })
 })
 
-test('a failed introspection is stored for a short time together with the previous response', async () => {
+test('a failed introspection is stored for the time that the caller states, and later callers get it with the previous response', async () => {
   const id = newId()
   await shared.tell(id, await turnOf(id), active, { lifeMs: 5, keepMs: 10_000, token: 'a-token' })
   await sleep(10)
@@ -121,7 +121,7 @@ test.each([
   ['lease', { u: 3_600_000 }],
   ['failure', { x: 0, y: 3_600_000 }],
 ])(
-  'an introspection %s in Redis that ends an hour ahead is ignored, because it comes from a clock that was set back',
+  'an introspection %s in Redis whose end is an hour in the future is ignored, because a clock must have been set back since',
   async (_, aheadMs) => {
     const id = newId()
     for (const [field, ms] of Object.entries(aheadMs)) {
@@ -132,7 +132,7 @@ test.each([
   },
 )
 
-test('reading a shared introspection response takes no lock', async () => {
+test('reading a shared introspection response without the wish to introspect takes no lock', async () => {
   const id = newId()
   expect((await shared.begin(id, { ...wishes, leaseMs: 0 })).kind).toBe('none')
 

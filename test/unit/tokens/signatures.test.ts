@@ -54,7 +54,7 @@ async function published(publicKey: KeyObject, alg: string): Promise<Verificatio
   return imported[0]!
 }
 
-/** Checks a token as the gate does, from its text, with a key that was found for its algorithm. */
+/** Checks the form, the header and the signature of a token as the gate does, with a key of the issuer. */
 async function gateAccepts(token: string, key: VerificationKey): Promise<boolean> {
   const jws = readJws(token)
   if (typeof jws === 'string') return false
@@ -104,7 +104,7 @@ const joined = ({ header, claims }: Material, signature: Uint8Array): string =>
   `${header}.${claims}.${Buffer.from(signature).toString('base64url')}`
 
 /**
- * Returns the token with one number of its raw ECDSA signature changed. Of a signature of another kind, one half is
+ * Returns the token with one of the two numbers of its ECDSA signature changed; for other signatures, with one half
  * changed.
  */
 function withNumber(material: Material, second: boolean, change: (n: bigint) => bigint): string {
@@ -196,8 +196,7 @@ const mutations: Readonly<Record<string, Mutate>> = {
 const text = (part: string): string => Buffer.from(part, 'base64url').toString()
 
 /**
- * Mutations for which jose accepts tokens that the gate rejects unread: other texts of one token, and payloads that are
- * not encoded.
+ * Mutations for which jose can accept tokens that the gate rejects: other texts of one token, and critical headers.
  */
 const stricter = new Set(['a character elsewhere', 'a character more', 'a critical header'])
 
@@ -223,7 +222,7 @@ test.each(algorithms)(
 
 // RFC 8017 §8.1.2: a signature is as long as the modulus. OpenSSL and jose also accept a shorter signature.
 test.each(algorithms.filter(({ alg }) => alg.startsWith('PS')))(
-  'for $alg, the gate rejects a signature without its leading zero byte',
+  'for $alg, the gate rejects a signature whose leading zero byte is removed',
   async (signing) => {
     const { publicKey, of } = materialOf(signing)
     const key = await published(publicKey, signing.alg)
@@ -246,7 +245,7 @@ const kinds: Readonly<Record<string, { readonly publicKey: KeyObject; readonly p
   secp256k1: ec('secp256k1')(),
 }
 
-test.each(algorithms)('for $alg, the gate rejects a key of another type', ({ alg }) => {
+test.each(algorithms)('for $alg, the gate rejects a key of another type and a private key', ({ alg }) => {
   const own = alg.startsWith('Ed') ? 'Ed' : alg.startsWith('ES') ? alg : 'RSA'
   for (const [kind, { publicKey, privateKey }] of Object.entries(kinds)) {
     if (kind === own) expect(() => signatureCheck(alg, publicKey)).not.toThrow()

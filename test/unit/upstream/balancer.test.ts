@@ -2,8 +2,8 @@ import { expect, test, vi } from 'vitest'
 import { Balancer } from '../../../gateway/upstream/balancer.ts'
 import { Http1Target } from '../../../gateway/upstream/http1-target.ts'
 
-// Upstreams are called in turn. An upstream that cannot be reached is skipped for a back-off time. The tests set the
-// clock instead of waiting.
+// The upstreams of a service are called in turn. After a failure, an upstream is skipped for a back-off time. The tests
+// set the clock instead of waiting.
 
 const targets = (count: number) =>
   Array.from({ length: count }, (_, n) => new Http1Target(new URL(`http://127.0.0.1:${n + 1}`), 1000, 1024))
@@ -37,7 +37,7 @@ test('the balancer sends no calls to a failed upstream until its back-off ends',
   })
 })
 
-test('while every upstream backs off, the balancer spreads calls evenly over all of them', () => {
+test('while every upstream of a service is in its back-off, the balancer spreads calls evenly over all of them', () => {
   atTime((set) => {
     const balancer = new Balancer(targets(2))
     set(10_000)
@@ -66,7 +66,7 @@ test('the back-off of an upstream doubles with each later failure, from 1 s up t
   })
 })
 
-test('concurrent failures of an upstream count once for its back-off', () => {
+test('failures of an upstream during its back-off do not lengthen the back-off', () => {
   atTime((set) => {
     const [target] = targets(1)
     set(50_000)

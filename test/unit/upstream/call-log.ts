@@ -19,11 +19,11 @@ export class CallLog implements UpstreamListener {
   body = ''
   fault: GatewayFault | undefined
   call!: UpstreamCall
-  /** While true, `onData` asks the call to pause after every chunk of the reply. */
+  /** While true, the listener pauses the call after every chunk of the reply. */
   holding = false
   readonly #over = Promise.withResolvers<void>()
 
-  /** Callback that runs once the connection is open, before a byte of the request is written. */
+  /** Callback that runs when the connection is open and no byte of the request is written yet. */
   opened: () => void = () => {}
 
   onOpen(): void {

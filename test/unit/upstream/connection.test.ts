@@ -13,7 +13,10 @@ import { called, send } from './call-log.ts'
 const targetOf = ({ url }: RawUpstream, connectMs = 1000) => new Http1Target(new URL(url), connectMs, 1024)
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 
-/** Replies `first` to the first request, then runs `then`. Replies correctly to all other requests. */
+/**
+ * Script of an upstream that sends `first` to the first request and then runs `then`. It replies correctly to all other
+ * requests.
+ */
 const oddOnce = (first: string, then?: (wire: Wire) => Promise<unknown>): UpstreamScript => {
   let asked = 0
   return async (wire) => {
@@ -50,7 +53,7 @@ test.each([
     [1, 1],
   ],
 ])(
-  'after a service reply %s, the gate reads the next reply correctly, and reuses the connection only if allowed',
+  'after a service reply %s, the gate reads the next reply correctly, and reuses the connection only after a complete reply that allows the reuse',
   async (_title, first, due) => {
     const upstream = await rawUpstream(oddOnce(first))
     const target = targetOf(upstream)
@@ -66,7 +69,7 @@ test.each([
   ['to HEAD', 'HEAD', '200 OK', 'Transfer-Encoding: chunked'],
   ['of status 304', 'GET', '304 Not Modified', 'Content-Length: 44'],
 ])(
-  'after a bodyless reply %s, late bytes on the connection never become the next reply',
+  'after a reply without a body (%s), the gate never reads later bytes on the connection as the next reply',
   async (_title, method, ...head) => {
     const upstream = await rawUpstream(
       oddOnce(`HTTP/1.1 ${head.join('\r\n')}\r\n\r\n`, async (wire) => {
@@ -82,7 +85,7 @@ test.each([
   },
 )
 
-test('the gate reuses a connection to a service after a reply to HEAD with Content-Length: 0', async () => {
+test('the gate reuses a connection to a service after a reply to HEAD that has Content-Length: 0', async () => {
   const upstream = await rawUpstream(oddOnce('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'))
   const target = targetOf(upstream)
   await called(target, { method: 'HEAD' })
@@ -95,7 +98,7 @@ test.each([
   ['receives bytes', (wire: Wire) => wire.send('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno')],
   ['is closed', async (wire: Wire) => wire.finish()],
   ['is reset', async (wire: Wire) => wire.reset()],
-])('the gate does not reuse an idle connection to a service if the connection %s', async (_title, odd) => {
+])('the gate opens a new connection to a service if the idle connection %s', async (_title, odd) => {
   const upstream = await rawUpstream(oddOnce(ok, odd))
   const target = targetOf(upstream)
   await called(target)
@@ -105,7 +108,7 @@ test.each([
   expect(served(upstream)).toEqual([1, 1])
 })
 
-test('the gate closes an idle connection to a service that announced a Keep-Alive timeout of 2 s', async () => {
+test('the gate closes an idle connection itself if the service announced `Keep-Alive: timeout=2`', async () => {
   const endings: string[] = []
   const upstream = await rawUpstream(async (wire) => {
     await wire.until('\r\n\r\n')
@@ -138,7 +141,8 @@ test('the gate reuses the most recently used connection to a service first, and 
   expect(again).toEqual([6])
   const more = Array.from({ length: 300 }, () => send(target))
   await Promise.all(more.map((log) => log.over()))
-  // A connection is not kept if the kernel was slow to accept its request.
+  // A few connections more can be new: the gate does not keep a connection if the kernel was slow to accept its
+  // request.
   expect(upstream.received.length).toBeGreaterThanOrEqual(300 + 300 - 256)
   expect(upstream.received.length).toBeLessThan(300 + 300 - 246)
 })
@@ -159,7 +163,7 @@ test('the gate relays a reply that arrives during the upload, and does not reuse
 })
 
 test.each(['FIN', 'RST'])(
-  'when a service disconnects within its reply body (%s), the gate relays the received bytes and ends with upstream-broken',
+  'when a service disconnects within its reply body (%s), the gate relays the received bytes, and the call ends with upstream-broken',
   async (how) => {
     const upstream = await rawUpstream(async (wire) => {
       await wire.until('\r\n\r\n')
@@ -268,7 +272,7 @@ test.each([
   },
 )
 
-test('the gate pauses the timeout of a service while the gate waits for the client', async () => {
+test('the timeouts for a service do not run while the gate waits for the client to read a reply or to send its request body', async () => {
   const held = send(targetOf(await rawUpstream(stalled)), { timeouts: { firstByteMs: 20_000, idleMs: 300 } })
   held.holding = true
   const body = new Readable({ read: () => undefined })

@@ -68,7 +68,7 @@ async function wsEvents(chunks: readonly Buffer[], isServer = false, maxPayload 
   return events
 }
 
-/** A frame as a server sends it, unless `flags` make it invalid. */
+/** A WebSocket frame as a server sends it, unless `flags` make the frame invalid. */
 function serverFrame(opcode: number, data: Uint8Array, { final = true, reserved = 0, lengthBytes = -1 } = {}): Buffer {
   const { length } = data
   const size = lengthBytes >= 0 ? lengthBytes : length < 126 ? 0 : length < 65_536 ? 2 : 8
@@ -123,13 +123,13 @@ test.each<[string, Buffer, number]>([
     1009,
   ],
   ['a length of 2^63', bytes(0x82, 127, 0x80, 0, 0, 0, 0, 0, 0, 0), 1009],
-])('the frame reader and ws fail a connection that receives %s', async (_, frames, code) => {
+])('the WebSocket frame reader and the package ws fail a connection that receives %s', async (_, frames, code) => {
   expect(ownEvents([frames]).at(-1)).toEqual(['error', code])
   expect((await wsEvents([frames])).at(-1)).toEqual(['error', code])
 })
 
 test.each([1000, 1001, 1003, 1007, 1011, 1014, 3000, 4401, 4999])(
-  'the frame reader accepts the close code %d',
+  'the WebSocket frame reader accepts the close code %d',
   (code) => {
     const data = Buffer.alloc(2)
     data.writeUInt16BE(code)
@@ -137,7 +137,7 @@ test.each([1000, 1001, 1003, 1007, 1011, 1014, 3000, 4401, 4999])(
   },
 )
 
-test('the frame reader joins fragments with a ping between them, received byte by byte', () => {
+test('the WebSocket frame reader joins the fragments of a message with a ping between them, received byte by byte', () => {
   const frames = Buffer.concat([
     serverFrame(Opcode.text, Buffer.from('grü')),
     serverFrame(Opcode.text, Buffer.from([0xc3]), { final: false }),
@@ -161,7 +161,7 @@ test('the frame reader joins fragments with a ping between them, received byte b
 /** Number of random streams. The long run is `FRAME_STREAMS=50000`. */
 const streams = Number(process.env.FRAME_STREAMS ?? 4000)
 
-test(`the frame reader and ws report the same events for ${streams} random streams of frames`, async () => {
+test(`the WebSocket frame reader and the package ws report the same events for ${streams} random streams of frames`, async () => {
   for (let seed = 1; seed <= streams; seed++) {
     const random = generator(seed)
     const chunks = split(mutated(randomFrames(random), random), random)
@@ -229,7 +229,7 @@ function split(whole: Buffer, random: (below: number) => number): Buffer[] {
 }
 
 test.each([0, 1, 47, 48, 49, 125, 126, 127, 1000, 65_535, 65_536, 70_001, 1 << 20])(
-  'ws reads a masked client frame of %d bytes as a server',
+  'the package ws, as a server, reads a masked frame of the gate with %d bytes of data',
   async (length) => {
     const random = generator(length + 1)
     const data = Buffer.from(Array.from({ length: Math.min(length, 5000) }, () => random(256)))
@@ -239,12 +239,12 @@ test.each([0, 1, 47, 48, 49, 125, 126, 127, 1000, 65_535, 65_536, 70_001, 1 << 2
   },
 )
 
-test('each client frame has a new mask', () => {
+test('each WebSocket frame that the gate sends has a new mask', () => {
   const seen = new Set(Array.from({ length: 3000 }, () => clientFrame(Opcode.text, text).toString('hex', 2, 6)))
   expect(seen.size).toBeGreaterThan(2990)
 })
 
-test('a client close frame contains the code and a reason cut at a character, at most 123 bytes', async () => {
+test('a WebSocket close frame of the gate contains the code and at most 123 bytes of the reason, cut between two characters', async () => {
   expect(await wsEvents([clientCloseFrame(4401, `${'x'.repeat(122)}ü`)], true)).toEqual([
     ['close', 4401, Buffer.from('x'.repeat(122)).toString('hex')],
   ])

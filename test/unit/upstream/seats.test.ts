@@ -8,7 +8,7 @@ const seat = (address?: string): Seated => ({
 })
 
 /**
- * Requests 1024 slots for each client, in turn.
+ * Requests slots for calls to an upstream, 1,024 for each client, in turn.
  *
  * @returns number of slots that each client got
  */
@@ -30,7 +30,7 @@ test.each([
   ['one client with two addresses of its network', ['2001:db8::1', '2001:db8::2'], [384, 384]],
   ['an IPv4 client and an IPv6 client', ['10.0.0.1', '2001:db8::1'], [439, 439]],
   ['a client without an address', [undefined], [1024]],
-])('concurrent calls to an upstream by %s (%j) are limited to %j', (_, clients, most) => {
+])('with a limit of 1,024 concurrent calls to an upstream, %s (%j) can hold %j', (_, clients, most) => {
   expect(taken(clients)).toEqual(most)
 })
 
@@ -39,7 +39,7 @@ test.each([
   [2, 2],
   [4, 3],
   [8, 6],
-])('with a limit of %d concurrent calls to an upstream, one client can hold %d', (max, most) => {
+])('with a limit of %d concurrent calls to an upstream, one client can hold at most %d', (max, most) => {
   expect(taken(['10.0.0.1'], new ConcurrencyLimiter('http://a.test', max))).toEqual([most])
 })
 
@@ -59,7 +59,7 @@ test.each([
   [341, undefined],
   [342, 'upstream-full'],
 ])(
-  'while %d clients hold their maximum of concurrent calls to an upstream, a call of another client is refused with: %s',
+  'while %d clients hold their maximum of concurrent calls to an upstream, a call of another client is refused with: %s (undefined: admitted)',
   (count, reason) => {
     const seats = new ConcurrencyLimiter('http://a.test', 1024)
     taken(
@@ -71,7 +71,7 @@ test.each([
   },
 )
 
-test('released slots of an upstream no longer count for a client, whatever other clients hold', () => {
+test('released slots of an upstream no longer count for a client, also if other clients still hold slots', () => {
   const seats = new ConcurrencyLimiter('http://a.test', 1024)
   const clients = Array.from({ length: 600 }, (_, i) => `10.${i % 7}.${i >> 8}.${i & 255}`)
   const held = clients.map((client) => seat(client))

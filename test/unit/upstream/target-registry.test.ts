@@ -12,7 +12,7 @@ const service = (...urls: string[]) => ({
   timeouts,
 })
 
-test('each service has one balancer, and services that name the same upstream share one target', () => {
+test('each service has one balancer, and services that name the same upstream share one target (its connections and limits)', () => {
   const registry = new TargetRegistry()
   const [one, two] = registry.replace([service('http://a.test:1', 'http://b.test:2'), service('http://b.test:2')])
 
@@ -21,7 +21,7 @@ test('each service has one balancer, and services that name the same upstream sh
 })
 
 test.each([{ timeouts: { connectMs: 1 } }, { maxCalls: 1 }])(
-  'two services that name the same upstream with different settings (%o) have separate targets',
+  'two services that name the same upstream have separate targets if these settings of theirs differ: %o',
   (other) => {
     const registry = new TargetRegistry()
     const [one, two] = registry.replace([service('http://a.test:1'), { ...service('http://a.test:1'), ...other }])
@@ -44,7 +44,7 @@ test('an upstream that stays in a changed policy keeps its target and its connec
   registry.close()
 })
 
-test('a running call to an upstream that a new policy removes is completed', async () => {
+test('a running call to an upstream that a new policy removes is not cancelled', async () => {
   const release = Promise.withResolvers<void>()
   const upstream = await startUpstream({
     handler: async (_received, response) => {
@@ -65,7 +65,7 @@ test('a running call to an upstream that a new policy removes is completed', asy
   expect(log).toMatchObject({ body: 'begun, ended', events: ['head', 'data', 'end'] })
 })
 
-test('a call that an exchange under the previous policy starts after a policy change is completed', async () => {
+test('after a policy change, an exchange under the previous policy can still call a removed upstream', async () => {
   const upstream = await startUpstream()
   const registry = new TargetRegistry()
   const [balancer] = registry.replace([service(upstream.url)])

@@ -8,8 +8,8 @@ import { tlsInFrontOf } from '../../kit/tls-relay.ts'
 import { startUpstream } from '../../kit/upstream.ts'
 import { called, send } from './call-log.ts'
 
-// Events of a call: the head once, then data, then its end; or at any point a fault, and no event after it. A cancelled
-// call reports no event.
+// Events of a call to an upstream: the head of the reply once, then data, then the end; or at any point a fault, and no
+// event after the fault. A cancelled call reports no event.
 
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 
@@ -22,10 +22,10 @@ const upload = () => ({
 describe.each([
   ['plain HTTP', 'http', async (url: string) => url],
   ['TLS', 'https', tlsInFrontOf],
-])('upstream target over %s', (_title, scheme, urlOf) => {
+])('an upstream target over %s', (_title, scheme, urlOf) => {
   const targetOf = async (url: string) => new Http1Target(new URL(await urlOf(url)), 1000, 1024)
 
-  test('a call reports head, data and end of a reply', async () => {
+  test('a call to an upstream reports head, data and end of the reply', async () => {
     const upstream = await startUpstream({
       handler: (_received, response) => void response.writeHead(201, { 'X-A': 'b' }).end('ok'),
     })
@@ -36,7 +36,7 @@ describe.each([
     expect(log.fields).toContainEqual(['X-A', 'b'])
   })
 
-  test('a call that waited for its connection is notified before its request is written', async () => {
+  test('a call to an upstream notifies its listener when its new connection is open, before the request is written', async () => {
     const upstream = await startUpstream()
     const target = await targetOf(upstream.url)
     const opened: number[] = []
@@ -54,7 +54,7 @@ describe.each([
     expect(upstream.connections).toBe(1)
   })
 
-  test('a call that is cancelled while its connection opens writes and reports nothing', async () => {
+  test('a call to an upstream that is cancelled while its connection opens sends no request and reports nothing', async () => {
     const upstream = await rawUpstream(ok)
     const target = await targetOf(upstream.url)
     const log = send(target)
@@ -77,7 +77,7 @@ describe.each([
     expect(log).toMatchObject({ status: 200, body: 'ok', events: ['head', 'data', 'end'] })
   })
 
-  test('a call sends method, target, fields and body unchanged', async () => {
+  test('a call to an upstream sends method, target and fields unchanged, and the whole body', async () => {
     const upstream = await startUpstream()
     await called(await targetOf(upstream.url), {
       method: 'PATCH',
@@ -101,7 +101,7 @@ describe.each([
     expect((await upstream.next()).all('host')).toEqual([new URL(target.origin).host])
   })
 
-  test('16 concurrent calls, repeated 20 times, use at most 16 connections', async () => {
+  test('16 concurrent calls to an upstream, repeated 20 times, use at most 16 connections', async () => {
     const upstream = await startUpstream()
     const target = await targetOf(upstream.url)
     for (let round = 0; round < 20; round++) {
@@ -112,7 +112,7 @@ describe.each([
     expect(upstream.connections).toBeLessThanOrEqual(16)
   })
 
-  test('a paused call delivers no more data until it is resumed', async () => {
+  test('a paused call to an upstream delivers no more data until it is resumed', async () => {
     const upstream = await rawUpstream(async (wire) => {
       await wire.until('\r\n\r\n')
       await wire.send(['HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\none', 'two'], 50)
@@ -131,7 +131,7 @@ describe.each([
   })
 
   test.each(['at once', 'once it has arrived', 'in mid-reply', 'after its end', 'twice'])(
-    'a call that is cancelled %s reports nothing more, and its connection is closed',
+    'a call to an upstream that is cancelled %s reports nothing more, and its connection is closed if the call has not ended',
     async (when) => {
       const upstream = await startUpstream({
         handler: (received, response) => {
@@ -158,7 +158,7 @@ describe.each([
     },
   )
 
-  test('a refused connection is upstream-unreachable, retryable, and starts the back-off', async () => {
+  test('a refused connection to an upstream ends the call with upstream-unreachable, is retryable, and starts the back-off of the upstream', async () => {
     const target = new Http1Target(new URL(`${scheme}://127.0.0.1:${freePort()}`), 1000, 1024)
     const { fault, events } = await called(target)
 
@@ -168,13 +168,13 @@ describe.each([
     expect(target.health.restUntil).toBeGreaterThan(performance.now())
   })
 
-  test('an unknown host name is upstream-unreachable', async () => {
+  test('an unknown host name of an upstream ends the call with upstream-unreachable', async () => {
     const { fault } = await called(new Http1Target(new URL(`${scheme}://no-such-host.invalid`), 1000, 1024))
 
     expect(fault).toMatchObject({ reason: 'upstream-unreachable', retryable: true })
   })
 
-  test('a new connection that breaks is upstream-broken and not retryable', async () => {
+  test('a new connection that breaks after the request was sent ends the call with upstream-broken, which is not retryable', async () => {
     const upstream = await rawUpstream(async (wire) => void (await wire.until('\r\n\r\n')))
     const target = await targetOf(upstream.url)
     const { fault } = await called(target)
@@ -184,7 +184,7 @@ describe.each([
   })
 
   test.each(['FIN', 'RST'])(
-    'a reused connection that breaks (%s) before the first reply byte is retryable',
+    'a call on a reused connection that breaks (%s) before the first reply byte can be retried',
     async (how) => {
       const upstream = await rawUpstream(async (wire) => {
         await wire.until('\r\n\r\n')
@@ -199,7 +199,7 @@ describe.each([
     },
   )
 
-  test('a connection that breaks after the first reply byte is not retryable', async () => {
+  test('a call on a reused connection that breaks after the first reply byte cannot be retried', async () => {
     const upstream = await rawUpstream(async (wire) => {
       await wire.until('\r\n\r\n')
       await wire.send(ok)
@@ -212,7 +212,7 @@ describe.each([
     expect((await called(target)).fault).toMatchObject({ reason: 'upstream-broken', retryable: false })
   })
 
-  test('calls beyond the connection limit are rejected at once', async () => {
+  test('with 1,024 running calls to an upstream, a further call fails immediately with upstream-full', async () => {
     const upstream = await rawUpstream(async (wire) => void (await wire.rest(60_000)))
     const target = await targetOf(upstream.url)
     const logs = Array.from({ length: 1024 }, () => send(target))

@@ -31,7 +31,10 @@ setDefaultCACertificates([...getCACertificates('default'), byName.cert, byAddres
 
 const targetOf = (host: string, port: number) => new Http1Target(new URL(`https://${host}:${port}`), 5000, 1024)
 
-/** Starts an HTTPS server that replies with the requested server name (SNI) and with its number of connections. */
+/**
+ * Starts an HTTPS server that replies with the requested server name (SNI) and with the number of its connections so
+ * far.
+ */
 async function secure(certificate: SecureContextOptions) {
   let connections = 0
   const server = createServer(certificate, (request, response) => {
@@ -43,7 +46,7 @@ async function secure(certificate: SecureContextOptions) {
   return listen(server)
 }
 
-test('the gate uses the name of the upstream, not Host, for SNI and the certificate check, and reuses the connection', async () => {
+test('the gate uses the host name of the upstream, not the Host field, for SNI and the certificate check, and reuses the connection', async () => {
   const target = targetOf('localhost', await secure(byName))
 
   for (const host of ['api.test', 'other.test', 'localhost:1', '10.0.0.1']) {

@@ -19,7 +19,7 @@ test.each([
   expect(receiver.received.at(-1)!.headers[field]).toBe(value)
 })
 
-test('an HTTP sink sends records unchanged, in order, and with the configured number of records per request', async () => {
+test('an HTTP sink sends records unchanged, in order, and with at most the configured number of records per request', async () => {
   receiver.answer = () => ({ status: 200 })
   receiver.received.length = 0
   await sinkOf({ type: 'http', url: `${receiver.url}/in`, records: 40 }).send([shippedBatch(60), shippedBatch(30)])
@@ -37,7 +37,7 @@ test('an HTTP sink sends records unchanged, in order, and with the configured nu
 })
 
 test.each([400, 413, 422])(
-  'when the receiver rejects a request with %i, the HTTP sink finds the rejected records and delivers the others',
+  'when the receiver rejects a request with status %i because of some records, the HTTP sink finds the rejected records and delivers the others',
   async (status) => {
     receiver.answer = ({ text }) => (/poison/.test(text) ? { status, body: 'poison\n in it' } : { status: 200 })
     receiver.taken.length = 0
@@ -59,7 +59,7 @@ test.each([
   [500, {}],
   [503, {}],
 ])(
-  'a reply with status %i fails the whole delivery of an HTTP sink, and the fault contains no credential',
+  'a reply with status %i fails the whole delivery of an HTTP sink, and the error contains no credential',
   async (status, fields) => {
     receiver.answer = () => ({ status, fields, body: 'the token s3cret is not good' })
     const sink = sinkOf({ type: 'http', url: receiver.url, auth: { token: { env: 'SECRET' } } }, { SECRET: 's3cret' })
@@ -131,7 +131,7 @@ test.each([
   ).rejects.toThrow('with an unexpected body')
 })
 
-test('the Loki sink sends one stream per kind and decision, with timestamps in nanoseconds', async () => {
+test('the Loki sink sends one stream per kind and decision, with timestamps in ns', async () => {
   receiver.answer = () => ({ status: 204 })
   const members = (number: number) => ({
     'gatehouse.decision': number === 2 ? 'refused' : 'admitted',

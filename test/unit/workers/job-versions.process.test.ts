@@ -10,8 +10,8 @@ import { atEnd } from '../../kit/cleanup.ts'
 import { redisSettingsFor, testLink, testRedis } from '../../kit/redis.ts'
 import { until } from '../../kit/until.ts'
 
-// Nodes and workers can be upgraded in either order. An older worker ignores fields that it does not need, and leaves
-// other new jobs to newer workers.
+// Nodes and workers can be upgraded in either order. An older worker ignores additional fields of a job, and leaves
+// jobs of a newer version to newer workers.
 
 interface Greeting {
   readonly name: string
@@ -56,7 +56,7 @@ async function order(contract: JobContract<Greeting>, name: string, payload: Gre
 }
 
 /**
- * Starts a worker that knows the version of `contract`.
+ * Starts a worker for jobs of the contract `contract`.
  *
  * @returns jobs that the worker has done, and the reasons of failed jobs
  */
@@ -100,7 +100,7 @@ test('an older worker leaves a job of a newer version to a worker that knows tha
   await order(second, 'newer', { name: 'bob', times: 3 })
   const old = work(first, 'newer')
   await until('the old worker has had it', () => old.failures.length > 0)
-  // Without this, chance would decide which of the two workers gets the job.
+  // If the older worker kept running, chance would decide which worker gets the job.
   await workers[0]!.close(2000)
   const young = work(second, 'newer')
   await until('the new worker has done it', () => young.greeted.length === 1)
@@ -119,7 +119,7 @@ test('a newer worker runs the job of an older node if the newer version has a de
   expect(greeted).toEqual([{ name: 'carol', times: 1 }])
 })
 
-test('a job that continues in a second part keeps its version', async () => {
+test('a job that the worker continues with a new payload keeps its version', async () => {
   await order(second, 'parts', { name: 'dave', times: 2 })
   const { greeted } = work(second, 'parts', ({ name, times = 0 }) =>
     times > 1 ? new JobContinuation({ name, times: times - 1 }) : 'greeted',

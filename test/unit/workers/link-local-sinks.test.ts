@@ -22,6 +22,9 @@ test.each([
   { url: 'http://127.0.0.1:9/', insecure_http: false, fine: true },
   { url: 'https://user:pw@logs.example/', insecure_http: false, fine: false },
   { url: 'file:///etc/passwd', insecure_http: true, fine: false },
-])('the settings accept a sink at $url with insecure_http $insecure_http: $fine', ({ fine, ...entry }) => {
-  expect(sinkEntry.safeParse({ type: 'http', ...entry }).success).toBe(fine)
-})
+])(
+  'the settings accept an http sink with the URL $url and insecure_http $insecure_http: $fine',
+  ({ fine, ...entry }) => {
+    expect(sinkEntry.safeParse({ type: 'http', ...entry }).success).toBe(fine)
+  },
+)

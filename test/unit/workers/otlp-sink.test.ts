@@ -42,13 +42,13 @@ test.each([
   ['an empty reply', ''],
   ['an empty object', '{}'],
   ['a warning without rejections', '{"partialSuccess":{"errorMessage":"slow down"}}'],
-])('the OTLP sink treats %s as success', async (_, body) => {
+])('the OTLP sink treats %s with status 200 as success', async (_, body) => {
   collector.answer = () => ({ status: 200, body })
 
   expect(await sink.send([shippedBatch(2)])).toEqual([])
 })
 
-test('after a partial success, the OTLP sink reports all records of the request as rejected, and sends none of them again', async () => {
+test('after a partial success, the OTLP sink reports all records of the request as rejected (dead letters), and sends none of them again', async () => {
   collector.received.length = 0
   collector.answer = () => ({
     status: 200,
@@ -61,7 +61,7 @@ test('after a partial success, the OTLP sink reports all records of the request 
   expect(collector.received.length).toBe(1)
 })
 
-test('the OTLP sink fails a delivery whose reply is not that of a collector', async () => {
+test('the OTLP sink fails a delivery whose reply is not one of an OpenTelemetry collector', async () => {
   collector.answer = () => ({ status: 200, body: '<html>' })
 
   await expect(sink.send([shippedBatch(1)])).rejects.toThrow('with an unexpected body')

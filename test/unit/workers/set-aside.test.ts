@@ -39,7 +39,7 @@ test('when two workers compress one audit file concurrently, the archive is comp
   expect(readdirSync(folder)).toEqual([`${aside}.gz`])
 })
 
-test('a worker that finishes the compression of an audit file second accepts the archive of the first worker', async () => {
+test('a worker that compresses an audit file more slowly than another worker accepts the archive of the other worker', async () => {
   const slow = compressAside(path, 'gzip')
   await until('it has begun', () => parts().length === 1)
   // A faster worker writes the archive at its end, and removes the file and all partial files.

@@ -4,7 +4,7 @@ import { shippedBatch, shippedRecord, sinkOf } from '../../kit/shipped.ts'
 import { syslogReceiver } from '../../kit/syslog-receiver.ts'
 import { until } from '../../kit/until.ts'
 
-// RFC 5424 syslog over TLS (RFC 5425), in which the receiver sends no replies.
+// RFC 5424 syslog over TLS (RFC 5425), in which the receiver never confirms a message.
 
 const receiver = await syslogReceiver()
 const entry = {
@@ -54,7 +54,7 @@ test('whatever a field contains, a receiver can parse the messages of the syslog
   )
 })
 
-test('at start and after a broken connection, the syslog sink marks its last records as possibly lost, and then connects again', async () => {
+test('at its first delivery and after a broken connection, the syslog sink counts its last records as possibly lost, and then connects again', async () => {
   const sink = sinkOf(entry)
   await sink.send([shippedBatch(3)])
   expect(sink.doubt).toEqual({ records: 7, times: 1 })
