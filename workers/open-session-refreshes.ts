@@ -24,7 +24,8 @@ interface SessionRefreshesDependencies {
 }
 
 /**
- * Opens the queue workers that refresh the tokens of login sessions, and end sessions whose refresh token is refused.
+ * Opens the queue workers that refresh the tokens of login sessions, and end a session when the issuer rejects its
+ * refresh token or returns unusable tokens.
  */
 export function openSessionRefreshes(dependencies: SessionRefreshesDependencies): {
   readonly refreshes: QueueWorkers

@@ -93,8 +93,8 @@ export class QueueWorkers {
     })
     let trouble: string | undefined
     worker.on('error', (error) => {
-      // The Redis link logs a lost connection. Any other error is logged once, and again only after a job has
-      // completed.
+      // The Redis link logs a lost connection. Here an error reply of Redis or an invalid job is logged. The same error
+      // is logged again only after a job has completed or another error has occurred.
       if (!isRefusal(error) || error.message === trouble) return
       trouble = error.message
       log('warn', 'queue worker reported an error and continues', {

@@ -23,7 +23,9 @@ const RUN_MS = 5000
 const ENTRIES = 10
 /** Maximum number of dead letters per delivery of a replay. */
 const LETTERS = 500
-/** Back-off of a failing sink before the first retry, ms; doubles with each further failure, up to REST_MAX_MS. */
+/**
+ * Back-off of a failing sink before the first retry, ms; doubles with each further failure, up to REST_MAX_MS (15 s).
+ */
 const REST_MIN_MS = 500
 const REST_MAX_MS = 15_000
 

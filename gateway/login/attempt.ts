@@ -3,7 +3,7 @@ import type { StepUp } from '../base/denial.ts'
 
 /**
  * Data of a login in progress. The gate sends it, encrypted, in the `state` parameter. Redis stores nothing about a
- * login before the issuer's response is redeemed.
+ * login before its `state` is redeemed.
  */
 export interface LoginAttempt {
   /** Name of the issuer in the policy. */

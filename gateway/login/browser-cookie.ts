@@ -11,8 +11,8 @@ export interface BrowserCookie {
 }
 
 /**
- * Maximum number of login cookies of one browser, so of tabs that can start a login at the same moment. Each cookie
- * adds 50 bytes to the `Cookie` header.
+ * Maximum number of login cookies of one browser, and thus of tabs that can start the browser's first login at the same
+ * moment. Each cookie adds 50 bytes to the `Cookie` header.
  */
 const KEPT_MAX = 32
 /**
@@ -24,8 +24,8 @@ const value = /^[A-Za-z0-9_-]{22}$/
 const suffix = /^-login-[A-Za-z0-9_-]{4}$/
 
 /**
- * Reads the login cookies of a browser. Usually there is one, which all logins of the browser share. Tabs that open
- * before the browser has a login cookie get one cookie each, under different names, so that no tab overwrites the
+ * Reads the login cookies of a browser. Usually a browser has one login cookie, which all its logins share. Tabs that
+ * open before the browser has a login cookie get one cookie each, under different names, so that no tab overwrites the
  * cookie of another.
  *
  * @param field  value of the `Cookie` header

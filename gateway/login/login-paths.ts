@@ -1,4 +1,6 @@
-/** Paths of the gate for browser logins and logouts. The second path of a list is that of oauth2-proxy. */
+/**
+ * Paths of the gate for browser logins and logouts. The second path of each list is the path that oauth2-proxy uses.
+ */
 export const loginPaths = ['/.gatehouse/login', '/oauth2/start'] as const
 export const logoutPaths = ['/.gatehouse/logout', '/oauth2/sign_out'] as const
 export const backchannelLogoutPath = '/.gatehouse/backchannel-logout'
@@ -14,8 +16,8 @@ interface LoginWish {
   /** `login`: the user must log in at the issuer again, even with a running session at the issuer. */
   readonly prompt?: 'login' | undefined
   /**
-   * {@link sessionTag} of the session that the route refused. A browser that has another session when the login starts
-   * has logged in in another tab, and goes to `returnTo` without a login.
+   * {@link sessionTag} of the session whose request the route refused. A browser that has another session when the
+   * login starts has logged in in another tab, and goes to `returnTo` without a login.
    */
   readonly refused?: string
   /** Proof that the user agreed to replace a session: {@link SwitchConsents}. */

@@ -67,8 +67,8 @@ export class Logins {
     const named = query.getAll('issuer')
     const wished = issuers.filter(({ name }) => named.includes(name))
     const choices = wished.length === 0 ? issuers : wished
-    // A user has logged in in another tab of the browser since the route refused the request of this tab. A second login
-    // would end the new session.
+    // In another tab of the browser, a user has logged in since the route refused the request of this tab. A second
+    // login would end the new session.
     if (session !== undefined && refused !== undefined && refused !== sessionTag(session.id) && prompt === undefined) {
       if (choices.some(({ issuer }) => issuer === session.issuer)) {
         return redirection('login-done-already', publicUrl + returnTo)
@@ -113,8 +113,8 @@ export class Logins {
 
   /**
    * Handles the authorization response, which the issuer sends by a redirect of the browser. A failed login creates no
-   * session and ends no session. The code exchange is charged to the client's address, and refunded when the code was
-   * valid. Returns `address-limited` when the address limit is reached.
+   * session and ends no session. The code exchange is charged to the limit of the client's address. The charge is
+   * refunded when the code proves a login. Returns `address-limited` when the address limit is reached.
    *
    * @throws {GatewayFault} `issuer-unreachable`, `store-unavailable`
    */
@@ -237,7 +237,8 @@ export class Logins {
     const granted = await clients.of(rules).finish(new URL(`${redirectUri}?${request.query}`), attempt, caller)
     if (granted === undefined) return stopped!
     // The charge to the limit of the client's address is not refunded for an error response, because the gate logs the
-    // response and any client can forge one. It is not refunded for a code that fails as `login-unproven` either.
+    // response and any client can forge one. The charge is not refunded either for a code that proves no login
+    // (`login-unproven`), for example because the issuer rejects the code.
     const isCodeGood = !('refused' in granted) || (withCode && granted.refused !== 'login-unproven')
     if (isCodeGood) request.refundAddress()
     return granted

@@ -39,12 +39,13 @@ export class Logouts {
   }
 
   /**
-   * Ends the browser's session and redirects the browser to the issuer's logout. A request that was not caused by a
-   * page of the same origin gets a confirmation page first, so that no other site can log a user out.
+   * Ends every session whose cookie the browser sent, and redirects the browser to the issuer's logout. A request that
+   * was not caused by a page of the same origin gets a confirmation page first, so that no other site can log a user
+   * out.
    *
-   * The session is also revoked when Redis has no record of it. Only cookie values with a valid tag of the gate count,
-   * so clients cannot fill the list of revocations with invented ids. A cookie that is sent several times adds one
-   * entry.
+   * A session is also revoked when Redis has no record of the session. Only cookie values with a valid tag of the gate
+   * count, so clients cannot fill the list of revocations with invented ids. A cookie that is sent several times adds
+   * one entry.
    *
    * @throws {GatewayFault} `store-unavailable`: the revocation could not be written, and the browser is not logged out
    */

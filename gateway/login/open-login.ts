@@ -13,7 +13,7 @@ export interface LoginDependencies extends Pick<LoginServiceDependencies, 'clien
 }
 
 /**
- * Opens the login room, which serves the login and logout paths.
+ * Creates the handlers of the login and logout paths.
  *
  * @returns `undefined` without Redis or without encryption keys: browsers then cannot log in
  */

@@ -75,7 +75,8 @@ export class Redemptions {
         await this.#release([key], [redemption])
         break
       } catch {
-        // The removal is tried again after the next wait. After the last attempt the marker stays until it expires.
+        // A failed removal is tried again after the next wait in `RELEASE_AFTER_MS`. After the last attempt the marker
+        // stays until the marker expires.
       }
     }
     this.#releasing--

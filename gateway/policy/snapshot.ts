@@ -93,18 +93,26 @@ export interface PathRewrite {
   readonly addPrefix: string
 }
 
-/** Streams of a route. Times in ms. */
+/**
+ * Settings for the streams of a route: replies, uploads and WebSockets that continue after they were admitted. Times are
+ * in ms.
+ */
 export interface RouteStreams {
-  /** Maximum number of event streams on one node, of all subjects and of one; `undefined` for no limit. */
+  /**
+   * Maximum number of event streams and WebSockets of the route on one node: `max` for all subjects together,
+   * `maxPerSubject` for one subject; `undefined` for no limit.
+   */
   readonly max: number | undefined
   readonly maxPerSubject: number | undefined
   /** `undefined` for no limit. */
   readonly maxAgeMs: number | undefined
   /** Maximum time without a message of a WebSocket, ms; `undefined` for no limit. */
   readonly idleMs: number | undefined
-  /** `undefined`: the setting of the node applies. */
+  /**
+   * Maximum time for which a stream is paused while the node cannot check it; `undefined`: `streams.hold` of the node.
+   */
   readonly holdMs: number | undefined
-  /** Streams continue after what admitted them has ended. */
+  /** True when streams continue after their token or session has ended, or after a policy no longer admits them. */
   readonly keeps: boolean
 }
 
@@ -144,7 +152,7 @@ export interface Route {
   readonly rewrite: PathRewrite | undefined
   /** CORS fields of the route; `undefined` when the policy sets none. The service can then set its own CORS fields. */
   readonly cors: RouteCors | undefined
-  /** `undefined` when the route has no WebSockets. */
+  /** WebSocket settings of the route; `undefined` when the route allows no WebSockets. */
   readonly websocket: RouteWebSocket | undefined
   /** Rate limits of the route; `undefined` when the route has none. */
   readonly limits: RouteLimits | undefined
@@ -168,15 +176,18 @@ export interface Route {
   readonly denials: RouteDenials
 }
 
-/** WebSockets (RFC 6455) on a route. */
+/** Settings of a route that allows WebSockets (RFC 6455). */
 export interface RouteWebSocket {
   /** Exact values of `Origin` that are allowed in addition to the origin of the requested host. */
   readonly origins: ReadonlySet<string>
-  /** Subprotocols that the service may be offered; `undefined` for all. */
+  /**
+   * WebSocket subprotocols that the gate forwards to the service; `undefined` forwards all except tokens and, with
+   * `tokenInProtocol`, the gate's own.
+   */
   readonly subprotocols: ReadonlySet<string> | undefined
   /** Maximum size of a message, bytes; `undefined` for the limit of the node. */
   readonly maxMessageBytes: number | undefined
-  /** Whether a token among the subprotocols is a credential. */
+  /** Whether a token that the client offers as a WebSocket subprotocol is accepted as the credential. */
   readonly tokenInProtocol: boolean
 }
 

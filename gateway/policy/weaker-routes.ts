@@ -21,8 +21,8 @@ interface Candidate {
 
 /**
  * Finds routes that expose the paths of a stronger route under another host. Such a route has the same upstream, an
- * equally or less literal path pattern, and lacks one of the stronger route's demands. Methods under the same host are
- * not affected, because the more literal pattern answers 405.
+ * equally or less literal path pattern, and lacks one of the stronger route's demands or accepts an additional issuer.
+ * Methods under the same host are not affected, because the more literal pattern answers 405.
  *
  * @param snapshot  snapshot compiled from `source`
  * @returns one problem per pair of routes (the first 100), at the `match` of the weaker route
@@ -107,7 +107,8 @@ function reachedUnder(
 
 /**
  * Returns the methods for which the second route is weaker. A public route is weaker for all its methods. Any other
- * route is weaker for the methods that both routes accept, if it lacks a demand.
+ * route is weaker for the methods that both routes accept, if it lacks a demand or its service accepts an additional
+ * issuer.
  */
 function methodsInQuestion(stronger: Candidate, { route, demands }: Candidate): string[] {
   if (demands === undefined) return [...route.methods]

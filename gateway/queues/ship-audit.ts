@@ -4,7 +4,10 @@ import type { JobContract } from './job-contract.ts'
 const entryId = z.string().regex(/^[0-9]{1,15}-[0-9]{1,15}$/)
 
 const replay = z.discriminatedUnion('what', [
-  /** Selects dead letters: batches that the sink rejected, after id `from` (exclusive) up to id `until` (inclusive). */
+  /**
+   * Selects dead letters (records or whole log entries that could not be delivered) after id `from` (exclusive) up to
+   * id `until` (inclusive).
+   */
   z.object({ what: z.literal('dead'), from: entryId, until: entryId }),
   /** Selects entries that are still in the audit log, after id `from` (exclusive) up to id `until` (inclusive). */
   z.object({ what: z.literal('log'), from: entryId, until: entryId }),

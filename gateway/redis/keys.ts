@@ -121,7 +121,10 @@ export class RedisKeys {
     return `${this.#prefix}{a${shard}}:sink:${sink}`
   }
 
-  /** Stream: dead letters, the batches that one audit sink rejected. */
+  /**
+   * Stream: dead letters of one audit sink, which are records that the sink rejected, and records or batches that a
+   * worker could not read.
+   */
   auditDead(shard: number, sink: string): string {
     return `${this.#prefix}{a${shard}}:dead:${sink}`
   }

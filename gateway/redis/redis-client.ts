@@ -147,7 +147,10 @@ export class RedisClient {
     this.#reconnected.add(listener)
   }
 
-  /** Replaces the connection, because its server is not, or no longer, the right one. Does nothing unless `ready`. */
+  /**
+   * Closes the connection and opens a new one. For a caller that has found that the server is the wrong one. Does
+   * nothing while no connection is established.
+   */
   reconnect(): void {
     if (this.#driver.status === 'ready') this.#driver.disconnect(true)
   }

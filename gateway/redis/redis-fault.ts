@@ -3,7 +3,8 @@ import { GatewayFault } from '../base/fault.ts'
 /**
  * Why a Redis call failed: the first word of the error reply, or one of three codes of the gateway. `TIMEOUT`: no reply
  * before the deadline; the command may have run. `DISCONNECTED`: no connection, or the connection broke before the
- * reply. `BREAKER`: the circuit breaker is open and the command was not sent.
+ * reply; in the second case the command may have run. `BREAKER`: the circuit breaker is open and the command was not
+ * sent.
  */
 export type RedisCode = 'TIMEOUT' | 'DISCONNECTED' | 'BREAKER' | (string & {})
 

@@ -6,8 +6,8 @@ const REPLICA_MS = 200
 /** Longest wait until Redis has written to disk, ms; shorter than the deadline of the Redis connection. */
 const DISK_MS = 2500
 /**
- * Time for which the node remembers that a Redis master has no replicas, ms. Without it, each wait for a replica that
- * does not exist would last `REPLICA_MS`.
+ * Time for which the node remembers that a Redis master has no replicas, ms. Without this memory, each wait for a
+ * replica that does not exist would last `REPLICA_MS`.
  */
 const ALONE_MS = 1000
 

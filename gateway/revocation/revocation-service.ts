@@ -20,7 +20,7 @@ export interface RevocationServiceDependencies {
   /** Issuers of the current policy, by issuer identifier. */
   readonly issuers: () => ReadonlyMap<string, IssuerRules>
   /**
-   * Time without contact to Redis after which no node admits requests from its old state, ms; see {@link
+   * Time without contact to Redis after which every node refuses requests that need current revocations, ms; see {@link
    * Cluster.boundMs}.
    */
   readonly boundMs: () => number
@@ -88,7 +88,8 @@ export class RevocationService {
 
   /**
    * Revokes the credentials that the order names. If this method throws, nothing was revoked, with one exception: after
-   * the fault `no reply in time`, Redis may have stored the revocation. Repeating the order is safe.
+   * the fault `no reply in time` or `connection lost before the reply`, Redis may have stored the revocation. Repeating
+   * the order is safe.
    *
    * @throws {RevocationRefused} when the order is invalid, or names one token and `maxEntries` is reached
    * @throws {GatewayFault} `store-unavailable`

@@ -48,7 +48,8 @@ export class RevocationStore {
   }
 
   /**
-   * Writes a revocation. @throws {GatewayFault} when Redis fails; after a timeout Redis may have stored the revocation
+   * Writes a revocation. @throws {GatewayFault} when Redis fails; after a timeout or a lost connection, Redis may have
+   * stored the revocation
    */
   async write(record: Buffer, nowS: number): Promise<Written> {
     const [position, ...rest] = await this.#append(record, bucketEndOf(expiryOf(record, 0), nowS), true)

@@ -93,7 +93,7 @@ export class Revocations implements SharedState {
   /**
    * Whether the revocations of this node are too old for a decision.
    *
-   * @param routeMs  staleness limit of the route, ms; `max_staleness` applies if it is larger
+   * @param routeMs  staleness limit of the route, ms; the larger one of this limit and `max_staleness` applies
    */
   stale(routeMs: number): boolean {
     return !this.#freshness.within(Math.max(routeMs, this.#maxStalenessMs))

@@ -38,9 +38,9 @@ export interface RefreshCounts {
   granted: number
   /** Refreshes that were unnecessary, because another process had already refreshed the session. */
   taken: number
-  /** Refreshes that the issuer rejected, so that the session was ended. */
+  /** Refreshes after which the session was ended, because the issuer rejected the refresh or issued unusable tokens. */
   refused: number
-  /** Refreshes that failed because of the issuer or Redis. */
+  /** Refreshes that failed because of the issuer, Redis or another process that refreshed the session. */
   failed: number
 }
 
@@ -56,13 +56,19 @@ const POLL_MIN_MS = 15
 const POLL_MAX_MS = 200
 const UNAVAILABLE_MS = 1500
 const REFUSED_MS = 10_000
-/** Number of leases after which the result of a refresh no longer arrives, if its lock expired during the refresh. */
+/**
+ * Time, in leases of the lock, for which no process retries a refresh whose previous lock holder did not finish and
+ * whose refresh token the issuer rejected. The result of the previous holder can still arrive in Redis during this
+ * time.
+ */
 const UNSETTLED_LEASES = 6
 /** Maximum time for which storing new tokens in Redis is retried, ms. */
 const STORE_MAX_MS = 5 * 60_000
 const STORE_PAUSE_MS = 500
 
-/** Refreshes the tokens of sessions, once per session in the whole cluster, regardless of the number of callers. */
+/**
+ * Refreshes the tokens of sessions. Only one process of the cluster at a time sends the refresh request of a session.
+ */
 export class Refresher {
   readonly #dependencies: RefresherDependencies
   readonly #leaseMs: number

@@ -5,7 +5,8 @@ import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 import type { ProviderSelector, Session, SessionSelector } from './session.ts'
 
 /**
- * Maximum number of sessions per person and per browser. Above the limit, the session that would expire first is ended.
+ * Maximum number of sessions of one person, and of one device: the person's browsers with the same User-Agent. Above a
+ * limit, the session that would expire first is ended.
  */
 const LISTED_MAX = 100
 /**
@@ -37,8 +38,8 @@ export interface ProviderLogout {
 }
 
 /**
- * Selects a list of sessions in Redis. A session is listed by its person, by its browser, and by its `sid` when the
- * issuer provides one.
+ * Selects a list of sessions in Redis. A session is listed by its person, by its device (person and User-Agent), and by
+ * its `sid` when the issuer provides one.
  */
 type Whose = Exclude<SessionSelector, { readonly session: string }>
 
@@ -70,7 +71,7 @@ export class SessionStore {
   /**
    * Stores a new session, unless the issuer has logged out the person or the `sid` since the login.
    *
-   * @returns ids of the sessions above the limit per person or browser; `logged-out` when nothing was stored
+   * @returns ids of the sessions above the limit per person or device; `logged-out` when nothing was stored
    */
   async create(session: Session, begunAfterMs: number): Promise<readonly string[] | 'logged-out'> {
     const { id, issuer, lifetime, endsAtS } = session
@@ -177,7 +178,7 @@ export class SessionStore {
     return { ...(JSON.parse(text) as Sealed), id, version, revocation: noRevocationLookup() }
   }
 
-  /** Returns the id of a person's browser: a keyed hash of issuer, subject and user agent, 32 hexadecimal digits. */
+  /** Returns a device id: a keyed hash of issuer, subject and User-Agent, 32 hexadecimal digits. */
   deviceId(issuer: string, subject: string, userAgent: string): string {
     return this.#sealer.nameOf('device', issuer, subject, userAgent).slice(0, 32)
   }

@@ -14,11 +14,11 @@ export interface SessionTokens {
   readonly scope: string | undefined
 }
 
-/** The browser of a session, as described by its login request. */
+/** The browser of a session, as its login request describes the browser. */
 export interface Device {
   /**
-   * Keyed hash of issuer, subject and `userAgent`, 32 hexadecimal digits. Equal for the same browser of the same
-   * person.
+   * Keyed hash of issuer, subject and `userAgent`, 32 hexadecimal digits. Equal for all browsers of one person that
+   * send the same User-Agent.
    */
   readonly id: string
   readonly address: string
@@ -112,5 +112,8 @@ export type ProviderSelector =
   | { readonly subject: string; readonly issuer: string }
   | { readonly sid: string; readonly issuer: string }
 
-/** Selects sessions: one session, or all sessions of a browser, of a person at an issuer, or of a `sid`. */
+/**
+ * Selects sessions: one session, or all sessions of a device, of a person at an issuer, or of a `sid`. A device is one
+ * person's browsers with the same User-Agent.
+ */
 export type SessionSelector = { readonly session: string } | { readonly device: string } | ProviderSelector

@@ -171,7 +171,10 @@ export class Sessions {
     return this.#dependencies.ended(session)
   }
 
-  /** Counts as a use of the session: its client sent something on an open stream. Reported to Redis in the background. */
+  /**
+   * Records a use of the session by its client, which sent bytes on an open stream. Reports the use to Redis in the
+   * background.
+   */
   use(session: Session): void {
     const { id, version } = session
     const nowMs = Date.now()
@@ -185,8 +188,9 @@ export class Sessions {
   }
 
   /**
-   * Returns the time of the session's last use on any node, ms since the Unix epoch, with a resolution of a tenth of the
-   * idle lifetime. `undefined` when the session has ended.
+   * Returns when the session was last used, ms since the Unix epoch: on this node if that use is within the idle
+   * lifetime, otherwise on any node. Redis stores uses with a resolution of a tenth of the idle lifetime. `undefined`
+   * when the session has ended or cannot be decrypted.
    *
    * @throws {RedisFault} as a rejection
    */
@@ -407,7 +411,7 @@ export class Sessions {
   }
 
   /**
-   * Ends the sessions above the limit of one person or browser. After a failure the sessions stay listed, and the next
+   * Ends the sessions above the limit of one person or device. After a failure the sessions stay listed, and the next
    * login tries again.
    */
   async #makeRoom(surplus: readonly string[], session: Session): Promise<void> {
@@ -415,9 +419,13 @@ export class Sessions {
       for (const id of surplus) await this.end({ session: id }, 'too many sessions')
       await this.#store.unlist(surplus, session)
     } catch (error) {
-      this.#dependencies.log('warn', 'a session above the limit per person or browser could not be ended', {
-        problem: (error as Error).message,
-      })
+      this.#dependencies.log(
+        'warn',
+        'a session above the limit per person or device (person and User-Agent) could not be ended',
+        {
+          problem: (error as Error).message,
+        },
+      )
     }
   }
 

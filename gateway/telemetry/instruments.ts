@@ -29,8 +29,8 @@ const histogram = <Label extends string = never>(
 ): Instrument<Label> => ({ ...of('histogram')(name, help, labels), bounds })
 
 /**
- * All metrics of the process, as shown by `/metrics` and explained in docs/reference/metrics.md. Values are in base units. The
- * name of a counter ends in `_total`, and the counter starts at 0 with the process.
+ * All metrics of the process, as shown by `/metrics` and explained in docs/reference/metrics.md. Values are in base
+ * units. The name of a counter ends in `_total`, and the counter starts at 0 with the process.
  */
 export const instruments = {
   requests: counter(
@@ -40,7 +40,7 @@ export const instruments = {
   ),
   responses: counter(
     'responses_total',
-    'Completed exchanges, by class of the logged response status, for example 2xx. A client that disconnected early counts as 4xx (499).',
+    'Completed exchanges, by class of the logged response status, for example 2xx. A client that disconnected before the response began counts as 4xx (499).',
     ['route', 'class'],
   ),
   gateTime: histogram(
@@ -76,7 +76,10 @@ export const instruments = {
     'policy_loaded_timestamp_seconds',
     'Unix time at which the active policy was loaded, in seconds.',
   ),
-  policyRejected: counter('policy_rejected_total', 'Policy changes that were invalid and therefore not loaded.'),
+  policyRejected: counter(
+    'policy_rejected_total',
+    'Policy changes that the node rejected: invalid policies, and policies that need a missing key or an unreadable secret. The previous policy stays active.',
+  ),
   issuerKeys: gauge('issuer_keys', 'Usable keys in the key set of an issuer.', ['issuer']),
   issuerKeysAge: gauge(
     'issuer_keys_age_seconds',
@@ -86,7 +89,10 @@ export const instruments = {
   issuerKeysFailing: gauge('issuer_keys_failing', '1 when the last fetch of the key set of an issuer failed, else 0.', [
     'issuer',
   ]),
-  clusterContact: gauge('cluster_in_contact', '1 while the node receives replies from Redis, else 0.'),
+  clusterContact: gauge(
+    'cluster_in_contact',
+    '1 while the node reads the events of the cluster from Redis, else 0. Also 0 while another node uses the same node id.',
+  ),
   limitRequests: counter(
     'limit_requests_total',
     'Requests that a rate limit decided on, by outcome. `shadow-refused`: a limit in shadow mode would have rejected the request.',
@@ -121,7 +127,7 @@ export const instruments = {
   ),
   clusterJoins: counter(
     'cluster_joins_total',
-    'Full loads of the cluster state by this node: at its start, and after a gap in the events.',
+    'Full loads of the cluster state by this node: at its start, after a gap in the events, and after Redis lost its data.',
   ),
   revocations: gauge('revocations', 'Revocations in the memory of the node.'),
   revocationBytes: gauge('revocation_memory_bytes', 'Bytes of memory that the revocations on this node use.'),
@@ -135,7 +141,7 @@ export const instruments = {
   ),
   shippedDead: counter(
     'audit_refused_records_total',
-    'Audit records that a sink rejected and that this worker stored as dead letters.',
+    'Audit records that this worker stored as dead letters of a sink, because the sink rejected them or they are not valid records.',
     ['sink'],
   ),
   shippingLag: gauge(
@@ -145,7 +151,7 @@ export const instruments = {
   ),
   deadLetters: gauge(
     'audit_dead_letters',
-    'Audit records and log entries stored as dead letters because a sink rejected them. Reported by workers.',
+    'Dead letters of a sink: audit records that the sink rejected, and invalid records or entries of the audit log. Reported by workers.',
     ['sink'],
   ),
   queueJobs: gauge('queue_jobs', 'Jobs in a queue, by state: waiting, active, delayed, failed. Reported by workers.', [
@@ -173,7 +179,7 @@ export const instruments = {
   ),
   auditLost: counter(
     'audit_lost_records_total',
-    'Audit records that were lost because Redis, disk and memory had no space.',
+    'Audit records that were lost because Redis did not accept them in time and the memory or spill for them was full.',
   ),
   auditUnsentAge: gauge(
     'audit_unsent_age_seconds',

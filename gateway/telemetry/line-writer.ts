@@ -13,7 +13,7 @@ const TROUBLE_MS = 1000
  * Writes log lines to a file descriptor in batches. A line costs one append to a string. The writer calls the kernel
  * every 100 ms or 64 KiB. If the reader of the log does not read, lines beyond `maxPendingBytes` (default 16 MiB) are
  * dropped and counted. A log line with the number of dropped lines follows when there is room. So the log never blocks
- * traffic, and every loss is visible.
+ * traffic. Lines that are discarded because the reader closed the pipe are not counted.
  */
 export class LineWriter {
   readonly #fd: number

@@ -22,7 +22,10 @@ export type TraceShare = 'admitted' | 'refused' | 'fault'
 export class Tracer {
   readonly #settings: TraceSettings
   readonly #outlets: readonly SpanOutlet[]
-  /** Largest number of recorded exchanges per second, without the tenth that is reserved for faults. */
+  /**
+   * Largest number of recorded exchanges per second, without the tenth that is reserved for faults while `faults` is
+   * on.
+   */
   readonly #sampledMax: number
   /** Largest number of recorded exchanges per second that were not admitted. Half of `#sampledMax`. */
   readonly #refusedMax: number

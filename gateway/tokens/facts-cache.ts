@@ -6,14 +6,14 @@ import type { TokenFacts } from '../oauth/token-facts.ts'
 const ways = 4
 
 /**
- * Number of characters at the end of the token's signature that select the slots. The last character is excluded,
- * because it carries fewer bits.
+ * Number of characters near the end of the token that select the slots; in a JWT they belong to the signature. The last
+ * character is excluded, because it carries fewer bits.
  */
 const hashedChars = 10
 
 /**
  * Cache of the facts of verified tokens, keyed by the full token text. The table has a fixed size. Each token can
- * occupy one of 4 slots, selected by a few characters of its signature. A hit requires an equal full text.
+ * occupy one of 4 slots, selected by 10 characters near its end. A hit requires an equal full text.
  *
  * The caller must check whether an entry is still valid (expiry, key, policy).
  */

@@ -330,8 +330,8 @@ function freshOf(rules: IssuerRules, form: 'opaque' | 'jwt'): number {
 function questionOf(token: string, facts: TokenFacts): Parameters<TokenAnswers['newest']>[1] {
   const { issuer: rules, claims, introspection } = facts
   const { form } = introspection
-  // The token's signature is valid, or an issuer reported the token as active: an unauthenticated client cannot forge
-  // it.
+  // Unauthenticated clients cannot cause this introspection: the token's signature is valid, or an issuer has reported
+  // the token as active. The call therefore has the priority of a re-check.
   return { token, rules, freshMs: freshOf(rules, form), claims, asker: rechecks }
 }
 

@@ -83,7 +83,7 @@ function missingKey({ name }: IssuerRules): ConfigError {
   return new ConfigError([
     problem(
       'GH_CONFIG_KEY_MISSING',
-      `introspection answers of issuer ${name} are stored encrypted in Redis, but keys.encryption is empty`,
+      `introspection responses of issuer ${name} are stored encrypted in Redis, but keys.encryption is empty`,
       ['keys', 'encryption'],
       nowhere,
       'generate a key with `gatehouse keys generate encryption` and add it to keys.encryption',

@@ -17,7 +17,7 @@ export interface TokensDependencies {
   readonly link: RedisLink | undefined
   /** Returns the distinct lists of issuers at which routes of the policy in force introspect opaque tokens. */
   readonly asked: () => readonly (readonly IssuerRules[])[]
-  /** Whether a valid token came from the address within the last 10 minutes. */
+  /** Whether a valid token or session came from the address within the last 10 minutes. */
   readonly isKnown: (address: Uint8Array, nowMs: number) => boolean
   readonly log: IssuerLog
 }

@@ -58,21 +58,22 @@ export interface Asked {
 }
 
 /**
- * Revokes a token that its issuer reports as ended.
+ * Revokes a token that its issuer reports as ended (`active: false`).
  *
  * @param claims  claims from the issuer while the token was active
  */
 export type EndToken = (token: string, claims: JsonObject) => Promise<void>
 
 /**
- * Result of the refresh of an introspection response. `fresh`: a stored response was young enough. `gone`: the stored
- * response was too old or missing, so the next use of the token introspects it.
+ * Result of the refresh of an introspection response. Without a call to the issuer: `fresh`, a stored response was
+ * young enough; `gone`, the stored response was too old or missing, so the next use of the token introspects it. After
+ * a call: `active`; `ended`, the issuer replied `active: false`; `inactive`, the issuer replied another value.
  */
 export type Refreshed = 'fresh' | 'active' | 'ended' | 'inactive' | 'gone'
 
 /**
- * Introspection responses of tokens. A token is introspected once in the whole cluster, for any number of concurrent
- * callers.
+ * Introspection responses of tokens. While Redis is available, all concurrent callers in the cluster share one
+ * introspection of a token.
  */
 export class TokenAnswers {
   readonly #introspectors: Introspectors

@@ -27,7 +27,7 @@ export interface TokenVerifierDependencies {
   /** Introspection responses. When `undefined`, no token is introspected and only JWTs are accepted. */
   readonly answers?: TokenAnswers | undefined
   readonly refresh?: RefreshService | undefined
-  /** Whether a valid token came from the address within the last 10 minutes. Default: always false. */
+  /** Whether a valid token or session came from the address within the last 10 minutes. Default: always false. */
   readonly isKnown?: ((address: Uint8Array, nowMs: number) => boolean) | undefined
 }
 

@@ -285,7 +285,8 @@ export class UpstreamConnection implements BodyKeeper {
   #complete(call: Http1Call, surplus: boolean): void {
     const reusable = this.#persistent && !surplus && this.#sent
     const keepAliveS = this.#keepAliveS
-    // A head is small and was written at once. Over TLS the reply can arrive before the socket reports that it was sent.
+    // A request without a body is a small head, which was written in one call. Over TLS the reply can arrive before the
+    // socket reports that the head was sent.
     const written = call.body === undefined || this.#socket.writableLength === 0
     this.#leave()
     if (!reusable) this.destroy()

@@ -6,7 +6,7 @@ import { performance } from 'node:perf_hooks'
  */
 export class Health {
   #failures = 0
-  /** End of the back-off, ms of the monotonic clock. `Balancer` prefers other upstreams until the end. */
+  /** End of the back-off, ms of the monotonic clock. `Balancer` prefers other upstreams until this time. */
   restUntil = 0
 
   /** Records a reply: resets the failure count and ends the back-off. */

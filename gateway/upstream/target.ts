@@ -71,7 +71,7 @@ export interface UpstreamCall {
 
 /** A request that asks a service to switch to WebSocket (RFC 6455 §4.1). Its method is GET; it has no body. */
 export interface UpgradeRequest extends Pick<UpstreamRequest, 'target' | 'client' | 'timeouts'> {
-  /** As in {@link UpstreamRequest}, without `Upgrade`, `Connection` and the `Sec-WebSocket` fields. */
+  /** Header fields as in {@link UpstreamRequest}, without `Upgrade`, `Connection` and the `Sec-WebSocket` fields. */
   readonly fields: string[]
   /** Subprotocols offered to the service, in order of preference. */
   readonly protocols: readonly string[]
@@ -85,36 +85,43 @@ export interface UpgradeRequest extends Pick<UpstreamRequest, 'target' | 'client
  */
 export interface UpgradeListener extends UpstreamListener {
   /**
-   * @param head      its fields are readable until this method returns
+   * Called when the service has switched to WebSocket (101).
+   *
+   * @param head      head of the 101 reply. Its fields are readable until this method returns
    * @param protocol  selected subprotocol; `''` for none
    */
   onSwitch(head: ReplyHead, protocol: string): void
   /**
+   * Called for each message of the service.
+   *
    * @param data  a whole message; the next read overwrites its memory
    * @returns false to pause the service until `resume`; messages that were already read may still arrive
    */
   onMessage(data: Buffer, binary: boolean): boolean
-  /** The service sent a close frame. @param code  1005 when the frame contains no code */
+  /** Called when the service sent a close frame. @param code  1005 when the frame contains no code */
   onClose(code: number, reason: Buffer): void
-  /** All messages passed to `send` were written to the socket. Called only after `send` returned false. */
+  /**
+   * Called when all messages passed to `send` have been written to the socket, but only after `send` returned false.
+   */
   onDrained(): void
 }
 
 /** An upgrade in progress, then the WebSocket to the service. Every method may be called after its end. */
 export interface UpgradeCall extends UpstreamCall {
-  /** @returns false when messages are queued; stop sending until `onDrained` */
+  /** Sends a message to the service. @returns false when too many bytes are queued; stop sending until `onDrained` */
   send(data: Uint8Array, binary: boolean): boolean
   ping(): void
   pause(): void
-  /** Number of frames received, of any kind. Unchanged while the service is silent. */
+  /** Number of messages, pings and pongs received from the service. Unchanged while the service is silent. */
   readonly framesIn: number
   /** Bytes queued for the service. */
   readonly unsentBytes: number
   /**
-   * Ends the WebSocket: sends a close frame and reports no further event. Before the switch it cancels the call.
+   * Ends the WebSocket: sends a close frame and reports no further event. Before the switch to WebSocket, this method
+   * cancels the call.
    *
-   * @param code    may be sent in a close frame; `undefined` for none
-   * @param reason  cut to 123 bytes
+   * @param code    code that is allowed in a close frame; `undefined` for a close frame without a code
+   * @param reason  reason for the close frame, cut to 123 bytes
    */
   close(code?: number, reason?: string): void
 }

@@ -29,7 +29,7 @@ const YOUNG = 0.4
  *
  * Idempotent: the new response replaces the stored response. A second run finds a young response and does not call the
  * issuer. A response that has already expired is not renewed; the next request with the token introspects it. A token
- * that is no longer active is revoked on every node before the new response is published.
+ * for which the issuer replies `active: false` is revoked on every node before the new response is published.
  *
  * @throws {GatewayFault} `introspection-unavailable`, `store-unavailable`; BullMQ retries both
  */

@@ -5,7 +5,11 @@ import type { Recorded } from './exchange.ts'
 const full = denial('streams-full', { fields: [['retry-after', '5']] })
 const limited = denial('stream-limited', { fields: [['retry-after', '5']] })
 
-/** Counts the exchange as a stream until it settles. @returns the denial when a limit of streams has no room */
+/**
+ * Counts an event stream or WebSocket against the limits of streams until its exchange ends.
+ *
+ * @returns the denial when a limit is reached; the stream is then not counted
+ */
 export function claimStream(x: Recorded): Denial<'streams-full' | 'stream-limited'> | undefined {
   const { route, facts, gate } = x
   if (gate.streams === undefined) return undefined

@@ -46,9 +46,9 @@ export interface Downstream {
    */
   write(chunk: Uint8Array): boolean
   /**
-   * Continues both directions after they were held.
+   * Resumes the request body and the response body after the gate paused both.
    *
-   * @returns as `write`
+   * @returns false when the client is slower than the upstream, as for `write`
    */
   continue(): boolean
   /**
@@ -59,11 +59,12 @@ export interface Downstream {
    */
   end(): boolean
   /**
-   * Sends 101, and turns the connection into a WebSocket. Only for an exchange with a handshake.
+   * Sends 101, and turns the connection into a WebSocket. Call this method only for a request with a valid WebSocket
+   * handshake.
    *
    * @param head      the service's reply, with the fields for the client
    * @param protocol  selected subprotocol; `''` for none
-   * @param maxBytes  size above which a message of the client is refused
+   * @param maxBytes  maximum size of a message of the client, bytes; a larger message ends the WebSocket
    */
   accept(head: ReplyHead, protocol: string, maxBytes: number, listener: ClientSocketListener): ClientSocket
   /** Frees the resources of an exchange whose record has been written. */

@@ -137,8 +137,9 @@ export function abandon(x: Exchange, reason: EndReason): void {
 }
 
 /**
- * Refuses an exchange that was already forwarded, and cancels its upstream call. Used when the request body exceeds its
- * limit or the credential is no longer valid.
+ * Refuses an exchange that was already forwarded, and cancels its upstream call. Closes the client connection if the
+ * response has begun. Used when the request body exceeds its limit or stalls, when a limit of event streams is reached,
+ * or when the credential is no longer valid.
  */
 export function refuseForwarded(x: Exchange, refusal: Denial | Answer): void {
   if (x.settled) return
@@ -152,13 +153,14 @@ export function refuseForwarded(x: Exchange, refusal: Denial | Answer): void {
 }
 
 /**
- * Ends an exchange whose credential is no longer valid while its reply or upload is relayed. Without a reply, the client
- * gets the denial. An event stream ends cleanly, so that its client reconnects and gets the denial then. Any other reply
- * breaks, so that it never looks complete.
+ * Ends an exchange whose credential is no longer valid while its reply or upload is relayed. Without a reply, the
+ * client gets the denial. An event stream ends cleanly, so that its client reconnects and gets the denial then. Any
+ * other reply breaks, so that it never looks complete.
  */
 export function endStream(x: Exchange, refusal: Denial): void {
   if (x.settled) {
-    // The last bytes of the reply wait for a slow client. The record is already written.
+    // The exchange is already recorded, and the last bytes of its reply wait for a slow client. The connection is
+    // closed.
     x.downstream.abort()
     return
   }
@@ -173,7 +175,7 @@ export function endStream(x: Exchange, refusal: Denial): void {
   else x.downstream.abort()
 }
 
-/** Ends an exchange whose WebSocket has ended. */
+/** Ends an exchange whose WebSocket has ended, with the reason for that end. */
 export function concludeWebSocket(x: Exchange, reason: EndReason): void {
   if (!x.settled) settle(x, reason)
 }

@@ -1,8 +1,8 @@
 import type { Reason } from '../../base/reasons.ts'
 
 /**
- * Reasons for the end of an exchange that no phase lists. The service's response, the listener, a timer or an
- * unexpected failure ended the exchange.
+ * Reasons for the end of an exchange that the service's response, a limit or check of streams, the listener, a timer or
+ * an unexpected failure ended. Each phase lists the reasons for its verdicts and faults.
  */
 export const endReasons = [
   'admitted',

@@ -124,19 +124,22 @@ export class Exchange implements RequirementInput {
   replyHead: ReplyHead | undefined
   /** True when the reply is `text/event-stream`: it may end cleanly at any time, because its client reconnects. */
   eventStream = false
-  /** Set while the exchange is watched as a stream. */
+  /** Relay between client and service; set while the node checks the exchange as a stream (`StreamRegistry`). */
   stream: Relay | undefined
-  /** Set while the exchange counts against the limits of streams. */
+  /** Claim under which the event stream or WebSocket counts against the limits of streams; `undefined` if not counted. */
   streamClaim: StreamClaim | undefined
   /** Reason for which the gate ended a reply that had begun. For the record only. */
   streamEnd: Reason | undefined
   /** WebSocket subprotocols that are offered to the service. */
   offers = noOffers
-  /** Tokens that the client offered as WebSocket subprotocols, encoded. */
+  /** Tokens that the client offered as WebSocket subprotocols, in base64url. */
   offeredTokens = noOffers
   /** WebSocket subprotocol that the gate selects when the service selects none; `''` for none. */
   ownProtocol = ''
-  /** The entry of a WebSocket in the registry of streams. */
+  /**
+   * Entry of the WebSocket in the registry of streams, which checks the stream regularly; `undefined` for other
+   * exchanges.
+   */
   watch: StreamWatch | undefined
   /** The WebSocket of the client, once the gate has sent 101. */
   socket: ClientSocket | undefined
@@ -157,7 +160,10 @@ export class Exchange implements RequirementInput {
 
   status = 0
   reason: Reason = 'admitted'
-  /** Message of a fault, or the setting for which a forward-auth check was rejected. For logs only. */
+  /**
+   * Message of the fault that ended the exchange, or the setting to correct when a forward-auth check is denied. For
+   * logs only.
+   */
   faultMessage: string | undefined
   /** `forwardedAt`: start of forwarding; `repliedAt`: arrival of the response head. Monotonic, ms; 0 until then. */
   forwardedAt = 0
@@ -213,7 +219,9 @@ export type Matched = Resolved & After<'match-route'> & { readonly runtime: Runt
 /** An exchange whose trace is chosen. */
 export type Traced = Matched & After<'continue-trace'>
 
-/** An exchange that asks for no WebSocket, or for a WebSocket that its route allows from this origin. */
+/**
+ * An exchange without a WebSocket handshake, or with a handshake that its route allows from the origin of the request.
+ */
 export type Upgradable = Traced & After<'check-upgrade'>
 
 /** An exchange whose declared body size and framing are allowed by the route. */

@@ -41,7 +41,10 @@ export const FieldKind = {
    * gate forwards the field unchanged.
    */
   maxForwards: 21,
-  /** A field of the WebSocket handshake (RFC 6455 §11.3). The gate makes its own handshake with the service. */
+  /**
+   * A field of the WebSocket handshake (RFC 6455 §11.3). Not forwarded: the gate makes its own handshake with the
+   * service.
+   */
   webSocket: 22,
 } as const
 

@@ -31,9 +31,9 @@ export class RequestHead {
   chunked = false
   /** `Max-Forwards` of an OPTIONS request; `undefined` without the field, and for every other method. */
   maxForwards: number | undefined
-  /** True when the client asks for a WebSocket. */
+  /** True when the client requests an upgrade to WebSocket. */
   upgrade = false
-  /** The WebSocket handshake; `undefined` for a request that does not ask for a WebSocket. */
+  /** The WebSocket handshake; `undefined` for a request without a valid handshake. */
   handshake: WebSocketHandshake | undefined
   /** Names listed in `Connection`, in lower case; `undefined` if it lists only `close` and `keep-alive`. */
   connectionNames: Set<string> | undefined

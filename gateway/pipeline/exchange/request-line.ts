@@ -40,7 +40,7 @@ export function guardLine(
 ): Denial<RequestLineReason> | undefined {
   if (!methods.has(method)) return method === 'CONNECT' || method === 'TRACE' ? methodRefused : methodUnknown
   if (target.length + (query?.length ?? 0) > limits.targetMaxBytes) return targetTooLong
-  // The path is validated later, in its normal form.
+  // Only the query is checked here. The path is validated later, in its normal form.
   if (query !== undefined && !visibleAscii.test(query)) return targetMalformed
   return undefined
 }

@@ -3,7 +3,7 @@ import type { Gate } from '../gate.ts'
 
 /** Uses are reported at most once per this fraction of the idle lifetime, so that Redis gets few writes per stream. */
 const REPORT_FRACTION = 10
-/** Time between two questions about a session that another node keeps in use, ms. */
+/** Minimum time between two checks whether other requests keep the session of an idle stream in use, ms. */
 const ASK_EVERY_MS = 1000
 
 /** The use of a login session by the client of one stream. A session without use ends after its idle lifetime. */
@@ -14,8 +14,9 @@ export class SessionUse {
   #reportAtMs: number
 
   /**
-   * @param session  its request was a use, which is already reported
-   * @param nowMs    ms since the Unix epoch, here and below
+   * @param session  session of the request that started the stream. This request counts as a use and is already
+   *   reported
+   * @param nowMs    current time, ms since the Unix epoch; the same in all methods
    */
   constructor({ lifetime }: Session, sessions: NonNullable<Gate['sessions']>, nowMs: number) {
     this.#sessions = sessions
@@ -32,13 +33,18 @@ export class SessionUse {
     this.#sessions.use(session)
   }
 
-  /** Whether the session may have ended, because this stream has not used it for its idle lifetime. */
+  /**
+   * Whether the session may have ended, because this stream has not used the session for the idle lifetime of the
+   * session.
+   */
   isIdle(nowMs: number): boolean {
     return nowMs >= this.#idleFromMs
   }
 
   /**
-   * Asks whether other requests have kept the session in use.
+   * Looks up the last use of the session by any request, and restarts the idle time from that use.
+   *
+   * @returns false when the session has ended or cannot be decrypted
    *
    * @throws {GatewayFault} as a rejection, when Redis is unavailable
    */

@@ -126,7 +126,7 @@ function isFlagged(traceparent: string): boolean {
 
 /**
  * `traceparent` for jobs that the exchange adds; `undefined` when the exchange is not traced. Also defined while
- * sampling is pending, because only a token in the cache causes a job.
+ * sampling is pending: only a request with a valid, cached token or session adds a job.
  */
 export function recordedParent({ traceparent, spanId }: Exchange): string | undefined {
   return spanId === '' ? undefined : `00-${traceIdIn(traceparent)}-${spanId}-01`

@@ -5,14 +5,14 @@ import type { RequestHead, WebSocketHandshake } from './request-head.ts'
 
 const malformed = denial('upgrade-malformed')
 const otherVersion = denial('upgrade-version', {
-  // RFC 9110 §15.5.22 requires `Upgrade`, RFC 6455 §4.4 the version.
+  // RFC 9110 §15.5.22 requires the field `Upgrade`; RFC 6455 §4.4 requires the supported version.
   fields: [
     ['upgrade', 'websocket'],
     ['sec-websocket-version', '13'],
   ],
 })
 
-/** 16 bytes in base64: 22 characters and the padding. The last character encodes 4 bits and may have its low bits set. */
+/** Matches 16 bytes in base64: 22 characters and the padding. The unused low bits of the last character can be set. */
 const keyForm = /^[A-Za-z0-9+/]{22}==$/
 /** A token (RFC 9110 §5.6.2). */
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
@@ -20,7 +20,7 @@ const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 /**
  * Validates the handshake of a request with `Upgrade: websocket`, after its fields were read. Stricter than the
  * listener, which ignores `Upgrade`, the version, the alphabet of the key and all `Connection` fields but the first. A
- * body is refused: the listener would read its late bytes as frames.
+ * request with a body is refused: the listener would read late bytes of the body as frames.
  */
 export function readHandshake(head: RequestHead): WebSocketHandshake | typeof malformed | typeof otherVersion {
   const { names, values, kinds } = head

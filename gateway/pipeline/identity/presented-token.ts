@@ -35,7 +35,10 @@ export function presentedToken(x: Presentation): { readonly token: string } | Cr
   return read.scheme === 'bearer' ? read : 'credential-missing'
 }
 
-/** The token among the WebSocket subprotocols. The gate must be able to select another one, so one must be offered. */
+/**
+ * Finds the token among the WebSocket subprotocols. The gate never selects the token as subprotocol, so the client must
+ * offer another subprotocol too.
+ */
 function offeredToken(x: Presentation): { readonly token: string } | CredentialReason {
   const { head, query, offers, ownProtocol, offeredTokens } = x
   const inQuery = query !== undefined && tokenInQuery.test(query)

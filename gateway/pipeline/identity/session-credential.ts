@@ -23,14 +23,13 @@ type PresentVerdict = Verdict<'session-missing' | 'session-ended' | 'cross-site'
 /**
  * Finds the login session of the request's cookie. Without a session, denies 401 or redirects a browser to the login.
  * Denies 403 for a request with an unsafe method that no page of the same origin sent, and for a WebSocket handshake
- * without an origin. Waits for Redis only if this
- * node does not have the session in memory.
+ * without the field `Origin`. Waits for Redis only if this node does not have the session in memory.
  */
 export function presentSession(x: Placed): PresentVerdict | Promise<PresentVerdict> {
   const value = sessionCookieValue(x)
   if (value === undefined || x.gate.sessions === undefined) return requireLogin(x, missing)
   if (!isSafe(x.method) && !isSameOrigin(x)) return crossSite
-  // `check-upgrade` has checked an origin that is present.
+  // `check-upgrade` has already checked the value of a present `Origin` field.
   if (x.head.handshake !== undefined && x.head.field('origin') === undefined) return originRefused
   const found = x.gate.sessions.find(value)
   return found instanceof Promise ? resumed(x, found, (late) => present(x, late)) : present(x, found)

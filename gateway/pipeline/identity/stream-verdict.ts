@@ -6,10 +6,11 @@ import { isAcceptedSession, sessionEnded } from './session-credential.ts'
 
 /**
  * Whether the credential that admitted an exchange is still valid: the check of a request, repeated while the exchange
- * relays a reply or an upload. A login session continues while its access token is refreshed, so it ends at the end of
- * the session instead of the expiry of that token.
+ * relays a reply or an upload. A login session continues while its access token is refreshed, so the exchange ends at
+ * the end of the session instead of the expiry of that token.
  *
- * The caller has just read the wall clock, because the process may have been paused since. Allocates nothing.
+ * The caller must call `readClock` first, because the process may have been paused since the last reading. Allocates
+ * nothing.
  */
 export function streamVerdict(x: Recorded): Denial | undefined {
   const { facts, session, route } = x

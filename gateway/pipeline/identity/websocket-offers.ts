@@ -2,17 +2,20 @@ import type { RouteWebSocket } from '../../policy/snapshot.ts'
 import type { Matched } from '../exchange/exchange.ts'
 import type { WebSocketHandshake } from '../exchange/request-head.ts'
 
-/** Prefix of the subprotocol that carries a token: base64url of the token without padding follows. */
+/**
+ * Prefix of a WebSocket subprotocol that carries a token. The token in base64url, without padding, follows the prefix.
+ */
 const tokenPrefix = 'gatehouse.bearer.'
-/** The gate's own subprotocol, for clients that need none of the service. */
+/** The gate's own WebSocket subprotocol, for clients that use no subprotocol of the service. */
 const ownProtocol = 'gatehouse'
 
-/** Visible ASCII without space: the token can be sent in a header field. */
+/** Matches visible ASCII without space. Only such a token can be sent in a header field. */
 const visible = /^[\x21-\x7e]+$/
 
 /**
- * Sorts the offered subprotocols into those for the service, the gate's own, and tokens. A browser cannot set
- * `Authorization` on a WebSocket handshake. A token is never forwarded, on no route.
+ * Sorts the offered WebSocket subprotocols into subprotocols for the service, the gate's own subprotocol, and tokens.
+ * Tokens are offered as subprotocols because a browser cannot set `Authorization` on a WebSocket handshake. No route
+ * forwards such a token.
  */
 export function sortOffers(
   x: Matched,
@@ -29,10 +32,10 @@ export function sortOffers(
   x.offers = offers
 }
 
-/** @returns `undefined` unless this is the one base64url encoding of a token */
+/** Decodes a token. @returns `undefined` unless the text is the canonical base64url form of visible ASCII */
 export function decodedToken(encoded: string): string | undefined {
   const bytes = Buffer.from(encoded, 'base64url')
   const token = bytes.toString('latin1')
-  // The decoder also accepts padding, other alphabets and surplus bits.
+  // The decoder of Node.js also accepts padding, the alphabet of plain base64, and unused bits that are set.
   return bytes.toString('base64url') === encoded && visible.test(token) ? token : undefined
 }

@@ -6,7 +6,7 @@ export const originRefused = denial('origin-refused')
 
 /**
  * Whether a page of this origin may open a WebSocket: the origin of the requested host, or one that the route lists.
- * Other hosts of `public_url` must be listed too.
+ * The route must list the origins of other hosts in `public_url` too.
  */
 export function isAllowedOrigin(x: Exchange, { origins }: RouteWebSocket, origin: string): boolean {
   return origins.has(origin) || origin === requestedOrigin(x)

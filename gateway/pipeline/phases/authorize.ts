@@ -10,9 +10,9 @@ import { evaluateShadow } from '../identity/evaluate-shadow.ts'
  * Admits a token only if the service accepts its issuer and the route's requirement is met.
  *
  * Runs on every exchange, also for cached token facts: routes share facts, never decisions (CVE-2021-32701). Denies 401
- * `invalid_token` for an issuer that is not accepted, and 403 `insufficient_scope` or `forbidden` for an unmet
- * requirement. If another login would meet the requirement, a browser is redirected to the login. Synchronous;
- * allocates nothing. A shadow requirement does not change the verdict.
+ * `invalid_token` for an issuer that is not accepted. For an unmet requirement, returns the denial of the requirement,
+ * for example 403 `insufficient_scope` or `forbidden`. If another login would meet the requirement, a browser is
+ * redirected to the login. Synchronous; allocates nothing. A shadow requirement does not change the verdict.
  */
 export const authorize = phase<Unrevoked, Permitted>()({
   name: 'authorize',

@@ -7,9 +7,9 @@ import { isAllowedOrigin, originRefused } from '../identity/websocket-origin.ts'
 const unsupported = denial('upgrade-unsupported')
 
 /**
- * Decides whether a WebSocket may be opened here, before the credential is read. Denies 501 on a route without
- * `websocket`, and 403 for a foreign origin. Browsers let any page open
- * a WebSocket to any host, with the cookies of the user (RFC 6455 §10.2).
+ * Decides, before the credential is read, whether the route allows a WebSocket from the origin of the request. Denies
+ * 501 on a route without `websocket`, and 403 for an origin that is not allowed. The origin is checked, because
+ * browsers let any page open a WebSocket to any host, with the cookies of the user (RFC 6455 §10.2).
  */
 export const checkUpgrade = phase<Traced, Upgradable>()({
   name: 'check-upgrade',

@@ -72,7 +72,7 @@ function targetOf({ head, route, path }: Shaped): string {
   return head.query === undefined ? rest : `${rest}?${head.query}`
 }
 
-/** Asks the selected upstream to open a WebSocket. */
+/** Sends a WebSocket handshake to the selected upstream. */
 function sendUpgrade(x: Shaped): void {
   const { route, offers: protocols, address: client } = x
   const { timeouts } = route
@@ -106,7 +106,7 @@ class ReplyForwarder implements UpstreamListener, StreamCandidate {
     x.status = head.status
     x.replyHead = head
     for (const phase of x.lifecycle.reply) phase.run(x as never)
-    // An event stream is limited by `streams.max_age` only.
+    // The deadline of the exchange does not apply to an event stream: `streams.max_age` limits its duration instead.
     if (x.eventStream) {
       x.deadlineAt = 0
       const denied = claimStream(x)
@@ -176,7 +176,7 @@ class UpgradeForwarder extends ReplyForwarder implements UpgradeListener {
     if (!this.isValid()) return
     const relay = new WebSocketRelay(x, this.call)
     x.gate.streams!.open({ startStream: () => relay })
-    // The check of the registry may have ended the exchange.
+    // The first check of the stream in the registry may have ended the exchange.
     if (x.settled) return
     for (const phase of x.lifecycle.reply) phase.run(x as never)
     x.deadlineAt = 0

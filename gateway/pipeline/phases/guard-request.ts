@@ -114,7 +114,8 @@ export const guardRequest = phase<Exchange, Guarded>()({
     }
     if (head.connectionNames !== undefined) ignoreHopByHop(head, head.connectionNames)
     if (head.requestId !== undefined && wellFormedRequestId(head.requestId)) x.id = head.requestId
-    // A proxy in front may already treat the connection as a tunnel, so a handshake that is not accepted ends it.
+    // A proxy in front may already treat the connection as a tunnel, so the connection closes after a handshake that is
+    // not accepted.
     x.close = head.close || head.chunked || head.upgrade
 
     const path = normalizePath(head.target)
@@ -242,7 +243,9 @@ function guardField(head: RequestHead, kind: FieldKind, value: string, repeated:
   return undefined
 }
 
-/** Reads the handshake of a request that asks for a WebSocket. A forward-auth check of such a request is refused. */
+/**
+ * Validates the handshake of a request with `Upgrade: websocket`. Refuses such a request on a forward-auth check path.
+ */
 function guardUpgrade({
   head,
   checkPath,

@@ -9,7 +9,9 @@ const subprotocolMissing = denial('subprotocol-missing')
 /**
  * Reads the bearer token from the request head. Denies 401 when the token is missing, and 400 when it is malformed or
  * repeated. If the route requires a login session and the request has no `Authorization`, the session cookie is the
- * credential. On a route with `websocket.token_in_protocol`, the token may also be one of the subprotocols.
+ * credential. Without a valid session, denies 401 or redirects a browser to the login. Denies 403 for an unsafe method
+ * with a session unless a page of the same origin sent the request. On a route with `websocket.token_in_protocol`, the
+ * token can also be one of the WebSocket subprotocols, if the client offers another subprotocol too (else 400).
  */
 export const readCredential = waitingPhase<Placed, Presented>()({
   name: 'read-credential',

@@ -9,8 +9,9 @@ import { recordAudit } from '../records/record-audit.ts'
 import { recordExchange } from '../records/record-exchange.ts'
 
 /**
- * Ends every exchange: updates counters, and writes one audit record, a trace if sampled, and one access-log line with
- * the reason. Runs exactly once for each exchange, with any outcome.
+ * Ends every exchange: updates counters, adds the exchange to the audit log, records its trace if the trace is
+ * selected, and writes one access-log line with the reason. Audit log, traces and access log can each be off. Runs
+ * exactly once for each exchange, with any outcome.
  */
 export const settle: FinalPhase = {
   name: 'settle',

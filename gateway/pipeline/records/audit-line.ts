@@ -62,7 +62,9 @@ export function auditLine(x: Exchange): string {
   return `${line}}`
 }
 
-/** Part of the audit record of a WebSocket: one record when it was opened, another when it has ended. */
+/**
+ * Part of the audit record of a WebSocket. A WebSocket has two records: one when it is opened, one when it has ended.
+ */
 function socketText({ messagesIn, messagesOut, closeCode }: ClientSocket, ended: boolean): string {
   if (!ended) return ',"gatehouse.stream.event":"opened"'
   const text = `,"gatehouse.stream.event":"ended","gatehouse.stream.ended_at":"${isoTime(Date.now())}"`

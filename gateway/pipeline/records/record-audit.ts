@@ -14,8 +14,9 @@ export function recordAudit(x: Exchange, audit: NonNullable<Gate['audit']>): voi
 }
 
 /**
- * Adds a record of a WebSocket that was opened, so that the log shows it while it lasts and when the node fails. It uses
- * the room that was reserved: a WebSocket would keep it for hours.
+ * Adds a record of a WebSocket that was opened, so that the audit log shows the WebSocket while it is open, and even if
+ * the node fails. This record uses the space that was reserved, because a WebSocket would otherwise occupy the reserved
+ * space for hours.
  */
 export function recordOpened(x: Exchange, audit: NonNullable<Gate['audit']>): void {
   audit.add(auditLine(x), true, x.auditReserved)

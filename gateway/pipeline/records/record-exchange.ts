@@ -19,8 +19,9 @@ export function recordExchange(x: Exchange, tracer: Tracer): void {
 }
 
 /**
- * Applies the sampling ratio to a new trace id when the exchange was refused while sampling was pending. The client's
- * trace id is not used, because an unauthenticated client could choose a trace id that is always sampled.
+ * Decides whether an exchange is traced that ended before `sample-trace` selected it. If sampling was pending, the
+ * sampling ratio is applied to a new trace id. The client's trace id is not used, because an unauthenticated client
+ * could choose a trace id that is always sampled.
  */
 function sampleRefused(x: Exchange, tracer: Tracer): void {
   const { sampling } = x

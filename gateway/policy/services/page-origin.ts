@@ -1,12 +1,12 @@
 import { InvalidText, parsedText } from '../../config/text-schemas.ts'
 import { isPrivate, readOrigin } from '../../config/web-url.ts'
 
-/** Origin that is compared with the `Origin` field byte for byte. */
+/** Schema of an origin. The gate compares the origin with the `Origin` field byte by byte. */
 export const pageOrigin = parsedText('an exact origin such as https://app.example', (written) => {
-  // `*` would pass as a host in the URL parser, but browsers never send it.
+  // The URL parser accepts `*` as a host, but browsers never send `*`.
   const url = written.includes('*') ? undefined : readOrigin(written)
   if (!(url instanceof URL)) return url
-  if (!isPrivate(url)) return new InvalidText('must be https; http is for loopback only')
+  if (!isPrivate(url)) return new InvalidText('must be an https origin; http is allowed for loopback only')
   if (url.origin === written) return written
   return new InvalidText('must be as browsers send it: in lower case, without a final / and without a default port')
 })

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { duration, durationOrNone } from '../../config/text-schemas.ts'
 
-/** `streams` of a route: its replies and uploads that continue after they were admitted. */
+/** Schema of `streams` of a route: limits for replies, uploads and WebSockets after their admission. */
 export const streamsEntry = z
   .strictObject({
     max: z

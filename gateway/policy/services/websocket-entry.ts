@@ -2,13 +2,13 @@ import { z } from 'zod'
 import { size, text } from '../../config/text-schemas.ts'
 import { pageOrigin } from './page-origin.ts'
 
-/** A token (RFC 9110 §5.6.2) that is not reserved for the gate. */
+/** Schema of a WebSocket subprotocol: a token (RFC 9110 §5.6.2) that is not reserved for the gate. */
 const subprotocol = text(
   'a subprotocol: a token, not gatehouse and not starting with gatehouse.',
   /^(?!gatehouse$|gatehouse\.)[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/,
 )
 
-/** WebSockets (RFC 6455) on a route. */
+/** Schema of `websocket` of a route: which WebSockets (RFC 6455) the route allows. */
 export const websocketEntry = z.strictObject({
   origins: z
     .array(pageOrigin)

@@ -68,7 +68,8 @@ function mask(frame: Buffer, maskAt: number, payloadAt: number): void {
 /**
  * Serializes a close frame of a client.
  *
- * @param code    a code that may be sent (`isSendableCode`); `undefined` for a close frame without a code
+ * @param code    a code that is allowed in a close frame (`isSendableCode`); `undefined` for a close frame without a
+ *   code
  * @param reason  cut to 123 bytes
  */
 export function clientCloseFrame(code?: number, reason = ''): Buffer {

@@ -7,11 +7,14 @@ export interface FrameListener {
   onMessage(data: Buffer, binary: boolean): void
   onPing(data: Buffer): void
   onPong(): void
-  /** @param code  1005 when the close frame contains no code */
+  /** Called when the service sent a close frame. @param code  1005 when the frame contains no code */
   onClose(code: number, reason: Buffer): void
 }
 
-/** The service violated RFC 6455. The connection fails with `closeCode` (RFC 6455 §7.1.7). */
+/**
+ * Error: the service violated RFC 6455, or its message is too large. The connection fails with `closeCode` (RFC 6455
+ * §7.1.7).
+ */
 export class FrameError extends Error {
   override readonly name = 'FrameError'
   readonly closeCode: 1002 | 1007 | 1009
@@ -73,7 +76,7 @@ export class FrameReader {
       if (!this.#inPayload) {
         at = this.#readHead(bytes, at, to)
         if (!this.#inPayload) return
-        // Without a payload, the frame is complete although no byte may be left.
+        // A frame without a payload is complete even when no unread byte is left.
         if (this.#left > 0) continue
       }
       at = this.#readPayload(bytes, at, to)
@@ -105,12 +108,15 @@ export class FrameReader {
       if (!final) throw new FrameError(1002, 'fragmented control frame')
       if (length > CONTROL_MAX_BYTES)
         throw new FrameError(1002, `control frame of more than ${CONTROL_MAX_BYTES} bytes`)
-      if (opcode === Opcode.close && length === 1) throw new FrameError(1002, 'close frame with half a code')
+      if (opcode === Opcode.close && length === 1)
+        throw new FrameError(1002, 'close frame with one byte instead of a two-byte code')
     } else if (opcode === Opcode.continuation) {
-      if (this.#messageOpcode === Opcode.continuation) throw new FrameError(1002, 'continuation without a message')
+      if (this.#messageOpcode === Opcode.continuation)
+        throw new FrameError(1002, 'continuation frame outside a fragmented message')
     } else {
       if (opcode > Opcode.binary) throw new FrameError(1002, `reserved opcode ${opcode}`)
-      if (this.#messageOpcode !== Opcode.continuation) throw new FrameError(1002, 'new message inside a fragmented one')
+      if (this.#messageOpcode !== Opcode.continuation)
+        throw new FrameError(1002, 'new message before the end of a fragmented message')
     }
     this.#opcode = opcode
     this.#final = final

@@ -9,7 +9,7 @@ import { FrameError, type FrameListener, FrameReader } from './frame-reader.ts'
 import { Handshake } from './handshake.ts'
 import { Opcode } from './opcode.ts'
 
-/** Queued bytes above which `send` asks for a pause, and above which pongs are dropped. */
+/** Number of queued bytes above which `send` returns false, and from which pongs are not sent. */
 const QUEUE_BYTES = 64 * 1024
 const noData = new Uint8Array()
 
@@ -68,7 +68,8 @@ export class WebSocketCall extends Http1Call implements UpgradeCall, Upgrade, Fr
   onPing(data: Buffer): void {
     this.framesIn++
     const { connection } = this
-    // A service that does not read its pongs would fill memory. Only the latest ping needs a pong (RFC 6455 §5.5.3).
+    // Pongs that a service does not read would fill the gate's memory. Only the latest ping needs a pong (RFC 6455
+    // §5.5.3).
     if (connection !== undefined && connection.unsentBytes < QUEUE_BYTES) {
       connection.write(clientFrame(Opcode.pong, data))
     }
