@@ -202,7 +202,7 @@ class RouteCollection {
       timeouts: timeoutsOf(serviceEntry.timeouts, entry.timeouts),
       rewrite: rewrite && this.#compileRewrite(service, rewrite, pattern, [...at, 'rewrite']),
       cors: compileCors(entry.cors ?? serviceEntry.cors, methods),
-      websocket: compileWebSocket(entry, methods, [...at, 'websocket'], this.#report),
+      websocket: compileWebSocket(entry, methods, at, this.#report),
       limits,
       maxBodyBytes: entry.body.max === 'none' ? undefined : entry.body.max,
       introspection: introspectionTerms(this.#asked.of(service.id, service.issuers), on_outage.introspection),

@@ -9,7 +9,7 @@ import type { PolicyDocument } from './policy-schema.ts'
 import { printRequirement } from './requirements/print-requirement.ts'
 import { auditTerms } from './services/audit-entry.ts'
 import type { CorsEntry } from './services/cors-entry.ts'
-import type { LimitEntry } from './services/limit-entry.ts'
+import type { RouteLimitEntry } from './services/limit-entry.ts'
 import { printedStale } from './services/on-outage.ts'
 import type { RouteEntry } from './services/route-entry.ts'
 import type { ServiceEntry } from './services/service-entry.ts'
@@ -149,13 +149,14 @@ function printedWebSocket({ max_message, ...rest }: WebSocketEntry): object {
   return { ...rest, ...(max_message !== undefined && { max_message: formatSize(max_message) }) }
 }
 
-function printedLimit({ name, by, requests, window, cost, burst, mode, shadow }: LimitEntry): object {
+function printedLimit({ name, by, requests, messages, window, cost, burst, mode, shadow }: RouteLimitEntry): object {
   const printed = (part: Exclude<typeof by, readonly unknown[]>) =>
     typeof part === 'object' ? { claim: printClaimPath(part.claim) } : part
   return {
     name,
     by: Array.isArray(by) ? by.map(printed) : printed(by),
-    requests,
+    ...(requests !== undefined && { requests }),
+    ...(messages !== undefined && { messages }),
     window: formatDuration(window),
     cost,
     ...(burst !== undefined && { burst }),

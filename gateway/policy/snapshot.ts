@@ -1,6 +1,7 @@
 import type { AddressList } from '../base/address-list.ts'
 import type { Denial, HeaderField } from '../base/denial.ts'
 import type { RouteLimits } from '../base/limit-rule.ts'
+import type { MessageLimit } from '../base/message-limit.ts'
 import type { Reason, TokenReason } from '../base/reasons.ts'
 import type { IntrospectionTerms, IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
 
@@ -189,6 +190,7 @@ export interface RouteWebSocket {
   readonly maxMessageBytes: number | undefined
   /** Whether a token that the client offers as a WebSocket subprotocol is accepted as the credential. */
   readonly tokenInProtocol: boolean
+  readonly messageLimits: readonly MessageLimit[]
 }
 
 /** CORS response fields of a route (Fetch §3.2), by the exact value of `Origin`. */

@@ -6,6 +6,7 @@ import { Supervisor } from '../base/supervisor.ts'
 import type { SharedState } from '../cluster/shared-state.ts'
 import { RECORD_BYTES } from '../revocation/record.ts'
 import { HashIndex } from './hash-index.ts'
+import { MessageWindows } from './message-windows.ts'
 import { RegisteredStream, type StreamKeeper } from './registered-stream.ts'
 import { StreamCounts, type StreamLimits } from './stream-counts.ts'
 import type { StreamCandidate } from './watched-stream.ts'
@@ -33,6 +34,7 @@ export interface StreamRegistryOptions extends StreamLimits {
 export class StreamRegistry implements SharedState, StreamKeeper {
   readonly kinds = ['revoked', 'hash-keys']
   readonly counts: StreamCounts
+  readonly messages = new MessageWindows()
   readonly #holdMs: number
   readonly #now: () => number
   readonly #entries = new ActiveSet<RegisteredStream>()

@@ -43,6 +43,13 @@ const node = await startNode({
             websocket: {},
             streams: { max: 2, max_per_subject: 1, idle: '5s' },
           },
+          {
+            id: 'chat',
+            match: { path: '/chat/**' },
+            require: { scopes: { all: ['live'] } },
+            websocket: {},
+            limits: [{ name: 'chatter', by: 'subject', messages: 5, window: '1h' }],
+          },
           { id: 'plain', match: { path: '/plain/**' }, require: 'public' },
           {
             id: 'page',
@@ -284,6 +291,29 @@ test('a WebSocket without a message for streams.idle is closed, however many pin
   clearInterval(pinging)
   expect((await (await service.socketAt('/few/idle')).ended())[0]).toBe(1001)
   expect(await recordOf('/few/idle')).toMatchObject({ reason: 'stream-ended', stream_end: 'stream-idle' })
+})
+
+test('a limit of messages counts all WebSockets of a subject, and closes the one that exceeds it', async () => {
+  const open = (path: string, sub: string) =>
+    openSocket(node.port, path, { token: issuer.sign({ claims: { scope: 'live', sub } }) })
+  const [first, second, other] = [await open('/chat/1', 'a'), await open('/chat/2', 'a'), await open('/chat/3', 'b')]
+  for (const text of ['1', '2', '3']) first.ws.send(text)
+  await first.received(3)
+  for (const text of ['4', '5', '6', '7']) second.ws.send(text)
+
+  expect(await second.ended()).toEqual([1008, 'too many messages'])
+  const served = await service.socketAt('/chat/2')
+  expect((await served.ended())[0]).toBe(1008)
+  expect(served.messages).toEqual(['4', '5'])
+  expect(await recordOf('/chat/2')).toMatchObject({ stream_end: 'rate-limited', limit: 'route/chat/chatter' })
+  other.ws.send('still served')
+  expect(await other.received(1)).toEqual(['still served'])
+  first.ws.close()
+  await recordOf('/chat/1')
+  const again = await open('/chat/4', 'a')
+  again.ws.send('8')
+  expect((await again.ended())[0]).toBe(1008)
+  other.ws.close()
 })
 
 test('a stopping node closes its WebSockets with 1001', async () => {

@@ -10,6 +10,7 @@ export interface Close {
 export const Close = {
   goingAway: { code: 1001, reason: 'the gateway is stopping' },
   idle: { code: 1001, reason: 'no message for too long' },
+  tooMany: { code: 1008, reason: 'too many messages' },
   tooLarge: { code: 1009, reason: 'the message is too large' },
   fault: { code: 1011, reason: 'the gateway failed' },
   serviceLost: { code: 1011, reason: 'the connection to the service was lost' },

@@ -1,6 +1,8 @@
+import { performance } from 'node:perf_hooks'
 import type { Denial } from '../../base/denial.ts'
 import type { GatewayFault } from '../../base/fault.ts'
 import type { RevocationMemo } from '../../oauth/token-facts.ts'
+import type { MessageMeter } from '../../streams/message-windows.ts'
 import type { StreamWatch, WatchedStream } from '../../streams/watched-stream.ts'
 import type { UpgradeCall } from '../../upstream/target.ts'
 import { NO_CODE } from '../../upstream/websocket/close-code.ts'
@@ -28,6 +30,8 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
   readonly #x: Recorded
   readonly #call: UpgradeCall
   readonly #authority: StreamAuthority
+  /** `undefined` without limits of messages. */
+  readonly #meter: MessageMeter | undefined
   #watch!: StreamWatch
   #client: ClientSocket | undefined
   /** True while the service does not read: `send` returned false. */
@@ -52,6 +56,11 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
     this.#x = x
     this.#call = call
     this.#authority = new StreamAuthority(x, () => this.mayRelay())
+    const { messageLimits } = x.route.websocket!
+    if (messageLimits.length > 0 && x.facts !== undefined) {
+      const { issuer, subject } = x.facts
+      this.#meter = x.gate.streams!.messages.open(messageLimits, `${issuer.issuer}\0${subject}`)
+    }
   }
 
   /** Starts to relay. */
@@ -103,6 +112,13 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
 
   onMessage(data: Uint8Array, binary: boolean): void {
     this.#authority.used()
+    const exceeded = this.#meter?.take(performance.now())
+    if (exceeded !== undefined) {
+      this.#x.limit = exceeded.label
+      this.#x.streamEnd = 'rate-limited'
+      this.#end(Close.tooMany, 'stream-ended')
+      return
+    }
     if (this.#call.send(data, binary)) return
     this.#full = true
     this.#client!.pause()
@@ -148,7 +164,14 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
 
   watchedBy(watch: StreamWatch): void {
     this.#watch = watch
-    this.#x.watch = watch
+    // `settle` ends it, however the exchange ends.
+    this.#x.watch = {
+      mayRelay: () => watch.mayRelay(),
+      close: () => {
+        watch.close()
+        this.#meter?.close()
+      },
+    }
   }
 
   get holdMs(): number | undefined {

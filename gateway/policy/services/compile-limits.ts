@@ -8,7 +8,7 @@ import {
 } from '../../base/limit-rule.ts'
 import type { DocumentPath } from '../../config/problem.ts'
 import type { ReportProblem } from '../report-problem.ts'
-import type { LimitEntry } from './limit-entry.ts'
+import type { RouteLimitEntry } from './limit-entry.ts'
 import type { RouteEntry } from './route-entry.ts'
 
 /**
@@ -32,7 +32,7 @@ export interface LimitGroup {
  * @param owner  owner of the limits: `gate`, `service/ID` or `route/ID`
  */
 export function compileLimits(
-  entries: readonly LimitEntry[],
+  entries: readonly RouteLimitEntry[],
   owner: string,
   at: DocumentPath,
   report: ReportProblem,
@@ -40,6 +40,8 @@ export function compileLimits(
   const rules: LimitRule[] = []
   for (const [i, entry] of entries.entries()) {
     const { name, requests, window: windowMs, burst } = entry
+    // A limit of messages.
+    if (requests === undefined) continue
     const by = canonical(entry.by)
     const mode =
       entry.mode === 'auto' ? (requests >= LEASED_FROM && burst === undefined ? 'leased' : 'exact') : entry.mode
@@ -59,14 +61,18 @@ export function compileLimits(
     }
     add(name, requests, windowMs)
     if (burst === undefined) continue
-    const fault = burstFault(entry, mode)
+    const fault = burstFault(entry, requests, mode)
     if (fault !== undefined) report('GH_POLICY_LIMIT', fault, [...at, i, 'burst'])
     else add(`${name}.burst`, burst, (windowMs * burst) / requests)
   }
   return { rules, at }
 }
 
-function burstFault({ burst = 0, requests, cost }: LimitEntry, mode: LimitRule['mode']): string | undefined {
+function burstFault(
+  { burst = 0, cost }: RouteLimitEntry,
+  requests: number,
+  mode: LimitRule['mode'],
+): string | undefined {
   if (mode === 'leased') return 'burst needs mode: exact, because a node spends leased permits in bursts'
   if (burst >= requests) return 'burst must be below requests'
   return cost > burst
@@ -75,7 +81,7 @@ function burstFault({ burst = 0, requests, cost }: LimitEntry, mode: LimitRule['
 }
 
 /** Sorts the parts of `by`, so that a policy with another order of the same parts uses the same windows. */
-function canonical(written: LimitEntry['by']): readonly LimitPart[] {
+function canonical(written: RouteLimitEntry['by']): readonly LimitPart[] {
   const parts: readonly LimitPart[] = Array.isArray(written) ? written : [written]
   const claims = new Map(parts.filter((part) => typeof part === 'object').map((part) => [JSON.stringify(part), part]))
   const sorted = [...claims].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, part]) => part)

@@ -1,14 +1,18 @@
+import type { MessageLimit } from '../../base/message-limit.ts'
 import type { ReportProblem } from '../report-problem.ts'
 import type { RouteWebSocket } from '../snapshot.ts'
 import type { RouteEntry } from './route-entry.ts'
 
-/** Compiles `websocket` of a route. @param at  path of the key in the policy */
+/** Compiles `websocket` of a route. @param route  path of the route in the policy */
 export function compileWebSocket(
-  { id, require, websocket }: RouteEntry,
+  entry: RouteEntry,
   methods: ReadonlySet<string>,
-  at: readonly (string | number)[],
+  route: readonly (string | number)[],
   report: ReportProblem,
 ): RouteWebSocket | undefined {
+  const { id, require, websocket } = entry
+  const at = [...route, 'websocket']
+  const messageLimits = compileMessageLimits(entry, [...route, 'limits'], report)
   if (websocket === undefined) return undefined
   const { origins, subprotocols, max_message, token_in_protocol } = websocket
   if (!methods.has('GET')) {
@@ -23,5 +27,27 @@ export function compileWebSocket(
     subprotocols: subprotocols && new Set(subprotocols),
     maxMessageBytes: max_message,
     tokenInProtocol: token_in_protocol,
+    messageLimits,
   })
+}
+
+function compileMessageLimits(
+  { id, require, websocket, limits }: RouteEntry,
+  at: readonly (string | number)[],
+  report: ReportProblem,
+): MessageLimit[] {
+  const compiled: MessageLimit[] = []
+  for (const [i, { name, by, requests, messages, window: windowMs, cost, burst, mode, shadow }] of limits.entries()) {
+    if (messages === undefined || requests !== undefined) continue
+    const fault = (message: string): void =>
+      report('GH_POLICY_LIMIT', `limit ${name} counts messages, ${message}`, [...at, i])
+    if (websocket === undefined) fault(`but route ${id} has no websocket`)
+    if (require === 'public') fault(`by subject, but route ${id} is public`)
+    if (by !== 'subject') fault('which needs by: subject')
+    if (cost !== 1 || burst !== undefined || mode !== 'auto' || shadow) {
+      fault('for which cost, burst, mode and shadow are not available')
+    }
+    compiled.push(Object.freeze({ label: `route/${id}/${name}`, messages, windowMs }))
+  }
+  return compiled
 }

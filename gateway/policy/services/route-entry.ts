@@ -5,7 +5,7 @@ import { addressLists } from '../address-lists.ts'
 import { requirementEntry, requirementTree } from '../requirements/requirement-tree.ts'
 import { auditEntry } from './audit-entry.ts'
 import { corsEntry } from './cors-entry.ts'
-import { limitEntries } from './limit-entry.ts'
+import { routeLimitEntries } from './limit-entry.ts'
 import { onOutage } from './on-outage.ts'
 import { streamsEntry } from './streams-entry.ts'
 import { routeTimeouts } from './timeouts.ts'
@@ -68,7 +68,7 @@ export const routeEntry = z.strictObject({
   timeouts: routeTimeouts.optional(),
   cors: corsEntry.optional().describe('Cross-origin access to the route. Default: `cors` of the service.'),
   websocket: websocketEntry.optional().describe('WebSockets on this route. Default: none; a handshake gets 501.'),
-  limits: limitEntries
+  limits: routeLimitEntries
     .prefault([])
     .describe('Limits of this route, in addition to the limits of its service and of the policy.'),
   rewrite: z

@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest'
+import { MessageWindows } from '../../../gateway/streams/message-windows.ts'
+
+const limit = { label: 'route/r/a', messages: 10, windowMs: 1600 }
+
+test('no interval of the length of the window has more messages than the limit', () => {
+  const meter = new MessageWindows().open([limit], 's')
+  const admitted: number[] = []
+  let seed = 7
+  let now = 0
+  while (now < 60_000) {
+    if (meter.take(now) === undefined) admitted.push(now)
+    seed = (seed * 48_271) % 2_147_483_647
+    now += seed % 90
+  }
+
+  for (const [i, start] of admitted.entries()) {
+    const within = admitted.slice(i).filter((at) => at < start + limit.windowMs)
+    expect(within.length).toBeLessThanOrEqual(limit.messages)
+  }
+  // A full rate uses at least the window and one part of it for each set of messages.
+  expect(admitted.length).toBeGreaterThan((60_000 / (1600 * (17 / 16) + 100)) * 10 * 0.8)
+})
+
+test('a window is shared by the streams of a subject, and survives them', () => {
+  const windows = new MessageWindows()
+  const [first, second, other] = [windows.open([limit], 's'), windows.open([limit], 's'), windows.open([limit], 't')]
+  for (let i = 0; i < 10; i++) expect([first, second][i % 2]!.take(0)).toBeUndefined()
+
+  expect(first.take(0)).toBe(limit)
+  expect(other.take(0)).toBeUndefined()
+  first.close()
+  second.close()
+  const later = windows.open([limit], 's')
+  expect(later.take(1000)).toBe(limit)
+  expect(later.take(1800)).toBeUndefined()
+})
+
+test('the smallest limit decides, and a window that was not used for long is empty', () => {
+  const small = { label: 'route/r/b', messages: 2, windowMs: 160 }
+  const meter = new MessageWindows().open([limit, small], 's')
+
+  expect([meter.take(0), meter.take(0), meter.take(0)]).toEqual([undefined, undefined, small])
+  expect(meter.take(1_000_000)).toBeUndefined()
+})
