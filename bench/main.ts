@@ -117,7 +117,10 @@ async function run(kind: string, list: readonly Scenario[], keep: boolean): Prom
   return passes(findings, verdicts) ? 0 : 1
 }
 
-/** Result of a scenario that failed. The run then fails too, but the next scenarios still run. */
+/**
+ * Result of a scenario that failed. The run then fails too, but the next scenarios still run, unless the scenario
+ * exceeded its time limit.
+ */
 function failed(scenario: Scenario, what: string): ScenarioFinding {
   return { scenario: scenario.name, conditions: {}, figures: {}, broken: [what] }
 }

@@ -4,13 +4,13 @@ import { delimiter, join } from 'node:path'
 import { hasApt, unpackDebian } from './debian.mjs'
 import { libraryPath } from './library-path.mjs'
 
-/** Folder of the Chromium that the set-up unpacks if the machine has none. */
+/** Folder of the Chromium that `npm run setup` unpacks if the machine has none. */
 export const privateChromium = join(import.meta.dirname, '..', '.gatehouse', 'cache', 'chromium')
 
 const names = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome']
 
 /**
- * Finds a Chromium for the browser tests: on PATH, else the unpacked one.
+ * Finds a Chromium for the browser tests: on PATH or in /usr/bin, else the one that `npm run setup` unpacked.
  *
  * @returns {{ command: string, env: Record<string, string> }} `env` has the paths of its libraries and fonts
  * @throws {Error} without a Chromium; the message names the command to install one

@@ -1,4 +1,4 @@
-// Checks the subjects of the commits since FIRST: conventional, imperative, at most 72 characters.
+// Checks the subjects of the commits after FIRST: conventional, imperative, at most 72 characters.
 
 import { spawnSync } from 'node:child_process'
 

@@ -12,13 +12,13 @@ export function hasApt() {
 }
 
 /**
- * Unpacks a Debian package, with the dependencies that this machine lacks, into `folder/root`. Needs no root privileges,
- * installs nothing and starts no service. Uses separate package lists.
+ * Unpacks the first usable one of several Debian packages, with the dependencies that this machine lacks, into
+ * `folder/root`. Needs no root privileges, installs nothing and starts no service. Uses its own package lists.
  *
  * @param {string} folder  created completely or not at all
- * @param {string[]} names  tried in order
+ * @param {string[]} names  names of the packages, tried in order
  * @param {(root: string) => unknown} usable  checks an unpacked tree; `undefined`: not usable
- * @returns {Promise<boolean>} false when none of them is usable
+ * @returns {Promise<boolean>} false when no package is usable
  * @throws {Error} when apt fails; the message has the error of apt
  */
 export async function unpackDebian(folder, names, usable) {
@@ -40,7 +40,7 @@ async function unpackFirst(draft, folder, names, usable) {
   // apt only warns when it cannot fetch a package list, so the result is checked here.
   if (!readdirSync(join(draft, 'lists')).some((name) => name.includes('_Packages'))) {
     throw new Error(
-      'apt-get update has fetched no list of packages: see to the network and the sources of apt, and run this again',
+      'apt-get update fetched no package list: check the network and the sources of apt, then run this command again',
     )
   }
   for (const name of names) {
@@ -69,13 +69,14 @@ async function unpack(apt, draft, name, usable) {
 }
 
 /**
- * Returns the package and the dependencies that this machine lacks. Empty when the distribution has no such package.
+ * Returns the names of the package and of the dependencies that this machine lacks. Empty when the distribution has no
+ * such package.
  */
 async function packagesToUnpack(apt, name) {
   try {
     const plan = await apt('--simulate', '--no-install-recommends', 'install', name)
     const missing = [...plan.matchAll(/^Inst (\S+)/gm)].map((match) => match[1])
-    // The package is installed, but its program is not on PATH or not usable, so it is unpacked nevertheless.
+    // If the package is installed, its program is not on PATH or not usable, so the package is unpacked nevertheless.
     return missing.includes(name) ? missing : [name, ...missing]
   } catch {
     return []

@@ -3,17 +3,17 @@ import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { libraryPath } from './library-path.mjs'
 
-/** Folder of the Redis that the set-up unpacks if the machine has none. */
+/** Folder of the Redis that `npm run setup` unpacks if the machine has none. */
 export const privateRedis = join(import.meta.dirname, '..', '.gatehouse', 'cache', 'redis')
 
 /** Oldest supported release of Redis and of Valkey. */
 const oldest = { redis: [7, 2], valkey: [8, 0] }
 
 /**
- * Finds a Redis server: on PATH, else the unpacked one.
+ * Finds a Redis or Valkey server: on PATH, else the one that `npm run setup` unpacked.
  *
  * @returns {{ command: string, env: Record<string, string>, version: string }} `env` has the path of its libraries
- * @throws {Error} when none is new enough; the message names the command to install one
+ * @throws {Error} when no server is new enough; the message names the command to install one
  */
 export function findRedis() {
   const found = redisOnPath() ?? unpackedRedis()
@@ -24,7 +24,7 @@ export function findRedis() {
   )
 }
 
-/** Finds a Redis on PATH that is new enough. @returns as {@link findRedis} */
+/** Finds a Redis or Valkey server on PATH that is new enough. @returns as {@link findRedis} */
 export function redisOnPath() {
   for (const name of ['redis-server', 'valkey-server']) {
     for (const folder of (process.env.PATH ?? '').split(delimiter)) {
@@ -45,7 +45,7 @@ export function unpackedRedis(root = join(privateRedis, 'root')) {
   return undefined
 }
 
-/** Name of the Debian package, for error messages. */
+/** Name of the operating system's package with Redis or Valkey, for error messages. */
 export function packageName() {
   if (process.platform === 'darwin') return 'redis (brew install redis)'
   const release = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : ''
@@ -55,7 +55,10 @@ export function packageName() {
   return 'redis or valkey'
 }
 
-/** Parses the output of `--version`: `Redis server v=8.0.2 sha=…` or `Valkey server v=8.1.1 …`. */
+/**
+ * Whether a server is new enough, by its output of `--version`: `Redis server v=8.0.2 sha=…` or `Valkey server v=8.1.1
+ * …`.
+ */
 export function isNewEnough(banner) {
   const match = /^(redis|valkey) server v=(\d+)\.(\d+)/i.exec(banner.trim())
   if (match === null) return false

@@ -2,10 +2,11 @@ import { spawn } from 'node:child_process'
 import { constants } from 'node:os'
 
 /**
- * Runs a command in place of this process: the child uses the same terminal and receives our signals.
+ * Runs a command in place of this process: the child uses the same terminal, and receives the signals that this process
+ * receives.
  *
- * Ctrl-C in a terminal reaches the whole process group, so the child has already received it. If npm started this
- * process and is killed, the child receives SIGTERM.
+ * Ctrl-C in a terminal reaches the whole process group, so SIGINT is not sent again. If npm started this process and is
+ * killed, the child receives SIGTERM.
  *
  * @returns {Promise<number>} exit code of the child; 128 + N when signal N ended it, as in a shell
  */

@@ -6,7 +6,9 @@ import { libraryPath } from './library-path.mjs'
 
 const cache = join(import.meta.dirname, '..', '.gatehouse', 'cache')
 
-/** A server for tests and benches: that of the machine, else the one that the set-up unpacked from Debian packages. */
+/**
+ * A server for tests and benches: that of the machine, else the one that `npm run setup` unpacked from Debian packages.
+ */
 export class ServerProgram {
   #name
   #packages
@@ -27,7 +29,7 @@ export class ServerProgram {
   }
 
   /**
-   * Finds the server on PATH or in the usual folders for servers, else the unpacked one.
+   * Finds the server on PATH or in the usual folders for servers, else the one that `npm run setup` unpacked.
    *
    * @returns {{ command: string, env: Record<string, string> } | undefined} `env` has the path of its libraries
    */

@@ -26,7 +26,7 @@ const usage = `usage: node deploy/setup.mjs [VERB …]
   check           types, lint, import rules, commit subjects, idioms
   fix             formats the sources and applies safe lint fixes
   dev             one node with a small policy, restarted when a source file changes
-  docs            writes the pages of docs/ that come from sources and kept runs
+  docs            writes the pages of docs/ that are generated from sources and stored benchmark runs
   docs:site …     builds the documentation as a static site with search; --try searches it in Chromium
   test [ARGS …]   check, then all tests; with ARGS only vitest with ARGS
   watch [ARGS …]  runs tests again whenever a file that they import changes
@@ -75,7 +75,7 @@ function serversFor(verb) {
   return runsTests.has(verb) ? { nginx, HAProxy: haproxy, Caddy: caddy } : {}
 }
 
-/** Verbs that need all servers and a browser. `undefined`, a set-up without a verb, installs everything. */
+/** Verbs that need all servers and a browser. `undefined` is the plain `npm run setup`, which installs everything. */
 const runsTests = new Set([undefined, 'test', 'watch', 'mutants'])
 
 async function setUp(verb) {
@@ -89,9 +89,10 @@ async function setUp(verb) {
     if (!packagesInstalled(root)) await withProgress('installing packages (npm ci)', () => installPackages(root))
     linkNode(root)
     nodeRuntime(root)
-    if (redisMissing()) await withProgress('unpacking a private Redis', installRedis)
+    if (redisMissing()) await withProgress('unpacking Redis into .gatehouse/cache', installRedis)
     for (const [name, server] of servers) {
-      if (server.look() === undefined) await withProgress(`unpacking a private ${name}`, () => server.install())
+      if (server.look() === undefined)
+        await withProgress(`unpacking ${name} into .gatehouse/cache`, () => server.install())
     }
     if (chromiumMissing && !hasChromium()) await tryChromium()
   } finally {
@@ -108,10 +109,13 @@ function refuseWithoutApt(servers) {
   throw new Error(`this machine has no apt, so missing programs cannot be unpacked. Install: ${missing.join(', ')}`)
 }
 
-/** A missing Chromium is not an error of the set-up: only the browser tests need it, and they report it. */
+/**
+ * Without a Chromium `npm run setup` still succeeds: only the browser tests need a Chromium, and they report that it is
+ * missing.
+ */
 async function tryChromium() {
   try {
-    await withProgress('unpacking a private Chromium', installChromium)
+    await withProgress('unpacking Chromium into .gatehouse/cache', installChromium)
   } catch (error) {
     console.error(`setup: ${error.message}; the browser tests will fail`)
   }

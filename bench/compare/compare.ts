@@ -16,7 +16,7 @@ export function compareWith(
 ): Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 'warm'> {
   return {
     name: 'compare',
-    about: `the hot path of this tree compared with ${commit}`,
+    about: `the hot path of this checkout compared with ${commit}`,
     options: { rounds: rounds(9, 3), seconds: seconds(3), connections, tokens: tokens(1000), warm },
     choosesGenerator: true,
     async run(site, chosen) {

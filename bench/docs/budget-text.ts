@@ -28,7 +28,7 @@ export function budgetsText(runs: readonly Kept[], toResults: string): string {
       code(figure),
       `≤ ${formatNumber(most)}`,
       found,
-      verdict === undefined ? 'no run kept' : outcomeTexts[verdict.outcome],
+      verdict === undefined ? 'no stored run' : outcomeTexts[verdict.outcome],
     ]
   })
   const sources = [...used].map((run) => provenance(run, toResults))

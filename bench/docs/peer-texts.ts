@@ -5,12 +5,12 @@ import { type Kept, provenance } from './kept.ts'
 
 /** Compared proxies, in the order of the rows on the page. The names of all figures of a proxy contain its `name`. */
 const peers = [
-  { name: 'nginx', title: 'nginx', does: 'forwards, nothing else' },
+  { name: 'nginx', title: 'nginx', does: 'only forwards' },
   { name: 'gate', title: 'Gatehouse', does: 'token, scope, role, revocation, limit of the route, assertion, log' },
   { name: 'gate_by_subject', title: 'Gatehouse, limit by subject', does: 'the same, counting by subject' },
   { name: 'haproxy', title: 'HAProxy, jwt_verify', does: 'token, scope, role, count by subject on one machine' },
   { name: 'fastify', title: 'Fastify stack', does: 'token, scope, role, count by subject in Redis' },
-  { name: 'fastify_cached', title: 'Fastify stack, tokens cached', does: 'the same, verified tokens kept' },
+  { name: 'fastify_cached', title: 'Fastify stack, tokens cached', does: 'the same, with a cache of verified tokens' },
 ] as const
 
 /** Markdown table with the CPU time per request and the throughput of each compared proxy. */
@@ -26,7 +26,13 @@ export function peersTable(run: Kept, toResults: string): string {
     ...busy(name),
     cell(figures[`cold_${name}_cpu_us_per_request`]),
   ])
-  const headers = ['', 'does', 'known tokens: µs of CPU a request', 'requests/s', 'never seen tokens: µs']
+  const headers = [
+    '',
+    'does',
+    'cached tokens: µs of CPU per request',
+    'requests/s',
+    'new tokens: µs of CPU per request',
+  ]
   if (busy('nginx').length > 0) headers.splice(4, 0, 'busy %')
   return `${table(headers, rows)}\n\n${ratioText(run)}\n\n${provenance(run, toResults)}`
 }
@@ -36,14 +42,14 @@ function ratioText(run: Kept): string {
   const figures = figuresOf(run)
   const { generator = 'autocannon', rounds } = run.record.findings[0]!.conditions
   const [nginx, haproxy] = [cell(figures['ratio_to_nginx']), cell(figures['ratio_to_haproxy_jwt'])]
-  return `Within a round the gate takes ${nginx} of what bare nginx takes, and ${haproxy} of HAProxy with \`jwt_verify\`: median, lowest and highest of ${rounds} rounds, loaded by ${generator}.`
+  return `CPU time per request of the gate in the same round: ${nginx} times that of nginx, and ${haproxy} times that of HAProxy with \`jwt_verify\`: median, lowest and highest of ${rounds} rounds, loaded by ${generator}.`
 }
 
 /** docs/pictures/peers.svg. */
 export function peersPicture(run: Kept): string {
   const figures = figuresOf(run)
   const bars = peers.map(({ name, title }): Bar => ({ label: title, found: figures[`${name}_cpu_us_per_request`]! }))
-  return barPicture(bars, 'CPU time of a request with a known token, µs (line: lowest to highest round)')
+  return barPicture(bars, 'CPU time of a request with a cached token, µs (line: lowest to highest round)')
 }
 
 function figuresOf({ record }: Kept): Readonly<Record<string, Spread>> {

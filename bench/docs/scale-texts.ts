@@ -57,12 +57,12 @@ export function modelText(run: Kept): string {
     row('CPU of Redis, µs', model.redisCpuUs),
     row('commands of Redis', model.redisCommands),
   ]
-  const headers = ['costs', 'a node', 'a request', 'more at a light load', 'a lease', 'more under an exact limit']
+  const headers = ['cost', 'idle node', 'request', 'extra at a light load', 'lease', 'extra under an exact limit']
   const nodeUs = model.redisCpuUs.costs.node
-  const bears = nodeUs === 0 ? 'any number of' : `some ${whole((BUSY * 1e6) / nodeUs)}`
-  return `${table([...headers, 'off by (middle, worst)'], rows)}
+  const bears = nodeUs === 0 ? 'any number of' : `about ${whole((BUSY * 1e6) / nodeUs)}`
+  return `${table([...headers, 'error of the fit (median, maximum)'], rows)}
 
-The cost of idle nodes in Redis falls on one shard, because the event log of the cluster has one order. By these figures,
+The cost of idle nodes in Redis falls on one shard, because the event log of the cluster has one order. By this model,
 one shard can serve ${bears} nodes at ${percent(BUSY)}.`
 }
 
@@ -75,18 +75,25 @@ export function demandText(run: Kept): string {
   const demands: readonly (readonly [subjects: string, balancer: string, demand: Demand])[] = [
     ['none, no exact limits either', 'any', { requests: LOAD, exactShare: 0, subjects: 0 }],
     ['100 (partners)', 'any', { requests: LOAD, exactShare: 0.01, subjects: 100 }],
-    ['100', 'a subject keeps its node', { requests: LOAD, exactShare: 0.01, subjects: 100, subjectsStay: true }],
+    ['100', 'sends a subject to one node', { requests: LOAD, exactShare: 0.01, subjects: 100, subjectsStay: true }],
     ['10,000 (customers)', 'any', { requests: LOAD, exactShare: 0.01, subjects: 10_000 }],
-    ['10,000', 'a subject keeps its node', { requests: LOAD, exactShare: 0.01, subjects: 10_000, subjectsStay: true }],
+    [
+      '10,000',
+      'sends a subject to one node',
+      { requests: LOAD, exactShare: 0.01, subjects: 10_000, subjectsStay: true },
+    ],
   ]
   const rows = demands.map(([subjects, balancer, demand]) => {
     const size = sizeFor(model, demand)
     if (size === undefined) return [subjects, balancer, 'no number is enough', '', '', '']
-    const leased = demand.subjects === 0 ? '' : size.amounts.lease > 0 ? 'leases' : 'a call a request is cheaper'
+    const leased = demand.subjects === 0 ? '' : size.amounts.lease > 0 ? 'leases' : 'one Redis call per request'
     return [subjects, balancer, leased, whole(size.nodes), cores(model.redisCpuUs, size), whole(size.shards)]
   })
   const second = sizeFor(model, demands[1]![2])
-  const shown = table(['subjects with leased limits', 'balancer', 'asks by', 'nodes', 'Redis: cores', 'shards'], rows)
+  const shown = table(
+    ['subjects with leased limits', 'balancer', 'permits by', 'nodes', 'Redis: cores', 'shards'],
+    rows,
+  )
   return second === undefined ? shown : `${shown}\n\n${stepsText(model, second)}`
 }
 
@@ -97,12 +104,12 @@ function stepsText(model: ScaleModel, size: Size): string {
       .filter((term) => amounts[term] > 0)
       .map((term) => `${whole(amounts[term])} × ${formatNumber(fit.costs[term])} µs (${names[term]})`)
       .join(' + ')
-  return `The second row in steps, a second. Nodes: ${sum(model.nodeCpuUs)} = ${cores(model.nodeCpuUs, size)} cores, which are ${whole(nodes)} nodes at ${percent(BUSY)}.
+  return `Calculation of the second row, per second. Nodes: ${sum(model.nodeCpuUs)} = ${cores(model.nodeCpuUs, size)} cores, which are ${whole(nodes)} nodes at ${percent(BUSY)}.
 Redis: ${sum(model.redisCpuUs)} = ${cores(model.redisCpuUs, size)} cores, which are ${whole(shards)} shards at ${percent(BUSY)}.`
 }
 
 const names: Readonly<Record<keyof Amounts, string>> = {
-  node: 'being there',
+  node: 'idle nodes',
   request: 'requests',
   light: 'light load',
   lease: 'leases',

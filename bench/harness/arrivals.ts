@@ -95,7 +95,10 @@ export async function sendAtRandomTimes(target: LoadTarget, options: ArrivalOpti
   })
   await once(pacer, 'exit')
   await new Promise<void>((resolve, reject) => {
-    const patience = setTimeout(() => reject(new Error(`${open} replies stayed out`)), PATIENCE_MS)
+    const patience = setTimeout(
+      () => reject(new Error(`${open} requests got no reply within ${PATIENCE_MS} ms after the last one was due`)),
+      PATIENCE_MS,
+    )
     whenDone = () => {
       clearTimeout(patience)
       resolve()

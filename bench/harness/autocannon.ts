@@ -5,9 +5,9 @@ import type { Drive } from './drive.ts'
 const LOOK_MS = 100
 
 /**
- * Load generator autocannon, run in the bench process. It uses more CPU time per request than most targets. It sends
- * each connection's share of a second in one burst and waits for the replies. Its results therefore measure CPU cost
- * only; `arrivals.ts` measures latency.
+ * Load generator autocannon, run in the bench process. autocannon uses more CPU time per request than most targets.
+ * Each second autocannon sends the share of each connection in one burst and waits for the replies. Its results
+ * therefore measure CPU cost only; `arrivals.ts` measures latency.
  *
  * Use 64 connections: with 256 connections nginx takes 29 to 35 instead of 17 to 19 µs per request, and the gate 50
  * instead of 46 µs. More connections would therefore make the gate's ratio to nginx look better by a third.

@@ -61,7 +61,7 @@ function drained(socket: Socket): Promise<void> {
     }
     const gone = (): void => {
       socket.off('drain', done)
-      reject(new Error('the connection ended in mid-upload'))
+      reject(new Error('the connection ended during the upload'))
     }
     socket.once('drain', done).once('close', gone)
   })

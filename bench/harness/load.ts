@@ -34,8 +34,8 @@ export interface LoadResult {
   readonly cpuUsPerRequest: number
   /**
    * Share of the time in which the loaded processes ran or waited for a CPU core, %. Near 100 %, the processes are
-   * saturated and handle many requests per turn of the event loop. Below, they wake up for few requests, and each
-   * request costs more.
+   * saturated and handle many requests per turn of the event loop. At lower values, they wake up for few
+   * requests, and each request costs more.
    */
   readonly busyPercent: number
 }
@@ -64,7 +64,7 @@ export async function load(targets: readonly LoadTarget[], options: LoadOptions)
   const driven = await drive(targets, { connections, field, values, seconds, path, status, tls })
   const usedUs = sum(targets, cpuTimeUs) - usedBeforeUs
   const awakeUs = sum(targets, awakeTimeUs) - awakeBeforeUs
-  if (driven.wrong !== undefined) throw new Error(`expected ${status} only; ${driven.wrong}`)
+  if (driven.wrong !== undefined) throw new Error(`expected only replies with status ${status}; got ${driven.wrong}`)
   return {
     requests: driven.requests,
     requestsPerSecond: driven.requests / driven.seconds,

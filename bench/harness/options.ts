@@ -1,7 +1,7 @@
 import type { Option } from './scenario.ts'
 
 /** Options of several scenarios. */
-export const connections: Option = { about: 'kept connections', usual: 64 }
+export const connections: Option = { about: 'number of keep-alive connections', usual: 64 }
 
 /**
  * Seconds of load before the first round: within this time the JavaScript engine compiles the hot path, and the node

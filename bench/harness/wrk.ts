@@ -22,7 +22,7 @@ interface Summary {
  */
 export async function needWrk(progress: (line: string) => void): Promise<void> {
   if (wrk.look() !== undefined) return
-  progress('unpacking a private wrk')
+  progress('unpacking wrk, because this machine has none')
   await wrk.install()
 }
 
@@ -30,7 +30,7 @@ export async function needWrk(progress: (line: string) => void): Promise<void> {
 export const byWrk: Drive = async (targets, { path, connections, field, values, seconds }) => {
   const [target] = targets
   if (target === undefined || targets.length > 1 || seconds === undefined)
-    throw new Error('wrk loads exactly one target for a duration')
+    throw new Error('wrk supports exactly one target and needs a duration')
   const { command, env } = wrk.find()
   const url = `http://127.0.0.1:${target.port}${path}`
   const words = ['-t', '1', '-c', String(connections), '-d', `${seconds}s`, '-s', script, url, '--']

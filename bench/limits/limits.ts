@@ -8,7 +8,10 @@ import { compared, rowTable } from './row-table.ts'
 const sizes = [1, 4, 8] as const
 /** Offered load as a multiple of the rate limit. */
 const LOAD = 1.5
-/** Minimum share of the due requests that must be sent. Below, the machine cannot sustain the offered rate. */
+/**
+ * Minimum share of the due requests that must be sent. With a lower share, the machine does not sustain the offered
+ * rate.
+ */
 const SENT_MIN = 0.95
 
 type Limit = Pick<LimitRow, 'requests' | 'windowS'>

@@ -36,9 +36,9 @@ export interface Offered {
 const CONNECTIONS = 48
 /** Longest wait for outstanding replies after the last request was sent, ms. */
 const PATIENCE_MS = 5000
-/** Start of a run in which too few sent requests do not end the run, µs. */
+/** Time from the start of a run during which the run does not end early, even if too few due requests are sent, µs. */
 const WARM_US = 2e6
-/** Minimum share of due requests that must be sent. Below, the run ends early. */
+/** Minimum share of due requests that must be sent. With a lower share the run ends early. */
 const SENT_MIN = 0.7
 
 /**

@@ -16,8 +16,8 @@ export interface RowResult extends LimitRow {
   /** Largest number of admissions above the limit within one window length, at any position of the window. */
   readonly over: number
   /**
-   * Script calls of Redis per 1,000 offered requests. The usage of an idle cluster is subtracted, as in the next two
-   * figures.
+   * Calls of Redis scripts per 1,000 sent requests. The use of Redis by the idle cluster is subtracted in this and the
+   * next two figures.
    */
   readonly callsPer1000: number
   readonly commandsPer1000: number

@@ -68,7 +68,8 @@ function solve(observations: readonly Observation[], terms: readonly number[]): 
     const head = rows[column]!
     // If the term is a linear combination of other terms, only a rounding error is left at this place.
     const whole = product(amount(terms[column]!), amount(terms[column]!))
-    if (Math.abs(head[column]!) <= whole * 1e-9) throw new Error('the observations cannot tell the terms apart')
+    if (Math.abs(head[column]!) <= whole * 1e-9)
+      throw new Error('the measured values do not determine the cost of each term')
     for (let row = 0; row < size; row++) {
       if (row === column) continue
       const share = rows[row]![column]! / head[column]!

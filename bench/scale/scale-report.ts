@@ -41,7 +41,7 @@ const subjectCounts = [100, 10_000] as const
 export function scaleNotes(model: ScaleModel): string[] {
   const equations = fits(model).map(([name, { costs, error }]) => {
     const sum = terms.map((term) => `${formatNumber(costs[term])} × ${term}`).join(' + ')
-    const off = `off by ${formatNumber(error.median * 100)} % in the middle, ${formatNumber(error.worst * 100)} % at worst`
+    const off = `error of the fit: median ${formatNumber(error.median * 100)} %, maximum ${formatNumber(error.worst * 100)} %`
     return `${name} a second = ${sum}; ${off}.`
   })
   const loads = [10_000, 100_000, 1_000_000].flatMap((requests) =>

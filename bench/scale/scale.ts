@@ -15,8 +15,9 @@ const sizes = [1, 2, 4, 8] as const
 
 /**
  * Measures a cluster with 1, 2, 4 and 8 nodes and one Redis. At each size the nodes get no load, then a fixed rate per
- * node without a limit, with an exact limit, and with a leased limit. If each node can have a CPU core of its own, the
- * maximum rate is measured too. With a fixed rate per node, the work of a node should not depend on the size.
+ * node without a limit, with an exact limit, and with a leased limit. If the machine has a CPU core for each node, the
+ * maximum rate of requests with a leased limit is measured too. With a fixed rate per node, the work of a node should
+ * not depend on the size.
  */
 export const scale: Scenario<'seconds' | 'rate' | 'tokens' | 'rest'> = {
   name: 'scale',

@@ -1,6 +1,9 @@
 import type { Usage } from './model.ts'
 
-/** Loads of a step: none, requests without a limit, with an exact limit, with a leased limit, and the maximum rate. */
+/**
+ * Loads of a step: none, requests without a limit, with an exact limit, with a leased limit, and the maximum rate of
+ * requests with a leased limit.
+ */
 export const kinds = ['idle', 'plain', 'exact', 'leased', 'saturated'] as const
 export type Kind = (typeof kinds)[number]
 

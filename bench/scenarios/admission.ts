@@ -51,7 +51,8 @@ interface RowResult {
  */
 export const admission: Scenario<'nodes' | 'requests' | 'window' | 'seconds'> = {
   name: 'admission',
-  about: 'admissions by a limit of the whole cluster, compared with a perfect limit, and the cost in Redis',
+  about:
+    'admissions by a rate limit of the whole cluster, compared with an exact sliding window, and the cost in Redis',
   options: {
     nodes: { about: 'nodes of the cluster', usual: 4, quick: 2 },
     requests: { about: 'requests in a window', usual: 1000, quick: 500 },
@@ -140,7 +141,8 @@ async function runRow(
   const wrong = result
     .flatMap(({ replies: kinds }) => Object.keys(kinds))
     .find((kind) => kind !== '200' && kind !== '429')
-  if (wrong !== undefined) throw new Error(`a limit answered ${wrong}`)
+  if (wrong !== undefined)
+    throw new Error(`the gate replied ${wrong} to a request under a rate limit, expected 200 or 429`)
   return { replies, calls: Math.max(0, use.calls - idleCalls * seconds) }
 }
 

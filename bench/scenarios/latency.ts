@@ -22,7 +22,7 @@ export const latency: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' |
   options: {
     rounds: rounds(5, 1),
     seconds: seconds(4, 1),
-    connections: { about: 'kept connections', usual: 128 },
+    connections: { about: 'number of keep-alive connections', usual: 128 },
     tokens: tokens(1000),
     most: { about: 'maximum rate of the load generator, requests per second', usual: 4000 },
   },

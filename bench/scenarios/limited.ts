@@ -11,14 +11,18 @@ const IDLE_S = 2
 
 interface Turn {
   readonly result: LoadResult
-  /** Redis usage of the turn, without the periodic calls of the node. */
+  /**
+   * Use of Redis during the turn. The periodic calls of the node are subtracted from `calls`, not from commands and CPU
+   * time.
+   */
   readonly use: RedisUse
 }
 
 /** Measures the cost of a limit that is never reached: the cost of an admitted request on the node and in Redis. */
 export const limited: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens'> = {
   name: 'limited',
-  about: 'node and Redis without a limit, with a leased one, one leased by all together, and an exact one',
+  about:
+    'cost at the node and in Redis without a limit, with a leased limit by subject, by route, and with an exact limit',
   options: { rounds: rounds(4, 1), seconds: seconds(2), connections, tokens: tokens(200) },
   async run(site, chosen) {
     const authorizations = await site.tokens(chosen.tokens)

@@ -6,8 +6,8 @@ import { spread } from '../harness/statistics.ts'
 import { inTurns } from '../harness/turns.ts'
 
 /**
- * Measures the cost of refused requests whose token needs no verification. `soak` sends forged signatures, which need
- * one.
+ * Measures the cost of refused requests that need no verification of a signature. The scenario `soak` sends forged
+ * signatures, which need one.
  */
 export const refused: Scenario<'rounds' | 'seconds' | 'connections'> = {
   name: 'refused',

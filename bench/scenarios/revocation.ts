@@ -8,14 +8,15 @@ import { quantile, type Spread, single } from '../harness/statistics.ts'
 
 /**
  * Revokes tokens one after the other, in an idle cluster and in a cluster under load. When a receipt of a revocation
- * arrives, the scenario immediately sends the token to every node. Every node that the receipt lists must reject it.
+ * arrives, the scenario immediately sends the token to every node. Every node must have acknowledged the revocation and
+ * must reject the token.
  */
 export const revocation: Scenario<'nodes' | 'revocations' | 'rate'> = {
   name: 'revocation',
   about: 'time to the last acknowledgement, idle and under load; admissions after the receipt',
   options: {
     nodes: { about: 'nodes of the cluster', usual: 8, quick: 2 },
-    revocations: { about: 'tokens revoked, each time', usual: 200, quick: 40 },
+    revocations: { about: 'number of revocations in the idle cluster, and again under load', usual: 200, quick: 40 },
     rate: { about: 'requests a second under load, shared by the nodes', usual: 1600, quick: 400 },
   },
   async run(site, { nodes: count, revocations, rate }) {
@@ -35,14 +36,15 @@ export const revocation: Scenario<'nodes' | 'revocations' | 'rate'> = {
     const load = nodes.map(async (node) => {
       const options = { perSecond: rate / count, seconds: 1, connections: 8, authorizations: known }
       while (!over)
-        if (!onlyStatus(await sendAtRandomTimes(node, options), 200)) throw new Error('a good request was refused')
+        if (!onlyStatus(await sendAtRandomTimes(node, options), 200))
+          throw new Error('the gate rejected a request with a valid token')
     })
     await sleep(500)
     const busy = await Promise.race([revokeAll(tokens.slice(revocations)), Promise.all(load).then(() => undefined)])
     over = true
     await Promise.all(load)
     for (const connection of connections) connection.close()
-    if (busy === undefined) throw new Error('the load ended first')
+    if (busy === undefined) throw new Error('the load ended before the last revocation')
     const admitted = idle.admitted + busy.admitted
     return {
       figures: {
@@ -81,10 +83,11 @@ async function revokeEach(
     const request = getRequest('/orders/1', authorization)
     const ask = () => Promise.all(connections.map((connection) => connection.ask(request)))
     const before = await ask()
-    if (before.some(({ status }) => status !== 200)) throw new Error('a good token was refused')
+    if (before.some(({ status }) => status !== 200)) throw new Error('the gate rejected a valid token')
     const receipt = await revoke(nodes[i % nodes.length]!, authorization.slice('Bearer '.length))
     const after = await ask()
-    if (receipt.missing.length > 0) throw new Error(`missing under a receipt: ${receipt.missing.join(' ')}`)
+    if (receipt.missing.length > 0)
+      throw new Error(`nodes that did not acknowledge a revocation: ${receipt.missing.join(' ')}`)
     admitted += after.filter(({ status }) => status !== 401).length
     times.push(Math.max(...receipt.acknowledged.map(({ ms }) => ms)))
   }
@@ -97,6 +100,6 @@ async function revoke(node: BenchNode, token: string): Promise<Receipt> {
     headers: { authorization: `Bearer ${node.adminToken}`, 'content-type': 'application/json' },
     body: JSON.stringify({ kind: 'token', token }),
   })
-  if (!reply.ok) throw new Error(`the admin API said ${reply.status} to a revocation`)
+  if (!reply.ok) throw new Error(`the admin API replied ${reply.status} to a revocation`)
   return (await reply.json()) as Receipt
 }

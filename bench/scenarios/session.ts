@@ -35,7 +35,7 @@ export const sessionCookie: Scenario<'rounds' | 'seconds' | 'connections' | 'tok
     const node = await site.node({ policy: policyOf(site.issuer.url, services, withLogin), redis: redis.url })
     const { use: idle } = await redis.during(() => sleep(IDLE_S * 1000))
 
-    site.progress(`${chosen.tokens} people log in`)
+    site.progress(`${chosen.tokens} users log in`)
     const before = cpuTimeUs(node.pid)
     const { result: cookies, use: loginUse } = await redis.during(async () => {
       const logins: string[] = []

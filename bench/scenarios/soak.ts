@@ -29,14 +29,14 @@ export const soak: Scenario<'connections' | 'megabytes' | 'tokens'> = {
     await up(gate, { bytes: 20 * MB, uploads: 1, takenMbPerSecond: 100, sentMbPerSecond: 100 })
     site.progress(`${megabytes} MB down to a client that reads 40 MB/s`)
     const download = await down(gate, bytes, 40)
-    site.progress(`${megabytes} MB up at 100 MB/s to a service that takes 40 MB/s`)
+    site.progress(`${megabytes} MB up at 100 MB/s to a service that reads 40 MB/s`)
     const upload = await up(gate, { bytes, uploads: 1, takenMbPerSecond: 40, sentMbPerSecond: 100 })
-    site.progress('10 uploads at once, as fast as loopback takes them, to a service that takes 20 MB/s of each')
+    site.progress('10 concurrent uploads at loopback speed to a service that reads 20 MB/s of each')
     const uploads = await up(gate, { bytes: 64 * MB, uploads: 10, takenMbPerSecond: 20 })
-    site.progress(`${connections} connections that wait`)
+    site.progress(`${connections} idle connections`)
     const waiting = await idle(gate, connections)
     if (waiting.connections < connections) {
-      site.progress(`only ${waiting.connections} of them: the limit of open files allows no more`)
+      site.progress(`only ${waiting.connections} idle connections: the limit of open files allows no more`)
     }
     site.progress(`${tokens} forged tokens from 127.0.0.1, and a client at 127.0.0.2`)
     const forged = await flood(gate, site.issuer, tokens)
@@ -61,10 +61,17 @@ function broken(bodies: Readonly<Record<string, BodyResult>>, idle: IdleResult, 
   const hold = (holds: boolean, what: string): void => {
     if (!holds) wrong.push(what)
   }
-  for (const [name, { identical }] of Object.entries(bodies)) hold(identical, `${name}: not as sent`)
-  hold(idle.failed_replies === 0, `${idle.failed_replies} replies failed beside connections that wait`)
+  for (const [name, { identical }] of Object.entries(bodies))
+    hold(identical, `${name}: the body did not arrive unchanged`)
+  hold(
+    idle.failed_replies === 0,
+    `${idle.failed_replies} requests failed while connections were idle or on these connections`,
+  )
   const { 401: verified = 0, 429: unverified = 0 } = flood.replies
-  hold(verified + unverified === flood.tokens, `forged tokens were answered ${JSON.stringify(flood.replies)}`)
+  hold(
+    verified + unverified === flood.tokens,
+    `forged tokens got replies other than 401 and 429: ${JSON.stringify(flood.replies)}`,
+  )
   const others = Object.keys(flood.other_replies)
   hold(others.length === 1 && flood.other_replies[200]! > 0, 'a client at another address was not served')
   return wrong

@@ -59,7 +59,7 @@ export const streaming: Scenario<'rounds' | 'mebibytes'> = {
       },
       broken: [...found.gateDown, ...found.gateUp].every(({ identical }) => identical)
         ? []
-        : ['a body did not arrive as sent'],
+        : ['a body did not arrive unchanged'],
     }
   },
 }

@@ -47,7 +47,7 @@ export const swap: Scenario<'seconds' | 'rate' | 'tokens'> = {
     const swaps = await swapping
     const broken = []
     if (!onlyStatus(busy, 200)) broken.push(`requests failed while policies changed: ${JSON.stringify(busy.replies)}`)
-    if (swaps < 2) broken.push(`only ${swaps} policies came into force`)
+    if (swaps < 2) broken.push(`the node activated only ${swaps} policies`)
     return {
       figures: {
         swaps: single(swaps),

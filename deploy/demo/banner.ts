@@ -9,9 +9,9 @@ export function banner({ ports, state, redis }: Demo, seconds: string): string {
   const folder = relative(process.cwd(), state.folder) || '.'
   const curl = `curl -i -H "Authorization: Bearer $TOKEN" ${gate}`
   return `
-Gatehouse is up (${seconds} s). Ctrl-C ends it and all that it started.
+Gatehouse is up (${seconds} s). Ctrl-C stops all processes of the demo.
 
-  gate      ${gate}  (two nodes share it)
+  gate      ${gate}  (two nodes share this port)
   admin     ${ports.admin.map(loopback).join('  ')}  (/readyz, /metrics, /status, /api/v1)
   issuer    ${loopback(ports.issuer)}
   services  orders ${loopback(ports.orders)}  reports ${loopback(ports.reports)}  files ${loopback(ports.files)}
@@ -21,47 +21,47 @@ Gatehouse is up (${seconds} s). Ctrl-C ends it and all that it started.
 
 Try, in another terminal:
 
-  # public: any client
+  # public route: any client is admitted
   curl -i ${gate}/public/hello
 
-  # protected: 401 without a token, then 200 with one
+  # protected route: 401 without a token, then 200 with a token
   curl -i ${gate}/orders/1
   TOKEN=$(npx gatehouse demo token${flag})
   ${curl}/orders/1
 
-  # the reader may not write: 403 names the scope; the writer may
+  # the client reader is not allowed to write: 403 names the scope; the client writer is allowed
   ${curl}/orders -d '{"item":"tea"}'
   TOKEN=$(npx gatehouse demo token --client writer${flag})
   ${curl}/orders -d '{"item":"tea"}'
 
-  # a user, by a real login: alice is an order manager, bob is not
+  # a user who logs in: alice has the role of order managers, bob does not and gets 403
   TOKEN=$(npx gatehouse demo token --user bob${flag})
   ${curl}/orders -d '{"item":"tea"}'
 
-  # log in with a browser, and out again: here, or at the issuer
+  # log in with a browser, and log out at the gate or at the issuer
   curl -i -H 'Accept: text/html' ${gate}/app/
   # open ${gate}/app/ , then ${gate}/.gatehouse/session and ${gate}/.gatehouse/logout
 
-  # a token that says nothing of itself: the gate asks the issuer, a worker asks again ahead of time
+  # an opaque token: the gate introspects it at the issuer, and a worker refreshes the result before it expires
   TOKEN=$(npx gatehouse demo token --opaque${flag})
   ${curl}/orders/1
   npx gatehouse queues --config ${folder}/worker.yaml
 
-  # steer the nodes: who is there; end a token, on both at once
+  # operate the cluster: list the nodes, and revoke a token on both nodes
   eval "$(npx gatehouse demo env${flag})"
   npx gatehouse nodes
   npx gatehouse revoke --token "$TOKEN" --wait
   ${curl}/orders/1
   npx gatehouse explain GET /orders/1 --token "$TOKEN"
 
-  # look back: who was refused and why, where the time went, that no record is missing
+  # inspect past requests: refusals and their reasons, time per phase, and completeness of the audit log
   npx gatehouse audit search --decision refused --limit 5
   npx gatehouse traces --limit 5
   npx gatehouse audit verify
 
-  # the policy is live: edit it, and watch
+  # edit the policy: the nodes apply the change immediately
   $EDITOR ${folder}/policy.yaml
 
-Decisions and their reasons:
+Decisions of the nodes and their reasons, and tokens of the issuer:
 `
 }

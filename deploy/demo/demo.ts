@@ -10,7 +10,7 @@ import { checkout, claimState, makeState, nodeNames, type State } from './state.
 
 const readyWithinMs = 60_000
 
-/** Error: the demo cannot start. The message has the cause and the remedy. */
+/** Error: the demo cannot start, because a port is in use. The message has the cause; `main.ts` adds the remedy. */
 export class DemoRefused extends Error {
   override readonly name = 'DemoRefused'
 }
@@ -19,7 +19,9 @@ export class DemoRefused extends Error {
 export class Demo {
   readonly ports: Ports
   readonly state: State
-  /** URL of the demo's own Redis, or the URL in GATEHOUSE_REDIS_URL without its credentials. */
+  /**
+   * Description of Redis for the user: the URL of the demo's own Redis, or protocol and host of GATEHOUSE_REDIS_URL.
+   */
   redis = ''
   readonly #children: Child[] = []
   readonly #signal: AbortSignal

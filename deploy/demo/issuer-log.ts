@@ -8,7 +8,10 @@ interface GrantContext {
   }
 }
 
-/** Writes one JSON line to stdout for each issued or refused token. The line never contains the token. */
+/**
+ * Writes one JSON line to stdout for each issued token, refused token request and server error. The line never contains
+ * the token.
+ */
 export function logTokens(provider: Provider): void {
   provider.on('grant.success', ({ oidc }: GrantContext) => {
     const token = oidc.entities.AccessToken ?? oidc.entities.ClientCredentials

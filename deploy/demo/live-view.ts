@@ -8,9 +8,10 @@ type Line = Readonly<Record<string, unknown>>
 const lookMs = 200
 
 /**
- * Prints one line for each exchange of the nodes and for each token of the issuer, until the process ends.
+ * Prints one line for each exchange of the nodes, and for each issued or refused token of the issuer, until the process
+ * ends. Warnings, errors and policy changes are printed too.
  *
- * @param json  true: prints the log lines unchanged
+ * @param json  true: prints all log lines as JSON
  */
 export function showLive(state: State, write: (line: string) => void, json: boolean): void {
   const tails = [...nodeNames.map(state.nodeLog), join(state.folder, 'issuer.log')].map((path) => new LogTail(path))

@@ -31,8 +31,10 @@ export function consentPage(clientId: string, user: string, scopes: readonly str
 }
 
 /**
- * HTML page that confirms a logout. @param form  form of oidc-provider, without a button. Its value `logout` also ends
- * the session at the issuer
+ * HTML page that confirms a logout.
+ *
+ * @param form  form of oidc-provider, without a button. The button of this page adds `logout=yes`, which also ends the
+ * session at the issuer
  */
 export function logoutPage(form: string): string {
   return page(
@@ -44,7 +46,7 @@ export function logoutPage(form: string): string {
 }
 
 export function errorPage(code: string, description: string): string {
-  return page('That did not work', `<p><code>${escaped(code)}</code></p><p>${escaped(description)}</p>`)
+  return page('The request failed', `<p><code>${escaped(code)}</code></p><p>${escaped(description)}</p>`)
 }
 
 export function welcomePage(): string {

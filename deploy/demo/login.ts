@@ -21,7 +21,7 @@ export async function handleLogin(
     provider.interactionFinished(request, response, result, { mergeWithLastSubmission })
 
   if (form.has('deny')) {
-    return finish({ error: 'access_denied', error_description: 'the user said no' }, false)
+    return finish({ error: 'access_denied', error_description: 'the user denied the request' }, false)
   }
   if (interaction.prompt.name === 'login') {
     const user = form.get('user') ?? ''

@@ -10,7 +10,11 @@ export interface TakenPort {
   readonly holder: string | undefined
 }
 
-/** Finds the ports of the demo that other processes already use. @param except  names of ports that are not checked */
+/**
+ * Finds the ports of the demo that other processes already use.
+ *
+ * @param except  names of ports that are not checked
+ */
 export async function takenPorts(ports: Ports, except: readonly string[] = []): Promise<readonly TakenPort[]> {
   const taken: TakenPort[] = []
   for (const [name, port] of namedPorts(ports)) {

@@ -30,9 +30,9 @@ export function stateFolder({ offset }: Ports): string {
 }
 
 /**
- * Locks a port offset for this process, so that no two demos use the same ports.
+ * Locks a port offset for this process, so that no two demos use the same port offset.
  *
- * @returns a function that releases the lock, or the pid of the demo that has the lock
+ * @returns an object whose `release` releases the lock, or the pid of the demo that has the lock
  */
 export function claimState(ports: Ports): { release(): void } | { heldBy: number } {
   return takeLock(`${stateFolder(ports)}.lock`)

@@ -1,6 +1,6 @@
 import { CookieJar } from './cookie-jar.ts'
 
-/** Maximum number of pages and redirects in a login. A login with more of them is in an endless loop. */
+/** Maximum number of pages and redirects in a login. A login that needs more is treated as an endless loop. */
 const maxSteps = 12
 
 /**
@@ -31,7 +31,7 @@ export async function walkLogin(start: URL, redirectUri: string, user: string, s
     form = undefined
     if (url.href.startsWith(`${redirectUri}?`)) return url
   }
-  throw new Error('the login of the issuer does not come to an end')
+  throw new Error(`the login at the issuer did not end after ${maxSteps} pages and redirects`)
 }
 
 /** Returns the form values that the user submits on a login page of the issuer. */

@@ -8,7 +8,7 @@ export function auditFieldsPage(): string {
 
 ${generatedNote}
 
-A field is there only where it is known and applies. docs/guide/audit.md has the rest.
+A record has a field only if its value is known and applies to the record. docs/guide/audit.md explains the audit log.
 
 ${table(['field', 'meaning'], rows)}
 `

@@ -13,11 +13,11 @@ export function metricsPage(): string {
 
 ${generatedNote}
 
-What \`GET /metrics\` says, in the text format of Prometheus, on the admin listener and on the probe listener, of workers
-too. It takes no token. Units are seconds and bytes. Counters begin at 0 with the process; those of a route outlive a change of the policy,
-by the id of the route.
+Metrics of \`GET /metrics\`, in the text format of Prometheus, on the admin listener and on the probe listener of nodes, and on
+the probe listener of workers. The request needs no token. Units are seconds and bytes. Counters start at 0 when the process starts.
+Counters of a route survive a change of the policy if the route keeps its id.
 
-Labels have values from closed sets: names in the policy, and our own words. \`decision\` and \`reason\` are those of the
+Labels have values from closed sets: names in the policy, and words of the gate. \`decision\` and \`reason\` are those of the
 access log ([reasons](reasons.md)). Nothing that a client sends becomes a label.
 
 ${table(['metric', 'type', 'labels', 'meaning'], rows)}
@@ -26,14 +26,14 @@ ${table(['metric', 'type', 'labels', 'meaning'], rows)}
 
 ${table(['metric', 'upper bounds, s'], histograms())}
 
-## What to look at
+## Important queries
 
-- **Errors that are ours or a service's**: \`rate(gatehouse_requests_total{decision="failed"}[5m])\`, by \`reason\` and \`route\`.
-- **What the gate adds to a request**: \`histogram_quantile(0.99, rate(gatehouse_gate_seconds_bucket[5m]))\`. A first request
-  with a token waits for one signature; with a known token the time is well below a millisecond.
-- **Nodes with different policies**: \`count by (revision) (gatehouse_policy_info)\` has more than one row for long, or
+- **Failures of the gate, an issuer, Redis or a service**: \`rate(gatehouse_requests_total{decision="failed"}[5m])\`, by \`reason\` and \`route\`.
+- **Latency that the gate adds to a request**: \`histogram_quantile(0.99, rate(gatehouse_gate_seconds_bucket[5m]))\`. A first request
+  with a token waits for the verification of one signature; with a cached token the time is well below a millisecond.
+- **Nodes with different policies**: \`count by (revision) (gatehouse_policy_info)\` has more than one row for minutes, or
   \`gatehouse_policy_rejected_total\` grows.
-- **Keys that grow old**: \`gatehouse_issuer_keys_age_seconds\` beyond a few minutes, \`gatehouse_issuer_keys_failing\` at 1.
+- **Outdated issuer keys**: \`gatehouse_issuer_keys_age_seconds\` beyond a few minutes, \`gatehouse_issuer_keys_failing\` at 1.
 - **Attacks**: \`gatehouse_requests_total{reason=~"token-.*|address-limited"}\`.
 `
 }

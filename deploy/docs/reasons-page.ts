@@ -34,20 +34,20 @@ Each exchange ends with exactly one reason. The access log (\`reason\`), the aud
 \`gatehouse explain\` use the same word. The client receives only the status and the code, so all invalid tokens look
 alike. The rows follow the order of the checks.
 
-Status 200 is the gate's own decision: the response of an admitted request has the status that the service sends. Where
-the connection closes, the bytes that follow on it could not be trusted to be a request.
+Status 200 is the gate's own decision: the response of an admitted request has the status that the service sends. With
+\`yes\` in column \`closes\`, the gate closes the connection: it cannot trust that the following bytes are a request.
 
 ${table(['reason', 'status', 'code', 'closes', 'meaning', 'from'], rows)}
 
 ## Phases
 
-The phases of an exchange, in order, with the reasons that each phase may end the exchange with. Phases that only shape
-the exchange are absent. A failure inside the gate ends an exchange in any phase: 503 \`node-fault\`. The chart in
+The phases of an exchange, in order, with the reasons with which each phase can end the exchange. Phases that never
+end an exchange are not listed. A failure inside the gate ends an exchange in any phase: 503 \`node-fault\`. The chart in
 [gateway/README.md](../../gateway/README.md) shows the order.
 
 ${table(['phase', 'waits', 'refuses with', 'replies with', 'fails with'], steps.filter(ends).map(phaseRow))}
 
-At any time, also outside of the phases, the response of the service, a timer, the listener or the client may end the
+At any time, also outside of the phases, the response of the service, a timer, the listener or the client can end the
 exchange: ${list(endReasons)}.
 `
 }

@@ -17,9 +17,10 @@ export function requirementsPage(): string {
 
 ${generatedNote}
 
-A requirement under \`require\` of a route has one of these keys. Only \`acr\` and \`max_age\` may stand together.
+A requirement under \`require\` of a route has one of these keys; only \`acr\` and \`max_age\` can be combined.
 [Configuration](configuration.md#requirement) lists the keys inside each of them, and [reasons](reasons.md) explains each
-reason. When \`any\` fails for scopes or for a login only, the reply is that of a requirement inside it.
+reason. When every requirement inside \`any\` lacks only scopes, the reply is that of the first one. When a new login could meet
+one of them, the reply demands that login.
 
 ${table(['key', 'condition', 'reply when unmet: status, code (reason)'], rows)}
 `

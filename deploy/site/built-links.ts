@@ -2,8 +2,8 @@ import { existsSync, globSync, readFileSync, statSync } from 'node:fs'
 import { join, posix } from 'node:path'
 
 /**
- * Finds the links of a built site whose target does not exist. Returns `page: link` for each. Links to other hosts are
- * not checked.
+ * Finds the links of a built site whose target file or anchor does not exist. Returns `page: link` for each. Links to
+ * other hosts are not checked.
  */
 export function brokenLinks(folder: string, base: string): string[] {
   const pages = globSync('**/*.html', { cwd: folder })

@@ -180,7 +180,8 @@ test("the gate forwards a logged-in browser's POST from a page of the gate's ori
 test('a browser with a hundred unfinished logins has one cookie of the gate, shorter than 200 characters', async () => {
   const context = await browser.newContext()
   for (let i = 0; i < 100; i++) {
-    // The login is never continued at the issuer, like that of a tab that is closed early.
+    // This login stays unfinished: the test requests the login URL of the gate and does not follow the redirect to the
+    // issuer.
     await context.request.get(`${url}/.gatehouse/login?return_to=/app/${i}`, { maxRedirects: 0 })
   }
 

@@ -16,7 +16,8 @@ import { until } from '../kit/until.ts'
 import { FloodedNode } from './flooded-node.ts'
 
 // A client without a token sends requests with random 8 KB paths, 5 MB/s in total, to two nodes with default settings.
-// Meanwhile Redis refuses writes for 12 s at a time. No node may crash, and each admitted request must have an audit record.
+// Meanwhile Redis executes no write for 12 s at a time (CLIENT PAUSE). No node is allowed to crash, and each admitted
+// request must have an audit record.
 //
 //   npm run chaos                                        120 s, Redis paused twice
 //   CHAOS_SECONDS=30 CHAOS_PAUSES_AT=5 npm run chaos     shorter
@@ -152,7 +153,7 @@ async function pauseRedis(): Promise<void> {
     await sleep(Math.max(0, atS * 1000 - (performance.now() - startedAt)))
     if (!flooding) return
     await link.store.call('CLIENT', 'PAUSE', PAUSE_S * 1000, 'WRITE')
-    console.log(`${atS} s: Redis refuses writes for ${PAUSE_S} s`)
+    console.log(`${atS} s: Redis executes no write for ${PAUSE_S} s`)
   }
 }
 
@@ -190,7 +191,7 @@ test(`while unauthenticated requests flood two nodes for ${SECONDS} s and Redis 
   await work
   expect(exitCodes).toEqual([undefined, undefined])
 
-  // Audit records that aggregate the refusals of the last second are written one second later.
+  // A node writes the aggregated audit records of the last second one second later.
   await sleep(1500)
   await until('all batches in Redis', async () => {
     const statuses = await Promise.all(nodes.map(auditStatus))

@@ -188,8 +188,8 @@ test('if a node does not acknowledge a revocation, the receipt lists the node as
   try {
     const reply = await call(nodes[0]!, '/api/v1/revocations', { kind: 'token', token })
     expect(reply.status).toBe(202)
-    // Without ?wait=all the admin API replies before nodes acknowledge, so the node that received the call can be
-    // missing as well.
+    // Without ?wait=all the admin API replies before nodes acknowledge. So `missing` can also list the node that
+    // received the call, here n2.
     expect(documentOf(reply)['missing']).toContain('n2')
 
     const { exitCode, stdout } = await run(['revoke', '--token', another, '--wait'])

@@ -20,9 +20,9 @@ import { startUpstream } from '../kit/upstream.ts'
 import { load } from './limit-load.ts'
 
 // No outage loses an audit record silently. Each admitted request has one record, records are in order, and `audit
-// verify` finds no fault. The record chain of a killed node is reported as open, because it was not sealed. When all
-// storage is full, a route with `audit: closed` rejects requests; a route with `audit: open` admits them and counts the
-// lost records.
+// verify` finds no fault. The record chain of a killed node is reported as open, because it was not sealed. Exception:
+// when all storage is full, a route with `audit: closed` rejects requests; a route with `audit: open` admits them and
+// counts the lost records.
 
 /** Duration of the Redis outage under load, in seconds. */
 const outageS = Number(process.env['GATEHOUSE_TEST_AUDIT_OUTAGE_S'] ?? 2)
@@ -65,8 +65,8 @@ function startAudited({ id, redisPort = port, audit = {} }: AuditNode): Promise<
     settings: {
       node: { id },
       redis: { url: `redis://127.0.0.1:${redisPort}` },
-      // Longer than any outage of this file, because a starting node must join the cluster. Public routes ignore
-      // max_staleness.
+      // `max_staleness` is longer than any Redis outage of this file, so that a node that starts afterwards can join
+      // the cluster. The routes of this file are public and ignore `max_staleness`.
       revocation: { max_staleness: '5m' },
       admin: { listen: '127.0.0.1:0', bootstrap_token: { env: 'BOOTSTRAP' } },
       keys: { audit: [{ id: 'a1', secret: { env: 'AUDIT_KEY' } }] },

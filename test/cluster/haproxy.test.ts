@@ -140,7 +140,8 @@ test('nodes that are added under load each receive more than 40 of 400 requests 
   load = new BalancedLoad(clients, () => tokens[next++ % tokens.length]!, 50)
   await load.more(100)
   await Promise.all([2, 3, 4].map(addNode))
-  // Wait until HAProxy considers each node ready and has ended the slow start of the node.
+  // Wait until each node has admitted 20 requests, so that HAProxy considers it ready. During the next 400 requests
+  // HAProxy ends the slow start of the new nodes.
   for (const node of nodes) while (admittedBy(node) < 20 && load.failures.length === 0) await load.more(20)
   await load.more(400)
   expect(load.failures).toEqual([])

@@ -53,8 +53,9 @@ const minimumFraction = 0.5
 function expectWithinLimit(samples: readonly Sample[], limit: number, windowMs: number): void {
   // Excludes requests without a decision: the node was killed (status 0), or Redis missed its deadline (503).
   const decided = samples.filter(({ status }) => status !== 503 && status !== 0)
-  // A decision was made at an unknown time between request and reply, so the smaller of two ideal numbers is used. On a
-  // busy machine, nodes decide waiting requests in bursts, of which few can be admitted.
+  // The node decided at an unknown time between request and reply. So the ideal limiter is computed for the times of
+  // the requests and for the times of the replies, and the smaller number of admissions is used. On a busy machine,
+  // nodes decide waiting requests in bursts, of which few can be admitted.
   const ideals = (['sentMs', 'repliedMs'] as const).map((time) => {
     const times = decided.map((sample) => sample[time])
     return perfectLog(

@@ -10,8 +10,8 @@ import { until } from '../kit/until.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import { startWorker, type TestWorker } from '../kit/worker.ts'
 
-// The cluster introspects an opaque token once, workers refresh the result early, and Redis stores it encrypted. The
-// tests depend on each other: the first ones run without workers, the later ones with two.
+// The nodes of a cluster introspect an opaque token once per cache period, workers refresh the result early, and Redis
+// stores it encrypted. The tests depend on each other: the first ones run without workers, the later ones with two.
 
 /**
  * Cache period of introspection replies, in ms. Workers refresh in the second half of the period, which must be long
@@ -116,7 +116,7 @@ test('if a node dies during an introspection, another node introspects the same 
 
 test('without workers, nodes introspect a token at most once per cache period, and some requests wait for the introspection', async () => {
   issuer.delayMs = 200
-  // A node whose call to Redis misses its deadline introspects the token itself. Then the test tries again.
+  // A node whose call to Redis misses its deadline introspects the token itself. In that case the test tries again.
   await until('the token is introspected at most once per period', introspectedOncePerPeriod, 100_000)
   issuer.delayMs = 0
 })
@@ -140,8 +140,8 @@ test('workers introspect tokens in use again before a node has to, and do not in
 }, async () => {
   both = await workers(2, options('main:'))
 
-  // On a busy machine a worker can be late, and a node introspects the token itself. The test tries until this does not
-  // happen.
+  // On a busy machine a worker can be late, and a node introspects the token itself. The test tries again until workers
+  // make all introspections.
   await expect.poll(introspectionsByNodes, { timeout: 200_000 }).toBe(0)
 })
 
@@ -172,7 +172,8 @@ async function introspectionsByNodes(): Promise<number> {
 }
 
 test('after the issuer revokes a token, a worker revokes it on every node, and all nodes reject it within the cache period', async () => {
-  // On a busy machine a worker can be late. A node then introspects the token itself; then try again.
+  // On a busy machine a worker can be late, and a node introspects the token itself. In that case the test tries again
+  // with another token.
   await until('a worker revokes a token before a node introspects it', revokedByWorker, 100_000)
 })
 

@@ -25,8 +25,9 @@ import { RedisRelay } from '../kit/redis-relay.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// During an outage, no node admits a revoked token after the node has acknowledged the revocation, or after `fenced_by`
-// of the receipt. Public routes work throughout, and the cluster recovers without an operator.
+// During an outage, no node admits a revoked token after the node has acknowledged the revocation. A node that has not
+// acknowledged admits the token at most until `fenced_by`, a time in the revocation receipt. Public routes work
+// throughout, and the cluster recovers without an operator.
 
 let issuer: TestIssuer
 let policy: object

@@ -12,7 +12,8 @@ import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { RedisRelay } from '../kit/redis-relay.ts'
 import { compactJws, signingKey } from '../kit/signing-key.ts'
 
-// When Redis rejects a command, a revocation fails with the error code of Redis, and writes nothing in part.
+// When Redis rejects a command, a revocation fails with the error code of Redis, and no part of the revocation is
+// written.
 
 const issuer = rulesFor('https://main.example')
 const revocation = { kind: 'subject', id: 'alice' } as const
@@ -112,8 +113,8 @@ function documentedRights(...pages: readonly string[]): string[] {
   })
 }
 
-// S-150: least privilege. A stolen Redis password of a node gives no access to other keys, and no permission to delete
-// all data or to change the configuration.
+// Attack case S-150, least privilege: a stolen Redis password of a node gives no access to keys outside the prefix of
+// Gatehouse, and no permission to delete all data or to change the configuration.
 const notPermitted = [
   ['FLUSHALL'],
   ['FLUSHDB'],

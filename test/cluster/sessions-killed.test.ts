@@ -1,6 +1,7 @@
-// A node process is killed at each step of a session refresh. The session survives, with one exception that no gate can
-// avoid: the process dies after the reply of the issuer and before it stores the new tokens. Then the old refresh token
-// is used up and the new one is lost. For some time this case cannot be distinguished from a late reply.
+// A node process (the victim) is killed at each step of a session refresh. The session survives, with one exception
+// that no gate can avoid: the process dies after the reply of the issuer and before it stores the new tokens. Then the
+// old refresh token is used up and the new one is lost. For some time this case cannot be distinguished from a late
+// reply.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, test } from 'vitest'
@@ -9,7 +10,10 @@ import { type RefreshProvider, startRefreshProvider } from '../kit/refresh-provi
 import { encryptionKey, loginOf, type SessionNode, startSessionNodes, type Use } from '../kit/session-node.ts'
 import { until } from '../kit/until.ts'
 
-/** Longer than a busy machine suspends a process: the lock of a living process must not pass to another. */
+/**
+ * Duration of the lease for a refresh, ms. Longer than a busy machine suspends a process: the lease of a running
+ * process must not pass to another process.
+ */
 const leaseMs = 5000
 
 let provider: RefreshProvider
@@ -27,7 +31,7 @@ beforeAll(async () => {
 interface Scene {
   readonly victim: SessionNode
   readonly cookie: string
-  /** The victim's own exchange, which ends when the victim is killed. */
+  /** The exchange of the victim, the node that the test kills. Resolves when the victim is killed. */
   readonly started: Promise<unknown>
 }
 
@@ -43,8 +47,9 @@ async function begin(number: number, stopAt?: 'leased' | 'answered'): Promise<Sc
 }
 
 /**
- * Kills the victim while each other node runs 50 exchanges with the session. @returns the number of exchanges per
- * outcome
+ * Kills the victim, the node that refreshes the session, while each other node runs 50 exchanges with the session.
+ *
+ * @returns the number of exchanges per outcome
  */
 async function killed({ victim, cookie, started }: Scene): Promise<Map<string, number>> {
   const uses = Promise.all(others.map((node) => node.use(cookie, 50)))

@@ -19,7 +19,8 @@ import { until } from '../kit/until.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import type { Wire } from '../kit/wire.ts'
 
-// A reply or upload in progress ends with the credential that admitted it. While a node cannot know, it relays nothing.
+// A reply or upload in progress ends with the credential that admitted it. A node that has lost contact with Redis does
+// not know whether the credential was revoked, and relays nothing after `max_staleness`.
 
 let issuer: TestIssuer
 let upstream: TestUpstream
@@ -149,7 +150,7 @@ test('without contact to Redis, streams relay nothing after max_staleness, and g
   const cutAt = performance.now()
   let sent = 0
   const received = opened.map(() => '')
-  // The streams are relayed until the nodes can no longer vouch for their revocations.
+  // The nodes relay these events only until `max_staleness` has passed since their last contact with Redis.
   while (performance.now() - cutAt < maxStalenessMs + 1000) {
     for (const { reply } of opened) reply.write(`data: ${sent}\n\n`)
     sent++

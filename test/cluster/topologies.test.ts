@@ -49,7 +49,8 @@ async function status(node: TestNode, token: string | undefined, target = '/orde
 }
 
 /**
- * Kills a Redis master. Public routes must work throughout, valid tokens again within 60 s, and revoked tokens never.
+ * Kills a Redis master. During the failover, public routes must work. Valid tokens must be admitted again within 60 s,
+ * and revoked tokens never.
  */
 async function expectSurvival(
   { issuer, nodes, service }: ClusterGate,

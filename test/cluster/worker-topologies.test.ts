@@ -63,8 +63,8 @@ async function expectSurvival(parts: NodeAndWorker, kill: () => Promise<void>): 
   const token = issuer.issue()
   expect(await useUntilRefreshed(parts, token, 2, 60_000)).toEqual([200])
   await kill()
-  // Until the node has found the new master, a request whose token cannot be checked gets 503. No other error is
-  // allowed.
+  // Until the node has found the new master, a request whose token cannot be validated gets 503. No other error status
+  // is allowed.
   expect(
     (await useUntilRefreshed(parts, token, 2, 60_000)).filter((status) => status !== 200 && status !== 503),
   ).toEqual([])

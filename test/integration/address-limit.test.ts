@@ -6,8 +6,9 @@ import { signingKey } from '../kit/signing-key.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 
-// The phase `limit-address` charges the client address for each token whose verification fails, and for no other
-// request. Attack cases S-134, S-115.
+// A token whose verification fails is charged to the client address; a request without a token or with a valid token is
+// not charged. After the limit, the phase `limit-address` replies 429 to tokens that need verification. Attack cases
+// S-134, S-115.
 
 const BURST = 40
 
@@ -84,7 +85,7 @@ test('S-134: when invalid tokens have exhausted the limit of an address, the gat
   expect((statuses.get(401) ?? 0) + (statuses.get(429) ?? 0)).toBe(spent)
   expect(retry).toBe('10')
   await until('a new valid token is refused', async () => {
-    // Spends what the bucket has got meanwhile.
+    // Uses up the failed verification that the limit has added meanwhile (0.1 per second).
     await ask('/orders/1', issuer.sign({ claims: { sub: 'more', scope: 'read' }, key: forger }), '127.0.0.1')
     return (await ask('/orders/1', good('new'), '127.0.0.1')).status === 429
   })

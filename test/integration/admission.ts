@@ -57,7 +57,10 @@ export const missingScope = (scope: string): Refusal => ({
   challenge: `Bearer error="insufficient_scope", scope="${scope}"`,
 })
 
-/** 403 without `WWW-Authenticate`, because another credential would not be accepted either. */
+/**
+ * Expected refusal 403 `forbidden`, without `WWW-Authenticate`: the gate does not ask the client for another
+ * credential.
+ */
 export const forbidden = (reason: string): Refusal => ({ status: 403, code: 'forbidden', reason })
 
 /** Expected refusal 404: no route matches. */

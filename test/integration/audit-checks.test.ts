@@ -8,7 +8,7 @@ import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
 // docs/design/contract.md §1: a forward-auth check leaves the audit record that the checked request itself would
-// leave. The record does not describe the request by which the proxy asked for the check.
+// leave. The record does not describe the request in which the proxy sent the check to the gate.
 
 const [issuer, upstream, redis] = await Promise.all([startIssuer(), startUpstream(), testRedis()])
 const link = await testLink(redisSettingsFor(redis.port))

@@ -4,8 +4,8 @@ import { startNode } from '../kit/node.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { admitted, badToken, forbidden, type Gate, missingScope, noCredential, refused } from './admission.ts'
 
-// The gate checks every request against the requirement of its route, also when the token is already known (RFC 6750
-// §3.1, RFC 9068 §4).
+// The gate checks every request against the requirement of its route, even if the node has cached the result of
+// verifying the token (RFC 6750 §3.1, RFC 9068 §4).
 
 const [main, partner, orders, reports] = await Promise.all([
   startIssuer(),
@@ -156,7 +156,8 @@ test.concurrent('a method override field of a client does not change the method 
 
 test.concurrent('the gate does not forward the body of a rejected request, and closes the connection of the client', async () => {
   const token = holding('read')
-  // This request makes the token known to the node, so the gate rejects the next request before its body arrives.
+  // After this request the node has the token in its cache. So the gate rejects the next request before its body
+  // arrives.
   await admitted(gate, { target: '/read/1', token })
 
   await refused(
@@ -171,7 +172,7 @@ test.concurrent('the gate rejects a token of an issuer that the service does not
   const refusal = badToken('token-issuer-not-accepted')
 
   await refused(gate, { target: '/read/1', token }, refusal)
-  // The decision is the same when the token is already known to the node.
+  // The decision is the same when the token is already in the node's cache.
   await admitted(gate, { target: '/reports/1', token })
   await refused(gate, { target: '/read/1', token }, refusal)
   await refused(gate, { target: '/no-admin/1', token }, refusal)

@@ -10,7 +10,7 @@ import { startPublicNode } from './data-plane-node.ts'
 const upstream = await startUpstream()
 const node = await startPublicNode([upstream.url])
 
-/** The only request with this target. */
+/** Returns the request with this target that the service received. Fails unless there is exactly one. */
 function receivedAt(target: string) {
   const found = upstream.requests.filter(({ url }) => url === target)
   expect(found).toHaveLength(1)

@@ -6,7 +6,8 @@ const idleLimitMs = 120_000
 export type Fields = readonly (readonly [name: string, value: string])[]
 
 /**
- * A received request as Latin-1 text, without what RFC 9112 lets every hop change: chunk boundaries and white space.
+ * A received request as Latin-1 text, without the parts that RFC 9112 lets every hop change: chunk boundaries and white
+ * space.
  */
 export interface ArrivedRequest {
   readonly line: string

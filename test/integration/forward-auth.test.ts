@@ -298,7 +298,8 @@ test('the gate replies 413 to a forward-auth check whose Content-Length exceeds 
   })
 
   expect(large.status).toBe(413)
-  // The proxy sends the body to the service, not to the gate. So the gate closes this connection.
+  // This check announces a body (Content-Length: 10) that the proxy sends only to the service. So the gate must close
+  // the connection of the check.
   expect(small.status).toBe(200)
   expect(small.field('connection')).toBe('close')
 })

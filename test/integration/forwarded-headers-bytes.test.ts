@@ -7,8 +7,9 @@ import { rawUpstream } from '../kit/raw-upstream.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { publicPolicy } from './data-plane-node.ts'
 
-// Field values arrive with exactly the bytes that were sent: UTF-8 in requests, any bytes in replies. A request with
-// other bytes is rejected, never changed.
+// Field values arrive with the bytes that were sent: UTF-8 in requests, any bytes in replies. Exception: the listener
+// can remove bytes from 0x80 on at the ends of a request value. A request whose value is not UTF-8 is rejected, never
+// changed.
 
 const upstream = await startUpstream()
 /** Service that replies with the field `X-Said`; its bytes are given in hex in the path of the request. */

@@ -38,7 +38,10 @@ const ed = generateKeyPairSync('ed25519')
 const pem = (key: KeyObject) => String(key.export({ format: 'pem', type: 'pkcs8' }))
 const jwk = (key: KeyObject, more: object) => JSON.stringify({ ...key.export({ format: 'jwk' }), ...more })
 
-/** Private keys of the gate as files, and what the assertions that they sign must be. */
+/**
+ * Private keys of the gate with which it authenticates at an issuer: text of the key file, and public key, `alg` and
+ * `kid` that the gate's assertions must have.
+ */
 const privateKeys: [name: string, text: string, publicKey: KeyObject, alg: string, kid: string | undefined][] = [
   ['ES256 as JWK', jwk(ec.privateKey, { kid: 'k1' }), ec.publicKey, 'ES256', 'k1'],
   ['RS256 in PEM', pem(rsa.privateKey), rsa.publicKey, 'RS256', undefined],
@@ -77,7 +80,7 @@ beforeAll(async () => {
     signed: { ...secret, response: 'jwt' },
     keyless: { ...secret, response: 'jwt', endpoint: `${issuerOf('keyless').url}/introspect` },
   }
-  // A busy machine may answer late, which is not the subject here.
+  // Longer than the default of 2 s, so that a late reply of an issuer on a busy machine does not cause 503.
   const introspection = { client_id: 'gatehouse', timeout: '20s' }
   const policy = {
     version: 1,
@@ -114,7 +117,10 @@ function certificate(cn: string): Promise<{ cert: string; private: string }> {
   } as never)
 }
 
-/** Answers for the issuer `tls`, to clients with a certificate of `ca` only. @returns its port */
+/**
+ * Starts an introspection endpoint of the issuer `tls`, which accepts only clients with a certificate of `ca`. @returns
+ * its port
+ */
 async function mutualTlsEndpoint(server: { cert: string; private: string }, ca: string): Promise<number> {
   const https = createServer(
     { cert: server.cert, key: server.private, requestCert: true, ca, rejectUnauthorized: true },
@@ -129,7 +135,10 @@ async function mutualTlsEndpoint(server: { cert: string; private: string }, ca: 
   return listen(https)
 }
 
-/** Uses a new token of an issuer. @returns the question about the token */
+/**
+ * Sends a request with a new token of an issuer. @returns the introspection request that the issuer received for the
+ * token
+ */
 async function askedAboutNewToken(name: string): Promise<Asked> {
   const token = issuerOf(name).issue()
   await admitted(gate, { target: targetOf(name), token })

@@ -43,7 +43,7 @@ beforeAll(async () => {
       any: entry('any', { tokens: 'any', introspection }),
       first: entry('first', { tokens: 'opaque', introspection }),
       second: entry('second', { tokens: 'opaque', introspection }),
-      // Longer than any two consecutive requests of the test take, even on a busy machine.
+      // `recheck` is longer than the time between two consecutive requests of the test, even on a busy machine.
       rechecked: entry('rechecked', { recheck: '4s', introspection: { ...introspection, cache: '4s' } }),
     },
     services: {
@@ -126,7 +126,7 @@ test('with recheck, the gate introspects a JWT at first use and periodically, an
   const issuer = issuers.rechecked
   let token = ''
   issuer.script = () => ({ body: '{"active":true}' })
-  // With another token if the machine took longer for two requests than the time of `recheck`.
+  // If two requests took longer than `recheck` (4 s) on a busy machine, the test tries again with another token.
   await until('two requests within the time of recheck', async () => {
     const startedMs = performance.now()
     token = issuer.sign({ claims: { sub: 'dave' } })

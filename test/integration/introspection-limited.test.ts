@@ -109,7 +109,7 @@ test('the gate replies 429 to new tokens of an address with many failed introspe
   const from = address()
   expect(await ask(gate, known, from)).toBe(200)
   const statuses: number[] = []
-  // Each failed introspection costs 10 of the burst of 100.
+  // Each failed introspection costs 10 failed verifications, and the limit of an address permits a burst of 100.
   for (let i = 0; i < 12; i++) statuses.push(await ask(gate, `unknown-${i}`, from))
 
   expect(statuses).toEqual([...Array.from({ length: 10 }, () => 401), 429, 429])

@@ -144,7 +144,8 @@ test('while the issuer hangs, 40 requests in sequence with a token in its stale 
     expect((await request(node.port, requestBytes({ target: '/stale/1', token }))).status).toBe(200)
   }
 
-  // One request waits for an attempt. The gate makes further attempts in the background from time to time.
+  // One request waits for an introspection attempt. The gate makes further attempts in the background from time to
+  // time.
   expect(issuer.asked.length - before).toBeLessThan(20)
 })
 

@@ -17,7 +17,8 @@ let gate: Gate
 beforeAll(async () => {
   issuer = await startIntrospectionIssuer()
   orders = await startUpstream()
-  // Longer than a test takes on a busy machine: neither a deadline nor the end of a cached answer is the subject.
+  // Both times are longer than a test takes on a busy machine, so that no introspection times out and no cached
+  // response expires.
   const introspection = { timeout: '20s', cache: '5m', negative_cache: '1m' }
   node = await startNode(opaqueGate({ issuer: issuer.url, orders: orders.url, introspection }))
   gate = { node, services: [orders] }

@@ -122,7 +122,8 @@ test('a 429 reply names the exceeded limit, the time to wait and all limits of t
     ratelimit: `"narrow";r=0;t=${refused.headers.get('retry-after')}`,
     'ratelimit-policy': '"wide";q=100;w=60, "narrow";q=2;w=60',
   })
-  // Retry-After is one window (60 s) after the first of the two requests, plus up to one second of rounding.
+  // `Retry-After` is the time until one window (60 s) has passed since the first of the two requests, rounded up to a
+  // second.
   const waitS = Number(refused.headers.get('retry-after'))
   expect(waitS).toBeLessThanOrEqual(61)
   expect(waitS).toBeGreaterThanOrEqual(Math.floor(60 - (performance.now() - startedMs) / 1000))

@@ -1,4 +1,4 @@
-// Forward-auth checks accept the session cookie of a browser by the same rules as exchanges.
+// Forward-auth checks accept the session cookie of a browser by the same rules as ordinary requests.
 
 import { expect, test } from 'vitest'
 import { startCodeGate } from '../kit/code-gate.ts'

@@ -139,7 +139,8 @@ test('the metrics show an issuer and an upstream that are down', async () => {
   await expect.poll(async () => (await readOther()).sum('gatehouse_issuer_keys_failing', { issuer: 'main' })).toBe(1)
   let sent = 0
   let reading = await readOther()
-  // Again if the machine stalls, because an upstream rests for only one second.
+  // The gate stops using an unreachable upstream for only one second. If the machine stalls, the test sends another
+  // request.
   await until('the upstream rests', async () => {
     await request(other.port, requestBytes({ target: '/gone' }))
     sent++

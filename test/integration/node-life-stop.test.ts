@@ -152,7 +152,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
     const wire = await sendAndWait(stopping, requestBytes({ target, token: issuer.sign() }))
     node.signal(signal)
     await node.waitForLine(({ msg }) => msg === 'node stops and waits for running exchanges')
-    // Within a second, a second signal counts as a repetition of the first.
+    // A second signal within one second of the first counts as a repetition of the first, so the test waits 1.2 s.
     expect(await wire.quiet(1200)).toBe(true)
 
     node.signal(signal)

@@ -57,7 +57,8 @@ export async function sendUntilReply(wire: Wire, piece: Bytes, times: number): P
   for (let sent = 0; sent < times; sent++) {
     await wire.send(piece)
     let taken = false
-    // A gate that waits for its service, or closes the connection, does not take the piece.
+    // While the gate waits for its service or closes the connection, it does not read the piece, and this promise does
+    // not resolve.
     const wait = wire.taken().then(() => {
       taken = true
     })

@@ -140,7 +140,7 @@ test('an exchange that waits during a policy change is sent to the upstream of t
   const path = `/orders/${randomUUID()}`
   const wire = await connect(node.port)
   await wire.send(requestBytes({ target: path, token: issuer.sign() }))
-  // The reply to a later request proves that the earlier request has been matched.
+  // The reply to a later request proves that the gate has matched the earlier request with a route of the old policy.
   await refused({ node, services: [] }, { target: '/nowhere' }, notFound)
 
   await swap(node, policy({ main, upstreams: [second.url] }))

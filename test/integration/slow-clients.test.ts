@@ -39,7 +39,7 @@ const late = await rawUpstream(async (wire) => {
   for (let left = lateBytes; left > 0; ) left -= (await wire.take(Math.min(left, MIB), 30_000)).length || left
   await wire.send('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate')
 })
-/** Sends 12 MiB, is silent for longer than `request.idle`, and ends its reply. */
+/** Service that sends 12 MiB of its reply, is silent for longer than `request.idle`, and then ends the reply. */
 const quiet = await startUpstream({
   handler: async (_received, response) => {
     response.write(large.subarray(0, 12 * MIB))
@@ -84,7 +84,8 @@ test.concurrent.each(['length', 'chunked'])(
     const target = `/sending/slow-${framing}`
     const wire = await connect(node.port)
     await wire.send(requestBytes({ target }))
-    // Twice request.idle. Slower reads would look like a stall, because the kernels acknowledge them in large steps.
+    // Number of reads, 250 ms apart: together they take twice `request.idle`. Slower reads would look like a stall,
+    // because the kernels acknowledge them in large steps.
     const pieces = idleS * 2 * 4
     for (let n = 0; n < pieces; n++) {
       expect((await wire.take(128 * 1024)).length).toBe(128 * 1024)

@@ -10,8 +10,8 @@ import { swap } from '../kit/swap.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import type { Wire } from '../kit/wire.ts'
 
-// Whatever refuses a new request ends the stream of an earlier request: a changed policy, a withdrawn key, or the
-// introspection response of the issuer.
+// A stream ends for the same causes for which a new request is refused: a changed policy, a withdrawn key, or an
+// introspection response that the token is no longer active.
 
 const replies: ServerResponse[] = []
 const upstream = await startUpstream({

@@ -13,7 +13,7 @@ import { admitted, badToken, type Gate, issuerDown, refused } from './admission.
 
 // docs/design/contract.md §4, §14: a token with an unknown key makes the gate fetch the issuer's keys, at most once per
 // cooldown (10 s). Within the cooldown the result of the last fetch decides: success → 401, failure → 503. The tests run
-// concurrently, because each waits for a cooldown, and each uses its own issuer.
+// concurrently, because many of them wait for a cooldown. Each test uses its own issuer.
 vi.setConfig({ maxConcurrency: 20 })
 
 const names = [
@@ -110,7 +110,10 @@ async function turnsTo(status: number, meanwhile: number, send: () => Promise<{ 
   }
 }
 
-/** Expects one fetch since `before`; a second one only because the first missed its deadline of 2 s on a busy machine. */
+/**
+ * Expects one fetch of the keys since `before`. A second fetch is accepted, because on a busy machine the first one can
+ * miss its deadline of 2 s.
+ */
 function expectOneFetch(fetches: number, before: number): void {
   expect(fetches - before).toBeGreaterThanOrEqual(1)
   expect(fetches - before).toBeLessThanOrEqual(2)

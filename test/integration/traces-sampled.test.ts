@@ -130,7 +130,7 @@ test('the sampled flag of a refused request has an effect only if a peer listed 
     await send(stranger, '/s/1', '01'),
     await send(listed, '/closed/1', '01'),
     await send(listed, '/closed/1', '00'),
-    // Recorded by the ratio: the client is no listed peer, so its flag and trace id have no effect.
+    // The ratio (1) selects this exchange. The client is no listed peer, so its flag and trace id have no effect.
     await send(all, '/closed/1', '01'),
   ]
   await Promise.all([stranger.stop(), listed.stop(), all.stop()])

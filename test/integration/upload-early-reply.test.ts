@@ -29,7 +29,7 @@ const upstream = await rawUpstream(async (wire) => {
   if (then === 'closes') return
   await wire.rest(60_000)
 })
-/** Starts its reply before the request body is complete, and ends the reply after the body. */
+/** Service that starts its reply before the request body is complete, and ends the reply after the body. */
 const echo = await rawUpstream(async (wire) => {
   await wire.until('\r\n\r\n')
   await wire.send('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegun\r\n')

@@ -8,9 +8,9 @@ import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { sendUntilReply } from './paced-body.ts'
 
-// body.max of a route: the gate replies 413 to a larger Content-Length before the service receives anything. The gate
-// replies 413 to a larger chunked body when the limit is reached, and the service gets an aborted request, never a
-// complete one. With chunked: refuse, the gate replies 411.
+// `body.max` of a route: the gate replies 413 to a larger Content-Length before the service receives anything. When a
+// chunked body exceeds the limit, the gate replies 413, and the service gets an aborted request, never a complete one.
+// With `chunked: refuse`, the gate replies 411 to a chunked body.
 
 const upstream = await startUpstream()
 const guarded = await startUpstream()

@@ -24,7 +24,7 @@ interface HaproxyPlace {
   readonly nodePort: number
   readonly probePort: number
   /**
-   * How HAProxy passes the client address to the nodes. Default: PROXY v2. `X-Forwarded-For` is the alternative in the
+   * How HAProxy states the client address to the nodes. Default: PROXY v2. `X-Forwarded-For` is the alternative in the
    * comments of `haproxy.cfg`.
    */
   readonly tells?: 'X-Forwarded-For'

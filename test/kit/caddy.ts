@@ -2,7 +2,7 @@ import { freePort } from './ports.ts'
 import { startProgram } from './server-program.ts'
 
 /**
- * Starts Caddy with one site. Caddy stops after the last test of the file.
+ * Starts Caddy with one site. Caddy stops after the last test of the test file.
  *
  * @param site  returns the site block of the Caddyfile for a port
  * @returns the port

@@ -33,7 +33,8 @@ function checked(step: Step): Step['run'] {
 }
 
 /**
- * Checks the reasons of exchanges that end after `forward` has returned: events of the upstream connection end them.
+ * Checks the reasons of exchanges that end after the phase `forward` has returned: events of the upstream connection
+ * end such exchanges.
  */
 function checkedEnd(run: (x: Exchange) => void): (x: Exchange) => void {
   return (x) => {

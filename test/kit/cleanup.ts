@@ -4,8 +4,8 @@ const stops: Stop[] = []
 const dumps: (() => void)[] = []
 
 /**
- * Runs `stop` after the last test of the file, also when tests fail. The function that was registered last runs first.
- * `stop` must tolerate a second call.
+ * Runs `stop` after the last test of the test file, also when tests fail. The function that was registered last runs
+ * first. `stop` must tolerate a second call.
  */
 export function atEnd(stop: Stop): void {
   stops.push(stop)

@@ -193,8 +193,8 @@ export class CodeIssuer extends TestIssuer {
 const isExchange = (form: URLSearchParams): boolean => form.get('grant_type') === 'authorization_code'
 
 /**
- * Reads the nonce from a code of the form `code-for.<nonce>`. Concurrent logins have different nonces, so each code
- * names the nonce of its login.
+ * Reads the nonce from a code of the form `code-for.<nonce>`. Concurrent logins have different nonces, so the code
+ * tells which nonce belongs into the ID token.
  */
 function nonceIn(code: string | null): string | undefined {
   return /^code-for\.(.+)$/.exec(code ?? '')?.[1]

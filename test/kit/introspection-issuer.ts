@@ -19,9 +19,9 @@ export interface Script {
   readonly body?: string | Buffer
   /** Delay before the response head, ms. */
   readonly delayMs?: number
-  /** The connection stays open, and no byte of a reply is sent. */
+  /** True: the issuer keeps the connection open and sends no byte of a reply. */
   readonly silent?: boolean
-  /** The connection is reset without a reply. */
+  /** True: the issuer resets the connection without a reply. */
   readonly reset?: boolean
 }
 

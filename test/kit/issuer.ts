@@ -17,7 +17,7 @@ export interface Answer {
   readonly delayMs?: number
   /** The reply waits until this promise is resolved. */
   readonly held?: Promise<unknown>
-  /** The connection stays open, and no byte of a reply is sent. */
+  /** True: the issuer keeps the connection open and sends no byte of a reply. */
   readonly silent?: boolean
 }
 

@@ -23,7 +23,7 @@ interface LoginNodeParts {
   readonly login?: Readonly<Record<string, unknown>>
   readonly main?: Readonly<Record<string, unknown>>
   readonly settings?: Readonly<Record<string, unknown>>
-  /** Routes of the service orders beside those of the tests. */
+  /** Additional routes of the service `orders`. */
   readonly routes?: readonly object[]
 }
 

@@ -31,8 +31,8 @@ interface ClusterOptions {
 }
 
 /**
- * Starts real nodes with one Redis, each node in its own process. The access log is off because it would cost more than
- * the gate.
+ * Starts real nodes with one Redis, each node in its own process. The access log is off, because writing it would cost
+ * more CPU time than the requests.
  */
 export async function startNodes({ nodes, policy, redis, settings = {} }: ClusterOptions): Promise<TestNode[]> {
   return Promise.all(
@@ -60,8 +60,8 @@ export async function foundEpoch(link: RedisLink): Promise<void> {
 }
 
 /**
- * Sends revocation orders from the process of the tests, as a node does for its admin API. It is no node and no member
- * of the cluster.
+ * Revokes credentials from the process of the tests, as a node does for its admin API. This process is no node and no
+ * member of the cluster.
  */
 export class TestService {
   readonly #service: RevocationService

@@ -73,7 +73,7 @@ export class TestNode {
     })
     this.#out = new LogLines(this.#process.stdout!)
     this.#err = new LogLines(this.#process.stderr!)
-    // Also ends the node when the tests are killed and cannot end any process themselves.
+    // The watchdog of `guard` also ends the node when the test process is killed and cannot end the node itself.
     const release = guard(this.pid)
     this.#exited = once(this.#process, 'close').finally(release)
   }

@@ -18,7 +18,7 @@ export class RedisRelay {
   #swallowed: string | undefined
   #heldAt: string | undefined
   readonly #held: (() => void)[] = []
-  /** Number of requests that `swallow` has dropped. */
+  /** Number of times that `swallow` has dropped data. */
   swallows = 0
 
   private constructor(server: Server, port: number) {
@@ -63,12 +63,12 @@ export class RedisRelay {
     this.#swallowed = word
   }
 
-  /** Holds data that contain `word`, and everything after it on the same connection, until `release`. */
+  /** Delays data that contain `word`, and everything after it on the same connection, until `release`. */
   hold(word: string): void {
     this.#heldAt = word
   }
 
-  /** Number of requests that `hold` delays. */
+  /** Number of connections on which `hold` delays data. */
   get held(): number {
     return this.#held.length
   }

@@ -19,7 +19,10 @@ export interface RefreshProvider {
   readonly tokenUrl: string
   /** Delay of the token endpoint, ms. A request whose client disconnects during the delay is discarded. */
   delayMs: number
-  /** The token endpoint also waits for this promise; it applies to requests from now on. */
+  /**
+   * Promise for which the token endpoint waits before it replies, in addition to `delayMs`. Applies to requests that
+   * arrive after it was set.
+   */
   held: Promise<unknown> | undefined
   /** Lifetime of the next access tokens, s. */
   accessTokenS: number

@@ -44,7 +44,10 @@ export interface Answer {
   readonly error?: string
 }
 
-/** Result of using a session: the session, `none`, `over`, or the reason of a fault. */
+/**
+ * Result of using a session: the session, `none` (no such session), `over` (the session ended at the refresh), or the
+ * reason of a fault.
+ */
 export type Use = { readonly id: string; readonly version: number; readonly accessToken: string } | string
 
 export interface SessionCounts {

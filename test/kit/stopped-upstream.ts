@@ -22,8 +22,8 @@ const SYN_SENT = '02'
 const FILLERS = 6
 
 /**
- * An upstream that can prevent its connections from opening. While it does so, its process is stopped and its accept
- * queue is full, so that the kernel drops each SYN.
+ * An upstream that can prevent new connections to it. Between `hold` and `release` its process is stopped and its
+ * accept queue is full, so that the kernel drops each SYN.
  */
 export class StoppedUpstream {
   readonly port = freePort()
@@ -65,7 +65,10 @@ export class StoppedUpstream {
     await until('the upstream listens', () => this.#output.includes('listening'))
   }
 
-  /** Stops the upstream's process: from now on no connection opens. */
+  /**
+   * Stops the upstream's process and fills its accept queue. When the returned promise resolves, no further connection
+   * opens.
+   */
   async hold(): Promise<void> {
     this.#process.kill('SIGSTOP')
     this.#fillers = Array.from({ length: FILLERS }, () => {

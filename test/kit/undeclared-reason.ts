@@ -13,8 +13,8 @@ export function undeclaredVerdict({ name, denies, answers }: Outcomes, verdict: 
 }
 
 /**
- * Describes a fault whose reason the phase does not list. Errors of other kinds count as faults of the node, which need
- * no entry in the list.
+ * Describes a fault whose reason the phase does not list. Other errors, and faults of the node itself (`node-fault`),
+ * need no entry in the list: the result is `undefined`.
  */
 export function undeclaredFault({ name, throws }: Outcomes, error: unknown): string | undefined {
   if (!(error instanceof GatewayFault) || error.reason === 'node-fault') return undefined

@@ -92,7 +92,10 @@ export class Wire {
     return this.#heldBytes === 0 && (await this.#pull(performance.now() + forMs)) === 'late'
   }
 
-  /** Waits until the peer, on this machine, has read all sent bytes: a reset would discard unread bytes. */
+  /**
+   * Waits until the peer, a process on this machine, has read all sent bytes, because a later reset would discard
+   * unread bytes.
+   */
   async taken(): Promise<void> {
     const { localPort = 0, remotePort = 0 } = this.#socket
     await until('the peer reads', () => this.#socket.writableLength === 0 && unreadBytes(localPort, remotePort) === 0)

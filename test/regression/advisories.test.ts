@@ -5,7 +5,8 @@ import { requestBytes } from '../kit/raw-client.ts'
 import { GateUnderAttack, scope } from './gate-under-attack.ts'
 import { expectNothingThrough } from './refusal.ts'
 
-// Vulnerabilities of other access proxies since 2023. Each test attacks this gate as described in the advisory.
+// Vulnerabilities of other access proxies that were published since 2023. Each test attacks this gate as described in
+// the advisory.
 
 type Field = readonly [name: string, value: string]
 

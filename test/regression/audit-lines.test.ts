@@ -103,7 +103,7 @@ test('S-141: hostile text in an exchange stays inside its field of the single-li
     fc.property(anyTexts, (texts) => {
       const chain = new Chain('n1', undefined)
       const x = exchangeWith(texts)
-      // Add the exchange twice: the second line uses text that the first one cached.
+      // Add the exchange twice: the second line uses texts that were cached for the first line.
       chain.add(auditLine(x))
       chain.add(auditLine(x))
       const lines = unpackLines(chain.seal().packed)!.toString()

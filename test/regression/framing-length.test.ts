@@ -181,7 +181,7 @@ test.each([
     return readReply(wire)
   })
 
-  // The connection carries no other request. The listener closes it at the idle timeout.
+  // The client connection carries no other request. The listener closes the connection at the idle timeout.
   expect(result).toMatchObject({ status: 200, text: 'ok' })
   expect(result!.field('connection')).toBe('close')
   expect(records).toMatchObject([{ decision: 'admitted', bytes_in: 5 }])

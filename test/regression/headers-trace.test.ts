@@ -141,7 +141,8 @@ test('S-044 a service with `trust_trace: false` gets a new trace, and no tracest
   expect([...request.all('tracestate'), ...request.all('baggage')]).toEqual([])
 })
 
-// Otherwise any client could add log records to a trace although no service trusts client traces.
+// If the log record had the client's trace id although no service trusts client traces, any client could add log records
+// to a trace.
 test.each([
   ['a request to an unknown path', requestBytes({ target: '/nowhere', fields: [['traceparent', good]] })],
   [

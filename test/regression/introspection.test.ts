@@ -71,7 +71,8 @@ test('the gate still uses a discovered introspection endpoint while the issuer m
   const stranger = issuer.sign()
   await admitted(gate, { target: '/orders/1', token: issuer.sign() })
   issuer.answer('discovery', { status: 404 })
-  // After the issuer rejects an introspection request, the gate reads its client secret and the endpoint again.
+  // After the issuer replies 400 to an introspection request, the gate reads its client secret and the introspection
+  // endpoint again.
   issuer.script = ({ token }) => (token === stranger ? { status: 400 } : undefined)
   await refused(gate, { target: '/orders/1', token: stranger }, unavailable)
 

@@ -12,7 +12,10 @@ const gate = await startCodeGate()
 const { url, issuer, enter } = gate
 let key: SigningKey
 
-/** Makes the gate fetch the issuer keys, which starts the cooldown. Any client can cause this fetch. */
+/**
+ * Makes the gate fetch the issuer keys, which starts the cooldown, unless an earlier fetch has started it. Any client
+ * can cause such a fetch.
+ */
 async function sendUnknownKey(): Promise<void> {
   const nowS = Math.floor(Date.now() / 1000)
   const claims = {

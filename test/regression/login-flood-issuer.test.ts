@@ -6,7 +6,7 @@ import { type EnterOptions, startCodeGate } from '../kit/code-gate.ts'
 import { HttpBrowser } from '../kit/http-browser.ts'
 
 const BURST = 5
-// An address gets one more attempt every 10 s, the lowest rate.
+// An address gets one more attempt every 10 s, the lowest rate that the settings allow.
 const strict = { limits: { address: { per_second: 0.1, burst: BURST } }, proxies: ['127.0.0.0/8'] }
 const gate = await startCodeGate({ settings: strict })
 const { url, issuer, enter } = gate
@@ -22,7 +22,7 @@ async function startStatus(headers: Readonly<Record<string, string>>): Promise<n
 async function failedLogins(headers: Readonly<Record<string, string>>, options: EnterOptions = {}): Promise<number> {
   let charged = 0
   while ((await startStatus(headers)) !== 429) {
-    // A busy machine gets some more attempts during the test, but not as many again.
+    // On a busy machine the limit permits more attempts while the test runs, but fewer than twice the burst.
     expect(charged).toBeLessThan(2 * BURST)
     expect((await enter(new HttpBrowser(), { ...options, headers })).status).toBe(403)
     charged++

@@ -1,4 +1,5 @@
-// S-140: unfinished logins leave no key in Redis. A redeemed login leaves one key, the redemption marker.
+// S-140: unfinished logins leave no key in Redis. A completed login leaves one key besides its session: the redemption
+// marker.
 
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'

@@ -40,7 +40,7 @@ process.once('exit', () => {
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
 cpSync(root, tree, { recursive: true, filter: (path) => !notCopied.has(relative(root, path).split('/')[0]!) })
 symlinkSync(join(root, 'node_modules'), join(tree, 'node_modules'))
-// The cache contains the Redis program that the set-up has unpacked.
+// The cache contains the Redis program that `npm run setup` has unpacked.
 mkdirSync(join(tree, '.gatehouse'))
 symlinkSync(join(root, '.gatehouse', 'cache'), join(tree, '.gatehouse', 'cache'))
 

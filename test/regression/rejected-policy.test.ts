@@ -26,7 +26,9 @@ const secret = { file: '/nonexistent/gatehouse-test-secret' }
 /** The active policy, which has one issuer, `main`. */
 const inForce = policy({ main: { issuer: issuer.url, audience: [testAudience] } })
 
-/** Policies without the issuer `main`. Their last preparation step fails because a secret cannot be read. */
+/**
+ * Policies without the issuer `main`. A late step of their preparation fails because a client secret cannot be read.
+ */
 const rejected = [
   { what: 'login client', entry: { login: { client_id: 'gate', client_secret: secret } } },
   {

@@ -10,8 +10,8 @@ import type { TestNode } from '../kit/node.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import { startTokenNode } from './token-node.ts'
 
-// curl waits for 100 Continue before a large body, requests HTTP/2 with Upgrade, and resumes downloads. The set-up does
-// not install curl; without curl on PATH the tests are skipped.
+// curl waits for 100 Continue before a large body, requests HTTP/2 with Upgrade, and resumes downloads. `npm run setup`
+// does not install curl; without curl on PATH the tests are skipped.
 
 const run = promisify(execFile)
 const curl = curlHere()

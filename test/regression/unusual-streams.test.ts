@@ -10,7 +10,10 @@ import { startTokenNode } from './token-node.ts'
 // The tests run concurrently because they mostly wait.
 vi.setConfig({ testTimeout: 60_000 })
 
-/** A time in ms that is longer than `request.idle`: 8 s, which the listener rounds to between 4 and 8 s. */
+/**
+ * Time in ms that is longer than `request.idle`. The setting is 8 s, which the listener rounds to a timeout between 4
+ * and 8 s.
+ */
 const longMs = 11_000
 const upstream = await startUpstream({
   handler: async (received, response) => {

@@ -60,7 +60,8 @@ const differences: Readonly<Record<string, (text: string, own: Outcome, undici: 
   // RFC 9112 §7.1.1: a client must ignore an unknown chunk extension; undici requires valid syntax.
   'a chunk extension may be any text': (text, own, undici) =>
     undici.ending !== 'end' && own.body.startsWith(undici.body) && /\r\n[0-9a-f]+;/i.test(text),
-  // A fault discards all bytes of the same read, so that a client more often gets 502 instead of a partial reply.
+  // The gate's own client discards all bytes of the read in which it finds a fault, so that a client of the gate more
+  // often gets 502 instead of a partial reply.
   'a malformed body may end earlier': (_text, own, undici) =>
     JSON.stringify(own.head) === JSON.stringify(undici.head) &&
     own.ending === undici.ending &&

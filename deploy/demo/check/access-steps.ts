@@ -8,7 +8,7 @@ import type { ExpectedRefusal } from './expected-refusal.ts'
 import { valuesOf } from './forwarded.ts'
 import type { CheckStep } from './step.ts'
 
-/** One access rule of the demo policy, repeated here, because the check must not read the policy that it tests. */
+/** One access rule of the demo policy, repeated here, because the demo check must not read the policy that it tests. */
 interface Rule {
   readonly title: string
   readonly service: string

@@ -25,7 +25,7 @@ export interface CheckReply extends DemoReply {
 }
 
 /**
- * HTTP client of the demo check. It sends requests through the gate and compares each with the request that a service
+ * HTTP client of the demo check. It sends requests to the gate and compares them with the requests that the services
  * received.
  */
 export class CheckClient {
@@ -33,8 +33,8 @@ export class CheckClient {
   /** Public URL of the gate. */
   readonly gate: string
   /**
-   * Status by request id, for all requests of the check. Later steps expect each request exactly once in the access
-   * logs and in the audit log.
+   * Status by request id, for all requests that this client sent to the gate. Later steps expect each of these requests
+   * exactly once in the access logs and in the audit log.
    */
   readonly exchanges = new Map<string, number>()
   readonly #tokens = new Map<string, Promise<Tokens>>()
@@ -44,7 +44,7 @@ export class CheckClient {
     this.gate = loopback(ports.gate)
   }
 
-  /** Requests tokens from the issuer. A second call with an equal request returns the same tokens. */
+  /** Requests tokens from the issuer. A second call with equal parameters returns the same tokens. */
   tokens(request: TokenRequest): Promise<Tokens> {
     const key = JSON.stringify(request)
     const tokens = this.#tokens.get(key) ?? requestTokens(this.ports, request)
@@ -133,7 +133,7 @@ export class CheckClient {
   }
 }
 
-/** Compares the reply of a service, which describes the received request, with the sent request. */
+/** Compares the request that the demo check sent with the reply of a service, which describes the received request. */
 function expectEcho(what: string, reply: CheckReply, received: ReceivedRequest, sent: Buffer): void {
   const echo = JSON.parse(reply.body.toString()) as Echo
   expectEqual(`echo of ${what}`, [echo.method, echo.url], [received.method, received.url])

@@ -9,7 +9,9 @@ import type { CheckStep } from './step.ts'
 import { invalidToken } from './token-steps.ts'
 
 const bothNodesLimitMs = 20_000
-/** Rate limit of `GET /reports/**` in the demo policy, and the number of requests that the check sends. */
+/**
+ * Rate limit of `GET /reports/**` in the demo policy, and number of requests that the demo check sends to this route.
+ */
 const limit = { requests: 20, windowS: 10, sent: 30 }
 
 export const clusterSteps: readonly CheckStep[] = [
@@ -94,7 +96,10 @@ async function expectRejected(client: CheckClient, token: string): Promise<strin
   return (await client.expectRefused({ target: '/orders/1', token }, invalidToken)).id
 }
 
-/** Repeats an attempt, each on a new connection, until each node's access log shows a successful attempt. */
+/**
+ * Repeats an attempt, each on a new connection, until the access log of each node contains one of the attempts. Fails
+ * after 20 s.
+ */
 async function onBothNodes(state: State, attempt: () => Promise<string>): Promise<void> {
   const tails = nodeNames.map((node) => [node, new LogTail(state.nodeLog(node))] as const)
   const ids = new Set<unknown>()

@@ -48,8 +48,9 @@ export function expectFields(what: string, fields: Fields, gate: GateFacts): voi
 }
 
 /**
- * Checks the assertion that a service received: exactly one, signed by the gate, with the claims of the access token,
- * for this service only, valid for at most 60 s. On a public route, the service must receive no assertion.
+ * Checks the assertion that a service received: exactly one, signed by the gate, with subject, client and scope of the
+ * access token, with the expected roles, for this service only, valid for at most 60 s and no longer than the token. On
+ * a public route, the service must receive no assertion.
  *
  * @throws {Error} with the expected and the actual value
  */

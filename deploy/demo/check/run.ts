@@ -14,7 +14,8 @@ interface Report {
 const stepLimitMs = 30_000
 
 /**
- * Runs all steps against a running demo and prints the result of each. The check continues after a failed step.
+ * Runs all steps of the demo check against a running demo and prints the result of each. The next steps run even if a
+ * step failed.
  *
  * @returns the exit code: 0 when all steps passed, else 1
  */

@@ -6,8 +6,8 @@ import type { CheckStep } from './step.ts'
 import { tokenSteps } from './token-steps.ts'
 
 /**
- * All steps of `gatehouse demo --check`. The steps about access logs and audit records come last, because they check
- * the requests of all other steps.
+ * All steps of `gatehouse demo --check`. The steps about access logs and audit records come last, because they look for
+ * the requests of the other steps.
  */
 export const checkSteps: readonly CheckStep[] = [
   ...accessSteps,

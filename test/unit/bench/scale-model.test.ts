@@ -52,7 +52,7 @@ test('the fit of the cost model throws an error when two terms are proportional'
     { amounts: [2, 4], found: 20 },
   ]
 
-  expect(() => leastSquares(together, 2)).toThrow('cannot tell the terms apart')
+  expect(() => leastSquares(together, 2)).toThrow('do not determine the cost of each term')
 })
 
 /**

@@ -18,7 +18,7 @@ test.skipIf(!hasApt())(
     vi.stubEnv('APT_CONFIG', join(folder, 'apt.conf'))
 
     const unpacked = join(folder, 'nginx')
-    await expect(unpackDebian(unpacked, ['nginx'], () => true)).rejects.toThrow('see to the network')
+    await expect(unpackDebian(unpacked, ['nginx'], () => true)).rejects.toThrow('check the network')
     expect(readdirSync(folder)).toEqual(['apt.conf', 'sources.list'])
   },
 )
