@@ -42,7 +42,7 @@ export const apiProblemCodes = {
   internal_error: { status: 500, why: 'a bug in Gatehouse; the log has the cause under the id in `instance`' },
   unavailable: {
     status: 503,
-    why: 'Redis or the issuer of the token is unavailable. After `no reply in time` from Redis, the change may have been made; it is safe to send the call again. Otherwise nothing was changed',
+    why: 'Redis or the issuer of the token is unavailable. After `no reply in time` or `connection lost before the reply` from Redis, the change may have been made; it is safe to send the call again. Otherwise nothing was changed',
   },
 } as const
 

@@ -28,7 +28,7 @@ export interface Done {
 export interface Following {
   readonly status: 200
   readonly events: AsyncIterable<StreamEvent | undefined>
-  /** Ends the source of the events. Called when the stream has ended, for example because the client has disconnected. */
+  /** Ends the source of the events. Called when the stream has ended, for example because the client disconnected. */
   end(): void
   readonly note?: Readonly<Record<string, unknown>>
 }

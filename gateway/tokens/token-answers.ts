@@ -142,7 +142,10 @@ export class TokenAnswers {
     if (turn.kind === 'known') return 'fresh'
     // Another caller introspects the token, or has just failed. The next attempt of the job checks again.
     if (turn.kind !== 'ask')
-      throw unavailable(rules, turn.kind === 'failed' ? turn.why : 'another node or worker is already asking')
+      throw unavailable(
+        rules,
+        turn.kind === 'failed' ? turn.why : 'another node or worker introspects the token already',
+      )
     // Another policy can use this issuer name for another issuer, which must not learn the token.
     const isTheirs = turn.token !== undefined && this.#sealer.namesOf(rules.issuer, turn.token).includes(id)
     if (!isTheirs || turn.old === undefined || turn.old.ageMs >= freshMs) {
@@ -181,7 +184,11 @@ export class TokenAnswers {
           return this.#take(id, turn, question)
         case 'wait':
           if (waitedMs > patienceMs)
-            return failed(unavailable(rules, 'the node that asks the issuer did not finish in time'), rules, undefined)
+            return failed(
+              unavailable(rules, 'the introspection by another node did not finish in time'),
+              rules,
+              undefined,
+            )
           await sleep(Math.min(pauseMs, turn.leftMs + 1))
       }
     }

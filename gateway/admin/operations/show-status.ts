@@ -18,7 +18,9 @@ const issuerStatus = z.strictObject({
 })
 
 const clusterStatus = z.strictObject({
-  in_contact: z.boolean().describe('Whether the last request to Redis succeeded.'),
+  in_contact: z
+    .boolean()
+    .describe('Whether the last request to Redis succeeded and no other node uses the id of this node.'),
   caught_up: z
     .boolean()
     .describe(
