@@ -1,6 +1,6 @@
-import { relative } from 'node:path'
+import { join, relative } from 'node:path'
 import type { Demo } from './demo.ts'
-import { loopback } from './ports.ts'
+import { loopback, type Ports } from './ports.ts'
 
 /** Text that lists the demo's processes with their addresses, and commands to try in a shell in the checkout. */
 export function banner({ ports, state, redis }: Demo, seconds: string): string {
@@ -54,6 +54,11 @@ Try, in another terminal:
   ${curl}/orders/1
   npx gatehouse explain GET /orders/1 --token "$TOKEN"
 
+  # streams end with their token: type lines, which come back, and revoke the token in another terminal, as above
+  TOKEN=$(npx gatehouse demo token${flag})
+  ${webSocketCommand(ports)}
+  curl -N -H "Authorization: Bearer $TOKEN" ${gate}/stream/events
+
   # inspect past requests: refusals and their reasons, time per phase, and completeness of the audit log
   npx gatehouse audit search --decision refused --limit 5
   npx gatehouse traces --limit 5
@@ -64,4 +69,10 @@ Try, in another terminal:
 
 Decisions of the nodes and their reasons, and tokens of the issuer:
 `
+}
+
+/** Shell command that opens the demo's WebSocket with the token in `$TOKEN`. `npx node` is the Node 24 of the checkout. */
+export function webSocketCommand({ gate }: Ports): string {
+  const client = relative(process.cwd(), join(import.meta.dirname, 'websocket-client.ts'))
+  return `npx node ${client} ws://127.0.0.1:${gate}/stream/ws "$TOKEN"`
 }

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fieldsOf, type ReceivedRequest, ReceivedRequests } from './received-requests.ts'
 import { sendBytes } from './send-bytes.ts'
 import { type Commands, commandsOf } from './service-commands.ts'
+import { echoFrames, opensEcho } from './websocket-echo.ts'
 
 /** Reply body of a demo service: a description of the received request. */
 export interface Echo {
@@ -21,6 +22,9 @@ const bytesPath = /^\/files\/bytes\/(\d{1,15})$/
  * (`delay`, `status`, `bytes`, `abort_after`). The service checks no tokens, because the gate has already admitted
  * every request.
  *
+ * `GET /stream/ws` opens a WebSocket that sends back each message. `GET /stream/events` sends an event per second until
+ * the client disconnects.
+ *
  * `GET /demo/received?containing=TEXT` lists the received requests whose URL contains TEXT. The gate has no route to
  * this path.
  */
@@ -28,11 +32,20 @@ export function demoService(name: string): Server {
   const received = new ReceivedRequests()
   // The service closes idle connections later than a gate does, so the gate never writes to a connection that the
   // service is closing.
-  return createServer({ keepAliveTimeout: 120_000 }, (request, response) => {
+  const server = createServer({ keepAliveTimeout: 120_000, shouldUpgradeCallback: opensEcho }, (request, response) => {
     // A client that disconnects ends its own exchange only; without a listener, the error would end the process.
     response.on('error', () => {})
     answer(name, received, request, response).catch(() => response.destroy())
   })
+  server.on('upgrade', (request, socket, head) => {
+    received.add(arrivedAs(request))
+    echoFrames(request, socket, head)
+  })
+  return server
+}
+
+function arrivedAs({ method = 'GET', url = '/', rawHeaders }: IncomingMessage): ReceivedRequest {
+  return { method, url, headers: fieldsOf(rawHeaders) }
 }
 
 async function answer(
@@ -41,11 +54,10 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { method = 'GET', url = '/' } = request
-  const { pathname, searchParams } = new URL(url, 'http://localhost')
+  const arrived = arrivedAs(request)
+  const { pathname, searchParams } = new URL(arrived.url, 'http://localhost')
   if (pathname === '/demo/received')
     return sendJson(response, request, 200, received.list(searchParams.get('containing') ?? ''))
-  const arrived: ReceivedRequest = { method, url, headers: fieldsOf(request.rawHeaders) }
   received.add(arrived)
 
   const commands = commandsOf(searchParams)

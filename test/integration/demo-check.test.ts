@@ -54,7 +54,7 @@ test.concurrent.each([
         text.replace('require: { scopes: { all: ["files:transfer"] } }', 'require: public'),
       ),
     }),
-    ['GET, POST, PUT /files/**', 'a token, revoked'],
+    ['GET, POST, PUT /files/**', 'a token, revoked', 'WebSockets and event streams'],
   ],
   [
     'a node that does not authorize',
@@ -62,7 +62,7 @@ test.concurrent.each([
       GATEHOUSE_DEMO_NODE: join(checkout, 'test/kit/node-without-phase.ts'),
       GATEHOUSE_DEMO_WITHOUT_PHASE: 'authorize',
     }),
-    ['GET /orders/**'],
+    ['GET /orders/**', '/stream/ws and /stream/events'],
   ],
   [
     'services that do not report received requests',

@@ -3,6 +3,8 @@ import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, expect, test } from 'vitest'
+import { webSocketCommand } from '../../deploy/demo/banner.ts'
+import { portsAt } from '../../deploy/demo/ports.ts'
 import { guard } from '../../deploy/guard.ts'
 import { atEnd } from '../kit/cleanup.ts'
 import { within } from '../kit/deadline.ts'
@@ -10,6 +12,7 @@ import { LogLines, type LogRecord } from '../kit/log-lines.ts'
 import { testRedis } from '../kit/redis.ts'
 import { redisCli } from '../kit/redis-cli.ts'
 import { runVerb } from '../kit/run-verb.ts'
+import { until } from '../kit/until.ts'
 
 // docs/design/contract.md §13: the demo with an existing Redis that requires a password, and the use of `demo env`.
 
@@ -86,6 +89,23 @@ test('a token of the demo client ops authorizes a call of the admin API', async 
   }
 
   expect(await runVerb(['nodes'], environment)).toMatchObject({ exitCode: 0 })
+})
+
+test('the WebSocket command that the demo prints sends lines and prints their echo, and ends when the token is revoked', async () => {
+  const { stdout: token } = await runVerb(['demo', 'token', ...atOffset], {})
+  const { stdout: variables } = await runVerb(['demo', 'env', ...atOffset, '--output', 'json'], {})
+  const command = webSocketCommand(portsAt(offset))
+  const child = spawn('sh', ['-c', command], { cwd: checkout, env: { ...process.env, TOKEN: token.trim() } })
+  const ended = once(child, 'close').finally(guard(child.pid!))
+  const [output, errors] = [new LogLines(child.stdout!), new LogLines(child.stderr!)]
+  atEnd(() => void child.stdin.end())
+  child.stdin.write('tea\n')
+  await until('the echo', () => output.text.includes('tea'))
+
+  await runVerb(['revoke', '--token', token.trim(), '--wait'], JSON.parse(variables))
+
+  expect(await within(20_000, 'the end of the WebSocket client', ended)).toEqual([0, null])
+  expect(errors.text.at(-1)).toBe('closed: 4401 the authorization has ended')
 })
 
 test('all Redis keys of the demo have one prefix, `gh-demo-` and 12 hexadecimal digits', async () => {

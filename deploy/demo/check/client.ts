@@ -89,21 +89,24 @@ export class CheckClient {
     const what = `${method} ${request.target}`
     const reply = await this.send(request)
     expectEqual(`status of ${what}`, reply.status, 200)
-    const [received, ...again] = await this.received(reply.marker)
-    expectTrue(`that a service receives ${what}`, received !== undefined)
-    expectEqual(`repetitions of ${what}`, again.length, 0)
-    expectEqual(
-      `${what} as received`,
-      [received.service, received.method, received.url],
-      [service, method, reply.target],
-    )
-    const gate = await this.#gateFacts()
-    expectFields(what, received.headers, gate)
-    expectIdentity(what, received.headers, service, identity, gate)
+    const received = await this.expectReceived(what, reply.marker, service, identity)
+    expectEqual(`${what} as received`, [received.method, received.url], [method, reply.target])
     expectEqual(`X-Request-Id of the reply to ${what}`, [reply.id], valuesOf(received.headers, 'x-request-id'))
     if (method === 'HEAD') expectEqual(`bytes in the reply to ${what}`, reply.body.length, 0)
     else if (body === undefined || Buffer.isBuffer(body)) expectEcho(what, reply, received, body ?? Buffer.alloc(0))
     return reply
+  }
+
+  /** Expects that exactly this service received a request with this marker, once, with the identity of the caller. */
+  async expectReceived(what: string, marker: string, service: string, identity: Identity): Promise<ReceivedRequest> {
+    const [received, ...again] = await this.received(marker)
+    expectTrue(`that a service receives ${what}`, received !== undefined)
+    expectEqual(`repetitions of ${what}`, again.length, 0)
+    expectEqual(`service that received ${what}`, received.service, service)
+    const gate = await this.#gateFacts()
+    expectFields(what, received.headers, gate)
+    expectIdentity(what, received.headers, service, identity, gate)
+    return received
   }
 
   async #gateFacts(): Promise<GateFacts> {

@@ -71,14 +71,19 @@ export const clusterSteps: readonly CheckStep[] = [
   },
 ]
 
-const opsToken = (client: CheckClient, scope: string): Promise<string> => client.token({ client: 'ops', scope })
+export const opsToken = (client: CheckClient, scope: string): Promise<string> => client.token({ client: 'ops', scope })
 
 function revoke({ ports }: CheckClient, index: number, token: string, document: object) {
   const target = '/api/v1/revocations?wait=all'
   return callAdmin({ port: ports.admin[index]!, method: 'POST', target, document, token })
 }
 
-async function expectReceipt(client: CheckClient, index: number, token: string, revocation: object): Promise<void> {
+export async function expectReceipt(
+  client: CheckClient,
+  index: number,
+  token: string,
+  revocation: object,
+): Promise<void> {
   const reply = await revoke(client, index, token, revocation)
   expectEqual('status of the revocation', reply.status, 200)
   const { acknowledged, missing } = documentOf(reply) as { acknowledged: { node: string }[]; missing: unknown }

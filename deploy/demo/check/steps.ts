@@ -3,6 +3,7 @@ import { clusterSteps } from './cluster-steps.ts'
 import { loginSteps } from './login-steps.ts'
 import { recordSteps } from './record-steps.ts'
 import type { CheckStep } from './step.ts'
+import { streamSteps } from './stream-steps.ts'
 import { tokenSteps } from './token-steps.ts'
 
 /**
@@ -14,5 +15,6 @@ export const checkSteps: readonly CheckStep[] = [
   ...tokenSteps,
   ...loginSteps,
   ...clusterSteps,
+  ...streamSteps,
   ...recordSteps,
 ]

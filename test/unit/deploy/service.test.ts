@@ -2,13 +2,15 @@
 // abort.
 
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { Readable } from 'node:stream'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { WebSocket } from 'ws'
 import { sha256 } from '../../../deploy/demo/check/client.ts'
 import { callHttp } from '../../../deploy/demo/http-call.ts'
 import { block, repeatedBlock } from '../../../deploy/demo/send-bytes.ts'
 import { demoService } from '../../../deploy/demo/service.ts'
+import { RecordedSocket } from '../../kit/recorded-socket.ts'
 
 const server = demoService('orders')
 let port = 0
@@ -81,6 +83,56 @@ test.each(['bytes=200000&abort_after=100000', 'abort_after=10'])(
     await expect(callHttp({ method: 'GET', target: `/orders?${query}`, port })).rejects.toThrow('aborted')
   },
 )
+
+async function openEcho(): Promise<RecordedSocket> {
+  const ws = new WebSocket(`ws://127.0.0.1:${port}/stream/ws?x=1`, { maxPayload: 4 << 20 })
+  const socket = new RecordedSocket(ws)
+  await once(ws, 'open')
+  return socket
+}
+
+test('the WebSocket of the demo service sends back text, binary and fragmented messages of every length form', async () => {
+  const socket = await openEcho()
+  const sent = ['', 'tea', 'a'.repeat(125), 'b'.repeat(126), Buffer.alloc(65_536, 1), Buffer.alloc(1 << 20, 2)]
+  for (const message of sent) socket.ws.send(message)
+  socket.ws.send('in ', { fin: false })
+  socket.ws.send('two', { fin: true })
+
+  const received = await socket.received(sent.length + 1)
+  // Buffer.equals, because comparing a large buffer item by item takes seconds.
+  expect(received.map((each, i) => Buffer.from(each).equals(Buffer.from(sent[i] ?? 'in two')))).toEqual(
+    received.map(() => true),
+  )
+  socket.ws.close(4000, 'done')
+  expect(await socket.ended()).toEqual([4000, 'done'])
+})
+
+test('the WebSocket of the demo service answers a ping with the same payload', async () => {
+  const { ws } = await openEcho()
+  ws.ping('x')
+
+  expect(String((await once(ws, 'pong'))[0])).toBe('x')
+  ws.terminate()
+})
+
+test('the WebSocket of the demo service closes the connection for a message above 1 MiB', async () => {
+  const socket = await openEcho()
+  socket.ws.send(Buffer.alloc((1 << 20) + 1))
+
+  expect((await socket.ended())[0]).toBe(1006)
+})
+
+test('the demo service closes a WebSocket connection for a frame without a mask', async () => {
+  const wire = connect(port, '127.0.0.1')
+  wire.write('GET /stream/ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n')
+  // Key and accept value are the example of RFC 6455 §1.3.
+  wire.write('Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n')
+  const [head] = await once(wire, 'data')
+  expect(String(head)).toContain('\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n')
+  wire.write(Buffer.from([0x81, 0x01, 0x61]))
+
+  await once(wire, 'close')
+})
 
 test('the demo service lists those of its received requests whose URL contains a given text', async () => {
   await callHttp({ method: 'GET', target: '/orders/7?check=abc', port })
