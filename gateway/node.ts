@@ -34,7 +34,7 @@ import { quiet } from './quiet.ts'
 import { openRevocation } from './revocation/open-revocation.ts'
 import { openSessions } from './sessions/open-sessions.ts'
 import { tradeAtIssuer } from './sessions/trade-at-issuer.ts'
-import { StreamRegistry } from './streams/stream-registry.ts'
+import { openStreams } from './streams/open-streams.ts'
 import { LineWriter } from './telemetry/line-writer.ts'
 import { NodeLog } from './telemetry/node-log.ts'
 import { Traffic } from './telemetry/traffic.ts'
@@ -95,9 +95,7 @@ async function openRooms(settings: Settings, lines: LineWriter, log: NodeLog, cl
   const credentials = open(await openCredentials(common))
   const revocation = open(cluster && openRevocation({ ...common, cluster, identify: tokens.identify }))
   const audit = open(cluster && openAudit({ ...common, link: cluster.link, running: cluster.running }))
-  // After the revocations: it sees each event once the replica has applied it.
-  const streams = open(new StreamRegistry(settings.streams))
-  cluster?.cluster.register(streams)
+  const streams = open(openStreams({ ...common, cluster }))
   const trade = tradeAtIssuer(clients, common.issuers)
   const sessions = open(cluster && revocation && openSessions({ ...common, cluster, revocation, trade }))
   const login = openLogin({ ...common, link, sessions: sessions?.sessions, clients, keys })
@@ -118,7 +116,7 @@ function gateOf(rooms: Rooms, followers: PolicyFollowers, lifecycle: Lifecycle):
     verifier: tokens.verifier,
     signer: credentials.signer,
     revocations: revocation?.revocations,
-    streams: rooms.streams,
+    streams: rooms.streams.registry,
     sessions: sessions?.sessions,
     loginService: login,
     audit: audit?.trail,
@@ -237,7 +235,7 @@ export class GatewayNode {
   }
 
   #openAdmin(): Promise<AdminPlane> {
-    const { settings, keys, limits, tokens, telemetry, traffic, lines, write } = this.#rooms
+    const { settings, keys, limits, tokens, telemetry, traffic, lines, write, streams } = this.#rooms
     const { admin, probes, request, warnings } = settings
     const node = new NodeReadings({
       gate: this.#gate,
@@ -259,7 +257,8 @@ export class GatewayNode {
     })
     const { recent, sources } = telemetry
     const traces = recent && { recent, link: settings.telemetry.traces?.link }
-    const dependencies = { node, limits: limits.service, explainer, shared: sharedOf(this.#rooms), traces }
+    const shared = sharedOf(this.#rooms)
+    const dependencies = { node, limits: limits.service, explainer, streams: streams.registry, shared, traces }
     return AdminPlane.open(dependencies, [traffic, limitMetrics(limits.limiter), ...sources], {
       admin,
       probes,
@@ -338,12 +337,14 @@ export class GatewayNode {
 }
 
 /** Components that the admin API uses and that need Redis; `undefined` on a node without Redis. */
-function sharedOf({ cluster, revocation, audit, sessions }: Rooms): SharedDependencies | undefined {
-  if (cluster === undefined || revocation === undefined || audit === undefined) return undefined
+function sharedOf({ cluster, revocation, audit, sessions, streams }: Rooms): SharedDependencies | undefined {
+  const { ender } = streams
+  if (cluster === undefined || revocation === undefined || audit === undefined || ender === undefined) return undefined
   return {
     cluster: cluster.cluster,
     revocations: revocation.revocations,
     revocationService: revocation.service,
+    streamEnder: ender,
     audit: audit.service,
     trail: audit.trail,
     auditVerifier: audit.verifier,

@@ -9,6 +9,8 @@ import type { Snapshot } from '../policy/snapshot.ts'
 import type { RevocationService } from '../revocation/revocation-service.ts'
 import type { Revocations } from '../revocation/revocations.ts'
 import type { Sessions } from '../sessions/sessions.ts'
+import type { StreamEnder } from '../streams/stream-ender.ts'
+import type { StreamRegistry } from '../streams/stream-registry.ts'
 import type { VerifierStatus } from '../tokens/verifier.ts'
 import type { RecentTraces } from '../traces/recent-traces.ts'
 
@@ -51,6 +53,7 @@ export interface AdminDependencies {
   readonly node: NodeView
   readonly limits: Pick<LimitService, 'list' | 'reset'>
   readonly explainer: Pick<NodeExplainer, 'explain'>
+  readonly streams: Pick<StreamRegistry, 'list'>
   /** Components that need Redis; `undefined` when the node runs without Redis. */
   readonly shared: SharedDependencies | undefined
   /** Stored traces; `undefined` when the node stores no traces. */
@@ -68,6 +71,7 @@ export interface SharedDependencies {
   readonly cluster: Pick<Cluster, 'list' | 'acceptLoss' | 'status'>
   readonly revocations: Pick<Revocations, 'revoked' | 'size' | 'bytes'>
   readonly revocationService: Pick<RevocationService, 'revoke'>
+  readonly streamEnder: Pick<StreamEnder, 'end'>
   readonly audit: Pick<AuditService, 'search' | 'end' | 'follow' | 'listSinks' | 'forgetSink' | 'replay'>
   readonly trail: Pick<AuditTrail, 'add' | 'status' | 'collect'>
   readonly auditVerifier: Pick<LogVerifier, 'verify'>

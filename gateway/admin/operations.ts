@@ -2,6 +2,7 @@ import type { Operation } from './operation.ts'
 import { acceptLoss } from './operations/accept-loss.ts'
 import { describeApi } from './operations/describe-api.ts'
 import { endSessions } from './operations/end-sessions.ts'
+import { endStreams } from './operations/end-streams.ts'
 import { explainRequest } from './operations/explain-request.ts'
 import { followAudit } from './operations/follow-audit.ts'
 import { forgetAuditSink } from './operations/forget-audit-sink.ts'
@@ -9,6 +10,7 @@ import { listAuditSinks } from './operations/list-audit-sinks.ts'
 import { listLimits } from './operations/list-limits.ts'
 import { listNodes } from './operations/list-nodes.ts'
 import { listSessions } from './operations/list-sessions.ts'
+import { listStreams } from './operations/list-streams.ts'
 import { listTraces } from './operations/list-traces.ts'
 import { replayAudit } from './operations/replay-audit.ts'
 import { resetLimit } from './operations/reset-limit.ts'
@@ -37,5 +39,7 @@ export const operations: readonly Operation[] = [
   verifyAudit,
   listSessions,
   endSessions,
+  listStreams,
+  endStreams,
   describeApi(() => operations),
 ]

@@ -1,7 +1,7 @@
 /** Scopes of admin API tokens. */
 export const adminScopes = {
-  'gatehouse:read': 'read status, nodes, traces and this document, and explain requests',
-  'gatehouse:revoke': 'revoke tokens, sessions, subjects, clients',
+  'gatehouse:read': 'read status, nodes, streams, traces and this document, and explain requests',
+  'gatehouse:revoke': 'revoke tokens, sessions, subjects, clients; end streams',
   'gatehouse:limits': 'list and reset rate limit windows',
   'gatehouse:sessions': 'list and end login sessions',
   'gatehouse:audit': 'read and verify the audit log, and send records to a sink again',

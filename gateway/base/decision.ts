@@ -25,6 +25,7 @@ export function decisionOf(reason: Reason): Decision {
     case 'reader-stalled':
     case 'reply-broken':
     case 'stream-ended':
+    case 'stream-ended-by-operator':
     case 'stream-max-age':
     case 'stream-idle':
     case 'message-too-large':

@@ -420,6 +420,11 @@ export const reasons = {
     'too_many_streams',
     'the client address reached streams.max_per_address, or the subject reached streams.max_per_subject of the route',
   ),
+  'stream-ended-by-operator': closing(
+    503,
+    'unavailable',
+    'an operator ended the stream with gatehouse streams end; nothing was revoked, and the client may connect again',
+  ),
   'stream-max-age': closing(
     408,
     'request_timeout',

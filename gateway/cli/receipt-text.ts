@@ -29,9 +29,8 @@ export interface ReceiptDocument {
   readonly matched_by?: 'signed-text' | 'jti' | 'answer' | 'text'
 }
 
-/** Prints the guarantees of a revocation receipt for people. */
-export function printReceipt(receipt: ReceiptDocument, output: Output): void {
-  const { id, position, acknowledged, missing, fenced_by, replicas, fsynced } = receipt
+/** Prints for people which nodes have acknowledged. */
+export function printAcknowledgements({ acknowledged, missing }: ReceiptDocument, output: Output): void {
   output.table(
     ['node', 'state', 'after'],
     [
@@ -40,6 +39,12 @@ export function printReceipt(receipt: ReceiptDocument, output: Output): void {
     ],
   )
   output.line('')
+}
+
+/** Prints the guarantees of a revocation receipt for people. */
+export function printReceipt(receipt: ReceiptDocument, output: Output): void {
+  const { id, position, missing, fenced_by, replicas, fsynced } = receipt
+  printAcknowledgements(receipt, output)
   output.line(`Revocation ${id} at ${position}: on ${replicas} replicas${fsynced ? ', and on disk' : ''}.`)
   output.line(
     missing.length === 0

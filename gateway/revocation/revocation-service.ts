@@ -1,34 +1,23 @@
-import { randomUUID } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import { GatewayFault } from '../base/fault.ts'
-import type { Acknowledgements, AwaitedMember } from '../cluster/acknowledgements.ts'
 import type { Receipt } from '../cluster/receipt.ts'
+import type { WrittenEvent } from '../cluster/written-event.ts'
 import type { IdentifyOpaque, OpaqueIdentity } from '../oauth/opaque-identity.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
 import { Durability } from './durability.ts'
 import type { HashKeys } from './identity.ts'
 import { type ReadOrder, readOrder, recordOfIdentity, type SessionEnds } from './read-order.ts'
+import { ReceiptCollector, type ReceiptCollectorDependencies, type ReceiptOptions } from './receipt-collector.ts'
 import { type RevocationOrder, RevocationRefused } from './revocation-order.ts'
-import { RevocationStore, type Written } from './revocation-store.ts'
+import { RevocationStore } from './revocation-store.ts'
 import type { Revocations } from './revocations.ts'
 
-export interface RevocationServiceDependencies {
+export interface RevocationServiceDependencies extends ReceiptCollectorDependencies {
   readonly link: RedisLink
   readonly revocations: Pick<Revocations, 'hashKeys' | 'size'>
-  readonly acknowledgements: Acknowledgements
   /** Issuers of the current policy, by issuer identifier. */
   readonly issuers: () => ReadonlyMap<string, IssuerRules>
-  /**
-   * Time without contact to Redis after which every node refuses requests that need current revocations, ms; see {@link
-   * Cluster.boundMs}.
-   */
-  readonly boundMs: () => number
-  /** Returns members that Redis has forgotten but that can still admit requests; see {@link Cluster.lostMembers}. */
-  readonly lostMembers: (listed: readonly AwaitedMember[]) => {
-    readonly members: readonly AwaitedMember[]
-    readonly boundMs: number
-  }
   /** Number of revocations above which the node no longer revokes single tokens (`revocation.max_entries`). */
   readonly maxEntries: number
   /**
@@ -39,26 +28,6 @@ export interface RevocationServiceDependencies {
   readonly log: (level: 'info' | 'warn', message: string, fields: Readonly<Record<string, unknown>>) => void
 }
 
-export interface RevokeOptions {
-  /**
-   * `all`: waits, for at most 5 min, until every member has acknowledged, or until the revocations of each missing
-   * member must be stale, so that the member refuses the requests that need them. `none`: does not wait for
-   * acknowledgements.
-   */
-  readonly wait: 'all' | 'none'
-  /** Whether to wait until Redis has written the revocation to disk. */
-  readonly durable: boolean
-}
-
-/**
- * Options of a revocation order, with the time of the call in ms: `sentAt` is monotonic, `sentMs` is since the Unix
- * epoch.
- */
-interface Sent extends RevokeOptions {
-  readonly sentAt: number
-  readonly sentMs: number
-}
-
 /** A Redis connection that writes revocation orders and then checks their durability. */
 interface OrderConnection {
   readonly store: RevocationStore
@@ -67,12 +36,10 @@ interface OrderConnection {
   close(): Promise<void>
 }
 
-/** Longest wait for acknowledgements. The staleness limit of a route can be a day, and no caller waits that long. */
-const WAIT_MAX_MS = 5 * 60_000
-
 /** Executes revocation orders and returns receipts. */
 export class RevocationService {
   readonly #dependencies: RevocationServiceDependencies
+  readonly #receipts: ReceiptCollector
   /**
    * Orders with and without a wait for the disk use two connections: the Redis commands WAIT and WAITAOF block later
    * calls.
@@ -82,6 +49,7 @@ export class RevocationService {
 
   constructor(dependencies: RevocationServiceDependencies) {
     this.#dependencies = dependencies
+    this.#receipts = new ReceiptCollector(dependencies)
     this.#quick = this.#openConnection('revocations')
     this.#durable = this.#openConnection('durable-revocations')
   }
@@ -94,13 +62,13 @@ export class RevocationService {
    * @throws {RevocationRefused} when the order is invalid, or names one token and `maxEntries` is reached
    * @throws {GatewayFault} `store-unavailable`
    */
-  async revoke(order: RevocationOrder, options: RevokeOptions): Promise<Receipt> {
+  async revoke(order: RevocationOrder, options: ReceiptOptions): Promise<Receipt> {
     const sentAt = performance.now()
     const sentMs = Date.now()
     const { store, durability } = options.durable ? this.#durable : this.#quick
     const { ordered, written, matchedBy } = await this.#write(order, store, sentMs)
     const receipt = {
-      ...(await this.#collect(written, durability, { ...options, sentAt, sentMs })),
+      ...(await this.#receipts.collect(written, durability, { ...options, sentAt, sentMs })),
       ...(matchedBy !== undefined && { matched_by: matchedBy }),
     }
     this.#dependencies.log('info', 'credentials revoked', {
@@ -121,7 +89,11 @@ export class RevocationService {
     order: RevocationOrder,
     store: RevocationStore,
     sentMs: number,
-  ): Promise<{ readonly ordered: ReadOrder; readonly written: Written; readonly matchedBy: Receipt['matched_by'] }> {
+  ): Promise<{
+    readonly ordered: ReadOrder
+    readonly written: WrittenEvent
+    readonly matchedBy: Receipt['matched_by']
+  }> {
     const { revocations, issuers, maxEntries } = this.#dependencies
     const { hashKeys } = revocations
     if (hashKeys === undefined) {
@@ -140,37 +112,6 @@ export class RevocationService {
     return { ordered, written: named?.written ?? text, matchedBy: named?.identity.by ?? matchOf(ordered) }
   }
 
-  /** Waits for the acknowledgements of a written revocation and for its durability, as the options state. */
-  async #collect(written: Written, durability: Durability, { wait, durable, sentAt, sentMs }: Sent): Promise<Receipt> {
-    const { boundMs, lostMembers, acknowledgements } = this.#dependencies
-    // `fenced_by` counts from the reply of Redis, not from the call. A read that a member sent between call and reply
-    // may not have seen the revocation.
-    const tookMs = performance.now() - sentAt
-    const more = lostMembers(written.members)
-    const members = [...written.members, ...more.members]
-    const waitedMs = Math.max(boundMs(), written.boundMs, more.boundMs)
-    const [collected, { replicas, fsynced }] = await Promise.all([
-      acknowledgements.collect(written.position, members, sentAt, wait === 'all' ? Math.min(waitedMs, WAIT_MAX_MS) : 0),
-      durability.confirm(durable),
-    ])
-    // Checks again for lost members. After Redis lost its data, this node can renew its lease before it detects the
-    // loss, and acknowledges only afterwards.
-    const late = lostMembers(written.members)
-    const known = new Set(members.map(({ id }) => id))
-    const lateIds = late.members.map(({ id }) => id).filter((id) => !known.has(id))
-    const maxStalenessMs = Math.max(waitedMs, late.boundMs)
-    return {
-      id: randomUUID(),
-      position: written.position,
-      acknowledged: collected.acknowledged,
-      missing: [...collected.missing, ...lateIds],
-      fenced_by: new Date(sentMs + Math.ceil(tookMs) + maxStalenessMs).toISOString(),
-      max_staleness_ms: maxStalenessMs,
-      replicas,
-      fsynced,
-    }
-  }
-
   /**
    * Also revokes an opaque token by its `jti` or by the introspection response of its issuer. A different text that the
    * issuer accepts as the same token is then rejected too.
@@ -181,7 +122,7 @@ export class RevocationService {
     order: RevocationOrder,
     store: RevocationStore,
     hashKeys: HashKeys,
-  ): Promise<{ readonly identity: OpaqueIdentity; readonly written: Written } | undefined> {
+  ): Promise<{ readonly identity: OpaqueIdentity; readonly written: WrittenEvent } | undefined> {
     const { identify, log } = this.#dependencies
     if (order.kind !== 'token' || identify === undefined) return undefined
     try {

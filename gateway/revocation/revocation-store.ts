@@ -1,8 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import type { AwaitedMember } from '../cluster/acknowledgements.ts'
 import { KEEP_EVENTS_MS } from '../cluster/event.ts'
-import { readMemberFacts } from '../cluster/member.ts'
-import type { Position } from '../cluster/position.ts'
+import { readWrittenEvent, type WrittenEvent } from '../cluster/written-event.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 import type { SessionEnds } from './read-order.ts'
@@ -17,18 +15,6 @@ const READ_BYTES = 10_000 * RECORD_BYTES
 const READ_BUCKETS = 32
 /** Maximum number of revocation records that one call writes back to Redis after Redis lost them. */
 const PUT_BACK_RECORDS = 512
-
-/** A revocation that Redis has accepted. */
-export interface Written {
-  /** Position of the revocation in the event log. */
-  readonly position: Position
-  /** Members of the cluster when the revocation was written. */
-  readonly members: readonly AwaitedMember[]
-  /**
-   * Longest time without contact after which one of these members refuses requests that need current revocations, ms.
-   */
-  readonly boundMs: number
-}
 
 /**
  * Stores revocations in Redis, both in the event log and in buckets. A bucket is a Redis key with revocations of a
@@ -51,16 +37,8 @@ export class RevocationStore {
    * Writes a revocation. @throws {GatewayFault} when Redis fails; after a timeout or a lost connection, Redis may have
    * stored the revocation
    */
-  async write(record: Buffer, nowS: number): Promise<Written> {
-    const [position, ...rest] = await this.#append(record, bucketEndOf(expiryOf(record, 0), nowS), true)
-    const members: AwaitedMember[] = []
-    let boundMs = 0
-    for (let i = 0; i + 1 < rest.length; i += 2) {
-      const facts = readMemberFacts(rest[i + 1], rest[i]!)
-      members.push({ key: rest[i]!, id: facts.id })
-      boundMs = Math.max(boundMs, facts.bound_ms)
-    }
-    return { position: position!, members, boundMs }
+  async write(record: Buffer, nowS: number): Promise<WrittenEvent> {
+    return readWrittenEvent(await this.#append(record, bucketEndOf(expiryOf(record, 0), nowS), true))
   }
 
   /** Restores packed revocation records that Redis lost. @throws {GatewayFault} when Redis fails */

@@ -17,6 +17,8 @@ export class RegisteredStream implements StreamWatch, ActiveSetMember {
   indexed: (Uint32Array | undefined)[] = []
   /** Monotonic, ms; `undefined` while the stream is not held. */
   heldAt: number | undefined
+  /** True once an operator has ordered the end of the stream. It relays nothing from then on. */
+  ordered = false
   /** True once the stream has ended, for whatever reason. */
   over = false
 

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { ActiveSet } from '../base/active-set.ts'
-import type { Denial } from '../base/denial.ts'
+import { type Denial, denial } from '../base/denial.ts'
 import { Supervisor } from '../base/supervisor.ts'
 import type { SharedState } from '../cluster/shared-state.ts'
 import { RECORD_BYTES } from '../revocation/record.ts'
@@ -9,6 +9,8 @@ import { HashIndex } from './hash-index.ts'
 import { MessageWindows } from './message-windows.ts'
 import { RegisteredStream, type StreamKeeper } from './registered-stream.ts'
 import { StreamCounts, type StreamLimits } from './stream-counts.ts'
+import { END_STREAMS, readStreamOrder } from './stream-order.ts'
+import type { StreamSelector, StreamView } from './stream-view.ts'
 import type { StreamCandidate } from './watched-stream.ts'
 
 /** Time between two checks of every stream, ms. An expired token ends an idle stream at the next check. */
@@ -17,12 +19,32 @@ const CHECK_EVERY_MS = 250
 const UNKNOWN_STATUS = 503
 /** Longest work on streams in one turn of the event loop, ms. */
 const SLICE_MS = 5
+/** Largest number of streams in a list. */
+const LISTED_MAX = 1000
+
+const endedByOperator = denial('stream-ended-by-operator', { fields: [['retry-after', '1']] })
 
 export interface StreamRegistryOptions extends StreamLimits {
   /** Longest time for which streams are held while the node cannot vouch for revocations, ms. */
   readonly holdMs: number
   /** Returns the monotonic time, ms. */
   readonly now?: () => number
+}
+
+/** A stream of this node. */
+export interface ListedStream extends StreamView {
+  /** Whether nothing is relayed, because the node cannot know whether the stream is allowed. */
+  readonly held: boolean
+}
+
+/** Streams of this node that a selector selects. */
+export interface StreamList {
+  /** Number of all streams of the node. */
+  readonly total: number
+  /** Number of selected streams. */
+  readonly selected: number
+  /** At most 1,000 of the selected streams, oldest first. */
+  readonly streams: readonly ListedStream[]
 }
 
 /**
@@ -32,7 +54,7 @@ export interface StreamRegistryOptions extends StreamLimits {
  * Registered with the cluster after the revocations, so that it sees each event after the replica has applied it.
  */
 export class StreamRegistry implements SharedState, StreamKeeper {
-  readonly kinds = ['revoked', 'hash-keys']
+  readonly kinds = ['revoked', 'hash-keys', END_STREAMS]
   readonly counts: StreamCounts
   readonly messages = new MessageWindows()
   readonly #holdMs: number
@@ -86,6 +108,10 @@ export class StreamRegistry implements SharedState, StreamKeeper {
 
   check(entry: RegisteredStream): boolean {
     const { stream } = entry
+    if (entry.ordered) {
+      this.#end(entry, endedByOperator)
+      return false
+    }
     const denial = stream.reconsider()
     if (denial !== undefined) {
       if (!this.#holds(entry, denial)) this.#end(entry, denial)
@@ -141,10 +167,34 @@ export class StreamRegistry implements SharedState, StreamKeeper {
   apply(kind: string, payload: Buffer): Promise<void> | undefined {
     if (kind === 'hash-keys') return this.checkAll()
     this.#openCandidates()
+    if (kind === END_STREAMS) return this.#order(readStreamOrder(payload))
     for (let at = 0; at + RECORD_BYTES <= payload.length; at += RECORD_BYTES) {
       this.#index.visit(payload.readUInt32BE(at), payload.readUInt32BE(at + 4), (entry) => this.#due.push(entry))
     }
     return this.#work()
+  }
+
+  /** Ends the selected streams. They relay nothing from now on, and end in slices. */
+  #order(selector: StreamSelector | undefined): Promise<void> | undefined {
+    if (selector === undefined) return undefined
+    this.#entries.visit((entry) => {
+      if (!entry.stream.isSelected(selector)) return
+      entry.ordered = true
+      this.#due.push(entry)
+    })
+    return this.#work()
+  }
+
+  list(selector: StreamSelector): StreamList {
+    const streams: ListedStream[] = []
+    let selected = 0
+    this.#entries.visit(({ stream, heldAt }) => {
+      if (!stream.isSelected(selector)) return
+      selected++
+      if (streams.length < LISTED_MAX) streams.push({ ...stream.view(), held: heldAt !== undefined })
+    })
+    streams.sort((a, b) => a.startedMs - b.startedMs)
+    return { total: this.size, selected, streams }
   }
 
   async catchUp(): Promise<void> {

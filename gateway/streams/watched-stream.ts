@@ -1,5 +1,6 @@
 import type { Denial } from '../base/denial.ts'
 import type { RevocationMemo } from '../oauth/token-facts.ts'
+import type { StreamSelector, StreamView } from './stream-view.ts'
 
 /** A transfer that outlives the decision that admitted it, and the means to hold and to end it. */
 export interface WatchedStream {
@@ -25,6 +26,9 @@ export interface WatchedStream {
   end(denial: Denial): void
   /** Ends the stream because the check itself failed. */
   fail(fault: unknown): void
+  /** The stream now, as operators see it. */
+  view(): StreamView
+  isSelected(selector: StreamSelector): boolean
 }
 
 /** A source of a stream that is only registered if it still runs after the current turn of the event loop. */

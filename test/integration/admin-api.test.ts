@@ -134,6 +134,8 @@ const demanded = [
   ['GET', '/api/v1/audit/verification', 'gatehouse:audit'],
   ['GET', '/api/v1/sessions', 'gatehouse:sessions'],
   ['POST', '/api/v1/sessions/end', 'gatehouse:sessions'],
+  ['GET', '/api/v1/streams', 'gatehouse:read'],
+  ['POST', '/api/v1/streams/end', 'gatehouse:revoke'],
 ] as const
 
 test('S-120: the table of required scopes in this test lists every operation of the admin API', async () => {

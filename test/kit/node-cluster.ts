@@ -3,12 +3,9 @@ import type { Receipt } from '../../gateway/cluster/receipt.ts'
 import type { IssuerRules } from '../../gateway/oauth/token-facts.ts'
 import type { RedisLink } from '../../gateway/redis/redis-link.ts'
 import { HashKeys } from '../../gateway/revocation/identity.ts'
+import type { ReceiptOptions } from '../../gateway/revocation/receipt-collector.ts'
 import type { RevocationOrder } from '../../gateway/revocation/revocation-order.ts'
-import {
-  RevocationService,
-  type RevocationServiceDependencies,
-  type RevokeOptions,
-} from '../../gateway/revocation/revocation-service.ts'
+import { RevocationService, type RevocationServiceDependencies } from '../../gateway/revocation/revocation-service.ts'
 import { RevocationStore } from '../../gateway/revocation/revocation-store.ts'
 import { atEnd } from './cleanup.ts'
 import { startNode, type TestNode } from './node.ts'
@@ -70,7 +67,7 @@ export class TestService {
     this.#service = service
   }
 
-  revoke(order: RevocationOrder, options: Partial<RevokeOptions> = {}): Promise<Receipt> {
+  revoke(order: RevocationOrder, options: Partial<ReceiptOptions> = {}): Promise<Receipt> {
     return this.#service.revoke(order, { wait: 'all', durable: false, ...options })
   }
 }

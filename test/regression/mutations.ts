@@ -65,6 +65,7 @@ export const mutations: readonly Mutation[] = [
     'streams/stream-registry.ts',
     {
       'a revocation does not end streams': ['(entry) => this.#due.push(entry))', '() => {})'],
+      'an order to end streams ends none': ['      entry.ordered = true\n', ''],
       'streams are not checked while nothing is relayed': ['() => this.checkAll())', '() => {})'],
     },
     streams,

@@ -10,6 +10,7 @@ export const endReasons = [
   'streams-full',
   'stream-limited',
   'stream-ended',
+  'stream-ended-by-operator',
   'stream-max-age',
   'stream-idle',
   'client-gone',

@@ -1,10 +1,12 @@
 import type { Denial } from '../../base/denial.ts'
 import type { RevocationMemo } from '../../oauth/token-facts.ts'
+import type { StreamSelector, StreamView } from '../../streams/stream-view.ts'
 import type { StreamWatch, WatchedStream } from '../../streams/watched-stream.ts'
 import { concludeReply, endStream, fail } from './driver.ts'
 import type { Recorded } from './exchange.ts'
 import type { Relay } from './relay.ts'
 import { StreamAuthority } from './stream-authority.ts'
+import { isSelected, streamView } from './stream-view.ts'
 
 /** A forwarded exchange whose reply or upload is still being relayed. */
 export class RelayedStream implements WatchedStream, Relay {
@@ -51,9 +53,12 @@ export class RelayedStream implements WatchedStream, Relay {
    * have acted on the request.
    */
   reconsider(): Denial | undefined {
-    const x = this.#x
-    if (!x.settled && x.replyHead === undefined && !x.downstream.uploading) return undefined
-    return this.#authority.verdict()
+    return this.#awaitsReply ? undefined : this.#authority.verdict()
+  }
+
+  get #awaitsReply(): boolean {
+    const { settled, replyHead, downstream } = this.#x
+    return !settled && replyHead === undefined && !downstream.uploading
   }
 
   mayRelay(): boolean {
@@ -105,5 +110,13 @@ export class RelayedStream implements WatchedStream, Relay {
 
   close(): void {
     this.#watch.close()
+  }
+
+  view(): StreamView {
+    return streamView(this.#authority.current)
+  }
+
+  isSelected(selector: StreamSelector): boolean {
+    return !this.#awaitsReply && isSelected(this.#authority.current, selector)
   }
 }

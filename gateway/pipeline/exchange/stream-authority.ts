@@ -69,6 +69,11 @@ export class StreamAuthority {
     return this.#current.route.streams.holdMs
   }
 
+  /** The exchange as last decided. */
+  get current(): Recorded {
+    return this.#current
+  }
+
   /** Counts as a use of the login session, because the client sent something. */
   used(): void {
     this.#sessionUse?.note(this.#current.session!, this.#current.nowMs)

@@ -3,6 +3,7 @@ import type { Denial } from '../../base/denial.ts'
 import type { GatewayFault } from '../../base/fault.ts'
 import type { RevocationMemo } from '../../oauth/token-facts.ts'
 import type { MessageMeter } from '../../streams/message-windows.ts'
+import type { StreamSelector, StreamView } from '../../streams/stream-view.ts'
 import type { StreamWatch, WatchedStream } from '../../streams/watched-stream.ts'
 import type { UpgradeCall } from '../../upstream/target.ts'
 import { NO_CODE } from '../../upstream/websocket/close-code.ts'
@@ -11,6 +12,7 @@ import { concludeWebSocket, fail, refuseForwarded } from '../exchange/driver.ts'
 import type { EndReason } from '../exchange/end-reasons.ts'
 import type { Recorded } from '../exchange/exchange.ts'
 import { StreamAuthority } from '../exchange/stream-authority.ts'
+import { isSelected, streamView } from '../exchange/stream-view.ts'
 import { Close, closeFor } from './close-codes.ts'
 
 /** Time between two calls of `sweep`, ms. */
@@ -184,6 +186,14 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
 
   reconsider(): Denial | undefined {
     return this.#authority.verdict()
+  }
+
+  view(): StreamView {
+    return streamView(this.#authority.current)
+  }
+
+  isSelected(selector: StreamSelector): boolean {
+    return isSelected(this.#authority.current, selector)
   }
 
   hold(): void {

@@ -5,6 +5,7 @@ import { noRevocationLookup, type RevocationMemo } from '../../../gateway/oauth/
 import { HashKeys } from '../../../gateway/revocation/identity.ts'
 import { ANY_TIME, writeRecord } from '../../../gateway/revocation/record.ts'
 import { StreamRegistry } from '../../../gateway/streams/stream-registry.ts'
+import type { StreamSelector, StreamView } from '../../../gateway/streams/stream-view.ts'
 import type { StreamWatch, WatchedStream } from '../../../gateway/streams/watched-stream.ts'
 
 // A stream is a long reply or upload. The gate checks the credential of a stream periodically, before the stream relays
@@ -23,9 +24,11 @@ class TestStream implements WatchedStream {
   verdict: Denial | undefined
   holdMs: number | undefined
   checks = 0
+  readonly subject: string
   readonly #memo = noRevocationLookup()
 
   constructor(subject: string) {
+    this.subject = subject
     this.#memo.hashes = new Uint32Array(4)
     this.index(keys, subject)
     this.lookups = [this.#memo]
@@ -59,6 +62,17 @@ class TestStream implements WatchedStream {
 
   fail(): void {
     this.did.push('fail')
+  }
+
+  view(): StreamView {
+    const { subject } = this
+    const counts = { messagesIn: undefined, messagesOut: undefined, bytesIn: 1, bytesOut: 2 }
+    const of = { kind: 'events', route: 'live', issuer, subject, session: undefined, address: '192.0.2.7' } as const
+    return { id: `stream of ${subject}`, ...of, startedMs: 0, ...counts }
+  }
+
+  isSelected({ subject }: StreamSelector): boolean {
+    return subject === undefined || subject === this.subject
   }
 }
 
@@ -202,4 +216,70 @@ test('the gate no longer checks a closed stream', async () => {
   await streams.apply('revoked', recordOf('ann'))
   expect(stream.did).toEqual([])
   expect(streams.size).toBe(0)
+})
+
+const orderOf = (selector: object): Buffer => Buffer.from(JSON.stringify(selector))
+
+test('an order to end the streams of a subject ends them, also a held one, and no others', async () => {
+  const streams = registry()
+  const mine = [await opened(streams, 'ann'), await opened(streams, 'ann')]
+  const other = await opened(streams, 'bob')
+  mine[1]!.verdict = stale
+  await streams.checkAll()
+
+  await streams.apply('end-streams', orderOf({ subject: 'ann', issuer }))
+
+  expect(mine.map(({ did }) => did)).toEqual([
+    ['end stream-ended-by-operator'],
+    ['hold', 'end stream-ended-by-operator'],
+  ])
+  expect(mine[0]!.watch.mayRelay()).toBe(false)
+  expect(other.did).toEqual([])
+  expect(streams.size).toBe(1)
+})
+
+test('an order to end streams stops every selected stream at once, and resolves when the last one has ended', async () => {
+  const streams = registry()
+  const all = await Promise.all(Array.from({ length: 300 }, () => opened(streams, 'ann')))
+  for (const stream of all) {
+    stream.end = ({ reason }) => {
+      const until = performance.now() + 0.2
+      while (performance.now() < until);
+      stream.did.push(reason)
+    }
+  }
+  const work = streams.apply('end-streams', orderOf({ subject: 'ann' }))
+  expect(all.filter(({ watch }) => watch.mayRelay())).toEqual([])
+  await work
+  expect(all.map(({ did }) => did.join())).toEqual(all.map(() => 'stream-ended-by-operator'))
+  expect(streams.size).toBe(0)
+})
+
+test.each([
+  ['is no JSON', Buffer.from('{')],
+  ['is no object', orderOf(['ann'])],
+  ['has no member', orderOf({})],
+  ['has a member that this version does not know', orderOf({ subject: 'ann', region: 'eu' })],
+  ['has a member that is no string', orderOf({ subject: 1 })],
+])('an order to end streams ends none when it %s', async (_, payload) => {
+  const streams = registry()
+  const stream = await opened(streams, 'ann')
+  await streams.apply('end-streams', payload)
+  expect(stream.did).toEqual([])
+})
+
+test('a list of streams has the selected streams with their state, and counts those beyond the first 1,000', async () => {
+  const streams = registry()
+  await Promise.all(Array.from({ length: 1001 }, () => opened(streams, 'bob')))
+  const held = await opened(streams, 'ann')
+  held.verdict = stale
+  await streams.checkAll()
+
+  expect(streams.list({ subject: 'ann' })).toEqual({
+    total: 1002,
+    selected: 1,
+    streams: [{ ...held.view(), held: true }],
+  })
+  const all = streams.list({})
+  expect([all.selected, all.streams.length]).toEqual([1002, 1000])
 })

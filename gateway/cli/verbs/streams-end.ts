@@ -1,0 +1,66 @@
+import { z } from 'zod'
+import { AdminClient, adminFlag, adminUnreachable } from '../admin-client.ts'
+import { CliError, exitCodes } from '../output.ts'
+import { printAcknowledgements, type ReceiptDocument } from '../receipt-text.ts'
+import { defineVerb, flag } from '../verb.ts'
+
+/** `gatehouse streams end`: ends streams on every node. Revokes nothing. */
+export const verb = defineVerb({
+  description: 'End streams on every node, without revoking anything: clients may connect again at once',
+  flags: {
+    subject: z.string().optional().register(flag, { value: 'id', help: 'all streams of this subject' }),
+    issuer: z
+      .string()
+      .optional()
+      .register(flag, { value: 'issuer', help: 'issuer of the subject; required if the policy has several issuers' }),
+    session: z
+      .string()
+      .optional()
+      .register(flag, { value: 'id', help: 'all streams of this login session, or of tokens with this sid' }),
+    route: z.string().optional().register(flag, { value: 'id', help: 'all streams of the route with this id' }),
+    id: z
+      .string()
+      .optional()
+      .register(flag, { value: 'stream', help: 'one stream, by the id that `streams list` prints' }),
+    reason: z.string().optional().register(flag, { value: 'text', help: 'reason for the log and the audit record' }),
+    wait: z.boolean().default(false).register(flag, {
+      help: 'wait until the streams have ended on every node, or until fenced_by, at most 5 minutes',
+    }),
+    admin: adminFlag,
+  },
+  examples: [
+    { run: 'gatehouse streams end --subject alice --issuer main --wait', does: 'the streams of a subject' },
+    { run: 'gatehouse streams end --id 01K7V1S6X4QZ --reason "stuck"', does: 'one stream' },
+  ],
+  exitCodes: {
+    [exitCodes.done]: 'every node has acknowledged: the streams have ended',
+    [exitCodes.invalid]: 'refused: no stream was ended',
+    ...adminUnreachable,
+    [exitCodes.partly]: 'some nodes have not acknowledged; each ends the streams when it has contact to Redis again',
+  },
+  run: async ({ subject, session, route, id, issuer, reason, wait, admin }, output) => {
+    const given = Object.entries({ subject, session, route, id }).filter(([, value]) => value !== undefined)
+    if (given.length !== 1) {
+      const message = 'give exactly one of --subject, --session, --route and --id'
+      throw new CliError(exitCodes.usage, 'GH_USAGE', message, 'see gatehouse streams end --help')
+    }
+    const body = {
+      ...Object.fromEntries(given),
+      ...(issuer !== undefined && { issuer }),
+      ...(reason !== undefined && { reason }),
+    }
+    const path = `/api/v1/streams/end?wait=${wait ? 'all' : 'none'}`
+    const { document } = await AdminClient.from(admin).call('POST', path, 'receipt', body)
+    const { receipt } = document as unknown as { receipt: ReceiptDocument }
+    printAcknowledgements(receipt, output)
+    output.line(`Order ${receipt.id} at ${receipt.position}: on ${receipt.replicas} replicas.`)
+    output.line(
+      receipt.missing.length === 0
+        ? 'On every node, the selected streams have ended.'
+        : `Nodes that acknowledged have ended the selected streams. Any other node ends them when it reads the order; without contact to Redis it holds streams from ${receipt.fenced_by}.`,
+    )
+    output.line('Nothing was revoked: clients may connect again. To keep a client out, use gatehouse revoke.')
+    output.document(document)
+    return receipt.missing.length === 0 ? exitCodes.done : exitCodes.partly
+  },
+})

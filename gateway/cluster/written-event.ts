@@ -1,0 +1,27 @@
+import type { AwaitedMember } from './acknowledgements.ts'
+import { readMemberFacts } from './member.ts'
+import type { Position } from './position.ts'
+
+/** An event that Redis has accepted. */
+export interface WrittenEvent {
+  /** Position in the event log. */
+  readonly position: Position
+  /** Members of the cluster when the event was written. */
+  readonly members: readonly AwaitedMember[]
+  /**
+   * Longest time without contact after which one of these members refuses requests that need current revocations, ms.
+   */
+  readonly boundMs: number
+}
+
+/** @param reply  reply of a script: id of the log entry, then for each member: its key, and its facts or '' */
+export function readWrittenEvent([position, ...rest]: readonly string[]): WrittenEvent {
+  const members: AwaitedMember[] = []
+  let boundMs = 0
+  for (let i = 0; i + 1 < rest.length; i += 2) {
+    const facts = readMemberFacts(rest[i + 1], rest[i]!)
+    members.push({ key: rest[i]!, id: facts.id })
+    boundMs = Math.max(boundMs, facts.bound_ms)
+  }
+  return { position: position!, members, boundMs }
+}

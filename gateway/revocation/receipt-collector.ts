@@ -1,0 +1,86 @@
+import { randomUUID } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
+import type { Acknowledgements, AwaitedMember } from '../cluster/acknowledgements.ts'
+import type { Receipt } from '../cluster/receipt.ts'
+import type { WrittenEvent } from '../cluster/written-event.ts'
+import type { Durability } from './durability.ts'
+
+export interface ReceiptCollectorDependencies {
+  readonly acknowledgements: Acknowledgements
+  /**
+   * Time without contact to Redis after which every node refuses requests that need current revocations, ms; see {@link
+   * Cluster.boundMs}.
+   */
+  readonly boundMs: () => number
+  /** Returns members that Redis has forgotten but that can still admit requests; see {@link Cluster.lostMembers}. */
+  readonly lostMembers: (listed: readonly AwaitedMember[]) => {
+    readonly members: readonly AwaitedMember[]
+    readonly boundMs: number
+  }
+}
+
+export interface ReceiptOptions {
+  /**
+   * `all`: waits, for at most 5 min, until every member has acknowledged, or until the revocations of each missing
+   * member must be stale, so that the member refuses the requests that need them. `none`: does not wait for
+   * acknowledgements.
+   */
+  readonly wait: 'all' | 'none'
+  /** Whether to wait until Redis has written the event to disk. */
+  readonly durable: boolean
+}
+
+/**
+ * Options of an order, with the time of the call in ms: `sentAt` is monotonic, `sentMs` is since the Unix epoch.
+ */
+export interface SentOrder extends ReceiptOptions {
+  readonly sentAt: number
+  readonly sentMs: number
+}
+
+/** Longest wait for acknowledgements. The staleness limit of a route can be a day, and no caller waits that long. */
+const WAIT_MAX_MS = 5 * 60_000
+
+/** Makes the receipts of events that nodes apply and acknowledge. */
+export class ReceiptCollector {
+  readonly #dependencies: ReceiptCollectorDependencies
+
+  constructor(dependencies: ReceiptCollectorDependencies) {
+    this.#dependencies = dependencies
+  }
+
+  /** Waits for the acknowledgements of a written event and for its durability, as the options state. */
+  async collect(
+    written: WrittenEvent,
+    durability: Durability,
+    { wait, durable, sentAt, sentMs }: SentOrder,
+  ): Promise<Receipt> {
+    const { boundMs, lostMembers, acknowledgements } = this.#dependencies
+    // `fenced_by` counts from the reply of Redis, not from the call. A read that a member sent between call and reply
+    // may not have seen the event.
+    const tookMs = performance.now() - sentAt
+    const more = lostMembers(written.members)
+    const members = [...written.members, ...more.members]
+    const waitedMs = Math.max(boundMs(), written.boundMs, more.boundMs)
+    const [collected, { replicas, fsynced }] = await Promise.all([
+      acknowledgements.collect(written.position, members, sentAt, wait === 'all' ? Math.min(waitedMs, WAIT_MAX_MS) : 0),
+      durability.confirm(durable),
+    ])
+    // Checks again for lost members. After Redis lost its data, this node can renew its lease before it detects the
+    // loss, and acknowledges only afterwards.
+    const late = lostMembers(written.members)
+    const known = new Set(members.map(({ id }) => id))
+    const lateIds = late.members.map(({ id }) => id).filter((id) => !known.has(id))
+    const maxStalenessMs = Math.max(waitedMs, late.boundMs)
+    return {
+      id: randomUUID(),
+      position: written.position,
+      acknowledged: collected.acknowledged,
+      missing: [...collected.missing, ...lateIds],
+      fenced_by: new Date(sentMs + Math.ceil(tookMs) + maxStalenessMs).toISOString(),
+      max_staleness_ms: maxStalenessMs,
+      replicas,
+      fsynced,
+    }
+  }
+}

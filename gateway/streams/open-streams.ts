@@ -1,0 +1,44 @@
+import type { ClusterRoom } from '../cluster/open-cluster.ts'
+import type { Settings } from '../config/settings.ts'
+import { StreamEnder, type StreamEnderDependencies } from './stream-ender.ts'
+import { StreamRegistry } from './stream-registry.ts'
+
+export interface StreamRoomDependencies {
+  readonly settings: Pick<Settings, 'streams'>
+  /** `undefined` on a node without Redis. */
+  readonly cluster: Pick<ClusterRoom, 'link' | 'cluster'> | undefined
+  readonly log: StreamEnderDependencies['log']
+}
+
+export interface StreamRoom {
+  readonly registry: StreamRegistry
+  /** `undefined` on a node without Redis. */
+  readonly ender: StreamEnder | undefined
+  close(): Promise<void>
+}
+
+/** Opens the streams of a node. Call after the revocations have been opened, and before the node joins the cluster. */
+export function openStreams({ settings, cluster, log }: StreamRoomDependencies): StreamRoom {
+  const registry = new StreamRegistry(settings.streams)
+  // After the revocations: it sees each event once the replica has applied it.
+  cluster?.cluster.register(registry)
+  const ender = cluster && openEnder(cluster, log)
+  const close = async (): Promise<void> => {
+    registry.close()
+    await ender?.close()
+  }
+  return { registry, ender, close }
+}
+
+function openEnder(
+  { link, cluster }: NonNullable<StreamRoomDependencies['cluster']>,
+  log: StreamRoomDependencies['log'],
+): StreamEnder {
+  return new StreamEnder({
+    link,
+    acknowledgements: cluster.acknowledgements,
+    boundMs: () => cluster.boundMs,
+    lostMembers: (listed) => cluster.lostMembers(listed),
+    log,
+  })
+}

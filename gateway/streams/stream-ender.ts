@@ -1,0 +1,72 @@
+import { performance } from 'node:perf_hooks'
+import { KEEP_EVENTS_MS } from '../cluster/event.ts'
+import type { Receipt } from '../cluster/receipt.ts'
+import { readWrittenEvent } from '../cluster/written-event.ts'
+import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
+import type { RedisLink } from '../redis/redis-link.ts'
+import { Durability } from '../revocation/durability.ts'
+import {
+  ReceiptCollector,
+  type ReceiptCollectorDependencies,
+  type ReceiptOptions,
+} from '../revocation/receipt-collector.ts'
+import { END_STREAMS, writeStreamOrder } from './stream-order.ts'
+import type { StreamSelector } from './stream-view.ts'
+
+export interface StreamEnderDependencies extends ReceiptCollectorDependencies {
+  readonly link: RedisLink
+  readonly log: (level: 'info', message: string, fields: Readonly<Record<string, unknown>>) => void
+}
+
+/** Ends streams on every node of the cluster, by an event of the cluster log. Revokes nothing. */
+export class StreamEnder {
+  readonly #dependencies: StreamEnderDependencies
+  readonly #receipts: ReceiptCollector
+  readonly #client: RedisClient
+  readonly #append: RedisScript
+  readonly #durability: Durability
+
+  constructor(dependencies: StreamEnderDependencies) {
+    this.#dependencies = dependencies
+    this.#receipts = new ReceiptCollector(dependencies)
+    const { link } = dependencies
+    // Its own connection, because the Redis command WAIT blocks later calls of a connection.
+    this.#client = link.client('receipt', 'stream-orders')
+    this.#append = this.#client.script(new URL('./append-order.lua', import.meta.url))
+    this.#durability = new Durability(this.#client, link.keys.events)
+  }
+
+  /**
+   * Ends the streams that each node has when it applies the order. A node acknowledges after its streams have ended.
+   *
+   * @param selector  must have at least one member
+   * @throws {GatewayFault} `store-unavailable`; after the faults `no reply in time` and `connection lost
+   *   before the reply`, nodes may have received the order
+   */
+  async end(
+    selector: StreamSelector,
+    { wait, reason }: Pick<ReceiptOptions, 'wait'> & { readonly reason: string | undefined },
+  ): Promise<Receipt> {
+    const { link, log } = this.#dependencies
+    const { events, members, memberFacts } = link.keys
+    const sent = { sentAt: performance.now(), sentMs: Date.now() }
+    const values = [END_STREAMS, writeStreamOrder(selector), KEEP_EVENTS_MS]
+    const reply = await this.#append([events, members, memberFacts], values)
+    const written = readWrittenEvent(reply as string[])
+    const receipt = await this.#receipts.collect(written, this.#durability, { wait, durable: false, ...sent })
+    const { id, position, acknowledged, missing } = receipt
+    log('info', 'streams ended by an operator', {
+      receipt: id,
+      streams: selector,
+      ...(reason !== undefined && { reason }),
+      position,
+      acknowledged: acknowledged.length,
+      missing,
+    })
+    return receipt
+  }
+
+  close(): Promise<void> {
+    return this.#client.close()
+  }
+}

@@ -1,0 +1,35 @@
+/** A stream, as operators see it. */
+export interface StreamView {
+  /** Request id of the exchange. */
+  readonly id: string
+  readonly kind: 'websocket' | 'events' | 'download' | 'upload'
+  /** Id of the route. */
+  readonly route: string
+  /** Identifier of the issuer; `undefined`, like `subject`, for a stream that a public route admitted. */
+  readonly issuer: string | undefined
+  readonly subject: string | undefined
+  /** Id of the login session, else the `sid` of the token. */
+  readonly session: string | undefined
+  /** IP address of the client. */
+  readonly address: string
+  /** Arrival of the request, ms since the Unix epoch. */
+  readonly startedMs: number
+  /** Messages of a WebSocket, from and to the client; `undefined` for any other kind. */
+  readonly messagesIn: number | undefined
+  readonly messagesOut: number | undefined
+  /** Bytes of messages, request body and reply body, from and to the client. */
+  readonly bytesIn: number
+  readonly bytesOut: number
+}
+
+/** Selects the streams that have all given values. Without a value it selects every stream. */
+export interface StreamSelector {
+  /** Request id. */
+  readonly id?: string
+  readonly route?: string
+  /** Id of a login session, or `sid` of a token. */
+  readonly session?: string
+  readonly subject?: string
+  /** Identifier of the issuer. */
+  readonly issuer?: string
+}

@@ -1,0 +1,206 @@
+import { randomBytes } from 'node:crypto'
+import { beforeAll, expect, test } from 'vitest'
+import type { RedisLink } from '../../gateway/redis/redis-link.ts'
+import { auditRecords } from '../kit/audit-records.ts'
+import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
+import type { TestNode } from '../kit/node.ts'
+import { startNode } from '../kit/node.ts'
+import { foundEpoch } from '../kit/node-cluster.ts'
+import { testPolicy } from '../kit/policy.ts'
+import { connect, requestBytes } from '../kit/raw-client.ts'
+import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
+import { runVerb } from '../kit/run-verb.ts'
+import { until } from '../kit/until.ts'
+import { startUpstream } from '../kit/upstream.ts'
+import { type OpenedSocket, openSocket } from '../kit/websocket-client.ts'
+import { WebSocketService } from '../kit/websocket-service.ts'
+import type { Wire } from '../kit/wire.ts'
+
+// Operators list the streams of a node, and end streams on every node with the admin API of any node.
+
+const bootstrap = `bootstrap-${randomBytes(24).toString('base64url')}`
+const tryAgain = [1013, 'try again later'] as const
+
+let issuer: TestIssuer
+let sockets: WebSocketService
+let nodes: TestNode[]
+let link: RedisLink
+
+beforeAll(async () => {
+  const redis = await testRedis()
+  link = await testLink(redisSettingsFor(redis.port))
+  await foundEpoch(link)
+  issuer = await startIssuer()
+  sockets = await WebSocketService.start({ echo: true })
+  const events = await startUpstream({
+    handler: (_, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      response.write('data: begun\n\n')
+    },
+  })
+  const require = { scopes: { all: ['live'] } }
+  const policy = testPolicy({
+    issuer: issuer.url,
+    orders: sockets.url,
+    main: { clock_tolerance: '0s' },
+    ordersEntry: { routes: [{ id: 'live', match: { path: '/live/**' }, require, websocket: {} }] },
+  }) as { services: object }
+  const route = { id: 'feed', match: { path: '/feed/**' }, require }
+  const all = { ...policy, services: { ...policy.services, feeds: { upstreams: [events.url], routes: [route] } } }
+  nodes = await Promise.all(
+    ['n1', 'n2'].map((id) =>
+      startNode({
+        policy: all,
+        settings: {
+          node: { id },
+          redis: { url: `redis://127.0.0.1:${redis.port}/0` },
+          log: { access: true, format: 'json' },
+          admin: { listen: '127.0.0.1:0', bootstrap_token: { env: 'BOOTSTRAP' } },
+        },
+        env: { BOOTSTRAP: bootstrap },
+      }),
+    ),
+  )
+})
+
+const streams = (node: TestNode, ...words: string[]) =>
+  runVerb(
+    ['streams', ...words],
+    { GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${node.adminPort}`, GATEHOUSE_ADMIN_TOKEN: bootstrap },
+    '',
+  )
+
+interface Listed {
+  readonly node: string
+  readonly selected: number
+  readonly streams: readonly Readonly<Record<string, unknown>>[]
+}
+
+async function listed(node: TestNode, ...words: string[]): Promise<Listed> {
+  const { stdout } = await streams(node, 'list', ...words, '--output', 'json')
+  return JSON.parse(stdout)
+}
+
+let names = 0
+
+interface Opened {
+  readonly socket: OpenedSocket
+  readonly wire: Wire
+}
+
+/** Opens a WebSocket and an event stream, each with its registration at the node. */
+async function open(node: TestNode, sub: string, claims: object = {}): Promise<Opened> {
+  const token = issuer.sign({ claims: { sub, scope: 'live', ...claims } })
+  const socket = await openSocket(node.port, `/live/${++names}`, { token })
+  const wire = await connect(node.port)
+  await wire.send(requestBytes({ target: `/feed/${++names}`, token }))
+  await wire.until('data: begun\n\n')
+  return { socket, wire }
+}
+
+async function isOpen({ socket, wire }: Opened): Promise<void> {
+  const before = socket.messages.length
+  socket.ws.send('echo')
+  expect((await socket.received(before + 1)).at(-1)).toBe('echo')
+  expect(await wire.quiet(0)).toBe(true)
+  expect(wire.ending).toBe('open')
+}
+
+async function isEnded({ socket, wire }: Opened): Promise<void> {
+  expect(await socket.ended()).toEqual(tryAgain)
+  expect((await wire.until('0\r\n\r\n')).toString('latin1')).toBe('\r\n0\r\n\r\n')
+}
+
+test('`gatehouse streams list` names the node, and shows its streams with kind, route, subject, address, messages and bytes', async () => {
+  const [node, other] = nodes as [TestNode, TestNode]
+  const opened = await open(node, 'listed')
+  await open(other, 'listed')
+  await isOpen(opened)
+
+  const list = await listed(node, '--subject', 'listed', '--issuer', 'main')
+  expect(list).toMatchObject({ node: 'n1', selected: 2 })
+  const common = { issuer: issuer.url, subject: 'listed', address: '127.0.0.1', session: null, held: false }
+  const of = (kind: string) => list.streams.find((stream) => stream['kind'] === kind)
+  expect(of('websocket')).toMatchObject({ ...common, route: 'live', bytes_in: 4, bytes_out: 4 })
+  expect(of('websocket')).toMatchObject({ messages_in: 1, messages_out: 1 })
+  expect(of('events')).toMatchObject({ ...common, route: 'feed', bytes_in: 0, bytes_out: 13 })
+  expect(of('events')).toMatchObject({ messages_in: null, messages_out: null })
+  expect(await listed(node, '--subject', 'listed', '--route', 'feed')).toMatchObject({ selected: 1 })
+  expect(await listed(node, '--subject', 'absent')).toMatchObject({ selected: 0, streams: [] })
+
+  const { stdout } = await streams(node, 'list', '--subject', 'listed')
+  expect(stdout).toMatch(/^ID .*KIND .*ROUTE .*SUBJECT .*CLIENT .*AGE/)
+  expect(stdout).toContain('Node n1 has ')
+})
+
+test('`gatehouse streams end --subject` at one node ends the WebSocket and the event stream of the subject at the other, and revokes nothing', async () => {
+  const [node, other] = nodes as [TestNode, TestNode]
+  const mine = [await open(node, 'ended'), await open(other, 'ended')]
+  const others = [await open(node, 'spared'), await open(other, 'spared')]
+
+  const done = await streams(node, 'end', '--subject', 'ended', '--issuer', 'main', '--reason', 'test', '--wait')
+  expect(done.exitCode).toBe(0)
+  expect(done.stdout).toContain('On every node, the selected streams have ended.')
+  expect(done.stdout).toContain('Nothing was revoked')
+
+  for (const each of nodes) expect(await listed(each, '--subject', 'ended')).toMatchObject({ selected: 0 })
+  for (const each of mine) await isEnded(each)
+  for (const each of others) await isOpen(each)
+  const record = await other.waitForRecord(({ subject, reason }) => subject === 'ended' && reason === 'stream-ended')
+  expect(record).toMatchObject({ decision: 'broken', stream_end: 'stream-ended-by-operator' })
+  await isOpen(await open(other, 'ended'))
+
+  const calls = await auditRecords(link, (each) => each['gatehouse.operation'] === 'end_streams')
+  const [call] = calls.filter((each) => each['gatehouse.operation'] === 'end_streams')
+  expect(call).toMatchObject({ 'http.response.status_code': 200, 'gatehouse.decision': 'admitted' })
+  expect(JSON.parse(String(call!['gatehouse.detail']))).toMatchObject({
+    streams: { subject: 'ended', issuer: issuer.url },
+    reason: 'test',
+    acknowledged: 2,
+    missing: [],
+  })
+})
+
+test('`gatehouse streams end` ends one stream by its id, those of a session by its sid, and those of a route', async () => {
+  const [node, other] = nodes as [TestNode, TestNode]
+  const one = await open(other, 'one')
+  const bySid = await open(other, 'by-sid', { sid: 'session-1' })
+  const all = await listed(other, '--subject', 'one', '--route', 'live')
+  const id = String(all.streams[0]!['id'])
+
+  expect((await streams(node, 'end', '--id', id, '--wait')).exitCode).toBe(0)
+  expect(await one.socket.ended()).toEqual(tryAgain)
+  expect(one.wire.ending).toBe('open')
+
+  expect((await streams(node, 'end', '--session', 'session-1', '--wait')).exitCode).toBe(0)
+  await isEnded(bySid)
+
+  expect((await streams(node, 'end', '--route', 'feed', '--wait')).exitCode).toBe(0)
+  expect((await one.wire.until('0\r\n\r\n')).toString('latin1')).toBe('\r\n0\r\n\r\n')
+  expect(await listed(other, '--route', 'feed')).toMatchObject({ selected: 0 })
+})
+
+test('a node that was stopped while streams were ended is missing in the receipt, and ends them when it continues', async () => {
+  const [node, other] = nodes as [TestNode, TestNode]
+  const opened = await open(other, 'stopped')
+  other.signal('SIGSTOP')
+  let done: Awaited<ReturnType<typeof streams>>
+  try {
+    done = await streams(node, 'end', '--subject', 'stopped', '--issuer', 'main')
+  } finally {
+    other.signal('SIGCONT')
+  }
+  expect(done.exitCode).toBe(4)
+  expect(done.stdout).toContain('n2')
+  await isEnded(opened)
+  await until('the node has no such stream', async () => (await listed(other, '--subject', 'stopped')).selected === 0)
+})
+
+test.each([
+  ['no selector', []],
+  ['two selectors', ['--subject', 'a', '--route', 'b']],
+])('`gatehouse streams end` with %s is a usage error', async (_, words) => {
+  const { exitCode, stderr } = await streams(nodes[0]!, 'end', ...words)
+  expect(exitCode).toBe(2)
+  expect(stderr).toContain('exactly one of --subject, --session, --route and --id')
+})
