@@ -11,6 +11,10 @@ const issuer = await startIssuer()
 const service = await WebSocketService.start({
   select: (offered) => offered.find((one) => one !== 'unwanted'),
   answer: ({ url }, socket) => {
+    if (url === '/few/events') {
+      socket.end('HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n')
+      return true
+    }
     if (url !== '/live/refuses') return false
     socket.end('HTTP/1.1 409 Conflict\r\nContent-Length: 8\r\nX-Own: yes\r\n\r\nnot here')
     return true
@@ -279,6 +283,14 @@ test('the limits of streams of a route count WebSockets, and room is free again 
 
   const third = await openSocket(node.port, '/few/5', { token: tokenOf('c') })
   for (const { ws } of [second, third]) ws.close()
+})
+
+test('a handshake that the service answers with an event stream counts as one stream, and leaves none', async () => {
+  const eventsToken = issuer.sign({ claims: { scope: 'live', sub: 'events' } })
+  for (let i = 0; i < 3; i++) {
+    const { status, body } = await refusedSocket(node.port, '/few/events', { token: eventsToken })
+    expect([status, body]).toEqual([200, 'data: 1\n\n'])
+  }
 })
 
 test('a WebSocket without a message for streams.idle is closed, however many pings it sends', async () => {

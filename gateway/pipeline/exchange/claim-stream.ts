@@ -6,13 +6,14 @@ const full = denial('streams-full', { fields: [['retry-after', '5']] })
 const limited = denial('stream-limited', { fields: [['retry-after', '5']] })
 
 /**
- * Counts an event stream or WebSocket against the limits of streams until its exchange ends.
+ * Counts an event stream or WebSocket against the limits of streams until its exchange ends. Counts it once: a service
+ * can answer a WebSocket handshake with an event stream.
  *
  * @returns the denial when a limit is reached; the stream is then not counted
  */
 export function claimStream(x: Recorded): Denial<'streams-full' | 'stream-limited'> | undefined {
   const { route, facts, gate } = x
-  if (gate.streams === undefined) return undefined
+  if (gate.streams === undefined || x.streamClaim !== undefined) return undefined
   const claim = {
     route: route.id,
     address: addressKey(x.address),
