@@ -94,7 +94,7 @@ export class UwsClientSocket implements ClientSocket {
     this.#guarded(() => this.#receive(message, binary))
   }
 
-  /** uWebSockets.js would end the process when a handler throws. */
+  /** Reports an exception to the listener. The events of both sockets come here, and an exception there ends the process. */
   #guarded(work: () => void): void {
     try {
       work()
@@ -189,6 +189,10 @@ export class UwsClientSocket implements ClientSocket {
   }
 
   resume(): void {
+    this.#guarded(() => this.#resume())
+  }
+
+  #resume(): void {
     this.#flush()
     if (this.#passing) return
     this.#passing = true
