@@ -338,13 +338,15 @@ export class GatewayNode {
 
 /** Components that the admin API uses and that need Redis; `undefined` on a node without Redis. */
 function sharedOf({ cluster, revocation, audit, sessions, streams }: Rooms): SharedDependencies | undefined {
-  const { ender } = streams
-  if (cluster === undefined || revocation === undefined || audit === undefined || ender === undefined) return undefined
+  const { ender, summaries } = streams
+  if (cluster === undefined || revocation === undefined || audit === undefined) return undefined
+  if (ender === undefined || summaries === undefined) return undefined
   return {
     cluster: cluster.cluster,
     revocations: revocation.revocations,
     revocationService: revocation.service,
     streamEnder: ender,
+    streamSummaries: summaries,
     audit: audit.service,
     trail: audit.trail,
     auditVerifier: audit.verifier,

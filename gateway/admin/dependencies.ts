@@ -11,6 +11,7 @@ import type { Revocations } from '../revocation/revocations.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { StreamEnder } from '../streams/stream-ender.ts'
 import type { StreamRegistry } from '../streams/stream-registry.ts'
+import type { StreamSummaries } from '../streams/stream-summaries.ts'
 import type { VerifierStatus } from '../tokens/verifier.ts'
 import type { RecentTraces } from '../traces/recent-traces.ts'
 
@@ -72,6 +73,7 @@ export interface SharedDependencies {
   readonly revocations: Pick<Revocations, 'revoked' | 'size' | 'bytes'>
   readonly revocationService: Pick<RevocationService, 'revoke'>
   readonly streamEnder: Pick<StreamEnder, 'end'>
+  readonly streamSummaries: Pick<StreamSummaries, 'read'>
   readonly audit: Pick<AuditService, 'search' | 'end' | 'follow' | 'listSinks' | 'forgetSink' | 'replay'>
   readonly trail: Pick<AuditTrail, 'add' | 'status' | 'collect'>
   readonly auditVerifier: Pick<LogVerifier, 'verify'>

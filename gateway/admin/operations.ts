@@ -7,6 +7,7 @@ import { explainRequest } from './operations/explain-request.ts'
 import { followAudit } from './operations/follow-audit.ts'
 import { forgetAuditSink } from './operations/forget-audit-sink.ts'
 import { listAuditSinks } from './operations/list-audit-sinks.ts'
+import { listClusterStreams } from './operations/list-cluster-streams.ts'
 import { listLimits } from './operations/list-limits.ts'
 import { listNodes } from './operations/list-nodes.ts'
 import { listSessions } from './operations/list-sessions.ts'
@@ -40,6 +41,7 @@ export const operations: readonly Operation[] = [
   listSessions,
   endSessions,
   listStreams,
+  listClusterStreams,
   endStreams,
   describeApi(() => operations),
 ]

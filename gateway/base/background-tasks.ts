@@ -33,6 +33,7 @@ export const backgroundTasks = {
   'session-refresh': 'Refreshes the tokens of sessions before the tokens expire.',
   'session-upkeep': 'Records uses of sessions, and ends sessions above the limit.',
   'sink-files': 'Compresses files of the file sink (worker).',
+  'stream-summary': 'Writes a summary of the streams of the node to Redis.',
   'stream-watch':
     'Ends streams that are no longer authorized, and pauses streams while their authorization cannot be checked.',
   'telemetry-export': 'Sends traces, metrics and logs over OTLP.',

@@ -64,6 +64,11 @@ export class RedisKeys {
     return `${this.#prefix}{rev}:id:${id}`
   }
 
+  /** String: summary of the streams of one node, as JSON. Expires when the node no longer renews it. */
+  streamSummary(id: string): string {
+    return `${this.#prefix}{rev}:streams:${id}`
+  }
+
   /** Bucket of packed revocations that expire together. @param endS  expiry, s since the Unix epoch */
   revocationBucket(endS: number): string {
     return `${this.#prefix}{rev}:x:${endS}`

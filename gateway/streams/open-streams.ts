@@ -2,18 +2,20 @@ import type { ClusterRoom } from '../cluster/open-cluster.ts'
 import type { Settings } from '../config/settings.ts'
 import { StreamEnder, type StreamEnderDependencies } from './stream-ender.ts'
 import { StreamRegistry } from './stream-registry.ts'
+import { StreamSummaries } from './stream-summaries.ts'
 
 export interface StreamRoomDependencies {
-  readonly settings: Pick<Settings, 'streams'>
+  readonly settings: Pick<Settings, 'streams' | 'node'>
   /** `undefined` on a node without Redis. */
-  readonly cluster: Pick<ClusterRoom, 'link' | 'cluster'> | undefined
+  readonly cluster: Pick<ClusterRoom, 'link' | 'cluster' | 'client' | 'running'> | undefined
   readonly log: StreamEnderDependencies['log']
 }
 
 export interface StreamRoom {
   readonly registry: StreamRegistry
-  /** `undefined` on a node without Redis. */
+  /** `undefined`, like the summaries, on a node without Redis. */
   readonly ender: StreamEnder | undefined
+  readonly summaries: StreamSummaries | undefined
   close(): Promise<void>
 }
 
@@ -23,11 +25,21 @@ export function openStreams({ settings, cluster, log }: StreamRoomDependencies):
   // After the revocations: it sees each event once the replica has applied it.
   cluster?.cluster.register(registry)
   const ender = cluster && openEnder(cluster, log)
+  const summaries =
+    cluster &&
+    new StreamSummaries({
+      node: settings.node.id,
+      registry,
+      client: cluster.client,
+      keys: cluster.link.keys,
+      members: cluster.running,
+    })
   const close = async (): Promise<void> => {
     registry.close()
+    summaries?.close()
     await ender?.close()
   }
-  return { registry, ender, close }
+  return { registry, ender, summaries, close }
 }
 
 function openEnder(

@@ -43,7 +43,7 @@ export interface StreamList {
   readonly total: number
   /** Number of selected streams. */
   readonly selected: number
-  /** At most 1,000 of the selected streams, oldest first. */
+  /** The selected streams up to the limit of the list, oldest first. */
   readonly streams: readonly ListedStream[]
 }
 
@@ -185,13 +185,14 @@ export class StreamRegistry implements SharedState, StreamKeeper {
     return this.#work()
   }
 
-  list(selector: StreamSelector): StreamList {
+  /** @param most  largest number of streams in the list */
+  list(selector: StreamSelector, most = LISTED_MAX): StreamList {
     const streams: ListedStream[] = []
     let selected = 0
     this.#entries.visit(({ stream, heldAt }) => {
       if (!stream.isSelected(selector)) return
       selected++
-      if (streams.length < LISTED_MAX) streams.push({ ...stream.view(), held: heldAt !== undefined })
+      if (streams.length < most) streams.push({ ...stream.view(), held: heldAt !== undefined })
     })
     streams.sort((a, b) => a.startedMs - b.startedMs)
     return { total: this.size, selected, streams }

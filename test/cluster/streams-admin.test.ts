@@ -81,6 +81,11 @@ async function listed(node: TestNode, ...words: string[]): Promise<Listed> {
   return JSON.parse(stdout)
 }
 
+interface ClusterListed {
+  readonly nodes: readonly Readonly<Record<string, unknown>>[]
+  readonly streams: readonly Readonly<Record<string, unknown>>[]
+}
+
 let names = 0
 
 interface Opened {
@@ -131,6 +136,31 @@ test('`gatehouse streams list` names the node, and shows its streams with kind, 
   const { stdout } = await streams(node, 'list', '--subject', 'listed')
   expect(stdout).toMatch(/^ID .*KIND .*ROUTE .*SUBJECT .*CLIENT .*AGE/)
   expect(stdout).toContain('Node n1 has ')
+})
+
+test('`gatehouse streams list --cluster` at one node shows the streams of both nodes, each with its node', async () => {
+  const [node, other] = nodes as [TestNode, TestNode]
+  const opened = [await open(node, 'everywhere'), await open(other, 'everywhere')]
+  const shown = async () => {
+    const { stdout } = await streams(node, 'list', '--cluster', '--subject', 'everywhere', '--output', 'json')
+    return JSON.parse(stdout) as ClusterListed
+  }
+  await until('the summaries have the streams', async () => (await shown()).streams.length === 4)
+
+  const list = await shown()
+  expect(list.nodes.map((each) => each['node'])).toEqual(['n1', 'n2'])
+  for (const each of list.nodes)
+    expect(each).toMatchObject({ at: expect.stringMatching(/Z$/), total: expect.any(Number) })
+  expect(list.streams.map((each) => `${each['node']} ${each['kind']} ${each['subject']}`).sort()).toEqual([
+    'n1 events everywhere',
+    'n1 websocket everywhere',
+    'n2 events everywhere',
+    'n2 websocket everywhere',
+  ])
+  const { stdout } = await streams(node, 'list', '--cluster', '--route', 'feed')
+  expect(stdout).toMatch(/^NODE .*ID .*KIND/)
+  expect(stdout).toMatch(/Node n2 had \d+ streams \d+s ago; \d+ of them were searched\./)
+  for (const each of opened) await isOpen(each)
 })
 
 test('`gatehouse streams end --subject` at one node ends the WebSocket and the event stream of the subject at the other, and revokes nothing', async () => {

@@ -135,6 +135,7 @@ const demanded = [
   ['GET', '/api/v1/sessions', 'gatehouse:sessions'],
   ['POST', '/api/v1/sessions/end', 'gatehouse:sessions'],
   ['GET', '/api/v1/streams', 'gatehouse:read'],
+  ['GET', '/api/v1/cluster/streams', 'gatehouse:read'],
   ['POST', '/api/v1/streams/end', 'gatehouse:revoke'],
 ] as const
 

@@ -1,25 +1,6 @@
 import { z } from 'zod'
-import type { ListedStream } from '../../streams/stream-registry.ts'
 import { operation } from '../operation.ts'
-import { issuerOf } from '../session-selector.ts'
-
-const count = z.number().nullable()
-
-const stream = z.strictObject({
-  id: z.string().describe('Request id of the exchange.'),
-  kind: z.enum(['websocket', 'events', 'download', 'upload']).describe('`events`: server-sent events.'),
-  route: z.string(),
-  issuer: z.string().nullable().describe('Identifier of the issuer; null for a stream that a public route admitted.'),
-  subject: z.string().nullable(),
-  session: z.string().nullable().describe('Id of the login session, else the `sid` of the token.'),
-  address: z.string().describe('IP address of the client.'),
-  started_at: z.string().describe('Arrival of the request (RFC 3339).'),
-  messages_in: count.describe('Messages of a WebSocket from the client; null for any other kind.'),
-  messages_out: count.describe('Messages of a WebSocket to the client; null for any other kind.'),
-  bytes_in: z.number().describe('Bytes of messages or of the request body from the client.'),
-  bytes_out: z.number().describe('Bytes of messages or of the reply body to the client.'),
-  held: z.boolean().describe('Whether nothing is relayed, because the node cannot know whether the stream is allowed.'),
-})
+import { exampleStream, streamDocument, streamFilters, streamSelectorOf, streamShape } from '../stream-shape.ts'
 
 export const listStreams = operation({
   id: 'list_streams',
@@ -27,19 +8,10 @@ export const listStreams = operation({
   path: '/api/v1/streams',
   summary: 'List the streams of this node',
   description:
-    'Lists the WebSockets, event streams, long downloads and long uploads of the node that replies, oldest first, 1,000 at ' +
-    'most. Without parameters it lists all of them; with several, the streams that match each.',
+    'Lists the WebSockets, event streams, long downloads and long uploads of the node that replies, 1,000 at most, sorted ' +
+    'by age. Without parameters it lists all of them; with several, the streams that match each.',
   scope: 'gatehouse:read',
-  query: z.strictObject({
-    subject: z.string().min(1).max(1024).optional().describe('Only streams of this subject.'),
-    issuer: z
-      .string()
-      .min(1)
-      .max(512)
-      .optional()
-      .describe('Only streams of subjects of this issuer: its name in the policy, or its identifier.'),
-    route: z.string().min(1).max(512).optional().describe('Only streams of the route with this id.'),
-  }),
+  query: streamFilters,
   replies: {
     200: {
       description: 'The streams of the node.',
@@ -47,60 +19,17 @@ export const listStreams = operation({
         node: z.string().describe('Id of the node that replies.'),
         total: z.number().describe('Number of all streams of the node.'),
         selected: z.number().describe('Number of streams that match; `streams` has at most 1,000 of them.'),
-        streams: z.array(stream),
+        streams: z.array(streamShape),
       }),
     },
   },
   problems: ['revocation_issuer_unknown'],
   example: {
     query: { subject: 'alice' },
-    reply: {
-      node: 'node-a',
-      total: 1,
-      selected: 1,
-      streams: [
-        {
-          id: '01K7V1S6X4QZ',
-          kind: 'websocket',
-          route: 'live',
-          issuer: 'https://idp.example',
-          subject: 'alice',
-          session: null,
-          address: '192.0.2.7',
-          started_at: '2030-01-31T11:57:00.000Z',
-          messages_in: 12,
-          messages_out: 340,
-          bytes_in: 960,
-          bytes_out: 48_200,
-          held: false,
-        },
-      ],
-    },
+    reply: { node: 'node-a', total: 1, selected: 1, streams: [exampleStream] },
   },
-  run: async ({ query: { issuer, ...rest }, dependencies }) => {
-    const { node, streams } = dependencies
-    const named = issuer === undefined ? {} : { issuer: issuerOf(issuer, node) }
-    const list = streams.list({ ...(rest as Readonly<Record<string, string>>), ...named })
-    return { status: 200, document: { node: node.id, ...list, streams: list.streams.map(shownOf) } }
+  run: async ({ query, dependencies: { node, streams } }) => {
+    const list = streams.list(streamSelectorOf(query, node))
+    return { status: 200, document: { node: node.id, ...list, streams: list.streams.map(streamDocument) } }
   },
 })
-
-function shownOf(stream: ListedStream): object {
-  const { issuer = null, subject = null, session = null, messagesIn = null, messagesOut = null } = stream
-  const { id, kind, route, address, startedMs, bytesIn, bytesOut, held } = stream
-  return {
-    id,
-    kind,
-    route,
-    issuer,
-    subject,
-    session,
-    address,
-    started_at: new Date(startedMs).toISOString(),
-    messages_in: messagesIn,
-    messages_out: messagesOut,
-    bytes_in: bytesIn,
-    bytes_out: bytesOut,
-    held,
-  }
-}

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { AdminClient, adminFlag, adminUnreachable } from '../admin-client.ts'
-import { exitCodes } from '../output.ts'
+import { exitCodes, type Output } from '../output.ts'
 import { defineVerb, flag } from '../verb.ts'
 
 interface Stream {
@@ -15,59 +15,96 @@ interface Stream {
   readonly bytes_in: number
   readonly bytes_out: number
   readonly held: boolean
+  /** Only in the list of a cluster. */
+  readonly node?: string
 }
 
-interface StreamDocument {
+interface NodeDocument {
   readonly node: string
   readonly total: number
   readonly selected: number
   readonly streams: readonly Stream[]
 }
 
-/** `gatehouse streams list`: lists the streams of one node. */
+interface ClusterDocument {
+  readonly nodes: readonly {
+    readonly node: string
+    readonly at: string | null
+    readonly total: number | null
+    readonly summarized: number
+  }[]
+  readonly streams: readonly Stream[]
+}
+
+const columns = ['id', 'kind', 'route', 'subject', 'client', 'age', 'messages in / out', 'bytes in / out', 'state']
+
+/** `gatehouse streams list`: lists the streams of one node, or of all nodes by their summaries. */
 export const verb = defineVerb({
-  description: 'List the streams of one node, oldest first, 1,000 at most',
+  description: 'List the streams of one node, 1,000 at most, or of all nodes by their summaries',
   flags: {
     subject: z.string().optional().register(flag, { value: 'id', help: 'only streams of this subject' }),
     issuer: z.string().optional().register(flag, { value: 'issuer', help: 'only streams of subjects of this issuer' }),
     route: z.string().optional().register(flag, { value: 'id', help: 'only streams of the route with this id' }),
+    cluster: z.boolean().default(false).register(flag, {
+      help: 'of all nodes, by the summaries that they publish every 5 s, each with 200 streams at most',
+    }),
     admin: adminFlag,
   },
   examples: [
     { run: 'gatehouse streams list --admin http://10.0.0.7:9090', does: 'the streams of this node' },
-    { run: 'gatehouse streams list --subject alice --issuer main', does: 'those of one subject' },
+    { run: 'gatehouse streams list --subject alice --cluster', does: 'those of one subject on all nodes' },
   ],
   exitCodes: { [exitCodes.invalid]: 'refused', ...adminUnreachable },
-  run: async ({ subject, issuer, route, admin }, output) => {
+  run: async ({ subject, issuer, route, cluster, admin }, output) => {
     const filters = Object.entries({ subject, issuer, route })
     const given = filters.filter((entry): entry is [string, string] => entry[1] !== undefined)
     const query = new URLSearchParams(given)
-    const { document } = await AdminClient.from(admin).call('GET', `/api/v1/streams?${query}`, 'streams')
-    const { node, total, selected, streams } = document as unknown as StreamDocument
-    const rows = streams.map((stream) => [
-      stream.id,
-      stream.kind,
-      stream.route,
-      stream.subject ?? '-',
-      stream.address,
-      ageText(Date.now() - Date.parse(stream.started_at)),
-      `${stream.messages_in ?? '-'} / ${stream.messages_out ?? '-'}`,
-      `${stream.bytes_in} / ${stream.bytes_out}`,
-      stream.held ? 'held' : '',
-    ])
-    output.table(
-      ['id', 'kind', 'route', 'subject', 'client', 'age', 'messages in / out', 'bytes in / out', 'state'],
-      rows,
-    )
-    output.line('')
-    output.line(`Node ${node} has ${total} streams; ${selected} match, and ${streams.length} are listed.`)
+    const path = cluster ? '/api/v1/cluster/streams' : '/api/v1/streams'
+    const { document } = await AdminClient.from(admin).call('GET', `${path}?${query}`, 'streams')
+    if (cluster) printCluster(document as unknown as ClusterDocument, output)
+    else printNode(document as unknown as NodeDocument, output)
     output.document(document)
   },
 })
 
-/** @param ms  may be negative when the clocks of node and command line differ */
-function ageText(ms: number): string {
-  const seconds = Math.max(0, Math.floor(ms / 1000))
+function printNode({ node, total, selected, streams }: NodeDocument, output: Output): void {
+  output.table(columns, streams.map(rowOf))
+  output.line('')
+  output.line(`Node ${node} has ${total} streams; ${selected} match, and ${streams.length} are listed.`)
+}
+
+function printCluster({ nodes, streams }: ClusterDocument, output: Output): void {
+  output.table(
+    ['node', ...columns],
+    streams.map((stream) => [stream.node!, ...rowOf(stream)]),
+  )
+  output.line('')
+  for (const { node, at, total, summarized } of nodes) {
+    output.line(
+      at === null
+        ? `Node ${node} has published no summary: ask it with --admin.`
+        : `Node ${node} had ${total} streams ${ageText(at)} ago; ${summarized} of them were searched.`,
+    )
+  }
+}
+
+function rowOf(stream: Stream): string[] {
+  return [
+    stream.id,
+    stream.kind,
+    stream.route,
+    stream.subject ?? '-',
+    stream.address,
+    ageText(stream.started_at),
+    `${stream.messages_in ?? '-'} / ${stream.messages_out ?? '-'}`,
+    `${stream.bytes_in} / ${stream.bytes_out}`,
+    stream.held ? 'held' : '',
+  ]
+}
+
+function ageText(time: string): string {
+  // The clocks of the node and of the command line may differ.
+  const seconds = Math.max(0, Math.floor((Date.now() - Date.parse(time)) / 1000))
   if (seconds < 60) return `${seconds}s`
   const minutes = Math.floor(seconds / 60)
   if (minutes < 60) return `${minutes}m${seconds % 60}s`
