@@ -224,8 +224,10 @@ export class UwsClientSocket implements ClientSocket {
   #finish(): void {
     const { code, reason } = this.#finishing!
     this.#stop()
-    this.closeCode = code
-    this.#ws?.end(code, reason)
+    if (this.#ws !== undefined) {
+      this.closeCode = code
+      this.#ws.end(code, reason)
+    }
     this.#listener.onFinished()
   }
 

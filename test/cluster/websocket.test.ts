@@ -58,9 +58,9 @@ interface Opened {
   readonly path: string
 }
 
-async function open(node: TestNode, subject: string): Promise<Opened> {
+async function open(node: TestNode, subject: string, claims: object = {}): Promise<Opened> {
   const path = `/live/${++names}`
-  const token = issuer.sign({ claims: { sub: subject, scope: 'live' } })
+  const token = issuer.sign({ claims: { sub: subject, scope: 'live', ...claims } })
   const client = await openSocket(node.port, path, { token })
   return { client, served: await upstream.socketAt(path), path }
 }
@@ -134,6 +134,28 @@ test('a revocation during the handshake with the service opens no WebSocket', as
   expect((await upstream.sockets.at(-1)!.ended())[0]).toBe(1006)
 })
 
+test('no message that was sent after the expiry of the token is relayed, in either direction', async () => {
+  const [node] = nodes as [TestNode]
+  const exp = Math.floor(Date.now() / 1000) + 3
+  // One sends only, the other receives only: a check of one direction would also end the other.
+  const [up, down] = [await open(node, 'up', { exp }), await open(node, 'down', { exp })]
+  // Each message is the time at which it was sent.
+  const sending = setInterval(() => {
+    up.client.ws.send(String(Date.now()))
+    down.served.ws.send(String(Date.now()))
+  }, 2)
+  for (const { client, served } of [up, down]) {
+    await client.ended()
+    await served.ended()
+  }
+  clearInterval(sending)
+
+  for (const messages of [up.served.messages, down.client.messages]) {
+    expect(messages.length).toBeGreaterThan(0)
+    expect(Math.max(...messages.map(Number))).toBeLessThan(exp * 1000)
+  }
+})
+
 test('without contact to Redis, messages wait in both directions after max_staleness, and arrive once it is back', async () => {
   const opened = await Promise.all(nodes.map((node) => open(node, 'held')))
   const revoked = await open(nodes[0]!, 'revoked-meanwhile')
@@ -178,9 +200,11 @@ test('a node that was stopped until after fenced_by relays no message of a revok
   const [node] = nodes as [TestNode]
   const opened = await Promise.all(Array.from({ length: 20 }, () => open(node, 'stopped')))
   node.signal('SIGSTOP')
+  // The node must not learn of the revocation from bytes that arrive before the messages.
+  relay.cut()
   try {
     const receipt = await service.revoke({ kind: 'subject', id: 'stopped', issuer: 'main' })
-    expect(receipt.missing).toEqual(['n1'])
+    expect([...receipt.missing].sort()).toEqual(['n1', 'n2'])
     for (const { client, served } of opened) {
       client.ws.send('late')
       served.ws.send('late')
@@ -189,8 +213,11 @@ test('a node that was stopped until after fenced_by relays no message of a revok
   } finally {
     node.signal('SIGCONT')
   }
+  await sleep(500)
+  for (const { client, served } of opened) expect([client.messages, served.messages]).toEqual([[], []])
+  relay.mend()
   for (const { client, served } of opened) {
-    await client.ended()
+    expect(await client.ended()).toEqual(ended)
     await served.ended()
     expect([client.messages, served.messages]).toEqual([[], []])
   }

@@ -111,6 +111,20 @@ export const mutations: readonly Mutation[] = [
     waiting,
   ),
   ...inFile(
+    'pipeline/websocket/websocket-relay.ts',
+    {
+      'a message to the service is relayed without a check': [
+        'return !this.#full && this.#watch.mayRelay()',
+        'return !this.#full',
+      ],
+      'a message to the client is relayed without a check': [
+        '  mayRelay(): boolean {\n    return this.#watch.mayRelay()',
+        '  mayRelay(): boolean {\n    return true',
+      ],
+    },
+    ['test/cluster/websocket.test.ts'],
+  ),
+  ...inFile(
     'revocation/revocations.ts',
     {
       'a joining node reads only the log, not the stored revocations': [

@@ -22,7 +22,10 @@ export interface ClientSocket {
   pause(): void
   /** Passes queued messages to the listener while the listener is ready, then reads from the client again. */
   resume(): void
-  /** Sends the queued messages, and closes the WebSocket after the last one; then calls `onFinished`. */
+  /**
+   * Drops the messages for the service, sends those for the client, and closes the WebSocket after the last one. Then
+   * calls `onFinished`.
+   */
   finish(code: number | undefined, reason: string): void
   /**
    * Drops the queued messages and closes the WebSocket. Bytes that were already sent still reach the client. The close

@@ -41,7 +41,7 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
   /** True while the service is paused because the client does not read. */
   #servicePaused = false
   #held = false
-  /** How the client closed, while messages are still queued for the service. */
+  /** How the client closed, while its messages are still queued for the service. */
   #clientClosed: { readonly code: number; readonly reason: string } | undefined
   /** True when the service has closed, or its connection was lost. */
   #serviceOver = false
@@ -98,8 +98,7 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
   }
 
   #finish(code: number | undefined, reason: string): void {
-    if (this.#clientClosed !== undefined) this.onFinished()
-    else this.#client!.finish(code, reason)
+    this.#client!.finish(code, reason)
   }
 
   // Messages of the client
@@ -246,7 +245,7 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
   #sweepFrames(): void {
     const { framesIn } = this.#call
     // The pongs of a paused service are not read.
-    if (framesIn !== this.#framesSeen || this.#servicePaused) {
+    if (framesIn !== this.#framesSeen || this.#servicePaused || this.#held) {
       this.#framesSeen = framesIn
       this.#quietSweeps = 0
     } else if (++this.#quietSweeps === QUIET_SWEEPS) this.#call.ping()

@@ -2,9 +2,173 @@ import { expect, test } from 'vitest'
 import { UwsClientSocket } from '../../../gateway/http/client-socket.ts'
 import type { ClientSocketListener } from '../../../gateway/pipeline/exchange/client-socket.ts'
 
-// Faults while messages are passed on. The event that passes them on is one of a socket, so an exception would end the
-// process.
+// When a close frame may be sent, and when a client counts as lost or stalled. uWebSockets.js is replaced: it would cut
+// waiting bytes in the middle of a frame if it were asked to end too early.
 
+const limit = { sweeps: 40, bytes: 10_240 }
+
+/** A socket whose client reads only when the test says so. @param buffered  bytes that wait for the client */
+function socketWith(buffered = 0) {
+  const calls: unknown[][] = []
+  const events: unknown[][] = []
+  const state = { buffered, allowed: true, ready: true }
+  const note =
+    (list: unknown[][], name: string) =>
+    (...values: unknown[]) => {
+      list.push([name, ...values])
+    }
+  const ws = {
+    getBufferedAmount: () => state.buffered,
+    send: (data: Uint8Array) => {
+      calls.push(['send', Buffer.from(data).toString()])
+      return state.buffered > 0 ? 0 : 1
+    },
+    ping: () => {
+      calls.push(['ping'])
+      return 1
+    },
+    end: note(calls, 'end'),
+    close: () => {
+      calls.push(['close'])
+      socket.closed(1006, new ArrayBuffer(0))
+    },
+  }
+  const listener = {
+    mayRelay: () => state.allowed,
+    ready: () => state.ready,
+    onMessage: (data: Uint8Array) => events.push(['message', Buffer.from(data).toString()]),
+    onTooLarge: note(events, 'tooLarge'),
+    onQueueFull: note(events, 'queueFull'),
+    onGoingAway: note(events, 'goingAway'),
+    onDrained: note(events, 'drained'),
+    onFinished: note(events, 'finished'),
+    onClose: note(events, 'close'),
+    fail: note(events, 'fail'),
+    sweep: () => undefined,
+  }
+  const flow = { pause: note(calls, 'pause'), resume: note(calls, 'resume') }
+  const onEnded = note(events, 'ended')
+  const socket = new UwsClientSocket({ flow: flow as never, maxBytes: 100, listener: listener as never, onEnded })
+  socket.opened(ws as never)
+  const receive = (text: string) => socket.received(Uint8Array.from(Buffer.from(text)).buffer, false)
+  const sweep = (times: number) => {
+    let last: unknown
+    for (let i = 0; i < times; i++) last = socket.sweep(limit)
+    return last
+  }
+  return { socket, calls, events, state, receive, sweep }
+}
+
+test('a close frame is sent at once when nothing waits for the client', () => {
+  const { socket, calls } = socketWith()
+  socket.close(4401, 'over')
+
+  expect(calls).toEqual([['end', 4401, 'over']])
+  expect(socket.send(Buffer.from('late'), false)).toBe(false)
+  expect(calls).toHaveLength(1)
+})
+
+test('a close frame waits for the client to read, and drops queued messages', () => {
+  const { socket, calls, events, state } = socketWith(10)
+  socket.send(Buffer.from('sent'), false)
+  socket.send(Buffer.from('queued'), false)
+  socket.close(4401, 'over')
+  expect([calls, socket.lingers]).toEqual([[['send', 'sent']], true])
+
+  state.buffered = 0
+  socket.drained()
+  expect(calls).toEqual([
+    ['send', 'sent'],
+    ['end', 4401, 'over'],
+  ])
+  expect([events, socket.lingers]).toEqual([[['ended']], false])
+})
+
+test('a close frame is given up after 2 s, and the connection closes', () => {
+  const { socket, calls, events, sweep } = socketWith(10)
+  socket.close(4401, 'over')
+  sweep(8)
+  expect(calls).toEqual([])
+  sweep(1)
+
+  expect([calls, events]).toEqual([[['close']], [['ended']]])
+})
+
+test('messages that arrive while the service is not ready are queued in order, and reading is paused for each', () => {
+  const { socket, calls, events, state, receive } = socketWith()
+  state.ready = false
+  for (const text of ['a', 'b', '']) receive(text)
+  expect([calls, events]).toEqual([[['pause'], ['pause'], ['pause']], []])
+
+  state.ready = true
+  socket.resume()
+  expect(events).toEqual([
+    ['message', 'a'],
+    ['message', 'b'],
+    ['message', ''],
+  ])
+  expect(calls.slice(3)).toEqual([['pause'], ['resume']])
+})
+
+test('messages for a held client are queued, and sent in order before later ones', () => {
+  const { socket, calls, events, state } = socketWith()
+  state.allowed = false
+  expect([socket.send(Buffer.from('a'), false), socket.send(Buffer.from('b'), false)]).toEqual([false, false])
+  state.allowed = true
+  expect(socket.send(Buffer.from('c'), false)).toBe(false)
+  expect(calls).toEqual([])
+  socket.resume()
+
+  expect(calls).toEqual(['a', 'b', 'c'].map((text) => ['send', text]))
+  expect(events).toEqual([['drained']])
+})
+
+test('a silent client is pinged after 30 s, and lost after 60 s', () => {
+  const { socket, calls, events, sweep, receive } = socketWith()
+  sweep(119)
+  receive('x')
+  sweep(120)
+  expect(calls).toEqual([])
+  sweep(1)
+  expect(calls).toEqual([['ping']])
+  socket.controlled()
+  sweep(240)
+  expect(calls).toEqual([['ping'], ['ping']])
+  sweep(1)
+
+  expect(calls.at(-1)).toEqual(['close'])
+  expect(events.at(-1)).toEqual(['close', 1006, ''])
+})
+
+test('a client that reads less than the pace while bytes wait for it is stalled', () => {
+  const { socket, state, sweep } = socketWith()
+  state.buffered = 50_000
+  socket.send(Buffer.alloc(50), false)
+
+  expect(sweep(40)).toBeUndefined()
+  expect(sweep(1)).toBe('reader-stalled')
+})
+
+test('a client that sends pings and does not read their pongs is treated like a slow reader', () => {
+  const { socket, calls, state } = socketWith()
+  state.buffered = 100
+  socket.controlled()
+
+  expect(socket.send(Buffer.from('a'), false)).toBe(false)
+  expect(calls).toEqual([])
+  state.buffered = 0
+  socket.drained()
+  expect(calls).toEqual([['send', 'a']])
+})
+
+test('a message above the limit is not passed on', () => {
+  const { events, receive } = socketWith()
+  receive('x'.repeat(101))
+
+  expect(events).toEqual([['tooLarge']])
+})
+
+// The event that passes messages on is one of a socket, so an exception would end the process.
 test('a fault while queued messages are passed to the service is reported to the listener, and not thrown', () => {
   const fault = new Error('the temporary file cannot be read')
   const reported: unknown[] = []
