@@ -124,7 +124,10 @@ export class QueueWorkers {
       log('warn', 'job failed', { ...fields, reason: error.message.slice(0, 200) })
     })
     worker.on('stalled', (job) =>
-      log('warn', 'stalled job taken over from another worker', { queue: `${contract.kind}:${name}`, job }),
+      log('warn', 'stalled job put back into its queue: the lock of its worker had expired', {
+        queue: `${contract.kind}:${name}`,
+        job,
+      }),
     )
     return worker
   }

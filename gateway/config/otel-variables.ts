@@ -92,7 +92,7 @@ export class OtelVariables {
     this.#addProblem(
       name,
       `must be ${protocol}, the only supported protocol`,
-      'OpenTelemetry collectors receive http/protobuf on port 4318',
+      'OpenTelemetry collectors receive http/protobuf on port 4318: check the port of the endpoint too',
     )
   }
 

@@ -41,8 +41,8 @@ const FIRST_MAX_OF_ONE = 256
 /** Share of the slots that first introspections from unknown addresses never use. */
 const RESERVE = 0.25
 /**
- * While re-checks wait, one of this many consecutive introspection requests is a first introspection from a known
- * address.
+ * While re-checks and first introspections from known addresses wait, one of this many consecutive introspection
+ * requests is a first introspection. {@link Asker} defines these words.
  */
 const FIRST_AMONG_RECHECKS = 4
 /** While known addresses wait, one of this many consecutive first introspections is from an unknown address. */

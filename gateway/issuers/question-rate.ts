@@ -75,8 +75,9 @@ export class QuestionRate {
   }
 
   /**
-   * Handles a rate-limit reply of the issuer: halves the rate, unless the rejected request was sent less than 1 s after
-   * the last decrease.
+   * Handles a rate-limit reply of the issuer: until the end of `Retry-After`, only one request at a time is sent. The
+   * limit becomes half of the limit or of the recently sent rate, whichever is lower, but at least `LEAST_PER_S`. The
+   * limit stays unchanged if the rejected request was sent before the last decrease, or less than 1 s after it.
    *
    * @param sentMs       time at which the rejected request was sent; monotonic, ms
    * @param retryAfterS  the issuer's `Retry-After`, s; `undefined` when the reply has none

@@ -23,7 +23,10 @@ export interface LeaseCall {
   readonly wanted: number
   readonly needed: number
   readonly id: string
-  /** Spent permits to report, in groups. For each group: age of its latest spend, µs, and number of permits. */
+  /**
+   * Spent permits to report, in groups, as a flat list of two numbers per group: age of its latest spend, µs, and
+   * number of permits.
+   */
   readonly spent: readonly number[]
 }
 

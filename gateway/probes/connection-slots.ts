@@ -57,7 +57,8 @@ export class ConnectionSlots {
    * Records that a request has arrived. A second request before the first reply is complete closes the connection,
    * because a client that pipelines requests and reads nothing could fill the memory with replies.
    *
-   * @returns whether the connection is in the reserve; `undefined` when the connection was closed and needs no reply
+   * @returns whether the connection is in the reserve, which serves only liveness probes; `undefined` when the
+   *   connection was closed and needs no reply
    */
   began(socket: Socket): boolean | undefined {
     const slot = this.#slots.get(socket)
@@ -123,7 +124,7 @@ export class ConnectionSlots {
 
 /**
  * Identifies a client for the limit per peer: by the IPv4 address, or by the IPv6 /64, because a subscriber has a whole
- * /64 (RFC 6177). An IPv4-mapped address counts as one peer.
+ * /64 (RFC 6177). Each IPv4-mapped address is a separate peer, although all of them are in one /64.
  */
 function peerOf(text: string): string {
   const address = parseAddress(text)

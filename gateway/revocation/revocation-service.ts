@@ -132,7 +132,7 @@ export class RevocationService {
       const written = await store.write(recordOfIdentity(identity, hashKeys, nowS), Math.floor(nowS))
       return { identity, written }
     } catch (error) {
-      log('warn', 'opaque token revoked by its text only: its issuer could not identify it', {
+      log('warn', 'opaque token revoked by its text only: the revocation by its identity at the issuer failed', {
         error: (error as Error).message,
       })
       return undefined

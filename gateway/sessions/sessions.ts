@@ -421,7 +421,7 @@ export class Sessions {
     } catch (error) {
       this.#dependencies.log(
         'warn',
-        'a session above the limit per person or device (person and User-Agent) could not be ended',
+        'sessions above the limit per person, or per person and User-Agent, could not all be ended and unlisted; the next login tries again',
         {
           problem: (error as Error).message,
         },

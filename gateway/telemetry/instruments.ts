@@ -61,7 +61,11 @@ export const instruments = {
     ['route'],
   ),
   received: counter('received_bytes_total', 'Bytes of request bodies received from clients.', ['route']),
-  sent: counter('sent_bytes_total', 'Bytes of response bodies sent to clients.', ['route']),
+  sent: counter(
+    'sent_bytes_total',
+    'Bytes of response bodies and WebSocket messages sent to clients, added when the exchange ends.',
+    ['route'],
+  ),
   inFlight: gauge('in_flight', 'Exchanges in progress on the node.'),
   connections: gauge('connections', 'Open client connections.'),
   connectionsOpened: counter('connections_opened_total', 'Client connections accepted since the process started.'),

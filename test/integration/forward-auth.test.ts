@@ -144,7 +144,7 @@ test.each(
     ).map(([status, asked]) => [form, status, asked, ask] as const),
   ),
 )(
-  'a forward-auth check that states the request by %s gets %i for the request %o',
+  'a forward-auth check that carries the original request in %s gets the status %i for the request %o',
   async (_, status, { target, ...asked }, ask) => {
     const seen = upstream.requests.length
     const token = 'scope' in asked ? { token: issuer.sign({ claims: { scope: asked.scope } }) } : {}

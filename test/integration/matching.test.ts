@@ -125,7 +125,7 @@ test.concurrent.each(['/admin', '/admin?x=/public/', '/admin?/public/page', '/%6
     const withToken = await admitted(gate, { target, token: issuer.sign() })
 
     expect(withToken.received.url).toBe(target.replace('%61', 'a'))
-    // The challenge has the normalized path: `%61` would differ.
+    // The challenge contains the normalized path. `refused` expects the path of the given target, so `%61` would fail.
     await refused(gate, { target: target.replace('%61', 'a') }, noCredential)
   },
 )

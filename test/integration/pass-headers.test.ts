@@ -100,11 +100,14 @@ test.each([
   ['/passing', 'X-SSL-Client-Verify', 200],
   ['/passing', 'X-SSL-Client-DN', 400],
   ['/nowhere', 'X-SSL-Client-Verify', 404],
-])('a forward-auth check of %s with the client field %s gets %i', async (path, name, status) => {
-  const reply = await check(path, [[name, 'forged']])
+])(
+  'a forward-auth check of a request to %s with the client field %s gets the status %i',
+  async (path, name, status) => {
+    const reply = await check(path, [[name, 'forged']])
 
-  expect(reply.status, reply.text).toBe(status)
-})
+    expect(reply.status, reply.text).toBe(status)
+  },
+)
 
 test('the start log line of a node lists pass_headers as a relaxation (a setting that weakens security)', async () => {
   const listening = await node.waitForLine(({ msg }) => msg === 'node started')

@@ -324,10 +324,24 @@ test.each([
     code: 'head_too_large',
   },
   {
-    title: 'an Upgrade to WebSocket',
-    bytes: requestBytes({ target: '/get', fields: [['Upgrade', 'websocket']] }),
+    title: 'a WebSocket handshake on a route without WebSocket',
+    bytes: requestBytes({
+      target: '/get',
+      fields: [
+        ['Connection', 'Upgrade'],
+        ['Upgrade', 'websocket'],
+        ['Sec-WebSocket-Version', '13'],
+        ['Sec-WebSocket-Key', 'dGhlIHNhbXBsZSBub25jZQ=='],
+      ],
+    }),
     status: 501,
     code: 'upgrade_not_supported',
+  },
+  {
+    title: 'a WebSocket handshake without a key',
+    bytes: requestBytes({ target: '/get', fields: [['Upgrade', 'websocket']] }),
+    status: 400,
+    code: 'bad_request',
   },
   {
     title: 'an upstream that is down',

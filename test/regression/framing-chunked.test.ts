@@ -117,7 +117,7 @@ test.each(bodies())('S-007 the gate reads no request after a chunked body with $
 test.each(unannounced())('S-008 the gate closes the connection after an unannounced trailer: $name', expectContained)
 
 test.each(unannounced().filter(({ name }) => name.endsWith('proxied, in one packet')))(
-  'the gate replies 505 to an upload with an unannounced trailer and logs trailer-after-body: $name',
+  'the gate replies 505 to an admitted upload with an unannounced trailer in the same packet, and logs trailer-after-body: $name',
   async ({ path }) => {
     const { records, result } = await witnessed
 

@@ -15,7 +15,7 @@ const gate = await startCodeGate()
 const gateLink = await testLink(redisSettingsFor(gate.redisPort))
 const newState = () => randomBytes(300).toString('base64url')
 
-test('S-140 starting a login writes no Redis key, and completing the login writes one key of less than 300 bytes', async () => {
+test('S-140 starting a login writes no redemption marker to Redis, and completing the login writes one of less than 300 bytes', async () => {
   const { url, enter, redisPort } = await startCodeGate()
   const own = await testLink(redisSettingsFor(redisPort))
   const loginKeys = async () => ((await own.store.call('KEYS', '*')) as string[]).filter((key) => key.includes('{o'))

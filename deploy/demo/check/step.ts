@@ -4,6 +4,6 @@ import type { CheckClient } from './client.ts'
 /** One statement about the demo, with the test that proves it. */
 export interface CheckStep {
   readonly title: string
-  /** Tests the statement. @throws {Error} with the expected and the actual result */
+  /** Tests the statement in `title`. @throws {Error} with the expected and the actual result */
   run(client: CheckClient, state: State): Promise<void>
 }

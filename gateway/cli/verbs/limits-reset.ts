@@ -12,7 +12,10 @@ const properties = {
   }),
   subject: z.string().optional().register(flag, { value: 'id', help: 'sub of the token whose window is reset' }),
   client: z.string().optional().register(flag, { value: 'id', help: 'client id of the token whose window is reset' }),
-  session: z.string().optional().register(flag, { value: 'id', help: 'sid of the token whose window is reset' }),
+  session: z.string().optional().register(flag, {
+    value: 'id',
+    help: 'sid of the token whose window is reset; for a limit that counts by session',
+  }),
   route: z.string().optional().register(flag, { value: 'id', help: 'id of the route whose window is reset' }),
   address: z.string().optional().register(flag, {
     value: 'address',

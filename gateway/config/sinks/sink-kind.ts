@@ -9,7 +9,10 @@ import type { SinkResources } from './sink-resources.ts'
 export interface SinkKind<Schema extends z.ZodType = z.ZodType> {
   /** Value of `type` in an entry of `audit.sinks`. */
   readonly type: string
-  /** Strict object schema that includes `type`. The configuration reference shows the descriptions of its members. */
+  /**
+   * Strict object schema of an entry of `audit.sinks`, including `type`. The configuration reference shows the
+   * descriptions of its members.
+   */
   readonly schema: Schema
   /**
    * Path of the file that the sink writes, relative to the folder of the settings. Two sinks must not write the same

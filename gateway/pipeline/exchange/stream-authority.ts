@@ -38,7 +38,10 @@ export class StreamAuthority {
   readonly #x: Recorded
   readonly #onDecided: () => void
   readonly #sessionUse: SessionUse | undefined
-  /** The exchange as last decided: with the route of the policy in force, and the newest facts of its credential. */
+  /**
+   * The exchange as the phases last admitted it: with the route of the policy that was in force at that time, and with
+   * the facts of its credential at that time.
+   */
   #current: Recorded
   /** True while the phases run. */
   #running = false

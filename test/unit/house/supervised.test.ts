@@ -52,7 +52,7 @@ test.each(Object.keys(backgroundTasks))(
   },
 )
 
-test('repeated work in nodes and workers, and timers that run a method, have a supervisor', () => {
+test('in nodes and workers, only a Supervisor repeats work or calls a method from a timer, except in the log writer', () => {
   const found = sources
     .filter(({ path }) => ownTimers[path] === undefined)
     .flatMap(({ path, text }) =>

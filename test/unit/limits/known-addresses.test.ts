@@ -48,7 +48,7 @@ test('a table of known addresses with the default size holds more than 9,900 of 
   expect(all.filter((one) => known.has(one, startMs)).length).toBeGreaterThan(9900)
 })
 
-test('when the clock is set back by one hour, known addresses become unknown instead of staying known for longer', () => {
+test('when the clock is set back by one hour, the table of known addresses no longer contains an address added before, instead of containing it for longer', () => {
   const known = new KnownAddresses(startMs)
   known.add(address('192.0.2.1'), startMs + 120 * minuteMs)
 

@@ -7,7 +7,7 @@ import { admitted, ask, limiterNode, rule, slowLink } from './limiter-nodes.ts'
 // seems unavailable to an overloaded node. A full share for each node on top of them would exceed the limit.
 
 test.each(['exact', 'leased'] as const)(
-  'with mode %s, a node that learned from Redis that a limit window is full admits nothing while Redis does not reply',
+  'with on_outage.limits local, a node that learned from Redis that the window of a limit with mode %s is full admits nothing for this window while Redis does not reply',
   async (mode) => {
     const redis = await testRedis()
     const limit = rule({ mode, requests: 10, windowMs: 60_000 })

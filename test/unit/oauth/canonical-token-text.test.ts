@@ -26,8 +26,8 @@ test('opaque tokens whose last characters decode to the same bytes have the same
   expect(new Set(texts.map(canonicalTokenText))).toEqual(new Set([token]))
 })
 
-// fosite and Authelia remove their own prefix from a token at most once, and look the token up by the part after the
-// dot.
+// fosite and Authelia accept a token with and without their own prefix: they remove the prefix at most once, and look
+// the token up by the part after the dot.
 test.each(['ory_at_', 'authelia_at_', 'acme_at_', 'acme-at-', 'hydra_acme_at_', 'acmeat'])(
   'an opaque token has the same canonical text with and without the prefix %s',
   (prefix) => {

@@ -122,7 +122,7 @@ test('a printed policy with all settings contains every key of the policy schema
   // A limit of a route has either requests or messages.
   const messages = limits.map(() => '.services.s.routes[].limits[].messages')
   expect(lacking(schema, printed(full))).toEqual([...secrets, ...messages])
-  // Proves that the search finds a missing key.
+  // Proves that `lacking` finds a key of the schema that is missing in a policy.
   expect(lacking(schema, { ...full, services: { s: { ...full.services.s, roles: {} } } })).toContain('.services.s.host')
 })
 

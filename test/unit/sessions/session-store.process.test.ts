@@ -121,7 +121,7 @@ test('after a key rotation, a session stays readable and in the list of its pers
   expect(await after.use(session.id, 0)).toBe('unreadable')
 })
 
-test('when a person with 100 sessions gets a further session, the session store returns the session that ends first, for the caller to end it', async () => {
+test('when a person with 100 sessions gets a further session, the session store returns the earlier session that ends first, for the caller to end it', async () => {
   const nowS = Math.floor(Date.now() / 1000)
   const sessions = Array.from({ length: 100 }, (_, i) => aSession({ subject: 'everywhere', endsAtS: nowS + 1000 - i }))
   const surplus: (readonly string[] | 'logged-out')[] = []
