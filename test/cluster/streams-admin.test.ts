@@ -11,7 +11,7 @@ import { connect, requestBytes } from '../kit/raw-client.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { runVerb } from '../kit/run-verb.ts'
 import { until } from '../kit/until.ts'
-import { startUpstream } from '../kit/upstream.ts'
+import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import { type OpenedSocket, openSocket } from '../kit/websocket-client.ts'
 import { WebSocketService } from '../kit/websocket-service.ts'
 import type { Wire } from '../kit/wire.ts'
@@ -25,6 +25,9 @@ let issuer: TestIssuer
 let sockets: WebSocketService
 let nodes: TestNode[]
 let link: RedisLink
+let upstream: TestUpstream
+/** The service replies to complete uploads once this is resolved. */
+const slowReply = Promise.withResolvers<void>()
 
 beforeAll(async () => {
   const redis = await testRedis()
@@ -32,8 +35,19 @@ beforeAll(async () => {
   await foundEpoch(link)
   issuer = await startIssuer()
   sockets = await WebSocketService.start({ echo: true })
-  const events = await startUpstream({
-    handler: (_, response) => {
+  upstream = await startUpstream({
+    handler: async ({ url, over }, response) => {
+      if (url.includes('/upload')) {
+        await over
+        await slowReply.promise
+        response.end('done')
+        return
+      }
+      if (url.includes('/download')) {
+        response.writeHead(200, { 'content-type': 'application/octet-stream' })
+        response.write('data: begun\n\n')
+        return
+      }
       response.writeHead(200, { 'content-type': 'text/event-stream' })
       response.write('data: begun\n\n')
     },
@@ -46,7 +60,7 @@ beforeAll(async () => {
     ordersEntry: { routes: [{ id: 'live', match: { path: '/live/**' }, require, websocket: {} }] },
   }) as { services: object }
   const route = { id: 'feed', match: { path: '/feed/**' }, require }
-  const all = { ...policy, services: { ...policy.services, feeds: { upstreams: [events.url], routes: [route] } } }
+  const all = { ...policy, services: { ...policy.services, feeds: { upstreams: [upstream.url], routes: [route] } } }
   nodes = await Promise.all(
     ['n1', 'n2'].map((id) =>
       startNode({
@@ -208,6 +222,36 @@ test('`gatehouse streams end` ends one stream by its id, those of a session by i
   expect((await streams(node, 'end', '--route', 'feed', '--wait')).exitCode).toBe(0)
   expect((await one.wire.until('0\r\n\r\n')).toString('latin1')).toBe('\r\n0\r\n\r\n')
   expect(await listed(other, '--route', 'feed')).toMatchObject({ selected: 0 })
+})
+
+test('`gatehouse streams end` breaks a download, replies 503 to an upload, and leaves a complete upload to its reply', async () => {
+  const [node, other] = nodes as [TestNode, TestNode]
+  const run = ++names
+  const token = issuer.sign({ claims: { sub: 'transfers', scope: 'live' } })
+  const [download, upload, complete] = await Promise.all([
+    connect(other.port),
+    connect(other.port),
+    connect(other.port),
+  ])
+  await download.send(requestBytes({ target: '/feed/download', token }))
+  await download.until('data: begun\n\n')
+  const post = (name: string, length: string) =>
+    requestBytes({ method: 'POST', target: `/feed/upload/${name}?${run}`, token, fields: [['Content-Length', length]] })
+  await upload.send([post('partial', '1000000'), 'first'])
+  await complete.send([post('complete', '5'), 'whole'])
+  const received = () => upstream.requests.filter(({ url, bodyBytes }) => url.endsWith(`?${run}`) && bodyBytes === 5)
+  await until('the service has both uploads', () => received().length === 2)
+  await until('the transfers are listed', async () => (await listed(other, '--subject', 'transfers')).selected === 2)
+  const kinds = (await listed(other, '--subject', 'transfers')).streams.map(({ kind }) => kind)
+  expect(kinds.sort()).toEqual(['download', 'upload'])
+
+  expect((await streams(node, 'end', '--subject', 'transfers', '--issuer', 'main', '--wait')).exitCode).toBe(0)
+
+  expect((await download.rest()).toString('latin1')).toBe('')
+  expect(download.ending).not.toBe('open')
+  expect((await upload.until('\r\n\r\n')).toString('latin1')).toMatch(/^HTTP\/1\.1 503 [\s\S]*retry-after: 1/i)
+  slowReply.resolve()
+  expect((await complete.until('done')).toString('latin1')).toMatch(/^HTTP\/1\.1 200 /)
 })
 
 test('a node that was stopped while streams were ended is missing in the receipt, and ends them when it continues', async () => {
