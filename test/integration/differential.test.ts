@@ -39,7 +39,7 @@ const token = issuer.sign()
 
 /** Client fields that the gate never forwards, in every spelling that CGI maps to the same variable. */
 const taken =
-  /^(?:authorization|dpop|expect|upgrade|te|keep-alive|connection|trailer|http2-settings|proxy|proxy-.*|forwarded|x-forwarded-.*|x-real-ip|x-client-ip|x-cluster-client-ip|true-client-ip|cf-connecting-ip|x-original-(?:url|method)|x-rewrite-url|x-http-method(?:-override)?|x-method-override|client-cert.*|x-gatehouse-.*|x-auth-request-.*|x-envoy-.*|x-request-id|traceparent)$/
+  /^(?:authorization|dpop|expect|upgrade|te|keep-alive|connection|trailer|http2-settings|proxy|proxy-.*|forwarded|x-forwarded-.*|x-real-ip|x-client-ip|x-cluster-client-ip|true-client-ip|cf-connecting-ip|x-original-(?:url|method)|x-rewrite-url|x-http-method(?:-override)?|x-method-override|client-cert.*|x-gatehouse-.*|x-auth-request-.*|x-envoy-.*|sec-websocket-.*|x-request-id|traceparent)$/
 const framing = /^(?:content-length|transfer-encoding)$/
 
 /**
@@ -114,7 +114,17 @@ function expectForwarded(direct: ArrivedRequest, proxied: ArrivedRequest): void 
  * Reply fields of the service that are not compared: the gate sets `Date` and `X-Request-Id`; the others belong to
  * one hop.
  */
-const takenFromReplies = ['date', 'connection', 'keep-alive', 'te', 'trailer', 'upgrade', 'x-request-id']
+const webSocketFields = ['key', 'accept', 'version', 'protocol', 'extensions'].map((each) => `sec-websocket-${each}`)
+const takenFromReplies = [
+  ...webSocketFields,
+  'date',
+  'connection',
+  'keep-alive',
+  'te',
+  'trailer',
+  'upgrade',
+  'x-request-id',
+]
 
 function expectReplied(direct: RawReply, proxied: RawReply, sent: SentReply): void {
   expect(proxied.status).toBe(direct.status)
