@@ -9,6 +9,8 @@ interface WebSocketRequest {
   readonly origin?: string
   readonly protocols?: readonly string[]
   readonly fields?: Readonly<Record<string, string>>
+  /** Connects with TLS, and trusts this certificate, in PEM, for `host`. Default: plain TCP. */
+  readonly certificate?: string
 }
 
 /** A WebSocket of a client, by the `ws` package, and the fields of its 101. */
@@ -24,8 +26,10 @@ export interface RefusedHandshake {
 }
 
 function handshake(port: number, target: string, asked: WebSocketRequest): WebSocket {
-  const { token, host = 'api.test', origin, protocols = [], fields } = asked
-  const ws = new WebSocket(`ws://127.0.0.1:${port}${target}`, [...protocols], {
+  const { token, host = 'api.test', origin, protocols = [], fields, certificate } = asked
+  const scheme = certificate === undefined ? 'ws' : 'wss'
+  const ws = new WebSocket(`${scheme}://127.0.0.1:${port}${target}`, [...protocols], {
+    ...(certificate !== undefined && { ca: certificate, servername: host }),
     ...(origin !== undefined && { origin }),
     headers: { host, ...(token !== undefined && { authorization: `Bearer ${token}` }), ...fields },
   })
