@@ -6,6 +6,12 @@ import type { HttpResponse, WebSocket } from './uws.ts'
 
 /** Sweeps (250 ms each) without a frame of the client after which it is pinged: 30 s. It is lost after twice as long. */
 const QUIET_SWEEPS = 120
+/**
+ * Frames of a client between two sweeps above which it is disconnected. uWebSockets.js reads a socket within one turn of
+ * the event loop for as long as the client keeps its buffer full, also while the socket is paused. Tiny frames at
+ * 30 Mbit/s would occupy the node for that time.
+ */
+const FRAMES_MAX = 250_000
 /** Sweeps for which a close frame waits for a client that does not read: 2 s. */
 const CLOSE_SWEEPS = 8
 /** Size of the messages queued for the service above which the WebSocket ends, bytes: 64 MiB. */
@@ -103,8 +109,16 @@ export class UwsClientSocket implements ClientSocket {
     }
   }
 
-  #receive(message: ArrayBuffer, binary: boolean): void {
+  #countFrame(): void {
     this.#frames++
+    if (this.#frames - this.#framesSeen <= FRAMES_MAX) return
+    if (!this.#over) this.#guarded(() => this.#listener.onFlood())
+    // The close frame may wait for a client that does not read.
+    this.#ws?.close()
+  }
+
+  #receive(message: ArrayBuffer, binary: boolean): void {
+    this.#countFrame()
     if (this.#over || this.#finishing !== undefined) return
     const data = new Uint8Array(message)
     this.messagesIn++
@@ -127,7 +141,7 @@ export class UwsClientSocket implements ClientSocket {
 
   /** Called for a ping or pong of the client. uWebSockets.js answers pings itself. */
   controlled(): void {
-    this.#frames++
+    this.#countFrame()
     // The pongs of a client that does not read them count as waiting bytes, or the next message would be dropped.
     if (this.#ws !== undefined && this.#ws.getBufferedAmount() > 0) this.#backed = true
   }

@@ -44,6 +44,8 @@ export interface ClientSocketListener {
   onMessage(data: Uint8Array, binary: boolean): void
   /** Called when the client sent a message that is larger than the limit of the route. */
   onTooLarge(): void
+  /** Called when the frames of the client exceed the limit between two sweeps. Closes the WebSocket. */
+  onFlood(): void
   /** Called when the messages queued for the service exceed the limit of the queue. */
   onQueueFull(): void
   /** The node stops. */

@@ -129,6 +129,11 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
     this.#end(Close.tooLarge, 'message-too-large', Close.goingAway)
   }
 
+  onFlood(): void {
+    this.#x.streamEnd = 'rate-limited'
+    this.#end(Close.tooMany, 'stream-ended')
+  }
+
   onQueueFull(): void {
     this.#end(Close.serviceStalled, 'service-stalled')
   }

@@ -193,3 +193,39 @@ test('a fault while queued messages are passed to the service is reported to the
   socket.resume()
   expect(reported).toEqual([fault])
 })
+
+test.each(['messages', 'pings'] as const)('a client that floods the node with %s is disconnected', (kind) => {
+  const calls: string[] = []
+  const listener: Partial<ClientSocketListener> = {
+    ready: () => true,
+    onMessage: () => undefined,
+    onFlood: () => {
+      calls.push('flood')
+      // Waits, because bytes wait for the client.
+      socket.close(1008, 'too many messages')
+    },
+  }
+  const ended: string[] = []
+  const socket = new UwsClientSocket({
+    flow: {} as never,
+    maxBytes: 1000,
+    listener: listener as ClientSocketListener,
+    onEnded: () => ended.push('ended'),
+  })
+  const ws = {
+    getBufferedAmount: () => 1,
+    close: () => {
+      calls.push('close')
+      socket.closed(1006, new ArrayBuffer(0))
+    },
+  }
+  socket.opened(ws as never)
+  const one = new ArrayBuffer(0)
+  const send = (): void => (kind === 'messages' ? socket.received(one, true) : socket.controlled())
+  for (let i = 0; i < 250_000; i++) send()
+  expect(calls).toEqual([])
+
+  send()
+  expect(calls).toEqual(['flood', 'close'])
+  expect(ended).toEqual(['ended'])
+})
