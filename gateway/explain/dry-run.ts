@@ -144,7 +144,7 @@ const sentCall: UpgradeCall = {
   ping: ignore,
   pause: ignore,
   close: ignore,
-  framesIn: 0,
+  reads: 0,
   unsentBytes: 0,
 }
 

@@ -43,7 +43,7 @@ export interface StreamList {
   readonly total: number
   /** Number of selected streams. */
   readonly selected: number
-  /** The selected streams up to the limit of the list, oldest first. */
+  /** Selected streams up to the limit of the list, sorted by their start, earliest first. */
   readonly streams: readonly ListedStream[]
 }
 

@@ -112,8 +112,8 @@ export interface UpgradeCall extends UpstreamCall {
   send(data: Uint8Array, binary: boolean): boolean
   ping(): void
   pause(): void
-  /** Number of messages, pings and pongs received from the service. Unchanged while the service is silent. */
-  readonly framesIn: number
+  /** Number of times that bytes of the service were read. Unchanged while the service is silent. */
+  readonly reads: number
   /** Bytes queued for the service. */
   readonly unsentBytes: number
   /**

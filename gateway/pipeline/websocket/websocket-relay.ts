@@ -17,7 +17,7 @@ import { Close, closeFor } from './close-codes.ts'
 
 /** Time between two calls of `sweep`, ms. */
 const SWEEP_MS = 250
-/** Sweeps (250 ms each) without a frame of the service after which it is pinged: 30 s. It is lost after twice as long. */
+/** Sweeps (250 ms each) without a byte of the service after which it is pinged: 30 s. It is lost after twice as long. */
 const QUIET_SWEEPS = 120
 /** Sweeps after which a service that reads nothing of the queued messages ends the WebSocket: 30 s. */
 const STALLED_SWEEPS = 120
@@ -47,7 +47,7 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
   #serviceOver = false
   /** Reason to record when the client has received the last message. */
   #endReason: EndReason = 'admitted'
-  #framesSeen = 0
+  #readsSeen = 0
   #quietSweeps = 0
   #messagesSeen = 0
   #idleSweeps = 0
@@ -242,16 +242,16 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
   /** Pings a silent service, and detects lost and stalled ones. */
   sweep(): void {
     if (this.#serviceOver) return
-    this.#sweepFrames()
+    this.#sweepReads()
     this.#sweepQueue()
     this.#sweepMessages()
   }
 
-  #sweepFrames(): void {
-    const { framesIn } = this.#call
+  #sweepReads(): void {
+    const { reads } = this.#call
     // The pongs of a paused service are not read.
-    if (framesIn !== this.#framesSeen || this.#servicePaused || this.#held) {
-      this.#framesSeen = framesIn
+    if (reads !== this.#readsSeen || this.#servicePaused || this.#held) {
+      this.#readsSeen = reads
       this.#quietSweeps = 0
     } else if (++this.#quietSweeps === QUIET_SWEEPS) this.#call.ping()
     else if (this.#quietSweeps >= 2 * QUIET_SWEEPS) {

@@ -6,7 +6,6 @@ import { Opcode } from './opcode.ts'
 export interface FrameListener {
   onMessage(data: Buffer, binary: boolean): void
   onPing(data: Buffer): void
-  onPong(): void
   /** Called when the service sent a close frame. @param code  1005 when the frame contains no code */
   onClose(code: number, reason: Buffer): void
 }
@@ -166,8 +165,7 @@ export class FrameReader {
 
   #passControl(data: Buffer): void {
     if (this.#opcode === Opcode.ping) this.#listener.onPing(data)
-    else if (this.#opcode === Opcode.pong) this.#listener.onPong()
-    else this.#close(data)
+    else if (this.#opcode === Opcode.close) this.#close(data)
   }
 
   #close(data: Buffer): void {

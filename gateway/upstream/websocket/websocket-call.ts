@@ -25,7 +25,7 @@ export class WebSocketCall extends Http1Call implements UpgradeCall, Upgrade, Fr
   /** True after `send` returned false, until all messages were written. */
   #full = false
   #corked = false
-  framesIn = 0
+  reads = 0
 
   constructor(request: UpgradeRequest, listener: UpgradeListener, seats: ConcurrencyLimiter) {
     const { client, timeouts } = request
@@ -47,6 +47,7 @@ export class WebSocketCall extends Http1Call implements UpgradeCall, Upgrade, Fr
   }
 
   read(bytes: Buffer, from: number, to: number): void {
+    this.reads++
     try {
       this.#reader.read(bytes, from, to)
     } catch (error) {
@@ -59,24 +60,18 @@ export class WebSocketCall extends Http1Call implements UpgradeCall, Upgrade, Fr
   }
 
   onMessage(data: Buffer, binary: boolean): void {
-    this.framesIn++
     // After `abort` or `close`, the rest of the bytes that were read together is dropped.
     if (this.connection === undefined || this.#listener.onMessage(data, binary)) return
     this.pause()
   }
 
   onPing(data: Buffer): void {
-    this.framesIn++
     const { connection } = this
     // Pongs that a service does not read would fill the gate's memory. Only the latest ping needs a pong (RFC 6455
     // §5.5.3).
     if (connection !== undefined && connection.unsentBytes < QUEUE_BYTES) {
       connection.write(clientFrame(Opcode.pong, data))
     }
-  }
-
-  onPong(): void {
-    this.framesIn++
   }
 
   onClose(code: number, reason: Buffer): void {

@@ -20,7 +20,6 @@ function ownEvents(chunks: readonly Buffer[]): Event[] {
   const reader = new FrameReader(
     {
       onMessage: (data, binary) => events.push([binary ? 'binary' : 'text', data.toString('hex')]),
-      onPong: () => {},
       onPing: (data) => events.push(['ping', data.toString('hex')]),
       onClose: (code, reason) => events.push(['close', code, reason.toString('hex')]),
     },

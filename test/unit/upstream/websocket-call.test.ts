@@ -174,7 +174,7 @@ test('a ping of the service is answered, and a ping of the gate reaches the serv
   expect(await pong.promise).toBe('are you there?')
   log.call.ping()
   await ping.promise
-  expect(log.call.framesIn).toBeGreaterThan(0)
+  expect(log.call.reads).toBeGreaterThan(0)
   log.call.abort()
 })
 
@@ -269,6 +269,25 @@ test('an invalid frame ends the WebSocket: the service receives the close code, 
   const payload = frame.subarray(6).map((byte, i) => byte ^ mask[i & 3]!)
   expect(frame[0]).toBe(0x88)
   expect(Buffer.from(payload).readUInt16BE(0)).toBe(1002)
+})
+
+test('a WebSocket call counts a read for each part of a message that arrives slowly', async () => {
+  const more = Promise.withResolvers<void>()
+  const upstream = await rawUpstream(async (wire) => {
+    const head = (await wire.until('\r\n\r\n')).toString('latin1')
+    await wire.send(['HTTP/1.1 101 Switching Protocols', ...good, '', ''].join('\r\n').replace('$', accept(head)))
+    await more.promise
+    await wire.send(Buffer.from('\x81\x02h', 'latin1'))
+    await wire.rest(60_000)
+  })
+  const log = upgrade(upstream.url)
+  await event(log, 1)
+  const { reads } = log.call
+  more.resolve()
+
+  await until('a part of the message was read', () => log.call.reads > reads)
+  expect(log.events).toEqual([['switch', '']])
+  log.call.abort()
 })
 
 test('after a listener pauses a WebSocket service, no further message arrives until `resume`', async () => {
