@@ -4,7 +4,9 @@ import { denial } from '../base/denial.ts'
 import { GatewayFault } from '../base/fault.ts'
 import { Supervisor } from '../base/supervisor.ts'
 import { abandon, fail, refuseForwarded } from '../pipeline/exchange/driver.ts'
-import type { Exchange } from '../pipeline/exchange/exchange.ts'
+import type { Exchange, Recorded } from '../pipeline/exchange/exchange.ts'
+import { RelayedStream } from '../pipeline/exchange/relayed-stream.ts'
+import type { StreamCandidate } from '../streams/watched-stream.ts'
 
 const SWEEP_MS = 250
 /**
@@ -87,6 +89,14 @@ export class InFlight {
   /** Removes an exchange. Does nothing when the exchange was removed before. */
   delete(watched: Watched): void {
     this.#watched.delete(watched)
+  }
+
+  /** Calls back with each exchange whose reply has begun and is not registered as a stream. WebSockets register themselves. */
+  visitReplies(found: (candidate: StreamCandidate) => void): void {
+    this.#watched.visit(({ exchange: x, isWebSocket }) => {
+      if (x.replyHead === undefined || x.stream !== undefined || isWebSocket) return
+      found({ startStream: () => RelayedStream.start(x as Recorded) })
+    })
   }
 
   /** Runs by one timer for all exchanges, because a timer for each exchange would cost CPU time in each exchange. */

@@ -55,7 +55,7 @@ export interface Gate {
   /** `undefined` without Redis; revocation is disabled then. */
   readonly revocations: Pick<Revocations, 'revoked' | 'stale'> | undefined
   /** `undefined` in a gate that forwards nothing. */
-  readonly streams: Pick<StreamRegistry, 'soon' | 'open' | 'counts' | 'messages'> | undefined
+  readonly streams: Pick<StreamRegistry, 'soon' | 'open' | 'findIn' | 'counts' | 'messages'> | undefined
   /** `undefined` when no signing key for identity assertions is configured. */
   readonly signer: AssertionSigner | undefined
   readonly lifecycle: Lifecycle

@@ -64,6 +64,7 @@ export class StreamRegistry implements SharedState, StreamKeeper {
   readonly #task = new Supervisor('stream-watch')
   readonly #endChecking: () => void
   #candidates: StreamCandidate[] = []
+  #source: (found: (candidate: StreamCandidate) => void) => void = () => {}
   /** Streams to check, and the first one that is not checked yet. */
   #due: RegisteredStream[] = []
   #next = 0
@@ -81,8 +82,15 @@ export class StreamRegistry implements SharedState, StreamKeeper {
   }
 
   /**
-   * Registers a stream after this turn of the event loop. A transfer that is complete by then is never registered, so
-   * that a short exchange costs nothing here.
+   * Sets the function that calls back with each exchange that may have become a stream. It is called before each check
+   * of all streams and for each event, so that a short exchange costs nothing here.
+   */
+  findIn(source: (found: (candidate: StreamCandidate) => void) => void): void {
+    this.#source = source
+  }
+
+  /**
+   * Registers a stream after this turn of the event loop. A transfer that is complete by then is never registered.
    */
   soon(candidate: StreamCandidate): void {
     if (this.#candidates.push(candidate) === 1) setImmediate(this.#openCandidates)
@@ -90,9 +98,13 @@ export class StreamRegistry implements SharedState, StreamKeeper {
 
   readonly #openCandidates = (): void => {
     const candidates = this.#candidates
-    if (candidates.length === 0) return
     this.#candidates = []
     for (const candidate of candidates) this.open(candidate)
+  }
+
+  #find(): void {
+    this.#openCandidates()
+    this.#source((candidate) => this.open(candidate))
   }
 
   /** Registers a stream, then checks it. The check may end the stream. */
@@ -166,7 +178,7 @@ export class StreamRegistry implements SharedState, StreamKeeper {
 
   apply(kind: string, payload: Buffer): Promise<void> | undefined {
     if (kind === 'hash-keys') return this.checkAll()
-    this.#openCandidates()
+    this.#find()
     if (kind === END_STREAMS) return this.#order(readStreamOrder(payload))
     for (let at = 0; at + RECORD_BYTES <= payload.length; at += RECORD_BYTES) {
       this.#index.visit(payload.readUInt32BE(at), payload.readUInt32BE(at + 4), (entry) => this.#due.push(entry))
@@ -204,7 +216,7 @@ export class StreamRegistry implements SharedState, StreamKeeper {
 
   /** Checks every stream. @returns resolves when all are checked; `undefined` if they are when this method returns */
   checkAll(): Promise<void> | undefined {
-    this.#openCandidates()
+    this.#find()
     this.#entries.visit((entry) => {
       this.#due.push(entry)
     })

@@ -174,6 +174,7 @@ export class UpstreamConnection implements BodyKeeper {
       return false
     }
     this.#answered = true
+    call.reads++
     try {
       if (this.#stage === Stage.head) this.#readHead(call, size)
       else if (this.#stage === Stage.switched) call.upgrade!.read(shared, 0, size)

@@ -48,6 +48,7 @@ export class Http1Call implements UpstreamCall, Seated {
   share: Share | undefined
   head: UpstreamRequestHead | undefined
   connection: Carrier | undefined
+  reads = 0
   #over = false
 
   /** @param seats  concurrency limiter; the call releases its slot once, however the call ends */

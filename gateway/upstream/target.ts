@@ -64,6 +64,8 @@ export interface UpstreamListener {
 
 /** A call in progress. Every method can also be called after the call has ended. */
 export interface UpstreamCall {
+  /** Number of times that bytes of the service were read for this call. Unchanged while the service is silent. */
+  readonly reads: number
   resume(): void
   /** Cancels the call: closes its connection and reports no further event. */
   abort(): void
@@ -112,8 +114,6 @@ export interface UpgradeCall extends UpstreamCall {
   send(data: Uint8Array, binary: boolean): boolean
   ping(): void
   pause(): void
-  /** Number of times that bytes of the service were read. Unchanged while the service is silent. */
-  readonly reads: number
   /** Bytes queued for the service. */
   readonly unsentBytes: number
   /**

@@ -91,6 +91,8 @@ function messageMaxBytes({ route, gate }: Shaped): number {
 /** Forwards the upstream's response to the client. */
 class ReplyForwarder implements UpstreamListener, StreamCandidate {
   protected readonly x: Shaped
+  /** Number of the read that contained the head of the reply. */
+  #headRead = 0
 
   constructor(x: Shaped) {
     this.x = x
@@ -116,12 +118,23 @@ class ReplyForwarder implements UpstreamListener, StreamCandidate {
       }
     }
     x.downstream.begin(head)
-    x.gate.streams?.soon(this)
+    this.#headRead = x.call!.reads
   }
 
   onData(chunk: Buffer): boolean {
-    const { stream, downstream } = this.x
-    return stream === undefined ? downstream.write(chunk) : stream.write(chunk)
+    const { x } = this
+    if (x.stream === undefined) {
+      if (x.call!.reads === this.#headRead) {
+        const room = x.downstream.write(chunk)
+        // Bytes that wait for the client are checked when the client reads.
+        if (!room) x.gate.streams?.open(this)
+        return room
+      }
+      // The reply continues after the read that contained its head, so it is a stream.
+      x.gate.streams?.open(this)
+      if (x.settled) return false
+    }
+    return x.stream === undefined ? x.downstream.write(chunk) : x.stream.write(chunk)
   }
 
   onEnd(): void {

@@ -25,7 +25,6 @@ export class WebSocketCall extends Http1Call implements UpgradeCall, Upgrade, Fr
   /** True after `send` returned false, until all messages were written. */
   #full = false
   #corked = false
-  reads = 0
 
   constructor(request: UpgradeRequest, listener: UpgradeListener, seats: ConcurrencyLimiter) {
     const { client, timeouts } = request
@@ -47,7 +46,6 @@ export class WebSocketCall extends Http1Call implements UpgradeCall, Upgrade, Fr
   }
 
   read(bytes: Buffer, from: number, to: number): void {
-    this.reads++
     try {
       this.#reader.read(bytes, from, to)
     } catch (error) {

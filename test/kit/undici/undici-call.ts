@@ -27,6 +27,8 @@ export class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall, Sea
   #over = false
   #dispatched = false
   #paused = false
+  /** Not counted: this client has no WebSockets and relays nothing. */
+  readonly reads = 0
   readonly client: Uint8Array | undefined
   share: Share | undefined
 
