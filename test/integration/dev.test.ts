@@ -28,7 +28,7 @@ test('`npm run dev` restarts the node when a source file changes, and Ctrl-C sto
     output += chunk
   })
   const started = async (times: number): Promise<void> => {
-    while (output.split(' listening ').length <= times) await once(child.stdout, 'data')
+    while (output.split(' node started ').length <= times) await once(child.stdout, 'data')
   }
   const status = async () => (await request(8080 + offset, requestBytes({ target: '/public/page' }))).status
 
@@ -50,7 +50,7 @@ test('`npm run dev` restarts the node when a source file changes, and Ctrl-C sto
   child.kill('SIGINT')
   expect(await within(limitMs, 'the end of npm run dev', ended)).toEqual([0, null])
   // A busy machine may notice two touches, and restart the node twice.
-  expect(output.split(' stopped ').length - 1).toBeGreaterThanOrEqual(2)
-  expect(output.lastIndexOf(' stopped ')).toBeGreaterThan(output.lastIndexOf(' listening '))
+  expect(output.split(' node stopped ').length - 1).toBeGreaterThanOrEqual(2)
+  expect(output.lastIndexOf(' node stopped ')).toBeGreaterThan(output.lastIndexOf(' node started '))
   await expect(status()).rejects.toThrow()
 })
