@@ -1,7 +1,7 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
 
-/** Key for the HMAC of seals. Nobody can make a seal that passes verification without this key. */
+/** Key for the HMAC of seals. Without this key, no seal can be made that passes verification. */
 export interface AuditKey {
   readonly id: string
   /** Key of the HMAC: 32 random bytes. */

@@ -91,7 +91,10 @@ export class InFlight {
     this.#watched.delete(watched)
   }
 
-  /** Calls back with each exchange whose reply has begun and is not registered as a stream. WebSockets register themselves. */
+  /**
+   * Calls back with each exchange whose reply has begun and is not registered as a stream. Omits WebSockets, which are
+   * registered when they open.
+   */
   visitReplies(found: (candidate: StreamCandidate) => void): void {
     this.#watched.visit(({ exchange: x, isWebSocket }) => {
       if (x.replyHead === undefined || x.stream !== undefined || isWebSocket) return
