@@ -433,7 +433,7 @@ export const reasons = {
   'stream-idle': closing(
     408,
     'request_timeout',
-    'no message was sent in either direction of the WebSocket for streams.idle of the route',
+    'for streams.idle of the route, no message was sent on the WebSocket, or the service sent nothing on the event stream',
   ),
   'reader-stalled': closing(499, 'client_closed', 'the client stopped reading the response'),
   'message-too-large': closing(

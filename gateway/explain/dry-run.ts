@@ -91,6 +91,7 @@ class RecordingDownstream implements Downstream {
   readonly replying = false
   readonly uploading = false
   readonly lingers = false
+  readonly backedUp = false
   reply = noReply
   forwarded: UpstreamRequest | undefined
   readonly #ending = Promise.withResolvers<void>()
@@ -139,6 +140,7 @@ const ignore = (): void => {}
 /** The call that the dry run returns for a recorded request. */
 const sentCall: UpgradeCall = {
   resume: ignore,
+  allowSilence: ignore,
   abort: ignore,
   send: () => true,
   ping: ignore,

@@ -86,6 +86,10 @@ export class UwsDownstream implements Downstream {
     return this.#socket?.lingers ?? this.#reply?.lingers ?? false
   }
 
+  get backedUp(): boolean {
+    return this.#reply?.held ?? false
+  }
+
   /** True when the end of a chunked request body arrived in the current turn of the event loop. */
   get bodyEndedNow(): boolean {
     return this.#end.upload?.endedNow ?? false

@@ -129,6 +129,7 @@ export class InFlight {
         new GatewayFault('exchange-timeout', 'upstream', 'the exchange took longer than timeouts.total of the route'),
       )
     }
+    x.stream?.sweep()
     if (restarting) watched.restartTimeout()
     const stalled = watched.stallReason(this.#stallLimits)
     if (stalled === 'upload-stalled') refuseForwarded(x, uploadStalled)

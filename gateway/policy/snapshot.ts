@@ -107,7 +107,7 @@ export interface RouteStreams {
   readonly maxPerSubject: number | undefined
   /** `undefined` for no limit. */
   readonly maxAgeMs: number | undefined
-  /** Maximum time without a message of a WebSocket, ms; `undefined` for no limit. */
+  /** Maximum time without a message of a WebSocket or a byte of an event stream, ms; `undefined` for no limit. */
   readonly idleMs: number | undefined
   /**
    * Maximum time for which a stream is paused while the node cannot check it; `undefined`: `streams.hold` of the node.

@@ -249,16 +249,17 @@ export class UpstreamConnection implements BodyKeeper {
     else if (chunked) this.#chunks = new ChunkedBody()
     else this.#left = contentLength ?? 0
     this.#stage = empty || contentLength !== undefined ? Stage.length : chunked ? Stage.chunked : Stage.untilClose
-    this.#deadline = this.#keeper.sweep.after(call.timeouts.idleMs)
     head.fleeting = bytes === shared && !empty && (end === to || chunked)
     call.listener.onHead(head)
     if (this.#call !== call) return
+    // After `onHead`, in which the listener may have allowed silence.
+    this.#deadline = this.#keeper.sweep.after(call.idleMs)
     if (empty) this.#complete(call, end < to)
     else if (end < to) this.#readBody(call, bytes, end, to)
   }
 
   #readBody(call: Http1Call, bytes: Buffer, from: number, to: number): void {
-    this.#deadline = this.#keeper.sweep.after(call.timeouts.idleMs)
+    this.#deadline = this.#keeper.sweep.after(call.idleMs)
     if (this.#stage === Stage.chunked) {
       const chunks = this.#chunks!
       const end = chunks.decode(bytes, from, to)
@@ -321,7 +322,7 @@ export class UpstreamConnection implements BodyKeeper {
   resume(): void {
     if (!this.#paused) return
     this.#paused = false
-    if (this.#stage !== Stage.switched) this.#deadline = this.#keeper.sweep.after(this.#call!.timeouts.idleMs)
+    if (this.#stage !== Stage.switched) this.#deadline = this.#keeper.sweep.after(this.#call!.idleMs)
     this.#socket.resume()
   }
 

@@ -49,6 +49,8 @@ export class Http1Call implements UpstreamCall, Seated {
   head: UpstreamRequestHead | undefined
   connection: Carrier | undefined
   reads = 0
+  /** Longest time without a byte of the reply's body, ms. */
+  idleMs: number
   #over = false
 
   /** @param seats  concurrency limiter; the call releases its slot once, however the call ends */
@@ -59,6 +61,7 @@ export class Http1Call implements UpstreamCall, Seated {
   ) {
     this.listener = listener
     this.timeouts = request.timeouts
+    this.idleMs = request.timeouts.idleMs
     this.body = request.body
     this.client = request.client
     this.bodyless = request.method === 'HEAD'
@@ -84,6 +87,10 @@ export class Http1Call implements UpstreamCall, Seated {
 
   resume(): void {
     this.connection?.resume()
+  }
+
+  allowSilence(): void {
+    this.idleMs = Number.POSITIVE_INFINITY
   }
 
   abort(): void {

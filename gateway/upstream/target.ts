@@ -67,6 +67,8 @@ export interface UpstreamCall {
   /** Number of times that bytes of the service were read for this call. Unchanged while the service is silent. */
   readonly reads: number
   resume(): void
+  /** From now on, the reply may be silent for any time: `timeouts.idleMs` does not apply to the rest of its body. */
+  allowSilence(): void
   /** Cancels the call: closes its connection and reports no further event. */
   abort(): void
 }

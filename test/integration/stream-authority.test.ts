@@ -15,8 +15,9 @@ import type { Wire } from '../kit/wire.ts'
 
 const replies: ServerResponse[] = []
 const upstream = await startUpstream({
-  handler: ({ method }, response) => {
-    response.writeHead(200, { 'content-type': 'text/event-stream' })
+  handler: ({ method, url }, response) => {
+    const type = url.endsWith('/file') ? 'application/octet-stream' : 'text/event-stream'
+    response.writeHead(200, { 'content-type': type })
     if (method === 'HEAD') response.end()
     else response.write('data: begun\n\n')
     replies.push(response)
@@ -28,9 +29,9 @@ interface Opened {
   readonly reply: ServerResponse
 }
 
-async function open(node: TestNode, token: string): Promise<Opened> {
+async function open(node: TestNode, token: string, target = '/orders/events'): Promise<Opened> {
   const wire = await connect(node.port)
-  await wire.send(requestBytes({ target: '/orders/events', token }))
+  await wire.send(requestBytes({ target, token }))
   await wire.until('data: begun\n\n')
   return { wire, reply: replies.at(-1)! }
 }
@@ -124,6 +125,18 @@ test('an event stream ends after streams.max_age of its route, and timeouts.tota
   const opened = await open(node, tokenOf('aged'))
   expect(await endedBy(node, opened, 'aged')).toBe('stream-max-age')
   expect(Date.now() - startedMs).toBeGreaterThanOrEqual(3000)
+})
+
+test('timeouts.idle ends a silent download but no event stream, and streams.idle ends the event stream regularly', async () => {
+  const node = await startNode({ policy: policyOf({ timeouts: { idle: '1s' } }) })
+  const events = await open(node, tokenOf('silent'))
+  await open(node, tokenOf('download'), '/orders/file')
+  const cut = await node.waitForRecord(({ subject }) => subject === 'download')
+  expect(cut['reason']).toBe('reply-broken')
+  await goesOn(events)
+
+  await swap(node, policyOf({ timeouts: { idle: '1s' }, streams: { idle: '2s' } }))
+  expect(await endedBy(node, events, 'silent')).toBe('stream-idle')
 })
 
 test('with streams.end: keep, a stream continues beyond the expiry of its token and a change of the policy', async () => {

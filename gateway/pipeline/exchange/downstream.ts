@@ -31,6 +31,8 @@ export interface Downstream {
   readonly uploading: boolean
   /** True while the last bytes of a complete reply wait for a slow client. */
   readonly lingers: boolean
+  /** True while bytes of the reply wait for the client to read. */
+  readonly backedUp: boolean
   /** The request body as a stream with backpressure to the client; `undefined` without a body. */
   openBody(): Readable | undefined
   /** Sends a denial, with the request id and the URL of the protected resource metadata. */

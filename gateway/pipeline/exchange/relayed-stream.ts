@@ -1,4 +1,4 @@
-import type { Denial } from '../../base/denial.ts'
+import { type Denial, denial } from '../../base/denial.ts'
 import type { RevocationMemo } from '../../oauth/token-facts.ts'
 import type { StreamSelector, StreamView } from '../../streams/stream-view.ts'
 import type { StreamWatch, WatchedStream } from '../../streams/watched-stream.ts'
@@ -7,6 +7,11 @@ import type { Recorded } from './exchange.ts'
 import type { Relay } from './relay.ts'
 import { StreamAuthority } from './stream-authority.ts'
 import { isSelected, streamView } from './stream-view.ts'
+
+/** Time between two calls of `sweep`, ms. */
+const SWEEP_MS = 250
+
+const idle = denial('stream-idle')
 
 /** A forwarded exchange whose reply or upload is still being relayed. */
 export class RelayedStream implements WatchedStream, Relay {
@@ -18,6 +23,9 @@ export class RelayedStream implements WatchedStream, Relay {
   #kept: Buffer[] = []
   /** True when the reply became complete while the exchange was held. */
   #complete = false
+  /** Reads from the service up to the last sweep, and the number of sweeps since then without a read. */
+  #readsSeen = 0
+  #idleSweeps = 0
 
   private constructor(x: Recorded) {
     this.#x = x
@@ -95,6 +103,18 @@ export class RelayedStream implements WatchedStream, Relay {
     for (const chunk of kept) room = downstream.write(chunk)
     if (this.#complete) concludeReply(this.#x)
     else if (room) call?.resume()
+  }
+
+  /** Counts sweeps instead of reading a clock, so that a node that was stopped reads its sockets before it ends streams. */
+  sweep(): void {
+    const { eventStream, settled, call, downstream } = this.#x
+    const { idleMs } = this.#authority.current.route.streams
+    if (!eventStream || settled || idleMs === undefined || call === undefined) return
+    // A paused service is not silent.
+    if (call.reads !== this.#readsSeen || this.held || downstream.backedUp) {
+      this.#readsSeen = call.reads
+      this.#idleSweeps = 0
+    } else if (++this.#idleSweeps * SWEEP_MS >= idleMs) this.end(idle)
   }
 
   end(denial: Denial): void {

@@ -108,9 +108,10 @@ class ReplyForwarder implements UpstreamListener, StreamCandidate {
     x.status = head.status
     x.replyHead = head
     for (const phase of x.lifecycle.reply) phase.run(x as never)
-    // The deadline of the exchange does not apply to an event stream: `streams.max_age` limits its duration instead.
+    // `timeouts.total` and `timeouts.idle` do not apply to an event stream: `streams.max_age` and `streams.idle` do.
     if (x.eventStream) {
       x.deadlineAt = 0
+      x.call!.allowSilence()
       const denied = claimStream(x)
       if (denied !== undefined) {
         refuseForwarded(x, denied)

@@ -261,7 +261,7 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
   }
 
   #sweepMessages(): void {
-    const { idleMs } = this.#x.route.streams
+    const { idleMs } = this.#authority.current.route.streams
     if (idleMs === undefined || this.#client === undefined) return
     const messages = this.#client.messagesIn + this.#client.messagesOut
     if (messages !== this.#messagesSeen || this.#held) {

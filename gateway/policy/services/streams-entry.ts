@@ -30,8 +30,10 @@ export const streamsEntry = z
     idle: durationOrNone({ min: '1s', max: '24h' })
       .prefault('none')
       .describe(
-        'Maximum time without a message in either direction of a WebSocket, or none (default). After it, the gate ' +
-          'closes the WebSocket with code 1001. Lost connections are found by pings, whatever the value.',
+        'Maximum time without a message in either direction of a WebSocket, and without a byte of the service on an ' +
+          'event stream, or none (default). After it, the gate closes the WebSocket with code 1001, and ends the event ' +
+          'stream regularly. timeouts.idle applies to neither. The gate finds a lost client of a WebSocket by pings; a ' +
+          'lost client of a silent event stream is only found with idle.',
       ),
     hold: duration({ min: '1s', max: '10m' })
       .optional()

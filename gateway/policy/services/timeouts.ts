@@ -13,7 +13,11 @@ export const serviceTimeouts = z
     first_byte: firstByte
       .prefault('30s')
       .describe('Maximum wait for the response head after the request is sent. Default 30s, 10ms to 1h.'),
-    idle: idle.prefault('60s').describe('Maximum time between two bytes of the response. Default 60s, 10ms to 24h.'),
+    idle: idle
+      .prefault('60s')
+      .describe(
+        'Maximum time between two bytes of a response other than an event stream, to which streams.idle of the route applies. Default 60s, 10ms to 24h.',
+      ),
     total: total
       .prefault('none')
       .describe(

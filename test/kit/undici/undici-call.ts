@@ -97,6 +97,9 @@ export class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall, Sea
     this.#controller?.resume()
   }
 
+  /** Does nothing: undici cannot change the timeouts of a request in progress. */
+  allowSilence(): void {}
+
   abort(): void {
     if (this.#end()) this.#controller?.abort(givenUp)
   }
