@@ -1,5 +1,8 @@
+import { isUtf8 } from 'node:buffer'
 import { errors } from 'undici'
 import { trimOptionalWhitespace } from '../base/optional-whitespace.ts'
+import { errorText } from '../oauth/introspection.ts'
+import { type JsonObject, readJsonObject } from '../oauth/json.ts'
 import { IssuerHttp, type IssuerHttpOptions, type IssuerReply, type IssuerRequest } from './issuer-http.ts'
 import { readRetryAfter } from './retry-after.ts'
 
@@ -7,6 +10,9 @@ export type FormCallOptions = Pick<IssuerHttpOptions, 'maxBytes' | 'certificate'
   /** Maximum number of concurrent connections to one origin. */
   readonly connections: number
 }
+
+/** Parameters of a form. A parameter with several values is sent once for each value. */
+export type Form = Readonly<Record<string, string | readonly string[]>>
 
 export interface FormReply {
   readonly status: number
@@ -39,21 +45,21 @@ export class FormCall {
    */
   async post(
     address: string,
-    form: Readonly<Record<string, string>>,
+    form: Form,
     headers: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<FormReply> {
     const request = {
       method: 'POST',
       headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
-      body: new URLSearchParams(form).toString(),
+      body: encodedForm(form),
       signal,
     }
     try {
       return await this.#send(address, request)
     } catch (error) {
-      // The issuer probably closed an idle connection when the request was sent. A second introspection request is
-      // harmless.
+      // The issuer probably closed an idle connection when the request was sent. A second introspection request, or a
+      // second token, is harmless.
       if (isBroken(error) && !signal.aborted) return this.#send(address, request)
       throw error
     }
@@ -74,6 +80,30 @@ export class FormCall {
   close(): Promise<void> {
     return this.#http.close()
   }
+}
+
+function encodedForm(form: Form): string {
+  const encoded = new URLSearchParams()
+  for (const [name, value] of Object.entries(form)) {
+    for (const each of typeof value === 'string' ? [value] : value) encoded.append(name, each)
+  }
+  return encoded.toString()
+}
+
+/** Returns the error code in the body of a reply (RFC 6749 §5.2); `undefined` if the body has none. */
+export function errorCode(reply: FormReply): string | undefined {
+  const object = jsonObject(reply)
+  return object === undefined || !Object.hasOwn(object, 'error') ? undefined : errorText(object)
+}
+
+/**
+ * Parses the body of a reply as a JSON object; `undefined` for another media type or an invalid body. A duplicate member
+ * makes the body invalid, because its value would be ambiguous.
+ */
+export function jsonObject({ mediaType, body }: FormReply): JsonObject | undefined {
+  if (mediaType !== 'application/json' || !isUtf8(body)) return undefined
+  const object = readJsonObject(body.toString())
+  return typeof object === 'string' ? undefined : object
 }
 
 function isBroken(error: unknown): boolean {

@@ -1,9 +1,8 @@
-import { isUtf8 } from 'node:buffer'
-import { errorText, type IntrospectionAnswer, type NoAnswer, readIntrospection } from '../oauth/introspection.ts'
-import { type JsonObject, member, readJsonObject } from '../oauth/json.ts'
+import { type IntrospectionAnswer, type NoAnswer, readIntrospection } from '../oauth/introspection.ts'
+import { type JsonObject, member } from '../oauth/json.ts'
 import { readJws } from '../oauth/jws.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
-import type { FormReply } from './form-call.ts'
+import { errorCode, type FormReply, jsonObject } from './form-call.ts'
 import { isSignedBy } from './issuer-signature.ts'
 import type { KeySource } from './key-source.ts'
 
@@ -49,7 +48,7 @@ export function readReply(
     return readSigned(body.toString('latin1').trim(), rules, keys)
   }
   if (mediaType !== 'application/json') return { why: 'not application/json' }
-  const object = objectIn(body)
+  const object = jsonObject(reply)
   return object === undefined ? { why: 'the reply is not a JSON object' } : readIntrospection(object)
 }
 
@@ -57,18 +56,6 @@ export function readReply(
 function saying(reply: FormReply): string {
   const code = errorCode(reply)
   return code === undefined ? '' : `, ${code}`
-}
-
-/** Returns the error code in the body of a reply (RFC 6749 §5.2); `undefined` if the body has none. */
-function errorCode({ mediaType, body }: FormReply): string | undefined {
-  const object = mediaType === 'application/json' ? objectIn(body) : undefined
-  return object === undefined || !Object.hasOwn(object, 'error') ? undefined : errorText(object)
-}
-
-/** Parses a body as a JSON object. A duplicate member makes the body invalid, because its value would be ambiguous. */
-function objectIn(body: Buffer): JsonObject | undefined {
-  const object = isUtf8(body) ? readJsonObject(body.toString()) : 'token-malformed'
-  return typeof object === 'string' ? undefined : object
 }
 
 /**

@@ -7,13 +7,13 @@ import type { IntrospectionRules, IssuerRules } from '../oauth/token-facts.ts'
 import { Backoff } from './backoff.ts'
 import { type ClientCredentials, readCredentials } from './client-credentials.ts'
 import { clientProof } from './client-proof.ts'
-import { discover } from './discovery.ts'
+import { DiscoveredEndpoint } from './discovered-endpoint.ts'
+import { errorReason } from './error-reason.ts'
 import { ExcessQuestion } from './excess-question.ts'
 import { FormCall, type FormReply } from './form-call.ts'
 import { isUnsupportedToken, jwtMediaType, readReply } from './introspection-reply.ts'
 import type { IssuerClient } from './issuer-client.ts'
 import { UnreadableReply } from './issuer-http.ts'
-import { readMetadataUrl } from './issuer-url.ts'
 import type { IssuerLog } from './key-set.ts'
 import type { KeySource } from './key-source.ts'
 import { type Asker, QuestionQueue } from './question-queue.ts'
@@ -34,8 +34,6 @@ export interface IntrospectorDependencies {
  * thousand roles has tens of thousands.
  */
 const MAX_BYTES = 256 * 1024
-/** Time for which a discovered introspection endpoint is used before its next look-up, ms: 10 minutes. */
-const METADATA_MS = 10 * 60_000
 const LOG_INTERVAL_MS = 5000
 const RENEW_MS = 1000
 /**
@@ -62,8 +60,7 @@ export class Introspector {
   readonly #backoff = new Backoff()
   #credentials: ClientCredentials
   #call: FormCall
-  /** The discovered introspection endpoint, and the time of its next look-up on the monotonic clock, ms. */
-  #endpoint: { readonly url: string; untilMs: number } | undefined
+  readonly #endpoint: DiscoveredEndpoint
   #failing: string | undefined
   #loggedMs = Number.NEGATIVE_INFINITY
   readonly #retiring = new Supervisor('introspection-credentials')
@@ -81,6 +78,12 @@ export class Introspector {
     this.#dependencies = dependencies
     this.#now = dependencies.now ?? (() => performance.now())
     this.#rate = new QuestionRate(this.#now)
+    this.#endpoint = new DiscoveredEndpoint({
+      client: dependencies.client,
+      rules,
+      member: 'introspection_endpoint',
+      remedy: ', or set `introspection.endpoint` in the policy',
+    })
     this.#queue = new QuestionQueue({ atOnce: this.#introspection.concurrency, rate: this.#rate })
     this.#credentials = this.#readCredentials()
     this.#call = this.#open()
@@ -108,7 +111,7 @@ export class Introspector {
         return answer
       } catch (error) {
         const isReported = error instanceof GatewayFault && error.reason === 'introspection-unavailable'
-        const fault = isReported ? error : this.#fault(reasonOf(error))
+        const fault = isReported ? error : this.#fault(errorReason(error))
         this.#logState(fault.message)
         throw fault
       } finally {
@@ -169,7 +172,7 @@ export class Introspector {
   async #post(token: string, signal: AbortSignal): Promise<FormReply> {
     const { clientId, response } = this.#introspection
     const [url, proof] = await Promise.all([
-      this.#url(signal),
+      this.#introspection.endpoint ?? this.#endpoint.url(this.#credentials.method === 'tls_client_auth', signal),
       clientProof(this.#credentials, clientId, this.#rules.issuer),
     ])
     const form = { token, token_type_hint: 'access_token', ...proof.parameters }
@@ -178,38 +181,6 @@ export class Introspector {
       ...(proof.authorization !== undefined && { authorization: proof.authorization }),
     }
     return this.#call.post(url, form, headers, signal)
-  }
-
-  /**
-   * Returns the URL of the introspection endpoint, from the policy or else from the issuer's metadata. If the metadata
-   * is unavailable, returns the last known URL.
-   */
-  async #url(signal: AbortSignal): Promise<string> {
-    if (this.#introspection.endpoint !== undefined) return this.#introspection.endpoint
-    const known = this.#endpoint
-    if (known !== undefined && performance.now() < known.untilMs) return known.url
-    let url = known?.url
-    try {
-      url = await this.#discover(signal)
-    } catch (error) {
-      if (url === undefined) throw error
-    }
-    this.#endpoint = { url, untilMs: performance.now() + METADATA_MS }
-    return url
-  }
-
-  /**
-   * Finds the introspection endpoint in the issuer's metadata. With mutual TLS, prefers the endpoint's mTLS alias (RFC
-   * 8705 §5).
-   */
-  async #discover(signal: AbortSignal): Promise<string> {
-    const metadata = await discover(this.#dependencies.client, this.#rules, signal)
-    const aliases = (metadata['mtls_endpoint_aliases'] ?? {}) as { introspection_endpoint?: unknown }
-    const alias = this.#credentials.method === 'tls_client_auth' ? aliases.introspection_endpoint : undefined
-    const url = alias ?? metadata['introspection_endpoint']
-    if (typeof url !== 'string') throw new Error('the issuer metadata has no introspection_endpoint')
-    const remedy = ', or set `introspection.endpoint` in the policy'
-    return readMetadataUrl(url, 'introspection_endpoint', this.#rules.issuer, remedy).href
   }
 
   #readCredentials(): ClientCredentials {
@@ -223,7 +194,7 @@ export class Introspector {
   #renewCredentials(): void {
     if (performance.now() - this.#renewedMs < RENEW_MS) return
     this.#renewedMs = performance.now()
-    if (this.#endpoint !== undefined) this.#endpoint.untilMs = 0
+    this.#endpoint.expire()
     try {
       const read = this.#readCredentials()
       if (isDeepStrictEqual(read, this.#credentials)) return
@@ -278,13 +249,4 @@ export class Introspector {
   #messageOf(why: string): string {
     return `introspection at issuer ${this.#rules.name} failed: ${why}`
   }
-}
-
-/**
- * Describes an error by its message only, cut to 200 characters. The cause from an HTTP library can contain the request
- * and its secrets.
- */
-function reasonOf(error: unknown): string {
-  if (error instanceof AggregateError) return [...new Set(error.errors.map(reasonOf))].join('; ').slice(0, 200)
-  return (error instanceof Error ? error.message : String(error)).slice(0, 200)
 }
