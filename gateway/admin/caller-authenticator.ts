@@ -77,8 +77,12 @@ export class CallerAuthenticator {
     // All invalid tokens get the same reply, whatever the reason. The admin API also rejects a token that is revoked
     // for the gate. An outdated replica of the revocations is no reason to reject a token: the replica must not lock
     // out the operator who repairs it.
-    const good = typeof facts === 'object' && this.#revocations?.revoked(facts, credential.token) !== true
-    if (!good) {
+    const isAccepted =
+      typeof facts === 'object' &&
+      // The admin API checks no proof of possession, so a bound token is not accepted (RFC 7800 §3.1).
+      facts.confirmation === undefined &&
+      this.#revocations?.revoked(facts, credential.token) !== true
+    if (!isAccepted) {
       const fields = { 'www-authenticate': bearerChallenge({ error: 'invalid_token' }) }
       throw new ApiProblem('invalid_token', 'the admin API does not accept this token', { fields })
     }

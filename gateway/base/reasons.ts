@@ -297,7 +297,7 @@ export const reasons = {
   'token-binding': entry(
     401,
     'invalid_token',
-    'the token is bound to a key (cnf), and the gate does not support bound tokens',
+    'the token is bound to a key (cnf) by a method that the gate does not support, or that the caller cannot prove here',
   ),
 
   'token-inactive': entry(401, 'invalid_token', 'the issuer reports that the token is not active (RFC 7662 §2.2)'),

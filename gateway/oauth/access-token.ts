@@ -1,4 +1,5 @@
 import type { VerificationReason } from '../base/reasons.ts'
+import { readConfirmation } from './confirmation.ts'
 import { type JsonObject, member } from './json.ts'
 import { readName } from './name.ts'
 import type { IssuerRules, TokenFacts } from './token-facts.ts'
@@ -67,8 +68,8 @@ export function validateClaims(
   const subject = sub ?? client
   if (subject === undefined) return 'token-subject-missing'
 
-  // RFC 7800 §3.1: a recipient that cannot check the key binding must not accept the token as a bearer token.
-  if (Object.hasOwn(claims, 'cnf')) return 'token-binding'
+  const confirmation = readConfirmation(claims)
+  if (confirmation === 'token-binding') return confirmation
 
   return {
     issuer: rules,
@@ -81,6 +82,7 @@ export function validateClaims(
     tokenId,
     sessionId,
     acr,
+    confirmation,
     claims,
   }
 }

@@ -1,5 +1,6 @@
 import type { VerificationReason } from '../base/reasons.ts'
 import { type ClaimedFacts, validateClaims } from './access-token.ts'
+import { type Confirmation, isSameConfirmation, readConfirmation } from './confirmation.ts'
 import { type JsonObject, member } from './json.ts'
 import type { IssuerRules } from './token-facts.ts'
 import { isOtherToken } from './token-type.ts'
@@ -71,19 +72,28 @@ export function validateIntrospected(
   if (issuer !== undefined && issuer !== rules.issuer) return 'token-issuer-not-accepted'
   const type = member(claims, 'token_type')
   if (type !== undefined && typeof type !== 'string') return 'token-claims-malformed'
-  if (isBound(claims)) return 'token-binding'
-  if (type !== undefined && type.toLowerCase() !== 'bearer') return 'token-type'
+  const isDpop = type?.toLowerCase() === 'dpop'
+  if (type !== undefined && !isDpop && type.toLowerCase() !== 'bearer') return 'token-type'
   if (isOtherToken(claims)) return 'token-type'
-  return validateClaims(claims, rules, nowMs, asRegistered)
+  const claimed = validateClaims(claims, rules, nowMs, asRegistered)
+  if (typeof claimed === 'string') return claimed
+  // Without `jkt` the gate does not know the key, so no client can prove possession of it.
+  return isDpop && claimed.confirmation?.jkt === undefined ? 'token-binding' : claimed
 }
 
 /**
- * Whether the issuer reports that a token is bound to a key (RFC 7800 §3.1, RFC 9449 §6.2). Such a token is not a
- * bearer token, even if its own claims contain no binding.
+ * Whether an introspection response agrees with the binding of a JWT (RFC 7662 §2.2, RFC 9449 §6.2). A response that
+ * does not mention a binding agrees. A response that states another key, or a key for a token without one, does not:
+ * the token is then not what its own claims say.
+ *
+ * @param claims  claims of the response
+ * @param confirmation  the key to which the JWT is bound by its own claims
  */
-export function isBound(claims: JsonObject): boolean {
+export function agreesWithBinding(claims: JsonObject, confirmation: Confirmation | undefined): boolean {
   const type = member(claims, 'token_type')
-  return Object.hasOwn(claims, 'cnf') || (typeof type === 'string' && type.toLowerCase() === 'dpop')
+  if (typeof type === 'string' && type.toLowerCase() === 'dpop' && confirmation?.jkt === undefined) return false
+  const stated = readConfirmation(claims)
+  return stated === undefined || (stated !== 'token-binding' && isSameConfirmation(stated, confirmation))
 }
 
 /**

@@ -1,3 +1,5 @@
+import type { Confirmation } from './confirmation.ts'
+
 /**
  * Location of a secret: an environment variable, or a file with an absolute path. The secret is read when it is needed;
  * the compiled rules do not contain it.
@@ -223,6 +225,8 @@ export interface TokenFacts {
   readonly tokenId: string | undefined
   readonly sessionId: string | undefined
   readonly acr: string | undefined
+  /** The key to which the token is bound; `undefined` for a bearer token. */
+  readonly confirmation: Confirmation | undefined
   readonly claims: Readonly<Record<string, unknown>>
   /**
    * Data derived from the token: one entry for each service that received the token, newest last. The number of entries

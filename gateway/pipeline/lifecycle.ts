@@ -18,6 +18,7 @@ import { guardRequest } from './phases/guard-request.ts'
 import { limitAddress } from './phases/limit-address.ts'
 import { limitSubject } from './phases/limit-subject.ts'
 import { matchRoute } from './phases/match-route.ts'
+import { provePossession } from './phases/prove-possession.ts'
 import { readCheck } from './phases/read-check.ts'
 import { readCredential } from './phases/read-credential.ts'
 import { reserveAudit } from './phases/reserve-audit.ts'
@@ -44,6 +45,7 @@ export const lifecycle: Lifecycle = LifecycleBuilder.begin()
   .next(limitAddress)
   .next(authenticate)
   .next(checkRevocation)
+  .next(provePossession)
   .next(authorize)
   .next(limitSubject)
   .next(sampleTrace)
@@ -73,6 +75,7 @@ export const checkLifecycle: Lifecycle = LifecycleBuilder.begin()
   .next(limitAddress)
   .next(authenticate)
   .next(checkRevocation)
+  .next(provePossession)
   .next(authorize)
   .next(limitSubject)
   .next(sampleTrace)

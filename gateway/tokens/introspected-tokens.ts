@@ -5,7 +5,12 @@ import type { VerificationReason } from '../base/reasons.ts'
 import { Supervisor } from '../base/supervisor.ts'
 import { type Asker, rechecks } from '../issuers/question-queue.ts'
 import { refusedFromMs } from '../oauth/access-token.ts'
-import { type IntrospectionAnswer, isBearerToken, isBound, validateIntrospected } from '../oauth/introspection.ts'
+import {
+  agreesWithBinding,
+  type IntrospectionAnswer,
+  isBearerToken,
+  validateIntrospected,
+} from '../oauth/introspection.ts'
 import {
   type IntrospectionRules,
   type IntrospectionState,
@@ -230,7 +235,7 @@ export class IntrospectedTokens {
     }
     const next = introspectionOf(asked, issuer, introspection)
     if (introspection.form === 'opaque') return this.#validate(token, issuer, [id], asked, next, nowMs)
-    if (isBound(answer!.claims)) {
+    if (!agreesWithBinding(answer!.claims, known.confirmation)) {
       this.#cache.remove(token)
       return this.#refuse('token-binding', issuer, [id])
     }

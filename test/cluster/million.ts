@@ -119,6 +119,7 @@ const facts: TokenFacts = {
   tokenId: 'jti-1',
   sessionId: 'sid-1',
   acr: undefined,
+  confirmation: undefined,
   claims: {},
   derived: [],
   revocation: noRevocationLookup(),

@@ -96,6 +96,7 @@ test.each([
   ['the bootstrap token in capitals', () => bootstrap.toUpperCase()],
   ['a token of the policy’s issuer', () => issuer.sign({ claims: { scope: 'gatehouse:admin', aud: adminAudience } })],
   ['a token for the gate (wrong audience)', () => adminToken('gatehouse:admin', { aud: testAudience })],
+  ['a token that is bound to a key', () => adminToken('gatehouse:admin', { cnf: { jkt: 'A'.repeat(43) } })],
   ['an expired token', () => adminToken('gatehouse:admin', { exp: Math.floor(Date.now() / 1000) - 60 })],
   [
     'a token signed by another issuer',

@@ -16,6 +16,12 @@ import type { Relay } from './relay.ts'
 import type { RequestHead } from './request-head.ts'
 import type { Lifecycle } from './steps.ts'
 
+/**
+ * Scheme with which a client presents its credential: an authentication scheme of `Authorization` (RFC 9110 §11.1), or
+ * the cookie of a login session.
+ */
+export type CredentialScheme = 'none' | 'session' | 'bearer'
+
 const noOffers: readonly string[] = []
 const noRoles: ReadonlySet<string> = new Set()
 const noFields: readonly HeaderField[] = []
@@ -86,6 +92,8 @@ export class Exchange implements RequirementInput {
    * as private.
    */
   keptPrivate = false
+  /** Scheme of the credential; `none` until `read-credential`, and on a public route. */
+  scheme: CredentialScheme = 'none'
   credential = ''
   facts: TokenFacts | undefined
   derived: Derived | undefined
@@ -242,8 +250,11 @@ export type Identified = Limited & After<'authenticate'>
 /** An exchange whose credential is not revoked, according to this node's revocation replica. */
 export type Unrevoked = Identified & After<'check-revocation'>
 
+/** An exchange whose caller has proven possession of the key to which its token is bound, if it is bound to one. */
+export type Confirmed = Unrevoked & After<'prove-possession'>
+
 /** An exchange that meets the requirement of its route. */
-export type Permitted = Unrevoked & After<'authorize'>
+export type Permitted = Confirmed & After<'authorize'>
 
 /** An exchange that was charged to the rate limits of its route, each of which had permits left. */
 export type Charged = Permitted & After<'limit-subject'>

@@ -1,5 +1,6 @@
 import { type Denial, denial } from '../../base/denial.ts'
 import { GatewayFault } from '../../base/fault.ts'
+import { isSameConfirmation } from '../../oauth/confirmation.ts'
 import type { RevocationMemo } from '../../oauth/token-facts.ts'
 import { sessionEnded } from '../identity/session-credential.ts'
 import { streamVerdict } from '../identity/stream-verdict.ts'
@@ -183,6 +184,11 @@ export class StreamAuthority {
     if (verdict !== undefined) {
       // A redirection to the login is for a page, not for a stream.
       this.#denial = 'answer' in verdict ? sessionEnded : verdict
+      return
+    }
+    // The client proved possession of a key at the start of the stream, and cannot prove it again.
+    if (!isSameConfirmation(again.facts?.confirmation, this.#x.facts?.confirmation)) {
+      this.#denial = this.#x.route.denials.token['token-binding']
       return
     }
     this.#denial = undefined

@@ -50,6 +50,7 @@ function evaluateUnauthenticated(x: Identified, shadow: Requirement): void {
   }
   const record = (verified: TokenFacts | Reason): void => {
     if (typeof verified === 'string') x.shadow = verified
+    else if (verified.confirmation !== undefined) x.shadow = 'token-binding'
     else if (x.gate.revocations?.revoked(verified, token) === true) x.shadow = 'token-revoked'
     else x.shadow = verdictOn(x, shadow, verified, inputOf(x, verified))
   }

@@ -24,26 +24,32 @@ interface Presentation {
   readonly offeredTokens: readonly string[]
 }
 
-/** The bearer token of a request, or the reason why the request has no usable token. */
-export function presentedToken(x: Presentation): { readonly token: string } | CredentialReason {
+/** A token and the scheme with which the client presented the token. */
+export interface PresentedToken {
+  readonly scheme: 'bearer'
+  readonly token: string
+}
+
+/** The token of a request, or the reason why the request has no usable token. */
+export function presentedToken(x: Presentation): PresentedToken | CredentialReason {
   const { head, query } = x
   if (x.offeredTokens.length > 0) return offeredToken(x)
   if (head.authorization === undefined) return 'credential-missing'
   const read = readAuthorization(head.authorization)
   if (typeof read === 'string') return read
   if (query !== undefined && tokenInQuery.test(query)) return 'credential-repeated'
-  return read.scheme === 'bearer' ? read : 'credential-missing'
+  return read.scheme === 'bearer' ? { scheme: 'bearer', token: read.token } : 'credential-missing'
 }
 
 /**
  * Finds the token among the WebSocket subprotocols. The gate never selects the token as subprotocol, so the client must
  * offer another subprotocol too.
  */
-function offeredToken(x: Presentation): { readonly token: string } | CredentialReason {
+function offeredToken(x: Presentation): PresentedToken | CredentialReason {
   const { head, query, offers, ownProtocol, offeredTokens } = x
   const inQuery = query !== undefined && tokenInQuery.test(query)
   if (offeredTokens.length > 1 || head.authorization !== undefined || inQuery) return 'credential-repeated'
   if (offers.length === 0 && ownProtocol === '') return 'subprotocol-missing'
   const token = decodedToken(offeredTokens[0]!)
-  return token === undefined ? 'credential-malformed' : { token }
+  return token === undefined ? 'credential-malformed' : { scheme: 'bearer', token }
 }

@@ -39,6 +39,7 @@ function present(x: Placed, session: Session | undefined): PresentVerdict {
   if (session === undefined || !isAcceptedSession(x.runtime.snapshot, session, x.nowMs))
     return requireLogin(x, sessionEnded)
   x.session = session
+  x.scheme = 'session'
   return undefined
 }
 
@@ -95,6 +96,8 @@ function identify(x: Limited, session: Session, verified: TokenFacts | Verificat
     return resolvedByLogin.has(verified) ? requireLogin(x, sessionEnded) : route.denials.token[verified]
   }
   const token = typeof verified === 'string' || verified.issuer !== rules ? undefined : verified
+  // The gate has no key for the tokens of a session, so it cannot use a bound token (RFC 7800 §3.1).
+  if (token?.confirmation !== undefined) return route.denials.token['token-binding']
   x.credential = session.tokens.accessToken
   x.facts = sessionFacts(session, rules, token)
   x.loginIssuer = rules

@@ -66,6 +66,7 @@ function identityFacts(session: Session, rules: IssuerRules): TokenFacts {
     tokenId: undefined,
     sessionId: session.id,
     acr,
+    confirmation: undefined,
     claims: { ...claims, sub: subject, acr, auth_time: authTimeS },
     derived: [],
     revocation: noRevocationLookup(),

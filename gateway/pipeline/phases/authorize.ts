@@ -1,7 +1,7 @@
 import type { Denial } from '../../base/denial.ts'
 import { type RequirementReason, requirementReasons } from '../../policy/requirements/requirement-kinds.ts'
 import { requireLogin } from '../browser/require-login.ts'
-import type { Permitted, Unrevoked } from '../exchange/exchange.ts'
+import type { Confirmed, Permitted } from '../exchange/exchange.ts'
 import { phase } from '../exchange/phase.ts'
 import type { Verdict } from '../exchange/steps.ts'
 import { evaluateShadow } from '../identity/evaluate-shadow.ts'
@@ -14,7 +14,7 @@ import { evaluateShadow } from '../identity/evaluate-shadow.ts'
  * for example 403 `insufficient_scope` or `forbidden`. If another login would meet the requirement, a browser is
  * redirected to the login. Synchronous; allocates nothing. A shadow requirement does not change the verdict.
  */
-export const authorize = phase<Unrevoked, Permitted>()({
+export const authorize = phase<Confirmed, Permitted>()({
   name: 'authorize',
   waits: false,
   denies: ['credential-missing', 'token-issuer-not-accepted', ...requirementReasons],
@@ -28,7 +28,7 @@ export const authorize = phase<Unrevoked, Permitted>()({
 
 type AuthorizeReason = 'credential-missing' | 'token-issuer-not-accepted' | RequirementReason
 
-function decide(x: Unrevoked): Verdict<AuthorizeReason, 'login-required'> {
+function decide(x: Confirmed): Verdict<AuthorizeReason, 'login-required'> {
   const { route, facts } = x
   if (route.requirement === undefined) return undefined
   if (facts === undefined) return route.denials.credentialMissing

@@ -8,16 +8,12 @@ import { revocationReasons, revocationVerdict } from '../identity/revocation-ver
  * Denies 503 when the revocation replica is stale. Public routes pass.
  *
  * Runs after `authenticate`, so that a revocation during a verification is detected. `check-validity` repeats the check
- * after the last phase that may wait. The address of a client with a valid token or session is recorded as known.
+ * after the last phase that may wait.
  */
 export const checkRevocation = phase<Identified, Unrevoked>()({
   name: 'check-revocation',
   waits: false,
   denies: revocationReasons,
   answers: ['login-required'],
-  run(x) {
-    const verdict = revocationVerdict(x)
-    if (verdict === undefined && x.facts !== undefined) x.gate.knownAddresses.add(x.address, x.nowMs)
-    return verdict
-  },
+  run: revocationVerdict,
 })

@@ -38,6 +38,7 @@ export const readCredential = waitingPhase<Placed, Presented>()({
     if (presented === 'credential-malformed') return denials.credentialMalformed
     if (presented === 'credential-repeated') return denials.credentialRepeated
     if (presented === 'subprotocol-missing') return subprotocolMissing
+    x.scheme = presented.scheme
     x.credential = presented.token
     return undefined
   },

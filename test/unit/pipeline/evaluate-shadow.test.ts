@@ -4,7 +4,7 @@
 import { expect, test } from 'vitest'
 import { denial } from '../../../gateway/base/denial.ts'
 import { GatewayFault } from '../../../gateway/base/fault.ts'
-import type { Unrevoked } from '../../../gateway/pipeline/exchange/exchange.ts'
+import type { Confirmed } from '../../../gateway/pipeline/exchange/exchange.ts'
 import { RequestHead } from '../../../gateway/pipeline/exchange/request-head.ts'
 import { evaluateShadow } from '../../../gateway/pipeline/identity/evaluate-shadow.ts'
 import { authorize } from '../../../gateway/pipeline/phases/authorize.ts'
@@ -50,7 +50,7 @@ function exchangeOf({ shadow, requirement, facts, verify = breaks, exhausted = f
       addressLimit: { exhausted: () => exhausted, charge: (address: unknown) => charged.push(address) },
     },
   }
-  return { x, charged, identified: x as unknown as Unrevoked }
+  return { x, charged, identified: x as unknown as Confirmed }
 }
 
 const later = () => new Promise((resolve) => setImmediate(resolve))

@@ -23,6 +23,7 @@ import { guardRequest } from '../../../gateway/pipeline/phases/guard-request.ts'
 import { limitAddress } from '../../../gateway/pipeline/phases/limit-address.ts'
 import { limitSubject } from '../../../gateway/pipeline/phases/limit-subject.ts'
 import { matchRoute } from '../../../gateway/pipeline/phases/match-route.ts'
+import { provePossession } from '../../../gateway/pipeline/phases/prove-possession.ts'
 import { readCredential } from '../../../gateway/pipeline/phases/read-credential.ts'
 import { reserveAudit } from '../../../gateway/pipeline/phases/reserve-audit.ts'
 import { resolveClient } from '../../../gateway/pipeline/phases/resolve-client.ts'
@@ -55,21 +56,24 @@ test('a lifecycle with phases in a wrong order does not compile', () => {
   // @ts-expect-error authorize needs check-revocation
   limited.next(authenticate).next(authorize)
   const unrevoked = limited.next(authenticate).next(checkRevocation)
+  // @ts-expect-error authorize needs prove-possession
+  unrevoked.next(authorize)
+  const confirmed = unrevoked.next(provePossession)
   // @ts-expect-error limit-subject needs authorize
-  unrevoked.next(limitSubject)
+  confirmed.next(limitSubject)
   // @ts-expect-error select-upstream needs limit-subject
-  unrevoked.next(authorize).next(selectUpstream)
+  confirmed.next(authorize).next(selectUpstream)
   // @ts-expect-error select-upstream needs authorize
-  unrevoked.next(selectUpstream)
-  const recorded = unrevoked.next(authorize).next(limitSubject).next(sampleTrace).next(reserveAudit)
+  confirmed.next(selectUpstream)
+  const recorded = confirmed.next(authorize).next(limitSubject).next(sampleTrace).next(reserveAudit)
   // @ts-expect-error forward needs authorize
-  unrevoked.next(forward)
+  confirmed.next(forward)
   // @ts-expect-error forward needs shape-request
   recorded.next(selectUpstream).next(forward)
   // @ts-expect-error answer-check needs limit-subject
-  unrevoked.next(authorize).next(answerCheck)
+  confirmed.next(authorize).next(answerCheck)
   // @ts-expect-error select-upstream needs reserve-audit
-  unrevoked.next(authorize).next(limitSubject).next(selectUpstream)
+  confirmed.next(authorize).next(limitSubject).next(selectUpstream)
   // @ts-expect-error a lifecycle must end with forward or answer-check
   recorded.next(selectUpstream).next(shapeRequest).end([], settle)
   const shaped = recorded.next(selectUpstream).next(shapeRequest)
@@ -95,6 +99,7 @@ test('a lifecycle with phases in a wrong order does not compile', () => {
     'limit-address',
     'authenticate',
     'check-revocation',
+    'prove-possession',
     'authorize',
     'limit-subject',
     'sample-trace',
@@ -158,6 +163,7 @@ test('a lifecycle with a waiting phase between check-validity and its last phase
     .next(limitAddress)
     .next(authenticate)
     .next(checkRevocation)
+    .next(provePossession)
     .next(authorize)
     .next(limitSubject)
     .next(sampleTrace)

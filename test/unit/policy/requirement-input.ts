@@ -78,6 +78,7 @@ export function inputOf(brought: Brought): RequirementInput {
     tokenId: undefined,
     sessionId: undefined,
     acr: brought.acr,
+    confirmation: undefined,
     claims,
     introspection: neverIntrospected,
     derived: [],
