@@ -14,7 +14,7 @@ export class RegisteredStream implements StreamWatch, ActiveSetMember {
   readonly stream: WatchedStream
   place = -1
   /** Hashes under which the stream is indexed, one list per credential. */
-  indexed: (Uint32Array | undefined)[] = []
+  indexed: readonly (Uint32Array | undefined)[] = []
   /** Monotonic, ms; `undefined` while the stream is not held. */
   heldAt: number | undefined
   /** True once an operator has ordered the end of the stream. It relays nothing from then on. */

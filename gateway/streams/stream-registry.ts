@@ -165,10 +165,8 @@ export class StreamRegistry implements SharedState, StreamKeeper {
     for (let i = 0; i < lookups.length; i++) if (lookups[i]!.hashes !== entry.indexed[i]) same = false
     if (same) return
     this.#unindex(entry)
-    for (const { hashes } of lookups) {
-      if (hashes !== undefined) this.#index.add(entry, hashes)
-      entry.indexed.push(hashes)
-    }
+    entry.indexed = lookups.map(({ hashes }) => hashes)
+    for (const hashes of entry.indexed) if (hashes !== undefined) this.#index.add(entry, hashes)
   }
 
   #unindex(entry: RegisteredStream): void {

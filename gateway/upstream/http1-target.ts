@@ -99,7 +99,7 @@ export class Http1Target implements PooledTarget, ConnectionKeeper {
       return call
     }
     try {
-      call.head = requestHead(call.request, this.#host, 'Upgrade')
+      call.head = requestHead(call.request!, this.#host, 'Upgrade')
       new UpstreamConnection(this).run(call)
     } catch (error) {
       queueMicrotask(() => call.fail(error as GatewayFault))

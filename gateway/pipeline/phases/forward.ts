@@ -72,6 +72,8 @@ function targetOf({ head, route, path }: Shaped): string {
   return head.query === undefined ? rest : `${rest}?${head.query}`
 }
 
+const noRequestFields: string[] = []
+
 /** Sends a WebSocket handshake to the selected upstream. */
 function sendUpgrade(x: Shaped): void {
   const { route, offers: protocols, address: client } = x
@@ -194,6 +196,8 @@ class UpgradeForwarder extends ReplyForwarder implements UpgradeListener {
     if (x.settled) return
     for (const phase of x.lifecycle.reply) phase.run(x as never)
     x.deadlineAt = 0
+    // The WebSocket may be open for days: release what only the handshake needed.
+    x.requestFields = noRequestFields
     this.#relay = relay
     x.socket = x.downstream.accept(head, protocol === '' ? x.ownProtocol : protocol, messageMaxBytes(x), relay)
     relay.begin(x.socket)

@@ -27,6 +27,8 @@ export class FrameError extends Error {
 const CONTROL_MAX_BYTES = 125
 /** Longest head of an unmasked frame: two bytes and a length of 64 bits. */
 const HEAD_MAX_BYTES = 10
+/** Head of the frame that is being read. All readers share it; each keeps a head that has arrived in part itself. */
+const head = Buffer.alloc(HEAD_MAX_BYTES)
 /** First allocation for a message that arrives in parts, bytes. Doubled when it is full. */
 const PART_BYTES = 4096
 
@@ -40,7 +42,8 @@ const PART_BYTES = 4096
 export class FrameReader {
   readonly #listener: FrameListener
   readonly #maxMessageBytes: number
-  readonly #head = Buffer.alloc(HEAD_MAX_BYTES)
+  /** The first bytes of a head whose rest has not arrived. */
+  #headPart: Buffer | undefined
   #headSize = 0
   /** Length of the head, bytes; 2 until the second byte has been read. */
   #headLength = 2
@@ -83,16 +86,18 @@ export class FrameReader {
   }
 
   #readHead(bytes: Buffer, from: number, to: number): number {
-    const head = this.#head
+    this.#headPart?.copy(head)
+    this.#headPart = undefined
     let at = from
     while (at < to) {
       head[this.#headSize++] = bytes[at++]!
       if (this.#headSize === 2) this.#checkHead(head[0]!, head[1]!)
       if (this.#headSize === this.#headLength) {
-        this.#beginPayload(head)
+        this.#beginPayload()
         return at
       }
     }
+    this.#headPart = Buffer.from(head.subarray(0, this.#headSize))
     return at
   }
 
@@ -122,7 +127,7 @@ export class FrameReader {
     this.#headLength = length === 127 ? 10 : length === 126 ? 4 : 2
   }
 
-  #beginPayload(head: Buffer): void {
+  #beginPayload(): void {
     const short = head[1]! & 0x7f
     let length = short
     if (short === 126) length = head.readUInt16BE(2)

@@ -16,8 +16,8 @@ const noData = new Uint8Array()
 /** A WebSocket to a service: the handshake, then messages in both directions. */
 export class WebSocketCall extends Http1Call implements UpgradeCall, Upgrade, FrameListener {
   override readonly upgrade: Upgrade = this
-  /** The request with the fields of the handshake. */
-  readonly request: Pick<UpstreamRequest, 'method' | 'target' | 'fields' | 'body'>
+  /** The request with the fields of the handshake; `undefined` once the service has accepted it. */
+  request: Pick<UpstreamRequest, 'method' | 'target' | 'fields' | 'body'> | undefined
   readonly #listener: UpgradeListener
   readonly #handshake: Handshake
   readonly #reader: FrameReader
@@ -42,6 +42,9 @@ export class WebSocketCall extends Http1Call implements UpgradeCall, Upgrade, Fr
 
   begin(head: ReplyHead, protocol: string): void {
     this.#switched = true
+    // A WebSocket may be open for days: release the memory of the handshake.
+    this.request = undefined
+    this.head = undefined
     this.#listener.onSwitch(head, protocol)
   }
 
