@@ -17,10 +17,11 @@ export function checkPolicyNeeds(settings: Settings, snapshot: Snapshot): void {
 
 type Need = (settings: Settings, snapshot: Snapshot) => Problem | undefined
 
-const assertionKey: Need = ({ keys }, { services }) => {
-  const service = services.find(({ credentials }) => credentials === 'assertion')
-  if (service === undefined || keys.assertion.length > 0) return undefined
-  return keyMissing('assertion', `service ${service.id} requires identity assertions, but keys.assertion is empty`)
+const assertionKey: Need = ({ keys }, { routes }) => {
+  const route = routes.find(({ credential }) => credential.needsKey === 'assertion')
+  if (route === undefined || keys.assertion.length > 0) return undefined
+  const { id } = route.service
+  return keyMissing('assertion', `service ${id} requires identity assertions, but keys.assertion is empty`)
 }
 
 const auditLog: Need = ({ redis }, { routes }) => {

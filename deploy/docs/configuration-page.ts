@@ -54,7 +54,8 @@ function documentSection(document: DocumentSchema): string {
   const root = annotatedSchema(document)
   const groups = [...groupsOf({ path: '', schema: root, reload: root.reload })]
   for (const [name, definition] of Object.entries(root.definitions ?? {})) {
-    groups.push(...groupsOf({ path: name, schema: definition, reload: root.reload }))
+    if (definition.properties === undefined) groups.push({ path: name, schema: definition, reload: root.reload })
+    groups.push(...groupsWithin(name, definition, root.reload))
   }
   return groups.map(groupSection).join('\n\n')
 }
@@ -86,9 +87,19 @@ function groupSection({ path, schema, reload }: Group): string {
     entry.reload ?? reload ?? '',
     entry.description ?? groupHint(path === '' ? key : `${path}.${key}`, entry),
   ])
-  const title = path === '' ? '' : `### ${code(path)}\n\n`
+  const title = path === '' ? '' : `### ${code(path)}${kindOf(schema)}\n\n`
   const about = path === '' || schema.description === undefined ? '' : `${schema.description}\n\n`
-  return `${title}${about}${table(headers, rows)}`
+  return `${title}${about}${rows.length === 0 ? '' : table(headers, rows)}`.trimEnd()
+}
+
+/** Names the kind of a mapping that is one of several alternatives, such as one kind of audit sink. */
+function kindOf({ properties }: JsonSchema): string {
+  const kind = properties?.['type']?.const
+  return typeof kind === 'string' ? ` with ${code(`type: ${kind}`)}` : ''
+}
+
+function definitionLink(name: string): string {
+  return `[${name}](#${name})`
 }
 
 function groupHint(path: string, { properties }: JsonSchema): string {
@@ -96,7 +107,7 @@ function groupHint(path: string, { properties }: JsonSchema): string {
 }
 
 function typeOf(entry: JsonSchema): string {
-  if (entry.$ref !== undefined) return `[${entry.$ref.split('/').at(-1)}](#requirement)`
+  if (entry.$ref !== undefined) return definitionLink(entry.$ref.split('/').at(-1)!)
   if (entry.allOf !== undefined) return entry.allOf.map(typeOf).join(' and ')
   if (entry.anyOf !== undefined) return [...new Set(entry.anyOf.map(typeOf))].join(' or ')
   if (entry.form !== undefined) return entry.form

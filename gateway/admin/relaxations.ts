@@ -16,15 +16,16 @@ export function relaxationsOf({
     if (profile === 'any') found.push(`issuers.${name}.profile: any`)
     if (scopeArray) found.push(`issuers.${name}.scope_array: true`)
   }
-  for (const { id, encodedSlashes, pathParameters, credentials, passHeaders } of services) {
+  for (const { id, encodedSlashes, pathParameters, credential, passHeaders } of services) {
     if (encodedSlashes === 'keep') found.push(`services.${id}.encoded_slashes: keep`)
     if (pathParameters === 'allow') found.push(`services.${id}.path_parameters: allow`)
-    if (credentials === 'token') found.push(`services.${id}.credentials: token`)
+    if (credential.type === 'token') found.push(`services.${id}.credentials: token`)
     if (passHeaders !== undefined) found.push(`services.${id}.pass_headers: ${[...passHeaders].join(', ')}`)
   }
-  for (const { id, service, fallThrough, revocationStaleMs, introspection, limits, streams } of routes) {
+  for (const { id, service, credential, fallThrough, revocationStaleMs, introspection, limits, streams } of routes) {
     const route = `services.${service.id}.routes[${id}]`
     const outage = `${route}.on_outage`
+    if (credential.type === 'token' && service.credential.type !== 'token') found.push(`${route}.credentials: token`)
     if (fallThrough) found.push(`${route}.match.fall_through: true`)
     // A stale time that the route inherits from the issuer is not listed for the route: `staleMs` is then `undefined`.
     const { staleMs = 0 } = introspection

@@ -13,7 +13,6 @@ const reservedKeys = new Set([
 
 const reservedValues: Readonly<Record<string, readonly string[]>> = {
   source: ['cluster'],
-  credentials: ['client_credentials', 'exchange'],
 }
 
 export function isReservedKey(key: string): boolean {
@@ -22,7 +21,5 @@ export function isReservedKey(key: string): boolean {
 
 export function isReservedValue(key: string | number | undefined, value: unknown): boolean {
   if (typeof key !== 'string' || !Object.hasOwn(reservedValues, key)) return false
-  return reservedValues[key]!.includes(
-    typeof value === 'object' && value !== null && 'type' in value ? String(value.type) : String(value),
-  )
+  return reservedValues[key]!.includes(String(value))
 }

@@ -18,6 +18,7 @@ import { guardRequest } from './phases/guard-request.ts'
 import { limitAddress } from './phases/limit-address.ts'
 import { limitSubject } from './phases/limit-subject.ts'
 import { matchRoute } from './phases/match-route.ts'
+import { obtainCredential } from './phases/obtain-credential.ts'
 import { provePossession } from './phases/prove-possession.ts'
 import { readCheck } from './phases/read-check.ts'
 import { readCredential } from './phases/read-credential.ts'
@@ -51,6 +52,7 @@ export const lifecycle: Lifecycle = LifecycleBuilder.begin()
   .next(sampleTrace)
   .next(reserveAudit)
   .next(answerMaxForwards)
+  .next(obtainCredential)
   .next(selectUpstream)
   .next(shapeRequest)
   .next(checkValidity)
@@ -80,6 +82,7 @@ export const checkLifecycle: Lifecycle = LifecycleBuilder.begin()
   .next(limitSubject)
   .next(sampleTrace)
   .next(reserveAudit)
+  .next(obtainCredential)
   .next(checkValidityOfCheck)
   .next(answerCheck)
   .end([], settle)

@@ -18,6 +18,8 @@ import { auditTerms } from './services/audit-entry.ts'
 import { compileCors } from './services/compile-cors.ts'
 import { compileLimits, type LimitGroup, routeLimits } from './services/compile-limits.ts'
 import { compileWebSocket } from './services/compile-websocket.ts'
+import { compileCredential } from './services/credentials/credential-kinds.ts'
+import type { ServiceCredential } from './services/credentials/service-credential.ts'
 import { compileRewrite, type RewriteEntry } from './services/rewrite.ts'
 import type { RouteEntry } from './services/route-entry.ts'
 import type { ServiceEntry } from './services/service-entry.ts'
@@ -61,7 +63,7 @@ export function compilePolicy(source: PolicySource, { previous, publicUrls }: Co
   const gateLimits = compileLimits(document.limits, 'gate', ['limits'], report)
   const routes = new RouteCollection(report)
   for (const [id, entry] of Object.entries(document.services)) {
-    const service = compileService(id, services.length, entry, issuersOf(id, entry, byName, report))
+    const service = compileService(id, services.length, entry, issuersOf(id, entry, byName, report), report)
     services.push(service)
     const shared = [gateLimits, compileLimits(entry.limits, `service/${id}`, ['services', id, 'limits'], report)]
     for (const [i, route] of entry.routes.entries()) {
@@ -96,6 +98,7 @@ function compileService(
   index: number,
   entry: ServiceEntry,
   issuers: ReadonlySet<IssuerRules>,
+  report: ReportProblem,
 ): ServicePolicy {
   return Object.freeze({
     id,
@@ -103,7 +106,7 @@ function compileService(
     issuers,
     upstreams: entry.upstreams,
     roles: Object.entries(entry.roles).map(([name, { claim, any }]) => ({ name, path: claim, any: new Set(any) })),
-    credentials: entry.credentials,
+    credential: compileCredential(entry.credentials, { service: id, path: ['services', id, 'credentials'], report }),
     hostHeader: entry.host,
     maxCalls: entry.max_calls,
     timeouts: { connectMs: entry.timeouts.connect },
@@ -201,6 +204,7 @@ class RouteCollection {
       addresses: entry.addresses && AddressList.compile(entry.addresses),
       timeouts: timeoutsOf(serviceEntry.timeouts, entry.timeouts),
       rewrite: rewrite && this.#compileRewrite(service, rewrite, pattern, [...at, 'rewrite']),
+      credential: this.#credential(service, entry, [...at, 'credentials']),
       cors: compileCors(entry.cors ?? serviceEntry.cors, methods),
       websocket: compileWebSocket(entry, methods, at, this.#report),
       limits,
@@ -215,6 +219,11 @@ class RouteCollection {
       fallThrough: entry.match.fall_through,
       denials: bearerDenials,
     })
+  }
+
+  #credential(service: ServicePolicy, { credentials }: RouteEntry, path: DocumentPath): ServiceCredential {
+    if (credentials === undefined) return service.credential
+    return compileCredential(credentials, { service: service.id, path, report: this.#report })
   }
 
   #compileRewrite(

@@ -9,6 +9,7 @@ import type { PolicyDocument } from './policy-schema.ts'
 import { printRequirement } from './requirements/print-requirement.ts'
 import { auditTerms } from './services/audit-entry.ts'
 import type { CorsEntry } from './services/cors-entry.ts'
+import { printCredential } from './services/credentials/credential-kinds.ts'
 import type { RouteLimitEntry } from './services/limit-entry.ts'
 import { printedStale } from './services/on-outage.ts'
 import type { RouteEntry } from './services/route-entry.ts'
@@ -82,7 +83,7 @@ function printedService(entry: ServiceEntry, soleIssuer: string | undefined): ob
     ...(issuers && { issuers }),
     upstreams: entry.upstreams.map(({ origin }) => origin),
     roles: mapped(entry.roles, ({ claim, any }) => ({ claim: printClaimPath(claim), any })),
-    credentials: entry.credentials,
+    credentials: printCredential(entry.credentials),
     timeouts: { connect: formatDuration(entry.timeouts.connect), ...printedTimeouts(entry.timeouts) },
     host: entry.host,
     max_calls: entry.max_calls,
@@ -119,6 +120,7 @@ function printedRoute(entry: RouteEntry, service: ServiceEntry, soleIssuer: stri
       idle: timeouts?.idle ?? service.timeouts.idle,
       total: timeouts?.total ?? service.timeouts.total,
     }),
+    credentials: printCredential(entry.credentials ?? service.credentials),
     ...(cors && { cors: printedCors(cors, match.methods ?? forwardedMethods) }),
     ...(websocket && { websocket: printedWebSocket(websocket) }),
     limits: limits.map(printedLimit),

@@ -4,6 +4,7 @@ import type { RouteLimits } from '../base/limit-rule.ts'
 import type { MessageLimit } from '../base/message-limit.ts'
 import type { Reason, TokenReason } from '../base/reasons.ts'
 import type { IntrospectionTerms, IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
+import type { ServiceCredential } from './services/credentials/service-credential.ts'
 
 /** Reasons for which no route matches a request. */
 export type MatchReason = 'host-unknown' | 'route-unknown' | 'method-not-mapped'
@@ -53,7 +54,8 @@ export interface ServicePolicy {
   readonly issuers: ReadonlySet<IssuerRules>
   readonly upstreams: readonly URL[]
   readonly roles: readonly RoleMapping[]
-  readonly credentials: 'assertion' | 'token' | 'none'
+  /** Credential that the service receives on routes that do not set their own. */
+  readonly credential: ServiceCredential
   readonly hostHeader: 'preserve' | 'upstream'
   /** Maximum number of concurrent calls of one node to one upstream. */
   readonly maxCalls: number
@@ -151,6 +153,8 @@ export interface Route {
   readonly timeouts: RouteTimeouts
   /** Change of the path before forwarding; `undefined` forwards the path unchanged. */
   readonly rewrite: PathRewrite | undefined
+  /** Credential that the service receives: that of the route, or else of the service. */
+  readonly credential: ServiceCredential
   /** CORS fields of the route; `undefined` when the policy sets none. The service can then set its own CORS fields. */
   readonly cors: RouteCors | undefined
   /** WebSocket settings of the route; `undefined` when the route allows no WebSockets. */

@@ -126,6 +126,8 @@ export class Exchange implements RequirementInput {
   /** Start of each phase, by the phase's index in the lifecycle; monotonic, ms; 0 if not recorded. */
   marks: Float64Array | undefined
   target: UpstreamTarget | undefined
+  /** Value of the field `route.credential.field` for the service; `undefined` when the service gets no credential. */
+  upstreamCredential: string | undefined
   /** Header fields for the service, as alternating names and values. */
   requestFields: string[] = []
   call: UpstreamCall | undefined
@@ -265,8 +267,11 @@ export type Sampled = Charged & After<'sample-trace'>
 /** An exchange with reserved space for its audit record, where the route requires it. */
 export type Recorded = Sampled & After<'reserve-audit'>
 
+/** An exchange whose credential for the service is made, where the policy sets one. */
+export type Credentialed = Recorded & After<'obtain-credential'>
+
 /** An exchange with a chosen upstream. */
-export type Selected = Recorded & { readonly target: UpstreamTarget }
+export type Selected = Credentialed & { readonly target: UpstreamTarget }
 
 /** An exchange whose `requestFields` are the header fields that the service will receive. */
 export type Shaped = Selected & After<'shape-request'>
@@ -275,14 +280,14 @@ export type Shaped = Selected & After<'shape-request'>
  * An exchange whose credential was valid after the last wait: not revoked, not expired, session not ended. The
  * revocation replica was not stale.
  */
-export type Valid<Proven extends Recorded> = Proven & After<'check-validity'>
+export type Valid<Proven extends Credentialed> = Proven & After<'check-validity'>
 
 /** Type of an exchange after a wait. All proofs remain except {@link Valid}. */
 export type Unchecked<Proven extends Exchange> =
   Proven extends After<'check-validity'> ? Omit<Proven, keyof After<'check-validity'>> : Proven
 
 /** A forward-auth check whose reply tells the proxy that the request is admitted. The proxy forwards the request. */
-export type Answered = Valid<Recorded> & After<'answer-check'>
+export type Answered = Valid<Credentialed> & After<'answer-check'>
 
 /** An exchange whose request was handed to an upstream. Upstream events then drive the exchange. */
 export type Forwarded = Valid<Shaped> & After<'forward'>

@@ -1,6 +1,6 @@
 import type { HeaderField } from '../../base/denial.ts'
 import type { Answer } from '../exchange/answer.ts'
-import type { Answered, Charged, Recorded, Valid } from '../exchange/exchange.ts'
+import type { Answered, Charged, Credentialed, Valid } from '../exchange/exchange.ts'
 import { phase } from '../exchange/phase.ts'
 import type { RequestHead } from '../exchange/request-head.ts'
 import { fieldsToRemove } from '../forward-auth/check-removals.ts'
@@ -13,23 +13,19 @@ const noStore: HeaderField = ['cache-control', 'no-store']
  * Tells the proxy that the request is admitted. The reply contains the identity fields that `shape-request` would send
  * to the service. The reply also lists the client's fields that the proxy must remove.
  */
-export const answerCheck = phase<Valid<Recorded>, Answered>()({
+export const answerCheck = phase<Valid<Credentialed>, Answered>()({
   name: 'answer-check',
   waits: false,
   denies: [],
   answers: ['admitted'],
   run(x) {
-    const { facts, derived, route } = x
+    const { facts, route, upstreamCredential } = x
     const fields: HeaderField[] = [noStore]
     if (x.rateLimit !== '') {
       fields.push(['ratelimit', x.rateLimit], ['ratelimit-policy', route.limits!.policyField])
     }
-    if (facts === undefined || derived === undefined) return passed(x, fields)
-    const { service } = route
-    if (service.authRequestHeaders) fields.push(...authRequestFields(facts))
-    if (service.credentials === 'token') fields.push(['authorization', `Bearer ${x.credential}`])
-    if (service.credentials !== 'assertion') return passed(x, fields)
-    fields.push(['x-gatehouse-jwt-assertion', x.gate.signer!.assertion(facts, derived, service.id, x.nowMs)])
+    if (facts !== undefined && route.service.authRequestHeaders) fields.push(...authRequestFields(facts))
+    if (upstreamCredential !== undefined) fields.push([route.credential.field!, upstreamCredential])
     return passed(x, fields)
   },
 })

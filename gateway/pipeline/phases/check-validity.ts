@@ -1,4 +1,4 @@
-import type { Recorded, Shaped, Valid } from '../exchange/exchange.ts'
+import type { Credentialed, Shaped, Valid } from '../exchange/exchange.ts'
 import { phase } from '../exchange/phase.ts'
 import { validityReasons, validityVerdict } from '../identity/validity-verdict.ts'
 
@@ -20,4 +20,4 @@ const definition = {
 export const checkValidity = phase<Shaped, Valid<Shaped>>()(definition)
 
 /** The phase `check-validity` of a forward-auth check, directly before `answer-check`. */
-export const checkValidityOfCheck = phase<Recorded, Valid<Recorded>>()(definition)
+export const checkValidityOfCheck = phase<Credentialed, Valid<Credentialed>>()(definition)

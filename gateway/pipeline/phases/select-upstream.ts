@@ -1,8 +1,8 @@
-import type { Recorded, Selected } from '../exchange/exchange.ts'
+import type { Credentialed, Selected } from '../exchange/exchange.ts'
 import { phase } from '../exchange/phase.ts'
 
 /** Selects the upstream for the request. */
-export const selectUpstream = phase<Recorded, Selected>()({
+export const selectUpstream = phase<Credentialed, Selected>()({
   name: 'select-upstream',
   waits: false,
   denies: [],

@@ -15,8 +15,7 @@ const VIA = '1.1 gatehouse'
  * Builds the header fields that the service receives. First removes all fields that the client is not allowed to send,
  * then adds the gate's fields. The order matters: a client can name any field in `Connection` (CVE-2026-33805).
  *
- * Synchronous. Signs an identity assertion if the service wants one, and the token has none cached or half of the
- * cached assertion's lifetime has passed. An assertion that expires together with its token is not renewed.
+ * Synchronous.
  */
 export const shapeRequest = phase<Selected, Shaped>()({
   name: 'shape-request',
@@ -26,7 +25,7 @@ export const shapeRequest = phase<Selected, Shaped>()({
     const fields = forwardedFields(x)
     addGateFields(x, fields)
     x.requestFields = fields
-    addCredential(x, fields)
+    addIdentity(x, fields)
     return undefined
   },
 })
@@ -115,17 +114,12 @@ function addGateFields(x: Selected, fields: string[]): void {
   if (head.contentLength !== undefined) fields.push('content-length', String(head.contentLength))
 }
 
-function addCredential(x: Selected, fields: string[]): void {
-  const { facts, derived, route } = x
-  if (facts === undefined || derived === undefined) return
-  const { service } = route
-  if (service.authRequestHeaders) {
+/** Adds the identity of the caller, and the credential that `obtain-credential` has made for the service. */
+function addIdentity({ facts, route, upstreamCredential }: Selected, fields: string[]): void {
+  if (facts !== undefined && route.service.authRequestHeaders) {
     for (const [name, value] of authRequestFields(facts)) fields.push(name, latin1(value))
   }
-  if (service.credentials === 'token') fields.push('authorization', `Bearer ${x.credential}`)
-  if (service.credentials === 'assertion') {
-    fields.push('x-gatehouse-jwt-assertion', x.gate.signer!.assertion(facts, derived, service.id, x.nowMs))
-  }
+  if (upstreamCredential !== undefined) fields.push(route.credential.field!, upstreamCredential)
 }
 
 /**

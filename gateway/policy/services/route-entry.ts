@@ -5,6 +5,7 @@ import { addressLists } from '../address-lists.ts'
 import { requirementEntry, requirementTree } from '../requirements/requirement-tree.ts'
 import { auditEntry } from './audit-entry.ts'
 import { corsEntry } from './cors-entry.ts'
+import { credentialEntry } from './credentials/credential-kinds.ts'
 import { routeLimitEntries } from './limit-entry.ts'
 import { onOutage } from './on-outage.ts'
 import { streamsEntry } from './streams-entry.ts'
@@ -66,6 +67,7 @@ export const routeEntry = z.strictObject({
     })
     .prefault({}),
   timeouts: routeTimeouts.optional(),
+  credentials: credentialEntry.optional().describe('Overrides `credentials` of the service for this route.'),
   cors: corsEntry.optional().describe('Cross-origin access to the route. Default: `cors` of the service.'),
   websocket: websocketEntry.optional().describe('WebSockets on this route. Default: none; a handshake gets 501.'),
   limits: routeLimitEntries

@@ -6,6 +6,7 @@ import { claimPath } from '../claim-path.ts'
 import { roleName } from '../role-name.ts'
 import { auditEntry } from './audit-entry.ts'
 import { corsEntry } from './cors-entry.ts'
+import { credentialEntry } from './credentials/credential-kinds.ts'
 import { limitEntries } from './limit-entry.ts'
 import { passHeaders } from './pass-headers.ts'
 import { routeEntry } from './route-entry.ts'
@@ -43,13 +44,12 @@ export const serviceEntry = z.strictObject({
     .record(roleName, role)
     .prefault({})
     .describe('Roles that requirements can name, each with the claim that grants it.'),
-  credentials: z
-    .enum(['assertion', 'token', 'none'])
+  credentials: credentialEntry
     .prefault('assertion')
     .describe(
       'Credential that the service receives. assertion (default): a signed statement about the caller, valid for ' +
         "this service only. token: the client's token, with which the service can act as the client elsewhere. none: " +
-        'no credential.',
+        'no credential. A mapping with `type` selects another kind. docs/guide/service-credentials.md compares the kinds.',
     ),
   timeouts: serviceTimeouts,
   host: z

@@ -49,6 +49,7 @@ test.each([
     match: ', methods: [GET], fall_through: true',
     shown: 'services.orders.routes[orders.read].match.fall_through: true',
   },
+  { route: 'credentials: { type: token }', shown: 'services.orders.routes[orders.read].credentials: token' },
   { route: 'on_outage: { limits: open }', shown: 'services.orders.routes[orders.read].on_outage.limits: open' },
 ])(
   'the list of security relaxations of a policy with one relaxed key has exactly the entry "$shown"',

@@ -53,7 +53,11 @@ test.each([
   ['a duration', '| `drain_timeout` | duration | `30s` | 0s to 1h | restart |'],
   ['a required key', '| `path` | text | *required* |  | restart |'],
   ['a size', '| `max` | size | `10MiB` | 0B to 1024GiB, or none | live |'],
-  ['a choice', '| `credentials` | `assertion`, `token`, `none` | `assertion` |  | live |'],
+  ['a choice', '| `host` | `preserve`, `upstream` | `preserve` |  | live |'],
+  [
+    'a word or a mapping',
+    '| `credentials` | `assertion`, `token`, `none` or [credential](#credential) | `assertion` |  | live |',
+  ],
   ['a number', '| `fields_max` | whole number | `98` | 8 to 98 | restart |'],
   ['a requirement', '| `not` | [requirement](#requirement) |  |  | live |'],
 ])('the configuration reference shows the entry of %s with type, default, bounds and reload behaviour', (_, row) => {

@@ -3,7 +3,7 @@ import { denial } from '../../../gateway/base/denial.ts'
 import { type Reason, reasons } from '../../../gateway/base/reasons.ts'
 import { jsonAnswer } from '../../../gateway/pipeline/exchange/answer.ts'
 import { endReasons } from '../../../gateway/pipeline/exchange/end-reasons.ts'
-import type { Placed, Recorded, Shaped, Sized, Valid } from '../../../gateway/pipeline/exchange/exchange.ts'
+import type { Credentialed, Placed, Shaped, Sized, Valid } from '../../../gateway/pipeline/exchange/exchange.ts'
 import { LifecycleBuilder } from '../../../gateway/pipeline/exchange/lifecycle-builder.ts'
 import { phase, waitingPhase } from '../../../gateway/pipeline/exchange/phase.ts'
 import { checkLifecycle, lifecycle } from '../../../gateway/pipeline/lifecycle.ts'
@@ -23,6 +23,7 @@ import { guardRequest } from '../../../gateway/pipeline/phases/guard-request.ts'
 import { limitAddress } from '../../../gateway/pipeline/phases/limit-address.ts'
 import { limitSubject } from '../../../gateway/pipeline/phases/limit-subject.ts'
 import { matchRoute } from '../../../gateway/pipeline/phases/match-route.ts'
+import { obtainCredential } from '../../../gateway/pipeline/phases/obtain-credential.ts'
 import { provePossession } from '../../../gateway/pipeline/phases/prove-possession.ts'
 import { readCredential } from '../../../gateway/pipeline/phases/read-credential.ts'
 import { reserveAudit } from '../../../gateway/pipeline/phases/reserve-audit.ts'
@@ -68,21 +69,26 @@ test('a lifecycle with phases in a wrong order does not compile', () => {
   const recorded = confirmed.next(authorize).next(limitSubject).next(sampleTrace).next(reserveAudit)
   // @ts-expect-error forward needs authorize
   confirmed.next(forward)
+  // @ts-expect-error select-upstream needs obtain-credential
+  recorded.next(selectUpstream)
+  const credentialed = recorded.next(obtainCredential)
   // @ts-expect-error forward needs shape-request
-  recorded.next(selectUpstream).next(forward)
+  credentialed.next(selectUpstream).next(forward)
   // @ts-expect-error answer-check needs limit-subject
   confirmed.next(authorize).next(answerCheck)
   // @ts-expect-error select-upstream needs reserve-audit
   confirmed.next(authorize).next(limitSubject).next(selectUpstream)
   // @ts-expect-error a lifecycle must end with forward or answer-check
-  recorded.next(selectUpstream).next(shapeRequest).end([], settle)
-  const shaped = recorded.next(selectUpstream).next(shapeRequest)
+  credentialed.next(selectUpstream).next(shapeRequest).end([], settle)
+  const shaped = credentialed.next(selectUpstream).next(shapeRequest)
   // @ts-expect-error forward needs check-validity after the last wait
   shaped.next(forward)
   // @ts-expect-error answer-check needs check-validity after the last wait
-  recorded.next(answerCheck)
+  credentialed.next(answerCheck)
   shaped.next(checkValidity).next(forward).end([], settle)
-  recorded.next(checkValidityOfCheck).next(answerCheck).end([], settle)
+  // @ts-expect-error check-validity of a check needs obtain-credential, which may wait
+  recorded.next(checkValidityOfCheck)
+  credentialed.next(checkValidityOfCheck).next(answerCheck).end([], settle)
 
   expect(lifecycle.request.map((phase) => phase.name)).toEqual([
     'guard-request',
@@ -105,6 +111,7 @@ test('a lifecycle with phases in a wrong order does not compile', () => {
     'sample-trace',
     'reserve-audit',
     'answer-max-forwards',
+    'obtain-credential',
     'select-upstream',
     'shape-request',
     'check-validity',
@@ -124,6 +131,7 @@ test('a forward-auth check runs the phases from match-route to reserve-audit in 
     'resolve-client',
     'read-check',
     ...decisive,
+    'obtain-credential',
     'check-validity',
     'answer-check',
   ])
@@ -142,7 +150,7 @@ const waiting = waitingPhase<Valid<Shaped>, Valid<Shaped>>()({
   denies: [],
   run: async () => undefined,
 })
-const waitingCheck = waitingPhase<Valid<Recorded>, Valid<Recorded>>()({
+const waitingCheck = waitingPhase<Valid<Credentialed>, Valid<Credentialed>>()({
   name: 'added-later',
   waits: 'for a token exchange',
   denies: [],
@@ -150,7 +158,7 @@ const waitingCheck = waitingPhase<Valid<Recorded>, Valid<Recorded>>()({
 })
 
 test('a lifecycle with a waiting phase between check-validity and its last phase does not compile', () => {
-  const recorded = LifecycleBuilder.begin()
+  const credentialed = LifecycleBuilder.begin()
     .next(guardRequest)
     .next(resolveClient)
     .next(matchRoute)
@@ -168,14 +176,15 @@ test('a lifecycle with a waiting phase between check-validity and its last phase
     .next(limitSubject)
     .next(sampleTrace)
     .next(reserveAudit)
-  const valid = recorded.next(selectUpstream).next(shapeRequest).next(checkValidity)
+    .next(obtainCredential)
+  const valid = credentialed.next(selectUpstream).next(shapeRequest).next(checkValidity)
 
   valid.next(synchronous).next(forward).end([], settle)
   // @ts-expect-error the credential can have been revoked during the wait
   valid.next(waiting).next(forward)
   valid.next(waiting).next(checkValidity).next(forward).end([], settle)
   // @ts-expect-error in a forward-auth check too, the credential can have been revoked during the wait
-  recorded.next(checkValidityOfCheck).next(waitingCheck).next(answerCheck)
+  credentialed.next(checkValidityOfCheck).next(waitingCheck).next(answerCheck)
 
   for (const { request } of [lifecycle, checkLifecycle]) {
     const names = request.map(({ name }) => name)

@@ -6,6 +6,7 @@ import { derivedFor } from '../../../gateway/credentials/derived.ts'
 import type { Matched, Selected } from '../../../gateway/pipeline/exchange/exchange.ts'
 import { continueTrace } from '../../../gateway/pipeline/phases/continue-trace.ts'
 import { guardRequest } from '../../../gateway/pipeline/phases/guard-request.ts'
+import { obtainCredential } from '../../../gateway/pipeline/phases/obtain-credential.ts'
 import { shapeRequest } from '../../../gateway/pipeline/phases/shape-request.ts'
 import { factsOf } from '../oauth/known-facts.ts'
 import { policyOf, snapshotOf } from '../policy/policy-text.ts'
@@ -45,6 +46,7 @@ function selected({ service = {}, claims, ...request }: Shaping): Selected {
 
 function shaped(shaping: Shaping): FieldLine[] {
   const x = selected(shaping)
+  expect(obtainCredential.run(x)).toBeUndefined()
   expect(shapeRequest.run(x)).toBeUndefined()
   const { requestFields: flat } = x
   return Array.from({ length: flat.length / 2 }, (_, n) => [flat[2 * n]!, flat[2 * n + 1]!] as const)
@@ -214,8 +216,10 @@ test.each([
 
 test('with the service setting credentials: assertion, the gate signs the assertion synchronously and sends the same assertion again', () => {
   const x = selected({ claims: {} })
+  expect(obtainCredential.run(x)).toBeUndefined()
   expect(shapeRequest.run(x)).toBeUndefined()
   const assertion = x.requestFields.at(-1)!
+  expect(obtainCredential.run(x)).toBeUndefined()
   expect(shapeRequest.run(x)).toBeUndefined()
 
   expect(decodeJwt(assertion)).toMatchObject({ sub: 'alice', aud: 'orders', iss: 'https://gate.example' })

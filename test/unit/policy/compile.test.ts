@@ -266,7 +266,7 @@ test('a compiled policy contains the default of every key that the policy omits'
     {
       id: 'orders',
       index: 0,
-      credentials: 'assertion',
+      credential: { type: 'assertion' },
       hostHeader: 'preserve',
       maxCalls: 4096,
       timeouts: { connectMs: 2000 },

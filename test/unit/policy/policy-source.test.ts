@@ -362,8 +362,8 @@ test.each<[string, Record<string, Patch>, string]>([
   ['no upstream', { service: { upstreams: [] } }, 'GH_CONFIG_VALUE services.orders.upstreams'],
   [
     'another credential',
-    { service: { credentials: { type: 'client_credentials' } } },
-    'GH_CONFIG_NOT_YET services.orders.credentials',
+    { service: { credentials: { type: 'another' } } },
+    'GH_CONFIG_VALUE services.orders.credentials.type',
   ],
   [
     'a role without values',

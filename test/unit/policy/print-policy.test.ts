@@ -204,6 +204,7 @@ test('the policy printer prints omitted keys of a policy with their defaults', (
               require: 'public',
               body: { max: '10MiB' },
               timeouts: { first_byte: '30s', idle: '1m', total: '1m' },
+              credentials: 'assertion',
               limits: [],
               on_outage: { limits: 'local', revocation: 'closed' },
               streams: { max_age: 'none', idle: 'none', end: 'end' },

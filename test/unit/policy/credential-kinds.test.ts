@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest'
+import { printPolicy } from '../../../gateway/policy/print-policy.ts'
+import { problemsOf, snapshotOf, sourceOf } from './policy-text.ts'
+
+function policy(service: unknown, route?: unknown): string {
+  const routes = [
+    { id: 'a', match: { path: '/a' }, require: 'public', ...(route !== undefined && { credentials: route }) },
+    { id: 'b', match: { path: '/b' }, require: 'public' },
+  ]
+  const services = { orders: { upstreams: ['http://orders.test'], credentials: service, routes } }
+  return `version: 1\nservices: ${JSON.stringify(services)}\n`
+}
+
+const typesOf = (text: string) => snapshotOf(text).routes.map(({ credential }) => credential.type)
+
+test.each(['assertion', 'token', 'none'])(
+  '`credentials: %s` of a service applies to its routes, as a word and as a mapping',
+  (type) => {
+    expect(typesOf(policy(type))).toEqual([type, type])
+    expect(typesOf(policy({ type }))).toEqual([type, type])
+  },
+)
+
+test('`credentials` of a route overrides that of its service for this route only', () => {
+  expect(typesOf(policy('assertion', 'none'))).toEqual(['none', 'assertion'])
+})
+
+test('the policy printer prints the credential of each route, and a kind without further keys as a word', () => {
+  const { services } = printPolicy(sourceOf(policy({ type: 'token' }, { type: 'none' })).document) as {
+    services: { orders: { credentials: unknown; routes: { credentials: unknown }[] } }
+  }
+
+  expect(services.orders.credentials).toBe('token')
+  expect(services.orders.routes.map(({ credentials }) => credentials)).toEqual(['none', 'token'])
+})
+
+test.each([
+  [
+    'an unknown word',
+    'tokens',
+    'credentials',
+    'must be one of assertion, token, none, or a mapping whose type is one of',
+  ],
+  ['an unknown type', { type: 'tokens' }, 'credentials.type', 'must be one of assertion, token, none'],
+  ['a mapping without a type', {}, 'credentials.type', 'is required'],
+  ['a list', ['token'], 'credentials', 'must be one of assertion, token, none, or a mapping'],
+  ['a key of no kind', { type: 'none', secret: 'x' }, 'credentials.secret', 'unknown key'],
+])(
+  '%s as `credentials` is a policy error that names the place and the expected values',
+  (_, credentials, path, message) => {
+    const [problem, ...others] = problemsOf(() => snapshotOf(policy(credentials)))
+
+    expect(others).toEqual([])
+    expect(problem).toMatchObject({ path: `services.orders.${path}` })
+    expect(problem?.message).toContain(message)
+  },
+)
