@@ -11,6 +11,7 @@ import { reportTaskFailures } from './base/supervisor.ts'
 import { packageVersion } from './base/version.ts'
 import { openCluster } from './cluster/open-cluster.ts'
 import { readCertificate } from './config/certificates.ts'
+import { Secrets } from './config/secrets.ts'
 import type { Settings } from './config/settings.ts'
 import { openCredentials } from './credentials/open-credentials.ts'
 import { NodeExplainer } from './explain/node-explainer.ts'
@@ -66,7 +67,8 @@ type Rooms = Awaited<ReturnType<typeof openRooms>>
 async function openRooms(settings: Settings, lines: LineWriter, log: NodeLog, closing: AsyncDisposableStack) {
   const open = <Room extends Closable | undefined>(room: Room): Room => closing.adopt(room, (each) => each?.close())
   const write = log.log.bind(log)
-  const common = { settings, log: write, issuers: () => policy.current.issuers }
+  const secrets = open(new Secrets({ env: process.env, log: write }))
+  const common = { settings, secrets, log: write, issuers: () => policy.current.issuers }
   const { redis, node } = settings
 
   const policy = openPolicy({ settings, check: (snapshot) => checkPolicyNeeds(settings, snapshot) })
@@ -100,7 +102,7 @@ async function openRooms(settings: Settings, lines: LineWriter, log: NodeLog, cl
   const sessions = open(cluster && revocation && openSessions({ ...common, cluster, revocation, trade }))
   const login = openLogin({ ...common, link, sessions: sessions?.sessions, clients, keys })
   const needRedis = { cluster, revocation, audit, sessions, login }
-  const others = { policy, traffic, targets, keys, clients, telemetry, limits, tokens, credentials, streams }
+  const others = { secrets, policy, traffic, targets, keys, clients, telemetry, limits, tokens, credentials, streams }
   return { settings, lines, write, ...others, ...needRedis }
 }
 
@@ -189,11 +191,12 @@ export class GatewayNode {
   }
 
   async #open(): Promise<void> {
-    const { policy, cluster, audit, telemetry, write } = this.#rooms
+    const { secrets, policy, cluster, audit, telemetry, write } = this.#rooms
     audit?.trail.open(policy.current.revision)
     // The admin API is closed before the audit log, because calls of the admin API write audit records.
     this.#admin = this.#closing.adopt(await this.#openAdmin(), (admin) => admin.close())
     telemetry.telemetry.pushMetrics(this.#admin.metrics)
+    secrets.watch()
     policy.watch(this.#policySwitch)
     this.#closing.defer(() => policy.close())
     this.#listener = this.#closing.adopt(await this.#openListener(), (listener) => listener.close())
@@ -267,10 +270,11 @@ export class GatewayNode {
     })
   }
 
-  /** Checks for a changed policy, retries a rejected policy, and reads the certificates again. */
+  /** Reads the secrets again, checks for a changed policy, retries a rejected policy, and reads the certificates again. */
   reload(): void {
     // A stopping node does not reload: new certificates would open its listener again.
     if (this.#stopping !== undefined) return
+    this.#rooms.secrets.reload()
     this.#rooms.policy.reload()
     this.#reloadCertificates()
   }

@@ -4,6 +4,7 @@ import { Sealer } from '../gateway/base/sealer.ts'
 import { reportTaskFailures } from '../gateway/base/supervisor.ts'
 import { packageVersion } from '../gateway/base/version.ts'
 import { ConfigError, nowhere, problem } from '../gateway/config/problem.ts'
+import { Secrets } from '../gateway/config/secrets.ts'
 import type { Settings } from '../gateway/config/settings.ts'
 import { Introspectors } from '../gateway/issuers/introspectors.ts'
 import { IssuerKeys } from '../gateway/issuers/issuer-keys.ts'
@@ -43,6 +44,7 @@ interface WorkerRooms {
   readonly lines: LineWriter
   readonly link: RedisLink
   readonly keys: IssuerKeys
+  readonly secrets: Secrets
   readonly introspectors: Introspectors
   readonly loginClients: LoginClients
   readonly refresher: Refresher
@@ -99,7 +101,8 @@ export class WorkerProcess {
     const policy = { snapshot: policyFile.load() }
     requireKey(settings, policy.snapshot)
     const keys = new IssuerKeys({ log: tell })
-    const introspectors = new Introspectors({ keys, log: tell })
+    const secrets = new Secrets({ env: process.env, log: log.log.bind(log) })
+    const introspectors = new Introspectors({ keys, secrets, log: tell })
     introspectors.retain(policy.snapshot.issuers.values())
     keys.retain(signing(policy.snapshot))
 
@@ -110,7 +113,7 @@ export class WorkerProcess {
     const revocations = new RevocationStore(link.client('receipt', 'revocations'), link.keys)
     const issuers = () => policy.snapshot.issuers
     const revoker = new Revoker(revocations, issuers)
-    const loginClients = new LoginClients({ keys, log: tell })
+    const loginClients = new LoginClients({ keys, secrets, log: tell })
     loginClients.prepare(issuers().values())()
     const names = { service: 'gatehouse-worker', version: packageVersion, node: settings.node.id } as const
     const telemetry = await startTelemetry(settings.telemetry, names, log, link)
@@ -124,7 +127,17 @@ export class WorkerProcess {
       queues: async () => (await Promise.all(views.map((list) => list()))).flat(),
     })
     const processMetrics = new ProcessMetrics(packageVersion)
-    const serving = { link, keys, introspectors, loginClients, refresher, policyFile, introspections, refreshes }
+    const serving = {
+      link,
+      keys,
+      secrets,
+      introspectors,
+      loginClients,
+      refresher,
+      policyFile,
+      introspections,
+      refreshes,
+    }
     const rooms = { settings, log, lines, ...serving, shipping, policy, telemetry, measured, processMetrics }
     const worker = new WorkerProcess(rooms)
     await worker.#open()
@@ -132,9 +145,10 @@ export class WorkerProcess {
   }
 
   async #open(): Promise<void> {
-    const { settings, log, link, policyFile, shipping, policy } = this.#rooms
+    const { settings, log, link, secrets, policyFile, shipping, policy } = this.#rooms
     const { listen } = settings.probes
     if (listen !== undefined) this.#probes = await listenWorkerProbes(this, listen)
+    secrets.watch()
     policyFile.watch(this.#policyEvents)
     const eviction = await readEvictionPolicy(link, () => this.#stopping !== undefined)
     if (eviction === undefined) return
@@ -214,10 +228,11 @@ export class WorkerProcess {
   }
 
   async #drain(): Promise<void> {
-    const { settings, log, lines, link, keys, introspectors, loginClients, policyFile } = this.#rooms
+    const { settings, log, lines, link, keys, secrets, introspectors, loginClients, policyFile } = this.#rooms
     const { introspections, refreshes, refresher, shipping, telemetry } = this.#rooms
     this.ready = false
     log.log('info', 'worker stops and waits for running jobs', {})
+    secrets.close()
     policyFile.close()
     const { drainTimeoutMs } = settings
     await Promise.all([introspections, refreshes, shipping].map((each) => each.close(drainTimeoutMs)))

@@ -1,8 +1,9 @@
 import { createPrivateKey, type JsonWebKey, type KeyObject, X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { Rotating } from '../base/rotating.ts'
+import type { Secret, SecretPlace } from '../base/secret.ts'
 import { ConfigError, nowhere, problem } from '../config/problem.ts'
-import { type Environment, readSecret } from '../config/secret.ts'
-import type { ClientAuth, SecretPlace } from '../oauth/token-facts.ts'
+import type { Secrets } from '../config/secrets.ts'
+import type { ClientAuth } from '../oauth/token-facts.ts'
 
 /** Secrets with which the gate authenticates to an issuer as a client. */
 export type ClientCredentials =
@@ -27,53 +28,111 @@ export interface ClientKey {
 const MIN_RSA_BITS = 2048
 
 /**
- * Reads the current content of the secrets that `auth` references. Files can be replaced while the gate runs.
- *
- * @throws {ConfigError} that names the problem and contains no secret
+ * The credentials with which the gate authenticates to an issuer as a client. They follow changes of their secrets: the
+ * newest credentials are presented first, and the previous ones when the issuer refuses the newest.
  */
-export function readCredentials(
-  auth: ClientAuth,
-  place: ClientPlace,
-  env: Environment = process.env,
-): ClientCredentials {
-  const secretAt = (key: string, at: SecretPlace): string => {
-    const { secret, failure } = readSecret(at, env, '.')
-    if (secret === undefined) throw unfit(place, key, failure!)
-    return secret
-  }
-  switch (auth.method) {
-    case 'none':
-      return auth
-    case 'client_secret_basic':
-    case 'client_secret_post':
-      return { method: auth.method, secret: secretAt('client_secret', auth.secret) }
-    case 'private_key_jwt': {
-      const key = readClientKey(secretAt('private_key', auth.key))
-      if (typeof key === 'string') throw unfit(place, 'private_key', key)
-      return { method: auth.method, key }
+export class ClientAuthentication {
+  readonly #secrets: readonly Secret[]
+  readonly #credentials: Rotating<ClientCredentials>
+
+  /** @throws {ConfigError} that names the problem and contains no secret */
+  constructor(auth: ClientAuth, place: ClientPlace, secrets: Secrets) {
+    const opened: Secret[] = []
+    const open = (key: string, at: SecretPlace, check?: (text: string) => string | undefined): Secret => {
+      const { issuer, part } = place
+      const usedBy = `${part} at issuer ${issuer}`
+      const secret = secrets.open(at, { path: ['issuers', issuer, part, key], usedBy, check })
+      opened.push(secret)
+      return secret
     }
-    case 'tls_client_auth':
-      return readCertificate(place, auth, secretAt('certificate_key', auth.key))
+    try {
+      const read = readerOf(auth, place, open)
+      this.#credentials = new Rotating(read())
+      for (const secret of opened) secret.changed(() => this.#replace(read))
+    } catch (error) {
+      for (const secret of opened) secret.close()
+      throw error
+    }
+    this.#secrets = opened
+  }
+
+  /** Credentials for the next call. Pass the same object to {@link refused} if the issuer refuses it. */
+  get presented(): ClientCredentials {
+    return this.#credentials.presented
+  }
+
+  /**
+   * Records that the issuer refused these credentials. Reads the secrets again first, at most once a second.
+   *
+   * @returns true when `presented` is now another object, so that the call can be repeated once
+   */
+  refused(shown: ClientCredentials): boolean {
+    this.refresh()
+    return this.#credentials.refused(shown)
+  }
+
+  /** Reads the secrets again, at most once a second. */
+  refresh(): void {
+    for (const secret of this.#secrets) secret.refresh()
+  }
+
+  close(): void {
+    for (const secret of this.#secrets) secret.close()
+  }
+
+  #replace(read: () => ClientCredentials): void {
+    try {
+      this.#credentials.replace(read())
+    } catch (error) {
+      // A certificate and its key are replaced one after the other: the second change completes the pair.
+      if (!(error instanceof ConfigError)) throw error
+    }
   }
 }
 
-function readCertificate(
-  place: ClientPlace,
-  { certFile }: Extract<ClientAuth, { method: 'tls_client_auth' }>,
-  key: string,
-): ClientCredentials {
-  let fits: boolean
-  let cert: string
+type OpenClientSecret = (key: string, at: SecretPlace, check?: (text: string) => string | undefined) => Secret
+
+/** Opens the secrets of `auth`. Returns a function that makes the credentials from the current values. */
+function readerOf(auth: ClientAuth, place: ClientPlace, open: OpenClientSecret): () => ClientCredentials {
+  switch (auth.method) {
+    case 'none':
+      return () => auth
+    case 'client_secret_basic':
+    case 'client_secret_post': {
+      const secret = open('client_secret', auth.secret)
+      return () => ({ method: auth.method, secret: secret.current })
+    }
+    case 'private_key_jwt': {
+      const secret = open('private_key', auth.key, (text) => {
+        const key = readClientKey(text)
+        return typeof key === 'string' ? key : undefined
+      })
+      return () => ({ method: auth.method, key: readClientKey(secret.current) as ClientKey })
+    }
+    case 'tls_client_auth': {
+      const key = open('certificate_key', auth.key)
+      const cert = open('certificate', { file: auth.certFile }, certificateError)
+      return () => certificateOf(place, auth.certFile, cert.current, key.current)
+    }
+  }
+}
+
+function certificateError(text: string): string | undefined {
   try {
-    cert = readFileSync(certFile, 'utf8')
+    new X509Certificate(text)
+    return undefined
+  } catch {
+    return 'is not a certificate in PEM'
+  }
+}
+
+/** @throws {ConfigError} when the key does not belong to the certificate */
+function certificateOf(place: ClientPlace, certFile: string, cert: string, key: string): ClientCredentials {
+  let fits: boolean
+  try {
     fits = new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))
-  } catch (error) {
-    const { code = 'not a certificate and a private key in PEM' } = error as NodeJS.ErrnoException
-    throw unfit(
-      place,
-      'certificate',
-      `${certFile} cannot be read (${code}); expected a certificate and its private key in PEM`,
-    )
+  } catch {
+    throw unfit(place, 'certificate_key', 'is not a private key in PEM')
   }
   if (!fits)
     throw unfit(

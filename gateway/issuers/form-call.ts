@@ -91,7 +91,7 @@ function encodedForm(form: Form): string {
 }
 
 /** Returns the error code in the body of a reply (RFC 6749 §5.2); `undefined` if the body has none. */
-export function errorCode(reply: FormReply): string | undefined {
+export function errorCode(reply: Pick<FormReply, 'mediaType' | 'body'>): string | undefined {
   const object = jsonObject(reply)
   return object === undefined || !Object.hasOwn(object, 'error') ? undefined : errorText(object)
 }
@@ -100,7 +100,7 @@ export function errorCode(reply: FormReply): string | undefined {
  * Parses the body of a reply as a JSON object; `undefined` for another media type or an invalid body. A duplicate member
  * makes the body invalid, because its value would be ambiguous.
  */
-export function jsonObject({ mediaType, body }: FormReply): JsonObject | undefined {
+export function jsonObject({ mediaType, body }: Pick<FormReply, 'mediaType' | 'body'>): JsonObject | undefined {
   if (mediaType !== 'application/json' || !isUtf8(body)) return undefined
   const object = readJsonObject(body.toString())
   return typeof object === 'string' ? undefined : object

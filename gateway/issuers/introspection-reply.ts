@@ -25,6 +25,11 @@ export function isUnsupportedToken(reply: FormReply): boolean {
   return reply.status === 400 && errorCode(reply) === 'unsupported_token_type'
 }
 
+/** Whether the issuer refused the credentials of the gate (RFC 6749 §5.2). */
+export function isClientRefused(reply: Pick<FormReply, 'status' | 'mediaType' | 'body'>): boolean {
+  return reply.status === 401 || (reply.status === 400 && errorCode(reply) === 'invalid_client')
+}
+
 /**
  * Parses the reply of an introspection endpoint. Any reply that is not an RFC 7662 §2.2 response is an outage, except
  * two kinds of 400 that some issuers send for a token of another issuer. `unsupported_token_type` always means an

@@ -1,17 +1,17 @@
 import { performance } from 'node:perf_hooks'
-import { isDeepStrictEqual } from 'node:util'
 import { GatewayFault } from '../base/fault.ts'
-import { Supervisor } from '../base/supervisor.ts'
+import type { Secrets } from '../config/secrets.ts'
 import type { IntrospectionAnswer } from '../oauth/introspection.ts'
 import type { IntrospectionRules, IssuerRules } from '../oauth/token-facts.ts'
 import { Backoff } from './backoff.ts'
-import { type ClientCredentials, readCredentials } from './client-credentials.ts'
+import { CertificateBound } from './certificate-bound.ts'
+import { ClientAuthentication, type ClientCredentials } from './client-credentials.ts'
 import { clientProof } from './client-proof.ts'
 import { DiscoveredEndpoint } from './discovered-endpoint.ts'
 import { errorReason } from './error-reason.ts'
 import { ExcessQuestion } from './excess-question.ts'
 import { FormCall, type FormReply } from './form-call.ts'
-import { isUnsupportedToken, jwtMediaType, readReply } from './introspection-reply.ts'
+import { isClientRefused, isUnsupportedToken, jwtMediaType, readReply } from './introspection-reply.ts'
 import type { IssuerClient } from './issuer-client.ts'
 import { UnreadableReply } from './issuer-http.ts'
 import type { IssuerLog } from './key-set.ts'
@@ -24,6 +24,7 @@ export interface IntrospectorDependencies {
   readonly client: IssuerClient
   /** Keys of issuers, to verify signed introspection responses. */
   readonly keys: KeySource
+  readonly secrets: Secrets
   readonly log: IssuerLog
   /** Returns the time of a monotonic clock, ms. Default: the clock of the process. */
   readonly now?: (() => number) | undefined
@@ -35,7 +36,8 @@ export interface IntrospectorDependencies {
  */
 const MAX_BYTES = 256 * 1024
 const LOG_INTERVAL_MS = 5000
-const RENEW_MS = 1000
+/** Shortest time between two look-ups of the introspection endpoint that refusals cause, ms. */
+const LOOK_UP_MS = 1000
 /**
  * Time after a valid introspection response in which the issuer's 400 `invalid_request` means an inactive token, ms: 5
  * minutes.
@@ -58,17 +60,15 @@ export class Introspector {
   readonly #queue: QuestionQueue
   readonly #rate: QuestionRate
   readonly #backoff = new Backoff()
-  #credentials: ClientCredentials
-  #call: FormCall
+  readonly #authentication: ClientAuthentication
+  readonly #call: CertificateBound<FormCall>
   readonly #endpoint: DiscoveredEndpoint
   #failing: string | undefined
   #loggedMs = Number.NEGATIVE_INFINITY
-  readonly #retiring = new Supervisor('introspection-credentials')
-  #renewedMs = Number.NEGATIVE_INFINITY
+  #lookedUpMs = Number.NEGATIVE_INFINITY
   readonly #now: () => number
-  /**
-   * Time of the issuer's last valid response with status 200 to a request with the current credentials; monotonic, ms.
-   */
+  /** Credentials and monotonic time, ms, of the issuer's last valid response with status 200. */
+  #answeredTo: ClientCredentials | undefined
   #answeredMs = Number.NEGATIVE_INFINITY
 
   /** @throws {ConfigError} when a secret that the issuer's rules reference cannot be read */
@@ -85,8 +85,14 @@ export class Introspector {
       remedy: ', or set `introspection.endpoint` in the policy',
     })
     this.#queue = new QuestionQueue({ atOnce: this.#introspection.concurrency, rate: this.#rate })
-    this.#credentials = this.#readCredentials()
-    this.#call = this.#open()
+    const place = { issuer: rules.name, part: 'introspection' } as const
+    this.#authentication = new ClientAuthentication(this.#introspection.auth, place, dependencies.secrets)
+    const connections = this.#introspection.concurrency
+    this.#call = new CertificateBound(
+      (certificate) => new FormCall({ connections, certificate, maxBytes: MAX_BYTES }),
+      this.#authentication.presented,
+      this.patienceMs,
+    )
   }
 
   /**
@@ -130,6 +136,7 @@ export class Introspector {
 
   /** Cancels the introspection requests in progress. */
   close(): Promise<void> {
+    this.#authentication.close()
     return this.#call.close()
   }
 
@@ -139,13 +146,15 @@ export class Introspector {
     let reply: FormReply
     let shown: ClientCredentials
     try {
-      shown = this.#credentials
-      reply = await this.#post(token, signal)
+      shown = this.#authentication.presented
+      reply = await this.#post(token, shown, signal)
       if ((reply.status === 401 || reply.status === 400) && !isUnsupportedToken(reply)) {
-        this.#renewCredentials()
-        if (this.#credentials !== shown) {
-          shown = this.#credentials
-          reply = await this.#post(token, signal)
+        this.#lookUpAgain()
+        if (isClientRefused(reply)) this.#authentication.refused(shown)
+        else this.#authentication.refresh()
+        if (this.#authentication.presented !== shown) {
+          shown = this.#authentication.presented
+          reply = await this.#post(token, shown, signal)
         }
       }
     } catch (error) {
@@ -162,66 +171,36 @@ export class Introspector {
       )
       return tooMany
     }
-    const answeredRecently = shown === this.#credentials && this.#now() - this.#answeredMs < RECENT_ANSWER_MS
+    const answeredRecently = shown === this.#answeredTo && this.#now() - this.#answeredMs < RECENT_ANSWER_MS
     const answer = await readReply(reply, this.#rules, this.#dependencies.keys, answeredRecently)
     if ('why' in answer) throw this.#fault(answer.why)
-    if (reply.status === 200 && shown === this.#credentials) this.#answeredMs = this.#now()
+    if (reply.status === 200) {
+      this.#answeredTo = shown
+      this.#answeredMs = this.#now()
+    }
     return answer
   }
 
-  async #post(token: string, signal: AbortSignal): Promise<FormReply> {
+  async #post(token: string, credentials: ClientCredentials, signal: AbortSignal): Promise<FormReply> {
     const { clientId, response } = this.#introspection
+    const { auth, endpoint } = this.#introspection
     const [url, proof] = await Promise.all([
-      this.#introspection.endpoint ?? this.#endpoint.url(this.#credentials.method === 'tls_client_auth', signal),
-      clientProof(this.#credentials, clientId, this.#rules.issuer),
+      endpoint ?? this.#endpoint.url(auth.method === 'tls_client_auth', signal),
+      clientProof(credentials, clientId, this.#rules.issuer),
     ])
     const form = { token, token_type_hint: 'access_token', ...proof.parameters }
     const headers = {
       accept: response === 'jwt' ? jwtMediaType : 'application/json',
       ...(proof.authorization !== undefined && { authorization: proof.authorization }),
     }
-    return this.#call.post(url, form, headers, signal)
+    return this.#call.with(credentials).post(url, form, headers, signal)
   }
 
-  #readCredentials(): ClientCredentials {
-    return readCredentials(this.#introspection.auth, { issuer: this.#rules.name, part: 'introspection' })
-  }
-
-  /**
-   * Reads the client credentials again, because the secret or its file could have been replaced. The next introspection
-   * request also looks up the introspection endpoint again. Does nothing within 1 s after the last call.
-   */
-  #renewCredentials(): void {
-    if (performance.now() - this.#renewedMs < RENEW_MS) return
-    this.#renewedMs = performance.now()
+  /** Looks up the introspection endpoint again at the next request, at most once a second. */
+  #lookUpAgain(): void {
+    if (performance.now() - this.#lookedUpMs < LOOK_UP_MS) return
+    this.#lookedUpMs = performance.now()
     this.#endpoint.expire()
-    try {
-      const read = this.#readCredentials()
-      if (isDeepStrictEqual(read, this.#credentials)) return
-      this.#credentials = read
-      this.#answeredMs = Number.NEGATIVE_INFINITY
-      if (read.method !== 'tls_client_auth') return
-      const old = this.#call
-      this.#call = this.#open()
-      void this.#retiring.attempt(() => old.close())
-    } catch (error) {
-      this.#dependencies.log(
-        'warn',
-        'introspection client credentials cannot be read; the previous credentials stay in use',
-        {
-          issuer: this.#rules.name,
-          problem: (error as Error).message,
-        },
-      )
-    }
-  }
-
-  #open(): FormCall {
-    const { concurrency } = this.#introspection
-    const credentials = this.#credentials
-    const certificate =
-      credentials.method === 'tls_client_auth' ? { cert: credentials.cert, key: credentials.key } : undefined
-    return new FormCall({ connections: concurrency, certificate, maxBytes: MAX_BYTES })
   }
 
   /** Logs an outage of the introspection once, logs it again when its cause changes, and logs its end. */

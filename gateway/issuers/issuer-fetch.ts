@@ -1,43 +1,66 @@
 import type { CustomFetch } from 'openid-client'
-import type { ClientCredentials } from './client-credentials.ts'
+import { CertificateBound } from './certificate-bound.ts'
+import type { ClientAuthentication, ClientCredentials } from './client-credentials.ts'
+import { clientProof } from './client-proof.ts'
+import { isClientRefused } from './introspection-reply.ts'
 import { IssuerHttp, type IssuerReply } from './issuer-http.ts'
 import { readMetadataUrl } from './issuer-url.ts'
 
 const MAX_BYTES = 1024 * 1024
 
 export interface IssuerFetchOptions {
-  readonly credentials: ClientCredentials
+  readonly authentication: ClientAuthentication
+  readonly clientId: string
   /** Issuer identifier. */
   readonly issuer: string
   /** Maximum number of concurrent connections to one origin. */
   readonly connections: number
+  /** Longest duration of a call, ms. */
+  readonly patienceMs: number
 }
 
-/** A `fetch` function for openid-client, with the limits and checks of {@link IssuerHttp}. */
+/**
+ * A `fetch` function for openid-client, with the limits and checks of {@link IssuerHttp}. Adds the client
+ * authentication of the gate to each form, and repeats a call once with other credentials that the issuer may know.
+ */
 export class IssuerFetch {
-  readonly #http: IssuerHttp
-  readonly #issuer: string
+  readonly #http: CertificateBound<IssuerHttp>
+  readonly #options: IssuerFetchOptions
 
   /**
-   * Each call opens its own connection, so that no call is repeated. The issuer could already have processed a failed
-   * call.
+   * Each call opens its own connection, so that no call is repeated after a failure. The issuer could already have
+   * processed a failed call. A call whose credentials the issuer refused was not processed.
    */
-  constructor({ credentials, issuer, connections }: IssuerFetchOptions) {
-    const certificate =
-      credentials.method === 'tls_client_auth' ? { cert: credentials.cert, key: credentials.key } : undefined
-    this.#http = new IssuerHttp({ maxBytes: MAX_BYTES, connections, certificate })
-    this.#issuer = issuer
+  constructor(options: IssuerFetchOptions) {
+    this.#options = options
+    const { authentication, connections, patienceMs } = options
+    this.#http = new CertificateBound(
+      (certificate) => new IssuerHttp({ maxBytes: MAX_BYTES, connections, certificate }),
+      authentication.presented,
+      patienceMs,
+    )
   }
 
   readonly fetch: CustomFetch = async (address, { method, headers, body, signal }) => {
+    const { authentication, clientId, issuer } = this.#options
     // openid-client takes the URLs of all its calls from the issuer's metadata, so check each URL here.
-    const { href } = readMetadataUrl(address, 'an endpoint', this.#issuer)
-    const form = body instanceof URLSearchParams ? body.toString() : (body as string | Uint8Array | null | undefined)
-    const reply = await this.#http.send(href, { method, headers, body: form ?? null, signal })
-    const bytes = await reply.bytes()
-    return new Response(bytes.length === 0 ? null : new Uint8Array(bytes), {
-      status: reply.status,
-      headers: readFields(reply),
+    const { href } = readMetadataUrl(address, 'an endpoint', issuer)
+    const send = async (credentials: ClientCredentials): Promise<ReadReply> => {
+      const proof = await clientProof(credentials, clientId, issuer)
+      const form = new URLSearchParams(body as URLSearchParams)
+      for (const [name, value] of Object.entries(proof.parameters)) form.set(name, value)
+      const fields = proof.authorization === undefined ? headers : { ...headers, authorization: proof.authorization }
+      const reply = await this.#http
+        .with(credentials)
+        .send(href, { method, headers: fields, body: form.toString(), signal })
+      return { reply, body: await reply.bytes() }
+    }
+    const shown = authentication.presented
+    let read = await send(shown)
+    if (isRefusal(read) && authentication.refused(shown)) read = await send(authentication.presented)
+    return new Response(read.body.length === 0 ? null : new Uint8Array(read.body), {
+      status: read.reply.status,
+      headers: readFields(read.reply),
     })
   }
 
@@ -45,6 +68,16 @@ export class IssuerFetch {
   close(): Promise<void> {
     return this.#http.close()
   }
+}
+
+interface ReadReply {
+  readonly reply: IssuerReply
+  readonly body: Buffer
+}
+
+function isRefusal({ reply, body }: ReadReply): boolean {
+  const mediaType = reply.field('content-type').split(';', 1)[0]!.trim().toLowerCase()
+  return isClientRefused({ status: reply.status, mediaType, body })
 }
 
 /** Returns the header fields that openid-client reads. Other fields could contain bytes that `Headers` rejects. */

@@ -4,13 +4,13 @@ import * as openid from 'openid-client'
 import { siteKey } from '../base/address-key.ts'
 import type { StepUp } from '../base/denial.ts'
 import { GatewayFault } from '../base/fault.ts'
+import type { Secrets } from '../config/secrets.ts'
 import { flawInIdToken } from '../oauth/id-token.ts'
 import { type JsonObject, member } from '../oauth/json.ts'
 import { readJws } from '../oauth/jws.ts'
 import { readName } from '../oauth/name.ts'
 import type { IssuerRules, LoginRules } from '../oauth/token-facts.ts'
-import { type ClientCredentials, readCredentials } from './client-credentials.ts'
-import { clientProof } from './client-proof.ts'
+import { ClientAuthentication } from './client-credentials.ts'
 import { discover } from './discovery.ts'
 import { FairSemaphore } from './fair-semaphore.ts'
 import type { IssuerClient } from './issuer-client.ts'
@@ -26,6 +26,7 @@ export interface LoginClientDependencies {
   readonly client: IssuerClient
   /** Keys of issuers, to verify ID tokens. */
   readonly keys: KeySource
+  readonly secrets: Secrets
   readonly log: IssuerLog
 }
 
@@ -103,6 +104,9 @@ const REFRESH_MS = 30_000
 /** Time for which the issuer's metadata is cached, ms: 10 minutes. */
 const METADATA_MS = 10 * 60_000
 
+/** Client authentication for openid-client that adds nothing, because {@link IssuerFetch} adds it. */
+const authenticatedByFetch: openid.ClientAuth = () => {}
+
 type Turnstile = Pick<Semaphore, 'take' | 'done'>
 
 /** The semaphore and the connections for one kind of call to an issuer. */
@@ -116,7 +120,7 @@ export class LoginClient {
   readonly #rules: IssuerRules
   readonly #login: LoginRules
   readonly #dependencies: LoginClientDependencies
-  readonly #credentials: ClientCredentials
+  readonly #authentication: ClientAuthentication
   // Each kind of call has its own slots and connections, so that logins of unauthenticated clients cannot use up those
   // of refreshes.
   readonly #logins: Lane<FairSemaphore>
@@ -129,10 +133,14 @@ export class LoginClient {
     this.#rules = rules
     this.#login = rules.login as LoginRules
     this.#dependencies = dependencies
-    this.#credentials = readCredentials(this.#login.auth, { issuer: rules.name, part: 'login' })
+    const place = { issuer: rules.name, part: 'login' } as const
+    const authentication = new ClientAuthentication(this.#login.auth, place, dependencies.secrets)
+    this.#authentication = authentication
+    const { patienceMs } = this
+    const { clientId } = this.#login
     const lane = <T>(turns: T, connections: number): Lane<T> => ({
       turns,
-      fetch: new IssuerFetch({ credentials: this.#credentials, issuer: rules.issuer, connections }),
+      fetch: new IssuerFetch({ authentication, clientId, issuer: rules.issuer, connections, patienceMs }),
     })
     this.#logins = lane(new FairSemaphore(LOGINS), LOGINS.atOnce)
     this.#refreshes = lane(new Semaphore(REFRESHES.atOnce, REFRESHES.waitingMax), REFRESHES.atOnce)
@@ -302,6 +310,7 @@ export class LoginClient {
 
   /** Cancels calls in progress. */
   async close(): Promise<void> {
+    this.#authentication.close()
     const lanes = [this.#logins, this.#refreshes, this.#revocations]
     await Promise.all(lanes.map(({ fetch }) => fetch.close()))
   }
@@ -359,26 +368,15 @@ export class LoginClient {
       this.#login.clientId,
       {
         [openid.clockTolerance]: this.#rules.clockToleranceS,
-        use_mtls_endpoint_aliases: this.#credentials.method === 'tls_client_auth',
+        use_mtls_endpoint_aliases: this.#login.auth.method === 'tls_client_auth',
       },
-      this.#authenticate,
+      authenticatedByFetch,
     )
     configuration[openid.customFetch] = fetch.fetch
     configuration.timeout = this.#login.timeoutMs / 1000
     // Safe: IssuerFetch rejects plain http, except when both the issuer and the endpoint are on loopback.
     openid.allowInsecureRequests(configuration)
     return configuration
-  }
-
-  readonly #authenticate = async (
-    _: openid.ServerMetadata,
-    __: openid.ClientMetadata,
-    body: URLSearchParams,
-    headers: Headers,
-  ): Promise<void> => {
-    const proof = await clientProof(this.#credentials, this.#login.clientId, this.#rules.issuer)
-    for (const [name, value] of Object.entries(proof.parameters)) body.set(name, value)
-    if (proof.authorization !== undefined) headers.set('authorization', proof.authorization)
   }
 
   /**

@@ -1,10 +1,5 @@
+import type { SecretPlace } from '../base/secret.ts'
 import type { Confirmation } from './confirmation.ts'
-
-/**
- * Location of a secret: an environment variable, or a file with an absolute path. The secret is read when it is needed;
- * the compiled rules do not contain it.
- */
-export type SecretPlace = { readonly env: string } | { readonly file: string }
 
 /** Client authentication of the gate at an issuer; `none` for a public client. */
 export type ClientAuth =

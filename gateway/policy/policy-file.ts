@@ -1,8 +1,7 @@
-import { readdirSync, statSync } from 'node:fs'
-import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import type { Commit } from '../base/commit.ts'
 import { Supervisor } from '../base/supervisor.ts'
+import { stampOf } from '../config/file-stamp.ts'
 import { compilePolicy } from './compile.ts'
 import { loadPolicy, type PolicySource } from './policy-source.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -61,7 +60,7 @@ export class PolicyFile {
    * @throws {ConfigError} with all problems of the policy
    */
   load(): Snapshot {
-    this.#seen = fingerprint(this.#path)
+    this.#seen = stampOf(this.#path)
     const snapshot = this.#compile(loadPolicy(this.#path))
     this.#current = snapshot
     return snapshot
@@ -78,7 +77,7 @@ export class PolicyFile {
    * @param retry  true to retry such an activation immediately
    */
   reload(events: PolicyFileEvents, retry = false): void {
-    const seen = fingerprint(this.#path)
+    const seen = stampOf(this.#path)
     if (seen === this.#seen) {
       this.#retry(events, retry)
       return
@@ -147,23 +146,4 @@ export class PolicyFile {
   close(): void {
     this.#endWatching?.()
   }
-}
-
-/** Returns the metadata of the policy file or folder as text. The metadata changes when the text of a file changes. */
-function fingerprint(path: string): string {
-  try {
-    const stat = statSync(path)
-    if (!stat.isDirectory()) return stamp(path)
-    return readdirSync(path)
-      .sort()
-      .map((name) => `${name} ${stamp(join(path, name))}`)
-      .join('\n')
-  } catch (error) {
-    return error instanceof Error ? error.message : 'unreadable'
-  }
-}
-
-function stamp(path: string): string {
-  const { size, mtimeNs, ctimeNs, ino } = statSync(path, { bigint: true })
-  return `${size} ${mtimeNs} ${ctimeNs} ${ino}`
 }

@@ -3,6 +3,7 @@ import type { Commit } from '../base/commit.ts'
 import { Sealer, type SealKey } from '../base/sealer.ts'
 import { Supervisor } from '../base/supervisor.ts'
 import { ConfigError, nowhere, problem } from '../config/problem.ts'
+import type { Secrets } from '../config/secrets.ts'
 import { Introspectors } from '../issuers/introspectors.ts'
 import type { IssuerLog } from '../issuers/key-set.ts'
 import type { KeySource } from '../issuers/key-source.ts'
@@ -21,6 +22,7 @@ export interface IntrospectionDependencies {
   readonly encryption: readonly SealKey[]
   /** Connection to Redis; `undefined` for a node without Redis, which introspects each token itself. */
   readonly link: RedisLink | undefined
+  readonly secrets: Secrets
   readonly log: IssuerLog
 }
 
@@ -38,13 +40,13 @@ export class Introspection {
   #loading: Promise<void> | undefined
 
   constructor(dependencies: IntrospectionDependencies) {
-    const { keys, encryption, link, log } = dependencies
+    const { keys, encryption, link, secrets, log } = dependencies
     const [first, ...others] = encryption
     // Without Redis no other node reads the introspection responses, so a random key is sufficient.
     const sealer = new Sealer([first ?? { id: 'own', secret: randomBytes(32) }, ...others])
     const shared = link && first && new SharedAnswers(link.store, link.keys, sealer)
     this.#dependencies = dependencies
-    this.#introspectors = new Introspectors({ keys, log })
+    this.#introspectors = new Introspectors({ keys, secrets, log })
     this.answers = new TokenAnswers({ introspectors: this.#introspectors, sealer, shared })
     this.refresh = shared && { want: (order) => this.#producer?.add(order.issuer, order.token, order) }
   }

@@ -1,4 +1,5 @@
 import type { Commit } from '../base/commit.ts'
+import type { Secrets } from '../config/secrets.ts'
 import type { Settings } from '../config/settings.ts'
 import type { IssuerLog } from '../issuers/key-set.ts'
 import type { KeySource } from '../issuers/key-source.ts'
@@ -19,6 +20,7 @@ export interface TokensDependencies {
   readonly asked: () => readonly (readonly IssuerRules[])[]
   /** Whether a valid token or session came from the address within the last 10 minutes. */
   readonly isKnown: (address: Uint8Array, nowMs: number) => boolean
+  readonly secrets: Secrets
   readonly log: IssuerLog
 }
 
@@ -36,11 +38,11 @@ export interface TokensRoom {
   close(): Promise<void>
 }
 
-export function openTokens({ settings, keys, link, asked, isKnown, log }: TokensDependencies): TokensRoom {
+export function openTokens({ settings, keys, link, asked, isKnown, secrets, log }: TokensDependencies): TokensRoom {
   const { encryption } = settings.keys
   const { cacheEntries } = settings.tokens
   const { tokenMaxBytes } = settings.request
-  const introspection = new Introspection({ keys, encryption, link, log })
+  const introspection = new Introspection({ keys, encryption, link, secrets, log })
   const { answers, refresh } = introspection
   const opaqueTokens = new OpaqueTokens({ answers, asked })
   return {

@@ -15,6 +15,7 @@ import { type NodeOptions, StartFailure, startNode } from '../kit/node.ts'
 import { introspectionSecret, opaqueGate, opaqueSecrets } from '../kit/opaque-gate.ts'
 import { listen } from '../kit/ports.ts'
 import { compactJws, type SigningKey, signingKey } from '../kit/signing-key.ts'
+import { until } from '../kit/until.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import { admitted, type Gate, refused } from './admission.ts'
 
@@ -175,17 +176,39 @@ test('with tls_client_auth, the gate presents its client certificate at the intr
   expect(new Set(certificatesSeen)).toEqual(new Set(['gatehouse']))
 })
 
-test('the gate reads a replaced client secret again when the issuer rejects the old secret', async () => {
+const secretsShown = (issuer: IntrospectionIssuer, tokens: readonly string[]) =>
+  issuer.asked.filter(({ token }) => tokens.includes(token)).map(({ form }) => form.get('client_secret'))
+
+function acceptOnly(issuer: IntrospectionIssuer, secret: string): void {
+  issuer.script = ({ form }) =>
+    form.get('client_secret') === secret ? undefined : { status: 401, body: '{"error":"invalid_client"}' }
+}
+
+test('a client secret that was replaced in its file and at the issuer is used without a failed request', async () => {
   const issuer = issuerOf('rotating')
   await askedAboutNewToken('rotating')
   write('rotating', 'new')
-  issuer.script = ({ form }) =>
-    form.get('client_secret') === 'new' ? undefined : { status: 401, body: '{"error":"invalid_client"}' }
+  acceptOnly(issuer, 'new')
 
   const tokens = [issuer.issue(), issuer.issue()]
   for (const token of tokens) await admitted(gate, { target: targetOf('rotating'), token })
-  const asked = issuer.asked.filter(({ token }) => tokens.includes(token))
-  expect(asked.map(({ form }) => form.get('client_secret'))).toEqual(['old', 'new', 'new'])
+  expect(secretsShown(issuer, tokens).at(-1)).toBe('new')
+})
+
+test('a client secret that the issuer does not know yet is replaced by the previous one without a failed request', async () => {
+  const issuer = issuerOf('rotating')
+  acceptOnly(issuer, 'new')
+  write('rotating', 'newer')
+  const changes = () => gate.node.log.filter(({ msg }) => msg === 'secret changed')
+  await until('the node has read two new secrets', () => changes().length === 2)
+
+  const tokens = [issuer.issue(), issuer.issue(), issuer.issue()]
+  for (const token of tokens.slice(0, 2)) await admitted(gate, { target: targetOf('rotating'), token })
+  expect(secretsShown(issuer, tokens)).toEqual(['newer', 'new', 'new'])
+
+  acceptOnly(issuer, 'newer')
+  await admitted(gate, { target: targetOf('rotating'), token: tokens[2]! })
+  expect(secretsShown(issuer, tokens).at(-1)).toBe('newer')
 })
 
 test.each([

@@ -15,6 +15,7 @@ import { atEnd } from '../kit/cleanup.ts'
 import { startIssuer, testAudience } from '../kit/issuer.ts'
 import { readMetrics } from '../kit/metrics.ts'
 import { startNode } from '../kit/node.ts'
+import { processSecrets } from '../kit/secrets.ts'
 import { later } from '../kit/swap.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
@@ -48,8 +49,14 @@ function policy(issuers: object): string {
 function startFollowers() {
   const log = () => {}
   const issuerKeys = new IssuerKeys({ log, refreshMs: 20, cooldownMs: 1 })
-  const loginClients = new LoginClients({ keys: issuerKeys, log })
-  const introspection = new Introspection({ keys: issuerKeys, encryption: [], link: undefined, log })
+  const loginClients = new LoginClients({ keys: issuerKeys, secrets: processSecrets(), log })
+  const introspection = new Introspection({
+    keys: issuerKeys,
+    secrets: processSecrets(),
+    encryption: [],
+    link: undefined,
+    log,
+  })
   const targets = new TargetRegistry()
   atEnd(async () => {
     targets.close()

@@ -1,7 +1,8 @@
 import { resolve } from 'node:path'
+import type { SecretPlace } from '../../base/secret.ts'
 import type { DocumentPath } from '../../config/problem.ts'
 import type { SecretReference } from '../../config/secret.ts'
-import type { ClientAuth, SecretPlace } from '../../oauth/token-facts.ts'
+import type { ClientAuth } from '../../oauth/token-facts.ts'
 import type { ClientAuthEntry } from './client-auth-keys.ts'
 
 /**

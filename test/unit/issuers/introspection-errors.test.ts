@@ -6,6 +6,7 @@ import { rechecks } from '../../../gateway/issuers/question-queue.ts'
 import { atEnd } from '../../kit/cleanup.ts'
 import { type IntrospectionIssuer, type Script, startIntrospectionIssuer } from '../../kit/introspection-issuer.ts'
 import { introspectionRules } from '../../kit/introspection-rules.ts'
+import { processSecrets } from '../../kit/secrets.ts'
 
 // Error replies to introspection requests: with status 400, some mean an inactive token, the others an outage of the
 // issuer.
@@ -30,7 +31,13 @@ function introspector(): Introspector {
   const log = () => {}
   const keys = new IssuerKeys({ log })
   const client = new IssuerClient()
-  const made = new Introspector(introspectionRules(issuer.url), { client, keys, log, now: () => nowMs })
+  const made = new Introspector(introspectionRules(issuer.url), {
+    client,
+    keys,
+    secrets: processSecrets(),
+    log,
+    now: () => nowMs,
+  })
   atEnd(() => Promise.all([made.close(), keys.close(), client.close()]))
   return made
 }

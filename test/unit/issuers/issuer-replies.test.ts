@@ -8,6 +8,7 @@ import { IssuerClient } from '../../../gateway/issuers/issuer-client.ts'
 import { IssuerKeys } from '../../../gateway/issuers/issuer-keys.ts'
 import { LoginClient, newLoginSecrets } from '../../../gateway/issuers/login-client.ts'
 import { listen } from '../../kit/ports.ts'
+import { processSecrets } from '../../kit/secrets.ts'
 import { rulesOf } from '../oauth/token-text.ts'
 import { publicClient as login } from './public-client.ts'
 
@@ -55,7 +56,12 @@ function clientWith(next: typeof reply) {
     revocation_endpoint: `${issuer}/revoke`,
     pushed_authorization_request_endpoint: `${issuer}/push`,
   }
-  const client = new LoginClient(rulesOf({ issuer, login }), { client: metadataClient, keys, log: () => {} })
+  const client = new LoginClient(rulesOf({ issuer, login }), {
+    client: metadataClient,
+    keys,
+    secrets: processSecrets(),
+    log: () => {},
+  })
   clients.push(client)
   return client
 }

@@ -7,6 +7,7 @@ import { IssuerKeys } from '../../../gateway/issuers/issuer-keys.ts'
 import { LoginClient, newLoginSecrets } from '../../../gateway/issuers/login-client.ts'
 import { atEnd } from '../../kit/cleanup.ts'
 import { startCodeIssuer } from '../../kit/code-issuer.ts'
+import { processSecrets } from '../../kit/secrets.ts'
 import { until } from '../../kit/until.ts'
 import { rulesOf } from '../oauth/token-text.ts'
 import { publicClient } from './public-client.ts'
@@ -22,7 +23,7 @@ issuer.failure = { status: 400, body: '{"error":"invalid_grant"}' }
 const metadata = new IssuerClient()
 const keys = new IssuerKeys({ log: () => {} })
 const rules = rulesOf({ issuer: issuer.url, login: { ...publicClient, timeoutMs: 60_000 } })
-const client = new LoginClient(rules, { client: metadata, keys, log: () => {} })
+const client = new LoginClient(rules, { client: metadata, keys, secrets: processSecrets(), log: () => {} })
 atEnd(() => Promise.all([client.close(), metadata.close(), keys.close()]))
 
 const redirectUri = 'http://gate.test/callback'
@@ -121,6 +122,7 @@ test('a login code that waits longer than login.timeout is reported as an issuer
   const brief = new LoginClient(rulesOf({ issuer: issuer.url, login: { ...publicClient, timeoutMs: 300 } }), {
     client: metadata,
     keys,
+    secrets: processSecrets(),
     log: () => {},
   })
   hold()

@@ -19,6 +19,7 @@ import type { IssuerRules } from '../../../gateway/oauth/token-facts.ts'
 import { certificateFor } from '../../kit/certificate.ts'
 import { atEnd } from '../../kit/cleanup.ts'
 import { listen } from '../../kit/ports.ts'
+import { processSecrets } from '../../kit/secrets.ts'
 import { rulesOf } from '../oauth/token-text.ts'
 import { publicClient } from './public-client.ts'
 
@@ -89,7 +90,12 @@ const introspection: NonNullable<IssuerRules['introspection']> = {
 }
 
 async function withLogin(run: (login: LoginClient) => Promise<unknown>): Promise<unknown> {
-  const login = new LoginClient(rules({ login: publicClient }), { client, keys, log: () => {} })
+  const login = new LoginClient(rules({ login: publicClient }), {
+    client,
+    keys,
+    secrets: processSecrets(),
+    log: () => {},
+  })
   return run(login).finally(() => login.close())
 }
 
@@ -100,7 +106,12 @@ const calls: Record<string, () => Promise<unknown>> = {
     throw new Error(set.status().error)
   },
   introspection_endpoint: () => {
-    const asking = new Introspector(rules({ introspection }), { client, keys, log: () => {} })
+    const asking = new Introspector(rules({ introspection }), {
+      client,
+      keys,
+      secrets: processSecrets(),
+      log: () => {},
+    })
     return asking.ask('a-token', rechecks).finally(() => asking.close())
   },
   'token_endpoint (a code)': () =>

@@ -17,6 +17,7 @@ import { startIntrospectionIssuer } from '../../kit/introspection-issuer.ts'
 import { introspectionRules } from '../../kit/introspection-rules.ts'
 import { listen } from '../../kit/ports.ts'
 import { redisSettingsFor, testLink, testRedis } from '../../kit/redis.ts'
+import { processSecrets } from '../../kit/secrets.ts'
 import { until } from '../../kit/until.ts'
 
 vi.stubEnv('TEST_INTROSPECTION_SECRET', 'secret-1')
@@ -34,7 +35,7 @@ test('the lease of an introspection in Redis is longer than the longest wait in 
   const link = await testLink(redisSettingsFor((await testRedis()).port))
   const sealer = new Sealer([{ id: 'k', secret: randomBytes(32) }])
   const keys = new IssuerKeys({ log })
-  const introspectors = new Introspectors({ keys, log })
+  const introspectors = new Introspectors({ keys, secrets: processSecrets(), log })
   introspectors.retain([rules])
   atEnd(() => Promise.all([introspectors.close(), keys.close()]))
   const answers = new TokenAnswers({
@@ -63,7 +64,7 @@ test('a node does not repeat an introspection request if the issuer replies 429 
   const limited = introspectionRules(`http://127.0.0.1:${await listen(server)}`, { timeoutMs, concurrency: 2 })
   const keys = new IssuerKeys({ log })
   const client = new IssuerClient()
-  const introspector = new Introspector(limited, { client, keys, log, now: () => nowMs })
+  const introspector = new Introspector(limited, { client, keys, secrets: processSecrets(), log, now: () => nowMs })
   atEnd(async () => {
     await Promise.all([introspector.close(), keys.close(), client.close()])
     server.closeAllConnections()

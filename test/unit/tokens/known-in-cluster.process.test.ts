@@ -14,6 +14,7 @@ import { atEnd } from '../../kit/cleanup.ts'
 import { introspectionRules } from '../../kit/introspection-rules.ts'
 import { listen } from '../../kit/ports.ts'
 import { redisSettingsFor, testLink, testRedis } from '../../kit/redis.ts'
+import { processSecrets } from '../../kit/secrets.ts'
 import { until } from '../../kit/until.ts'
 
 vi.stubEnv('TEST_INTROSPECTION_SECRET', 'secret-1')
@@ -40,7 +41,7 @@ test('a node introspects a token whose introspection response in Redis is too ol
   const log = () => {}
   const node = (): TokenAnswers => {
     const keys = new IssuerKeys({ log })
-    const introspectors = new Introspectors({ keys, log })
+    const introspectors = new Introspectors({ keys, secrets: processSecrets(), log })
     introspectors.retain([rules])
     atEnd(() => Promise.all([introspectors.close(), keys.close()]))
     return new TokenAnswers({ introspectors, sealer, shared: new SharedAnswers(link.store, link.keys, sealer) })

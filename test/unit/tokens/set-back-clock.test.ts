@@ -12,6 +12,7 @@ import { atEnd } from '../../kit/cleanup.ts'
 import { startIntrospectionIssuer } from '../../kit/introspection-issuer.ts'
 import { testAudience } from '../../kit/issuer.ts'
 import { introspectionSecret } from '../../kit/opaque-gate.ts'
+import { processSecrets } from '../../kit/secrets.ts'
 import { rulesOf } from '../oauth/token-text.ts'
 
 const hourMs = 3_600_000
@@ -47,7 +48,7 @@ test.each([
     }
     const log = () => {}
     const keys = new IssuerKeys({ log })
-    const introspectors = new Introspectors({ keys, log })
+    const introspectors = new Introspectors({ keys, secrets: processSecrets(), log })
     atEnd(() => Promise.all([keys.close(), introspectors.close()]))
     const sealer = new Sealer([{ id: 'k', secret: randomBytes(32) }])
     const answers = new TokenAnswers({ introspectors, sealer, shared: undefined })

@@ -1,0 +1,57 @@
+import { performance } from 'node:perf_hooks'
+
+/** Time for which a refused new value is not presented again, ms. The previous value is presented instead. */
+const AVOID_MS = 30_000
+
+/**
+ * A value that is replaced while the process runs, and the value before it. A peer may learn the new value later or
+ * earlier than this process, so both are in use during a rotation.
+ */
+export class Rotating<T> {
+  readonly #now: () => number
+  #current: T
+  #previous: T | undefined
+  #replacedMs = Number.NEGATIVE_INFINITY
+  #avoidUntilMs = Number.NEGATIVE_INFINITY
+
+  /** @param now  monotonic clock, ms */
+  constructor(first: T, now: () => number = () => performance.now()) {
+    this.#current = first
+    this.#now = now
+  }
+
+  get current(): T {
+    return this.#current
+  }
+
+  /**
+   * The value before the last replacement; `undefined` when the replacement is longer ago than `overlapMs`, or when
+   * nothing was replaced.
+   */
+  previousWithin(overlapMs: number): T | undefined {
+    return this.#now() - this.#replacedMs < overlapMs ? this.#previous : undefined
+  }
+
+  /** The value to present to a peer: the current one, or for 30 s after its refusal the previous one. */
+  get presented(): T {
+    return this.#previous !== undefined && this.#now() < this.#avoidUntilMs ? this.#previous : this.#current
+  }
+
+  replace(next: T): void {
+    this.#previous = this.#current
+    this.#current = next
+    this.#replacedMs = this.#now()
+    this.#avoidUntilMs = Number.NEGATIVE_INFINITY
+  }
+
+  /**
+   * Records that a peer refused `value`.
+   *
+   * @returns true when `presented` is now another value, so that the caller can repeat the call once
+   */
+  refused(value: T): boolean {
+    if (value === this.#current && this.#previous !== undefined) this.#avoidUntilMs = this.#now() + AVOID_MS
+    if (value === this.#previous) this.#avoidUntilMs = Number.NEGATIVE_INFINITY
+    return this.presented !== value
+  }
+}

@@ -1,0 +1,24 @@
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+
+/**
+ * Returns the metadata of a file or folder as text. The text changes when the content of a file changes. Links are
+ * followed, so the text also changes when Kubernetes replaces the folder behind `..data`. An error gives its message.
+ */
+export function stampOf(path: string): string {
+  try {
+    const stat = statSync(path)
+    if (!stat.isDirectory()) return fileStamp(path)
+    return readdirSync(path)
+      .sort()
+      .map((name) => `${name} ${fileStamp(join(path, name))}`)
+      .join('\n')
+  } catch (error) {
+    return error instanceof Error ? error.message : 'unreadable'
+  }
+}
+
+function fileStamp(path: string): string {
+  const { size, mtimeNs, ctimeNs, ino } = statSync(path, { bigint: true })
+  return `${size} ${mtimeNs} ${ctimeNs} ${ino}`
+}

@@ -1,0 +1,87 @@
+import type { Secret, SecretPlace } from '../base/secret.ts'
+import { Supervisor } from '../base/supervisor.ts'
+import { OpenSecret, type SecretHost, type SecretListing, type SecretUse } from './open-secret.ts'
+import { ConfigError, nowhere, problem } from './problem.ts'
+import type { Environment } from './secret.ts'
+
+/** Time between two checks of the files for changes, ms. A change is in use after two checks at the latest. */
+const POLL_MS = 500
+/** Time for which the value before a change stays valid, ms: 10 minutes. */
+const OVERLAP_MS = 10 * 60_000
+
+export interface SecretsDependencies {
+  readonly env: Environment
+  readonly log: SecretHost['log']
+}
+
+/**
+ * The secrets of a node or a worker that follow their files. Polls size, times and inode of each file twice a second.
+ * File system events are not used: network mounts do not send them, and Kubernetes replaces files by links.
+ */
+export class Secrets {
+  /**
+   * Open secrets. A secret whose user was dropped without a call of `close`, for example with a rejected policy, does
+   * not stay in this list.
+   */
+  readonly #open = new Set<WeakRef<OpenSecret>>()
+  readonly #host: SecretHost
+  #endWatching: (() => void) | undefined
+
+  constructor({ env, log }: SecretsDependencies) {
+    this.#host = { env, log, overlapMs: OVERLAP_MS, forget: (secret) => this.#forget(secret) }
+  }
+
+  /**
+   * Opens a secret. Its value follows its file until `close`.
+   *
+   * @throws {ConfigError} that names the source and the problem, and contains no secret
+   */
+  open(place: SecretPlace, use: SecretUse): Secret {
+    try {
+      const secret = new OpenSecret(place, use, this.#host)
+      this.#open.add(new WeakRef(secret))
+      return secret
+    } catch (error) {
+      throw new ConfigError([problem('GH_CONFIG_SECRET', (error as Error).message, use.path, nowhere)])
+    }
+  }
+
+  watch(): void {
+    this.#endWatching = new Supervisor('secret-watch').repeat(POLL_MS, () => this.poll())
+  }
+
+  /** Checks all files for changes. A changed file is read at the second check that finds the same change. */
+  poll(): void {
+    for (const secret of this.#secrets()) secret.poll()
+  }
+
+  /** Reads all sources now. */
+  reload(): void {
+    for (const secret of this.#secrets()) secret.read()
+  }
+
+  /** Lists the open secrets by name, without their values. */
+  list(): SecretListing[] {
+    return this.#secrets()
+      .map((secret) => secret.listing())
+      .sort((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
+  close(): void {
+    this.#endWatching?.()
+  }
+
+  #secrets(): OpenSecret[] {
+    const secrets: OpenSecret[] = []
+    for (const each of this.#open) {
+      const secret = each.deref()
+      if (secret === undefined) this.#open.delete(each)
+      else secrets.push(secret)
+    }
+    return secrets
+  }
+
+  #forget(closed: OpenSecret): void {
+    for (const each of this.#open) if (each.deref() === closed) this.#open.delete(each)
+  }
+}

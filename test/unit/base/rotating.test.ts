@@ -1,0 +1,38 @@
+import { expect, test } from 'vitest'
+import { Rotating } from '../../../gateway/base/rotating.ts'
+
+test('the previous value is valid until the overlap has passed', () => {
+  let nowMs = 0
+  const value = new Rotating('one', () => nowMs)
+  expect(value.previousWithin(1000)).toBeUndefined()
+  value.replace('two')
+  nowMs = 999
+  expect(value.previousWithin(1000)).toBe('one')
+  nowMs = 1000
+  expect(value.previousWithin(1000)).toBeUndefined()
+})
+
+test('a refused new value is presented again after 30 s', () => {
+  let nowMs = 0
+  const value = new Rotating('one', () => nowMs)
+  value.replace('two')
+  expect(value.refused('two')).toBe(true)
+  nowMs = 29_999
+  expect(value.presented).toBe('one')
+  nowMs = 30_000
+  expect(value.presented).toBe('two')
+})
+
+test('a value from before the last two replacements asks for a repetition with the presented value', () => {
+  const value = new Rotating('one', () => 0)
+  value.replace('two')
+  value.replace('three')
+  expect(value.refused('one')).toBe(true)
+  expect(value.presented).toBe('three')
+})
+
+test('a refused value without a previous one stays presented', () => {
+  const value = new Rotating('one', () => 0)
+  expect(value.refused('one')).toBe(false)
+  expect(value.presented).toBe('one')
+})

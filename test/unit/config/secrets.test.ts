@@ -1,0 +1,183 @@
+// A secret follows its file: changes by writing, by renaming, and by Kubernetes, which replaces the folder behind a link.
+
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { inspect } from 'node:util'
+import { afterAll, expect, test } from 'vitest'
+import { Secrets } from '../../../gateway/config/secrets.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'gatehouse-secrets-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+let files = 0
+function fileWith(text: string): string {
+  const file = join(folder, `secret-${++files}`)
+  writeFileSync(file, text, { mode: 0o600 })
+  return file
+}
+
+function replace(file: string, text: string): void {
+  writeFileSync(`${file}.new`, text, { mode: 0o600 })
+  renameSync(`${file}.new`, file)
+}
+
+function watching() {
+  const lines: (readonly [string, string, Readonly<Record<string, unknown>>])[] = []
+  const secrets = new Secrets({ env: { TOKEN: 'from-env\n' }, log: (...line) => lines.push(line) })
+  const open = (file: string, check?: (text: string) => string | undefined) =>
+    secrets.open({ file }, { path: ['issuers', 'corp', 'login', 'client_secret'], usedBy: 'login', check })
+  // The second poll finds the file unchanged since the first one, and reads it.
+  const polled = () => {
+    secrets.poll()
+    secrets.poll()
+  }
+  return { secrets, open, polled, lines }
+}
+
+const kubernetesFolder = (text: string): string => {
+  const mount = join(folder, `mount-${++files}`)
+  mkdirSync(join(mount, '..v1'), { recursive: true })
+  writeFileSync(join(mount, '..v1', 'secret'), text, { mode: 0o600 })
+  symlinkSync('..v1', join(mount, '..data'))
+  symlinkSync('..data/secret', join(mount, 'secret'))
+  return join(mount, 'secret')
+}
+
+function swapKubernetes(file: string, text: string): void {
+  const mount = join(file, '..')
+  mkdirSync(join(mount, '..v2'))
+  writeFileSync(join(mount, '..v2', 'secret'), text, { mode: 0o600 })
+  symlinkSync('..v2', join(mount, '..data_tmp'))
+  renameSync(join(mount, '..data_tmp'), join(mount, '..data'))
+  rmSync(join(mount, '..v1'), { recursive: true })
+}
+
+test.each([
+  { by: 'writing', make: fileWith, change: (file: string, text: string) => writeFileSync(file, text) },
+  { by: 'renaming', make: fileWith, change: replace },
+  { by: 'a swap of the Kubernetes folder ..data', make: kubernetesFolder, change: swapKubernetes },
+])('a secret whose file is changed by $by has the new value and keeps the previous one', ({ make, change }) => {
+  const { open, polled, lines } = watching()
+  const file = make('one\n')
+  const secret = open(file)
+  const seen: string[] = []
+  secret.changed(() => seen.push(secret.current))
+
+  change(file, 'two\n')
+  polled()
+
+  expect(secret).toMatchObject({ current: 'two', previous: 'one', presented: 'two' })
+  expect(seen).toEqual(['two'])
+  const fields = { secret: 'issuers.corp.login.client_secret', source: `file ${file}`, used_by: 'login' }
+  expect(lines).toEqual([['info', 'secret changed', fields]])
+})
+
+test('a file that changes between two polls is read only after a poll without a change', () => {
+  const { secrets, open } = watching()
+  const file = fileWith('one')
+  const secret = open(file)
+
+  writeFileSync(file, 'tw')
+  secrets.poll()
+  writeFileSync(file, 'two')
+  secrets.poll()
+  expect(secret.current).toBe('one')
+  secrets.poll()
+
+  expect(secret).toMatchObject({ current: 'two', previous: 'one' })
+})
+
+test.each([
+  { fault: 'is empty', change: (file: string) => writeFileSync(file, '\n'), problem: /is empty$/ },
+  { fault: 'is removed', change: (file: string) => rmSync(file), problem: /cannot be read \(ENOENT\)$/ },
+  { fault: 'fails its check', change: (file: string) => replace(file, 'bad-value'), problem: /^must not be bad$/ },
+])('a secret whose file $fault keeps its value, and one log line states the problem', ({ change, problem }) => {
+  const { secrets, open, polled, lines } = watching()
+  const file = fileWith('one')
+  const secret = open(file, (text) => (text.startsWith('bad') ? 'must not be bad' : undefined))
+
+  change(file)
+  polled()
+  polled()
+
+  expect(secret).toMatchObject({ current: 'one', previous: undefined })
+  expect(lines).toEqual([
+    [
+      'error',
+      'secret rejected; the value in use stays active',
+      expect.objectContaining({ problem: expect.stringMatching(problem) }),
+    ],
+  ])
+  expect(secrets.list()[0]?.problem).toMatch(problem)
+  expect(inspect([lines, secrets.list()])).not.toContain('bad-value')
+
+  replace(file, 'two')
+  polled()
+  expect(secret).toMatchObject({ current: 'two', previous: 'one' })
+  expect(secrets.list()[0]?.problem).toBeNull()
+})
+
+test('a refused new value makes the previous value the presented one, and a refusal of that the new one', () => {
+  const { open, polled } = watching()
+  const file = fileWith('one')
+  const secret = open(file)
+  expect(secret.refused('one')).toBe(false)
+  replace(file, 'two')
+  polled()
+
+  expect(secret.refused('two')).toBe(true)
+  expect(secret.presented).toBe('one')
+  expect(secret.refused('one')).toBe(true)
+  expect(secret.presented).toBe('two')
+})
+
+test('a refusal reads the file at once, so that a value that the peer already knows is presented', () => {
+  const { open } = watching()
+  const file = fileWith('one')
+  const secret = open(file)
+  replace(file, 'two')
+
+  expect(secret.refused('one')).toBe(true)
+  expect(secret.presented).toBe('two')
+})
+
+test('no value appears in the inventory, in JSON or in the inspection of a secret', () => {
+  const { secrets, polled } = watching()
+  const file = fileWith('value-one')
+  const use = (name: string) => ({ path: ['admin', name], usedBy: 'admin API' })
+  const opened = [secrets.open({ file }, use('b')), secrets.open({ env: 'TOKEN' }, use('a'))]
+  replace(file, 'value-two')
+  polled()
+
+  expect(secrets.list()).toMatchObject([
+    { name: 'admin.a', source: 'env TOKEN', used_by: 'admin API', previous_valid: false, problem: null },
+    { name: 'admin.b', source: `file ${file}`, used_by: 'admin API', previous_valid: true, problem: null },
+  ])
+  const shown = [opened, secrets, secrets.list()].map(
+    (each) => JSON.stringify(each) + inspect(each, { depth: 9, showHidden: true }),
+  )
+  expect(shown.join()).not.toMatch(/value-|from-env/)
+})
+
+test('a closed secret is no longer read and no longer listed', () => {
+  const { secrets, open, polled, lines } = watching()
+  const file = fileWith('one')
+  const secret = open(file)
+  secret.close()
+  replace(file, 'two')
+  polled()
+
+  expect(secret.current).toBe('one')
+  expect(secrets.list()).toEqual([])
+  expect(lines).toEqual([])
+})
+
+test.each([
+  { place: { env: 'ABSENT' }, message: 'environment variable ABSENT is not set' },
+  { place: { file: '/nonexistent/secret' }, message: '/nonexistent/secret cannot be read (ENOENT)' },
+])('opening a secret from $place fails with the name of its source', ({ place, message }) => {
+  const { secrets } = watching()
+  expect(() => secrets.open(place, { path: ['admin', 'bootstrap_token'], usedBy: 'admin API' })).toThrow(message)
+  expect(secrets.list()).toEqual([])
+})
