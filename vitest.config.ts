@@ -4,6 +4,9 @@ import { UnstableReporter } from './test/kit/unstable-reporter.ts'
 
 const shared = {
   setupFiles: ['test/kit/file-hooks.ts'],
+  // The test files of a worker share their modules: to load all modules for each file takes a fifth of the CPU time. A
+  // test must not change the state of a module.
+  isolate: false,
   // Time limits for tests and hooks that hang. They are long enough for a machine that is busy with other work.
   testTimeout: 120_000,
   hookTimeout: 240_000,
@@ -34,11 +37,7 @@ export default defineConfig({
           include: [...withProcesses, 'test/{integration,regression,browser}/**/*.test.ts'],
         },
       },
-      // Without isolation, the test files of a worker share their modules, so a unit test must not change the state of
-      // a module.
-      {
-        test: { ...shared, name: 'unit', include: ['test/unit/**/*.test.ts'], exclude: withProcesses, isolate: false },
-      },
+      { test: { ...shared, name: 'unit', include: ['test/unit/**/*.test.ts'], exclude: withProcesses } },
     ],
   },
 })

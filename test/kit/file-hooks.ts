@@ -1,7 +1,7 @@
 import { afterAll, afterEach, vi } from 'vitest'
 import { dumpAll, stopAll } from './cleanup.ts'
 
-// Hooks that vitest loads for each test file (`setupFiles` of the configuration). Unit test files of one worker share
+// Hooks that vitest loads for each test file (`setupFiles` of the configuration). The test files of a worker share
 // their modules, so a hook that a kit module registers while it loads would run for the first file only.
 
 afterEach(({ task }) => {
