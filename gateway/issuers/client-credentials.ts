@@ -1,7 +1,7 @@
 import { createPrivateKey, type JsonWebKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { Rotating } from '../base/rotating.ts'
 import type { Secret, SecretPlace } from '../base/secret.ts'
-import { ConfigError, nowhere, problem } from '../config/problem.ts'
+import { ConfigError, type DocumentPath, nowhere, problem } from '../config/problem.ts'
 import type { Secrets } from '../config/secrets.ts'
 import type { ClientAuth } from '../oauth/token-facts.ts'
 
@@ -12,11 +12,12 @@ export type ClientCredentials =
   | { readonly method: 'private_key_jwt'; readonly key: ClientKey }
   | { readonly method: 'tls_client_auth'; readonly cert: string; readonly key: string }
 
-/** Place in the policy of the settings with which the gate is a client of an issuer. */
+/** Place of the settings with which the gate is a client of an issuer. */
 export interface ClientPlace {
-  /** Name of the issuer in the policy. */
-  readonly issuer: string
-  readonly part: 'introspection' | 'login'
+  /** Path of these settings, such as `issuers`, `corp`, `login`. */
+  readonly path: DocumentPath
+  /** User of the secrets, for operators, such as `login at issuer corp`. */
+  readonly usedBy: string
 }
 
 export interface ClientKey {
@@ -39,9 +40,7 @@ export class ClientAuthentication {
   constructor(auth: ClientAuth, place: ClientPlace, secrets: Secrets) {
     const opened: Secret[] = []
     const open = (key: string, at: SecretPlace, check?: (text: string) => string | undefined): Secret => {
-      const { issuer, part } = place
-      const usedBy = `${part} at issuer ${issuer}`
-      const secret = secrets.open(at, { path: ['issuers', issuer, part, key], usedBy, check })
+      const secret = secrets.open(at, { path: [...place.path, key], usedBy: place.usedBy, check })
       opened.push(secret)
       return secret
     }
@@ -175,6 +174,6 @@ function algorithmsOf({ asymmetricKeyType: type, asymmetricKeyDetails: details =
   return details.namedCurve === 'secp384r1' ? ['ES384'] : []
 }
 
-function unfit({ issuer, part }: ClientPlace, key: string, message: string): ConfigError {
-  return new ConfigError([problem('GH_CONFIG_SECRET', message, ['issuers', issuer, part, key], nowhere)])
+function unfit({ path }: ClientPlace, key: string, message: string): ConfigError {
+  return new ConfigError([problem('GH_CONFIG_SECRET', message, [...path, key], nowhere)])
 }

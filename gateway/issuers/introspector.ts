@@ -85,7 +85,7 @@ export class Introspector {
       remedy: ', or set `introspection.endpoint` in the policy',
     })
     this.#queue = new QuestionQueue({ atOnce: this.#introspection.concurrency, rate: this.#rate })
-    const place = { issuer: rules.name, part: 'introspection' } as const
+    const place = { path: ['issuers', rules.name, 'introspection'], usedBy: `introspection at issuer ${rules.name}` }
     this.#authentication = new ClientAuthentication(this.#introspection.auth, place, dependencies.secrets)
     const connections = this.#introspection.concurrency
     this.#call = new CertificateBound(

@@ -133,7 +133,7 @@ export class LoginClient {
     this.#rules = rules
     this.#login = rules.login as LoginRules
     this.#dependencies = dependencies
-    const place = { issuer: rules.name, part: 'login' } as const
+    const place = { path: ['issuers', rules.name, 'login'], usedBy: `login at issuer ${rules.name}` }
     const authentication = new ClientAuthentication(this.#login.auth, place, dependencies.secrets)
     this.#authentication = authentication
     const { patienceMs } = this
