@@ -73,7 +73,7 @@ async function openRooms(settings: Settings, lines: LineWriter, log: NodeLog, cl
 
   const policy = openPolicy({ settings, check: (snapshot) => checkPolicyNeeds(settings, snapshot) })
   const traffic = new Traffic()
-  const targets = open(new TargetRegistry())
+  const targets = open(new TargetRegistry({ log: write }))
   const keys = open(new IssuerKeys(common))
   const clients = open(new LoginClients({ ...common, keys }))
   const cluster = open(
@@ -198,6 +198,7 @@ export class GatewayNode {
     telemetry.telemetry.pushMetrics(this.#admin.metrics)
     secrets.watch()
     policy.watch(this.#policySwitch)
+    this.#rooms.targets.watch()
     this.#closing.defer(() => policy.close())
     this.#listener = this.#closing.adopt(await this.#openListener(), (listener) => listener.close())
     cluster?.cluster.start()
@@ -276,6 +277,7 @@ export class GatewayNode {
     if (this.#stopping !== undefined) return
     this.#rooms.secrets.reload()
     this.#rooms.policy.reload()
+    this.#rooms.targets.reload(true)
     this.#reloadCertificates()
   }
 

@@ -190,6 +190,15 @@ ${service('orders', route('orders.read', '/orders/**')).replace('    upstreams:'
       'Let the route match GET, give it a requirement if clients send tokens, and keep max_message within ' +
       '`streams.max_message` of the node.',
   },
+  GH_POLICY_UPSTREAM_TLS: {
+    files: {
+      'policy.yaml': publicPolicy(route('orders', '/orders/**')).replace(
+        '    routes:',
+        '    upstream_tls: { server_name: orders.internal }\n    routes:',
+      ),
+    },
+    remedy: 'Change the upstream to https, or remove `upstream_tls`.',
+  },
   GH_POLICY_ROUTE_ID: {
     files: { 'policy.yaml': publicPolicy(route('orders', '/orders/**') + route('orders', '/lists/**')) },
     remedy: 'Give each route a different id: logs and metrics identify routes by id.',

@@ -39,6 +39,7 @@ export const backgroundTasks = {
     'Ends streams that are no longer authorized, and pauses streams while their authorization cannot be checked.',
   'telemetry-export': 'Sends traces, metrics and logs over OTLP.',
   'traces-recent': 'Writes recently recorded traces to Redis.',
+  'upstream-certificates': 'Reads certificate files of services again when they change.',
   'upstream-sweep': 'Enforces the time limits of connections to services.',
 } as const
 

@@ -11,6 +11,8 @@ export const faultReasons = [
   'store-unavailable',
   'node-fault',
   'upstream-unreachable',
+  'upstream-certificate',
+  'upstream-handshake',
   'upstream-full',
   'upstream-broken',
   'upstream-timeout',

@@ -379,6 +379,16 @@ export const reasons = {
     'the concurrent calls to the upstream reached max_calls, or the share of one client',
   ),
   'upstream-unreachable': entry(502, 'bad_gateway', 'the gate cannot connect to the upstream'),
+  'upstream-certificate': entry(
+    502,
+    'bad_gateway',
+    'the certificate of the upstream is not trusted, has expired, or is not valid for its name; the log line has the certificate and the remedy',
+  ),
+  'upstream-handshake': entry(
+    502,
+    'bad_gateway',
+    'the TLS handshake with the upstream failed: the upstream did not accept the client certificate of the gate, allows no common TLS version, or does not speak TLS',
+  ),
   'upstream-broken': entry(
     502,
     'bad_gateway',

@@ -17,6 +17,7 @@ import { bearerDenials } from './route-denials.ts'
 import { auditTerms } from './services/audit-entry.ts'
 import { compileCors } from './services/compile-cors.ts'
 import { compileLimits, type LimitGroup, routeLimits } from './services/compile-limits.ts'
+import { compileUpstreamTls } from './services/compile-upstream-tls.ts'
 import { compileWebSocket } from './services/compile-websocket.ts'
 import { compileCredential } from './services/credentials/credential-kinds.ts'
 import type { ServiceCredential } from './services/credentials/service-credential.ts'
@@ -63,7 +64,9 @@ export function compilePolicy(source: PolicySource, { previous, publicUrls }: Co
   const gateLimits = compileLimits(document.limits, 'gate', ['limits'], report)
   const routes = new RouteCollection(report)
   for (const [id, entry] of Object.entries(document.services)) {
-    const service = compileService(id, services.length, entry, issuersOf(id, entry, byName, report), report)
+    const folder = dirname(source.locate(['services', id]).file ?? '.')
+    const issuers = issuersOf(id, entry, byName, report)
+    const service = compileService(id, services.length, entry, issuers, { folder, report })
     services.push(service)
     const shared = [gateLimits, compileLimits(entry.limits, `service/${id}`, ['services', id, 'limits'], report)]
     for (const [i, route] of entry.routes.entries()) {
@@ -98,7 +101,7 @@ function compileService(
   index: number,
   entry: ServiceEntry,
   issuers: ReadonlySet<IssuerRules>,
-  report: ReportProblem,
+  { folder, report }: { readonly folder: string; readonly report: ReportProblem },
 ): ServicePolicy {
   return Object.freeze({
     id,
@@ -110,6 +113,7 @@ function compileService(
     hostHeader: entry.host,
     maxCalls: entry.max_calls,
     timeouts: { connectMs: entry.timeouts.connect },
+    upstreamTls: compileUpstreamTls(entry, folder, ['services', id, 'upstream_tls'], report),
     encodedSlashes: entry.encoded_slashes,
     pathParameters: entry.path_parameters,
     chunked: entry.chunked,

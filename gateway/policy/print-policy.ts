@@ -84,6 +84,7 @@ function printedService(entry: ServiceEntry, soleIssuer: string | undefined): ob
     upstreams: entry.upstreams.map(({ origin }) => origin),
     roles: mapped(entry.roles, ({ claim, any }) => ({ claim: printClaimPath(claim), any })),
     credentials: printCredential(entry.credentials),
+    ...(entry.upstream_tls && { upstream_tls: entry.upstream_tls }),
     timeouts: { connect: formatDuration(entry.timeouts.connect), ...printedTimeouts(entry.timeouts) },
     host: entry.host,
     max_calls: entry.max_calls,

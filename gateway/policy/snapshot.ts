@@ -4,6 +4,7 @@ import type { RouteLimits } from '../base/limit-rule.ts'
 import type { MessageLimit } from '../base/message-limit.ts'
 import type { Reason, TokenReason } from '../base/reasons.ts'
 import type { IntrospectionTerms, IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
+import type { UpstreamTls } from '../upstream/tls/upstream-tls.ts'
 import type { ServiceCredential } from './services/credentials/service-credential.ts'
 
 /** Reasons for which no route matches a request. */
@@ -60,6 +61,8 @@ export interface ServicePolicy {
   /** Maximum number of concurrent calls of one node to one upstream. */
   readonly maxCalls: number
   readonly timeouts: ServiceTimeouts
+  /** TLS settings of the connections to the upstreams; `undefined`: defaults. */
+  readonly upstreamTls: UpstreamTls | undefined
   readonly encodedSlashes: 'refuse' | 'keep'
   readonly pathParameters: 'refuse' | 'allow'
   readonly chunked: 'accept' | 'refuse'

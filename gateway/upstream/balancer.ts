@@ -3,7 +3,8 @@ import type { PooledTarget } from './target.ts'
 
 /** Round-robin over the upstreams of one service. Skips an upstream that is in back-off after a failed connection. */
 export class Balancer {
-  readonly targets: readonly PooledTarget[]
+  /** Replaced when the certificates of the service change. */
+  targets: readonly PooledTarget[]
   #turn = 0
 
   /** @param targets  upstreams of the service, at least one */

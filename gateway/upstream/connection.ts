@@ -1,5 +1,5 @@
 import { connect, type Socket, type TcpNetConnectOpts } from 'node:net'
-import { type ConnectionOptions, connect as connectTls } from 'node:tls'
+import { type ConnectionOptions, connect as connectTls, TLSSocket } from 'node:tls'
 import { GatewayFault } from '../base/fault.ts'
 import { ChunkedBody } from './chunked-body.ts'
 import { HeadBuffer } from './head-buffer.ts'
@@ -9,6 +9,8 @@ import { type ParsedReply, parseReply } from './reply-parser.ts'
 import { type BodyKeeper, RequestBody } from './request-body.ts'
 import type { Sweep } from './sweep.ts'
 import { HEAD_MAX_BYTES } from './target.ts'
+import { handshakeFault } from './tls/handshake-fault.ts'
+import { type SeenCertificate, seenCertificate } from './tls/seen-certificate.ts'
 
 /**
  * Read buffer that all connections share, 64 KiB. The next read of any connection overwrites its contents. A buffer per
@@ -28,8 +30,15 @@ export interface ConnectionKeeper {
   /** Longest time to establish a connection, TLS handshake included, ms. */
   readonly connectMs: number
   readonly sweep: Sweep
-  /** Called with a TLS session that the next connection can resume. */
-  resumable(session: Buffer): void
+  /**
+   * Called with a TLS session that the next connection can resume.
+   *
+   * @param validUntilMs  end of the validity of the upstream's certificate, ms since the epoch: a resumed session is not
+   *   verified again
+   */
+  resumable(session: Buffer, validUntilMs: number): void
+  /** Called with the certificate of the upstream in a new TLS handshake, valid or not. */
+  presented(certificate: SeenCertificate): void
   /** Called when a connection could not be established. */
   unreachable(): void
   /** Called when the head of a reply has arrived. */
@@ -58,6 +67,8 @@ export class UpstreamConnection implements BodyKeeper {
   readonly #keeper: ConnectionKeeper
   readonly #socket: Socket
   #open = false
+  /** Certificate of the upstream; `undefined` before the handshake, and without TLS. */
+  #peer: SeenCertificate | undefined
   /** True once the connection has completed an exchange. */
   #used = false
   #call: Http1Call | undefined
@@ -90,7 +101,7 @@ export class UpstreamConnection implements BodyKeeper {
     const socket = keeper.tls === undefined ? connect(options) : connectTls({ ...options, ...keeper.tls })
     this.#socket = socket
     socket.on(keeper.tls === undefined ? 'connect' : 'secureConnect', () => this.#opened())
-    if (keeper.tls !== undefined) socket.on('session', (session: Buffer) => keeper.resumable(session))
+    if (socket instanceof TLSSocket) this.#observe(socket)
     socket.on('drain', () => this.#drained())
     socket.on('end', () => this.#ended())
     socket.on('error', (error) => this.#broken(error))
@@ -100,6 +111,17 @@ export class UpstreamConnection implements BodyKeeper {
       keeper.closed(this)
     })
     keeper.sweep.add(this)
+  }
+
+  #observe(socket: TLSSocket): void {
+    // Node.js verifies the certificate in its own listener of this event. After that, an invalid one cannot be read.
+    socket.prependListener('secure', () => {
+      this.#peer = seenCertificate(socket)
+      if (this.#peer !== undefined && !socket.isSessionReused()) this.#keeper.presented(this.#peer)
+    })
+    socket.on('session', (session: Buffer) => {
+      if (this.#peer !== undefined) this.#keeper.resumable(session, this.#peer.validUntilMs)
+    })
   }
 
   /** False once the socket is being closed. The socket's `close` event can follow one event-loop turn later. */
@@ -380,7 +402,7 @@ export class UpstreamConnection implements BodyKeeper {
   #fail(fault: GatewayFault): void {
     const call = this.#call
     this.destroy()
-    if (!this.#open) this.#keeper.unreachable()
+    if (!this.#open || fault.reason === 'upstream-handshake') this.#keeper.unreachable()
     call?.fail(fault)
   }
 
@@ -391,6 +413,8 @@ export class UpstreamConnection implements BodyKeeper {
    */
   #faultOf(error: NodeJS.ErrnoException): GatewayFault {
     const { origin } = this.#keeper
+    const refused = this.#used || this.#answered ? undefined : this.#handshakeFault(error)
+    if (refused !== undefined) return refused
     if (!this.#open) {
       const message = `${origin}: ${error.code ?? error.message}`
       return new GatewayFault('upstream-unreachable', 'upstream', message, { cause: error, retryable: true })
@@ -399,6 +423,14 @@ export class UpstreamConnection implements BodyKeeper {
     // possible.
     const retryable = this.#used && !this.#answered
     return new GatewayFault('upstream-broken', 'upstream', `${origin}: ${error.message}`, { cause: error, retryable })
+  }
+
+  #handshakeFault(error: Error): GatewayFault | undefined {
+    const socket = this.#socket
+    if (!(socket instanceof TLSSocket)) return undefined
+    const { origin } = this.#keeper
+    const { authorizationError } = socket
+    return handshakeFault({ origin, error, authorizationError, peer: this.#peer, open: this.#open })
   }
 
   /** Times out a wait whose deadline has passed. @param now  number of the current sweep */

@@ -18,6 +18,9 @@ import type {
   UpstreamListener,
   UpstreamRequest,
 } from './target.ts'
+import type { SeenCertificate } from './tls/seen-certificate.ts'
+import { defaultTlsMaterial, type TlsMaterial } from './tls/tls-material.ts'
+import { offeredProtocol } from './tls/upstream-tls.ts'
 import { WebSocketCall } from './websocket/websocket-call.ts'
 
 /** Maximum number of idle connections that are kept open to one upstream. */
@@ -36,6 +39,14 @@ const MARGIN_MS = 1000
 
 const sweep = new Sweep()
 
+/** Parts of a target that outlive it, or that several targets share. */
+export interface TargetParts {
+  /** Limit of concurrent calls. A target that replaces another after a change of certificates keeps its limit. */
+  readonly seats?: ConcurrencyLimiter | undefined
+  /** TLS material for an https upstream. Default: no client certificate, and the authorities of Node.js. */
+  readonly material?: TlsMaterial | undefined
+}
+
 /**
  * An upstream that is called with HTTP/1.1, over TLS for `https`, with a pool of keep-alive connections. The most
  * recently used connection is reused first.
@@ -44,9 +55,13 @@ export class Http1Target implements PooledTarget, ConnectionKeeper {
   readonly origin: string
   readonly health = new Health()
   readonly address: TcpNetConnectOpts
-  tls: ConnectionOptions | undefined
   readonly connectMs: number
   readonly sweep = sweep
+  /** End of the validity of the upstream's certificate in its latest full handshake, ms since the epoch. */
+  certificateUntilMs: number | undefined
+  #tls: ConnectionOptions | undefined
+  /** Session of the latest connection, until the certificate that it was established with expires. */
+  #session: { readonly session: Buffer; readonly validUntilMs: number } | undefined
   readonly #host: string
   readonly #idle: UpstreamConnection[] = []
   readonly #seats: ConcurrencyLimiter
@@ -56,15 +71,14 @@ export class Http1Target implements PooledTarget, ConnectionKeeper {
    * @param connectMs  longest time to establish a connection, ms
    * @param maxCalls   maximum number of concurrent calls
    */
-  constructor(origin: URL, connectMs: number, maxCalls: number) {
+  constructor(origin: URL, connectMs: number, maxCalls: number, { seats, material }: TargetParts = {}) {
     this.origin = origin.origin
     this.#host = origin.host
-    this.#seats = new ConcurrencyLimiter(origin.origin, maxCalls)
+    this.#seats = seats ?? new ConcurrencyLimiter(origin.origin, maxCalls)
     const secure = origin.protocol === 'https:'
     // Removes the brackets that a URL puts around an IPv6 address.
     const host = origin.hostname.replace(/^\[|\]$/g, '')
-    // RFC 6066 §3: an IP address is not sent as server name. The certificate must still be valid for the address.
-    if (secure) this.tls = { ALPNProtocols: ['http/1.1'], ...(isIP(host) === 0 ? { servername: host } : {}) }
+    if (secure) this.#tls = tlsOptions(host, material ?? defaultTlsMaterial())
     this.address = {
       host,
       port: origin.port !== '' ? Number(origin.port) : secure ? 443 : 80,
@@ -114,8 +128,18 @@ export class Http1Target implements PooledTarget, ConnectionKeeper {
     }
   }
 
-  resumable(session: Buffer): void {
-    this.tls = { ...this.tls, session }
+  get tls(): ConnectionOptions | undefined {
+    const resumed = this.#session
+    if (resumed === undefined || resumed.validUntilMs <= Date.now()) return this.#tls
+    return { ...this.#tls, session: resumed.session }
+  }
+
+  resumable(session: Buffer, validUntilMs: number): void {
+    this.#session = { session, validUntilMs }
+  }
+
+  presented({ validUntilMs }: SeenCertificate): void {
+    this.certificateUntilMs = validUntilMs
   }
 
   unreachable(): void {
@@ -144,5 +168,18 @@ export class Http1Target implements PooledTarget, ConnectionKeeper {
   close(): void {
     this.#closed = true
     for (const connection of this.#idle.splice(0)) connection.destroy()
+  }
+}
+
+/** TLS options of the connections to a host. The certificate must be valid for the server name, else for the host. */
+function tlsOptions(host: string, { context, serverName }: TlsMaterial): ConnectionOptions {
+  // RFC 6066 §3: an IP address is not sent as server name. The certificate must still be valid for the address.
+  const servername = serverName ?? (isIP(host) === 0 ? host : undefined)
+  return {
+    secureContext: context,
+    ALPNProtocols: [offeredProtocol],
+    // Set explicitly, because NODE_TLS_REJECT_UNAUTHORIZED=0 changes the default.
+    rejectUnauthorized: true,
+    ...(servername !== undefined && { servername }),
   }
 }

@@ -1,15 +1,28 @@
 import type { Commit } from '../base/commit.ts'
+import { Supervisor } from '../base/supervisor.ts'
+import { ConfigError, nowhere, type Problem, problem } from '../config/problem.ts'
 import { Balancer } from './balancer.ts'
+import { ConcurrencyLimiter } from './concurrency-limiter.ts'
 import { Http1Target } from './http1-target.ts'
 import type { PooledTarget } from './target.ts'
+import { defaultTlsMaterial, TlsFileError, type TlsMaterial } from './tls/tls-material.ts'
+import { TlsSource } from './tls/tls-source.ts'
+import type { UpstreamTls } from './tls/upstream-tls.ts'
+
+/** Time between two checks of the certificate files of services, ms. */
+const POLL_MS = 1000
 
 /** Settings of a service that concern its upstreams. */
 export interface UpstreamSettings {
+  /** Id of the service, for errors and log lines. */
+  readonly id: string
   readonly upstreams: readonly URL[]
   /** Maximum number of concurrent calls to one upstream. */
   readonly maxCalls: number
   /** Timeouts of new connections to the upstream, ms. */
   readonly timeouts: { readonly connectMs: number }
+  /** TLS settings; `undefined`: no client certificate, and the certificate authorities of Node.js. */
+  readonly upstreamTls?: UpstreamTls | undefined
 }
 
 /** Balancers of a policy that is not active yet. */
@@ -18,12 +31,48 @@ export interface PreparedBalancers {
   readonly commit: Commit
 }
 
+type Log = (level: 'info' | 'warn', message: string, fields: Readonly<Record<string, unknown>>) => void
+
+interface RegistryOptions {
+  readonly log?: Log
+  /** Clock, ms since the epoch. */
+  readonly nowMs?: () => number
+}
+
+/** A service of the active policy. */
+interface Served {
+  readonly service: UpstreamSettings
+  readonly balancer: Balancer
+}
+
+/** Objects that a policy uses, by the settings that they were made for. */
+class InUse {
+  readonly targets = new Map<string, Http1Target>()
+  readonly seats = new Map<string, ConcurrencyLimiter>()
+  /** Certificate files, by the settings that name them. */
+  readonly sources = new Map<string, TlsSource>()
+}
+
 /**
  * Keeps connection pools across policy changes. An upstream with unchanged settings keeps its connections. An upstream
  * that the new policy does not name is closed after its last call.
+ *
+ * Pools are keyed by everything that shapes their connections, certificates by content. A changed certificate therefore
+ * gets a new pool: new calls use it, running calls complete on the old one, which then closes its connections.
  */
 export class TargetRegistry {
-  #targets = new Map<string, PooledTarget>()
+  readonly #log: Log
+  readonly #nowMs: () => number
+  readonly #watching = new Supervisor('upstream-certificates')
+  readonly #default = lazy(defaultTlsMaterial)
+  #used = new InUse()
+  #served: readonly Served[] = []
+  #endWatching: (() => void) | undefined
+
+  constructor({ log = () => {}, nowMs = Date.now }: RegistryOptions = {}) {
+    this.#log = log
+    this.#nowMs = nowMs
+  }
 
   /** Activates the targets of a policy immediately: {@link prepare} and its commit in one step. */
   replace(services: readonly UpstreamSettings[]): Balancer[] {
@@ -34,32 +83,129 @@ export class TargetRegistry {
 
   /**
    * Creates the balancers of a policy, one per service, in the same order. The commit closes the targets that the
-   * policy does not name. Preparing opens no connection.
+   * policy does not name. Preparing opens no connection. Certificate files that the active policy also uses are not
+   * read again: {@link reload} does that, and keeps the contents in use when new ones are unusable.
+   *
+   * @throws {ConfigError} when certificate files of a service are unusable
    */
   prepare(services: readonly UpstreamSettings[]): PreparedBalancers {
-    const next = new Map<string, PooledTarget>()
-    const balancers = services.map((service) => {
-      return new Balancer(service.upstreams.map((origin) => this.#targetOf(next, origin, service)))
-    })
+    const next = new InUse()
+    const problems = services.flatMap((service) => this.#openSource(next, service))
+    if (problems.length > 0) throw new ConfigError(problems)
+    const served = services.map((service) => ({ service, balancer: new Balancer(this.#targetsOf(next, service)) }))
     const commit = (): void => {
-      for (const [key, target] of this.#targets) {
-        if (!next.has(key)) target.close()
-      }
-      this.#targets = next
+      this.#adopt(next)
+      this.#served = served
     }
-    return { balancers, commit }
+    return { balancers: served.map(({ balancer }) => balancer), commit }
   }
 
-  #targetOf(next: Map<string, PooledTarget>, origin: URL, { maxCalls, timeouts }: UpstreamSettings): PooledTarget {
+  /** Starts to check the certificate files for changes. */
+  watch(): void {
+    this.#endWatching ??= this.#watching.repeat(POLL_MS, () => this.reload())
+  }
+
+  /**
+   * Reads changed certificate files again. New connections use the new contents. Unusable contents are logged, and the
+   * previous ones stay in use.
+   *
+   * @param now  true to read unchanged files too, and to log an error immediately instead of at the second check
+   */
+  reload(now = false): void {
+    const { sources } = this.#used
+    if (sources.size === 0) return
+    const changed = new Set<string>()
+    for (const [key, source] of sources) {
+      const result = source.refresh(now)
+      if (result.outcome === 'changed') changed.add(key)
+      if (result.outcome !== 'rejected') continue
+      const { key: member, message } = result.error
+      this.#log('warn', 'certificate files of services rejected; the previous certificates stay in use', {
+        services: this.#servicesOf(new Set([key])),
+        problem: `upstream_tls.${member}: ${message}`,
+      })
+    }
+    if (changed.size === 0) return
+    this.#renewTargets()
+    this.#log('info', 'certificates of services read', { services: this.#servicesOf(changed) })
+  }
+
+  #renewTargets(): void {
+    const next = new InUse()
+    for (const [key, source] of this.#used.sources) next.sources.set(key, source)
+    for (const { balancer, service } of this.#served) balancer.targets = this.#targetsOf(next, service)
+    this.#adopt(next)
+  }
+
+  #servicesOf(sources: ReadonlySet<string>): string[] {
+    return this.#served
+      .filter(({ service: { upstreamTls } }) => upstreamTls && sources.has(sourceKey(upstreamTls)))
+      .map(({ service: { id } }) => id)
+  }
+
+  #openSource(next: InUse, { id, upstreamTls }: UpstreamSettings): Problem[] {
+    if (upstreamTls === undefined) return []
+    const key = sourceKey(upstreamTls)
+    try {
+      const source = next.sources.get(key) ?? this.#used.sources.get(key) ?? new TlsSource(upstreamTls, this.#nowMs)
+      next.sources.set(key, source)
+      return []
+    } catch (error) {
+      if (!(error instanceof TlsFileError)) throw error
+      const path = ['services', id, 'upstream_tls', error.key]
+      return [problem('GH_CONFIG_SECRET', error.message, path, nowhere)]
+    }
+  }
+
+  #targetsOf(next: InUse, service: UpstreamSettings): PooledTarget[] {
+    const { upstreams, upstreamTls } = service
+    const source = upstreamTls && next.sources.get(sourceKey(upstreamTls))
+    return upstreams.map((origin) => this.#targetOf(next, origin, service, source?.current))
+  }
+
+  #targetOf(next: InUse, origin: URL, service: UpstreamSettings, own: TlsMaterial | undefined): PooledTarget {
+    const { maxCalls, timeouts } = service
     const { connectMs } = timeouts
-    const key = `${origin.origin} ${connectMs} ${maxCalls}`
-    const target = next.get(key) ?? this.#targets.get(key) ?? new Http1Target(origin, connectMs, maxCalls)
-    next.set(key, target)
-    return target
+    const material = origin.protocol === 'https:' ? (own ?? this.#default()) : undefined
+    const limitKey = `${origin.origin} ${connectMs} ${maxCalls}`
+    const key = `${limitKey} ${material?.hash}`
+    const seats = found(next.seats, this.#used.seats, limitKey, () => new ConcurrencyLimiter(origin.origin, maxCalls))
+    return found(
+      next.targets,
+      this.#used.targets,
+      key,
+      () => new Http1Target(origin, connectMs, maxCalls, { seats, material }),
+    )
+  }
+
+  #adopt(next: InUse): void {
+    for (const [key, target] of this.#used.targets) {
+      if (!next.targets.has(key)) target.close()
+    }
+    this.#used = next
   }
 
   close(): void {
-    for (const target of this.#targets.values()) target.close()
-    this.#targets.clear()
+    this.#endWatching?.()
+    this.#adopt(new InUse())
+  }
+}
+
+/** Returns the object at `key` for the next policy: one that is already in use, or else a new one. */
+function found<T>(next: Map<string, T>, used: ReadonlyMap<string, T>, key: string, make: () => T): T {
+  const object = next.get(key) ?? used.get(key) ?? make()
+  next.set(key, object)
+  return object
+}
+
+function sourceKey(tls: UpstreamTls): string {
+  return JSON.stringify(tls)
+}
+
+function lazy<T>(make: () => T): () => T {
+  let made: T | undefined
+  return () => {
+    made ??= make()
+    return made
   }
 }

@@ -17,9 +17,14 @@ const targets = 'location / { return 200 "$request_uri\\n$uri"; }'
  * Starts an nginx, which stops after the tests of the file.
  *
  * @param server  directives of the only `server` block; by default nginx replies with its reading of the request target
+ * @param listening  parameters of its `listen` directive, such as `ssl`
  * @returns the port on which nginx listens
  */
-export async function nginxUpstream({ command, env }: Startable, server: string = targets): Promise<number> {
+export async function nginxUpstream(
+  { command, env }: Startable,
+  server: string = targets,
+  listening = '',
+): Promise<number> {
   const port = freePort()
   const folders = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
   const config = (folder: string) => `daemon off; worker_processes 1; pid ${folder}/nginx.pid; error_log stderr crit;
@@ -27,7 +32,7 @@ export async function nginxUpstream({ command, env }: Startable, server: string 
      http {
        access_log off; keepalive_requests 1000000; large_client_header_buffers 4 64k;
        ${folders.map((name) => `${name}_temp_path ${folder}/${name};`).join(' ')}
-       server { listen 127.0.0.1:${port}; ${server} }
+       server { listen 127.0.0.1:${port} ${listening}; ${server} }
      }`
   await startProgram({
     command,

@@ -89,6 +89,8 @@ export const faultReplies: Readonly<Record<FaultReason, Denial>> = {
   'store-unavailable': denial('store-unavailable', { fields: retrySoon }),
   'upstream-full': denial('upstream-full', { fields: retrySoon }),
   'upstream-unreachable': denial('upstream-unreachable'),
+  'upstream-certificate': denial('upstream-certificate'),
+  'upstream-handshake': denial('upstream-handshake'),
   'upstream-broken': denial('upstream-broken'),
   'upstream-timeout': denial('upstream-timeout'),
   'exchange-timeout': denial('exchange-timeout'),

@@ -26,7 +26,14 @@ export const forward = phase<Valid<Shaped>, Forwarded>()({
   waits: false,
   denies: [...validityReasons, 'streams-full', 'stream-limited'],
   answers: ['login-required'],
-  throws: ['upstream-unreachable', 'upstream-full', 'upstream-broken', 'upstream-timeout'],
+  throws: [
+    'upstream-unreachable',
+    'upstream-certificate',
+    'upstream-handshake',
+    'upstream-full',
+    'upstream-broken',
+    'upstream-timeout',
+  ],
   run(x): ReturnType<typeof validityVerdict> | ReturnType<typeof claimStream> {
     if (x.head.handshake !== undefined) {
       const denied = claimStream(x)
@@ -240,7 +247,7 @@ function mayRetry(x: Shaped, fault: GatewayFault): boolean {
   return x.attempts === 1 && safe.has(x.head.method) && !x.head.chunked && (x.head.contentLength ?? 0) === 0
 }
 
-/** Whether nothing of the request was sent, so that another upstream can be tried. */
+/** Whether a retryable fault means that nothing of the request was sent, so that another upstream can be tried. */
 function neverSent({ reason }: GatewayFault): boolean {
-  return reason === 'upstream-unreachable' || reason === 'upstream-full'
+  return reason !== 'upstream-broken'
 }

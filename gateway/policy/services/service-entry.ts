@@ -11,6 +11,7 @@ import { limitEntries } from './limit-entry.ts'
 import { passHeaders } from './pass-headers.ts'
 import { routeEntry } from './route-entry.ts'
 import { serviceTimeouts } from './timeouts.ts'
+import { upstreamTlsEntry } from './upstream-tls-entry.ts'
 
 const role = z.strictObject({
   claim: claimPath.describe(
@@ -50,6 +51,13 @@ export const serviceEntry = z.strictObject({
       'Credential that the service receives. assertion (default): a signed statement about the caller, valid for ' +
         "this service only. token: the client's token, with which the service can act as the client elsewhere. none: " +
         'no credential. A mapping with `type` selects another kind. docs/guide/service-credentials.md compares the kinds.',
+    ),
+  upstream_tls: upstreamTlsEntry
+    .optional()
+    .describe(
+      'TLS connections to the upstreams: client certificate (mutual TLS), trusted authorities, name and lowest version. ' +
+        'Files are read again when they change; relative paths start at the folder of this policy file. Only for https ' +
+        'upstreams. Default: no client certificate, and the authorities of Node.js.',
     ),
   timeouts: serviceTimeouts,
   host: z

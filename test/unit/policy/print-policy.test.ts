@@ -63,7 +63,8 @@ const full = {
   },
   services: {
     s: {
-      upstreams: ['http://s.test/'],
+      upstreams: ['https://s.test/'],
+      upstream_tls: { ca: 'ca.pem', certificate: 'gate.pem', key: { file: 'gate.key' }, server_name: 's.internal' },
       cors: { origins: ['https://app.test'] },
       limits,
       roles: { r: { claim: ['x.y', 'z'], any: ['v'] } },
@@ -121,7 +122,7 @@ test('a printed policy with all settings contains every key of the policy schema
   const secrets = ['introspection', 'login'].flatMap((part) => elsewhere.map((key) => `.issuers.main.${part}.${key}`))
   // A limit of a route has either requests or messages.
   const messages = limits.map(() => '.services.s.routes[].limits[].messages')
-  expect(lacking(schema, printed(full))).toEqual([...secrets, ...messages])
+  expect(lacking(schema, printed(full))).toEqual([...secrets, '.services.s.upstream_tls.key.env', ...messages])
   // Proves that `lacking` finds a key of the schema that is missing in a policy.
   expect(lacking(schema, { ...full, services: { s: { ...full.services.s, roles: {} } } })).toContain('.services.s.host')
 })

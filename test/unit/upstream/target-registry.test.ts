@@ -7,6 +7,7 @@ import { called, send } from './call-log.ts'
 
 const timeouts = { connectMs: 1000 }
 const service = (...urls: string[]) => ({
+  id: 'orders',
   upstreams: urls.map((url) => new URL(url)),
   maxCalls: 1024,
   timeouts,

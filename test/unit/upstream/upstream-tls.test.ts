@@ -1,9 +1,11 @@
+import { createServer as createPlainServer } from 'node:http'
 import { createSecureServer } from 'node:http2'
 import { createServer } from 'node:https'
 import { getCACertificates, type SecureContextOptions, setDefaultCACertificates, type TLSSocket } from 'node:tls'
 import { generate } from 'selfsigned'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { Http1Target } from '../../../gateway/upstream/http1-target.ts'
+import { CertificateAuthority } from '../../kit/certificate-authority.ts'
 import { atEnd } from '../../kit/cleanup.ts'
 import { listen } from '../../kit/ports.ts'
 import { called } from './call-log.ts'
@@ -61,13 +63,29 @@ test('the gate sends no SNI to an upstream with an IP address, and validates the
   expect(good).toMatchObject({ status: 200, body: 'false' })
 
   const bad = await called(targetOf('127.0.0.1', await secure(byName)), { fields: ['host', 'localhost'] })
-  expect(bad.fault).toMatchObject({ reason: 'upstream-unreachable' })
+  expect(bad.fault).toMatchObject({ reason: 'upstream-certificate' })
 })
 
+const hour = 60 * 60 * 1000
+const authority = await CertificateAuthority.create('authority of the services')
+const expired = await authority.issue({
+  names: ['localhost'],
+  from: new Date(Date.now() - 2 * hour),
+  until: new Date(Date.now() - hour),
+})
+const future = await authority.issue({ names: ['localhost'], from: new Date(Date.now() + hour) })
+setDefaultCACertificates([...getCACertificates('default'), authority.cert])
+
 test.each([
-  { title: 'for another name, even for the name in Host', certificate: other },
-  { title: 'that is not trusted', certificate: untrusted },
-])('S-086: the gate rejects an upstream certificate $title, and sends nothing', async ({ certificate }) => {
+  ['for another name, even for the name in Host', other, /\(DNS:api\.test\) is not valid for the name .*server_name/],
+  [
+    'that is not trusted',
+    untrusted,
+    /\(DNS:localhost\) is not trusted \(DEPTH_ZERO_SELF_SIGNED_CERT\).*upstream_tls\.ca/,
+  ],
+  ['that has expired', expired, /\(DNS:localhost\), or one that issued it, has expired \(it is valid until 20.*Z\)/],
+  ['that is not valid yet', future, /is not valid yet; check the clocks/],
+])('S-086: the gate rejects an upstream certificate %s, and sends nothing', async (_, certificate, message) => {
   let asked = 0
   const server = createServer(certificate, () => asked++)
   atEnd(() => server.closeAllConnections())
@@ -76,8 +94,59 @@ test.each([
   const { fault, events } = await called(target, { fields: ['host', 'api.test'] })
 
   expect(events).toEqual(['fault'])
-  expect(fault).toMatchObject({ reason: 'upstream-unreachable', retryable: true })
+  expect(fault).toMatchObject({ reason: 'upstream-certificate', retryable: true })
+  expect(fault!.message).toMatch(message)
   expect(asked).toBe(0)
+  expect(target.health.restUntil).toBeGreaterThan(0)
+})
+
+test.each([
+  ['TLS 1.3', {}, /the upstream requires a client certificate; set upstream_tls\.certificate/],
+  ['TLS 1.2', { maxVersion: 'TLSv1.2' }, /or the upstream requires a client certificate/],
+] as const)(
+  'an upstream that requires a client certificate over %s causes upstream-handshake, which names the remedy',
+  async (_, version, message) => {
+    const options = { ...byName, ...version, requestCert: true, rejectUnauthorized: true, ca: authority.cert }
+    const target = targetOf('localhost', await secure(options))
+
+    const { fault, events } = await called(target)
+
+    expect(events).toEqual(['fault'])
+    expect(fault).toMatchObject({ reason: 'upstream-handshake', message: expect.stringMatching(message) })
+    expect(target.health.restUntil).toBeGreaterThan(0)
+  },
+)
+
+test('an https upstream that does not speak TLS causes upstream-handshake', async () => {
+  const target = targetOf('localhost', await listen(createPlainServer((_, response) => response.end())))
+
+  expect((await called(target)).fault).toMatchObject({
+    reason: 'upstream-handshake',
+    message: expect.stringContaining('the upstream does not speak TLS on this port'),
+    retryable: true,
+  })
+})
+
+test('a TLS session is resumed only while the certificate that it was established with is valid', async () => {
+  const soon = await authority.issue({ names: ['localhost'], until: new Date(Date.now() + hour) })
+  const resumed: boolean[] = []
+  const server = createServer(soon, (request, response) => {
+    resumed.push((request.socket as TLSSocket).isSessionReused())
+    response.setHeader('connection', 'close')
+    response.end()
+  })
+  const target = targetOf('localhost', await listen(server))
+  for (let n = 0; n < 2; n++) await called(target)
+  const now = Date.now()
+  const clock = vi.spyOn(Date, 'now').mockReturnValue(now + 2 * hour)
+  try {
+    await called(target)
+  } finally {
+    clock.mockRestore()
+  }
+  await called(target)
+
+  expect(resumed).toEqual([false, true, false, true])
 })
 
 test('the gate calls an upstream that offers HTTP/2 with HTTP/1.1', async () => {

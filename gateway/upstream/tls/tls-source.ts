@@ -1,0 +1,115 @@
+import type { X509Certificate } from 'node:crypto'
+import { statSync } from 'node:fs'
+import { readTlsMaterial, TlsFileError, type TlsMaterial } from './tls-material.ts'
+import type { UpstreamTls } from './upstream-tls.ts'
+
+/**
+ * Age from which the change time of a file proves that the file has not changed since it was read, ms. Two writes
+ * within one tick of the file system's clock give the same time.
+ */
+const SETTLED_MS = 2000
+
+/** Result of checking the files of a source. */
+export type TlsRefresh =
+  | { readonly outcome: 'unchanged' }
+  /** The new contents are in use. */
+  | { readonly outcome: 'changed' }
+  /** The new contents are unusable, and the previous ones stay in use. Reported once for each different error. */
+  | { readonly outcome: 'rejected'; readonly error: TlsFileError }
+
+const unchanged: TlsRefresh = { outcome: 'unchanged' }
+
+/**
+ * The files of one `upstream_tls`, with the material that was last read from them. Files are compared by size, times
+ * and inode of the file that a link leads to, so that a swapped link of a folder is noticed too (`..data` in volumes of
+ * Kubernetes).
+ */
+export class TlsSource {
+  readonly #tls: UpstreamTls
+  readonly #nowMs: () => number
+  #current: TlsMaterial
+  #seen: string | undefined
+  /** Last error; `undefined` after a successful read. */
+  #failure: { readonly message: string; reported: boolean } | undefined
+
+  /** @throws {TlsFileError} when a file is unusable */
+  constructor(tls: UpstreamTls, nowMs: () => number = Date.now) {
+    this.#tls = tls
+    this.#nowMs = nowMs
+    this.#seen = this.#stamp()
+    this.#current = readTlsMaterial(tls)
+  }
+
+  get current(): TlsMaterial {
+    return this.#current
+  }
+
+  /**
+   * Reads the files again if they have changed. A rotation often writes certificate and key one after the other, so an
+   * error is reported only when the next check finds it too.
+   *
+   * @param now  true to read unchanged files too, and to report an error immediately
+   */
+  refresh(now = false): TlsRefresh {
+    const stamp = this.#stamp()
+    if (!now && stamp !== undefined && stamp === this.#seen) return unchanged
+    try {
+      const next = readTlsMaterial(this.#tls)
+      this.#requireBetter(next)
+      this.#seen = stamp
+      this.#failure = undefined
+      if (next.hash === this.#current.hash) return unchanged
+      this.#current = next
+      return { outcome: 'changed' }
+    } catch (error) {
+      if (!(error instanceof TlsFileError)) throw error
+      // Read again at the next check, whatever the state of the files.
+      this.#seen = undefined
+      return this.#rejected(error, now)
+    }
+  }
+
+  #rejected(error: TlsFileError, now: boolean): TlsRefresh {
+    const repeated = this.#failure?.message === error.message
+    if (!repeated) this.#failure = { message: error.message, reported: false }
+    const failure = this.#failure!
+    if (!now && (failure.reported || !repeated)) return unchanged
+    failure.reported = true
+    return { outcome: 'rejected', error }
+  }
+
+  /** @throws {TlsFileError} when the certificate is outside its validity, and the certificate in use is not */
+  #requireBetter({ certificate: next }: TlsMaterial): void {
+    const { certificate: current } = this.#current
+    if (next === undefined || current === undefined) return
+    const nowMs = this.#nowMs()
+    const fault = validityFault(next, nowMs)
+    if (fault === undefined || validityFault(current, nowMs) !== undefined) return
+    throw new TlsFileError('certificate', `${this.#tls.certFile} ${fault}`)
+  }
+
+  /** Metadata of the files; `undefined` when a file is so new that a later change may not show in the metadata. */
+  #stamp(): string | undefined {
+    const { caFile, certFile, key } = this.#tls
+    const nowMs = this.#nowMs()
+    let stamp = ''
+    for (const file of [caFile, certFile, key && 'file' in key ? key.file : undefined]) {
+      if (file === undefined) continue
+      try {
+        const { size, mtimeNs, ctimeNs, ctimeMs, ino } = statSync(file, { bigint: true })
+        if (nowMs - Number(ctimeMs) < SETTLED_MS) return undefined
+        stamp += `${size} ${mtimeNs} ${ctimeNs} ${ino};`
+      } catch (error) {
+        stamp += `${(error as NodeJS.ErrnoException).code};`
+      }
+    }
+    return stamp
+  }
+}
+
+/** Describes why a certificate is not valid now; `undefined` when it is valid. */
+function validityFault({ validFromDate, validToDate }: X509Certificate, nowMs: number): string | undefined {
+  if (validToDate.getTime() < nowMs) return `has expired (${validToDate.toISOString()})`
+  if (validFromDate.getTime() > nowMs) return `is not valid before ${validFromDate.toISOString()}`
+  return undefined
+}

@@ -1,0 +1,22 @@
+import type { SecretPlace } from '../../base/secret.ts'
+
+/** `upstream_tls` of a service: the settings of its TLS connections. File paths are absolute. */
+export interface UpstreamTls {
+  /** File with the only certificate authorities that are trusted; `undefined`: those of Node.js. */
+  readonly caFile: string | undefined
+  /** File with the client certificate of the gate and its intermediates; `undefined` for none. */
+  readonly certFile: string | undefined
+  /** Private key of the client certificate; set together with `certFile`. */
+  readonly key: SecretPlace | undefined
+  /** Name that is sent (SNI) and that the certificate must be valid for; `undefined`: the host of the upstream. */
+  readonly serverName: string | undefined
+  readonly minVersion: TlsVersion
+}
+
+export type TlsVersion = 'TLSv1.2' | 'TLSv1.3'
+
+/** Lowest TLS version of a service without `min_version`. Set explicitly, because a flag of Node.js could lower it. */
+export const defaultMinVersion: TlsVersion = 'TLSv1.2'
+
+/** Protocol that is offered in the handshake (ALPN, RFC 7301). */
+export const offeredProtocol = 'http/1.1'
