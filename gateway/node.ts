@@ -116,6 +116,7 @@ function gateOf(rooms: Rooms, followers: PolicyFollowers, lifecycle: Lifecycle):
     addressLimit: limits.addressLimit,
     knownAddresses: limits.knownAddresses,
     verifier: tokens.verifier,
+    clientTokens: tokens.clientTokens,
     signer: credentials.signer,
     revocations: revocation?.revocations,
     streams: rooms.streams.registry,

@@ -1,4 +1,4 @@
-// Types of the part of oidc-provider that the demo issuer uses. The package contains no types.
+// Types of the part of oidc-provider that the demo issuer and the test issuers use. The package contains no types.
 
 declare module 'oidc-provider' {
   import type { EventEmitter } from 'node:events'
@@ -64,6 +64,12 @@ declare module 'oidc-provider' {
     constructor(issuer: string, configuration: object)
     readonly Grant: GrantConstructor
     callback(): RequestListener
+    registerGrantType(
+      name: string,
+      handler: (context: never) => Promise<void>,
+      parameters: readonly string[],
+      repeatable: readonly string[],
+    ): void
     interactionDetails(request: IncomingMessage, response: ServerResponse): Promise<Interaction>
     interactionFinished(
       request: IncomingMessage,
@@ -85,6 +91,12 @@ declare module 'oidc-provider' {
   }
 
   export namespace errors {
+    class InvalidRequest extends Error {
+      constructor(description?: string)
+    }
+    class InvalidScope extends Error {
+      constructor(description: string, scope: string)
+    }
     class InvalidTarget extends Error {
       constructor(description?: string)
     }

@@ -72,10 +72,7 @@ export const errorExamples: Readonly<Record<ProblemCode, ErrorExample>> = {
       'Correct the name; the hint says the nearest one known. The [configuration reference](configuration.md) has all.',
   },
   GH_CONFIG_NOT_YET: {
-    files: {
-      'policy.yaml': `${issuers}services:
-${service('orders', route('orders.read', '/orders/**')).replace('    upstreams:', '    accept: [basic]\n    upstreams:')}`,
-    },
+    files: { 'gatehouse.yaml': 'policy: { path: policy.yaml }\nwebhooks: {}\n' },
     remedy: 'Take the key out, or use a version of Gatehouse that enforces it.',
   },
   GH_CONFIG_MISSING: {
@@ -151,6 +148,15 @@ ${service('orders', route('orders.read', '/orders/**')).replace('    upstreams:'
       'Give the issuer `login` with a `client_id`, and at most one of `client_secret`, `private_key` and `certificate`; or ' +
       'demand something else of the route. Where browsers log in at several issuers, each says `login.redirect`, and one at ' +
       'most `plain`; the hint has every redirect URI to register ([login](../guide/login.md#several-issuers)).',
+  },
+  GH_POLICY_ACCEPT: {
+    files: {
+      'policy.yaml': `${issuers}services:
+${service('orders', route('orders.read', '/orders/**')).replace('    upstreams:', '    accept: [bearer, basic]\n    upstreams:')}`,
+    },
+    remedy:
+      'Add `basic` with the scopes that the gate requests for each caller, to the service or to the route; or take ' +
+      '`basic` out of `accept`.',
   },
   GH_POLICY_ROLE: {
     files: { 'policy.yaml': requiring('{ roles: { any: [manager] } }') },

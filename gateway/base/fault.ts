@@ -8,6 +8,7 @@ export const faultReasons = [
   'issuer-unreachable',
   'introspection-unavailable',
   'refresh-unavailable',
+  'exchange-misconfigured',
   'store-unavailable',
   'node-fault',
   'upstream-unreachable',

@@ -347,6 +347,14 @@ export const reasons = {
     'cross-site request: a state change authenticated by a cookie must come from a page of the same origin (CSRF)',
   ),
 
+  // Reasons for callers that present a client id and secret (accept: [basic]).
+  'client-refused': entry(401, 'invalid_client', 'the issuer rejects the client id or the secret of the caller'),
+  'client-not-granted': entry(
+    403,
+    'forbidden',
+    'the issuer grants this client no token with the scopes and the resource that the route sets in basic',
+  ),
+
   // limit-subject
   'rate-limited': entry(
     429,
@@ -360,6 +368,11 @@ export const reasons = {
     503,
     'unavailable',
     "the issuer's introspection endpoint is unavailable, so the token cannot be validated",
+  ),
+  'exchange-misconfigured': entry(
+    502,
+    'exchange_misconfigured',
+    'the gate cannot get a token as the policy sets it: the issuer rejects the gate or the requested token, or the token cannot be used; the log line has the cause',
   ),
   'audit-unavailable': entry(
     503,
@@ -459,6 +472,9 @@ export const reasons = {
 } as const satisfies Record<string, ReasonEntry>
 
 export type Reason = keyof typeof reasons
+
+/** Reasons to refuse a caller that presents a client id and secret. */
+export type ClientReason = Extract<Reason, `client-${'refused' | 'not-granted'}`>
 
 /** Reasons to reject a token. All of these reasons give the same reply: 401 `invalid_token`. */
 export type TokenReason = Extract<Reason, `token-${string}`>

@@ -1,12 +1,15 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { Sealer } from '../base/sealer.ts'
 import type { AssertionKeySetting, PrivateJwk } from '../config/assertion-keys.ts'
 import { loadSettings, type Settings } from '../config/settings.ts'
 import { openCredentials } from '../credentials/open-credentials.ts'
+import { TokenEndpoints } from '../issuers/token-endpoints.ts'
 import { openLimits } from '../limits/open-limits.ts'
 import { type Gate, makeGate } from '../pipeline/gate.ts'
 import { checkLifecycle, lifecycle } from '../pipeline/lifecycle.ts'
 import { limitRules } from '../policy/limit-rules.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
+import { ClientTokens } from '../tokens/client-tokens.ts'
 
 /** Settings of a node that uses only defaults. */
 export function defaultSettings(): Settings {
@@ -23,11 +26,13 @@ export async function offlineGate(snapshot: Snapshot, verifier: Gate['verifier']
   const keys = { ...defaults.keys, assertion: [temporaryKey()] }
   const settings = { ...defaults, publicUrls: [publicUrl], keys }
   const limits = openLimits({ settings, link: undefined, rules: () => limitRules(snapshot) })
+  const sealer = new Sealer([{ id: 'explain', secret: randomBytes(32) }])
   const { signer } = await openCredentials({ settings })
   return makeGate(settings, {
     limiter: limits.limiter,
     addressLimit: limits.addressLimit,
     verifier,
+    clientTokens: new ClientTokens({ endpoints: new TokenEndpoints(), sealer }),
     signer,
     lifecycle,
     checkLifecycle,

@@ -20,6 +20,8 @@ export const problemCodes = {
   GH_POLICY_INTROSPECTION: 'The introspection settings of an issuer are missing, contradictory or never used.',
   GH_POLICY_LOGIN:
     'The login settings of an issuer are contradictory, or a route requires a login that no issuer offers.',
+  GH_POLICY_ACCEPT:
+    'A route accepts client ids and secrets, but the policy does not say at which issuer and for which scopes; or it says so for no route.',
   GH_POLICY_ROLE: 'A requirement names a role that the service does not map, so no user can have the role.',
   GH_POLICY_REQUIREMENT: 'A requirement has no condition that can be checked. It would read as public.',
   GH_POLICY_CONTRADICTION: 'A requirement can never be met. Its route would reject every request.',

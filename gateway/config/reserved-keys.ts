@@ -2,14 +2,7 @@
  * Keys of documents that are reserved for later versions. A document with such a key is rejected, because this version
  * does not enforce the key.
  */
-const reservedKeys = new Set([
-  // Reserved keys of the node settings.
-  'cluster',
-  'seed',
-  'webhooks',
-  // Reserved keys of the policy.
-  'accept',
-])
+const reservedKeys = new Set(['cluster', 'seed', 'webhooks'])
 
 const reservedValues: Readonly<Record<string, readonly string[]>> = {
   source: ['cluster'],

@@ -218,7 +218,9 @@ export class Introspector {
 
   #refused(turn: 'late' | 'full', asker: Asker): GatewayFault {
     const why = 'too many introspection requests at once'
-    return turn === 'full' && asker.kind === 'first' ? new ExcessQuestion(this.#messageOf(why)) : this.#fault(why)
+    return turn === 'full' && asker.kind === 'first'
+      ? new ExcessQuestion('introspection-unavailable', this.#messageOf(why))
+      : this.#fault(why)
   }
 
   #fault(why: string): GatewayFault {

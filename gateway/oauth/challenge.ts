@@ -8,6 +8,9 @@ export function bearerChallenge(parameters: Readonly<Record<string, string>> = {
   return listed.length === 0 ? 'Bearer' : `Bearer ${listed.join(', ')}`
 }
 
+/** Challenge for a client id and secret (RFC 7617 §2). */
+export const basicChallenge = 'Basic realm="gatehouse", charset="UTF-8"'
+
 /** Adds the URL of the resource metadata to a challenge (RFC 9728 §5.1). */
 export function withResourceMetadata(challenge: string, metadataUrl: string): string {
   return `${challenge}${challenge.includes(' ') ? ',' : ''} resource_metadata="${metadataUrl}"`

@@ -13,6 +13,7 @@ import type { StreamRegistry } from '../streams/stream-registry.ts'
 import { LineWriter } from '../telemetry/line-writer.ts'
 import type { Tracer } from '../telemetry/tracer.ts'
 import { Traffic } from '../telemetry/traffic.ts'
+import type { ClientTokens } from '../tokens/client-tokens.ts'
 import type { TokenVerifier } from '../tokens/verifier.ts'
 import type { Balancer } from '../upstream/balancer.ts'
 import { Proxies } from './client-address/proxies.ts'
@@ -52,6 +53,8 @@ export interface Gate {
   readonly sessions: Pick<Sessions, 'find' | 'fresh' | 'ended' | 'idOf' | 'use' | 'lastUseMs'> | undefined
   readonly loginService: LoginService | undefined
   readonly verifier: Pick<TokenVerifier, 'verify' | 'knows' | 'isIntrospected'>
+  /** Tokens of callers that present a client id and secret. */
+  readonly clientTokens: Pick<ClientTokens, 'clientOf' | 'find' | 'knows' | 'request'>
   /** `undefined` without Redis; revocation is disabled then. */
   readonly revocations: Pick<Revocations, 'revoked' | 'stale'> | undefined
   /** `undefined` in a gate that forwards nothing. */
@@ -121,7 +124,10 @@ export type GateSettings = Pick<
 >
 
 /** Members of a gate that are not derived from settings. Members without a default are required. */
-type GateMembers = Pick<Gate, 'limiter' | 'verifier' | 'signer' | 'lifecycle' | 'checkLifecycle' | 'runtime'> & {
+type GateMembers = Pick<
+  Gate,
+  'limiter' | 'verifier' | 'clientTokens' | 'signer' | 'lifecycle' | 'checkLifecycle' | 'runtime'
+> & {
   readonly addressLimit: Gate['addressLimit'] & Pick<AddressLimit, 'retryAfterS'>
 } & Partial<Pick<Gate, keyof typeof inertMembers>>
 

@@ -13,8 +13,9 @@ import type { PolicySource } from './policy-source.ts'
 import type { ReportProblem } from './report-problem.ts'
 import { RouteRequirementNames } from './requirement-names.ts'
 import { compileRequirement } from './requirements/compile-requirement.ts'
-import { bearerDenials } from './route-denials.ts'
+import { routeDenials } from './route-denials.ts'
 import { auditTerms } from './services/audit-entry.ts'
+import { AcceptCompiler } from './services/compile-accept.ts'
 import { compileCors } from './services/compile-cors.ts'
 import { compileLimits, type LimitGroup, routeLimits } from './services/compile-limits.ts'
 import { compileUpstreamTls } from './services/compile-upstream-tls.ts'
@@ -28,6 +29,7 @@ import type { StreamsEntry } from './services/streams-entry.ts'
 import type {
   PathRewrite,
   Route,
+  RouteAccept,
   RouteAudit,
   RouteStreams,
   RouteTimeouts,
@@ -129,6 +131,7 @@ class RouteCollection {
   readonly byId = new Map<string, Route>()
   readonly #report: ReportProblem
   readonly #asked: AskedIssuers
+  readonly #accepts = new Map<ServicePolicy, AcceptCompiler>()
 
   constructor(report: ReportProblem) {
     this.#report = report
@@ -193,6 +196,7 @@ class RouteCollection {
     at: DocumentPath,
   ): Route {
     const { require, shadow, rewrite, on_outage } = entry
+    const accept = this.#acceptOf(service, serviceEntry, entry, at)
     const methods = withHead(entry.match.methods ?? forwardedMethods)
     const names = new RouteRequirementNames(service, serviceEntry.roles, this.#report)
     const shadowNames = new RouteRequirementNames(service, serviceEntry.roles, this.#report)
@@ -205,6 +209,7 @@ class RouteCollection {
       path: entry.match.path,
       requirement,
       shadow: shadow && compileRequirement(shadow.require, [...at, 'shadow', 'require'], shadowNames),
+      accept,
       addresses: entry.addresses && AddressList.compile(entry.addresses),
       timeouts: timeoutsOf(serviceEntry.timeouts, entry.timeouts),
       rewrite: rewrite && this.#compileRewrite(service, rewrite, pattern, [...at, 'rewrite']),
@@ -221,13 +226,22 @@ class RouteCollection {
       logins: [...service.issuers].filter((issuer) => names.loginIssuers.has(issuer)),
       methods,
       fallThrough: entry.match.fall_through,
-      denials: bearerDenials,
+      denials: routeDenials(accept),
     })
   }
 
   #credential(service: ServicePolicy, { credentials }: RouteEntry, path: DocumentPath): ServiceCredential {
     if (credentials === undefined) return service.credential
     return compileCredential(credentials, { service: service.id, path, report: this.#report })
+  }
+
+  #acceptOf(service: ServicePolicy, serviceEntry: ServiceEntry, route: RouteEntry, at: DocumentPath): RouteAccept {
+    let compiler = this.#accepts.get(service)
+    if (compiler === undefined) {
+      compiler = new AcceptCompiler(service.id, service.issuers, serviceEntry, this.#report)
+      this.#accepts.set(service, compiler)
+    }
+    return compiler.of(route, at)
   }
 
   #compileRewrite(

@@ -7,6 +7,7 @@ import type { IssuerEntry } from './issuers/issuer-entry.ts'
 import type { LoginEntry } from './issuers/login-entry.ts'
 import type { PolicyDocument } from './policy-schema.ts'
 import { printRequirement } from './requirements/print-requirement.ts'
+import type { BasicEntry } from './services/accept-entry.ts'
 import { auditTerms } from './services/audit-entry.ts'
 import type { CorsEntry } from './services/cors-entry.ts'
 import { printCredential } from './services/credentials/credential-kinds.ts'
@@ -85,6 +86,8 @@ function printedService(entry: ServiceEntry, soleIssuer: string | undefined): ob
     roles: mapped(entry.roles, ({ claim, any }) => ({ claim: printClaimPath(claim), any })),
     credentials: printCredential(entry.credentials),
     ...(entry.upstream_tls && { upstream_tls: entry.upstream_tls }),
+    accept: entry.accept,
+    ...(entry.basic && { basic: printedBasic(entry.basic, sole) }),
     timeouts: { connect: formatDuration(entry.timeouts.connect), ...printedTimeouts(entry.timeouts) },
     host: entry.host,
     max_calls: entry.max_calls,
@@ -102,8 +105,22 @@ function printedService(entry: ServiceEntry, soleIssuer: string | undefined): ob
 }
 
 function printedRoute(entry: RouteEntry, service: ServiceEntry, soleIssuer: string | undefined): object {
-  const { id, match, require, addresses, body, timeouts, websocket, limits, rewrite, shadow, on_outage, streams } =
-    entry
+  const {
+    id,
+    match,
+    require,
+    accept,
+    basic,
+    addresses,
+    body,
+    timeouts,
+    websocket,
+    limits,
+    rewrite,
+    shadow,
+    on_outage,
+    streams,
+  } = entry
   const cors = entry.cors ?? service.cors
   return {
     id,
@@ -114,6 +131,8 @@ function printedRoute(entry: RouteEntry, service: ServiceEntry, soleIssuer: stri
       fall_through: match.fall_through,
     },
     require: require === 'public' ? require : printRequirement(require, soleIssuer),
+    accept: accept ?? service.accept,
+    ...(basic && { basic: printedBasic(basic, soleIssuer) }),
     ...(addresses && { addresses }),
     body: { max: body.max === 'none' ? body.max : formatSize(body.max) },
     timeouts: printedTimeouts({
@@ -142,6 +161,11 @@ function printedRoute(entry: RouteEntry, service: ServiceEntry, soleIssuer: stri
     audit: auditTerms(service.audit, entry.audit),
     ...(shadow && { shadow: { require: printRequirement(shadow.require, soleIssuer) } }),
   }
+}
+
+function printedBasic({ issuer = undefined, ...rest }: BasicEntry, soleIssuer: string | undefined): object {
+  const name = issuer ?? soleIssuer
+  return { ...(name !== undefined && { issuer: name }), ...rest }
 }
 
 function printedCors({ max_age, methods, ...rest }: CorsEntry, all: readonly string[]): object {

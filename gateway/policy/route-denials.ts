@@ -1,21 +1,46 @@
 import { denial } from '../base/denial.ts'
 import { tokenReasons } from '../base/reasons.ts'
-import { bearerChallenge } from '../oauth/challenge.ts'
-import type { RouteDenials } from './snapshot.ts'
+import { basicChallenge, bearerChallenge } from '../oauth/challenge.ts'
+import type { RouteAccept, RouteDenials } from './snapshot.ts'
 
 const invalidRequest = { challenge: bearerChallenge({ error: 'invalid_request' }) }
 const invalidToken = { challenge: bearerChallenge({ error: 'invalid_token' }) }
+
+/** Denials of a client id and secret. The challenge has no `error`: RFC 7617 has no such parameter. */
+const clientDenials: RouteDenials['client'] = Object.freeze({
+  'client-refused': denial('client-refused', { challenge: basicChallenge }),
+  'client-not-granted': denial('client-not-granted'),
+})
 
 /**
  * Denials of a route that accepts bearer tokens (RFC 6750 §3). If the credential is missing, the challenge has no
  * `error`, so that a new client learns only how to authenticate.
  */
-export const bearerDenials: RouteDenials = Object.freeze({
+const bearerDenials: RouteDenials = Object.freeze({
   credentialMissing: denial('credential-missing', { challenge: bearerChallenge() }),
   credentialMalformed: denial('credential-malformed', invalidRequest),
   credentialRepeated: denial('credential-repeated', invalidRequest),
   addressDenied: denial('address-denied'),
+  client: clientDenials,
   token: Object.freeze(
     Object.fromEntries(tokenReasons.map((reason) => [reason, denial(reason, invalidToken)])) as RouteDenials['token'],
   ),
 })
+
+/** Denials of a route that accepts a client id and secret: with access tokens, or alone. */
+const bothDenials: RouteDenials = Object.freeze({
+  ...bearerDenials,
+  credentialMissing: denial('credential-missing', { challenge: `${basicChallenge}, ${bearerChallenge()}` }),
+})
+const basicDenials: RouteDenials = Object.freeze({
+  ...bearerDenials,
+  credentialMissing: denial('credential-missing', { challenge: basicChallenge }),
+  credentialMalformed: denial('credential-malformed', { challenge: basicChallenge }),
+  credentialRepeated: denial('credential-repeated', { challenge: basicChallenge }),
+})
+
+/** Returns the denials of a route. Their challenges name the schemes that the route accepts (RFC 9110 §11.6.1). */
+export function routeDenials({ bearer, basic }: RouteAccept): RouteDenials {
+  if (basic === undefined) return bearerDenials
+  return bearer ? bothDenials : basicDenials
+}

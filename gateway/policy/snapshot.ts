@@ -2,7 +2,8 @@ import type { AddressList } from '../base/address-list.ts'
 import type { Denial, HeaderField } from '../base/denial.ts'
 import type { RouteLimits } from '../base/limit-rule.ts'
 import type { MessageLimit } from '../base/message-limit.ts'
-import type { Reason, TokenReason } from '../base/reasons.ts'
+import type { ClientReason, Reason, TokenReason } from '../base/reasons.ts'
+import type { BasicTerms } from '../oauth/basic-terms.ts'
 import type { IntrospectionTerms, IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
 import type { UpstreamTls } from '../upstream/tls/upstream-tls.ts'
 import type { ServiceCredential } from './services/credentials/service-credential.ts'
@@ -152,6 +153,7 @@ export interface Route {
   readonly requirement: Requirement | undefined
   /** Shadow requirement: evaluated and recorded, without any effect on the exchange. */
   readonly shadow: Requirement | undefined
+  readonly accept: RouteAccept
   readonly addresses: AddressList | undefined
   readonly timeouts: RouteTimeouts
   /** Change of the path before forwarding; `undefined` forwards the path unchanged. */
@@ -182,6 +184,14 @@ export interface Route {
   /** Issuers whose login sessions the requirement names. If the list is empty, the gate ignores session cookies. */
   readonly logins: readonly IssuerRules[]
   readonly denials: RouteDenials
+}
+
+/** Schemes of `Authorization` with which callers of a route authenticate. */
+export interface RouteAccept {
+  /** Access tokens. */
+  readonly bearer: boolean
+  /** Terms under which the gate gets a token for a caller with a client id and secret; `undefined`: not accepted. */
+  readonly basic: BasicTerms | undefined
 }
 
 /** Settings of a route that allows WebSockets (RFC 6455). */
@@ -219,6 +229,8 @@ export interface RouteDenials {
   readonly addressDenied: Denial<'address-denied'>
   /** Denials of an invalid token, one per reason. The client receives the same response for every reason. */
   readonly token: { readonly [R in TokenReason]: Denial<R> }
+  /** Denials of a client id and secret, one per reason. */
+  readonly client: { readonly [R in ClientReason]: Denial<R> }
 }
 
 /** Input for the evaluation of a requirement. */

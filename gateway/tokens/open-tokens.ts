@@ -1,11 +1,15 @@
-import type { Commit } from '../base/commit.ts'
+import { randomBytes } from 'node:crypto'
+import { type Commit, commitAll } from '../base/commit.ts'
+import { Sealer } from '../base/sealer.ts'
 import type { Secrets } from '../config/secrets.ts'
 import type { Settings } from '../config/settings.ts'
 import type { IssuerLog } from '../issuers/key-set.ts'
 import type { KeySource } from '../issuers/key-source.ts'
+import { TokenEndpoints } from '../issuers/token-endpoints.ts'
 import type { IdentifyOpaque } from '../oauth/opaque-identity.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
+import { ClientTokens } from './client-tokens.ts'
 import { Introspection } from './introspection.ts'
 import { OpaqueTokens } from './opaque-tokens.ts'
 import { TokenVerifier } from './verifier.ts'
@@ -28,13 +32,14 @@ export interface TokensDependencies {
 export interface TokensRoom {
   readonly verifier: TokenVerifier
   readonly identify: IdentifyOpaque
+  readonly clientTokens: ClientTokens
   /**
    * Prepares the verification of tokens for the issuers of a policy.
    *
    * @throws {ConfigError} when a key is missing or a secret cannot be read
    */
   prepare(issuers: readonly IssuerRules[]): Commit
-  /** Cancels the introspection requests to issuers. */
+  /** Cancels the introspection and token requests to issuers. */
   close(): Promise<void>
 }
 
@@ -44,11 +49,17 @@ export function openTokens({ settings, keys, link, asked, isKnown, secrets, log 
   const { tokenMaxBytes } = settings.request
   const introspection = new Introspection({ keys, encryption, link, secrets, log })
   const { answers, refresh } = introspection
+  const endpoints = new TokenEndpoints()
+  // The tokens of clients stay on this node, so a random key is sufficient for their hashes.
+  const sealer = new Sealer([{ id: 'own', secret: randomBytes(32) }])
   const opaqueTokens = new OpaqueTokens({ answers, asked })
   return {
     verifier: new TokenVerifier({ keys, cacheEntries, tokenMaxBytes, answers, refresh, isKnown }),
     identify: (token, issuer) => opaqueTokens.identify(token, issuer),
-    prepare: (issuers) => introspection.prepare(issuers),
-    close: () => introspection.close(),
+    clientTokens: new ClientTokens({ endpoints, sealer }),
+    prepare: (issuers) => commitAll([introspection.prepare(issuers), endpoints.prepare(issuers)]),
+    async close() {
+      await Promise.all([introspection.close(), endpoints.close()])
+    },
   }
 }

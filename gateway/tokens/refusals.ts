@@ -1,24 +1,24 @@
 import { performance } from 'node:perf_hooks'
 import type { VerificationReason } from '../base/reasons.ts'
 
-interface Refusal {
-  readonly reason: VerificationReason
+interface Refusal<R> {
+  readonly reason: R
   readonly untilMs: number
 }
 
 /**
- * Bounded cache of recently rejected tokens, so that a client that repeats an invalid token causes no call to an
- * issuer.
+ * Bounded cache of recently rejected tokens or client secrets, so that a client that repeats an invalid one causes no
+ * call to an issuer.
  */
-export class Refusals {
+export class Refusals<R = VerificationReason> {
   readonly #max: number
-  readonly #refusals = new Map<string, Refusal>()
+  readonly #refusals = new Map<string, Refusal<R>>()
 
   constructor(max = 8192) {
     this.#max = max
   }
 
-  find(name: string): VerificationReason | undefined {
+  find(name: string): R | undefined {
     const refusal = this.#refusals.get(name)
     if (refusal === undefined) return undefined
     if (performance.now() < refusal.untilMs) return refusal.reason
@@ -27,11 +27,11 @@ export class Refusals {
   }
 
   /**
-   * Adds a rejected token.
+   * Adds a rejected token or client secret.
    *
    * @param lifeMs  time for which the rejection is cached, ms; measured by the monotonic clock
    */
-  add(name: string, reason: VerificationReason, lifeMs: number): void {
+  add(name: string, reason: R, lifeMs: number): void {
     // Evict the oldest entries first: all entries have a similar lifetime.
     for (const oldest of this.#refusals.keys()) {
       if (this.#refusals.size < this.#max) break

@@ -80,12 +80,13 @@ function refuse(x: Exchange, refusal: Denial): void {
 
 const retrySoon = [['retry-after', '1']] as const
 
-/** Replies to faults. All except those of an upstream have status 503. */
+/** Replies to faults. All have status 503, except those of an upstream and those of a wrong policy. */
 export const faultReplies: Readonly<Record<FaultReason, Denial>> = {
   'node-fault': denial('node-fault', { fields: retrySoon }),
   'issuer-unreachable': denial('issuer-unreachable', { fields: [['retry-after', '5']] }),
   'introspection-unavailable': denial('introspection-unavailable', { fields: [['retry-after', '2']] }),
   'refresh-unavailable': denial('refresh-unavailable', { fields: [['retry-after', '2']] }),
+  'exchange-misconfigured': denial('exchange-misconfigured'),
   'store-unavailable': denial('store-unavailable', { fields: retrySoon }),
   'upstream-full': denial('upstream-full', { fields: retrySoon }),
   'upstream-unreachable': denial('upstream-unreachable'),

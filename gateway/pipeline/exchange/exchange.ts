@@ -6,6 +6,7 @@ import type { RequirementInput, Route } from '../../policy/snapshot.ts'
 import type { NamedSession, Session } from '../../sessions/session.ts'
 import type { StreamClaim } from '../../streams/stream-counts.ts'
 import type { StreamWatch } from '../../streams/watched-stream.ts'
+import type { BasicClient } from '../../tokens/client-tokens.ts'
 import type { ReplyHead } from '../../upstream/reply-head.ts'
 import type { UpstreamCall, UpstreamTarget } from '../../upstream/target.ts'
 import { checkPathOf } from '../forward-auth/check-path.ts'
@@ -20,7 +21,7 @@ import type { Lifecycle } from './steps.ts'
  * Scheme with which a client presents its credential: an authentication scheme of `Authorization` (RFC 9110 §11.1), or
  * the cookie of a login session.
  */
-export type CredentialScheme = 'none' | 'session' | 'bearer'
+export type CredentialScheme = 'none' | 'session' | 'bearer' | 'basic'
 
 const noOffers: readonly string[] = []
 const noRoles: ReadonlySet<string> = new Set()
@@ -94,7 +95,10 @@ export class Exchange implements RequirementInput {
   keptPrivate = false
   /** Scheme of the credential; `none` until `read-credential`, and on a public route. */
   scheme: CredentialScheme = 'none'
+  /** Access token of the caller; with scheme `basic`, the token that the issuer granted to the caller. */
   credential = ''
+  /** The caller's client id and secret; `undefined` with other schemes. */
+  client: BasicClient | undefined
   facts: TokenFacts | undefined
   derived: Derived | undefined
   /** The login session of the request, when the route requires one and the session cookie is the credential. */

@@ -42,7 +42,11 @@ function evaluateUnauthenticated(x: Identified, shadow: Requirement): void {
     x.shadow = presented
     return
   }
-  const { token } = presented
+  const { scheme, token } = presented
+  if (scheme !== 'bearer') {
+    x.shadow = 'credential-missing'
+    return
+  }
   const { verifier, addressLimit } = x.gate
   if (addressLimit.exhausted(x.address) && !verifier.knows(token)) {
     x.shadow = 'address-limited'

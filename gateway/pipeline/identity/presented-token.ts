@@ -26,7 +26,8 @@ interface Presentation {
 
 /** A token and the scheme with which the client presented the token. */
 export interface PresentedToken {
-  readonly scheme: 'bearer'
+  readonly scheme: 'bearer' | 'basic'
+  /** The token; for `basic`, the encoded client id and secret. */
   readonly token: string
 }
 
@@ -38,7 +39,8 @@ export function presentedToken(x: Presentation): PresentedToken | CredentialReas
   const read = readAuthorization(head.authorization)
   if (typeof read === 'string') return read
   if (query !== undefined && tokenInQuery.test(query)) return 'credential-repeated'
-  return read.scheme === 'bearer' ? { scheme: 'bearer', token: read.token } : 'credential-missing'
+  const { scheme, token } = read
+  return scheme === 'bearer' || scheme === 'basic' ? { scheme, token } : 'credential-missing'
 }
 
 /**

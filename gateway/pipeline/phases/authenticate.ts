@@ -1,4 +1,4 @@
-import { type VerificationReason, verificationReasons } from '../../base/reasons.ts'
+import { type ClientReason, type VerificationReason, verificationReasons } from '../../base/reasons.ts'
 import { derivedFor } from '../../credentials/derived.ts'
 import { ExcessQuestion } from '../../issuers/excess-question.ts'
 import type { TokenFacts } from '../../oauth/token-facts.ts'
@@ -9,29 +9,33 @@ import { waitingPhase } from '../exchange/phase.ts'
 import { resumed } from '../exchange/resumed.ts'
 import type { Verdict } from '../exchange/steps.ts'
 import { recordedParent } from '../exchange/trace-context.ts'
+import { authenticateClient } from '../identity/client-credential.ts'
 import { authenticateSession } from '../identity/session-credential.ts'
 
 /**
  * Turns the credential into token facts: synchronously from the cache, or else after a verification. Denies 401
- * `invalid_token`; the client sees no difference between the causes. Throws `issuer-unreachable` when the issuer's keys
+ * `invalid_token`; the client sees no difference between the causes. A client id and secret are first exchanged at the
+ * issuer for a token: denies 401 when the issuer refuses them, and 403 when it grants no such token. Throws `issuer-unreachable` when the issuer's keys
  * are unavailable, and `introspection-unavailable` when introspection fails. Throws `expired-while-waiting` when the
  * token expired during the wait for the verification.
  */
 export const authenticate = waitingPhase<Limited, Identified>()({
   name: 'authenticate',
   waits: "for a signature check, the issuer's keys, an introspection, or the refresh of a session",
-  denies: [...verificationReasons, 'session-ended'],
+  denies: [...verificationReasons, 'session-ended', 'client-refused', 'client-not-granted'],
   answers: ['login-required'],
   throws: [
     'issuer-unreachable',
     'introspection-unavailable',
     'refresh-unavailable',
+    'exchange-misconfigured',
     'store-unavailable',
     'expired-while-waiting',
   ],
   run(x) {
     if (x.route.requirement === undefined) return undefined
     if (x.session !== undefined) return sessionVerdict(x, authenticateSession(x, x.session))
+    if (x.client !== undefined) return clientVerdict(x, authenticateClient(x, x.client))
     const { issuers } = x.runtime.snapshot
     const { introspection } = x.route
     const cause = recordedParent(x)
@@ -55,6 +59,18 @@ function sessionVerdict<V extends Verdict>(
   verdict: V | Promise<V>,
 ): V | undefined | Promise<V | undefined> {
   return verdict instanceof Promise ? resumed(x, verdict, (late) => late ?? derive(x)) : (verdict ?? derive(x))
+}
+
+type ClientOutcome = Awaited<ReturnType<typeof authenticateClient>>
+
+function clientVerdict(
+  x: Limited,
+  outcome: ClientOutcome | Promise<ClientOutcome>,
+): Verdict<ClientReason, never> | Promise<Verdict<ClientReason, never>> {
+  if (outcome instanceof Promise) return resumed(x, outcome, (late) => clientVerdict(x, late))
+  if ('reason' in outcome) return outcome
+  x.facts = outcome
+  return derive(x)
 }
 
 /** Charges the client address when a verification or an introspection found the token invalid. */

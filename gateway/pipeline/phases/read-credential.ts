@@ -1,6 +1,7 @@
 import { denial } from '../../base/denial.ts'
 import type { Placed, Presented } from '../exchange/exchange.ts'
 import { waitingPhase } from '../exchange/phase.ts'
+import { presentClient } from '../identity/client-credential.ts'
 import { presentedToken } from '../identity/presented-token.ts'
 import { presentSession } from '../identity/session-credential.ts'
 
@@ -10,7 +11,8 @@ const subprotocolMissing = denial('subprotocol-missing')
  * Reads the bearer token from the request head. Denies 401 when the token is missing, and 400 when it is malformed or
  * repeated. If the route requires a login session and the request has no `Authorization`, the session cookie is the
  * credential. Without a valid session, denies 401 or redirects a browser to the login. Denies 403 for an unsafe method
- * with a session unless a page of the same origin sent the request. On a route with `websocket.token_in_protocol`, the
+ * with a session unless a page of the same origin sent the request. On a route that accepts `basic`, the credential can
+ * be a client id and secret. On a route with `websocket.token_in_protocol`, the
  * token can also be one of the WebSocket subprotocols, if the client offers another subprotocol too (else 400).
  */
 export const readCredential = waitingPhase<Placed, Presented>()({
@@ -29,7 +31,7 @@ export const readCredential = waitingPhase<Placed, Presented>()({
   answers: ['login-required'],
   throws: ['store-unavailable'],
   run(x) {
-    const { denials, requirement, logins } = x.route
+    const { accept, denials, requirement, logins } = x.route
     if (requirement === undefined) return undefined
     const { authorization } = x.head
     if (logins.length > 0 && authorization === undefined && x.offeredTokens.length === 0) return presentSession(x)
@@ -39,6 +41,8 @@ export const readCredential = waitingPhase<Placed, Presented>()({
     if (presented === 'credential-repeated') return denials.credentialRepeated
     if (presented === 'subprotocol-missing') return subprotocolMissing
     x.scheme = presented.scheme
+    if (presented.scheme === 'basic') return presentClient(x, presented.token)
+    if (!accept.bearer) return denials.credentialMissing
     x.credential = presented.token
     return undefined
   },

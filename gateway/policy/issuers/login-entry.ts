@@ -1,9 +1,8 @@
 import { z } from 'zod'
+import { scopeName } from '../../config/scope-name.ts'
 import { duration, text } from '../../config/text-schemas.ts'
 import { clientAuthKeys } from './client-auth-keys.ts'
 import { sessionEntry } from './session-entry.ts'
-
-const scope = text('a scope: visible ASCII without blanks, quotes and backslashes', /^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/)
 
 /**
  * Schema of `login` of an issuer: how browsers log in at this issuer (RFC 6749 §4.1, RFC 7636, OpenID Connect Core
@@ -31,7 +30,7 @@ export const loginEntry = z
           'response of another (RFC 9700 §4.4). Default with only one login issuer: plain.',
       ),
     scopes: z
-      .array(scope)
+      .array(scopeName)
       .min(1)
       .refine((scopes) => scopes.includes('openid'), {
         error: 'must contain openid, which OpenID Connect logins require',

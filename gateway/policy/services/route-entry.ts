@@ -3,6 +3,7 @@ import { forwardedMethods } from '../../base/methods.ts'
 import { sizeOrNone, text } from '../../config/text-schemas.ts'
 import { addressLists } from '../address-lists.ts'
 import { requirementEntry, requirementTree } from '../requirements/requirement-tree.ts'
+import { acceptEntry, basicEntry } from './accept-entry.ts'
 import { auditEntry } from './audit-entry.ts'
 import { corsEntry } from './cors-entry.ts'
 import { credentialEntry } from './credentials/credential-kinds.ts'
@@ -58,6 +59,8 @@ export const routeEntry = z.strictObject({
   require: requirementEntry.describe(
     'Requirement that a request must meet. Only the word `public` admits every request.',
   ),
+  accept: acceptEntry.optional().describe('Overrides `accept` of the service for this route.'),
+  basic: basicEntry.optional().describe('Overrides `basic` of the service for this route.'),
   addresses: addressLists.optional().describe('Client addresses that may use the route. Default: every address.'),
   body: z
     .strictObject({

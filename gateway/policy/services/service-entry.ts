@@ -4,6 +4,7 @@ import { parsedText } from '../../config/text-schemas.ts'
 import { readOrigin } from '../../config/web-url.ts'
 import { claimPath } from '../claim-path.ts'
 import { roleName } from '../role-name.ts'
+import { acceptEntry, basicEntry } from './accept-entry.ts'
 import { auditEntry } from './audit-entry.ts'
 import { corsEntry } from './cors-entry.ts'
 import { credentialEntry } from './credentials/credential-kinds.ts'
@@ -59,6 +60,14 @@ export const serviceEntry = z.strictObject({
         'Files are read again when they change; relative paths start at the folder of this policy file. Only for https ' +
         'upstreams. Default: no client certificate, and the authorities of Node.js.',
     ),
+  accept: acceptEntry
+    .prefault(['bearer'])
+    .describe(
+      'Schemes of `Authorization` with which callers authenticate. Default [bearer]: access tokens. basic: a client id ' +
+        'and secret, which the gate exchanges at the issuer for a token; needs `basic`. Login sessions do not depend on ' +
+        'this key.',
+    ),
+  basic: basicEntry.optional().describe('How the gate gets a token for callers with a client id and secret.'),
   timeouts: serviceTimeouts,
   host: z
     .enum(['preserve', 'upstream'])

@@ -49,10 +49,13 @@ test.each([
   'GH_CONFIG_UNKNOWN_KEY',
   'GH_CONFIG_MISSING',
   'GH_CONFIG_VALUE',
-  'GH_CONFIG_NOT_YET',
   'GH_POLICY_REQUIREMENT',
 ] satisfies ProblemCode[])('the JSON Schema of the policy rejects the documented example of the error %s', (code) => {
   expect(faults(errorExamples[code].files['policy.yaml']!, policy)).not.toEqual([])
+})
+
+test('the JSON Schema of the settings rejects the documented example of the error GH_CONFIG_NOT_YET', () => {
+  expect(faults(errorExamples.GH_CONFIG_NOT_YET.files['gatehouse.yaml']!, settings)).not.toEqual([])
 })
 
 test.each(['GH_POLICY_ROLE', 'GH_POLICY_CONFLICT', 'GH_POLICY_ISSUER'] satisfies ProblemCode[])(

@@ -68,6 +68,8 @@ const full = {
       cors: { origins: ['https://app.test'] },
       limits,
       roles: { r: { claim: ['x.y', 'z'], any: ['v'] } },
+      accept: ['bearer', 'basic'],
+      basic: { scopes: ['orders:read'] },
       routes: [
         {
           id: 'r',
@@ -78,6 +80,8 @@ const full = {
           on_outage: { limits: 'closed', introspection: 'stale 90s' },
           addresses: { allow: ['10.0.0.0/8'], deny: ['10.0.0.1'] },
           rewrite: { strip_prefix: '/a', add_prefix: '/b' },
+          accept: ['basic'],
+          basic: { issuer: 'main', scopes: ['orders:read'], resource: ['https://api.test'] },
           timeouts: { idle: '90s' },
           streams: { max: 10, max_per_subject: 2, max_age: '1h', idle: '10m', hold: '10s', end: 'keep' },
           websocket: {
@@ -183,6 +187,7 @@ test('the policy printer prints omitted keys of a policy with their defaults', (
           upstreams: ['http://s.test'],
           roles: {},
           credentials: 'assertion',
+          accept: ['bearer'],
           timeouts: { connect: '2s', first_byte: '30s', idle: '1m', total: 'none' },
           host: 'preserve',
           max_calls: 4096,
@@ -203,6 +208,7 @@ test('the policy printer prints omitted keys of a policy with their defaults', (
                 fall_through: false,
               },
               require: 'public',
+              accept: ['bearer'],
               body: { max: '10MiB' },
               timeouts: { first_byte: '30s', idle: '1m', total: '1m' },
               credentials: 'assertion',

@@ -1,0 +1,89 @@
+import { isBearerToken } from '../oauth/introspection.ts'
+import { type JsonObject, member } from '../oauth/json.ts'
+import { readJws } from '../oauth/jws.ts'
+import { errorCode, type FormReply, jsonObject } from './form-call.ts'
+
+/** An access token that an issuer granted to a client or in exchange for another token. */
+export interface GrantedToken {
+  readonly token: string
+  /** End of the token, from `expires_in` or else from `exp` of a JWT; ms since the epoch; `undefined` if unknown. */
+  readonly expiresAtMs: number | undefined
+}
+
+/** A definite refusal of a grant by the issuer. */
+export interface GrantError {
+  /** Error code of the reply (RFC 6749 §5.2), or `status 404` and the like for a reply without an error code. */
+  readonly error: string
+  /** Member `error_description` of the reply, for operators; cut to 200 characters, without anything like a token. */
+  readonly description: string | undefined
+}
+
+/** Why a reply says nothing about the grant. */
+export interface UnreadableGrant {
+  readonly why: string
+}
+
+/** Why the gate cannot present the granted token to a service as a bearer token. */
+export interface UnusableGrant {
+  readonly unusable: string
+}
+
+export type GrantReply = GrantedToken | GrantError | UnusableGrant | UnreadableGrant
+
+/** Longest token that the gate presents, characters. Many servers accept no longer header field. */
+const TOKEN_MAX = 16_384
+/** Longest lifetime that a reply can state, s: about 68 years. A longer one counts as unknown. */
+const EXPIRES_IN_MAX_S = 2 ** 31
+
+/**
+ * Parses the reply of a token endpoint (RFC 6749 §5). A reply 4xx refuses the grant; any other reply that is not a
+ * token response says nothing about it.
+ *
+ * @param askedMs  time when the request was sent, ms since the epoch
+ */
+export function readGrant(reply: FormReply, askedMs: number): GrantReply {
+  const { status } = reply
+  const object = jsonObject(reply)
+  const code = errorCode(reply)
+  if (status >= 300 && status < 500 && status !== 408)
+    return { error: code ?? `status ${status}`, description: descriptionIn(object) }
+  if (status !== 200) return { why: `status ${status}${code === undefined ? '' : `, ${code}`}` }
+  if (object === undefined) return { why: 'the reply is not a JSON object (application/json)' }
+  if (code !== undefined) return { why: `status 200 with error ${code}` }
+  const token = member(object, 'access_token')
+  const type = member(object, 'token_type')
+  if (typeof token !== 'string' || token === '' || typeof type !== 'string')
+    return { why: 'the reply has no access_token or no token_type' }
+  // RFC 8693 §2.2.1: `N_A` for a token that is not an access token, such as a JWT of another kind.
+  if (!/^(?:bearer|n_a)$/i.test(type)) {
+    return {
+      unusable: `the reply has ${/^[\w-]{1,32}$/.test(type) ? `token_type ${type}` : 'another token_type'} instead of Bearer`,
+    }
+  }
+  if (!isBearerToken(token))
+    return { unusable: 'the token has characters that a bearer token must not have (RFC 6750 §2.1)' }
+  if (token.length > TOKEN_MAX) return { unusable: `the token is longer than ${TOKEN_MAX} characters` }
+  return { token, expiresAtMs: endOf(object, token, askedMs) }
+}
+
+/** Runs of this length and more could be tokens or secrets, and are left out of descriptions. */
+const tokenLike = /[\w.~+/=-]{32,}/g
+
+function descriptionIn(object: JsonObject | undefined): string | undefined {
+  const said = object === undefined ? undefined : member(object, 'error_description')
+  if (typeof said !== 'string') return undefined
+  return said
+    .replace(/[^\x20-\x7e]/g, '?')
+    .replace(tokenLike, '…')
+    .slice(0, 200)
+}
+
+function endOf(object: JsonObject, token: string, askedMs: number): number | undefined {
+  const said = member(object, 'expires_in')
+  const lifetimeS = typeof said === 'string' && /^\d{1,10}$/.test(said) ? Number(said) : said
+  if (typeof lifetimeS === 'number' && lifetimeS >= 0 && lifetimeS <= EXPIRES_IN_MAX_S)
+    return askedMs + lifetimeS * 1000
+  const jws = readJws(token)
+  const exp = typeof jws === 'string' ? undefined : member(jws.claims, 'exp')
+  return typeof exp === 'number' && Number.isFinite(exp) ? exp * 1000 : undefined
+}

@@ -1,0 +1,145 @@
+import { performance } from 'node:perf_hooks'
+import { GatewayFault } from '../base/fault.ts'
+import type { IssuerRules } from '../oauth/token-facts.ts'
+import { Backoff } from './backoff.ts'
+import type { ClientProof } from './client-proof.ts'
+import { DiscoveredEndpoint } from './discovered-endpoint.ts'
+import { errorReason } from './error-reason.ts'
+import { ExcessQuestion } from './excess-question.ts'
+import { type Form, FormCall, type FormReply } from './form-call.ts'
+import { type GrantError, type GrantedToken, readGrant, type UnusableGrant } from './grant-reply.ts'
+import type { IssuerClient } from './issuer-client.ts'
+import { UnreadableReply } from './issuer-http.ts'
+import { type Asker, QuestionQueue } from './question-queue.ts'
+import { QuestionRate } from './question-rate.ts'
+
+/** Maximum number of concurrent calls to one token endpoint. */
+const CONCURRENCY = 32
+/** Maximum size of a token response, bytes. */
+const MAX_BYTES = 256 * 1024
+
+export interface TokenEndpointOptions {
+  /** Fetches the metadata of the issuer. */
+  readonly client: IssuerClient
+  readonly rules: IssuerRules
+  /** Maximum wait for a slot, and for one reply, ms. */
+  readonly timeoutMs: number
+  /** Client certificate of the gate for mutual TLS, as PEM text. */
+  readonly certificate?: { readonly cert: string; readonly key: string } | undefined
+  /** Returns the time of a monotonic clock, ms. Default: the clock of the process. */
+  readonly now?: (() => number) | undefined
+}
+
+/** Result of a grant request: a token, or why the issuer or the gate refuses it. */
+export type Grant = GrantedToken | GrantError | UnusableGrant
+
+/** Result of a request that the issuer rejected because of its rate limit. The request can be repeated. */
+const tooMany = Symbol('429, or 503 with Retry-After')
+
+/**
+ * Sends grant requests to the token endpoint of one issuer (RFC 6749 §3.2). Limits how many are sent concurrently, how
+ * fast, and how long each takes. Waiting requests are served as {@link QuestionQueue} describes.
+ */
+export class TokenEndpoint {
+  readonly #options: TokenEndpointOptions
+  readonly #endpoint: DiscoveredEndpoint
+  readonly #call: FormCall
+  readonly #queue: QuestionQueue
+  readonly #rate: QuestionRate
+  readonly #backoff = new Backoff()
+  readonly #now: () => number
+
+  constructor(options: TokenEndpointOptions) {
+    const { client, rules, certificate, now } = options
+    this.#options = options
+    this.#now = now ?? (() => performance.now())
+    this.#endpoint = new DiscoveredEndpoint({ client, rules, member: 'token_endpoint', remedy: '' })
+    this.#call = new FormCall({ connections: CONCURRENCY, certificate, maxBytes: MAX_BYTES })
+    this.#rate = new QuestionRate(this.#now)
+    this.#queue = new QuestionQueue({ atOnce: CONCURRENCY, rate: this.#rate })
+  }
+
+  /**
+   * Requests one token. Repeats the request after a rate-limit reply (429, or 503 with `Retry-After`) until the timeout
+   * has passed; the last request gets the full timeout again. Repeats it once when the connection breaks: a second
+   * token is harmless.
+   *
+   * @param form   parameters of the grant
+   * @param proof  returns the client authentication of one request
+   * @param asker  client for which the issuer is called; it determines the order of waiting requests
+   * @throws {GatewayFault} `issuer-unreachable`, as a rejection, for a reply that neither grants nor refuses
+   */
+  async request(form: Form, proof: () => ClientProof | Promise<ClientProof>, asker: Asker): Promise<Grant> {
+    const { timeoutMs } = this.#options
+    const deadlineMs = this.#now() + timeoutMs
+    for (;;) {
+      if (this.#backoff.resting) throw this.#fault('recent requests had no reply; the gate pauses them')
+      const leftMs = deadlineMs - this.#now()
+      const turn = leftMs > 0 ? await this.#queue.take(asker, leftMs) : 'late'
+      if (turn !== 'granted') throw this.#refused(turn, asker)
+      try {
+        const grant = await this.#exchange(form, proof)
+        if (grant !== tooMany) return grant
+      } catch (error) {
+        throw error instanceof GatewayFault ? error : this.#fault(errorReason(error))
+      } finally {
+        this.#queue.done(asker)
+      }
+    }
+  }
+
+  /** Maximum duration of a request, ms: the wait in the queue and the call. */
+  get patienceMs(): number {
+    return 2 * this.#options.timeoutMs
+  }
+
+  /** Cancels the calls in progress. */
+  close(): Promise<void> {
+    return this.#call.close()
+  }
+
+  async #exchange(form: Form, proof: () => ClientProof | Promise<ClientProof>): Promise<Grant | typeof tooMany> {
+    const sentMs = this.#now()
+    const askedMs = Date.now()
+    const { timeoutMs, certificate } = this.#options
+    const signal = AbortSignal.timeout(timeoutMs)
+    let reply: FormReply
+    try {
+      const [url, { authorization, parameters }] = await Promise.all([
+        this.#endpoint.url(certificate !== undefined, signal),
+        proof(),
+      ])
+      const headers = { accept: 'application/json', ...(authorization !== undefined && { authorization }) }
+      reply = await this.#call.post(url, { ...form, ...parameters }, headers, signal)
+    } catch (error) {
+      if (error instanceof UnreadableReply) this.#backoff.answered()
+      else this.#backoff.silent()
+      throw signal.aborted ? this.#fault(`no reply within ${timeoutMs} ms`) : error
+    }
+    this.#backoff.answered()
+    if (reply.status === 429 || (reply.status === 503 && reply.retryAfterS !== undefined)) {
+      this.#rate.limited(sentMs, reply.retryAfterS)
+      return tooMany
+    }
+    const grant = readGrant(reply, askedMs)
+    if ('why' in grant) throw this.#fault(grant.why)
+    // The endpoint may have moved when it does not accept the request at all.
+    if ('error' in grant && grant.error.startsWith('status ')) this.#endpoint.expire()
+    return grant
+  }
+
+  #refused(turn: 'late' | 'full', asker: Asker): GatewayFault {
+    const why = 'too many requests to the token endpoint at once'
+    return turn === 'full' && asker.kind === 'first'
+      ? new ExcessQuestion('issuer-unreachable', this.#messageOf(why))
+      : this.#fault(why)
+  }
+
+  #fault(why: string): GatewayFault {
+    return new GatewayFault('issuer-unreachable', 'issuer', this.#messageOf(why))
+  }
+
+  #messageOf(why: string): string {
+    return `token request at issuer ${this.#options.rules.name} failed: ${why}`
+  }
+}

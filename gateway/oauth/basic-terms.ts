@@ -1,0 +1,26 @@
+import type { IssuerRules } from './token-facts.ts'
+
+/** Terms under which the gate requests a token for a caller that presents a client id and secret. */
+export interface BasicTerms {
+  /** Place of the entry in the policy, such as `services.orders.basic`, for messages. */
+  readonly path: readonly (string | number)[]
+  /** Issuer at which the caller is a client. */
+  readonly issuer: IssuerRules
+  readonly auth: 'client_secret_basic' | 'client_secret_post'
+  /** Scopes that the gate requests for every caller. */
+  readonly scopes: readonly string[]
+  /** Resource indicators of the request (RFC 8707). */
+  readonly resource: readonly string[]
+}
+
+/** Parameters of the request for a token (RFC 6749 §4.4.2), without the client authentication. */
+export function clientTokenForm({
+  scopes,
+  resource,
+}: BasicTerms): Readonly<Record<string, string | readonly string[]>> {
+  return {
+    grant_type: 'client_credentials',
+    scope: scopes.join(' '),
+    ...(resource.length > 0 && { resource }),
+  }
+}

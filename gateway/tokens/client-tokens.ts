@@ -1,0 +1,173 @@
+import { GatewayFault } from '../base/fault.ts'
+import type { ClientReason } from '../base/reasons.ts'
+import type { Sealer } from '../base/sealer.ts'
+import { clientProof } from '../issuers/client-proof.ts'
+import type { GrantError } from '../issuers/grant-reply.ts'
+import { type Asker, rechecks } from '../issuers/question-queue.ts'
+import type { TokenEndpoint } from '../issuers/token-endpoint.ts'
+import type { TokenEndpoints } from '../issuers/token-endpoints.ts'
+import type { BasicCredentials } from '../oauth/basic-credentials.ts'
+import { type BasicTerms, clientTokenForm } from '../oauth/basic-terms.ts'
+import type { TokenFacts } from '../oauth/token-facts.ts'
+import { Refusals } from './refusals.ts'
+
+/** A caller that presents a client id and secret, under the terms of one route. Lives as long as its request. */
+export interface BasicClient extends BasicCredentials {
+  readonly terms: BasicTerms
+  /** Keyed hash of the terms, the id and the secret. */
+  readonly key: string
+}
+
+/** The token that the issuer granted to a caller, or why the caller is refused. */
+export type ClientToken = HeldToken | ClientReason
+
+/** A token that was granted to a client id and secret. */
+export interface HeldToken {
+  /** The token; `''` once the token must no longer be used. */
+  token: string
+  readonly sinceMs: number
+  /** The token is used until before this time, ms since the epoch. */
+  readonly untilMs: number
+  /** Facts of the token, once it was verified. */
+  facts: TokenFacts | undefined
+}
+
+export interface ClientTokensDependencies {
+  readonly endpoints: Pick<TokenEndpoints, 'of'>
+  /** Computes the keyed hashes under which tokens are kept. */
+  readonly sealer: Sealer
+}
+
+/** Longest time for which a token is kept for a client id and secret, ms: 5 minutes. */
+const KEEP_MS = 5 * 60_000
+/** Time for which the refusal of a client id and secret is remembered, ms. */
+const REFUSAL_MS = 5000
+/** Shortest age of a revoked token at which the issuer is asked for another one, ms. */
+const REVOKED_MS = 30_000
+/** Maximum number of clients whose token is kept; above it, the client whose token was used longest ago is dropped. */
+const CLIENTS_MAX = 8192
+/** Maximum number of running requests that other requests of the same client can share. */
+const UNDER_WAY_MAX = 4096
+
+/** Errors that reject the client id or its secret. An issuer without error codes replies 401. */
+const wrongSecret: ReadonlySet<string> = new Set(['invalid_client', 'invalid_grant', 'status 401'])
+/** Errors about what the authenticated client may have. */
+const notAllowed: ReadonlySet<string> = new Set([
+  'unauthorized_client',
+  'invalid_scope',
+  'invalid_target',
+  'access_denied',
+  'status 403',
+])
+
+/**
+ * Exchanges the client id and secret of callers for access tokens (RFC 6749 §4.4), which are then validated like every
+ * other token. Tokens are kept on this node under a keyed hash, for at most 5 minutes and never past their expiry.
+ * Refusals are kept in a separate cache, so that invented secrets evict no token.
+ */
+export class ClientTokens {
+  readonly #dependencies: ClientTokensDependencies
+  readonly #tokens = new Map<string, HeldToken>()
+  readonly #refusals = new Refusals<ClientReason>()
+  readonly #underWay = new Map<string, Promise<ClientToken>>()
+  /** Endpoints that have granted a token: the gate's own part of the requests is then correct. */
+  readonly #working = new WeakSet<TokenEndpoint>()
+
+  constructor(dependencies: ClientTokensDependencies) {
+    this.#dependencies = dependencies
+  }
+
+  /** Number of clients whose token is kept. */
+  get size(): number {
+    return this.#tokens.size
+  }
+
+  clientOf(terms: BasicTerms, { id, secret }: BasicCredentials): BasicClient {
+    const { issuer, scopes, resource } = terms
+    const lists = JSON.stringify([scopes, resource])
+    return { id, secret, terms, key: this.#dependencies.sealer.nameOf('basic', issuer.issuer, lists, id, secret) }
+  }
+
+  /** Returns the kept token or the remembered refusal of a client, without a call to the issuer. */
+  find({ key }: BasicClient, nowMs: number): ClientToken | undefined {
+    const held = this.#tokens.get(key)
+    if (held === undefined) return this.#refusals.find(key)
+    if (held.token === '' || nowMs >= held.untilMs || nowMs < held.sinceMs) return undefined
+    if (held.facts?.revocation.revoked === true && nowMs - held.sinceMs >= REVOKED_MS) return undefined
+    this.#tokens.delete(key)
+    this.#tokens.set(key, held)
+    return held
+  }
+
+  /** Whether the issuer has granted a token to this id and secret, and has not refused them since. */
+  knows({ key }: BasicClient): boolean {
+    return this.#tokens.has(key)
+  }
+
+  /**
+   * Requests a token for a client at the issuer. Concurrent requests of one client share one call.
+   *
+   * @param asker  client address for which the issuer is called; it determines the order of waiting requests
+   * @throws {GatewayFault} as a rejection: `issuer-unreachable` when the issuer neither grants nor refuses,
+   *   `exchange-misconfigured` when it rejects the request of the gate, or its token cannot be used
+   */
+  request(client: BasicClient, asker: Asker): Promise<ClientToken> {
+    const running = this.#underWay.get(client.key)
+    if (running !== undefined) return running
+    const request = this.#request(client, asker)
+    if (this.#underWay.size >= UNDER_WAY_MAX) return request
+    const ended = request.finally(() => this.#underWay.delete(client.key))
+    this.#underWay.set(client.key, ended)
+    return ended
+  }
+
+  async #request({ terms, key, id, secret }: BasicClient, asker: Asker): Promise<ClientToken> {
+    const endpoint = this.#dependencies.endpoints.of(terms.issuer)
+    const sinceMs = Date.now()
+    // The issuer has accepted this id and secret before, so the secret is not an invented one.
+    const who = this.#tokens.has(key) ? rechecks : asker
+    const proof = () => clientProof({ method: terms.auth, secret }, id, terms.issuer.issuer)
+    const grant = await endpoint.request(clientTokenForm(terms), proof, who)
+    if ('unusable' in grant) throw misconfigured(terms, grant.unusable)
+    if ('error' in grant) return this.#refused(key, terms, this.#reasonOf(grant, endpoint), grant)
+    this.#working.add(endpoint)
+    const untilMs = Math.min(sinceMs + KEEP_MS, grant.expiresAtMs ?? Number.POSITIVE_INFINITY)
+    const held: HeldToken = { token: grant.token, sinceMs, untilMs, facts: undefined }
+    this.#keep(key, held)
+    return held
+  }
+
+  #reasonOf({ error }: GrantError, endpoint: TokenEndpoint): ClientReason | undefined {
+    if (wrongSecret.has(error)) return 'client-refused'
+    if (notAllowed.has(error)) return 'client-not-granted'
+    // Some issuers report a client without this grant type as an invalid request.
+    return error === 'invalid_request' && this.#working.has(endpoint) ? 'client-not-granted' : undefined
+  }
+
+  #refused(
+    key: string,
+    terms: BasicTerms,
+    reason: ClientReason | undefined,
+    { error, description }: GrantError,
+  ): ClientReason {
+    this.#tokens.delete(key)
+    if (reason === undefined) throw misconfigured(terms, description === undefined ? error : `${error}: ${description}`)
+    this.#refusals.add(key, reason, REFUSAL_MS)
+    return reason
+  }
+
+  #keep(key: string, held: HeldToken): void {
+    this.#tokens.delete(key)
+    this.#tokens.set(key, held)
+    for (const oldest of this.#tokens.keys()) {
+      if (this.#tokens.size <= CLIENTS_MAX) break
+      this.#tokens.delete(oldest)
+    }
+  }
+}
+
+/** Returns the fault for a token request that fails because of the entry in the policy. */
+export function misconfigured({ issuer, path }: BasicTerms, why: string): GatewayFault {
+  const message = `token request for a client at issuer ${issuer.name} failed: ${why}; check ${path.join('.')} in the policy`
+  return new GatewayFault('exchange-misconfigured', 'issuer', message)
+}
