@@ -58,10 +58,14 @@ const limit = z.strictObject({
     .record(z.string(), z.unknown())
     .nullable()
     .describe('Key of the window that would count the request; null when an earlier phase ended the request.'),
-  requests: z.number(),
+  requests: z.number().nullable().describe('Maximum number of requests; null for a limit that counts messages.'),
+  messages: z
+    .number()
+    .nullable()
+    .describe('Maximum number of messages of WebSockets on one node; null for a limit that counts requests.'),
   window_ms: z.number(),
   cost: z.number(),
-  mode: z.enum(['exact', 'leased']),
+  mode: z.enum(['exact', 'leased', 'node']).describe('node: each node counts by itself.'),
   shadow: z.boolean().describe('Shadow mode: the limit is counted and recorded but never enforced.'),
   charged: z.literal(false),
   used: z.number().nullable().describe('Requests in the window that the cluster has admitted; null when unknown.'),

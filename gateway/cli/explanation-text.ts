@@ -103,7 +103,11 @@ function verdictLines({ demand, met, reason, parts }: RequirementVerdict, depth:
   return [line, ...parts.flatMap((part) => verdictLines(part, depth + 1))]
 }
 
-function limitLine({ limit, by, bucket, requests, window_ms, cost, mode, shadow, used, held }: LimitView): string {
+function limitLine(view: LimitView): string {
+  const { limit, by, bucket, requests, messages, window_ms, cost, mode, shadow, used, held } = view
+  if (messages !== null) {
+    return `${limit}  ${messages} messages in ${window_ms / 1000} s by ${by.join(', ')}, counted by each node on open WebSockets`
+  }
   const counts = cost === 1 ? '' : `, counts as ${cost}`
   const triedOut = shadow ? ', in shadow mode, not enforced' : ''
   const counted =

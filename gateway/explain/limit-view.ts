@@ -1,4 +1,5 @@
 import type { LimitPart, LimitRule } from '../base/limit-rule.ts'
+import type { MessageLimit } from '../base/message-limit.ts'
 import { claimName, identityOf, identityParts } from '../limits/identity.ts'
 import type { WindowCount } from '../limits/permit-store.ts'
 import type { Exchange } from '../pipeline/exchange/exchange.ts'
@@ -14,10 +15,17 @@ export interface LimitView {
    * phase.
    */
   readonly bucket: Readonly<Record<string, unknown>> | null
-  readonly requests: number
+  /** Maximum number of requests in the window; `null` for a limit that counts messages of WebSockets. */
+  readonly requests: number | null
+  /**
+   * Maximum number of messages that the clients of a subject send over WebSockets of one node; `null` for a limit that
+   * counts requests.
+   */
+  readonly messages: number | null
   readonly window_ms: number
   readonly cost: number
-  readonly mode: LimitRule['mode']
+  /** `node`: counted by each node by itself. */
+  readonly mode: LimitRule['mode'] | 'node'
   /** True when requests are counted and recorded under the limit, but never refused. */
   readonly shadow: boolean
   /** Always false, because a dry run charges no limit. */
@@ -34,7 +42,7 @@ export interface LimitView {
 export type CountWindow = (rule: LimitRule, identity: string) => Promise<WindowCount | undefined>
 
 /**
- * Lists the limits and shadow limits of the route that the request matched.
+ * Lists the limits and shadow limits of the route that the request matched, those of messages last.
  *
  * @returns `null` when no route matched
  */
@@ -56,6 +64,7 @@ export async function limitViews(
       by: by.map(partName),
       bucket: identity === undefined ? null : identityParts(identity),
       requests,
+      messages: null,
       window_ms: windowMs,
       cost,
       mode,
@@ -65,7 +74,26 @@ export async function limitViews(
       held: counted?.held ?? null,
     }
   }
-  return Promise.all([...rules, ...shadows].map(view))
+  const views = await Promise.all([...rules, ...shadows].map(view))
+  return [...views, ...(route.websocket?.messageLimits ?? []).map(messageLimitView)]
+}
+
+/** A limit of messages counts on an open WebSocket, so no request reaches it. */
+function messageLimitView({ label, messages, windowMs }: MessageLimit): LimitView {
+  return {
+    limit: label,
+    by: ['subject'],
+    bucket: null,
+    requests: null,
+    messages,
+    window_ms: windowMs,
+    cost: 1,
+    mode: 'node',
+    shadow: false,
+    charged: false,
+    used: null,
+    held: null,
+  }
 }
 
 function partName(part: LimitPart): string {

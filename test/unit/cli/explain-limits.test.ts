@@ -31,6 +31,11 @@ services:
         limits:
           - { name: own, by: [subject, { claim: tenant }], requests: 1, window: 1m }
           - { name: tried, by: route, requests: 5, window: 1s, cost: 5, shadow: true }
+      - id: live
+        match: { path: /live/**, methods: [GET] }
+        require: { scopes: { all: ["orders:read"] } }
+        websocket: {}
+        limits: [{ name: chatter, by: subject, messages: 100, window: 10s }]
       - { id: open, match: { path: /open }, require: public }
 `,
 )
@@ -50,6 +55,7 @@ test('`gatehouse explain` shows the limits of gate and route, each with the wind
       by: ['address'],
       bucket: { address: '2001:db8:0:0::/64' },
       requests: 1000,
+      messages: null,
       window_ms: 10_000,
       cost: 1,
       mode: 'leased',
@@ -63,6 +69,7 @@ test('`gatehouse explain` shows the limits of gate and route, each with the wind
       by: ['subject', 'claim tenant'],
       bucket: { issuer: issuer.url, subject: 'alice', 'claim tenant': 7 },
       requests: 1,
+      messages: null,
       window_ms: 60_000,
       cost: 1,
       mode: 'exact',
@@ -76,6 +83,7 @@ test('`gatehouse explain` shows the limits of gate and route, each with the wind
       by: ['route'],
       bucket: { route: 'read' },
       requests: 5,
+      messages: null,
       window_ms: 1000,
       cost: 5,
       mode: 'exact',
@@ -88,6 +96,23 @@ test('`gatehouse explain` shows the limits of gate and route, each with the wind
   expect(explanationLines(explained).filter((line) => line.includes('route/read'))).toEqual([
     `              route/read/own  1 in 60 s by subject, claim tenant, exact; window of issuer=${issuer.url} subject=alice claim tenant=7: not charged`,
     '              route/read/tried  5 in 1 s by route, exact, counts as 5, in shadow mode, not enforced; window of route=read: not charged',
+  ])
+})
+
+test('`gatehouse explain` shows a limit that counts messages of WebSockets', async () => {
+  const explained = await explain('/live/1', issuer.sign())
+
+  expect(explained.limits?.at(-1)).toMatchObject({
+    limit: 'route/live/chatter',
+    by: ['subject'],
+    bucket: null,
+    requests: null,
+    messages: 100,
+    window_ms: 10_000,
+    mode: 'node',
+  })
+  expect(explanationLines(explained).filter((line) => line.includes('chatter'))).toEqual([
+    '              route/live/chatter  100 messages in 10 s by subject, counted by each node on open WebSockets',
   ])
 })
 
