@@ -423,7 +423,8 @@ export class Cluster {
   #renew(): Promise<[epoch: string, there: number, holder?: string]> {
     const { link, node, revision } = this.#dependencies
     const { keys } = link
-    const facts: MemberFacts = { ...node, revision: revision(), bound_ms: this.boundMs }
+    const event_kinds = [...this.#states.keys()]
+    const facts: MemberFacts = { ...node, revision: revision(), bound_ms: this.boundMs, event_kinds }
     const awaited = this.#awaited && this.#unfinished === 0
     if (awaited) this.#awaited = false
     return this.#scripts.renew(

@@ -22,6 +22,8 @@ export interface MemberFacts {
   readonly revision: string
   /** Time without contact to Redis after which the member admits no request from its old state, ms. */
   readonly bound_ms: number
+  /** Kinds of events that the member applies. It acknowledges other kinds too, and ignores them. */
+  readonly event_kinds: readonly string[]
 }
 
 /**
@@ -32,12 +34,14 @@ export function readMemberFacts(json: string | null | undefined, key: string): M
   const read = parsed(json)
   const text = (name: string) => (typeof read[name] === 'string' ? read[name] : '')
   const bound = read['bound_ms']
+  const kinds: readonly unknown[] = Array.isArray(read['event_kinds']) ? read['event_kinds'] : []
   return {
     id: text('id') || key,
     address: text('address'),
     version: text('version'),
     revision: text('revision'),
     bound_ms: typeof bound === 'number' && bound > 0 ? bound : 0,
+    event_kinds: kinds.filter((kind) => typeof kind === 'string'),
   }
 }
 

@@ -2,12 +2,18 @@ import type { AwaitedMember } from './acknowledgements.ts'
 import { readMemberFacts } from './member.ts'
 import type { Position } from './position.ts'
 
+/** A member of the cluster when an event was written. */
+export interface WrittenMember extends AwaitedMember {
+  /** Kinds of events that the member applies. */
+  readonly eventKinds: readonly string[]
+}
+
 /** An event that Redis has accepted. */
 export interface WrittenEvent {
   /** Position in the event log. */
   readonly position: Position
   /** Members of the cluster when the event was written. */
-  readonly members: readonly AwaitedMember[]
+  readonly members: readonly WrittenMember[]
   /**
    * Longest time without contact after which one of these members refuses requests that need current revocations, ms.
    */
@@ -16,11 +22,11 @@ export interface WrittenEvent {
 
 /** @param reply  reply of a script: id of the log entry, then for each member: its key, and its facts or '' */
 export function readWrittenEvent([position, ...rest]: readonly string[]): WrittenEvent {
-  const members: AwaitedMember[] = []
+  const members: WrittenMember[] = []
   let boundMs = 0
   for (let i = 0; i + 1 < rest.length; i += 2) {
     const facts = readMemberFacts(rest[i + 1], rest[i]!)
-    members.push({ key: rest[i]!, id: facts.id })
+    members.push({ key: rest[i]!, id: facts.id, eventKinds: facts.event_kinds })
     boundMs = Math.max(boundMs, facts.bound_ms)
   }
   return { position: position!, members, boundMs }

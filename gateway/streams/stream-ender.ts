@@ -18,6 +18,12 @@ export interface StreamEnderDependencies extends ReceiptCollectorDependencies {
   readonly log: (level: 'info', message: string, fields: Readonly<Record<string, unknown>>) => void
 }
 
+/** Receipt of an order to end streams. */
+export interface StreamReceipt extends Receipt {
+  /** Ids of the nodes whose version cannot end streams. Their streams continue. */
+  readonly unable: readonly string[]
+}
+
 /** Ends streams on every node of the cluster, by an event of the cluster log. Revokes nothing. */
 export class StreamEnder {
   readonly #dependencies: StreamEnderDependencies
@@ -46,15 +52,20 @@ export class StreamEnder {
   async end(
     selector: StreamSelector,
     { wait, reason }: Pick<ReceiptOptions, 'wait'> & { readonly reason: string | undefined },
-  ): Promise<Receipt> {
+  ): Promise<StreamReceipt> {
     const { link, log } = this.#dependencies
     const { events, members, memberFacts } = link.keys
     const sent = { sentAt: performance.now(), sentMs: Date.now() }
     const values = [END_STREAMS, writeStreamOrder(selector), KEEP_EVENTS_MS]
     const reply = await this.#append([events, members, memberFacts], values)
     const written = readWrittenEvent(reply as string[])
-    const receipt = await this.#receipts.collect(written, this.#durability, { wait, durable: false, ...sent })
-    const { id, position, acknowledged, missing } = receipt
+    // A node of an older version acknowledges the order too, although it ignores the order.
+    const able = written.members.filter(({ eventKinds }) => eventKinds.includes(END_STREAMS))
+    const unable = written.members.filter((member) => !able.includes(member)).map((member) => member.id)
+    const options = { wait, durable: false, ...sent }
+    const receipt = await this.#receipts.collect({ ...written, members: able }, this.#durability, options)
+    const { id, position, acknowledged } = receipt
+    const missing = receipt.missing.filter((node) => !unable.includes(node))
     log('info', 'streams ended by an operator', {
       receipt: id,
       streams: selector,
@@ -62,8 +73,9 @@ export class StreamEnder {
       position,
       acknowledged: acknowledged.length,
       missing,
+      ...(unable.length > 0 && { unable }),
     })
-    return receipt
+    return { ...receipt, missing, unable }
   }
 
   close(): Promise<void> {

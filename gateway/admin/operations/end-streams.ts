@@ -32,6 +32,7 @@ const orderReceipt = z.strictObject({
   missing: z
     .array(z.string())
     .describe('Nodes that have not acknowledged. Each ends the streams when it reads the event log again.'),
+  unable: z.array(z.string()).describe('Nodes of an older version, which cannot end streams. Their streams continue.'),
   fenced_by: z
     .string()
     .describe(
@@ -55,22 +56,29 @@ export const endStreams = operation({
   body: selectors,
   replies: {
     200: { description: 'On every node, the streams have ended.', schema: replyOf() },
-    202: { description: 'The order is written. Some nodes have not acknowledged it.', schema: replyOf() },
+    202: {
+      description: 'The order is written. Some nodes have not acknowledged it, or cannot end streams.',
+      schema: replyOf(),
+    },
   },
   problems: ['revocation_issuer_unknown', 'revocation_issuer_needed', 'cluster_unavailable', 'unavailable'],
   example: {
     query: { wait: 'all' },
     body: { subject: 'alice', reason: 'stuck client' },
-    reply: { revoked: false, receipt: exampleReceipt },
+    reply: { revoked: false, receipt: { ...exampleReceipt, unable: [] } },
   },
   run: async ({ query, body, dependencies }) => {
     const { reason: why, ...given } = body
     const selector = selectorOf(given, dependencies.node)
     const { streamEnder } = requireRedis(dependencies)
     const done = await streamEnder.end(selector, { wait: query.wait ?? 'none', reason: why })
-    const { id, acknowledged, missing } = done
-    const note = { streams: selector, reason: why, order: id, acknowledged: acknowledged.length, missing }
-    return { status: missing.length === 0 ? 200 : 202, document: { revoked: false, receipt: done }, note }
+    const { id, acknowledged, missing, unable } = done
+    const note = { streams: selector, reason: why, order: id, acknowledged: acknowledged.length, missing, unable }
+    return {
+      status: missing.length + unable.length === 0 ? 200 : 202,
+      document: { revoked: false, receipt: done },
+      note,
+    }
   },
 })
 

@@ -4,6 +4,11 @@ import { CliError, exitCodes } from '../output.ts'
 import { printAcknowledgements, type ReceiptDocument } from '../receipt-text.ts'
 import { defineVerb, flag } from '../verb.ts'
 
+interface StreamReceiptDocument extends ReceiptDocument {
+  /** Nodes that cannot end streams. Absent in receipts of older nodes. */
+  readonly unable?: readonly string[]
+}
+
 /** `gatehouse streams end`: ends streams on every node. Revokes nothing. */
 export const verb = defineVerb({
   description: 'End streams on every node, without revoking anything: clients may connect again at once',
@@ -36,7 +41,8 @@ export const verb = defineVerb({
     [exitCodes.done]: 'every node has acknowledged: the streams have ended',
     [exitCodes.invalid]: 'refused: no stream was ended',
     ...adminUnreachable,
-    [exitCodes.partly]: 'some nodes have not acknowledged; each ends the streams when it has contact to Redis again',
+    [exitCodes.partly]:
+      'some nodes have not acknowledged, and end the streams when they have contact to Redis again; or some nodes have an older version, and do not end them',
   },
   run: async ({ subject, session, route, id, issuer, reason, wait, admin }, output) => {
     const given = Object.entries({ subject, session, route, id }).filter(([, value]) => value !== undefined)
@@ -51,16 +57,20 @@ export const verb = defineVerb({
     }
     const path = `/api/v1/streams/end?wait=${wait ? 'all' : 'none'}`
     const { document } = await AdminClient.from(admin).call('POST', path, 'receipt', body)
-    const { receipt } = document as unknown as { receipt: ReceiptDocument }
+    const { receipt } = document as unknown as { receipt: StreamReceiptDocument }
+    const { missing, unable = [] } = receipt
     printAcknowledgements(receipt, output)
     output.line(`Order ${receipt.id} at ${receipt.position}: on ${receipt.replicas} replicas.`)
+    if (unable.length > 0) {
+      output.line(`Nodes of an older version, whose streams continue: ${unable.join(', ')}.`)
+    }
     output.line(
-      receipt.missing.length === 0
-        ? 'On every node, the selected streams have ended.'
+      missing.length === 0
+        ? `On every ${unable.length === 0 ? '' : 'other '}node, the selected streams have ended.`
         : `Nodes that acknowledged have ended the selected streams. Any other node ends them when it reads the order; without contact to Redis it holds streams from ${receipt.fenced_by}.`,
     )
     output.line('Nothing was revoked: clients may connect again. To keep a client out, use gatehouse revoke.')
     output.document(document)
-    return receipt.missing.length === 0 ? exitCodes.done : exitCodes.partly
+    return missing.length + unable.length === 0 ? exitCodes.done : exitCodes.partly
   },
 })
