@@ -8,19 +8,24 @@ const UNUSED_MAX = 10_000
 /** Counts messages in a sliding window. */
 class MessageWindow {
   readonly #most: number
+  readonly #windowMs: number
   readonly #partMs: number
   readonly #counts = new Uint32Array(PARTS + 1)
   /** Number of the current part. */
   #part = 0
   #sum = 0
+  /** Time until which messages are late, monotonic, ms. */
+  #lateUntil = Number.NEGATIVE_INFINITY
   streams = 0
 
   constructor({ messages, windowMs }: MessageLimit) {
     this.#most = messages
+    this.#windowMs = windowMs
     this.#partMs = windowMs / PARTS
   }
 
-  take(now: number): boolean {
+  /** @returns whether one more message may be counted now */
+  #hasRoom(now: number): boolean {
     const part = Math.floor(now / this.#partMs)
     const passed = Math.min(part - this.#part, this.#counts.length)
     for (let i = 1; i <= passed; i++) {
@@ -29,9 +34,23 @@ class MessageWindow {
       this.#counts[at] = 0
     }
     if (passed > 0) this.#part = part
-    if (this.#sum >= this.#most) return false
+    return this.#sum < this.#most
+  }
+
+  take(now: number): boolean {
+    if (!this.#hasRoom(now)) return false
     this.#counts[this.#part % this.#counts.length]!++
     this.#sum++
+    return true
+  }
+
+  noteDelay(now: number): void {
+    this.#lateUntil = now + this.#windowMs
+  }
+
+  mustWait(now: number): boolean {
+    if (now >= this.#lateUntil || this.#hasRoom(now)) return false
+    this.noteDelay(now)
     return true
   }
 }
@@ -45,6 +64,14 @@ export interface MessageMeter {
    * @returns the limit that is exceeded; then the message is not counted in the limits after it
    */
   take(now: number): MessageLimit | undefined
+  /**
+   * Notes that the gate delayed messages of the subject. They arrive together now, although the client sent them one
+   * after another. Until no message had to wait for as long as the window, messages wait for the limit instead of
+   * exceeding it.
+   */
+  noteDelay(now: number): void
+  /** Whether the next message is late and must wait for a limit. */
+  mustWait(now: number): boolean
   close(): void
 }
 
@@ -60,6 +87,10 @@ export class MessageWindows {
     const windows = limits.map((limit, i) => this.#take(keys[i]!, limit))
     return {
       take: (now) => limits[windows.findIndex((window) => !window.take(now))],
+      noteDelay: (now) => {
+        for (const window of windows) window.noteDelay(now)
+      },
+      mustWait: (now) => windows.some((window) => window.mustWait(now)),
       close: () => {
         for (const [i, window] of windows.entries()) if (--window.streams === 0) this.#keep(keys[i]!)
       },

@@ -41,6 +41,8 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
   /** True while the service is paused because the client does not read. */
   #servicePaused = false
   #held = false
+  /** True while messages of the client wait for a limit. */
+  #limited = false
   /** How the client closed, while its messages are still queued for the service. */
   #clientClosed: { readonly code: number; readonly reason: string } | undefined
   /** True when the service has closed, or its connection was lost. */
@@ -81,6 +83,7 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
 
   onServiceDrained(): void {
     this.#full = false
+    this.#meter?.noteDelay(performance.now())
     this.#client!.resume()
     this.#closeService()
   }
@@ -108,7 +111,12 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
   }
 
   ready(): boolean {
-    return !this.#full && this.#watch.mayRelay()
+    return !this.#full && this.#watch.mayRelay() && !this.#waitsForLimit()
+  }
+
+  #waitsForLimit(): boolean {
+    this.#limited = this.#meter?.mustWait(performance.now()) ?? false
+    return this.#limited
   }
 
   onMessage(data: Uint8Array, binary: boolean): void {
@@ -180,6 +188,8 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
     }
   }
 
+  readonly kind = 'websocket'
+
   get holdMs(): number | undefined {
     return this.#authority.holdMs
   }
@@ -208,6 +218,7 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
 
   release(): void {
     this.#held = false
+    this.#meter?.noteDelay(performance.now())
     if (this.#client === undefined) return
     this.#client.resume()
     this.#call.resume()
@@ -244,6 +255,7 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
     if (this.#serviceOver) return
     this.#sweepReads()
     this.#sweepQueue()
+    this.#sweepLimited()
     this.#sweepMessages()
   }
 
@@ -258,6 +270,13 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
       this.#x.faultMessage = 'the service answered no ping'
       this.#end(Close.serviceLost, 'reply-broken')
     }
+  }
+
+  #sweepLimited(): void {
+    if (!this.#limited || this.#client === undefined) return
+    this.#limited = false
+    this.#client.resume()
+    this.#closeService()
   }
 
   #sweepMessages(): void {

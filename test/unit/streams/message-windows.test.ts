@@ -43,3 +43,31 @@ test('the smallest limit decides, and a window that was not used for long is emp
   expect([meter.take(0), meter.take(0), meter.take(0)]).toEqual([undefined, undefined, small])
   expect(meter.take(1_000_000)).toBeUndefined()
 })
+
+test('messages that the gate delayed wait for the limit, and never exceed it; later ones exceed it as before', () => {
+  const meter = new MessageWindows().open([limit], 's')
+  const exceeds = (now: number): boolean => meter.take(now) === limit
+  let queued = 60
+  meter.noteDelay(0)
+  const admitted: number[] = []
+  let now = 0
+  for (; queued > 0; now += 50) {
+    while (queued > 0 && !meter.mustWait(now)) {
+      expect(meter.take(now)).toBeUndefined()
+      admitted.push(now)
+      queued--
+    }
+  }
+  for (const start of admitted) {
+    expect(admitted.filter((at) => at >= start && at < start + limit.windowMs).length).toBeLessThanOrEqual(10)
+  }
+
+  // Within its limit for a window and a part of it: no message is late any more.
+  now += 2 * limit.windowMs
+  for (let i = 0; i < 10; i++) {
+    expect(meter.mustWait(now)).toBe(false)
+    expect(exceeds(now)).toBe(false)
+  }
+  expect(meter.mustWait(now)).toBe(false)
+  expect(exceeds(now)).toBe(true)
+})
