@@ -81,7 +81,7 @@ export class AdminPlane {
 
     const processMetrics = new ProcessMetrics(dependencies.node.version)
     const own = [
-      nodeMetrics(dependencies.node),
+      nodeMetrics(dependencies.node, dependencies.streams),
       ...(dependencies.shared === undefined ? [] : [sharedMetrics(dependencies.shared)]),
     ]
     const calls: MetricSource = {

@@ -54,7 +54,7 @@ export interface AdminDependencies {
   readonly node: NodeView
   readonly limits: Pick<LimitService, 'list' | 'reset'>
   readonly explainer: Pick<NodeExplainer, 'explain'>
-  readonly streams: Pick<StreamRegistry, 'list'>
+  readonly streams: Pick<StreamRegistry, 'list' | 'openByKind'>
   /** Components that need Redis; `undefined` when the node runs without Redis. */
   readonly shared: SharedDependencies | undefined
   /** Stored traces; `undefined` when the node stores no traces. */

@@ -1,16 +1,20 @@
+import type { StreamRegistry } from '../streams/stream-registry.ts'
 import { instruments } from '../telemetry/instruments.ts'
 import type { MetricSink, MetricSource } from '../telemetry/metrics.ts'
 import type { NodeView } from './dependencies.ts'
 
 /** Metrics of one node's components. */
-export function nodeMetrics(node: NodeView): MetricSource {
-  return { collect: (sink) => collect(sink, node) }
+export function nodeMetrics(node: NodeView, streams: Pick<StreamRegistry, 'openByKind'>): MetricSource {
+  return { collect: (sink) => collect(sink, node, streams) }
 }
 
-function collect(sink: MetricSink, node: NodeView): void {
+function collect(sink: MetricSink, node: NodeView, streams: Pick<StreamRegistry, 'openByKind'>): void {
   const { connections, verifier, policy } = node
   sink.value(instruments.ready, Number(node.ready), {})
   sink.value(instruments.inFlight, node.inFlight, {})
+  for (const [kind, open] of Object.entries(streams.openByKind)) {
+    sink.value(instruments.streams, open, { kind })
+  }
   sink.value(instruments.connections, connections.open, {})
   sink.value(instruments.connectionsOpened, connections.opened, {})
   sink.value(instruments.policy, 1, { revision: node.snapshot.revision })

@@ -20,6 +20,10 @@ export class ActiveSet<Member extends ActiveSetMember> {
     member.place = this.#members.push(member) - 1
   }
 
+  has(member: Member): boolean {
+    return member.place !== -1 && this.#members[member.place] === member
+  }
+
   /** Removes a member; does nothing for an object that is not a member. */
   delete(member: Member): void {
     const { place } = member
@@ -29,6 +33,11 @@ export class ActiveSet<Member extends ActiveSetMember> {
     if (last === member) return
     this.#members[place] = last
     last.place = place
+  }
+
+  /** Returns a copy of the members, for a visit that takes several turns of the event loop. */
+  members(): readonly Member[] {
+    return this.#members.slice()
   }
 
   /**

@@ -8,7 +8,7 @@ import type { Exchange } from '../pipeline/exchange/exchange.ts'
 import type { ReplyHead } from '../upstream/reply-head.ts'
 import { UwsClientSocket } from './client-socket.ts'
 import { ConnectionEnd } from './connection-end.ts'
-import type { InFlight, StallLimits } from './in-flight.ts'
+import { type InFlight, type StallLimits, watchExchange } from './in-flight.ts'
 import { refusalFields, replyWhole } from './own-reply.ts'
 import { ServiceReply } from './service-reply.ts'
 import { StallDetector } from './stall-detector.ts'
@@ -105,7 +105,17 @@ export class UwsDownstream implements Downstream {
   }
 
   openBody(): Readable | undefined {
-    return this.#end.upload?.open(() => this.#end.exchange.stream?.mayUpload() !== false)
+    return this.#end.upload?.open(() => this.#mayUpload())
+  }
+
+  #mayUpload(): boolean {
+    const { exchange: x, upload } = this.#end
+    // An upload of several parts is a stream. A shorter one that does not end is found by the sweep of the streams.
+    if (x.stream === undefined && upload!.continued && !x.settled) {
+      watchExchange(x)
+      if (x.settled) return false
+    }
+    return x.stream?.mayUpload() !== false
   }
 
   get isWebSocket(): boolean {

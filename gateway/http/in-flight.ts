@@ -63,6 +63,8 @@ interface Watched extends ActiveSetMember {
  */
 export class InFlight {
   readonly #watched = new ActiveSet<Watched>()
+  /** Exchanges that were found to be registered as streams. */
+  readonly #registered = new ActiveSet<Watched>()
   readonly #stallLimits: StallLimits
   readonly #endSweeping: () => void
   #sweeps = 0
@@ -79,7 +81,7 @@ export class InFlight {
   }
 
   get size(): number {
-    return this.#watched.size
+    return this.#watched.size + this.#registered.size
   }
 
   add(watched: Watched): void {
@@ -88,17 +90,30 @@ export class InFlight {
 
   /** Removes an exchange. Does nothing when the exchange was removed before. */
   delete(watched: Watched): void {
-    this.#watched.delete(watched)
+    if (this.#watched.has(watched)) this.#watched.delete(watched)
+    else this.#registered.delete(watched)
+  }
+
+  #visit(visitor: (watched: Watched) => void): void {
+    this.#watched.visit(visitor)
+    this.#registered.visit(visitor)
   }
 
   /**
-   * Calls back with each exchange whose reply has begun and is not registered as a stream. Omits WebSockets, which are
-   * registered when they open.
+   * Calls back with each exchange that may have become a stream and is not registered: its reply has begun, or its
+   * upload is not complete. Omits WebSockets, which are registered when they open.
    */
-  visitReplies(found: (candidate: StreamCandidate) => void): void {
-    this.#watched.visit(({ exchange: x, isWebSocket }) => {
-      if (x.replyHead === undefined || x.stream !== undefined || isWebSocket) return
-      found({ startStream: () => RelayedStream.start(x as Recorded) })
+  visitUnregistered(found: (candidate: StreamCandidate) => void): void {
+    this.#watched.visit((watched) => {
+      const { exchange: x, isWebSocket } = watched
+      if (x.stream !== undefined || isWebSocket) {
+        // Not visited here again: thousands of streams would cost time at each event of the cluster.
+        this.#watched.delete(watched)
+        this.#registered.add(watched)
+        return
+      }
+      if (x.replyHead === undefined && !(x.call !== undefined && x.downstream.uploading)) return
+      found(streamOf(x))
     })
   }
 
@@ -107,13 +122,13 @@ export class InFlight {
     const now = performance.now()
     const restarting = ++this.#sweeps % RESTART_SWEEPS === 0
     const faults: unknown[] = []
-    this.#watched.visit((watched) => {
+    this.#visit((watched) => {
       try {
         this.#look(watched, now, restarting)
       } catch (error) {
         // Continue with the other exchanges after an error. The first error is thrown after the sweep.
         faults.push(error)
-        this.#watched.delete(watched)
+        this.delete(watched)
         watched.abort()
       }
     })
@@ -146,11 +161,11 @@ export class InFlight {
 
   #endSomeWebSockets(): void {
     let open = 0
-    this.#watched.visit(({ isWebSocket }) => {
+    this.#visit(({ isWebSocket }) => {
       if (isWebSocket) open++
     })
     let due = Math.ceil(open / Math.max(1, this.#sweepsLeft!--))
-    this.#watched.visit((watched) => {
+    this.#visit((watched) => {
       if (watched.isWebSocket && due-- > 0) watched.goAway()
     })
   }
@@ -158,11 +173,20 @@ export class InFlight {
   /** Stops the sweep, and abandons the exchanges in progress, because their connections are about to be closed. */
   close(): void {
     this.#endSweeping()
-    this.#watched.visit((watched) => {
+    this.#visit((watched) => {
       if (watched.isWebSocket) watched.goAway()
       abandon(watched.exchange, 'node-stopped')
     })
   }
+}
+
+/** Registers an exchange as a stream, if the exchange is one. */
+export function watchExchange(x: Exchange): void {
+  x.gate.streams?.open(streamOf(x))
+}
+
+function streamOf(x: Exchange): StreamCandidate {
+  return { startStream: () => RelayedStream.start(x as Recorded) }
 }
 
 function stallLimit(seconds: number): StallLimit {

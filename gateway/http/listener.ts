@@ -38,7 +38,7 @@ export class Listener {
     this.#idleS = options.idleS
     this.#certificates = options.certificates
     this.#inFlight = new InFlight(options.idleS, options.chunkedIdleS)
-    gate.streams?.findIn((found) => this.#inFlight.visitReplies(found))
+    gate.streams?.findIn((found) => this.#inFlight.visitUnregistered(found))
     const server = this.#createServer(options.certificates)
     this.#servers = [server]
     this.#socket = new ListeningSocket(options, server, options.certificates.length > 0)

@@ -42,6 +42,8 @@ export class Upload {
   #stream: Readable | undefined
   /** Number of body bytes received so far. */
   bytes = 0
+  /** True when the body arrived in more than one part. */
+  continued = false
   /** True when the last byte of the body has been received. */
   complete = false
   /**
@@ -68,6 +70,7 @@ export class Upload {
 
   /** @param chunk  must not be used after this method returns, so its bytes are copied */
   receive(chunk: ArrayBuffer, last: boolean): void {
+    this.continued = this.bytes > 0
     this.bytes += chunk.byteLength
     this.complete = last
     if (this.#discarding) return

@@ -58,7 +58,7 @@ export interface Gate {
   /** `undefined` without Redis; revocation is disabled then. */
   readonly revocations: Pick<Revocations, 'revoked' | 'stale'> | undefined
   /** `undefined` in a gate that forwards nothing. */
-  readonly streams: Pick<StreamRegistry, 'soon' | 'open' | 'findIn' | 'counts' | 'messages'> | undefined
+  readonly streams: Pick<StreamRegistry, 'open' | 'findIn' | 'counts' | 'messages' | 'verifications'> | undefined
   /** `undefined` when no signing key for identity assertions is configured. */
   readonly signer: AssertionSigner | undefined
   readonly lifecycle: Lifecycle

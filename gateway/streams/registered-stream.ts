@@ -1,4 +1,5 @@
 import type { ActiveSetMember } from '../base/active-set.ts'
+import type { StreamKind } from './stream-view.ts'
 import type { StreamWatch, WatchedStream } from './watched-stream.ts'
 
 /** The registry, as its entries use it. */
@@ -15,6 +16,8 @@ export class RegisteredStream implements StreamWatch, ActiveSetMember {
   place = -1
   /** Hashes under which the stream is indexed, one list per credential. */
   indexed: readonly (Uint32Array | undefined)[] = []
+  /** Kind under which the stream is counted; `undefined` before its first successful check and after its end. */
+  kind: StreamKind | undefined
   /** Monotonic, ms; `undefined` while the stream is not held. */
   heldAt: number | undefined
   /** True once an operator has ordered the end of the stream. It relays nothing from then on. */

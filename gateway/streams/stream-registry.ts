@@ -1,5 +1,4 @@
 import { performance } from 'node:perf_hooks'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { ActiveSet } from '../base/active-set.ts'
 import { type Denial, denial } from '../base/denial.ts'
 import { Supervisor } from '../base/supervisor.ts'
@@ -8,17 +7,20 @@ import { RECORD_BYTES } from '../revocation/record.ts'
 import { HashIndex } from './hash-index.ts'
 import { MessageWindows } from './message-windows.ts'
 import { RegisteredStream, type StreamKeeper } from './registered-stream.ts'
+import { SlicedWork } from './sliced-work.ts'
 import { StreamCounts, type StreamLimits } from './stream-counts.ts'
 import { END_STREAMS, readStreamOrder } from './stream-order.ts'
-import type { StreamSelector, StreamView } from './stream-view.ts'
+import type { StreamKind, StreamSelector, StreamView } from './stream-view.ts'
+import { VerificationLanes } from './verification-lanes.ts'
 import type { StreamCandidate } from './watched-stream.ts'
 
 /** Time between two checks of every stream, ms. An expired token ends an idle stream at the next check. */
 const CHECK_EVERY_MS = 250
 /** Status of the denials for which a request may be repeated, because the gate itself cannot decide. */
 const UNKNOWN_STATUS = 503
-/** Longest work on streams in one turn of the event loop, ms. */
-const SLICE_MS = 5
+/** Costs of work on one stream, in units of one check: its end, with its records, and a comparison with a selector. */
+const END_COST = 32
+const SELECT_COST = 1 / 4
 /** Largest number of streams in a list. */
 const LISTED_MAX = 1000
 
@@ -57,28 +59,32 @@ export class StreamRegistry implements SharedState, StreamKeeper {
   readonly kinds = ['revoked', 'hash-keys', END_STREAMS]
   readonly counts: StreamCounts
   readonly messages = new MessageWindows()
+  readonly verifications = new VerificationLanes()
   readonly #holdMs: number
   readonly #now: () => number
   readonly #entries = new ActiveSet<RegisteredStream>()
   readonly #index = new HashIndex<RegisteredStream>()
   readonly #task = new Supervisor('stream-watch')
   readonly #endChecking: () => void
-  #candidates: StreamCandidate[] = []
+  readonly #work: SlicedWork
+  readonly #openByKind: Record<StreamKind, number> = { websocket: 0, events: 0, download: 0, upload: 0 }
   #source: (found: (candidate: StreamCandidate) => void) => void = () => {}
-  /** Streams to check, and the first one that is not checked yet. */
-  #due: RegisteredStream[] = []
-  #next = 0
-  #working: Promise<void> | undefined
 
   constructor({ holdMs, now = () => performance.now(), ...limits }: StreamRegistryOptions) {
     this.counts = new StreamCounts(limits)
     this.#holdMs = holdMs
     this.#now = now
-    this.#endChecking = this.#task.repeat(CHECK_EVERY_MS, () => this.checkAll())
+    this.#work = new SlicedWork(this.#task, now)
+    this.#endChecking = this.#task.repeat(CHECK_EVERY_MS, () => this.#checkAll('routine'))
   }
 
   get size(): number {
     return this.#entries.size
+  }
+
+  /** Number of streams of each kind. */
+  get openByKind(): Readonly<Record<StreamKind, number>> {
+    return this.#openByKind
   }
 
   /**
@@ -89,21 +95,7 @@ export class StreamRegistry implements SharedState, StreamKeeper {
     this.#source = source
   }
 
-  /**
-   * Registers a stream after this turn of the event loop. A transfer that is complete by then is never registered.
-   */
-  soon(candidate: StreamCandidate): void {
-    if (this.#candidates.push(candidate) === 1) setImmediate(this.#openCandidates)
-  }
-
-  readonly #openCandidates = (): void => {
-    const candidates = this.#candidates
-    this.#candidates = []
-    for (const candidate of candidates) this.open(candidate)
-  }
-
   #find(): void {
-    this.#openCandidates()
     this.#source((candidate) => this.open(candidate))
   }
 
@@ -130,6 +122,7 @@ export class StreamRegistry implements SharedState, StreamKeeper {
       return false
     }
     this.#keepIndexed(entry)
+    this.#count(entry, stream.kind)
     if (entry.heldAt !== undefined) {
       entry.heldAt = undefined
       stream.release()
@@ -156,6 +149,15 @@ export class StreamRegistry implements SharedState, StreamKeeper {
     entry.over = true
     this.#entries.delete(entry)
     this.#unindex(entry)
+    this.#count(entry, undefined)
+  }
+
+  /** An exchange can be an upload first, and then a download or an event stream. */
+  #count(entry: RegisteredStream, kind: StreamKind | undefined): void {
+    if (entry.kind === kind) return
+    if (entry.kind !== undefined) this.#openByKind[entry.kind]--
+    if (kind !== undefined) this.#openByKind[kind]++
+    entry.kind = kind
   }
 
   /** Indexes a stream by the hashes of its last check. They change with the hash keys and with the token of a session. */
@@ -175,79 +177,65 @@ export class StreamRegistry implements SharedState, StreamKeeper {
   }
 
   apply(kind: string, payload: Buffer): Promise<void> | undefined {
-    if (kind === 'hash-keys') return this.checkAll()
+    if (kind === 'hash-keys') return this.#checkAll('urgent')
     this.#find()
     if (kind === END_STREAMS) return this.#order(readStreamOrder(payload))
+    const found: RegisteredStream[] = []
     for (let at = 0; at + RECORD_BYTES <= payload.length; at += RECORD_BYTES) {
-      this.#index.visit(payload.readUInt32BE(at), payload.readUInt32BE(at + 4), (entry) => this.#due.push(entry))
+      this.#index.visit(payload.readUInt32BE(at), payload.readUInt32BE(at + 4), (entry) => found.push(entry))
     }
-    return this.#work()
+    return this.#check('urgent', found)
   }
 
-  /** Ends the selected streams. They relay nothing from now on, and end in slices. */
+  /** Ends the selected streams. They relay nothing once all streams have been compared, and end in slices. */
   #order(selector: StreamSelector | undefined): Promise<void> | undefined {
     if (selector === undefined) return undefined
-    this.#entries.visit((entry) => {
-      if (!entry.stream.isSelected(selector)) return
-      entry.ordered = true
-      this.#due.push(entry)
+    const selected: RegisteredStream[] = []
+    const compared = this.#work.run('urgent', this.#entries.members(), (entry) => {
+      if (!entry.over && entry.stream.isSelected(selector)) {
+        entry.ordered = true
+        selected.push(entry)
+      }
+      return SELECT_COST
     })
-    return this.#work()
+    if (compared === undefined) return this.#check('urgent', selected)
+    return compared.then(() => this.#check('urgent', selected))
   }
 
   /** @param most  largest number of streams in the list */
-  list(selector: StreamSelector, most = LISTED_MAX): StreamList {
+  async list(selector: StreamSelector, most = LISTED_MAX): Promise<StreamList> {
     const streams: ListedStream[] = []
     let selected = 0
-    this.#entries.visit(({ stream, heldAt }) => {
-      if (!stream.isSelected(selector)) return
+    await this.#work.run('routine', this.#entries.members(), ({ stream, heldAt, over }) => {
+      if (over || !stream.isSelected(selector)) return SELECT_COST
       selected++
-      if (streams.length < most) streams.push({ ...stream.view(), held: heldAt !== undefined })
+      if (streams.length >= most) return SELECT_COST
+      streams.push({ ...stream.view(), held: heldAt !== undefined })
+      return 1
     })
     streams.sort((a, b) => a.startedMs - b.startedMs)
     return { total: this.size, selected, streams }
   }
 
   async catchUp(): Promise<void> {
-    await this.checkAll()
+    await this.#checkAll('urgent')
   }
 
-  /** Checks every stream. @returns resolves when all are checked; `undefined` if they are when this method returns */
-  checkAll(): Promise<void> | undefined {
+  /**
+   * Checks every stream, in slices, so that requests do not wait for thousands of streams.
+   *
+   * @returns resolves when all are checked; `undefined` if they are when this method returns
+   */
+  #checkAll(priority: 'urgent' | 'routine'): Promise<void> | undefined {
     this.#find()
-    this.#entries.visit((entry) => {
-      this.#due.push(entry)
+    return this.#check(priority, this.#entries.members())
+  }
+
+  #check(priority: 'urgent' | 'routine', entries: readonly RegisteredStream[]): Promise<void> | undefined {
+    return this.#work.run(priority, entries, (entry) => {
+      this.#checkGuarded(entry)
+      return entry.over ? END_COST : 1
     })
-    return this.#work()
-  }
-
-  /** Checks the streams that are due, in slices, so that requests do not wait for thousands of streams. */
-  #work(): Promise<void> | undefined {
-    if (this.#working !== undefined) return this.#working
-    if (this.#slice()) return undefined
-    this.#working = this.#task.attempt(() => this.#finish())
-    return this.#working
-  }
-
-  async #finish(): Promise<void> {
-    try {
-      do await nextTurn()
-      while (!this.#slice())
-    } finally {
-      this.#working = undefined
-    }
-  }
-
-  /** @returns whether no stream is due any more */
-  #slice(): boolean {
-    const endAt = performance.now() + SLICE_MS
-    while (this.#next < this.#due.length) {
-      this.#checkGuarded(this.#due[this.#next++]!)
-      if (performance.now() >= endAt && this.#next < this.#due.length) return false
-    }
-    this.#due = []
-    this.#next = 0
-    return true
   }
 
   /** Checks a stream. A fault ends this stream only, and is logged. */

@@ -77,14 +77,14 @@ export class StreamSummaries {
     const { client, keys, node } = this.#dependencies
     if (!client.ready) return
     try {
-      await client.call('SET', keys.streamSummary(node), this.#summary(), 'PX', KEEP_MS)
+      await client.call('SET', keys.streamSummary(node), await this.#summary(), 'PX', KEEP_MS)
     } catch {
       // Redis is unavailable or full. The next summary replaces this one.
     }
   }
 
-  #summary(): string {
-    const { total, streams } = this.#dependencies.registry.list({}, STREAMS_MAX)
+  async #summary(): Promise<string> {
+    const { total, streams } = await this.#dependencies.registry.list({}, STREAMS_MAX)
     const head = `{"atMs":${Date.now()},"total":${total},"streams":[`
     const texts: string[] = []
     let size = head.length

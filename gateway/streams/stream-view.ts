@@ -1,8 +1,11 @@
+/** Kinds of streams. `events` are server-sent events; `download` is any other reply. */
+export type StreamKind = 'websocket' | 'events' | 'download' | 'upload'
+
 /** A stream, as operators see it. */
 export interface StreamView {
   /** Request id of the exchange. */
   readonly id: string
-  readonly kind: 'websocket' | 'events' | 'download' | 'upload'
+  readonly kind: StreamKind
   /** Id of the route. */
   readonly route: string
   /** Identifier of the issuer; `undefined`, like `subject`, for a stream that a public route admitted. */

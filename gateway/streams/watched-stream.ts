@@ -1,9 +1,11 @@
 import type { Denial } from '../base/denial.ts'
 import type { RevocationMemo } from '../oauth/token-facts.ts'
-import type { StreamSelector, StreamView } from './stream-view.ts'
+import type { StreamKind, StreamSelector, StreamView } from './stream-view.ts'
 
 /** A transfer that outlives the decision that admitted it, and the means to hold and to end it. */
 export interface WatchedStream {
+  /** Kind of the stream now. A forwarded upload becomes a reply. */
+  readonly kind: StreamKind
   /** Receives the entry of the stream, before the first check. */
   watchedBy(watch: StreamWatch): void
   /**
@@ -31,7 +33,7 @@ export interface WatchedStream {
   isSelected(selector: StreamSelector): boolean
 }
 
-/** A source of a stream that is only registered if it still runs after the current turn of the event loop. */
+/** A source of a stream. */
 export interface StreamCandidate {
   /** @returns `undefined` if there is nothing to watch: the transfer is complete, or already watched */
   startStream(): WatchedStream | undefined

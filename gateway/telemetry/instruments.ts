@@ -67,6 +67,11 @@ export const instruments = {
     ['route'],
   ),
   inFlight: gauge('in_flight', 'Exchanges in progress on the node.'),
+  streams: gauge(
+    'streams',
+    'Open streams by kind: websocket, events (server-sent events), download (any other reply that is not complete) and upload. Counted once they are found to be streams, downloads and uploads after at most 250 ms.',
+    ['kind'],
+  ),
   connections: gauge('connections', 'Open client connections.'),
   connectionsOpened: counter('connections_opened_total', 'Client connections accepted since the process started.'),
   upstreamResting: gauge(

@@ -3,6 +3,7 @@ import { beforeAll, expect, test } from 'vitest'
 import type { RedisLink } from '../../gateway/redis/redis-link.ts'
 import { auditRecords } from '../kit/audit-records.ts'
 import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
+import { readMetrics } from '../kit/metrics.ts'
 import type { TestNode } from '../kit/node.ts'
 import { startNode } from '../kit/node.ts'
 import { foundEpoch } from '../kit/node-cluster.ts'
@@ -254,6 +255,30 @@ test('`gatehouse streams end` breaks a download, replies 503 to an upload, and l
   expect((await complete.until('done')).toString('latin1')).toMatch(/^HTTP\/1\.1 200 /)
 })
 
+test('`/metrics` counts the open streams of a node by kind', async () => {
+  const [node] = nodes as [TestNode]
+  const streamsOf = async (): Promise<Record<string, number>> => {
+    const metrics = await readMetrics(node.adminPort)
+    return Object.fromEntries(
+      ['websocket', 'events', 'download', 'upload'].map((kind) => [kind, metrics.sum('gatehouse_streams', { kind })]),
+    )
+  }
+  const before = await streamsOf()
+  const { socket, wire } = await open(node, 'counted')
+  const upload = await connect(node.port)
+  const token = issuer.sign({ claims: { scope: 'live', sub: 'counted' } })
+  await upload.send(requestBytes({ target: '/feed/upload', token, method: 'POST', fields: [['Content-Length', '9']] }))
+  await upload.send('part')
+  const after = { ...before }
+  for (const kind of ['websocket', 'events', 'upload']) after[kind] = before[kind]! + 1
+  await expect.poll(streamsOf, { timeout: 30_000 }).toEqual(after)
+
+  socket.ws.close()
+  wire.close()
+  upload.close()
+  await expect.poll(streamsOf, { timeout: 30_000 }).toEqual(before)
+})
+
 test('a node that was stopped while streams were ended is missing in the receipt, and ends them when it continues', async () => {
   const [node, other] = nodes as [TestNode, TestNode]
   const opened = await open(other, 'stopped')
@@ -277,4 +302,19 @@ test.each([
   const { exitCode, stderr } = await streams(nodes[0]!, 'end', ...words)
   expect(exitCode).toBe(2)
   expect(stderr).toContain('exactly one of --subject, --session, --route and --id')
+})
+
+test('a node of a version that cannot end streams is listed as unable, although it acknowledges the order', async () => {
+  const { members, memberFacts, positions } = link.keys
+  // The lease and the facts of an older node. It acknowledges every event, also those that it does not know.
+  await link.store.call('ZADD', members, Date.now() + 600_000, 'old~1')
+  await link.store.call('HSET', memberFacts, 'old~1', JSON.stringify({ id: 'old', version: '0.0.9', bound_ms: 1000 }))
+  await link.store.call('HSET', positions, 'old~1', `${Date.now() + 600_000}-0`)
+
+  const { exitCode, stdout } = await streams(nodes[0]!, 'end', '--route', 'live', '--wait')
+  expect(exitCode).toBe(4)
+  expect(stdout).toMatch(/older version, whose streams continue: old\./)
+  expect(stdout).toMatch(/On every other node, the selected streams have ended/)
+  expect(stdout).not.toMatch(/old +acknowledged/)
+  await link.store.call('ZREM', members, 'old~1')
 })

@@ -7,6 +7,7 @@ import { opaqueGate } from '../kit/opaque-gate.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { connect, request, requestBytes } from '../kit/raw-client.ts'
 import { swap } from '../kit/swap.ts'
+import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import type { Wire } from '../kit/wire.ts'
 
@@ -15,7 +16,11 @@ import type { Wire } from '../kit/wire.ts'
 
 const replies: ServerResponse[] = []
 const upstream = await startUpstream({
-  handler: ({ method, url }, response) => {
+  handler: async ({ method, url, over }, response) => {
+    if (url.endsWith('/upload')) {
+      await over
+      return
+    }
     const type = url.endsWith('/file') ? 'application/octet-stream' : 'text/event-stream'
     response.writeHead(200, { 'content-type': type })
     if (method === 'HEAD') response.end()
@@ -184,6 +189,44 @@ test('the event streams of one address are limited on the node', async () => {
   const wire = await connect(node.port, from)
   await wire.send(requestBytes({ target: '/orders/events', token: tokenOf('bob') }))
   await wire.until('data: begun\n\n')
+})
+
+test('the second part of an upload is not relayed after the expiry of its token, however short the upload is', async () => {
+  const node = await startNode({ policy: policyOf({ main: { clock_tolerance: '0s' } }) })
+  const wires: Wire[] = []
+  const expMs = Math.ceil(Date.now() / 1000) * 1000 + 2000
+  const token = issuer.sign({ claims: { sub: 'brief', exp: expMs / 1000 } })
+  await warm(node, token)
+  // Most of them are too short for the periodic search for streams.
+  for (const beforeMs of [220, 200, 180, 160, 140, 120, 100, 80, 60, 40]) {
+    await until('shortly before the expiry', () => Date.now() >= expMs - beforeMs)
+    const wire = await connect(node.port)
+    const fields = [['Content-Length', '10']] as const
+    const head = requestBytes({ method: 'POST', target: '/orders/upload', token, fields })
+    await wire.send(Buffer.concat([head, Buffer.from('first')]))
+    wires.push(wire)
+  }
+  await until('the token has expired', () => Date.now() >= expMs + 10)
+  for (const wire of wires) {
+    await wire.send('later')
+    // 503: the token expired while the request waited.
+    expect((await wire.until('\r\n\r\n')).toString('latin1')).toMatch(/^HTTP\/1\.1 (401|503) /)
+  }
+  const uploads = upstream.requests.filter(({ url }) => url.endsWith('/upload'))
+  expect(uploads.map(({ body }) => body.toString()).filter((body) => body.includes('later'))).toEqual([])
+})
+
+/** Makes the node verify the token. */
+async function warm(node: TestNode, token: string): Promise<void> {
+  await request(node.port, requestBytes({ target: '/orders/events', token, method: 'HEAD' }), { head: true })
+}
+
+test('verifications of 100 streams after a change of their issuer end none of them', async () => {
+  const node = await startNode({ policy: policyOf() })
+  const all = await Promise.all(Array.from({ length: 100 }, (_, i) => open(node, tokenOf(`many-${i}`))))
+  await swap(node, policyOf({ main: { clock_tolerance: '7s' } }))
+  for (const reply of replies.slice(-100)) reply.write('data: goes on\n\n')
+  for (const { wire } of all) await wire.until('data: goes on\n\n')
 })
 
 test('a withdrawn key ends the streams of the tokens that it signed, and others go on', async () => {

@@ -2,6 +2,7 @@ import { GatewayFault } from '../../gateway/base/fault.ts'
 import type { Reason } from '../../gateway/base/reasons.ts'
 import { endReasons } from '../../gateway/pipeline/exchange/end-reasons.ts'
 import type { Step, Verdict } from '../../gateway/pipeline/exchange/steps.ts'
+import { uploadReasons } from '../../gateway/pipeline/exchange/stream-authority.ts'
 
 type Outcomes = Pick<Step, 'name' | 'denies' | 'answers' | 'throws'>
 
@@ -23,7 +24,7 @@ export function undeclaredFault({ name, throws }: Outcomes, error: unknown): str
 
 /** Describes the reason of a forwarded exchange that neither `forward` nor `endReasons` lists. */
 export function undeclaredEnd({ name, denies, answers, throws }: Outcomes, reason: Reason): string | undefined {
-  const listed: readonly Reason[] = [...denies, ...answers, ...throws, ...endReasons]
+  const listed: readonly Reason[] = [...denies, ...answers, ...throws, ...endReasons, ...uploadReasons]
   return listed.includes(reason) ? undefined : undeclared(name, 'denies, answers, throws or endReasons', reason)
 }
 

@@ -64,9 +64,9 @@ export const mutations: readonly Mutation[] = [
   ...inFile(
     'streams/stream-registry.ts',
     {
-      'a revocation does not end streams': ['(entry) => this.#due.push(entry))', '() => {})'],
-      'an order to end streams ends none': ['      entry.ordered = true\n', ''],
-      'streams are not checked while nothing is relayed': ['() => this.checkAll())', '() => {})'],
+      'a revocation does not end streams': ['(entry) => found.push(entry))', '() => {})'],
+      'an order to end streams ends none': ['        entry.ordered = true\n', ''],
+      'streams are not checked while nothing is relayed': ["() => this.#checkAll('routine'))", '() => {})'],
     },
     streams,
   ),

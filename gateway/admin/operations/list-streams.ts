@@ -29,7 +29,7 @@ export const listStreams = operation({
     reply: { node: 'node-a', total: 1, selected: 1, streams: [exampleStream] },
   },
   run: async ({ query, dependencies: { node, streams } }) => {
-    const list = streams.list(streamSelectorOf(query, node))
+    const list = await streams.list(streamSelectorOf(query, node))
     return { status: 200, document: { node: node.id, ...list, streams: list.streams.map(streamDocument) } }
   },
 })

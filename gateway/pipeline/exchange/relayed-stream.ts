@@ -1,12 +1,12 @@
 import { type Denial, denial } from '../../base/denial.ts'
 import type { RevocationMemo } from '../../oauth/token-facts.ts'
-import type { StreamSelector, StreamView } from '../../streams/stream-view.ts'
+import type { StreamKind, StreamSelector, StreamView } from '../../streams/stream-view.ts'
 import type { StreamWatch, WatchedStream } from '../../streams/watched-stream.ts'
 import { concludeReply, endStream, fail } from './driver.ts'
 import type { Recorded } from './exchange.ts'
 import type { Relay } from './relay.ts'
 import { StreamAuthority } from './stream-authority.ts'
-import { isSelected, streamView } from './stream-view.ts'
+import { isSelected, streamKind, streamView } from './stream-view.ts'
 
 /** Time between two calls of `sweep`, ms. */
 const SWEEP_MS = 250
@@ -46,6 +46,10 @@ export class RelayedStream implements WatchedStream, Relay {
     const stream = new RelayedStream(x)
     x.stream = stream
     return stream
+  }
+
+  get kind(): StreamKind {
+    return streamKind(this.#x)
   }
 
   get holdMs(): number | undefined {

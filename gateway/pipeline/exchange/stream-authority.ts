@@ -1,5 +1,6 @@
 import { type Denial, denial } from '../../base/denial.ts'
 import { GatewayFault } from '../../base/fault.ts'
+import type { Reason } from '../../base/reasons.ts'
 import { isSameConfirmation } from '../../oauth/confirmation.ts'
 import type { RevocationMemo } from '../../oauth/token-facts.ts'
 import { sessionEnded } from '../identity/session-credential.ts'
@@ -18,6 +19,9 @@ import type { Step, Verdict } from './steps.ts'
 /** The phases that decide whether a request is admitted. They run again while its stream continues. */
 const placing: readonly Step[] = [matchRoute, checkUpgrade, checkAddress]
 const deciding: readonly Step[] = [authenticate, checkRevocation, authorize]
+
+/** Reasons for which a forwarded upload without a reply can be refused: those of a new request. */
+export const uploadReasons: readonly Reason[] = [...placing, ...deciding].flatMap(({ denies }) => denies)
 
 /** Shortest time between two runs of the phases ahead of time, ms. */
 const AGAIN_MS = 1000
@@ -138,31 +142,53 @@ export class StreamAuthority {
   }
 
   #run(): void {
-    const again = this.#asNow()
     this.#denial = undefined
+    const { facts, gate } = this.#current
+    const waits = this.#isVerifiedAgain
+      ? gate.streams!.verifications.run(facts!.issuer.issuer, () => this.#decide())
+      : this.#decide()
+    if (waits === undefined) return
+    this.#running = true
+    waits
+      .finally(() => {
+        this.#running = false
+        if (!this.#isOver) this.#onDecided()
+      })
+      .catch((error: unknown) => {
+        this.#fault = error
+      })
+  }
+
+  /** Whether the signature may be verified again: the policy or the keys have changed, and no issuer is asked. */
+  get #isVerifiedAgain(): boolean {
+    const { gate, runtime, facts } = this.#current
+    if (facts === undefined || gate.streams === undefined) return false
+    const { key, introspection, issuer } = facts
+    return (gate.runtime !== runtime || !key.live) && introspection.form === 'jwt' && issuer.recheckMs === undefined
+  }
+
+  get #isOver(): boolean {
+    return this.#x.settled && !this.#x.downstream.lingers
+  }
+
+  /** Runs the phases. @returns resolves when they have decided; `undefined` when they have, or when the stream has ended */
+  #decide(): Promise<void> | undefined {
+    if (this.#isOver) return undefined
     try {
+      const again = this.#asNow()
       const isIdle = this.#sessionUse?.isIdle(again.nowMs) === true
       const verdict = isIdle ? this.#decideIdle(again) : decide(again)
-      if (!(verdict instanceof Promise)) {
-        this.#decided(again, verdict)
-        return
-      }
-      this.#running = true
-      verdict
-        .then(
+      if (verdict instanceof Promise) {
+        return verdict.then(
           (late) => this.#decided(again, late),
           (error) => this.#failed(error),
         )
-        .finally(() => {
-          this.#running = false
-          if (!this.#x.settled || this.#x.downstream.lingers) this.#onDecided()
-        })
-        .catch((error: unknown) => {
-          this.#fault = error
-        })
+      }
+      this.#decided(again, verdict)
     } catch (error) {
       this.#failed(error)
     }
+    return undefined
   }
 
   async #decideIdle(again: Exchange): Promise<Verdict> {

@@ -1,4 +1,4 @@
-import type { StreamSelector, StreamView } from '../../streams/stream-view.ts'
+import type { StreamKind, StreamSelector, StreamView } from '../../streams/stream-view.ts'
 import { addressText } from '../client-address/address-text.ts'
 import type { Recorded } from './exchange.ts'
 
@@ -7,7 +7,7 @@ export function streamView(x: Recorded): StreamView {
   const { facts, session, socket, downstream } = x
   return {
     id: x.id,
-    kind: kindOf(x),
+    kind: streamKind(x),
     route: x.route.id,
     issuer: facts?.issuer.issuer,
     subject: facts?.subject,
@@ -21,7 +21,7 @@ export function streamView(x: Recorded): StreamView {
   }
 }
 
-function kindOf({ socket, eventStream, replyHead }: Recorded): StreamView['kind'] {
+export function streamKind({ socket, eventStream, replyHead }: Recorded): StreamKind {
   if (socket !== undefined) return 'websocket'
   if (replyHead === undefined) return 'upload'
   return eventStream ? 'events' : 'download'

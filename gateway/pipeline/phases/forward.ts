@@ -68,9 +68,7 @@ function send(x: Shaped, fresh = false): void {
     fresh,
     timeouts: route.timeouts,
   }
-  const forwarder = new ReplyForwarder(x)
-  x.call = x.target.send(request, forwarder)
-  if (request.body !== undefined) x.gate.streams?.soon(forwarder)
+  x.call = x.target.send(request, new ReplyForwarder(x))
 }
 
 /** Path and query that the service receives. */

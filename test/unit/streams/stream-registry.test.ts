@@ -1,11 +1,11 @@
-import { setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { type Denial, denial } from '../../../gateway/base/denial.ts'
 import { noRevocationLookup, type RevocationMemo } from '../../../gateway/oauth/token-facts.ts'
 import { HashKeys } from '../../../gateway/revocation/identity.ts'
 import { ANY_TIME, writeRecord } from '../../../gateway/revocation/record.ts'
 import { StreamRegistry } from '../../../gateway/streams/stream-registry.ts'
-import type { StreamSelector, StreamView } from '../../../gateway/streams/stream-view.ts'
+import type { StreamKind, StreamSelector, StreamView } from '../../../gateway/streams/stream-view.ts'
 import type { StreamWatch, WatchedStream } from '../../../gateway/streams/watched-stream.ts'
 
 // A stream is a long reply or upload. The gate checks the credential of a stream periodically, before the stream relays
@@ -18,6 +18,7 @@ const issuer = 'https://idp.test'
 
 /** A stream of one subject that records the calls of the stream registry. */
 class TestStream implements WatchedStream {
+  kind: StreamKind = 'events'
   readonly lookups: readonly RevocationMemo[]
   readonly did: string[] = []
   watch!: StreamWatch
@@ -86,10 +87,9 @@ function registry(clock: Clock = { now: 0 }): StreamRegistry {
   return streams
 }
 
-async function opened(streams: StreamRegistry, subject: string): Promise<TestStream> {
+function opened(streams: StreamRegistry, subject: string): TestStream {
   const stream = new TestStream(subject)
-  streams.soon({ startStream: () => stream })
-  await turn()
+  streams.open({ startStream: () => stream })
   return stream
 }
 
@@ -98,8 +98,8 @@ const recordOf = (subject: string, under = keys): Buffer =>
 
 test('a revocation of a subject makes the gate check the streams of that subject and no others', async () => {
   const streams = registry()
-  const mine = [await opened(streams, 'ann'), await opened(streams, 'ann')]
-  const other = await opened(streams, 'bob')
+  const mine = [opened(streams, 'ann'), opened(streams, 'ann')]
+  const other = opened(streams, 'bob')
   for (const stream of mine) stream.verdict = revoked
   other.verdict = revoked
 
@@ -111,27 +111,79 @@ test('a revocation of a subject makes the gate check the streams of that subject
   expect(streams.size).toBe(1)
 })
 
-test('a stream that starts in the event-loop turn in which its revocation arrives is checked and ended', async () => {
+test('an exchange that has become a stream but is not registered when its revocation arrives is found and ended', async () => {
   const streams = registry()
   const stream = new TestStream('ann')
   stream.verdict = revoked
-  streams.soon({ startStream: () => stream })
+  const others = [{ startStream: () => undefined }, { startStream: () => new TestStream('bob') }]
+  streams.findIn((found) => {
+    for (const candidate of [...others.splice(0), { startStream: () => stream }]) found(candidate)
+  })
   await streams.apply('revoked', recordOf('ann'))
   expect(stream.did).toEqual(['end token-revoked'])
-  await turn()
-  expect(streams.size).toBe(0)
+  expect(streams.size).toBe(1)
 })
 
-test('a transfer that is complete by the end of its event-loop turn is not registered as a stream', async () => {
+test('the registry counts its streams by kind, also when an upload becomes a download and when a stream ends', async () => {
   const streams = registry()
-  streams.soon({ startStream: () => undefined })
-  await turn()
-  expect(streams.size).toBe(0)
+  const stream = opened(streams, 'ann')
+  const other = opened(streams, 'bob')
+  other.kind = 'upload'
+  await streams.catchUp()
+  expect(streams.openByKind).toEqual({ websocket: 0, events: 1, download: 0, upload: 1 })
+
+  other.kind = 'download'
+  stream.verdict = revoked
+  await streams.catchUp()
+  expect(streams.openByKind).toEqual({ websocket: 0, events: 0, download: 1, upload: 0 })
+  other.watch.close()
+  expect(streams.openByKind).toEqual({ websocket: 0, events: 0, download: 0, upload: 0 })
 })
+
+/** Largest number of calls of `call` in one turn of the event loop, while `work` runs. */
+async function mostPerTurn(counter: { count: number }, work: Promise<unknown> | undefined): Promise<number> {
+  const counts: number[] = []
+  let over = false
+  const counting = (async () => {
+    while (!over) {
+      const before = counter.count
+      await nextTurn()
+      counts.push(counter.count - before)
+    }
+  })()
+  await work
+  over = true
+  await counting
+  return Math.max(...counts)
+}
+
+test.each(['list', 'check', 'order'])(
+  'with 20,000 streams, a %s works on at most 4,096 of them in one turn of the event loop',
+  async (what) => {
+    const streams = registry()
+    const counter = { count: 0 }
+    for (let i = 0; i < 20_000; i++) {
+      const stream = opened(streams, 'bob')
+      stream.reconsider = () => void counter.count++
+      stream.isSelected = () => {
+        counter.count++
+        return false
+      }
+    }
+    const works = {
+      list: () => streams.list({ subject: 'ann' }),
+      check: () => streams.catchUp(),
+      order: () => streams.apply('end-streams', orderOf({ subject: 'ann' })),
+    }
+    const most = await mostPerTurn(counter, works[what as keyof typeof works]())
+    expect(counter.count).toBeGreaterThanOrEqual(20_000)
+    expect(most).toBeLessThanOrEqual(2 * 4096)
+  },
+)
 
 test('after a change of the hash keys, the gate checks every stream, and a revocation under the new key finds its streams', async () => {
   const streams = registry()
-  const stream = await opened(streams, 'ann')
+  const stream = opened(streams, 'ann')
   const later = new HashKeys(['22'.repeat(32)])
   stream.index(later, 'ann')
 
@@ -146,7 +198,7 @@ test('after a change of the hash keys, the gate checks every stream, and a revoc
 
 test('a catch-up with the cluster resolves after the gate has checked every stream, in more than one turn of the event loop', async () => {
   const streams = registry()
-  const all = await Promise.all(Array.from({ length: 300 }, () => opened(streams, 'ann')))
+  const all = Array.from({ length: 300 }, () => opened(streams, 'ann'))
   for (const stream of all) {
     stream.reconsider = () => {
       stream.checks++
@@ -166,7 +218,7 @@ test('a catch-up with the cluster resolves after the gate has checked every stre
 test('the gate holds a stream while its revocations are unknown, and releases the stream when they are known', async () => {
   const clock = { now: 0 }
   const streams = registry(clock)
-  const stream = await opened(streams, 'ann')
+  const stream = opened(streams, 'ann')
   expect(stream.watch.mayRelay()).toBe(true)
 
   stream.verdict = stale
@@ -175,7 +227,7 @@ test('the gate holds a stream while its revocations are unknown, and releases th
   expect(stream.watch.mayRelay()).toBe(false)
   expect(stream.did).toEqual(['hold'])
   stream.verdict = undefined
-  await streams.checkAll()
+  await streams.catchUp()
   expect(stream.did).toEqual(['hold', 'release'])
   expect(stream.watch.mayRelay()).toBe(true)
 })
@@ -183,13 +235,13 @@ test('the gate holds a stream while its revocations are unknown, and releases th
 test('the gate ends a held stream when the hold time has expired, or when its token is revoked', async () => {
   const clock = { now: 0 }
   const streams = registry(clock)
-  const [late, found] = [await opened(streams, 'ann'), await opened(streams, 'bob')]
+  const [late, found] = [opened(streams, 'ann'), opened(streams, 'bob')]
   for (const stream of [late, found]) stream.verdict = stale
-  await streams.checkAll()
+  await streams.catchUp()
   found.verdict = revoked
-  await streams.checkAll()
+  await streams.catchUp()
   clock.now = 30_000
-  await streams.checkAll()
+  await streams.catchUp()
   expect(late.did).toEqual(['hold', 'end revocation-stale'])
   expect(found.did).toEqual(['hold', 'end token-revoked'])
   expect(late.watch.mayRelay()).toBe(false)
@@ -197,7 +249,7 @@ test('the gate ends a held stream when the hold time has expired, or when its to
 
 test('a fault in the check of one stream ends that stream, and the gate checks the other streams', async () => {
   const streams = registry()
-  const [broken, other] = [await opened(streams, 'ann'), await opened(streams, 'ann')]
+  const [broken, other] = [opened(streams, 'ann'), opened(streams, 'ann')]
   broken.reconsider = () => {
     throw new Error('deliberate')
   }
@@ -210,7 +262,7 @@ test('a fault in the check of one stream ends that stream, and the gate checks t
 
 test('the gate no longer checks a closed stream', async () => {
   const streams = registry()
-  const stream = await opened(streams, 'ann')
+  const stream = opened(streams, 'ann')
   stream.watch.close()
   stream.verdict = revoked
   await streams.apply('revoked', recordOf('ann'))
@@ -222,10 +274,10 @@ const orderOf = (selector: object): Buffer => Buffer.from(JSON.stringify(selecto
 
 test('an order to end the streams of a subject ends them, also a held one, and no others', async () => {
   const streams = registry()
-  const mine = [await opened(streams, 'ann'), await opened(streams, 'ann')]
-  const other = await opened(streams, 'bob')
+  const mine = [opened(streams, 'ann'), opened(streams, 'ann')]
+  const other = opened(streams, 'bob')
   mine[1]!.verdict = stale
-  await streams.checkAll()
+  await streams.catchUp()
 
   await streams.apply('end-streams', orderOf({ subject: 'ann', issuer }))
 
@@ -238,9 +290,9 @@ test('an order to end the streams of a subject ends them, also a held one, and n
   expect(streams.size).toBe(1)
 })
 
-test('an order to end streams stops every selected stream at once, and resolves when the last one has ended', async () => {
+test('an order to end streams stops every selected stream immediately, and resolves when the last one has ended', async () => {
   const streams = registry()
-  const all = await Promise.all(Array.from({ length: 300 }, () => opened(streams, 'ann')))
+  const all = Array.from({ length: 300 }, () => opened(streams, 'ann'))
   for (const stream of all) {
     stream.end = ({ reason }) => {
       const until = performance.now() + 0.2
@@ -263,23 +315,23 @@ test.each([
   ['has a member that is no string', orderOf({ subject: 1 })],
 ])('an order to end streams ends none when it %s', async (_, payload) => {
   const streams = registry()
-  const stream = await opened(streams, 'ann')
+  const stream = opened(streams, 'ann')
   await streams.apply('end-streams', payload)
   expect(stream.did).toEqual([])
 })
 
 test('a list of streams has the selected streams with their state, and counts those beyond the first 1,000', async () => {
   const streams = registry()
-  await Promise.all(Array.from({ length: 1001 }, () => opened(streams, 'bob')))
-  const held = await opened(streams, 'ann')
+  for (let i = 0; i < 1001; i++) opened(streams, 'bob')
+  const held = opened(streams, 'ann')
   held.verdict = stale
-  await streams.checkAll()
+  await streams.catchUp()
 
-  expect(streams.list({ subject: 'ann' })).toEqual({
+  expect(await streams.list({ subject: 'ann' })).toEqual({
     total: 1002,
     selected: 1,
     streams: [{ ...held.view(), held: true }],
   })
-  const all = streams.list({})
+  const all = await streams.list({})
   expect([all.selected, all.streams.length]).toEqual([1002, 1000])
 })

@@ -30,7 +30,7 @@ function summariesOf(
   streams: readonly ListedStream[],
   members: readonly string[] = [node],
 ): StreamSummaries {
-  const list = (_: object, most = 1000) => ({
+  const list = async (_: object, most = 1000) => ({
     total: streams.length,
     selected: streams.length,
     streams: streams.slice(0, most),

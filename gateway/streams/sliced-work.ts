@@ -1,0 +1,114 @@
+import { performance } from 'node:perf_hooks'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Supervisor } from '../base/supervisor.ts'
+
+/** Longest work in one turn of the event loop, ms. */
+const SLICE_MS = 5
+/**
+ * Most work in one turn, in units of the cost of one check of a stream, about 1 µs. Bounds a turn also on a busy machine,
+ * where the clock runs while the process waits for a CPU.
+ */
+const SLICE_COST = 1024
+
+/** Work on many streams. Runs in parts of at most 5 ms. */
+interface SlicedTask {
+  /** Works on the next stream. @returns the cost of this work; 0 when no stream is left */
+  readonly step: () => number
+  readonly done: () => void
+  readonly failed: (error: unknown) => void
+}
+
+/**
+ * Work on all streams of a node, in slices: one slice in each turn of the event loop, whatever the number of tasks.
+ * Requests are served between two slices.
+ */
+export class SlicedWork {
+  readonly #supervisor: Supervisor
+  readonly #now: () => number
+  /** Tasks that an event waits for, before the periodic ones. */
+  readonly #urgent: SlicedTask[] = []
+  readonly #routine: SlicedTask[] = []
+  /** Cost that this turn of the event loop may still have. */
+  #left = SLICE_COST
+  #endAt = 0
+  #turnBegun = false
+  #running = false
+
+  /** @param now  returns the monotonic time, ms */
+  constructor(supervisor: Supervisor, now: () => number = () => performance.now()) {
+    this.#supervisor = supervisor
+    this.#now = now
+  }
+
+  /**
+   * Calls `work` for each item, now as far as this turn of the event loop permits, and for the others in later turns.
+   *
+   * @param work  returns its cost, in units of one check. An exception ends the run
+   * @returns resolves after the last item; `undefined` when it was worked on before this method returns
+   */
+  run<Item>(
+    priority: 'urgent' | 'routine',
+    items: readonly Item[],
+    work: (item: Item) => number,
+  ): Promise<void> | undefined {
+    let next = 0
+    const step = (): number => (next < items.length ? work(items[next++]!) : 0)
+    this.#beginTurn()
+    const queue = priority === 'urgent' ? this.#urgent : this.#routine
+    const isFirst = this.#urgent.length === 0 && (priority === 'urgent' || this.#routine.length === 0)
+    if (isFirst && this.#finishes(step)) return undefined
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    queue.push({ step, done: resolve, failed: reject })
+    if (!this.#running) {
+      this.#running = true
+      void this.#supervisor.attempt(() => this.#runTasks())
+    }
+    return promise
+  }
+
+  #beginTurn(): void {
+    if (this.#turnBegun) return
+    this.#turnBegun = true
+    this.#left = SLICE_COST
+    this.#endAt = this.#now() + SLICE_MS
+    setImmediate(() => {
+      this.#turnBegun = false
+    })
+  }
+
+  /** @returns whether the task is complete, else this turn has had its slice */
+  #finishes(step: () => number): boolean {
+    while (this.#left > 0 && this.#now() < this.#endAt) {
+      const cost = step()
+      if (cost === 0) return true
+      this.#left -= cost
+    }
+    return false
+  }
+
+  async #runTasks(): Promise<void> {
+    do {
+      await nextTurn()
+      this.#turnBegun = false
+      this.#beginTurn()
+      this.#runSlice()
+    } while (this.#urgent.length > 0 || this.#routine.length > 0)
+    this.#running = false
+  }
+
+  #runSlice(): void {
+    for (const queue of [this.#urgent, this.#routine]) {
+      for (;;) {
+        const [task] = queue
+        if (task === undefined) break
+        try {
+          if (!this.#finishes(task.step)) return
+          task.done()
+        } catch (error) {
+          task.failed(error)
+        }
+        queue.shift()
+      }
+    }
+  }
+}
