@@ -1,4 +1,5 @@
 import { type Commit, commitAll } from './base/commit.ts'
+import type { CredentialsRoom } from './credentials/open-credentials.ts'
 import type { IssuerRules } from './oauth/token-facts.ts'
 import type { Runtime } from './pipeline/gate.ts'
 import type { Snapshot } from './policy/snapshot.ts'
@@ -10,6 +11,7 @@ export interface PolicyFollowers {
   readonly byIssuer: readonly IssuerFollower[]
   readonly byRoute: Pick<Traffic, 'prepare'>
   readonly byService: Pick<TargetRegistry, 'prepare'>
+  readonly byCredential: Pick<CredentialsRoom, 'prepare'>
 }
 
 interface IssuerFollower {
@@ -39,6 +41,7 @@ export function preparePolicy(snapshot: Snapshot, followers: PolicyFollowers): P
   const { balancers, commit } = followers.byService.prepare(snapshot.services)
   const commits = [
     ...followers.byIssuer.map((each) => each.prepare(issuers)),
+    followers.byCredential.prepare([...new Set(snapshot.routes.map(({ credential }) => credential))]),
     followers.byRoute.prepare(snapshot.routes.map(({ id }) => id)),
     commit,
   ]

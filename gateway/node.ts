@@ -118,6 +118,7 @@ function gateOf(rooms: Rooms, followers: PolicyFollowers, lifecycle: Lifecycle):
     verifier: tokens.verifier,
     clientTokens: tokens.clientTokens,
     signer: credentials.signer,
+    serviceSecrets: credentials.serviceSecrets,
     revocations: revocation?.revocations,
     streams: rooms.streams.registry,
     sessions: sessions?.sessions,
@@ -133,9 +134,9 @@ function gateOf(rooms: Rooms, followers: PolicyFollowers, lifecycle: Lifecycle):
 }
 
 /** Components that keep state for each issuer, route or service, and therefore follow changes of the policy. */
-function followersOf({ keys, clients, tokens, sessions, traffic, targets }: Rooms): PolicyFollowers {
+function followersOf({ credentials, keys, clients, tokens, sessions, traffic, targets }: Rooms): PolicyFollowers {
   const byIssuer = [keys, clients, tokens, ...(sessions === undefined ? [] : [sessions])]
-  return { byIssuer, byRoute: traffic, byService: targets }
+  return { byIssuer, byRoute: traffic, byService: targets, byCredential: credentials }
 }
 
 /** Ends the process like an uncaught exception, with a log line that states the reason. */

@@ -74,6 +74,9 @@ const limit = z.strictObject({
 
 const service = z.strictObject({
   upstreams: z.array(z.string()),
+  credential: z
+    .strictObject({ type: z.string(), field: z.string().nullable() })
+    .describe('Kind of the credential of the service, and the field that contains it. The value is never shown.'),
   method: z.string(),
   path: z.string(),
   query: z.literal('as sent').nullable(),

@@ -120,9 +120,10 @@ function limitLine(view: LimitView): string {
 
 function serviceRows(view: ServiceView | null): Row[] {
   if (view === null) return []
-  const { method, path, query, upstreams, fields, assertion } = view
+  const { method, path, query, upstreams, credential, fields, assertion } = view
   const lines = fields.map(({ name, value, from }) => {
-    const shown = value ?? (from === 'client' ? '(as the client sent it)' : '(generated for each exchange)')
+    const hidden = name === credential.field && credential.type !== 'token' ? `(${credential.type})` : undefined
+    const shown = value ?? hidden ?? (from === 'client' ? '(as the client sent it)' : '(generated for each exchange)')
     return `${name}: ${shown}`
   })
   const target = `${method} ${path}${query === null ? '' : '?(as the client sent it)'} at ${upstreams.join(' or ')}`

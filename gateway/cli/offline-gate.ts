@@ -2,7 +2,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { Sealer } from '../base/sealer.ts'
 import type { AssertionKeySetting, PrivateJwk } from '../config/assertion-keys.ts'
 import { loadSettings, type Settings } from '../config/settings.ts'
-import { openCredentials } from '../credentials/open-credentials.ts'
+import { AssertionSigner } from '../credentials/assertion.ts'
 import { TokenEndpoints } from '../issuers/token-endpoints.ts'
 import { openLimits } from '../limits/open-limits.ts'
 import { type Gate, makeGate } from '../pipeline/gate.ts'
@@ -23,11 +23,10 @@ export function defaultSettings(): Settings {
  */
 export async function offlineGate(snapshot: Snapshot, verifier: Gate['verifier'], publicUrl: string): Promise<Gate> {
   const defaults = defaultSettings()
-  const keys = { ...defaults.keys, assertion: [temporaryKey()] }
-  const settings = { ...defaults, publicUrls: [publicUrl], keys }
+  const settings = { ...defaults, publicUrls: [publicUrl] }
   const limits = openLimits({ settings, link: undefined, rules: () => limitRules(snapshot) })
   const sealer = new Sealer([{ id: 'explain', secret: randomBytes(32) }])
-  const { signer } = await openCredentials({ settings })
+  const signer = await AssertionSigner.create([temporaryKey()], { issuer: publicUrl })
   return makeGate(settings, {
     limiter: limits.limiter,
     addressLimit: limits.addressLimit,

@@ -15,6 +15,8 @@ export interface ShownField {
 
 export interface ServiceView {
   readonly upstreams: readonly string[]
+  /** Kind of the service's credential, and the field that contains it; its value is never shown. */
+  readonly credential: { readonly type: string; readonly field: string | null }
   readonly method: string
   /** Normalized path after the route's rewriting. The query is not shown; the gate forwards it unchanged. */
   readonly path: string
@@ -50,12 +52,14 @@ export function serviceView(x: Exchange, request: UpstreamRequest): ServiceView 
     fields.push(shown(x, name, value))
     if (name === assertionField) assertion = claimsOf(value)
   }
-  const { hostHeader, upstreams } = x.route!.service
+  const { credential, service } = x.route!
+  const { hostHeader, upstreams } = service
   // A forwarded request without `Host` gets the upstream's host when it is sent. Show this host.
   if (hostHeader === 'upstream') fields.push({ name: 'host', value: upstreams[0]!.host, from: 'gate' })
   const [path = '', ...query] = request.target.split('?')
   return {
     upstreams: upstreams.map(({ origin }) => origin),
+    credential: { type: credential.type, field: credential.field ?? null },
     method: request.method,
     path,
     query: query.length === 0 ? null : 'as sent',
@@ -64,12 +68,12 @@ export function serviceView(x: Exchange, request: UpstreamRequest): ServiceView 
   }
 }
 
-function shown({ head, id }: Exchange, name: string, value: string): ShownField {
+function shown({ head, id, route }: Exchange, name: string, value: string): ShownField {
+  const { field, type } = route!.credential
+  if (name === field) return { name, value: null, from: type === 'token' ? 'client' : 'gate' }
   if (forwardedKinds.has(kindOfField(name))) return { name, value: null, from: 'client' }
   const continued =
-    name === 'authorization' ||
-    (name === 'traceparent' && value === head.traceparent) ||
-    (name === 'x-request-id' && id === head.requestId)
+    (name === 'traceparent' && value === head.traceparent) || (name === 'x-request-id' && id === head.requestId)
   if (continued) return { name, value: null, from: 'client' }
   if (name === 'via') return { name, value: head.via === undefined ? value : null, from: 'gate' }
   return { name, value: generatedFields.has(name) ? null : value, from: 'gate' }

@@ -1,11 +1,13 @@
 import type { AuditTrail } from '../audit/audit-trail.ts'
 import { type Denial, denial } from '../base/denial.ts'
+import type { Secret } from '../base/secret.ts'
 import type { Settings } from '../config/settings.ts'
 import type { AssertionSigner } from '../credentials/assertion.ts'
 import type { AddressLimit } from '../limits/address-limit.ts'
 import type { KnownAddresses } from '../limits/known-addresses.ts'
 import type { Limiter } from '../limits/limiter.ts'
 import type { LoginService } from '../login/login-service.ts'
+import type { CredentialSources } from '../policy/services/credentials/service-credential.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import type { Revocations } from '../revocation/revocations.ts'
 import type { Sessions } from '../sessions/sessions.ts'
@@ -61,6 +63,7 @@ export interface Gate {
   readonly streams: Pick<StreamRegistry, 'open' | 'findIn' | 'counts' | 'messages' | 'verifications'> | undefined
   /** `undefined` when no signing key for identity assertions is configured. */
   readonly signer: AssertionSigner | undefined
+  readonly serviceSecrets: CredentialSources['serviceSecrets']
   readonly lifecycle: Lifecycle
   /** Lifecycle of forward-auth checks, which a proxy in front of the services requests. */
   readonly checkLifecycle: Lifecycle
@@ -92,6 +95,17 @@ export interface AccessLog {
 
 const STDOUT = 1
 
+/** Stands for every secret of a service in a gate that forwards nothing. */
+const hiddenSecret: Secret = {
+  current: '',
+  previous: undefined,
+  presented: '',
+  refused: () => false,
+  refresh: () => {},
+  changed: () => {},
+  close: () => {},
+}
+
 /**
  * Defaults of the members of a gate that count, record, store state or need the cluster. A gate with these defaults
  * makes decisions and has no other effect.
@@ -102,6 +116,7 @@ export const inertMembers = {
   loginService: undefined,
   revocations: undefined,
   streams: undefined,
+  serviceSecrets: { of: () => hiddenSecret },
   accessLog: { format: 'off', lines: new LineWriter(STDOUT) },
   traffic: new Traffic(),
   tracer: undefined,

@@ -4,6 +4,7 @@ import type { RouteLimits } from '../base/limit-rule.ts'
 import { forwardedMethods, withHead } from '../base/methods.ts'
 import { ConfigError, type DocumentPath, type Problem, problem } from '../config/problem.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
+import type { FolderOf } from './issuers/client-auth.ts'
 import { AskedIssuers, introspectionTerms } from './issuers/compile-introspection.ts'
 import { compileIssuers, issuersOf } from './issuers/compile-issuers.ts'
 import { RouteTable } from './match.ts'
@@ -20,7 +21,7 @@ import { compileCors } from './services/compile-cors.ts'
 import { compileLimits, type LimitGroup, routeLimits } from './services/compile-limits.ts'
 import { compileUpstreamTls } from './services/compile-upstream-tls.ts'
 import { compileWebSocket } from './services/compile-websocket.ts'
-import { compileCredential } from './services/credentials/credential-kinds.ts'
+import { compileCredentials, type ServiceCredentials } from './services/credentials/compile-credentials.ts'
 import type { ServiceCredential } from './services/credentials/service-credential.ts'
 import { compileRewrite, type RewriteEntry } from './services/rewrite.ts'
 import type { RouteEntry } from './services/route-entry.ts'
@@ -55,24 +56,26 @@ export function compilePolicy(source: PolicySource, { previous, publicUrls }: Co
     problems.push(problem(code, message, path, source.locate(path), hint))
   }
   const { document, revision } = source
+  const folderOf: FolderOf = (path) => dirname(source.locate(path).file ?? '.')
   const byName = compileIssuers(document.issuers, {
     previous,
     publicUrls,
     longestStaleMs: longestStaleMs(document.services),
-    folderOf: (path) => dirname(source.locate(path).file ?? '.'),
+    folderOf,
     report,
   })
   const services: ServicePolicy[] = []
   const gateLimits = compileLimits(document.limits, 'gate', ['limits'], report)
   const routes = new RouteCollection(report)
   for (const [id, entry] of Object.entries(document.services)) {
-    const folder = dirname(source.locate(['services', id]).file ?? '.')
+    const credentials = compileCredentials(id, entry, report, folderOf)
     const issuers = issuersOf(id, entry, byName, report)
-    const service = compileService(id, services.length, entry, issuers, { folder, report })
+    const folder = folderOf(['services', id])
+    const service = compileService(id, services.length, entry, { issuers, credentials, folder, report })
     services.push(service)
     const shared = [gateLimits, compileLimits(entry.limits, `service/${id}`, ['services', id, 'limits'], report)]
     for (const [i, route] of entry.routes.entries()) {
-      routes.add(service, entry, route, shared, ['services', id, 'routes', i])
+      routes.add(service, entry, route, credentials.ofRoutes[i]!, shared, ['services', id, 'routes', i])
     }
   }
   if (problems.length > 0) throw new ConfigError(problems)
@@ -98,12 +101,19 @@ function longestStaleMs(services: PolicySource['document']['services']): number 
   return Math.max(0, ...said.filter((stale) => typeof stale === 'number'))
 }
 
+interface ServiceScope {
+  readonly issuers: ReadonlySet<IssuerRules>
+  readonly credentials: ServiceCredentials
+  /** Folder of the policy file that contains the service. */
+  readonly folder: string
+  readonly report: ReportProblem
+}
+
 function compileService(
   id: string,
   index: number,
   entry: ServiceEntry,
-  issuers: ReadonlySet<IssuerRules>,
-  { folder, report }: { readonly folder: string; readonly report: ReportProblem },
+  { issuers, credentials, folder, report }: ServiceScope,
 ): ServicePolicy {
   return Object.freeze({
     id,
@@ -111,7 +121,8 @@ function compileService(
     issuers,
     upstreams: entry.upstreams,
     roles: Object.entries(entry.roles).map(([name, { claim, any }]) => ({ name, path: claim, any: new Set(any) })),
-    credential: compileCredential(entry.credentials, { service: id, path: ['services', id, 'credentials'], report }),
+    credential: credentials.own,
+    credentialFields: credentials.fields,
     hostHeader: entry.host,
     maxCalls: entry.max_calls,
     timeouts: { connectMs: entry.timeouts.connect },
@@ -147,13 +158,14 @@ class RouteCollection {
     service: ServicePolicy,
     serviceEntry: ServiceEntry,
     entry: RouteEntry,
+    credential: ServiceCredential,
     shared: readonly LimitGroup[],
     at: DocumentPath,
   ): void {
     const pattern = this.#readPattern(service, entry.match, [...at, 'match'])
     const own = compileLimits(entry.limits, `route/${entry.id}`, [...at, 'limits'], this.#report)
     const limits = routeLimits([...shared, own], entry, this.#report)
-    const route = this.#compile(service, serviceEntry, entry, pattern, limits, at)
+    const route = this.#compile(service, serviceEntry, entry, credential, pattern, limits, at)
     const twin = this.byId.get(route.id)
     if (twin === undefined) this.byId.set(route.id, route)
     else {
@@ -191,6 +203,7 @@ class RouteCollection {
     service: ServicePolicy,
     serviceEntry: ServiceEntry,
     entry: RouteEntry,
+    credential: ServiceCredential,
     pattern: PathPattern | undefined,
     limits: RouteLimits | undefined,
     at: DocumentPath,
@@ -213,7 +226,7 @@ class RouteCollection {
       addresses: entry.addresses && AddressList.compile(entry.addresses),
       timeouts: timeoutsOf(serviceEntry.timeouts, entry.timeouts),
       rewrite: rewrite && this.#compileRewrite(service, rewrite, pattern, [...at, 'rewrite']),
-      credential: this.#credential(service, entry, [...at, 'credentials']),
+      credential,
       cors: compileCors(entry.cors ?? serviceEntry.cors, methods),
       websocket: compileWebSocket(entry, methods, at, this.#report),
       limits,
@@ -228,11 +241,6 @@ class RouteCollection {
       fallThrough: entry.match.fall_through,
       denials: routeDenials(accept),
     })
-  }
-
-  #credential(service: ServicePolicy, { credentials }: RouteEntry, path: DocumentPath): ServiceCredential {
-    if (credentials === undefined) return service.credential
-    return compileCredential(credentials, { service: service.id, path, report: this.#report })
   }
 
   #acceptOf(service: ServicePolicy, serviceEntry: ServiceEntry, route: RouteEntry, at: DocumentPath): RouteAccept {

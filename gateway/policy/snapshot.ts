@@ -58,6 +58,11 @@ export interface ServicePolicy {
   readonly roles: readonly RoleMapping[]
   /** Credential that the service receives on routes that do not set their own. */
   readonly credential: ServiceCredential
+  /**
+   * Fields, in lower case, that the gate removes from requests of clients because a credential of the service uses them;
+   * `undefined` for none besides the fields that the gate always removes.
+   */
+  readonly credentialFields: ReadonlySet<string> | undefined
   readonly hostHeader: 'preserve' | 'upstream'
   /** Maximum number of concurrent calls of one node to one upstream. */
   readonly maxCalls: number

@@ -64,7 +64,12 @@ function startFollowers() {
     await loginClients.close()
     await issuerKeys.close()
   })
-  const followers = { byIssuer: [issuerKeys, loginClients, introspection], byRoute: new Traffic(), byService: targets }
+  const followers = {
+    byIssuer: [issuerKeys, loginClients, introspection],
+    byRoute: new Traffic(),
+    byService: targets,
+    byCredential: { prepare: () => () => {} },
+  }
   return { followers, issuerKeys, targets }
 }
 

@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import { z } from 'zod'
+import type { Snapshot } from '../../policy/snapshot.ts'
 import { operation } from '../operation.ts'
 
 const issuerStatus = z.strictObject({
@@ -80,6 +81,9 @@ const status = z.strictObject({
   warnings: z.array(z.string()).describe('Warnings about the settings, as logged at start.'),
   issuers: z.array(issuerStatus),
   upstreams: z.array(z.strictObject({ service: z.string(), origin: z.string(), resting: z.boolean() })),
+  credentials: z
+    .array(z.strictObject({ service: z.string(), types: z.array(z.string()) }))
+    .describe('Kinds of credentials that each service receives, without their values.'),
   in_flight: z.number(),
   connections: z.number(),
   tokens: z.strictObject({ cached: z.number(), capacity: z.number(), verifications: z.number() }),
@@ -120,6 +124,7 @@ export const showStatus = operation({
       warnings: [],
       issuers: [{ name: 'main', keys: 2, ignored_keys: 0, outcome: 'succeeded', age_ms: 42_000, error: null }],
       upstreams: [{ service: 'orders', origin: 'http://orders:8080', resting: false }],
+      credentials: [{ service: 'orders', types: ['token'] }],
       in_flight: 4,
       connections: 18,
       tokens: { cached: 120, capacity: 10_000, verifications: 512 },
@@ -154,6 +159,7 @@ export const showStatus = operation({
         error: error ?? null,
       })),
       upstreams: [...node.upstreams],
+      credentials: credentialsOf(snapshot),
       in_flight: node.inFlight,
       connections: node.connections.open,
       tokens: node.verifier,
@@ -165,3 +171,11 @@ export const showStatus = operation({
     return { status: 200, document }
   },
 })
+
+function credentialsOf({ routes }: Pick<Snapshot, 'routes'>): z.input<typeof status>['credentials'] {
+  const byService = Map.groupBy(routes, ({ service }) => service.id)
+  return [...byService].map(([service, own]) => ({
+    service,
+    types: [...new Set(own.map(({ credential }) => credential.type))],
+  }))
+}

@@ -31,8 +31,12 @@ export const answerCheck = phase<Valid<Credentialed>, Answered>()({
 })
 
 function passed({ head, route }: Charged, stated: readonly HeaderField[]): Answer<'admitted'> {
+  const { passHeaders, credentialFields } = route.service
   const fields = [...stated, ...otherCookies(head)]
-  const removals: HeaderField = ['x-envoy-auth-headers-to-remove', fieldsToRemove(fields, route.service.passHeaders)]
+  const removals: HeaderField = [
+    'x-envoy-auth-headers-to-remove',
+    fieldsToRemove(fields, passHeaders, credentialFields),
+  ]
   return { answer: true, reason: 'admitted', status: 200, fields: [...fields, removals], body: '' }
 }
 

@@ -34,7 +34,7 @@ export const shapeRequest = phase<Selected, Shaped>()({
 function forwardedFields(x: Selected): string[] {
   const { head } = x
   const { names, values, kinds, connectionNames } = head
-  const { passHeaders } = x.route.service
+  const { passHeaders, credentialFields } = x.route.service
   const fields = ['traceparent', x.traceparent]
   let tracestate: string | undefined
   let baggage: string | undefined
@@ -45,6 +45,8 @@ function forwardedFields(x: Selected): string[] {
     const value = values[i]!
     switch (kinds[i]) {
       case FieldKind.ordinary:
+        if (credentialFields?.has(folded(name))) continue
+        break
       case FieldKind.contentType:
       case FieldKind.origin:
         break
@@ -83,6 +85,11 @@ function forwardedFields(x: Selected): string[] {
     if (others !== '' || cookie === '') fields.push('cookie', latin1(others))
   }
   return fields
+}
+
+/** Replaces every character that services with CGI conventions read as `_`, so that aliases become one name. */
+function folded(name: string): string {
+  return name.replaceAll(/[^0-9a-z]/g, '-')
 }
 
 function joined(list: string | undefined, separator: string, value: string): string {

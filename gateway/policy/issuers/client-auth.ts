@@ -41,7 +41,7 @@ export function clientAuthOf(
   }
   if (secret !== undefined) {
     if (method === undefined || method === 'client_secret_basic' || method === 'client_secret_post') {
-      return { method: method ?? 'client_secret_basic', secret: placeOf(secret, folder) }
+      return { method: method ?? 'client_secret_basic', secret: secretPlace(secret, folder) }
     }
     report(`client_auth ${method} cannot use client_secret; use client_secret_basic or client_secret_post`)
     return undefined
@@ -52,10 +52,11 @@ export function clientAuthOf(
     return undefined
   }
   return key === undefined
-    ? { method: 'tls_client_auth', certFile: resolve(folder, certificate!), key: placeOf(certificate_key!, folder) }
-    : { method: 'private_key_jwt', key: placeOf(key, folder) }
+    ? { method: 'tls_client_auth', certFile: resolve(folder, certificate!), key: secretPlace(certificate_key!, folder) }
+    : { method: 'private_key_jwt', key: secretPlace(key, folder) }
 }
 
-function placeOf({ env, file }: SecretReference, folder: string): SecretPlace {
+/** Resolves a reference to a secret. A relative file path starts at `folder`. */
+export function secretPlace({ env, file }: SecretReference, folder: string): SecretPlace {
   return env === undefined ? { file: resolve(folder, file!) } : { env }
 }

@@ -27,13 +27,18 @@ const reserved = new Set([
   x-request-id traceparent tracestate baggage user-agent`.split(/\s+/),
 ])
 
-function isReserved(name: string): boolean {
+/**
+ * Whether a request field carries credentials, is set by the gate or a proxy only, or frames or routes the message.
+ *
+ * @param name  name of the field in lower case
+ */
+export function isReservedField(name: string): boolean {
   return reserved.has(name) || statementPrefixes.some((prefix) => name.startsWith(prefix))
 }
 
 /** Schema of the name of a request field that a requirement can use (RFC 9110 §5.1). The name is case-insensitive. */
 const fieldName = text('the name of a request field, of letters, digits and -', /^[0-9A-Za-z-]{1,128}$/).refine(
-  (name) => !isReserved(name.toLowerCase()),
+  (name) => !isReservedField(name.toLowerCase()),
   { error: 'must not be a field that carries credentials, or by which gate, proxies or the protocol speak' },
 )
 

@@ -44,6 +44,18 @@ test.each([
   ['an unknown type', { type: 'tokens' }, 'credentials.type', 'must be one of assertion, token, none'],
   ['a mapping without a type', {}, 'credentials.type', 'is required'],
   ['a list', ['token'], 'credentials', 'must be one of assertion, token, none, or a mapping'],
+  [
+    'a secret in the policy',
+    { type: 'header', name: 'X-Api-Key', secret: 'x' },
+    'credentials.secret',
+    'must refer to the secret',
+  ],
+  [
+    'a user name with a colon',
+    { type: 'basic', username: 'a:b', password: { env: 'P' } },
+    'credentials.username',
+    'without a colon',
+  ],
   ['a key of no kind', { type: 'none', secret: 'x' }, 'credentials.secret', 'unknown key'],
 ])(
   '%s as `credentials` is a policy error that names the place and the expected values',
@@ -55,3 +67,41 @@ test.each([
     expect(problem?.message).toContain(message)
   },
 )
+
+test.each(['Authorization', 'X-Api-Key', 'apikey', 'X-Auth-Token'])(
+  'a secret of a service can be sent in the field %s',
+  (name) => {
+    const [route] = snapshotOf(policy({ type: 'header', name, secret: { env: 'KEY' } })).routes
+
+    expect(route!.credential).toMatchObject({ type: 'header', field: name.toLowerCase() })
+  },
+)
+
+test.each([
+  'Host',
+  'Content-Length',
+  'Content-Type',
+  'Transfer-Encoding',
+  'Connection',
+  'Cookie',
+  'Origin',
+  'Via',
+  'DPoP',
+  'X-Forwarded-For',
+  'Forwarded',
+  'X-Gatehouse-Jwt-Assertion',
+  'X-Auth-Request-User',
+  'X-Request-Id',
+  'traceparent',
+  'Sec-WebSocket-Protocol',
+  'Client-Cert',
+  'Proxy-Authorization',
+  'X-Real-IP',
+  'X_Api_Key',
+  'X-Api Key',
+  '',
+])('a secret of a service cannot be sent in the field "%s"', (name) => {
+  const problems = problemsOf(() => snapshotOf(policy({ type: 'header', name, secret: { env: 'KEY' } })))
+
+  expect(problems.map(({ path }) => path)).toContain('services.orders.credentials.name')
+})

@@ -1,5 +1,7 @@
 import type { z } from 'zod'
+import type { SecretPlace } from '../../../base/secret.ts'
 import type { DocumentPath } from '../../../config/problem.ts'
+import type { SecretReference } from '../../../config/secret.ts'
 import type { ReportProblem } from '../../report-problem.ts'
 import type { ServiceCredential } from './service-credential.ts'
 
@@ -9,6 +11,8 @@ export interface CredentialContext {
   /** Path of `credentials` in the policy document, for problem reports. */
   readonly path: DocumentPath
   readonly report: ReportProblem
+  /** Resolves a reference to a secret. A relative file path starts at the folder of the policy file. */
+  placeOf(reference: SecretReference): SecretPlace
 }
 
 /** One kind of credential for services, such as `assertion`. `credential-kinds.ts` lists all kinds. */

@@ -1,12 +1,20 @@
 import { z } from 'zod'
 import { assertionKind } from './assertion.ts'
+import { basicKind } from './basic.ts'
 import type { CredentialContext, CredentialKind } from './credential-kind.ts'
+import { headerKind } from './header.ts'
 import { emptyCredential, noneKind } from './none.ts'
 import type { ServiceCredential } from './service-credential.ts'
 import { tokenKind } from './token.ts'
 
 /** All kinds of credentials for services, in the order of the configuration reference. */
-const credentialKinds = [assertionKind, tokenKind, noneKind] as const satisfies readonly CredentialKind[]
+const credentialKinds = [
+  assertionKind,
+  tokenKind,
+  noneKind,
+  headerKind,
+  basicKind,
+] as const satisfies readonly CredentialKind[]
 
 /** Kinds without further keys, which a policy can write as one word. */
 const words = ['assertion', 'token', 'none'] as const satisfies readonly Entry['type'][]

@@ -1,3 +1,5 @@
+import type { Secret } from '../../../base/secret.ts'
+import type { NeededSecret } from '../../../config/needed-secret.ts'
 import type { Derived, TokenFacts } from '../../../oauth/token-facts.ts'
 
 /** The parts of an exchange from which the credential for its service is made. */
@@ -15,6 +17,8 @@ export interface CredentialInput {
 export interface CredentialSources {
   /** Signs identity assertions; `undefined` when no assertion key is configured. */
   readonly signer: AssertionSource | undefined
+  /** The open secrets of all credentials of the policy. */
+  readonly serviceSecrets: { of(needed: NeededSecret): Secret }
 }
 
 interface AssertionSource {
@@ -32,6 +36,8 @@ export interface ServiceCredential {
   readonly field: string | undefined
   /** Key list under `keys` in the settings without which the credential cannot be made. */
   readonly needsKey: 'assertion' | undefined
+  /** Secret that the credential consists of; the node opens it when the policy takes effect. Default: none. */
+  readonly secret?: NeededSecret
   /**
    * Makes the credential for one exchange.
    *

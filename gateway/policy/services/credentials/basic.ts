@@ -1,0 +1,55 @@
+import { z } from 'zod'
+import type { NeededSecret } from '../../../config/needed-secret.ts'
+import { secretReference } from '../../../config/secret.ts'
+import { text } from '../../../config/text-schemas.ts'
+import { credentialKind } from './credential-kind.ts'
+import type { CredentialInput, CredentialSources, ServiceCredential } from './service-credential.ts'
+
+export const basicKind = credentialKind({
+  type: 'basic',
+  schema: z.strictObject({
+    type: z.literal('basic').describe('User name and password in `Authorization: Basic` (RFC 7617).'),
+    username: text('1 to 256 characters without a colon and control characters', /^[^\x00-\x1f\x7f:]{1,256}$/).describe(
+      'User name of the gate at the service. It is sent in UTF-8.',
+    ),
+    password: secretReference.describe(
+      'Password of the gate at the service. A change of the file takes effect without a restart. Every request of the ' +
+        'route carries the password, also on a public route.',
+    ),
+  }),
+  compile({ username, password }, { service, path, placeOf }) {
+    const use = { path: [...path, 'password'], usedBy: `credentials of service ${service}`, check: errorInPassword }
+    return new BasicCredential(username, { place: placeOf(password), use })
+  },
+})
+
+/** @returns the error in a password (RFC 7617 §2), without quoting the password */
+function errorInPassword(password: string): string | undefined {
+  return /[\x00-\x1f\x7f]/.test(password) ? 'must not contain control characters' : undefined
+}
+
+/** Sends a user name and a password. */
+class BasicCredential implements ServiceCredential {
+  readonly type = 'basic'
+  readonly field = 'authorization'
+  readonly needsKey = undefined
+  readonly secret: NeededSecret
+  readonly #username: string
+  /** Password from which `#value` was made. */
+  #password: string | undefined
+  #value = ''
+
+  constructor(username: string, secret: NeededSecret) {
+    this.#username = username
+    this.secret = secret
+  }
+
+  obtain(_: CredentialInput, { serviceSecrets }: CredentialSources): string {
+    const { presented } = serviceSecrets.of(this.secret)
+    if (presented !== this.#password) {
+      this.#value = `Basic ${Buffer.from(`${this.#username}:${presented}`).toString('base64')}`
+      this.#password = presented
+    }
+    return this.#value
+  }
+}
