@@ -8,7 +8,7 @@
 
 /** The rooms of gateway/, lowest level first. A room imports lower levels only: never its own level, never upwards. */
 const levels = [
-  ['base'],
+  ['base', 'x509'],
   ['config', 'telemetry', 'redis', 'oauth'],
   ['issuers', 'upstream', 'queues', 'cluster', 'traces', 'probes'],
   ['policy', 'tokens', 'revocation', 'limits', 'sessions', 'credentials', 'audit'],

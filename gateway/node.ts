@@ -10,18 +10,19 @@ import { hostPort } from './base/host-port.ts'
 import { reportTaskFailures } from './base/supervisor.ts'
 import { packageVersion } from './base/version.ts'
 import { openCluster } from './cluster/open-cluster.ts'
-import { readCertificate } from './config/certificates.ts'
 import { Secrets } from './config/secrets.ts'
 import type { Settings } from './config/settings.ts'
 import { openCredentials } from './credentials/open-credentials.ts'
 import { NodeExplainer } from './explain/node-explainer.ts'
 import { type PolicyFollowers, preparePolicy } from './follow-policy.ts'
+import { CertificateReload } from './http/certificate-reload.ts'
 import { Listener } from './http/listener.ts'
 import { loadUws } from './http/uws.ts'
 import { IssuerKeys } from './issuers/issuer-keys.ts'
 import { LoginClients } from './issuers/login-clients.ts'
 import { openLimits } from './limits/open-limits.ts'
 import { openLogin } from './login/open-login.ts'
+import type { IssuerRules } from './oauth/token-facts.ts'
 import type { Lifecycle } from './pipeline/exchange/steps.ts'
 import { type Gate, makeGate } from './pipeline/gate.ts'
 import { checkLifecycle, lifecycle as standardLifecycle } from './pipeline/lifecycle.ts'
@@ -39,6 +40,7 @@ import { openStreams } from './streams/open-streams.ts'
 import { LineWriter } from './telemetry/line-writer.ts'
 import { NodeLog } from './telemetry/node-log.ts'
 import { Traffic } from './telemetry/traffic.ts'
+import { openClientCertificates } from './tokens/client-certificates.ts'
 import { openTokens } from './tokens/open-tokens.ts'
 import { startTelemetry } from './traces/start-telemetry.ts'
 import { TargetRegistry } from './upstream/target-registry.ts'
@@ -72,6 +74,7 @@ async function openRooms(settings: Settings, lines: LineWriter, log: NodeLog, cl
   const { redis, node } = settings
 
   const policy = openPolicy({ settings, check: (snapshot) => checkPolicyNeeds(settings, snapshot) })
+  const clientCertificates = openClientCertificates(settings)
   const traffic = new Traffic()
   const targets = open(new TargetRegistry({ log: write }))
   const keys = open(new IssuerKeys(common))
@@ -95,15 +98,20 @@ async function openRooms(settings: Settings, lines: LineWriter, log: NodeLog, cl
   const isKnown = (address: Uint8Array, nowMs: number): boolean => knownAddresses.has(address, nowMs)
   const tokens = open(openTokens({ ...common, keys, link, asked: () => askedIssuers(policy.current), isKnown }))
   const credentials = open(await openCredentials(common))
-  const revocation = open(cluster && openRevocation({ ...common, cluster, identify: tokens.identify }))
+  const revocable = (): ReadonlyMap<string, IssuerRules> =>
+    new Map([...policy.current.issuers, ...(clientCertificates?.issuers ?? [])])
+  const revocation = open(
+    cluster && openRevocation({ ...common, issuers: revocable, cluster, identify: tokens.identify }),
+  )
   const audit = open(cluster && openAudit({ ...common, link: cluster.link, running: cluster.running }))
   const streams = open(openStreams({ ...common, cluster }))
   const trade = tradeAtIssuer(clients, common.issuers)
   const sessions = open(cluster && revocation && openSessions({ ...common, cluster, revocation, trade }))
   const login = openLogin({ ...common, link, sessions: sessions?.sessions, clients, keys })
   const needRedis = { cluster, revocation, audit, sessions, login }
-  const others = { secrets, policy, traffic, targets, keys, clients, telemetry, limits, tokens, credentials, streams }
-  return { settings, lines, write, ...others, ...needRedis }
+  const callers = { tokens, clientCertificates, limits, credentials, streams }
+  const others = { secrets, policy, traffic, targets, keys, clients, telemetry }
+  return { settings, lines, write, ...others, ...callers, ...needRedis }
 }
 
 /** Creates the gate object, which runs the exchanges, with the policy that is in force when the node starts. */
@@ -112,6 +120,7 @@ function gateOf(rooms: Rooms, followers: PolicyFollowers, lifecycle: Lifecycle):
   const { runtime, commit } = preparePolicy(policy.current, followers)
   commit()
   return makeGate(settings, {
+    clientCertificates: rooms.clientCertificates,
     limiter: limits.limiter,
     addressLimit: limits.addressLimit,
     knownAddresses: limits.knownAddresses,
@@ -152,6 +161,7 @@ export class GatewayNode {
   readonly #closing: AsyncDisposableStack
   #admin: AdminPlane | undefined
   #listener: Listener | undefined
+  #certificates: CertificateReload | undefined
   #stopping: Promise<void> | undefined
   /** True after all listeners are open. Read by the probes. */
   started = false
@@ -203,6 +213,7 @@ export class GatewayNode {
     this.#rooms.targets.watch()
     this.#closing.defer(() => policy.close())
     this.#listener = this.#closing.adopt(await this.#openListener(), (listener) => listener.close())
+    this.#certificates = this.#closing.adopt(this.#openCertificateReload(this.#listener), (reload) => reload.close())
     cluster?.cluster.start()
     this.started = true
     this.#serving = true
@@ -230,14 +241,20 @@ export class GatewayNode {
   }
 
   #openListener(): Promise<Listener> {
-    const { listen, reusePort, request, certificates } = this.#rooms.settings
+    const { listen, reusePort, request, certificates, clientTls } = this.#rooms.settings
     return Listener.open(this.#gate, {
       ...listen,
       reusePort,
       idleS: Math.ceil(request.idleMs / 1000),
       chunkedIdleS: request.chunkedIdleMs / 1000,
       certificates,
+      clientTrust: clientTls?.trust,
     })
+  }
+
+  #openCertificateReload(listener: Listener): CertificateReload {
+    const { settings, clientCertificates, write } = this.#rooms
+    return new CertificateReload({ settings, listener, clientCertificates, log: write })
   }
 
   #openAdmin(): Promise<AdminPlane> {
@@ -280,23 +297,7 @@ export class GatewayNode {
     this.#rooms.secrets.reload()
     this.#rooms.policy.reload()
     this.#rooms.targets.reload(true)
-    this.#reloadCertificates()
-  }
-
-  #reloadCertificates(): void {
-    const { settings, write } = this.#rooms
-    if (settings.certificates.length === 0) return
-    try {
-      const certificates = settings.certificates.map(readCertificate)
-      const changed = this.#listener!.replaceCertificates(certificates)
-      write('info', changed ? 'certificates read' : 'certificates unchanged', {
-        names: certificates.flatMap(({ names }) => names),
-      })
-    } catch (error) {
-      write('error', 'certificates rejected; the certificates in force stay active', {
-        problem: (error as Error).message,
-      })
-    }
+    this.#certificates?.reload()
   }
 
   /**

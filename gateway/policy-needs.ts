@@ -1,7 +1,10 @@
+import { didYouMean } from './base/nearest.ts'
 import { formatSize } from './base/size.ts'
 import { ConfigError, nowhere, type Problem, problem } from './config/problem.ts'
 import type { Settings } from './config/settings.ts'
-import type { Snapshot } from './policy/snapshot.ts'
+import type { CertificateCondition, Snapshot } from './policy/snapshot.ts'
+import { caIssuer, type NamedCa, spiffeIssuer } from './x509/certificate-identity.ts'
+import { trustDomainOf } from './x509/spiffe-id.ts'
 
 /**
  * Checks that the node's settings provide everything that a policy requires.
@@ -9,7 +12,7 @@ import type { Snapshot } from './policy/snapshot.ts'
  * @throws {ConfigError} with all missing settings
  */
 export function checkPolicyNeeds(settings: Settings, snapshot: Snapshot): void {
-  const missing = [assertionKey, auditLog, loginStore, loginKey, messageLimit].flatMap(
+  const missing = [assertionKey, auditLog, loginStore, loginKey, messageLimit, clientCas].flatMap(
     (need) => need(settings, snapshot) ?? [],
   )
   if (missing.length > 0) throw new ConfigError(missing)
@@ -50,6 +53,41 @@ const messageLimit: Need = ({ streams: { maxMessageBytes } }, { routes }) => {
     `streams.max_message of the node, ${formatSize(maxMessageBytes)}`
   const hint = 'raise streams.max_message, or lower websocket.max_message of the route'
   return problem('GH_POLICY_WEBSOCKET', message, ['streams', 'max_message'], nowhere, hint)
+}
+
+const clientCas: Need = ({ clientTls }, { routes }) => {
+  for (const { id, namedCertificates } of routes) {
+    for (const condition of namedCertificates) {
+      const unmet = caProblem(condition, clientTls?.files.cas)
+      if (unmet === undefined) continue
+      return problem('GH_CONFIG_MISSING', `route ${id} ${unmet.message}`, ['tls', 'client'], nowhere, unmet.hint)
+    }
+  }
+  return undefined
+}
+
+/** Compares a condition on client certificates with the CAs of the node; `undefined` when a certificate can match. */
+function caProblem(
+  { issuer, spiffe, names }: CertificateCondition,
+  cas: readonly NamedCa[] | undefined,
+): { readonly message: string; readonly hint: string } | undefined {
+  if (cas === undefined) {
+    return { message: 'requires a client certificate, but tls.client is not set', hint: 'set tls.client.ca' }
+  }
+  const domains = cas.flatMap(({ trustDomain }) => trustDomain ?? [])
+  const issuers = [...cas.map(({ name }) => caIssuer(name)), ...domains.map(spiffeIssuer)]
+  if (issuer !== undefined && !issuers.includes(issuer)) {
+    const message = `requires a certificate of issuer ${issuer}, which tls.client.ca does not have`
+    return { message, hint: didYouMean(issuer, issuers) ?? `known: ${issuers.join(', ')}` }
+  }
+  const foreign = [...(spiffe ?? [])].find((id) => !domains.includes(trustDomainOf(id)!))
+  if (foreign !== undefined) {
+    const message = `requires the SPIFFE ID ${foreign}, but no CA in tls.client.ca has its trust domain`
+    return { message, hint: `set trust_domain: ${trustDomainOf(foreign)} on the CA that issues the ID` }
+  }
+  if (names === undefined || issuer !== undefined || cas.length === 1) return undefined
+  const message = 'requires a subject alternative name, but names no issuer, and tls.client.ca has several CAs'
+  return { message, hint: `set issuer to one of ${issuers.join(', ')}` }
 }
 
 function keyMissing(kind: 'assertion' | 'encryption', message: string): Problem {

@@ -205,6 +205,18 @@ ${service('orders', route('orders.read', '/orders/**')).replace('    upstreams:'
     },
     remedy: 'Change the upstream to https, or remove `upstream_tls`.',
   },
+  GH_POLICY_CREDENTIALS: {
+    files: {
+      'policy.yaml': `${issuers}services:
+  orders:
+    upstreams: [http://orders:8080]
+    credentials: token
+    routes: [{ id: orders, match: { path: /orders/** }, require: { certificate: { issuer: x509:partners } } }]
+`,
+    },
+    remedy:
+      'Use `credentials: assertion`, which identifies these callers too, or let the route require a token in addition.',
+  },
   GH_POLICY_ROUTE_ID: {
     files: { 'policy.yaml': publicPolicy(route('orders', '/orders/**') + route('orders', '/lists/**')) },
     remedy: 'Give each route a different id: logs and metrics identify routes by id.',

@@ -17,6 +17,8 @@ export const recordFields = {
   'session.id':
     'Id of the login session, also in the exchange that starts or ends it. For a token or logout token: its `sid`, the session at the issuer.',
   'gatehouse.credential': 'How the admin caller was authenticated: `access token` or `bootstrap token`.',
+  'tls.client.hash.sha256':
+    'SHA-256 hash of the client certificate of the request, in hexadecimal digits in upper case: of the connection, or as stated by a listed proxy.',
   'client.address':
     'IP address of the client, as stated by a listed proxy if there is one. For `refusals`: an IPv4 address or IPv6 /64, absent if the requests came from several addresses.',
   'user_agent.original':

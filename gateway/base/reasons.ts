@@ -103,7 +103,32 @@ export const reasons = {
   'certificate-malformed': closing(
     400,
     'bad_request',
-    'a listed proxy sent an invalid Client-Cert or Client-Cert-Chain field (RFC 9440)',
+    'a listed proxy sent an invalid field with a client certificate, or sent it twice; check client_certificate',
+  ),
+  'certificate-missing': entry(
+    403,
+    'certificate_required',
+    'the client sent no certificate, and tls.client.mode is required, or the route accepts nothing but certificates',
+  ),
+  'certificate-untrusted': entry(
+    403,
+    'certificate_rejected',
+    'no CA of tls.client.ca issued the client certificate, or it is a certificate of a CA or of a server',
+  ),
+  'certificate-expired': entry(
+    403,
+    'certificate_rejected',
+    'the client certificate, or a CA above it, has expired or is not valid yet',
+  ),
+  'certificate-revoked': entry(
+    403,
+    'certificate_rejected',
+    'a revocation list in tls.client.crl revokes the client certificate or a CA above it',
+  ),
+  'certificate-status-unknown': entry(
+    503,
+    'unavailable',
+    'tls.client.crl has no list of the CA of the client certificate, or the list is outdated; update the file',
   ),
   'path-dot-segment': closing(400, 'ambiguous_path', 'the path contains a dot segment, plain or percent-encoded'),
   'path-empty-segment': closing(400, 'ambiguous_path', 'the path contains an empty segment (//)'),
@@ -321,6 +346,11 @@ export const reasons = {
   'role-missing': entry(403, 'forbidden', 'the subject lacks a role that the route requires'),
   'claim-mismatch': entry(403, 'forbidden', 'a claim of the token does not have a value that the route requires'),
   'client-not-allowed': entry(403, 'forbidden', 'the route does not allow the client of the token'),
+  'certificate-not-allowed': entry(
+    403,
+    'forbidden',
+    'the route requires a client certificate of another caller, or the request has none',
+  ),
   'header-mismatch': entry(403, 'forbidden', 'a request header does not have a value that the route requires'),
   'time-outside': entry(403, 'forbidden', 'the route is closed at this time'),
   'requirement-unmet': entry(403, 'forbidden', 'a combination of requirements (any, not) is not met'),
@@ -485,3 +515,13 @@ export const tokenReasons = Object.keys(reasons).filter((name) => name.startsWit
 export type VerificationReason = Exclude<TokenReason, 'token-revoked'>
 
 export const verificationReasons = tokenReasons.filter((reason) => reason !== 'token-revoked')
+
+/** Reasons for which a client certificate is not accepted, whatever the route. */
+export const certificateReasons = [
+  'certificate-untrusted',
+  'certificate-expired',
+  'certificate-revoked',
+  'certificate-status-unknown',
+] as const satisfies readonly Reason[]
+
+export type CertificateReason = (typeof certificateReasons)[number]

@@ -24,6 +24,7 @@ export const problemCodes = {
     'A route accepts client ids and secrets, but the policy does not say at which issuer and for which scopes; or it says so for no route.',
   GH_POLICY_ROLE: 'A requirement names a role that the service does not map, so no user can have the role.',
   GH_POLICY_REQUIREMENT: 'A requirement has no condition that can be checked. It would read as public.',
+  GH_POLICY_CREDENTIALS: 'A route admits callers who do not have the credential that its service is to receive.',
   GH_POLICY_CONTRADICTION: 'A requirement can never be met. Its route would reject every request.',
   GH_POLICY_PATTERN: 'A path or host pattern is not in normal form, or matches a path that the gate itself answers.',
   GH_POLICY_REWRITE:

@@ -7,9 +7,7 @@ import type { SettingsKeys } from './settings-keys.ts'
 
 /** Checks rules that involve more than one setting, and adds a problem for each violation. */
 export function checkCombinations(data: SettingsKeys, ctx: z.RefinementCtx): void {
-  for (const check of [publicUrlOfOpenListener, proxiesOfProxyProtocol, noTlsWithProxyProtocol, clusterStaleness]) {
-    check(data, ctx)
-  }
+  for (const check of combinationChecks) check(data, ctx)
 }
 
 type CombinationCheck = (data: SettingsKeys, ctx: z.RefinementCtx) => void
@@ -37,7 +35,7 @@ const proxiesOfProxyProtocol: CombinationCheck = ({ proxy_protocol, proxies }, c
 }
 
 const noTlsWithProxyProtocol: CombinationCheck = ({ proxy_protocol, tls }, ctx) => {
-  if (proxy_protocol === 'off' || tls === undefined) return
+  if (proxy_protocol === 'off' || isPlainHttp(tls)) return
   const message = 'must be off with tls: a client could send a PROXY header inside the TLS connection'
   addProblem(ctx, { code: 'GH_CONFIG_VALUE', message, path: ['proxy_protocol'] })
 }
@@ -48,12 +46,48 @@ const clusterStaleness: CombinationCheck = ({ redis, revocation }, ctx) => {
   addProblem(ctx, { code: 'GH_CONFIG_VALUE', message, path: ['revocation', 'max_staleness'] })
 }
 
+const proxiesOfCertificateField: CombinationCheck = ({ client_certificate, proxies, check }, ctx) => {
+  if (client_certificate === undefined || proxies !== undefined || check.peers.length > 0) return
+  addProblem(ctx, {
+    code: 'GH_CONFIG_MISSING',
+    message: 'is required with client_certificate',
+    path: ['proxies'],
+    locatedAt: ['client_certificate'],
+    hint: 'list the proxies that state the certificates of clients',
+  })
+}
+
+const certificatesOfTls: CombinationCheck = ({ client_certificate, tls }, ctx) => {
+  if (tls === undefined || !isPlainHttp(tls)) return
+  if (tls.client !== undefined && client_certificate !== undefined && tls.client.mode === 'optional') return
+  const hint =
+    tls.client?.mode === 'required'
+      ? 'mode: required applies to the TLS listener; behind a proxy, use `require: { certificate }` in the policy'
+      : 'add a certificate; behind a proxy that ends TLS, set tls.client and client_certificate'
+  const message = 'is required for a TLS listener'
+  addProblem(ctx, { code: 'GH_CONFIG_MISSING', message, path: ['tls', 'certificates'], locatedAt: ['tls'], hint })
+}
+
+const combinationChecks = [
+  publicUrlOfOpenListener,
+  proxiesOfProxyProtocol,
+  noTlsWithProxyProtocol,
+  clusterStaleness,
+  proxiesOfCertificateField,
+  certificatesOfTls,
+]
+
+/** Whether the listener speaks plain HTTP: it has no certificates. */
+export function isPlainHttp(tls: SettingsKeys['tls']): boolean {
+  return tls === undefined || tls.certificates.length === 0
+}
+
 /**
  * Returns a warning for each host name in the public URLs that no certificate covers. IP addresses are skipped, because
  * clients do not send an address as server name (RFC 6066 §3).
  */
 export function hostsWithoutCertificate({ public_url, tls }: SettingsKeys): string[] {
-  if (tls === undefined) return []
+  if (tls === undefined || isPlainHttp(tls)) return []
   return (public_url ?? [])
     .map((url) => new URL(url).hostname)
     .filter((host) => isIP(host.replace(/^\[|\]$/g, '')) === 0 && !covers(tls.certificates, host))

@@ -63,6 +63,17 @@ const proxyKeys = {
         'field passes on the other such fields as the client sent them. Default x-forwarded-for.',
     )
     .meta({ reload: 'restart' }),
+  client_certificate: z
+    .enum(['client-cert', 'x-forwarded-client-cert', 'nginx-escaped'])
+    .optional()
+    .describe(
+      "Header field in which trusted proxies state the client's certificate. client-cert: Client-Cert and " +
+        'Client-Cert-Chain (RFC 9440). x-forwarded-client-cert: as Envoy writes it, with Cert, and optionally Chain. ' +
+        'nginx-escaped: ssl-client-cert with the value of $ssl_client_escaped_cert. The gate reads only this field, and ' +
+        'removes the other ones. Requires `proxies` or `check.peers`. Default none: the gate knows no certificate behind a ' +
+        'proxy; Client-Cert of a trusted proxy is forwarded unverified.',
+    )
+    .meta({ reload: 'restart' }),
   proxy_protocol: z
     .enum(['off', 'required'])
     .prefault('off')

@@ -1,5 +1,5 @@
 import { loopbackUrl } from './public-url.ts'
-import { checkCombinations, hostsWithoutCertificate } from './setting-combinations.ts'
+import { checkCombinations, hostsWithoutCertificate, isPlainHttp } from './setting-combinations.ts'
 import { emptyContext, hasAllValues, type SettingsContext } from './settings-context.ts'
 import { settingsKeys } from './settings-keys.ts'
 
@@ -21,6 +21,7 @@ export const settingsSchemaFor = (context: SettingsContext) =>
         tls,
         proxies,
         client_address,
+        client_certificate,
         proxy_protocol,
         check,
         limits,
@@ -33,12 +34,16 @@ export const settingsSchemaFor = (context: SettingsContext) =>
         ...rest,
         reusePort: reuse_port,
         /** Origins at which clients reach the gate. The main origin is the first; the list has at least one. */
-        publicUrls: public_url ?? [loopbackUrl(rest.listen, tls === undefined ? 'http' : 'https')],
+        publicUrls: public_url ?? [loopbackUrl(rest.listen, isPlainHttp(tls) ? 'http' : 'https')],
         /**
          * Certificates of the listener. Empty: the listener uses plain HTTP. A client that sends no server name gets
          * the first certificate.
          */
         certificates: tls?.certificates ?? [],
+        /** CAs of client certificates; `undefined`: the listener requests no certificate, and no certificate identifies a caller. */
+        clientTls: tls?.client,
+        /** Header field in which trusted proxies state the certificate of a client; `undefined`: in none. */
+        certificateField: client_certificate,
         /** Trusted proxies. Empty: the gate trusts no peer to state the addresses of clients. */
         proxies: proxies ?? [],
         clientAddress: client_address,

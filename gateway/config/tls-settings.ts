@@ -1,48 +1,51 @@
 import { z } from 'zod'
 import { type Certificate, readCertificate } from './certificates.ts'
+import { clientTlsSettings } from './client-tls-settings.ts'
 import { filePath } from './file-path.ts'
 import { addProblem, type SettingsContext } from './settings-context.ts'
 
 /** Time before the expiry of a certificate from which a warning is logged, ms: 14 days. */
 const soonMs = 14 * 24 * 60 * 60 * 1000
 
+const certificateEntry = z.strictObject({
+  cert: filePath
+    .describe('Certificate chain in PEM, the server certificate first. Relative to the folder of the settings file.')
+    .meta({ reload: 'live' }),
+  key: z
+    .strictObject({
+      file: filePath
+        .describe(
+          'Private key of the certificate in PEM, without a passphrase. It must be a file, because the listener itself ' +
+            'reads it.',
+        )
+        .meta({ reload: 'live' }),
+    })
+    .meta({ secret: true }),
+})
+
 /**
- * Schema of the settings `tls`: certificates of the data plane. Parsing reads each certificate and compares it with its
- * private key.
+ * Schema of the settings `tls`: certificates of the data plane, and the CAs of client certificates. Parsing reads each
+ * certificate and compares it with its private key.
  */
 export const tlsSettings = (context: SettingsContext) =>
   z
     .strictObject({
       certificates: z
-        .array(
-          z.strictObject({
-            cert: filePath
-              .describe(
-                'Certificate chain in PEM, the server certificate first. Relative to the folder of the settings file.',
-              )
-              .meta({ reload: 'live' }),
-            key: z
-              .strictObject({
-                file: filePath
-                  .describe(
-                    'Private key of the certificate in PEM, without a passphrase. It must be a file, because the listener itself ' +
-                      'reads it.',
-                  )
-                  .meta({ reload: 'live' }),
-              })
-              .meta({ secret: true }),
-          }),
-        )
+        .array(certificateEntry)
         .min(1)
+        .optional()
         .describe(
           'Certificates of the data plane, selected by server name (SNI). The first certificate also serves clients that ' +
             'send no name. SIGHUP reads the files again: new connections get the new certificates, and open connections ' +
-            'stay open with the old certificates.',
+            'stay open with the old certificates. Required, except with `client` and `client_certificate`: a proxy then ' +
+            'ends the TLS connections.',
         )
         .meta({ reload: 'restart' }),
+      client: clientTlsSettings(context).optional(),
     })
-    .transform(({ certificates }, ctx) => ({
-      certificates: certificates.flatMap(({ cert, key }, i) => {
+    .transform(({ certificates, client }, ctx) => ({
+      client,
+      certificates: (certificates ?? []).flatMap(({ cert, key }, i) => {
         try {
           const read = readCertificate({ certFile: cert, keyFile: key.file })
           context.warnings.push(...validityWarnings(read, Date.now()))

@@ -3,15 +3,19 @@ import type { Certificate } from '../config/certificates.ts'
 import { abandon, drive, fail, refuseForwarded } from '../pipeline/exchange/driver.ts'
 import { Exchange } from '../pipeline/exchange/exchange.ts'
 import type { Gate } from '../pipeline/gate.ts'
+import type { ClientTrust } from '../x509/client-trust.ts'
 import { UwsDownstream } from './downstream.ts'
 import { framesBody, readHead } from './head.ts'
 import { InFlight } from './in-flight.ts'
 import { type DataPlaneAddress, ListeningSocket } from './listening-socket.ts'
+import { withTemporaryFile } from './temporary-file.ts'
 import { UpgradeCork } from './upgrade-cork.ts'
 import type { HttpRequest, HttpResponse, us_socket_context_t } from './uws.ts'
-import { type Connections, type ServedNames, UwsServer, type UwsServerOptions } from './uws-server.ts'
+import { type Connections, type Handler, type ServedNames, UwsServer, type UwsServerOptions } from './uws-server.ts'
 
-export interface ListenOptions extends Omit<UwsServerOptions, 'messageMaxBytes'>, DataPlaneAddress {
+export interface ListenOptions extends Omit<UwsServerOptions, 'messageMaxBytes' | 'clientCaFile'>, DataPlaneAddress {
+  /** CAs of client certificates; `undefined`: the listener requests no certificate. Only with TLS. */
+  readonly clientTrust: ClientTrust | undefined
   /** Maximum time for which the client of a chunked upload can stall, s. */
   readonly chunkedIdleS: number
 }
@@ -31,15 +35,17 @@ export class Listener {
    */
   readonly #servers: UwsServer[]
   #certificates: readonly Certificate[]
+  #clientTrust: ClientTrust | undefined
 
   private constructor(gate: Gate, options: ListenOptions, upgradeCork: UpgradeCork) {
     this.#gate = gate
     this.#upgradeCork = upgradeCork
     this.#idleS = options.idleS
     this.#certificates = options.certificates
+    this.#clientTrust = options.clientTrust
     this.#inFlight = new InFlight(options.idleS, options.chunkedIdleS)
     gate.streams?.findIn((found) => this.#inFlight.visitUnregistered(found))
-    const server = this.#createServer(options.certificates)
+    const server = this.#createServer(options.certificates, options.clientTrust)
     this.#servers = [server]
     this.#socket = new ListeningSocket(options, server, options.certificates.length > 0)
   }
@@ -74,7 +80,13 @@ export class Listener {
     return sum
   }
 
-  #accept(res: HttpResponse, req: HttpRequest, served: ServedNames, context: us_socket_context_t | undefined): void {
+  #accept(
+    res: HttpResponse,
+    req: HttpRequest,
+    served: ServedNames,
+    context: us_socket_context_t | undefined,
+    trust: ClientTrust | undefined,
+  ): void {
     let x: Exchange | undefined
     // Create this first: uWebSockets.js aborts the process if a request handler returns with neither a reply nor an
     // `onAborted` callback.
@@ -90,6 +102,7 @@ export class Listener {
       }
       x = new Exchange(this.#gate, head, downstream)
       x.servedNames = served
+      if (trust !== undefined) x.handshake = { trust, certificate: res.getX509Certificate() as string }
       downstream.exchange = x
       this.#inFlight.add(downstream)
       if (framesBody(head)) this.#attachBody(res, x, downstream)
@@ -117,26 +130,30 @@ export class Listener {
   }
 
   /**
-   * Uses these certificates for new connections; open connections keep the previous certificates. The listening socket
-   * stays open, so that no connection is lost. Does nothing when no certificate file has changed.
+   * Uses these certificates and CAs of client certificates for new connections; open connections keep the previous ones.
+   * The listening socket stays open, so that no connection is lost. Does nothing when no certificate file has changed.
    *
-   * @returns whether a certificate or key changed
+   * @returns whether a certificate, key or CA changed
    * @throws {Error} when the addon cannot load the first certificate; the previous certificates stay active
    */
-  replaceCertificates(certificates: readonly Certificate[]): boolean {
+  replaceCertificates(certificates: readonly Certificate[], clientTrust: ClientTrust | undefined): boolean {
     const before = this.#certificates
-    if (certificates.every(({ fingerprint }, i) => fingerprint === before[i]?.fingerprint)) return false
-    const server = this.#createServer(certificates)
+    const isSame = certificates.every(({ fingerprint }, i) => fingerprint === before[i]?.fingerprint)
+    if (isSame && clientTrust?.caFingerprint === this.#clientTrust?.caFingerprint) return false
+    const server = this.#createServer(certificates, clientTrust)
     this.#servers.push(server)
     this.#socket.handTo(server)
     this.#certificates = certificates
+    this.#clientTrust = clientTrust
     return true
   }
 
-  #createServer(certificates: readonly Certificate[]): UwsServer {
+  #createServer(certificates: readonly Certificate[], trust: ClientTrust | undefined): UwsServer {
     const { messageMaxBytes } = this.#gate.limits
     const options = { idleS: this.#idleS, certificates, messageMaxBytes }
-    return new UwsServer(options, (res, req, served, context) => this.#accept(res, req, served, context))
+    const accept: Handler = (res, req, served, context) => this.#accept(res, req, served, context, trust)
+    if (trust === undefined) return new UwsServer({ ...options, clientCaFile: undefined }, accept)
+    return withTemporaryFile(trust.pem, (clientCaFile) => new UwsServer({ ...options, clientCaFile }, accept))
   }
 
   /** Stops accepting connections. While the gate drains, each open connection ends with its next reply. */

@@ -10,6 +10,12 @@ export interface UwsServerOptions {
    * 6066 §3). The first one is the default.
    */
   readonly certificates: readonly Certificate[]
+  /**
+   * File with the CAs of client certificates in PEM, read only by the constructor. The listener then requests a
+   * certificate in each handshake, and ends the handshake of a client with a certificate that the CAs did not issue.
+   * `undefined`: no certificate is requested.
+   */
+  readonly clientCaFile: string | undefined
   /** Maximum size of a WebSocket message, bytes. */
   readonly messageMaxBytes: number
 }
@@ -55,8 +61,8 @@ export class UwsServer {
   readonly connections: Readonly<Connections>
 
   /** @throws {Error} when the addon cannot load the first certificate, the default */
-  constructor({ certificates, idleS, messageMaxBytes }: UwsServerOptions, handler: Handler) {
-    const app = appFor(certificates)
+  constructor({ certificates, clientCaFile, idleS, messageMaxBytes }: UwsServerOptions, handler: Handler) {
+    const app = appFor(certificates, clientCaFile)
     app.setIdleTimeout?.(idleS)
     app.setResponseTimeout?.(idleS)
     const connections = { open: 0, opened: 0 }
@@ -88,7 +94,7 @@ export class UwsServer {
       })
     }
     attach(app, undefined)
-    attachNames(app, certificates, attach)
+    attachNames(app, certificates, clientCaFile, attach)
     this.app = app
     this.connections = connections
   }
@@ -107,9 +113,13 @@ export class UwsServer {
   }
 }
 
-function appFor([standard]: readonly Certificate[]): ForkedApp {
-  if (standard === undefined) return uws.App()
-  return uws.SSLApp({ cert_file_name: standard.certFile, key_file_name: standard.keyFile })
+function appFor([standard]: readonly Certificate[], clientCaFile: string | undefined): ForkedApp {
+  return standard === undefined ? uws.App() : uws.SSLApp(tlsOptions(standard, clientCaFile))
+}
+
+function tlsOptions({ certFile, keyFile }: Certificate, clientCaFile: string | undefined) {
+  const own = { cert_file_name: certFile, key_file_name: keyFile }
+  return clientCaFile === undefined ? own : { ...own, ca_file_name: clientCaFile }
 }
 
 /**
@@ -118,15 +128,16 @@ function appFor([standard]: readonly Certificate[]): ForkedApp {
 function attachNames(
   app: ForkedApp,
   certificates: readonly Certificate[],
+  clientCaFile: string | undefined,
   attach: (to: Attach, served: ServedNames) => void,
 ): void {
   const attached = new Set<string>()
-  for (const { names, certFile, keyFile } of certificates) {
-    const covered: ReadonlySet<string> = new Set(names)
-    for (const name of names) {
+  for (const certificate of certificates) {
+    const covered: ReadonlySet<string> = new Set(certificate.names)
+    for (const name of certificate.names) {
       if (attached.has(name)) continue
       attached.add(name)
-      app.addServerName(name, { cert_file_name: certFile, key_file_name: keyFile })
+      app.addServerName(name, tlsOptions(certificate, clientCaFile))
       attach(app.domain(name), covered)
     }
   }

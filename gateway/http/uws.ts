@@ -24,7 +24,7 @@ process.env['UWS_HTTP_MAX_HEADERS_SIZE'] = String(HEAD_BYTES)
  */
 interface Uws {
   App(): ForkedApp
-  SSLApp(options: { cert_file_name?: string; key_file_name?: string }): ForkedApp
+  SSLApp(options: { cert_file_name?: string; key_file_name?: string; ca_file_name?: string }): ForkedApp
   us_listen_socket_close(socket: us_listen_socket): void
   us_socket_local_port(socket: us_listen_socket): number
   LIBUS_LISTEN_EXCLUSIVE_PORT: number

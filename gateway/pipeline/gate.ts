@@ -15,6 +15,7 @@ import type { StreamRegistry } from '../streams/stream-registry.ts'
 import { LineWriter } from '../telemetry/line-writer.ts'
 import type { Tracer } from '../telemetry/tracer.ts'
 import { Traffic } from '../telemetry/traffic.ts'
+import type { ClientCertificates } from '../tokens/client-certificates.ts'
 import type { ClientTokens } from '../tokens/client-tokens.ts'
 import type { TokenVerifier } from '../tokens/verifier.ts'
 import type { Balancer } from '../upstream/balancer.ts'
@@ -45,6 +46,8 @@ export interface Gate {
   readonly publicUrls: PublicUrls
   /** `undefined` when `proxies` and `check.peers` are empty; no peer is trusted then. */
   readonly proxies: Proxies | undefined
+  /** `undefined` when the gate accepts client certificates neither at its listener nor from proxies. */
+  readonly clientCertificates: ClientCertificates | undefined
   readonly addressLimit: Pick<AddressLimit, 'exhausted' | 'charge' | 'refund'>
   /** Denial 429 with the `Retry-After` of `addressLimit`. */
   readonly addressLimited: Denial<'address-limited'>
@@ -111,6 +114,7 @@ const hiddenSecret: Secret = {
  * makes decisions and has no other effect.
  */
 export const inertMembers = {
+  clientCertificates: undefined,
   knownAddresses: { add: () => {}, has: () => false },
   sessions: undefined,
   loginService: undefined,

@@ -9,6 +9,7 @@ import { authenticate } from './phases/authenticate.ts'
 import { authorize } from './phases/authorize.ts'
 import { checkAddress } from './phases/check-address.ts'
 import { checkBody } from './phases/check-body.ts'
+import { checkCertificate } from './phases/check-certificate.ts'
 import { checkRevocation } from './phases/check-revocation.ts'
 import { checkUpgrade } from './phases/check-upgrade.ts'
 import { checkValidity, checkValidityOfCheck } from './phases/check-validity.ts'
@@ -34,6 +35,7 @@ import { shapeResponse } from './phases/shape-response.ts'
 export const lifecycle: Lifecycle = LifecycleBuilder.begin()
   .next(guardRequest)
   .next(resolveClient)
+  .next(checkCertificate)
   .next(answerReserved)
   .next(answerPreflight)
   .next(matchRoute)
@@ -66,6 +68,7 @@ export const lifecycle: Lifecycle = LifecycleBuilder.begin()
 export const checkLifecycle: Lifecycle = LifecycleBuilder.begin()
   .next(guardRequest)
   .next(resolveClient)
+  .next(checkCertificate)
   .next(readCheck)
   .next(matchRoute)
   .next(allowOrigin)

@@ -13,6 +13,7 @@ import { hostFault, type PathPattern, readPathPattern } from './path-pattern.ts'
 import type { PolicySource } from './policy-source.ts'
 import type { ReportProblem } from './report-problem.ts'
 import { RouteRequirementNames } from './requirement-names.ts'
+import { admitsCertificates } from './requirements/certificate.ts'
 import { compileRequirement } from './requirements/compile-requirement.ts'
 import { routeDenials } from './route-denials.ts'
 import { auditTerms } from './services/audit-entry.ts'
@@ -211,10 +212,12 @@ class RouteCollection {
     const { require, shadow, rewrite, on_outage } = entry
     const accept = this.#acceptOf(service, serviceEntry, entry, at)
     const methods = withHead(entry.match.methods ?? forwardedMethods)
-    const names = new RouteRequirementNames(service, serviceEntry.roles, this.#report)
-    const shadowNames = new RouteRequirementNames(service, serviceEntry.roles, this.#report)
+    const names = new RouteRequirementNames(service, serviceEntry, this.#report)
+    const shadowNames = new RouteRequirementNames(service, serviceEntry, this.#report)
     // `names` contains the scopes and login issuers of the requirement only after `compileRequirement` has run.
     const requirement = require === 'public' ? undefined : compileRequirement(require, [...at, 'require'], names)
+    const certificates = require !== 'public' && admitsCertificates(require) ? names.certificates : []
+    if (certificates.length > 0) this.#requireOtherCredential(service, credential, [...at, 'require'])
     return Object.freeze({
       id: entry.id,
       service,
@@ -237,6 +240,9 @@ class RouteCollection {
       audit: auditOf(serviceEntry.audit, entry.audit),
       scopes: [...names.scopes],
       logins: [...service.issuers].filter((issuer) => names.loginIssuers.has(issuer)),
+      certificates,
+      shadowCertificates: shadow !== undefined && admitsCertificates(shadow.require) ? shadowNames.certificates : [],
+      namedCertificates: [...names.allCertificates, ...shadowNames.allCertificates],
       methods,
       fallThrough: entry.match.fall_through,
       denials: routeDenials(accept),
@@ -250,6 +256,13 @@ class RouteCollection {
       this.#accepts.set(service, compiler)
     }
     return compiler.of(route, at)
+  }
+
+  /** Reports a problem when the service gets the token of each caller, whose route admits callers without one. */
+  #requireOtherCredential({ id }: ServicePolicy, { type, needsToken }: ServiceCredential, at: DocumentPath): void {
+    if (needsToken !== true) return
+    const message = `admits callers by their certificates, but service ${id} has credentials: ${type}, and they have no token`
+    this.#report('GH_POLICY_CREDENTIALS', message, at, 'use credentials: assertion, or require a token too')
   }
 
   #compileRewrite(

@@ -1,10 +1,11 @@
 import { didYouMean } from '../base/nearest.ts'
 import type { DocumentPath } from '../config/problem.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
+import { needsNoToken } from './issuers/compile-issuers.ts'
 import type { ReportProblem } from './report-problem.ts'
 import type { RequirementNames } from './requirements/requirement-kind.ts'
 import type { ServiceEntry } from './services/service-entry.ts'
-import type { ServicePolicy } from './snapshot.ts'
+import type { CertificateCondition, ServicePolicy } from './snapshot.ts'
 
 /**
  * Resolves the names of roles, scopes and issuers in one requirement. Collects the scopes and the login issuers for the
@@ -18,14 +19,18 @@ export class RouteRequirementNames implements RequirementNames {
    * read the session.
    */
   readonly loginIssuers = new Set<IssuerRules>()
+  /** Conditions on client certificates outside `not`; `allCertificates`: those under `not` too. */
+  readonly certificates: CertificateCondition[] = []
+  readonly allCertificates: CertificateCondition[] = []
   readonly #service: ServicePolicy
   readonly #roles: ServiceEntry['roles']
+  readonly #worksWithoutIssuer: boolean
   readonly #report: ReportProblem
 
-  /** @param roles  roles that the service maps from claims */
-  constructor(service: ServicePolicy, roles: ServiceEntry['roles'], report: ReportProblem) {
+  constructor(service: ServicePolicy, { roles, routes }: ServiceEntry, report: ReportProblem) {
     this.#service = service
     this.#roles = roles
+    this.#worksWithoutIssuer = routes.every(needsNoToken)
     this.#report = report
   }
 
@@ -56,16 +61,28 @@ export class RouteRequirementNames implements RequirementNames {
     return undefined
   }
 
+  certificateNamed(condition: CertificateCondition, negated: boolean): void {
+    this.allCertificates.push(condition)
+    if (!negated) this.certificates.push(condition)
+  }
+
   #issuerOf(name: string | undefined, at: DocumentPath, path: DocumentPath): IssuerRules | undefined {
     const { id, issuers } = this.#service
     const listed = [...issuers]
     const names = listed.map((rules) => rules.name)
     if (name === undefined) {
       if (listed.length === 1) return listed[0]
-      // If the service has no issuer, a problem has already been reported for the service.
+      // If the service has no issuer but needs one, a problem has already been reported for the service.
       if (listed.length > 1) {
         const message = `must name the issuer, because service ${id} has several`
         this.#report('GH_POLICY_ISSUER', message, path, `set issuer to one of ${names.join(', ')}`)
+      } else if (this.#worksWithoutIssuer) {
+        this.#report(
+          'GH_POLICY_ISSUER',
+          `needs an issuer, but service ${id} has none`,
+          path,
+          `set services.${id}.issuers`,
+        )
       }
       return undefined
     }

@@ -6,6 +6,7 @@ import type { ClientReason, Reason, TokenReason } from '../base/reasons.ts'
 import type { BasicTerms } from '../oauth/basic-terms.ts'
 import type { IntrospectionTerms, IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
 import type { UpstreamTls } from '../upstream/tls/upstream-tls.ts'
+import type { CertificateIdentity } from '../x509/certificate-identity.ts'
 import type { ServiceCredential } from './services/credentials/service-credential.ts'
 
 /** Reasons for which no route matches a request. */
@@ -188,6 +189,15 @@ export interface Route {
   readonly scopes: readonly string[]
   /** Issuers whose login sessions the requirement names. If the list is empty, the gate ignores session cookies. */
   readonly logins: readonly IssuerRules[]
+  /**
+   * Certificate requirements outside `not`: a caller without a token is identified by its certificate if one of them
+   * matches. Empty if a certificate alone cannot meet the requirement of the route: it is then no credential.
+   */
+  readonly certificates: readonly CertificateCondition[]
+  /** Certificate requirements of the shadow requirement outside `not`. */
+  readonly shadowCertificates: readonly CertificateCondition[]
+  /** All certificate requirements of the route, also under `not` and in the shadow requirement. */
+  readonly namedCertificates: readonly CertificateCondition[]
   readonly denials: RouteDenials
 }
 
@@ -238,11 +248,23 @@ export interface RouteDenials {
   readonly client: { readonly [R in ClientReason]: Denial<R> }
 }
 
+/** Condition on the identity of a client certificate. `undefined` members state no condition. */
+export interface CertificateCondition {
+  readonly issuer: string | undefined
+  /** SPIFFE IDs, one of which the certificate must have. */
+  readonly spiffe: ReadonlySet<string> | undefined
+  /** Subject alternative names, one of which the certificate must have. */
+  readonly names: ReadonlySet<string> | undefined
+  matches(identity: CertificateIdentity): boolean
+}
+
 /** Input for the evaluation of a requirement. */
 export interface RequirementInput {
   readonly token: TokenFacts
   /** The issuer of the request's login session; `undefined` without a session. */
   readonly loginIssuer: IssuerRules | undefined
+  /** Identity of the client certificate; `undefined` without a certificate, and for one without an identity. */
+  readonly certificate: CertificateIdentity | undefined
   readonly roles: ReadonlySet<string>
   readonly address: Uint8Array
   readonly nowMs: number

@@ -9,7 +9,7 @@ import { Revocations } from './revocations.ts'
 export interface RevocationDependencies {
   readonly settings: Pick<Settings, 'revocation'>
   readonly cluster: Pick<ClusterRoom, 'link' | 'cluster' | 'client'>
-  /** Issuers of the policy in force, by issuer identifier. */
+  /** Issuers of the policy in force and of client certificates, by issuer identifier. */
   readonly issuers: () => ReadonlyMap<string, IssuerRules>
   /**
    * Finds the `jti` or the introspection response of an opaque token at its issuer. `undefined`: opaque tokens are

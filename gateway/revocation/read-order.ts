@@ -5,6 +5,8 @@ import { readJws } from '../oauth/jws.ts'
 import { isName, NAME_MAX } from '../oauth/name.ts'
 import type { OpaqueIdentity } from '../oauth/opaque-identity.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
+import { isCertificateIssuer, spiffeIssuer } from '../x509/certificate-identity.ts'
+import { trustDomainOf } from '../x509/spiffe-id.ts'
 import { type HashKeys, signedPart, textsOfOpaque } from './identity.ts'
 import { ANY_TIME, writeRecord } from './record.ts'
 import {
@@ -24,7 +26,7 @@ const REASON_MAX = 200
 const LIFE_MIN_S = 60
 const EXPIRES_MAX = ANY_TIME - 1
 
-/** Issuers of the policy by issuer identifier. */
+/** Issuers of the policy and of client certificates, by issuer identifier. */
 type Issuers = ReadonlyMap<string, IssuerRules>
 
 /** For each issuer identifier, the latest expiry of a login session created at that issuer, s since the Unix epoch. */
@@ -153,7 +155,7 @@ function readIdentity(
   if (!isName(id)) {
     throw malformed(`the ${kind} must be 1 to ${NAME_MAX} characters of well-formed text, without control characters`)
   }
-  const rules = issuerOf(issuer, issuers)
+  const rules = issuerOf(issuer ?? domainOf(id, issuers), issuers)
   // A jti identifies one token, so the record matches whatever time of issue the token states.
   const beforeS = kind === 'jti' ? ANY_TIME : Math.floor(nowS) + rules.clockToleranceS + 1
   const lastS = lastAlive(rules, nowS, sessionEnds.get(rules.issuer))
@@ -177,7 +179,7 @@ function readOwnSessions(
   sessionEnds: SessionEnds,
 ): ReadOrder {
   const { ids, issuer } = order
-  const all = [...issuers.values()]
+  const all = tokenIssuers(issuers)
   const withLogin = all.filter(({ login }) => login !== undefined)
   const possible = withLogin.length === 0 ? all : withLogin
   const scopes = issuer === undefined ? possible.map((rules) => rules.issuer) : [issuer]
@@ -230,11 +232,36 @@ function readIssuer(
   }
 }
 
-/** Finds an issuer by its name in the policy or by its identifier. Without a name, returns the only issuer. */
+/**
+ * Issuer of a SPIFFE ID, if callers with certificates of its trust domain are known and no issuer of tokens is. With
+ * issuers of tokens, the order must name its issuer: a token can have a SPIFFE ID as its subject too.
+ */
+function domainOf(id: string, issuers: Issuers): string | undefined {
+  const domain = trustDomainOf(id)
+  const rules = domain === undefined ? undefined : issuers.get(spiffeIssuer(domain))
+  if (rules === undefined) return undefined
+  if (tokenIssuers(issuers).length === 0) return rules.issuer
+  throw refused(
+    'revocation_issuer_needed',
+    'the order must name an issuer: the subject can be that of a certificate or of a token',
+    `for the certificate, name ${rules.issuer}`,
+  )
+}
+
+function tokenIssuers(issuers: Issuers): IssuerRules[] {
+  return [...issuers.values()].filter(({ issuer }) => !isCertificateIssuer(issuer))
+}
+
+/**
+ * Finds an issuer by its name in the policy or by its identifier. Without a name, returns the only issuer of tokens, or
+ * without issuers of tokens the only issuer of certificates.
+ */
 function issuerOf(named: string | undefined, issuers: Issuers): IssuerRules {
   const all = [...issuers.values()]
   if (named === undefined) {
-    if (all.length === 1) return all[0]!
+    const ofTokens = tokenIssuers(issuers)
+    const [only, other] = ofTokens.length === 0 ? all : ofTokens
+    if (only !== undefined && other === undefined) return only
     const hint = all.length === 0 ? 'the policy has no issuer' : `known: ${all.map(({ name }) => name).join(', ')}`
     throw refused(
       'revocation_issuer_needed',

@@ -16,7 +16,7 @@ import type { Revocations } from './revocations.ts'
 export interface RevocationServiceDependencies extends ReceiptCollectorDependencies {
   readonly link: RedisLink
   readonly revocations: Pick<Revocations, 'hashKeys' | 'size'>
-  /** Issuers of the current policy, by issuer identifier. */
+  /** Issuers of the current policy and of client certificates, by issuer identifier. */
   readonly issuers: () => ReadonlyMap<string, IssuerRules>
   /** Number of revocations above which the node no longer revokes single tokens (`revocation.max_entries`). */
   readonly maxEntries: number

@@ -335,7 +335,7 @@ export const mutations: readonly Mutation[] = [
       'x.route.service.trustTrace && keepsBaggage(baggage)',
       'keepsBaggage(baggage)',
     ],
-    'Client-Cert of an untrusted peer is forwarded': ['if (!x.peerTrusted) continue', ''],
+    'Client-Cert of an untrusted peer is forwarded': ['if (!x.peerTrusted || !', 'if (!'],
     'non-ASCII characters are sent without UTF-8 encoding': [
       "aboveAscii.test(value) ? Buffer.from(value).toString('latin1') : value",
       'value',

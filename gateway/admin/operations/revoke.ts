@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { RecordFacts } from '../../audit/record-line.ts'
 import type { Receipt } from '../../cluster/receipt.ts'
 import type { RevocationOrder } from '../../revocation/revocation-order.ts'
+import { isCertificateIssuer } from '../../x509/certificate-identity.ts'
 import { ApiProblem } from '../api-problem.ts'
 import type { AdminDependencies } from '../dependencies.ts'
 import { operation } from '../operation.ts'
@@ -11,7 +12,9 @@ import { issuerOf } from '../session-selector.ts'
 
 const text = (max: number) => z.string().min(1).max(max)
 const identifier = text(1024)
-const issuer = text(512).describe('Name of the issuer in the policy, or its identifier.')
+const issuer = text(512).describe(
+  'Name of the issuer in the policy, or its identifier. For a caller with a client certificate: `spiffe://TRUST_DOMAIN` or `x509:CA_NAME`.',
+)
 const qualifier = issuer.optional().describe(`${issuer.description} Required when the policy has several issuers.`)
 const common = { issuer: qualifier, reason }
 
@@ -101,6 +104,9 @@ export const revoke = operation({
 async function revokeFoundSessions(order: RevocationOrder, dependencies: AdminDependencies): Promise<void> {
   const { revocationService: service, sessions } = requireRedis(dependencies)
   if (sessions === undefined || !('id' in order) || (order.kind !== 'subject' && order.kind !== 'session')) return
+  // A caller with a certificate has no session, and a policy without issuers has none either.
+  const { issuers } = dependencies.node.snapshot
+  if (issuers.size === 0 || (order.issuer !== undefined && isCertificateIssuer(order.issuer))) return
   await service.revoke(order, { wait: 'none', durable: false })
   const issuer = issuerOf(order.issuer, dependencies.node)
   const selector = order.kind === 'subject' ? { subject: order.id, issuer } : { sid: order.id, issuer }

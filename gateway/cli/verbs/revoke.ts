@@ -41,8 +41,9 @@ const flags = {
     .register(flag, {
       value: 'issuer',
       help:
-        'issuer of the subject, client, session or jti; required if the policy has several. With --before: revoke all ' +
-        'of its tokens. With an opaque token: ask only this issuer',
+        'issuer of the subject, client, session or jti; required if the policy has several. spiffe://TRUST_DOMAIN or ' +
+        'x509:CA_NAME for a caller with a client certificate. With --before: revoke all of its tokens. With an opaque ' +
+        'token: ask only this issuer',
     }),
   before: z.string().optional().register(flag, {
     value: 'time',

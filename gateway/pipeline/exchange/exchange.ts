@@ -7,8 +7,11 @@ import type { NamedSession, Session } from '../../sessions/session.ts'
 import type { StreamClaim } from '../../streams/stream-counts.ts'
 import type { StreamWatch } from '../../streams/watched-stream.ts'
 import type { BasicClient } from '../../tokens/client-tokens.ts'
+import type { KnownCertificate } from '../../tokens/known-certificate.ts'
 import type { ReplyHead } from '../../upstream/reply-head.ts'
 import type { UpstreamCall, UpstreamTarget } from '../../upstream/target.ts'
+import type { CertificateIdentity } from '../../x509/certificate-identity.ts'
+import type { ClientTrust } from '../../x509/client-trust.ts'
 import { checkPathOf } from '../forward-auth/check-path.ts'
 import type { Gate, Runtime } from '../gate.ts'
 import type { ClientSocket } from './client-socket.ts'
@@ -21,11 +24,17 @@ import type { Lifecycle } from './steps.ts'
  * Scheme with which a client presents its credential: an authentication scheme of `Authorization` (RFC 9110 §11.1), or
  * the cookie of a login session.
  */
-export type CredentialScheme = 'none' | 'session' | 'bearer' | 'basic'
+export type CredentialScheme = 'none' | 'session' | 'bearer' | 'basic' | 'certificate'
 
 const noOffers: readonly string[] = []
 const noRoles: ReadonlySet<string> = new Set()
 const noFields: readonly HeaderField[] = []
+
+/** Client certificate of a TLS connection. */
+export interface TlsHandshake {
+  readonly certificate: string
+  readonly trust: ClientTrust
+}
 
 /**
  * One request and its response. The phases set the properties in order. The types `Guarded`, `Matched` and so on prove
@@ -78,6 +87,16 @@ export class Exchange implements RequirementInput {
    * known name.
    */
   servedNames: ReadonlySet<string> | undefined
+  /**
+   * Client certificate of the TLS connection, in PEM (`''` for none), and the CAs that verified it in the handshake.
+   * `undefined` unless the listener requests client certificates. Behind a listed proxy, it is the proxy's certificate.
+   */
+  handshake: TlsHandshake | undefined
+  /**
+   * The certificate of the client: of its connection, or as stated by a listed proxy. `undefined` for none. Valid and
+   * not revoked when `check-certificate` ran.
+   */
+  clientCertificate: KnownCertificate | undefined
   forwardedHost: string | undefined
   /**
    * Whether the gate trusts the peer's header fields about the client. The peer must be an HTTP proxy listed in
@@ -202,6 +221,10 @@ export class Exchange implements RequirementInput {
 
   get token(): TokenFacts {
     return this.facts!
+  }
+
+  get certificate(): CertificateIdentity | undefined {
+    return this.clientCertificate?.identity
   }
 
   get roles(): ReadonlySet<string> {

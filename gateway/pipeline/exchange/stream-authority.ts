@@ -3,6 +3,7 @@ import { GatewayFault } from '../../base/fault.ts'
 import type { Reason } from '../../base/reasons.ts'
 import { isSameConfirmation } from '../../oauth/confirmation.ts'
 import type { RevocationMemo } from '../../oauth/token-facts.ts'
+import { certificateNotAllowed } from '../identity/certificate-credential.ts'
 import { sessionEnded } from '../identity/session-credential.ts'
 import { streamVerdict } from '../identity/stream-verdict.ts'
 import { authenticate } from '../phases/authenticate.ts'
@@ -234,13 +235,14 @@ export class StreamAuthority {
 function decide(x: Exchange): Verdict | Promise<Verdict> {
   const misplaced = advance(placing, x)
   if (misplaced !== undefined) return misplaced
-  const { requirement, logins, denials } = x.route!
+  const { requirement, logins, certificates, denials } = x.route!
   if (requirement === undefined) {
     // A public route looks at no credential.
     x.facts = undefined
     x.session = undefined
     return undefined
   }
+  if (x.scheme === 'certificate') return certificates.length === 0 ? certificateNotAllowed : advance(deciding, x)
   if (x.session === undefined ? x.credential === '' : logins.length === 0) return denials.credentialMissing
   return advance(deciding, x)
 }

@@ -2,6 +2,7 @@ import type { Denial } from '../../base/denial.ts'
 import type { Reason } from '../../base/reasons.ts'
 import type { Confirmation } from '../../oauth/confirmation.ts'
 import type { Unrevoked } from '../exchange/exchange.ts'
+import { certificateMethod } from './certificate-method.ts'
 
 /** One method by which a caller proves possession of the key of a bound token (RFC 7800 §3). */
 export interface ConfirmationMethod<R extends Reason = Reason> {
@@ -18,12 +19,14 @@ export interface ConfirmationMethod<R extends Reason = Reason> {
 }
 
 /** All methods, in the order in which they are checked. A member without a method makes its tokens unusable. */
-const confirmationMethods = [] as const satisfies readonly ConfirmationMethod[]
+const confirmationMethods = [certificateMethod] as const satisfies readonly ConfirmationMethod[]
 
 type ConfirmationReason = 'token-binding' | (typeof confirmationMethods)[number]['reasons'][number]
 
 /** Reasons of the denials that `confirmationVerdict` returns. */
-export const confirmationReasons: readonly ConfirmationReason[] = ['token-binding']
+export const confirmationReasons: readonly ConfirmationReason[] = [
+  ...new Set<ConfirmationReason>(['token-binding', ...confirmationMethods.flatMap(({ reasons }) => reasons)]),
+]
 
 /**
  * Checks every member of the token's confirmation. A token without a confirmation needs no proof. A member for which

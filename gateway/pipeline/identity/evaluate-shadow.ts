@@ -5,6 +5,7 @@ import { rolesOf } from '../../policy/roles.ts'
 import type { Requirement, RequirementInput } from '../../policy/snapshot.ts'
 import type { Identified } from '../exchange/exchange.ts'
 import { resumed } from '../exchange/resumed.ts'
+import { certificateFacts, isAdmittedCertificate } from './certificate-credential.ts'
 import { presentedToken } from './presented-token.ts'
 
 /** Result of a shadow requirement: `met`, or the reason for which the requirement would have denied. */
@@ -26,7 +27,10 @@ export function evaluateShadow(x: Identified): void {
 }
 
 function verdictOn(x: Identified, shadow: Requirement, facts: TokenFacts, input: RequirementInput): ShadowVerdict {
-  if (!x.route.service.issuers.has(facts.issuer)) return 'token-issuer-not-accepted'
+  const { service, shadowCertificates } = x.route
+  if (x.gate.clientCertificates?.issuers.get(facts.issuer.issuer) === facts.issuer) {
+    if (!isAdmittedCertificate(x, shadowCertificates)) return 'certificate-not-allowed'
+  } else if (!service.issuers.has(facts.issuer)) return 'token-issuer-not-accepted'
   return shadow.evaluate(input)?.reason ?? 'met'
 }
 
@@ -39,7 +43,7 @@ function verdictOn(x: Identified, shadow: Requirement, facts: TokenFacts, input:
 function evaluateUnauthenticated(x: Identified, shadow: Requirement): void {
   const presented = presentedToken(x)
   if (typeof presented === 'string') {
-    x.shadow = presented
+    x.shadow = presented === 'credential-missing' ? verdictOnCertificate(x, shadow) : presented
     return
   }
   const { scheme, token } = presented
@@ -71,13 +75,22 @@ function evaluateUnauthenticated(x: Identified, shadow: Requirement): void {
   })
 }
 
+function verdictOnCertificate(x: Identified, shadow: Requirement): ShadowVerdict {
+  if (x.clientCertificate === undefined || x.route.shadowCertificates.length === 0) return 'credential-missing'
+  const facts = certificateFacts(x)
+  if ('reason' in facts) return facts.reason
+  if (x.gate.revocations?.revoked(facts, '') === true) return 'token-revoked'
+  return verdictOn(x, shadow, facts, inputOf(x, facts))
+}
+
 /**
  * Input of the shadow requirement, with the verified token. The token facts are not set on the exchange: they would be
  * forwarded, and the service would assume that the route requires a token.
  */
 function inputOf(x: Identified, token: TokenFacts): RequirementInput {
   const roles = rolesOf(x.route.service.roles, token.claims)
-  return { token, loginIssuer: undefined, roles, address: x.address, nowMs: x.nowMs, field: (name) => x.field(name) }
+  const { certificate, address, nowMs } = x
+  return { token, loginIssuer: undefined, certificate, roles, address, nowMs, field: (name) => x.field(name) }
 }
 
 function reasonOf(error: unknown): Reason {

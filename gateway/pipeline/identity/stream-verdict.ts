@@ -1,5 +1,6 @@
 import type { Denial } from '../../base/denial.ts'
 import { refusedFromMs } from '../../oauth/access-token.ts'
+import { certificateDenials } from '../client-certificate/certificate-denials.ts'
 import type { Recorded } from '../exchange/exchange.ts'
 import { revocationStale } from './revocation-verdict.ts'
 import { isAcceptedSession, sessionEnded } from './session-credential.ts'
@@ -18,7 +19,9 @@ export function streamVerdict(x: Recorded): Denial | undefined {
   const { revocations, sessions } = x.gate
   if (session !== undefined) {
     if (sessions!.ended(session) || !isAcceptedSession(x.gate.runtime.snapshot, session, x.nowMs)) return sessionEnded
-  } else if (x.nowMs >= refusedFromMs(facts)) return route.denials.token['token-expired']
+  } else if (x.nowMs >= refusedFromMs(facts)) {
+    return x.scheme === 'certificate' ? certificateDenials['certificate-expired'] : route.denials.token['token-expired']
+  }
   if (revocations === undefined) return undefined
   if (revocations.revoked(facts, x.credential)) {
     return session === undefined ? route.denials.token['token-revoked'] : sessionEnded

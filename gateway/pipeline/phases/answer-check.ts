@@ -30,12 +30,12 @@ export const answerCheck = phase<Valid<Credentialed>, Answered>()({
   },
 })
 
-function passed({ head, route }: Charged, stated: readonly HeaderField[]): Answer<'admitted'> {
+function passed({ gate, head, route }: Charged, stated: readonly HeaderField[]): Answer<'admitted'> {
   const { passHeaders, credentialFields } = route.service
   const fields = [...stated, ...otherCookies(head)]
   const removals: HeaderField = [
     'x-envoy-auth-headers-to-remove',
-    fieldsToRemove(fields, passHeaders, credentialFields),
+    fieldsToRemove(fields, passHeaders, credentialFields, gate.clientCertificates?.fieldName),
   ]
   return { answer: true, reason: 'admitted', status: 200, fields: [...fields, removals], body: '' }
 }

@@ -1,4 +1,10 @@
-import { type ClientReason, type VerificationReason, verificationReasons } from '../../base/reasons.ts'
+import {
+  type CertificateReason,
+  type ClientReason,
+  certificateReasons,
+  type VerificationReason,
+  verificationReasons,
+} from '../../base/reasons.ts'
 import { derivedFor } from '../../credentials/derived.ts'
 import { ExcessQuestion } from '../../issuers/excess-question.ts'
 import type { TokenFacts } from '../../oauth/token-facts.ts'
@@ -9,20 +15,29 @@ import { waitingPhase } from '../exchange/phase.ts'
 import { resumed } from '../exchange/resumed.ts'
 import type { Verdict } from '../exchange/steps.ts'
 import { recordedParent } from '../exchange/trace-context.ts'
+import { certificateFacts } from '../identity/certificate-credential.ts'
 import { authenticateClient } from '../identity/client-credential.ts'
 import { authenticateSession } from '../identity/session-credential.ts'
 
 /**
  * Turns the credential into token facts: synchronously from the cache, or else after a verification. Denies 401
  * `invalid_token`; the client sees no difference between the causes. A client id and secret are first exchanged at the
- * issuer for a token: denies 401 when the issuer refuses them, and 403 when it grants no such token. Throws `issuer-unreachable` when the issuer's keys
+ * issuer for a token: denies 401 when the issuer refuses them, and 403 when it grants no such token. Denies
+ * 403 for a certificate without an identity. Throws `issuer-unreachable` when the issuer's keys
  * are unavailable, and `introspection-unavailable` when introspection fails. Throws `expired-while-waiting` when the
  * token expired during the wait for the verification.
  */
 export const authenticate = waitingPhase<Limited, Identified>()({
   name: 'authenticate',
   waits: "for a signature check, the issuer's keys, an introspection, or the refresh of a session",
-  denies: [...verificationReasons, 'session-ended', 'client-refused', 'client-not-granted'],
+  denies: [
+    ...verificationReasons,
+    'session-ended',
+    'client-refused',
+    'client-not-granted',
+    ...certificateReasons,
+    'certificate-not-allowed',
+  ],
   answers: ['login-required'],
   throws: [
     'issuer-unreachable',
@@ -34,6 +49,7 @@ export const authenticate = waitingPhase<Limited, Identified>()({
   ],
   run(x) {
     if (x.route.requirement === undefined) return undefined
+    if (x.scheme === 'certificate') return identifyCertificate(x)
     if (x.session !== undefined) return sessionVerdict(x, authenticateSession(x, x.session))
     if (x.client !== undefined) return clientVerdict(x, authenticateClient(x, x.client))
     const { issuers } = x.runtime.snapshot
@@ -87,6 +103,13 @@ function proven(x: Limited, verified: TokenFacts | VerificationReason): Verdict<
 function identify(x: Limited, verified: TokenFacts | VerificationReason): Verdict<VerificationReason, never> {
   if (typeof verified === 'string') return x.route.denials.token[verified]
   x.facts = verified
+  return derive(x)
+}
+
+function identifyCertificate(x: Limited): Verdict<CertificateReason | 'certificate-not-allowed', never> {
+  const found = certificateFacts(x)
+  if ('reason' in found) return found
+  x.facts = found
   return derive(x)
 }
 

@@ -4,10 +4,12 @@ import { requireLogin } from '../browser/require-login.ts'
 import type { Confirmed, Permitted } from '../exchange/exchange.ts'
 import { phase } from '../exchange/phase.ts'
 import type { Verdict } from '../exchange/steps.ts'
+import { certificateNotAllowed, isAdmittedCertificate } from '../identity/certificate-credential.ts'
 import { evaluateShadow } from '../identity/evaluate-shadow.ts'
 
 /**
- * Admits a token only if the service accepts its issuer and the route's requirement is met.
+ * Admits a token only if the service accepts its issuer, and a certificate only if the route names it. The route's
+ * requirement must be met.
  *
  * Runs on every exchange, also for cached token facts: routes share facts, never decisions (CVE-2021-32701). Denies 401
  * `invalid_token` for an issuer that is not accepted. For an unmet requirement, returns the denial of the requirement,
@@ -32,7 +34,9 @@ function decide(x: Confirmed): Verdict<AuthorizeReason, 'login-required'> {
   const { route, facts } = x
   if (route.requirement === undefined) return undefined
   if (facts === undefined) return route.denials.credentialMissing
-  if (!route.service.issuers.has(facts.issuer)) return route.denials.token['token-issuer-not-accepted']
+  if (x.scheme === 'certificate') {
+    if (!isAdmittedCertificate(x, route.certificates)) return certificateNotAllowed
+  } else if (!route.service.issuers.has(facts.issuer)) return route.denials.token['token-issuer-not-accepted']
   // The type assertion is safe, because each kind of requirement lists its reasons.
   const denied = route.requirement.evaluate(x) as Denial<RequirementReason> | undefined
   return denied !== undefined && isResolvedByLogin(denied) ? requireLogin(x, denied) : denied

@@ -53,9 +53,13 @@ export const readCheck = phase<Resolved, Resolved>()({
   },
 })
 
-/** Whether the service accepts (`pass_headers`) every identity field of another product that the client sent. */
+/**
+ * Whether the service accepts (`pass_headers`) every identity field of another product that the client sent. The proxy
+ * itself sets the field in which it states the certificate of the client.
+ */
 function wantsIdentities(x: Resolved): boolean {
-  const stated = foreignIdentities(x.head)
+  const certificateField = x.gate.clientCertificates?.fieldName
+  const stated = foreignIdentities(x.head).filter((name) => name !== certificateField)
   if (stated.length === 0) return true
   const route = findRoute(x, x.method)
   // `match-route` refuses a request without a route later, with its own reason.

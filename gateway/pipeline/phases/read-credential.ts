@@ -3,9 +3,12 @@ import type { Placed, Presented } from '../exchange/exchange.ts'
 import { waitingPhase } from '../exchange/phase.ts'
 import { presentClient } from '../identity/client-credential.ts'
 import { presentedToken } from '../identity/presented-token.ts'
+import { sessionCookieValue } from '../identity/session-cookie-value.ts'
 import { presentSession } from '../identity/session-credential.ts'
 
 const subprotocolMissing = denial('subprotocol-missing')
+
+const certificateMissing = denial('certificate-missing')
 
 /**
  * Reads the bearer token from the request head. Denies 401 when the token is missing, and 400 when it is malformed or
@@ -14,6 +17,9 @@ const subprotocolMissing = denial('subprotocol-missing')
  * with a session unless a page of the same origin sent the request. On a route that accepts `basic`, the credential can
  * be a client id and secret. On a route with `websocket.token_in_protocol`, the
  * token can also be one of the WebSocket subprotocols, if the client offers another subprotocol too (else 400).
+ *
+ * On a route that names client certificates, a certificate is the credential of a request without a token and without a
+ * session cookie. Denies 403 for a request without any of these, if the service accepts no tokens.
  */
 export const readCredential = waitingPhase<Placed, Presented>()({
   name: 'read-credential',
@@ -23,6 +29,7 @@ export const readCredential = waitingPhase<Placed, Presented>()({
     'credential-malformed',
     'credential-repeated',
     'subprotocol-missing',
+    'certificate-missing',
     'session-missing',
     'session-ended',
     'origin-refused',
@@ -31,10 +38,14 @@ export const readCredential = waitingPhase<Placed, Presented>()({
   answers: ['login-required'],
   throws: ['store-unavailable'],
   run(x) {
-    const { accept, denials, requirement, logins } = x.route
+    const { accept, denials, requirement, logins, certificates, service } = x.route
     if (requirement === undefined) return undefined
     const { authorization } = x.head
-    if (logins.length > 0 && authorization === undefined && x.offeredTokens.length === 0) return presentSession(x)
+    if (authorization === undefined && x.offeredTokens.length === 0) {
+      if (certificates.length > 0 && presentsCertificate(x)) return undefined
+      if (logins.length > 0) return presentSession(x)
+      if (certificates.length > 0 && service.issuers.size === 0) return certificateMissing
+    }
     const presented = presentedToken(x)
     if (presented === 'credential-missing') return denials.credentialMissing
     if (presented === 'credential-malformed') return denials.credentialMalformed
@@ -47,3 +58,11 @@ export const readCredential = waitingPhase<Placed, Presented>()({
     return undefined
   },
 })
+
+/** A session cookie takes precedence on a route with logins: a browser may present a certificate of its device too. */
+function presentsCertificate(x: Placed): boolean {
+  if (x.clientCertificate === undefined) return false
+  if (x.route.logins.length > 0 && sessionCookieValue(x) !== undefined) return false
+  x.scheme = 'certificate'
+  return true
+}

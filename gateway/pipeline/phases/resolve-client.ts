@@ -4,19 +4,14 @@ import { addressText } from '../client-address/address-text.ts'
 import { readForwarded, readForwardedFor } from '../client-address/forwarded.ts'
 import type { Proxies } from '../client-address/proxies.ts'
 import type { Guarded, Resolved } from '../exchange/exchange.ts'
-import { FieldKind } from '../exchange/field-kind.ts'
 import { isHost } from '../exchange/host.ts'
 import { phase } from '../exchange/phase.ts'
 import type { RequestHead } from '../exchange/request-head.ts'
 
 const proxiedAddress = denial('proxied-address')
 const forwardedMalformed = denial('forwarded-malformed')
-const certificateMalformed = denial('certificate-malformed')
 
 const aboveAscii = /[^\x00-\x7f]/
-
-/** Syntax of a byte sequence (RFC 8941 §3.3.5), in which RFC 9440 §2 encodes certificates. */
-const byteSequence = /^:(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?:$/
 
 /**
  * Finds the client address behind listed proxies. Uses the proxies' PROXY header first, then the forwarding chain
@@ -24,13 +19,13 @@ const byteSequence = /^:(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]
  * In a forward-auth check the peer must be in `check.peers` instead of `proxies`. Forwarding fields of other peers are
  * ignored.
  *
- * Denies 400 for a PROXY header that is missing or not allowed. Denies 400 for an invalid chain or certificate field of
- * a listed proxy, because the client cannot be determined.
+ * Denies 400 for a PROXY header that is missing or not allowed. Denies 400 for an invalid chain of a listed proxy,
+ * because the client cannot be determined.
  */
 export const resolveClient = phase<Guarded, Resolved>()({
   name: 'resolve-client',
   waits: false,
-  denies: ['proxied-address', 'forwarded-malformed', 'certificate-malformed'],
+  denies: ['proxied-address', 'forwarded-malformed'],
   run(x) {
     const { proxies } = x.gate
     const { proxiedAddress: proxied } = x.downstream
@@ -60,12 +55,7 @@ export const resolveClient = phase<Guarded, Resolved>()({
   },
 })
 
-function readForwardingFields(
-  x: Guarded,
-  proxies: Proxies,
-): Denial<'certificate-malformed' | 'forwarded-malformed'> | undefined {
-  const refused = validateCertificate(x.head)
-  if (refused !== undefined) return refused
+function readForwardingFields(x: Guarded, proxies: Proxies): Denial<'forwarded-malformed'> | undefined {
   x.peerTrusted = true
   const { head } = x
   const standard = proxies.clientAddress === 'forwarded'
@@ -97,17 +87,4 @@ function readForwardingFields(
 function lastMember(head: RequestHead, name: string): string | undefined {
   const list = head.joined(name)
   return list && trimOptionalWhitespace(list.slice(list.lastIndexOf(',') + 1))
-}
-
-/** Validates the certificate fields by which a TLS-terminating proxy states the client's certificate (RFC 9440). */
-function validateCertificate({ names, values, kinds }: RequestHead): Denial<'certificate-malformed'> | undefined {
-  let certificates = 0
-  for (let i = 0; i < names.length; i++) {
-    if (kinds[i] !== FieldKind.clientCert) continue
-    if (names[i] === 'client-cert') certificates++
-    const members = names[i] === 'client-cert' ? [values[i]!] : values[i]!.split(',')
-    if (certificates > 1 || !members.every((member) => byteSequence.test(trimOptionalWhitespace(member))))
-      return certificateMalformed
-  }
-  return undefined
 }

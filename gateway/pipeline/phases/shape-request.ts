@@ -64,7 +64,7 @@ function forwardedFields(x: Selected): string[] {
         baggage = joined(baggage, ',', value)
         continue
       case FieldKind.clientCert:
-        if (!x.peerTrusted) continue
+        if (!x.peerTrusted || !forwardsClientCert(x)) continue
         break
       case FieldKind.cookie:
         cookie = joined(cookie, '; ', value)
@@ -90,6 +90,15 @@ function forwardedFields(x: Selected): string[] {
 /** Replaces every character that services with CGI conventions read as `_`, so that aliases become one name. */
 function folded(name: string): string {
   return name.replaceAll(/[^0-9a-z]/g, '-')
+}
+
+/**
+ * Whether the service receives `Client-Cert` of a trusted proxy: unless the gate reads the certificate from another
+ * field.
+ */
+function forwardsClientCert({ gate }: Selected): boolean {
+  const field = gate.clientCertificates?.field
+  return field === undefined || field === 'client-cert'
 }
 
 function joined(list: string | undefined, separator: string, value: string): string {

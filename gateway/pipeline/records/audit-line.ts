@@ -28,6 +28,7 @@ export function auditLine(x: Exchange): string {
   let line = `"time":"${isoTime(x.arrivedMs)}",${texts === undefined ? gateText(x) : texts.audit}`
   if (facts !== undefined) line += subjectTexts(facts).audit
   else line += sessionText(x.session ?? x.namedSession)
+  if (x.clientCertificate !== undefined) line += `,"tls.client.hash.sha256":"${x.clientCertificate.fingerprint}"`
   line += `,"client.address":"${addressText(x.address)}",`
   const agent = head.field('user-agent')
   const path = x.path === '' ? head.target : x.path

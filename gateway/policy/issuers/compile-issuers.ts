@@ -3,6 +3,7 @@ import { didYouMean } from '../../base/nearest.ts'
 import type { KeyedIssuerEntry } from '../../config/keyed-issuer-entry.ts'
 import type { IntrospectionRules, IssuerRules, LoginRules } from '../../oauth/token-facts.ts'
 import type { ReportProblem } from '../report-problem.ts'
+import { admitsCertificates } from '../requirements/certificate.ts'
 import type { ServiceEntry } from '../services/service-entry.ts'
 import type { Snapshot } from '../snapshot.ts'
 import type { FolderOf } from './client-auth.ts'
@@ -79,14 +80,17 @@ export function issuerRules(
   }
 }
 
-/** Whether a route needs no token: the route is public and has no shadow requirement. */
-function isOpen({ require, shadow }: ServiceEntry['routes'][number]): boolean {
-  return require === 'public' && shadow === undefined
+/**
+ * Whether a route works without tokens: the route is public and has no shadow requirement, or admits callers by their
+ * certificates.
+ */
+export function needsNoToken({ require, shadow }: ServiceEntry['routes'][number]): boolean {
+  return require === 'public' ? shadow === undefined : admitsCertificates(require)
 }
 
 /**
  * Returns the issuers of a service: the issuers that it lists, or else the policy's only issuer. The set is empty if
- * all routes of the service are public and the policy does not have exactly one issuer.
+ * no route of the service needs a token and the policy does not have exactly one issuer.
  */
 export function issuersOf(
   id: string,
@@ -95,7 +99,7 @@ export function issuersOf(
   report: ReportProblem,
 ): ReadonlySet<IssuerRules> {
   if (issuers === undefined) {
-    if (byName.size === 1 || routes.every(isOpen)) {
+    if (byName.size === 1 || routes.every(needsNoToken)) {
       return new Set(byName.size === 1 ? byName.values() : [])
     }
     const message =

@@ -2,7 +2,7 @@ import type { z } from 'zod'
 import type { Reason } from '../../base/reasons.ts'
 import type { DocumentPath } from '../../config/problem.ts'
 import type { IssuerRules } from '../../oauth/token-facts.ts'
-import type { Requirement } from '../snapshot.ts'
+import type { CertificateCondition, Requirement } from '../snapshot.ts'
 
 /**
  * One parsed requirement of a policy: an object with the keys of one requirement kind. Only the code of that kind knows
@@ -31,6 +31,8 @@ export interface RequirementNames {
    * @returns `undefined` when the issuer does not exist or does not allow logins; a problem has then been reported
    */
   loginIssuer(name: string, path: DocumentPath): IssuerRules | undefined
+  /** Called for each condition on a client certificate. @param negated  true inside an odd number of `not` */
+  certificateNamed(condition: CertificateCondition, negated: boolean): void
 }
 
 export interface CompileContext {

@@ -2,6 +2,7 @@ import { addresses } from './addresses.ts'
 import { all } from './all.ts'
 import { any } from './any.ts'
 import { authentication } from './authentication.ts'
+import { certificate } from './certificate.ts'
 import { claims } from './claims.ts'
 import { clients } from './clients.ts'
 import { headers } from './headers.ts'
@@ -21,6 +22,7 @@ export const requirementKinds = [
   roles,
   claims,
   clients,
+  certificate,
   headers,
   addresses,
   time,

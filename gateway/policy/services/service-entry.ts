@@ -35,8 +35,8 @@ export const serviceEntry = z.strictObject({
     .min(1)
     .optional()
     .describe(
-      'Issuers whose tokens are accepted. Optional when the policy has exactly one issuer, or when all routes are ' +
-        'public.',
+      'Issuers whose tokens are accepted. Optional when the policy has exactly one issuer, or when each route is ' +
+        'public or admits callers by their certificates.',
     ),
   upstreams: z
     .array(parsedText('an http or https origin such as http://orders-1:8080', readOrigin))

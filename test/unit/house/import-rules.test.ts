@@ -22,6 +22,7 @@ const target = { config: 'gateway/config/a.ts', base: 'gateway/base/a.ts', demo:
 const offences: readonly [file: string, imports: string, ...rules: string[]][] = [
   ['gateway/base/up.ts', target.config, 'level-0-base'],
   ['gateway/base/up-type.ts', target.config, 'level-0-base'],
+  ['gateway/x509/up.ts', target.config, 'level-0-x509'],
   ['gateway/oauth/aside.ts', target.config, 'level-1-oauth'],
   ['gateway/oauth/aside-type.ts', target.config, 'level-1-oauth'],
   ['gateway/telemetry/up.ts', 'gateway/upstream/a.ts', 'level-1-telemetry'],

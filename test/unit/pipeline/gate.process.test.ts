@@ -36,7 +36,14 @@ async function gateOfNode(): Promise<Gate> {
   const traces = { endpoint: `${absent}/v1/traces`, sample: 1 }
   const assertion = [{ id: 'test-1', secret: { file: folder.file('assertion.jwk') } }]
   const keys = { ...(settings?.['keys'] as object), assertion }
-  folder.writeSettings({ ...settings, keys, log: { level: 'error', access: true }, telemetry: { traces } })
+  const certificates = { proxies: ['192.0.2.1'], client_certificate: 'client-cert' }
+  folder.writeSettings({
+    ...settings,
+    ...certificates,
+    keys,
+    log: { level: 'error', access: true },
+    telemetry: { traces },
+  })
 
   const seen: Gate[] = []
   const capture: Step = {

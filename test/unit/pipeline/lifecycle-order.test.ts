@@ -93,6 +93,7 @@ test('a lifecycle with phases in a wrong order does not compile', () => {
   expect(lifecycle.request.map((phase) => phase.name)).toEqual([
     'guard-request',
     'resolve-client',
+    'check-certificate',
     'answer-reserved',
     'answer-preflight',
     'match-route',
@@ -129,6 +130,7 @@ test('a forward-auth check runs the phases from match-route to reserve-audit in 
   expect(names(checkLifecycle)).toEqual([
     'guard-request',
     'resolve-client',
+    'check-certificate',
     'read-check',
     ...decisive,
     'obtain-credential',

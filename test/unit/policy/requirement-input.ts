@@ -10,6 +10,7 @@ import { RequestHead } from '../../../gateway/pipeline/exchange/request-head.ts'
 import { compileRequirement } from '../../../gateway/policy/requirements/compile-requirement.ts'
 import type { RequirementTree } from '../../../gateway/policy/requirements/requirement-kind.ts'
 import type { Requirement, RequirementInput } from '../../../gateway/policy/snapshot.ts'
+import type { CertificateIdentity } from '../../../gateway/x509/certificate-identity.ts'
 import { snapshotOf } from './policy-text.ts'
 
 const issuers = ['main', 'partner'].map((name) => `${name}: { issuer: "https://${name}.test", audience: [a] }`)
@@ -38,7 +39,13 @@ export function scopesIn(tree: RequirementTree): readonly string[] {
 }
 
 function compileWith(tree: RequirementTree, scopeNamed: (scope: string) => void): Requirement {
-  return compileRequirement(tree, ['require'], { roleNamed: () => {}, scopeNamed, issuerOf, loginIssuer: issuerOf })
+  return compileRequirement(tree, ['require'], {
+    roleNamed: () => {},
+    scopeNamed,
+    issuerOf,
+    loginIssuer: issuerOf,
+    certificateNamed: () => {},
+  })
 }
 
 /** Parts of a request that requirements read. */
@@ -51,6 +58,7 @@ export interface Brought {
   readonly client?: string | undefined
   /** Whether the request has a login session of `issuer`. */
   readonly session?: boolean
+  readonly certificate?: CertificateIdentity
   readonly fields?: readonly (readonly [name: string, value: string])[]
   readonly address?: string
   /** RFC 3339. */
@@ -88,6 +96,7 @@ export function inputOf(brought: Brought): RequirementInput {
   return {
     token,
     loginIssuer: brought.session === true ? token.issuer : undefined,
+    certificate: brought.certificate,
     roles: new Set(roles),
     address: parseAddress(brought.address ?? '127.0.0.1')!,
     nowMs: Date.parse(brought.now ?? '2026-01-01T00:00:00Z'),

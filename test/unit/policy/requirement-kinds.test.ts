@@ -19,6 +19,7 @@ const unmet: Readonly<Record<string, unknown>> = {
   roles: { all: ['clerk'] },
   claims: { amr: { any: ['mfa'] } },
   clients: { any: ['other-app'], issuer: 'main' },
+  certificate: { spiffe: ['spiffe://prod.example/orders'] },
   headers: { 'X-Tenant': { any: ['blue'] } },
   addresses: { allow: ['192.0.2.0/24'] },
   time: { not_before: '2030-01-01T00:00:00Z' },

@@ -38,6 +38,8 @@ export interface ServiceCredential {
   readonly needsKey: 'assertion' | undefined
   /** Secret that the credential consists of; the node opens it when the policy takes effect. Default: none. */
   readonly secret?: NeededSecret
+  /** True when the credential is made from the client's token: a caller without a token cannot have it. */
+  readonly needsToken?: true
   /**
    * Makes the credential for one exchange.
    *

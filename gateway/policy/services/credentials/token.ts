@@ -7,6 +7,7 @@ const clientToken: ServiceCredential = Object.freeze({
   type: 'token',
   field: 'authorization',
   needsKey: undefined,
+  needsToken: true,
   obtain: ({ facts, credential }) => (facts === undefined ? undefined : `Bearer ${credential}`),
 } satisfies ServiceCredential)
 

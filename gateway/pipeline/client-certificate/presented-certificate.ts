@@ -1,0 +1,84 @@
+import { trimOptionalWhitespace } from '../../base/optional-whitespace.ts'
+import type { PresentedCertificate } from '../../tokens/client-certificates.ts'
+
+/** Syntax of a byte sequence (RFC 8941 §3.3.5), in which RFC 9440 §2 encodes certificates. */
+const byteSequence = /^:(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?:$/
+const pemBlock = /-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----\s*/g
+const pemCertificate = /^-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----\s*$/
+
+/** Separates the two fields of RFC 9440 in one text. No field value contains a line feed. */
+const FIELD_SEPARATOR = '\n'
+
+/** Whether a value is a byte sequence, the form of a certificate in `Client-Cert` (RFC 9440 §2.1). */
+export function isByteSequence(value: string): boolean {
+  return byteSequence.test(trimOptionalWhitespace(value))
+}
+
+/** Text of `Client-Cert` and `Client-Cert-Chain` as one key of the cache, for {@link readClientCert}. */
+export function clientCertText(certificate: string, chain: string | undefined): string {
+  return chain === undefined ? certificate : certificate + FIELD_SEPARATOR + chain
+}
+
+/** Reads the fields of RFC 9440. @returns `undefined` when their syntax is invalid */
+export function readClientCert(text: string): PresentedCertificate | undefined {
+  const [certificate = '', chain] = text.split(FIELD_SEPARATOR)
+  const members = chain === undefined ? [] : chain.split(',')
+  if (!isByteSequence(certificate) || !members.every(isByteSequence)) return undefined
+  return { der: bytesIn(certificate), chain: members.map(bytesIn) }
+}
+
+function bytesIn(member: string): Buffer {
+  return Buffer.from(trimOptionalWhitespace(member).slice(1, -1), 'base64')
+}
+
+/** Reads the value of `$ssl_client_escaped_cert` of nginx: a certificate in PEM, percent-encoded. */
+export function readEscapedPem(text: string): PresentedCertificate | undefined {
+  const der = derIn(decodeURIComponent(text))
+  return der && { der, chain: [] }
+}
+
+/** Reads a certificate in PEM, the form in which the listener returns the certificate of a connection. */
+export function readPem(text: string): PresentedCertificate | undefined {
+  const der = derIn(text)
+  return der && { der, chain: [] }
+}
+
+// Envoy quotes a value that contains a separator, and always quotes `Subject`, `Cert` and `Chain`.
+const pair = /[\t ]*([A-Za-z]+)=(?:"((?:[^"\\]|\\.)*)"|([^",;=\t ]*))[\t ]*([;,]|$)/y
+/** Largest number of pairs in all elements. */
+const PAIRS_MAX = 256
+
+/**
+ * Reads `X-Forwarded-Client-Cert` in the form of Envoy. The last element is that of the nearest proxy; a client may have
+ * written earlier ones. The element needs `Cert`, from which everything else is read: `Hash`, `Subject`, `URI` and `DNS`
+ * are ignored.
+ */
+export function readForwardedClientCert(text: string): PresentedCertificate | undefined {
+  let element = new Map<string, string>()
+  pair.lastIndex = 0
+  for (let pairs = 0; pair.lastIndex < text.length; pairs++) {
+    const match = pair.exec(text)
+    if (match === null || pairs === PAIRS_MAX) return undefined
+    const [, name, quoted, plain, end] = match
+    const key = name!.toLowerCase()
+    const isCertificate = key === 'cert' || key === 'chain'
+    if (isCertificate && element.has(key)) return undefined
+    element.set(key, quoted?.replace(/\\(.)/g, '$1') ?? plain!)
+    if (pair.lastIndex === text.length) return end === '' ? certificateIn(element) : undefined
+    if (end === ',') element = new Map()
+  }
+  return undefined
+}
+
+function certificateIn(element: ReadonlyMap<string, string>): PresentedCertificate | undefined {
+  const der = derIn(decodeURIComponent(element.get('cert') ?? ''))
+  if (der === undefined) return undefined
+  const blocks = decodeURIComponent(element.get('chain') ?? '').matchAll(pemBlock)
+  const chain = [...blocks].map(([, block]) => Buffer.from(block!, 'base64'))
+  return { der, chain: chain.filter((each) => !each.equals(der)) }
+}
+
+function derIn(pem: string): Buffer | undefined {
+  const [, block] = pemCertificate.exec(pem) ?? []
+  return block === undefined ? undefined : Buffer.from(block, 'base64')
+}

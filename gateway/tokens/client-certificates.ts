@@ -1,0 +1,187 @@
+import type { CertificateReason } from '../base/reasons.ts'
+import type { Settings } from '../config/settings.ts'
+import type { IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
+import { parseCallerCertificate } from '../x509/caller-certificate.ts'
+import { caIssuer, spiffeIssuer } from '../x509/certificate-identity.ts'
+import type { ClientTrust } from '../x509/client-trust.ts'
+import { KnownCertificate } from './known-certificate.ts'
+
+/** A certificate as a client presented it or a proxy stated it, in DER, with its intermediate CAs. */
+export interface PresentedCertificate {
+  readonly der: Buffer
+  readonly chain: readonly Buffer[]
+}
+
+/** Header field in which trusted proxies state the certificate of a client. */
+export type CertificateField = 'client-cert' | 'x-forwarded-client-cert' | 'nginx-escaped'
+
+/** Name of each field, in lower case. The Ingress controller of nginx uses `ssl-client-cert`. */
+export const certificateFieldNames = {
+  'client-cert': 'client-cert',
+  'x-forwarded-client-cert': 'x-forwarded-client-cert',
+  'nginx-escaped': 'ssl-client-cert',
+} as const satisfies Readonly<Record<CertificateField, string>>
+
+export interface ClientCertificatesOptions {
+  readonly field: CertificateField | undefined
+  /** Whether each connection to the listener must have a client certificate. */
+  readonly required: boolean
+  /** CAs in force; `undefined`: only the dates of certificates are checked, and no certificate identifies a caller. */
+  readonly trust: ClientTrust | undefined
+}
+
+/** Longest text of a certificate, characters. A longer one is rejected as malformed. */
+const TEXT_MAX = 24 * 1024
+/** Certificates in each of the two generations of a cache. */
+const GENERATION_MAX = 4096
+
+/** Certificates of clients: parsed once per certificate, and checked for each request. */
+export class ClientCertificates {
+  readonly field: CertificateField | undefined
+  readonly required: boolean
+  /** Issuers of the identities of callers, by issuer identifier. The CAs of a running node do not change their names. */
+  readonly issuers: ReadonlyMap<string, IssuerRules>
+  /** Certificates of connections, and of header fields: only the former were verified in a handshake of this gate. */
+  readonly #ofConnections = new CertificateCache()
+  readonly #ofFields = new CertificateCache()
+  #trust: ClientTrust | undefined
+
+  constructor({ field, required, trust }: ClientCertificatesOptions) {
+    this.field = field
+    this.required = required
+    this.#trust = trust
+    this.issuers = issuersOf(trust, () => this.#trust!)
+  }
+
+  /** Trust in force, for the checks of every certificate from now on, on open connections too. */
+  get trust(): ClientTrust | undefined {
+    return this.#trust
+  }
+
+  set trust(trust: ClientTrust | undefined) {
+    this.#trust = trust
+  }
+
+  /** Name of the header field in which trusted proxies state the certificate of a client; `undefined`: in none. */
+  get fieldName(): string | undefined {
+    return this.field && certificateFieldNames[this.field]
+  }
+
+  /**
+   * Certificate of a TLS connection.
+   *
+   * @param read  parses the text; called only for a text that is not cached
+   * @returns `undefined` when the text is not a certificate
+   */
+  ofConnection(text: string, read: (text: string) => PresentedCertificate | undefined): KnownCertificate | undefined {
+    return this.#ofConnections.find(text, read)
+  }
+
+  /** Certificate that a trusted proxy states in a header field. See {@link ofConnection}. */
+  ofField(text: string, read: (text: string) => PresentedCertificate | undefined): KnownCertificate | undefined {
+    return this.#ofFields.find(text, read)
+  }
+
+  /**
+   * Checks a certificate for the current request: issued by a trusted CA, valid now and not revoked.
+   *
+   * @param handshake  CAs that verified the certificate in the handshake of its connection; `undefined` for a certificate
+   *   from a header field
+   * @returns `undefined` when the certificate is good
+   */
+  check(known: KnownCertificate, nowMs: number, handshake: ClientTrust | undefined): CertificateReason | undefined {
+    const trust = this.#trust
+    if (trust === undefined) {
+      const { validFromMs, validUntilMs } = known.certificate
+      return nowMs >= validFromMs && nowMs < validUntilMs ? undefined : 'certificate-expired'
+    }
+    const chain = known.chain(trust, handshake !== undefined)
+    if (chain === undefined) return 'certificate-untrusted'
+    if (chain.byHandshake && (handshake === undefined || !trust.covers(handshake))) return 'certificate-untrusted'
+    if (nowMs < chain.validFromMs || nowMs >= chain.validUntilMs) return 'certificate-expired'
+    if (chain.revoked) return 'certificate-revoked'
+    return nowMs < chain.statusUntilMs ? undefined : 'certificate-status-unknown'
+  }
+
+  /** Facts about a caller that {@link check} admitted; `undefined` when the certificate has no identity. */
+  factsOf(known: KnownCertificate): TokenFacts | undefined {
+    const { identity } = known
+    const rules = identity && this.issuers.get(identity.issuer)
+    return rules && known.facts(rules, this.#isCurrent)
+  }
+
+  readonly #isCurrent = (trust: ClientTrust): boolean => trust === this.#trust
+}
+
+/** Opens the client certificates of a node; `undefined` when it accepts none, at its listener or from proxies. */
+export function openClientCertificates(
+  settings: Pick<Settings, 'clientTls' | 'certificateField'>,
+): ClientCertificates | undefined {
+  const { clientTls, certificateField: field } = settings
+  if (clientTls === undefined && field === undefined) return undefined
+  return new ClientCertificates({ field, required: clientTls?.mode === 'required', trust: clientTls?.trust })
+}
+
+/** Bounded cache of parsed certificates. A full young generation replaces the old one; a hit keeps an entry young. */
+class CertificateCache {
+  #young = new Map<string, KnownCertificate>()
+  #old: ReadonlyMap<string, KnownCertificate> = new Map()
+
+  find(text: string, read: (text: string) => PresentedCertificate | undefined): KnownCertificate | undefined {
+    const young = this.#young.get(text)
+    if (young !== undefined) return young
+    const known = this.#old.get(text) ?? parsed(text, read)
+    if (known === undefined) return undefined
+    if (this.#young.size >= GENERATION_MAX) {
+      this.#old = this.#young
+      this.#young = new Map()
+    }
+    this.#young.set(text, known)
+    return known
+  }
+}
+
+function parsed(text: string, read: (text: string) => PresentedCertificate | undefined): KnownCertificate | undefined {
+  if (text.length > TEXT_MAX) return undefined
+  try {
+    const presented = read(text)
+    return presented && new KnownCertificate(parseCallerCertificate(presented.der, presented.chain))
+  } catch {
+    return undefined
+  }
+}
+
+function issuersOf(trust: ClientTrust | undefined, current: () => ClientTrust): ReadonlyMap<string, IssuerRules> {
+  const names = new Set<string>()
+  for (const { name, trustDomain } of trust?.cas ?? []) {
+    names.add(caIssuer(name))
+    if (trustDomain !== undefined) names.add(spiffeIssuer(trustDomain))
+  }
+  return new Map([...names].map((name) => [name, rulesOf(name, current)]))
+}
+
+/** Issuer of the identities of callers with certificates. Its identifier is no URL of an authorization server. */
+function rulesOf(issuer: string, current: () => ClientTrust): IssuerRules {
+  const none: ReadonlySet<string> = new Set()
+  return {
+    name: issuer,
+    issuer,
+    audience: none,
+    algorithms: none,
+    profile: 'any',
+    clockToleranceS: 0,
+    /** Time until the last CA certificate expires, s: a revocation of a subject must last as long as its certificates. */
+    get maxTokenLifetimeS() {
+      return Math.max(0, current().validUntilMs - Date.now()) / 1000
+    },
+    scopeClaim: 'scope',
+    scopeArray: false,
+    clientClaim: undefined,
+    jwksUri: undefined,
+    keysStaleMs: 0,
+    tokens: 'jwt',
+    introspection: undefined,
+    login: undefined,
+    recheckMs: undefined,
+  }
+}

@@ -1,0 +1,51 @@
+import { trustDomainOf } from './spiffe-id.ts'
+import type { SubjectNames } from './subject-names.ts'
+
+/** Identity of a caller that presents a client certificate. The pair of issuer and subject names one caller. */
+export interface CertificateIdentity {
+  /** `spiffe://TRUST_DOMAIN`, or `x509:NAME` with the name of the CA in `tls.client.ca`. Never equal to a token's `iss`. */
+  readonly issuer: string
+  readonly subject: string
+  /** All subject alternative names of the certificate. */
+  readonly names: ReadonlySet<string>
+}
+
+/** A CA of `tls.client.ca`, by which its certificates are identified. */
+export interface NamedCa {
+  readonly name: string
+  /** Trust domain for which this CA issues SPIFFE IDs; `undefined`: none. */
+  readonly trustDomain: string | undefined
+}
+
+export function spiffeIssuer(trustDomain: string): string {
+  return `spiffe://${trustDomain}`
+}
+
+export function caIssuer(name: string): string {
+  return `x509:${name}`
+}
+
+/** Whether an issuer identifier is one of callers with certificates. Issuers of tokens are http and https URLs. */
+export function isCertificateIssuer(issuer: string): boolean {
+  return issuer.startsWith('spiffe://') || issuer.startsWith('x509:')
+}
+
+/**
+ * Identity that a verified certificate proves; `undefined` for none.
+ *
+ * A certificate has at most one URI (X509-SVID §2), which is then its subject. A SPIFFE ID counts only from a CA that
+ * may issue IDs of its trust domain. Without a URI, the first DNS name is the subject, else the first e-mail address,
+ * else the first IP address.
+ */
+export function identityOfNames(names: SubjectNames, { name, trustDomain }: NamedCa): CertificateIdentity | undefined {
+  const { uris, dns, emails, addresses } = names
+  if (uris.length > 1) return undefined
+  const [uri] = uris
+  const subject = uri ?? dns[0] ?? emails[0] ?? addresses[0]
+  if (subject === undefined) return undefined
+  const all: ReadonlySet<string> = new Set([...uris, ...dns, ...emails, ...addresses])
+  if (uri === undefined || trustDomain === undefined || !/^spiffe:/i.test(uri)) {
+    return { issuer: caIssuer(name), subject, names: all }
+  }
+  return trustDomainOf(uri) === trustDomain ? { issuer: spiffeIssuer(trustDomain), subject, names: all } : undefined
+}

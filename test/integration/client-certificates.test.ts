@@ -1,0 +1,375 @@
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import type { ServerResponse } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { readAssertion } from '../kit/assertion-claims.ts'
+import { auditRecords } from '../kit/audit-records.ts'
+import { certificateFor } from '../kit/certificate.ts'
+import { atEnd } from '../kit/cleanup.ts'
+import { ClientCa, type ClientIdentity } from '../kit/client-ca.ts'
+import { startIssuer } from '../kit/issuer.ts'
+import { startNode } from '../kit/node.ts'
+import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
+import { runVerb } from '../kit/run-verb.ts'
+import { later } from '../kit/swap.ts'
+import { statusOver, TlsClient } from '../kit/tls-client.ts'
+import { until } from '../kit/until.ts'
+import { startUpstream } from '../kit/upstream.ts'
+
+// Client certificates at the TLS listener: trust, bound tokens, callers without a token, and their revocation.
+// Attack cases S-083, S-084, S-085.
+
+const folder = mkdtempSync(join(tmpdir(), 'gatehouse-client-certificates-'))
+atEnd(() => rmSync(folder, { recursive: true, force: true }))
+const file = (name: string) => join(folder, name)
+
+/** Replaces a file atomically. */
+function write(name: string, text: string): string {
+  writeFileSync(file(`${name}.new`), text)
+  renameSync(file(`${name}.new`), file(name))
+  return file(name)
+}
+
+const streams: ServerResponse[] = []
+const [issuer, redis, mesh, partner, stranger, server] = await Promise.all([
+  startIssuer(),
+  testRedis(),
+  ClientCa.create('mesh'),
+  ClientCa.create('partner'),
+  ClientCa.create('stranger'),
+  certificateFor(folder, 'server', ['api.example', 'other.example']),
+])
+const upstream = await startUpstream({
+  handler: ({ url }, response) => {
+    if (!url.endsWith('/events')) {
+      response.end('served')
+      return
+    }
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    response.write('data: begun\n\n')
+    streams.push(response)
+  },
+})
+
+const orders = 'spiffe://prod.example/orders'
+const settings = {
+  tls: {
+    certificates: [{ cert: server.certFile, key: { file: server.keyFile } }],
+    client: {
+      ca: [
+        { name: 'mesh', file: write('mesh.pem', mesh.cert), trust_domain: 'prod.example' },
+        { name: 'partner', file: write('partner.pem', partner.cert) },
+      ],
+      crl: [write('mesh.crl', await mesh.revocationList([])), write('partner.crl', await partner.revocationList([]))],
+    },
+  },
+  public_url: ['https://api.example', 'https://other.example'],
+  redis: { url: `redis://127.0.0.1:${redis.port}` },
+  admin: { listen: '127.0.0.1:0', bootstrap_token: { env: 'BOOTSTRAP' } },
+}
+const spiffe = { certificate: { spiffe: [orders] } }
+const policy = {
+  version: 1,
+  issuers: { main: { issuer: issuer.url, audience: ['https://api.test'] } },
+  services: {
+    orders: {
+      upstreams: [upstream.url],
+      routes: [
+        { id: 'spiffe', match: { path: '/spiffe/**' }, require: spiffe },
+        {
+          id: 'san',
+          match: { path: '/san/**' },
+          require: { certificate: { san: ['B.partner.example'], issuer: 'x509:partner' } },
+        },
+        { id: 'domain', match: { path: '/domain/**' }, require: { certificate: { issuer: 'spiffe://prod.example' } } },
+        { id: 'token', match: { path: '/token/**' }, require: { scopes: { all: ['orders:read'] } } },
+        {
+          id: 'either',
+          match: { path: '/either/**' },
+          require: { any: [{ scopes: { all: ['orders:read'] } }, spiffe] },
+        },
+        { id: 'both', match: { path: '/both/**' }, require: { all: [{ scopes: { all: ['orders:read'] } }, spiffe] } },
+        {
+          id: 'except',
+          match: { path: '/except/**' },
+          require: { any: [spiffe, { not: { scopes: { any: ['admin'] } } }] },
+        },
+        {
+          id: 'limited',
+          match: { path: '/limited/**' },
+          require: { any: [spiffe, { scopes: { all: ['orders:read'] } }] },
+          limits: [{ name: 'few', by: 'subject', requests: 2, window: '1h', mode: 'exact' }],
+        },
+        { id: 'public', match: { path: '/public/**' }, require: 'public' },
+      ],
+    },
+  },
+}
+const bootstrap = 'bootstrap-token-of-the-certificate-tests'
+const node = await startNode({ policy, settings, env: { BOOTSTRAP: bootstrap } })
+const link = await testLink(redisSettingsFor(redis.port))
+const port = node.port
+
+const workload = await mesh.issue({ uris: [orders] })
+const other = await mesh.issue({ uris: ['spiffe://prod.example/reports'] })
+const partnerClient = await partner.issue({ dns: ['a.partner.example', 'b.partner.example'] })
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+const bound = (thumbprint: string) => issuer.sign({ claims: { cnf: { 'x5t#S256': thumbprint } } })
+
+/** Reads the file of a CA or list again, by SIGHUP. */
+async function reread(name: string, text: string): Promise<void> {
+  const seen = node.log.length
+  write(name, text)
+  node.signal('SIGHUP')
+  await later(node, seen, ({ msg }) => msg === 'client CAs and revocation lists read')
+}
+
+const reasonOf = async (path: string) => (await node.waitForRecord((record) => record['path'] === path))['reason']
+
+test.each<[string, () => ClientIdentity | undefined, string, number | 'refused']>([
+  ['S-083: without a certificate', () => undefined, '/token/bound-none', 401],
+  ['S-083: with another certificate', () => other, '/token/bound-other', 401],
+  ['S-083: with the certificate to which it is bound', () => workload, '/token/bound-own', 200],
+])('a certificate-bound token is handled as expected %s', async (_, identity, path, status) => {
+  expect(await statusOver({ port, ...identity() }, path, bearer(bound(workload.thumbprint)))).toBe(status)
+  expect(await reasonOf(path)).toBe(status === 200 ? 'admitted' : 'token-binding')
+})
+
+test.each(['TLSv1.2', 'TLSv1.3'] as const)(
+  'S-083: a certificate-bound token is admitted on a resumed session of %s, also under another server name',
+  async (maxVersion) => {
+    const first = await TlsClient.open({ port, ...workload, maxVersion })
+    expect((await first.get('/token/first', bearer(bound(workload.thumbprint)))).status).toBe(200)
+    const session = await first.resumable()
+    const again = await TlsClient.open({ port, session, maxVersion })
+
+    expect(again.socket.isSessionReused()).toBe(true)
+    expect((await again.get('/token/resumed', bearer(bound(workload.thumbprint)))).status).toBe(200)
+    expect((await again.get('/token/resumed-other', bearer(bound(other.thumbprint)))).status).toBe(401)
+    const elsewhere = await statusOver({ port, session, name: 'other.example', maxVersion }, '/token/elsewhere', {
+      host: 'other.example',
+      ...bearer(bound(workload.thumbprint)),
+    })
+    // Whether the session is resumed under another name or not, the request has the same certificate or none.
+    expect([200, 401]).toContain(elsewhere)
+  },
+)
+
+test.each<[string, () => Promise<ClientIdentity>]>([
+  ['S-084: of a foreign CA', () => stranger.issue({ uris: [orders] })],
+  ['S-084: that has expired', () => mesh.issue({ uris: [orders], until: new Date(Date.now() - 60_000) })],
+  ['that is not valid yet', () => mesh.issue({ uris: [orders], from: new Date(Date.now() + 3_600_000) })],
+])('the listener refuses the handshake with a certificate %s, also for a public route', async (_, issue) => {
+  expect(await statusOver({ port, ...(await issue()) }, '/public/1')).toBe('refused')
+})
+
+test('a client without a certificate gets public routes and tokens as before', async () => {
+  expect(await statusOver({ port }, '/public/plain')).toBe(200)
+  expect(await statusOver({ port }, '/token/plain', bearer(issuer.sign()))).toBe(200)
+})
+
+test('S-084: a certificate that expires on an open connection is refused at the next request, and the connection closes', async () => {
+  let client: TlsClient | undefined
+  for (let seconds = 3; client === undefined; seconds *= 3) {
+    const brief = await mesh.issue({ uris: [orders], until: new Date(Date.now() + seconds * 1000) })
+    // A busy machine may need longer for the handshake than the certificate is valid.
+    const opened = await TlsClient.open({ port, ...brief }).catch(() => undefined)
+    const status = await opened?.get('/spiffe/brief').then(
+      (reply) => reply.status,
+      () => undefined,
+    )
+    if (status === 200) client = opened
+  }
+  await until('the refusal of the expired certificate', async () => (await client.get('/public/brief')).status === 403)
+  await client.closed()
+
+  expect(await node.waitForRecord(({ reason }) => reason === 'certificate-expired')).toMatchObject({ status: 403 })
+})
+
+test('S-084: a certificate that is revoked on an open connection is refused at the next request, and on a resumed session', async () => {
+  const leaving = await mesh.issue({ uris: [orders] })
+  const client = await TlsClient.open({ port, ...leaving })
+  const otherClient = await TlsClient.open({ port, ...workload })
+  expect((await client.get('/spiffe/before')).status).toBe(200)
+  const session = await client.resumable()
+  await reread('mesh.crl', await mesh.revocationList([leaving]))
+
+  expect((await client.get('/public/revoked')).status).toBe(403)
+  expect(await reasonOf('/public/revoked')).toBe('certificate-revoked')
+  const resumed = await TlsClient.open({ port, session })
+  expect(resumed.socket.isSessionReused()).toBe(true)
+  expect((await resumed.get('/spiffe/resumed')).status).toBe(403)
+  expect((await otherClient.get('/spiffe/other')).status).toBe(200)
+})
+
+test('a changed revocation list is read without a signal, and ends the stream of a revoked certificate', async () => {
+  const leaving = await mesh.issue({ uris: [orders] })
+  const client = await TlsClient.open({ port, ...leaving })
+  client.send('/spiffe/events')
+  await client.until('data: begun\n\n')
+  write('mesh.crl', await mesh.revocationList([leaving]))
+
+  await client.until('0\r\n\r\n')
+  const record = await node.waitForRecord(({ path, reason }) => path === '/spiffe/events' && reason === 'stream-ended')
+  expect(record['stream_end']).toBe('certificate-revoked')
+})
+
+test('an outdated revocation list gives 503, and a new one admits the certificates of its CA again', async () => {
+  await reread('partner.crl', await partner.revocationList([], { nextUpdate: new Date(Date.now() - 1000) }))
+
+  expect(await statusOver({ port, ...partnerClient }, '/san/outdated')).toBe(503)
+  expect(await reasonOf('/san/outdated')).toBe('certificate-status-unknown')
+  expect(await statusOver({ port, ...workload }, '/spiffe/meanwhile')).toBe(200)
+  await reread('partner.crl', await partner.revocationList([]))
+  expect(await statusOver({ port, ...partnerClient }, '/san/updated')).toBe(200)
+})
+
+test('an invalid file of tls.client changes nothing, and the log names the problem', async () => {
+  const seen = node.log.length
+  write('mesh.crl', 'nothing')
+  node.signal('SIGHUP')
+  const line = await later(node, seen, ({ level }) => level === 'error')
+
+  expect(line['problem']).toContain('mesh.crl is not valid DER')
+  expect(await statusOver({ port, ...workload }, '/spiffe/kept')).toBe(200)
+  await reread('mesh.crl', await mesh.revocationList([await mesh.issue()]))
+})
+
+test('a CA that is removed is refused on open connections and in new handshakes, a new CA is accepted without a restart', async () => {
+  const renewed = await ClientCa.create('partner-2')
+  const open = await TlsClient.open({ port, ...partnerClient })
+  const kept = await TlsClient.open({ port, ...workload })
+  expect((await open.get('/san/old-ca')).status).toBe(200)
+  write('partner.crl', (await partner.revocationList([])) + (await renewed.revocationList([])))
+  await reread('partner.pem', partner.cert + renewed.cert)
+  const newClient = await renewed.issue({ dns: ['b.partner.example'] })
+  expect(await statusOver({ port, ...newClient }, '/san/new-ca')).toBe(200)
+  expect((await open.get('/san/both-cas')).status).toBe(200)
+
+  write('partner.crl', await renewed.revocationList([]))
+  await reread('partner.pem', renewed.cert)
+  expect((await open.get('/san/removed-ca')).status).toBe(403)
+  expect(await reasonOf('/san/removed-ca')).toBe('certificate-untrusted')
+  expect(await statusOver({ port, ...partnerClient }, '/san/1')).toBe('refused')
+  expect((await kept.get('/spiffe/kept-open')).status).toBe(200)
+  write('partner.crl', await partner.revocationList([]))
+  await reread('partner.pem', partner.cert)
+})
+
+test.each<[string, () => ClientIdentity | undefined | Promise<ClientIdentity>, string, number, string]>([
+  ['with the SPIFFE ID', () => workload, '/spiffe/1', 200, 'admitted'],
+  ['with another SPIFFE ID', () => other, '/spiffe/2', 403, 'certificate-not-allowed'],
+  ['with another SPIFFE ID of the trust domain', () => other, '/domain/1', 200, 'admitted'],
+  ['with a DNS name of the named CA', () => partnerClient, '/san/1', 200, 'admitted'],
+  [
+    'S-085: with the SPIFFE ID from a CA of another name',
+    () => partner.issue({ uris: [orders] }),
+    '/spiffe/3',
+    403,
+    'certificate-not-allowed',
+  ],
+  [
+    'S-085: with the DNS name from another CA',
+    () => mesh.issue({ dns: ['b.partner.example'] }),
+    '/san/2',
+    403,
+    'certificate-not-allowed',
+  ],
+  [
+    'S-085: with the DNS name as common name only',
+    () => partner.issue({ commonName: 'b.partner.example' }),
+    '/san/3',
+    403,
+    'certificate-not-allowed',
+  ],
+  [
+    'S-085: with two URIs',
+    () => mesh.issue({ uris: [orders, `${orders}2`] }),
+    '/spiffe/4',
+    403,
+    'certificate-not-allowed',
+  ],
+  [
+    'S-085: with a percent-encoded SPIFFE ID',
+    () => mesh.issue({ uris: ['spiffe://prod.example/a%2fb'] }),
+    '/domain/2',
+    403,
+    'certificate-not-allowed',
+  ],
+  ['without a certificate', () => undefined, '/spiffe/5', 401, 'credential-missing'],
+  [
+    'with a certificate on a route that requires a token',
+    () => workload,
+    '/token/certificate',
+    401,
+    'credential-missing',
+  ],
+  ['with the certificate on a route that admits tokens too', () => workload, '/either/1', 200, 'admitted'],
+  ['with a certificate that only `not` would admit', () => other, '/except/1', 403, 'certificate-not-allowed'],
+  ['with a certificate on a route that requires a token too', () => workload, '/both/1', 401, 'credential-missing'],
+])('a caller without a token %s is handled as expected', async (_, identity, path, status, reason) => {
+  expect(await statusOver({ port, ...(await identity()) }, path)).toBe(status)
+  expect(await reasonOf(path)).toBe(reason)
+})
+
+test('a request with a token is identified by the token, and its certificate meets the requirement', async () => {
+  expect(await statusOver({ port, ...workload }, '/both/token', bearer(issuer.sign()))).toBe(200)
+  expect(await statusOver({ port, ...other }, '/both/other', bearer(issuer.sign()))).toBe(403)
+  expect(await statusOver({ port }, '/both/none', bearer(issuer.sign()))).toBe(403)
+
+  expect(await node.waitForRecord(({ path }) => path === '/both/token')).toMatchObject({ issuer: 'main' })
+})
+
+test('the service, the access log and the audit log learn the identity of a caller with a certificate', async () => {
+  expect(await statusOver({ port, ...workload }, '/spiffe/identity')).toBe(200)
+  const request = upstream.requests.find(({ url }) => url === '/spiffe/identity')!
+
+  expect(readAssertion(request)).toMatchObject({ sub: orders, token_issuer: 'spiffe://prod.example', scope: '' })
+  expect(request.all('authorization')).toEqual([])
+  expect(await node.waitForRecord(({ path }) => path === '/spiffe/identity')).toMatchObject({
+    issuer: 'spiffe://prod.example',
+    subject: orders,
+  })
+  const wanted = (record: { readonly 'url.path'?: unknown }) => record['url.path'] === '/spiffe/identity'
+  const record = (await auditRecords(link, wanted)).find(wanted)
+  expect(record).toMatchObject({
+    'user.id': orders,
+    'gatehouse.issuer': 'spiffe://prod.example',
+    'tls.client.hash.sha256': Buffer.from(workload.thumbprint, 'base64url').toString('hex').toUpperCase(),
+  })
+})
+
+test('a limit by subject counts the certificates of one subject together, and a token with the same subject apart', async () => {
+  const renewed = await mesh.issue({ uris: [orders] })
+  const statuses = [
+    await statusOver({ port, ...workload }, '/limited/1'),
+    await statusOver({ port, ...renewed }, '/limited/2'),
+    await statusOver({ port, ...workload }, '/limited/3'),
+    await statusOver({ port }, '/limited/4', bearer(issuer.sign({ claims: { sub: orders } }))),
+  ]
+
+  expect(statuses).toEqual([200, 200, 429, 200])
+})
+
+test('gatehouse revoke of the subject of a certificate ends its requests and streams, but no later certificate and no token', async () => {
+  const subject = 'spiffe://prod.example/leaving'
+  const client = await TlsClient.open({ port, ...(await mesh.issue({ uris: [subject] })) })
+  const stream = await TlsClient.open({ port, ...(await mesh.issue({ uris: [subject] })) })
+  stream.send('/domain/events')
+  await stream.until('data: begun\n\n')
+  expect((await client.get('/domain/before')).status).toBe(200)
+  const env = { GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${node.adminPort}`, GATEHOUSE_ADMIN_TOKEN: bootstrap }
+
+  const unnamed = await runVerb(['revoke', '--subject', subject], env)
+  expect(unnamed.exitCode).toBe(1)
+  expect(unnamed.stderr).toContain('name spiffe://prod.example')
+  const order = ['revoke', '--subject', subject, '--issuer', 'spiffe://prod.example', '--wait']
+  expect((await runVerb(order, env)).exitCode).toBe(0)
+  await stream.until('0\r\n\r\n')
+  expect((await client.get('/domain/after')).status).toBe(401)
+  expect(await reasonOf('/domain/after')).toBe('token-revoked')
+  const laterOne = await mesh.issue({ uris: [subject], from: new Date(Date.now() + 2000) })
+  await until('the later certificate', async () => (await statusOver({ port, ...laterOne }, '/domain/later')) === 200)
+  expect(await statusOver({ port }, '/token/same', bearer(issuer.sign({ claims: { sub: subject } })))).toBe(200)
+})
