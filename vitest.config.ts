@@ -4,8 +4,8 @@ import { UnstableReporter } from './test/kit/unstable-reporter.ts'
 
 const shared = {
   setupFiles: ['test/kit/file-hooks.ts'],
-  // The test files of a worker share their modules: to load all modules for each file takes a fifth of the CPU time. A
-  // test must not change the state of a module.
+  // The test files of a worker share their modules and their process: to load all modules for each file takes a fifth of
+  // the CPU time. A test must not change the state of a module.
   isolate: false,
   // Time limits for tests and hooks that hang. They are long enough for a machine that is busy with other work.
   testTimeout: 120_000,
@@ -29,7 +29,8 @@ export default defineConfig({
     // because test/kit/ports.ts has 16 ranges of ports.
     maxWorkers: Math.min(16, 3 * availableParallelism()),
     projects: [
-      { test: { ...ofProcesses, name: 'cluster', include: ['test/cluster/**/*.test.ts'] } },
+      // A client of a Redis that was killed reconnects for ever, so each file of `cluster` has its own process.
+      { test: { ...ofProcesses, isolate: true, name: 'cluster', include: ['test/cluster/**/*.test.ts'] } },
       {
         test: {
           ...ofProcesses,
