@@ -6,6 +6,7 @@ import { limitMetrics } from './admin/limit-metrics.ts'
 import { NodeReadings } from './admin/node-readings.ts'
 import { relaxationsOf, settingsRelaxations } from './admin/relaxations.ts'
 import { openAudit } from './audit/open-audit.ts'
+import { Expiries } from './base/expiries.ts'
 import { hostPort } from './base/host-port.ts'
 import { reportTaskFailures } from './base/supervisor.ts'
 import { packageVersion } from './base/version.ts'
@@ -37,6 +38,7 @@ import { openRevocation } from './revocation/open-revocation.ts'
 import { openSessions } from './sessions/open-sessions.ts'
 import { tradeAtIssuer } from './sessions/trade-at-issuer.ts'
 import { openStreams } from './streams/open-streams.ts'
+import { ExpiryWatch } from './telemetry/expiry-watch.ts'
 import { LineWriter } from './telemetry/line-writer.ts'
 import { NodeLog } from './telemetry/node-log.ts'
 import { Traffic } from './telemetry/traffic.ts'
@@ -71,6 +73,8 @@ async function openRooms(settings: Settings, lines: LineWriter, log: NodeLog, cl
   const write = log.log.bind(log)
   const secrets = open(new Secrets({ env: process.env, log: write }))
   const common = { settings, secrets, log: write, issuers: () => policy.current.issuers }
+  const expiries = new Expiries()
+  const expiryWatch = open(new ExpiryWatch(expiries, write))
   const { redis, node } = settings
 
   const policy = openPolicy({ settings, check: (snapshot) => checkPolicyNeeds(settings, snapshot) })
@@ -108,10 +112,13 @@ async function openRooms(settings: Settings, lines: LineWriter, log: NodeLog, cl
   const trade = tradeAtIssuer(clients, common.issuers)
   const sessions = open(cluster && revocation && openSessions({ ...common, cluster, revocation, trade }))
   const login = openLogin({ ...common, link, sessions: sessions?.sessions, clients, keys })
+  expiries.add(targets, keys, secrets)
+  if (clientCertificates !== undefined) expiries.add(clientCertificates)
+  if (sessions?.sessions !== undefined) expiries.add(sessions.sessions)
   const needRedis = { cluster, revocation, audit, sessions, login }
   const callers = { tokens, clientCertificates, limits, credentials, streams }
   const others = { secrets, policy, traffic, targets, keys, clients, telemetry }
-  return { settings, lines, write, ...others, ...callers, ...needRedis }
+  return { settings, lines, write, expiries, expiryWatch, ...others, ...callers, ...needRedis }
 }
 
 /** Creates the gate object, which runs the exchanges, with the policy that is in force when the node starts. */
@@ -214,6 +221,8 @@ export class GatewayNode {
     this.#closing.defer(() => policy.close())
     this.#listener = this.#closing.adopt(await this.#openListener(), (listener) => listener.close())
     this.#certificates = this.#closing.adopt(this.#openCertificateReload(this.#listener), (reload) => reload.close())
+    this.#rooms.expiries.add(this.#listener)
+    this.#rooms.expiryWatch.start()
     cluster?.cluster.start()
     this.started = true
     this.#serving = true
@@ -258,7 +267,8 @@ export class GatewayNode {
   }
 
   #openAdmin(): Promise<AdminPlane> {
-    const { settings, keys, limits, tokens, telemetry, traffic, lines, write, streams } = this.#rooms
+    const { settings, keys, limits, tokens, telemetry, traffic, lines, write, streams, expiries, expiryWatch } =
+      this.#rooms
     const { admin, probes, request, warnings } = settings
     const node = new NodeReadings({
       gate: this.#gate,
@@ -269,6 +279,7 @@ export class GatewayNode {
       verifier: tokens.verifier,
       listener: () => this.#listener,
       lines,
+      expiries,
       warnings,
       relaxations: settingsRelaxations(settings),
     })
@@ -282,7 +293,7 @@ export class GatewayNode {
     const traces = recent && { recent, link: settings.telemetry.traces?.link }
     const shared = sharedOf(this.#rooms)
     const dependencies = { node, limits: limits.service, explainer, streams: streams.registry, shared, traces }
-    return AdminPlane.open(dependencies, [traffic, limitMetrics(limits.limiter), ...sources], {
+    return AdminPlane.open(dependencies, [traffic, limitMetrics(limits.limiter), expiryWatch, ...sources], {
       admin,
       probes,
       tokenMaxBytes: request.tokenMaxBytes,

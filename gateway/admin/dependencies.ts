@@ -1,6 +1,7 @@
 import type { AuditService } from '../audit/audit-service.ts'
 import type { AuditTrail } from '../audit/audit-trail.ts'
 import type { LogVerifier } from '../audit/log-verifier.ts'
+import type { Expiry } from '../base/expiries.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { NodeExplainer } from '../explain/node-explainer.ts'
 import type { KeySetStatus } from '../issuers/key-set.ts'
@@ -30,6 +31,8 @@ export interface NodeView {
   readonly inFlight: number
   readonly logLinesLost: number
   readonly upstreams: readonly UpstreamView[]
+  /** Everything of the node that ends at a known time, the earliest first. */
+  readonly expiries: readonly Expiry[]
   /** Security relaxations in settings and policy, one entry each. */
   readonly relaxations: readonly string[]
   /** Warnings about the settings, as logged at start. */

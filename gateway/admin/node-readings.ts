@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks'
+import type { Expiries, Expiry } from '../base/expiries.ts'
 import type { KeySetStatus } from '../issuers/key-set.ts'
 import type { Gate } from '../pipeline/gate.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
@@ -19,6 +20,7 @@ export interface ReadingSources {
   /** Counters of the data plane listener; `undefined` before the listener is open. */
   readonly listener: () => { readonly inFlight: number; readonly connections: NodeView['connections'] } | undefined
   readonly lines: { readonly lost: number }
+  readonly expiries: Pick<Expiries, 'list'>
   readonly warnings: readonly string[]
   /** Security relaxations in the settings of the node. */
   readonly relaxations: readonly string[]
@@ -85,6 +87,10 @@ export class NodeReadings implements NodeView {
 
   get warnings(): readonly string[] {
     return this.#sources.warnings
+  }
+
+  get expiries(): readonly Expiry[] {
+    return this.#sources.expiries.list()
   }
 
   get upstreams(): readonly UpstreamView[] {

@@ -8,6 +8,7 @@ import { followAudit } from './operations/follow-audit.ts'
 import { forgetAuditSink } from './operations/forget-audit-sink.ts'
 import { listAuditSinks } from './operations/list-audit-sinks.ts'
 import { listClusterStreams } from './operations/list-cluster-streams.ts'
+import { listExpiries } from './operations/list-expiries.ts'
 import { listLimits } from './operations/list-limits.ts'
 import { listNodes } from './operations/list-nodes.ts'
 import { listSessions } from './operations/list-sessions.ts'
@@ -25,6 +26,7 @@ import { verifyAudit } from './operations/verify-audit.ts'
 export const operations: readonly Operation[] = [
   showStatus,
   listNodes,
+  listExpiries,
   acceptLoss,
   explainRequest,
   revoke,

@@ -15,6 +15,7 @@ export const backgroundTasks = {
   'cluster-member': 'Renews the lease of the node and follows the events of the cluster.',
   'cluster-member-count': 'Counts the members of the cluster.',
   'exchange-sweep': 'Ends exchanges that stall or take too long.',
+  'expiry-watch': 'Warns before certificates and secrets expire.',
   'introspection-questions': 'Sends queued introspection requests to issuers when the rate limit allows it.',
   'introspection-refresh': 'Refreshes introspection results before they expire, and shares them with other nodes.',
   'issuer-credentials': 'Closes connections to issuers that were opened with a replaced client certificate.',

@@ -15,6 +15,7 @@ export const verbs: Readonly<Record<string, () => Promise<{ readonly verb: Verb 
   queues: () => import('./verbs/queues.ts'),
   nodes: () => import('./verbs/nodes.ts'),
   'nodes accept-loss': () => import('./verbs/nodes-accept-loss.ts'),
+  expiry: () => import('./verbs/expiry.ts'),
   revoke: () => import('./verbs/revoke.ts'),
   limits: () => import('./verbs/limits.ts'),
   'limits list': () => import('./verbs/limits-list.ts'),

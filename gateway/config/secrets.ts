@@ -1,3 +1,5 @@
+import { X509Certificate } from 'node:crypto'
+import type { Expiry, ExpirySource } from '../base/expiries.ts'
 import type { Secret, SecretPlace } from '../base/secret.ts'
 import { Supervisor } from '../base/supervisor.ts'
 import { OpenSecret, type SecretHost, type SecretListing, type SecretUse } from './open-secret.ts'
@@ -18,7 +20,7 @@ export interface SecretsDependencies {
  * The secrets of a node or a worker that follow their files. Polls size, times and inode of each file twice a second.
  * File system events are not used: network mounts do not send them, and Kubernetes replaces files by links.
  */
-export class Secrets {
+export class Secrets implements ExpirySource {
   /**
    * Open secrets. A secret whose user was dropped without a call of `close`, for example with a rejected policy, does
    * not stay in this list.
@@ -67,6 +69,14 @@ export class Secrets {
       .sort((a, b) => (a.name < b.name ? -1 : 1))
   }
 
+  /** Lists certificates among the open secrets, such as client certificates for issuers. */
+  *expiries(): Iterable<Expiry> {
+    for (const { name, current } of this.#secrets()) {
+      const expiresAtMs = certificateUntilMs(current)
+      if (expiresAtMs !== undefined) yield { kind: 'client-certificate', name, expiresAtMs }
+    }
+  }
+
   close(): void {
     this.#endWatching?.()
   }
@@ -83,5 +93,15 @@ export class Secrets {
 
   #forget(closed: OpenSecret): void {
     for (const each of this.#open) if (each.deref() === closed) this.#open.delete(each)
+  }
+}
+
+/** Returns the end of the validity of the first certificate in a text in PEM; `undefined` for any other text. */
+function certificateUntilMs(text: string): number | undefined {
+  if (!text.includes('-----BEGIN CERTIFICATE-----')) return undefined
+  try {
+    return new X509Certificate(text).validToDate.getTime()
+  } catch {
+    return undefined
   }
 }

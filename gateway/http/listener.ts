@@ -1,4 +1,5 @@
 import { denial } from '../base/denial.ts'
+import type { Expiry, ExpirySource } from '../base/expiries.ts'
 import type { Certificate } from '../config/certificates.ts'
 import { abandon, drive, fail, refuseForwarded } from '../pipeline/exchange/driver.ts'
 import { Exchange } from '../pipeline/exchange/exchange.ts'
@@ -23,7 +24,7 @@ export interface ListenOptions extends Omit<UwsServerOptions, 'messageMaxBytes' 
 const bodyTooLarge = denial('body-too-large')
 
 /** The data plane: accepts requests from uWebSockets.js and runs each request through the lifecycle of an exchange. */
-export class Listener {
+export class Listener implements ExpirySource {
   readonly #gate: Gate
   readonly #idleS: number
   readonly #inFlight: InFlight
@@ -63,6 +64,13 @@ export class Listener {
 
   get port(): number {
     return this.#socket.port
+  }
+
+  /** Lists the certificates in use, by their first name. */
+  *expiries(): Iterable<Expiry> {
+    for (const { names, validUntilMs } of this.#certificates) {
+      yield { kind: 'certificate', name: names[0]!, expiresAtMs: validUntilMs }
+    }
   }
 
   /** Number of exchanges in progress on this node. */

@@ -1,4 +1,5 @@
 import type { Commit } from '../base/commit.ts'
+import type { Expiry, ExpirySource } from '../base/expiries.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import { FetchQueue } from './fetch-queue.ts'
 import { IssuerClient, type IssuerClientOptions } from './issuer-client.ts'
@@ -10,7 +11,7 @@ export interface IssuerKeysOptions extends Partial<KeySetTimes>, IssuerClientOpt
 }
 
 /** The key sets of all issuers of the policy. */
-export class IssuerKeys implements KeySource {
+export class IssuerKeys implements KeySource, ExpirySource {
   readonly #client: IssuerClient
   readonly #times: KeySetTimes
   readonly #log: IssuerLog
@@ -63,6 +64,15 @@ export class IssuerKeys implements KeySource {
 
   status(): readonly KeySetStatus[] {
     return [...this.#sets.values()].map((set) => set.status())
+  }
+
+  /** Lists key sets that cannot be fetched at present. After a successful fetch, the keys have no known end. */
+  *expiries(): Iterable<Expiry> {
+    const nowMs = Date.now()
+    for (const { issuer, outcome, ageMs, staleMs } of this.status()) {
+      if (outcome !== 'failed' || ageMs === undefined) continue
+      yield { kind: 'issuer-keys', name: issuer, expiresAtMs: nowMs - ageMs + staleMs }
+    }
   }
 
   async close(): Promise<void> {

@@ -35,6 +35,8 @@ export interface KeySetStatus {
   readonly ageMs: number | undefined
   /** Error message of the last key set fetch; `undefined` after a success. */
   readonly error: string | undefined
+  /** Maximum `ageMs` of keys in use, ms. */
+  readonly staleMs: number
 }
 
 /** Minimum time from the end of a fetch to the next fetch that a JWT received from the issuer itself causes, ms. */
@@ -166,6 +168,7 @@ export class KeySet implements TokenKeys {
       outcome: this.#outcome,
       ageMs: this.#succeededMs === undefined ? undefined : Math.round(performance.now() - this.#succeededMs),
       error: this.#error,
+      staleMs: this.#rules.keysStaleMs,
     }
   }
 

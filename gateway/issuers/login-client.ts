@@ -54,6 +54,8 @@ export interface GrantedTokens {
   readonly idToken: string | undefined
   /** Time when the access token expires, from `expires_in` or else from the token itself; s since the epoch. */
   readonly accessExpiresAtS: number | undefined
+  /** Time when the refresh token expires, s since the epoch; `undefined` when the issuer does not state it. */
+  readonly refreshExpiresAtS?: number | undefined
   readonly scope: string | undefined
 }
 
@@ -441,8 +443,19 @@ function tokensOf(granted: openid.TokenEndpointResponse): GrantedTokens {
     refreshToken: refresh_token,
     idToken: id_token,
     accessExpiresAtS: expires_in === undefined ? expiryIn(access_token) : Math.floor(Date.now() / 1000) + expires_in,
+    refreshExpiresAtS: refresh_token === undefined ? undefined : refreshExpiryIn(granted),
     scope,
   }
+}
+
+/**
+ * Returns the time when the refresh token of a reply expires. No standard has a member for it: `refresh_expires_in` is
+ * that of Keycloak, `refresh_token_expires_in` that of others. 0 means no expiry.
+ */
+function refreshExpiryIn({ refresh_expires_in, refresh_token_expires_in }: openid.TokenEndpointResponse) {
+  const seconds = refresh_expires_in ?? refresh_token_expires_in
+  const isStated = typeof seconds === 'number' && Number.isFinite(seconds) && seconds > 0
+  return isStated ? Math.floor(Date.now() / 1000 + seconds) : undefined
 }
 
 /**

@@ -16,7 +16,7 @@ const apart = new Set([
 /** Builds the content of a new session from the result of a login. */
 export function newSessionOf(
   { issuer, login }: IssuerRules,
-  { claims, accessToken, refreshToken, idToken, accessExpiresAtS, scope }: LoginGrant,
+  { claims, accessToken, refreshToken, idToken, accessExpiresAtS, refreshExpiresAtS, scope }: LoginGrant,
   device: NewSession['device'],
   begunAfterMs: number,
 ): NewSession {
@@ -32,7 +32,7 @@ export function newSessionOf(
     device,
     lifetime: login!.lifetime,
     begunAfterMs,
-    tokens: { accessToken, refreshToken, idToken, accessExpiresAtS, scope },
+    tokens: { accessToken, refreshToken, idToken, accessExpiresAtS, refreshExpiresAtS, scope },
   }
 }
 

@@ -155,6 +155,7 @@ export class Refresher {
       tokens: {
         ...granted,
         refreshToken: granted.refreshToken ?? session.tokens.refreshToken,
+        refreshExpiresAtS: (granted.refreshToken === undefined ? session.tokens : granted).refreshExpiresAtS,
         idToken: granted.idToken ?? session.tokens.idToken,
         scope: granted.scope ?? session.tokens.scope,
       },

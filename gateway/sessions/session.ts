@@ -11,6 +11,8 @@ export interface SessionTokens {
    * Expiry of the access token, s since the Unix epoch; `undefined` when neither the issuer nor the token states it.
    */
   readonly accessExpiresAtS: number | undefined
+  /** Expiry of the refresh token, s since the Unix epoch; `undefined` when the issuer does not state it. */
+  readonly refreshExpiresAtS?: number | undefined
   readonly scope: string | undefined
 }
 

@@ -1,3 +1,4 @@
+import type { Expiry, ExpirySource } from '../base/expiries.ts'
 import { ignoreOutage } from '../base/fault.ts'
 import type { Sealer } from '../base/sealer.ts'
 import { Supervisor } from '../base/supervisor.ts'
@@ -95,7 +96,7 @@ const POLL_MIN_MS = 250
 const CLOSE_MS = 15_000
 
 /** Manages login sessions. All nodes share them in Redis, and each node caches the sessions that it has loaded. */
-export class Sessions {
+export class Sessions implements ExpirySource {
   readonly #dependencies: SessionsDependencies
   readonly #store: SessionStore
   readonly #cookies: CookieValues
@@ -116,6 +117,20 @@ export class Sessions {
     })
     this.#cookies = new CookieValues(dependencies.sealer)
     this.#cache = new SessionCache(dependencies.cacheEntries)
+  }
+
+  /** Lists the earliest expiry of a refresh token for each issuer that states it, of the sessions on this node. */
+  *expiries(): Iterable<Expiry> {
+    const earliest = new Map<string, number>()
+    for (const { session } of this.#cache.all()) {
+      const { refreshExpiresAtS } = session.tokens
+      if (refreshExpiresAtS === undefined) continue
+      earliest.set(
+        session.issuer,
+        Math.min(earliest.get(session.issuer) ?? Number.POSITIVE_INFINITY, refreshExpiresAtS),
+      )
+    }
+    for (const [issuer, atS] of earliest) yield { kind: 'refresh-token', name: issuer, expiresAtMs: atS * 1000 }
   }
 
   /**

@@ -55,6 +55,11 @@ export const instruments = {
     [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
     ['route'],
   ),
+  expiresAt: gauge(
+    'expires_at_seconds',
+    'Time at which something expires, s since the Unix epoch: a certificate, a secret with a stated date, the keys of an unreachable issuer. `kind` and `name` say what; `gatehouse expiry` lists the same.',
+    ['kind', 'name'],
+  ),
   upstreamRetries: counter(
     'upstream_retries_total',
     'Attempts after the first to forward a request: to another upstream because one was unreachable or full, or over a new connection because a pooled one had closed.',

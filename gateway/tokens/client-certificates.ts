@@ -1,3 +1,4 @@
+import type { Expiry, ExpirySource } from '../base/expiries.ts'
 import type { CertificateReason } from '../base/reasons.ts'
 import type { Settings } from '../config/settings.ts'
 import type { IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
@@ -36,7 +37,7 @@ const TEXT_MAX = 24 * 1024
 const GENERATION_MAX = 4096
 
 /** Certificates of clients: parsed once per certificate, and checked for each request. */
-export class ClientCertificates {
+export class ClientCertificates implements ExpirySource {
   readonly field: CertificateField | undefined
   readonly required: boolean
   /** Issuers of the identities of callers, by issuer identifier. The CAs of a running node do not change their names. */
@@ -60,6 +61,19 @@ export class ClientCertificates {
 
   set trust(trust: ClientTrust | undefined) {
     this.#trust = trust
+  }
+
+  /** Lists the CAs and revocation lists in force. */
+  *expiries(): Iterable<Expiry> {
+    for (const { name: ca, certificates } of this.#trust?.cas ?? []) {
+      for (const { subject, validToDate } of certificates) {
+        const name = `${ca} ${subject.replaceAll(/\s+/g, ' ')}`
+        yield { kind: 'client-ca', name, expiresAtMs: validToDate.getTime() }
+      }
+    }
+    for (const { file, nextUpdateMs } of this.#trust?.lists ?? []) {
+      yield { kind: 'revocation-list', name: file, expiresAtMs: nextUpdateMs }
+    }
   }
 
   /** Name of the header field in which trusted proxies state the certificate of a client; `undefined`: in none. */

@@ -57,7 +57,6 @@ export class Http1Target implements PooledTarget, ConnectionKeeper {
   readonly address: TcpNetConnectOpts
   readonly connectMs: number
   readonly sweep = sweep
-  /** End of the validity of the upstream's certificate in its latest full handshake, ms since the epoch. */
   certificateUntilMs: number | undefined
   #tls: ConnectionOptions | undefined
   /** Session of the latest connection, until the certificate that it was established with expires. */

@@ -1,4 +1,5 @@
 import type { Commit } from '../base/commit.ts'
+import type { Expiry, ExpirySource } from '../base/expiries.ts'
 import { Supervisor } from '../base/supervisor.ts'
 import { ConfigError, nowhere, type Problem, problem } from '../config/problem.ts'
 import { Balancer } from './balancer.ts'
@@ -60,7 +61,7 @@ class InUse {
  * Pools are keyed by everything that shapes their connections, certificates by content. A changed certificate therefore
  * gets a new pool: new calls use it, running calls complete on the old one, which then closes its connections.
  */
-export class TargetRegistry {
+export class TargetRegistry implements ExpirySource {
   readonly #log: Log
   readonly #nowMs: () => number
   readonly #watching = new Supervisor('upstream-certificates')
@@ -98,6 +99,22 @@ export class TargetRegistry {
       this.#served = served
     }
     return { balancers: served.map(({ balancer }) => balancer), commit }
+  }
+
+  /**
+   * Lists the certificates of the active policy: those of the gate and of authorities, from their files, and those of
+   * upstreams, as this node saw them in handshakes.
+   */
+  *expiries(): Iterable<Expiry> {
+    for (const { service, balancer } of this.#served) {
+      const { id, upstreamTls } = service
+      const material = upstreamTls && this.#used.sources.get(sourceKey(upstreamTls))?.current
+      if (material !== undefined) yield* materialExpiries(id, material)
+      for (const { origin, certificateUntilMs } of balancer.targets) {
+        if (certificateUntilMs === undefined) continue
+        yield { kind: 'upstream-certificate', name: `${id} ${origin}`, expiresAtMs: certificateUntilMs }
+      }
+    }
   }
 
   /** Starts to check the certificate files for changes. */
@@ -196,6 +213,24 @@ function found<T>(next: Map<string, T>, used: ReadonlyMap<string, T>, key: strin
   const object = next.get(key) ?? used.get(key) ?? make()
   next.set(key, object)
   return object
+}
+
+/** Maximum number of authorities of a service that are listed: a bundle of public authorities has more than 100. */
+const AUTHORITIES_MAX = 20
+
+function* materialExpiries(service: string, { certificate, authorities }: TlsMaterial): Iterable<Expiry> {
+  if (certificate !== undefined) {
+    yield { kind: 'client-certificate', name: service, expiresAtMs: certificate.validToDate.getTime() }
+  }
+  // A bundle often has the old and the new certificate of one authority: the latest end of each subject counts.
+  const ends = new Map<string, number>()
+  for (const { subject, validToDate } of authorities) {
+    const name = subject.replaceAll(/\s+/g, ' ')
+    ends.set(name, Math.max(ends.get(name) ?? 0, validToDate.getTime()))
+  }
+  const earliest = [...ends].sort(([, a], [, b]) => a - b).slice(0, AUTHORITIES_MAX)
+  for (const [subject, expiresAtMs] of earliest)
+    yield { kind: 'upstream-ca', name: `${service} ${subject}`, expiresAtMs }
 }
 
 function sourceKey(tls: UpstreamTls): string {

@@ -139,6 +139,11 @@ export interface UpstreamTarget {
 export interface PooledTarget extends UpstreamTarget {
   readonly health: Health
   /**
+   * End of the validity of the upstream's certificate in its latest full TLS handshake, ms since the epoch; `undefined`
+   * before the first one, and without TLS.
+   */
+  readonly certificateUntilMs: number | undefined
+  /**
    * Closes the target gracefully: calls in progress complete. An exchange that was decided under the previous policy
    * can still call `send`; its connection closes after the exchange.
    */

@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { z } from 'zod'
 import type { Snapshot } from '../../policy/snapshot.ts'
+import { expiryExample, expiryShape, shapedExpiry } from '../expiry-shape.ts'
 import { operation } from '../operation.ts'
 
 const issuerStatus = z.strictObject({
@@ -84,6 +85,7 @@ const status = z.strictObject({
   credentials: z
     .array(z.strictObject({ service: z.string(), types: z.array(z.string()) }))
     .describe('Kinds of credentials that each service receives, without their values.'),
+  expiries: z.array(expiryShape).describe('What ends at a known time on this node, the earliest first.'),
   in_flight: z.number(),
   connections: z.number(),
   tokens: z.strictObject({ cached: z.number(), capacity: z.number(), verifications: z.number() }),
@@ -125,6 +127,7 @@ export const showStatus = operation({
       issuers: [{ name: 'main', keys: 2, ignored_keys: 0, outcome: 'succeeded', age_ms: 42_000, error: null }],
       upstreams: [{ service: 'orders', origin: 'http://orders:8080', resting: false }],
       credentials: [{ service: 'orders', types: ['token'] }],
+      expiries: [expiryExample],
       in_flight: 4,
       connections: 18,
       tokens: { cached: 120, capacity: 10_000, verifications: 512 },
@@ -160,6 +163,7 @@ export const showStatus = operation({
       })),
       upstreams: [...node.upstreams],
       credentials: credentialsOf(snapshot),
+      expiries: node.expiries.map(shapedExpiry),
       in_flight: node.inFlight,
       connections: node.connections.open,
       tokens: node.verifier,

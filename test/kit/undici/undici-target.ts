@@ -23,6 +23,7 @@ export class UndiciTarget implements Omit<PooledTarget, 'upgrade'>, CallKeeper {
   #pool: Pool | undefined
   readonly #seats: ConcurrencyLimiter
   readonly health = new Health()
+  readonly certificateUntilMs = undefined
 
   /**
    * @param connectMs  longest time to establish a connection, ms

@@ -30,7 +30,15 @@ interface Setup {
  * so a long text makes the reply long.
  */
 async function start({ warning = '', replyMs, verified }: Setup = {}) {
-  const node = { id: 'node-a', version: '1.2.3', warnings: [warning], relaxations: [], issuerKeys: [], upstreams: [] }
+  const node = {
+    id: 'node-a',
+    version: '1.2.3',
+    warnings: [warning],
+    relaxations: [],
+    issuerKeys: [],
+    upstreams: [],
+    expiries: [],
+  }
   const snapshot = { revision: '3f2a9c1d04be', services: [], routes: [] }
   const dependencies = {
     node: { ...node, snapshot, policy: { loadedAtMs: 0, rejected: 0 }, connections: { open: 0, opened: 0 } },

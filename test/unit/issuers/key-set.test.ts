@@ -66,6 +66,25 @@ test('S-058: within the cooldown, the gate does not repeat a failed key fetch, a
   expect(lines[0]!.fields['error']).toContain('/jwks: status 500')
 })
 
+test('keys that cannot be fetched at present are listed among what expires, until a fetch succeeds', async () => {
+  const { rules, set } = open({ cooldownMs: 0 }, { keysStaleMs: 3_600_000 })
+  keys.retain([rules])
+  await until(() => set.status().outcome === 'succeeded')
+  const succeededMs = Date.now()
+  expect([...keys.expiries()]).toEqual([])
+
+  server.instead.set('/jwks', (_, response) => response.writeHead(500).end())
+  await set.refetch()
+  const [expiry, ...more] = [...keys.expiries()]
+  expect(more).toEqual([])
+  expect(expiry).toMatchObject({ kind: 'issuer-keys', name: 'main' })
+  expect(Math.abs(expiry!.expiresAtMs - succeededMs - 3_600_000)).toBeLessThan(60_000)
+
+  server.instead.clear()
+  expect(await set.refetch()).toBe('succeeded')
+  expect([...keys.expiries()]).toEqual([])
+})
+
 test('after the cooldown, the gate fetches the keys again and finds a new key of the issuer', async () => {
   const { set } = open({ cooldownMs: 0 })
   await set.refetch()

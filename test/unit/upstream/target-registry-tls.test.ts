@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:https'
 import { tmpdir } from 'node:os'
@@ -17,6 +18,7 @@ const folder = mkdtempSync(join(tmpdir(), 'gatehouse-registry-tls-'))
 atEnd(() => rmSync(folder, { recursive: true, force: true }))
 
 const authority = await CertificateAuthority.create('authority')
+const renewed = await CertificateAuthority.create('authority', new Date('2050-01-01'))
 const serverCertificate = await authority.issue({ names: ['localhost', 'orders.internal'] })
 const [gateA, gateB] = [await authority.issue({ names: ['gate-a'] }), await authority.issue({ names: ['gate-b'] })]
 const caFile = write('ca.pem', authority.cert)
@@ -185,4 +187,48 @@ test('a policy change while the files in use are broken keeps the certificate in
   const [balancer] = registry.replace([{ ...service(url, files), maxCalls: 5 }])
 
   expect((await called(balancer!.next())).body).toMatch(/^gate-a/)
+})
+
+test('the ends of certificates are listed: of the gate and authorities from their files, of upstreams as seen in handshakes', async () => {
+  const hour = 60 * 60 * 1000
+  const from = new Date(Date.now() - 2 * hour)
+  const expired = await authority.issue({ names: ['localhost'], from, until: new Date(Date.now() - hour) })
+  const server = createServer(expired, (_, response) => response.end())
+  const url = `https://localhost:${await listen(server)}`
+  const registry = new TargetRegistry()
+  atEnd(() => registry.close())
+  const [balancer] = registry.replace([service(url, filesOfA, 'orders')])
+  const listed = () => [...registry.expiries()].map(({ kind, name, expiresAtMs }) => [kind, name, expiresAtMs])
+  const untilMs = (pem: string) => new X509Certificate(pem).validToDate.getTime()
+  const configured = [
+    ['client-certificate', 'orders', untilMs(gateA.cert)],
+    ['upstream-ca', 'orders CN=authority', untilMs(authority.cert)],
+  ]
+  expect(listed()).toEqual(configured)
+
+  // An expired certificate is listed too: its handshake fails.
+  expect((await called(balancer!.next())).fault).toMatchObject({ reason: 'upstream-certificate' })
+  expect(listed()).toEqual([...configured, ['upstream-certificate', `orders ${url}`, untilMs(expired.cert)]])
+
+  server.setSecureContext(serverCertificate)
+  await called(balancer!.next())
+  expect(listed().at(-1)).toEqual(['upstream-certificate', `orders ${url}`, untilMs(serverCertificate.cert)])
+
+  registry.replace([])
+  expect(listed()).toEqual([])
+})
+
+test('of two certificates of one authority in a bundle, the later end is listed', () => {
+  const registry = new TargetRegistry()
+  atEnd(() => registry.close())
+  const bundle = write('renewed.pem', authority.cert + renewed.cert)
+  registry.replace([service('https://localhost:1', { caFile: bundle })])
+
+  expect([...registry.expiries()]).toEqual([
+    {
+      kind: 'upstream-ca',
+      name: 'orders CN=authority',
+      expiresAtMs: new X509Certificate(renewed.cert).validToDate.getTime(),
+    },
+  ])
 })

@@ -1,0 +1,25 @@
+import { z } from 'zod'
+import { type Expiry, type ExpiryKind, expiryKinds, routineKinds } from '../base/expiries.ts'
+
+const kinds = Object.keys(expiryKinds) as [ExpiryKind, ...ExpiryKind[]]
+
+/** Form of an entry in lists of things that end at a known time. */
+export const expiryShape = z.strictObject({
+  kind: z.enum(kinds),
+  name: z.string(),
+  expires_at: z.string().describe('Time of the end (RFC 3339).'),
+  routine: z
+    .boolean()
+    .describe('Whether it ends regularly and is renewed without an operator. Such an entry causes no warning.'),
+})
+
+export const expiryExample: z.output<typeof expiryShape> = {
+  kind: 'upstream-certificate',
+  name: 'orders https://orders:8443',
+  expires_at: '2030-03-01T00:00:00.000Z',
+  routine: false,
+}
+
+export function shapedExpiry({ kind, name, expiresAtMs }: Expiry): z.output<typeof expiryShape> {
+  return { kind, name, expires_at: new Date(expiresAtMs).toISOString(), routine: routineKinds.has(kind) }
+}

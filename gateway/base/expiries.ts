@@ -1,0 +1,61 @@
+/** Kinds of things that end at a known time, with a description for the documentation. */
+export const expiryKinds = {
+  certificate: 'certificate of the listener (`tls.certificates`), by its first name',
+  'client-ca': 'certificate authority of client certificates (`tls.client.ca`)',
+  'revocation-list': 'revocation list of client certificates (`tls.client.crl`), by its file: its next update',
+  'client-certificate': 'client certificate that the gate presents to a service (`upstream_tls`) or to an issuer',
+  'upstream-ca': 'certificate authority that the gate trusts for a service (`upstream_tls.ca`)',
+  'upstream-certificate': 'certificate that an upstream presented in its latest full TLS handshake with this node',
+  'issuer-keys': 'keys of an issuer that cannot be fetched at present: tokens get 503 after `keys_stale`',
+  secret: 'secret or key with a stated date (`expires`), by its place in the settings or the policy',
+  'refresh-token': 'refresh token of a session in the memory of this node, the earliest of each issuer that states it',
+} as const satisfies Record<string, string>
+
+export type ExpiryKind = keyof typeof expiryKinds
+
+/** Kinds that end regularly and are renewed without an operator: listed, but not warned about. */
+export const routineKinds: ReadonlySet<ExpiryKind> = new Set<ExpiryKind>(['refresh-token', 'revocation-list'])
+
+/** Something that ends at a known time. */
+export interface Expiry {
+  readonly kind: ExpiryKind
+  /** Name for operators, unique within the kind. A name of the policy, the settings or a certificate; never a secret. */
+  readonly name: string
+  /** ms since the Unix epoch. */
+  readonly expiresAtMs: number
+}
+
+/** A component that knows when things end. It is asked at each reading, so that nothing is stored twice. */
+export interface ExpirySource {
+  expiries(): Iterable<Expiry>
+}
+
+/** Latest time that `Date` can express, ms. A later end, which an issuer could state, is not listed. */
+const LATEST_MS = 8.64e15
+
+/** Everything of a process that ends at a known time, read from its sources at each call. */
+export class Expiries {
+  readonly #sources: ExpirySource[] = []
+
+  add(...sources: readonly ExpirySource[]): void {
+    this.#sources.push(...sources)
+  }
+
+  /** Returns one entry for each kind and name, the earliest end first. Of equal names, the earliest end is returned. */
+  list(): Expiry[] {
+    const found = new Map<string, Expiry>()
+    for (const source of this.#sources) {
+      for (const expiry of source.expiries()) {
+        if (!(expiry.expiresAtMs <= LATEST_MS)) continue
+        const key = expiryKey(expiry)
+        const other = found.get(key)
+        if (other === undefined || expiry.expiresAtMs < other.expiresAtMs) found.set(key, expiry)
+      }
+    }
+    return [...found.values()].sort((a, b) => a.expiresAtMs - b.expiresAtMs || (expiryKey(a) < expiryKey(b) ? -1 : 1))
+  }
+}
+
+export function expiryKey({ kind, name }: Pick<Expiry, 'kind' | 'name'>): string {
+  return `${kind} ${name}`
+}
