@@ -11,7 +11,7 @@ const levels = [
   ['base', 'x509'],
   ['config', 'telemetry', 'redis', 'oauth'],
   ['issuers', 'upstream', 'queues', 'cluster', 'traces', 'probes'],
-  ['policy', 'tokens', 'revocation', 'limits', 'sessions', 'credentials', 'audit'],
+  ['policy', 'tokens', 'revocation', 'limits', 'sessions', 'credentials', 'proofs', 'audit'],
   ['login', 'streams'],
   ['pipeline'],
   ['explain'],

@@ -33,6 +33,7 @@ import { openPolicy } from './policy/open-policy.ts'
 import { checkPolicyNeeds } from './policy-needs.ts'
 import { countsOf, PolicySwitch } from './policy-switch.ts'
 import { withPort } from './port.ts'
+import { openProofs } from './proofs/open-proofs.ts'
 import { quiet } from './quiet.ts'
 import { openRevocation } from './revocation/open-revocation.ts'
 import { openSessions } from './sessions/open-sessions.ts'
@@ -108,6 +109,7 @@ async function openRooms(settings: Settings, lines: LineWriter, log: NodeLog, cl
     cluster && openRevocation({ ...common, issuers: revocable, cluster, identify: tokens.identify }),
   )
   const audit = open(cluster && openAudit({ ...common, link: cluster.link, running: cluster.running }))
+  const proofs = openProofs({ settings, cluster })
   const streams = open(openStreams({ ...common, cluster }))
   const trade = tradeAtIssuer(clients, common.issuers)
   const sessions = open(cluster && revocation && openSessions({ ...common, cluster, revocation, trade }))
@@ -116,7 +118,7 @@ async function openRooms(settings: Settings, lines: LineWriter, log: NodeLog, cl
   if (clientCertificates !== undefined) expiries.add(clientCertificates)
   if (sessions?.sessions !== undefined) expiries.add(sessions.sessions)
   const needRedis = { cluster, revocation, audit, sessions, login }
-  const callers = { tokens, clientCertificates, limits, credentials, streams }
+  const callers = { tokens, clientCertificates, limits, credentials, proofs, streams }
   const others = { secrets, policy, traffic, targets, keys, clients, telemetry }
   return { settings, lines, write, expiries, expiryWatch, ...others, ...callers, ...needRedis }
 }
@@ -133,6 +135,7 @@ function gateOf(rooms: Rooms, followers: PolicyFollowers, lifecycle: Lifecycle):
     knownAddresses: limits.knownAddresses,
     verifier: tokens.verifier,
     clientTokens: tokens.clientTokens,
+    proofs: rooms.proofs,
     signer: credentials.signer,
     serviceSecrets: credentials.serviceSecrets,
     revocations: revocation?.revocations,

@@ -17,7 +17,7 @@ const token = z.strictObject({
   issuer: z.strictObject({ name: z.string(), issuer: z.string() }).nullable(),
   checks: z.array(
     z.strictObject({
-      check: z.enum(['form', 'introspection', 'issuer', 'header', 'claims', 'signature', 'accepted']),
+      check: z.enum(['form', 'introspection', 'issuer', 'header', 'claims', 'signature', 'possession', 'accepted']),
       verdict: checkVerdict,
       reason: reason.nullable(),
       detail: z.string().nullable().describe('Values that were compared. Never contains any part of the token text.'),

@@ -22,7 +22,17 @@ export function relaxationsOf({
     if (credential.type === 'token') found.push(`services.${id}.credentials: token`)
     if (passHeaders !== undefined) found.push(`services.${id}.pass_headers: ${[...passHeaders].join(', ')}`)
   }
-  for (const { id, service, credential, fallThrough, revocationStaleMs, introspection, limits, streams } of routes) {
+  for (const {
+    id,
+    service,
+    credential,
+    fallThrough,
+    revocationStaleMs,
+    introspection,
+    limits,
+    streams,
+    replayOnOutage,
+  } of routes) {
     const route = `services.${service.id}.routes[${id}]`
     const outage = `${route}.on_outage`
     if (credential.type === 'token' && service.credential.type !== 'token') found.push(`${route}.credentials: token`)
@@ -32,15 +42,23 @@ export function relaxationsOf({
     if (staleMs > 0) found.push(`${outage}.introspection: stale ${formatDuration(staleMs)}`)
     if (revocationStaleMs > 0) found.push(`${outage}.revocation: stale ${formatDuration(revocationStaleMs)}`)
     if (streams.keeps) found.push(`${route}.streams.end: keep`)
+    if (replayOnOutage === 'node') found.push(`${outage}.replay: node`)
     if (limits?.onOutage === 'open') found.push(`${outage}.limits: open`)
   }
   return found
 }
 
 /** Lists the security relaxations in the settings. Each entry names the key of the setting. */
-export function settingsRelaxations({ proxyProtocol }: Pick<Settings, 'proxyProtocol'>): string[] {
-  if (proxyProtocol === 'off') return []
+export function settingsRelaxations({
+  proxyProtocol,
+  checkDpop,
+}: Pick<Settings, 'proxyProtocol' | 'checkDpop'>): string[] {
+  const found: string[] = []
   // The listener parses the PROXY frame before the gate's code runs and does not expose the frame. See
   // docs/guide/operating.md, "PROXY v2".
-  return ['proxy_protocol: required (safer: a balancer in HTTP mode that states the client in X-Forwarded-For)']
+  if (proxyProtocol !== 'off') {
+    found.push('proxy_protocol: required (safer: a balancer in HTTP mode that states the client in X-Forwarded-For)')
+  }
+  if (checkDpop === 'verify') found.push('check.dpop: verify')
+  return found
 }

@@ -19,11 +19,11 @@ export interface Denial<R extends Reason = Reason> {
   /** Header fields of the reply in addition to the challenge, such as `allow` or `retry-after`. */
   readonly fields: readonly HeaderField[]
   /**
-   * Value of `WWW-Authenticate` without the parameter `resource_metadata`; `undefined` for a refusal without a
-   * challenge. The parameter contains the URL of the exchange, so it is added when the reply is written (RFC 9728
-   * §5.1).
+   * Challenges of the reply, one `WWW-Authenticate` field each, without the parameter `resource_metadata`; empty for a
+   * refusal without a challenge. The parameter contains the URL of the exchange, so it is added when the reply is
+   * written (RFC 9728 §5.1).
    */
-  readonly challenge: string | undefined
+  readonly challenges: readonly string[]
   /** Authentication that would avoid the refusal (RFC 9470); `undefined` if authenticating again would not help. */
   readonly stepUp: StepUp | undefined
   /**
@@ -45,7 +45,8 @@ interface DenialOptions {
   /** Additional members of the problem document (RFC 9457 §3.2). */
   readonly members?: Readonly<Record<string, unknown>>
   readonly fields?: readonly HeaderField[]
-  readonly challenge?: string
+  /** One challenge, or a list of challenges with the preferred one first. */
+  readonly challenge?: string | readonly string[]
   readonly stepUp?: StepUp
 }
 
@@ -91,7 +92,7 @@ export function denial<R extends Reason>(reason: R, options: DenialOptions = {})
     code,
     close,
     fields: Object.freeze([...(options.fields ?? [])]),
-    challenge: options.challenge,
+    challenges: Object.freeze([options.challenge ?? []].flat()),
     stepUp: options.stepUp,
     problem: document.slice(0, -2),
   })

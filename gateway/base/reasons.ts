@@ -341,7 +341,52 @@ export const reasons = {
     'the node has received no revocations for longer than the route allows; check Redis',
   ),
 
+  // prove-possession
+  'binding-missing': entry(
+    401,
+    'invalid_token',
+    'the client used the scheme DPoP with a token that is not bound to a key (cnf.jkt)',
+  ),
+  'binding-forwarded': entry(
+    403,
+    'forbidden',
+    'the token is bound to a key, and the service receives the token (credentials: token) but cannot prove possession of the key; set credentials: assertion',
+  ),
+  'proof-missing': entry(
+    401,
+    'invalid_token',
+    'the token is bound to the key of a DPoP proof, and the request has no proof or does not use the scheme DPoP',
+  ),
+  'proof-malformed': entry(
+    401,
+    'invalid_dpop_proof',
+    'the DPoP proof is not a valid JWS with typ dpop+jwt, an accepted alg, a public key (jwk) and the claims of RFC 9449 §4.2',
+  ),
+  'proof-key': entry(401, 'invalid_dpop_proof', 'the key of the DPoP proof is not the key of the token (cnf.jkt)'),
+  'proof-signature': entry(401, 'invalid_dpop_proof', 'the signature of the DPoP proof is invalid'),
+  'proof-method': entry(401, 'invalid_dpop_proof', 'the DPoP proof is for another method (htm)'),
+  'proof-url': entry(
+    401,
+    'invalid_dpop_proof',
+    'the DPoP proof is for another URL (htu); the gate expects an origin of public_url and the path of the request',
+  ),
+  'proof-token': entry(401, 'invalid_dpop_proof', 'the DPoP proof is for another token, or for none (ath)'),
+  'proof-time': entry(
+    401,
+    'invalid_dpop_proof',
+    'iat of the DPoP proof differs from the clock of the node by more than dpop.iat_window',
+  ),
+  'proof-nonce': entry(
+    401,
+    'use_dpop_nonce',
+    'the DPoP proof needs the current nonce of the gate (RFC 9449 §9), and has none, an old one or a false one',
+  ),
+
+  // consume-proof
+  'proof-replayed': entry(401, 'invalid_dpop_proof', 'the DPoP proof was used before'),
+
   // authorize
+  'dpop-required': entry(401, 'invalid_token', 'the route requires a token that is bound to a key (dpop)'),
   'scope-missing': entry(403, 'insufficient_scope', 'the token lacks a scope that the route requires'),
   'role-missing': entry(403, 'forbidden', 'the subject lacks a role that the route requires'),
   'claim-mismatch': entry(403, 'forbidden', 'a claim of the token does not have a value that the route requires'),

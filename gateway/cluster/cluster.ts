@@ -100,6 +100,8 @@ export class Cluster {
   readonly #epoch: Epoch
   /** States by the kinds of events that change them, in the order of their registration. */
   readonly #states = new Map<string, SharedState[]>()
+  /** All registered states, in the order of their registration. */
+  readonly #registered = new Set<SharedState>()
   readonly #scripts: Record<'renew' | 'leave' | 'begin' | 'list', RedisScript>
   readonly #lagMs: number
   /** Position of the last event that this node has applied. Reads continue after it. */
@@ -156,9 +158,11 @@ export class Cluster {
 
   /**
    * Registers shared state that the membership loop keeps up to date. Must be called before `start`. Several states can
-   * follow one kind of event. They apply events and catch up in the order of their registration.
+   * follow one kind of event. They apply events and catch up in the order of their registration. A state without events
+   * only catches up.
    */
   register(state: SharedState): void {
+    this.#registered.add(state)
     for (const kind of state.kinds) this.#states.set(kind, [...(this.#states.get(kind) ?? []), state])
   }
 
@@ -194,6 +198,11 @@ export class Cluster {
    */
   get agreedMs(): number {
     return Math.min(Date.now(), positionMs(this.#position))
+  }
+
+  /** Id of the data in Redis, as this node last joined it; `''` before the first join. */
+  get epoch(): string {
+    return this.#epoch.id
   }
 
   /** Time of the last event that this node applied, ms since the Unix epoch by the Redis clock; 0 before joining. */
@@ -347,7 +356,7 @@ export class Cluster {
   }
 
   async #catchUp(): Promise<void> {
-    for (const state of new Set([...this.#states.values()].flat())) await state.catchUp()
+    for (const state of this.#registered) await state.catchUp()
   }
 
   /**

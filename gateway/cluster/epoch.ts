@@ -162,8 +162,24 @@ export class Epoch {
   }
 }
 
+/** Length of the time in an epoch id: ms since the Unix epoch in base 36. */
+const TIME_CHARS = 9
+const RANDOM_BYTES = 12
+const ID_CHARS = TIME_CHARS + 16
+
 function newId(): string {
-  return randomBytes(12).toString('base64url')
+  return Date.now().toString(36).padStart(TIME_CHARS, '0') + randomBytes(RANDOM_BYTES).toString('base64url')
+}
+
+/**
+ * Time at which an epoch began, ms since the Unix epoch, by the clock of the node that created it.
+ *
+ * @returns `undefined` for an id of an earlier version, which has no time
+ */
+export function epochStartMs(id: string): number | undefined {
+  if (id.length !== ID_CHARS) return undefined
+  const ms = Number.parseInt(id.slice(0, TIME_CHARS), 36)
+  return Number.isNaN(ms) ? undefined : ms
 }
 
 function firstOf(epoch: string): string {

@@ -3,6 +3,7 @@ import { adminSettings, probesSettings } from './admin-settings.ts'
 import { auditSettings } from './audit-settings.ts'
 import { sessionCacheSettings, tokenCacheSettings } from './cache-settings.ts'
 import { checkPeerSettings } from './check-peer-settings.ts'
+import { dpopSettings } from './dpop-settings.ts'
 import { keysSettings } from './keys-settings.ts'
 import { limitsSettings } from './limits-settings.ts'
 import { listenAddress } from './listen-address.ts'
@@ -150,6 +151,7 @@ export const settingsKeys = (context: SettingsContext) =>
     worker: workerSettings,
     audit: auditSettings,
     revocation: revocationSettings,
+    dpop: dpopSettings,
     streams: streamsSettings,
     ...stopKeys,
     ...addonKeys,

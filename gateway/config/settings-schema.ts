@@ -50,6 +50,8 @@ export const settingsSchemaFor = (context: SettingsContext) =>
         proxyProtocol: proxy_protocol,
         /** Peers that are allowed to send forward-auth checks. Empty: no peer is allowed. */
         checkPeers: check.peers,
+        /** Whether a forward-auth check uses up the DPoP proof of the request. */
+        checkDpop: check.dpop,
         addressLimit: limits.address,
         drainDelayMs: drain_delay,
         drainTimeoutMs: drain_timeout,

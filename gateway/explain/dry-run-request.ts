@@ -7,7 +7,10 @@ export interface AskedRequest {
   readonly method: string
   /** URL as the client would send it. A URL without an origin is resolved against the gate's origin. */
   readonly url: string
-  /** Access token, sent as a Bearer token; `undefined`: the request has none. */
+  /**
+   * Access token; `undefined`: the request has none. Sent with the scheme DPoP if `fields` has a DPoP proof, else with
+   * the scheme Bearer.
+   */
   readonly token?: string | undefined
   /** Header fields of the client in addition to Host and the access token. Names can have upper-case letters. */
   readonly fields: readonly HeaderField[]
@@ -51,7 +54,7 @@ export function buildDryRunRequest(asked: AskedRequest, own: string): DryRunRequ
   const { origin, host, target, query } = readUrl(url, own)
   const all: HeaderField[] = [
     ['host', host],
-    ...(token === undefined ? [] : [['authorization', `Bearer ${token}`] as const]),
+    ...(token === undefined ? [] : [['authorization', `${schemeOf(fields)} ${token}`] as const]),
     ...fields.map(([name, value]) => [lowerCase(name), value] as const),
   ]
   const names = all.map(([name]) => name)
@@ -62,6 +65,10 @@ export function buildDryRunRequest(asked: AskedRequest, own: string): DryRunRequ
     nowMs,
     publicUrl: URL.canParse(origin) ? new URL(origin).origin : own,
   }
+}
+
+function schemeOf(fields: AskedRequest['fields']): 'DPoP' | 'Bearer' {
+  return fields.some(([name]) => lowerCase(name) === 'dpop') ? 'DPoP' : 'Bearer'
 }
 
 /** Splits a URL into origin, host, target and query without normalizing them. */

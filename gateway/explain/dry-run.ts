@@ -9,6 +9,7 @@ import { Exchange, type Matched } from '../pipeline/exchange/exchange.ts'
 import type { Lifecycle, Step } from '../pipeline/exchange/steps.ts'
 import { dryRunGate, type Gate } from '../pipeline/gate.ts'
 import { authorize } from '../pipeline/phases/authorize.ts'
+import { consumeProof } from '../pipeline/phases/consume-proof.ts'
 import { limitSubject } from '../pipeline/phases/limit-subject.ts'
 import { selectUpstream } from '../pipeline/phases/select-upstream.ts'
 import type { UpgradeCall, UpgradeRequest, UpstreamCall, UpstreamRequest } from '../upstream/target.ts'
@@ -22,7 +23,7 @@ const SHADOW_PATIENCE_MS = 2000
  */
 interface OwnReply {
   readonly refusal: Denial | undefined
-  /** Complete value of the header field `WWW-Authenticate`. */
+  /** Complete value of the header field `WWW-Authenticate`; several fields are joined by commas. */
   readonly challenge: string | undefined
   readonly answer: Answer | undefined
 }
@@ -106,8 +107,8 @@ class RecordingDownstream implements Downstream {
   }
 
   refuse(refusal: Denial, _requestId: string, metadataUrl: string): void {
-    const { challenge } = refusal
-    this.reply = { ...noReply, refusal, challenge: challenge && withResourceMetadata(challenge, metadataUrl) }
+    const challenges = refusal.challenges.map((challenge) => withResourceMetadata(challenge, metadataUrl))
+    this.reply = { ...noReply, refusal, challenge: challenges.length === 0 ? undefined : challenges.join(', ') }
   }
 
   answer(answer: Answer): void {
@@ -169,10 +170,11 @@ function selectNone(x: Matched): undefined {
   x.target = { origin: x.route.service.upstreams[0]!.origin, send, upgrade }
 }
 
-/** Replacements for phases that would open connections or charge limits in a dry run. */
+/** Replacements for phases that would open connections, charge limits or use up a proof in a dry run. */
 const instead = new Map<Step, Step['run']>([
   [selectUpstream, selectNone],
   [limitSubject, () => undefined],
+  [consumeProof, () => undefined],
 ])
 
 function noted(step: Step): Step {

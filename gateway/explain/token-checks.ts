@@ -10,7 +10,7 @@ import type { Explainer } from './explainer.ts'
 export type CheckVerdict = 'passed' | 'failed' | 'not reached' | 'not checked'
 
 export interface TokenCheck {
-  readonly check: 'form' | 'introspection' | 'issuer' | 'header' | 'claims' | 'signature' | 'accepted'
+  readonly check: 'form' | 'introspection' | 'issuer' | 'header' | 'claims' | 'signature' | 'possession' | 'accepted'
   readonly verdict: CheckVerdict
   readonly reason: Reason | null
   /** Values that the check compared. Never contains the token or a part of its text. */
@@ -60,6 +60,7 @@ export function checkToken(x: Exchange, { tokenMaxBytes, checksSignatures, node 
     checked('header', flawIn(headerVerdict), headerText(header)),
     checked('claims', flawIn(claimsVerdict), claimsText(claims)),
     signature,
+    ...checkPossession(x, typeof claimsVerdict === 'string' ? undefined : claimsVerdict),
     checkAccepted(x, rules),
   ]
   return { issuer: rules, claimed: typeof claimsVerdict === 'string' ? undefined : claimsVerdict, checks }
@@ -87,7 +88,8 @@ function checkOpaque(x: Exchange, asked: boolean): ExplainedToken {
         detail: 'not called offline; a node calls the introspection endpoint of the issuer',
       }
   const accepted = facts === undefined ? row('accepted', 'not reached') : checkAccepted(x, facts.issuer)
-  return { issuer: facts?.issuer, claimed: facts, checks: [form, introspection, accepted] }
+  const checks = [form, introspection, ...checkPossession(x, facts), accepted]
+  return { issuer: facts?.issuer, claimed: facts, checks }
 }
 
 /**
@@ -98,6 +100,18 @@ function checkSignature({ reason, facts }: Exchange, checksSignatures: boolean):
   if (!checksSignatures) return row('signature', 'not checked')
   if (reason === 'token-signature' || reason === 'token-key-unknown') return checked('signature', reason)
   return row('signature', facts === undefined ? 'not reached' : 'passed')
+}
+
+/**
+ * Returns the result of the proof of possession of a bound token. A dry run does not use up the proof, so the same
+ * proof can still be sent to a node. Empty for a bearer token.
+ */
+function checkPossession({ scheme, reason, facts }: Exchange, claimed: ClaimedFacts | undefined): TokenCheck[] {
+  if (scheme !== 'dpop' && claimed?.confirmation === undefined) return []
+  if (reason.startsWith('proof-') || reason.startsWith('binding-') || reason === 'token-binding') {
+    return [checked('possession', reason)]
+  }
+  return [row('possession', facts === undefined ? 'not reached' : 'passed')]
 }
 
 function checkAccepted({ route }: Exchange, rules: IssuerRules): TokenCheck {

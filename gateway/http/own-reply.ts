@@ -14,8 +14,8 @@ export function refusalFields(denial: Denial, requestId: string, metadataUrl: st
     ['x-request-id', requestId],
     ...denial.fields,
   ]
-  if (denial.challenge !== undefined) {
-    fields.push(['www-authenticate', withResourceMetadata(denial.challenge, metadataUrl)])
+  for (const challenge of denial.challenges) {
+    fields.push(['www-authenticate', withResourceMetadata(challenge, metadataUrl)])
   }
   return fields
 }

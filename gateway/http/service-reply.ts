@@ -94,6 +94,7 @@ export class ServiceReply {
     for (const [name, value] of exchange.originFields) res.writeHeader(name, value)
     if (exchange.keptPrivate) res.writeHeader('cache-control', 'private')
     // Add a further `RateLimit` line of the same list, because the service can send its own limits (RFC 9651 §3.1).
+    if (exchange.proof?.nonce !== undefined) res.writeHeader('dpop-nonce', exchange.proof.nonce)
     if (exchange.rateLimit !== '') {
       res.writeHeader('ratelimit', exchange.rateLimit)
       res.writeHeader('ratelimit-policy', exchange.route!.limits!.policyField)

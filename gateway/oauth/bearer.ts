@@ -24,6 +24,7 @@ const oneToken: ReadonlySet<string> = new Set(['bearer', 'dpop', 'basic'])
  */
 export function readAuthorization(value: string): Authorization | AuthorizationFlaw {
   if (value.startsWith('Bearer ')) return oneTokenOf('bearer', value, 7)
+  if (value.startsWith('DPoP ')) return oneTokenOf('dpop', value, 5)
   if (value === '') return 'credential-missing'
   const space = value.indexOf(' ')
   if (space === -1) return 'credential-malformed'

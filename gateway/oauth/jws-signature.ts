@@ -36,54 +36,92 @@ const ED25519_BYTES = 64
  */
 export type SignatureCheck = (token: string) => Promise<boolean>
 
+/** Like {@link SignatureCheck}, but in the same tick. */
+export type ImmediateSignatureCheck = (token: string) => boolean
+
+/** A key in the form that `node:crypto` verifies fastest, and the form of its signatures. */
+interface VerificationForm {
+  /** Length of a signature in the JOSE form, bytes. */
+  readonly bytes: number
+  readonly hash: string | null
+  readonly key: Parameters<typeof verify>[2]
+  /** Converts a signature from the JOSE form to the form that OpenSSL reads. */
+  readonly convert: (signature: Buffer) => Buffer
+}
+
 /**
  * Creates the signature check for one algorithm and one public key. The key determines the algorithm, never the token
  * (RFC 8725 §3.1).
  *
- * Verification runs in the thread pool, so a slow algorithm does not block the event loop. `node:crypto` gets the key
- * object itself where possible: looking for a key in an options object costs several internal exceptions.
+ * Verification runs in the thread pool, so a slow algorithm does not block the event loop.
  *
  * @throws {Error} when the key does not fit the algorithm
  */
 export function signatureCheck(algorithm: string, publicKey: KeyObject): SignatureCheck {
+  const form = verificationForm(algorithm, publicKey)
+  return (token) => {
+    const parts = partsOf(token, form)
+    if (parts === undefined) return Promise.resolve(false)
+    return new Promise((resolve, reject) => {
+      verify(form.hash, parts.signed, form.key, parts.signature, (error, valid) => {
+        if (error === null) resolve(valid)
+        else reject(error)
+      })
+    })
+  }
+}
+
+/**
+ * Creates a signature check that blocks the event loop. For algorithms whose check takes less time than a round trip
+ * through the thread pool is worth: about 70 µs for ES256 and Ed25519, 25 µs for RSA with 2048 bits.
+ *
+ * @throws {Error} when the key does not fit the algorithm
+ */
+export function immediateSignatureCheck(algorithm: string, publicKey: KeyObject): ImmediateSignatureCheck {
+  const form = verificationForm(algorithm, publicKey)
+  return (token) => {
+    const parts = partsOf(token, form)
+    return parts !== undefined && verify(form.hash, parts.signed, form.key, parts.signature)
+  }
+}
+
+/**
+ * Selects the form of a verification. `node:crypto` gets the key object itself where possible: looking for a key in an
+ * options object costs several internal exceptions.
+ */
+function verificationForm(algorithm: string, publicKey: KeyObject): VerificationForm {
   const form = Object.hasOwn(forms, algorithm) ? forms[algorithm] : undefined
   const { asymmetricKeyType: type, asymmetricKeyDetails: details } = publicKey
   if (form === undefined || publicKey.type !== 'public' || type !== form.key) {
     throw new Error(`not a public key for ${algorithm}`)
   }
   switch (form.key) {
-    case 'ec': {
+    case 'ec':
       if (details?.namedCurve !== form.curve) throw new Error(`not a public key for ${algorithm}`)
-      const bytes = 2 * form.numberBytes
-      return (token) => checked(token, bytes, form.hash, publicKey, ecdsaToDer)
-    }
+      return { bytes: 2 * form.numberBytes, hash: form.hash, key: publicKey, convert: ecdsaToDer }
     case 'rsa': {
       const bytes = Math.ceil(details!.modulusLength! / 8)
       const { saltBytes } = form
       const padding = constants.RSA_PKCS1_PSS_PADDING
       const key = saltBytes === undefined ? publicKey : { key: publicKey, padding, saltLength: saltBytes }
-      return (token) => checked(token, bytes, form.hash, key)
+      return { bytes, hash: form.hash, key, convert: unchanged }
     }
     case 'ed25519':
-      return (token) => checked(token, ED25519_BYTES, null, publicKey)
+      return { bytes: ED25519_BYTES, hash: null, key: publicKey, convert: unchanged }
   }
 }
 
-function checked(
+function unchanged(signature: Buffer): Buffer {
+  return signature
+}
+
+/** @returns `undefined` when the signature does not have the length that the key requires */
+function partsOf(
   token: string,
-  signatureBytes: number,
-  hash: string | null,
-  key: Parameters<typeof verify>[2],
-  form?: (signature: Uint8Array) => Buffer,
-): Promise<boolean> {
+  { bytes, convert }: VerificationForm,
+): { readonly signed: Buffer; readonly signature: Buffer } | undefined {
   const end = token.lastIndexOf('.')
   const signature = Buffer.from(token.slice(end + 1), 'base64url')
-  if (signature.length !== signatureBytes) return Promise.resolve(false)
-  const signed = Buffer.from(token.slice(0, end), 'latin1')
-  return new Promise((resolve, reject) => {
-    verify(hash, signed, key, form === undefined ? signature : form(signature), (error, valid) => {
-      if (error === null) resolve(valid)
-      else reject(error)
-    })
-  })
+  if (signature.length !== bytes) return undefined
+  return { signed: Buffer.from(token.slice(0, end), 'latin1'), signature: convert(signature) }
 }

@@ -23,15 +23,19 @@ export function readJws(token: string): Jws | JwsFlaw {
   if (first === -1 || second === -1) return 'token-malformed'
   // A token with more than two dots is rejected: the third part would contain a dot, which is not a base64url
   // character.
-  if (decode(token.slice(second + 1)) === undefined) return 'token-malformed'
-  const header = readPart(token.slice(0, first))
+  if (!isCanonicalPart(token.slice(second + 1))) return 'token-malformed'
+  const header = readJwsPart(token.slice(0, first))
   if (typeof header === 'string') return header
   if (Object.hasOwn(header, 'crit') || Object.hasOwn(header, 'b64')) return 'token-critical-header'
-  const claims = readPart(token.slice(first + 1, second))
+  const claims = readJwsPart(token.slice(first + 1, second))
   return typeof claims === 'string' ? claims : { header, claims }
 }
 
-function readPart(part: string): JsonObject | JsonFlaw {
+/**
+ * Reads the JSON object in one part of a compact JWS, with the checks of {@link readJws}: canonical base64url, UTF-8
+ * without BOM, no duplicate member.
+ */
+export function readJwsPart(part: string): JsonObject | JsonFlaw {
   const bytes = decode(part)
   // `toString` keeps a byte order mark (BOM), and `JSON.parse` rejects a text with a BOM.
   return bytes !== undefined && isUtf8(bytes) ? readJsonObject(bytes.toString()) : 'token-malformed'
@@ -48,6 +52,11 @@ export function objectInPart(part: string): JsonObject | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Whether a text is the canonical base64url form of at least one byte. */
+export function isCanonicalPart(part: string): boolean {
+  return decode(part) !== undefined
 }
 
 /** Decodes base64url; returns `undefined` for a non-canonical text (padding, `+`, spaces, non-zero unused bits). */

@@ -1,9 +1,15 @@
+import { proofAlgorithms } from './dpop-proof.ts'
+
 /** Protected resource metadata document (RFC 9728 §2). */
 export interface ResourceMetadata {
   readonly resource: string
   readonly authorization_servers: readonly string[]
   readonly scopes_supported?: readonly string[]
   readonly bearer_methods_supported: readonly ['header']
+  /** Algorithms of DPoP proofs (RFC 9449); absent when no route accepts bound tokens. */
+  readonly dpop_signing_alg_values_supported?: readonly string[]
+  /** True when every route requires bound tokens; absent otherwise. */
+  readonly dpop_bound_access_tokens_required?: true
   readonly resource_name?: string
 }
 
@@ -15,19 +21,29 @@ interface ResourceDescription {
   /** Scopes that routes of the resource require, in any order. */
   readonly scopes?: Iterable<string>
   readonly name?: string
+  /** Whether access tokens that are bound to the key of DPoP proofs are accepted, or required. Default: refused. */
+  readonly dpop?: 'refused' | 'accepted' | 'required'
 }
 
 /** Well-known path, inserted between host and path of a resource identifier (RFC 9728 §3). */
 export const resourceMetadataPath = '/.well-known/oauth-protected-resource'
 
 /** Builds the metadata of a resource. Empty members are omitted (RFC 9728 §3.2). */
-export function resourceMetadata({ resource, issuers, scopes = [], name }: ResourceDescription): ResourceMetadata {
+export function resourceMetadata({
+  resource,
+  issuers,
+  scopes = [],
+  name,
+  dpop = 'refused',
+}: ResourceDescription): ResourceMetadata {
   const supported = [...new Set(scopes)].sort()
   return {
     resource,
     authorization_servers: [...new Set(issuers)],
     ...(supported.length > 0 && { scopes_supported: supported }),
     bearer_methods_supported: ['header'],
+    ...(dpop !== 'refused' && { dpop_signing_alg_values_supported: proofAlgorithms }),
+    ...(dpop === 'required' && { dpop_bound_access_tokens_required: true as const }),
     ...(name !== undefined && { resource_name: name }),
   }
 }

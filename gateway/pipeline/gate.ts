@@ -9,6 +9,8 @@ import type { Limiter } from '../limits/limiter.ts'
 import type { LoginService } from '../login/login-service.ts'
 import type { CredentialSources } from '../policy/services/credentials/service-credential.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
+import type { DpopProofs } from '../proofs/dpop-proofs.ts'
+import { openOwnProofs } from '../proofs/open-proofs.ts'
 import type { Revocations } from '../revocation/revocations.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import type { StreamRegistry } from '../streams/stream-registry.ts'
@@ -60,6 +62,10 @@ export interface Gate {
   readonly verifier: Pick<TokenVerifier, 'verify' | 'knows' | 'isIntrospected'>
   /** Tokens of callers that present a client id and secret. */
   readonly clientTokens: Pick<ClientTokens, 'clientOf' | 'find' | 'knows' | 'request'>
+  /** Validates DPoP proofs, and admits each proof once. */
+  readonly proofs: Pick<DpopProofs, 'validate' | 'use' | 'nonces'>
+  /** False when forward-auth checks do not use up the DPoP proofs of their requests (`check.dpop: verify`). */
+  readonly checksConsumeProofs: boolean
   /** `undefined` without Redis; revocation is disabled then. */
   readonly revocations: Pick<Revocations, 'revoked' | 'stale'> | undefined
   /** `undefined` in a gate that forwards nothing. */
@@ -140,6 +146,8 @@ export type GateSettings = Pick<
   | 'clientAddress'
   | 'proxyProtocol'
   | 'streams'
+  | 'dpop'
+  | 'checkDpop'
 >
 
 /** Members of a gate that are not derived from settings. Members without a default are required. */
@@ -148,7 +156,7 @@ type GateMembers = Pick<
   'limiter' | 'verifier' | 'clientTokens' | 'signer' | 'lifecycle' | 'checkLifecycle' | 'runtime'
 > & {
   readonly addressLimit: Gate['addressLimit'] & Pick<AddressLimit, 'retryAfterS'>
-} & Partial<Pick<Gate, keyof typeof inertMembers>>
+} & Partial<Pick<Gate, keyof typeof inertMembers | 'proofs'>>
 
 /** Creates a gate. Members that are not passed get defaults without effects. */
 export function makeGate(settings: GateSettings, members: GateMembers): Gate {
@@ -159,6 +167,8 @@ export function makeGate(settings: GateSettings, members: GateMembers): Gate {
     limits: { targetMaxBytes, headMaxBytes, fieldsMax, messageMaxBytes: settings.streams.maxMessageBytes },
     scheme: settings.certificates.length === 0 ? 'http' : 'https',
     publicUrls: new PublicUrls(settings.publicUrls),
+    proofs: openOwnProofs(settings),
+    checksConsumeProofs: settings.checkDpop === 'consume',
     proxies: trustsNobody ? undefined : new Proxies(settings),
     addressLimited: denial('address-limited', { fields: [['retry-after', String(members.addressLimit.retryAfterS)]] }),
     ...inertMembers,

@@ -13,6 +13,7 @@ import { checkCertificate } from './phases/check-certificate.ts'
 import { checkRevocation } from './phases/check-revocation.ts'
 import { checkUpgrade } from './phases/check-upgrade.ts'
 import { checkValidity, checkValidityOfCheck } from './phases/check-validity.ts'
+import { consumeProof } from './phases/consume-proof.ts'
 import { continueTrace } from './phases/continue-trace.ts'
 import { forward } from './phases/forward.ts'
 import { guardRequest } from './phases/guard-request.ts'
@@ -50,6 +51,7 @@ export const lifecycle: Lifecycle = LifecycleBuilder.begin()
   .next(checkRevocation)
   .next(provePossession)
   .next(authorize)
+  .next(consumeProof)
   .next(limitSubject)
   .next(sampleTrace)
   .next(reserveAudit)
@@ -82,6 +84,7 @@ export const checkLifecycle: Lifecycle = LifecycleBuilder.begin()
   .next(checkRevocation)
   .next(provePossession)
   .next(authorize)
+  .next(consumeProof)
   .next(limitSubject)
   .next(sampleTrace)
   .next(reserveAudit)

@@ -15,6 +15,8 @@ import type { ReportProblem } from './report-problem.ts'
 import { RouteRequirementNames } from './requirement-names.ts'
 import { admitsCertificates } from './requirements/certificate.ts'
 import { compileRequirement } from './requirements/compile-requirement.ts'
+import { conditionsOf } from './requirements/conditions-of.ts'
+import { dpopCondition } from './requirements/dpop.ts'
 import { routeDenials } from './route-denials.ts'
 import { auditTerms } from './services/audit-entry.ts'
 import { AcceptCompiler } from './services/compile-accept.ts'
@@ -218,6 +220,9 @@ class RouteCollection {
     const requirement = require === 'public' ? undefined : compileRequirement(require, [...at, 'require'], names)
     const certificates = require !== 'public' && admitsCertificates(require) ? names.certificates : []
     if (certificates.length > 0) this.#requireOtherCredential(service, credential, [...at, 'require'])
+    const passesToken = credential.type === 'token'
+    const dpopRequired = require !== 'public' && conditionsOf(require, service.id).includes(dpopCondition)
+    if (dpopRequired && passesToken) this.#reportForwardedBinding(service, [...at, 'require'])
     return Object.freeze({
       id: entry.id,
       service,
@@ -236,6 +241,8 @@ class RouteCollection {
       maxBodyBytes: entry.body.max === 'none' ? undefined : entry.body.max,
       introspection: introspectionTerms(this.#asked.of(service.id, service.issuers), on_outage.introspection),
       revocationStaleMs: on_outage.revocation === 'closed' ? 0 : on_outage.revocation,
+      dpopRequired,
+      replayOnOutage: on_outage.replay,
       streams: streamsOf(entry.streams),
       audit: auditOf(serviceEntry.audit, entry.audit),
       scopes: [...names.scopes],
@@ -245,7 +252,7 @@ class RouteCollection {
       namedCertificates: [...names.allCertificates, ...shadowNames.allCertificates],
       methods,
       fallThrough: entry.match.fall_through,
-      denials: routeDenials(accept),
+      denials: routeDenials(accept, passesToken),
     })
   }
 
@@ -263,6 +270,19 @@ class RouteCollection {
     if (needsToken !== true) return
     const message = `admits callers by their certificates, but service ${id} has credentials: ${type}, and they have no token`
     this.#report('GH_POLICY_CREDENTIALS', message, at, 'use credentials: assertion, or require a token too')
+  }
+
+  /**
+   * Reports a route that requires bound tokens and whose service receives the token: the service cannot use it, because
+   * only the client can prove possession of the key. No request could then be admitted.
+   */
+  #reportForwardedBinding({ id }: ServicePolicy, at: DocumentPath): void {
+    this.#report(
+      'GH_POLICY_CONTRADICTION',
+      `requires a token bound to a key (dpop), but service ${id} receives the token (credentials: token) and cannot prove possession of the key`,
+      at,
+      'set credentials: assertion, or remove dpop from the requirement',
+    )
   }
 
   #compileRewrite(

@@ -148,6 +148,7 @@ function printedRoute(entry: RouteEntry, service: ServiceEntry, soleIssuer: stri
     on_outage: {
       limits: on_outage.limits,
       revocation: printedStale(on_outage.revocation),
+      replay: on_outage.replay,
       ...(on_outage.introspection !== undefined && { introspection: printedStale(on_outage.introspection) }),
     },
     streams: {

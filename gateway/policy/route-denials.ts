@@ -1,10 +1,13 @@
 import { denial } from '../base/denial.ts'
 import { tokenReasons } from '../base/reasons.ts'
-import { basicChallenge, bearerChallenge } from '../oauth/challenge.ts'
+import { basicChallenge, bearerChallenge, dpopChallenge } from '../oauth/challenge.ts'
 import type { RouteAccept, RouteDenials } from './snapshot.ts'
 
 const invalidRequest = { challenge: bearerChallenge({ error: 'invalid_request' }) }
 const invalidToken = { challenge: bearerChallenge({ error: 'invalid_token' }) }
+
+/** Challenges of a route that accepts access tokens, also bound ones. */
+const tokenChallenges = [bearerChallenge(), dpopChallenge()]
 
 /** Denials of a client id and secret. The challenge has no `error`: RFC 7617 has no such parameter. */
 const clientDenials: RouteDenials['client'] = Object.freeze({
@@ -13,11 +16,11 @@ const clientDenials: RouteDenials['client'] = Object.freeze({
 })
 
 /**
- * Denials of a route that accepts bearer tokens (RFC 6750 §3). If the credential is missing, the challenge has no
- * `error`, so that a new client learns only how to authenticate.
+ * Denials of a route that accepts bearer tokens (RFC 6750 §3) and tokens that are bound to the key of DPoP proofs. If
+ * the credential is missing, the challenge has no `error`, so that a new client learns only how to authenticate.
  */
 const bearerDenials: RouteDenials = Object.freeze({
-  credentialMissing: denial('credential-missing', { challenge: bearerChallenge() }),
+  credentialMissing: denial('credential-missing', { challenge: tokenChallenges }),
   credentialMalformed: denial('credential-malformed', invalidRequest),
   credentialRepeated: denial('credential-repeated', invalidRequest),
   addressDenied: denial('address-denied'),
@@ -27,10 +30,20 @@ const bearerDenials: RouteDenials = Object.freeze({
   ),
 })
 
+/** Denials of a route whose service receives the token of the client. Such a route accepts no bound tokens. */
+const passedDenials: RouteDenials = Object.freeze({
+  ...bearerDenials,
+  credentialMissing: denial('credential-missing', { challenge: bearerChallenge() }),
+})
+
 /** Denials of a route that accepts a client id and secret: with access tokens, or alone. */
 const bothDenials: RouteDenials = Object.freeze({
   ...bearerDenials,
-  credentialMissing: denial('credential-missing', { challenge: `${basicChallenge}, ${bearerChallenge()}` }),
+  credentialMissing: denial('credential-missing', { challenge: [basicChallenge, ...tokenChallenges] }),
+})
+const bothPassedDenials: RouteDenials = Object.freeze({
+  ...bearerDenials,
+  credentialMissing: denial('credential-missing', { challenge: [basicChallenge, bearerChallenge()] }),
 })
 const basicDenials: RouteDenials = Object.freeze({
   ...bearerDenials,
@@ -39,8 +52,13 @@ const basicDenials: RouteDenials = Object.freeze({
   credentialRepeated: denial('credential-repeated', { challenge: basicChallenge }),
 })
 
-/** Returns the denials of a route. Their challenges name the schemes that the route accepts (RFC 9110 §11.6.1). */
-export function routeDenials({ bearer, basic }: RouteAccept): RouteDenials {
-  if (basic === undefined) return bearerDenials
-  return bearer ? bothDenials : basicDenials
+/**
+ * Returns the denials of a route. Their challenges name the schemes that the route accepts (RFC 9110 §11.6.1).
+ *
+ * @param passesToken  whether the service receives the token of the client, so that bound tokens are refused
+ */
+export function routeDenials({ bearer, basic }: RouteAccept, passesToken: boolean): RouteDenials {
+  if (basic === undefined) return passesToken ? passedDenials : bearerDenials
+  if (!bearer) return basicDenials
+  return passesToken ? bothPassedDenials : bothDenials
 }

@@ -180,6 +180,10 @@ export interface Route {
    * applies.
    */
   readonly revocationStaleMs: number
+  /** Whether the requirement admits only tokens that are bound to the key of DPoP proofs. */
+  readonly dpopRequired: boolean
+  /** Behaviour with DPoP proofs while Redis is unavailable. */
+  readonly replayOnOutage: 'closed' | 'node'
   readonly streams: RouteStreams
   readonly audit: RouteAudit
   readonly methods: ReadonlySet<string>

@@ -25,6 +25,8 @@ export class RedisKeys {
    * s since the Unix epoch.
    */
   readonly sessionEnds: string
+  /** Secret from which all nodes derive the keys of their DPoP nonces: 32 random bytes in base64url. */
+  readonly nonceSecret: string
   /** Random identifier of the data in Redis. A different value shows that Redis lost its data. */
   readonly epoch: string
   /** Marker that exists while members restore the data that Redis lost. No node can join while this key exists. */
@@ -50,6 +52,7 @@ export class RedisKeys {
     this.revocationBuckets = `${revocation}buckets`
     this.revocationHashKey = `${revocation}key`
     this.sessionEnds = `${revocation}session-ends`
+    this.nonceSecret = `${revocation}nonce-secret`
     this.epoch = `${revocation}epoch`
     this.settling = `${revocation}settling`
     this.members = `${revocation}members`
@@ -176,6 +179,11 @@ export class RedisKeys {
   /** Marks a logout token as used, to detect replays. @param name  hash of issuer and `jti` */
   usedLogoutToken(name: string): string {
     return `${this.#prefix}{j${name.slice(0, 2)}}:${name}`
+  }
+
+  /** Marks a DPoP proof as used, to detect replays. @param name  hash of thumbprint and `jti`, in hexadecimal */
+  usedProof(name: string): string {
+    return `${this.#prefix}{p${name.slice(0, 2)}}:${name}`
   }
 
   /** BullMQ prefix of the queues of one kind, which share a slot. Each queue adds its own name. */

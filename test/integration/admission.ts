@@ -20,8 +20,11 @@ export interface Refusal {
   readonly status: number
   readonly code: string
   readonly reason: string
-  /** Expected `WWW-Authenticate` of the reply, up to `resource_metadata`. Absent: the reply must not have the field. */
-  readonly challenge?: string
+  /**
+   * Expected `WWW-Authenticate` fields of the reply, up to `resource_metadata`. Absent: the reply must not have the
+   * field.
+   */
+  readonly challenge?: string | readonly string[]
   /** Further fields that the reply must have, with their values. */
   readonly fields?: Readonly<Record<string, string>>
   /**
@@ -33,12 +36,15 @@ export interface Refusal {
   readonly decision?: string
 }
 
+/** DPoP challenge without an error (RFC 9449 §7.1): the algorithms that the gate accepts. */
+const dpopAlgorithms = 'DPoP algs="ES256 EdDSA Ed25519 PS256 RS256"'
+
 /** Expected refusal of a request without a credential: 401, with a challenge without an error code (RFC 6750 §3.1). */
 export const noCredential: Refusal = {
   status: 401,
   code: 'credential_required',
   reason: 'credential-missing',
-  challenge: 'Bearer',
+  challenge: ['Bearer', dpopAlgorithms],
 }
 
 /** 401 `invalid_token`: the reply is the same for every reason; only the log states the reason. */
@@ -98,7 +104,8 @@ export async function refused(gate: Gate, parts: RequestParts, refusal: Refusal)
   })
   expect(reply.field('content-type')).toBe('application/problem+json')
   expect(reply.field('cache-control')).toBe('no-store')
-  expect(reply.field('www-authenticate')).toBe(challenge && withMetadata(challenge, gate, parts.target))
+  const challenges = [challenge ?? []].flat()
+  expect(reply.all('www-authenticate')).toEqual(challenges.map((each) => withMetadata(each, gate, parts.target)))
   for (const [name, value] of Object.entries(fields)) expect(reply.field(name)).toBe(value)
   await expectFate(wire, reply, closes)
   wire.close()

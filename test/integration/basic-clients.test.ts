@@ -4,7 +4,16 @@ import { startNode, type TestNode } from '../kit/node.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
-import { admitted, type Gate, identity, issuerDown, type Refusal, type RequestParts, refused } from './admission.ts'
+import {
+  admitted,
+  type Gate,
+  identity,
+  issuerDown,
+  noCredential,
+  type Refusal,
+  type RequestParts,
+  refused,
+} from './admission.ts'
 
 // Callers with a client id and secret (`accept: [basic]`): the gate exchanges them at a real issuer for a token, and
 // authorizes the caller by that token.
@@ -139,9 +148,9 @@ test.each([
 test('each route accepts only the schemes of its policy, and names them in its challenge', async () => {
   const missing = { status: 401, code: 'credential_required', reason: 'credential-missing' }
 
-  await refused(gate, from('/people/1', 'batch', serviceClients.batch), { ...missing, challenge: 'Bearer' })
+  await refused(gate, from('/people/1', 'batch', serviceClients.batch), noCredential)
   await refused(gate, { target: '/machines/1', token: issuer.sign() }, { ...missing, challenge: basicChallenge })
-  await refused(gate, { target: '/orders/1' }, { ...missing, challenge: `${basicChallenge}, Bearer` })
+  await refused(gate, { target: '/orders/1' }, { ...missing, challenge: [basicChallenge, ...noCredential.challenge!] })
   await admitted(gate, { target: '/orders/1', token: issuer.sign() })
 })
 

@@ -183,7 +183,7 @@ test('the gate forwards a CORS preflight to the OPTIONS route of a less specific
   expect(upstream.requests.slice(seen).map(({ url }) => url)).toEqual(['/shared/open', '/shared/else'])
 })
 
-const own = 'www-authenticate, retry-after, ratelimit, ratelimit-policy, x-request-id'
+const own = 'www-authenticate, dpop-nonce, retry-after, ratelimit, ratelimit-policy, x-request-id'
 
 test('the gate replaces the CORS fields of a service reply and keeps its other fields', async () => {
   const reply = await ask('/orders/1', { origin: page, token: issuer.sign() })

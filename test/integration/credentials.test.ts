@@ -28,7 +28,6 @@ test.concurrent.each([
   { title: 'no Authorization field', fields: [] },
   { title: 'an empty Authorization field', fields: authorization('') },
   { title: 'Basic credentials', fields: authorization('Basic YTpi') },
-  { title: 'the scheme DPoP (S-078)', fields: authorization(`DPoP ${good}`) },
   { title: 'an unknown scheme', fields: authorization(`Bearers ${good}`) },
   { title: 'a valid token only in another field', fields: [['X-Authorization', `Bearer ${good}`]] as const },
   { title: 'a valid token only in a cookie', fields: [['Cookie', `access_token=${good}`]] as const },

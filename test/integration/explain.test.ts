@@ -136,7 +136,8 @@ function expectSame(
     return
   }
   expect([about, reply.status, received]).toEqual([about, explained.reply.status, undefined])
-  expect([about, reply.field('www-authenticate')]).toEqual([about, explained.reply.challenge ?? undefined])
+  const challenges = reply.all('www-authenticate').join(', ')
+  expect([about, challenges]).toEqual([about, explained.reply.challenge ?? ''])
   expect([about, reply.field('connection') === 'close']).toEqual([about, explained.reply.closes])
   for (const [name, value] of explained.reply.fields) expect([about, reply.field(name)]).toEqual([about, value])
   if (explained.decision === 'refused' && asked.method !== 'HEAD') {

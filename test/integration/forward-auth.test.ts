@@ -205,7 +205,7 @@ test('the challenge of a rejected forward-auth check names the requested resourc
 
   expect(reply.status).toBe(401)
   expect(reply.json()).toMatchObject({ code: 'credential_required' })
-  expect(reply.field('www-authenticate')).toMatch(/resource_metadata="[^"]+\/oauth-protected-resource\/orders\/7"/)
+  expect(reply.all('www-authenticate')[0]).toMatch(/resource_metadata="[^"]+\/oauth-protected-resource\/orders\/7"/)
 })
 
 test('the gate charges forward-auth checks and exchanges to the same rate limit', async () => {

@@ -54,7 +54,7 @@ const get = (target: string, host?: string): Promise<RawReply> =>
 
 /** Returns the metadata URL in the challenge of a reply. */
 function metadataUrlIn(reply: RawReply): URL {
-  const [, url] = /resource_metadata="([^"]+)"/.exec(reply.field('www-authenticate') ?? '') ?? []
+  const [, url] = /resource_metadata="([^"]+)"/.exec(reply.all('www-authenticate')[0] ?? '') ?? []
   return new URL(url!)
 }
 
@@ -96,6 +96,7 @@ test('the resource metadata of a path lists the issuers and scopes of all routes
     authorization_servers: [main.url, partner.url],
     scopes_supported: ['orders:read', 'orders:write'],
     bearer_methods_supported: ['header'],
+    dpop_signing_alg_values_supported: ['ES256', 'EdDSA', 'Ed25519', 'PS256', 'RS256'],
   })
   expect((await get(`${metadataPath}/half`)).json()).toMatchObject({ scopes_supported: ['half:write'] })
   // A scope under `not` is no scope that a client should request.
@@ -108,6 +109,7 @@ test('the resource metadata without a path lists the issuers and scopes of all r
     authorization_servers: [main.url, partner.url],
     scopes_supported: ['half:write', 'orders:read', 'orders:write', 'reports:read', 'root:read'],
     bearer_methods_supported: ['header'],
+    dpop_signing_alg_values_supported: ['ES256', 'EdDSA', 'Ed25519', 'PS256', 'RS256'],
   })
 })
 

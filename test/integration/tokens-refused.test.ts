@@ -442,7 +442,6 @@ test.concurrent('S-073: the gate refuses a token of an unknown issuer without a 
 })
 
 test.concurrent.each([
-  { title: 'cnf.jkt (S-077)', cnf: { jkt: '0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I' } },
   { title: 'cnf.x5t#S256 (S-083)', cnf: { 'x5t#S256': 'bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2' } },
   { title: 'an unknown method', cnf: { x: 1 } },
   { title: 'an empty cnf', cnf: {} },

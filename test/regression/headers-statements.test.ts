@@ -391,8 +391,8 @@ test.each([
 
   expectNothingThrough(seen)
   expect(replies[0]).toMatchObject({ status: 401 })
-  expect(replies[0]!.field('www-authenticate')).not.toContain('error=')
-  expect(replies[0]!.field('www-authenticate')).toMatch(/^Bearer resource_metadata="http/)
+  expect(replies[0]!.all('www-authenticate')[0]).not.toContain('error=')
+  expect(replies[0]!.all('www-authenticate')[0]).toMatch(/^Bearer resource_metadata="http/)
   expect(records).toMatchObject([{ reason: 'credential-missing' }])
 })
 

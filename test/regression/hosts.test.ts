@@ -165,6 +165,6 @@ test('S-029 the foreign Host of a request appears nowhere in a reply of the gate
     expect(JSON.stringify([replies[0]!.fields, replies[0]!.text])).not.toContain('evil')
     expect(replies[0]!.all('location')).toEqual([])
   }
-  expect(refused.replies[0]!.field('www-authenticate')).toBe(`Bearer resource_metadata="${own}${metadata}/orders/1"`)
+  expect(refused.replies[0]!.all('www-authenticate')[0]).toBe(`Bearer resource_metadata="${own}${metadata}/orders/1"`)
   expect(document.replies[0]!.json()).toMatchObject({ resource: `${own}/orders/1` })
 })

@@ -11,7 +11,10 @@ const asked = z.strictObject({
   url: text.describe('Absolute URL, as the client would send it. A path is resolved against `public_url`.'),
   token: text
     .optional()
-    .describe('Access token of the request. It is verified like the token of a real request, and is never recorded.'),
+    .describe(
+      'Access token of the request. It is verified like the token of a real request, and is never recorded. With a ' +
+        'DPoP field in `fields`, it is sent with the scheme DPoP; the proof is not used up.',
+    ),
   fields: z
     .array(z.tuple([text, text]))
     .max(100)

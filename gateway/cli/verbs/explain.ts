@@ -39,7 +39,7 @@ export const verb = defineVerb({
       .register(flag, { value: 'file', help: 'file with the access token of the request; - reads standard input' }),
     header: z.array(z.string()).default([]).register(flag, {
       value: 'field',
-      help: 'header field of the request to explain, as "name: value"; can be repeated',
+      help: 'header field of the request to explain, as "name: value"; can be repeated. With a DPoP field, the token is sent with the scheme DPoP; explain never uses up the proof',
     }),
     address: z
       .string()
@@ -102,7 +102,7 @@ async function explainByNode({ nowMs: _, ...asked }: AskedRequest, given: NodeFl
 function secretsOf({ token, fields }: AskedRequest): string[] {
   const ofFields = fields.flatMap(([name, value]) => {
     if (/^authorization$/i.test(name)) return [value, ...value.split(' ')]
-    return /^cookie$/i.test(name) ? [value] : []
+    return /^(?:cookie|dpop)$/i.test(name) ? [value] : []
   })
   return token === undefined ? ofFields : [token, ...ofFields]
 }

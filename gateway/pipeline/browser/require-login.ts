@@ -32,10 +32,11 @@ export function requireLogin<R extends Reason>(x: Matched, denied: Denial<R>): D
     return ownAnswer(redirection('login-required', loginUrl(publicUrl, wish)))
   }
   const login = loginUrl(publicUrl, { issuers, ...denied.stepUp })
-  const { reason, challenge = 'Bearer', stepUp } = denied
+  const { reason, challenges, stepUp } = denied
+  const [challenge = 'Bearer', ...others] = challenges
   const separator = challenge.includes(' ') ? ', ' : ' '
   return denial(reason, {
-    challenge: `${challenge}${separator}login_uri="${login}"`,
+    challenge: [`${challenge}${separator}login_uri="${login}"`, ...others],
     members: { login },
     ...(stepUp && { stepUp }),
   })

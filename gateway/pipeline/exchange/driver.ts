@@ -3,6 +3,7 @@ import { type Denial, denial } from '../../base/denial.ts'
 import { type FaultReason, GatewayFault } from '../../base/fault.ts'
 import { type Reason, reasons } from '../../base/reasons.ts'
 import { adaptToProxy } from '../forward-auth/check-style.ts'
+import { adaptToScheme } from './adapt-to-scheme.ts'
 import type { Answer } from './answer.ts'
 import type { EndReason } from './end-reasons.ts'
 import type { Exchange } from './exchange.ts'
@@ -74,7 +75,8 @@ function answer(x: Exchange, own: Answer): void {
 function refuse(x: Exchange, refusal: Denial): void {
   x.status = refusal.status
   if (refusal.close) x.close = true
-  x.downstream.refuse(adaptToProxy(x, refusal), x.id, refusal.challenge === undefined ? '' : metadataUrlOf(x))
+  const adapted = adaptToProxy(x, adaptToScheme(x, refusal))
+  x.downstream.refuse(adapted, x.id, refusal.challenges.length === 0 ? '' : metadataUrlOf(x))
   settle(x, refusal.reason)
 }
 

@@ -3,6 +3,7 @@ import type { HeaderField } from '../../base/denial.ts'
 import type { Reason } from '../../base/reasons.ts'
 import type { Derived, IssuerRules, TokenFacts } from '../../oauth/token-facts.ts'
 import type { RequirementInput, Route } from '../../policy/snapshot.ts'
+import type { ValidProof } from '../../proofs/dpop-proofs.ts'
 import type { NamedSession, Session } from '../../sessions/session.ts'
 import type { StreamClaim } from '../../streams/stream-counts.ts'
 import type { StreamWatch } from '../../streams/watched-stream.ts'
@@ -24,7 +25,7 @@ import type { Lifecycle } from './steps.ts'
  * Scheme with which a client presents its credential: an authentication scheme of `Authorization` (RFC 9110 §11.1), or
  * the cookie of a login session.
  */
-export type CredentialScheme = 'none' | 'session' | 'bearer' | 'basic' | 'certificate'
+export type CredentialScheme = 'none' | 'session' | 'bearer' | 'dpop' | 'basic' | 'certificate'
 
 const noOffers: readonly string[] = []
 const noRoles: ReadonlySet<string> = new Set()
@@ -118,6 +119,8 @@ export class Exchange implements RequirementInput {
   credential = ''
   /** The caller's client id and secret; `undefined` with other schemes. */
   client: BasicClient | undefined
+  /** The DPoP proof that `prove-possession` validated; `undefined` without a proof. */
+  proof: ValidProof | undefined
   facts: TokenFacts | undefined
   derived: Derived | undefined
   /** The login session of the request, when the route requires one and the session cookie is the credential. */
@@ -285,8 +288,11 @@ export type Confirmed = Unrevoked & After<'prove-possession'>
 /** An exchange that meets the requirement of its route. */
 export type Permitted = Confirmed & After<'authorize'>
 
+/** An exchange whose DPoP proof, if it has one, was used for the first time. */
+export type Consumed = Permitted & After<'consume-proof'>
+
 /** An exchange that was charged to the rate limits of its route, each of which had permits left. */
-export type Charged = Permitted & After<'limit-subject'>
+export type Charged = Consumed & After<'limit-subject'>
 
 /** An exchange for which it is decided whether it is traced. */
 export type Sampled = Charged & After<'sample-trace'>

@@ -23,6 +23,8 @@ export class RequestHead {
   readonly kinds: FieldKind[] = []
   host = ''
   authorization: string | undefined
+  /** Value of the field `DPoP` (RFC 9449 §4.1). */
+  dpop: string | undefined
   requestId: string | undefined
   traceparent: string | undefined
   via: string | undefined

@@ -26,7 +26,7 @@ interface Presentation {
 
 /** A token and the scheme with which the client presented the token. */
 export interface PresentedToken {
-  readonly scheme: 'bearer' | 'basic'
+  readonly scheme: 'bearer' | 'dpop' | 'basic'
   /** The token; for `basic`, the encoded client id and secret. */
   readonly token: string
 }
@@ -40,7 +40,7 @@ export function presentedToken(x: Presentation): PresentedToken | CredentialReas
   if (typeof read === 'string') return read
   if (query !== undefined && tokenInQuery.test(query)) return 'credential-repeated'
   const { scheme, token } = read
-  return scheme === 'bearer' || scheme === 'basic' ? { scheme, token } : 'credential-missing'
+  return scheme === 'bearer' || scheme === 'dpop' || scheme === 'basic' ? { scheme, token } : 'credential-missing'
 }
 
 /**

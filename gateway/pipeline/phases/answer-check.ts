@@ -21,6 +21,7 @@ export const answerCheck = phase<Valid<Credentialed>, Answered>()({
   run(x) {
     const { facts, route, upstreamCredential } = x
     const fields: HeaderField[] = [noStore]
+    if (x.proof?.nonce !== undefined) fields.push(['dpop-nonce', x.proof.nonce])
     if (x.rateLimit !== '') {
       fields.push(['ratelimit', x.rateLimit], ['ratelimit-policy', route.limits!.policyField])
     }

@@ -74,5 +74,10 @@ function metadataDocument(resource: string, routes: readonly Route[]): string {
     for (const issuer of route.service.issuers) issuers.add(issuer.issuer)
     for (const scope of route.scopes) scopes.add(scope)
   }
-  return JSON.stringify(resourceMetadata({ resource, issuers: [...issuers], scopes: [...scopes] }))
+  return JSON.stringify(resourceMetadata({ resource, issuers, scopes, dpop: dpopOf(routes) }))
+}
+
+function dpopOf(routes: readonly Route[]): 'refused' | 'accepted' | 'required' {
+  if (routes.every(({ dpopRequired }) => dpopRequired)) return 'required'
+  return routes.every(({ credential }) => credential.type === 'token') ? 'refused' : 'accepted'
 }

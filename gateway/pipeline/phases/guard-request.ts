@@ -217,6 +217,7 @@ function guardField(head: RequestHead, kind: FieldKind, value: string, repeated:
       head.authorization = value
       return undefined
     case FieldKind.dpop:
+      head.dpop = value
       return repeated ? refusals.credentialRepeated : undefined
   }
   if (repeated) return refusals.fieldRepeated

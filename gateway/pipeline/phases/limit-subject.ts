@@ -1,5 +1,5 @@
 import type { LimitStatus } from '../../limits/limit-status.ts'
-import type { Charged, Permitted } from '../exchange/exchange.ts'
+import type { Charged, Consumed } from '../exchange/exchange.ts'
 import { waitingPhase } from '../exchange/phase.ts'
 import { resumed } from '../exchange/resumed.ts'
 import type { Verdict } from '../exchange/steps.ts'
@@ -13,7 +13,7 @@ import { rateLimited, rateLimitOf } from '../rate-limits/rate-limit-fields.ts'
  * Synchronous while this node has permits of leased limits. Throws `store-unavailable` if Redis is unavailable and the
  * route's outage setting is `closed`.
  */
-export const limitSubject = waitingPhase<Permitted, Charged>()({
+export const limitSubject = waitingPhase<Consumed, Charged>()({
   name: 'limit-subject',
   waits: 'for Redis, when this node holds no permit',
   denies: ['rate-limited'],
@@ -36,7 +36,7 @@ export const limitSubject = waitingPhase<Permitted, Charged>()({
   },
 })
 
-function conclude(x: Permitted, status: LimitStatus | undefined): Verdict<'rate-limited', never> {
+function conclude(x: Consumed, status: LimitStatus | undefined): Verdict<'rate-limited', never> {
   if (status === undefined) return undefined
   if (status.allowed) {
     x.rateLimit = rateLimitOf(status)
@@ -49,6 +49,6 @@ function conclude(x: Permitted, status: LimitStatus | undefined): Verdict<'rate-
 /** Ignores an error of a shadow limit, because a shadow limit must not end the exchange. */
 function ignoreError(): void {}
 
-function noteShadow(x: Permitted, status: LimitStatus | undefined): void {
+function noteShadow(x: Consumed, status: LimitStatus | undefined): void {
   if (status?.allowed === false) x.shadowLimit = status.rule.label
 }

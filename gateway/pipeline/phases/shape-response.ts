@@ -76,6 +76,7 @@ for (const name of [
   'trailer',
   'upgrade',
   'connection',
+  'dpop-nonce',
   'keep-alive',
   'x-request-id',
   'content-length',

@@ -5,6 +5,7 @@ import { authentication } from './authentication.ts'
 import { certificate } from './certificate.ts'
 import { claims } from './claims.ts'
 import { clients } from './clients.ts'
+import { dpop } from './dpop.ts'
 import { headers } from './headers.ts'
 import { not } from './not.ts'
 import type { RequirementKind, RequirementTree } from './requirement-kind.ts'
@@ -28,6 +29,7 @@ export const requirementKinds = [
   time,
   session,
   authentication,
+  dpop,
 ] as const satisfies readonly RequirementKind[]
 
 export type RequirementReason = (typeof requirementKinds)[number]['reasons'][number]

@@ -4,10 +4,10 @@ import type { RouteCors } from '../snapshot.ts'
 import type { CorsEntry } from './cors-entry.ts'
 
 /**
- * Response fields of the gate that pages of allowed origins can always read: the reason for a refusal, when to retry,
- * rate limits, and the request id.
+ * Response fields of the gate that pages of allowed origins can always read: the reason for a refusal, the nonce for the
+ * next DPoP proof, when to retry, rate limits, and the request id.
  */
-const ownFields = ['www-authenticate', 'retry-after', 'ratelimit', 'ratelimit-policy', 'x-request-id']
+const ownFields = ['www-authenticate', 'dpop-nonce', 'retry-after', 'ratelimit', 'ratelimit-policy', 'x-request-id']
 
 /**
  * Precomputes the CORS fields (Fetch §3.2) for each allowed origin.

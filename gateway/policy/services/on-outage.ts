@@ -46,6 +46,14 @@ export const onOutage = z
           '"stale N": 503 after N, if N is longer. For that time the route may admit revoked credentials, so every ' +
           'revocation receipt states the largest N of the policy as its bound.',
       ),
+    replay: z
+      .enum(['closed', 'node'])
+      .prefault('closed')
+      .describe(
+        'Behaviour with DPoP proofs while Redis is unavailable. closed (default): 503, because the node cannot know ' +
+          'whether another node has admitted the proof. node: each node admits a proof once by its own records, so a ' +
+          'captured proof can be used once on every node.',
+      ),
   })
   .prefault({})
 

@@ -2,7 +2,7 @@
 // default values.
 
 import { expect, test } from 'vitest'
-import { relaxationsOf } from '../../../gateway/admin/relaxations.ts'
+import { relaxationsOf, settingsRelaxations } from '../../../gateway/admin/relaxations.ts'
 import { snapshotOf } from '../policy/policy-text.ts'
 
 const policy = (issuer: string, service: string, route: string, match = '') => `version: 1
@@ -50,6 +50,7 @@ test.each([
     shown: 'services.orders.routes[orders.read].match.fall_through: true',
   },
   { route: 'credentials: { type: token }', shown: 'services.orders.routes[orders.read].credentials: token' },
+  { route: 'on_outage: { replay: node }', shown: 'services.orders.routes[orders.read].on_outage.replay: node' },
   { route: 'on_outage: { limits: open }', shown: 'services.orders.routes[orders.read].on_outage.limits: open' },
 ])(
   'the list of security relaxations of a policy with one relaxed key has exactly the entry "$shown"',
@@ -58,9 +59,15 @@ test.each([
   },
 )
 
-test.each([nothing, 'on_outage: { introspection: closed, revocation: closed, limits: closed }'])(
+test.each([nothing, 'on_outage: { introspection: closed, revocation: closed, limits: closed, replay: closed }'])(
   'the list of security relaxations is empty for a policy whose route has these settings: %s',
   (route) => {
     expect(relaxationsOf(snapshotOf(policy(nothing, nothing, route)))).toEqual([])
   },
 )
+
+test('the settings proxy_protocol: required and check.dpop: verify are relaxations, and their defaults are not', () => {
+  expect(settingsRelaxations({ proxyProtocol: 'off', checkDpop: 'consume' })).toEqual([])
+  expect(settingsRelaxations({ proxyProtocol: 'off', checkDpop: 'verify' })).toEqual(['check.dpop: verify'])
+  expect(settingsRelaxations({ proxyProtocol: 'required', checkDpop: 'consume' })).toHaveLength(1)
+})

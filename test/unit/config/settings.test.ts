@@ -61,6 +61,8 @@ test('a settings file with only policy.path gives every other setting its defaul
     clientAddress: 'x-forwarded-for',
     proxyProtocol: 'off',
     checkPeers: [],
+    checkDpop: 'consume',
+    dpop: { nonce: 'optional', iatWindowMs: 60_000 },
     addressLimit: { perSecond: 50, burst: 500, introspectionsPerSecond: 5 },
     revocation: { maxStalenessMs: 10_000, maxEntries: 4_000_000, epochFile: undefined },
     streams: { max: 50_000, maxPerAddress: 1000, holdMs: 30_000, maxMessageBytes: 1024 ** 2 },

@@ -40,6 +40,7 @@ const offences: readonly [file: string, imports: string, ...rules: string[]][] =
   ['gateway/limits/up-type.ts', 'gateway/pipeline/a.ts', 'level-3-limits'],
   ['gateway/sessions/up.ts', 'gateway/login/a.ts', 'level-3-sessions'],
   ['gateway/credentials/aside.ts', 'gateway/tokens/a.ts', 'level-3-credentials'],
+  ['gateway/proofs/aside.ts', 'gateway/tokens/a.ts', 'level-3-proofs'],
   ['gateway/audit/aside.ts', 'gateway/limits/a.ts', 'level-3-audit'],
   ['gateway/login/up.ts', 'gateway/pipeline/a.ts', 'level-4-login'],
   ['gateway/streams/aside.ts', 'gateway/login/a.ts', 'level-4-streams'],

@@ -17,6 +17,7 @@ import { checkBody } from '../../../gateway/pipeline/phases/check-body.ts'
 import { checkRevocation } from '../../../gateway/pipeline/phases/check-revocation.ts'
 import { checkUpgrade } from '../../../gateway/pipeline/phases/check-upgrade.ts'
 import { checkValidity, checkValidityOfCheck } from '../../../gateway/pipeline/phases/check-validity.ts'
+import { consumeProof } from '../../../gateway/pipeline/phases/consume-proof.ts'
 import { continueTrace } from '../../../gateway/pipeline/phases/continue-trace.ts'
 import { forward } from '../../../gateway/pipeline/phases/forward.ts'
 import { guardRequest } from '../../../gateway/pipeline/phases/guard-request.ts'
@@ -60,13 +61,16 @@ test('a lifecycle with phases in a wrong order does not compile', () => {
   // @ts-expect-error authorize needs prove-possession
   unrevoked.next(authorize)
   const confirmed = unrevoked.next(provePossession)
-  // @ts-expect-error limit-subject needs authorize
-  confirmed.next(limitSubject)
+  // @ts-expect-error consume-proof needs authorize
+  confirmed.next(consumeProof)
+  // @ts-expect-error limit-subject needs consume-proof
+  confirmed.next(authorize).next(limitSubject)
+  const consumed = confirmed.next(authorize).next(consumeProof)
   // @ts-expect-error select-upstream needs limit-subject
-  confirmed.next(authorize).next(selectUpstream)
+  consumed.next(selectUpstream)
   // @ts-expect-error select-upstream needs authorize
   confirmed.next(selectUpstream)
-  const recorded = confirmed.next(authorize).next(limitSubject).next(sampleTrace).next(reserveAudit)
+  const recorded = consumed.next(limitSubject).next(sampleTrace).next(reserveAudit)
   // @ts-expect-error forward needs authorize
   confirmed.next(forward)
   // @ts-expect-error select-upstream needs obtain-credential
@@ -75,9 +79,9 @@ test('a lifecycle with phases in a wrong order does not compile', () => {
   // @ts-expect-error forward needs shape-request
   credentialed.next(selectUpstream).next(forward)
   // @ts-expect-error answer-check needs limit-subject
-  confirmed.next(authorize).next(answerCheck)
+  consumed.next(answerCheck)
   // @ts-expect-error select-upstream needs reserve-audit
-  confirmed.next(authorize).next(limitSubject).next(selectUpstream)
+  consumed.next(limitSubject).next(selectUpstream)
   // @ts-expect-error a lifecycle must end with forward or answer-check
   credentialed.next(selectUpstream).next(shapeRequest).end([], settle)
   const shaped = credentialed.next(selectUpstream).next(shapeRequest)
@@ -108,6 +112,7 @@ test('a lifecycle with phases in a wrong order does not compile', () => {
     'check-revocation',
     'prove-possession',
     'authorize',
+    'consume-proof',
     'limit-subject',
     'sample-trace',
     'reserve-audit',
@@ -175,6 +180,7 @@ test('a lifecycle with a waiting phase between check-validity and its last phase
     .next(checkRevocation)
     .next(provePossession)
     .next(authorize)
+    .next(consumeProof)
     .next(limitSubject)
     .next(sampleTrace)
     .next(reserveAudit)
@@ -274,7 +280,9 @@ const precedence: readonly Reason[] = [
   'address-limited',
   'token-signature',
   'token-revoked',
+  'proof-key',
   'scope-missing',
+  'proof-replayed',
   'rate-limited',
   'audit-unavailable',
   'upstream-unreachable',

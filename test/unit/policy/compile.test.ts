@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { tokenReasons } from '../../../gateway/base/reasons.ts'
+import { dpopChallenge } from '../../../gateway/oauth/challenge.ts'
 import { compilePolicy } from '../../../gateway/policy/compile.ts'
 import { mainIssuer, policyOf, problemsOf, snapshotOf, sourceOf } from './policy-text.ts'
 
@@ -366,11 +367,11 @@ test('for all reasons to reject a token, a route has the same 401 challenge and 
 
   expect(Object.keys(denials.token).sort()).toEqual([...tokenReasons].sort())
   for (const reason of tokenReasons) {
-    expect(denials.token[reason]).toMatchObject({ reason, status: 401, challenge: 'Bearer error="invalid_token"' })
+    expect(denials.token[reason]).toMatchObject({ reason, status: 401, challenges: ['Bearer error="invalid_token"'] })
     expect(denials.token[reason].problem).toBe(denials.token['token-expired'].problem)
   }
-  expect(denials.credentialMissing).toMatchObject({ status: 401, challenge: 'Bearer' })
-  expect(denials.credentialMalformed).toMatchObject({ status: 400, challenge: 'Bearer error="invalid_request"' })
-  expect(denials.credentialRepeated).toMatchObject({ status: 400, challenge: 'Bearer error="invalid_request"' })
-  expect(denials.addressDenied).toMatchObject({ status: 403, challenge: undefined })
+  expect(denials.credentialMissing).toMatchObject({ status: 401, challenges: ['Bearer', dpopChallenge()] })
+  expect(denials.credentialMalformed).toMatchObject({ status: 400, challenges: ['Bearer error="invalid_request"'] })
+  expect(denials.credentialRepeated).toMatchObject({ status: 400, challenges: ['Bearer error="invalid_request"'] })
+  expect(denials.addressDenied).toMatchObject({ status: 403, challenges: [] })
 })

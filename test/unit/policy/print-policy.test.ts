@@ -213,7 +213,7 @@ test('the policy printer prints omitted keys of a policy with their defaults', (
               timeouts: { first_byte: '30s', idle: '1m', total: '1m' },
               credentials: 'assertion',
               limits: [],
-              on_outage: { limits: 'local', revocation: 'closed' },
+              on_outage: { limits: 'local', revocation: 'closed', replay: 'closed' },
               streams: { max_age: 'none', idle: 'none', end: 'end' },
               audit: { when_full: 'open', query: false },
             },

@@ -40,6 +40,6 @@ test('an address requirement can be one alternative under `any`', () => {
 test('an unmet address requirement is denied with 403 forbidden, and `gatehouse explain` can describe the requirement', () => {
   const near = compiled({ addresses: { allow: ['10.0.0.0/8', '::1'], deny: ['10.1.2.3'] } })
 
-  expect(near.evaluate(inputOf({}))).toMatchObject({ status: 403, code: 'forbidden', challenge: undefined })
+  expect(near.evaluate(inputOf({}))).toMatchObject({ status: 403, code: 'forbidden', challenges: [] })
   expect(near).toMatchObject({ demand: 'addresses allow: 10.0.0.0/8, ::1; deny: 10.1.2.3', reason: 'address-denied' })
 })

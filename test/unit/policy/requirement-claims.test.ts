@@ -102,7 +102,7 @@ test('a claim mismatch is denied with 403 forbidden and no challenge, and the de
   const mfa = claim(['amr'], { any: ['mfa'] })
   const denied = mfa.evaluate(inputOf({}))
 
-  expect(denied).toMatchObject({ reason: 'claim-mismatch', status: 403, code: 'forbidden', challenge: undefined })
+  expect(denied).toMatchObject({ reason: 'claim-mismatch', status: 403, code: 'forbidden', challenges: [] })
   expect(mfa.evaluate(inputOf({ claims: { amr: [] } }))).toBe(denied)
 })
 

@@ -27,7 +27,7 @@ test('a client requirement under `not` rejects only the client of the named issu
 })
 
 test('a client mismatch is denied with 403 forbidden, and `gatehouse explain` can describe the requirement', () => {
-  expect(clients.evaluate(inputOf({}))).toMatchObject({ status: 403, code: 'forbidden', challenge: undefined })
+  expect(clients.evaluate(inputOf({}))).toMatchObject({ status: 403, code: 'forbidden', challenges: [] })
   expect(clients).toMatchObject({
     demand: 'clients of main any: reader, https://client.test/id',
     reason: 'client-not-allowed',

@@ -107,7 +107,7 @@ test('a requirement with several request fields is met only if all of these fiel
 })
 
 test('a header mismatch is denied with 403 forbidden, and `gatehouse explain` can describe the requirement', () => {
-  expect(required.evaluate(inputOf({}))).toMatchObject({ status: 403, code: 'forbidden', challenge: undefined })
+  expect(required.evaluate(inputOf({}))).toMatchObject({ status: 403, code: 'forbidden', challenges: [] })
   expect(required).toMatchObject({ demand: 'header x-tenant any: blue, deep green', reason: 'header-mismatch' })
 })
 

@@ -26,6 +26,7 @@ const unmet: Readonly<Record<string, unknown>> = {
   session: 'main',
   acr: ['gold'],
   max_age: '5m',
+  dpop: true,
 }
 
 test('no two kinds of requirements have the same policy key', () => {

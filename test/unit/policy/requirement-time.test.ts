@@ -155,7 +155,7 @@ test('a time requirement with any window and zone agrees with a slow reference a
 test('a request outside the required hours is denied with 403 forbidden, and `gatehouse explain` can describe the requirement', () => {
   const closed = window({ from: '08:00', to: '09:00' })
 
-  expect(closed.evaluate(inputOf({}))).toMatchObject({ status: 403, code: 'forbidden', challenge: undefined })
+  expect(closed.evaluate(inputOf({}))).toMatchObject({ status: 403, code: 'forbidden', challenges: [] })
   expect(closed).toMatchObject({ demand: 'time 08:00-09:00 UTC', reason: 'time-outside', subRequirements: [] })
   expect(
     window({

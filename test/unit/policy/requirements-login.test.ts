@@ -39,9 +39,9 @@ test('the denial of an acr and max_age requirement names the acr values and the 
 
   const denied = compiled(strong).evaluate(inputOf({}))
   expect(denied).toMatchObject({ status: 401, code: 'insufficient_user_authentication', stepUp: wanted })
-  expect(denied!.challenge).toBe(
+  expect(denied!.challenges).toEqual([
     'Bearer error="insufficient_user_authentication", acr_values="gold silver", max_age="300"',
-  )
+  ])
   expect(compiled({ any: [{ scopes: { all: ['a'] } }, strong] }).evaluate(inputOf({}))?.stepUp).toEqual(wanted)
 })
 

@@ -44,7 +44,7 @@ test.each<[tree: RequirementTree, scopes: string[], roles: string[], outcome: st
   [{ all: [read, { not: { any: [manager, write] } }] }, ['read', 'write'], [], 'requirement-unmet'],
 ])('the requirement %j for a token with scopes %j and roles %j has the outcome: %s', (tree, scopes, roles, outcome) => {
   const denied = compile(tree).evaluate(inputOf(scopes, roles))
-  const scope = /scope="([^"]*)"/.exec(denied?.challenge ?? '')?.[1]
+  const scope = /scope="([^"]*)"/.exec(denied?.challenges[0] ?? '')?.[1]
 
   expect(denied === undefined ? 'met' : denied.reason + (scope === undefined ? '' : `: ${scope}`)).toBe(outcome)
 })
@@ -55,7 +55,7 @@ test('a missing scope is denied with 403 and a challenge that names the scope (R
   expect(denied).toMatchObject({
     status: 403,
     code: 'insufficient_scope',
-    challenge: 'Bearer error="insufficient_scope", scope="orders:read x"',
+    challenges: ['Bearer error="insufficient_scope", scope="orders:read x"'],
   })
 })
 
@@ -63,7 +63,7 @@ test('a missing role is denied with 403 and no challenge, because no other token
   expect(compile(manager).evaluate(inputOf([], []))).toMatchObject({
     status: 403,
     code: 'forbidden',
-    challenge: undefined,
+    challenges: [],
   })
 })
 

@@ -1,0 +1,163 @@
+import { hash } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
+import { GatewayFault } from '../base/fault.ts'
+import { type DpopProof, type ProofReason, readProof, readProofHeader } from '../oauth/dpop-proof.ts'
+import { proofSignatureCheck, thumbprintedKey } from './proof-key.ts'
+import { type KnownProofKey, ProofKeys } from './proof-keys.ts'
+import type { ProofNonces } from './proof-nonces.ts'
+import { RecentSet } from './recent-set.ts'
+import type { UsedProofs } from './used-proofs.ts'
+
+/**
+ * Time that a record of a used proof outlives the window of `iat`, ms, because the clocks of nodes differ.
+ */
+const CLOCK_SKEW_MS = 10_000
+/** Maximum number of proofs in each generation of the node's own records: about 25 MB in total. */
+const OWN_RECORDS_MAX = 131_072
+/** Time for which a key with an invalid signature is checked more strictly, ms, and maximum number of such keys. */
+const SUSPECT_MS = 10_000
+const SUSPECTS_MAX = 16_384
+
+/** Time for which a used proof must be recorded, ms: as long as any node would accept the proof. */
+export function recordLifeMs(iatWindowMs: number): number {
+  return 2 * iatWindowMs + CLOCK_SKEW_MS
+}
+
+/** Expected contents of a proof (RFC 9449 §4.3). */
+export interface ProofExpectation {
+  /** Thumbprint of the key to which the token is bound. */
+  readonly thumbprint: string
+  readonly token: string
+  readonly method: string
+  readonly nowMs: number
+  /** Whether a URL is that of the request. */
+  isUrl(htu: string): boolean
+  /** Whether the client address may cause another check of a signature; asked only for a key with recent failures. */
+  mayVerify(): boolean
+}
+
+/** A proof that is valid except for the replay check. */
+export interface ValidProof {
+  /** Hash of the thumbprint and `jti`, in hexadecimal. */
+  readonly id: string
+  /** Nonce for the next proof, when the nonce of this one will expire soon (RFC 9449 §8.2). */
+  readonly nonce: string | undefined
+}
+
+export interface DpopProofsOptions {
+  readonly iatWindowMs: number
+  readonly nonces: ProofNonces
+  /** Records that the nodes share; `undefined` for a node without Redis, which keeps its own records. */
+  readonly used: UsedProofs | undefined
+  /** Monotonic clock, ms. */
+  readonly now?: () => number
+}
+
+/** Validates DPoP proofs, and admits each proof once. */
+export class DpopProofs {
+  readonly nonces: ProofNonces
+  readonly #iatWindowMs: number
+  readonly #used: UsedProofs | undefined
+  readonly #keys = new ProofKeys()
+  readonly #own: RecentSet
+  readonly #suspects: RecentSet
+
+  constructor({ iatWindowMs, nonces, used, now = () => performance.now() }: DpopProofsOptions) {
+    this.nonces = nonces
+    this.#iatWindowMs = iatWindowMs
+    this.#used = used
+    this.#own = new RecentSet(recordLifeMs(iatWindowMs), OWN_RECORDS_MAX, now)
+    this.#suspects = new RecentSet(SUSPECT_MS, SUSPECTS_MAX, now)
+  }
+
+  /**
+   * Validates a proof for one request. Pure, except for the cache of keys. The signature is verified last: about 70 µs,
+   * and only for the key to which the token is bound.
+   *
+   * @returns the reason of the rejection; `address-limited` when the key had invalid signatures within the last 10 s,
+   *   and the client address caused too many
+   */
+  validate(text: string, expected: ProofExpectation): ValidProof | ProofReason | 'address-limited' {
+    const proof = readProof(text)
+    if (typeof proof === 'string') return proof
+    const { thumbprint, nowMs } = expected
+    const known = this.#keys.find(thumbprint)
+    const key = known?.head === proof.head ? known : newKey(proof.head, thumbprint)
+    if (typeof key === 'string') return key
+    const flaw = this.#flawIn(proof, expected)
+    if (flaw !== undefined) return flaw
+    if (this.#suspects.has(thumbprint) && !expected.mayVerify()) return 'address-limited'
+    const usable = 'verify' in key ? key : importKey(key)
+    if (usable === undefined) return 'proof-malformed'
+    if (!usable.verify(text)) {
+      this.#suspects.add(thumbprint)
+      return 'proof-signature'
+    }
+    if (usable !== known) this.#keys.add(thumbprint, usable)
+    const { jti, nonce } = proof.claims
+    const id = hash('sha256', `${thumbprint}${jti}`, 'hex').slice(0, 32)
+    const isOld = nonce !== undefined && this.nonces.isRequired(nowMs) && this.nonces.isOld(nonce, nowMs)
+    return { id, nonce: isOld ? this.nonces.issue(nowMs) : undefined }
+  }
+
+  #flawIn({ claims }: DpopProof, expected: ProofExpectation): ProofReason | undefined {
+    const { htm, htu, ath, issuedAtS, nonce } = claims
+    const { nowMs } = expected
+    if (htm !== expected.method) return 'proof-method'
+    if (!expected.isUrl(htu)) return 'proof-url'
+    if (ath !== hash('sha256', expected.token, 'base64url')) return 'proof-token'
+    if (Math.abs(nowMs - issuedAtS * 1000) > this.#iatWindowMs) return 'proof-time'
+    if (!this.nonces.isRequired(nowMs)) return undefined
+    return nonce !== undefined && this.nonces.isValid(nonce, nowMs) ? undefined : 'proof-nonce'
+  }
+
+  /**
+   * Admits a valid proof, unless it was used before. The record lasts as long as any node would accept the proof.
+   *
+   * @param onOutage  behaviour while Redis is unavailable. `node`: the node's own records decide
+   * @returns whether the proof is used for the first time
+   * @throws {GatewayFault} `store-unavailable`, also as a rejection, when nothing can decide
+   */
+  use(id: string, onOutage: 'closed' | 'node'): boolean | Promise<boolean> {
+    if (this.#used === undefined) return this.#useHere(id)
+    return onOutage === 'closed' ? this.#used.use(id) : this.#useWithFallback(id, this.#used)
+  }
+
+  /** The node records the proof too, so that a proof that was used before an outage is rejected during the outage. */
+  async #useWithFallback(id: string, used: UsedProofs): Promise<boolean> {
+    if (this.#own.has(id)) return false
+    const recorded = this.#own.add(id)
+    try {
+      return await used.use(id)
+    } catch (error) {
+      if (!recorded || !(error instanceof GatewayFault) || error.reason !== 'store-unavailable') throw error
+      return true
+    }
+  }
+
+  #useHere(id: string): boolean {
+    if (this.#own.has(id)) return false
+    if (this.#own.add(id)) return true
+    throw new GatewayFault('store-unavailable', 'node', 'the node has too many records of used proofs')
+  }
+}
+
+/** A key whose thumbprint is the expected one, and that is not imported yet. */
+interface NewKey {
+  readonly head: string
+  readonly import: () => ReturnType<typeof proofSignatureCheck>
+}
+
+function newKey(head: string, thumbprint: string): NewKey | 'proof-malformed' | 'proof-key' {
+  const header = readProofHeader(head)
+  if (typeof header === 'string') return header
+  const key = thumbprintedKey(header.jwk)
+  if (key === undefined) return 'proof-malformed'
+  if (key.thumbprint !== thumbprint) return 'proof-key'
+  return { head, import: () => proofSignatureCheck(header, key) }
+}
+
+function importKey({ head, import: importNow }: NewKey): KnownProofKey | undefined {
+  const verify = importNow()
+  return verify && { head, verify }
+}

@@ -1,0 +1,116 @@
+import { createHmac, timingSafeEqual } from 'node:crypto'
+
+/** Time for which a nonce can be used, ms. */
+const NONCE_LIFE_MS = 5 * 60_000
+/** Age from which a reply with a new nonce saves the client the next rejection, ms. */
+const RENEW_AFTER_MS = NONCE_LIFE_MS / 2
+/** Largest difference between the clocks of two nodes that a nonce allows for, ms. */
+const CLOCK_SKEW_MS = 10_000
+const HOUR_S = 3600
+const TIME_BYTES = 4
+const MAC_BYTES = 12
+/** Base64url length of a nonce. */
+const NONCE_CHARS = 22
+
+/** The data in Redis that records used proofs: its id, and its age if the id shows it. */
+export interface ProofEpoch {
+  /** Id of the data; `''` while it is unknown. Nonces of one epoch are invalid in every other epoch. */
+  readonly id: string
+  /** Start of the epoch, ms since the Unix epoch; `undefined` when the id does not show it. */
+  readonly startMs: number | undefined
+}
+
+export interface ProofNoncesOptions {
+  readonly mode: 'optional' | 'required'
+  /** Time after a new epoch for which every proof needs a nonce of this epoch, ms. */
+  readonly settleMs: number
+  readonly epoch: () => ProofEpoch
+  /** Secret that the nodes share, 32 bytes. */
+  readonly secret: () => Buffer
+}
+
+/**
+ * Nonces for DPoP proofs (RFC 9449 §9). A nonce is the time of its issue with a MAC, so no node stores nonces, and every
+ * node accepts the nonces of the others. The key of the MAC changes every hour and is derived from the shared secret.
+ *
+ * The MAC covers the epoch. After Redis lost its data, recorded proofs may be lost too, and an earlier proof could be
+ * used again. For as long as such a proof would be accepted, every proof needs a nonce of the new epoch: an earlier
+ * proof cannot contain one.
+ */
+export class ProofNonces {
+  readonly #options: ProofNoncesOptions
+  #epochId = ''
+  #settledMs = 0
+  #current = { text: '', issuedS: 0, epochId: '' }
+  #key: { readonly hour: number; readonly secret: Buffer; readonly bytes: Buffer } | undefined
+
+  constructor(options: ProofNoncesOptions) {
+    this.#options = options
+  }
+
+  /** Whether every proof needs a nonce now. */
+  isRequired(nowMs: number): boolean {
+    return this.#options.mode === 'required' || nowMs < this.#settledAt(nowMs)
+  }
+
+  /** A nonce of the current second. */
+  issue(nowMs: number): string {
+    const issuedS = Math.floor(nowMs / 1000)
+    const { id } = this.#options.epoch()
+    if (issuedS !== this.#current.issuedS || id !== this.#current.epochId) {
+      this.#current = { text: this.#textOf(issuedS, id).toString('base64url'), issuedS, epochId: id }
+    }
+    return this.#current.text
+  }
+
+  isValid(nonce: string, nowMs: number): boolean {
+    const ageMs = this.#ageMs(nonce, nowMs)
+    return ageMs !== undefined && ageMs >= -CLOCK_SKEW_MS && ageMs < NONCE_LIFE_MS
+  }
+
+  /** Whether the client should get a newer nonce than this valid one. */
+  isOld(nonce: string, nowMs: number): boolean {
+    return (this.#ageMs(nonce, nowMs) ?? 0) >= RENEW_AFTER_MS
+  }
+
+  /** @returns `undefined` for a text that is no nonce of the current epoch */
+  #ageMs(nonce: string, nowMs: number): number | undefined {
+    if (nonce.length !== NONCE_CHARS) return undefined
+    const bytes = Buffer.from(nonce, 'base64url')
+    if (bytes.length !== TIME_BYTES + MAC_BYTES) return undefined
+    const issuedS = bytes.readUInt32BE(0)
+    const expected = this.#textOf(issuedS, this.#options.epoch().id)
+    return timingSafeEqual(bytes, expected) ? nowMs - issuedS * 1000 : undefined
+  }
+
+  #textOf(issuedS: number, epochId: string): Buffer {
+    const bytes = Buffer.alloc(TIME_BYTES + MAC_BYTES)
+    bytes.writeUInt32BE(issuedS, 0)
+    const mac = createHmac('sha256', this.#keyOf(Math.floor(issuedS / HOUR_S)))
+    mac.update(bytes.subarray(0, TIME_BYTES)).update(epochId).digest().copy(bytes, TIME_BYTES, 0, MAC_BYTES)
+    return bytes
+  }
+
+  #keyOf(hour: number): Buffer {
+    const secret = this.#options.secret()
+    if (this.#key?.hour !== hour || this.#key.secret !== secret) {
+      const bytes = createHmac('sha256', secret).update(`gatehouse dpop nonce ${hour}`).digest()
+      this.#key = { hour, secret, bytes }
+    }
+    return this.#key.bytes
+  }
+
+  /**
+   * Time from which the records of used proofs are complete. A node that was running when the epoch changed uses its
+   * own clock; a node that joins later uses the start that the id of the epoch shows.
+   */
+  #settledAt(nowMs: number): number {
+    const { id, startMs } = this.#options.epoch()
+    if (id !== this.#epochId) {
+      const seenMs = this.#epochId === '' ? 0 : nowMs
+      this.#epochId = id
+      this.#settledMs = Math.max(seenMs, startMs ?? 0) + this.#options.settleMs
+    }
+    return this.#settledMs
+  }
+}

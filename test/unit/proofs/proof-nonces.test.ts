@@ -1,0 +1,97 @@
+// RFC 9449 §9, docs/design/attack-cases.md S-082: nonces for DPoP proofs, which no node stores.
+
+import { randomBytes } from 'node:crypto'
+import { expect, test } from 'vitest'
+import { type ProofEpoch, ProofNonces } from '../../../gateway/proofs/proof-nonces.ts'
+
+const secret = randomBytes(32)
+const start = 1_800_000_000_000
+const minute = 60_000
+const settled: ProofEpoch = { id: 'first', startMs: undefined }
+
+interface Given {
+  readonly mode?: 'optional' | 'required'
+  readonly epoch?: () => ProofEpoch
+  readonly secret?: () => Buffer
+}
+
+const noncesOf = ({ mode = 'required', epoch = () => settled, secret: own = () => secret }: Given = {}) =>
+  new ProofNonces({ mode, settleMs: 2 * minute, epoch, secret: own })
+
+test('a nonce of one node is valid on another node, for 5 minutes', () => {
+  const nonce = noncesOf().issue(start)
+  const other = noncesOf()
+
+  expect(other.isValid(nonce, start)).toBe(true)
+  expect(other.isValid(nonce, start + 5 * minute - 1)).toBe(true)
+  expect(other.isValid(nonce, start + 5 * minute)).toBe(false)
+})
+
+test('a nonce of a node whose clock is 10 s ahead is valid, and one that is 11 s ahead is not', () => {
+  const nonces = noncesOf()
+
+  expect(nonces.isValid(nonces.issue(start + 10_000), start)).toBe(true)
+  expect(nonces.isValid(nonces.issue(start + 11_000), start)).toBe(false)
+})
+
+test('a nonce stays valid when the key changes at the full hour', () => {
+  const hour = Math.ceil(start / 3_600_000) * 3_600_000
+  const nonces = noncesOf()
+  const before = nonces.issue(hour - 1000)
+  const after = nonces.issue(hour)
+
+  expect(nonces.isValid(before, hour + 1000)).toBe(true)
+  expect(nonces.isValid(after, hour + 1000)).toBe(true)
+  expect(before.slice(6)).not.toBe(after.slice(6))
+})
+
+test('a nonce is old after half of its life', () => {
+  const nonces = noncesOf()
+  const nonce = nonces.issue(start)
+
+  expect(nonces.isOld(nonce, start + 2.5 * minute - 1)).toBe(false)
+  expect(nonces.isOld(nonce, start + 2.5 * minute)).toBe(true)
+})
+
+test.each<[title: string, change: (nonce: string) => string]>([
+  ['an empty text', () => ''],
+  ['a changed time', (nonce) => `${nonce.startsWith('A') ? 'B' : 'A'}${nonce.slice(1)}`],
+  ['a changed MAC', (nonce) => `${nonce.slice(0, -2)}${nonce.endsWith('AA') ? 'BA' : 'AA'}`],
+  ['a longer text', (nonce) => `${nonce}A`],
+  ['a shorter text', (nonce) => nonce.slice(1)],
+  ['a text of the right length', () => 'x'.repeat(22)],
+  ['a text outside base64url', () => '*'.repeat(22)],
+])('%s is not a nonce', (_, change) => {
+  const nonces = noncesOf()
+
+  expect(nonces.isValid(change(nonces.issue(start)), start)).toBe(false)
+})
+
+test('a nonce with another secret is not valid', () => {
+  expect(noncesOf().isValid(noncesOf({ secret: () => Buffer.alloc(32) }).issue(start), start)).toBe(false)
+})
+
+test('after a new epoch every proof needs a nonce of this epoch, until records of earlier proofs are not needed any more', () => {
+  let epoch = settled
+  const nonces = noncesOf({ mode: 'optional', epoch: () => epoch })
+  expect(nonces.isRequired(start)).toBe(false)
+  const earlier = nonces.issue(start)
+
+  epoch = { id: 'second', startMs: start - 60 * minute }
+  expect(nonces.isRequired(start)).toBe(true)
+  expect(nonces.isValid(earlier, start)).toBe(false)
+  expect(nonces.isValid(nonces.issue(start), start)).toBe(true)
+  expect(nonces.isRequired(start + 2 * minute - 1)).toBe(true)
+  expect(nonces.isRequired(start + 2 * minute)).toBe(false)
+})
+
+test('a node that starts after a new epoch knows its start from the id of the epoch', () => {
+  const nonces = noncesOf({ mode: 'optional', epoch: () => ({ id: 'new', startMs: start - minute }) })
+
+  expect(nonces.isRequired(start)).toBe(true)
+  expect(nonces.isRequired(start + minute)).toBe(false)
+})
+
+test('with the mode required, every proof needs a nonce', () => {
+  expect(noncesOf().isRequired(start)).toBe(true)
+})
