@@ -102,7 +102,7 @@ async function openRooms(settings: Settings, lines: LineWriter, log: NodeLog, cl
   const { knownAddresses } = limits
   const isKnown = (address: Uint8Array, nowMs: number): boolean => knownAddresses.has(address, nowMs)
   const tokens = open(openTokens({ ...common, keys, link, asked: () => askedIssuers(policy.current), isKnown }))
-  const credentials = open(await openCredentials(common))
+  const credentials = open(await openCredentials({ ...common, link }))
   const revocable = (): ReadonlyMap<string, IssuerRules> =>
     new Map([...policy.current.issuers, ...(clientCertificates?.issuers ?? [])])
   const revocation = open(
@@ -138,6 +138,7 @@ function gateOf(rooms: Rooms, followers: PolicyFollowers, lifecycle: Lifecycle):
     proofs: rooms.proofs,
     signer: credentials.signer,
     serviceSecrets: credentials.serviceSecrets,
+    exchanges: credentials.exchanges,
     revocations: revocation?.revocations,
     streams: rooms.streams.registry,
     sessions: sessions?.sessions,

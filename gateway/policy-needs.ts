@@ -12,7 +12,7 @@ import { trustDomainOf } from './x509/spiffe-id.ts'
  * @throws {ConfigError} with all missing settings
  */
 export function checkPolicyNeeds(settings: Settings, snapshot: Snapshot): void {
-  const missing = [assertionKey, auditLog, loginStore, loginKey, messageLimit, clientCas].flatMap(
+  const missing = [assertionKey, credentialKey, auditLog, loginStore, loginKey, messageLimit, clientCas].flatMap(
     (need) => need(settings, snapshot) ?? [],
   )
   if (missing.length > 0) throw new ConfigError(missing)
@@ -25,6 +25,14 @@ const assertionKey: Need = ({ keys }, { routes }) => {
   if (route === undefined || keys.assertion.length > 0) return undefined
   const { id } = route.service
   return keyMissing('assertion', `service ${id} requires identity assertions, but keys.assertion is empty`)
+}
+
+const credentialKey: Need = ({ keys, redis }, { routes }) => {
+  const route = routes.find(({ credential }) => credential.needsKey === 'encryption')
+  if (route === undefined || redis === undefined || keys.encryption.length > 0) return undefined
+  const { credential, service } = route
+  const message = `tokens for service ${service.id} (${credential.type}) are stored encrypted in Redis, but keys.encryption is empty`
+  return keyMissing('encryption', message)
 }
 
 const auditLog: Need = ({ redis }, { routes }) => {

@@ -158,6 +158,22 @@ ${service('orders', route('orders.read', '/orders/**')).replace('    upstreams:'
       'Add `basic` with the scopes that the gate requests for each caller, to the service or to the route; or take ' +
       '`basic` out of `accept`.',
   },
+  GH_POLICY_CREDENTIAL: {
+    files: {
+      'policy.yaml': `${issuers}services:
+${service('orders', route('orders.read', '/orders/**')).replace(
+  '    upstreams:',
+  `    credentials:
+      type: token_exchange
+      issuer: main
+      client_id: gatehouse
+      client_secret: { env: SECRET }
+    upstreams:`,
+)}`,
+    },
+    remedy:
+      'Add or remove the key that the message names. [Credentials for services](../guide/service-credentials.md) has examples.',
+  },
   GH_POLICY_ROLE: {
     files: { 'policy.yaml': requiring('{ roles: { any: [manager] } }') },
     remedy: 'Map the role under `roles` of the service, or correct its name.',

@@ -14,6 +14,7 @@ export const backgroundTasks = {
     'Reads from Redis which members have applied an event, because a message about it can be lost.',
   'cluster-member': 'Renews the lease of the node and follows the events of the cluster.',
   'cluster-member-count': 'Counts the members of the cluster.',
+  'credential-renewal': 'Renews credentials that a service refused.',
   'exchange-sweep': 'Ends exchanges that stall or take too long.',
   'expiry-watch': 'Warns before certificates and secrets expire.',
   'introspection-questions': 'Sends queued introspection requests to issuers when the rate limit allows it.',

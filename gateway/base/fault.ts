@@ -15,6 +15,7 @@ export const faultReasons = [
   'upstream-certificate',
   'upstream-handshake',
   'upstream-full',
+  'upstream-credential-refused',
   'upstream-broken',
   'upstream-timeout',
   'exchange-timeout',

@@ -437,6 +437,13 @@ export const reasons = {
     'a rate limit of the route has no permits left; the log line names the limit',
   ),
 
+  // obtain-credential
+  'exchange-refused': entry(
+    403,
+    'exchange_refused',
+    'the issuer refuses to exchange the token of the caller for a token for the service',
+  ),
+
   // Reasons for failures that the client did not cause.
   'issuer-unreachable': entry(503, 'unavailable', 'the issuer is unreachable, or rejects requests of the gate'),
   'introspection-unavailable': entry(
@@ -476,6 +483,11 @@ export const reasons = {
     502,
     'bad_gateway',
     'the TLS handshake with the upstream failed: the upstream did not accept the client certificate of the gate, allows no common TLS version, or does not speak TLS',
+  ),
+  'upstream-credential-refused': entry(
+    502,
+    'upstream_credential_refused',
+    "the service rejects the gate's credential with 401, also after its renewal; the client's own credential is valid",
   ),
   'upstream-broken': entry(
     502,

@@ -73,6 +73,7 @@ export interface Gate {
   /** `undefined` when no signing key for identity assertions is configured. */
   readonly signer: AssertionSigner | undefined
   readonly serviceSecrets: CredentialSources['serviceSecrets']
+  readonly exchanges: CredentialSources['exchanges']
   readonly lifecycle: Lifecycle
   /** Lifecycle of forward-auth checks, which a proxy in front of the services requests. */
   readonly checkLifecycle: Lifecycle
@@ -127,6 +128,7 @@ export const inertMembers = {
   revocations: undefined,
   streams: undefined,
   serviceSecrets: { of: () => hiddenSecret },
+  exchanges: { obtain: () => 'Bearer', newer: async () => undefined },
   accessLog: { format: 'off', lines: new LineWriter(STDOUT) },
   traffic: new Traffic(),
   tracer: undefined,

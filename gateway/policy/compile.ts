@@ -71,7 +71,7 @@ export function compilePolicy(source: PolicySource, { previous, publicUrls }: Co
   const gateLimits = compileLimits(document.limits, 'gate', ['limits'], report)
   const routes = new RouteCollection(report)
   for (const [id, entry] of Object.entries(document.services)) {
-    const credentials = compileCredentials(id, entry, report, folderOf)
+    const credentials = compileCredentials(id, entry, { issuers: byName, folderOf, report })
     const issuers = issuersOf(id, entry, byName, report)
     const folder = folderOf(['services', id])
     const service = compileService(id, services.length, entry, { issuers, credentials, folder, report })

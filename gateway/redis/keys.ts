@@ -100,6 +100,16 @@ export class RedisKeys {
   }
 
   /**
+   * String: claim of the renewal of a credential that a service refused, then the renewed credential, encrypted. Expires
+   * after 30 s. The keys are spread over 256 hash tags.
+   *
+   * @param id  keyed hash of the terms of the credential, in hexadecimal
+   */
+  renewal(id: string): string {
+    return `${this.#prefix}{c${id.slice(0, 2)}}:${id}`
+  }
+
+  /**
    * Stream: audit log. Each entry is one batch of one node.
    *
    * @param shard  number of the shard, from 0; only a Redis Cluster has several shards

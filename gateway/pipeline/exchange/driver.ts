@@ -94,6 +94,7 @@ export const faultReplies: Readonly<Record<FaultReason, Denial>> = {
   'upstream-unreachable': denial('upstream-unreachable'),
   'upstream-certificate': denial('upstream-certificate'),
   'upstream-handshake': denial('upstream-handshake'),
+  'upstream-credential-refused': denial('upstream-credential-refused'),
   'upstream-broken': denial('upstream-broken'),
   'upstream-timeout': denial('upstream-timeout'),
   'exchange-timeout': denial('exchange-timeout'),

@@ -154,6 +154,8 @@ export class Exchange implements RequirementInput {
   target: UpstreamTarget | undefined
   /** Value of the field `route.credential.field` for the service; `undefined` when the service gets no credential. */
   upstreamCredential: string | undefined
+  /** True when the request was sent again with a newer credential, after the service replied 401. */
+  credentialReplaced = false
   /** Header fields for the service, as alternating names and values. */
   requestFields: string[] = []
   call: UpstreamCall | undefined

@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks'
-import type { GatewayFault } from '../../base/fault.ts'
+import { GatewayFault } from '../../base/fault.ts'
+import { Supervisor } from '../../base/supervisor.ts'
 import { rewritten } from '../../policy/services/rewrite.ts'
 import type { StreamCandidate, WatchedStream } from '../../streams/watched-stream.ts'
 import type { ReplyHead } from '../../upstream/reply-head.ts'
@@ -17,7 +18,9 @@ import { WebSocketRelay } from '../websocket/websocket-relay.ts'
  * Sends the request to the selected upstream. Upstream events then drive the exchange. The bodies of request and
  * response stream with backpressure, and the end of the response ends the exchange.
  *
- * The credential is validated again before each retry. It is also validated before the request head is sent on a newly
+ * When the service replies 401 to a credential of the gate, the request is sent once more with a newer credential.
+ *
+ * The credential of the client is validated again before each retry. It is also validated before the request head is sent on a newly
  * opened connection, because connecting may take up to the connect timeout. Denials of these validations, and faults of
  * the upstream, end the exchange after `run` has returned.
  */
@@ -33,6 +36,7 @@ export const forward = phase<Valid<Shaped>, Forwarded>()({
     'upstream-full',
     'upstream-broken',
     'upstream-timeout',
+    'upstream-credential-refused',
   ],
   run(x): ReturnType<typeof validityVerdict> | ReturnType<typeof claimStream> {
     if (x.head.handshake !== undefined) {
@@ -111,6 +115,7 @@ class ReplyForwarder implements UpstreamListener, StreamCandidate {
 
   onHead(head: ReplyHead): void {
     const x = this.x
+    if (head.status === 401 && isCredentialRefused(x, () => this.isValid())) return
     x.repliedAt = performance.now()
     x.status = head.status
     x.replyHead = head
@@ -227,6 +232,61 @@ class UpgradeForwarder extends ReplyForwarder implements UpgradeListener {
   }
 }
 
+const renewal = new Supervisor('credential-renewal')
+
+/**
+ * Handles a 401 of the service to a credential of the gate. Sends the request again, once, with a newer credential, if
+ * the request is repeatable. Otherwise the exchange ends with 502, without the challenge of the service, and the newer
+ * credential serves the next requests.
+ *
+ * @param isValid  validates the credential of the client again after a wait
+ * @returns false when the 401 passes to the client
+ */
+function isCredentialRefused(x: Shaped, isValid: () => boolean): boolean {
+  const { credential } = x.route
+  const { upstreamCredential: refused } = x
+  if (refused === undefined || credential.replace === undefined) return false
+  const repeats = isRepeatable(x) && !x.credentialReplaced
+  const newer = x.credentialReplaced ? undefined : credential.replace(x, x.gate, refused)
+  if (credential.passesRefusal === true && !(repeats && newer !== undefined)) return false
+  x.call!.abort()
+  if (!repeats || newer === undefined) {
+    if (newer instanceof Promise) void renewal.attempt(() => newer)
+    fail(x, refusedFault(x))
+  } else if (newer instanceof Promise) {
+    void renewal.attempt(async () => {
+      const late = await newer
+      x.readClock()
+      if (!x.aborted && !x.settled) sendAgain(x, late, isValid)
+    })
+  } else sendAgain(x, newer, isValid)
+  return true
+}
+
+function sendAgain(x: Shaped, credential: string | undefined, isValid: () => boolean): void {
+  if (credential === undefined) {
+    fail(x, refusedFault(x))
+    return
+  }
+  if (!isValid()) return
+  x.credentialReplaced = true
+  x.upstreamCredential = credential
+  const { requestFields: fields } = x
+  const { field } = x.route.credential
+  for (let i = 0; i < fields.length; i += 2) if (fields[i] === field) fields[i + 1] = credential
+  // A pooled connection may be closed already, and the request must not be sent a third time.
+  send(x, true)
+}
+
+function refusedFault({ route, credentialReplaced }: Shaped): GatewayFault {
+  const { credential, service } = route
+  const renewed = credentialReplaced ? ', also after its renewal' : ''
+  const message =
+    `service ${service.id} replied 401 to the gate's credential (${credential.type})${renewed}; ` +
+    `check services.${service.id}.credentials in the policy, and the service`
+  return new GatewayFault('upstream-credential-refused', 'upstream', message)
+}
+
 /** Maximum number of attempts for one request, when each upstream is unreachable or full. */
 const TRIES_MAX = 3
 const safe = new Set(['GET', 'HEAD', 'OPTIONS'])
@@ -242,7 +302,12 @@ function mayRetry(x: Shaped, fault: GatewayFault): boolean {
   if (neverSent(fault)) {
     return x.attempts < Math.min(x.runtime.balancers[x.route.service.index]!.targets.length, TRIES_MAX)
   }
-  return x.attempts === 1 && safe.has(x.head.method) && !x.head.chunked && (x.head.contentLength ?? 0) === 0
+  return x.attempts === 1 && isRepeatable(x)
+}
+
+/** Whether the request may be sent twice: a safe method (RFC 9110 §9.2.1), and no body. */
+function isRepeatable({ head, downstream }: Shaped): boolean {
+  return safe.has(head.method) && !head.chunked && (head.contentLength ?? 0) === 0 && !downstream.bodyTouched
 }
 
 /** Whether a retryable fault means that nothing of the request was sent, so that another upstream can be tried. */

@@ -1,3 +1,5 @@
+import type { Denial } from '../../base/denial.ts'
+import type { Obtained } from '../../policy/services/credentials/service-credential.ts'
 import type { Credentialed, Recorded } from '../exchange/exchange.ts'
 import { waitingPhase } from '../exchange/phase.ts'
 import { resumed } from '../exchange/resumed.ts'
@@ -12,7 +14,8 @@ import { resumed } from '../exchange/resumed.ts'
 export const obtainCredential = waitingPhase<Recorded, Credentialed>()({
   name: 'obtain-credential',
   waits: 'for the issuer of the credential, when this node has none',
-  denies: [],
+  denies: ['exchange-refused'],
+  throws: ['issuer-unreachable', 'exchange-misconfigured'],
   run(x) {
     const obtained = x.route.credential.obtain(x, x.gate)
     if (obtained instanceof Promise) return resumed(x, obtained, (late) => given(x, late))
@@ -20,7 +23,8 @@ export const obtainCredential = waitingPhase<Recorded, Credentialed>()({
   },
 })
 
-function given(x: Recorded, credential: string | undefined): undefined {
-  x.upstreamCredential = credential
+function given(x: Recorded, obtained: Obtained): Denial<'exchange-refused'> | undefined {
+  if (typeof obtained === 'object') return obtained
+  x.upstreamCredential = obtained
   return undefined
 }

@@ -17,7 +17,7 @@ test.each([
 test.each([
   ['text that is not base64', '****'],
   ['base64 without its padding', encoded('ab:c').replaceAll('=', '')],
-  ['base64 with bits after its end', 'YTpi'.replace('i', 'j') + '=='],
+  ['base64 with bits after its end', 'YTpiYx=='],
   ['base64url', Buffer.from('a:\x7e\x7f\xff', 'latin1').toString('base64url')],
   ['an empty text', ''],
   ['a pair without a colon', encoded('secret')],

@@ -45,10 +45,21 @@ class BasicCredential implements ServiceCredential {
   }
 
   obtain(_: CredentialInput, { serviceSecrets }: CredentialSources): string {
-    const { presented } = serviceSecrets.of(this.secret)
-    if (presented !== this.#password) {
-      this.#value = `Basic ${Buffer.from(`${this.#username}:${presented}`).toString('base64')}`
-      this.#password = presented
+    return this.#valueOf(serviceSecrets.of(this.secret).presented)
+  }
+
+  replace(_: CredentialInput, { serviceSecrets }: CredentialSources, refused: string): string | undefined {
+    const secret = serviceSecrets.of(this.secret)
+    const { presented } = secret
+    const value = this.#valueOf(presented)
+    if (value !== refused) return value
+    return secret.refused(presented) ? this.#valueOf(secret.presented) : undefined
+  }
+
+  #valueOf(password: string): string {
+    if (password !== this.#password) {
+      this.#value = `Basic ${Buffer.from(`${this.#username}:${password}`).toString('base64')}`
+      this.#password = password
     }
     return this.#value
   }

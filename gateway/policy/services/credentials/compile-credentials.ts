@@ -1,7 +1,7 @@
 import type { DocumentPath } from '../../../config/problem.ts'
-import { type FolderOf, secretPlace } from '../../issuers/client-auth.ts'
-import type { ReportProblem } from '../../report-problem.ts'
+import { secretPlace } from '../../issuers/client-auth.ts'
 import type { ServiceEntry } from '../service-entry.ts'
+import type { CredentialContext } from './credential-kind.ts'
 import { type CredentialEntry, compileCredential } from './credential-kinds.ts'
 import type { ServiceCredential } from './service-credential.ts'
 
@@ -25,14 +25,15 @@ const alwaysRemoved = new Set<string | undefined>([undefined, 'authorization', '
 export function compileCredentials(
   id: string,
   { credentials, routes }: ServiceEntry,
-  report: ReportProblem,
-  folderOf: FolderOf,
+  { issuers, folderOf, report }: Pick<CredentialContext, 'issuers' | 'folderOf' | 'report'>,
 ): ServiceCredentials {
   const compiled = (entry: CredentialEntry, path: DocumentPath) =>
     compileCredential(entry, {
       service: id,
       path,
       report,
+      issuers,
+      folderOf,
       placeOf: (reference) => secretPlace(reference, folderOf(path)),
     })
   const own = compiled(credentials, ['services', id, 'credentials'])

@@ -2,6 +2,8 @@ import type { z } from 'zod'
 import type { SecretPlace } from '../../../base/secret.ts'
 import type { DocumentPath } from '../../../config/problem.ts'
 import type { SecretReference } from '../../../config/secret.ts'
+import type { IssuerRules } from '../../../oauth/token-facts.ts'
+import type { FolderOf } from '../../issuers/client-auth.ts'
 import type { ReportProblem } from '../../report-problem.ts'
 import type { ServiceCredential } from './service-credential.ts'
 
@@ -13,6 +15,9 @@ export interface CredentialContext {
   readonly report: ReportProblem
   /** Resolves a reference to a secret. A relative file path starts at the folder of the policy file. */
   placeOf(reference: SecretReference): SecretPlace
+  readonly folderOf: FolderOf
+  /** Issuers of the policy, by name. */
+  readonly issuers: ReadonlyMap<string, IssuerRules>
 }
 
 /** One kind of credential for services, such as `assertion`. `credential-kinds.ts` lists all kinds. */

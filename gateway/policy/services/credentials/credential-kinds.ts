@@ -6,6 +6,7 @@ import { headerKind } from './header.ts'
 import { emptyCredential, noneKind } from './none.ts'
 import type { ServiceCredential } from './service-credential.ts'
 import { tokenKind } from './token.ts'
+import { tokenExchangeKind } from './token-exchange.ts'
 
 /** All kinds of credentials for services, in the order of the configuration reference. */
 const credentialKinds = [
@@ -14,6 +15,7 @@ const credentialKinds = [
   noneKind,
   headerKind,
   basicKind,
+  tokenExchangeKind,
 ] as const satisfies readonly CredentialKind[]
 
 /** Kinds without further keys, which a policy can write as one word. */

@@ -60,4 +60,9 @@ class HeaderCredential implements ServiceCredential {
   obtain(_: CredentialInput, { serviceSecrets }: CredentialSources): string {
     return serviceSecrets.of(this.secret).presented
   }
+
+  replace(_: CredentialInput, { serviceSecrets }: CredentialSources, refused: string): string | undefined {
+    const secret = serviceSecrets.of(this.secret)
+    return secret.presented !== refused || secret.refused(refused) ? secret.presented : undefined
+  }
 }

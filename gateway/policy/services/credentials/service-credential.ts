@@ -1,5 +1,7 @@
+import type { Denial } from '../../../base/denial.ts'
 import type { Secret } from '../../../base/secret.ts'
 import type { NeededSecret } from '../../../config/needed-secret.ts'
+import type { ExchangeTerms } from '../../../oauth/exchange-terms.ts'
 import type { Derived, TokenFacts } from '../../../oauth/token-facts.ts'
 
 /** The parts of an exchange from which the credential for its service is made. */
@@ -13,16 +15,37 @@ export interface CredentialInput {
   readonly nowMs: number
 }
 
+/** The parts of an exchange whose caller is authenticated. */
+export interface IdentifiedInput extends CredentialInput {
+  readonly facts: TokenFacts
+  readonly derived: Derived
+}
+
+/**
+ * Result of making a credential: the value of its field, `undefined` when the exchange has no credential, or a denial.
+ */
+export type Obtained = string | Denial<'exchange-refused'> | undefined
+
+/** A newer value of a credential; `undefined` when no newer one exists. */
+export type Replaced = string | undefined
+
 /** Components of a node that make credentials for services. */
 export interface CredentialSources {
   /** Signs identity assertions; `undefined` when no assertion key is configured. */
   readonly signer: AssertionSource | undefined
   /** The open secrets of all credentials of the policy. */
   readonly serviceSecrets: { of(needed: NeededSecret): Secret }
+  /** Exchanges tokens of callers for tokens for services. */
+  readonly exchanges: ExchangeSource
 }
 
 interface AssertionSource {
   assertion(facts: TokenFacts, derived: Derived, serviceId: string, nowMs: number): string
+}
+
+interface ExchangeSource {
+  obtain(terms: ExchangeTerms, caller: IdentifiedInput): Obtained | Promise<Obtained>
+  newer(terms: ExchangeTerms, caller: IdentifiedInput, refused: string): Promise<string | undefined>
 }
 
 /** A compiled entry under `credentials` of a service or a route: the credential that the service receives. */
@@ -34,12 +57,14 @@ export interface ServiceCredential {
    * `undefined` when the service receives no credential.
    */
   readonly field: string | undefined
-  /** Key list under `keys` in the settings without which the credential cannot be made. */
-  readonly needsKey: 'assertion' | undefined
+  /** Key list under `keys` in the settings without which the credential cannot be made; `encryption` is needed with Redis only. */
+  readonly needsKey: 'assertion' | 'encryption' | undefined
   /** Secret that the credential consists of; the node opens it when the policy takes effect. Default: none. */
   readonly secret?: NeededSecret
   /** True when the credential is made from the client's token: a caller without a token cannot have it. */
   readonly needsToken?: true
+  /** Terms under which tokens are exchanged; the node opens their client when the policy takes effect. Default: none. */
+  readonly exchange?: ExchangeTerms
   /**
    * Makes the credential for one exchange.
    *
@@ -48,5 +73,19 @@ export interface ServiceCredential {
    *
    * @throws {GatewayFault} at once or as a rejection, when the credential cannot be made now
    */
-  obtain(input: CredentialInput, sources: CredentialSources): string | undefined | Promise<string>
+  obtain(input: CredentialInput, sources: CredentialSources): Obtained | Promise<Obtained>
+  /**
+   * Returns a newer value than the one that the service refused with 401; `undefined` when no newer one exists. A credential
+   * that is requested from an issuer is renewed for this at most once in 30 s in the cluster. Never rejects.
+   *
+   * Without this method, a 401 of the service passes to the client: the credential is not one of the gate.
+   *
+   * @param refused  value of the field that the service refused
+   */
+  replace?(input: CredentialInput, sources: CredentialSources, refused: string): Replaced | Promise<Replaced>
+  /**
+   * True when a 401 to the newest value is the service's own decision about the request, and passes to the client.
+   * Default: the service is misconfigured, and the client gets 502.
+   */
+  readonly passesRefusal?: boolean
 }

@@ -1,0 +1,87 @@
+/** Cached result of a token exchange. */
+export interface ExchangeEntry<T> {
+  /** `undefined` once the entry has left the cache. */
+  result: T | undefined
+  readonly sinceMs: number
+  /** The result is used from `sinceMs` until before this time, ms since the epoch. */
+  readonly untilMs: number
+  readonly bytes: number
+  /** True when the entry was used since the last search for entries to evict. */
+  used: boolean
+}
+
+export interface ExchangeCacheLimits {
+  readonly entriesMax: number
+  readonly bytesMax: number
+}
+
+/** Memory of an entry beside its token: key, object and slot in the map; bytes, rounded up. */
+const OVERHEAD_BYTES = 512
+
+/**
+ * Cache of exchanged tokens, keyed by a keyed hash. Bounded by the number of entries and by bytes. Evicts the oldest
+ * entry that was not used since the last search (second chance).
+ */
+export class ExchangeCache<T> {
+  readonly #limits: ExchangeCacheLimits
+  readonly #entries = new Map<string, ExchangeEntry<T>>()
+  #bytes = 0
+
+  constructor(limits: ExchangeCacheLimits) {
+    this.#limits = limits
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  /** Returns the entry of a key; `undefined` when it has none, or one that must not be used now. */
+  find(key: string, nowMs: number): ExchangeEntry<T> | undefined {
+    const entry = this.#entries.get(key)
+    return entry !== undefined && isUsable(entry, nowMs) ? entry : undefined
+  }
+
+  /**
+   * Adds a result in place of the earlier one of its key.
+   *
+   * @param bytes  size of the result in memory, bytes
+   */
+  add(
+    key: string,
+    result: T,
+    { sinceMs, untilMs, bytes }: { sinceMs: number; untilMs: number; bytes: number },
+  ): ExchangeEntry<T> {
+    this.#remove(key)
+    const entry = { result, sinceMs, untilMs, bytes: bytes + OVERHEAD_BYTES, used: false }
+    this.#entries.set(key, entry)
+    this.#bytes += entry.bytes
+    this.#evict(sinceMs)
+    return entry
+  }
+
+  #evict(nowMs: number): void {
+    const { entriesMax, bytesMax } = this.#limits
+    for (const [key, entry] of this.#entries) {
+      if (this.#entries.size <= entriesMax && this.#bytes <= bytesMax) return
+      if (entry.used && isUsable(entry, nowMs)) {
+        entry.used = false
+        this.#entries.delete(key)
+        this.#entries.set(key, entry)
+      } else this.#remove(key)
+    }
+  }
+
+  #remove(key: string): void {
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return
+    this.#entries.delete(key)
+    this.#bytes -= entry.bytes
+    // Other holders of the entry must not keep the token in memory.
+    entry.result = undefined
+  }
+}
+
+/** Whether the result of an entry can be used now. A clock that was set back makes the entry unusable. */
+export function isUsable<T>({ result, sinceMs, untilMs }: ExchangeEntry<T>, nowMs: number): boolean {
+  return result !== undefined && nowMs < untilMs && nowMs >= sinceMs
+}

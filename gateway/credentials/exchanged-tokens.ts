@@ -1,0 +1,191 @@
+import { type Denial, denial } from '../base/denial.ts'
+import { GatewayFault } from '../base/fault.ts'
+import type { Sealer } from '../base/sealer.ts'
+import type { ExchangeClient } from '../issuers/exchange-client.ts'
+import type { ExchangeClients } from '../issuers/exchange-clients.ts'
+import { type ExchangeTerms, keepsActor } from '../oauth/exchange-terms.ts'
+import { member } from '../oauth/json.ts'
+import { readJws } from '../oauth/jws.ts'
+import type { Derived, TokenFacts } from '../oauth/token-facts.ts'
+import { ExchangeCache, type ExchangeEntry, isUsable } from './exchange-cache.ts'
+import type { Renewals } from './renewals.ts'
+
+/** Header field value with the exchanged token, or the denial of a caller whose token is not exchanged. */
+export type Exchanged = string | Denial<'exchange-refused'>
+
+/** Cached result of an exchange. A fault is one for which the issuer would reject the same request again. */
+type Result = Exchanged | GatewayFault
+
+/** The caller whose token is exchanged. */
+export interface ExchangeSubject {
+  /** The caller's token. */
+  readonly credential: string
+  readonly facts: TokenFacts
+  readonly derived: Derived
+  readonly nowMs: number
+}
+
+export interface ExchangedTokensDependencies {
+  readonly clients: Pick<ExchangeClients, 'of'>
+  /** Computes the keyed hashes under which exchanged tokens are cached. */
+  readonly sealer: Sealer
+  readonly renewals: Renewals
+}
+
+/** Maximum number of exchanged tokens in memory, and of all their bytes. */
+const CACHE_LIMITS = { entriesMax: 32_768, bytesMax: 32 * 1024 * 1024 }
+/** Maximum number of running exchanges that other requests can share. Above it, each request exchanges its token. */
+const UNDER_WAY_MAX = 4096
+/** Time for which a refusal to exchange a token is remembered, ms. */
+const REFUSAL_MS = 5000
+/** A token is no longer sent in the last part of its lifetime: a tenth, at most 10 s. It could expire on the way. */
+const MARGIN_MAX_MS = 10_000
+
+interface LastUse {
+  readonly terms: ExchangeTerms
+  readonly actorToken: string
+  readonly entry: ExchangeEntry<Result>
+}
+
+const refusal = denial('exchange-refused')
+
+/**
+ * Exchanges the tokens of callers for tokens for one service (RFC 8693), and caches the exchanged tokens on this node.
+ * Concurrent requests with the same token and the same terms share one exchange. The cache holds facts about a token,
+ * never a decision: each request is authorized before, and its token is validated again after the wait.
+ */
+export class ExchangedTokens {
+  readonly #dependencies: ExchangedTokensDependencies
+  readonly #cache = new ExchangeCache<Result>(CACHE_LIMITS)
+  readonly #underWay = new Map<string, Promise<Exchanged>>()
+  /** Entry that the last request of a token to a service used, so that most requests compute no hash. */
+  readonly #last = new WeakMap<Derived, LastUse>()
+
+  constructor(dependencies: ExchangedTokensDependencies) {
+    this.#dependencies = dependencies
+  }
+
+  /** Number of cached results. */
+  get size(): number {
+    return this.#cache.size
+  }
+
+  /**
+   * Returns the exchanged token of a caller: at once from the cache, else after the exchange.
+   *
+   * @throws {GatewayFault} as a rejection: `exchange-misconfigured` or `issuer-unreachable`
+   */
+  obtain(terms: ExchangeTerms, subject: ExchangeSubject): Exchanged | Promise<Exchanged> {
+    const client = this.#dependencies.clients.of(terms)
+    const { actorToken } = client
+    const last = this.#last.get(subject.derived)
+    if (last?.terms === terms && last.actorToken === actorToken && isUsable(last.entry, subject.nowMs)) {
+      return used(last.entry)
+    }
+    const key = this.#keyOf(terms, subject.credential, actorToken)
+    const entry = this.#cache.find(key, subject.nowMs)
+    if (entry === undefined) return this.#shared(key, terms, subject, client)
+    this.#last.set(subject.derived, { terms, actorToken, entry })
+    return used(entry)
+  }
+
+  /**
+   * Returns a newer exchanged token than the one that the service refused; `undefined` when no newer one exists. Exchanges the
+   * caller's token again at most once in 30 s in the cluster.
+   */
+  async newer(terms: ExchangeTerms, subject: ExchangeSubject, refused: string): Promise<string | undefined> {
+    const client = this.#dependencies.clients.of(terms)
+    const key = this.#keyOf(terms, subject.credential, client.actorToken)
+    const cached = this.#cache.find(key, subject.nowMs)?.result
+    if (typeof cached === 'string' && cached !== refused) return cached
+    const renewed = await this.#dependencies.renewals.newer(key, refused, client.patienceMs, async () => {
+      const value = await this.#shared(key, terms, subject, client)
+      const entry = this.#cache.find(key, Date.now())
+      return entry === undefined || entry.result !== value || typeof value !== 'string'
+        ? undefined
+        : { value, sinceMs: entry.sinceMs, untilMs: entry.untilMs }
+    })
+    if (renewed === undefined) return undefined
+    const { value, ...times } = renewed
+    if (this.#cache.find(key, times.sinceMs)?.result !== value)
+      this.#cache.add(key, value, { ...times, bytes: value.length })
+    return value
+  }
+
+  /** Keyed hash of everything that shapes the exchanged token. */
+  #keyOf(
+    { issuer, clientId, audience, resource, scopes, requestedType, actor }: ExchangeTerms,
+    token: string,
+    actorToken: string,
+  ): string {
+    const lists = JSON.stringify([audience, resource, scopes, requestedType, actor?.type])
+    return this.#dependencies.sealer.nameOf('token-exchange', issuer.issuer, clientId, lists, actorToken, token)
+  }
+
+  #shared(key: string, terms: ExchangeTerms, subject: ExchangeSubject, client: ExchangeClient): Promise<Exchanged> {
+    const running = this.#underWay.get(key)
+    if (running !== undefined) return running
+    const exchange = this.#exchange(key, terms, subject, client)
+    if (this.#underWay.size >= UNDER_WAY_MAX) return exchange
+    const ended = exchange.finally(() => this.#underWay.delete(key))
+    this.#underWay.set(key, ended)
+    return ended
+  }
+
+  async #exchange(
+    key: string,
+    terms: ExchangeTerms,
+    subject: ExchangeSubject,
+    client: ExchangeClient,
+  ): Promise<Exchanged> {
+    const { facts } = subject
+    // Waiting exchanges are served in rotation by subject.
+    const asker = { kind: 'first', address: `${facts.issuer.issuer} ${facts.subject}`, known: true } as const
+    const sinceMs = Date.now()
+    const granted = await client.exchange(subject.credential, asker).catch((error: unknown) => {
+      throw this.#rejected(key, sinceMs, error)
+    })
+    if ('refused' in granted) {
+      this.#cache.add(key, refusal, { sinceMs, untilMs: sinceMs + REFUSAL_MS, bytes: 0 })
+      return refusal
+    }
+    const { token, expiresAtMs } = granted
+    if (dropsActor(facts, token)) {
+      const why = 'the exchanged token does not name the actor (act) of the subject token (RFC 8693 §4.1)'
+      throw this.#rejected(key, sinceMs, client.misconfigured(why))
+    }
+    const value = `Bearer ${token}`
+    this.#cache.add(key, value, { sinceMs, untilMs: untilOf(terms, sinceMs, expiresAtMs), bytes: value.length })
+    return value
+  }
+
+  /** Remembers a fault for which the issuer would reject the same request again. */
+  #rejected(key: string, sinceMs: number, error: unknown): unknown {
+    if (error instanceof GatewayFault && error.reason === 'exchange-misconfigured') {
+      this.#cache.add(key, error, { sinceMs, untilMs: sinceMs + REFUSAL_MS, bytes: 0 })
+    }
+    return error
+  }
+}
+
+/** Returns the result of a usable entry, and marks the entry as used. */
+function used(entry: ExchangeEntry<Result>): Exchanged {
+  entry.used = true
+  const result = entry.result!
+  if (result instanceof GatewayFault) throw result
+  return result
+}
+
+/** Time until which an exchanged token is sent, ms since the epoch. */
+function untilOf({ maxLifetimeMs }: ExchangeTerms, sinceMs: number, expiresAtMs: number | undefined): number {
+  const longestMs = sinceMs + maxLifetimeMs
+  if (expiresAtMs === undefined) return longestMs
+  return Math.min(longestMs, expiresAtMs - Math.min(MARGIN_MAX_MS, (expiresAtMs - sinceMs) / 10))
+}
+
+function dropsActor({ claims }: TokenFacts, token: string): boolean {
+  if (member(claims, 'act') === undefined) return false
+  const jws = readJws(token)
+  // The claims of an opaque token are known to its issuer only.
+  return typeof jws !== 'string' && !keepsActor(claims, jws.claims)
+}

@@ -1,0 +1,125 @@
+import { performance } from 'node:perf_hooks'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Sealer } from '../base/sealer.ts'
+import type { RedisKeys } from '../redis/keys.ts'
+import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
+
+/** Shortest time between two renewals of one credential in the cluster, ms. */
+const INTERVAL_MS = 30_000
+/** Maximum number of recent renewals that this node remembers; above it, the oldest ones are forgotten. */
+const LOCAL_MAX = 1024
+const POLL_MIN_MS = 20
+const POLL_MAX_MS = 200
+
+/** A renewed credential, used from `sinceMs` until before `untilMs`, ms since the epoch. */
+export interface RenewedCredential {
+  readonly value: string
+  readonly sinceMs: number
+  readonly untilMs: number
+}
+
+type Renew = () => Promise<RenewedCredential | undefined>
+
+interface LocalRenewal {
+  readonly renewed: Promise<RenewedCredential | undefined>
+  readonly untilMs: number
+}
+
+export interface RenewalsDependencies {
+  /** Connection to Redis and its keys; `undefined` for a node without Redis, which then counts for itself. */
+  readonly redis: { readonly store: RedisClient; readonly keys: RedisKeys } | undefined
+  /** Encrypts renewed credentials for the other nodes. */
+  readonly sealer: Sealer
+  /** Returns the time of a monotonic clock, ms. Default: the clock of the process. */
+  readonly now?: (() => number) | undefined
+}
+
+/**
+ * Renews credentials that a service refused, at most once per credential and 30 s in the cluster. The node that renews
+ * a credential shares it with the others, encrypted in Redis. While Redis is unavailable, each node counts for itself.
+ */
+export class Renewals {
+  readonly #redis: RenewalsDependencies['redis']
+  readonly #sealer: Sealer
+  readonly #now: () => number
+  readonly #claim: RedisScript | undefined
+  readonly #local = new Map<string, LocalRenewal>()
+
+  constructor({ redis, sealer, now }: RenewalsDependencies) {
+    this.#redis = redis
+    this.#sealer = sealer
+    this.#now = now ?? (() => performance.now())
+    this.#claim = redis?.store.script(new URL('./claim-renewal.lua', import.meta.url))
+  }
+
+  /**
+   * Returns a newer credential than the refused one, or `undefined` when no newer one exists.
+   *
+   * @param id         keyed hash of the credential's terms; the same on all nodes
+   * @param refused    the credential that the service refused
+   * @param patienceMs  longest wait for the renewal by another node, ms
+   * @param renew      requests a new credential; called at most once per `id` and 30 s. `undefined`: none was granted
+   */
+  async newer(id: string, refused: string, patienceMs: number, renew: Renew): Promise<RenewedCredential | undefined> {
+    let local = this.#local.get(id)
+    if (local === undefined || this.#now() >= local.untilMs) {
+      local = { renewed: this.#renew(id, patienceMs, renew), untilMs: this.#now() + INTERVAL_MS }
+      this.#local.delete(id)
+      this.#local.set(id, local)
+      for (const oldest of this.#local.keys()) {
+        if (this.#local.size <= LOCAL_MAX) break
+        this.#local.delete(oldest)
+      }
+    }
+    const renewed = await local.renewed
+    return renewed?.value === refused ? undefined : renewed
+  }
+
+  /** Never rejects: a renewal that fails gives no credential. */
+  async #renew(id: string, patienceMs: number, renew: Renew): Promise<RenewedCredential | undefined> {
+    const untilMs = this.#now() + patienceMs
+    for (let pauseMs = POLL_MIN_MS; ; pauseMs = Math.min(pauseMs * 2, POLL_MAX_MS)) {
+      const claimed = await this.#claimed(id)
+      if (claimed === undefined) return this.#renewed(id, renew)
+      if (claimed.length > 0) return this.#read(claimed, id)
+      if (this.#now() >= untilMs) return undefined
+      await sleep(pauseMs)
+    }
+  }
+
+  /** The claim of another node; `undefined` when this node has the claim, or Redis is unavailable. */
+  async #claimed(id: string): Promise<Buffer | undefined> {
+    if (this.#redis === undefined) return undefined
+    try {
+      return ((await this.#claim!.buffers([this.#redis.keys.renewal(id)], [INTERVAL_MS])) as Buffer | null) ?? undefined
+    } catch {
+      return undefined
+    }
+  }
+
+  async #renewed(id: string, renew: Renew): Promise<RenewedCredential | undefined> {
+    try {
+      const renewed = await renew()
+      if (renewed !== undefined) await this.#share(id, renewed)
+      return renewed
+    } catch {
+      return undefined
+    }
+  }
+
+  #read(sealed: Buffer, id: string): RenewedCredential | undefined {
+    const text = this.#sealer.open(sealed, placeOf(id))
+    return text === undefined ? undefined : (JSON.parse(text) as RenewedCredential)
+  }
+
+  async #share(id: string, renewed: RenewedCredential): Promise<void> {
+    const sealed = this.#sealer.seal(JSON.stringify(renewed), placeOf(id))
+    try {
+      await this.#redis?.store.call('SET', this.#redis.keys.renewal(id), sealed, 'XX', 'KEEPTTL')
+    } catch {
+      // The other nodes do not get this credential, and renew their own 30 s later.
+    }
+  }
+}
+
+const placeOf = (id: string): string => `renewed credential ${id}`

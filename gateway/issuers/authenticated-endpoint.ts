@@ -1,0 +1,56 @@
+import { CertificateBound } from './certificate-bound.ts'
+import type { ClientAuthentication } from './client-credentials.ts'
+import { clientProof } from './client-proof.ts'
+import type { Form } from './form-call.ts'
+import type { Asker } from './question-queue.ts'
+import { type Grant, TokenEndpoint, type TokenEndpointOptions } from './token-endpoint.ts'
+
+export interface AuthenticatedEndpointOptions extends Omit<TokenEndpointOptions, 'certificate'> {
+  /** Client id of the gate at the issuer. */
+  readonly clientId: string
+  readonly authentication: ClientAuthentication
+}
+
+/** Token endpoint of one issuer, at which the gate itself is the client. */
+export class AuthenticatedEndpoint {
+  readonly #options: AuthenticatedEndpointOptions
+  readonly #endpoint: CertificateBound<TokenEndpoint>
+
+  constructor(options: AuthenticatedEndpointOptions) {
+    const { clientId: _, authentication, ...shared } = options
+    this.#options = options
+    const open = (certificate: TokenEndpointOptions['certificate']) => new TokenEndpoint({ ...shared, certificate })
+    this.#endpoint = new CertificateBound(open, authentication.presented, 2 * options.timeoutMs)
+  }
+
+  /**
+   * Requests one token. When the issuer refuses the client authentication (`invalid_client`) and another value of the
+   * secret is known, repeats the request once with that value.
+   *
+   * @throws {GatewayFault} `issuer-unreachable`, as a rejection, for a reply that neither grants nor refuses
+   */
+  async request(form: Form, asker: Asker): Promise<Grant> {
+    const { authentication } = this.#options
+    const shown = authentication.presented
+    const grant = await this.#send(form, asker, shown)
+    const isRefused = 'error' in grant && (grant.error === 'invalid_client' || grant.error === 'status 401')
+    return isRefused && authentication.refused(shown) ? this.#send(form, asker, authentication.presented) : grant
+  }
+
+  /** Maximum duration of a request, ms: two calls, each with a wait in the queue. */
+  get patienceMs(): number {
+    return 4 * this.#options.timeoutMs
+  }
+
+  /** Cancels the calls in progress, and ends the watch of the secrets. */
+  async close(): Promise<void> {
+    this.#options.authentication.close()
+    await this.#endpoint.close()
+  }
+
+  #send(form: Form, asker: Asker, credentials: ClientAuthentication['presented']): Promise<Grant> {
+    const { clientId, rules } = this.#options
+    const proof = () => clientProof(credentials, clientId, rules.issuer)
+    return this.#endpoint.with(credentials).request(form, proof, asker)
+  }
+}
