@@ -114,7 +114,8 @@ async function openRooms(settings: Settings, lines: LineWriter, log: NodeLog, cl
   const trade = tradeAtIssuer(clients, common.issuers)
   const sessions = open(cluster && revocation && openSessions({ ...common, cluster, revocation, trade }))
   const login = openLogin({ ...common, link, sessions: sessions?.sessions, clients, keys })
-  expiries.add(targets, keys, secrets)
+  const stated = { expiries: () => [...settings.secretExpiries, ...policy.current.secretExpiries] }
+  expiries.add(stated, targets, keys, secrets)
   if (clientCertificates !== undefined) expiries.add(clientCertificates)
   if (sessions?.sessions !== undefined) expiries.add(sessions.sessions)
   const needRedis = { cluster, revocation, audit, sessions, login }

@@ -7,7 +7,8 @@ export const expiryKinds = {
   'upstream-ca': 'certificate authority that the gate trusts for a service (`upstream_tls.ca`)',
   'upstream-certificate': 'certificate that an upstream presented in its latest full TLS handshake with this node',
   'issuer-keys': 'keys of an issuer that cannot be fetched at present: tokens get 503 after `keys_stale`',
-  secret: 'secret or key with a stated date (`expires`), by its place in the settings or the policy',
+  secret: 'secret with a stated end (`expires`), by its place in the settings or the policy',
+  key: 'key of `keys` with a stated end (`expires`), by its place in the settings',
   'refresh-token': 'refresh token of a session in the memory of this node, the earliest of each issuer that states it',
 } as const satisfies Record<string, string>
 

@@ -3,11 +3,13 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import { formatSize } from '../base/size.ts'
 import { filePath } from './file-path.ts'
+import { statedTime } from './stated-expiry.ts'
 
 /** Location of a secret: an environment variable or a file. It never contains the secret itself. */
 export interface SecretReference {
   readonly env?: string | undefined
   readonly file?: string | undefined
+  readonly expires?: string | undefined
 }
 
 const form = '{ env: NAME } or { file: PATH }'
@@ -28,6 +30,14 @@ export const secretReference = z
         .optional()
         .describe(
           'Path of the file that contains the secret, relative to the folder of the document. Recommended mode: 0600.',
+        )
+        .meta({ reload: 'restart' }),
+      expires: statedTime
+        .optional()
+        .describe(
+          'Time at which the secret ends, as its issuer states it: a date (its start in UTC) or an RFC 3339 time. ' +
+            '`gatehouse expiry`, a metric and warnings in the log remind of it; the gate uses the secret beyond it. ' +
+            'Default: not stated.',
         )
         .meta({ reload: 'restart' }),
     },

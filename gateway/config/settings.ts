@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { Expiry } from '../base/expiries.ts'
 import { unknownVariables } from './environment.ts'
 import { absolutePaths } from './file-path.ts'
 import { variablesInPolicy } from './policy-files.ts'
@@ -9,6 +10,7 @@ import { type Environment, referredVariables } from './secret.ts'
 import type { SettingsContext } from './settings-context.ts'
 import { readLayers, type SettingsSources } from './settings-layers.ts'
 import { settingsSchema, settingsSchemaFor } from './settings-schema.ts'
+import { statedExpiries } from './stated-expiry.ts'
 
 type ValidatedSettings = Readonly<z.output<ReturnType<typeof settingsSchemaFor>>>
 
@@ -17,6 +19,8 @@ export interface Settings extends Omit<ValidatedSettings, 'audit'> {
   readonly audit: Readonly<Omit<ValidatedSettings['audit'], 'sinks'>>
   /** Audit sinks: destinations to which workers ship the audit log. */
   readonly sinks: readonly SinkSettings[]
+  /** Ends of secrets and keys that the settings state. */
+  readonly secretExpiries: readonly Expiry[]
   /** Warnings that the process logs when it starts. */
   readonly warnings: readonly string[]
 }
@@ -38,7 +42,7 @@ export function loadSettings(sources: SettingsSources): Settings {
   const { sinks: sinkEntries, ...audit } = data.audit
   const sinks = readSinks(sinkEntries, layers, problems)
   if (problems.length > 0) throw new ConfigError(problems)
-  return { ...data, audit, sinks, warnings: context.warnings }
+  return { ...data, audit, sinks, secretExpiries: statedExpiries(document), warnings: context.warnings }
 }
 
 /**

@@ -3,6 +3,7 @@ import { AddressList } from '../base/address-list.ts'
 import type { RouteLimits } from '../base/limit-rule.ts'
 import { forwardedMethods, withHead } from '../base/methods.ts'
 import { ConfigError, type DocumentPath, type Problem, problem } from '../config/problem.ts'
+import { statedExpiries } from '../config/stated-expiry.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import type { FolderOf } from './issuers/client-auth.ts'
 import { AskedIssuers, introspectionTerms } from './issuers/compile-introspection.ts'
@@ -88,6 +89,7 @@ export function compilePolicy(source: PolicySource, { previous, publicUrls }: Co
     issuers: new Map([...byName.values()].map((rules) => [rules.issuer, rules])),
     loginIssuers: [...byName.values()].filter(({ login }) => login !== undefined),
     services,
+    secretExpiries: statedExpiries(document),
     routes: [...routes.byId.values()],
     namesHosts: table.namesHosts,
     trustsTraces: services.every(({ trustTrace }) => trustTrace),

@@ -1,5 +1,6 @@
 import type { AddressList } from '../base/address-list.ts'
 import type { Denial, HeaderField } from '../base/denial.ts'
+import type { Expiry } from '../base/expiries.ts'
 import type { RouteLimits } from '../base/limit-rule.ts'
 import type { MessageLimit } from '../base/message-limit.ts'
 import type { ClientReason, Reason, TokenReason } from '../base/reasons.ts'
@@ -24,6 +25,8 @@ export interface Snapshot {
   /** Issuers that allow logins. */
   readonly loginIssuers: readonly IssuerRules[]
   readonly services: readonly ServicePolicy[]
+  /** Ends of secrets that the policy states. */
+  readonly secretExpiries: readonly Expiry[]
   readonly routes: readonly Route[]
   /** Whether any route of the policy matches by host. */
   readonly namesHosts: boolean

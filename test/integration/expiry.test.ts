@@ -25,6 +25,7 @@ const ends = {
   authority: inDays(60.5),
   mesh: inDays(80.5),
   list: inDays(2.5),
+  secret: inDays(70.5),
 }
 const authority = await CertificateAuthority.create('services', ends.authority)
 const issue = (name: string, until: Date) => authority.issue({ names: [name], until })
@@ -65,7 +66,7 @@ const node = await startNode({
     node: { id: 'node-e' },
     tls: { certificates: [listener], client: { ca: [{ name: 'mesh', file: meshFile }], crl: [listFile] } },
     public_url: 'https://api.example',
-    admin: { listen: '127.0.0.1:0', bootstrap_token: { env: 'BOOTSTRAP' } },
+    admin: { listen: '127.0.0.1:0', bootstrap_token: { env: 'BOOTSTRAP', expires: ends.secret.toISOString() } },
   },
   env: { BOOTSTRAP: bootstrap },
 })
@@ -84,6 +85,7 @@ const list = entry('revocation-list', listFile, ends.list, true)
 const configured = [
   entry('client-certificate', 'orders', ends.client),
   entry('upstream-ca', 'orders CN=services', ends.authority),
+  entry('secret', 'admin.bootstrap_token', ends.secret),
   entry('client-ca', 'mesh CN=callers', ends.mesh),
   entry('certificate', 'api.example', ends.listener),
 ]
@@ -95,7 +97,7 @@ test('before a handshake with the upstream, the configured certificates are list
 
   expect(exitCode).toBe(0)
   expect(stdout).toMatch(/client-certificate +orders +20\S+Z +20d\d+h/)
-  expect(stdout).toContain('Node node-e answered: 5 listed, 0 of them end within 7d.')
+  expect(stdout).toContain('Node node-e answered: 6 listed, 0 of them end within 7d.')
 })
 
 test('a certificate within 30 days of its end is logged once when the node starts', async () => {
@@ -131,7 +133,7 @@ test('after a handshake, the certificate of the upstream is listed, and the verb
   expect((await runVerb(['expiry', '--within', '3d'], env)).exitCode).toBe(0)
   const month = await runVerb(['expiry', '--within', '30d'], env)
   expect(month.exitCode).toBe(1)
-  expect(month.stdout).toContain('6 listed, 2 of them end within 30d.')
+  expect(month.stdout).toContain('7 listed, 2 of them end within 30d.')
 })
 
 test.each([

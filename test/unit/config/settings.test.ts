@@ -72,6 +72,7 @@ test('a settings file with only policy.path gives every other setting its defaul
     keys: { assertion: [], encryption: [], audit: [] },
     probes: { listen: undefined },
     audit: { redisMaxBytes: 268_435_456, recentMs: 900_000, memoryBytes: 16_777_216, spill: undefined },
+    secretExpiries: [],
     sinks: [],
     worker: { concurrency: 16 },
     sessions: { cacheEntries: 8192 },

@@ -1,0 +1,50 @@
+import type { Expiry } from '../base/expiries.ts'
+import { type DocumentPath, formatPath } from './problem.ts'
+import { text } from './text-schemas.ts'
+
+const form = 'a date such as 2030-01-31, or an RFC 3339 time such as 2030-01-31T12:00:00Z'
+const pattern = /^(\d{4})-(\d{2})-(\d{2})(?:T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2}))?$/
+
+/** Schema of the time at which a secret ends, as text. */
+export const statedTime = text(form, pattern).refine((written) => parseStatedTime(written) !== undefined, {
+  error: `must be ${form}`,
+})
+
+/** Returns the time in ms since the Unix epoch; for a date its start in UTC. `undefined` for a date that does not exist. */
+export function parseStatedTime(written: string): number | undefined {
+  const [, year, month, day] = pattern.exec(written) ?? []
+  if (day === undefined) return undefined
+  const date = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day)))
+  if (date.getUTCMonth() !== Number(month) - 1) return undefined
+  const ms = Date.parse(written)
+  return Number.isNaN(ms) ? undefined : ms
+}
+
+/**
+ * Finds the references to secrets (`{ env }` or `{ file }`) in a document that state with `expires` when the secret ends.
+ * The name of an entry is its path; entries of a list of keys are named by their id.
+ */
+export function statedExpiries(document: unknown): Expiry[] {
+  return expiriesIn(document, [], [])
+}
+
+function expiriesIn(value: unknown, path: DocumentPath, found: Expiry[]): Expiry[] {
+  if (typeof value !== 'object' || value === null) return found
+  const { env, file, expires } = value as { env?: unknown; file?: unknown; expires?: unknown }
+  if (typeof expires === 'string' && (typeof env === 'string' || typeof file === 'string')) {
+    const expiresAtMs = parseStatedTime(expires)
+    const kind = path[0] === 'keys' ? 'key' : 'secret'
+    if (expiresAtMs !== undefined) found.push({ kind, name: formatPath(path), expiresAtMs })
+    return found
+  }
+  for (const [key, inner] of Object.entries(value)) {
+    expiriesIn(inner, [...path, Array.isArray(value) ? placeIn(inner, Number(key)) : key], found)
+  }
+  return found
+}
+
+/** Place of an entry in a list: its id, or else its position. */
+function placeIn(entry: unknown, position: number): string | number {
+  const id = typeof entry === 'object' && entry !== null ? (entry as { id?: unknown }).id : undefined
+  return typeof id === 'string' ? id : position
+}
