@@ -30,6 +30,9 @@ export const budgets: readonly Budget[] = [
   // A request with a session cookie costs about 2 µs more than a request with a token: the gate looks up the session
   // and removes the cookie before it forwards the request.
   { scenario: 'session', figure: 'ratio', most: 1.15, tolerance: RATIO },
+  { scenario: 'websocket', figure: 'small_ratio', most: 2.5, tolerance: RATIO },
+  { scenario: 'websocket', figure: 'large_ratio', most: 1.2, tolerance: RATIO },
+  { scenario: 'websocket', figure: 'idle_ratio', most: 0.5, tolerance: MEMORY },
   { scenario: 'refused', figure: 'missing_cpu_us_per_request', most: 10, tolerance: CPU },
   { scenario: 'refused', figure: 'malformed_cpu_us_per_request', most: 10, tolerance: CPU },
   { scenario: 'limited', figure: 'one_leased_redis_calls_per_1000', most: 20, tolerance: CPU },

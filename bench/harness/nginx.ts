@@ -59,7 +59,25 @@ export function startBareProxy(folder: string, upstreamPort: number, certificate
   })
 }
 
-async function startNginx(folder: string, servers: (port: number) => string): Promise<Nginx> {
+/** Starts an nginx that only forwards WebSockets to a service. */
+export function startWebSocketProxy(folder: string, servicePort: number): Promise<Nginx> {
+  const server = (port: number): string => `
+    server {
+      listen 127.0.0.1:${port} backlog=4096;
+      location / {
+        proxy_pass http://127.0.0.1:${servicePort};
+        proxy_http_version 1.1;
+        proxy_set_header Host $host;
+        proxy_set_header Upgrade $http_upgrade;
+        proxy_set_header Connection upgrade;
+        proxy_read_timeout 1h;
+      }
+    }`
+  return startNginx(folder, server, 16_384)
+}
+
+/** @param connections  most connections, to clients and to services together */
+async function startNginx(folder: string, servers: (port: number) => string, connections = 4096): Promise<Nginx> {
   const { command, env } = nginx.find()
   const port = await freePort('127.0.0.1')
   mkdirSync(folder, { recursive: true })
@@ -73,7 +91,7 @@ async function startNginx(folder: string, servers: (port: number) => string): Pr
 master_process off;
 pid ${folder}/nginx.pid;
 error_log ${folder}/error.log warn;
-events { worker_connections 4096; }
+events { worker_connections ${connections}; }
 http {
   ${scratch.join('\n  ')}
   access_log off;

@@ -54,6 +54,16 @@ export function pagesService(upstreamPort: number, limits: readonly Entry[] = []
   }
 }
 
+/** Service like `orders` for WebSockets at `/live/**`. */
+export function live(servicePort: number, limits: readonly Entry[] = []): Entry {
+  return {
+    upstreams: [`http://127.0.0.1:${servicePort}`],
+    max_calls: 20_000,
+    roles,
+    routes: [{ ...hotRoute('live', '/live/**', demands, limits), websocket: {} }],
+  }
+}
+
 function hotRoute(id: string, path: string, all: readonly Entry[], limits: readonly Entry[]): Entry {
   return { id, match: { path, methods: ['GET'] }, require: { all }, addresses: { allow: ['127.0.0.0/8'] }, limits }
 }
