@@ -30,7 +30,7 @@ test(`while ${waiting} connections are idle, the gate serves other requests, and
     connections: 8,
     pauseMs: 1,
     request: (number) => requestBytes({ target: `/s/meanwhile/${number}` }),
-    judge: ({ status }) => (status === 200 ? undefined : `${status}`),
+    faultOf: ({ status }) => (status === 200 ? undefined : `${status}`),
   })
   await expect.poll(() => load.good).toBeGreaterThan(1000)
   const { failures } = await load.stop()

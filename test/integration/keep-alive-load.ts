@@ -11,7 +11,7 @@ interface LoadOptions {
   /** Returns the request with this number, which counts the requests of all connections. */
   readonly request: (number: number) => Buffer
   /** Returns the fault of a reply, or `undefined` for a correct reply. */
-  readonly judge: (reply: RawReply, number: number) => string | undefined
+  readonly faultOf: (reply: RawReply, number: number) => string | undefined
 }
 
 /** Result of the requests of all clients. */
@@ -58,12 +58,12 @@ export class KeepAliveLoad {
   }
 
   async #client(): Promise<void> {
-    const { request, judge, pauseMs } = this.#options
+    const { request, faultOf, pauseMs } = this.#options
     let wire: Wire | undefined
     while (!this.#over) {
       const number = this.#sent++
       try {
-        wire = await this.#exchange(wire, request(number), (reply) => judge(reply, number))
+        wire = await this.#exchange(wire, request(number), (reply) => faultOf(reply, number))
       } catch (failure) {
         this.#failures.push(`request ${number}: ${(failure as Error).message}`)
         wire?.close()
@@ -78,7 +78,7 @@ export class KeepAliveLoad {
   async #exchange(
     kept: Wire | undefined,
     request: Buffer,
-    judge: (reply: RawReply) => string | undefined,
+    faultOf: (reply: RawReply) => string | undefined,
   ): Promise<Wire | undefined> {
     let wire = kept ?? (await connect(this.#options.port))
     await wire.send(request)
@@ -91,7 +91,7 @@ export class KeepAliveLoad {
     }
     if (reply === undefined) throw new Error('twice no byte of a reply')
 
-    const flaw = reply.complete ? judge(reply) : 'the reply broke off'
+    const flaw = reply.complete ? faultOf(reply) : 'the reply broke off'
     if (flaw === undefined) this.#good++
     else throw new Error(flaw)
     if (reply.field('connection') !== 'close') return wire

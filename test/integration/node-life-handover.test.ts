@@ -34,7 +34,7 @@ test('no request fails while the two nodes on one port are stopped one after the
     connections: 30,
     pauseMs: 10,
     request: (number) => requestBytes({ target: `/orders/${number}`, token: tokens[number % tokens.length]! }),
-    judge: (reply, number) =>
+    faultOf: (reply, number) =>
       reply.status === 200 && reply.text === `/orders/${number}` ? undefined : `${reply.status} ${reply.text}`,
   })
   /** Waits until `count` more requests have got correct replies, while the load continues. */

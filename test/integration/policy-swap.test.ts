@@ -38,7 +38,7 @@ test('during fifty policy changes under load, no request fails, is lost or is se
       const post = number % 4 === 0
       return requestBytes({ target: `/orders/${number}`, token, ...(post ? { method: 'POST', body } : {}) })
     },
-    judge: (reply, number) => {
+    faultOf: (reply, number) => {
       if (reply.status !== 200) return `${reply.status} ${reply.text}`
       const { url, body: seen } = reply.json() as { url: string; body: { bytes: number } }
       const expected = number % 4 === 0 ? body.length : 0

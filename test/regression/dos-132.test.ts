@@ -69,7 +69,7 @@ test(`S-132 the gate closes ${connections} slow connections and serves other cli
     connections: 4,
     pauseMs: 20,
     request: (number) => requestBytes({ target: `/s/good/${number}`, token }),
-    judge: ({ status, text }) => (status === 200 && text === 'small' ? undefined : `${status} ${text}`),
+    faultOf: ({ status, text }) => (status === 200 && text === 'small' ? undefined : `${status} ${text}`),
   })
   const wires: Wire[] = []
   const slow: Promise<void>[] = []
