@@ -15,7 +15,7 @@ const levels = [
   ['login', 'streams'],
   ['pipeline'],
   ['explain'],
-  ['http', 'admin'],
+  ['http', 'http2', 'admin'],
   ['root'],
   ['cli'],
 ]

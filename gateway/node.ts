@@ -19,6 +19,7 @@ import { type PolicyFollowers, preparePolicy } from './follow-policy.ts'
 import { CertificateReload } from './http/certificate-reload.ts'
 import { Listener } from './http/listener.ts'
 import { loadUws } from './http/uws.ts'
+import { Http2Listener } from './http2/http2-listener.ts'
 import { IssuerKeys } from './issuers/issuer-keys.ts'
 import { LoginClients } from './issuers/login-clients.ts'
 import { openLimits } from './limits/open-limits.ts'
@@ -174,6 +175,8 @@ export class GatewayNode {
   #admin: AdminPlane | undefined
   #listener: Listener | undefined
   #certificates: CertificateReload | undefined
+  /** `undefined` without the setting `listen_h2`. */
+  #http2: Http2Listener | undefined
   #stopping: Promise<void> | undefined
   /** True after all listeners are open. Read by the probes. */
   started = false
@@ -224,8 +227,9 @@ export class GatewayNode {
     policy.watch(this.#policySwitch)
     this.#rooms.targets.watch()
     this.#closing.defer(() => policy.close())
+    this.#http2 = this.#closing.adopt(await this.#openHttp2(), (listener) => listener?.close())
     this.#listener = this.#closing.adopt(await this.#openListener(), (listener) => listener.close())
-    this.#certificates = this.#closing.adopt(this.#openCertificateReload(this.#listener), (reload) => reload.close())
+    this.#certificates = this.#closing.adopt(this.#openCertificateReload(), (reload) => reload.close())
     this.#rooms.expiries.add(this.#listener)
     this.#rooms.expiryWatch.start()
     cluster?.cluster.start()
@@ -240,13 +244,19 @@ export class GatewayNode {
     }
   }
 
+  /** Number of exchanges in progress. */
+  get #inFlight(): number {
+    return this.#listeners.reduce((sum, { inFlight }) => sum + inFlight, 0)
+  }
+
   /** Fields of the log line `node started`. */
   #listening(): Readonly<Record<string, unknown>> {
     const { settings, policy } = this.#rooms
-    const { listen, admin, probes } = settings
+    const { listen, listenH2, admin, probes } = settings
     return {
       version: packageVersion,
       listen: hostPort(listen.host, this.#listener!.port),
+      ...(listenH2 && { listen_h2: hostPort(listenH2.host, this.#http2!.port) }),
       admin: hostPort(admin.listen.host, this.#admin!.port),
       ...(probes.listen && { probes: hostPort(probes.listen.host, this.#admin!.probesPort!) }),
       ...countsOf(policy.current),
@@ -266,9 +276,26 @@ export class GatewayNode {
     })
   }
 
-  #openCertificateReload(listener: Listener): CertificateReload {
+  /** The open listeners of the data plane. */
+  get #listeners(): readonly (Listener | Http2Listener)[] {
+    return [this.#listener, this.#http2].filter((listener) => listener !== undefined)
+  }
+
+  #openCertificateReload(): CertificateReload {
     const { settings, clientCertificates, write } = this.#rooms
-    return new CertificateReload({ settings, listener, clientCertificates, log: write })
+    return new CertificateReload({ settings, listeners: this.#listeners, clientCertificates, log: write })
+  }
+
+  async #openHttp2(): Promise<Http2Listener | undefined> {
+    const { listenH2, reusePort, request, certificates, clientTls } = this.#rooms.settings
+    if (listenH2 === undefined) return undefined
+    return Http2Listener.open(this.#gate, {
+      ...listenH2,
+      reusePort,
+      idleMs: request.idleMs,
+      certificates: listenH2.tls ? certificates : undefined,
+      clientTrust: listenH2.tls ? clientTls?.trust : undefined,
+    })
   }
 
   #openAdmin(): Promise<AdminPlane> {
@@ -282,7 +309,8 @@ export class GatewayNode {
       history: this.#policySwitch.history,
       issuerKeys: keys,
       verifier: tokens.verifier,
-      listener: () => this.#listener,
+      listeners: () => this.#listeners,
+      http2: () => this.#http2?.counts,
       lines,
       expiries,
       warnings,
@@ -330,12 +358,13 @@ export class GatewayNode {
     const { settings, lines, write } = this.#rooms
     const listener = this.#listener!
     this.#serving = false
-    write('info', 'node stops and waits for running exchanges', { in_flight: listener.inFlight })
+    write('info', 'node stops and waits for running exchanges', { in_flight: this.#inFlight })
     await sleep(settings.drainDelayMs)
     listener.stopListening()
+    this.#http2?.stopListening()
     this.#gate.draining = true
     listener.endWebSockets(Math.min(settings.drainTimeoutMs / 2, WEBSOCKETS_END_MS))
-    const left = await quiet(listener, performance.now() + settings.drainTimeoutMs)
+    const left = await quiet(() => this.#inFlight, performance.now() + settings.drainTimeoutMs)
     await this.#closing.disposeAsync()
     write('info', 'node stopped', { cut_off: left })
     await lines.end()
@@ -343,7 +372,7 @@ export class GatewayNode {
 
   /** Writes pending log lines and audit records before a second signal ends the process immediately. */
   stopAtOnce(): void {
-    this.#rooms.write('warn', 'node stopped immediately by a second signal', { cut_off: this.#listener!.inFlight })
+    this.#rooms.write('warn', 'node stopped immediately by a second signal', { cut_off: this.#inFlight })
     this.#flush()
   }
 

@@ -8,15 +8,16 @@ const QUIET_MS = 300
 /**
  * Waits until no exchange has run for 300 ms. During this time, kept-alive connections get their last reply.
  *
+ * @param running     returns the number of running exchanges
  * @param deadlineAt  monotonic time at which the wait ends in any case, ms
  * @returns number of exchanges still running at the deadline
  */
-export async function quiet(exchanges: { readonly inFlight: number }, deadlineAt: number): Promise<number> {
+export async function quiet(running: () => number, deadlineAt: number): Promise<number> {
   let quietSince = performance.now()
   for (;;) {
     await sleep(POLL_MS)
     const now = performance.now()
-    const { inFlight } = exchanges
+    const inFlight = running()
     if (inFlight > 0) quietSince = now
     if (now - quietSince >= QUIET_MS || now >= deadlineAt) return inFlight
   }

@@ -28,6 +28,8 @@ export interface NodeView {
   readonly issuerKeys: readonly KeySetStatus[]
   readonly verifier: VerifierStatus
   readonly connections: { readonly open: number; readonly opened: number }
+  /** Counters of the HTTP/2 listener; `undefined` without it. */
+  readonly http2: Http2Reading | undefined
   readonly inFlight: number
   readonly logLinesLost: number
   readonly upstreams: readonly UpstreamView[]
@@ -37,6 +39,17 @@ export interface NodeView {
   readonly relaxations: readonly string[]
   /** Warnings about the settings, as logged at start. */
   readonly warnings: readonly string[]
+}
+
+/** Counters of the HTTP/2 listener. */
+export interface Http2Reading {
+  /** Open connections, and requests in progress. */
+  readonly sessions: number
+  readonly streams: number
+  /** Connections that the gate ended or refused, by cause. */
+  readonly ended: ReadonlyMap<string, number>
+  /** Requests that were refused before they became exchanges, by cause. */
+  readonly refused: ReadonlyMap<string, number>
 }
 
 export interface PolicyHistory {

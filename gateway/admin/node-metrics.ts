@@ -1,7 +1,7 @@
 import type { StreamRegistry } from '../streams/stream-registry.ts'
 import { instruments } from '../telemetry/instruments.ts'
 import type { MetricSink, MetricSource } from '../telemetry/metrics.ts'
-import type { NodeView } from './dependencies.ts'
+import type { Http2Reading, NodeView } from './dependencies.ts'
 
 /** Metrics of one node's components. */
 export function nodeMetrics(node: NodeView, streams: Pick<StreamRegistry, 'openByKind'>): MetricSource {
@@ -9,7 +9,7 @@ export function nodeMetrics(node: NodeView, streams: Pick<StreamRegistry, 'openB
 }
 
 function collect(sink: MetricSink, node: NodeView, streams: Pick<StreamRegistry, 'openByKind'>): void {
-  const { connections, verifier, policy } = node
+  const { connections, http2, verifier, policy } = node
   sink.value(instruments.ready, Number(node.ready), {})
   sink.value(instruments.inFlight, node.inFlight, {})
   for (const [kind, open] of Object.entries(streams.openByKind)) {
@@ -17,6 +17,7 @@ function collect(sink: MetricSink, node: NodeView, streams: Pick<StreamRegistry,
   }
   sink.value(instruments.connections, connections.open, {})
   sink.value(instruments.connectionsOpened, connections.opened, {})
+  if (http2 !== undefined) collectHttp2(sink, http2)
   sink.value(instruments.policy, 1, { revision: node.snapshot.revision })
   sink.value(instruments.policyLoaded, policy.loadedAtMs / 1000, {})
   sink.value(instruments.policyRejected, policy.rejected, {})
@@ -32,4 +33,11 @@ function collect(sink: MetricSink, node: NodeView, streams: Pick<StreamRegistry,
   sink.value(instruments.tokensCachable, verifier.capacity, {})
   sink.value(instruments.verifications, verifier.verifications, {})
   sink.value(instruments.logLost, node.logLinesLost, {})
+}
+
+function collectHttp2(sink: MetricSink, { sessions, streams, ended, refused }: Http2Reading): void {
+  sink.value(instruments.http2Sessions, sessions, {})
+  sink.value(instruments.http2Streams, streams, {})
+  for (const [cause, count] of ended) sink.value(instruments.http2SessionsEnded, count, { cause })
+  for (const [cause, count] of refused) sink.value(instruments.http2StreamsRefused, count, { cause })
 }

@@ -17,16 +17,16 @@ export interface ReadingSources {
   readonly history: PolicyHistory
   readonly issuerKeys: { status(): readonly KeySetStatus[] }
   readonly verifier: { status(): VerifierStatus }
-  /** Counters of the data plane listener; `undefined` before the listener is open. */
-  readonly listener: () => { readonly inFlight: number; readonly connections: NodeView['connections'] } | undefined
+  /** Counters of the listeners of the data plane; empty before they are open. */
+  readonly listeners: () => readonly { readonly inFlight: number; readonly connections: NodeView['connections'] }[]
+  /** Counters of the HTTP/2 listener; `undefined` without it. */
+  readonly http2: () => NodeView['http2']
   readonly lines: { readonly lost: number }
   readonly expiries: Pick<Expiries, 'list'>
   readonly warnings: readonly string[]
   /** Security relaxations in the settings of the node. */
   readonly relaxations: readonly string[]
 }
-
-const closed = { open: 0, opened: 0 }
 
 /** Current state of one node, read on each access. */
 export class NodeReadings implements NodeView {
@@ -69,11 +69,20 @@ export class NodeReadings implements NodeView {
   }
 
   get connections(): NodeView['connections'] {
-    return this.#sources.listener()?.connections ?? closed
+    const sum = { open: 0, opened: 0 }
+    for (const { connections } of this.#sources.listeners()) {
+      sum.open += connections.open
+      sum.opened += connections.opened
+    }
+    return sum
+  }
+
+  get http2(): NodeView['http2'] {
+    return this.#sources.http2()
   }
 
   get inFlight(): number {
-    return this.#sources.listener()?.inFlight ?? 0
+    return this.#sources.listeners().reduce((sum, { inFlight }) => sum + inFlight, 0)
   }
 
   get logLinesLost(): number {

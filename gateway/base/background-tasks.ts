@@ -17,6 +17,7 @@ export const backgroundTasks = {
   'credential-renewal': 'Renews credentials that a service refused.',
   'exchange-sweep': 'Ends exchanges that stall or take too long.',
   'expiry-watch': 'Warns before certificates and secrets expire.',
+  'http2-sweep': 'Enforces the limits of HTTP/2 connections.',
   'introspection-questions': 'Sends queued introspection requests to issuers when the rate limit allows it.',
   'introspection-refresh': 'Refreshes introspection results before they expire, and shares them with other nodes.',
   'issuer-credentials': 'Closes connections to issuers that were opened with a replaced client certificate.',

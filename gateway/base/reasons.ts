@@ -82,7 +82,12 @@ export const reasons = {
   'grpc-unsupported': closing(
     415,
     'grpc_not_supported',
-    'the request is gRPC, which needs HTTP/2 and trailers; the gate supports neither',
+    'the request is gRPC, which needs HTTP/2 and trailers to the service; the gate calls services with HTTP/1.1',
+  ),
+  'grpc-web-unsupported': closing(
+    415,
+    'grpc_web_not_supported',
+    'the request is gRPC-Web over HTTP/2, which the gate does not translate; send it to the HTTP/1.1 listener for a service that speaks gRPC-Web',
   ),
   'length-required': closing(
     411,

@@ -12,13 +12,15 @@ export function checkCombinations(data: SettingsKeys, ctx: z.RefinementCtx): voi
 
 type CombinationCheck = (data: SettingsKeys, ctx: z.RefinementCtx) => void
 
-const publicUrlOfOpenListener: CombinationCheck = ({ public_url, listen }, ctx) => {
-  if (public_url !== undefined || listensOnLoopback(listen)) return
+const publicUrlOfOpenListener: CombinationCheck = ({ public_url, listen, listen_h2 }, ctx) => {
+  if (public_url !== undefined) return
+  const open = listensOnLoopback(listen) ? 'listen_h2' : 'listen'
+  if (open === 'listen_h2' && (listen_h2 === undefined || listensOnLoopback(listen_h2))) return
   addProblem(ctx, {
     code: 'GH_CONFIG_MISSING',
     message: 'is required when the listener is not loopback',
     path: ['public_url'],
-    locatedAt: ['listen'],
+    locatedAt: [open],
     hint: 'set the origin at which clients reach the gate, such as https://api.example',
   })
 }
@@ -38,6 +40,29 @@ const noTlsWithProxyProtocol: CombinationCheck = ({ proxy_protocol, tls }, ctx) 
   if (proxy_protocol === 'off' || isPlainHttp(tls)) return
   const message = 'must be off with tls: a client could send a PROXY header inside the TLS connection'
   addProblem(ctx, { code: 'GH_CONFIG_VALUE', message, path: ['proxy_protocol'] })
+}
+
+const noHttp2WithProxyProtocol: CombinationCheck = ({ proxy_protocol, listen_h2 }, ctx) => {
+  if (proxy_protocol === 'off' || listen_h2 === undefined) return
+  const message = 'must not be set with proxy_protocol: required: the HTTP/2 listener reads no PROXY header'
+  const hint = 'remove listen_h2, or use a balancer in HTTP mode that sets X-Forwarded-For, with proxy_protocol: off'
+  addProblem(ctx, { code: 'GH_CONFIG_VALUE', message, path: ['listen_h2'], hint })
+}
+
+const certificatesOfHttp2: CombinationCheck = ({ tls, listen_h2 }, ctx) => {
+  if (listen_h2 === undefined) return
+  if (!listen_h2.tls && tls?.client?.mode === 'required') {
+    const message = 'must be true with tls.client.mode: required: clients without TLS present no certificate'
+    addProblem(ctx, { code: 'GH_CONFIG_VALUE', message, path: ['listen_h2', 'tls'] })
+  }
+  if (!listen_h2.tls || !isPlainHttp(tls)) return
+  addProblem(ctx, {
+    code: 'GH_CONFIG_MISSING',
+    message: 'is required with listen_h2.tls: true',
+    path: ['tls', 'certificates'],
+    locatedAt: ['listen_h2', 'tls'],
+    hint: 'add a certificate, or set listen_h2.tls: false behind a balancer that terminates TLS',
+  })
 }
 
 const clusterStaleness: CombinationCheck = ({ redis, revocation }, ctx) => {
@@ -72,6 +97,8 @@ const combinationChecks = [
   publicUrlOfOpenListener,
   proxiesOfProxyProtocol,
   noTlsWithProxyProtocol,
+  noHttp2WithProxyProtocol,
+  certificatesOfHttp2,
   clusterStaleness,
   proxiesOfCertificateField,
   certificatesOfTls,

@@ -4,6 +4,7 @@ import { auditSettings } from './audit-settings.ts'
 import { sessionCacheSettings, tokenCacheSettings } from './cache-settings.ts'
 import { checkPeerSettings } from './check-peer-settings.ts'
 import { dpopSettings } from './dpop-settings.ts'
+import { http2Settings } from './http2-settings.ts'
 import { keysSettings } from './keys-settings.ts'
 import { limitsSettings } from './limits-settings.ts'
 import { listenAddress } from './listen-address.ts'
@@ -30,6 +31,12 @@ const listenerKeys = {
       'Address of the data plane: host:port, [address]:port, or :port for all addresses. Default 127.0.0.1:8080.',
     )
     .meta({ reload: 'restart' }),
+  listen_h2: http2Settings
+    .optional()
+    .describe(
+      'HTTP/2 listener of the data plane, for HTTP/2 clients and balancers. Default none: the gate speaks HTTP/1.1 only. ' +
+        'Not with `proxy_protocol: required`.',
+    ),
   reuse_port: z
     .boolean()
     .prefault(false)

@@ -16,6 +16,7 @@ export const settingsSchemaFor = (context: SettingsContext) =>
     })
     .transform(
       ({
+        listen_h2,
         reuse_port,
         public_url,
         tls,
@@ -32,6 +33,8 @@ export const settingsSchemaFor = (context: SettingsContext) =>
         ...rest
       }) => ({
         ...rest,
+        /** `undefined`: no HTTP/2 listener. */
+        listenH2: listen_h2,
         reusePort: reuse_port,
         /** Origins at which clients reach the gate. The main origin is the first; the list has at least one. */
         publicUrls: public_url ?? [loopbackUrl(rest.listen, isPlainHttp(tls) ? 'http' : 'https')],

@@ -5,15 +5,20 @@ import { type ClientTls, trustWarnings } from '../config/client-tls-settings.ts'
 import { readClientTrust } from '../config/read-client-trust.ts'
 import type { ClientCertificates } from '../tokens/client-certificates.ts'
 import type { ClientTrust } from '../x509/client-trust.ts'
-import type { Listener } from './listener.ts'
 
 /** Time between two checks of the files of `tls.client`, ms. */
 const POLL_MS = 500
 
+/** A listener of the data plane, as the reload uses it. */
+interface TlsListener {
+  /** @returns whether a certificate, key or CA changed */
+  replaceCertificates(certificates: readonly Certificate[], clientTrust: ClientTrust | undefined): boolean
+}
+
 interface CertificateReloadDependencies {
   /** Certificates of the listener, empty for plain HTTP, and CAs of client certificates. */
   readonly settings: { readonly certificates: readonly Certificate[]; readonly clientTls: ClientTls | undefined }
-  readonly listener: Pick<Listener, 'replaceCertificates'>
+  readonly listeners: readonly TlsListener[]
   readonly clientCertificates: ClientCertificates | undefined
   readonly log: (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) => void
 }
@@ -53,10 +58,10 @@ export class CertificateReload {
   }
 
   #reloadCertificates(): void {
-    const { settings, log, listener } = this.#dependencies
+    const { settings, log } = this.#dependencies
     try {
       const certificates = settings.certificates.map(readCertificate)
-      const changed = listener.replaceCertificates(certificates, this.#clientTrust)
+      const changed = this.#replace(certificates, this.#clientTrust)
       this.#certificates = certificates
       log('info', changed ? 'certificates read' : 'certificates unchanged', {
         names: certificates.flatMap(({ names }) => names),
@@ -68,6 +73,11 @@ export class CertificateReload {
     }
   }
 
+  #replace(certificates: readonly Certificate[], trust: ClientTrust | undefined): boolean {
+    const { listeners } = this.#dependencies
+    return listeners.map((listener) => listener.replaceCertificates(certificates, trust)).includes(true)
+  }
+
   /** A change is read at the second check that finds it, so that no file is read while it is written. */
   #poll(): void {
     const stamp = this.#stamp()
@@ -77,13 +87,13 @@ export class CertificateReload {
   }
 
   #reloadClientTrust(): void {
-    const { settings, clientCertificates, log, listener } = this.#dependencies
+    const { settings, clientCertificates, log } = this.#dependencies
     this.#handled = this.#stamp()
     try {
       const trust = readClientTrust(settings.clientTls!.files)
       const changed = trust.fingerprint !== this.#clientTrust?.fingerprint
       if (changed) {
-        if (this.#certificates.length > 0) listener.replaceCertificates(this.#certificates, trust)
+        if (this.#certificates.length > 0) this.#replace(this.#certificates, trust)
         clientCertificates!.trust = trust
         this.#clientTrust = trust
       }

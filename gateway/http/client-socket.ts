@@ -1,7 +1,7 @@
 import type { ClientSocket, ClientSocketListener } from '../pipeline/exchange/client-socket.ts'
-import type { StallLimit } from './in-flight.ts'
+import type { StallLimit } from '../pipeline/in-flight/in-flight.ts'
+import { StallDetector } from '../pipeline/in-flight/stall-detector.ts'
 import { MessageQueue, type QueuedMessage } from './message-queue.ts'
-import { StallDetector } from './stall-detector.ts'
 import type { HttpResponse, WebSocket } from './uws.ts'
 
 /** Sweeps (250 ms each) without a frame of the client after which it is pinged: 30 s. It is lost after twice as long. */

@@ -1,24 +1,6 @@
 import { STATUS_CODES } from 'node:http'
-import { type Denial, type HeaderField, statusTitles } from '../base/denial.ts'
-import { withResourceMetadata } from '../oauth/challenge.ts'
+import { type HeaderField, statusTitles } from '../base/denial.ts'
 import type { ConnectionEnd } from './connection-end.ts'
-
-/**
- * Returns the header fields of a refusal: content type of the problem document (RFC 9457), request id, and challenge
- * (RFC 9110 §11.6.1).
- */
-export function refusalFields(denial: Denial, requestId: string, metadataUrl: string): HeaderField[] {
-  const fields: HeaderField[] = [
-    ['content-type', 'application/problem+json'],
-    ['cache-control', 'no-store'],
-    ['x-request-id', requestId],
-    ...denial.fields,
-  ]
-  for (const challenge of denial.challenges) {
-    fields.push(['www-authenticate', withResourceMetadata(challenge, metadataUrl)])
-  }
-  return fields
-}
 
 /**
  * Sends one of the gate's own replies as a whole. A reply that closes the connection is sent after the request

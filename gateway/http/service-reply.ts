@@ -1,3 +1,4 @@
+import { writeGateFields } from '../pipeline/exchange/reply-fields.ts'
 import type { ReplyHead } from '../upstream/reply-head.ts'
 import type { ConnectionEnd } from './connection-end.ts'
 
@@ -90,15 +91,7 @@ export class ServiceReply {
     // Write status and header fields as one buffer: every byte was validated when the head was parsed.
     res.writeStatus(this.#lines!)
     this.#lines = undefined
-    res.writeHeader('x-request-id', exchange.id)
-    for (const [name, value] of exchange.originFields) res.writeHeader(name, value)
-    if (exchange.keptPrivate) res.writeHeader('cache-control', 'private')
-    // Add a further `RateLimit` line of the same list, because the service can send its own limits (RFC 9651 §3.1).
-    if (exchange.proof?.nonce !== undefined) res.writeHeader('dpop-nonce', exchange.proof.nonce)
-    if (exchange.rateLimit !== '') {
-      res.writeHeader('ratelimit', exchange.rateLimit)
-      res.writeHeader('ratelimit-policy', exchange.route!.limits!.policyField)
-    }
+    writeGateFields(exchange, res)
     const atOnce = whole && mustClose && upload?.complete !== false
     if (mustClose && (!atOnce || this.#end.endsByItself)) res.writeHeader('connection', 'close')
     return atOnce

@@ -1,31 +1,14 @@
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { BLOCK_BYTES, blockOf } from '../base/blocks.ts'
+import { BodyStream } from '../pipeline/exchange/body-stream.ts'
 import { UploadQueue } from './upload-queue.ts'
 import type { HttpResponse } from './uws.ts'
 
-const WINDOW_BYTES = 64 * 1024
 /**
  * Size below which a chunk is copied into a separate buffer, bytes. A 64 KiB block for a small chunk would waste
  * memory.
  */
 const SMALL_BYTES = 16 * 1024
-
-/**
- * The request body as the upstream reads it. While `mayRelay` is false, reads return nothing, not even bytes that are
- * already in the buffer of this stream.
- */
-class UploadStream extends Readable {
-  readonly #mayRelay: () => boolean
-
-  constructor(mayRelay: () => boolean, fill: () => void) {
-    super({ highWaterMark: WINDOW_BYTES, read: fill })
-    this.#mayRelay = mayRelay
-  }
-
-  override read(size?: number): unknown {
-    return this.#mayRelay() ? super.read(size) : null
-  }
-}
 
 /**
  * A request body on its way from uWebSockets.js to an upstream. The client is read only as fast as the upstream reads
@@ -39,7 +22,7 @@ export class Upload {
   #ended = false
   #paused = false
   #discarding = false
-  #stream: Readable | undefined
+  #stream: BodyStream | undefined
   /** Number of body bytes received so far. */
   bytes = 0
   /** True when the body arrived in more than one part. */
@@ -114,23 +97,17 @@ export class Upload {
    * @param mayRelay  whether the upstream is allowed to read now; called at each read
    */
   open(mayRelay: () => boolean): Readable {
-    this.#stream = new UploadStream(mayRelay, () => {
+    this.#stream = new BodyStream(mayRelay, () => {
       this.touched = true
       this.#wanted = true
       this.#deliver()
     })
-    // When the call to the upstream fails, it destroys the stream and reports the failure itself. Ignore the stream's
-    // error.
-    this.#stream.on('error', () => undefined)
     return this.#stream
   }
 
   /** Makes the upstream read again, after `mayRelay` was false and became true. */
   wake(): void {
-    const stream = this.#stream
-    if (this.#discarding || stream === undefined) return
-    if (stream.readableFlowing === true) stream.pause().resume()
-    else stream.emit('readable')
+    if (!this.#discarding) this.#stream?.wake()
   }
 
   /** Discards the rest of the body as it arrives, because no upstream will read it. Does not resume a paused client. */

@@ -68,7 +68,7 @@ export class StreamRegistry implements SharedState, StreamKeeper {
   readonly #endChecking: () => void
   readonly #work: SlicedWork
   readonly #openByKind: Record<StreamKind, number> = { websocket: 0, events: 0, download: 0, upload: 0 }
-  #source: (found: (candidate: StreamCandidate) => void) => void = () => {}
+  readonly #sources: ((found: (candidate: StreamCandidate) => void) => void)[] = []
 
   constructor({ holdMs, now = () => performance.now(), ...limits }: StreamRegistryOptions) {
     this.counts = new StreamCounts(limits)
@@ -88,15 +88,15 @@ export class StreamRegistry implements SharedState, StreamKeeper {
   }
 
   /**
-   * Sets the function that calls back with each exchange that may have become a stream. It is called before each check
-   * of all streams and for each event, so that a short exchange costs nothing here.
+   * Adds a function that calls back with each exchange of a listener that may have become a stream. It is called before
+   * each check of all streams and for each event, so that a short exchange costs nothing here.
    */
   findIn(source: (found: (candidate: StreamCandidate) => void) => void): void {
-    this.#source = source
+    this.#sources.push(source)
   }
 
   #find(): void {
-    this.#source((candidate) => this.open(candidate))
+    for (const source of this.#sources) source((candidate) => this.open(candidate))
   }
 
   /** Registers a stream, then checks it. The check may end the stream. */

@@ -79,6 +79,18 @@ export const instruments = {
   ),
   connections: gauge('connections', 'Open client connections.'),
   connectionsOpened: counter('connections_opened_total', 'Client connections accepted since the process started.'),
+  http2Sessions: gauge('http2_sessions', 'Open client connections with HTTP/2. Only with `listen_h2`.'),
+  http2Streams: gauge('http2_streams', 'Requests in progress over HTTP/2. Only with `listen_h2`.'),
+  http2SessionsEnded: counter(
+    'http2_sessions_ended_total',
+    'HTTP/2 connections that the gate ended or refused, by cause: preface, idle, age, drain, ping-timeout, ping-flood, settings-flood, frame-flood, cancel-flood, protocol-error, address-full, node-full.',
+    ['cause'],
+  ),
+  http2StreamsRefused: counter(
+    'http2_streams_refused_total',
+    'HTTP/2 requests that reached no phase and appear in no log, by cause: cancelled (by the client before the gate read them), address-full, node-full.',
+    ['cause'],
+  ),
   upstreamResting: gauge(
     'upstream_resting',
     '1 while an upstream is passed over because a connection to it failed, else 0. It still gets requests when no other upstream is available.',

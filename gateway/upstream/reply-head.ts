@@ -129,6 +129,18 @@ export class ReplyHead {
   }
 
   /**
+   * Returns the remaining fields as alternating names, in lower case, and values, Latin-1. Call this method instead of
+   * `lines`, before `onHead` returns.
+   */
+  fields(): string[] {
+    const fields: string[] = []
+    for (let i = 0; i < this.fieldCount; i++) {
+      if (spans[i * 4 + 3] !== 0) fields.push(this.name(i), this.value(i))
+    }
+    return fields
+  }
+
+  /**
    * Returns the status line without the HTTP version, then the remaining fields, each preceded by CR LF. No CR LF
    * follows the last field. Call this method once, before `onHead` returns.
    */

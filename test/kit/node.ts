@@ -54,6 +54,8 @@ export class TestNode {
   /** Port of the data plane. */
   port = 0
   adminPort = 0
+  /** Port of the HTTP/2 listener; 0 without `listen_h2`. */
+  http2Port = 0
   readonly #process: ChildProcess
   readonly #out: LogLines
   readonly #err: LogLines
@@ -161,13 +163,14 @@ export class TestNode {
   }
 
   async #ready(): Promise<void> {
-    const { listen, admin } = await this.#out.find(
+    const { listen, listen_h2, admin } = await this.#out.find(
       ({ msg }) => msg === 'node started',
       'the node to listen',
       startLimitMs,
     )
     this.port = portOf(listen)
     this.adminPort = portOf(admin)
+    if (listen_h2 !== undefined) this.http2Port = portOf(listen_h2)
     const deadline = performance.now() + startLimitMs
     while (!(await answers(`http://127.0.0.1:${this.adminPort}/readyz`))) {
       if (performance.now() > deadline) throw new Error(`not ready in ${startLimitMs} ms\n${this.dump()}`)

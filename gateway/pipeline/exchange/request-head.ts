@@ -6,6 +6,9 @@ export interface WebSocketHandshake {
   readonly protocols: readonly string[]
 }
 
+/** HTTP version of a request, as in `Via` (RFC 9110 §7.6.3) and in traces. */
+export type HttpVersion = '1.1' | '2'
+
 /**
  * The head of a request, copied from the listener once. Field names are in lower case and values are trimmed. Names and
  * values have the order of the received fields. `guard-request` sets `kinds` and the properties after `kinds`.
@@ -18,6 +21,8 @@ export class RequestHead {
   readonly query: string | undefined
   readonly names: readonly string[]
   readonly values: readonly string[]
+  /** HTTP version of the request. A request with HTTP/2 has no hop-by-hop fields, and its body has no framing fields. */
+  readonly version: HttpVersion
 
   /** Kind of each header field, at the same index as in `names`. */
   readonly kinds: FieldKind[] = []
@@ -28,8 +33,9 @@ export class RequestHead {
   requestId: string | undefined
   traceparent: string | undefined
   via: string | undefined
-  /** Length of the body, bytes; `undefined` when it is chunked or absent. */
+  /** Length of the body, bytes; `undefined` when it is not announced, or without a body. */
   contentLength: number | undefined
+  /** True for a body of unknown length: with `Transfer-Encoding: chunked`, or with HTTP/2 without `Content-Length`. */
   chunked = false
   /** `Max-Forwards` of an OPTIONS request; `undefined` without the field, and for every other method. */
   maxForwards: number | undefined
@@ -48,12 +54,14 @@ export class RequestHead {
     query: string | undefined,
     names: readonly string[],
     values: readonly string[],
+    version: HttpVersion = '1.1',
   ) {
     this.method = method
     this.target = target
     this.query = query
     this.names = names
     this.values = values
+    this.version = version
   }
 
   /** All values of a field as one list (RFC 9110 §5.3). The name must be in lower case. */

@@ -30,6 +30,7 @@ const refusals = {
   expectationUnknown: denial('expectation-unknown'),
   upgradeUnsupported: denial('upgrade-unsupported'),
   grpcUnsupported: denial('grpc-unsupported'),
+  grpcWebUnsupported: denial('grpc-web-unsupported'),
 }
 
 type FieldDenial = (typeof refusals)[keyof typeof refusals]
@@ -65,6 +66,7 @@ const chunked = /^chunked$/i
 const decimal = /^(?:0|[1-9][0-9]{0,15})$/
 const digits = /^[0-9]+$/
 const grpc = /^application\/grpc(?:[+;]|$)/i
+const grpcWeb = /^application\/grpc-web/i
 
 /**
  * Admits only requests that all HTTP implementations parse alike: framing, field names, Host, and the path's normal
@@ -99,6 +101,7 @@ export const guardRequest = phase<Exchange, Guarded>()({
     'upgrade-version',
     'upgrade-unsupported',
     'grpc-unsupported',
+    'grpc-web-unsupported',
     ...pathReasons,
   ],
   run(x) {
@@ -234,7 +237,8 @@ function guardField(head: RequestHead, kind: FieldKind, value: string, repeated:
       head.chunked = true
       return undefined
     case FieldKind.contentType:
-      return grpc.test(value) ? refusals.grpcUnsupported : undefined
+      if (grpc.test(value)) return refusals.grpcUnsupported
+      return head.version === '2' && grpcWeb.test(value) ? refusals.grpcWebUnsupported : undefined
     case FieldKind.expect:
       return value.toLowerCase() === '100-continue' ? undefined : refusals.expectationUnknown
     case FieldKind.upgrade:

@@ -9,7 +9,7 @@ import { withoutOwnCookies } from '../identity/cookie-field.ts'
 /** Largest `Max-Forwards` that is sent to a service (RFC 9110 §7.6.2). */
 const MAX_FORWARDS = 2 ** 31 - 1
 
-const VIA = '1.1 gatehouse'
+const via = { '1.1': '1.1 gatehouse', '2': '2 gatehouse' } as const
 
 /**
  * Builds the header fields that the service receives. First removes all fields that the client is not allowed to send,
@@ -122,7 +122,7 @@ function addGateFields(x: Selected, fields: string[]): void {
     'forwarded',
     `for=${address.includes(':') ? `"[${address}]"` : address};host="${host}";proto=${x.proto}`,
     'via',
-    head.via === undefined ? VIA : `${latin1(head.via)}, ${VIA}`,
+    head.via === undefined ? via[head.version] : `${latin1(head.via)}, ${via[head.version]}`,
   )
   const { rewrite } = x.route
   if (rewrite !== undefined && rewrite.stripPrefix !== '') fields.push('x-forwarded-prefix', rewrite.stripPrefix)

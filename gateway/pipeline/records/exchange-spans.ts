@@ -98,7 +98,7 @@ function attributesOf(x: Exchange, failure: string | undefined): SpanAttributes 
     'url.path': bounded(x.path === '' ? head.target : x.path, PATH_MAX),
     'server.address': x.host === '' ? undefined : bounded(x.host),
     'client.address': addressText(x.address),
-    'network.protocol.version': '1.1',
+    'network.protocol.version': head.version,
     'error.type': failure,
     'gatehouse.decision': decisionOf(x.reason),
     'gatehouse.reason': x.reason,

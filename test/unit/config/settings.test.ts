@@ -544,3 +544,30 @@ test('the settings loader warns about a host of public_url that no TLS certifica
     'no certificate in tls.certificates covers host a.eu.shop.example of public_url: its requests are rejected with 421',
   ])
 })
+
+test.each([
+  [
+    'proxy_protocol: required',
+    { proxies: ['10.0.0.1'], proxy_protocol: 'required' },
+    false,
+    'GH_CONFIG_VALUE listen_h2',
+  ],
+  ['tls: true, but no certificates', {}, true, 'GH_CONFIG_MISSING tls.certificates'],
+])('listen_h2 with %s is an error', (_, file, tls, problem) => {
+  expect(say({ file: { policy, ...file, listen_h2: { address: '127.0.0.1:8443', tls } } })).toEqual([problem])
+})
+
+test('listen_h2 on an address that is not loopback requires public_url', () => {
+  const file = { policy, listen_h2: { address: ':8443', tls: false } }
+
+  expect(say({ file })).toEqual(['GH_CONFIG_MISSING public_url'])
+  expect(load({ file: { ...file, public_url: 'https://api.example' } }).listenH2).toEqual({
+    host: undefined,
+    port: 8443,
+    tls: false,
+    maxStreams: 100,
+    maxSessions: 10_000,
+    maxSessionsPerAddress: 100,
+    maxAgeMs: 3_600_000,
+  })
+})

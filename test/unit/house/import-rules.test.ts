@@ -47,6 +47,7 @@ const offences: readonly [file: string, imports: string, ...rules: string[]][] =
   ['gateway/pipeline/up-type.ts', 'gateway/http/a.ts', 'level-5-pipeline'],
   ['gateway/explain/up.ts', 'gateway/admin/a.ts', 'level-6-explain'],
   ['gateway/http/aside.ts', 'gateway/admin/a.ts', 'level-7-http'],
+  ['gateway/http2/aside.ts', 'gateway/http/a.ts', 'level-7-http2'],
   ['gateway/admin/up.ts', 'gateway/node.ts', 'level-7-admin'],
   ['gateway/main.ts', 'gateway/cli/a.ts', 'level-8-root'],
   ['gateway/cli/of-no-room.ts', 'gateway/helpers/a.ts', 'level-9-cli'],

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { StallDetector } from '../../../gateway/http/stall-detector.ts'
+import { StallDetector } from '../../../gateway/pipeline/in-flight/stall-detector.ts'
 
 // The stall detector counts consecutive calls without enough bytes sent or received, and starts again at 1 after enough
 // bytes.

@@ -1,17 +1,17 @@
 import { performance } from 'node:perf_hooks'
-import { ActiveSet, type ActiveSetMember } from '../base/active-set.ts'
-import { denial } from '../base/denial.ts'
-import { GatewayFault } from '../base/fault.ts'
-import { Supervisor } from '../base/supervisor.ts'
-import { abandon, fail, refuseForwarded } from '../pipeline/exchange/driver.ts'
-import type { Exchange, Recorded } from '../pipeline/exchange/exchange.ts'
-import { RelayedStream } from '../pipeline/exchange/relayed-stream.ts'
-import type { StreamCandidate } from '../streams/watched-stream.ts'
+import { ActiveSet, type ActiveSetMember } from '../../base/active-set.ts'
+import { denial } from '../../base/denial.ts'
+import { GatewayFault } from '../../base/fault.ts'
+import { Supervisor } from '../../base/supervisor.ts'
+import type { StreamCandidate } from '../../streams/watched-stream.ts'
+import { abandon, fail, refuseForwarded } from '../exchange/driver.ts'
+import type { Exchange, Recorded } from '../exchange/exchange.ts'
+import { RelayedStream } from '../exchange/relayed-stream.ts'
 
 const SWEEP_MS = 250
 /**
- * Interval at which the client timeouts of uWebSockets.js are restarted, in sweeps: 8 × 250 ms = 2 s. The shortest of
- * these timeouts is 4 s.
+ * Interval at which the client timeouts of the listener's library are restarted, in sweeps: 8 × 250 ms = 2 s. The
+ * shortest of these timeouts, in uWebSockets.js, is 4 s.
  */
 const RESTART_SWEEPS = 8
 /**
@@ -44,8 +44,8 @@ export interface StallLimits {
 interface Watched extends ActiveSetMember {
   readonly exchange: Exchange
   /**
-   * Restarts the timeout of uWebSockets.js itself, so that this timeout does not end an exchange that `stallReason`
-   * checks.
+   * Restarts the timeout of the listener's library, if it has one, so that this timeout does not end an exchange that
+   * `stallReason` checks.
    */
   restartTimeout(): void
   /** @returns the reason to end the exchange when the client stalls, else `undefined` */

@@ -1,0 +1,269 @@
+import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
+import type { Socket } from 'node:net'
+import type { ActiveSetMember } from '../base/active-set.ts'
+import type { TlsHandshake } from '../pipeline/exchange/exchange.ts'
+import { EventBudget } from './event-budget.ts'
+import type { SecureContexts } from './secure-contexts.ts'
+import type { PeerCounts } from './session-counts.ts'
+import {
+  HEAD_CREDIT_MAX,
+  LINGER_MS,
+  OVERHEAD_BYTES,
+  PING_REPLY_MS,
+  PINGS,
+  PREFACE_MS,
+  QUIET_MS,
+  REQUEST_CREDIT,
+  SENT_PER_CREDIT,
+  SETTINGS,
+  type SessionEndCause,
+  WINDOW_BYTES,
+} from './session-limits.ts'
+
+export interface ConnectionOptions {
+  readonly socket: Socket
+  /** Certificates in force when the connection was accepted; `undefined` without TLS. */
+  readonly contexts: SecureContexts | undefined
+  /** 4 or 16 bytes; IPv4-mapped addresses are converted to IPv4. */
+  readonly address: Uint8Array
+  readonly peer: PeerCounts
+  /** Time without requests after which the connection ends, ms. */
+  readonly idleMs: number
+  /** Age at which the connection ends, ms. */
+  readonly maxAgeMs: number
+  /** Returns the monotonic time, ms. */
+  readonly now: () => number
+  /** Called at most once, with the cause for which the gate ends the connection. */
+  readonly onEnd: (cause: SessionEndCause) => void
+}
+
+/** A connection of an HTTP/2 client: from its acceptance, over its session, to its end. Enforces its limits. */
+export class ClientConnection implements ActiveSetMember {
+  place = -1
+  readonly address: Uint8Array
+  readonly peer: PeerCounts
+  /** Names of the TLS certificate that the client's SNI selected; `undefined` without TLS or without a known name. */
+  servedNames: ReadonlySet<string> | undefined
+  /** Client certificate of the TLS connection; `undefined` unless the listener requests client certificates. */
+  handshake: TlsHandshake | undefined
+  /** Number of requests in progress. */
+  streams = 0
+  readonly #options: ConnectionOptions
+  readonly #startedMs: number
+  readonly #pings: EventBudget
+  readonly #settings: EventBudget
+  readonly #overhead: EventBudget
+  #session: ServerHttp2Session | undefined
+  /** True once the SETTINGS frame of the client has arrived. */
+  #greeted = false
+  /** Time of the last begin or end of a request, or of the last sweep in which bytes had arrived. */
+  #usedMs: number
+  #heardMs: number
+  #pingedMs: number | undefined
+  /** Bytes that had been read at the last sweep. */
+  #read = 0
+  /** Bytes of heads and bodies since the last sweep: they are no overhead. */
+  #credit = 0
+  #sent = 0
+  /** Streams whose request body is not complete. */
+  readonly #uploads = new Set<ServerHttp2Stream>()
+  /** Streams with a complete reply whose request body is not complete. */
+  readonly #refusedUploads = new Set<ServerHttp2Stream>()
+  #ended = false
+  /** Time at which the last request had ended after GOAWAY. */
+  #closedMs: number | undefined
+  /** Time of the first sweep after the end of the session. */
+  #destroyedMs: number | undefined
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options
+    this.address = options.address
+    this.peer = options.peer
+    const now = options.now()
+    this.#startedMs = now
+    this.#usedMs = now
+    this.#heardMs = now
+    this.#pings = new EventBudget(PINGS, now)
+    this.#settings = new EventBudget(SETTINGS, now)
+    this.#overhead = new EventBudget(OVERHEAD_BYTES, now)
+  }
+
+  get contexts(): SecureContexts | undefined {
+    return this.#options.contexts
+  }
+
+  /** Attaches the session, once the TLS handshake is complete. */
+  begin(session: ServerHttp2Session): void {
+    const { now } = this.#options
+    this.#session = session
+    session.on('remoteSettings', () => {
+      this.#greeted = true
+      if (!this.#settings.take(1, now())) this.cut('settings-flood')
+    })
+    session.on('ping', () => {
+      if (!this.#pings.take(1, now())) this.cut('ping-flood')
+    })
+    session.on('error', () => this.#noteEnd('protocol-error'))
+    session.on('frameError', () => undefined)
+  }
+
+  /** Counts a new request. @param headBytes  size of its fields */
+  streamOpened(stream: ServerHttp2Stream, headBytes: number): void {
+    this.streams++
+    this.#usedMs = this.#options.now()
+    this.#credit += Math.min(headBytes, HEAD_CREDIT_MAX) + REQUEST_CREDIT
+    if (!stream.endAfterHeaders) this.#uploads.add(stream)
+  }
+
+  /** Counts bytes of a request body that the gate has read. */
+  bodyRead(bytes: number): void {
+    this.#credit += bytes
+  }
+
+  /** The gate will not read the rest of a request body. Counts the bytes that have arrived. */
+  bodyRefused(stream: ServerHttp2Stream): void {
+    this.#credit += unreadBytes(stream)
+    this.#uploads.delete(stream)
+    this.#refusedUploads.add(stream)
+  }
+
+  /**
+   * Tells clients to stop sending bodies that the gate does not read (RFC 9113 §8.1), once they have got the whole
+   * reply: nghttp2 would send RST_STREAM before the end of the reply.
+   */
+  #stopUploads(): void {
+    for (const stream of this.#refusedUploads) {
+      if (!stream.destroyed && stream.state.localClose !== 1) continue
+      this.#refusedUploads.delete(stream)
+      if (!stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR)
+    }
+  }
+
+  /** @param isCancelled  true when the client ended the request before the gate had replied to it */
+  streamClosed(stream: ServerHttp2Stream, isCancelled: boolean): void {
+    this.streams--
+    this.#uploads.delete(stream)
+    this.#refusedUploads.delete(stream)
+    this.#usedMs = this.#options.now()
+    if (isCancelled) this.cancelled()
+  }
+
+  /** Counts a request that the client cancelled. */
+  cancelled(): void {
+    const session = this.#session
+    // After the end of the session no request is cancelled by the client.
+    if (this.peer.isProxy || session === undefined || session.destroyed) return
+    if (!this.peer.cancels.take(1, this.#options.now())) this.cut('cancel-flood')
+  }
+
+  /** Enforces the times and the overhead of the connection. Called every 250 ms. */
+  sweep(): void {
+    const now = this.#options.now()
+    const session = this.#session
+    if (session === undefined || session.destroyed) {
+      this.#sweepSocket(now)
+      return
+    }
+    if (!this.#greeted) {
+      if (now - this.#startedMs >= PREFACE_MS) this.cut('preface')
+      return
+    }
+    // From here on each step may destroy the session, whose socket then cannot be used.
+    this.#checkBytes(session, now)
+    this.#stopUploads()
+    if (!session.destroyed && this.streams > 0) this.#checkSilence(session, now)
+    if (session.destroyed) return
+    if (session.closed) this.#sweepClosing(now)
+    else if (now - this.#startedMs >= this.#options.maxAgeMs) this.goAway('age')
+    else if (this.streams === 0 && now - this.#usedMs >= this.#options.idleMs) this.goAway('idle')
+  }
+
+  /** Closes a connection whose session has not begun in time, or has ended while the client keeps the connection open. */
+  #sweepSocket(now: number): void {
+    if (this.#session === undefined) {
+      if (now - this.#startedMs >= PREFACE_MS) this.cut('preface')
+      return
+    }
+    this.#destroyedMs ??= now
+    if (now - this.#destroyedMs >= LINGER_MS) this.#options.socket.destroy()
+  }
+
+  #checkBytes({ socket }: ServerHttp2Session, now: number): void {
+    const { bytesRead, bytesWritten } = socket
+    const read = bytesRead - this.#read
+    const sent = bytesWritten - this.#sent
+    if (read > 0) this.#heardMs = now
+    const overhead = read - this.#credit - sent / SENT_PER_CREDIT
+    this.#read = bytesRead
+    this.#sent = bytesWritten
+    this.#credit = 0
+    if (!this.#overhead.take(overhead, now) && this.#overhead.debt > this.#unread()) this.cut('frame-flood')
+  }
+
+  /** Bytes of request bodies that have arrived and that the gate has not read yet. They are no overhead either. */
+  #unread(): number {
+    let bytes = 0
+    for (const stream of this.#uploads) bytes += unreadBytes(stream)
+    return bytes
+  }
+
+  /** Sends a PING to a client that waits for a reply and sends nothing: its connection may be lost. */
+  #checkSilence(session: ServerHttp2Session, now: number): void {
+    if (this.#pingedMs !== undefined) {
+      if (now - this.#pingedMs >= PING_REPLY_MS) this.cut('ping-timeout')
+      return
+    }
+    if (now - this.#heardMs < QUIET_MS) return
+    this.#pingedMs = now
+    session.ping(() => {
+      this.#pingedMs = undefined
+    })
+  }
+
+  /**
+   * Ends the connection gracefully (GOAWAY): requests in progress complete, and the client sends new requests on another
+   * connection. GOAWAY names the last request that was received, so that a client can safely repeat later ones. A first
+   * GOAWAY as announcement (RFC 9113 §6.8) is of no use: after any GOAWAY, nghttp2 ignores new requests.
+   */
+  goAway(cause: SessionEndCause): void {
+    const session = this.#session
+    if (session === undefined || session.destroyed || !this.#greeted) {
+      this.cut(cause)
+      return
+    }
+    this.#noteEnd(cause)
+    session.close()
+  }
+
+  /** Closes a connection without requests whose client keeps it open after GOAWAY. */
+  #sweepClosing(now: number): void {
+    if (this.streams > 0) return
+    this.#closedMs ??= now
+    if (now - this.#closedMs >= LINGER_MS) this.destroy()
+  }
+
+  /** Ends the connection at once, because of a violated limit. Its requests are abandoned. */
+  cut(cause: SessionEndCause): void {
+    this.#noteEnd(cause)
+    const code = cause.endsWith('-flood') ? constants.NGHTTP2_ENHANCE_YOUR_CALM : constants.NGHTTP2_NO_ERROR
+    if (this.#session === undefined) this.#options.socket.destroy()
+    else this.#session.destroy(undefined, code)
+  }
+
+  /** Ends the connection at once. */
+  destroy(): void {
+    this.#session?.destroy()
+    this.#options.socket.destroy()
+  }
+
+  #noteEnd(cause: SessionEndCause): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#options.onEnd(cause)
+  }
+}
+
+/** Bytes of the body of a request that have arrived and that are unread: they have used up its window. */
+function unreadBytes({ destroyed, state }: ServerHttp2Stream): number {
+  return destroyed ? 0 : Math.max(0, WINDOW_BYTES - (state.localWindowSize ?? WINDOW_BYTES))
+}

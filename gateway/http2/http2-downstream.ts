@@ -1,0 +1,280 @@
+import { constants, type ServerHttp2Stream } from 'node:http2'
+import type { Readable } from 'node:stream'
+import type { ActiveSetMember } from '../base/active-set.ts'
+import { type Denial, denial } from '../base/denial.ts'
+import type { Answer } from '../pipeline/exchange/answer.ts'
+import type { ClientSocket } from '../pipeline/exchange/client-socket.ts'
+import type { Downstream } from '../pipeline/exchange/downstream.ts'
+import { abandon, fail, refuseForwarded } from '../pipeline/exchange/driver.ts'
+import type { Exchange } from '../pipeline/exchange/exchange.ts'
+import { refusalFields, writeGateFields } from '../pipeline/exchange/reply-fields.ts'
+import { type InFlight, type StallLimits, watchExchange } from '../pipeline/in-flight/in-flight.ts'
+import { StallDetector } from '../pipeline/in-flight/stall-detector.ts'
+import type { ReplyHead } from '../upstream/reply-head.ts'
+import type { ClientConnection } from './client-connection.ts'
+import { Http2Upload } from './http2-upload.ts'
+import { ReplyList } from './reply-list.ts'
+
+const bodyTooLarge = denial('body-too-large')
+
+/** Client side of an exchange on an HTTP/2 stream. After the end of the stream, every method does nothing. */
+export class Http2Downstream implements Downstream, ActiveSetMember {
+  exchange!: Exchange
+  place = -1
+  readonly remoteAddress: Uint8Array
+  readonly proxiedAddress = undefined
+  readonly isWebSocket = false
+  readonly #stream: ServerHttp2Stream
+  readonly #connection: ClientConnection
+  readonly #inFlight: InFlight
+  #upload: Http2Upload | undefined
+  /** True when the client has got 100 Continue. */
+  #continued = false
+  /** True for a reply without a body: to HEAD, or with status 204 or 304. */
+  #bodyless = false
+  /** Number of body bytes that the service still has to send; `undefined` for a reply without Content-Length. */
+  #left: number | undefined
+  #watching = false
+  /** True when the gate has handed the whole reply to the stream. */
+  #complete = false
+  /** True when the stream has sent all bytes of the reply. */
+  #sent = false
+  /** True when nothing more can be sent: the stream has ended, or the gate has reset it. */
+  #over = false
+  /** Detectors of a stalled client, created at their first use, as for HTTP/1.1. */
+  #reading: StallDetector | undefined
+  #sending: StallDetector | undefined
+  replying = false
+  bytesOut = 0
+
+  constructor(stream: ServerHttp2Stream, connection: ClientConnection, inFlight: InFlight) {
+    this.#stream = stream
+    this.#connection = connection
+    this.#inFlight = inFlight
+    this.remoteAddress = connection.address
+    stream.on('finish', () => this.#finished())
+    stream.on('wantTrailers', () => this.#endStream())
+    stream.on('close', () => this.#closed())
+  }
+
+  get bytesIn(): number {
+    return this.#upload?.bytes ?? 0
+  }
+
+  get bodyTouched(): boolean {
+    return this.#upload?.touched ?? false
+  }
+
+  get uploading(): boolean {
+    return this.#upload?.unsent ?? false
+  }
+
+  get lingers(): boolean {
+    return this.#complete && !this.#sent && !this.#isGone
+  }
+
+  get backedUp(): boolean {
+    return !this.#isGone && this.#stream.writableNeedDrain
+  }
+
+  get #isGone(): boolean {
+    return this.#over || this.#stream.closed || this.#stream.destroyed
+  }
+
+  /** Call this for a request whose head is not its end. */
+  expectBody(): void {
+    this.#upload = new Http2Upload(this.#stream, (total, bytes) => this.#checkSize(total, bytes))
+  }
+
+  /** Checks the size before bytes are forwarded, so that the service receives neither too many bytes nor a cut body. */
+  #checkSize(total: number, bytes: number): void {
+    const x = this.exchange
+    this.#connection.bodyRead(bytes)
+    try {
+      const most = x.route?.maxBodyBytes
+      if (most !== undefined && total > most) refuseForwarded(x, bodyTooLarge)
+    } catch (error) {
+      fail(x, error)
+    }
+  }
+
+  openBody(): Readable | undefined {
+    if (this.#upload === undefined) return undefined
+    if (!this.#continued && !this.#isGone && this.exchange.head.field('expect') !== undefined) {
+      this.#continued = true
+      this.#stream.additionalHeaders({ ':status': 100 })
+    }
+    return this.#upload.open(() => this.#mayUpload())
+  }
+
+  #mayUpload(): boolean {
+    const { exchange: x } = this
+    // An upload of several parts is a stream. A shorter one that does not end is found by the sweep of the streams.
+    if (x.stream === undefined && this.#upload!.continued && !x.settled) {
+      watchExchange(x)
+      if (x.settled) return false
+    }
+    return x.stream?.mayUpload() !== false
+  }
+
+  refuse(refusal: Denial, requestId: string, metadataUrl: string): void {
+    const list = new ReplyList(refusal.status)
+    list.addAll(refusalFields(refusal, requestId, metadataUrl))
+    list.addAll(this.exchange.originFields)
+    this.#sendWhole(list, `${refusal.problem}${requestId}"}`)
+  }
+
+  answer({ status, fields, body }: Answer, requestId: string): void {
+    const list = new ReplyList(status)
+    list.addAll(fields)
+    list.writeHeader('x-request-id', requestId)
+    this.#sendWhole(list, body)
+  }
+
+  #sendWhole(list: ReplyList, body: string): void {
+    const bytes = Buffer.from(body)
+    this.#upload?.discard()
+    this.#bodyless = this.exchange.head.method === 'HEAD'
+    list.writeHeader('content-length', String(bytes.length))
+    if (!this.#sendHead(list, false)) return
+    if (!this.#bodyless) {
+      this.bytesOut = bytes.length
+      this.#stream.write(bytes)
+    }
+    this.#finish()
+  }
+
+  begin(head: ReplyHead): void {
+    const { status, contentLength } = head
+    const list = new ReplyList(status)
+    list.addPairs(head.fields())
+    writeGateFields(this.exchange, list)
+    this.#bodyless = this.exchange.head.method === 'HEAD' || status === 204 || status === 304
+    this.#left = contentLength
+    // Replies 204 and 304 must have no Content-Length.
+    if (contentLength !== undefined && status !== 204 && status !== 304) {
+      list.writeHeader('content-length', String(contentLength))
+    }
+    this.#sendHead(list, true)
+  }
+
+  /** @returns false when the head was not sent, because the stream has ended or a field is not safe to send */
+  #sendHead(list: ReplyList, isStreamed: boolean): boolean {
+    this.replying = true
+    if (this.#isGone) return false
+    if (!list.isSafe) {
+      this.abort()
+      return false
+    }
+    // Node.js ends the writable side of each stream that it resets or whose session it destroys, and so marks the reply
+    // as complete. With `waitForTrailers`, only `#endStream` does.
+    this.#stream.respond(list.fields, { endStream: this.#bodyless, waitForTrailers: isStreamed && !this.#bodyless })
+    return true
+  }
+
+  /** Marks the reply of a service as complete, after its last byte. */
+  #endStream(): void {
+    if (this.#complete && !this.#isGone) this.#stream.sendTrailers({})
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (this.#isGone || chunk.length === 0 || this.#bodyless) return true
+    if (this.#left !== undefined) this.#left -= chunk.length
+    this.bytesOut += chunk.length
+    // Copy the bytes: the read buffer of the chunk is overwritten by the next read from any service.
+    const room = this.#stream.write(Buffer.from(chunk))
+    if (!room) this.#watch()
+    return room
+  }
+
+  /** Calls `#drained` once, when the client has read. */
+  #watch(): void {
+    if (this.#watching) return
+    this.#watching = true
+    this.#stream.once('drain', () => {
+      this.#watching = false
+      if (!this.#isGone) this.exchange.call?.resume()
+    })
+  }
+
+  end(): boolean {
+    if (this.#isGone) return true
+    if (!this.#bodyless && this.#left !== undefined && this.#left !== 0) {
+      this.abort()
+      return false
+    }
+    this.#finish()
+    return true
+  }
+
+  #finish(): void {
+    this.#complete = true
+    this.#stream.end()
+  }
+
+  continue(): boolean {
+    this.#upload?.wake()
+    return !this.#stream.writableNeedDrain
+  }
+
+  /** All bytes of the reply have been sent. A client that still sends a body gets RST_STREAM later. */
+  #finished(): void {
+    if (this.#upload?.complete === false && !this.#isGone) this.#connection.bodyRefused(this.#stream)
+    if (!this.#complete) return
+    this.#sent = true
+    this.#end()
+  }
+
+  /** The stream has ended. If the reply was not complete, the client or the session has ended it. */
+  #closed(): void {
+    const isCancelled = !this.#over && !this.#sent
+    this.#over = true
+    if (this.#upload?.complete === false) this.#upload.break()
+    this.#end()
+    this.#connection.streamClosed(this.#stream, isCancelled)
+    if (isCancelled) abandon(this.exchange, 'client-gone')
+  }
+
+  /** An exchange stays in flight while the last bytes of its reply wait for a slow client. */
+  #end(): void {
+    this.#inFlight.delete(this)
+    this.exchange.stream?.close()
+  }
+
+  stallReason({ standard }: StallLimits): 'reader-stalled' | 'upload-stalled' | undefined {
+    if (this.#isGone) return undefined
+    const isHeld = this.exchange.stream?.held === true
+    const waiting = this.#stream.writableLength
+    if (waiting > 0 && !isHeld) {
+      const taken = this.bytesOut - waiting
+      this.#reading ??= new StallDetector(taken)
+      if (this.#reading.stalledCalls(taken, standard.bytes) > standard.sweeps) return 'reader-stalled'
+    } else this.#reading = undefined
+    if (this.#upload?.awaited === true && !this.#complete) {
+      this.#sending ??= new StallDetector(this.#upload.bytes)
+      if (this.#sending.stalledCalls(this.#upload.bytes, standard.bytes) > standard.sweeps) return 'upload-stalled'
+    } else this.#sending = undefined
+    return undefined
+  }
+
+  /** Node.js has no timeout here. */
+  restartTimeout(): void {}
+
+  /** The gate offers no WebSocket over HTTP/2 (RFC 8441), so no request has a handshake. */
+  accept(): ClientSocket {
+    throw new Error('no WebSocket over HTTP/2')
+  }
+
+  goAway(): void {}
+
+  abort(): void {
+    if (this.#over) return
+    this.#over = true
+    this.#upload?.break()
+    this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+  }
+
+  release(): void {
+    if (!this.lingers) this.#inFlight.delete(this)
+  }
+}

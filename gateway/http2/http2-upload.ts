@@ -1,0 +1,97 @@
+import type { ServerHttp2Stream } from 'node:http2'
+import type { Readable } from 'node:stream'
+import { BodyStream } from '../pipeline/exchange/body-stream.ts'
+
+/**
+ * A request body on its way from an HTTP/2 stream to an upstream. Nothing is read before the upstream reads: until then
+ * the client can send the window of the stream, 64 KiB.
+ */
+export class Http2Upload {
+  readonly #source: ServerHttp2Stream
+  readonly #onBytes: (total: number, bytes: number) => void
+  #stream: BodyStream | undefined
+  #started = false
+  #waiting = false
+  #discarding = false
+  /** True when the body arrived in more than one part. */
+  continued = false
+  /** Number of body bytes received so far. */
+  bytes = 0
+  /** True when the last byte of the body has been received. */
+  complete = false
+  /** True when the upstream has read from the body, so that the request can no longer be retried. */
+  touched = false
+
+  /** @param onBytes  called with the number of bytes so far before bytes are passed on; may end the exchange */
+  constructor(source: ServerHttp2Stream, onBytes: (total: number, bytes: number) => void) {
+    this.#source = source
+    this.#onBytes = onBytes
+  }
+
+  /** True when the gate waits for more bytes of the body and would accept them. */
+  get awaited(): boolean {
+    return this.#waiting && !this.complete && !this.#discarding
+  }
+
+  /** True while bytes of the body are expected or have not been read by the upstream. */
+  get unsent(): boolean {
+    return !this.#discarding && (!this.complete || (this.#stream?.readableLength ?? 0) > 0)
+  }
+
+  /** Opens a stream of the body. A second stream can be opened as long as nothing was read from the first. */
+  open(mayRelay: () => boolean): Readable {
+    this.#stream = new BodyStream(mayRelay, () => {
+      this.touched = true
+      this.#fill()
+    })
+    return this.#stream
+  }
+
+  #fill(): void {
+    if (this.#discarding || this.complete) return
+    this.#waiting = true
+    if (this.#started) {
+      this.#source.resume()
+      return
+    }
+    this.#started = true
+    this.#source.on('data', (chunk: Buffer) => this.#receive(chunk))
+    this.#source.on('end', () => this.#end())
+  }
+
+  #receive(chunk: Buffer): void {
+    this.continued = this.bytes > 0
+    this.bytes += chunk.length
+    this.#onBytes(this.bytes, chunk.length)
+    if (this.#discarding) return
+    this.#waiting = this.#stream!.push(chunk)
+    if (!this.#waiting) this.#source.pause()
+  }
+
+  /** Node.js also ends the body of a stream that was reset: only a body that the client has ended is complete. */
+  #end(): void {
+    if (this.#source.aborted || this.#source.rstCode !== 0) {
+      this.break()
+      return
+    }
+    this.complete = true
+    if (!this.#discarding) this.#stream!.push(null)
+  }
+
+  /** Makes the upstream read again, after it was not allowed to. */
+  wake(): void {
+    if (!this.#discarding) this.#stream?.wake()
+  }
+
+  /** Discards the rest of the body, because no upstream will read it. */
+  discard(): void {
+    this.#discarding = true
+    this.#source.pause()
+  }
+
+  /** Call this when the client disconnected before the end of the body. */
+  break(): void {
+    this.#discarding = true
+    this.#stream?.destroy()
+  }
+}

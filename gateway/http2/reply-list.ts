@@ -1,0 +1,79 @@
+import { sensitiveHeaders } from 'node:http2'
+import type { HeaderField } from '../base/denial.ts'
+import type { FieldWriter } from '../pipeline/exchange/reply-fields.ts'
+
+/**
+ * Reply fields with credentials or secrets. HPACK must not add them to its table (RFC 7541 §7.1.3): behind a balancer,
+ * clients that share a connection could guess them by the size of compressed heads.
+ */
+const secretFields: ReadonlySet<string> = new Set([
+  'set-cookie',
+  'set-cookie2',
+  'authorization',
+  'authentication-info',
+  'www-authenticate',
+  'dpop-nonce',
+  'location',
+  'content-location',
+  'refresh',
+  'x-gatehouse-jwt-assertion',
+])
+
+/** Fields that HTTP/2 does not have (RFC 9113 §8.2.2). */
+const connectionFields: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+  'te',
+])
+
+/** Matches characters that a field must not contain. Node.js does not check values before it sends them. */
+const unsafe = /[\0-\x08\x0a-\x1f\x7f\u0100-\uffff]/
+
+const aboveAscii = /[^\x00-\x7f]/
+
+/** The field list of a reply head. */
+export class ReplyList implements FieldWriter {
+  readonly #fields: string[]
+  /** Names of fields that HPACK must not index. */
+  readonly #secrets: string[] = []
+  /** False when a field contains a line break or another control character: the reply must then not be sent. */
+  isSafe = true
+
+  constructor(status: number) {
+    this.#fields = [':status', String(status)]
+  }
+
+  /** The fields as Node.js sends them: alternating names and values, with the names of those that HPACK must not index. */
+  get fields(): readonly string[] {
+    return Object.assign(this.#fields, { [sensitiveHeaders]: this.#secrets })
+  }
+
+  /** Adds a field of the gate. @param value  text, sent as UTF-8 */
+  writeHeader(name: string, value: string): void {
+    this.#add(name, aboveAscii.test(value) ? Buffer.from(value).toString('latin1') : value)
+  }
+
+  addAll(fields: readonly HeaderField[]): void {
+    for (const [name, value] of fields) this.writeHeader(name, value)
+  }
+
+  /** Adds fields of a service. @param pairs  alternating names and values, Latin-1 */
+  addPairs(pairs: readonly string[]): void {
+    for (let i = 0; i < pairs.length; i += 2) this.#add(pairs[i]!, pairs[i + 1]!)
+  }
+
+  #add(name: string, value: string): void {
+    if (connectionFields.has(name)) return
+    if (unsafe.test(name) || unsafe.test(value)) this.isSafe = false
+    this.#fields.push(name, value)
+    if (isSecret(name)) this.#secrets.push(name)
+  }
+}
+
+function isSecret(name: string): boolean {
+  return secretFields.has(name) || name.startsWith('x-auth-request-')
+}

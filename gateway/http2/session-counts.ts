@@ -1,0 +1,101 @@
+import { addressKey } from '../base/address-key.ts'
+import { EventBudget } from './event-budget.ts'
+import {
+  CANCELS,
+  OPEN_SHARE,
+  type SessionEndCause,
+  STREAMS_MAX,
+  STREAMS_PER_ADDRESS_MAX,
+  type StreamRefusalCause,
+} from './session-limits.ts'
+
+/** Connections and requests of one peer address over all its HTTP/2 connections. */
+export class PeerCounts {
+  sessions = 0
+  streams = 0
+  readonly cancels: EventBudget
+  /** True for a listed proxy: its connections carry the requests of many clients. */
+  readonly isProxy: boolean
+
+  constructor(isProxy: boolean, nowMs: number) {
+    this.isProxy = isProxy
+    this.cancels = new EventBudget(CANCELS, nowMs)
+  }
+}
+
+export interface SessionCountsOptions {
+  readonly maxSessions: number
+  readonly maxSessionsPerAddress: number
+  /** Whether the address is that of a listed proxy. */
+  readonly isProxy: (address: Uint8Array) => boolean
+  /** Whether the address sent a valid credential recently. */
+  readonly isKnown: (address: Uint8Array) => boolean
+  /** Returns the monotonic time, ms. */
+  readonly now: () => number
+}
+
+/**
+ * HTTP/2 connections and requests in progress: of each address, and of the node. Addresses that have not sent a valid
+ * credential cannot use the last fifth of the limits of the node.
+ */
+export class SessionCounts {
+  readonly #options: SessionCountsOptions
+  readonly #peers = new Map<string, PeerCounts>()
+  /** Number of open connections, and of requests in progress. */
+  sessions = 0
+  streams = 0
+  /** Number of connections since the start of the node. */
+  opened = 0
+
+  constructor(options: SessionCountsOptions) {
+    this.#options = options
+  }
+
+  /** Counts a new connection. @returns the counts of its peer, or the limit for which it must be refused */
+  open(address: Uint8Array): PeerCounts | (SessionEndCause & ('address-full' | 'node-full' | 'cancel-flood')) {
+    const { maxSessions, maxSessionsPerAddress, isProxy, now } = this.#options
+    const key = addressKey(address)
+    const peer = this.#peers.get(key) ?? new PeerCounts(isProxy(address), now())
+    if (!peer.isProxy) {
+      if (peer.cancels.isExceeded(now())) return 'cancel-flood'
+      if (peer.sessions >= maxSessionsPerAddress) return 'address-full'
+    }
+    if (this.sessions >= this.#limit(maxSessions, peer, address)) return 'node-full'
+    this.#peers.set(key, peer)
+    peer.sessions++
+    this.sessions++
+    this.opened++
+    return peer
+  }
+
+  close(peer: PeerCounts): void {
+    peer.sessions--
+    this.sessions--
+  }
+
+  /** Counts a new request. @returns the limit for which it must be refused; `undefined` when it was counted */
+  openStream(peer: PeerCounts, address: Uint8Array): StreamRefusalCause | undefined {
+    if (!peer.isProxy && peer.streams >= STREAMS_PER_ADDRESS_MAX) return 'address-full'
+    if (this.streams >= this.#limit(STREAMS_MAX, peer, address)) return 'node-full'
+    peer.streams++
+    this.streams++
+    return undefined
+  }
+
+  closeStream(peer: PeerCounts): void {
+    peer.streams--
+    this.streams--
+  }
+
+  /** Forgets the addresses without connections whose budgets are full again. */
+  sweep(): void {
+    const now = this.#options.now()
+    for (const [key, peer] of this.#peers) {
+      if (peer.sessions === 0 && peer.streams === 0 && peer.cancels.isFull(now)) this.#peers.delete(key)
+    }
+  }
+
+  #limit(max: number, peer: PeerCounts, address: Uint8Array): number {
+    return peer.isProxy || this.#options.isKnown(address) ? max : max * OPEN_SHARE
+  }
+}

@@ -1,0 +1,80 @@
+import type { EventRate } from './event-budget.ts'
+
+/** Time from accepting a connection until the SETTINGS frame of the client, ms. It includes the TLS handshake. */
+export const PREFACE_MS = 10_000
+/** Time for which a connection without requests may stay open after GOAWAY, ms. */
+export const LINGER_MS = 5000
+/** Time without a byte from a client with open requests after which the gate sends a PING, ms. */
+export const QUIET_MS = 20_000
+/** Time for the reply to a PING, ms. Without it, the connection is closed. */
+export const PING_REPLY_MS = 20_000
+
+/** Requests in progress on the node over HTTP/2. A fifth is reserved, as for connections. */
+export const STREAMS_MAX = 20_000
+/** Requests in progress for one client address over all its HTTP/2 connections. */
+export const STREAMS_PER_ADDRESS_MAX = 2000
+/** Part of a limit of the whole node that is open to addresses that have not sent a valid credential. */
+export const OPEN_SHARE = 0.8
+
+/** PINGs of a client. gRPC clients send some per second to measure the bandwidth. */
+export const PINGS: EventRate = { burst: 1000, perSecond: 50 }
+/** SETTINGS frames of a client, each of which the gate must acknowledge. */
+export const SETTINGS: EventRate = { burst: 100, perSecond: 1 }
+/** Requests that the clients at one address cancel before the end of the reply, over all connections. */
+export const CANCELS: EventRate = { burst: 1000, perSecond: 50 }
+/**
+ * Bytes of frames that carry neither a request head nor a body: WINDOW_UPDATE, PRIORITY, unknown frames, and frame heads
+ * of small DATA frames. Node.js reports none of these frames, so their bytes are counted.
+ */
+export const OVERHEAD_BYTES: EventRate = { burst: 1024 * 1024, perSecond: 64 * 1024 }
+
+/** Bytes of a request head on the wire that do not count as overhead: at most this many. */
+export const HEAD_CREDIT_MAX = 16 * 1024
+/** Bytes of frame heads and HPACK that each request may need in addition to its fields. */
+export const REQUEST_CREDIT = 128
+
+/** Bytes sent to a client for which it may send one byte of overhead, such as WINDOW_UPDATE. */
+export const SENT_PER_CREDIT = 8
+/** Flow-control window of each request body, bytes: what a client can send before the service reads. */
+export const WINDOW_BYTES = 64 * 1024 - 1
+
+/**
+ * Limits of nghttp2 for a connection: of a client, and of a listed proxy, whose connection carries the requests of many
+ * clients and must not end because of one of them.
+ */
+export const nativeLimits = {
+  client: { maxSessionInvalidFrames: 100, streamResetBurst: 200, streamResetRate: 20 },
+  proxy: { maxSessionInvalidFrames: 1000, streamResetBurst: 1000, streamResetRate: 33 },
+} as const
+
+/**
+ * Causes for which the gate ends a connection, or refuses it, as in the metrics:
+ *
+ * - `preface`: no SETTINGS frame of the client in time, or no TLS handshake;
+ * - `idle`, `age`, `drain`: without requests for too long, too old, or the node stops;
+ * - `ping-timeout`: no reply to a PING;
+ * - `ping-flood`, `settings-flood`, `frame-flood`, `cancel-flood`: more than the limits above;
+ * - `protocol-error`: the client violated HTTP/2, or a limit of nghttp2;
+ * - `address-full`, `node-full`: refused when it was opened, because of a limit of connections.
+ */
+export const sessionEndCauses = [
+  'preface',
+  'idle',
+  'age',
+  'drain',
+  'ping-timeout',
+  'ping-flood',
+  'settings-flood',
+  'frame-flood',
+  'cancel-flood',
+  'protocol-error',
+  'address-full',
+  'node-full',
+] as const
+
+export type SessionEndCause = (typeof sessionEndCauses)[number]
+
+/** Causes for which the gate refuses a request before it becomes an exchange, as in the metrics. */
+export const streamRefusalCauses = ['cancelled', 'address-full', 'node-full'] as const
+
+export type StreamRefusalCause = (typeof streamRefusalCauses)[number]

@@ -1,0 +1,175 @@
+import { expect, test } from 'vitest'
+import { FrameClient, frame, frameType, getFields, headers, literals, uint32 } from '../kit/http2-frames.ts'
+import { readMetrics } from '../kit/metrics.ts'
+import { startNode } from '../kit/node.ts'
+import { until } from '../kit/until.ts'
+import { startUpstream } from '../kit/upstream.ts'
+import { publicPolicy } from './data-plane-node.ts'
+
+// Floods of HTTP/2 frames on one connection: each is cut, the node goes on, and an open stream of another client gets
+// every message.
+
+const upstream = await startUpstream({
+  handler: ({ url }, response) => {
+    if (url !== '/s/numbers') return
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    let number = 0
+    const timer = setInterval(() => response.write(`data: ${number++}\n\n`), 5)
+    response.on('close', () => clearInterval(timer))
+  },
+})
+const node = await startNode({
+  policy: publicPolicy({ s: { upstreams: [upstream.url] } }),
+  settings: { listen_h2: { address: '127.0.0.1:0', tls: false } },
+})
+
+const victim = new FrameClient(node.http2Port, { from: '127.0.0.2' })
+victim.write(headers(1, getFields('/s/numbers')), frame(frameType.windowUpdate, 0, 1, uint32(2 ** 30)))
+victim.write(frame(frameType.windowUpdate, 0, 0, uint32(2 ** 30)))
+
+function numbers(): number[] {
+  const data = victim.frames.filter(({ type }) => type === frameType.data).map(({ payload }) => payload)
+  return [
+    ...Buffer.concat(data)
+      .toString()
+      .matchAll(/^data: (\d+)\n\n/gm),
+  ].map(([, number]) => Number(number))
+}
+
+const post: readonly (readonly [string, string])[] = [[':method', 'POST'], ...getFields('/s/post').slice(1)]
+const reset = (stream: number, code = 8) => frame(frameType.rstStream, 0, stream, uint32(code))
+const streamOf = (i: number) => 2 * i + 1
+
+interface Flood {
+  /** Frames that are sent once. */
+  readonly first?: readonly Buffer[]
+  /** Frame or frames of round i. */
+  readonly round: (i: number) => Buffer
+  /** Largest number of rounds that the gate may accept. */
+  readonly most: number
+  /** Cause of the end in the metrics. nghttp2 itself cuts a flood that fills its queue of replies. */
+  readonly cause: string
+}
+
+const floods: Readonly<Record<string, Flood>> = {
+  'rapid reset (CVE-2023-44487)': {
+    round: (i) => Buffer.concat([headers(streamOf(i), getFields('/s/reset')), reset(streamOf(i))]),
+    most: 20_000,
+    cause: 'protocol-error',
+  },
+  'server resets by WINDOW_UPDATE 0 (MadeYouReset, CVE-2025-8671)': {
+    round: (i) =>
+      Buffer.concat([headers(streamOf(i), post, 'open'), frame(frameType.windowUpdate, 0, streamOf(i), uint32(0))]),
+    most: 1000,
+    cause: 'protocol-error',
+  },
+  'server resets by window overflow': {
+    round: (i) =>
+      Buffer.concat([
+        headers(streamOf(i), post, 'open'),
+        frame(frameType.windowUpdate, 0, streamOf(i), uint32(2 ** 31 - 1)),
+      ]),
+    most: 1000,
+    cause: 'protocol-error',
+  },
+  'malformed requests': {
+    round: (i) => headers(streamOf(i), [...getFields('/s/x'), ['connection', 'x']]),
+    most: 2000,
+    cause: 'protocol-error',
+  },
+  PING: { round: () => frame(frameType.ping, 0, 0, Buffer.alloc(8)), most: 20_000, cause: 'ping-flood' },
+  SETTINGS: { round: () => frame(frameType.settings, 0, 0), most: 20_000, cause: 'settings-flood' },
+  WINDOW_UPDATE: {
+    round: () => frame(frameType.windowUpdate, 0, 0, uint32(1)),
+    most: 2_000_000,
+    cause: 'frame-flood',
+  },
+  CONTINUATION: {
+    first: [frame(frameType.headers, 0, 1, literals(getFields('/s/x')))],
+    round: () => frame(frameType.continuation, 0, 1),
+    most: 1000,
+    cause: 'protocol-error',
+  },
+  'empty DATA': {
+    first: [headers(1, post, 'open')],
+    round: () => frame(frameType.data, 0, 1),
+    most: 100_000,
+    cause: 'protocol-error',
+  },
+  'unknown frames': { round: () => frame(0x2a, 0, 0), most: 200_000, cause: 'protocol-error' },
+}
+
+test.each(Object.entries(floods))(
+  'a flood of %s is cut, and the open stream of another client gets every message',
+  async (name, flood) => {
+    const causes = async () => {
+      const metrics = await readMetrics(node.adminPort)
+      const count = (cause: string) => metrics.sum('gatehouse_http2_sessions_ended_total', { cause })
+      return count(flood.cause) + (flood.cause === 'protocol-error' ? 0 : count('protocol-error'))
+    }
+    const before = await causes()
+    const from = `127.0.1.${Object.keys(floods).indexOf(name) + 1}`
+    const client = new FrameClient(node.http2Port, { from })
+    await client.send(...(flood.first ?? []))
+    let rounds = 0
+    while (!client.isEnded && rounds <= flood.most) {
+      const batch = Array.from({ length: 100 }, (_, i) => flood.round(rounds + i))
+      rounds += batch.length
+      await client.send(...batch)
+      // Let the end of the connection arrive.
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await client.ended
+
+    expect(await causes()).toBeGreaterThan(before)
+    const seen = numbers().length
+    await until('further messages', () => numbers().length > seen + 10)
+    expect(numbers()).toEqual(numbers().map((_, i) => i))
+  },
+)
+
+test('a flood of DATA frames of one byte is cut', async () => {
+  const client = new FrameClient(node.http2Port, { from: '127.0.1.100' })
+  const byte = frame(frameType.data, 0, 1, Buffer.alloc(1))
+  for (let stream = 1; stream < 40 && !client.isEnded; stream += 2) {
+    const bytes = Buffer.from(byte)
+    bytes.writeUInt32BE(stream, 5)
+    await client.send(headers(stream, post, 'open'))
+    for (let sent = 0; sent < 60_000 && !client.isEnded; sent += 1000) {
+      await client.send(Buffer.concat(Array.from({ length: 1000 }, () => bytes)))
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+  await client.ended
+
+  const metrics = await readMetrics(node.adminPort)
+  expect(metrics.sum('gatehouse_http2_sessions_ended_total', { cause: 'frame-flood' })).toBeGreaterThan(0)
+})
+
+test('many uploads whose bodies are not read yet do not count as a flood', async () => {
+  const client = new FrameClient(node.http2Port, { from: '127.0.1.101' })
+  // The connection is credited at once for what arrives; each stream has a window of 65,535 bytes.
+  for (let i = 0; i < 60; i++) {
+    await client.send(headers(streamOf(i), post, 'open'))
+    for (let sent = 0; sent < 60_000; sent += 15_000) {
+      await client.send(frame(frameType.data, 0, streamOf(i), Buffer.alloc(15_000)))
+      if (i % 4 === 3) await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+  client.write(frame(frameType.ping, 0, 0, Buffer.alloc(8)))
+
+  expect(await client.find(frameType.ping)).toMatchObject({ flags: 1 })
+  client.socket.destroy()
+})
+
+test('after all floods the node has no connection left but that of the other client', async () => {
+  await until(
+    'the end of the connections',
+    async () => (await readMetrics(node.adminPort)).sum('gatehouse_http2_sessions') === 1,
+  )
+  await until(
+    'the end of the requests',
+    async () => (await readMetrics(node.adminPort)).sum('gatehouse_http2_streams') === 1,
+  )
+  expect(node.stderr).toBe('')
+})

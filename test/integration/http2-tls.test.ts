@@ -1,0 +1,91 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { connect, type TLSSocket } from 'node:tls'
+import { afterAll, expect, test } from 'vitest'
+import { certificateFor } from '../kit/certificate.ts'
+import { Http2Session } from '../kit/http2-session.ts'
+import { startNode } from '../kit/node.ts'
+import { startUpstream } from '../kit/upstream.ts'
+import { publicPolicy } from './data-plane-node.ts'
+
+// HTTP/2 over TLS: certificates by server name, ALPN, and a reload of the certificates.
+
+const folder = mkdtempSync(join(tmpdir(), 'gatehouse-http2-tls-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const upstream = await startUpstream()
+const [api, shop] = [
+  await certificateFor(folder, 'api', ['api.example', '*.api.example']),
+  await certificateFor(folder, 'shop', ['shop.example']),
+]
+const node = await startNode({
+  policy: publicPolicy({ s: { upstreams: [upstream.url] } }),
+  settings: {
+    tls: { certificates: [api, shop].map(({ certFile, keyFile }) => ({ cert: certFile, key: { file: keyFile } })) },
+    public_url: 'https://api.example',
+    listen_h2: { address: '127.0.0.1:0', tls: true },
+  },
+})
+
+const namesOf = (session: Http2Session) =>
+  (session.session.socket as TLSSocket).getPeerX509Certificate()?.subjectAltName
+
+test.each([
+  ['api.example', 'api.example', 200, 'DNS:api.example'],
+  ['eu.api.example', 'eu.api.example', 200, 'DNS:api.example'],
+  ['shop.example', 'shop.example', 200, 'DNS:shop.example'],
+  ['api.example', 'shop.example', 421, 'DNS:api.example'],
+  ['other.example', 'other.example', 200, 'DNS:api.example'],
+])(
+  'an HTTP/2 client with the server name %s that asks for the host %s gets %i and the certificate of %s',
+  async (name, host, status, names) => {
+    const session = new Http2Session(node.http2Port, name)
+    const reply = await session.get('/s/1', { ':authority': host, ':scheme': 'https' })
+
+    expect([reply.status, session.session.alpnProtocol]).toEqual([status, 'h2'])
+    expect(namesOf(session)).toContain(names)
+    if (status === 200) expect(upstream.requests.at(-1)!.all('x-forwarded-proto')).toEqual(['https'])
+  },
+)
+
+/** Sends HTTP/1.1 to the HTTP/2 port. @returns the bytes until the connection ends, and whether the handshake failed */
+function speak(protocols: string[] | undefined): Promise<{ bytes: string; failed: boolean }> {
+  return new Promise((resolve) => {
+    let [bytes, failed] = ['', false]
+    const alpn = protocols === undefined ? {} : { ALPNProtocols: protocols }
+    const socket = connect({ host: '127.0.0.1', port: node.http2Port, rejectUnauthorized: false, ...alpn })
+    socket.on('secureConnect', () => socket.write('GET / HTTP/1.1\r\nHost: api.example\r\n\r\n'))
+    socket.on('data', (chunk: Buffer) => {
+      bytes += chunk.toString('latin1')
+    })
+    socket.on('error', () => {
+      failed = true
+    })
+    socket.on('close', () => resolve({ bytes, failed }))
+  })
+}
+
+test('a TLS client that offers only HTTP/1.1, or no protocol, gets no byte from the HTTP/2 listener', async () => {
+  expect(await speak(['http/1.1'])).toEqual({ bytes: '', failed: true })
+  expect((await speak(undefined)).bytes).toBe('')
+})
+
+test('SIGHUP activates a new certificate for HTTP/2, and open connections go on with the old one', async () => {
+  const before = new Http2Session(node.http2Port, 'shop.example')
+  await before.get('/s/1', { ':authority': 'shop.example' })
+  const replaced = await certificateFor(folder, 'shop', ['shop.example', 'store.example'])
+  await certificateFor(folder, 'api', ['api.example', 'new.example'])
+  node.signal('SIGHUP')
+  await node.waitForLine(({ msg }) => msg === 'certificates read')
+
+  const fresh = new Http2Session(node.http2Port, 'store.example')
+  expect((await fresh.get('/s/1', { ':authority': 'store.example' })).status).toBe(200)
+  expect((fresh.session.socket as TLSSocket).getPeerX509Certificate()?.toString().trim()).toBe(
+    replaced.cert.replaceAll('\r', '').trim(),
+  )
+  const unnamed = new Http2Session(node.http2Port, 'unknown.example')
+  await unnamed.get('/s/1')
+  expect(namesOf(unnamed)).toContain('new.example')
+  expect((await before.get('/s/1', { ':authority': 'shop.example' })).status).toBe(200)
+})

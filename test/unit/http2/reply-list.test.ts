@@ -1,0 +1,52 @@
+import { sensitiveHeaders } from 'node:http2'
+import { expect, test } from 'vitest'
+import { ReplyList } from '../../../gateway/http2/reply-list.ts'
+
+// Fields of a reply over HTTP/2. Node.js does not check values before it sends them.
+
+test.each([
+  ['a line feed', 'a\nx-b: 1'],
+  ['a carriage return', 'a\rx'],
+  ['a NUL', 'a\0b'],
+  ['a character above U+00FF', 'a\u010ab'],
+])('a reply with %s in a field of the service is not safe to send', (_, value) => {
+  const list = new ReplyList(200)
+  list.addPairs(['x-a', value])
+
+  expect(list.isSafe).toBe(false)
+})
+
+test('bytes above 0x7f of a service stay as they are, and text of the gate is sent as UTF-8', () => {
+  const list = new ReplyList(200)
+  list.addPairs(['x-bytes', '\xe9'])
+  list.writeHeader('x-text', 'é')
+
+  expect(list.isSafe).toBe(true)
+  expect([...list.fields]).toEqual([':status', '200', 'x-bytes', '\xe9', 'x-text', '\xc3\xa9'])
+})
+
+test('fields with credentials are marked as never indexed, and connection fields are dropped', () => {
+  const list = new ReplyList(401)
+  list.addPairs(['set-cookie', 'a=1', 'connection', 'x', 'http2-settings', 'y', 'te', 'gzip', 'x-a', '1'])
+  list.addAll([
+    ['www-authenticate', 'Bearer'],
+    ['x-auth-request-user', 'alice'],
+    ['x-gatehouse-jwt-assertion', 'a.b.c'],
+  ])
+  const names = list.fields.filter((_, i) => i % 2 === 0)
+
+  expect(names).toEqual([
+    ':status',
+    'set-cookie',
+    'x-a',
+    'www-authenticate',
+    'x-auth-request-user',
+    'x-gatehouse-jwt-assertion',
+  ])
+  expect((list.fields as unknown as Record<symbol, string[]>)[sensitiveHeaders]).toEqual([
+    'set-cookie',
+    'www-authenticate',
+    'x-auth-request-user',
+    'x-gatehouse-jwt-assertion',
+  ])
+})
