@@ -272,7 +272,8 @@ export class GatewayNode {
       idleS: Math.ceil(request.idleMs / 1000),
       chunkedIdleS: request.chunkedIdleMs / 1000,
       certificates,
-      clientTrust: clientTls?.trust,
+      // Without certificates, a proxy ends the TLS connections, and the listener has no handshake.
+      clientTrust: certificates.length === 0 ? undefined : clientTls?.trust,
     })
   }
 

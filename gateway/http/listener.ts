@@ -110,8 +110,8 @@ export class Listener implements ExpirySource {
       }
       x = new Exchange(this.#gate, head, downstream)
       x.servedNames = served
-      if (trust !== undefined) x.handshake = { trust, certificate: res.getX509Certificate() as string }
       downstream.exchange = x
+      if (trust !== undefined) x.handshake = { trust, certificate: res.getX509Certificate() as string }
       this.#inFlight.add(downstream)
       if (framesBody(head)) this.#attachBody(res, x, downstream)
       drive(x)

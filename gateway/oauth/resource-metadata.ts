@@ -10,6 +10,7 @@ export interface ResourceMetadata {
   readonly dpop_signing_alg_values_supported?: readonly string[]
   /** True when every route requires bound tokens; absent otherwise. */
   readonly dpop_bound_access_tokens_required?: true
+  readonly tls_client_certificate_bound_access_tokens?: true
   readonly resource_name?: string
 }
 
@@ -20,6 +21,8 @@ interface ResourceDescription {
   readonly issuers: Iterable<string>
   /** Scopes that routes of the resource require, in any order. */
   readonly scopes?: Iterable<string>
+  /** Whether tokens that are bound to a client certificate are accepted (RFC 8705 §3). Default: false. */
+  readonly certificateBound?: boolean
   readonly name?: string
   /** Whether access tokens that are bound to the key of DPoP proofs are accepted, or required. Default: refused. */
   readonly dpop?: 'refused' | 'accepted' | 'required'
@@ -29,13 +32,8 @@ interface ResourceDescription {
 export const resourceMetadataPath = '/.well-known/oauth-protected-resource'
 
 /** Builds the metadata of a resource. Empty members are omitted (RFC 9728 §3.2). */
-export function resourceMetadata({
-  resource,
-  issuers,
-  scopes = [],
-  name,
-  dpop = 'refused',
-}: ResourceDescription): ResourceMetadata {
+export function resourceMetadata(description: ResourceDescription): ResourceMetadata {
+  const { resource, issuers, scopes = [], name, dpop = 'refused', certificateBound = false } = description
   const supported = [...new Set(scopes)].sort()
   return {
     resource,
@@ -44,6 +42,7 @@ export function resourceMetadata({
     bearer_methods_supported: ['header'],
     ...(dpop !== 'refused' && { dpop_signing_alg_values_supported: proofAlgorithms }),
     ...(dpop === 'required' && { dpop_bound_access_tokens_required: true as const }),
+    ...(certificateBound && { tls_client_certificate_bound_access_tokens: true }),
     ...(name !== undefined && { resource_name: name }),
   }
 }

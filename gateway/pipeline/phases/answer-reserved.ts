@@ -41,9 +41,10 @@ function reservedAnswer(x: Resolved): Answer<'answered'> | undefined {
   const suffix = x.path.slice(resourceMetadataPath.length)
   const { snapshot } = x.gate.runtime
   const url = x.gate.publicUrls.forHost(x.head.host)
+  const certificateBound = x.gate.clientCertificates !== undefined
   return suffix === ''
-    ? allRoutesMetadata(snapshot, url)
-    : metadataAnswer(url + suffix, snapshot.routesAt(x.host, suffix))
+    ? allRoutesMetadata(snapshot, url, certificateBound)
+    : metadataAnswer(url + suffix, snapshot.routesAt(x.host, suffix), certificateBound)
 }
 
 const metadataBySnapshot = new WeakMap<Snapshot, Map<string, Answer<'answered'> | undefined>>()
@@ -52,29 +53,35 @@ const metadataBySnapshot = new WeakMap<Snapshot, Map<string, Answer<'answered'> 
  * Protected resource metadata of all routes, cached per policy snapshot. Building the metadata reads every route, and
  * unauthenticated clients can request the metadata without a limit.
  */
-function allRoutesMetadata(snapshot: Snapshot, url: string): Answer<'answered'> | undefined {
+function allRoutesMetadata(snapshot: Snapshot, url: string, certificateBound: boolean): Answer<'answered'> | undefined {
   let byUrl = metadataBySnapshot.get(snapshot)
   if (byUrl === undefined) {
     byUrl = new Map()
     metadataBySnapshot.set(snapshot, byUrl)
   }
-  if (!byUrl.has(url)) byUrl.set(url, metadataAnswer(url, snapshot.routes))
+  if (!byUrl.has(url)) byUrl.set(url, metadataAnswer(url, snapshot.routes, certificateBound))
   return byUrl.get(url)
 }
 
-function metadataAnswer(resource: string, routes: readonly Route[]): Answer<'answered'> | undefined {
+function metadataAnswer(
+  resource: string,
+  routes: readonly Route[],
+  certificateBound: boolean,
+): Answer<'answered'> | undefined {
   const demanding = routes.filter((route) => route.requirement !== undefined)
-  return demanding.length === 0 ? undefined : jsonAnswer(metadataDocument(resource, demanding), shortLived)
+  return demanding.length === 0
+    ? undefined
+    : jsonAnswer(metadataDocument(resource, demanding, certificateBound), shortLived)
 }
 
-function metadataDocument(resource: string, routes: readonly Route[]): string {
+function metadataDocument(resource: string, routes: readonly Route[], certificateBound: boolean): string {
   const issuers = new Set<string>()
   const scopes = new Set<string>()
   for (const route of routes) {
     for (const issuer of route.service.issuers) issuers.add(issuer.issuer)
     for (const scope of route.scopes) scopes.add(scope)
   }
-  return JSON.stringify(resourceMetadata({ resource, issuers, scopes, dpop: dpopOf(routes) }))
+  return JSON.stringify(resourceMetadata({ resource, issuers, scopes, dpop: dpopOf(routes), certificateBound }))
 }
 
 function dpopOf(routes: readonly Route[]): 'refused' | 'accepted' | 'required' {
