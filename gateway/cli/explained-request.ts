@@ -9,6 +9,8 @@ export interface RequestFlags {
   /** Text of the access token. The text `-` means standard input; `withToken` replaces it by the text that was read. */
   readonly token?: string | undefined
   readonly tokenFile?: string | undefined
+  /** Path of the client certificate. */
+  readonly certificate?: string | undefined
   readonly header: readonly string[]
   readonly address: string
   readonly at?: string | undefined
@@ -20,6 +22,7 @@ export function askedRequest(method: string, url: string, flags: RequestFlags): 
     method,
     url,
     token: readToken(flags),
+    certificate: flags.certificate === undefined ? undefined : readFlagFile(flags.certificate, 'certificate file'),
     fields: flags.header.map(readHeader),
     address: flags.address,
     nowMs: flags.at === undefined ? Date.now() : readTime(flags.at),
@@ -32,11 +35,14 @@ export async function withToken<Flags extends RequestFlags>(flags: Flags): Promi
 }
 
 function readToken({ token, tokenFile }: RequestFlags): string | undefined {
-  if (token !== undefined || tokenFile === undefined) return token
+  return token !== undefined || tokenFile === undefined ? token : readFlagFile(tokenFile, 'token file')
+}
+
+function readFlagFile(path: string, what: string): string {
   try {
-    return readFileSync(tokenFile, 'utf8').trim()
+    return readFileSync(path, 'utf8').trim()
   } catch (error) {
-    throw wrongUsage(`the token file cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`)
+    throw wrongUsage(`the ${what} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`)
   }
 }
 

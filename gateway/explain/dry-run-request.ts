@@ -12,6 +12,8 @@ export interface AskedRequest {
    * the scheme Bearer.
    */
   readonly token?: string | undefined
+  /** Client certificate of the request in PEM, with its intermediate CAs; `undefined`: the request has none. */
+  readonly certificate?: string | undefined
   /** Header fields of the client in addition to Host and the access token. Names can have upper-case letters. */
   readonly fields: readonly HeaderField[]
   /** Client address as text. */
@@ -23,6 +25,8 @@ export interface AskedRequest {
 /** A hypothetical request in the form that the gate processes. */
 export interface DryRunRequest {
   readonly head: RequestHead
+  /** Client certificate in PEM; `undefined`: the request has none. */
+  readonly certificate: string | undefined
   /** Client address, 4 or 16 bytes. An IPv4-mapped IPv6 address was converted to IPv4. */
   readonly address: Uint8Array
   /** Time of the request, ms since the epoch. */
@@ -31,10 +35,10 @@ export interface DryRunRequest {
   readonly publicUrl: string
 }
 
-/** The entered URL or address is invalid. The message never quotes the input, which can contain secrets. */
+/** The entered URL, address or certificate is invalid. The message never quotes the input, which can contain secrets. */
 export class InvalidRequest extends Error {
   override readonly name = 'InvalidRequest'
-  readonly part: 'url' | 'address'
+  readonly part: 'url' | 'address' | 'certificate'
 
   constructor(part: InvalidRequest['part'], message: string) {
     super(message)
@@ -50,7 +54,7 @@ export class InvalidRequest extends Error {
  * @throws {InvalidRequest} when the URL or the address is invalid
  */
 export function buildDryRunRequest(asked: AskedRequest, own: string): DryRunRequest {
-  const { method, url, token, fields, address, nowMs } = asked
+  const { method, url, token, certificate, fields, address, nowMs } = asked
   const { origin, host, target, query } = readUrl(url, own)
   const all: HeaderField[] = [
     ['host', host],
@@ -61,6 +65,7 @@ export function buildDryRunRequest(asked: AskedRequest, own: string): DryRunRequ
   const values = all.map(([, value]) => value)
   return {
     head: new RequestHead(method, target, query, names, values),
+    certificate,
     address: readAddress(address),
     nowMs,
     publicUrl: URL.canParse(origin) ? new URL(origin).origin : own,

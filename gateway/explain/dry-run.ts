@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks'
 import { setImmediate } from 'node:timers/promises'
 import type { Denial } from '../base/denial.ts'
 import { withResourceMetadata } from '../oauth/challenge.ts'
+import { readPemChain } from '../pipeline/client-certificate/presented-certificate.ts'
 import type { Answer } from '../pipeline/exchange/answer.ts'
 import type { Downstream } from '../pipeline/exchange/downstream.ts'
 import { drive } from '../pipeline/exchange/driver.ts'
@@ -12,8 +13,9 @@ import { authorize } from '../pipeline/phases/authorize.ts'
 import { consumeProof } from '../pipeline/phases/consume-proof.ts'
 import { limitSubject } from '../pipeline/phases/limit-subject.ts'
 import { selectUpstream } from '../pipeline/phases/select-upstream.ts'
+import type { KnownCertificate } from '../tokens/known-certificate.ts'
 import type { UpgradeCall, UpgradeRequest, UpstreamCall, UpstreamRequest } from '../upstream/target.ts'
-import type { DryRunRequest } from './dry-run-request.ts'
+import { type DryRunRequest, InvalidRequest } from './dry-run-request.ts'
 
 const SHADOW_PATIENCE_MS = 2000
 
@@ -42,6 +44,8 @@ export interface DryRunOutcome extends OwnReply {
  *
  * The issuer is called for an introspection whenever a real request would cause one. Login sessions are disabled, so
  * that a caller need not enter the secret cookie of a browser.
+ *
+ * @throws {InvalidRequest} when the client certificate is invalid, or the gate accepts none
  */
 export async function dryRun(given: Gate, request: DryRunRequest): Promise<DryRunOutcome> {
   const gate = dryRunGate(given, {
@@ -51,10 +55,22 @@ export async function dryRun(given: Gate, request: DryRunRequest): Promise<DryRu
   })
   const downstream = new RecordingDownstream(request.address)
   const exchange = new DryRunExchange(gate, request, downstream)
+  exchange.clientCertificate = presentedCertificate(gate, request)
   drive(exchange)
   await downstream.ended
   await shadowEvaluated(exchange)
   return { exchange, phases: exchange.phases, forwarded: downstream.forwarded, ...downstream.reply }
+}
+
+/** The client certificate of the request, as if a trusted proxy stated it: the gate verifies its chain. */
+function presentedCertificate(gate: Gate, { certificate }: DryRunRequest): KnownCertificate | undefined {
+  if (certificate === undefined) return undefined
+  if (gate.clientCertificates === undefined) {
+    throw new InvalidRequest('certificate', 'this gate accepts no client certificates: set tls.client')
+  }
+  const known = gate.clientCertificates.ofField(certificate, readPemChain)
+  if (known !== undefined) return known
+  throw new InvalidRequest('certificate', 'the client certificate must be in PEM, followed by its intermediate CAs')
 }
 
 /**

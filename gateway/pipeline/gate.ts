@@ -184,7 +184,7 @@ export function makeGate(settings: GateSettings, members: GateMembers): Gate {
  * @param given  members that the dry run replaces
  */
 export function dryRunGate(gate: Gate, given: Pick<Gate, 'scheme' | 'lifecycle' | 'checkLifecycle'>): Gate {
-  const { addressLimit, revocations, runtime } = gate
+  const { addressLimit, revocations, clientCertificates, runtime } = gate
   return {
     ...gate,
     ...inertMembers,
@@ -193,6 +193,7 @@ export function dryRunGate(gate: Gate, given: Pick<Gate, 'scheme' | 'lifecycle' 
     proxies: undefined,
     addressLimit: { exhausted: (address) => addressLimit.exhausted(address), charge: () => {}, refund: () => {} },
     revocations,
+    clientCertificates,
     // A dry run has no balancers: if a phase selected a target nevertheless, the result would be a fault instead of a
     // connection.
     runtime: { snapshot: runtime.snapshot, balancers: [] },

@@ -140,7 +140,7 @@ const fronts = [
 ]
 
 test.each(fronts)(
-  'behind $name a caller is identified by its certificate, and by no field of its own',
+  'behind $name a caller is identified by its certificate, and not by a field that it sends',
   async (front) => {
     const { port, node, forged } = front
     const value = forged === 'client-cert' ? byteSequence(workload.der) : encodeURIComponent(workload.cert)

@@ -373,3 +373,29 @@ test('gatehouse revoke of the subject of a certificate ends its requests and str
   await until('the later certificate', async () => (await statusOver({ port, ...laterOne }, '/domain/later')) === 200)
   expect(await statusOver({ port }, '/token/same', bearer(issuer.sign({ claims: { sub: subject } })))).toBe(200)
 })
+
+test.each<[string, () => ClientIdentity | Promise<ClientIdentity>, number, string, string]>([
+  ['of the SPIFFE ID', () => workload, 0, 'admitted', 'client certificate spiffe'],
+  ['of another SPIFFE ID', () => other, 1, 'certificate-not-allowed', 'client certificate spiffe'],
+  ['of a foreign CA', () => stranger.issue({ uris: [orders] }), 1, 'certificate-untrusted', ''],
+])(
+  'gatehouse explain with a client certificate %s reports the decision of the node',
+  async (_, identity, exitCode, reason, text) => {
+    const env = { GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${node.adminPort}`, GATEHOUSE_ADMIN_TOKEN: bootstrap }
+    const path = write('explained.pem', (await identity()).cert)
+    const words = ['explain', 'GET', '/spiffe/explained', '--certificate', path]
+    const explained = await runVerb(words, env)
+
+    expect(explained.exitCode).toBe(exitCode)
+    expect(explained.stdout).toContain(reason)
+    expect(explained.stdout).toContain(text)
+  },
+)
+
+test('gatehouse explain with a file that is no certificate exits with an error that names the certificate', async () => {
+  const env = { GATEHOUSE_ADMIN_URL: `http://127.0.0.1:${node.adminPort}`, GATEHOUSE_ADMIN_TOKEN: bootstrap }
+  const explained = await runVerb(['explain', 'GET', '/', '--certificate', write('no.pem', 'nothing')], env)
+
+  expect(explained.exitCode).toBe(1)
+  expect(explained.stderr).toContain('the client certificate must be in PEM')
+})

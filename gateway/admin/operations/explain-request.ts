@@ -15,6 +15,11 @@ const asked = z.strictObject({
       'Access token of the request. It is verified like the token of a real request, and is never recorded. With a ' +
         'DPoP field in `fields`, it is sent with the scheme DPoP; the proof is not used up.',
     ),
+  certificate: text
+    .optional()
+    .describe(
+      'Client certificate of the request in PEM, followed by its intermediate CAs. Checked like one that a listed proxy states.',
+    ),
   fields: z
     .array(z.tuple([text, text]))
     .max(100)

@@ -37,6 +37,14 @@ export const verb = defineVerb({
       .string()
       .optional()
       .register(flag, { value: 'file', help: 'file with the access token of the request; - reads standard input' }),
+    certificate: z
+      .string()
+      .optional()
+      .register(flag, {
+        value: 'file',
+        help: 'file with the client certificate of the request in PEM, and its intermediate CAs; not with --policy',
+        conflicts: ['policy'],
+      }),
     header: z.array(z.string()).default([]).register(flag, {
       value: 'field',
       help: 'header field of the request to explain, as "name: value"; can be repeated. With a DPoP field, the token is sent with the scheme DPoP; explain never uses up the proof',

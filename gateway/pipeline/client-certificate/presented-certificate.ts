@@ -73,9 +73,18 @@ export function readForwardedClientCert(text: string): PresentedCertificate | un
 function certificateIn(element: ReadonlyMap<string, string>): PresentedCertificate | undefined {
   const der = derIn(decodeURIComponent(element.get('cert') ?? ''))
   if (der === undefined) return undefined
-  const blocks = decodeURIComponent(element.get('chain') ?? '').matchAll(pemBlock)
-  const chain = [...blocks].map(([, block]) => Buffer.from(block!, 'base64'))
+  const chain = blocksIn(decodeURIComponent(element.get('chain') ?? ''))
   return { der, chain: chain.filter((each) => !each.equals(der)) }
+}
+
+/** Reads a certificate in PEM, followed by its intermediate CAs. */
+export function readPemChain(text: string): PresentedCertificate | undefined {
+  const [der, ...chain] = blocksIn(text)
+  return der && { der, chain }
+}
+
+function blocksIn(text: string): Buffer[] {
+  return [...text.matchAll(pemBlock)].map(([, block]) => Buffer.from(block!, 'base64'))
 }
 
 function derIn(pem: string): Buffer | undefined {

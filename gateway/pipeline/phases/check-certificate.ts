@@ -8,6 +8,7 @@ import { statedCertificate, validateForwardedCertificate } from '../client-certi
 import type { Resolved } from '../exchange/exchange.ts'
 import { phase } from '../exchange/phase.ts'
 import type { Verdict } from '../exchange/steps.ts'
+import { certificateVerdict } from '../identity/certificate-credential.ts'
 
 const certificateMalformed = denial('certificate-malformed')
 const certificateMissing = denial('certificate-missing')
@@ -41,7 +42,9 @@ export const checkCertificate = phase<Resolved, Resolved>()({
       x.close = true
       return refused
     }
-    return x.peerTrusted ? checkStated(x, certificates) : undefined
+    if (x.peerTrusted) return checkStated(x, certificates)
+    // The caller of a dry run enters the certificate of a request without a connection.
+    return x.handshake === undefined ? certificateVerdict(x) : undefined
   },
 })
 
