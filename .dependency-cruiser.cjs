@@ -11,7 +11,7 @@ const levels = [
   ['base', 'x509'],
   ['config', 'telemetry', 'redis', 'oauth'],
   ['issuers', 'upstream', 'queues', 'cluster', 'traces', 'probes'],
-  ['policy', 'tokens', 'revocation', 'limits', 'sessions', 'credentials', 'proofs', 'audit'],
+  ['policy', 'tokens', 'revocation', 'limits', 'sessions', 'credentials', 'proofs', 'audit', 'keys'],
   ['login', 'streams'],
   ['pipeline'],
   ['explain'],
@@ -21,7 +21,7 @@ const levels = [
 ]
 
 /** The composition root and its helpers, and the process: one room. */
-const rootFiles = '^gateway/(node|port|quiet|policy-needs|policy-switch|follow-policy|main)[.]ts$'
+const rootFiles = '^gateway/(node|node-reload|port|quiet|policy-needs|policy-switch|follow-policy|main)[.]ts$'
 
 /** Workers use rooms up to this level. */
 const workerLevel = 3

@@ -1,8 +1,9 @@
 import { performance } from 'node:perf_hooks'
 import { CRASHED } from './base/exit-code.ts'
 import { fastenStrings } from './base/fast-strings.ts'
+import { Supervisor } from './base/supervisor.ts'
 import { ConfigError } from './config/problem.ts'
-import { loadSettings } from './config/settings.ts'
+import { readSettings } from './config/settings.ts'
 import { GatewayNode } from './node.ts'
 import type { Lifecycle } from './pipeline/exchange/steps.ts'
 
@@ -20,14 +21,14 @@ export interface ServeOptions {
 
 /**
  * Runs one node until it is stopped. SIGTERM and SIGINT stop the node gracefully; a second signal stops it immediately.
- * On SIGHUP the node checks for a changed policy and reads the certificates again.
+ * On SIGHUP the node reads settings, keys, secrets and certificates again, and checks for a changed policy.
  *
  * @throws {ConfigError} with all errors in settings and policy. No listener is then opened.
  */
 export async function serve(options: ServeOptions): Promise<void> {
   fastenStrings()
-  const settings = loadSettings({ path: options.config, env: process.env, flags: options.flags })
-  const node = await GatewayNode.start(settings, options.lifecycle)
+  const loaded = readSettings({ path: options.config, env: process.env, flags: options.flags })
+  const node = await GatewayNode.start(loaded, options.lifecycle)
 
   let requestedAt: number | undefined
   const stop = (): void => {
@@ -49,7 +50,8 @@ export async function serve(options: ServeOptions): Promise<void> {
     )
   }
   process.on('SIGTERM', stop).on('SIGINT', stop)
-  process.on('SIGHUP', () => node.reload())
+  const reloading = new Supervisor('reload')
+  process.on('SIGHUP', () => void reloading.attempt(() => node.reload()))
   process.on('uncaughtException', (error) => {
     node.crash(error)
     // The node finds some configuration errors only after it has connected to Redis, such as an unsuitable eviction

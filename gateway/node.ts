@@ -11,8 +11,9 @@ import { hostPort } from './base/host-port.ts'
 import { reportTaskFailures } from './base/supervisor.ts'
 import { packageVersion } from './base/version.ts'
 import { openCluster } from './cluster/open-cluster.ts'
+import { KeyRings } from './config/key-rings.ts'
 import { Secrets } from './config/secrets.ts'
-import type { Settings } from './config/settings.ts'
+import type { LoadedSettings } from './config/settings.ts'
 import { openCredentials } from './credentials/open-credentials.ts'
 import { NodeExplainer } from './explain/node-explainer.ts'
 import { type PolicyFollowers, preparePolicy } from './follow-policy.ts'
@@ -22,8 +23,11 @@ import { loadUws } from './http/uws.ts'
 import { Http2Listener } from './http2/http2-listener.ts'
 import { IssuerKeys } from './issuers/issuer-keys.ts'
 import { LoginClients } from './issuers/login-clients.ts'
+import { KeyChange } from './keys/key-change.ts'
+import { localUse } from './keys/key-lifetimes.ts'
 import { openLimits } from './limits/open-limits.ts'
 import { openLogin } from './login/open-login.ts'
+import { nodeReload } from './node-reload.ts'
 import type { IssuerRules } from './oauth/token-facts.ts'
 import type { Lifecycle } from './pipeline/exchange/steps.ts'
 import { type Gate, makeGate } from './pipeline/gate.ts'
@@ -31,6 +35,7 @@ import { checkLifecycle, lifecycle as standardLifecycle } from './pipeline/lifec
 import { askedIssuers } from './policy/asked-issuers.ts'
 import { limitRules } from './policy/limit-rules.ts'
 import { openPolicy } from './policy/open-policy.ts'
+import type { Snapshot } from './policy/snapshot.ts'
 import { checkPolicyNeeds } from './policy-needs.ts'
 import { countsOf, PolicySwitch } from './policy-switch.ts'
 import { withPort } from './port.ts'
@@ -70,16 +75,20 @@ type Rooms = Awaited<ReturnType<typeof openRooms>>
  *
  * @throws {ConfigError} when the policy is invalid, or needs missing settings
  */
-async function openRooms(settings: Settings, lines: LineWriter, log: NodeLog, closing: AsyncDisposableStack) {
+async function openRooms(loaded: LoadedSettings, lines: LineWriter, log: NodeLog, closing: AsyncDisposableStack) {
+  const { settings } = loaded
   const open = <Room extends Closable | undefined>(room: Room): Room => closing.adopt(room, (each) => each?.close())
   const write = log.log.bind(log)
-  const secrets = open(new Secrets({ env: process.env, log: write }))
-  const common = { settings, secrets, log: write, issuers: () => policy.current.issuers }
+  const secrets = open(new Secrets({ env: loaded.sources.env, log: write }))
+  secrets.followSettings(loaded.secrets)
+  const keyRings = new KeyRings(settings.keys)
+  const common = { settings, secrets, keyRings, log: write, issuers: () => policy.current.issuers }
   const expiries = new Expiries()
   const expiryWatch = open(new ExpiryWatch(expiries, write))
   const { redis, node } = settings
 
-  const policy = openPolicy({ settings, check: (snapshot) => checkPolicyNeeds(settings, snapshot) })
+  const check = (snapshot: Snapshot) => checkPolicyNeeds({ ...settings, keys: keyRings.current }, snapshot)
+  const policy = openPolicy({ settings, check })
   const clientCertificates = openClientCertificates(settings)
   const traffic = new Traffic()
   const targets = open(new TargetRegistry({ log: write }))
@@ -119,10 +128,13 @@ async function openRooms(settings: Settings, lines: LineWriter, log: NodeLog, cl
   expiries.add(stated, targets, keys, secrets)
   if (clientCertificates !== undefined) expiries.add(clientCertificates)
   if (sessions?.sessions !== undefined) expiries.add(sessions.sessions)
+  const lifetimes = { issuers: () => policy.current.issuers.values(), auditRecentMs: settings.audit.recentMs }
+  const keyChange = new KeyChange({ keyRings, neededUntilMs: localUse(keyRings, lifetimes) })
+  const reload = open(nodeReload({ ...common, loaded, keyChange, credentials, policy }))
   const needRedis = { cluster, revocation, audit, sessions, login }
   const callers = { tokens, clientCertificates, limits, credentials, proofs, streams }
-  const others = { secrets, policy, traffic, targets, keys, clients, telemetry }
-  return { settings, lines, write, expiries, expiryWatch, ...others, ...callers, ...needRedis }
+  const others = { secrets, reload, policy, traffic, targets, keys, clients, telemetry, expiries, expiryWatch }
+  return { settings, lines, write, ...others, ...callers, ...needRedis }
 }
 
 /** Creates the gate object, which runs the exchanges, with the policy that is in force when the node starts. */
@@ -204,26 +216,28 @@ export class GatewayNode {
    * @param lifecycle  list of phases; only tests set a list other than the standard one
    * @throws {ConfigError} when settings or policy are invalid; no listener is then opened
    */
-  static async start(given: Settings, lifecycle: Lifecycle = standardLifecycle): Promise<GatewayNode> {
-    const settings = await withPort(given)
+  static async start(given: LoadedSettings, lifecycle: Lifecycle = standardLifecycle): Promise<GatewayNode> {
+    const settings = await withPort(given.settings)
+    const loaded = { ...given, settings }
     const lines = new LineWriter(STDOUT)
     const log = new NodeLog(lines, { ...settings.log, node: settings.node.id })
     reportTaskFailures((task, fault, failures) => log.log('error', 'background task failed', { task, fault, failures }))
     for (const warning of settings.warnings) log.log('warn', warning)
     loadUws({ addon: settings.addonSha256, script: settings.addonScriptSha256 })
     const closing = new AsyncDisposableStack()
-    const node = new GatewayNode(await openRooms(settings, lines, log, closing), closing, lifecycle)
+    const node = new GatewayNode(await openRooms(loaded, lines, log, closing), closing, lifecycle)
     await node.#open()
     return node
   }
 
   async #open(): Promise<void> {
-    const { secrets, policy, cluster, audit, telemetry, write } = this.#rooms
+    const { secrets, reload, policy, cluster, audit, telemetry, write } = this.#rooms
     audit?.trail.open(policy.current.revision)
     // The admin API is closed before the audit log, because calls of the admin API write audit records.
     this.#admin = this.#closing.adopt(await this.#openAdmin(), (admin) => admin.close())
     telemetry.telemetry.pushMetrics(this.#admin.metrics)
     secrets.watch()
+    reload.watch()
     policy.watch(this.#policySwitch)
     this.#rooms.targets.watch()
     this.#closing.defer(() => policy.close())
@@ -300,8 +314,8 @@ export class GatewayNode {
   }
 
   #openAdmin(): Promise<AdminPlane> {
-    const { settings, keys, limits, tokens, telemetry, traffic, lines, write, streams, expiries, expiryWatch } =
-      this.#rooms
+    const { settings, secrets, keys, limits, tokens, telemetry, traffic, lines, write, streams } = this.#rooms
+    const { expiries, expiryWatch } = this.#rooms
     const { admin, probes, request, warnings } = settings
     const node = new NodeReadings({
       gate: this.#gate,
@@ -329,20 +343,25 @@ export class GatewayNode {
     const dependencies = { node, limits: limits.service, explainer, streams: streams.registry, shared, traces }
     return AdminPlane.open(dependencies, [traffic, limitMetrics(limits.limiter), expiryWatch, ...sources], {
       admin,
+      bootstrapToken: () => secrets.ofSettings('admin.bootstrap_token'),
       probes,
       tokenMaxBytes: request.tokenMaxBytes,
       log: write,
     })
   }
 
-  /** Reads the secrets again, checks for a changed policy, retries a rejected policy, and reads the certificates again. */
-  reload(): void {
+  /**
+   * Reads settings, keys, secrets and certificates again, checks for a changed policy, and retries a rejected policy. A
+   * settings file with an error, or without a key that is in use, changes nothing.
+   */
+  async reload(): Promise<void> {
+    const { reload, secrets, policy, targets } = this.#rooms
     // A stopping node does not reload: new certificates would open its listener again.
-    if (this.#stopping !== undefined) return
-    this.#rooms.secrets.reload()
-    this.#rooms.policy.reload()
-    this.#rooms.targets.reload(true)
-    this.#certificates?.reload()
+    if (this.#stopping !== undefined || !(await reload.reload())) return
+    secrets.reload()
+    policy.reload()
+    targets.reload(true)
+    if (this.#stopping === undefined) this.#certificates?.reload()
   }
 
   /**

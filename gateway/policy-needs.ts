@@ -1,24 +1,30 @@
 import { didYouMean } from './base/nearest.ts'
 import { formatSize } from './base/size.ts'
+import type { SettingKeys } from './config/key-rings.ts'
 import { ConfigError, nowhere, type Problem, problem } from './config/problem.ts'
 import type { Settings } from './config/settings.ts'
 import type { CertificateCondition, Snapshot } from './policy/snapshot.ts'
 import { caIssuer, type NamedCa, spiffeIssuer } from './x509/certificate-identity.ts'
 import { trustDomainOf } from './x509/spiffe-id.ts'
 
+/** Settings that a policy can need. The keys are those in force, which a reload can change. */
+interface NeededSettings extends Omit<Settings, 'keys'> {
+  readonly keys: SettingKeys
+}
+
 /**
  * Checks that the node's settings provide everything that a policy requires.
  *
  * @throws {ConfigError} with all missing settings
  */
-export function checkPolicyNeeds(settings: Settings, snapshot: Snapshot): void {
+export function checkPolicyNeeds(settings: NeededSettings, snapshot: Snapshot): void {
   const missing = [assertionKey, credentialKey, auditLog, loginStore, loginKey, messageLimit, clientCas].flatMap(
     (need) => need(settings, snapshot) ?? [],
   )
   if (missing.length > 0) throw new ConfigError(missing)
 }
 
-type Need = (settings: Settings, snapshot: Snapshot) => Problem | undefined
+type Need = (settings: NeededSettings, snapshot: Snapshot) => Problem | undefined
 
 const assertionKey: Need = ({ keys }, { routes }) => {
   const route = routes.find(({ credential }) => credential.needsKey === 'assertion')

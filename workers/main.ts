@@ -5,8 +5,9 @@
 import { parseArgs } from 'node:util'
 import { CRASHED } from '../gateway/base/exit-code.ts'
 import { ListenError } from '../gateway/base/listen-error.ts'
+import { Supervisor } from '../gateway/base/supervisor.ts'
 import { ConfigError, formatProblem, nowhere, type Problem } from '../gateway/config/problem.ts'
-import { loadSettings } from '../gateway/config/settings.ts'
+import { readSettings } from '../gateway/config/settings.ts'
 import { WorkerProcess } from './worker-process.ts'
 
 const ONE_WISH_MS = 1000
@@ -26,7 +27,7 @@ try {
 
 async function run(): Promise<void> {
   const flags = values.policy === undefined ? {} : { policy: { path: values.policy } }
-  const settings = loadSettings({ path: values.config, env: process.env, flags })
+  const loaded = readSettings({ path: values.config, env: process.env, flags })
   let worker: WorkerProcess | undefined
   let askedAt: number | undefined
   const stop = (): void => {
@@ -45,9 +46,11 @@ async function run(): Promise<void> {
     process.exit(CRASHED)
   }
   process.on('SIGTERM', stop).on('SIGINT', stop)
+  const reloading = new Supervisor('reload')
+  process.on('SIGHUP', () => void reloading.attempt(() => worker?.reload()))
   process.on('disconnect', stop)
   process.on('uncaughtException', crash)
-  worker = await WorkerProcess.start(settings)
+  worker = await WorkerProcess.start(loaded)
 }
 
 function explanation(error: unknown): string {

@@ -3,12 +3,16 @@ import { type Commit, commitAll } from '../gateway/base/commit.ts'
 import { Sealer } from '../gateway/base/sealer.ts'
 import { reportTaskFailures } from '../gateway/base/supervisor.ts'
 import { packageVersion } from '../gateway/base/version.ts'
+import { KeyRings } from '../gateway/config/key-rings.ts'
 import { ConfigError, nowhere, problem } from '../gateway/config/problem.ts'
 import { Secrets } from '../gateway/config/secrets.ts'
-import type { Settings } from '../gateway/config/settings.ts'
+import type { LoadedSettings, Settings } from '../gateway/config/settings.ts'
+import type { SettingsReload } from '../gateway/config/settings-reload.ts'
 import { Introspectors } from '../gateway/issuers/introspectors.ts'
 import { IssuerKeys } from '../gateway/issuers/issuer-keys.ts'
 import { LoginClients } from '../gateway/issuers/login-clients.ts'
+import { KeyChange } from '../gateway/keys/key-change.ts'
+import { localUse } from '../gateway/keys/key-lifetimes.ts'
 import type { IssuerRules } from '../gateway/oauth/token-facts.ts'
 import { PolicyFile } from '../gateway/policy/policy-file.ts'
 import type { Snapshot } from '../gateway/policy/snapshot.ts'
@@ -33,6 +37,7 @@ import { openSessionRefreshes } from './open-session-refreshes.ts'
 import { listenWorkerProbes } from './probes.ts'
 import type { QueueWorkers, WorkedQueue, WorkerLog } from './queue-workers.ts'
 import { WorkerMetrics } from './worker-metrics.ts'
+import { workerReload } from './worker-reload.ts'
 
 const STDOUT = 1
 /** Maximum number of session refreshes per second for one issuer, for all workers of the cluster together. */
@@ -45,6 +50,7 @@ interface WorkerRooms {
   readonly link: RedisLink
   readonly keys: IssuerKeys
   readonly secrets: Secrets
+  readonly reload: SettingsReload
   readonly introspectors: Introspectors
   readonly loginClients: LoginClients
   readonly refresher: Refresher
@@ -89,7 +95,8 @@ export class WorkerProcess {
    *
    * @throws {ConfigError} for invalid settings or policy, or when Redis can evict keys
    */
-  static async start(settings: Settings): Promise<WorkerProcess> {
+  static async start(loaded: LoadedSettings): Promise<WorkerProcess> {
+    const { settings } = loaded
     const { redis } = settings
     if (redis === undefined)
       throw missing(['redis'], 'is required, because jobs are stored in Redis', 'such as url: redis://127.0.0.1')
@@ -101,15 +108,16 @@ export class WorkerProcess {
     const policy = { snapshot: policyFile.load() }
     requireKey(settings, policy.snapshot)
     const keys = new IssuerKeys({ log: tell })
-    const secrets = new Secrets({ env: process.env, log: log.log.bind(log) })
+    const secrets = new Secrets({ env: loaded.sources.env, log: log.log.bind(log) })
+    secrets.followSettings(loaded.secrets)
     const introspectors = new Introspectors({ keys, secrets, log: tell })
     introspectors.retain(policy.snapshot.issuers.values())
     keys.retain(signing(policy.snapshot))
 
     const link = new RedisLink(redis, tell)
     // A worker that only ships audit records needs no key from the settings: it decrypts nothing.
-    const [first = { id: 'own', secret: randomBytes(32) }, ...others] = settings.keys.encryption
-    const sealer = new Sealer([first, ...others])
+    const keyRings = new KeyRings(settings.keys)
+    const sealer = Sealer.following(keyRings.encryption) ?? new Sealer([{ id: 'own', secret: randomBytes(32) }])
     const revocations = new RevocationStore(link.client('receipt', 'revocations'), link.keys)
     const issuers = () => policy.snapshot.issuers
     const revoker = new Revoker(revocations, issuers)
@@ -120,6 +128,9 @@ export class WorkerProcess {
     const common = { settings, link, sealer, issuers, revoker, log: tell }
     const introspections = openIntrospections({ ...common, introspectors, tracer: telemetry.telemetry.tracer })
     const { refreshes, refresher } = openSessionRefreshes({ ...common, loginClients })
+    const lifetimes = { issuers: () => issuers().values(), auditRecentMs: settings.audit.recentMs }
+    const keyChange = new KeyChange({ keyRings, neededUntilMs: localUse(keyRings, lifetimes) })
+    const reload = workerReload({ loaded, secrets, keyRings, keyChange, log: log.log.bind(log) })
     const shipping = new AuditShipping({ sinks: settings.sinks, env: process.env, link, log: tell })
     const views = queueViews(link, policy, shipping)
     const measured = new WorkerMetrics({
@@ -131,6 +142,7 @@ export class WorkerProcess {
       link,
       keys,
       secrets,
+      reload,
       introspectors,
       loginClients,
       refresher,
@@ -145,10 +157,11 @@ export class WorkerProcess {
   }
 
   async #open(): Promise<void> {
-    const { settings, log, link, secrets, policyFile, shipping, policy } = this.#rooms
+    const { settings, log, link, secrets, reload, policyFile, shipping, policy } = this.#rooms
     const { listen } = settings.probes
     if (listen !== undefined) this.#probes = await listenWorkerProbes(this, listen)
     secrets.watch()
+    reload.watch()
     policyFile.watch(this.#policyEvents)
     const eviction = await readEvictionPolicy(link, () => this.#stopping !== undefined)
     if (eviction === undefined) return
@@ -212,6 +225,15 @@ export class WorkerProcess {
     },
   }
 
+  /**
+   * Reads settings, keys and secrets again. A settings file with an error, or without a key that is in use, changes
+   * nothing.
+   */
+  async reload(): Promise<void> {
+    const { reload, secrets } = this.#rooms
+    if (this.#stopping === undefined && (await reload.reload())) secrets.reload()
+  }
+
   async metrics(): Promise<string> {
     const { measured, processMetrics } = this.#rooms
     if (this.ready) await measured.refresh()
@@ -228,10 +250,11 @@ export class WorkerProcess {
   }
 
   async #drain(): Promise<void> {
-    const { settings, log, lines, link, keys, secrets, introspectors, loginClients, policyFile } = this.#rooms
+    const { settings, log, lines, link, keys, secrets, reload, introspectors, loginClients, policyFile } = this.#rooms
     const { introspections, refreshes, refresher, shipping, telemetry } = this.#rooms
     this.ready = false
     log.log('info', 'worker stops and waits for running jobs', {})
+    await reload.close()
     secrets.close()
     policyFile.close()
     const { drainTimeoutMs } = settings

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ConfigError, type Problem } from '../../gateway/config/problem.ts'
-import { loadSettings } from '../../gateway/config/settings.ts'
+import { readSettings } from '../../gateway/config/settings.ts'
 import { GatewayNode } from '../../gateway/node.ts'
 import { compilePolicy } from '../../gateway/policy/compile.ts'
 import { loadPolicy } from '../../gateway/policy/policy-source.ts'
@@ -49,7 +49,7 @@ async function read(example: ErrorExample, folder: string): Promise<readonly Pro
   }
   // Port 0 lets the system choose free ports, in case the node starts without a problem.
   const flags = { listen: '127.0.0.1:0', admin: { listen: '127.0.0.1:0' } }
-  const settings = loadSettings({ path: join(folder, 'gatehouse.yaml'), env: example.env ?? {}, flags })
+  const settings = readSettings({ path: join(folder, 'gatehouse.yaml'), env: example.env ?? {}, flags })
   const node = await GatewayNode.start(settings)
   await node.stop()
   return []

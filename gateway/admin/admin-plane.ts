@@ -10,13 +10,14 @@ import { TokenVerifier } from '../tokens/verifier.ts'
 import { AdminApi } from './admin-api.ts'
 import { listenAdmin, listenProbes } from './admin-listener.ts'
 import type { AdminLog } from './call-log.ts'
-import { CallerAuthenticator } from './caller-authenticator.ts'
+import { CallerAuthenticator, type CallerOptions } from './caller-authenticator.ts'
 import type { AdminDependencies } from './dependencies.ts'
 import { nodeMetrics } from './node-metrics.ts'
 import { sharedMetrics } from './shared-metrics.ts'
 
 export interface AdminPlaneOptions {
   readonly admin: AdminSettings
+  readonly bootstrapToken: CallerOptions['bootstrapToken']
   readonly probes: { readonly listen: ListenAddress | undefined }
   readonly tokenMaxBytes: number
   readonly log: AdminLog
@@ -62,7 +63,7 @@ export class AdminPlane {
   static async open(
     dependencies: AdminDependencies,
     sources: readonly MetricSource[],
-    { admin, probes, tokenMaxBytes, log }: AdminPlaneOptions,
+    { admin, bootstrapToken, probes, tokenMaxBytes, log }: AdminPlaneOptions,
   ): Promise<AdminPlane> {
     const keys = new IssuerKeys({ log })
     const rules = admin.issuer === undefined ? undefined : issuerRules(ISSUER_NAME, admin.issuer)
@@ -72,7 +73,7 @@ export class AdminPlane {
     const api = await AdminApi.open(
       dependencies,
       new CallerAuthenticator({
-        bootstrapToken: admin.bootstrapToken,
+        bootstrapToken,
         issuer,
         revocations: dependencies.shared?.revocations,
       }),

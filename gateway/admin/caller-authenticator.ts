@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { VerificationReason } from '../base/reasons.ts'
+import type { Secret } from '../base/secret.ts'
 import { readAuthorization } from '../oauth/bearer.ts'
 import { bearerChallenge } from '../oauth/challenge.ts'
 import type { IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
@@ -25,7 +26,8 @@ interface AdminVerifier {
 }
 
 export interface CallerOptions {
-  readonly bootstrapToken: string | undefined
+  /** Returns the bootstrap token; `undefined` when the settings have none. */
+  readonly bootstrapToken: () => Pick<Secret, 'current' | 'previous'> | undefined
   /** Issuer of admin tokens; `undefined` when no access token is accepted. */
   readonly issuer: { readonly rules: IssuerRules; readonly verifier: AdminVerifier } | undefined
   /** Revocations of the cluster; `undefined` when the node does not check revocations. */
@@ -39,17 +41,13 @@ const digest = (text: string): Buffer => createHash('sha256').update(text).diges
  * automatically.
  */
 export class CallerAuthenticator {
-  /**
-   * Hash of the bootstrap token. A comparison of hashes takes the same time for every presented token, whatever its
-   * length.
-   */
-  readonly #bootstrap: Buffer | undefined
+  readonly #bootstrapToken: CallerOptions['bootstrapToken']
   readonly #verifier: AdminVerifier | undefined
   readonly #issuers: ReadonlyMap<string, IssuerRules>
   readonly #revocations: CallerOptions['revocations']
 
   constructor({ bootstrapToken, issuer, revocations }: CallerOptions) {
-    this.#bootstrap = bootstrapToken === undefined ? undefined : digest(bootstrapToken)
+    this.#bootstrapToken = bootstrapToken
     this.#verifier = issuer?.verifier
     this.#revocations = revocations
     this.#issuers = new Map(issuer === undefined ? [] : [[issuer.rules.issuer, issuer.rules]])
@@ -70,7 +68,7 @@ export class CallerAuthenticator {
       throw new ApiProblem('invalid_request', 'the Authorization field is malformed; expected `Bearer` and one token')
     }
     if (credential === 'credential-missing' || credential.scheme !== 'bearer') throw this.#required()
-    if (this.#bootstrap !== undefined && timingSafeEqual(digest(credential.token), this.#bootstrap)) {
+    if (this.#isBootstrap(credential.token)) {
       return { who: 'bootstrap', client: undefined, credential: 'bootstrap token', scopes: new Set([allScopes]) }
     }
     const facts = await this.#verifier?.verify(credential.token, this.#issuers, Date.now())
@@ -89,8 +87,20 @@ export class CallerAuthenticator {
     return { who: facts.subject, client: facts.client, credential: 'access token', scopes: facts.scopes }
   }
 
+  /**
+   * Compares hashes, so that the comparison takes the same time for every presented token, whatever its length. During
+   * a rotation, the previous bootstrap token is accepted too.
+   */
+  #isBootstrap(token: string): boolean {
+    const bootstrap = this.#bootstrapToken()
+    if (bootstrap === undefined) return false
+    const presented = digest(token)
+    const isPrevious = bootstrap.previous !== undefined && timingSafeEqual(presented, digest(bootstrap.previous))
+    return timingSafeEqual(presented, digest(bootstrap.current)) || isPrevious
+  }
+
   #required(): ApiProblem {
-    const closed = this.#bootstrap === undefined && this.#verifier === undefined
+    const closed = this.#bootstrapToken() === undefined && this.#verifier === undefined
     const hint = closed
       ? 'this node accepts no token: set admin.issuer or admin.bootstrap_token in its settings'
       : undefined

@@ -95,6 +95,11 @@ export class AuditTrail implements MetricSource {
     )
   }
 
+  /** Seals the next batches with this key. */
+  sealWith(key: AuditKey | undefined): void {
+    this.#chain.sealWith(key)
+  }
+
   /** Returns the newest batch of this chain that Redis has accepted; `undefined` before the first accepted batch. */
   get head(): Witnessed | undefined {
     return this.#outbox.head(this.#chain.id)

@@ -18,7 +18,7 @@ const LINE_FEED = 10
  */
 export class Chain {
   readonly id: string
-  readonly #key: AuditKey | undefined
+  #key: AuditKey | undefined
   readonly #idPrefix: string
   /**
    * Buffer of the lines that wait to be sealed. Lines are encoded directly into the buffer: building one long string
@@ -47,6 +47,11 @@ export class Chain {
     this.id = `${node}.${randomBytes(6).toString('hex')}`
     this.#key = key
     this.#idPrefix = `{"id":"${this.id}-`
+  }
+
+  /** Seals the next batches with this key. */
+  sealWith(key: AuditKey | undefined): void {
+    this.#key = key
   }
 
   /** Number of records that wait to be sealed. */

@@ -18,7 +18,8 @@ interface VerifierOptions {
   /** All streams of the log. */
   readonly streams: readonly LogStream[]
   readonly trail: Pick<AuditTrail, 'head'>
-  readonly keys: readonly AuditKey[]
+  /** Returns the audit keys of this node. */
+  readonly keys: () => readonly AuditKey[]
   /** Returns the ids of the nodes that are currently running. */
   readonly running: () => Promise<ReadonlySet<string>>
 }
@@ -46,7 +47,7 @@ export class LogVerifier {
 
   async #verify(): Promise<VerificationReport> {
     const { streams, trail, keys, running } = this.#options
-    const verification = new Verification({ keys })
+    const verification = new Verification({ keys: keys() })
     const heads = [trail.head, ...(await Promise.all(streams.map(({ log }) => log.head())))]
     for (const { reader } of streams) await readLog(reader, verification)
     const trimmed = new Map((await Promise.all(streams.map(({ log }) => log.trimmed()))).flatMap((each) => [...each]))

@@ -1,4 +1,5 @@
 import { packageVersion } from '../base/version.ts'
+import type { KeyRings } from '../config/key-rings.ts'
 import { ConfigError, nowhere, problem } from '../config/problem.ts'
 import type { Settings } from '../config/settings.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
@@ -12,7 +13,8 @@ import { auditShards, shardOf } from './shards.ts'
 import { Spill } from './spill.ts'
 
 export interface AuditDependencies {
-  readonly settings: Pick<Settings, 'node' | 'audit' | 'sinks'> & { readonly keys: Pick<Settings['keys'], 'audit'> }
+  readonly settings: Pick<Settings, 'node' | 'audit' | 'sinks'>
+  readonly keyRings: Pick<KeyRings, 'audit'>
   readonly link: RedisLink
   /** Returns the ids of the nodes that are currently running. */
   readonly running: () => Promise<ReadonlySet<string>>
@@ -35,7 +37,7 @@ export interface AuditRoom {
  *
  * @throws {ConfigError} when the folder for the spill files cannot be used
  */
-export function openAudit({ settings, link, running, log }: AuditDependencies): AuditRoom {
+export function openAudit({ settings, keyRings, link, running, log }: AuditDependencies): AuditRoom {
   const client = link.client('receipt', 'audit-service')
   const sinks = settings.sinks.map(({ name }) => name)
   const service = new AuditService({ link, client, sinks })
@@ -48,8 +50,10 @@ export function openAudit({ settings, link, running, log }: AuditDependencies): 
     sinks,
   })
   trimmer.start()
-  const trail = openTrail(settings, link, log)
-  const verifier = new LogVerifier({ streams: auditStreams(link), trail, keys: settings.keys.audit, running })
+  const { audit: ring } = keyRings
+  const trail = openTrail(settings, ring, link, log)
+  ring.changed(() => trail.sealWith(ring.writer))
+  const verifier = new LogVerifier({ streams: auditStreams(link), trail, keys: () => ring.keys, running })
   const close = async (): Promise<void> => {
     await trail.close()
     trimmer.close()
@@ -59,7 +63,8 @@ export function openAudit({ settings, link, running, log }: AuditDependencies): 
 }
 
 function openTrail(
-  { node, audit, keys }: AuditDependencies['settings'],
+  { node, audit }: AuditDependencies['settings'],
+  ring: KeyRings['audit'],
   link: RedisLink,
   log: AuditDependencies['log'],
 ): AuditTrail {
@@ -70,12 +75,12 @@ function openTrail(
       'audit.spill is not set: while Redis is unavailable, audit records wait in memory, and a crash loses the records',
     )
   }
-  if (keys.audit.length === 0) {
+  if (ring.writer === undefined) {
     log('warn', 'keys.audit is not set: the audit log shows missing records, but does not detect forged records')
   }
   return new AuditTrail({
     node: { id: node.id, version: packageVersion },
-    key: keys.audit[0],
+    key: ring.writer,
     log: new AuditLog(link.client('log', 'audit'), link, shardOf(node.id, auditShards(link.topology))),
     spill,
     redisMaxBytes: audit.redisMaxBytes,

@@ -1,5 +1,7 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
+import type { KeyRing } from './key-ring.ts'
 
+/** A key that encrypts stored data. */
 export interface SealKey {
   /** Key id: 1 to 64 ASCII characters. The id is stored unencrypted in each encrypted blob. */
   readonly id: string
@@ -13,6 +15,8 @@ const TAG_BYTES = 16
 
 interface DerivedKeys {
   readonly id: string
+  /** Secret from which the keys are derived. */
+  readonly secret: Uint8Array
   readonly seal: Uint8Array
   readonly name: Uint8Array
 }
@@ -25,15 +29,38 @@ interface DerivedKeys {
  * Blob format: version (1 byte), length of the key id (1), key id, nonce (12), ciphertext, tag (16).
  */
 export class Sealer {
-  readonly #first: DerivedKeys
-  readonly #byId: ReadonlyMap<string, DerivedKeys>
+  readonly #purpose: Purpose
+  #first!: DerivedKeys
+  #byId!: ReadonlyMap<string, DerivedKeys>
 
   /**
    * @param keys     the first key encrypts; all keys decrypt
    * @param purpose  use of the blobs: a blob for one purpose cannot be decrypted for another. `''` means stored data
    */
-  constructor(keys: readonly [SealKey, ...SealKey[]], purpose: '' | 'login-state' = '') {
-    const derived = keys.map((key) => derive(key, purpose))
+  constructor(keys: readonly [SealKey, ...SealKey[]], purpose: Purpose = '') {
+    this.#purpose = purpose
+    this.#use(keys)
+  }
+
+  /**
+   * Returns a sealer that follows the keys of a ring: the writing key encrypts. `undefined` for a ring without keys.
+   *
+   * @param purpose  use of the blobs, as for the constructor
+   */
+  static following(ring: KeyRing<SealKey>, purpose: Purpose = ''): Sealer | undefined {
+    const [first, ...others] = ring.writerFirst
+    if (first === undefined) return undefined
+    const sealer = new Sealer([first, ...others], purpose)
+    ring.changed(() => sealer.#use(ring.writerFirst))
+    return sealer
+  }
+
+  #use(keys: readonly SealKey[]): void {
+    const known = this.#byId as ReadonlyMap<string, DerivedKeys> | undefined
+    const derived = keys.map((key) => {
+      const before = known?.get(key.id)
+      return before?.secret === key.secret ? before : derive(key, this.#purpose)
+    })
     this.#first = derived[0]!
     this.#byId = new Map(derived.map((each) => [each.id, each]))
   }
@@ -89,6 +116,8 @@ export class Sealer {
   }
 }
 
+type Purpose = '' | 'login-state'
+
 function nameUnder({ name }: DerivedKeys, parts: readonly string[]): string {
   const hash = createHmac('sha256', name)
   // Length prefixes ensure that two different lists of parts never give the same bytes.
@@ -99,7 +128,7 @@ function nameUnder({ name }: DerivedKeys, parts: readonly string[]): string {
 function derive({ id, secret }: SealKey, purpose: string): DerivedKeys {
   const prefix = purpose === '' ? 'gatehouse' : `gatehouse ${purpose}`
   const part = (use: string) => new Uint8Array(hkdfSync('sha256', secret, '', `${prefix} ${use}`, 32))
-  return { id, seal: part('seal'), name: part('name') }
+  return { id, secret, seal: part('seal'), name: part('name') }
 }
 
 function keyOf(secret: Uint8Array, place: string): Buffer {

@@ -36,12 +36,14 @@ export const adminSettings = (context: SettingsContext) =>
         .describe(
           'Reference to a token that the admin API accepts for every operation, for the first setup and while the issuer ' +
             'is unavailable. At least 32 characters; `gatehouse keys generate encryption` prints a suitable one. A client ' +
-            'with this token administers the gate. Default none.',
+            'with this token administers the gate. After a change of the file, the previous token is accepted for another ' +
+            '10 minutes. Default none.',
         )
-        .meta({ reload: 'restart' }),
+        .meta({ reload: 'live' }),
     })
     .transform(({ listen, hosts, issuer, bootstrap_token }, ctx) => {
-      const bootstrapToken = settingSecret(bootstrap_token, ['bootstrap_token'], ctx, context)
+      const use = { path: ['admin', 'bootstrap_token'], usedBy: 'admin API', check: bootstrapTokenError }
+      const bootstrapToken = settingSecret(bootstrap_token, ['bootstrap_token'], ctx, context, use)
       const message = bootstrapToken === undefined ? undefined : bootstrapTokenError(bootstrapToken)
       if (message !== undefined) {
         const hint = '`gatehouse keys generate encryption` prints a valid token'

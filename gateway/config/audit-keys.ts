@@ -11,7 +11,7 @@ export const auditKeys = (context: SettingsContext) =>
     form,
     danger: 'An attacker with this key can write an audit log that passes verification.',
     description:
-      'Keys that seal the audit log. The first key seals; all keys verify: keep an old key as long as the records that ' +
+      'Keys that seal the audit log: a list, or { directory }. The first key seals; all keys verify: keep an old key as long as the records that ' +
       'it sealed. Default []: verification detects missing records, but not records that an attacker with access to ' +
       'Redis has rewritten.',
     read: (secret) => readRandomKey(secret, form),

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { nearest } from '../base/nearest.ts'
 import { nowhere, type Problem, problem } from './problem.ts'
-import { leavesOf } from './schema-walk.ts'
+import { leavesOf, unwrapped } from './schema-walk.ts'
 import type { Environment } from './secret.ts'
 import { settingsSchema } from './settings-schema.ts'
 import { readYaml } from './yaml-document.ts'
@@ -37,10 +37,14 @@ export function variableOf(path: readonly string[]): string {
  * a name of digits stays a text. Numbers, booleans, lists and mappings are parsed as YAML.
  */
 function formOf(schema: z.core.$ZodType): 'text' | 'yaml' | 'text or list' {
-  if (schema instanceof z.ZodUnion) return 'text or list'
+  if (schema instanceof z.ZodUnion) {
+    const isText = schema.def.options.some((each) => formOf(unwrapped(each)) === 'text')
+    return isText ? 'text or list' : 'yaml'
+  }
   return schema instanceof z.ZodNumber ||
     schema instanceof z.ZodBoolean ||
     schema instanceof z.ZodArray ||
+    schema instanceof z.ZodObject ||
     schema instanceof z.ZodRecord
     ? 'yaml'
     : 'text'

@@ -47,7 +47,7 @@ const processStartedAt = new Date(Date.now() - performance.now()).toISOString()
 export class OpenSecret implements Secret {
   readonly name: string
   readonly #host: SecretHost
-  readonly #place: SecretPlace
+  #place: SecretPlace
   readonly #use: SecretUse
   readonly #value: Rotating<string>
   readonly #listeners: (() => void)[] = []
@@ -130,6 +130,17 @@ export class OpenSecret implements Secret {
     this.#changedAt = this.#modifiedAt()
     this.#host.log('info', 'secret changed', fields)
     for (const listener of this.#listeners) listener()
+  }
+
+  /** Follows another source from now on. The value of the old source becomes the previous one. */
+  move(place: SecretPlace): void {
+    this.#place = place
+    this.read()
+  }
+
+  /** Whether the secret follows this source. */
+  isAt(place: SecretPlace): boolean {
+    return JSON.stringify(place) === JSON.stringify(this.#place)
   }
 
   listing(): SecretListing {

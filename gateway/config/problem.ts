@@ -14,7 +14,8 @@ export const problemCodes = {
   GH_CONFIG_UNKNOWN_VARIABLE: 'An environment variable starts with GATEHOUSE_ but belongs to no setting.',
   GH_CONFIG_SECRET_INLINE: 'The document contains a secret. Refer to the secret by { env: NAME } or { file: PATH }.',
   GH_CONFIG_SECRET: 'A secret that the document refers to is absent, unreadable or invalid.',
-  GH_CONFIG_KEY_MISSING: 'Signing or encryption requires a key, but none is configured.',
+  GH_CONFIG_KEY_MISSING:
+    'Signing or encryption requires a key that is not configured, or a reload drops a key that is in use.',
   GH_POLICY_OWNER: 'Two files of one policy define the same service or issuer; each must have one owner.',
   GH_POLICY_ISSUER: 'An issuer is unknown, is named twice, or is missing where the choice is ambiguous.',
   GH_POLICY_INTROSPECTION: 'The introspection settings of an issuer are missing, contradictory or never used.',

@@ -24,14 +24,17 @@ export const secretReference = z
         .string()
         .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: 'must be the name of an environment variable' })
         .optional()
-        .describe('Name of the environment variable that contains the secret.')
-        .meta({ reload: 'restart' }),
+        .describe(
+          'Name of the environment variable that contains the secret. A variable keeps its value until a restart.',
+        )
+        .meta({ reload: 'live' }),
       file: filePath
         .optional()
         .describe(
-          'Path of the file that contains the secret, relative to the folder of the document. Recommended mode: 0600.',
+          'Path of the file that contains the secret, relative to the folder of the document. A changed file is read ' +
+            'within a second. Recommended mode: 0600.',
         )
-        .meta({ reload: 'restart' }),
+        .meta({ reload: 'live' }),
       expires: statedTime
         .optional()
         .describe(

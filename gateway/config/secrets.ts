@@ -3,8 +3,9 @@ import type { Expiry, ExpirySource } from '../base/expiries.ts'
 import type { Secret, SecretPlace } from '../base/secret.ts'
 import { Supervisor } from '../base/supervisor.ts'
 import { OpenSecret, type SecretHost, type SecretListing, type SecretUse } from './open-secret.ts'
-import { ConfigError, nowhere, problem } from './problem.ts'
+import { ConfigError, formatPath, nowhere, problem } from './problem.ts'
 import type { Environment } from './secret.ts'
+import type { SettingSecret } from './settings-context.ts'
 
 /** Time between two checks of the files for changes, ms. A change is in use after two checks at the latest. */
 const POLL_MS = 500
@@ -26,6 +27,7 @@ export class Secrets implements ExpirySource {
    * not stay in this list.
    */
   readonly #open = new Set<WeakRef<OpenSecret>>()
+  readonly #ofSettings = new Map<string, OpenSecret>()
   readonly #host: SecretHost
   #endWatching: (() => void) | undefined
 
@@ -38,7 +40,7 @@ export class Secrets implements ExpirySource {
    *
    * @throws {ConfigError} that names the source and the problem, and contains no secret
    */
-  open(place: SecretPlace, use: SecretUse): Secret {
+  open(place: SecretPlace, use: SecretUse): OpenSecret {
     try {
       const secret = new OpenSecret(place, use, this.#host)
       this.#open.add(new WeakRef(secret))
@@ -46,6 +48,31 @@ export class Secrets implements ExpirySource {
     } catch (error) {
       throw new ConfigError([problem('GH_CONFIG_SECRET', (error as Error).message, use.path, nowhere)])
     }
+  }
+
+  /**
+   * Follows the secrets of the settings, and no longer those that these settings do not have. A secret whose source
+   * differs keeps its value as the previous one.
+   *
+   * @throws {ConfigError} when a secret cannot be read
+   */
+  followSettings(settings: readonly SettingSecret[]): void {
+    const byName = new Map(settings.map((each) => [formatPath(each.use.path), each]))
+    for (const [name, secret] of this.#ofSettings) {
+      if (byName.has(name)) continue
+      secret.close()
+      this.#ofSettings.delete(name)
+    }
+    for (const [name, { place, use }] of byName) {
+      const known = this.#ofSettings.get(name)
+      if (known === undefined) this.#ofSettings.set(name, this.open(place, use))
+      else if (!known.isAt(place)) known.move(place)
+    }
+  }
+
+  /** Returns a secret of the settings, such as `admin.bootstrap_token`; `undefined` when the settings do not have it. */
+  ofSettings(name: string): Secret | undefined {
+    return this.#ofSettings.get(name)
   }
 
   watch(): void {

@@ -1,4 +1,7 @@
 import type { z } from 'zod'
+import type { SecretPlace } from '../base/secret.ts'
+import type { KeyKind } from './key-kinds.ts'
+import type { SecretUse } from './open-secret.ts'
 import type { DocumentPath, Problem, ProblemCode } from './problem.ts'
 import { type Environment, readSecret, type SecretReference } from './secret.ts'
 
@@ -9,11 +12,34 @@ export interface SettingsContext {
   readonly warnings: string[]
   /** Problems outside the settings document, such as an invalid OpenTelemetry variable. */
   readonly problems: Problem[]
+  /** Secrets, other than keys, that the settings refer to. */
+  readonly secrets: SettingSecret[]
+  readonly keySources: KeySource[]
+  /** Key files, and folders of key files. */
+  readonly keyFiles: string[]
+}
+
+/** A secret of the settings that follows its file while the process runs. */
+export interface SettingSecret {
+  readonly place: SecretPlace
+  readonly use: SecretUse
+}
+
+/** Origin of a key. */
+export interface KeySource {
+  readonly kind: KeyKind
+  readonly id: string
+  /** `file PATH` or `env NAME`. */
+  readonly source: string
+}
+
+export function contextOf(env: Environment): SettingsContext {
+  return { env, warnings: [], problems: [], secrets: [], keySources: [], keyFiles: [] }
 }
 
 /** Returns the context for a schema that is used only to describe the settings document, not to validate one. */
 export function emptyContext(): SettingsContext {
-  return { env: {}, warnings: [], problems: [] }
+  return contextOf({})
 }
 
 /** One problem that the code of a settings schema finds, as opposed to Zod itself. */
@@ -47,17 +73,25 @@ export function hasAllValues(ctx: z.RefinementCtx): boolean {
   return ctx.issues.every((issue) => issue.code === 'custom' && issue.params?.['hasValue'] === true)
 }
 
-/** Reads a secret. When this fails, a problem is added to `ctx` and the result is `undefined`. */
+/**
+ * Reads a secret. When this fails, a problem is added to `ctx` and the result is `undefined`.
+ *
+ * @param use  use of a secret that follows its file; a key follows its file by another way and has none
+ */
 export function settingSecret(
   reference: SecretReference | undefined,
   path: DocumentPath,
   ctx: z.RefinementCtx,
-  { env, warnings }: SettingsContext,
+  { env, warnings, secrets }: SettingsContext,
+  use?: SecretUse,
 ): string | undefined {
   if (reference === undefined) return undefined
   // The base folder is empty, because all file paths in a settings document are made absolute before its validation.
   const { secret, failure, warning } = readSecret(reference, env, '')
   if (warning !== undefined) warnings.push(warning)
+  // File paths are absolute here, as stated above.
+  const place = reference.env === undefined ? { file: reference.file! } : { env: reference.env }
+  if (use !== undefined) secrets.push({ place, use })
   if (failure !== undefined) addProblem(ctx, { code: 'GH_CONFIG_SECRET', message: failure, path })
   return secret
 }

@@ -7,8 +7,8 @@ import { ConfigError, type Problem } from './problem.ts'
 import { readSinks, type SinkSettings } from './read-sinks.ts'
 import { schemaProblems } from './schema-problems.ts'
 import { type Environment, referredVariables } from './secret.ts'
-import type { SettingsContext } from './settings-context.ts'
-import { readLayers, type SettingsSources } from './settings-layers.ts'
+import { contextOf, type KeySource, type SettingSecret } from './settings-context.ts'
+import { readLayers, type SettingsLayers, type SettingsSources } from './settings-layers.ts'
 import { settingsSchema, settingsSchemaFor } from './settings-schema.ts'
 import { statedExpiries } from './stated-expiry.ts'
 
@@ -25,6 +25,19 @@ export interface Settings extends Omit<ValidatedSettings, 'audit'> {
   readonly warnings: readonly string[]
 }
 
+/** Settings with the sources of their secrets, for a reload. */
+export interface LoadedSettings {
+  readonly settings: Settings
+  /** The settings as written, with absolute paths. It contains references to secrets, and no secret. */
+  readonly document: unknown
+  readonly layers: SettingsLayers
+  readonly sources: SettingsSources
+  readonly secrets: readonly SettingSecret[]
+  readonly keySources: readonly KeySource[]
+  /** Key files, and folders of key files. */
+  readonly keyFiles: readonly string[]
+}
+
 /**
  * Reads the settings of a node or worker. Flags override environment variables, which override the file. Relative paths
  * in the file are resolved against its folder, all other relative paths against the working directory.
@@ -32,17 +45,37 @@ export interface Settings extends Omit<ValidatedSettings, 'audit'> {
  * @throws {ConfigError} with the errors of all sources, at most 100
  */
 export function loadSettings(sources: SettingsSources): Settings {
-  const layers = readLayers(sources)
+  return readSettings(sources).settings
+}
+
+/**
+ * Reads the settings like {@link loadSettings}.
+ *
+ * @throws {ConfigError} with the errors of all sources, at most 100
+ */
+export function readSettings(sources: SettingsSources): LoadedSettings {
+  return readSettingLayers(readLayers(sources), sources)
+}
+
+/**
+ * Validates settings documents that are already read, and reads the secrets and certificates that they refer to.
+ *
+ * @throws {ConfigError} with all errors, at most 100
+ */
+export function readSettingLayers(layers: SettingsLayers, sources: SettingsSources): LoadedSettings {
+  const { env } = sources
   const document = absolutePaths(settingsSchema, layers.document, layers.folderOf)
-  const context: SettingsContext = { env: sources.env, warnings: [], problems: [] }
+  const context = contextOf(env)
   const { data, error } = settingsSchemaFor(context).safeParse(document)
   const shape = error === undefined ? [] : schemaProblems(settingsSchema, document, error.issues, layers.locate)
-  const problems = [...shape, ...context.problems, ...variableProblems(sources.env, document)]
+  const problems = [...shape, ...context.problems, ...variableProblems(env, document)]
   if (data === undefined) throw new ConfigError(problems)
   const { sinks: sinkEntries, ...audit } = data.audit
   const sinks = readSinks(sinkEntries, layers, problems)
   if (problems.length > 0) throw new ConfigError(problems)
-  return { ...data, audit, sinks, secretExpiries: statedExpiries(document), warnings: context.warnings }
+  const { warnings, secrets, keySources, keyFiles } = context
+  const settings = { ...data, audit, sinks, secretExpiries: statedExpiries(document), warnings }
+  return { settings, document, layers, sources, secrets, keySources, keyFiles }
 }
 
 /**

@@ -17,17 +17,15 @@ const P256_BYTES = 32
  */
 export class AssertionSigner {
   /** JSON Web Key Set of all public assertion keys (RFC 7517 §5), serialized. */
-  readonly jwks: string
+  jwks!: string
   readonly #issuer: string
-  readonly #key: AssertionKey
+  #key!: AssertionKey
   /** Base64url-encoded protected JWS header of every assertion, including the dot after it. */
-  readonly #head: string
+  #head!: string
 
   private constructor(keys: readonly [AssertionKey, ...AssertionKey[]], issuer: string) {
-    this.jwks = JSON.stringify({ keys: keys.map((key) => key.published) })
     this.#issuer = issuer
-    this.#key = keys[0]
-    this.#head = `${encoded({ alg: 'ES256', kid: keys[0].id, typ: 'gatehouse-assertion+jwt' })}.`
+    this.use(keys)
   }
 
   /**
@@ -43,6 +41,13 @@ export class AssertionSigner {
     const repeated = ids.find((id, i) => ids.indexOf(id) !== i)
     if (repeated !== undefined) throw new Error(`duplicate assertion key id ${JSON.stringify(repeated)}`)
     return new AssertionSigner([first, ...others], options.issuer)
+  }
+
+  /** Signs with the first of these keys from now on, and publishes all of them. */
+  use([first, ...others]: readonly [AssertionKey, ...AssertionKey[]]): void {
+    this.jwks = JSON.stringify({ keys: [first, ...others].map((key) => key.published) })
+    this.#key = first
+    this.#head = `${encoded({ alg: 'ES256', kid: first.id, typ: 'gatehouse-assertion+jwt' })}.`
   }
 
   /**

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { type Commit, commitAll } from '../base/commit.ts'
 import { Sealer } from '../base/sealer.ts'
+import type { AssertionKeySetting } from '../config/assertion-keys.ts'
+import type { KeyRings } from '../config/key-rings.ts'
 import type { NeededSecret } from '../config/needed-secret.ts'
 import type { Secrets } from '../config/secrets.ts'
 import type { Settings } from '../config/settings.ts'
@@ -8,15 +10,15 @@ import { ExchangeClients } from '../issuers/exchange-clients.ts'
 import type { ExchangeTerms } from '../oauth/exchange-terms.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
 import { AssertionSigner } from './assertion.ts'
+import { type AssertionKey, importAssertionKey } from './assertion-key.ts'
 import { ExchangedTokens } from './exchanged-tokens.ts'
 import { Renewals } from './renewals.ts'
 import { ServiceSecrets } from './service-secrets.ts'
 
 export interface CredentialsDependencies {
-  /** Settings for identity assertions. The first assertion key signs them, and the first public URL is their `iss`. */
-  readonly settings: Pick<Settings, 'publicUrls'> & {
-    readonly keys: Pick<Settings['keys'], 'assertion' | 'encryption'>
-  }
+  /** The first public URL is the `iss` of identity assertions. */
+  readonly settings: Pick<Settings, 'publicUrls'>
+  readonly keyRings: Pick<KeyRings, 'assertion' | 'encryption'>
   readonly secrets: Secrets
   /** Connection to Redis; `undefined` for a node without Redis, which renews refused credentials by itself. */
   readonly link: RedisLink | undefined
@@ -30,7 +32,7 @@ interface PreparedCredential {
 
 /** The credentials that services receive: the gate's identity assertions, and secrets of the gate at services. */
 export interface CredentialsRoom {
-  /** Issues identity assertions; `undefined` when no assertion key is configured. */
+  /** Issues identity assertions; `undefined` when the node started without an assertion key. */
   readonly signer: AssertionSigner | undefined
   readonly serviceSecrets: ServiceSecrets
   readonly exchanges: ExchangedTokens
@@ -40,25 +42,42 @@ export interface CredentialsRoom {
    * @throws {ConfigError} when a secret cannot be read or is unusable
    */
   prepare(credentials: readonly PreparedCredential[]): Commit
+  /**
+   * Imports assertion keys, before their ring gets them.
+   *
+   * @throws {Error} as a rejected promise, when a key is unusable
+   */
+  prepareKeys(keys: readonly AssertionKeySetting[]): Promise<void>
   /** Cancels the token exchanges in progress. */
   close(): Promise<void>
 }
 
 /** @throws {Error} as a rejected promise, when a key is unusable or two keys have the same id */
-export async function openCredentials({ settings, secrets, link }: CredentialsDependencies): Promise<CredentialsRoom> {
-  const { assertion, encryption } = settings.keys
+export async function openCredentials(dependencies: CredentialsDependencies): Promise<CredentialsRoom> {
+  const { settings, keyRings, secrets, link } = dependencies
+  const { assertion: ring } = keyRings
+  const imported = new WeakMap<AssertionKeySetting, AssertionKey>()
+  const prepareKeys = async (keys: readonly AssertionKeySetting[]): Promise<void> => {
+    for (const key of keys) imported.set(key, await importAssertionKey(key))
+  }
+  await prepareKeys(ring.keys)
   const [issuer] = settings.publicUrls
-  const signer = assertion.length === 0 ? undefined : await AssertionSigner.create(assertion, { issuer: issuer! })
+  const signer =
+    ring.writer === undefined ? undefined : await AssertionSigner.create(ring.writerFirst, { issuer: issuer! })
+  ring.changed(() => {
+    const [first, ...others] = ring.writerFirst.map((key) => imported.get(key)!)
+    if (first !== undefined) signer?.use([first, ...others])
+  })
   const serviceSecrets = new ServiceSecrets(secrets)
-  const [first, ...others] = encryption
   // Without Redis no other node reads the tokens, so a random key is sufficient.
-  const sealer = new Sealer([first ?? { id: 'own', secret: randomBytes(32) }, ...others])
+  const sealer = Sealer.following(keyRings.encryption) ?? new Sealer([{ id: 'own', secret: randomBytes(32) }])
   const clients = new ExchangeClients(secrets)
   const renewals = new Renewals({ redis: link, sealer })
   return {
     signer,
     serviceSecrets,
     exchanges: new ExchangedTokens({ clients, sealer, renewals }),
+    prepareKeys,
     prepare: (credentials) =>
       commitAll([
         serviceSecrets.prepare(credentials.flatMap(({ secret }) => secret ?? [])),

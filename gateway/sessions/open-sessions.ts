@@ -1,6 +1,7 @@
 import type { Commit } from '../base/commit.ts'
 import { Sealer } from '../base/sealer.ts'
 import type { Cluster } from '../cluster/cluster.ts'
+import type { KeyRings } from '../config/key-rings.ts'
 import type { Settings } from '../config/settings.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
 import type { JobLog } from '../queues/job-producer.ts'
@@ -10,7 +11,8 @@ import type { Session } from './session.ts'
 import { Sessions, type SessionsDependencies } from './sessions.ts'
 
 export interface SessionsRoomDependencies extends Pick<SessionsDependencies, 'trade' | 'leaseMs'> {
-  readonly settings: Pick<Settings, 'keys' | 'sessions'>
+  readonly settings: Pick<Settings, 'sessions'>
+  readonly keyRings: Pick<KeyRings, 'encryption'>
   readonly cluster: { readonly link: RedisLink; readonly cluster: Pick<Cluster, 'lastEventMs'> }
   readonly revocation: SessionRevocation
   /** Issuers of the policy in force, by issuer identifier. */
@@ -39,16 +41,16 @@ export interface SessionsRoom {
 }
 
 export function openSessions(dependencies: SessionsRoomDependencies): SessionsRoom {
-  const { settings, issuers, trade, leaseMs, log } = dependencies
+  const { settings, keyRings, issuers, trade, leaseMs, log } = dependencies
   const { link, cluster } = dependencies.cluster
   const { revocations, service } = dependencies.revocation
   const queue = new RefreshQueue(link, log)
-  const [first, ...others] = settings.keys.encryption
+  const sealer = Sealer.following(keyRings.encryption)
   const sessions =
-    first &&
+    sealer &&
     new Sessions({
       link,
-      sealer: new Sealer([first, ...others]),
+      sealer,
       cacheEntries: settings.sessions.cacheEntries,
       ended: (session) => revocations.ended(session, issuers().get(session.issuer)?.clockToleranceS ?? 0),
       revoked: (id) => revocations.sessionRevoked(id, issuers().keys()),

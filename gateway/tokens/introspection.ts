@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Commit } from '../base/commit.ts'
+import type { KeyRing } from '../base/key-ring.ts'
 import { Sealer, type SealKey } from '../base/sealer.ts'
 import { Supervisor } from '../base/supervisor.ts'
 import { ConfigError, nowhere, problem } from '../config/problem.ts'
@@ -19,7 +20,7 @@ export interface IntrospectionDependencies {
   /** Public keys of the issuers, which verify signed introspection responses. */
   readonly keys: KeySource
   /** Keys that encrypt stored introspection responses. */
-  readonly encryption: readonly SealKey[]
+  readonly encryption: KeyRing<SealKey>
   /** Connection to Redis; `undefined` for a node without Redis, which introspects each token itself. */
   readonly link: RedisLink | undefined
   readonly secrets: Secrets
@@ -41,10 +42,10 @@ export class Introspection {
 
   constructor(dependencies: IntrospectionDependencies) {
     const { keys, encryption, link, secrets, log } = dependencies
-    const [first, ...others] = encryption
+    const following = Sealer.following(encryption)
     // Without Redis no other node reads the introspection responses, so a random key is sufficient.
-    const sealer = new Sealer([first ?? { id: 'own', secret: randomBytes(32) }, ...others])
-    const shared = link && first && new SharedAnswers(link.store, link.keys, sealer)
+    const sealer = following ?? new Sealer([{ id: 'own', secret: randomBytes(32) }])
+    const shared = link && following && new SharedAnswers(link.store, link.keys, sealer)
     this.#dependencies = dependencies
     this.#introspectors = new Introspectors({ keys, secrets, log })
     this.answers = new TokenAnswers({ introspectors: this.#introspectors, sealer, shared })
@@ -59,7 +60,7 @@ export class Introspection {
   prepare(issuers: readonly IssuerRules[]): Commit {
     const { link, encryption } = this.#dependencies
     const asked = issuers.find(({ introspection }) => introspection !== undefined)
-    if (asked !== undefined && link !== undefined && encryption.length === 0) throw missingKey(asked)
+    if (asked !== undefined && link !== undefined && encryption.writer === undefined) throw missingKey(asked)
     const follow = this.#introspectors.prepare(issuers)
     return () => {
       follow()

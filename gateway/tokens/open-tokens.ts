@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { type Commit, commitAll } from '../base/commit.ts'
 import { Sealer } from '../base/sealer.ts'
+import type { KeyRings } from '../config/key-rings.ts'
 import type { Secrets } from '../config/secrets.ts'
 import type { Settings } from '../config/settings.ts'
 import type { IssuerLog } from '../issuers/key-set.ts'
@@ -15,7 +16,8 @@ import { OpaqueTokens } from './opaque-tokens.ts'
 import { TokenVerifier } from './verifier.ts'
 
 export interface TokensDependencies {
-  readonly settings: Pick<Settings, 'keys' | 'tokens' | 'request'>
+  readonly settings: Pick<Settings, 'tokens' | 'request'>
+  readonly keyRings: Pick<KeyRings, 'encryption'>
   /** Keys of the issuers of the policy. */
   readonly keys: KeySource
   /** Connection to Redis; `undefined` for a node without Redis, which introspects each token itself. */
@@ -43,11 +45,19 @@ export interface TokensRoom {
   close(): Promise<void>
 }
 
-export function openTokens({ settings, keys, link, asked, isKnown, secrets, log }: TokensDependencies): TokensRoom {
-  const { encryption } = settings.keys
+export function openTokens({
+  settings,
+  keyRings,
+  keys,
+  link,
+  asked,
+  isKnown,
+  secrets,
+  log,
+}: TokensDependencies): TokensRoom {
   const { cacheEntries } = settings.tokens
   const { tokenMaxBytes } = settings.request
-  const introspection = new Introspection({ keys, encryption, link, secrets, log })
+  const introspection = new Introspection({ keys, encryption: keyRings.encryption, link, secrets, log })
   const { answers, refresh } = introspection
   const endpoints = new TokenEndpoints()
   // The tokens of clients stay on this node, so a random key is sufficient for their hashes.

@@ -3,6 +3,7 @@
 
 import { GatewayFault } from '../../gateway/base/fault.ts'
 import { openCluster } from '../../gateway/cluster/open-cluster.ts'
+import { KeyRings } from '../../gateway/config/key-rings.ts'
 import { loadSettings } from '../../gateway/config/settings.ts'
 import { PolicyFile } from '../../gateway/policy/policy-file.ts'
 import { openRevocation } from '../../gateway/revocation/open-revocation.ts'
@@ -19,7 +20,8 @@ const log = new NodeLog(lines, { ...settings.log, node: settings.node.id })
 const snapshot = new PolicyFile(settings.policy.path).load()
 let stopAt: Step | undefined
 
-const common = { settings, log: log.log.bind(log), issuers: () => snapshot.issuers }
+const keyRings = new KeyRings(settings.keys)
+const common = { settings, keyRings, log: log.log.bind(log), issuers: () => snapshot.issuers }
 const cluster = openCluster({
   ...common,
   redis: settings.redis!,

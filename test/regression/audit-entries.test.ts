@@ -84,7 +84,7 @@ test('S-151: the verification of the audit log reports an entry that is larger t
   const client = link.client('receipt', 'audit-reader')
   await untilReady(client)
   const streams = [{ log: new AuditLog(client, link, 0), reader: new LogReader(client, link.keys, 0) }]
-  const parts = { streams, trail: { head: undefined }, keys: [], running: async () => new Set<string>() }
+  const parts = { streams, trail: { head: undefined }, keys: () => [], running: async () => new Set<string>() }
   const { findings } = await new LogVerifier(parts).verify()
 
   expect(findings.map(({ detail }) => detail)).toContainEqual(expect.stringMatching('is larger than 4 MiB'))

@@ -4,6 +4,8 @@
 import { writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { stringify } from 'yaml'
+import { KeyRing } from '../../gateway/base/key-ring.ts'
+import type { SealKey } from '../../gateway/base/sealer.ts'
 import { preparePolicy } from '../../gateway/follow-policy.ts'
 import { IssuerKeys } from '../../gateway/issuers/issuer-keys.ts'
 import { LoginClients } from '../../gateway/issuers/login-clients.ts'
@@ -53,7 +55,7 @@ function startFollowers() {
   const introspection = new Introspection({
     keys: issuerKeys,
     secrets: processSecrets(),
-    encryption: [],
+    encryption: new KeyRing<SealKey>([]),
     link: undefined,
     log,
   })

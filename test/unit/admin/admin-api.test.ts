@@ -12,6 +12,7 @@ import { PlainServer } from '../../../gateway/probes/plain-server.ts'
 import { until } from '../../kit/until.ts'
 
 const bootstrapToken = 'bootstrap-token-of-the-admin-api-test'
+const bootstrap = { current: bootstrapToken, previous: undefined }
 const closers: (() => unknown)[] = []
 
 afterEach(async () => {
@@ -45,7 +46,7 @@ async function start({ warning = '', replyMs, verified }: Setup = {}) {
   } as unknown as AdminDependencies
   const rules = { issuer: 'https://idp.example' } as IssuerRules
   const issuer = verified && { rules, verifier: { verify: () => verified } }
-  const callers = new CallerAuthenticator({ bootstrapToken, issuer, revocations: undefined })
+  const callers = new CallerAuthenticator({ bootstrapToken: () => bootstrap, issuer, revocations: undefined })
   const lines: Record<string, unknown>[] = []
   const api = await AdminApi.open(
     dependencies,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { offlineGate } from '../../../gateway/cli/offline-gate.ts'
-import { loadSettings } from '../../../gateway/config/settings.ts'
+import { readSettings } from '../../../gateway/config/settings.ts'
 import { GatewayNode } from '../../../gateway/node.ts'
 import type { Exchange } from '../../../gateway/pipeline/exchange/exchange.ts'
 import type { Step } from '../../../gateway/pipeline/exchange/steps.ts'
@@ -57,7 +57,7 @@ async function gateOfNode(): Promise<Gate> {
       return undefined
     },
   }
-  const loaded = loadSettings({ path: folder.file('gatehouse.yaml'), env: loginSecrets, flags: {} })
+  const loaded = readSettings({ path: folder.file('gatehouse.yaml'), env: loginSecrets, flags: {} })
   const node = await GatewayNode.start(loaded, { ...lifecycle, request: [capture, ...lifecycle.request] })
   atEnd(() => node.stop())
   await request(port, requestBytes({ target: '/' }))

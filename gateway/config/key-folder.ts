@@ -1,0 +1,41 @@
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { stampOf } from './file-stamp.ts'
+import { readSecret, type SecretReading } from './secret.ts'
+
+/** One key file of a folder. The name of the file is the id of the key. */
+export interface KeyFile extends SecretReading {
+  readonly id: string
+  readonly path: string
+}
+
+/** Maximum number of keys in a folder. */
+const KEYS_MAX = 64
+/** Number of reads of a folder that changes during each read. */
+const TRIES = 5
+
+/**
+ * Reads the key files of a folder, sorted by name. Skips names that start with a dot, such as `..data` of a folder that
+ * Kubernetes mounts. Reads the folder again when it changes meanwhile, so that old and new files are never mixed.
+ *
+ * @returns the files, or a text that describes the error
+ */
+export function readKeyFolder(folder: string): readonly KeyFile[] | string {
+  try {
+    if (!statSync(folder).isDirectory()) return `${folder} is not a folder`
+    for (let tries = 0; tries < TRIES; tries++) {
+      const stamp = stampOf(folder)
+      const names = readdirSync(folder).filter((name) => !name.startsWith('.'))
+      if (names.length === 0) return `folder ${folder} contains no key: one file per key is required`
+      if (names.length > KEYS_MAX) return `folder ${folder} contains more than ${KEYS_MAX} files`
+      const files = names.sort().map((id) => {
+        const path = join(folder, id)
+        return { id, path, ...readSecret({ file: path }, {}, '') }
+      })
+      if (stampOf(folder) === stamp) return files
+    }
+    return `folder ${folder} changes while it is read`
+  } catch (error) {
+    return `folder ${folder} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`
+  }
+}

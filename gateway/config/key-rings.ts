@@ -1,0 +1,48 @@
+import { KeyRing, type RingKey } from '../base/key-ring.ts'
+import type { SealKey } from '../base/sealer.ts'
+import type { AssertionKeySetting } from './assertion-keys.ts'
+import { type KeyKind, keyKinds } from './key-kinds.ts'
+
+/** Keys of the settings. */
+export interface SettingKeys {
+  readonly assertion: readonly AssertionKeySetting[]
+  readonly encryption: readonly SealKey[]
+  readonly audit: readonly SealKey[]
+}
+
+/** The keys of a process, which are replaced by a reload. */
+export class KeyRings {
+  readonly assertion: KeyRing<AssertionKeySetting>
+  readonly encryption: KeyRing<SealKey>
+  readonly audit: KeyRing<SealKey>
+
+  constructor({ assertion, encryption, audit }: SettingKeys, nowMs: () => number = Date.now) {
+    this.assertion = new KeyRing(assertion, nowMs)
+    this.encryption = new KeyRing(encryption, nowMs)
+    this.audit = new KeyRing(audit, nowMs)
+  }
+
+  of(kind: KeyKind): KeyRing<RingKey> {
+    return this[kind]
+  }
+
+  /**
+   * Uses the keys of each kind of which this process has at least one. The first key of a kind needs a restart, because
+   * the process started without the parts that use keys of the kind.
+   */
+  replace({ assertion, encryption, audit }: SettingKeys): void {
+    if (this.assertion.writer !== undefined) this.assertion.replace(assertion)
+    if (this.encryption.writer !== undefined) this.encryption.replace(encryption)
+    if (this.audit.writer !== undefined) this.audit.replace(audit)
+  }
+
+  /** Kinds of which these settings have keys, and this process has none. */
+  missingKinds(keys: SettingKeys): KeyKind[] {
+    return keyKinds.filter((kind) => this.of(kind).writer === undefined && keys[kind].length > 0)
+  }
+
+  /** The keys in force, in the form of the settings. */
+  get current(): SettingKeys {
+    return { assertion: this.assertion.keys, encryption: this.encryption.keys, audit: this.audit.keys }
+  }
+}

@@ -1,0 +1,131 @@
+import { performance } from 'node:perf_hooks'
+import type { Commit } from '../base/commit.ts'
+import { Supervisor } from '../base/supervisor.ts'
+import { changedSettings } from './changed-settings.ts'
+import { stampOf } from './file-stamp.ts'
+import { ConfigError } from './problem.ts'
+import { type LoadedSettings, readSettingLayers, readSettings } from './settings.ts'
+
+/** Time between two checks of the key files, ms. A changed file is read at the second check that finds the change. */
+const POLL_MS = 500
+/** Time between two attempts to use rejected key files, ms. A key that is in use now can be removed later. */
+const RETRY_MS = 5000
+
+export interface SettingsReloadOptions {
+  readonly loaded: LoadedSettings
+  /**
+   * Prepares the use of keys, secrets and certificates of reloaded settings.
+   *
+   * @returns a function that uses them, and the names of changed settings that need a restart
+   * @throws {ConfigError} as a rejection, to reject the whole reload; the process must then be unchanged
+   */
+  readonly prepare: (
+    next: LoadedSettings,
+  ) => Promise<{ readonly commit: Commit; readonly needRestart: readonly string[] }>
+  readonly log: (level: 'info' | 'warn' | 'error', message: string, fields: Readonly<Record<string, unknown>>) => void
+}
+
+/**
+ * Reads the settings again while the process runs: all of them on SIGHUP, and the keys when a key file changes. Applies
+ * keys, secrets and certificates; other settings take effect at the next start. A reload with an error changes nothing.
+ */
+export class SettingsReload {
+  readonly #options: SettingsReloadOptions
+  readonly #task = new Supervisor('secret-watch')
+  #inForce: LoadedSettings
+  /** Stamp of the key files when they were read last. */
+  #read: string
+  /** Stamp that the last check found. */
+  #found: string
+  #rejected: { problem: string; triedMs: number } | undefined
+  #running: Promise<void> = Promise.resolve()
+  #closed = false
+  #endWatching: (() => void) | undefined
+
+  constructor(options: SettingsReloadOptions) {
+    this.#options = options
+    this.#inForce = options.loaded
+    this.#read = this.#stamp()
+    this.#found = this.#read
+  }
+
+  /** Watches the key files. */
+  watch(): void {
+    this.#endWatching = this.#task.repeat(POLL_MS, () => this.poll())
+  }
+
+  /** Checks the key files for a change, and reads them when two checks find the same change. */
+  poll(): Promise<void> {
+    const stamp = this.#stamp()
+    const isStable = stamp === this.#found
+    this.#found = stamp
+    const isRetry = this.#rejected !== undefined && performance.now() - this.#rejected.triedMs >= RETRY_MS
+    if (!isStable || (stamp === this.#read && !isRetry)) return Promise.resolve()
+    return this.#inTurn(() => this.#apply('keys', () => readSettingLayers(this.#inForce.layers, this.#inForce.sources)))
+  }
+
+  /**
+   * Reads all settings again.
+   *
+   * @returns false when the reload was rejected
+   */
+  async reload(): Promise<boolean> {
+    let isAccepted = false
+    await this.#inTurn(async () => {
+      this.#rejected = undefined
+      isAccepted = await this.#apply('settings', () => readSettings(this.#inForce.sources))
+    })
+    return isAccepted
+  }
+
+  /** Prevents further reloads, and waits for a reload in progress. */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#endWatching?.()
+    await this.#running
+  }
+
+  #inTurn(work: () => Promise<unknown>): Promise<void> {
+    this.#running = this.#running.then(() => (this.#closed ? undefined : this.#task.attempt(work)))
+    return this.#running
+  }
+
+  /** @returns false when the settings were rejected */
+  async #apply(what: 'keys' | 'settings', read: () => LoadedSettings): Promise<boolean> {
+    this.#read = this.#stamp()
+    this.#found = this.#read
+    try {
+      const next = read()
+      const { commit, needRestart } = await this.#options.prepare(next)
+      commit()
+      this.#logChanges(what, next, needRestart)
+      this.#inForce = next
+      this.#rejected = undefined
+      // The settings may name other key files now.
+      this.#read = this.#stamp()
+      this.#found = this.#read
+      return true
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error
+      const problem = JSON.stringify(error.problems)
+      if (problem !== this.#rejected?.problem) {
+        const message = `${what} rejected; the ${what} in force stay active`
+        this.#options.log('error', message, { problems: error.problems })
+      }
+      this.#rejected = what === 'keys' ? { problem, triedMs: performance.now() } : undefined
+      return false
+    }
+  }
+
+  #logChanges(what: 'keys' | 'settings', next: LoadedSettings, needRestart: readonly string[]): void {
+    const { live, restart } = changedSettings(this.#inForce.document, next.document)
+    const ids = next.keySources.map(({ kind, id }) => `${kind}/${id}`)
+    this.#options.log('info', `${what} reloaded`, { ...(what === 'settings' && { changed: live }), keys: ids })
+    const settings = [...new Set([...restart, ...needRestart])]
+    if (settings.length > 0) this.#options.log('warn', 'changed settings need a restart', { settings })
+  }
+
+  #stamp(): string {
+    return this.#inForce.keyFiles.map(stampOf).join('\n')
+  }
+}
