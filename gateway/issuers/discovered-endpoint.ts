@@ -22,6 +22,8 @@ export class DiscoveredEndpoint {
   readonly #options: DiscoveredEndpointOptions
   /** The discovered URL, and the time of its next look-up on the monotonic clock, ms. */
   #known: { readonly url: string; untilMs: number } | undefined
+  /** The look-up in progress, which all callers share. */
+  #looking: Promise<string> | undefined
 
   constructor(options: DiscoveredEndpointOptions) {
     this.#options = options
@@ -37,7 +39,10 @@ export class DiscoveredEndpoint {
     if (known !== undefined && performance.now() < known.untilMs) return known.url
     let url = known?.url
     try {
-      url = await this.#discover(mutualTls, signal)
+      this.#looking ??= this.#discover(mutualTls, signal).finally(() => {
+        this.#looking = undefined
+      })
+      url = await this.#looking
     } catch (error) {
       if (url === undefined) throw error
     }

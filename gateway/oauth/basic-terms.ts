@@ -9,6 +9,8 @@ export interface BasicTerms {
   readonly auth: 'client_secret_basic' | 'client_secret_post'
   /** Scopes that the gate requests for every caller. */
   readonly scopes: readonly string[]
+  /** Text that identifies the token that the terms request: issuer, scopes and resources. */
+  readonly tokenId: string
   /** Resource indicators of the request (RFC 8707). */
   readonly resource: readonly string[]
 }

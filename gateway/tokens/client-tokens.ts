@@ -83,9 +83,7 @@ export class ClientTokens {
   }
 
   clientOf(terms: BasicTerms, { id, secret }: BasicCredentials): BasicClient {
-    const { issuer, scopes, resource } = terms
-    const lists = JSON.stringify([scopes, resource])
-    return { id, secret, terms, key: this.#dependencies.sealer.nameOf('basic', issuer.issuer, lists, id, secret) }
+    return { id, secret, terms, key: this.#dependencies.sealer.nameOf('basic', terms.tokenId, id, secret) }
   }
 
   /** Returns the kept token or the remembered refusal of a client, without a call to the issuer. */

@@ -2,7 +2,8 @@ import { beforeAll, beforeEach, expect, test } from 'vitest'
 import { type ExchangeProvider, serviceClients, startExchangeProvider } from '../kit/exchange-provider.ts'
 import { startNode, type TestNode } from '../kit/node.ts'
 import { testPolicy } from '../kit/policy.ts'
-import { request, requestBytes } from '../kit/raw-client.ts'
+import { connect, request, requestBytes } from '../kit/raw-client.ts'
+import { swap } from '../kit/swap.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import {
   admitted,
@@ -58,6 +59,7 @@ beforeAll(async () => {
 
 beforeEach(() => {
   issuer.script = undefined
+  issuer.tokenS = 300
 })
 
 let addresses = 0
@@ -211,4 +213,49 @@ test('the log contains no client secret', () => {
     expect(log).not.toContain(secret)
     expect(log).not.toContain(Buffer.from(secret).toString('base64').slice(4, 20))
   }
+})
+
+test('a stream of a caller with a client id and secret ends with its token, without another request to the issuer, or when its route no longer accepts basic', async () => {
+  const service = await startUpstream({
+    handler: (_, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: begun\n\n')
+    },
+  })
+  const policyOf = (accept: readonly string[]) =>
+    testPolicy({
+      issuer: issuer.url,
+      orders: service.url,
+      main: { clock_tolerance: '1s' },
+      ordersEntry: {
+        routes: [
+          {
+            id: 'events',
+            match: { path: '/events' },
+            require: { scopes: { all: ['orders:read'] } },
+            accept,
+            ...(accept.includes('basic') && { basic: { scopes: ['orders:read'] } }),
+          },
+        ],
+      },
+    })
+  const streaming = await startNode({ policy: policyOf(['basic']) })
+  const open = async (id: string, secret: string) => {
+    const wire = await connect(streaming.port)
+    await wire.send(requestBytes(from('/events', id, secret)))
+    await wire.until('data: begun\n\n')
+    return wire
+  }
+  const endOf = (client: string) =>
+    streaming.waitForRecord((record) => record['client'] === client && record['reason'] === 'stream-ended')
+
+  issuer.tokenS = 6
+  await open('batch', serviceClients.batch)
+  issuer.tokenS = 300
+  await open('reports', serviceClients.reports)
+  const asked = issuer.asked.length
+
+  expect(await endOf('batch')).toMatchObject({ stream_end: 'token-expired' })
+  expect(issuer.asked).toHaveLength(asked)
+  await swap(streaming, policyOf(['bearer']))
+  expect(await endOf('reports')).toMatchObject({ stream_end: 'credential-missing' })
 })

@@ -117,7 +117,7 @@ export class Exchange implements RequirementInput {
   scheme: CredentialScheme = 'none'
   /** Access token of the caller; with scheme `basic`, the token that the issuer granted to the caller. */
   credential = ''
-  /** The caller's client id and secret; `undefined` with other schemes. */
+  /** The caller's client id and secret, until the caller is authenticated; `undefined` with other schemes. */
   client: BasicClient | undefined
   /** The DPoP proof that `prove-possession` validated; `undefined` without a proof. */
   proof: ValidProof | undefined

@@ -244,7 +244,13 @@ function decide(x: Exchange): Verdict | Promise<Verdict> {
   }
   if (x.scheme === 'certificate') return certificates.length === 0 ? certificateNotAllowed : advance(deciding, x)
   if (x.session === undefined ? x.credential === '' : logins.length === 0) return denials.credentialMissing
-  return advance(deciding, x)
+  return isAccepted(x) ? advance(deciding, x) : denials.credentialMissing
+}
+
+/** Whether the route, perhaps of a newer policy, accepts the scheme with which the caller authenticated. */
+function isAccepted({ route, scheme, session }: Exchange): boolean {
+  const { bearer, basic } = route!.accept
+  return session !== undefined || (scheme === 'basic' ? basic !== undefined : bearer)
 }
 
 function lookupsOf({ gate, facts, session }: Exchange): readonly RevocationMemo[] {

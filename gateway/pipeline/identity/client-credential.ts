@@ -96,5 +96,7 @@ function verify(x: Limited, { token }: HeldToken): ReturnType<Limited['gate']['v
 function accepted(x: Limited, held: HeldToken, facts: TokenFacts): TokenFacts {
   held.facts = facts
   x.credential = held.token
+  // A long exchange must not keep the secret in memory, and a stream ends with its token.
+  x.client = undefined
   return facts
 }

@@ -62,8 +62,10 @@ export class AcceptCompiler {
   #terms(entry: BasicEntry, path: DocumentPath): BasicTerms | undefined {
     const issuer = this.#issuerOf(entry, path)
     if (issuer === undefined) return undefined
-    const { scopes, resource, client_auth: auth } = entry
-    return Object.freeze({ path, issuer, auth, scopes: [...new Set(scopes)], resource: [...new Set(resource)] })
+    const scopes = [...new Set(entry.scopes)]
+    const resource = [...new Set(entry.resource)]
+    const tokenId = JSON.stringify([issuer.issuer, scopes, resource])
+    return Object.freeze({ path, issuer, auth: entry.client_auth, scopes, resource, tokenId })
   }
 
   #issuerOf({ issuer: name }: BasicEntry, path: DocumentPath): IssuerRules | undefined {

@@ -20,6 +20,7 @@ const terms: BasicTerms = {
   auth: 'client_secret_basic',
   scopes: ['orders:read'],
   resource: [],
+  tokenId: 'orders:read',
 }
 const asker = { kind: 'first', address: 'a', known: false } as const
 const { batch } = serviceClients
@@ -88,7 +89,7 @@ test('S-075 the keyed hash covers id and secret: two clients whose pairs have th
     ['a:b', 'c'],
     ['a', 'b'],
   ].map(([id, secret]) => tokens.clientOf(terms, { id: id!, secret: secret! }).key)
-  const scoped = tokens.clientOf({ ...terms, scopes: ['orders:write'] }, { id: 'a', secret: 'b' }).key
+  const scoped = tokens.clientOf({ ...terms, tokenId: 'orders:write' }, { id: 'a', secret: 'b' }).key
 
   expect(new Set([...keys, scoped]).size).toBe(4)
   for (const key of keys) expect(key).toMatch(/^[0-9a-f]{64}$/)
