@@ -399,3 +399,49 @@ test('gatehouse explain with a file that is no certificate exits with an error t
   expect(explained.exitCode).toBe(1)
   expect(explained.stderr).toContain('the client certificate must be in PEM')
 })
+
+const strict = await startNode({
+  policy,
+  settings: {
+    ...settings,
+    redis: undefined,
+    admin: { listen: '127.0.0.1:0' },
+    tls: { ...settings.tls, client: { ...settings.tls.client, crl: [], mode: 'required' } },
+    proxies: ['127.0.0.9'],
+    client_certificate: 'nginx-escaped',
+  },
+})
+
+test.each(['/public/1', '/spiffe/1', '/.well-known/gatehouse/jwks.json', '/nowhere'])(
+  'with mode: required, a request for %s on a connection without a certificate is rejected with 403, and the connection closes',
+  async (path) => {
+    const client = await TlsClient.open({ port: strict.port })
+    const { status, head, body } = await client.get(path, bearer(issuer.sign()))
+
+    expect({ status, code: JSON.parse(body).code }).toEqual({ status: 403, code: 'certificate_required' })
+    expect(head.toLowerCase()).toContain('connection: close')
+    await client.closed()
+  },
+)
+
+test('with mode: required, a client with a certificate gets public routes and the paths of the gate', async () => {
+  expect(await statusOver({ port: strict.port, ...other }, '/public/required')).toBe(200)
+  expect(await statusOver({ port: strict.port, ...other }, '/.well-known/gatehouse/jwks.json')).toBe(200)
+})
+
+test.each<[string, ClientIdentity | undefined, ClientIdentity | undefined, number]>([
+  ['states no certificate', workload, undefined, 401],
+  ['states the certificate of a caller who is admitted', other, workload, 200],
+  ['states the certificate of a caller who is not admitted', workload, other, 403],
+  ['has no certificate', undefined, workload, 403],
+])(
+  'the certificate of a connection identifies no client of a listed proxy: the proxy %s',
+  async (_, own, stated, status) => {
+    const fields: Record<string, string> = { 'x-forwarded-for': '192.0.2.7' }
+    if (stated !== undefined) fields['ssl-client-cert'] = encodeURIComponent(stated.cert)
+
+    expect(await statusOver({ port: strict.port, ...own, localAddress: '127.0.0.9' }, '/spiffe/proxied', fields)).toBe(
+      status,
+    )
+  },
+)

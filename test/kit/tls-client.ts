@@ -10,6 +10,8 @@ export interface TlsClientOptions {
   readonly cert?: string
   readonly key?: string
   readonly session?: Buffer | undefined
+  /** Address from which the client connects. Default: 127.0.0.1. */
+  readonly localAddress?: string
   readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3'
 }
 

@@ -30,6 +30,8 @@ const tick = ['test/cluster/revocation.test.ts']
 const streams = ['test/cluster/streams.test.ts', 'test/unit/streams/stream-registry.test.ts']
 const outages = ['test/cluster/outages.test.ts']
 
+const clientCertificates = ['test/integration/client-certificates.test.ts']
+
 const waiting = ['test/regression/revoked-while-waiting.test.ts']
 
 const sessionStore = ['test/unit/sessions']
@@ -341,6 +343,59 @@ export const mutations: readonly Mutation[] = [
       'value',
     ],
   }),
+  ...inFile(
+    'pipeline/phases/check-certificate.ts',
+    {
+      'mode: required admits a connection without a certificate': [
+        'return certificates.required ? certificateMissing : undefined',
+        'return undefined',
+      ],
+      'the certificate of a proxy identifies its clients': [
+        'if (!x.peerTrusted) x.clientCertificate = known',
+        'x.clientCertificate = known',
+      ],
+      'the certificate of a connection is not checked for each request': [
+        'const refused = certificates.check(known, x.nowMs, handshake.trust)',
+        'const refused = certificates.check(known, 0, handshake.trust) && undefined',
+      ],
+    },
+    clientCertificates,
+  ),
+  ...inFile(
+    'pipeline/identity/certificate-method.ts',
+    {
+      'a certificate-bound token is admitted without its certificate': [
+        'clientCertificate?.thumbprint === expected',
+        'expected !== undefined',
+      ],
+    },
+    clientCertificates,
+  ),
+  ...inFile(
+    'pipeline/phases/authorize.ts',
+    {
+      'a certificate is admitted that no requirement names': [
+        'if (!isAdmittedCertificate(x, route.certificates))',
+        'if (false)',
+      ],
+    },
+    clientCertificates,
+  ),
+  ...inFile(
+    'x509/client-trust.ts',
+    {
+      'a revoked certificate is accepted': ['climb.revoked ||= list', 'climb.revoked &&= list'],
+      'a revocation list of a stranger is accepted': [
+        'if (foreign !== undefined) throw',
+        'if (foreign === null) throw',
+      ],
+      'a certificate of a foreign CA is trusted': [
+        'return child.checkIssued(issuer) && child.verify(key)',
+        'return child.checkIssued(issuer)',
+      ],
+    },
+    ['test/unit/x509'],
+  ),
   ...inFile('pipeline/forward-auth/stated-identity.ts', {
     'inherited properties are read as claims': [
       'return Object.hasOwn(claims, name) ? claims[name] : undefined',
