@@ -92,7 +92,8 @@ export class IssuerHttp {
   constructor({ maxBytes, connections, keepAliveMs, certificate, lookup = systemLookup }: IssuerHttpOptions) {
     this.#maxBytes = maxBytes
     this.#agent = new Agent({
-      connect: { lookup: guardedLookup(lookup), ...certificate },
+      // Set explicitly, because NODE_TLS_REJECT_UNAUTHORIZED=0 changes the default.
+      connect: { lookup: guardedLookup(lookup), rejectUnauthorized: true, ...certificate },
       allowH2: false,
       ...(connections !== undefined && { connections }),
       ...(keepAliveMs === undefined

@@ -119,7 +119,13 @@ export class RedisLink {
       reconnectOnError: ({ message }) => /^(READONLY|NOREPLICAS|UNBLOCKED)/.test(message),
       ...(tls === undefined
         ? {}
-        : { tls: optional({ ca: tls.ca, cert: tls.cert, key: tls.key, servername: tls.serverName }) }),
+        : {
+            tls: {
+              // Set explicitly, because NODE_TLS_REJECT_UNAUTHORIZED=0 changes the default.
+              rejectUnauthorized: true,
+              ...optional({ ca: tls.ca, cert: tls.cert, key: tls.key, servername: tls.serverName }),
+            },
+          }),
     }
     switch (place.topology) {
       case 'standalone':

@@ -17,6 +17,8 @@ export interface SinkOrigin {
  * must have.
  */
 export interface SinkTls {
+  /** Set explicitly, because NODE_TLS_REJECT_UNAUTHORIZED=0 changes the default. */
+  readonly rejectUnauthorized: true
   readonly ca?: string
   readonly cert?: string
   readonly key?: string
@@ -81,6 +83,7 @@ export class SinkResources {
 
   tls(entry: SinkTlsEntry | undefined): SinkTls {
     return {
+      rejectUnauthorized: true,
       ...(entry?.ca !== undefined && { ca: this.#certificate(entry.ca, 'ca') }),
       ...(entry?.cert !== undefined && { cert: this.#certificate(entry.cert, 'cert') }),
       ...(entry?.key !== undefined && { key: this.secret(entry.key, 'tls', 'key') }),
