@@ -315,7 +315,7 @@ export class GatewayNode {
 
   #openAdmin(): Promise<AdminPlane> {
     const { settings, secrets, keys, limits, tokens, telemetry, traffic, lines, write, streams } = this.#rooms
-    const { expiries, expiryWatch } = this.#rooms
+    const { expiries, expiryWatch, credentials } = this.#rooms
     const { admin, probes, request, warnings } = settings
     const node = new NodeReadings({
       gate: this.#gate,
@@ -338,16 +338,21 @@ export class GatewayNode {
       tokenMaxBytes: request.tokenMaxBytes,
     })
     const { recent, sources } = telemetry
+    const requests = [tokens.clientTokens.counts, credentials.exchanges.counts]
     const traces = recent && { recent, link: settings.telemetry.traces?.link }
     const shared = sharedOf(this.#rooms)
     const dependencies = { node, limits: limits.service, explainer, streams: streams.registry, shared, traces }
-    return AdminPlane.open(dependencies, [traffic, limitMetrics(limits.limiter), expiryWatch, ...sources], {
-      admin,
-      bootstrapToken: () => secrets.ofSettings('admin.bootstrap_token'),
-      probes,
-      tokenMaxBytes: request.tokenMaxBytes,
-      log: write,
-    })
+    return AdminPlane.open(
+      dependencies,
+      [traffic, limitMetrics(limits.limiter), ...requests, expiryWatch, ...sources],
+      {
+        admin,
+        bootstrapToken: () => secrets.ofSettings('admin.bootstrap_token'),
+        probes,
+        tokenMaxBytes: request.tokenMaxBytes,
+        log: write,
+      },
+    )
   }
 
   /**

@@ -31,10 +31,6 @@ export class ExchangeCache<T> {
     this.#limits = limits
   }
 
-  get size(): number {
-    return this.#entries.size
-  }
-
   /** Returns the entry of a key; `undefined` when it has none, or one that must not be used now. */
   find(key: string, nowMs: number): ExchangeEntry<T> | undefined {
     const entry = this.#entries.get(key)

@@ -7,6 +7,7 @@ import { type ExchangeTerms, keepsActor } from '../oauth/exchange-terms.ts'
 import { member } from '../oauth/json.ts'
 import { readJws } from '../oauth/jws.ts'
 import type { Derived, TokenFacts } from '../oauth/token-facts.ts'
+import { TokenRequestCounts } from '../telemetry/token-request-counts.ts'
 import { ExchangeCache, type ExchangeEntry, isUsable } from './exchange-cache.ts'
 import type { Renewals } from './renewals.ts'
 
@@ -55,6 +56,7 @@ const refusal = denial('exchange-refused')
  * never a decision: each request is authorized before, and its token is validated again after the wait.
  */
 export class ExchangedTokens {
+  readonly counts = new TokenRequestCounts('exchange')
   readonly #dependencies: ExchangedTokensDependencies
   readonly #cache = new ExchangeCache<Result>(CACHE_LIMITS)
   readonly #underWay = new Map<string, Promise<Exchanged>>()
@@ -63,11 +65,6 @@ export class ExchangedTokens {
 
   constructor(dependencies: ExchangedTokensDependencies) {
     this.#dependencies = dependencies
-  }
-
-  /** Number of cached results. */
-  get size(): number {
-    return this.#cache.size
   }
 
   /**
@@ -125,7 +122,11 @@ export class ExchangedTokens {
   #shared(key: string, terms: ExchangeTerms, subject: ExchangeSubject, client: ExchangeClient): Promise<Exchanged> {
     const running = this.#underWay.get(key)
     if (running !== undefined) return running
-    const exchange = this.#exchange(key, terms, subject, client)
+    const exchange = this.counts.counted(
+      terms.issuer.name,
+      this.#exchange(key, terms, subject, client),
+      (exchanged) => typeof exchanged === 'string',
+    )
     if (this.#underWay.size >= UNDER_WAY_MAX) return exchange
     const ended = exchange.finally(() => this.#underWay.delete(key))
     this.#underWay.set(key, ended)

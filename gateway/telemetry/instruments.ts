@@ -119,6 +119,11 @@ export const instruments = {
     'cluster_in_contact',
     '1 while the node reads the events of the cluster from Redis, else 0. Also 0 while another node uses the same node id.',
   ),
+  tokenRequests: counter(
+    'token_requests_total',
+    'Requests for tokens of callers at the token endpoint of an issuer. `purpose`: `exchange`, the token of a caller for a service; `client`, a client id and secret (accept: [basic]). `outcome`: `granted`; `refused`, the caller is rejected; `misconfigured`, the policy or the client of the gate is wrong; `unavailable`, the issuer did not answer.',
+    ['purpose', 'issuer', 'outcome'],
+  ),
   limitRequests: counter(
     'limit_requests_total',
     'Requests that a rate limit decided on, by outcome. `shadow-refused`: a limit in shadow mode would have rejected the request.',

@@ -9,6 +9,7 @@ import type { TokenEndpoints } from '../issuers/token-endpoints.ts'
 import type { BasicCredentials } from '../oauth/basic-credentials.ts'
 import { type BasicTerms, clientTokenForm } from '../oauth/basic-terms.ts'
 import type { TokenFacts } from '../oauth/token-facts.ts'
+import { TokenRequestCounts } from '../telemetry/token-request-counts.ts'
 import { Refusals } from './refusals.ts'
 
 /** A caller that presents a client id and secret, under the terms of one route. Lives as long as its request. */
@@ -66,6 +67,7 @@ const notAllowed: ReadonlySet<string> = new Set([
  * Refusals are kept in a separate cache, so that invented secrets evict no token.
  */
 export class ClientTokens {
+  readonly counts = new TokenRequestCounts('client')
   readonly #dependencies: ClientTokensDependencies
   readonly #tokens = new Map<string, HeldToken>()
   readonly #refusals = new Refusals<ClientReason>()
@@ -75,11 +77,6 @@ export class ClientTokens {
 
   constructor(dependencies: ClientTokensDependencies) {
     this.#dependencies = dependencies
-  }
-
-  /** Number of clients whose token is kept. */
-  get size(): number {
-    return this.#tokens.size
   }
 
   clientOf(terms: BasicTerms, { id, secret }: BasicCredentials): BasicClient {
@@ -112,7 +109,11 @@ export class ClientTokens {
   request(client: BasicClient, asker: Asker): Promise<ClientToken> {
     const running = this.#underWay.get(client.key)
     if (running !== undefined) return running
-    const request = this.#request(client, asker)
+    const request = this.counts.counted(
+      client.terms.issuer.name,
+      this.#request(client, asker),
+      (granted) => typeof granted !== 'string',
+    )
     if (this.#underWay.size >= UNDER_WAY_MAX) return request
     const ended = request.finally(() => this.#underWay.delete(client.key))
     this.#underWay.set(client.key, ended)

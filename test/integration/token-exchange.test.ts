@@ -247,3 +247,13 @@ test('the logs contain no token and no client secret', async () => {
   expect(log).not.toContain(exchangeClient.secret)
   expect(log).not.toMatch(/eyJ[\w-]{20}/)
 })
+
+test('the metrics of a node count the exchanges by outcome', async () => {
+  const text = await (await fetch(`http://127.0.0.1:${gates[0].node.adminPort}/metrics`)).text()
+
+  for (const outcome of ['granted', 'refused', 'misconfigured', 'unavailable']) {
+    expect(text).toMatch(
+      new RegExp(`gatehouse_token_requests_total\\{purpose="exchange",issuer="main",outcome="${outcome}"\\} [1-9]`),
+    )
+  }
+})

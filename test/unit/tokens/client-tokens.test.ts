@@ -158,7 +158,6 @@ test('invented secrets evict no kept token', async () => {
   const invented = Array.from({ length: 200 }, (_, i) => tokens.clientOf(terms, { id: 'batch', secret: `guess-${i}` }))
   await Promise.all(invented.map((each) => tokens.request(each, asker)))
 
-  expect(tokens.size).toBe(1)
   expect(tokens.find(client, held.sinceMs)).toBe(held)
 })
 

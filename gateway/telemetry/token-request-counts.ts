@@ -1,0 +1,43 @@
+import { GatewayFault } from '../base/fault.ts'
+import { instruments } from './instruments.ts'
+import type { MetricSink, MetricSource } from './metrics.ts'
+
+/** Outcome of a request for a token: see the help of `gatehouse_token_requests_total`. */
+type Outcome = 'granted' | 'refused' | 'misconfigured' | 'unavailable'
+
+/** Counts the requests for tokens of callers, by issuer and outcome. */
+export class TokenRequestCounts implements MetricSource {
+  readonly #purpose: 'exchange' | 'client'
+  readonly #counts = new Map<string, Record<Outcome, number>>()
+
+  constructor(purpose: 'exchange' | 'client') {
+    this.#purpose = purpose
+  }
+
+  /** Counts the outcome of one request. @param isGranted  tells a granted token from a refusal */
+  async counted<T>(issuer: string, request: Promise<T>, isGranted: (result: T) => boolean): Promise<T> {
+    try {
+      const result = await request
+      this.#add(issuer, isGranted(result) ? 'granted' : 'refused')
+      return result
+    } catch (error) {
+      const isWrong = error instanceof GatewayFault && error.reason === 'exchange-misconfigured'
+      this.#add(issuer, isWrong ? 'misconfigured' : 'unavailable')
+      throw error
+    }
+  }
+
+  collect(sink: MetricSink): void {
+    for (const [issuer, counts] of this.#counts) {
+      for (const [outcome, count] of Object.entries(counts)) {
+        sink.value(instruments.tokenRequests, count, { purpose: this.#purpose, issuer, outcome })
+      }
+    }
+  }
+
+  #add(issuer: string, outcome: Outcome): void {
+    const counts = this.#counts.get(issuer) ?? { granted: 0, refused: 0, misconfigured: 0, unavailable: 0 }
+    counts[outcome]++
+    this.#counts.set(issuer, counts)
+  }
+}
