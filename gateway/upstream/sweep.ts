@@ -1,6 +1,9 @@
+import { inSlices } from '../base/in-slices.ts'
 import { Supervisor } from '../base/supervisor.ts'
 
 const SWEEP_MS = 250
+/** Most connections that are swept in one turn of the event loop. */
+const SLICE = 1024
 
 /** An object whose deadlines are numbers of sweeps (one every 250 ms). */
 interface Watched {
@@ -42,10 +45,10 @@ export class Sweep {
     this.#endSweeping = undefined
   }
 
-  #run(): void {
+  async #run(): Promise<void> {
     this.now++
     const faults: unknown[] = []
-    for (const watched of this.#watched) {
+    await inSlices(this.#watched, SLICE, (watched) => {
       try {
         watched.sweep(this.now)
       } catch (error) {
@@ -53,7 +56,7 @@ export class Sweep {
         faults.push(error)
         this.#watched.delete(watched)
       }
-    }
+    })
     if (faults.length > 0) throw faults[0]
   }
 }

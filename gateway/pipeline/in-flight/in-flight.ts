@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks'
 import { ActiveSet, type ActiveSetMember } from '../../base/active-set.ts'
 import { denial } from '../../base/denial.ts'
 import { GatewayFault } from '../../base/fault.ts'
+import { inSlices } from '../../base/in-slices.ts'
 import { Supervisor } from '../../base/supervisor.ts'
 import type { StreamCandidate } from '../../streams/watched-stream.ts'
 import { abandon, fail, refuseForwarded } from '../exchange/driver.ts'
@@ -9,6 +10,8 @@ import type { Exchange, Recorded } from '../exchange/exchange.ts'
 import { RelayedStream } from '../exchange/relayed-stream.ts'
 
 const SWEEP_MS = 250
+/** Most exchanges that are swept in one turn of the event loop. */
+const SLICE = 1024
 /**
  * Interval at which the client timeouts of the listener's library are restarted, in sweeps: 8 × 250 ms = 2 s. The
  * shortest of these timeouts, in uWebSockets.js, is 4 s.
@@ -118,11 +121,14 @@ export class InFlight {
   }
 
   /** Runs by one timer for all exchanges, because a timer for each exchange would cost CPU time in each exchange. */
-  #sweep(): void {
+  async #sweep(): Promise<void> {
     const now = performance.now()
     const restarting = ++this.#sweeps % RESTART_SWEEPS === 0
     const faults: unknown[] = []
-    this.#visit((watched) => {
+    const all = [...this.#watched.members(), ...this.#registered.members()]
+    await inSlices(all, SLICE, (watched) => {
+      // The exchange ended after the sweep began.
+      if (watched.place === -1) return
       try {
         this.#look(watched, now, restarting)
       } catch (error) {

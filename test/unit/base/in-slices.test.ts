@@ -1,0 +1,35 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { inSlices } from '../../../gateway/base/in-slices.ts'
+
+test('up to the largest number, all items are worked on before inSlices returns', () => {
+  const seen: number[] = []
+  void inSlices([1, 2, 3], 3, (item) => seen.push(item))
+  expect(seen).toEqual([1, 2, 3])
+})
+
+test('no turn of the event loop has more items than the largest number, and no item is left out', async () => {
+  const items = new Set(Array.from({ length: 5000 }, (_, i) => i))
+  let seen = 0
+  const bursts: number[] = []
+  let over = false
+  const counting = (async () => {
+    for (let before = 0; !over; before = seen) {
+      await nextTurn()
+      bursts.push(seen - before)
+    }
+  })()
+  await inSlices(items, 100, () => seen++)
+  over = true
+  await counting
+  expect(seen).toBe(5000)
+  expect(Math.max(...bursts)).toBeLessThanOrEqual(2 * 100)
+  expect(bursts.length).toBeGreaterThan(20)
+})
+
+test('an exception of the work rejects', async () => {
+  const failing = inSlices([1], 10, () => {
+    throw new Error('deliberate')
+  })
+  await expect(failing).rejects.toThrow('deliberate')
+})
