@@ -16,6 +16,8 @@ export interface NodePlan {
   readonly settings?: Entry
   /** URL of Redis. Default: the node runs without Redis. */
   readonly redis?: string
+  /** Environment variables beside those of the bench. */
+  readonly env?: Readonly<Record<string, string>>
   /** Path of the checkout whose gate is started. Default: this checkout. */
   readonly tree?: string
 }
@@ -64,7 +66,10 @@ export async function startNode(folder: string, plan: NodePlan): Promise<BenchNo
   }
   writeFileSync(settings, JSON.stringify(document))
   const entry = join(plan.tree ?? ownTree, 'gateway/cli/gatehouse.mjs')
-  const running = startProcess(process.execPath, [entry, 'serve', '--config', settings])
+  const running = startProcess(process.execPath, [entry, 'serve', '--config', settings], {
+    ...process.env,
+    ...plan.env,
+  })
   await ready(adminPort)
   return { ...running, id, port, adminPort, adminToken, folder }
 }

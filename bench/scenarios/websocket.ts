@@ -2,6 +2,8 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort } from '../../gateway/port.ts'
+import { collectGarbage, inspectedAt } from '../harness/collect-garbage.ts'
 import { cpuTimeUs, residentBytes } from '../harness/cpu.ts'
 import { startWebSocketProxy } from '../harness/nginx.ts'
 import { connections, rounds, seconds, tokens } from '../harness/options.ts'
@@ -15,14 +17,14 @@ const SMALL_BYTES = 100
 const LARGE_BYTES = 16 * 1024
 /** Time before the measurement of a turn, in which connections and compiler warm up, ms. */
 const WARM_MS = 700
-/** Time after which the memory of idle WebSockets is measured, ms. */
-const SETTLE_MS = 4000
+/** Time between garbage collections and the measurement of memory, in which the allocator returns memory, ms. */
+const SETTLE_MS = 3000
 const KIB = 1024
 
 /**
  * Measures the CPU time of a message that a service returns over a WebSocket, with the whole policy: token, roles,
  * addresses, limit, and the check of revocation, expiry and freshness for each message. The reference is nginx, which
- * checks nothing. Also measures the memory of an idle WebSocket.
+ * checks nothing. Also measures the memory of an idle WebSocket after a garbage collection.
  */
 export const websocket: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens' | 'idle'> = {
   name: 'websocket',
@@ -39,11 +41,12 @@ export const websocket: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens'
     const service = site.keep(await startEcho())
     const bare = site.keep(await startWebSocketProxy(site.newFolder('bare-websocket'), service.port))
     const limits = [roomyLimit('leased', 'route')]
-    const node = await site.node({
+    const plan = {
       policy: policyOf(site.issuer.url, { live: live(service.port, limits) }),
       redis: redis.url,
       settings: { streams: { max_per_address: 100_000 } },
-    })
+    }
+    const node = await site.node(plan)
     const authorizations = await site.tokens(chosen.tokens)
 
     const cpuOf = (target: EchoTarget, bytes: number) => async (): Promise<number> => {
@@ -56,19 +59,26 @@ export const websocket: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens'
       load.end()
       return cpuUs
     }
-    const idleOf = async (target: EchoTarget): Promise<number> => {
-      // The first ones make the process load what all WebSockets share.
+    const idleOf = async (target: EchoTarget, settle: () => Promise<void>): Promise<number> => {
+      // The first ones make the process load the code and the facts that all WebSockets share.
       const first = await openWebSockets(target, 100, authorizations)
+      await settle()
       const before = residentBytes(target.pid)
       const sockets = await openWebSockets(target, chosen.idle, authorizations)
-      await sleep(SETTLE_MS)
+      await settle()
       const grown = residentBytes(target.pid) - before
       for (const socket of [...first, ...sockets]) socket.terminate()
       return grown / KIB / chosen.idle
     }
 
-    // Before the load, whose garbage would hide the memory of the WebSockets.
-    const idle = { bare: await idleOf(bare), gate: await idleOf(node) }
+    const inspectorPort = await freePort('127.0.0.1')
+    const inspected = await site.node({ ...plan, env: { NODE_OPTIONS: inspectedAt(inspectorPort) } })
+    const settle = async (): Promise<void> => {
+      for (let i = 0; i < 2; i++) await collectGarbage(inspectorPort)
+      await sleep(SETTLE_MS)
+    }
+    const idle = { bare: await idleOf(bare, () => sleep(SETTLE_MS)), gate: await idleOf(inspected, settle) }
+    await inspected.stop()
     site.progress(`idle: nginx ${idle.bare.toFixed(1)} KiB, gate ${idle.gate.toFixed(1)} KiB`)
     const found = await inTurns(
       {
