@@ -82,7 +82,12 @@ export const reasons = {
   'grpc-unsupported': closing(
     415,
     'grpc_not_supported',
-    'the request is gRPC, which needs HTTP/2 and trailers to the service; the gate calls services with HTTP/1.1',
+    'the request is gRPC over HTTP/1.1, which has no trailers; send gRPC to the HTTP/2 listener (`listen_h2`)',
+  ),
+  'grpc-upstream': entry(
+    501,
+    'grpc_not_implemented',
+    'the request is gRPC, and the gate calls the service with HTTP/1.1, which has no trailers',
   ),
   'grpc-web-unsupported': closing(
     415,

@@ -12,6 +12,7 @@ import { type InFlight, type StallLimits, watchExchange } from '../pipeline/in-f
 import { StallDetector } from '../pipeline/in-flight/stall-detector.ts'
 import type { ReplyHead } from '../upstream/reply-head.ts'
 import type { ClientConnection } from './client-connection.ts'
+import { grpcAnswer, grpcRefusal } from './grpc-reply.ts'
 import { Http2Upload } from './http2-upload.ts'
 import { ReplyList } from './reply-list.ts'
 
@@ -118,17 +119,32 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
   }
 
   refuse(refusal: Denial, requestId: string, metadataUrl: string): void {
+    if (this.exchange.head.grpc) {
+      this.#sendTrailersOnly(grpcRefusal(refusal, requestId, metadataUrl))
+      return
+    }
     const list = new ReplyList(refusal.status)
     list.addAll(refusalFields(refusal, requestId, metadataUrl))
     list.addAll(this.exchange.originFields)
     this.#sendWhole(list, `${refusal.problem}${requestId}"}`)
   }
 
-  answer({ status, fields, body }: Answer, requestId: string): void {
+  answer({ status, reason, fields, body }: Answer, requestId: string): void {
+    if (this.exchange.head.grpc && status >= 300) {
+      this.#sendTrailersOnly(grpcAnswer(status, reason, requestId))
+      return
+    }
     const list = new ReplyList(status)
     list.addAll(fields)
     list.writeHeader('x-request-id', requestId)
     this.#sendWhole(list, body)
+  }
+
+  /** Sends a reply that ends with its head. */
+  #sendTrailersOnly(list: ReplyList): void {
+    this.#upload?.discard()
+    this.#bodyless = true
+    if (this.#sendHead(list, false)) this.#finish()
   }
 
   #sendWhole(list: ReplyList, body: string): void {

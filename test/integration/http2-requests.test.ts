@@ -255,7 +255,6 @@ test.each<[what: string, fields: Fields, status: number, reason: string]>([
   ],
   ['two Content-Type fields', plus(['content-type', 'text/a'], ['content-type', 'text/b']), 400, 'field-repeated'],
   ['a Trailer field', plus(['trailer', 'x-a']), 400, 'trailer-announced'],
-  ['gRPC', plus(['content-type', 'application/grpc+proto']), 415, 'grpc-unsupported'],
   ['gRPC-Web', plus(['content-type', 'application/grpc-web-text']), 415, 'grpc-web-unsupported'],
   ['an Upgrade field', plus(['upgrade', 'websocket'], ['connection', 'upgrade']), 0, ''],
   [

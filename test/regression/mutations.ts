@@ -198,7 +198,7 @@ export const mutations: readonly Mutation[] = [
       "value.toLowerCase() !== 'chunked'",
     ],
     'only lower-case chunked is accepted': ['/^chunked$/i', '/^chunked$/'],
-    'gRPC is accepted': ['if (grpc.test(value)) return', 'if (false) return'],
+    'gRPC is accepted': ['if (!head.grpc || (head', 'if (head !== undefined || (head'],
     'any expectation is accepted': ["value.toLowerCase() === '100-continue' ? undefined :", 'true ? undefined :'],
     'every expectation is rejected': ["value.toLowerCase() === '100-continue' ? undefined :", ''],
     'a handshake is an ordinary request': ["head.upgrade = value.toLowerCase() === 'websocket'", ''],

@@ -39,6 +39,8 @@ export class RequestHead {
   chunked = false
   /** `Max-Forwards` of an OPTIONS request; `undefined` without the field, and for every other method. */
   maxForwards: number | undefined
+  /** True for a gRPC call over HTTP/2. */
+  grpc = false
   /** True when the client requests an upgrade to WebSocket. */
   upgrade = false
   /** The WebSocket handshake; `undefined` for a request without a valid handshake. */

@@ -108,7 +108,8 @@ export const guardRequest = phase<Exchange, Guarded>()({
     const { head } = x
     x.id = nextRequestId()
     const { limits } = x.gate
-    const refused = guardLine(head, limits) ?? guardFields(head, limits) ?? guardFraming(head) ?? guardUpgrade(x)
+    const refused =
+      guardLine(head, limits) ?? guardFields(head, limits) ?? guardFraming(head) ?? guardUpgrade(x) ?? guardGrpc(x)
     if (refused !== undefined) {
       // The connection closes after a refusal for any reason, because the fields after the refused field were not
       // checked.
@@ -237,7 +238,7 @@ function guardField(head: RequestHead, kind: FieldKind, value: string, repeated:
       head.chunked = true
       return undefined
     case FieldKind.contentType:
-      if (grpc.test(value)) return refusals.grpcUnsupported
+      head.grpc = grpc.test(value)
       return head.version === '2' && grpcWeb.test(value) ? refusals.grpcWebUnsupported : undefined
     case FieldKind.expect:
       return value.toLowerCase() === '100-continue' ? undefined : refusals.expectationUnknown
@@ -261,6 +262,13 @@ function guardUpgrade({
   if ('reason' in read) return read
   head.handshake = read
   return undefined
+}
+
+/** Refuses gRPC over HTTP/1.1, which has no trailers, and as the content type of a forward-auth check. */
+function guardGrpc({ head, checkPath }: Exchange): Denial<'grpc-unsupported'> | undefined {
+  if (!head.grpc || (head.version === '2' && checkPath === undefined)) return undefined
+  head.grpc = false
+  return refusals.grpcUnsupported
 }
 
 function guardFraming(head: RequestHead): FieldDenial | undefined {

@@ -1,12 +1,16 @@
+import { denial } from '../../base/denial.ts'
 import type { Credentialed, Selected } from '../exchange/exchange.ts'
 import { phase } from '../exchange/phase.ts'
 
-/** Selects the upstream for the request. */
+const grpcUpstream = denial('grpc-upstream')
+
+/** Selects the upstream for the request. Denies 501 for gRPC: upstreams are called with HTTP/1.1. */
 export const selectUpstream = phase<Credentialed, Selected>()({
   name: 'select-upstream',
   waits: false,
-  denies: [],
+  denies: ['grpc-upstream'],
   run(x) {
+    if (x.head.grpc) return grpcUpstream
     x.target = x.runtime.balancers[x.route.service.index]!.next()
     return undefined
   },

@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest'
+import { denial } from '../../../gateway/base/denial.ts'
+import { type Reason, reasons } from '../../../gateway/base/reasons.ts'
+import { grpcAnswer, grpcCodeOf, grpcRefusal } from '../../../gateway/http2/grpc-reply.ts'
+
+// Denials of gRPC calls: HTTP status 200, and one head with the status of gRPC.
+
+test.each([
+  [401, 16],
+  [403, 7],
+  [404, 12],
+  [405, 12],
+  [415, 12],
+  [421, 12],
+  [501, 12],
+  [413, 8],
+  [414, 8],
+  [429, 8],
+  [431, 8],
+  [400, 3],
+  [411, 3],
+  [502, 14],
+  [503, 14],
+  [408, 4],
+  [504, 4],
+])('a denial with HTTP status %i has gRPC status %i', (status, code) => {
+  expect(grpcCodeOf(status)).toBe(code)
+})
+
+test('every reason that a gRPC client can get has a gRPC status', () => {
+  // 499: the client has disconnected. 426: only a request with Upgrade, which HTTP/2 does not have. 505: HTTP/1.1 only.
+  const unsent = [499, 426, 505]
+  const unmapped = Object.entries(reasons).filter(
+    ([, { status }]) => status >= 400 && !unsent.includes(status) && grpcCodeOf(status) === 2,
+  )
+
+  expect(unmapped).toEqual([])
+})
+
+test('the refusal of a gRPC call has its message in visible ASCII, whatever the reason', () => {
+  for (const reason of Object.keys(reasons) as Reason[]) {
+    const { fields } = grpcRefusal(denial(reason), 'id-1', '')
+    expect(fields[fields.indexOf('grpc-message') + 1]).toMatch(/^[\x20-\x24\x26-\x7e]+$/)
+  }
+})
+
+test('a rate limit of a gRPC call has the pause in seconds and in milliseconds', () => {
+  const list = grpcRefusal(denial('rate-limited', { fields: [['retry-after', '7']] }), 'id-1', '')
+
+  expect(list.fields).toEqual(expect.arrayContaining(['retry-after', '7', 'grpc-retry-pushback-ms', '7000']))
+})
+
+test('a redirection to the login is UNAUTHENTICATED for a gRPC call', () => {
+  const list = grpcAnswer(303, 'login-required', 'id-1')
+
+  expect(list.fields).toEqual(expect.arrayContaining([':status', '200', 'grpc-status', '16']))
+})
