@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect, type TLSSocket } from 'node:tls'
 import { afterAll, expect, test } from 'vitest'
 import { certificateFor } from '../kit/certificate.ts'
+import { ClientCa } from '../kit/client-ca.ts'
 import { Http2Session } from '../kit/http2-session.ts'
 import { startNode } from '../kit/node.ts'
 import { startUpstream } from '../kit/upstream.ts'
@@ -88,4 +89,46 @@ test('SIGHUP activates a new certificate for HTTP/2, and open connections go on 
   await unnamed.get('/s/1')
   expect(namesOf(unnamed)).toContain('new.example')
   expect((await before.get('/s/1', { ':authority': 'shop.example' })).status).toBe(200)
+})
+
+test('the HTTP/2 listener identifies a client by its certificate, and refuses one that no listed CA has issued', async () => {
+  const [mesh, stranger] = [await ClientCa.create('mesh'), await ClientCa.create('stranger')]
+  const caFile = join(folder, 'mesh.pem')
+  writeFileSync(caFile, mesh.cert)
+  const caller = 'spiffe://prod.example/orders'
+  const secured = await startNode({
+    policy: {
+      version: 1,
+      services: {
+        s: {
+          upstreams: [upstream.url],
+          credentials: 'none',
+          routes: [{ id: 's', match: { path: '/s/**' }, require: { certificate: { spiffe: [caller] } } }],
+        },
+      },
+    },
+    settings: {
+      tls: {
+        certificates: [{ cert: shop.certFile, key: { file: shop.keyFile } }],
+        client: { ca: [{ name: 'mesh', file: caFile, trust_domain: 'prod.example' }] },
+      },
+      public_url: 'https://shop.example',
+      listen_h2: { address: '127.0.0.1:0', tls: true },
+    },
+  })
+  const get = (session: Http2Session) => session.get('/s/1', { ':authority': 'shop.example' })
+  const known = new Http2Session(secured.http2Port, 'shop.example', await mesh.issue({ uris: [caller] }))
+  const other = new Http2Session(
+    secured.http2Port,
+    'shop.example',
+    await mesh.issue({ uris: ['spiffe://prod.example/other'] }),
+  )
+  const without = new Http2Session(secured.http2Port, 'shop.example')
+  const foreign = new Http2Session(secured.http2Port, 'shop.example', await stranger.issue({ uris: [caller] }))
+
+  expect((await get(known)).status).toBe(200)
+  expect((await get(other)).status).toBe(403)
+  expect((await get(without)).status).toBe(403)
+  await foreign.closed
+  expect(foreign.session.destroyed).toBe(true)
 })

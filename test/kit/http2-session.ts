@@ -30,13 +30,16 @@ export class Http2Session {
   readonly goaways: { readonly code: number; readonly lastStream: number }[] = []
   readonly closed: Promise<void>
 
-  /** @param tls  server name; the client accepts any certificate. Without: h2c */
-  constructor(port: number, tls?: string) {
+  /**
+   * @param tls       server name; the client accepts any certificate. Without: h2c
+   * @param identity  certificate of the client and its key, in PEM
+   */
+  constructor(port: number, tls?: string, identity: { readonly cert?: string; readonly key?: string } = {}) {
     const at = `127.0.0.1:${port}`
     this.session =
       tls === undefined
         ? connect(`http://${at}`)
-        : connect(`https://${at}`, { servername: tls, rejectUnauthorized: false })
+        : connect(`https://${at}`, { servername: tls, rejectUnauthorized: false, ...identity })
     this.session.on('error', () => {})
     this.session.on('goaway', (code, lastStream) => this.goaways.push({ code, lastStream }))
     this.closed = new Promise((resolve) => this.session.once('close', () => resolve()))
