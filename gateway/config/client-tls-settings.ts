@@ -37,55 +37,65 @@ export interface ClientTls {
   readonly trust: ClientTrust
 }
 
-/** Schema of the settings `tls.client`. Parsing reads the CAs and revocation lists. */
-export const clientTlsSettings = (context: SettingsContext) =>
-  z
-    .strictObject({
-      ca: z
-        .array(caEntry)
-        .min(1)
-        .max(64)
-        .describe(
-          'CAs whose client certificates are accepted. A certificate of another CA ends the TLS handshake, also with ' +
-            'mode: optional.',
-        )
-        .meta({ reload: 'restart' }),
-      mode: z
-        .enum(['optional', 'required'])
-        .prefault('optional')
-        .describe(
-          'optional (default): clients may connect without a certificate. required: each request on a connection ' +
-            "without a certificate is rejected with 403, those for the gate's own paths too.",
-        )
-        .meta({ reload: 'restart' }),
-      crl: z
-        .array(filePath)
-        .max(64)
-        .prefault([])
-        .describe(
-          'Files with revocation lists (RFC 5280 §5) in PEM or DER, each signed by a CA of `ca`, up to 16 MiB. Each ' +
-            'request checks its certificate, also on open connections and resumed TLS sessions. With a list, each CA ' +
-            'needs one; after its nextUpdate, requests with a certificate of that CA get 503. Default none.',
-        )
-        .meta({ reload: 'live' }),
-    })
-    .transform(({ ca, mode, crl }, ctx): ClientTls | undefined => {
-      const cas = ca.map(({ name, file, trust_domain }) => ({ name, file, trustDomain: trust_domain }))
-      const twin = cas.findIndex(({ name }, i) => cas.findIndex((other) => other.name === name) !== i)
-      if (twin !== -1) {
-        const message = `duplicate CA name ${cas[twin]!.name} in tls.client.ca; the names of CAs must differ`
-        addProblem(ctx, { code: 'GH_CONFIG_VALUE', message, path: ['ca', twin, 'name'] })
-      }
-      const files = { cas, crlFiles: crl }
-      try {
-        const trust = readClientTrust(files)
-        context.warnings.push(...trustWarnings(trust, Date.now()))
-        return { mode, files, trust }
-      } catch (error) {
-        addProblem(ctx, { code: 'GH_CONFIG_SECRET', message: (error as Error).message, path: ['ca'] })
-        return undefined
-      }
-    })
+/** Schema of the settings `tls.client`. `readClientTls` reads the files. */
+export const clientTlsSettings = z.strictObject({
+  ca: z
+    .array(caEntry)
+    .min(1)
+    .max(64)
+    .describe(
+      'CAs whose client certificates are accepted. A certificate of another CA ends the TLS handshake, also with ' +
+        'mode: optional.',
+    )
+    .meta({ reload: 'restart' }),
+  mode: z
+    .enum(['optional', 'required'])
+    .prefault('optional')
+    .describe(
+      'optional (default): clients may connect without a certificate. required: each request on a connection ' +
+        "without a certificate is rejected with 403, those for the gate's own paths too.",
+    )
+    .meta({ reload: 'restart' }),
+  crl: z
+    .array(filePath)
+    .max(64)
+    .prefault([])
+    .describe(
+      'Files with revocation lists (RFC 5280 §5) in PEM or DER, each signed by a CA of `ca`, up to 16 MiB. Each ' +
+        'request checks its certificate, also on open connections and resumed TLS sessions. With a list, each CA ' +
+        'needs one; after its nextUpdate, requests with a certificate of that CA get 503. Default none.',
+    )
+    .meta({ reload: 'live' }),
+})
+
+/**
+ * Reads the CAs and revocation lists of `tls.client`. The schema of `tls` calls this in its own transform: zod would skip
+ * that transform after a problem in a nested one, and leave the certificates unread.
+ *
+ * @returns `undefined` after a problem, which has been added to `ctx`
+ */
+export function readClientTls(
+  { ca, mode, crl }: z.output<typeof clientTlsSettings>,
+  ctx: z.RefinementCtx,
+  { warnings }: SettingsContext,
+): ClientTls | undefined {
+  const cas = ca.map(({ name, file, trust_domain }) => ({ name, file, trustDomain: trust_domain }))
+  const twin = cas.findIndex(({ name }, i) => cas.findIndex((other) => other.name === name) !== i)
+  if (twin !== -1) {
+    const message = `duplicate CA name ${cas[twin]!.name} in tls.client.ca; the names of CAs must differ`
+    addProblem(ctx, { code: 'GH_CONFIG_VALUE', message, path: ['client', 'ca', twin, 'name'] })
+    return undefined
+  }
+  const files = { cas, crlFiles: crl }
+  try {
+    const trust = readClientTrust(files)
+    warnings.push(...trustWarnings(trust, Date.now()))
+    return { mode, files, trust }
+  } catch (error) {
+    addProblem(ctx, { code: 'GH_CONFIG_SECRET', message: (error as Error).message, path: ['client', 'ca'] })
+    return undefined
+  }
+}
 
 /** Warnings about CA certificates and revocation lists that are not valid now. */
 export function trustWarnings({ cas, lists }: ClientTrust, nowMs: number): string[] {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type Certificate, readCertificate } from './certificates.ts'
-import { clientTlsSettings } from './client-tls-settings.ts'
+import { clientTlsSettings, readClientTls } from './client-tls-settings.ts'
 import { filePath } from './file-path.ts'
 import { addProblem, type SettingsContext } from './settings-context.ts'
 
@@ -41,10 +41,10 @@ export const tlsSettings = (context: SettingsContext) =>
             'ends the TLS connections.',
         )
         .meta({ reload: 'restart' }),
-      client: clientTlsSettings(context).optional(),
+      client: clientTlsSettings.optional(),
     })
     .transform(({ certificates, client }, ctx) => ({
-      client,
+      client: client && readClientTls(client, ctx, context),
       certificates: (certificates ?? []).flatMap(({ cert, key }, i) => {
         try {
           const read = readCertificate({ certFile: cert, keyFile: key.file })

@@ -33,8 +33,9 @@ export interface ClientCertificatesOptions {
 
 /** Longest text of a certificate, characters. A longer one is rejected as malformed. */
 const TEXT_MAX = 24 * 1024
-/** Certificates in each of the two generations of a cache. */
+/** Certificates in each of the two generations of a cache, and the length of all their texts, characters. */
 const GENERATION_MAX = 4096
+const GENERATION_MAX_TEXT = 8 * 1024 * 1024
 
 /** Certificates of clients: parsed once per certificate, and checked for each request. */
 export class ClientCertificates implements ExpirySource {
@@ -139,6 +140,7 @@ export function openClientCertificates(
 /** Bounded cache of parsed certificates. A full young generation replaces the old one; a hit keeps an entry young. */
 class CertificateCache {
   #young = new Map<string, KnownCertificate>()
+  #youngText = 0
   #old: ReadonlyMap<string, KnownCertificate> = new Map()
 
   find(text: string, read: (text: string) => PresentedCertificate | undefined): KnownCertificate | undefined {
@@ -146,11 +148,13 @@ class CertificateCache {
     if (young !== undefined) return young
     const known = this.#old.get(text) ?? parsed(text, read)
     if (known === undefined) return undefined
-    if (this.#young.size >= GENERATION_MAX) {
+    if (this.#young.size >= GENERATION_MAX || this.#youngText > GENERATION_MAX_TEXT) {
       this.#old = this.#young
       this.#young = new Map()
+      this.#youngText = 0
     }
     this.#young.set(text, known)
+    this.#youngText += text.length
     return known
   }
 }

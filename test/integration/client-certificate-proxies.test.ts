@@ -68,6 +68,7 @@ const start = (field: string) =>
     env: { SECRET: boundClient.secret },
     settings: {
       proxies: ['127.0.0.1'],
+      check: { peers: ['127.0.0.1'] },
       client_certificate: field,
       tls: { client: { ca: [{ name: 'mesh', file: rootFile, trust_domain: 'prod.example' }] } },
       public_url: 'https://api.example',
@@ -263,6 +264,17 @@ test('S-083: the certificate field of an unlisted peer is ignored and removed', 
   expect(await ask(escaped!.port, '/public/unlisted', fields, '127.0.0.9')).toBe(200)
   const request = upstream.requests.find(({ url }) => url === '/public/unlisted')!
   expect(request.all('ssl-client-cert')).toEqual([])
+})
+
+test.each<[string, Record<string, string>, number]>([
+  ['the certificate of a caller who is admitted', { 'ssl-client-cert': encodeURIComponent(workload.cert) }, 200],
+  ['the certificate of another caller', { 'ssl-client-cert': encodeURIComponent(other.cert) }, 403],
+  ['no certificate', {}, 401],
+  ['an identity in another field', { 'ssl-client-subject-dn': 'CN=orders' }, 400],
+])('a forward-auth check that states %s is decided by the certificate', async (_, fields, status) => {
+  const stated = { 'x-forwarded-method': 'GET', 'x-forwarded-uri': '/caller/check', 'x-forwarded-host': 'api.example' }
+
+  expect(await ask(escaped!.port, '/.gatehouse/check', { ...stated, ...fields })).toBe(status)
 })
 
 test('resource metadata says that certificate-bound tokens are supported', async () => {

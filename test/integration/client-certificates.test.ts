@@ -1,5 +1,6 @@
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
+import { connect as connectHttp2 } from 'node:http2'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -10,6 +11,7 @@ import { atEnd } from '../kit/cleanup.ts'
 import { ClientCa, type ClientIdentity } from '../kit/client-ca.ts'
 import { startIssuer } from '../kit/issuer.ts'
 import { startNode } from '../kit/node.ts'
+import { freePort } from '../kit/ports.ts'
 import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
 import { runVerb } from '../kit/run-verb.ts'
 import { later } from '../kit/swap.ts'
@@ -102,6 +104,7 @@ const policy = {
           limits: [{ name: 'few', by: 'subject', requests: 2, window: '1h', mode: 'exact' }],
         },
         { id: 'public', match: { path: '/public/**' }, require: 'public' },
+        { id: 'socket', match: { path: '/socket/**' }, require: spiffe, websocket: {} },
       ],
     },
   },
@@ -229,7 +232,7 @@ test('an invalid file of tls.client changes nothing, and the log names the probl
   const seen = node.log.length
   write('mesh.crl', 'nothing')
   node.signal('SIGHUP')
-  const line = await later(node, seen, ({ level }) => level === 'error')
+  const line = await later(node, seen, ({ msg }) => String(msg).startsWith('client CAs or revocation lists rejected'))
 
   expect(line['problem']).toContain('mesh.crl is not valid DER')
   expect(await statusOver({ port, ...workload }, '/spiffe/kept')).toBe(200)
@@ -400,6 +403,7 @@ test('gatehouse explain with a file that is no certificate exits with an error t
   expect(explained.stderr).toContain('the client certificate must be in PEM')
 })
 
+const h2Port = freePort()
 const strict = await startNode({
   policy,
   settings: {
@@ -409,6 +413,7 @@ const strict = await startNode({
     tls: { ...settings.tls, client: { ...settings.tls.client, crl: [], mode: 'required' } },
     proxies: ['127.0.0.9'],
     client_certificate: 'nginx-escaped',
+    listen_h2: { address: `127.0.0.1:${h2Port}`, tls: true },
   },
 })
 
@@ -445,3 +450,90 @@ test.each<[string, ClientIdentity | undefined, ClientIdentity | undefined, numbe
     )
   },
 )
+
+/** Sends one request over HTTP/2. @returns the status, or `refused` */
+function statusOverHttp2(identity: ClientIdentity | undefined, path: string): Promise<number | 'refused'> {
+  return new Promise((resolve) => {
+    const { cert, key } = identity ?? {}
+    const session = connectHttp2(`https://127.0.0.1:${h2Port}`, {
+      servername: 'api.example',
+      rejectUnauthorized: false,
+      ...(cert !== undefined && { cert, key }),
+    })
+    atEnd(() => session.destroy())
+    session.on('error', () => resolve('refused')).on('close', () => resolve('refused'))
+    const stream = session.request({ ':path': path, ':authority': 'api.example' })
+    stream.on('error', () => {}).on('response', (head) => resolve(head[':status']!))
+    stream.resume()
+  })
+}
+
+test.each<[string, () => ClientIdentity | undefined | Promise<ClientIdentity>, string, number | 'refused']>([
+  ['no certificate', () => undefined, '/public/h2', 403],
+  ['the certificate of a caller who is admitted', () => workload, '/spiffe/h2', 200],
+  ['the certificate of another caller', () => other, '/spiffe/h2', 403],
+  ['a certificate of a foreign CA', () => stranger.issue({ uris: [orders] }), '/public/h2', 'refused'],
+])('over HTTP/2 a client with %s is handled as over HTTP/1.1', async (_, identity, path, status) => {
+  expect(await statusOverHttp2(await identity(), path)).toBe(status)
+})
+
+test.each<[string, ClientIdentity | undefined, string]>([
+  ['the certificate that the route requires', workload, '200'],
+  ['another certificate', other, '403'],
+])('a WebSocket handshake with %s is decided by the certificate', async (_, identity, status) => {
+  const client = await TlsClient.open({ port: strict.port, ...identity })
+  client.send('/socket/1', {
+    connection: 'Upgrade',
+    upgrade: 'websocket',
+    'sec-websocket-version': '13',
+    'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+  })
+
+  // The service of this test accepts no WebSockets: the client gets its reply to an admitted handshake.
+  expect((await client.until('\r\n\r\n')).slice(9, 12)).toBe(status)
+})
+
+test.each<[string, object, string]>([
+  ['a missing CA file', { ca: [{ name: 'a', file: file('none.pem') }] }, 'none.pem cannot be read (ENOENT)'],
+  ['a CA file without a certificate', { ca: [{ name: 'a', file: server.keyFile }] }, 'contains no certificate in PEM'],
+  [
+    'a revocation list of another CA',
+    { ca: [{ name: 'a', file: file('mesh.pem') }], crl: [write('stranger.crl', await stranger.revocationList([]))] },
+    'stranger.crl is not signed by a CA of tls.client.ca',
+  ],
+  [
+    'two CAs of one name',
+    { ca: ['mesh.pem', 'partner.pem'].map((each) => ({ name: 'a', file: file(each) })) },
+    'duplicate CA name a',
+  ],
+])('a node with %s does not start, and names the file or setting', async (_, client, message) => {
+  const tls = { ...settings.tls, client }
+
+  await expect(startNode({ policy, settings: { ...settings, tls } })).rejects.toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining(message),
+  })
+})
+
+test.each<[string, object, string]>([
+  [
+    'mode: required behind a proxy',
+    {
+      tls: { client: { ...settings.tls.client, mode: 'required' } },
+      client_certificate: 'client-cert',
+      proxies: ['192.0.2.1'],
+    },
+    'tls.certificates: is required',
+  ],
+  ['tls without certificates and client', { tls: {} }, 'tls.certificates: is required'],
+  [
+    'client_certificate without proxies',
+    { client_certificate: 'client-cert' },
+    'proxies: is required with client_certificate',
+  ],
+])('a node with %s does not start', async (_, more, message) => {
+  await expect(startNode({ policy, settings: { ...settings, ...more } })).rejects.toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining(message),
+  })
+})
