@@ -124,13 +124,14 @@ async function openRooms(loaded: LoadedSettings, lines: LineWriter, log: NodeLog
   const trade = tradeAtIssuer(clients, common.issuers)
   const sessions = open(cluster && revocation && openSessions({ ...common, cluster, revocation, trade }))
   const login = openLogin({ ...common, link, sessions: sessions?.sessions, clients, keys })
-  const stated = { expiries: () => [...settings.secretExpiries, ...policy.current.secretExpiries] }
+  const stated = { expiries: () => policy.current.secretExpiries }
   expiries.add(stated, targets, keys, secrets)
   if (clientCertificates !== undefined) expiries.add(clientCertificates)
   if (sessions?.sessions !== undefined) expiries.add(sessions.sessions)
   const lifetimes = { issuers: () => policy.current.issuers.values(), auditRecentMs: settings.audit.recentMs }
   const keyChange = new KeyChange({ keyRings, neededUntilMs: localUse(keyRings, lifetimes) })
   const reload = open(nodeReload({ ...common, loaded, keyChange, credentials, policy }))
+  expiries.add(reload)
   const needRedis = { cluster, revocation, audit, sessions, login }
   const callers = { tokens, clientCertificates, limits, credentials, proofs, streams }
   const others = { secrets, reload, policy, traffic, targets, keys, clients, telemetry, expiries, expiryWatch }

@@ -8,7 +8,7 @@ export const expiryKinds = {
   'upstream-certificate': 'certificate that an upstream presented in its latest full TLS handshake with this node',
   'issuer-keys': 'keys of an issuer that cannot be fetched at present: tokens get 503 after `keys_stale`',
   secret: 'secret with a stated end (`expires`), by its place in the settings or the policy',
-  key: 'key of `keys` with a stated end (`expires`), by its place in the settings',
+  key: 'key of `keys` with a stated end (`expires`) or a maximum age (`keys.max_age`), by its list and id',
   'refresh-token': 'refresh token of a session in the memory of this node, the earliest of each issuer that states it',
 } as const satisfies Record<string, string>
 

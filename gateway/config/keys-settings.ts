@@ -3,6 +3,7 @@ import { assertionKeys } from './assertion-keys.ts'
 import { auditKeys } from './audit-keys.ts'
 import { encryptionKeys } from './encryption-keys.ts'
 import type { SettingsContext } from './settings-context.ts'
+import { durationOrNone } from './text-schemas.ts'
 
 /** Schema of the settings `keys`: the secret keys of a node. */
 export const keysSettings = (context: SettingsContext) =>
@@ -11,5 +12,14 @@ export const keysSettings = (context: SettingsContext) =>
       assertion: assertionKeys(context),
       encryption: encryptionKeys(context),
       audit: auditKeys(context),
+      max_age: durationOrNone({ min: '1d', max: '3650d' })
+        .prefault('none')
+        .describe(
+          'Age of a key file, since its last change, at which `gatehouse expiry`, a metric and warnings list the key as ' +
+            'expired; the gate uses the key beyond it. A key whose reference has `expires` ends then instead. Default ' +
+            'none: the age of keys is not watched.',
+        )
+        .meta({ reload: 'live' }),
     })
+    .transform(({ max_age, ...lists }) => ({ ...lists, maxAgeMs: max_age === 'none' ? undefined : max_age }))
     .prefault({})

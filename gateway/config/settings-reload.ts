@@ -1,10 +1,12 @@
 import { performance } from 'node:perf_hooks'
 import type { Commit } from '../base/commit.ts'
+import type { Expiry, ExpirySource } from '../base/expiries.ts'
 import { Supervisor } from '../base/supervisor.ts'
 import { changedSettings } from './changed-settings.ts'
 import { stampOf } from './file-stamp.ts'
 import { ConfigError } from './problem.ts'
 import { type LoadedSettings, readSettingLayers, readSettings } from './settings.ts'
+import { settingsExpiries } from './settings-expiries.ts'
 
 /** Time between two checks of the key files, ms. A changed file is read at the second check that finds the change. */
 const POLL_MS = 500
@@ -29,7 +31,7 @@ export interface SettingsReloadOptions {
  * Reads the settings again while the process runs: all of them on SIGHUP, and the keys when a key file changes. Applies
  * keys, secrets and certificates; other settings take effect at the next start. A reload with an error changes nothing.
  */
-export class SettingsReload {
+export class SettingsReload implements ExpirySource {
   readonly #options: SettingsReloadOptions
   readonly #task = new Supervisor('secret-watch')
   #inForce: LoadedSettings
@@ -47,6 +49,11 @@ export class SettingsReload {
     this.#inForce = options.loaded
     this.#read = this.#stamp()
     this.#found = this.#read
+  }
+
+  /** Lists the secrets and keys of the settings in force that end at a known time. */
+  expiries(): readonly Expiry[] {
+    return settingsExpiries(this.#inForce)
   }
 
   /** Watches the key files. */

@@ -34,7 +34,8 @@ function expiriesIn(value: unknown, path: DocumentPath, found: Expiry[]): Expiry
   if (typeof expires === 'string' && (typeof env === 'string' || typeof file === 'string')) {
     const expiresAtMs = parseStatedTime(expires)
     const kind = path[0] === 'keys' ? 'key' : 'secret'
-    if (expiresAtMs !== undefined) found.push({ kind, name: formatPath(path), expiresAtMs })
+    const place = kind === 'key' && path.at(-1) === 'secret' ? path.slice(0, -1) : path
+    if (expiresAtMs !== undefined) found.push({ kind, name: formatPath(place), expiresAtMs })
     return found
   }
   for (const [key, inner] of Object.entries(value)) {

@@ -69,7 +69,7 @@ test('a settings file with only policy.path gives every other setting its defaul
     addonSha256: undefined,
     admin: { listen: { host: '127.0.0.1', port: 9090 }, hosts: [] },
     policy: { source: 'file', path: join(root, 'policy.yaml') },
-    keys: { assertion: [], encryption: [], audit: [] },
+    keys: { assertion: [], encryption: [], audit: [], maxAgeMs: undefined },
     probes: { listen: undefined },
     audit: { redisMaxBytes: 268_435_456, recentMs: 900_000, memoryBytes: 16_777_216, spill: undefined },
     secretExpiries: [],

@@ -37,7 +37,7 @@ test('every reference with `expires` is listed by its path, entries of lists by 
 
   expect(statedExpiries(document)).toEqual([
     { kind: 'secret', name: 'admin.bootstrap_token', expiresAtMs: Date.UTC(2030, 0, 1) },
-    { kind: 'key', name: 'keys.encryption.2030-a.secret', expiresAtMs: Date.UTC(2030, 0, 2) },
+    { kind: 'key', name: 'keys.encryption.2030-a', expiresAtMs: Date.UTC(2030, 0, 2) },
     { kind: 'secret', name: 'audit.sinks[0].auth.token', expiresAtMs: Date.UTC(2030, 0, 3) },
   ])
 })

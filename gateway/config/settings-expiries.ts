@@ -1,0 +1,38 @@
+import { statSync } from 'node:fs'
+import type { Expiry } from '../base/expiries.ts'
+import type { LoadedSettings } from './settings.ts'
+
+const filePrefix = 'file '
+
+/**
+ * Lists the secrets and keys of the settings that end at a known time: those with `expires`, and with `keys.max_age` all
+ * other keys in files, by the age of their file.
+ */
+export function settingsExpiries({
+  settings: { secretExpiries, keys },
+  keySources,
+}: {
+  readonly settings: Pick<LoadedSettings['settings'], 'secretExpiries'> & {
+    readonly keys: Pick<LoadedSettings['settings']['keys'], 'maxAgeMs'>
+  }
+  readonly keySources: LoadedSettings['keySources']
+}): readonly Expiry[] {
+  const { maxAgeMs } = keys
+  if (maxAgeMs === undefined) return secretExpiries
+  const stated = new Set(secretExpiries.map(({ name }) => name))
+  const aged = keySources.flatMap(({ kind, id, source }): Expiry[] => {
+    const name = `keys.${kind}.${id}`
+    const changedMs = source.startsWith(filePrefix) ? changedAtMs(source.slice(filePrefix.length)) : undefined
+    return changedMs === undefined || stated.has(name) ? [] : [{ kind: 'key', name, expiresAtMs: changedMs + maxAgeMs }]
+  })
+  return [...secretExpiries, ...aged]
+}
+
+/** Time of the last change of a file, ms since the Unix epoch; `undefined` for a file that cannot be read. */
+function changedAtMs(file: string): number | undefined {
+  try {
+    return statSync(file).mtimeMs
+  } catch {
+    return undefined
+  }
+}
