@@ -22,8 +22,6 @@ export class DiscoveredEndpoint {
   readonly #options: DiscoveredEndpointOptions
   /** The discovered URL, and the time of its next look-up on the monotonic clock, ms. */
   #known: { readonly url: string; untilMs: number } | undefined
-  /** The look-up in progress, which all callers share. */
-  #looking: Promise<string> | undefined
 
   constructor(options: DiscoveredEndpointOptions) {
     this.#options = options
@@ -39,10 +37,7 @@ export class DiscoveredEndpoint {
     if (known !== undefined && performance.now() < known.untilMs) return known.url
     let url = known?.url
     try {
-      this.#looking ??= this.#discover(mutualTls, signal).finally(() => {
-        this.#looking = undefined
-      })
-      url = await this.#looking
+      url = await this.#discover(mutualTls, signal)
     } catch (error) {
       if (url === undefined) throw error
     }
