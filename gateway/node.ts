@@ -154,6 +154,7 @@ function gateOf(rooms: Rooms, followers: PolicyFollowers, lifecycle: Lifecycle):
     signer: credentials.signer,
     serviceSecrets: credentials.serviceSecrets,
     exchanges: credentials.exchanges,
+    grants: credentials.grants,
     revocations: revocation?.revocations,
     streams: rooms.streams.registry,
     sessions: sessions?.sessions,
@@ -327,6 +328,7 @@ export class GatewayNode {
       verifier: tokens.verifier,
       listeners: () => this.#listeners,
       http2: () => this.#http2?.counts,
+      grants: credentials.grants,
       lines,
       expiries,
       warnings,
@@ -343,17 +345,14 @@ export class GatewayNode {
     const traces = recent && { recent, link: settings.telemetry.traces?.link }
     const shared = sharedOf(this.#rooms)
     const dependencies = { node, limits: limits.service, explainer, streams: streams.registry, shared, traces }
-    return AdminPlane.open(
-      dependencies,
-      [traffic, limitMetrics(limits.limiter), ...requests, expiryWatch, ...sources],
-      {
-        admin,
-        bootstrapToken: () => secrets.ofSettings('admin.bootstrap_token'),
-        probes,
-        tokenMaxBytes: request.tokenMaxBytes,
-        log: write,
-      },
-    )
+    const metrics = [traffic, limitMetrics(limits.limiter), ...requests, credentials.grants, expiryWatch, ...sources]
+    return AdminPlane.open(dependencies, metrics, {
+      admin,
+      bootstrapToken: () => secrets.ofSettings('admin.bootstrap_token'),
+      probes,
+      tokenMaxBytes: request.tokenMaxBytes,
+      log: write,
+    })
   }
 
   /**

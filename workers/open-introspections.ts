@@ -1,33 +1,25 @@
-import type { Sealer } from '../gateway/base/sealer.ts'
-import type { Settings } from '../gateway/config/settings.ts'
-import type { Introspectors } from '../gateway/issuers/introspectors.ts'
-import type { IssuerRules } from '../gateway/oauth/token-facts.ts'
+import { Introspectors } from '../gateway/issuers/introspectors.ts'
 import { introspectToken } from '../gateway/queues/introspect-token.ts'
-import type { RedisLink } from '../gateway/redis/redis-link.ts'
-import type { Revoker } from '../gateway/revocation/revoker.ts'
-import type { Tracer } from '../gateway/telemetry/tracer.ts'
 import { SharedAnswers } from '../gateway/tokens/shared-answers.ts'
 import { TokenAnswers } from '../gateway/tokens/token-answers.ts'
 import { introspectTokenHandler } from './jobs/introspect-token.ts'
-import { QueueWorkers, type WorkerLog } from './queue-workers.ts'
+import type { JobResources, PolicyJobKind, PolicyJobs } from './policy-jobs.ts'
+import { QueueWorkers } from './queue-workers.ts'
 import { tracedJob } from './traced-job.ts'
 
-interface IntrospectionJobsDependencies {
-  readonly settings: Pick<Settings, 'node' | 'worker'>
-  readonly link: RedisLink
-  readonly sealer: Sealer
-  readonly introspectors: Introspectors
-  /** Issuers of the policy in force, by issuer identifier. */
-  readonly issuers: () => ReadonlyMap<string, IssuerRules>
-  readonly revoker: Revoker
-  /** Tracer of the worker; `undefined` when tracing is off. */
-  readonly tracer: Tracer | undefined
-  readonly log: WorkerLog
+/** Jobs that refresh introspection responses, and revoke tokens that their issuer has ended. */
+export const introspectionJobs: PolicyJobKind = {
+  kind: introspectToken.kind,
+  queuesOf: ({ issuers }) =>
+    [...issuers.values()].flatMap(({ name, introspection }) =>
+      introspection === undefined ? [] : [{ name, ratePerS: introspection.ratePerS }],
+    ),
+  open: openIntrospections,
 }
 
-/** Opens the queue workers that refresh introspection responses, and revoke tokens that their issuer has ended. */
-export function openIntrospections(dependencies: IntrospectionJobsDependencies): QueueWorkers {
-  const { settings, link, sealer, introspectors, issuers, revoker, tracer, log } = dependencies
+function openIntrospections(resources: JobResources): PolicyJobs {
+  const { settings, secrets, keys, link, sealer, issuers, revoker, tracer, log } = resources
+  const introspectors = new Introspectors({ keys, secrets, log })
   const shared = new SharedAnswers(link.client('receipt', 'introspection'), link.keys, sealer)
   const introspect = introspectTokenHandler({
     answers: new TokenAnswers({ introspectors, sealer, shared }),
@@ -38,11 +30,16 @@ export function openIntrospections(dependencies: IntrospectionJobsDependencies):
     },
   })
   const { kind } = introspectToken
-  return new QueueWorkers({
+  const queues = new QueueWorkers({
     contract: introspectToken,
     link,
     concurrency: settings.worker.concurrency,
     work: tracer === undefined ? introspect : tracedJob({ kind, node: settings.node.id, tracer }, introspect),
     log,
   })
+  return {
+    queues,
+    prepare: (snapshot) => introspectors.prepare(snapshot.issuers.values()),
+    close: () => introspectors.close(),
+  }
 }

@@ -1,37 +1,32 @@
-import type { Sealer } from '../gateway/base/sealer.ts'
-import type { Settings } from '../gateway/config/settings.ts'
-import type { LoginClients } from '../gateway/issuers/login-clients.ts'
-import type { IssuerRules } from '../gateway/oauth/token-facts.ts'
+import { LoginClients } from '../gateway/issuers/login-clients.ts'
 import { refreshSession } from '../gateway/queues/refresh-session.ts'
-import type { RedisLink } from '../gateway/redis/redis-link.ts'
-import type { Revoker } from '../gateway/revocation/revoker.ts'
 import { RefreshLocks } from '../gateway/sessions/refresh-locks.ts'
 import { Refresher, refreshRefused } from '../gateway/sessions/refresher.ts'
 import { SessionStore } from '../gateway/sessions/session-store.ts'
 import { tradeAtIssuer } from '../gateway/sessions/trade-at-issuer.ts'
 import { refreshSessionHandler } from './jobs/refresh-session.ts'
-import { QueueWorkers, type WorkerLog } from './queue-workers.ts'
+import type { JobResources, PolicyJobKind, PolicyJobs } from './policy-jobs.ts'
+import { QueueWorkers } from './queue-workers.ts'
 
-interface SessionRefreshesDependencies {
-  readonly settings: Pick<Settings, 'worker'>
-  readonly link: RedisLink
-  readonly sealer: Sealer
-  readonly loginClients: LoginClients
-  /** Issuers of the policy in force, by issuer identifier. */
-  readonly issuers: () => ReadonlyMap<string, IssuerRules>
-  readonly revoker: Revoker
-  readonly log: WorkerLog
-}
+/** Maximum number of session refreshes per second for one issuer, for all workers of the cluster together. */
+const REFRESHES_PER_S = 100
 
 /**
- * Opens the queue workers that refresh the tokens of login sessions, and end a session when the issuer rejects its
- * refresh token or returns unusable tokens.
+ * Jobs that refresh the tokens of login sessions, and end a session when the issuer rejects its refresh token or returns
+ * unusable tokens.
  */
-export function openSessionRefreshes(dependencies: SessionRefreshesDependencies): {
-  readonly refreshes: QueueWorkers
-  readonly refresher: Refresher
-} {
-  const { settings, link, sealer, loginClients, issuers, revoker, log } = dependencies
+export const refreshJobs: PolicyJobKind = {
+  kind: refreshSession.kind,
+  queuesOf: ({ issuers }) =>
+    [...issuers.values()].flatMap(({ name, login }) =>
+      login === undefined ? [] : [{ name, ratePerS: REFRESHES_PER_S }],
+    ),
+  open: openSessionRefreshes,
+}
+
+function openSessionRefreshes(resources: JobResources): PolicyJobs {
+  const { settings, secrets, keys, link, sealer, issuers, revoker, log } = resources
+  const loginClients = new LoginClients({ keys, secrets, log })
   const client = link.client('receipt', 'sessions')
   const store = new SessionStore(client, link.keys, sealer)
   const refresher = new Refresher({
@@ -44,12 +39,19 @@ export function openSessionRefreshes(dependencies: SessionRefreshesDependencies)
     },
     log,
   })
-  const refreshes = new QueueWorkers({
+  const queues = new QueueWorkers({
     contract: refreshSession,
     link,
     concurrency: settings.worker.concurrency,
     work: refreshSessionHandler({ store, refresher }),
     log,
   })
-  return { refreshes, refresher }
+  return {
+    queues,
+    prepare: (snapshot) => loginClients.prepare(snapshot.issuers.values()),
+    async close() {
+      await refresher.settled()
+      await loginClients.close()
+    },
+  }
 }

@@ -8,23 +8,18 @@ import { ConfigError, nowhere, problem } from '../gateway/config/problem.ts'
 import { Secrets } from '../gateway/config/secrets.ts'
 import type { LoadedSettings, Settings } from '../gateway/config/settings.ts'
 import type { SettingsReload } from '../gateway/config/settings-reload.ts'
-import { Introspectors } from '../gateway/issuers/introspectors.ts'
 import { IssuerKeys } from '../gateway/issuers/issuer-keys.ts'
-import { LoginClients } from '../gateway/issuers/login-clients.ts'
 import { KeyChange } from '../gateway/keys/key-change.ts'
 import { localUse } from '../gateway/keys/key-lifetimes.ts'
 import type { IssuerRules } from '../gateway/oauth/token-facts.ts'
 import { PolicyFile } from '../gateway/policy/policy-file.ts'
 import type { Snapshot } from '../gateway/policy/snapshot.ts'
 import type { PlainServer } from '../gateway/probes/plain-server.ts'
-import { introspectToken } from '../gateway/queues/introspect-token.ts'
 import { QueueView } from '../gateway/queues/queue-view.ts'
-import { refreshSession } from '../gateway/queues/refresh-session.ts'
 import { shipAudit } from '../gateway/queues/ship-audit.ts'
 import { RedisLink } from '../gateway/redis/redis-link.ts'
 import { RevocationStore } from '../gateway/revocation/revocation-store.ts'
 import { Revoker } from '../gateway/revocation/revoker.ts'
-import type { Refresher } from '../gateway/sessions/refresher.ts'
 import { LineWriter } from '../gateway/telemetry/line-writer.ts'
 import { Metrics } from '../gateway/telemetry/metrics.ts'
 import { NodeLog } from '../gateway/telemetry/node-log.ts'
@@ -32,16 +27,14 @@ import { ProcessMetrics } from '../gateway/telemetry/process-metrics.ts'
 import { type StartedTelemetry, startTelemetry } from '../gateway/traces/start-telemetry.ts'
 import { AuditShipping } from './audit-shipping.ts'
 import { readEvictionPolicy } from './eviction-policy.ts'
-import { openIntrospections } from './open-introspections.ts'
-import { openSessionRefreshes } from './open-session-refreshes.ts'
+import { policyJobKinds } from './policy-job-kinds.ts'
+import type { PolicyJobKind, PolicyJobs } from './policy-jobs.ts'
 import { listenWorkerProbes } from './probes.ts'
-import type { QueueWorkers, WorkedQueue, WorkerLog } from './queue-workers.ts'
+import type { WorkedQueue, WorkerLog } from './queue-workers.ts'
 import { WorkerMetrics } from './worker-metrics.ts'
 import { workerReload } from './worker-reload.ts'
 
 const STDOUT = 1
-/** Maximum number of session refreshes per second for one issuer, for all workers of the cluster together. */
-const REFRESHES_PER_S = 100
 
 interface WorkerRooms {
   readonly settings: Settings
@@ -51,12 +44,8 @@ interface WorkerRooms {
   readonly keys: IssuerKeys
   readonly secrets: Secrets
   readonly reload: SettingsReload
-  readonly introspectors: Introspectors
-  readonly loginClients: LoginClients
-  readonly refresher: Refresher
   readonly policyFile: PolicyFile
-  readonly introspections: QueueWorkers
-  readonly refreshes: QueueWorkers
+  readonly jobs: readonly OpenJobs[]
   readonly telemetry: StartedTelemetry
   readonly shipping: AuditShipping
   readonly policy: { snapshot: Snapshot }
@@ -64,17 +53,17 @@ interface WorkerRooms {
   readonly processMetrics: ProcessMetrics
 }
 
+/** A job kind with its opened queues. */
+type OpenJobs = PolicyJobs & Pick<PolicyJobKind, 'kind' | 'queuesOf'>
+
 /** Returns one function per job kind that lists the queues of this worker. */
 function queueViews(link: RedisLink, policy: WorkerRooms['policy'], shipping: AuditShipping) {
   const viewed = ({ kind }: { readonly kind: string }, named: () => readonly { readonly name: string }[]) => {
     const view = new QueueView(kind, link)
     return () => view.list(named().map(({ name }) => name))
   }
-  return [
-    viewed(introspectToken, () => introspecting(policy.snapshot)),
-    viewed(refreshSession, () => loggingIn(policy.snapshot)),
-    viewed(shipAudit, () => shipping.shippers),
-  ]
+  const policyQueues = policyJobKinds.map(({ kind, queuesOf }) => viewed({ kind }, () => queuesOf(policy.snapshot)))
+  return [...policyQueues, viewed(shipAudit, () => shipping.shippers)]
 }
 
 /** One worker process: builds its components in order, processes jobs, and closes the components. */
@@ -110,8 +99,6 @@ export class WorkerProcess {
     const keys = new IssuerKeys({ log: tell })
     const secrets = new Secrets({ env: loaded.sources.env, log: log.log.bind(log) })
     secrets.followSettings(loaded.secrets)
-    const introspectors = new Introspectors({ keys, secrets, log: tell })
-    introspectors.retain(policy.snapshot.issuers.values())
     keys.retain(signing(policy.snapshot))
 
     const link = new RedisLink(redis, tell)
@@ -121,13 +108,13 @@ export class WorkerProcess {
     const revocations = new RevocationStore(link.client('receipt', 'revocations'), link.keys)
     const issuers = () => policy.snapshot.issuers
     const revoker = new Revoker(revocations, issuers)
-    const loginClients = new LoginClients({ keys, secrets, log: tell })
-    loginClients.prepare(issuers().values())()
     const names = { service: 'gatehouse-worker', version: packageVersion, node: settings.node.id } as const
     const telemetry = await startTelemetry(settings.telemetry, names, log, link)
-    const common = { settings, link, sealer, issuers, revoker, log: tell }
-    const introspections = openIntrospections({ ...common, introspectors, tracer: telemetry.telemetry.tracer })
-    const { refreshes, refresher } = openSessionRefreshes({ ...common, loginClients })
+    const { tracer } = telemetry.telemetry
+    const resources = { settings, secrets, keys, link, sealer, issuers, revoker, tracer, log: tell }
+    const jobs = policyJobKinds.map(({ kind, queuesOf, open }) => ({ kind, queuesOf, ...open(resources) }))
+    // A secret that cannot be read ends the start before the worker accepts jobs.
+    commitAll(jobs.map((each) => each.prepare(policy.snapshot)))()
     const lifetimes = { issuers: () => issuers().values(), auditRecentMs: settings.audit.recentMs }
     const keyChange = new KeyChange({ keyRings, neededUntilMs: localUse(keyRings, lifetimes) })
     const reload = workerReload({ loaded, secrets, keyRings, keyChange, log: log.log.bind(log) })
@@ -138,18 +125,7 @@ export class WorkerProcess {
       queues: async () => (await Promise.all(views.map((list) => list()))).flat(),
     })
     const processMetrics = new ProcessMetrics(packageVersion)
-    const serving = {
-      link,
-      keys,
-      secrets,
-      reload,
-      introspectors,
-      loginClients,
-      refresher,
-      policyFile,
-      introspections,
-      refreshes,
-    }
+    const serving = { link, keys, secrets, reload, policyFile, jobs }
     const rooms = { settings, log, lines, ...serving, shipping, policy, telemetry, measured, processMetrics }
     const worker = new WorkerProcess(rooms)
     await worker.#open()
@@ -177,7 +153,7 @@ export class WorkerProcess {
     this.started = true
     this.ready = true
     log.log('info', 'worker started', {
-      queues: [...introspecting(policy.snapshot), ...loggingIn(policy.snapshot)].map(({ name }) => name),
+      queues: policyQueues(policy.snapshot).map(({ name }) => name),
       sinks: shipping.shippers.map(({ name }) => name),
       concurrency: settings.worker.concurrency,
       revision: policy.snapshot.revision,
@@ -191,14 +167,11 @@ export class WorkerProcess {
    * @throws {ConfigError} when a secret cannot be read; the worker is then unchanged
    */
   #prepare(snapshot: Snapshot): Commit {
-    const { keys, introspectors, loginClients, introspections, refreshes } = this.#rooms
-    const issuers = [...snapshot.issuers.values()]
+    const { keys, jobs } = this.#rooms
     return commitAll([
       keys.prepare(signing(snapshot)),
-      introspectors.prepare(issuers),
-      loginClients.prepare(issuers),
-      introspections.prepare(introspecting(snapshot)),
-      refreshes.prepare(loggingIn(snapshot)),
+      ...jobs.map((each) => each.prepare(snapshot)),
+      ...jobs.map(({ queues, queuesOf }) => queues.prepare(queuesOf(snapshot))),
     ])
   }
 
@@ -235,9 +208,9 @@ export class WorkerProcess {
   }
 
   async metrics(): Promise<string> {
-    const { measured, processMetrics } = this.#rooms
+    const { measured, processMetrics, jobs } = this.#rooms
     if (this.ready) await measured.refresh()
-    return new Metrics([measured, processMetrics]).text()
+    return new Metrics([measured, processMetrics, ...jobs.flatMap(({ metrics }) => metrics ?? [])]).text()
   }
 
   /**
@@ -250,18 +223,15 @@ export class WorkerProcess {
   }
 
   async #drain(): Promise<void> {
-    const { settings, log, lines, link, keys, secrets, reload, introspectors, loginClients, policyFile } = this.#rooms
-    const { introspections, refreshes, refresher, shipping, telemetry } = this.#rooms
+    const { settings, log, lines, link, keys, secrets, reload, policyFile, jobs, shipping, telemetry } = this.#rooms
     this.ready = false
     log.log('info', 'worker stops and waits for running jobs', {})
     await reload.close()
     secrets.close()
     policyFile.close()
     const { drainTimeoutMs } = settings
-    await Promise.all([introspections, refreshes, shipping].map((each) => each.close(drainTimeoutMs)))
-    await refresher.settled()
-    await introspectors.close()
-    await loginClients.close()
+    await Promise.all([...jobs.map(({ queues }) => queues), shipping].map((each) => each.close(drainTimeoutMs)))
+    await Promise.all(jobs.map((each) => each.close()))
     await keys.close()
     await telemetry.close()
     await link.close()
@@ -286,16 +256,9 @@ function signing({ issuers }: Snapshot): IssuerRules[] {
   return [...issuers.values()].filter(({ introspection }) => introspection?.response === 'jwt')
 }
 
-function loggingIn({ issuers }: Snapshot): WorkedQueue[] {
-  return [...issuers.values()].flatMap(({ name, login }) =>
-    login === undefined ? [] : [{ name, ratePerS: REFRESHES_PER_S }],
-  )
-}
-
-function introspecting({ issuers }: Snapshot): WorkedQueue[] {
-  return [...issuers.values()].flatMap(({ name, introspection }) =>
-    introspection === undefined ? [] : [{ name, ratePerS: introspection.ratePerS }],
-  )
+/** The queues of all job kinds that a policy needs. */
+function policyQueues(snapshot: Snapshot): WorkedQueue[] {
+  return policyJobKinds.flatMap(({ queuesOf }) => queuesOf(snapshot))
 }
 
 function missing(path: string[], message: string, hint: string): ConfigError {
@@ -308,7 +271,7 @@ function missing(path: string[], message: string, hint: string): ConfigError {
  * @throws {ConfigError} when no key is configured, so that no job could decrypt its data
  */
 function requireKey({ keys }: Settings, snapshot: Snapshot): void {
-  const opens = introspecting(snapshot).length + loggingIn(snapshot).length > 0
+  const opens = policyQueues(snapshot).length > 0
   if (keys.encryption.length > 0 || !opens) return
   throw new ConfigError([
     problem(

@@ -3,6 +3,7 @@ import type { AuditTrail } from '../audit/audit-trail.ts'
 import type { LogVerifier } from '../audit/log-verifier.ts'
 import type { Expiry } from '../base/expiries.ts'
 import type { Cluster } from '../cluster/cluster.ts'
+import type { GrantListing } from '../credentials/service-grants.ts'
 import type { NodeExplainer } from '../explain/node-explainer.ts'
 import type { KeySetStatus } from '../issuers/key-set.ts'
 import type { LimitService } from '../limits/limit-service.ts'
@@ -26,6 +27,8 @@ export interface NodeView {
   readonly policy: PolicyHistory
   /** Key sets of the issuers in the policy. */
   readonly issuerKeys: readonly KeySetStatus[]
+  /** Tokens of the gate for services on this node. */
+  readonly grants: readonly GrantListing[]
   readonly verifier: VerifierStatus
   readonly connections: { readonly open: number; readonly opened: number }
   /** Counters of the HTTP/2 listener; `undefined` without it. */

@@ -1,5 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import type { Expiries, Expiry } from '../base/expiries.ts'
+import type { GrantListing, ServiceGrants } from '../credentials/service-grants.ts'
 import type { KeySetStatus } from '../issuers/key-set.ts'
 import type { Gate } from '../pipeline/gate.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
@@ -21,6 +22,7 @@ export interface ReadingSources {
   readonly listeners: () => readonly { readonly inFlight: number; readonly connections: NodeView['connections'] }[]
   /** Counters of the HTTP/2 listener; `undefined` without it. */
   readonly http2: () => NodeView['http2']
+  readonly grants: Pick<ServiceGrants, 'list'>
   readonly lines: { readonly lost: number }
   readonly expiries: Pick<Expiries, 'list'>
   readonly warnings: readonly string[]
@@ -62,6 +64,10 @@ export class NodeReadings implements NodeView {
 
   get issuerKeys(): readonly KeySetStatus[] {
     return this.#sources.issuerKeys.status()
+  }
+
+  get grants(): GrantListing[] {
+    return this.#sources.grants.list()
   }
 
   get verifier(): VerifierStatus {

@@ -10,6 +10,8 @@ export const faultReasons = [
   'refresh-unavailable',
   'exchange-misconfigured',
   'store-unavailable',
+  'upstream-credential-unavailable',
+  'upstream-credential-misconfigured',
   'node-fault',
   'upstream-unreachable',
   'upstream-certificate',

@@ -477,6 +477,16 @@ export const reasons = {
     'the access token of the session has expired, and it cannot be refreshed at the issuer now',
   ),
   'store-unavailable': entry(503, 'unavailable', 'Redis is unavailable, or rejects a command'),
+  'upstream-credential-unavailable': entry(
+    503,
+    'unavailable',
+    'the gate has no valid token for the service, and its issuer (or Redis) gives it none now; nothing was sent to the service',
+  ),
+  'upstream-credential-misconfigured': entry(
+    502,
+    'bad_gateway',
+    "the issuer refuses the gate's client for the service, or grants an unusable token; check credentials of the service",
+  ),
   'node-fault': entry(503, 'unavailable', 'the gate failed internally; the log line has the cause'),
   'upstream-full': entry(
     503,

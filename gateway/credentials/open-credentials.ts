@@ -7,12 +7,17 @@ import type { NeededSecret } from '../config/needed-secret.ts'
 import type { Secrets } from '../config/secrets.ts'
 import type { Settings } from '../config/settings.ts'
 import { ExchangeClients } from '../issuers/exchange-clients.ts'
+import type { ClientGrant } from '../oauth/client-grant.ts'
 import type { ExchangeTerms } from '../oauth/exchange-terms.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
 import { AssertionSigner } from './assertion.ts'
 import { type AssertionKey, importAssertionKey } from './assertion-key.ts'
 import { ExchangedTokens } from './exchanged-tokens.ts'
+import { GrantQueue } from './grant-queue.ts'
+import { GrantRequester } from './grant-requester.ts'
+import { GrantStore } from './grant-store.ts'
 import { Renewals } from './renewals.ts'
+import { ServiceGrants, type ServiceGrantsDependencies } from './service-grants.ts'
 import { ServiceSecrets } from './service-secrets.ts'
 
 export interface CredentialsDependencies {
@@ -22,20 +27,23 @@ export interface CredentialsDependencies {
   readonly secrets: Secrets
   /** Connection to Redis; `undefined` for a node without Redis, which renews refused credentials by itself. */
   readonly link: RedisLink | undefined
+  readonly log: ServiceGrantsDependencies['log']
 }
 
 /** The parts of a compiled credential that this room prepares. */
 interface PreparedCredential {
   readonly secret?: NeededSecret
   readonly exchange?: ExchangeTerms
+  readonly grant?: ClientGrant
 }
 
-/** The credentials that services receive: the gate's identity assertions, and secrets of the gate at services. */
+/** The credentials that services receive: the gate's identity assertions, and secrets and tokens of the gate. */
 export interface CredentialsRoom {
   /** Issues identity assertions; `undefined` when the node started without an assertion key. */
   readonly signer: AssertionSigner | undefined
   readonly serviceSecrets: ServiceSecrets
   readonly exchanges: ExchangedTokens
+  readonly grants: ServiceGrants
   /**
    * Prepares the room for the credentials of a policy.
    *
@@ -54,7 +62,7 @@ export interface CredentialsRoom {
 
 /** @throws {Error} as a rejected promise, when a key is unusable or two keys have the same id */
 export async function openCredentials(dependencies: CredentialsDependencies): Promise<CredentialsRoom> {
-  const { settings, keyRings, secrets, link } = dependencies
+  const { settings, keyRings, secrets, link, log } = dependencies
   const { assertion: ring } = keyRings
   const imported = new WeakMap<AssertionKeySetting, AssertionKey>()
   const prepareKeys = async (keys: readonly AssertionKeySetting[]): Promise<void> => {
@@ -73,19 +81,33 @@ export async function openCredentials(dependencies: CredentialsDependencies): Pr
   const sealer = Sealer.following(keyRings.encryption) ?? new Sealer([{ id: 'own', secret: randomBytes(32) }])
   const clients = new ExchangeClients(secrets)
   const renewals = new Renewals({ redis: link, sealer })
+  const now = () => Date.now()
+  const store = link && new GrantStore(link.client('receipt', 'grants'), link.keys, sealer, now)
+  const queue = link && new GrantQueue(link, log)
+  const grants = new ServiceGrants({
+    secrets,
+    requester: new GrantRequester({ store, now }),
+    order: queue && ((grant, token) => queue.order(grant, token)),
+    now,
+    log,
+  })
   return {
     signer,
     serviceSecrets,
     exchanges: new ExchangedTokens({ clients, sealer, renewals }),
+    grants,
     prepareKeys,
     prepare: (credentials) =>
       commitAll([
         serviceSecrets.prepare(credentials.flatMap(({ secret }) => secret ?? [])),
+        grants.prepare(credentials.flatMap(({ grant }) => grant ?? [])),
         clients.prepare(credentials.flatMap(({ exchange }) => exchange ?? [])),
       ]),
     async close() {
       serviceSecrets.close()
       await clients.close()
+      await grants.close()
+      await queue?.close()
     },
   }
 }

@@ -74,6 +74,7 @@ export interface Gate {
   readonly signer: AssertionSigner | undefined
   readonly serviceSecrets: CredentialSources['serviceSecrets']
   readonly exchanges: CredentialSources['exchanges']
+  readonly grants: CredentialSources['grants']
   readonly lifecycle: Lifecycle
   /** Lifecycle of forward-auth checks, which a proxy in front of the services requests. */
   readonly checkLifecycle: Lifecycle
@@ -129,6 +130,7 @@ export const inertMembers = {
   streams: undefined,
   serviceSecrets: { of: () => hiddenSecret },
   exchanges: { obtain: () => 'Bearer', newer: async () => undefined },
+  grants: { bearer: () => '', newer: async () => undefined },
   accessLog: { format: 'off', lines: new LineWriter(STDOUT) },
   traffic: new Traffic(),
   tracer: undefined,

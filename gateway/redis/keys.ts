@@ -196,6 +196,15 @@ export class RedisKeys {
     return `${this.#prefix}{p${name.slice(0, 2)}}:${name}`
   }
 
+  /**
+   * Hash: the token of one client credentials grant, encrypted, and the lock to request the next one.
+   *
+   * @param id  id of the grant: a hash of issuer, client, scopes and resources
+   */
+  grant(id: string): string {
+    return `${this.#prefix}{g:${id}}`
+  }
+
   /** BullMQ prefix of the queues of one kind, which share a slot. Each queue adds its own name. */
   queues(kind: string): string {
     return `{${this.#prefix.replace(/:$/, '')}:${kind}}`

@@ -231,6 +231,20 @@ export const instruments = {
     'Batches in the audit log in Redis. In Redis Cluster: in the shard that this node writes to.',
   ),
   sessionsHeld: gauge('sessions_held', 'Login sessions in the memory of the node.'),
+  serviceGrants: counter(
+    'service_grants_total',
+    'Requests for a token of the gate for services (client credentials) by this process, by issuer and outcome: ' +
+      '`granted`; `repeated`, a second token was granted because the lock of another process expired or Redis was ' +
+      'unavailable; `unavailable`, the issuer did not answer; `refused`, the issuer refused the client. The sum of ' +
+      '`granted` over all nodes and workers is the number of tokens that the cluster used.',
+    ['issuer', 'outcome'],
+  ),
+  serviceTokenSeconds: gauge(
+    'service_token_seconds',
+    'Seconds until the token of the gate for services expires on this node, by issuer and client id: the first of ' +
+      'several tokens to expire. 0 without a valid token. A value below a third of the lifetime means that renewals fail.',
+    ['issuer', 'client'],
+  ),
   sessionRefreshes: counter(
     'session_refreshes_total',
     'Refreshes of the access token of a login session, by outcome: `granted`, the issuer issued a new token; `taken`, another ' +

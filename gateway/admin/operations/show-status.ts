@@ -86,6 +86,16 @@ const status = z.strictObject({
     .array(z.strictObject({ service: z.string(), types: z.array(z.string()) }))
     .describe('Kinds of credentials that each service receives, without their values.'),
   expiries: z.array(expiryShape).describe('What ends at a known time on this node, the earliest first.'),
+  grants: z
+    .array(
+      z.strictObject({
+        issuer: z.string(),
+        client_id: z.string(),
+        expires_at: z.string().nullable().describe('End of the token (RFC 3339); null without a token.'),
+        problem: z.string().nullable().describe('Why the last request failed; null when it succeeded.'),
+      }),
+    )
+    .describe('Tokens of the gate for services (client credentials) on this node, without their values.'),
   in_flight: z.number(),
   connections: z.number(),
   tokens: z.strictObject({ cached: z.number(), capacity: z.number(), verifications: z.number() }),
@@ -128,6 +138,7 @@ export const showStatus = operation({
       upstreams: [{ service: 'orders', origin: 'http://orders:8080', resting: false }],
       credentials: [{ service: 'orders', types: ['token'] }],
       expiries: [expiryExample],
+      grants: [],
       in_flight: 4,
       connections: 18,
       tokens: { cached: 120, capacity: 10_000, verifications: 512 },
@@ -164,6 +175,7 @@ export const showStatus = operation({
       upstreams: [...node.upstreams],
       credentials: credentialsOf(snapshot),
       expiries: node.expiries.map(shapedExpiry),
+      grants: [...node.grants],
       in_flight: node.inFlight,
       connections: node.connections.open,
       tokens: node.verifier,

@@ -1,10 +1,12 @@
 import { z } from 'zod'
 import { ConfigError } from '../../config/problem.ts'
 import { loadSettings, type Settings } from '../../config/settings.ts'
+import type { PolicyDocument } from '../../policy/policy-schema.ts'
 import { loadPolicy } from '../../policy/policy-source.ts'
 import { introspectToken } from '../../queues/introspect-token.ts'
 import { type QueueListing, QueueView } from '../../queues/queue-view.ts'
 import { refreshSession } from '../../queues/refresh-session.ts'
+import { renewGrant } from '../../queues/renew-grant.ts'
 import { shipAudit } from '../../queues/ship-audit.ts'
 import { RedisLink } from '../../redis/redis-link.ts'
 import { CliError, exitCodes } from '../output.ts'
@@ -36,12 +38,13 @@ export const verb = defineVerb({
   run: async ({ config, policy }, output) => {
     const flags = policy === undefined ? {} : { policy: { path: policy } }
     const settings = loadSettings({ path: config, env: process.env, flags })
-    const { issuers } = loadPolicy(settings.policy.path).document
+    const { issuers, services } = loadPolicy(settings.policy.path).document
     const named = (part: 'introspection' | 'login') =>
       Object.entries(issuers).flatMap(([name, entry]) => (entry[part] === undefined ? [] : [name]))
     const kinds = [
       { kind: introspectToken.kind, names: named('introspection') },
       { kind: refreshSession.kind, names: named('login') },
+      { kind: renewGrant.kind, names: grantIssuers(services) },
       { kind: shipAudit.kind, names: settings.sinks.map(({ name }) => name) },
     ].filter(({ names }) => names.length > 0)
     const queues = kinds.length === 0 ? [] : await listQueues(settings, kinds)
@@ -58,6 +61,18 @@ export const verb = defineVerb({
     output.document({ queues })
   },
 })
+
+/** Names of the issuers at which credentials of services request tokens. */
+function grantIssuers(services: PolicyDocument['services']): string[] {
+  const entries = Object.values(services).flatMap(({ credentials, routes }) => [
+    credentials,
+    ...routes.map((route) => route.credentials),
+  ])
+  const names = entries.flatMap((entry) =>
+    typeof entry === 'object' && entry.type === 'client_credentials' ? [entry.issuer] : [],
+  )
+  return [...new Set(names)]
+}
 
 interface QueueKind {
   readonly kind: string

@@ -90,6 +90,8 @@ export const faultReplies: Readonly<Record<FaultReason, Denial>> = {
   'refresh-unavailable': denial('refresh-unavailable', { fields: [['retry-after', '2']] }),
   'exchange-misconfigured': denial('exchange-misconfigured'),
   'store-unavailable': denial('store-unavailable', { fields: retrySoon }),
+  'upstream-credential-unavailable': denial('upstream-credential-unavailable', { fields: [['retry-after', '2']] }),
+  'upstream-credential-misconfigured': denial('upstream-credential-misconfigured'),
   'upstream-full': denial('upstream-full', { fields: retrySoon }),
   'upstream-unreachable': denial('upstream-unreachable'),
   'upstream-certificate': denial('upstream-certificate'),

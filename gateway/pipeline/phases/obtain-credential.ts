@@ -15,7 +15,12 @@ export const obtainCredential = waitingPhase<Recorded, Credentialed>()({
   name: 'obtain-credential',
   waits: 'for the issuer of the credential, when this node has none',
   denies: ['exchange-refused'],
-  throws: ['issuer-unreachable', 'exchange-misconfigured'],
+  throws: [
+    'issuer-unreachable',
+    'exchange-misconfigured',
+    'upstream-credential-unavailable',
+    'upstream-credential-misconfigured',
+  ],
   run(x) {
     const obtained = x.route.credential.obtain(x, x.gate)
     if (obtained instanceof Promise) return resumed(x, obtained, (late) => given(x, late))

@@ -20,6 +20,9 @@ const settled = /^(Supervisor\.(run|attempt)|LeasedWindows\.(#ask|settle))$/
 /** Promises whose rejection is handled in another place. The key is the file and the start of the expression. */
 const handledElsewhere: Readonly<Record<string, string>> = {
   'gateway/audit/log-verifier.ts this.#verifying ??= ': 'returned to the call of the admin API',
+  'gateway/credentials/grant-holder.ts this.#taking ??= ':
+    'returned to an exchange, or to the supervisor of the renewal',
+  'gateway/credentials/grant-queue.ts this.#producer ??= ': 'awaited in a supervised task and in close',
   'gateway/issuers/key-set.ts this.#fetching ??= ': 'returned to a verification, or to the supervisor of the refresh',
   'gateway/issuers/key-set.ts this.#awaited ??= ': 'returned to a verification; never rejects',
   'gateway/node.ts this.#stopping ??= ': 'returned to the process, which ends',

@@ -13,11 +13,11 @@ export interface CredentialContext {
   /** Path of `credentials` in the policy document, for problem reports. */
   readonly path: DocumentPath
   readonly report: ReportProblem
-  /** Resolves a reference to a secret. A relative file path starts at the folder of the policy file. */
-  placeOf(reference: SecretReference): SecretPlace
-  readonly folderOf: FolderOf
   /** Issuers of the policy, by name. */
   readonly issuers: ReadonlyMap<string, IssuerRules>
+  readonly folderOf: FolderOf
+  /** Resolves a reference to a secret. A relative file path starts at the folder of the policy file. */
+  placeOf(reference: SecretReference): SecretPlace
 }
 
 /** One kind of credential for services, such as `assertion`. `credential-kinds.ts` lists all kinds. */

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { assertionKind } from './assertion.ts'
 import { basicKind } from './basic.ts'
+import { clientCredentialsKind } from './client-credentials.ts'
 import type { CredentialContext, CredentialKind } from './credential-kind.ts'
 import { headerKind } from './header.ts'
 import { emptyCredential, noneKind } from './none.ts'
@@ -13,6 +14,7 @@ const credentialKinds = [
   assertionKind,
   tokenKind,
   noneKind,
+  clientCredentialsKind,
   headerKind,
   basicKind,
   tokenExchangeKind,

@@ -1,6 +1,7 @@
 import type { Denial } from '../../../base/denial.ts'
 import type { Secret } from '../../../base/secret.ts'
 import type { NeededSecret } from '../../../config/needed-secret.ts'
+import type { ClientGrant } from '../../../oauth/client-grant.ts'
 import type { ExchangeTerms } from '../../../oauth/exchange-terms.ts'
 import type { Derived, TokenFacts } from '../../../oauth/token-facts.ts'
 
@@ -37,6 +38,13 @@ export interface CredentialSources {
   readonly serviceSecrets: { of(needed: NeededSecret): Secret }
   /** Exchanges tokens of callers for tokens for services. */
   readonly exchanges: ExchangeSource
+  /** The tokens of the gate for services. */
+  readonly grants: GrantSource
+}
+
+interface GrantSource {
+  bearer(grant: ClientGrant, nowMs: number, known: boolean): string | Promise<string>
+  newer(grant: ClientGrant, refused: string): Promise<string | undefined>
 }
 
 interface AssertionSource {
@@ -61,6 +69,8 @@ export interface ServiceCredential {
   readonly needsKey: 'assertion' | 'encryption' | undefined
   /** Secret that the credential consists of; the node opens it when the policy takes effect. Default: none. */
   readonly secret?: NeededSecret
+  /** Token that the credential consists of; the node keeps it valid. Default: none. */
+  readonly grant?: ClientGrant
   /** True when the credential is made from the client's token: a caller without a token cannot have it. */
   readonly needsToken?: true
   /** Terms under which tokens are exchanged; the node opens their client when the policy takes effect. Default: none. */

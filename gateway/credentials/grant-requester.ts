@@ -1,0 +1,212 @@
+import { performance } from 'node:perf_hooks'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type FaultReason, GatewayFault } from '../base/fault.ts'
+import { Supervisor } from '../base/supervisor.ts'
+import type { GrantClient } from '../issuers/grant-client.ts'
+import type { ClientGrant } from '../oauth/client-grant.ts'
+import { member } from '../oauth/json.ts'
+import { readJws } from '../oauth/jws.ts'
+import { RedisFault } from '../redis/redis-fault.ts'
+import { instruments } from '../telemetry/instruments.ts'
+import type { MetricSink, MetricSource } from '../telemetry/metrics.ts'
+import { type GrantStore, type GrantToken, newGrantToken } from './grant-store.ts'
+
+/** Lease of the lock, ms. The holder renews it while the issuer is slow. */
+const LEASE_MS = 5000
+const POLL_MIN_MS = 15
+const POLL_MAX_MS = 200
+/** Time for which no process sends another request after the issuer was unavailable, ms. */
+const UNAVAILABLE_MS = 2000
+/** Time for which no process sends another request after the issuer refused the gate's client, ms. */
+const REFUSED_MS = 30_000
+/** Lifetime of a token whose reply states none, ms: 5 minutes. */
+const UNSTATED_MS = 5 * 60_000
+/** Largest difference between `exp` and `expires_in` that counts as rounding, ms. */
+const ROUNDING_MS = 2000
+/** Longest lifetime that is used of a token, ms: 7 days. */
+const LIFETIME_MAX_MS = 7 * 24 * 3_600_000
+
+const outcomes = ['granted', 'repeated', 'unavailable', 'refused'] as const
+type Outcome = (typeof outcomes)[number]
+
+/** A token could not be obtained. The same failure applies to all requests for `retryMs`. */
+export class GrantFailure extends GatewayFault {
+  readonly retryMs: number
+
+  constructor(reason: FaultReason, message: string, retryMs: number) {
+    super(reason, 'issuer', message)
+    this.retryMs = retryMs
+  }
+}
+
+export interface GrantRequesterOptions {
+  /** The tokens of the cluster; `undefined` without Redis. */
+  readonly store: GrantStore | undefined
+  /** Returns the wall clock, ms since the epoch. */
+  readonly now: () => number
+}
+
+/**
+ * Obtains tokens by the client credentials grant: the token of the cluster from Redis, or else a new one from the
+ * issuer. One process of the cluster at a time requests the token of a grant, while no holder of its lock dies. A second
+ * token is harmless and counted. While Redis is unavailable, each process requests its own token.
+ */
+export class GrantRequester implements MetricSource {
+  readonly #store: GrantStore | undefined
+  readonly #now: () => number
+  readonly #task = new Supervisor('service-grants')
+  /** Number of requests at each issuer, by outcome. */
+  readonly #counts = new Map<string, Record<Outcome, number>>()
+
+  constructor({ store, now }: GrantRequesterOptions) {
+    this.#store = store
+    this.#now = now
+  }
+
+  /**
+   * Reads whether the cluster has another valid token than `known`.
+   *
+   * @throws {RedisFault} as a rejection
+   */
+  async look({ id }: ClientGrant, known: string): Promise<GrantToken | undefined> {
+    const found = await this.#store?.begin(id, known, 0)
+    return found?.kind === 'token' ? found.token : undefined
+  }
+
+  /**
+   * Returns another valid token than `known`: that of the cluster, or else a new one.
+   *
+   * @throws {GrantFailure} as a rejection: `upstream-credential-unavailable` when the issuer neither grants nor refuses,
+   *   `upstream-credential-misconfigured` when it refuses the gate's client
+   */
+  async take(
+    grant: ClientGrant,
+    client: Pick<GrantClient, 'request' | 'patienceMs'>,
+    known: string,
+  ): Promise<GrantToken> {
+    const store = this.#store
+    if (store === undefined) return this.#requestAlone(grant, client, 'granted')
+    const deadlineAt = performance.now() + client.patienceMs
+    let had = known
+    for (let pauseMs = POLL_MIN_MS; ; pauseMs = Math.min(pauseMs * 1.6, POLL_MAX_MS)) {
+      const found = await store.begin(grant.id, had, LEASE_MS).catch(redisOutage)
+      // Redis is unavailable: a second token is better than none.
+      if (found === undefined) return this.#requestAlone(grant, client, 'repeated')
+      switch (found.kind) {
+        case 'token':
+          return found.token
+        case 'unreadable':
+          had = found.id
+          continue
+        case 'failed':
+          throw failureOf(grant, found.reason, found.leftMs)
+        case 'acquired':
+          return this.#requestLocked(store, grant, client, found)
+        case 'wait':
+          if (performance.now() > deadlineAt)
+            throw failureOf(grant, 'another process did not finish in time', POLL_MAX_MS)
+          // Poll instead of waiting for a message, which could be missed. Polling also acquires the lock of a process
+          // that died.
+          await sleep(Math.min(pauseMs, found.leftMs))
+          break
+        case 'none':
+          throw new TypeError('a lock of a grant was neither acquired nor refused')
+      }
+    }
+  }
+
+  collect(sink: MetricSink): void {
+    for (const [issuer, counts] of this.#counts) {
+      for (const outcome of outcomes) sink.value(instruments.serviceGrants, counts[outcome], { issuer, outcome })
+    }
+  }
+
+  async #requestLocked(
+    store: GrantStore,
+    grant: ClientGrant,
+    client: Pick<GrantClient, 'request'>,
+    { fence, orphaned }: { readonly fence: string; readonly orphaned: boolean },
+  ): Promise<GrantToken> {
+    const endRenewing = this.#task.repeat(LEASE_MS / 3, () => store.renew(grant.id, fence, LEASE_MS).catch(redisOutage))
+    try {
+      const token = await this.#request(grant, client)
+      const stored = await store.store(grant.id, fence, token).catch(redisOutage)
+      this.#count(grant, orphaned || stored === false ? 'repeated' : 'granted')
+      return token
+    } catch (error) {
+      if (error instanceof GrantFailure) {
+        await store.fail(grant.id, fence, reasonIn(error, grant), error.retryMs).catch(redisOutage)
+      }
+      throw error
+    } finally {
+      endRenewing()
+    }
+  }
+
+  async #requestAlone(grant: ClientGrant, client: Pick<GrantClient, 'request'>, outcome: Outcome): Promise<GrantToken> {
+    const token = await this.#request(grant, client)
+    this.#count(grant, outcome)
+    return token
+  }
+
+  async #request(grant: ClientGrant, client: Pick<GrantClient, 'request'>): Promise<GrantToken> {
+    const askedMs = this.#now()
+    try {
+      const reply = await client.request()
+      if ('error' in reply) throw failureOf(grant, `${refusedMark}${reply.error}`, REFUSED_MS)
+      if ('unusable' in reply) throw failureOf(grant, `${refusedMark}${reply.unusable}`, REFUSED_MS)
+      const lifetimeMs =
+        reply.expiresAtMs === undefined ? UNSTATED_MS : endOf(reply.token, reply.expiresAtMs) - Date.now()
+      if (lifetimeMs <= 0) throw failureOf(grant, `${refusedMark}the token has expired already`, REFUSED_MS)
+      return newGrantToken(reply.token, askedMs, Math.min(lifetimeMs, LIFETIME_MAX_MS))
+    } catch (error) {
+      const failure =
+        error instanceof GrantFailure || !(error instanceof GatewayFault)
+          ? error
+          : failureOf(grant, error.message, UNAVAILABLE_MS)
+      if (failure instanceof GrantFailure) {
+        this.#count(grant, failure.reason === 'upstream-credential-misconfigured' ? 'refused' : 'unavailable')
+      }
+      throw failure
+    }
+  }
+
+  #count({ rules: { name } }: ClientGrant, outcome: Outcome): void {
+    const counts = this.#counts.get(name) ?? { granted: 0, repeated: 0, unavailable: 0, refused: 0 }
+    counts[outcome]++
+    this.#counts.set(name, counts)
+  }
+}
+
+/**
+ * Returns the end of a token, ms since the epoch. An issuer rounds `exp` of a JWT down to seconds, so that a service
+ * rejects the token up to a second before the end that `expires_in` states. A larger difference is one of the clocks,
+ * and does not count.
+ */
+function endOf(token: string, statedMs: number): number {
+  const jws = readJws(token)
+  const exp = typeof jws === 'string' ? undefined : member(jws.claims, 'exp')
+  const claimedMs = typeof exp === 'number' ? exp * 1000 : statedMs
+  return statedMs - claimedMs < ROUNDING_MS ? Math.min(claimedMs, statedMs) : statedMs
+}
+
+/** Begins the stored reason of a refusal, so that other processes distinguish it from an outage. */
+const refusedMark = 'refused: '
+
+function failureOf({ rules, clientId }: ClientGrant, reason: string, retryMs: number): GrantFailure {
+  const subject = `client ${clientId} at issuer ${rules.name}`
+  return reason.startsWith(refusedMark)
+    ? new GrantFailure('upstream-credential-misconfigured', `${subject}: ${reason}`, retryMs)
+    : new GrantFailure('upstream-credential-unavailable', `${subject}: ${reason}`, retryMs)
+}
+
+/** The reason in a failure, without the name of the client. */
+function reasonIn({ message }: GrantFailure, { rules, clientId }: ClientGrant): string {
+  return message.slice(`client ${clientId} at issuer ${rules.name}: `.length)
+}
+
+/** @throws any error that is not an outage of Redis */
+function redisOutage(error: unknown): undefined {
+  if (!(error instanceof RedisFault)) throw error
+  return undefined
+}

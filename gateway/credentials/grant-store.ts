@@ -1,0 +1,107 @@
+import { randomBytes } from 'node:crypto'
+import type { Sealer } from '../base/sealer.ts'
+import type { RedisKeys } from '../redis/keys.ts'
+import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
+
+/** Token of the gate at an issuer. Times are ms since the epoch by the clock of this process. */
+export interface GrantToken {
+  /** Random id, 16 hexadecimal digits. */
+  readonly id: string
+  /** Value of `Authorization`. */
+  readonly bearer: string
+  readonly expiresAtMs: number
+  /** Time from which the token is to be renewed: after two thirds of its lifetime. */
+  readonly renewAtMs: number
+}
+
+/** Result of a read, or of an attempt to lock a grant. */
+export type GrantLookup =
+  | { readonly kind: 'token'; readonly token: GrantToken }
+  /** Another valid token is stored, and none of the configured keys can decrypt it. */
+  | { readonly kind: 'unreadable'; readonly id: string }
+  | { readonly kind: 'failed'; readonly reason: string; readonly leftMs: number }
+  | { readonly kind: 'wait'; readonly leftMs: number }
+  /** `orphaned`: the previous holder of the lock did not finish, so it may have requested a token. */
+  | { readonly kind: 'acquired'; readonly fence: string; readonly orphaned: boolean }
+  | { readonly kind: 'none' }
+
+/** Makes the token of a reply that says `expiresInMs`. */
+export function newGrantToken(token: string, nowMs: number, expiresInMs: number): GrantToken {
+  return grantToken(randomBytes(8).toString('hex'), token, nowMs + expiresInMs, expiresInMs)
+}
+
+function grantToken(id: string, token: string, expiresAtMs: number, lifetimeMs: number): GrantToken {
+  return { id, bearer: `Bearer ${token}`, expiresAtMs, renewAtMs: expiresAtMs - lifetimeMs / 3 }
+}
+
+/**
+ * Stores one token per grant in Redis for the whole cluster, encrypted, and the lock to request the next one. Stored
+ * lifetimes count by the clock of Redis, so the clocks of nodes need not agree. Methods reject with `RedisFault`.
+ */
+export class GrantStore {
+  readonly #keys: RedisKeys
+  readonly #sealer: Sealer
+  readonly #now: () => number
+  readonly #begin: RedisScript
+  readonly #renew: RedisScript
+  readonly #end: RedisScript
+
+  /** @param now  wall clock, ms since the epoch */
+  constructor(client: RedisClient, keys: RedisKeys, sealer: Sealer, now: () => number) {
+    this.#keys = keys
+    this.#sealer = sealer
+    this.#now = now
+    this.#begin = client.script(new URL('./begin-grant.lua', import.meta.url))
+    this.#renew = client.script(new URL('./renew-grant-lock.lua', import.meta.url))
+    this.#end = client.script(new URL('./end-grant.lua', import.meta.url))
+  }
+
+  /**
+   * Acquires the lock to request a token, unless another valid token is stored.
+   *
+   * @param known    id of the token that the caller has, or `''`
+   * @param leaseMs  lease of the lock; 0 only reads
+   */
+  async begin(grant: string, known: string, leaseMs: number): Promise<GrantLookup> {
+    const key = this.#keys.grant(grant)
+    const fence = randomBytes(8).toString('hex')
+    const askedMs = this.#now()
+    const reply = (await this.#begin.buffers([key], [known, leaseMs, fence])) as (Buffer | number)[]
+    const [kind, first, second, leftMs, lifetimeMs] = reply
+    switch (String(kind)) {
+      case 'token': {
+        const id = String(first)
+        const token = this.#sealer.open(second as Buffer, key)
+        if (token === undefined) return { kind: 'unreadable', id }
+        return { kind: 'token', token: grantToken(id, token, askedMs + Number(leftMs), Number(lifetimeMs)) }
+      }
+      case 'failed':
+        return { kind: 'failed', reason: String(first), leftMs: Number(second) }
+      case 'wait':
+        return { kind: 'wait', leftMs: Number(first) }
+      case 'acquired':
+        return { kind: 'acquired', fence, orphaned: first === 1 }
+      default:
+        return { kind: 'none' }
+    }
+  }
+
+  /** Extends the lease of a lock. @returns whether the caller still holds the lock */
+  async renew(grant: string, fence: string, leaseMs: number): Promise<boolean> {
+    return (await this.#renew([this.#keys.grant(grant)], [fence, leaseMs])) === 1
+  }
+
+  /** Stores a new token and releases the lock. @returns false when another process holds the lock or has stored one */
+  async store(grant: string, fence: string, { id, bearer, expiresAtMs }: GrantToken): Promise<boolean> {
+    const key = this.#keys.grant(grant)
+    const leftMs = Math.floor(expiresAtMs - this.#now())
+    if (leftMs <= 0) return true
+    const sealed = this.#sealer.seal(bearer.slice('Bearer '.length), key)
+    return (await this.#end([key], [fence, id, sealed, leftMs, '', 0])) === 'stored'
+  }
+
+  /** Stores the reason of a failed request for `rememberMs`, in which no process sends another, and releases the lock. */
+  async fail(grant: string, fence: string, reason: string, rememberMs: number): Promise<void> {
+    await this.#end([this.#keys.grant(grant)], [fence, '', '', 0, reason, rememberMs])
+  }
+}

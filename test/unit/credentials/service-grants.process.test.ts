@@ -1,0 +1,306 @@
+import { beforeAll, beforeEach, expect, test } from 'vitest'
+import type { RedisServer } from '../../../deploy/redis-server.ts'
+import { Sealer } from '../../../gateway/base/sealer.ts'
+import { Secrets } from '../../../gateway/config/secrets.ts'
+import { GrantRequester } from '../../../gateway/credentials/grant-requester.ts'
+import { GrantStore } from '../../../gateway/credentials/grant-store.ts'
+import { ServiceGrants } from '../../../gateway/credentials/service-grants.ts'
+import { GrantClient } from '../../../gateway/issuers/grant-client.ts'
+import { IssuerClient } from '../../../gateway/issuers/issuer-client.ts'
+import type { ClientGrant } from '../../../gateway/oauth/client-grant.ts'
+import type { RedisLink } from '../../../gateway/redis/redis-link.ts'
+import { atEnd } from '../../kit/cleanup.ts'
+import {
+  type ExchangeProvider,
+  exchangeClient,
+  ordersResource,
+  startExchangeProvider,
+} from '../../kit/exchange-provider.ts'
+import { nodeLink, redisSettingsFor, testLink, testRedis } from '../../kit/redis.ts'
+import { until } from '../../kit/until.ts'
+import { snapshotOf } from '../policy/policy-text.ts'
+
+// Tokens of the gate for services: one token for the whole cluster, renewed before it expires. The clock of the nodes
+// moves; the issuer is oidc-provider.
+
+const secrets = new Secrets({ env: { SECRET: exchangeClient.secret, WRONG: 'wrong' }, log: () => {} })
+const sealer = new Sealer([{ id: 'k1', secret: Buffer.alloc(32, 7) }])
+
+let provider: ExchangeProvider
+let redis: RedisServer & { readonly port: number }
+let link: RedisLink
+let skewMs = 0
+const now = () => Date.now() + skewMs
+
+beforeAll(async () => {
+  provider = await startExchangeProvider()
+  redis = await testRedis()
+  link = await testLink(redisSettingsFor(redis.port))
+})
+
+beforeEach(async () => {
+  skewMs = 0
+  provider.script = undefined
+  provider.asked.length = 0
+  await link.store.call('FLUSHALL')
+})
+
+function grantOf(more: object = {}): ClientGrant {
+  const credentials = {
+    type: 'client_credentials',
+    issuer: 'corp',
+    client_id: exchangeClient.id,
+    client_secret: { env: 'SECRET' },
+    scopes: ['orders:read'],
+    resource: [ordersResource],
+    ...more,
+  }
+  const routes = [{ id: 'r', match: { path: '/' }, require: 'public' }]
+  const issuers = { corp: { issuer: provider.url, audience: ['https://api.test'] } }
+  const policy = { version: 1, issuers, services: { orders: { upstreams: ['http://o.test'], credentials, routes } } }
+  return snapshotOf(JSON.stringify(policy)).routes[0]!.credential.grant!
+}
+
+interface Node {
+  readonly grants: ServiceGrants
+  readonly requester: GrantRequester
+  /** Ids of the tokens whose renewal was ordered from a worker. */
+  readonly orders: string[]
+  /** Counts by outcome. */
+  counts(): Record<string, number>
+}
+
+/**
+ * A node whose clock the test moves. The test calls `renew` in place of the timer.
+ *
+ * @param at  connection to Redis; `null` for a node without Redis
+ */
+function node(at: RedisLink | null = link): Node {
+  const store = at === null ? undefined : new GrantStore(at.store, at.keys, sealer, now)
+  const requester = new GrantRequester({ store, now })
+  const orders: string[] = []
+  const order = (_: ClientGrant, token: string) => void orders.push(token)
+  const grants = new ServiceGrants({ secrets, requester, order: at === null ? undefined : order, now, log: () => {} })
+  atEnd(() => grants.close())
+  const counts = () => {
+    const found: Record<string, number> = {}
+    requester.collect({
+      value: (_, value, labels) => {
+        found[(labels as Record<string, string>)['outcome']!] = value
+      },
+      histogram: () => {},
+    })
+    return found
+  }
+  return { grants, requester, orders, counts }
+}
+
+const granted = (nodes: readonly Node[]) => nodes.reduce((sum, each) => sum + (each.counts()['granted'] ?? 0), 0)
+
+/** The issuer replies 503 to token requests from now on. */
+function issuerDown(): void {
+  provider.script = () => ({ status: 503, body: '{}' })
+}
+
+test('400 exchanges at 8 nodes without a token cause one request to the issuer and get the same token', async () => {
+  const grant = grantOf()
+  const nodes = Array.from({ length: 8 }, () => node())
+  for (const { grants } of nodes) grants.prepare([grant])()
+  const got = await Promise.all(
+    nodes.flatMap(({ grants }) => Array.from({ length: 50 }, () => grants.bearer(grant, now(), true))),
+  )
+
+  expect(new Set(got).size).toBe(1)
+  expect(got[0]).toMatch(/^Bearer [\w.-]+$/)
+  expect(provider.asked.map((form) => [form.get('grant_type'), form.get('scope'), form.get('resource')])).toEqual([
+    ['client_credentials', 'orders:read', ordersResource],
+  ])
+  expect(granted(nodes)).toBe(1)
+})
+
+test('a node returns a valid token without a promise', async () => {
+  const grant = grantOf()
+  const { grants } = node()
+  grants.prepare([grant])()
+  const first = await grants.bearer(grant, now(), true)
+
+  expect(grants.bearer(grant, now(), true)).toBe(first)
+})
+
+test('the token in Redis is encrypted and expires with the token', async () => {
+  const grant = grantOf()
+  const { grants } = node()
+  grants.prepare([grant])()
+  const bearer = await grants.bearer(grant, now(), true)
+  const key = link.keys.grant(grant.id)
+  const stored = (await link.store.callBuffer('HGETALL', key)) as Buffer[]
+
+  expect(Buffer.concat(stored).toString('latin1')).not.toContain(bearer.slice('Bearer '.length))
+  const leftMs = Number(await link.store.call('PTTL', key))
+  expect(leftMs).toBeGreaterThan(0)
+  expect(leftMs).toBeLessThanOrEqual(provider.tokenS * 1000)
+})
+
+test('a due token is ordered from a worker once, and every node takes the new token of the worker from Redis', async () => {
+  const grant = grantOf()
+  const [first, second, worker] = [node(), node(), node()]
+  for (const { grants } of [first, second]) grants.prepare([grant])()
+  const old = await first.grants.bearer(grant, now(), true)
+  await second.grants.bearer(grant, now(), true)
+  // Due after two thirds of the lifetime; a node waits for the worker for a quarter of the rest.
+  skewMs = provider.tokenS * 1000 * 0.7
+  for (const { grants } of [first, second, first, second]) await grants.renew()
+  expect([first.orders.length, second.orders.length, provider.asked.length]).toEqual([1, 1, 1])
+
+  // `take` is what the job of the worker does.
+  const client = new GrantClient(grant, { client: new IssuerClient(), secrets })
+  const requested = await worker.requester.take(grant, client, first.orders[0]!)
+  const again = await worker.requester.take(grant, client, first.orders[0]!)
+  for (const { grants } of [first, second]) await grants.renew()
+
+  expect(again.id).toBe(requested.id)
+  expect(provider.asked.length).toBe(2)
+  expect(await first.grants.bearer(grant, now(), true)).toBe(requested.bearer)
+  expect(await second.grants.bearer(grant, now(), true)).toBe(requested.bearer)
+  expect(requested.bearer).not.toBe(old)
+  expect(granted([first, second, worker])).toBe(2)
+})
+
+test('without a worker, a node renews a due token itself before the token expires', async () => {
+  const grant = grantOf()
+  const { grants } = node()
+  grants.prepare([grant])()
+  const old = await grants.bearer(grant, now(), true)
+  skewMs = provider.tokenS * 1000 * 0.8
+  await grants.renew()
+
+  expect(provider.asked.length).toBe(2)
+  expect(await grants.bearer(grant, now(), true)).not.toBe(old)
+})
+
+test('while the issuer is down, the old token is used until its end, then exchanges get 503, and the node recovers by itself', async () => {
+  const grant = grantOf()
+  const { grants, counts } = node()
+  grants.prepare([grant])()
+  const old = await grants.bearer(grant, now(), true)
+  issuerDown()
+  skewMs = provider.tokenS * 1000 * 0.9
+  await grants.renew()
+  const near = now()
+  expect(await grants.bearer(grant, near, true)).toBe(old)
+  expect(grants.list()).toMatchObject([{ issuer: 'corp', problem: expect.stringContaining('503') }])
+
+  skewMs = provider.tokenS * 1000 + 1000
+  await expect(grants.bearer(grant, now(), true)).rejects.toMatchObject({ reason: 'upstream-credential-unavailable' })
+  const asked = provider.asked.length
+  // The failure is remembered: further exchanges fail without a call to the issuer.
+  await expect(grants.bearer(grant, now(), true)).rejects.toMatchObject({ reason: 'upstream-credential-unavailable' })
+  expect(provider.asked.length).toBe(asked)
+
+  provider.script = undefined
+  await until('the node has a token again', async () => {
+    await grants.renew()
+    skewMs += 1000
+    return (await Promise.resolve(grants.bearer(grant, now(), true)).catch(() => old)) !== old
+  })
+  expect(counts()).toMatchObject({ granted: 2 })
+  expect(grants.list()).toMatchObject([{ problem: null }])
+})
+
+test('a refused client gives 502, and all nodes stop asking the issuer for a while', async () => {
+  const grant = grantOf({ client_secret: { env: 'WRONG' } })
+  const [first, second] = [node(), node()]
+  for (const { grants } of [first, second]) grants.prepare([grant])()
+
+  for (const { grants } of [first, second]) {
+    await expect(grants.bearer(grant, now(), true)).rejects.toMatchObject({
+      reason: 'upstream-credential-misconfigured',
+      message: expect.stringContaining('invalid_client'),
+    })
+  }
+  expect(provider.asked.length).toBe(1)
+})
+
+test('when the holder of the lock dies, another node requests a token after the lease, and the token counts as repeated', async () => {
+  const grant = grantOf()
+  const dead = new GrantStore(link.store, link.keys, sealer, now)
+  expect(await dead.begin(grant.id, '', 200)).toMatchObject({ kind: 'acquired', orphaned: false })
+  const { grants, counts } = node()
+  grants.prepare([grant])()
+
+  expect(await grants.bearer(grant, now(), true)).toMatch(/^Bearer /)
+  expect(counts()).toMatchObject({ granted: 0, repeated: 1 })
+})
+
+test('while Redis is unavailable, an exchange gets a token of its node alone', async () => {
+  const grant = grantOf()
+  const own = await testRedis()
+  const lost = await nodeLink(redisSettingsFor(own.port))
+  const { grants, counts } = node(lost)
+  await own.stop()
+  grants.prepare([grant])()
+
+  expect(await grants.bearer(grant, now(), true)).toMatch(/^Bearer /)
+  expect(counts()).toMatchObject({ repeated: 1 })
+})
+
+test('a node without Redis obtains and renews its token alone', async () => {
+  const grant = grantOf()
+  const { grants, counts } = node(null)
+  grants.prepare([grant])()
+  const old = await grants.bearer(grant, now(), true)
+  skewMs = provider.tokenS * 1000 * 0.7
+  await grants.renew()
+
+  expect(await grants.bearer(grant, now(), true)).not.toBe(old)
+  expect(counts()).toMatchObject({ granted: 2, repeated: 0 })
+})
+
+test('at most 512 exchanges without an authenticated caller wait for a token, so that users can still wait', async () => {
+  const grant = grantOf()
+  const { grants } = node(null)
+  const { promise: held, resolve } = Promise.withResolvers<void>()
+  provider.script = () => ({ held })
+  grants.prepare([grant])()
+  const strangers = Array.from({ length: 600 }, () => Promise.resolve(grants.bearer(grant, now(), false)))
+  const user = Promise.resolve(grants.bearer(grant, now(), true))
+  resolve()
+  const outcomes = await Promise.allSettled(strangers)
+
+  expect(outcomes.filter(({ status }) => status === 'fulfilled').length).toBe(512)
+  expect(await user).toMatch(/^Bearer /)
+})
+
+test('a refused token is replaced by a newer one of the cluster, or renewed once it is 30 s old', async () => {
+  const grant = grantOf()
+  const [first, second] = [node(), node()]
+  for (const { grants } of [first, second]) grants.prepare([grant])()
+  const old = await first.grants.bearer(grant, now(), true)
+  await second.grants.bearer(grant, now(), true)
+  expect(await first.grants.newer(grant, old)).toBeUndefined()
+  expect(provider.asked.length).toBe(1)
+
+  skewMs = 31_000
+  const renewed = await Promise.all([first, second, first].map(({ grants }) => grants.newer(grant, old)))
+
+  expect(new Set(renewed).size).toBe(1)
+  expect(renewed[0]).toMatch(/^Bearer /)
+  expect(renewed[0]).not.toBe(old)
+  expect(provider.asked.length).toBe(2)
+  // The new token is refused too: it is younger than 30 s.
+  expect(await first.grants.newer(grant, renewed[0]!)).toBeUndefined()
+  expect(provider.asked.length).toBe(2)
+})
+
+test('a policy change that keeps the grant keeps its token', async () => {
+  const { grants } = node(null)
+  const grant = grantOf()
+  grants.prepare([grant])()
+  const bearer = await grants.bearer(grant, now(), true)
+  const changed = grantOf({ timeout: '9s' })
+  grants.prepare([changed])()
+
+  expect(grants.bearer(changed, now(), true)).toBe(bearer)
+  expect(grants.bearer(grant, now(), true)).toBe(bearer)
+  expect(provider.asked.length).toBe(1)
+})

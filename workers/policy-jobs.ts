@@ -1,0 +1,50 @@
+import type { Commit } from '../gateway/base/commit.ts'
+import type { Sealer } from '../gateway/base/sealer.ts'
+import type { Secrets } from '../gateway/config/secrets.ts'
+import type { Settings } from '../gateway/config/settings.ts'
+import type { IssuerKeys } from '../gateway/issuers/issuer-keys.ts'
+import type { IssuerRules } from '../gateway/oauth/token-facts.ts'
+import type { Snapshot } from '../gateway/policy/snapshot.ts'
+import type { RedisLink } from '../gateway/redis/redis-link.ts'
+import type { Revoker } from '../gateway/revocation/revoker.ts'
+import type { MetricSource } from '../gateway/telemetry/metrics.ts'
+import type { Tracer } from '../gateway/telemetry/tracer.ts'
+import type { QueueWorkers, WorkedQueue, WorkerLog } from './queue-workers.ts'
+
+/** Components of a worker that job kinds share. */
+export interface JobResources {
+  readonly settings: Pick<Settings, 'node' | 'worker'>
+  readonly secrets: Secrets
+  readonly keys: IssuerKeys
+  readonly link: RedisLink
+  readonly sealer: Sealer
+  /** Issuers of the policy in force, by issuer identifier. */
+  readonly issuers: () => ReadonlyMap<string, IssuerRules>
+  readonly revoker: Revoker
+  /** Tracer of the worker; `undefined` when tracing is off. */
+  readonly tracer: Tracer | undefined
+  readonly log: WorkerLog
+}
+
+/** The opened queues of one job kind. */
+export interface PolicyJobs {
+  readonly queues: QueueWorkers
+  /**
+   * Prepares the clients of the jobs for a policy.
+   *
+   * @throws {ConfigError} when a secret cannot be read
+   */
+  prepare(snapshot: Snapshot): Commit
+  /** Ends the work that jobs left behind, after the queues are closed. */
+  close(): Promise<void>
+  readonly metrics?: MetricSource
+}
+
+/** One kind of job whose queues follow the policy. `policy-job-kinds.ts` lists all kinds. */
+export interface PolicyJobKind {
+  /** Kind of the job contract. */
+  readonly kind: string
+  /** The queues that a policy needs, one per issuer. The jobs of all kinds decrypt data with `keys.encryption`. */
+  queuesOf(snapshot: Snapshot): WorkedQueue[]
+  open(resources: JobResources): PolicyJobs
+}
