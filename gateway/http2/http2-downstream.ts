@@ -20,6 +20,7 @@ const bodyTooLarge = denial('body-too-large')
 
 /** Client side of an exchange on an HTTP/2 stream. After the end of the stream, every method does nothing. */
 export class Http2Downstream implements Downstream, ActiveSetMember {
+  /** `undefined` only if the exchange could not be created. */
   exchange!: Exchange
   place = -1
   readonly remoteAddress: Uint8Array
@@ -31,7 +32,7 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
   #upload: Http2Upload | undefined
   /** True when the client has got 100 Continue. */
   #continued = false
-  /** True for a reply without a body: to HEAD, or with status 204 or 304. */
+  /** True for a reply without a body: to HEAD, or with status 204, 205 or 304. */
   #bodyless = false
   /** Number of body bytes that the service still has to send; `undefined` for a reply without Content-Length. */
   #left: number | undefined
@@ -165,10 +166,11 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
     const list = new ReplyList(status)
     list.addPairs(head.fields())
     writeGateFields(this.exchange, list)
-    this.#bodyless = this.exchange.head.method === 'HEAD' || status === 204 || status === 304
+    // Node.js sends no body with status 205, which must have none (RFC 9110 §15.3.6).
+    const isEmpty = status === 204 || status === 205 || status === 304
+    this.#bodyless = isEmpty || this.exchange.head.method === 'HEAD'
     this.#left = contentLength
-    // Replies 204 and 304 must have no Content-Length.
-    if (contentLength !== undefined && status !== 204 && status !== 304) {
+    if (contentLength !== undefined && !isEmpty) {
       list.writeHeader('content-length', String(contentLength))
     }
     this.#sendHead(list, true)
@@ -248,13 +250,13 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
     if (this.#upload?.complete === false) this.#upload.break()
     this.#end()
     this.#connection.streamClosed(this.#stream, isCancelled)
-    if (isCancelled) abandon(this.exchange, 'client-gone')
+    if (isCancelled && this.exchange !== undefined) abandon(this.exchange, 'client-gone')
   }
 
   /** An exchange stays in flight while the last bytes of its reply wait for a slow client. */
   #end(): void {
     this.#inFlight.delete(this)
-    this.exchange.stream?.close()
+    this.exchange?.stream?.close()
   }
 
   stallReason({ standard }: StallLimits): 'reader-stalled' | 'upload-stalled' | undefined {

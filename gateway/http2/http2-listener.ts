@@ -269,18 +269,20 @@ export class Http2Listener {
 
   #run(connection: ClientConnection, stream: ServerHttp2Stream, list: readonly string[]): void {
     const bodyless = stream.endAfterHeaders
-    const downstream = new Http2Downstream(stream, connection, this.#inFlight)
-    const x = new Exchange(this.#gate, readHttp2Head(list, bodyless), downstream)
-    x.proto = this.#scheme
-    x.servedNames = connection.servedNames
-    x.handshake = connection.handshake
-    downstream.exchange = x
-    this.#inFlight.add(downstream)
+    let x: Exchange | undefined
     try {
+      const downstream = new Http2Downstream(stream, connection, this.#inFlight)
+      x = new Exchange(this.#gate, readHttp2Head(list, bodyless), downstream)
+      x.proto = this.#scheme
+      x.servedNames = connection.servedNames
+      x.handshake = connection.handshake
+      downstream.exchange = x
+      this.#inFlight.add(downstream)
       if (!bodyless) downstream.expectBody()
       drive(x)
     } catch (error) {
-      fail(x, error)
+      if (x === undefined) stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+      else fail(x, error)
     }
   }
 

@@ -18,7 +18,8 @@ const upstream: TestUpstream = await startUpstream({
       response.writeHead(200, { 'content-type': 'text/event-stream' })
       response.write('data: 1\n\n')
       held.push(response)
-    } else if (url === '/s/empty') response.writeHead(204, { 'x-empty': '1' }).end()
+    } else if (url === '/s/reset') response.writeHead(205, { 'content-length': '0' }).end()
+    else if (url === '/s/empty') response.writeHead(204, { 'x-empty': '1' }).end()
     else if (url === '/s/known') response.writeHead(304, { etag: '"1"' }).end()
     else if (url === '/s/cookies') {
       response.setHeader('set-cookie', ['a=1; Path=/', 'b=2; Path=/'])
@@ -108,9 +109,11 @@ test('replies without a body end over HTTP/2 as the service sent them', async ()
   const head = await client.get('/s/sized', { ':method': 'HEAD' })
   const empty = await client.get('/s/empty')
   const known = await client.get('/s/known')
+  const form = await client.get('/s/reset')
 
   expect([head.status, head.body.length, head.field('content-length')]).toEqual([200, 0, '5'])
   expect([empty.status, empty.field('x-empty'), empty.field('content-length')]).toEqual([204, '1', undefined])
+  expect([form.status, form.body.length, form.code]).toEqual([205, 0, 0])
   expect([known.status, known.field('etag'), known.code]).toEqual([304, '"1"', 0])
 })
 
