@@ -14,7 +14,7 @@ export interface SettingsContext {
   readonly problems: Problem[]
   /** Secrets, other than keys, that the settings refer to. */
   readonly secrets: SettingSecret[]
-  readonly keySources: KeySource[]
+  readonly keySources: KeyOrigin[]
   /** Key files, and folders of key files. */
   readonly keyFiles: string[]
 }
@@ -26,7 +26,7 @@ export interface SettingSecret {
 }
 
 /** Origin of a key. */
-export interface KeySource {
+export interface KeyOrigin {
   readonly kind: KeyKind
   readonly id: string
   /** `file PATH` or `env NAME`. */

@@ -7,7 +7,7 @@ import { ConfigError, type Problem } from './problem.ts'
 import { readSinks, type SinkSettings } from './read-sinks.ts'
 import { schemaProblems } from './schema-problems.ts'
 import { type Environment, referredVariables } from './secret.ts'
-import { contextOf, type KeySource, type SettingSecret } from './settings-context.ts'
+import { contextOf, type KeyOrigin, type SettingSecret } from './settings-context.ts'
 import { readLayers, type SettingsLayers, type SettingsSources } from './settings-layers.ts'
 import { settingsSchema, settingsSchemaFor } from './settings-schema.ts'
 import { statedExpiries } from './stated-expiry.ts'
@@ -33,7 +33,7 @@ export interface LoadedSettings {
   readonly layers: SettingsLayers
   readonly sources: SettingsSources
   readonly secrets: readonly SettingSecret[]
-  readonly keySources: readonly KeySource[]
+  readonly keySources: readonly KeyOrigin[]
   /** Key files, and folders of key files. */
   readonly keyFiles: readonly string[]
 }
