@@ -4,7 +4,7 @@ import { GatewayFault } from '../base/fault.ts'
 import { type DpopProof, type ProofReason, readProof, readProofHeader } from '../oauth/dpop-proof.ts'
 import { proofSignatureCheck, thumbprintedKey } from './proof-key.ts'
 import { type KnownProofKey, ProofKeys } from './proof-keys.ts'
-import type { ProofNonces } from './proof-nonces.ts'
+import { NONCE_RENEW_MS, type ProofNonces } from './proof-nonces.ts'
 import { RecentSet } from './recent-set.ts'
 import type { UsedProofs } from './used-proofs.ts'
 
@@ -96,8 +96,7 @@ export class DpopProofs {
     if (usable !== known) this.#keys.add(thumbprint, usable)
     const { jti, nonce } = proof.claims
     const id = hash('sha256', `${thumbprint}${jti}`, 'hex').slice(0, 32)
-    const isOld = nonce !== undefined && this.nonces.isRequired(nowMs) && this.nonces.isOld(nonce, nowMs)
-    return { id, nonce: isOld ? this.nonces.issue(nowMs) : undefined }
+    return { id, nonce: this.#newerNonce(nonce, nowMs) }
   }
 
   #flawIn({ claims }: DpopProof, expected: ProofExpectation): ProofReason | undefined {
@@ -108,7 +107,12 @@ export class DpopProofs {
     if (ath !== hash('sha256', expected.token, 'base64url')) return 'proof-token'
     if (Math.abs(nowMs - issuedAtS * 1000) > this.#iatWindowMs) return 'proof-time'
     if (!this.nonces.isRequired(nowMs)) return undefined
-    return nonce !== undefined && this.nonces.isValid(nonce, nowMs) ? undefined : 'proof-nonce'
+    return nonce !== undefined && this.nonces.ageMs(nonce, nowMs) !== undefined ? undefined : 'proof-nonce'
+  }
+
+  #newerNonce(nonce: string | undefined, nowMs: number): string | undefined {
+    if (nonce === undefined || !this.nonces.isRequired(nowMs)) return undefined
+    return this.nonces.ageMs(nonce, nowMs)! < NONCE_RENEW_MS ? undefined : this.nonces.issue(nowMs)
   }
 
   /**

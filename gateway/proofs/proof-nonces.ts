@@ -2,8 +2,10 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 
 /** Time for which a nonce can be used, ms. */
 const NONCE_LIFE_MS = 5 * 60_000
-/** Age from which a reply with a new nonce saves the client the next rejection, ms. */
-const RENEW_AFTER_MS = NONCE_LIFE_MS / 2
+/** Age of a nonce from which a reply contains a newer one, ms, which saves the client a rejection. */
+export const NONCE_RENEW_MS = NONCE_LIFE_MS / 2
+/** Maximum number of nonces in memory. More than there are seconds in which a nonce is valid. */
+const KNOWN_MAX = 512
 /** Largest difference between the clocks of two nodes that a nonce allows for, ms. */
 const CLOCK_SKEW_MS = 10_000
 const HOUR_S = 3600
@@ -41,7 +43,9 @@ export class ProofNonces {
   readonly #options: ProofNoncesOptions
   #epochId = ''
   #settledMs = 0
-  #current = { text: '', issuedS: 0, epochId: '' }
+  /** Nonces by their second, of one epoch and secret. */
+  readonly #known = new Map<number, Buffer>()
+  #knownFor: { readonly id: string; readonly secret: Buffer } | undefined
   #key: { readonly hour: number; readonly secret: Buffer; readonly bytes: Buffer } | undefined
 
   constructor(options: ProofNoncesOptions) {
@@ -55,39 +59,37 @@ export class ProofNonces {
 
   /** A nonce of the current second. */
   issue(nowMs: number): string {
-    const issuedS = Math.floor(nowMs / 1000)
-    const { id } = this.#options.epoch()
-    if (issuedS !== this.#current.issuedS || id !== this.#current.epochId) {
-      this.#current = { text: this.#textOf(issuedS, id).toString('base64url'), issuedS, epochId: id }
-    }
-    return this.#current.text
+    return this.#bytesOf(Math.floor(nowMs / 1000)).toString('base64url')
   }
 
-  isValid(nonce: string, nowMs: number): boolean {
-    const ageMs = this.#ageMs(nonce, nowMs)
-    return ageMs !== undefined && ageMs >= -CLOCK_SKEW_MS && ageMs < NONCE_LIFE_MS
-  }
-
-  /** Whether the client should get a newer nonce than this valid one. */
-  isOld(nonce: string, nowMs: number): boolean {
-    return (this.#ageMs(nonce, nowMs) ?? 0) >= RENEW_AFTER_MS
-  }
-
-  /** @returns `undefined` for a text that is no nonce of the current epoch */
-  #ageMs(nonce: string, nowMs: number): number | undefined {
+  /** Age of a nonce, ms; negative if the clock of its node is ahead. @returns `undefined` for an invalid nonce */
+  ageMs(nonce: string, nowMs: number): number | undefined {
     if (nonce.length !== NONCE_CHARS) return undefined
     const bytes = Buffer.from(nonce, 'base64url')
     if (bytes.length !== TIME_BYTES + MAC_BYTES) return undefined
     const issuedS = bytes.readUInt32BE(0)
-    const expected = this.#textOf(issuedS, this.#options.epoch().id)
-    return timingSafeEqual(bytes, expected) ? nowMs - issuedS * 1000 : undefined
+    const ageMs = nowMs - issuedS * 1000
+    // The age is checked first, so that a client cannot make the node compute nonces of any time.
+    if (ageMs < -CLOCK_SKEW_MS || ageMs >= NONCE_LIFE_MS) return undefined
+    return timingSafeEqual(bytes, this.#bytesOf(issuedS)) ? ageMs : undefined
   }
 
-  #textOf(issuedS: number, epochId: string): Buffer {
-    const bytes = Buffer.alloc(TIME_BYTES + MAC_BYTES)
-    bytes.writeUInt32BE(issuedS, 0)
-    const mac = createHmac('sha256', this.#keyOf(Math.floor(issuedS / HOUR_S)))
-    mac.update(bytes.subarray(0, TIME_BYTES)).update(epochId).digest().copy(bytes, TIME_BYTES, 0, MAC_BYTES)
+  /** The nonce of one second. All nodes issue the same one, so a node needs only few MACs. */
+  #bytesOf(issuedS: number): Buffer {
+    const { id } = this.#options.epoch()
+    const secret = this.#options.secret()
+    if (this.#knownFor?.id !== id || this.#knownFor.secret !== secret || this.#known.size >= KNOWN_MAX) {
+      this.#known.clear()
+      this.#knownFor = { id, secret }
+    }
+    let bytes = this.#known.get(issuedS)
+    if (bytes === undefined) {
+      bytes = Buffer.alloc(TIME_BYTES + MAC_BYTES)
+      bytes.writeUInt32BE(issuedS, 0)
+      const mac = createHmac('sha256', this.#keyOf(Math.floor(issuedS / HOUR_S)))
+      mac.update(bytes.subarray(0, TIME_BYTES)).update(id).digest().copy(bytes, TIME_BYTES, 0, MAC_BYTES)
+      this.#known.set(issuedS, bytes)
+    }
     return bytes
   }
 

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { expect, test } from 'vitest'
+import { DpopClient, dpopFields } from '../kit/dpop.ts'
 import { startIntrospectionIssuer } from '../kit/introspection-issuer.ts'
 import { startIssuer } from '../kit/issuer.ts'
 import { startNode, type TestNode } from '../kit/node.ts'
@@ -276,6 +277,27 @@ test('an opaque token is asked about again while its stream is open, and an inac
 
   issuer.revoke(token)
   expect(await endedBy(node, opened, 'opaque')).toBe('token-inactive')
+})
+
+test('the stream of a bound token continues without a new proof, and ends when the issuer reports another key', async () => {
+  const issuer = await startIntrospectionIssuer()
+  const introspection = { cache: '1s', stale: '0s' }
+  const node = await startNode(opaqueGate({ issuer: issuer.url, orders: upstream.url, introspection }))
+  const [client, thief] = [new DpopClient(), new DpopClient()]
+  const token = issuer.issue({ sub: 'bound', cnf: { jkt: client.thumbprint } })
+  const target = '/orders/events'
+  const fieldsWith = (claims: object) =>
+    dpopFields(token, client.proof(`http://127.0.0.1:${node.port}${target}`, token, { claims: { ...claims } }))
+  const asked = await request(node.port, requestBytes({ target, fields: fieldsWith({}) }))
+  const wire = await connect(node.port)
+  await wire.send(requestBytes({ target, fields: fieldsWith({ nonce: asked.field('dpop-nonce') }) }))
+  await wire.until('data: begun\n\n')
+  const opened = { wire, reply: replies.at(-1)! }
+  await expect.poll(() => issuer.askedAbout(token), { timeout: 20_000 }).toBeGreaterThan(2)
+  await goesOn(opened)
+
+  issuer.issue({ sub: 'bound', cnf: { jkt: thief.thumbprint } }, token)
+  expect(await endedBy(node, opened, 'bound')).toBe('token-binding')
 })
 
 test('while the issuer cannot be asked about a token, its stream is held, and goes on afterwards', async () => {

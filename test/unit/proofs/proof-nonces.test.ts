@@ -22,16 +22,16 @@ test('a nonce of one node is valid on another node, for 5 minutes', () => {
   const nonce = noncesOf().issue(start)
   const other = noncesOf()
 
-  expect(other.isValid(nonce, start)).toBe(true)
-  expect(other.isValid(nonce, start + 5 * minute - 1)).toBe(true)
-  expect(other.isValid(nonce, start + 5 * minute)).toBe(false)
+  expect(other.ageMs(nonce, start)).toBeTypeOf('number')
+  expect(other.ageMs(nonce, start + 5 * minute - 1)).toBeTypeOf('number')
+  expect(other.ageMs(nonce, start + 5 * minute)).toBeUndefined()
 })
 
 test('a nonce of a node whose clock is 10 s ahead is valid, and one that is 11 s ahead is not', () => {
   const nonces = noncesOf()
 
-  expect(nonces.isValid(nonces.issue(start + 10_000), start)).toBe(true)
-  expect(nonces.isValid(nonces.issue(start + 11_000), start)).toBe(false)
+  expect(nonces.ageMs(nonces.issue(start + 10_000), start)).toBeTypeOf('number')
+  expect(nonces.ageMs(nonces.issue(start + 11_000), start)).toBeUndefined()
 })
 
 test('a nonce stays valid when the key changes at the full hour', () => {
@@ -40,17 +40,16 @@ test('a nonce stays valid when the key changes at the full hour', () => {
   const before = nonces.issue(hour - 1000)
   const after = nonces.issue(hour)
 
-  expect(nonces.isValid(before, hour + 1000)).toBe(true)
-  expect(nonces.isValid(after, hour + 1000)).toBe(true)
+  expect(nonces.ageMs(before, hour + 1000)).toBeTypeOf('number')
+  expect(nonces.ageMs(after, hour + 1000)).toBeTypeOf('number')
   expect(before.slice(6)).not.toBe(after.slice(6))
 })
 
-test('a nonce is old after half of its life', () => {
+test('the age of a nonce is the time since the second of its issue', () => {
   const nonces = noncesOf()
-  const nonce = nonces.issue(start)
 
-  expect(nonces.isOld(nonce, start + 2.5 * minute - 1)).toBe(false)
-  expect(nonces.isOld(nonce, start + 2.5 * minute)).toBe(true)
+  expect(nonces.ageMs(nonces.issue(start + 999), start + 999)).toBe(999)
+  expect(nonces.ageMs(nonces.issue(start), start + minute)).toBe(minute)
 })
 
 test.each<[title: string, change: (nonce: string) => string]>([
@@ -64,11 +63,11 @@ test.each<[title: string, change: (nonce: string) => string]>([
 ])('%s is not a nonce', (_, change) => {
   const nonces = noncesOf()
 
-  expect(nonces.isValid(change(nonces.issue(start)), start)).toBe(false)
+  expect(nonces.ageMs(change(nonces.issue(start)), start)).toBeUndefined()
 })
 
 test('a nonce with another secret is not valid', () => {
-  expect(noncesOf().isValid(noncesOf({ secret: () => Buffer.alloc(32) }).issue(start), start)).toBe(false)
+  expect(noncesOf().ageMs(noncesOf({ secret: () => Buffer.alloc(32) }).issue(start), start)).toBeUndefined()
 })
 
 test('after a new epoch every proof needs a nonce of this epoch, until records of earlier proofs are not needed any more', () => {
@@ -79,8 +78,8 @@ test('after a new epoch every proof needs a nonce of this epoch, until records o
 
   epoch = { id: 'second', startMs: start - 60 * minute }
   expect(nonces.isRequired(start)).toBe(true)
-  expect(nonces.isValid(earlier, start)).toBe(false)
-  expect(nonces.isValid(nonces.issue(start), start)).toBe(true)
+  expect(nonces.ageMs(earlier, start)).toBeUndefined()
+  expect(nonces.ageMs(nonces.issue(start), start)).toBeTypeOf('number')
   expect(nonces.isRequired(start + 2 * minute - 1)).toBe(true)
   expect(nonces.isRequired(start + 2 * minute)).toBe(false)
 })
