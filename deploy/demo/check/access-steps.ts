@@ -57,7 +57,7 @@ const rules: readonly Rule[] = [
   },
 ]
 
-export const noCredential: ExpectedRefusal = { status: 401, code: 'credential_required', challenge: {} }
+export const noCredential: ExpectedRefusal = { status: 401, code: 'credential_required', challenge: {}, dpop: true }
 const forbidden: ExpectedRefusal = { status: 403, code: 'forbidden' }
 const order = Buffer.from('{"item":"tea","cups":2}')
 const largeBytes = 12 * 1024 * 1024

@@ -7,6 +7,8 @@ export interface ExpectedRefusal {
   readonly code: string
   /** Parameters of the Bearer challenge without `resource_metadata`; `undefined`: the reply must have no challenge. */
   readonly challenge?: Readonly<Record<string, string>>
+  /** True when a DPoP challenge (RFC 9449 §7.1) must follow the Bearer challenge. Default false. */
+  readonly dpop?: boolean
 }
 
 /**
@@ -19,14 +21,14 @@ export interface ExpectedRefusal {
 export function expectRefusal(
   what: string,
   reply: DemoReply,
-  { status, code, challenge }: ExpectedRefusal,
+  { status, code, challenge, dpop = false }: ExpectedRefusal,
   { method, target }: { method: string; target: string },
   gate: string,
 ): string | undefined {
   expectEqual(`status of ${what}`, reply.status, status)
   const metadata = `${gate}/.well-known/oauth-protected-resource${target.split('?')[0]}`
   const expected = challenge === undefined ? undefined : { ...challenge, resource_metadata: metadata }
-  expectEqual(`WWW-Authenticate of ${what}`, challengeOf(reply), expected)
+  expectEqual(`WWW-Authenticate of ${what}`, challengeOf(reply, dpop), expected)
   if (method === 'HEAD') {
     expectEqual(`bytes in the reply to ${what}`, reply.body.length, 0)
     return undefined
@@ -41,11 +43,16 @@ export function expectRefusal(
   return String(problem.instance)
 }
 
-/** Returns the parameters of a Bearer challenge (RFC 6750 §3); `undefined` when the reply has no challenge. */
-function challengeOf(reply: DemoReply): Readonly<Record<string, string>> | undefined {
-  const field = reply.field('www-authenticate')
+/**
+ * Returns the parameters of a Bearer challenge (RFC 6750 §3); `undefined` when the reply has no challenge.
+ *
+ * @param dpop  whether a DPoP challenge must follow
+ */
+function challengeOf(reply: DemoReply, dpop: boolean): Readonly<Record<string, string>> | undefined {
+  const [field, ...others] = reply.all('www-authenticate')
   if (field === undefined) return undefined
-  const single = reply.count('www-authenticate') === 1 && field.startsWith('Bearer ')
-  expectTrue('one challenge, of the scheme Bearer', single)
+  expectTrue('the first challenge in WWW-Authenticate is of the scheme Bearer', field.startsWith('Bearer '))
+  const schemes = others.map((other) => other.split(' ', 1)[0])
+  expectEqual('schemes of the other challenges in WWW-Authenticate', schemes, dpop ? ['DPoP'] : [])
   return Object.fromEntries([...field.matchAll(/([a-z_]+)="([^"]*)"/g)].map(([, name, value]) => [name, value]))
 }

@@ -127,7 +127,7 @@ const right = {
 const replyOf = ({ status, fields, problem }: typeof right): DemoReply => ({
   status,
   field: (name) => fields[name],
-  all: () => [],
+  all: (name) => (name in fields ? fields[name]!.split(' + ') : []),
   count: (name) => (name in fields ? 1 : 0),
   body: Buffer.from(JSON.stringify(problem)),
 })
@@ -145,6 +145,17 @@ test.each([
   { wrong: 'instance', reply: { ...right, problem: { ...right.problem, instance: '' } } },
 ])('the demo check names what is wrong in a refusal of the gate: $wrong', ({ wrong, reply }) => {
   expect(() => expectRefusal('it', replyOf(reply), refusal, visit, gate.url)).toThrow(wrong)
+})
+
+test('the demo check requires a DPoP challenge after the Bearer challenge where one is expected, and none elsewhere', () => {
+  const bearer = right.fields['www-authenticate']
+  const both = { ...right, fields: { ...right.fields, 'www-authenticate': `${bearer} + DPoP algs="ES256"` } }
+
+  expect(expectRefusal('it', replyOf(both), { ...refusal, dpop: true }, visit, gate.url)).toBe('i')
+  expect(() => expectRefusal('it', replyOf(both), refusal, visit, gate.url)).toThrow('WWW-Authenticate')
+  expect(() => expectRefusal('it', replyOf(right), { ...refusal, dpop: true }, visit, gate.url)).toThrow(
+    'WWW-Authenticate',
+  )
 })
 
 test('the demo check rejects a refusal of the gate with a WWW-Authenticate challenge where none is expected', () => {
