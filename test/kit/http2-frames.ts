@@ -82,6 +82,8 @@ interface FrameClientOptions {
   /** Source address of the client, in 127.0.0.0/8. */
   readonly from?: string
   readonly halfOpen?: boolean
+  /** False to leave PING frames of the gate unanswered. */
+  readonly answersPings?: boolean
 }
 
 /** A client that sends HTTP/2 frames byte for byte, also invalid ones. */
@@ -91,13 +93,18 @@ export class FrameClient {
   readonly socket: Socket
   #bytes = Buffer.alloc(0)
   #isEnded = false
+  readonly #answersPings: boolean
   readonly #waiting = new Set<() => void>()
 
   /**
    * @param preface   false to send nothing at first
    * @param halfOpen  true to keep the connection open when the gate has closed its side
    */
-  constructor(port: number, { preface = true, from = '127.0.0.1', halfOpen = false }: FrameClientOptions = {}) {
+  constructor(
+    port: number,
+    { preface = true, from = '127.0.0.1', halfOpen = false, answersPings = true }: FrameClientOptions = {},
+  ) {
+    this.#answersPings = answersPings
     this.socket = connect({ port, host: '127.0.0.1', localAddress: from, allowHalfOpen: halfOpen })
     this.socket.on('error', () => {})
     this.socket.on('data', (bytes) => this.#read(bytes))
@@ -157,6 +164,8 @@ export class FrameClient {
         payload: Buffer.from(this.#bytes.subarray(9, 9 + length)),
       })
       this.#bytes = this.#bytes.subarray(9 + length)
+      const { type, flags, payload } = this.frames.at(-1)!
+      if (this.#answersPings && type === frameType.ping && flags === 0) this.write(frame(frameType.ping, 1, 0, payload))
     }
     this.#wake()
   }
