@@ -42,6 +42,7 @@ const offences: readonly [file: string, imports: string, ...rules: string[]][] =
   ['gateway/credentials/aside.ts', 'gateway/tokens/a.ts', 'level-3-credentials'],
   ['gateway/proofs/aside.ts', 'gateway/tokens/a.ts', 'level-3-proofs'],
   ['gateway/audit/aside.ts', 'gateway/limits/a.ts', 'level-3-audit'],
+  ['gateway/keys/aside.ts', 'gateway/audit/a.ts', 'level-3-keys'],
   ['gateway/login/up.ts', 'gateway/pipeline/a.ts', 'level-4-login'],
   ['gateway/streams/aside.ts', 'gateway/login/a.ts', 'level-4-streams'],
   ['gateway/pipeline/up-type.ts', 'gateway/http/a.ts', 'level-5-pipeline'],

@@ -23,6 +23,8 @@ const handledElsewhere: Readonly<Record<string, string>> = {
   'gateway/credentials/grant-holder.ts this.#taking ??= ':
     'returned to an exchange, or to the supervisor of the renewal',
   'gateway/credentials/grant-queue.ts this.#producer ??= ': 'awaited in a supervised task and in close',
+  'gateway/config/settings-reload.ts this.#running = this.#running.then(':
+    'a supervisor runs each reload, so the promise never rejects',
   'gateway/issuers/key-set.ts this.#fetching ??= ': 'returned to a verification, or to the supervisor of the refresh',
   'gateway/issuers/key-set.ts this.#awaited ??= ': 'returned to a verification; never rejects',
   'gateway/node.ts this.#stopping ??= ': 'returned to the process, which ends',

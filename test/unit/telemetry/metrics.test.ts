@@ -38,7 +38,7 @@ function exchange(
 
 test('every metric name has the prefix gatehouse_ and no unit such as ms or MB, and exactly the counters end in _total', () => {
   for (const { name, kind, labels } of all) {
-    expect(name).toMatch(/^gatehouse_[a-z]+(_[a-z]+)*$/)
+    expect(name).toMatch(/^gatehouse_[a-z]+[0-9]?(_[a-z]+[0-9]?)*$/)
     expect([name, name.endsWith('_total')]).toEqual([name, kind === 'counter'])
     expect(name).not.toMatch(/_(ms|milliseconds|minutes|kib|mb)(_|$)/)
     for (const label of labels) expect(label).toMatch(/^[a-z]+$/)
