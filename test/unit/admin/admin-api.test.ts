@@ -37,6 +37,7 @@ async function start({ warning = '', replyMs, verified }: Setup = {}) {
     warnings: [warning],
     relaxations: [],
     issuerKeys: [],
+    grants: [],
     upstreams: [],
     expiries: [],
   }
