@@ -12,6 +12,7 @@ import { reportTaskFailures } from './base/supervisor.ts'
 import { packageVersion } from './base/version.ts'
 import { openCluster } from './cluster/open-cluster.ts'
 import { KeyRings } from './config/key-rings.ts'
+import { secretInventory } from './config/secret-inventory.ts'
 import { Secrets } from './config/secrets.ts'
 import type { LoadedSettings } from './config/settings.ts'
 import { openCredentials } from './credentials/open-credentials.ts'
@@ -23,8 +24,7 @@ import { loadUws } from './http/uws.ts'
 import { Http2Listener } from './http2/http2-listener.ts'
 import { IssuerKeys } from './issuers/issuer-keys.ts'
 import { LoginClients } from './issuers/login-clients.ts'
-import { KeyChange } from './keys/key-change.ts'
-import { localUse } from './keys/key-lifetimes.ts'
+import { openKeys } from './keys/open-keys.ts'
 import { openLimits } from './limits/open-limits.ts'
 import { openLogin } from './login/open-login.ts'
 import { nodeReload } from './node-reload.ts'
@@ -129,10 +129,10 @@ async function openRooms(loaded: LoadedSettings, lines: LineWriter, log: NodeLog
   if (clientCertificates !== undefined) expiries.add(clientCertificates)
   if (sessions?.sessions !== undefined) expiries.add(sessions.sessions)
   const lifetimes = { issuers: () => policy.current.issuers.values(), auditRecentMs: settings.audit.recentMs }
-  const keyChange = new KeyChange({ keyRings, neededUntilMs: localUse(keyRings, lifetimes) })
-  const reload = open(nodeReload({ ...common, loaded, keyChange, credentials, policy }))
+  const ringKeys = open(openKeys({ ...common, lifetimes, node, cluster }))
+  const reload = open(nodeReload({ ...common, loaded, keyChange: ringKeys.change, credentials, policy }))
   expiries.add(reload)
-  const needRedis = { cluster, revocation, audit, sessions, login }
+  const needRedis = { ringKeys, cluster, revocation, audit, sessions, login }
   const callers = { tokens, clientCertificates, limits, credentials, proofs, streams }
   const others = { secrets, reload, policy, traffic, targets, keys, clients, telemetry, expiries, expiryWatch }
   return { settings, lines, write, ...others, ...callers, ...needRedis }
@@ -317,7 +317,7 @@ export class GatewayNode {
 
   #openAdmin(): Promise<AdminPlane> {
     const { settings, secrets, keys, limits, tokens, telemetry, traffic, lines, write, streams } = this.#rooms
-    const { expiries, expiryWatch, credentials } = this.#rooms
+    const { expiries, expiryWatch, credentials, reload } = this.#rooms
     const { admin, probes, request, warnings } = settings
     const node = new NodeReadings({
       gate: this.#gate,
@@ -344,7 +344,10 @@ export class GatewayNode {
     const requests = [tokens.clientTokens.counts, credentials.exchanges.counts]
     const traces = recent && { recent, link: settings.telemetry.traces?.link }
     const shared = sharedOf(this.#rooms)
-    const dependencies = { node, limits: limits.service, explainer, streams: streams.registry, shared, traces }
+    const inventory = () =>
+      secretInventory({ secrets: secrets.list(), keySources: reload.keySources, expiries: expiries.list() })
+    const reads = { secrets: inventory, node, limits: limits.service, explainer, streams: streams.registry }
+    const dependencies = { ...reads, shared, traces }
     const metrics = [traffic, limitMetrics(limits.limiter), ...requests, credentials.grants, expiryWatch, ...sources]
     return AdminPlane.open(dependencies, metrics, {
       admin,
@@ -416,10 +419,10 @@ export class GatewayNode {
 }
 
 /** Components that the admin API uses and that need Redis; `undefined` on a node without Redis. */
-function sharedOf({ cluster, revocation, audit, sessions, streams }: Rooms): SharedDependencies | undefined {
+function sharedOf({ ringKeys, cluster, revocation, audit, sessions, streams }: Rooms): SharedDependencies | undefined {
   const { ender, summaries } = streams
   if (cluster === undefined || revocation === undefined || audit === undefined) return undefined
-  if (ender === undefined || summaries === undefined) return undefined
+  if (ender === undefined || summaries === undefined || ringKeys.service === undefined) return undefined
   return {
     cluster: cluster.cluster,
     revocations: revocation.revocations,
@@ -430,5 +433,6 @@ function sharedOf({ cluster, revocation, audit, sessions, streams }: Rooms): Sha
     trail: audit.trail,
     auditVerifier: audit.verifier,
     sessions: sessions?.sessions,
+    keys: ringKeys.service,
   }
 }

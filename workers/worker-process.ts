@@ -9,8 +9,7 @@ import { Secrets } from '../gateway/config/secrets.ts'
 import type { LoadedSettings, Settings } from '../gateway/config/settings.ts'
 import type { SettingsReload } from '../gateway/config/settings-reload.ts'
 import { IssuerKeys } from '../gateway/issuers/issuer-keys.ts'
-import { KeyChange } from '../gateway/keys/key-change.ts'
-import { localUse } from '../gateway/keys/key-lifetimes.ts'
+import type { KeyHolders } from '../gateway/keys/key-holders.ts'
 import type { IssuerRules } from '../gateway/oauth/token-facts.ts'
 import { PolicyFile } from '../gateway/policy/policy-file.ts'
 import type { Snapshot } from '../gateway/policy/snapshot.ts'
@@ -31,8 +30,8 @@ import { policyJobKinds } from './policy-job-kinds.ts'
 import type { PolicyJobKind, PolicyJobs } from './policy-jobs.ts'
 import { listenWorkerProbes } from './probes.ts'
 import type { WorkedQueue, WorkerLog } from './queue-workers.ts'
+import { openWorkerKeys } from './worker-keys.ts'
 import { WorkerMetrics } from './worker-metrics.ts'
-import { workerReload } from './worker-reload.ts'
 
 const STDOUT = 1
 
@@ -44,6 +43,7 @@ interface WorkerRooms {
   readonly keys: IssuerKeys
   readonly secrets: Secrets
   readonly reload: SettingsReload
+  readonly holders: KeyHolders
   readonly policyFile: PolicyFile
   readonly jobs: readonly OpenJobs[]
   readonly telemetry: StartedTelemetry
@@ -115,9 +115,7 @@ export class WorkerProcess {
     const jobs = policyJobKinds.map(({ kind, queuesOf, open }) => ({ kind, queuesOf, ...open(resources) }))
     // A secret that cannot be read ends the start before the worker accepts jobs.
     commitAll(jobs.map((each) => each.prepare(policy.snapshot)))()
-    const lifetimes = { issuers: () => issuers().values(), auditRecentMs: settings.audit.recentMs }
-    const keyChange = new KeyChange({ keyRings, neededUntilMs: localUse(keyRings, lifetimes) })
-    const reload = workerReload({ loaded, secrets, keyRings, keyChange, log: log.log.bind(log) })
+    const { holders, reload } = openWorkerKeys({ loaded, secrets, keyRings, link, issuers, log: log.log.bind(log) })
     const shipping = new AuditShipping({ sinks: settings.sinks, env: process.env, link, log: tell })
     const views = queueViews(link, policy, shipping)
     const measured = new WorkerMetrics({
@@ -125,7 +123,7 @@ export class WorkerProcess {
       queues: async () => (await Promise.all(views.map((list) => list()))).flat(),
     })
     const processMetrics = new ProcessMetrics(packageVersion)
-    const serving = { link, keys, secrets, reload, policyFile, jobs }
+    const serving = { link, keys, secrets, reload, holders, policyFile, jobs }
     const rooms = { settings, log, lines, ...serving, shipping, policy, telemetry, measured, processMetrics }
     const worker = new WorkerProcess(rooms)
     await worker.#open()
@@ -223,10 +221,12 @@ export class WorkerProcess {
   }
 
   async #drain(): Promise<void> {
-    const { settings, log, lines, link, keys, secrets, reload, policyFile, jobs, shipping, telemetry } = this.#rooms
+    const { settings, log, lines, link, keys, secrets, reload, holders } = this.#rooms
+    const { policyFile, jobs, shipping, telemetry } = this.#rooms
     this.ready = false
     log.log('info', 'worker stops and waits for running jobs', {})
     await reload.close()
+    await holders.close()
     secrets.close()
     policyFile.close()
     const { drainTimeoutMs } = settings

@@ -24,6 +24,7 @@ export const apiProblemCodes = {
   followers_full: { status: 503, why: 'this node already has the maximum number of callers that follow the log' },
   session_unknown: { status: 404, why: 'no session of this device exists' },
   sessions_unavailable: { status: 409, why: 'the node has no key to encrypt sessions, so it has no login sessions' },
+  key_unknown: { status: 404, why: 'no node or worker has a key of this kind with this id' },
   not_found: { status: 404, why: 'no operation has this path' },
   method_not_allowed: { status: 405, why: 'the path has no operation with this method; `Allow` lists the methods' },
   nothing_lost: { status: 409, why: 'the node is a member of the cluster and has lost no data' },

@@ -3,9 +3,11 @@ import type { AuditTrail } from '../audit/audit-trail.ts'
 import type { LogVerifier } from '../audit/log-verifier.ts'
 import type { Expiry } from '../base/expiries.ts'
 import type { Cluster } from '../cluster/cluster.ts'
+import type { InventoryEntry } from '../config/secret-inventory.ts'
 import type { GrantListing } from '../credentials/service-grants.ts'
 import type { NodeExplainer } from '../explain/node-explainer.ts'
 import type { KeySetStatus } from '../issuers/key-set.ts'
+import type { KeyService } from '../keys/key-service.ts'
 import type { LimitService } from '../limits/limit-service.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import type { RevocationService } from '../revocation/revocation-service.ts'
@@ -70,6 +72,8 @@ export interface UpstreamView {
 
 /** Dependencies of the operations. */
 export interface AdminDependencies {
+  /** Lists the secrets and keys of the node, without values. */
+  readonly secrets: () => readonly InventoryEntry[]
   readonly node: NodeView
   readonly limits: Pick<LimitService, 'list' | 'reset'>
   readonly explainer: Pick<NodeExplainer, 'explain'>
@@ -88,6 +92,7 @@ export interface TraceDependencies {
 
 /** Dependencies of admin operations that exist only on a node with Redis. */
 export interface SharedDependencies {
+  readonly keys: Pick<KeyService, 'list' | 'has' | 'rotate'>
   readonly cluster: Pick<Cluster, 'list' | 'acceptLoss' | 'status'>
   readonly revocations: Pick<Revocations, 'revoked' | 'size' | 'bytes'>
   readonly revocationService: Pick<RevocationService, 'revoke'>

@@ -9,14 +9,17 @@ import { forgetAuditSink } from './operations/forget-audit-sink.ts'
 import { listAuditSinks } from './operations/list-audit-sinks.ts'
 import { listClusterStreams } from './operations/list-cluster-streams.ts'
 import { listExpiries } from './operations/list-expiries.ts'
+import { listKeys } from './operations/list-keys.ts'
 import { listLimits } from './operations/list-limits.ts'
 import { listNodes } from './operations/list-nodes.ts'
+import { listSecrets } from './operations/list-secrets.ts'
 import { listSessions } from './operations/list-sessions.ts'
 import { listStreams } from './operations/list-streams.ts'
 import { listTraces } from './operations/list-traces.ts'
 import { replayAudit } from './operations/replay-audit.ts'
 import { resetLimit } from './operations/reset-limit.ts'
 import { revoke } from './operations/revoke.ts'
+import { rotateKey } from './operations/rotate-key.ts'
 import { searchAudit } from './operations/search-audit.ts'
 import { showStatus } from './operations/show-status.ts'
 import { showTrace } from './operations/show-trace.ts'
@@ -45,5 +48,8 @@ export const operations: readonly Operation[] = [
   listStreams,
   listClusterStreams,
   endStreams,
+  listKeys,
+  rotateKey,
+  listSecrets,
   describeApi(() => operations),
 ]

@@ -24,6 +24,7 @@ export const backgroundTasks = {
   'issuer-keys': 'Fetches the keys of issuers, and stops the use of keys that are too old.',
   'issuer-retire': 'Closes clients of issuers that the policy no longer names.',
   'job-producer': 'Adds jobs to queues.',
+  'key-report': 'Reports the keys of the process to the cluster.',
   'limit-leases': 'Requests, renews and returns permits of leased limits.',
   'limit-permits': 'Requests permits of exact limits.',
   'limit-sweep': 'Removes idle limit windows from memory.',

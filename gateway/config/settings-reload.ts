@@ -56,6 +56,11 @@ export class SettingsReload implements ExpirySource {
     return settingsExpiries(this.#inForce)
   }
 
+  /** Origins of the keys in force. */
+  get keySources(): LoadedSettings['keySources'] {
+    return this.#inForce.keySources
+  }
+
   /** Watches the key files. */
   watch(): void {
     this.#endWatching = this.#task.repeat(POLL_MS, () => this.poll())

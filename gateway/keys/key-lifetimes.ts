@@ -19,13 +19,19 @@ export interface LifetimeInputs {
  * - encryption: the longest login session, the longest use of an introspection response, and at least one hour for
  *   logins in progress and other short-lived data;
  * - audit: the records that Redis keeps, which `gatehouse audit verify` verifies.
+ *
+ * @param sessionsLeftMs  time after the last use of the key until the end of the last login session, ms, if it is known
  */
-export function lifetimeMs(kind: KeyKind, { issuers, auditRecentMs }: LifetimeInputs): number {
+export function lifetimeMs(
+  kind: KeyKind,
+  { issuers, auditRecentMs }: LifetimeInputs,
+  sessionsLeftMs = Number.POSITIVE_INFINITY,
+): number {
   if (kind === 'assertion') return 2 * MINUTE_MS
   if (kind === 'audit') return auditRecentMs
   let longestMs = 60 * MINUTE_MS
   for (const { login, introspection } of issuers()) {
-    if (login !== undefined) longestMs = Math.max(longestMs, login.lifetime.absoluteMs)
+    if (login !== undefined) longestMs = Math.max(longestMs, Math.min(login.lifetime.absoluteMs, sessionsLeftMs))
     if (introspection !== undefined) longestMs = Math.max(longestMs, introspection.cacheMs + introspection.keepStaleMs)
   }
   return longestMs

@@ -44,6 +44,13 @@ export class RedisKeys {
   /** Pub/sub channel on which members publish the event positions that they applied. */
   readonly acknowledgements: string
 
+  /** Hash: for each process, the keys that it has and writes with, as JSON. */
+  readonly keyHolders: string
+  /** Hash: since when assertion keys are published, and when keys were last written with, ms since the epoch. */
+  readonly keyUse: string
+  /** Hash: for each kind of keys, the id of the key that the cluster appointed as the writing key. */
+  readonly writingKeys: string
+
   constructor(prefix: string) {
     this.#prefix = prefix
     this.traces = `${prefix}{traces}:recent`
@@ -53,6 +60,9 @@ export class RedisKeys {
     this.revocationHashKey = `${revocation}key`
     this.sessionEnds = `${revocation}session-ends`
     this.nonceSecret = `${revocation}nonce-secret`
+    this.keyHolders = `${revocation}key-holders`
+    this.keyUse = `${revocation}key-use`
+    this.writingKeys = `${revocation}writing-keys`
     this.epoch = `${revocation}epoch`
     this.settling = `${revocation}settling`
     this.members = `${revocation}members`

@@ -139,6 +139,9 @@ const demanded = [
   ['GET', '/api/v1/streams', 'gatehouse:read'],
   ['GET', '/api/v1/cluster/streams', 'gatehouse:read'],
   ['POST', '/api/v1/streams/end', 'gatehouse:revoke'],
+  ['GET', '/api/v1/keys', 'gatehouse:read'],
+  ['POST', '/api/v1/keys/rotate', 'gatehouse:admin'],
+  ['GET', '/api/v1/secrets', 'gatehouse:read'],
 ] as const
 
 test('S-120: the table of required scopes in this test lists every operation of the admin API', async () => {

@@ -1,0 +1,46 @@
+import { statSync } from 'node:fs'
+import type { Expiry } from '../base/expiries.ts'
+import type { SecretListing } from './open-secret.ts'
+import type { KeyOrigin } from './settings-context.ts'
+
+/** A secret or key of a process, with its expiry. It contains no value. Names in snake_case are sent in replies. */
+export interface InventoryEntry extends SecretListing {
+  /** RFC 3339; `null` when it is not known. */
+  readonly expires_at: string | null
+}
+
+interface Inventoried {
+  readonly secrets: readonly SecretListing[]
+  readonly keySources: readonly KeyOrigin[]
+  readonly expiries: readonly Expiry[]
+}
+
+const uses = { assertion: 'identity assertions', encryption: 'data in Redis', audit: 'seals of the audit log' } as const
+const startedAt = new Date().toISOString()
+
+/** Lists the secrets and the keys of a process by name. */
+export function secretInventory({ secrets, keySources, expiries }: Inventoried): InventoryEntry[] {
+  const keys = keySources.map(({ kind, id, source }) => ({
+    name: `keys.${kind}.${id}`,
+    source,
+    used_by: uses[kind],
+    changed_at: changedAt(source),
+    previous_valid: false,
+    problem: null,
+  }))
+  const endOf = (name: string): string | null => {
+    const found = expiries.find((each) => each.name === name || each.name === `${name}.secret`)
+    return found === undefined ? null : new Date(found.expiresAtMs).toISOString()
+  }
+  const all = [...secrets, ...keys].map((each) => ({ ...each, expires_at: endOf(each.name) }))
+  return all.sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+function changedAt(source: string): string {
+  if (!source.startsWith('file ')) return startedAt
+  try {
+    return statSync(source.slice('file '.length)).mtime.toISOString()
+  } catch {
+    return startedAt
+  }
+}

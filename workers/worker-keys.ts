@@ -1,0 +1,50 @@
+import type { KeyRings } from '../gateway/config/key-rings.ts'
+import type { Secrets } from '../gateway/config/secrets.ts'
+import type { LoadedSettings } from '../gateway/config/settings.ts'
+import { SettingsReload, type SettingsReloadOptions } from '../gateway/config/settings-reload.ts'
+import { KeyChange } from '../gateway/keys/key-change.ts'
+import { appointKeys, KeyHolders } from '../gateway/keys/key-holders.ts'
+import { sharedUse } from '../gateway/keys/open-keys.ts'
+import type { IssuerRules } from '../gateway/oauth/token-facts.ts'
+import type { RedisLink } from '../gateway/redis/redis-link.ts'
+
+interface WorkerKeysDependencies {
+  readonly loaded: LoadedSettings
+  readonly secrets: Pick<Secrets, 'followSettings'>
+  readonly keyRings: KeyRings
+  readonly link: RedisLink
+  /** Issuers of the policy in force, by issuer identifier. */
+  readonly issuers: () => ReadonlyMap<string, IssuerRules>
+  readonly log: SettingsReloadOptions['log']
+}
+
+/**
+ * Opens the keys of a worker: reports them to the cluster, and reloads the settings. Keys and secrets take effect, other
+ * settings at the next start.
+ */
+export function openWorkerKeys({ loaded, secrets, keyRings, link, issuers, log }: WorkerKeysDependencies): {
+  readonly holders: KeyHolders
+  readonly reload: SettingsReload
+} {
+  const { node, audit } = loaded.settings
+  const holders = new KeyHolders({
+    link,
+    keyRings,
+    process: { id: node.id, role: 'worker' },
+    // A worker follows no event log. It learns the writing keys with each report.
+    appointed: (writing) => appointKeys(keyRings, writing),
+  })
+  holders.start()
+  const lifetimes = { issuers: () => issuers().values(), auditRecentMs: audit.recentMs }
+  const change = new KeyChange({ keyRings, neededUntilMs: sharedUse(holders, lifetimes) })
+  const prepare: SettingsReloadOptions['prepare'] = async (next) => {
+    const { keys } = next.settings
+    await change.check(keys)
+    const commit = () => {
+      secrets.followSettings(next.secrets)
+      keyRings.replace(keys)
+    }
+    return { commit, needRestart: keyRings.missingKinds(keys).map((kind) => `keys.${kind}`) }
+  }
+  return { holders, reload: new SettingsReload({ loaded, log, prepare }) }
+}
