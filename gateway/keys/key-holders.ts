@@ -4,7 +4,7 @@ import { type KeyKind, keyKinds } from '../config/key-kinds.ts'
 import type { KeyRings } from '../config/key-rings.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
-import { type KeyProcess, KeyState } from './key-state.ts'
+import { HeldKeys, type KeyProcess } from './held-keys.ts'
 
 /** Time between two reports of a process, ms. */
 const REPORT_MS = 5000
@@ -45,9 +45,9 @@ export class KeyHolders {
   }
 
   /** Reads the keys of all processes. @throws {RedisFault} as a rejection */
-  async read(): Promise<KeyState> {
+  async read(): Promise<HeldKeys> {
     const { keyHolders, keyUse, writingKeys, sessionEnds } = this.#dependencies.link.keys
-    return new KeyState((await this.#list([keyHolders, keyUse, writingKeys, sessionEnds], [])) as unknown[])
+    return new HeldKeys((await this.#list([keyHolders, keyUse, writingKeys, sessionEnds], [])) as unknown[])
   }
 
   async close(): Promise<void> {

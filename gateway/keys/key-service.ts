@@ -1,9 +1,9 @@
 import type { MemberListing } from '../cluster/member.ts'
 import { type KeyKind, keyKinds } from '../config/key-kinds.ts'
 import type { KeyRings } from '../config/key-rings.ts'
+import type { HeldKeys, KeyProcess } from './held-keys.ts'
 import type { KeyHolders } from './key-holders.ts'
 import type { LifetimeInputs } from './key-lifetimes.ts'
-import type { KeyProcess, KeyState } from './key-state.ts'
 import type { WritingKeys } from './writing-keys.ts'
 
 /** Kinds of keys whose writing key can be switched for the whole cluster. */
@@ -104,7 +104,7 @@ export class KeyService {
     }
   }
 
-  #listing(state: KeyState, kind: KeyKind, id: string): KeyListing {
+  #listing(state: HeldKeys, kind: KeyKind, id: string): KeyListing {
     const published = kind === 'assertion' ? state.publishedSinceMs(id) : undefined
     const neededMs = state.neededUntilMs(kind, id, this.#dependencies.lifetimes)
     const named = (holders: readonly KeyProcess[]) => holders.map(nameOf).sort()

@@ -21,6 +21,8 @@ const waiting = z.strictObject({
   ),
 })
 
+const outcome = z.union([rotated, waiting])
+
 export const rotateKey = operation({
   id: 'rotate_key',
   method: 'POST',
@@ -42,8 +44,8 @@ export const rotateKey = operation({
       .describe('Time for which every node must have published an assertion key, s. Default 600.'),
   }),
   replies: {
-    200: { description: 'The key writes.', schema: rotated },
-    202: { description: 'Nothing changed: a process lacks the key, or the overlap has not passed.', schema: waiting },
+    200: { description: 'The key writes.', schema: outcome },
+    202: { description: 'Nothing changed: a process lacks the key, or the overlap has not passed.', schema: outcome },
   },
   problems: ['key_unknown', 'cluster_unavailable', 'unavailable'],
   example: {

@@ -22,7 +22,7 @@ export interface KeyProcess {
 }
 
 /** The keys of all processes of the cluster, as Redis had them at one time. */
-export class KeyState {
+export class HeldKeys {
   /** Time of the Redis server, ms since the epoch. */
   readonly nowMs: number
   readonly holders: readonly KeyHolder[]
