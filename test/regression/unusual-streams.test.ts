@@ -20,7 +20,8 @@ const upstream = await startUpstream({
     await received.over
     if (received.url.includes('late')) await sleep(longMs)
     if (!received.url.includes('events')) return void response.end('at last')
-    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    // `timeouts.idle` does not end event streams.
+    response.writeHead(200, { 'content-type': received.url.includes('short') ? 'text/plain' : 'text/event-stream' })
     response.flushHeaders()
     if (received.url.includes('silent-first')) await sleep(longMs)
     response.write('data: first\n\n')

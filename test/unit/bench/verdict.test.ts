@@ -6,6 +6,7 @@ import { peers } from '../../../bench/peers/peers.ts'
 import { passes, verdictsOf } from '../../../bench/report/verdict.ts'
 import { scale } from '../../../bench/scale/scale.ts'
 import { scenarios } from '../../../bench/scenarios/list.ts'
+import { websocket } from '../../../bench/scenarios/websocket.ts'
 
 // A benchmark run fails when a budget is missed by more than its tolerance, or when a scenario reports a failure.
 
@@ -57,7 +58,7 @@ test('a failure in a scenario makes the benchmark run fail, whatever the figures
 })
 
 test('every benchmark budget belongs to an existing scenario', () => {
-  const names = new Set([...scenarios, scale, limits, peers].map(({ name }) => name))
+  const names = new Set([...scenarios, scale, limits, peers, websocket].map(({ name }) => name))
 
   expect(budgets.filter(({ scenario }) => !names.has(scenario))).toEqual([])
 })
