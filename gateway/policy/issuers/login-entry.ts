@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { resourceUrl } from '../../config/resource-url.ts'
 import { scopeName } from '../../config/scope-name.ts'
 import { duration, text } from '../../config/text-schemas.ts'
 import { clientAuthKeys } from './client-auth-keys.ts'
@@ -40,7 +41,7 @@ export const loginEntry = z
         'Requested scopes. Default openid. Most issuers return a refresh token only for offline_access; with it a ' +
           'session outlives its access token.',
       ),
-    resource: text('an absolute URL without a fragment', /^https?:\/\/[\x21\x24-\x7e]{1,2000}$/)
+    resource: resourceUrl
       .optional()
       .describe('Resource for which the access token is requested (RFC 8707). Default: the issuer decides.'),
     prompt: z

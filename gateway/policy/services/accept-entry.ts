@@ -1,14 +1,12 @@
 import { z } from 'zod'
 import { entryName } from '../../config/entry-name.ts'
+import { resourceUrl } from '../../config/resource-url.ts'
 import { scopeName } from '../../config/scope-name.ts'
-import { text } from '../../config/text-schemas.ts'
 
 const schemes = ['bearer', 'basic'] as const
 
 /** Schema of `accept` of a service or a route: the schemes of `Authorization` with which a caller may authenticate. */
 export const acceptEntry = z.array(z.enum(schemes, { error: `must be one of ${schemes.join(', ')}` })).min(1)
-
-const resource = text('an absolute URL without a fragment', /^https?:\/\/[\x21\x24-\x7e]{1,2000}$/)
 
 /** Schema of `basic` of a service or a route: how the gate gets a token for a caller with a client id and secret. */
 export const basicEntry = z.strictObject({
@@ -20,7 +18,7 @@ export const basicEntry = z.strictObject({
     .min(1)
     .describe('Scopes that the gate requests for every caller. The caller cannot choose them.'),
   resource: z
-    .array(resource)
+    .array(resourceUrl)
     .prefault([])
     .describe('Resources for which the token is requested (RFC 8707). Default []: the issuer decides.'),
   client_auth: z

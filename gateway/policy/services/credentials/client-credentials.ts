@@ -1,17 +1,15 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { formatDuration } from '../../../base/duration.ts'
-import { didYouMean } from '../../../base/nearest.ts'
 import { entryName } from '../../../config/entry-name.ts'
+import { resourceUrl } from '../../../config/resource-url.ts'
 import { scopeName } from '../../../config/scope-name.ts'
 import { duration, text } from '../../../config/text-schemas.ts'
 import type { ClientGrant } from '../../../oauth/client-grant.ts'
-import { clientAuthOf } from '../../issuers/client-auth.ts'
 import { clientAuthKeys } from '../../issuers/client-auth-keys.ts'
+import { clientAtIssuer } from './client-at-issuer.ts'
 import { credentialKind } from './credential-kind.ts'
 import type { CredentialInput, CredentialSources, ServiceCredential } from './service-credential.ts'
-
-const resource = text('an absolute URL without a fragment', /^https?:\/\/[\x21\x24-\x7e]{1,2000}$/)
 
 export const clientCredentialsKind = credentialKind({
   type: 'client_credentials',
@@ -27,7 +25,7 @@ export const clientCredentialsKind = credentialKind({
     ...clientAuthKeys,
     scopes: z.array(scopeName).prefault([]).describe('Requested scopes. Default []: the issuer decides.'),
     resource: z
-      .array(resource)
+      .array(resourceUrl)
       .prefault([])
       .describe('Resources for which the token is requested (RFC 8707). Default []: the issuer decides.'),
     audience: text('1 to 2000 visible characters', /^[\x21-\x7e]{1,2000}$/)
@@ -37,20 +35,11 @@ export const clientCredentialsKind = credentialKind({
       .prefault('5s')
       .describe('Maximum wait for one reply of the issuer. Default 5s, 100ms to 30s.'),
   }),
-  compile(entry, { path, report, folderOf, issuers }) {
-    const refuse = (message: string) => report('GH_POLICY_CREDENTIAL', message, path)
-    const rules = issuers.get(entry.issuer)
-    if (rules === undefined) {
-      const hint = didYouMean(entry.issuer, issuers.keys())
-      report('GH_POLICY_ISSUER', `no issuer is named ${entry.issuer}`, [...path, 'issuer'], hint)
-      return undefined
-    }
-    const auth = clientAuthOf(entry, folderOf(path), refuse)
-    if (auth === undefined) return undefined
-    if (auth.method === 'none') {
-      refuse('needs a client credential: set client_secret, private_key or certificate')
-      return undefined
-    }
+  compile(entry, context) {
+    const client = clientAtIssuer(entry, context)
+    if (client === undefined) return undefined
+    const { issuer: rules, auth } = client
+    const { path } = context
     const { client_id: clientId, scopes, resource: resources, audience, timeout: timeoutMs } = entry
     const identity = [rules.issuer, clientId, [...scopes].sort(), [...resources].sort(), audience ?? null]
     const id = createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 32)

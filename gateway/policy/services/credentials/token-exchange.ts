@@ -1,14 +1,14 @@
 import { z } from 'zod'
 import { denial } from '../../../base/denial.ts'
 import { formatDuration } from '../../../base/duration.ts'
-import { didYouMean } from '../../../base/nearest.ts'
 import { entryName } from '../../../config/entry-name.ts'
+import { resourceUrl } from '../../../config/resource-url.ts'
 import { scopeName } from '../../../config/scope-name.ts'
 import { secretReference } from '../../../config/secret.ts'
 import { duration, text } from '../../../config/text-schemas.ts'
 import type { ExchangeTerms } from '../../../oauth/exchange-terms.ts'
-import { clientAuthOf } from '../../issuers/client-auth.ts'
 import { clientAuthKeys } from '../../issuers/client-auth-keys.ts'
+import { clientAtIssuer } from './client-at-issuer.ts'
 import { credentialKind } from './credential-kind.ts'
 import type {
   CredentialInput,
@@ -18,7 +18,6 @@ import type {
   ServiceCredential,
 } from './service-credential.ts'
 
-const resource = text('an absolute URL without a fragment', /^https?:\/\/[\x21\x24-\x7e]{1,2000}$/)
 const audience = text('1 to 2000 visible characters', /^[\x21-\x7e]{1,2000}$/)
 const tokenType = z.enum(['access_token', 'jwt'], { error: 'must be access_token or jwt' })
 
@@ -39,7 +38,9 @@ export const tokenExchangeKind = credentialKind({
       .optional()
       .describe('Logical name of the service at the issuer, or a list of names. Needs this or `resource`.'),
     resource: z
-      .union([resource, z.array(resource).min(1)], { error: 'must be a URL or a list of URLs, without fragments' })
+      .union([resourceUrl, z.array(resourceUrl).min(1)], {
+        error: 'must be a URL or a list of URLs, without fragments',
+      })
       .optional()
       .describe('URL of the service for which the token is requested (RFC 8693 §2.1), or a list of URLs.'),
     scopes: z.array(scopeName).prefault([]).describe('Requested scopes. Default []: the issuer decides.'),
@@ -64,23 +65,15 @@ export const tokenExchangeKind = credentialKind({
       .prefault('5s')
       .describe('Maximum wait for one reply of the issuer, and for the turn to call it. Default 5s, 100ms to 30s.'),
   }),
-  compile(entry, { path, report, placeOf, folderOf, issuers }) {
-    const refuse = (message: string) => report('GH_POLICY_CREDENTIAL', message, path)
-    const issuer = issuers.get(entry.issuer)
-    if (issuer === undefined) {
-      const hint = didYouMean(entry.issuer, issuers.keys())
-      report('GH_POLICY_ISSUER', `no issuer is named ${entry.issuer}`, [...path, 'issuer'], hint)
-      return undefined
-    }
-    const auth = clientAuthOf(entry, folderOf(path), refuse)
-    if (auth === undefined) return undefined
-    if (auth.method === 'none') {
-      refuse('needs a client credential: set client_secret, private_key or certificate')
-      return undefined
-    }
+  compile(entry, context) {
+    const client = clientAtIssuer(entry, context)
+    if (client === undefined) return undefined
+    const { issuer, auth } = client
+    const { path, report, placeOf } = context
     const targets = { audience: listOf(entry.audience), resource: listOf(entry.resource) }
     if (targets.audience.length + targets.resource.length === 0) {
-      refuse('needs audience or resource, which name the service for which the token is requested')
+      const message = 'needs audience or resource, which name the service for which the token is requested'
+      report('GH_POLICY_CREDENTIAL', message, path)
       return undefined
     }
     const { client_id: clientId, scopes, requested_token_type: requestedType, actor_token, actor_token_type } = entry
