@@ -1,22 +1,7 @@
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
 import { join } from 'node:path'
+import { type ForkedService, startForkedService } from './forked-service.ts'
 
-/** A service for large bodies, in a separate process. */
-export interface BodyService {
-  readonly port: number
-  stop(): Promise<void>
-}
-
-export async function startBodyService(): Promise<BodyService> {
-  const child = fork(join(import.meta.dirname, 'body-service.ts'), { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
-  const [port] = (await once(child, 'message')) as [number]
-  return {
-    port,
-    stop: async () => {
-      const exit = once(child, 'exit')
-      child.disconnect()
-      await exit
-    },
-  }
+/** Starts a service for large bodies, in a separate process. */
+export function startBodyService(): Promise<ForkedService> {
+  return startForkedService(join(import.meta.dirname, 'body-service.ts'))
 }

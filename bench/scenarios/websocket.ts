@@ -1,10 +1,9 @@
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from '../../gateway/port.ts'
 import { collectGarbage, inspectedAt } from '../harness/collect-garbage.ts'
 import { cpuTimeUs, residentBytes } from '../harness/cpu.ts'
+import { startForkedService } from '../harness/forked-service.ts'
 import { startWebSocketProxy } from '../harness/nginx.ts'
 import { connections, rounds, seconds, tokens } from '../harness/options.ts'
 import { live, policyOf, roomyLimit } from '../harness/policy.ts'
@@ -38,7 +37,7 @@ export const websocket: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens'
   },
   async run(site, chosen) {
     const redis = await site.redis()
-    const service = site.keep(await startEcho())
+    const service = site.keep(await startForkedService(join(import.meta.dirname, '../harness/websocket-service.ts')))
     const bare = site.keep(await startWebSocketProxy(site.newFolder('bare-websocket'), service.port))
     const limits = [roomyLimit('leased', 'route')]
     const plan = {
@@ -110,18 +109,4 @@ export const websocket: Scenario<'rounds' | 'seconds' | 'connections' | 'tokens'
       broken: [],
     }
   },
-}
-
-async function startEcho(): Promise<{ readonly port: number; stop(): Promise<void> }> {
-  const file = join(import.meta.dirname, '../harness/websocket-service.ts')
-  const child = fork(file, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
-  const [port] = (await once(child, 'message')) as [number]
-  return {
-    port,
-    stop: async () => {
-      const exit = once(child, 'exit')
-      child.disconnect()
-      await exit
-    },
-  }
 }
