@@ -8,11 +8,12 @@ import { atEnd } from '../kit/cleanup.ts'
 import { startNode, type TestNode } from '../kit/node.ts'
 import { later, swap } from '../kit/swap.ts'
 import { admitted, type Gate, missingScope, notFound, refused } from './admission.ts'
-import { first, issuer, policy, publicRoute, second } from './policy-swap.ts'
+import { publicRoute, startPolicySwap } from './policy-swap.ts'
 
 // docs/design/contract.md §2: a node watches the policy file. An invalid file has no effect, and the log names its
 // file, line and error code.
 
+const { issuer, first, second, policy } = await startPolicySwap()
 const target = '/orders/1'
 const lasting = await startNode({ policy: policy() })
 

@@ -9,11 +9,12 @@ import { swap } from '../kit/swap.ts'
 import { until } from '../kit/until.ts'
 import { admitted, badToken, type Gate, identity, missingScope, notFound, refused } from './admission.ts'
 import { KeepAliveLoad } from './keep-alive-load.ts'
-import { first, issuer, policy, publicRoute, second } from './policy-swap.ts'
+import { publicRoute, startPolicySwap } from './policy-swap.ts'
 
 // docs/design/architecture.md §3: a changed policy is compiled completely and then replaces the policy in force by one
 // assignment. An exchange keeps the policy in which it was matched. An invalid policy has no effect and is logged.
 
+const { issuer, first, second, policy } = await startPolicySwap()
 const target = '/orders/1'
 
 test('during fifty policy changes under load, no request fails, is lost or is sent to the service twice', async () => {

@@ -1,8 +1,6 @@
 import { startIssuer, testAudience } from '../kit/issuer.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-export const [issuer, first, second] = await Promise.all([startIssuer(), startUpstream(), startUpstream()])
-
 interface PolicyOptions {
   readonly upstreams?: readonly string[]
   readonly scope?: string
@@ -11,15 +9,19 @@ interface PolicyOptions {
   readonly routes?: readonly object[]
 }
 
-/** Returns a policy with one service, whose route /orders requires a scope. */
-export function policy({
-  upstreams = [first.url],
-  scope = 'orders:read',
-  main,
-  service,
-  routes = [],
-}: PolicyOptions = {}) {
-  return {
+/**
+ * Starts an issuer and two services, which stop after the last test of the file. `policy` returns a policy with one
+ * service, whose route /orders requires a scope.
+ */
+export async function startPolicySwap() {
+  const [issuer, first, second] = await Promise.all([startIssuer(), startUpstream(), startUpstream()])
+  const policy = ({
+    upstreams = [first.url],
+    scope = 'orders:read',
+    main,
+    service,
+    routes = [],
+  }: PolicyOptions = {}) => ({
     version: 1,
     issuers: { main: { issuer: issuer.url, audience: [testAudience], ...main } },
     services: {
@@ -29,7 +31,8 @@ export function policy({
         routes: [{ id: 'orders', match: { path: '/orders/**' }, require: { scopes: { all: [scope] } } }, ...routes],
       },
     },
-  }
+  })
+  return { issuer, first, second, policy }
 }
 
 export const publicRoute = (id: string) => ({ id, match: { path: `/${id}` }, require: 'public' })
