@@ -10,8 +10,7 @@ type Row = readonly [label: string, text: string]
 
 /** Formats an explanation for people: the decision first, then the steps that led to the decision, one per line. */
 export function explanationLines(explanation: Explanation): string[] {
-  const { decision, reason, why, signature, reply } = explanation
-  const told = reply === null ? '' : `${reply.status} ${reply.code}, ${reason}: `
+  const { signature } = explanation
   const rows: Row[] = [
     ...requestRows(explanation),
     ...routeRows(explanation),
@@ -22,7 +21,15 @@ export function explanationLines(explanation: Explanation): string[] {
     ...serviceRows(explanation.service_receives),
     ...replyRows(explanation),
   ]
-  return [`${decision}: ${told}${why}`, '', ...aligned(rows)]
+  return [headline(explanation), '', ...aligned(rows)]
+}
+
+function headline({ decision, reason, why, signature, reply }: Explanation): string {
+  if (decision === 'admitted' && signature === 'not checked') {
+    return 'admitted only if the signature of the token is valid: it was not checked (with --jwks FILE it is)'
+  }
+  const told = reply === null ? '' : `${reply.status} ${reply.code}, ${reason}: `
+  return `${decision}: ${told}${why}`
 }
 
 function aligned(rows: readonly Row[]): string[] {

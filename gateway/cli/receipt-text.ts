@@ -29,26 +29,37 @@ export interface ReceiptDocument {
   readonly matched_by?: 'signed-text' | 'jti' | 'answer' | 'text'
 }
 
-/** Prints for people which nodes have acknowledged. */
-export function printAcknowledgements({ acknowledged, missing }: ReceiptDocument, output: Output): void {
+/**
+ * Prints for people which nodes have acknowledged. A node that has not acknowledged is `missing` only if the command
+ * waited for it; otherwise it is `sent`.
+ */
+export function printAcknowledgements(receipt: ReceiptDocument, waited: boolean, output: Output): void {
   output.table(
     ['node', 'state', 'after'],
     [
-      ...acknowledged.map(({ node, ms }) => [node, 'acknowledged', `${Math.round(ms)} ms`]),
-      ...missing.map((node) => [node, 'missing', '-']),
+      ...receipt.acknowledged.map(({ node, ms }) => [node, 'acknowledged', `${Math.round(ms)} ms`]),
+      ...receipt.missing.map((node) => [node, waited ? 'missing' : 'sent', '-']),
     ],
   )
   output.line('')
 }
 
+/** Where an event is stored, as a part of a sentence. A Redis without replicas is normal, so it is not mentioned. */
+export function storedText({ replicas, fsynced }: ReceiptDocument): string {
+  const copies = replicas === 0 ? '' : ` and ${replicas} ${replicas === 1 ? 'replica' : 'replicas'}`
+  return `stored in Redis${copies}${fsynced ? ', and on disk' : ''}`
+}
+
 /** Prints the guarantees of a revocation receipt for people. */
-export function printReceipt(receipt: ReceiptDocument, output: Output): void {
-  const { id, position, missing, fenced_by, replicas, fsynced } = receipt
-  printAcknowledgements(receipt, output)
-  output.line(`Revocation ${id} at ${position}: on ${replicas} replicas${fsynced ? ', and on disk' : ''}.`)
+export function printReceipt(receipt: ReceiptDocument, waited: boolean, output: Output): void {
+  const { id, position, missing, fenced_by } = receipt
+  printAcknowledgements(receipt, waited, output)
+  output.line(`Revocation ${id} at ${position}: ${storedText(receipt)}.`)
   output.line(
     missing.length === 0
       ? 'No node admits the revoked tokens any more.'
-      : `Nodes that acknowledged reject the revoked tokens now; all other nodes reject them from ${fenced_by}.`,
+      : waited
+        ? `Nodes that acknowledged reject the revoked tokens now; all other nodes reject them from ${fenced_by}.`
+        : `Not waited for the nodes: usually each rejects the revoked tokens within milliseconds, at the latest from ${fenced_by}. With --wait, the command shows when.`,
   )
 }

@@ -126,7 +126,10 @@ export class Epoch {
       }
       if (epoch === '' && this.#remembered === '' && !(await this.#settling())) {
         if (performance.now() - emptySince > SETTLE_MS) {
-          log('warn', 'no cluster epoch in Redis and no surviving member: initialising a new cluster')
+          log(
+            'warn',
+            'starting a new cluster: this is expected at the first start; otherwise Redis has lost its data, including revocations, and no running node had a copy',
+          )
           this.#known = await this.#make('', 0)
           return
         }

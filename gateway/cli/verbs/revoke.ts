@@ -75,7 +75,8 @@ export const verb = defineVerb({
     [exitCodes.done]: 'every node has acknowledged',
     [exitCodes.invalid]: 'refused: nothing was revoked',
     ...adminUnreachable,
-    [exitCodes.partly]: 'revoked, but some nodes have not acknowledged; they stop admitting at fenced_by',
+    [exitCodes.partly]:
+      'revoked, but some nodes have not acknowledged; they stop admitting at fenced_by at the latest. Usual without --wait',
   },
   run: async (given, output) => {
     if (given.token !== undefined && given.token !== '-') output.withhold(given.token)
@@ -85,7 +86,7 @@ export const verb = defineVerb({
     const query = `wait=${given.wait ? 'all' : 'none'}&durable=${given.durable ? 1 : 0}`
     const { document } = await admin.call('POST', `/api/v1/revocations?${query}`, 'missing', body)
     const receipt = document as unknown as ReceiptDocument
-    printReceipt(receipt, output)
+    printReceipt(receipt, given.wait, output)
     output.document(receipt)
     if (receipt.matched_by === 'text') output.warn(byTextAlone)
     return receipt.missing.length === 0 ? exitCodes.done : exitCodes.partly

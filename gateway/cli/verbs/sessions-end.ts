@@ -26,7 +26,8 @@ export const verb = defineVerb({
     [exitCodes.done]: 'every node has acknowledged',
     [exitCodes.invalid]: 'refused, or the device has no session',
     ...adminUnreachable,
-    [exitCodes.partly]: 'ended, but some nodes have not acknowledged; they stop admitting at fenced_by',
+    [exitCodes.partly]:
+      'ended, but some nodes have not acknowledged; they stop admitting at fenced_by at the latest. Usual without --wait',
   },
   run: async (given, output) => {
     const { reason, wait, durable } = given
@@ -35,7 +36,7 @@ export const verb = defineVerb({
     const admin = AdminClient.from(given.admin)
     const { document } = await admin.call('POST', `/api/v1/sessions/end?${query}`, 'receipt', body)
     const { ended, receipt } = document as unknown as { ended: readonly string[]; receipt: ReceiptDocument }
-    printReceipt(receipt, output)
+    printReceipt(receipt, wait, output)
     if (ended.length === 0 && given.session !== undefined) {
       output.line('Redis has no record of this session. Its id was revoked nevertheless.')
     } else output.line(ended.length === 1 ? 'One session was ended.' : `${ended.length} sessions were ended.`)

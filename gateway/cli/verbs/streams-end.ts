@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { AdminClient, adminFlag, adminUnreachable } from '../admin-client.ts'
 import { CliError, exitCodes } from '../output.ts'
-import { printAcknowledgements, type ReceiptDocument } from '../receipt-text.ts'
+import { printAcknowledgements, type ReceiptDocument, storedText } from '../receipt-text.ts'
 import { defineVerb, flag } from '../verb.ts'
 
 interface StreamReceiptDocument extends ReceiptDocument {
@@ -42,7 +42,7 @@ export const verb = defineVerb({
     [exitCodes.invalid]: 'refused: no stream was ended',
     ...adminUnreachable,
     [exitCodes.partly]:
-      'some nodes have not acknowledged, and end the streams when they have contact to Redis again; or some nodes have an older version, and do not end them',
+      'some nodes have not acknowledged, and end the streams when they have contact to Redis again; or some nodes have an older version, and do not end them. Usual without --wait',
   },
   run: async ({ subject, session, route, id, issuer, reason, wait, admin }, output) => {
     const given = Object.entries({ subject, session, route, id }).filter(([, value]) => value !== undefined)
@@ -59,8 +59,8 @@ export const verb = defineVerb({
     const { document } = await AdminClient.from(admin).call('POST', path, 'receipt', body)
     const { receipt } = document as unknown as { receipt: StreamReceiptDocument }
     const { missing, unable = [] } = receipt
-    printAcknowledgements(receipt, output)
-    output.line(`Order ${receipt.id} at ${receipt.position}: on ${receipt.replicas} replicas.`)
+    printAcknowledgements(receipt, wait, output)
+    output.line(`Order ${receipt.id} at ${receipt.position}: ${storedText(receipt)}.`)
     if (unable.length > 0) {
       output.line(`Nodes of an older version, whose streams continue: ${unable.join(', ')}.`)
     }

@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest'
+import { Output, type Sinks } from '../../../gateway/cli/output.ts'
+import { printReceipt, type ReceiptDocument, storedText } from '../../../gateway/cli/receipt-text.ts'
+
+const receipt: ReceiptDocument = {
+  id: 'r1',
+  position: '7-0',
+  acknowledged: [],
+  missing: ['n1'],
+  fenced_by: '2030-01-31T12:00:10.000Z',
+  replicas: 0,
+  fsynced: false,
+}
+
+function textOf(waited: boolean): string {
+  let printed = ''
+  const write = (text: string) => {
+    printed += text
+    return true
+  }
+  const sink = { isTTY: false, write } as Sinks['stdout']
+  printReceipt(receipt, waited, new Output('text', { stdout: sink, stderr: sink }))
+  return printed
+}
+
+test('a node that has not acknowledged a revocation is printed as `missing` if the command waited for it', () => {
+  expect(textOf(true)).toMatch(/^n1 +missing +-$/m)
+})
+
+test('without a wait, a node that has not acknowledged yet is printed as `sent`, with the latest time of its effect', () => {
+  const text = textOf(false)
+
+  expect(text).toMatch(/^n1 +sent +-$/m)
+  expect(text).not.toContain('missing')
+  expect(text).toContain('at the latest from 2030-01-31T12:00:10.000Z')
+})
+
+test.each([
+  [0, false, 'stored in Redis'],
+  [1, false, 'stored in Redis and 1 replica'],
+  [2, true, 'stored in Redis and 2 replicas, and on disk'],
+])('a receipt with %d replicas and fsynced %s is printed as "%s"', (replicas, fsynced, text) => {
+  expect(storedText({ ...receipt, replicas, fsynced })).toBe(text)
+})
