@@ -1,3 +1,4 @@
+import { tokenTypes } from '../oauth/exchange-terms.ts'
 import { isBearerToken } from '../oauth/introspection.ts'
 import { type JsonObject, member } from '../oauth/json.ts'
 import { readJws } from '../oauth/jws.ts'
@@ -60,11 +61,19 @@ export function readGrant(reply: FormReply, askedMs: number): GrantReply {
       unusable: `the reply has ${/^[\w-]{1,32}$/.test(type) ? `token_type ${type}` : 'another token_type'} instead of Bearer`,
     }
   }
+  const issued = member(object, 'issued_token_type')
+  if (issued !== undefined && !presentable.has(issued)) {
+    const name = typeof issued === 'string' && /^[\w:.-]{1,100}$/.test(issued) ? issued : 'another issued_token_type'
+    return { unusable: `the reply has ${name} instead of an access token or a JWT (RFC 8693 §2.2.1)` }
+  }
   if (!isBearerToken(token))
     return { unusable: 'the token has characters that a bearer token must not have (RFC 6750 §2.1)' }
   if (token.length > TOKEN_MAX) return { unusable: `the token is longer than ${TOKEN_MAX} characters` }
   return { token, expiresAtMs: endOf(object, token, askedMs) }
 }
+
+/** Values of `issued_token_type` that a service may receive. A refresh token, for example, must never reach a service. */
+const presentable: ReadonlySet<unknown> = new Set(Object.values(tokenTypes))
 
 /** Runs of this length and more could be tokens or secrets, and are left out of descriptions. */
 const tokenLike = /[\w.~+/=-]{32,}/g

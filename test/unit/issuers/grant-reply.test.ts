@@ -29,6 +29,12 @@ test.each([
 })
 
 test.each([
+  [
+    'issued_token_type refresh_token (RFC 8693 §2.2.1)',
+    { ...good, issued_token_type: 'urn:ietf:params:oauth:token-type:refresh_token' },
+    /refresh_token instead of/,
+  ],
+  ['an issued_token_type that is no text', { ...good, issued_token_type: 1 }, /another issued_token_type/],
   ['another token_type', { ...good, token_type: 'DPoP' }, /token_type DPoP/],
   ['characters outside b64token', { ...good, access_token: 'a b' }, /characters/],
   ['more than 16384 characters', { ...good, access_token: 'x'.repeat(16_385) }, /longer than 16384/],
