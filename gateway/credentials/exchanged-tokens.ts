@@ -30,7 +30,7 @@ export interface ExchangedTokensDependencies {
   readonly clients: Pick<ExchangeClients, 'of'>
   /** Computes the keyed hashes under which exchanged tokens are cached. */
   readonly sealer: Sealer
-  readonly renewals: Renewals
+  readonly renewals: Pick<Renewals, 'newer'>
 }
 
 /** Maximum number of exchanged tokens in memory, and of all their bytes. */
@@ -39,6 +39,8 @@ const CACHE_LIMITS = { entriesMax: 32_768, bytesMax: 32 * 1024 * 1024 }
 const UNDER_WAY_MAX = 4096
 /** Time for which a refusal to exchange a token is remembered, ms. */
 const REFUSAL_MS = 5000
+/** Largest difference between the clocks of two nodes that does not make a renewed token count as older, ms. */
+const SKEW_MAX_MS = 5000
 /** A token is no longer sent in the last part of its lifetime: a tenth, at most 10 s. It could expire on the way. */
 const MARGIN_MAX_MS = 10_000
 
@@ -93,8 +95,8 @@ export class ExchangedTokens {
   async newer(terms: ExchangeTerms, subject: ExchangeSubject, refused: string): Promise<string | undefined> {
     const client = this.#dependencies.clients.of(terms)
     const key = this.#keyOf(terms, subject.credential, client.actorToken)
-    const cached = this.#cache.find(key, subject.nowMs)?.result
-    if (typeof cached === 'string' && cached !== refused) return cached
+    const entry = this.#cache.find(key, subject.nowMs)
+    if (typeof entry?.result === 'string' && entry.result !== refused) return entry.result
     const renewed = await this.#dependencies.renewals.newer(key, refused, client.patienceMs, async () => {
       const value = await this.#shared(key, terms, subject, client)
       const entry = this.#cache.find(key, Date.now())
@@ -102,20 +104,22 @@ export class ExchangedTokens {
         ? undefined
         : { value, sinceMs: entry.sinceMs, untilMs: entry.untilMs }
     })
-    if (renewed === undefined) return undefined
+    // A renewal of the last 30 s can be older than the refused token, which was exchanged after the renewed one expired.
+    if (renewed === undefined || Date.now() >= renewed.untilMs) return undefined
+    if (entry !== undefined && renewed.sinceMs + SKEW_MAX_MS < entry.sinceMs) return undefined
     const { value, ...times } = renewed
     if (this.#cache.find(key, times.sinceMs)?.result !== value)
       this.#cache.add(key, value, { ...times, bytes: value.length })
     return value
   }
 
-  /** Keyed hash of everything that shapes the exchanged token. */
+  /** Keyed hash of everything that shapes the exchanged token, or the time for which the gate reuses the token. */
   #keyOf(
-    { issuer, clientId, audience, resource, scopes, requestedType, actor }: ExchangeTerms,
+    { issuer, clientId, audience, resource, scopes, requestedType, actor, maxLifetimeMs }: ExchangeTerms,
     token: string,
     actorToken: string,
   ): string {
-    const lists = JSON.stringify([audience, resource, scopes, requestedType, actor?.type])
+    const lists = JSON.stringify([audience, resource, scopes, requestedType, actor?.type, maxLifetimeMs])
     return this.#dependencies.sealer.nameOf('token-exchange', issuer.issuer, clientId, lists, actorToken, token)
   }
 

@@ -153,6 +153,7 @@ test.each([
   ['scopes', { scopes: ['orders:write'] }],
   ['requested token type', { requestedType: 'jwt' }],
   ['client of the gate', { clientId: 'other' }],
+  ['max_lifetime', { maxLifetimeMs: 10_000 }],
 ] as const)('tokens that were exchanged for another %s are not reused', async (_, other) => {
   const first = parts()
   const who = caller()
@@ -223,6 +224,17 @@ test.each([
   ['unsupported_grant_type', error('unsupported_grant_type'), {}],
   ['404', () => ({ status: 404, body: 'no' }), {}],
   ['token_type mac', () => ({ body: '{"access_token":"a","token_type":"mac"}' }), {}],
+  [
+    'a refresh token (issued_token_type)',
+    () => ({
+      body: JSON.stringify({
+        access_token: 'a',
+        token_type: 'N_A',
+        issued_token_type: 'urn:ietf:params:oauth:token-type:refresh_token',
+      }),
+    }),
+    {},
+  ],
 ] as const)(
   '%s is 502 exchange-misconfigured, with a message that names the entry of the policy',
   async (_, script, more) => {
@@ -335,4 +347,25 @@ test('after a 401 of the service, there is no newer token when the issuer refuse
   issuer.script = () => ({ status: 500 })
 
   expect(await exchanged.newer(terms, at(who), first)).toBeUndefined()
+})
+
+test('after a 401 of the service, a renewed token that is older than the refused token, or has expired, is not sent', async () => {
+  const clients = new ExchangeClients(processSecrets())
+  clients.prepare([good])()
+  atEnd(() => clients.close())
+  const sealer = new Sealer([{ id: 'k', secret: randomBytes(32) }])
+  let renewed = { value: 'Bearer old', sinceMs: 0, untilMs: 0 }
+  const exchanged = new ExchangedTokens({ clients, sealer, renewals: { newer: async () => renewed } })
+  const who = caller()
+  const refused = (await exchanged.obtain(good, at(who))) as string
+  const nowMs = Date.now()
+
+  renewed = { value: 'Bearer older', sinceMs: nowMs - 20_000, untilMs: nowMs + 40_000 }
+  expect(await exchanged.newer(good, at(who), refused)).toBeUndefined()
+  renewed = { value: 'Bearer expired', sinceMs: nowMs, untilMs: nowMs }
+  expect(await exchanged.newer(good, at(who), refused)).toBeUndefined()
+  // The cache keeps the token of the later exchange.
+  expect(exchanged.obtain(good, at(who))).toBe(refused)
+  renewed = { value: 'Bearer newer', sinceMs: nowMs, untilMs: nowMs + 60_000 }
+  expect(await exchanged.newer(good, at(who), refused)).toBe('Bearer newer')
 })
