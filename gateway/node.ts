@@ -106,7 +106,8 @@ async function openRooms(loaded: LoadedSettings, lines: LineWriter, log: NodeLog
   )
   const link = cluster?.link
   const names = { service: 'gatehouse', version: packageVersion, node: node.id } as const
-  const telemetry = open(await startTelemetry(settings.telemetry, names, log, link))
+  const authorization = () => secrets.ofSettings('telemetry.authorization')
+  const telemetry = open(await startTelemetry(settings.telemetry, names, log, link, authorization))
   const members = cluster && (() => cluster.members.last)
   const limits = open(openLimits({ ...common, link, members, rules: () => limitRules(policy.current) }))
   const { knownAddresses } = limits

@@ -109,7 +109,8 @@ export class WorkerProcess {
     const issuers = () => policy.snapshot.issuers
     const revoker = new Revoker(revocations, issuers)
     const names = { service: 'gatehouse-worker', version: packageVersion, node: settings.node.id } as const
-    const telemetry = await startTelemetry(settings.telemetry, names, log, link)
+    const authorization = () => secrets.ofSettings('telemetry.authorization')
+    const telemetry = await startTelemetry(settings.telemetry, names, log, link, authorization)
     const { tracer } = telemetry.telemetry
     const resources = { settings, secrets, keys, link, sealer, issuers, revoker, tracer, log: tell }
     const jobs = policyJobKinds.map(({ kind, queuesOf, open }) => ({ kind, queuesOf, ...open(resources) }))

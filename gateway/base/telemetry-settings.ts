@@ -7,8 +7,6 @@ export interface TelemetrySettings {
   readonly traces: TraceSettings | undefined
   readonly metrics: { readonly endpoint: string; readonly intervalMs: number } | undefined
   readonly logs: { readonly endpoint: string } | undefined
-  /** Value of the `Authorization` field in requests to the telemetry receivers. */
-  readonly authorization: string | undefined
 }
 
 export interface TraceSettings {

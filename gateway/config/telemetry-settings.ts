@@ -108,19 +108,20 @@ export const telemetrySettings = (context: SettingsContext) =>
     .transform((data, ctx): TelemetrySettings => {
       const otel = new OtelVariables(context.env, context.problems)
       context.warnings.push(...otel.withoutEffect)
-      if (otel.disabled) return { traces: undefined, metrics: undefined, logs: undefined, authorization: undefined }
+      if (otel.disabled) return { traces: undefined, metrics: undefined, logs: undefined }
       const metrics = otel.endpoint('metrics', data.metrics?.endpoint)
       const intervalMs = data.metrics?.interval ?? otel.intervalMs ?? DEFAULT_INTERVAL_MS
       const logs = otel.endpoint('logs', data.logs?.endpoint)
       const traces = tracesOf(data, otel)
-      const authorization = settingSecret(data.authorization, ['authorization'], ctx, context)
-      const message = authorizationError(authorization, [traces?.endpoint, metrics, logs])
+      const check = (text: string) => authorizationError(text, [traces?.endpoint, metrics, logs])
+      const use = { path: ['telemetry', 'authorization'], usedBy: 'export of telemetry', check }
+      const authorization = settingSecret(data.authorization, ['authorization'], ctx, context, use)
+      const message = authorization === undefined ? undefined : check(authorization)
       if (message !== undefined) addProblem(ctx, { code: 'GH_CONFIG_SECRET', message, path: ['authorization'] })
       return {
         traces,
         metrics: metrics === undefined ? undefined : { endpoint: metrics, intervalMs },
         logs: logs === undefined ? undefined : { endpoint: logs },
-        authorization,
       }
     })
     .prefault({})
@@ -145,15 +146,11 @@ function tracesOf({ traces }: TelemetryKeys, otel: OtelVariables): TraceSettings
 }
 
 /**
- * Returns the error in the Authorization value for the exporters; `undefined` when the value is valid or absent.
+ * Returns the error in the Authorization value for the exporters; `undefined` when the value is valid.
  *
  * @param endpoints  URLs to which the value would be sent
  */
-function authorizationError(
-  authorization: string | undefined,
-  endpoints: readonly (string | undefined)[],
-): string | undefined {
-  if (authorization === undefined) return undefined
+function authorizationError(authorization: string, endpoints: readonly (string | undefined)[]): string | undefined {
   if (!/^[\x20-\x7e]+$/.test(authorization)) return 'must contain only visible ASCII characters and spaces'
   const open = endpoints.find((url) => url !== undefined && !isPrivate(new URL(url)))
   return open && `must not be sent unencrypted to ${new URL(open).origin}: use https, or http on loopback`

@@ -1,3 +1,4 @@
+import type { Secret } from '../base/secret.ts'
 import type { TelemetrySettings } from '../base/telemetry-settings.ts'
 import { Delivery, type TelemetrySignal } from './delivery.ts'
 import { instruments } from './instruments.ts'
@@ -40,13 +41,15 @@ export class Telemetry implements MetricSource {
   /**
    * Starts the telemetry of a process.
    *
-   * @param outlets  additional receivers of recorded spans
+   * @param outlets        additional receivers of recorded spans
+   * @param authorization  returns the secret `telemetry.authorization` of the settings in force
    */
   static async start(
     settings: TelemetrySettings,
     names: OriginNames,
     log: NodeLog,
     outlets: readonly SpanOutlet[] = [],
+    authorization: () => Secret | undefined = () => undefined,
   ): Promise<Telemetry> {
     const { traces, metrics, logs } = settings
     const sends = traces?.endpoint !== undefined || metrics !== undefined || logs !== undefined
@@ -59,7 +62,7 @@ export class Telemetry implements MetricSource {
     }
     // Load the OpenTelemetry SDK only when it is used, because loading needs time and memory.
     const exports = sends
-      ? (await import('./otlp/open-exports.ts')).openExports(settings, names, sendLog, delivery)
+      ? (await import('./otlp/open-exports.ts')).openExports(settings, names, sendLog, delivery, authorization)
       : nothing
     return new Telemetry(settings, exports, deliveries, log, outlets)
   }

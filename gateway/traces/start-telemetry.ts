@@ -1,3 +1,4 @@
+import type { Secret } from '../base/secret.ts'
 import type { TelemetrySettings } from '../base/telemetry-settings.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
 import type { MetricSource } from '../telemetry/metrics.ts'
@@ -19,18 +20,20 @@ export interface StartedTelemetry {
 /**
  * Starts the telemetry of a process.
  *
- * @param link  connection to Redis; `undefined` without Redis: no recent traces are then stored
+ * @param link           connection to Redis; `undefined` without Redis: no recent traces are then stored
+ * @param authorization  returns the secret `telemetry.authorization` of the settings in force
  */
 export async function startTelemetry(
   settings: TelemetrySettings,
   names: OriginNames,
   log: NodeLog,
   link: RedisLink | undefined,
+  authorization: () => Secret | undefined,
 ): Promise<StartedTelemetry> {
   const max = settings.traces?.recent ?? 0
   const recent = link === undefined || max === 0 ? undefined : new RecentTraces({ link, max, log: log.log.bind(log) })
   const kept = recent === undefined ? [] : [recent]
-  const telemetry = await Telemetry.start(settings, names, log, kept)
+  const telemetry = await Telemetry.start(settings, names, log, kept, authorization)
   const close = async (): Promise<void> => {
     await Promise.all([telemetry.close(), recent?.close()])
   }

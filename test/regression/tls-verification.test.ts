@@ -2,6 +2,8 @@ import { createServer } from 'node:tls'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { IssuerHttp } from '../../gateway/issuers/issuer-http.ts'
 import { RedisLink } from '../../gateway/redis/redis-link.ts'
+import { Delivery } from '../../gateway/telemetry/delivery.ts'
+import { openExports } from '../../gateway/telemetry/otlp/open-exports.ts'
 import { CertificateAuthority } from '../kit/certificate-authority.ts'
 import { atEnd } from '../kit/cleanup.ts'
 import { listen } from '../kit/ports.ts'
@@ -9,7 +11,7 @@ import { redisSettingsFor } from '../kit/redis.ts'
 import { shippedBatch, sinkOf } from '../kit/shipped.ts'
 
 // The variable NODE_TLS_REJECT_UNAUTHORIZED=0 of Node.js disables the verification of certificates wherever code does not
-// demand it. The gate demands it: at issuers, Redis and audit sinks. test/integration/upstream-tls.test.ts has services.
+// demand it. The gate demands it: at issuers, Redis, audit sinks and receivers of telemetry. test/integration/upstream-tls.test.ts has services.
 
 const before = process.env['NODE_TLS_REJECT_UNAUTHORIZED']
 beforeAll(() => {
@@ -69,4 +71,24 @@ test.each([
 
   await expect(sink.send([shippedBatch(1)])).rejects.toThrow()
   expect(await received).toBe('')
+})
+
+test('a telemetry export sends nothing to a receiver with an untrusted certificate', async () => {
+  const { port, received } = await startUntrusted()
+  const { promise: failed, resolve } = Promise.withResolvers<unknown>()
+  const delivery = new Delivery('logs', (_, __, { reason }) => resolve(reason))
+  const settings = { traces: undefined, metrics: undefined, logs: { endpoint: `https://localhost:${port}/v1/logs` } }
+  const names = { service: 'gatehouse', version: '1', node: 'n1' } as const
+  const { logs } = openExports(
+    settings,
+    names,
+    () => {},
+    () => delivery,
+    () => undefined,
+  )
+  atEnd(() => logs!.close())
+  logs!.add({ timeMs: Date.now(), level: 'info', message: 'secret-of-the-log', fields: {} })
+
+  expect(await received).toBe('')
+  expect(await failed).toMatch(/certificate/)
 })

@@ -1,7 +1,8 @@
 import { Supervisor } from '../../base/supervisor.ts'
 import type { Delivery } from '../delivery.ts'
 
-type ExportDone = (result: { readonly code: number; readonly error?: Error }) => void
+/** Receives the result of an export. */
+export type ExportDone = (result: { readonly code: number; readonly error?: Error }) => void
 
 /** Common interface of the OTLP exporters of all signals. */
 interface Exporter<Batch> {

@@ -3,12 +3,16 @@ import { OTLPLogExporter } from '@opentelemetry/exporter-logs-otlp-proto'
 import { OTLPMetricExporter } from '@opentelemetry/exporter-metrics-otlp-proto'
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
 import { AggregationTemporality } from '@opentelemetry/sdk-metrics'
+import type { Secret } from '../../base/secret.ts'
 import type { TelemetrySettings } from '../../base/telemetry-settings.ts'
 import type { Delivery, DeliveryLog, TelemetrySignal } from '../delivery.ts'
 import type { OriginNames } from '../origin-names.ts'
+import type { ExportDone } from './counted-exporter.ts'
+import { ExportAuthorization } from './export-authorization.ts'
 import { LogQueue } from './log-queue.ts'
 import { MetricPush } from './metric-push.ts'
 import { originOf } from './origin.ts'
+import { otlpAgent, type SignalVariable } from './otlp-agent.ts'
 import { SpanQueue } from './span-queue.ts'
 
 /** OTLP export of each signal; `undefined` for a signal that is not sent. */
@@ -22,16 +26,17 @@ export interface OtlpExports {
  * Opens the exports that are enabled in the settings. The exporters also read other OpenTelemetry environment variables
  * themselves.
  *
- * @param delivery  creates the delivery statistics of a signal
+ * @param delivery       creates the delivery statistics of a signal
+ * @param authorization  returns the secret `telemetry.authorization` of the settings in force
  */
 export function openExports(
   settings: TelemetrySettings,
   names: OriginNames,
   log: DeliveryLog,
   delivery: (signal: TelemetrySignal) => Delivery,
+  authorization: () => Secret | undefined,
 ): OtlpExports {
-  const { traces, metrics, logs, authorization } = settings
-  const headers: Record<string, string> = authorization === undefined ? {} : { authorization }
+  const { traces, metrics, logs } = settings
   // Let OpenTelemetry log only while the exporters read their environment variables. Later, OpenTelemetry would log
   // every failure of every batch.
   const tell = (level: 'info' | 'warn') => (text: string) => log(level, 'opentelemetry', { text: text.slice(0, 200) })
@@ -40,15 +45,49 @@ export function openExports(
   try {
     const origin = originOf(names)
     const temporalityPreference = AggregationTemporality.CUMULATIVE
-    const spans = traces?.endpoint && new OTLPTraceExporter({ url: traces.endpoint, headers })
-    const push = metrics && new OTLPMetricExporter({ url: metrics.endpoint, headers, temporalityPreference })
-    const lines = logs && new OTLPLogExporter({ url: logs.endpoint, headers })
+    const spans = authorized('TRACES', traces?.endpoint, authorization, (options) => new OTLPTraceExporter(options))
+    const push = authorized(
+      'METRICS',
+      metrics?.endpoint,
+      authorization,
+      (options) => new OTLPMetricExporter({ ...options, temporalityPreference }),
+    )
+    const lines = authorized('LOGS', logs?.endpoint, authorization, (options) => new OTLPLogExporter(options))
     return {
-      spans: spans ? new SpanQueue(spans, delivery('spans'), origin) : undefined,
-      metrics: push && new MetricPush(push, delivery('metrics'), origin, metrics.intervalMs),
+      spans: spans && new SpanQueue(spans, delivery('spans'), origin),
+      metrics: push && new MetricPush(push, delivery('metrics'), origin, metrics!.intervalMs),
       logs: lines && new LogQueue(lines, delivery('logs'), origin),
     }
   } finally {
     diag.disable()
   }
+}
+
+/** Options of the exporter of one signal. */
+interface SignalOptions {
+  readonly url: string
+  readonly headers: () => Promise<Record<string, string>>
+  readonly httpAgentOptions: ReturnType<typeof otlpAgent>
+}
+
+/**
+ * Opens the exporter of one signal. After the receiver refused the `Authorization` value, the exporter sends the batch
+ * again, once, if another value is known.
+ *
+ * @param url  receiver of the signal; `undefined` for a signal that is not sent
+ */
+function authorized<Exporter extends { export(batch: never, done: ExportDone): void }>(
+  signal: SignalVariable,
+  url: string | undefined,
+  secret: () => Secret | undefined,
+  open: (options: SignalOptions) => Exporter,
+): Exporter | undefined {
+  if (url === undefined) return undefined
+  const authorization = new ExportAuthorization(secret)
+  const agent = otlpAgent(signal, process.env)
+  const exporter = open({ url, headers: authorization.headers, httpAgentOptions: agent })
+  const send = exporter.export.bind(exporter)
+  exporter.export = (batch: never, done: ExportDone) =>
+    send(batch, (result) => (authorization.refused(result.error) ? send(batch, done) : done(result)))
+  return exporter
 }
