@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import { AddressList } from '../base/address-list.ts'
 import type { RouteLimits } from '../base/limit-rule.ts'
-import { forwardedMethods, withHead } from '../base/methods.ts'
+import { withHead } from '../base/methods.ts'
 import { ConfigError, type DocumentPath, type Problem, problem } from '../config/problem.ts'
 import { statedExpiries } from '../config/stated-expiry.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
@@ -27,6 +27,7 @@ import { compileUpstreamTls } from './services/compile-upstream-tls.ts'
 import { compileWebSocket } from './services/compile-websocket.ts'
 import { compileCredentials, type ServiceCredentials } from './services/credentials/compile-credentials.ts'
 import type { ServiceCredential } from './services/credentials/service-credential.ts'
+import { matchedMethods, matchedPath } from './services/match-entry.ts'
 import { compileRewrite, type RewriteEntry } from './services/rewrite.ts'
 import type { RouteEntry } from './services/route-entry.ts'
 import type { ServiceEntry } from './services/service-entry.ts'
@@ -215,7 +216,7 @@ class RouteCollection {
   ): Route {
     const { require, shadow, rewrite, on_outage } = entry
     const accept = this.#acceptOf(service, serviceEntry, entry, at)
-    const methods = withHead(entry.match.methods ?? forwardedMethods)
+    const methods = withHead(matchedMethods(entry.match))
     const names = new RouteRequirementNames(service, serviceEntry, this.#report)
     const shadowNames = new RouteRequirementNames(service, serviceEntry, this.#report)
     // `names` contains the scopes and login issuers of the requirement only after `compileRequirement` has run.
@@ -229,7 +230,7 @@ class RouteCollection {
       id: entry.id,
       service,
       host: entry.match.host,
-      path: entry.match.path,
+      path: matchedPath(entry.match),
       requirement,
       shadow: shadow && compileRequirement(shadow.require, [...at, 'shadow', 'require'], shadowNames),
       accept,
@@ -302,10 +303,11 @@ class RouteCollection {
   #readPattern(service: ServicePolicy, match: RouteEntry['match'], at: DocumentPath): PathPattern | undefined {
     const fault = match.host === undefined ? undefined : hostFault(match.host)
     if (fault !== undefined) this.#report('GH_POLICY_PATTERN', fault, [...at, 'host'])
-    const pattern = readPathPattern(match.path)
-    const refused = typeof pattern === 'string' ? undefined : refusedBy(service, match.path)
+    const path = matchedPath(match)
+    const pattern = readPathPattern(path)
+    const refused = typeof pattern === 'string' ? undefined : refusedBy(service, path)
     if (typeof pattern === 'string') {
-      const hint = /[{<]/.test(match.path) ? 'use * for a variable segment, and /** for every path below' : undefined
+      const hint = /[{<]/.test(path) ? 'use * for a variable segment, and /** for every path below' : undefined
       this.#report('GH_POLICY_PATTERN', pattern, [...at, 'path'], hint)
     }
     if (refused !== undefined) {

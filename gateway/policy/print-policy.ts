@@ -12,6 +12,7 @@ import { auditTerms } from './services/audit-entry.ts'
 import type { CorsEntry } from './services/cors-entry.ts'
 import { printCredential } from './services/credentials/credential-kinds.ts'
 import type { RouteLimitEntry } from './services/limit-entry.ts'
+import { matchedMethods } from './services/match-entry.ts'
 import { printedStale } from './services/on-outage.ts'
 import type { RouteEntry } from './services/route-entry.ts'
 import type { ServiceEntry } from './services/service-entry.ts'
@@ -126,8 +127,7 @@ function printedRoute(entry: RouteEntry, service: ServiceEntry, soleIssuer: stri
     id,
     match: {
       ...(match.host !== undefined && { host: match.host }),
-      path: match.path,
-      methods: match.methods ?? forwardedMethods,
+      ...(match.grpc === undefined ? { path: match.path, methods: matchedMethods(match) } : { grpc: match.grpc }),
       fall_through: match.fall_through,
     },
     require: require === 'public' ? require : printRequirement(require, soleIssuer),
@@ -141,7 +141,7 @@ function printedRoute(entry: RouteEntry, service: ServiceEntry, soleIssuer: stri
       total: timeouts?.total ?? service.timeouts.total,
     }),
     credentials: printCredential(entry.credentials ?? service.credentials),
-    ...(cors && { cors: printedCors(cors, match.methods ?? forwardedMethods) }),
+    ...(cors && { cors: printedCors(cors, matchedMethods(match)) }),
     ...(websocket && { websocket: printedWebSocket(websocket) }),
     limits: limits.map(printedLimit),
     ...(rewrite && { rewrite }),

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { forwardedMethods } from '../../base/methods.ts'
 import { sizeOrNone, text } from '../../config/text-schemas.ts'
 import { addressLists } from '../address-lists.ts'
 import { requirementEntry, requirementTree } from '../requirements/requirement-tree.ts'
@@ -8,6 +7,7 @@ import { auditEntry } from './audit-entry.ts'
 import { corsEntry } from './cors-entry.ts'
 import { credentialEntry } from './credentials/credential-kinds.ts'
 import { routeLimitEntries } from './limit-entry.ts'
+import { matchEntry } from './match-entry.ts'
 import { onOutage } from './on-outage.ts'
 import { streamsEntry } from './streams-entry.ts'
 import { routeTimeouts } from './timeouts.ts'
@@ -21,41 +21,10 @@ export const routeEntry = z.strictObject({
   id: text('1 to 128 letters, digits, dots, - or _', /^[A-Za-z0-9._-]{1,128}$/).describe(
     'Name of the route in logs and metrics. Unique in the policy.',
   ),
-  match: z
-    .strictObject({
-      host: z
-        .string()
-        .max(255)
-        .optional()
-        .describe(
-          'Host in lower case, without a port. `*.example` matches exactly one label before `.example`. Default: every ' +
-            'host.',
-        ),
-      path: z
-        .string()
-        .max(2048)
-        .describe(
-          'Path pattern in normal form, case-sensitive. `*` matches one whole segment, `**` zero or more segments and ' +
-            'only at the end.',
-        ),
-      methods: z
-        .array(z.enum(forwardedMethods))
-        .min(1)
-        .optional()
-        .describe('Methods; GET includes HEAD. Default: every method that the gate forwards.'),
-      fall_through: z
-        .boolean()
-        .prefault(false)
-        .describe(
-          'Whether a less literal path or host may match requests with other methods. Default false: requests with other ' +
-            'methods get 405. With true a weaker route can admit them; the status of the node lists it as a relaxation. ' +
-            'Routes of one host and path must have the same value.',
-        ),
-    })
-    .describe(
-      'Requests that the route matches. The route with the most literal host and path applies, then the method ' +
-        'decides. Requests that match no route are rejected.',
-    ),
+  match: matchEntry.describe(
+    'Requests that the route matches. The route with the most literal host and path applies, then the method ' +
+      'decides. Requests that match no route are rejected.',
+  ),
   require: requirementEntry.describe(
     'Requirement that a request must meet. Only the word `public` admits every request.',
   ),

@@ -131,7 +131,9 @@ test('a printed policy with all settings contains every key of the policy schema
   const secrets = ['introspection', 'login'].flatMap((part) => elsewhere.map((key) => `.issuers.main.${part}.${key}`))
   // A limit of a route has either requests or messages.
   const messages = limits.map(() => '.services.s.routes[].limits[].messages')
-  expect(lacking(schema, printed(full))).toEqual([...secrets, '.services.s.upstream_tls.key.env', ...messages])
+  // A route matches by either path or gRPC method.
+  const others = ['.services.s.upstream_tls.key.env', '.services.s.routes[].match.grpc', ...messages]
+  expect(lacking(schema, printed(full))).toEqual([...secrets, ...others])
   // Proves that `lacking` finds a key of the schema that is missing in a policy.
   expect(lacking(schema, { ...full, services: { s: { ...full.services.s, roles: {} } } })).toContain('.services.s.host')
 })
