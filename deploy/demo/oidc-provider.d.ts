@@ -87,7 +87,7 @@ declare module 'oidc-provider' {
     interface Prompt {
       readonly checks: { add<Context>(check: Check<Context>): void }
     }
-    function base(): { get(name: string): Prompt | undefined }
+    function base(): { get(name: string): Prompt | undefined; remove(name: string): void }
   }
 
   export namespace errors {

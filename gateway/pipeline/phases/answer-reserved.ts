@@ -12,6 +12,8 @@ const keysPath = '/.well-known/gatehouse/jwks.json'
 const unknown = denial('route-unknown')
 const onlyGet = denial('method-not-mapped', { fields: [['allow', 'GET, HEAD']] })
 const shortLived = [['cache-control', 'public, max-age=300']] as const
+/** The metadata is public, and OAuth clients in web pages of other origins need it, such as MCP clients. */
+const metadataFields = [...shortLived, ['access-control-allow-origin', '*']] as const
 
 /**
  * Answers requests for the gate's own paths: the keys that verify its assertions, protected resource metadata (RFC 9728
@@ -71,7 +73,7 @@ function metadataAnswer(
   const demanding = routes.filter((route) => route.requirement !== undefined)
   return demanding.length === 0
     ? undefined
-    : jsonAnswer(metadataDocument(resource, demanding, certificateBound), shortLived)
+    : jsonAnswer(metadataDocument(resource, demanding, certificateBound), metadataFields)
 }
 
 function metadataDocument(resource: string, routes: readonly Route[], certificateBound: boolean): string {
