@@ -282,15 +282,15 @@ export class GatewayNode {
   }
 
   #openListener(): Promise<Listener> {
-    const { listen, reusePort, request, certificates, clientTls } = this.#rooms.settings
+    const { listen, listenTls, reusePort, request, certificates, clientTls } = this.#rooms.settings
     return Listener.open(this.#gate, {
       ...listen,
       reusePort,
       idleS: Math.ceil(request.idleMs / 1000),
       chunkedIdleS: request.chunkedIdleMs / 1000,
-      certificates,
-      // Without certificates, a proxy ends the TLS connections, and the listener has no handshake.
-      clientTrust: certificates.length === 0 ? undefined : clientTls?.trust,
+      certificates: listenTls ? certificates : [],
+      // Without TLS, a proxy ends the TLS connections, and the listener has no handshake.
+      clientTrust: listenTls ? clientTls?.trust : undefined,
     })
   }
 
@@ -301,7 +301,8 @@ export class GatewayNode {
 
   #openCertificateReload(): CertificateReload {
     const { settings, clientCertificates, write } = this.#rooms
-    return new CertificateReload({ settings, listeners: this.#listeners, clientCertificates, log: write })
+    const listeners = settings.listenTls ? this.#listeners : this.#listeners.filter((each) => each !== this.#listener)
+    return new CertificateReload({ settings, listeners, clientCertificates, log: write })
   }
 
   async #openHttp2(): Promise<Http2Listener | undefined> {

@@ -49,13 +49,28 @@ const noHttp2WithProxyProtocol: CombinationCheck = ({ proxy_protocol, listen_h2 
   addProblem(ctx, { code: 'GH_CONFIG_VALUE', message, path: ['listen_h2'], hint })
 }
 
+const usersOfCertificates: CombinationCheck = ({ tls, listen_h2 }, ctx) => {
+  if (tls === undefined || tls.listen) return
+  const fault = (message: string, hint: string): void =>
+    addProblem(ctx, { code: 'GH_CONFIG_VALUE', message, path: ['tls', 'listen'], hint })
+  if (listen_h2?.tls !== true) {
+    fault(
+      'must be true, because no other listener uses the certificates',
+      'set listen_h2 with tls: true, or remove tls',
+    )
+  }
+  if (tls.client?.mode === 'required') {
+    fault('must be true with tls.client.mode: required', 'clients of a listener without TLS present no certificate')
+  }
+}
+
 const certificatesOfHttp2: CombinationCheck = ({ tls, listen_h2 }, ctx) => {
   if (listen_h2 === undefined) return
   if (!listen_h2.tls && tls?.client?.mode === 'required') {
     const message = 'must be true with tls.client.mode: required: clients without TLS present no certificate'
     addProblem(ctx, { code: 'GH_CONFIG_VALUE', message, path: ['listen_h2', 'tls'] })
   }
-  if (!listen_h2.tls || !isPlainHttp(tls)) return
+  if (!listen_h2.tls || hasCertificates(tls)) return
   addProblem(ctx, {
     code: 'GH_CONFIG_MISSING',
     message: 'is required with listen_h2.tls: true',
@@ -83,7 +98,7 @@ const proxiesOfCertificateField: CombinationCheck = ({ client_certificate, proxi
 }
 
 const certificatesOfTls: CombinationCheck = ({ client_certificate, tls }, ctx) => {
-  if (tls === undefined || !isPlainHttp(tls)) return
+  if (tls === undefined || hasCertificates(tls)) return
   if (tls.client !== undefined && client_certificate !== undefined && tls.client.mode === 'optional') return
   const hint =
     tls.client?.mode === 'required'
@@ -98,15 +113,20 @@ const combinationChecks = [
   proxiesOfProxyProtocol,
   noTlsWithProxyProtocol,
   noHttp2WithProxyProtocol,
+  usersOfCertificates,
   certificatesOfHttp2,
   clusterStaleness,
   proxiesOfCertificateField,
   certificatesOfTls,
 ]
 
-/** Whether the listener speaks plain HTTP: it has no certificates. */
+/** Whether `listen` speaks plain HTTP: it has no certificates, or does not use them. */
 export function isPlainHttp(tls: SettingsKeys['tls']): boolean {
-  return tls === undefined || tls.certificates.length === 0
+  return tls?.listen !== true || !hasCertificates(tls)
+}
+
+function hasCertificates(tls: SettingsKeys['tls']): boolean {
+  return tls !== undefined && tls.certificates.length > 0
 }
 
 /**
@@ -114,7 +134,7 @@ export function isPlainHttp(tls: SettingsKeys['tls']): boolean {
  * clients do not send an address as server name (RFC 6066 §3).
  */
 export function hostsWithoutCertificate({ public_url, tls }: SettingsKeys): string[] {
-  if (tls === undefined || isPlainHttp(tls)) return []
+  if (tls === undefined || !hasCertificates(tls)) return []
   return (public_url ?? [])
     .map((url) => new URL(url).hostname)
     .filter((host) => isIP(host.replace(/^\[|\]$/g, '')) === 0 && !covers(tls.certificates, host))

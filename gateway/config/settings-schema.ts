@@ -39,10 +39,12 @@ export const settingsSchemaFor = (context: SettingsContext) =>
         /** Origins at which clients reach the gate. The main origin is the first; the list has at least one. */
         publicUrls: public_url ?? [loopbackUrl(rest.listen, isPlainHttp(tls) ? 'http' : 'https')],
         /**
-         * Certificates of the listener. Empty: the listener uses plain HTTP. A client that sends no server name gets
-         * the first certificate.
+         * Certificates of the listeners. Empty: no listener uses TLS. A client that sends no server name gets the first
+         * certificate.
          */
         certificates: tls?.certificates ?? [],
+        /** Whether `listen` uses the certificates. */
+        listenTls: !isPlainHttp(tls),
         /** CAs of client certificates; `undefined`: the listener requests no certificate, and no certificate identifies a caller. */
         clientTls: tls?.client,
         /** Header field in which trusted proxies state the certificate of a client; `undefined`: in none. */

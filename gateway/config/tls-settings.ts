@@ -41,9 +41,18 @@ export const tlsSettings = (context: SettingsContext) =>
             'ends the TLS connections.',
         )
         .meta({ reload: 'restart' }),
+      listen: z
+        .boolean()
+        .prefault(true)
+        .describe(
+          'Whether `listen` uses TLS. Default true. false: only `listen_h2` uses the certificates, and `listen` speaks ' +
+            'plain HTTP, for example behind a balancer.',
+        )
+        .meta({ reload: 'restart' }),
       client: clientTlsSettings.optional(),
     })
-    .transform(({ certificates, client }, ctx) => ({
+    .transform(({ certificates, listen, client }, ctx) => ({
+      listen,
       client: client && readClientTls(client, ctx, context),
       certificates: (certificates ?? []).flatMap(({ cert, key }, i) => {
         try {

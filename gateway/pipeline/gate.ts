@@ -143,7 +143,7 @@ export type GateSettings = Pick<
   Settings,
   | 'node'
   | 'request'
-  | 'certificates'
+  | 'listenTls'
   | 'publicUrls'
   | 'proxies'
   | 'checkPeers'
@@ -169,7 +169,7 @@ export function makeGate(settings: GateSettings, members: GateMembers): Gate {
   return {
     node: settings.node.id,
     limits: { targetMaxBytes, headMaxBytes, fieldsMax, messageMaxBytes: settings.streams.maxMessageBytes },
-    scheme: settings.certificates.length === 0 ? 'http' : 'https',
+    scheme: settings.listenTls ? 'https' : 'http',
     publicUrls: new PublicUrls(settings.publicUrls),
     proofs: openOwnProofs(settings),
     checksConsumeProofs: settings.checkDpop === 'consume',

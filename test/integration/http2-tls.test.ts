@@ -132,3 +132,26 @@ test('the HTTP/2 listener identifies a client by its certificate, and refuses on
   await foreign.closed
   expect(foreign.session.destroyed).toBe(true)
 })
+
+test('with tls.listen: false only HTTP/2 uses TLS, also after a reload of the certificates', async () => {
+  const plain = await startNode({
+    policy: publicPolicy({ s: { upstreams: [upstream.url] } }),
+    settings: {
+      tls: { certificates: [{ cert: shop.certFile, key: { file: shop.keyFile } }], listen: false },
+      public_url: 'https://shop.example',
+      listen_h2: { address: '127.0.0.1:0', tls: true },
+    },
+  })
+  const read = async () => {
+    const session = new Http2Session(plain.http2Port, 'shop.example')
+    const secure = await session.get('/s/1', { ':authority': 'shop.example', ':scheme': 'https' })
+    const open = await fetch(`http://127.0.0.1:${plain.port}/s/1`)
+    return [secure.status, open.status, upstream.requests.at(-1)!.all('x-forwarded-proto')]
+  }
+  expect(await read()).toEqual([200, 200, ['http']])
+
+  await certificateFor(folder, 'shop', ['shop.example', 'again.example'])
+  plain.signal('SIGHUP')
+  await plain.waitForLine(({ msg }) => msg === 'certificates read')
+  expect(await read()).toEqual([200, 200, ['http']])
+})

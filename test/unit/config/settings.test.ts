@@ -57,6 +57,7 @@ test('a settings file with only policy.path gives every other setting its defaul
     reusePort: false,
     publicUrls: ['http://127.0.0.1:8080'],
     certificates: [],
+    listenTls: false,
     proxies: [],
     clientAddress: 'x-forwarded-for',
     proxyProtocol: 'off',
@@ -555,6 +556,30 @@ test.each([
   ['tls: true, but no certificates', {}, true, 'GH_CONFIG_MISSING tls.certificates'],
 ])('listen_h2 with %s is an error', (_, file, tls, problem) => {
   expect(say({ file: { policy, ...file, listen_h2: { address: '127.0.0.1:8443', tls } } })).toEqual([problem])
+})
+
+test.each([
+  ['without an HTTP/2 listener that uses the certificates', undefined, {}],
+  ['with an HTTP/2 listener without TLS', { address: '127.0.0.1:8443', tls: false }, {}],
+])('tls.listen: false is an error %s', async (_, listen_h2, more) => {
+  const { certFile, keyFile } = await certificateFor(root, 'api', ['api.example'])
+  const tls = { certificates: [{ cert: certFile, key: { file: keyFile } }], listen: false, ...more }
+
+  expect(say({ file: { policy, public_url: 'https://api.example', tls, ...(listen_h2 && { listen_h2 }) } })).toEqual([
+    'GH_CONFIG_VALUE tls.listen',
+  ])
+})
+
+test('tls.listen: false leaves `listen` without TLS', async () => {
+  const { certFile, keyFile } = await certificateFor(root, 'api', ['api.example'])
+  const tls = { certificates: [{ cert: certFile, key: { file: keyFile } }], listen: false }
+  const settings = load({ file: { policy, tls, listen_h2: { address: '127.0.0.1:8443', tls: true } } })
+
+  expect([settings.listenTls, settings.publicUrls, settings.certificates.length]).toEqual([
+    false,
+    ['http://127.0.0.1:8080'],
+    1,
+  ])
 })
 
 test('listen_h2 on an address that is not loopback requires public_url', () => {
