@@ -11,6 +11,8 @@ interface NodeReloadDependencies {
   readonly loaded: LoadedSettings
   /** Settings in force. */
   readonly settings: Settings
+  /** Holder of the settings of the last accepted reload. */
+  readonly inForce: { settings: Settings }
   readonly secrets: Pick<Secrets, 'followSettings'>
   readonly keyRings: KeyRings
   readonly keyChange: Pick<KeyChange, 'check'>
@@ -21,7 +23,7 @@ interface NodeReloadDependencies {
 
 /** Makes the reload of a node's settings: keys and secrets take effect, other settings at the next start. */
 export function nodeReload({ loaded, log, ...node }: NodeReloadDependencies): SettingsReload {
-  const { settings, secrets, keyRings, keyChange, credentials, policy } = node
+  const { settings, inForce, secrets, keyRings, keyChange, credentials, policy } = node
   const prepare: SettingsReloadOptions['prepare'] = async (next) => {
     const { keys } = next.settings
     await keyChange.check(keys)
@@ -29,6 +31,7 @@ export function nodeReload({ loaded, log, ...node }: NodeReloadDependencies): Se
     await credentials.prepareKeys(keys.assertion)
     const commit = () => {
       secrets.followSettings(next.secrets)
+      inForce.settings = next.settings
       keyRings.replace(keys)
     }
     return { commit, needRestart: keyRings.missingKinds(keys).map((kind) => `keys.${kind}`) }

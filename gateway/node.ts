@@ -11,6 +11,7 @@ import { hostPort } from './base/host-port.ts'
 import { reportTaskFailures } from './base/supervisor.ts'
 import { packageVersion } from './base/version.ts'
 import { openCluster } from './cluster/open-cluster.ts'
+import { currentRedis } from './config/current-redis.ts'
 import { KeyRings } from './config/key-rings.ts'
 import { secretInventory } from './config/secret-inventory.ts'
 import { Secrets } from './config/secrets.ts'
@@ -82,7 +83,8 @@ async function openRooms(loaded: LoadedSettings, lines: LineWriter, log: NodeLog
   const secrets = open(new Secrets({ env: loaded.sources.env, log: write }))
   secrets.followSettings(loaded.secrets)
   const keyRings = new KeyRings(settings.keys)
-  const common = { settings, secrets, keyRings, log: write, issuers: () => policy.current.issuers }
+  const inForce = { settings }
+  const common = { settings, inForce, secrets, keyRings, log: write, issuers: () => policy.current.issuers }
   const expiries = new Expiries()
   const expiryWatch = open(new ExpiryWatch(expiries, write))
   const { redis, node } = settings
@@ -99,6 +101,7 @@ async function openRooms(loaded: LoadedSettings, lines: LineWriter, log: NodeLog
       openCluster({
         ...common,
         redis,
+        redisSource: currentRedis(redis, () => inForce.settings.redis, secrets),
         revision: () => policy.current.revision,
         staleMs: () => policy.current.revocationStaleMs,
         onFatal: endProcess,
@@ -125,14 +128,12 @@ async function openRooms(loaded: LoadedSettings, lines: LineWriter, log: NodeLog
   const trade = tradeAtIssuer(clients, common.issuers)
   const sessions = open(cluster && revocation && openSessions({ ...common, cluster, revocation, trade }))
   const login = openLogin({ ...common, link, sessions: sessions?.sessions, clients, keys })
-  const stated = { expiries: () => policy.current.secretExpiries }
-  expiries.add(stated, targets, keys, secrets)
-  if (clientCertificates !== undefined) expiries.add(clientCertificates)
-  if (sessions?.sessions !== undefined) expiries.add(sessions.sessions)
   const lifetimes = { issuers: () => policy.current.issuers.values(), auditRecentMs: settings.audit.recentMs }
   const ringKeys = open(openKeys({ ...common, lifetimes, node, cluster }))
   const reload = open(nodeReload({ ...common, loaded, keyChange: ringKeys.change, credentials, policy }))
-  expiries.add(reload)
+  const stated = { expiries: () => policy.current.secretExpiries }
+  const ending = [stated, targets, keys, secrets, clientCertificates, sessions?.sessions, reload]
+  expiries.add(...ending.filter((each) => each !== undefined))
   const needRedis = { ringKeys, cluster, revocation, audit, sessions, login }
   const callers = { tokens, clientCertificates, limits, credentials, proofs, streams }
   const others = { secrets, reload, policy, traffic, targets, keys, clients, telemetry, expiries, expiryWatch }

@@ -1,6 +1,6 @@
 import type { KeyRings } from '../gateway/config/key-rings.ts'
 import type { Secrets } from '../gateway/config/secrets.ts'
-import type { LoadedSettings } from '../gateway/config/settings.ts'
+import type { LoadedSettings, Settings } from '../gateway/config/settings.ts'
 import { SettingsReload, type SettingsReloadOptions } from '../gateway/config/settings-reload.ts'
 import { KeyChange } from '../gateway/keys/key-change.ts'
 import { appointKeys, KeyHolders } from '../gateway/keys/key-holders.ts'
@@ -10,6 +10,8 @@ import type { RedisLink } from '../gateway/redis/redis-link.ts'
 
 interface WorkerKeysDependencies {
   readonly loaded: LoadedSettings
+  /** Holder of the settings of the last accepted reload. */
+  readonly inForce: { settings: Settings }
   readonly secrets: Pick<Secrets, 'followSettings'>
   readonly keyRings: KeyRings
   readonly link: RedisLink
@@ -22,7 +24,7 @@ interface WorkerKeysDependencies {
  * Opens the keys of a worker: reports them to the cluster, and reloads the settings. Keys and secrets take effect, other
  * settings at the next start.
  */
-export function openWorkerKeys({ loaded, secrets, keyRings, link, issuers, log }: WorkerKeysDependencies): {
+export function openWorkerKeys({ loaded, inForce, secrets, keyRings, link, issuers, log }: WorkerKeysDependencies): {
   readonly holders: KeyHolders
   readonly reload: SettingsReload
 } {
@@ -42,6 +44,7 @@ export function openWorkerKeys({ loaded, secrets, keyRings, link, issuers, log }
     await change.check(keys)
     const commit = () => {
       secrets.followSettings(next.secrets)
+      inForce.settings = next.settings
       keyRings.replace(keys)
     }
     return { commit, needRestart: keyRings.missingKinds(keys).map((kind) => `keys.${kind}`) }

@@ -3,6 +3,7 @@ import { type Commit, commitAll } from '../gateway/base/commit.ts'
 import { Sealer } from '../gateway/base/sealer.ts'
 import { reportTaskFailures } from '../gateway/base/supervisor.ts'
 import { packageVersion } from '../gateway/base/version.ts'
+import { currentRedis } from '../gateway/config/current-redis.ts'
 import { KeyRings } from '../gateway/config/key-rings.ts'
 import { ConfigError, nowhere, problem } from '../gateway/config/problem.ts'
 import { Secrets } from '../gateway/config/secrets.ts'
@@ -101,7 +102,12 @@ export class WorkerProcess {
     secrets.followSettings(loaded.secrets)
     keys.retain(signing(policy.snapshot))
 
-    const link = new RedisLink(redis, tell)
+    const inForce = { settings }
+    const link = new RedisLink(
+      redis,
+      tell,
+      currentRedis(redis, () => inForce.settings.redis, secrets),
+    )
     // A worker that only ships audit records needs no key from the settings: it decrypts nothing.
     const keyRings = new KeyRings(settings.keys)
     const sealer = Sealer.following(keyRings.encryption) ?? new Sealer([{ id: 'own', secret: randomBytes(32) }])
@@ -116,7 +122,15 @@ export class WorkerProcess {
     const jobs = policyJobKinds.map(({ kind, queuesOf, open }) => ({ kind, queuesOf, ...open(resources) }))
     // A secret that cannot be read ends the start before the worker accepts jobs.
     commitAll(jobs.map((each) => each.prepare(policy.snapshot)))()
-    const { holders, reload } = openWorkerKeys({ loaded, secrets, keyRings, link, issuers, log: log.log.bind(log) })
+    const { holders, reload } = openWorkerKeys({
+      loaded,
+      inForce,
+      secrets,
+      keyRings,
+      link,
+      issuers,
+      log: log.log.bind(log),
+    })
     const shipping = new AuditShipping({ sinks: settings.sinks, env: process.env, link, log: tell })
     const views = queueViews(link, policy, shipping)
     const measured = new WorkerMetrics({

@@ -3,8 +3,9 @@ export const expiryKinds = {
   certificate: 'certificate of the listener (`tls.certificates`), by its first name',
   'client-ca': 'certificate authority of client certificates (`tls.client.ca`)',
   'revocation-list': 'revocation list of client certificates (`tls.client.crl`), by its file: its next update',
-  'client-certificate': 'client certificate that the gate presents to a service (`upstream_tls`) or to an issuer',
-  'upstream-ca': 'certificate authority that the gate trusts for a service (`upstream_tls.ca`)',
+  'client-certificate':
+    'client certificate that the gate presents to a service (`upstream_tls`), an issuer, Redis or an audit sink',
+  'upstream-ca': 'certificate authority that the gate trusts for a service (`upstream_tls.ca`), Redis or an audit sink',
   'upstream-certificate': 'certificate that an upstream presented in its latest full TLS handshake with this node',
   'issuer-keys': 'keys of an issuer that cannot be fetched at present: tokens get 503 after `keys_stale`',
   secret: 'secret with a stated end (`expires`), by its place in the settings or the policy',

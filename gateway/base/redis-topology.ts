@@ -37,6 +37,14 @@ export interface RedisTls {
   readonly serverName: string | undefined
 }
 
+/** Reads the settings of Redis again at each new connection. */
+export interface RedisSource {
+  /** Returns the settings with the user names, secrets and certificates of this moment. */
+  current(): RedisSettings
+  /** Reads the files of secrets and certificates again, at most once a second. */
+  refresh(): void
+}
+
 export interface RedisSettings {
   readonly place: RedisTopology
   /** TLS files of the connection; `undefined` for plain TCP or a Unix socket. */

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import { hostPort } from '../base/host-port.ts'
-import type { RedisSettings } from '../base/redis-topology.ts'
+import type { RedisSettings, RedisSource } from '../base/redis-topology.ts'
 import { packageVersion } from '../base/version.ts'
 import type { Settings } from '../config/settings.ts'
 import type { RedisClient } from '../redis/redis-client.ts'
@@ -12,6 +12,8 @@ import { MemberCount } from './member-count.ts'
 export interface ClusterRoomDependencies extends Pick<ClusterDependencies, 'revision' | 'log' | 'onFatal'> {
   readonly settings: Pick<Settings, 'node' | 'listen' | 'revocation'>
   readonly redis: RedisSettings
+  /** User names, secrets and certificates for new connections to Redis. Default: those of `redis`. */
+  readonly redisSource?: RedisSource
   /** Largest staleness limit of any route of the policy in force, ms. */
   readonly staleMs: () => number
 }
@@ -35,10 +37,10 @@ export interface ClusterRoom {
  *
  * @throws {Error} when the epoch file cannot be read
  */
-export function openCluster({ settings, redis, staleMs, ...rest }: ClusterRoomDependencies): ClusterRoom {
+export function openCluster({ settings, redis, redisSource, staleMs, ...rest }: ClusterRoomDependencies): ClusterRoom {
   const { node, listen } = settings
   const { epochFile, maxStalenessMs } = settings.revocation
-  const link = new RedisLink(redis, rest.log)
+  const link = new RedisLink(redis, rest.log, redisSource)
   const client = link.client('receipt', 'cluster')
   const cluster = new Cluster({
     link,

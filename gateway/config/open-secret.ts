@@ -4,7 +4,7 @@ import { Rotating } from '../base/rotating.ts'
 import type { Secret, SecretPlace } from '../base/secret.ts'
 import { stampOf } from './file-stamp.ts'
 import { type DocumentPath, formatPath } from './problem.ts'
-import { type Environment, readSecret } from './secret.ts'
+import { type Environment, readCertificates, readSecret } from './secret.ts'
 
 /** Shortest time between two reads of a source that a refusal causes, ms. */
 const REFRESH_MS = 1000
@@ -17,6 +17,11 @@ export interface SecretUse {
   readonly usedBy: string
   /** Returns the error in a value, without quoting it; `undefined` when the value is valid. */
   readonly check?: ((text: string) => string | undefined) | undefined
+  /**
+   * Set for a file of certificates, which may be larger than a secret: a client certificate of the gate, or the
+   * authorities that the gate trusts. Default: a secret.
+   */
+  readonly certificate?: 'client' | 'authority' | undefined
 }
 
 /** An entry of the inventory of secrets. It contains no value. Names in snake_case are sent in replies. */
@@ -138,6 +143,11 @@ export class OpenSecret implements Secret {
     this.read()
   }
 
+  /** Kind of the certificates in this file; `undefined` for a secret. */
+  get certificate(): SecretUse['certificate'] {
+    return this.#use.certificate
+  }
+
   /** Whether the secret follows this source. */
   isAt(place: SecretPlace): boolean {
     return JSON.stringify(place) === JSON.stringify(this.#place)
@@ -173,7 +183,9 @@ export class OpenSecret implements Secret {
 
   /** Returns the value of the source, and sets `#problem` to the error in it. */
   #readText(): string {
-    const { secret = '', failure } = readSecret(this.#place, this.#host.env, '')
+    const { env } = this.#host
+    const { secret = '', failure } =
+      this.#use.certificate === undefined ? readSecret(this.#place, env, '') : readCertificates(this.#place, env)
     this.#problem = failure ?? this.#use.check?.(secret)
     return secret
   }

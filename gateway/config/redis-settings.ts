@@ -1,11 +1,12 @@
-import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import type { RedisSettings, RedisTls, RedisTopology } from '../base/redis-topology.ts'
+import { certificatesError, keyFits, privateKeyError } from '../x509/certificate-texts.ts'
 import { filePath } from './file-path.ts'
+import type { SecretUse } from './open-secret.ts'
 import type { DocumentPath } from './problem.ts'
 import { readRedisHost, readRedisUrl, redisHostForm, redisUrlForm } from './redis-url.ts'
 import { secretReference } from './secret.ts'
-import { addProblem, type SettingsContext, settingSecret } from './settings-context.ts'
+import { addProblem, type SettingsContext, settingCertificates, settingSecret } from './settings-context.ts'
 import { duration, parsedText, text } from './text-schemas.ts'
 
 const hosts = z
@@ -19,13 +20,13 @@ const name = text('1 to 128 visible characters', /^[\x21-\x7e]{1,128}$/)
 const sentinelSettings = z.strictObject({
   hosts,
   master: name.describe('Name of the Redis master in the configuration of the sentinels.').meta({ reload: 'restart' }),
-  username: name.optional().describe('User name for the sentinels. Default none.').meta({ reload: 'restart' }),
+  username: name.optional().describe('User name for the sentinels. Default none.').meta({ reload: 'live' }),
   password: secretReference.optional().describe('Password for the sentinels. Default none.'),
 })
 
 const clusterSettings = z.strictObject({ hosts })
 
-const certificateFile = (description: string) => filePath.describe(description).meta({ reload: 'restart' })
+const certificateFile = (description: string) => filePath.describe(description).meta({ reload: 'live' })
 
 const redisTls = z.strictObject({
   ca: certificateFile(
@@ -53,8 +54,11 @@ const redisKeys = z.strictObject({
   cluster: clusterSettings.optional().describe('Servers of a Redis Cluster.'),
   username: name
     .optional()
-    .describe('ACL user. Default: the user `default` of the server.')
-    .meta({ reload: 'restart' }),
+    .describe(
+      'ACL user. Default: the user `default` of the server. New connections use a changed user and password; open ' +
+        'connections stay open.',
+    )
+    .meta({ reload: 'live' }),
   password: secretReference.optional().describe('Password of the ACL user. Default none.'),
   tls: redisTls
     .optional()
@@ -91,7 +95,7 @@ export const redisSettings = (context: SettingsContext) =>
   redisKeys.transform((data, ctx): RedisSettings | undefined => {
     const place = topologyOf(data, ctx, context)
     const tls = tlsOf(data, ctx, context)
-    const password = settingSecret(data.password, ['password'], ctx, context)
+    const password = settingSecret(data.password, ['password'], ctx, context, usedAt('password'))
     if (data.username !== undefined && data.password === undefined) {
       addProblem(ctx, { code: 'GH_CONFIG_MISSING', message: 'is required with redis.username', path: ['password'] })
     }
@@ -115,7 +119,7 @@ function topologyOf(data: RedisKeys, ctx: z.RefinementCtx, context: SettingsCont
   }
   const { hosts, master, username, password } = data.sentinel!
   const minReplicasMaxLagMs = requiredWith('redis.sentinel', data, 'min_replicas_max_lag', ctx)
-  const read = settingSecret(password, ['sentinel', 'password'], ctx, context)
+  const read = settingSecret(password, ['sentinel', 'password'], ctx, context, usedAt('sentinel', 'password'))
   if (minReplicasMaxLagMs === undefined) return undefined
   return { topology: 'sentinel', sentinels: hosts, master, username, password: read, minReplicasMaxLagMs }
 }
@@ -163,23 +167,17 @@ function tlsOf({ tls, url }: RedisKeys, ctx: z.RefinementCtx, context: SettingsC
     const message = `is required with redis.tls.${given}`
     addProblem(ctx, { code: 'GH_CONFIG_MISSING', message, path: ['tls', missing] })
   }
-  return {
-    ca: certificateOf(tls.ca, ['tls', 'ca'], ctx),
-    cert: certificateOf(tls.cert, ['tls', 'cert'], ctx),
-    key: settingSecret(tls.key, ['tls', 'key'], ctx, context),
-    serverName: tls.server_name,
+  const key = settingSecret(tls.key, ['tls', 'key'], ctx, context, { ...usedAt('tls', 'key'), check: privateKeyError })
+  const certificates = (file: string | undefined, path: DocumentPath, certificate: 'client' | 'authority') => {
+    const use = { ...usedAt(...path), check: certificatesError, certificate }
+    return settingCertificates(file, path, ctx, context, use)
   }
+  const cert = certificates(tls.cert, ['tls', 'cert'], 'client')
+  if (cert !== undefined && key !== undefined && !keyFits(cert, key)) {
+    const message = `does not match ${tls.cert}; name the private key of the first certificate in that file`
+    addProblem(ctx, { code: 'GH_CONFIG_SECRET', message, path: ['tls', 'key'] })
+  }
+  return { ca: certificates(tls.ca, ['tls', 'ca'], 'authority'), cert, key, serverName: tls.server_name }
 }
 
-function certificateOf(file: string | undefined, path: DocumentPath, ctx: z.RefinementCtx): string | undefined {
-  if (file === undefined) return undefined
-  try {
-    const pem = readFileSync(file, 'utf8')
-    if (pem.includes('-----BEGIN CERTIFICATE-----')) return pem
-    addProblem(ctx, { code: 'GH_CONFIG_VALUE', message: `${file} is not a certificate in PEM`, path })
-  } catch (error) {
-    const message = `${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`
-    addProblem(ctx, { code: 'GH_CONFIG_UNREADABLE', message, path })
-  }
-  return undefined
-}
+const usedAt = (...path: DocumentPath): SecretUse => ({ path: ['redis', ...path], usedBy: 'connections to Redis' })

@@ -15,7 +15,7 @@ export interface SecretReference {
 const form = '{ env: NAME } or { file: PATH }'
 /** Error message for a value that is not a reference to a secret. */
 export const secretReferenceError = `must be ${form}`
-const maxBytes = 65_536
+const secretMaxBytes = 65_536
 
 export const secretReference = z
   .strictObject(
@@ -68,8 +68,15 @@ export interface SecretReading {
 
 /**
  * Reads a secret from an environment variable or a file. Removes one trailing newline, which editors add. Never throws.
+ *
+ * @param maxBytes  maximum size of the file. Default 64 KiB
  */
-export function readSecret(ref: SecretReference, env: Environment, folder: string): SecretReading {
+export function readSecret(
+  ref: SecretReference,
+  env: Environment,
+  folder: string,
+  maxBytes = secretMaxBytes,
+): SecretReading {
   if (ref.env !== undefined) {
     const value = Object.hasOwn(env, ref.env) ? env[ref.env] : undefined
     return reading(value, `environment variable ${ref.env} is`)
@@ -87,6 +94,14 @@ export function readSecret(ref: SecretReference, env: Environment, folder: strin
   } catch (error) {
     return failure(`${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`)
   }
+}
+
+/** Maximum size of a file of certificates, bytes: 1 MiB. A bundle of all public authorities has about 230 KiB. */
+const certificatesMaxBytes = 1_048_576
+
+/** Reads a file of certificates like {@link readSecret}, without its limit and its warning. */
+export function readCertificates(ref: SecretReference, env: Environment): SecretReading {
+  return { ...readSecret(ref, env, '', certificatesMaxBytes), warning: undefined }
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>

@@ -2,6 +2,8 @@ import { X509Certificate } from 'node:crypto'
 import type { Expiry, ExpirySource } from '../base/expiries.ts'
 import type { Secret, SecretPlace } from '../base/secret.ts'
 import { Supervisor } from '../base/supervisor.ts'
+import { authorityEnds } from '../x509/authority-ends.ts'
+import { pemCertificates } from '../x509/pem-certificates.ts'
 import { OpenSecret, type SecretHost, type SecretListing, type SecretUse } from './open-secret.ts'
 import { ConfigError, formatPath, nowhere, problem } from './problem.ts'
 import type { Environment } from './secret.ts'
@@ -96,9 +98,13 @@ export class Secrets implements ExpirySource {
       .sort((a, b) => (a.name < b.name ? -1 : 1))
   }
 
-  /** Lists certificates among the open secrets, such as client certificates for issuers. */
+  /** Lists certificates among the open secrets: client certificates, and authorities that the gate trusts. */
   *expiries(): Iterable<Expiry> {
-    for (const { name, current } of this.#secrets()) {
+    for (const { name, current, certificate } of this.#secrets()) {
+      if (certificate === 'authority') {
+        yield* authorityExpiries(name, current)
+        continue
+      }
       const expiresAtMs = certificateUntilMs(current)
       if (expiresAtMs !== undefined) yield { kind: 'client-certificate', name, expiresAtMs }
     }
@@ -121,6 +127,11 @@ export class Secrets implements ExpirySource {
   #forget(closed: OpenSecret): void {
     for (const each of this.#open) if (each.deref() === closed) this.#open.delete(each)
   }
+}
+
+function authorityExpiries(name: string, text: string): readonly Expiry[] {
+  const ends = authorityEnds(pemCertificates(text))
+  return ends.map(({ subject, expiresAtMs }) => ({ kind: 'upstream-ca', name: `${name} ${subject}`, expiresAtMs }))
 }
 
 /** Returns the end of the validity of the first certificate in a text in PEM; `undefined` for any other text. */

@@ -3,7 +3,7 @@ import type { SecretPlace } from '../base/secret.ts'
 import type { KeyKind } from './key-kinds.ts'
 import type { SecretUse } from './open-secret.ts'
 import type { DocumentPath, Problem, ProblemCode } from './problem.ts'
-import { type Environment, readSecret, type SecretReference } from './secret.ts'
+import { type Environment, readCertificates, readSecret, type SecretReference } from './secret.ts'
 
 /** Inputs and results that all parts of the settings schema share during the validation of one document. */
 export interface SettingsContext {
@@ -71,6 +71,28 @@ export function addProblem(ctx: z.RefinementCtx, { code, message, path, hint, lo
  */
 export function hasAllValues(ctx: z.RefinementCtx): boolean {
   return ctx.issues.every((issue) => issue.code === 'custom' && issue.params?.['hasValue'] === true)
+}
+
+/**
+ * Reads a file of certificates. When this fails, a problem is added to `ctx` and the result is `undefined`.
+ *
+ * @param use  use of the file, whose check must find the error in an invalid file
+ */
+export function settingCertificates(
+  file: string | undefined,
+  path: DocumentPath,
+  ctx: z.RefinementCtx,
+  { env, secrets }: SettingsContext,
+  use: SecretUse,
+): string | undefined {
+  if (file === undefined) return undefined
+  const place = { file }
+  const { secret, failure } = readCertificates(place, env)
+  secrets.push({ place, use })
+  const problem = secret === undefined ? undefined : use.check?.(secret)
+  if (failure !== undefined) addProblem(ctx, { code: 'GH_CONFIG_UNREADABLE', message: failure, path })
+  else if (problem !== undefined) addProblem(ctx, { code: 'GH_CONFIG_VALUE', message: `${file} ${problem}`, path })
+  return failure === undefined && problem === undefined ? secret : undefined
 }
 
 /**

@@ -1,12 +1,14 @@
 import { Cluster, type ClusterOptions, type RedisOptions as DriverOptions, Redis } from 'ioredis'
-import type { RedisSettings, RedisTopology } from '../base/redis-topology.ts'
+import type { RedisSettings, RedisSource, RedisTopology } from '../base/redis-topology.ts'
 import { Supervisor } from '../base/supervisor.ts'
 import { Breaker } from './breaker.ts'
 import { RedisKeys } from './keys.ts'
 import { LostConnections, type RedisLog } from './lost-connections.ts'
+import { RedisAccess } from './redis-access.ts'
 import { RedisClient } from './redis-client.ts'
 import { redisFault } from './redis-fault.ts'
-import { SteadySentinelConnector } from './sentinel-connector.ts'
+import { sentinelConnector } from './sentinel-connector.ts'
+import { serverConnector } from './server-connector.ts'
 
 /**
  * The use of a Redis connection. `store`: calls that an HTTP request may wait for. `reader`: blocking reads, which set
@@ -51,12 +53,18 @@ export class RedisLink {
    */
   readonly store: RedisClient
   readonly #settings: RedisSettings
+  readonly #access: RedisAccess
   readonly #task = new Supervisor('redis-connection')
   readonly #lost: LostConnections
   readonly #clients: RedisClient[] = []
 
-  constructor(settings: RedisSettings, log: RedisLog) {
+  /**
+   * @param source  user names, secrets and certificates for new connections. Default: those of `settings`, which do not
+   *   change
+   */
+  constructor(settings: RedisSettings, log: RedisLog, source: RedisSource = { current: () => settings, refresh() {} }) {
     this.#settings = settings
+    this.#access = new RedisAccess(source)
     this.#lost = new LostConnections(log)
     this.keys = new RedisKeys(settings.prefix)
     this.store = this.client('store', 'store')
@@ -100,9 +108,12 @@ export class RedisLink {
   }
 
   #connect(kind: ConnectionKind, name: string): Redis | Cluster {
-    const { place, username, password, tls } = this.#settings
+    const { place } = this.#settings
+    const hasTls = this.#settings.tls !== undefined
+    // The connector gives each connection the current user, password and certificates.
     const common: RedisOptions = {
-      ...optional({ username, password, commandTimeout: redisDeadlineMs[kind] }),
+      Connector: serverConnector(this.#access),
+      ...optional({ commandTimeout: redisDeadlineMs[kind] }),
       connectionName: `gatehouse-${name}`,
       connectTimeout: CONNECT_MS,
       // A command without a reply may have run on the server, so only the caller can decide to repeat the command.
@@ -117,15 +128,6 @@ export class RedisLink {
       // Reconnects after an error of a demoted master, or of a master without its replicas. Such a master keeps
       // connections open and refuses writes.
       reconnectOnError: ({ message }) => /^(READONLY|NOREPLICAS|UNBLOCKED)/.test(message),
-      ...(tls === undefined
-        ? {}
-        : {
-            tls: {
-              // Set explicitly, because NODE_TLS_REJECT_UNAUTHORIZED=0 changes the default.
-              rejectUnauthorized: true,
-              ...optional({ ca: tls.ca, cert: tls.cert, key: tls.key, servername: tls.serverName }),
-            },
-          }),
     }
     switch (place.topology) {
       case 'standalone':
@@ -133,12 +135,10 @@ export class RedisLink {
       case 'sentinel':
         return new Redis({
           ...common,
-          ...optional({ sentinelUsername: place.username, sentinelPassword: place.password }),
           sentinels: [...place.sentinels],
           name: place.master,
-          enableTLSForSentinelMode: tls !== undefined,
-          ...(common.tls === undefined ? {} : { sentinelTLS: common.tls }),
-          Connector: SteadySentinelConnector,
+          enableTLSForSentinelMode: hasTls,
+          Connector: sentinelConnector(this.#access),
           sentinelRetryStrategy: backOff,
           sentinelCommandTimeout: CONNECT_MS,
           // Without the failover detector, connections stay with a replaced master, which accepts writes that are lost

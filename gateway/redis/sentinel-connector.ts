@@ -1,20 +1,35 @@
 import { type SentinelConnectionOptions, SentinelConnector } from 'ioredis'
+import { ConnectionAccess } from './connection-access.ts'
+import type { RedisAccess } from './redis-access.ts'
+import { serverConnector } from './server-connector.ts'
 
 type Connect = SentinelConnector['connect']
 
 /**
- * Sentinel connector that stops the failover detector of the previous connection before it connects again. In the
- * connector of ioredis, the old detector treats the switch to the new master as its own failover. It then breaks the
- * new connection while that connection is being opened, and the driver never reconnects.
+ * Returns the connector of ioredis for the master that sentinels name, with the current credentials and certificates.
+ * The connector stops the failover detector of the previous connection before it connects again. In the connector of
+ * ioredis, the old detector treats the switch to the new master as its own failover. It then breaks the new connection
+ * while that connection is being opened, and the driver never reconnects.
  */
-export class SteadySentinelConnector extends SentinelConnector {
-  /** @param options  Sentinel options, which ioredis types as the options of any connector */
-  constructor(options: unknown) {
-    super(options as SentinelConnectionOptions)
-  }
+export function sentinelConnector(access: RedisAccess) {
+  return class SteadySentinelConnector extends SentinelConnector {
+    readonly #access: ConnectionAccess
 
-  override connect(...given: Parameters<Connect>): ReturnType<Connect> {
-    this['failoverDetector']?.cleanup()
-    return super.connect(...given)
+    /** @param options  Sentinel options, which ioredis types as the options of any connector */
+    constructor(options: unknown) {
+      super(options as SentinelConnectionOptions)
+      this.#access = new ConnectionAccess(access, access.servers, options)
+      const open = this['connectToSentinel'].bind(this) as (endpoint: unknown, options?: object) => unknown
+      const Connector = serverConnector(access, access.sentinels)
+      this['connectToSentinel'] = (endpoint: unknown, options?: object) => open(endpoint, { ...options, Connector })
+    }
+
+    override async connect(...given: Parameters<Connect>): ReturnType<Connect> {
+      this['failoverDetector']?.cleanup()
+      const opened = this.#access.begin()
+      const stream = await super.connect(...given)
+      opened(stream)
+      return stream
+    }
   }
 }

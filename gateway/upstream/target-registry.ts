@@ -2,6 +2,7 @@ import type { Commit } from '../base/commit.ts'
 import type { Expiry, ExpirySource } from '../base/expiries.ts'
 import { Supervisor } from '../base/supervisor.ts'
 import { ConfigError, nowhere, type Problem, problem } from '../config/problem.ts'
+import { authorityEnds } from '../x509/authority-ends.ts'
 import { Balancer } from './balancer.ts'
 import { ConcurrencyLimiter } from './concurrency-limiter.ts'
 import { Http1Target } from './http1-target.ts'
@@ -215,22 +216,13 @@ function found<T>(next: Map<string, T>, used: ReadonlyMap<string, T>, key: strin
   return object
 }
 
-/** Maximum number of authorities of a service that are listed: a bundle of public authorities has more than 100. */
-const AUTHORITIES_MAX = 20
-
 function* materialExpiries(service: string, { certificate, authorities }: TlsMaterial): Iterable<Expiry> {
   if (certificate !== undefined) {
     yield { kind: 'client-certificate', name: service, expiresAtMs: certificate.validToDate.getTime() }
   }
-  // A bundle often has the old and the new certificate of one authority: the latest end of each subject counts.
-  const ends = new Map<string, number>()
-  for (const { subject, validToDate } of authorities) {
-    const name = subject.replaceAll(/\s+/g, ' ')
-    ends.set(name, Math.max(ends.get(name) ?? 0, validToDate.getTime()))
-  }
-  const earliest = [...ends].sort(([, a], [, b]) => a - b).slice(0, AUTHORITIES_MAX)
-  for (const [subject, expiresAtMs] of earliest)
+  for (const { subject, expiresAtMs } of authorityEnds(authorities)) {
     yield { kind: 'upstream-ca', name: `${service} ${subject}`, expiresAtMs }
+  }
 }
 
 function sourceKey(tls: UpstreamTls): string {

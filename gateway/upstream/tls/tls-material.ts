@@ -2,7 +2,7 @@ import { createHash, createPrivateKey, type KeyObject, type X509Certificate } fr
 import { readFileSync } from 'node:fs'
 import { createSecureContext, type SecureContext } from 'node:tls'
 import { type Environment, readSecret } from '../../config/secret.ts'
-import { pemCertificates } from './pem-certificates.ts'
+import { pemCertificates } from '../../x509/pem-certificates.ts'
 import { defaultMinVersion, offeredProtocol, type TlsVersion, type UpstreamTls } from './upstream-tls.ts'
 
 /** Key of `upstream_tls` whose file is unusable. */

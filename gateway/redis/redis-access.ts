@@ -1,0 +1,65 @@
+import type { ConnectionOptions } from 'node:tls'
+import { Followed } from '../base/followed.ts'
+import type { RedisSettings, RedisSource } from '../base/redis-topology.ts'
+import { keyFits } from '../x509/certificate-texts.ts'
+
+/** User and password of a connection; both `undefined` for a server that requires none. */
+export interface RedisCredentials {
+  readonly username: string | undefined
+  readonly password: string | undefined
+}
+
+/** Client certificate of a TLS connection, in PEM; both `undefined` for none. */
+interface PresentedCertificate {
+  readonly cert: string | undefined
+  readonly key: string | undefined
+}
+
+/**
+ * Credentials and certificates for new connections to Redis. They follow the settings in force. When a server refuses
+ * the new ones, the next connection presents the previous ones. The authorities are always the newest: an authority
+ * that was removed is not trusted again.
+ */
+export class RedisAccess {
+  readonly servers: Followed<RedisCredentials>
+  readonly sentinels: Followed<RedisCredentials>
+  readonly certificate: Followed<PresentedCertificate>
+  readonly #source: RedisSource
+
+  constructor(source: RedisSource) {
+    const followed = <T extends object>(
+      read: (settings: RedisSettings) => T,
+      fits: (value: T) => boolean = () => true,
+    ) => {
+      const readFitting = (): T | undefined => {
+        const value = read(source.current())
+        return fits(value) ? value : undefined
+      }
+      return new Followed({ read: readFitting, refresh: () => source.refresh() }, read(source.current()))
+    }
+    this.#source = source
+    this.servers = followed(({ username, password }) => ({ username, password }))
+    this.sentinels = followed(({ place }) => {
+      const { username, password } = place.topology === 'sentinel' ? place : {}
+      return { username, password }
+    })
+    // Certificate and key are replaced one after the other: until both fit, the previous pair stays in use.
+    this.certificate = followed(
+      ({ tls }) => ({ cert: tls?.cert, key: tls?.key }),
+      ({ cert, key }) => cert === undefined || key === undefined || keyFits(cert, key),
+    )
+  }
+
+  /** TLS options of a connection with this client certificate; `undefined` without TLS. */
+  tls({ cert, key }: PresentedCertificate): ConnectionOptions | undefined {
+    const { tls } = this.#source.current()
+    if (tls === undefined) return undefined
+    // rejectUnauthorized is set explicitly, because NODE_TLS_REJECT_UNAUTHORIZED=0 changes the default.
+    return {
+      rejectUnauthorized: true,
+      ...(tls.ca !== undefined && { ca: tls.ca }),
+      ...(cert !== undefined && { cert, key }),
+      ...(tls.serverName !== undefined && { servername: tls.serverName }),
+    }
+  }
+}

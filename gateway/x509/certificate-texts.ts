@@ -1,0 +1,31 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import { pemCertificates } from './pem-certificates.ts'
+
+/** Returns the error in a text with certificates in PEM; `undefined` when the text is valid. */
+export function certificatesError(text: string): string | undefined {
+  try {
+    pemCertificates(text)
+    return undefined
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
+/** Returns the error in a text with a private key in PEM, without quoting it; `undefined` when the text is valid. */
+export function privateKeyError(text: string): string | undefined {
+  try {
+    createPrivateKey(text)
+    return undefined
+  } catch {
+    return 'is not a private key in PEM without a passphrase'
+  }
+}
+
+/** Whether a private key belongs to the first certificate of a text. Both are in PEM. */
+export function keyFits(certificates: string, key: string): boolean {
+  try {
+    return new X509Certificate(certificates).checkPrivateKey(createPrivateKey(key))
+  } catch {
+    return false
+  }
+}
