@@ -391,6 +391,8 @@ export class GatewayNode {
     this.#serving = false
     write('info', 'node stops and waits for running exchanges', { in_flight: this.#inFlight })
     await sleep(settings.drainDelayMs)
+    // New certificates would open the listener again.
+    this.#certificates?.close()
     listener.stopListening()
     this.#http2?.stopListening()
     this.#gate.draining = true

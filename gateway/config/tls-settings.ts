@@ -36,8 +36,8 @@ export const tlsSettings = (context: SettingsContext) =>
         .optional()
         .describe(
           'Certificates of the data plane, selected by server name (SNI). The first certificate also serves clients that ' +
-            'send no name. SIGHUP reads the files again: new connections get the new certificates, and open connections ' +
-            'stay open with the old certificates. Required, except with `client` and `client_certificate`: a proxy then ' +
+            'send no name. Changed files are read within a second: new connections get the new certificates, and open ' +
+            'connections stay open with the old certificates. A certificate without its key changes nothing. Required, except with `client` and `client_certificate`: a proxy then ' +
             'ends the TLS connections.',
         )
         .meta({ reload: 'restart' }),

@@ -1,12 +1,12 @@
-import { statSync } from 'node:fs'
 import { Supervisor } from '../base/supervisor.ts'
 import { type Certificate, readCertificate } from '../config/certificates.ts'
 import { type ClientTls, trustWarnings } from '../config/client-tls-settings.ts'
 import { readClientTrust } from '../config/read-client-trust.ts'
+import { SettledFiles } from '../config/settled-files.ts'
 import type { ClientCertificates } from '../tokens/client-certificates.ts'
 import type { ClientTrust } from '../x509/client-trust.ts'
 
-/** Time between two checks of the files of `tls.client`, ms. */
+/** Time between two checks of the files of `tls`, ms. */
 const POLL_MS = 500
 
 /** A listener of the data plane, as the reload uses it. */
@@ -23,17 +23,22 @@ interface CertificateReloadDependencies {
   readonly log: (level: 'info' | 'warn' | 'error', message: string, fields?: Readonly<Record<string, unknown>>) => void
 }
 
+/** Reason for reading the files: SIGHUP, or a changed file. */
+type Trigger = 'reload' | 'watch'
+
 /**
- * Reads the certificates of the listener, the CAs of client certificates and their revocation lists again: all of them on
- * SIGHUP, and the files of `tls.client` when they change. Invalid files change nothing.
+ * Reads the certificates of the listener, the CAs of client certificates and their revocation lists again: on SIGHUP, and
+ * when their files change. Invalid files change nothing.
  */
 export class CertificateReload {
   readonly #dependencies: CertificateReloadDependencies
   /** Certificates of the listener in force. */
   #certificates: readonly Certificate[]
   #clientTrust: ClientTrust | undefined
-  #seen: string
-  #handled: string
+  readonly #certificateFiles: SettledFiles
+  readonly #clientFiles: SettledFiles
+  /** Problem of the last read of changed certificate files, which the next check reads again. */
+  #problem: { readonly text: string; readonly isLogged: boolean } | undefined
   readonly #endWatching: () => void
 
   constructor(dependencies: CertificateReloadDependencies) {
@@ -41,36 +46,53 @@ export class CertificateReload {
     this.#dependencies = dependencies
     this.#certificates = certificates
     this.#clientTrust = clientTls?.trust
-    this.#seen = this.#stamp()
-    this.#handled = this.#seen
-    this.#endWatching =
-      clientTls === undefined ? () => {} : new Supervisor('client-ca-watch').repeat(POLL_MS, () => this.#poll())
+    this.#certificateFiles = new SettledFiles(certificates.flatMap(({ certFile, keyFile }) => [certFile, keyFile]))
+    const { cas, crlFiles } = clientTls?.files ?? { cas: [], crlFiles: [] }
+    this.#clientFiles = new SettledFiles([...cas.map(({ file }) => file), ...crlFiles])
+    this.#endWatching = new Supervisor('certificate-watch').repeat(POLL_MS, () => this.poll())
   }
 
   /** Reads all files again. */
   reload(): void {
-    if (this.#dependencies.settings.certificates.length > 0) this.#reloadCertificates()
-    if (this.#dependencies.settings.clientTls !== undefined) this.#reloadClientTrust()
+    if (this.#dependencies.settings.certificates.length > 0) this.#reloadCertificates('reload')
+    if (this.#dependencies.settings.clientTls !== undefined) this.#reloadClientTrust('reload')
+  }
+
+  /** Checks all files for changes. A changed file is read at the second check that finds the change. */
+  poll(): void {
+    if (this.#certificateFiles.check() || this.#problem?.isLogged === false) this.#reloadCertificates('watch')
+    if (this.#clientFiles.check()) this.#reloadClientTrust('watch')
   }
 
   close(): void {
     this.#endWatching()
   }
 
-  #reloadCertificates(): void {
+  #reloadCertificates(trigger: Trigger): void {
     const { settings, log } = this.#dependencies
+    this.#certificateFiles.markRead()
     try {
       const certificates = settings.certificates.map(readCertificate)
       const changed = this.#replace(certificates, this.#clientTrust)
       this.#certificates = certificates
-      log('info', changed ? 'certificates read' : 'certificates unchanged', {
-        names: certificates.flatMap(({ names }) => names),
-      })
+      this.#problem = undefined
+      const names = certificates.flatMap(({ names }) => names)
+      log('info', changed ? 'certificates read' : 'certificates unchanged', { names, trigger })
     } catch (error) {
-      log('error', 'certificates rejected; the certificates in force stay active', {
-        problem: (error as Error).message,
-      })
+      this.#reject((error as Error).message, trigger)
     }
+  }
+
+  /**
+   * Logs why certificate files are invalid. After a change, they are read once more before: a certificate and its key
+   * are often replaced one after the other.
+   */
+  #reject(text: string, trigger: Trigger): void {
+    const isLogged = trigger === 'reload' || this.#problem?.text === text
+    this.#problem = { text, isLogged }
+    if (!isLogged) return
+    const message = 'certificates rejected; the certificates in force stay active'
+    this.#dependencies.log('error', message, { problem: text, trigger })
   }
 
   #replace(certificates: readonly Certificate[], trust: ClientTrust | undefined): boolean {
@@ -78,17 +100,9 @@ export class CertificateReload {
     return listeners.map((listener) => listener.replaceCertificates(certificates, trust)).includes(true)
   }
 
-  /** A change is read at the second check that finds it, so that no file is read while it is written. */
-  #poll(): void {
-    const stamp = this.#stamp()
-    const isSettled = stamp === this.#seen
-    this.#seen = stamp
-    if (isSettled && stamp !== this.#handled) this.#reloadClientTrust()
-  }
-
-  #reloadClientTrust(): void {
+  #reloadClientTrust(trigger: Trigger): void {
     const { settings, clientCertificates, log } = this.#dependencies
-    this.#handled = this.#stamp()
+    this.#clientFiles.markRead()
     try {
       const trust = readClientTrust(settings.clientTls!.files)
       const changed = trust.fingerprint !== this.#clientTrust?.fingerprint
@@ -100,29 +114,14 @@ export class CertificateReload {
       log('info', changed ? 'client CAs and revocation lists read' : 'client CAs and revocation lists unchanged', {
         cas: trust.cas.map(({ name }) => name),
         revocation_lists: trust.lists.length,
+        trigger,
       })
       for (const warning of trustWarnings(trust, Date.now())) log('warn', warning)
     } catch (error) {
       log('error', 'client CAs or revocation lists rejected; those in force stay active', {
         problem: (error as Error).message,
+        trigger,
       })
     }
-  }
-
-  /** Metadata of the files of `tls.client` as text, which changes when a file changes. */
-  #stamp(): string {
-    const { clientTls } = this.#dependencies.settings
-    if (clientTls === undefined) return ''
-    const { cas, crlFiles } = clientTls.files
-    return [...cas.map(({ file }) => file), ...crlFiles].map(stampOf).join('\n')
-  }
-}
-
-function stampOf(file: string): string {
-  try {
-    const { size, mtimeNs, ctimeNs, ino } = statSync(file, { bigint: true })
-    return `${size} ${mtimeNs} ${ctimeNs} ${ino}`
-  } catch (error) {
-    return String((error as NodeJS.ErrnoException).code)
   }
 }

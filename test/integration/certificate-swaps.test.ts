@@ -86,7 +86,7 @@ async function openUntil(port: number, pauseMs: number, over: () => boolean): Pr
 function signalled(node: TestNode): Promise<unknown> {
   const seen = node.log.length
   node.signal('SIGHUP')
-  return later(node, seen, ({ msg }) => msg === 'certificates read' || msg === 'certificates unchanged')
+  return later(node, seen, ({ msg, trigger }) => String(msg).startsWith('certificates ') && trigger === 'reload')
 }
 
 test.each([

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ import { certificateFor, type TestCertificate } from '../kit/certificate.ts'
 import { startNode, type TestNode } from '../kit/node.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 
-// The TLS listener selects certificates by server name and reads them again on SIGHUP. Attack case S-030.
+// The TLS listener selects certificates by server name, and follows changed files and SIGHUP. Attack case S-030.
 
 const folder = mkdtempSync(join(tmpdir(), 'gatehouse-tls-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -137,9 +137,33 @@ test('a node activates a new TLS certificate on SIGHUP, and still serves open co
   expect(kept).toMatch(/^HTTP\/1\.1 200 /)
 })
 
+test('a node activates a TLS certificate whose files changed, without a signal', async () => {
+  const replaced = await certificateFor(folder, 'shop', ['shop.example', 'mart.example'])
+  await node.waitForLine(({ msg, names }) => msg === 'certificates read' && String(names).includes('mart.example'))
+
+  const { status } = await get({ servername: 'mart.example', host: 'mart.example', ca: replaced.cert })
+  expect(status).toBe(200)
+})
+
+test('a node keeps its TLS certificate while a changed file does not match its key, and logs the problem', async () => {
+  const inForce = readFileSync(shop.certFile, 'utf8')
+  const other = await certificateFor(folder, 'other', ['shop.example', 'depot.example'])
+  copyFileSync(other.certFile, shop.certFile)
+  const line = await node.waitForLine(({ msg }) => String(msg).startsWith('certificates rejected'))
+  const kept = await get({ servername: 'mart.example', host: 'mart.example', ca: inForce })
+
+  expect(line).toMatchObject({ level: 'error', trigger: 'watch' })
+  expect(line['problem']).toContain('does not match certificate')
+  expect(kept.status).toBe(200)
+
+  copyFileSync(other.keyFile, shop.keyFile)
+  await node.waitForLine(({ msg, names }) => msg === 'certificates read' && String(names).includes('depot.example'))
+  const { status } = await get({ servername: 'depot.example', host: 'depot.example', ca: other.cert })
+  expect(status).toBe(200)
+})
+
 test('a node logs an error on SIGHUP with a TLS certificate that does not match its key', async () => {
   const { certFile } = await certificateFor(folder, 'other', ['shop.example'])
-  const { copyFileSync } = await import('node:fs')
   copyFileSync(certFile, shop.certFile)
 
   node.signal('SIGHUP')
