@@ -1,4 +1,5 @@
 import { Introspectors } from '../gateway/issuers/introspectors.ts'
+import { introspectionQueues } from '../gateway/policy/job-queues.ts'
 import { introspectToken } from '../gateway/queues/introspect-token.ts'
 import { SharedAnswers } from '../gateway/tokens/shared-answers.ts'
 import { TokenAnswers } from '../gateway/tokens/token-answers.ts'
@@ -9,11 +10,7 @@ import { tracedJob } from './traced-job.ts'
 
 /** Jobs that refresh introspection responses, and revoke tokens that their issuer has ended. */
 export const introspectionJobs: PolicyJobKind = {
-  kind: introspectToken.kind,
-  queuesOf: ({ issuers }) =>
-    [...issuers.values()].flatMap(({ name, introspection }) =>
-      introspection === undefined ? [] : [{ name, ratePerS: introspection.ratePerS }],
-    ),
+  ...introspectionQueues,
   open: openIntrospections,
 }
 

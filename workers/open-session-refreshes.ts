@@ -1,4 +1,5 @@
 import { LoginClients } from '../gateway/issuers/login-clients.ts'
+import { refreshQueues } from '../gateway/policy/job-queues.ts'
 import { refreshSession } from '../gateway/queues/refresh-session.ts'
 import { RefreshLocks } from '../gateway/sessions/refresh-locks.ts'
 import { Refresher, refreshRefused } from '../gateway/sessions/refresher.ts'
@@ -8,19 +9,12 @@ import { refreshSessionHandler } from './jobs/refresh-session.ts'
 import type { JobResources, PolicyJobKind, PolicyJobs } from './policy-jobs.ts'
 import { QueueWorkers } from './queue-workers.ts'
 
-/** Maximum number of session refreshes per second for one issuer, for all workers of the cluster together. */
-const REFRESHES_PER_S = 100
-
 /**
  * Jobs that refresh the tokens of login sessions, and end a session when the issuer rejects its refresh token or returns
  * unusable tokens.
  */
 export const refreshJobs: PolicyJobKind = {
-  kind: refreshSession.kind,
-  queuesOf: ({ issuers }) =>
-    [...issuers.values()].flatMap(({ name, login }) =>
-      login === undefined ? [] : [{ name, ratePerS: REFRESHES_PER_S }],
-    ),
+  ...refreshQueues,
   open: openSessionRefreshes,
 }
 

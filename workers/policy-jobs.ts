@@ -4,12 +4,13 @@ import type { Secrets } from '../gateway/config/secrets.ts'
 import type { Settings } from '../gateway/config/settings.ts'
 import type { IssuerKeys } from '../gateway/issuers/issuer-keys.ts'
 import type { IssuerRules } from '../gateway/oauth/token-facts.ts'
+import type { JobQueues } from '../gateway/policy/job-queues.ts'
 import type { Snapshot } from '../gateway/policy/snapshot.ts'
 import type { RedisLink } from '../gateway/redis/redis-link.ts'
 import type { Revoker } from '../gateway/revocation/revoker.ts'
 import type { MetricSource } from '../gateway/telemetry/metrics.ts'
 import type { Tracer } from '../gateway/telemetry/tracer.ts'
-import type { QueueWorkers, WorkedQueue, WorkerLog } from './queue-workers.ts'
+import type { QueueWorkers, WorkerLog } from './queue-workers.ts'
 
 /** Components of a worker that job kinds share. */
 export interface JobResources {
@@ -41,10 +42,6 @@ export interface PolicyJobs {
 }
 
 /** One kind of job whose queues follow the policy. `policy-job-kinds.ts` lists all kinds. */
-export interface PolicyJobKind {
-  /** Kind of the job contract. */
-  readonly kind: string
-  /** The queues that a policy needs, one per issuer. The jobs of all kinds decrypt data with `keys.encryption`. */
-  queuesOf(snapshot: Snapshot): WorkedQueue[]
+export interface PolicyJobKind extends JobQueues {
   open(resources: JobResources): PolicyJobs
 }

@@ -1,6 +1,7 @@
 import { DelayedError, type Job, Worker } from 'bullmq'
 import type { Commit } from '../gateway/base/commit.ts'
 import { Supervisor } from '../gateway/base/supervisor.ts'
+import type { JobQueue } from '../gateway/policy/job-queues.ts'
 import { type JobContract, jobData, workerTimes } from '../gateway/queues/job-contract.ts'
 import type { RedisLink } from '../gateway/redis/redis-link.ts'
 import { JobContinuation } from './job-continuation.ts'
@@ -11,12 +12,6 @@ export type WorkerLog = (
   message: string,
   fields: Readonly<Record<string, unknown>>,
 ) => void
-
-export interface WorkedQueue {
-  readonly name: string
-  /** Maximum number of jobs per second, for all workers of the cluster together. */
-  readonly ratePerS: number
-}
 
 interface QueueWorkersDependencies {
   readonly contract: JobContract<unknown>
@@ -39,7 +34,7 @@ export class QueueWorkers {
   }
 
   /** Processes exactly these queues from the time of the call: {@link prepare} and its commit in one step. */
-  retain(queues: readonly WorkedQueue[]): void {
+  retain(queues: readonly JobQueue[]): void {
     this.prepare(queues)()
   }
 
@@ -50,13 +45,13 @@ export class QueueWorkers {
    *
    * @throws {Error} for a queue name that BullMQ rejects
    */
-  prepare(queues: readonly WorkedQueue[]): Commit {
+  prepare(queues: readonly JobQueue[]): Commit {
     const invalid = queues.find(({ name }) => name === '' || name.includes(':'))
     if (invalid !== undefined) throw new Error(`queue name \`${invalid.name}\`: expected a name without \`:\``)
     return () => this.#retain(queues)
   }
 
-  #retain(queues: readonly WorkedQueue[]): void {
+  #retain(queues: readonly JobQueue[]): void {
     const wanted = new Map(queues.map((queue) => [queue.name, queue]))
     for (const [name, { worker, ratePerS }] of this.#workers) {
       if (wanted.get(name)?.ratePerS === ratePerS) continue
@@ -81,7 +76,7 @@ export class QueueWorkers {
     ])
   }
 
-  #work({ name, ratePerS }: WorkedQueue): Worker {
+  #work({ name, ratePerS }: JobQueue): Worker {
     const { contract, link, concurrency, log } = this.#dependencies
     const worker = new Worker(name, (job, token) => this.#run(job, token), {
       ...workerTimes,

@@ -12,6 +12,7 @@ import type { SettingsReload } from '../gateway/config/settings-reload.ts'
 import { IssuerKeys } from '../gateway/issuers/issuer-keys.ts'
 import type { KeyHolders } from '../gateway/keys/key-holders.ts'
 import type { IssuerRules } from '../gateway/oauth/token-facts.ts'
+import { type JobQueue, policyQueues } from '../gateway/policy/job-queues.ts'
 import { PolicyFile } from '../gateway/policy/policy-file.ts'
 import type { Snapshot } from '../gateway/policy/snapshot.ts'
 import type { PlainServer } from '../gateway/probes/plain-server.ts'
@@ -30,7 +31,7 @@ import { readEvictionPolicy } from './eviction-policy.ts'
 import { policyJobKinds } from './policy-job-kinds.ts'
 import type { PolicyJobKind, PolicyJobs } from './policy-jobs.ts'
 import { listenWorkerProbes } from './probes.ts'
-import type { WorkedQueue, WorkerLog } from './queue-workers.ts'
+import type { WorkerLog } from './queue-workers.ts'
 import { openWorkerKeys } from './worker-keys.ts'
 import { WorkerMetrics } from './worker-metrics.ts'
 
@@ -63,8 +64,8 @@ function queueViews(link: RedisLink, policy: WorkerRooms['policy'], shipping: Au
     const view = new QueueView(kind, link)
     return () => view.list(named().map(({ name }) => name))
   }
-  const policyQueues = policyJobKinds.map(({ kind, queuesOf }) => viewed({ kind }, () => queuesOf(policy.snapshot)))
-  return [...policyQueues, viewed(shipAudit, () => shipping.shippers)]
+  const ofPolicy = policyQueues.map(({ kind, queuesOf }) => viewed({ kind }, () => queuesOf(policy.snapshot)))
+  return [...ofPolicy, viewed(shipAudit, () => shipping.shippers)]
 }
 
 /** One worker process: builds its components in order, processes jobs, and closes the components. */
@@ -166,7 +167,7 @@ export class WorkerProcess {
     this.started = true
     this.ready = true
     log.log('info', 'worker started', {
-      queues: policyQueues(policy.snapshot).map(({ name }) => name),
+      queues: allQueues(policy.snapshot).map(({ name }) => name),
       sinks: shipping.shippers.map(({ name }) => name),
       concurrency: settings.worker.concurrency,
       revision: policy.snapshot.revision,
@@ -272,8 +273,8 @@ function signing({ issuers }: Snapshot): IssuerRules[] {
 }
 
 /** The queues of all job kinds that a policy needs. */
-function policyQueues(snapshot: Snapshot): WorkedQueue[] {
-  return policyJobKinds.flatMap(({ queuesOf }) => queuesOf(snapshot))
+function allQueues(snapshot: Snapshot): JobQueue[] {
+  return policyQueues.flatMap(({ queuesOf }) => queuesOf(snapshot))
 }
 
 function missing(path: string[], message: string, hint: string): ConfigError {
@@ -286,7 +287,7 @@ function missing(path: string[], message: string, hint: string): ConfigError {
  * @throws {ConfigError} when no key is configured, so that no job could decrypt its data
  */
 function requireKey({ keys }: Settings, snapshot: Snapshot): void {
-  const opens = policyQueues(snapshot).length > 0
+  const opens = allQueues(snapshot).length > 0
   if (keys.encryption.length > 0 || !opens) return
   throw new ConfigError([
     problem(

@@ -9,7 +9,8 @@ export const backgroundTasks = {
   'audit-seal': 'Seals the queued audit records as a batch.',
   'audit-shipping-upkeep': 'Registers audit sinks and their shipping jobs in Redis (worker).',
   'audit-trim': 'Removes shipped batches from the audit log in Redis.',
-  'certificate-watch': 'Watches the certificate files of the listener, of client CAs and their revocation lists for changes.',
+  'certificate-watch':
+    'Watches the certificate files of the listener, of client CAs and their revocation lists for changes.',
   'cluster-acknowledgements':
     'Reads from Redis which members have applied an event, because a message about it can be lost.',
   'cluster-member': 'Renews the lease of the node and follows the events of the cluster.',

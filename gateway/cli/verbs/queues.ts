@@ -1,12 +1,9 @@
 import { z } from 'zod'
 import { ConfigError } from '../../config/problem.ts'
 import { loadSettings, type Settings } from '../../config/settings.ts'
-import type { PolicyDocument } from '../../policy/policy-schema.ts'
-import { loadPolicy } from '../../policy/policy-source.ts'
-import { introspectToken } from '../../queues/introspect-token.ts'
+import { policyQueues } from '../../policy/job-queues.ts'
+import { PolicyFile } from '../../policy/policy-file.ts'
 import { type QueueListing, QueueView } from '../../queues/queue-view.ts'
-import { refreshSession } from '../../queues/refresh-session.ts'
-import { renewGrant } from '../../queues/renew-grant.ts'
 import { shipAudit } from '../../queues/ship-audit.ts'
 import { RedisLink } from '../../redis/redis-link.ts'
 import { CliError, exitCodes } from '../output.ts'
@@ -38,14 +35,11 @@ export const verb = defineVerb({
   run: async ({ config, policy }, output) => {
     const flags = policy === undefined ? {} : { policy: { path: policy } }
     const settings = loadSettings({ path: config, env: process.env, flags })
-    const { issuers, services } = loadPolicy(settings.policy.path).document
-    const named = (part: 'introspection' | 'login') =>
-      Object.entries(issuers).flatMap(([name, entry]) => (entry[part] === undefined ? [] : [name]))
+    const snapshot = new PolicyFile(settings.policy.path).load()
+    const namesOf = (named: readonly { readonly name: string }[]) => named.map(({ name }) => name)
     const kinds = [
-      { kind: introspectToken.kind, names: named('introspection') },
-      { kind: refreshSession.kind, names: named('login') },
-      { kind: renewGrant.kind, names: grantIssuers(services) },
-      { kind: shipAudit.kind, names: settings.sinks.map(({ name }) => name) },
+      ...policyQueues.map(({ kind, queuesOf }) => ({ kind, names: namesOf(queuesOf(snapshot)) })),
+      { kind: shipAudit.kind, names: namesOf(settings.sinks) },
     ].filter(({ names }) => names.length > 0)
     const queues = kinds.length === 0 ? [] : await listQueues(settings, kinds)
     output.table(
@@ -61,18 +55,6 @@ export const verb = defineVerb({
     output.document({ queues })
   },
 })
-
-/** Names of the issuers at which credentials of services request tokens. */
-function grantIssuers(services: PolicyDocument['services']): string[] {
-  const entries = Object.values(services).flatMap(({ credentials, routes }) => [
-    credentials,
-    ...routes.map((route) => route.credentials),
-  ])
-  const names = entries.flatMap((entry) =>
-    typeof entry === 'object' && entry.type === 'client_credentials' ? [entry.issuer] : [],
-  )
-  return [...new Set(names)]
-}
 
 interface QueueKind {
   readonly kind: string
