@@ -17,7 +17,7 @@ const shared = {
  * Settings of tests that run real processes. A failed test is repeated once, because on a machine that stalls a time
  * limit of the product can expire. `UnstableReporter` lists each test that needed the repetition.
  */
-const ofProcesses = { ...shared, retry: { count: 1, delay: 1000 } }
+const ofProcesses = { ...shared, globalSetup: ['test/kit/programs-setup.ts'], retry: { count: 1, delay: 1000 } }
 
 /** Unit tests that start Redis or another process. The project `integration` runs them and repeats a failure once. */
 const withProcesses = ['test/unit/**/*.process.test.ts']

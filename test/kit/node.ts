@@ -1,18 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { guard } from '../../deploy/guard.ts'
 import { atEnd, atFailure } from './cleanup.ts'
 import { within } from './deadline.ts'
 import { LogLines, type LogRecord } from './log-lines.ts'
 import { NodeFolder } from './node-folder.ts'
+import { programPath, programUrl } from './programs.ts'
 import { patientMs, redisDeadlineWords } from './redis-patience.ts'
 import { undeclaredMark } from './undeclared-reason.ts'
 import { defaultLimitMs } from './wire.ts'
 
-const gatehouse = fileURLToPath(new URL('../../gateway/cli/gatehouse.mjs', import.meta.url))
-const checkedPhases = new URL('checked-phases.ts', import.meta.url).href
 const startLimitMs = 50_000
 const endLimitMs = 50_000
 
@@ -66,8 +64,8 @@ export class TestNode {
     this.folder.writeSettings(settings)
     // Without the compile cache, Node would compile the preloaded modules at each start.
     const { PATH, HOME, NODE_COMPILE_CACHE } = process.env
-    const preloads = ['--import', checkedPhases, ...redisDeadlineWords(redisDeadlineMs)]
-    const args = [...preloads, gatehouse, 'serve', '--config', this.folder.file('gatehouse.yaml')]
+    const preloads = ['--import', programUrl('checked-phases'), ...redisDeadlineWords(redisDeadlineMs)]
+    const args = [...preloads, programPath('gatehouse'), 'serve', '--config', this.folder.file('gatehouse.yaml')]
     this.#process = spawn(process.execPath, args, {
       cwd: this.folder.path,
       env: { PATH, HOME, NODE_COMPILE_CACHE, ...env },

@@ -1,4 +1,4 @@
-const redisDeadline = new URL('redis-deadline.ts', import.meta.url).href
+import { programUrl } from './programs.ts'
 
 /**
  * Longest time that a node or worker of the tests waits for Redis, ms. The product waits 250 ms, which a busy machine
@@ -8,5 +8,5 @@ export const patientMs = 20_000
 
 /** Returns the arguments with which a Node process waits at most `ms` milliseconds for Redis. */
 export function redisDeadlineWords(ms: number): readonly string[] {
-  return ['--import', `${redisDeadline}?ms=${ms}`]
+  return ['--import', `${programUrl('redis-deadline')}?ms=${ms}`]
 }

@@ -1,11 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
-import { fileURLToPath } from 'node:url'
 import { guard } from '../../deploy/guard.ts'
 import { within } from './deadline.ts'
-
-const entry = fileURLToPath(new URL('../../gateway/cli/gatehouse.mjs', import.meta.url))
+import { programPath } from './programs.ts'
 
 const endLimitMs = 50_000
 
@@ -22,7 +20,7 @@ export async function runVerb(
   input = '',
 ): Promise<VerbRun> {
   const { PATH, HOME } = process.env
-  const child = spawn(process.execPath, [entry, ...words], { env: { PATH, HOME, ...env } })
+  const child = spawn(process.execPath, [programPath('gatehouse'), ...words], { env: { PATH, HOME, ...env } })
   child.once('close', guard(child.pid!))
   // A process that exits before it has read its input is no error here: the test checks its exit code.
   child.stdin.on('error', () => {})

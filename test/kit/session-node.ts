@@ -2,7 +2,6 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { guard } from '../../deploy/guard.ts'
 import type { NewSession, OpenedSession, SessionListing, SessionSelector } from '../../gateway/sessions/session.ts'
 import type { EndedSessions } from '../../gateway/sessions/sessions.ts'
@@ -11,11 +10,11 @@ import { within } from './deadline.ts'
 import { LogLines } from './log-lines.ts'
 import { foundEpoch } from './node-cluster.ts'
 import { NodeFolder } from './node-folder.ts'
+import { programPath } from './programs.ts'
 import { redisSettingsFor, testLink } from './redis.ts'
 import { patientMs, redisDeadlineWords } from './redis-patience.ts'
 import { type RefreshProvider, sessionClient } from './refresh-provider.ts'
 
-const main = fileURLToPath(new URL('./session-process.ts', import.meta.url))
 const startLimitMs = 50_000
 const endLimitMs = 50_000
 const PATIENCE = 60
@@ -76,7 +75,7 @@ export class SessionNode {
     const credentials = `${sessionClient.id}:${sessionClient.secret}`
     const args = [this.folder.file('gatehouse.yaml'), provider.tokenUrl, credentials, `${leaseMs}`]
     const { PATH, HOME, NODE_COMPILE_CACHE } = process.env
-    this.#process = fork(main, args, {
+    this.#process = fork(programPath('session-process'), args, {
       env: { PATH, HOME, NODE_COMPILE_CACHE, ...env },
       execArgv: [...redisDeadlineWords(patientMs)],
       stdio: ['ignore', 'pipe', 'inherit', 'ipc'],

@@ -1,16 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { guard } from '../../deploy/guard.ts'
 import { atEnd } from './cleanup.ts'
 import { within } from './deadline.ts'
 import { LogLines, type LogRecord } from './log-lines.ts'
 import { type NodeOptions, StartFailure } from './node.ts'
 import { NodeFolder } from './node-folder.ts'
+import { programPath } from './programs.ts'
 import { patientMs, redisDeadlineWords } from './redis-patience.ts'
 import { defaultLimitMs } from './wire.ts'
 
-const main = fileURLToPath(new URL('../../workers/main.ts', import.meta.url))
 const startLimitMs = 50_000
 const endLimitMs = 50_000
 
@@ -30,7 +29,7 @@ export class TestWorker {
       process.execPath,
       [
         ...redisDeadlineWords(redisDeadlineMs),
-        main,
+        programPath('worker'),
         '--config',
         this.folder.file('gatehouse.yaml'),
         '--output',

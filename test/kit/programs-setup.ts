@@ -1,0 +1,16 @@
+import type { TestProject } from 'vitest/node'
+import { buildPrograms } from './program-build.ts'
+import { buildVariable } from './programs.ts'
+
+/**
+ * Bundles the programs before the first test, and again before a repeated run of the watch mode. The processes of the
+ * tests inherit the environment variable. `GATEHOUSE_TEST_SOURCES=1` starts all programs from their sources.
+ */
+export async function setup(project: TestProject): Promise<void> {
+  if (process.env['GATEHOUSE_TEST_SOURCES'] === '1') return
+  const build = async () => {
+    process.env[buildVariable] = await buildPrograms()
+  }
+  await build()
+  project.onTestsRerun(build)
+}

@@ -1,0 +1,28 @@
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+
+export const checkout = join(import.meta.dirname, '../..')
+
+/** Programs and preloaded modules that tests start, by name. Paths are relative to the checkout. */
+export const programs = {
+  gatehouse: 'gateway/cli/gatehouse.mjs',
+  worker: 'workers/main.ts',
+  'checked-phases': 'test/kit/checked-phases.ts',
+  'redis-deadline': 'test/kit/redis-deadline.ts',
+  'session-process': 'test/kit/session-process.ts',
+} as const
+
+/** Environment variable with the folder of the bundle. Without it, programs start from their sources. */
+export const buildVariable = 'GATEHOUSE_TEST_PROGRAMS'
+
+type ProgramName = keyof typeof programs
+
+/** Path of a program: in the bundle of this test run, or the source if the run has no bundle. */
+export function programPath(name: ProgramName): string {
+  const build = process.env[buildVariable]
+  return build === undefined ? join(checkout, programs[name]) : join(build, `${name}.mjs`)
+}
+
+export function programUrl(name: ProgramName): string {
+  return pathToFileURL(programPath(name)).href
+}
