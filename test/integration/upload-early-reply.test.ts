@@ -21,18 +21,26 @@ const replies: Record<string, string | string[]> = {
   pieces: ['HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nn', 'o'],
   chunked: ['HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nn\r\n', '1\r\no\r\n', '0\r\n\r\n'],
 }
-/** Service that replies before it reads the body, and then closes the connection or reads the rest of the body. */
+/**
+ * Service that replies before it reads the body, and then closes the connection or reads the body. After a complete body
+ * it serves the next request: if the gate has sent the whole upload before it reads the reply, the gate reuses the
+ * connection.
+ */
 const upstream = await rawUpstream(async (wire) => {
-  const head = (await wire.until('\r\n\r\n')).toString('latin1')
-  const [, name = '', then = ''] = /^\S+ \/s\/(\w+)\?(?:\w+-)?(\w+)/.exec(head) ?? []
-  await wire.send(replies[name] ?? 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok', 10)
-  if (then === 'closes') return
-  await wire.rest(60_000)
+  while (await wire.some(60_000)) {
+    const head = (await wire.until('\r\n\r\n')).toString('latin1')
+    const [, name = '', then = ''] = /^\S+ \/s\/(\w+)\?(?:\w+-)?(\w+)/.exec(head) ?? []
+    await wire.send(replies[name] ?? 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok', 10)
+    if (then === 'closes') return
+    const [, length] = /^content-length: (\d+)/im.exec(head) ?? []
+    if (length !== undefined) await wire.take(Number(length), 60_000)
+    else if (/^transfer-encoding: chunked/im.test(head)) await wire.until('\r\n0\r\n\r\n', 60_000)
+  }
 })
 /** Service that starts its reply before the request body is complete, and ends the reply after the body. */
 const echo = await rawUpstream(async (wire) => {
   await wire.until('\r\n\r\n')
-  await wire.send('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegun\r\n')
+  await wire.send('HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegun\r\n')
   await wire.until('the end')
   await wire.send('4\r\nover\r\n0\r\n\r\n')
   await wire.rest(60_000)
