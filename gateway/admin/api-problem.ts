@@ -1,4 +1,6 @@
-import { STATUS_CODES } from 'node:http'
+import { nodeHttp } from '../base/node-http.ts'
+
+const { STATUS_CODES } = nodeHttp
 
 /** Error codes of the admin API with explanations, which the OpenAPI document contains. */
 export const apiProblemCodes = {

@@ -1,11 +1,13 @@
-import { STATUS_CODES } from 'node:http'
 import Fastify, { type FastifySchema } from 'fastify'
 import { z } from 'zod'
+import { nodeHttp } from '../base/node-http.ts'
 import { type ApiProblemCode, apiProblemCodes } from './api-problem.ts'
 import type { Operation } from './operation.ts'
 import { requestSchema, routePath } from './route.ts'
 import { adminScopes } from './scopes.ts'
 import { validatorCompiler } from './shape.ts'
+
+const { STATUS_CODES } = nodeHttp
 
 /** Error codes that every operation of the admin API can return. */
 const common: readonly ApiProblemCode[] = [

@@ -1,10 +1,13 @@
-import { type IncomingMessage, request as requestPlain } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { request as requestTls } from 'node:https'
 import { createInterface } from 'node:readline'
 import { z } from 'zod'
+import { nodeHttp } from '../base/node-http.ts'
 import { readSecret } from '../config/secret.ts'
 import { CliError, exitCodes } from './output.ts'
 import { flag } from './verb.ts'
+
+const { request: requestPlain } = nodeHttp
 
 const DEFAULT_ADMIN = 'http://127.0.0.1:9090'
 const CONNECT_MS = 5000

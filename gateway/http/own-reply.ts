@@ -1,6 +1,8 @@
-import { STATUS_CODES } from 'node:http'
 import { type HeaderField, statusTitles } from '../base/denial.ts'
+import { nodeHttp } from '../base/node-http.ts'
 import type { ConnectionEnd } from './connection-end.ts'
+
+const { STATUS_CODES } = nodeHttp
 
 /**
  * Sends one of the gate's own replies as a whole. A reply that closes the connection is sent after the request

@@ -1,9 +1,12 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { ListenError } from '../base/listen-error.ts'
+import { nodeHttp } from '../base/node-http.ts'
 import { Supervisor } from '../base/supervisor.ts'
 import type { ListenAddress } from '../config/listen-address.ts'
 import { ConnectionSlots } from './connection-slots.ts'
+
+const { createServer } = nodeHttp
 
 /** A complete reply. */
 export interface PlainReply {

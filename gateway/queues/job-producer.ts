@@ -75,7 +75,7 @@ export class JobProducer<Payload> {
   }
 
   async #add(name: string, jobs: readonly PendingJob<Payload>[]): Promise<void> {
-    const queue = this.#queues.of(name)
+    const queue = await this.#queues.of(name)
     const room = this.#contract.waitingMax - (await queue.getWaitingCount())
     const options = jobOptions(this.#contract)
     await queue.addBulk(

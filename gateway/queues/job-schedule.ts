@@ -55,7 +55,7 @@ export class JobSchedule<Payload> {
 
   async #call<T>(queue: string, call: (queue: Queue) => Promise<T>): Promise<T> {
     try {
-      return await call(this.#queues.of(queue))
+      return await call(await this.#queues.of(queue))
     } catch (error) {
       throw redisFault(error)
     }

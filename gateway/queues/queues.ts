@@ -1,4 +1,4 @@
-import { Queue } from 'bullmq'
+import type { Queue } from 'bullmq'
 import type { RedisLink } from '../redis/redis-link.ts'
 
 /** Queues of one kind, for adding jobs. All queues share one connection, and each is created at its first use. */
@@ -13,7 +13,9 @@ export class Queues {
     this.#prefix = link.keys.queues(kind)
   }
 
-  of(name: string): Queue {
+  /** Loads the queue library at the first call, because loading takes time and memory, and many nodes add no job. */
+  async of(name: string): Promise<Queue> {
+    const { Queue } = await import('bullmq')
     let queue = this.#queues.get(name)
     if (queue === undefined) {
       queue = new Queue(name, {

@@ -1,4 +1,6 @@
-import { STATUS_CODES } from 'node:http'
+import { nodeHttp } from '../base/node-http.ts'
+
+const { STATUS_CODES } = nodeHttp
 
 /** Maximum number of header fields that are accepted in a reply. */
 export const FIELDS_MAX = 1024

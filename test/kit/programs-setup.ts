@@ -4,10 +4,10 @@ import { buildVariable } from './programs.ts'
 
 /**
  * Bundles the programs before the first test, and again before a repeated run of the watch mode. The processes of the
- * tests inherit the environment variable. `GATEHOUSE_TEST_SOURCES=1` starts all programs from their sources.
+ * tests inherit the environment variable. `TEST_FROM_SOURCES=1` starts all programs from their sources.
  */
 export async function setup(project: TestProject): Promise<void> {
-  if (process.env['GATEHOUSE_TEST_SOURCES'] === '1') return
+  if (process.env['TEST_FROM_SOURCES'] === '1') return
   const build = async () => {
     process.env[buildVariable] = await buildPrograms()
   }

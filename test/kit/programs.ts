@@ -12,8 +12,11 @@ export const programs = {
   'session-process': 'test/kit/session-process.ts',
 } as const
 
-/** Environment variable with the folder of the bundle. Without it, programs start from their sources. */
-export const buildVariable = 'GATEHOUSE_TEST_PROGRAMS'
+/**
+ * Environment variable with the folder of the bundle. Without it, programs start from their sources. The name does not
+ * begin with GATEHOUSE_, because a node rejects unknown variables with that prefix.
+ */
+export const buildVariable = 'TEST_PROGRAMS_FOLDER'
 
 type ProgramName = keyof typeof programs
 

@@ -1,7 +1,9 @@
-import { get } from 'node:http'
 import { z } from 'zod'
+import { nodeHttp } from '../../base/node-http.ts'
 import { CliError, exitCodes, type Output } from '../output.ts'
 import { defineVerb, flag } from '../verb.ts'
+
+const { get } = nodeHttp
 
 const TIMEOUT_MS = 3000
 const DEFAULT_ADMIN = 'http://127.0.0.1:9090'
