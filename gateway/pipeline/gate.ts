@@ -61,7 +61,7 @@ export interface Gate {
   readonly loginService: LoginService | undefined
   readonly verifier: Pick<TokenVerifier, 'verify' | 'knows' | 'isIntrospected'>
   /** Tokens of callers that present a client id and secret. */
-  readonly clientTokens: Pick<ClientTokens, 'clientOf' | 'find' | 'knows' | 'request'>
+  readonly clientTokens: Pick<ClientTokens, 'clientOf' | 'find' | 'knows' | 'rejected' | 'request'>
   /** Validates DPoP proofs, and admits each proof once. */
   readonly proofs: Pick<DpopProofs, 'validate' | 'use' | 'nonces'>
   /** False when forward-auth checks do not use up the DPoP proofs of their requests (`check.dpop: verify`). */

@@ -41,7 +41,7 @@ export interface ClientTokensDependencies {
 
 /** Longest time for which a token is kept for a client id and secret, ms: 5 minutes. */
 const KEEP_MS = 5 * 60_000
-/** Time for which the refusal of a client id and secret is remembered, ms. */
+/** Time for which a refusal, or a token that the gate cannot use, is remembered for a client id and secret, ms. */
 const REFUSAL_MS = 5000
 /** Shortest age of a revoked token at which the issuer is asked for another one, ms. */
 const REVOKED_MS = 30_000
@@ -70,7 +70,7 @@ export class ClientTokens {
   readonly counts = new TokenRequestCounts('client')
   readonly #dependencies: ClientTokensDependencies
   readonly #tokens = new Map<string, HeldToken>()
-  readonly #refusals = new Refusals<ClientReason>()
+  readonly #refusals = new Refusals<ClientReason | GatewayFault>()
   readonly #underWay = new Map<string, Promise<ClientToken>>()
   /** Endpoints that have granted a token: the gate's own part of the requests is then correct. */
   readonly #working = new WeakSet<TokenEndpoint>()
@@ -83,10 +83,18 @@ export class ClientTokens {
     return { id, secret, terms, key: this.#dependencies.sealer.nameOf('basic', terms.tokenId, id, secret) }
   }
 
-  /** Returns the kept token or the remembered refusal of a client, without a call to the issuer. */
+  /**
+   * Returns the kept token or the remembered refusal of a client, without a call to the issuer.
+   *
+   * @throws {GatewayFault} `exchange-misconfigured`, as the last request for this client
+   */
   find({ key }: BasicClient, nowMs: number): ClientToken | undefined {
     const held = this.#tokens.get(key)
-    if (held === undefined) return this.#refusals.find(key)
+    if (held === undefined) {
+      const refusal = this.#refusals.find(key)
+      if (refusal instanceof GatewayFault) throw refusal
+      return refusal
+    }
     if (held.token === '' || nowMs >= held.untilMs || nowMs < held.sinceMs) return undefined
     if (held.facts?.revocation.revoked === true && nowMs - held.sinceMs >= REVOKED_MS) return undefined
     this.#tokens.delete(key)
@@ -127,13 +135,36 @@ export class ClientTokens {
     const who = this.#tokens.has(key) ? rechecks : asker
     const proof = () => clientProof({ method: terms.auth, secret }, id, terms.issuer.issuer)
     const grant = await endpoint.request(clientTokenForm(terms), proof, who)
-    if ('unusable' in grant) throw misconfigured(terms, grant.unusable)
+    if ('unusable' in grant) throw this.#misconfigured(key, terms, grant.unusable)
     if ('error' in grant) return this.#refused(key, terms, this.#reasonOf(grant, endpoint), grant)
     this.#working.add(endpoint)
     const untilMs = Math.min(sinceMs + KEEP_MS, grant.expiresAtMs ?? Number.POSITIVE_INFINITY)
     const held: HeldToken = { token: grant.token, sinceMs, untilMs, facts: undefined }
     this.#keep(key, held)
     return held
+  }
+
+  /**
+   * Drops a granted token that the gate rejects, because for example its audience is wrong. Its client is not served
+   * before others from now on.
+   *
+   * @returns the fault for the request, which is also remembered
+   */
+  rejected({ key, terms }: BasicClient, token: HeldToken, reason: string): GatewayFault {
+    token.token = ''
+    return this.#misconfigured(key, terms, `the granted token is rejected (${reason})`)
+  }
+
+  /**
+   * Remembers the fault of a token request that fails because of the entry in the policy, so that a client that repeats
+   * the request causes no call to the issuer.
+   */
+  #misconfigured(key: string, { issuer, path }: BasicTerms, why: string): GatewayFault {
+    const message = `token request for a client at issuer ${issuer.name} failed: ${why}; check ${path.join('.')} in the policy`
+    const fault = new GatewayFault('exchange-misconfigured', 'issuer', message)
+    this.#tokens.delete(key)
+    this.#refusals.add(key, fault, REFUSAL_MS)
+    return fault
   }
 
   #reasonOf({ error }: GrantError, endpoint: TokenEndpoint): ClientReason | undefined {
@@ -150,7 +181,9 @@ export class ClientTokens {
     { error, description }: GrantError,
   ): ClientReason {
     this.#tokens.delete(key)
-    if (reason === undefined) throw misconfigured(terms, description === undefined ? error : `${error}: ${description}`)
+    if (reason === undefined) {
+      throw this.#misconfigured(key, terms, description === undefined ? error : `${error}: ${description}`)
+    }
     this.#refusals.add(key, reason, REFUSAL_MS)
     return reason
   }
@@ -163,10 +196,4 @@ export class ClientTokens {
       this.#tokens.delete(oldest)
     }
   }
-}
-
-/** Returns the fault for a token request that fails because of the entry in the policy. */
-export function misconfigured({ issuer, path }: BasicTerms, why: string): GatewayFault {
-  const message = `token request for a client at issuer ${issuer.name} failed: ${why}; check ${path.join('.')} in the policy`
-  return new GatewayFault('exchange-misconfigured', 'issuer', message)
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { beforeAll, beforeEach, expect, test } from 'vitest'
 import { type ExchangeProvider, serviceClients, startExchangeProvider } from '../kit/exchange-provider.ts'
 import { startNode, type TestNode } from '../kit/node.ts'
@@ -203,6 +204,27 @@ test('wrong secrets are charged to the client address, and a client that the iss
   // On a busy machine the limit permits more attempts while the test runs, but fewer than twice the burst.
   expect(wrong).toBeLessThan(2 * BURST)
   await admitted(gate, from('/machines/1', 'batch', serviceClients.batch, {}, address))
+})
+
+test.each([
+  ['status 400 of a filter before the issuer', () => ({ status: 400, body: 'blocked', type: 'text/html' })],
+  [
+    'a granted token that the gate rejects',
+    () => ({ body: JSON.stringify({ access_token: issuer.sign({ aud: 'x' }), token_type: 'Bearer' }) }),
+  ],
+])('%s is charged to the client address, because a stranger can cause it without limit', async (_, script) => {
+  issuer.script = script
+  const address = `192.0.2.${++addresses}`
+  const statusOf = async (id: string) =>
+    (await request(node.port, requestBytes(from('/machines/1', id, 'secret', {}, address)))).status
+  const asked = issuer.asked.length
+
+  const statuses: number[] = []
+  while (statuses.at(-1) !== 429 && statuses.length < 2 * BURST) statuses.push(await statusOf(randomUUID()))
+
+  expect(statuses.slice(0, -1).every((status) => status === 502)).toBe(true)
+  expect(statuses.at(-1)).toBe(429)
+  expect(issuer.asked.length - asked).toBe(statuses.length - 1)
 })
 
 test('the log contains no client secret', () => {

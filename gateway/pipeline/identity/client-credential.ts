@@ -1,10 +1,11 @@
 import { addressKey } from '../../base/address-key.ts'
 import { type Denial, denial } from '../../base/denial.ts'
+import { GatewayFault } from '../../base/fault.ts'
 import type { ClientReason, VerificationReason } from '../../base/reasons.ts'
 import { ExcessQuestion } from '../../issuers/excess-question.ts'
 import { readBasicCredentials } from '../../oauth/basic-credentials.ts'
 import type { TokenFacts } from '../../oauth/token-facts.ts'
-import { type BasicClient, type HeldToken, misconfigured } from '../../tokens/client-tokens.ts'
+import type { BasicClient, HeldToken } from '../../tokens/client-tokens.ts'
 import { isSafe, isSameOrigin } from '../browser/same-origin.ts'
 import type { Limited, Placed } from '../exchange/exchange.ts'
 import { resumed } from '../exchange/resumed.ts'
@@ -73,7 +74,7 @@ async function requestToken(x: Limited, client: BasicClient): Promise<ClientVerd
   const granted = await clientTokens
     .request(client, { kind: 'first', address: addressKey(x.address), known })
     .catch((error: unknown) => {
-      if (error instanceof ExcessQuestion) addressLimit.charge(x.address, 'introspection')
+      if (isCausedByClient(error)) addressLimit.charge(x.address, 'introspection')
       throw error
     })
   x.readClock()
@@ -84,8 +85,18 @@ async function requestToken(x: Limited, client: BasicClient): Promise<ClientVerd
   const verified = await verify(x, granted)
   x.readClock()
   if (typeof verified !== 'string') return accepted(x, granted, verified)
-  granted.token = ''
-  throw misconfigured(client.terms, `the granted token is rejected (${verified})`)
+  addressLimit.charge(x.address, 'introspection')
+  throw clientTokens.rejected(client, granted, verified)
+}
+
+/**
+ * Whether an invented client id can cause this error. `exchange-misconfigured`: some issuers, and filters in front of
+ * them, reject unusual ids and secrets without the error code of a wrong secret.
+ */
+function isCausedByClient(error: unknown): boolean {
+  return (
+    error instanceof ExcessQuestion || (error instanceof GatewayFault && error.reason === 'exchange-misconfigured')
+  )
 }
 
 /** Verifies the token like that of any caller. The issuer has just granted it, so its introspection has priority. */

@@ -127,27 +127,56 @@ test.each([
 })
 
 test.each([
-  ['503 for status 500', () => ({ status: 500, body: '{}' }), 'issuer-unreachable'],
-  ['503 for a reply that is no JSON', () => ({ body: 'hello', type: 'text/plain' }), 'issuer-unreachable'],
-  [
-    '502 for a token type other than Bearer',
-    () => ({ body: '{"access_token":"a","token_type":"mac"}' }),
-    'exchange-misconfigured',
-  ],
-  ['502 for unsupported_grant_type', error('unsupported_grant_type'), 'exchange-misconfigured'],
-  ['502 for a redirect', () => ({ status: 302, headers: { location: 'https://evil.test' } }), 'exchange-misconfigured'],
+  ['status 500', () => ({ status: 500, body: '{}' })],
+  ['a reply that is no JSON', () => ({ body: 'hello', type: 'text/plain' })],
 ] as const)(
-  'the client gets %s, which says nothing about its secret and is not remembered',
-  async (_, script, reason) => {
+  'the client gets 503 for %s, which says nothing about its secret and is not remembered',
+  async (_, script) => {
     const tokens = clientTokens()
     const client = tokens.clientOf(terms, { id: 'batch', secret: batch })
     issuer.script = script
 
-    await expect(tokens.request(client, asker)).rejects.toMatchObject({ reason })
+    await expect(tokens.request(client, asker)).rejects.toMatchObject({ reason: 'issuer-unreachable' })
+    expect(tokens.find(client, Date.now())).toBeUndefined()
     issuer.script = undefined
     expect((await granted(tokens, client)).token).not.toBe('')
   },
 )
+
+test.each([
+  ['a token type other than Bearer', () => ({ body: '{"access_token":"a","token_type":"mac"}' })],
+  ['unsupported_grant_type', error('unsupported_grant_type')],
+  ['a redirect', () => ({ status: 302, headers: { location: 'https://evil.test' } })],
+  ['status 400 of a filter before the issuer', () => ({ status: 400, body: 'blocked', type: 'text/html' })],
+] as const)(
+  'the client gets 502 for %s, and a client that repeats its request causes no call to the issuer for 5 s',
+  async (_, script) => {
+    const tokens = clientTokens()
+    const client = tokens.clientOf(terms, { id: 'batch', secret: batch })
+    issuer.script = script
+
+    await expect(tokens.request(client, asker)).rejects.toMatchObject({ reason: 'exchange-misconfigured' })
+    expect(() => tokens.find(client, Date.now())).toThrow('services.orders.basic')
+    // Another secret of the same client is not affected.
+    expect(tokens.find(tokens.clientOf(terms, { id: 'batch', secret: 'other' }), Date.now())).toBeUndefined()
+    issuer.script = undefined
+    expect((await granted(tokens, client)).token).not.toBe('')
+  },
+)
+
+test('a client whose granted token the gate rejects is no longer a known client', async () => {
+  const tokens = clientTokens()
+  const client = tokens.clientOf(terms, { id: 'batch', secret: batch })
+  const held = await granted(tokens, client)
+  expect(tokens.knows(client)).toBe(true)
+
+  const fault = tokens.rejected(client, held, 'token-audience')
+
+  expect(fault).toMatchObject({ reason: 'exchange-misconfigured', message: expect.stringContaining('token-audience') })
+  expect(held.token).toBe('')
+  expect(tokens.knows(client)).toBe(false)
+  expect(() => tokens.find(client, held.sinceMs)).toThrow(fault.message)
+})
 
 test('invented secrets evict no kept token', async () => {
   const tokens = clientTokens()
