@@ -7,9 +7,12 @@
   ARGV[1]  id of the token that the caller has, or ''
   ARGV[2]  lease, ms; 0: only read
   ARGV[3]  fence of the caller, a random text
+  ARGV[4]  longest time for which the reason of a failed request is stored, ms
   Returns  { 'token', id, sealed token, ms left, lifetime ms }, when there is another valid token | { 'failed', reason,
            ms left } | { 'wait', lease left ms } | { 'acquired', 1 when the previous holder never finished, else 0 } |
            { 'none' }, when only reading
+  A value with an end that is missing, invalid, or later than this script and end-grant can have stored does not count:
+  the clock of Redis was set back, or the key was overwritten. The caller then requests a new token.
   Allowed when Redis is out of memory: the script adds two short fields, and without it services would get no token.
   Clock    Redis TIME
   Cluster  one key
@@ -17,13 +20,17 @@
 local g = redis.call('HMGET', KEYS[1], 'i', 'b', 'e', 'l', 'u', 'x', 'y')
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if g[1] and g[1] ~= ARGV[1] and tonumber(g[3]) > now then return { 'token', g[1], g[2], g[3] - now, g[4] } end
-if g[7] and tonumber(g[7]) > now then return { 'failed', g[6], g[7] - now } end
+local function left(ends) return (tonumber(ends) or 0) - now end
+-- Redis may have failed over to a server whose clock is up to a minute behind.
+local lifetime = tonumber(g[4]) or 0
+local isValid = g[2] and left(g[3]) > 0 and left(g[3]) <= lifetime + 60000
+if g[1] and g[1] ~= ARGV[1] and isValid then return { 'token', g[1], g[2], left(g[3]), lifetime } end
+if g[6] and left(g[7]) > 0 and left(g[7]) <= tonumber(ARGV[4]) then return { 'failed', g[6], left(g[7]) } end
 if ARGV[2] == '0' then return { 'none' } end
--- The wait is at most one lease, because the clock of Redis can have been set back.
-if g[5] and tonumber(g[5]) > now then return { 'wait', math.min(g[5] - now, tonumber(ARGV[2])) } end
-redis.call('HSET', KEYS[1], 'f', ARGV[3], 'u', string.format('%.0f', now + ARGV[2]))
+local lease = tonumber(ARGV[2])
+if left(g[5]) > 0 and left(g[5]) <= 2 * lease then return { 'wait', math.min(left(g[5]), lease) } end
+redis.call('HSET', KEYS[1], 'f', ARGV[3], 'u', string.format('%.0f', now + lease))
 -- The lock outlives its lease by a minute, so that the next holder sees that the last one did not finish.
-local keep = tonumber(ARGV[2]) + 60000
+local keep = lease + 60000
 if redis.call('PTTL', KEYS[1]) < keep then redis.call('PEXPIRE', KEYS[1], keep) end
 return { 'acquired', g[5] and 1 or 0 }

@@ -21,7 +21,7 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if ARGV[2] ~= '' then
   local ends = now + ARGV[4]
-  if not holds and g[2] and tonumber(g[2]) >= ends then return 'superseded' end
+  if not holds and (tonumber(g[2]) or 0) >= ends then return 'superseded' end
   redis.call('HSET', KEYS[1], 'i', ARGV[2], 'b', ARGV[3], 'e', string.format('%.0f', ends), 'l', ARGV[4])
   redis.call('HDEL', KEYS[1], 'x', 'y')
   if holds then redis.call('HDEL', KEYS[1], 'f', 'u') end

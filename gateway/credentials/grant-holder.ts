@@ -18,6 +18,9 @@ const MISSES_MAX = 5
 /** Shortest time between two orders to renew the same token, ms. */
 const ORDER_EVERY_MS = 10_000
 
+/** Time by which the grant of a token may seem to be in the future, ms: the wait for a reply of Redis. */
+const SKEW_MS = 1000
+
 /** Smallest age of a token that a service refused at which the token is renewed, ms. */
 const REPLACE_AGE_MS = 30_000
 
@@ -115,7 +118,7 @@ export class GrantHolder {
     try {
       const newer = await requester.look(grant, token.id)
       if (newer !== undefined) this.#adopt(newer)
-      else if (now() - grantedMs(token) >= REPLACE_AGE_MS) await this.#take()
+      else if (isOld(token, now())) await this.#take()
     } catch (error) {
       if (!(error instanceof GrantFailure || error instanceof RedisFault)) throw error
     }
@@ -189,7 +192,11 @@ export class GrantHolder {
   }
 }
 
-/** Time at which a token was granted: it is due for renewal after two thirds of its lifetime. */
-function grantedMs({ expiresAtMs, renewAtMs }: GrantToken): number {
-  return expiresAtMs - 3 * (expiresAtMs - renewAtMs)
+/**
+ * Whether a token that a service refused is renewed. A token that was granted in the future is: the clock of this process
+ * was set back, so that the token may have expired. A token is due for renewal after two thirds of its lifetime.
+ */
+function isOld({ expiresAtMs, renewAtMs }: GrantToken, nowMs: number): boolean {
+  const grantedMs = expiresAtMs - 3 * (expiresAtMs - renewAtMs)
+  return nowMs - grantedMs >= REPLACE_AGE_MS || nowMs < grantedMs - SKEW_MS
 }

@@ -9,7 +9,7 @@ import { readJws } from '../oauth/jws.ts'
 import { RedisFault } from '../redis/redis-fault.ts'
 import { instruments } from '../telemetry/instruments.ts'
 import type { MetricSink, MetricSource } from '../telemetry/metrics.ts'
-import { type GrantStore, type GrantToken, newGrantToken } from './grant-store.ts'
+import { FAILURE_MAX_MS, type GrantStore, type GrantToken, newGrantToken } from './grant-store.ts'
 
 /** Lease of the lock, ms. The holder renews it while the issuer is slow. */
 const LEASE_MS = 5000
@@ -18,7 +18,7 @@ const POLL_MAX_MS = 200
 /** Time for which no process sends another request after the issuer was unavailable, ms. */
 const UNAVAILABLE_MS = 2000
 /** Time for which no process sends another request after the issuer refused the gate's client, ms. */
-const REFUSED_MS = 30_000
+const REFUSED_MS = FAILURE_MAX_MS
 /** Lifetime of a token whose reply states none, ms: 5 minutes. */
 const UNSTATED_MS = 5 * 60_000
 /** Largest difference between `exp` and `expires_in` that counts as rounding, ms. */

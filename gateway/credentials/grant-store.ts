@@ -3,6 +3,9 @@ import type { Sealer } from '../base/sealer.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 
+/** Longest time for which the reason of a failed request is stored, ms. */
+export const FAILURE_MAX_MS = 30_000
+
 /** Token of the gate at an issuer. Times are ms since the epoch by the clock of this process. */
 export interface GrantToken {
   /** Random id, 16 hexadecimal digits. */
@@ -66,7 +69,7 @@ export class GrantStore {
     const key = this.#keys.grant(grant)
     const fence = randomBytes(8).toString('hex')
     const askedMs = this.#now()
-    const reply = (await this.#begin.buffers([key], [known, leaseMs, fence])) as (Buffer | number)[]
+    const reply = (await this.#begin.buffers([key], [known, leaseMs, fence, FAILURE_MAX_MS])) as (Buffer | number)[]
     const [kind, first, second, leftMs, lifetimeMs] = reply
     switch (String(kind)) {
       case 'token': {

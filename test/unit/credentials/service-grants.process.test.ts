@@ -304,3 +304,69 @@ test('a policy change that keeps the grant keeps its token', async () => {
   expect(grants.bearer(grant, now(), true)).toBe(bearer)
   expect(provider.asked.length).toBe(1)
 })
+
+const hourMs = 3_600_000
+
+test.each([
+  ['no token', ['i', 'x', 'e', String(Date.now() + hourMs), 'l', '300000']],
+  ['a token that is no ciphertext', ['i', 'x', 'b', 'plain', 'e', String(Date.now() + hourMs), 'l', '300000']],
+  ['an end that is no number', ['i', 'x', 'b', 'plain', 'e', 'soon', 'l', '300000']],
+  ['no end', ['i', 'x', 'b', 'plain', 'l', '300000']],
+  ['a lock that never ends', ['f', 'x', 'u', 'never']],
+  ['a failure for a year', ['x', 'refused: no', 'y', String(Date.now() + 365 * 24 * hourMs)]],
+  ['a failure whose end is no number', ['x', 'refused: no', 'y', 'later']],
+  ['a failure without a reason', ['y', String(Date.now() + 365 * 24 * hourMs)]],
+])('a value in Redis with %s is replaced by a new token of the issuer', async (_, fields) => {
+  const grant = grantOf()
+  await link.store.call('HSET', link.keys.grant(grant.id), ...fields)
+  const [first, second] = [node(), node()]
+  first.grants.prepare([grant])()
+
+  const got = await first.grants.bearer(grant, now(), true)
+
+  expect(got).toMatch(/^Bearer /)
+  second.grants.prepare([grant])()
+  expect(await second.grants.bearer(grant, now(), true)).toBe(got)
+  expect(provider.asked).toHaveLength(1)
+})
+
+test('a value in Redis of another type does not stop exchanges: each node has its own token', async () => {
+  const grant = grantOf()
+  await link.store.call('SET', link.keys.grant(grant.id), 'text')
+  const [first, second] = [node(), node()]
+  first.grants.prepare([grant])()
+
+  const got = await first.grants.bearer(grant, now(), true)
+
+  expect(got).toMatch(/^Bearer /)
+  second.grants.prepare([grant])()
+  expect(await second.grants.bearer(grant, now(), true)).toMatch(/^Bearer /)
+})
+
+test('a token whose stored end is later than its lifetime permits is not used', async () => {
+  const grant = grantOf()
+  const [first, second] = [node(), node()]
+  first.grants.prepare([grant])()
+  const old = await first.grants.bearer(grant, now(), true)
+  // The clock of Redis was set back by an hour: the token seems to be valid for an hour longer.
+  const key = link.keys.grant(grant.id)
+  const end = Number(await link.store.call('HGET', key, 'e'))
+  await link.store.call('HSET', key, 'e', String(end + hourMs))
+  second.grants.prepare([grant])()
+
+  expect(await second.grants.bearer(grant, now(), true)).not.toBe(old)
+})
+
+test('after the clock of the node was set back, a token that the service refuses is renewed', async () => {
+  const grant = grantOf()
+  const { grants } = node()
+  grants.prepare([grant])()
+  const old = (await grants.bearer(grant, now(), true)) as string
+  skewMs = -hourMs
+  expect(grants.bearer(grant, now(), true)).toBe(old)
+
+  const newer = await grants.newer(grant, old)
+
+  expect(newer).toMatch(/^Bearer /)
+  expect(newer).not.toBe(old)
+})
