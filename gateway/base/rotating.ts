@@ -13,6 +13,8 @@ export class Rotating<T> {
   #previous: T | undefined
   #replacedMs = Number.NEGATIVE_INFINITY
   #avoidUntilMs = Number.NEGATIVE_INFINITY
+  /** Time until which a refusal of the current value does not lead back to the previous one, which was refused too. */
+  #keepUntilMs = Number.NEGATIVE_INFINITY
 
   /** @param now  monotonic clock, ms */
   constructor(first: T, now: () => number = () => performance.now()) {
@@ -42,16 +44,24 @@ export class Rotating<T> {
     this.#current = next
     this.#replacedMs = this.#now()
     this.#avoidUntilMs = Number.NEGATIVE_INFINITY
+    this.#keepUntilMs = Number.NEGATIVE_INFINITY
   }
 
   /**
-   * Records that a peer refused `value`.
+   * Records that a peer refused `value`. A peer that refuses both values gets each of them once in 30 s: the current
+   * value is presented in between, without repetitions.
    *
    * @returns true when `presented` is now another value, so that the caller can repeat the call once
    */
   refused(value: T): boolean {
-    if (value === this.#current && this.#previous !== undefined) this.#avoidUntilMs = this.#now() + AVOID_MS
-    if (value === this.#previous) this.#avoidUntilMs = Number.NEGATIVE_INFINITY
+    const nowMs = this.#now()
+    if (value === this.#current && this.#previous !== undefined && nowMs >= this.#keepUntilMs) {
+      this.#avoidUntilMs = nowMs + AVOID_MS
+    }
+    if (value === this.#previous) {
+      this.#avoidUntilMs = Number.NEGATIVE_INFINITY
+      this.#keepUntilMs = nowMs + AVOID_MS
+    }
     return this.presented !== value
   }
 }

@@ -36,3 +36,28 @@ test('a refused value without a previous one stays presented', () => {
   expect(value.refused('one')).toBe(false)
   expect(value.presented).toBe('one')
 })
+
+test('a peer that refuses both values causes no repetition for 30 s after it refused the previous one', () => {
+  let nowMs = 0
+  const value = new Rotating('one', () => nowMs)
+  value.replace('two')
+  expect(value.refused('two')).toBe(true)
+  expect(value.refused('one')).toBe(true)
+  nowMs = 29_999
+  expect(value.refused('two')).toBe(false)
+  expect(value.presented).toBe('two')
+  nowMs = 30_000
+  expect(value.refused('two')).toBe(true)
+  expect(value.presented).toBe('one')
+})
+
+test('a new value is not affected by refusals of the values before it', () => {
+  const value = new Rotating('one', () => 0)
+  value.replace('two')
+  value.refused('two')
+  value.refused('one')
+  value.replace('three')
+
+  expect(value.refused('three')).toBe(true)
+  expect(value.presented).toBe('two')
+})
