@@ -9,6 +9,8 @@ const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 export interface ClientProof {
   readonly authorization?: string
   readonly parameters: Readonly<Record<string, string>>
+  /** The client secret, which an issuer could repeat in the description of an error. */
+  readonly secret?: string
 }
 
 /**
@@ -28,10 +30,17 @@ export async function clientProof(
     case 'client_secret_basic': {
       // Form-encode client id and secret separately, before they are joined by a colon (RFC 6749 §2.3.1).
       const pair = `${formEncoded(clientId)}:${formEncoded(credentials.secret)}`
-      return { authorization: `Basic ${Buffer.from(pair).toString('base64')}`, parameters: {} }
+      return {
+        authorization: `Basic ${Buffer.from(pair).toString('base64')}`,
+        parameters: {},
+        secret: credentials.secret,
+      }
     }
     case 'client_secret_post':
-      return { parameters: { client_id: clientId, client_secret: credentials.secret } }
+      return {
+        parameters: { client_id: clientId, client_secret: credentials.secret },
+        secret: credentials.secret,
+      }
     case 'private_key_jwt': {
       const assertion = await signed(credentials.key, clientId, audience)
       return {

@@ -15,7 +15,7 @@ export interface GrantedToken {
 export interface GrantError {
   /** Error code of the reply (RFC 6749 §5.2), or `status 404` and the like for a reply without an error code. */
   readonly error: string
-  /** Member `error_description` of the reply, for operators; cut to 200 characters, without anything like a token. */
+  /** Member `error_description` of the reply, for operators; cut to 200 characters, without secrets of the request and anything like a token. */
   readonly description: string | undefined
 }
 
@@ -41,13 +41,15 @@ const EXPIRES_IN_MAX_S = 2 ** 31
  * token response says nothing about it.
  *
  * @param askedMs  time when the request was sent, ms since the epoch
+ * @param secrets  secrets in the request, which are left out of texts of the reply
  */
-export function readGrant(reply: FormReply, askedMs: number): GrantReply {
+export function readGrant(reply: FormReply, askedMs: number, secrets: readonly string[] = []): GrantReply {
   const { status } = reply
   const object = jsonObject(reply)
-  const code = errorCode(reply)
+  const stated = errorCode(reply)
+  const code = stated !== undefined && secrets.some((secret) => stated.includes(secret)) ? 'an error' : stated
   if (status >= 300 && status < 500 && status !== 408)
-    return { error: code ?? `status ${status}`, description: descriptionIn(object) }
+    return { error: code ?? `status ${status}`, description: descriptionIn(object, secrets) }
   if (status !== 200) return { why: `status ${status}${code === undefined ? '' : `, ${code}`}` }
   if (object === undefined) return { why: 'the reply is not a JSON object (application/json)' }
   if (code !== undefined) return { why: `status 200 with error ${code}` }
@@ -78,11 +80,12 @@ const presentable: ReadonlySet<unknown> = new Set(Object.values(tokenTypes))
 /** Runs of this length and more could be tokens or secrets, and are left out of descriptions. */
 const tokenLike = /[\w.~+/=-]{32,}/g
 
-function descriptionIn(object: JsonObject | undefined): string | undefined {
+function descriptionIn(object: JsonObject | undefined, secrets: readonly string[]): string | undefined {
   const said = object === undefined ? undefined : member(object, 'error_description')
   if (typeof said !== 'string') return undefined
-  return said
-    .replace(/[^\x20-\x7e]/g, '?')
+  const printable = said.replace(/[^\x20-\x7e]/g, '?')
+  return secrets
+    .reduce((text, secret) => text.replaceAll(secret, '…'), printable)
     .replace(tokenLike, '…')
     .slice(0, 200)
 }

@@ -104,11 +104,13 @@ export class TokenEndpoint {
     const { timeoutMs, certificate } = this.#options
     const signal = AbortSignal.timeout(timeoutMs)
     let reply: FormReply
+    const secrets = [form['subject_token'], form['actor_token']].filter((each) => typeof each === 'string')
     try {
-      const [url, { authorization, parameters }] = await Promise.all([
+      const [url, { authorization, parameters, secret }] = await Promise.all([
         this.#endpoint.url(certificate !== undefined, signal),
         proof(),
       ])
+      if (secret !== undefined) secrets.push(secret)
       const headers = { accept: 'application/json', ...(authorization !== undefined && { authorization }) }
       reply = await this.#call.post(url, { ...form, ...parameters }, headers, signal)
     } catch (error) {
@@ -121,7 +123,7 @@ export class TokenEndpoint {
       this.#rate.limited(sentMs, reply.retryAfterS)
       return tooMany
     }
-    const grant = readGrant(reply, askedMs)
+    const grant = readGrant(reply, askedMs, secrets)
     if ('why' in grant) throw this.#fault(grant.why)
     // The endpoint may have moved when it does not accept the request at all.
     if ('error' in grant && grant.error.startsWith('status ')) this.#endpoint.expire()

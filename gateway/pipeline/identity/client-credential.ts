@@ -94,9 +94,7 @@ async function requestToken(x: Limited, client: BasicClient): Promise<ClientVerd
  * them, reject unusual ids and secrets without the error code of a wrong secret.
  */
 function isCausedByClient(error: unknown): boolean {
-  return (
-    error instanceof ExcessQuestion || (error instanceof GatewayFault && error.reason === 'exchange-misconfigured')
-  )
+  return error instanceof ExcessQuestion || (error instanceof GatewayFault && error.reason === 'exchange-misconfigured')
 }
 
 /** Verifies the token like that of any caller. The issuer has just granted it, so its introspection has priority. */

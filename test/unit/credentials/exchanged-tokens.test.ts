@@ -255,6 +255,15 @@ test.each([
   },
 )
 
+test('a description of the issuer that repeats the secret of the gate and the token of the caller does not reach the log', async () => {
+  const { exchanged, terms } = parts()
+  issuer.script = (form) => error('invalid_scope', 400, `${exchangeClient.secret}, ${form.get('subject_token')}`)()
+
+  const failed = Promise.resolve(exchanged.obtain(terms, at(caller({}, 'short-token'))))
+
+  await expect(failed).rejects.toMatchObject({ message: expect.stringContaining('invalid_scope: …, …;') })
+})
+
 test.each([
   ['500', () => ({ status: 500 })],
   ['502 with an OAuth error', error('invalid_grant', 502)],

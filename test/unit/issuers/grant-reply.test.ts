@@ -56,6 +56,15 @@ test.each([
   expect(read(body, status)).toEqual(expected)
 })
 
+test('secrets of the request are left out of the code and the description of an error', () => {
+  const body = { error: 'hunter2', error_description: 'secret hunter2 of gate is wrong, not hunter2?' }
+
+  expect(readGrant(reply(body, 400), askedMs, ['hunter2'])).toEqual({
+    error: 'an error',
+    description: 'secret … of gate is wrong, not …?',
+  })
+})
+
 test('the description of an error is cut, and what looks like a token is left out of it', () => {
   const description = `token ${jwt} is\nbad ${'word '.repeat(100)}`
 
