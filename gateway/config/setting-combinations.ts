@@ -70,7 +70,7 @@ const certificatesOfHttp2: CombinationCheck = ({ tls, listen_h2 }, ctx) => {
     const message = 'must be true with tls.client.mode: required: clients without TLS present no certificate'
     addProblem(ctx, { code: 'GH_CONFIG_VALUE', message, path: ['listen_h2', 'tls'] })
   }
-  if (!listen_h2.tls || hasCertificates(tls)) return
+  if (!listen_h2.tls || !lacksCertificates(tls, ctx)) return
   addProblem(ctx, {
     code: 'GH_CONFIG_MISSING',
     message: 'is required with listen_h2.tls: true',
@@ -98,7 +98,7 @@ const proxiesOfCertificateField: CombinationCheck = ({ client_certificate, proxi
 }
 
 const certificatesOfTls: CombinationCheck = ({ client_certificate, tls }, ctx) => {
-  if (tls === undefined || hasCertificates(tls)) return
+  if (tls === undefined || !lacksCertificates(tls, ctx)) return
   if (tls.client !== undefined && client_certificate !== undefined && tls.client.mode === 'optional') return
   const hint =
     tls.client?.mode === 'required'
@@ -119,6 +119,11 @@ const combinationChecks = [
   proxiesOfCertificateField,
   certificatesOfTls,
 ]
+
+/** Whether the settings list no certificate. A file of `tls` that cannot be read is reported separately. */
+function lacksCertificates(tls: SettingsKeys['tls'], { issues }: z.RefinementCtx): boolean {
+  return !hasCertificates(tls) && !issues.some(({ path }) => path?.[0] === 'tls')
+}
 
 /** Whether `listen` speaks plain HTTP: it has no certificates, or does not use them. */
 export function isPlainHttp(tls: SettingsKeys['tls']): boolean {

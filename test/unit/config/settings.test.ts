@@ -273,6 +273,14 @@ test.each([
   [{ public_url: 'https://u@a.test' }, ['GH_CONFIG_VALUE public_url']],
   [{ public_url: [] }, ['GH_CONFIG_VALUE public_url']],
   [{ public_url: ['https://a.test', 'http://b.test'] }, ['GH_CONFIG_VALUE public_url[1]']],
+  // A certificate that cannot be read is one problem, not also a missing certificate.
+  [
+    {
+      tls: { certificates: [{ cert: '/none.crt', key: { file: '/none.key' } }] },
+      listen_h2: { address: ':1', tls: true },
+    },
+    ['GH_CONFIG_SECRET tls.certificates[0]', 'GH_CONFIG_MISSING public_url'],
+  ],
 ])('the settings %j have the problems %j', (settings, problems) => {
   expect(say({ file: { policy, ...settings } })).toEqual(problems)
 })
