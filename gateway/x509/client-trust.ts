@@ -145,7 +145,7 @@ export class ClientTrust {
     return { ...climb, statusUntilMs, ca: this.cas[0]!, byHandshake: true }
   }
 
-  /** Follows the trusted CA certificates from the first one up to its root. */
+  /** Follows the trusted CA certificates from the first one up to its root. CAs that certify each other have no root. */
   #climb(
     climb: Climb,
     { x509: leaf, serial }: CallerCertificate,
@@ -154,7 +154,7 @@ export class ClientTrust {
   ): CertificateChain {
     let child = first
     let issuer: Anchor | undefined = anchor
-    while (issuer !== undefined) {
+    for (let length = 1; issuer !== undefined && length < CHAIN_MAX; length++) {
       const { list, x509 }: Anchor = issuer
       if (list !== undefined) {
         climb.revoked ||= list.revoked.has(child === leaf ? serial : serialOf(child))

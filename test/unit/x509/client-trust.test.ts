@@ -63,6 +63,16 @@ test('an intermediate CA that is presented with the certificate is verified up t
   expect(trust.verify(parsed(below, issuing), false)).toMatchObject({ ca: { name: 'main' }, byHandshake: false })
 })
 
+test('CAs that certify each other, with certificates that outlive those of the roots, verify the certificates of both', async () => {
+  const until = inHours(24 * 900)
+  const byPartner = await ClientCa.create('root', { parent: partner, keysOf: root, until })
+  const byRoot = await ClientCa.create('partner', { parent: root, keysOf: partner, until })
+  const trust = new ClientTrust([ca('bridge', root, partner, byPartner, byRoot)], [])
+
+  expect(trust.verify(parsed(client), false)?.ca.name).toBe('bridge')
+  expect(trust.verify(parsed(await partner.issue({ dns: ['a'] })), false)?.ca.name).toBe('bridge')
+})
+
 test('a client certificate that is presented as an intermediate CA issues nothing', async () => {
   const keys = await ClientCa.create('client', { parent: root })
   const forged = await keys.issue({ dns: ['admin.example'] })
