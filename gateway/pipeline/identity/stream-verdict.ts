@@ -1,7 +1,7 @@
 import type { Denial } from '../../base/denial.ts'
 import { refusedFromMs } from '../../oauth/access-token.ts'
-import { certificateDenials } from '../client-certificate/certificate-denials.ts'
 import type { Recorded } from '../exchange/exchange.ts'
+import { certificateVerdict } from './certificate-credential.ts'
 import { revocationStale } from './revocation-verdict.ts'
 import { isAcceptedSession, sessionEnded } from './session-credential.ts'
 
@@ -16,12 +16,13 @@ import { isAcceptedSession, sessionEnded } from './session-credential.ts'
 export function streamVerdict(x: Recorded): Denial | undefined {
   const { facts, session, route } = x
   if (facts === undefined) return undefined
+  // Also the certificate to which a token is bound, or which the requirement names beside a token.
+  const rejected = certificateVerdict(x)
+  if (rejected !== undefined) return rejected
   const { revocations, sessions } = x.gate
   if (session !== undefined) {
     if (sessions!.ended(session) || !isAcceptedSession(x.gate.runtime.snapshot, session, x.nowMs)) return sessionEnded
-  } else if (x.nowMs >= refusedFromMs(facts)) {
-    return x.scheme === 'certificate' ? certificateDenials['certificate-expired'] : route.denials.token['token-expired']
-  }
+  } else if (x.nowMs >= refusedFromMs(facts)) return route.denials.token['token-expired']
   if (revocations === undefined) return undefined
   if (revocations.revoked(facts, x.credential)) {
     return session === undefined ? route.denials.token['token-revoked'] : sessionEnded
