@@ -245,9 +245,11 @@ export class ClientConnection implements ActiveSetMember {
   /** Ends the connection at once, because of a violated limit. Its requests are abandoned. */
   cut(cause: SessionEndCause): void {
     this.#noteEnd(cause)
-    const code = cause.endsWith('-flood') ? constants.NGHTTP2_ENHANCE_YOUR_CALM : constants.NGHTTP2_NO_ERROR
-    if (this.#session === undefined) this.#options.socket.destroy()
-    else this.#session.destroy(undefined, code)
+    const session = this.#session
+    if (session === undefined) this.#options.socket.destroy()
+    // Node.js ignores the code when there is no error.
+    else if (cause.endsWith('-flood')) session.destroy(new Error(cause), constants.NGHTTP2_ENHANCE_YOUR_CALM)
+    else session.destroy()
   }
 
   /** Ends the connection at once. */

@@ -193,6 +193,15 @@ test('an address that cancels too many requests over several connections is cut 
   await greeted(port)
 })
 
+test('a client that floods the gate with SETTINGS is disconnected with ENHANCE_YOUR_CALM', async () => {
+  const { port, ended } = await listen()
+  const client = await greeted(port)
+  client.write(...Array.from({ length: 150 }, () => frame(frameType.settings, 0, 0)))
+
+  expect(await client.goaway()).toBe(11)
+  expect(ended('settings-flood')).toBe(1)
+})
+
 test('a stopping listener announces its end, serves the requests in progress, and refuses new connections', async () => {
   const { listener, port, ended } = await listen()
   const client = await greeted(port)
