@@ -39,6 +39,10 @@ function numbers(): number[] {
 const post: readonly (readonly [string, string])[] = [[':method', 'POST'], ...getFields('/s/post').slice(1)]
 const reset = (stream: number, code = 8) => frame(frameType.rstStream, 0, stream, uint32(code))
 const streamOf = (i: number) => 2 * i + 1
+/** A literal that HPACK adds to its table (RFC 7541 §6.2.1), with a name below 127 bytes. */
+const indexed = (name: string, value: string) => Buffer.concat([Buffer.of(0x40), literals([[name, value]]).subarray(1)])
+/** References to the newest field in the table of HPACK. */
+const references = Buffer.alloc(12_000, 0x80 | 62)
 
 interface Flood {
   /** Frames that are sent once. */
@@ -72,6 +76,45 @@ const floods: Readonly<Record<string, Flood>> = {
     most: 1000,
     cause: 'protocol-error',
   },
+  'server resets by a stream that depends on itself': {
+    round: (i) => {
+      const itself = Buffer.concat([uint32(streamOf(i)), Buffer.of(1)])
+      return Buffer.concat([headers(streamOf(i), post, 'open'), frame(frameType.priority, 0, streamOf(i), itself)])
+    },
+    most: 20_000,
+    cause: 'protocol-error',
+  },
+  'requests that the client resets after a while': {
+    round: (i) =>
+      Buffer.concat([
+        headers(streamOf(i), getFields('/s/held')),
+        ...(i < 50 ? [] : [reset(streamOf(i - 50)), frame(frameType.windowUpdate, 0, 0, uint32(1))]),
+      ]),
+    most: 20_000,
+    cause: 'protocol-error',
+  },
+  'requests beyond max_streams': {
+    round: (i) => headers(streamOf(i), getFields('/s/held')),
+    most: 20_000,
+    cause: 'protocol-error',
+  },
+  'requests with 130 fields': {
+    round: (i) =>
+      headers(streamOf(i), [
+        ...getFields('/s/x'),
+        ...Array.from({ length: 130 }, (_, j): [string, string] => [`x-${j}`, '']),
+      ]),
+    most: 20_000,
+    cause: 'frame-flood',
+  },
+  'references of HPACK to one field of 3.9 KB (RFC 7541 §6.1)': {
+    round: (i) => {
+      const block = Buffer.concat([literals(getFields('/s/x')), indexed('x-b', 'b'.repeat(3900)), references])
+      return frame(frameType.headers, 5, streamOf(i), block)
+    },
+    most: 1000,
+    cause: 'frame-flood',
+  },
   'malformed requests': {
     round: (i) => headers(streamOf(i), [...getFields('/s/x'), ['connection', 'x']]),
     most: 2000,
@@ -83,6 +126,23 @@ const floods: Readonly<Record<string, Flood>> = {
     round: () => frame(frameType.windowUpdate, 0, 0, uint32(1)),
     most: 2_000_000,
     cause: 'frame-flood',
+  },
+  'WINDOW_UPDATE for one stream': {
+    first: [headers(1, getFields('/s/held'))],
+    round: () => frame(frameType.windowUpdate, 0, 1, uint32(1)),
+    most: 2_000_000,
+    cause: 'frame-flood',
+  },
+  PRIORITY: {
+    round: (i) => frame(frameType.priority, 0, streamOf(i % 1000), Buffer.alloc(5)),
+    most: 200_000,
+    cause: 'protocol-error',
+  },
+  'RST_STREAM for a closed stream': {
+    first: [headers(1, getFields('/none'))],
+    round: () => reset(1),
+    most: 200_000,
+    cause: 'protocol-error',
   },
   CONTINUATION: {
     first: [frame(frameType.headers, 0, 1, literals(getFields('/s/x')))],
