@@ -120,6 +120,12 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
   }
 
   refuse(refusal: Denial, requestId: string, metadataUrl: string): void {
+    this.#sendRefusal(refusal, requestId, metadataUrl)
+    // Otherwise a client that has a new certificate would get refusals until the connection ends by its age.
+    if (this.exchange.connectionRefused) this.#connection.goAway('certificate')
+  }
+
+  #sendRefusal(refusal: Denial, requestId: string, metadataUrl: string): void {
     if (this.exchange.head.grpc) {
       this.#sendTrailersOnly(grpcRefusal(refusal, requestId, metadataUrl))
       return

@@ -52,6 +52,7 @@ export const nativeLimits = {
  *
  * - `preface`: no SETTINGS frame of the client in time, or no TLS handshake;
  * - `idle`, `age`, `drain`: without requests for too long, too old, or the node stops;
+ * - `certificate`: the client certificate of the connection is missing, has expired, or is no longer accepted;
  * - `ping-timeout`: no reply to a PING;
  * - `ping-flood`, `settings-flood`, `frame-flood`, `cancel-flood`: more than the limits above;
  * - `protocol-error`: the client violated HTTP/2, or a limit of nghttp2;
@@ -62,6 +63,7 @@ export const sessionEndCauses = [
   'idle',
   'age',
   'drain',
+  'certificate',
   'ping-timeout',
   'ping-flood',
   'settings-flood',

@@ -83,7 +83,7 @@ export const instruments = {
   http2Streams: gauge('http2_streams', 'Requests in progress over HTTP/2. Only with `listen_h2`.'),
   http2SessionsEnded: counter(
     'http2_sessions_ended_total',
-    'HTTP/2 connections that the gate ended or refused, by cause: preface, idle, age, drain, ping-timeout, ping-flood, settings-flood, frame-flood, cancel-flood, protocol-error, address-full, node-full.',
+    'HTTP/2 connections that the gate ended or refused, by cause: preface, idle, age, drain, certificate, ping-timeout, ping-flood, settings-flood, frame-flood, cancel-flood, protocol-error, address-full, node-full.',
     ['cause'],
   ),
   http2StreamsRefused: counter(

@@ -7,6 +7,7 @@ import { certificateFor } from '../kit/certificate.ts'
 import { ClientCa } from '../kit/client-ca.ts'
 import { Http2Session } from '../kit/http2-session.ts'
 import { startNode } from '../kit/node.ts'
+import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { publicPolicy } from './data-plane-node.ts'
 
@@ -91,7 +92,7 @@ test('SIGHUP activates a new certificate for HTTP/2, and open connections go on 
   expect((await before.get('/s/1', { ':authority': 'shop.example' })).status).toBe(200)
 })
 
-test('the HTTP/2 listener identifies a client by its certificate, and refuses one that no listed CA has issued', async () => {
+test('the HTTP/2 listener identifies a client by its certificate, and refuses one that no listed CA has issued or that has expired', async () => {
   const [mesh, stranger] = [await ClientCa.create('mesh'), await ClientCa.create('stranger')]
   const caFile = join(folder, 'mesh.pem')
   writeFileSync(caFile, mesh.cert)
@@ -131,6 +132,17 @@ test('the HTTP/2 listener identifies a client by its certificate, and refuses on
   expect((await get(without)).status).toBe(403)
   await foreign.closed
   expect(foreign.session.destroyed).toBe(true)
+
+  // A certificate that expires: the client must connect again, with its new one.
+  const short = await mesh.issue({ uris: [caller], until: new Date(Date.now() + 3000) })
+  const expiring = new Http2Session(secured.http2Port, 'shop.example', short)
+  await until('the refusal of the expired certificate', async () => (await get(expiring)).status === 403)
+  await expiring.closed
+  expect(expiring.goaways[0]!.code).toBe(0)
+  expect(
+    (await get(new Http2Session(secured.http2Port, 'shop.example', await mesh.issue({ uris: [caller] })))).status,
+  ).toBe(200)
+  expect((await get(known)).status).toBe(200)
 })
 
 test('with tls.listen: false only HTTP/2 uses TLS, also after a reload of the certificates', async () => {

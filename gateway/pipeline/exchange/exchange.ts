@@ -195,6 +195,8 @@ export class Exchange implements RequirementInput {
   close = false
   /** True when the gate must read nothing more from the connection, including the rest of the request body. */
   lastOfConnection = false
+  /** True when the gate refuses the certificate of the connection: the client needs another connection. */
+  connectionRefused = false
 
   status = 0
   reason: Reason = 'admitted'

@@ -40,6 +40,7 @@ export const checkCertificate = phase<Resolved, Resolved>()({
     if (refused !== undefined) {
       // The client needs another certificate, and thus another connection.
       x.close = true
+      x.connectionRefused = refused !== certificateDenials['certificate-status-unknown']
       return refused
     }
     if (x.peerTrusted) return checkStated(x, certificates)
