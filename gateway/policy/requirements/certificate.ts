@@ -65,7 +65,7 @@ export const certificate = requirementKind({
 })
 
 /** Requirements that only a token or a login session can meet. */
-const tokenKeys = ['scopes', 'roles', 'claims', 'clients', 'session', 'acr', 'max_age'] as const
+const tokenKeys = ['scopes', 'roles', 'claims', 'clients', 'session', 'acr', 'max_age', 'dpop'] as const
 
 /**
  * Whether a caller without a token can meet the requirement: it names certificates outside `not`, and nothing that only a

@@ -61,6 +61,7 @@ test.each<[string, object, boolean]>([
   ['a certificate or a scope', { any: [{ scopes }, { certificate }] }, true],
   ['a certificate and an address', { all: [{ certificate }, { addresses: { allow: ['10.0.0.0/8'] } }] }, true],
   ['a certificate and a scope', { all: [{ certificate }, { scopes }] }, false],
+  ['a certificate and a DPoP proof', { all: [{ certificate }, { dpop: true }] }, false],
   [
     'a certificate and one of two scopes',
     { all: [{ certificate }, { any: [{ scopes }, { scopes: { all: ['b'] } }] }] },
@@ -79,6 +80,11 @@ test.each<[string, object, boolean]>([
 test.each<[string, string, string[]]>([
   ['callers with certificates alone and no issuer', policyWith({ certificate }), []],
   ['a scope and no issuer', policyWith({ all: [{ certificate }, { scopes }] }), ['GH_POLICY_ISSUER services.s']],
+  [
+    'a DPoP proof and no issuer',
+    policyWith({ all: [{ certificate }, { dpop: true }] }),
+    ['GH_POLICY_ISSUER services.s'],
+  ],
   [
     'clients, certificates and no issuer',
     policyWith({ any: [{ certificate }, { clients: { any: ['c'] } }] }),
