@@ -210,17 +210,20 @@ test.each<[string, string, (identity: ClientIdentity) => Record<string, string>]
   ['without a token', '/spiffe/events', () => ({})],
   ['with a token that is bound to it', '/token/events', ({ thumbprint }) => bearer(bound(thumbprint))],
   ['with a token, on a route that requires both', '/both/events', () => bearer(issuer.sign())],
-])('a changed revocation list is read without a signal, and ends the stream of a revoked certificate %s', async (_, path, fields) => {
-  const leaving = await mesh.issue({ uris: [orders] })
-  const client = await TlsClient.open({ port, ...leaving })
-  client.send(path, fields(leaving))
-  await client.until('data: begun\n\n')
-  write('mesh.crl', await mesh.revocationList([leaving]))
+])(
+  'a changed revocation list is read without a signal, and ends the stream of a revoked certificate %s',
+  async (_, path, fields) => {
+    const leaving = await mesh.issue({ uris: [orders] })
+    const client = await TlsClient.open({ port, ...leaving })
+    client.send(path, fields(leaving))
+    await client.until('data: begun\n\n')
+    write('mesh.crl', await mesh.revocationList([leaving]))
 
-  await client.until('0\r\n\r\n')
-  const record = await node.waitForRecord((each) => each['path'] === path && each['reason'] === 'stream-ended')
-  expect(record['stream_end']).toBe('certificate-revoked')
-})
+    await client.until('0\r\n\r\n')
+    const record = await node.waitForRecord((each) => each['path'] === path && each['reason'] === 'stream-ended')
+    expect(record['stream_end']).toBe('certificate-revoked')
+  },
+)
 
 test('the stream of a caller with a token that is bound to a certificate ends when the certificate expires', async () => {
   const short = await mesh.issue({ uris: [orders], until: new Date(Date.now() + 4000) })
