@@ -289,6 +289,15 @@ test.each<[what: string, fields: Fields, status: number, reason: string]>([
   },
 )
 
+test('the gate answers OPTIONS * over HTTP/2 with its methods, and nothing of it reaches the service', async () => {
+  const before = upstream.requests.length
+  const reply = await client.get('*', { ':method': 'OPTIONS' })
+
+  expect([reply.status, reply.field('allow')]).toEqual([200, 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'])
+  expect(await node.waitForRecord(({ path }) => path === '*')).toMatchObject({ decision: 'answered', status: 200 })
+  expect(upstream.requests.length).toBe(before)
+})
+
 test('a head above request.head_max gets 431 over HTTP/2', async () => {
   const raw = new FrameClient(node.http2Port)
   const block = literals(plus(['x-a', 'a'.repeat(40_000)]))

@@ -1,4 +1,5 @@
 import { denial } from '../../base/denial.ts'
+import { forwardedMethods } from '../../base/methods.ts'
 import { loginReplyReasons } from '../../login/login-reply.ts'
 import { resourceMetadata, resourceMetadataPath } from '../../oauth/resource-metadata.ts'
 import { reservedPrefixOf } from '../../policy/reserved-paths.ts'
@@ -11,14 +12,22 @@ import { waitingPhase } from '../exchange/phase.ts'
 const keysPath = '/.well-known/gatehouse/jwks.json'
 const unknown = denial('route-unknown')
 const onlyGet = denial('method-not-mapped', { fields: [['allow', 'GET, HEAD']] })
+/** Reply to `OPTIONS *`, which asks about the server as a whole and reaches no service. */
+const capabilities: Answer<'answered'> = {
+  answer: true,
+  reason: 'answered',
+  status: 200,
+  fields: [['allow', forwardedMethods.join(', ')]],
+  body: '',
+}
 const shortLived = [['cache-control', 'public, max-age=300']] as const
 /** The metadata is public, and OAuth clients in web pages of other origins need it, such as MCP clients. */
 const metadataFields = [...shortLived, ['access-control-allow-origin', '*']] as const
 
 /**
  * Answers requests for the gate's own paths: the keys that verify its assertions, protected resource metadata (RFC 9728
- * §3, plain and with a path suffix) and the login pages. A login may wait for Redis and the issuer. Denies 404 for
- * every other path under a reserved prefix.
+ * §3, plain and with a path suffix), the login pages, and `OPTIONS *`. A login may wait for Redis and the issuer. Denies
+ * 404 for every other path under a reserved prefix.
  */
 export const answerReserved = waitingPhase<Resolved, Resolved>()({
   name: 'answer-reserved',
@@ -28,6 +37,7 @@ export const answerReserved = waitingPhase<Resolved, Resolved>()({
   throws: ['store-unavailable', 'issuer-unreachable', 'refresh-unavailable'],
   run(x) {
     const { path } = x
+    if (path === '*') return capabilities
     if (reservedPrefixOf(path) === undefined) return undefined
     const browser = answerBrowser(x)
     if (browser !== undefined) return browser

@@ -122,7 +122,7 @@ export const guardRequest = phase<Exchange, Guarded>()({
     // not accepted.
     x.close = head.close || head.chunked || head.upgrade
 
-    const path = normalizePath(head.target)
+    const path = isAsterisk(head) ? head.target : normalizePath(head.target)
     if (typeof path !== 'string') return path
     x.path = path
     x.authority = head.host
@@ -130,6 +130,11 @@ export const guardRequest = phase<Exchange, Guarded>()({
     return undefined
   },
 })
+
+/** Whether the request is `OPTIONS *` (RFC 9110 §9.3.7), which `answer-reserved` answers. Only HTTP/2 delivers it. */
+function isAsterisk({ method, target, query }: RequestHead): boolean {
+  return target === '*' && method === 'OPTIONS' && query === undefined
+}
 
 function guardFields(head: RequestHead, limits: RequestLimits): FieldDenial | undefined {
   const { names, values, kinds } = head
