@@ -238,12 +238,14 @@ export class Http2Listener {
     if (typeof servername === 'string') connection.servedNames = contexts.find(servername)?.names
     if (trust === undefined) return true
     const certificate = (socket as TLSSocket).getPeerX509Certificate()
-    // The certificates may have changed during the handshake: then it is not known which CAs have verified this one.
-    if ((certificate !== undefined && !authorized) || contexts !== this.#contexts) {
+    // The CAs may have changed during the handshake, and then it is not known which of them have verified the
+    // certificate. The new ones have, or would have, unless one was removed.
+    const current = this.#contexts!.trust!
+    if ((certificate !== undefined && !authorized) || !current.covers(trust)) {
       connection.cut('protocol-error')
       return false
     }
-    connection.handshake = { trust, certificate: certificate?.toString() ?? '' }
+    connection.handshake = { trust: current, certificate: certificate?.toString() ?? '' }
     return true
   }
 

@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { connect as connectTcp } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect, type TLSSocket } from 'node:tls'
@@ -6,6 +7,7 @@ import { afterAll, expect, test } from 'vitest'
 import { certificateFor } from '../kit/certificate.ts'
 import { ClientCa } from '../kit/client-ca.ts'
 import { Http2Session } from '../kit/http2-session.ts'
+import { readMetrics } from '../kit/metrics.ts'
 import { startNode } from '../kit/node.ts'
 import { until } from '../kit/until.ts'
 import { startUpstream } from '../kit/upstream.ts'
@@ -132,6 +134,22 @@ test('the HTTP/2 listener identifies a client by its certificate, and refuses on
   expect((await get(without)).status).toBe(403)
   await foreign.closed
   expect(foreign.session.destroyed).toBe(true)
+
+  // A connection that was opened before a reload, and whose handshake is later.
+  const socket = connectTcp(secured.http2Port, '127.0.0.1')
+  await until(
+    'the connection',
+    async () => (await readMetrics(secured.adminPort)).sum('gatehouse_http2_sessions') === 4,
+  )
+  await certificateFor(folder, 'shop', ['shop.example'])
+  writeFileSync(caFile, mesh.cert + (await ClientCa.create('next')).cert)
+  secured.signal('SIGHUP')
+  await secured.waitForLine(({ msg }) => msg === 'client CAs and revocation lists read')
+  const late = new Http2Session(secured.http2Port, 'shop.example', {
+    ...(await mesh.issue({ uris: [caller] })),
+    socket,
+  })
+  expect((await get(late)).status).toBe(200)
 
   // A certificate that expires: the client must connect again, with its new one.
   const short = await mesh.issue({ uris: [caller], until: new Date(Date.now() + 3000) })

@@ -1,4 +1,5 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2'
+import type { Socket } from 'node:net'
 import { atEnd } from './cleanup.ts'
 import { within } from './deadline.ts'
 import { defaultLimitMs } from './wire.ts'
@@ -24,6 +25,12 @@ export interface SentRequest {
   readonly reply: Promise<SessionReply>
 }
 
+interface ClientOptions {
+  readonly cert?: string
+  readonly key?: string
+  readonly socket?: Socket
+}
+
 /** An HTTP/2 client with one connection, with prior knowledge (h2c) or over TLS. */
 export class Http2Session {
   readonly session: ClientHttp2Session
@@ -32,9 +39,9 @@ export class Http2Session {
 
   /**
    * @param tls       server name; the client accepts any certificate. Without: h2c
-   * @param identity  certificate of the client and its key, in PEM
+   * @param identity  certificate of the client and its key, in PEM, and the connection to use; default: a new one
    */
-  constructor(port: number, tls?: string, identity: { readonly cert?: string; readonly key?: string } = {}) {
+  constructor(port: number, tls?: string, identity: ClientOptions = {}) {
     const at = `127.0.0.1:${port}`
     this.session =
       tls === undefined
