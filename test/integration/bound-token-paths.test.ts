@@ -140,7 +140,7 @@ const reasonOf = async (target: string) => {
   return record['reason']
 }
 let sent = 0
-/** A target of its own for each request, so that its record can be found. */
+/** A new target for each request, so that its record can be found. */
 const own = (target: string) => `${target}/${sent++}`
 const served = () => orders.requests.length + sockets.sockets.length
 
