@@ -14,6 +14,11 @@ export type FormCallOptions = Pick<IssuerHttpOptions, 'maxBytes' | 'certificate'
 /** Parameters of a form. A parameter with several values is sent once for each value. */
 export type Form = Readonly<Record<string, string | readonly string[]>>
 
+export interface FormRequest {
+  readonly form: Form
+  readonly headers: Readonly<Record<string, string>>
+}
+
 export interface FormReply {
   readonly status: number
   /** Media type of the reply in lower case, without parameters. */
@@ -40,27 +45,18 @@ export class FormCall {
   /**
    * Sends one request. Repeats it once when the connection breaks.
    *
+   * @param fill  makes the form and the header fields of one attempt. An issuer may have received the first attempt, and
+   *   accepts a client assertion only once (RFC 7523 §3)
    * @throws {UnreadableReply} when the reply has a content coding or is too long
    * @throws {Error} when the URL is rejected or the issuer cannot be reached
    */
-  async post(
-    address: string,
-    form: Form,
-    headers: Readonly<Record<string, string>>,
-    signal: AbortSignal,
-  ): Promise<FormReply> {
-    const request = {
-      method: 'POST',
-      headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
-      body: encodedForm(form),
-      signal,
-    }
+  async post(address: string, fill: () => FormRequest | Promise<FormRequest>, signal: AbortSignal): Promise<FormReply> {
     try {
-      return await this.#send(address, request)
+      return await this.#send(address, requestOf(await fill(), signal))
     } catch (error) {
       // The issuer probably closed an idle connection when the request was sent. A second introspection request, or a
       // second token, is harmless.
-      if (isBroken(error) && !signal.aborted) return this.#send(address, request)
+      if (isBroken(error) && !signal.aborted) return this.#send(address, requestOf(await fill(), signal))
       throw error
     }
   }
@@ -79,6 +75,15 @@ export class FormCall {
   /** Cancels calls in progress. */
   close(): Promise<void> {
     return this.#http.close()
+  }
+}
+
+function requestOf({ form, headers }: FormRequest, signal: AbortSignal): IssuerRequest {
+  return {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
+    body: encodedForm(form),
+    signal,
   }
 }
 

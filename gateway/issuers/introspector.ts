@@ -10,7 +10,7 @@ import { clientProof } from './client-proof.ts'
 import { DiscoveredEndpoint } from './discovered-endpoint.ts'
 import { errorReason } from './error-reason.ts'
 import { ExcessQuestion } from './excess-question.ts'
-import { FormCall, type FormReply } from './form-call.ts'
+import { FormCall, type FormReply, type FormRequest } from './form-call.ts'
 import { isClientRefused, isUnsupportedToken, jwtMediaType, readReply } from './introspection-reply.ts'
 import type { IssuerClient } from './issuer-client.ts'
 import { UnreadableReply } from './issuer-http.ts'
@@ -184,16 +184,14 @@ export class Introspector {
   async #post(token: string, credentials: ClientCredentials, signal: AbortSignal): Promise<FormReply> {
     const { clientId, response } = this.#introspection
     const { auth, endpoint } = this.#introspection
-    const [url, proof] = await Promise.all([
-      endpoint ?? this.#endpoint.url(auth.method === 'tls_client_auth', signal),
-      clientProof(credentials, clientId, this.#rules.issuer),
-    ])
-    const form = { token, token_type_hint: 'access_token', ...proof.parameters }
-    const headers = {
-      accept: response === 'jwt' ? jwtMediaType : 'application/json',
-      ...(proof.authorization !== undefined && { authorization: proof.authorization }),
+    const url = endpoint ?? (await this.#endpoint.url(auth.method === 'tls_client_auth', signal))
+    const accept = response === 'jwt' ? jwtMediaType : 'application/json'
+    const fill = async (): Promise<FormRequest> => {
+      const { authorization, parameters } = await clientProof(credentials, clientId, this.#rules.issuer)
+      const form = { token, token_type_hint: 'access_token', ...parameters }
+      return { form, headers: { accept, ...(authorization !== undefined && { authorization }) } }
     }
-    return this.#call.with(credentials).post(url, form, headers, signal)
+    return this.#call.with(credentials).post(url, fill, signal)
   }
 
   /** Looks up the introspection endpoint again at the next request, at most once a second. */

@@ -6,7 +6,7 @@ import type { ClientProof } from './client-proof.ts'
 import { DiscoveredEndpoint } from './discovered-endpoint.ts'
 import { errorReason } from './error-reason.ts'
 import { ExcessQuestion } from './excess-question.ts'
-import { type Form, FormCall, type FormReply } from './form-call.ts'
+import { type Form, FormCall, type FormReply, type FormRequest } from './form-call.ts'
 import { type GrantError, type GrantedToken, readGrant, type UnusableGrant } from './grant-reply.ts'
 import type { IssuerClient } from './issuer-client.ts'
 import { UnreadableReply } from './issuer-http.ts'
@@ -106,13 +106,14 @@ export class TokenEndpoint {
     let reply: FormReply
     const secrets = [form['subject_token'], form['actor_token']].filter((each) => typeof each === 'string')
     try {
-      const [url, { authorization, parameters, secret }] = await Promise.all([
-        this.#endpoint.url(certificate !== undefined, signal),
-        proof(),
-      ])
-      if (secret !== undefined) secrets.push(secret)
-      const headers = { accept: 'application/json', ...(authorization !== undefined && { authorization }) }
-      reply = await this.#call.post(url, { ...form, ...parameters }, headers, signal)
+      const url = await this.#endpoint.url(certificate !== undefined, signal)
+      const fill = async (): Promise<FormRequest> => {
+        const { authorization, parameters, secret } = await proof()
+        if (secret !== undefined) secrets.push(secret)
+        const headers = { accept: 'application/json', ...(authorization !== undefined && { authorization }) }
+        return { form: { ...form, ...parameters }, headers }
+      }
+      reply = await this.#call.post(url, fill, signal)
     } catch (error) {
       if (error instanceof UnreadableReply) this.#backoff.answered()
       else this.#backoff.silent()
