@@ -29,12 +29,21 @@ export function openWorkerKeys({ loaded, inForce, secrets, keyRings, link, issue
   readonly reload: SettingsReload
 } {
   const { node, audit } = loaded.settings
+  /** The lacking key in the last log line. */
+  let lacking: string | undefined
   const holders = new KeyHolders({
     link,
     keyRings,
     process: { id: node.id, role: 'worker' },
     // A worker follows no event log. It learns the writing keys with each report.
-    appointed: (writing) => appointKeys(keyRings, writing),
+    appointed: (writing) =>
+      appointKeys(keyRings, writing, (kind, id) => {
+        // A worker signs no assertions and seals no audit records.
+        if (kind !== 'encryption' || id === lacking) return
+        lacking = id
+        const problem = `nodes may be unable to read what this worker encrypts; add the key to keys.${kind} of this worker`
+        log('error', 'the cluster writes with a key that this worker lacks', { kind, key: id, problem })
+      }),
   })
   holders.start()
   const lifetimes = { issuers: () => issuers().values(), auditRecentMs: audit.recentMs }

@@ -93,10 +93,20 @@ export class KeyHolders {
   }
 }
 
-/** Appoints the writing keys of the cluster in the rings of a process. */
-export function appointKeys(keyRings: KeyRings, writing: ReadonlyMap<KeyKind, string>): void {
+/**
+ * Appoints the writing keys of the cluster in the rings of a process.
+ *
+ * @param lacks  called with each writing key that the process lacks; it continues to write with its own key
+ */
+export function appointKeys(
+  keyRings: KeyRings,
+  writing: ReadonlyMap<KeyKind, string>,
+  lacks: (kind: KeyKind, id: string) => void,
+): void {
   for (const [kind, id] of writing) {
     const ring = keyRings.of(kind)
-    if (ring.writer !== undefined && ring.writer.id !== id && ring.has(id)) ring.appoint(id)
+    if (ring.writer === undefined || ring.writer.id === id) continue
+    if (ring.has(id)) ring.appoint(id)
+    else lacks(kind, id)
   }
 }

@@ -230,3 +230,16 @@ test('gatehouse secrets list names source, age and use of each secret, and no va
   expect(stdout).toContain('admin.bootstrap_token')
   expect(stdout).not.toMatch(/three|bootstrap-token-of/)
 })
+
+test('the log of a worker without the writing key of the cluster names the key', async () => {
+  const keys = { encryption: { directory: at('old') } }
+  const late = await startWorker({ ...options, settings: { ...options.settings, keys, node: { id: 'w2' } } })
+  const line = await late.waitForLine(({ msg }) => msg === 'the cluster writes with a key that this worker lacks')
+
+  expect(line).toMatchObject({
+    level: 'error',
+    kind: 'encryption',
+    key: 'k2',
+    problem: expect.stringContaining('add the key to keys.encryption'),
+  })
+})
