@@ -103,6 +103,9 @@ const forged: [string, string][] = [
   ['Forwarded', 'for=10.0.0.1;host=evil.test'],
   ['Client-Cert', ':Zm9yZ2Vk:'],
   ['Client-Cert-Chain', ':Zm9yZ2Vk:'],
+  ['X-Forwarded-Client-Cert', 'URI=spiffe://prod.example/admin'],
+  ['X-Forwarded-Tls-Client-Cert', 'forged'],
+  ['X-Forwarded-Tls-Client-Cert-Info', 'Subject="CN=admin"'],
   ...statementFields.filter(isPassable).map((name): [string, string] => [name, 'forged']),
 ]
 

@@ -18,6 +18,10 @@ const gateFields: ReadonlySet<string> = new Set([
   'x-forwarded-prefix',
   'x-forwarded-uri',
   'x-forwarded-method',
+  // Client certificates as Envoy, Traefik and RFC 9440 state them.
+  'x-forwarded-client-cert',
+  'x-forwarded-tls-client-cert',
+  'x-forwarded-tls-client-cert-info',
   'client-cert',
   'client-cert-chain',
   'proxy',
