@@ -208,7 +208,7 @@ export const mutations: readonly Mutation[] = [
       'return false ? refusals.framingBoth',
     ],
     'the target is not normalized': [
-      'const path = normalizePath(head.target)',
+      'const path = isAsterisk(head) ? head.target : normalizePath(head.target)',
       'const path: string | Denial = head.target',
     ],
     'the Host is not normalized': ['x.host = hostName(head.host)', 'x.host = head.host'],
