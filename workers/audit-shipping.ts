@@ -2,7 +2,7 @@ import { auditShards } from '../gateway/audit/shards.ts'
 import { Supervisor } from '../gateway/base/supervisor.ts'
 import { ConfigError } from '../gateway/config/problem.ts'
 import type { SinkSettings } from '../gateway/config/read-sinks.ts'
-import type { Environment } from '../gateway/config/secret.ts'
+import type { Secrets } from '../gateway/config/secrets.ts'
 import { JobSchedule } from '../gateway/queues/job-schedule.ts'
 import { shipAudit } from '../gateway/queues/ship-audit.ts'
 import type { RedisLink } from '../gateway/redis/redis-link.ts'
@@ -13,7 +13,7 @@ import { SinkShipper } from './sink-shipper.ts'
 
 interface AuditShippingDependencies {
   readonly sinks: readonly SinkSettings[]
-  readonly env: Environment
+  readonly secrets: Secrets
   readonly link: RedisLink
   readonly log: WorkerLog
 }
@@ -27,6 +27,7 @@ const RETRY_MS = 1000
 /** Ships the audit log to every sink in the settings. */
 export class AuditShipping {
   readonly shippers: readonly SinkShipper[]
+  readonly #maker: SinkMaker
   readonly #shards: number
   readonly #schedule: JobSchedule<unknown>
   readonly #queues: QueueWorkers
@@ -38,8 +39,9 @@ export class AuditShipping {
   #failing = false
 
   /** @throws {ConfigError} when a secret or a certificate of a sink cannot be read */
-  constructor({ sinks, env, link, log }: AuditShippingDependencies) {
-    const maker = new SinkMaker(env, log)
+  constructor({ sinks, secrets, link, log }: AuditShippingDependencies) {
+    const maker = new SinkMaker(secrets, log)
+    this.#maker = maker
     const client = link.client('receipt', 'audit-log')
     this.shippers = sinks.map((settings) => {
       const sink = maker.make(settings)
@@ -58,6 +60,11 @@ export class AuditShipping {
       work: shipAuditHandler((name) => byName.get(name)),
       log,
     })
+  }
+
+  /** Follows the secrets and certificate files that reloaded settings name for the sinks. */
+  follow(sinks: readonly SinkSettings[]): void {
+    this.#maker.follow(sinks)
   }
 
   start(): void {

@@ -1,7 +1,7 @@
 import { readSealLine } from '../gateway/audit/batch.ts'
 import type { Problem } from '../gateway/config/problem.ts'
 import type { SinkSettings } from '../gateway/config/read-sinks.ts'
-import type { Environment } from '../gateway/config/secret.ts'
+import type { Secrets } from '../gateway/config/secrets.ts'
 import type { Sink } from '../gateway/config/sinks/sink.ts'
 import { openSink } from '../gateway/config/sinks/sink-kinds.ts'
 import { SinkResources } from '../gateway/config/sinks/sink-resources.ts'
@@ -11,21 +11,28 @@ type SinkLog = (level: 'info' | 'warn', message: string, fields: Readonly<Record
 /** Builds sinks from their settings. Unreadable or invalid secrets and certificates are added to `problems`. */
 export class SinkMaker {
   readonly problems: Problem[] = []
-  readonly #env: Environment
+  readonly #secrets: Secrets
   readonly #log: SinkLog
+  readonly #resources = new Map<string, SinkResources>()
 
-  constructor(env: Environment, log: SinkLog) {
-    this.#env = env
+  constructor(secrets: Secrets, log: SinkLog) {
+    this.#secrets = secrets
     this.#log = log
   }
 
   make({ entry, ...origin }: SinkSettings): Sink {
     const resources = new SinkResources(origin, {
-      env: this.#env,
+      secrets: this.#secrets,
       log: this.#log,
       problems: this.problems,
       isSealLine: (line) => readSealLine(line) !== undefined,
     })
+    this.#resources.set(origin.name, resources)
     return openSink(entry, resources)
+  }
+
+  /** Follows the secrets and certificate files that reloaded settings name for the sinks that are open. */
+  follow(sinks: readonly SinkSettings[]): void {
+    for (const { name, entry, folder } of sinks) this.#resources.get(name)?.follow(entry, folder)
   }
 }

@@ -10,8 +10,8 @@ import type { RedisLink } from '../gateway/redis/redis-link.ts'
 
 interface WorkerKeysDependencies {
   readonly loaded: LoadedSettings
-  /** Holder of the settings of the last accepted reload. */
-  readonly inForce: { settings: Settings }
+  /** Receives the settings of each accepted reload. */
+  readonly apply: (settings: Settings) => void
   readonly secrets: Pick<Secrets, 'followSettings'>
   readonly keyRings: KeyRings
   readonly link: RedisLink
@@ -24,7 +24,7 @@ interface WorkerKeysDependencies {
  * Opens the keys of a worker: reports them to the cluster, and reloads the settings. Keys and secrets take effect, other
  * settings at the next start.
  */
-export function openWorkerKeys({ loaded, inForce, secrets, keyRings, link, issuers, log }: WorkerKeysDependencies): {
+export function openWorkerKeys({ loaded, apply, secrets, keyRings, link, issuers, log }: WorkerKeysDependencies): {
   readonly holders: KeyHolders
   readonly reload: SettingsReload
 } {
@@ -53,7 +53,7 @@ export function openWorkerKeys({ loaded, inForce, secrets, keyRings, link, issue
     await change.check(keys)
     const commit = () => {
       secrets.followSettings(next.secrets)
-      inForce.settings = next.settings
+      apply(next.settings)
       keyRings.replace(keys)
     }
     return { commit, needRestart: keyRings.missingKinds(keys).map((kind) => `keys.${kind}`) }

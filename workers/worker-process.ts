@@ -21,6 +21,7 @@ import { shipAudit } from '../gateway/queues/ship-audit.ts'
 import { RedisLink } from '../gateway/redis/redis-link.ts'
 import { RevocationStore } from '../gateway/revocation/revocation-store.ts'
 import { Revoker } from '../gateway/revocation/revoker.ts'
+import type { ExpiryWatch } from '../gateway/telemetry/expiry-watch.ts'
 import { LineWriter } from '../gateway/telemetry/line-writer.ts'
 import { Metrics } from '../gateway/telemetry/metrics.ts'
 import { NodeLog } from '../gateway/telemetry/node-log.ts'
@@ -32,6 +33,7 @@ import { policyJobKinds } from './policy-job-kinds.ts'
 import type { PolicyJobKind, PolicyJobs } from './policy-jobs.ts'
 import { listenWorkerProbes } from './probes.ts'
 import type { WorkerLog } from './queue-workers.ts'
+import { workerExpiries } from './worker-expiries.ts'
 import { openWorkerKeys } from './worker-keys.ts'
 import { WorkerMetrics } from './worker-metrics.ts'
 
@@ -48,6 +50,7 @@ interface WorkerRooms {
   readonly holders: KeyHolders
   readonly policyFile: PolicyFile
   readonly jobs: readonly OpenJobs[]
+  readonly expiryWatch: ExpiryWatch
   readonly telemetry: StartedTelemetry
   readonly shipping: AuditShipping
   readonly policy: { snapshot: Snapshot }
@@ -123,23 +126,21 @@ export class WorkerProcess {
     const jobs = policyJobKinds.map(({ kind, queuesOf, open }) => ({ kind, queuesOf, ...open(resources) }))
     // A secret that cannot be read ends the start before the worker accepts jobs.
     commitAll(jobs.map((each) => each.prepare(policy.snapshot)))()
-    const { holders, reload } = openWorkerKeys({
-      loaded,
-      inForce,
-      secrets,
-      keyRings,
-      link,
-      issuers,
-      log: log.log.bind(log),
-    })
-    const shipping = new AuditShipping({ sinks: settings.sinks, env: process.env, link, log: tell })
+    const shipping = new AuditShipping({ sinks: settings.sinks, secrets, link, log: tell })
+    const apply = (next: Settings): void => {
+      inForce.settings = next
+      shipping.follow(next.sinks)
+    }
+    const write = log.log.bind(log)
+    const { holders, reload } = openWorkerKeys({ loaded, apply, secrets, keyRings, link, issuers, log: write })
     const views = queueViews(link, policy, shipping)
     const measured = new WorkerMetrics({
       shippers: shipping.shippers,
       queues: async () => (await Promise.all(views.map((list) => list()))).flat(),
     })
     const processMetrics = new ProcessMetrics(packageVersion)
-    const serving = { link, keys, secrets, reload, holders, policyFile, jobs }
+    const expiryWatch = workerExpiries({ secrets, sources: [keys, reload], policy, log: write })
+    const serving = { link, keys, secrets, reload, holders, policyFile, jobs, expiryWatch }
     const rooms = { settings, log, lines, ...serving, shipping, policy, telemetry, measured, processMetrics }
     const worker = new WorkerProcess(rooms)
     await worker.#open()
@@ -164,6 +165,7 @@ export class WorkerProcess {
     }
     this.#prepare(policy.snapshot)()
     shipping.start()
+    this.#rooms.expiryWatch.start()
     this.started = true
     this.ready = true
     log.log('info', 'worker started', {
@@ -222,9 +224,9 @@ export class WorkerProcess {
   }
 
   async metrics(): Promise<string> {
-    const { measured, processMetrics, jobs } = this.#rooms
+    const { measured, processMetrics, expiryWatch, jobs } = this.#rooms
     if (this.ready) await measured.refresh()
-    return new Metrics([measured, processMetrics, ...jobs.flatMap(({ metrics }) => metrics ?? [])]).text()
+    return new Metrics([measured, processMetrics, expiryWatch, ...jobs.flatMap(({ metrics }) => metrics ?? [])]).text()
   }
 
   /**
@@ -241,6 +243,7 @@ export class WorkerProcess {
     const { policyFile, jobs, shipping, telemetry } = this.#rooms
     this.ready = false
     log.log('info', 'worker stops and waits for running jobs', {})
+    this.#rooms.expiryWatch.close()
     await reload.close()
     await holders.close()
     secrets.close()

@@ -15,38 +15,38 @@ export interface ChangedSettings {
 export function changedSettings(before: unknown, after: unknown): ChangedSettings {
   const live = new Set<string>()
   const restart = new Set<string>()
-  compare([unwrapped(settingsSchema)], [settingsSchema], before, after, [], (path, reload) =>
-    (reload === 'live' ? live : restart).add(formatPath(path)),
-  )
+  const report: Report = (path, reload) => (reload === 'live' ? live : restart).add(formatPath(path))
+  compare({ schemas: [settingsSchema], path: [], inherited: undefined, report }, before, after)
   return { live: [...live], restart: [...restart] }
 }
 
 type Reload = 'live' | 'restart'
+type Report = (path: DocumentPath, reload: Reload) => void
 
-/**
- * @param schemas  schemas of the value without their wrappers, such as defaults
- * @param wrapped  the same schemas with their wrappers, which have the metadata
- */
-function compare(
-  schemas: readonly z.core.$ZodType[],
-  wrapped: readonly z.core.$ZodType[],
-  before: unknown,
-  after: unknown,
-  path: DocumentPath,
-  report: (path: DocumentPath, reload: Reload) => void,
-): void {
+interface Compared {
+  /** Schemas of the value, with their wrappers, which have the metadata. */
+  readonly schemas: readonly z.core.$ZodType[]
+  readonly path: DocumentPath
+  /** Time of effect that a mapping around the value states; `undefined` when none does. */
+  readonly inherited: Reload | undefined
+  readonly report: Report
+}
+
+function compare({ schemas, path, inherited, report }: Compared, before: unknown, after: unknown): void {
   if (JSON.stringify(before) === JSON.stringify(after)) return
-  const stated = wrapped.map(reloadOf).find((each) => each !== undefined)
-  // A mapping is compared key by key, unless the mapping itself states when a change takes effect.
-  if (stated === undefined && (isMapping(before) || isMapping(after))) {
-    const [old, next] = [mappingOf(before), mappingOf(after)]
-    for (const key of new Set([...Object.keys(old), ...Object.keys(next)])) {
-      const children = schemas.flatMap((schema) => childrenOf(schema, key))
-      compare(children.map(unwrapped), children, old[key], next[key], [...path, key], report)
-    }
+  const stated = schemas.map(reloadOf).find((each) => each !== undefined) ?? inherited
+  // A mapping is compared key by key. If a time of effect is stated, an added or removed mapping is one change.
+  const isOneChange =
+    stated === undefined ? !isMapping(before) && !isMapping(after) : !(isMapping(before) && isMapping(after))
+  if (isOneChange) {
+    report(path, stated ?? 'restart')
     return
   }
-  report(path, stated ?? 'restart')
+  const [old, next] = [mappingOf(before), mappingOf(after)]
+  for (const key of new Set([...Object.keys(old), ...Object.keys(next)])) {
+    const children = schemas.flatMap((schema) => childrenOf(unwrapped(schema), key))
+    compare({ schemas: children, path: [...path, key], inherited: stated, report }, old[key], next[key])
+  }
 }
 
 /** Reads `reload` of the metadata of a schema, or of a schema that it wraps. */

@@ -42,7 +42,7 @@ export const secretReference = z
             '`gatehouse expiry`, a metric and warnings in the log remind of it; the gate uses the secret beyond it. ' +
             'Default: not stated.',
         )
-        .meta({ reload: 'restart' }),
+        .meta({ reload: 'live' }),
     },
     { error: (issue) => (issue.code === 'invalid_type' ? secretReferenceError : undefined) },
   )

@@ -37,6 +37,10 @@ export class Secrets implements ExpirySource {
     this.#host = { env, log, overlapMs: OVERLAP_MS, forget: (secret) => this.#forget(secret) }
   }
 
+  get env(): Environment {
+    return this.#host.env
+  }
+
   /**
    * Opens a secret. Its value follows its file until `close`.
    *

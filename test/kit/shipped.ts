@@ -1,4 +1,5 @@
 import type { AuditRecord } from '../../gateway/audit/record.ts'
+import { Secrets } from '../../gateway/config/secrets.ts'
 import type { ShippedBatch, ShippedRecord, Sink } from '../../gateway/config/sinks/sink.ts'
 import { sinkEntry } from '../../gateway/config/sinks/sink-kinds.ts'
 import { SinkMaker } from '../../workers/sink-maker.ts'
@@ -31,8 +32,9 @@ export function sinkOf(
   entry: Readonly<Record<string, unknown>>,
   env: Readonly<Record<string, string>> = {},
   folder = '/',
+  secrets = new Secrets({ env, log: () => {} }),
 ): Sink {
-  const maker = new SinkMaker(env, () => {})
+  const maker = new SinkMaker(secrets, () => {})
   const place = { file: undefined, line: undefined, column: undefined }
   const sink = maker.make({ name: 'tested', entry: sinkEntry.parse(entry), folder, place })
   if (maker.problems.length > 0) throw new Error(maker.problems[0]!.message)

@@ -1,8 +1,9 @@
 import { lookup as systemLookup } from 'node:dns'
 import type { Agent } from 'undici'
 import { guardedLookup } from '../../base/guarded-lookup.ts'
+import { isTlsAlert } from '../../base/tls-alert.ts'
 import { faultOf, SinkFault } from './sink.ts'
-import type { SinkTls } from './sink-resources.ts'
+import type { SinkAccess, SinkCredential, SinkTls } from './sink-access.ts'
 
 export interface SinkReply {
   readonly status: number
@@ -13,14 +14,7 @@ export interface SinkReply {
 
 interface HttpCallOptions {
   readonly url: URL
-  /** Header fields that are sent with every request. */
-  readonly headers: Readonly<Record<string, string>>
-  /**
-   * Secrets in the request's header fields. If the receiver repeats one in its reply, the text `[withheld]` replaces
-   * it.
-   */
-  readonly secrets: readonly string[]
-  readonly tls: SinkTls
+  readonly access: SinkAccess
   readonly timeoutMs: number
 }
 
@@ -28,33 +22,23 @@ interface HttpCallOptions {
 const REPLY_MAX_BYTES = 8 * 1024 * 1024
 const RETRY_AFTER_MAX_MS = 5 * 60_000
 
+/** Errors of a connection that the receiver closed. Some receivers close it to refuse a client certificate. */
+const closedCodes = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
+
 /**
  * Sends POST requests to one receiver of audit records over a keep-alive connection. Follows no redirects and
- * decompresses no replies.
+ * decompresses no replies. A request whose credentials the receiver refuses is sent again once, if others are known.
  */
 export class SinkCall {
-  readonly #options: Agent.Options
   readonly #url: URL
-  readonly #headers: Readonly<Record<string, string>>
-  readonly #secrets: readonly string[]
+  readonly #access: SinkAccess
   readonly #timeoutMs: number
-  #agent: Agent | undefined
+  #opened: { readonly agent: Agent; readonly tls: string } | undefined
 
-  constructor({ url, headers, secrets, tls, timeoutMs }: HttpCallOptions) {
+  constructor({ url, access, timeoutMs }: HttpCallOptions) {
     this.#url = url
-    this.#headers = headers
-    this.#secrets = secrets
+    this.#access = access
     this.#timeoutMs = timeoutMs
-    this.#options = {
-      connect: { ...tls, lookup: guardedLookup(systemLookup), timeout: timeoutMs },
-      allowH2: false,
-      connections: 1,
-      pipelining: 1,
-      // Node's HTTP server and many others close an idle connection after 5 s. Closing it earlier here avoids a write
-      // to a closed connection.
-      keepAliveTimeout: 4000,
-      keepAliveMaxTimeout: 4000,
-    }
   }
 
   /**
@@ -62,43 +46,89 @@ export class SinkCall {
    * even so.
    */
   async post(headers: Readonly<Record<string, string>>, body: Buffer): Promise<SinkReply> {
-    const { origin, pathname, search } = this.#url
+    const shown = this.#access.presented
     try {
-      const signal = AbortSignal.timeout(this.#timeoutMs)
-      // Import `undici` at the first request only: nodes and CLI commands read the settings of sinks, but send nothing
-      // to sinks.
-      const undici = await import('undici')
-      this.#agent ??= new undici.Agent(this.#options)
-      const reply = await this.#agent.request({
-        origin,
-        path: pathname + search,
-        method: 'POST',
-        headers: { ...this.#headers, ...headers, 'accept-encoding': 'identity' },
-        body,
-        signal,
-      })
-      let bytes = 0
-      const chunks: Buffer[] = []
-      for await (const chunk of reply.body as AsyncIterable<Buffer>) {
-        bytes += chunk.length
-        if (bytes > REPLY_MAX_BYTES) throw new Error(`the reply is larger than ${REPLY_MAX_BYTES} bytes`)
-        chunks.push(chunk)
-      }
-      const text = this.#withheld(Buffer.concat(chunks).toString())
-      return { status: reply.statusCode, retryAfterMs: readRetryAfter(reply.headers['retry-after']), text }
+      const reply = await this.#send(shown, headers, body)
+      if (!isRefusal(reply, shown) || !this.#access.refused(shown)) return reply
     } catch (error) {
-      throw new SinkFault(`${origin}: ${faultOf(error).message}`)
+      if (!mayBeRefusal(error, shown) || !this.#access.refused(shown)) throw this.#faultOf(error)
+    }
+    try {
+      return await this.#send(this.#access.presented, headers, body)
+    } catch (error) {
+      throw this.#faultOf(error)
     }
   }
 
-  #withheld(text: string): string {
-    return this.#secrets.reduce((said, secret) => said.replaceAll(secret, '[withheld]'), text)
+  async #send(shown: SinkCredential, headers: Readonly<Record<string, string>>, body: Buffer): Promise<SinkReply> {
+    const { origin, pathname, search } = this.#url
+    const signal = AbortSignal.timeout(this.#timeoutMs)
+    const agent = await this.#agentFor(this.#access.tls(shown))
+    const reply = await agent.request({
+      origin,
+      path: pathname + search,
+      method: 'POST',
+      headers: { ...shown.headers, ...headers, 'accept-encoding': 'identity' },
+      body,
+      signal,
+    })
+    let bytes = 0
+    const chunks: Buffer[] = []
+    for await (const chunk of reply.body as AsyncIterable<Buffer>) {
+      bytes += chunk.length
+      if (bytes > REPLY_MAX_BYTES) throw new Error(`the reply is larger than ${REPLY_MAX_BYTES} bytes`)
+      chunks.push(chunk)
+    }
+    const text = withheld(Buffer.concat(chunks).toString(), shown.secrets)
+    return { status: reply.statusCode, retryAfterMs: readRetryAfter(reply.headers['retry-after']), text }
+  }
+
+  /** Returns the agent whose connections have these TLS options. Changed options get a new agent. */
+  async #agentFor(tls: SinkTls): Promise<Agent> {
+    const wanted = JSON.stringify(tls)
+    if (this.#opened?.tls === wanted) return this.#opened.agent
+    // Import `undici` at the first request only: nodes and CLI commands read the settings of sinks, but send nothing
+    // to sinks.
+    const undici = await import('undici')
+    const agent = new undici.Agent({
+      connect: { ...tls, lookup: guardedLookup(systemLookup), timeout: this.#timeoutMs },
+      allowH2: false,
+      connections: 1,
+      pipelining: 1,
+      // Node's HTTP server and many others close an idle connection after 5 s. Closing it earlier here avoids a write
+      // to a closed connection.
+      keepAliveTimeout: 4000,
+      keepAliveMaxTimeout: 4000,
+    })
+    // Requests in progress complete on their connections.
+    void this.#opened?.agent.close().catch(() => {})
+    this.#opened = { agent, tls: wanted }
+    return agent
+  }
+
+  #faultOf(error: unknown): SinkFault {
+    return new SinkFault(`${this.#url.origin}: ${faultOf(error).message}`)
   }
 
   /** Aborts running requests. */
   async close(): Promise<void> {
-    await this.#agent?.destroy()
+    await this.#opened?.agent.destroy()
   }
+}
+
+/** Whether a receiver refuses the credentials. nginx replies 400 to a client certificate that it does not accept. */
+function isRefusal({ status, text }: SinkReply, { cert }: SinkCredential): boolean {
+  return status === 401 || status === 403 || (status === 400 && cert !== undefined && /SSL certificate/i.test(text))
+}
+
+function mayBeRefusal(error: unknown, { cert }: SinkCredential): boolean {
+  const { code } = error as { readonly code?: unknown }
+  return isTlsAlert(error) || (cert !== undefined && closedCodes.has(String(code)))
+}
+
+/** Replaces secrets that the receiver repeats in its reply. */
+function withheld(text: string, secrets: readonly string[]): string {
+  return secrets.reduce((said, secret) => said.replaceAll(secret, '[withheld]'), text)
 }
 
 /** Parses a `Retry-After` field into ms. The field has whole seconds or an HTTP date (RFC 9110 §10.2.3). */

@@ -104,8 +104,7 @@ export function openHttpSink(entry: HttpMembers, format: HttpFormat, resources: 
   if (entry.insecure_http) resources.warn('insecure_http: audit records are sent unencrypted')
   const call = new SinkCall({
     url: format.url,
-    ...resources.credential(entry.auth, format.tokenScheme),
-    tls: resources.tls(entry.tls),
+    access: resources.access(entry.auth, entry.tls, format.tokenScheme),
     timeoutMs: entry.timeout,
   })
   return new HttpSink({ call, format, records: entry.records, gzip: entry.gzip })

@@ -65,13 +65,13 @@ export const sinkTls = z
       .min(1)
       .optional()
       .describe('File with the CA certificates for the receiver, in PEM. Default: the CA certificates of the system.')
-      .meta(restart),
+      .meta({ reload: 'live' }),
     cert: z
       .string()
       .min(1)
       .optional()
       .describe('File with the client certificate of the worker, in PEM, if the receiver requires one. Needs `key`.')
-      .meta(restart),
+      .meta({ reload: 'live' }),
     key: secretReference.optional().describe('Private key of `cert`, in PEM.'),
     server_name: text('a host name', /^[A-Za-z0-9._-]{1,253}$/)
       .optional()

@@ -1,7 +1,11 @@
-import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { type Place, type Problem, problem } from '../problem.ts'
-import { type Environment, readSecret, type SecretReference } from '../secret.ts'
+import type { SecretPlace } from '../../base/secret.ts'
+import { certificatesError, privateKeyError } from '../../x509/certificate-texts.ts'
+import type { OpenSecret, SecretUse } from '../open-secret.ts'
+import { ConfigError, type Place, type Problem, problem } from '../problem.ts'
+import { readSecret, type SecretReference } from '../secret.ts'
+import type { Secrets } from '../secrets.ts'
+import { isFitting, SinkAccess, type SinkCredential } from './sink-access.ts'
 import type { SinkAuth, SinkTlsEntry } from './sink-members.ts'
 
 /** Name of an audit sink, and the position of its settings in their source. */
@@ -12,28 +16,8 @@ export interface SinkOrigin {
   readonly place: Place
 }
 
-/**
- * TLS options of a sink: CA and client certificates and private key in PEM, and the name that the server certificate
- * must have.
- */
-export interface SinkTls {
-  /** Set explicitly, because NODE_TLS_REJECT_UNAUTHORIZED=0 changes the default. */
-  readonly rejectUnauthorized: true
-  readonly ca?: string
-  readonly cert?: string
-  readonly key?: string
-  readonly servername?: string
-}
-
-/** Header fields that authenticate the worker to the receiver of audit records. */
-export interface SinkCredential {
-  readonly headers: Readonly<Record<string, string>>
-  /** Secrets in the header fields. Log lines must not contain them. */
-  readonly secrets: readonly string[]
-}
-
 interface SinkResourcesDependencies {
-  readonly env: Environment
+  readonly secrets: Secrets
   readonly log: (level: 'info' | 'warn', message: string, fields: Readonly<Record<string, unknown>>) => void
   /** List to which problems with unreadable or invalid secrets and certificates are added. */
   readonly problems: Problem[]
@@ -48,6 +32,8 @@ export class SinkResources {
   readonly isSealLine: (line: string) => boolean
   readonly #origin: SinkOrigin
   readonly #dependencies: SinkResourcesDependencies
+  /** Open secrets and certificates, by their name in the settings of the sink. */
+  readonly #opened = new Map<string, OpenSecret>()
 
   constructor(origin: SinkOrigin, dependencies: SinkResourcesDependencies) {
     this.#origin = origin
@@ -65,61 +51,118 @@ export class SinkResources {
     this.#dependencies.log('warn', message, { sink: this.#origin.name, ...fields })
   }
 
-  /** @param tokenScheme  authentication scheme that precedes `auth.token` in the field `Authorization` */
-  credential(auth: SinkAuth | undefined, tokenScheme: string): SinkCredential {
+  /**
+   * Opens the secrets and certificates of the sink. They follow their files.
+   *
+   * @param tokenScheme  authentication scheme that precedes `auth.token` in the field `Authorization`
+   */
+  access(auth: SinkAuth | undefined, tls: SinkTlsEntry | undefined, tokenScheme = 'Bearer'): SinkAccess {
+    const authorize = this.#authorization(auth, tokenScheme)
+    const ca = this.#certificates(tls?.ca, 'ca')
+    const cert = this.#certificates(tls?.cert, 'cert')
+    const key = tls?.key && this.#secret(tls.key, ['tls', 'key'], privateKeyError)
+    const read = (): SinkCredential => ({ ...authorize(), cert: cert?.current, key: key?.current })
+    if (!isFitting(read()))
+      this.#report(`does not match ${tls!.cert}; name the key of this certificate`, ['tls', 'key'])
+    const readFitting = (): SinkCredential | undefined => {
+      const credential = read()
+      return isFitting(credential) ? credential : undefined
+    }
+    const refresh = () => {
+      for (const secret of this.#opened.values()) secret.refresh()
+    }
+    return new SinkAccess({
+      source: { read: readFitting, refresh },
+      ca: () => ca?.current,
+      serverName: tls?.server_name,
+    })
+  }
+
+  /** Follows the secrets and certificate files that changed settings of the sink name. */
+  follow(entry: object, folder: string): void {
+    for (const [name, place] of secretPlaces(entry, folder)) {
+      const secret = this.#opened.get(name)
+      if (secret !== undefined && !secret.isAt(place)) secret.move(place)
+    }
+  }
+
+  /** Returns a function that makes the header fields from the current secrets. */
+  #authorization(auth: SinkAuth | undefined, tokenScheme: string): () => SinkCredential {
+    const open = (reference: SecretReference, key: string) => this.#secret(reference, ['auth', key], headerValueError)
     if (auth?.token !== undefined) {
-      const token = this.secret(auth.token, 'auth', 'token')
-      return { headers: { authorization: `${tokenScheme} ${token}` }, secrets: [token] }
+      const token = open(auth.token, 'token')
+      return () => credentialOf('authorization', `${tokenScheme} ${token?.current}`, [token?.current])
     }
     if (auth?.password !== undefined) {
-      const password = this.secret(auth.password, 'auth', 'password')
-      const pair = Buffer.from(`${auth.username}:${password}`).toString('base64')
-      return { headers: { authorization: `Basic ${pair}` }, secrets: [password, pair] }
+      const password = open(auth.password, 'password')
+      return () => {
+        const pair = Buffer.from(`${auth.username}:${password?.current}`).toString('base64')
+        return credentialOf('authorization', `Basic ${pair}`, [password?.current, pair])
+      }
     }
-    if (auth?.value === undefined) return { headers: {}, secrets: [] }
-    const value = this.secret(auth.value, 'auth', 'value')
-    return { headers: { [auth.header!.toLowerCase()]: value }, secrets: [value] }
+    if (auth?.value === undefined) return () => ({ headers: {}, secrets: [] })
+    const value = open(auth.value, 'value')
+    return () => credentialOf(auth.header!.toLowerCase(), `${value?.current}`, [value?.current])
   }
 
-  tls(entry: SinkTlsEntry | undefined): SinkTls {
-    return {
-      rejectUnauthorized: true,
-      ...(entry?.ca !== undefined && { ca: this.#certificate(entry.ca, 'ca') }),
-      ...(entry?.cert !== undefined && { cert: this.#certificate(entry.cert, 'cert') }),
-      ...(entry?.key !== undefined && { key: this.secret(entry.key, 'tls', 'key') }),
-      ...(entry?.server_name !== undefined && { servername: entry.server_name }),
-    }
-  }
-
-  /**
-   * Reads a secret. When the secret cannot be used, adds a problem and returns an empty text. A secret outside the
-   * settings key `tls` must contain only characters that are valid in a header field.
-   *
-   * @param keys  path of the secret in the settings of the sink
-   */
-  secret(reference: SecretReference, ...keys: string[]): string {
-    const { secret, failure, warning } = readSecret(reference, this.#dependencies.env, this.#origin.folder)
+  #secret(reference: SecretReference, keys: readonly string[], check: SecretUse['check']): OpenSecret | undefined {
+    const place = placeOf(reference, this.#origin.folder)
+    const { warning } = readSecret(place, this.#dependencies.secrets.env, '')
     if (warning !== undefined) this.warn(warning)
-    if (secret !== undefined && (keys[0] === 'tls' || /^[\x20-\x7e]+$/.test(secret))) return secret
-    this.#report(failure ?? 'contains a character that is invalid in a header field', keys)
-    return ''
+    return this.#open(place, keys, { check })
   }
 
-  #certificate(file: string, key: string): string {
+  #certificates(file: string | undefined, key: 'ca' | 'cert'): OpenSecret | undefined {
+    if (file === undefined) return undefined
     const path = this.path(file)
+    const check = (text: string) =>
+      certificatesError(text) === undefined ? undefined : `${path} is not a PEM certificate`
+    return this.#open({ file: path }, ['tls', key], { check, certificate: key === 'ca' ? 'authority' : 'client' })
+  }
+
+  /** Opens a secret. Adds a problem and returns `undefined` when the secret is unusable. */
+  #open(place: SecretPlace, keys: readonly string[], use: Omit<SecretUse, 'path' | 'usedBy'>): OpenSecret | undefined {
+    const { name } = this.#origin
+    const path = ['audit', 'sinks', name, ...keys]
     try {
-      const pem = readFileSync(path, 'utf8')
-      if (pem.includes('-----BEGIN CERTIFICATE-----')) return pem
-      this.#report(`${path} is not a PEM certificate`, ['tls', key])
+      const secret = this.#dependencies.secrets.open(place, { ...use, path, usedBy: `audit sink ${name}` })
+      this.#opened.set(keys.join('.'), secret)
+      return secret
     } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code ?? 'unknown'
-      this.#report(`${path} cannot be read (${code})`, ['tls', key])
+      if (!(error instanceof ConfigError)) throw error
+      for (const { message } of error.problems) this.#report(message, keys)
+      return undefined
     }
-    return ''
   }
 
   #report(message: string, keys: readonly string[]): void {
     const { name, place } = this.#origin
     this.#dependencies.problems.push(problem('GH_CONFIG_SECRET', message, ['audit', 'sinks', name, ...keys], place))
   }
+}
+
+/** Returns where the secrets and certificates of a sink are, by their name in its settings, such as `tls.key`. */
+function secretPlaces(entry: object, folder: string): ReadonlyMap<string, SecretPlace> {
+  const { auth, tls }: { readonly auth?: SinkAuth; readonly tls?: SinkTlsEntry } = entry
+  const references = { 'auth.token': auth?.token, 'auth.password': auth?.password, 'auth.value': auth?.value }
+  const files = { 'tls.ca': tls?.ca, 'tls.cert': tls?.cert }
+  const all = [
+    ...Object.entries({ ...references, 'tls.key': tls?.key }),
+    ...Object.entries(files).map(([name, file]) => [name, file === undefined ? undefined : { file }] as const),
+  ]
+  return new Map(
+    all.flatMap(([name, reference]) => (reference === undefined ? [] : [[name, placeOf(reference, folder)] as const])),
+  )
+}
+
+function placeOf({ env, file }: SecretReference, folder: string): SecretPlace {
+  return env === undefined ? { file: resolve(folder, file!) } : { env }
+}
+
+function credentialOf(field: string, value: string, secrets: readonly (string | undefined)[]): SinkCredential {
+  return { headers: { [field]: value }, secrets: secrets.filter((secret) => secret !== undefined) }
+}
+
+function headerValueError(text: string): string | undefined {
+  return /^[\x20-\x7e]+$/.test(text) ? undefined : 'contains a character that is invalid in a header field'
 }

@@ -6,9 +6,9 @@ import { guardedLookup } from '../../base/guarded-lookup.ts'
 import { type InvalidText, parsedText } from '../text-schemas.ts'
 import { readWebUrl } from '../web-url.ts'
 import { faultOf, type RejectedRecord, type ShippedBatch, type Sink, SinkFault } from './sink.ts'
+import type { SinkAccess } from './sink-access.ts'
 import { sinkKind } from './sink-kind.ts'
 import { records, restart, sinkTls, sinkType, timeout } from './sink-members.ts'
-import type { SinkTls } from './sink-resources.ts'
 import { syslogFrame } from './syslog-message.ts'
 
 const hostForm = 'host:port or [address]:port'
@@ -46,7 +46,7 @@ function readHostPort(written: string): { readonly host: string; readonly port: 
 interface SyslogSinkDependencies {
   readonly host: string
   readonly port: number
-  readonly tls: SinkTls
+  readonly access: SinkAccess
   readonly timeoutMs: number
   /** Number of the most recent records to send again after a connection failed and after a start of the worker. */
   readonly resend: number
@@ -100,8 +100,17 @@ class SyslogSink implements Sink {
   }
 
   async #connect(): Promise<TLSSocket> {
-    const { host, port, tls, timeoutMs } = this.#dependencies
-    const socket = connect({ host, port, ...tls, lookup: guardedLookup(systemLookup), minVersion: 'TLSv1.2' })
+    const { host, port, access, timeoutMs } = this.#dependencies
+    const shown = access.presented
+    const options = { host, port, ...access.tls(shown), lookup: guardedLookup(systemLookup) }
+    const socket = connect({ ...options, minVersion: 'TLSv1.2' })
+    const openedAt = performance.now()
+    socket.on('error', () => {})
+    // With TLS 1.3 a receiver refuses a client certificate after the handshake, some without an alert. The next
+    // connection then presents the other certificate.
+    if (shown.cert !== undefined) {
+      socket.once('close', () => performance.now() - openedAt < QUIET_MS && access.refused(shown))
+    }
     try {
       await answer(timeoutMs, 'connection timed out', socket, (done) => socket.once('secureConnect', done))
     } catch (error) {
@@ -111,7 +120,6 @@ class SyslogSink implements Sink {
     // Read and discard data from the receiver: without reading, the end of the connection would not be noticed.
     socket.setKeepAlive(true, 30_000).resume()
     let ended = false
-    socket.on('error', () => {})
     socket.once('end', () => {
       ended = performance.now() - this.#lastWriteAt > QUIET_MS
       this.#socket = undefined
@@ -161,7 +169,7 @@ export const syslog = sinkKind({
   open: (entry, resources) =>
     new SyslogSink({
       ...entry.address,
-      tls: resources.tls(entry.tls),
+      access: resources.access(undefined, entry.tls),
       timeoutMs: entry.timeout,
       resend: entry.resend,
     }),

@@ -1,0 +1,79 @@
+import { Followed, type FollowedSource } from '../../base/followed.ts'
+import { keyFits } from '../../x509/certificate-texts.ts'
+
+/**
+ * TLS options of a connection to a receiver: CA and client certificates and private key in PEM, and the name that the
+ * server certificate must have.
+ */
+export interface SinkTls {
+  /** Set explicitly, because NODE_TLS_REJECT_UNAUTHORIZED=0 changes the default. */
+  readonly rejectUnauthorized: true
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
+  readonly servername?: string
+}
+
+/** Credentials that the worker presents to a receiver of audit records. */
+export interface SinkCredential {
+  /** Header fields that authenticate the worker. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Secrets in the header fields. Log lines must not contain them. */
+  readonly secrets: readonly string[]
+  /** Client certificate and private key in PEM. */
+  readonly cert?: string | undefined
+  readonly key?: string | undefined
+}
+
+interface SinkAccessDependencies {
+  readonly source: FollowedSource<SinkCredential>
+  /** Returns the CA certificates that are trusted now; `undefined` for those of the system. */
+  readonly ca: () => string | undefined
+  readonly serverName: string | undefined
+}
+
+/**
+ * Credentials and certificates of one audit sink. They follow their files. When the receiver refuses the new
+ * credentials, the previous ones are presented. The authorities are always the newest.
+ */
+export class SinkAccess {
+  readonly #credential: Followed<SinkCredential>
+  readonly #ca: () => string | undefined
+  readonly #serverName: string | undefined
+
+  constructor({ source, ca, serverName }: SinkAccessDependencies) {
+    this.#credential = new Followed(source, { headers: {}, secrets: [] })
+    this.#ca = ca
+    this.#serverName = serverName
+  }
+
+  /** Credentials for the next request or connection. Pass the same object to {@link refused} if it is refused. */
+  get presented(): SinkCredential {
+    return this.#credential.presented
+  }
+
+  /**
+   * Records that the receiver refused these credentials.
+   *
+   * @returns true when `presented` is now another object, so that the request can be repeated once
+   */
+  refused(shown: SinkCredential): boolean {
+    return this.#credential.refused(shown)
+  }
+
+  /** TLS options of a new connection that presents these credentials. */
+  tls({ cert, key }: SinkCredential): SinkTls {
+    const ca = this.#ca()
+    return {
+      rejectUnauthorized: true,
+      ...(ca !== undefined && { ca }),
+      ...(cert !== undefined && key !== undefined && { cert, key }),
+      ...(this.#serverName !== undefined && { servername: this.#serverName }),
+    }
+  }
+}
+
+/** Whether client certificate and key belong together. They are replaced one after the other. */
+export function isFitting({ cert, key }: SinkCredential): boolean {
+  return cert === undefined || key === undefined || keyFits(cert, key)
+}
