@@ -221,6 +221,15 @@ ${service('orders', route('orders.read', '/orders/**')).replace(
     },
     remedy: 'Change the upstream to https, or remove `upstream_tls`.',
   },
+  GH_POLICY_UPSTREAM_PROTOCOL: {
+    files: {
+      'policy.yaml': publicPolicy(route('orders', '/orders/**')).replace(
+        '    routes:',
+        '    protocol: h2\n    routes:',
+      ),
+    },
+    remedy: 'Set `protocol: h2` for https upstreams and `h2c` for http upstreams; WebSocket routes need `http1`.',
+  },
   GH_POLICY_CREDENTIALS: {
     files: {
       'policy.yaml': `${issuers}services:

@@ -18,6 +18,7 @@ import type { StreamRegistry } from '../streams/stream-registry.ts'
 import type { StreamSummaries } from '../streams/stream-summaries.ts'
 import type { VerifierStatus } from '../tokens/verifier.ts'
 import type { RecentTraces } from '../traces/recent-traces.ts'
+import type { ServiceProtocol } from '../upstream/service-protocol.ts'
 
 /** State of the node that the admin API shows, read again at each call. */
 export interface NodeView {
@@ -67,6 +68,9 @@ export interface PolicyHistory {
 export interface UpstreamView {
   readonly service: string
   readonly origin: string
+  readonly protocol: ServiceProtocol
+  /** Number of open connections. */
+  readonly connections: number
   readonly resting: boolean
 }
 

@@ -26,7 +26,8 @@ function collect(sink: MetricSink, node: NodeView, streams: Pick<StreamRegistry,
     sink.value(instruments.issuerKeysFailing, Number(outcome === 'failed'), { issuer })
     if (ageMs !== undefined) sink.value(instruments.issuerKeysAge, ageMs / 1000, { issuer })
   }
-  for (const { service, origin, resting } of node.upstreams) {
+  for (const { service, origin, protocol, connections, resting } of node.upstreams) {
+    sink.value(instruments.upstreamConnections, connections, { service, upstream: origin, protocol })
     sink.value(instruments.upstreamResting, Number(resting), { service, upstream: origin })
   }
   sink.value(instruments.tokensCached, verifier.cached, {})

@@ -112,9 +112,11 @@ export class NodeReadings implements NodeView {
     const { snapshot, balancers } = this.#sources.gate.runtime
     const now = performance.now()
     return snapshot.services.flatMap(({ id, index }) =>
-      (balancers[index]?.targets ?? []).map(({ origin, health }) => ({
+      (balancers[index]?.targets ?? []).map(({ origin, protocol, connections, health }) => ({
         service: id,
         origin,
+        protocol,
+        connections,
         resting: health.restUntil > now,
       })),
     )

@@ -87,7 +87,7 @@ export const reasons = {
   'grpc-upstream': entry(
     501,
     'grpc_not_implemented',
-    'the request is gRPC, and the gate calls the service with HTTP/1.1, which has no trailers',
+    'the request is gRPC, and the gate calls the service with HTTP/1.1, which has no trailers; set protocol: h2 or h2c of the service',
   ),
   'grpc-web-unsupported': closing(
     415,
@@ -523,6 +523,11 @@ export const reasons = {
     505,
     'http_version_not_supported',
     'bytes followed a chunked body: an unannounced trailer or another request; the listener closed the connection, and the service may have received the whole body',
+  ),
+  'trailers-too-large': closing(
+    431,
+    'head_too_large',
+    'the trailers behind the request body are larger than request.head_max, or more than request.fields_max',
   ),
   'node-stopped': closing(503, 'unavailable', 'the node stopped before the exchange ended'),
   'upload-stalled': closing(

@@ -1,8 +1,8 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { ActiveSetMember } from '../base/active-set.ts'
+import { EventBudget } from '../base/event-budget.ts'
 import type { TlsHandshake } from '../pipeline/exchange/exchange.ts'
-import { EventBudget } from './event-budget.ts'
 import type { SecureContexts } from './secure-contexts.ts'
 import type { PeerCounts } from './session-counts.ts'
 import {

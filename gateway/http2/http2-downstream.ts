@@ -1,5 +1,4 @@
 import { constants, type ServerHttp2Stream } from 'node:http2'
-import type { Readable } from 'node:stream'
 import type { ActiveSetMember } from '../base/active-set.ts'
 import { type Denial, denial } from '../base/denial.ts'
 import type { Answer } from '../pipeline/exchange/answer.ts'
@@ -8,15 +7,19 @@ import type { Downstream } from '../pipeline/exchange/downstream.ts'
 import { abandon, fail, refuseForwarded } from '../pipeline/exchange/driver.ts'
 import type { Exchange } from '../pipeline/exchange/exchange.ts'
 import { refusalFields, writeGateFields } from '../pipeline/exchange/reply-fields.ts'
+import { areTrailersBounded, requestTrailers } from '../pipeline/exchange/trailers.ts'
 import { type InFlight, type StallLimits, watchExchange } from '../pipeline/in-flight/in-flight.ts'
 import { StallDetector } from '../pipeline/in-flight/stall-detector.ts'
 import type { ReplyHead } from '../upstream/reply-head.ts'
+import type { RequestStream, Trailers } from '../upstream/target.ts'
+import { trailerFields } from '../upstream/trailer-fields.ts'
 import type { ClientConnection } from './client-connection.ts'
 import { grpcAnswer, grpcRefusal } from './grpc-reply.ts'
 import { Http2Upload } from './http2-upload.ts'
 import { ReplyList } from './reply-list.ts'
 
 const bodyTooLarge = denial('body-too-large')
+const trailersTooLarge = denial('trailers-too-large')
 
 /** Client side of an exchange on an HTTP/2 stream. After the end of the stream, every method does nothing. */
 export class Http2Downstream implements Downstream, ActiveSetMember {
@@ -39,6 +42,8 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
   #watching = false
   /** True when the gate has handed the whole reply to the stream. */
   #complete = false
+  /** Trailers of the reply. */
+  #trailers: Trailers | undefined
   /** True when the stream has sent all bytes of the reply. */
   #sent = false
   /** True when nothing more can be sent: the stream has ended, or the gate has reset it. */
@@ -85,7 +90,20 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
 
   /** Call this for a request whose head is not its end. */
   expectBody(): void {
-    this.#upload = new Http2Upload(this.#stream, (total, bytes) => this.#checkSize(total, bytes))
+    this.#upload = new Http2Upload(this.#stream, {
+      onBytes: (total, bytes) => this.#checkSize(total, bytes),
+      onTrailers: (trailers) => this.#checkTrailers(trailers),
+      select: (trailers) => requestTrailers(trailers, this.exchange),
+    })
+  }
+
+  #checkTrailers(trailers: Trailers): void {
+    const x = this.exchange
+    try {
+      if (!areTrailersBounded(trailers, x)) refuseForwarded(x, trailersTooLarge)
+    } catch (error) {
+      fail(x, error)
+    }
   }
 
   /** Checks the size before bytes are forwarded, so that the service receives neither too many bytes nor a cut body. */
@@ -100,7 +118,7 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
     }
   }
 
-  openBody(): Readable | undefined {
+  openBody(): RequestStream | undefined {
     if (this.#upload === undefined) return undefined
     if (!this.#continued && !this.#isGone && this.exchange.head.field('expect') !== undefined) {
       this.#continued = true
@@ -174,7 +192,7 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
     writeGateFields(this.exchange, list)
     // Node.js sends no body with status 205, which must have none (RFC 9110 §15.3.6).
     const isEmpty = status === 204 || status === 205 || status === 304
-    this.#bodyless = isEmpty || this.exchange.head.method === 'HEAD'
+    this.#bodyless = isEmpty || head.isEnd || this.exchange.head.method === 'HEAD'
     this.#left = contentLength
     if (contentLength !== undefined && !isEmpty) {
       list.writeHeader('content-length', String(contentLength))
@@ -196,9 +214,9 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
     return true
   }
 
-  /** Marks the reply of a service as complete, after its last byte. */
+  /** Marks the reply of a service as complete, after its last byte, with its trailers. */
   #endStream(): void {
-    if (this.#complete && !this.#isGone) this.#stream.sendTrailers({})
+    if (this.#complete && !this.#isGone) this.#stream.sendTrailers(trailerFields(this.#trailers))
   }
 
   write(chunk: Uint8Array): boolean {
@@ -221,12 +239,13 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
     })
   }
 
-  end(): boolean {
+  end(trailers?: Trailers): boolean {
     if (this.#isGone) return true
     if (!this.#bodyless && this.#left !== undefined && this.#left !== 0) {
       this.abort()
       return false
     }
+    this.#trailers = trailers
     this.#finish()
     return true
   }

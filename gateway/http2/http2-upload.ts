@@ -1,6 +1,16 @@
 import type { ServerHttp2Stream } from 'node:http2'
-import type { Readable } from 'node:stream'
 import { BodyStream } from '../pipeline/exchange/body-stream.ts'
+import type { RequestStream, Trailers } from '../upstream/target.ts'
+
+/** Receives the parts of a request body. Each method may end the exchange. */
+export interface UploadListener {
+  /** Called before bytes are passed on, with the number of bytes so far, and of these bytes. */
+  onBytes(total: number, bytes: number): void
+  /** Called when trailers have arrived, before the end of the body is passed on. */
+  onTrailers(trailers: Trailers): void
+  /** Selects the trailers for the service. */
+  select(trailers: Trailers): Trailers
+}
 
 /**
  * A request body on its way from an HTTP/2 stream to an upstream. Nothing is read before the upstream reads: until then
@@ -8,7 +18,9 @@ import { BodyStream } from '../pipeline/exchange/body-stream.ts'
  */
 export class Http2Upload {
   readonly #source: ServerHttp2Stream
-  readonly #onBytes: (total: number, bytes: number) => void
+  readonly #listener: UploadListener
+  /** Trailers of the request, as received. */
+  #trailers: Trailers | undefined
   #stream: BodyStream | undefined
   #started = false
   #waiting = false
@@ -22,10 +34,23 @@ export class Http2Upload {
   /** True when the upstream has read from the body, so that the request can no longer be retried. */
   touched = false
 
-  /** @param onBytes  called with the number of bytes so far before bytes are passed on; may end the exchange */
-  constructor(source: ServerHttp2Stream, onBytes: (total: number, bytes: number) => void) {
+  constructor(source: ServerHttp2Stream, listener: UploadListener) {
     this.#source = source
-    this.#onBytes = onBytes
+    this.#listener = listener
+    source.on('trailers', (_, __, list: readonly string[]) => {
+      this.#trailers = list
+      listener.onTrailers(list)
+    })
+  }
+
+  /** False when the whole body has arrived without trailers. */
+  get mayHaveTrailers(): boolean {
+    return this.#trailers !== undefined || this.#source.state.remoteClose !== 1
+  }
+
+  /** Trailers for the service; complete at the end of the body. */
+  get trailers(): Trailers | undefined {
+    return this.#trailers && this.#listener.select(this.#trailers)
   }
 
   /** True when the gate waits for more bytes of the body and would accept them. */
@@ -39,8 +64,8 @@ export class Http2Upload {
   }
 
   /** Opens a stream of the body. A second stream can be opened as long as nothing was read from the first. */
-  open(mayRelay: () => boolean): Readable {
-    this.#stream = new BodyStream(mayRelay, () => {
+  open(mayRelay: () => boolean): RequestStream {
+    this.#stream = new Http2BodyStream(this, mayRelay, () => {
       this.touched = true
       this.#fill()
     })
@@ -62,7 +87,7 @@ export class Http2Upload {
   #receive(chunk: Buffer): void {
     this.continued = this.bytes > 0
     this.bytes += chunk.length
-    this.#onBytes(this.bytes, chunk.length)
+    this.#listener.onBytes(this.bytes, chunk.length)
     if (this.#discarding) return
     this.#waiting = this.#stream!.push(chunk)
     if (!this.#waiting) this.#source.pause()
@@ -95,3 +120,23 @@ export class Http2Upload {
     this.#stream?.destroy()
   }
 }
+
+/** A request body with the trailers of its HTTP/2 stream. */
+class Http2BodyStream extends BodyStream implements RequestStream {
+  readonly #upload: Http2Upload
+
+  constructor(upload: Http2Upload, mayRelay: () => boolean, fill: () => void) {
+    super(mayRelay, fill)
+    this.#upload = upload
+  }
+
+  get mayHaveTrailers(): boolean {
+    return this.#upload.mayHaveTrailers
+  }
+
+  get trailers(): Trailers {
+    return this.#upload.trailers ?? noTrailers
+  }
+}
+
+const noTrailers: Trailers = []

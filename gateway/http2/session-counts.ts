@@ -1,5 +1,5 @@
 import { addressKey } from '../base/address-key.ts'
-import { EventBudget } from './event-budget.ts'
+import { EventBudget } from '../base/event-budget.ts'
 import {
   CANCELS,
   OPEN_SHARE,

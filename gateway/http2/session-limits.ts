@@ -1,4 +1,4 @@
-import type { EventRate } from './event-budget.ts'
+import type { EventRate } from '../base/event-budget.ts'
 
 /** Time from accepting a connection until the SETTINGS frame of the client, ms. It includes the TLS handshake. */
 export const PREFACE_MS = 10_000

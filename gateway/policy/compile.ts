@@ -23,6 +23,7 @@ import { auditTerms } from './services/audit-entry.ts'
 import { AcceptCompiler } from './services/compile-accept.ts'
 import { compileCors } from './services/compile-cors.ts'
 import { compileLimits, type LimitGroup, routeLimits } from './services/compile-limits.ts'
+import { compileProtocol } from './services/compile-protocol.ts'
 import { compileUpstreamTls } from './services/compile-upstream-tls.ts'
 import { compileWebSocket } from './services/compile-websocket.ts'
 import { compileCredentials, type ServiceCredentials } from './services/credentials/compile-credentials.ts'
@@ -126,6 +127,7 @@ function compileService(
     index,
     issuers,
     upstreams: entry.upstreams,
+    protocol: compileProtocol(entry, ['services', id], report),
     roles: Object.entries(entry.roles).map(([name, { claim, any }]) => ({ name, path: claim, any: new Set(any) })),
     credential: credentials.own,
     credentialFields: credentials.fields,

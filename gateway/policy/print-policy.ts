@@ -84,6 +84,7 @@ function printedService(entry: ServiceEntry, soleIssuer: string | undefined): ob
   return {
     ...(issuers && { issuers }),
     upstreams: entry.upstreams.map(({ origin }) => origin),
+    protocol: entry.protocol,
     roles: mapped(entry.roles, ({ claim, any }) => ({ claim: printClaimPath(claim), any })),
     credentials: printCredential(entry.credentials),
     ...(entry.upstream_tls && { upstream_tls: entry.upstream_tls }),

@@ -6,6 +6,7 @@ import type { MessageLimit } from '../base/message-limit.ts'
 import type { ClientReason, Reason, TokenReason } from '../base/reasons.ts'
 import type { BasicTerms } from '../oauth/basic-terms.ts'
 import type { IntrospectionTerms, IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
+import type { ServiceProtocol } from '../upstream/service-protocol.ts'
 import type { UpstreamTls } from '../upstream/tls/upstream-tls.ts'
 import type { CertificateIdentity } from '../x509/certificate-identity.ts'
 import type { ServiceCredential } from './services/credentials/service-credential.ts'
@@ -59,6 +60,8 @@ export interface ServicePolicy {
   readonly index: number
   readonly issuers: ReadonlySet<IssuerRules>
   readonly upstreams: readonly URL[]
+  /** Protocol in which the gate calls the upstreams. */
+  readonly protocol: ServiceProtocol
   readonly roles: readonly RoleMapping[]
   /** Credential that the service receives on routes that do not set their own. */
   readonly credential: ServiceCredential

@@ -96,6 +96,11 @@ export const instruments = {
     '1 while an upstream is passed over because a connection to it failed, else 0. It still gets requests when no other upstream is available.',
     ['service', 'upstream'],
   ),
+  upstreamConnections: gauge(
+    'upstream_connections',
+    'Open connections of this node to an upstream, by protocol: http1, h2 or h2c. With h2 and h2c, one connection carries up to 100 calls.',
+    ['service', 'upstream', 'protocol'],
+  ),
   ready: gauge('ready', '1 while the node is ready for traffic (/readyz replies 200), else 0.'),
   policy: gauge('policy_info', 'Always 1. The label `revision` is the revision of the active policy.', ['revision']),
   policyLoaded: gauge(

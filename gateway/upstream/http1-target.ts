@@ -1,8 +1,6 @@
-import { lookup } from 'node:dns'
-import { isIP, type TcpNetConnectOpts } from 'node:net'
+import type { TcpNetConnectOpts } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import type { GatewayFault } from '../base/fault.ts'
-import { guardedLookup } from '../base/guarded-lookup.ts'
 import { ConcurrencyLimiter } from './concurrency-limiter.ts'
 import { type ConnectionKeeper, UpstreamConnection } from './connection.ts'
 import { Health } from './health.ts'
@@ -11,6 +9,7 @@ import { requestHead } from './request-head.ts'
 import { Sweep } from './sweep.ts'
 import type {
   PooledTarget,
+  TargetParts,
   UpgradeCall,
   UpgradeListener,
   UpgradeRequest,
@@ -19,8 +18,9 @@ import type {
   UpstreamRequest,
 } from './target.ts'
 import type { SeenCertificate } from './tls/seen-certificate.ts'
-import { defaultTlsMaterial, type TlsMaterial } from './tls/tls-material.ts'
-import { offeredProtocol } from './tls/upstream-tls.ts'
+import { defaultTlsMaterial } from './tls/tls-material.ts'
+import { tlsOptions } from './tls/tls-options.ts'
+import { upstreamAddress } from './upstream-address.ts'
 import { WebSocketCall } from './websocket/websocket-call.ts'
 
 /** Maximum number of idle connections that are kept open to one upstream. */
@@ -39,14 +39,6 @@ const MARGIN_MS = 1000
 
 const sweep = new Sweep()
 
-/** Parts of a target that outlive it, or that several targets share. */
-export interface TargetParts {
-  /** Limit of concurrent calls. A target that replaces another after a change of certificates keeps its limit. */
-  readonly seats?: ConcurrencyLimiter | undefined
-  /** TLS material for an https upstream. Default: no client certificate, and the authorities of Node.js. */
-  readonly material?: TlsMaterial | undefined
-}
-
 /**
  * An upstream that is called with HTTP/1.1, over TLS for `https`, with a pool of keep-alive connections. The most
  * recently used connection is reused first.
@@ -57,6 +49,8 @@ export class Http1Target implements PooledTarget, ConnectionKeeper {
   readonly address: TcpNetConnectOpts
   readonly connectMs: number
   readonly sweep = sweep
+  readonly protocol = 'http1'
+  connections = 0
   certificateUntilMs: number | undefined
   #tls: ConnectionOptions | undefined
   /** Session of the latest connection, until the certificate that it was established with expires. */
@@ -75,14 +69,9 @@ export class Http1Target implements PooledTarget, ConnectionKeeper {
     this.#host = origin.host
     this.#seats = seats ?? new ConcurrencyLimiter(origin.origin, maxCalls)
     const secure = origin.protocol === 'https:'
-    // Removes the brackets that a URL puts around an IPv6 address.
-    const host = origin.hostname.replace(/^\[|\]$/g, '')
-    if (secure) this.#tls = tlsOptions(host, material ?? defaultTlsMaterial())
-    this.address = {
-      host,
-      port: origin.port !== '' ? Number(origin.port) : secure ? 443 : 80,
-      lookup: guardedLookup(lookup) as TcpNetConnectOpts['lookup'],
-    }
+    this.address = upstreamAddress(origin)
+    const { host = '' } = this.address
+    if (secure) this.#tls = tlsOptions(host, material ?? defaultTlsMaterial(), 'http/1.1')
     this.connectMs = connectMs
   }
 
@@ -95,7 +84,7 @@ export class Http1Target implements PooledTarget, ConnectionKeeper {
     }
     try {
       call.head = requestHead(request, this.#host)
-      const connection = request.fresh === true ? new UpstreamConnection(this) : this.#take()
+      const connection = request.fresh === true ? this.#connect() : this.#take()
       connection.run(call)
     } catch (error) {
       queueMicrotask(() => call.fail(error as GatewayFault))
@@ -113,16 +102,21 @@ export class Http1Target implements PooledTarget, ConnectionKeeper {
     }
     try {
       call.head = requestHead(call.request!, this.#host, 'Upgrade')
-      new UpstreamConnection(this).run(call)
+      this.#connect().run(call)
     } catch (error) {
       queueMicrotask(() => call.fail(error as GatewayFault))
     }
     return call
   }
 
+  #connect(): UpstreamConnection {
+    this.connections++
+    return new UpstreamConnection(this)
+  }
+
   #take(): UpstreamConnection {
     for (;;) {
-      const connection = this.#idle.pop() ?? new UpstreamConnection(this)
+      const connection = this.#idle.pop() ?? this.#connect()
       if (connection.usable) return connection
     }
   }
@@ -160,6 +154,7 @@ export class Http1Target implements PooledTarget, ConnectionKeeper {
   }
 
   closed(connection: UpstreamConnection): void {
+    this.connections--
     const at = this.#idle.indexOf(connection)
     if (at >= 0) this.#idle.splice(at, 1)
   }
@@ -167,18 +162,5 @@ export class Http1Target implements PooledTarget, ConnectionKeeper {
   close(): void {
     this.#closed = true
     for (const connection of this.#idle.splice(0)) connection.destroy()
-  }
-}
-
-/** TLS options of the connections to a host. The certificate must be valid for the server name, else for the host. */
-function tlsOptions(host: string, { context, serverName }: TlsMaterial): ConnectionOptions {
-  // RFC 6066 §3: an IP address is not sent as server name. The certificate must still be valid for the address.
-  const servername = serverName ?? (isIP(host) === 0 ? host : undefined)
-  return {
-    secureContext: context,
-    ALPNProtocols: [offeredProtocol],
-    // Set explicitly, because NODE_TLS_REJECT_UNAUTHORIZED=0 changes the default.
-    rejectUnauthorized: true,
-    ...(servername !== undefined && { servername }),
   }
 }

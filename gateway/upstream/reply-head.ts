@@ -33,6 +33,8 @@ export class ReplyHead {
   readonly #lineEnd: number
   /** True when the next read overwrites the bytes of the head, so that `lines()` must return a copy. */
   fleeting = false
+  /** True when the head is the whole reply: with HTTP/2, its frame has END_STREAM. */
+  isEnd = false
 
   /** Creates a head. `spans` must contain the positions of its `fieldCount` fields. */
   constructor(
@@ -67,6 +69,28 @@ export class ReplyHead {
       at = mark(i / 2, at + 2, name.length, value.length)
     }
     return new ReplyHead(status, contentLength, fields.length / 2, Buffer.concat(parts), 0, lineEnd)
+  }
+
+  /**
+   * Builds a head from text. Trims no value.
+   *
+   * @param fields  alternating name and value, Latin-1, valid on the wire; at most `FIELDS_MAX` pairs
+   */
+  static ofText(
+    status: number,
+    phrase: string,
+    fields: readonly string[],
+    contentLength: number | undefined,
+  ): ReplyHead {
+    let text = `${status} ${phrase}`
+    const lineEnd = text.length
+    for (let i = 0; i < fields.length; i += 2) {
+      const name = fields[i]!
+      const value = fields[i + 1]!
+      mark(i / 2, text.length + 2, name.length, value.length)
+      text += `\r\n${name}: ${value}`
+    }
+    return new ReplyHead(status, contentLength, fields.length / 2, Buffer.from(text, 'latin1'), 0, lineEnd)
   }
 
   /**

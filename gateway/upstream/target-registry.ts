@@ -6,6 +6,8 @@ import { authorityEnds } from '../x509/authority-ends.ts'
 import { Balancer } from './balancer.ts'
 import { ConcurrencyLimiter } from './concurrency-limiter.ts'
 import { Http1Target } from './http1-target.ts'
+import { Http2Target } from './http2/http2-target.ts'
+import type { ServiceProtocol } from './service-protocol.ts'
 import type { PooledTarget } from './target.ts'
 import { defaultTlsMaterial, TlsFileError, type TlsMaterial } from './tls/tls-material.ts'
 import { TlsSource } from './tls/tls-source.ts'
@@ -19,6 +21,8 @@ export interface UpstreamSettings {
   /** Id of the service, for errors and log lines. */
   readonly id: string
   readonly upstreams: readonly URL[]
+  /** Default: HTTP/1.1. */
+  readonly protocol?: ServiceProtocol
   /** Maximum number of concurrent calls to one upstream. */
   readonly maxCalls: number
   /** Timeouts of new connections to the upstream, ms. */
@@ -49,7 +53,7 @@ interface Served {
 
 /** Objects that a policy uses, by the settings that they were made for. */
 class InUse {
-  readonly targets = new Map<string, Http1Target>()
+  readonly targets = new Map<string, PooledTarget>()
   readonly seats = new Map<string, ConcurrencyLimiter>()
   /** Certificate files, by the settings that name them. */
   readonly sources = new Map<string, TlsSource>()
@@ -59,8 +63,9 @@ class InUse {
  * Keeps connection pools across policy changes. An upstream with unchanged settings keeps its connections. An upstream
  * that the new policy does not name is closed after its last call.
  *
- * Pools are keyed by everything that shapes their connections, certificates by content. A changed certificate therefore
- * gets a new pool: new calls use it, running calls complete on the old one, which then closes its connections.
+ * Pools are keyed by everything that shapes their connections: address, protocol, limits, and certificates by content. A
+ * changed certificate therefore gets a new pool: new calls use it, running calls complete on the old one, which then
+ * closes its connections.
  */
 export class TargetRegistry implements ExpirySource {
   readonly #log: Log
@@ -182,17 +187,18 @@ export class TargetRegistry implements ExpirySource {
   }
 
   #targetOf(next: InUse, origin: URL, service: UpstreamSettings, own: TlsMaterial | undefined): PooledTarget {
-    const { maxCalls, timeouts } = service
+    const { maxCalls, timeouts, protocol = 'http1' } = service
     const { connectMs } = timeouts
     const material = origin.protocol === 'https:' ? (own ?? this.#default()) : undefined
     const limitKey = `${origin.origin} ${connectMs} ${maxCalls}`
-    const key = `${limitKey} ${material?.hash}`
+    const key = `${limitKey} ${protocol} ${material?.hash}`
     const seats = found(next.seats, this.#used.seats, limitKey, () => new ConcurrencyLimiter(origin.origin, maxCalls))
+    const Target = protocol === 'http1' ? Http1Target : Http2Target
     return found(
       next.targets,
       this.#used.targets,
       key,
-      () => new Http1Target(origin, connectMs, maxCalls, { seats, material }),
+      () => new Target(origin, connectMs, maxCalls, { seats, material }),
     )
   }
 

@@ -1,7 +1,27 @@
 import type { Readable } from 'node:stream'
 import type { GatewayFault } from '../base/fault.ts'
+import type { ConcurrencyLimiter } from './concurrency-limiter.ts'
 import type { Health } from './health.ts'
 import type { ReplyHead } from './reply-head.ts'
+import type { ServiceProtocol } from './service-protocol.ts'
+import type { TlsMaterial } from './tls/tls-material.ts'
+
+/**
+ * Trailer fields of a message (RFC 9110 §6.5): alternating names and values, names in lower case, values Latin-1 without
+ * control characters. Trailers are never merged into header fields.
+ */
+export type Trailers = readonly string[]
+
+/** Body of a request, as an upstream reads it. */
+export interface RequestStream extends Readable {
+  /**
+   * False once it is known that no trailers follow the body; `undefined` for a body that never has trailers. With
+   * HTTP/2, a request that may have trailers costs one more frame.
+   */
+  readonly mayHaveTrailers?: boolean
+  /** Trailers of the request; complete when the stream has ended. An upstream with HTTP/1.1 does not send them. */
+  readonly trailers?: Trailers
+}
 
 /** One request to a protected service. */
 export interface UpstreamRequest {
@@ -14,7 +34,7 @@ export interface UpstreamRequest {
    */
   readonly fields: string[]
   /** Body stream of the request. The gate reads the stream only as fast as the service accepts the bytes. */
-  readonly body: Readable | undefined
+  readonly body: RequestStream | undefined
   /** Client address, 4 or 16 bytes. Used to limit the concurrent calls of one client to an upstream. */
   readonly client?: Uint8Array
   /**
@@ -58,7 +78,12 @@ export interface UpstreamListener {
    * @returns false to pause the service until `resume`; data that was already read can still arrive
    */
   onData(chunk: Buffer): boolean
-  onEnd(): void
+  /**
+   * Called when the reply is complete.
+   *
+   * @param trailers  trailers of the reply as the service sent them; `undefined` for none, and with HTTP/1.1
+   */
+  onEnd(trailers?: Trailers): void
   onFault(fault: GatewayFault): void
 }
 
@@ -148,6 +173,17 @@ export interface PooledTarget extends UpstreamTarget {
    * can still call `send`; its connection closes after the exchange.
    */
   close(): void
+  readonly protocol: ServiceProtocol
+  /** Number of connections to the upstream, those that are being opened or closed included. */
+  readonly connections: number
+}
+
+/** Parts of a target that outlive it, or that several targets share. */
+export interface TargetParts {
+  /** Limit of concurrent calls. A target that replaces another after a change of certificates keeps its limit. */
+  readonly seats?: ConcurrencyLimiter | undefined
+  /** TLS material for an https upstream. Default: no client certificate, and the authorities of Node.js. */
+  readonly material?: TlsMaterial | undefined
 }
 
 /** Maximum size of a reply head, bytes. */

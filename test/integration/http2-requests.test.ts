@@ -340,3 +340,11 @@ test('trailers of a request are not added to its fields', async () => {
   expect(echo.fields.map(([name]) => name)).not.toContain('authorization')
   expect(echo.fields.map(([name]) => name)).not.toContain('x-trailer')
 })
+
+test('a request with more trailers than a head may have fields is refused with 431', async () => {
+  const trailers = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`x-${i}`, 'v']))
+  const reply = await client.send({ ':method': 'POST', ':path': '/s/trailers' }, 'body', trailers).reply
+
+  expect(reply.status).toBe(431)
+  await node.waitForRecord(({ id, reason }) => id === reply.field('x-request-id') && reason === 'trailers-too-large')
+})

@@ -1,4 +1,4 @@
-import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2'
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, type OutgoingHttpHeaders } from 'node:http2'
 import type { Socket } from 'node:net'
 import { atEnd } from './cleanup.ts'
 import { within } from './deadline.ts'
@@ -57,11 +57,18 @@ export class Http2Session {
    * Sends a request.
    *
    * @param head  fields; default GET, and `:authority` api.test
-   * @param body  bytes of the body; `'open'` to write the body later; `undefined` for none
+   * @param body      bytes of the body; `'open'` to write the body later; `undefined` for none
+   * @param trailers  trailers behind the body
    */
-  send(head: Readonly<Record<string, string | string[]>>, body?: Buffer | string | 'open'): SentRequest {
+  send(
+    head: Readonly<Record<string, string | string[]>>,
+    body?: Buffer | string | 'open',
+    trailers?: OutgoingHttpHeaders,
+  ): SentRequest {
     const fields = { ':method': 'GET', ':authority': 'api.test', ...head }
-    const stream = this.session.request(fields, { endStream: body === undefined })
+    const options = { endStream: body === undefined, waitForTrailers: trailers !== undefined }
+    const stream = this.session.request(fields, options)
+    if (trailers !== undefined) stream.on('wantTrailers', () => stream.sendTrailers(trailers))
     if (body !== undefined && body !== 'open') stream.end(body)
     return { stream, reply: readReply(stream) }
   }

@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { z } from 'zod'
 import type { Snapshot } from '../../policy/snapshot.ts'
+import { serviceProtocols } from '../../upstream/service-protocol.ts'
 import { expiryExample, expiryShape, shapedExpiry } from '../expiry-shape.ts'
 import { operation } from '../operation.ts'
 
@@ -81,7 +82,15 @@ const status = z.strictObject({
     ),
   warnings: z.array(z.string()).describe('Warnings about the settings, as logged at start.'),
   issuers: z.array(issuerStatus),
-  upstreams: z.array(z.strictObject({ service: z.string(), origin: z.string(), resting: z.boolean() })),
+  upstreams: z.array(
+    z.strictObject({
+      service: z.string(),
+      origin: z.string(),
+      protocol: z.enum(serviceProtocols).describe('Protocol in which the gate calls the upstream.'),
+      connections: z.int().describe('Open connections of the node to the upstream.'),
+      resting: z.boolean().describe('True while the upstream is passed over because a connection to it failed.'),
+    }),
+  ),
   credentials: z
     .array(z.strictObject({ service: z.string(), types: z.array(z.string()) }))
     .describe('Kinds of credentials that each service receives, without their values.'),
@@ -135,7 +144,9 @@ export const showStatus = operation({
       relaxations: ['services.orders.credentials: token'],
       warnings: [],
       issuers: [{ name: 'main', keys: 2, ignored_keys: 0, outcome: 'succeeded', age_ms: 42_000, error: null }],
-      upstreams: [{ service: 'orders', origin: 'http://orders:8080', resting: false }],
+      upstreams: [
+        { service: 'orders', origin: 'http://orders:8080', protocol: 'http1', connections: 12, resting: false },
+      ],
       credentials: [{ service: 'orders', types: ['token'] }],
       expiries: [expiryExample],
       grants: [],

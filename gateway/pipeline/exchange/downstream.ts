@@ -1,6 +1,6 @@
-import type { Readable } from 'node:stream'
 import type { Denial } from '../../base/denial.ts'
 import type { ReplyHead } from '../../upstream/reply-head.ts'
+import type { RequestStream, Trailers } from '../../upstream/target.ts'
 import type { Answer } from './answer.ts'
 import type { ClientSocket, ClientSocketListener } from './client-socket.ts'
 
@@ -34,7 +34,7 @@ export interface Downstream {
   /** True while bytes of the reply wait for the client to read. */
   readonly backedUp: boolean
   /** The request body as a stream with backpressure to the client; `undefined` without a body. */
-  openBody(): Readable | undefined
+  openBody(): RequestStream | undefined
   /** Sends a denial, with the request id and the URL of the protected resource metadata. */
   refuse(denial: Denial, requestId: string, metadataUrl: string): void
   answer(answer: Answer, requestId: string): void
@@ -56,10 +56,11 @@ export interface Downstream {
   /**
    * Ends the response to the client.
    *
+   * @param trailers  trailers for the client; an HTTP/1.1 client gets none
    * @returns false when the service sent fewer bytes than `Content-Length` announced; the client connection was then
    *   closed
    */
-  end(): boolean
+  end(trailers?: Trailers): boolean
   /**
    * Sends 101, and turns the connection into a WebSocket. Call this method only for a request with a valid WebSocket
    * handshake.

@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks'
 import { type Denial, denial } from '../../base/denial.ts'
 import { type FaultReason, GatewayFault } from '../../base/fault.ts'
 import { type Reason, reasons } from '../../base/reasons.ts'
+import type { Trailers } from '../../upstream/target.ts'
 import { adaptToProxy } from '../forward-auth/check-style.ts'
 import { adaptToScheme } from './adapt-to-scheme.ts'
 import type { Answer } from './answer.ts'
@@ -11,6 +12,7 @@ import { expiredWhileWaitingDenial } from './expired-while-waiting.ts'
 import { metadataUrlOf } from './resource-url.ts'
 import { resumed } from './resumed.ts'
 import type { Step, Verdict } from './steps.ts'
+import { replyTrailers } from './trailers.ts'
 
 /**
  * Runs an exchange through its lifecycle until the exchange is answered or forwarded.
@@ -129,10 +131,14 @@ export function fail(x: Exchange, error: unknown): void {
   settle(x, fault.reason)
 }
 
-/** Ends an exchange whose upstream response is complete. */
-export function concludeReply(x: Exchange): void {
+/**
+ * Ends an exchange whose upstream response is complete.
+ *
+ * @param trailers  trailers as the service sent them
+ */
+export function concludeReply(x: Exchange, trailers?: Trailers): void {
   if (x.settled) return
-  settle(x, x.downstream.end() ? 'admitted' : 'reply-broken')
+  settle(x, x.downstream.end(trailers && replyTrailers(trailers)) ? 'admitted' : 'reply-broken')
 }
 
 /** Ends an exchange without a response, because the client disconnected or another event prevents a response. */

@@ -15,6 +15,7 @@ export const endReasons = [
   'stream-idle',
   'client-gone',
   'trailer-after-body',
+  'trailers-too-large',
   'reader-stalled',
   'message-too-large',
   'service-stalled',

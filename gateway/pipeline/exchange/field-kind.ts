@@ -108,11 +108,16 @@ export function kindOfField(name: string): FieldKind | undefined {
   if (known !== undefined) return known
   if (plainName.test(name)) return isDropped(name) ? FieldKind.dropped : FieldKind.ordinary
   if (!tokenName.test(name)) return undefined
-  const folded = name.replace(/[^0-9a-z]/g, '-')
+  const folded = foldedName(name)
   const imitated = named.get(folded)
   if (imitated === FieldKind.contentLength || imitated === FieldKind.transferEncoding) return FieldKind.framingAlias
   if (isDropped(folded) || folded === 'x-request-id') return FieldKind.dropped
   return FieldKind.ordinary
+}
+
+/** Replaces every character that services with CGI conventions read as `_`, so that aliases become one name. */
+export function foldedName(name: string): string {
+  return name.replaceAll(/[^0-9a-z]/g, '-')
 }
 
 function isDropped(name: string): boolean {

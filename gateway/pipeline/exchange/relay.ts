@@ -1,3 +1,5 @@
+import type { Trailers } from '../../upstream/target.ts'
+
 /** An exchange that is watched as a stream, as its two sides use it. */
 export interface Relay {
   /** True while nothing may be relayed. A client that gets nothing then is not slow. */
@@ -13,8 +15,8 @@ export interface Relay {
    * @returns false to pause the service
    */
   write(chunk: Uint8Array): boolean
-  /** Called when the reply of the service is complete. */
-  finish(): void
+  /** Called when the reply of the service is complete, with its trailers. */
+  finish(trailers?: Trailers): void
   /** Called every 250 ms. Ends an event stream whose service was silent for `streams.idle` of the route. */
   sweep(): void
   /** Ends the watch: the exchange has ended. */

@@ -2,6 +2,7 @@ import { type Denial, denial } from '../../base/denial.ts'
 import type { RevocationMemo } from '../../oauth/token-facts.ts'
 import type { StreamKind, StreamSelector, StreamView } from '../../streams/stream-view.ts'
 import type { StreamWatch, WatchedStream } from '../../streams/watched-stream.ts'
+import type { Trailers } from '../../upstream/target.ts'
 import { concludeReply, endStream, fail } from './driver.ts'
 import type { Recorded } from './exchange.ts'
 import type { Relay } from './relay.ts'
@@ -23,6 +24,8 @@ export class RelayedStream implements WatchedStream, Relay {
   #kept: Buffer[] = []
   /** True when the reply became complete while the exchange was held. */
   #complete = false
+  /** Trailers of the reply that became complete while the exchange was held. */
+  #trailers: Trailers | undefined
   /** Reads from the service up to the last sweep, and the number of sweeps since then without a read. */
   #readsSeen = 0
   #idleSweeps = 0
@@ -89,9 +92,13 @@ export class RelayedStream implements WatchedStream, Relay {
     return false
   }
 
-  finish(): void {
-    if (this.held) this.#complete = true
-    else concludeReply(this.#x)
+  finish(trailers?: Trailers): void {
+    if (!this.held) {
+      concludeReply(this.#x, trailers)
+      return
+    }
+    this.#complete = true
+    this.#trailers = trailers
   }
 
   hold(): void {
@@ -105,7 +112,7 @@ export class RelayedStream implements WatchedStream, Relay {
     this.#kept = []
     let room = downstream.continue()
     for (const chunk of kept) room = downstream.write(chunk)
-    if (this.#complete) concludeReply(this.#x)
+    if (this.#complete) concludeReply(this.#x, this.#trailers)
     else if (room) call?.resume()
   }
 

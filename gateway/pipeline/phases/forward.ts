@@ -4,7 +4,7 @@ import { Supervisor } from '../../base/supervisor.ts'
 import { rewritten } from '../../policy/services/rewrite.ts'
 import type { StreamCandidate, WatchedStream } from '../../streams/watched-stream.ts'
 import type { ReplyHead } from '../../upstream/reply-head.ts'
-import type { UpgradeCall, UpgradeListener, UpstreamListener } from '../../upstream/target.ts'
+import type { Trailers, UpgradeCall, UpgradeListener, UpstreamListener } from '../../upstream/target.ts'
 import { claimStream } from '../exchange/claim-stream.ts'
 import { concludeReply, fail, refuseForwarded } from '../exchange/driver.ts'
 import type { Forwarded, Shaped, Valid } from '../exchange/exchange.ts'
@@ -150,10 +150,10 @@ class ReplyForwarder implements UpstreamListener, StreamCandidate {
     return x.stream === undefined ? x.downstream.write(chunk) : x.stream.write(chunk)
   }
 
-  onEnd(): void {
+  onEnd(trailers?: Trailers): void {
     const { stream } = this.x
-    if (stream === undefined) concludeReply(this.x)
-    else stream.finish()
+    if (stream === undefined) concludeReply(this.x, trailers)
+    else stream.finish(trailers)
   }
 
   startStream(): WatchedStream | undefined {

@@ -1,6 +1,6 @@
 import { addressText } from '../client-address/address-text.ts'
 import type { Selected, Shaped } from '../exchange/exchange.ts'
-import { FieldKind } from '../exchange/field-kind.ts'
+import { FieldKind, foldedName } from '../exchange/field-kind.ts'
 import { phase } from '../exchange/phase.ts'
 import { keepsBaggage, keepsTracestate } from '../exchange/trace-context.ts'
 import { authRequestFields } from '../forward-auth/stated-identity.ts'
@@ -45,7 +45,7 @@ function forwardedFields(x: Selected): string[] {
     const value = values[i]!
     switch (kinds[i]) {
       case FieldKind.ordinary:
-        if (credentialFields?.has(folded(name))) continue
+        if (credentialFields?.has(foldedName(name))) continue
         break
       case FieldKind.contentType:
       case FieldKind.origin:
@@ -85,11 +85,6 @@ function forwardedFields(x: Selected): string[] {
     if (others !== '' || cookie === '') fields.push('cookie', latin1(others))
   }
   return fields
-}
-
-/** Replaces every character that services with CGI conventions read as `_`, so that aliases become one name. */
-function folded(name: string): string {
-  return name.replaceAll(/[^0-9a-z]/g, '-')
 }
 
 /**

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { entryName } from '../../config/entry-name.ts'
 import { parsedText } from '../../config/text-schemas.ts'
 import { readOrigin } from '../../config/web-url.ts'
+import { serviceProtocols } from '../../upstream/service-protocol.ts'
 import { claimPath } from '../claim-path.ts'
 import { roleName } from '../role-name.ts'
 import { acceptEntry, basicEntry } from './accept-entry.ts'
@@ -42,6 +43,14 @@ export const serviceEntry = z.strictObject({
     .array(parsedText('an http or https origin such as http://orders-1:8080', readOrigin))
     .min(1)
     .describe('Origins of the service, without a path. Link-local addresses are rejected.'),
+  protocol: z
+    .enum(serviceProtocols)
+    .prefault('http1')
+    .describe(
+      'Protocol in which the gate calls the upstreams. http1 (default): HTTP/1.1. h2: HTTP/2 over TLS; all upstreams ' +
+        'are https. h2c: HTTP/2 without TLS (prior knowledge); all upstreams are http. gRPC services need h2 or h2c. ' +
+        'docs/guide/http2.md explains the differences.',
+    ),
   roles: z
     .record(roleName, role)
     .prefault({})
@@ -79,9 +88,9 @@ export const serviceEntry = z.strictObject({
     .max(65_536)
     .prefault(4096)
     .describe(
-      'Maximum concurrent calls of a node to one upstream, each on its own connection. Default 4096, 1 to 65536. ' +
-        'Above it, the next upstream is called, or the response is 503. One client gets at most three quarters of ' +
-        'these calls.',
+      'Maximum concurrent calls of a node to one upstream, with HTTP/1.1 each on its own connection. Default 4096, 1 ' +
+        'to 65536. Above it, the next upstream is called, or the response is 503. One client gets at most three ' +
+        'quarters of these calls.',
     ),
   encoded_slashes: z
     .enum(['refuse', 'keep'])

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { createSecureContext, type SecureContext } from 'node:tls'
 import { type Environment, readSecret } from '../../config/secret.ts'
 import { pemCertificates } from '../../x509/pem-certificates.ts'
-import { defaultMinVersion, offeredProtocol, type TlsVersion, type UpstreamTls } from './upstream-tls.ts'
+import { defaultMinVersion, type TlsVersion, type UpstreamTls } from './upstream-tls.ts'
 
 /** Key of `upstream_tls` whose file is unusable. */
 export type TlsKey = 'ca' | 'certificate' | 'key'
@@ -22,8 +22,8 @@ export class TlsFileError extends Error {
 /** Everything that shapes the TLS connections to a service, read from its files at one time. */
 export interface TlsMaterial {
   /**
-   * SHA-256, in hex, of the contents of all files, the server name, the lowest version and the protocol. Connections
-   * are shared only between services with the same hash.
+   * SHA-256, in hex, of the contents of all files, the server name and the lowest version. Connections are shared only
+   * between services with the same hash and protocol.
    */
   readonly hash: string
   readonly context: SecureContext
@@ -78,7 +78,7 @@ function material(
   certificate?: X509Certificate,
   authorities: readonly X509Certificate[] = [],
 ): TlsMaterial {
-  const shape = [offeredProtocol, minVersion, serverName, texts.ca, texts.cert, texts.key]
+  const shape = [minVersion, serverName, texts.ca, texts.cert, texts.key]
   const hash = createHash('sha256')
   // The length before each part, so that no two lists of parts have the same bytes.
   for (const part of shape) hash.update(part === undefined ? '-;' : `${part.length};${part}`)

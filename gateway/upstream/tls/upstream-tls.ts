@@ -17,6 +17,3 @@ export type TlsVersion = 'TLSv1.2' | 'TLSv1.3'
 
 /** Lowest TLS version of a service without `min_version`. Set explicitly, because a flag of Node.js could lower it. */
 export const defaultMinVersion: TlsVersion = 'TLSv1.2'
-
-/** Protocol that is offered in the handshake (ALPN, RFC 7301). */
-export const offeredProtocol = 'http/1.1'

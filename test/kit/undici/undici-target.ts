@@ -24,6 +24,8 @@ export class UndiciTarget implements Omit<PooledTarget, 'upgrade'>, CallKeeper {
   readonly #seats: ConcurrencyLimiter
   readonly health = new Health()
   readonly certificateUntilMs = undefined
+  readonly protocol = 'http1'
+  readonly connections = 0
 
   /**
    * @param connectMs  longest time to establish a connection, ms

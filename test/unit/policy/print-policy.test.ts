@@ -192,6 +192,7 @@ test('the policy printer prints omitted keys of a policy with their defaults', (
         s: {
           issuers: ['main'],
           upstreams: ['http://s.test'],
+          protocol: 'http1',
           roles: {},
           credentials: 'assertion',
           accept: ['bearer'],

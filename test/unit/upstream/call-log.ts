@@ -2,6 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { GatewayFault } from '../../../gateway/base/fault.ts'
 import type { ReplyHead } from '../../../gateway/upstream/reply-head.ts'
 import type {
+  Trailers,
   UpstreamCall,
   UpstreamListener,
   UpstreamRequest,
@@ -17,7 +18,10 @@ export class CallLog implements UpstreamListener {
   /** Status line from the status code on, as the gate sends it to a client. */
   statusLine = ''
   body = ''
+  trailers: Trailers | undefined
   fault: GatewayFault | undefined
+  /** True when the head of the reply was the whole reply. */
+  isEnd = false
   call!: UpstreamCall
   /** While true, the listener pauses the call after every chunk of the reply. */
   holding = false
@@ -33,6 +37,7 @@ export class CallLog implements UpstreamListener {
   onHead(head: ReplyHead): void {
     this.events.push('head')
     this.status = head.status
+    this.isEnd = head.isEnd
     const [statusLine = '', ...lines] = head.lines().toString('latin1').split('\r\n')
     this.statusLine = statusLine
     for (const line of lines) this.fields.push(fieldOf(line))
@@ -44,8 +49,9 @@ export class CallLog implements UpstreamListener {
     return !this.holding
   }
 
-  onEnd(): void {
+  onEnd(trailers?: Trailers): void {
     this.events.push('end')
+    this.trailers = trailers
     this.#over.resolve()
   }
 

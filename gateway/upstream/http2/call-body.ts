@@ -1,0 +1,177 @@
+import { type ClientHttp2Stream, constants } from 'node:http2'
+import { giveBack } from '../../base/blocks.ts'
+import { GatewayFault } from '../../base/fault.ts'
+import type { RequestStream } from '../target.ts'
+import { trailerFields } from '../trailer-fields.ts'
+import { REPEATABLE_BYTES } from './session-limits.ts'
+
+/** Events that a request body reports to its call. */
+export interface CallBodyListener {
+  /** Called when the stream or its flow-control window is full: sending continues when the service has read. */
+  bodyHeld(): void
+  /** Called when more body bytes are expected from the client. */
+  bodyAwaited(): void
+  /** Called when the whole body has been passed to the stream. */
+  bodySent(): void
+  bodyFailed(fault: GatewayFault): void
+}
+
+/**
+ * Sends a request body on a stream, at the speed of the service. Until the reply begins, the first 64 KiB are kept: if
+ * the service has not processed the request, another session sends it again.
+ */
+export class CallBody {
+  readonly #body: RequestStream
+  readonly #contentLength: number | undefined
+  readonly #listener: CallBodyListener
+  #stream: ClientHttp2Stream | undefined
+  /** Bytes that were sent, in order; `undefined` when they can no longer be sent again. */
+  #kept: Buffer[] | undefined = []
+  #bytes = 0
+  #listening = false
+  /** True when the last byte of the body was read. */
+  #complete = false
+  #stopped = false
+
+  constructor(body: RequestStream, contentLength: number | undefined, listener: CallBodyListener) {
+    this.#body = body
+    this.#contentLength = contentLength
+    this.#listener = listener
+  }
+
+  /** True when trailers may follow the body. They cost one more frame and one more turn of the event loop. */
+  get mayHaveTrailers(): boolean {
+    return this.#body.mayHaveTrailers === true
+  }
+
+  /** True when all bytes were passed to the stream. */
+  get isSent(): boolean {
+    return this.#complete
+  }
+
+  /** True when another session can send the same body. */
+  get isRepeatable(): boolean {
+    return this.#kept !== undefined
+  }
+
+  /** Starts to send the body on a stream. */
+  start(stream: ClientHttp2Stream): void {
+    this.#stream = stream
+    stream.on('drain', () => {
+      if (this.#stream === stream) this.#pump()
+    })
+    stream.on('wantTrailers', () => {
+      if (!stream.closed && !stream.destroyed) stream.sendTrailers(trailerFields(this.#body.trailers))
+    })
+    for (const chunk of this.#kept!) stream.write(chunk)
+    if (this.#complete) this.#end()
+    else {
+      this.#listen()
+      this.#pump()
+    }
+  }
+
+  /** Call this when the stream is lost: nothing more is sent until `start`. */
+  detach(): void {
+    this.#stream = undefined
+  }
+
+  /** The reply has begun: the request is not sent again. */
+  commit(): void {
+    this.#kept = undefined
+  }
+
+  /** Discards the bytes that have not been sent. */
+  stop(): void {
+    if (this.#stopped) return
+    this.#stopped = true
+    this.#kept = undefined
+    this.#stream = undefined
+    const body = this.#body
+    if (this.#listening) {
+      body.off('readable', this.#pump)
+      body.off('end', this.#ended)
+      body.off('close', this.#broken)
+    }
+    // Without a listener, a later error would be an uncaught exception.
+    else body.on('error', () => undefined)
+    body.destroy()
+  }
+
+  #listen(): void {
+    if (this.#listening) return
+    this.#listening = true
+    const body = this.#body
+    body.on('readable', this.#pump)
+    body.on('end', this.#ended)
+    body.on('error', this.#broken)
+    body.on('close', this.#broken)
+    if (this.#contentLength === 0) this.#complete = true
+    if (this.#complete) this.#end()
+  }
+
+  readonly #pump = (): void => {
+    for (;;) {
+      const stream = this.#stream
+      if (stream === undefined || this.#complete || this.#stopped) return
+      if (stream.writableNeedDrain) {
+        this.#listener.bodyHeld()
+        return
+      }
+      const chunk = this.#body.read() as Buffer | null
+      if (chunk === null) {
+        this.#listener.bodyAwaited()
+        return
+      }
+      if (chunk.length > 0) this.#send(stream, chunk)
+    }
+  }
+
+  #send(stream: ClientHttp2Stream, chunk: Buffer): void {
+    this.#bytes += chunk.length
+    if (this.#contentLength !== undefined && this.#bytes > this.#contentLength) {
+      this.#fail('request body longer than its Content-Length')
+      return
+    }
+    if (this.#bytes > REPEATABLE_BYTES) this.#kept = undefined
+    if (this.#kept !== undefined) {
+      this.#kept.push(chunk)
+      stream.write(chunk)
+    } else {
+      // Once the kernel has the bytes, their memory returns to the pool. After a failed write the block is not returned.
+      stream.write(chunk, (error) => {
+        if (error == null) giveBack(chunk)
+      })
+    }
+    if (this.#bytes !== this.#contentLength) return
+    this.#complete = true
+    this.#end()
+  }
+
+  readonly #ended = (): void => {
+    if (this.#complete || this.#stopped) return
+    if (this.#contentLength !== undefined) {
+      this.#fail('request body shorter than its Content-Length')
+      return
+    }
+    this.#complete = true
+    this.#end()
+  }
+
+  readonly #broken = (): void => {
+    if (!this.#complete && !this.#stopped) this.#fail('incomplete request body')
+  }
+
+  #end(): void {
+    if (this.#stream === undefined) return
+    this.#stream.end()
+    this.#listener.bodySent()
+  }
+
+  #fail(message: string): void {
+    this.#stream?.close(constants.NGHTTP2_CANCEL)
+    this.stop()
+    // Report in a microtask: a call must not report an event while `send` is running.
+    queueMicrotask(() => this.#listener.bodyFailed(new GatewayFault('node-fault', 'node', message)))
+  }
+}

@@ -1,0 +1,317 @@
+import { type ClientHttp2Stream, constants } from 'node:http2'
+import type { ActiveSetMember } from '../../base/active-set.ts'
+import { GatewayFault } from '../../base/fault.ts'
+import type { Share } from '../client-counts.ts'
+import type { ConcurrencyLimiter, Seated } from '../concurrency-limiter.ts'
+import { MalformedReply } from '../malformed-reply.ts'
+import type { Sweep } from '../sweep.ts'
+import type { Trailers, UpstreamCall, UpstreamListener, UpstreamRequest } from '../target.ts'
+import { CallBody, type CallBodyListener } from './call-body.ts'
+import { replyOfList, trailersOfList } from './reply-of-list.ts'
+import type { RequestList } from './request-list.ts'
+
+/** The session that carries a call. */
+export interface CallCarrier {
+  readonly clock: Sweep
+  /**
+   * Opens a stream.
+   *
+   * @throws {Error} when node:http2 refuses the fields
+   */
+  openStream(
+    list: RequestList,
+    options: { readonly endStream: boolean; readonly waitForTrailers: boolean },
+  ): ClientHttp2Stream
+  /** Number of the current turn of the event loop in which the service sent something. */
+  turn(): number
+  /** Called when the head of a reply has arrived. */
+  answered(): void
+  /** Whether the service has certainly not processed a stream that ended without a reply. */
+  isUnprocessed(stream: ClientHttp2Stream): boolean
+  /** Describes why a stream ended. @returns a fault for a call without a complete reply */
+  faultOf(stream: ClientHttp2Stream, isAnswered: boolean): GatewayFault
+  /**
+   * Called when a call ends or leaves the session.
+   *
+   * @param isReset  true when the gate has reset the stream
+   */
+  leave(call: Http2Call, isReset: boolean): void
+}
+
+/** The target that owns a call. */
+export interface Http2CallKeeper {
+  readonly origin: string
+  /** Sends a call that a service has not processed on another session. */
+  repeat(call: Http2Call): void
+  /** Called when a client, or the gate on its behalf, has cancelled a call whose request was sent. */
+  cancelled(call: Http2Call): void
+}
+
+/** One request and its reply on one HTTP/2 stream. Ends exactly once: by completion, by a fault or by `abort`. */
+export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBodyListener {
+  place = -1
+  readonly client: Uint8Array | undefined
+  share: Share | undefined
+  /** Set before the call gets a session. */
+  list!: RequestList
+  /** Whether a session must have proven recently that it works. */
+  readonly fresh: boolean
+  /** Number of sessions that the call has been given to. */
+  tried = 0
+  reads = 0
+  readonly #keeper: Http2CallKeeper
+  readonly #listener: UpstreamListener
+  readonly #seats: ConcurrencyLimiter
+  readonly #request: UpstreamRequest
+  #body: CallBody | undefined
+  #carrier: CallCarrier | undefined
+  #stream: ClientHttp2Stream | undefined
+  /** Longest time without a byte of the reply's body, ms. */
+  #idleMs: number
+  /** Number of the sweep (one every 250 ms) at which the current wait times out; 0 when no deadline is set. */
+  #deadline = 0
+  #answered = false
+  #paused = false
+  /** True when the end of the reply arrived as END_STREAM, and not as a reset of the stream. */
+  #isWhole = false
+  /** Number of body bytes that the service still has to send; `undefined` for a reply without Content-Length. */
+  #left: number | undefined
+  #bodyless: boolean
+  #trailers: Trailers | undefined
+  #over = false
+
+  constructor(
+    request: UpstreamRequest,
+    listener: UpstreamListener,
+    seats: ConcurrencyLimiter,
+    keeper: Http2CallKeeper,
+  ) {
+    this.#request = request
+    this.#listener = listener
+    this.#seats = seats
+    this.#keeper = keeper
+    this.#idleMs = request.timeouts.idleMs
+    this.client = request.client
+    this.fresh = request.fresh === true
+    this.#bodyless = request.method === 'HEAD'
+  }
+
+  get isOver(): boolean {
+    return this.#over
+  }
+
+  /** The session that the call waits for, or is sent on. */
+  set carrier(carrier: CallCarrier) {
+    this.#carrier = carrier
+  }
+
+  /** The session of a call that waited for it is open. Nothing of the request has been sent. */
+  opened(): void {
+    this.#listener.onOpen()
+    if (!this.#over) this.start()
+  }
+
+  /** Sends the request on the session. */
+  start(): void {
+    const { body } = this.#request
+    const carrier = this.#carrier!
+    if (body !== undefined) this.#body ??= new CallBody(body, this.list.contentLength, this)
+    const options = { endStream: body === undefined, waitForTrailers: this.#body?.mayHaveTrailers === true }
+    let stream: ClientHttp2Stream
+    try {
+      stream = carrier.openStream(this.list, options)
+    } catch (error) {
+      this.#failLater(new GatewayFault('node-fault', 'node', `opening a stream failed: ${error}`, { cause: error }))
+      return
+    }
+    this.#stream = stream
+    // Without this listener, an error of the stream would end the process.
+    stream.on('error', () => undefined)
+    this.#noticeEnd(stream)
+    stream.on('response', (_, flags, list: readonly string[]) => {
+      if (this.#isCurrent(stream)) this.#relaying(() => this.#onHead(stream, list, flags))
+    })
+    stream.on('trailers', (_, __, list: readonly string[]) => {
+      if (this.#isCurrent(stream)) this.#relaying(() => (this.#trailers = trailersOfList(list)))
+    })
+    stream.on('end', () => {
+      if (this.#isCurrent(stream)) this.#onEnd(stream)
+    })
+    stream.on('close', () => {
+      if (this.#isCurrent(stream)) this.#onClose(stream)
+    })
+    if (this.#body === undefined) this.#deadline = carrier.clock.after(this.#request.timeouts.firstByteMs)
+    else this.#body.start(stream)
+  }
+
+  /**
+   * Node.js ends the readable side of a stream that was reset, also with NO_ERROR, exactly as after END_STREAM. Only in
+   * the first case it marks the stream as closed before.
+   */
+  #noticeEnd(stream: ClientHttp2Stream): void {
+    const push = stream.push
+    stream.push = (chunk, encoding) => {
+      if (chunk === null && !stream.closed) this.#isWhole = true
+      return push.call(stream, chunk, encoding)
+    }
+  }
+
+  #isCurrent(stream: ClientHttp2Stream): boolean {
+    return this.#stream === stream && !this.#over
+  }
+
+  /** Runs a step that relays a part of the reply, and ends the call when it fails. */
+  #relaying(step: () => void): void {
+    try {
+      step()
+    } catch (error) {
+      const { origin } = this.#keeper
+      if (error instanceof MalformedReply) {
+        this.#reset(new GatewayFault('upstream-broken', 'upstream', `${origin}: ${error.message}`, { cause: error }))
+      } else {
+        this.#reset(new GatewayFault('node-fault', 'node', `relaying the reply failed: ${error}`, { cause: error }))
+      }
+    }
+  }
+
+  #onHead(stream: ClientHttp2Stream, list: readonly string[], flags: number): void {
+    const carrier = this.#carrier!
+    const head = replyOfList(list, (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0)
+    this.#answered = true
+    this.#body?.commit()
+    carrier.answered()
+    this.reads = carrier.turn()
+    this.#bodyless ||= head.status === 204 || head.status === 304
+    this.#left = head.contentLength
+    this.#listener.onHead(head)
+    if (!this.#isCurrent(stream)) return
+    // After `onHead`, in which the listener may have allowed silence.
+    this.#deadline = carrier.clock.after(this.#idleMs)
+    // Node.js emits data that came with the head before the head. Until now they are in the buffer of the stream.
+    stream.on('data', (chunk: Buffer) => {
+      if (this.#isCurrent(stream)) this.#relaying(() => this.#onData(stream, chunk))
+    })
+  }
+
+  #onData(stream: ClientHttp2Stream, chunk: Buffer): void {
+    const carrier = this.#carrier!
+    this.reads = carrier.turn()
+    this.#deadline = carrier.clock.after(this.#idleMs)
+    if (this.#bodyless) return
+    if (this.#left !== undefined) {
+      this.#left -= chunk.length
+      if (this.#left < 0) throw new MalformedReply('reply body longer than its Content-Length')
+    }
+    const room = this.#listener.onData(chunk)
+    if (room || !this.#isCurrent(stream)) return
+    this.#paused = true
+    // No deadline while the client's back-pressure pauses the reply.
+    this.#deadline = 0
+    stream.pause()
+  }
+
+  #onEnd(stream: ClientHttp2Stream): void {
+    // `close` follows, with the cause.
+    if (!this.#isWhole || !this.#answered || stream.rstCode !== constants.NGHTTP2_NO_ERROR) return
+    if (!this.#bodyless && this.#left !== undefined && this.#left > 0) {
+      this.#fail(this.#carrier!.faultOf(stream, true))
+      return
+    }
+    const isSending = this.#body !== undefined && !this.#body.isSent
+    if (this.#finish(isSending)) this.#listener.onEnd(this.#trailers)
+  }
+
+  #onClose(stream: ClientHttp2Stream): void {
+    const carrier = this.#carrier!
+    if (!this.#answered && carrier.isUnprocessed(stream) && this.#body?.isRepeatable !== false) {
+      this.#body?.detach()
+      this.#stream = undefined
+      this.#deadline = 0
+      this.#isWhole = false
+      this.#carrier = undefined
+      carrier.leave(this, false)
+      this.#keeper.repeat(this)
+      return
+    }
+    this.#fail(carrier.faultOf(stream, this.#answered))
+  }
+
+  /** The session has ended. Its streams have been closed before. */
+  lost(fault: GatewayFault): void {
+    this.#fail(fault)
+  }
+
+  bodySent(): void {
+    this.bodyHeld()
+  }
+
+  bodyHeld(): void {
+    // If the reply began before the request was sent completely, the idle timeout of the reply's body applies instead.
+    if (!this.#answered) this.#deadline = this.#carrier!.clock.after(this.#request.timeouts.firstByteMs)
+  }
+
+  bodyAwaited(): void {
+    // No deadline while the client sends its body: the client side of the exchange limits how long a client can stall.
+    if (!this.#answered) this.#deadline = 0
+  }
+
+  bodyFailed(fault: GatewayFault): void {
+    this.#reset(fault)
+  }
+
+  resume(): void {
+    if (!this.#paused || this.#over) return
+    this.#paused = false
+    this.#deadline = this.#carrier!.clock.after(this.#idleMs)
+    this.#stream!.resume()
+  }
+
+  allowSilence(): void {
+    this.#idleMs = Number.POSITIVE_INFINITY
+  }
+
+  abort(): void {
+    if (this.#over) return
+    if (this.#stream !== undefined && !this.#stream.closed) this.#keeper.cancelled(this)
+    this.#finish(true)
+  }
+
+  /** Ends the call before its request was sent, or after its stream has ended. */
+  fail(fault: GatewayFault): void {
+    this.#fail(fault)
+  }
+
+  #fail(fault: GatewayFault): void {
+    if (this.#finish(false)) this.#listener.onFault(fault)
+  }
+
+  /** Ends the call, and resets its stream. */
+  #reset(fault: GatewayFault): void {
+    if (this.#finish(true)) this.#listener.onFault(fault)
+  }
+
+  #failLater(fault: GatewayFault): void {
+    queueMicrotask(() => this.#fail(fault))
+  }
+
+  /** @returns false if the call had ended before */
+  #finish(resets: boolean): boolean {
+    if (this.#over) return false
+    this.#over = true
+    this.#deadline = 0
+    const stream = this.#stream
+    const isReset = resets && stream !== undefined && !stream.closed && !stream.destroyed
+    this.#body?.stop()
+    if (isReset) stream.close(constants.NGHTTP2_CANCEL)
+    this.#carrier?.leave(this, isReset)
+    this.#seats.leave(this)
+    return true
+  }
+
+  /** Times out a wait whose deadline has passed. @param now  number of the current sweep */
+  timeOut(now: number): void {
+    if (this.#deadline === 0 || this.#deadline > now) return
+    const waited = this.#answered ? 'the reply body stalled' : 'no reply head in time'
+    this.#reset(new GatewayFault('upstream-timeout', 'upstream', `${this.#keeper.origin}: ${waited}`))
+  }
+}

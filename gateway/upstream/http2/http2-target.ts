@@ -1,0 +1,214 @@
+import type { TcpNetConnectOpts } from 'node:net'
+import { performance } from 'node:perf_hooks'
+import type { ConnectionOptions } from 'node:tls'
+import { GatewayFault } from '../../base/fault.ts'
+import { ConcurrencyLimiter } from '../concurrency-limiter.ts'
+import { Health } from '../health.ts'
+import type { ServiceProtocol } from '../service-protocol.ts'
+import { Sweep } from '../sweep.ts'
+import type {
+  PooledTarget,
+  TargetParts,
+  UpgradeCall,
+  UpgradeListener,
+  UpgradeRequest,
+  UpstreamCall,
+  UpstreamListener,
+  UpstreamRequest,
+} from '../target.ts'
+import type { SeenCertificate } from '../tls/seen-certificate.ts'
+import { defaultTlsMaterial } from '../tls/tls-material.ts'
+import { tlsOptions } from '../tls/tls-options.ts'
+import { upstreamAddress } from '../upstream-address.ts'
+import { WebSocketCall } from '../websocket/websocket-call.ts'
+import { ClientCancels } from './client-cancels.ts'
+import { Http2Call, type Http2CallKeeper } from './http2-call.ts'
+import { requestList } from './request-list.ts'
+import {
+  CALLS_SPREAD,
+  SEPARATE_MAX,
+  SEPARATE_PER_CLIENT_MAX,
+  SESSIONS_TRIED_MAX,
+  SHARED_MAX,
+} from './session-limits.ts'
+import { type SessionKeeper, UpstreamSession } from './upstream-session.ts'
+
+const sweep = new Sweep()
+/** Number of sweeps (one every 250 ms) between two sweeps of the cancels. */
+const CANCEL_SWEEPS = 40
+
+/**
+ * An upstream that is called with HTTP/2: over TLS for `https`, else with prior knowledge. All clients share its
+ * sessions, except clients that cancel many calls: a service that closes a connection because of them then interrupts
+ * the calls of no one else.
+ */
+export class Http2Target implements PooledTarget, SessionKeeper, Http2CallKeeper {
+  readonly origin: string
+  readonly health = new Health()
+  readonly address: TcpNetConnectOpts
+  readonly connectMs: number
+  readonly sweep = sweep
+  readonly tls: ConnectionOptions | undefined
+  certificateUntilMs: number | undefined
+  readonly #scheme: 'http' | 'https'
+  readonly #host: string
+  readonly #seats: ConcurrencyLimiter
+  /** Sessions that take calls: of all clients, and of clients with too many cancels by the key of the client. */
+  readonly #shared: UpstreamSession[] = []
+  readonly #separate = new Map<string, UpstreamSession[]>()
+  #separateCount = 0
+  /** Number of sessions, those that take no more calls included. */
+  #connections = 0
+  readonly #cancels = new ClientCancels()
+  #isClosed = false
+
+  /**
+   * @param connectMs  longest time to establish a session, ms
+   * @param maxCalls   maximum number of concurrent calls
+   */
+  constructor(origin: URL, connectMs: number, maxCalls: number, { seats, material }: TargetParts = {}) {
+    this.origin = origin.origin
+    this.#host = origin.host
+    this.#scheme = origin.protocol === 'https:' ? 'https' : 'http'
+    this.#seats = seats ?? new ConcurrencyLimiter(origin.origin, maxCalls)
+    this.address = upstreamAddress(origin)
+    if (this.#scheme === 'https') this.tls = tlsOptions(this.address.host!, material ?? defaultTlsMaterial(), 'h2')
+    this.connectMs = connectMs
+  }
+
+  get isOpen(): boolean {
+    return !this.#isClosed
+  }
+
+  get connections(): number {
+    return this.#connections
+  }
+
+  get protocol(): ServiceProtocol {
+    return this.tls === undefined ? 'h2c' : 'h2'
+  }
+
+  send(request: UpstreamRequest, listener: UpstreamListener): UpstreamCall {
+    const call = new Http2Call(request, listener, this.#seats, this)
+    const full = this.#seats.take(call)
+    if (full !== undefined) {
+      queueMicrotask(() => call.fail(full))
+      return call
+    }
+    try {
+      call.list = requestList(request, this.#scheme, this.#host)
+    } catch (error) {
+      queueMicrotask(() => call.fail(error as GatewayFault))
+      return call
+    }
+    // Trailers that arrived together with the head are known one tick later.
+    if (request.body?.mayHaveTrailers === undefined) this.reassign(call)
+    else process.nextTick(() => this.reassign(call))
+    return call
+  }
+
+  reassign(call: Http2Call): void {
+    if (call.isOver) return
+    const session = call.tried++ < SESSIONS_TRIED_MAX ? this.#select(call) : undefined
+    if (session !== undefined) session.run(call)
+    else {
+      const message = `${this.origin}: no HTTP/2 session has room for the call`
+      queueMicrotask(() => call.fail(new GatewayFault('upstream-full', 'upstream', message, { retryable: true })))
+    }
+  }
+
+  repeat(call: Http2Call): void {
+    this.reassign(call)
+  }
+
+  cancelled({ client }: Http2Call): void {
+    if (client === undefined) return
+    if (this.#cancels.size === 0) sweep.add(this.#cancelSweep)
+    this.#cancels.count(client, performance.now())
+  }
+
+  readonly #cancelSweep = {
+    sweep: (now: number): void => {
+      if (now % CANCEL_SWEEPS !== 0) return
+      this.#cancels.sweep(performance.now())
+      if (this.#cancels.size === 0) sweep.delete(this.#cancelSweep)
+    },
+  }
+
+  /** Selects a session for a call, or opens one. @returns `undefined` when no more sessions may be opened */
+  #select(call: Http2Call): UpstreamSession | undefined {
+    const key = this.#cancels.separateKey(call.client, performance.now())
+    if (key === undefined) {
+      return this.#roomy(this.#shared, call) ?? (this.#shared.length < SHARED_MAX ? this.#open(undefined) : undefined)
+    }
+    const own = this.#separate.get(key) ?? []
+    const found = this.#roomy(own, call)
+    if (found !== undefined) return found
+    return own.length < SEPARATE_PER_CLIENT_MAX && this.#separateCount < SEPARATE_MAX ? this.#open(key) : undefined
+  }
+
+  /** The first session with few calls; when no more sessions may be opened, the one with the fewest calls. */
+  #roomy(sessions: readonly UpstreamSession[], { fresh, tried }: Http2Call): UpstreamSession | undefined {
+    const mayOpen = sessions.length < SHARED_MAX
+    let best: UpstreamSession | undefined
+    for (const session of sessions) {
+      if (!session.hasRoom || (fresh && tried === 1 && !session.isFresh)) continue
+      if (session.load < CALLS_SPREAD) return session
+      if (best === undefined || session.load < best.load) best = session
+    }
+    return mayOpen ? undefined : best
+  }
+
+  #open(key: string | undefined): UpstreamSession {
+    const session = new UpstreamSession(this, key)
+    this.#connections++
+    if (key === undefined) this.#shared.push(session)
+    else {
+      const own = this.#separate.get(key)
+      if (own === undefined) this.#separate.set(key, [session])
+      else own.push(session)
+      this.#separateCount++
+    }
+    return session
+  }
+
+  retired(session: UpstreamSession): void {
+    const { separateKey: key } = session
+    const sessions = key === undefined ? this.#shared : this.#separate.get(key)
+    const at = sessions?.indexOf(session) ?? -1
+    if (at < 0) return
+    sessions!.splice(at, 1)
+    if (key === undefined) return
+    this.#separateCount--
+    if (sessions!.length === 0) this.#separate.delete(key)
+  }
+
+  closed(): void {
+    this.#connections--
+  }
+
+  presented({ validUntilMs }: SeenCertificate): void {
+    this.certificateUntilMs = validUntilMs
+  }
+
+  unreachable(): void {
+    this.health.failed()
+  }
+
+  answered(): void {
+    this.health.succeeded()
+  }
+
+  /** Never called: a policy with a WebSocket route of a service with HTTP/2 is invalid. */
+  upgrade(request: UpgradeRequest, listener: UpgradeListener): UpgradeCall {
+    const call = new WebSocketCall(request, listener, this.#seats)
+    const message = `${this.origin}: the gate opens WebSockets only to services with protocol: http1`
+    queueMicrotask(() => call.fail(new GatewayFault('node-fault', 'node', message)))
+    return call
+  }
+
+  close(): void {
+    this.#isClosed = true
+    for (const session of [...this.#shared, ...[...this.#separate.values()].flat()]) session.retire()
+  }
+}

@@ -1,0 +1,73 @@
+import type { ClientHttp2Session } from 'node:http2'
+import type { Sweep } from '../sweep.ts'
+import { PING_ACK_MS, PING_PAUSE_MS, SILENT_MS, STALE_MS } from './session-limits.ts'
+
+const SWEEP_MS = 250
+const sweepsOf = (ms: number): number => Math.ceil(ms / SWEEP_MS)
+
+/**
+ * Notices with PINGs (RFC 9113 §6.7) that the connection of a session is lost. Times are counted in sweeps, so that a
+ * suspended process does not give up its connections when it resumes.
+ */
+export class PingWatch {
+  readonly #sweep: Sweep
+  /** Bytes that had been read when the service was last heard, and the number of the sweep at that time. */
+  #read = 0
+  #heardAt: number
+  /** Number of the sweep at which the latest PING was sent; `undefined` before the first one. */
+  #pingedAt: number | undefined
+  /** True while the reply to a PING is outstanding. */
+  #waits = false
+  /** True when the service has sent a head or data since the latest PING. */
+  #hasAnswered = true
+
+  constructor(sweep: Sweep) {
+    this.#sweep = sweep
+    this.#heardAt = sweep.now
+  }
+
+  /** Notes how many bytes the service has sent. */
+  heard(bytesRead: number): void {
+    if (bytesRead === this.#read) return
+    this.#read = bytesRead
+    this.#heardAt = this.#sweep.now
+    this.#waits = false
+  }
+
+  /** Call this when the service has sent a head or data. */
+  answered(): void {
+    this.#hasAnswered = true
+  }
+
+  /** Time for which the service has been silent, ms. */
+  quietMs(bytesRead: number): number {
+    this.heard(bytesRead)
+    return (this.#sweep.now - this.#heardAt) * SWEEP_MS
+  }
+
+  /** Call this when a call has started: after a long silence, a PING checks the connection. */
+  started(session: ClientHttp2Session, bytesRead: number): void {
+    if (this.quietMs(bytesRead) >= STALE_MS) this.#ping(session)
+  }
+
+  /**
+   * Call this at each sweep of a session with calls. Sends a PING after a long silence.
+   *
+   * @returns true when the service did not reply to a PING in time
+   */
+  isDead(session: ClientHttp2Session, bytesRead: number): boolean {
+    const quietMs = this.quietMs(bytesRead)
+    if (this.#waits) return this.#sweep.now - this.#pingedAt! >= sweepsOf(PING_ACK_MS)
+    if (quietMs >= SILENT_MS) this.#ping(session)
+    return false
+  }
+
+  #ping(session: ClientHttp2Session): void {
+    if (this.#waits) return
+    if (!this.#hasAnswered && this.#sweep.now - this.#pingedAt! < sweepsOf(PING_PAUSE_MS)) return
+    this.#pingedAt = this.#sweep.now
+    this.#hasAnswered = false
+    // The reply counts by its bytes.
+    this.#waits = session.ping(() => undefined)
+  }
+}

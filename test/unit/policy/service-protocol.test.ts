@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest'
+import { printPolicy } from '../../../gateway/policy/print-policy.ts'
+import { mainIssuer, policyOf, problemsOf, snapshotOf, sourceOf } from './policy-text.ts'
+
+// `protocol` of a service: HTTP/1.1, or HTTP/2 with TLS (h2) or without (h2c).
+
+const routes = { r: { path: '/**' } }
+const http = { upstreams: ['http://orders.test'] }
+const https = { upstreams: ['https://orders.test'] }
+
+test.each([
+  ['http1', http, {}],
+  ['http1', https, { protocol: 'http1' }],
+  ['h2', https, { protocol: 'h2' }],
+  ['h2c', http, { protocol: 'h2c' }],
+])('the protocol of a service is %s with %j and %j, also in the printed policy', (protocol, upstreams, entry) => {
+  const source = sourceOf(policyOf(routes, { ...upstreams, ...entry }))
+
+  expect(snapshotOf(policyOf(routes, { ...upstreams, ...entry })).services[0]!.protocol).toBe(protocol)
+  expect(snapshotOf(JSON.stringify(printPolicy(source.document))).services[0]!.protocol).toBe(protocol)
+})
+
+test.each([
+  ['h2 with an http upstream', { upstreams: ['https://a.test', 'http://b.test'], protocol: 'h2' }, /http:\/\/b\.test/],
+  ['h2c with an https upstream', { ...https, protocol: 'h2c' }, /needs upstreams with http:/],
+])('%s is an error that names the upstream', (_, entry, message) => {
+  const [problem] = problemsOf(() => snapshotOf(policyOf(routes, entry)))
+
+  expect(problem).toMatchObject({ code: 'GH_POLICY_UPSTREAM_PROTOCOL', message: expect.stringMatching(message) })
+})
+
+test('a WebSocket route of a service with HTTP/2 is an error', () => {
+  const route = {
+    id: 'r',
+    match: { path: '/**' },
+    require: { scopes: { all: ['read'] } },
+    websocket: { origins: ['https://a.test'] },
+  }
+  const services = { orders: { ...http, protocol: 'h2c', routes: [route] } }
+  const problems = problemsOf(() => snapshotOf(`version: 1\n${mainIssuer}\nservices: ${JSON.stringify(services)}\n`))
+
+  expect(problems.map(({ code }) => code)).toContain('GH_POLICY_UPSTREAM_PROTOCOL')
+})
+
+test('an unknown protocol is an error', () => {
+  const [problem] = problemsOf(() => snapshotOf(policyOf(routes, { ...http, protocol: 'http2' })))
+
+  expect(problem).toMatchObject({ code: 'GH_CONFIG_VALUE' })
+})
