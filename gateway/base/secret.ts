@@ -29,3 +29,8 @@ export interface Secret {
 
 /** Location of a secret: an environment variable, or a file with an absolute path. */
 export type SecretPlace = { readonly env: string } | { readonly file: string }
+
+/** Names the location of a secret, for error messages. */
+export function secretSource(place: SecretPlace): string {
+  return 'env' in place ? `environment variable ${place.env}` : place.file
+}

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
 import { Rotating } from '../base/rotating.ts'
-import type { Secret, SecretPlace } from '../base/secret.ts'
+import { type Secret, type SecretPlace, secretSource } from '../base/secret.ts'
 import { stampOf } from './file-stamp.ts'
 import { type DocumentPath, formatPath } from './problem.ts'
 import { type Environment, readCertificates, readSecret } from './secret.ts'
@@ -186,7 +186,8 @@ export class OpenSecret implements Secret {
     const { env } = this.#host
     const { secret = '', failure } =
       this.#use.certificate === undefined ? readSecret(this.#place, env, '') : readCertificates(this.#place, env)
-    this.#problem = failure ?? this.#use.check?.(secret)
+    const error = failure === undefined ? this.#use.check?.(secret) : undefined
+    this.#problem = error === undefined ? failure : `${secretSource(this.#place)} ${error}`
     return secret
   }
 }

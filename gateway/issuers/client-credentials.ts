@@ -1,6 +1,6 @@
 import { createPrivateKey, type JsonWebKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { Rotating } from '../base/rotating.ts'
-import type { Secret, SecretPlace } from '../base/secret.ts'
+import { type Secret, type SecretPlace, secretSource } from '../base/secret.ts'
 import { ConfigError, type DocumentPath, nowhere, problem } from '../config/problem.ts'
 import type { Secrets } from '../config/secrets.ts'
 import type { ClientAuth } from '../oauth/token-facts.ts'
@@ -111,7 +111,7 @@ function readerOf(auth: ClientAuth, place: ClientPlace, open: OpenClientSecret):
     case 'tls_client_auth': {
       const key = open('certificate_key', auth.key)
       const cert = open('certificate', { file: auth.certFile }, certificateError)
-      return () => certificateOf(place, auth.certFile, cert.current, key.current)
+      return () => certificateOf(place, auth, cert.current, key.current)
     }
   }
 }
@@ -126,12 +126,17 @@ function certificateError(text: string): string | undefined {
 }
 
 /** @throws {ConfigError} when the key does not belong to the certificate */
-function certificateOf(place: ClientPlace, certFile: string, cert: string, key: string): ClientCredentials {
+function certificateOf(
+  place: ClientPlace,
+  { certFile, key: keyPlace }: Extract<ClientAuth, { method: 'tls_client_auth' }>,
+  cert: string,
+  key: string,
+): ClientCredentials {
   let fits: boolean
   try {
     fits = new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))
   } catch {
-    throw unfit(place, 'certificate_key', 'is not a private key in PEM')
+    throw unfit(place, 'certificate_key', `${secretSource(keyPlace)} is not a private key in PEM`)
   }
   if (!fits)
     throw unfit(

@@ -220,7 +220,7 @@ test.each([
   [
     'an invalid private key',
     () => ({ ...withoutSecret, private_key: { file: write('no-key', 'hunter2') } }),
-    'private_key: is not a private key as JWK or in PEM',
+    '/no-key is not a private key as JWK or in PEM',
   ],
   [
     'a certificate of another key',

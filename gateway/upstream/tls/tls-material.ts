@@ -1,6 +1,7 @@
 import { createHash, createPrivateKey, type KeyObject, type X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createSecureContext, type SecureContext } from 'node:tls'
+import { type SecretPlace, secretSource } from '../../base/secret.ts'
 import { type Environment, readSecret } from '../../config/secret.ts'
 import { pemCertificates } from '../../x509/pem-certificates.ts'
 import { defaultMinVersion, type TlsVersion, type UpstreamTls } from './upstream-tls.ts'
@@ -52,7 +53,7 @@ export function readTlsMaterial(tls: UpstreamTls, env: Environment = process.env
   const authorities = caFile === undefined ? [] : readCertificates('ca', caFile)
   const chain = certFile === undefined ? [] : readCertificates('certificate', certFile)
   const keyText = key === undefined ? undefined : readKey(key, env)
-  if (chain[0] !== undefined) checkClientCertificate(chain[0], certFile!, keyText!)
+  if (chain[0] !== undefined) checkClientCertificate(chain[0], certFile!, key!, keyText!)
   const texts = { ca: pemText(authorities), cert: pemText(chain), key: keyText }
   return material(serverName, minVersion, texts, chain[0], authorities)
 }
@@ -106,17 +107,23 @@ function contextOf({ ca, cert, key, minVersion }: Texts & { readonly minVersion:
 }
 
 /** @throws {TlsFileError} when the certificate cannot prove the identity of the gate to a service */
-function checkClientCertificate(certificate: X509Certificate, certFile: string, keyText: string): void {
+function checkClientCertificate(
+  certificate: X509Certificate,
+  certFile: string,
+  place: SecretPlace,
+  keyText: string,
+): void {
+  const source = secretSource(place)
   let key: KeyObject
   try {
     key = createPrivateKey(keyText)
   } catch {
-    throw new TlsFileError('key', 'is not a private key in PEM without a passphrase')
+    throw new TlsFileError('key', `${source} is not a private key in PEM without a passphrase`)
   }
   if (!certificate.checkPrivateKey(key)) {
     throw new TlsFileError(
       'key',
-      `does not match ${certFile}; name the private key of the first certificate in that file`,
+      `${source} does not match ${certFile}; name the private key of the first certificate in that file`,
     )
   }
   const uses: readonly string[] | undefined = certificate.keyUsage

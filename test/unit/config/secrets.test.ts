@@ -91,7 +91,11 @@ test('a file that changes between two polls is read only after a poll without a 
 test.each([
   { fault: 'is empty', change: (file: string) => writeFileSync(file, '\n'), problem: /is empty$/ },
   { fault: 'is removed', change: (file: string) => rmSync(file), problem: /cannot be read \(ENOENT\)$/ },
-  { fault: 'fails its check', change: (file: string) => replace(file, 'bad-value'), problem: /^must not be bad$/ },
+  {
+    fault: 'fails its check',
+    change: (file: string) => replace(file, 'bad-value'),
+    problem: /^\/.*\/secret-\d+ must not be bad$/,
+  },
 ])('a secret whose file $fault keeps its value, and one log line states the problem', ({ change, problem }) => {
   const { secrets, open, polled, lines } = watching()
   const file = fileWith('one')
