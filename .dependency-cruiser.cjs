@@ -9,7 +9,7 @@
 /** The rooms of gateway/, lowest level first. A room imports lower levels only: never its own level, never upwards. */
 const levels = [
   ['base', 'x509'],
-  ['config', 'telemetry', 'redis', 'oauth'],
+  ['config', 'telemetry', 'redis', 'oauth', 'ext-authz'],
   ['issuers', 'upstream', 'queues', 'cluster', 'traces', 'probes'],
   ['policy', 'tokens', 'revocation', 'limits', 'sessions', 'credentials', 'proofs', 'audit', 'keys'],
   ['login', 'streams'],

@@ -33,7 +33,8 @@ export const recordFields = {
   'url.path':
     'Normalized path, or the path as sent if it cannot be normalized. Cut to 8,192 characters; to 256 bytes if the request was rejected without a route.',
   'url.query': 'Query string, if the route records it, without the values of parameters that carry credentials.',
-  'gatehouse.check': 'For a forward-auth check: path at which the proxy asked.',
+  'gatehouse.check':
+    'For a forward-auth check: path at which the proxy asked; `/.gatehouse/check` for a check of Envoy over gRPC.',
   'gatehouse.operation': 'Operation of the admin API. Absent if the call was rejected before its operation was known.',
   'gatehouse.detail': 'Result of the admin operation, as a JSON string.',
   'gatehouse.request.id':

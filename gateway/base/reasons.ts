@@ -185,6 +185,11 @@ export const reasons = {
     'the forward-auth check carries a field that would change the request or state an identity, and that the proxy would forward; the proxy must remove it',
   ),
   'check-query': entry(400, 'bad_request', 'the query of the check path is not style=nginx'),
+  'check-malformed': entry(
+    400,
+    'bad_request',
+    'the message of the ext_authz check is not a valid CheckRequest of Envoy, or its parts disagree about the request',
+  ),
 
   // answer-preflight
   'preflight-refused': entry(403, 'forbidden', 'no route with a CORS policy (cors) allows this origin and method here'),

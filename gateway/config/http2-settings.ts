@@ -56,12 +56,22 @@ export const http2Settings = z
           'random.',
       )
       .meta({ reload: 'restart' }),
+    ext_authz: z
+      .boolean()
+      .prefault(false)
+      .describe(
+        "true: proxies in `check.peers` may call Envoy's authorization service (ext_authz v3, gRPC) on this listener. " +
+          'Requires `check.peers`. Default false. Other peers get UNIMPLEMENTED. With `tls: false` the calls, which carry ' +
+          'the credentials of users, are not encrypted.',
+      )
+      .meta({ reload: 'restart' }),
   })
-  .transform(({ address, tls, max_streams, max_sessions, max_sessions_per_address, max_age }) => ({
+  .transform(({ address, tls, max_streams, max_sessions, max_sessions_per_address, max_age, ext_authz }) => ({
     ...address,
     tls,
     maxStreams: max_streams,
     maxSessions: max_sessions,
     maxSessionsPerAddress: max_sessions_per_address,
     maxAgeMs: max_age,
+    extAuthz: ext_authz,
   }))

@@ -80,6 +80,17 @@ const certificatesOfHttp2: CombinationCheck = ({ tls, listen_h2 }, ctx) => {
   })
 }
 
+const peersOfExtAuthz: CombinationCheck = ({ listen_h2, check }, ctx) => {
+  if (listen_h2?.extAuthz !== true || check.peers.length > 0) return
+  addProblem(ctx, {
+    code: 'GH_CONFIG_MISSING',
+    message: 'is required with listen_h2.ext_authz: true',
+    path: ['check', 'peers'],
+    locatedAt: ['listen_h2', 'ext_authz'],
+    hint: 'list the addresses of the Envoy proxies that send checks',
+  })
+}
+
 const clusterStaleness: CombinationCheck = ({ redis, revocation }, ctx) => {
   if (redis?.place.topology !== 'cluster' || revocation.maxStalenessMs > redis.place.nodeTimeoutMs) return
   const message = 'must exceed redis.cluster_node_timeout: a master that was cut off still replies for that time'
@@ -115,6 +126,7 @@ const combinationChecks = [
   noHttp2WithProxyProtocol,
   usersOfCertificates,
   certificatesOfHttp2,
+  peersOfExtAuthz,
   clusterStaleness,
   proxiesOfCertificateField,
   certificatesOfTls,

@@ -23,6 +23,7 @@ import { Exchange } from '../pipeline/exchange/exchange.ts'
 import type { Gate } from '../pipeline/gate.ts'
 import { InFlight } from '../pipeline/in-flight/in-flight.ts'
 import type { ClientTrust } from '../x509/client-trust.ts'
+import { CheckCall, isCheckCall } from './check-call.ts'
 import { ClientConnection } from './client-connection.ts'
 import { Http2Downstream } from './http2-downstream.ts'
 import { readHttp2Head } from './read-head.ts'
@@ -52,6 +53,8 @@ export interface Http2ListenOptions extends ListenAddress {
   readonly maxSessions: number
   readonly maxSessionsPerAddress: number
   readonly maxAgeMs: number
+  /** Whether peers in `check.peers` may call Envoy's authorization service. */
+  readonly extAuthz: boolean
   /** Time without requests after which a connection ends, and for which a client can stall, ms. */
   readonly idleMs: number
   /** Returns the monotonic time, ms. */
@@ -77,6 +80,8 @@ export class Http2Listener {
   readonly #inFlight: InFlight
   readonly #counts: SessionCounts
   readonly #connections = new ActiveSet<ClientConnection>()
+  /** Calls of Envoy's authorization service that wait for their peers. */
+  readonly #waitingCalls = new ActiveSet<CheckCall>()
   /** Connections whose session has not begun, by the addresses of both ends. */
   readonly #beginning = new Map<string, ClientConnection>()
   readonly #ended = new Map<SessionEndCause, number>(sessionEndCauses.map((cause) => [cause, 0]))
@@ -101,7 +106,10 @@ export class Http2Listener {
     this.#counts = new SessionCounts({
       ...options,
       now,
-      isProxy: (address) => gate.proxies?.lists(address) ?? false,
+      // Also a peer that sends checks carries requests of many clients.
+      isProxy: (address) =>
+        gate.proxies?.lists(address) === true ||
+        (options.extAuthz && gate.proxies?.mayCallAuthorization(address) === true),
       isKnown: (address) => gate.knownAddresses.has(address, Date.now()),
     })
     this.#contexts = certificates && new SecureContexts(certificates, options.clientTrust)
@@ -132,7 +140,7 @@ export class Http2Listener {
 
   /** Number of exchanges in progress. */
   get inFlight(): number {
-    return this.#inFlight.size
+    return this.#inFlight.size + this.#waitingCalls.size
   }
 
   /** Number of client connections: open now, and opened since the start of the node. */
@@ -266,7 +274,13 @@ export class Http2Listener {
     }
     stream.on('close', () => this.#counts.closeStream(connection.peer))
     connection.streamOpened(stream, sizeOf(list))
-    this.#run(connection, stream, list)
+    if (this.#options.extAuthz && isCheckCall(list)) this.#check(connection, stream, list)
+    else this.#run(connection, stream, list)
+  }
+
+  #check(connection: ClientConnection, stream: ServerHttp2Stream, list: readonly string[]): void {
+    const [gate, inFlight, waiting, now] = [this.#gate, this.#inFlight, this.#waitingCalls, this.#now]
+    new CheckCall({ gate, stream, connection, inFlight, waiting, now }).open(list)
   }
 
   #run(connection: ClientConnection, stream: ServerHttp2Stream, list: readonly string[]): void {
@@ -291,6 +305,7 @@ export class Http2Listener {
   #sweep(): void {
     this.#counts.sweep()
     const faults: unknown[] = []
+    this.#waitingCalls.visit((call) => call.sweep())
     this.#connections.visit((connection) => {
       try {
         connection.sweep()

@@ -35,6 +35,11 @@ export class Proxies {
     return this.#checkPeers.holds(address)
   }
 
+  /** Whether all bytes of the peer are its own: it may send checks, and is no proxy that passes the bytes of clients on. */
+  mayCallAuthorization(address: Uint8Array): boolean {
+    return this.mayCheck(address) && !this.passesTcp(address)
+  }
+
   passesTcp(address: Uint8Array): boolean {
     return this.#tcp.holds(address)
   }

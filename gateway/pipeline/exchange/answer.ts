@@ -1,5 +1,6 @@
 import type { HeaderField } from '../../base/denial.ts'
 import type { Reason } from '../../base/reasons.ts'
+import type { AdmittedCheck } from '../../ext-authz/check-response.ts'
 import type { LoginReply } from '../../login/login-reply.ts'
 
 /** A reply that the gate makes itself: keys, resource metadata, login pages, or the result of a forward-auth check. */
@@ -10,6 +11,8 @@ export interface Answer<R extends Reason = Reason> {
   readonly status: number
   readonly fields: readonly HeaderField[]
   readonly body: string
+  /** Only for an admitted forward-auth check: the contents of `fields`, for a proxy that does not read them from HTTP. */
+  readonly check?: AdmittedCheck
 }
 
 /** Builds a reply with status 200 and a JSON document. */

@@ -14,6 +14,7 @@ import type { UpstreamCall, UpstreamTarget } from '../../upstream/target.ts'
 import type { CertificateIdentity } from '../../x509/certificate-identity.ts'
 import type { ClientTrust } from '../../x509/client-trust.ts'
 import { checkPathOf } from '../forward-auth/check-path.ts'
+import type { MessageLine } from '../forward-auth/message-line.ts'
 import type { Gate, Runtime } from '../gate.ts'
 import type { ClientSocket } from './client-socket.ts'
 import type { Downstream } from './downstream.ts'
@@ -76,6 +77,8 @@ export class Exchange implements RequirementInput {
    * check; the proxy forwards the checked request.
    */
   readonly checkPath: string | undefined
+  /** Request line of an ext_authz check, set by the listener; `undefined` for a check over HTTP and without a check. */
+  asked: MessageLine | undefined
   /**
    * Value of `X-Forwarded-For` for the service: the addresses of the client and its proxies. `''` means the client
    * address alone.

@@ -41,6 +41,8 @@ export class RequestHead {
   maxForwards: number | undefined
   /** True for a gRPC call over HTTP/2. */
   grpc = false
+  /** True for the content type of gRPC-Web. */
+  grpcWeb = false
   /** True when the client requests an upgrade to WebSocket. */
   upgrade = false
   /** The WebSocket handshake; `undefined` for a request without a valid handshake. */

@@ -47,22 +47,25 @@ export function isForeignIdentity(name: string): boolean {
 }
 
 /**
- * Names of the fields that the proxy must remove from the client's request, separated by commas.
+ * Names of the fields that the proxy must remove from the client's request.
  *
  * @param stated  fields of the reply to the forward-auth check, which replace the client's fields
  * @param passed  fields that the service receives as the client sent them (`pass_headers`)
  * @param credentials  fields that only the gate sets for this service, because a credential uses them
  * @param certificateField  field in which the proxy states the certificate of a client to the gate
+ * @param connectionFields  fields that the client's `Connection` names, also if they are passed
  */
 export function fieldsToRemove(
   stated: readonly HeaderField[],
   passed: ReadonlySet<string> | undefined,
   credentials: ReadonlySet<string> | undefined,
   certificateField: string | undefined,
-): string {
+  connectionFields: readonly string[],
+): string[] {
   const removed = new Set([...gateFields, ...(credentials ?? [])])
   if (certificateField !== undefined) removed.add(certificateField)
-  for (const [name] of stated) removed.delete(name)
   for (const name of passed ?? []) removed.delete(name)
-  return [...removed].join(',')
+  for (const name of connectionFields) removed.add(name)
+  for (const [name] of stated) removed.delete(name)
+  return [...removed]
 }

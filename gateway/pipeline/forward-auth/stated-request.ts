@@ -7,6 +7,7 @@ import type { RequestHead } from '../exchange/request-head.ts'
 import type { RequestLine } from '../exchange/request-line.ts'
 import { isForeignIdentity, isUnlistedIdentity } from './check-removals.ts'
 import { isCheckQuery } from './check-style.ts'
+import type { MessageLine } from './message-line.ts'
 
 /** The request for which a proxy requests a forward-auth check. */
 export interface StatedRequest extends RequestLine {
@@ -39,6 +40,8 @@ export const statedRequestReasons = [
   'check-ambiguous',
   'check-steered',
   'check-query',
+  'check-malformed',
+  'head-too-large',
   'host-malformed',
 ] as const satisfies readonly Reason[]
 
@@ -51,10 +54,19 @@ type StatedRequestReason = (typeof statedRequestReasons)[number]
  *
  * The client's fields arrive with the check, and the proxy forwards them to the service. The gate cannot remove them.
  * The gate therefore refuses fields that a service could read as a different request or as set by the gate.
+ *
+ * @param asked  request line of an ext_authz check: its message states the request, so the fields are the client's. The
+ *   proxy removes those that state another request, except `X-Forwarded-Host`, which must agree with the host
  */
-export function statedRequest(head: RequestHead, checkPath: string): StatedRequest | Denial<StatedRequestReason> {
+export function statedRequest(
+  head: RequestHead,
+  checkPath: string,
+  asked: MessageLine | undefined,
+): StatedRequest | Denial<StatedRequestReason> {
+  if (asked !== undefined && 'reason' in asked) return asked
   const said = statements(head)
   if (!(said instanceof Map)) return said
+  if (asked !== undefined) return withHost(asked, [head.host, said.get('x-forwarded-host')])
   if (head.target !== checkPath) return below(head, checkPath, said)
   if (!isCheckQuery(head.query)) return queryUnknown
   const url = said.get('x-original-url')

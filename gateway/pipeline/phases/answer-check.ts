@@ -1,6 +1,8 @@
 import type { HeaderField } from '../../base/denial.ts'
+import type { AdmittedCheck } from '../../ext-authz/check-response.ts'
 import type { Answer } from '../exchange/answer.ts'
-import type { Answered, Charged, Credentialed, Valid } from '../exchange/exchange.ts'
+import type { Answered, Credentialed, Valid } from '../exchange/exchange.ts'
+import { FieldKind } from '../exchange/field-kind.ts'
 import { phase } from '../exchange/phase.ts'
 import type { RequestHead } from '../exchange/request-head.ts'
 import { fieldsToRemove } from '../forward-auth/check-removals.ts'
@@ -8,6 +10,12 @@ import { authRequestFields } from '../forward-auth/stated-identity.ts'
 import { cookieField, withoutOwnCookies } from '../identity/cookie-field.ts'
 
 const noStore: HeaderField = ['cache-control', 'no-store']
+
+const fixedKinds: ReadonlySet<FieldKind> = new Set([
+  FieldKind.host,
+  FieldKind.contentLength,
+  FieldKind.transferEncoding,
+])
 
 /**
  * Tells the proxy that the request is admitted. The reply contains the identity fields that `shape-request` would send
@@ -18,34 +26,58 @@ export const answerCheck = phase<Valid<Credentialed>, Answered>()({
   waits: false,
   denies: [],
   answers: ['admitted'],
-  run(x) {
-    const { facts, route, upstreamCredential } = x
-    const fields: HeaderField[] = [noStore]
-    if (x.proof?.nonce !== undefined) fields.push(['dpop-nonce', x.proof.nonce])
-    if (x.rateLimit !== '') {
-      fields.push(['ratelimit', x.rateLimit], ['ratelimit-policy', route.limits!.policyField])
+  run(x): Answer<'admitted'> {
+    const { gate, head, route } = x
+    const { passHeaders, credentialFields } = route.service
+    const forClient = fieldsForClient(x)
+    const forService = fieldsForService(x)
+    // In a check over HTTP, `Connection` is about the connection between the proxy and the gate.
+    const connectionFields = x.asked === undefined ? [] : connectionFieldsOf(head)
+    const certificateField = gate.clientCertificates?.fieldName
+    const removed = fieldsToRemove(forService, passHeaders, credentialFields, certificateField, connectionFields)
+    const removals: HeaderField = ['x-envoy-auth-headers-to-remove', removed.join(',')]
+    const fields = [noStore, ...forClient, ...forService, removals]
+    return {
+      answer: true,
+      reason: 'admitted',
+      status: 200,
+      fields,
+      body: '',
+      check: withoutEmpty({ forService, removed, forClient }),
     }
-    if (facts !== undefined && route.service.authRequestHeaders) fields.push(...authRequestFields(facts))
-    if (upstreamCredential !== undefined) fields.push([route.credential.field!, upstreamCredential])
-    return passed(x, fields)
   },
 })
 
-function passed({ gate, head, route }: Charged, stated: readonly HeaderField[]): Answer<'admitted'> {
-  const { passHeaders, credentialFields } = route.service
-  const fields = [...stated, ...otherCookies(head)]
-  const removals: HeaderField = [
-    'x-envoy-auth-headers-to-remove',
-    fieldsToRemove(fields, passHeaders, credentialFields, gate.clientCertificates?.fieldName),
-  ]
-  return { answer: true, reason: 'admitted', status: 200, fields: [...fields, removals], body: '' }
+/** Removes fields instead of replacing them by empty ones: over HTTP, a proxy could not tell the two apart. */
+function withoutEmpty({ forService, removed, forClient }: AdmittedCheck): AdmittedCheck {
+  const empty = forService.filter(([, value]) => value === '').map(([name]) => name)
+  if (empty.length === 0) return { forService, removed, forClient }
+  return { forService: forService.filter(([, value]) => value !== ''), removed: [...removed, ...empty], forClient }
 }
 
 /**
- * A `Cookie` field without the gate's own cookies, with which the proxy replaces the client's field. The field is sent
- * even if nothing was removed: without it, a proxy could not distinguish "unchanged" from "no cookies left".
+ * Names of the client's fields that its `Connection` field names: they must not be forwarded (RFC 9110 §7.6.1). Host and
+ * the framing of the body are the proxy's, whatever the client says.
  */
-function otherCookies(head: RequestHead): HeaderField[] {
+function connectionFieldsOf({ names, kinds, connectionNames }: RequestHead): string[] {
+  if (connectionNames === undefined) return []
+  return names.filter((name, i) => connectionNames.has(name) && !fixedKinds.has(kinds[i]!))
+}
+
+function fieldsForClient({ proof, rateLimit, route }: Valid<Credentialed>): HeaderField[] {
+  const fields: HeaderField[] = []
+  if (proof?.nonce !== undefined) fields.push(['dpop-nonce', proof.nonce])
+  if (rateLimit !== '') fields.push(['ratelimit', rateLimit], ['ratelimit-policy', route.limits!.policyField])
+  return fields
+}
+
+function fieldsForService({ head, facts, route, upstreamCredential }: Valid<Credentialed>): HeaderField[] {
+  const fields: HeaderField[] = []
+  if (facts !== undefined && route.service.authRequestHeaders) fields.push(...authRequestFields(facts))
+  if (upstreamCredential !== undefined) fields.push([route.credential.field!, upstreamCredential])
   const cookies = cookieField(head)
-  return cookies === '' ? [] : [['cookie', withoutOwnCookies(cookies)]]
+  // The field is sent even if nothing was removed: without it, a proxy could not distinguish "unchanged" from "no
+  // cookies left".
+  if (cookies !== '') fields.push(['cookie', withoutOwnCookies(cookies)])
+  return fields
 }

@@ -244,7 +244,8 @@ function guardField(head: RequestHead, kind: FieldKind, value: string, repeated:
       return undefined
     case FieldKind.contentType:
       head.grpc = grpc.test(value)
-      return head.version === '2' && grpcWeb.test(value) ? refusals.grpcWebUnsupported : undefined
+      head.grpcWeb = grpcWeb.test(value)
+      return undefined
     case FieldKind.expect:
       return value.toLowerCase() === '100-continue' ? undefined : refusals.expectationUnknown
     case FieldKind.upgrade:
@@ -269,9 +270,17 @@ function guardUpgrade({
   return undefined
 }
 
-/** Refuses gRPC over HTTP/1.1, which has no trailers, and as the content type of a forward-auth check. */
-function guardGrpc({ head, checkPath }: Exchange): Denial<'grpc-unsupported'> | undefined {
-  if (!head.grpc || (head.version === '2' && checkPath === undefined)) return undefined
+/**
+ * Refuses gRPC over HTTP/1.1, which has no trailers, and as the content type of a forward-auth check over HTTP. Refuses
+ * gRPC-Web over HTTP/2, unless a proxy forwards the request.
+ */
+function guardGrpc({
+  head,
+  checkPath,
+  asked,
+}: Exchange): Denial<'grpc-unsupported' | 'grpc-web-unsupported'> | undefined {
+  if (head.grpcWeb && head.version === '2' && checkPath === undefined) return refusals.grpcWebUnsupported
+  if (!head.grpc || (head.version === '2' && (checkPath === undefined || asked !== undefined))) return undefined
   head.grpc = false
   return refusals.grpcUnsupported
 }

@@ -32,7 +32,7 @@ export const readCheck = phase<Resolved, Resolved>()({
       x.faultMessage = `check.peers must list ${addressText(x.address)}, and proxies must not list it with mode: tcp`
       return unlisted
     }
-    const asked = statedRequest(x.head, x.checkPath!)
+    const asked = statedRequest(x.head, x.checkPath!, x.asked)
     if ('reason' in asked) return asked
     const refused = guardLine(asked, x.gate.limits)
     if (refused !== undefined) return refused

@@ -590,6 +590,13 @@ test('tls.listen: false leaves `listen` without TLS', async () => {
   ])
 })
 
+test('listen_h2.ext_authz requires the proxies that send checks', () => {
+  const listen_h2 = { address: '127.0.0.1:8443', tls: false, ext_authz: true }
+
+  expect(say({ file: { policy, listen_h2 } })).toEqual(['GH_CONFIG_MISSING check.peers'])
+  expect(load({ file: { policy, listen_h2, check: { peers: ['10.1.7.5'] } } }).listenH2?.extAuthz).toBe(true)
+})
+
 test('listen_h2 on an address that is not loopback requires public_url', () => {
   const file = { policy, listen_h2: { address: ':8443', tls: false } }
 
@@ -602,5 +609,6 @@ test('listen_h2 on an address that is not loopback requires public_url', () => {
     maxSessions: 10_000,
     maxSessionsPerAddress: 100,
     maxAgeMs: 3_600_000,
+    extAuthz: false,
   })
 })

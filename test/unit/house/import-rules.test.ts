@@ -25,6 +25,7 @@ const offences: readonly [file: string, imports: string, ...rules: string[]][] =
   ['gateway/x509/up.ts', target.config, 'level-0-x509'],
   ['gateway/oauth/aside.ts', target.config, 'level-1-oauth'],
   ['gateway/oauth/aside-type.ts', target.config, 'level-1-oauth'],
+  ['gateway/ext-authz/aside.ts', target.config, 'level-1-ext-authz'],
   ['gateway/telemetry/up.ts', 'gateway/upstream/a.ts', 'level-1-telemetry'],
   ['gateway/config/aside.ts', 'gateway/redis/a.ts', 'level-1-config'],
   ['gateway/redis/up.ts', 'gateway/http/a.ts', 'level-1-redis'],

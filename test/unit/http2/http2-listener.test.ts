@@ -49,6 +49,7 @@ async function listen(options: Partial<Http2ListenOptions> = {}, members: Partia
     maxSessions: 100,
     maxSessionsPerAddress: 100,
     maxAgeMs: 3_600_000,
+    extAuthz: false,
     idleMs: 30_000,
     now: () => clock.ms,
     ...options,

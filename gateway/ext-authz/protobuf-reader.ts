@@ -1,0 +1,118 @@
+/** Error when bytes are not a valid protobuf message, or one that the gate does not accept. */
+export class MalformedMessage extends Error {}
+
+/** How the value of a field is encoded (https://protobuf.dev/programming-guides/encoding/#structure). */
+const WireType = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const
+
+/** Longest varint of a key or a length, bytes. The C++ parser of protobuf has the same limit. */
+const SHORT_VARINT_MAX = 5
+/** Longest varint of a value, bytes. */
+const VARINT_MAX = 10
+
+/**
+ * Reads protobuf messages field by field, without a schema. One reader reads a message and the messages in it, because
+ * `enter` and `leave` move its end; it never reads beyond the innermost message. Groups, which proto3 does not have, are
+ * refused. Nothing is copied except texts.
+ *
+ * Every method throws {@link MalformedMessage} for invalid bytes.
+ */
+export class ProtobufReader {
+  readonly #bytes: Buffer
+  #at: number
+  #end: number
+  #type = 0
+
+  constructor(bytes: Buffer, start = 0) {
+    this.#bytes = bytes
+    this.#at = start
+    this.#end = bytes.length
+  }
+
+  /** Reads the key of the next field. @returns number of the field; 0 at the end of the message */
+  next(): number {
+    if (this.#at === this.#end) return 0
+    const key = this.#shortVarint()
+    this.#type = key & 7
+    const field = Math.floor(key / 8)
+    if (field === 0) throw new MalformedMessage('field number 0')
+    return field
+  }
+
+  /** Begins to read the value of the current field as a message. @returns the end to pass to {@link leave} */
+  enter(): number {
+    const length = this.#length()
+    const outer = this.#end
+    this.#end = this.#at + length
+    return outer
+  }
+
+  /** Continues with the outer message, after the end of the inner one. */
+  leave(outer: number): void {
+    this.#end = outer
+  }
+
+  /** Reads the value of the current field as text. Bytes that are no UTF-8 become U+FFFD. */
+  text(): string {
+    const length = this.#length()
+    const start = this.#at
+    this.#at += length
+    return this.#bytes.toString('utf8', start, this.#at)
+  }
+
+  /** Skips the value of the current field. */
+  skip(): void {
+    switch (this.#type) {
+      case WireType.varint:
+        this.#skipVarint()
+        return
+      case WireType.fixed64:
+        this.#advance(8)
+        return
+      case WireType.bytes:
+        this.#advance(this.#length())
+        return
+      case WireType.fixed32:
+        this.#advance(4)
+        return
+      default:
+        throw new MalformedMessage(`wire type ${this.#type}`)
+    }
+  }
+
+  /** Reads the length of the current field, which must have one. */
+  #length(): number {
+    if (this.#type !== WireType.bytes) throw new MalformedMessage(`wire type ${this.#type} instead of 2`)
+    const length = this.#shortVarint()
+    if (length > this.#end - this.#at) throw new MalformedMessage('a field is longer than its message')
+    return length
+  }
+
+  #advance(bytes: number): void {
+    if (bytes > this.#end - this.#at) throw new MalformedMessage('a field is longer than its message')
+    this.#at += bytes
+  }
+
+  /** Reads a number of 32 bits. */
+  #shortVarint(): number {
+    let value = 0
+    for (let i = 0; i < SHORT_VARINT_MAX; i++) {
+      const byte = this.#byte()
+      // A factor instead of a shift: shifts would make the number negative.
+      value += (byte & 0x7f) * 2 ** (7 * i)
+      if (byte >= 0x80) continue
+      if (value > 0xffff_ffff) throw new MalformedMessage('a key or length above 32 bits')
+      return value
+    }
+    throw new MalformedMessage('a varint is too long')
+  }
+
+  #skipVarint(): void {
+    for (let i = 0; i < VARINT_MAX; i++) if (this.#byte() < 0x80) return
+    throw new MalformedMessage('a varint is too long')
+  }
+
+  #byte(): number {
+    if (this.#at === this.#end) throw new MalformedMessage('the message ends within a field')
+    return this.#bytes[this.#at++]!
+  }
+}

@@ -1,0 +1,52 @@
+import { type Denial, type HeaderField, statusTitles } from '../base/denial.ts'
+import type { DeniedCheck } from '../ext-authz/check-response.ts'
+import type { Answer } from '../pipeline/exchange/answer.ts'
+import type { Exchange } from '../pipeline/exchange/exchange.ts'
+import { refusalFields } from '../pipeline/exchange/reply-fields.ts'
+import { grpcAnswer, grpcCodeOf, grpcRefusal } from './grpc-reply.ts'
+import type { ReplyList } from './reply-list.ts'
+
+/** Builds the reply that Envoy sends to the client of a request that the gate refuses. */
+export function refusedCheck(x: Exchange, refusal: Denial, requestId: string, metadataUrl: string): DeniedCheck {
+  const { status } = refusal
+  if (x.head.grpc) return deniedCall(status, grpcRefusal(refusal, requestId, metadataUrl))
+  const fields = [...refusalFields(refusal, requestId, metadataUrl), ...x.originFields]
+  return denied(status, fields, `${refusal.problem}${requestId}"}`)
+}
+
+/** Builds the reply for a request that the gate answers itself, such as with a redirection to the login. */
+export function answeredCheck(x: Exchange, answer: Answer, requestId: string): DeniedCheck {
+  const { status, reason, fields, body } = answer
+  // A gRPC client cannot follow a redirection.
+  if (x.head.grpc) return deniedCall(status < 400 ? 401 : status, grpcAnswer(status, reason, requestId))
+  return denied(status, [...fields, ['x-request-id', requestId]], body)
+}
+
+/**
+ * Builds the denial of a gRPC call. Envoy turns it into a reply that ends with its head: HTTP status 200, the body as
+ * `grpc-message`. It keeps a `grpc-status` among the fields; without it, Envoy would derive one from the HTTP status, by a
+ * table that is for clients and makes a rate limit an outage.
+ */
+function deniedCall(status: number, list: ReplyList): DeniedCheck {
+  const fields: HeaderField[] = []
+  let message = statusTitles[status] ?? String(status)
+  for (let i = 0; i < list.fields.length; i += 2) {
+    const [name, value] = [list.fields[i]!, list.fields[i + 1]!]
+    if (name === 'grpc-message') message = value
+    else if (name !== ':status' && name !== 'content-type') fields.push([name, value])
+  }
+  return denied(status, fields, message)
+}
+
+function denied(status: number, fields: readonly HeaderField[], body: string): DeniedCheck {
+  // A redirection is no status of gRPC, and 0 would admit the request.
+  const grpcStatus = grpcCodeOf(status < 400 ? 401 : status)
+  return { grpcStatus, status, fields: withOneChallenge(fields), body }
+}
+
+/** Joins all challenges in one field (RFC 9110 §11.6.1): some versions of Envoy keep only one field of a name. */
+function withOneChallenge(fields: readonly HeaderField[]): HeaderField[] {
+  const challenges = fields.filter(([name]) => name === 'www-authenticate').map(([, value]) => value)
+  if (challenges.length < 2) return [...fields]
+  return [...fields.filter(([name]) => name !== 'www-authenticate'), ['www-authenticate', challenges.join(', ')]]
+}
