@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+import { SlowFirst } from './test/kit/slow-first.ts'
 import { UnstableReporter } from './test/kit/unstable-reporter.ts'
 
 const shared = {
@@ -25,9 +26,10 @@ const withProcesses = ['test/unit/**/*.process.test.ts']
 export default defineConfig({
   test: {
     reporters: ['default', new UnstableReporter()],
+    sequence: { sequencer: SlowFirst },
     // Test files of `integration` and `cluster` mostly wait, so more workers than CPU cores run. At most 16 workers,
     // because test/kit/ports.ts has 16 ranges of ports.
-    maxWorkers: Math.min(16, 3 * availableParallelism()),
+    maxWorkers: Math.min(16, 4 * availableParallelism()),
     projects: [
       // A client of a Redis that was killed reconnects for ever, so each file of `cluster` has its own process.
       { test: { ...ofProcesses, isolate: true, name: 'cluster', include: ['test/cluster/**/*.test.ts'] } },
