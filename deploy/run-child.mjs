@@ -30,8 +30,12 @@ export async function runChild(command, words, options) {
   }
 }
 
-/** Calls `onEnd` when npm was killed: npm waits for its child process, so only then the parent process changes. */
-function watchNpm(onEnd) {
+/**
+ * Calls `onEnd` when npm was killed: npm waits for its child process, so only then the parent process changes.
+ *
+ * @returns a timer to clear when the child has ended; `undefined` when npm did not start this process
+ */
+export function watchNpm(onEnd) {
   if (process.env.npm_lifecycle_event === undefined) return undefined
   const parent = process.ppid
   const timer = setInterval(() => {

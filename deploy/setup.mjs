@@ -13,6 +13,7 @@ import { withProgress } from './progress.mjs'
 import { packageName, redisOnPath, unpackedRedis } from './redis.mjs'
 import { installRedis } from './redis-install.mjs'
 import { runChild } from './run-child.mjs'
+import { runTogether } from './run-together.mjs'
 import { nodeRuntime } from './runtime.mjs'
 import { caddy, haproxy, nginx } from './server-program.mjs'
 
@@ -37,17 +38,20 @@ const vitest = 'node_modules/vitest/vitest.mjs'
 /** State of the incremental type check. Git ignores the folder. */
 const typeState = join('.gatehouse', 'cache', 'types.tsbuildinfo')
 
-/** Returns the commands of each verb. The first command that fails ends the verb with its exit code. */
+/**
+ * Returns the steps of each verb. A step is a command, or a list of commands that run at the same time. The first step
+ * that fails ends the verb with its exit code.
+ */
 const verbs = {
   gatehouse: (words) => [[join('gateway', 'cli', 'gatehouse.mjs'), ...words]],
   bench: (words) => verbs.gatehouse(['bench', ...words]),
   chaos: (words) => [['node_modules/vitest/vitest.mjs', 'run', '--config', 'test/chaos/vitest.config.ts', ...words]],
-  check: () => checks(),
+  check: () => [checks()],
   dev: () => [['deploy/dev/main.ts']],
   docs: () => [['deploy/docs/generate.ts'], ['bench/docs/generate.ts']],
   'docs:site': (words) => docsSite(words),
   fix: () => [[biome, 'check', '--write', '.']],
-  test: (words) => [...(words.length === 0 ? checks() : []), [vitest, 'run', ...words]],
+  test: (words) => [...(words.length === 0 ? [checks()] : []), [vitest, 'run', ...words]],
   watch: (words) => [[vitest, 'watch', ...words]],
   mutants: (words) => [['test/regression/mutants.ts', ...words]],
 }
@@ -150,12 +154,17 @@ async function main([verb, ...words]) {
     console.error('setup: ready. Next: npm run demo')
     return 0
   }
-  for (const command of verbs[verb](words)) {
-    // The command line and the bench keep the user's working directory, because paths on the command line are relative.
-    const code = await runChild(node, at(command), verb === 'gatehouse' || verb === 'bench' ? {} : { cwd: root })
+  for (const step of verbs[verb](words)) {
+    const code = await runStep(node, step, verb)
     if (code !== 0) return code
   }
   return 0
+}
+
+function runStep(node, step, verb) {
+  if (Array.isArray(step[0])) return runTogether(node, step.map(at), { cwd: root })
+  // The command line and the bench keep the user's working directory, because paths on the command line are relative.
+  return runChild(node, at(step), verb === 'gatehouse' || verb === 'bench' ? {} : { cwd: root })
 }
 
 function at([script, ...words]) {
