@@ -77,6 +77,7 @@ beforeAll(async () => {
 })
 
 interface Reply {
+  /** Time at which the reply was complete. */
   readonly atMs: number
   readonly status: number
   readonly code: string
@@ -86,51 +87,64 @@ interface Reply {
 async function load(ended: () => boolean): Promise<Reply[]> {
   const replies: Promise<Reply>[] = []
   for (let i = 0; !ended(); i++) {
-    const atMs = Date.now()
     const reply = request(nodes[i % nodeCount]!.port, requestBytes({ target: '/open' }))
-    replies.push(reply.then(({ status, text }) => ({ atMs, status, code: text })))
+    replies.push(reply.then(({ status, text }) => ({ atMs: Date.now(), status, code: text })))
     await sleep(20)
   }
   return Promise.all(replies)
 }
 
-/** Tokens that the issuer granted, by the metrics of all processes that count outcome. */
-async function counted(outcome: string): Promise<number> {
+/** Number of tokens that the issuer granted to the nodes, by their metrics. */
+async function grantedTokens(): Promise<number> {
   const readings = await Promise.all(nodes.map(({ adminPort }) => readMetrics(adminPort)))
-  return readings.reduce((sum, reading) => sum + reading.sum('gatehouse_service_grants_total', { outcome }), 0)
+  const counts = readings.flatMap((reading) =>
+    ['granted', 'repeated'].map((outcome) => reading.sum('gatehouse_service_grants_total', { outcome })),
+  )
+  return counts.reduce((sum, count) => sum + count, 0)
 }
 
 const get = (node: TestNode) => request(node.port, requestBytes({ target: '/open' }))
 
 test('a token that expires under load while the issuer is down fails no request before its end, gives 503 after it, and the cluster recovers by itself', async () => {
+  const [askedBefore, grantedBefore] = [provider.asked.length, await grantedTokens()]
   for (const node of nodes) expect((await get(node)).status).toBe(200)
+  expect((await grantedTokens()) - grantedBefore).toBe(provider.asked.length - askedBefore)
   // Usually 1. A node whose Redis connection is late on a busy machine requests a second token.
-  expect((await counted('granted')) + (await counted('repeated'))).toBe(provider.asked.length)
-  expect(provider.asked.length).toBeLessThan(nodeCount)
+  expect(provider.asked.length - askedBefore).toBeLessThan(nodeCount)
 
   let over = false
   const running = load(() => over)
-  await until('a renewal by the worker', () => worker.done.includes('renewed'))
-  provider.script = () => ({ status: 503, body: '{}' })
-  await until('the end of the token', async () => (await get(nodes[0]!)).status === 503)
-  const granted = provider.asked.length
-  provider.script = undefined
-  for (const node of nodes) await until('a reply of the service', async () => (await get(node)).status === 200)
-  over = true
+  const { granted, outageEndMs } = await outage().finally(() => {
+    provider.script = undefined
+    over = true
+  })
   const replies = await running
 
   // No request got another status: in particular, no expired token reached the service, which would be a 401.
   expect([...new Set(replies.map(({ status }) => status))].sort()).toEqual([200, 503])
   const [firstFailed] = replies.filter(({ status }) => status === 503)
   expect(firstFailed!.code).toContain('"code":"unavailable"')
-  // The last token before the outage was used until its end. The gate reads the clock after the test.
-  const endMs = Math.max(...tokensOf(firstFailed!.atMs).map(({ exp }) => exp! * 1000))
+  // The last token before the outage was used until its end. The issuer granted no token during the outage.
+  const endMs = Math.max(...tokensOf(outageEndMs).map(({ exp }) => exp! * 1000))
   expect(firstFailed!.atMs).toBeGreaterThanOrEqual(endMs - 1000)
   // After the outage the nodes share a token.
   const later = tokensOf(Date.now()).filter(({ exp }) => exp! * 1000 > endMs)
   expect(new Set(later.map(({ jti }) => jti)).size).toBeLessThan(nodeCount)
   expect(provider.asked.length).toBeGreaterThan(granted)
 })
+
+/** Makes the issuer fail after a renewal by the worker, until the token has ended, and waits until all nodes recover. */
+async function outage(): Promise<{ granted: number; outageEndMs: number }> {
+  const renewed = worker.done.filter((result) => result === 'renewed').length
+  await until('a renewal by the worker', () => worker.done.filter((result) => result === 'renewed').length > renewed)
+  provider.script = () => ({ status: 503, body: '{}' })
+  await until('the end of the token', async () => (await get(nodes[0]!)).status === 503)
+  const granted = provider.asked.length
+  const outageEndMs = Date.now()
+  provider.script = undefined
+  for (const node of nodes) await until('a reply of the service', async () => (await get(node)).status === 200)
+  return { granted, outageEndMs }
+}
 
 /** Claims of the tokens that the service received before a time. */
 function tokensOf(beforeMs: number): JWTPayload[] {
