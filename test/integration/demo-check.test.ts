@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test, vi } from 'vitest'
+import { programPath } from '../kit/programs.ts'
 
 // `gatehouse demo --check` is the acceptance test of an installation, so it must fail when a part is broken.
 
@@ -48,7 +49,7 @@ test.concurrent.each([
   [
     'a policy that makes /files/** public, and nodes that acknowledge a revocation but do not apply it',
     () => ({
-      GATEHOUSE_DEMO_NODE: join(checkout, 'test/kit/node-without-phase.ts'),
+      GATEHOUSE_DEMO_NODE: programPath('node-without-phase'),
       GATEHOUSE_DEMO_WITHOUT_PHASE: 'check-revocation',
       GATEHOUSE_DEMO_POLICY: policyWith((text) =>
         text.replace('require: { scopes: { all: ["files:transfer"] } }', 'require: public'),
@@ -59,7 +60,7 @@ test.concurrent.each([
   [
     'a node that does not authorize',
     () => ({
-      GATEHOUSE_DEMO_NODE: join(checkout, 'test/kit/node-without-phase.ts'),
+      GATEHOUSE_DEMO_NODE: programPath('node-without-phase'),
       GATEHOUSE_DEMO_WITHOUT_PHASE: 'authorize',
     }),
     ['GET /orders/**', '/stream/ws and /stream/events'],

@@ -88,13 +88,14 @@ export function floatingPromises(
       } else if (!isStore(node)) visitStatement(withoutParentheses(node.right))
       return
     }
-    if (isPromise(checker.getTypeAtLocation(node)) && !isHandled(node)) add(node, 'unhandled')
+    // The type is needed last, because the check of types takes most of the time.
+    if (!isHandled(node) && isPromise(checker.getTypeAtLocation(node))) add(node, 'unhandled')
   }
 
   const visitArguments = (call: ts.CallExpression | ts.NewExpression): void => {
-    const signature = checker.getResolvedSignature(call)
     for (const [i, argument] of (call.arguments ?? []).entries()) {
       if (!ts.isArrowFunction(argument) && !ts.isFunctionExpression(argument)) continue
+      const signature = checker.getResolvedSignature(call)
       const parameter = signature?.parameters[Math.min(i, signature.parameters.length - 1)]
       if (parameter === undefined) continue
       const wanted = checker.getTypeOfSymbolAtLocation(parameter, call).getCallSignatures()

@@ -10,6 +10,8 @@ export const programs = {
   'checked-phases': 'test/kit/checked-phases.ts',
   'redis-deadline': 'test/kit/redis-deadline.ts',
   'session-process': 'test/kit/session-process.ts',
+  'node-without-phase': 'test/kit/node-without-phase.ts',
+  bench: 'bench/main.ts',
 } as const
 
 /**
