@@ -320,7 +320,7 @@ export class GatewayNode {
 
   #openAdmin(): Promise<AdminPlane> {
     const { settings, secrets, keys, limits, tokens, telemetry, traffic, lines, write, streams } = this.#rooms
-    const { expiries, expiryWatch, credentials, reload } = this.#rooms
+    const { expiries, expiryWatch, credentials, reload, targets } = this.#rooms
     const { admin, probes, request, warnings } = settings
     const node = new NodeReadings({
       gate: this.#gate,
@@ -348,7 +348,11 @@ export class GatewayNode {
     const traces = recent && { recent, link: settings.telemetry.traces?.link }
     const shared = sharedOf(this.#rooms)
     const inventory = () =>
-      secretInventory({ secrets: secrets.list(), keySources: reload.keySources, expiries: expiries.list() })
+      secretInventory({
+        secrets: [...secrets.list(), ...targets.files()],
+        keySources: reload.keySources,
+        expiries: expiries.list(),
+      })
     const reads = { secrets: inventory, node, limits: limits.service, explainer, streams: streams.registry }
     const dependencies = { ...reads, shared, traces }
     const metrics = [traffic, limitMetrics(limits.limiter), ...requests, credentials.grants, expiryWatch, ...sources]

@@ -9,8 +9,14 @@ export interface InventoryEntry extends SecretListing {
   readonly expires_at: string | null
 }
 
+/** A secret whose end its owner knows. */
+interface ListedSecret extends SecretListing {
+  /** ms since the Unix epoch. Default: the end of the expiry with the name of the secret. */
+  readonly expiresAtMs?: number | undefined
+}
+
 interface Inventoried {
-  readonly secrets: readonly SecretListing[]
+  readonly secrets: readonly ListedSecret[]
   readonly keySources: readonly KeyOrigin[]
   readonly expiries: readonly Expiry[]
 }
@@ -32,7 +38,10 @@ export function secretInventory({ secrets, keySources, expiries }: Inventoried):
     const found = expiries.find((each) => each.name === name || each.name === `${name}.secret`)
     return found === undefined ? null : new Date(found.expiresAtMs).toISOString()
   }
-  const all = [...secrets, ...keys].map((each) => ({ ...each, expires_at: endOf(each.name) }))
+  const all = [...secrets, ...keys].map(({ expiresAtMs, ...each }: ListedSecret) => ({
+    ...each,
+    expires_at: expiresAtMs === undefined ? endOf(each.name) : new Date(expiresAtMs).toISOString(),
+  }))
   return all.sort((a, b) => (a.name < b.name ? -1 : 1))
 }
 

@@ -9,6 +9,7 @@ import { Http1Target } from './http1-target.ts'
 import { Http2Target } from './http2/http2-target.ts'
 import type { ServiceProtocol } from './service-protocol.ts'
 import type { PooledTarget } from './target.ts'
+import { type ListedFile, listedFiles } from './tls/listed-files.ts'
 import { defaultTlsMaterial, TlsFileError, type TlsMaterial } from './tls/tls-material.ts'
 import { TlsSource } from './tls/tls-source.ts'
 import type { UpstreamTls } from './tls/upstream-tls.ts'
@@ -120,6 +121,15 @@ export class TargetRegistry implements ExpirySource {
         if (certificateUntilMs === undefined) continue
         yield { kind: 'upstream-certificate', name: `${id} ${origin}`, expiresAtMs: certificateUntilMs }
       }
+    }
+  }
+
+  /** Lists the certificate files of the active policy for the inventory of secrets. */
+  *files(): Iterable<ListedFile> {
+    for (const { service } of this.#served) {
+      const { id, upstreamTls } = service
+      const source = upstreamTls && this.#used.sources.get(sourceKey(upstreamTls))
+      if (source !== undefined) yield* listedFiles(id, upstreamTls!, source)
     }
   }
 

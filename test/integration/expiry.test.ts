@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer, request } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -98,6 +98,28 @@ test('before a handshake with the upstream, the configured certificates are list
   expect(exitCode).toBe(0)
   expect(stdout).toMatch(/client-certificate +orders +20\S+Z +20d\d+h/)
   expect(stdout).toContain('Node node-e answered: 6 listed, 0 of them end within 7d.')
+})
+
+test('gatehouse secrets list names the files of upstream_tls with their ends', async () => {
+  const { exitCode, stdout } = await runVerb(['secrets', 'list', '--output', 'json'], env)
+  const { secrets } = JSON.parse(stdout) as { secrets: Record<string, unknown>[] }
+  const file = (key: string, name: string, expires: Date | null) => ({
+    name: `services.orders.upstream_tls.${key}`,
+    source: `file ${join(folder, name)}`,
+    used_by: 'connections to service orders',
+    changed_at: statSync(join(folder, name)).mtime.toISOString(),
+    previous_valid: false,
+    problem: null,
+    expires_at: expires?.toISOString() ?? null,
+  })
+
+  expect(exitCode).toBe(0)
+  expect(secrets.filter(({ name }) => String(name).startsWith('services.'))).toEqual([
+    file('ca', 'ca.pem', ends.authority),
+    file('certificate', 'client.crt', ends.client),
+    file('key', 'client.key', null),
+  ])
+  expect(stdout).not.toContain('PRIVATE KEY')
 })
 
 test('a certificate within 30 days of its end is logged once when the node starts', async () => {

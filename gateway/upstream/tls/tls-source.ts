@@ -30,7 +30,7 @@ export class TlsSource {
   #current: TlsMaterial
   #seen: string | undefined
   /** Last error; `undefined` after a successful read. */
-  #failure: { readonly message: string; reported: boolean } | undefined
+  #failure: { readonly error: TlsFileError; reported: boolean } | undefined
 
   /** @throws {TlsFileError} when a file is unusable */
   constructor(tls: UpstreamTls, nowMs: () => number = Date.now) {
@@ -42,6 +42,11 @@ export class TlsSource {
 
   get current(): TlsMaterial {
     return this.#current
+  }
+
+  /** Reported error in the newest contents of the files, which are therefore not in use; `undefined` for none. */
+  get problem(): TlsFileError | undefined {
+    return this.#failure?.reported === true ? this.#failure.error : undefined
   }
 
   /**
@@ -70,8 +75,8 @@ export class TlsSource {
   }
 
   #rejected(error: TlsFileError, now: boolean): TlsRefresh {
-    const repeated = this.#failure?.message === error.message
-    if (!repeated) this.#failure = { message: error.message, reported: false }
+    const repeated = this.#failure?.error.message === error.message
+    if (!repeated) this.#failure = { error, reported: false }
     const failure = this.#failure!
     if (!now && (failure.reported || !repeated)) return unchanged
     failure.reported = true
