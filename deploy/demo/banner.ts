@@ -1,6 +1,6 @@
 import { join, relative } from 'node:path'
 import type { Demo } from './demo.ts'
-import { loopback, type Ports } from './ports.ts'
+import { loopback, loopbackTls, type Ports } from './ports.ts'
 
 /** Text that lists the demo's processes with their addresses, and commands to try in a shell in the checkout. */
 export function banner({ ports, state, redis }: Demo, seconds: string): string {
@@ -11,10 +11,11 @@ export function banner({ ports, state, redis }: Demo, seconds: string): string {
   return `
 Gatehouse is up (${seconds} s). Ctrl-C stops all processes of the demo.
 
-  gate      ${gate}  (two nodes share this port)
+  gate      ${gate}  ${loopbackTls(ports.http2)}  (HTTP/2; two nodes share the ports)
   admin     ${ports.admin.map(loopback).join('  ')}  (/readyz, /metrics, /status, /api/v1)
   issuer    ${loopback(ports.issuer)}
   services  orders ${loopback(ports.orders)}  reports ${loopback(ports.reports)}  files ${loopback(ports.files)}
+            demo.Orders (gRPC) ${loopback(ports.rpc)}
   redis     ${redis}
   worker    ${loopback(ports.worker)}  (/readyz)
   files     ${folder}/  (policy.yaml, node-1.yaml, node-2.yaml, logs)
@@ -59,6 +60,9 @@ Try, in another terminal:
   ${webSocketCommand(ports)}
   curl -N -H "Authorization: Bearer $TOKEN" ${gate}/stream/events
 
+  # gRPC over HTTP/2: an order per second, until the token is revoked
+  ${grpcCommand(ports)}
+
   # inspect past requests: refusals and their reasons, time per phase, and completeness of the audit log
   npx gatehouse audit search --decision refused --limit 5
   npx gatehouse traces --limit 5
@@ -69,6 +73,12 @@ Try, in another terminal:
 
 Decisions of the nodes and their reasons, and tokens of the issuer:
 `
+}
+
+/** Shell command that watches an order over gRPC with the token in `$TOKEN`. */
+export function grpcCommand({ offset }: Ports): string {
+  const client = relative(process.cwd(), join(import.meta.dirname, 'grpc-client.ts'))
+  return `npx node ${client} Watch 1 "$TOKEN"${offset === 0 ? '' : ` --port-offset ${offset}`}`
 }
 
 /** Shell command that opens the demo's WebSocket with the token in `$TOKEN`. `npx node` is the Node 24 of the checkout. */

@@ -10,7 +10,7 @@ import { Demo, DemoRefused } from './demo.ts'
 import { DemoNotRunning, GrantRefused, requestTokens } from './grants.ts'
 import { installProvider } from './install-provider.ts'
 import { showLive } from './live-view.ts'
-import { loopback, type Ports, portsAt } from './ports.ts'
+import { loopback, loopbackTls, type Ports, portsAt } from './ports.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -109,9 +109,15 @@ function readyDocument({ ports, state, redis }: Demo): object {
   return {
     event: 'ready',
     gate: loopback(ports.gate),
+    http2: loopbackTls(ports.http2),
     admin: ports.admin.map(loopback),
     issuer: loopback(ports.issuer),
-    services: { orders: loopback(ports.orders), reports: loopback(ports.reports), files: loopback(ports.files) },
+    services: {
+      orders: loopback(ports.orders),
+      reports: loopback(ports.reports),
+      files: loopback(ports.files),
+      rpc: loopback(ports.rpc),
+    },
     redis,
     state: state.folder,
   }

@@ -2,12 +2,16 @@
 export interface Ports {
   readonly offset: number
   readonly gate: number
+  /** Port of the gate for HTTP/2 over TLS. */
+  readonly http2: number
   /** Ports of the admin listeners, one per node. */
   readonly admin: readonly [number, number]
   readonly issuer: number
   readonly orders: number
   readonly reports: number
   readonly files: number
+  /** Port of the gRPC service. */
+  readonly rpc: number
   readonly redis: number
   /** Port of the worker's HTTP server with health probes. */
   readonly worker: number
@@ -15,7 +19,17 @@ export interface Ports {
   readonly urls?: { readonly gate: string; readonly issuer: string }
 }
 
-const base = { gate: 8080, issuer: 8090, orders: 8101, reports: 8102, files: 8103, redis: 8379, worker: 9092 }
+const base = {
+  gate: 8080,
+  http2: 8443,
+  issuer: 8090,
+  orders: 8101,
+  reports: 8102,
+  files: 8103,
+  rpc: 8104,
+  redis: 8379,
+  worker: 9092,
+}
 const baseAdmin = [9090, 9091] as const
 
 /** Largest port offset, so that every port of the demo is at most 65535. */
@@ -41,14 +55,17 @@ export function namedPorts(ports: Ports): readonly (readonly [name: string, port
     ['service orders', ports.orders],
     ['service reports', ports.reports],
     ['service files', ports.files],
+    ['service rpc', ports.rpc],
     ['probes of the worker', ports.worker],
     ['gate', ports.gate],
+    ['gate with HTTP/2', ports.http2],
     ['admin of node-1', ports.admin[0]],
     ['admin of node-2', ports.admin[1]],
   ]
 }
 
 export const loopback = (port: number): string => `http://127.0.0.1:${port}`
+export const loopbackTls = (port: number): string => `https://127.0.0.1:${port}`
 
 export const gateUrl = ({ urls, gate }: Ports): string => urls?.gate ?? loopback(gate)
 export const issuerUrl = ({ urls, issuer }: Ports): string => urls?.issuer ?? loopback(issuer)

@@ -5,6 +5,7 @@ import { takeLock } from '../file-lock.mjs'
 import { clientSecret, introspectionClient, loginClient } from './accounts.ts'
 import type { DemoRedis } from './demo-redis.ts'
 import { loopback, movePorts, type Ports } from './ports.ts'
+import { selfSigned } from './self-signed.ts'
 
 export const checkout = join(import.meta.dirname, '..', '..')
 
@@ -18,6 +19,8 @@ export interface State {
   readonly nodeSettings: (node: NodeName) => string
   readonly workerSettings: string
   readonly workerLog: string
+  /** File with the certificate of the HTTP/2 listener. */
+  readonly certificate: string
   /** File with the bootstrap token of the admin API. */
   readonly adminToken: string
   /** Unlocks the port offset, so that another demo can use it. The folder and its logs remain. */
@@ -51,6 +54,9 @@ export function makeState(ports: Ports, redis: DemoRedis, claim: { release(): vo
   const template = process.env.GATEHOUSE_DEMO_POLICY ?? join(import.meta.dirname, 'policy.yaml')
   write('policy.yaml', movePorts(readFileSync(template, 'utf8'), ports))
   write('assertion.jwk', `${JSON.stringify(newAssertionKey())}\n`)
+  const { certificate, key } = selfSigned(['localhost', '127.0.0.1'])
+  write('gate.crt', certificate)
+  write('gate.key', key)
   write('admin-token', `${randomBytes(32).toString('base64url')}\n`)
   write('encryption-key', `${randomBytes(32).toString('base64url')}\n`)
   write('audit-key', `${randomBytes(32).toString('base64url')}\n`)
@@ -67,6 +73,7 @@ export function makeState(ports: Ports, redis: DemoRedis, claim: { release(): vo
     nodeSettings: (node) => join(folder, `${node}.yaml`),
     workerSettings: join(folder, 'worker.yaml'),
     workerLog: join(folder, 'worker.log'),
+    certificate: join(folder, 'gate.crt'),
     adminToken: join(folder, 'admin-token'),
     release: claim.release,
   }
@@ -74,9 +81,12 @@ export function makeState(ports: Ports, redis: DemoRedis, claim: { release(): vo
 
 function nodeSettings(node: NodeName, admin: string, redis: DemoRedis, ports: Ports): string {
   const issuer = `{ issuer: ${loopback(ports.issuer)}, audience: [${loopback(ports.gate)}], clock_tolerance: 1s }`
-  return `# Settings of one demo node; both share the port, the policy, the keys and Redis.
+  return `# Settings of one demo node; both share the ports, the policy, the keys and Redis.
 node: { id: ${node} }
 listen: 127.0.0.1:${ports.gate}
+# HTTP/2 and gRPC have their own port: docs/guide/http2.md. The other port stays without TLS.
+listen_h2: { address: "127.0.0.1:${ports.http2}", tls: true }
+tls: { listen: false, certificates: [{ cert: gate.crt, key: { file: gate.key } }] }
 reuse_port: true
 public_url: ${loopback(ports.gate)}
 # A proxy of this machine may ask for checks and forward by itself: docs/guide/forward-auth.md.

@@ -108,7 +108,7 @@ log: { format: pretty, access: true }
 }
 
 async function refuseTakenPorts(): Promise<void> {
-  const taken = await takenPorts(ports, ['redis', 'probes of the worker', 'admin of node-2'])
+  const taken = await takenPorts(ports, ['redis', 'gate with HTTP/2', 'probes of the worker', 'admin of node-2'])
   if (taken.length === 0) return
   const list = taken.map(({ name, port, holder = 'another program' }) => `  ${port} (${name}): ${holder}`)
   throw new Error(`ports are in use; set GATEHOUSE_DEMO_PORT_OFFSET to use others\n${list.join('\n')}`)

@@ -55,7 +55,7 @@ test.concurrent.each([
         text.replace('require: { scopes: { all: ["files:transfer"] } }', 'require: public'),
       ),
     }),
-    ['GET, POST, PUT /files/**', 'a token, revoked', 'WebSockets and event streams'],
+    ['GET, POST, PUT /files/**', 'a token, revoked', 'WebSockets and event streams', 'gRPC demo.Orders/Watch'],
   ],
   [
     'a node that does not authorize',
@@ -63,7 +63,7 @@ test.concurrent.each([
       GATEHOUSE_DEMO_NODE: programPath('node-without-phase'),
       GATEHOUSE_DEMO_WITHOUT_PHASE: 'authorize',
     }),
-    ['GET /orders/**', '/stream/ws and /stream/events'],
+    ['GET /orders/**', '/stream/ws and /stream/events', 'gRPC demo.Orders/Get'],
   ],
   [
     'services that do not report received requests',

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, expect, test } from 'vitest'
-import { webSocketCommand } from '../../deploy/demo/banner.ts'
+import { grpcCommand, webSocketCommand } from '../../deploy/demo/banner.ts'
 import { portsAt } from '../../deploy/demo/ports.ts'
 import { guard } from '../../deploy/guard.ts'
 import { atEnd } from '../kit/cleanup.ts'
@@ -106,6 +106,22 @@ test('the WebSocket command that the demo prints sends lines and prints their ec
 
   expect(await within(20_000, 'the end of the WebSocket client', ended)).toEqual([0, null])
   expect(errors.text.at(-1)).toBe('closed: 4401 the authorization has ended')
+})
+
+test('the gRPC command that the demo prints shows an order per second, and ends when the token is revoked', async () => {
+  const { stdout: token } = await runVerb(['demo', 'token', ...atOffset], {})
+  const { stdout: variables } = await runVerb(['demo', 'env', ...atOffset, '--output', 'json'], {})
+  const command = grpcCommand(portsAt(offset))
+  const child = spawn('sh', ['-c', command], { cwd: checkout, env: { ...process.env, TOKEN: token.trim() } })
+  const ended = once(child, 'close').finally(guard(child.pid!))
+  const [output, errors] = [new LogLines(child.stdout!), new LogLines(child.stderr!)]
+  await until('an order', () => output.text.length > 0)
+
+  await runVerb(['revoke', '--token', token.trim(), '--wait'], JSON.parse(variables))
+
+  expect(JSON.parse(output.text[0]!)).toEqual({ id: '1', item: 'tea', version: 1, caller: 'reader' })
+  expect(await within(20_000, 'the end of the gRPC client', ended)).toEqual([1, null])
+  expect(errors.text.at(-1)).toMatch(/^ended: gRPC status /)
 })
 
 test('all Redis keys of the demo have one prefix, `gh-demo-` and 12 hexadecimal digits', async () => {

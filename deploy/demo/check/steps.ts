@@ -1,5 +1,6 @@
 import { accessSteps } from './access-steps.ts'
 import { clusterSteps } from './cluster-steps.ts'
+import { grpcSteps } from './grpc-steps.ts'
 import { loginSteps } from './login-steps.ts'
 import { recordSteps } from './record-steps.ts'
 import type { CheckStep } from './step.ts'
@@ -16,5 +17,6 @@ export const checkSteps: readonly CheckStep[] = [
   ...loginSteps,
   ...clusterSteps,
   ...streamSteps,
+  ...grpcSteps,
   ...recordSteps,
 ]

@@ -6,11 +6,11 @@ import { expect, test } from 'vitest'
 import { movePorts, namedPorts, portsAt } from '../../../deploy/demo/ports.ts'
 
 test.each([
-  { offset: 0, gate: 8080, admin: [9090, 9091], redis: 8379 },
-  { offset: 1000, gate: 9080, admin: [10090, 10091], redis: 9379 },
-  { offset: 56_443, gate: 64_523, admin: [65_533, 65_534], redis: 64_822 },
-])('a demo with the port offset $offset has its gate on port $gate', ({ offset, gate, admin, redis }) => {
-  expect(portsAt(offset)).toMatchObject({ gate, admin, redis })
+  { offset: 0, gate: 8080, http2: 8443, admin: [9090, 9091], redis: 8379 },
+  { offset: 1000, gate: 9080, http2: 9443, admin: [10090, 10091], redis: 9379 },
+  { offset: 56_443, gate: 64_523, http2: 64_886, admin: [65_533, 65_534], redis: 64_822 },
+])('a demo with the port offset $offset has its gate on port $gate', ({ offset, gate, http2, admin, redis }) => {
+  expect(portsAt(offset)).toMatchObject({ gate, http2, admin, redis })
 })
 
 test.each([-1, 0.5, Number.NaN, 56_444])('the demo rejects the port offset %s', (offset) => {
@@ -28,10 +28,10 @@ test('the port offset changes every address of the demo policy', () => {
   const moved = movePorts(policy, portsAt(1000))
 
   const found = [...moved.matchAll(/127\.0\.0\.1:(\d+)/g)].map(([, port]) => Number(port))
-  expect(found.sort()).toEqual([9080, 9090, 9101, 9102, 9103])
+  expect(found.sort()).toEqual([9080, 9090, 9101, 9102, 9103, 9104])
   expect(moved.replaceAll(/127\.0\.0\.1:\d+/g, '')).toBe(policy.replaceAll(/127\.0\.0\.1:\d+/g, ''))
 })
 
 test('the demo rejects a policy template with an address that is not part of the demo', () => {
-  expect(() => movePorts('upstreams: [http://127.0.0.1:8104]', portsAt(1000))).toThrow('127.0.0.1:8104')
+  expect(() => movePorts('upstreams: [http://127.0.0.1:8105]', portsAt(1000))).toThrow('127.0.0.1:8105')
 })
