@@ -8,6 +8,7 @@ import { boundClient, startBoundTokenProvider } from '../kit/bound-token-provide
 import { certificateFor } from '../kit/certificate.ts'
 import { atEnd } from '../kit/cleanup.ts'
 import { ClientCa } from '../kit/client-ca.ts'
+import { TestEnvoy } from '../kit/envoy.ts'
 import { startNode } from '../kit/node.ts'
 import { freePort } from '../kit/ports.ts'
 import { startProgram } from '../kit/server-program.ts'
@@ -69,6 +70,7 @@ const start = (field: string) =>
     settings: {
       proxies: ['127.0.0.1'],
       check: { peers: ['127.0.0.1'] },
+      listen_h2: { address: '127.0.0.1:0', tls: false, ext_authz: true },
       client_certificate: field,
       tls: { client: { ca: [{ name: 'mesh', file: rootFile, trust_domain: 'prod.example' }] } },
       public_url: 'https://api.example',
@@ -286,3 +288,40 @@ test('resource metadata says that certificate-bound tokens are supported', async
 function chainOf(pem: string): string {
   return `:${pem.replace(/-----[^-]+-----|\s/g, '')}:`
 }
+
+test.each([
+  ['client-cert', rfc9440!],
+  ['nginx-escaped', escaped!],
+])(
+  'a client of Envoy is identified by the certificate in the message, with client_certificate: %s',
+  async (name, node) => {
+    const gate = new TestEnvoy(node.http2Port, { raw: true })
+    const verdict = (certificate: string | undefined, fields: [string, string][] = []) =>
+      gate.check({
+        path: '/caller/envoy',
+        host: 'api.example',
+        fields,
+        ...(certificate !== undefined && { certificate }),
+      })
+    const forged: [string, string] =
+      name === 'client-cert'
+        ? [name, byteSequence(workload.der)]
+        : ['ssl-client-cert', encodeURIComponent(workload.cert)]
+
+    expect((await verdict(workload.cert)).status).toBe(200)
+    expect((await verdict(other.cert)).status).toBe(403)
+    expect((await verdict(foreign.cert)).admitted).toBe(false)
+    expect((await verdict(undefined)).status).toBe(401)
+    expect((await verdict(undefined, [forged])).admitted).toBe(false)
+    expect((await verdict(other.cert, [forged])).admitted).toBe(false)
+  },
+)
+
+test('a client of Envoy is identified by X-Forwarded-Client-Cert, with client_certificate: x-forwarded-client-cert', async () => {
+  const gate = new TestEnvoy(envoy!.http2Port, { raw: true })
+  const verdict = (fields: [string, string][]) => gate.check({ path: '/caller/envoy', host: 'api.example', fields })
+
+  expect((await verdict([['x-forwarded-client-cert', `${cert(workload.cert)};${rest}`]])).status).toBe(200)
+  expect((await verdict([['x-forwarded-client-cert', `${cert(other.cert)};${rest}`]])).status).toBe(403)
+  expect((await verdict([])).status).toBe(401)
+})

@@ -1,9 +1,10 @@
-// DPoP proofs where the gate does not forward the request: forward-auth checks (docs/guide/forward-auth.md), dry runs of
-// `explain`, and pages of other origins (CORS).
+// DPoP proofs where the gate does not forward the request: forward-auth checks (docs/guide/forward-auth.md), checks of
+// Envoy (docs/guide/ext-authz.md), dry runs of `explain`, and pages of other origins (CORS).
 
 import { beforeAll, expect, test } from 'vitest'
 import type { Explanation } from '../../gateway/explain/explanation.ts'
 import { DpopClient, dpopFields } from '../kit/dpop.ts'
+import { TestEnvoy } from '../kit/envoy.ts'
 import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
 import { startNode, type TestNode } from '../kit/node.ts'
 import { foundEpoch } from '../kit/node-cluster.ts'
@@ -46,10 +47,11 @@ beforeAll(async () => {
       env: { BOOTSTRAP: bootstrap },
     })
   const peers = ['127.0.0.0/8']
+  const envoys = { listen_h2: { address: '127.0.0.1:0', tls: false, ext_authz: true } }
   ;[consuming, verifying, asking] = await Promise.all([
-    start('consuming', {}),
-    start('verifying', { check: { peers, dpop: 'verify' } }),
-    start('asking', { dpop: { nonce: 'required' } }),
+    start('consuming', envoys),
+    start('verifying', { check: { peers, dpop: 'verify' }, ...envoys }),
+    start('asking', { dpop: { nonce: 'required' }, ...envoys }),
   ])
 })
 
@@ -98,6 +100,41 @@ test('with check.dpop: verify, forward-auth checks verify a proof without using 
   // Even a proof that was used up passes a check, which is why the setting is a relaxation.
   expect((await check(verifying, proof)).status).toBe(200)
   expect(verifying.log.find(({ msg }) => msg === 'node started')!['relaxations']).toContain('check.dpop: verify')
+})
+
+/** Asks as Envoy does, whose client sends a request with a proof. */
+const envoyAsks = ({ http2Port }: TestNode, proof: string, path = target) =>
+  new TestEnvoy(http2Port, { raw: true }).check({
+    path,
+    host: 'api.example',
+    fields: dpopFields(token, proof).map(([name, value]) => [name.toLowerCase(), value]),
+  })
+
+test('a check of Envoy uses up the proof of its request, and Envoy removes the proof', async () => {
+  const proof = proofFor()
+  const admitted = await envoyAsks(consuming, proof)
+  expect(admitted.status).toBe(200)
+  expect(admitted.forwarded.filter(([name]) => name === 'dpop' || name === 'authorization')).toEqual([])
+
+  const again = await envoyAsks(consuming, proof)
+  expect([again.status, again.field('www-authenticate')]).toEqual([401, expect.stringContaining('invalid_dpop_proof')])
+  expect((await send(consuming, proof)).status).toBe(401)
+  expect((await envoyAsks(consuming, proofFor({ htm: 'POST' }))).status).toBe(401)
+  expect((await envoyAsks(consuming, proofFor(), '/orders/2')).status).toBe(401)
+})
+
+test('with check.dpop: verify, checks of Envoy verify a proof without using it up', async () => {
+  const proof = proofFor()
+  for (let i = 0; i < 2; i++) expect((await envoyAsks(verifying, proof)).status).toBe(200)
+  expect((await envoyAsks(verifying, proofFor({ htm: 'POST' }))).status).toBe(401)
+})
+
+test('with required nonces, a client of Envoy gets a nonce with the refusal, and is admitted with it', async () => {
+  const refused = await envoyAsks(asking, proofFor())
+  const nonce = refused.field('dpop-nonce')
+  expect([refused.status, nonce]).toEqual([401, expect.any(String)])
+
+  expect((await envoyAsks(asking, proofFor({ nonce }))).status).toBe(200)
 })
 
 async function explain(fields: [string, string][]): Promise<Explanation> {

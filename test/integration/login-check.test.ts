@@ -1,13 +1,20 @@
-// Forward-auth checks accept the session cookie of a browser by the same rules as ordinary requests.
+// Forward-auth checks and checks of Envoy accept the session cookie of a browser by the same rules as ordinary requests.
 
 import { expect, test } from 'vitest'
 import { startCodeGate } from '../kit/code-gate.ts'
 import { documented } from '../kit/documented.ts'
+import { TestEnvoy } from '../kit/envoy.ts'
 import { HttpBrowser } from '../kit/http-browser.ts'
 import { nginxHere, nginxUpstream } from '../regression/nginx-upstream.ts'
 
 const nginx = nginxHere()
-const { url, enter, orders } = await startCodeGate({ settings: { check: { peers: ['127.0.0.0/8'] } } })
+const { url, enter, orders, nodes } = await startCodeGate({
+  settings: {
+    check: { peers: ['127.0.0.0/8'] },
+    listen_h2: { address: '127.0.0.1:0', tls: false, ext_authz: true },
+  },
+})
+const envoy = new TestEnvoy(nodes[0]!.http2Port, { raw: true })
 const browser = new HttpBrowser()
 await enter(browser, { redirects: 0 })
 
@@ -48,6 +55,29 @@ test("a forward-auth check of a POST with a session gets 403 with the Origin of 
 
   expect((await check(browser, '/oauth2/auth', { ...post, origin: 'https://evil.test' })).status).toBe(403)
   expect((await check(browser, '/oauth2/auth', { ...post, origin: url })).status).toBe(200)
+})
+
+const atEnvoy = (path: string, fields: readonly [string, string][], method = 'GET') =>
+  envoy.check({ method, path, host: new URL(url).host, scheme: 'http', fields, protocol: 'HTTP/2' })
+
+test('Envoy sends a browser without a session to the login, which returns to the requested page', async () => {
+  const sent = await atEnvoy('/app/x?y=1', [['accept', 'text/html']])
+
+  expect(sent.status).toBe(303)
+  expect(sent.field('location')).toBe(`${url}/.gatehouse/login?return_to=%2Fapp%2Fx%3Fy%3D1&issuer=main&refused=none`)
+  expect((await atEnvoy('/app/x', [], 'POST')).status).toBe(401)
+  const call = await atEnvoy('/app/x', [['content-type', 'application/grpc']], 'POST')
+  expect([call.status, call.field('grpc-status'), call.field('location')]).toEqual([401, '16', undefined])
+})
+
+test('Envoy admits a session, keeps the cookie of the gate from the service, and denies the Origin of another site', async () => {
+  const cookie: [string, string] = ['cookie', `a=1; gatehouse-loopback=${browser.session}; b=2`]
+  const admitted = Object.fromEntries((await atEnvoy('/app/x', [cookie])).forwarded)
+
+  expect(admitted['cookie']).toBe('a=1; b=2')
+  expect(admitted['x-gatehouse-jwt-assertion']).toMatch(/^eyJ/)
+  expect((await atEnvoy('/app/x', [cookie, ['origin', 'https://evil.test']], 'POST')).status).toBe(403)
+  expect((await atEnvoy('/app/x', [cookie, ['origin', url]], 'POST')).status).toBe(200)
 })
 
 test.runIf(nginx !== undefined)(
