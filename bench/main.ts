@@ -20,11 +20,13 @@ import type { BenchRecord } from './report/record.ts'
 import { findingTable, verdictText } from './report/table.ts'
 import { passes, verdictsOf } from './report/verdict.ts'
 import { scale } from './scale/scale.ts'
+import { check } from './scenarios/check.ts'
+import { grpc } from './scenarios/grpc.ts'
 import { scenarios } from './scenarios/list.ts'
 import { websocket } from './scenarios/websocket.ts'
 
 /** Scenarios that are not part of the suite, because they take long or need additional programs. */
-const others: readonly Scenario[] = [scale, limits, peers, websocket]
+const others: readonly Scenario[] = [scale, limits, peers, websocket, grpc, check]
 const all = [...scenarios, ...others]
 /** Time limit of each scenario, ms. A scenario that exceeds it fails and ends the run. */
 const LIMIT_MS = 10 * 60_000

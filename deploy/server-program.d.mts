@@ -15,3 +15,4 @@ export declare const nginx: ServerProgram
 export declare const haproxy: ServerProgram
 export declare const caddy: ServerProgram
 export declare const wrk: ServerProgram
+export declare const h2load: ServerProgram

@@ -93,3 +93,6 @@ export const caddy = new ServerProgram('caddy', ['caddy'], 'version')
 
 /** Optional load generator of benches. It prints its version together with its usage and exits with 1. */
 export const wrk = new ServerProgram('wrk', ['wrk'], '-v', 1)
+
+/** Optional load generator of benches for HTTP/2. */
+export const h2load = new ServerProgram('h2load', ['nghttp2-client'], '--version')

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { nginx } from '../../deploy/server-program.mjs'
@@ -74,6 +75,58 @@ export function startWebSocketProxy(folder: string, servicePort: number): Promis
       }
     }`
   return startNginx(folder, server, 16_384)
+}
+
+/**
+ * Starts an nginx as gRPC service: replies to each unary call with the same message. It passes the call to itself over
+ * HTTP/1.1, so that the call is read completely: otherwise nginx replies with RST_STREAM behind the reply.
+ */
+export function startGrpcService(folder: string, message: Buffer): Promise<Nginx> {
+  return startNginx(
+    folder,
+    (port) => `
+    upstream own { server unix:${folder}/own.sock; keepalive 256; keepalive_requests 1000000000; }
+    server {
+      ${http2At(port)}
+      add_trailer grpc-status 0;
+      location / {
+        proxy_pass http://own;
+        proxy_http_version 1.1;
+        proxy_set_header Connection "";
+      }
+    }
+    server {
+      listen unix:${folder}/own.sock backlog=4096;
+      default_type application/grpc;
+      location / { return 200 "${message.toString('latin1')}"; }
+    }`,
+  )
+}
+
+/** Starts an nginx that only forwards gRPC calls to a service. */
+export function startGrpcProxy(folder: string, servicePort: number): Promise<Nginx> {
+  return startNginx(
+    folder,
+    (port) => `
+    upstream service {
+      server 127.0.0.1:${servicePort};
+      keepalive 256;
+      keepalive_requests 1000000000;
+    }
+    server {
+      ${http2At(port)}
+      location / { grpc_pass grpc://service; }
+    }`,
+  )
+}
+
+/** Directives that make nginx speak HTTP/2 without TLS. Version 1.25.1 warns about the parameter of `listen`. */
+function http2At(port: number): string {
+  const { command, env } = nginx.find()
+  const { stderr } = spawnSync(command, ['-v'], { env: { ...process.env, ...env }, encoding: 'utf8' })
+  const [, major, minor] = /nginx\/(\d+)\.(\d+)/.exec(stderr) ?? []
+  const isNew = Number(major) > 1 || Number(minor) > 25
+  return isNew ? `listen 127.0.0.1:${port} backlog=4096; http2 on;` : `listen 127.0.0.1:${port} http2 backlog=4096;`
 }
 
 /** @param connections  most connections, to clients and to services together */

@@ -64,6 +64,16 @@ export function live(servicePort: number, limits: readonly Entry[] = []): Entry 
   }
 }
 
+/** Service like `orders` with the gRPC service `bench.Orders`. */
+export function grpcOrders(servicePort: number, limits: readonly Entry[] = []): Entry {
+  return {
+    upstreams: [`http://127.0.0.1:${servicePort}`],
+    protocol: 'h2c',
+    roles,
+    routes: [{ ...hotRoute('orders.call', '', demands, limits), match: { grpc: 'bench.Orders/*' } }],
+  }
+}
+
 function hotRoute(id: string, path: string, all: readonly Entry[], limits: readonly Entry[]): Entry {
   return { id, match: { path, methods: ['GET'] }, require: { all }, addresses: { allow: ['127.0.0.0/8'] }, limits }
 }
