@@ -58,7 +58,8 @@ export class Rotating<T> {
     if (value === this.#current && this.#previous !== undefined && nowMs >= this.#keepUntilMs) {
       this.#avoidUntilMs = nowMs + AVOID_MS
     }
-    if (value === this.#previous) {
+    // Outside the fallback the refused previous value was presented before the replacement, so the current one is untried.
+    if (value === this.#previous && nowMs < this.#avoidUntilMs) {
       this.#avoidUntilMs = Number.NEGATIVE_INFINITY
       this.#keepUntilMs = nowMs + AVOID_MS
     }

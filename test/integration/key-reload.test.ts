@@ -18,7 +18,8 @@ let node: TestNode
 
 const writeKey = (id: string) =>
   writeFileSync(join(folder, 'keys', id), JSON.stringify(signingKey('ES256').privateJwk), { mode: 0o600 })
-const writeToken = (text: string) => writeFileSync(join(folder, 'token'), text, { mode: 0o600 })
+const tokenFile = join(folder, 'token')
+const writeToken = (text: string) => writeFileSync(tokenFile, text, { mode: 0o600 })
 
 beforeAll(async () => {
   mkdirSync(join(folder, 'keys'))
@@ -31,7 +32,7 @@ beforeAll(async () => {
       open: { upstreams: [url], routes: [{ id: 'open', match: { path: '/**' }, require: 'public' }] },
     },
   }
-  const admin = { listen: '127.0.0.1:0', bootstrap_token: { file: join(folder, 'token') } }
+  const admin = { listen: '127.0.0.1:0', bootstrap_token: { file: tokenFile } }
   node = await startNode({ policy, settings: { admin, keys: { assertion: { directory: join(folder, 'keys') } } } })
 })
 
@@ -68,7 +69,8 @@ test('S-128: during a rotation of the bootstrap token, the admin API accepts the
 test('a bootstrap token that is too short is rejected, and the token in use stays valid', async () => {
   writeToken('short')
   const line = await node.waitForLine(({ msg }) => msg === 'secret rejected; the value in use stays active')
-  expect(line).toMatchObject({ secret: 'admin.bootstrap_token', problem: 'must have at least 32 characters' })
+  const problem = `${tokenFile} must have at least 32 characters`
+  expect(line).toMatchObject({ secret: 'admin.bootstrap_token', problem })
   expect([await statusWith(tokens[2]!), await statusWith('short')]).toEqual([200, 401])
   writeToken(tokens[2]!)
 })

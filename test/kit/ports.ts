@@ -13,6 +13,8 @@ const lastPort = 19_999
  * ranges.
  */
 const parts = 16
+/** A port that `fetch` refuses to call (https://fetch.spec.whatwg.org/#bad-port), the only one in the range. */
+const refusedByFetch = 10_080
 const portsOfPart = Math.floor((lastPort - firstPort + 1) / parts)
 
 const part = (Number(process.env['VITEST_POOL_ID'] ?? 0) + process.ppid) % parts
@@ -25,7 +27,7 @@ export function freePorts(count: number): number[] {
   const free: number[] = []
   for (let tries = 0; tries < portsOfPart && free.length < count; tries++) {
     const port = ownFirst + (given++ % portsOfPart)
-    if (!used.has(port)) free.push(port)
+    if (!used.has(port) && port !== refusedByFetch) free.push(port)
   }
   if (free.length < count) throw new Error(`of the ports from ${ownFirst} on, ${free.length} are free, not ${count}`)
   return free

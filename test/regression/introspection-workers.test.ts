@@ -53,9 +53,10 @@ test("S-106: if a worker's policy has another issuer under the same name, the wo
   const worker = await startWorker(options('renamed:', { issuer: other.url }))
   const token = issuer.issue()
 
-  expect(await useUntil(() => worker.done.length > 0, node, token)).toEqual(new Set([200]))
+  // The node refreshes the reply itself when the worker is slow; the job then ends as `fresh` and without a question.
+  expect(await useUntil(() => worker.done.includes('gone'), node, token)).toEqual(new Set([200]))
 
-  expect(new Set(worker.done)).toEqual(new Set(['gone']))
+  expect(worker.done.filter((result) => result !== 'gone' && result !== 'fresh')).toEqual([])
   expect(other.asked).toEqual([])
   expect(await statusOf(node, token)).toBe(200)
 })

@@ -12,6 +12,7 @@ interface Locked {
   readonly resolved?: string
   readonly hasInstallScript?: boolean
   readonly optional?: boolean
+  readonly dev?: boolean
 }
 const { packages } = JSON.parse(read('package-lock.json')) as { packages: Record<string, Locked> }
 const locked = Object.entries(packages).filter(([path]) => path !== '')
@@ -29,10 +30,13 @@ test('S-148 package.json pins exact versions, and the lockfile has the same vers
   }
 })
 
-test('S-148 only optional packages can have an install script, and the Dockerfile runs npm ci with --ignore-scripts', () => {
-  const scripts = locked.filter(([, { hasInstallScript, optional }]) => hasInstallScript === true && optional !== true)
+test('S-148 no package that production needs has an install script, and neither npm in the checkout nor the Dockerfile runs install scripts', () => {
+  const scripts = locked.filter(
+    ([, { hasInstallScript, optional, dev }]) => hasInstallScript === true && optional !== true && dev !== true,
+  )
 
   expect(scripts).toEqual([])
+  expect(read('.npmrc').split('\n')).toContain('ignore-scripts=true')
   const installs = read('Dockerfile')
     .split('\n')
     .filter((line) => /\bnpm (?:ci|i|install)\b/.test(line))

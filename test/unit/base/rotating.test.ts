@@ -61,3 +61,14 @@ test('a new value is not affected by refusals of the values before it', () => {
   expect(value.refused('three')).toBe(true)
   expect(value.presented).toBe('two')
 })
+
+test('when a peer refuses the previous value before it refused the current one, the current value is still tried first and the previous one after it', () => {
+  const value = new Rotating('one', () => 0)
+  value.replace('two')
+  // A connection that was opened before the replacement breaks late.
+  expect(value.refused('one')).toBe(true)
+  expect(value.presented).toBe('two')
+
+  expect(value.refused('two')).toBe(true)
+  expect(value.presented).toBe('one')
+})
