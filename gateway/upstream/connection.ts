@@ -354,18 +354,13 @@ export class UpstreamConnection implements BodyKeeper {
     this.#socket.pause()
   }
 
-  /** Writes bytes of the protocol that the connection switched to. */
-  write(bytes: Buffer): void {
-    this.#socket.write(bytes)
-  }
-
-  /** Collects writes until {@link uncork}, so that they are sent together. */
-  cork(): void {
-    this.#socket.cork()
-  }
-
-  uncork(): void {
-    this.#socket.uncork()
+  /**
+   * Writes bytes of the protocol that the connection switched to.
+   *
+   * @param sent  called when all bytes have been sent, or with an error. Until then, the socket may read their memory
+   */
+  write(bytes: Buffer, sent?: (error?: Error | null) => void): void {
+    this.#socket.write(bytes, sent)
   }
 
   /** Bytes that were written but not sent yet. */

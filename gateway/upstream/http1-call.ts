@@ -11,9 +11,9 @@ export interface Carrier {
   resume(): void
   destroy(): void
   pause(): void
-  write(bytes: Buffer): void
-  cork(): void
-  uncork(): void
+  /** @param sent  called when all bytes have been sent, or with an error */
+  write(bytes: Buffer, sent?: (error?: Error | null) => void): void
+  readonly usable: boolean
   readonly unsentBytes: number
   finish(): void
 }

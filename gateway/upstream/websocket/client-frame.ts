@@ -7,62 +7,87 @@ const MASK_BYTES = 4
 const masks = Buffer.alloc(4096)
 let nextMask = masks.length
 
-/** Length below which masking byte by byte is faster than creating a view of 32-bit words. */
-const WORDS_FROM_BYTES = 48
+/** Length below which masking byte by byte is faster than masking 32-bit words. */
+const WORDS_FROM_BYTES = 32
 
 /** XORs 32-bit words in the byte order of this machine: the mask is read in the same order. */
 const word = new Uint32Array(1)
 const wordBytes = new Uint8Array(word.buffer)
 
+/** Memory for frames, once as bytes and once as 32-bit words. */
+export interface FrameMemory {
+  readonly bytes: Buffer
+  /** The same memory; its first word begins at the first byte. */
+  readonly words: Uint32Array
+}
+
+/** Creates memory for frames in `bytes`, whose offset in its allocation must be a multiple of 4. */
+export function frameMemory(bytes: Buffer): FrameMemory {
+  return { bytes, words: new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2) }
+}
+
+/** Returns the length of a client's frame with `length` bytes of data, bytes. */
+export function clientFrameLength(length: number): number {
+  return 2 + (length < 126 ? 0 : length <= 0xffff ? 2 : 8) + MASK_BYTES + length
+}
+
 /**
- * Serializes an unfragmented frame of a client (RFC 6455 §5.2), masked with a new random mask (§5.3).
+ * Writes an unfragmented frame of a client (RFC 6455 §5.2), masked with a new random mask (§5.3), into `memory`.
  *
+ * @param at      offset of the frame; the memory must have room for `clientFrameLength(data.length)` bytes from there
  * @param opcode  `text`, `binary`, `ping` or `pong`
  * @param data    at most 125 bytes for `ping` and `pong`
+ * @returns offset of the first byte after the frame
  */
-export function clientFrame(opcode: number, data: Uint8Array): Buffer {
+export function writeClientFrame(memory: FrameMemory, at: number, opcode: number, data: Uint8Array): number {
+  const { bytes } = memory
   const { length } = data
-  const lengthBytes = length < 126 ? 0 : length <= 0xffff ? 2 : 8
-  const headLength = 2 + lengthBytes + MASK_BYTES
-  // The payload begins at a multiple of 8 in the allocation, for the view of 32-bit words.
-  const payloadAt = (headLength + 7) & ~7
-  const whole = Buffer.allocUnsafe(payloadAt + length)
-  const from = payloadAt - headLength
-  whole[from] = 0x80 | opcode
-  if (lengthBytes === 0) whole[from + 1] = 0x80 | length
-  else if (lengthBytes === 2) {
-    whole[from + 1] = 0x80 | 126
-    whole.writeUInt16BE(length, from + 2)
+  bytes[at] = 0x80 | opcode
+  let maskAt = at + 2
+  if (length < 126) bytes[at + 1] = 0x80 | length
+  else if (length <= 0xffff) {
+    bytes[at + 1] = 0x80 | 126
+    maskAt = bytes.writeUInt16BE(length, maskAt)
   } else {
-    whole[from + 1] = 0x80 | 127
-    whole.writeUInt32BE(Math.floor(length / 2 ** 32), from + 2)
-    whole.writeUInt32BE(length >>> 0, from + 6)
+    bytes[at + 1] = 0x80 | 127
+    maskAt = bytes.writeUInt32BE(Math.floor(length / 2 ** 32), maskAt)
+    maskAt = bytes.writeUInt32BE(length >>> 0, maskAt)
   }
   if (nextMask === masks.length) {
     randomFillSync(masks)
     nextMask = 0
   }
-  const maskAt = payloadAt - MASK_BYTES
-  masks.copy(whole, maskAt, nextMask, nextMask + MASK_BYTES)
-  nextMask += MASK_BYTES
-  whole.set(data, payloadAt)
-  mask(whole, maskAt, payloadAt)
-  return from === 0 ? whole : whole.subarray(from)
+  const payloadAt = maskAt + MASK_BYTES
+  for (let i = maskAt; i < payloadAt; i++) bytes[i] = masks[nextMask++]!
+  if (length < WORDS_FROM_BYTES) {
+    for (let i = 0; i < length; i++) bytes[payloadAt + i] = data[i]! ^ bytes[maskAt + (i & 3)]!
+  } else {
+    bytes.set(data, payloadAt)
+    maskWords(memory, maskAt, payloadAt + length)
+  }
+  return payloadAt + length
 }
 
-/** Masks all bytes of `frame` from `payloadAt` on with the four bytes at `maskAt`. */
-function mask(frame: Buffer, maskAt: number, payloadAt: number): void {
-  const length = frame.length - payloadAt
-  const at = frame.byteOffset + payloadAt
-  let done = 0
-  if (length >= WORDS_FROM_BYTES && (at & 3) === 0) {
-    for (let i = 0; i < MASK_BYTES; i++) wordBytes[i] = frame[maskAt + i]!
-    const key = word[0]!
-    const words = new Uint32Array(frame.buffer, at, length >>> 2)
-    for (let i = 0; i < words.length; i++) words[i] = words[i]! ^ key
-    done = length & ~3
-  }
-  for (let i = done; i < length; i++) frame[payloadAt + i] = frame[payloadAt + i]! ^ frame[maskAt + (i & 3)]!
+/** Masks the bytes of `memory` from the end of the mask at `maskAt` up to `end`. At least 4 bytes. */
+function maskWords({ bytes, words }: FrameMemory, maskAt: number, end: number): void {
+  const payloadAt = maskAt + MASK_BYTES
+  const firstWord = (payloadAt + 3) >>> 2
+  const endWord = end >>> 2
+  const before = firstWord * 4 - payloadAt
+  for (let i = 0; i < before; i++) bytes[payloadAt + i] = bytes[payloadAt + i]! ^ bytes[maskAt + i]!
+  // The first word begins `before` bytes into the payload, so the mask is rotated by as many bytes.
+  for (let i = 0; i < MASK_BYTES; i++) wordBytes[i] = bytes[maskAt + ((before + i) & 3)]!
+  const key = word[0]!
+  for (let i = firstWord; i < endWord; i++) words[i] = words[i]! ^ key
+  for (let i = endWord * 4; i < end; i++) bytes[i] = bytes[i]! ^ bytes[maskAt + ((i - payloadAt) & 3)]!
+}
+
+/** Serializes a frame of a client into a new buffer. Parameters as for {@link writeClientFrame}. */
+export function clientFrame(opcode: number, data: Uint8Array): Buffer {
+  const bytes = Buffer.allocUnsafe(clientFrameLength(data.length))
+  // Node.js aligns its buffers to 8 bytes.
+  writeClientFrame(frameMemory(bytes), 0, opcode, data)
+  return bytes
 }
 
 /**

@@ -1,10 +1,11 @@
 import { GatewayFault } from '../../base/fault.ts'
 import type { ConcurrencyLimiter } from '../concurrency-limiter.ts'
-import { Http1Call, type Upgrade } from '../http1-call.ts'
+import { type Carrier, Http1Call, type Upgrade } from '../http1-call.ts'
 import type { ReplyHead } from '../reply-head.ts'
 import type { UpgradeCall, UpgradeListener, UpgradeRequest, UpstreamRequest } from '../target.ts'
-import { clientCloseFrame, clientFrame } from './client-frame.ts'
+import { clientCloseFrame } from './client-frame.ts'
 import { NO_CODE } from './close-code.ts'
+import { FrameBatch } from './frame-batch.ts'
 import { FrameError, type FrameListener, FrameReader } from './frame-reader.ts'
 import { Handshake } from './handshake.ts'
 import { Opcode } from './opcode.ts'
@@ -12,6 +13,9 @@ import { Opcode } from './opcode.ts'
 /** Number of queued bytes above which `send` returns false, and from which pongs are not sent. */
 const QUEUE_BYTES = 64 * 1024
 const noData = new Uint8Array()
+
+/** The batch of all WebSockets of the node. */
+const batch = new FrameBatch()
 
 /** A WebSocket to a service: the handshake, then messages in both directions. */
 export class WebSocketCall extends Http1Call implements UpgradeCall, Upgrade, FrameListener {
@@ -24,7 +28,6 @@ export class WebSocketCall extends Http1Call implements UpgradeCall, Upgrade, Fr
   #switched = false
   /** True after `send` returned false, until all messages were written. */
   #full = false
-  #corked = false
 
   constructor(request: UpgradeRequest, listener: UpgradeListener, seats: ConcurrencyLimiter) {
     const { client, timeouts } = request
@@ -53,9 +56,7 @@ export class WebSocketCall extends Http1Call implements UpgradeCall, Upgrade, Fr
       this.#reader.read(bytes, from, to)
     } catch (error) {
       if (!(error instanceof FrameError)) throw error
-      const { connection } = this
-      connection?.write(clientCloseFrame(error.closeCode, error.message))
-      connection?.finish()
+      if (this.connection !== undefined) closeWith(this.connection, error.closeCode, error.message)
       this.fail(new GatewayFault('upstream-broken', 'upstream', `invalid WebSocket frame: ${error.message}`))
     }
   }
@@ -71,37 +72,27 @@ export class WebSocketCall extends Http1Call implements UpgradeCall, Upgrade, Fr
     // Pongs that a service does not read would fill the gate's memory. Only the latest ping needs a pong (RFC 6455
     // §5.5.3).
     if (connection !== undefined && connection.unsentBytes < QUEUE_BYTES) {
-      connection.write(clientFrame(Opcode.pong, data))
+      batch.add(connection, Opcode.pong, data)
     }
   }
 
   onClose(code: number, reason: Buffer): void {
     const { connection } = this
     if (!this.end()) return
-    connection!.write(clientCloseFrame(code === NO_CODE ? undefined : code))
-    connection!.finish()
+    closeWith(connection!, code === NO_CODE ? undefined : code)
     this.#listener.onClose(code, reason)
   }
 
   send(data: Uint8Array, binary: boolean): boolean {
     const { connection } = this
     if (connection === undefined || !this.#switched) return true
-    if (!this.#corked) {
-      // All messages of one read of the client are sent in one system call.
-      this.#corked = true
-      connection.cork()
-      queueMicrotask(() => {
-        this.#corked = false
-        connection.uncork()
-      })
-    }
-    connection.write(clientFrame(binary ? Opcode.binary : Opcode.text, data))
+    batch.add(connection, binary ? Opcode.binary : Opcode.text, data)
     this.#full ||= connection.unsentBytes > QUEUE_BYTES
     return !this.#full
   }
 
   ping(): void {
-    if (this.#switched) this.connection?.write(clientFrame(Opcode.ping, noData))
+    if (this.#switched && this.connection !== undefined) batch.add(this.connection, Opcode.ping, noData)
   }
 
   get unsentBytes(): number {
@@ -125,7 +116,13 @@ export class WebSocketCall extends Http1Call implements UpgradeCall, Upgrade, Fr
       return
     }
     if (!this.end()) return
-    connection!.write(clientCloseFrame(code, reason))
-    connection!.finish()
+    closeWith(connection!, code, reason)
   }
+}
+
+/** Sends a close frame after all messages, and ends the connection. */
+function closeWith(connection: Carrier, code?: number, reason?: string): void {
+  batch.flush()
+  connection.write(clientCloseFrame(code, reason))
+  connection.finish()
 }
