@@ -395,7 +395,7 @@ export class GatewayNode {
     this.#serving = false
     write('info', 'node stops and waits for running exchanges', { in_flight: this.#inFlight })
     await sleep(settings.drainDelayMs)
-    // New certificates would open the listener again.
+    // Stop the reload first: new certificates would open the listener again.
     this.#certificates?.close()
     listener.stopListening()
     this.#http2?.stopListening()

@@ -36,7 +36,7 @@ export interface PolicyJobs {
    * @throws {ConfigError} when a secret cannot be read
    */
   prepare(snapshot: Snapshot): Commit
-  /** Ends the work that jobs left behind, after the queues are closed. */
+  /** Closes the clients of the jobs, after the queues are closed. */
   close(): Promise<void>
   readonly metrics?: MetricSource
 }

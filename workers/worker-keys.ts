@@ -38,7 +38,7 @@ export function openWorkerKeys({ loaded, apply, secrets, keyRings, link, issuers
     // A worker follows no event log. It learns the writing keys with each report.
     appointed: (writing) =>
       appointKeys(keyRings, writing, (kind, id) => {
-        // A worker signs no assertions and seals no audit records.
+        // Only encryption keys concern a worker: it signs no assertions and seals no audit records.
         if (kind !== 'encryption' || id === lacking) return
         lacking = id
         const problem = `nodes may be unable to read what this worker encrypts; add the key to keys.${kind} of this worker`

@@ -39,7 +39,7 @@ export interface NodeView {
   readonly inFlight: number
   readonly logLinesLost: number
   readonly upstreams: readonly UpstreamView[]
-  /** Everything of the node that ends at a known time, the earliest first. */
+  /** Lists the certificates, secrets and keys of the node that end at a known time, the earliest first. */
   readonly expiries: readonly Expiry[]
   /** Security relaxations in settings and policy, one entry each. */
   readonly relaxations: readonly string[]

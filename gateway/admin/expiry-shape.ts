@@ -10,7 +10,9 @@ export const expiryShape = z.strictObject({
   expires_at: z.string().describe('Time of the end (RFC 3339).'),
   routine: z
     .boolean()
-    .describe('Whether it ends regularly and is renewed without an operator. Such an entry causes no warning.'),
+    .describe(
+      'Whether the entry ends regularly and is renewed without an operator, as the refresh tokens of sessions. Such an entry causes no warning.',
+    ),
 })
 
 export const expiryExample: z.output<typeof expiryShape> = {

@@ -95,7 +95,7 @@ export class AuditTrail implements MetricSource {
     )
   }
 
-  /** Seals the next batches with this key. */
+  /** Seals the next batches of audit records with this key. */
   sealWith(key: AuditKey | undefined): void {
     this.#chain.sealWith(key)
   }

@@ -49,7 +49,7 @@ export class Chain {
     this.#idPrefix = `{"id":"${this.id}-`
   }
 
-  /** Seals the next batches with this key. */
+  /** Seals the next batches of audit records with this key. */
   sealWith(key: AuditKey | undefined): void {
     this.#key = key
   }

@@ -17,7 +17,10 @@ export class EventBudget {
     this.#atMs = nowMs
   }
 
-  /** @param events  number of events; a negative number gives some back @returns false when the budget is exceeded */
+  /**
+   * @param events  number of events; a negative number returns events to the budget
+   * @returns false when the budget is exceeded
+   */
   take(events: number, nowMs: number): boolean {
     this.#refill(nowMs)
     this.#left -= events
@@ -30,7 +33,7 @@ export class EventBudget {
     return -this.#left
   }
 
-  /** Whether the client has exceeded the budget, and not yet half of the burst has returned. */
+  /** Whether the client has exceeded the budget and has not yet regained half of its burst. */
   isExceeded(nowMs: number): boolean {
     this.#refill(nowMs)
     if (this.#left >= this.#rate.burst / 2) this.#exceeded = false

@@ -27,7 +27,10 @@ export interface Expiry {
   readonly expiresAtMs: number
 }
 
-/** A component that knows when things end. It is asked at each reading, so that nothing is stored twice. */
+/**
+ * A component that knows when certificates, secrets or keys end. The list of expiries asks each source at each reading,
+ * so that no end is stored twice.
+ */
 export interface ExpirySource {
   expiries(): Iterable<Expiry>
 }
@@ -35,7 +38,7 @@ export interface ExpirySource {
 /** Latest time that `Date` can express, ms. A later end, which an issuer could state, is not listed. */
 const LATEST_MS = 8.64e15
 
-/** Everything of a process that ends at a known time, read from its sources at each call. */
+/** The certificates, secrets and keys of a process that end at a known time, read from their sources at each call. */
 export class Expiries {
   readonly #sources: ExpirySource[] = []
 

@@ -3,7 +3,7 @@ import { Rotating } from './rotating.ts'
 export interface FollowedSource<T> {
   /** Returns the value now; `undefined` while its parts do not fit together, for example a certificate and its key. */
   read(): T | undefined
-  /** Reads the files behind the value again, at most once a second. */
+  /** Reads the files that contain the value again, at most once a second. */
   refresh(): void
 }
 

@@ -46,7 +46,10 @@ export class KeyRing<Key extends RingKey> {
     return this.#writer?.id === id ? this.#nowMs() : this.#stoppedMs.get(id)
   }
 
-  /** Uses these keys from now on. The appointed key writes; without an appointed key, the first one. */
+  /**
+   * Replaces the keys of the ring. The key that the cluster appointed writes; without an appointed key, the first key
+   * writes.
+   */
   replace(keys: readonly Key[]): void {
     this.#keys = keys
     this.#switch()

@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
 import type { KeyRing } from './key-ring.ts'
 
-/** A key that encrypts stored data. */
+/** An encryption key for data in Redis, with its id. */
 export interface SealKey {
   /** Key id: 1 to 64 ASCII characters. The id is stored unencrypted in each encrypted blob. */
   readonly id: string

@@ -44,7 +44,10 @@ export function printAcknowledgements(receipt: ReceiptDocument, waited: boolean,
   output.line('')
 }
 
-/** Where an event is stored, as a part of a sentence. A Redis without replicas is normal, so it is not mentioned. */
+/**
+ * Says where an event is stored, as a part of a sentence. A Redis without replicas is normal, so the text does not
+ * mention it.
+ */
 export function storedText({ replicas, fsynced }: ReceiptDocument): string {
   const copies = replicas === 0 ? '' : ` and ${replicas} ${replicas === 1 ? 'replica' : 'replicas'}`
   return `stored in Redis${copies}${fsynced ? ', and on disk' : ''}`

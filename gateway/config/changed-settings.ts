@@ -24,7 +24,7 @@ type Reload = 'live' | 'restart'
 type Report = (path: DocumentPath, reload: Reload) => void
 
 interface Compared {
-  /** Schemas of the value, with their wrappers, which have the metadata. */
+  /** Schemas that describe the value, and the schemas that wrap them: the wrappers have the metadata. */
   readonly schemas: readonly z.core.$ZodType[]
   readonly path: DocumentPath
   /** Time of effect that a mapping around the value states; `undefined` when none does. */

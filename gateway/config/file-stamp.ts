@@ -3,7 +3,8 @@ import { join } from 'node:path'
 
 /**
  * Returns the metadata of a file or folder as text. The text changes when the content of a file changes. Links are
- * followed, so the text also changes when Kubernetes replaces the folder behind `..data`. An error gives its message.
+ * followed, so the text also changes when Kubernetes replaces the folder behind `..data`. For a file that cannot be
+ * read, returns the message of the error.
  */
 export function stampOf(path: string): string {
   try {

@@ -118,7 +118,7 @@ export class OpenSecret implements Secret {
     if (isStable && stamp !== this.#read) this.read()
   }
 
-  /** Reads the source now. A value with an error is logged, and the value in use stays. */
+  /** Reads the source of the secret now. An invalid value is logged, and the value in use stays active. */
   read(): void {
     this.#read = this.#stamp()
     this.#found = this.#read
@@ -137,7 +137,7 @@ export class OpenSecret implements Secret {
     for (const listener of this.#listeners) listener()
   }
 
-  /** Follows another source from now on. The value of the old source becomes the previous one. */
+  /** Makes the secret follow another source. The value of the old source becomes the previous value. */
   move(place: SecretPlace): void {
     this.#place = place
     this.read()

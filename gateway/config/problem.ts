@@ -22,9 +22,9 @@ export const problemCodes = {
   GH_POLICY_LOGIN:
     'The login settings of an issuer are contradictory, or a route requires a login that no issuer offers.',
   GH_POLICY_ACCEPT:
-    'A route accepts client ids and secrets, but the policy does not say at which issuer and for which scopes; or it says so for no route.',
+    'A route accepts client ids and secrets, but the policy does not say at which issuer and for which scopes; or it states them although no route accepts client ids and secrets.',
   GH_POLICY_CREDENTIAL:
-    'A credential for a service cannot be requested as written: a key is missing or contradicts another.',
+    'A credential for a service cannot be requested as written: a member of the entry is missing or contradicts another member.',
   GH_POLICY_ROLE: 'A requirement names a role that the service does not map, so no user can have the role.',
   GH_POLICY_REQUIREMENT: 'A requirement has no condition that can be checked. It would read as public.',
   GH_POLICY_CREDENTIALS: 'A route admits callers who do not have the credential that its service is to receive.',

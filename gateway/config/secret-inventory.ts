@@ -9,9 +9,9 @@ export interface InventoryEntry extends SecretListing {
   readonly expires_at: string | null
 }
 
-/** A secret whose end its owner knows. */
+/** A secret with the time of its end, if the component that uses the secret knows it. */
 interface ListedSecret extends SecretListing {
-  /** ms since the Unix epoch. Default: the end of the expiry with the name of the secret. */
+  /** ms since the Unix epoch. Default: the end that the list of expiries has under the name of the secret. */
   readonly expiresAtMs?: number | undefined
 }
 

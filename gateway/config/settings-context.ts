@@ -98,7 +98,8 @@ export function settingCertificates(
 /**
  * Reads a secret. When this fails, a problem is added to `ctx` and the result is `undefined`.
  *
- * @param use  use of a secret that follows its file; a key follows its file by another way and has none
+ * @param use  use of a secret that follows its file; `undefined` for a key, whose file the reload of the settings
+ *   follows
  */
 export function settingSecret(
   reference: SecretReference | undefined,

@@ -31,14 +31,16 @@ export class ExchangeCache<T> {
     this.#limits = limits
   }
 
-  /** Returns the entry of a key; `undefined` when it has none, or one that must not be used now. */
+  /**
+   * Returns the entry of a key; `undefined` when the cache has no entry for the key, or one that must not be used now.
+   */
   find(key: string, nowMs: number): ExchangeEntry<T> | undefined {
     const entry = this.#entries.get(key)
     return entry !== undefined && isUsable(entry, nowMs) ? entry : undefined
   }
 
   /**
-   * Adds a result in place of the earlier one of its key.
+   * Adds a result, which replaces the earlier result of its key.
    *
    * @param bytes  size of the result in memory, bytes
    */
@@ -72,7 +74,7 @@ export class ExchangeCache<T> {
     if (entry === undefined) return
     this.#entries.delete(key)
     this.#bytes -= entry.bytes
-    // Other holders of the entry must not keep the token in memory.
+    // Other objects may still refer to the entry: they must not keep its token in memory.
     entry.result = undefined
   }
 }

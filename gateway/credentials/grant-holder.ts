@@ -18,7 +18,10 @@ const MISSES_MAX = 5
 /** Shortest time between two orders to renew the same token, ms. */
 const ORDER_EVERY_MS = 10_000
 
-/** Time by which the grant of a token may seem to be in the future, ms: the wait for a reply of Redis. */
+/**
+ * Largest time by which the grant of a token may seem to lie in the future, ms. It covers the wait for a reply of
+ * Redis.
+ */
 const SKEW_MS = 1000
 
 /** Smallest age of a token that a service refused at which the token is renewed, ms. */
@@ -125,7 +128,7 @@ export class GrantHolder {
     return this.#token === token ? undefined : this.#token?.bearer
   }
 
-  /** Waits for a running request. */
+  /** Waits for the running request for a token. */
   async settled(): Promise<void> {
     await this.#taking?.catch(() => {})
   }
@@ -146,7 +149,7 @@ export class GrantHolder {
     try {
       await this.#take()
     } catch (error) {
-      // The failure is logged, and exchanges without a token get it.
+      // `#take` logs a failure and reports it to the exchanges that wait, so nothing is done here.
       if (!(error instanceof GrantFailure)) throw error
     }
   }

@@ -29,7 +29,7 @@ const LIFETIME_MAX_MS = 7 * 24 * 3_600_000
 const outcomes = ['granted', 'repeated', 'unavailable', 'refused'] as const
 type Outcome = (typeof outcomes)[number]
 
-/** A token could not be obtained. The same failure applies to all requests for `retryMs`. */
+/** A token could not be obtained. All requests for the token of this grant get the same failure for `retryMs`. */
 export class GrantFailure extends GatewayFault {
   readonly retryMs: number
 

@@ -20,7 +20,7 @@ export class EnvoyCheckRequest {
   path = ''
   host = ''
   scheme = ''
-  /** Always empty from Envoy. */
+  /** Query of the request. Envoy always leaves it empty, because `path` contains the query. */
   query = ''
   fragment = ''
   /** HTTP version, such as `HTTP/2`. */

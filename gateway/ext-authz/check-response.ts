@@ -112,7 +112,8 @@ class HeaderOption {
 }
 
 function whole(writer: ProtobufWriter): Buffer {
-  // A name that is not ASCII, which the gate never sends, would have another size than it was taken to have.
+  // The size was computed with one byte for each character of a name. A name that is not ASCII, which the gate never
+  // sends, would be longer.
   if (!writer.isComplete) throw new Error('a CheckResponse has another size than computed')
   return writer.bytes
 }

@@ -111,7 +111,8 @@ export class UwsDownstream implements Downstream {
 
   #mayUpload(): boolean {
     const { exchange: x, upload } = this.#end
-    // An upload of several parts is a stream. A shorter one that does not end is found by the sweep of the streams.
+    // An upload that arrives in several parts is a stream. The periodic search for streams finds an upload of one part
+    // that does not end.
     if (x.stream === undefined && upload!.continued && !x.settled) {
       watchExchange(x)
       if (x.settled) return false

@@ -86,7 +86,7 @@ export class CheckCall implements Downstream, ActiveSetMember {
   readonly #chunks: Buffer[] = []
   /** The set that has this call: of exchanges in progress, or of calls that wait for their peers. */
   #in: InFlight | ActiveSet<CheckCall> | undefined
-  /** Start of the wait for the peer. */
+  /** Monotonic time at which the wait for the peer began, ms. */
   #waitsSinceMs = 0
   /** True when the whole request has arrived. */
   #received = false
@@ -266,7 +266,7 @@ export class CheckCall implements Downstream, ActiveSetMember {
     this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR)
   }
 
-  /** The peer neither sends nor reads while the exchange is in progress. */
+  /** No stall is possible: the peer neither sends nor reads while the exchange is in progress. */
   stallReason(): undefined {
     return undefined
   }

@@ -60,9 +60,9 @@ export class ClientConnection implements ActiveSetMember {
   #usedMs: number
   #heardMs: number
   #pingedMs: number | undefined
-  /** Bytes that had been read at the last sweep. */
+  /** Number of bytes that had been read from the socket at the last sweep. */
   #read = 0
-  /** Bytes of heads and bodies since the last sweep: they are no overhead. */
+  /** Bytes of request heads and bodies since the last sweep. They do not count as overhead. */
   #credit = 0
   #sent = 0
   /** Streams whose request body is not complete. */
@@ -128,7 +128,7 @@ export class ClientConnection implements ActiveSetMember {
   }
 
   /**
-   * Tells clients to stop sending bodies that the gate does not read (RFC 9113 §8.1), once they have got the whole
+   * Tells clients to stop sending bodies that the gate does not read (RFC 9113 §8.1), once they have received the whole
    * reply: nghttp2 would send RST_STREAM before the end of the reply.
    */
   #stopUploads(): void {
@@ -168,7 +168,7 @@ export class ClientConnection implements ActiveSetMember {
       if (now - this.#startedMs >= PREFACE_MS) this.cut('preface')
       return
     }
-    // From here on each step may destroy the session, whose socket then cannot be used.
+    // Each of the following steps may destroy the session, whose socket then cannot be used.
     this.#checkBytes(session, now)
     this.#stopUploads()
     if (!session.destroyed && this.streams > 0) this.#checkSilence(session, now)
@@ -200,7 +200,9 @@ export class ClientConnection implements ActiveSetMember {
     if (!this.#overhead.take(overhead, now) && this.#overhead.debt > this.#unread()) this.cut('frame-flood')
   }
 
-  /** Bytes of request bodies that have arrived and that the gate has not read yet. They are no overhead either. */
+  /**
+   * Bytes of request bodies that have arrived and that the gate has not read yet. They do not count as overhead either.
+   */
   #unread(): number {
     let bytes = 0
     for (const stream of this.#uploads) bytes += unreadBytes(stream)
@@ -265,7 +267,10 @@ export class ClientConnection implements ActiveSetMember {
   }
 }
 
-/** Bytes of the body of a request that have arrived and that are unread: they have used up its window. */
+/**
+ * Bytes of a request body that have arrived and that the gate has not read. They have used up the flow-control window
+ * of the stream.
+ */
 function unreadBytes({ destroyed, state }: ServerHttp2Stream): number {
   return destroyed ? 0 : Math.max(0, WINDOW_BYTES - (state.localWindowSize ?? WINDOW_BYTES))
 }

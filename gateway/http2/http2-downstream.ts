@@ -88,7 +88,7 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
     return this.#over || this.#stream.closed || this.#stream.destroyed
   }
 
-  /** Call this for a request whose head is not its end. */
+  /** Begins to receive the request body. Call this only for a request that has a body. */
   expectBody(): void {
     this.#upload = new Http2Upload(this.#stream, {
       onBytes: (total, bytes) => this.#checkSize(total, bytes),
@@ -129,7 +129,8 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
 
   #mayUpload(): boolean {
     const { exchange: x } = this
-    // An upload of several parts is a stream. A shorter one that does not end is found by the sweep of the streams.
+    // An upload that arrives in several parts is a stream. The periodic search for streams finds an upload of one part
+    // that does not end.
     if (x.stream === undefined && this.#upload!.continued && !x.settled) {
       watchExchange(x)
       if (x.settled) return false
@@ -139,7 +140,8 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
 
   refuse(refusal: Denial, requestId: string, metadataUrl: string): void {
     this.#sendRefusal(refusal, requestId, metadataUrl)
-    // Otherwise a client that has a new certificate would get refusals until the connection ends by its age.
+    // Close the connection: otherwise a client that has a new certificate would be refused until the connection ends by
+    // its age.
     if (this.exchange.connectionRefused) this.#connection.goAway('certificate')
   }
 

@@ -106,7 +106,7 @@ export class Http2Listener {
     this.#counts = new SessionCounts({
       ...options,
       now,
-      // Also a peer that sends checks carries requests of many clients.
+      // A peer that sends ext_authz checks carries the requests of many clients too.
       isProxy: (address) =>
         gate.proxies?.lists(address) === true ||
         (options.extAuthz && gate.proxies?.mayCallAuthorization(address) === true),
@@ -167,7 +167,7 @@ export class Http2Listener {
     }
     const server = this.#contexts === undefined ? createServer(options) : this.#createTlsServer(options, this.#contexts)
     server.on('session', (session) => this.#begin(session))
-    // The connection counts the error itself.
+    // `ClientConnection` handles and counts the errors of its session.
     server.on('sessionError', () => undefined)
     server.on('error', () => undefined)
     return server
@@ -182,7 +182,7 @@ export class Http2Listener {
       rejectUnauthorized: false,
       SNICallback: (name, found) => found(null, this.#contexts!.find(name)?.context),
     })
-    // A client that does not offer h2. Without this, Node.js sends it an HTTP/1.0 page.
+    // Without this listener, Node.js sends an HTTP/1.0 page to a client that does not offer h2.
     server.on('unknownProtocol', (socket) => socket.destroy())
     server.on('tlsClientError', (_, socket) => socket.destroy())
     return server
@@ -246,8 +246,8 @@ export class Http2Listener {
     if (typeof servername === 'string') connection.servedNames = contexts.find(servername)?.names
     if (trust === undefined) return true
     const certificate = (socket as TLSSocket).getPeerX509Certificate()
-    // The CAs may have changed during the handshake, and then it is not known which of them have verified the
-    // certificate. The new ones have, or would have, unless one was removed.
+    // The CAs may have changed during the handshake. It is then not known whether the old or the new CAs verified the
+    // certificate. If no CA was removed, a certificate that the old CAs accepted is accepted by the new ones too.
     const current = this.#contexts!.trust!
     if ((certificate !== undefined && !authorized) || !current.covers(trust)) {
       connection.cut('protocol-error')
@@ -362,12 +362,12 @@ export class Http2Listener {
   }
 }
 
-/** Addresses of both ends of a connection: no two open connections have the same. */
+/** Returns the addresses and ports of both ends of a connection, which no other open connection has. */
 function endsOf({ remoteAddress, remotePort, localAddress }: Socket | TLSSocket): string {
   return `${remoteAddress} ${remotePort} ${localAddress}`
 }
 
-/** Size of a request head: its names and values, bytes. */
+/** Returns the size of a request head: the sum of its names and values, bytes. */
 function sizeOf(list: readonly string[]): number {
   let bytes = 0
   for (const text of list) bytes += text.length

@@ -2,9 +2,12 @@ import type { ServerHttp2Stream } from 'node:http2'
 import { BodyStream } from '../pipeline/exchange/body-stream.ts'
 import type { RequestStream, Trailers } from '../upstream/target.ts'
 
-/** Receives the parts of a request body. Each method may end the exchange. */
+/** Receives the events of a request body. Each method may end the exchange. */
 export interface UploadListener {
-  /** Called before bytes are passed on, with the number of bytes so far, and of these bytes. */
+  /**
+   * Called before bytes of the body are passed to the upstream. `total` is the number of bytes received so far, `bytes`
+   * the number of those that follow now.
+   */
   onBytes(total: number, bytes: number): void
   /** Called when trailers have arrived, before the end of the body is passed on. */
   onTrailers(trailers: Trailers): void
@@ -43,7 +46,7 @@ export class Http2Upload {
     })
   }
 
-  /** False when the whole body has arrived without trailers. */
+  /** False when the whole request body has arrived without trailers, so that none can follow. */
   get mayHaveTrailers(): boolean {
     return this.#trailers !== undefined || this.#source.state.remoteClose !== 1
   }
@@ -103,7 +106,7 @@ export class Http2Upload {
     if (!this.#discarding) this.#stream!.push(null)
   }
 
-  /** Makes the upstream read again, after it was not allowed to. */
+  /** Makes the upstream read the body again, after it was not allowed to read. */
   wake(): void {
     if (!this.#discarding) this.#stream?.wake()
   }

@@ -31,7 +31,10 @@ export class SecureContexts {
     this.standard = read[0]!
   }
 
-  /** The certificate for a server name; `undefined`: the client gets the first certificate. A wildcard is one label. */
+  /**
+   * Returns the certificate for a server name; `undefined`: the client gets the first certificate. A wildcard in a
+   * certificate matches one label.
+   */
   find(serverName: string): Served | undefined {
     const name = serverName.toLowerCase()
     return this.#byName.get(name) ?? this.#byName.get(name.replace(/^[^.]+/, '*'))

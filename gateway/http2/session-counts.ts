@@ -41,7 +41,7 @@ export interface SessionCountsOptions {
 export class SessionCounts {
   readonly #options: SessionCountsOptions
   readonly #peers = new Map<string, PeerCounts>()
-  /** Number of open connections, and of requests in progress. */
+  /** Number of open HTTP/2 connections of the node, and of requests in progress on them. */
   sessions = 0
   streams = 0
   /** Number of connections since the start of the node. */

@@ -6,29 +6,32 @@ export const PREFACE_MS = 10_000
 export const LINGER_MS = 5000
 /** Time without a byte from a client with open requests after which the gate sends a PING, ms. */
 export const QUIET_MS = 20_000
-/** Time for the reply to a PING, ms. Without it, the connection is closed. */
+/** Time for the reply to a PING, ms. Without a reply in this time, the connection is closed. */
 export const PING_REPLY_MS = 20_000
 
-/** Requests in progress on the node over HTTP/2. A fifth is reserved, as for connections. */
+/**
+ * Maximum number of requests in progress on the node over HTTP/2. A fifth is reserved for addresses that sent a valid
+ * credential, as for connections.
+ */
 export const STREAMS_MAX = 20_000
-/** Requests in progress for one client address over all its HTTP/2 connections. */
+/** Maximum number of requests in progress for one client address over all its HTTP/2 connections. */
 export const STREAMS_PER_ADDRESS_MAX = 2000
 /** Part of a limit of the whole node that is open to addresses that have not sent a valid credential. */
 export const OPEN_SHARE = 0.8
 
-/** PINGs of a client. gRPC clients send some per second to measure the bandwidth. */
+/** Limit of the PING frames of one client. gRPC clients send several per second to measure the bandwidth. */
 export const PINGS: EventRate = { burst: 1000, perSecond: 50 }
-/** SETTINGS frames of a client, each of which the gate must acknowledge. */
+/** Limit of the SETTINGS frames of one client. The gate must acknowledge each of them. */
 export const SETTINGS: EventRate = { burst: 100, perSecond: 1 }
-/** Requests that the clients at one address cancel before the end of the reply, over all connections. */
+/** Limit of the requests that the clients at one address cancel before the end of the reply, over all connections. */
 export const CANCELS: EventRate = { burst: 1000, perSecond: 50 }
 /**
- * Bytes of frames that carry neither a request head nor a body: WINDOW_UPDATE, PRIORITY, unknown frames, and frame heads
- * of small DATA frames. Node.js reports none of these frames, so their bytes are counted.
+ * Limit of the bytes of frames that carry neither a request head nor a body: WINDOW_UPDATE, PRIORITY, unknown frames,
+ * and frame heads of small DATA frames. Node.js reports none of these frames, so their bytes are counted.
  */
 export const OVERHEAD_BYTES: EventRate = { burst: 1024 * 1024, perSecond: 64 * 1024 }
 
-/** Bytes of a request head on the wire that do not count as overhead: at most this many. */
+/** Largest part of a request head that does not count as overhead, bytes on the wire. */
 export const HEAD_CREDIT_MAX = 16 * 1024
 /** Bytes of frame heads and HPACK that each request may need in addition to its fields. */
 export const REQUEST_CREDIT = 128

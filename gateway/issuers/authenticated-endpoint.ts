@@ -11,7 +11,7 @@ export interface AuthenticatedEndpointOptions extends Omit<TokenEndpointOptions,
   readonly authentication: ClientAuthentication
 }
 
-/** Token endpoint of one issuer, at which the gate itself is the client. */
+/** Calls the token endpoint of one issuer at which the gate itself is the client. */
 export class AuthenticatedEndpoint {
   readonly #options: AuthenticatedEndpointOptions
   readonly #endpoint: CertificateBound<TokenEndpoint>

@@ -12,7 +12,9 @@ export type ClientCredentials =
   | { readonly method: 'private_key_jwt'; readonly key: ClientKey }
   | { readonly method: 'tls_client_auth'; readonly cert: string; readonly key: string }
 
-/** Place of the settings with which the gate is a client of an issuer. */
+/**
+ * Place in the policy of the settings with which the gate is a client of an issuer, for names of secrets and errors.
+ */
 export interface ClientPlace {
   /** Path of these settings, such as `issuers`, `corp`, `login`. */
   readonly path: DocumentPath
@@ -83,7 +85,8 @@ export class ClientAuthentication {
     try {
       this.#credentials.replace(read())
     } catch (error) {
-      // A certificate and its key are replaced one after the other: the second change completes the pair.
+      // A certificate and its key are replaced one after the other, so they may not belong together after the first of
+      // two changes.
       if (!(error instanceof ConfigError)) throw error
     }
   }

@@ -9,7 +9,7 @@ const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 export interface ClientProof {
   readonly authorization?: string
   readonly parameters: Readonly<Record<string, string>>
-  /** The client secret, which an issuer could repeat in the description of an error. */
+  /** The client secret. It is removed from error descriptions of the issuer, which could repeat the secret. */
   readonly secret?: string
 }
 

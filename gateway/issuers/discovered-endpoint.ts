@@ -13,11 +13,14 @@ export interface DiscoveredEndpointOptions {
   readonly rules: IssuerRules
   /** Member of the metadata with the URL of the endpoint, such as `token_endpoint` (RFC 8414 §2). */
   readonly member: string
-  /** End of the message when the metadata has no usable URL: what an operator can do instead. */
+  /** End of the error message when the metadata has no usable URL. It says what an operator can do instead. */
   readonly remedy: string
 }
 
-/** URL of one endpoint of an issuer, from the issuer's metadata. While the metadata is unavailable, the last URL. */
+/**
+ * URL of one endpoint of an issuer, from the issuer's metadata. While the metadata is unavailable, the last known URL
+ * is used.
+ */
 export class DiscoveredEndpoint {
   readonly #options: DiscoveredEndpointOptions
   /** The discovered URL, and the time of its next look-up on the monotonic clock, ms. */
@@ -45,7 +48,7 @@ export class DiscoveredEndpoint {
     return url
   }
 
-  /** The next call of {@link url} looks the endpoint up again. */
+  /** Makes the next call of {@link url} look the endpoint up again. */
   expire(): void {
     if (this.#known !== undefined) this.#known.untilMs = 0
   }

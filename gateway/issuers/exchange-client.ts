@@ -6,7 +6,7 @@ import type { AuthenticatedEndpoint } from './authenticated-endpoint.ts'
 import type { GrantError, GrantedToken } from './grant-reply.ts'
 import type { Asker } from './question-queue.ts'
 
-/** The issuer refuses to exchange this subject token. `why` is the error code of its reply. */
+/** Result of an exchange: the issuer refuses to exchange this subject token. `why` is the error code of its reply. */
 export interface ExchangeRefusal {
   readonly refused: string
 }
@@ -18,10 +18,13 @@ export interface ExchangeClientOptions {
   readonly actor: Secret | undefined
 }
 
-/** Errors about the subject token or its subject. `invalid_request` is handled apart. */
+/**
+ * Errors about the subject token or its subject. `invalid_request` is handled separately, because it can also concern
+ * the request of the gate.
+ */
 const aboutSubject: ReadonlySet<string> = new Set(['invalid_grant', 'access_denied', 'interaction_required'])
 
-/** Errors about the gate's client, which every exchange would get. */
+/** Errors about the gate's client. Every exchange would get the same error. */
 const aboutGate: ReadonlySet<string> = new Set(['invalid_client', 'unauthorized_client', 'unsupported_grant_type'])
 /** Time after an error about the gate's client in which no exchange is tried, ms. Issuers lock clients that keep trying. */
 const PAUSE_MS = 1000

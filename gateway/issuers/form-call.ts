@@ -54,8 +54,8 @@ export class FormCall {
     try {
       return await this.#send(address, requestOf(await fill(), signal))
     } catch (error) {
-      // The issuer probably closed an idle connection when the request was sent. A second introspection request, or a
-      // second token, is harmless.
+      // Send the request again: the issuer probably closed an idle connection while the request was sent. A second
+      // introspection or a second token is harmless.
       if (isBroken(error) && !signal.aborted) return this.#send(address, requestOf(await fill(), signal))
       throw error
     }

@@ -19,12 +19,12 @@ export interface GrantError {
   readonly description: string | undefined
 }
 
-/** Why a reply says nothing about the grant. */
+/** A reply that neither grants nor refuses a token, with the reason. */
 export interface UnreadableGrant {
   readonly why: string
 }
 
-/** Why the gate cannot present the granted token to a service as a bearer token. */
+/** A granted token that the gate cannot present to a service as a bearer token, with the reason. */
 export interface UnusableGrant {
   readonly unusable: string
 }
@@ -77,7 +77,10 @@ export function readGrant(reply: FormReply, askedMs: number, secrets: readonly s
 /** Values of `issued_token_type` that a service may receive. A refresh token, for example, must never reach a service. */
 const presentable: ReadonlySet<unknown> = new Set(Object.values(tokenTypes))
 
-/** Runs of this length and more could be tokens or secrets, and are left out of descriptions. */
+/**
+ * Matches runs of characters that could be tokens or secrets because of their length. They are left out of error
+ * descriptions.
+ */
 const tokenLike = /[\w.~+/=-]{32,}/g
 
 function descriptionIn(object: JsonObject | undefined, secrets: readonly string[]): string | undefined {

@@ -67,7 +67,10 @@ export class Introspector {
   #loggedMs = Number.NEGATIVE_INFINITY
   #lookedUpMs = Number.NEGATIVE_INFINITY
   readonly #now: () => number
-  /** Credentials and monotonic time, ms, of the issuer's last valid response with status 200. */
+  /**
+   * Credentials of the last request to which the issuer replied with a valid response and status 200, and the monotonic
+   * time of the response, ms.
+   */
   #answeredTo: ClientCredentials | undefined
   #answeredMs = Number.NEGATIVE_INFINITY
 
@@ -194,7 +197,7 @@ export class Introspector {
     return this.#call.with(credentials).post(url, fill, signal)
   }
 
-  /** Looks up the introspection endpoint again at the next request, at most once a second. */
+  /** Makes the next request look up the introspection endpoint again, at most once a second. */
   #lookUpAgain(): void {
     if (performance.now() - this.#lookedUpMs < LOOK_UP_MS) return
     this.#lookedUpMs = performance.now()

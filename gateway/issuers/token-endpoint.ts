@@ -26,7 +26,7 @@ export interface TokenEndpointOptions {
   readonly timeoutMs: number
   /** Client certificate of the gate for mutual TLS, as PEM text. */
   readonly certificate?: { readonly cert: string; readonly key: string } | undefined
-  /** Returns the time of a monotonic clock, ms. Default: the clock of the process. */
+  /** Returns the monotonic time, ms. Default: the clock of the process. */
   readonly now?: (() => number) | undefined
 }
 
@@ -126,7 +126,7 @@ export class TokenEndpoint {
     }
     const grant = readGrant(reply, askedMs, secrets)
     if ('why' in grant) throw this.#fault(grant.why)
-    // The endpoint may have moved when it does not accept the request at all.
+    // An endpoint that does not accept the request at all may have moved, so its URL is looked up again.
     if ('error' in grant && grant.error.startsWith('status ')) this.#endpoint.expire()
     return grant
   }

@@ -12,7 +12,7 @@ const holder = z.object({
   writes: z.partialRecord(z.enum(['assertion', 'encryption', 'audit']), z.string()),
 })
 
-/** Keys that a process published. */
+/** Keys that a process has and writes with, as it published them in Redis. */
 export type KeyHolder = z.output<typeof holder>
 
 /** A process that has or lacks a key. */
@@ -23,7 +23,7 @@ export interface KeyProcess {
 
 /** The keys of all processes of the cluster, as Redis had them at one time. */
 export class HeldKeys {
-  /** Time of the Redis server, ms since the epoch. */
+  /** Time of the Redis server at the read, ms since the epoch. */
   readonly nowMs: number
   readonly holders: readonly KeyHolder[]
   readonly #use: ReadonlyMap<string, number>

@@ -40,7 +40,7 @@ export class KeyChange {
     if (problems.length > 0) throw new ConfigError(problems)
   }
 
-  /** Returns the keys in force whose value `next` does not have. */
+  /** Returns the keys in force that `next` lacks or has with another value. */
   #dropped(kind: KeyKind, next: SettingKeys): DroppedKey[] {
     return this.#dependencies.keyRings.of(kind).keys.flatMap((key): DroppedKey[] => {
       const same = next[kind].find(({ id }) => id === key.id)
@@ -60,7 +60,7 @@ export class KeyChange {
 
 interface DroppedKey {
   readonly id: string
-  /** Whether the new settings have a key with this id and another value. */
+  /** Whether the new settings have a key with the same id and another value. */
   readonly isAltered: boolean
 }
 

@@ -65,7 +65,7 @@ export class KeyHolders {
     if (!this.#client.ready) return
     const { link, keyRings, process, appointed } = this.#dependencies
     const { keyHolders, keyUse, writingKeys } = link.keys
-    // A worker signs no assertions and seals no audit records.
+    // Report only encryption keys of a worker, because a worker signs no assertions and seals no audit records.
     const used = process.role === 'node' ? keyKinds : (['encryption'] as const)
     const idsOf = (kind: KeyKind) => keyRings.of(kind).keys.map(({ id }) => id)
     const keys = { assertion: [], audit: [], ...Object.fromEntries(used.map((kind) => [kind, idsOf(kind)])) }

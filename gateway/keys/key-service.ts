@@ -38,7 +38,10 @@ export type RotationResult =
       readonly rotated: true
       readonly acknowledged: readonly string[]
       readonly missing: readonly string[]
-      /** Key that wrote before, and the time from which no process needs it; `null` when the key did not change. */
+      /**
+       * The previous writing key, and the time from which no process needs it; `null` when the writing key did not
+       * change.
+       */
       readonly old: string | null
       readonly old_may_go_at: string | null
     }

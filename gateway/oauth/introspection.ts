@@ -77,7 +77,8 @@ export function validateIntrospected(
   if (isOtherToken(claims)) return 'token-type'
   const claimed = validateClaims(claims, rules, nowMs, asRegistered)
   if (typeof claimed === 'string') return claimed
-  // Without `jkt` the gate does not know the key, so no client can prove possession of it.
+  // The response says that the token is bound by DPoP. Without `jkt` the gate does not know the key, so no client can
+  // prove possession of it.
   return isDpop && claimed.confirmation?.jkt === undefined ? 'token-binding' : claimed
 }
 

@@ -36,7 +36,7 @@ const ED25519_BYTES = 64
  */
 export type SignatureCheck = (token: string) => Promise<boolean>
 
-/** Like {@link SignatureCheck}, but in the same tick. */
+/** Checks a signature like {@link SignatureCheck}, but synchronously. */
 export type ImmediateSignatureCheck = (token: string) => boolean
 
 /** A key in the form that `node:crypto` verifies fastest, and the form of its signatures. */

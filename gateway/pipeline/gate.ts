@@ -106,7 +106,7 @@ export interface AccessLog {
 
 const STDOUT = 1
 
-/** Stands for every secret of a service in a gate that forwards nothing. */
+/** Replaces every secret for services in a gate that forwards nothing, so that it opens no secret. */
 const hiddenSecret: Secret = {
   current: '',
   previous: undefined,

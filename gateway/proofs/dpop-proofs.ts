@@ -30,7 +30,7 @@ export interface ProofExpectation {
   readonly token: string
   readonly method: string
   readonly nowMs: number
-  /** Whether a URL is that of the request. */
+  /** Whether a URL (`htu`) is that of the request. */
   isUrl(htu: string): boolean
   /** Whether the client address may cause another check of a signature; asked only for a key with recent failures. */
   mayVerify(): boolean
@@ -146,7 +146,7 @@ export class DpopProofs {
   }
 }
 
-/** A key whose thumbprint is the expected one, and that is not imported yet. */
+/** The public key in a proof. It has the expected thumbprint, and is not imported yet. */
 interface NewKey {
   readonly head: string
   readonly import: () => ReturnType<typeof proofSignatureCheck>

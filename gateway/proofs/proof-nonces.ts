@@ -57,24 +57,27 @@ export class ProofNonces {
     return this.#options.mode === 'required' || nowMs < this.#settledAt(nowMs)
   }
 
-  /** A nonce of the current second. */
+  /** Returns a nonce of the current second. */
   issue(nowMs: number): string {
     return this.#bytesOf(Math.floor(nowMs / 1000)).toString('base64url')
   }
 
-  /** Age of a nonce, ms; negative if the clock of its node is ahead. @returns `undefined` for an invalid nonce */
+  /**
+   * Returns the age of a nonce, ms; negative if the clock of the issuing node is ahead. @returns `undefined` for an
+   * invalid nonce
+   */
   ageMs(nonce: string, nowMs: number): number | undefined {
     if (nonce.length !== NONCE_CHARS) return undefined
     const bytes = Buffer.from(nonce, 'base64url')
     if (bytes.length !== TIME_BYTES + MAC_BYTES) return undefined
     const issuedS = bytes.readUInt32BE(0)
     const ageMs = nowMs - issuedS * 1000
-    // The age is checked first, so that a client cannot make the node compute nonces of any time.
+    // Check the age before the MAC, so that a client cannot make the node compute nonces of any time.
     if (ageMs < -CLOCK_SKEW_MS || ageMs >= NONCE_LIFE_MS) return undefined
     return timingSafeEqual(bytes, this.#bytesOf(issuedS)) ? ageMs : undefined
   }
 
-  /** The nonce of one second. All nodes issue the same one, so a node needs only few MACs. */
+  /** Returns the nonce of one second. All nodes issue the same nonce in one second, so a node computes few MACs. */
   #bytesOf(issuedS: number): Buffer {
     const { id } = this.#options.epoch()
     const secret = this.#options.secret()

@@ -39,7 +39,7 @@ export class ConnectionAccess {
     }
   }
 
-  /** Call before a connection is opened. Pass the new connection to the returned function. */
+  /** Call this before a connection to Redis is opened, and pass the new connection to the returned function. */
   begin(): (stream: Socket) => void {
     const credentials = this.#credentials.presented
     const certificate = this.#access.certificate.presented

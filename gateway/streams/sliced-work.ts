@@ -76,7 +76,7 @@ export class SlicedWork {
     })
   }
 
-  /** @returns whether the task is complete, else this turn has had its slice */
+  /** @returns true when the task is complete; false when the slice of this turn is used up */
   #finishes(step: () => number): boolean {
     while (this.#left > 0 && this.#now() < this.#endAt) {
       const cost = step()

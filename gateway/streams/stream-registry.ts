@@ -152,7 +152,7 @@ export class StreamRegistry implements SharedState, StreamKeeper {
     this.#count(entry, undefined)
   }
 
-  /** An exchange can be an upload first, and then a download or an event stream. */
+  /** The kind can change: an exchange can be an upload first, and then a download or an event stream. */
   #count(entry: RegisteredStream, kind: StreamKind | undefined): void {
     if (entry.kind === kind) return
     if (entry.kind !== undefined) this.#openByKind[entry.kind]--
@@ -222,7 +222,7 @@ export class StreamRegistry implements SharedState, StreamKeeper {
   }
 
   /**
-   * Checks every stream, in slices, so that requests do not wait for thousands of streams.
+   * Checks every stream, in slices, so that requests do not wait until thousands of streams are checked.
    *
    * @returns resolves when all are checked; `undefined` if they are when this method returns
    */

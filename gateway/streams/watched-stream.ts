@@ -4,7 +4,7 @@ import type { StreamKind, StreamSelector, StreamView } from './stream-view.ts'
 
 /** A transfer that outlives the decision that admitted it, and the means to hold and to end it. */
 export interface WatchedStream {
-  /** Kind of the stream now. A forwarded upload becomes a reply. */
+  /** Kind of the stream at present. An upload becomes a stream of another kind when its reply begins. */
   readonly kind: StreamKind
   /** Receives the entry of the stream, before the first check. */
   watchedBy(watch: StreamWatch): void
@@ -33,7 +33,7 @@ export interface WatchedStream {
   isSelected(selector: StreamSelector): boolean
 }
 
-/** A source of a stream. */
+/** An exchange that may have become a stream. */
 export interface StreamCandidate {
   /** @returns `undefined` if there is nothing to watch: the transfer is complete, or already watched */
   startStream(): WatchedStream | undefined

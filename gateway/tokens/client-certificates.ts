@@ -43,7 +43,10 @@ export class ClientCertificates implements ExpirySource {
   readonly required: boolean
   /** Issuers of the identities of callers, by issuer identifier. The CAs of a running node do not change their names. */
   readonly issuers: ReadonlyMap<string, IssuerRules>
-  /** Certificates of connections, and of header fields: only the former were verified in a handshake of this gate. */
+  /**
+   * Certificates of connections and of header fields have separate caches, because only those of connections were
+   * verified in a TLS handshake of this gate.
+   */
   readonly #ofConnections = new CertificateCache()
   readonly #ofFields = new CertificateCache()
   #trust: ClientTrust | undefined
@@ -55,7 +58,10 @@ export class ClientCertificates implements ExpirySource {
     this.issuers = issuersOf(trust, () => this.#trust!)
   }
 
-  /** Trust in force, for the checks of every certificate from now on, on open connections too. */
+  /**
+   * Replaces the trusted CAs and revocation lists. All further checks use them, also those of certificates on open
+   * connections.
+   */
   get trust(): ClientTrust | undefined {
     return this.#trust
   }

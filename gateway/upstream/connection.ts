@@ -274,7 +274,7 @@ export class UpstreamConnection implements BodyKeeper {
     head.fleeting = bytes === shared && !empty && (end === to || chunked)
     call.listener.onHead(head)
     if (this.#call !== call) return
-    // After `onHead`, in which the listener may have allowed silence.
+    // Set the deadline after `onHead`, because the listener may have changed `idleMs` in it.
     this.#deadline = this.#keeper.sweep.after(call.idleMs)
     if (empty) this.#complete(call, end < to)
     else if (end < to) this.#readBody(call, bytes, end, to)

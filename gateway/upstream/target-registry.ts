@@ -52,7 +52,7 @@ interface Served {
   readonly balancer: Balancer
 }
 
-/** Objects that a policy uses, by the settings that they were made for. */
+/** Targets and certificate files that a policy uses, by the settings for which they were created. */
 class InUse {
   readonly targets = new Map<string, PooledTarget>()
   readonly seats = new Map<string, ConcurrencyLimiter>()

@@ -44,7 +44,7 @@ interface Anchor {
   readonly list: RevocationList | undefined
 }
 
-/** Part of a chain that was climbed so far. */
+/** Results for the part of a certificate chain that has been verified so far, from the client certificate upwards. */
 interface Climb {
   validFromMs: number
   validUntilMs: number
@@ -109,7 +109,8 @@ export class ClientTrust {
       const next = intermediates.find((x509) => x509.ca && x509 !== child && isIssuedBy(child, x509, x509.publicKey))
       if (next === undefined) break
       restrict(climb, next)
-      // Only trusted CAs have revocation lists.
+      // The issuer of this certificate is not in `tls.client.ca`, so there is no revocation list for it: its status is
+      // unknown.
       if (child === certificate.x509 && this.#usesLists) climb.statusUntilMs = Number.NEGATIVE_INFINITY
       child = next
     }

@@ -17,7 +17,9 @@ export interface DerElement {
   readonly content: Buffer
 }
 
-/** Largest number of bytes of a length. 4 bytes express 4 GiB, more than any file that is read. */
+/**
+ * Largest number of bytes that encode the length of an element. 4 bytes express 4 GiB, more than any file that is read.
+ */
 const LENGTH_BYTES_MAX = 4
 
 /**

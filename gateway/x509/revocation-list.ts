@@ -3,7 +3,7 @@ import { type DerElement, DerReader, derTags, derTime, readExtensions, serialTex
 
 /** A certificate revocation list (RFC 5280 §5), parsed. Its signature is not verified yet. */
 export interface RevocationList {
-  /** Name of the issuing CA in DER. */
+  /** Name of the CA that issued the list, in DER. */
   readonly issuer: Buffer
   /** Time from which a newer list exists, ms since the epoch. The list must not be used later. */
   readonly nextUpdateMs: number

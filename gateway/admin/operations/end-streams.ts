@@ -57,7 +57,8 @@ export const endStreams = operation({
   replies: {
     200: { description: 'On every node, the streams have ended.', schema: replyOf() },
     202: {
-      description: 'The order is written. Some nodes have not acknowledged it, or cannot end streams.',
+      description:
+        'The order to end streams is written. Some nodes have not acknowledged the order, or cannot end streams.',
       schema: replyOf(),
     },
   },

@@ -18,7 +18,7 @@ const asked = z.strictObject({
   certificate: text
     .optional()
     .describe(
-      'Client certificate of the request in PEM, followed by its intermediate CAs. Checked like one that a listed proxy states.',
+      'Client certificate of the request in PEM, followed by its intermediate CAs. The node checks it like a certificate that a listed proxy states.',
     ),
   fields: z
     .array(z.tuple([text, text]))

@@ -6,14 +6,14 @@ export const listExpiries = operation({
   id: 'list_expiries',
   method: 'GET',
   path: '/api/v1/expiries',
-  summary: 'List what expires',
+  summary: 'List certificates, secrets and keys that expire',
   description:
     'Lists everything of this node that ends at a known time, the earliest first: certificates, secrets with a stated ' +
     'date, keys of issuers that cannot be fetched. Certificates of upstreams are those that this node saw.',
   scope: 'gatehouse:read',
   replies: {
     200: {
-      description: 'What expires on this node.',
+      description: 'Certificates, secrets and keys of this node that expire.',
       schema: z.strictObject({ node: z.string(), expiries: z.array(expiryShape) }),
     },
   },

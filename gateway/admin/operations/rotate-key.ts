@@ -8,8 +8,13 @@ const time = z.string().nullable()
 const rotated = z.strictObject({
   rotated: z.literal(true),
   acknowledged: z.array(z.string()).describe('Nodes that write with the key.'),
-  missing: z.array(z.string()).describe('Nodes that have not acknowledged. Each switches when it reads the event log.'),
-  old: z.string().nullable().describe('Id of the key that wrote before; `null` when the key wrote already.'),
+  missing: z
+    .array(z.string())
+    .describe('Nodes that have not acknowledged the switch. Each of them switches when it reads the event log.'),
+  old: z
+    .string()
+    .nullable()
+    .describe('Id of the previous writing key; `null` when the requested key already was the writing key.'),
   old_may_go_at: time.describe('Time from which the old key may be removed (RFC 3339).'),
 })
 
@@ -35,7 +40,7 @@ export const rotateKey = operation({
   scope: 'gatehouse:admin',
   body: z.strictObject({
     kind: z.enum(['assertion', 'encryption']).describe('Kind of the key.'),
-    to: z.string().min(1).max(64).describe('Id of the key that writes from now on.'),
+    to: z.string().min(1).max(64).describe('Id of the key that becomes the writing key.'),
     overlap_s: z
       .int()
       .min(0)
@@ -44,8 +49,12 @@ export const rotateKey = operation({
       .describe('Time for which every node must have published an assertion key, s. Default 600.'),
   }),
   replies: {
-    200: { description: 'The key writes.', schema: outcome },
-    202: { description: 'Nothing changed: a process lacks the key, or the overlap has not passed.', schema: outcome },
+    200: { description: 'The key is the writing key now.', schema: outcome },
+    202: {
+      description:
+        'Nothing changed: a process lacks the key, or the overlap has not passed. Send the call again later.',
+      schema: outcome,
+    },
   },
   problems: ['key_unknown', 'cluster_unavailable', 'unavailable'],
   example: {

@@ -94,7 +94,9 @@ const status = z.strictObject({
   credentials: z
     .array(z.strictObject({ service: z.string(), types: z.array(z.string()) }))
     .describe('Kinds of credentials that each service receives, without their values.'),
-  expiries: z.array(expiryShape).describe('What ends at a known time on this node, the earliest first.'),
+  expiries: z
+    .array(expiryShape)
+    .describe('Certificates, secrets and keys of this node that end at a known time, the earliest first.'),
   grants: z
     .array(
       z.strictObject({

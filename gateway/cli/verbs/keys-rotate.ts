@@ -30,7 +30,7 @@ export const verb = defineVerb({
     kind: z.enum(['assertion', 'encryption']).register(flag, { help: 'kind of the key' }),
   },
   flags: {
-    to: z.string().register(flag, { value: 'id', help: 'id of the key that writes from now on' }),
+    to: z.string().register(flag, { value: 'id', help: 'id of the key that becomes the writing key' }),
     overlap: z.string().default('10m').register(flag, {
       value: 'duration',
       help: 'time for which every node must have published an assertion key',
@@ -69,8 +69,8 @@ export const verb = defineVerb({
         }
         output.line(
           result.old === null
-            ? `Key ${to} wrote already.`
-            : `Key ${result.old} may be removed from ${result.old_may_go_at} on. A reload without it is rejected before.`,
+            ? `Key ${to} already was the writing key.`
+            : `Key ${result.old} may be removed from ${result.old_may_go_at} on. Until then, a reload of settings without this key is rejected.`,
         )
         output.document(document)
         return result.missing.length === 0 ? exitCodes.done : exitCodes.partly
@@ -91,6 +91,6 @@ function durationOf(name: string, text: string): number {
 }
 
 function reasonOf({ lacking, ready_at }: Waiting, to: string): string {
-  if (ready_at !== null) return `every node publishes key ${to}; it may write from ${ready_at} on`
+  if (ready_at !== null) return `every node publishes key ${to}; it can become the writing key from ${ready_at} on`
   return `key ${to} is missing on ${lacking.join(', ') || 'the node that was asked'}`
 }

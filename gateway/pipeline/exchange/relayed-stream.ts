@@ -26,7 +26,7 @@ export class RelayedStream implements WatchedStream, Relay {
   #complete = false
   /** Trailers of the reply that became complete while the exchange was held. */
   #trailers: Trailers | undefined
-  /** Reads from the service up to the last sweep, and the number of sweeps since then without a read. */
+  /** Number of reads from the service at the last sweep that found a new one, and the number of sweeps since then. */
   #readsSeen = 0
   #idleSweeps = 0
 
@@ -121,7 +121,7 @@ export class RelayedStream implements WatchedStream, Relay {
     const { eventStream, settled, call, downstream } = this.#x
     const { idleMs } = this.#authority.current.route.streams
     if (!eventStream || settled || idleMs === undefined || call === undefined) return
-    // A paused service is not silent.
+    // The service is not silent while the gate does not read from it, because the stream is held or the client is slow.
     if (call.reads !== this.#readsSeen || this.held || downstream.backedUp) {
       this.#readsSeen = call.reads
       this.#idleSweeps = 0

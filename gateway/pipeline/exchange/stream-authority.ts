@@ -213,7 +213,8 @@ export class StreamAuthority {
       this.#denial = 'answer' in verdict ? sessionEnded : verdict
       return
     }
-    // The client proved possession of a key at the start of the stream, and cannot prove it again.
+    // A token with another key cannot continue the stream: the client proved possession of the key at the start of the
+    // stream, and cannot prove it again.
     if (!isSameConfirmation(again.facts?.confirmation, this.#x.facts?.confirmation)) {
       this.#denial = this.#x.route.denials.token['token-binding']
       return
@@ -257,7 +258,7 @@ function lookupsOf({ gate, facts, session }: Exchange): readonly RevocationMemo[
   if (gate.revocations === undefined) return []
   const ofToken = facts?.revocation
   const ofSession = session?.revocation
-  // Lists of exact length: a filtered list would keep memory for 17 entries, for each stream.
+  // Build a list of exact length: `filter` would reserve memory for 17 entries for each stream.
   if (ofSession === undefined) return ofToken === undefined ? [] : [ofToken]
   return ofToken === undefined ? [ofSession] : [ofToken, ofSession]
 }

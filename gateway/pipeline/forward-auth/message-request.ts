@@ -24,7 +24,7 @@ export interface MessageRequest {
   readonly scheme: 'http' | 'https' | undefined
 }
 
-/** Stands for a message that cannot be read. The head names no host that a route could have. */
+/** Returns the request that replaces a message that cannot be read. Its host is the host of no route. */
 export function unreadMessage(asked: MessageDenial): MessageRequest {
   return { head: new RequestHead('GET', checkPath, undefined, ['host'], ['unknown']), asked, scheme: undefined }
 }
@@ -39,7 +39,8 @@ export function messageRequest(
   { proxies, clientCertificates }: Pick<Gate, 'proxies' | 'clientCertificates'>,
 ): MessageRequest {
   const { path, protocol } = message
-  // A part that is missing is refused as such, instead of as an unknown method or an invalid host.
+  // A message without method, path or host is refused because it is incomplete, instead of because of an unknown method
+  // or an invalid host.
   const isComplete = message.method !== '' && path !== '' && message.host !== ''
   const method = isComplete ? message.method : 'GET'
   const fields = new ClientFields(message)
@@ -64,7 +65,7 @@ function lineOf(method: string, path: string): MessageLine {
 class ClientFields {
   readonly names: string[]
   readonly values: string[]
-  /** The first disagreement between the parts of the message. */
+  /** The first disagreement between the parts of the message; `undefined` when they agree. */
   refused: typeof malformed | typeof ambiguous | undefined
 
   constructor({ method, path, host, scheme, query, fragment, form, names, values }: EnvoyCheckRequest) {
@@ -155,7 +156,7 @@ const singleFields: ReadonlyMap<string, RegExp> = new Map([
 
 const pseudoFields: ReadonlySet<string> = new Set([':method', ':path', ':authority', ':scheme'])
 
-/** A list of addresses whose last one is `address`. */
+/** Whether the last address in a list is `address`. */
 function withAddress(chain: string, address: Uint8Array): string {
   if (chain === '') return formatAddress(address)
   const last = readNode(trimOptionalWhitespace(chain.slice(chain.lastIndexOf(',') + 1)))
@@ -169,7 +170,7 @@ function byteSequence(escaped: string): string | undefined {
     const presented = readEscapedPem(escaped)
     return presented && `:${presented.der.toString('base64')}:`
   } catch {
-    // An invalid percent escape.
+    // The text has an invalid percent escape.
     return undefined
   }
 }

@@ -6,7 +6,10 @@ import { certificateMethod } from './certificate-method.ts'
 import type { ConfirmationMethod } from './confirmation-method.ts'
 import { dpopMethod } from './dpop-method.ts'
 
-/** All methods, in the order in which they are checked. A member without a method makes its tokens unusable. */
+/**
+ * All methods by which a caller can prove possession of a key, in the order in which they are checked. A token whose
+ * claim `cnf` has a member without a method is unusable.
+ */
 const confirmationMethods = [dpopMethod, certificateMethod] as const satisfies readonly ConfirmationMethod[]
 
 type ConfirmationReason =

@@ -27,7 +27,7 @@ interface Presentation {
 /** A token and the scheme with which the client presented the token. */
 export interface PresentedToken {
   readonly scheme: 'bearer' | 'dpop' | 'basic'
-  /** The token; for `basic`, the encoded client id and secret. */
+  /** The token; with the scheme `basic`, the client id and secret in base64. */
   readonly token: string
 }
 

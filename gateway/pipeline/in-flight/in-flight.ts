@@ -110,7 +110,8 @@ export class InFlight {
     this.#watched.visit((watched) => {
       const { exchange: x, isWebSocket } = watched
       if (x.stream !== undefined || isWebSocket) {
-        // Not visited here again: thousands of streams would cost time at each event of the cluster.
+        // Move the stream to the registered ones, which this method does not visit: thousands of streams would cost
+        // time at each event of the cluster.
         this.#watched.delete(watched)
         this.#registered.add(watched)
         return
@@ -127,7 +128,7 @@ export class InFlight {
     const faults: unknown[] = []
     const all = [...this.#watched.members(), ...this.#registered.members()]
     await inSlices(all, SLICE, (watched) => {
-      // The exchange ended after the sweep began.
+      // Skip an exchange that ended after the sweep began.
       if (watched.place === -1) return
       try {
         this.#look(watched, now, restarting)

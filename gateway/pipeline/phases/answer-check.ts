@@ -76,8 +76,8 @@ function fieldsForService({ head, facts, route, upstreamCredential }: Valid<Cred
   if (facts !== undefined && route.service.authRequestHeaders) fields.push(...authRequestFields(facts))
   if (upstreamCredential !== undefined) fields.push([route.credential.field!, upstreamCredential])
   const cookies = cookieField(head)
-  // The field is sent even if nothing was removed: without it, a proxy could not distinguish "unchanged" from "no
-  // cookies left".
+  // Send the field `Cookie` even if nothing was removed from it. Otherwise a proxy could not distinguish unchanged
+  // cookies from no cookies.
   if (cookies !== '') fields.push(['cookie', withoutOwnCookies(cookies)])
   return fields
 }

@@ -38,13 +38,13 @@ export const checkCertificate = phase<Resolved, Resolved>()({
     if (certificates === undefined) return undefined
     const refused = checkConnection(x, certificates)
     if (refused !== undefined) {
-      // The client needs another certificate, and thus another connection.
+      // Close the connection, because the client needs another certificate and thus another connection.
       x.close = true
       x.connectionRefused = refused !== certificateDenials['certificate-status-unknown']
       return refused
     }
     if (x.peerTrusted) return checkStated(x, certificates)
-    // The caller of a dry run enters the certificate of a request without a connection.
+    // A dry run has no connection: its caller enters the certificate.
     return x.handshake === undefined ? certificateVerdict(x) : undefined
   },
 })

@@ -274,7 +274,7 @@ function sendAgain(x: Shaped, credential: string | undefined, isValid: () => boo
   const { requestFields: fields } = x
   const { field } = x.route.credential
   for (let i = 0; i < fields.length; i += 2) if (fields[i] === field) fields[i + 1] = credential
-  // A pooled connection may be closed already, and the request must not be sent a third time.
+  // Use a new connection: a pooled one may be closed already, and the request must not be sent a third time.
   send(x, true)
 }
 

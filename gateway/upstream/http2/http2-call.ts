@@ -10,7 +10,7 @@ import { CallBody, type CallBodyListener } from './call-body.ts'
 import { replyOfList, trailersOfList } from './reply-of-list.ts'
 import type { RequestList } from './request-list.ts'
 
-/** The session that carries a call. */
+/** The HTTP/2 session that carries a call, as the call uses it. */
 export interface CallCarrier {
   readonly clock: Sweep
   /**
@@ -38,7 +38,7 @@ export interface CallCarrier {
   leave(call: Http2Call, isReset: boolean): void
 }
 
-/** The target that owns a call. */
+/** The target that owns an HTTP/2 call, as the call uses it. */
 export interface Http2CallKeeper {
   readonly origin: string
   /** Sends a call that a service has not processed on another session. */
@@ -66,7 +66,7 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
   #body: CallBody | undefined
   #carrier: CallCarrier | undefined
   #stream: ClientHttp2Stream | undefined
-  /** Longest time without a byte of the reply's body, ms. */
+  /** Longest time without a byte of the reply's body, ms. Can change when the head arrives. */
   #idleMs: number
   /** Number of the sweep (one every 250 ms) at which the current wait times out; 0 when no deadline is set. */
   #deadline = 0
@@ -185,7 +185,7 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
     this.#left = head.contentLength
     this.#listener.onHead(head)
     if (!this.#isCurrent(stream)) return
-    // After `onHead`, in which the listener may have allowed silence.
+    // Set the deadline after `onHead`, because the listener may have changed `idleMs` in it.
     this.#deadline = carrier.clock.after(this.#idleMs)
     // Node.js emits data that came with the head before the head. Until now they are in the buffer of the stream.
     stream.on('data', (chunk: Buffer) => {

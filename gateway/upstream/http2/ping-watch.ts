@@ -11,7 +11,9 @@ const sweepsOf = (ms: number): number => Math.ceil(ms / SWEEP_MS)
  */
 export class PingWatch {
   readonly #sweep: Sweep
-  /** Bytes that had been read when the service was last heard, and the number of the sweep at that time. */
+  /**
+   * Number of bytes that had been read when the service last sent something, and the number of the sweep at that time.
+   */
   #read = 0
   #heardAt: number
   /** Number of the sweep at which the latest PING was sent; `undefined` before the first one. */
@@ -45,7 +47,10 @@ export class PingWatch {
     return (this.#sweep.now - this.#heardAt) * SWEEP_MS
   }
 
-  /** Call this when a call has started: after a long silence, a PING checks the connection. */
+  /**
+   * Call this when a call has started on the session. After a long silence of the service, sends a PING to check the
+   * connection.
+   */
   started(session: ClientHttp2Session, bytesRead: number): void {
     if (this.quietMs(bytesRead) >= STALE_MS) this.#ping(session)
   }
@@ -67,7 +72,7 @@ export class PingWatch {
     if (!this.#hasAnswered && this.#sweep.now - this.#pingedAt! < sweepsOf(PING_PAUSE_MS)) return
     this.#pingedAt = this.#sweep.now
     this.#hasAnswered = false
-    // The reply counts by its bytes.
+    // The reply needs no handler: `heard` notices its bytes.
     this.#waits = session.ping(() => undefined)
   }
 }

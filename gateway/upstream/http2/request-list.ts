@@ -3,9 +3,9 @@ import { GatewayFault } from '../../base/fault.ts'
 import type { UpstreamRequest } from '../target.ts'
 
 /**
- * Fields that HPACK may add to its table, which all clients of a session share. All others are never indexed (RFC 7541
- * §7.1.3): credentials, whatever their field is called, and statements about a client. Otherwise a client could guess
- * them by the size of compressed heads.
+ * Fields that HPACK may add to its table, which all clients of a session share. All other fields are never indexed (RFC
+ * 7541 §7.1.3), so that credentials in any field, and statements about a client, stay out of the table. Otherwise a
+ * client could guess values of other clients by the size of compressed heads.
  */
 const indexed: ReadonlySet<string> = new Set([
   ':method',

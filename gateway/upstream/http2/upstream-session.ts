@@ -29,17 +29,17 @@ const CLOSE_MS = 1000
 /** Largest part of the age limit by which a session is retired earlier, at random. */
 const AGE_SPREAD = 0.1
 
-/** Options of node:http2. */
+/** Options of node:http2 for every session: limits of replies, and no server push. */
 const sessionOptions = {
   strictSingleValueFields: false,
   maxSessionMemory: SESSION_MEMORY_MB,
-  // The pseudo-header field of a reply is one more.
+  // One more than the fields of a reply, for its pseudo-header field `:status`.
   maxHeaderListPairs: FIELDS_MAX + 1,
   maxReservedRemoteStreams: 0,
   settings: { enablePush: false, initialWindowSize: REPLY_WINDOW_BYTES, maxHeaderListSize: HEAD_MAX_BYTES },
 }
 
-/** The target that owns a session. */
+/** The target that owns an HTTP/2 session, as the session uses it. */
 export interface SessionKeeper {
   readonly origin: string
   readonly address: TcpNetConnectOpts
@@ -253,7 +253,8 @@ export class UpstreamSession implements CallCarrier {
     const { rstCode } = stream
     const why =
       this.#error?.message ?? (rstCode === 0 ? 'the reply is incomplete' : `stream reset with ${codeName(rstCode)}`)
-    // Most likely the connection broke while it was idle, before the service read the request: retry is possible.
+    // An error on a session that has carried other calls: most likely the connection broke while it was idle, before
+    // the service read the request. A retry is then possible.
     const retryable = !isAnswered && this.#started > 1 && this.#error !== undefined
     return new GatewayFault('upstream-broken', 'upstream', `${origin}: ${why}`, { cause: this.#error, retryable })
   }
@@ -277,7 +278,7 @@ export class UpstreamSession implements CallCarrier {
     if (this.load === 0) this.#rest()
   }
 
-  /** Takes no more calls. The session ends after its last call. */
+  /** Makes the session take no more calls. It ends after its last call. */
   retire(): void {
     if (this.#isRetired) return
     this.#isRetired = true
@@ -285,7 +286,9 @@ export class UpstreamSession implements CallCarrier {
     if (this.load === 0) this.#rest()
   }
 
-  /** Without calls: ends a retired session, and others after an idle time. */
+  /**
+   * Call this when the session has no call: ends a retired session at once, and any other session after an idle time.
+   */
   #rest(): void {
     if (!this.#open || this.load > 0) return
     if (this.#isRetired || !this.#keeper.isOpen) this.#end()
@@ -355,7 +358,7 @@ export class UpstreamSession implements CallCarrier {
     this.#keeper.closed(this)
   }
 
-  /** Fails the calls that the end of the session has not ended. */
+  /** Lets the calls fail that the end of the session has not ended. */
   #loseCalls(): void {
     const { origin } = this.#keeper
     const fault =

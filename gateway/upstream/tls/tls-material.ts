@@ -81,7 +81,7 @@ function material(
 ): TlsMaterial {
   const shape = [minVersion, serverName, texts.ca, texts.cert, texts.key]
   const hash = createHash('sha256')
-  // The length before each part, so that no two lists of parts have the same bytes.
+  // Hash the length of each part before the part, so that no two lists of parts have the same bytes.
   for (const part of shape) hash.update(part === undefined ? '-;' : `${part.length};${part}`)
   return {
     hash: hash.digest('hex'),

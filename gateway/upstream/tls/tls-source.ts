@@ -68,7 +68,7 @@ export class TlsSource {
       return { outcome: 'changed' }
     } catch (error) {
       if (!(error instanceof TlsFileError)) throw error
-      // Read again at the next check, whatever the state of the files.
+      // Make the next check read the files again, whether they have changed or not.
       this.#seen = undefined
       return this.#rejected(error, now)
     }

@@ -27,7 +27,7 @@ export interface IdentifiedInput extends CredentialInput {
  */
 export type Obtained = string | Denial<'exchange-refused'> | undefined
 
-/** A newer value of a credential; `undefined` when no newer one exists. */
+/** A newer value of a credential after a service refused the old one; `undefined` when no newer value exists. */
 export type Replaced = string | undefined
 
 /** Components of a node that make credentials for services. */
