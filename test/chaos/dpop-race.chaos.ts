@@ -68,7 +68,7 @@ async function repeat(times: number, work: () => Promise<void>): Promise<void> {
   )
 }
 
-test(`of each of ${PROOFS} proofs that four nodes get at once, exactly one request is admitted`, async () => {
+test(`of four requests with the same DPoP proof to four nodes at once, exactly one is admitted, for each of ${PROOFS} proofs`, async () => {
   const admitted = new Map<number, number>()
   const others = new Map<string, number>()
   await repeat(PROOFS, async () => {

@@ -129,7 +129,7 @@ function attempt(id: number): Promise<string> {
   })
 }
 
-test(`${HANDSHAKES} mutated handshakes do not crash the node, and no message arrives that was not sent`, async () => {
+test(`${HANDSHAKES} mutated WebSocket handshakes do not crash the node, and the service gets no message that no client sent`, async () => {
   let next = 0
   const work = async (): Promise<void> => {
     while (next < HANDSHAKES) {

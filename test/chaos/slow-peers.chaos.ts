@@ -58,7 +58,7 @@ function flood(socket: Socket | Duplex, frame: Buffer): { bytes: number } {
   return sent
 }
 
-test(`with ${PEERS} slow readers and ${PEERS} slow services at full speed, memory is bounded and others are served`, async () => {
+test(`with ${PEERS} clients and ${PEERS} services that stop reading their WebSockets, the memory of the node is bounded, and other WebSockets are served`, async () => {
   const others = await Promise.all(Array.from({ length: OTHERS }, (_, i) => openSocket(node.port, `/echo/${i}`)))
   const before = residentMiB(node)
   let peak = before

@@ -102,7 +102,7 @@ test.each(names)(
   },
 )
 
-test.each(names)('%s forwards the reply of the gate to a handshake that is refused', async (name) => {
+test.each(names)('%s forwards the reply of the gate to a refused WebSocket handshake', async (name) => {
   const { port, certificate } = balancers[name]
 
   const anonymous = await refusedSocket(port, '/live/refused', { certificate })

@@ -206,7 +206,7 @@ test('an encryption key is rotated on nodes and workers under load without a fai
   expect(JSON.stringify(worker.log.filter(({ level }) => level === 'error'))).not.toContain('keys.encryption')
 })
 
-test('a node without the writing key of the cluster does not become ready, and its log names the key', async () => {
+test('a node that lacks the writing key of the cluster does not become ready, and its log names the key', async () => {
   mkdirSync(at('old'), { recursive: true })
   put(randomBytes(32).toString('base64url'), 'old', 'k1')
   const keys = { assertion: { directory: at('assertion') }, encryption: { directory: at('old') } }
@@ -231,7 +231,7 @@ test('gatehouse secrets list names source, age and use of each secret, and no va
   expect(stdout).not.toMatch(/three|bootstrap-token-of/)
 })
 
-test('the log of a worker without the writing key of the cluster names the key', async () => {
+test('the log of a worker that lacks the writing key of the cluster names the key', async () => {
   const keys = { encryption: { directory: at('old') } }
   const late = await startWorker({ ...options, settings: { ...options.settings, keys, node: { id: 'w2' } } })
   const line = await late.waitForLine(({ msg }) => msg === 'the cluster writes with a key that this worker lacks')

@@ -178,7 +178,7 @@ test('`gatehouse streams list --cluster` at one node shows the streams of both n
   for (const each of opened) await isOpen(each)
 })
 
-test('`gatehouse streams end --subject` at one node ends the WebSocket and the event stream of the subject at the other, and revokes nothing', async () => {
+test('`gatehouse streams end --subject` at one node ends the WebSocket and the event stream of the subject at the other node, and revokes nothing', async () => {
   const [node, other] = nodes as [TestNode, TestNode]
   const mine = [await open(node, 'ended'), await open(other, 'ended')]
   const others = [await open(node, 'spared'), await open(other, 'spared')]
@@ -206,7 +206,7 @@ test('`gatehouse streams end --subject` at one node ends the WebSocket and the e
   })
 })
 
-test('`gatehouse streams end` ends one stream by its id, those of a session by its sid, and those of a route', async () => {
+test('`gatehouse streams end` ends one stream by its id, the streams of a session by its sid, and the streams of a route', async () => {
   const [node, other] = nodes as [TestNode, TestNode]
   const one = await open(other, 'one')
   const bySid = await open(other, 'by-sid', { sid: 'session-1' })
@@ -279,7 +279,7 @@ test('`/metrics` counts the open streams of a node by kind', async () => {
   await expect.poll(streamsOf, { timeout: 30_000 }).toEqual(before)
 })
 
-test('a node that was stopped while streams were ended is missing in the receipt, and ends them when it continues', async () => {
+test('a node that was suspended while streams were ended is listed as missing in the receipt, and ends its streams when it resumes', async () => {
   const [node, other] = nodes as [TestNode, TestNode]
   const opened = await open(other, 'stopped')
   other.signal('SIGSTOP')
@@ -304,7 +304,7 @@ test.each([
   expect(stderr).toContain('exactly one of --subject, --session, --route and --id')
 })
 
-test('a node of a version that cannot end streams is listed as unable, although it acknowledges the order', async () => {
+test('a receipt lists a node of an older version that cannot end streams as unable, although the node acknowledges the order', async () => {
   const { members, memberFacts, positions } = link.keys
   // The lease and the facts of an older node. It acknowledges every event, also those that it does not know.
   await link.store.call('ZADD', members, Date.now() + 600_000, 'old~1')

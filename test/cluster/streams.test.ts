@@ -84,7 +84,7 @@ async function open(node: TestNode, kind: 'events' | 'download', token: string):
 
 const tokenOf = (sub: string, claims: object = {}) => issuer.sign({ claims: { sub, ...claims } })
 
-test('a receipt of a revocation arrives after the streams of the subject have ended on every node, and no others', async () => {
+test('the receipt of a revocation arrives after the streams of the subject have ended on every node, and other streams continue', async () => {
   const revoked = tokenOf('revoked')
   const mine = await Promise.all(
     nodes.flatMap((node) => [open(node, 'events', revoked), open(node, 'download', revoked)]),
@@ -132,7 +132,7 @@ test('an upload whose token is revoked gets 401, and the service gets no further
   expect(received.bodyBytes).toBe(5)
 })
 
-test('a stream ends at the expiry of its token, although nothing is sent', async () => {
+test('a stream on which nothing is sent ends when its token expires', async () => {
   const [node] = nodes as [TestNode]
   const expS = Math.floor(Date.now() / 1000) + 3
   const { wire } = await open(node, 'events', tokenOf('short', { exp: expS }))
@@ -143,7 +143,7 @@ test('a stream ends at the expiry of its token, although nothing is sent', async
   expect(record['stream_end']).toBe('token-expired')
 })
 
-test('without contact to Redis, streams relay nothing after max_staleness, and go on in order once it is back', async () => {
+test('without contact to Redis, streams relay nothing after max_staleness, and continue in order when Redis is available again', async () => {
   const opened = await Promise.all(nodes.map((node) => open(node, 'download', tokenOf('held'))))
   const revoked = await open(nodes[0]!, 'download', tokenOf('revoked-meanwhile'))
   relay.cut()
@@ -178,7 +178,7 @@ test('without contact to Redis, streams relay nothing after max_staleness, and g
   expect((await revoked.wire.rest()).toString('latin1')).toBe('')
 })
 
-test('a client that cannot read on because its download is held is not ended as stalled', async () => {
+test('the gate does not treat a client as stalled that gets no bytes because its download is held', async () => {
   const [node] = nodes as [TestNode]
   const wire = await connect(node.port)
   await wire.send(requestBytes({ target: '/orders/large', token: tokenOf('slow') }))
@@ -196,7 +196,7 @@ test('a client that cannot read on because its download is held is not ended as 
   wire.close()
 })
 
-test('a node that was stopped until after fenced_by relays nothing of a revoked stream when it wakes', async () => {
+test('a node that was suspended until after fenced_by relays nothing of a revoked stream when it resumes', async () => {
   const [node, other] = nodes as [TestNode, TestNode]
   const token = tokenOf('stopped')
   const opened = await Promise.all(Array.from({ length: 20 }, () => open(node, 'download', token)))

@@ -75,7 +75,7 @@ async function goesOn({ client, served }: Opened): Promise<void> {
 
 const ended = [4401, 'the authorization has ended'] as const
 
-test('a receipt of a revocation arrives after the WebSockets of the subject have ended on every node, and no others', async () => {
+test('the receipt of a revocation arrives after the WebSockets of the subject have ended on every node, and other WebSockets stay open', async () => {
   const mine = await Promise.all([...nodes, ...nodes].map((node) => open(node, 'revoked')))
   const others = await Promise.all(nodes.map((node) => open(node, 'other')))
   for (const each of [...mine, ...others]) await goesOn(each)
@@ -118,7 +118,7 @@ test('a receipt of a revocation arrives after the WebSockets of the subject have
   ])
 })
 
-test('a revocation during the handshake with the service opens no WebSocket', async () => {
+test('no WebSocket opens when its token is revoked during the handshake with the service', async () => {
   const [node] = nodes as [TestNode]
   const before = upstream.sockets.length
   const token = issuer.sign({ claims: { sub: 'early', scope: 'live' } })
@@ -134,7 +134,7 @@ test('a revocation during the handshake with the service opens no WebSocket', as
   expect((await upstream.sockets.at(-1)!.ended())[0]).toBe(1006)
 })
 
-test('no message that was sent after the expiry of the token is relayed, in either direction', async () => {
+test('the gate relays no WebSocket message, in either direction, that was sent after the expiry of the token', async () => {
   const [node] = nodes as [TestNode]
   const exp = Math.floor(Date.now() / 1000) + 3
   // One sends only, the other receives only: a check of one direction would also end the other.
@@ -156,7 +156,7 @@ test('no message that was sent after the expiry of the token is relayed, in eith
   }
 })
 
-test('without contact to Redis, messages wait in both directions after max_staleness, and arrive once it is back', async () => {
+test('without contact to Redis, WebSocket messages wait in both directions after max_staleness, and arrive when Redis is available again', async () => {
   const opened = await Promise.all(nodes.map((node) => open(node, 'held')))
   const revoked = await open(nodes[0]!, 'revoked-meanwhile')
   relay.cut()
@@ -196,7 +196,7 @@ test('without contact to Redis, messages wait in both directions after max_stale
   expect([revoked.client.messages, revoked.served.messages]).toEqual([[], []])
 })
 
-test('a node that was stopped until after fenced_by relays no message of a revoked WebSocket when it wakes', async () => {
+test('a node that was suspended until after fenced_by relays no message of a revoked WebSocket when it resumes', async () => {
   const [node] = nodes as [TestNode]
   const opened = await Promise.all(Array.from({ length: 20 }, () => open(node, 'stopped')))
   node.signal('SIGSTOP')

@@ -118,7 +118,7 @@ test('a caller with its client id and secret is admitted as the client of the gr
   expect(await node.waitForRecord((record) => record['client'] === 'batch')).toMatchObject({ decision: 'admitted' })
 })
 
-test('with credentials: token, the service gets the granted token', async () => {
+test('with credentials: token, the service of a caller with client id and secret gets the granted token', async () => {
   const { received } = await admitted(gate, from('/tokens/1', 'batch', serviceClients.batch))
 
   const [authorization] = received.all('authorization')
@@ -144,11 +144,11 @@ test.each([
     () => from('/writes/1', 'reports', serviceClients.reports),
     notGranted,
   ],
-])('%s is refused', async (_, parts, refusal) => {
+])('the gate refuses a client id and secret: %s', async (_, parts, refusal) => {
   await refused(gate, parts(), refusal)
 })
 
-test('each route accepts only the schemes of its policy, and names them in its challenge', async () => {
+test('each route accepts only the Authorization schemes in its `accept`, and names them in its challenge', async () => {
   const missing = { status: 401, code: 'credential_required', reason: 'credential-missing' }
 
   await refused(gate, from('/people/1', 'batch', serviceClients.batch), noCredential)
@@ -170,7 +170,7 @@ test('a page of another origin cannot make a browser change state with a client 
   await admitted(gate, post([]))
 })
 
-test('while the issuer is unavailable, a kept token admits its client, and another client gets 503 instead of 401', async () => {
+test('while the issuer is unavailable, a client with a kept token is admitted, and another client id and secret gets 503 instead of 401', async () => {
   await admitted(gate, from('/machines/1', 'batch', serviceClients.batch))
   issuer.script = () => ({ status: 500 })
 
@@ -178,7 +178,7 @@ test('while the issuer is unavailable, a kept token admits its client, and anoth
   await refused(gate, from('/machines/1', 'reports', serviceClients.reports), issuerDown)
 })
 
-test('a granted token that the gate rejects is 502, because neither the client nor its secret is wrong', async () => {
+test('a client id and secret gets 502 when the gate rejects the granted token, because neither the client nor its secret is wrong', async () => {
   issuer.script = () => ({
     body: JSON.stringify({ access_token: issuer.sign({ aud: 'https://other.test' }), token_type: 'Bearer' }),
   })
@@ -212,22 +212,25 @@ test.each([
     'a granted token that the gate rejects',
     () => ({ body: JSON.stringify({ access_token: issuer.sign({ aud: 'x' }), token_type: 'Bearer' }) }),
   ],
-])('%s is charged to the client address, because a stranger can cause it without limit', async (_, script) => {
-  issuer.script = script
-  const address = `192.0.2.${++addresses}`
-  const statusOf = async (id: string) =>
-    (await request(node.port, requestBytes(from('/machines/1', id, 'secret', {}, address)))).status
-  const asked = issuer.asked.length
+])(
+  'the failed token request is charged to the client address after %s, because a stranger can cause it without limit',
+  async (_, script) => {
+    issuer.script = script
+    const address = `192.0.2.${++addresses}`
+    const statusOf = async (id: string) =>
+      (await request(node.port, requestBytes(from('/machines/1', id, 'secret', {}, address)))).status
+    const asked = issuer.asked.length
 
-  const statuses: number[] = []
-  while (statuses.at(-1) !== 429 && statuses.length < 2 * BURST) statuses.push(await statusOf(randomUUID()))
+    const statuses: number[] = []
+    while (statuses.at(-1) !== 429 && statuses.length < 2 * BURST) statuses.push(await statusOf(randomUUID()))
 
-  expect(statuses.slice(0, -1).every((status) => status === 502)).toBe(true)
-  expect(statuses.at(-1)).toBe(429)
-  expect(issuer.asked.length - asked).toBe(statuses.length - 1)
-})
+    expect(statuses.slice(0, -1).every((status) => status === 502)).toBe(true)
+    expect(statuses.at(-1)).toBe(429)
+    expect(issuer.asked.length - asked).toBe(statuses.length - 1)
+  },
+)
 
-test('the log contains no client secret', () => {
+test('the log of a node contains no client secret of a caller', () => {
   const log = JSON.stringify(node.log)
 
   expect(node.log.length).toBeGreaterThan(5)

@@ -218,9 +218,12 @@ test.each<[string, string, number]>([
   ['two certificates', `${cert(other.cert)};${cert(workload.cert)}`, 400],
   ['an open quote', `Subject="CN=a;${cert(workload.cert)}`, 400],
   ['an empty element last', `${cert(workload.cert)},`, 400],
-])('X-Forwarded-Client-Cert of a listed proxy with %s is handled as expected', async (_, value, status) => {
-  expect(await ask(envoy!.port, '/caller/envoy', { 'x-forwarded-client-cert': value })).toBe(status)
-})
+])(
+  'X-Forwarded-Client-Cert of a listed proxy with %s gives the expected identity or refusal',
+  async (_, value, status) => {
+    expect(await ask(envoy!.port, '/caller/envoy', { 'x-forwarded-client-cert': value })).toBe(status)
+  },
+)
 
 test.each<[string, number, Record<string, string | string[]>, number]>([
   [
@@ -253,11 +256,14 @@ test.each<[string, number, Record<string, string | string[]>, number]>([
     401,
   ],
   ['a certificate under an alias', escaped!.port, { ssl_client_cert: encodeURIComponent(workload.cert) }, 401],
-])('a listed proxy that states %s is answered as expected', async (_, port, fields, status) => {
-  expect(await ask(port, '/caller/stated', fields)).toBe(status)
-})
+])(
+  'a request gets the expected status when a listed proxy states as client certificate: %s',
+  async (_, port, fields, status) => {
+    expect(await ask(port, '/caller/stated', fields)).toBe(status)
+  },
+)
 
-test('S-083: the certificate field of an unlisted peer is ignored and removed', async () => {
+test('S-083: the gate ignores and removes the client certificate field of an unlisted peer', async () => {
   const fields = { 'ssl-client-cert': encodeURIComponent(workload.cert) }
   const token = await provider.token(workload, 'jwt')
 
@@ -273,13 +279,13 @@ test.each<[string, Record<string, string>, number]>([
   ['the certificate of another caller', { 'ssl-client-cert': encodeURIComponent(other.cert) }, 403],
   ['no certificate', {}, 401],
   ['an identity in another field', { 'ssl-client-subject-dn': 'CN=orders' }, 400],
-])('a forward-auth check that states %s is decided by the certificate', async (_, fields, status) => {
+])('a forward-auth check in which the proxy states %s is decided by the certificate', async (_, fields, status) => {
   const stated = { 'x-forwarded-method': 'GET', 'x-forwarded-uri': '/caller/check', 'x-forwarded-host': 'api.example' }
 
   expect(await ask(escaped!.port, '/.gatehouse/check', { ...stated, ...fields })).toBe(status)
 })
 
-test('resource metadata says that certificate-bound tokens are supported', async () => {
+test('the resource metadata says that certificate-bound tokens are supported', async () => {
   const reply = await fetch(`http://127.0.0.1:${rfc9440!.port}/.well-known/oauth-protected-resource`)
 
   expect(await reply.json()).toMatchObject({ tls_client_certificate_bound_access_tokens: true })

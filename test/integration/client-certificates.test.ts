@@ -134,13 +134,13 @@ test.each<[string, () => ClientIdentity | undefined, string, number | 'refused']
   ['S-083: without a certificate', () => undefined, '/token/bound-none', 401],
   ['S-083: with another certificate', () => other, '/token/bound-other', 401],
   ['S-083: with the certificate to which it is bound', () => workload, '/token/bound-own', 200],
-])('a certificate-bound token is handled as expected %s', async (_, identity, path, status) => {
+])('a certificate-bound token gets the expected status, %s', async (_, identity, path, status) => {
   expect(await statusOver({ port, ...identity() }, path, bearer(bound(workload.thumbprint)))).toBe(status)
   expect(await reasonOf(path)).toBe(status === 200 ? 'admitted' : 'token-binding')
 })
 
 test.each(['TLSv1.2', 'TLSv1.3'] as const)(
-  'S-083: a certificate-bound token is admitted on a resumed session of %s, also under another server name',
+  'S-083: a certificate-bound token is admitted on a resumed session of %s, even under another server name',
   async (maxVersion) => {
     const first = await TlsClient.open({ port, ...workload, maxVersion })
     expect((await first.get('/token/first', bearer(bound(workload.thumbprint)))).status).toBe(200)
@@ -163,11 +163,11 @@ test.each<[string, () => Promise<ClientIdentity>]>([
   ['S-084: of a foreign CA', () => stranger.issue({ uris: [orders] })],
   ['S-084: that has expired', () => mesh.issue({ uris: [orders], until: new Date(Date.now() - 60_000) })],
   ['that is not valid yet', () => mesh.issue({ uris: [orders], from: new Date(Date.now() + 3_600_000) })],
-])('the listener refuses the handshake with a certificate %s, also for a public route', async (_, issue) => {
+])('the listener refuses the TLS handshake with a client certificate %s, even for a public route', async (_, issue) => {
   expect(await statusOver({ port, ...(await issue()) }, '/public/1')).toBe('refused')
 })
 
-test('a client without a certificate gets public routes and tokens as before', async () => {
+test('with client certificates optional, a client without a certificate can use public routes and tokens', async () => {
   expect(await statusOver({ port }, '/public/plain')).toBe(200)
   expect(await statusOver({ port }, '/token/plain', bearer(issuer.sign()))).toBe(200)
 })
@@ -211,7 +211,7 @@ test.each<[string, string, (identity: ClientIdentity) => Record<string, string>]
   ['with a token that is bound to it', '/token/events', ({ thumbprint }) => bearer(bound(thumbprint))],
   ['with a token, on a route that requires both', '/both/events', () => bearer(issuer.sign())],
 ])(
-  'a changed revocation list is read without a signal, and ends the stream of a revoked certificate %s',
+  'a node reads a changed revocation list without a signal, and ends the stream of a revoked certificate %s',
   async (_, path, fields) => {
     const leaving = await mesh.issue({ uris: [orders] })
     const client = await TlsClient.open({ port, ...leaving })
@@ -225,7 +225,7 @@ test.each<[string, string, (identity: ClientIdentity) => Record<string, string>]
   },
 )
 
-test('the stream of a caller with a token that is bound to a certificate ends when the certificate expires', async () => {
+test('the stream of a caller with a certificate-bound token ends when the certificate expires', async () => {
   const short = await mesh.issue({ uris: [orders], until: new Date(Date.now() + 4000) })
   const client = await TlsClient.open({ port, ...short })
   client.send('/token/expiring/events', bearer(bound(short.thumbprint)))
@@ -237,7 +237,7 @@ test('the stream of a caller with a token that is bound to a certificate ends wh
   expect(record['stream_end']).toBe('certificate-expired')
 })
 
-test('an outdated revocation list gives 503, and a new one admits the certificates of its CA again', async () => {
+test('certificates of a CA get 503 while its revocation list is outdated, and are admitted again with a new list', async () => {
   await reread('partner.crl', await partner.revocationList([], { nextUpdate: new Date(Date.now() - 1000) }))
 
   expect(await statusOver({ port, ...partnerClient }, '/san/outdated')).toBe(503)
@@ -258,7 +258,7 @@ test('an invalid file of tls.client changes nothing, and the log names the probl
   await reread('mesh.crl', await mesh.revocationList([await mesh.issue()]))
 })
 
-test('a CA that is removed is refused on open connections and in new handshakes, a new CA is accepted without a restart', async () => {
+test('certificates of a removed CA are refused on open connections and in new handshakes, and those of a new CA are accepted without a restart', async () => {
   const renewed = await ClientCa.create('partner-2')
   const open = await TlsClient.open({ port, ...partnerClient })
   const kept = await TlsClient.open({ port, ...workload })
@@ -330,12 +330,12 @@ test.each<[string, () => ClientIdentity | undefined | Promise<ClientIdentity>, s
   ['with the certificate on a route that admits tokens too', () => workload, '/either/1', 200, 'admitted'],
   ['with a certificate that only `not` would admit', () => other, '/except/1', 403, 'certificate-not-allowed'],
   ['with a certificate on a route that requires a token too', () => workload, '/both/1', 401, 'credential-missing'],
-])('a caller without a token %s is handled as expected', async (_, identity, path, status, reason) => {
+])('a caller without a token, %s, gets the expected status', async (_, identity, path, status, reason) => {
   expect(await statusOver({ port, ...(await identity()) }, path)).toBe(status)
   expect(await reasonOf(path)).toBe(reason)
 })
 
-test('a request with a token is identified by the token, and its certificate meets the requirement', async () => {
+test('the token identifies a request with a token and a client certificate, and the certificate meets the requirement', async () => {
   expect(await statusOver({ port, ...workload }, '/both/token', bearer(issuer.sign()))).toBe(200)
   expect(await statusOver({ port, ...other }, '/both/other', bearer(issuer.sign()))).toBe(403)
   expect(await statusOver({ port }, '/both/none', bearer(issuer.sign()))).toBe(403)
@@ -362,7 +362,7 @@ test('the service, the access log and the audit log learn the identity of a call
   })
 })
 
-test('a limit by subject counts the certificates of one subject together, and a token with the same subject apart', async () => {
+test('a rate limit by subject counts the certificates of one subject together, and a token with the same subject separately', async () => {
   const renewed = await mesh.issue({ uris: [orders] })
   const statuses = [
     await statusOver({ port, ...workload }, '/limited/1'),
@@ -374,7 +374,7 @@ test('a limit by subject counts the certificates of one subject together, and a 
   expect(statuses).toEqual([200, 200, 429, 200])
 })
 
-test('gatehouse revoke of the subject of a certificate ends its requests and streams, but no later certificate and no token', async () => {
+test('`gatehouse revoke` of the subject of a client certificate ends its requests and streams, and affects no later certificate and no token', async () => {
   const subject = 'spiffe://prod.example/leaving'
   const client = await TlsClient.open({ port, ...(await mesh.issue({ uris: [subject] })) })
   const stream = await TlsClient.open({ port, ...(await mesh.issue({ uris: [subject] })) })
@@ -437,7 +437,7 @@ const strict = await startNode({
 })
 
 test.each(['/public/1', '/spiffe/1', '/.well-known/gatehouse/jwks.json', '/nowhere'])(
-  'with mode: required, a request for %s on a connection without a certificate is rejected with 403, and the connection closes',
+  'with tls.client.mode: required, a request for %s on a connection without a certificate is rejected with 403, and the connection closes',
   async (path) => {
     const client = await TlsClient.open({ port: strict.port })
     const { status, head, body } = await client.get(path, bearer(issuer.sign()))
@@ -448,7 +448,7 @@ test.each(['/public/1', '/spiffe/1', '/.well-known/gatehouse/jwks.json', '/nowhe
   },
 )
 
-test('with mode: required, a client with a certificate gets public routes and the paths of the gate', async () => {
+test('with tls.client.mode: required, a client with a certificate can use public routes and the paths of the gate', async () => {
   expect(await statusOver({ port: strict.port, ...other }, '/public/required')).toBe(200)
   expect(await statusOver({ port: strict.port, ...other }, '/.well-known/gatehouse/jwks.json')).toBe(200)
 })
@@ -459,7 +459,7 @@ test.each<[string, ClientIdentity | undefined, ClientIdentity | undefined, numbe
   ['states the certificate of a caller who is not admitted', workload, other, 403],
   ['has no certificate', undefined, workload, 403],
 ])(
-  'the certificate of a connection identifies no client of a listed proxy: the proxy %s',
+  'the certificate of the connection of a listed proxy does not identify its clients: the proxy %s',
   async (_, own, stated, status) => {
     const fields: Record<string, string> = { 'x-forwarded-for': '192.0.2.7' }
     if (stated !== undefined) fields['ssl-client-cert'] = encodeURIComponent(stated.cert)
@@ -492,7 +492,7 @@ test.each<[string, () => ClientIdentity | undefined | Promise<ClientIdentity>, s
   ['the certificate of a caller who is admitted', () => workload, '/spiffe/h2', 200],
   ['the certificate of another caller', () => other, '/spiffe/h2', 403],
   ['a certificate of a foreign CA', () => stranger.issue({ uris: [orders] }), '/public/h2', 'refused'],
-])('over HTTP/2 a client with %s is handled as over HTTP/1.1', async (_, identity, path, status) => {
+])('over HTTP/2 a client with %s gets the same decision as over HTTP/1.1', async (_, identity, path, status) => {
   expect(await statusOverHttp2(await identity(), path)).toBe(status)
 })
 
@@ -525,7 +525,7 @@ test.each<[string, object, string]>([
     { ca: ['mesh.pem', 'partner.pem'].map((each) => ({ name: 'a', file: file(each) })) },
     'duplicate CA name a',
   ],
-])('a node with %s does not start, and names the file or setting', async (_, client, message) => {
+])('a node with %s in tls.client does not start, and names the file or setting', async (_, client, message) => {
   const tls = { ...settings.tls, client }
 
   await expect(startNode({ policy, settings: { ...settings, tls } })).rejects.toMatchObject({
@@ -550,7 +550,7 @@ test.each<[string, object, string]>([
     { client_certificate: 'client-cert' },
     'proxies: is required with client_certificate',
   ],
-])('a node with %s does not start', async (_, more, message) => {
+])('a node with the client certificate settings "%s" does not start', async (_, more, message) => {
   await expect(startNode({ policy, settings: { ...settings, ...more } })).rejects.toMatchObject({
     exitCode: 1,
     stderr: expect.stringContaining(message),

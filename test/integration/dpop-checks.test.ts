@@ -72,7 +72,7 @@ function check({ port }: TestNode, proof: string, path = target): Promise<RawRep
 const send = ({ port }: TestNode, proof: string, fields: [string, string][] = []): Promise<RawReply> =>
   request(port, requestBytes({ target, fields: [...dpopFields(token, proof), ...fields] }))
 
-test('a forward-auth check uses up the proof of its request, and the reply tells the proxy to remove the proof', async () => {
+test('a forward-auth check uses up the DPoP proof of its request, and its reply lists the proof for removal by the proxy', async () => {
   const proof = proofFor()
   const admitted = await check(consuming, proof)
   expect(admitted.status).toBe(200)
@@ -85,13 +85,13 @@ test('a forward-auth check uses up the proof of its request, and the reply tells
   }
 })
 
-test('a forward-auth check rejects the proof for another method or URL than the stated one', async () => {
+test('a forward-auth check rejects a DPoP proof for another method or URL than the proxy states', async () => {
   expect((await check(consuming, proofFor({ htm: 'POST' }))).status).toBe(401)
   expect((await check(consuming, proofFor({ htu: `${publicUrl}/.gatehouse/check` }))).status).toBe(401)
   expect((await check(consuming, proofFor(), '/orders/2')).status).toBe(401)
 })
 
-test('with check.dpop: verify, forward-auth checks verify a proof without using it up, and a request still uses it up', async () => {
+test('with check.dpop: verify, forward-auth checks verify a DPoP proof without using it up, and a request uses it up', async () => {
   const proof = proofFor()
   for (let i = 0; i < 2; i++) expect((await check(verifying, proof)).status).toBe(200)
   expect((await check(verifying, proofFor({ htm: 'POST' }))).status).toBe(401)
@@ -147,7 +147,7 @@ async function explain(fields: [string, string][]): Promise<Explanation> {
   return (await reply.json()) as Explanation
 }
 
-test('explain checks a proof as a request does, and never uses it up', async () => {
+test('`gatehouse explain` checks a DPoP proof as a request does, and never uses it up', async () => {
   const proof = proofFor()
   const possession = ({ token: view }: Explanation) => view?.checks.find(({ check: name }) => name === 'possession')
   for (let i = 0; i < 2; i++) {
@@ -164,7 +164,7 @@ test('explain checks a proof as a request does, and never uses it up', async () 
   expect((await send(consuming, proof)).status).toBe(200)
 })
 
-test('a page of another origin may send a proof and read the nonce for the next one', async () => {
+test('a page of an allowed CORS origin may send a DPoP proof and read the nonce for the next proof', async () => {
   const preflight = await request(
     asking.port,
     requestBytes({

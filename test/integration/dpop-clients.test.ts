@@ -47,7 +47,7 @@ const resources = [
 ] as const
 
 test.each(resources)(
-  'oauth4webapi gets a bound token (%s) from oidc-provider, and the gate admits each of its requests',
+  'oauth4webapi gets a DPoP-bound token (%s) from oidc-provider, and the gate admits each of its requests',
   async (_, resource) => {
     const server = { issuer: provider.url, token_endpoint: `${provider.url}/token` }
     const client: oauth.Client = { client_id: 'reader' }
@@ -84,7 +84,7 @@ test.each(resources)(
 )
 
 test.each(resources)(
-  'openid-client gets a bound token (%s) from oidc-provider, and the gate admits its requests',
+  'openid-client gets a DPoP-bound token (%s) from oidc-provider, and the gate admits its requests',
   async (_, resource) => {
     const config = await openid.discovery(
       new URL(provider.url),

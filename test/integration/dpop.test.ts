@@ -53,7 +53,7 @@ const refusesProof = (proof: string, reason: string): Promise<void> =>
   refused(gate, { target, fields: dpopFields(token, proof) }, proofRefused(reason))
 
 test.each(['ES256', 'EdDSA', 'RS256', 'PS256'] as const)(
-  'the gate admits a token that is bound to a key of %s with a valid proof, and the service gets the assertion alone',
+  'the gate admits a token that is bound to a key of %s with a valid DPoP proof, and the service gets only the assertion',
   async (algorithm) => {
     const other = new DpopClient(algorithm)
     const bound = other.tokenOf(issuer)
@@ -66,7 +66,7 @@ test.each(['ES256', 'EdDSA', 'RS256', 'PS256'] as const)(
   },
 )
 
-test('S-077: the gate rejects a bound token with the scheme Bearer, also beside a valid proof', async () => {
+test('S-077: the gate rejects a DPoP-bound token with the scheme Bearer, even with a valid proof', async () => {
   await refused(gate, { target, token }, dpopToken('proof-missing'))
   const fields = [['DPoP', client.proof(url, token)]] as const
   await refused(gate, { target, token, fields }, dpopToken('proof-missing'))
@@ -97,7 +97,7 @@ test.each<[title: string, claims: Record<string, unknown>, reason: string]>([
   ['a user in htu', { htu: `http://u@127.0.0.1:${node.port}${target}` }, 'proof-url'],
   ['the path alone as htu', { htu: target }, 'proof-url'],
   ['no htu', { htu: undefined }, 'proof-malformed'],
-])('S-079: the gate rejects a proof with %s', (_, claims, reason) =>
+])('S-079: the gate rejects a DPoP proof with %s', (_, claims, reason) =>
   refusesProof(client.proof(url, token, { claims }), reason),
 )
 
@@ -107,11 +107,11 @@ test.each([
   ['an escaped letter', `${origin}/%6frders/1`],
   ['a dot segment', `${origin}/orders/x/../1`],
   ['a scheme in upper case', url.replace('http:', 'HTTP:')],
-])('S-079: the gate ignores %s in htu', async (_, htu) => {
+])('S-079: the gate ignores %s in the claim htu of a DPoP proof', async (_, htu) => {
   await admitted(gate, { target, fields: dpopFields(token, client.proof(url, token, { claims: { htu } })) })
 })
 
-test('S-079: X-Forwarded-Host of an unlisted peer has no effect on the expected htu', async () => {
+test('S-079: X-Forwarded-Host of an unlisted peer does not change the htu that the gate expects in a DPoP proof', async () => {
   const htu = 'http://evil.test/orders/1'
   const fields = [...dpopFields(token, client.proof(htu, token)), ['X-Forwarded-Host', 'evil.test'] as const]
   await refused(gate, { target, fields }, proofRefused('proof-url'))
@@ -150,16 +150,16 @@ test.each<[title: string, overrides: ProofOverrides, reason: string]>([
   ['no jti', { claims: { jti: undefined } }, 'proof-malformed'],
   ['an empty jti', { claims: { jti: '' } }, 'proof-malformed'],
   ['a jti of 1000 characters', { claims: { jti: 'x'.repeat(1000) } }, 'proof-malformed'],
-])('S-080: the gate rejects a proof with %s', (_, overrides, reason) =>
+])('S-080: the gate rejects a DPoP proof with %s', (_, overrides, reason) =>
   refusesProof(client.proof(url, token, overrides), reason),
 )
 
-test('S-080: the gate rejects a proof of 10 kB, and texts that are no JWS', async () => {
+test('S-080: the gate rejects a DPoP proof of 10 kB, and DPoP fields that are no JWS', async () => {
   await refusesProof(client.proof(url, token, { claims: { jti: 'x'.repeat(7000) } }), 'proof-malformed')
   for (const text of ['', 'x', '..', 'a.b.c', token]) await refusesProof(text, 'proof-malformed')
 })
 
-test('S-080: the gate rejects a proof with an RSA key of 1024 bits to which the token is bound', async () => {
+test('S-080: the gate rejects a DPoP proof with an RSA key of 1024 bits, even if the token is bound to this key', async () => {
   const { generateKeyPairSync, sign } = await import('node:crypto')
   const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 1024 })
   const { e, kty, n } = publicKey.export({ format: 'jwk' })
@@ -171,7 +171,7 @@ test('S-080: the gate rejects a proof with an RSA key of 1024 bits to which the 
   await refused(gate, { target, fields: dpopFields(weak, proof) }, proofRefused('proof-malformed'))
 })
 
-test('S-081: the gate admits a proof once, also with another text of the same proof', async () => {
+test('S-081: the gate admits a DPoP proof once, and rejects another encoding of the same proof too', async () => {
   const proof = client.proof(url, token)
   await admitted(gate, { target, fields: dpopFields(token, proof) })
 
@@ -180,7 +180,7 @@ test('S-081: the gate admits a proof once, also with another text of the same pr
   await refusesProof(`${proof}=`, 'proof-malformed')
 })
 
-test('a request that the route does not authorize does not use up its proof', async () => {
+test('a request that the route does not authorize does not use up its DPoP proof', async () => {
   const weak = client.tokenOf(issuer, { claims: { scope: 'other' } })
   const proof = client.proof(url, weak)
   const insufficient: Refusal = {
@@ -201,7 +201,7 @@ test('a request that the route does not authorize does not use up its proof', as
   )
 })
 
-test('an invalid token is rejected before its proof is read', async () => {
+test('the gate rejects an invalid token before it reads the DPoP proof', async () => {
   const expired = client.tokenOf(issuer, { claims: { exp: nowS - 3600, iat: nowS - 7200 } })
 
   await refused(
@@ -211,7 +211,7 @@ test('an invalid token is rejected before its proof is read', async () => {
   )
 })
 
-test('a route with dpop: true rejects bearer tokens, and its challenges name DPoP alone', async () => {
+test('a route with dpop: true rejects bearer tokens, and its challenges name only DPoP', async () => {
   const path = '/bound/1'
   const fields = dpopFields(token, client.proof(origin + path, token))
   await admitted(gate, { target: path, fields })
@@ -223,14 +223,14 @@ test('a route with dpop: true rejects bearer tokens, and its challenges name DPo
   )
 })
 
-test('a bound token is refused where the service receives the token of the client', async () => {
+test('a DPoP-bound token is refused on a route whose service receives the token of the client', async () => {
   const path = '/passed/1'
   await admitted(gate, { target: path, token: issuer.sign() })
   const fields = dpopFields(token, client.proof(origin + path, token))
   await refused(gate, { target: path, fields }, forbidden('binding-forwarded'))
 })
 
-test('the resource metadata lists the algorithms of proofs, and whether bound tokens are required (RFC 9728 §2)', async () => {
+test('the resource metadata lists the algorithms of DPoP proofs, and whether bound tokens are required (RFC 9728 §2)', async () => {
   const metadata = async (path: string) =>
     (await request(node.port, requestBytes({ target: `/.well-known/oauth-protected-resource${path}` }))).json()
   const supported = ['ES256', 'EdDSA', 'Ed25519', 'PS256', 'RS256']

@@ -91,7 +91,7 @@ const configured = [
 ]
 const seen = entry('upstream-certificate', `orders ${upstream}`, ends.upstream)
 
-test('before a handshake with the upstream, the configured certificates are listed, and nothing ends within 7 days', async () => {
+test('`gatehouse expiry` lists the configured certificates before a handshake with the upstream, and finds no end within 7 days', async () => {
   expect(await get('/api/v1/expiries')).toEqual({ node: 'node-e', expiries: [list, ...configured] })
   const { exitCode, stdout } = await runVerb(['expiry'], env)
 
@@ -100,7 +100,7 @@ test('before a handshake with the upstream, the configured certificates are list
   expect(stdout).toContain('Node node-e answered: 6 listed, 0 of them end within 7d.')
 })
 
-test('gatehouse secrets list names the files of upstream_tls with their ends', async () => {
+test('`gatehouse secrets list` names the files of upstream_tls with their ends', async () => {
   const { exitCode, stdout } = await runVerb(['secrets', 'list', '--output', 'json'], env)
   const { secrets } = JSON.parse(stdout) as { secrets: Record<string, unknown>[] }
   const file = (key: string, name: string, expires: Date | null) => ({
@@ -122,7 +122,7 @@ test('gatehouse secrets list names the files of upstream_tls with their ends', a
   expect(stdout).not.toContain('PRIVATE KEY')
 })
 
-test('a certificate within 30 days of its end is logged once when the node starts', async () => {
+test('a starting node logs once a certificate that ends within 30 days', async () => {
   const about = ({ kind }: { readonly kind?: unknown }) => kind === 'client-certificate'
   expect(await node.waitForLine(about)).toMatchObject({
     level: 'warn',
@@ -133,7 +133,7 @@ test('a certificate within 30 days of its end is logged once when the node start
   expect(node.log.filter(about)).toHaveLength(1)
 })
 
-test('after a handshake, the certificate of the upstream is listed, and the verb fails within its time', async () => {
+test('`gatehouse expiry` lists the certificate of the upstream after a handshake, and fails when the certificate ends within --within', async () => {
   await new Promise((resolve, reject) => {
     const options = { host: '127.0.0.1', port: node.port, servername: 'api.example', rejectUnauthorized: false }
     const asked = request({ ...options, headers: { host: 'api.example' } }, (reply) => {
@@ -161,7 +161,7 @@ test('after a handshake, the certificate of the upstream is listed, and the verb
 test.each([
   { words: ['expiry', '--within', 'soon'], exitCode: 2, message: '--within must be a duration' },
   { words: ['expiry', '--admin', 'http://127.0.0.1:1'], exitCode: 3, message: 'no reply from http://127.0.0.1:1' },
-])('the verb $words exits with $exitCode', async ({ words, exitCode, message }) => {
+])('the command line $words exits with $exitCode and an error message', async ({ words, exitCode, message }) => {
   const run = await runVerb(words, env)
 
   expect(run.exitCode).toBe(exitCode)

@@ -47,7 +47,7 @@ const bearer = (claims: Record<string, unknown> = {}): [string, string] => [
 ]
 
 test.each(Object.entries(envoys))(
-  'Envoy forwards an admitted request with the identity of the gate (headers as %s)',
+  'Envoy forwards a request that an ext_authz check admits, with the identity fields of the gate (headers as %s)',
   async (_, envoy) => {
     const verdict = await envoy.check({
       path: '/orders/7?x=%20y',
@@ -82,7 +82,7 @@ test.each([
   ['to an unknown path', { path: '/elsewhere' }, 404, 'not_found'],
   ["to the gate's own path", { path: '/.gatehouse/jwks' }, 404, 'not_found'],
   ['with CONNECT', { path: '/orders/7', method: 'CONNECT' }, 405, 'method_not_allowed'],
-] as const)('a client of Envoy gets the refusal of the gate: %s', async (_, request, status, code) => {
+] as const)('a client of Envoy gets the refusal of the gate for a request %s', async (_, request, status, code) => {
   const verdict = await envoys.list.check(request)
   const { denied_response } = verdict.response
 
@@ -95,7 +95,7 @@ test.each([
   expect(await node.waitForRecord((record) => record['id'] === id)).toMatchObject({ status, check: true })
 })
 
-test('a limit charges checks, tells the service nothing, and refuses with Retry-After', async () => {
+test('a rate limit charges ext_authz checks and refuses with Retry-After, and the service gets no field about the limit', async () => {
   const first = await envoys.list.check({ path: '/few' })
   const second = await envoys.list.check({ path: '/few' })
 
@@ -117,24 +117,27 @@ test.each([
     'Forbidden (insufficient_scope)',
   ],
   ['of an unknown method', { ...call, path: '/demo.Unknown/Get', fields: [grpc] }, 404, '12', 'Not Found (not_found)'],
-] as const)('a gRPC client of Envoy gets the status of gRPC: %s', async (_, request, status, code, message) => {
-  const verdict = await envoys.list.check(request)
+] as const)(
+  'a gRPC client of Envoy gets the gRPC status of the refusal for a call %s',
+  async (_, request, status, code, message) => {
+    const verdict = await envoys.list.check(request)
 
-  expect([verdict.status, verdict.field('grpc-status')]).toEqual([status, code])
-  // Envoy sends the body of the denial as grpc-message, and the content type of gRPC.
-  expect(verdict.response.denied_response?.body).toBe(message)
-  expect([verdict.field('content-type'), verdict.field('grpc-message')]).toEqual([undefined, undefined])
-  expect(verdict.field('www-authenticate')?.startsWith('Bearer ')).toBe(status === 404 ? undefined : true)
-})
+    expect([verdict.status, verdict.field('grpc-status')]).toEqual([status, code])
+    // Envoy sends the body of the denial as grpc-message, and the content type of gRPC.
+    expect(verdict.response.denied_response?.body).toBe(message)
+    expect([verdict.field('content-type'), verdict.field('grpc-message')]).toEqual([undefined, undefined])
+    expect(verdict.field('www-authenticate')?.startsWith('Bearer ')).toBe(status === 404 ? undefined : true)
+  },
+)
 
-test('a gRPC call is admitted over HTTP/2, and refused over HTTP/1.1, which has no trailers', async () => {
+test('an ext_authz check admits a gRPC call over HTTP/2, and refuses one over HTTP/1.1, which has no trailers', async () => {
   const fields = [grpc, bearer()]
 
   expect((await envoys.list.check({ ...call, fields })).status).toBe(200)
   expect((await envoys.list.check({ ...call, fields, protocol: 'HTTP/1.1' })).status).toBe(415)
 })
 
-test('gRPC-Web is decided in a check, because Envoy forwards it', async () => {
+test('an ext_authz check decides a gRPC-Web request like any other, because Envoy forwards gRPC-Web', async () => {
   const fields: [string, string][] = [['content-type', 'application/grpc-web+proto'], bearer()]
 
   expect((await envoys.list.check({ ...call, fields })).status).toBe(200)
@@ -166,13 +169,16 @@ test.each([
     403,
     '0.0.0.0',
   ],
-] as const)('the client address of a check: %s', async (_, request, status, address) => {
-  const before = node.accessLog().length
-  const verdict = await envoys.list.check({ path: '/inside', ...request })
+] as const)(
+  'the client address of an ext_authz check is the expected one: the address %s',
+  async (_, request, status, address) => {
+    const before = node.accessLog().length
+    const verdict = await envoys.list.check({ path: '/inside', ...request })
 
-  expect(verdict.status).toBe(status)
-  await node.waitForRecord((record) => node.accessLog().indexOf(record) >= before && record['address'] === address)
-})
+    expect(verdict.status).toBe(status)
+    await node.waitForRecord((record) => node.accessLog().indexOf(record) >= before && record['address'] === address)
+  },
+)
 
 const admin = bearer()
 
@@ -210,13 +216,13 @@ test.each([
   ],
   ['a WebSocket handshake', { fields: [admin, ['upgrade', 'websocket'], ['connection', 'upgrade']] }],
   ['a token in the query too', { path: '/orders/7?access_token=a', fields: [admin] }],
-] as const)('a request with %s is refused in a check', async (_, request) => {
+] as const)('an ext_authz check refuses a request with %s', async (_, request) => {
   const verdict = await envoys.list.check({ path: '/orders/7', ...request } as Parameters<TestEnvoy['check']>[0])
 
   expect([verdict.admitted, verdict.status >= 400, verdict.status < 502]).toEqual([false, true, true])
 })
 
-test('duplicates that a map of header fields has joined are refused', async () => {
+test('an ext_authz check refuses repeated fields that Envoy joined in its map of header fields', async () => {
   const proofs: [string, string][] = [
     ['dpop', 'a'],
     ['dpop', 'b'],
@@ -226,7 +232,7 @@ test('duplicates that a map of header fields has joined are refused', async () =
   expect((await envoys.map.check({ path: '/orders/7', fields: [admin, ...proofs] })).admitted).toBe(false)
 })
 
-test('fields that state another request are removed, and do not change the decision', async () => {
+test('client fields that state another request do not change an ext_authz decision, and Envoy removes them', async () => {
   const verdict = await envoys.list.check({
     path: '/public/1',
     fields: [
@@ -249,7 +255,7 @@ test('fields that state another request are removed, and do not change the decis
   ])
 })
 
-test('fields that Connection names are removed, except those that the gate sets', async () => {
+test('after an ext_authz check, Envoy removes the client fields that Connection names, except fields that the gate sets', async () => {
   const verdict = await envoys.list.check({
     path: '/orders/7',
     fields: [bearer(), ['connection', 'x-tenant, x-auth-request-user, host'], ['x-tenant', 'acme'], ['x-other', 'a']],
@@ -260,7 +266,7 @@ test('fields that Connection names are removed, except those that the gate sets'
   expect(fields).not.toHaveProperty('x-tenant')
 })
 
-test('the HTTP/1.1 listener has no authorization service, and neither listener forwards its path', async () => {
+test('the HTTP/1.1 listener has no ext_authz service, and no listener forwards the path of the ext_authz service', async () => {
   const reply = await request(
     node.port,
     requestBytes({ method: 'POST', target: '/envoy.service.auth.v3.Authorization/Check', fields: [grpc] }),

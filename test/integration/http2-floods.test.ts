@@ -160,7 +160,7 @@ const floods: Readonly<Record<string, Flood>> = {
 }
 
 test.each(Object.entries(floods))(
-  'a flood of %s is cut, and the open stream of another client gets every message',
+  'the gate cuts off an HTTP/2 flood of %s, and the open stream of another client gets every message',
   async (name, flood) => {
     const causes = async () => {
       const metrics = await readMetrics(node.adminPort)
@@ -188,7 +188,7 @@ test.each(Object.entries(floods))(
   },
 )
 
-test('a flood of DATA frames of one byte is cut', async () => {
+test('the gate cuts off an HTTP/2 flood of DATA frames of one byte', async () => {
   const client = new FrameClient(node.http2Port, { from: '127.0.1.100' })
   const byte = frame(frameType.data, 0, 1, Buffer.alloc(1))
   for (let stream = 1; stream < 40 && !client.isEnded; stream += 2) {
@@ -206,7 +206,7 @@ test('a flood of DATA frames of one byte is cut', async () => {
   expect(metrics.sum('gatehouse_http2_sessions_ended_total', { cause: 'frame-flood' })).toBeGreaterThan(0)
 })
 
-test('many uploads whose bodies are not read yet do not count as a flood', async () => {
+test('many HTTP/2 uploads whose bodies the gate has not read yet do not count as a flood', async () => {
   const client = new FrameClient(node.http2Port, { from: '127.0.1.101' })
   // The connection is credited at once for what arrives; each stream has a window of 65,535 bytes.
   for (let i = 0; i < 60; i++) {
@@ -222,7 +222,7 @@ test('many uploads whose bodies are not read yet do not count as a flood', async
   client.socket.destroy()
 })
 
-test('after all floods the node has no connection left but that of the other client', async () => {
+test('after all HTTP/2 floods, the node has only the connection of the other client', async () => {
   await until(
     'the end of the connections',
     async () => (await readMetrics(node.adminPort)).sum('gatehouse_http2_sessions') === 1,

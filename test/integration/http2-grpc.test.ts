@@ -56,7 +56,7 @@ test.each([
     'body-too-large',
   ],
 ] as const)(
-  'a gRPC call %s gets its gRPC status in one head, and the log has the HTTP status',
+  'a gRPC call %s gets the gRPC status of its refusal in one head, and the log has the HTTP status',
   async (_, fields, path, code, status, reason) => {
     const before = upstream.requests.length
     const reply = await call(path, fields, reason === 'body-too-large' ? 2000 : 7)
@@ -74,7 +74,7 @@ test.each([
   },
 )
 
-test('a gRPC call above a rate limit gets RESOURCE_EXHAUSTED with the pause', async () => {
+test('a gRPC call above a rate limit gets RESOURCE_EXHAUSTED with the time to wait', async () => {
   await call('/demo.Limited/Get')
   const reply = await call('/demo.Limited/Get')
   const seconds = Number(reply.field('retry-after'))

@@ -105,7 +105,7 @@ test('a large reply arrives whole over HTTP/2, also when the client reads slowly
   expect((await reply).body.equals(large)).toBe(true)
 })
 
-test('replies without a body end over HTTP/2 as the service sent them', async () => {
+test('replies of a service without a body reach an HTTP/2 client complete', async () => {
   const head = await client.get('/s/sized', { ':method': 'HEAD' })
   const empty = await client.get('/s/empty')
   const known = await client.get('/s/known')
@@ -125,7 +125,7 @@ test('a reply of the service with two cookies and hop-by-hop fields keeps the co
   expect(list.filter((each) => ['keep-alive', 'connection', 'transfer-encoding'].includes(each))).toEqual([])
 })
 
-test('HPACK never indexes Set-Cookie in a reply (RFC 7541 §6.2.3)', async () => {
+test('the gate sends Set-Cookie over HTTP/2 as a field that HPACK never indexes (RFC 7541 §6.2.3)', async () => {
   const raw = new FrameClient(node.http2Port)
   raw.write(headers(1, getFields('/s/cookies')), headers(3, getFields('/s/cookies')))
   for (const stream of [1, 3]) {
@@ -146,22 +146,25 @@ test('the first event of a stream arrives over HTTP/2 before the stream ends', a
 test.each([
   ['with Content-Length', '/s/cut'],
   ['of unknown length', '/s/cut-stream'],
-])('a service that breaks off a reply %s resets the HTTP/2 stream, and the connection lives', async (_, path) => {
-  const raw = new FrameClient(node.http2Port)
-  raw.write(headers(1, getFields(path)))
-  const reset = await raw.find(frameType.rstStream, 1)
-  const data = raw.frames.filter(({ type, stream }) => type === frameType.data && stream === 1)
-  raw.write(headers(3, getFields('/s/after')))
+])(
+  'when a service breaks off a reply %s, the gate resets the HTTP/2 stream and keeps the connection open',
+  async (_, path) => {
+    const raw = new FrameClient(node.http2Port)
+    raw.write(headers(1, getFields(path)))
+    const reset = await raw.find(frameType.rstStream, 1)
+    const data = raw.frames.filter(({ type, stream }) => type === frameType.data && stream === 1)
+    raw.write(headers(3, getFields('/s/after')))
 
-  expect(reset!.payload.readUInt32BE(0)).toBe(2)
-  expect(Buffer.concat(data.map(({ payload }) => payload)).toString()).toBe('part')
-  expect(data.filter(({ flags }) => (flags & 1) !== 0)).toEqual([])
-  expect(await raw.find(frameType.headers, 3)).toBeDefined()
-  await node.waitForRecord((record) => record['path'] === path && record['reason'] === 'reply-broken')
-  raw.socket.destroy()
-})
+    expect(reset!.payload.readUInt32BE(0)).toBe(2)
+    expect(Buffer.concat(data.map(({ payload }) => payload)).toString()).toBe('part')
+    expect(data.filter(({ flags }) => (flags & 1) !== 0)).toEqual([])
+    expect(await raw.find(frameType.headers, 3)).toBeDefined()
+    await node.waitForRecord((record) => record['path'] === path && record['reason'] === 'reply-broken')
+    raw.socket.destroy()
+  },
+)
 
-test('a request that the client cancels is cancelled at the service and recorded as client-gone', async () => {
+test('an HTTP/2 request that the client cancels is cancelled at the service and recorded as client-gone', async () => {
   const { stream } = client.send({ ':path': '/s/hangs' })
   await until('the request is at the service', () => held.length > 0)
   stream.close(8)
@@ -175,7 +178,7 @@ test.each([
   ['resets its stream without an error', (raw: FrameClient) => raw.write(frame(frameType.rstStream, 0, 1, uint32(0)))],
   ['closes its connection', (raw: FrameClient) => raw.socket.end()],
   ['resets its connection', (raw: FrameClient) => raw.socket.resetAndDestroy()],
-])('the service never sees a complete body when the client %s in the middle of an upload', async (_, end) => {
+])('the service never gets a complete body when an HTTP/2 client %s in the middle of an upload', async (_, end) => {
   const raw = new FrameClient(node.http2Port)
   raw.write(
     headers(1, [[':method', 'POST'], ...getFields('/s/partial').slice(1)], 'open'),
@@ -202,7 +205,7 @@ test('a body above body.max gets 413 over HTTP/2, before and after its size is k
   expect(upstream.requests.slice(before).every(({ bodyBytes }) => bodyBytes === 0)).toBe(true)
 })
 
-test('a service that replies before it has read the body: the client gets the whole reply and then RST_STREAM without an error', async () => {
+test('when a service replies before it has read the body, an HTTP/2 client gets the whole reply and then RST_STREAM without an error', async () => {
   const raw = new FrameClient(node.http2Port)
   raw.write(
     headers(1, [[':method', 'POST'], ...getFields('/s/large').slice(1)], 'open'),
@@ -310,7 +313,7 @@ test('a head above request.head_max gets 431 over HTTP/2', async () => {
   expect(JSON.parse((await raw.find(frameType.data, 1))!.payload.toString())).toMatchObject({ status: 431 })
 })
 
-test('a repeated host that equals :authority is accepted, and the service gets one Host', async () => {
+test('the gate accepts an HTTP/2 request with :authority and an equal host field, and the service gets one Host field', async () => {
   const raw = new FrameClient(node.http2Port)
   raw.write(headers(1, [...getFields('/s/same'), ['host', 'API.test']]))
   const { fields } = JSON.parse((await raw.find(frameType.data, 1))!.payload.toString()) as Echo
@@ -318,7 +321,7 @@ test('a repeated host that equals :authority is accepted, and the service gets o
   expect(fields.filter(([name]) => name === 'host')).toEqual([['host', 'api.test']])
 })
 
-test('trailers of a request are not added to its fields', async () => {
+test('the gate does not add the trailers of an HTTP/2 request to its header fields', async () => {
   const raw = new FrameClient(node.http2Port)
   const post: Fields = [[':method', 'POST'], ...getFields('/s/trailers').slice(1)]
   raw.write(
@@ -341,7 +344,7 @@ test('trailers of a request are not added to its fields', async () => {
   expect(echo.fields.map(([name]) => name)).not.toContain('x-trailer')
 })
 
-test('a request with more trailers than a head may have fields is refused with 431', async () => {
+test('an HTTP/2 request with more trailers than request.fields_max is refused with 431', async () => {
   const trailers = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`x-${i}`, 'v']))
   const reply = await client.send({ ':method': 'POST', ':path': '/s/trailers' }, 'body', trailers).reply
 

@@ -94,7 +94,7 @@ const services = [
   ['h2', 'secure', secure],
 ] as const
 
-test.each(services)('an HTTP/1.1 client reaches a service with %s', async (_, id, service) => {
+test.each(services)('an HTTP/1.1 client gets the reply of a service with the protocol %s', async (_, id, service) => {
   const body = Buffer.alloc(200_000, 'upload ')
   const got = await request(node.port, requestBytes({ target: `/${id}/echo?x=1` }))
   const posted = await request(node.port, requestBytes({ method: 'POST', target: `/${id}/echo`, body }))
@@ -108,51 +108,60 @@ test.each(services)('an HTTP/1.1 client reaches a service with %s', async (_, id
   expect(service.received.at(-1)!.head['content-length']).toBe(String(body.length))
 })
 
-test.each(services)('an HTTP/2 client reaches a service with %s, with trailers both ways', async (_, id) => {
-  const body = Buffer.alloc(200_000, 'upload ')
-  const { reply } = client.send({ ':method': 'POST', ':path': `/${id}/echo` }, body, {
-    'x-part': ['1', '2'],
-    authorization: 'Bearer x',
-    'x-forwarded-for': '203.0.113.9',
-  })
-  const { status, trailers, json, list } = await reply
+test.each(services)(
+  'an HTTP/2 client and a service with the protocol %s exchange bodies and trailers',
+  async (_, id) => {
+    const body = Buffer.alloc(200_000, 'upload ')
+    const { reply } = client.send({ ':method': 'POST', ':path': `/${id}/echo` }, body, {
+      'x-part': ['1', '2'],
+      authorization: 'Bearer x',
+      'x-forwarded-for': '203.0.113.9',
+    })
+    const { status, trailers, json, list } = await reply
 
-  expect(status).toBe(200)
-  expect(json()).toMatchObject({ bytes: body.length, trailers: ['x-part', '1', 'x-part', '2'] })
-  expect(trailers).toEqual(['grpc-status', '0', 'x-sum', createHash('sha256').update(body).digest('hex')])
-  expect(list).not.toContain('grpc-status')
-})
+    expect(status).toBe(200)
+    expect(json()).toMatchObject({ bytes: body.length, trailers: ['x-part', '1', 'x-part', '2'] })
+    expect(trailers).toEqual(['grpc-status', '0', 'x-sum', createHash('sha256').update(body).digest('hex')])
+    expect(list).not.toContain('grpc-status')
+  },
+)
 
-test.each(services)('large and empty replies of a service with %s reach clients of both versions', async (_, id) => {
-  const whole = await request(node.port, requestBytes({ target: `/${id}/large` }))
-  const empty = await request(node.port, requestBytes({ target: `/${id}/empty` }))
+test.each(services)(
+  'large and empty replies of a service with the protocol %s reach HTTP/1.1 and HTTP/2 clients',
+  async (_, id) => {
+    const whole = await request(node.port, requestBytes({ target: `/${id}/large` }))
+    const empty = await request(node.port, requestBytes({ target: `/${id}/empty` }))
 
-  expect([whole.body.equals(large), whole.framing]).toEqual([true, 'length'])
-  expect([empty.status, empty.body.length]).toEqual([204, 0])
-  expect((await client.get(`/${id}/large`)).body.equals(large)).toBe(true)
-  expect((await client.get(`/${id}/empty`)).status).toBe(204)
-  const head = await client.get(`/${id}/large`, { ':method': 'HEAD' })
-  expect([head.status, head.body.length, head.field('content-length')]).toEqual([200, 0, String(large.length)])
-})
+    expect([whole.body.equals(large), whole.framing]).toEqual([true, 'length'])
+    expect([empty.status, empty.body.length]).toEqual([204, 0])
+    expect((await client.get(`/${id}/large`)).body.equals(large)).toBe(true)
+    expect((await client.get(`/${id}/empty`)).status).toBe(204)
+    const head = await client.get(`/${id}/large`, { ':method': 'HEAD' })
+    expect([head.status, head.body.length, head.field('content-length')]).toEqual([200, 0, String(large.length)])
+  },
+)
 
-test.each(services)('a gRPC call reaches a service with %s and gets its trailers', async (_, id, service) => {
-  const message = Buffer.from([0, 0, 0, 0, 2, 8, 1])
-  const done = await client.post(`/${id}/demo.Orders/Get`, message, {
-    'content-type': 'application/grpc',
-    te: 'trailers',
-  })
-  const failed = await client.post(`/${id}/demo.Orders/fails`, message, { 'content-type': 'application/grpc' })
+test.each(services)(
+  'a gRPC call reaches a service with the protocol %s and gets its trailers',
+  async (_, id, service) => {
+    const message = Buffer.from([0, 0, 0, 0, 2, 8, 1])
+    const done = await client.post(`/${id}/demo.Orders/Get`, message, {
+      'content-type': 'application/grpc',
+      te: 'trailers',
+    })
+    const failed = await client.post(`/${id}/demo.Orders/fails`, message, { 'content-type': 'application/grpc' })
 
-  expect([done.status, done.field('content-type')]).toEqual([200, 'application/grpc'])
-  expect(done.trailers.slice(0, 2)).toEqual(['grpc-status', '0'])
-  expect(service.received.at(-1)!.head['te']).toBe('trailers')
-  expect([failed.field('grpc-status'), failed.field('grpc-message'), failed.trailers]).toEqual([
-    '5',
-    'no such order',
-    [],
-  ])
-  expect(failed.field('content-length')).toBe(undefined)
-})
+    expect([done.status, done.field('content-type')]).toEqual([200, 'application/grpc'])
+    expect(done.trailers.slice(0, 2)).toEqual(['grpc-status', '0'])
+    expect(service.received.at(-1)!.head['te']).toBe('trailers')
+    expect([failed.field('grpc-status'), failed.field('grpc-message'), failed.trailers]).toEqual([
+      '5',
+      'no such order',
+      [],
+    ])
+    expect(failed.field('content-length')).toBe(undefined)
+  },
+)
 
 test('a bidirectional gRPC stream passes messages in both directions while both sides are open', async () => {
   const { stream, reply } = client.send(
@@ -170,7 +179,7 @@ test('a bidirectional gRPC stream passes messages in both directions while both 
   expect((await reply).trailers).toEqual(['grpc-status', '0'])
 })
 
-test('a broken reply of a service with h2c breaks at the client too', async () => {
+test('the client gets no complete reply when a service with the protocol h2c breaks its reply off', async () => {
   const broken = await request(node.port, requestBytes({ target: '/plain/cut' }))
   const { code } = await client.get('/plain/cut')
 
@@ -178,7 +187,7 @@ test('a broken reply of a service with h2c breaks at the client too', async () =
   expect(code).toBe(constants.NGHTTP2_INTERNAL_ERROR)
 })
 
-test('a service that does not speak HTTP/2 gets no request, and the log names the setting', async () => {
+test('a service with the protocol h2c that does not speak HTTP/2 gets no request, and the log names the setting', async () => {
   const before = old.requests.length
   const { status } = await request(node.port, requestBytes({ target: '/wrong/x' }))
   const record = await node.waitForRecord(({ path }) => path === '/wrong/x')
@@ -188,7 +197,7 @@ test('a service that does not speak HTTP/2 gets no request, and the log names th
   expect(old.requests.length).toBe(before)
 })
 
-test('a client that disconnects cancels its call, and the service gets RST_STREAM', async () => {
+test('when a client disconnects, its HTTP/2 call is cancelled, and the service gets RST_STREAM', async () => {
   const { stream } = client.send(
     { ':method': 'POST', ':path': '/plain/demo.Orders/chat', 'content-type': 'application/grpc' },
     'open',
@@ -202,7 +211,7 @@ test('a client that disconnects cancels its call, and the service gets RST_STREA
   expect(served.rstCode).toBe(constants.NGHTTP2_CANCEL)
 })
 
-test('a gRPC call to a service with HTTP/1.1 stays UNIMPLEMENTED', async () => {
+test('a gRPC call to a service with the protocol http1 gets UNIMPLEMENTED', async () => {
   const { list } = await client.post('/old/demo.Orders/Get', Buffer.alloc(5), { 'content-type': 'application/grpc' })
 
   expect(list[list.indexOf('grpc-status') + 1]).toBe('12')

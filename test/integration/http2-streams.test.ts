@@ -33,7 +33,7 @@ const node = await startNode({
 })
 const tokenOf = (sub: string, scope: string) => issuer.sign({ claims: { sub, scope } })
 
-test('a changed policy ends the streams on one HTTP/2 connection that it would refuse, and others on it go on', async () => {
+test('a changed policy ends the HTTP/2 streams that it would refuse, and other streams on the same connection continue', async () => {
   const client = new Http2Session(node.http2Port)
   const open = async (path: string, sub: string, scope: string) => {
     const sent = client.send({ ':path': path, authorization: `Bearer ${tokenOf(sub, scope)}` })
@@ -58,7 +58,7 @@ test('a changed policy ends the streams on one HTTP/2 connection that it would r
   expect((await client.get('/orders/1')).status).toBe(401)
 })
 
-test('a stopping node sends GOAWAY, completes the request in progress, and exits', async () => {
+test('a stopping node sends GOAWAY on an HTTP/2 connection, completes the request in progress, and exits', async () => {
   const client = new Http2Session(node.http2Port)
   const authorization = `Bearer ${tokenOf('last', 'orders:more')}`
   const { stream, reply } = client.send({ ':path': '/orders/last', authorization })

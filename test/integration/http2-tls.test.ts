@@ -75,7 +75,7 @@ test('a TLS client that offers only HTTP/1.1, or no protocol, gets no byte from 
   expect((await speak(undefined)).bytes).toBe('')
 })
 
-test('SIGHUP activates a new certificate for HTTP/2, and open connections go on with the old one', async () => {
+test('SIGHUP activates a new certificate for HTTP/2, and open connections continue with the old certificate', async () => {
   const before = new Http2Session(node.http2Port, 'shop.example')
   await before.get('/s/1', { ':authority': 'shop.example' })
   const replaced = await certificateFor(folder, 'shop', ['shop.example', 'store.example'])
@@ -94,7 +94,7 @@ test('SIGHUP activates a new certificate for HTTP/2, and open connections go on 
   expect((await before.get('/s/1', { ':authority': 'shop.example' })).status).toBe(200)
 })
 
-test('the HTTP/2 listener identifies a client by its certificate, and refuses one that no listed CA has issued or that has expired', async () => {
+test('the HTTP/2 listener identifies a client by its certificate, and refuses a certificate that no listed CA issued or that has expired', async () => {
   const [mesh, stranger] = [await ClientCa.create('mesh'), await ClientCa.create('stranger')]
   const caFile = join(folder, 'mesh.pem')
   writeFileSync(caFile, mesh.cert)
@@ -163,7 +163,7 @@ test('the HTTP/2 listener identifies a client by its certificate, and refuses on
   expect((await get(known)).status).toBe(200)
 })
 
-test('with tls.listen: false only HTTP/2 uses TLS, also after a reload of the certificates', async () => {
+test('with tls.listen: false only the HTTP/2 listener uses TLS, even after a reload of the certificates', async () => {
   const plain = await startNode({
     policy: publicPolicy({ s: { upstreams: [upstream.url] } }),
     settings: {

@@ -75,7 +75,7 @@ test('a bootstrap token that is too short is rejected, and the token in use stay
   writeToken(tokens[2]!)
 })
 
-test('SIGHUP without the key that signs changes nothing: neither keys nor secrets', async () => {
+test('SIGHUP with settings that lack the signing key is rejected, and changes neither keys nor secrets', async () => {
   const file = node.folder.file('gatehouse.yaml')
   const settings = parse(readFileSync(file, 'utf8'))
   const other = join(folder, 'other-token')

@@ -84,7 +84,7 @@ test.each([
   ['header', keyFile, 'key-one', 'key-two', keyOf],
   ['basic', passwordFile, 'word-one', 'word-two', (received: ReceivedRequest) => passwordOf(received).slice(5)],
 ] as const)(
-  'with credentials: %s, a secret that the service has replaced is read again, and the request is sent once more',
+  'with credentials: %s, the gate reads a secret that the service refuses again, and sends the request once more',
   async (kind, file, old, current, secretOf) => {
     expect((await send(`/${kind}`)).status).toBe(200)
     upstream.requests.length = 0
@@ -102,7 +102,7 @@ test.each([
 )
 
 test.each(['GET', 'HEAD', 'OPTIONS'])(
-  'one %s with a fixed secret that the service refuses is sent once, because there is no newer one, and the client gets 502 without the challenge of the service',
+  'a %s request whose fixed secret the service refuses is sent once, because no newer secret exists, and the client gets 502 without the challenge of the service',
   async (method) => {
     accepts = () => false
 
@@ -119,7 +119,7 @@ test.each(['GET', 'HEAD', 'OPTIONS'])(
   },
 )
 
-test('the connection of a client whose request the service refused serves the next request', async () => {
+test('the client connection serves the next request after the service refused the credential of the gate', async () => {
   accepts = () => false
   expect((await send('/fixed', undefined, 'POST', 'body')).status).toBe(502)
   accepts = () => true
@@ -127,7 +127,7 @@ test('the connection of a client whose request the service refused serves the ne
   expect((await send('/fixed', undefined, 'POST', 'body')).status).toBe(200)
 })
 
-test('a service that refuses an assertion gets a new one, at most once in 30 s for each token, and its 401 to a new one passes', async () => {
+test('a service that refuses an assertion gets a new assertion, at most once in 30 s for each token, and its 401 to the new assertion reaches the client', async () => {
   const token = issuer.sign()
   expect((await send('/assertion', token)).status).toBe(200)
   const [before] = upstream.requests.map(assertionOf)
@@ -143,14 +143,14 @@ test('a service that refuses an assertion gets a new one, at most once in 30 s f
   expect(upstream.requests).toHaveLength(4)
 })
 
-test('a POST whose assertion the service refuses is sent once, and the 401 passes', async () => {
+test('a POST whose assertion the service refuses is sent once, and the 401 reaches the client', async () => {
   accepts = () => false
 
   expect((await send('/assertion', undefined, 'POST', 'body')).status).toBe(401)
   expect(upstream.requests).toHaveLength(1)
 })
 
-test('without a credential of the gate, a 401 of the service passes unchanged', async () => {
+test('without a credential of the gate, a 401 of the service reaches the client unchanged', async () => {
   accepts = () => false
 
   const reply = await send('/none')

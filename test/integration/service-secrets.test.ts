@@ -89,7 +89,7 @@ test('a service gets the secret of credentials: header in place of the field of 
   }
 })
 
-test('on a route of the same service that overrides the credential, the field of the client is removed too', async () => {
+test('the gate removes the client field with the name of a credential field on every route of the service, even if the route overrides the credential', async () => {
   const got = await received('/none', forged)
   const other = await received('/others', [['X-Api-Key', 'of the client']])
 
@@ -105,7 +105,7 @@ test('a service gets user name and password of credentials: basic in UTF-8, in p
   expect(JSON.stringify(got.fields)).not.toContain('forged')
 })
 
-test('a forward-auth check states the credential, and lists its field for removal where it is not stated', async () => {
+test('the reply to a forward-auth check states the credential for the service, or lists its field for removal when there is no credential', async () => {
   const check = (path: string) => {
     const asked: [string, string][] = [
       ['X-Forwarded-For', '203.0.113.9'],
@@ -125,7 +125,7 @@ test('a forward-auth check states the credential, and lists its field for remova
   expect([removed(open), removed(none)].map((names) => names.includes('x-api-key'))).toEqual([false, true])
 })
 
-test('neither status nor explain nor a log line contains a secret of a service, and both name the kind of the credential', async () => {
+test('status, explain and the log contain no secret for a service; status and explain name the kind of the credential', async () => {
   const admin = (path: string, body?: object) =>
     fetch(`http://127.0.0.1:${node.adminPort}/${path}`, {
       headers: { authorization: `Bearer ${bootstrap}`, 'content-type': 'application/json' },
@@ -153,7 +153,7 @@ test('neither status nor explain nor a log line contains a secret of a service, 
   for (const secret of secrets) expect([status, ...explained, node.dump()].join('\n')).not.toContain(secret)
 })
 
-test('a changed secret of a service is in use without a restart', async () => {
+test('a node uses a changed secret for a service without a restart', async () => {
   writeKey('key-two-of-orders')
 
   await until(

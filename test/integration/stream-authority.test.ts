@@ -101,7 +101,7 @@ function policyOf({
 
 const tokenOf = (sub: string, by = issuer, scope = 'orders:read') => by.sign({ claims: { sub, scope } })
 
-test('a changed policy ends the streams that it would refuse, and others go on', async () => {
+test('a changed policy ends the streams that it would refuse, and other streams continue', async () => {
   const node = await startNode({ policy: policyOf() })
   const [weak, strong, foreign] = [
     await open(node, tokenOf('weak')),
@@ -133,7 +133,7 @@ test('an event stream ends after streams.max_age of its route, and timeouts.tota
   expect(Date.now() - startedMs).toBeGreaterThanOrEqual(3000)
 })
 
-test('timeouts.idle ends a silent download but no event stream, and streams.idle ends the event stream regularly', async () => {
+test('timeouts.idle ends a silent download but no event stream, and streams.idle ends a silent event stream without an error', async () => {
   const node = await startNode({ policy: policyOf({ timeouts: { idle: '1s' } }) })
   const events = await open(node, tokenOf('silent'))
   await open(node, tokenOf('download'), '/orders/file')
@@ -162,7 +162,7 @@ test('with streams.end: keep, a stream continues beyond the expiry of its token 
   expect(await endedBy(node, ended, 'kept-until-max-age')).toBe('stream-max-age')
 })
 
-test('an event stream beyond a limit is refused before its head is sent, and there is room again after one ended', async () => {
+test('an event stream above a limit of streams is refused before its head is sent, and another is admitted after one has ended', async () => {
   const node = await startNode({
     policy: policyOf({ streams: { max: 3, max_per_subject: 2 } }),
     settings: { streams: { max_per_address: 100 } },
@@ -222,7 +222,7 @@ async function warm(node: TestNode, token: string): Promise<void> {
   await request(node.port, requestBytes({ target: '/orders/events', token, method: 'HEAD' }), { head: true })
 }
 
-test('verifications of 100 streams after a change of their issuer end none of them', async () => {
+test('100 streams whose tokens are verified again after a change of their issuer all continue', async () => {
   const node = await startNode({ policy: policyOf() })
   const all = await Promise.all(Array.from({ length: 100 }, (_, i) => open(node, tokenOf(`many-${i}`))))
   await swap(node, policyOf({ main: { clock_tolerance: '7s' } }))
@@ -230,7 +230,7 @@ test('verifications of 100 streams after a change of their issuer end none of th
   for (const { wire } of all) await wire.until('data: goes on\n\n')
 })
 
-test('a withdrawn key ends the streams of the tokens that it signed, and others go on', async () => {
+test('a withdrawn issuer key ends the streams of the tokens that it signed, and other streams continue', async () => {
   const issuer = await startIssuer()
   const policy = testPolicy({ issuer: issuer.url, orders: upstream.url })
   const node = await startNode({ policy })
@@ -261,7 +261,7 @@ test('a withdrawn key ends the streams of the tokens that it signed, and others 
   await goesOn(renewed)
 })
 
-test('an opaque token is asked about again while its stream is open, and an inactive one ends it', async () => {
+test('the gate introspects an opaque token again while its stream is open, and ends the stream when the token is inactive', async () => {
   const issuer = await startIntrospectionIssuer()
   const node = await startNode(
     opaqueGate({
@@ -279,7 +279,7 @@ test('an opaque token is asked about again while its stream is open, and an inac
   expect(await endedBy(node, opened, 'opaque')).toBe('token-inactive')
 })
 
-test('the stream of a bound token continues without a new proof, and ends when the issuer reports another key', async () => {
+test('the stream of a DPoP-bound token continues without a new proof, and ends when the issuer reports another key', async () => {
   const issuer = await startIntrospectionIssuer()
   const introspection = { cache: '1s', stale: '0s' }
   const node = await startNode(opaqueGate({ issuer: issuer.url, orders: upstream.url, introspection }))
@@ -300,7 +300,7 @@ test('the stream of a bound token continues without a new proof, and ends when t
   expect(await endedBy(node, opened, 'bound')).toBe('token-binding')
 })
 
-test('while the issuer cannot be asked about a token, its stream is held, and goes on afterwards', async () => {
+test('while the issuer of an opaque token is unavailable, the stream of the token is held, and continues afterwards', async () => {
   const issuer = await startIntrospectionIssuer()
   const node = await startNode(
     opaqueGate({

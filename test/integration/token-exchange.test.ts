@@ -113,7 +113,7 @@ const upstreamRefused: Refusal = {
   decision: 'failed',
 }
 
-test('the service gets a token for itself about the caller instead of the token of the caller, also for concurrent requests', async () => {
+test('with token exchange, the service gets a token for itself about the caller instead of the token of the caller, even for concurrent requests', async () => {
   const token = issuer.sign({ sub: 'bob', act: { sub: 'agent' } })
 
   const all = await Promise.all(Array.from({ length: 8 }, () => admitted(gates[0], { target: '/orders/1', token })))
@@ -129,7 +129,7 @@ test('the service gets a token for itself about the caller instead of the token 
   expect(issuer.asked).toHaveLength(1)
 })
 
-test('a public route sends no token', async () => {
+test('on a public route of a service with token exchange, the service gets no token', async () => {
   const reply = await request(gates[0].node.port, requestBytes({ target: '/public/1', token: issuer.sign() }))
 
   expect(orders.requests.at(-1)!.all('authorization')).toEqual([])
@@ -156,13 +156,16 @@ test.each([
     () => ({ status: 500 }),
     { status: 503, code: 'unavailable', reason: 'issuer-unreachable', decision: 'failed' },
   ],
-] as const)('when %s, the service receives nothing', async (_, target, script, refusal) => {
-  issuer.script = script
+] as const)(
+  'a request that needs a token exchange does not reach the service when %s',
+  async (_, target, script, refusal) => {
+    issuer.script = script
 
-  await refused(gates[0], { target, token: issuer.sign({ jti: randomBytes(8).toString('hex') }) }, refusal as Refusal)
-})
+    await refused(gates[0], { target, token: issuer.sign({ jti: randomBytes(8).toString('hex') }) }, refusal as Refusal)
+  },
+)
 
-test('a token that is revoked during its exchange is refused, and the service receives nothing', async () => {
+test('a token that is revoked during its exchange is refused, and the request does not reach the service', async () => {
   const token = issuer.sign({ jti: 'revoked-meanwhile' })
   const held = Promise.withResolvers<void>()
   issuer.script = () => ({ held: held.promise })
@@ -175,7 +178,7 @@ test('a token that is revoked during its exchange is refused, and the service re
   await outcome
 })
 
-test('when the service refuses a token, one renewal in the cluster serves the requests of all nodes', async () => {
+test('when the service refuses an exchanged token, one renewal in the cluster serves the requests of all nodes', async () => {
   const token = issuer.sign({ jti: 'renewed' })
   for (const gate of gates) {
     const { received } = await admitted(gate, { target: '/orders/1', token })
@@ -194,7 +197,7 @@ test('when the service refuses a token, one renewal in the cluster serves the re
   expect(accepted.size).toBe(1)
 })
 
-test('a service that refuses every token gets a GET twice and a POST once, and the client gets 502 without the challenge of the service', async () => {
+test('a service that refuses every exchanged token gets a GET twice and a POST once, and the client gets 502 without the challenge of the service', async () => {
   const token = issuer.sign({ jti: 'always-refused' })
   issuer.script = () => ({
     body: JSON.stringify({ access_token: `bad-${issuer.asked.length}`, token_type: 'Bearer', expires_in: 300 }),
@@ -221,7 +224,7 @@ test('a service that refuses every token gets a GET twice and a POST once, and t
   })
 })
 
-test('after a refused POST, the renewed token serves the next POST', async () => {
+test('after a service refused the exchanged token of a POST, the next POST has the renewed token', async () => {
   const token = issuer.sign({ jti: 'post' })
   const { received } = await admitted(gates[0], { target: '/orders/1', token })
   withdrawn.add(bearerOf(received))
@@ -233,7 +236,7 @@ test('after a refused POST, the renewed token serves the next POST', async () =>
   await until('the renewed token is used', async () => (await post()).status === 200)
 })
 
-test('with credentials: token, a 401 of the service passes to the client unchanged', async () => {
+test('with credentials: token, a 401 of the service reaches the client unchanged', async () => {
   const reply = await request(gates[0].node.port, requestBytes({ target: '/token/1', token: issuer.sign() }))
 
   expect(reply.status).toBe(401)
@@ -241,14 +244,14 @@ test('with credentials: token, a 401 of the service passes to the client unchang
   expect(reply.text).toContain('who are you?')
 })
 
-test('the logs contain no token and no client secret', async () => {
+test('the logs of nodes that exchange tokens contain no token and no client secret', async () => {
   const log = JSON.stringify(gates.map(({ node }) => node.log))
 
   expect(log).not.toContain(exchangeClient.secret)
   expect(log).not.toMatch(/eyJ[\w-]{20}/)
 })
 
-test('the metrics of a node count the exchanges by outcome', async () => {
+test('the metrics of a node count token exchanges by outcome', async () => {
   const text = await (await fetch(`http://127.0.0.1:${gates[0].node.adminPort}/metrics`)).text()
 
   for (const outcome of ['granted', 'refused', 'misconfigured', 'unavailable']) {

@@ -113,12 +113,12 @@ const node = await startNode({
 
 const get = (path: string) => request(node.port, requestBytes({ target: path }))
 
-test('a service that demands a client certificate gets that of the gate, the configured name and TLS version', async () => {
+test('a service that demands a client certificate gets the certificate of the gate, the configured server name and TLS version', async () => {
   expect((await get('/orders/1')).text).toContain('CN=gate-0 orders.internal TLSv1.3')
   expect((await get('/live/1')).text).toContain('CN=gate-written localhost TLSv1.3')
 })
 
-test('the reply of a service to a missing client certificate passes unchanged', async () => {
+test('the reply of a service to a request without a client certificate of the gate reaches the client unchanged', async () => {
   const reply = await get('/without/1')
 
   expect(reply.status).toBe(400)
@@ -145,7 +145,7 @@ test.each([
   },
 )
 
-test('WebSockets over TLS present the client certificate too, and survive its rotation', async () => {
+test('the gate presents its client certificate for WebSockets over TLS too, and open WebSockets survive the rotation of the certificate', async () => {
   const socket = new RecordedSocket(new WebSocket(`ws://127.0.0.1:${node.port}/live/ws`))
   await new Promise((resolve) => socket.ws.once('open', resolve))
   const echoes = async (text: string) => {
@@ -163,7 +163,7 @@ test('WebSockets over TLS present the client certificate too, and survive its ro
   expect(await socket.ended()).toEqual([1000, ''])
 })
 
-test('rotations of the client certificate under load fail no request, and apply without a restart', async () => {
+test('rotations of the client certificate for a service under load fail no request, and apply without a restart', async () => {
   let done = false
   const statuses = new Map<number, number>()
   const subjects = new Set<string>()
@@ -189,7 +189,7 @@ test('rotations of the client certificate under load fail no request, and apply 
   expect((await get('/orders/1')).text).toContain('CN=gate-3')
 })
 
-test('SIGHUP with an unusable certificate logs the file and the service, and the certificate in use stays', async () => {
+test('SIGHUP with an unusable client certificate for a service logs the file and the service, and the certificate in use stays', async () => {
   const { text: before } = await get('/live/1')
   write('written.crt', 'not a certificate')
   node.signal('SIGHUP')
@@ -199,7 +199,7 @@ test('SIGHUP with an unusable certificate logs the file and the service, and the
   expect((await get('/live/1')).text.split('\r\n\r\n')[1]).toBe(before.split('\r\n\r\n')[1])
 })
 
-test('a node does not start with an unusable client certificate, and says which file and why', async () => {
+test('a node with an unusable client certificate for a service does not start, and its error names the file and the reason', async () => {
   const { key } = writePair('other', await client('other'))
   const policy = { version: 1, services: { orders: service('orders', orders, { ca, ...rotating.files, key }) } }
 

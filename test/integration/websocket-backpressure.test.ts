@@ -49,7 +49,7 @@ async function open(path: string, asked: object = {}) {
   return { client, served: await service.socketAt(path) }
 }
 
-test('a client that does not read pauses its service, and receives every message in order once it reads', async () => {
+test('while a client does not read its WebSocket, the gate pauses the service; when the client reads, it gets every message in order', async () => {
   const { client, served } = await open('/open/slow-client')
   const before = residentMiB(node)
   client.ws.pause()
@@ -73,7 +73,7 @@ test('a client that does not read pauses its service, and receives every message
   other.client.ws.close()
 })
 
-test('a service that does not read pauses its client, and receives every message in order once it reads', async () => {
+test('while a service does not read its WebSocket, the gate pauses the client; when the service reads, it gets every message in order', async () => {
   const { client, served } = await open('/open/slow-service')
   const before = residentMiB(node)
   served.ws.pause()
@@ -96,7 +96,7 @@ test('a service that does not read pauses its client, and receives every message
   other.client.ws.close()
 })
 
-test('a client that reads nothing for request.idle is ended, and so is its service', async () => {
+test('the gate ends both connections of a WebSocket whose client reads nothing for request.idle', async () => {
   const { client, served } = await open('/open/stalled')
   client.ws.pause()
   for (let i = 0; i < COUNT; i++) served.ws.send(numbered(i))
@@ -105,7 +105,7 @@ test('a client that reads nothing for request.idle is ended, and so is its servi
   expect((await served.ended())[0]).toBe(1006)
 })
 
-test('a token that expires while its client does not read ends the connection without further messages', async () => {
+test('a WebSocket whose token expires while its client does not read ends without further messages', async () => {
   const expS = Math.floor(Date.now() / 1000) + 4
   const token = issuer.sign({ claims: { scope: 'live', exp: expS } })
   const { client, served } = await open('/live/slow', { token })

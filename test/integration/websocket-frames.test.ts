@@ -57,7 +57,7 @@ test.each<[string, Buffer[], (string | Buffer)[]]>([
     [text('a', { final: false }), ...Array.from({ length: 199 }, (_, i) => part('a', i === 198))],
     ['a'.repeat(200)],
   ],
-])('the service receives %s as one message', async (_, frames, wanted) => {
+])('the service of a WebSocket receives %s as one message', async (_, frames, wanted) => {
   const { wire, socket } = await open()
   await wire.send(Buffer.concat(frames))
 
@@ -66,7 +66,7 @@ test.each<[string, Buffer[], (string | Buffer)[]]>([
   wire.close()
 })
 
-test('the messages of a binary frame inside a fragmented text are those that the listener reads', async () => {
+test('the service gets the WebSocket messages as the listener reads them when a binary frame is inside a fragmented text', async () => {
   const { wire, socket } = await open()
   await wire.send(
     Buffer.concat([text('ab', { final: false }), frameBytes({ opcode: 2, data: 'XY' }), part('ef', true)]),
@@ -98,7 +98,7 @@ test.each<[string, Buffer]>([
   ],
   ['a length above 2^32', frameBytes({ opcode: 1, data: 'abcde', announced: 2n ** 32n + 5n })],
   ['a length of 2^63', frameBytes({ opcode: 1, data: 'abcde', announced: 2n ** 63n })],
-])('%s ends the connection, and the service receives none of it', async (_, bytes) => {
+])('a WebSocket ends when its client sends %s, and the service receives nothing of the frame', async (_, bytes) => {
   const { wire, socket, path } = await open()
   await wire.send(bytes)
 
@@ -108,7 +108,7 @@ test.each<[string, Buffer]>([
   expect(await recordOf(path)).toMatchObject({ reason: 'client-gone', close_code: 1006 })
 })
 
-test('the payload of an unmasked frame does not reach the service as it was sent', async () => {
+test('the payload of an unmasked WebSocket frame does not reach the service as the client sent it', async () => {
   const { wire, socket } = await open()
   await wire.send(Buffer.concat([text('12345678', { masked: false }), text('next'), text('next')]))
   wire.finish()
@@ -127,19 +127,22 @@ test.each<[string, Buffer, number]>([
     1005,
   ]),
   ['a reason that is not UTF-8', closeWith(1000, Buffer.from([0xc3, 0x28])), 1005],
-])('a close frame with %s reaches the service as a close that RFC 6455 allows', async (_, bytes, wanted) => {
-  const { wire, socket, path } = await open()
-  await wire.send(Buffer.concat([text('before'), bytes]))
+])(
+  'a WebSocket close frame with %s reaches the service as a close frame that RFC 6455 allows',
+  async (_, bytes, wanted) => {
+    const { wire, socket, path } = await open()
+    await wire.send(Buffer.concat([text('before'), bytes]))
 
-  expect((await socket.ended())[0]).toBe(wanted)
-  expect(socket.messages).toEqual(['before'])
-  expect((await readFrame(wire))?.opcode).toBe(8)
-  expect((await wire.rest()).length).toBe(0)
-  expect(await recordOf(path)).toMatchObject({ reason: 'admitted', close_code: wanted })
-})
+    expect((await socket.ended())[0]).toBe(wanted)
+    expect(socket.messages).toEqual(['before'])
+    expect((await readFrame(wire))?.opcode).toBe(8)
+    expect((await wire.rest()).length).toBe(0)
+    expect(await recordOf(path)).toMatchObject({ reason: 'admitted', close_code: wanted })
+  },
+)
 
 test.each(['finish', 'reset'] as const)(
-  'a client whose connection ends by %s ends the service without a close frame',
+  'when the connection of a WebSocket client ends by %s, the gate ends that of the service without a close frame',
   async (how) => {
     const { wire, socket, path } = await open()
     await wire.send(text('last'))
@@ -157,7 +160,7 @@ test.each<[string, Buffer, number]>([
   ['text that is not UTF-8', Buffer.from([0x81, 2, 0xc3, 0x28]), 1007],
   ['a message above the limit', Buffer.from([0x82, 127, 0, 0, 0, 0, 0, 1, 0, 1]), 1009],
   ['the close code 1006', Buffer.from([0x88, 2, 0x03, 0xee]), 1002],
-])('%s of the service ends both sides: 1011 for the client', async (_, bytes, code) => {
+])('a WebSocket ends when its service sends %s, and the client gets the close code 1011', async (_, bytes, code) => {
   served = Buffer.concat([Buffer.from('\x81\x02ok', 'latin1'), bytes])
   const connections = raw.received.length
   const client = await openSocket(node.port, `/raw/${++names}`)
@@ -176,7 +179,7 @@ function closeCodeIn(received: Buffer): number | undefined {
   return ((frame[6]! ^ frame[2]!) << 8) | (frame[7]! ^ frame[3]!)
 }
 
-test('a client that sends pings and reads no pong costs bounded memory, and others are served', async () => {
+test('a WebSocket client that sends pings and reads no pongs costs bounded memory, and other clients are served', async () => {
   const { wire } = await open()
   const before = residentMiB(node)
   const many = Buffer.concat(Array.from({ length: 1000 }, () => ping('x'.repeat(125))))

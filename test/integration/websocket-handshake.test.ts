@@ -35,7 +35,7 @@ const recordOf = (path: string) => node.waitForRecord((record) => record['path']
 const withLine = (name: string, line: string) =>
   handshakeLines.map((each) => (each.startsWith(`${name}:`) ? line : each)).filter((each) => each !== '')
 
-test('the 101 has the fields of RFC 6455 and a request id, and no extension', async () => {
+test('the 101 reply of the gate has the fields of RFC 6455 and a request id, and no extension', async () => {
   const wire = await connect(node.port)
   const lines = [...handshakeLines, 'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits, x-foo']
   await wire.send(handshakeBytes('/s/fields', lines))
@@ -56,7 +56,7 @@ test.each([
   ['Connection: close, Upgrade', withLine('Connection', 'Connection: close, Upgrade')],
   ['Connection: keep-alive, Upgrade', withLine('Connection', 'Connection: keep-alive, Upgrade')],
   ['the user agent of Safari 15', [...handshakeLines, 'User-Agent: Mozilla/5.0 Version/15.1 Safari/605.1.15']],
-])('a handshake with %s opens a WebSocket that stays open', async (what, lines) => {
+])('a WebSocket handshake with %s opens a WebSocket that stays open', async (what, lines) => {
   const wire = await connect(node.port)
   const path = `/s/good-${what.replaceAll(/\W/g, '')}`
   await wire.send(handshakeBytes(path, lines))
@@ -83,7 +83,7 @@ test('the first WebSocket of a new node stays open, and the listener writes no w
   }
 })
 
-test('the second request of a connection opens a WebSocket', async () => {
+test('the second request of a client connection can open a WebSocket', async () => {
   const wire = await connect(node.port)
   await wire.send('GET /s/plain HTTP/1.1\r\nHost: api.test\r\n\r\n')
   await wire.until('over HTTP')
@@ -108,7 +108,7 @@ test.each<[string, readonly string[], string?]>([
   ['a chunked body', twice('Transfer-Encoding', 'chunked')],
   ['POST', handshakeLines, 'POST'],
 ])(
-  'a handshake with %s gets 400, and what follows on the connection is no request',
+  'a WebSocket handshake with %s gets 400, and the gate reads no further request on the connection',
   async (_, lines, method = 'GET') => {
     const before = service.sockets.length
     const bytes = [handshakeBytes('/s/refused', lines, method), handshakeBytes('/s/behind')]
@@ -121,16 +121,19 @@ test.each<[string, readonly string[], string?]>([
   },
 )
 
-test.each(['8', '14', ''])('a handshake of version "%s" gets 426 with the supported version', async (version) => {
-  const lines = withLine('Sec-WebSocket-Version', version === '' ? '' : `Sec-WebSocket-Version: ${version}`)
-  const { replies } = await exchange(node.port, handshakeBytes('/s/version', lines), { replies: 'all' })
+test.each(['8', '14', ''])(
+  'a WebSocket handshake of version "%s" gets 426 with the supported version',
+  async (version) => {
+    const lines = withLine('Sec-WebSocket-Version', version === '' ? '' : `Sec-WebSocket-Version: ${version}`)
+    const { replies } = await exchange(node.port, handshakeBytes('/s/version', lines), { replies: 'all' })
 
-  expect(replies).toMatchObject([{ status: 426 }])
-  expect(replies[0]!.all('sec-websocket-version')).toEqual(['13'])
-  expect(replies[0]!.all('upgrade')).toEqual(['websocket'])
-})
+    expect(replies).toMatchObject([{ status: 426 }])
+    expect(replies[0]!.all('sec-websocket-version')).toEqual(['13'])
+    expect(replies[0]!.all('upgrade')).toEqual(['websocket'])
+  },
+)
 
-test('a client that sends a frame before the 101, or goes away, ends the handshake with the service', async () => {
+test('a client that sends a WebSocket frame before the 101 reply, or disconnects, ends the handshake with the service', async () => {
   for (const [name, leave] of [
     ['early', (wire: Awaited<ReturnType<typeof connect>>) => wire.send(frameBytes({ opcode: 1, data: 'early' }))],
     ['gone', (wire: Awaited<ReturnType<typeof connect>>) => wire.reset()],
@@ -147,7 +150,7 @@ test('a client that sends a frame before the 101, or goes away, ends the handsha
   }
 })
 
-test('fields of a 101 of the service reach the client, without hop-by-hop fields and the names of the gate', async () => {
+test('the fields of a 101 reply of the service reach the client, except hop-by-hop fields and fields reserved for the gate', async () => {
   replyLines = [...valid, 'Set-Cookie: a=1', 'Set-Cookie: gatehouse-loopback=x', 'X-Gatehouse-Node: x', 'X-Own: yes']
   behind = Buffer.from('\x81\x05first', 'latin1')
   const client = await openSocket(node.port, '/raw/fields')
@@ -165,7 +168,7 @@ test.each<[string, readonly string[]]>([
   ['another Upgrade', ['Upgrade: h2c', ...valid.slice(1)]],
   ['a subprotocol that was not offered', [...valid, 'Sec-WebSocket-Protocol: chat']],
   ['an extension', [...valid, 'Sec-WebSocket-Extensions: permessage-deflate']],
-])('a 101 of the service with %s is a 502 for the client', async (_, lines) => {
+])('the client gets 502 when the 101 reply of the service has %s', async (_, lines) => {
   replyLines = lines
   behind = Buffer.alloc(0)
 
@@ -173,7 +176,7 @@ test.each<[string, readonly string[]]>([
   expect(refused.status).toBe(502)
 })
 
-test('a handshake leaves the number of open connections right once its WebSocket has ended', async () => {
+test('the metric of open connections is correct after a WebSocket has ended', async () => {
   const open = async () => {
     const text = await (await fetch(`http://127.0.0.1:${node.adminPort}/metrics`)).text()
     return Number(/^gatehouse_connections(?:_open)?(?:\{[^}]*\})? (\d+)$/m.exec(text)?.[1])

@@ -19,7 +19,7 @@ const { host } = new URL(url)
 const cookies = { cookie: browser.gateCookies.join('; ') }
 const recordOf = (path: string) => node.waitForRecord((record) => record['path'] === path)
 
-test.each([url, 'https://app.example'])('a session opens a WebSocket from a page of %s', async (origin) => {
+test.each([url, 'https://app.example'])('a page of %s opens a WebSocket with the session cookie', async (origin) => {
   const path = `/live/${origin.length}`
   const client = await openSocket(node.port, path, { host, origin, fields: cookies })
   client.ws.send('hello')
@@ -36,7 +36,7 @@ test.each([
   ['another origin', { origin: 'https://evil.example' }, 403, 'origin-refused'],
   ['another port of the host', { origin: 'http://127.0.0.1:1' }, 403, 'origin-refused'],
   ['no origin', {}, 403, 'origin-refused'],
-])('a session opens no WebSocket with %s', async (what, asked, status, reason) => {
+])('a session cookie opens no WebSocket for a handshake with %s', async (what, asked, status, reason) => {
   const path = `/live/${what.replaceAll(' ', '-')}`
   const refused = await refusedSocket(node.port, path, { host, fields: cookies, ...asked })
 
@@ -44,14 +44,14 @@ test.each([
   expect((await recordOf(path))['reason']).toBe(reason)
 })
 
-test('a handshake without a session gets 401 and no redirect', async () => {
+test('a WebSocket handshake without a session gets 401 and no redirect', async () => {
   const refused = await refusedSocket(node.port, '/live/anonymous', { host, origin: url })
 
   expect(refused.status).toBe(401)
   expect(JSON.parse(refused.body)).toMatchObject({ code: 'login_required' })
 })
 
-test('a session cookie beside a token among the subprotocols is ignored', async () => {
+test('a session cookie in a WebSocket handshake with a token among the subprotocols is ignored', async () => {
   const protocols = ['gatehouse', `gatehouse.bearer.${Buffer.from('not.a.token').toString('base64url')}`]
   const refused = await refusedSocket(node.port, '/live/both', { host, origin: url, fields: cookies, protocols })
 

@@ -61,7 +61,7 @@ test.each(['api.example', 'other.example'])(
   },
 )
 
-test('a WebSocket stays open when the certificates change, and new ones use the new certificate', async () => {
+test('a WebSocket stays open when the certificates change, and new WebSockets use the new certificate', async () => {
   const before = open('api.example', '/before')
   await opened(before)
   await certificateFor(folder, 'api', ['api.example'])

@@ -70,7 +70,7 @@ const node = await startNode({
 const token = issuer.sign({ claims: { scope: 'live', sub: 'reader' } })
 const recordOf = (path: string) => node.waitForRecord((record) => record['path'] === path)
 
-test('messages are relayed in both directions, in order and with their type', async () => {
+test('the gate relays WebSocket messages in both directions, in order and with their type', async () => {
   const client = await openSocket(node.port, '/live/echo?x=%zz', { token, fields: { 'x-own': '1' } })
   const long = 'é'.repeat(30_000)
   client.ws.send('one')
@@ -115,19 +115,22 @@ test.each([
   ['another origin', '/open/x', { origin: 'https://evil.example' }, 403, 'origin-refused'],
   ['the origin null', '/open/x', { origin: 'null' }, 403, 'origin-refused'],
   ['a token and another origin', '/live/x', { token, origin: 'https://app.example' }, 403, 'origin-refused'],
-])('a handshake with %s is refused before the service is asked', async (what, target, asked, status, reason) => {
-  const path = `${target}-${what.replaceAll(' ', '-')}`
-  const refused = await refusedSocket(node.port, path, asked)
+])(
+  'a WebSocket handshake with %s is refused before the service gets a request',
+  async (what, target, asked, status, reason) => {
+    const path = `${target}-${what.replaceAll(' ', '-')}`
+    const refused = await refusedSocket(node.port, path, asked)
 
-  expect(refused.status).toBe(status)
-  expect(refused.fields['content-type']).toBe('application/problem+json')
-  expect(refused.fields.connection).toBe('close')
-  expect(await recordOf(path)).toMatchObject({ reason, decision: 'refused' })
-  expect(service.sockets.some(({ request }) => request.url === path)).toBe(false)
-})
+    expect(refused.status).toBe(status)
+    expect(refused.fields['content-type']).toBe('application/problem+json')
+    expect(refused.fields.connection).toBe('close')
+    expect(await recordOf(path)).toMatchObject({ reason, decision: 'refused' })
+    expect(service.sockets.some(({ request }) => request.url === path)).toBe(false)
+  },
+)
 
 test.each(['https://app.example', 'http://api.test', undefined])(
-  'a handshake with Origin %s is admitted',
+  'a WebSocket handshake with Origin %s is admitted',
   async (origin) => {
     const client = await openSocket(node.port, '/open/origin', origin === undefined ? {} : { origin })
     client.ws.send('hello')
@@ -137,14 +140,14 @@ test.each(['https://app.example', 'http://api.test', undefined])(
   },
 )
 
-test('a reply of the service other than 101 reaches the client as it is', async () => {
+test('a reply of the service to a WebSocket handshake other than 101 reaches the client unchanged', async () => {
   const refused = await refusedSocket(node.port, '/live/refuses', { token })
 
   expect(refused).toMatchObject({ status: 409, body: 'not here', fields: { 'x-own': 'yes' } })
   expect(await recordOf('/live/refuses')).toMatchObject({ status: 409, reason: 'admitted' })
 })
 
-test('the service selects among the subprotocols of the client', async () => {
+test('the service selects one of the WebSocket subprotocols of the client', async () => {
   const client = await openSocket(node.port, '/open/protocols', { protocols: ['unwanted', 'chat.v2', 'chat.v1'] })
 
   expect(client.ws.protocol).toBe('chat.v2')
@@ -155,7 +158,7 @@ test('the service selects among the subprotocols of the client', async () => {
 
 const bearer = (text: string) => `gatehouse.bearer.${Buffer.from(text).toString('base64url')}`
 
-test('a token among the subprotocols admits, and the service never sees it', async () => {
+test('a token among the WebSocket subprotocols admits the client, and the service never gets the token', async () => {
   const own = await openSocket(node.port, '/page/own', { protocols: ['gatehouse', bearer(token)] })
   expect(own.ws.protocol).toBe('gatehouse')
   expect((await service.socketAt('/page/own')).request.headers['sec-websocket-protocol']).toBeUndefined()
@@ -181,14 +184,14 @@ test.each([
   ['no token', { protocols: ['gatehouse', 'gatehouse.bearer.'] }, 400, 'credential-malformed'],
   ['a token with a line break', { protocols: ['gatehouse', bearer('a\r\nb')] }, 400, 'credential-malformed'],
   ['a foreign token', { protocols: ['gatehouse', bearer('opaque')] }, 401, 'token-malformed'],
-])('a token among the subprotocols with %s is refused', async (what, asked, status, reason) => {
+])('a token among the WebSocket subprotocols with %s is refused', async (what, asked, status, reason) => {
   const path = `/page/${what.replaceAll(' ', '-')}`
 
   expect((await refusedSocket(node.port, path, asked)).status).toBe(status)
   expect((await recordOf(path))['reason']).toBe(reason)
 })
 
-test('a token among the subprotocols is no credential on a route without token_in_protocol', async () => {
+test('a token among the WebSocket subprotocols is no credential on a route without token_in_protocol', async () => {
   expect((await refusedSocket(node.port, '/live/offer', { protocols: ['x', bearer(token)] })).status).toBe(401)
   const client = await openSocket(node.port, '/open/offer', { protocols: ['x', bearer(token)] })
   expect((await service.socketAt('/open/offer')).request.headers['sec-websocket-protocol']).toBe('x')
@@ -204,7 +207,7 @@ test.each([
   // The listener knows no code from 1012 to 3999: the service sees a close without a code.
   [3000, 'library', [1005, '']],
   [1013, 'later', [1005, '']],
-])('a close with %s of the client reaches the service', async (code, reason, wanted) => {
+])('a WebSocket close with the code %s of the client reaches the service', async (code, reason, wanted) => {
   const path = `/open/close-client-${code}`
   const client = await openSocket(node.port, path)
   const served = await service.socketAt(path)
@@ -220,19 +223,22 @@ test.each([
   [3000, 'library', [3000, 'library']],
   [4999, 'own', [4999, 'own']],
   [undefined, '', [1005, '']],
-])('a close with %s of the service reaches the client, after the messages before it', async (code, reason, wanted) => {
-  const path = `/open/close-service-${code}`
-  const client = await openSocket(node.port, path)
-  const served = await service.socketAt(path)
-  served.ws.send('last')
-  served.ws.close(code, reason)
+])(
+  'a WebSocket close with the code %s of the service reaches the client, after the messages before the close',
+  async (code, reason, wanted) => {
+    const path = `/open/close-service-${code}`
+    const client = await openSocket(node.port, path)
+    const served = await service.socketAt(path)
+    served.ws.send('last')
+    served.ws.close(code, reason)
 
-  expect(await client.ended()).toEqual(wanted)
-  expect(client.messages).toEqual(['last'])
-  expect((await recordOf(path))['reason']).toBe('admitted')
-})
+    expect(await client.ended()).toEqual(wanted)
+    expect(client.messages).toEqual(['last'])
+    expect((await recordOf(path))['reason']).toBe('admitted')
+  },
+)
 
-test('a lost service ends the client with 1011, and a lost client ends the service without a close frame', async () => {
+test('when the connection of a WebSocket to its service is lost, the client gets 1011; when the client is lost, the service gets no close frame', async () => {
   const [first, second] = [await openSocket(node.port, '/open/lost-1'), await openSocket(node.port, '/open/lost-2')]
   ;(await service.socketAt('/open/lost-1')).ws.terminate()
   second.ws.terminate()
@@ -271,7 +277,7 @@ test('a WebSocket ends with 4401 when its token expires, although nothing is sen
   })
 })
 
-test('the limits of streams of a route count WebSockets, and room is free again after the end of one', async () => {
+test('the limits of streams of a route count WebSockets, and another WebSocket is admitted after one has ended', async () => {
   const tokenOf = (sub: string) => issuer.sign({ claims: { scope: 'live', sub } })
   const first = await openSocket(node.port, '/few/1', { token: tokenOf('a') })
   expect((await refusedSocket(node.port, '/few/2', { token: tokenOf('a') })).status).toBe(429)
@@ -285,7 +291,7 @@ test('the limits of streams of a route count WebSockets, and room is free again 
   for (const { ws } of [second, third]) ws.close()
 })
 
-test('a handshake that the service answers with an event stream counts as one stream, and leaves none', async () => {
+test('a WebSocket handshake that the service answers with an event stream counts as one stream until its end', async () => {
   const eventsToken = issuer.sign({ claims: { scope: 'live', sub: 'events' } })
   for (let i = 0; i < 3; i++) {
     const { status, body } = await refusedSocket(node.port, '/few/events', { token: eventsToken })
@@ -305,7 +311,7 @@ test('a WebSocket without a message for streams.idle is closed, however many pin
   expect(await recordOf('/few/idle')).toMatchObject({ reason: 'stream-ended', stream_end: 'stream-idle' })
 })
 
-test('a limit of messages counts all WebSockets of a subject, and closes the one that exceeds it', async () => {
+test('a limit of messages counts all WebSockets of a subject together, and closes the WebSocket that exceeds the limit', async () => {
   const open = (path: string, sub: string) =>
     openSocket(node.port, path, { token: issuer.sign({ claims: { scope: 'live', sub } }) })
   const [first, second, other] = [await open('/chat/1', 'a'), await open('/chat/2', 'a'), await open('/chat/3', 'b')]

@@ -74,7 +74,7 @@ async function ship(): Promise<unknown> {
   return receiver.received.at(-1)!.headers['authorization']
 }
 
-test('a worker warns before the certificate and the secret of a sink end, and its metrics state the ends', async () => {
+test('a worker warns before the certificate and the secret of an audit sink end, and its metrics have the times of both ends', async () => {
   const warned = (kind: string) => worker.waitForLine((line) => line['kind'] === kind)
   const { probes } = worker.log.find(({ msg }) => msg === 'worker started')!
   const metrics = await readMetrics(Number(probes))
@@ -91,7 +91,7 @@ test('a worker warns before the certificate and the secret of a sink end, and it
   }
 })
 
-test('a worker sends the changed secret of a sink: after a change of its file, and after SIGHUP when the settings name another file', async () => {
+test('a worker sends the changed secret of an audit sink after a change of its file, and after SIGHUP when the settings name another file', async () => {
   expect(await ship()).toBe('Bearer first')
 
   put('token', 'second')
