@@ -2,13 +2,13 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { inSlices } from '../../../gateway/base/in-slices.ts'
 
-test('up to the largest number, all items are worked on before inSlices returns', () => {
+test('inSlices works on all items before it returns if there are no more than the maximum for one turn', () => {
   const seen: number[] = []
   void inSlices([1, 2, 3], 3, (item) => seen.push(item))
   expect(seen).toEqual([1, 2, 3])
 })
 
-test('no turn of the event loop has more items than the largest number, and no item is left out', async () => {
+test('inSlices works on at most the maximum number of items in one turn of the event loop, and on every item', async () => {
   const items = new Set(Array.from({ length: 5000 }, (_, i) => i))
   let seen = 0
   const bursts: number[] = []
@@ -27,7 +27,7 @@ test('no turn of the event loop has more items than the largest number, and no i
   expect(bursts.length).toBeGreaterThan(20)
 })
 
-test('an exception of the work rejects', async () => {
+test('inSlices rejects with the exception that the work on an item throws', async () => {
   const failing = inSlices([1], 10, () => {
     throw new Error('deliberate')
   })

@@ -4,7 +4,7 @@ import { Sealer } from '../../../gateway/base/sealer.ts'
 
 const [a, b, c] = ['a', 'b', 'c'].map((id) => ({ id })) as [{ id: string }, { id: string }, { id: string }]
 
-test('the first key writes until another key is appointed', () => {
+test('the first key of a key ring is its writing key until another key is appointed', () => {
   const ring = new KeyRing([a, b])
   expect(ring.writer).toBe(a)
   ring.replace([b, a])
@@ -15,7 +15,7 @@ test('the first key writes until another key is appointed', () => {
   expect(ring.writer).toBe(a)
 })
 
-test('a key that is appointed before the process has it writes as soon as the process has it', () => {
+test('a key that is appointed before the key ring has it becomes the writing key as soon as the key ring has it', () => {
   const ring = new KeyRing([a, b])
   ring.appoint('c')
   expect(ring.writer).toBe(a)
@@ -25,7 +25,7 @@ test('a key that is appointed before the process has it writes as soon as the pr
   expect(ring.writer).toBe(c)
 })
 
-test('a ring knows when each key last wrote', () => {
+test('a key ring knows when the process last wrote with each key', () => {
   let nowMs = 1000
   const ring = new KeyRing([a, b], () => nowMs)
   nowMs = 2000
@@ -34,7 +34,7 @@ test('a ring knows when each key last wrote', () => {
   expect([ring.wroteMs('a'), ring.wroteMs('b'), ring.wroteMs('c')]).toEqual([2000, 3000, undefined])
 })
 
-test('a sealer follows its ring: the new writing key encrypts, and all keys decrypt', () => {
+test('a sealer follows its key ring: the new writing key encrypts, and all keys decrypt', () => {
   const [one, two] = [1, 2].map((n) => ({ id: `k${n}`, secret: new Uint8Array(32).fill(n) }))
   const ring = new KeyRing([one!])
   const sealer = Sealer.following(ring)!

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Rotating } from '../../../gateway/base/rotating.ts'
 
-test('the previous value is valid until the overlap has passed', () => {
+test('the previous value of a rotated secret is valid until the overlap has passed', () => {
   let nowMs = 0
   const value = new Rotating('one', () => nowMs)
   expect(value.previousWithin(1000)).toBeUndefined()
@@ -12,7 +12,7 @@ test('the previous value is valid until the overlap has passed', () => {
   expect(value.previousWithin(1000)).toBeUndefined()
 })
 
-test('a refused new value is presented again after 30 s', () => {
+test('a new value of a rotated secret that a peer refused is presented again after 30 s', () => {
   let nowMs = 0
   const value = new Rotating('one', () => nowMs)
   value.replace('two')
@@ -23,7 +23,7 @@ test('a refused new value is presented again after 30 s', () => {
   expect(value.presented).toBe('two')
 })
 
-test('a value from before the last two replacements asks for a repetition with the presented value', () => {
+test('the refusal of a value that was replaced twice asks for a repetition with the value that is presented now', () => {
   const value = new Rotating('one', () => 0)
   value.replace('two')
   value.replace('three')
@@ -31,13 +31,13 @@ test('a value from before the last two replacements asks for a repetition with t
   expect(value.presented).toBe('three')
 })
 
-test('a refused value without a previous one stays presented', () => {
+test('a refused secret that was never replaced is still presented', () => {
   const value = new Rotating('one', () => 0)
   expect(value.refused('one')).toBe(false)
   expect(value.presented).toBe('one')
 })
 
-test('a peer that refuses both values causes no repetition for 30 s after it refused the previous one', () => {
+test('a peer that refuses both values of a rotated secret causes no repetition for 30 s after it refused the previous value', () => {
   let nowMs = 0
   const value = new Rotating('one', () => nowMs)
   value.replace('two')
@@ -51,7 +51,7 @@ test('a peer that refuses both values causes no repetition for 30 s after it ref
   expect(value.presented).toBe('one')
 })
 
-test('a new value is not affected by refusals of the values before it', () => {
+test('refusals of earlier values of a rotated secret do not affect a new value', () => {
   const value = new Rotating('one', () => 0)
   value.replace('two')
   value.refused('two')

@@ -27,7 +27,7 @@ test('a node that has not acknowledged a revocation is printed as `missing` if t
   expect(textOf(true)).toMatch(/^n1 +missing +-$/m)
 })
 
-test('without a wait, a node that has not acknowledged yet is printed as `sent`, with the latest time of its effect', () => {
+test('without a wait, a node that has not acknowledged a revocation is printed as `sent`, with the time from which it enforces the revocation at the latest', () => {
   const text = textOf(false)
 
   expect(text).toMatch(/^n1 +sent +-$/m)
@@ -39,6 +39,6 @@ test.each([
   [0, false, 'stored in Redis'],
   [1, false, 'stored in Redis and 1 replica'],
   [2, true, 'stored in Redis and 2 replicas, and on disk'],
-])('a receipt with %d replicas and fsynced %s is printed as "%s"', (replicas, fsynced, text) => {
+])('a revocation receipt with %d replicas and fsynced %s is printed as "%s"', (replicas, fsynced, text) => {
   expect(storedText({ ...receipt, replicas, fsynced })).toBe(text)
 })

@@ -50,7 +50,7 @@ test.each([
     restart: ['redis.url'],
   },
 ])(
-  '$change is named as a setting that takes effect at once or needs a restart',
+  'a reload with $change names the setting as live or as one that needs a restart',
   ({ before, after, live = [], restart = [] }) => {
     expect(changedSettings(before, after)).toEqual({ live, restart })
   },

@@ -71,7 +71,7 @@ test('new connections to Redis use the changed files of passwords and certificat
   expect(source.current()).toMatchObject({ username: 'other', password: 'third', place: { username: 'other' } })
 })
 
-test('the inventory lists the secrets and certificate files of Redis, and the expiry watch their ends', () => {
+test('the inventory of secrets lists the secrets and certificate files of Redis, and the list of expiries has their ends', () => {
   const loaded = read('gate')
   const secrets = new Secrets({ env: {}, log: () => {} })
   secrets.followSettings(loaded.secrets)

@@ -41,7 +41,7 @@ function problemOf(directory = folder): string {
   return ''
 }
 
-test('the keys of a folder are named after their files and sorted by name', () => {
+test('the keys of a key folder have the names of their files as ids, and are sorted by name', () => {
   put('2026-12')
   put('2026-11')
   put('.hidden', 'no key')
@@ -56,13 +56,13 @@ test('the keys of a folder are named after their files and sorted by name', () =
   })
 })
 
-test('a relative folder starts at the folder of the settings file, and an environment variable can name a folder', () => {
+test('the path of a key folder starts at the folder of the settings file, and an environment variable can set the path', () => {
   put('k1')
   expect(ids(load(`keys-${folders}`))).toEqual(['k1'])
   expect(ids(load(undefined, { GATEHOUSE_KEYS_ENCRYPTION: `{ directory: ${folder} }` }))).toEqual(['k1'])
 })
 
-test('a folder that Kubernetes mounts gives the keys of its current version', () => {
+test('a key folder that Kubernetes mounts has the keys of its current version', () => {
   mkdirSync(join(folder, '..v1'))
   mkdirSync(join(folder, '..v2'))
   for (const name of ['..v1/k1', '..v2/k1', '..v2/k2']) put(name)
@@ -91,12 +91,12 @@ test.each<[string, () => void, string]>([
   ['has an empty file', () => put('k1', ''), 'FOLDER/k1 is empty'],
   ['has a folder', () => mkdirSync(join(folder, 'k1')), 'FOLDER/k1 is not a regular file of at most 64KiB'],
   ['has a backup file', () => put('k1~'), 'file name of FOLDER/k1~ must be 1 to 64 letters, digits, dots, - or _'],
-])('a folder that %s is an error that names it', (_, make, message) => {
+])('a key folder that %s is a settings error that names the folder or file', (_, make, message) => {
   make()
   expect(problemOf()).toBe(`keys.encryption.directory: ${message.replace('FOLDER', folder)}`)
 })
 
-test('a folder with more than 64 files is an error', () => {
+test('a key folder with more than 64 files is a settings error', () => {
   for (let n = 0; n < 65; n++) put(`k${n}`)
   expect(problemOf()).toContain('contains more than 64 files')
 })

@@ -73,7 +73,7 @@ test.each([
   expect(lines).toEqual([['info', 'secret changed', fields]])
 })
 
-test('a file that changes between two polls is read only after a poll without a change', () => {
+test('the file of a secret that changes between two polls is read only after a poll without a change', () => {
   const { secrets, open } = watching()
   const file = fileWith('one')
   const secret = open(file)
@@ -122,7 +122,7 @@ test.each([
   expect(secrets.list()[0]?.problem).toBeNull()
 })
 
-test('a refused new value makes the previous value the presented one, and a refusal of that the new one', () => {
+test('after a peer refuses the new value of a secret, the previous value is presented; after it refuses that too, the new value', () => {
   const { open, polled } = watching()
   const file = fileWith('one')
   const secret = open(file)
@@ -136,7 +136,7 @@ test('a refused new value makes the previous value the presented one, and a refu
   expect(secret.presented).toBe('two')
 })
 
-test('a refusal reads the file at once, so that a value that the peer already knows is presented', () => {
+test('when a peer refuses a secret, its file is read at once, and a newer value is presented', () => {
   const { open } = watching()
   const file = fileWith('one')
   const secret = open(file)
@@ -146,7 +146,7 @@ test('a refusal reads the file at once, so that a value that the peer already kn
   expect(secret.presented).toBe('two')
 })
 
-test('no value appears in the inventory, in JSON or in the inspection of a secret', () => {
+test('the value of a secret appears neither in the inventory of secrets nor in its JSON nor in util.inspect', () => {
   const { secrets, polled } = watching()
   const file = fileWith('value-one')
   const use = (name: string) => ({ path: ['admin', name], usedBy: 'admin API' })

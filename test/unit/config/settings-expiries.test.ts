@@ -26,11 +26,11 @@ const stated = { kind: 'key', name: 'keys.encryption.stated', expiresAtMs: chang
 const expiries = (maxAgeMs: number | undefined) =>
   settingsExpiries({ settings: { secretExpiries: [stated], keys: { maxAgeMs } }, keySources })
 
-test('without keys.max_age, only stated ends are listed', () => {
+test('without keys.max_age, the list of expiries has only secrets and keys with a stated end', () => {
   expect(expiries(undefined)).toEqual([stated])
 })
 
-test('with keys.max_age, a key file without a stated end ends at that age, and keys without a readable file are skipped', () => {
+test('with keys.max_age, a key file without a stated end ends at that age, and keys without a readable file are not listed', () => {
   expect(expiries(90 * dayMs)).toEqual([
     stated,
     { kind: 'key', name: 'keys.encryption.aged', expiresAtMs: changedAt.getTime() + 90 * dayMs },

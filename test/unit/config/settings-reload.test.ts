@@ -56,7 +56,7 @@ function start() {
   return { reload, keyRings, ids, polled, lines, clock }
 }
 
-test('a key that is added to the folder is used without a signal, and the first key still writes', async () => {
+test('a process uses a key that is added to its key folder without a signal, and the first key remains the writing key', async () => {
   put('k1')
   settingsOf()
   const { keyRings, ids, polled, lines } = start()
@@ -70,7 +70,7 @@ test('a key that is added to the folder is used without a signal, and the first 
   ])
 })
 
-test('removing the writing key is rejected as a whole, and the log names the key', async () => {
+test('a reload that removes the writing key changes nothing, and the log names the key', async () => {
   put('k1')
   settingsOf()
   const { ids, polled, lines } = start()
@@ -98,7 +98,7 @@ test('removing the writing key is rejected as a whole, and the log names the key
   ])
 })
 
-test('a key that no longer writes can be removed once its data have expired', async () => {
+test('a reload can remove a key that is no longer the writing key once the data that it wrote have expired', async () => {
   put('k1')
   put('k2')
   settingsOf()
@@ -115,7 +115,7 @@ test('a key that no longer writes can be removed once its data have expired', as
   expect(ids()).toEqual(['k2'])
 })
 
-test('a new value under the id of a key in use is rejected', async () => {
+test('a reload with a new value under the id of a key in use is rejected', async () => {
   put('k1')
   settingsOf()
   const { keyRings, polled, lines } = start()
@@ -129,7 +129,7 @@ test('a new value under the id of a key in use is rejected', async () => {
   )
 })
 
-test('a reload names changed settings that need a restart, and applies the others', async () => {
+test('a reload applies keys and secrets, and names changed settings that need a restart', async () => {
   put('k1')
   settingsOf()
   const { ids, reload, lines } = start()
@@ -163,7 +163,7 @@ test('a reload of an invalid settings file changes nothing, and the log states e
   ])
 })
 
-test('keys can move from a list to a folder', async () => {
+test('a reload can move keys from a list in the settings to a key folder', async () => {
   put('k1')
   settingsOf({ keys: { encryption: [{ id: 'k1', secret: { file: 'keys/k1' } }] } })
   const { ids, reload, polled, lines } = start()

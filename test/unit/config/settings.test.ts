@@ -562,14 +562,14 @@ test.each([
     'GH_CONFIG_VALUE listen_h2',
   ],
   ['tls: true, but no certificates', {}, true, 'GH_CONFIG_MISSING tls.certificates'],
-])('listen_h2 with %s is an error', (_, file, tls, problem) => {
+])('listen_h2 with %s is a settings error', (_, file, tls, problem) => {
   expect(say({ file: { policy, ...file, listen_h2: { address: '127.0.0.1:8443', tls } } })).toEqual([problem])
 })
 
 test.each([
   ['without an HTTP/2 listener that uses the certificates', undefined, {}],
   ['with an HTTP/2 listener without TLS', { address: '127.0.0.1:8443', tls: false }, {}],
-])('tls.listen: false is an error %s', async (_, listen_h2, more) => {
+])('tls.listen: false is a settings error %s', async (_, listen_h2, more) => {
   const { certFile, keyFile } = await certificateFor(root, 'api', ['api.example'])
   const tls = { certificates: [{ cert: certFile, key: { file: keyFile } }], listen: false, ...more }
 
@@ -578,7 +578,7 @@ test.each([
   ])
 })
 
-test('tls.listen: false leaves `listen` without TLS', async () => {
+test('with tls.listen: false, the listener `listen` does not use TLS', async () => {
   const { certFile, keyFile } = await certificateFor(root, 'api', ['api.example'])
   const tls = { certificates: [{ cert: certFile, key: { file: keyFile } }], listen: false }
   const settings = load({ file: { policy, tls, listen_h2: { address: '127.0.0.1:8443', tls: true } } })
@@ -590,14 +590,14 @@ test('tls.listen: false leaves `listen` without TLS', async () => {
   ])
 })
 
-test('listen_h2.ext_authz requires the proxies that send checks', () => {
+test('listen_h2.ext_authz without check.peers is a settings error', () => {
   const listen_h2 = { address: '127.0.0.1:8443', tls: false, ext_authz: true }
 
   expect(say({ file: { policy, listen_h2 } })).toEqual(['GH_CONFIG_MISSING check.peers'])
   expect(load({ file: { policy, listen_h2, check: { peers: ['10.1.7.5'] } } }).listenH2?.extAuthz).toBe(true)
 })
 
-test('listen_h2 on an address that is not loopback requires public_url', () => {
+test('listen_h2 on an address that is not loopback without public_url is a settings error', () => {
   const file = { policy, listen_h2: { address: ':8443', tls: false } }
 
   expect(say({ file })).toEqual(['GH_CONFIG_MISSING public_url'])

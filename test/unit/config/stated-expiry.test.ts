@@ -9,7 +9,7 @@ test.each([
   ['2028-02-29', '2028-02-29T00:00:00.000Z'],
   ['2030-01-31T12:00:00Z', '2030-01-31T12:00:00.000Z'],
   ['2030-01-31T12:00:00+02:00', '2030-01-31T10:00:00.000Z'],
-])('%s is the time %s', (written, time) => {
+])('the expiry %s of a secret is the time %s', (written, time) => {
   expect(new Date(parseStatedTime(written)!).toISOString()).toBe(time)
 })
 
@@ -22,11 +22,11 @@ test.each([
   '2030-01-31 12:00',
   'soon',
   '',
-])('"%s" is no time', (written) => {
+])('the text "%s" is not accepted as the expiry of a secret', (written) => {
   expect(parseStatedTime(written)).toBeUndefined()
 })
 
-test('every reference with `expires` is listed by its path, entries of lists by their id', () => {
+test('every reference to a secret with `expires` is found under its path, and under the id of its entry in a list', () => {
   const document = {
     admin: { bootstrap_token: { env: 'TOKEN', expires: '2030-01-01' } },
     keys: { encryption: [{ id: '2030-a', secret: { file: '/k', expires: '2030-01-02' } }] },
@@ -45,7 +45,7 @@ test('every reference with `expires` is listed by its path, entries of lists by 
 const policyWith = (key: object) =>
   policyOf({ r: { path: '/**' } }, { upstreams: ['https://orders.test'], upstream_tls: { certificate: 'c', key } })
 
-test('a compiled policy has the stated ends of its secrets', () => {
+test('a compiled policy contains the stated ends of its secrets', () => {
   expect(snapshotOf(policyWith({ file: 'k', expires: '2030-01-31' })).secretExpiries).toEqual([
     { kind: 'secret', name: 'services.orders.upstream_tls.key', expiresAtMs: Date.UTC(2030, 0, 31) },
   ])

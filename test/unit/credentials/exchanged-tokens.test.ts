@@ -73,7 +73,7 @@ const error =
     body: JSON.stringify({ error: code, error_description: description }),
   })
 
-test('the exchange asks for the resource, scopes and lifetime of the policy, and the result is a token about the same subject', async () => {
+test('a token exchange requests the resource, scopes and lifetime of the policy, and gets a token about the same subject', async () => {
   const { exchanged, terms } = parts()
   const who = caller({ sub: 'bob' })
 
@@ -92,7 +92,7 @@ test('the exchange asks for the resource, scopes and lifetime of the policy, and
   })
 })
 
-test('several audiences are sent as several parameters, and the actor token with its type', async () => {
+test('a token exchange sends several audiences as several parameters, and the actor token with its type', async () => {
   vi.stubEnv('TEST_ACTOR', 'gate-token')
   const actor = { place: { env: 'TEST_ACTOR' }, type: 'jwt' } as const
   const { exchanged, terms } = parts({ audience: [ordersResource, 'other'], resource: [], actor })
@@ -135,7 +135,7 @@ test('an exchanged token is not used in the last tenth of its lifetime', async (
   await next
 })
 
-test('concurrent requests with one token share one exchange, and other tokens and other terms do not', async () => {
+test('concurrent requests with one token and equal terms share one token exchange; other tokens and other terms do not', async () => {
   const { exchanged, terms } = parts()
   const who = caller()
   const twin = { ...caller({}, who.credential) }
@@ -171,7 +171,7 @@ test.each([
   expect(await exchanged.obtain(first.terms, at(who))).not.toBe('Bearer second')
 })
 
-test('a replaced actor token is part of the cache key', async () => {
+test('an exchanged token is not reused after the actor token was replaced', async () => {
   vi.stubEnv('TEST_ACTOR', 'one')
   const secrets = processSecrets()
   const terms = { ...good, actor: { place: { env: 'TEST_ACTOR' }, type: 'jwt' } as const }
@@ -195,20 +195,23 @@ test.each([
   ['access_denied', error('access_denied', 403)],
   ['invalid_request about the subject token', error('invalid_request', 400, 'subject_token has expired')],
   ['invalid_request without a description', error('invalid_request')],
-] as const)('%s denies the caller with 403 exchange-refused, and is remembered for 5 s', async (_, script) => {
-  const { exchanged, terms } = parts()
-  issuer.script = script
-  const who = caller()
-  const before = Date.now()
+] as const)(
+  'a caller whose token exchange gets %s is denied with 403 exchange-refused, which is remembered for 5 s',
+  async (_, script) => {
+    const { exchanged, terms } = parts()
+    issuer.script = script
+    const who = caller()
+    const before = Date.now()
 
-  expect(await exchanged.obtain(terms, at(who))).toMatchObject({ status: 403, reason: 'exchange-refused' })
-  const after = Date.now()
-  expect(exchanged.obtain(terms, at(who, before + 4999))).toMatchObject({ reason: 'exchange-refused' })
-  issuer.script = undefined
-  expect(await exchanged.obtain(terms, at(who, after + 5000))).toMatch(/^Bearer /)
-})
+    expect(await exchanged.obtain(terms, at(who))).toMatchObject({ status: 403, reason: 'exchange-refused' })
+    const after = Date.now()
+    expect(exchanged.obtain(terms, at(who, before + 4999))).toMatchObject({ reason: 'exchange-refused' })
+    issuer.script = undefined
+    expect(await exchanged.obtain(terms, at(who, after + 5000))).toMatch(/^Bearer /)
+  },
+)
 
-test('a subject token that a real issuer rejects is 403', async () => {
+test('a caller whose token a real issuer refuses to exchange gets 403', async () => {
   const { exchanged, terms } = parts()
 
   expect(await exchanged.obtain(terms, at(caller({}, 'not.a.token')))).toMatchObject({ reason: 'exchange-refused' })
@@ -236,7 +239,7 @@ test.each([
     {},
   ],
 ] as const)(
-  '%s is 502 exchange-misconfigured, with a message that names the entry of the policy',
+  'a token exchange fails with 502 exchange-misconfigured, and the message names the entry of the policy: %s',
   async (_, script, more) => {
     const { exchanged, terms } = parts(more)
     issuer.script = script
@@ -255,7 +258,7 @@ test.each([
   },
 )
 
-test('a description of the issuer that repeats the secret of the gate and the token of the caller does not reach the log', async () => {
+test('an error description of the issuer that repeats the secret of the gate and the token of the caller does not reach the log', async () => {
   const { exchanged, terms } = parts()
   issuer.script = (form) => error('invalid_scope', 400, `${exchangeClient.secret}, ${form.get('subject_token')}`)()
 
@@ -268,20 +271,23 @@ test.each([
   ['500', () => ({ status: 500 })],
   ['502 with an OAuth error', error('invalid_grant', 502)],
   ['text instead of JSON', () => ({ body: 'hello', type: 'text/plain' })],
-] as const)('%s of the issuer is 503, and the next request asks again', async (_, script) => {
-  const { exchanged, terms } = parts()
-  issuer.script = script
-  const who = caller()
+] as const)(
+  'a token exchange that gets %s from the issuer fails with 503, and the next request tries again',
+  async (_, script) => {
+    const { exchanged, terms } = parts()
+    issuer.script = script
+    const who = caller()
 
-  await expect(exchanged.obtain(terms, at(who))).rejects.toMatchObject({ reason: 'issuer-unreachable' })
-  issuer.script = undefined
-  expect(await exchanged.obtain(terms, at(who))).toMatch(/^Bearer /)
-})
+    await expect(exchanged.obtain(terms, at(who))).rejects.toMatchObject({ reason: 'issuer-unreachable' })
+    issuer.script = undefined
+    expect(await exchanged.obtain(terms, at(who))).toMatch(/^Bearer /)
+  },
+)
 
 test.each([
   ['429', () => ({ status: 429 })],
   ['silence', () => ({ silent: true })],
-] as const)('%s of the issuer is 503 after the timeout', async (_, script) => {
+] as const)('a token exchange that gets %s from the issuer fails with 503 after the timeout', async (_, script) => {
   const { exchanged, terms } = parts({ timeoutMs: 200 })
   issuer.script = script
 
@@ -299,7 +305,7 @@ test('one caller for whom the issuer rejects the request does not stop the excha
   expect(await exchanged.obtain(terms, at(caller()))).toMatch(/^Bearer /)
 })
 
-test('the actors of the subject token stay in the exchanged token, and an exchange that drops them is 502', async () => {
+test('the actors of the subject token stay in the exchanged token, and an exchange that drops them fails with 502', async () => {
   const { exchanged, terms } = parts()
   const act = { sub: 'agent', act: { sub: 'planner' } }
 
@@ -349,7 +355,7 @@ test('after a 401 of the service, the token is exchanged again, at most once in 
   expect(issuer.asked).toHaveLength(2)
 })
 
-test('after a 401 of the service, there is no newer token when the issuer refuses or is unavailable', async () => {
+test('after a 401 of the service, there is no newer exchanged token when the issuer refuses or is unavailable', async () => {
   const { exchanged, terms } = parts()
   const who = caller()
   const first = (await exchanged.obtain(terms, at(who))) as string

@@ -16,7 +16,7 @@ const node = () => new Renewals({ redis: link, sealer: new Sealer([{ id: 'k', se
 const id = () => randomBytes(32).toString('hex')
 const newer = (value: string): RenewedCredential => ({ value, sinceMs: 1, untilMs: 2 })
 
-test('of several nodes one renews the credential, and the others get it encrypted from Redis', async () => {
+test('one of several nodes renews a refused credential, and the other nodes get it encrypted from Redis', async () => {
   const name = id()
   let renewed = 0
   const gate = Promise.withResolvers<void>()
@@ -39,7 +39,7 @@ test('of several nodes one renews the credential, and the others get it encrypte
   expect(leftMs).toBeLessThanOrEqual(30_000)
 })
 
-test('a credential that is the renewed one already has no newer one', async () => {
+test('the refusal of a credential that was just renewed does not cause another renewal', async () => {
   const name = id()
   const renewals = node()
   await renewals.newer(name, 'Bearer one', patienceMs, async () => newer('Bearer two'))
@@ -52,7 +52,7 @@ test('a credential that is the renewed one already has no newer one', async () =
   ).toBeUndefined()
 })
 
-test('a node renews again 30 s later, unless another node has done so meanwhile', async () => {
+test('a node renews a refused credential again 30 s later, unless another node has renewed it meanwhile', async () => {
   const name = id()
   const renewals = node()
   await renewals.newer(name, 'Bearer one', patienceMs, async () => newer('Bearer two'))
@@ -66,7 +66,7 @@ test('a node renews again 30 s later, unless another node has done so meanwhile'
   )
 })
 
-test('a renewal that fails is not repeated by other nodes within 30 s', async () => {
+test('no other node repeats a failed renewal of a credential within 30 s', async () => {
   const name = id()
 
   expect(
@@ -76,14 +76,14 @@ test('a renewal that fails is not repeated by other nodes within 30 s', async ()
   expect(await node().newer(name, 'Bearer one', 0, async () => newer('Bearer two'))).toBeUndefined()
 })
 
-test('a value in Redis that no encryption key of this node opens is no credential', async () => {
+test('a node ignores a renewed credential in Redis that none of its encryption keys decrypts', async () => {
   const name = id()
   await link.store.call('SET', link.keys.renewal(name), 'forged')
 
   expect(await node().newer(name, 'Bearer one', patienceMs, async () => newer('Bearer two'))).toBeUndefined()
 })
 
-test('without Redis a node renews by itself', async () => {
+test('a node without Redis renews a refused credential by itself', async () => {
   const renewals = new Renewals({ redis: undefined, sealer: new Sealer([{ id: 'k', secret }]), now: () => nowMs })
 
   expect(await renewals.newer(id(), 'Bearer one', patienceMs, async () => newer('Bearer two'))).toEqual(

@@ -102,7 +102,7 @@ function issuerDown(): void {
   provider.script = () => ({ status: 503, body: '{}' })
 }
 
-test('400 exchanges at 8 nodes without a token cause one request to the issuer and get the same token', async () => {
+test('400 exchanges at 8 nodes without a token for the service cause one request to the issuer and get the same token', async () => {
   const grant = grantOf()
   const nodes = Array.from({ length: 8 }, () => node())
   for (const { grants } of nodes) grants.prepare([grant])()
@@ -118,7 +118,7 @@ test('400 exchanges at 8 nodes without a token cause one request to the issuer a
   expect(granted(nodes)).toBe(1)
 })
 
-test('a node returns a valid token without a promise', async () => {
+test('a node returns a valid token of a client credentials grant synchronously', async () => {
   const grant = grantOf()
   const { grants } = node()
   grants.prepare([grant])()
@@ -127,7 +127,7 @@ test('a node returns a valid token without a promise', async () => {
   expect(grants.bearer(grant, now(), true)).toBe(first)
 })
 
-test('the token in Redis is encrypted and expires with the token', async () => {
+test('Redis stores the token of a grant encrypted, and the key expires with the token', async () => {
   const grant = grantOf()
   const { grants } = node()
   grants.prepare([grant])()
@@ -141,7 +141,7 @@ test('the token in Redis is encrypted and expires with the token', async () => {
   expect(leftMs).toBeLessThanOrEqual(provider.tokenS * 1000)
 })
 
-test('a due token is ordered from a worker once, and every node takes the new token of the worker from Redis', async () => {
+test('the renewal of a due token is ordered from a worker once, and every node takes the new token from Redis', async () => {
   const grant = grantOf()
   const [first, second, worker] = [node(), node(), node()]
   for (const { grants } of [first, second]) grants.prepare([grant])()
@@ -166,7 +166,7 @@ test('a due token is ordered from a worker once, and every node takes the new to
   expect(granted([first, second, worker])).toBe(2)
 })
 
-test('without a worker, a node renews a due token itself before the token expires', async () => {
+test('without a worker, a node renews a due token of a grant itself before the token expires', async () => {
   const grant = grantOf()
   const { grants } = node()
   grants.prepare([grant])()
@@ -178,7 +178,7 @@ test('without a worker, a node renews a due token itself before the token expire
   expect(await grants.bearer(grant, now(), true)).not.toBe(old)
 })
 
-test('while the issuer is down, the old token is used until its end, then exchanges get 503, and the node recovers by itself', async () => {
+test('while the issuer is down, exchanges use the old token of a grant until its end and then get 503, and the node recovers by itself', async () => {
   const grant = grantOf()
   const { grants, counts } = node()
   grants.prepare([grant])()
@@ -207,7 +207,7 @@ test('while the issuer is down, the old token is used until its end, then exchan
   expect(grants.list()).toMatchObject([{ problem: null }])
 })
 
-test('a refused client gives 502, and all nodes stop asking the issuer for a while', async () => {
+test('when the issuer refuses the client of the gate, exchanges get 502, and no node sends another token request for a while', async () => {
   const grant = grantOf({ client_secret: { env: 'WRONG' } })
   const [first, second] = [node(), node()]
   for (const { grants } of [first, second]) grants.prepare([grant])()
@@ -221,7 +221,7 @@ test('a refused client gives 502, and all nodes stop asking the issuer for a whi
   expect(provider.asked.length).toBe(1)
 })
 
-test('when the holder of the lock dies, another node requests a token after the lease, and the token counts as repeated', async () => {
+test('when the node with the lock of a grant dies, another node requests a token after the lease, and the token counts as repeated', async () => {
   const grant = grantOf()
   const dead = new GrantStore(link.store, link.keys, sealer, now)
   expect(await dead.begin(grant.id, '', 200)).toMatchObject({ kind: 'acquired', orphaned: false })
@@ -232,7 +232,7 @@ test('when the holder of the lock dies, another node requests a token after the 
   expect(counts()).toMatchObject({ granted: 0, repeated: 1 })
 })
 
-test('while Redis is unavailable, an exchange gets a token of its node alone', async () => {
+test('while Redis is unavailable, a node requests its own token of a grant', async () => {
   const grant = grantOf()
   const own = await testRedis()
   const lost = await nodeLink(redisSettingsFor(own.port))
@@ -244,7 +244,7 @@ test('while Redis is unavailable, an exchange gets a token of its node alone', a
   expect(counts()).toMatchObject({ repeated: 1 })
 })
 
-test('a node without Redis obtains and renews its token alone', async () => {
+test('a node without Redis obtains and renews the token of a grant by itself', async () => {
   const grant = grantOf()
   const { grants, counts } = node(null)
   grants.prepare([grant])()
@@ -256,7 +256,7 @@ test('a node without Redis obtains and renews its token alone', async () => {
   expect(counts()).toMatchObject({ granted: 2, repeated: 0 })
 })
 
-test('at most 512 exchanges without an authenticated caller wait for a token, so that users can still wait', async () => {
+test('at most 512 exchanges without an authenticated caller wait for the token of a grant, so that users can still wait', async () => {
   const grant = grantOf()
   const { grants } = node(null)
   const { promise: held, resolve } = Promise.withResolvers<void>()
@@ -271,7 +271,7 @@ test('at most 512 exchanges without an authenticated caller wait for a token, so
   expect(await user).toMatch(/^Bearer /)
 })
 
-test('a refused token is replaced by a newer one of the cluster, or renewed once it is 30 s old', async () => {
+test('a token of a grant that the service refuses is replaced by a newer token of the cluster, or renewed once it is 30 s old', async () => {
   const grant = grantOf()
   const [first, second] = [node(), node()]
   for (const { grants } of [first, second]) grants.prepare([grant])()
@@ -292,7 +292,7 @@ test('a refused token is replaced by a newer one of the cluster, or renewed once
   expect(provider.asked.length).toBe(2)
 })
 
-test('a policy change that keeps the grant keeps its token', async () => {
+test('a policy change that keeps a grant keeps its token', async () => {
   const { grants } = node(null)
   const grant = grantOf()
   grants.prepare([grant])()
@@ -316,7 +316,7 @@ test.each([
   ['a failure for a year', ['x', 'refused: no', 'y', String(Date.now() + 365 * 24 * hourMs)]],
   ['a failure whose end is no number', ['x', 'refused: no', 'y', 'later']],
   ['a failure without a reason', ['y', String(Date.now() + 365 * 24 * hourMs)]],
-])('a value in Redis with %s is replaced by a new token of the issuer', async (_, fields) => {
+])('a stored grant in Redis with %s is replaced by a new token of the issuer', async (_, fields) => {
   const grant = grantOf()
   await link.store.call('HSET', link.keys.grant(grant.id), ...fields)
   const [first, second] = [node(), node()]
@@ -330,7 +330,7 @@ test.each([
   expect(provider.asked).toHaveLength(1)
 })
 
-test('a value in Redis of another type does not stop exchanges: each node has its own token', async () => {
+test('when the Redis key of a grant has another type, exchanges continue, and each node requests its own token', async () => {
   const grant = grantOf()
   await link.store.call('SET', link.keys.grant(grant.id), 'text')
   const [first, second] = [node(), node()]
@@ -343,7 +343,7 @@ test('a value in Redis of another type does not stop exchanges: each node has it
   expect(await second.grants.bearer(grant, now(), true)).toMatch(/^Bearer /)
 })
 
-test('a token whose stored end is later than its lifetime permits is not used', async () => {
+test('a node does not use a stored token of a grant whose end is later than its lifetime permits', async () => {
   const grant = grantOf()
   const [first, second] = [node(), node()]
   first.grants.prepare([grant])()

@@ -32,13 +32,13 @@ test('a self-signed certificate names its hosts, and is valid now and for 90 day
 })
 
 test.each([undefined, 'localhost'])(
-  'a TLS client that trusts the certificate accepts the server by the name %s',
+  'a TLS client that trusts a self-signed certificate accepts the server by the name %s',
   async (name) => {
     await handshake(certificate, name)
   },
 )
 
-test('a TLS client refuses the certificate for another name, and without trust', async () => {
+test('a TLS client refuses a self-signed certificate for another name, or if it does not trust the certificate', async () => {
   await expect(handshake(certificate, 'other.test')).rejects.toThrow('other.test')
   await expect(handshake(selfSigned(['localhost']).certificate)).rejects.toThrow('self-signed')
 })

@@ -64,7 +64,7 @@ test.each([
   [{ failure_mode_allow: 'false' }, '.failure_mode_allow is no bool'],
   [{ grpc_service: { timeout: 5 } }, '.grpc_service.timeout is no duration'],
   [{ status_on_error: { code: 'Teapot' } }, '.status_on_error.code is no StatusCode'],
-])('the comparison with the protos finds %j', (config, found) => {
+])('the comparison of an Envoy filter with its protos finds the error in %j', (config, found) => {
   const typed_config = { '@type': `type.googleapis.com/${name}`, ...config }
 
   expect(faultOf({ name: 'x', typed_config })).toBe(found)

@@ -70,7 +70,7 @@ test.each(examples.filter(({ document }) => document === 'gatehouse.yaml'))(
   },
 )
 
-test('the first line of every YAML example in these pages of docs/guide names its document', () => {
+test('the first line of every YAML example in the tested pages of docs/guide names its document', () => {
   const known = ['policy.yaml', 'policy.yaml, a route', 'gatehouse.yaml']
 
   expect(

@@ -96,7 +96,7 @@ const anyHeaders = fc.oneof(
   }),
 )
 
-test('the decoder reads any message as protobufjs does with the original protos', () => {
+test('the decoder of CheckRequest and protobufjs with the original protos read random messages alike', () => {
   fc.assert(
     fc.property(anyHttp, anyHeaders, anyText, anyText, (http, headers, address, certificate) => {
       const source = { address: { socket_address: { address, port_value: 1 } }, certificate, labels: { a: 'b' } }
@@ -121,7 +121,7 @@ test('the decoder reads any message as protobufjs does with the original protos'
 
 const pairsOf = ({ names, values }: EnvoyCheckRequest) => names.map((name, i) => [name, values[i]])
 
-test('damaged bytes end with an error or a result, and never read beyond the message', () => {
+test('for damaged bytes, the decoder of CheckRequest returns a result or throws its error, and never reads beyond the message', () => {
   const whole = golden('headers')
   const damage = fc.array(fc.tuple(fc.nat(whole.length - 1), fc.integer({ min: 0, max: 255 })), { maxLength: 6 })
   fc.assert(
@@ -157,7 +157,7 @@ function varint(value: number): Buffer {
   return Buffer.from([...bytes, rest])
 }
 
-test('the decoder skips unknown fields of every wire type', () => {
+test('the decoder of CheckRequest skips unknown fields of every wire type', () => {
   const unknown = Buffer.concat([
     Buffer.from([0x78, ...new Array(9).fill(0xff), 1]),
     Buffer.from([0x79, 1, 2, 3, 4, 5, 6, 7, 8]),
@@ -190,16 +190,16 @@ test.each([
   ['a varint with eleven bytes', http(Buffer.from([0x78, ...new Array(10).fill(0x80), 0]))],
   ['an inner length above the outer message', Buffer.from([0x0a, 2, 0x22, 0x05, 1, 2, 3, 4, 5])],
   ['an eight-byte number that is cut', http(Buffer.from([0x79, 1, 2]))],
-])('the decoder refuses %s', (_, bytes) => {
+])('the decoder of CheckRequest refuses a message with %s', (_, bytes) => {
   expect(outcomeOf(bytes)).toBe('malformed')
 })
 
-test('the decoder keeps at most 256 header fields, more than any request may have', () => {
+test('the decoder of CheckRequest keeps at most 256 header fields, more than any request may have', () => {
   const fields = Array.from({ length: 300 }, (_, i) => header(`x-${i}`, 'a'))
 
   expect(readCheckRequest(http(...fields)).names.length).toBe(256)
 })
 
-test('bytes that are no UTF-8 become U+FFFD, which the gate refuses', () => {
+test('in a CheckRequest, bytes that are no UTF-8 become U+FFFD, which the gate refuses', () => {
   expect(readCheckRequest(http(nest(4, Buffer.from([0x2f, 0xff])))).path).toBe('/\ufffd')
 })

@@ -26,7 +26,7 @@ const compact = (message: unknown) =>
   JSON.parse(JSON.stringify(message, (_, each) => (isEmpty(each) ? undefined : each)))
 const isEmpty = (each: unknown) => each === '' || (Array.isArray(each) && each.length === 0)
 
-test('an admitted check decodes to the fields that were written, with 2 as append_action of each field for the service', () => {
+test('a CheckResponse that admits decodes to the fields that were written, with append_action 2 for each field for the service', () => {
   fc.assert(
     fc.property(
       fc.array(field),
@@ -52,7 +52,7 @@ test('an admitted check decodes to the fields that were written, with 2 as appen
   )
 })
 
-test('a denied check decodes to status, fields and body that were written; repeated fields are added', () => {
+test('a CheckResponse that denies decodes to the status, fields and body that were written, and repeated fields are all kept', () => {
   fc.assert(
     fc.property(
       fc.uniqueArray(field, { selector: ([each]) => each, maxLength: 10 }),
@@ -79,14 +79,17 @@ test('a denied check decodes to status, fields and body that were written; repea
   )
 })
 
-test.each(['\r\n', '\n', '\0', '\x7f'])('a field value with the control character %j is never written', (character) => {
-  const field = ['x-auth-request-user', `a${character}b`] as const
+test.each(['\r\n', '\n', '\0', '\x7f'])(
+  'a CheckResponse is not written if a field value contains the control character %j',
+  (character) => {
+    const field = ['x-auth-request-user', `a${character}b`] as const
 
-  expect(() => writeAdmitted({ forService: [field], removed: [], forClient: [] }, 0)).toThrow('control character')
-  expect(() => writeDenied({ grpcStatus: 7, status: 403, fields: [field], body: '' }, 0)).toThrow('control character')
-})
+    expect(() => writeAdmitted({ forService: [field], removed: [], forClient: [] }, 0)).toThrow('control character')
+    expect(() => writeDenied({ grpcStatus: 7, status: 403, fields: [field], body: '' }, 0)).toThrow('control character')
+  },
+)
 
-test('Envoy knows the HTTP status of each reason', () => {
+test('the protos of Envoy have the HTTP status of each reason', () => {
   const known = new Set(Object.values(root.lookupEnum('envoy.type.v3.StatusCode').values))
   const own = new Set(Object.values(reasons).map(({ status }) => status))
   // 499 is in records only: the client is gone.

@@ -59,7 +59,7 @@ function socketWith(buffered = 0) {
   return { socket, calls, events, state, receive, sweep }
 }
 
-test('a close frame is sent at once when nothing waits for the client', () => {
+test('a WebSocket close frame is sent at once when no bytes wait for the client', () => {
   const { socket, calls } = socketWith()
   socket.close(4401, 'over')
 
@@ -68,7 +68,7 @@ test('a close frame is sent at once when nothing waits for the client', () => {
   expect(calls).toHaveLength(1)
 })
 
-test('a close frame waits for the client to read, and drops queued messages', () => {
+test('a WebSocket close frame waits until the client reads, and queued messages are dropped', () => {
   const { socket, calls, events, state } = socketWith(10)
   socket.send(Buffer.from('sent'), false)
   socket.send(Buffer.from('queued'), false)
@@ -84,7 +84,7 @@ test('a close frame waits for the client to read, and drops queued messages', ()
   expect([events, socket.lingers]).toEqual([[['ended']], false])
 })
 
-test('a close frame is given up after 2 s, and the connection closes', () => {
+test('a WebSocket connection closes without its close frame if the client does not read for 2 s', () => {
   const { socket, calls, events, sweep } = socketWith(10)
   socket.close(4401, 'over')
   sweep(8)
@@ -94,7 +94,7 @@ test('a close frame is given up after 2 s, and the connection closes', () => {
   expect([calls, events]).toEqual([[['close']], [['ended']]])
 })
 
-test('messages that arrive while the service is not ready are queued in order, and reading is paused for each', () => {
+test('WebSocket messages that arrive while the service is not ready are queued in order, and each one pauses the client', () => {
   const { socket, calls, events, state, receive } = socketWith()
   state.ready = false
   for (const text of ['a', 'b', '']) receive(text)
@@ -110,7 +110,7 @@ test('messages that arrive while the service is not ready are queued in order, a
   expect(calls.slice(3)).toEqual([['pause'], ['resume']])
 })
 
-test('messages for a held client are queued, and sent in order before later ones', () => {
+test('WebSocket messages for a held client are queued, and sent in order before later messages', () => {
   const { socket, calls, events, state } = socketWith()
   state.allowed = false
   expect([socket.send(Buffer.from('a'), false), socket.send(Buffer.from('b'), false)]).toEqual([false, false])
@@ -123,7 +123,7 @@ test('messages for a held client are queued, and sent in order before later ones
   expect(events).toEqual([['drained']])
 })
 
-test('a silent client is pinged after 30 s, and lost after 60 s', () => {
+test('a silent WebSocket client gets a ping after 30 s, and is disconnected after 60 s', () => {
   const { socket, calls, events, sweep, receive } = socketWith()
   sweep(119)
   receive('x')
@@ -140,7 +140,7 @@ test('a silent client is pinged after 30 s, and lost after 60 s', () => {
   expect(events.at(-1)).toEqual(['close', 1006, ''])
 })
 
-test('a client that reads less than the pace while bytes wait for it is stalled', () => {
+test('a WebSocket client that reads slower than the minimum rate while bytes wait for it counts as stalled', () => {
   const { socket, state, sweep } = socketWith()
   state.buffered = 50_000
   socket.send(Buffer.alloc(50), false)
@@ -149,7 +149,7 @@ test('a client that reads less than the pace while bytes wait for it is stalled'
   expect(sweep(1)).toBe('reader-stalled')
 })
 
-test('a client that sends pings and does not read their pongs is treated like a slow reader', () => {
+test('a WebSocket client that sends pings and does not read the pongs is treated like a slow reader', () => {
   const { socket, calls, state } = socketWith()
   state.buffered = 100
   socket.controlled()
@@ -161,7 +161,7 @@ test('a client that sends pings and does not read their pongs is treated like a 
   expect(calls).toEqual([['send', 'a']])
 })
 
-test('a message above the limit is not passed on', () => {
+test('a WebSocket message above the limit of messages does not reach the service', () => {
   const { events, receive } = socketWith()
   receive('x'.repeat(101))
 
@@ -169,7 +169,7 @@ test('a message above the limit is not passed on', () => {
 })
 
 // The event that passes messages on is one of a socket, so an exception would end the process.
-test('a fault while queued messages are passed to the service is reported to the listener, and not thrown', () => {
+test('a fault while queued WebSocket messages are passed to the service is reported to the listener, and not thrown', () => {
   const fault = new Error('the temporary file cannot be read')
   const reported: unknown[] = []
   let isReady = false
@@ -194,7 +194,7 @@ test('a fault while queued messages are passed to the service is reported to the
   expect(reported).toEqual([fault])
 })
 
-test.each(['messages', 'pings'] as const)('a client that floods the node with %s is disconnected', (kind) => {
+test.each(['messages', 'pings'] as const)('a WebSocket client that floods the node with %s is disconnected', (kind) => {
   const calls: string[] = []
   const listener: Partial<ClientSocketListener> = {
     ready: () => true,

@@ -67,7 +67,7 @@ const statusOf = (reply: SessionReply) => reply.field('grpc-status')
 const listed = await listen({ checkPeers: ['127.0.0.1'] })
 const good = listed.envoy.encode(listed.envoy.message({ path: '/s/1' }))
 
-test('a listed peer gets one message and the status in trailers', async () => {
+test('an ext_authz check of a listed peer gets one message, and the gRPC status in trailers', async () => {
   const reply = await listed.session.post(path, framed(good), head)
 
   expect([reply.status, reply.field('content-type')]).toEqual([200, 'application/grpc'])
@@ -76,7 +76,7 @@ test('a listed peer gets one message and the status in trailers', async () => {
 })
 
 test.each(['application/grpc+proto', 'application/grpc;charset=utf-8', 'Application/GRPC+proto ; a'])(
-  'a check with the content type %j is decided',
+  'the gate decides an ext_authz check with the content type %j',
   async (type) => {
     const reply = await listed.session.post(path, framed(good), { ...head, 'content-type': type })
 
@@ -91,7 +91,7 @@ test.each([
     'a listed peer that is a TCP proxy, whose clients write its bytes',
     { checkPeers: ['127.0.0.1'], tcpProxies: ['127.0.0.1'] },
   ],
-])('%s gets UNIMPLEMENTED and no decision', async (_, peers) => {
+])('an ext_authz check of %s gets UNIMPLEMENTED and no decision', async (_, peers) => {
   const { session, listener } = await listen(peers)
 
   for (const body of [framed(good), Buffer.alloc(0), 'open'] as const) {
@@ -102,7 +102,7 @@ test.each([
   await until('no call is in progress', () => listener.inFlight === 0)
 })
 
-test('without ext_authz, a check of a listed peer is a request like any other', async () => {
+test('without the setting ext_authz, an ext_authz call of a listed peer is handled as an ordinary request', async () => {
   const { session } = await listen({ checkPeers: ['127.0.0.1'] }, { extAuthz: false })
 
   expect(statusOf(await session.post(path, framed(good), head))).toBe('12')
@@ -114,7 +114,7 @@ test.each([
   ['gRPC with JSON', { ':method': 'POST', ':path': path, 'content-type': 'application/grpc+json' }],
   ['a query', { ':method': 'POST', ':path': `${path}?a`, ...head }],
   ['an escape in the path', { ':method': 'POST', ':path': path.replace('Check', '%43heck'), ...head }],
-])('a request for the path of the check with %s is no check', async (_, fields) => {
+])('a request for the path of ext_authz with %s is not handled as a check', async (_, fields) => {
   const reply = await listed.session.send(fields, framed(good)).reply
 
   expect([reply.status, statusOf(reply)]).not.toEqual([200, undefined])
@@ -128,15 +128,15 @@ test.each([
   ['bytes after the message', Buffer.concat([framed(good), Buffer.from('x')]), '13'],
   ['two messages', Buffer.concat([framed(good), framed(good)]), '13'],
   ['the flag of compression', framed(good, 1), '13'],
-])('a call with %s fails with grpc-status %3$s', async (_, body, status) => {
+])('an ext_authz call with %s fails with grpc-status %3$s', async (_, body, status) => {
   expect(statusOf(await listed.session.post(path, body, head))).toBe(status)
 })
 
-test('a call without a body fails', async () => {
+test('an ext_authz call without a body fails', async () => {
   expect(statusOf(await listed.session.send({ ':method': 'POST', ':path': path, ...head }).reply)).toBe('13')
 })
 
-test('a call with compressed messages fails with the accepted encoding', async () => {
+test('an ext_authz call with compressed messages fails, and the reply names the accepted encoding', async () => {
   const reply = await listed.session.post(path, framed(good, 1), { ...head, 'grpc-encoding': 'gzip' })
 
   expect([statusOf(reply), reply.field('grpc-accept-encoding')]).toEqual(['12', 'identity'])
@@ -147,13 +147,13 @@ test.each([
   ['that is malformed', Buffer.from([0x0a, 5]), 400],
   ['that is empty', Buffer.alloc(0), 400],
   ['of 300 KiB', Buffer.concat([good, Buffer.from([0x7a, 0x80, 0xe0, 0x12]), Buffer.alloc(307_200)]), 431],
-])('a message %s is denied, and the call does not fail', async (_, message, status) => {
+])('an ext_authz check with a message %s is denied, and the call does not fail', async (_, message, status) => {
   const { status: rpc, denied_response } = await listed.envoy.call(message)
 
   expect([rpc.code, denied_response?.status.code]).toEqual([status === 400 ? 3 : 8, status])
 })
 
-test('a peer that neither sends its message nor takes its reply is cut off after the time for it', async () => {
+test('the gate ends an ext_authz call whose peer does not send its message, or does not take the reply, in time', async () => {
   const { listener, clock, session } = await listen({ checkPeers: ['127.0.0.1'] })
   const { reply } = session.send({ ':method': 'POST', ':path': path, ...head }, 'open')
   await until('the call has arrived', () => listener.inFlight === 1)
@@ -166,7 +166,7 @@ test('a peer that neither sends its message nor takes its reply is cut off after
   await until('no call is in progress', () => listener.inFlight === 0)
 })
 
-test('the connections of a peer that sends checks have no limit by address, because they carry checks of all clients', async () => {
+test('connections of a peer that sends ext_authz checks have no limit by address, because they carry checks of all clients', async () => {
   const { listener, envoy } = await listen({ checkPeers: ['127.0.0.1'] }, { maxSessionsPerAddress: 1 })
   const envoys = [envoy, new TestEnvoy(listener.port), new TestEnvoy(listener.port)]
   const verdicts = await Promise.all(envoys.map((each) => each.check({ path: '/s/1' })))

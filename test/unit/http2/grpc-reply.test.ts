@@ -23,7 +23,7 @@ test.each([
   [503, 14],
   [408, 4],
   [504, 4],
-])('a denial with HTTP status %i has gRPC status %i', (status, code) => {
+])('a denial with the HTTP status %i has the gRPC status %i', (status, code) => {
   expect(grpcCodeOf(status)).toBe(code)
 })
 
@@ -37,20 +37,20 @@ test('every reason that a gRPC client can get has a gRPC status', () => {
   expect(unmapped).toEqual([])
 })
 
-test('the refusal of a gRPC call has its message in visible ASCII, whatever the reason', () => {
+test('the grpc-message of a refusal is visible ASCII for every reason', () => {
   for (const reason of Object.keys(reasons) as Reason[]) {
     const { fields } = grpcRefusal(denial(reason), 'id-1', '')
     expect(fields[fields.indexOf('grpc-message') + 1]).toMatch(/^[\x20-\x24\x26-\x7e]+$/)
   }
 })
 
-test('a rate limit of a gRPC call has the pause in seconds and in milliseconds', () => {
+test('a gRPC call above a rate limit gets the time to wait in seconds and in milliseconds', () => {
   const list = grpcRefusal(denial('rate-limited', { fields: [['retry-after', '7']] }), 'id-1', '')
 
   expect(list.fields).toEqual(expect.arrayContaining(['retry-after', '7', 'grpc-retry-pushback-ms', '7000']))
 })
 
-test('a redirection to the login is UNAUTHENTICATED for a gRPC call', () => {
+test('a gRPC call that would be redirected to the login gets UNAUTHENTICATED', () => {
   const list = grpcAnswer(303, 'login-required', 'id-1')
 
   expect(list.fields).toEqual(expect.arrayContaining([':status', '200', 'grpc-status', '16']))

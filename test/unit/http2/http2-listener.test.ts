@@ -70,7 +70,7 @@ async function greeted(port: number, from = '127.0.0.1', options: object = {}): 
 test.each([
   ['sends nothing', Buffer.alloc(0)],
   ['sends half of the preface', Buffer.from('PRI * HTTP/2.0\r\n\r\n')],
-])('a client that %s is disconnected after 10 s', async (_, bytes) => {
+])('an HTTP/2 client that %s after it has connected is disconnected after 10 s', async (_, bytes) => {
   const { clock, listener, port, ended } = await listen()
   const client = new FrameClient(port, { preface: false })
   client.write(bytes)
@@ -91,7 +91,7 @@ test('a client that speaks HTTP/1.1 on the h2c port is disconnected', async () =
   await until('the count', () => ended('protocol-error') === 1 && listener.connections.open === 0)
 })
 
-test('a connection without requests gets GOAWAY after the idle time, and is closed although the client keeps it open', async () => {
+test('an HTTP/2 connection without requests gets GOAWAY after the idle time, and is closed although the client keeps it open', async () => {
   const { clock, listener, port, ended } = await listen()
   const client = await greeted(port, '127.0.0.1', { halfOpen: true })
   await clock.runUntil('GOAWAY', 1000, () => client.frames.some(({ type }) => type === frameType.goaway))
@@ -101,7 +101,7 @@ test('a connection without requests gets GOAWAY after the idle time, and is clos
   expect(ended('idle')).toBe(1)
 })
 
-test('a connection with a request in progress is not idle, and ends by its age after the request', async () => {
+test('an HTTP/2 connection with a request in progress is not idle, and ends after the request because of its age', async () => {
   const { clock, port, ended } = await listen({ maxAgeMs: 100_000 })
   const client = await greeted(port)
   client.write(headers(1, getFields('/s/long')))
@@ -120,7 +120,7 @@ test('a connection with a request in progress is not idle, and ends by its age a
   expect([ended('age'), ended('idle')]).toEqual([1, 0])
 })
 
-test('a client that waits for a reply and does not reply to a PING is disconnected, and its request is cancelled', async () => {
+test('an HTTP/2 client that waits for a reply and does not reply to a PING is disconnected, and its request is cancelled', async () => {
   const { clock, port, ended } = await listen()
   const client = await greeted(port, '127.0.0.1', { answersPings: false })
   client.write(headers(1, getFields('/s/lost')))
@@ -133,7 +133,7 @@ test('a client that waits for a reply and does not reply to a PING is disconnect
   await until('the cancelled call', () => response.destroyed)
 })
 
-test('an address cannot have more connections than max_sessions_per_address, and another address still can', async () => {
+test('an address cannot open more HTTP/2 connections than max_sessions_per_address, and another address still can', async () => {
   const { listener, port, ended } = await listen({ maxSessionsPerAddress: 3 })
   const open = await Promise.all([1, 2, 3].map(() => greeted(port)))
   await new FrameClient(port).ended
@@ -145,7 +145,7 @@ test('an address cannot have more connections than max_sessions_per_address, and
   await greeted(port)
 })
 
-test('strangers cannot use the last fifth of max_sessions, and known addresses and listed proxies can', async () => {
+test('unknown addresses cannot use the last fifth of max_sessions; addresses that sent a valid credential and listed proxies can', async () => {
   const last = (address: Uint8Array) => address[3]!
   const { port, ended } = await listen(
     { maxSessions: 10 },
@@ -163,7 +163,7 @@ test('strangers cannot use the last fifth of max_sessions, and known addresses a
   expect(ended('node-full')).toBe(2)
 })
 
-test('a client beyond max_streams gets its further requests refused, and the first ones go on', async () => {
+test('requests of an HTTP/2 client above max_streams are refused, and its first requests continue', async () => {
   const { listener, port } = await listen({ maxStreams: 2 })
   const client = await greeted(port)
   client.write(...[1, 3, 5].map((stream) => headers(stream, getFields('/s/many'))))
@@ -176,7 +176,7 @@ test('a client beyond max_streams gets its further requests refused, and the fir
   await until('no stream', () => listener.counts.streams === 0 && listener.inFlight === 0)
 })
 
-test('an address that cancels too many requests over several connections is cut off, and gets in again later', async () => {
+test('an address that cancels too many HTTP/2 requests over several connections is disconnected, and can connect again later', async () => {
   const { clock, port, ended } = await listen()
   const reset = (stream: number) => frame(frameType.rstStream, 0, stream, uint32(8))
   // nghttp2 itself ends a connection after 200 resets in a burst.
@@ -203,7 +203,7 @@ test('a client that floods the gate with SETTINGS is disconnected with ENHANCE_Y
   expect(ended('settings-flood')).toBe(1)
 })
 
-test('a stopping listener announces its end, serves the requests in progress, and refuses new connections', async () => {
+test('a stopping HTTP/2 listener sends GOAWAY, serves the requests in progress, and refuses new connections', async () => {
   const { listener, port, ended } = await listen()
   const client = await greeted(port)
   client.write(headers(1, getFields('/s/drain')))

@@ -9,14 +9,14 @@ test.each([
   ['a carriage return', 'a\rx'],
   ['a NUL', 'a\0b'],
   ['a character above U+00FF', 'a\u010ab'],
-])('a reply with %s in a field of the service is not safe to send', (_, value) => {
+])('a reply over HTTP/2 with %s in a field of the service is not sent', (_, value) => {
   const list = new ReplyList(200)
   list.addPairs(['x-a', value])
 
   expect(list.isSafe).toBe(false)
 })
 
-test('bytes above 0x7f of a service stay as they are, and text of the gate is sent as UTF-8', () => {
+test('over HTTP/2, field bytes above 0x7f of a service stay unchanged, and texts of the gate are sent as UTF-8', () => {
   const list = new ReplyList(200)
   list.addPairs(['x-bytes', '\xe9'])
   list.writeHeader('x-text', 'é')
@@ -25,7 +25,7 @@ test('bytes above 0x7f of a service stay as they are, and text of the gate is se
   expect([...list.fields]).toEqual([':status', '200', 'x-bytes', '\xe9', 'x-text', '\xc3\xa9'])
 })
 
-test('fields with credentials are marked as never indexed, and connection fields are dropped', () => {
+test('in a reply over HTTP/2, fields with credentials are marked as never indexed, and connection fields are dropped', () => {
   const list = new ReplyList(401)
   list.addPairs(['set-cookie', 'a=1', 'connection', 'x', 'http2-settings', 'y', 'te', 'gzip', 'x-a', '1'])
   list.addAll([

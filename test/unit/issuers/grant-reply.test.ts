@@ -24,7 +24,7 @@ test.each([
   ['with expires_in beyond every date', { ...good, expires_in: 1e300 }, undefined],
   ['that is a JWT without expires_in', { ...good, access_token: jwt }, 2_000_000],
   ['with token_type N_A (RFC 8693 §2.2.1)', { ...good, token_type: 'N_A', expires_in: 1 }, askedMs + 1000],
-])('a token response %s has the expected expiry', (_, body, expiresAtMs) => {
+])('a token response %s gives the expected expiry of the token', (_, body, expiresAtMs) => {
   expect(read(body)).toEqual({ token: (body as typeof good).access_token, expiresAtMs })
 })
 
@@ -38,7 +38,7 @@ test.each([
   ['another token_type', { ...good, token_type: 'DPoP' }, /token_type DPoP/],
   ['characters outside b64token', { ...good, access_token: 'a b' }, /characters/],
   ['more than 16384 characters', { ...good, access_token: 'x'.repeat(16_385) }, /longer than 16384/],
-])('a token with %s cannot be used', (_, body, why) => {
+])('a granted token with %s cannot be used', (_, body, why) => {
   expect(read(body)).toEqual({ unusable: expect.stringMatching(why) })
 })
 
@@ -52,11 +52,11 @@ test.each([
   ['401 without an error code', 'no', 401, { error: 'status 401', description: undefined }],
   ['a redirect', '', 302, { error: 'status 302', description: undefined }],
   ['an error code with control characters', { error: 'a\nb' }, 400, { error: 'an error', description: undefined }],
-])('%s refuses the grant', (_, body, status, expected) => {
+])('the reply of a token endpoint with %s refuses the grant', (_, body, status, expected) => {
   expect(read(body, status)).toEqual(expected)
 })
 
-test('secrets of the request are left out of the code and the description of an error', () => {
+test('secrets of a token request are left out of the code and the description of an error of the issuer', () => {
   const body = { error: 'hunter2', error_description: 'secret hunter2 of gate is wrong, not hunter2?' }
 
   expect(readGrant(reply(body, 400), askedMs, ['hunter2'])).toEqual({
@@ -65,7 +65,7 @@ test('secrets of the request are left out of the code and the description of an 
   })
 })
 
-test('the description of an error is cut, and what looks like a token is left out of it', () => {
+test('the error description of an issuer is cut, and texts that look like tokens are left out', () => {
   const description = `token ${jwt} is\nbad ${'word '.repeat(100)}`
 
   const { description: shown } = read({ error: 'invalid_request', error_description: description }, 400) as {
@@ -86,6 +86,9 @@ test.each([
   ['no access_token', { token_type: 'Bearer' }, 200],
   ['no token_type', { access_token: 'a' }, 200],
   ['an access_token that is a number', { access_token: 1, token_type: 'Bearer' }, 200],
-])('%s says nothing about the grant', (_, body, status, type = 'application/json') => {
-  expect(read(body, status, type)).toEqual({ why: expect.any(String) })
-})
+])(
+  'the reply of a token endpoint with %s neither grants nor refuses a token',
+  (_, body, status, type = 'application/json') => {
+    expect(read(body, status, type)).toEqual({ why: expect.any(String) })
+  },
+)

@@ -76,7 +76,7 @@ const calls = [
 ]
 
 test.each(calls)(
-  '$call whose new secret the issuer does not know yet succeeds with the previous secret',
+  '$call whose new client secret the issuer does not know yet succeeds with the previous secret',
   async ({ run }) => {
     accepted = ['one']
     writeFileSync(file, 'two')
@@ -89,7 +89,7 @@ test.each(calls)(
 )
 
 test.each(calls)(
-  '$call whose secret the issuer no longer knows succeeds with the secret in the file',
+  '$call whose client secret the issuer no longer accepts succeeds with the newer secret in the file',
   async ({ run }) => {
     accepted = ['two']
     writeFileSync(file, 'two')
@@ -103,7 +103,7 @@ test.each(calls)(
 test.each([
   { with: 'status 400', status: 400, fields: {} },
   { with: 'a WWW-Authenticate challenge', status: 401, fields: { 'www-authenticate': 'Basic realm="issuer"' } },
-])('a refresh is repeated when the issuer refuses the secret with $with', async ({ status, fields }) => {
+])('a token refresh is repeated when the issuer refuses the client secret with $with', async ({ status, fields }) => {
   refusal = { status, fields: fields as Record<string, string> }
   accepted = ['one']
   writeFileSync(file, 'two')
@@ -114,7 +114,7 @@ test.each([
   expect(shown).toEqual(['two', 'one'])
 })
 
-test('a call whose two secrets are both refused is sent twice only, and fails', async () => {
+test('a call to the issuer whose new and previous client secrets are both refused is sent only twice, and fails', async () => {
   accepted = []
   writeFileSync(file, 'two')
   secrets.reload()

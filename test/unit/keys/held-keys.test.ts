@@ -36,14 +36,14 @@ function held({ holders = [], expiresMs = nowMs + 1, use = {}, appointed = {}, s
 
 const noIssuers = { issuers: () => [], auditRecentMs: 15 * 60_000 }
 
-test('the keys of the cluster are those of all processes, once each and sorted by id', () => {
+test('the list of keys of the cluster has the keys of all processes, each once and sorted by id', () => {
   const state = held({ holders: [node('n1', keys(['k2', 'k1'])), worker('w1', keys(['k3', 'k1']))] })
 
   expect(state.ids('encryption')).toEqual(['k1', 'k2', 'k3'])
   expect(state.ids('audit')).toEqual([])
 })
 
-test('a process whose entry has expired, or has another form, is not listed', () => {
+test('a process whose entry in Redis has expired, or is malformed, is not listed as a holder of keys', () => {
   expect(held({ holders: [node('n1', keys(['k1']))], expiresMs: nowMs - 1 }).holders).toEqual([])
   expect(held({ holders: [{ id: 'n1', role: 'proxy', keys: {} }, node('n2', keys([]))] }).holders).toMatchObject([
     { id: 'n2' },
@@ -57,7 +57,7 @@ test.each([
   { who: 'a worker without any encryption key', holder: worker('w1', keys([])), kind: 'encryption', lacks: false },
   { who: 'a worker without the assertion key', holder: worker('w1', keys(['k1'])), kind: 'assertion', lacks: false },
   { who: 'a node with the encryption key', holder: node('n2', keys(['k2'])), kind: 'encryption', lacks: false },
-] as const)('for a rotation, $who counts as lacking it: $lacks', ({ holder, kind, lacks }) => {
+] as const)('for a rotation to a key, $who counts as lacking the key: $lacks', ({ holder, kind, lacks }) => {
   const { id, role } = holder
 
   expect(held({ holders: [holder] }).lacking(kind, 'k2')).toEqual(lacks ? [{ id, role }] : [])
@@ -73,7 +73,7 @@ test.each([
   expect(state.neededUntilMs('encryption', 'k1', noIssuers)).toBe(untilMs)
 })
 
-test('an assertion key counts as published since the time that Redis has, and the cluster knows its writing key', () => {
+test('an assertion key counts as published since the time that is stored in Redis, and the appointed writing key is known', () => {
   const state = held({ use: { 'p:k2': nowMs - 5000 }, appointed: { assertion: 'k1' } })
 
   expect([state.publishedSinceMs('k2'), state.publishedSinceMs('k9')]).toEqual([nowMs - 5000, undefined])

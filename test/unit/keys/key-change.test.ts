@@ -62,7 +62,7 @@ test.each([
   expect(await check(next, neededUntilMs)).toEqual(problems)
 })
 
-test('a reload that drops a key is rejected when its use cannot be found out', async () => {
+test('a reload that drops a key is rejected when it cannot be determined whether the key is in use', async () => {
   const keyRings = new KeyRings(keysOf([key('k1'), key('k2')]))
   const unknown = new ConfigError([])
   const change = new KeyChange({ keyRings, neededUntilMs: () => Promise.reject(unknown) })

@@ -36,7 +36,7 @@ async function start(
 }
 const listed = async (holders: KeyHolders) => (await holders.read()).holders.map(({ id }) => id).sort()
 
-test('a process lists the keys of all processes; a worker publishes encryption keys only, and a closed process is gone', async () => {
+test('a process lists the keys of all processes; a worker publishes only encryption keys, and a closed process is no longer listed', async () => {
   const audit = [key('a1')]
   const node = await start('n1', 'node', ringsOf(['k1', 'k2'], { audit }))
   const worker = await start('w1', 'worker', ringsOf(['k1'], { audit }))
@@ -53,7 +53,7 @@ test('a process lists the keys of all processes; a worker publishes encryption k
   expect(await listed(node)).toEqual(['n1'])
 })
 
-test('a process publishes a changed key at once', async () => {
+test('a process publishes changed keys in Redis at once', async () => {
   const rings = ringsOf(['k1'])
   const holders = await start('n1', 'node', rings)
 
@@ -61,7 +61,7 @@ test('a process publishes a changed key at once', async () => {
   await until('the new key', async () => (await holders.read()).ids('encryption').includes('k2'))
 })
 
-test('an assertion key counts as published only since no node lacks it', async () => {
+test('an assertion key counts as published only since the time from which no node lacks it', async () => {
   const assertion = (id: string) => ({ id }) as SettingKeys['assertion'][number]
   const rings = (...ids: string[]) => ringsOf([], { assertion: ids.map(assertion) })
   const first = await start('n1', 'node', rings('k1', 'k2'))
@@ -82,7 +82,7 @@ test('an assertion key counts as published only since no node lacks it', async (
   })
 })
 
-test('an expired entry is removed by the next report of another process', async () => {
+test('the next report of another process removes the expired key report of a process from Redis', async () => {
   const holders = await start('n1', 'node', ringsOf(['k1']))
   const entry = JSON.stringify({
     id: 'dead',
@@ -98,7 +98,7 @@ test('an expired entry is removed by the next report of another process', async 
   await until('the removal', async () => (await link.store.call('HEXISTS', link.keys.keyHolders, 'dead~1')) === 0)
 })
 
-test('a worker learns the writing key of the cluster with its report, and reports a key that it lacks', async () => {
+test('a worker learns the writing key of the cluster with its key report, and reports a writing key that it lacks', async () => {
   await link.store.call('HSET', link.keys.writingKeys, 'encryption', 'k2')
   const lacking: string[] = []
   const rings = ringsOf(['k1', 'k2'])

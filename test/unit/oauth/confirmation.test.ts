@@ -21,7 +21,7 @@ test.each([
     { jkt, 'x5t#S256': certificate },
     { jkt, x5tS256: certificate },
   ],
-])('cnf %j is read as the confirmation %j', (cnf, expected) => {
+])('the claim cnf %j of a token is read as the confirmation %j', (cnf, expected) => {
   expect(readConfirmation({ cnf })).toEqual(expected)
 })
 
@@ -43,7 +43,7 @@ test.each<[title: string, cnf: unknown]>([
   expect(readConfirmation({ cnf })).toBe('token-binding')
 })
 
-test('confirmations are the same only if every member is equal', () => {
+test('two confirmations (cnf) of tokens are the same only if every member is equal', () => {
   const one = { jkt, x5tS256: undefined }
 
   expect(isSameConfirmation(one, { ...one })).toBe(true)

@@ -33,13 +33,16 @@ test.each([
   ['with an IPv4-mapped address', '::ffff:203.0.113.9', '203.0.113.9', '203.0.113.9'],
   ['without an IP address', '', '10.0.0.1', undefined],
   ['with a host name', 'localhost', '10.0.0.1', undefined],
-])('the chain of addresses ends with the peer of Envoy: %s', (_, sourceAddress, chain, expected) => {
-  const fields = chain === undefined ? [] : ([['x-forwarded-for', chain]] as const)
+])(
+  'in an ext_authz check %s, the chain of addresses ends with the peer of Envoy',
+  (_, sourceAddress, chain, expected) => {
+    const fields = chain === undefined ? [] : ([['x-forwarded-for', chain]] as const)
 
-  expect(read({ sourceAddress, fields }).head.joined('x-forwarded-for')).toBe(expected)
-})
+    expect(read({ sourceAddress, fields }).head.joined('x-forwarded-for')).toBe(expected)
+  },
+)
 
-test('with client_address: forwarded, the last element is the peer of Envoy with the scheme of the request', () => {
+test('in an ext_authz check with client_address: forwarded, the last element is the peer of Envoy with the scheme of the request', () => {
   const fields = [['forwarded', 'for=10.0.0.1']] as const
   const forwarded = (sourceAddress: string) =>
     read({ sourceAddress, fields }, undefined, 'forwarded').head.joined('forwarded')
@@ -57,9 +60,12 @@ test.each([
   [':scheme', 'http'],
   [':protocol', 'websocket'],
   [':', ''],
-])('a pseudo-header field %s: %s that disagrees with the attributes makes the check ambiguous', (name, value) => {
-  expect(read({ fields: [[name, value]] }).outcome).toBe('check-ambiguous')
-})
+])(
+  'a pseudo-header field %s: %s that disagrees with the attributes makes an ext_authz check ambiguous',
+  (name, value) => {
+    expect(read({ fields: [[name, value]] }).outcome).toBe('check-ambiguous')
+  },
+)
 
 test.each([
   ['a query', { query: 'a=b' }, 'check-ambiguous'],
@@ -69,16 +75,16 @@ test.each([
   ['no path', { path: '' }, 'check-incomplete'],
   ['no host', { host: '' }, 'check-incomplete'],
   ['no scheme', { scheme: '' }, 'read'],
-])('a message with %s is %3$s', (_, parts, outcome) => {
+])('an ext_authz message with %s is %3$s', (_, parts, outcome) => {
   expect(read(parts).outcome).toBe(outcome)
 })
 
-test('a Host field that differs from the host of the message stays a second Host, which the gate refuses', () => {
+test('a Host field that differs from the host of an ext_authz message stays a second Host field, which the gate refuses', () => {
   expect(read({ fields: [['host', 'API.test']] }).head.names.filter((name) => name === 'host').length).toBe(1)
   expect(read({ fields: [['host', 'evil.test']] }).head.names.filter((name) => name === 'host').length).toBe(2)
 })
 
-test('the path of the message is divided at the first question mark', () => {
+test('the path of an ext_authz message is divided into path and query at the first question mark', () => {
   expect(read({ path: '/a?b?c' }).asked).toEqual({ method: 'GET', target: '/a', query: 'b?c' })
   expect(read({ path: '/a?' }).asked).toEqual({ method: 'GET', target: '/a', query: '' })
 })
@@ -86,7 +92,7 @@ test('the path of the message is divided at the first question mark', () => {
 const { cert } = await (await ClientCa.create('root')).issue({ uris: ['spiffe://prod.example/orders'] })
 const escaped = encodeURIComponent(cert)
 
-test('the certificate of the message is stated in the field of client_certificate, and only there', () => {
+test('the client certificate of an ext_authz message is stated in the field of client_certificate, and only there', () => {
   const der = cert.replaceAll(/-----[^-]+-----|\s/g, '')
 
   expect(read({ certificate: escaped }, 'client-cert').head.field('client-cert')).toBe(`:${der}:`)
@@ -100,7 +106,7 @@ test.each([
   ['client-cert-chain', 'client-cert', 'check-ambiguous'],
   ['ssl-client-cert', 'ssl-client-cert', 'check-ambiguous'],
   ['x-forwarded-client-cert', 'x-forwarded-client-cert', 'read'],
-])('a field %s of the client with client_certificate in %s is %s', (name, field, outcome) => {
+])('a client certificate field %s of the client with client_certificate: %s is %s', (name, field, outcome) => {
   expect(read({ certificate: escaped, fields: [[name, 'x']] }, field).outcome).toBe(outcome)
   expect(read({ certificate: '', fields: [[name, 'x']] }, field).outcome).toBe(outcome)
 })
@@ -109,7 +115,7 @@ test.each(['%', 'no certificate'])('the certificate %j is malformed', (certifica
   expect(read({ certificate }, 'client-cert').outcome).toBe('check-malformed')
 })
 
-test('fields that must not repeat are separated again in a map, and left alone in a list', () => {
+test('fields that must not repeat are separated again in the header map of an ext_authz message, and unchanged in a header list', () => {
   const digest = 'Digest username="a", realm="b"'
   const fields = [
     ['authorization', 'Bearer a,Bearer b'],

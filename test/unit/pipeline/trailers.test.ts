@@ -74,11 +74,11 @@ test.each([
   ['4 fields', ['a', '1', 'b', '2', 'c', '3', 'd', '4'], false],
   ['100 bytes', ['a', 'v'.repeat(95)], true],
   ['101 bytes', ['a', 'v'.repeat(96)], false],
-])('trailers of a request with %s are within limits of 3 fields and 100 bytes: %s', (_, trailers, isBounded) => {
+])('request trailers with %s are within limits of 3 fields and 100 bytes: %s', (_, trailers, isBounded) => {
   expect(areTrailersBounded(trailers, exchange)).toBe(isBounded)
 })
 
-test('trailers with one name become several fields, and the name __proto__ is a name like others', () => {
+test('trailers with one name become several fields, and a trailer named __proto__ is handled like any other', () => {
   const fields = trailerFields(['a', '1', '__proto__', '2', 'a', '3'])
 
   expect(Object.entries(fields)).toEqual([

@@ -21,7 +21,7 @@ test('by default a route accepts access tokens only', () => {
   ])
 })
 
-test('a route overrides accept and basic of its service, and routes with the terms of the service share them', () => {
+test('a route overrides `accept` and `basic` of its service, and routes without own terms share those of the service', () => {
   const { routes } = snapshotOf(
     policy(
       'accept: [bearer, basic], basic: { scopes: [x, x] },',
@@ -56,7 +56,7 @@ test.each([
     '',
     'GH_POLICY_ISSUER services.s.basic.issuer',
   ],
-])('%s is a problem', (_, service, route, expected) => {
+])('the policy compiler rejects in `accept` and `basic`: %s', (_, service, route, expected) => {
   const problems = problemsOf(() => snapshotOf(policy(service, route)))
 
   expect(new Set(problems.map(({ code, path }) => `${code} ${path}`))).toEqual(new Set([expected]))
@@ -79,7 +79,7 @@ test('a service with several issuers must name the issuer of its clients', () =>
   ).toBe('other')
 })
 
-test('the printed policy has the schemes, and the terms with their issuer and every default', () => {
+test('the printed policy has the schemes of `accept`, and the terms of `basic` with their issuer and every default', () => {
   const { document } = sourceOf(policy('accept: [basic], basic: { scopes: [x] },', ', accept: [bearer]'))
 
   expect(printPolicy(document)).toMatchObject({

@@ -17,12 +17,15 @@ test.each([
   ['/acme.orders.v1.Orders/Get/x', 'POST', 'route-unknown'],
   ['/acme.orders.v1.Order/Get', 'POST', 'route-unknown'],
   ['/acme.orders.v1.orders/Get', 'POST', 'route-unknown'],
-])('a request for %s with %s gets the route of its gRPC method, else of the service: %s', (path, method, expected) => {
-  const routes = { get: { grpc: 'acme.orders.v1.Orders/Get' }, others: { grpc: 'acme.orders.v1.Orders/*' } }
-  expect(found(routes, path, method)).toBe(expected)
-})
+])(
+  'a request for %s with the method %s matches the route of its gRPC method, or else that of its gRPC service: %s',
+  (path, method, expected) => {
+    const routes = { get: { grpc: 'acme.orders.v1.Orders/Get' }, others: { grpc: 'acme.orders.v1.Orders/*' } }
+    expect(found(routes, path, method)).toBe(expected)
+  },
+)
 
-test('a gRPC method without a package, and with a host, matches', () => {
+test('a route matches a gRPC method without a package, and a gRPC method on a host', () => {
   expect(found({ r: { grpc: 'Health/Check' } }, '/Health/Check')).toBe('r')
   expect(found({ r: { grpc: 'Health/Check', host: 'api.test' } }, '/Health/Check')).toBe('r')
   expect(found({ r: { grpc: 'Health/Check', host: 'other.test' } }, '/Health/Check')).toBe('host-unknown')
@@ -40,7 +43,7 @@ test.each([
   ['a part that starts with a digit', 'acme.1Orders/Get'],
   ['a hyphen', 'acme-orders.Orders/Get'],
   ['a line break', 'acme.Orders/Get\n'],
-])('the compiler rejects a gRPC method with %s, and says what it expects', (_, grpc) => {
+])('the policy compiler rejects a match by gRPC method with %s, and the error states the expected form', (_, grpc) => {
   expect(problemsOf(() => sourceOf(policyOf({ r: { grpc } })))).toMatchObject([
     {
       code: 'GH_CONFIG_VALUE',
@@ -56,7 +59,7 @@ test.each([
   ['both path and grpc', { grpc: 'a.B/C', path: '/a.B/C' }, 'must have either path or grpc, not both'],
   ['neither path nor grpc', { host: 'api.test' }, 'must have path or grpc'],
   ['grpc and methods', { grpc: 'a.B/C', methods: ['POST'] }, 'every gRPC call is a POST'],
-])('the compiler rejects a match with %s', (_, match, message) => {
+])('the policy compiler rejects a match with %s', (_, match, message) => {
   expect(problemsOf(() => sourceOf(policyOf({ r: match })))).toMatchObject([
     {
       code: 'GH_CONFIG_VALUE',
@@ -69,7 +72,7 @@ test.each([
 test.each([
   ['the same gRPC method', { grpc: 'a.B/C' }],
   ['the path of the gRPC method', { path: '/a.B/C' }],
-])('the compiler rejects a second route with %s', (_, match) => {
+])('the policy compiler rejects a second route with %s', (_, match) => {
   expect(problemsOf(() => snapshotOf(policyOf({ one: { grpc: 'a.B/C' }, other: match })))).toMatchObject([
     {
       code: 'GH_POLICY_CONFLICT',
@@ -79,12 +82,12 @@ test.each([
   ])
 })
 
-test('a route for other methods of the same path is no conflict', () => {
+test('a gRPC route and a route for other methods of the same path are no conflict', () => {
   const routes = { rpc: { grpc: 'a.B/C' }, page: { path: '/a.B/C', methods: ['GET'] } }
   expect([found(routes, '/a.B/C'), found(routes, '/a.B/C', 'GET')]).toEqual(['rpc', 'page'])
 })
 
-test('the printed policy has the gRPC method, and compiles to the same routes', () => {
+test('the printed policy has the gRPC method of a route, and compiles to the same routes', () => {
   const { document } = sourceOf(policyOf({ r: { grpc: 'acme.orders.v1.Orders/*' } }))
   const printed = printPolicy(document) as { services: { orders: { routes: [Record<string, unknown>] } } }
   const [route] = printed.services.orders.routes

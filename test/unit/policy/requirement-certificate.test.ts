@@ -125,21 +125,24 @@ test.each<[string, object, readonly [name: string, trustDomain?: string][] | und
     [['mesh'], ['partners']],
     /names no issuer, and tls.client.ca has several/,
   ],
-])('the settings are compared with a policy that requires %s', (_, certificate, cas, message) => {
-  for (const require of [{ certificate }, { not: { certificate } }]) {
-    const files = { cas: cas?.map(([name, trustDomain]) => ({ name, trustDomain, file: '' })) ?? [], crlFiles: [] }
-    const settings = {
-      keys: { assertion: [], encryption: [] },
-      streams: { maxMessageBytes: 1 },
-      clientTls: cas && { files },
-    }
-    const policy = policyWith(require, { issuers: ['main'] }).replace(
-      'services',
-      'issuers: { main: { issuer: "https://idp.test", audience: [a] } }\nservices',
-    )
-    const [problem] = problemsOf(() => checkPolicyNeeds(settings as unknown as Settings, snapshotOf(policy)))
+])(
+  'the comparison of the settings with a policy that requires %s has the expected problems',
+  (_, certificate, cas, message) => {
+    for (const require of [{ certificate }, { not: { certificate } }]) {
+      const files = { cas: cas?.map(([name, trustDomain]) => ({ name, trustDomain, file: '' })) ?? [], crlFiles: [] }
+      const settings = {
+        keys: { assertion: [], encryption: [] },
+        streams: { maxMessageBytes: 1 },
+        clientTls: cas && { files },
+      }
+      const policy = policyWith(require, { issuers: ['main'] }).replace(
+        'services',
+        'issuers: { main: { issuer: "https://idp.test", audience: [a] } }\nservices',
+      )
+      const [problem] = problemsOf(() => checkPolicyNeeds(settings as unknown as Settings, snapshotOf(policy)))
 
-    if (message === undefined) expect(problem).toBeUndefined()
-    else expect(problem?.message).toMatch(message)
-  }
-})
+      if (message === undefined) expect(problem).toBeUndefined()
+      else expect(problem?.message).toMatch(message)
+    }
+  },
+)

@@ -23,13 +23,13 @@ test.each([
 test.each([
   ['h2 with an http upstream', { upstreams: ['https://a.test', 'http://b.test'], protocol: 'h2' }, /http:\/\/b\.test/],
   ['h2c with an https upstream', { ...https, protocol: 'h2c' }, /needs upstreams with http:/],
-])('%s is an error that names the upstream', (_, entry, message) => {
+])('a service with the protocol %s is a policy error that names the upstream', (_, entry, message) => {
   const [problem] = problemsOf(() => snapshotOf(policyOf(routes, entry)))
 
   expect(problem).toMatchObject({ code: 'GH_POLICY_UPSTREAM_PROTOCOL', message: expect.stringMatching(message) })
 })
 
-test('a WebSocket route of a service with HTTP/2 is an error', () => {
+test('a WebSocket route of a service with HTTP/2 is a policy error', () => {
   const route = {
     id: 'r',
     match: { path: '/**' },
@@ -42,7 +42,7 @@ test('a WebSocket route of a service with HTTP/2 is an error', () => {
   expect(problems.map(({ code }) => code)).toContain('GH_POLICY_UPSTREAM_PROTOCOL')
 })
 
-test('an unknown protocol is an error', () => {
+test('an unknown protocol of a service is a policy error', () => {
   const [problem] = problemsOf(() => snapshotOf(policyOf(routes, { ...http, protocol: 'http2' })))
 
   expect(problem).toMatchObject({ code: 'GH_CONFIG_VALUE' })

@@ -20,7 +20,7 @@ function policy(entry: object, require: unknown = { scopes: { all: ['x'] } }): s
 
 const termsOf = (entry: object) => snapshotOf(policy(entry)).routes[0]!.credential.exchange
 
-test('an entry has the terms of its exchange, with defaults', () => {
+test('a token_exchange entry compiles to the terms of its exchange, with defaults', () => {
   expect(termsOf(good)).toEqual({
     path: ['services', 'orders', 'credentials'],
     issuer: expect.objectContaining({ name: 'main' }),
@@ -36,7 +36,7 @@ test('an entry has the terms of its exchange, with defaults', () => {
   })
 })
 
-test('an entry can have lists, an actor token and times', () => {
+test('a token_exchange entry can have lists, an actor token and times', () => {
   const entry = {
     ...good,
     audience: ['a', 'a', 'b'],
@@ -69,13 +69,13 @@ test.each([
     'GH_CONFIG_VALUE services.orders.credentials.resource',
   ],
   ['a max_lifetime above 1h', { max_lifetime: '2h' }, 'GH_CONFIG_VALUE services.orders.credentials.max_lifetime'],
-])('an entry with %s is a problem', (_, change, expected) => {
+])('the policy compiler rejects a token_exchange entry with %s', (_, change, expected) => {
   const problems = problemsOf(() => snapshotOf(policy({ ...good, ...change })))
 
   expect(problems.map(({ code, path }) => `${code} ${path}`)).toEqual([expected])
 })
 
-test('the printed entry has its durations in units, and every default', () => {
+test('a printed token_exchange entry has its durations with units, and every default', () => {
   const { services } = printPolicy(sourceOf(policy(good)).document) as { services: { orders: { credentials: object } } }
 
   expect(services.orders.credentials).toEqual({

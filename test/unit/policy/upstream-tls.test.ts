@@ -8,7 +8,7 @@ const routes = { r: { path: '/**' } }
 const https = { upstreams: ['https://orders.test'] }
 const both = { certificate: 'tls/gate.crt', key: { file: '/keys/gate.key' } }
 
-test('paths start at the folder of the policy file, and the lowest version is 1.2 by default', () => {
+test('paths in upstream_tls start at the folder of the policy file, and the lowest TLS version is 1.2 by default', () => {
   const [service] = snapshotOf(policyOf(routes, { ...https, upstream_tls: { ca: '/ca.pem', ...both } })).services
 
   expect(service!.upstreamTls).toEqual({
@@ -21,7 +21,7 @@ test('paths start at the folder of the policy file, and the lowest version is 1.
   expect(snapshotOf(policyOf(routes, https)).services[0]!.upstreamTls).toBeUndefined()
 })
 
-test('the printed policy compiles to the same settings', () => {
+test('a printed policy with upstream_tls compiles to the same settings', () => {
   const upstream_tls = { ...both, key: { env: 'GATE_KEY' }, server_name: 'orders.internal', min_version: '1.3' }
   const source = sourceOf(policyOf(routes, { ...https, upstream_tls }))
   const printed = snapshotOf(JSON.stringify(printPolicy(source.document)))
@@ -40,13 +40,13 @@ test.each([
   ['a version as a number', { min_version: 1.3 }, 'GH_CONFIG_VALUE', /must be 1\.2 or 1\.3, in quotes/],
   ['an obsolete version', { min_version: '1.1' }, 'GH_CONFIG_VALUE', /must be 1\.2 or 1\.3/],
   ['a key that would disable verification', { insecure: true }, 'GH_CONFIG_UNKNOWN_KEY', /./],
-])('%s is an error', (_, upstream_tls, code, message) => {
+])('upstream_tls with %s is a policy error', (_, upstream_tls, code, message) => {
   const [problem] = problemsOf(() => snapshotOf(policyOf(routes, { ...https, upstream_tls })))
 
   expect(problem).toMatchObject({ code, message: expect.stringMatching(message) })
 })
 
-test('an upstream without TLS among the upstreams is an error', () => {
+test('upstream_tls with an http upstream among the https upstreams is a policy error', () => {
   const upstreams = ['https://orders.test', 'http://orders-2.test:8080']
   const problems = problemsOf(() => snapshotOf(policyOf(routes, { upstreams, upstream_tls: { ca: 'ca.pem' } })))
 

@@ -26,7 +26,7 @@ test('a route has no WebSockets without `websocket`, and strict defaults with it
   })
 })
 
-test('a limit of messages is no limit of requests', () => {
+test('a limit of messages in the policy does not count requests', () => {
   const [route] = snapshotOf(policy({ websocket: {}, limits: [messages()] })).routes
 
   expect(route!.limits).toBeUndefined()

@@ -39,13 +39,13 @@ test.each([
   ['one window and 1 s old', -iatWindowMs - 1000, false],
   ['exactly one window ahead', iatWindowMs, true],
   ['one window and 1 s ahead', iatWindowMs + 1000, false],
-])('a proof whose iat is %s is valid: $2', (_, offsetMs, valid) => {
+])('a DPoP proof whose iat is %s is valid: $2', (_, offsetMs, valid) => {
   const validated = proofsWith().validate(at(nowMs + offsetMs), expectation())
 
   expect(typeof validated === 'object' || validated).toBe(valid || 'proof-time')
 })
 
-test('the id of a proof depends on jti and key alone', () => {
+test('the id of a DPoP proof depends only on its jti and its key', () => {
   const proofs = proofsWith()
   const id = (text: string, jkt = client) => {
     const validated = proofs.validate(text, expectation({ thumbprint: jkt.thumbprint }))
@@ -59,7 +59,7 @@ test('the id of a proof depends on jti and key alone', () => {
   expect(id(proof({ claims: { jti: 'a' } }))).not.toBe(id(other.proof(url, token, { claims: { jti: 'a' } }), other))
 })
 
-test('a known key with another header is validated as an unknown one', () => {
+test('a known key in a DPoP proof with another header is validated like an unknown key', () => {
   const proofs = proofsWith()
   expect(proofs.validate(proof(), expectation())).toBeTypeOf('object')
 
@@ -70,7 +70,7 @@ test('a known key with another header is validated as an unknown one', () => {
   expect(proofs.validate(foreign.proof(url, token), expectation())).toBe('proof-key')
 })
 
-test('a key that never verified a proof is not cached', () => {
+test('a key that never verified a DPoP proof is not cached', () => {
   const keys = new ProofKeys()
   expect(keys.find(client.thumbprint)).toBeUndefined()
   const proofs = proofsWith()
@@ -80,7 +80,7 @@ test('a key that never verified a proof is not cached', () => {
   expect(proofs.validate(proof(), expectation())).toBeTypeOf('object')
 })
 
-test('the cache of keys is bounded, and keeps the keys in use', () => {
+test('the cache of DPoP keys is bounded, and keeps the keys in use', () => {
   const keys = new ProofKeys(2)
   const key = { head: 'h', verify: () => true }
   for (const name of ['a', 'b', 'c', 'd', 'e']) {
@@ -93,7 +93,7 @@ test('the cache of keys is bounded, and keeps the keys in use', () => {
   expect(keys.find('b')).toBeUndefined()
 })
 
-test('after an invalid signature of a key, an address with too many failures causes no signature check of this key for 10 s', () => {
+test('after an invalid DPoP signature of a key, an address with too many failures causes no signature check of this key for 10 s', () => {
   let now = 0
   const proofs = proofsWith('optional', () => now)
   const exhausted = expectation({ mayVerify: () => false })
@@ -108,7 +108,7 @@ test('after an invalid signature of a key, an address with too many failures cau
   expect(proofs.validate(proof(), exhausted)).toBeTypeOf('object')
 })
 
-test('with required nonces, a proof needs a current nonce, and an old nonce brings a newer one', () => {
+test('with dpop.nonce: required, a DPoP proof needs a current nonce, and the reply to an old nonce has a newer one', () => {
   const proofs = proofsWith('required')
   const withNonce = (nonce: unknown) => proofs.validate(proof({ claims: { nonce } }), expectation())
   const fresh = proofs.nonces.issue(nowMs)
@@ -121,13 +121,13 @@ test('with required nonces, a proof needs a current nonce, and an old nonce brin
   expect(withNonce(old)).toMatchObject({ nonce: fresh })
 })
 
-test('with optional nonces, a proof with any nonce is valid', () => {
+test('with dpop.nonce: optional, a DPoP proof with any nonce is valid', () => {
   expect(proofsWith().validate(proof({ claims: { nonce: 'of another server' } }), expectation())).toMatchObject({
     nonce: undefined,
   })
 })
 
-test('a node without Redis admits a proof once, for as long as its iat is accepted', () => {
+test('a node without Redis admits a DPoP proof once while its iat is accepted', () => {
   let now = 0
   const proofs = proofsWith('optional', () => now)
 

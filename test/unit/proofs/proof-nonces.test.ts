@@ -18,7 +18,7 @@ interface Given {
 const noncesOf = ({ mode = 'required', epoch = () => settled, secret: own = () => secret }: Given = {}) =>
   new ProofNonces({ mode, settleMs: 2 * minute, epoch, secret: own })
 
-test('a nonce of one node is valid on another node, for 5 minutes', () => {
+test('a DPoP nonce of one node is valid on another node for 5 minutes', () => {
   const nonce = noncesOf().issue(start)
   const other = noncesOf()
 
@@ -27,14 +27,14 @@ test('a nonce of one node is valid on another node, for 5 minutes', () => {
   expect(other.ageMs(nonce, start + 5 * minute)).toBeUndefined()
 })
 
-test('a nonce of a node whose clock is 10 s ahead is valid, and one that is 11 s ahead is not', () => {
+test('a DPoP nonce of a node whose clock is 10 s ahead is valid, and a nonce of a node that is 11 s ahead is not', () => {
   const nonces = noncesOf()
 
   expect(nonces.ageMs(nonces.issue(start + 10_000), start)).toBeTypeOf('number')
   expect(nonces.ageMs(nonces.issue(start + 11_000), start)).toBeUndefined()
 })
 
-test('a nonce stays valid when the key changes at the full hour', () => {
+test('a DPoP nonce stays valid when the key of nonces changes at the full hour', () => {
   const hour = Math.ceil(start / 3_600_000) * 3_600_000
   const nonces = noncesOf()
   const before = nonces.issue(hour - 1000)
@@ -45,7 +45,7 @@ test('a nonce stays valid when the key changes at the full hour', () => {
   expect(before.slice(6)).not.toBe(after.slice(6))
 })
 
-test('the age of a nonce is the time since the second of its issue', () => {
+test('the age of a DPoP nonce is the time since the second in which it was issued', () => {
   const nonces = noncesOf()
 
   expect(nonces.ageMs(nonces.issue(start + 999), start + 999)).toBe(999)
@@ -60,17 +60,17 @@ test.each<[title: string, change: (nonce: string) => string]>([
   ['a shorter text', (nonce) => nonce.slice(1)],
   ['a text of the right length', () => 'x'.repeat(22)],
   ['a text outside base64url', () => '*'.repeat(22)],
-])('%s is not a nonce', (_, change) => {
+])('%s is not accepted as a DPoP nonce', (_, change) => {
   const nonces = noncesOf()
 
   expect(nonces.ageMs(change(nonces.issue(start)), start)).toBeUndefined()
 })
 
-test('a nonce with another secret is not valid', () => {
+test('a DPoP nonce made with another secret is not valid', () => {
   expect(noncesOf().ageMs(noncesOf({ secret: () => Buffer.alloc(32) }).issue(start), start)).toBeUndefined()
 })
 
-test('after a new epoch every proof needs a nonce of this epoch, until records of earlier proofs are not needed any more', () => {
+test('after a new epoch, every DPoP proof needs a nonce of this epoch until records of earlier proofs are no longer needed', () => {
   let epoch = settled
   const nonces = noncesOf({ mode: 'optional', epoch: () => epoch })
   expect(nonces.isRequired(start)).toBe(false)
@@ -84,13 +84,13 @@ test('after a new epoch every proof needs a nonce of this epoch, until records o
   expect(nonces.isRequired(start + 2 * minute)).toBe(false)
 })
 
-test('a node that starts after a new epoch knows its start from the id of the epoch', () => {
+test('a node that starts after a new epoch reads the start of the epoch from its id', () => {
   const nonces = noncesOf({ mode: 'optional', epoch: () => ({ id: 'new', startMs: start - minute }) })
 
   expect(nonces.isRequired(start)).toBe(true)
   expect(nonces.isRequired(start + minute)).toBe(false)
 })
 
-test('with the mode required, every proof needs a nonce', () => {
+test('with dpop.nonce: required, every DPoP proof needs a nonce', () => {
   expect(noncesOf().isRequired(start)).toBe(true)
 })

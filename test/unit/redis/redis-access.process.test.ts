@@ -195,7 +195,7 @@ test('connections to Redis use a changed client certificate, the previous one wh
   await untilReady(link.store)
 })
 
-test('a link to Redis takes its settings for the whole life when no source of changes is given', async () => {
+test('a link to Redis without a source of changed credentials always uses the credentials of its settings', async () => {
   const { port } = await testRedis()
   await redisCli(port, 'CONFIG', 'SET', 'requirepass', 'right')
   const link = new RedisLink(redisSettingsFor(port, { password: 'right' }), () => {})

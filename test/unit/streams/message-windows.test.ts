@@ -3,7 +3,7 @@ import { MessageWindows } from '../../../gateway/streams/message-windows.ts'
 
 const limit = { label: 'route/r/a', messages: 10, windowMs: 1600 }
 
-test('no interval of the length of the window has more messages than the limit', () => {
+test('a limit of messages is not exceeded in any interval of the length of its window', () => {
   const meter = new MessageWindows().open([limit], 's')
   const admitted: number[] = []
   let seed = 7
@@ -22,7 +22,7 @@ test('no interval of the length of the window has more messages than the limit',
   expect(admitted.length).toBeGreaterThan((60_000 / (1600 * (17 / 16) + 100)) * 10 * 0.8)
 })
 
-test('a window is shared by the streams of a subject, and survives them', () => {
+test('the streams of a subject share the window of a limit of messages, which remains after they end', () => {
   const windows = new MessageWindows()
   const [first, second, other] = [windows.open([limit], 's'), windows.open([limit], 's'), windows.open([limit], 't')]
   for (let i = 0; i < 10; i++) expect([first, second][i % 2]!.take(0)).toBeUndefined()
@@ -36,7 +36,7 @@ test('a window is shared by the streams of a subject, and survives them', () => 
   expect(later.take(1800)).toBeUndefined()
 })
 
-test('the smallest limit decides, and a window that was not used for long is empty', () => {
+test('the smallest of several limits of messages decides, and a window that was not used for a long time is empty', () => {
   const small = { label: 'route/r/b', messages: 2, windowMs: 160 }
   const meter = new MessageWindows().open([limit, small], 's')
 
@@ -44,7 +44,7 @@ test('the smallest limit decides, and a window that was not used for long is emp
   expect(meter.take(1_000_000)).toBeUndefined()
 })
 
-test('messages that the gate delayed wait for the limit, and never exceed it; later ones exceed it as before', () => {
+test('messages that the gate delayed wait for the limit of messages instead of exceeding it; later messages can exceed it again', () => {
   const meter = new MessageWindows().open([limit], 's')
   const exceeds = (now: number): boolean => meter.take(now) === limit
   let queued = 60

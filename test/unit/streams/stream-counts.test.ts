@@ -39,7 +39,7 @@ test.each<
     claim({ subject: undefined, maxPerSubject: 1 }),
     undefined,
   ],
-])('the limit of the %s', (_, limits, first, second, reason) => {
+])('the limit of streams of the %s', (_, limits, first, second, reason) => {
   const counts = new StreamCounts(limits)
   expect(counts.take(first)).toBe(undefined)
   for (let i = 0; i < 3; i++) {

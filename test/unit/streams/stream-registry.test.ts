@@ -111,7 +111,7 @@ test('a revocation of a subject makes the gate check the streams of that subject
   expect(streams.size).toBe(1)
 })
 
-test('an exchange that has become a stream but is not registered when its revocation arrives is found and ended', async () => {
+test('a revocation also ends an exchange that has become a stream and is not registered yet', async () => {
   const streams = registry()
   const stream = new TestStream('ann')
   stream.verdict = revoked
@@ -124,7 +124,7 @@ test('an exchange that has become a stream but is not registered when its revoca
   expect(streams.size).toBe(1)
 })
 
-test('the registry counts its streams by kind, also when an upload becomes a download and when a stream ends', async () => {
+test('the stream registry counts its streams by kind, even when an upload becomes a download or a stream ends', async () => {
   const streams = registry()
   const stream = opened(streams, 'ann')
   const other = opened(streams, 'bob')
@@ -272,7 +272,7 @@ test('the gate no longer checks a closed stream', async () => {
 
 const orderOf = (selector: object): Buffer => Buffer.from(JSON.stringify(selector))
 
-test('an order to end the streams of a subject ends them, also a held one, and no others', async () => {
+test('an order to end the streams of a subject ends all of them, held ones included, and no others', async () => {
   const streams = registry()
   const mine = [opened(streams, 'ann'), opened(streams, 'ann')]
   const other = opened(streams, 'bob')
@@ -313,7 +313,7 @@ test.each([
   ['has no member', orderOf({})],
   ['has a member that this version does not know', orderOf({ subject: 'ann', region: 'eu' })],
   ['has a member that is no string', orderOf({ subject: 1 })],
-])('an order to end streams ends none when it %s', async (_, payload) => {
+])('an order to end streams that %s ends no stream', async (_, payload) => {
   const streams = registry()
   const stream = opened(streams, 'ann')
   await streams.apply('end-streams', payload)

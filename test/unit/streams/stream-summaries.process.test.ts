@@ -46,7 +46,7 @@ function summariesOf(
   return summaries
 }
 
-test('a summary has at most 200 streams, and the number of all streams', async () => {
+test('the stream summary of a node has at most 200 streams, and the number of all streams', async () => {
   const summaries = summariesOf(
     'many',
     Array.from({ length: 300 }, (_, n) => streamOf(n, 'ann')),
@@ -57,7 +57,7 @@ test('a summary has at most 200 streams, and the number of all streams', async (
   expect(read!.streams[0]).toEqual({ ...streamOf(0, 'ann') })
 })
 
-test('a summary of streams with long subjects is at most 128 KiB', async () => {
+test('the stream summary of a node with long subjects is at most 128 KiB', async () => {
   const summaries = summariesOf(
     'long',
     Array.from({ length: 200 }, (_, n) => streamOf(n, 'x'.repeat(4000))),
@@ -70,7 +70,7 @@ test('a summary of streams with long subjects is at most 128 KiB', async () => {
   expect(summarized).toBeLessThan(40)
 })
 
-test('a filter of subject and issuer selects streams that have both', async () => {
+test('a filter of streams by subject and issuer selects streams that have both', async () => {
   const summaries = summariesOf('both', [streamOf(1, 'ann'), streamOf(2, 'bob')])
   await summaries.publish()
   const found = async (selector: object) => (await summaries.read(selector))[0]!.streams.map(({ id }) => id)
@@ -84,7 +84,7 @@ test.each([
   ['is no JSON', '{'],
   ['lacks a member', '{"atMs":1,"streams":[]}'],
   ['has a stream of a kind that this version does not know', '{"atMs":1,"total":1,"streams":[{"kind":"tunnel"}]}'],
-])('a node is listed without streams when its summary %s', async (_, stored) => {
+])('a node is listed without streams when its stream summary %s', async (_, stored) => {
   await client.call('DEL', link.keys.streamSummary('other'))
   if (stored !== undefined) await client.call('SET', link.keys.streamSummary('other'), stored)
   const summaries = summariesOf('self', [streamOf(1, 'ann')], ['self', 'other'])

@@ -24,7 +24,7 @@ class Decisions {
   }
 }
 
-test('at most 16 verifications of one issuer run at the same time, and those of another issuer are counted separately', async () => {
+test('at most 16 verifications that streams cause run at the same time for one issuer, and those of another issuer are counted separately', async () => {
   const decisions = new Decisions()
   decisions.add('one', 40)
   expect(decisions.started).toBe(16)
@@ -41,7 +41,7 @@ test('at most 16 verifications of one issuer run at the same time, and those of 
   })
 })
 
-test('a decision without a verification occupies no place, and 1,000 queued ones do not start in one turn', async () => {
+test('a decision about a stream without a verification occupies no place, and 1,000 queued decisions do not start in one turn', async () => {
   const lanes = new VerificationLanes()
   for (let i = 0; i < 100; i++) expect(lanes.run('one', () => undefined)).toBeUndefined()
   const running = Array.from({ length: 16 }, () => Promise.withResolvers<void>())
@@ -60,7 +60,7 @@ test('a decision without a verification occupies no place, and 1,000 queued ones
   await Promise.all(queued)
 })
 
-test('a decision that fails frees its place, and the failure reaches its caller', async () => {
+test('a decision about a stream that fails frees its place, and its caller gets the failure', async () => {
   const lanes = new VerificationLanes()
   const failed = Array.from({ length: 20 }, () => lanes.run('one', () => Promise.reject(new Error('deliberate')))!)
   const results = await Promise.allSettled(failed)

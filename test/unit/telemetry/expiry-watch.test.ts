@@ -32,7 +32,7 @@ const inDays = (days: number, kind: Expiry['kind'] = 'certificate', name = 'api.
   expiresAtMs: startMs + days * dayMs,
 })
 
-test('each threshold is logged once: 30, 7 and 1 days before the end, and the end', () => {
+test('the expiry watch logs each threshold once: 30, 7 and 1 days before the end, and the end', () => {
   const { at } = watchOf(inDays(40))
 
   expect(at(0)).toEqual([])
@@ -47,19 +47,19 @@ test('each threshold is logged once: 30, 7 and 1 days before the end, and the en
   expect(at(50)).toEqual([])
 })
 
-test('at the start, only the last threshold that has passed is logged', () => {
+test('at the start, the expiry watch logs only the last threshold that has passed', () => {
   expect(watchOf(inDays(0.5)).at(0)).toEqual(['warn: certificate api.example expires within 1 day'])
   expect(watchOf(inDays(-1)).at(0)).toEqual(['error: certificate api.example expired'])
 })
 
-test('each thing has its own thresholds', () => {
+test('the expiry watch logs the thresholds of each certificate or secret separately', () => {
   const { at } = watchOf(inDays(5, 'client-certificate', 'orders'), inDays(5, 'client-certificate', 'invoices'))
 
   expect(at(0)).toHaveLength(2)
   expect(at(1)).toEqual([])
 })
 
-test('a renewed thing is logged again at its next thresholds', () => {
+test('the expiry watch logs a renewed certificate again at its next thresholds', () => {
   const { at, list } = watchOf(inDays(5))
   expect(at(0)).toHaveLength(1)
 
@@ -69,7 +69,7 @@ test('a renewed thing is logged again at its next thresholds', () => {
   expect(at(84)).toEqual(['warn: certificate api.example expires within 7 days'])
 })
 
-test('an end that varies by milliseconds, such as that of issuer keys, is logged once', () => {
+test('the expiry watch logs an end that varies by milliseconds, such as that of issuer keys, once', () => {
   const { at, list } = watchOf(inDays(0.9, 'issuer-keys', 'main'))
   expect(at(0)).toHaveLength(1)
 
@@ -77,7 +77,7 @@ test('an end that varies by milliseconds, such as that of issuer keys, is logged
   expect(at(0)).toEqual([])
 })
 
-test('refresh tokens of sessions end regularly and are not logged, but have a metric', () => {
+test('the expiry watch does not log the ends of refresh tokens, which have a metric', () => {
   const { watch, at } = watchOf(inDays(0.5, 'refresh-token', 'https://idp.test'))
 
   expect(at(0)).toEqual([])

@@ -47,7 +47,7 @@ const error =
   (code: string, status = 400) =>
   () => ({ status, body: JSON.stringify({ error: code }) })
 
-test('the gate requests the scopes of the policy with the id and the secret of the caller, and keeps the token', async () => {
+test('the gate requests a token with the scopes of the policy and the client id and secret of the caller, and keeps the token', async () => {
   const tokens = clientTokens()
   const client = tokens.clientOf(terms, { id: 'batch', secret: batch })
   let authorization: string | undefined
@@ -67,7 +67,7 @@ test('the gate requests the scopes of the policy with the id and the secret of t
   expect(tokens.find(tokens.clientOf(terms, { id: 'batch', secret: batch }), held.sinceMs)).toBe(held)
 })
 
-test('a token is kept for at most 5 minutes, and never past its expiry', async () => {
+test('the token of a client id and secret is kept for at most 5 minutes, and never past its expiry', async () => {
   const tokens = clientTokens()
   const client = tokens.clientOf(terms, { id: 'batch', secret: batch })
 
@@ -96,7 +96,7 @@ test('S-075 the keyed hash covers id and secret: two clients whose pairs have th
   for (const key of keys) expect(key).toMatch(/^[0-9a-f]{64}$/)
 })
 
-test('concurrent requests of one client share one call to the issuer', async () => {
+test('concurrent requests with one client id and secret share one call to the issuer', async () => {
   const tokens = clientTokens()
   const client = tokens.clientOf(terms, { id: 'batch', secret: batch })
 
@@ -117,14 +117,17 @@ test.each([
     'client-not-granted',
   ],
   ['unauthorized_client', { id: 'batch', secret: batch }, error('unauthorized_client'), 'client-not-granted'],
-] as const)('%s is refused, and the refusal is remembered', async (_, pair, script, reason) => {
-  const tokens = clientTokens()
-  const client = tokens.clientOf({ ...terms, scopes: ['orders:write'] }, pair)
-  issuer.script = script
+] as const)(
+  'the gate refuses a caller with client id and secret, and remembers the refusal: %s',
+  async (_, pair, script, reason) => {
+    const tokens = clientTokens()
+    const client = tokens.clientOf({ ...terms, scopes: ['orders:write'] }, pair)
+    issuer.script = script
 
-  expect(await tokens.request(client, asker)).toBe(reason)
-  expect(tokens.find(client, Date.now())).toBe(reason)
-})
+    expect(await tokens.request(client, asker)).toBe(reason)
+    expect(tokens.find(client, Date.now())).toBe(reason)
+  },
+)
 
 test.each([
   ['status 500', () => ({ status: 500, body: '{}' })],
@@ -178,7 +181,7 @@ test('a client whose granted token the gate rejects is no longer a known client'
   expect(() => tokens.find(client, held.sinceMs)).toThrow(fault.message)
 })
 
-test('invented secrets evict no kept token', async () => {
+test('requests with invented client secrets evict no kept token', async () => {
   const tokens = clientTokens()
   const client = tokens.clientOf(terms, { id: 'batch', secret: batch })
   const held = await granted(tokens, client)
@@ -191,7 +194,7 @@ test('invented secrets evict no kept token', async () => {
   expect(tokens.find(client, held.sinceMs)).toBe(held)
 })
 
-test('a client whose token ends is served before invented secrets that wait for the issuer', async () => {
+test('a client whose kept token ends is served before requests with invented secrets that wait for the issuer', async () => {
   const tokens = clientTokens()
   const client = tokens.clientOf(terms, { id: 'batch', secret: batch })
   const held = await granted(tokens, client)
@@ -214,7 +217,7 @@ test('a client whose token ends is served before invented secrets that wait for 
   expect(new Set(await Promise.all(invented))).toEqual(new Set(['client-refused']))
 })
 
-test('a revoked token is replaced after 30 s, so that revoking it does not lock the client out for longer', async () => {
+test('a revoked token of a client id and secret is replaced after 30 s, so that the client is not locked out for longer', async () => {
   const tokens = clientTokens()
   const client = tokens.clientOf(terms, { id: 'batch', secret: batch })
   const held = await granted(tokens, client)

@@ -80,7 +80,7 @@ test('a call over HTTP/2 gets head and body of the reply, with repeated fields',
   ])
 })
 
-test('trailers of a reply are reported with its end, and not as fields', async () => {
+test('the trailers of a reply over HTTP/2 are reported with the end of the reply, and not as header fields', async () => {
   const log = await called(targetOf(service), { target: '/trailers' })
 
   expect(log.body).toBe('part')
@@ -88,14 +88,14 @@ test('trailers of a reply are reported with its end, and not as fields', async (
   expect(log.fields.map(([name]) => name)).not.toContain('grpc-status')
 })
 
-test('a reply that is only a head is reported as such, and its fields stay fields', async () => {
+test('a reply over HTTP/2 that is only a head is reported as complete, and its fields are no trailers', async () => {
   const log = await called(targetOf(service), { target: '/only' })
 
   expect([log.isEnd, log.events, log.trailers]).toEqual([true, ['head', 'end'], undefined])
   expect(log.fields).toContainEqual(['grpc-status', '5'])
 })
 
-test('a request has its pseudo-header fields, its fields and te: trailers for gRPC, and credentials are never indexed', async () => {
+test('an HTTP/2 request to a service has pseudo-header fields, its fields and te: trailers for gRPC, and its credentials are never indexed', async () => {
   const target = targetOf(service)
   const fields = [
     'host',
@@ -119,14 +119,14 @@ test('a request has its pseudo-header fields, its fields and te: trailers for gR
   expect(secrets).not.toContain('content-type')
 })
 
-test('trailers of a request reach the service behind its body', async () => {
+test('the trailers of a request reach an HTTP/2 service after the body', async () => {
   const body = bodyWith(Buffer.from('abc'), ['x-sum', '1', 'x-sum', '2'])
   const log = await called(targetOf(service), { method: 'POST', target: '/echo', body })
 
   expect(JSON.parse(log.body)).toMatchObject({ body: 3, trailers: ['x-sum', '1', 'x-sum', '2'] })
 })
 
-test('an early reply ends the call although the request body does not end, and interim replies are dropped', async () => {
+test('an early reply of an HTTP/2 service ends the call although the request body has not ended, and interim replies are dropped', async () => {
   const body = new Readable({ read: () => undefined })
   body.push('first')
   const log = await called(targetOf(service), { method: 'POST', target: '/early', body })
@@ -139,7 +139,7 @@ test.each([
   ['/reset', ['fault'], 'stream reset with INTERNAL_ERROR'],
   ['/cut', ['head', 'data', 'fault'], 'stream reset with INTERNAL_ERROR'],
   ['/cut-politely', ['head', 'data', 'fault'], 'the reply is incomplete'],
-])('a reply that the service breaks off (%s) is never reported as complete', async (path, events, message) => {
+])('a reply that an HTTP/2 service breaks off (%s) is never reported as complete', async (path, events, message) => {
   const log = await called(targetOf(service), { target: path })
 
   expect(log.events).toEqual(events)
@@ -148,7 +148,7 @@ test.each([
 })
 
 test.each([[['x-a', 'a\r\nb']], [['x-a', 'a\nb']], [['x-a\r\n', 'b']], [['x-a', 'ā']]])(
-  'a request with the field %j is not sent',
+  'a request with the invalid field %j is not sent to an HTTP/2 service',
   async (fields) => {
     const before = service.received.length
     const log = await called(targetOf(service), { fields })
@@ -158,7 +158,7 @@ test.each([[['x-a', 'a\r\nb']], [['x-a', 'a\nb']], [['x-a\r\n', 'b']], [['x-a', 
   },
 )
 
-test('a reply head that does not arrive in time ends the call, and the service gets RST_STREAM', async () => {
+test('a call to an HTTP/2 service ends when the reply head does not arrive in time, and the service gets RST_STREAM', async () => {
   const timeouts = { firstByteMs: 1, idleMs: 5000 }
   const log = await called(targetOf(service), { target: '/silent', timeouts })
   const { stream } = service.received.at(-1)!
@@ -168,7 +168,7 @@ test('a reply head that does not arrive in time ends the call, and the service g
   expect(stream.rstCode).toBe(constants.NGHTTP2_CANCEL)
 })
 
-test('calls at the same time share one session', async () => {
+test('concurrent calls to an HTTP/2 service share one session', async () => {
   const target = targetOf(service)
   const before = service.sessions.length
   await Promise.all(Array.from({ length: 20 }, () => called(target)))
@@ -177,7 +177,7 @@ test('calls at the same time share one session', async () => {
   expect(target.connections).toBe(1)
 })
 
-test('an aborted call reports nothing, its service gets RST_STREAM, and the session stays', async () => {
+test('an aborted call to an HTTP/2 service reports nothing, the service gets RST_STREAM, and the session stays open', async () => {
   const target = targetOf(service)
   await called(target)
   const log = send(target, { target: '/silent' })

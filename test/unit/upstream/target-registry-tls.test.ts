@@ -70,7 +70,7 @@ test.each([
   ['copies of the same files', { ...clientFiles('copy', gateA) }, 'gate-a localhost 0'],
   ['the same files', filesOfA, 'gate-a localhost 0'],
 ])(
-  'two services at one upstream, the second with %s: the second gets the connection that fits',
+  'of two services at one upstream, the second with %s uses a connection with its own TLS settings',
   async (_, tls, body) => {
     const { url } = await startService()
     const registry = new TargetRegistry()
@@ -92,7 +92,7 @@ test('a service without a client certificate does not get the connection of a se
   expect((await called(two!.next())).fault).toMatchObject({ reason: 'upstream-handshake' })
 })
 
-test('a rotated certificate applies to new connections, and calls on old ones complete', async () => {
+test('a rotated client certificate applies to new connections to a service, and calls on old connections complete', async () => {
   const { url, release } = await startService()
   const registry = new TargetRegistry()
   atEnd(() => registry.close())
@@ -118,7 +118,7 @@ test('a rotated certificate applies to new connections, and calls on old ones co
   expect(held.events).toEqual(['head', 'data', 'end'])
 })
 
-test('max_calls applies to the calls before and after a rotation together', async () => {
+test('max_calls of a service limits the calls before and after a certificate rotation together', async () => {
   const { url, release } = await startService()
   const registry = new TargetRegistry()
   atEnd(() => registry.close())
@@ -135,7 +135,7 @@ test('max_calls applies to the calls before and after a rotation together', asyn
   expect((await called(balancer!.next())).body).toMatch(/^gate-b/)
 })
 
-test('unusable new files are logged with their services, and the previous certificate stays in use', async () => {
+test('unusable new files of upstream_tls are logged with their services, and the previous certificate stays in use', async () => {
   const { url } = await startService()
   const lines: unknown[] = []
   const registry = new TargetRegistry({ log: (...line) => lines.push(line) })
@@ -159,7 +159,7 @@ test('unusable new files are logged with their services, and the previous certif
   expect((await called(balancer!.next())).body).toMatch(/^gate-b/)
 })
 
-test('a policy that names unusable files is rejected with the place of the key, and the active policy stays', async () => {
+test('a policy whose upstream_tls names unusable files is rejected with the place of the key, and the active policy stays', async () => {
   const { url } = await startService()
   const registry = new TargetRegistry()
   atEnd(() => registry.close())
@@ -176,7 +176,7 @@ test('a policy that names unusable files is rejected with the place of the key, 
   expect((await called(balancer!.next())).body).toMatch(/^gate-a/)
 })
 
-test('a policy change while the files in use are broken keeps the certificate in use', async () => {
+test('a policy change while the files of upstream_tls are broken keeps the certificate in use', async () => {
   const { url } = await startService()
   const registry = new TargetRegistry()
   atEnd(() => registry.close())
@@ -189,7 +189,7 @@ test('a policy change while the files in use are broken keeps the certificate in
   expect((await called(balancer!.next())).body).toMatch(/^gate-a/)
 })
 
-test('the ends of certificates are listed: of the gate and authorities from their files, of upstreams as seen in handshakes', async () => {
+test('the list of expiries has the certificates of upstream_tls from their files, and those of upstreams as seen in handshakes', async () => {
   const hour = 60 * 60 * 1000
   const from = new Date(Date.now() - 2 * hour)
   const expired = await authority.issue({ names: ['localhost'], from, until: new Date(Date.now() - hour) })
@@ -218,7 +218,7 @@ test('the ends of certificates are listed: of the gate and authorities from thei
   expect(listed()).toEqual([])
 })
 
-test('of two certificates of one authority in a bundle, the later end is listed', () => {
+test('of two certificates of one authority in a bundle, the list of expiries has the later end', () => {
   const registry = new TargetRegistry()
   atEnd(() => registry.close())
   const bundle = write('renewed.pem', authority.cert + renewed.cert)

@@ -87,12 +87,12 @@ test.each([
     'key',
     /environment variable ORDERS_KEY is not set/,
   ],
-] as const)('%s is rejected with an error that names the file', (_, tls, key, message) => {
+] as const)('upstream_tls with %s is rejected with an error that names the file', (_, tls, key, message) => {
   expect(() => read(tls)).toThrow(TlsFileError)
   expect(() => read(tls)).toThrow(expect.objectContaining({ key, message: expect.stringMatching(message) }))
 })
 
-test('a certificate with its key, a chain, and a bundle of authorities are accepted', () => {
+test('upstream_tls accepts a certificate with its key, a certificate chain, and a bundle of authorities', () => {
   const bundle = file('bundle.pem', `Subject: a comment\n${authority.cert}\n${own.cert}`)
   const chain = file('chain.pem', `${clientOnly.cert}\n${authority.cert}`)
   const material = read({ caFile: bundle, ...client(chain, file('client.key', clientOnly.key)) })
@@ -101,7 +101,7 @@ test('a certificate with its key, a chain, and a bundle of authorities are accep
   expect(material.certificate?.subject).toBe('CN=gate')
 })
 
-test('the hash of the connection differs with each part that shapes it, and with nothing else', () => {
+test('the hash of upstream_tls changes with each part that affects connections, and with nothing else', () => {
   const copies = client(file('copy.pem', own.cert), file('copy.key', own.key))
   const base = { caFile: files.ca, ...client(files.cert, files.key) }
   const hash = (tls: Partial<UpstreamTls>): string => read(tls).hash

@@ -54,7 +54,7 @@ const subject = (source: TlsSource) => source.current.certificate?.fingerprint25
 const fingerprints = new Map([first, second, expired, future].map((issued) => [issued, sourceOf(issued).source]))
 const of = (issued: IssuedCertificate) => subject(fingerprints.get(issued)!)
 
-test('unchanged files keep the material, and changed files replace it', () => {
+test('unchanged files of upstream_tls keep the TLS material, and changed files replace it', () => {
   const { folder, source } = sourceOf(first)
   const before = source.current
   expect(source.refresh()).toEqual({ outcome: 'unchanged' })
@@ -66,7 +66,7 @@ test('unchanged files keep the material, and changed files replace it', () => {
   expect(source.refresh()).toEqual({ outcome: 'unchanged' })
 })
 
-test('files that are written again with the same contents change nothing', () => {
+test('files of upstream_tls that are written again with the same contents change nothing', () => {
   const { folder, source } = sourceOf(first)
   const before = source.current
   write(folder, first)
@@ -76,7 +76,7 @@ test('files that are written again with the same contents change nothing', () =>
   expect(source.current).toBe(before)
 })
 
-test('a swap of the Kubernetes link ..data replaces the material', () => {
+test('a swap of the Kubernetes link ..data replaces the TLS material of upstream_tls', () => {
   const folder = join(root, String(made++))
   mkdirSync(folder)
   const version = (name: string, issued: IssuedCertificate): void => {
@@ -97,7 +97,7 @@ test('a swap of the Kubernetes link ..data replaces the material', () => {
   expect(subject(source)).toBe(of(second))
 })
 
-test('a certificate that is written before its key is not reported, and both are used as soon as they match', () => {
+test('a certificate of upstream_tls that is written before its key causes no error, and both are used as soon as they match', () => {
   const { folder, source } = sourceOf(first)
   write(folder, { cert: second.cert })
   expect(source.refresh()).toEqual({ outcome: 'unchanged' })
@@ -108,7 +108,7 @@ test('a certificate that is written before its key is not reported, and both are
   expect(subject(source)).toBe(of(second))
 })
 
-test('an unusable certificate keeps the previous one, and is reported once at the second check', () => {
+test('after an unusable certificate of upstream_tls, the previous one stays in use, and the error is reported once at the second check', () => {
   const { folder, source } = sourceOf(first)
   write(folder, { cert: 'no certificate' })
   expect(source.refresh()).toEqual({ outcome: 'unchanged' })
@@ -124,7 +124,7 @@ test('an unusable certificate keeps the previous one, and is reported once at th
   expect(source.refresh()).toEqual({ outcome: 'changed' })
 })
 
-test('a requested reload reports an unusable file immediately, each time', () => {
+test('a requested reload reports an unusable file of upstream_tls immediately, each time', () => {
   const { folder, source } = sourceOf(first)
   write(folder, { key: 'no key' })
 
@@ -136,7 +136,7 @@ test('a requested reload reports an unusable file immediately, each time', () =>
 test.each([
   ['an expired certificate', expired, /has expired/],
   ['a certificate that is not valid yet', future, /is not valid before/],
-])('%s does not replace a valid one', (_, issued, message) => {
+])('%s in upstream_tls does not replace a valid certificate', (_, issued, message) => {
   const { folder, source } = sourceOf(first)
   write(folder, issued)
 
@@ -147,7 +147,7 @@ test.each([
   expect(subject(source)).toBe(of(first))
 })
 
-test('a certificate that is not valid yet replaces the previous one as soon as it is valid', () => {
+test('a certificate of upstream_tls that is not valid yet replaces the previous one as soon as it is valid', () => {
   let nowMs = Date.now()
   const { folder, source } = sourceOf(first, () => nowMs)
   write(folder, future)
@@ -159,7 +159,7 @@ test('a certificate that is not valid yet replaces the previous one as soon as i
   expect(subject(source)).toBe(of(future))
 })
 
-test('an expired certificate is used at the start, and is replaced by a valid one', () => {
+test('an expired certificate of upstream_tls is used at the start, and is replaced by a valid one', () => {
   const { folder, source } = sourceOf(expired)
   write(folder, first)
 

@@ -170,7 +170,7 @@ test('a syslog sink keeps its connection when its client certificate changes, an
   expect(issuers.at(-1)).toBe('two')
 })
 
-test('a sink whose certificate and key do not belong together is a settings error', () => {
+test('an audit sink whose client certificate and key do not belong together is a settings error', () => {
   const problems = () => {
     const maker = new SinkMaker(new Secrets({ env: {}, log: () => {} }), () => {})
     const entry = sinkEntry.parse({

@@ -65,7 +65,7 @@ test.each<[title: string, ClientNames, typeof mesh | typeof partner, string[] | 
   ['an e-mail address', { emails: ['ops@example.org'] }, partner, ['x509:partner', 'ops@example.org']],
   ['a wildcard alone', { dns: ['*.example'] }, partner, undefined],
   ['S-085: a common name alone', { commonName: 'orders.example' }, partner, undefined],
-])('a certificate with %s has the expected identity', async (_, names, of, expected) => {
+])('a client certificate with %s has the expected identity', async (_, names, of, expected) => {
   expect(await identity(names, of)).toEqual(expected)
 })
 
@@ -77,7 +77,7 @@ test.each([
   ['a DNS name with the form of an e-mail address', [0x82, text('ops@example.org')]],
   ['a DNS name with the form of a URI', [0x82, text('spiffe://prod.example/orders')]],
   ['an IP address of 5 bytes', [0x87, Buffer.alloc(5)]],
-] as const)('a certificate with %s has no identity', async (_, name) => {
+] as const)('a client certificate with %s has no identity', async (_, name) => {
   const value = rawNames([0x82, text('first.example')], [name[0], name[1]])
 
   expect(await identity({ rawNames: value }, partner)).toBeUndefined()
@@ -86,18 +86,18 @@ test.each([
 test.each([
   ['IPv4', Buffer.from([192, 0, 2, 7]), '192.0.2.7'],
   ['IPv6', Buffer.from('20010db8000000000000000000000001', 'hex'), '2001:db8::1'],
-])('a certificate with an %s address alone is identified by the address', async (_, bytes, expected) => {
+])('a client certificate with only an %s address is identified by the address', async (_, bytes, expected) => {
   expect(await identity({ rawNames: rawNames([0x87, bytes]) }, partner)).toEqual(['x509:partner', expected])
 })
 
-test('the thumbprint is the SHA-256 hash of the certificate, and further bytes are rejected', async () => {
+test('the thumbprint of a client certificate is its SHA-256 hash, and bytes after the certificate are rejected', async () => {
   const { der, thumbprint } = await ca.issue({ dns: ['a'] })
 
   expect(parseCallerCertificate(der).thumbprint).toBe(thumbprint)
   expect(() => parseCallerCertificate(Buffer.concat([der, Buffer.alloc(1)]))).toThrow('bytes after the certificate')
 })
 
-test('a certificate that is cut off is rejected at every length', async () => {
+test('a truncated client certificate is rejected at every length', async () => {
   const { der } = await ca.issue({ dns: ['a'] })
   for (let length = 0; length < der.length; length++) {
     expect(() => parseCallerCertificate(der.subarray(0, length))).toThrow()
@@ -112,6 +112,6 @@ test.each([
   ['spiffe://user@prod.example/a', undefined],
   ['spiffe://prod.example/a?b', undefined],
   [`spiffe://prod.example/${'a'.repeat(2048)}`, undefined],
-])('the trust domain of %s is %s', (id, expected) => {
+])('the trust domain of the SPIFFE ID %s is %s', (id, expected) => {
   expect(trustDomainOf(id)).toBe(expected)
 })

@@ -42,14 +42,14 @@ test('a certificate is attributed to the CA of tls.client.ca that issued it', ()
 test.each([
   ['of another CA', () => partner.issue({ dns: ['orders.example'] })],
   ['for servers only', () => root.issue({ dns: ['orders.example'], usage: serverAuth })],
-  ['of a CA', () => root.issue({ dns: ['orders.example'], isCa: true })],
-])('a certificate %s is not trusted', async (_, issue) => {
+  ['that is the certificate of a CA itself', () => root.issue({ dns: ['orders.example'], isCa: true })],
+])('a client certificate %s is not trusted', async (_, issue) => {
   const trust = new ClientTrust([ca('main', root)], [])
 
   expect(trust.verify(parsed(await issue()), false)).toBeUndefined()
 })
 
-test('a certificate of a CA with the same name and another key is not trusted', async () => {
+test('a client certificate of a CA with a trusted name but another key is not trusted', async () => {
   const imposter = await ClientCa.create('root')
   const trust = new ClientTrust([ca('main', root)], [])
 
@@ -83,7 +83,7 @@ test('a client certificate that is presented as an intermediate CA issues nothin
   expect(trust.verify(presented, false)).toBeUndefined()
 })
 
-test('an intermediate CA that only the handshake verified is attributed to the only CA, and to none of several', () => {
+test('a chain that only the TLS handshake verified is attributed to the CA in tls.client.ca if there is exactly one', () => {
   const one = new ClientTrust([ca('main', root)], [])
   const two = new ClientTrust([ca('main', root), ca('partner', partner)], [])
 
@@ -91,14 +91,14 @@ test('an intermediate CA that only the handshake verified is attributed to the o
   expect(two.verify(parsed(below), true)).toBeUndefined()
 })
 
-test('a trust covers a former one only while it has all of its CA certificates', () => {
+test('new trusted CAs cover the previous ones only if no CA certificate was removed', () => {
   const both = new ClientTrust([ca('main', root, issuing)], [])
   const less = new ClientTrust([ca('main', root)], [])
 
   expect([both.covers(less), both.covers(both), less.covers(both)]).toEqual([true, true, false])
 })
 
-test('a chain is valid only while the certificate and every CA above it are valid', async () => {
+test('a certificate chain is valid only while the client certificate and every CA above it are valid', async () => {
   const brief = await ClientCa.create('brief', { parent: root, until: inHours(1) })
   const leaf = await brief.issue({ dns: ['a'], until: inHours(5) })
   const chain = new ClientTrust([ca('main', root, brief)], []).verify(parsed(leaf), false)!
@@ -114,7 +114,7 @@ test('of two certificates of a CA with the same key, the one that is valid longe
   expect(chain.validUntilMs).toBe(new X509Certificate(client.cert).validToDate.getTime())
 })
 
-test('a listed certificate is revoked, another one of the same CA is not', async () => {
+test('a certificate in a revocation list is revoked, and another one of the same CA is not', async () => {
   const other = await root.issue({ dns: ['b'] })
   const trust = new ClientTrust([ca('main', root)], [listIn(await root.revocationList([client]))])
 
