@@ -23,18 +23,20 @@ interface HaproxyPlace {
   readonly namePort: number
   readonly nodePort: number
   readonly probePort: number
-  /**
-   * How HAProxy states the client address to the nodes. Default: PROXY v2. `X-Forwarded-For` is the alternative in the
-   * comments of `haproxy.cfg`.
-   */
+  /** Port of `listen_h2` of the nodes. Default: all requests go to `nodePort`. */
+  readonly http2Port?: number
+  /** How HAProxy states the client address to the nodes. Default: PROXY v2, or X-Forwarded-For with `http2Port`. */
   readonly tells?: 'X-Forwarded-For'
 }
 
-/**
- * Starts HAProxy with `deploy/haproxy.cfg`, or with the alternative in the comments of that file. HAProxy stops after
- * the last test of the file.
- */
-export async function startHaproxy({ namePort, nodePort, probePort, tells }: HaproxyPlace): Promise<TestBalancer> {
+/** Starts HAProxy with `deploy/haproxy.cfg`. HAProxy stops after the last test of the file. */
+export async function startHaproxy({
+  namePort,
+  nodePort,
+  probePort,
+  http2Port,
+  tells,
+}: HaproxyPlace): Promise<TestBalancer> {
   const { certificate, pemFile } = await certificateFiles()
   const [port, metrics] = freePorts(2) as [number, number]
   const { command, env } = haproxy.find()
@@ -45,20 +47,17 @@ export async function startHaproxy({ namePort, nodePort, probePort, tells }: Hap
     PROBE_PORT: String(probePort),
     DNS: `127.0.0.1:${namePort}`,
     METRICS: `127.0.0.1:${metrics}`,
+    ...(http2Port !== undefined && { NODES_HTTP2: `gateway.test:${http2Port}` }),
+    ...(tells !== undefined && { FORWARDED: 'yes' }),
   }
   await startProgram({
     command,
     words: ['-db', '-f', 'haproxy.cfg'],
     env: { ...env, ...variables },
-    config: ['haproxy.cfg', () => (tells === undefined ? shipped('haproxy.cfg') : withForwardedFor())],
+    config: ['haproxy.cfg', () => shipped('haproxy.cfg')],
     port,
   })
   return { port, certificate: certificate.cert }
-}
-
-function withForwardedFor(): string {
-  const withoutProxy = fitted(shipped('haproxy.cfg'), [[' slowstart 3s send-proxy-v2\n', '\n']])
-  return withoutProxy.replaceAll('  #   http-request ', '  http-request ')
 }
 
 /**

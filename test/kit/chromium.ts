@@ -2,15 +2,19 @@ import { type Browser, type BrowserContext, chromium, type Page } from 'playwrig
 import { findChromium } from '../../deploy/chromium.mjs'
 import { atEnd } from './cleanup.ts'
 
-/** Starts the installed Chromium headless. Chromium stops after the last test of the file. */
-export async function startChromium(): Promise<Browser> {
+/**
+ * Starts the installed Chromium headless. Chromium stops after the last test of the file.
+ *
+ * @param flags  additional flags of the command line
+ */
+export async function startChromium(...flags: readonly string[]): Promise<Browser> {
   const { command, env } = findChromium()
   const browser = await chromium.launch({
     executablePath: command,
     env: { ...process.env, ...env } as Record<string, string>,
     // Root has no sandbox, and the tests load only pages on loopback. The last two flags prevent Chromium's own network
     // requests.
-    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update'],
+    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', ...flags],
   })
   atEnd(() => browser.close())
   return browser

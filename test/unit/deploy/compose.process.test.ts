@@ -46,7 +46,7 @@ test.each(['gatehouse.yaml', 'gatehouse.cluster.yaml'])(
     const settings = loadSettings({ path: join(folder, name), env: {}, flags: {} })
 
     expect(settings.warnings).toEqual([])
-    expect(settings.proxyProtocol).toBe('required')
+    expect([settings.proxyProtocol, settings.listenH2?.port]).toEqual(['off', 8081])
   },
 )
 
