@@ -2,6 +2,7 @@ import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node
 import type { Socket } from 'node:net'
 import type { ActiveSetMember } from '../base/active-set.ts'
 import { EventBudget } from '../base/event-budget.ts'
+import { NativeSession } from '../base/native-session.ts'
 import type { TlsHandshake } from '../pipeline/exchange/exchange.ts'
 import type { SecureContexts } from './secure-contexts.ts'
 import type { PeerCounts } from './session-counts.ts'
@@ -54,6 +55,7 @@ export class ClientConnection implements ActiveSetMember {
   readonly #settings: EventBudget
   readonly #overhead: EventBudget
   #session: ServerHttp2Session | undefined
+  #native: NativeSession | undefined
   /** True once the SETTINGS frame of the client has arrived. */
   #greeted = false
   /** Time of the last begin or end of a request, or of the last sweep in which bytes had arrived. */
@@ -96,6 +98,7 @@ export class ClientConnection implements ActiveSetMember {
   begin(session: ServerHttp2Session): void {
     const { now } = this.#options
     this.#session = session
+    this.#native = new NativeSession(session)
     session.on('remoteSettings', () => {
       this.#greeted = true
       if (!this.#settings.take(1, now())) this.cut('settings-flood')
@@ -145,6 +148,7 @@ export class ClientConnection implements ActiveSetMember {
     this.#uploads.delete(stream)
     this.#refusedUploads.delete(stream)
     this.#usedMs = this.#options.now()
+    if (!stream.writableFinished) this.#native!.outlive(stream)
     if (isCancelled) this.cancelled()
   }
 

@@ -3,6 +3,7 @@ import { connect, type Socket, type TcpNetConnectOpts } from 'node:net'
 import { type ConnectionOptions, connect as connectTls, TLSSocket } from 'node:tls'
 import { ActiveSet, type ActiveSetMember } from '../../base/active-set.ts'
 import { GatewayFault } from '../../base/fault.ts'
+import { NativeSession } from '../../base/native-session.ts'
 import { FIELDS_MAX } from '../reply-head.ts'
 import type { Sweep } from '../sweep.ts'
 import { HEAD_MAX_BYTES } from '../target.ts'
@@ -76,6 +77,7 @@ export class UpstreamSession implements CallCarrier {
   readonly #socket: Socket
   readonly #watch: PingWatch
   #session: ClientHttp2Session | undefined
+  #native: NativeSession | undefined
   /** True once the SETTINGS frame of the service has arrived. */
   #open = false
   #isRetired = false
@@ -178,6 +180,7 @@ export class UpstreamSession implements CallCarrier {
       createConnection: () => socket,
     })
     this.#session = session
+    this.#native = new NativeSession(session)
     // Without a listener, an error of the session would end the process.
     session.on('error', (error) => this.#broken(error))
     session.on('frameError', () => undefined)
@@ -217,7 +220,13 @@ export class UpstreamSession implements CallCarrier {
     list: RequestList,
     options: { readonly endStream: boolean; readonly waitForTrailers: boolean },
   ): ClientHttp2Stream {
-    return this.#session!.request(list.fields, options)
+    const stream = this.#session!.request(list.fields, options)
+    if (!options.endStream) {
+      stream.on('close', () => {
+        if (!stream.writableFinished) this.#native!.outlive(stream)
+      })
+    }
+    return stream
   }
 
   turn(): number {
