@@ -8,8 +8,8 @@
   ARGV[2]  lease, ms; 0: only read
   ARGV[3]  fence of the caller, a random text
   ARGV[4]  longest time for which the reason of a failed request is stored, ms
-  Returns  { 'token', id, sealed token, ms left, lifetime ms }, when there is another valid token | { 'failed', reason,
-           ms left } | { 'wait', lease left ms } | { 'acquired', 1 when the previous holder never finished, else 0 } |
+  Returns  { 'token', id, sealed token, ms left }, when there is another valid token | { 'failed', reason, ms left } |
+           { 'wait', lease left ms } | { 'acquired', 1 when the previous holder never finished, else 0 } |
            { 'none' }, when only reading
   A value with an end that is missing, invalid, or later than this script and end-grant can have stored does not count:
   the clock of Redis was set back, or the key was overwritten. The caller then requests a new token.
@@ -24,7 +24,7 @@ local function left(ends) return (tonumber(ends) or 0) - now end
 -- Redis may have failed over to a server whose clock is up to a minute behind.
 local lifetime = tonumber(g[4]) or 0
 local isValid = g[2] and left(g[3]) > 0 and left(g[3]) <= lifetime + 60000
-if g[1] and g[1] ~= ARGV[1] and isValid then return { 'token', g[1], g[2], left(g[3]), lifetime } end
+if g[1] and g[1] ~= ARGV[1] and isValid then return { 'token', g[1], g[2], left(g[3]) } end
 if g[6] and left(g[7]) > 0 and left(g[7]) <= tonumber(ARGV[4]) then return { 'failed', g[6], left(g[7]) } end
 if ARGV[2] == '0' then return { 'none' } end
 local lease = tonumber(ARGV[2])

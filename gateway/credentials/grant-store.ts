@@ -5,6 +5,8 @@ import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 
 /** Longest time for which the reason of a failed request is stored, ms. */
 export const FAILURE_MAX_MS = 30_000
+/** Largest difference between the clocks of two processes that share tokens, ms. */
+const CLOCKS_MS = 60_000
 
 /** Token of the gate at an issuer. Times are ms since the epoch by the clock of this process. */
 export interface GrantToken {
@@ -17,10 +19,18 @@ export interface GrantToken {
   readonly renewAtMs: number
 }
 
+/** Content of the ciphertext in Redis. The fields of the hash beside it are not authenticated. */
+interface SealedGrant {
+  readonly token: string
+  /** End of the token by the clock of the process that stored it, ms since the epoch. */
+  readonly untilMs: number
+  readonly lifetimeMs: number
+}
+
 /** Result of a read, or of an attempt to lock a grant. */
 export type GrantLookup =
   | { readonly kind: 'token'; readonly token: GrantToken }
-  /** Another valid token is stored, and none of the configured keys can decrypt it. */
+  /** The stored token cannot be decrypted with the configured keys, was stored for another grant or id, or has ended. */
   | { readonly kind: 'unreadable'; readonly id: string }
   | { readonly kind: 'failed'; readonly reason: string; readonly leftMs: number }
   | { readonly kind: 'wait'; readonly leftMs: number }
@@ -38,8 +48,12 @@ function grantToken(id: string, token: string, expiresAtMs: number, lifetimeMs: 
 }
 
 /**
- * Stores one token per grant in Redis for the whole cluster, encrypted, and the lock to request the next one. Stored
- * lifetimes count by the clock of Redis, so the clocks of nodes need not agree. Methods reject with `RedisFault`.
+ * Stores one token per grant in Redis for the whole cluster, encrypted, and the lock to request the next one. Methods
+ * reject with `RedisFault`.
+ *
+ * Stored lifetimes count by the clock of Redis, so the clocks of nodes may differ by up to a minute. The ciphertext is
+ * bound to its grant and id, and contains the end of the token. A token that was stored for another grant, or again
+ * after its end, is therefore not used, also when an attacker wrote it to Redis.
  */
 export class GrantStore {
   readonly #keys: RedisKeys
@@ -70,13 +84,16 @@ export class GrantStore {
     const fence = randomBytes(8).toString('hex')
     const askedMs = this.#now()
     const reply = (await this.#begin.buffers([key], [known, leaseMs, fence, FAILURE_MAX_MS])) as (Buffer | number)[]
-    const [kind, first, second, leftMs, lifetimeMs] = reply
+    const [kind, first, second, leftMs] = reply
     switch (String(kind)) {
       case 'token': {
         const id = String(first)
-        const token = this.#sealer.open(second as Buffer, key)
-        if (token === undefined) return { kind: 'unreadable', id }
-        return { kind: 'token', token: grantToken(id, token, askedMs + Number(leftMs), Number(lifetimeMs)) }
+        const text = this.#sealer.open(second as Buffer, placeOf(key, id))
+        if (text === undefined) return { kind: 'unreadable', id }
+        const { token, untilMs, lifetimeMs } = JSON.parse(text) as SealedGrant
+        const expiresAtMs = Math.min(askedMs + Number(leftMs), untilMs + CLOCKS_MS)
+        if (expiresAtMs <= askedMs) return { kind: 'unreadable', id }
+        return { kind: 'token', token: grantToken(id, token, expiresAtMs, lifetimeMs) }
       }
       case 'failed':
         return { kind: 'failed', reason: String(first), leftMs: Number(second) }
@@ -99,7 +116,8 @@ export class GrantStore {
     const key = this.#keys.grant(grant)
     const leftMs = Math.floor(expiresAtMs - this.#now())
     if (leftMs <= 0) return true
-    const sealed = this.#sealer.seal(bearer.slice('Bearer '.length), key)
+    const content: SealedGrant = { token: bearer.slice('Bearer '.length), untilMs: expiresAtMs, lifetimeMs: leftMs }
+    const sealed = this.#sealer.seal(JSON.stringify(content), placeOf(key, id))
     return (await this.#end([key], [fence, id, sealed, leftMs, '', 0])) === 'stored'
   }
 
@@ -108,3 +126,5 @@ export class GrantStore {
     await this.#end([this.#keys.grant(grant)], [fence, '', '', 0, reason, rememberMs])
   }
 }
+
+const placeOf = (key: string, id: string): string => `${key} ${id}`

@@ -357,6 +357,73 @@ test('a node does not use a stored token of a grant whose end is later than its 
   expect(await second.grants.bearer(grant, now(), true)).not.toBe(old)
 })
 
+const storedBytes = (grant: ClientGrant) =>
+  link.store.callBuffer('HGETALL', link.keys.grant(grant.id)) as Promise<Buffer[]>
+
+/** Writes the fields of a stored token as an attacker with access to Redis does. Later fields replace earlier ones. */
+async function plant(grant: ClientGrant, ...fields: readonly (string | Buffer)[]): Promise<void> {
+  await link.store.call('HSET', link.keys.grant(grant.id), ...fields)
+}
+
+/** Returns the token that a node obtains which holds none yet. */
+async function tokenOfNewNode(grant: ClientGrant): Promise<string> {
+  const { grants } = node()
+  grants.prepare([grant])()
+  return grants.bearer(grant, now(), true)
+}
+
+test('tokens of two grants that were swapped in Redis are not used: each grant gets a new token', async () => {
+  const [read, write] = [grantOf(), grantOf({ scopes: ['orders:write'] })]
+  const tokens = [await tokenOfNewNode(read), await tokenOfNewNode(write)]
+  const [ofRead, ofWrite] = [await storedBytes(read), await storedBytes(write)]
+  await plant(read, ...ofWrite)
+  await plant(write, ...ofRead)
+
+  const got = [await tokenOfNewNode(read), await tokenOfNewNode(write)]
+
+  expect(provider.asked.slice(2).map((form) => form.get('scope'))).toEqual(['orders:read', 'orders:write'])
+  for (const each of got) expect(tokens).not.toContain(each)
+})
+
+test('an expired token that is written to Redis again as a new one is not used', async () => {
+  const grant = grantOf()
+  const old = await tokenOfNewNode(grant)
+  const before = await storedBytes(grant)
+  skewMs = provider.tokenS * 1000 + 61_000
+  await plant(grant, ...before, 'i', '00'.repeat(8), 'e', String(Date.now() + 200_000), 'l', '300000')
+  const renamed = await tokenOfNewNode(grant)
+  await plant(grant, ...before, 'e', String(Date.now() + 200_000), 'l', '300000')
+  const replayed = await tokenOfNewNode(grant)
+
+  expect(renamed).not.toBe(old)
+  expect(replayed).not.toBe(old)
+  expect(provider.asked.length).toBe(3)
+})
+
+test('a valid token that is written to Redis with another id is not used', async () => {
+  const grant = grantOf()
+  const old = await tokenOfNewNode(grant)
+  await plant(grant, 'i', '00'.repeat(8))
+
+  expect(await tokenOfNewNode(grant)).not.toBe(old)
+})
+
+test('a token whose end and lifetime were raised in Redis is renewed before its own end', async () => {
+  const grant = grantOf()
+  const old = await tokenOfNewNode(grant)
+  await plant(grant, 'e', String(Date.now() + 24 * hourMs), 'l', String(24 * hourMs))
+  const { grants } = node()
+  grants.prepare([grant])()
+  expect(await grants.bearer(grant, now(), true)).toBe(old)
+  const [end] = grants.list().map(({ expires_at }) => Date.parse(expires_at!))
+  // Clocks of nodes may differ by a minute.
+  expect(end! - now()).toBeLessThanOrEqual(provider.tokenS * 1000 + 60_000)
+  skewMs = provider.tokenS * 1000 - 1000
+  await grants.renew()
+
+  expect(await grants.bearer(grant, now(), true)).not.toBe(old)
+})
+
 test('after the clock of the node was set back, a token that the service refuses is renewed', async () => {
   const grant = grantOf()
   const { grants } = node()
