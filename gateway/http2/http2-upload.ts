@@ -83,6 +83,11 @@ export class Http2Upload {
       return
     }
     this.#started = true
+    // Node.js has emitted the end of an empty body if it arrived before the upstream was connected.
+    if (this.#source.readableEnded) {
+      this.#end()
+      return
+    }
     this.#source.on('data', (chunk: Buffer) => this.#receive(chunk))
     this.#source.on('end', () => this.#end())
   }
