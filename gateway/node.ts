@@ -59,6 +59,9 @@ const STDOUT = 1
 /** Longest time over which a stopping node spreads the ends of its WebSockets, ms. */
 const WEBSOCKETS_END_MS = 10_000
 
+/** Longest time in which the ends of gRPC calls are sent before a stopping node closes its connections, ms. */
+const CALLS_END_MS = 1000
+
 interface Closable {
   close(): void | Promise<void>
 }
@@ -402,6 +405,10 @@ export class GatewayNode {
     this.#gate.draining = true
     listener.endWebSockets(Math.min(settings.drainTimeoutMs / 2, WEBSOCKETS_END_MS))
     const left = await quiet(() => this.#inFlight, performance.now() + settings.drainTimeoutMs)
+    if (left > 0 && this.#http2 !== undefined) {
+      this.#http2.endCalls()
+      await quiet(() => this.#inFlight, performance.now() + CALLS_END_MS)
+    }
     await this.#closing.disposeAsync()
     write('info', 'node stopped', { cut_off: left })
     await lines.end()

@@ -82,7 +82,12 @@ export const reasons = {
   'grpc-unsupported': closing(
     415,
     'grpc_not_supported',
-    'the request is gRPC over HTTP/1.1, which has no trailers; send gRPC to the HTTP/2 listener (`listen_h2`)',
+    'the request is gRPC over HTTP/1.1, which has no trailers, or with another method than POST; send gRPC with POST to the HTTP/2 listener (`listen_h2`)',
+  ),
+  'grpc-timeout-malformed': closing(
+    400,
+    'invalid_grpc_timeout',
+    '`grpc-timeout` of the gRPC call is not one number of 1 to 8 digits with one of the units H, M, S, m, u and n',
   ),
   'grpc-upstream': entry(
     501,
@@ -520,7 +525,11 @@ export const reasons = {
     'the upstream closed the connection early, or its response is not valid HTTP/1.1',
   ),
   'upstream-timeout': entry(504, 'gateway_timeout', 'the upstream did not respond within the timeout of the route'),
-  'exchange-timeout': entry(504, 'gateway_timeout', 'the exchange took longer than timeouts.total of the route'),
+  'exchange-timeout': entry(
+    504,
+    'gateway_timeout',
+    'the exchange took longer than timeouts.total of the route, or the gRPC call longer than its grpc-timeout',
+  ),
 
   // Reasons for outcomes after the decision; recorded in log and audit, usually not sent to the client.
   'client-gone': closing(499, 'client_closed', 'the client disconnected before the end of the exchange'),
@@ -579,7 +588,7 @@ export const reasons = {
   'message-too-large': closing(
     413,
     'message_too_large',
-    'the client sent a WebSocket message above websocket.max_message; the gate closed the WebSocket with 1009',
+    'the client sent a WebSocket message above websocket.max_message, and the gate closed the WebSocket with 1009; or a gRPC message above grpc.max_message',
   ),
   'service-stalled': closing(
     504,

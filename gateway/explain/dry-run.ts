@@ -143,6 +143,9 @@ class RecordingDownstream implements Downstream {
   end(): boolean {
     return true
   }
+  endCall(): boolean {
+    return false
+  }
   continue(): boolean {
     return true
   }

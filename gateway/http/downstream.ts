@@ -181,6 +181,11 @@ export class UwsDownstream implements Downstream {
     return this.#reply!.end()
   }
 
+  /** The listener refuses gRPC over HTTP/1.1. */
+  endCall(): boolean {
+    return false
+  }
+
   continue(): boolean {
     this.#end.upload?.wake()
     return this.#reply?.continue() ?? true

@@ -14,6 +14,7 @@ import type { Gate } from '../pipeline/gate.ts'
 import type { InFlight } from '../pipeline/in-flight/in-flight.ts'
 import { answeredCheck, refusedCheck } from './check-reply.ts'
 import type { ClientConnection } from './client-connection.ts'
+import { GRPC_PREFIX_BYTES } from './grpc-messages.ts'
 
 /** Path of the only method of Envoy's authorization service. */
 const CHECK_PATH = '/envoy.service.auth.v3.Authorization/Check'
@@ -24,8 +25,6 @@ const contentType = /^application\/grpc(?:\+proto)?[\t ]*(?:;|$)/i
  * with 431, before it is read whole.
  */
 const MESSAGE_MAX = 256 * 1024
-/** Bytes before the message: one for compression, four for the length. */
-const PREFIX_BYTES = 5
 /** Time for the peer to send its whole message, and to take the whole reply, ms. */
 export const CHECK_PEER_MS = 10_000
 
@@ -132,7 +131,7 @@ export class CheckCall implements Downstream, ActiveSetMember {
     this.#parts.connection.bodyRead(chunk.length)
     if (this.#decided) return
     this.#chunks.push(chunk)
-    if (this.bytesIn <= PREFIX_BYTES + MESSAGE_MAX) return
+    if (this.bytesIn <= GRPC_PREFIX_BYTES + MESSAGE_MAX) return
     this.#stream.pause()
     this.#decide(() => unreadMessage(headTooLarge))
   }
@@ -142,7 +141,7 @@ export class CheckCall implements Downstream, ActiveSetMember {
     this.#received = true
     if (this.#decided || this.#stream.aborted || this.#stream.rstCode !== 0) return
     const bytes = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks)
-    if (bytes.length < PREFIX_BYTES || bytes.readUInt32BE(1) !== bytes.length - PREFIX_BYTES) {
+    if (bytes.length < GRPC_PREFIX_BYTES || bytes.readUInt32BE(1) !== bytes.length - GRPC_PREFIX_BYTES) {
       this.#failCall(rpcStatus.internal, 'the call does not consist of one message')
     } else if (bytes[0] !== 0) {
       this.#failCall(rpcStatus.internal, 'a compressed message without grpc-encoding')
@@ -151,7 +150,7 @@ export class CheckCall implements Downstream, ActiveSetMember {
 
   #read(bytes: Buffer): MessageRequest {
     try {
-      return messageRequest(readCheckRequest(bytes, PREFIX_BYTES), this.#parts.gate)
+      return messageRequest(readCheckRequest(bytes, GRPC_PREFIX_BYTES), this.#parts.gate)
     } catch (error) {
       if (error instanceof MalformedMessage) return unreadMessage(malformed)
       throw error
@@ -186,13 +185,13 @@ export class CheckCall implements Downstream, ActiveSetMember {
       this.#failCall(rpcStatus.unimplemented, 'unknown service', ['x-request-id', requestId])
       return
     }
-    this.#reply(writeDenied(refusedCheck(this.exchange, refusal, requestId, metadataUrl), PREFIX_BYTES))
+    this.#reply(writeDenied(refusedCheck(this.exchange, refusal, requestId, metadataUrl), GRPC_PREFIX_BYTES))
   }
 
   answer(answer: Answer, requestId: string): void {
     const { check } = answer
-    if (check !== undefined) this.#reply(writeAdmitted(check, PREFIX_BYTES))
-    else this.#reply(writeDenied(answeredCheck(this.exchange, answer, requestId), PREFIX_BYTES))
+    if (check !== undefined) this.#reply(writeAdmitted(check, GRPC_PREFIX_BYTES))
+    else this.#reply(writeDenied(answeredCheck(this.exchange, answer, requestId), GRPC_PREFIX_BYTES))
   }
 
   /** Sends the reply. @param bytes  a message after its prefix, which is not yet written */
@@ -200,7 +199,7 @@ export class CheckCall implements Downstream, ActiveSetMember {
     this.replying = true
     if (this.#isGone) return
     bytes[0] = 0
-    bytes.writeUInt32BE(bytes.length - PREFIX_BYTES, 1)
+    bytes.writeUInt32BE(bytes.length - GRPC_PREFIX_BYTES, 1)
     this.bytesOut = bytes.length
     this.#complete = true
     this.#stream.respond(replyHead, { waitForTrailers: true })
@@ -289,6 +288,10 @@ export class CheckCall implements Downstream, ActiveSetMember {
 
   continue(): boolean {
     return notForwarded()
+  }
+
+  endCall(): boolean {
+    return false
   }
 
   end(): boolean {

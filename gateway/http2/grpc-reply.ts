@@ -1,5 +1,6 @@
 import { type Denial, statusTitles } from '../base/denial.ts'
 import { refusalFields } from '../pipeline/exchange/reply-fields.ts'
+import type { Trailers } from '../upstream/target.ts'
 import { ReplyList } from './reply-list.ts'
 
 /** Status codes of gRPC (https://grpc.io/docs/guides/status-codes/) that the gate itself uses. */
@@ -49,7 +50,7 @@ export function grpcCodeOf(status: number): number {
  */
 export function grpcRefusal(refusal: Denial, requestId: string, metadataUrl: string): ReplyList {
   const { status, code } = refusal
-  const list = grpcReply(grpcCodeOf(status), `${statusTitles[status] ?? status} (${code})`)
+  const list = grpcReply(grpcCodeOf(status), messageOf(status, code))
   for (const [name, value] of refusalFields(refusal, requestId, metadataUrl)) {
     if (name === 'content-type' || name === 'cache-control') continue
     list.writeHeader(name, value)
@@ -58,6 +59,15 @@ export function grpcRefusal(refusal: Denial, requestId: string, metadataUrl: str
     }
   }
   return list
+}
+
+/** Builds the trailers that end a gRPC call whose reply has begun. */
+export function grpcEnd({ status, code }: Denial): Trailers {
+  return ['grpc-status', String(grpcCodeOf(status)), 'grpc-message', messageOf(status, code)]
+}
+
+function messageOf(status: number, code: string): string {
+  return `${statusTitles[status] ?? status} (${code})`
 }
 
 /** Builds the gate's own reply to a gRPC call. A gRPC client cannot follow a redirection to the login. */

@@ -14,11 +14,13 @@ import type { ReplyHead } from '../upstream/reply-head.ts'
 import type { RequestStream, Trailers } from '../upstream/target.ts'
 import { trailerFields } from '../upstream/trailer-fields.ts'
 import type { ClientConnection } from './client-connection.ts'
-import { grpcAnswer, grpcRefusal } from './grpc-reply.ts'
+import { GrpcMessages } from './grpc-messages.ts'
+import { grpcAnswer, grpcEnd, grpcRefusal } from './grpc-reply.ts'
 import { Http2Upload } from './http2-upload.ts'
 import { ReplyList } from './reply-list.ts'
 
 const bodyTooLarge = denial('body-too-large')
+const messageTooLarge = denial('message-too-large')
 const trailersTooLarge = denial('trailers-too-large')
 
 /** Client side of an exchange on an HTTP/2 stream. After the end of the stream, every method does nothing. */
@@ -33,6 +35,9 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
   readonly #connection: ClientConnection
   readonly #inFlight: InFlight
   #upload: Http2Upload | undefined
+  /** Messages of the client and of the service in a gRPC call, once the first bytes have arrived. */
+  #asked: GrpcMessages | undefined
+  #replied: GrpcMessages | undefined
   /** True when the client has got 100 Continue. */
   #continued = false
   /** True for a reply without a body: to HEAD, or with status 204, 205 or 304. */
@@ -107,10 +112,15 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
   }
 
   /** Checks the size before bytes are forwarded, so that the service receives neither too many bytes nor a cut body. */
-  #checkSize(total: number, bytes: number): void {
+  #checkSize(total: number, bytes: Uint8Array): void {
     const x = this.exchange
-    this.#connection.bodyRead(bytes)
+    this.#connection.bodyRead(bytes.length)
     try {
+      if (x.head.grpc) {
+        this.#asked ??= new GrpcMessages(x.route?.grpcMessageMaxBytes)
+        if (!this.#asked.pass(bytes)) refuseForwarded(x, messageTooLarge)
+        return
+      }
       const most = x.route?.maxBodyBytes
       if (most !== undefined && total > most) refuseForwarded(x, bodyTooLarge)
     } catch (error) {
@@ -225,6 +235,10 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
     if (this.#isGone || chunk.length === 0 || this.#bodyless) return true
     if (this.#left !== undefined) this.#left -= chunk.length
     this.bytesOut += chunk.length
+    if (this.exchange.head.grpc) {
+      this.#replied ??= new GrpcMessages()
+      this.#replied.pass(chunk)
+    }
     // Copy the bytes: the read buffer of the chunk is overwritten by the next read from any service.
     const room = this.#stream.write(Buffer.from(chunk))
     if (!room) this.#watch()
@@ -248,6 +262,15 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
       return false
     }
     this.#trailers = trailers
+    this.#finish()
+    return true
+  }
+
+  endCall(refusal: Denial): boolean {
+    if (!this.exchange.head.grpc || this.#isGone || this.#complete || this.#left !== undefined) return false
+    if (this.#replied?.isBetween === false) return false
+    this.#upload?.discard()
+    this.#trailers = grpcEnd(refusal)
     this.#finish()
     return true
   }
@@ -295,7 +318,9 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
       this.#reading ??= new StallDetector(taken)
       if (this.#reading.stalledCalls(taken, standard.bytes) > standard.sweeps) return 'reader-stalled'
     } else this.#reading = undefined
-    if (this.#upload?.awaited === true && !this.#complete) {
+    // A client may wait between two messages of a gRPC call. PINGs notice a lost one.
+    const isWaiting = this.#asked?.isBetween ?? this.exchange.head.grpc
+    if (this.#upload?.awaited === true && !this.#complete && !isWaiting) {
       this.#sending ??= new StallDetector(this.#upload.bytes)
       if (this.#sending.stalledCalls(this.#upload.bytes, standard.bytes) > standard.sweeps) return 'upload-stalled'
     } else this.#sending = undefined

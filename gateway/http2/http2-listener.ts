@@ -352,6 +352,11 @@ export class Http2Listener {
     this.#connections.visit((connection) => connection.goAway('drain'))
   }
 
+  /** Ends the gRPC calls in progress with UNAVAILABLE, because the node stops and cannot wait for them any longer. */
+  endCalls(): void {
+    this.#inFlight.endCalls()
+  }
+
   /** Ends the exchanges in progress and closes every client connection. */
   close(): void {
     this.#draining = true

@@ -4,11 +4,8 @@ import type { RequestStream, Trailers } from '../upstream/target.ts'
 
 /** Receives the events of a request body. Each method may end the exchange. */
 export interface UploadListener {
-  /**
-   * Called before bytes of the body are passed to the upstream. `total` is the number of bytes received so far, `bytes`
-   * the number of those that follow now.
-   */
-  onBytes(total: number, bytes: number): void
+  /** Called before bytes of the body are passed to the upstream. `total` is the number of bytes received so far. */
+  onBytes(total: number, bytes: Uint8Array): void
   /** Called when trailers have arrived, before the end of the body is passed on. */
   onTrailers(trailers: Trailers): void
   /** Selects the trailers for the service. */
@@ -95,7 +92,7 @@ export class Http2Upload {
   #receive(chunk: Buffer): void {
     this.continued = this.bytes > 0
     this.bytes += chunk.length
-    this.#listener.onBytes(this.bytes, chunk.length)
+    this.#listener.onBytes(this.bytes, chunk)
     if (this.#discarding) return
     this.#waiting = this.#stream!.push(chunk)
     if (!this.#waiting) this.#source.pause()

@@ -244,6 +244,7 @@ class RouteCollection {
       websocket: compileWebSocket(entry, methods, at, this.#report),
       limits,
       maxBodyBytes: entry.body.max === 'none' ? undefined : entry.body.max,
+      grpcMessageMaxBytes: (entry.grpc ?? serviceEntry.grpc).max_message,
       introspection: introspectionTerms(this.#asked.of(service.id, service.issuers), on_outage.introspection),
       revocationStaleMs: on_outage.revocation === 'closed' ? 0 : on_outage.revocation,
       dpopRequired,

@@ -101,6 +101,7 @@ function printedService(entry: ServiceEntry, soleIssuer: string | undefined): ob
     pass_headers: entry.pass_headers,
     audit: auditTerms(entry.audit),
     ...(entry.cors && { cors: printedCors(entry.cors, forwardedMethods) }),
+    grpc: printedGrpc(entry.grpc),
     limits: entry.limits.map(printedLimit),
     routes: entry.routes.map((route) => printedRoute(route, entry, sole)),
   }
@@ -143,6 +144,7 @@ function printedRoute(entry: RouteEntry, service: ServiceEntry, soleIssuer: stri
     }),
     credentials: printCredential(entry.credentials ?? service.credentials),
     ...(cors && { cors: printedCors(cors, matchedMethods(match)) }),
+    grpc: printedGrpc(entry.grpc ?? service.grpc),
     ...(websocket && { websocket: printedWebSocket(websocket) }),
     limits: limits.map(printedLimit),
     ...(rewrite && { rewrite }),
@@ -176,6 +178,10 @@ function printedCors({ max_age, methods, ...rest }: CorsEntry, all: readonly str
 
 function printedWebSocket({ max_message, ...rest }: WebSocketEntry): object {
   return { ...rest, ...(max_message !== undefined && { max_message: formatSize(max_message) }) }
+}
+
+function printedGrpc({ max_message }: ServiceEntry['grpc']): object {
+  return { max_message: formatSize(max_message) }
 }
 
 function printedLimit({ name, by, requests, messages, window, cost, burst, mode, shadow }: RouteLimitEntry): object {

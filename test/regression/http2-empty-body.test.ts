@@ -5,8 +5,8 @@ import { Http2Session } from '../kit/http2-session.ts'
 import { startNode } from '../kit/node.ts'
 import { startUpstream } from '../kit/upstream.ts'
 
-// Node.js emits the end of an empty HTTP/2 body although nobody reads the body. The gate listened to it only once the
-// upstream was connected, and then waited for the end for ever.
+// Node.js emits the end of an empty HTTP/2 body before the body is read. The gate listened to that event only once the
+// upstream was connected, so the service waited for the end of the body.
 
 const old = await startUpstream()
 const service = await Http2Service.start({

@@ -62,6 +62,13 @@ export interface Downstream {
    */
   end(trailers?: Trailers): boolean
   /**
+   * Ends a gRPC call whose reply has begun, with the status of a refusal in the trailers. The client still gets the
+   * messages that wait for it.
+   *
+   * @returns false for another request, and when a part of a message was sent: the reply must then be aborted
+   */
+  endCall(refusal: Denial): boolean
+  /**
    * Sends 101, and turns the connection into a WebSocket. Call this method only for a request with a valid WebSocket
    * handshake.
    *

@@ -119,10 +119,8 @@ export function fail(x: Exchange, error: unknown): void {
     return
   }
   if (x.downstream.replying) {
-    // The exchange is settled before the connection is closed, because closing triggers an abort event, which would be
-    // recorded as a disconnect of the client.
-    settle(x, fault.reason === 'exchange-timeout' ? 'exchange-timeout' : 'reply-broken')
-    x.downstream.abort()
+    const isTimeout = fault.reason === 'exchange-timeout'
+    breakReply(x, isTimeout ? 'exchange-timeout' : 'reply-broken', isTimeout ? faultReplies[fault.reason] : undefined)
     return
   }
   const reply = faultReplies[fault.reason]
@@ -158,18 +156,26 @@ export function abandon(x: Exchange, reason: EndReason): void {
 export function refuseForwarded(x: Exchange, refusal: Denial | Answer): void {
   if (x.settled) return
   x.call?.abort()
-  if (x.downstream.replying) {
-    settle(x, refusal.reason)
-    x.downstream.abort()
-    return
-  }
-  conclude(x, refusal)
+  if (x.downstream.replying) breakReply(x, refusal.reason, 'answer' in refusal ? undefined : refusal)
+  else conclude(x, refusal)
+}
+
+/**
+ * Ends an exchange whose reply has begun and does not become complete. A gRPC call gets the status of the denial in its
+ * trailers, if there is a denial and no message is cut. Otherwise the reply is aborted.
+ */
+function breakReply(x: Exchange, reason: Reason, refusal: Denial | undefined): void {
+  // Before `settle`: the exchange stays in flight while its last messages wait for a slow client.
+  const isEnded = refusal !== undefined && x.downstream.endCall(refusal)
+  settle(x, reason)
+  // After `settle`: closing the connection triggers an abort event, which would be recorded as a disconnect of the client.
+  if (!isEnded) x.downstream.abort()
 }
 
 /**
  * Ends an exchange whose credential is no longer valid while its reply or upload is relayed. Without a reply, the
- * client gets the denial. An event stream ends cleanly, so that its client reconnects and gets the denial then. Any
- * other reply breaks, so that it never looks complete.
+ * client gets the denial. An event stream ends cleanly, so that its client reconnects and gets the denial then. A gRPC
+ * call ends with the denial in its trailers. Any other reply breaks, so that it never looks complete.
  */
 export function endStream(x: Exchange, refusal: Denial): void {
   if (x.settled) {
@@ -184,9 +190,12 @@ export function endStream(x: Exchange, refusal: Denial): void {
   }
   x.call?.abort()
   x.streamEnd = refusal.reason
+  if (!x.eventStream) {
+    breakReply(x, 'stream-ended', refusal)
+    return
+  }
   settle(x, 'stream-ended')
-  if (x.eventStream) x.downstream.end()
-  else x.downstream.abort()
+  x.downstream.end()
 }
 
 /** Ends an exchange whose WebSocket has ended, with the reason for that end. */

@@ -17,7 +17,7 @@ export interface Relay {
   write(chunk: Uint8Array): boolean
   /** Called when the reply of the service is complete, with its trailers. */
   finish(trailers?: Trailers): void
-  /** Called every 250 ms. Ends an event stream whose service was silent for `streams.idle` of the route. */
+  /** Called every 250 ms. Ends an event stream or gRPC call that was silent for `streams.idle` of the route. */
   sweep(): void
   /** Ends the watch: the exchange has ended. */
   close(): void

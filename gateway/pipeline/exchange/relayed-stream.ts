@@ -26,8 +26,9 @@ export class RelayedStream implements WatchedStream, Relay {
   #complete = false
   /** Trailers of the reply that became complete while the exchange was held. */
   #trailers: Trailers | undefined
-  /** Number of reads from the service at the last sweep that found a new one, and the number of sweeps since then. */
-  #readsSeen = 0
+  /** Reads from the service, and bytes of the client of a gRPC call, at the last sweep that found a new one. */
+  #activitySeen = 0
+  /** Number of sweeps since then. */
   #idleSweeps = 0
 
   private constructor(x: Recorded) {
@@ -44,7 +45,7 @@ export class RelayedStream implements WatchedStream, Relay {
     const { downstream } = x
     if (x.stream !== undefined) return undefined
     // The reply of a settled exchange may still wait for a slow client.
-    const runs = x.settled ? downstream.lingers : x.replyHead !== undefined || downstream.uploading
+    const runs = x.settled ? downstream.lingers : x.replyHead !== undefined || downstream.uploading || x.head.grpc
     if (!runs) return undefined
     const stream = new RelayedStream(x)
     x.stream = stream
@@ -65,15 +66,15 @@ export class RelayedStream implements WatchedStream, Relay {
 
   /**
    * After a complete upload, the exchange waits for its reply like any other, and is not ended: the service may already
-   * have acted on the request.
+   * have acted on the request. A gRPC call is ended, because it can be a stream that waits for its first message.
    */
   reconsider(): Denial | undefined {
     return this.#awaitsReply ? undefined : this.#authority.verdict()
   }
 
   get #awaitsReply(): boolean {
-    const { settled, replyHead, downstream } = this.#x
-    return !settled && replyHead === undefined && !downstream.uploading
+    const { settled, replyHead, downstream, head } = this.#x
+    return !settled && replyHead === undefined && !downstream.uploading && !head.grpc
   }
 
   mayRelay(): boolean {
@@ -118,12 +119,13 @@ export class RelayedStream implements WatchedStream, Relay {
 
   /** Counts sweeps instead of reading a clock, so that a node that was stopped reads its sockets before it ends streams. */
   sweep(): void {
-    const { eventStream, settled, call, downstream } = this.#x
+    const { eventStream, settled, call, downstream, head } = this.#x
     const { idleMs } = this.#authority.current.route.streams
-    if (!eventStream || settled || idleMs === undefined || call === undefined) return
+    if (!(eventStream || head.grpc) || settled || idleMs === undefined || call === undefined) return
+    const activity = call.reads + (head.grpc ? downstream.bytesIn : 0)
     // The service is not silent while the gate does not read from it, because the stream is held or the client is slow.
-    if (call.reads !== this.#readsSeen || this.held || downstream.backedUp) {
-      this.#readsSeen = call.reads
+    if (activity !== this.#activitySeen || this.held || downstream.backedUp) {
+      this.#activitySeen = activity
       this.#idleSweeps = 0
     } else if (++this.#idleSweeps * SWEEP_MS >= idleMs) this.end(idle)
   }

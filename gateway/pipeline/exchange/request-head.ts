@@ -39,8 +39,10 @@ export class RequestHead {
   chunked = false
   /** `Max-Forwards` of an OPTIONS request; `undefined` without the field, and for every other method. */
   maxForwards: number | undefined
-  /** True for a gRPC call over HTTP/2. */
+  /** True for a gRPC call: a POST over HTTP/2 with the content type of gRPC. */
   grpc = false
+  /** Value of `grpc-timeout` of a gRPC call, ms; `undefined` without the field. */
+  grpcTimeoutMs: number | undefined
   /** True for the content type of gRPC-Web. */
   grpcWeb = false
   /** True when the client requests an upgrade to WebSocket. */

@@ -1,10 +1,10 @@
 import { performance } from 'node:perf_hooks'
 import { ActiveSet, type ActiveSetMember } from '../../base/active-set.ts'
 import { denial } from '../../base/denial.ts'
-import { GatewayFault } from '../../base/fault.ts'
 import { inSlices } from '../../base/in-slices.ts'
 import { Supervisor } from '../../base/supervisor.ts'
 import type { StreamCandidate } from '../../streams/watched-stream.ts'
+import { deadlineFault } from '../exchange/deadline.ts'
 import { abandon, fail, refuseForwarded } from '../exchange/driver.ts'
 import type { Exchange, Recorded } from '../exchange/exchange.ts'
 import { RelayedStream } from '../exchange/relayed-stream.ts'
@@ -24,6 +24,7 @@ const RESTART_SWEEPS = 8
 const PACE_BYTES_PER_S = 1024
 
 const uploadStalled = denial('upload-stalled')
+const nodeStopped = denial('node-stopped')
 
 /**
  * Limit at which a client counts as stalled: it moves fewer than `bytes` in `sweeps` consecutive sweeps (250 ms each).
@@ -103,8 +104,8 @@ export class InFlight {
   }
 
   /**
-   * Calls back with each exchange that may have become a stream and is not registered: its reply has begun, or its
-   * upload is not complete. Omits WebSockets, which are registered when they open.
+   * Calls back with each exchange that may have become a stream and is not registered: its reply has begun, its upload
+   * is not complete, or it is a gRPC call. Omits WebSockets, which are registered when they open.
    */
   visitUnregistered(found: (candidate: StreamCandidate) => void): void {
     this.#watched.visit((watched) => {
@@ -116,7 +117,7 @@ export class InFlight {
         this.#registered.add(watched)
         return
       }
-      if (x.replyHead === undefined && !(x.call !== undefined && x.downstream.uploading)) return
+      if (x.replyHead === undefined && !(x.call !== undefined && (x.downstream.uploading || x.head.grpc))) return
       found(streamOf(x))
     })
   }
@@ -146,10 +147,7 @@ export class InFlight {
   #look(watched: Watched, now: number, restarting: boolean): void {
     const x = watched.exchange
     if (x.deadlineAt !== 0 && x.deadlineAt < now) {
-      fail(
-        x,
-        new GatewayFault('exchange-timeout', 'upstream', 'the exchange took longer than timeouts.total of the route'),
-      )
+      fail(x, deadlineFault(x))
     }
     x.stream?.sweep()
     if (restarting) watched.restartTimeout()
@@ -174,6 +172,13 @@ export class InFlight {
     let due = Math.ceil(open / Math.max(1, this.#sweepsLeft!--))
     this.#visit((watched) => {
       if (watched.isWebSocket && due-- > 0) watched.goAway()
+    })
+  }
+
+  /** Ends the gRPC calls in progress, because the node stops. Their clients get UNAVAILABLE. */
+  endCalls(): void {
+    this.#visit(({ exchange: x }) => {
+      if (x.head.grpc) refuseForwarded(x, nodeStopped)
     })
   }
 

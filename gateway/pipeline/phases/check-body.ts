@@ -7,7 +7,7 @@ const lengthRequired = denial('length-required')
 
 /**
  * Denies 413 when `Content-Length` exceeds the route's limit, before any of the body is read. Denies 411 for a chunked
- * body where the service does not accept one.
+ * body where the service does not accept one. The size of a gRPC call is not limited: that of each message is.
  */
 export const checkBody = phase<Upgradable, Sized>()({
   name: 'check-body',
@@ -15,7 +15,8 @@ export const checkBody = phase<Upgradable, Sized>()({
   denies: ['body-too-large', 'length-required'],
   run({ head, route }) {
     if (head.chunked && route.service.chunked === 'refuse') return lengthRequired
-    if (route.maxBodyBytes !== undefined && (head.contentLength ?? 0) > route.maxBodyBytes) return bodyTooLarge
+    if (!head.grpc && route.maxBodyBytes !== undefined && (head.contentLength ?? 0) > route.maxBodyBytes)
+      return bodyTooLarge
     return undefined
   },
 })

@@ -6,6 +6,7 @@ import type { StreamCandidate, WatchedStream } from '../../streams/watched-strea
 import type { ReplyHead } from '../../upstream/reply-head.ts'
 import type { Trailers, UpgradeCall, UpgradeListener, UpstreamListener } from '../../upstream/target.ts'
 import { claimStream } from '../exchange/claim-stream.ts'
+import { deadlineFault, deadlineOf, stateTimeLeft } from '../exchange/deadline.ts'
 import { concludeReply, fail, refuseForwarded } from '../exchange/driver.ts'
 import type { Forwarded, Shaped, Valid } from '../exchange/exchange.ts'
 import { phase } from '../exchange/phase.ts'
@@ -37,6 +38,7 @@ export const forward = phase<Valid<Shaped>, Forwarded>()({
     'upstream-broken',
     'upstream-timeout',
     'upstream-credential-refused',
+    'exchange-timeout',
   ],
   run(x): ReturnType<typeof validityVerdict> | ReturnType<typeof claimStream> {
     if (x.head.handshake !== undefined) {
@@ -44,8 +46,8 @@ export const forward = phase<Valid<Shaped>, Forwarded>()({
       if (denied !== undefined) return denied
     }
     x.forwardedAt = performance.now()
-    const { totalMs } = x.route.timeouts
-    if (totalMs !== undefined) x.deadlineAt = x.startedAt + totalMs
+    x.deadlineAt = deadlineOf(x)
+    if (x.head.grpc && x.deadlineAt !== 0 && x.deadlineAt <= x.forwardedAt) throw deadlineFault(x)
     send(x)
     return undefined
   },
@@ -63,6 +65,7 @@ function send(x: Shaped, fresh = false): void {
     return
   }
   const { head, route } = x
+  if (head.grpc) stateTimeLeft(x, performance.now())
   const request = {
     method: head.method,
     target: targetOf(x),
@@ -70,10 +73,13 @@ function send(x: Shaped, fresh = false): void {
     body: x.downstream.openBody(),
     client: x.address,
     fresh,
-    timeouts: route.timeouts,
+    timeouts: head.grpc ? endless : route.timeouts,
   }
   x.call = x.target.send(request, new ReplyForwarder(x))
 }
+
+/** Timeouts of a gRPC call, which may wait for its next message. Its deadline, `streams.idle` and PINGs end it. */
+const endless = { firstByteMs: Number.POSITIVE_INFINITY, idleMs: Number.POSITIVE_INFINITY } as const
 
 /** Path and query that the service receives. */
 function targetOf({ head, route, path }: Shaped): string {

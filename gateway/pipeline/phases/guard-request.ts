@@ -3,6 +3,7 @@ import { trimOptionalWhitespace } from '../../base/optional-whitespace.ts'
 import { normalizePath, pathReasons } from '../../policy/path-form.ts'
 import type { Exchange, Guarded } from '../exchange/exchange.ts'
 import { FieldKind, kindOfField } from '../exchange/field-kind.ts'
+import { readGrpcTimeout } from '../exchange/grpc-timeout.ts'
 import { hostName, isHost } from '../exchange/host.ts'
 import { phase } from '../exchange/phase.ts'
 import type { RequestHead } from '../exchange/request-head.ts'
@@ -29,8 +30,13 @@ const refusals = {
   maxForwardsMalformed: denial('max-forwards-malformed'),
   expectationUnknown: denial('expectation-unknown'),
   upgradeUnsupported: denial('upgrade-unsupported'),
-  grpcUnsupported: denial('grpc-unsupported'),
-  grpcWebUnsupported: denial('grpc-web-unsupported'),
+  grpcUnsupported: denial('grpc-unsupported', {
+    members: { detail: 'gRPC needs POST over HTTP/2: send it to the port of listen_h2' },
+  }),
+  grpcWebUnsupported: denial('grpc-web-unsupported', {
+    members: { detail: 'the gate does not translate gRPC-Web: send gRPC, or send gRPC-Web to the port of listen' },
+  }),
+  grpcTimeout: denial('grpc-timeout-malformed'),
 }
 
 type FieldDenial = (typeof refusals)[keyof typeof refusals]
@@ -65,7 +71,11 @@ const COOKIES_MAX = 256
 const chunked = /^chunked$/i
 const decimal = /^(?:0|[1-9][0-9]{0,15})$/
 const digits = /^[0-9]+$/
-const grpc = /^application\/grpc(?:[+;]|$)/i
+/**
+ * Matches the content types of gRPC. This is the only place that decides whether a request is gRPC; `head.grpc` has the
+ * result.
+ */
+const grpc = /^application\/grpc(?:\+|[\t ]*(?:;|$))/i
 const grpcWeb = /^application\/grpc-web/i
 
 /**
@@ -102,6 +112,7 @@ export const guardRequest = phase<Exchange, Guarded>()({
     'upgrade-unsupported',
     'grpc-unsupported',
     'grpc-web-unsupported',
+    'grpc-timeout-malformed',
     ...pathReasons,
   ],
   run(x) {
@@ -271,18 +282,30 @@ function guardUpgrade({
 }
 
 /**
- * Refuses gRPC over HTTP/1.1, which has no trailers, and as the content type of a forward-auth check over HTTP. Refuses
- * gRPC-Web over HTTP/2, unless a proxy forwards the request.
+ * Refuses gRPC over HTTP/1.1, which has no trailers, with another method than POST, and as the content type of a
+ * forward-auth check over HTTP. Refuses gRPC-Web over HTTP/2, unless a proxy forwards the request. Reads the timeout of
+ * a gRPC call.
  */
-function guardGrpc({
-  head,
-  checkPath,
-  asked,
-}: Exchange): Denial<'grpc-unsupported' | 'grpc-web-unsupported'> | undefined {
+function guardGrpc(x: Exchange): GrpcDenial | undefined {
+  const { head, checkPath } = x
   if (head.grpcWeb && head.version === '2' && checkPath === undefined) return refusals.grpcWebUnsupported
-  if (!head.grpc || (head.version === '2' && (checkPath === undefined || asked !== undefined))) return undefined
+  if (!head.grpc || (head.version === '2' && mayBeGrpc(x))) return head.grpc ? readTimeout(head) : undefined
   head.grpc = false
   return refusals.grpcUnsupported
+}
+
+type GrpcDenial = Denial<'grpc-unsupported' | 'grpc-web-unsupported' | 'grpc-timeout-malformed'>
+
+/** Whether a request over HTTP/2 may have the content type of gRPC: a POST, or an ext_authz check about any request. */
+function mayBeGrpc({ head, checkPath, asked }: Exchange): boolean {
+  return asked !== undefined || (checkPath === undefined && head.method === 'POST')
+}
+
+function readTimeout(head: RequestHead): typeof refusals.grpcTimeout | undefined {
+  const value = head.joined('grpc-timeout')
+  if (value === undefined) return undefined
+  head.grpcTimeoutMs = readGrpcTimeout(value)
+  return head.grpcTimeoutMs === undefined ? refusals.grpcTimeout : undefined
 }
 
 function guardFraming(head: RequestHead): FieldDenial | undefined {

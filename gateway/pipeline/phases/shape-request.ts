@@ -123,6 +123,7 @@ function addGateFields(x: Selected, fields: string[]): void {
   if (rewrite !== undefined && rewrite.stripPrefix !== '') fields.push('x-forwarded-prefix', rewrite.stripPrefix)
   if (x.route.service.hostHeader === 'preserve') fields.push('host', head.host)
   if (head.contentLength !== undefined) fields.push('content-length', String(head.contentLength))
+  if (head.grpc) fields.push('te', 'trailers')
 }
 
 /** Adds the identity of the caller, and the credential that `obtain-credential` has made for the service. */

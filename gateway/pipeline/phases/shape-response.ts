@@ -19,7 +19,7 @@ export const shapeResponse: FinalPhase = {
     x.keptPrivate = x.session !== undefined && !hasCacheControl(head)
     for (let i = 0; i < head.fieldCount; i++) {
       if (head.nameLength(i) === 12 && head.nameStartsWith(i, 'content-type')) {
-        x.eventStream = head.valueStartsWith(i, 'text/event-stream') && eventStream.test(head.value(i))
+        x.eventStream = !x.head.grpc && head.valueStartsWith(i, 'text/event-stream') && eventStream.test(head.value(i))
       }
       if (head.nameLength(i) === 15 && head.nameStartsWith(i, 'clear-site-data')) keepCookies(head, i)
       if (isDropped(head, i) || (shares && isCorsField(head, i)) || named?.has(head.name(i)) === true) head.drop(i)

@@ -11,7 +11,15 @@ export function compileProtocol(
   service: DocumentPath,
   report: ReportProblem,
 ): ServiceProtocol {
-  if (protocol === 'http1') return protocol
+  if (protocol === 'http1') {
+    for (const [i, { id, match }] of routes.entries()) {
+      if (match.grpc === undefined) continue
+      const message = `route ${id} matches a gRPC method, but its service has protocol http1; gRPC needs HTTP/2`
+      const hint = 'set protocol: h2 (https upstreams) or h2c (http upstreams) of the service'
+      report('GH_POLICY_UPSTREAM_PROTOCOL', message, [...service, 'routes', i, 'match', 'grpc'], hint)
+    }
+    return protocol
+  }
   const scheme = schemes[protocol]
   for (const { protocol: given, origin } of upstreams) {
     if (given === `${scheme}:`) continue

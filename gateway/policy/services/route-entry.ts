@@ -6,6 +6,7 @@ import { acceptEntry, basicEntry } from './accept-entry.ts'
 import { auditEntry } from './audit-entry.ts'
 import { corsEntry } from './cors-entry.ts'
 import { credentialEntry } from './credentials/credential-kinds.ts'
+import { grpcEntry } from './grpc-entry.ts'
 import { routeLimitEntries } from './limit-entry.ts'
 import { matchEntry } from './match-entry.ts'
 import { onOutage } from './on-outage.ts'
@@ -35,12 +36,16 @@ export const routeEntry = z.strictObject({
     .strictObject({
       max: sizeOrNone({ min: '0B', max: '1024GiB' })
         .prefault('10MiB')
-        .describe('Maximum size of a request body. Default 10MiB; none: no limit. A larger body gets 413.'),
+        .describe(
+          'Maximum size of a request body. Default 10MiB; none: no limit. A larger body gets 413. Does not apply to gRPC ' +
+            'calls, which have `grpc.max_message`.',
+        ),
     })
     .prefault({}),
   timeouts: routeTimeouts.optional(),
   credentials: credentialEntry.optional().describe('Overrides `credentials` of the service for this route.'),
   cors: corsEntry.optional().describe('Cross-origin access to the route. Default: `cors` of the service.'),
+  grpc: grpcEntry.optional().describe('Overrides `grpc` of the service for this route.'),
   websocket: websocketEntry.optional().describe('WebSockets on this route. Default: none; a handshake gets 501.'),
   limits: routeLimitEntries
     .prefault([])

@@ -9,6 +9,7 @@ import { acceptEntry, basicEntry } from './accept-entry.ts'
 import { auditEntry } from './audit-entry.ts'
 import { corsEntry } from './cors-entry.ts'
 import { credentialEntry } from './credentials/credential-kinds.ts'
+import { grpcEntry } from './grpc-entry.ts'
 import { limitEntries } from './limit-entry.ts'
 import { passHeaders } from './pass-headers.ts'
 import { routeEntry } from './route-entry.ts'
@@ -136,6 +137,7 @@ export const serviceEntry = z.strictObject({
         'another record, and whether records contain the query.',
     ),
   cors: corsEntry.optional().describe('Cross-origin access to the service. Default: none.'),
+  grpc: grpcEntry.prefault({}).describe('gRPC calls to the service, which needs protocol h2 or h2c.'),
   limits: limitEntries.prefault([]).describe('Limits that the routes of the service share.'),
   routes: z
     .array(routeEntry)

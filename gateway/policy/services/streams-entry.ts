@@ -25,14 +25,16 @@ export const streamsEntry = z
       .prefault('none')
       .describe(
         'Maximum time from the request to the end of its stream, or none (default). After it, an event stream ' +
-          'ends regularly, so that its client reconnects; any other reply is cut off.',
+          'ends regularly, so that its client reconnects; a gRPC call ends with DEADLINE_EXCEEDED; any other reply is cut ' +
+          'off.',
       ),
     idle: durationOrNone({ min: '1s', max: '24h' })
       .prefault('none')
       .describe(
-        'Maximum time without a message in either direction of a WebSocket, and without a byte of the service on an ' +
-          'event stream, or none (default). After it, the gate closes the WebSocket with code 1001, and ends the event ' +
-          'stream regularly. timeouts.idle applies to neither. The gate finds a lost client of a WebSocket by pings; a ' +
+        'Maximum time without a message in either direction of a WebSocket, without a byte in either direction of a gRPC ' +
+          'call, and without a byte of the service on an event stream, or none (default). After it, the gate closes the ' +
+          'WebSocket with code 1001, ends the gRPC call with DEADLINE_EXCEEDED, and ends the event stream regularly. ' +
+          'timeouts.idle applies to none of them. The gate finds a lost client of a WebSocket or gRPC call by pings; a ' +
           'lost client of a silent event stream is only found with idle.',
       ),
     hold: duration({ min: '1s', max: '10m' })

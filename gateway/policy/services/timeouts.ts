@@ -12,16 +12,21 @@ export const serviceTimeouts = z
     connect: connect.prefault('2s').describe('Maximum wait for a connection to an upstream. Default 2s, 10ms to 1m.'),
     first_byte: firstByte
       .prefault('30s')
-      .describe('Maximum wait for the response head after the request is sent. Default 30s, 10ms to 1h.'),
+      .describe(
+        'Maximum wait for the response head after the request is sent. Default 30s, 10ms to 1h. Does not apply to gRPC ' +
+          'calls, which may wait for their first message.',
+      ),
     idle: idle
       .prefault('60s')
       .describe(
-        'Maximum time between two bytes of a response other than an event stream, to which streams.idle of the route applies. Default 60s, 10ms to 24h.',
+        'Maximum time between two bytes of a response. Default 60s, 10ms to 24h. To event streams and gRPC calls, ' +
+          'streams.idle of the route applies instead.',
       ),
     total: total
       .prefault('none')
       .describe(
-        'Maximum time for the whole exchange, or none (default). Event streams have `streams.max_age` of the route instead.',
+        'Maximum time for the whole exchange, or none (default). Event streams have `streams.max_age` of the route ' +
+          'instead. A gRPC call ends at the earlier of total and its grpc-timeout.',
       ),
   })
   .prefault({})

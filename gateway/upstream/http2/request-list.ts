@@ -27,7 +27,6 @@ const indexed: ReadonlySet<string> = new Set([
 /** Matches characters that a field must not contain. Node.js does not check values before it sends them. */
 const unsafe = /[\0-\x08\x0a-\x1f\x7f\u0100-\uffff]/
 const unsafeInLine = /[\0-\x20\x7f\u0100-\uffff]/
-const grpc = /^application\/grpc(?:[+;]|$)/i
 
 /** The head of a request as node:http2 sends it, and the length of its body. */
 export interface RequestList {
@@ -62,7 +61,6 @@ export function requestList(
       continue
     }
     if (name === 'content-length') contentLength = Number(value)
-    else if (name === 'content-type' && grpc.test(value)) list.push('te', 'trailers')
     list.push(name, value)
     if (!indexed.has(name)) secrets.push(name)
   }

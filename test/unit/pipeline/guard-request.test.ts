@@ -212,9 +212,12 @@ const refused: Partial<Record<Reason, readonly Request[]>> = {
   'upgrade-version': [undefined, '', '8', '013', '13, 8'].map((version) =>
     handshake({ fields: { 'sec-websocket-version': version } }),
   ),
-  'grpc-unsupported': ['application/grpc', 'application/GRPC+proto', 'application/grpc;v=1'].map((value) =>
-    withField('content-type', value),
-  ),
+  'grpc-unsupported': [
+    'application/grpc',
+    'application/GRPC+proto',
+    'application/grpc;v=1',
+    'application/grpc ; v=1',
+  ].map((value) => withField('content-type', value)),
   'path-dot-segment': [{ target: '/a/../b' }, { target: '/a/%2e%2E' }],
   'path-empty-segment': [{ target: '//a' }],
   'path-backslash': [{ target: '/a%5cb' }],

@@ -1,11 +1,13 @@
 import { expect, test } from 'vitest'
 import { printPolicy } from '../../../gateway/policy/print-policy.ts'
-import { policyOf, problemsOf, snapshotOf, sourceOf } from './policy-text.ts'
+import { mainIssuer, policyOf, problemsOf, snapshotOf, sourceOf } from './policy-text.ts'
 
 // `match: { grpc }` of a route: the path and the method of the calls of a gRPC method.
 
+const h2c = { protocol: 'h2c' }
+
 function found(routes: Readonly<Record<string, object>>, path: string, method = 'POST'): string {
-  const route = snapshotOf(policyOf(routes)).match('api.test', path, method)
+  const route = snapshotOf(policyOf(routes, h2c)).match('api.test', path, method)
   return 'reason' in route ? route.reason : route.id
 }
 
@@ -73,11 +75,22 @@ test.each([
   ['the same gRPC method', { grpc: 'a.B/C' }],
   ['the path of the gRPC method', { path: '/a.B/C' }],
 ])('the policy compiler rejects a second route with %s', (_, match) => {
-  expect(problemsOf(() => snapshotOf(policyOf({ one: { grpc: 'a.B/C' }, other: match })))).toMatchObject([
+  expect(problemsOf(() => snapshotOf(policyOf({ one: { grpc: 'a.B/C' }, other: match }, h2c)))).toMatchObject([
     {
       code: 'GH_POLICY_CONFLICT',
       path: 'services.orders.routes[1].match',
       message: expect.stringContaining('one (service orders) and other (service orders) match the same requests: POST'),
+    },
+  ])
+})
+
+test('the policy compiler rejects a gRPC method of a service with HTTP/1.1, and says how to change the protocol', () => {
+  expect(problemsOf(() => snapshotOf(policyOf({ r: { grpc: 'a.B/C' } })))).toMatchObject([
+    {
+      code: 'GH_POLICY_UPSTREAM_PROTOCOL',
+      path: 'services.orders.routes[0].match.grpc',
+      message: 'route r matches a gRPC method, but its service has protocol http1; gRPC needs HTTP/2',
+      hint: expect.stringContaining('h2c'),
     },
   ])
 })
@@ -88,11 +101,35 @@ test('a gRPC route and a route for other methods of the same path are no conflic
 })
 
 test('the printed policy has the gRPC method of a route, and compiles to the same routes', () => {
-  const { document } = sourceOf(policyOf({ r: { grpc: 'acme.orders.v1.Orders/*' } }))
+  const { document } = sourceOf(policyOf({ r: { grpc: 'acme.orders.v1.Orders/*' } }, h2c))
   const printed = printPolicy(document) as { services: { orders: { routes: [Record<string, unknown>] } } }
   const [route] = printed.services.orders.routes
   expect(route!['match']).toEqual({ grpc: 'acme.orders.v1.Orders/*', fall_through: false })
   const again = snapshotOf(JSON.stringify(printed))
   const [one] = again.routes
   expect([one!.path, [...one!.methods]]).toEqual(['/acme.orders.v1.Orders/*', ['POST']])
+})
+
+test('max_message of a route overrides that of its service, and the printed policy has both', () => {
+  const route = (id: string, grpc?: object) => ({ id, match: { grpc: `a.B/${id}` }, require: 'public', ...grpc })
+  const orders = {
+    protocol: 'h2c',
+    upstreams: ['http://orders.test'],
+    grpc: { max_message: '1MiB' },
+    routes: [route('Get'), route('Put', { grpc: { max_message: '8MiB' } })],
+  }
+  const text = `version: 1\n${mainIssuer}\nservices: ${JSON.stringify({ orders, other: { ...orders, routes: [route('List')], grpc: {} } })}\n`
+  const printed = JSON.stringify(printPolicy(sourceOf(text).document))
+
+  for (const policy of [text, printed]) {
+    const limits = snapshotOf(policy).routes.map(({ id, grpcMessageMaxBytes }) => [
+      id,
+      grpcMessageMaxBytes / 1024 / 1024,
+    ])
+    expect(limits).toEqual([
+      ['Get', 1],
+      ['Put', 8],
+      ['List', 4],
+    ])
+  }
 })

@@ -206,6 +206,7 @@ test('the policy printer prints omitted keys of a policy with their defaults', (
           auth_request_headers: false,
           pass_headers: [],
           audit: { when_full: 'open', query: false },
+          grpc: { max_message: '4MiB' },
           limits: [],
           routes: [
             {
@@ -220,6 +221,7 @@ test('the policy printer prints omitted keys of a policy with their defaults', (
               body: { max: '10MiB' },
               timeouts: { first_byte: '30s', idle: '1m', total: '1m' },
               credentials: 'assertion',
+              grpc: { max_message: '4MiB' },
               limits: [],
               on_outage: { limits: 'local', revocation: 'closed', replay: 'closed' },
               streams: { max_age: 'none', idle: 'none', end: 'end' },
