@@ -6,16 +6,25 @@ export class Queues {
   readonly #connection: ReturnType<RedisLink['queueConnection']>
   readonly #prefix: string
   readonly #queues = new Map<string, Queue>()
+  /** Resolved when the first attempt to connect has succeeded or failed. A call before that would fail immediately. */
+  readonly #attempted: Promise<void>
 
   /** @param name  name of the Redis connection */
   constructor(kind: string, link: RedisLink, name: string) {
     this.#connection = link.queueConnection('producer', name)
     this.#prefix = link.keys.queues(kind)
+    this.#attempted = new Promise((resolve) => {
+      for (const event of ['ready', 'close', 'end']) this.#connection.once(event, resolve)
+    })
   }
 
-  /** Loads the queue library at the first call, because loading takes time and memory, and many nodes add no job. */
+  /**
+   * Waits for the end of the first attempt to connect to Redis. Loads the queue library at the first call, because
+   * loading takes time and memory, and many nodes add no job.
+   */
   async of(name: string): Promise<Queue> {
     const { Queue } = await import('bullmq')
+    await this.#attempted
     let queue = this.#queues.get(name)
     if (queue === undefined) {
       queue = new Queue(name, {
