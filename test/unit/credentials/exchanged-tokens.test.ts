@@ -150,6 +150,7 @@ test('concurrent requests with one token and equal terms share one token exchang
 
 test.each([
   ['audience', { audience: [ordersResource], resource: [] }],
+  ['resource', { resource: [ordersResource, 'https://other.test'] }],
   ['scopes', { scopes: ['orders:write'] }],
   ['requested token type', { requestedType: 'jwt' }],
   ['client of the gate', { clientId: 'other' }],

@@ -78,9 +78,29 @@ test('no other node repeats a failed renewal of a credential within 30 s', async
 
 test('a node ignores a renewed credential in Redis that none of its encryption keys decrypts', async () => {
   const name = id()
-  await link.store.call('SET', link.keys.renewal(name), 'forged')
+  await link.store.call('SET', link.keys.renewal(name), 'forged', 'PX', 30_000)
 
   expect(await node().newer(name, 'Bearer one', patienceMs, async () => newer('Bearer two'))).toBeUndefined()
+})
+
+test('a node ignores a renewed credential that an attacker copied in Redis to another credential', async () => {
+  const [mine, other] = [id(), id()]
+  await node().newer(mine, 'Bearer one', patienceMs, async () => newer('Bearer of mine'))
+  await link.store.call('COPY', link.keys.renewal(mine), link.keys.renewal(other))
+
+  expect(await node().newer(other, 'Bearer one', patienceMs, async () => newer('Bearer of other'))).toBeUndefined()
+})
+
+test.each([
+  { end: 'no end', words: [] },
+  { end: 'a later end than nodes set', words: ['PX', 3_600_000] },
+])('a claim in Redis with $end does not prevent the renewal of a credential', async ({ words }) => {
+  const name = id()
+  await link.store.call('SET', link.keys.renewal(name), '', ...words)
+
+  expect(await node().newer(name, 'Bearer one', patienceMs, async () => newer('Bearer two'))).toEqual(
+    newer('Bearer two'),
+  )
 })
 
 test('a node without Redis renews a refused credential by itself', async () => {
