@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { beforeAll, expect, test } from 'vitest'
 import { ordersService } from '../../deploy/demo/grpc/orders-service.ts'
-import { startHaproxy, type TestBalancer } from '../kit/balancer.ts'
+import { startHaproxy, type TestHaproxy } from '../kit/balancer.ts'
 import { startChromium } from '../kit/chromium.ts'
 import { atEnd } from '../kit/cleanup.ts'
 import { Http2Client } from '../kit/http2-client.ts'
@@ -31,9 +31,11 @@ const name = 'api.test'
 let issuer: TestIssuer
 let upstream: TestUpstream
 let node: TestNode
-let balancer: TestBalancer
+let balancer: TestHaproxy
 let certFile: string
 let orders: OrdersClient
+/** Starts a node at its own loopback address, as in a container. All nodes use the same ports. */
+let addNode: () => Promise<TestNode>
 
 beforeAll(async () => {
   const rpc = ordersService()
@@ -41,39 +43,39 @@ beforeAll(async () => {
   atEnd(() => void rpc.close())
   const [names, sockets, ports] = [await startNameServer(), await WebSocketService.start(), freePorts(3)]
   const [nodePort, http2Port, probePort] = ports as [number, number, number]
-  const address = '127.0.10.1'
   issuer = await startIssuer()
   upstream = await startUpstream()
   const policy = testPolicy({ issuer: issuer.url, orders: upstream.url }) as { services: object }
   const scopes = (scope: string) => ({ scopes: { all: [scope] } })
-  node = await startNode({
-    policy: {
-      ...policy,
-      services: {
-        ...policy.services,
-        rpc: {
-          protocol: 'h2c',
-          upstreams: [`http://127.0.0.1:${(rpc.address() as AddressInfo).port}`],
-          routes: [
-            { id: 'rpc.write', match: { grpc: 'demo.Orders/Chat' }, require: scopes('orders:write') },
-            { id: 'rpc.read', match: { grpc: 'demo.Orders/*' }, require: scopes('orders:read') },
-          ],
-        },
-        sockets: {
-          upstreams: [sockets.url],
-          routes: [{ id: 'live', match: { path: '/live/**' }, require: 'public', websocket: {} }],
-        },
-      },
+  const services = {
+    ...policy.services,
+    rpc: {
+      protocol: 'h2c',
+      upstreams: [`http://127.0.0.1:${(rpc.address() as AddressInfo).port}`],
+      routes: [
+        { id: 'rpc.write', match: { grpc: 'demo.Orders/Chat' }, require: scopes('orders:write') },
+        { id: 'rpc.read', match: { grpc: 'demo.Orders/*' }, require: scopes('orders:read') },
+      ],
     },
-    settings: {
+    sockets: {
+      upstreams: [sockets.url],
+      routes: [{ id: 'live', match: { path: '/live/**' }, require: 'public', websocket: {} }],
+    },
+  }
+  addNode = async () => {
+    const address = `127.0.10.${names.addresses.length + 1}`
+    const settings = {
       listen: `${address}:${nodePort}`,
       listen_h2: { address: `${address}:${http2Port}`, tls: false },
       public_url: `https://${name}`,
       probes: { listen: `${address}:${probePort}` },
       proxies: ['127.0.0.1'],
-    },
-  })
-  names.addresses = [address]
+    }
+    const added = await startNode({ policy: { ...policy, services }, settings })
+    names.addresses = [...names.addresses, address]
+    return added
+  }
+  node = await addNode()
   balancer = await startHaproxy({ namePort: names.port, nodePort, http2Port, probePort })
   certFile = caFile(balancer.certificate)
   orders = new OrdersClient(`127.0.0.1:${balancer.port}`, balancer.certificate, {
@@ -204,4 +206,25 @@ test('no two HTTP/2 clients share a connection to the node, so that none can end
   }
 
   expect((await opened()) - before).toBe(clients.length)
+})
+
+/** Number of nodes whose health checks for HTTP/2 requests pass. */
+async function healthyNodes(): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${balancer.metricsPort}/metrics`)).text()
+  return (
+    text.match(/^haproxy_server_check_status\{proxy="nodes_http2",server="node\d+",state="L7OK"\} 1$/gm)?.length ?? 0
+  )
+}
+
+test('HAProxy checks the health of an added node, and sends it requests of HTTP/2 clients', async () => {
+  const added = await addNode()
+  await until('the health checks of both nodes pass', async () => (await healthyNodes()) >= 2)
+  const place = { port: balancer.port, certificate: balancer.certificate, name, from: '127.9.9.4' }
+
+  await until('the added node has a request', async () => {
+    // HAProxy chooses a node for each connection.
+    await Promise.all(['/public/x', '/public/y'].map((path) => new Http2Client(place).get(path)))
+    return added.accessLog().length > 0
+  })
+  expect(upstream.requests.at(-1)?.all('via')).toEqual(['2 gatehouse'])
 })

@@ -18,6 +18,11 @@ export interface TestBalancer {
   readonly certificate: string
 }
 
+export interface TestHaproxy extends TestBalancer {
+  /** Port of HAProxy's own metrics. */
+  readonly metricsPort: number
+}
+
 interface HaproxyPlace {
   /** Port of the DNS server on loopback that HAProxy queries. */
   readonly namePort: number
@@ -36,7 +41,7 @@ export async function startHaproxy({
   probePort,
   http2Port,
   tells,
-}: HaproxyPlace): Promise<TestBalancer> {
+}: HaproxyPlace): Promise<TestHaproxy> {
   const { certificate, pemFile } = await certificateFiles()
   const [port, metrics] = freePorts(2) as [number, number]
   const { command, env } = haproxy.find()
@@ -57,7 +62,7 @@ export async function startHaproxy({
     config: ['haproxy.cfg', () => shipped('haproxy.cfg')],
     port,
   })
-  return { port, certificate: certificate.cert }
+  return { port, certificate: certificate.cert, metricsPort: metrics }
 }
 
 /**
