@@ -9,7 +9,7 @@ import { checkPolicyNeeds } from './policy-needs.ts'
 
 interface NodeReloadDependencies {
   readonly loaded: LoadedSettings
-  /** Settings in force. */
+  /** Settings of the node that are in force. */
   readonly settings: Settings
   /** Holder of the settings of the last accepted reload. */
   readonly inForce: { settings: Settings }

@@ -194,7 +194,7 @@ export class GatewayNode {
   #admin: AdminPlane | undefined
   #listener: Listener | undefined
   #certificates: CertificateReload | undefined
-  /** `undefined` without the setting `listen_h2`. */
+  /** HTTP/2 listener; `undefined` without the setting `listen_h2`. */
   #http2: Http2Listener | undefined
   #stopping: Promise<void> | undefined
   /** True after all listeners are open. Read by the probes. */

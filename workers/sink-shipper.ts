@@ -40,7 +40,7 @@ export interface SinkLag {
   readonly sink: string
   /** Age of the oldest audit record that the sink has not accepted, s; 0 without a backlog. */
   readonly seconds: number
-  /** Number of dead letters. */
+  /** Number of dead letters of the sink. */
   readonly dead: number
 }
 

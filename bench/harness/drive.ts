@@ -4,7 +4,7 @@ export interface LoadTarget {
   readonly pid: number
 }
 
-/** Parameters of a load. */
+/** Parameters of a load of HTTP requests. */
 export interface DriveOptions {
   readonly connections: number
   /** Name of the header field that gets one of `values` in each request. */
@@ -18,7 +18,7 @@ export interface DriveOptions {
   readonly tls: boolean
 }
 
-/** Result of a load. */
+/** Result of a load of HTTP requests. */
 export interface Driven {
   /** Number of replies with the expected status. */
   readonly requests: number
@@ -28,5 +28,5 @@ export interface Driven {
   readonly wrong?: string
 }
 
-/** A load generator. */
+/** A load generator, such as wrk or h2load. */
 export type Drive = (targets: readonly LoadTarget[], options: DriveOptions) => Promise<Driven>

@@ -38,7 +38,7 @@ function openOne(port: number, authorization: string): Promise<WebSocket> {
 
 /** Exchanges messages over each socket without a pause: sends the next one when the last one has returned. */
 export class EchoLoad {
-  /** Number of messages that returned. */
+  /** Number of messages that the service returned. */
   returned = 0
   readonly #sockets: readonly WebSocket[]
 

@@ -58,7 +58,7 @@ class BenchStream implements WatchedStream {
 }
 
 interface Timed {
-  /** Time until all is done, ms. */
+  /** Time until the work on all streams is done, ms. */
   readonly ms: number
   /** CPU time of the longest turn of the event loop, ms. Does not depend on other load of the machine. */
   readonly turnMs: number

@@ -58,7 +58,7 @@ function acceptOf(key: string): string {
 function nextFrame(bytes: Buffer): Frame | 'invalid' | undefined {
   if (bytes.length < 2) return undefined
   const [first, second] = [bytes.readUInt8(0), bytes.readUInt8(1)]
-  // Frames of a client are masked.
+  // Frames of a WebSocket client are masked (RFC 6455 §5.3).
   if (second < 0x80) return 'invalid'
   const short = second - 0x80
   const lengthBytes = short === 126 ? 2 : short === 127 ? 8 : 0

@@ -45,21 +45,22 @@ ${service(
 export const errorExamples: Readonly<Record<ProblemCode, ErrorExample>> = {
   GH_CONFIG_UNREADABLE: {
     files: {},
-    remedy: 'Check the path, and that the user the node runs as may read the file. A folder must hold a `*.yaml` file.',
+    remedy: 'Check the path, and that the user of the node can read the file. A folder must contain a `*.yaml` file.',
   },
   GH_CONFIG_TOO_LARGE: {
     files: { 'policy.yaml': `version: ${'['.repeat(65)}${']'.repeat(65)}\n` },
-    remedy: 'Split the policy into a folder of files. Write repeated parts out instead of nesting aliases in aliases.',
+    remedy:
+      'Split the policy into several files in one folder. Write repeated parts out instead of nesting aliases in aliases.',
   },
   GH_CONFIG_SYNTAX: {
     files: { 'policy.yaml': 'version: 1\nservices:\n\torders: {}\n' },
     remedy:
-      'Indent by spaces, close every bracket and quote, keep to one document in a file, and use no tags (`!…`) and no ' +
+      'Indent with spaces, close every bracket and quote, write one document per file, and use no tags (`!…`) and no ' +
       'merge keys (`<<`).',
   },
   GH_CONFIG_DUPLICATE_KEY: {
     files: { 'policy.yaml': `${publicPolicy(route('orders.read', '/orders/**'))}version: 1\n` },
-    remedy: 'Decide which of the two values is meant, and delete the other.',
+    remedy: 'Delete one of the two values of the key.',
   },
   GH_CONFIG_UNKNOWN_KEY: {
     files: {
@@ -69,15 +70,15 @@ export const errorExamples: Readonly<Record<ProblemCode, ErrorExample>> = {
       ),
     },
     remedy:
-      'Correct the name; the hint says the nearest one known. The [configuration reference](configuration.md) has all.',
+      'Correct the name of the key; the hint has the most similar known name. The [configuration reference](configuration.md) lists all keys.',
   },
   GH_CONFIG_NOT_YET: {
     files: { 'gatehouse.yaml': 'policy: { path: policy.yaml }\nwebhooks: {}\n' },
-    remedy: 'Take the key out, or use a version of Gatehouse that enforces it.',
+    remedy: 'Remove the key, or use a version of Gatehouse that supports it.',
   },
   GH_CONFIG_MISSING: {
     files: { 'policy.yaml': publicPolicy(`      - id: orders.read\n        match: { path: /orders/** }\n`) },
-    remedy: 'Add the key. A route that shall let everybody in says so: `require: public`.',
+    remedy: 'Add the key. A route without authentication needs `require: public`.',
   },
   GH_CONFIG_VALUE: {
     files: {
@@ -86,27 +87,28 @@ export const errorExamples: Readonly<Record<ProblemCode, ErrorExample>> = {
         '    timeouts: { connect: 2 }\n    routes:',
       ),
     },
-    remedy: 'Write the value in the form that the message names. Durations and sizes always have a unit.',
+    remedy: 'Write the value in the form that the message states. Durations and sizes always have a unit.',
   },
   GH_CONFIG_UNKNOWN_VARIABLE: {
     files: { 'gatehouse.yaml': 'policy: { path: policy.yaml }\n' },
     env: { GATEHOUSE_LISTN: '127.0.0.1:8080' },
     remedy:
-      'Correct or unset the variable. Its name is `GATEHOUSE_` and the path of the key, in upper case, joined by `_`.',
+      'Correct or unset the variable. The name for a setting is `GATEHOUSE_` and the path of its key in upper case, joined by `_`.',
   },
   GH_CONFIG_SECRET_INLINE: {
     files: {
       'gatehouse.yaml':
         'policy: { path: policy.yaml }\nkeys:\n  assertion:\n    - { id: k1, secret: "do not write it here" }\n',
     },
-    remedy: 'Move the secret into a file or a variable, and treat the one that was written down as known to others.',
+    remedy:
+      'Move the secret into a file or an environment variable. Replace a secret that others can have read in the document.',
   },
   GH_CONFIG_SECRET: {
     files: {
       'gatehouse.yaml':
         'policy: { path: policy.yaml }\nkeys:\n  assertion:\n    - { id: k1, secret: { file: assertion.jwk } }\n',
     },
-    remedy: 'Make the file (for keys: `gatehouse keys generate assertion`), and let the user of the node read it.',
+    remedy: 'Create the file (for keys: `gatehouse keys generate assertion`), and let the user of the node read it.',
   },
   GH_CONFIG_KEY_MISSING: {
     files: {
@@ -114,16 +116,16 @@ export const errorExamples: Readonly<Record<ProblemCode, ErrorExample>> = {
       'policy.yaml': publicPolicy(route('orders.read', '/orders/**')),
     },
     remedy:
-      'Make a key with `gatehouse keys generate assertion` and name it under `keys.assertion`, or say ' +
-      '`credentials: none` for services that need no assertion. What is stored in Redis sealed needs one of ' +
-      '`gatehouse keys generate encryption` under `keys.encryption`.',
+      'Generate a key with `gatehouse keys generate assertion` and list it under `keys.assertion`, or set ' +
+      '`credentials: none` for services that need no assertion. Data in Redis are encrypted with a key of ' +
+      '`gatehouse keys generate encryption`, which is listed under `keys.encryption`.',
   },
   GH_POLICY_OWNER: {
     files: {
       'a.yaml': publicPolicy(route('orders.read', '/orders/**')),
       'b.yaml': publicPolicy(route('orders.write', '/orders/new')),
     },
-    remedy: 'Keep the whole service, or issuer, in one of the files.',
+    remedy: 'Define each service and each issuer in one file only.',
   },
   GH_POLICY_ISSUER: {
     files: {
@@ -139,15 +141,15 @@ export const errorExamples: Readonly<Record<ProblemCode, ErrorExample>> = {
       'policy.yaml': requiring('{ scopes: { all: [read] } }').replace('] }', '], tokens: opaque }'),
     },
     remedy:
-      'Give the issuer `introspection` with a `client_id` and one of `client_secret`, `private_key` and `certificate`; ' +
-      'or take it out where the issuer is not to be asked.',
+      'Add `introspection` with a `client_id` and one of `client_secret`, `private_key` and `certificate` to the issuer; ' +
+      'or remove it if the gate must not introspect tokens of the issuer.',
   },
   GH_POLICY_LOGIN: {
     files: { 'policy.yaml': requiring('{ session: main }') },
     remedy:
-      'Give the issuer `login` with a `client_id`, and at most one of `client_secret`, `private_key` and `certificate`; or ' +
-      'demand something else of the route. Where browsers log in at several issuers, each says `login.redirect`, and one at ' +
-      'most `plain`; the hint has every redirect URI to register ([login](../guide/login.md#several-issuers)).',
+      'Add `login` with a `client_id`, and at most one of `client_secret`, `private_key` and `certificate`, to the issuer; or ' +
+      'change the requirement of the route. Where browsers log in at several issuers, each needs `login.redirect`, of which ' +
+      'at most one is `plain`; the hint has every redirect URI to register ([login](../guide/login.md#several-issuers)).',
   },
   GH_POLICY_ACCEPT: {
     files: {
@@ -172,7 +174,7 @@ ${service('orders', route('orders.read', '/orders/**')).replace(
 )}`,
     },
     remedy:
-      'Add or remove the key that the message names. [Credentials for services](../guide/service-credentials.md) has examples.',
+      'Add or remove the key of the entry that the message names. [Credentials for services](../guide/service-credentials.md) has examples.',
   },
   GH_POLICY_ROLE: {
     files: { 'policy.yaml': requiring('{ roles: { any: [manager] } }') },
@@ -180,21 +182,24 @@ ${service('orders', route('orders.read', '/orders/**')).replace(
   },
   GH_POLICY_REQUIREMENT: {
     files: { 'policy.yaml': requiring('{ scopes: {} }') },
-    remedy: 'Say what is demanded, one kind in each mapping; join several by `all` or `any`. For everybody: `public`.',
+    remedy:
+      'Add a condition: one kind of requirement per mapping, several of them under `all` or `any`. For a route without authentication, write `public`.',
   },
   GH_POLICY_CONTRADICTION: {
     files: { 'policy.yaml': requiring('{ addresses: { allow: [10.1.0.0/16], deny: [10.0.0.0/8] } }') },
-    remedy: 'Change the part that leaves nothing. To close a route, delete it: what no route matches is refused.',
+    remedy:
+      'Change the part of the requirement that no request can meet. To close a route, delete it: a request that no route matches is refused.',
   },
   GH_POLICY_PATTERN: {
     files: { 'policy.yaml': publicPolicy(route('orders.read', '/orders//list')) },
-    remedy: 'Write the path as the message has it, `*` for one whole segment, `**` only last, hosts in lower case.',
+    remedy:
+      'Write the path in the form that the message states: `*` for one whole segment, `**` only at the end, and hosts in lower case.',
   },
   GH_POLICY_REWRITE: {
     files: {
       'policy.yaml': publicPolicy(`${route('orders.read', '/orders/**')}        rewrite: { strip_prefix: /order }\n`),
     },
-    remedy: 'Use whole segments in normal form, by which every path of the route starts.',
+    remedy: 'Use a prefix of whole segments in normal form, with which every path of the route starts.',
   },
   GH_POLICY_LIMIT: {
     files: {
@@ -202,7 +207,7 @@ ${service('orders', route('orders.read', '/orders/**')).replace(
         `${route('orders.read', '/orders/**')}        limits: [{ name: reads, by: subject, requests: 10, window: 1s }]\n`,
       ),
     },
-    remedy: 'Without a token, limit by address or route. Give each limit of a route a different name.',
+    remedy: 'On a route without a token, limit by address or by route. Give each limit of a route a different name.',
   },
   GH_POLICY_WEBSOCKET: {
     files: {
@@ -240,7 +245,7 @@ ${service('orders', route('orders.read', '/orders/**')).replace(
 `,
     },
     remedy:
-      'Use `credentials: assertion`, which identifies these callers too, or let the route require a token in addition.',
+      'Use `credentials: assertion`, which identifies these callers too, or require a token on the route in addition.',
   },
   GH_POLICY_ROUTE_ID: {
     files: { 'policy.yaml': publicPolicy(route('orders', '/orders/**') + route('orders', '/lists/**')) },
@@ -249,8 +254,8 @@ ${service('orders', route('orders.read', '/orders/**')).replace(
   GH_POLICY_CONFLICT: {
     files: { 'policy.yaml': publicPolicy(route('orders.all', '/orders/**') + route('orders.rest', '/orders/**')) },
     remedy:
-      'Give one of the routes another path, host or method. `GET` includes `HEAD`. Routes of one host and path agree on ' +
-      '`fall_through`.',
+      'Give one of the routes another path, host or method. `GET` includes `HEAD`. Routes of one host and path must have ' +
+      'the same `fall_through`.',
   },
   GH_POLICY_WEAKER_ROUTE: {
     files: {
@@ -264,7 +269,7 @@ ${route('pages', '/**')}`,
 )}`,
     },
     remedy:
-      'Give both routes the same host, or leave the host of the stronger one out. `gatehouse check --strict` makes an error of ' +
-      'this warning.',
+      'Give both routes the same host, or remove the host of the route with the stronger requirement. With ' +
+      '`gatehouse check --strict` this warning is an error.',
   },
 }

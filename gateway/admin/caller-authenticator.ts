@@ -10,7 +10,7 @@ import { allScopes, type Scope } from './scopes.ts'
 
 /** Authenticated caller: the owner of an access token of the admin issuer, or the holder of the bootstrap token. */
 export interface Caller {
-  /** Subject of the token. */
+  /** Subject of the caller's token. */
   readonly who: string
   readonly client: string | undefined
   readonly credential: 'bootstrap token' | 'access token'

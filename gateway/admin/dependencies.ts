@@ -69,7 +69,7 @@ export interface UpstreamView {
   readonly service: string
   readonly origin: string
   readonly protocol: ServiceProtocol
-  /** Number of open connections. */
+  /** Number of open connections of the listeners of the data plane. */
   readonly connections: number
   readonly resting: boolean
 }

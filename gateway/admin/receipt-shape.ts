@@ -7,14 +7,14 @@ export const receipt = z.strictObject({
   acknowledged: z
     .array(z.strictObject({ node: z.string(), ms: z.number() }))
     .describe('Nodes that already reject the revoked tokens, each with the time until its acknowledgement, ms.'),
-  missing: z.array(z.string()).describe('Nodes that have not acknowledged.'),
+  missing: z.array(z.string()).describe('Nodes that have not acknowledged the revocation.'),
   fenced_by: z
     .string()
     .describe(
       'Time from which no node admits the revoked tokens, even a node that is partitioned or stopped (RFC 3339).',
     ),
   max_staleness_ms: z.number().describe('Time from the write until `fenced_by`, ms.'),
-  replicas: z.number().describe('Redis replicas that confirmed the write.'),
+  replicas: z.number().describe('Number of Redis replicas that confirmed the write of the revocation.'),
   fsynced: z.boolean().describe('Whether the disk of Redis confirmed the write.'),
   matched_by: z
     .enum(['signed-text', 'jti', 'answer', 'text'])

@@ -8,7 +8,7 @@ const count = z.number().nullable()
 
 /** Schema of a stream in the API. */
 export const streamShape = z.strictObject({
-  id: z.string().describe('Request id of the exchange.'),
+  id: z.string().describe('Id of the stream: the request id of its exchange.'),
   kind: z.enum(['websocket', 'events', 'download', 'upload']).describe('`events`: server-sent events.'),
   route: z.string(),
   issuer: z.string().nullable().describe('Identifier of the issuer; null for a stream that a public route admitted.'),

@@ -19,7 +19,7 @@ export interface RefusedRequest {
   /** Client address, 4 or 16 bytes; an IPv4-mapped address must already be converted to IPv4. */
   readonly address: Uint8Array
   readonly reason: Reason
-  /** Id of the request. */
+  /** Request id of the refused request. */
   readonly id: string
   /** Time at which the exchange began, ms since the epoch. */
   readonly nowMs: number

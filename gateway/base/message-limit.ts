@@ -1,6 +1,6 @@
 /** A limit of the WebSocket messages that the clients of one subject send to one node. */
 export interface MessageLimit {
-  /** Name in logs, such as `route/live/chatter`. */
+  /** Name of the limit in logs, such as `route/live/chatter`. */
   readonly label: string
   /** Maximum number of messages in any interval of length `windowMs`. */
   readonly messages: number

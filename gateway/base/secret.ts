@@ -3,7 +3,7 @@
  * appears in JSON, in `util.inspect` or in an error.
  */
 export interface Secret {
-  /** The newest value. */
+  /** The newest valid value of the secret. */
   readonly current: string
   /**
    * The value before the last change, while the overlap lasts. A peer that authenticates to the gate may use `current`

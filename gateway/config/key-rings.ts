@@ -3,7 +3,7 @@ import type { SealKey } from '../base/sealer.ts'
 import type { AssertionKeySetting } from './assertion-keys.ts'
 import { type KeyKind, keyKinds } from './key-kinds.ts'
 
-/** Keys of the settings. */
+/** Keys that a settings document lists, by kind. */
 export interface SettingKeys {
   readonly assertion: readonly AssertionKeySetting[]
   readonly encryption: readonly SealKey[]

@@ -90,7 +90,7 @@ export class Secrets implements ExpirySource {
     for (const secret of this.#secrets()) secret.poll()
   }
 
-  /** Reads all sources now. */
+  /** Reads the sources of all open secrets now. */
   reload(): void {
     for (const secret of this.#secrets()) secret.read()
   }

@@ -25,7 +25,7 @@ export interface SettingSecret {
   readonly use: SecretUse
 }
 
-/** Origin of a key. */
+/** Source of a key (file or variable) and its place in the settings. */
 export interface KeyOrigin {
   readonly kind: KeyKind
   readonly id: string

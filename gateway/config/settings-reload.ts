@@ -37,7 +37,7 @@ export class SettingsReload implements ExpirySource {
   #inForce: LoadedSettings
   /** Stamp of the key files when they were read last. */
   #read: string
-  /** Stamp that the last check found. */
+  /** Stamp of the key files at the last check. */
   #found: string
   #rejected: { problem: string; triedMs: number } | undefined
   #running: Promise<void> = Promise.resolve()
@@ -56,12 +56,12 @@ export class SettingsReload implements ExpirySource {
     return settingsExpiries(this.#inForce)
   }
 
-  /** Origins of the keys in force. */
+  /** Sources of the keys in force. */
   get keySources(): LoadedSettings['keySources'] {
     return this.#inForce.keySources
   }
 
-  /** Watches the key files. */
+  /** Starts to watch the key files for changes. */
   watch(): void {
     this.#endWatching = this.#task.repeat(POLL_MS, () => this.poll())
   }
@@ -113,7 +113,7 @@ export class SettingsReload implements ExpirySource {
       this.#logChanges(what, next, needRestart)
       this.#inForce = next
       this.#rejected = undefined
-      // The settings may name other key files now.
+      // Take a new stamp, because the reloaded settings may name other key files.
       this.#read = this.#stamp()
       this.#found = this.#read
       return true

@@ -33,7 +33,7 @@ export const settingsSchemaFor = (context: SettingsContext) =>
         ...rest
       }) => ({
         ...rest,
-        /** `undefined`: no HTTP/2 listener. */
+        /** Settings of the HTTP/2 listener; `undefined`: no HTTP/2 listener. */
         listenH2: listen_h2,
         reusePort: reuse_port,
         /** Origins at which clients reach the gate. The main origin is the first; the list has at least one. */
@@ -43,7 +43,7 @@ export const settingsSchemaFor = (context: SettingsContext) =>
          * certificate.
          */
         certificates: tls?.certificates ?? [],
-        /** Whether `listen` uses the certificates. */
+        /** Whether the HTTP/1.1 listener (`listen`) uses TLS with the certificates. */
         listenTls: !isPlainHttp(tls),
         /** CAs of client certificates; `undefined`: the listener requests no certificate, and no certificate identifies a caller. */
         clientTls: tls?.client,

@@ -6,7 +6,7 @@ import { stampOf } from './file-stamp.ts'
  */
 export class SettledFiles {
   readonly #files: readonly string[]
-  /** Stamp that the last check found. */
+  /** Stamp of the files at the last check. */
   #found: string
   /** Stamp when the files were read last. */
   #read: string

@@ -135,7 +135,11 @@ export class GrantHolder {
 
   async #awaited(known: boolean): Promise<string> {
     if (this.#waiting >= (known ? WAITING_MAX : WAITING_MAX / 2)) {
-      throw new GatewayFault('upstream-credential-unavailable', 'node', 'too many exchanges wait for a token')
+      throw new GatewayFault(
+        'upstream-credential-unavailable',
+        'node',
+        'too many requests wait for the token of the gate for this service',
+      )
     }
     this.#waiting++
     try {

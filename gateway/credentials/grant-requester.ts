@@ -104,7 +104,11 @@ export class GrantRequester implements MetricSource {
           return this.#requestLocked(store, grant, client, found)
         case 'wait':
           if (performance.now() > deadlineAt)
-            throw failureOf(grant, 'another process did not finish in time', POLL_MAX_MS)
+            throw failureOf(
+              grant,
+              'another process holds the lock to request the token, and did not finish in time',
+              POLL_MAX_MS,
+            )
           // Poll instead of waiting for a message, which could be missed. Polling also acquires the lock of a process
           // that died.
           await sleep(Math.min(pauseMs, found.leftMs))

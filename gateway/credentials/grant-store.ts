@@ -12,7 +12,7 @@ const CLOCKS_MS = 60_000
 export interface GrantToken {
   /** Random id, 16 hexadecimal digits. */
   readonly id: string
-  /** Value of `Authorization`. */
+  /** Value of the field `Authorization` with the token. */
   readonly bearer: string
   readonly expiresAtMs: number
   /** Time from which the token is to be renewed: after two thirds of its lifetime. */

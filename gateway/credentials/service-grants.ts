@@ -83,7 +83,7 @@ export class ServiceGrants implements MetricSource {
     }
   }
 
-  /** Renews all tokens that are due. */
+  /** Renews all tokens of grants that are due for renewal. */
   async renew(): Promise<void> {
     await Promise.all([...this.#current.values()].map((holder) => holder.renew()))
   }

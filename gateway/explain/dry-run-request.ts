@@ -16,7 +16,7 @@ export interface AskedRequest {
   readonly certificate?: string | undefined
   /** Header fields of the client in addition to Host and the access token. Names can have upper-case letters. */
   readonly fields: readonly HeaderField[]
-  /** Client address as text. */
+  /** IP address of the client, as text. */
   readonly address: string
   /** Time of the request, ms since the epoch. */
   readonly nowMs: number

@@ -13,7 +13,10 @@ const FIELDS_MAX = 256
 export class EnvoyCheckRequest {
   /** Address of the peer that sent the request to Envoy; `''` when the peer has no IP address. */
   sourceAddress = ''
-  /** Certificate of that peer, in PEM, percent-encoded. Only with `include_peer_certificate`. */
+  /**
+   * Certificate of the peer that sent the request to Envoy, in PEM, percent-encoded. Only with
+   * `include_peer_certificate`.
+   */
   certificate = ''
   method = ''
   /** Path with its query, as in the request. */

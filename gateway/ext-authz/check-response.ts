@@ -114,6 +114,6 @@ class HeaderOption {
 function whole(writer: ProtobufWriter): Buffer {
   // The size was computed with one byte for each character of a name. A name that is not ASCII, which the gate never
   // sends, would be longer.
-  if (!writer.isComplete) throw new Error('a CheckResponse has another size than computed')
+  if (!writer.isComplete) throw new Error('the written CheckResponse does not have the computed size')
   return writer.bytes
 }

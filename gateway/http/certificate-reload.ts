@@ -52,7 +52,7 @@ export class CertificateReload {
     this.#endWatching = new Supervisor('certificate-watch').repeat(POLL_MS, () => this.poll())
   }
 
-  /** Reads all files again. */
+  /** Reads all certificate files of the listener and of client CAs again. */
   reload(): void {
     if (this.#dependencies.settings.certificates.length > 0) this.#reloadCertificates('reload')
     if (this.#dependencies.settings.clientTls !== undefined) this.#reloadClientTrust('reload')

@@ -51,9 +51,9 @@ export class UwsClientSocket implements ClientSocket {
   /** True when no further message is relayed in either direction. */
   #over = false
   #paused = false
-  /** Messages for the service. */
+  /** Queued messages of the client for the service. */
   readonly #incoming = new MessageQueue()
-  /** Messages for the client. */
+  /** Queued messages of the service for the client. */
   #outgoing: QueuedMessage[] = []
   /** True while uWebSockets.js holds bytes that the client has not read. */
   #backed = false
@@ -131,7 +131,7 @@ export class UwsClientSocket implements ClientSocket {
       this.#listener.onMessage(data, binary)
       return
     }
-    // `ready` may have ended the WebSocket.
+    // Check again, because `ready` may have ended the WebSocket.
     if (this.#over) return
     this.#incoming.push(data, binary)
     // Messages that were in transit restart the reading, so each of them pauses it again.

@@ -124,7 +124,7 @@ export class UwsDownstream implements Downstream {
     return this.#socket !== undefined
   }
 
-  /** Call this in the request handler's own tick. */
+  /** Allows a later switch of this request to WebSocket. Call this in the tick of the request handler. */
   allowUpgrade(upgrade: Upgrade): void {
     this.#upgrade = upgrade
   }

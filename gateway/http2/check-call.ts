@@ -142,9 +142,9 @@ export class CheckCall implements Downstream, ActiveSetMember {
     if (this.#decided || this.#stream.aborted || this.#stream.rstCode !== 0) return
     const bytes = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks)
     if (bytes.length < GRPC_PREFIX_BYTES || bytes.readUInt32BE(1) !== bytes.length - GRPC_PREFIX_BYTES) {
-      this.#failCall(rpcStatus.internal, 'the call does not consist of one message')
+      this.#failCall(rpcStatus.internal, 'a check must consist of exactly one message')
     } else if (bytes[0] !== 0) {
-      this.#failCall(rpcStatus.internal, 'a compressed message without grpc-encoding')
+      this.#failCall(rpcStatus.internal, 'a compressed message has no grpc-encoding; compression is not supported')
     } else this.#decide(() => this.#read(bytes))
   }
 

@@ -47,7 +47,7 @@ export class ClientConnection implements ActiveSetMember {
   servedNames: ReadonlySet<string> | undefined
   /** Client certificate of the TLS connection; `undefined` unless the listener requests client certificates. */
   handshake: TlsHandshake | undefined
-  /** Number of requests in progress. */
+  /** Number of requests in progress on this connection. */
   streams = 0
   readonly #options: ConnectionOptions
   readonly #startedMs: number
@@ -258,7 +258,7 @@ export class ClientConnection implements ActiveSetMember {
     else session.destroy()
   }
 
-  /** Ends the connection at once. */
+  /** Closes the connection at once, without GOAWAY. */
   destroy(): void {
     this.#session?.destroy()
     this.#options.socket.destroy()

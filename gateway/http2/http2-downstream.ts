@@ -47,7 +47,7 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
   #watching = false
   /** True when the gate has handed the whole reply to the stream. */
   #complete = false
-  /** Trailers of the reply. */
+  /** Trailers of the reply for the client. */
   #trailers: Trailers | undefined
   /** True when the stream has sent all bytes of the reply. */
   #sent = false
@@ -327,12 +327,12 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
     return undefined
   }
 
-  /** Node.js has no timeout here. */
+  /** Does nothing: Node.js has no timeout for streams of HTTP/2 that would have to be restarted. */
   restartTimeout(): void {}
 
   /** The gate offers no WebSocket over HTTP/2 (RFC 8441), so no request has a handshake. */
   accept(): ClientSocket {
-    throw new Error('no WebSocket over HTTP/2')
+    throw new Error('the gate offers no WebSocket over HTTP/2')
   }
 
   goAway(): void {}

@@ -46,7 +46,7 @@ export class CertificateBound<Client extends Closable> {
     return this.#client
   }
 
-  /** Cancels calls in progress. */
+  /** Cancels the calls to the issuer that are in progress. */
   close(): Promise<void> {
     return this.#client.close()
   }

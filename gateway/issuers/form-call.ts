@@ -72,7 +72,7 @@ export class FormCall {
     }
   }
 
-  /** Cancels calls in progress. */
+  /** Cancels the calls to the endpoint that are in progress. */
   close(): Promise<void> {
     return this.#http.close()
   }

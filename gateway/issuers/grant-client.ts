@@ -26,7 +26,7 @@ export class GrantClient {
     this.#endpoint = new AuthenticatedEndpoint({ client, rules, clientId, timeoutMs, authentication })
   }
 
-  /** Maximum duration of a request, ms. */
+  /** Maximum duration of a token request, ms. */
   get patienceMs(): number {
     return this.#endpoint.patienceMs
   }
@@ -43,7 +43,7 @@ export class GrantClient {
     return this.#endpoint.request(form, rechecks)
   }
 
-  /** Cancels calls in progress. */
+  /** Cancels the token requests in progress. */
   close(): Promise<void> {
     return this.#endpoint.close()
   }

@@ -37,7 +37,7 @@ export class IssuerClient {
     }
   }
 
-  /** Cancels requests in progress. */
+  /** Cancels the requests to the issuer that are in progress. */
   close(): Promise<void> {
     return this.#http.close()
   }

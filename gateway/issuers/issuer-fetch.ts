@@ -15,7 +15,7 @@ export interface IssuerFetchOptions {
   readonly issuer: string
   /** Maximum number of concurrent connections to one origin. */
   readonly connections: number
-  /** Longest duration of a call, ms. */
+  /** Longest duration of a call to the issuer, ms. */
   readonly patienceMs: number
 }
 
@@ -64,7 +64,7 @@ export class IssuerFetch {
     })
   }
 
-  /** Cancels calls in progress. */
+  /** Cancels the calls to the issuer that are in progress. */
   close(): Promise<void> {
     return this.#http.close()
   }

@@ -116,7 +116,7 @@ export class IssuerHttp {
     return new IssuerReply(reply, this.#maxBytes)
   }
 
-  /** Cancels requests in progress. */
+  /** Cancels the requests to the issuer that are in progress. */
   async close(): Promise<void> {
     await this.#agent.destroy()
   }

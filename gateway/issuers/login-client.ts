@@ -310,7 +310,7 @@ export class LoginClient {
     })
   }
 
-  /** Cancels calls in progress. */
+  /** Cancels the calls to the issuer that are in progress. */
   async close(): Promise<void> {
     this.#authentication.close()
     const lanes = [this.#logins, this.#refreshes, this.#revocations]

@@ -88,12 +88,12 @@ export class TokenEndpoint {
     }
   }
 
-  /** Maximum duration of a request, ms: the wait in the queue and the call. */
+  /** Maximum duration of a token request, ms: the wait in the queue and the call. */
   get patienceMs(): number {
     return 2 * this.#options.timeoutMs
   }
 
-  /** Cancels the calls in progress. */
+  /** Cancels the calls to the token endpoint that are in progress. */
   close(): Promise<void> {
     return this.#call.close()
   }

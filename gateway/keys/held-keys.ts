@@ -30,7 +30,7 @@ export class HeldKeys {
   readonly #appointed: ReadonlyMap<string, string>
   readonly #sessionsEndMs: number
 
-  /** @param reply  reply of list-keys.lua */
+  /** @param reply  reply of the script list-keys.lua */
   constructor(reply: readonly unknown[]) {
     const [nowMs, holders, use, appointed, sessionsEndS] = reply as [string, string[], string[], string[], string]
     this.nowMs = Number(nowMs)

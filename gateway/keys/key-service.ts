@@ -47,7 +47,7 @@ export type RotationResult =
     }
   | {
       readonly rotated: false
-      /** Processes that lack the key. */
+      /** Nodes and workers that lack the key. */
       readonly lacking: readonly string[]
       /** Time from which the switch is possible; `null` while a process lacks the key. */
       readonly ready_at: string | null

@@ -35,7 +35,7 @@ export interface ProofClaims {
   readonly jti: string
   readonly htm: string
   readonly htu: string
-  /** `iat`, s since the Unix epoch. */
+  /** Claim `iat`: time at which the client made the proof, s since the Unix epoch. */
   readonly issuedAtS: number
   readonly ath: string
   readonly nonce: string | undefined

@@ -68,7 +68,7 @@ export interface Gate {
   readonly checksConsumeProofs: boolean
   /** `undefined` without Redis; revocation is disabled then. */
   readonly revocations: Pick<Revocations, 'revoked' | 'stale'> | undefined
-  /** `undefined` in a gate that forwards nothing. */
+  /** Registry of streams; `undefined` in a gate that forwards nothing. */
   readonly streams: Pick<StreamRegistry, 'open' | 'findIn' | 'counts' | 'messages' | 'verifications'> | undefined
   /** `undefined` when no signing key for identity assertions is configured. */
   readonly signer: AssertionSigner | undefined
@@ -80,7 +80,7 @@ export interface Gate {
   readonly checkLifecycle: Lifecycle
   readonly accessLog: AccessLog
   readonly traffic: Traffic
-  /** `undefined` when tracing is off. */
+  /** Tracer of the node; `undefined` when tracing is off. */
   readonly tracer: Tracer | undefined
   /** `undefined` without Redis; there is no audit log then. */
   readonly audit: Pick<AuditTrail, 'reserve' | 'add' | 'aggregate'> | undefined

@@ -57,7 +57,7 @@ export class PathTrie {
     return rivals
   }
 
-  /** The routes with exactly this pattern. */
+  /** Returns the routes with exactly this path pattern. */
   routesOf(pattern: PathPattern): Route[] {
     return [...new Set(this.#routesOf(pattern).byMethod.values())]
   }

@@ -10,7 +10,7 @@ import { serviceEntry } from './services/service-entry.ts'
  */
 export const policySchema = z
   .strictObject({
-    version: z.literal(1).describe('Version of this format: 1.'),
+    version: z.literal(1).describe('Version of the policy format: 1.'),
     issuers: z.record(entryName, issuerEntry).prefault({}).describe('Trusted authorization servers, by name.'),
     limits: limitEntries.prefault([]).describe('Limits that all routes of the policy share.'),
     services: z.record(entryName, serviceEntry).prefault({}).describe('Protected services, by id.'),

@@ -123,7 +123,7 @@ export interface RouteStreams {
    */
   readonly max: number | undefined
   readonly maxPerSubject: number | undefined
-  /** `undefined` for no limit. */
+  /** Maximum duration of a stream, ms; `undefined` for no limit. */
   readonly maxAgeMs: number | undefined
   /** Maximum time without a message of a WebSocket or a byte of an event stream, ms; `undefined` for no limit. */
   readonly idleMs: number | undefined
@@ -215,7 +215,7 @@ export interface Route {
 
 /** Schemes of `Authorization` with which callers of a route authenticate. */
 export interface RouteAccept {
-  /** Access tokens. */
+  /** Access tokens (Bearer, and DPoP for bound tokens). */
   readonly bearer: boolean
   /** Terms under which the gate gets a token for a caller with a client id and secret; `undefined`: not accepted. */
   readonly basic: BasicTerms | undefined

@@ -49,7 +49,7 @@ export interface DpopProofsOptions {
   readonly nonces: ProofNonces
   /** Records that the nodes share; `undefined` for a node without Redis, which keeps its own records. */
   readonly used: UsedProofs | undefined
-  /** Monotonic clock, ms. */
+  /** Returns the monotonic time, ms. */
   readonly now?: () => number
 }
 
@@ -142,7 +142,11 @@ export class DpopProofs {
   #useHere(id: string): boolean {
     if (this.#own.has(id)) return false
     if (this.#own.add(id)) return true
-    throw new GatewayFault('store-unavailable', 'node', 'the node has too many records of used proofs')
+    throw new GatewayFault(
+      'store-unavailable',
+      'node',
+      'the node has the maximum number of records of used DPoP proofs',
+    )
   }
 }
 

@@ -11,7 +11,7 @@ const CLOCK_SKEW_MS = 10_000
 const HOUR_S = 3600
 const TIME_BYTES = 4
 const MAC_BYTES = 12
-/** Base64url length of a nonce. */
+/** Length of a nonce in base64url, characters. */
 const NONCE_CHARS = 22
 
 /** The data in Redis that records used proofs: its id, and its age if the id shows it. */

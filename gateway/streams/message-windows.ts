@@ -11,7 +11,7 @@ class MessageWindow {
   readonly #windowMs: number
   readonly #partMs: number
   readonly #counts = new Uint32Array(PARTS + 1)
-  /** Number of the current part. */
+  /** Number of the current part of the window. */
   #part = 0
   #sum = 0
   /** Time until which messages are late, monotonic, ms. */

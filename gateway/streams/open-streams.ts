@@ -6,7 +6,7 @@ import { StreamSummaries } from './stream-summaries.ts'
 
 export interface StreamRoomDependencies {
   readonly settings: Pick<Settings, 'streams' | 'node'>
-  /** `undefined` on a node without Redis. */
+  /** Connection to the cluster; `undefined` on a node without Redis. */
   readonly cluster: Pick<ClusterRoom, 'link' | 'cluster' | 'client' | 'running'> | undefined
   readonly log: StreamEnderDependencies['log']
 }

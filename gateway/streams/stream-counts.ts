@@ -1,6 +1,6 @@
 /** The owner of a counted stream, and the limits of its route. */
 export interface StreamClaim {
-  /** Id of the route. */
+  /** Id of the route of the stream. */
   readonly route: string
   /** Key of the client address: an IPv4 address or an IPv6 /64. */
   readonly address: string

@@ -33,7 +33,7 @@ export interface StreamRegistryOptions extends StreamLimits {
   readonly now?: () => number
 }
 
-/** A stream of this node. */
+/** A stream of this node with its entry in the registry. */
 export interface ListedStream extends StreamView {
   /** Whether nothing is relayed, because the node cannot know whether the stream is allowed. */
   readonly held: boolean

@@ -3,10 +3,10 @@ export type StreamKind = 'websocket' | 'events' | 'download' | 'upload'
 
 /** A stream, as operators see it. */
 export interface StreamView {
-  /** Request id of the exchange. */
+  /** Id of the stream: the request id of its exchange. */
   readonly id: string
   readonly kind: StreamKind
-  /** Id of the route. */
+  /** Id of the route of the stream. */
   readonly route: string
   /** Identifier of the issuer; `undefined`, like `subject`, for a stream that a public route admitted. */
   readonly issuer: string | undefined
@@ -27,7 +27,7 @@ export interface StreamView {
 
 /** Selects the streams that have all given values. Without a value it selects every stream. */
 export interface StreamSelector {
-  /** Request id. */
+  /** Id of the selected stream: the request id of its exchange. */
   readonly id?: string
   readonly route?: string
   /** Id of a login session, or `sid` of a token. */

@@ -3,7 +3,7 @@ import { Supervisor } from '../base/supervisor.ts'
 import { instruments } from './instruments.ts'
 import type { MetricSink, MetricSource } from './metrics.ts'
 
-/** Time between two checks, ms. */
+/** Time between two checks of the list of expiries, ms. */
 const CHECK_MS = 60_000
 const DAY_MS = 24 * 60 * 60 * 1000
 

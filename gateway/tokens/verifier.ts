@@ -213,7 +213,9 @@ async function signerAmong(
   try {
     for (const key of candidates) if (await key.verify(token)) return key
   } catch (cause) {
-    throw new GatewayFault('node-fault', 'node', 'a signature check failed with an internal error', { cause })
+    throw new GatewayFault('node-fault', 'node', 'the signature check of a token failed with an internal error', {
+      cause,
+    })
   }
   return undefined
 }

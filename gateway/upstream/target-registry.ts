@@ -22,7 +22,7 @@ export interface UpstreamSettings {
   /** Id of the service, for errors and log lines. */
   readonly id: string
   readonly upstreams: readonly URL[]
-  /** Default: HTTP/1.1. */
+  /** Protocol of the service. Default: HTTP/1.1. */
   readonly protocol?: ServiceProtocol
   /** Maximum number of concurrent calls to one upstream. */
   readonly maxCalls: number
@@ -42,7 +42,7 @@ type Log = (level: 'info' | 'warn', message: string, fields: Readonly<Record<str
 
 interface RegistryOptions {
   readonly log?: Log
-  /** Clock, ms since the epoch. */
+  /** Returns the wall clock, ms since the epoch. */
   readonly nowMs?: () => number
 }
 

@@ -141,7 +141,7 @@ export interface UpgradeCall extends UpstreamCall {
   send(data: Uint8Array, binary: boolean): boolean
   ping(): void
   pause(): void
-  /** Bytes queued for the service. */
+  /** Number of bytes that are queued for the service of the WebSocket. */
   readonly unsentBytes: number
   /**
    * Ends the WebSocket: sends a close frame and reports no further event. Before the switch to WebSocket, this method

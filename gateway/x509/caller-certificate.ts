@@ -10,7 +10,7 @@ export interface CallerCertificate {
   /** The same hash in hexadecimal digits in upper case. */
   readonly fingerprint: string
   readonly serial: string
-  /** Validity, ms since the epoch. */
+  /** Start and end of the validity of the certificate, ms since the epoch. */
   readonly validFromMs: number
   readonly validUntilMs: number
   /** Subject alternative names; `undefined` when a name is invalid. The common name is never used (RFC 9525 §2). */

@@ -9,7 +9,7 @@ export interface RevocationList {
   readonly nextUpdateMs: number
   /** Serial numbers of the revoked certificates. */
   readonly revoked: ReadonlySet<string>
-  /** SHA-256 of the list, in hexadecimal. */
+  /** SHA-256 hash of the revocation list, in hexadecimal. */
   readonly fingerprint: string
   /** Whether the list was signed with this key. */
   signedBy(key: KeyObject): boolean

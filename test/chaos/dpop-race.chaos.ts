@@ -17,7 +17,7 @@ import { startUpstream } from '../kit/upstream.ts'
 //   CHAOS_PROOFS=100 npm run chaos -- dpop   fewer
 
 const PROOFS = Number(process.env['CHAOS_PROOFS'] ?? '1000')
-/** Proofs that are in flight at once. */
+/** Number of DPoP proofs whose requests are in flight at once. */
 const CONCURRENT = 16
 const COMPARED = 4 * PROOFS
 const publicUrl = 'https://api.example'

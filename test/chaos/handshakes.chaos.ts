@@ -121,7 +121,7 @@ function attempt(id: number): Promise<string> {
       const status = /^HTTP\/1\.1 (\d+)/.exec(seen)?.[1]
       if (first && status === '101' && !early) sent.add(text)
       if (first && !early) socket.write(frame)
-      // The echo, or another reply than 101.
+      // Wait for the echo of the message, or for a reply other than 101.
       if (seen.includes(text) || (status !== undefined && status !== '101')) finish(status ?? 'closed')
     })
     socket.on('error', () => finish('closed'))

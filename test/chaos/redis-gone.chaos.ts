@@ -81,7 +81,7 @@ test('while Redis is unreachable for 20 s, the gate holds WebSockets; after that
     expect(served.messages).toEqual(numbers)
     expect(client.closed).toBeUndefined()
   }
-  // One second for timers and checks on a busy machine.
+  // Allow one second for timers and checks on a busy machine.
   const held = samples.filter(({ atMs }) => atMs > cutMs + maxStalenessMs + 1000 && atMs < backMs)
   console.log({
     sockets: SOCKETS,

@@ -41,7 +41,7 @@ test('a login session whose event stream only receives ends after session.idle; 
     const lastedMs = idle.endedAt! - openedAt
     console.log({ lasted_s: lastedMs / 1000 })
     expect(idle.ending).toBe('complete')
-    // The login before the stream was the last use.
+    // The login before the stream was the last use of the session.
     expect(lastedMs).toBeGreaterThan(IDLE_MS - 10_000)
     const record = await gate.node.waitForRecord(({ reason }) => reason === 'stream-ended')
     expect(record).toMatchObject({ path: '/live/events', stream_end: 'session-ended' })

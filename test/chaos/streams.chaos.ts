@@ -26,7 +26,7 @@ const STREAMS = Number(process.env['CHAOS_STREAMS'] ?? 6000)
 const SUBJECTS = 40
 const REVOKED = 20
 const PER_SUBJECT = Math.max(9, Math.floor(STREAMS / SUBJECTS))
-/** Streams of the subject of each other cause. */
+/** Number of streams of the subject for each of the other causes. */
 const PER_CAUSE = 90
 const BATCH = 100
 

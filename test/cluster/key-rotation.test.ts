@@ -29,7 +29,7 @@ function put(text: string, ...names: string[]): void {
   writeFileSync(`${at(...names)}.new`, text, { mode: 0o600 })
   renameSync(`${at(...names)}.new`, at(...names))
 }
-// Written beside the folder first: a folder of keys must contain keys only.
+// Write the file outside the folder first, because a folder of keys must contain only keys.
 function putKey(kind: 'assertion' | 'encryption', id: string): void {
   const key =
     kind === 'assertion' ? JSON.stringify(signingKey('ES256').privateJwk) : randomBytes(32).toString('base64url')

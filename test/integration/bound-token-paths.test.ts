@@ -60,7 +60,7 @@ type Fields = readonly (readonly [name: string, value: string])[]
 interface Way {
   readonly method: 'GET' | 'POST'
   readonly target: string
-  /** @returns status of the reply; of gRPC, the HTTP status that its denial has elsewhere */
+  /** @returns status of the reply; for gRPC, the HTTP status that the same denial has without gRPC */
   readonly send: (target: string, fields: Fields) => Promise<number>
 }
 

@@ -102,7 +102,7 @@ test('with check.dpop: verify, forward-auth checks verify a DPoP proof without u
   expect(verifying.log.find(({ msg }) => msg === 'node started')!['relaxations']).toContain('check.dpop: verify')
 })
 
-/** Asks as Envoy does, whose client sends a request with a proof. */
+/** Sends a forward-auth check as Envoy does for a client request with a DPoP proof. */
 const envoyAsks = ({ http2Port }: TestNode, proof: string, path = target) =>
   new TestEnvoy(http2Port, { raw: true }).check({
     path,

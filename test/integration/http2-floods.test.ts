@@ -45,9 +45,9 @@ const indexed = (name: string, value: string) => Buffer.concat([Buffer.of(0x40),
 const references = Buffer.alloc(12_000, 0x80 | 62)
 
 interface Flood {
-  /** Frames that are sent once. */
+  /** Frames that are sent once, at the start of the flood. */
   readonly first?: readonly Buffer[]
-  /** Frame or frames of round i. */
+  /** Frame or frames that are sent in round i of the flood. */
   readonly round: (i: number) => Buffer
   /** Largest number of rounds that the gate may accept. */
   readonly most: number

@@ -135,7 +135,7 @@ test('the HTTP/2 listener identifies a client by its certificate, and refuses a 
   await foreign.closed
   expect(foreign.session.destroyed).toBe(true)
 
-  // A connection that was opened before a reload, and whose handshake is later.
+  // Connection that was opened before a reload, and whose TLS handshake happens after the reload.
   const socket = connectTcp(secured.http2Port, '127.0.0.1')
   await until(
     'the connection',

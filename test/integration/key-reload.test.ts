@@ -98,7 +98,7 @@ test('SIGHUP with settings that lack the signing key is rejected, and changes ne
   expect(await publishedIds()).toEqual(['k1', 'k2'])
   expect([await statusWith(tokens[2]!), await statusWith(tokens[0]!)]).toEqual([200, 401])
 
-  // The same secret without the change of the keys, and a setting that needs a restart.
+  // The same change of the secret without the change of the keys, and a changed setting that needs a restart.
   writeFileSync(file, stringify({ ...settings, admin, request: { head_max: '32KiB' } }))
   node.signal('SIGHUP')
   const warning = await node.waitForLine(({ msg }) => msg === 'changed settings need a restart')

@@ -40,11 +40,11 @@ services:
 
 /** Addresses of this machine from which the tests connect. */
 const peer = {
-  /** In no list. */
+  /** Address in no list of the settings. */
   unlisted: '127.0.0.1',
   proxy: '127.0.0.2',
   tcpProxy: '127.0.0.4',
-  /** In `check.peers` only. */
+  /** Address in `check.peers` only. */
   checks: '127.0.0.5',
 }
 

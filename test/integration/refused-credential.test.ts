@@ -93,7 +93,7 @@ test.each([
 
     expect((await send(`/${kind}`)).status).toBe(200)
 
-    // The watch of the file can have noticed the change before the request.
+    // The node may have noticed the changed file before the request.
     const sent = upstream.requests.map(secretOf)
     expect(sent.at(-1)).toBe(current)
     expect(sent.filter((each) => each !== current).every((each) => each === old)).toBe(true)

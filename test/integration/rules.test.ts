@@ -376,7 +376,7 @@ test.concurrent.each([
   refused(gate, { target, token: good }, ambiguous(reason)),
 )
 
-test.concurrent('the rewritten path is not in the challenge, and clients cannot request it', async () => {
+test.concurrent('the challenge does not contain the rewritten path of a route, and clients cannot request the rewritten path', async () => {
   await refused(gate, { target: '/move/7' }, noCredential)
   await refused(
     gate,

@@ -42,7 +42,7 @@ async function open(node: TestNode, token: string, target = '/orders/events'): P
   return { wire, reply: replies.at(-1)! }
 }
 
-/** The stream still relays. */
+/** Proves that the stream still relays: the service sends an event, and the client gets it. */
 async function goesOn({ wire, reply }: Opened): Promise<void> {
   reply.write('data: goes on\n\n')
   await wire.until('data: goes on\n\n')
@@ -198,7 +198,7 @@ test('the second part of an upload is not relayed after the expiry of its token,
   const expMs = Math.ceil(Date.now() / 1000) * 1000 + 2000
   const token = issuer.sign({ claims: { sub: 'brief', exp: expMs / 1000 } })
   await warm(node, token)
-  // Most of them are too short for the periodic search for streams.
+  // Most of these uploads are too short for the periodic search for streams.
   for (const beforeMs of [220, 200, 180, 160, 140, 120, 100, 80, 60, 40]) {
     await until('shortly before the expiry', () => Date.now() >= expMs - beforeMs)
     const wire = await connect(node.port)

@@ -191,7 +191,7 @@ test('when the service refuses an exchanged token, one renewal in the cluster se
   )
 
   expect(replies.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200, 200])
-  // Two exchanges of the first requests, one for each node, and the renewal.
+  // The issuer got three exchanges: one for the first request at each of two nodes, and the renewal.
   expect(issuer.asked).toHaveLength(3)
   const accepted = new Set(orders.requests.map(bearerOf).filter((each) => !withdrawn.has(each)))
   expect(accepted.size).toBe(1)

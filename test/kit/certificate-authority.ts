@@ -11,9 +11,9 @@ interface Wanted {
   readonly names: readonly string[]
   /** Extended key usage. Default: none, so that both sides may use the certificate. */
   readonly use?: 'clientAuth' | 'serverAuth'
-  /** Default: now. */
+  /** Start of the validity. Default: now. */
   readonly from?: Date
-  /** Default: one year after `from`. */
+  /** End of the validity. Default: one year after `from`. */
   readonly until?: Date
 }
 

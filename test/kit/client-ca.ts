@@ -26,7 +26,7 @@ export interface ClientIdentity {
   readonly key: string
   readonly der: Buffer
   readonly serial: string
-  /** `x5t#S256` (RFC 8705 §3.1). */
+  /** Value of `x5t#S256` in a token that is bound to the certificate (RFC 8705 §3.1). */
   readonly thumbprint: string
 }
 
@@ -34,7 +34,7 @@ export interface ClientNames {
   readonly uris?: readonly string[]
   readonly dns?: readonly string[]
   readonly emails?: readonly string[]
-  /** Common name; default `client`. */
+  /** Common name of the certificate; default `client`. */
   readonly commonName?: string
   /** Value of the extension subjectAltName in DER, instead of names. */
   readonly rawNames?: Buffer

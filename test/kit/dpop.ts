@@ -8,7 +8,7 @@ const thumbprintMembers: Readonly<Record<string, readonly string[]>> = {
   RSA: ['e', 'kty', 'n'],
 }
 
-/** Differences from a valid proof; a value of `undefined` leaves a member out. */
+/** Differences from a valid DPoP proof; a value of `undefined` leaves a member out. */
 export interface ProofOverrides {
   readonly header?: Readonly<Record<string, unknown>>
   readonly claims?: Readonly<Record<string, unknown>>
@@ -36,7 +36,7 @@ export class DpopClient {
     return issuer.sign({ ...overrides, claims: { cnf: { jkt: this.thumbprint }, ...overrides.claims } })
   }
 
-  /** A proof for one request. */
+  /** Makes a DPoP proof for one request. */
   proof(url: string, token: string, { header, claims, key = this.key }: ProofOverrides = {}): string {
     const goodClaims = {
       jti: randomUUID(),

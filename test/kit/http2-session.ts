@@ -18,7 +18,7 @@ export interface SessionReply {
   json(): unknown
 }
 
-/** A request in progress. */
+/** A request of the client that is in progress. */
 export interface SentRequest {
   readonly stream: ClientHttp2Stream
   /** Resolves when the stream has ended, in any way. */

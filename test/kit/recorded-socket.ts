@@ -4,7 +4,7 @@ import { until } from './until.ts'
 /** A WebSocket of the `ws` package with all that it has received. */
 export class RecordedSocket {
   readonly ws: WebSocket
-  /** Text as a string, binary as a buffer. */
+  /** Messages in the order of arrival: text as a string, binary as a buffer. */
   readonly messages: (string | Buffer)[] = []
   /** Code and reason of the close; 1006 without a close frame. */
   closed: readonly [code: number, reason: string] | undefined

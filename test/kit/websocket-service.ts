@@ -7,7 +7,7 @@ import { RecordedSocket } from './recorded-socket.ts'
 import { until } from './until.ts'
 
 interface WebSocketServiceOptions {
-  /** Sends back each message. Default true. */
+  /** Whether the service sends each message back. Default true. */
   readonly echo?: boolean
   /** Selects a subprotocol. Default: the first one that is offered. */
   readonly select?: (offered: readonly string[]) => string | undefined

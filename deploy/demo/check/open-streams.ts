@@ -9,7 +9,7 @@ const service = 'files'
 
 /** A stream that the demo check has opened at the gate. */
 export interface OpenStream {
-  /** Request id. */
+  /** Request id of the stream. */
   readonly id: string
   /** Resolves with how the stream ended. */
   readonly ended: Promise<string>

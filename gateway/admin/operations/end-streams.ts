@@ -24,7 +24,7 @@ const selectors = z.strictObject({
 
 const orderReceipt = z.strictObject({
   ...receipt.omit({ matched_by: true }).shape,
-  id: z.string().describe('Id of the order.'),
+  id: z.string().describe('Id of the order to end streams.'),
   position: z.string().describe('Position of the order in the event log of the cluster.'),
   acknowledged: z
     .array(z.strictObject({ node: z.string(), ms: z.number() }))

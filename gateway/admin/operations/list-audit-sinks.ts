@@ -10,10 +10,10 @@ const listing = z.strictObject({
       'Whether the settings of this node contain the sink. A removed sink still keeps records in the log until it is forgotten.',
     ),
   cursors: z.array(z.string()).describe('Last delivered entry of each shard of the log.'),
-  lag_records: z.number().describe('Records that are not delivered yet.'),
+  lag_records: z.number().describe('Audit records that the sink has not received yet.'),
   lag_complete: z.boolean().describe('false: the count stopped early, and there are more records.'),
   lag_seconds: z.number().describe('Age of the oldest record that is not delivered, seconds.'),
-  shipped: z.number().describe('Records delivered so far.'),
+  shipped: z.number().describe('Audit records delivered to the sink so far.'),
   shipped_at: z.string().nullable(),
   dead_letters: z
     .number()

@@ -7,7 +7,7 @@ const processes = z.array(z.string())
 
 const key = z.strictObject({
   kind: z.enum(keyKinds).describe('Kind of the key, as under `keys` in the settings.'),
-  id: z.string().describe('Id of the key.'),
+  id: z.string().describe('Id of the key, unique among keys of its kind.'),
   held_by: processes.describe('Nodes and workers that have the key, such as `node a`.'),
   lacking: processes.describe('Nodes and workers that need the key and lack it.'),
   written_by: processes.describe('Nodes and workers that sign, encrypt or seal with the key now.'),

@@ -33,7 +33,7 @@ export const replayAudit = operation({
   body: z.discriminatedUnion('what', orders),
   replies: {
     202: {
-      description: 'The order is stored for the workers.',
+      description: 'The order to send the records again is stored, and the workers carry it out.',
       schema: z.strictObject({
         sink: z.string(),
         letters: z.number().nullable().describe('Number of dead letters that are sent again; null for a time range.'),

@@ -7,7 +7,7 @@ import { operation } from '../operation.ts'
 
 const issuerStatus = z.strictObject({
   name: z.string(),
-  keys: z.number().describe('Number of usable keys.'),
+  keys: z.number().describe('Number of usable keys in the key set of the issuer.'),
   ignored_keys: z.number(),
   outcome: z
     .enum(['succeeded', 'failed'])
@@ -33,7 +33,7 @@ const clusterStatus = z.strictObject({
     .string()
     .nullable()
     .describe('Epoch of the data in Redis. A new epoch means that Redis lost its data. null before the first contact.'),
-  position: z.string().describe('Position of the last applied event.'),
+  position: z.string().describe('Position of the last event of the cluster that this node has applied.'),
   age_ms: z
     .number()
     .nullable()
@@ -48,7 +48,7 @@ const clusterStatus = z.strictObject({
 
 const auditStatus = z.strictObject({
   chain: z.string().describe('Id of the audit chain of this run of the node.'),
-  in_contact: z.boolean().describe('Whether Redis accepts records.'),
+  in_contact: z.boolean().describe('Whether Redis accepts audit records.'),
   records: z.number().describe('Accepted records, including records that are not in Redis yet.'),
   lost: z.number().describe('Records that were lost because Redis, disk and memory had no space.'),
   oldest_unsent_ms: z.number().describe('Age of the oldest record that is not in Redis yet, ms.'),

@@ -15,7 +15,7 @@ interface Stream {
   readonly bytes_in: number
   readonly bytes_out: number
   readonly held: boolean
-  /** Only in the list of a cluster. */
+  /** Node of the stream. Only lists of the whole cluster have it. */
   readonly node?: string
 }
 

@@ -110,7 +110,7 @@ export class SinkCall {
     return new SinkFault(`${this.#url.origin}: ${faultOf(error).message}`)
   }
 
-  /** Aborts running requests. */
+  /** Aborts the requests to the receiver that are in progress. */
   async close(): Promise<void> {
     await this.#opened?.agent.destroy()
   }

@@ -106,7 +106,7 @@ export type SinkTlsEntry = NonNullable<z.output<typeof sinkTls>>
 
 /** Schema of `type` in the settings of an audit sink. */
 export function sinkType<const Type extends string>(type: Type) {
-  return z.literal(type).describe('Kind of sink.')
+  return z.literal(type).describe('Kind of the audit sink.')
 }
 
 interface HttpUrl {

@@ -48,7 +48,7 @@ export interface ClientSocketListener {
   onFlood(): void
   /** Called when the messages queued for the service exceed the limit of the queue. */
   onQueueFull(): void
-  /** The node stops. */
+  /** Called when the node stops. */
   onGoingAway(): void
   /** Called when all messages for the client were passed to the socket, but only after `send` returned false. */
   onDrained(): void

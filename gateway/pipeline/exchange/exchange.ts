@@ -51,7 +51,7 @@ export class Exchange implements RequirementInput {
    * converted to IPv4.
    */
   address: Uint8Array
-  /** Start of the exchange, monotonic, ms. */
+  /** Monotonic time at which the exchange started, ms. */
   readonly startedAt = performance.now()
   /** Arrival time for logs, records and traces. Wall clock, ms since the epoch. */
   readonly arrivedMs = Date.now()
@@ -66,7 +66,7 @@ export class Exchange implements RequirementInput {
    */
   method: string
   query: string | undefined
-  /** Path in normal form. */
+  /** Path of the request in normal form. */
   path = ''
   /** Requested host in lower case, without port and trailing dot. */
   host = ''
@@ -263,7 +263,7 @@ export type Resolved = Guarded & After<'resolve-client'>
 /** An exchange with a matched route. The route and its policy snapshot do not change until the exchange ends. */
 export type Matched = Resolved & After<'match-route'> & { readonly runtime: Runtime; readonly route: Route }
 
-/** An exchange whose trace is chosen. */
+/** An exchange whose trace is chosen: the trace of the client, or a new one. */
 export type Traced = Matched & After<'continue-trace'>
 
 /**
@@ -310,7 +310,7 @@ export type Recorded = Sampled & After<'reserve-audit'>
 /** An exchange whose credential for the service is made, where the policy sets one. */
 export type Credentialed = Recorded & After<'obtain-credential'>
 
-/** An exchange with a chosen upstream. */
+/** An exchange for which an upstream of the service is selected. */
 export type Selected = Credentialed & { readonly target: UpstreamTarget }
 
 /** An exchange whose `requestFields` are the header fields that the service will receive. */

@@ -2,7 +2,7 @@ import type { Trailers } from '../../upstream/target.ts'
 
 /** An exchange that is watched as a stream, as its two sides use it. */
 export interface Relay {
-  /** True while nothing may be relayed. A client that gets nothing then is not slow. */
+  /** True while nothing may be relayed. A client that gets nothing during this time does not count as slow. */
   readonly held: boolean
   /** Whether bytes may be relayed now, in either direction. Also ends or holds the exchange as necessary. */
   mayRelay(): boolean

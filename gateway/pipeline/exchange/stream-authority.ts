@@ -49,7 +49,7 @@ export class StreamAuthority {
    * the facts of its credential at that time.
    */
   #current: Recorded
-  /** True while the phases run. */
+  /** True while the phases decide again about the stream. */
   #running = false
   /** Denial of the last run; 503 when it failed. */
   #denial: Denial | undefined
@@ -78,7 +78,7 @@ export class StreamAuthority {
     return this.#current.route.streams.holdMs
   }
 
-  /** The exchange as last decided. */
+  /** The exchange with the facts of the last decision about the stream. */
   get current(): Recorded {
     return this.#current
   }

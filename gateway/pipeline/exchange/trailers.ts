@@ -50,7 +50,7 @@ const headOnly: ReadonlySet<string> = new Set([
   'x-request-id',
 ])
 
-/** Prefixes of such fields. */
+/** Prefixes of names of fields that a message must not have as trailers. */
 const headOnlyPrefixes = ['access-control-', 'content-', 'cross-origin-', 'proxy-', 'sec-', 'x-gatehouse-'] as const
 
 function belongsInHead(name: string): boolean {

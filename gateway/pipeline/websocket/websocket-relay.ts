@@ -32,7 +32,7 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
   readonly #x: Recorded
   readonly #call: UpgradeCall
   readonly #authority: StreamAuthority
-  /** `undefined` without limits of messages. */
+  /** Limits of messages of the WebSocket; `undefined` without limits of messages. */
   readonly #meter: MessageMeter | undefined
   #watch!: StreamWatch
   #client: ClientSocket | undefined
@@ -67,14 +67,14 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
     }
   }
 
-  /** Starts to relay. */
+  /** Starts to relay messages between client and service. */
   begin(client: ClientSocket): void {
     this.#client = client
   }
 
   // Messages of the service
 
-  /** @returns false to pause the service */
+  /** @returns false to pause reading from the service */
   onServiceMessage(data: Uint8Array, binary: boolean): boolean {
     const room = this.#client!.send(data, binary)
     if (!room) this.#servicePaused = true
@@ -178,7 +178,7 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
 
   watchedBy(watch: StreamWatch): void {
     this.#watch = watch
-    // `settle` ends it, however the exchange ends.
+    // `settle` closes this watch, however the exchange ends.
     this.#x.watch = {
       mayRelay: () => watch.mayRelay(),
       close: () => {
@@ -243,7 +243,7 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
     this.#end(Close.fault, 'node-fault')
   }
 
-  /** Ends both WebSockets at once. */
+  /** Ends the WebSockets of the client and of the service at once. */
   #end(close: Close, reason: EndReason, toService = close): void {
     this.#call.close(toService.code, toService.reason)
     this.#client!.close(close.code, close.reason)

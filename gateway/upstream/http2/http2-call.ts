@@ -111,7 +111,7 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
     if (!this.#over) this.start()
   }
 
-  /** Sends the request on the session. */
+  /** Opens a stream on the session, and sends the request on it. */
   start(): void {
     const { body } = this.#request
     const carrier = this.#carrier!
@@ -211,7 +211,7 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
   }
 
   #onEnd(stream: ClientHttp2Stream): void {
-    // `close` follows, with the cause.
+    // Does nothing: the event `close` follows and has the cause.
     if (!this.#isWhole || !this.#answered || stream.rstCode !== constants.NGHTTP2_NO_ERROR) return
     if (!this.#bodyless && this.#left !== undefined && this.#left > 0) {
       this.#fail(this.#carrier!.faultOf(stream, true))

@@ -30,7 +30,7 @@ const unsafeInLine = /[\0-\x20\x7f\u0100-\uffff]/
 
 /** The head of a request as node:http2 sends it, and the length of its body. */
 export interface RequestList {
-  /** Alternating names and values, Latin-1. */
+  /** Fields of the request: alternating names and values, Latin-1. */
   readonly fields: readonly string[]
   /** Exact body length, bytes; `undefined` for a body of unknown length, and without a body. */
   readonly contentLength: number | undefined

@@ -372,7 +372,11 @@ export class UpstreamSession implements CallCarrier {
     const { origin } = this.#keeper
     const fault =
       this.#lateHandshakeFault() ??
-      new GatewayFault('upstream-broken', 'upstream', `${origin}: ${this.#error?.message ?? 'session ended'}`)
+      new GatewayFault(
+        'upstream-broken',
+        'upstream',
+        `${origin}: ${this.#error?.message ?? 'the HTTP/2 session with the service ended'}`,
+      )
     for (const call of this.#calls.members()) call.lost(fault)
   }
 

@@ -29,7 +29,7 @@ export class TlsSource {
   readonly #nowMs: () => number
   #current: TlsMaterial
   #seen: string | undefined
-  /** Last error; `undefined` after a successful read. */
+  /** Error of the last read of the files; `undefined` after a successful read. */
   #failure: { readonly error: TlsFileError; reported: boolean } | undefined
 
   /** @throws {TlsFileError} when a file is unusable */

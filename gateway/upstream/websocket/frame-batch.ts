@@ -75,7 +75,7 @@ class Block {
   readonly memory: FrameMemory = frameMemory(takeBlock(BLOCK_BYTES))
   /** Number of writes whose callback has not been called. */
   writes = 0
-  /** Set when the block is no longer used for new frames. Called when the last write has ended. */
+  /** Callback for the end of the last write; set when the memory block is no longer used for new frames. */
   onReturned: (() => void) | undefined
 
   readonly sent = (error?: Error | null): void => {

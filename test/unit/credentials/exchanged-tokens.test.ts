@@ -348,10 +348,10 @@ test('after a 401 of the service, the token is exchanged again, at most once in 
   const second = await exchanged.newer(terms, at(who), first)
   expect(second).toMatch(/^Bearer /)
   expect(second).not.toBe(first)
-  // A request that still sends the first token uses the newer one, without another exchange.
+  // A request for which the service refused the first token uses the newer token, without another exchange.
   expect(await exchanged.newer(terms, at(who), first)).toBe(second)
   expect(exchanged.obtain(terms, at(who))).toBe(second)
-  // The service refuses the newer one too.
+  // The service refuses the newer token too.
   expect(await exchanged.newer(terms, at(who), second!)).toBeUndefined()
   expect(issuer.asked).toHaveLength(2)
 })

@@ -66,7 +66,7 @@ interface Node {
   readonly requester: GrantRequester
   /** Ids of the tokens whose renewal was ordered from a worker. */
   readonly orders: string[]
-  /** Counts by outcome. */
+  /** Number of token requests by outcome. */
   counts(): Record<string, number>
 }
 

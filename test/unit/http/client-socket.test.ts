@@ -201,7 +201,7 @@ test.each(['messages', 'pings'] as const)('a WebSocket client that floods the no
     onMessage: () => undefined,
     onFlood: () => {
       calls.push('flood')
-      // Waits, because bytes wait for the client.
+      // The close frame waits, because bytes wait for the client.
       socket.close(1008, 'too many messages')
     },
   }

@@ -262,7 +262,7 @@ test('the gate no longer fetches the keys of a removed issuer, and fetches them 
   keys.retain([rules])
   await until(() => server.keyFetches > 2)
   keys.retain([])
-  await set.refetch() // the last one, which may have been under way
+  await set.refetch() // The last key fetch, which may have been in progress already.
   const asked = server.keyFetches
   await new Promise((later) => setTimeout(later, 100))
   expect(server.keyFetches).toBe(asked)

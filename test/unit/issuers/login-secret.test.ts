@@ -22,7 +22,7 @@ const keys = new IssuerKeys({ log: () => {} })
 /** Secrets that the issuer accepts, and those that the gate presented. */
 let accepted: string[] = []
 let shown: string[] = []
-/** How the issuer refuses a secret. */
+/** The reply with which the issuer refuses a client secret. */
 let refusal = { status: 401, fields: {} as Record<string, string> }
 
 const server = createServer(async (request, response) => {

@@ -9,7 +9,7 @@ import type { Session } from '../../../gateway/sessions/session.ts'
 const idleMs = 600_000
 const session = { id: 's', version: 1, lifetime: { idleMs, absoluteMs: 36_000_000 } } as Session
 
-/** @param lastUseMs  of the session on any node; `undefined`: it has ended */
+/** @param lastUseMs  time of the last use of the session on any node, ms; `undefined`: the session has ended */
 function useOf(lastUseMs?: number): { use: SessionUse; reports: () => number } {
   let reports = 0
   const sessions = { use: () => reports++, lastUseMs: async () => lastUseMs }

@@ -114,7 +114,7 @@ test.each(Object.keys(topologies) as (keyof typeof topologies)[])(
     expect(await ready()).toEqual([null, null, null])
     const between = await clients()
 
-    // Redis accepts both, then only the new one.
+    // Redis accepts both passwords, and then only the new password.
     await acl('>two')
     await acl('<one')
     expect(await clients()).toEqual(between)

@@ -31,7 +31,7 @@ beforeAll(async () => {
 test('close() of a Redis client returns although the client has no connection', async () => {
   const away = new RedisLink(redisSettingsFor(freePort()), () => undefined)
   const clients = Array.from({ length: 5 }, (_, i) => away.client('receipt', `away-${i}`))
-  // Between two tries to connect.
+  // Wait between two attempts to connect.
   await new Promise((resolve) => setTimeout(resolve, 300))
   const closed = Promise.all([away.close(), ...clients.map((client) => client.close())])
   await within(20_000, 'the end of close()', closed)

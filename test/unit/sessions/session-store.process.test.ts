@@ -171,7 +171,7 @@ test('a renewed refresh lock stays held, and an expired refresh lock passes to t
   const turn = await turnOf(session, 3000)
   expect(turn.orphaned).toBe(false)
   expect(await turns.renew(session, turn, 60_000)).toBe(true)
-  // The first lease has ended by then.
+  // The first lease of the refresh lock has ended by this time.
   await sleep(3100)
   expect(await turns.renew(session, turn, 60_000)).toBe(true)
   expect((await turns.begin(session, leaseMs)).kind).toBe('wait')

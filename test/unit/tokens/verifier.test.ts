@@ -170,7 +170,7 @@ test('S-058: the gate fetches the keys once for an unknown kid, and then rejects
   const outcomes = await Promise.all(Array.from({ length: 50 }, () => verify(unknown())))
   expect(new Set(outcomes)).toEqual(new Set(['token-key-unknown']))
   expect(await verify(unknown())).toBe('token-key-unknown')
-  expect(server.keyFetches).toBe(2) // the first was made before the test
+  expect(server.keyFetches).toBe(2) // The first key fetch was made before the test.
 })
 
 test('S-058: the gate fetches the keys and accepts a token with a newly published kid', async () => {

@@ -7,7 +7,7 @@ import { MalformedReply } from '../../../gateway/upstream/malformed-reply.ts'
 interface Decoded {
   readonly data: string
   readonly complete: boolean
-  /** Bytes behind the body. */
+  /** Bytes after the chunked body. */
   readonly rest: string
 }
 

@@ -159,9 +159,9 @@ test('the WebSocket frames of one turn are sent with one write, and the end of t
   expect(socket.writes[1]!.buffer).toBe(socket.writes[0]!.buffer)
 })
 
-test('sockets that cannot send keep at most 64 shared blocks, and further frames are copied', async () => {
+test('sockets that cannot send keep at most 64 shared blocks of WebSocket frames, and further frames are copied', async () => {
   const service = await byteService()
-  // A socket sends nothing before it is connected, and no event is handled within this turn.
+  // The sockets cannot send: they are not connected yet, and no event is handled within this turn of the event loop.
   const sockets = Array.from({ length: 80 }, () => service.open())
   const batch = new FrameBatch()
   for (const part of ['a', 'b']) {
@@ -181,7 +181,7 @@ test('sockets that cannot send keep at most 64 shared blocks, and further frames
   expect(later.borrowed).toBe(true)
 })
 
-test('broken sockets return their share of the blocks, and frames for a destroyed socket are dropped', async () => {
+test('broken sockets return their blocks of WebSocket frames, and frames for a destroyed socket are dropped', async () => {
   const service = await byteService()
   const batch = new FrameBatch()
   const sockets = Array.from({ length: 64 }, () => service.open())

@@ -46,12 +46,12 @@ const replies: Record<string, (received: ServiceStream) => unknown> = {
   },
   '/reset': ({ stream }) => stream.close(constants.NGHTTP2_INTERNAL_ERROR),
   '/cut': ({ stream }) => {
-    // Otherwise node:http2 sends END_STREAM before RST_STREAM.
+    // Without `waitForTrailers`, node:http2 sends END_STREAM before RST_STREAM.
     stream.respond({ ':status': 200 }, { waitForTrailers: true })
     stream.write('part', () => stream.close(constants.NGHTTP2_INTERNAL_ERROR))
   },
   '/cut-politely': ({ stream }) => {
-    // Otherwise node:http2 sends END_STREAM before RST_STREAM.
+    // Without `waitForTrailers`, node:http2 sends END_STREAM before RST_STREAM.
     stream.respond({ ':status': 200 }, { waitForTrailers: true })
     stream.write('part', () => stream.close(constants.NGHTTP2_NO_ERROR))
   },

@@ -15,8 +15,8 @@ const event = (log: UpgradeLog, count: number) => until(`${count} events`, () =>
 describe.each([
   ['plain HTTP', async (url: string) => url],
   ['TLS', tlsInFrontOf],
-])('an upgrade over %s', (_title, urlOf) => {
-  test('the service receives messages and its messages are reported, in order', async () => {
+])('a WebSocket of the gate to a service over %s', (_title, urlOf) => {
+  test('the service receives the messages of the gate, and its own messages are reported, in order', async () => {
     let received: Record<string, unknown> = {}
     const service = await wsService((socket, fields) => {
       received = fields
@@ -40,7 +40,7 @@ describe.each([
     log.call.close(1000, 'done')
   })
 
-  test('a close frame of the service is answered and reported with its code and reason', async () => {
+  test('the gate answers a close frame of the service and reports its code and reason', async () => {
     const closed = Promise.withResolvers<number>()
     const service = await wsService((socket) => {
       socket.on('close', (code) => closed.resolve(code))
@@ -72,7 +72,7 @@ describe.each([
     expect(log.events.length).toBe(seen)
   })
 
-  test('a service whose connection breaks causes upstream-broken', async () => {
+  test('a broken connection of the service causes upstream-broken', async () => {
     const service = await wsService((socket) => socket.terminate())
     const log = upgrade(await urlOf(service))
     await event(log, 2)
@@ -82,7 +82,7 @@ describe.each([
   })
 })
 
-test('a ping of the service is answered, and a ping of the gate reaches the service', async () => {
+test('the gate answers a WebSocket ping of the service, and a ping of the gate reaches the service', async () => {
   const pong = Promise.withResolvers<string>()
   const ping = Promise.withResolvers<void>()
   const service = await wsService((socket) => {
@@ -98,7 +98,7 @@ test('a ping of the service is answered, and a ping of the gate reaches the serv
   log.call.abort()
 })
 
-test('a reply other than 101 is reported as an ordinary reply', async () => {
+test('a reply other than 101 to a WebSocket handshake is reported as an ordinary reply', async () => {
   const upstream = await startUpstream({ handler: (_received, response) => void response.writeHead(403).end('no') })
   const log = upgrade(upstream.url)
   await event(log, 3)
@@ -106,7 +106,7 @@ test('a reply other than 101 is reported as an ordinary reply', async () => {
   expect(log.events).toEqual([['head', 403], ['data', 'no'], 'end'])
 })
 
-test('an upgrade that is cancelled when its connection opens writes nothing', async () => {
+test('a WebSocket handshake that is cancelled when its connection opens writes nothing', async () => {
   const upstream = await rawUpstream('')
   const log = new UpgradeLog()
   const opened = Promise.withResolvers<void>()
@@ -138,7 +138,7 @@ const scripted = (lines: readonly string[], frames = Buffer.alloc(0)) =>
 
 const good = ['Upgrade: websocket', 'Connection: Upgrade', 'Sec-WebSocket-Accept: $']
 
-test('messages in the same packet as the 101 are reported after the switch', async () => {
+test('WebSocket messages in the same packet as the 101 reply are reported after the switch', async () => {
   const upstream = await scripted(good, Buffer.from('\x81\x02hi\x82\x01x', 'latin1'))
   const log = upgrade(upstream.url)
   await event(log, 3)
@@ -161,7 +161,7 @@ test.each([
   ['a subprotocol although none was offered', [...good, 'Sec-WebSocket-Protocol: one'], []],
   ['a subprotocol that was not offered', [...good, 'Sec-WebSocket-Protocol: two'], ['one']],
   ['two subprotocols', [...good, 'Sec-WebSocket-Protocol: one', 'Sec-WebSocket-Protocol: one'], ['one']],
-])('a 101 with %s is upstream-broken', async (_, lines, protocols) => {
+])('a 101 reply with %s causes upstream-broken', async (_, lines, protocols) => {
   const upstream = await scripted(lines)
   const log = upgrade(upstream.url, { protocols })
   await event(log, 1)
@@ -170,7 +170,7 @@ test.each([
   expect(log.fault).toMatchObject({ reason: 'upstream-broken' })
 })
 
-test('an invalid frame ends the WebSocket: the service receives the close code, and upstream-broken is reported', async () => {
+test('an invalid frame of the service ends the WebSocket: the service gets the close code, and upstream-broken is reported', async () => {
   const closed = Promise.withResolvers<Buffer>()
   const upstream = await rawUpstream(async (wire) => {
     const head = (await wire.until('\r\n\r\n')).toString('latin1')
@@ -234,7 +234,7 @@ test('after a listener pauses a WebSocket service, no further message arrives un
   log.call.abort()
 })
 
-test('a service that does not read makes `send` return false, and `onDrained` follows when it reads', async () => {
+test('while a WebSocket service does not read, `send` returns false, and `onDrained` is called when the service reads', async () => {
   let socket: WebSocket | undefined
   let bytes = 0
   const service = await wsService((accepted) => {

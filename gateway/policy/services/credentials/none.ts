@@ -12,6 +12,6 @@ export const emptyCredential: ServiceCredential = Object.freeze({
 
 export const noneKind = credentialKind({
   type: 'none',
-  schema: z.strictObject({ type: z.literal('none').describe('No credential.') }),
+  schema: z.strictObject({ type: z.literal('none').describe('The service receives no credential.') }),
   compile: () => emptyCredential,
 })

@@ -7,7 +7,7 @@ import type { Derived, TokenFacts } from '../../../oauth/token-facts.ts'
 
 /** The parts of an exchange from which the credential for its service is made. */
 export interface CredentialInput {
-  /** `undefined` on a public route. */
+  /** Verified facts of the caller's token; `undefined` on a public route. */
   readonly facts: TokenFacts | undefined
   readonly derived: Derived | undefined
   /** The client's token; `''` when the exchange has none. */
