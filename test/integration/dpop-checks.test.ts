@@ -110,7 +110,7 @@ const envoyAsks = ({ http2Port }: TestNode, proof: string, path = target) =>
     fields: dpopFields(token, proof).map(([name, value]) => [name.toLowerCase(), value]),
   })
 
-test('a check of Envoy uses up the proof of its request, and Envoy removes the proof', async () => {
+test('an ext_authz check uses up the DPoP proof of its request, and Envoy removes the proof', async () => {
   const proof = proofFor()
   const admitted = await envoyAsks(consuming, proof)
   expect(admitted.status).toBe(200)
@@ -123,13 +123,13 @@ test('a check of Envoy uses up the proof of its request, and Envoy removes the p
   expect((await envoyAsks(consuming, proofFor(), '/orders/2')).status).toBe(401)
 })
 
-test('with check.dpop: verify, checks of Envoy verify a proof without using it up', async () => {
+test('with check.dpop: verify, ext_authz checks verify a DPoP proof without using it up', async () => {
   const proof = proofFor()
   for (let i = 0; i < 2; i++) expect((await envoyAsks(verifying, proof)).status).toBe(200)
   expect((await envoyAsks(verifying, proofFor({ htm: 'POST' }))).status).toBe(401)
 })
 
-test('with required nonces, a client of Envoy gets a nonce with the refusal, and is admitted with it', async () => {
+test('with dpop.nonce: required, a client of Envoy gets a DPoP nonce with the refusal, and is admitted with a proof that has the nonce', async () => {
   const refused = await envoyAsks(asking, proofFor())
   const nonce = refused.field('dpop-nonce')
   expect([refused.status, nonce]).toEqual([401, expect.any(String)])

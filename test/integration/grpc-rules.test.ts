@@ -86,7 +86,7 @@ async function resetAtService(sent: Call): Promise<number> {
   return stream.rstCode
 }
 
-test('messages up to max_message pass, in a body above body.max, and the route overrides the service', async () => {
+test('gRPC messages up to max_message pass, even in a body above body.max, and max_message of a route overrides that of its service', async () => {
   const sent = call('/demo.Orders/Count')
   for (let i = 0; i < 20; i++) sent.stream.write(grpcMessage(Buffer.alloc(2048)))
   sent.stream.end()
@@ -95,7 +95,7 @@ test('messages up to max_message pass, in a body above body.max, and the route o
   expect([body.toString().slice(5), trailers]).toEqual([String(20 * 2053), ['grpc-status', '0']])
 })
 
-test('a message above max_message ends the call with RESOURCE_EXHAUSTED before the service gets it', async () => {
+test('a gRPC message above max_message ends the call with RESOURCE_EXHAUSTED before the service gets the message', async () => {
   const sent = call('/demo.Orders/Never')
   sent.stream.write(grpcMessage(Buffer.alloc(1024)))
   await until('the first message', () => sent.atService() !== undefined)
@@ -116,7 +116,7 @@ test('a message above max_message ends the call with RESOURCE_EXHAUSTED before t
   expect(record).toMatchObject({ status: 413, reason: 'message-too-large' })
 })
 
-test('a message above max_message after the reply has begun ends the call with trailers', async () => {
+test('a gRPC message above max_message after the reply has begun ends the call with trailers', async () => {
   const sent = call('/demo.Orders/Echo')
   sent.stream.write(part)
   await firstData(sent)
@@ -127,13 +127,16 @@ test('a message above max_message after the reply has begun ends the call with t
   expect(await resetAtService(sent)).toBe(8)
 })
 
-test.each(['5', '5s', '123456789S', '1S, 1S'])('a call with grpc-timeout %s gets INVALID_ARGUMENT', async (value) => {
-  const { reply } = call('/demo.Orders/Count', { 'grpc-timeout': value })
-  const { field } = await reply
-  expect([field('grpc-status'), field('grpc-message')]).toEqual(['3', 'Bad Request (invalid_grpc_timeout)'])
-})
+test.each(['5', '5s', '123456789S', '1S, 1S'])(
+  'a gRPC call with grpc-timeout %s gets INVALID_ARGUMENT',
+  async (value) => {
+    const { reply } = call('/demo.Orders/Count', { 'grpc-timeout': value })
+    const { field } = await reply
+    expect([field('grpc-status'), field('grpc-message')]).toEqual(['3', 'Bad Request (invalid_grpc_timeout)'])
+  },
+)
 
-test('the service gets the time that is left: of grpc-timeout, or of timeouts.total if it is shorter', async () => {
+test('the service gets as grpc-timeout the rest of the grpc-timeout of the client, or of timeouts.total if that is shorter', async () => {
   const given = call('/demo.Orders/Count', { 'grpc-timeout': '50S' })
   const shorter = call('/demo.Timed/Count', { 'grpc-timeout': '1H' })
   const none = call('/demo.Timed/Count')
@@ -151,7 +154,7 @@ test('the service gets the time that is left: of grpc-timeout, or of timeouts.to
   expect(lefts[3]).toBeUndefined()
 })
 
-test('a call that exceeds its deadline gets DEADLINE_EXCEEDED, with or without a reply, and the service a cancel', async () => {
+test('a gRPC call that exceeds its deadline gets DEADLINE_EXCEEDED, before or after its reply has begun, and is cancelled at the service', async () => {
   const silent = call('/demo.Orders/Never', { 'grpc-timeout': '300m' })
   const begun = call('/demo.Orders/Watch', { 'grpc-timeout': '300m' })
   const total = call('/demo.Timed/Never')
@@ -166,13 +169,13 @@ test('a call that exceeds its deadline gets DEADLINE_EXCEEDED, with or without a
   expect(await fault(total)).toBe('the exchange took longer than timeouts.total of the route')
 })
 
-test('a call whose grpc-timeout is 0 is not sent to the service', async () => {
+test('a gRPC call whose grpc-timeout is 0 is not sent to the service', async () => {
   const sent = call('/demo.Orders/Count', { 'grpc-timeout': '0n' })
   expect((await sent.reply).field('grpc-status')).toBe('4')
   expect(sent.atService()).toBeUndefined()
 })
 
-test('silence longer than timeouts and request.idle ends no call; silence longer than streams.idle does', async () => {
+test('silence longer than the timeouts and request.idle ends no gRPC call; silence longer than streams.idle does', async () => {
   const open = ['/demo.Orders/Never', '/demo.Orders/Watch'].map((path) => call(path))
   const busy = call('/demo.Quiet/Echo')
   const idle = [call('/demo.Quiet/Never'), call('/demo.Quiet/Watch')]
@@ -190,7 +193,7 @@ test('silence longer than timeouts and request.idle ends no call; silence longer
   }
 })
 
-test('a call ends with its token: trailers UNAUTHENTICATED after the last whole message, and a cancel to the service', async () => {
+test('a gRPC call ends with its token: the client gets UNAUTHENTICATED in trailers after the last whole message, and the service a cancel', async () => {
   const claims = { exp: Math.floor(Date.now() / 1000) + 3 }
   const begun = call('/demo.Orders/Watch', {}, claims)
   const silent = call('/demo.Orders/Never', {}, claims)
@@ -211,7 +214,7 @@ test('a call ends with its token: trailers UNAUTHENTICATED after the last whole 
   expect(record).toMatchObject({ reason: 'stream-ended', stream_end: 'token-expired' })
 })
 
-test('a call that a changed policy would refuse ends with PERMISSION_DENIED, others go on', async () => {
+test('a gRPC call that a changed policy would refuse ends with PERMISSION_DENIED, and other calls continue', async () => {
   const refused = call('/demo.Guarded/Watch')
   const other = call('/demo.Orders/Echo')
   other.stream.write(part)
@@ -246,7 +249,7 @@ test('WebSocket over HTTP/2 (extended CONNECT) is not offered, and an attempt re
   expect(client.session.closed).toBe(false)
 })
 
-test('a stopping node ends calls with UNAVAILABLE after drain_timeout', async () => {
+test('a stopping node ends gRPC calls with UNAVAILABLE after drain_timeout', async () => {
   const stopping = await startNode({
     policy: policyWith('guarded'),
     settings: { listen_h2: { address: '127.0.0.1:0', tls: false }, drain_timeout: '1s', drain_delay: '0s' },

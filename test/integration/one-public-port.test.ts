@@ -113,7 +113,7 @@ async function overHttp1(path: string): Promise<number> {
 /** Protocol with which a request reached the gate, as `Via` states it to the service. */
 const protocolAtGate = (path: string) => upstream.requests.find(({ url }) => url === path)?.all('via')
 
-test('gRPC calls of every shape pass through HAProxy to the HTTP/2 listener', async () => {
+test('unary and streaming gRPC calls pass through HAProxy to the HTTP/2 listener', async () => {
   expect(await orders.get('7', bearer('orders:read'))).toMatchObject({ id: '7', item: 'tea', version: 1 })
   const watch = orders.watch('8', bearer('orders:read'))
   await until('two orders of the stream', () => watch.received.length === 2)
@@ -139,7 +139,7 @@ test('a gRPC call without a token or scope is refused through HAProxy with its g
   expect(record).toMatchObject({ status: 401, address: '127.0.0.1' })
 })
 
-test('Chromium loads, posts and opens a WebSocket over the port of the gRPC clients', async () => {
+test('Chromium loads a page, sends a POST and opens a WebSocket over the public port that gRPC clients use', async () => {
   const browser = await startChromium(`--host-resolver-rules=MAP ${name} 127.0.0.1`)
   const page = await (await browser.newContext({ ignoreHTTPSErrors: true })).newPage()
   const url = `https://${name}:${balancer.port}`
@@ -169,7 +169,7 @@ const curlMissing = await run('curl', ['--version']).then(
 test.skipIf(curlMissing).each([
   ['--http2', '2', ['2 gatehouse']],
   ['--http1.1', '1.1', ['1.1 gatehouse']],
-])('curl %s chooses the protocol by ALPN', async (option, version, via) => {
+])('HAProxy selects the listener of the node by the ALPN protocol of curl %s', async (option, version, via) => {
   const path = `/public/curl${option}`
   const words = ['-s', option, '--cacert', certFile, '--resolve', `${name}:${balancer.port}:127.0.0.1`]
   const { stdout } = await run('curl', [...words, '-w', ' %{http_version}', `https://${name}:${balancer.port}${path}`])
@@ -178,12 +178,12 @@ test.skipIf(curlMissing).each([
   expect(protocolAtGate(path)).toEqual(via)
 })
 
-test('a client that offers only HTTP/1.1 reaches the HTTP/1.1 listener', async () => {
+test('a TLS client of HAProxy that offers only HTTP/1.1 reaches the HTTP/1.1 listener of the node', async () => {
   expect(await overHttp1('/public/old')).toBe(200)
   expect(protocolAtGate('/public/old')).toEqual(['1.1 gatehouse'])
 })
 
-test('no forwarding field that an HTTP/2 client forges reaches the service', async () => {
+test('no forwarding field that an HTTP/2 client of HAProxy forges reaches the service', async () => {
   const forged = { 'x-forwarded-for': '10.0.0.1', 'x-forwarded-proto': 'http', 'x-forwarded-host': 'evil.example' }
   const client = new Http2Client({ port: balancer.port, certificate: balancer.certificate, name, from: '127.9.9.9' })
   expect((await client.get('/public/forged', { ...forged, 'client-cert': ':AAAA:' })).status).toBe(200)
@@ -195,7 +195,7 @@ test('no forwarding field that an HTTP/2 client forges reaches the service', asy
   expect(arrived?.all('client-cert')).toEqual([])
 })
 
-test('no two HTTP/2 clients share a connection to the node, so that none can end the connection of another', async () => {
+test('HAProxy uses a separate connection to the node for each HTTP/2 client, so that no client can end the connection of another', async () => {
   const opened = async () => (await readMetrics(node.adminPort)).sum('gatehouse_connections_opened_total')
   const clients = ['127.9.9.1', '127.9.9.2', '127.9.9.3'].map(
     (from) => new Http2Client({ port: balancer.port, certificate: balancer.certificate, name, from }),

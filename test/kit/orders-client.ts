@@ -76,7 +76,7 @@ interface ReplyStream {
 function streamOf(call: ReplyStream): Pick<OrdersStream, 'received' | 'status'> {
   const received: OrdersMessage[] = []
   call.on('data', (message) => void received.push(message))
-  // The status tells the error too.
+  // Ignore the error here: the gRPC status reports it too.
   call.on('error', () => {})
   return { received, status: new Promise((resolve) => call.on('status', ({ code }) => resolve(code))) }
 }

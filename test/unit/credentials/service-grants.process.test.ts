@@ -385,7 +385,7 @@ test('tokens of two grants that were swapped in Redis are not used: each grant g
   for (const each of got) expect(tokens).not.toContain(each)
 })
 
-test('an expired token that is written to Redis again as a new one is not used', async () => {
+test('an expired token of a grant that is written to Redis again as a new token is not used', async () => {
   const grant = grantOf()
   const old = await tokenOfNewNode(grant)
   const before = await storedBytes(grant)
@@ -400,7 +400,7 @@ test('an expired token that is written to Redis again as a new one is not used',
   expect(provider.asked.length).toBe(3)
 })
 
-test('a valid token that is written to Redis with another id is not used', async () => {
+test('a valid token of a grant that is written to Redis with another id is not used', async () => {
   const grant = grantOf()
   const old = await tokenOfNewNode(grant)
   await plant(grant, 'i', '00'.repeat(8))
@@ -408,7 +408,7 @@ test('a valid token that is written to Redis with another id is not used', async
   expect(await tokenOfNewNode(grant)).not.toBe(old)
 })
 
-test('a token whose end and lifetime were raised in Redis is renewed before its own end', async () => {
+test('a token of a grant whose end and lifetime were raised in Redis is renewed before its real end', async () => {
   const grant = grantOf()
   const old = await tokenOfNewNode(grant)
   await plant(grant, 'e', String(Date.now() + 24 * hourMs), 'l', String(24 * hourMs))

@@ -24,11 +24,11 @@ beforeAll(async () => {
 
 afterAll(() => void server.close())
 
-test('Get replies with the order and the subject of the assertion', async () => {
+test('the gRPC method Get of the demo replies with the order and the subject of the assertion', async () => {
   expect(await client.get('ä-7', assertion)).toEqual({ id: 'ä-7', item: 'tea', version: 1, caller: 'alice' })
 })
 
-test('Watch sends the order at once, and ends when the client cancels', async () => {
+test('the gRPC method Watch of the demo sends the order at once, and ends when the client cancels', async () => {
   const call = client.watch('7', assertion)
   await until('the first order', () => call.received.length > 0)
   call.cancel()
@@ -37,7 +37,7 @@ test('Watch sends the order at once, and ends when the client cancels', async ()
   expect(await call.status).toBe(1)
 })
 
-test('Chat sends each message back before the next one, and ends with the client', async () => {
+test('the gRPC method Chat of the demo sends each message back before the next message, and ends with the client', async () => {
   const call = client.chat(assertion)
   for (const [index, text] of ['tea', 'x'.repeat(20_000), ''].entries()) {
     call.send(text)
@@ -56,7 +56,7 @@ test.each([
   ['a part of a message', Buffer.of(0, 0, 0, 0, 9, 1), '3'],
   ['a message that is no protobuf', framed(Buffer.of(10, 200)), '3'],
   ['a message with an empty id', framed(Buffer.alloc(0)), '0'],
-])('Get with %s ends with a status in the trailers', async (_, body, status) => {
+])('a call of the gRPC method Get of the demo with %s ends with a status in the trailers', async (_, body, status) => {
   const session = new Http2Session(port)
   const reply = await session.post('/demo.Orders/Get', body, { 'content-type': 'application/grpc', te: 'trailers' })
 
@@ -64,13 +64,13 @@ test.each([
   expect(reply.trailers.slice(0, 2)).toEqual(['grpc-status', status])
 })
 
-test('an unknown method ends with UNIMPLEMENTED', async () => {
+test('a call of an unknown method of the gRPC service of the demo ends with UNIMPLEMENTED', async () => {
   const reply = await new Http2Session(port).post('/demo.Orders/Remove', framed(Buffer.alloc(0)))
 
   expect([reply.status, reply.field('grpc-status')]).toEqual([200, '12'])
 })
 
-test('messages that arrive one byte at a time are read whole', async () => {
+test('the gRPC service of the demo reads messages whole that arrive one byte at a time', async () => {
   const sent = [encodeFields({ 1: 'tea', 3: 300 }), encodeFields({}), encodeFields({ 2: 'milk', 3: 4_294_967_295 })]
   const bytes = async function* () {
     for (const byte of Buffer.concat(sent.map(framed))) yield Buffer.of(byte)

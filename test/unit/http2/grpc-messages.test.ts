@@ -20,7 +20,7 @@ for (const size of sizes) {
 }
 
 test.each([1, 2, 3, 4, 5, 6, 7, 1000, whole.length])(
-  'messages in chunks of %i bytes: exactly their ends are between two messages',
+  'the reader of gRPC messages finds the ends of messages exactly, in chunks of %i bytes',
   (step) => {
     const messages = new GrpcMessages(70_000)
     const wrong: number[] = []
@@ -34,15 +34,18 @@ test.each([1, 2, 3, 4, 5, 6, 7, 1000, whole.length])(
   },
 )
 
-test.each([1, 4, 5, 9])('a message above the maximum is found by its prefix, in chunks of %i bytes', (step) => {
-  const messages = new GrpcMessages(999)
-  const bytes = Buffer.concat([message(999), message(1000).subarray(0, 5)])
-  let at = 0
-  while (messages.pass(bytes.subarray(at, at + step))) at += step
-  expect(at).toBeLessThan(bytes.length)
-  expect(at + step).toBeGreaterThanOrEqual(bytes.length)
-})
+test.each([1, 4, 5, 9])(
+  'the reader of gRPC messages finds a message above the maximum by its prefix, in chunks of %i bytes',
+  (step) => {
+    const messages = new GrpcMessages(999)
+    const bytes = Buffer.concat([message(999), message(1000).subarray(0, 5)])
+    let at = 0
+    while (messages.pass(bytes.subarray(at, at + step))) at += step
+    expect(at).toBeLessThan(bytes.length)
+    expect(at + step).toBeGreaterThanOrEqual(bytes.length)
+  },
+)
 
-test('a length of 4 GiB - 1 is above the maximum, not negative', () => {
+test('a gRPC message with a length of 4 GiB - 1 is above the maximum, and its length is not read as negative', () => {
   expect(new GrpcMessages(1024).pass(Buffer.from([0, 0xff, 0xff, 0xff, 0xff]))).toBe(false)
 })

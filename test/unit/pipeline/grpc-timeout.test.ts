@@ -11,12 +11,12 @@ test.each([
   ['5S', 5000],
   ['2M', 120_000],
   ['99999999H', 99_999_999 * 3_600_000],
-])('the value %s is %f ms', (value, ms) => {
+])('the grpc-timeout %s is read as %f ms', (value, ms) => {
   expect(readGrpcTimeout(value)).toBeCloseTo(ms, 9)
 })
 
 test.each(['', '5', 'S', '5s', '-5S', '5.0S', ' 5S', '5S ', '123456789S', '5SS', '5S, 5S', '５S', '0x5S'])(
-  'the value "%s" is malformed',
+  'the grpc-timeout "%s" is malformed',
   (value) => {
     expect(readGrpcTimeout(value)).toBeUndefined()
   },
@@ -29,6 +29,9 @@ test.each([
   [200_000, '200000m'],
   [99_999_999 * 1000 + 999, '99999999S'],
   [Number.MAX_SAFE_INTEGER, '99999999H'],
-])('%f ms are printed as %s: rounded down, in the smallest unit with at most 8 digits', (ms, value) => {
-  expect(printGrpcTimeout(ms)).toBe(value)
-})
+])(
+  'a grpc-timeout of %f ms is written as %s: rounded down, in the smallest unit with at most 8 digits',
+  (ms, value) => {
+    expect(printGrpcTimeout(ms)).toBe(value)
+  },
+)
