@@ -23,7 +23,8 @@ export class NativeSession {
 
   /** @param session  a session of node:http2 with a connected socket */
   constructor(session: ClosingSession) {
-    // Nothing public refers to the native part. Another version of Node.js may not have this property.
+    // No public property of Node.js refers to the native part of a session. Another version of Node.js may not have
+    // this internal property.
     const key = Object.getOwnPropertySymbols(session).find(({ description }) => description === 'kHandle')
     const native = key === undefined ? undefined : (session as object as Record<symbol, object | undefined>)[key]
     this.#native = native

@@ -58,7 +58,8 @@ export class Rotating<T> {
     if (value === this.#current && this.#previous !== undefined && nowMs >= this.#keepUntilMs) {
       this.#avoidUntilMs = nowMs + AVOID_MS
     }
-    // Outside the fallback the refused previous value was presented before the replacement, so the current one is untried.
+    // A refusal of the previous value counts only while it is presented in place of the current one. At any other time
+    // it was presented before the replacement, and the peer has not refused the current value.
     if (value === this.#previous && nowMs < this.#avoidUntilMs) {
       this.#avoidUntilMs = Number.NEGATIVE_INFINITY
       this.#keepUntilMs = nowMs + AVOID_MS

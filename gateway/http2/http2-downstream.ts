@@ -318,7 +318,8 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
       this.#reading ??= new StallDetector(taken)
       if (this.#reading.stalledCalls(taken, standard.bytes) > standard.sweeps) return 'reader-stalled'
     } else this.#reading = undefined
-    // A client may wait between two messages of a gRPC call. PINGs notice a lost one.
+    // A client may wait for any time between two messages of a gRPC call. PINGs detect a client whose connection is
+    // lost.
     const isWaiting = this.#asked?.isBetween ?? this.exchange.head.grpc
     if (this.#upload?.awaited === true && !this.#complete && !isWaiting) {
       this.#sending ??= new StallDetector(this.#upload.bytes)

@@ -28,7 +28,7 @@ export class RelayedStream implements WatchedStream, Relay {
   #trailers: Trailers | undefined
   /** Reads from the service, and bytes of the client of a gRPC call, at the last sweep that found a new one. */
   #activitySeen = 0
-  /** Number of sweeps since then. */
+  /** Number of sweeps since the last one that found a new read or new bytes. */
   #idleSweeps = 0
 
   private constructor(x: Recorded) {

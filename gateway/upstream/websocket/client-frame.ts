@@ -17,7 +17,7 @@ const wordBytes = new Uint8Array(word.buffer)
 /** Memory for frames, once as bytes and once as 32-bit words. */
 export interface FrameMemory {
   readonly bytes: Buffer
-  /** The same memory; its first word begins at the first byte. */
+  /** The same memory as 32-bit words. Its first word begins at the first byte. */
   readonly words: Uint32Array
 }
 
