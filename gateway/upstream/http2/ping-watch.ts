@@ -68,7 +68,7 @@ export class PingWatch {
   }
 
   #ping(session: ClientHttp2Session): void {
-    if (this.#waits) return
+    if (this.#waits || session.destroyed) return
     if (!this.#hasAnswered && this.#sweep.now - this.#pingedAt! < sweepsOf(PING_PAUSE_MS)) return
     this.#pingedAt = this.#sweep.now
     this.#hasAnswered = false

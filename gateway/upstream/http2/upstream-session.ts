@@ -135,9 +135,9 @@ export class UpstreamSession implements CallCarrier {
     return this.#calls.size + this.#waiting.length
   }
 
-  /** Whether the session takes another call. */
+  /** Whether the session takes another call. Node.js reports the end of a session later than it ends its streams. */
   get hasRoom(): boolean {
-    return !this.#isRetired && this.load < this.#allowed
+    return !this.#isRetired && this.load < this.#allowed && this.#session?.destroyed !== true
   }
 
   /** Whether the session takes calls and the service has sent something in the last second. */
@@ -290,9 +290,13 @@ export class UpstreamSession implements CallCarrier {
   /** Makes the session take no more calls. It ends after its last call. */
   retire(): void {
     if (this.#isRetired) return
+    this.#markRetired()
+    if (this.load === 0) this.#rest()
+  }
+
+  #markRetired(): void {
     this.#isRetired = true
     this.#keeper.retired(this)
-    if (this.load === 0) this.#rest()
   }
 
   /**
@@ -305,7 +309,7 @@ export class UpstreamSession implements CallCarrier {
   }
 
   #end(): void {
-    this.#isRetired = true
+    if (!this.#isRetired) this.#markRetired()
     this.#deadline = this.clock.after(CLOSE_MS)
     this.#session?.destroy()
   }
