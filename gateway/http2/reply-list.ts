@@ -1,6 +1,7 @@
 import { sensitiveHeaders } from 'node:http2'
 import type { HeaderField } from '../base/denial.ts'
 import type { FieldWriter } from '../pipeline/exchange/reply-fields.ts'
+import { connectionFields } from '../upstream/connection-fields.ts'
 
 /**
  * Reply fields with credentials or secrets. HPACK must not add them to its table (RFC 7541 §7.1.3): behind a balancer,
@@ -17,17 +18,6 @@ const secretFields: ReadonlySet<string> = new Set([
   'content-location',
   'refresh',
   'x-gatehouse-jwt-assertion',
-])
-
-/** Fields that HTTP/2 does not have (RFC 9113 §8.2.2). */
-const connectionFields: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'transfer-encoding',
-  'upgrade',
-  'http2-settings',
-  'te',
 ])
 
 /** Matches characters that a field must not contain. Node.js does not check values before it sends them. */

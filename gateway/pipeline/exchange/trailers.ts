@@ -20,6 +20,7 @@ const headOnly: ReadonlySet<string> = new Set([
   'etag',
   'expires',
   'host',
+  'http2-settings',
   'if-match',
   'if-modified-since',
   'if-none-match',

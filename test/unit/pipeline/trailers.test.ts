@@ -16,6 +16,7 @@ const refusedInBoth = [
   'content-length',
   'content-type',
   'te',
+  'http2-settings',
   'set-cookie',
   'x-request-id',
   'x-gatehouse-jwt-assertion',
