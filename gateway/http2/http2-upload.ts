@@ -21,10 +21,12 @@ export class Http2Upload {
   readonly #listener: UploadListener
   /** Trailers of the request, as received. */
   #trailers: Trailers | undefined
-  #stream: BodyStream | undefined
+  #stream: Http2BodyStream | undefined
   #started = false
   #waiting = false
   #discarding = false
+  /** True when no more bytes will arrive, also because the stream was reset. */
+  #ended = false
   /** True when the body arrived in more than one part. */
   continued = false
   /** Number of body bytes received so far. */
@@ -41,11 +43,26 @@ export class Http2Upload {
       this.#trailers = list
       listener.onTrailers(list)
     })
+    this.#noticeEnd()
+  }
+
+  /** Node.js reports the end of a body only to a reader. */
+  #noticeEnd(): void {
+    const source = this.#source
+    const push = source.push
+    source.push = (chunk, encoding) => {
+      if (chunk === null && !this.#ended) {
+        this.#ended = true
+        // Trailers are reported before the next tick.
+        process.nextTick(() => this.#stream?.onWhole?.())
+      }
+      return push.call(source, chunk, encoding)
+    }
   }
 
   /** False when the whole request body has arrived without trailers, so that none can follow. */
   get mayHaveTrailers(): boolean {
-    return this.#trailers !== undefined || this.#source.state.remoteClose !== 1
+    return this.#trailers !== undefined || !this.#ended
   }
 
   /** Trailers for the service; complete at the end of the body. */
@@ -89,6 +106,18 @@ export class Http2Upload {
     this.#source.on('end', () => this.#end())
   }
 
+  /** Takes the whole body, as described in `RequestStream`. */
+  takeWhole(length: number | undefined): Buffer | undefined {
+    const source = this.#source
+    if (this.#started || this.#discarding || this.mayHaveTrailers || !isHeld(source, length)) return undefined
+    this.touched = true
+    this.complete = true
+    const chunk = (source.read() as Buffer | null) ?? noBytes
+    this.bytes = chunk.length
+    this.#listener.onBytes(this.bytes, chunk)
+    return chunk
+  }
+
   #receive(chunk: Buffer): void {
     this.continued = this.bytes > 0
     this.bytes += chunk.length
@@ -126,13 +155,32 @@ export class Http2Upload {
   }
 }
 
+/**
+ * Whether a body that has ended is in the buffer of its stream. The limit of the buffer was not reached, so nothing is
+ * held back.
+ */
+function isHeld(
+  { readableLength, readableHighWaterMark, closed }: ServerHttp2Stream,
+  length: number | undefined,
+): boolean {
+  if (closed || readableLength >= readableHighWaterMark) return false
+  return length === undefined || length === readableLength
+}
+
 /** A request body with the trailers of its HTTP/2 stream. */
 class Http2BodyStream extends BodyStream implements RequestStream {
+  onWhole?: () => void
   readonly #upload: Http2Upload
+  readonly #mayRelay: () => boolean
 
   constructor(upload: Http2Upload, mayRelay: () => boolean, fill: () => void) {
     super(mayRelay, fill)
     this.#upload = upload
+    this.#mayRelay = mayRelay
+  }
+
+  takeWhole(length: number | undefined): Buffer | undefined {
+    return this.#mayRelay() ? this.#upload.takeWhole(length) : undefined
   }
 
   get mayHaveTrailers(): boolean {
@@ -145,3 +193,4 @@ class Http2BodyStream extends BodyStream implements RequestStream {
 }
 
 const noTrailers: Trailers = []
+const noBytes = Buffer.alloc(0)

@@ -23,6 +23,8 @@ const ca = join(folder, 'ca.pem')
 writeFileSync(ca, authority.cert)
 const certificate = await authority.issue({ names: ['localhost'], use: 'serverAuth' })
 
+/** Number of requests to a path that the service refuses once. */
+let refused = 0
 const large = Buffer.alloc(3_000_000, 'large body ')
 
 /** Replies as the path asks. A gRPC message is echoed, and its trailers have the sum of the bytes. */
@@ -40,6 +42,8 @@ async function reply({ stream, head }: ServiceStream): Promise<void> {
   } else if (path.endsWith('/cut')) {
     stream.respond({ ':status': 200 }, { waitForTrailers: true })
     stream.write('part', () => stream.close(constants.NGHTTP2_INTERNAL_ERROR))
+  } else if (path.endsWith('/refused-once') && refused++ === 0) {
+    stream.close(constants.NGHTTP2_REFUSED_STREAM)
   } else if (path.endsWith('/chat')) {
     stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true })
     stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }))
@@ -76,6 +80,7 @@ const node = await startNode({
   policy: publicPolicy({
     plain: { upstreams: [plain.url], entry: { protocol: 'h2c' } },
     secure: { upstreams: [secureUrl], entry: { protocol: 'h2', upstream_tls: { ca } } },
+    tiny: { upstreams: [plain.url], entry: { protocol: 'h2c' }, route: { body: { max: '8B' } } },
     wrong: { upstreams: [old.url], entry: { protocol: 'h2c' } },
     old: { upstreams: [old.url] },
   }),
@@ -125,6 +130,42 @@ test.each(services)(
     expect(list).not.toContain('grpc-status')
   },
 )
+
+test.each([
+  ['of one byte', Buffer.from('a'), {}],
+  ['without bytes', Buffer.alloc(0), {}],
+  ['with Content-Length', Buffer.alloc(1000, 'b'), { 'content-length': '1000' }],
+  ['of 60,000 bytes', Buffer.alloc(60_000, 'c'), {}],
+])('a body %s that arrives whole reaches a service with h2c', async (_, body, fields) => {
+  const { status, json, trailers } = await client.post('/plain/echo', body, fields)
+
+  expect([status, (json() as Echo).bytes]).toEqual([200, body.length])
+  expect(trailers[3]).toBe(createHash('sha256').update(body).digest('hex'))
+})
+
+test('trailers behind a body that arrives whole reach a service with h2c', async () => {
+  const head = { ':method': 'POST', ':path': '/plain/echo' }
+  const { json } = await client.send(head, Buffer.from('small'), { 'x-part': '1' }).reply
+
+  expect(json()).toMatchObject({ bytes: 5, trailers: ['x-part', '1'] })
+})
+
+test('a body that arrives whole is sent again when the service has refused the stream', async () => {
+  const body = Buffer.from('{"amount":7}')
+  const { status, trailers } = await client.post('/plain/refused-once', body)
+
+  expect([status, refused]).toEqual([200, 2])
+  expect(trailers[3]).toBe(createHash('sha256').update(body).digest('hex'))
+})
+
+test('a body above body.max that arrives whole gets 413, and the service gets nothing', async () => {
+  const before = plain.received.length
+  const within = await client.post('/tiny/echo', Buffer.alloc(8, 'x'))
+  const above = await client.post('/tiny/echo', Buffer.alloc(9, 'x'))
+
+  expect([within.status, above.status]).toEqual([200, 413])
+  expect(plain.received.length).toBe(before + 1)
+})
 
 test.each(services)(
   'large and empty replies of a service with the protocol %s reach HTTP/1.1 and HTTP/2 clients',

@@ -64,6 +64,8 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
   readonly #seats: ConcurrencyLimiter
   readonly #request: UpstreamRequest
   #body: CallBody | undefined
+  /** Body that had arrived whole; `undefined` for another one, and once the reply has begun. */
+  #whole: Buffer | undefined
   #carrier: CallCarrier | undefined
   #stream: ClientHttp2Stream | undefined
   /** Longest time without a byte of the reply's body, ms. Can change when the head arrives. */
@@ -113,10 +115,12 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
 
   /** Opens a stream on the session, and sends the request on it. */
   start(): void {
-    const { body } = this.#request
     const carrier = this.#carrier!
-    if (body !== undefined) this.#body ??= new CallBody(body, this.list.contentLength, this)
-    const options = { endStream: body === undefined, waitForTrailers: this.#body?.mayHaveTrailers === true }
+    this.#takeBody()
+    if (this.#over) return
+    const [body, whole] = [this.#body, this.#whole]
+    const endStream = body === undefined && (whole === undefined || whole.length === 0)
+    const options = { endStream, waitForTrailers: body?.mayHaveTrailers === true }
     let stream: ClientHttp2Stream
     try {
       stream = carrier.openStream(this.list, options)
@@ -140,8 +144,21 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
     stream.on('close', () => {
       if (this.#isCurrent(stream)) this.#onClose(stream)
     })
-    if (this.#body === undefined) this.#deadline = carrier.clock.after(this.#request.timeouts.firstByteMs)
-    else this.#body.start(stream)
+    if (body !== undefined) {
+      body.start(stream)
+      return
+    }
+    this.#deadline = carrier.clock.after(this.#request.timeouts.firstByteMs)
+    if (!endStream) stream.end(whole)
+  }
+
+  /** Takes the body of the request: whole, if it has arrived, else as a stream. */
+  #takeBody(): void {
+    const { body } = this.#request
+    if (body === undefined || this.#body !== undefined || this.#whole !== undefined) return
+    const { contentLength } = this.list
+    this.#whole = body.takeWhole?.(contentLength)
+    if (this.#whole === undefined) this.#body = new CallBody(body, contentLength, this)
   }
 
   /**
@@ -179,6 +196,7 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
     const head = replyOfList(list, (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0)
     this.#answered = true
     this.#body?.commit()
+    this.#whole = undefined
     carrier.answered()
     this.reads = carrier.turn()
     this.#bodyless ||= head.status === 204 || head.status === 304

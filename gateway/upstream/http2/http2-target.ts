@@ -8,6 +8,7 @@ import type { ServiceProtocol } from '../service-protocol.ts'
 import { Sweep } from '../sweep.ts'
 import type {
   PooledTarget,
+  RequestStream,
   TargetParts,
   UpgradeCall,
   UpgradeListener,
@@ -60,6 +61,9 @@ export class Http2Target implements PooledTarget, SessionKeeper, Http2CallKeeper
   /** Number of sessions, those that take no more calls included. */
   #connections = 0
   readonly #cancels = new ClientCancels()
+  /** Calls for clients with HTTP/2 whose bodies may be among the bytes that Node.js is parsing. */
+  readonly #parsing = new Set<Http2Call>()
+  #afterParsing: NodeJS.Immediate | undefined
   #isClosed = false
 
   /**
@@ -101,10 +105,43 @@ export class Http2Target implements PooledTarget, SessionKeeper, Http2CallKeeper
       queueMicrotask(() => call.fail(error as GatewayFault))
       return call
     }
-    // Trailers that arrived together with the head are known one tick later.
     if (request.body?.mayHaveTrailers === undefined) this.reassign(call)
-    else process.nextTick(() => this.reassign(call))
+    else this.#awaitBody(call, request.body)
     return call
+  }
+
+  /**
+   * Waits until Node.js has parsed the bytes behind the head, which it reports first: only then it is known whether the
+   * body has arrived whole, and whether trailers follow.
+   */
+  #awaitBody(call: Http2Call, body: RequestStream): void {
+    this.#parsing.add(call)
+    this.#afterParsing ??= setImmediate(this.#parsed)
+    body.onWhole = () => {
+      if (!this.#parsing.delete(call)) return
+      if (this.#parsing.size === 0) {
+        clearImmediate(this.#afterParsing)
+        this.#afterParsing = undefined
+      }
+      this.#assign(call)
+    }
+  }
+
+  readonly #parsed = (): void => {
+    this.#afterParsing = undefined
+    const calls = [...this.#parsing]
+    this.#parsing.clear()
+    for (const call of calls) this.#assign(call)
+  }
+
+  /** Gives a call to a session. An error ends the call, and not the process. */
+  #assign(call: Http2Call): void {
+    try {
+      this.reassign(call)
+    } catch (error) {
+      const message = `starting a call failed: ${error}`
+      call.fail(new GatewayFault('node-fault', 'node', message, { cause: error }))
+    }
   }
 
   reassign(call: Http2Call): void {
