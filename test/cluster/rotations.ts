@@ -128,15 +128,23 @@ async function rotateKey(
 ): Promise<void> {
   await load.cycle()
   cluster.putKey(kind, id)
+  const listed = async (wanted: (key: ListedKey) => boolean) => {
+    const { stdout } = await cluster.verb('keys', 'list')
+    const { keys } = JSON.parse(stdout) as { keys: ListedKey[] }
+    return keys.some((key) => key.kind === kind && key.id === id && wanted(key))
+  }
+  await until(`${id} is listed`, () => listed(() => true))
   const { exitCode, stderr } = await cluster.verb('keys', 'rotate', kind, '--to', id, '--timeout', '60s', ...words)
   if (exitCode !== 0) throw new Error(`keys rotate ${kind} ended with ${exitCode}: ${stderr}`)
   const writers = ['node n1', 'node n2', 'node n3', ...(kind === 'encryption' ? ['worker w1'] : [])]
-  await until(`every process writes with ${id}`, async () => {
-    const { stdout } = await cluster.verb('keys', 'list')
-    const { keys } = JSON.parse(stdout) as { keys: { kind: string; id: string; written_by: string[] }[] }
-    return keys.some((key) => key.kind === kind && key.id === id && key.written_by.join() === writers.join())
-  })
+  await until(`every process writes with ${id}`, () => listed(({ written_by }) => written_by.join() === writers.join()))
   await load.cycle()
+}
+
+interface ListedKey {
+  readonly kind: string
+  readonly id: string
+  readonly written_by: readonly string[]
 }
 
 function only(what: string, seen: ReadonlySet<string>, wanted: string): void {
