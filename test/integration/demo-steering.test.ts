@@ -121,7 +121,7 @@ test('the gRPC command that the demo prints shows an order per second, and ends 
 
   expect(JSON.parse(output.text[0]!)).toEqual({ id: '1', item: 'tea', version: 1, caller: 'reader' })
   expect(await within(20_000, 'the end of the gRPC client', ended)).toEqual([1, null])
-  expect(errors.text.at(-1)).toMatch(/^ended: gRPC status /)
+  expect(errors.text.at(-1)).toMatch(/^ended: gRPC status 16 /)
 })
 
 test('all Redis keys of the demo have one prefix, `gh-demo-` and 12 hexadecimal digits', async () => {

@@ -6,7 +6,7 @@ import { readJwt } from '../jwt.ts'
 import type { State } from '../state.ts'
 import type { CheckClient } from './client.ts'
 import { expectReceipt, opsToken } from './cluster-steps.ts'
-import { expectEqual, expectTrue } from './expect.ts'
+import { expectEqual } from './expect.ts'
 import type { CheckStep } from './step.ts'
 
 /** Status codes of gRPC (https://grpc.io/docs/guides/status-codes/). */
@@ -50,15 +50,15 @@ export const grpcSteps: readonly CheckStep[] = [
     },
   },
   {
-    title: 'gRPC demo.Orders/Watch: streams in progress end when their token is revoked',
+    title: 'gRPC demo.Orders/Watch: streams in progress end with 16 when their token is revoked',
     run: async (client, state) => {
       const ops = await opsToken(client, 'gatehouse:revoke')
       const { accessToken: token } = await requestTokens(client.ports, { client: 'reader', scope: 'orders:read' })
       const calls = await Promise.all(Array.from({ length: openAtOnce }, () => openWatch(client, state, token)))
       await expectReceipt(client, 1, ops, { kind: 'token', token })
       for (const call of calls) {
-        const { status } = await call.end()
-        expectTrue(`that the gate ends a stream whose token was revoked, got the status ${status}`, status !== 0)
+        const { status, message } = await call.end()
+        expectEqual(`status of a stream whose token was revoked: ${message}`, status, grpcStatus.unauthenticated)
       }
     },
   },
