@@ -22,8 +22,7 @@ const folder = mkdtempSync(join(tmpdir(), 'gatehouse-swaps-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 /**
- * @param routes  number of additional routes; some thousand keep the event loop of the node busy while it compiles
- * them
+ * @param routes  number of additional routes; a thousand keep the event loop of the node busy while it compiles them
  */
 function policy(upstream: string, routes: number): string {
   const more = Array.from({ length: routes }, (_, i) => `{ id: r${i}, match: { path: /r${i}/** }, require: public }`)
@@ -96,7 +95,7 @@ test.each([
   const seen = node.log.length
   for (let round = 1; round <= 3; round++) {
     if (change) await certificateFor(folder, 'api', ['api.example'])
-    node.writePolicy(policy(upstream.url, 3000 + round))
+    node.writePolicy(policy(upstream.url, 1000 + round))
     let done = false
     const reload = signalled(node).then(() => {
       done = true

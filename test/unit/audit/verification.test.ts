@@ -145,16 +145,16 @@ test('verification of the audit log reports a missing end of a chain if a batch 
 test('verification of the audit log reports a rewritten last batch if the verifier knows the original seal', () => {
   const log = batches({ key: undefined })
   const lines = Buffer.from(`${linesOf(log[3]!).join('\n').replace('/3/0', '/9/9')}\n`)
-  const anew = { seal: seal(unsealed(log[3]!), lines, undefined), packed: packLines(lines) }
+  const rewritten = { seal: seal(unsealed(log[3]!), lines, undefined), packed: packLines(lines) }
 
-  expect(told(verified([...log.slice(0, 3), anew], { seen: [log[3]!.seal] }, []))).toEqual([['altered', undefined, 12]])
+  expect(told(verified([...log.slice(0, 3), rewritten], { seen: [log[3]!.seal] }, []))).toEqual([['altered', undefined, 12]])
 })
 
 test('verification of the audit log reports a chain without a key whose records were packed into other batches, but only if the verifier knows an original seal', () => {
   const log = batches({ key: undefined })
   const lines = log.flatMap(linesOf)
   let previous = '0'.repeat(64)
-  const anew = [5, 7].map((count, i) => {
+  const rewritten = [5, 7].map((count, i) => {
     const bytes = Buffer.from(`${lines.slice(i * 5, i * 5 + count).join('\n')}\n`)
     const [first, last] = [i * 5 + 1, i * 5 + count]
     const sealed = seal({ chain: log[0]!.seal.chain, first, last, previous, lost: 0, sums: '' }, bytes, undefined)
@@ -162,8 +162,8 @@ test('verification of the audit log reports a chain without a key whose records 
     return { seal: sealed, packed: packLines(bytes) }
   })
 
-  expect(told(verified(anew, {}, []))).toEqual([])
-  expect(told(verified(anew, { seen: [log[1]!.seal] }, []))).toEqual([['altered', undefined, 6]])
+  expect(told(verified(rewritten, {}, []))).toEqual([])
+  expect(told(verified(rewritten, { seen: [log[1]!.seal] }, []))).toEqual([['altered', undefined, 6]])
 })
 
 test('verification of the audit log rejects a seal whose record numbers or chain differ from those of its records', () => {

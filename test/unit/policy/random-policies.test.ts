@@ -47,7 +47,7 @@ test('a random policy compiles or is rejected with a ConfigError, and only route
       compiled++
       expect(publicOf(snapshot)).toEqual(publicIn(text))
     }),
-    { numRuns: 150 },
+    { numRuns: 100 },
   )
   expect(compiled).toBeGreaterThan(30)
 })
@@ -79,7 +79,7 @@ test('a printed policy is valid, compiles to the same rules, and is printed agai
       expect(meaningOf(compilePolicy(again))).toEqual(meaningOf(snapshot!))
       expect(printPolicy(again.document)).toEqual(printed)
     }),
-    { numRuns: 100 },
+    { numRuns: 60 },
   )
 })
 
@@ -124,7 +124,7 @@ test('a policy with random edits compiles or is rejected with a ConfigError, and
       compiled++
       expect(publicOf(snapshot)).toEqual(publicIn(text))
     }),
-    { numRuns: 800 },
+    { numRuns: 400 },
   )
   expect(compiled).toBeGreaterThan(3)
 })

@@ -8,7 +8,7 @@ const seat = (address?: string): Seated => ({
 })
 
 /**
- * Requests slots for calls to an upstream, 1,024 for each client, in turn.
+ * Requests slots for calls to an upstream for each client in turn, until a whole turn gets none.
  *
  * @returns number of slots that each client got
  */
@@ -17,8 +17,13 @@ function taken(
   seats = new ConcurrencyLimiter('http://a.test', 1024),
 ): number[] {
   const got = clients.map(() => 0)
-  for (let turn = 0; turn < 1024; turn++) {
-    for (const [i, client] of clients.entries()) if (seats.take(seat(client)) === undefined) got[i]!++
+  for (let before = -1, sum = 0; sum > before; ) {
+    before = sum
+    for (const [i, client] of clients.entries()) {
+      if (seats.take(seat(client)) !== undefined) continue
+      got[i]!++
+      sum++
+    }
   }
   return got
 }
