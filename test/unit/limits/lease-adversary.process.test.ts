@@ -23,39 +23,43 @@ beforeAll(async () => {
 
 let keys = 0
 
+/** Runs the simulation with the random seeds `from` to `last`. @returns the first seed that exceeds the limit */
 async function firstOver(
   mutations: readonly Mutation[],
   report: Report,
-  most: number,
+  from: number,
+  last: number,
 ): Promise<{ seed: number; over: number } | undefined> {
   const script = new ScriptInVirtualTime(client, 'lease-permits.lua', mutations)
   let admitted = 0
-  for (let seed = 1; seed <= most; seed++) {
+  for (let seed = from; seed <= last; seed++) {
     const outcome = await attack(script, new Dice(seed), report, `attacked:${++keys}`)
     if (outcome.over > 0) return { seed, over: outcome.over }
     admitted += outcome.admitted
   }
-  expect(admitted).toBeGreaterThan(most * 10)
+  expect(admitted).toBeGreaterThan((last - from + 1) * 10)
   return undefined
 }
 
 test('simulated nodes that use leased permits at the last moment, die, lose replies or repeat calls never exceed the rate limit together', async () => {
-  expect(await firstOver([], truthful, runs)).toBeUndefined()
+  expect(await firstOver([], truthful, 1, runs)).toBeUndefined()
 })
 
-test.each<[string, readonly Mutation[], Report]>([
-  ['a lease is dated at its grant', [['false, tick + hold', 'false, tick']], truthful],
-  ['the part of a tick is not counted', [['tick - at > span', 'tick - at >= span']], truthful],
-  ['a spend is reported as older than it is', [], (ageUs) => Math.ceil(ageUs * 1.5) + 15_000],
+// The last column is the first seed that exceeds the limit at present. After a change of the script it can be a later one.
+test.each<[string, readonly Mutation[], Report, number]>([
+  ['a lease is dated at its grant', [['false, tick + hold', 'false, tick']], truthful, 189],
+  ['the part of a tick is not counted', [['tick - at > span', 'tick - at >= span']], truthful, 173],
+  ['a spend is reported as older than it is', [], (ageUs) => Math.ceil(ageUs * 1.5) + 15_000, 7],
   [
     'a repeated call overwrites the lease',
     [["'HINCRBY', KEYS[1], lease, permits", "'HSET', KEYS[1], lease, permits"]],
     truthful,
+    59,
   ],
 ])(
   'the simulated nodes exceed the rate limit when a rule of leases is broken: %s',
-  async (_rule, mutations, report) => {
-    expect(await firstOver(mutations, report, 3000)).toBeDefined()
+  async (_rule, mutations, report, from) => {
+    expect(await firstOver(mutations, report, from, 3000)).toBeDefined()
   },
 )
 
