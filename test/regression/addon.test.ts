@@ -12,11 +12,8 @@ const checkout = join(import.meta.dirname, '../..')
 const tree = mkdtempSync(join(tmpdir(), 'gatehouse-addon-'))
 afterAll(() => rmSync(tree, { recursive: true, force: true }))
 
-const addon = join(
-  tree,
-  'node_modules/uWebSockets.js',
-  `uws_${process.platform}_${process.arch}_${process.versions.modules}.node`,
-)
+const addonName = `uws_${process.platform}_${process.arch}_${process.versions.modules}.node`
+const addon = join(tree, 'node_modules/uWebSockets.js', addonName)
 
 const script = join(tree, 'node_modules/uWebSockets.js/uws.js')
 
@@ -24,7 +21,11 @@ beforeAll(() => {
   for (const name of ['gateway', 'bench', 'package.json'])
     cpSync(join(checkout, name), join(tree, name), { recursive: true })
   const packages = join(checkout, 'node_modules')
-  cpSync(join(packages, 'uWebSockets.js'), join(tree, 'node_modules/uWebSockets.js'), { recursive: true })
+  cpSync(join(packages, 'uWebSockets.js'), join(tree, 'node_modules/uWebSockets.js'), {
+    recursive: true,
+    // The addons of other platforms have 110 MB.
+    filter: (path) => !path.endsWith('.node') || path.endsWith(addonName),
+  })
   for (const name of readdirSync(packages)) {
     if (name !== 'uWebSockets.js') symlinkSync(join(packages, name), join(tree, 'node_modules', name))
   }
