@@ -20,6 +20,8 @@ const sessionOf = async (context: BrowserContext) =>
 /** A browser context with a session at the issuer but no valid session at the gate. */
 async function contextWithIssuerSession(left: 'no cookie' | 'the cookie of an ended session'): Promise<BrowserContext> {
   const context = await browser.newContext()
+  // A busy machine opens twenty pages in more than the 30 s of Playwright's default.
+  context.setDefaultNavigationTimeout(100_000)
   const page = await context.newPage()
   await logIn(page, `${url}/app/`)
   await page.close()

@@ -12,9 +12,15 @@ export async function startChromium(...flags: readonly string[]): Promise<Browse
   const browser = await chromium.launch({
     executablePath: command,
     env: { ...process.env, ...env } as Record<string, string>,
-    // Root has no sandbox, and the tests load only pages on loopback. The last two flags prevent Chromium's own network
-    // requests.
-    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', ...flags],
+    args: [
+      // Root has no sandbox, and the tests load only pages on loopback.
+      ...['--no-sandbox', '--disable-gpu'],
+      // These two flags prevent Chromium's own network requests.
+      ...['--disable-background-networking', '--disable-component-update'],
+      // Tabs of one site share a process: the start of a process takes most of the CPU time of a tab.
+      '--renderer-process-limit=1',
+      ...flags,
+    ],
   })
   atEnd(() => browser.close())
   return browser

@@ -127,7 +127,7 @@ test('a login code whose exchange is no longer allowed when its turn comes is no
 })
 
 test('a login code that waits longer than login.timeout is reported as an issuer fault and is not redeemed', async () => {
-  const brief = new LoginClient(rulesOf({ issuer: issuer.url, login: { ...publicClient, timeoutMs: 300 } }), {
+  const brief = new LoginClient(rulesOf({ issuer: issuer.url, login: { ...publicClient, timeoutMs: 2000 } }), {
     client: metadata,
     keys,
     secrets: processSecrets(),
