@@ -147,7 +147,9 @@ test('verification of the audit log reports a rewritten last batch if the verifi
   const lines = Buffer.from(`${linesOf(log[3]!).join('\n').replace('/3/0', '/9/9')}\n`)
   const rewritten = { seal: seal(unsealed(log[3]!), lines, undefined), packed: packLines(lines) }
 
-  expect(told(verified([...log.slice(0, 3), rewritten], { seen: [log[3]!.seal] }, []))).toEqual([['altered', undefined, 12]])
+  expect(told(verified([...log.slice(0, 3), rewritten], { seen: [log[3]!.seal] }, []))).toEqual([
+    ['altered', undefined, 12],
+  ])
 })
 
 test('verification of the audit log reports a chain without a key whose records were packed into other batches, but only if the verifier knows an original seal', () => {
