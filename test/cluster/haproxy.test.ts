@@ -71,7 +71,7 @@ beforeAll(async () => {
   upstream = await startUpstream({
     handler: async (received, response) => {
       // The service takes up to 9 ms to reply, so that some requests are always in flight.
-      await sleep(Number(received.url.slice(-1)))
+      await sleep(Number(received.url.slice(-1)) || 0)
       response.end(received.url)
     },
   })
