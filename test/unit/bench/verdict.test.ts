@@ -5,6 +5,8 @@ import { limits } from '../../../bench/limits/limits.ts'
 import { peers } from '../../../bench/peers/peers.ts'
 import { passes, verdictsOf } from '../../../bench/report/verdict.ts'
 import { scale } from '../../../bench/scale/scale.ts'
+import { check } from '../../../bench/scenarios/check.ts'
+import { grpc } from '../../../bench/scenarios/grpc.ts'
 import { scenarios } from '../../../bench/scenarios/list.ts'
 import { websocket } from '../../../bench/scenarios/websocket.ts'
 
@@ -58,7 +60,7 @@ test('a failure in a scenario makes the benchmark run fail, whatever the figures
 })
 
 test('every benchmark budget belongs to an existing scenario', () => {
-  const names = new Set([...scenarios, scale, limits, peers, websocket].map(({ name }) => name))
+  const names = new Set([...scenarios, scale, limits, peers, websocket, grpc, check].map(({ name }) => name))
 
   expect(budgets.filter(({ scenario }) => !names.has(scenario))).toEqual([])
 })
