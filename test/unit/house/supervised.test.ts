@@ -28,6 +28,7 @@ const handledElsewhere: Readonly<Record<string, string>> = {
   'gateway/issuers/key-set.ts this.#fetching ??= ': 'returned to a verification, or to the supervisor of the refresh',
   'gateway/issuers/key-set.ts this.#awaited ??= ': 'returned to a verification; never rejects',
   'gateway/node.ts this.#stopping ??= ': 'returned to the process, which ends',
+  'gateway/queues/queues.ts this.#attempted = new Promise(': 'resolved by events of the connection; never rejects',
   'workers/worker-process.ts this.#stopping ??= ': 'returned to the process, which ends',
   'gateway/node.ts () => Promise.reject(error)': 'ends the process on purpose: the node must not run with this Redis',
 }
