@@ -7,6 +7,7 @@ import type { TlsHandshake } from '../pipeline/exchange/exchange.ts'
 import type { SecureContexts } from './secure-contexts.ts'
 import type { PeerCounts } from './session-counts.ts'
 import {
+  FRAME_HEAD_BYTES,
   HEAD_CREDIT_MAX,
   LINGER_MS,
   OVERHEAD_BYTES,
@@ -118,9 +119,12 @@ export class ClientConnection implements ActiveSetMember {
     if (!stream.endAfterHeaders) this.#uploads.add(stream)
   }
 
-  /** Counts bytes of a request body that the gate has read. */
+  /**
+   * Counts bytes of a request body that the gate has read from one DATA frame. The head of a frame of at least as many
+   * bytes is no overhead: a stream of small gRPC messages has one frame per message.
+   */
   bodyRead(bytes: number): void {
-    this.#credit += bytes
+    this.#credit += bytes + Math.min(bytes, FRAME_HEAD_BYTES)
   }
 
   /** The gate will not read the rest of a request body. Counts the bytes that have arrived. */
@@ -201,11 +205,12 @@ export class ClientConnection implements ActiveSetMember {
     this.#read = bytesRead
     this.#sent = bytesWritten
     this.#credit = 0
-    if (!this.#overhead.take(overhead, now) && this.#overhead.debt > this.#unread()) this.cut('frame-flood')
+    if (!this.#overhead.take(overhead, now) && this.#overhead.debt > 2 * this.#unread()) this.cut('frame-flood')
   }
 
   /**
-   * Bytes of request bodies that have arrived and that the gate has not read yet. They do not count as overhead either.
+   * Bytes of request bodies that have arrived and that the gate has not read yet. They do not count as overhead either,
+   * nor does the same number of bytes for the heads of their frames.
    */
   #unread(): number {
     let bytes = 0

@@ -27,9 +27,12 @@ export const SETTINGS: EventRate = { burst: 100, perSecond: 1 }
 export const CANCELS: EventRate = { burst: 1000, perSecond: 50 }
 /**
  * Limit of the bytes of frames that carry neither a request head nor a body: WINDOW_UPDATE, PRIORITY, unknown frames,
- * and frame heads of small DATA frames. Node.js reports none of these frames, so their bytes are counted.
+ * and heads of DATA frames with fewer bytes than their head. Node.js reports none of these frames, so their bytes are counted.
  */
 export const OVERHEAD_BYTES: EventRate = { burst: 1024 * 1024, perSecond: 64 * 1024 }
+
+/** Bytes of the head of a frame (RFC 9113 §4.1). */
+export const FRAME_HEAD_BYTES = 9
 
 /** Largest part of a request head that does not count as overhead, bytes on the wire. */
 export const HEAD_CREDIT_MAX = 16 * 1024

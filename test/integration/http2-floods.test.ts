@@ -222,6 +222,23 @@ test('many HTTP/2 uploads whose bodies the gate has not read yet do not count as
   client.socket.destroy()
 })
 
+test('many small messages in HTTP/2 request bodies, as of a gRPC stream, do not count as a flood', async () => {
+  const client = new FrameClient(node.http2Port, { from: '127.0.1.102' })
+  // 180,000 DATA frames of 20 bytes: their frame heads alone are more than the gate accepts as overhead.
+  for (let i = 0; i < 60; i++) {
+    await client.send(headers(streamOf(i), post, 'open'))
+    const message = frame(frameType.data, 0, streamOf(i), Buffer.alloc(20))
+    for (let sent = 0; sent < 3000; sent += 1000) {
+      await client.send(Buffer.concat(Array.from({ length: 1000 }, () => message)))
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+  client.write(frame(frameType.ping, 0, 0, Buffer.alloc(8)))
+
+  expect(await client.find(frameType.ping)).toMatchObject({ flags: 1 })
+  client.socket.destroy()
+})
+
 test('after all HTTP/2 floods, the node has only the connection of the other client', async () => {
   await until(
     'the end of the connections',
