@@ -60,9 +60,9 @@ export class Http2Upload {
     }
   }
 
-  /** False when the whole request body has arrived without trailers, so that none can follow. */
+  /** False when the whole request body has arrived without trailers, so that none can follow. True for a cut body. */
   get mayHaveTrailers(): boolean {
-    return this.#trailers !== undefined || !this.#ended
+    return this.#trailers !== undefined || !this.#ended || this.#source.closed
   }
 
   /** Trailers for the service; complete at the end of the body. */

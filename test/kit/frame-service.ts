@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { atEnd } from './cleanup.ts'
-import { frame, frameType, literals } from './http2-frames.ts'
+import { frame, frameType, literals, type ReceivedFrame } from './http2-frames.ts'
 
 const PREFACE_BYTES = 24
 const END_STREAM = 1
@@ -24,6 +24,8 @@ export class FrameService {
   readonly url: string
   /** Number of connections that it has accepted. */
   connections = 0
+  /** Frames of all connections that it has received. */
+  readonly frames: ReceivedFrame[] = []
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
 
@@ -68,6 +70,7 @@ export class FrameService {
         const [type, flags, stream] = [bytes[3]!, bytes[4]!, bytes.readUInt32BE(5)]
         const payload = Buffer.from(bytes.subarray(9, end))
         bytes = bytes.subarray(end)
+        this.frames.push({ type, flags, stream, payload })
         if (type === frameType.headers) onRequest(write, stream)
         else if (type === frameType.settings && flags !== ACK) write(frame(frameType.settings, ACK, 0))
         else if (type === frameType.ping && flags !== ACK) write(frame(frameType.ping, ACK, 0, payload))

@@ -39,9 +39,13 @@ export class CallBody {
     this.#listener = listener
   }
 
-  /** True when trailers may follow the body. They cost one more frame and one more turn of the event loop. */
-  get mayHaveTrailers(): boolean {
-    return this.#body.mayHaveTrailers === true
+  /**
+   * True when the end of the body must be a separate frame, which costs one more frame and one more turn of the event
+   * loop: trailers may follow, or the body may break. Node.js ends the writable side of a stream that is reset, so that
+   * a cut body without Content-Length would look complete to the service.
+   */
+  get endsApart(): boolean {
+    return this.#body.mayHaveTrailers ?? this.#contentLength === undefined
   }
 
   /** True when all bytes were passed to the stream. */
@@ -61,7 +65,7 @@ export class CallBody {
       if (this.#stream === stream) this.#pump()
     })
     stream.on('wantTrailers', () => {
-      if (!stream.closed && !stream.destroyed) stream.sendTrailers(trailerFields(this.#body.trailers))
+      if (this.#complete && !stream.closed && !stream.destroyed) stream.sendTrailers(trailerFields(this.#body.trailers))
     })
     for (const chunk of this.#kept!) stream.write(chunk)
     if (this.#complete) this.#end()

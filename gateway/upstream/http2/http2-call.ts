@@ -120,7 +120,7 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
     if (this.#over) return
     const [body, whole] = [this.#body, this.#whole]
     const endStream = body === undefined && (whole === undefined || whole.length === 0)
-    const options = { endStream, waitForTrailers: body?.mayHaveTrailers === true }
+    const options = { endStream, waitForTrailers: body?.endsApart === true }
     let stream: ClientHttp2Stream
     try {
       stream = carrier.openStream(this.list, options)
