@@ -26,7 +26,7 @@ interface Turn {
 /** Number of records that a node under load writes in one batch. */
 const BATCH = 500
 const EVENTS = 40 * BATCH
-/** Concurrent XADD calls. */
+/** Number of concurrent XADD calls. */
 const AT_ONCE = 50
 
 interface Cost {

@@ -9,7 +9,7 @@ import type { Scenario } from '../harness/scenario.ts'
 import { ratios, single, spread } from '../harness/statistics.ts'
 import { inTurns } from '../harness/turns.ts'
 
-/** Concurrent logins. */
+/** Number of concurrent logins. */
 const AT_ONCE = 8
 const IDLE_S = 2
 

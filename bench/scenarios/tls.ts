@@ -10,7 +10,7 @@ import type { Scenario } from '../harness/scenario.ts'
 import { ratios, single, spread } from '../harness/statistics.ts'
 import { inTurns } from '../harness/turns.ts'
 
-/** Concurrent handshakes. */
+/** Number of concurrent handshakes. */
 const AT_ONCE = 8
 
 /**

@@ -1,4 +1,7 @@
-/** Turns of the event loop, after a session has closed, within which Node.js frees the native parts of its streams. */
+/**
+ * Number of turns of the event loop, after a session has closed, in which Node.js frees the native parts of its
+ * streams.
+ */
 const FREEING_TURNS = 4
 
 /** Streams whose native parts garbage collection frees, each with the native part of its session. */

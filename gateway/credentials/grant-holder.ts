@@ -180,7 +180,7 @@ export class GrantHolder {
     } catch (error) {
       if (error instanceof GrantFailure) {
         if (this.#failure === undefined) {
-          log('warn', 'token for services cannot be obtained; the token in use stays valid until its end', {
+          log('warn', 'token for services cannot be obtained; the token in use stays valid until it expires', {
             ...subject,
             problem: error.message,
             ...(this.#token && { expires_at: new Date(this.#token.expiresAtMs).toISOString() }),

@@ -136,7 +136,7 @@ const readHeaderMap: FieldReader = (reader, field, request) => {
 
 /** An entry of the map (key = 1, value = 2), or a HeaderValue of the list (also raw_value = 3). */
 function readHeader(reader: ProtobufReader, request: EnvoyCheckRequest, form: 'map' | 'list'): void {
-  if (request.form !== 'none' && request.form !== form) throw new MalformedMessage('headers and header_map')
+  if (request.form !== 'none' && request.form !== form) throw new MalformedMessage('both headers and header_map')
   request.form = form
   if (request.names.length === FIELDS_MAX) {
     reader.skip()
@@ -151,7 +151,7 @@ function readHeader(reader: ProtobufReader, request: EnvoyCheckRequest, form: 'm
   }
   reader.leave(outer)
   const [name = '', value = '', rawValue = ''] = parts
-  if (value !== '' && rawValue !== '') throw new MalformedMessage('value and raw_value')
+  if (value !== '' && rawValue !== '') throw new MalformedMessage('both value and raw_value')
   // Protobuf keeps the last value of a key that occurs twice in a map.
   if (form === 'map' && request.names.includes(name)) throw new MalformedMessage('a key of a map occurs twice')
   request.names.push(name)

@@ -34,7 +34,7 @@ export class ProtobufReader {
     const key = this.#shortVarint()
     this.#type = key & 7
     const field = Math.floor(key / 8)
-    if (field === 0) throw new MalformedMessage('field number 0')
+    if (field === 0) throw new MalformedMessage('invalid field number 0')
     return field
   }
 
@@ -75,7 +75,7 @@ export class ProtobufReader {
         this.#advance(4)
         return
       default:
-        throw new MalformedMessage(`wire type ${this.#type}`)
+        throw new MalformedMessage(`unsupported wire type ${this.#type}`)
     }
   }
 

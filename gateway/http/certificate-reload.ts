@@ -77,7 +77,7 @@ export class CertificateReload {
       this.#certificates = certificates
       this.#problem = undefined
       const names = certificates.flatMap(({ names }) => names)
-      log('info', changed ? 'certificates read' : 'certificates unchanged', { names, trigger })
+      log('info', changed ? 'certificates reloaded' : 'certificates unchanged', { names, trigger })
     } catch (error) {
       this.#reject((error as Error).message, trigger)
     }
@@ -111,7 +111,7 @@ export class CertificateReload {
         clientCertificates!.trust = trust
         this.#clientTrust = trust
       }
-      log('info', changed ? 'client CAs and revocation lists read' : 'client CAs and revocation lists unchanged', {
+      log('info', changed ? 'client CAs and revocation lists reloaded' : 'client CAs and revocation lists unchanged', {
         cas: trust.cas.map(({ name }) => name),
         revocation_lists: trust.lists.length,
         trigger,

@@ -5,7 +5,7 @@ export interface QueuedMessage {
   readonly binary: boolean
 }
 
-/** Length of a message and its kind, before the message in the queue. */
+/** Length of the header of each message in the queue, bytes: length and kind of the message. */
 const HEAD_BYTES = 5
 const empty = Buffer.alloc(0)
 

@@ -55,7 +55,7 @@ export interface Http2ListenOptions extends ListenAddress {
   readonly maxAgeMs: number
   /** Whether peers in `check.peers` may call Envoy's authorization service. */
   readonly extAuthz: boolean
-  /** Time without requests after which a connection ends, and for which a client can stall, ms. */
+  /** A connection without requests ends after this time, ms. A client can also stall for this time. */
   readonly idleMs: number
   /** Returns the monotonic time, ms. */
   readonly now?: () => number

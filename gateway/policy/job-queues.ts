@@ -14,7 +14,7 @@ export interface JobQueue {
 
 /** The queues of one job kind, which follow the policy. */
 export interface JobQueues {
-  /** Kind of the job contract. */
+  /** Kind of the jobs, as in their contract. */
   readonly kind: string
   /** The queues that a policy needs, one per issuer. The jobs of all kinds decrypt data with `keys.encryption`. */
   queuesOf(snapshot: Snapshot): JobQueue[]

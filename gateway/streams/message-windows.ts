@@ -1,8 +1,8 @@
 import type { MessageLimit } from '../base/message-limit.ts'
 
-/** Parts of a window. A window is longer by one part at most, so that the limit holds for every interval. */
+/** Number of parts of a window. A window is longer by one part at most, so that the limit holds for every interval. */
 const PARTS = 16
-/** Windows without a stream that are kept, so that a new connection does not start a new window. */
+/** Maximum number of windows that are kept without a stream, so that a new connection does not start a new window. */
 const UNUSED_MAX = 10_000
 
 /** Counts messages in a sliding window. */

@@ -18,7 +18,10 @@ import type { StreamCandidate } from './watched-stream.ts'
 const CHECK_EVERY_MS = 250
 /** Status of the denials for which a request may be repeated, because the gate itself cannot decide. */
 const UNKNOWN_STATUS = 503
-/** Costs of work on one stream, in units of one check: its end, with its records, and a comparison with a selector. */
+/**
+ * Costs of work on one stream, in units of one check. `END_COST`: the end of the stream, with its records.
+ * `SELECT_COST`: a comparison of the stream with a selector.
+ */
 const END_COST = 32
 const SELECT_COST = 1 / 4
 /** Largest number of streams in a list. */

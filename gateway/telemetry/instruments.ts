@@ -131,7 +131,7 @@ export const instruments = {
   ),
   limitRequests: counter(
     'limit_requests_total',
-    'Requests that a rate limit decided on, by outcome. `shadow-refused`: a limit in shadow mode would have rejected the request.',
+    'Requests that a rate limit decided on, by outcome: `admitted`; `refused`; `shadow-refused`, a limit in shadow mode would have rejected the request.',
     ['limit', 'outcome'],
   ),
   limitOutage: counter(
@@ -158,7 +158,7 @@ export const instruments = {
   ),
   clusterEvents: counter(
     'cluster_events_total',
-    'Cluster events that the node received. `unknown`: this version does not support the event.',
+    'Cluster events that the node received, by outcome: `applied`; `unknown`, this version does not support the event.',
     ['outcome'],
   ),
   clusterJoins: counter(
@@ -275,7 +275,9 @@ export const instruments = {
   ),
   build: gauge('build_info', 'Always 1. The labels are the versions of Gatehouse and of Node.js.', ['version', 'node']),
   started: gauge('start_timestamp_seconds', 'Unix time at which the process started, in seconds.'),
-  cpu: counter('cpu_seconds_total', 'CPU time that the process used, in seconds, by mode.', ['mode']),
+  cpu: counter('cpu_seconds_total', 'CPU time that the process used, in seconds, by mode: `user` or `system`.', [
+    'mode',
+  ]),
   resident: gauge('memory_resident_bytes', 'Resident memory of the process, in bytes.'),
   heapUsed: gauge('memory_heap_bytes', 'Used part of the JavaScript heap, in bytes.'),
   external: gauge('memory_external_bytes', 'Memory outside the JavaScript heap that JavaScript objects use, in bytes.'),

@@ -33,7 +33,10 @@ export interface ClientCertificatesOptions {
 
 /** Longest text of a certificate, characters. A longer one is rejected as malformed. */
 const TEXT_MAX = 24 * 1024
-/** Certificates in each of the two generations of a cache, and the length of all their texts, characters. */
+/**
+ * Maximum number of certificates in each of the two generations of a cache, and maximum length of all their texts,
+ * characters.
+ */
 const GENERATION_MAX = 4096
 const GENERATION_MAX_TEXT = 8 * 1024 * 1024
 

@@ -44,12 +44,12 @@ export class ReplyFraming {
         break
       case 14:
         if (!is(bytes, nameFrom, 'content-length')) break
-        if (this.contentLength !== undefined) throw new MalformedReply('two Content-Length')
+        if (this.contentLength !== undefined) throw new MalformedReply('two Content-Length fields')
         this.contentLength = readLength(bytes, valueFrom, valueTo)
         break
       case 17:
         if (!is(bytes, nameFrom, 'transfer-encoding')) break
-        if (this.chunked) throw new MalformedReply('two Transfer-Encoding')
+        if (this.chunked) throw new MalformedReply('two Transfer-Encoding fields')
         if (!isWhole(bytes, valueFrom, valueTo, 'chunked'))
           throw new MalformedReply('transfer coding other than chunked')
         this.chunked = true

@@ -160,7 +160,7 @@ export class TargetRegistry implements ExpirySource {
     }
     if (changed.size === 0) return
     this.#renewTargets()
-    this.#log('info', 'certificates of services read', { services: this.#servicesOf(changed) })
+    this.#log('info', 'certificates of services reloaded', { services: this.#servicesOf(changed) })
   }
 
   #renewTargets(): void {

@@ -102,7 +102,7 @@ export function serialOf({ raw }: X509Certificate): string {
 export function subjectOf({ raw }: X509Certificate): Buffer {
   const body = bodyOf(raw)
   body.next(derTags.integer)
-  // signature, issuer, validity
+  // Skip the fields signature, issuer and validity.
   for (let i = 0; i < 3; i++) body.next(derTags.sequence)
   return body.next(derTags.sequence).whole
 }

@@ -24,7 +24,7 @@ const MESSAGE_BYTES = 64 * 1024
  * what one read of each kernel buffer adds before a file takes the rest.
  */
 const GROWTH_MAX_MIB = 256 + 64
-/** Other WebSockets, which exchange messages all the time. */
+/** Number of other WebSockets. They exchange messages all the time. */
 const OTHERS = 20
 
 const data = Buffer.alloc(MESSAGE_BYTES, 'x')

@@ -27,7 +27,7 @@ import { startWorker, type TestWorker } from '../kit/worker.ts'
 
 /** Lifetime of the tokens that the issuer grants for services, s. Workers renew them after two thirds of it. */
 const GRANT_S = 6
-/** Requests of a client on one connection. */
+/** Number of requests that a client sends on one connection. */
 const REQUESTS_PER_CONNECTION = 6
 const bootstrap = 'bootstrap-token-of-the-rotation-tests'
 

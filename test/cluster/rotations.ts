@@ -53,7 +53,7 @@ async function rotateClientCertificate(
   { gate }: FirstCertificates,
 ): Promise<void> {
   const next = await gate.issue({ names: ['gate'], use: 'clientAuth' })
-  await cluster.onEveryNode('certificates of services read', () => cluster.putPair('gate', next))
+  await cluster.onEveryNode('certificates of services reloaded', () => cluster.putPair('gate', next))
   await load.cycle()
   cluster.seen.forget()
   await load.cycle()
@@ -64,7 +64,7 @@ async function rotateClientCertificate(
 async function rotateServiceCa(cluster: RotatingCluster, load: RotationLoad, count: number): Promise<void> {
   const next = await CertificateAuthority.create(`services ${count}`)
   const read = (text: string) =>
-    cluster.onEveryNode('certificates of services read', () => cluster.put(text, 'services.pem'))
+    cluster.onEveryNode('certificates of services reloaded', () => cluster.put(text, 'services.pem'))
   await read(`${readFileSync(cluster.at('services.pem'), 'utf8')}${next.cert}`)
   await load.cycle()
   cluster.useServiceCertificate(await next.issue({ names: ['localhost'], use: 'serverAuth' }), `S${count}`)
@@ -77,7 +77,7 @@ async function rotateServiceCa(cluster: RotatingCluster, load: RotationLoad, cou
 
 async function rotateListener(cluster: RotatingCluster, load: RotationLoad, { api }: FirstCertificates): Promise<void> {
   const next = await api.issue({ names: ['api.example'] })
-  await cluster.onEveryNode('certificates read', () => cluster.putPair('api', next))
+  await cluster.onEveryNode('certificates reloaded', () => cluster.putPair('api', next))
   await load.cycle()
   cluster.seen.forget()
   await load.cycle()
@@ -89,7 +89,7 @@ async function rotateClientCa(cluster: RotatingCluster, load: RotationLoad, coun
   const old = load.identity
   const ca = await ClientCa.create(`mesh ${count}`)
   const read = (text: string) =>
-    cluster.onEveryNode('client CAs and revocation lists read', () => cluster.put(text, 'mesh.pem'))
+    cluster.onEveryNode('client CAs and revocation lists reloaded', () => cluster.put(text, 'mesh.pem'))
   await read(`${readFileSync(cluster.at('mesh.pem'), 'utf8')}${ca.cert}`)
   await load.cycle()
   load.identity = await ca.issue({ dns: ['client'] })

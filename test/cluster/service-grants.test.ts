@@ -124,7 +124,7 @@ test('a token of the gate for a service that expires while its issuer is down fa
   expect([...new Set(replies.map(({ status }) => status))].sort()).toEqual([200, 503])
   const [firstFailed] = replies.filter(({ status }) => status === 503)
   expect(firstFailed!.code).toContain('"code":"unavailable"')
-  // The last token before the outage was used until its end. The issuer granted no token during the outage.
+  // The last token before the outage was used until it expired. The issuer granted no token during the outage.
   const endMs = Math.max(...tokensOf(outageEndMs).map(({ exp }) => exp! * 1000))
   expect(firstFailed!.atMs).toBeGreaterThanOrEqual(endMs - 1000)
   // After the outage the nodes share a token.

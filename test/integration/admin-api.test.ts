@@ -506,7 +506,7 @@ test('the admin API limits calls without a valid token per address (429), and th
   const metrics = await readMetrics(flooded.adminPort)
   const unrecorded = metrics.sum('gatehouse_admin_calls_unrecorded_total', {})
   expect(unrecorded).toBeGreaterThan(0)
-  await until('every other call has its line', () => {
+  await until('every other call has a log line', () => {
     const lines = flooded.log.filter(({ msg, who }) => msg === 'admin call' && who === null)
     return lines.length === 270 - unrecorded
   })

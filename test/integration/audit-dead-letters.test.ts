@@ -68,26 +68,26 @@ test('records that an audit sink rejects are listed as dead letters, and `audit 
   receiver.answer = () => ({ status: 200 })
   const { stdout, exitCode } = await audit('replay', '--sink', 'search', '--dead', '--output', 'json')
   expect([exitCode, JSON.parse(stdout)]).toEqual([0, { sink: 'search', letters: Number(before) + 1 }])
-  await until('the record', () => taken(poison))
-  await until('the others', async () => (await deadCount()) === before)
+  await until('the dead letter is delivered', () => taken(poison))
+  await until('no other dead letter remains', async () => (await deadCount()) === before)
 })
 
 test('`audit replay` with a time range sends the records of that range to the sink again', async () => {
   const since = new Date().toISOString()
   await writer.write(3)
-  await until('the records', () => taken(writer.ids.at(-1)!))
+  await until('the records are delivered', () => taken(writer.ids.at(-1)!))
   receiver.taken.length = 0
   const { exitCode } = await audit('replay', '--sink', 'search', '--since', since)
 
   expect(exitCode).toBe(0)
-  await until('them again', () => writer.ids.slice(-3).every(taken))
+  await until('the records are delivered again', () => writer.ids.slice(-3).every(taken))
   expect(writer.ids.slice(0, -3).some(taken)).toBe(false)
 })
 
 test('the admin API and the metrics show lag and errors of an audit sink that is down, and no lag when the sink has caught up', async () => {
   receiver.answer = () => ({ status: 503, body: 'maintenance' })
   await writer.write(7)
-  await until('a failure', async () => Number((await sinkNow())['failures']) > 0)
+  await until('the sink has a failure', async () => Number((await sinkNow())['failures']) > 0)
   expect(await sinkNow()).toMatchObject({
     configured: true,
     lag_complete: true,
@@ -96,16 +96,16 @@ test('the admin API and the metrics show lag and errors of an audit sink that is
   expect((await sinkNow())['lag_records']).toBeGreaterThanOrEqual(7)
   const probes = worker.log.find(({ msg }) => msg === 'worker started')!['probes'] as number
   const now = async (name: string) => (await readMetrics(probes)).sum(`gatehouse_audit_${name}`, { sink: 'search' })
-  // The worker's metrics show a lag only after the worker has measured the lag again.
-  await until('a lag', async () => (await now('shipping_lag_seconds')) > 0)
+  // The worker measures the lag periodically. Its metrics show the lag after the next measurement.
+  await until('the metrics show a lag', async () => (await now('shipping_lag_seconds')) > 0)
   await until('a counted failure', async () => (await now('shipping_failures_total')) > 0)
   expect((await readMetrics(probes)).series).toContain('gatehouse_queue_jobs{queue="ship:search",state="waiting"}')
   receiver.answer = () => ({ status: 200 })
   await expect
     .poll(() => sinkNow())
     .toMatchObject({ lag_records: 0, failures: 0, lag_seconds: 0, last_error: 'the receiver replied 503 maintenance' })
-  await until('no lag', async () => (await now('shipping_lag_seconds')) === 0)
-  await until('all are counted', async () => (await now('shipped_records_total')) > writer.ids.length)
+  await until('the metrics show no lag', async () => (await now('shipping_lag_seconds')) === 0)
+  await until('all delivered records are counted', async () => (await now('shipped_records_total')) > writer.ids.length)
 })
 
 test('`audit sinks forget` rejects a configured sink, and removes a sink that is not configured', async () => {
@@ -118,7 +118,7 @@ test('`audit sinks forget` rejects a configured sink, and removes a sink that is
 
 test('a worker stops shipping to a sink at 10,000 dead letters, and continues when the dead letters are removed', async () => {
   const dead = 'gh:{a0}:dead:search'
-  await until('all is shipped', async () => (await sinkNow())['lag_records'] === 0)
+  await until('all records are shipped', async () => (await sinkNow())['lag_records'] === 0)
   await writer.redis.del(dead)
   const letters = writer.redis.pipeline()
   for (let i = 0; i < 9970; i++) letters.xadd(dead, '*', 'reason', 'x', 'entry', '0-0', 'line', '{}')
@@ -133,5 +133,5 @@ test('a worker stops shipping to a sink at 10,000 dead letters, and continues wh
 
   receiver.answer = () => ({ status: 200 })
   await writer.redis.del(dead)
-  await until('the rest', () => taken(writer.ids.at(-1)!))
+  await until('the newest record is delivered', () => taken(writer.ids.at(-1)!))
 })

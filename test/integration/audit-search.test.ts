@@ -164,7 +164,7 @@ test('a client that follows the audit log receives new records that match its fi
   const first = await follow('?route=followed')
   await writer.write(3, (number) => ({ 'gatehouse.route': number % 2 === 0 ? 'followed' : 'other' }))
   await writer.write(2, () => ({ 'gatehouse.route': 'followed' }))
-  await until('its records', () => first.events.at(-1)?.record['id'] === writer.ids.at(-1))
+  await until('the client has the newest record', () => first.events.at(-1)?.record['id'] === writer.ids.at(-1))
   const seen = first.events.map(({ record }) => record['id'])
   expect(new Set(seen).size).toBe(seen.length)
   expect(first.events.every(({ record }) => record['gatehouse.route'] === 'followed')).toBe(true)
@@ -172,7 +172,7 @@ test('a client that follows the audit log receives new records that match its fi
 
   await writer.write(2, () => ({ 'gatehouse.route': 'followed' }))
   const second = await follow('?route=followed', first.events.at(-1)!.id)
-  await until('what it missed', () => second.events.length === 2)
+  await until('the client has the records that it missed', () => second.events.length === 2)
   expect(second.events.map(({ record }) => record['id'])).toEqual(writer.ids.slice(-2))
   second.stop()
 })
@@ -182,13 +182,13 @@ test('a client that follows the audit log receives no more records after its tok
     const exp = Math.floor(Date.now() / 1000) + lifeS
     const follower = await follow('', undefined, issuer.sign({ claims: { scope: 'gatehouse:audit', exp } }))
     await writer.write(1)
-    await until('its record, or its end', () => follower.events.length > 0 || follower.ended())
+    await until('the client has a record, or is disconnected', () => follower.events.length > 0 || follower.ended())
     // On a busy machine the token may expire before the first record arrives. Then the test tries again with twice
     // the lifetime.
     return follower.events.length > 0 ? follower : toldWhileGood(2 * lifeS)
   }
   const follower = await toldWhileGood(3)
-  await until('its end', follower.ended, 60_000)
+  await until('the client is disconnected', follower.ended, 60_000)
   await writer.write(1)
   expect(follower.events.map(({ record }) => record['id'])).not.toContain(writer.ids.at(-1))
 })
@@ -199,7 +199,7 @@ test('a node rejects the ninth client that follows the audit log until another o
   expect(await get('stream')).toMatchObject({ status: 503, document: { code: 'followers_full' } })
 
   for (const each of followers) each.stop()
-  await until('room', async () => {
+  await until('the node accepts another client', async () => {
     const next = await follow('')
     next.stop()
     return !next.ended()
@@ -232,9 +232,9 @@ test('a node disconnects a client that follows the audit log without reading, an
   const reader = await follow('?route=large', from)
   for (let i = 0; i < 20; i++)
     await writer.write(100, () => ({ 'gatehouse.route': 'large', 'url.path': `/${'x'.repeat(8000)}` }))
-  await until('all for who reads', () => reader.events.length === 2000, 90_000)
+  await until('the reading client has all records', () => reader.events.length === 2000, 90_000)
   // The paused socket does not read, so it detects only by a write that the node has closed the connection.
-  await until('the cut', () => {
+  await until('the node has closed the connection of the client that does not read', () => {
     socket.write('\r\n')
     return cut
   })

@@ -89,7 +89,7 @@ function signalled(node: TestNode): Promise<unknown> {
 }
 
 test.each([
-  ['a new certificate', true, 'certificates read'],
+  ['a new certificate', true, 'certificates reloaded'],
   ['unchanged files', false, 'certificates unchanged'],
 ])('a node that receives SIGHUP with %s resets no connection in the accept queue', async (_, change, logged) => {
   const seen = node.log.length
@@ -148,7 +148,7 @@ test.runIf(long)(
     await signals
     console.log(outcomes)
 
-    expect(node.log.filter(({ msg }) => msg === 'certificates read')).toHaveLength(100)
+    expect(node.log.filter(({ msg }) => msg === 'certificates reloaded')).toHaveLength(100)
     expect(node.log.filter(({ msg }) => msg === 'certificates unchanged')).toHaveLength(100)
     expect(Object.keys(outcomes)).toEqual(['200'])
   },

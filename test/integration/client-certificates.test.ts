@@ -125,7 +125,7 @@ async function reread(name: string, text: string): Promise<void> {
   const seen = node.log.length
   write(name, text)
   node.signal('SIGHUP')
-  await later(node, seen, ({ msg }) => msg === 'client CAs and revocation lists read')
+  await later(node, seen, ({ msg }) => msg === 'client CAs and revocation lists reloaded')
 }
 
 const reasonOf = async (path: string) => (await node.waitForRecord((record) => record['path'] === path))['reason']

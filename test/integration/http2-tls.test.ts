@@ -81,7 +81,7 @@ test('SIGHUP activates a new certificate for HTTP/2, and open connections contin
   const replaced = await certificateFor(folder, 'shop', ['shop.example', 'store.example'])
   await certificateFor(folder, 'api', ['api.example', 'new.example'])
   node.signal('SIGHUP')
-  await node.waitForLine(({ msg }) => msg === 'certificates read')
+  await node.waitForLine(({ msg }) => msg === 'certificates reloaded')
 
   const fresh = new Http2Session(node.http2Port, 'store.example')
   expect((await fresh.get('/s/1', { ':authority': 'store.example' })).status).toBe(200)
@@ -144,7 +144,7 @@ test('the HTTP/2 listener identifies a client by its certificate, and refuses a 
   await certificateFor(folder, 'shop', ['shop.example'])
   writeFileSync(caFile, mesh.cert + (await ClientCa.create('next')).cert)
   secured.signal('SIGHUP')
-  await secured.waitForLine(({ msg }) => msg === 'client CAs and revocation lists read')
+  await secured.waitForLine(({ msg }) => msg === 'client CAs and revocation lists reloaded')
   const late = new Http2Session(secured.http2Port, 'shop.example', {
     ...(await mesh.issue({ uris: [caller] })),
     socket,
@@ -182,6 +182,6 @@ test('with tls.listen: false only the HTTP/2 listener uses TLS, even after a rel
 
   await certificateFor(folder, 'shop', ['shop.example', 'again.example'])
   plain.signal('SIGHUP')
-  await plain.waitForLine(({ msg }) => msg === 'certificates read')
+  await plain.waitForLine(({ msg }) => msg === 'certificates reloaded')
   expect(await read()).toEqual([200, 200, ['http']])
 })

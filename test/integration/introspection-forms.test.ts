@@ -138,7 +138,7 @@ test('with recheck, the gate introspects a JWT at first use and periodically, an
     return inTime
   })
 
-  await until('it is asked about again', async () => {
+  await until('the token is introspected again', async () => {
     await admitted(gate, { target: '/rechecked/1', token })
     return issuer.askedAbout(token) >= 2
   })

@@ -117,7 +117,7 @@ test.each([
   ['garbage, 10.0.0.1, 192.0.2.7', 200, '10.0.0.1, 192.0.2.7, 127.0.0.2'],
   ['10.0.0.1:4711', 200, '10.0.0.1, 127.0.0.2'],
 ])(
-  'S-038: X-Forwarded-For %s of a listed proxy: the right-most unlisted address is the client, which gets %i',
+  'S-038: with X-Forwarded-For %s from a listed proxy, the client is the right-most unlisted address, and gets %i',
   async (chain, status, sent) => {
     const target = fresh('open')
 

@@ -127,7 +127,7 @@ test('a node activates a new TLS certificate on SIGHUP, and still serves open co
   const replaced = await certificateFor(folder, 'shop', ['shop.example', 'store.example'])
 
   node.signal('SIGHUP')
-  await node.waitForLine((line) => line['msg'] === 'certificates read')
+  await node.waitForLine((line) => line['msg'] === 'certificates reloaded')
 
   const fresh = await get({ servername: 'store.example', host: 'store.example', ca: replaced.cert })
   open.write('GET /open/1 HTTP/1.1\r\nHost: shop.example\r\nConnection: close\r\n\r\n')
@@ -139,7 +139,7 @@ test('a node activates a new TLS certificate on SIGHUP, and still serves open co
 
 test('a node activates a TLS certificate whose files changed, without a signal', async () => {
   const replaced = await certificateFor(folder, 'shop', ['shop.example', 'mart.example'])
-  await node.waitForLine(({ msg, names }) => msg === 'certificates read' && String(names).includes('mart.example'))
+  await node.waitForLine(({ msg, names }) => msg === 'certificates reloaded' && String(names).includes('mart.example'))
 
   const { status } = await get({ servername: 'mart.example', host: 'mart.example', ca: replaced.cert })
   expect(status).toBe(200)
@@ -157,7 +157,7 @@ test('a node keeps its TLS certificate while a changed file does not match its k
   expect(kept.status).toBe(200)
 
   copyFileSync(other.keyFile, shop.keyFile)
-  await node.waitForLine(({ msg, names }) => msg === 'certificates read' && String(names).includes('depot.example'))
+  await node.waitForLine(({ msg, names }) => msg === 'certificates reloaded' && String(names).includes('depot.example'))
   const { status } = await get({ servername: 'depot.example', host: 'depot.example', ca: other.cert })
   expect(status).toBe(200)
 })

@@ -30,7 +30,7 @@ const recordOf = (path: string) => node.waitForRecord((record) => record['path']
 
 const SIZE = 256 * 1024
 const COUNT = 200
-/** Memory of one slow WebSocket beside the messages: buffers that the process keeps. */
+/** Maximum memory of one slow WebSocket besides its messages, MiB: buffers that the process keeps. */
 const MOST_MIB = 64
 
 /** A message that starts with its number. */

@@ -31,11 +31,11 @@ export async function openWire(port: number, target: string): Promise<Wire> {
 interface FrameParts {
   readonly opcode: number
   readonly data?: string | Buffer
-  /** Default true. */
+  /** Whether the bit FIN is set. Default true. */
   readonly final?: boolean
   /** Bits RSV1 to RSV3 in place. */
   readonly reserved?: number
-  /** Default true. */
+  /** Whether the payload is masked. Default true. */
   readonly masked?: boolean
   /** Announced length, if it differs from the length of `data`; sent with 64 bits. */
   readonly announced?: bigint

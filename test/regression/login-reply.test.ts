@@ -230,7 +230,7 @@ test('S-090 a browser with 32 unfinished logins keeps 32 login cookies when anot
   )
   await browser.visit(`${url}/.gatehouse/login`, { redirects: 0 })
   expect(browser.gateCookies).toHaveLength(32)
-  // A gate that stored fewer login cookies would have removed the newest cookie first.
+  // With a lower limit of login cookies, the gate would first have removed the cookie of the newest login.
   const last = tabs.at(-1)!
   issuer.nonce = last.nonce
 

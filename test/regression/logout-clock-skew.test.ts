@@ -12,7 +12,7 @@ import { HttpBrowser } from '../kit/http-browser.ts'
 import { loginSecrets } from '../kit/login-gate.ts'
 import { redisSettingsFor, testLink } from '../kit/redis.ts'
 
-/** Seconds by which a clock is ahead: more than `clock_tolerance`, for which revocations allow. */
+/** Offset of the fast clock, s. Larger than `clock_tolerance`, the offset that revocations tolerate. */
 const AHEAD_S = 120
 
 // Two nodes share the port. Both nodes have the session in memory before the session is ended.

@@ -51,7 +51,9 @@ test.each(Array.from({ length: 8 }, (_, i) => i))(
   'session %i: after a logout of a session whose Redis record is lost, every node rejects a copy of its cookie',
   async (i) => {
     const { browser, thief } = await lostSession(`person-${i}`)
-    await until('the node with the session in memory admits it', async () => (await statuses(thief)).has(200))
+    await until('the node with the session in memory admits the copied cookie', async () =>
+      (await statuses(thief)).has(200),
+    )
 
     await logOut(browser)
 
@@ -66,7 +68,9 @@ test('a cross-site logout of a session whose Redis record is lost gets a confirm
   const { status, body } = await logOut(browser, { connection: 'close', 'sec-fetch-site': 'cross-site' })
 
   expect([status, body]).toEqual([200, expect.stringContaining('<form method="post">')])
-  await until('the node with the session in memory admits it', async () => (await statuses(thief)).has(200))
+  await until('the node with the session in memory admits the copied cookie', async () =>
+    (await statuses(thief)).has(200),
+  )
 })
 
 test('a logout with two session cookies ends both sessions at every node', async () => {

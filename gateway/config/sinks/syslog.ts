@@ -70,7 +70,8 @@ class SyslogSink implements Sink {
   #socket: TLSSocket | undefined
   #lastWriteAt = 0
   /**
-   * Number of interruptions. Starts at 1, because an earlier worker can have been killed before its records arrived.
+   * Number of interruptions of the connection to the receiver. Starts at 1, because an earlier worker can have been
+   * killed before its records arrived.
    */
   #times = 1
 

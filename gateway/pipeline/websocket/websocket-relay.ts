@@ -261,7 +261,7 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
 
   #sweepReads(): void {
     const { reads } = this.#call
-    // The pongs of a paused service are not read.
+    // While the service is paused, the gate does not read its pongs.
     if (reads !== this.#readsSeen || this.#servicePaused || this.#held) {
       this.#readsSeen = reads
       this.#quietSweeps = 0

@@ -13,7 +13,7 @@ import { combinedKind } from './requirement-kind.ts'
  * excluded.
  */
 const acrValue = text(
-  'a class of authentication: visible ASCII without blanks, quotes and backslashes',
+  'an authentication context class (acr): visible ASCII without blanks, quotes and backslashes',
   /^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/,
 )
 

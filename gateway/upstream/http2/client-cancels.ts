@@ -2,7 +2,7 @@ import { addressKey } from '../../base/address-key.ts'
 import { EventBudget } from '../../base/event-budget.ts'
 import { CLIENT_CANCELS } from './session-limits.ts'
 
-/** Clients whose cancels are counted at the same time. */
+/** Maximum number of clients whose cancels are counted at the same time. */
 const CLIENTS_MAX = 10_000
 
 /** Counts the calls to one upstream that each client cancels. A client is an IPv4 address or an IPv6 /64. */

@@ -184,7 +184,10 @@ export class Http2Target implements PooledTarget, SessionKeeper, Http2CallKeeper
     return own.length < SEPARATE_PER_CLIENT_MAX && this.#separateCount < SEPARATE_MAX ? this.#open(key) : undefined
   }
 
-  /** The first session with few calls; when no more sessions may be opened, the one with the fewest calls. */
+  /**
+   * Selects the first session with fewer than `CALLS_SPREAD` calls. When no more sessions may be opened, selects the
+   * session with the fewest calls.
+   */
   #roomy(sessions: readonly UpstreamSession[], { fresh, tried }: Http2Call): UpstreamSession | undefined {
     const mayOpen = sessions.length < SHARED_MAX
     let best: UpstreamSession | undefined

@@ -29,7 +29,7 @@ export function replyOfList(list: readonly string[], isEnd: boolean): ReplyHead 
       continue
     }
     if (name === 'content-length') {
-      if (contentLength !== undefined) throw new MalformedReply('two Content-Length')
+      if (contentLength !== undefined) throw new MalformedReply('two Content-Length fields')
       if (!decimal.test(value)) throw new MalformedReply('invalid Content-Length')
       contentLength = Number(value)
     }

@@ -32,9 +32,9 @@ export const SESSION_CALLS_MAX = 1_000_000
 /** Time without calls after which a session closes, ms. */
 export const IDLE_MS = 60_000
 
-/** Time for which a service with open calls sends no byte after which the gate sends a PING, ms. */
+/** Longest silence of a service with open calls, ms. After it, the gate sends a PING. */
 export const SILENT_MS = 10_000
-/** Time for which a service sends no byte after which the gate sends a PING together with a new call, ms. */
+/** Longest silence of a service before a new call, ms. After it, the gate sends a PING together with the call. */
 export const STALE_MS = 5_000
 /** Time for the reply to a PING, ms. Without a reply in this time, the session is closed. */
 export const PING_ACK_MS = 10_000

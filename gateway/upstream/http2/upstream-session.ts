@@ -59,7 +59,7 @@ export interface SessionKeeper {
   answered(): void
   /** Called when a session takes no more calls. */
   retired(session: UpstreamSession): void
-  /** Gives a call that the session cannot carry to another session. */
+  /** Moves a call to another session, because its own session cannot carry the call. */
   reassign(call: Http2Call): void
   /** Called when the connection of a session has closed. */
   closed(session: UpstreamSession): void

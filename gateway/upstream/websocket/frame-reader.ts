@@ -175,8 +175,8 @@ export class FrameReader {
 
   #close(data: Buffer): void {
     const code = data.length === 0 ? NO_CODE : data.readUInt16BE(0)
-    if (code !== NO_CODE && !isSendableCode(code)) throw new FrameError(1002, `close code ${code}`)
-    if (data.length > 0 && code === NO_CODE) throw new FrameError(1002, `close code ${code}`)
+    if (code !== NO_CODE && !isSendableCode(code)) throw new FrameError(1002, `invalid close code ${code}`)
+    if (data.length > 0 && code === NO_CODE) throw new FrameError(1002, `invalid close code ${code}`)
     const reason = data.subarray(2)
     if (!isUtf8(reason)) throw new FrameError(1007, 'close reason is not UTF-8')
     this.#closed = true

@@ -27,7 +27,7 @@ export class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall, Sea
   #over = false
   #dispatched = false
   #paused = false
-  /** Not counted: this client has no WebSockets and relays nothing. */
+  /** Always 0: reads are not counted, because this client supports no WebSockets and relays nothing. */
   readonly reads = 0
   readonly client: Uint8Array | undefined
   share: Share | undefined

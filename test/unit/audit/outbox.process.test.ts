@@ -170,7 +170,7 @@ test('when Redis loses batches, the outbox writes them again in order, even if R
     await limitMemory(((await usedBytes()) + 12 * RECORD_BYTES) / 0.9)
     await expect.poll(async () => (await numbers()).length).toBeGreaterThan(0)
     const refused = () => outbox.status.away?.includes('OOM') === true
-    await until('it is full again, or all are taken', async () => refused() || (await numbers()).includes(25))
+    await until('Redis is full again, or has all records', async () => refused() || (await numbers()).includes(25))
     if (inTime && refused() && (await numbers()).length > 1) return given
     // Repeats the attempt when a busy machine took longer, or when the memory use of Redis varied by more than the
     // records.

@@ -23,7 +23,7 @@ test('a new value of a rotated secret that a peer refused is presented again aft
   expect(value.presented).toBe('two')
 })
 
-test('the refusal of a value that was replaced twice asks for a repetition with the value that is presented now', () => {
+test('when a value is refused that was replaced twice, the caller is told to retry with the newest value', () => {
   const value = new Rotating('one', () => 0)
   value.replace('two')
   value.replace('three')

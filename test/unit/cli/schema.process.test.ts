@@ -23,6 +23,6 @@ test('the CLI command `schema --output json` prints the schema on one line', () 
   expect(JSON.parse(line!.stdout)).toEqual(JSON.parse(policy!.stdout))
 })
 
-test('the CLI rejects schema of an unknown document as wrong usage', () => {
+test('`gatehouse schema` with an unknown document is wrong usage', () => {
   expect(other).toMatchObject({ status: 2, stdout: '' })
 })

@@ -178,7 +178,7 @@ test('without a worker, a node renews a due token of a grant itself before the t
   expect(await grants.bearer(grant, now(), true)).not.toBe(old)
 })
 
-test('while the issuer is down, exchanges use the old token of a grant until its end and then get 503, and the node recovers by itself', async () => {
+test('while the issuer is down, exchanges use the old token of a grant until it expires and then get 503, and the node recovers by itself', async () => {
   const grant = grantOf()
   const { grants, counts } = node()
   grants.prepare([grant])()

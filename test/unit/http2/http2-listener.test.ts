@@ -74,12 +74,12 @@ test.each([
   const { clock, listener, port, ended } = await listen()
   const client = new FrameClient(port, { preface: false })
   client.write(bytes)
-  await until('the connection', () => listener.connections.open === 1)
+  await until('the listener has accepted the connection', () => listener.connections.open === 1)
   clock.ms += 10_000
   await client.ended
 
   expect(ended('preface')).toBe(1)
-  await until('its end', () => listener.connections.open === 0)
+  await until('the listener has closed the connection', () => listener.connections.open === 0)
 })
 
 test('a client that speaks HTTP/1.1 on the h2c port is disconnected', async () => {
@@ -168,12 +168,12 @@ test('requests of an HTTP/2 client above max_streams are refused, and its first 
   const client = await greeted(port)
   client.write(...[1, 3, 5].map((stream) => headers(stream, getFields('/s/many'))))
   const refused = await client.find(frameType.rstStream, 5)
-  await until('two requests', () => held.length === 2)
+  await until('the listener has two requests', () => held.length === 2)
   for (const response of held.splice(0)) response.end('done')
 
   expect(refused!.payload.readUInt32BE(0)).toBe(7)
   expect((await client.find(frameType.data, 1))!.payload.toString()).toBe('done')
-  await until('no stream', () => listener.counts.streams === 0 && listener.inFlight === 0)
+  await until('the listener has no stream', () => listener.counts.streams === 0 && listener.inFlight === 0)
 })
 
 test('an address that cancels too many HTTP/2 requests over several connections is disconnected, and can connect again later', async () => {
@@ -214,7 +214,7 @@ test('a stopping HTTP/2 listener sends GOAWAY, serves the requests in progress, 
 
   expect((await client.find(frameType.data, 1))!.payload.toString()).toBe('done')
   await new FrameClient(port, { preface: false }).ended
-  await until('no request', () => listener.inFlight === 0)
+  await until('the listener has no request', () => listener.inFlight === 0)
   listener.close()
   await client.ended
   expect(ended('drain')).toBe(1)

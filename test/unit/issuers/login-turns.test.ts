@@ -14,7 +14,7 @@ import { publicClient } from './public-client.ts'
 
 const PER_ADDRESS = 4
 const AT_ONCE = 32
-/** Permits for calls to the issuer that only known addresses can use. */
+/** Number of permits for calls to the issuer that only known addresses can use. */
 const RESERVED = 8
 const WAITING_MAX = 2048
 
@@ -54,7 +54,7 @@ function finish(address: string, { code = 'made-up', known = false, permit = ():
 test('while the issuer does not reply to code exchanges, forged codes from many addresses do not delay refreshes, revocations, logouts and the start of logins', async () => {
   hold()
   const pending = Array.from({ length: 4 * AT_ONCE }, (_, i) => finish(`address ${i}`))
-  await until('all turns of logins are taken', () => issuer.exchanging === AT_ONCE - RESERVED)
+  await until('all permits of logins are in use', () => issuer.exchanging === AT_ONCE - RESERVED)
 
   expect(await client.refresh('a-refresh-token')).toBe('invalid_grant')
   await client.revoke('a-token', 'access_token')
@@ -105,9 +105,9 @@ test('the gate exchanges at most 4 login codes of one address concurrently, and 
   hold()
   const asked = issuer.asked.length
   const pending = Array.from({ length: 12 }, () => finish('one address'))
-  await until('the address has its turns', () => issuer.exchanging === PER_ADDRESS)
+  await until('the address has its maximum of exchanges', () => issuer.exchanging === PER_ADDRESS)
   pending.push(finish('another address', { code: 'of-another' }))
-  await until('the other address has its turn', () => issuer.exchanging === PER_ADDRESS + 1)
+  await until('the exchange of the other address has started', () => issuer.exchanging === PER_ADDRESS + 1)
   expect(issuer.asked.slice(asked).filter((form) => form.get('code') === 'of-another')).toHaveLength(1)
 
   release()
@@ -142,7 +142,7 @@ test('a login code that waits longer than login.timeout is reported as an issuer
       const permit = () => {
         permitted.push(i)
         // The first calls keep their permits until the last call has stopped waiting.
-        return i < PER_ADDRESS ? until('the last one gave up', () => gaveUp).then(() => false) : true
+        return i < PER_ADDRESS ? until('the last call has stopped waiting', () => gaveUp).then(() => false) : true
       }
       const finished = brief.finish(reply, checks, { address: 'one address', known: false, permit })
       if (i === PER_ADDRESS) {

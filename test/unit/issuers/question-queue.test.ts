@@ -67,7 +67,7 @@ test('introspection requests that check a cached token again have priority over 
   expect(asking.granted.slice(11)).toEqual(['s0', 's1', 's2'])
 })
 
-test('while requests of all three kinds wait, re-checks of cached tokens get three introspections for one of a known address, and known addresses three for one of an unknown address', async () => {
+test('while requests of all three kinds wait, three of four introspections are re-checks of cached tokens, and three of four others are for known addresses', async () => {
   const asking = new Asking(1)
   asking.ask('busy', rechecks)
   for (let i = 0; i < 6; i++) asking.ask('r', rechecks)

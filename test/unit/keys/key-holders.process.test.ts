@@ -95,7 +95,10 @@ test('the next report of another process removes the expired key report of a pro
 
   const rings = ringsOf(['k1'])
   await start('n2', 'node', rings)
-  await until('the removal', async () => (await link.store.call('HEXISTS', link.keys.keyHolders, 'dead~1')) === 0)
+  await until(
+    'the entry of the stopped process is removed',
+    async () => (await link.store.call('HEXISTS', link.keys.keyHolders, 'dead~1')) === 0,
+  )
 })
 
 test('a worker learns the writing key of the cluster with its key report, and reports a writing key that it lacks', async () => {
@@ -105,7 +108,7 @@ test('a worker learns the writing key of the cluster with its key report, and re
   await start('w1', 'worker', rings, (keys) =>
     appointKeys(rings, keys as never, (kind, id) => lacking.push(`${kind} ${id}`)),
   )
-  await until('the switch', () => rings.encryption.writer?.id === 'k2')
+  await until('the node writes with the new key', () => rings.encryption.writer?.id === 'k2')
   expect(lacking).toEqual([])
 
   const without = ringsOf(['k1'])

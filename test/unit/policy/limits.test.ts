@@ -50,7 +50,7 @@ test('a compiled route has the limits of the policy, of its service and of the r
   expect(own?.policyField).toBe('"a";q=10;w=1, "b";q=10;w=1, "c";q=10;w=1, "d";q=10;w=1')
 })
 
-test('the policy compiler gives a route without limits no list of limits', () => {
+test('a compiled route without limits has no list of limits', () => {
   expect(limitsOf({})).toBeUndefined()
 })
 

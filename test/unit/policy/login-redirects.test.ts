@@ -52,7 +52,7 @@ test.each([
   ],
   ['two login issuers with redirect: plain', { main: 'plain', other: 'plain' }, ['other.login.redirect']],
   ['a login issuer whose name is not a path segment', { '..': 'issuer' }, ['...login']],
-] as const)('the policy compiler rejects %s (%j; unsaid: no redirect)', (_, logins, at) => {
+] as const)('the policy compiler rejects %s (%j, where unsaid means no redirect)', (_, logins, at) => {
   const problems = problemsOf(() => compilePolicy(sourceWith(logins)))
 
   expect(problems.map(({ code, path }) => `${code} ${path}`)).toEqual(

@@ -3,7 +3,7 @@ import { loadSettings } from '../../../gateway/config/settings.ts'
 import { checkPolicyNeeds } from '../../../gateway/policy-needs.ts'
 import { mainIssuer, problemsOf, snapshotOf } from './policy-text.ts'
 
-// `websocket` of a route, and limits of messages: defaults, and what the compiler rejects.
+// Option `websocket` of a route, and limits of messages: their defaults, and the entries that the compiler rejects.
 
 const read = { scopes: { all: ['read'] } }
 

@@ -145,7 +145,7 @@ test('connections to Redis follow a changed user, and return to the previous use
   await until('a connection of the new user', async () => (await client()).includes('user=new'))
 })
 
-test('connections to Redis use a changed client certificate, the previous one while Redis refuses the new one, and only the newest authority', async () => {
+test('after a change of the TLS files, connections to Redis use the new client certificate, or the previous one while Redis refuses it, and trust only the newest CA', async () => {
   const [servers, other, first, second] = await Promise.all(
     ['servers', 'other', 'one', 'two'].map((name) => CertificateAuthority.create(name)),
   )

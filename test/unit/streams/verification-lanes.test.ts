@@ -35,7 +35,7 @@ test('at most 16 verifications that streams cause run at the same time for one i
   await until('10 queued decisions start', () => decisions.started === 29)
   await nextTurn()
   expect(decisions.started).toBe(29)
-  await until('all are decided', () => {
+  await until('all decisions are made', () => {
     for (const end of decisions.waiting.splice(0)) end()
     return decisions.resolved === 43
   })

@@ -71,7 +71,7 @@ test('a node does not repeat an introspection request if the issuer replies 429 
     server.close()
   })
   const questions = ['first', 'second'].map((token) => introspector.ask(token, rechecks).catch((error: Error) => error))
-  await until('both questions are at the issuer', () => held.length === 2)
+  await until('the issuer has both introspection requests', () => held.length === 2)
 
   nowMs = timeoutMs + 1
   held[0]!.writeHead(429).end()

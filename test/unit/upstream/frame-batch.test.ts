@@ -72,7 +72,7 @@ test.each([
   }
   const stalled = () => slow.every((index) => logs[index]!.call.unsentBytes > 4 * BLOCK_BYTES)
   for (let round = 0; round < 5000 && !stalled(); round++) {
-    // Several messages in a turn, and turns in which the WebSockets alternate.
+    // Even rounds send six messages in a row to each of the four WebSockets; odd rounds alternate between them.
     for (let i = 0; i < 24; i++) send(round % 2 === 0 ? (i / 6) | 0 : i % 4)
     await turn()
   }

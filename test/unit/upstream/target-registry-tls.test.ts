@@ -155,7 +155,7 @@ test('unusable new files of upstream_tls are logged with their services, and the
 
   clientFiles('broken', gateB)
   registry.reload()
-  expect(lines.at(-1)).toEqual(['info', 'certificates of services read', { services: ['orders'] }])
+  expect(lines.at(-1)).toEqual(['info', 'certificates of services reloaded', { services: ['orders'] }])
   expect((await called(balancer!.next())).body).toMatch(/^gate-b/)
 })
 

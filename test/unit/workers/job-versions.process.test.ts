@@ -48,7 +48,7 @@ afterEach(async () => {
 async function order(contract: JobContract<Greeting>, name: string, payload: Greeting): Promise<void> {
   const producer = new JobProducer(contract, link, () => undefined)
   const queue = looker(name)
-  await until('the job is there', async () => {
+  await until('the job is in the queue', async () => {
     producer.add(name, payload.name, payload)
     return (await queue.getWaitingCount()) === 1
   })
@@ -91,7 +91,7 @@ function looker(name: string): Queue {
 test('a worker ignores a job field that it does not know', async () => {
   await order(wider, 'wider', { name: 'alice', loudly: true })
   const { greeted } = work(first, 'wider')
-  await until('it is done', () => greeted.length === 1)
+  await until('the worker has run the job', () => greeted.length === 1)
 
   expect(greeted).toEqual([{ name: 'alice' }])
 })
@@ -99,11 +99,11 @@ test('a worker ignores a job field that it does not know', async () => {
 test('an older worker leaves a job of a newer version to a worker that knows that version', async () => {
   await order(second, 'newer', { name: 'bob', times: 3 })
   const old = work(first, 'newer')
-  await until('the old worker has had it', () => old.failures.length > 0)
+  await until('the old worker has refused the job', () => old.failures.length > 0)
   // If the older worker kept running, chance would decide which worker gets the job.
   await workers[0]!.close(2000)
   const young = work(second, 'newer')
-  await until('the new worker has done it', () => young.greeted.length === 1)
+  await until('the new worker has run the job', () => young.greeted.length === 1)
 
   expect(young.greeted).toEqual([{ name: 'bob', times: 3 }])
   expect(old.greeted).toEqual([])
@@ -114,7 +114,7 @@ test('a newer worker runs the job of an older node if the newer version has a de
   const both = { ...second, payload: z.object({ name: z.string(), times: z.number().default(1) }) }
   await order(first, 'older', { name: 'carol' })
   const { greeted } = work(both, 'older')
-  await until('it is done', () => greeted.length === 1)
+  await until('the worker has run the job', () => greeted.length === 1)
 
   expect(greeted).toEqual([{ name: 'carol', times: 1 }])
 })
@@ -124,9 +124,9 @@ test('a job that the worker continues with a new payload keeps its version', asy
   const { greeted } = work(second, 'parts', ({ name, times = 0 }) =>
     times > 1 ? new JobContinuation({ name, times: times - 1 }) : 'greeted',
   )
-  await until('both parts are done', () => greeted.length === 2)
+  await until('the worker has run both parts of the job', () => greeted.length === 2)
   const queue = looker('parts')
-  await until('it is over', async () => (await queue.getCompletedCount()) === 1)
+  await until('the job is completed', async () => (await queue.getCompletedCount()) === 1)
 
   expect((await queue.getCompleted()).map(({ data }) => data)).toEqual([{ name: 'dave', times: 1, v: 2 }])
 })
@@ -135,8 +135,8 @@ test('a job with a payload that is invalid for its own version fails without a r
   await order(second, 'broken', { name: 'erin' })
   const { failures } = work(second, 'broken')
   const queue = looker('broken')
-  await until('it has failed', async () => (await queue.getFailedCount()) === 1)
+  await until('the job has failed', async () => (await queue.getFailedCount()) === 1)
   // The worker logs the failure shortly after Redis stores it.
-  await until('it is said', () => failures.length > 0)
+  await until('the worker has logged the failure', () => failures.length > 0)
   expect(failures).toEqual([expect.stringContaining('invalid greet job: times')])
 })

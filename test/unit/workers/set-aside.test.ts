@@ -41,7 +41,7 @@ test('when two workers compress one audit file concurrently, the archive is comp
 
 test('a worker that compresses an audit file more slowly than another worker accepts the archive of the other worker', async () => {
   const slow = compressAside(path, 'gzip')
-  await until('it has begun', () => parts().length === 1)
+  await until('the compression has begun', () => parts().length === 1)
   // A faster worker writes the archive at its end, and removes the file and all partial files.
   writeFileSync(join(folder, `${aside}.gz`), gzipSync(content))
   rmSync(join(folder, aside))
@@ -54,7 +54,7 @@ test('a worker that compresses an audit file more slowly than another worker acc
 
 test('a worker reports an error if its partial archive is deleted and no archive exists, and the audit file stays', async () => {
   const broken = compressAside(path, 'gzip')
-  await until('it has begun', () => parts().length === 1)
+  await until('the compression has begun', () => parts().length === 1)
   for (const part of parts()) rmSync(join(folder, part))
 
   await expect(broken).rejects.toThrow(/ENOENT/)

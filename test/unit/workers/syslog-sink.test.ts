@@ -61,7 +61,7 @@ test('at its first delivery and after a broken connection, the syslog sink count
 
   receiver.breakAfter = 0
   await receiver.close()
-  await until('the doubt', () => sink.doubt!.times === 2)
+  await until('the sink has counted a second interruption', () => sink.doubt!.times === 2)
   await expect(sink.send([shippedBatch(1)])).rejects.toThrow('ECONNREFUSED')
   await receiver.listen(receiver.port)
   receiver.breakAfter = Number.POSITIVE_INFINITY
