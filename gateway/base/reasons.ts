@@ -92,7 +92,7 @@ export const reasons = {
   'grpc-upstream': entry(
     501,
     'grpc_not_implemented',
-    'the request is gRPC, and the gate calls the service with HTTP/1.1, which has no trailers; set protocol: h2 or h2c of the service',
+    'the request is gRPC, and neither its route nor the service states grpc; set match.grpc or grpc: {}, and protocol: h2 or h2c of the service',
   ),
   'grpc-web-unsupported': closing(
     415,

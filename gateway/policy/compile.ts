@@ -28,6 +28,7 @@ import { compileUpstreamTls } from './services/compile-upstream-tls.ts'
 import { compileWebSocket } from './services/compile-websocket.ts'
 import { compileCredentials, type ServiceCredentials } from './services/credentials/compile-credentials.ts'
 import type { ServiceCredential } from './services/credentials/service-credential.ts'
+import { grpcTerms } from './services/grpc-entry.ts'
 import { matchedMethods, matchedPath } from './services/match-entry.ts'
 import { compileRewrite, type RewriteEntry } from './services/rewrite.ts'
 import type { RouteEntry } from './services/route-entry.ts'
@@ -244,7 +245,7 @@ class RouteCollection {
       websocket: compileWebSocket(entry, methods, at, this.#report),
       limits,
       maxBodyBytes: entry.body.max === 'none' ? undefined : entry.body.max,
-      grpcMessageMaxBytes: (entry.grpc ?? serviceEntry.grpc).max_message,
+      grpcMessageMaxBytes: grpcTerms(entry, serviceEntry.grpc)?.max_message,
       introspection: introspectionTerms(this.#asked.of(service.id, service.issuers), on_outage.introspection),
       revocationStaleMs: on_outage.revocation === 'closed' ? 0 : on_outage.revocation,
       dpopRequired,

@@ -11,6 +11,7 @@ import type { BasicEntry } from './services/accept-entry.ts'
 import { auditTerms } from './services/audit-entry.ts'
 import type { CorsEntry } from './services/cors-entry.ts'
 import { printCredential } from './services/credentials/credential-kinds.ts'
+import { type GrpcEntry, grpcTerms } from './services/grpc-entry.ts'
 import type { RouteLimitEntry } from './services/limit-entry.ts'
 import { matchedMethods } from './services/match-entry.ts'
 import { printedStale } from './services/on-outage.ts'
@@ -101,7 +102,7 @@ function printedService(entry: ServiceEntry, soleIssuer: string | undefined): ob
     pass_headers: entry.pass_headers,
     audit: auditTerms(entry.audit),
     ...(entry.cors && { cors: printedCors(entry.cors, forwardedMethods) }),
-    grpc: printedGrpc(entry.grpc),
+    ...(entry.grpc && { grpc: printedGrpc(entry.grpc) }),
     limits: entry.limits.map(printedLimit),
     routes: entry.routes.map((route) => printedRoute(route, entry, sole)),
   }
@@ -125,6 +126,7 @@ function printedRoute(entry: RouteEntry, service: ServiceEntry, soleIssuer: stri
     streams,
   } = entry
   const cors = entry.cors ?? service.cors
+  const grpc = grpcTerms(entry, service.grpc)
   return {
     id,
     match: {
@@ -144,7 +146,7 @@ function printedRoute(entry: RouteEntry, service: ServiceEntry, soleIssuer: stri
     }),
     credentials: printCredential(entry.credentials ?? service.credentials),
     ...(cors && { cors: printedCors(cors, matchedMethods(match)) }),
-    grpc: printedGrpc(entry.grpc ?? service.grpc),
+    ...(grpc && { grpc: printedGrpc(grpc) }),
     ...(websocket && { websocket: printedWebSocket(websocket) }),
     limits: limits.map(printedLimit),
     ...(rewrite && { rewrite }),
@@ -180,7 +182,7 @@ function printedWebSocket({ max_message, ...rest }: WebSocketEntry): object {
   return { ...rest, ...(max_message !== undefined && { max_message: formatSize(max_message) }) }
 }
 
-function printedGrpc({ max_message }: ServiceEntry['grpc']): object {
+function printedGrpc({ max_message }: GrpcEntry): object {
   return { max_message: formatSize(max_message) }
 }
 

@@ -179,8 +179,8 @@ export interface Route {
   /** Rate limits of the route; `undefined` when the route has none. */
   readonly limits: RouteLimits | undefined
   readonly maxBodyBytes: number | undefined
-  /** Maximum size of each message of a client in a gRPC call, bytes. */
-  readonly grpcMessageMaxBytes: number
+  /** Maximum size of each message of a client in a gRPC call, bytes; `undefined` when the route takes no gRPC calls. */
+  readonly grpcMessageMaxBytes: number | undefined
   /** Issuers at which opaque tokens of this route are introspected, and how long a stale response is accepted. */
   readonly introspection: IntrospectionTerms
   /**

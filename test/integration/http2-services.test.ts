@@ -78,8 +78,8 @@ const secureUrl = secure.url.replace('127.0.0.1', 'localhost')
 
 const node = await startNode({
   policy: publicPolicy({
-    plain: { upstreams: [plain.url], entry: { protocol: 'h2c' } },
-    secure: { upstreams: [secureUrl], entry: { protocol: 'h2', upstream_tls: { ca } } },
+    plain: { upstreams: [plain.url], entry: { protocol: 'h2c', grpc: {} } },
+    secure: { upstreams: [secureUrl], entry: { protocol: 'h2', grpc: {}, upstream_tls: { ca } } },
     tiny: { upstreams: [plain.url], entry: { protocol: 'h2c' }, route: { body: { max: '8B' } } },
     wrong: { upstreams: [old.url], entry: { protocol: 'h2c' } },
     old: { upstreams: [old.url] },
@@ -252,8 +252,14 @@ test('when a client disconnects, its HTTP/2 call is cancelled, and the service g
   expect(served.rstCode).toBe(constants.NGHTTP2_CANCEL)
 })
 
-test('a gRPC call to a service with the protocol http1 gets UNIMPLEMENTED', async () => {
-  const { list } = await client.post('/old/demo.Orders/Get', Buffer.alloc(5), { 'content-type': 'application/grpc' })
+test.each([
+  ['with the protocol http1', '/old/demo.Orders/Get'],
+  ['with the protocol h2c, whose policy does not mention gRPC,', '/tiny/demo.Orders/Get'],
+])('a gRPC call to a service %s gets UNIMPLEMENTED, and the service gets nothing', async (_, path) => {
+  const before = [old.requests.length, plain.received.length]
+  // The body is larger than body.max of the service, which a content type must not switch off.
+  const { list } = await client.post(path, Buffer.alloc(5 + 100), { 'content-type': 'application/grpc' })
 
   expect(list[list.indexOf('grpc-status') + 1]).toBe('12')
+  expect([old.requests.length, plain.received.length]).toEqual(before)
 })

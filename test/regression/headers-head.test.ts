@@ -181,6 +181,6 @@ test.each(['application/grpc', 'application/grpc+proto', 'Application/gRPC; char
     const attack = await gate.attack(get(`Content-Type: ${type}`))
 
     if (type.endsWith('-web')) expect(attack.replies).toMatchObject([{ status: 200 }])
-    else expectRefused(attack, { status: 415, code: 'grpc_not_supported', reason: 'grpc-unsupported' })
+    else expectRefused(attack, { status: 415, code: 'grpc_not_supported', reason: 'grpc-unsupported', hasDetail: true })
   },
 )

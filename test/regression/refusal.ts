@@ -17,6 +17,8 @@ export interface Refusal {
    * Whether official builds of uWebSockets.js from August 2026 reject the request before any code of Gatehouse runs.
    */
   readonly orByListener?: boolean
+  /** Whether the problem document has `detail`. */
+  readonly hasDetail?: boolean
 }
 
 /**
@@ -24,7 +26,7 @@ export interface Refusal {
  * log record with the reason.
  */
 export function expectRefused(attack: Attack, refusal: Refusal): void {
-  const { status = 400, code = 'bad_request', reason, more = false, orByListener = false } = refusal
+  const { status = 400, code = 'bad_request', reason, more = false, orByListener = false, hasDetail = false } = refusal
   if (orByListener && attack.records.length === 0) {
     expectStoppedByListener(attack, [400])
     return
@@ -38,7 +40,11 @@ export function expectRefused(attack: Attack, refusal: Refusal): void {
   expect(attack.replies).toHaveLength(1)
   expect(reply!.status).toBe(status)
   expect(reply!.json()).toMatchObject({ status, code, instance: attack.records[0]!['id'] })
-  expect(Object.keys(reply!.json() as object)).toEqual(['type', 'title', 'status', 'code', 'instance'])
+  expect(Object.keys(reply!.json() as object)).toEqual([
+    ...['type', 'title', 'status', 'code'],
+    ...(hasDetail ? ['detail'] : []),
+    'instance',
+  ])
   expect(reply!.field('content-type')).toBe('application/problem+json')
   expect(reply!.field('cache-control')).toBe('no-store')
   expect(reply!.field('connection')).toBe('close')

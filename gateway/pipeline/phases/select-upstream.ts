@@ -4,13 +4,13 @@ import { phase } from '../exchange/phase.ts'
 
 const grpcUpstream = denial('grpc-upstream')
 
-/** Selects the upstream for the request. Denies 501 for gRPC to a service that is called with HTTP/1.1. */
+/** Selects the upstream for the request. Denies 501 for gRPC on a route that takes no gRPC calls. */
 export const selectUpstream = phase<Credentialed, Selected>()({
   name: 'select-upstream',
   waits: false,
   denies: ['grpc-upstream'],
   run(x) {
-    if (x.head.grpc && x.route.service.protocol === 'http1') return grpcUpstream
+    if (x.head.grpc && x.route.grpcMessageMaxBytes === undefined) return grpcUpstream
     x.target = x.runtime.balancers[x.route.service.index]!.next()
     return undefined
   },

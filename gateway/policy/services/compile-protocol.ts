@@ -7,16 +7,22 @@ const schemes = { h2: 'https', h2c: 'http' } as const
 
 /** Compiles `protocol` of a service. @param service  path of the service in the policy */
 export function compileProtocol(
-  { protocol, upstreams, routes }: Pick<ServiceEntry, 'protocol' | 'upstreams' | 'routes'>,
+  { protocol, upstreams, routes, grpc }: Pick<ServiceEntry, 'protocol' | 'upstreams' | 'routes' | 'grpc'>,
   service: DocumentPath,
   report: ReportProblem,
 ): ServiceProtocol {
   if (protocol === 'http1') {
-    for (const [i, { id, match }] of routes.entries()) {
-      if (match.grpc === undefined) continue
-      const message = `route ${id} matches a gRPC method, but its service has protocol http1; gRPC needs HTTP/2`
-      const hint = 'set protocol: h2 (https upstreams) or h2c (http upstreams) of the service'
-      report('GH_POLICY_UPSTREAM_PROTOCOL', message, [...service, 'routes', i, 'match', 'grpc'], hint)
+    const hint = 'set protocol: h2 (https upstreams) or h2c (http upstreams) of the service'
+    if (grpc !== undefined) {
+      const message = 'the service has grpc, but protocol http1; gRPC needs HTTP/2'
+      report('GH_POLICY_UPSTREAM_PROTOCOL', message, [...service, 'grpc'], hint)
+    }
+    for (const [i, { id, match, grpc: ofRoute }] of routes.entries()) {
+      const key = match.grpc !== undefined ? ['match', 'grpc'] : ['grpc']
+      if (match.grpc === undefined && ofRoute === undefined) continue
+      const what = match.grpc === undefined ? 'has grpc' : 'matches a gRPC method'
+      const message = `route ${id} ${what}, but its service has protocol http1; gRPC needs HTTP/2`
+      report('GH_POLICY_UPSTREAM_PROTOCOL', message, [...service, 'routes', i, ...key], hint)
     }
     return protocol
   }

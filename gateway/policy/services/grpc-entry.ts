@@ -11,3 +11,16 @@ export const grpcEntry = z.strictObject({
         'gRPC calls. Messages of the service are not limited: the client has its own limit.',
     ),
 })
+
+export type GrpcEntry = z.infer<typeof grpcEntry>
+
+/**
+ * Returns the limits of gRPC calls on a route; `undefined` when the route takes none. The content type alone does not
+ * make a call: a client would choose that `body.max` of the route does not apply.
+ */
+export function grpcTerms(
+  { grpc, match }: { readonly grpc?: GrpcEntry | undefined; readonly match: { readonly grpc?: string | undefined } },
+  ofService: GrpcEntry | undefined,
+): GrpcEntry | undefined {
+  return grpc ?? ofService ?? (match.grpc === undefined ? undefined : grpcEntry.parse({}))
+}

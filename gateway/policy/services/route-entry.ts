@@ -45,7 +45,11 @@ export const routeEntry = z.strictObject({
   timeouts: routeTimeouts.optional(),
   credentials: credentialEntry.optional().describe('Overrides `credentials` of the service for this route.'),
   cors: corsEntry.optional().describe('Cross-origin access to the route. Default: `cors` of the service.'),
-  grpc: grpcEntry.optional().describe('Overrides `grpc` of the service for this route.'),
+  grpc: grpcEntry
+    .optional()
+    .describe(
+      'Lets the route take gRPC calls, and overrides `grpc` of the service. A route with `match.grpc` needs no `grpc`.',
+    ),
   websocket: websocketEntry.optional().describe('WebSockets on this route. Default: none; a handshake gets 501.'),
   limits: routeLimitEntries
     .prefault([])

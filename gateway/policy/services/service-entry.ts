@@ -137,7 +137,12 @@ export const serviceEntry = z.strictObject({
         'another record, and whether records contain the query.',
     ),
   cors: corsEntry.optional().describe('Cross-origin access to the service. Default: none.'),
-  grpc: grpcEntry.prefault({}).describe('gRPC calls to the service, which needs protocol h2 or h2c.'),
+  grpc: grpcEntry
+    .optional()
+    .describe(
+      'Lets every route of the service take gRPC calls; {} has the defaults. The service needs protocol h2 or h2c. Default: ' +
+        'only routes with `match.grpc` or `grpc` take gRPC calls, because `body.max` does not bound a gRPC call.',
+    ),
   limits: limitEntries.prefault([]).describe('Limits that the routes of the service share.'),
   routes: z
     .array(routeEntry)

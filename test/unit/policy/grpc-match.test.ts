@@ -124,7 +124,7 @@ test('max_message of a route overrides that of its service, and the printed poli
   for (const policy of [text, printed]) {
     const limits = snapshotOf(policy).routes.map(({ id, grpcMessageMaxBytes }) => [
       id,
-      grpcMessageMaxBytes / 1024 / 1024,
+      grpcMessageMaxBytes! / 1024 / 1024,
     ])
     expect(limits).toEqual([
       ['Get', 1],

@@ -64,6 +64,8 @@ const full = {
   services: {
     s: {
       upstreams: ['https://s.test/'],
+      protocol: 'h2',
+      grpc: { max_message: '8MiB' },
       upstream_tls: {
         ca: 'ca.pem',
         certificate: 'gate.pem',
@@ -89,6 +91,7 @@ const full = {
           basic: { issuer: 'main', scopes: ['orders:read'], resource: ['https://api.test'] },
           timeouts: { idle: '90s' },
           streams: { max: 10, max_per_subject: 2, max_age: '1h', idle: '10m', hold: '10s', end: 'keep' },
+          grpc: { max_message: '1MiB' },
           websocket: {
             origins: ['https://app.test'],
             subprotocols: ['chat'],
@@ -206,7 +209,6 @@ test('the policy printer prints omitted keys of a policy with their defaults', (
           auth_request_headers: false,
           pass_headers: [],
           audit: { when_full: 'open', query: false },
-          grpc: { max_message: '4MiB' },
           limits: [],
           routes: [
             {
@@ -221,7 +223,6 @@ test('the policy printer prints omitted keys of a policy with their defaults', (
               body: { max: '10MiB' },
               timeouts: { first_byte: '30s', idle: '1m', total: '1m' },
               credentials: 'assertion',
-              grpc: { max_message: '4MiB' },
               limits: [],
               on_outage: { limits: 'local', revocation: 'closed', replay: 'closed' },
               streams: { max_age: 'none', idle: 'none', end: 'end' },

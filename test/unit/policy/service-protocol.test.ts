@@ -29,6 +29,17 @@ test.each([
   expect(problem).toMatchObject({ code: 'GH_POLICY_UPSTREAM_PROTOCOL', message: expect.stringMatching(message) })
 })
 
+test.each([
+  ['a service', { grpc: {} }, {}, 'services.orders.grpc'],
+  ['a route', {}, { grpc: {} }, 'services.orders.routes[0].grpc'],
+])('grpc of %s is a policy error when the service has the protocol http1', (_, ofService, ofRoute, path) => {
+  const route = { id: 'r', match: { path: '/**' }, require: { scopes: { all: ['read'] } }, ...ofRoute }
+  const services = { orders: { ...http, ...ofService, routes: [route] } }
+  const problems = problemsOf(() => snapshotOf(`version: 1\n${mainIssuer}\nservices: ${JSON.stringify(services)}\n`))
+
+  expect(problems).toMatchObject([{ code: 'GH_POLICY_UPSTREAM_PROTOCOL', path }])
+})
+
 test('a WebSocket route of a service with HTTP/2 is a policy error', () => {
   const route = {
     id: 'r',
