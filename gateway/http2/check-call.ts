@@ -227,6 +227,8 @@ export class CheckCall implements Downstream, ActiveSetMember {
 
   /** The reply has been sent. A peer that still sends its request gets RST_STREAM later. */
   #finished(): void {
+    // Node.js keeps a paused stream after its end, so that the stream would still count against `max_streams`.
+    this.#stream.resume()
     if (!this.#received && !this.#isGone) this.#parts.connection.bodyRefused(this.#stream)
   }
 
