@@ -120,12 +120,19 @@ const partnerClient = await partner.issue({ dns: ['a.partner.example', 'b.partne
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 const bound = (thumbprint: string) => issuer.sign({ claims: { cnf: { 'x5t#S256': thumbprint } } })
 
-/** Reads the file of a CA or list again, by SIGHUP. */
+/**
+ * Reads the file of a CA or list again, by SIGHUP. The node also notices changed files by itself, and can read a file
+ * that was written before this one alone: only the reading of the signal is known to have read all.
+ */
 async function reread(name: string, text: string): Promise<void> {
   const seen = node.log.length
   write(name, text)
   node.signal('SIGHUP')
-  await later(node, seen, ({ msg }) => msg === 'client CAs and revocation lists reloaded')
+  await later(
+    node,
+    seen,
+    ({ msg, trigger }) => trigger === 'reload' && /^client CAs and .*(?:reloaded|unchanged)$/.test(String(msg)),
+  )
 }
 
 const reasonOf = async (path: string) => (await node.waitForRecord((record) => record['path'] === path))['reason']
