@@ -4,8 +4,8 @@
  */
 const FREEING_TURNS = 4
 
-/** Streams whose native parts garbage collection frees, each with the native part of its session. */
-const left = new FinalizationRegistry<object>(() => undefined)
+/** Streams whose native parts only garbage collection frees, each with the native part of its session. */
+const unfreed = new FinalizationRegistry<object>(() => undefined)
 
 /** An `Http2Session` of node:http2. */
 interface ClosingSession {
@@ -36,7 +36,7 @@ export class NativeSession {
 
   /** Keeps the native part until the stream is garbage. Call this when a stream has ended before its writes. */
   outlive(stream: object): void {
-    if (this.#native !== undefined) left.register(stream, this.#native)
+    if (this.#native !== undefined) unfreed.register(stream, this.#native)
   }
 }
 

@@ -62,8 +62,8 @@ export class ClientCertificates implements ExpirySource {
   }
 
   /**
-   * Replaces the trusted CAs and revocation lists. All further checks use them, also those of certificates on open
-   * connections.
+   * Trusted CAs and revocation lists in force. After a change, all further checks use the new ones, also those of
+   * certificates on open connections.
    */
   get trust(): ClientTrust | undefined {
     return this.#trust

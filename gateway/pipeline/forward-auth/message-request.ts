@@ -156,7 +156,7 @@ const singleFields: ReadonlyMap<string, RegExp> = new Map([
 
 const pseudoFields: ReadonlySet<string> = new Set([':method', ':path', ':authority', ':scheme'])
 
-/** Whether the last address in a list is `address`. */
+/** Returns the list of addresses with `address` as its last one: adds it, unless it is the last one already. */
 function withAddress(chain: string, address: Uint8Array): string {
   if (chain === '') return formatAddress(address)
   const last = readNode(trimOptionalWhitespace(chain.slice(chain.lastIndexOf(',') + 1)))

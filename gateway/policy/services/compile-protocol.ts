@@ -18,9 +18,9 @@ export function compileProtocol(
       report('GH_POLICY_UPSTREAM_PROTOCOL', message, [...service, 'grpc'], hint)
     }
     for (const [i, { id, match, grpc: ofRoute }] of routes.entries()) {
-      const key = match.grpc !== undefined ? ['match', 'grpc'] : ['grpc']
       if (match.grpc === undefined && ofRoute === undefined) continue
-      const what = match.grpc === undefined ? 'has grpc' : 'matches a gRPC method'
+      const [key, what] =
+        match.grpc === undefined ? [['grpc'], 'has grpc'] : [['match', 'grpc'], 'matches a gRPC method']
       const message = `route ${id} ${what}, but its service has protocol http1; gRPC needs HTTP/2`
       report('GH_POLICY_UPSTREAM_PROTOCOL', message, [...service, 'routes', i, ...key], hint)
     }

@@ -13,8 +13,8 @@ export type FrameCarrier = Pick<Carrier, 'usable' | 'unsentBytes' | 'write'>
 
 /**
  * Collects the frames that one WebSocket sends within a turn of the event loop, in one memory block that all WebSockets
- * of the node share, and writes them with one system call. With a buffer per frame, a
- * message of 16 KiB costs about twice the CPU time.
+ * of the node share, and writes them with one system call. With a buffer per frame, a message of 16 KiB costs about
+ * twice the CPU time.
  *
  * The frames of one connection stay in order. The frames of another connection, a full block and the end of the turn
  * write the batch.
