@@ -76,6 +76,11 @@ export class Output {
     if (this.format === 'text') this.#write('stdout', `${printable(text)}\n`)
   }
 
+  /** Writes one line beside the result to stderr in text format. Writes nothing in JSON format. */
+  remark(text: string): void {
+    if (this.format === 'text') this.#write('stderr', `${printable(text)}\n`)
+  }
+
   /** Writes the result as a JSON document; writes nothing in text format. */
   document(value: unknown): void {
     if (this.format === 'json') this.#write('stdout', `${JSON.stringify(value)}\n`)
