@@ -1,3 +1,4 @@
+import { isWorkerKind, type WorkerKind } from '../gateway/config/key-kinds.ts'
 import type { KeyRings } from '../gateway/config/key-rings.ts'
 import type { Secrets } from '../gateway/config/secrets.ts'
 import type { LoadedSettings, Settings } from '../gateway/config/settings.ts'
@@ -20,6 +21,12 @@ interface WorkerKeysDependencies {
   readonly log: SettingsReloadOptions['log']
 }
 
+/** Consequence of a lacking writing key, by kind. */
+const consequences: Readonly<Record<WorkerKind, string>> = {
+  encryption: 'nodes may be unable to read what this worker encrypts',
+  policy: 'this worker rejects policy revisions that are signed with the key',
+}
+
 /**
  * Opens the keys of a worker: reports them to the cluster, and reloads the settings. Keys and secrets take effect, other
  * settings at the next start.
@@ -29,8 +36,8 @@ export function openWorkerKeys({ loaded, apply, secrets, keyRings, link, issuers
   readonly reload: SettingsReload
 } {
   const { node, audit } = loaded.settings
-  /** The lacking key in the last log line. */
-  let lacking: string | undefined
+  /** The lacking key of each kind in the last log line. */
+  const lacking = new Map<WorkerKind, string>()
   const holders = new KeyHolders({
     link,
     keyRings,
@@ -38,10 +45,9 @@ export function openWorkerKeys({ loaded, apply, secrets, keyRings, link, issuers
     // A worker follows no event log. It learns the writing keys with each report.
     appointed: (writing) =>
       appointKeys(keyRings, writing, (kind, id) => {
-        // Only encryption keys concern a worker: it signs no assertions and seals no audit records.
-        if (kind !== 'encryption' || id === lacking) return
-        lacking = id
-        const problem = `nodes may be unable to read what this worker encrypts; add the key to keys.${kind} of this worker`
+        if (!isWorkerKind(kind) || lacking.get(kind) === id) return
+        lacking.set(kind, id)
+        const problem = `${consequences[kind]}; add the key to keys.${kind} of this worker`
         log('error', 'the cluster writes with a key that this worker lacks', { kind, key: id, problem })
       }),
   })

@@ -8,6 +8,7 @@ export interface SettingKeys {
   readonly assertion: readonly AssertionKeySetting[]
   readonly encryption: readonly SealKey[]
   readonly audit: readonly SealKey[]
+  readonly policy: readonly SealKey[]
 }
 
 /** The keys of a process, which are replaced by a reload. */
@@ -15,11 +16,13 @@ export class KeyRings {
   readonly assertion: KeyRing<AssertionKeySetting>
   readonly encryption: KeyRing<SealKey>
   readonly audit: KeyRing<SealKey>
+  readonly policy: KeyRing<SealKey>
 
-  constructor({ assertion, encryption, audit }: SettingKeys, nowMs: () => number = Date.now) {
+  constructor({ assertion, encryption, audit, policy }: SettingKeys, nowMs: () => number = Date.now) {
     this.assertion = new KeyRing(assertion, nowMs)
     this.encryption = new KeyRing(encryption, nowMs)
     this.audit = new KeyRing(audit, nowMs)
+    this.policy = new KeyRing(policy, nowMs)
   }
 
   of(kind: KeyKind): KeyRing<RingKey> {
@@ -30,10 +33,11 @@ export class KeyRings {
    * Uses the keys of each kind of which this process has at least one. The first key of a kind needs a restart, because
    * the process started without the parts that use keys of the kind.
    */
-  replace({ assertion, encryption, audit }: SettingKeys): void {
+  replace({ assertion, encryption, audit, policy }: SettingKeys): void {
     if (this.assertion.writer !== undefined) this.assertion.replace(assertion)
     if (this.encryption.writer !== undefined) this.encryption.replace(encryption)
     if (this.audit.writer !== undefined) this.audit.replace(audit)
+    if (this.policy.writer !== undefined) this.policy.replace(policy)
   }
 
   /** Kinds of which these settings have keys, and this process has none. */
@@ -43,6 +47,7 @@ export class KeyRings {
 
   /** The keys in force, in the form of the settings. */
   get current(): SettingKeys {
-    return { assertion: this.assertion.keys, encryption: this.encryption.keys, audit: this.audit.keys }
+    const { assertion, encryption, audit, policy } = this
+    return { assertion: assertion.keys, encryption: encryption.keys, audit: audit.keys, policy: policy.keys }
   }
 }

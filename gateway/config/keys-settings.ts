@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { assertionKeys } from './assertion-keys.ts'
 import { auditKeys } from './audit-keys.ts'
 import { encryptionKeys } from './encryption-keys.ts'
+import { policyKeys } from './policy-keys.ts'
 import type { SettingsContext } from './settings-context.ts'
 import { durationOrNone } from './text-schemas.ts'
 
@@ -12,6 +13,7 @@ export const keysSettings = (context: SettingsContext) =>
       assertion: assertionKeys(context),
       encryption: encryptionKeys(context),
       audit: auditKeys(context),
+      policy: policyKeys(context),
       max_age: durationOrNone({ min: '1d', max: '3650d' })
         .prefault('none')
         .describe(

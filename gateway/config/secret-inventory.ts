@@ -21,7 +21,12 @@ interface Inventoried {
   readonly expiries: readonly Expiry[]
 }
 
-const uses = { assertion: 'identity assertions', encryption: 'data in Redis', audit: 'seals of the audit log' } as const
+const uses = {
+  assertion: 'identity assertions',
+  encryption: 'data in Redis',
+  audit: 'seals of the audit log',
+  policy: 'policy revisions in Redis',
+} as const
 const startedAt = new Date().toISOString()
 
 /** Lists the secrets and the keys of a process by name. */

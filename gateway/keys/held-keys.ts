@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { KeyKind } from '../config/key-kinds.ts'
+import { isWorkerKind, type KeyKind } from '../config/key-kinds.ts'
 import type { LifetimeInputs } from './key-lifetimes.ts'
 import { lifetimeMs } from './key-lifetimes.ts'
 
@@ -8,8 +8,10 @@ const ids = z.array(z.string())
 const holder = z.object({
   id: z.string(),
   role: z.enum(['node', 'worker']),
-  keys: z.object({ assertion: ids, encryption: ids, audit: ids }),
-  writes: z.partialRecord(z.enum(['assertion', 'encryption', 'audit']), z.string()),
+  // A process of a release without keys of kind `policy` reports none.
+  keys: z.object({ assertion: ids, encryption: ids, audit: ids, policy: ids.default([]) }),
+  // A process of a later release may write with keys of a kind that this release does not know.
+  writes: z.record(z.string(), z.string()),
 })
 
 /** Keys that a process has and writes with, as it published them in Redis. */
@@ -55,10 +57,13 @@ export class HeldKeys {
     return [...new Set(this.holders.flatMap(({ keys }) => keys[kind]))].sort()
   }
 
-  /** Processes that need the key and lack it. Only nodes have assertion and audit keys. */
+  /**
+   * Processes that need the key and lack it: all nodes, and the workers that have another key of this kind. Only nodes
+   * have assertion and audit keys.
+   */
   lacking(kind: KeyKind, id: string): KeyProcess[] {
     const needing = this.holders.filter(
-      ({ role, keys }) => role === 'node' || (kind === 'encryption' && keys.encryption.length > 0),
+      ({ role, keys }) => role === 'node' || (isWorkerKind(kind) && keys[kind].length > 0),
     )
     return needing.filter(({ keys }) => !keys[kind].includes(id)).map(({ id, role }) => ({ id, role }))
   }

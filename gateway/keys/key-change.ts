@@ -64,4 +64,9 @@ interface DroppedKey {
   readonly isAltered: boolean
 }
 
-const verbs: Readonly<Record<KeyKind, string>> = { assertion: 'signs', encryption: 'encrypts', audit: 'seals' }
+const verbs: Readonly<Record<KeyKind, string>> = {
+  assertion: 'signs',
+  encryption: 'encrypts',
+  audit: 'seals',
+  policy: 'signs',
+}

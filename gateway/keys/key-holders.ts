@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { Supervisor } from '../base/supervisor.ts'
-import { type KeyKind, keyKinds } from '../config/key-kinds.ts'
+import { type KeyKind, keyKinds, workerKinds } from '../config/key-kinds.ts'
 import type { KeyRings } from '../config/key-rings.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
@@ -65,8 +65,7 @@ export class KeyHolders {
     if (!this.#client.ready) return
     const { link, keyRings, process, appointed } = this.#dependencies
     const { keyHolders, keyUse, writingKeys } = link.keys
-    // Report only encryption keys of a worker, because a worker signs no assertions and seals no audit records.
-    const used = process.role === 'node' ? keyKinds : (['encryption'] as const)
+    const used = process.role === 'node' ? keyKinds : workerKinds
     const idsOf = (kind: KeyKind) => keyRings.of(kind).keys.map(({ id }) => id)
     const keys = { assertion: [], audit: [], ...Object.fromEntries(used.map((kind) => [kind, idsOf(kind)])) }
     const writes = Object.fromEntries(

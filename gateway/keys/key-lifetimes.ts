@@ -18,7 +18,8 @@ export interface LifetimeInputs {
  * - assertion: an identity assertion is valid for 60 s; the rest is the tolerance of the clocks of services;
  * - encryption: the longest login session, the longest use of an introspection response, and at least one hour for
  *   logins in progress and other short-lived data;
- * - audit: the records that Redis keeps, which `gatehouse audit verify` verifies.
+ * - audit: the records that Redis keeps, which `gatehouse audit verify` verifies;
+ * - policy: the time in which a revision that the key signed is written to Redis.
  *
  * @param sessionsLeftMs  time after the last use of the key until the end of the last login session, ms, if it is known
  */
@@ -29,6 +30,7 @@ export function lifetimeMs(
 ): number {
   if (kind === 'assertion') return 2 * MINUTE_MS
   if (kind === 'audit') return auditRecentMs
+  if (kind === 'policy') return MINUTE_MS
   let longestMs = 60 * MINUTE_MS
   for (const { login, introspection } of issuers()) {
     if (login !== undefined) longestMs = Math.max(longestMs, Math.min(login.lifetime.absoluteMs, sessionsLeftMs))

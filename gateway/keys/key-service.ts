@@ -1,13 +1,10 @@
 import type { MemberListing } from '../cluster/member.ts'
-import { type KeyKind, keyKinds } from '../config/key-kinds.ts'
+import { type KeyKind, keyKinds, type RotatedKind } from '../config/key-kinds.ts'
 import type { KeyRings } from '../config/key-rings.ts'
 import type { HeldKeys, KeyProcess } from './held-keys.ts'
 import type { KeyHolders } from './key-holders.ts'
 import type { LifetimeInputs } from './key-lifetimes.ts'
 import type { WritingKeys } from './writing-keys.ts'
-
-/** Kinds of keys whose writing key can be switched for the whole cluster. */
-export type RotatedKind = Extract<KeyKind, 'assertion' | 'encryption'>
 
 /** Longest wait for the acknowledgements of the nodes, ms. */
 const WAIT_MS = 10_000
@@ -20,6 +17,8 @@ export interface KeyServiceDependencies {
   readonly keyRings: KeyRings
   readonly cluster: { list(): Promise<readonly Pick<MemberListing, 'id'>[]> }
   readonly lifetimes: LifetimeInputs
+  /** Authenticates the kept policy revisions with the writing key of kind `policy`; `undefined` without revisions. */
+  readonly renewPolicyMacs?: (() => Promise<void>) | undefined
 }
 
 /** A key of the cluster. Names in snake_case are sent in replies. It contains no secret. */
@@ -75,12 +74,13 @@ export class KeyService {
 
   /**
    * Switches the writing key of every process, if every process has the key, and if every node has published an
-   * assertion key for `overlapMs`.
+   * assertion key for `overlapMs`. A switch to a policy key also authenticates the kept policy revisions with the key;
+   * if that fails, the switch remains, and a repeated call completes it.
    *
    * @throws {RedisFault} as a rejection
    */
   async rotate(kind: RotatedKind, to: string, overlapMs: number): Promise<RotationResult> {
-    const { holders, writingKeys, keyRings, cluster, lifetimes } = this.#dependencies
+    const { holders, writingKeys, keyRings, cluster, lifetimes, renewPolicyMacs } = this.#dependencies
     const [state, members] = await Promise.all([holders.read(), cluster.list()])
     const reported = new Set(state.holders.map(({ id }) => id))
     // A node without a report is too old to report its keys, or has just started.
@@ -94,6 +94,7 @@ export class KeyService {
     }
     const old = keyRings.of(kind).writer?.id
     const { acknowledged, missing, boundMs } = await writingKeys.appoint(kind, to, WAIT_MS)
+    if (kind === 'policy') await renewPolicyMacs?.()
     const after = await holders.read()
     const lateMs = missing.length > 0 ? Math.max(boundMs, WORKERS_LATE_MS) : WORKERS_LATE_MS
     const isChanged = old !== undefined && old !== to

@@ -5,7 +5,7 @@ import { ConfigError, nowhere, problem } from '../config/problem.ts'
 import { KeyChange } from './key-change.ts'
 import { KeyHolders } from './key-holders.ts'
 import { type LifetimeInputs, localUse } from './key-lifetimes.ts'
-import { KeyService } from './key-service.ts'
+import { KeyService, type KeyServiceDependencies } from './key-service.ts'
 import { WritingKeys, type WritingKeysDependencies } from './writing-keys.ts'
 
 export interface KeysDependencies {
@@ -15,6 +15,7 @@ export interface KeysDependencies {
   /** `undefined` on a node without Redis. */
   readonly cluster: Pick<ClusterRoom, 'link' | 'cluster' | 'client'> | undefined
   readonly log: WritingKeysDependencies['log']
+  readonly renewPolicyMacs?: KeyServiceDependencies['renewPolicyMacs']
 }
 
 /** Keys of this node as a member of the cluster. */
@@ -26,7 +27,7 @@ export interface KeysRoom {
 }
 
 /** Opens the keys of a node. Call before the node joins the cluster. */
-export function openKeys({ keyRings, lifetimes, node, cluster, log }: KeysDependencies): KeysRoom {
+export function openKeys({ keyRings, lifetimes, node, cluster, log, renewPolicyMacs }: KeysDependencies): KeysRoom {
   if (cluster === undefined) {
     const change = new KeyChange({ keyRings, neededUntilMs: localUse(keyRings, lifetimes) })
     return { change, service: undefined, close: async () => {} }
@@ -39,7 +40,7 @@ export function openKeys({ keyRings, lifetimes, node, cluster, log }: KeysDepend
   holders.start()
   return {
     change: new KeyChange({ keyRings, neededUntilMs: sharedUse(holders, lifetimes) }),
-    service: new KeyService({ holders, writingKeys, keyRings, cluster: cluster.cluster, lifetimes }),
+    service: new KeyService({ holders, writingKeys, keyRings, cluster: cluster.cluster, lifetimes, renewPolicyMacs }),
     close: () => holders.close(),
   }
 }

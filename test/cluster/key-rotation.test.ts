@@ -1,4 +1,4 @@
-// Client secret, assertion key and encryption key are rotated on three nodes and a worker under load, without a restart
+// Client secret, assertion key, encryption key and policy key are rotated on three nodes and a worker under load, without a restart
 // and without a failed request.
 
 import { randomBytes } from 'node:crypto'
@@ -30,7 +30,7 @@ function put(text: string, ...names: string[]): void {
   renameSync(`${at(...names)}.new`, at(...names))
 }
 // Write the file outside the folder first, because a folder of keys must contain only keys.
-function putKey(kind: 'assertion' | 'encryption', id: string): void {
+function putKey(kind: 'assertion' | 'encryption' | 'policy', id: string): void {
   const key =
     kind === 'assertion' ? JSON.stringify(signingKey('ES256').privateJwk) : randomBytes(32).toString('base64url')
   put(key, 'key')
@@ -48,7 +48,7 @@ const faults: string[] = []
 let admin: Record<string, string>
 
 beforeAll(async () => {
-  for (const kind of ['assertion', 'encryption'] as const) {
+  for (const kind of ['assertion', 'encryption', 'policy'] as const) {
     mkdirSync(at(kind))
     putKey(kind, 'k1')
   }
@@ -64,7 +64,11 @@ beforeAll(async () => {
     redisPort: redis.port,
     introspection: { client_secret: { file: at('client-secret') }, client_auth: 'client_secret_post', rate: 1000 },
     settings: {
-      keys: { assertion: { directory: at('assertion') }, encryption: { directory: at('encryption') } },
+      keys: {
+        assertion: { directory: at('assertion') },
+        encryption: { directory: at('encryption') },
+        policy: { directory: at('policy') },
+      },
       admin: { listen: '127.0.0.1:0', bootstrap_token: { file: at('bootstrap') } },
     },
   })
@@ -216,6 +220,20 @@ test('an encryption key is rotated on nodes and workers under load without a fai
     )
   }
   renameSync(at('removed'), at('encryption', 'k1'))
+})
+
+test('a policy key becomes the writing key of all nodes and workers once each of them has the key', async () => {
+  const early = await verb('keys', 'rotate', 'policy', '--to', 'k2', '--timeout', '0s')
+  expect([early.exitCode, early.stderr]).toEqual([1, expect.stringContaining('no process has a key with this id')])
+  putKey('policy', 'k2')
+  await until('k2 is listed', async () => (await keysOf()).some(({ kind, id }) => kind === 'policy' && id === 'k2'))
+  const done = await verb('keys', 'rotate', 'policy', '--to', 'k2', '--timeout', '40s')
+
+  expect(done.exitCode, done.stderr).toBe(0)
+  await until('nodes and worker write with k2', async () => {
+    const k2 = (await keysOf()).find(({ kind, id }) => kind === 'policy' && id === 'k2')
+    return JSON.stringify(k2?.['written_by']) === '["node n1","node n2","node n3","worker w1"]'
+  })
 })
 
 test('a node that lacks the writing key of the cluster does not become ready, and its log names the key', async () => {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { rotatedKinds } from '../../config/key-kinds.ts'
 import { ApiProblem } from '../api-problem.ts'
 import { operation } from '../operation.ts'
 import { requireRedis } from '../require-redis.ts'
@@ -34,12 +35,12 @@ export const rotateKey = operation({
   path: '/api/v1/keys/rotate',
   summary: 'Switch the writing key of the cluster',
   description:
-    'Makes a key the key with which every node and worker signs (`assertion`) or encrypts (`encryption`). Every process ' +
-    'must have the key. Every node must have published an assertion key for the overlap, so that services know it. ' +
-    'Otherwise nothing changes, and the reply is 202; send the call again later.',
+    'Makes a key the key with which every node and worker signs (`assertion`, `policy`) or encrypts (`encryption`). Every ' +
+    'process must have the key. Every node must have published an assertion key for the overlap, so that services know ' +
+    'it. Otherwise nothing changes, and the reply is 202; send the call again later.',
   scope: 'gatehouse:admin',
   body: z.strictObject({
-    kind: z.enum(['assertion', 'encryption']).describe('Kind of the key.'),
+    kind: z.enum(rotatedKinds).describe('Kind of the key.'),
     to: z.string().min(1).max(64).describe('Id of the key that becomes the writing key.'),
     overlap_s: z
       .int()

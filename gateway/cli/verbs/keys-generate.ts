@@ -1,5 +1,6 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { z } from 'zod'
+import { keyKinds } from '../../config/key-kinds.ts'
 import { exitCodes } from '../output.ts'
 import { defineVerb, flag } from '../verb.ts'
 
@@ -7,10 +8,10 @@ import { defineVerb, flag } from '../verb.ts'
 export const verb = defineVerb({
   description: 'Print a new secret key without storing it',
   arguments: {
-    kind: z.enum(['assertion', 'encryption', 'audit']).register(flag, {
+    kind: z.enum(keyKinds).register(flag, {
       help:
         'assertion: signs the identity for services; encryption: encrypts stored tokens and login attempts; ' +
-        'audit: seals the audit log',
+        'audit: seals the audit log; policy: authenticates the policy revisions of the cluster',
     }),
   },
   examples: [

@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { durationForm, parseDuration } from '../../base/duration.ts'
+import { rotatedKinds } from '../../config/key-kinds.ts'
 import { AdminClient, adminFlag, adminUnreachable } from '../admin-client.ts'
 import { CliError, exitCodes } from '../output.ts'
 import { defineVerb, flag } from '../verb.ts'
@@ -25,9 +26,9 @@ interface Rotated {
 
 /** `gatehouse keys rotate`: switches the writing key of the cluster. */
 export const verb = defineVerb({
-  description: 'Switch the key with which the cluster signs assertions or encrypts data',
+  description: 'Switch the key with which the cluster signs assertions, encrypts data or signs policy revisions',
   arguments: {
-    kind: z.enum(['assertion', 'encryption']).register(flag, { help: 'kind of the key' }),
+    kind: z.enum(rotatedKinds).register(flag, { help: 'kind of the key' }),
   },
   flags: {
     to: z.string().register(flag, { value: 'id', help: 'id of the key that becomes the writing key' }),

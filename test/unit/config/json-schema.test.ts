@@ -61,6 +61,7 @@ test('all settings keys that refer to secrets are marked as secret in the JSON S
     'keys.assertion.[].secret',
     'keys.encryption.[].secret',
     'keys.audit.[].secret',
+    'keys.policy.[].secret',
     'redis.sentinel.password',
     'redis.password',
     'redis.tls.key',

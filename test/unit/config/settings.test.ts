@@ -70,7 +70,7 @@ test('a settings file with only policy.path gives every other setting its defaul
     addonSha256: undefined,
     admin: { listen: { host: '127.0.0.1', port: 9090 }, hosts: [] },
     policy: { source: 'file', path: join(root, 'policy.yaml') },
-    keys: { assertion: [], encryption: [], audit: [], maxAgeMs: undefined },
+    keys: { assertion: [], encryption: [], audit: [], policy: [], maxAgeMs: undefined },
     probes: { listen: undefined },
     audit: { redisMaxBytes: 268_435_456, recentMs: 900_000, memoryBytes: 16_777_216, spill: undefined },
     secretExpiries: [],
@@ -520,15 +520,20 @@ test.each([
   ['hexadecimal', 'ab'.repeat(32)],
   ['another text of the same bytes', `${Buffer.alloc(32, 1).toString('base64url')}=`],
   ['words', 'correct horse battery staple'],
-])('the settings loader rejects an encryption key whose text is %s, and the error does not quote it', (_, secret) => {
-  const file = { policy, keys: { encryption: [{ id: 'k', secret: { env: 'SEAL' } }] } }
-  const messages = problemsOf({ file, env: { SEAL: secret } })
-    .map(({ path, message }) => `${path}: ${message}`)
-    .join()
+])(
+  'the settings loader rejects an encryption or policy key whose text is %s, and the error does not quote it',
+  (_, secret) => {
+    const list = [{ id: 'k', secret: { env: 'SEAL' } }]
+    const file = { policy, keys: { encryption: list, policy: list } }
+    const messages = problemsOf({ file, env: { SEAL: secret } })
+      .map(({ path, message }) => `${path}: ${message}`)
+      .join()
 
-  expect(messages).toContain('keys.encryption[0].secret: must be 32 random bytes in base64url')
-  expect(messages).not.toContain(secret)
-})
+    expect(messages).toContain('keys.encryption[0].secret: must be 32 random bytes in base64url')
+    expect(messages).toContain('keys.policy[0].secret: must be 32 random bytes in base64url')
+    expect(messages).not.toContain(secret)
+  },
+)
 
 test('the settings loader keeps the order of encryption keys and rejects a duplicate id', () => {
   const secret = Buffer.alloc(32, 7)

@@ -3,10 +3,11 @@ import { HeldKeys, type KeyHolder } from '../../../gateway/keys/held-keys.ts'
 
 const nowMs = 1_900_000_000_000
 const hourMs = 60 * 60_000
-const keys = (encryption: readonly string[], assertion: readonly string[] = []) => ({
+const keys = (encryption: readonly string[], assertion: readonly string[] = [], policy: readonly string[] = []) => ({
   assertion: [...assertion],
   encryption: [...encryption],
   audit: [],
+  policy: [...policy],
 })
 const node = (id: string, held: KeyHolder['keys'], writes: KeyHolder['writes'] = {}): KeyHolder => ({
   id,
@@ -56,11 +57,23 @@ test.each([
   { who: 'a worker without the encryption key', holder: worker('w1', keys(['k1'])), kind: 'encryption', lacks: true },
   { who: 'a worker without any encryption key', holder: worker('w1', keys([])), kind: 'encryption', lacks: false },
   { who: 'a worker without the assertion key', holder: worker('w1', keys(['k1'])), kind: 'assertion', lacks: false },
+  { who: 'a node without the policy key', holder: node('n2', keys([], [], ['k1'])), kind: 'policy', lacks: true },
+  { who: 'a worker without the policy key', holder: worker('w1', keys([], [], ['k1'])), kind: 'policy', lacks: true },
+  { who: 'a worker without any policy key', holder: worker('w1', keys(['k1'])), kind: 'policy', lacks: false },
   { who: 'a node with the encryption key', holder: node('n2', keys(['k2'])), kind: 'encryption', lacks: false },
 ] as const)('for a rotation to a key, $who counts as lacking the key: $lacks', ({ holder, kind, lacks }) => {
   const { id, role } = holder
 
   expect(held({ holders: [holder] }).lacking(kind, 'k2')).toEqual(lacks ? [{ id, role }] : [])
+})
+
+test('a process of a release without policy keys, or with a later kind of keys, is listed', () => {
+  const old = { id: 'old', role: 'node', keys: { assertion: [], encryption: ['k1'], audit: [] }, writes: {} }
+  const later = node('later', keys(['k1']), { encryption: 'k1', cookies: 'c1' })
+  const state = held({ holders: [old, later] })
+
+  expect(state.holders).toMatchObject([{ id: 'old', keys: { policy: [] } }, { id: 'later' }])
+  expect(state.lacking('policy', 'p1')).toHaveLength(2)
 })
 
 test.each([

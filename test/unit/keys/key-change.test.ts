@@ -9,6 +9,7 @@ const keysOf = (encryption: readonly ReturnType<typeof key>[], audit: readonly R
   assertion: [],
   encryption,
   audit,
+  policy: [],
 })
 
 /** Checks a change of the keys k1, which writes, and k2. @returns the problems */

@@ -14,7 +14,7 @@ beforeEach(() => link.store.call('FLUSHALL'))
 
 const key = (id: string) => ({ id, secret: Buffer.alloc(32, id) })
 const ringsOf = (encryption: readonly string[], more: Partial<SettingKeys> = {}) =>
-  new KeyRings({ assertion: [], audit: [], encryption: encryption.map(key), ...more })
+  new KeyRings({ assertion: [], audit: [], policy: [], encryption: encryption.map(key), ...more })
 
 /** Starts the reports of a process, and waits for the first one. */
 async function start(
@@ -36,17 +36,17 @@ async function start(
 }
 const listed = async (holders: KeyHolders) => (await holders.read()).holders.map(({ id }) => id).sort()
 
-test('a process lists the keys of all processes; a worker publishes only encryption keys, and a closed process is no longer listed', async () => {
+test('a process lists the keys of all processes; a worker publishes only encryption and policy keys, and a closed process is no longer listed', async () => {
   const audit = [key('a1')]
   const node = await start('n1', 'node', ringsOf(['k1', 'k2'], { audit }))
-  const worker = await start('w1', 'worker', ringsOf(['k1'], { audit }))
+  const worker = await start('w1', 'worker', ringsOf(['k1'], { audit, policy: [key('p1')] }))
 
   const state = await worker.read()
   expect(state.ids('encryption')).toEqual(['k1', 'k2'])
   expect(state.lacking('encryption', 'k2')).toEqual([{ id: 'w1', role: 'worker' }])
   expect(state.holders.find(({ id }) => id === 'w1')).toMatchObject({
-    keys: { audit: [] },
-    writes: { encryption: 'k1' },
+    keys: { audit: [], policy: ['p1'] },
+    writes: { encryption: 'k1', policy: 'p1' },
   })
 
   await worker.close()
@@ -57,7 +57,7 @@ test('a process publishes changed keys in Redis at once', async () => {
   const rings = ringsOf(['k1'])
   const holders = await start('n1', 'node', rings)
 
-  rings.replace({ assertion: [], audit: [], encryption: [key('k1'), key('k2')] })
+  rings.replace({ assertion: [], audit: [], policy: [], encryption: [key('k1'), key('k2')] })
   await until('the new key', async () => (await holders.read()).ids('encryption').includes('k2'))
 })
 
@@ -74,10 +74,10 @@ test('an assertion key counts as published only since the time from which no nod
   })
   expect((await first.read()).publishedSinceMs('k1')).toBeLessThanOrEqual((await first.read()).nowMs)
 
-  late.replace({ assertion: [assertion('k1')], audit: [], encryption: [] })
+  late.replace({ assertion: [assertion('k1')], audit: [], policy: [], encryption: [] })
   await first.close()
   await until('the removal of the key that no node has', async () => {
-    late.replace({ assertion: [assertion('k1')], audit: [], encryption: [] })
+    late.replace({ assertion: [assertion('k1')], audit: [], policy: [], encryption: [] })
     return (await second.read()).publishedSinceMs('k2') === undefined
   })
 })
@@ -87,7 +87,7 @@ test('the next report of another process removes the expired key report of a pro
   const entry = JSON.stringify({
     id: 'dead',
     role: 'node',
-    keys: { assertion: [], encryption: ['k9'], audit: [] },
+    keys: { assertion: [], encryption: ['k9'], audit: [], policy: [] },
     writes: {},
   })
   await link.store.call('HSET', link.keys.keyHolders, 'dead~1', `1 ${entry}`)

@@ -15,6 +15,7 @@ const issuer = (members: { readonly loginMs?: number; readonly cacheMs?: number;
 test.each([
   { kind: 'assertion', issuers: [issuer({ loginMs: 12 * hourMs })], lifetime: 2 * minuteMs },
   { kind: 'audit', issuers: [], lifetime: 15 * minuteMs },
+  { kind: 'policy', issuers: [issuer({ loginMs: 12 * hourMs })], lifetime: minuteMs },
   { kind: 'encryption', issuers: [], lifetime: hourMs },
   { kind: 'encryption', issuers: [issuer({ loginMs: minuteMs })], lifetime: hourMs },
   { kind: 'encryption', issuers: [issuer({ loginMs: 12 * hourMs }), issuer({})], lifetime: 12 * hourMs },
@@ -33,7 +34,7 @@ test.each([
 test('a process without a cluster needs only the keys with which it wrote, for a time that counts from their last use', () => {
   let nowMs = 1_900_000_000_000
   const key = (id: string) => ({ id, secret: Buffer.alloc(32, id) })
-  const rings = new KeyRings({ assertion: [], encryption: [key('k1'), key('k2')], audit: [] }, () => nowMs)
+  const rings = new KeyRings({ assertion: [], encryption: [key('k1'), key('k2')], audit: [], policy: [] }, () => nowMs)
   const neededUntilMs = localUse(rings, { issuers: () => [], auditRecentMs: 0 })
   expect(neededUntilMs('encryption', 'k1')).toBe(nowMs + hourMs)
 
