@@ -68,6 +68,9 @@ Try, in another terminal:
   npx gatehouse traces --limit 5
   npx gatehouse audit verify
 
+  # put your own service behind both nodes, here one on port 3000
+  npx gatehouse demo add http://127.0.0.1:3000 --scope orders:read${flag}
+
   # edit the policy: the nodes apply the change immediately
   $EDITOR ${folder}/policy.yaml
 

@@ -1,4 +1,4 @@
-// Entry point of the demo's process: `main.ts run | check | token | env`, started by `gatehouse demo`. Exit codes: 0
+// Entry point of the demo's process: `main.ts run | check | token | env | add`, started by `gatehouse demo`. Exit codes: 0
 // success, 1 refused or failed, 2 wrong usage, 3 no demo is running.
 
 import { constants } from 'node:os'
@@ -10,7 +10,9 @@ import { Demo, DemoRefused } from './demo.ts'
 import { DemoNotRunning, GrantRefused, requestTokens } from './grants.ts'
 import { installProvider } from './install-provider.ts'
 import { showLive } from './live-view.ts'
+import { addedText, addService } from './own-service.ts'
 import { loopback, loopbackTls, type Ports, portsAt } from './ports.ts'
+import { PolicyNotChanged } from './running-policy.ts'
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -22,6 +24,8 @@ const { values, positionals } = parseArgs({
     scope: { type: 'string' },
     resource: { type: 'string' },
     opaque: { type: 'boolean', default: false },
+    url: { type: 'string', default: '' },
+    name: { type: 'string', default: '' },
   },
 })
 const json = values.output === 'json'
@@ -40,6 +44,7 @@ process.exit()
 async function main(ports: Ports): Promise<number> {
   if (positionals[0] === 'token') return printToken(ports)
   if (positionals[0] === 'env') return printEnvironment(ports)
+  if (positionals[0] === 'add') return addOwnService(ports)
   watchSignals()
   await installProvider((line) => console.error(line))
   const startedMs = performance.now()
@@ -105,6 +110,14 @@ async function printEnvironment(ports: Ports): Promise<number> {
   return 0
 }
 
+/** Puts the user's own service behind the running demo, and prints its address and commands to call it. */
+async function addOwnService(ports: Ports): Promise<number> {
+  const { url, scope = '', name } = values
+  const added = await addService(ports, { url, scope, name })
+  write(json ? JSON.stringify(added) : addedText(added, url, ports))
+  return 0
+}
+
 function readyDocument({ ports, state, redis }: Demo): object {
   return {
     event: 'ready',
@@ -148,6 +161,7 @@ function errorText(code: string, message: string, hint: string | undefined): str
 function kindOf(error: Error): readonly [code: string, exitCode: number, hint: string | undefined] {
   if (error instanceof RangeError) return ['GH_USAGE', 2, undefined]
   if (error instanceof DemoRefused) return ['GH_DEMO_REFUSED', 1, 'other ports: --port-offset N']
+  if (error instanceof PolicyNotChanged) return ['GH_DEMO_POLICY', 1, undefined]
   if (error instanceof GrantRefused) return ['GH_DEMO_GRANT_REFUSED', 1, undefined]
   if (error instanceof DemoNotRunning) return ['GH_DEMO_NOT_RUNNING', 3, 'start it: npm run demo']
   return ['GH_DEMO_FAILED', 1, undefined]

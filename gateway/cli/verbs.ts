@@ -45,5 +45,6 @@ export const verbs: Readonly<Record<string, () => Promise<{ readonly verb: Verb 
   demo: () => import('./verbs/demo.ts'),
   'demo token': () => import('./verbs/demo-token.ts'),
   'demo env': () => import('./verbs/demo-env.ts'),
+  'demo add': () => import('./verbs/demo-add.ts'),
   bench: () => import('./verbs/bench.ts'),
 }

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, expect, test } from 'vitest'
 import { grpcCommand, webSocketCommand } from '../../deploy/demo/banner.ts'
@@ -122,6 +124,47 @@ test('the gRPC command that the demo prints shows an order per second, and ends 
   expect(JSON.parse(output.text[0]!)).toEqual({ id: '1', item: 'tea', version: 1, caller: 'reader' })
   expect(await within(20_000, 'the end of the gRPC client', ended)).toEqual([1, null])
   expect(errors.text.at(-1)).toMatch(/^ended: gRPC status 16 /)
+})
+
+test('`demo add` puts a service behind both nodes, and a second `demo add` of the same name replaces it', async () => {
+  const service = createServer(({ url }, response) => void response.end(url))
+  await once(service.listen(0, '127.0.0.1'), 'listening')
+  atEnd(() => void service.close())
+  const url = `http://127.0.0.1:${(service.address() as AddressInfo).port}`
+  const add = async (...words: string[]) => {
+    const { stdout } = await runVerb(['demo', 'add', ...words, ...atOffset, '--output', 'json'], {})
+    return JSON.parse(stdout) as { at: string; client: string; revision: string }
+  }
+  await add('http://127.0.0.1:1', '--name', 'tickets')
+  const { at, client, revision } = await add(`${url}/v1/`, '--name', 'tickets', '--scope', 'orders:write')
+  const { stdout: token } = await runVerb(['demo', 'token', ...atOffset, '--client', client], {})
+  const { stdout: variables } = await runVerb(['demo', 'env', ...atOffset, '--output', 'json'], {})
+  const { stdout: nodes } = await runVerb(['nodes', '--output', 'json'], JSON.parse(variables))
+
+  expect(JSON.parse(nodes).nodes.map((node: { revision: string }) => node.revision)).toEqual([revision, revision])
+  expect((await fetch(`${at}7`)).status).toBe(401)
+  const admitted = await fetch(`${at}7`, { headers: { Authorization: `Bearer ${token.trim()}` } })
+  expect([admitted.status, await admitted.text()]).toEqual([200, '/v1/7'])
+})
+
+test.each([
+  { words: ['127.0.0.1:3000'], exit: 2, message: 'not an http or https URL' },
+  { words: ['http://127.0.0.1:3000', '--name', 'orders'], exit: 2, message: 'orders cannot be the name' },
+  { words: ['http://127.0.0.1:3000', '--scope', 'tickets'], exit: 2, message: 'it grants orders:read, ' },
+  { words: ['http://169.254.1.1:3000', '--name', 'local'], exit: 1, message: 'its log has the reason' },
+])('`demo add` with the arguments $words fails, says why, and changes no policy', async ({ words, exit, message }) => {
+  const policy = () => readFileSync(`${ready['state']}/policy.yaml`, 'utf8')
+  const before = policy()
+  const { exitCode, stderr } = await runVerb(['demo', 'add', ...words, ...atOffset], {})
+
+  expect([exitCode, policy()]).toEqual([exit, before])
+  expect(stderr).toContain(message)
+})
+
+test('`demo add` exits with 3 when no demo is running', async () => {
+  const words = ['demo', 'add', 'http://127.0.0.1:3000', '--port-offset', String(offset + 10)]
+
+  expect(await runVerb(words, {})).toMatchObject({ exitCode: 3, stderr: expect.stringContaining('is not running') })
 })
 
 test('all Redis keys of the demo have one prefix, `gh-demo-` and 12 hexadecimal digits', async () => {

@@ -2,6 +2,7 @@ import { accessSteps } from './access-steps.ts'
 import { clusterSteps } from './cluster-steps.ts'
 import { grpcSteps } from './grpc-steps.ts'
 import { loginSteps } from './login-steps.ts'
+import { ownServiceSteps } from './own-service-steps.ts'
 import { recordSteps } from './record-steps.ts'
 import type { CheckStep } from './step.ts'
 import { streamSteps } from './stream-steps.ts'
@@ -18,5 +19,6 @@ export const checkSteps: readonly CheckStep[] = [
   ...clusterSteps,
   ...streamSteps,
   ...grpcSteps,
+  ...ownServiceSteps,
   ...recordSteps,
 ]

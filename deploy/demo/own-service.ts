@@ -1,0 +1,96 @@
+import { isMap } from 'yaml'
+import { demoClients } from './accounts.ts'
+import { loopback, type Ports } from './ports.ts'
+import { bothNodesRun, changePolicy, PolicyNotChanged } from './running-policy.ts'
+
+/** A user's own service that the running demo is to protect. */
+export interface OwnService {
+  /** http or https URL. Its path goes before the path of each request. */
+  readonly url: string
+  /** Scope that a token needs. */
+  readonly scope: string
+  /** Name of the service in the policy, and first segment of its public path. */
+  readonly name: string
+}
+
+/** A service that both nodes of the demo protect. */
+export interface AddedService {
+  /** Public URL of the service at the gate. */
+  readonly at: string
+  /** Client of the demo issuer that gets tokens with the scope. */
+  readonly client: string
+  readonly revision: string
+  /** Time from the change of the policy until both nodes reported the new revision, s. */
+  readonly seconds: number
+}
+
+/** Names in the demo policy, and first segments of its paths, that another service must not take. */
+const taken: ReadonlySet<string> = new Set([
+  ...['orders', 'rpc', 'reports', 'files', 'internal', 'app', 'stream', 'public', 'demo'],
+])
+
+/**
+ * Puts a service behind the running demo at `/NAME/**`. A service that was added under the same name is replaced.
+ *
+ * @throws {RangeError} when URL, name or scope cannot be used
+ * @throws {DemoNotRunning} when no demo is running
+ * @throws {PolicyNotChanged} when a node rejects the changed policy, which is then restored
+ */
+export async function addService(ports: Ports, { url, scope, name }: OwnService): Promise<AddedService> {
+  const client = clientWith(scope)
+  const { origin, pathname, search, hash } = serviceUrl(url)
+  if (search !== '' || hash !== '') throw new RangeError(`${url} has a query or fragment; expected origin and path`)
+  if (!/^[a-z0-9][a-z0-9_-]{0,31}$/.test(name) || taken.has(name)) {
+    throw new RangeError(
+      `${name} cannot be the name: use 1 to 32 lower-case letters, digits, - or _; not a name of the demo`,
+    )
+  }
+  const base = pathname.replace(/\/+$/, '')
+  const route = {
+    id: name,
+    match: { path: `/${name}/**` },
+    require: { scopes: { all: [scope] } },
+    rewrite: { strip_prefix: `/${name}`, ...(base !== '' && { add_prefix: base }) },
+  }
+  const startedMs = performance.now()
+  const change = await changePolicy(ports, (policy) => {
+    if (!isMap(policy.get('services'))) throw new PolicyNotChanged('the policy of the demo has no mapping `services`')
+    policy.setIn(['services', name], policy.createNode({ upstreams: [origin], routes: [route] }))
+  })
+  try {
+    await bothNodesRun(ports, change)
+  } catch (error) {
+    change.undo()
+    throw error
+  }
+  const seconds = (performance.now() - startedMs) / 1000
+  return { at: `${loopback(ports.gate)}/${name}/`, client, revision: change.revision, seconds }
+}
+
+function serviceUrl(text: string): URL {
+  if (!/^https?:\/\//.test(text) || !URL.canParse(text)) {
+    throw new RangeError(`${text} is not an http or https URL, such as http://127.0.0.1:3000`)
+  }
+  return new URL(text)
+}
+
+/** Returns a client of the demo issuer that gets tokens with this scope by itself. */
+function clientWith(scope: string): string {
+  const clients = Object.entries(demoClients).filter(([, { login }]) => !login)
+  const client = clients.find(([, { scopes }]) => scopes.includes(scope))?.[0]
+  if (client !== undefined) return client
+  const scopes = [...new Set(clients.flatMap(([, each]) => each.scopes))].filter(
+    (each) => !each.startsWith('gatehouse:'),
+  )
+  throw new RangeError(`the issuer of the demo does not grant the scope ${scope}; it grants ${scopes.join(', ')}`)
+}
+
+/** Text with the address of an added service and with commands to call it. */
+export function addedText({ at, client, seconds }: AddedService, url: string, { offset }: Ports): string {
+  const flag = offset === 0 ? '' : ` --port-offset ${offset}`
+  const token = `$(npx gatehouse demo token --client ${client}${flag})`
+  return `${at} forwards to ${url} (both nodes, after ${seconds.toFixed(2)} s)
+
+  curl -i ${at}    # 401
+  curl -i -H "Authorization: Bearer ${token}" ${at}    # the reply of your service`
+}
