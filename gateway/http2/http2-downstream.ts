@@ -97,6 +97,7 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
   expectBody(): void {
     this.#upload = new Http2Upload(this.#stream, {
       onBytes: (total, bytes) => this.#checkSize(total, bytes),
+      onDropped: (bytes) => this.#connection.bodyRead(bytes),
       onTrailers: (trailers) => this.#checkTrailers(trailers),
       select: (trailers) => requestTrailers(trailers, this.exchange),
     })
@@ -287,7 +288,12 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
 
   /** All bytes of the reply have been sent. A client that still sends a body gets RST_STREAM later. */
   #finished(): void {
-    if (this.#upload?.complete === false && !this.#isGone) this.#connection.bodyRefused(this.#stream)
+    const upload = this.#upload
+    if (upload?.complete === false) {
+      if (this.#isGone) this.#connection.bodyRead(this.#stream.readableLength)
+      else this.#connection.bodyRefused(this.#stream)
+      upload.release()
+    }
     if (!this.#complete) return
     this.#sent = true
     this.#end()

@@ -6,6 +6,8 @@ import type { RequestStream, Trailers } from '../upstream/target.ts'
 export interface UploadListener {
   /** Called before bytes of the body are passed to the upstream. `total` is the number of bytes received so far. */
   onBytes(total: number, bytes: Uint8Array): void
+  /** Called for bytes that arrive after `release`, which the gate does not read. */
+  onDropped(bytes: number): void
   /** Called when trailers have arrived, before the end of the body is passed on. */
   onTrailers(trailers: Trailers): void
   /** Selects the trailers for the service. */
@@ -25,6 +27,8 @@ export class Http2Upload {
   #started = false
   #waiting = false
   #discarding = false
+  /** True when the reply has been sent, and the stream waits only for the end of the body. */
+  #released = false
   /** True when no more bytes will arrive, also because the stream was reset. */
   #ended = false
   /** True when the body arrived in more than one part. */
@@ -51,13 +55,20 @@ export class Http2Upload {
     const source = this.#source
     const push = source.push
     source.push = (chunk, encoding) => {
-      if (chunk === null && !this.#ended) {
+      if (chunk !== null) {
+        if (this.#released) this.#listener.onDropped((chunk as Buffer).length)
+      } else if (!this.#ended) {
         this.#ended = true
         // Trailers are reported before the next tick.
-        process.nextTick(() => this.#stream?.onWhole?.())
+        process.nextTick(() => this.#noticeWhole())
       }
       return push.call(source, chunk, encoding)
     }
+  }
+
+  #noticeWhole(): void {
+    this.#stream?.onWhole?.()
+    if (this.#released) this.#source.resume()
   }
 
   /** False when the whole request body has arrived without trailers, so that none can follow. True for a cut body. */
@@ -119,6 +130,7 @@ export class Http2Upload {
   }
 
   #receive(chunk: Buffer): void {
+    if (this.#released) return
     this.continued = this.bytes > 0
     this.bytes += chunk.length
     this.#listener.onBytes(this.bytes, chunk)
@@ -146,6 +158,16 @@ export class Http2Upload {
   discard(): void {
     this.#discarding = true
     this.#source.pause()
+  }
+
+  /**
+   * Call this when the whole reply has been sent. Drops the rest of the body once it has arrived: Node.js keeps a stream
+   * with unread bytes, so that refused requests would use up `max_streams`.
+   */
+  release(): void {
+    this.#discarding = true
+    this.#released = true
+    if (this.#ended) this.#source.resume()
   }
 
   /** Call this when the client disconnected before the end of the body. */
