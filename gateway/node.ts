@@ -345,6 +345,7 @@ export class GatewayNode {
       issuerKeys: keys,
       limits: limits.service,
       tokenMaxBytes: request.tokenMaxBytes,
+      acceptsHttp2: settings.listenH2 !== undefined,
     })
     const { recent, sources } = telemetry
     const requests = [tokens.clientTokens.counts, credentials.exchanges.counts]

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { decisions } from '../base/decision.ts'
+import { httpVersions } from '../pipeline/exchange/request-head.ts'
 
 const reason = z.string().describe('Reason from the list in docs/reference/reasons.md.')
 const checkVerdict = z.enum(['passed', 'failed', 'not reached', 'not checked'])
@@ -108,6 +109,7 @@ export const explanation = z.strictObject({
     method: z.string(),
     host: z.string(),
     path: z.string().nullable().describe('Path in normal form; null when the path is invalid.'),
+    http_version: z.enum(httpVersions),
     address: z.string(),
     at: z.string(),
   }),
@@ -127,7 +129,8 @@ export const explanation = z.strictObject({
   service_receives: service.nullable(),
   reply: z
     .strictObject({
-      status: z.number(),
+      status: z.number().describe('HTTP status, as the log has it. A gRPC client gets 200 and `grpc_status`.'),
+      grpc_status: z.number().nullable().describe('Status of gRPC; null when the request is no gRPC call.'),
       code: z.string(),
       challenge: z.string().nullable(),
       fields,

@@ -42,7 +42,7 @@ export async function explainOffline(asked: AskedRequest, { policy, jwks }: Offl
 
 function dryRunRequest(asked: AskedRequest): DryRunRequest {
   try {
-    return buildDryRunRequest(asked, DEFAULT_ORIGIN)
+    return buildDryRunRequest(asked, { origin: DEFAULT_ORIGIN, acceptsHttp2: true })
   } catch (error) {
     throw error instanceof InvalidRequest ? wrongUsage(error.message) : error
   }

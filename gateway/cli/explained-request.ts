@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import type { HeaderField } from '../base/denial.ts'
 import type { AskedRequest } from '../explain/dry-run-request.ts'
+import type { HttpVersion } from '../pipeline/exchange/request-head.ts'
 import { CliError, exitCodes } from './output.ts'
 
 /** Command-line arguments that describe the request of `explain`. */
@@ -11,6 +12,7 @@ export interface RequestFlags {
   readonly tokenFile?: string | undefined
   /** Path of the client certificate. */
   readonly certificate?: string | undefined
+  readonly httpVersion?: HttpVersion | undefined
   readonly header: readonly string[]
   readonly address: string
   readonly at?: string | undefined
@@ -23,6 +25,7 @@ export function askedRequest(method: string, url: string, flags: RequestFlags): 
     url,
     token: readToken(flags),
     certificate: flags.certificate === undefined ? undefined : readFlagFile(flags.certificate, 'certificate file'),
+    httpVersion: flags.httpVersion,
     fields: flags.header.map(readHeader),
     address: flags.address,
     nowMs: flags.at === undefined ? Date.now() : readTime(flags.at),

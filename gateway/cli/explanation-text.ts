@@ -43,9 +43,9 @@ function under(label: string, lines: readonly string[]): Row[] {
 }
 
 function requestRows({ request, phases, node, revision }: Explanation): Row[] {
-  const { method, host, path, address, at } = request
+  const { method, host, path, http_version, address, at } = request
   return [
-    ['request', `${method} for host ${host}, from ${address}, at ${at}`],
+    ['request', `${method} for host ${host} over HTTP/${http_version}, from ${address}, at ${at}`],
     ['path', path === null ? 'invalid: it has no normal form' : `${path} (normal form)`],
     ['phases', phases.join(', ')],
     ['policy', node === null ? `revision ${revision}` : `revision ${revision}, active on node ${node}`],
@@ -140,8 +140,9 @@ function serviceRows(view: ServiceView | null): Row[] {
 
 function replyRows({ reply, fault }: Explanation): Row[] {
   if (reply === null) return [['reply', 'the reply of the service']]
-  const { status, code, challenge, fields, closes } = reply
-  const lines = [`${status} ${code}${closes ? ', and the connection is closed' : ''}`]
+  const { status, grpc_status, code, challenge, fields, closes } = reply
+  const asGrpc = grpc_status === null ? '' : `, for a gRPC client grpc-status ${grpc_status} with HTTP status 200`
+  const lines = [`${status} ${code}${asGrpc}${closes ? ', and the connection is closed' : ''}`]
   if (challenge !== null) lines.push(`www-authenticate: ${challenge}`)
   const rows = under('reply', [...lines, ...fields.map(([name, value]) => `${name}: ${value}`)])
   return fault === null ? rows : [...rows, ['fault', fault]]

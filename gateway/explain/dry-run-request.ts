@@ -1,6 +1,11 @@
 import { foldMapped, parseAddress } from '../base/addresses.ts'
 import type { HeaderField } from '../base/denial.ts'
-import { RequestHead } from '../pipeline/exchange/request-head.ts'
+import { isGrpcType } from '../pipeline/exchange/grpc-type.ts'
+import { readHttp2Head } from '../pipeline/exchange/http2-head.ts'
+import { type HttpVersion, RequestHead } from '../pipeline/exchange/request-head.ts'
+
+/** Fields with which nghttp2 rejects a request (RFC 9113 §8.2.2): the stream is reset before the gate sees it. */
+const http1Only = /^(?:connection|keep-alive|proxy-connection|transfer-encoding|upgrade)$/
 
 /** A hypothetical request as a user entered it for an explanation. Its texts can be secrets. */
 export interface AskedRequest {
@@ -14,6 +19,11 @@ export interface AskedRequest {
   readonly token?: string | undefined
   /** Client certificate of the request in PEM, with its intermediate CAs; `undefined`: the request has none. */
   readonly certificate?: string | undefined
+  /**
+   * HTTP version of the request; `undefined`: 2 for a gRPC call at a gate that accepts HTTP/2, else 1.1. A request with
+   * HTTP/2 has a body if its fields have a Content-Length other than 0, or if it is a gRPC call.
+   */
+  readonly httpVersion?: HttpVersion | undefined
   /** Header fields of the client in addition to Host and the access token. Names can have upper-case letters. */
   readonly fields: readonly HeaderField[]
   /** IP address of the client, as text. */
@@ -35,10 +45,10 @@ export interface DryRunRequest {
   readonly publicUrl: string
 }
 
-/** The entered URL, address or certificate is invalid. The message never quotes the input, which can contain secrets. */
+/** A part of the entered request is invalid. The message never quotes the input, which can contain secrets. */
 export class InvalidRequest extends Error {
   override readonly name = 'InvalidRequest'
-  readonly part: 'url' | 'address' | 'certificate'
+  readonly part: 'url' | 'address' | 'certificate' | 'fields' | 'http_version'
 
   constructor(part: InvalidRequest['part'], message: string) {
     super(message)
@@ -46,38 +56,85 @@ export class InvalidRequest extends Error {
   }
 }
 
+/** The gate that a hypothetical request is for. */
+export interface AskedGate {
+  /** Origin of the gate, for a URL without an origin. */
+  readonly origin: string
+  /** True when the gate accepts HTTP/2 (`listen_h2`). */
+  readonly acceptsHttp2: boolean
+}
+
 /**
  * Builds a request byte for byte as a client would send it. The URL is not normalized, because a URL parser would
  * silently repair errors in the URL, and the explanation would not show them.
  *
- * @param own  origin of the gate, for a URL without an origin
- * @throws {InvalidRequest} when the URL or the address is invalid
+ * @throws {InvalidRequest} when a part of the request is invalid
  */
-export function buildDryRunRequest(asked: AskedRequest, own: string): DryRunRequest {
-  const { method, url, token, certificate, fields, address, nowMs } = asked
-  const { origin, host, target, query } = readUrl(url, own)
-  const all: HeaderField[] = [
-    ['host', host],
-    ...(token === undefined ? [] : [['authorization', `${schemeOf(fields)} ${token}`] as const]),
-    ...fields.map(([name, value]) => [lowerCase(name), value] as const),
+export function buildDryRunRequest(asked: AskedRequest, gate: AskedGate): DryRunRequest {
+  const { token, certificate, address, nowMs } = asked
+  const own = gate.origin
+  const url = readUrl(asked.url, own)
+  const fields = [
+    ...(token === undefined ? [] : [['authorization', `${schemeOf(asked.fields)} ${token}`] as const]),
+    ...asked.fields.map(([name, value]) => [lowerCase(name), value] as const),
   ]
-  const names = all.map(([name]) => name)
-  const values = all.map(([, value]) => value)
+  const isHttp2 = versionOf(asked, gate) === '2'
   return {
-    head: new RequestHead(method, target, query, names, values),
+    head: isHttp2 ? http2Head(asked.method, url, fields) : http1Head(asked.method, url, fields),
     certificate,
     address: readAddress(address),
     nowMs,
-    publicUrl: URL.canParse(origin) ? new URL(origin).origin : own,
+    publicUrl: URL.canParse(url.origin) ? new URL(url.origin).origin : own,
   }
+}
+
+function versionOf({ httpVersion, fields }: AskedRequest, { acceptsHttp2 }: AskedGate): HttpVersion {
+  if (httpVersion === '2' && !acceptsHttp2) {
+    throw new InvalidRequest('http_version', 'this gate accepts no HTTP/2: set listen_h2')
+  }
+  return httpVersion ?? (acceptsHttp2 && isGrpcCall(fields) ? '2' : '1.1')
+}
+
+function isGrpcCall(fields: AskedRequest['fields']): boolean {
+  return fields.some(([name, value]) => lowerCase(name) === 'content-type' && isGrpcType(value))
+}
+
+function http1Head(method: string, { host, target, query }: SplitUrl, fields: readonly HeaderField[]): RequestHead {
+  const all: readonly HeaderField[] = [['host', host], ...fields]
+  const names = all.map(([name]) => name)
+  const values = all.map(([, value]) => value)
+  return new RequestHead(method, target, query, names, values)
+}
+
+function http2Head(method: string, url: SplitUrl, fields: readonly HeaderField[]): RequestHead {
+  const { origin, host, target, query } = url
+  if (fields.some(([name, value]) => http1Only.test(name) || (name === 'te' && value !== 'trailers'))) {
+    throw new InvalidRequest('fields', 'HTTP/2 has no connection fields, such as Connection, Upgrade or TE: gzip')
+  }
+  const line: readonly HeaderField[] = [
+    [':method', method],
+    [':scheme', origin.slice(0, origin.indexOf(':'))],
+    [':authority', host],
+    [':path', query === undefined ? target : `${target}?${query}`],
+  ]
+  const list = [...line, ...fields].flatMap(([name, value]) => [name, Buffer.from(value).toString('latin1')])
+  const hasBody = isGrpcCall(fields) || fields.some(([name, value]) => name === 'content-length' && value !== '0')
+  return readHttp2Head(list, !hasBody)
 }
 
 function schemeOf(fields: AskedRequest['fields']): 'DPoP' | 'Bearer' {
   return fields.some(([name]) => lowerCase(name) === 'dpop') ? 'DPoP' : 'Bearer'
 }
 
+interface SplitUrl {
+  readonly origin: string
+  readonly host: string
+  readonly target: string
+  readonly query: string | undefined
+}
+
 /** Splits a URL into origin, host, target and query without normalizing them. */
-function readUrl(url: string, own: string) {
+function readUrl(url: string, own: string): SplitUrl {
   const [, scheme, host = '', rest = ''] = /^(https?):\/\/([^/?#]*)(.*)$/is.exec(url) ?? []
   if (scheme === undefined && !url.startsWith('/')) {
     throw new InvalidRequest('url', 'the URL must start with http://, https:// or /')

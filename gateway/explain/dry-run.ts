@@ -12,7 +12,7 @@ import { dryRunGate, type Gate } from '../pipeline/gate.ts'
 import { authorize } from '../pipeline/phases/authorize.ts'
 import { consumeProof } from '../pipeline/phases/consume-proof.ts'
 import { limitSubject } from '../pipeline/phases/limit-subject.ts'
-import { selectUpstream } from '../pipeline/phases/select-upstream.ts'
+import { refuseGrpc, selectUpstream } from '../pipeline/phases/select-upstream.ts'
 import type { KnownCertificate } from '../tokens/known-certificate.ts'
 import type { UpgradeCall, UpgradeRequest, UpstreamCall, UpstreamRequest } from '../upstream/target.ts'
 import { type DryRunRequest, InvalidRequest } from './dry-run-request.ts'
@@ -171,7 +171,9 @@ const sentCall: UpgradeCall = {
 }
 
 /** Replaces the phase that selects an upstream. The selected target records the request instead of sending it. */
-function selectNone(x: Matched): undefined {
+function selectNone(x: Matched): Denial | undefined {
+  const refusal = refuseGrpc(x)
+  if (refusal !== undefined) return refusal
   const record = (request: UpstreamRequest): void => {
     const downstream = x.downstream as RecordingDownstream
     downstream.forwarded = request

@@ -1,9 +1,11 @@
 import { formatAddress } from '../base/addresses.ts'
 import { type Decision, decisionOf } from '../base/decision.ts'
 import type { HeaderField } from '../base/denial.ts'
+import { grpcCodeOf } from '../base/grpc-code.ts'
 import { type Reason, reasons } from '../base/reasons.ts'
 import type { IgnoredKey } from '../issuers/published-key.ts'
 import type { Exchange } from '../pipeline/exchange/exchange.ts'
+import type { HttpVersion } from '../pipeline/exchange/request-head.ts'
 import type { ShadowVerdict } from '../pipeline/identity/evaluate-shadow.ts'
 import { checkAddress } from '../pipeline/phases/check-address.ts'
 import type { Requirement } from '../policy/snapshot.ts'
@@ -64,6 +66,7 @@ interface ExplainedRequest {
   readonly host: string
   /** Normalized path of the request; `null` when the path cannot be normalized. */
   readonly path: string | null
+  readonly http_version: HttpVersion
   readonly address: string
   readonly at: string
 }
@@ -95,7 +98,10 @@ export interface RequirementVerdict {
 }
 
 interface ReplyView {
+  /** HTTP status, as the log has it. A gRPC client gets 200 and `grpc_status`. */
   readonly status: number
+  /** Status of gRPC; `null` when the request is no gRPC call. */
+  readonly grpc_status: number | null
   readonly code: string
   readonly challenge: string | null
   readonly fields: readonly HeaderField[]
@@ -119,6 +125,7 @@ export async function explanationOf(outcome: DryRunOutcome, explainer: Explainer
       method: x.head.method,
       host: x.host === '' ? (x.head.field('host') ?? '') : x.host,
       path: x.path === '' ? null : x.path,
+      http_version: x.head.version,
       address: formatAddress(x.address),
       at: new Date(x.nowMs).toISOString(),
     },
@@ -207,11 +214,17 @@ function verdictOf(requirement: Requirement, x: Exchange): RequirementVerdict {
 }
 
 function replyView({ exchange: x, refusal, challenge, answer }: DryRunOutcome): ReplyView | null {
-  if (refusal !== undefined) {
-    const { status, code } = refusal
-    const fields = [...refusal.fields, ...x.originFields]
-    return { status, code, challenge: challenge ?? null, fields, closes: x.close }
+  const reply = refusal ?? answer
+  if (reply === undefined) return null
+  const { status } = reply
+  const isDenied = refusal !== undefined || status >= 300
+  return {
+    status,
+    grpc_status: x.head.grpc && isDenied ? grpcCodeOf(status) : null,
+    code: refusal?.code ?? 'answered',
+    challenge: challenge ?? null,
+    fields: refusal === undefined || x.head.grpc ? reply.fields : [...reply.fields, ...x.originFields],
+    // A denial over HTTP/2 ends the stream, and the connection only because of its certificate.
+    closes: x.head.version === '2' ? x.connectionRefused : x.close,
   }
-  if (answer === undefined) return null
-  return { status: answer.status, code: 'answered', challenge: null, fields: answer.fields, closes: x.close }
 }

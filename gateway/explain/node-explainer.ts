@@ -10,6 +10,8 @@ interface NodeExplainerDependencies {
   readonly issuerKeys: Pick<IssuerKeys, 'keySetOf'>
   readonly limits: Pick<LimitService, 'count'>
   readonly tokenMaxBytes: number
+  /** True when the node accepts HTTP/2 (`listen_h2`). */
+  readonly acceptsHttp2: boolean
 }
 
 /**
@@ -23,10 +25,11 @@ export class NodeExplainer {
     this.#dependencies = dependencies
   }
 
-  /** @throws {InvalidRequest} when the URL or the address of the request is invalid */
+  /** @throws {InvalidRequest} when a part of the request is invalid */
   async explain(asked: Omit<AskedRequest, 'nowMs'>): Promise<Explanation> {
-    const { gate, issuerKeys, limits, tokenMaxBytes } = this.#dependencies
-    const request = buildDryRunRequest({ ...asked, nowMs: Date.now() }, gate.publicUrls.primary)
+    const { gate, issuerKeys, limits, tokenMaxBytes, acceptsHttp2 } = this.#dependencies
+    const origin = gate.publicUrls.primary
+    const request = buildDryRunRequest({ ...asked, nowMs: Date.now() }, { origin, acceptsHttp2 })
     return explanationOf(await dryRun(gate, request), {
       node: gate.node,
       tokenMaxBytes,

@@ -1,9 +1,10 @@
 import { type Denial, type HeaderField, statusTitles } from '../base/denial.ts'
+import { grpcCodeOf } from '../base/grpc-code.ts'
 import type { DeniedCheck } from '../ext-authz/check-response.ts'
 import type { Answer } from '../pipeline/exchange/answer.ts'
 import type { Exchange } from '../pipeline/exchange/exchange.ts'
 import { refusalFields } from '../pipeline/exchange/reply-fields.ts'
-import { grpcAnswer, grpcCodeOf, grpcRefusal } from './grpc-reply.ts'
+import { grpcAnswer, grpcRefusal } from './grpc-reply.ts'
 import type { ReplyList } from './reply-list.ts'
 
 /** Builds the reply that Envoy sends to the client of a request that the gate refuses. */
@@ -39,9 +40,7 @@ function deniedCall(status: number, list: ReplyList): DeniedCheck {
 }
 
 function denied(status: number, fields: readonly HeaderField[], body: string): DeniedCheck {
-  // A redirection is no status of gRPC, and 0 would admit the request.
-  const grpcStatus = grpcCodeOf(status < 400 ? 401 : status)
-  return { grpcStatus, status, fields: withOneChallenge(fields), body }
+  return { grpcStatus: grpcCodeOf(status), status, fields: withOneChallenge(fields), body }
 }
 
 /** Joins all challenges in one field (RFC 9110 §11.6.1): some versions of Envoy keep only one field of a name. */

@@ -89,6 +89,7 @@ async function compare(cases: readonly Case[]): Promise<Compared[]> {
       ...(token !== undefined && { token }),
       header: fields.map(([name, value]) => `${name}: ${value}`),
       address: '127.0.0.1',
+      httpVersion: '1.1',
     })
     const offline = await explainOffline(thought, { policy: node.folder.file('policy.yaml'), jwks })
     const live = await askNode({ method, url, token, fields })

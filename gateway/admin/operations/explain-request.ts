@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { InvalidRequest } from '../../explain/dry-run-request.ts'
+import { httpVersions } from '../../pipeline/exchange/request-head.ts'
 import { ApiProblem } from '../api-problem.ts'
 import { explanation } from '../explanation-shape.ts'
 import { operation } from '../operation.ts'
@@ -19,6 +20,12 @@ const asked = z.strictObject({
     .optional()
     .describe(
       'Client certificate of the request in PEM, followed by its intermediate CAs. The node checks it like a certificate that a listed proxy states.',
+    ),
+  http_version: z
+    .enum(httpVersions)
+    .optional()
+    .describe(
+      'HTTP version of the request. Default: 2 for a gRPC call if the node has `listen_h2`, else 1.1. With 2, a request has a body if its Content-Length is not 0, or if it is a gRPC call.',
     ),
   fields: z
     .array(z.tuple([text, text]))
@@ -53,6 +60,7 @@ export const explainRequest = operation({
         method: 'GET',
         host: 'api.example',
         path: '/order/1',
+        http_version: '1.1',
         address: '127.0.0.1',
         at: '2030-01-31T12:00:00.000Z',
       },
@@ -67,6 +75,7 @@ export const explainRequest = operation({
       service_receives: null,
       reply: {
         status: 404,
+        grpc_status: null,
         code: 'not_found',
         challenge: null,
         fields: [['content-type', 'application/problem+json']],
@@ -75,9 +84,9 @@ export const explainRequest = operation({
       fault: null,
     },
   },
-  run: async ({ body, dependencies }) => {
+  run: async ({ body: { http_version: httpVersion, ...asked }, dependencies }) => {
     try {
-      const document = await dependencies.explainer.explain(body)
+      const document = await dependencies.explainer.explain({ ...asked, httpVersion })
       const { decision, reason, route, request } = document
       return { status: 200, document, note: { decision, reason, route: route?.id ?? null, path: request.path } }
     } catch (error) {

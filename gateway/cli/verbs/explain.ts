@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { AskedRequest } from '../../explain/dry-run-request.ts'
 import type { Explanation } from '../../explain/explanation.ts'
+import { httpVersions } from '../../pipeline/exchange/request-head.ts'
 import { AdminClient, adminFlag } from '../admin-client.ts'
 import { DEFAULT_ORIGIN, explainOffline } from '../explain-offline.ts'
 import { askedRequest, withToken, wrongUsage } from '../explained-request.ts'
@@ -48,6 +49,10 @@ export const verb = defineVerb({
     header: z.array(z.string()).default([]).register(flag, {
       value: 'field',
       help: 'header field of the request to explain, as "name: value"; can be repeated. With a DPoP field, the token is sent with the scheme DPoP; explain never uses up the proof',
+    }),
+    httpVersion: z.enum(httpVersions).optional().register(flag, {
+      value: 'version',
+      help: '2: the request arrives at listen_h2; default: 2 with the Content-Type of gRPC, if the node has listen_h2 or with --policy; else 1.1',
     }),
     address: z
       .string()
@@ -98,11 +103,17 @@ interface NodeFlags {
   readonly admin: string | undefined
 }
 
-async function explainByNode({ nowMs: _, ...asked }: AskedRequest, given: NodeFlags): Promise<Explanation> {
+async function explainByNode(
+  { nowMs: _, httpVersion, ...asked }: AskedRequest,
+  given: NodeFlags,
+): Promise<Explanation> {
   for (const name of ['jwks', 'at'] as const) {
     if (given[name] !== undefined) throw wrongUsage(`--${name} requires --policy: a node has its own keys and clock`)
   }
-  const { document } = await AdminClient.from(given.admin).call('POST', '/api/v1/explain', 'decision', asked)
+  const { document } = await AdminClient.from(given.admin).call('POST', '/api/v1/explain', 'decision', {
+    ...asked,
+    http_version: httpVersion,
+  })
   return document as unknown as Explanation
 }
 

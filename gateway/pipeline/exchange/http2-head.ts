@@ -1,4 +1,4 @@
-import { RequestHead } from '../pipeline/exchange/request-head.ts'
+import { RequestHead } from './request-head.ts'
 
 const aboveAscii = /[^\x00-\x7f]/
 

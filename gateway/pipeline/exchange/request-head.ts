@@ -7,7 +7,9 @@ export interface WebSocketHandshake {
 }
 
 /** HTTP version of a request, as in `Via` (RFC 9110 §7.6.3) and in traces. */
-export type HttpVersion = '1.1' | '2'
+export type HttpVersion = (typeof httpVersions)[number]
+
+export const httpVersions = ['1.1', '2'] as const
 
 /**
  * The head of a request, copied from the listener once. Field names are in lower case and values are trimmed. Names and

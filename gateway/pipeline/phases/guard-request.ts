@@ -4,6 +4,7 @@ import { normalizePath, pathReasons } from '../../policy/path-form.ts'
 import type { Exchange, Guarded } from '../exchange/exchange.ts'
 import { FieldKind, kindOfField } from '../exchange/field-kind.ts'
 import { readGrpcTimeout } from '../exchange/grpc-timeout.ts'
+import { isGrpcType } from '../exchange/grpc-type.ts'
 import { hostName, isHost } from '../exchange/host.ts'
 import { phase } from '../exchange/phase.ts'
 import type { RequestHead } from '../exchange/request-head.ts'
@@ -71,11 +72,6 @@ const COOKIES_MAX = 256
 const chunked = /^chunked$/i
 const decimal = /^(?:0|[1-9][0-9]{0,15})$/
 const digits = /^[0-9]+$/
-/**
- * Matches the content types of gRPC. This is the only place that decides whether a request is gRPC; `head.grpc` has the
- * result.
- */
-const grpc = /^application\/grpc(?:\+|[\t ]*(?:;|$))/i
 const grpcWeb = /^application\/grpc-web/i
 
 /**
@@ -254,7 +250,7 @@ function guardField(head: RequestHead, kind: FieldKind, value: string, repeated:
       head.chunked = true
       return undefined
     case FieldKind.contentType:
-      head.grpc = grpc.test(value)
+      head.grpc = isGrpcType(value)
       head.grpcWeb = grpcWeb.test(value)
       return undefined
     case FieldKind.expect:

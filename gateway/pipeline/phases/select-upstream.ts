@@ -1,5 +1,5 @@
 import { denial } from '../../base/denial.ts'
-import type { Credentialed, Selected } from '../exchange/exchange.ts'
+import type { Credentialed, Matched, Selected } from '../exchange/exchange.ts'
 import { phase } from '../exchange/phase.ts'
 
 const grpcUpstream = denial('grpc-upstream')
@@ -10,8 +10,14 @@ export const selectUpstream = phase<Credentialed, Selected>()({
   waits: false,
   denies: ['grpc-upstream'],
   run(x) {
-    if (x.head.grpc && x.route.grpcMessageMaxBytes === undefined) return grpcUpstream
+    const refusal = refuseGrpc(x)
+    if (refusal !== undefined) return refusal
     x.target = x.runtime.balancers[x.route.service.index]!.next()
     return undefined
   },
 })
+
+/** Denies 501 for gRPC on a route that takes no gRPC calls. */
+export function refuseGrpc({ head, route }: Matched): typeof grpcUpstream | undefined {
+  return head.grpc && route.grpcMessageMaxBytes === undefined ? grpcUpstream : undefined
+}

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { denial } from '../../../gateway/base/denial.ts'
+import { grpcCodeOf } from '../../../gateway/base/grpc-code.ts'
 import { type Reason, reasons } from '../../../gateway/base/reasons.ts'
-import { grpcAnswer, grpcCodeOf, grpcRefusal } from '../../../gateway/http2/grpc-reply.ts'
+import { grpcAnswer, grpcRefusal } from '../../../gateway/http2/grpc-reply.ts'
 
 // Denials of gRPC calls: HTTP status 200, and one head with the status of gRPC.
 
