@@ -12,6 +12,7 @@ const levels = [
   ['config', 'telemetry', 'redis', 'oauth', 'ext-authz'],
   ['issuers', 'upstream', 'queues', 'cluster', 'traces', 'probes'],
   ['policy', 'tokens', 'revocation', 'limits', 'sessions', 'credentials', 'proofs', 'audit', 'keys'],
+  ['revisions'],
   ['login', 'streams'],
   ['pipeline'],
   ['explain'],
@@ -21,10 +22,11 @@ const levels = [
 ]
 
 /** The composition root and its helpers, and the process: one room. */
-const rootFiles = '^gateway/(node|node-reload|port|quiet|policy-needs|policy-switch|follow-policy|main)[.]ts$'
+const rootFiles =
+  '^gateway/(node|node-cluster|node-policy|node-reload|port|quiet|policy-needs|policy-switch|follow-policy|main)[.]ts$'
 
 /** Workers use rooms up to this level. */
-const workerLevel = 3
+const workerLevel = 4
 
 /** What a top-level folder must not import. What ships is gateway/, workers/ and deploy/. */
 const strangers = {

@@ -10,7 +10,6 @@ import { Expiries } from './base/expiries.ts'
 import { hostPort } from './base/host-port.ts'
 import { reportTaskFailures } from './base/supervisor.ts'
 import { packageVersion } from './base/version.ts'
-import { openCluster } from './cluster/open-cluster.ts'
 import { currentRedis } from './config/current-redis.ts'
 import { KeyRings } from './config/key-rings.ts'
 import { secretInventory } from './config/secret-inventory.ts'
@@ -28,6 +27,8 @@ import { LoginClients } from './issuers/login-clients.ts'
 import { openKeys } from './keys/open-keys.ts'
 import { openLimits } from './limits/open-limits.ts'
 import { openLogin } from './login/open-login.ts'
+import { openNodeCluster } from './node-cluster.ts'
+import { openNodePolicy } from './node-policy.ts'
 import { nodeReload } from './node-reload.ts'
 import type { IssuerRules } from './oauth/token-facts.ts'
 import type { Lifecycle } from './pipeline/exchange/steps.ts'
@@ -35,13 +36,13 @@ import { type Gate, makeGate } from './pipeline/gate.ts'
 import { checkLifecycle, lifecycle as standardLifecycle } from './pipeline/lifecycle.ts'
 import { askedIssuers } from './policy/asked-issuers.ts'
 import { limitRules } from './policy/limit-rules.ts'
-import { openPolicy } from './policy/open-policy.ts'
 import type { Snapshot } from './policy/snapshot.ts'
 import { checkPolicyNeeds } from './policy-needs.ts'
 import { countsOf, PolicySwitch } from './policy-switch.ts'
 import { withPort } from './port.ts'
 import { openProofs } from './proofs/open-proofs.ts'
 import { quiet } from './quiet.ts'
+import { openRevisions } from './revisions/open-revisions.ts'
 import { openRevocation } from './revocation/open-revocation.ts'
 import { openSessions } from './sessions/open-sessions.ts'
 import { tradeAtIssuer } from './sessions/trade-at-issuer.ts'
@@ -93,23 +94,14 @@ async function openRooms(loaded: LoadedSettings, lines: LineWriter, log: NodeLog
   const { redis, node } = settings
 
   const check = (snapshot: Snapshot) => checkPolicyNeeds({ ...settings, keys: keyRings.current }, snapshot)
-  const policy = openPolicy({ settings, check })
+  const redisSource = redis && currentRedis(redis, () => inForce.settings.redis, secrets)
+  const { policy, activePolicy } = await openNodePolicy({ ...common, redisSource, check })
   const clientCertificates = openClientCertificates(settings)
   const traffic = new Traffic()
   const targets = open(new TargetRegistry({ log: write }))
   const keys = open(new IssuerKeys(common))
   const clients = open(new LoginClients({ ...common, keys }))
-  const cluster = open(
-    redis &&
-      openCluster({
-        ...common,
-        redis,
-        redisSource: currentRedis(redis, () => inForce.settings.redis, secrets),
-        revision: () => policy.current.revision,
-        staleMs: () => policy.current.revocationStaleMs,
-        onFatal: endProcess,
-      }),
-  )
+  const cluster = open(openNodeCluster({ ...common, redisSource, policy, activePolicy }))
   const link = cluster?.link
   const names = { service: 'gatehouse', version: packageVersion, node: node.id } as const
   const authorization = () => secrets.ofSettings('telemetry.authorization')
@@ -132,12 +124,14 @@ async function openRooms(loaded: LoadedSettings, lines: LineWriter, log: NodeLog
   const sessions = open(cluster && revocation && openSessions({ ...common, cluster, revocation, trade }))
   const login = openLogin({ ...common, link, sessions: sessions?.sessions, clients, keys })
   const lifetimes = { issuers: () => policy.current.issuers.values(), auditRecentMs: settings.audit.recentMs }
-  const ringKeys = open(openKeys({ ...common, lifetimes, node, cluster }))
+  const revisions = open(cluster && activePolicy && openRevisions({ ...common, ...activePolicy, node, cluster }))
+  const renewPolicyMacs = revisions && (() => revisions.service.renewMacs())
+  const ringKeys = open(openKeys({ ...common, lifetimes, node, cluster, renewPolicyMacs }))
   const reload = open(nodeReload({ ...common, loaded, keyChange: ringKeys.change, credentials, policy }))
   const stated = { expiries: () => policy.current.secretExpiries }
   const ending = [stated, targets, keys, secrets, clientCertificates, sessions?.sessions, reload]
   expiries.add(...ending.filter((each) => each !== undefined))
-  const needRedis = { ringKeys, cluster, revocation, audit, sessions, login }
+  const needRedis = { ringKeys, cluster, revocation, audit, sessions, login, activePolicy, revisions }
   const callers = { tokens, clientCertificates, limits, credentials, proofs, streams }
   const others = { secrets, reload, policy, traffic, targets, keys, clients, telemetry, expiries, expiryWatch }
   return { settings, lines, write, ...others, ...callers, ...needRedis }
@@ -180,11 +174,6 @@ function followersOf({ credentials, keys, clients, tokens, sessions, traffic, ta
   return { byIssuer, byRoute: traffic, byService: targets, byCredential: credentials }
 }
 
-/** Ends the process like an uncaught exception, with a log line that states the reason. */
-function endProcess(error: unknown): void {
-  setImmediate(() => Promise.reject(error))
-}
-
 /** One gateway node: opens the rooms, the admin plane and the data plane, and closes them. */
 export class GatewayNode {
   readonly #rooms: Rooms
@@ -211,10 +200,11 @@ export class GatewayNode {
 
   /**
    * Whether the node is ready. Read by the probes. A node with Redis becomes ready after it has applied the cluster's
-   * events. A later loss of Redis does not make the node unready.
+   * events, and is not ready while it cannot apply a policy that another node has applied. A later loss of Redis does not make the node unready.
    */
   get ready(): boolean {
-    return this.#serving && this.#rooms.cluster?.cluster.caughtUp !== false
+    const { cluster, revisions } = this.#rooms
+    return this.#serving && cluster?.cluster.caughtUp !== false && revisions?.isBehind !== true
   }
 
   /**
@@ -323,7 +313,7 @@ export class GatewayNode {
 
   #openAdmin(): Promise<AdminPlane> {
     const { settings, secrets, keys, limits, tokens, telemetry, traffic, lines, write, streams } = this.#rooms
-    const { expiries, expiryWatch, credentials, reload, targets } = this.#rooms
+    const { expiries, expiryWatch, credentials, reload, targets, activePolicy } = this.#rooms
     const { admin, probes, request, warnings } = settings
     const node = new NodeReadings({
       gate: this.#gate,
@@ -359,7 +349,15 @@ export class GatewayNode {
       })
     const reads = { secrets: inventory, node, limits: limits.service, explainer, streams: streams.registry }
     const dependencies = { ...reads, shared, traces }
-    const metrics = [traffic, limitMetrics(limits.limiter), ...requests, credentials.grants, expiryWatch, ...sources]
+    const metrics = [
+      ...(activePolicy ? [activePolicy.policy] : []),
+      traffic,
+      limitMetrics(limits.limiter),
+      ...requests,
+      credentials.grants,
+      expiryWatch,
+      ...sources,
+    ]
     return AdminPlane.open(dependencies, metrics, {
       admin,
       bootstrapToken: () => secrets.ofSettings('admin.bootstrap_token'),
@@ -436,7 +434,15 @@ export class GatewayNode {
 }
 
 /** Components that the admin API uses and that need Redis; `undefined` on a node without Redis. */
-function sharedOf({ ringKeys, cluster, revocation, audit, sessions, streams }: Rooms): SharedDependencies | undefined {
+function sharedOf({
+  ringKeys,
+  cluster,
+  revocation,
+  audit,
+  sessions,
+  streams,
+  revisions,
+}: Rooms): SharedDependencies | undefined {
   const { ender, summaries } = streams
   if (cluster === undefined || revocation === undefined || audit === undefined) return undefined
   if (ender === undefined || summaries === undefined || ringKeys.service === undefined) return undefined
@@ -451,5 +457,6 @@ function sharedOf({ ringKeys, cluster, revocation, audit, sessions, streams }: R
     auditVerifier: audit.verifier,
     sessions: sessions?.sessions,
     keys: ringKeys.service,
+    revisions: revisions?.service,
   }
 }

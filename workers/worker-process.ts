@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type Commit, commitAll } from '../gateway/base/commit.ts'
+import type { RedisSource } from '../gateway/base/redis-topology.ts'
 import { Sealer } from '../gateway/base/sealer.ts'
 import { reportTaskFailures } from '../gateway/base/supervisor.ts'
 import { packageVersion } from '../gateway/base/version.ts'
@@ -13,12 +14,14 @@ import { IssuerKeys } from '../gateway/issuers/issuer-keys.ts'
 import type { KeyHolders } from '../gateway/keys/key-holders.ts'
 import type { IssuerRules } from '../gateway/oauth/token-facts.ts'
 import { type JobQueue, policyQueues } from '../gateway/policy/job-queues.ts'
-import { PolicyFile } from '../gateway/policy/policy-file.ts'
+import { openPolicy, type PolicyRoom } from '../gateway/policy/open-policy.ts'
 import type { Snapshot } from '../gateway/policy/snapshot.ts'
 import type { PlainServer } from '../gateway/probes/plain-server.ts'
 import { QueueView } from '../gateway/queues/queue-view.ts'
 import { shipAudit } from '../gateway/queues/ship-audit.ts'
 import { RedisLink } from '../gateway/redis/redis-link.ts'
+import { openActivePolicy } from '../gateway/revisions/open-active-policy.ts'
+import { RevisionStore } from '../gateway/revisions/revision-store.ts'
 import { RevocationStore } from '../gateway/revocation/revocation-store.ts'
 import { Revoker } from '../gateway/revocation/revoker.ts'
 import type { ExpiryWatch } from '../gateway/telemetry/expiry-watch.ts'
@@ -48,12 +51,12 @@ interface WorkerRooms {
   readonly secrets: Secrets
   readonly reload: SettingsReload
   readonly holders: KeyHolders
-  readonly policyFile: PolicyFile
+  readonly policyRoom: PolicyRoom
   readonly jobs: readonly OpenJobs[]
   readonly expiryWatch: ExpiryWatch
   readonly telemetry: StartedTelemetry
   readonly shipping: AuditShipping
-  readonly policy: { snapshot: Snapshot }
+  readonly policy: { readonly snapshot: Snapshot }
   readonly measured: WorkerMetrics
   readonly processMetrics: ProcessMetrics
 }
@@ -98,22 +101,21 @@ export class WorkerProcess {
     const log = new NodeLog(lines, { ...settings.log, node: settings.node.id })
     reportTaskFailures((task, fault, failures) => log.log('error', 'background task failed', { task, fault, failures }))
     const tell: WorkerLog = (level, message, fields) => log.log(level, message, fields)
-    const policyFile = new PolicyFile(settings.policy.path)
-    const policy = { snapshot: policyFile.load() }
-    requireKey(settings, policy.snapshot)
-    const keys = new IssuerKeys({ log: tell })
     const secrets = new Secrets({ env: loaded.sources.env, log: log.log.bind(log) })
     secrets.followSettings(loaded.secrets)
-    keys.retain(signing(policy.snapshot))
-
     const inForce = { settings }
-    const link = new RedisLink(
-      redis,
-      tell,
-      currentRedis(redis, () => inForce.settings.redis, secrets),
-    )
+    const redisSource = currentRedis(redis, () => inForce.settings.redis, secrets)
+    const link = new RedisLink(redis, tell, redisSource)
     // A worker that only ships audit records needs no key from the settings: it decrypts nothing.
     const keyRings = new KeyRings(settings.keys)
+    const policyRoom = await openWorkerPolicy({ settings, keyRings, redisSource, link, log: log.log.bind(log) })
+    const policy = {
+      get snapshot() {
+        return policyRoom.current
+      },
+    }
+    const keys = new IssuerKeys({ log: tell })
+    keys.retain(signing(policy.snapshot))
     const sealer = Sealer.following(keyRings.encryption) ?? new Sealer([{ id: 'own', secret: randomBytes(32) }])
     const revocations = new RevocationStore(link.client('receipt', 'revocations'), link.keys)
     const issuers = () => policy.snapshot.issuers
@@ -140,7 +142,7 @@ export class WorkerProcess {
     })
     const processMetrics = new ProcessMetrics(packageVersion)
     const expiryWatch = workerExpiries({ secrets, sources: [keys, reload], policy, log: write })
-    const serving = { link, keys, secrets, reload, holders, policyFile, jobs, expiryWatch }
+    const serving = { link, keys, secrets, reload, holders, policyRoom, jobs, expiryWatch }
     const rooms = { settings, log, lines, ...serving, shipping, policy, telemetry, measured, processMetrics }
     const worker = new WorkerProcess(rooms)
     await worker.#open()
@@ -148,12 +150,12 @@ export class WorkerProcess {
   }
 
   async #open(): Promise<void> {
-    const { settings, log, link, secrets, reload, policyFile, shipping, policy } = this.#rooms
+    const { settings, log, link, secrets, reload, policyRoom, shipping, policy } = this.#rooms
     const { listen } = settings.probes
     if (listen !== undefined) this.#probes = await listenWorkerProbes(this, listen)
     secrets.watch()
     reload.watch()
-    policyFile.watch(this.#policyEvents)
+    policyRoom.watch(this.#policyEvents)
     const eviction = await readEvictionPolicy(link, () => this.#stopping !== undefined)
     if (eviction === undefined) return
     if (eviction !== 'noeviction') {
@@ -193,11 +195,9 @@ export class WorkerProcess {
 
   readonly #policyEvents = {
     prepare: (snapshot: Snapshot): Commit => {
-      requireKey(this.#rooms.settings, snapshot)
       const commit = this.#prepare(snapshot)
       return () => {
         commit()
-        this.#rooms.policy.snapshot = snapshot
         this.#rooms.log.log('info', 'policy changed', { revision: snapshot.revision })
       }
     },
@@ -240,14 +240,14 @@ export class WorkerProcess {
 
   async #drain(): Promise<void> {
     const { settings, log, lines, link, keys, secrets, reload, holders } = this.#rooms
-    const { policyFile, jobs, shipping, telemetry } = this.#rooms
+    const { policyRoom, jobs, shipping, telemetry } = this.#rooms
     this.ready = false
     log.log('info', 'worker stops and waits for running jobs', {})
     this.#rooms.expiryWatch.close()
     await reload.close()
     await holders.close()
     secrets.close()
-    policyFile.close()
+    policyRoom.close()
     const { drainTimeoutMs } = settings
     await Promise.all([...jobs.map(({ queues }) => queues), shipping].map((each) => each.close(drainTimeoutMs)))
     await Promise.all(jobs.map((each) => each.close()))
@@ -268,6 +268,35 @@ export class WorkerProcess {
     })
     lines.flushSync()
   }
+}
+
+interface WorkerPolicyDependencies {
+  readonly settings: Settings
+  readonly keyRings: KeyRings
+  readonly redisSource: RedisSource
+  readonly link: RedisLink
+  readonly log: NodeLog['log']
+}
+
+/**
+ * Opens the policy of a worker: that of its file, or that of the cluster.
+ *
+ * @throws {ConfigError} with all problems of the policy
+ */
+async function openWorkerPolicy({ settings, link, ...rest }: WorkerPolicyDependencies): Promise<PolicyRoom> {
+  const { policy: source, node } = settings
+  const check = (snapshot: Snapshot) => requireKey(settings, snapshot)
+  if (source.source === 'file') return openPolicy({ path: source.path, settings, check })
+  const { policy } = await openActivePolicy({
+    ...rest,
+    settings: { policy: source, node },
+    redis: settings.redis!,
+    publicUrls: settings.publicUrls,
+    check,
+    role: 'worker',
+  })
+  policy.attach(new RevisionStore(link.client('receipt', 'policy'), link.keys))
+  return policy
 }
 
 /** Returns the issuers with signed introspection responses. A worker needs the keys of no other issuer. */

@@ -10,6 +10,7 @@ import type { KeySetStatus } from '../issuers/key-set.ts'
 import type { KeyService } from '../keys/key-service.ts'
 import type { LimitService } from '../limits/limit-service.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
+import type { RevisionService } from '../revisions/revision-service.ts'
 import type { RevocationService } from '../revocation/revocation-service.ts'
 import type { Revocations } from '../revocation/revocations.ts'
 import type { Sessions } from '../sessions/sessions.ts'
@@ -97,6 +98,8 @@ export interface TraceDependencies {
 /** Dependencies of admin operations that exist only on a node with Redis. */
 export interface SharedDependencies {
   readonly keys: Pick<KeyService, 'list' | 'has' | 'rotate'>
+  /** Revisions of the cluster's policy; `undefined` with `policy.source: file`. */
+  readonly revisions: RevisionService | undefined
   readonly cluster: Pick<Cluster, 'list' | 'acceptLoss' | 'status'>
   readonly revocations: Pick<Revocations, 'revoked' | 'size' | 'bytes'>
   readonly revocationService: Pick<RevocationService, 'revoke'>

@@ -65,6 +65,8 @@ export interface ClusterDependencies {
   readonly node: { readonly id: string; readonly address: string; readonly version: string }
   /** Revision of the current policy. */
   readonly revision: () => string
+  /** Active revision of the cluster's policy on this node; `undefined` for a policy from a file. */
+  readonly activation?: (() => { readonly number: number; readonly sequence: number } | undefined) | undefined
   /**
    * Longest time without contact to Redis for which this node still admits requests from its own state, ms. The lease
    * lasts equally long, so a node leaves the member list only after the node has stopped admitting requests (fenced
@@ -72,6 +74,8 @@ export interface ClusterDependencies {
    */
   readonly boundMs: () => number
   readonly epochFile: EpochFile | undefined
+  /** Time since which Redis is known to be empty, monotonic, ms; `undefined` when it is not. */
+  readonly emptySince?: number | undefined
   readonly log: ClusterLog
   /**
    * Called when the process must end: the configuration of Redis breaks the guarantees of revocation receipts, or
@@ -144,7 +148,8 @@ export class Cluster {
     this.#key = `${node.id}~${randomBytes(6).toString('base64url')}`
     this.#reader = link.client('reader', 'events')
     this.#client = dependencies.client
-    this.#epoch = new Epoch({ link, client: this.#client, file: dependencies.epochFile, log: dependencies.log })
+    const { epochFile, emptySince, log } = dependencies
+    this.#epoch = new Epoch({ link, client: this.#client, file: epochFile, emptySince, log })
     this.#scripts = {
       renew: this.#reader.script(new URL('./renew-lease.lua', import.meta.url)),
       begin: this.#client.script(new URL('./begin-log.lua', import.meta.url)),
@@ -220,12 +225,13 @@ export class Cluster {
     let listed = false
     for (let i = 0; i + 2 < rest.length; i += 3) {
       const read = readMemberFacts(rest[i + 1], rest[i]!)
-      const { id, address, version, revision } = read
+      const { id, address, version, revision, policy_number, policy_sequence } = read
       facts.push(read)
       listed ||= rest[i] === this.#key
       const position = rest[i + 2]!
       const behindMs = position === '' || newest === '' ? 0 : positionMs(newest!) - positionMs(position)
-      members.push({ id, address, version, revision, position, lag_ms: Math.max(0, behindMs) })
+      const stated = { id, address, version, revision, policy_number, policy_sequence }
+      members.push({ ...stated, position, lag_ms: Math.max(0, behindMs) })
     }
     if (listed && !this.#hasLost(true)) this.#lastListed = facts
     return members.sort((a, b) => (a.id < b.id ? -1 : 1))
@@ -430,10 +436,18 @@ export class Cluster {
 
   /** Renews the lease, and acknowledges all events up to `#finished`. */
   #renew(): Promise<[epoch: string, there: number, holder?: string]> {
-    const { link, node, revision } = this.#dependencies
+    const { link, node, revision, activation } = this.#dependencies
     const { keys } = link
     const event_kinds = [...this.#states.keys()]
-    const facts: MemberFacts = { ...node, revision: revision(), bound_ms: this.boundMs, event_kinds }
+    const active = activation?.()
+    const facts: MemberFacts = {
+      ...node,
+      revision: revision(),
+      policy_number: active?.number ?? null,
+      policy_sequence: active?.sequence ?? null,
+      bound_ms: this.boundMs,
+      event_kinds,
+    }
     const awaited = this.#awaited && this.#unfinished === 0
     if (awaited) this.#awaited = false
     return this.#scripts.renew(

@@ -8,7 +8,7 @@ import type { EpochFile } from './epoch-file.ts'
 /**
  * Time that disconnected members have to return and restore the data that Redis lost, ms. Members reconnect within 3 s.
  */
-const SETTLE_MS = 3500
+export const SETTLE_MS = 3500
 /** Longest time for which one member can restore data while no node can join, ms. */
 const RESTORE_MS = 20_000
 const LOOK_AGAIN_MS = 150
@@ -19,6 +19,8 @@ export interface EpochDependencies {
   readonly link: RedisLink
   readonly client: RedisClient
   readonly file: EpochFile | undefined
+  /** Time since which Redis is known to be empty, monotonic, ms; `undefined` when it is not. */
+  readonly emptySince?: number | undefined
   readonly log: ClusterLog
 }
 
@@ -115,8 +117,7 @@ export class Epoch {
 
   /** Joins the epoch in Redis, or creates the first epoch of a new cluster. Used by a process that has no epoch yet. */
   async #enter(first: string, ended: () => boolean): Promise<void> {
-    const { log } = this.#dependencies
-    const emptySince = performance.now()
+    const { log, emptySince = performance.now() } = this.#dependencies
     let said = false
     for (let epoch = first; ; epoch = await this.#look()) {
       if (ended()) return

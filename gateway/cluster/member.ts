@@ -8,6 +8,9 @@ export interface MemberListing {
   readonly version: string
   /** Revision of the policy that the node uses. */
   readonly revision: string
+  /** Number of the policy revision of the cluster that the node uses, and of its activation; `null` for a file. */
+  readonly policy_number: number | null
+  readonly policy_sequence: number | null
   /** Position of the last event that the node applied. */
   readonly position: Position
   /** Time between the node's last applied event and the newest event in the log, ms. */
@@ -20,6 +23,9 @@ export interface MemberFacts {
   readonly address: string
   readonly version: string
   readonly revision: string
+  /** Number of the policy revision of the cluster, and of its activation; `null` for a policy from a file. */
+  readonly policy_number: number | null
+  readonly policy_sequence: number | null
   /** Time without contact to Redis after which the member admits no request from its old state, ms. */
   readonly bound_ms: number
   /** Kinds of events that the member applies. It acknowledges other kinds too, and ignores them. */
@@ -33,6 +39,7 @@ export interface MemberFacts {
 export function readMemberFacts(json: string | null | undefined, key: string): MemberFacts {
   const read = parsed(json)
   const text = (name: string) => (typeof read[name] === 'string' ? read[name] : '')
+  const count = (name: string) => (Number.isSafeInteger(read[name]) ? (read[name] as number) : null)
   const bound = read['bound_ms']
   const kinds: readonly unknown[] = Array.isArray(read['event_kinds']) ? read['event_kinds'] : []
   return {
@@ -40,6 +47,8 @@ export function readMemberFacts(json: string | null | undefined, key: string): M
     address: text('address'),
     version: text('version'),
     revision: text('revision'),
+    policy_number: count('policy_number'),
+    policy_sequence: count('policy_sequence'),
     bound_ms: typeof bound === 'number' && bound > 0 ? bound : 0,
     event_kinds: kinds.filter((kind) => typeof kind === 'string'),
   }

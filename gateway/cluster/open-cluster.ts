@@ -9,7 +9,8 @@ import { Cluster, type ClusterDependencies } from './cluster.ts'
 import { EpochFile } from './epoch-file.ts'
 import { MemberCount } from './member-count.ts'
 
-export interface ClusterRoomDependencies extends Pick<ClusterDependencies, 'revision' | 'log' | 'onFatal'> {
+export interface ClusterRoomDependencies
+  extends Pick<ClusterDependencies, 'revision' | 'activation' | 'emptySince' | 'log' | 'onFatal'> {
   readonly settings: Pick<Settings, 'node' | 'listen' | 'revocation'>
   readonly redis: RedisSettings
   /** User names, secrets and certificates for new connections to Redis. Default: those of `redis`. */
@@ -47,6 +48,8 @@ export function openCluster({ settings, redis, redisSource, staleMs, ...rest }: 
     client,
     node: { id: node.id, address: hostPort(listen.host ?? hostname(), listen.port), version: packageVersion },
     revision: rest.revision,
+    activation: rest.activation,
+    emptySince: rest.emptySince,
     boundMs: () => Math.max(maxStalenessMs, staleMs()),
     epochFile: epochFile === undefined ? undefined : new EpochFile(epochFile),
     log: rest.log,

@@ -9,7 +9,7 @@ import {
   problem,
   problemCodes,
 } from './problem.ts'
-import { isReservedKey, isReservedValue } from './reserved-keys.ts'
+import { isReservedKey } from './reserved-keys.ts'
 import { keysAt } from './schema-walk.ts'
 import { secretReferenceError } from './secret.ts'
 import type { SettingProblem } from './settings-context.ts'
@@ -63,7 +63,6 @@ function* describe(schema: z.core.$ZodType, document: unknown, issue: Issue, loc
     for (const key of issue.keys) yield unknownKey(key, path, known, locate)
     return
   }
-  const key = path.at(-1)
   const value = valueAt(document, path)
   const add = (code: ProblemCode, message: string, hint?: string) => problem(code, message, path, locate(path), hint)
   const found = foundByCode(issue)
@@ -72,8 +71,6 @@ function* describe(schema: z.core.$ZodType, document: unknown, issue: Issue, loc
     return
   }
   if (value === undefined) yield add('GH_CONFIG_MISSING', 'is required')
-  else if (isReservedValue(key, value))
-    yield add('GH_CONFIG_NOT_YET', 'this value is reserved for a later version', reservedHint)
   else if (issue.message === secretReferenceError && typeof value === 'string') {
     yield add(
       'GH_CONFIG_SECRET_INLINE',

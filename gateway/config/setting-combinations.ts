@@ -119,6 +119,21 @@ const certificatesOfTls: CombinationCheck = ({ client_certificate, tls }, ctx) =
   addProblem(ctx, { code: 'GH_CONFIG_MISSING', message, path: ['tls', 'certificates'], locatedAt: ['tls'], hint })
 }
 
+const redisOfClusterPolicy: CombinationCheck = ({ policy, redis, keys }, ctx) => {
+  if (policy.source !== 'cluster') return
+  const need = (path: string[], hint: string): void =>
+    addProblem(ctx, {
+      code: 'GH_CONFIG_MISSING',
+      message: 'is required with policy.source: cluster',
+      path,
+      locatedAt: ['policy', 'source'],
+      hint,
+    })
+  if (redis === undefined) need(['redis'], 'set redis.url')
+  if (keys.policy.length > 0) return
+  need(['keys', 'policy'], 'generate a key with `gatehouse keys generate policy`, the same for all nodes and workers')
+}
+
 const combinationChecks = [
   publicUrlOfOpenListener,
   proxiesOfProxyProtocol,
@@ -130,6 +145,7 @@ const combinationChecks = [
   clusterStaleness,
   proxiesOfCertificateField,
   certificatesOfTls,
+  redisOfClusterPolicy,
 ]
 
 /** Whether the settings list no certificate. A file of `tls` that cannot be read is reported separately. */

@@ -3,7 +3,9 @@ import { PolicyFile, type PolicyFileEvents } from './policy-file.ts'
 import type { Snapshot } from './snapshot.ts'
 
 export interface PolicyDependencies {
-  readonly settings: Pick<Settings, 'policy' | 'publicUrls'>
+  /** Path of the policy: a file or a folder. */
+  readonly path: string
+  readonly settings: Pick<Settings, 'publicUrls'>
   /**
    * Checks that the node's settings contain all that the policy needs. @throws {ConfigError} if a setting is missing
    */
@@ -14,10 +16,10 @@ export interface PolicyDependencies {
 export interface PolicyRoom {
   /** The policy in force. */
   readonly current: Snapshot
-  /** Starts to poll the policy files for changes, and reports each change to `events`. */
+  /** Starts to follow changes of the policy, and reports each change to `events`. */
   watch(events: PolicyFileEvents): void
   /**
-   * Checks the policy files for a change immediately. Also retries a policy that compiled but was rejected. Does
+   * Checks for a change of the policy immediately. Also retries a policy that compiled but was rejected. Does
    * nothing before `watch`.
    */
   reload(): void
@@ -29,8 +31,8 @@ export interface PolicyRoom {
  *
  * @throws {ConfigError} with all problems of the policy
  */
-export function openPolicy({ settings, check }: PolicyDependencies): PolicyRoom {
-  const file = new PolicyFile(settings.policy.path, settings.publicUrls)
+export function openPolicy({ path, settings, check }: PolicyDependencies): PolicyRoom {
+  const file = new PolicyFile(path, settings.publicUrls)
   let current = file.load()
   check(current)
   let watched: PolicyFileEvents | undefined

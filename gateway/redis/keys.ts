@@ -50,6 +50,10 @@ export class RedisKeys {
   readonly keyUse: string
   /** Hash: for each kind of keys, the id of the key that the cluster appointed as the writing key. */
   readonly writingKeys: string
+  /** Hash: for each number, the revision of the policy with its MAC. */
+  readonly policyRevisions: string
+  /** String: the newest activation of a policy revision, with its MAC. */
+  readonly policyActivation: string
 
   constructor(prefix: string) {
     this.#prefix = prefix
@@ -63,6 +67,8 @@ export class RedisKeys {
     this.keyHolders = `${revocation}key-holders`
     this.keyUse = `${revocation}key-use`
     this.writingKeys = `${revocation}writing-keys`
+    this.policyRevisions = `${revocation}policy:revisions`
+    this.policyActivation = `${revocation}policy:activation`
     this.epoch = `${revocation}epoch`
     this.settling = `${revocation}settling`
     this.members = `${revocation}members`
@@ -75,6 +81,16 @@ export class RedisKeys {
   /** String: the key of the member that uses this node id now. */
   nodeId(id: string): string {
     return `${this.#prefix}{rev}:id:${id}`
+  }
+
+  /** String: a policy on which the members vote, with its MAC. Expires after a minute. */
+  policyCandidate(id: string): string {
+    return `${this.#prefix}{rev}:policy:candidate:${id}`
+  }
+
+  /** Hash: for each node id, its vote on a policy. Expires after a minute. */
+  policyVotes(id: string): string {
+    return `${this.#prefix}{rev}:policy:votes:${id}`
   }
 
   /** String: summary of the streams of one node, as JSON. Expires when the node no longer renews it. */

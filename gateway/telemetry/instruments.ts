@@ -107,6 +107,23 @@ export const instruments = {
     'policy_loaded_timestamp_seconds',
     'Unix time at which the active policy was loaded, in seconds.',
   ),
+  policyNumber: gauge(
+    'policy_revision_number',
+    'Number of the active revision of the cluster policy. Only with policy.source: cluster.',
+  ),
+  policyActivation: gauge(
+    'policy_activation_sequence',
+    'Number of the activation of the active revision. It rises with every change of the cluster policy, also with a rollback.',
+  ),
+  policyBehind: gauge(
+    'policy_behind',
+    '1 while this process could not apply a newer revision of the cluster policy, and enforces an older one; else 0.',
+  ),
+  policyRefused: counter(
+    'policy_activations_refused_total',
+    'Activations of a policy in Redis that this process did not accept. `cause`: `forged`, the MAC is wrong; `unknown-key`, this process lacks the key; `older`, the process already enforces a newer activation.',
+    ['cause'],
+  ),
   policyRejected: counter(
     'policy_rejected_total',
     'Policy changes that the node rejected: invalid policies, and policies that need a missing key or an unreadable secret. The previous policy stays active.',

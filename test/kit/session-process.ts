@@ -17,7 +17,7 @@ const [config, tokenUrl, credentials, leaseMs] = process.argv.slice(2) as [strin
 const settings = loadSettings({ path: config, env: process.env, flags: {} })
 const lines = new LineWriter(1)
 const log = new NodeLog(lines, { ...settings.log, node: settings.node.id })
-const snapshot = new PolicyFile(settings.policy.path).load()
+const snapshot = new PolicyFile((settings.policy as { readonly path: string }).path).load()
 let stopAt: Step | undefined
 
 const keyRings = new KeyRings(settings.keys)

@@ -98,7 +98,7 @@ test('the settings loader works without a file, from environment variables and f
   const env = { GATEHOUSE_POLICY_PATH: 'p.yaml' }
   const settings = loadSettings({ path: undefined, env, flags: { listen: '127.0.0.1:0', node: { id: undefined } } })
 
-  expect(settings.policy.path).toBe(join(process.cwd(), 'p.yaml'))
+  expect(settings.policy).toEqual({ source: 'file', path: join(process.cwd(), 'p.yaml') })
   expect(settings.listen.port).toBe(0)
 })
 
@@ -288,8 +288,10 @@ test.each([
 test.each([
   [{ policy: undefined }, 'GH_CONFIG_MISSING policy'],
   [{ policy: {} }, 'GH_CONFIG_MISSING policy.path'],
-  [{ policy: { source: 'cluster', path: 'x' } }, 'GH_CONFIG_NOT_YET policy.source'],
-  [{ policy: { path: 'x', seed: 'y' } }, 'GH_CONFIG_NOT_YET policy.seed'],
+  [{ policy: { source: 'disk', path: 'x' } }, 'GH_CONFIG_VALUE policy.source'],
+  [{ policy: { path: 'x', seed: 'y' } }, 'GH_CONFIG_VALUE policy.seed'],
+  [{ policy: { path: 'x', copy: 'y' } }, 'GH_CONFIG_VALUE policy.copy'],
+  [{ policy: { source: 'cluster', seed: 'x' } }, 'GH_CONFIG_MISSING policy.copy'],
   [{ webhooks: {} }, 'GH_CONFIG_NOT_YET webhooks'],
   [{ tls: {} }, 'GH_CONFIG_MISSING tls.certificates'],
   // S-127: the settings reject an address block that trusts every peer.
@@ -308,6 +310,13 @@ test.each([
   [{ admin: { hosts: ['A.test'] } }, 'GH_CONFIG_VALUE admin.hosts[0]'],
 ])('the settings loader rejects %j with %s', (settings, problem) => {
   expect(say({ file: { policy, ...settings } })).toEqual([problem])
+})
+
+test('the settings of a cluster policy require Redis and a key that authenticates revisions', () => {
+  expect(say({ file: { policy: { source: 'cluster', copy: 'y' } } })).toEqual([
+    'GH_CONFIG_MISSING redis',
+    'GH_CONFIG_MISSING keys.policy',
+  ])
 })
 
 test('the settings loader throws a ConfigError for an unreadable or malformed settings file', () => {
@@ -352,7 +361,7 @@ test('a relative path in the settings file starts at the folder of the file, and
     },
   })
   const pathsOf = (settings: Settings) => [
-    settings.policy.path,
+    settings.policy.source === 'file' && settings.policy.path,
     settings.revocation.epochFile,
     settings.audit.spill?.path,
   ]

@@ -30,7 +30,8 @@ const handledElsewhere: Readonly<Record<string, string>> = {
   'gateway/node.ts this.#stopping ??= ': 'returned to the process, which ends',
   'gateway/queues/queues.ts this.#attempted = new Promise(': 'resolved by events of the connection; never rejects',
   'workers/worker-process.ts this.#stopping ??= ': 'returned to the process, which ends',
-  'gateway/node.ts () => Promise.reject(error)': 'ends the process on purpose: the node must not run with this Redis',
+  'gateway/node-cluster.ts () => Promise.reject(error)':
+    'ends the process on purpose: the node must not run with this Redis',
 }
 
 /** Files with timers that must not use a supervisor, or that have no work to supervise, with the reason. */

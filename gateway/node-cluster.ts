@@ -1,0 +1,38 @@
+import type { RedisSource } from './base/redis-topology.ts'
+import { type ClusterRoom, openCluster } from './cluster/open-cluster.ts'
+import type { Settings } from './config/settings.ts'
+import type { PolicyRoom } from './policy/open-policy.ts'
+import type { OpenedPolicy } from './revisions/open-active-policy.ts'
+import type { NodeLog } from './telemetry/node-log.ts'
+
+interface NodeClusterDependencies {
+  readonly settings: Settings
+  readonly redisSource: RedisSource | undefined
+  readonly policy: PolicyRoom
+  /** The policy of the cluster; `undefined` with `policy.source: file`. */
+  readonly activePolicy: OpenedPolicy | undefined
+  readonly log: NodeLog['log']
+}
+
+/** Opens the membership of a node in its cluster; `undefined` without Redis. */
+export function openNodeCluster(dependencies: NodeClusterDependencies): ClusterRoom | undefined {
+  const { settings, redisSource, policy, activePolicy, log } = dependencies
+  const { redis } = settings
+  if (redis === undefined || redisSource === undefined) return undefined
+  return openCluster({
+    settings,
+    redis,
+    redisSource,
+    revision: () => policy.current.revision,
+    activation: activePolicy && (() => activePolicy.policy.held.activation),
+    emptySince: activePolicy?.emptySince,
+    staleMs: () => policy.current.revocationStaleMs,
+    log,
+    onFatal: endProcess,
+  })
+}
+
+/** Ends the process like an uncaught exception, with a log line that states the reason. */
+function endProcess(error: unknown): void {
+  setImmediate(() => Promise.reject(error))
+}

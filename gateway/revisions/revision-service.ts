@@ -1,0 +1,328 @@
+import { randomUUID } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Acknowledged, AwaitedMember } from '../cluster/acknowledgements.ts'
+import type { MemberListing } from '../cluster/member.ts'
+import type { WrittenEvent } from '../cluster/written-event.ts'
+import { ConfigError, type Problem } from '../config/problem.ts'
+import type { Route, Snapshot } from '../policy/snapshot.ts'
+import type { ActivePolicy, HeldPolicy, PolicyLog } from './active-policy.ts'
+import { openRevision } from './active-policy.ts'
+import type { Envelopes } from './envelope.ts'
+import {
+  type Activation,
+  hashOf,
+  type PolicyText,
+  printActivation,
+  printRevision,
+  type Revision,
+  type RevisionFacts,
+  readRevision,
+} from './revision.ts'
+import { CANDIDATE_EVENT, type RevisionStore, type SealedPolicy } from './revision-store.ts'
+import { type Objection, readVote, type VoteProblem } from './vote.ts'
+
+/** Longest wait for the votes of the members, ms. */
+const VOTES_MS = 5000
+/** Time between two reads of votes, or of what the members enforce, ms. */
+const LOOK_AGAIN_MS = 25
+
+export interface RevisionServiceDependencies {
+  readonly policy: ActivePolicy
+  readonly store: RevisionStore
+  readonly envelopes: Envelopes
+  readonly cluster: {
+    list(): Promise<readonly MemberListing[]>
+    readonly boundMs: number
+    lostMembers(listed: readonly AwaitedMember[]): {
+      readonly members: readonly AwaitedMember[]
+      readonly boundMs: number
+    }
+  }
+  readonly log: PolicyLog
+}
+
+/** A change of the policy of the cluster. */
+export interface PolicyOrder {
+  readonly files: readonly PolicyText[]
+  /** Authenticated caller that orders the change. */
+  readonly author: string
+  readonly message: string
+  /** Number of the revision with which the caller compared the policy; `undefined` for no comparison. */
+  readonly against: number | undefined
+  /** Longest wait for the acknowledgements of the members, ms. */
+  readonly waitMs: number
+}
+
+/** Receipt of an activation. Names in snake_case are sent in replies. */
+export interface ActivationReceipt {
+  readonly id: string
+  /** Number of the revision, and of its activation. */
+  readonly number: number
+  readonly sequence: number
+  readonly acknowledged: readonly Acknowledged[]
+  /** Ids of the members that have not acknowledged the activation. */
+  readonly missing: readonly string[]
+  /**
+   * Time from which no node decides a request by an older revision (RFC 3339), except on the routes in `not_fenced`.
+   */
+  readonly fenced_by: string
+  /**
+   * Routes of the previous revision that a node without contact to Redis still serves: they are public, or have
+   * `on_outage.revocation: stale`.
+   */
+  readonly not_fenced: readonly string[]
+}
+
+export type PolicyOutcome =
+  | { readonly outcome: 'activated'; readonly receipt: ActivationReceipt }
+  /** The files are those of the active revision. */
+  | { readonly outcome: 'unchanged'; readonly number: number }
+  /** Another revision is active than the caller compared with. `since` lists the revisions after it. */
+  | { readonly outcome: 'conflict'; readonly number: number; readonly since: readonly RevisionFacts[] }
+  /** The policy is invalid. */
+  | { readonly outcome: 'invalid'; readonly problems: readonly Problem[] }
+  /** Some members could not enforce the policy. */
+  | { readonly outcome: 'rejected'; readonly objections: readonly Objection[] }
+
+/** Changes the policy of the cluster, and lists its revisions. For the admin API. */
+export class RevisionService {
+  readonly #dependencies: RevisionServiceDependencies
+
+  constructor(dependencies: RevisionServiceDependencies) {
+    this.#dependencies = dependencies
+  }
+
+  /** The policy that this node enforces. */
+  get active(): HeldPolicy {
+    return this.#dependencies.policy.held
+  }
+
+  /** Lists the kept revisions, the newest first. @throws {RedisFault} as a rejection */
+  async list(): Promise<RevisionFacts[]> {
+    const texts = await this.#dependencies.store.revisions()
+    const listed = [...texts].flatMap(([number, text]) => this.#opened(Number(number), text) ?? [])
+    return listed.sort((a, b) => b.number - a.number).map(factsOf)
+  }
+
+  /** Reads a revision; `undefined` when it is not kept or not authentic. @throws {RedisFault} as a rejection */
+  async find(number: number): Promise<Revision | undefined> {
+    if (number === this.active.activation.number) return this.active.revision
+    const text = await this.#dependencies.store.revision(number)
+    return text === undefined ? undefined : this.#opened(number, text)
+  }
+
+  /**
+   * Compiles a policy on this node, as a candidate would be.
+   *
+   * @throws {ConfigError} with all problems
+   */
+  tryCandidate(files: readonly PolicyText[]): Snapshot {
+    return this.#dependencies.policy.tryCandidate(files)
+  }
+
+  /**
+   * Makes a policy the active policy of the cluster, if every member can enforce it. Otherwise nothing changes.
+   *
+   * @throws {RedisFault} as a rejection
+   */
+  apply(order: PolicyOrder): Promise<PolicyOutcome> {
+    return this.#change(order, 'apply')
+  }
+
+  /**
+   * Makes a new revision with the content of an earlier one, and activates it.
+   *
+   * @param to  number of the earlier revision; `undefined`: the one before the active revision
+   * @returns `undefined` when the earlier revision is not kept
+   * @throws {RedisFault} as a rejection
+   */
+  async rollback(
+    to: number | undefined,
+    order: Omit<PolicyOrder, 'files' | 'against'>,
+  ): Promise<PolicyOutcome | undefined> {
+    const { policy } = this.#dependencies
+    await policy.check()
+    const against = this.active.activation.number
+    const earlier = await this.find(to ?? against - 1)
+    if (earlier === undefined) return undefined
+    return this.#change({ ...order, files: earlier.files, against }, 'rollback')
+  }
+
+  /**
+   * Gives every kept revision and the activation a MAC by the current writing key.
+   *
+   * @throws {RedisFault} as a rejection
+   */
+  async renewMacs(): Promise<void> {
+    const { store, envelopes } = this.#dependencies
+    const renewed = (kind: 'revision' | 'activation', text: string): string | undefined => {
+      const opened = envelopes.open(kind, text)
+      if ('fault' in opened || opened.key === envelopes.writer) return undefined
+      return envelopes.seal(kind, opened.body)
+    }
+    for (const [number, text] of await store.revisions()) {
+      const fresh = renewed('revision', text)
+      if (fresh !== undefined) await store.replaceEnvelope(Number(number), text, fresh)
+    }
+    const text = await store.activation()
+    const fresh = text === '' ? undefined : renewed('activation', text)
+    if (fresh !== undefined) await store.replaceEnvelope(undefined, text, fresh)
+  }
+
+  async #change(order: PolicyOrder, why: Activation['why']): Promise<PolicyOutcome> {
+    const { policy, store, envelopes, log } = this.#dependencies
+    await policy.check()
+    const base = this.active
+    const { files, author, message, against, waitMs } = order
+    if (against !== undefined && against !== base.activation.number) return this.#conflict(against)
+    const hash = hashOf(files)
+    if (hash === base.activation.hash) return { outcome: 'unchanged', number: base.activation.number }
+    const invalid = this.#problemsOf(files)
+    if (invalid !== undefined) return { outcome: 'invalid', problems: invalid }
+    const number = Math.max(await store.highest(), base.activation.number) + 1
+    const facts = { number, hash, author, time: new Date().toISOString() }
+    const revision = envelopes.seal('revision', printRevision({ ...facts, message, files }))
+    const objections = await this.#objections(revision)
+    if (objections.length > 0) {
+      log('warn', 'policy not activated: members cannot enforce it', { number, author, objections })
+      return { outcome: 'rejected', objections }
+    }
+    const { sequence } = base.activation
+    const activation = printActivation({ ...facts, sequence: sequence + 1, why })
+    const sealed: SealedPolicy = { activation: envelopes.seal('activation', activation), number, revision }
+    const sentMs = Date.now()
+    const sentAt = performance.now()
+    const written = await store.activate(sealed, base.sealed.activation)
+    if (written === undefined) return this.#conflict(base.activation.number)
+    const activated = { sentMs, sentAt, sequence: sequence + 1, number, before: base.snapshot, waitMs }
+    return { outcome: 'activated', receipt: await this.#receipt(written, activated) }
+  }
+
+  #problemsOf(files: readonly PolicyText[]): readonly Problem[] | undefined {
+    try {
+      this.#dependencies.policy.tryCandidate(files)
+      return undefined
+    } catch (error) {
+      if (error instanceof ConfigError) return error.problems
+      throw error
+    }
+  }
+
+  async #conflict(against: number): Promise<PolicyOutcome> {
+    const { policy } = this.#dependencies
+    await policy.check()
+    const { number } = this.active.activation
+    const since = (await this.list()).filter((each) => each.number > against)
+    return { outcome: 'conflict', number, since }
+  }
+
+  /** Asks every member whether it could enforce the revision. Returns the members that did not say yes. */
+  async #objections(revision: string): Promise<Objection[]> {
+    const { store } = this.#dependencies
+    const id = randomUUID()
+    const { members } = await store.propose(id, revision)
+    const deadline = performance.now() + VOTES_MS
+    for (;;) {
+      const [votes, living] = await Promise.all([store.votes(id), this.#living()])
+      const open: Objection[] = []
+      const refused: Objection[] = []
+      for (const { id: node, eventKinds } of members) {
+        if (!eventKinds.includes(CANDIDATE_EVENT)) refused.push({ node, problems: [foreignMember] })
+        else if (!living.has(node)) continue
+        else {
+          const vote = readVote(votes.get(node) ?? '')
+          if (vote === undefined) open.push({ node, problems: [silentMember] })
+          else if (!vote.ok) refused.push({ node, problems: vote.problems })
+        }
+      }
+      if (open.length === 0) return refused
+      if (performance.now() >= deadline) return [...refused, ...open]
+      await sleep(LOOK_AGAIN_MS)
+    }
+  }
+
+  async #living(): Promise<ReadonlySet<string>> {
+    return new Set((await this.#dependencies.cluster.list()).map(({ id }) => id))
+  }
+
+  async #receipt(written: WrittenEvent, activated: ActivatedPolicy): Promise<ActivationReceipt> {
+    const { cluster, log } = this.#dependencies
+    const { sentAt, sentMs, sequence, number, waitMs, before } = activated
+    const tookMs = performance.now() - sentAt
+    const lost = cluster.lostMembers(written.members)
+    const awaited = new Set([...written.members, ...lost.members].map(({ id }) => id))
+    const acknowledged = await this.#acknowledgements(awaited, activated)
+    for (const { node } of acknowledged) awaited.delete(node)
+    const boundMs = Math.max(cluster.boundMs, written.boundMs, lost.boundMs)
+    const receipt: ActivationReceipt = {
+      id: randomUUID(),
+      number,
+      sequence,
+      acknowledged,
+      missing: [...awaited],
+      fenced_by: new Date(sentMs + Math.ceil(tookMs) + boundMs).toISOString(),
+      not_fenced: before.routes.filter(isServedWithoutContact).map(({ id }) => id),
+    }
+    const { missing } = receipt
+    log('info', 'policy activated', { number, sequence, acknowledged: acknowledged.length, missing, waited_ms: waitMs })
+    return receipt
+  }
+
+  /** Waits until every awaited member enforces the activation, or a later one. */
+  async #acknowledgements(
+    awaited: ReadonlySet<string>,
+    { sequence, sentAt, waitMs }: ActivatedPolicy,
+  ): Promise<Acknowledged[]> {
+    const acknowledged = new Map<string, Acknowledged>()
+    for (;;) {
+      for (const { id, policy_sequence: reached } of await this.#listing()) {
+        if (!awaited.has(id) || acknowledged.has(id) || (reached ?? 0) < sequence) continue
+        acknowledged.set(id, { node: id, ms: Math.round((performance.now() - sentAt) * 100) / 100 })
+      }
+      if (acknowledged.size === awaited.size || performance.now() - sentAt >= waitMs) return [...acknowledged.values()]
+      await sleep(LOOK_AGAIN_MS)
+    }
+  }
+
+  /** Lists the members; empty while Redis does not reply. The activation is already written. */
+  async #listing(): Promise<readonly MemberListing[]> {
+    try {
+      return await this.#dependencies.cluster.list()
+    } catch {
+      return []
+    }
+  }
+
+  #opened(number: number, text: string): Revision | undefined {
+    const { envelopes } = this.#dependencies
+    const opened = envelopes.open('revision', text)
+    if ('fault' in opened) return undefined
+    return openRevision(envelopes, text, { number, hash: readRevision(opened.body).hash })
+  }
+}
+
+interface ActivatedPolicy {
+  readonly sentMs: number
+  readonly sentAt: number
+  readonly number: number
+  readonly sequence: number
+  /** The policy before the activation. */
+  readonly before: Snapshot
+  readonly waitMs: number
+}
+
+const foreignMember: VoteProblem = {
+  message: 'the node does not follow the policy of the cluster: its policy.source is file, or its version is older',
+}
+
+const silentMember: VoteProblem = { message: `the node did not vote within ${VOTES_MS / 1000} s` }
+
+function factsOf({ number, hash, author, message, time }: Revision): RevisionFacts {
+  return { number, hash, author, message, time }
+}
+
+/** Whether a node without contact to Redis continues to serve the route by its last policy. */
+function isServedWithoutContact({ requirement, revocationStaleMs }: Route): boolean {
+  return requirement === undefined || revocationStaleMs > 0
+}

@@ -1,0 +1,148 @@
+import { KEEP_EVENTS_MS } from '../cluster/event.ts'
+import { readWrittenEvent, type WrittenEvent } from '../cluster/written-event.ts'
+import type { RedisKeys } from '../redis/keys.ts'
+import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
+
+/** Kinds of the events about the policy. */
+export const ACTIVATION_EVENT = 'policy'
+export const CANDIDATE_EVENT = 'policy-candidate'
+
+/** Number of revisions that Redis keeps. */
+const KEPT_REVISIONS = 200
+/** Lifetime of a candidate and its votes, ms: longer than the wait for votes. */
+const CANDIDATE_MS = 60_000
+
+/** An activation with its revision, as envelopes. */
+export interface SealedPolicy {
+  readonly activation: string
+  readonly number: number
+  readonly revision: string
+}
+
+/** Reads and writes the revisions, the activation and the candidates in Redis. Nothing that it reads is verified. */
+export class RevisionStore {
+  readonly #client: RedisClient
+  readonly #keys: RedisKeys
+  readonly #scripts: Readonly<Record<'activate' | 'restore' | 'propose' | 'renew', RedisScript>>
+
+  constructor(client: RedisClient, keys: RedisKeys) {
+    this.#client = client
+    this.#keys = keys
+    this.#scripts = {
+      activate: client.script(new URL('./activate-policy.lua', import.meta.url)),
+      restore: client.script(new URL('./restore-policy.lua', import.meta.url)),
+      propose: client.script(new URL('./propose-policy.lua', import.meta.url)),
+      renew: client.script(new URL('./renew-macs.lua', import.meta.url)),
+    }
+  }
+
+  get connected(): boolean {
+    return this.#client.ready
+  }
+
+  /** Envelope of the newest activation; `''` when it is missing. @throws {RedisFault} as a rejection */
+  async activation(): Promise<string> {
+    return text(await this.#client.call('GET', this.#keys.policyActivation)) ?? ''
+  }
+
+  /** Envelope of a revision. @throws {RedisFault} as a rejection */
+  async revision(number: number): Promise<string | undefined> {
+    return text(await this.#client.call('HGET', this.#keys.policyRevisions, String(number)))
+  }
+
+  /** Envelopes of all kept revisions, by number. @throws {RedisFault} as a rejection */
+  async revisions(): Promise<ReadonlyMap<string, string>> {
+    const pairs = (await this.#client.call('HGETALL', this.#keys.policyRevisions)) as string[]
+    const map = new Map<string, string>()
+    for (let i = 0; i + 1 < pairs.length; i += 2) map.set(pairs[i]!, pairs[i + 1]!)
+    return map
+  }
+
+  /** Highest number of a kept revision; 0 without revisions. @throws {RedisFault} as a rejection */
+  async highest(): Promise<number> {
+    const numbers = (await this.#client.call('HKEYS', this.#keys.policyRevisions)) as string[]
+    return Math.max(0, ...numbers.map(Number).filter(Number.isSafeInteger))
+  }
+
+  /**
+   * Activates a revision.
+   *
+   * @param expected  envelope of the activation that the new one follows; `''` for the first one
+   * @returns `undefined` when another activation took place, or the number is taken
+   * @throws {RedisFault} as a rejection
+   */
+  async activate({ activation, number, revision }: SealedPolicy, expected: string): Promise<WrittenEvent | undefined> {
+    const { events, members, memberFacts, policyRevisions, policyActivation } = this.#keys
+    const names = [events, members, memberFacts, policyRevisions, policyActivation]
+    const terms = [ACTIVATION_EVENT, activation, expected, number, revision, KEEP_EVENTS_MS, KEPT_REVISIONS]
+    const reply = (await this.#scripts.activate(names, terms)) as string[]
+    return reply[0] === '' ? undefined : readWrittenEvent(reply)
+  }
+
+  /**
+   * Puts back what Redis lost.
+   *
+   * @param expected  present value of the activation; `''` when it is missing
+   * @returns whether the activation was put back
+   * @throws {RedisFault} as a rejection
+   */
+  async restore({ activation, number, revision }: SealedPolicy, expected: string): Promise<boolean> {
+    const { events, policyRevisions, policyActivation } = this.#keys
+    const terms = [ACTIVATION_EVENT, activation, expected, number, revision, KEEP_EVENTS_MS]
+    return Number(await this.#scripts.restore([events, policyRevisions, policyActivation], terms)) === 1
+  }
+
+  /** Asks every member for its vote. @throws {RedisFault} as a rejection */
+  async propose(id: string, revision: string): Promise<WrittenEvent> {
+    const { events, members, memberFacts } = this.#keys
+    const names = [events, members, memberFacts, this.#keys.policyCandidate(id), this.#keys.policyVotes(id)]
+    const terms = [CANDIDATE_EVENT, id, revision, CANDIDATE_MS, KEEP_EVENTS_MS]
+    return readWrittenEvent((await this.#scripts.propose(names, terms)) as string[])
+  }
+
+  /** Envelope of a candidate; `undefined` after its lifetime. @throws {RedisFault} as a rejection */
+  async candidate(id: string): Promise<string | undefined> {
+    return text(await this.#client.call('GET', this.#keys.policyCandidate(id)))
+  }
+
+  /** @throws {RedisFault} as a rejection */
+  async vote(id: string, node: string, vote: string): Promise<void> {
+    await this.#client.call('HSET', this.#keys.policyVotes(id), node, vote)
+    await this.#client.call('PEXPIRE', this.#keys.policyVotes(id), CANDIDATE_MS)
+  }
+
+  /** Votes by node id. @throws {RedisFault} as a rejection */
+  async votes(id: string): Promise<ReadonlyMap<string, string>> {
+    const pairs = (await this.#client.call('HGETALL', this.#keys.policyVotes(id))) as string[]
+    const map = new Map<string, string>()
+    for (let i = 0; i + 1 < pairs.length; i += 2) if (pairs[i] !== '') map.set(pairs[i]!, pairs[i + 1]!)
+    return map
+  }
+
+  /**
+   * Replaces an envelope by one with a MAC by another key.
+   *
+   * @param number  number of the revision; `undefined` for the activation
+   * @throws {RedisFault} as a rejection
+   */
+  async replaceEnvelope(number: number | undefined, before: string, after: string): Promise<void> {
+    await this.#scripts.renew(
+      [this.#keys.policyRevisions, this.#keys.policyActivation],
+      [number === undefined ? '' : String(number), before, after],
+    )
+  }
+
+  /** Whether Redis has an epoch, so that it is neither new nor has it lost its data. @throws {RedisFault} */
+  async hasEpoch(): Promise<boolean> {
+    return Number(await this.#client.call('EXISTS', this.#keys.epoch)) === 1
+  }
+
+  /** Whether members restore the data that Redis lost. @throws {RedisFault} as a rejection */
+  async isSettling(): Promise<boolean> {
+    return Number(await this.#client.call('EXISTS', this.#keys.settling)) === 1
+  }
+}
+
+function text(reply: unknown): string | undefined {
+  return typeof reply === 'string' ? reply : undefined
+}

@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { gunzipSync, gzipSync } from 'node:zlib'
+import { z } from 'zod'
+import { type PolicySource, readPolicy } from '../policy/policy-source.ts'
+
+/** Largest policy of a revision, in bytes of its files. */
+export const POLICY_MAX_BYTES = 1024 * 1024
+
+/** A file of a policy. */
+export interface PolicyText {
+  /** File name without folder, such as `orders.yaml`. */
+  readonly name: string
+  readonly text: string
+}
+
+const facts = {
+  /** Number of the revision, from 1. A number is never used again. */
+  number: z.int().min(1),
+  /** SHA-256 of the files with their names, in hexadecimal. */
+  hash: z.string().regex(/^[0-9a-f]{64}$/),
+  author: z.string(),
+  message: z.string(),
+  /** Time of creation (RFC 3339). */
+  time: z.string(),
+}
+
+const revisionBody = z.strictObject({ ...facts, files: z.string() })
+
+const activationBody = z.strictObject({
+  /** Number of the activation. Later activations have higher numbers, also when they activate an old policy. */
+  sequence: z.int().min(1),
+  number: facts.number,
+  hash: facts.hash,
+  author: z.string(),
+  why: z.enum(['seed', 'apply', 'rollback']),
+  time: z.string(),
+})
+
+/** Facts about a revision, without its files. */
+export type RevisionFacts = z.output<z.ZodObject<typeof facts>>
+
+/** An immutable, numbered policy of the cluster. */
+export interface Revision extends RevisionFacts {
+  readonly files: readonly PolicyText[]
+}
+
+/** The statement that a revision is the active policy of the cluster. */
+export type Activation = Readonly<z.output<typeof activationBody>>
+
+const policyText = z.array(z.strictObject({ name: z.string(), text: z.string() }))
+
+/** SHA-256 of the files of a policy, with their names. */
+export function hashOf(files: readonly PolicyText[]): string {
+  return createHash('sha256').update(filesText(files)).digest('hex')
+}
+
+/** Prints a revision as the body of an envelope. The files are compressed. */
+export function printRevision({ files, ...rest }: Revision): string {
+  return JSON.stringify({ ...rest, files: gzipSync(filesText(files)).toString('base64') })
+}
+
+/** @throws {Error} when the text is not a revision; only a process that has the key can have written it */
+export function readRevision(body: string): Revision {
+  const { files, ...rest } = revisionBody.parse(JSON.parse(body))
+  const text = gunzipSync(Buffer.from(files, 'base64'), { maxOutputLength: 4 * POLICY_MAX_BYTES })
+  return { ...rest, files: policyText.parse(JSON.parse(text.toString())) }
+}
+
+export function printActivation(activation: Activation): string {
+  return JSON.stringify(activation)
+}
+
+/** @throws {Error} when the text is not an activation; only a process that has the key can have written it */
+export function readActivation(body: string): Activation {
+  return activationBody.parse(JSON.parse(body))
+}
+
+/**
+ * Orders activations. Equal sequences exist only after Redis lost a write: then the later time, and then the hash,
+ * decides, so that all nodes choose the same one.
+ *
+ * @returns negative when `a` comes before `b`, 0 when they are the same
+ */
+export function compareActivations(a: Activation, b: Activation): number {
+  if (a.sequence !== b.sequence) return a.sequence - b.sequence
+  const [left, right] = [`${a.time} ${a.hash} ${a.number}`, `${b.time} ${b.hash} ${b.number}`]
+  return left < right ? -1 : Number(left > right)
+}
+
+/**
+ * Parses the files of a revision.
+ *
+ * @param folder  folder of this node for which the relative paths in the policy are meant
+ * @throws {ConfigError} with all problems
+ */
+export function sourceOf(files: readonly PolicyText[], folder: string): PolicySource {
+  return readPolicy(files.map(({ name, text }) => ({ file: join(folder, name), bytes: Buffer.from(text) })))
+}
+
+function filesText(files: readonly PolicyText[]): string {
+  return JSON.stringify(files.map(({ name, text }) => ({ name, text })))
+}

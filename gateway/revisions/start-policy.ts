@@ -1,0 +1,229 @@
+import { performance } from 'node:perf_hooks'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { SETTLE_MS } from '../cluster/epoch.ts'
+import { ConfigError, nowhere, problem } from '../config/problem.ts'
+import { compilePolicy } from '../policy/compile.ts'
+import {
+  ActivePolicy,
+  type ActivePolicyDependencies,
+  type FailedActivation,
+  type HeldPolicy,
+  openRevision,
+} from './active-policy.ts'
+import {
+  type Activation,
+  compareActivations,
+  hashOf,
+  type PolicyText,
+  printActivation,
+  printRevision,
+  type Revision,
+  readActivation,
+  sourceOf,
+} from './revision.ts'
+import type { RevisionStore, SealedPolicy } from './revision-store.ts'
+
+const LOOK_AGAIN_MS = 100
+/** Time in which Redis must reply before the process starts from its copy, ms. */
+const REPLY_MS = 3000
+/** Longest wait for Redis, or for a first revision, of a process without a copy, ms. */
+const START_MS = 30_000
+
+export interface StartPolicyDependencies extends ActivePolicyDependencies {
+  /** Store for the start only; `ActivePolicy.attach` sets the store for the time after it. */
+  readonly store: RevisionStore
+  /** Reads the policy that becomes the first revision; `undefined` when the settings name none. */
+  readonly seed: { readonly path: string; read(): readonly PolicyText[] } | undefined
+  /** Name of this process as the author of the first revision. */
+  readonly author: string
+}
+
+export interface StartedPolicy {
+  readonly policy: ActivePolicy
+  /** Time since which Redis is known to be empty, monotonic, ms; `undefined` when it was not empty. */
+  readonly emptySince: number | undefined
+}
+
+interface FoundPolicy {
+  readonly activation: Activation
+  readonly revision: Revision
+  readonly sealed: SealedPolicy
+}
+
+/**
+ * Finds the policy with which a process starts: the newest activation in Redis or in the copy on disk. If neither exists
+ * and no member has one, the seed becomes revision 1.
+ *
+ * @throws {ConfigError} when there is no policy, it is not authentic, or it is invalid
+ */
+export async function startPolicy(dependencies: StartPolicyDependencies): Promise<StartedPolicy> {
+  const { envelopes, copy, seed, log } = dependencies
+  const kept = readCopy(dependencies)
+  const begunAt = performance.now()
+  let emptySince: number | undefined
+  let isSeeded = false
+  for (;;) {
+    const waitedMs = performance.now() - begunAt
+    const text = await readActivationText(dependencies.store)
+    if (text !== undefined && text !== '') {
+      const stored = await openStored(dependencies, text)
+      if (stored !== undefined && (kept === undefined || compareActivations(stored.activation, kept.activation) >= 0)) {
+        if (!isSeeded && seed !== undefined && stored.revision.hash !== hashOf(readSeed(seed) ?? [])) {
+          log('info', 'policy.seed is ignored: the cluster has a policy', { number: stored.activation.number })
+        }
+        return { policy: started(dependencies, stored, kept), emptySince: isSeeded ? emptySince : undefined }
+      }
+      if (kept === undefined) throw untrusted(envelopes.open('activation', text))
+    }
+    if (kept !== undefined && (text !== undefined || waitedMs > REPLY_MS)) {
+      log('warn', 'starting with the copy of the policy on disk', {
+        number: kept.activation.number,
+        reason: text === undefined ? 'Redis does not reply' : 'Redis has no newer policy',
+      })
+      return { policy: started(dependencies, kept, undefined), emptySince }
+    }
+    if (text === '') {
+      emptySince ??= performance.now()
+      isSeeded ||= seed !== undefined && (await plant(dependencies, seed, performance.now() - emptySince))
+    }
+    if (waitedMs > START_MS) throw nothingFound(text, copy.path)
+    await sleep(LOOK_AGAIN_MS)
+  }
+}
+
+async function readActivationText(store: RevisionStore): Promise<string | undefined> {
+  if (!store.connected) return undefined
+  try {
+    return await store.activation()
+  } catch {
+    return undefined
+  }
+}
+
+async function openStored(
+  { store, envelopes }: StartPolicyDependencies,
+  activation: string,
+): Promise<FoundPolicy | undefined> {
+  const opened = envelopes.open('activation', activation)
+  if ('fault' in opened) return undefined
+  const { number } = readActivation(opened.body)
+  const revision = await store.revision(number).catch(() => undefined)
+  return openPolicyTexts(envelopes, { activation, number, revision: revision ?? '' })
+}
+
+function openPolicyTexts(
+  envelopes: StartPolicyDependencies['envelopes'],
+  sealed: SealedPolicy,
+): FoundPolicy | undefined {
+  const opened = envelopes.open('activation', sealed.activation)
+  if ('fault' in opened) return undefined
+  const activation = readActivation(opened.body)
+  const revision = openRevision(envelopes, sealed.revision, activation)
+  return revision && { activation, revision, sealed }
+}
+
+function readCopy({ copy, envelopes, log }: StartPolicyDependencies): FoundPolicy | undefined {
+  const sealed = copy.read()
+  if (sealed === undefined) return undefined
+  const found = openPolicyTexts(envelopes, sealed)
+  if (found === undefined) log('error', 'the copy of the policy on disk is not authentic', { path: copy.path })
+  return found
+}
+
+/** Compiles the found policy. An invalid one is replaced by the copy on disk, if there is one. */
+function started(
+  dependencies: StartPolicyDependencies,
+  found: FoundPolicy,
+  kept: FoundPolicy | undefined,
+): ActivePolicy {
+  let failed: FailedActivation | undefined
+  let held: HeldPolicy
+  try {
+    held = compiled(dependencies, found)
+  } catch (error) {
+    if (!(error instanceof ConfigError) || kept === undefined) throw error
+    held = compiled(dependencies, kept)
+    failed = { activation: found.activation, problem: error.message }
+    dependencies.log('error', 'the active policy is invalid on this node; starting with the copy on disk', {
+      number: found.activation.number,
+      problems: error.problems,
+    })
+  }
+  if (failed === undefined && dependencies.role !== 'command') keepCopy(dependencies, held.sealed)
+  return new ActivePolicy(dependencies, held, failed)
+}
+
+function compiled({ folder, publicUrls, check }: StartPolicyDependencies, found: FoundPolicy): HeldPolicy {
+  const snapshot = compilePolicy(sourceOf(found.revision.files, folder), { publicUrls })
+  check(snapshot)
+  return { ...found, snapshot }
+}
+
+function keepCopy({ copy, log }: StartPolicyDependencies, sealed: SealedPolicy): void {
+  try {
+    copy.write(sealed)
+  } catch (error) {
+    log('error', 'the copy of the active policy cannot be written', { path: copy.path, reason: String(error) })
+  }
+}
+
+/**
+ * Makes the seed the first revision, once it is certain that Redis has not just lost its data: Redis has an epoch, or
+ * was empty for 3.5 s, in which every member would have restored its policy.
+ *
+ * @returns whether the seed was written
+ */
+async function plant(
+  dependencies: StartPolicyDependencies,
+  seed: NonNullable<StartPolicyDependencies['seed']>,
+  emptyMs: number,
+): Promise<boolean> {
+  const { store, envelopes, author } = dependencies
+  const isSettled = await store.isSettling().then(
+    (is) => !is,
+    () => false,
+  )
+  const isKnown = await store.hasEpoch().catch(() => false)
+  if (!isSettled || (!isKnown && emptyMs <= SETTLE_MS)) return false
+  const files = seed.read()
+  const facts = { number: 1, hash: hashOf(files), author, time: new Date().toISOString() }
+  const revision: Revision = { ...facts, message: `seed ${seed.path}`, files }
+  // An invalid seed must not become a revision.
+  compiled(dependencies, { activation: { ...facts, sequence: 1, why: 'seed' }, revision, sealed: noPolicy })
+  const sealed: SealedPolicy = {
+    activation: envelopes.seal('activation', printActivation({ ...facts, sequence: 1, why: 'seed' })),
+    number: 1,
+    revision: envelopes.seal('revision', printRevision(revision)),
+  }
+  return (await store.activate(sealed, '').catch(() => undefined)) !== undefined
+}
+
+const noPolicy: SealedPolicy = { activation: '', number: 1, revision: '' }
+
+function readSeed(seed: NonNullable<StartPolicyDependencies['seed']>): readonly PolicyText[] | undefined {
+  try {
+    return seed.read()
+  } catch {
+    return undefined
+  }
+}
+
+function untrusted(opened: ReturnType<StartPolicyDependencies['envelopes']['open']>): ConfigError {
+  const lacksKey = 'fault' in opened && opened.fault === 'unknown-key'
+  const message = lacksKey
+    ? 'the policy in Redis was authenticated by a key that this process lacks'
+    : 'the policy in Redis is not authentic, and there is no copy on disk'
+  const hint = lacksKey
+    ? 'add the key of the other nodes to keys.policy'
+    : 'run a node that has a copy of the policy: it restores Redis; then find out who writes to Redis'
+  return new ConfigError([problem('GH_CONFIG_KEY_MISSING', message, ['keys', 'policy'], nowhere, hint)])
+}
+
+function nothingFound(text: string | undefined, path: string): ConfigError {
+  const message =
+    text === undefined
+      ? `Redis did not reply within ${START_MS / 1000} s, and there is no copy of the policy at ${path}`
+      : 'the cluster has no policy yet'
+  const hint = text === undefined ? 'start Redis' : 'set policy.seed on a node'
+  return new ConfigError([problem('GH_CONFIG_MISSING', message, ['policy'], nowhere, hint)])
+}
