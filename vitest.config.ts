@@ -40,7 +40,19 @@ export default defineConfig({
           include: [...withProcesses, 'test/{integration,regression,browser}/**/*.test.ts'],
         },
       },
-      { test: { ...shared, name: 'unit', include: ['test/unit/**/*.test.ts'], exclude: withProcesses } },
+      {
+        test: {
+          ...shared,
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          exclude: withProcesses,
+          // Unit tests rarely wait. More workers would only load the modules of the product more often: with 8 workers on
+          // two cores, these tests take 107 s of CPU time instead of 73 s.
+          maxWorkers: Math.min(16, availableParallelism() + 1),
+          // A project with its own number of workers must be in its own group. It runs after the other projects.
+          sequence: { groupOrder: 1 },
+        },
+      },
     ],
   },
 })
