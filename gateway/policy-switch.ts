@@ -1,9 +1,9 @@
-import { relaxationsOf } from './admin/relaxations.ts'
 import type { Commit } from './base/commit.ts'
 import { ConfigError } from './config/problem.ts'
 import { type PolicyFollowers, preparePolicy } from './follow-policy.ts'
 import type { Gate } from './pipeline/gate.ts'
 import type { PolicyFileEvents } from './policy/policy-file.ts'
+import { relaxationsOf } from './policy/relaxations.ts'
 import type { Snapshot } from './policy/snapshot.ts'
 import type { NodeLog } from './telemetry/node-log.ts'
 

@@ -3,11 +3,11 @@ import type { Expiries, Expiry } from '../base/expiries.ts'
 import type { GrantListing, ServiceGrants } from '../credentials/service-grants.ts'
 import type { KeySetStatus } from '../issuers/key-set.ts'
 import type { Gate } from '../pipeline/gate.ts'
+import { relaxationsOf } from '../policy/relaxations.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import type { VerifierStatus } from '../tokens/verifier.ts'
 import type { NodeView, PolicyHistory, UpstreamView } from './dependencies.ts'
 import type { NodeState } from './probes.ts'
-import { relaxationsOf } from './relaxations.ts'
 
 /** Components from which the state of a node is read. */
 export interface ReadingSources {

@@ -31,6 +31,15 @@ export function parseBlock(text: string): AddressBlock | undefined {
   return { bytes, bits }
 }
 
+/** Whether the block `outer` contains every address of `inner`. */
+export function holdsBlock(outer: AddressBlock, inner: AddressBlock): boolean {
+  if (outer.bytes.length !== inner.bytes.length || outer.bits > inner.bits) return false
+  return outer.bytes.every((byte, i) => {
+    const mask = 0xff & ~(0xff >> Math.min(8, Math.max(0, outer.bits - i * 8)))
+    return (inner.bytes[i]! & mask) === byte
+  })
+}
+
 const whole = -1
 
 /**

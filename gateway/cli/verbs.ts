@@ -9,6 +9,7 @@ export const verbs: Readonly<Record<string, () => Promise<{ readonly verb: Verb 
   serve: () => import('./verbs/serve.ts'),
   health: () => import('./verbs/health.ts'),
   check: () => import('./verbs/check.ts'),
+  diff: () => import('./verbs/diff.ts'),
   explain: () => import('./verbs/explain.ts'),
   import: () => import('./verbs/import.ts'),
   'import openapi': () => import('./verbs/import-openapi.ts'),

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type AddressBlock, parseBlock } from '../base/address-blocks.ts'
+import { holdsBlock, parseBlock } from '../base/address-blocks.ts'
 import { parsedText } from '../config/text-schemas.ts'
 
 const block = parsedText(
@@ -44,14 +44,6 @@ function deniesAll({ allow = ['0.0.0.0/0', '::/0'], deny = [] }: AddressLists): 
   const denied = deny.map((text) => parseBlock(text)!)
   return (
     allow.length > 0 &&
-    allow.map((text) => parseBlock(text)!).every((allowed) => denied.some((outer) => holds(outer, allowed)))
+    allow.map((text) => parseBlock(text)!).every((allowed) => denied.some((outer) => holdsBlock(outer, allowed)))
   )
-}
-
-function holds(outer: AddressBlock, inner: AddressBlock): boolean {
-  if (outer.bytes.length !== inner.bytes.length || outer.bits > inner.bits) return false
-  return outer.bytes.every((byte, i) => {
-    const mask = 0xff & ~(0xff >> Math.min(8, Math.max(0, outer.bits - i * 8)))
-    return (inner.bytes[i]! & mask) === byte
-  })
 }

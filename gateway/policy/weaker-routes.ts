@@ -3,12 +3,9 @@ import { type PathPattern, readPathPattern } from './path-pattern.ts'
 import type { PolicySource } from './policy-source.ts'
 import { conditionsOf } from './requirements/conditions-of.ts'
 import { conditionText } from './requirements/requirement-kind.ts'
+import { anySegment, matchesHost, unnamedHost } from './sample-targets.ts'
 import type { RouteEntry } from './services/route-entry.ts'
 import type { Route, Snapshot } from './snapshot.ts'
-
-/** Sample path segment that is assumed not to occur in any policy. */
-const anySegment = 'gatehouse-any-segment'
-const unnamedHost = 'gatehouse-any-host.invalid'
 
 /** A route with the properties by which it is compared with other routes. */
 interface Candidate {
@@ -97,7 +94,7 @@ function reachedUnder(
   for (const [host, name] of hosts) {
     // Under a host of the stronger route, the weaker route matches only through the stronger route's own
     // `fall_through`.
-    if (isMoreLiteral(stronger.route.host, weaker.route.host) && matches(stronger.route.host, host)) continue
+    if (isMoreLiteral(stronger.route.host, weaker.route.host) && matchesHost(stronger.route.host, host)) continue
     for (const path of paths) {
       if (methods.some((method) => snapshot.match(host, path, method) === weaker.route)) return name
     }
@@ -130,11 +127,6 @@ function hostsOf({ routes }: Snapshot): Map<string, string> {
 function isMoreLiteral(host: string | undefined, than: string | undefined): boolean {
   const rank = (one: string | undefined) => (one === undefined ? 2 : one.startsWith('*.') ? 1 : 0)
   return rank(host) < rank(than)
-}
-
-function matches(pattern: string | undefined, host: string): boolean {
-  if (pattern?.startsWith('*.') === true) return host.slice(host.indexOf('.')) === pattern.slice(1)
-  return pattern === undefined || pattern === host
 }
 
 /**

@@ -1,11 +1,10 @@
-import { buffer } from 'node:stream/consumers'
 import { z } from 'zod'
 import { ConfigError, type Problem } from '../../config/problem.ts'
 import { compilePolicy } from '../../policy/compile.ts'
-import { loadPolicy, type PolicySource, readPolicy } from '../../policy/policy-source.ts'
 import { printPolicy } from '../../policy/print-policy.ts'
 import { weakerRoutes } from '../../policy/weaker-routes.ts'
 import { CliError, exitCodes, Output } from '../output.ts'
+import { policyName, readPolicyArgument } from '../policy-argument.ts'
 import { sarifLog } from '../sarif.ts'
 import { defineVerb, flag } from '../verb.ts'
 import { yamlLines } from '../yaml-lines.ts'
@@ -85,7 +84,7 @@ async function printEffectivePolicy(paths: readonly string[], output: Output): P
   const [path, ...more] = paths
   if (more.length > 0)
     throw new CliError(exitCodes.usage, 'GH_USAGE', '--print accepts only one path, a file or a folder')
-  const source = await sourceOf(path!)
+  const source = await readPolicyArgument(path!)
   compilePolicy(source)
   const policy = printPolicy(source.document)
   output.document(policy)
@@ -100,9 +99,9 @@ async function checkAll(paths: readonly string[], strict: boolean): Promise<Chec
 }
 
 async function checkOne(path: string, strict: boolean): Promise<Checked> {
-  const name = nameOf(path)
+  const name = policyName(path)
   try {
-    const source = await sourceOf(path)
+    const source = await readPolicyArgument(path)
     const snapshot = compilePolicy(source)
     const warnings = weakerRoutes(source, snapshot)
     if (strict && warnings.length > 0) throw new ConfigError(warnings)
@@ -114,19 +113,6 @@ async function checkOne(path: string, strict: boolean): Promise<Checked> {
     const { problems } = error
     return { path: name, valid: false, services: 0, routes: 0, revision: null, problems, warnings: [] }
   }
-}
-
-function nameOf(path: string): string {
-  return path === '-' ? 'standard input' : path
-}
-
-/**
- * Reads a policy from its path or from standard input. Standard input is read as a stream, because reading an empty
- * pipe like a file fails with EAGAIN.
- */
-async function sourceOf(path: string): Promise<PolicySource> {
-  if (path !== '-') return loadPolicy(path)
-  return readPolicy([{ file: nameOf(path), bytes: await buffer(process.stdin) }])
 }
 
 function count(number: number, noun: string): string {

@@ -2,7 +2,8 @@
 // default values.
 
 import { expect, test } from 'vitest'
-import { relaxationsOf, settingsRelaxations } from '../../../gateway/admin/relaxations.ts'
+import { settingsRelaxations } from '../../../gateway/admin/settings-relaxations.ts'
+import { relaxationsOf } from '../../../gateway/policy/relaxations.ts'
 import { snapshotOf } from '../policy/policy-text.ts'
 
 const policy = (issuer: string, service: string, route: string, match = '') => `version: 1

@@ -1,6 +1,5 @@
 import { formatDuration } from '../base/duration.ts'
-import type { Settings } from '../config/settings.ts'
-import type { Snapshot } from '../policy/snapshot.ts'
+import type { Snapshot } from './snapshot.ts'
 
 /**
  * Lists the security relaxations in a policy. Each entry names the policy key that sets the relaxation. A security
@@ -45,20 +44,5 @@ export function relaxationsOf({
     if (replayOnOutage === 'node') found.push(`${outage}.replay: node`)
     if (limits?.onOutage === 'open') found.push(`${outage}.limits: open`)
   }
-  return found
-}
-
-/** Lists the security relaxations in the settings. Each entry names the key of the setting. */
-export function settingsRelaxations({
-  proxyProtocol,
-  checkDpop,
-}: Pick<Settings, 'proxyProtocol' | 'checkDpop'>): string[] {
-  const found: string[] = []
-  // The listener parses the PROXY frame before the gate's code runs and does not expose the frame. See
-  // docs/guide/operating.md, "PROXY v2".
-  if (proxyProtocol !== 'off') {
-    found.push('proxy_protocol: required (safer: a balancer in HTTP mode that states the client in X-Forwarded-For)')
-  }
-  if (checkDpop === 'verify') found.push('check.dpop: verify')
   return found
 }

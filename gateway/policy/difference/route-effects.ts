@@ -1,0 +1,148 @@
+import { acceptedIssuersEffect, requirementEffect, schemesEffect } from './caller-effect.ts'
+import { areWithin } from './condition-atom.ts'
+import { combined, type Effect, membersAdmit, moreAdmits } from './effect.ts'
+import { limitsEffect } from './limit-effect.ts'
+import { type ComparedRoute, isSame } from './policy-side.ts'
+
+/** A key of a route that has another effective value, with the effect of the change on the requests that are admitted. */
+export interface KeyDifference {
+  /** Key of the route, or of its service, in the policy. */
+  readonly key: string
+  readonly effect: Effect
+  /** Effective values as `gatehouse check --print` prints them; absent for a key without a value. */
+  readonly before?: unknown
+  readonly after?: unknown
+}
+
+type Compare = (before: ComparedRoute, after: ComparedRoute) => Effect
+
+const unchanged: Compare = () => 'none'
+const unknown: Compare = () => 'incomparable'
+
+/** Effects of the keys of a route. A key that is missing here makes two routes incomparable. */
+const ofRoute: Readonly<Record<string, Compare>> = {
+  id: unchanged,
+  match: unchanged,
+  require: requirementEffect,
+  accept: schemesEffect,
+  basic: schemesEffect,
+  addresses: ({ entry: old }, { entry: now }) => {
+    const [allOld, allNow] = [old.addresses ?? {}, now.addresses ?? {}]
+    return combined([areWithin(allNow, allOld) ? 'none' : 'wider', areWithin(allOld, allNow) ? 'none' : 'narrower'])
+  },
+  body: ({ route: old }, { route: now }) => moreAdmits(orNoLimit(old.maxBodyBytes), orNoLimit(now.maxBodyBytes)),
+  timeouts: unchanged,
+  credentials: ({ route: old }, { route: now }) =>
+    old.credential.type === 'token_exchange' || now.credential.type === 'token_exchange' ? 'incomparable' : 'none',
+  cors: unknown,
+  grpc: ({ route: old }, { route: now }) => moreAdmits(old.grpcMessageMaxBytes ?? -1, now.grpcMessageMaxBytes ?? -1),
+  websocket: websocketEffect,
+  // Limits of the route are listed apart; `limitsEffect` compares them for requests that change their route.
+  limits: unchanged,
+  rewrite: unchanged,
+  on_outage: outageEffect,
+  streams: streamsEffect,
+  audit: ({ route: old }, { route: now }) =>
+    moreAdmits(Number(old.audit.whenFull === 'open'), Number(now.audit.whenFull === 'open')),
+  shadow: unchanged,
+}
+
+/** Effects of the keys of a service on its routes. A route repeats the other keys of its service, such as `cors`. */
+const ofService: Readonly<Record<string, Compare>> = {
+  issuers: acceptedIssuersEffect,
+  protocol: unknown,
+  encoded_slashes: ({ service: old }, { service: now }) =>
+    moreAdmits(Number(old.encoded_slashes === 'keep'), Number(now.encoded_slashes === 'keep')),
+  path_parameters: ({ service: old }, { service: now }) =>
+    moreAdmits(Number(old.path_parameters === 'allow'), Number(now.path_parameters === 'allow')),
+  chunked: ({ service: old }, { service: now }) =>
+    moreAdmits(Number(old.chunked === 'accept'), Number(now.chunked === 'accept')),
+}
+
+/**
+ * Compares all keys of a route before and after a change, except for the requests that it matches and its limits.
+ *
+ * @returns only keys whose effective value or meaning differs
+ */
+export function keyDifferences(before: ComparedRoute, after: ComparedRoute): KeyDifference[] {
+  const names = new Set([...Object.keys(before.printed), ...Object.keys(after.printed)])
+  names.delete('id')
+  names.delete('limits')
+  const own = [...names].flatMap((key) =>
+    changeOf(key, ofRoute[key] ?? unknown, before.printed, after.printed, [before, after]),
+  )
+  const shared = Object.entries(ofService).flatMap(([key, compare]) =>
+    changeOf(key, compare, before.printedService, after.printedService, [before, after]),
+  )
+  return [...own, ...shared.filter(({ effect }) => effect !== 'none')]
+}
+
+function changeOf(
+  key: string,
+  compare: Compare,
+  before: Readonly<Record<string, unknown>>,
+  after: Readonly<Record<string, unknown>>,
+  routes: readonly [ComparedRoute, ComparedRoute],
+): KeyDifference[] {
+  const differs = !isSame(before[key], after[key])
+  // The meaning of an unchanged text can change: an issuer or a role that it names.
+  const effect =
+    differs || compare === acceptedIssuersEffect || compare === requirementEffect ? compare(...routes) : 'none'
+  return differs || effect !== 'none' ? [{ key, effect, before: before[key], after: after[key] }] : []
+}
+
+/** Effect of a request reaching another route than before: that route may be of another service, with other limits. */
+export function handOverEffect(before: ComparedRoute, after: ComparedRoute): Effect {
+  const effects = keyDifferences(before, after).map(({ effect }) => effect)
+  return combined([...effects, limitsEffect(before.route.limits, after.route.limits)])
+}
+
+function orNoLimit(value: number | undefined): number {
+  return value ?? Number.POSITIVE_INFINITY
+}
+
+function websocketEffect(
+  { route: { websocket: old } }: ComparedRoute,
+  { route: { websocket: now } }: ComparedRoute,
+): Effect {
+  if (old === undefined || now === undefined) return moreAdmits(Number(old !== undefined), Number(now !== undefined))
+  const rest = ({ subprotocols, maxMessageBytes, messageLimits }: typeof old) => [
+    subprotocols && [...subprotocols],
+    maxMessageBytes,
+    messageLimits,
+  ]
+  return combined([
+    membersAdmit(old.origins, now.origins),
+    moreAdmits(Number(old.tokenInProtocol), Number(now.tokenInProtocol)),
+    isSame(rest(old), rest(now)) ? 'none' : 'incomparable',
+  ])
+}
+
+const outages = ['closed', 'local', 'open']
+
+function outageEffect({ route: old, entry }: ComparedRoute, { route: now, entry: entryAfter }: ComparedRoute): Effect {
+  const [stale, staleAfter] = [old.introspection.staleMs, now.introspection.staleMs]
+  const introspection =
+    (stale === undefined) !== (staleAfter === undefined) ? 'incomparable' : moreAdmits(stale ?? 0, staleAfter ?? 0)
+  return combined([
+    introspection,
+    moreAdmits(outages.indexOf(entry.on_outage.limits), outages.indexOf(entryAfter.on_outage.limits)),
+    moreAdmits(old.revocationStaleMs, now.revocationStaleMs),
+    moreAdmits(Number(old.replayOnOutage === 'node'), Number(now.replayOnOutage === 'node')),
+  ])
+}
+
+function streamsEffect({ route: { streams: old } }: ComparedRoute, { route: { streams: now } }: ComparedRoute): Effect {
+  const hold =
+    (old.holdMs === undefined) !== (now.holdMs === undefined)
+      ? 'incomparable'
+      : moreAdmits(old.holdMs ?? 0, now.holdMs ?? 0)
+  return combined([
+    moreAdmits(orNoLimit(old.max), orNoLimit(now.max)),
+    moreAdmits(orNoLimit(old.maxPerSubject), orNoLimit(now.maxPerSubject)),
+    moreAdmits(orNoLimit(old.maxAgeMs), orNoLimit(now.maxAgeMs)),
+    moreAdmits(orNoLimit(old.idleMs), orNoLimit(now.idleMs)),
+    hold,
+    moreAdmits(Number(old.keeps), Number(now.keeps)),
+  ])
+}
