@@ -4,7 +4,7 @@ import type { ProblemCode } from '../../gateway/config/problem.ts'
 export interface ErrorExample {
   /**
    * Files of the example by name. Several files without gatehouse.yaml form a policy folder. If gatehouse.yaml is
-   * present, a node starts with the files, else `gatehouse check` reads them.
+   * present, a node starts with the files, else `gatehouse check` reads them; tests.yaml contains tests of the policy.
    */
   readonly files: Readonly<Record<string, string>>
   readonly env?: Readonly<Record<string, string>>
@@ -256,6 +256,18 @@ ${service('orders', route('orders.read', '/orders/**')).replace(
     remedy:
       'Give one of the routes another path, host or method. `GET` includes `HEAD`. Routes of one host and path must have ' +
       'the same `fall_through`.',
+  },
+  GH_POLICY_TEST: {
+    files: {
+      'policy.yaml': requiring('{ scopes: { all: ["orders:read"] } }'),
+      'tests.yaml': `tests:
+  - name: a token without scopes reads orders
+    request: { url: /orders/7 }
+    token: { sub: alice }
+    expect: { reason: admitted }
+`,
+    },
+    remedy: 'Correct the policy, or the expectation of the test. The message states the conditions that are not met.',
   },
   GH_POLICY_WEAKER_ROUTE: {
     files: {

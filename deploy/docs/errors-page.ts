@@ -2,7 +2,7 @@ import { Output } from '../../gateway/cli/output.ts'
 import { type Problem, type ProblemCode, problemCodes, warningCodes } from '../../gateway/config/problem.ts'
 import { type ErrorExample, errorExamples } from './error-examples.ts'
 import { generatedNote } from './markdown.ts'
-import { isPolicyFolder, isStart, problemsOfExample } from './run-example.ts'
+import { hasTests, isPolicyFolder, isStart, problemsOfExample } from './run-example.ts'
 
 /** Builds docs/reference/errors.md: one section for each problem code, with an example and its real output. */
 export async function errorsPage(): Promise<string> {
@@ -59,7 +59,7 @@ function given(example: ErrorExample): string {
 function commandOf(example: ErrorExample): string {
   const env = Object.entries(example.env ?? {}).map(([name, value]) => `${name}=${value} `)
   if (isStart(example)) return `${env.join('')}gatehouse serve --config gatehouse.yaml`
-  return `gatehouse check ${isPolicyFolder(example) ? 'policy' : 'policy.yaml'}`
+  return `gatehouse check ${isPolicyFolder(example) ? 'policy' : 'policy.yaml'}${hasTests(example) ? ' --tests tests.yaml' : ''}`
 }
 
 function block(language: string, text: string): string {

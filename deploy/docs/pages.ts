@@ -37,6 +37,7 @@ export async function generatedPages(): Promise<ReadonlyMap<string, string>> {
     ['reference/requirements.md', requirementsPage()],
     ['reference/schema/gatehouse.schema.json', json(jsonSchema(documentSchemas.settings))],
     ['reference/schema/policy.schema.json', json(jsonSchema(documentSchemas.policy))],
+    ['reference/schema/tests.schema.json', json(jsonSchema(documentSchemas.tests))],
   ])
 }
 

@@ -1,6 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { readPolicyTests } from '../../gateway/cli/policy-tests/read-policy-tests.ts'
+import { runPolicyTests } from '../../gateway/cli/policy-tests/run-policy-tests.ts'
 import { ConfigError, type Problem } from '../../gateway/config/problem.ts'
 import { readSettings } from '../../gateway/config/settings.ts'
 import { GatewayNode } from '../../gateway/node.ts'
@@ -31,7 +33,11 @@ export async function problemsOfExample(example: ErrorExample): Promise<readonly
 }
 
 export function isPolicyFolder({ files }: ErrorExample): boolean {
-  return !isStart({ files }) && Object.keys(files).length > 1
+  return !isStart({ files }) && !hasTests({ files }) && Object.keys(files).length > 1
+}
+
+export function hasTests({ files }: Pick<ErrorExample, 'files'>): boolean {
+  return Object.hasOwn(files, 'tests.yaml')
 }
 
 export function isStart({ files }: Pick<ErrorExample, 'files'>): boolean {
@@ -39,13 +45,15 @@ export function isStart({ files }: Pick<ErrorExample, 'files'>): boolean {
 }
 
 /**
- * Starts a node with the example, or compiles its policy. @returns the warnings of `gatehouse check`; empty after the
- * start of a node
+ * Starts a node with the example, or compiles its policy and runs its tests. @returns the warnings and failed tests of
+ * `gatehouse check`; empty after the start of a node
  */
 async function read(example: ErrorExample, folder: string): Promise<readonly Problem[]> {
   if (!isStart(example)) {
     const source = loadPolicy(join(folder, isPolicyFolder(example) ? 'policy' : 'policy.yaml'))
-    return weakerRoutes(source, compilePolicy(source))
+    const snapshot = compilePolicy(source)
+    if (hasTests(example)) return runPolicyTests(snapshot, readPolicyTests(join(folder, 'tests.yaml')))
+    return weakerRoutes(source, snapshot)
   }
   // Port 0 lets the system choose free ports, in case the node starts without a problem.
   const flags = { listen: '127.0.0.1:0', admin: { listen: '127.0.0.1:0' } }

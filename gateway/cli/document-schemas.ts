@@ -1,11 +1,13 @@
 import type { DocumentSchema } from '../config/json-schema.ts'
 import { settingsSchema } from '../config/settings-schema.ts'
 import { policySchema } from '../policy/policy-schema.ts'
+import { policyTestsSchema } from './policy-tests/policy-tests-schema.ts'
 
-/** Schemas of the documents that operators write. `settings`: gatehouse.yaml. `policy`: policy.yaml. */
+/** Schemas of the documents that operators write. `tests`: a file for `gatehouse check --tests`. */
 export const documentSchemas = {
   settings: { schema: settingsSchema, title: 'Gatehouse settings (gatehouse.yaml)' },
   policy: { schema: policySchema, title: 'Gatehouse policy (policy.yaml)' },
+  tests: { schema: policyTestsSchema, title: 'Tests of a Gatehouse policy' },
 } as const satisfies Record<string, DocumentSchema>
 
 export type DocumentKind = keyof typeof documentSchemas

@@ -9,11 +9,8 @@ import { type Explanation, explanationOf } from '../explain/explanation.ts'
 import { compilePolicy } from '../policy/compile.ts'
 import { loadPolicy } from '../policy/policy-source.ts'
 import { wrongUsage } from './explained-request.ts'
-import { defaultSettings, offlineGate } from './offline-gate.ts'
+import { DEFAULT_ORIGIN, defaultSettings, offlineGate } from './offline-gate.ts'
 import { keySetVerifier, uncheckedVerifier } from './offline-verifier.ts'
-
-/** Origin of a request that `explain` decides without a node (offline), when the URL is only a path. */
-export const DEFAULT_ORIGIN = 'http://127.0.0.1:8080'
 
 interface OfflineSources {
   /** Path of the policy. */

@@ -11,6 +11,9 @@ import { limitRules } from '../policy/limit-rules.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import { ClientTokens } from '../tokens/client-tokens.ts'
 
+/** Origin of a request that is decided without a node (offline), when the URL is only a path. */
+export const DEFAULT_ORIGIN = 'http://127.0.0.1:8080'
+
 /** Settings of a node that uses only defaults. */
 export function defaultSettings(): Settings {
   return loadSettings({ path: undefined, env: {}, flags: { policy: { path: '.' } } })

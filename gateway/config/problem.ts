@@ -40,6 +40,8 @@ export const problemCodes = {
   GH_POLICY_UPSTREAM_PROTOCOL: 'The protocol of a service does not fit its upstreams or routes.',
   GH_POLICY_ROUTE_ID: 'Two routes have the same id.',
   GH_POLICY_CONFLICT: 'Two routes match the same requests, and neither has priority.',
+  GH_POLICY_TEST:
+    'A test of `gatehouse check --tests` failed: the policy makes another decision than the test expects.',
   GH_POLICY_WEAKER_ROUTE:
     'A weaker route under other hosts also reaches a path of this route. A warning of `check`, an error with --strict.',
 } as const satisfies Record<string, string>

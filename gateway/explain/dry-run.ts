@@ -12,6 +12,7 @@ import { dryRunGate, type Gate } from '../pipeline/gate.ts'
 import { authorize } from '../pipeline/phases/authorize.ts'
 import { consumeProof } from '../pipeline/phases/consume-proof.ts'
 import { limitSubject } from '../pipeline/phases/limit-subject.ts'
+import { provePossession } from '../pipeline/phases/prove-possession.ts'
 import { refuseGrpc, selectUpstream } from '../pipeline/phases/select-upstream.ts'
 import type { KnownCertificate } from '../tokens/known-certificate.ts'
 import type { UpgradeCall, UpgradeRequest, UpstreamCall, UpstreamRequest } from '../upstream/target.ts'
@@ -45,13 +46,21 @@ export interface DryRunOutcome extends OwnReply {
  * The issuer is called for an introspection whenever a real request would cause one. Login sessions are disabled, so
  * that a caller need not enter the secret cookie of a browser.
  *
+ * @param stated  set when the claims of the credential are stated instead of proven: the login sessions of the dry run.
+ *   A bound token is then accepted without a proof of possession
  * @throws {InvalidRequest} when the client certificate is invalid, or the gate accepts none
  */
-export async function dryRun(given: Gate, request: DryRunRequest): Promise<DryRunOutcome> {
+export async function dryRun(
+  given: Gate,
+  request: DryRunRequest,
+  stated?: Pick<Gate, 'sessions'>,
+): Promise<DryRunOutcome> {
+  const replaced = stated === undefined ? instead : insteadOfProofs
   const gate = dryRunGate(given, {
     scheme: request.publicUrl.startsWith('https:') ? 'https' : 'http',
-    lifecycle: dryRunLifecycle(given.lifecycle),
-    checkLifecycle: dryRunLifecycle(given.checkLifecycle),
+    lifecycle: dryRunLifecycle(given.lifecycle, replaced),
+    checkLifecycle: dryRunLifecycle(given.checkLifecycle, replaced),
+    sessions: stated?.sessions,
   })
   const downstream = new RecordingDownstream(request.address)
   const exchange = new DryRunExchange(gate, request, downstream)
@@ -192,11 +201,14 @@ function selectNone(x: Matched): Denial | undefined {
 }
 
 /** Replacements for phases that would open connections, charge limits or use up a proof in a dry run. */
-const instead = new Map<Step, Step['run']>([
+const instead: ReadonlyMap<Step, Step['run']> = new Map<Step, Step['run']>([
   [selectUpstream, selectNone],
   [limitSubject, () => undefined],
   [consumeProof, () => undefined],
 ])
+
+/** Replacements for a dry run whose credential is stated: no client holds the key of a stated token. */
+const insteadOfProofs: ReadonlyMap<Step, Step['run']> = new Map([...instead, [provePossession, () => undefined]])
 
 function noted(step: Step): Step {
   const { name, run } = step
@@ -207,9 +219,9 @@ function noted(step: Step): Step {
   return { ...step, run: notedRun }
 }
 
-function dryRunLifecycle({ request }: Lifecycle): Lifecycle {
+function dryRunLifecycle({ request }: Lifecycle, replaced: typeof instead): Lifecycle {
   return {
-    request: request.map((step) => noted({ ...step, run: instead.get(step) ?? step.run })),
+    request: request.map((step) => noted({ ...step, run: replaced.get(step) ?? step.run })),
     reply: [],
     settle: { name: 'settle', run: () => {} },
   }

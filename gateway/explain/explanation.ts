@@ -203,7 +203,7 @@ function shadowView(x: Exchange): Explanation['shadow'] {
 }
 
 /** Evaluates every part of a requirement, including the parts that the gate would skip after a failed part. */
-function verdictOf(requirement: Requirement, x: Exchange): RequirementVerdict {
+export function verdictOf(requirement: Requirement, x: Exchange): RequirementVerdict {
   const denied = x.facts === undefined ? undefined : requirement.evaluate(x)
   return {
     demand: requirement.demand,

@@ -185,7 +185,10 @@ export function makeGate(settings: GateSettings, members: GateMembers): Gate {
  *
  * @param given  members that the dry run replaces
  */
-export function dryRunGate(gate: Gate, given: Pick<Gate, 'scheme' | 'lifecycle' | 'checkLifecycle'>): Gate {
+export function dryRunGate(
+  gate: Gate,
+  given: Pick<Gate, 'scheme' | 'lifecycle' | 'checkLifecycle'> & Partial<Pick<Gate, 'sessions'>>,
+): Gate {
   const { addressLimit, revocations, clientCertificates, runtime } = gate
   return {
     ...gate,

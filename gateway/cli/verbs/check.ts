@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { ConfigError, type Problem } from '../../config/problem.ts'
 import { compilePolicy } from '../../policy/compile.ts'
 import { printPolicy } from '../../policy/print-policy.ts'
+import type { Snapshot } from '../../policy/snapshot.ts'
 import { weakerRoutes } from '../../policy/weaker-routes.ts'
 import { CliError, exitCodes, Output } from '../output.ts'
 import { policyName, readPolicyArgument } from '../policy-argument.ts'
@@ -19,6 +20,15 @@ interface Checked {
   readonly problems: readonly Problem[]
   /** Warnings about the policy. With `--strict`, `problems` contains the warnings instead. */
   readonly warnings: readonly Problem[]
+  /** Results of `--tests`, one for each file; absent without this flag, and when the policy or a file is invalid. */
+  readonly tests?: readonly TestsChecked[]
+}
+
+/** Number of tests that were run, and of tests that failed. */
+interface TestsChecked {
+  readonly file: string
+  readonly run: number
+  readonly failed: number
 }
 
 /** `gatehouse check PATH… | -`: validates policies and lists every problem. The verb changes nothing. */
@@ -33,28 +43,49 @@ export const verb = defineVerb({
       .default(false)
       .register(flag, { help: 'print the policy with every default filled in; requires exactly one path' }),
     strict: z.boolean().default(false).register(flag, { help: 'treat warnings as errors' }),
+    tests: z
+      .array(z.string())
+      .default([])
+      .register(flag, {
+        value: 'file',
+        help: 'also run the policy tests of this file; can be repeated; requires exactly one path',
+        conflicts: ['print'],
+      }),
   },
   formats: ['sarif'],
   examples: [
-    { run: 'gatehouse check policy.yaml', does: 'one file' },
     { run: 'gatehouse check policy/ --print', does: 'a folder, printed with every default' },
+    { run: 'gatehouse check policy.yaml --tests tests.yaml', does: 'and the decisions that the tests expect' },
   ],
   exitCodes: {
     [exitCodes.done]: 'every policy is valid',
-    [exitCodes.invalid]: 'a policy is invalid; with --strict: or has a warning',
+    [exitCodes.invalid]: 'a policy is invalid, or a test failed; with --strict: or a policy has a warning',
   },
-  run: ({ path: paths, print, strict, output: format }, output) => {
-    if (format === 'sarif') return reportSarif(paths, { print, strict }, new Output('json'))
-    return print ? printEffectivePolicy(paths, output) : check(paths, strict, output)
+  run: ({ path: paths, print, output: format, ...wish }, output) => {
+    if (wish.tests.length > 0 && paths.length > 1) throw wrongUsage('--tests accepts only one path, a file or a folder')
+    if (format === 'sarif') return reportSarif(paths, { ...wish, print }, new Output('json'))
+    return print ? printEffectivePolicy(paths, output) : check(paths, wish, output)
   },
 })
 
-async function check(paths: readonly string[], strict: boolean, output: Output): Promise<number> {
-  const checked = await checkAll(paths, strict)
-  for (const { path, valid, services, routes, revision, problems, warnings } of checked) {
-    if (valid) {
+/** Flags that decide what is checked. */
+interface Wish {
+  readonly strict: boolean
+  /** Paths of files of policy tests. */
+  readonly tests: readonly string[]
+}
+
+async function check(paths: readonly string[], wish: Wish, output: Output): Promise<number> {
+  const checked = await checkAll(paths, wish)
+  for (const { path, revision, services, routes, problems, warnings, tests } of checked) {
+    if (revision !== null) {
       const counts = `${count(services, 'service')}, ${count(routes, 'route')}`
       output.line(`${path}: ok, ${counts}, revision ${revision}`)
+    }
+    for (const { file, run, failed } of tests ?? []) {
+      output.line(
+        `${file}: ${failed === 0 ? 'ok, ' : ''}${count(run, 'test')}${failed === 0 ? '' : `, ${failed} failed`}`,
+      )
     }
     output.problems(problems)
     output.warnings(warnings)
@@ -66,13 +97,11 @@ async function check(paths: readonly string[], strict: boolean, output: Output):
 /** Prints only a SARIF log to stdout, for code hosts and editors. Nothing is written to stderr. */
 async function reportSarif(
   paths: readonly string[],
-  { print, strict }: { readonly print: boolean; readonly strict: boolean },
+  { print, ...wish }: Wish & { readonly print: boolean },
   output: Output,
 ): Promise<number> {
-  if (print) {
-    return output.error(new CliError(exitCodes.usage, 'GH_USAGE', '--print cannot be combined with --output sarif'))
-  }
-  const checked = await checkAll(paths, strict)
+  if (print) return output.error(wrongUsage('--print cannot be combined with --output sarif'))
+  const checked = await checkAll(paths, wish)
   const problems = checked.flatMap((each) => each.problems)
   const warnings = checked.flatMap((each) => each.warnings)
   output.document(sarifLog(problems, warnings))
@@ -82,8 +111,7 @@ async function reportSarif(
 /** Prints only the policy to stdout, so that the output can be saved as a file: YAML, or JSON for scripts. */
 async function printEffectivePolicy(paths: readonly string[], output: Output): Promise<number> {
   const [path, ...more] = paths
-  if (more.length > 0)
-    throw new CliError(exitCodes.usage, 'GH_USAGE', '--print accepts only one path, a file or a folder')
+  if (more.length > 0) throw wrongUsage('--print accepts only one path, a file or a folder')
   const source = await readPolicyArgument(path!)
   compilePolicy(source)
   const policy = printPolicy(source.document)
@@ -92,13 +120,13 @@ async function printEffectivePolicy(paths: readonly string[], output: Output): P
   return exitCodes.done
 }
 
-async function checkAll(paths: readonly string[], strict: boolean): Promise<Checked[]> {
+async function checkAll(paths: readonly string[], wish: Wish): Promise<Checked[]> {
   const checked: Checked[] = []
-  for (const path of paths) checked.push(await checkOne(path, strict))
+  for (const path of paths) checked.push(await checkOne(path, wish))
   return checked
 }
 
-async function checkOne(path: string, strict: boolean): Promise<Checked> {
+async function checkOne(path: string, { strict, tests: files }: Wish): Promise<Checked> {
   const name = policyName(path)
   try {
     const source = await readPolicyArgument(path)
@@ -106,13 +134,35 @@ async function checkOne(path: string, strict: boolean): Promise<Checked> {
     const warnings = weakerRoutes(source, snapshot)
     if (strict && warnings.length > 0) throw new ConfigError(warnings)
     const { services, routes, revision } = snapshot
-    const counts = { services: services.length, routes: routes.length }
-    return { path: name, valid: true, ...counts, revision, problems: [], warnings }
+    const tested = files.length === 0 ? { problems: [] } : await runTests(files, snapshot)
+    const valid = tested.problems.length === 0
+    return { path: name, valid, services: services.length, routes: routes.length, revision, warnings, ...tested }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     const { problems } = error
     return { path: name, valid: false, services: 0, routes: 0, revision: null, problems, warnings: [] }
   }
+}
+
+/** Loads the phases of a node only when there are tests, because a check without tests does not need them. */
+async function runTests(
+  files: readonly string[],
+  snapshot: Snapshot,
+): Promise<Required<Pick<Checked, 'tests' | 'problems'>>> {
+  const { readPolicyTests } = await import('../policy-tests/read-policy-tests.ts')
+  const { runPolicyTests } = await import('../policy-tests/run-policy-tests.ts')
+  const tests: TestsChecked[] = []
+  const problems: Problem[] = []
+  for (const read of files.map(readPolicyTests)) {
+    const failures = await runPolicyTests(snapshot, read)
+    tests.push({ file: read.file, run: read.tests.length, failed: failures.length })
+    problems.push(...failures)
+  }
+  return { tests, problems }
+}
+
+function wrongUsage(message: string): CliError {
+  return new CliError(exitCodes.usage, 'GH_USAGE', message)
 }
 
 function count(number: number, noun: string): string {

@@ -7,9 +7,9 @@ import { defineVerb, flag } from '../verb.ts'
 export const verb = defineVerb({
   description: 'Print the JSON Schema of a configuration document, for editors',
   arguments: {
-    document: z
-      .enum(documentKinds)
-      .register(flag, { help: 'kind of document: settings (gatehouse.yaml) or policy (policy.yaml)' }),
+    document: z.enum(documentKinds).register(flag, {
+      help: 'kind of document: settings (gatehouse.yaml), policy (policy.yaml) or tests (file for check --tests)',
+    }),
   },
   examples: [
     { run: 'gatehouse schema policy > policy.schema.json', does: 'name this file in the first line of policy.yaml' },

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { runGatehouse as run } from './run-gatehouse.ts'
+import { runGatehouse as run, runEach } from './run-gatehouse.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'check-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
@@ -130,4 +130,35 @@ test('the CLI command `keys generate encryption` prints 32 bytes in base64url', 
   const { stdout } = run(['keys', 'generate', 'encryption'])
 
   expect(stdout).toMatch(/^[A-Za-z0-9_-]{43}\n$/)
+})
+
+test('`check --tests` exits with 1 and reports each failed test as text, JSON and SARIF', () => {
+  const path = fileOf('good.yaml', good)
+  const passing = fileOf('passing.yaml', 'tests: [{ name: open, request: { url: /p }, expect: { route: p } }]\n')
+  const failing = fileOf('failing.yaml', 'tests: [{ name: closed, request: { url: /p }, expect: { status: 401 } }]\n')
+  const [passed, text, json, sarif, two] = runEach([
+    ['check', path, '--tests', passing],
+    ['check', path, '--tests', passing, '--tests', failing],
+    ['check', path, '--tests', failing, '-o', 'json'],
+    ['check', path, '--tests', failing, '-o', 'sarif'],
+    ['check', path, path, '--tests', passing],
+  ])
+
+  expect(passed).toMatchObject({ status: 0, stderr: '' })
+  expect(passed!.stdout).toContain(`${passing}: ok, 1 test\n`)
+  expect(text!.status).toBe(1)
+  expect(text!.stdout).toContain(`${failing}: 1 test, 1 failed\n`)
+  expect(text!.stderr).toContain(
+    `${failing}:1:57: tests[0].expect.status: "closed": expected 401, got 200 admitted at p`,
+  )
+  expect(json!.status).toBe(1)
+  expect(JSON.parse(json!.stdout).checked[0]).toMatchObject({
+    valid: false,
+    revision,
+    tests: [{ file: failing, run: 1, failed: 1 }],
+    problems: [{ code: 'GH_POLICY_TEST', line: 1 }],
+  })
+  expect(sarif!.status).toBe(1)
+  expect(JSON.parse(sarif!.stdout).runs[0].results).toMatchObject([{ ruleId: 'GH_POLICY_TEST', level: 'error' }])
+  expect(two!.status).toBe(2)
 })

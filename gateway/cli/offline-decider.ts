@@ -1,0 +1,59 @@
+import { type DryRunOutcome, dryRun } from '../explain/dry-run.ts'
+import { type AskedGate, type AskedRequest, buildDryRunRequest } from '../explain/dry-run-request.ts'
+import { sessionCookieOf } from '../login/browser-request.ts'
+import type { Gate } from '../pipeline/gate.ts'
+import type { Snapshot } from '../policy/snapshot.ts'
+import { DEFAULT_ORIGIN, defaultSettings, offlineGate } from './offline-gate.ts'
+import { onlySession, type StatedCredential, statedSession, statedToken, statedVerifier } from './stated-credential.ts'
+
+const ownGate: AskedGate = { origin: DEFAULT_ORIGIN, acceptsHttp2: true }
+
+/** Maximum number of origins for which a gate is kept; above it, the oldest gate is dropped. */
+const GATES_MAX = 64
+
+/**
+ * Decides requests by a policy without a node, with the phases of a node. Credentials are stated by their claims. Calls
+ * no issuer and charges no limit.
+ */
+export class OfflineDecider {
+  readonly snapshot: Snapshot
+  readonly #verifier = statedVerifier(defaultSettings().request.tokenMaxBytes)
+  readonly #gates = new Map<string, Gate>()
+
+  constructor(snapshot: Snapshot) {
+    this.snapshot = snapshot
+  }
+
+  /** @throws {InvalidRequest} when the URL or the address is invalid */
+  async decide(asked: Omit<AskedRequest, 'token'>, credential: StatedCredential | undefined): Promise<DryRunOutcome> {
+    const { issuers } = this.snapshot
+    const { publicUrl } = buildDryRunRequest(asked, ownGate)
+    const gate = await this.#gateOf(publicUrl)
+    const token = credential === undefined ? undefined : statedToken(credential.claims, issuers)
+    if (credential?.kind !== 'session') {
+      return dryRun(gate, buildDryRunRequest({ ...asked, token }, ownGate), { sessions: onlySession(undefined) })
+    }
+    const session = statedSession(credential.claims, token!, issuers, asked.nowMs)
+    const request = buildDryRunRequest({ ...asked, fields: sessionFields(asked.fields, publicUrl) }, ownGate)
+    return dryRun(gate, request, { sessions: onlySession(session) })
+  }
+
+  async #gateOf(publicUrl: string): Promise<Gate> {
+    const kept = this.#gates.get(publicUrl)
+    if (kept !== undefined) return kept
+    const gate = await offlineGate(this.snapshot, this.#verifier, publicUrl)
+    if (this.#gates.size >= GATES_MAX) this.#gates.delete(this.#gates.keys().next().value!)
+    this.#gates.set(publicUrl, gate)
+    return gate
+  }
+}
+
+/**
+ * Fields of a request with a session cookie. A page of the same origin sent the request, unless the fields say where it
+ * comes from.
+ */
+function sessionFields(fields: AskedRequest['fields'], publicUrl: string): AskedRequest['fields'] {
+  const statesOrigin = fields.some(([name]) => /^(?:origin|sec-fetch-site)$/i.test(name))
+  const cookie = ['cookie', `${sessionCookieOf(publicUrl).name}=stated`] as const
+  return statesOrigin ? [...fields, cookie] : [...fields, ['sec-fetch-site', 'same-origin'], cookie]
+}

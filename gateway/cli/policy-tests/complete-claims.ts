@@ -1,0 +1,39 @@
+import type { JsonObject } from '../../oauth/json.ts'
+import type { IssuerRules } from '../../oauth/token-facts.ts'
+import type { Exchange } from '../../pipeline/exchange/exchange.ts'
+import type { StatedCredential } from '../stated-credential.ts'
+
+/** Maximum lifetime of a token for which the test states no `exp`, s. */
+const LIFETIME_S = 300
+
+/** Complete claims, or the identifiers of the issuers from which the test must choose. */
+type Completion = { readonly complete: JsonObject } | { readonly candidates: readonly string[] }
+
+/**
+ * Adds the claims that every token needs to the claims that a test states: issuer, audience, subject and times. A
+ * stated claim is never replaced, and a claim that could grant access, such as a scope, is never added.
+ *
+ * @param x  exchange of the same request without a credential, for the route
+ */
+export function completeClaims({ kind, claims }: StatedCredential, x: Exchange): Completion {
+  const { issuers } = x.gate.runtime.snapshot
+  const stated = claims['iss']
+  const candidates = stated === undefined ? issuersFor(kind, x) : []
+  const [only, ...others] = candidates
+  if (stated === undefined && (only === undefined || others.length > 0)) {
+    return { candidates: candidates.map(({ issuer }) => issuer) }
+  }
+  const rules = only ?? (typeof stated === 'string' ? issuers.get(stated) : undefined)
+  const nowS = Math.floor(x.nowMs / 1000)
+  const lifetimeS = Math.min(LIFETIME_S, rules?.maxTokenLifetimeS ?? LIFETIME_S)
+  const [audience] = rules?.audience ?? []
+  const added = { aud: audience, sub: 'test', iat: nowS, exp: nowS + lifetimeS, ...(rules && { iss: rules.issuer }) }
+  return { complete: { ...added, ...claims } }
+}
+
+/** Issuers whose tokens or sessions the route accepts. Without a route, or on a public route: all issuers. */
+function issuersFor(kind: StatedCredential['kind'], { route, gate }: Exchange): readonly IssuerRules[] {
+  const { issuers, loginIssuers } = gate.runtime.snapshot
+  if (kind === 'token') return [...(route === undefined ? issuers.values() : route.service.issuers)]
+  return route === undefined || route.logins.length === 0 ? loginIssuers : route.logins
+}
