@@ -25,11 +25,15 @@ export function isContradiction(formula: ConditionFormula): boolean {
 }
 
 type Literal = Extract<ConditionFormula, { readonly atom: ConditionAtom }>
+type Compound = Exclude<ConditionFormula, Literal>
 
-/** Formulas of one side of a sequent: `branching` are those whose parts are separate cases. */
+/** Formulas of one side of a sequent. */
 interface Side {
   readonly literals: readonly Literal[]
-  readonly branching: readonly (readonly ConditionFormula[])[]
+  /** Formulas whose parts are separate cases. */
+  readonly branching: readonly Compound[]
+  /** Texts of all formulas of the side, also of those that are divided into their parts. */
+  readonly texts: ReadonlySet<string>
 }
 
 /** Whether all formulas of `left` together imply one of `right`. */
@@ -41,30 +45,48 @@ function proves(
   if (budget.steps-- <= 0) return false
   const met = flattened(left, 'all')
   const sought = flattened(right, 'any')
-  if (isClosed(met.literals, sought.literals)) return true
-  const [cases, ...moreCases] = met.branching
-  if (cases !== undefined) {
-    const rest = [...met.literals, ...moreCases.map((any) => ({ any }))]
-    return cases.every((part) => proves([...rest, part], right, budget))
+  if (hasCommon(met.texts, sought.texts) || isClosed(met.literals, sought.literals)) return true
+  // Goals are divided first: a part of a goal is often a part of the other requirement as a whole.
+  const [goal, ...goals] = sought.branching
+  if (goal !== undefined) {
+    const rest = [...sought.literals, ...goals]
+    return partsOf(goal).every((part) => proves(left, [...rest, part], budget))
   }
-  const [goals, ...moreGoals] = sought.branching
-  const rest = [...sought.literals, ...moreGoals.map((all) => ({ all }))]
-  return goals?.every((part) => proves(left, [...rest, part], budget)) ?? false
+  const [cases, ...others] = met.branching
+  if (cases === undefined) return false
+  const rest = [...met.literals, ...others]
+  return partsOf(cases).every((part) => proves([...rest, part], right, budget))
 }
 
 function flattened(formulas: readonly ConditionFormula[], join: 'all' | 'any'): Side {
   const literals: Literal[] = []
-  const branching: (readonly ConditionFormula[])[] = []
+  const branching: Compound[] = []
+  const texts = new Set<string>()
   const pending = [...formulas]
   for (let formula = pending.pop(); formula !== undefined; formula = pending.pop()) {
+    texts.add(textOf(formula))
     if ('atom' in formula) literals.push(formula)
     else if (join in formula) pending.push(...partsOf(formula))
-    else branching.push(partsOf(formula))
+    else branching.push(formula)
   }
-  return { literals, branching }
+  return { literals, branching, texts }
 }
 
-function partsOf(formula: Exclude<ConditionFormula, Literal>): readonly ConditionFormula[] {
+const textsOf = new WeakMap<ConditionFormula, string>()
+
+/** Text of a formula. Formulas that differ only in the order of their parts have the same text. */
+function textOf(formula: ConditionFormula): string {
+  const known = textsOf.get(formula)
+  if (known !== undefined) return known
+  const text =
+    'atom' in formula
+      ? JSON.stringify(formula, (_, value) => (value instanceof Set ? [...value].sort() : value))
+      : `${'all' in formula ? 'all' : 'any'}(${partsOf(formula).map(textOf).sort().join()})`
+  textsOf.set(formula, text)
+  return text
+}
+
+function partsOf(formula: Compound): readonly ConditionFormula[] {
   return 'all' in formula ? formula.all : formula.any
 }
 
@@ -77,6 +99,11 @@ function isClosed(met: readonly Literal[], sought: readonly Literal[]): boolean 
     holding.some((atom) => [...wanted, ...failing].some((wide) => isWithin(atom, wide))) ||
     unwanted.some((atom) => failing.some((wide) => isWithin(atom, wide)))
   )
+}
+
+function hasCommon(one: ReadonlySet<string>, other: ReadonlySet<string>): boolean {
+  for (const text of one) if (other.has(text)) return true
+  return false
 }
 
 function atomsOf(literals: readonly Literal[], negated: boolean): ConditionAtom[] {

@@ -1,4 +1,5 @@
 import { fc } from '../../kit/properties.ts'
+import type { WholeBrought } from './requirement-input.ts'
 
 /** A requirement in the form of the policy text. */
 export interface WrittenTree {
@@ -24,11 +25,11 @@ type Values = Lists<string | number | boolean>
 
 // Only a few names, so that required names and names in the request often match.
 const name = fc.constantFrom('a', 'b', 'c')
-export const claimValue = fc.constantFrom<string | number | boolean>('a', 'b', '1', 1, 0, true, false, 'true')
+const claimValue = fc.constantFrom<string | number | boolean>('a', 'b', '1', 1, 0, true, false, 'true')
 export const claimName = fc.constantFrom('x', 'y', 'x.z')
 export const fieldName = fc.constantFrom('h-1', 'h-2')
-export const clientName = name
-export const issuerName = fc.constantFrom('main', 'partner')
+const clientName = name
+const issuerName = fc.constantFrom('main', 'partner')
 
 const someOf = <T>(value: fc.Arbitrary<T>) => fc.uniqueArray(value, { minLength: 1, maxLength: 3 })
 
@@ -45,7 +46,7 @@ const time = fc.constantFrom(
   { days: ['mon', 'sun'] },
   { from: '12:00', days: ['tue'] },
 )
-const leaf: fc.Arbitrary<WrittenTree> = fc.oneof(
+const leaves: readonly fc.Arbitrary<WrittenTree>[] = [
   fc.record({ scopes: lists(name) }),
   fc.record({ roles: lists(name) }),
   fc.record({ claims: fc.dictionary(claimName, lists(claimValue), { minKeys: 1 }) }),
@@ -53,7 +54,11 @@ const leaf: fc.Arbitrary<WrittenTree> = fc.oneof(
   fc.record({ headers: fc.dictionary(fieldName, fc.record({ any: someOf(name) }), { minKeys: 1 }) }),
   fc.record({ addresses: fc.oneof(fc.record({ allow: blocks }), fc.record({ deny: blocks })) }),
   fc.record({ time }),
-)
+]
+const leaf = fc.oneof(...leaves)
+
+/** Two random requirements of the same kind. */
+export const leafPair = fc.oneof(...leaves.map((each) => fc.tuple(each, each)))
 
 /** Random requirements of every kind, including nested ones. */
 export const writtenTree: fc.Arbitrary<WrittenTree> = fc.letrec<{ tree: WrittenTree }>((tie) => ({
@@ -65,6 +70,25 @@ export const writtenTree: fc.Arbitrary<WrittenTree> = fc.letrec<{ tree: WrittenT
     fc.record({ not: tie('tree') }),
   ),
 })).tree
+
+const names = fc.subarray(['a', 'b', 'c'])
+const value = fc.oneof(claimValue, fc.array(claimValue, { maxLength: 3 }))
+const field = fc.tuple(fc.constantFrom('h-1', 'h-2', 'h_1'), fc.constantFrom('a', 'b', 'd'))
+/** Random requests, of which many meet many of the random requirements. */
+export const brought: fc.Arbitrary<WholeBrought> = fc.record({
+  scopes: names,
+  roles: names,
+  claims: fc.record({ x: fc.oneof(value, fc.record({ z: value })), y: value }, { requiredKeys: [] }) as fc.Arbitrary<
+    Record<string, unknown>
+  >,
+  issuer: issuerName,
+  client: fc.option(clientName, { nil: undefined }),
+  session: fc.boolean(),
+  acr: fc.constant('plain'),
+  fields: fc.array(field, { maxLength: 3 }),
+  address: fc.constantFrom('10.0.0.1', '10.1.2.3', '192.0.2.1', '192.0.2.2', '2001:db8::1', '::1'),
+  now: fc.integer({ min: Date.UTC(2026, 0), max: Date.UTC(2027, 0) }).map((ms) => new Date(ms).toISOString()),
+})
 
 const segment = fc.constantFrom('a', 'b', '*')
 const path = fc

@@ -65,6 +65,9 @@ export interface Brought {
   readonly now?: string
 }
 
+/** A request of which every part is known, except for its certificate. */
+export type WholeBrought = Required<Omit<Brought, 'certificate'>>
+
 export function inputOf(brought: Brought): RequirementInput {
   const { scopes = [], roles = [], claims = {}, issuer = 'main', client, fields = [] } = brought
   const head = new RequestHead(

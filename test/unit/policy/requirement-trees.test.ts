@@ -4,8 +4,8 @@
 import { expect, test } from 'vitest'
 import { requirementTree } from '../../../gateway/policy/requirements/requirement-tree.ts'
 import { fc } from '../../kit/properties.ts'
-import { claimValue, clientName, issuerName, type WrittenTree, writtenTree } from './random-policy.ts'
-import { type Brought, compiled, outcomeOf } from './requirement-input.ts'
+import { brought, type WrittenTree, writtenTree } from './random-policy.ts'
+import { compiled, outcomeOf, type WholeBrought } from './requirement-input.ts'
 
 type Truth = 'yes' | 'no' | 'unclear'
 interface Judgement {
@@ -33,7 +33,7 @@ function some(parts: readonly Judgement[]): Judgement {
   return { truth: parts.some(({ truth }) => truth === 'unclear') ? 'unclear' : 'no', reason }
 }
 
-function judge(tree: WrittenTree, brought: Required<Omit<Brought, 'certificate'>>): Judgement {
+function judge(tree: WrittenTree, brought: WholeBrought): Judgement {
   if (tree.all) return every(tree.all.map((part) => judge(part, brought)))
   if (tree.any) return some(tree.any.map((part) => judge(part, brought)))
   if (tree.not) return { truth: opposite[judge(tree.not, brought).truth], reason: 'requirement-unmet' }
@@ -80,24 +80,6 @@ function judge(tree: WrittenTree, brought: Required<Omit<Brought, 'certificate'>
   if (from < to) return says(counts(today) && from <= clock && clock < to, 'time-outside')
   return says((clock >= from && counts(today)) || (clock < to && counts(today - 1)), 'time-outside')
 }
-
-const names = fc.subarray(['a', 'b', 'c'])
-const value = fc.oneof(claimValue, fc.array(claimValue, { maxLength: 3 }))
-const field = fc.tuple(fc.constantFrom('h-1', 'h-2', 'h_1'), fc.constantFrom('a', 'b', 'd'))
-const brought = fc.record({
-  scopes: names,
-  roles: names,
-  claims: fc.record({ x: fc.oneof(value, fc.record({ z: value })), y: value }, { requiredKeys: [] }) as fc.Arbitrary<
-    Record<string, unknown>
-  >,
-  issuer: issuerName,
-  client: fc.option(clientName, { nil: undefined }),
-  session: fc.boolean(),
-  acr: fc.constant('plain'),
-  fields: fc.array(field, { maxLength: 3 }),
-  address: fc.constantFrom('10.0.0.1', '10.1.2.3', '192.0.2.1', '192.0.2.2', '2001:db8::1', '::1'),
-  now: fc.integer({ min: Date.UTC(2026, 0), max: Date.UTC(2027, 0) }).map((ms) => new Date(ms).toISOString()),
-}) as fc.Arbitrary<Required<Omit<Brought, 'certificate'>>>
 
 test('a random requirement decides a random request like a naive evaluator, with the same reason', () => {
   const seen = new Set<string>()
