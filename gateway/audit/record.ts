@@ -61,7 +61,10 @@ export const recordFields = {
   'gatehouse.stream.messages_out': 'Number of WebSocket messages sent to the client.',
   'gatehouse.shadow': 'Result of the shadow requirement of the route: `met`, or a reason.',
   'gatehouse.shadow_limit': 'Shadow limit that would have rejected the request.',
-  'http.response.status_code': 'Status code of the reply.',
+  'http.response.status_code': 'Status code of the reply. For the denial of a gRPC call: that of the denial, not 200.',
+  'network.protocol.version': 'HTTP version of the request, if it is not 1.1: `2`.',
+  'rpc.grpc.status_code':
+    'For a gRPC call: the status that the client got, from 0 to 16, of the service or of the gate. Absent if the call was reset or cancelled.',
   'http.request.body.size': 'Bytes of the request body, or of the WebSocket messages, received.',
   'http.response.body.size': 'Bytes of the response body, or of the WebSocket messages, sent.',
   'gatehouse.gate_ms': 'Time spent in the gate, ms.',

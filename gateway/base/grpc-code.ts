@@ -35,6 +35,17 @@ const codes: Readonly<Record<number, number>> = {
   504: grpcCode.deadlineExceeded,
 }
 
+/** Number of status codes of gRPC: 0 to 16. */
+export const GRPC_CODES = 17
+
+/** Matches a status code of gRPC in decimal digits. */
+export const grpcStatusForm = /^(?:[0-9]|1[0-6])$/
+
+/** Reads `grpc-status` as clients do: a value that is no status of gRPC counts as UNKNOWN. */
+export function readGrpcCode(value: string): number {
+  return grpcStatusForm.test(value) ? Number(value) : grpcCode.unknown
+}
+
 /**
  * Returns the status of gRPC for a reply of the gate that does not admit the call. A gRPC client cannot follow a
  * redirection to the login: it counts as 401.

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { recordKinds } from '../audit/record.ts'
 import { decisions } from '../base/decision.ts'
+import { grpcStatusForm } from '../base/grpc-code.ts'
 import { printable } from './output.ts'
 import { flag } from './verb.ts'
 
@@ -15,6 +16,11 @@ export const recordFilters = {
     .enum(decisions)
     .optional()
     .register(flag, { value: 'word', help: 'only audit records with this decision' }),
+  grpcStatus: z
+    .string()
+    .regex(grpcStatusForm, 'It must be a status of gRPC: a number from 0 to 16.')
+    .optional()
+    .register(flag, { value: 'n', help: 'only audit records of gRPC calls with this status, such as 16' }),
   reason: z.string().optional().register(flag, { value: 'word', help: 'only audit records with this reason' }),
   kind: z
     .enum(recordKinds)
@@ -37,7 +43,10 @@ export const recordCount = z
 /** @param more  query parameters in addition to the filters of audit records */
 export function queryOf(given: RecordFilters, more: Readonly<Record<string, string | undefined>>): string {
   const names = Object.keys(recordFilters) as (keyof RecordFilters)[]
-  const all = { ...Object.fromEntries(names.map((name) => [name, given[name]])), ...more }
+  const all = {
+    ...Object.fromEntries(names.map((name) => [name === 'grpcStatus' ? 'grpc_status' : name, given[name]])),
+    ...more,
+  }
   const query = new URLSearchParams()
   for (const [name, value] of Object.entries(all)) if (value !== undefined) query.set(name, value)
   return query.size === 0 ? '' : `?${query}`
@@ -64,6 +73,7 @@ export function recordText(record: AuditLine): string {
     `route=${text('gatehouse.route')}`,
     `subject=${text('user.id')}`,
     `reason=${text('gatehouse.reason')}`,
+    `grpc=${text('rpc.grpc.status_code')}`,
     ...(record['kind'] === 'revocation'
       ? [`revoked=${text('gatehouse.revocation.kind')}:${text('gatehouse.revocation.target')}`.replace(/:-$/, '')]
       : []),

@@ -1,6 +1,7 @@
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { ActiveSetMember } from '../base/active-set.ts'
 import { type Denial, denial } from '../base/denial.ts'
+import { grpcCodeOf, readGrpcCode } from '../base/grpc-code.ts'
 import type { Answer } from '../pipeline/exchange/answer.ts'
 import type { ClientSocket } from '../pipeline/exchange/client-socket.ts'
 import type { Downstream } from '../pipeline/exchange/downstream.ts'
@@ -58,6 +59,7 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
   #sending: StallDetector | undefined
   replying = false
   bytesOut = 0
+  grpcStatus: number | undefined
 
   constructor(stream: ServerHttp2Stream, connection: ClientConnection, inFlight: InFlight) {
     this.#stream = stream
@@ -158,6 +160,7 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
 
   #sendRefusal(refusal: Denial, requestId: string, metadataUrl: string): void {
     if (this.exchange.head.grpc) {
+      this.grpcStatus = grpcCodeOf(refusal.status)
       this.#sendTrailersOnly(grpcRefusal(refusal, requestId, metadataUrl))
       return
     }
@@ -169,6 +172,7 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
 
   answer({ status, reason, fields, body }: Answer, requestId: string): void {
     if (this.exchange.head.grpc && status >= 300) {
+      this.grpcStatus = grpcCodeOf(status)
       this.#sendTrailersOnly(grpcAnswer(status, reason, requestId))
       return
     }
@@ -201,16 +205,25 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
   begin(head: ReplyHead): void {
     const { status, contentLength } = head
     const list = new ReplyList(status)
-    list.addPairs(head.fields())
+    const fields = head.fields()
+    list.addPairs(fields)
     writeGateFields(this.exchange, list)
     // Node.js sends no body with status 205, which must have none (RFC 9110 §15.3.6).
     const isEmpty = status === 204 || status === 205 || status === 304
     this.#bodyless = isEmpty || head.isEnd || this.exchange.head.method === 'HEAD'
     this.#left = contentLength
+    if (head.isEnd) this.#noteStatus(fields)
     if (contentLength !== undefined && !isEmpty) {
       list.writeHeader('content-length', String(contentLength))
     }
     this.#sendHead(list, true)
+  }
+
+  /** Notes the status of a gRPC call in the last fields of a service's reply. */
+  #noteStatus(fields: Trailers): void {
+    if (!this.exchange.head.grpc) return
+    const at = fields.indexOf('grpc-status')
+    if (at >= 0) this.grpcStatus = readGrpcCode(fields[at + 1]!)
   }
 
   /** @returns false when the head was not sent, because the stream has ended or a field is not safe to send */
@@ -263,6 +276,7 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
       return false
     }
     this.#trailers = trailers
+    if (trailers !== undefined) this.#noteStatus(trailers)
     this.#finish()
     return true
   }
@@ -272,6 +286,7 @@ export class Http2Downstream implements Downstream, ActiveSetMember {
     if (this.#replied?.isBetween === false) return false
     this.#upload?.discard()
     this.#trailers = grpcEnd(refusal)
+    this.grpcStatus = grpcCodeOf(refusal.status)
     this.#finish()
     return true
   }

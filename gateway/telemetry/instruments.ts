@@ -43,6 +43,12 @@ export const instruments = {
     'Completed exchanges, by class of the logged response status, for example 2xx. A client that disconnected before the response began counts as 4xx (499).',
     ['route', 'class'],
   ),
+  http2Requests: counter('http2_requests_total', 'Completed exchanges over HTTP/2, by route.', ['route']),
+  grpcCalls: counter(
+    'grpc_calls_total',
+    'Completed gRPC calls, by route and by the status that the client got: 0 to 16, or none for a call that was reset or cancelled.',
+    ['route', 'code'],
+  ),
   gateTime: histogram(
     'gate_seconds',
     "Seconds that the gate spent on an exchange: from the request head until the request was forwarded, or until the gate's own reply.",

@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import type { Commit } from '../base/commit.ts'
 import { decisionOf } from '../base/decision.ts'
+import { GRPC_CODES } from '../base/grpc-code.ts'
 import { type Reason, reasons } from '../base/reasons.ts'
 import { Histogram } from './histogram.ts'
 import { instruments } from './instruments.ts'
@@ -33,7 +34,12 @@ export interface EndedExchange {
   readonly forwardedAt: number
   readonly repliedAt: number
   readonly attempts: number
-  readonly downstream: { readonly bytesIn: number; readonly bytesOut: number }
+  readonly head: { readonly version: '1.1' | '2'; readonly grpc: boolean }
+  readonly downstream: {
+    readonly bytesIn: number
+    readonly bytesOut: number
+    readonly grpcStatus?: number | undefined
+  }
 }
 
 /** Counters of one route, in typed arrays, because every exchange updates them. */
@@ -41,10 +47,14 @@ class RouteTraffic {
   readonly #reasons = new Float64Array(reasonNames.length)
   readonly #classes = new Float64Array(classNames.length)
   readonly #sums = new Float64Array(3)
+  #http2 = 0
+  /** gRPC calls by status; the last counter has the calls without a status. Created with the first call. */
+  #calls: Float64Array | undefined
   readonly #gate = new Histogram(instruments.gateTime.bounds)
   readonly #upstream = new Histogram(instruments.upstreamTime.bounds)
 
-  count({ reason, status, startedAt, forwardedAt, repliedAt, attempts, downstream }: EndedExchange): void {
+  count(x: EndedExchange): void {
+    const { reason, status, startedAt, forwardedAt, repliedAt, attempts, downstream } = x
     this.#reasons[indexOf[reason]]!++
     this.#classes[status < 100 || status > 599 ? 0 : (status / 100) | 0]!++
     const leftAt = forwardedAt === 0 ? performance.now() : forwardedAt
@@ -54,6 +64,14 @@ class RouteTraffic {
     sums[received]! += downstream.bytesIn
     sums[sent]! += downstream.bytesOut
     if (attempts > 1) sums[retries]! += attempts - 1
+    if (x.head.version === '2') this.#countHttp2(x)
+  }
+
+  #countHttp2({ head, downstream }: EndedExchange): void {
+    this.#http2++
+    if (!head.grpc) return
+    this.#calls ??= new Float64Array(GRPC_CODES + 1)
+    this.#calls[downstream.grpcStatus ?? GRPC_CODES]!++
   }
 
   collect(sink: MetricSink, route: string): void {
@@ -63,6 +81,11 @@ class RouteTraffic {
     }
     for (const [i, name] of classNames.entries()) {
       if (i > 0 && this.#classes[i]! > 0) sink.value(instruments.responses, this.#classes[i]!, { route, class: name })
+    }
+    if (this.#http2 > 0) sink.value(instruments.http2Requests, this.#http2, { route })
+    for (const [code, count] of this.#calls?.entries() ?? []) {
+      if (count === 0) continue
+      sink.value(instruments.grpcCalls, count, { route, code: code === GRPC_CODES ? 'none' : String(code) })
     }
     if (this.#gate.count === 0) return
     sink.histogram(instruments.gateTime, this.#gate, { route })

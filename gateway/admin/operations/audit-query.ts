@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { recordKinds } from '../../audit/record.ts'
 import type { RecordFilter } from '../../audit/record-filter.ts'
 import { decisions } from '../../base/decision.ts'
+import { grpcStatusForm } from '../../base/grpc-code.ts'
 import { ApiProblem } from '../api-problem.ts'
 
 const text = (about: string) => z.string().min(1).max(1024).optional().describe(about)
@@ -18,6 +19,11 @@ export const auditQuery = {
   client: text('Only records with this `gatehouse.client`.'),
   route: text('Only records with this `gatehouse.route`.'),
   decision: z.enum(decisions).optional().describe('Only records with this `gatehouse.decision`.'),
+  grpc_status: z
+    .string()
+    .regex(grpcStatusForm, { error: 'must be a status of gRPC: a number from 0 to 16' })
+    .optional()
+    .describe('Only records of gRPC calls with this `rpc.grpc.status_code`.'),
   reason: text('Only records with this `gatehouse.reason`.'),
   kind: z.enum(recordKinds).optional().describe('Only records of this `kind`.'),
   request: text('Only records with this `gatehouse.request.id`.'),
@@ -37,6 +43,7 @@ export function filterOf({
   client,
   route,
   decision,
+  grpc_status: grpcStatus,
   reason,
   kind,
   request,
@@ -48,6 +55,7 @@ export function filterOf({
     'gatehouse.client': client,
     'gatehouse.route': route,
     'gatehouse.decision': decision,
+    'rpc.grpc.status_code': grpcStatus,
     'gatehouse.reason': reason,
     kind,
     'gatehouse.request.id': request,

@@ -27,6 +27,11 @@ export interface Downstream {
   readonly bytesOut: number
   /** True once the gate has started to send a response head to the client. */
   readonly replying: boolean
+  /**
+   * Status of gRPC that the client gets; `undefined` before the end of a call, for a call that was reset, and for other
+   * requests.
+   */
+  readonly grpcStatus?: number | undefined
   /** True while bytes of the request body have not been passed to the upstream. */
   readonly uploading: boolean
   /** True while the last bytes of a complete reply wait for a slow client. */

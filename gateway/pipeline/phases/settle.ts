@@ -37,6 +37,7 @@ function jsonLine(x: Exchange): string {
   const texts = route === undefined ? undefined : routeTexts(route, x)
   let line = `{"time":"${isoTime(x.arrivedMs)}${nodeText(x.gate.node)}${x.id}`
   line += `${outcomeTexts(x.reason).access}${x.status},`
+  if (head.version === '2') line += http2Text(x)
   line += requestTexts(texts, x).access
   line += `${escapeJson(x.path === '' ? head.target : x.path)}"`
   if (texts !== undefined) line += texts.access
@@ -62,6 +63,11 @@ function jsonLine(x: Exchange): string {
   if (x.spanId !== '') line += `,"span_id":"${x.spanId}"`
   if (x.faultMessage !== undefined) line += `,"fault":${quoted(x.faultMessage)}`
   return `${line}}`
+}
+
+/** Part of the access-log line of an exchange over HTTP/2. */
+function http2Text({ downstream: { grpcStatus } }: Exchange): string {
+  return grpcStatus === undefined ? '"http_version":"2",' : `"http_version":"2","grpc_status":${grpcStatus},`
 }
 
 let lastNode = ''

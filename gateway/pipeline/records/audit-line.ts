@@ -47,6 +47,7 @@ export function auditLine(x: Exchange): string {
   const trace = traceIdOf(x)
   if (trace !== undefined) line += `","trace_id":"${trace}`
   line += outcomeTexts(x.reason).audit + x.status
+  if (head.version === '2') line += http2Text(x)
   if (x.limit !== undefined) line += `,"gatehouse.limit":${quoted(x.limit)}`
   if (x.streamEnd !== undefined) line += `,"gatehouse.stream.end":"${x.streamEnd}"`
   if (x.shadow !== undefined) line += `,"gatehouse.shadow":"${x.shadow}"`
@@ -61,6 +62,12 @@ export function auditLine(x: Exchange): string {
     if (x.repliedAt !== 0) line += `,"gatehouse.upstream_ms":${msText(x.repliedAt - x.forwardedAt)}`
   }
   return `${line}}`
+}
+
+/** Part of the audit record of an exchange over HTTP/2. */
+function http2Text({ downstream: { grpcStatus } }: Exchange): string {
+  const text = ',"network.protocol.version":"2"'
+  return grpcStatus === undefined ? text : `${text},"rpc.grpc.status_code":${grpcStatus}`
 }
 
 /**

@@ -80,10 +80,21 @@ interface Part {
   readonly attributes: SpanAttributes
 }
 
+/** Statuses of gRPC that are errors of a service (semantic conventions of OpenTelemetry for gRPC). */
+const grpcErrors: Readonly<Record<number, string>> = {
+  2: 'UNKNOWN',
+  4: 'DEADLINE_EXCEEDED',
+  12: 'UNIMPLEMENTED',
+  13: 'INTERNAL',
+  14: 'UNAVAILABLE',
+  15: 'DATA_LOSS',
+}
+
 /** Error type of the exchange; `undefined` for a policy refusal or a status below 500. */
-function failureOf({ reason, status }: Exchange): string | undefined {
+function failureOf({ reason, status, downstream }: Exchange): string | undefined {
   const decision = decisionOf(reason)
   if (decision === 'failed' || decision === 'broken') return reason
+  if (decision === 'admitted' && downstream.grpcStatus !== undefined) return grpcErrors[downstream.grpcStatus]
   return status >= 500 ? String(status) : undefined
 }
 
@@ -99,6 +110,8 @@ function attributesOf(x: Exchange, failure: string | undefined): SpanAttributes 
     'server.address': x.host === '' ? undefined : bounded(x.host),
     'client.address': addressText(x.address),
     'network.protocol.version': head.version,
+    'rpc.system': head.grpc ? 'grpc' : undefined,
+    'rpc.grpc.status_code': x.downstream.grpcStatus,
     'error.type': failure,
     'gatehouse.decision': decisionOf(x.reason),
     'gatehouse.reason': x.reason,

@@ -31,6 +31,7 @@ function exchange(
     forwardedAt: 1001,
     repliedAt: 1011,
     attempts: 1,
+    head: { version: '1.1', grpc: false },
     downstream: { bytesIn: 3, bytesOut: 5 },
     ...parts,
   }
