@@ -1,0 +1,162 @@
+// Three nodes and a worker enforce the policy of the cluster. Each revision adds a public path, so that a reply shows
+// the revision by which a node decides.
+
+import { beforeAll, expect, test } from 'vitest'
+import type { RedisLink } from '../../gateway/redis/redis-link.ts'
+import { readMetrics } from '../kit/metrics.ts'
+import { startNode, type TestNode, TestNode as UnstartedNode } from '../kit/node.ts'
+import { type PolicyEditor, PolicyFolder, policyEditor } from '../kit/policy-editor.ts'
+import { redisSettingsFor, testLink, testRedis } from '../kit/redis.ts'
+import { until } from '../kit/until.ts'
+import { startUpstream } from '../kit/upstream.ts'
+import { startWorker, type TestWorker } from '../kit/worker.ts'
+
+let folder: PolicyFolder
+let link: RedisLink
+let upstream: string
+let nodes: TestNode[]
+let worker: TestWorker
+let editor: PolicyEditor
+let redis: Awaited<ReturnType<typeof testRedis>>
+
+beforeAll(async () => {
+  redis = await testRedis()
+  folder = new PolicyFolder(redis.url)
+  link = await testLink(redisSettingsFor(redis.port))
+  upstream = (await startUpstream()).url
+  // All start at the same time with an empty Redis: one seed becomes the first revision.
+  const started = ['n1', 'n2', 'n3'].map((id) => startNode(folder.options(id, policyWith('seed'), { ONLY_FOR: id })))
+  const working = startWorker(folder.options('w1', policyWith('seed')))
+  nodes = await Promise.all(started)
+  worker = await working
+  editor = await policyEditor(redis.port, folder)
+})
+
+/** A policy with public paths, and with a credential from these variables of the environment. */
+function policyWith(paths: string | readonly string[], credential: object | string = 'none'): object {
+  const routes = [paths].flat().map((path) => ({ id: path, match: { path: `/${path}/**` }, require: 'public' }))
+  return { version: 1, services: { pages: { upstreams: [upstream], credentials: credential, routes } } }
+}
+
+const statusOf = async (node: TestNode, path: string) => (await fetch(`http://127.0.0.1:${node.port}/${path}/1`)).status
+const statuses = (path: string) => Promise.all(nodes.map((node) => statusOf(node, path)))
+const refused = async (cause: string) => {
+  const counts = await Promise.all(nodes.map((node) => readMetrics(node.adminPort)))
+  return counts.map((each) => each.sum('gatehouse_policy_activations_refused_total', { cause }))
+}
+
+test('nodes that start together with an empty Redis make one seed revision 1, and all enforce it', async () => {
+  expect(await statuses('seed')).toEqual([200, 200, 200])
+  expect(await editor.service.list()).toMatchObject([{ number: 1, author: expect.stringMatching(/^node n\d$/) }])
+})
+
+test('at the receipt of an activation, every node that acknowledged it decides by the new revision, and the worker follows', async () => {
+  const outcome = await editor.apply(policyWith(['seed', 'second']), { against: 1 })
+  expect(outcome).toMatchObject({
+    outcome: 'activated',
+    receipt: { number: 2, sequence: 2, missing: [], not_fenced: ['seed'] },
+  })
+  expect(await statuses('second')).toEqual([200, 200, 200])
+  await worker.waitForLine(({ msg, number }) => msg === 'policy revision activated' && number === 2)
+})
+
+test('a policy that one node cannot enforce is rejected by name of the node and the secret, and nothing changes', async () => {
+  const needsSecret = { type: 'header', name: 'x-api-key', secret: { env: 'SECRET_OF_ONE_NODE' } }
+  const outcome = await editor.apply(policyWith(['third'], needsSecret))
+  expect(outcome).toMatchObject({
+    outcome: 'rejected',
+    objections: nodes.map((_, i) => ({
+      node: `n${i + 1}`,
+      problems: [{ message: expect.stringContaining('SECRET_OF_ONE_NODE') }],
+    })),
+  })
+  expect(await statuses('third')).toEqual([404, 404, 404])
+  expect((await editor.service.list()).map(({ number }) => number)).toEqual([2, 1])
+})
+
+test('an invalid policy is refused with its problems, and an unchanged one makes no revision', async () => {
+  expect(await editor.apply({ version: 1, services: {} })).toMatchObject({
+    outcome: 'invalid',
+    problems: [{ code: 'GH_CONFIG_MISSING' }],
+  })
+  expect(await editor.apply(policyWith(['seed', 'second']))).toEqual({ outcome: 'unchanged', number: 2 })
+})
+
+test('a change that was compared with an earlier revision is refused, with the revisions since then', async () => {
+  expect(await editor.apply(policyWith(['other']), { against: 1 })).toMatchObject({
+    outcome: 'conflict',
+    number: 2,
+    since: [{ number: 2, author: 'the test', message: 'a change' }],
+  })
+})
+
+test('of two changes at the same time, one is activated and the other reports the conflict', async () => {
+  const outcomes = await Promise.all([
+    editor.apply(policyWith(['seed', 'left']), { against: 2 }),
+    editor.apply(policyWith(['seed', 'right']), { against: 2 }),
+  ])
+  expect(outcomes.map(({ outcome }) => outcome).toSorted()).toEqual(['activated', 'conflict'])
+})
+
+test('a rollback makes a new revision with the content of an earlier one', async () => {
+  expect(await editor.rollback(2)).toMatchObject({ outcome: 'activated', receipt: { number: 4, sequence: 4 } })
+  expect(await statuses('second')).toEqual([200, 200, 200])
+  expect(await editor.rollback(99)).toBeUndefined()
+})
+
+test('an activation that was written into Redis by hand is refused by every node, counted, and replaced', async () => {
+  const good = await editor.store.activation()
+  const before = await refused('forged')
+  const forged = JSON.stringify({ ...JSON.parse(good), mac: 'A'.repeat(43) })
+  await link.store.call('SET', link.keys.policyActivation, forged)
+  await link.store.call('XADD', link.keys.events, '*', 'k', 'policy', 'r', forged)
+  await until('the refusals of all nodes', async () => (await refused('forged')).every((n, i) => n > before[i]!))
+  await until('the authentic activation', async () => (await editor.store.activation()) === good)
+  expect(await statuses('second')).toEqual([200, 200, 200])
+})
+
+test('an earlier activation that is written back is refused by every node, and replaced', async () => {
+  const old = await editor.store.activation()
+  expect(await editor.apply(policyWith(['seed', 'second', 'later']))).toMatchObject({ outcome: 'activated' })
+  const newest = await editor.store.activation()
+  const before = await refused('older')
+  await link.store.call('SET', link.keys.policyActivation, old)
+  await link.store.call('XADD', link.keys.events, '*', 'k', 'policy', 'r', old)
+  await until('the refusals of all nodes', async () => (await refused('older')).every((n, i) => n > before[i]!))
+  await until('the newest activation', async () => (await editor.store.activation()) === newest)
+  expect(await statuses('later')).toEqual([200, 200, 200])
+})
+
+test('when Redis loses its data, a member restores the active revision, no number restarts, and a starting node ignores its seed', async () => {
+  await link.store.call('FLUSHALL')
+  const late = await startNode(folder.options('n4', policyWith('intruder')))
+  expect(await statusOf(late, 'later')).toBe(200)
+  expect(await statusOf(late, 'intruder')).toBe(404)
+  expect(await late.stop()).toBe(0)
+  expect(await editor.apply(policyWith(['seed', 'after-loss']))).toMatchObject({
+    outcome: 'activated',
+    receipt: { number: 6, sequence: 6, missing: [] },
+  })
+  expect(await statuses('after-loss')).toEqual([200, 200, 200])
+})
+
+test('a paused node that does not vote is named, and the change is not made', async () => {
+  nodes[2]!.signal('SIGSTOP')
+  const outcome = await editor.apply(policyWith(['seed', 'unseen'])).finally(() => nodes[2]!.signal('SIGCONT'))
+  expect(outcome).toMatchObject({ outcome: 'rejected', objections: [{ node: 'n3' }] })
+  await until('the return of the node', async () => (await statusOf(nodes[2]!, 'after-loss')) === 200)
+})
+
+test('while Redis is unavailable, a node starts from its copy on disk', async () => {
+  await nodes[0]!.stop()
+  await redis.stop()
+  const node = new UnstartedNode(folder.options('n1', policyWith('intruder')))
+  try {
+    await node.waitForLine(({ msg }) => msg === 'starting with the copy of the policy on disk')
+    const started = await node.waitForLine(({ msg }) => msg === 'node started', 60_000)
+    node.port = Number(String(started['listen']).split(':').at(-1))
+    expect(await statusOf(node, 'after-loss')).toBe(200)
+  } finally {
+    await node.remove()
+  }
+})

@@ -1,0 +1,102 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { stringify } from 'yaml'
+import { KeyRings } from '../../gateway/config/key-rings.ts'
+import { openActivePolicy } from '../../gateway/revisions/open-active-policy.ts'
+import type { PolicyText } from '../../gateway/revisions/revision.ts'
+import { type PolicyOrder, RevisionService } from '../../gateway/revisions/revision-service.ts'
+import { RevisionStore } from '../../gateway/revisions/revision-store.ts'
+import { atEnd } from './cleanup.ts'
+import { clusterView } from './cluster-view.ts'
+import type { NodeOptions } from './node.ts'
+import { redisSettingsFor, testLink } from './redis.ts'
+
+/** A folder with the files of nodes that enforce the policy of a cluster. */
+export class PolicyFolder {
+  readonly path = mkdtempSync(join(tmpdir(), 'gatehouse-revisions-'))
+  readonly secret = randomBytes(32).toString('base64url')
+  readonly #redisUrl: string
+
+  constructor(redisUrl: string) {
+    this.#redisUrl = redisUrl
+    atEnd(() => rmSync(this.path, { recursive: true, force: true }))
+  }
+
+  /** Path of the copy of a node. */
+  copyOf(id: string): string {
+    return join(this.path, `${id}.copy`)
+  }
+
+  /** Options of a node or worker whose seed is this policy. */
+  options(id: string, seed: object, env: Readonly<Record<string, string>> = {}): NodeOptions {
+    const seedPath = join(this.path, `${id}.yaml`)
+    writeFileSync(seedPath, stringify(seed))
+    return {
+      policy: seed,
+      settings: {
+        node: { id },
+        redis: { url: this.#redisUrl },
+        revocation: { max_staleness: '10s' },
+        log: { access: false },
+        policy: { source: 'cluster', seed: seedPath, copy: this.copyOf(id) },
+        keys: { policy: [{ id: 'k1', secret: { env: 'POLICY_KEY' } }] },
+      },
+      env: { POLICY_KEY: this.secret, ...env },
+    }
+  }
+}
+
+/** Changes the policy of a cluster from the process of the tests, as a node does for its admin API. */
+export class PolicyEditor {
+  readonly service: RevisionService
+  readonly store: RevisionStore
+
+  constructor(service: RevisionService, store: RevisionStore) {
+    this.service = service
+    this.store = store
+  }
+
+  apply(policy: object, order: Partial<PolicyOrder> = {}) {
+    return this.service.apply({ ...usual, files: [fileOf(policy)], against: undefined, ...order })
+  }
+
+  rollback(to?: number) {
+    return this.service.rollback(to, usual)
+  }
+}
+
+/** Opens an editor, once a node has planted the first revision. */
+export async function policyEditor(port: number, { secret, path }: PolicyFolder): Promise<PolicyEditor> {
+  const redis = redisSettingsFor(port)
+  const link = await testLink(redis)
+  const cluster = await clusterView(link, { id: 'editor' })
+  const keys = {
+    assertion: [],
+    encryption: [],
+    audit: [],
+    policy: [{ id: 'k1', secret: Buffer.from(secret, 'base64url') }],
+  }
+  const { policy, envelopes } = await openActivePolicy({
+    settings: {
+      policy: { source: 'cluster', seed: undefined, copy: join(path, 'editor.copy') },
+      node: { id: 'editor' },
+    },
+    redis,
+    keyRings: new KeyRings(keys),
+    publicUrls: undefined,
+    role: 'worker',
+    check: () => undefined,
+    log: () => undefined,
+  })
+  const store = new RevisionStore(link.store, link.keys)
+  policy.attach(store)
+  return new PolicyEditor(new RevisionService({ policy, store, envelopes, cluster, log: () => undefined }), store)
+}
+
+export function fileOf(policy: object): PolicyText {
+  return { name: 'policy.yaml', text: stringify(policy) }
+}
+
+const usual = { author: 'the test', message: 'a change', waitMs: 20_000 }
