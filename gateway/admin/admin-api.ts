@@ -132,7 +132,7 @@ export class AdminApi {
       ...(operation.body && {
         preParsing: async ({ headers }: FastifyRequest) => requireJson(headers),
         preValidation: async (request: FastifyRequest) => {
-          request.body = await readJsonBody(request.raw)
+          request.body = await readJsonBody(request.raw, operation.bodyMaxBytes)
         },
         // Validates the token again after the body has arrived. The caller decides how long the body takes, and the
         // token can expire or be revoked in the meantime.
@@ -171,7 +171,9 @@ export class AdminApi {
   async #run(operation: Operation, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const { call, query, body, params: pathParameters } = request
     const lastEventId = request.headers['last-event-id']?.toString()
-    const done = await operation.run({ query, body, pathParameters, dependencies: this.#dependencies, lastEventId })
+    const dependencies = this.#dependencies
+    const caller = call.caller!
+    const done = await operation.run({ query, body, pathParameters, dependencies, caller, lastEventId })
     call.note = done.note
     if ('document' in done) call.revocation = done.revocation
     await this.#settle(request, done.status)

@@ -27,6 +27,17 @@ export const apiProblemCodes = {
   session_unknown: { status: 404, why: 'no session of this device exists' },
   sessions_unavailable: { status: 409, why: 'the node has no key to encrypt sessions, so it has no login sessions' },
   key_unknown: { status: 404, why: 'no node or worker has a key of this kind with this id' },
+  policy_from_file: { status: 409, why: 'the settings of the node have `policy.source: file`' },
+  policy_conflict: {
+    status: 409,
+    why: 'another revision is active than the revision in `against`. `active` is its number, `since` lists the revisions after `against`; nothing was changed',
+  },
+  policy_invalid: { status: 422, why: 'the policy is invalid; `problems` has each error with its place' },
+  policy_rejected: {
+    status: 422,
+    why: 'at least one node cannot enforce the policy. `objections` has the errors of each of these nodes; nothing was changed',
+  },
+  revision_unknown: { status: 404, why: 'the cluster keeps no revision with this number' },
   not_found: { status: 404, why: 'no operation has this path' },
   method_not_allowed: { status: 405, why: 'the path has no operation with this method; `Allow` lists the methods' },
   nothing_lost: { status: 409, why: 'the node is a member of the cluster and has lost no data' },
@@ -36,7 +47,7 @@ export const apiProblemCodes = {
     status: 409,
     why: 'the nodes have the maximum number of revocations and accept no further single token; nothing was revoked',
   },
-  content_too_large: { status: 413, why: 'the body is larger than 64 KiB' },
+  content_too_large: { status: 413, why: 'the body is larger than 64 KiB, or than 2 MiB for a policy' },
   unsupported_media_type: { status: 415, why: 'the body is not application/json' },
   too_many_requests: {
     status: 429,
@@ -63,6 +74,8 @@ interface ProblemOptions {
   readonly fields?: Readonly<Record<string, string>>
   readonly errors?: readonly FieldError[]
   readonly hint?: string | undefined
+  /** Further members of the problem document (RFC 9457 §3.2). */
+  readonly members?: Readonly<Record<string, unknown>>
   readonly close?: boolean
 }
 
@@ -86,8 +99,18 @@ export class ApiProblem extends Error {
   /** @param id id of the call, as in the log */
   document(id: string): object {
     const { code, status, message: detail } = this
-    const { errors, hint } = this.options
+    const { errors, hint, members } = this.options
     const title = STATUS_CODES[status]
-    return { type: `urn:gatehouse:problem:${code}`, title, status, code, detail, hint, errors, instance: id }
+    return {
+      type: `urn:gatehouse:problem:${code}`,
+      title,
+      status,
+      code,
+      detail,
+      hint,
+      errors,
+      ...members,
+      instance: id,
+    }
   }
 }

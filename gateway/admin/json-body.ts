@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { type JsonObject, readJsonObject } from '../oauth/json.ts'
 import { ApiProblem } from './api-problem.ts'
 
+/** Longest body of an operation that states no other limit, bytes. */
 export const bodyMaxBytes = 64 * 1024
 
 const json = /^application\/json(?:[ \t]*;[ \t]*charset=(?:"utf-8"|utf-8))?[ \t]*$/i
@@ -19,29 +20,29 @@ export function requireJson(headers: IncomingHttpHeaders): void {
 }
 
 /**
- * Reads a JSON object of at most `bodyMaxBytes`.
+ * Reads a JSON object of at most `maxBytes`.
  *
  * @throws {ApiProblem} 400 or 413
  */
-export async function readJsonBody(request: IncomingMessage): Promise<JsonObject> {
-  const text = await readText(request)
+export async function readJsonBody(request: IncomingMessage, maxBytes = bodyMaxBytes): Promise<JsonObject> {
+  const text = await readText(request, maxBytes)
   const value = readJsonObject(text)
   if (value === 'token-duplicate-member') throw new ApiProblem('invalid_request', 'the body has a duplicate member')
   if (typeof value === 'string') throw new ApiProblem('invalid_request', 'the body is not a JSON object')
   return value
 }
 
-async function readText(request: IncomingMessage): Promise<string> {
+async function readText(request: IncomingMessage, maxBytes: number): Promise<string> {
   const chunks: Buffer[] = []
   let bytes = 0
   const announced = Number(request.headers['content-length'] ?? 0)
-  if (announced > bodyMaxBytes) throw tooLarge()
+  if (announced > maxBytes) throw tooLarge(maxBytes)
   // Reads the body by events: `for await` would close the connection when the loop ends early.
   await new Promise<void>((resolve, reject) => {
     request.on('data', (chunk: Buffer) => {
       bytes += chunk.length
-      if (bytes <= bodyMaxBytes) chunks.push(chunk)
-      else reject(tooLarge())
+      if (bytes <= maxBytes) chunks.push(chunk)
+      else reject(tooLarge(maxBytes))
     })
     request.on('end', resolve)
     request.on('error', () =>
@@ -53,6 +54,6 @@ async function readText(request: IncomingMessage): Promise<string> {
   return body.toString()
 }
 
-function tooLarge(): ApiProblem {
-  return new ApiProblem('content_too_large', `the body is larger than ${bodyMaxBytes} bytes`, { close: true })
+function tooLarge(maxBytes: number): ApiProblem {
+  return new ApiProblem('content_too_large', `the body is larger than ${maxBytes} bytes`, { close: true })
 }

@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import type { RecordFacts } from '../audit/record-line.ts'
 import type { ApiProblemCode } from './api-problem.ts'
+import type { Caller } from './caller-authenticator.ts'
 import type { AdminDependencies } from './dependencies.ts'
 import type { StreamEvent } from './event-stream.ts'
 import type { Scope } from './scopes.ts'
@@ -11,6 +12,7 @@ export interface Call<Query, Body, PathParameters> {
   readonly body: Body
   readonly pathParameters: PathParameters
   readonly dependencies: AdminDependencies
+  readonly caller: Caller
   /** Id of the last event that the client received, when the client resumes an event stream. */
   readonly lastEventId: string | undefined
 }
@@ -64,6 +66,8 @@ export interface Operation<Query = unknown, Body = unknown, PathParameters = unk
   readonly pathParameters?: z.ZodType<PathParameters>
   /** Schema of the request body: a strict object. `undefined` when the operation has no request body. */
   readonly body?: z.ZodType<Body>
+  /** Longest request body, bytes. Default 64 KiB. */
+  readonly bodyMaxBytes?: number
   readonly replies: Readonly<Partial<Record<Done['status'], OperationReply>>>
   /** Error codes in addition to the codes that every operation can return. */
   readonly problems?: readonly ApiProblemCode[]

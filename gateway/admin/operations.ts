@@ -1,5 +1,7 @@
 import type { Operation } from './operation.ts'
 import { acceptLoss } from './operations/accept-loss.ts'
+import { applyPolicy } from './operations/apply-policy.ts'
+import { comparePolicy } from './operations/compare-policy.ts'
 import { describeApi } from './operations/describe-api.ts'
 import { endSessions } from './operations/end-sessions.ts'
 import { endStreams } from './operations/end-streams.ts'
@@ -12,6 +14,7 @@ import { listExpiries } from './operations/list-expiries.ts'
 import { listKeys } from './operations/list-keys.ts'
 import { listLimits } from './operations/list-limits.ts'
 import { listNodes } from './operations/list-nodes.ts'
+import { listRevisions } from './operations/list-revisions.ts'
 import { listSecrets } from './operations/list-secrets.ts'
 import { listSessions } from './operations/list-sessions.ts'
 import { listStreams } from './operations/list-streams.ts'
@@ -19,8 +22,10 @@ import { listTraces } from './operations/list-traces.ts'
 import { replayAudit } from './operations/replay-audit.ts'
 import { resetLimit } from './operations/reset-limit.ts'
 import { revoke } from './operations/revoke.ts'
+import { rollbackPolicy } from './operations/rollback-policy.ts'
 import { rotateKey } from './operations/rotate-key.ts'
 import { searchAudit } from './operations/search-audit.ts'
+import { showRevision } from './operations/show-revision.ts'
 import { showStatus } from './operations/show-status.ts'
 import { showTrace } from './operations/show-trace.ts'
 import { verifyAudit } from './operations/verify-audit.ts'
@@ -32,6 +37,11 @@ export const operations: readonly Operation[] = [
   listExpiries,
   acceptLoss,
   explainRequest,
+  comparePolicy,
+  applyPolicy,
+  rollbackPolicy,
+  listRevisions,
+  showRevision,
   revoke,
   listLimits,
   resetLimit,

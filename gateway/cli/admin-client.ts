@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline'
 import { z } from 'zod'
 import { nodeHttp } from '../base/node-http.ts'
 import { readSecret } from '../config/secret.ts'
-import { CliError, exitCodes } from './output.ts'
+import { CliError, type ExitCode, exitCodes } from './output.ts'
 import { flag } from './verb.ts'
 
 const { request: requestPlain } = nodeHttp
@@ -32,6 +32,21 @@ export const adminUnreachable = {
 export interface AdminReply {
   readonly status: number
   readonly document: Readonly<Record<string, unknown>>
+}
+
+/** The admin API rejected a call. `document` is its problem document (RFC 9457). */
+export class AdminRefusal extends CliError {
+  readonly document: AdminReply['document']
+
+  constructor(
+    exitCode: ExitCode,
+    code: string,
+    message: string,
+    { hint, document }: { readonly hint: string | undefined; readonly document: AdminReply['document'] },
+  ) {
+    super(exitCode, code, message, hint)
+    this.document = document
+  }
 }
 
 /**
@@ -158,11 +173,11 @@ export class AdminClient {
     if (status === 404 && document['detail'] === undefined) return this.#notAdminApi(status)
     const { code, detail, hint } = document as { code?: unknown; detail?: unknown; hint?: unknown }
     const exitCode = status === 503 ? exitCodes.unreachable : exitCodes.invalid
-    return new CliError(
+    return new AdminRefusal(
       exitCode,
       `GH_ADMIN_${String(code ?? status).toUpperCase()}`,
       String(detail ?? `refused with ${status}`),
-      typeof hint === 'string' ? hint : hints[status],
+      { hint: typeof hint === 'string' ? hint : hints[status], document },
     )
   }
 

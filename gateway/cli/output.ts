@@ -119,7 +119,7 @@ export class Output {
     this.#report(code, message, { path: '', ...nowhere, hint }, 'warning')
   }
 
-  problems(problems: readonly Problem[]): void {
+  problems(problems: readonly (Omit<Problem, 'code'> & { readonly code: string })[]): void {
     for (const { code, message, ...where } of problems) this.#report(code, message, where)
   }
 

@@ -33,7 +33,11 @@ export interface ReceiptDocument {
  * Prints for people which nodes have acknowledged. A node that has not acknowledged is `missing` only if the command
  * waited for it; otherwise it is `sent`.
  */
-export function printAcknowledgements(receipt: ReceiptDocument, waited: boolean, output: Output): void {
+export function printAcknowledgements(
+  receipt: Pick<ReceiptDocument, 'acknowledged' | 'missing'>,
+  waited: boolean,
+  output: Output,
+): void {
   output.table(
     ['node', 'state', 'after'],
     [

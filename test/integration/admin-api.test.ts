@@ -121,6 +121,11 @@ const demanded = [
   ['GET', '/api/v1/nodes', 'gatehouse:read'],
   ['GET', '/api/v1/expiries', 'gatehouse:read'],
   ['POST', '/api/v1/explain', 'gatehouse:read'],
+  ['POST', '/api/v1/policy/diff', 'gatehouse:read'],
+  ['POST', '/api/v1/policy/apply', 'gatehouse:policy'],
+  ['POST', '/api/v1/policy/rollback', 'gatehouse:policy'],
+  ['GET', '/api/v1/policy/revisions', 'gatehouse:read'],
+  ['GET', '/api/v1/policy/revisions/{number}', 'gatehouse:read'],
   ['GET', '/api/v1/openapi.json', 'gatehouse:read'],
   ['GET', '/api/v1/traces', 'gatehouse:read'],
   ['GET', '/api/v1/traces/{trace_id}', 'gatehouse:read'],
@@ -157,7 +162,7 @@ test('S-120: the table of required scopes in this test lists every operation of 
 test.each(demanded)(
   'the admin API rejects %s %s with a token that has every other scope, and accepts it with the scope %s',
   async (method, path, scope) => {
-    const target = path.replace('{trace_id}', 'a'.repeat(32))
+    const target = path.replace('{trace_id}', 'a'.repeat(32)).replace('{number}', '1')
     const others =
       'orders:read gatehouse:read gatehouse:revoke gatehouse:limits gatehouse:sessions gatehouse:audit gatehouse:policy gatehouse:admins gatehouse'
     const token = adminToken(others.replace(`${scope} `, ''))

@@ -3,29 +3,64 @@ import { ConfigError } from '../../config/problem.ts'
 import { compilePolicy } from '../../policy/compile.ts'
 import { differenceOf } from '../../policy/difference/difference-of.ts'
 import type { ComparedPolicy } from '../../policy/difference/policy-side.ts'
+import { AdminClient, adminFlag } from '../admin-client.ts'
 import { differenceLines } from '../difference-lines.ts'
 import { CliError, exitCodes, type Output } from '../output.ts'
 import { policyName, readPolicyArgument } from '../policy-argument.ts'
+import { comparePolicies, revisionFlag, withPolicyErrors } from '../policy-change.ts'
+import { readPolicyTexts } from '../policy-texts.ts'
 import { defineVerb, flag } from '../verb.ts'
 
-/** `gatehouse diff OLD NEW`: compares two policies by their effect. The verb changes nothing. */
+/**
+ * `gatehouse diff [OLD] NEW`: compares two policies by their effect, or a policy with a revision of the cluster. The verb
+ * changes nothing.
+ */
 export const verb = defineVerb({
   description: 'Compare two policies: which routes admit more or fewer requests, and which other values change',
   arguments: {
-    old: z.string().register(flag, { help: 'policy to compare with: a file, a folder, or - for standard input' }),
-    new: z.string().register(flag, { help: 'new policy: a file, a folder, or - for standard input' }),
+    path: z.string().register(flag, { help: 'policy: a file, a folder, or - for standard input' }),
+    new: z.string().optional().register(flag, {
+      help: 'new policy; without it, path is the new policy and is compared with the active revision',
+    }),
+  },
+  flags: {
+    from: revisionFlag
+      .optional()
+      .register(flag, { value: 'number', help: 'with one path: revision to compare with (default: the active one)' }),
+    admin: adminFlag,
   },
   examples: [
-    { run: 'gatehouse diff policy.yaml new-policy.yaml', does: 'two files' },
+    { run: 'gatehouse diff policy.yaml', does: 'the file with the active revision of the cluster' },
     { run: 'git show main:policy.yaml | gatehouse diff - policy.yaml', does: 'the working copy with a branch' },
   ],
   exitCodes: {
     [exitCodes.done]: 'the policies have the same effect',
     [exitCodes.invalid]: 'the policies differ',
     [exitCodes.usage]: 'wrong usage, or a policy is invalid',
+    [exitCodes.unreachable]: 'with one path: no node replied, or the node could not reach Redis',
   },
-  run: ({ old, new: path }, output) => diff(old, path, output),
+  run: ({ path, new: after, from, admin }, output) => {
+    if (after === undefined) return diffFromRevision(path, { from, admin }, output)
+    if (from !== undefined) throw new CliError(exitCodes.usage, 'GH_USAGE', '--from requires exactly one path')
+    return diff(path, after, output)
+  },
 })
+
+/** Compares a policy with a revision of the cluster. Exit code 1 means that they differ, so a refusal has another code. */
+async function diffFromRevision(
+  path: string,
+  { from, admin }: { readonly from: string | undefined; readonly admin: string | undefined },
+  output: Output,
+): Promise<number> {
+  const client = AdminClient.from(admin)
+  const { files, paths } = await readPolicyTexts(path)
+  return withPolicyErrors(output, { paths, refused: exitCodes.usage }, async () => {
+    const body = { files, from: from === undefined ? undefined : Number(from) }
+    const difference = await comparePolicies(client, body, output)
+    output.document(difference)
+    return difference.equal ? exitCodes.done : exitCodes.invalid
+  })
+}
 
 async function diff(old: string, path: string, output: Output): Promise<number> {
   if (old === '-' && path === '-') {

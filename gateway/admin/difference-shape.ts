@@ -1,0 +1,52 @@
+import { z } from 'zod'
+
+const effect = z.enum(['none', 'narrower', 'wider', 'incomparable'])
+const value = z.unknown().optional()
+
+const route = z.strictObject({
+  route: z.string().describe('Id of the route.'),
+  service: z.string(),
+  change: z
+    .enum(['added', 'removed', 'public', 'wider', 'narrower', 'changed', 'unreachable', 'settings'])
+    .describe(
+      '`public`: the route has become public. `wider`: some requests may be admitted that were not before. `narrower`: ' +
+        'no such request. `changed`: neither is known. `unreachable`: no request can be admitted. `settings`: the same ' +
+        'requests are admitted, and other keys have changed.',
+    ),
+  widens: z.boolean().describe('Whether the route may admit a request that no route admitted before.'),
+  public: z.boolean(),
+  keys: z
+    .array(z.strictObject({ key: z.string(), effect, before: value, after: value }))
+    .describe('Keys with another effective value.'),
+  takes: z
+    .array(z.strictObject({ from: z.string().nullable(), effect }))
+    .describe('Other routes whose requests the route matches now; `null` for requests that matched no route.'),
+  loses: z
+    .array(z.string().nullable())
+    .describe('Routes that match requests of the route now; `null` for requests that match no route now.'),
+})
+
+const entries = z.array(
+  z.strictObject({
+    place: z.string().describe('Path of the entry, such as `services.orders.limits[burst]`.'),
+    change: z.enum(['added', 'removed', 'wider', 'narrower', 'changed']),
+    widens: z.boolean(),
+    before: value,
+    after: value,
+  }),
+)
+
+/** Semantic difference of two policies: the members of `PolicyDifference`. */
+export const policyDifference = {
+  equal: z.boolean().describe('Whether both policies have the same effect. All lists are then empty.'),
+  widens: z
+    .boolean()
+    .describe('False: the new policy admits no request and exceeds no limit of the old one. True: it may do so.'),
+  routes: z.array(route),
+  limits: entries,
+  credentials: entries,
+  upstreams: entries,
+  issuers: entries,
+  services: entries,
+  relaxations: z.strictObject({ added: z.array(z.string()), removed: z.array(z.string()) }),
+} as const

@@ -1,0 +1,67 @@
+import { z } from 'zod'
+import { entryName } from '../../config/entry-name.ts'
+import { replaceService } from '../../revisions/replace-service.ts'
+import { operation } from '../operation.ts'
+import { policyReply, withValidPolicy } from '../policy-outcome.ts'
+import {
+  changeBody,
+  exampleChange,
+  exampleFiles,
+  policyBodyMaxBytes,
+  policyChange,
+  policyFilesBody,
+  revisionNumber,
+} from '../policy-shape.ts'
+import { requireRevisions } from '../require-revisions.ts'
+
+export const applyPolicy = operation({
+  id: 'apply_policy',
+  method: 'POST',
+  path: '/api/v1/policy/apply',
+  summary: 'Make a policy the active policy of the cluster',
+  description:
+    'Every node first compiles the policy, with its own secrets and files, and votes within 5 s. If a node votes no, or a ' +
+    'live node does not vote, nothing changes. Otherwise the policy becomes a new revision, which all nodes enforce. The ' +
+    'author of the revision is the subject of the token.',
+  scope: 'gatehouse:policy',
+  bodyMaxBytes: policyBodyMaxBytes,
+  body: z.strictObject({
+    files: policyFilesBody,
+    only: entryName
+      .optional()
+      .describe(
+        'Changes this service only: the file of the service replaces its file in the active revision, and other files of ' +
+          'the call are ignored. Both must have a file that defines only this service.',
+      ),
+    against: revisionNumber
+      .optional()
+      .describe('Number of the revision that the caller compared with. If another one is active, the reply is 409.'),
+    ...changeBody,
+  }),
+  replies: {
+    200: {
+      description: 'Every node enforces the revision, or the files are those of the active one.',
+      schema: policyChange,
+    },
+    202: {
+      description: 'The revision is active. Some nodes have not acknowledged the activation yet.',
+      schema: policyChange,
+    },
+  },
+  problems: ['policy_from_file', 'policy_conflict', 'policy_invalid', 'policy_rejected', 'cluster_unavailable'],
+  example: {
+    body: { files: [...exampleFiles], against: 7, message: 'open orders to partners' },
+    reply: exampleChange,
+  },
+  run: async ({ body, dependencies, caller }) => {
+    const service = requireRevisions(dependencies)
+    const { only, message = '', against, wait_ms: waitMs } = body
+    const { activation, revision } = service.active
+    const files =
+      only === undefined ? body.files : withValidPolicy(() => replaceService(revision.files, body.files, only))
+    // The files of the other services are those of this revision, so it must still be active.
+    const compared = against ?? (only === undefined ? undefined : activation.number)
+    const outcome = await service.apply({ files, author: caller.who, message, against: compared, waitMs })
+    return policyReply(outcome, files, { message, only })
+  },
+})

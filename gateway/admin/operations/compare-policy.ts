@@ -1,0 +1,110 @@
+import { z } from 'zod'
+import { entryName } from '../../config/entry-name.ts'
+import { ConfigError } from '../../config/problem.ts'
+import { compilePolicy } from '../../policy/compile.ts'
+import { differenceOf } from '../../policy/difference/difference-of.ts'
+import type { ComparedPolicy } from '../../policy/difference/policy-side.ts'
+import { replaceService } from '../../revisions/replace-service.ts'
+import { type PolicyText, type Revision, sourceOf } from '../../revisions/revision.ts'
+import type { RevisionService } from '../../revisions/revision-service.ts'
+import { ApiProblem } from '../api-problem.ts'
+import { policyDifference } from '../difference-shape.ts'
+import { operation } from '../operation.ts'
+import { withValidPolicy } from '../policy-outcome.ts'
+import { exampleFiles, policyBodyMaxBytes, policyFilesBody, revisionNumber } from '../policy-shape.ts'
+import { requireRevisions } from '../require-revisions.ts'
+
+const body = z
+  .strictObject({
+    files: policyFilesBody.optional(),
+    only: entryName
+      .optional()
+      .describe('Compares only a change of this service: the other files are those of the revision `from`.'),
+    to: revisionNumber.optional().describe('Number of the new revision, instead of `files`.'),
+    from: revisionNumber.optional().describe('Number of the old revision. Default: the active one.'),
+  })
+  .refine(({ files, to }) => (files === undefined) !== (to === undefined), {
+    error: 'must have exactly one of the members files and to',
+  })
+  .refine(({ only, to }) => only === undefined || to === undefined, { error: 'must not have both only and to' })
+
+export const comparePolicy = operation({
+  id: 'compare_policy',
+  method: 'POST',
+  path: '/api/v1/policy/diff',
+  summary: 'Compare a policy with a revision by its effect',
+  description:
+    'Lists which routes become public, wider, narrower or unreachable, and which limits, credentials and other values ' +
+    'change. Changes nothing, and reads no secret that the policy refers to.',
+  scope: 'gatehouse:read',
+  bodyMaxBytes: policyBodyMaxBytes,
+  body,
+  replies: {
+    200: {
+      description: 'The difference.',
+      schema: z.strictObject({ from: z.int().describe('Number of the old revision.'), ...policyDifference }),
+    },
+  },
+  problems: ['revision_unknown', 'policy_from_file', 'policy_invalid', 'cluster_unavailable'],
+  example: {
+    body: { files: [...exampleFiles] },
+    reply: {
+      from: 7,
+      equal: false,
+      widens: true,
+      routes: [
+        {
+          route: 'orders.docs',
+          service: 'orders',
+          change: 'public',
+          widens: true,
+          public: true,
+          keys: [{ key: 'require', effect: 'wider', before: { scopes: { all: ['orders:read'] } }, after: 'public' }],
+          takes: [],
+          loses: [],
+        },
+      ],
+      limits: [],
+      credentials: [],
+      upstreams: [],
+      issuers: [],
+      services: [],
+      relaxations: { added: [], removed: [] },
+    },
+  },
+  run: async ({ body: { files = [], only, to, from }, dependencies }) => {
+    const service = requireRevisions(dependencies)
+    const old = from === undefined ? service.active.revision : await revisionOf(service, from)
+    const revision = to === undefined ? undefined : await revisionOf(service, to)
+    const before = comparedRevision(old)
+    const after =
+      revision === undefined
+        ? withValidPolicy(() => compared(only === undefined ? files : replaceService(old.files, files, only)))
+        : comparedRevision(revision)
+    return { status: 200, document: { from: old.number, ...differenceOf(before, after) } }
+  },
+})
+
+async function revisionOf(service: RevisionService, number: number): Promise<Revision> {
+  const revision = await service.find(number)
+  if (revision !== undefined) return revision
+  throw new ApiProblem('revision_unknown', `the cluster keeps no revision with the number ${number}`)
+}
+
+/** @throws {ApiProblem} 422 when this version of Gatehouse does not accept the revision */
+function comparedRevision({ number, files }: Revision): ComparedPolicy {
+  try {
+    return compared(files)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    throw new ApiProblem('policy_invalid', `this version of Gatehouse does not accept revision ${number}`, {
+      members: { problems: error.problems },
+    })
+  }
+}
+
+/** @throws {ConfigError} with all problems of the policy */
+function compared(files: readonly PolicyText[]): ComparedPolicy {
+  const source = sourceOf(files, '')
+  return { document: source.document, snapshot: compilePolicy(source) }
+}

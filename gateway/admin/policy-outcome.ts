@@ -1,0 +1,72 @@
+import { basename } from 'node:path'
+import { findPath } from '../config/find-path.ts'
+import { ConfigError, type Problem } from '../config/problem.ts'
+import { type PolicyText, sourceOf } from '../revisions/revision.ts'
+import type { PolicyOutcome } from '../revisions/revision-service.ts'
+import type { VoteProblem } from '../revisions/vote.ts'
+import { ApiProblem } from './api-problem.ts'
+import type { Done } from './operation.ts'
+
+/**
+ * Turns the outcome of a change of the policy into the reply.
+ *
+ * @param files  files of the policy, to find the places of errors
+ * @param note  further fields for the log line and the audit record of the call
+ * @throws {ApiProblem} 409 or 422 when nothing was changed
+ */
+export function policyReply(
+  outcome: PolicyOutcome,
+  files: readonly PolicyText[],
+  note: NonNullable<Done['note']>,
+): Done {
+  switch (outcome.outcome) {
+    case 'activated': {
+      const { receipt } = outcome
+      const { number, sequence, acknowledged, missing } = receipt
+      const counts = { number, sequence, acknowledged: acknowledged.length, missing }
+      const document = { outcome: 'activated', ...receipt }
+      return { status: missing.length === 0 ? 200 : 202, document, note: { ...note, ...counts } }
+    }
+    case 'unchanged':
+      return { status: 200, document: outcome, note: { ...note, unchanged: outcome.number } }
+    case 'conflict':
+      throw new ApiProblem('policy_conflict', `revision ${outcome.number} is active now`, {
+        members: { active: outcome.number, since: outcome.since },
+        hint: 'compare the policy with the active revision again',
+      })
+    case 'invalid':
+      throw invalidPolicy(outcome.problems)
+    case 'rejected': {
+      const { document, locate } = sourceOf(files, '')
+      // A node that lacks a secret states the path of the reference, and no position.
+      const located = (problem: VoteProblem): VoteProblem =>
+        problem.file !== undefined || problem.path === undefined
+          ? statedProblem(problem)
+          : { ...problem, ...locate(findPath(document, problem.path)) }
+      const objections = outcome.objections.map(({ node, problems }) => ({ node, problems: problems.map(located) }))
+      const nodes = objections.map(({ node }) => node).join(', ')
+      throw new ApiProblem('policy_rejected', `these nodes cannot enforce the policy: ${nodes}`, {
+        members: { objections },
+      })
+    }
+  }
+}
+
+/** Runs work on a policy that the caller sent. @throws {ApiProblem} 422 when the policy is invalid */
+export function withValidPolicy<Result>(work: () => Result): Result {
+  try {
+    return work()
+  } catch (error) {
+    throw error instanceof ConfigError ? invalidPolicy(error.problems) : error
+  }
+}
+
+function invalidPolicy(problems: readonly Problem[]): ApiProblem {
+  const detail = `the policy is invalid (${problems.length} ${problems.length === 1 ? 'error' : 'errors'})`
+  return new ApiProblem('policy_invalid', detail, { members: { problems: problems.map(statedProblem) } })
+}
+
+/** Names the file as the caller sent it. A node reads the files as if they were in its policy folder. */
+function statedProblem({ file, ...rest }: VoteProblem): VoteProblem {
+  return { ...rest, ...(file !== undefined && { file: basename(file) }) }
+}

@@ -1,0 +1,143 @@
+import { z } from 'zod'
+import { durationForm, parseDuration } from '../base/duration.ts'
+import type { Problem } from '../config/problem.ts'
+import type { PolicyDifference } from '../policy/difference/policy-difference.ts'
+import { type AdminClient, AdminRefusal } from './admin-client.ts'
+import { differenceLines } from './difference-lines.ts'
+import { CliError, type ExitCode, exitCodes, type Output } from './output.ts'
+import { printAcknowledgements } from './receipt-text.ts'
+import { flag } from './verb.ts'
+
+/** Schema of the number of a revision on the command line. */
+export const revisionFlag = z.string().regex(/^[1-9][0-9]{0,8}$/, { error: 'must be the number of a revision' })
+
+/** Flags of every verb that changes the policy of the cluster. */
+export const changeFlags = {
+  message: z
+    .string()
+    .optional()
+    .register(flag, { value: 'text', help: 'reason of the change, stored in the revision' }),
+  // commander stores `--no-wait` as false under the name of `--wait`.
+  wait: z
+    .union([z.string(), z.literal(false)])
+    .default('10s')
+    .register(flag, {
+      value: 'duration',
+      help: 'longest wait for the nodes to acknowledge, at most 5m',
+    }),
+  noWait: z.boolean().default(false).register(flag, { help: 'do not wait for the nodes' }),
+}
+
+/** Exit codes of every verb that changes the policy of the cluster. */
+export const changeExitCodes = {
+  [exitCodes.done]: 'every node enforces the policy, or the policy is active already',
+  [exitCodes.invalid]: 'refused: nothing was changed',
+  [exitCodes.unreachable]: 'no node replied, or the node could not reach Redis',
+  [exitCodes.partly]: 'the policy is active, but some nodes have not acknowledged. Usual with --no-wait',
+} as const
+
+export interface ComparedDocument extends PolicyDifference {
+  /** Number of the revision that was compared with. */
+  readonly from: number
+}
+
+type ChangeDocument =
+  | {
+      readonly outcome: 'activated'
+      readonly number: number
+      readonly acknowledged: readonly { readonly node: string; readonly ms: number }[]
+      readonly missing: readonly string[]
+      readonly fenced_by: string
+      readonly not_fenced: readonly string[]
+    }
+  | { readonly outcome: 'unchanged'; readonly number: number }
+
+/** Value of the flags `--wait` and `--no-wait`, ms. @throws {CliError} when it is not a duration */
+export function waitMsOf(wait: string | false): number {
+  if (wait === false) return 0
+  const ms = parseDuration(wait)
+  if (ms !== undefined && ms <= 300_000) return ms
+  throw new CliError(exitCodes.usage, 'GH_USAGE', `--wait must be ${durationForm}, and at most 5m`)
+}
+
+/** Compares a policy with a revision of the cluster, and prints the difference for people. */
+export async function comparePolicies(client: AdminClient, body: object, output: Output): Promise<ComparedDocument> {
+  const { document } = await client.call('POST', '/api/v1/policy/diff', 'equal', body)
+  const difference = document as unknown as ComparedDocument
+  for (const line of differenceLines(difference)) output.line(line)
+  return difference
+}
+
+/** Changes the policy of the cluster, and prints the receipt. */
+export async function activatePolicy(
+  client: AdminClient,
+  call: { readonly path: string; readonly body: object; readonly difference: ComparedDocument },
+  output: Output,
+): Promise<ExitCode> {
+  const { path, body, difference } = call
+  const { document } = await client.call('POST', path, 'outcome', body)
+  const change = document as unknown as ChangeDocument
+  output.document({ ...change, difference })
+  if (change.outcome === 'unchanged') {
+    output.line(`Nothing changed: revision ${change.number} is active and has the same files.`)
+    return exitCodes.done
+  }
+  const { number, missing, fenced_by, not_fenced } = change
+  output.line('')
+  printAcknowledgements(change, true, output)
+  output.line(`Revision ${number} is active.`)
+  if (missing.length === 0) return exitCodes.done
+  output.line(`Nodes that have not acknowledged enforce revision ${number} from ${fenced_by} on, or reject requests.`)
+  if (not_fenced.length > 0) {
+    const routes = not_fenced.join(', ')
+    output.line(`A node without contact to Redis continues to serve these routes by its last revision: ${routes}.`)
+  }
+  return exitCodes.partly
+}
+
+/**
+ * Runs a verb about the policy of the cluster. Prints every error of a refused policy with its place.
+ *
+ * @param paths  path on this machine by the name of a file of the policy
+ * @param refused  exit code when the policy is refused
+ */
+export async function withPolicyErrors(
+  output: Output,
+  { paths, refused }: { readonly paths?: ReadonlyMap<string, string>; readonly refused: ExitCode },
+  work: () => Promise<ExitCode>,
+): Promise<ExitCode> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!(error instanceof AdminRefusal)) throw error
+    const { problems = [], objections = [], since = [] } = error.document as RefusalDocument
+    const located = ({ file, ...rest }: StatedProblem) => ({ ...rest, file: file && (paths?.get(file) ?? file) })
+    output.problems(problems.map((each) => complete(located(each))))
+    for (const { node, problems: ofNode } of objections) {
+      output.problems(ofNode.map((each) => complete({ ...located(each), message: `node ${node}: ${each.message}` })))
+    }
+    for (const { number, author, time, message } of since) {
+      output.remark(`revision ${number}: ${time} ${author}${message === '' ? '' : `: ${message}`}`)
+    }
+    output.document(error.document)
+    output.error(error)
+    return error.exitCode === exitCodes.invalid ? refused : error.exitCode
+  }
+}
+
+type StatedProblem = Partial<Omit<Problem, 'message' | 'code'>> & { readonly message: string; readonly code?: string }
+
+interface RefusalDocument {
+  readonly problems?: readonly StatedProblem[]
+  readonly objections?: readonly { readonly node: string; readonly problems: readonly StatedProblem[] }[]
+  readonly since?: readonly {
+    readonly number: number
+    readonly author: string
+    readonly time: string
+    readonly message: string
+  }[]
+}
+
+function complete({ code = 'GH_POLICY_REJECTED', message, path = '', file, line, column, hint }: StatedProblem) {
+  return { code, message, path, file, line, column, hint }
+}

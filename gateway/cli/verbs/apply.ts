@@ -1,0 +1,53 @@
+import { z } from 'zod'
+import { AdminClient, adminFlag } from '../admin-client.ts'
+import { exitCodes } from '../output.ts'
+import {
+  activatePolicy,
+  changeExitCodes,
+  changeFlags,
+  comparePolicies,
+  revisionFlag,
+  waitMsOf,
+  withPolicyErrors,
+} from '../policy-change.ts'
+import { readPolicyTexts } from '../policy-texts.ts'
+import { defineVerb, flag } from '../verb.ts'
+
+/** `gatehouse apply PATH`: makes a policy the active policy of the cluster. */
+export const verb = defineVerb({
+  description: 'Make a policy the active policy of the cluster, and show what changes',
+  arguments: {
+    path: z.string().register(flag, { help: 'the policy: a file, a folder, or - for standard input' }),
+  },
+  flags: {
+    only: z.string().optional().register(flag, {
+      value: 'service',
+      help: 'change only this service; its file must define nothing else',
+    }),
+    against: revisionFlag.optional().register(flag, {
+      value: 'number',
+      help: 'refuse if another revision than this one is active (default: the active one, when the command compares)',
+    }),
+    ...changeFlags,
+    admin: adminFlag,
+  },
+  examples: [
+    {
+      run: 'gatehouse apply policy.yaml --message "open orders to partners"',
+      does: 'show the difference, and activate',
+    },
+    { run: 'gatehouse apply policy/ --only orders --wait 1m', does: 'the file of one service' },
+  ],
+  exitCodes: changeExitCodes,
+  run: async ({ path, only, against, message, wait, admin }, output) => {
+    const wait_ms = waitMsOf(wait)
+    const client = AdminClient.from(admin)
+    const { files, paths } = await readPolicyTexts(path)
+    const from = against === undefined ? undefined : Number(against)
+    return withPolicyErrors(output, { paths, refused: exitCodes.invalid }, async () => {
+      const difference = await comparePolicies(client, { files, only, from }, output)
+      const body = { files, only, message, wait_ms, against: difference.from }
+      return activatePolicy(client, { path: '/api/v1/policy/apply', body, difference }, output)
+    })
+  },
+})

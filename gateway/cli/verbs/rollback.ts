@@ -1,0 +1,54 @@
+import { z } from 'zod'
+import { AdminClient, adminFlag } from '../admin-client.ts'
+import { CliError, exitCodes } from '../output.ts'
+import {
+  activatePolicy,
+  changeExitCodes,
+  changeFlags,
+  comparePolicies,
+  waitMsOf,
+  withPolicyErrors,
+} from '../policy-change.ts'
+import { defineVerb, flag } from '../verb.ts'
+
+/** `gatehouse rollback [N]`: makes a new revision with the content of an earlier one. */
+export const verb = defineVerb({
+  description: 'Activate the content of an earlier revision of the policy again, as a new revision',
+  arguments: {
+    number: z
+      .string()
+      .optional()
+      .register(flag, { help: 'number of the earlier revision (default: the one before the active one)' }),
+  },
+  flags: { ...changeFlags, admin: adminFlag },
+  examples: [
+    { run: 'gatehouse rollback --message "partners got 403"', does: 'undo the last change' },
+    { run: 'gatehouse rollback 6', does: 'the content of revision 6' },
+  ],
+  exitCodes: changeExitCodes,
+  run: async ({ number, message, wait, admin }, output) => {
+    const wait_ms = waitMsOf(wait)
+    if (number !== undefined && !/^[1-9][0-9]{0,8}$/.test(number)) {
+      throw new CliError(exitCodes.usage, 'GH_USAGE', 'the argument must be the number of a revision')
+    }
+    const client = AdminClient.from(admin)
+    return withPolicyErrors(output, { refused: exitCodes.invalid }, async () => {
+      const to = number === undefined ? await numberBeforeActive(client) : Number(number)
+      const difference = await comparePolicies(client, { to }, output)
+      const body = { to, message, wait_ms }
+      return activatePolicy(client, { path: '/api/v1/policy/rollback', body, difference }, output)
+    })
+  },
+})
+
+async function numberBeforeActive(client: AdminClient): Promise<number> {
+  const { document } = await client.call('GET', '/api/v1/policy/revisions', 'revisions')
+  const { active, revisions } = document as {
+    readonly active: number
+    readonly revisions: readonly { readonly number: number }[]
+  }
+  const earlier = revisions.map(({ number }) => number).filter((number) => number < active)
+  if (earlier.length > 0) return Math.max(...earlier)
+  const message = `the cluster keeps no revision before the active revision ${active}`
+  throw new CliError(exitCodes.invalid, 'GH_ADMIN_REVISION_UNKNOWN', message)
+}
