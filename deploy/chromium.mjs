@@ -50,10 +50,11 @@ export function hasChromium() {
 /**
  * Unpacks the Chromium of the distribution into the cache folder.
  *
+ * @param {import('./debian.mjs').PackageLists} lists
  * @throws {Error} without apt, or if the distribution has no Chromium that runs unpacked; the message names the package
  */
-export async function installChromium() {
-  if (hasApt() && (await unpackDebian(privateChromium, ['chromium'], unpackedChromium))) return
+export async function installChromium(lists) {
+  if (hasApt() && (await unpackDebian(privateChromium, ['chromium'], unpackedChromium, lists))) return
   throw new Error('no Chromium found for the browser tests: install the package chromium')
 }
 

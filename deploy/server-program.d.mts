@@ -1,3 +1,5 @@
+import type { PackageLists } from './debian.mjs'
+
 /** A program to start. `env` has the paths of its libraries. */
 export interface Startable {
   readonly command: string
@@ -8,7 +10,7 @@ export declare class ServerProgram {
   constructor(name: string, packages: string[], versionWord?: string, versionCode?: number)
   look(): Startable | undefined
   find(): Startable
-  install(): Promise<void>
+  install(lists?: PackageLists): Promise<void>
 }
 
 export declare const nginx: ServerProgram

@@ -52,11 +52,12 @@ export class ServerProgram {
   /**
    * Unpacks the server of the distribution into the cache folder.
    *
+   * @param {import('./debian.mjs').PackageLists} [lists]  lists that are already fetched
    * @throws {Error} when apt fails or has no package that runs here; the message names the package
    */
-  async install() {
+  async install(lists) {
     const unpacked = (root) => this.#unpacked(root)
-    if (await unpackDebian(this.#folder, this.#packages, unpacked)) return
+    if (await unpackDebian(this.#folder, this.#packages, unpacked, lists)) return
     throw new Error(`no ${this.#name} on PATH: install the package ${this.#name}`)
   }
 

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { keepCompiled } from '../gateway/cli/compile-cache.mjs'
 import { hasChromium, installChromium } from './chromium.mjs'
-import { hasApt } from './debian.mjs'
+import { hasApt, PackageLists } from './debian.mjs'
 import { takeLock } from './file-lock.mjs'
 import { installPackages, linkNode, nodeLinked, packagesInstalled } from './packages.mjs'
 import { withProgress } from './progress.mjs'
@@ -90,17 +90,33 @@ async function setUp(verb) {
   refuseWithoutApt(servers.map(([name]) => name))
   const lock = await waitForLock(join(root, '.gatehouse', 'setup.lock'))
   try {
-    if (!packagesInstalled(root)) await withProgress('installing packages (npm ci)', () => installPackages(root))
-    linkNode(root)
-    nodeRuntime(root)
-    if (redisMissing()) await withProgress('unpacking Redis into .gatehouse/cache', installRedis)
-    for (const [name, server] of servers) {
-      if (server.look() === undefined)
-        await withProgress(`unpacking ${name} into .gatehouse/cache`, () => server.install())
-    }
-    if (chromiumMissing && !hasChromium()) await tryChromium()
+    // npm mostly waits for the network and the disk, so the programs are unpacked meanwhile.
+    const results = await Promise.allSettled([preparePackages(), unpackPrograms(servers, chromiumMissing)])
+    const failed = results.find(({ status }) => status === 'rejected')
+    if (failed !== undefined) throw failed.reason
   } finally {
     lock.release()
+  }
+}
+
+async function preparePackages() {
+  if (!packagesInstalled(root)) await withProgress('installing packages (npm ci)', () => installPackages(root))
+  linkNode(root)
+  nodeRuntime(root)
+}
+
+/** Unpacks the missing programs one after the other, with one set of package lists. */
+async function unpackPrograms(servers, chromiumMissing) {
+  const lists = new PackageLists(join(root, '.gatehouse', 'cache', 'package-lists'))
+  try {
+    if (redisMissing()) await withProgress('unpacking Redis into .gatehouse/cache', () => installRedis(lists))
+    for (const [name, server] of servers) {
+      if (server.look() === undefined)
+        await withProgress(`unpacking ${name} into .gatehouse/cache`, () => server.install(lists))
+    }
+    if (chromiumMissing && !hasChromium()) await tryChromium(lists)
+  } finally {
+    lists.remove()
   }
 }
 
@@ -117,9 +133,9 @@ function refuseWithoutApt(servers) {
  * Without a Chromium `npm run setup` still succeeds: only the browser tests need a Chromium, and they report that it is
  * missing.
  */
-async function tryChromium() {
+async function tryChromium(lists) {
   try {
-    await withProgress('unpacking Chromium into .gatehouse/cache', installChromium)
+    await withProgress('unpacking Chromium into .gatehouse/cache', () => installChromium(lists))
   } catch (error) {
     console.error(`setup: ${error.message}; the browser tests will fail`)
   }
