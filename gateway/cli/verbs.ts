@@ -10,6 +10,7 @@ export const verbs: Readonly<Record<string, () => Promise<{ readonly verb: Verb 
   health: () => import('./verbs/health.ts'),
   check: () => import('./verbs/check.ts'),
   diff: () => import('./verbs/diff.ts'),
+  fmt: () => import('./verbs/fmt.ts'),
   explain: () => import('./verbs/explain.ts'),
   import: () => import('./verbs/import.ts'),
   'import openapi': () => import('./verbs/import-openapi.ts'),
