@@ -9,6 +9,14 @@ const member = z.strictObject({
   revision: z
     .string()
     .describe('Revision of the active policy: the first 12 hexadecimal digits of the SHA-256 of its text.'),
+  policy_number: z
+    .int()
+    .nullable()
+    .describe('Number of the active revision of the cluster policy; `null` for a policy from a file.'),
+  policy_sequence: z
+    .int()
+    .nullable()
+    .describe('Number of the activation of that revision. It rises with every change, also with a rollback.'),
   position: z.string().describe('Position of the last applied event of the cluster.'),
   lag_ms: z.number().describe('Time by which `position` is behind the newest event, ms.'),
 })
@@ -30,6 +38,8 @@ export const listNodes = operation({
           address: '10.0.0.5:8080',
           version: '1.0.0',
           revision: '3f2a9c1d04be',
+          policy_number: 12,
+          policy_sequence: 14,
           position: '1911902400000-0',
           lag_ms: 0,
         },

@@ -7,6 +7,7 @@ interface Member {
   readonly address: string
   readonly version: string
   readonly revision: string
+  readonly policy_number: number | null
   readonly position: string
   readonly lag_ms: number
 }
@@ -30,7 +31,7 @@ export const verb = defineVerb({
       node.id,
       node.address,
       node.version,
-      node.revision,
+      node.policy_number === null ? node.revision : `${node.policy_number} (${node.revision})`,
       node.position,
       `${Math.round(node.lag_ms)} ms`,
     ])

@@ -54,6 +54,8 @@ test('the member list of the cluster has the running members, without those that
       address: '127.0.0.1:1',
       version: '0',
       revision: 'r1',
+      policy_number: null,
+      policy_sequence: null,
       position: expect.stringMatching(/^\d+-\d+$/),
       lag_ms: expect.any(Number),
     })),
