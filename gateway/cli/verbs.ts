@@ -14,6 +14,7 @@ export const verbs: Readonly<Record<string, () => Promise<{ readonly verb: Verb 
   explain: () => import('./verbs/explain.ts'),
   import: () => import('./verbs/import.ts'),
   'import openapi': () => import('./verbs/import-openapi.ts'),
+  'import oauth2-proxy': () => import('./verbs/import-oauth2-proxy.ts'),
   schema: () => import('./verbs/schema.ts'),
   apply: () => import('./verbs/apply.ts'),
   rollback: () => import('./verbs/rollback.ts'),

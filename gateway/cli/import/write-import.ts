@@ -13,17 +13,31 @@ export const outFlag = z
   .optional()
   .register(flag, { value: 'file', help: 'write the policy to this new file instead of printing it' })
 
+/** New files of an import. A part without a file is printed, or for settings left out. */
+interface ImportFiles {
+  readonly out: string | undefined
+  readonly settings?: string | undefined
+}
+
 /**
  * Writes an imported policy to the file `out`, and the notes to stdout. Without `out`, the policy goes to stdout and the
  * notes go to stderr. The policy is compiled first, so that only a valid policy is written.
  *
  * @throws {ConfigError} when the policy is invalid
- * @throws {CliError} when `out` exists or cannot be written
+ * @throws {CliError} when a file exists or cannot be written
  */
-export function writeImport({ policy, notes }: ImportedPolicy, out: string | undefined, output: Output): void {
+export function writeImport(
+  { policy, notes, ...more }: ImportedPolicy & { readonly settings?: object },
+  files: ImportFiles,
+  output: Output,
+): void {
+  const { out } = files
   const lines = yamlLines(policy)
-  const bytes = Buffer.from(`${lines.join('\n')}\n`)
+  const bytes = bytesOf(lines)
   compilePolicy(readPolicy([{ file: out ?? 'imported policy', bytes }]))
+  if (files.settings !== undefined && more.settings !== undefined) {
+    writeNewFile(files.settings, bytesOf(yamlLines(more.settings)))
+  }
   if (out === undefined) {
     for (const line of lines) output.line(line)
     for (const note of notes) output.remark(formatImportNote(note))
@@ -31,11 +45,15 @@ export function writeImport({ policy, notes }: ImportedPolicy, out: string | und
     writeNewFile(out, bytes)
     for (const note of notes) output.line(formatImportNote(note))
   }
-  output.document({ policy, notes })
+  output.document({ policy, ...more, notes })
+}
+
+function bytesOf(lines: readonly string[]): Buffer {
+  return Buffer.from(`${lines.join('\n')}\n`)
 }
 
 /** Writes a file that must not exist yet, so that an import never replaces an edited policy. */
-export function writeNewFile(path: string, bytes: Uint8Array): void {
+function writeNewFile(path: string, bytes: Uint8Array): void {
   try {
     writeFileSync(path, bytes, { flag: 'wx' })
   } catch (error) {

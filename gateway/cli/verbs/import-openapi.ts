@@ -41,7 +41,7 @@ export const verb = defineVerb({
   },
   run: ({ file, issuer, audience, upstream, service, out }, output) => {
     const imported = importOpenApi(readBytes(file), file, { issuer, audience, upstream, service })
-    writeImport(imported, out, output)
+    writeImport(imported, { out }, output)
     return exitCodes.done
   },
 })

@@ -8,6 +8,9 @@ export const verb = defineVerb({
       run: 'gatehouse import openapi api.yaml --issuer https://idp.example --out policy.yaml',
       does: 'a route for each operation; prints what has no equivalent',
     },
-    { run: 'gatehouse import openapi api.yaml --output json', does: 'the policy and the notes as JSON' },
+    {
+      run: 'gatehouse import oauth2-proxy oauth2-proxy.cfg',
+      does: 'for each option: mapped, not needed, or no equivalent',
+    },
   ],
 })

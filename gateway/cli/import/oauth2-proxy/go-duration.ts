@@ -1,0 +1,11 @@
+import { formatDuration } from '../../../base/duration.ts'
+
+const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }
+
+/** Converts a duration of Go, such as `1h30m`, to one of the gate within bounds in ms; `undefined` for another text. */
+export function durationFromGo(text: string, minMs: number, maxMs: number): string | undefined {
+  if (!/^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/.test(text)) return undefined
+  let ms = 0
+  for (const [, number, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)) ms += Number(number) * unitMs[unit!]!
+  return formatDuration(Math.min(maxMs, Math.max(minMs, Math.round(ms))))
+}

@@ -1,0 +1,131 @@
+import { CliError, exitCodes } from '../../output.ts'
+import { type ImportedPolicy, type ImportNote, ImportNotes } from '../import-note.ts'
+import { claimIsOneOf, ProxyDraft } from './proxy-draft.ts'
+import { proxyIssuer } from './proxy-issuer.ts'
+import { firstValue, isOn, type ProxyOption } from './proxy-option.ts'
+import { proxyOptions } from './proxy-options.ts'
+import { proxyServices } from './proxy-routes.ts'
+import { addUpstreams } from './proxy-upstream.ts'
+import { type ProxyFile, readProxyOptions } from './read-proxy-options.ts'
+
+/** A policy made from files of oauth2-proxy, with settings for gatehouse.yaml. */
+export interface ImportedProxy extends ImportedPolicy {
+  readonly settings: object
+}
+
+/**
+ * Makes a policy and settings from files of oauth2-proxy. An option in a later file replaces that of an earlier file.
+ * Each option gets a note. No request is admitted that oauth2-proxy would not admit: a condition without an equivalent
+ * becomes a stricter one.
+ *
+ * @param issuer  issuer of the users; default: that of the provider
+ * @throws {ConfigError} when a file states no options
+ * @throws {CliError} when client id, issuer, e-mail domains or upstreams are missing
+ */
+export function importOAuth2Proxy(files: readonly ProxyFile[], issuer: string | undefined): ImportedProxy {
+  const notes: ImportNote[] = []
+  const options = new Map<string, ProxyOption>()
+  for (const file of files) {
+    const ofFile: ImportNotes[] = []
+    const read = readProxyOptions(file, (locate) => {
+      ofFile.push(new ImportNotes(locate))
+      return ofFile[0]!
+    })
+    for (const [key, option] of grouped(read)) options.set(key, option)
+    for (const { list } of ofFile) notes.push(...list)
+  }
+  const draft = new ProxyDraft(options)
+  for (const option of options.values()) {
+    const rule = Object.hasOwn(proxyOptions, option.key) ? proxyOptions[option.key] : undefined
+    const [outcome, message] = rule?.(option, draft) ?? ['no equivalent', 'is no option of oauth2-proxy 7.15']
+    notes.push({ outcome, subject: option.subject ?? option.key, message, ...option.place })
+  }
+  const { policy, settings } = built(draft, issuer)
+  return { policy, settings, notes: notes.toSorted(byPlace) }
+}
+
+/** Joins the values of options that an alpha config states several times, such as upstreams. */
+function grouped(options: readonly ProxyOption[]): Map<string, ProxyOption> {
+  const joined = new Map<string, ProxyOption>()
+  for (const option of options) {
+    const key = option.key.replaceAll('-', '_')
+    const before = joined.get(key)
+    joined.set(key, { ...(before ?? option), key, values: [...(before?.values ?? []), ...option.values] })
+  }
+  return joined
+}
+
+function byPlace(a: ImportNote, b: ImportNote): number {
+  return a.file === b.file ? (a.line ?? 0) - (b.line ?? 0) : 0
+}
+
+function built(draft: ProxyDraft, stated: string | undefined): { policy: object; settings: object } {
+  const clientId = draft.option('client_id')
+  if (clientId === undefined) throw missing('client_id', 'name the file that states it too')
+  if (draft.emails === undefined) {
+    throw missing(
+      'email_domains or authenticated_emails_file',
+      'name the file that states it too; "*" admits every user',
+    )
+  }
+  if (draft.upstreams.length === 0) {
+    if (draft.option('upstreams') !== undefined)
+      throw missing('an http or https upstream', 'the gate calls no other upstreams')
+    addUpstreams(['static://202'], draft)
+  }
+  const issuer = proxyIssuer(draft, stated)
+  // A client authenticates by one method. oauth2-proxy prefers the key.
+  if (draft.login['private_key'] !== undefined) delete draft.login['client_secret']
+  const audience = [firstValue(clientId), ...draft.audiences]
+  const main = { issuer, audience, ...draft.issuer, login: { scopes: standardScopes(draft), ...draft.login } }
+  const others = draft.otherIssuers.map((other, i) => [
+    `issuer-${i + 2}`,
+    { issuer: other.issuer, audience: [other.audience] },
+  ])
+  const issuers = { main, ...Object.fromEntries(others) }
+  if (others.length > 0) draft.service['issuers'] = Object.keys(issuers)
+  if (wantsUserHeaders(draft)) draft.service['auth_request_headers'] = true
+  const services = proxyServices(draft, protection(draft, [issuer, ...draft.otherIssuers.map((other) => other.issuer)]))
+  return { policy: { version: 1, issuers, services }, settings: settingsOf(draft) }
+}
+
+/** Scopes that oauth2-proxy requests when `scope` is not stated. */
+function standardScopes(draft: ProxyDraft): string[] {
+  return ['openid', 'email', 'profile', ...(draft.option('allowed_groups') === undefined ? [] : ['groups'])]
+}
+
+/** oauth2-proxy sends X-Forwarded-User and others by default. An alpha config states each field instead. */
+function wantsUserHeaders(draft: ProxyDraft): boolean {
+  const isAlpha = draft.option('alpha_upstream') !== undefined
+  return !isAlpha && draft.option('pass_user_headers') === undefined
+}
+
+function protection(draft: ProxyDraft, issuers: readonly string[]): Record<string, unknown> {
+  const session = { session: 'main' }
+  const subject = draft.acceptsTokens ? { any: [session, claimIsOneOf('iss', issuers)] } : session
+  const verified = isOn(draft.option('insecure_oidc_allow_unverified_email'))
+    ? []
+    : [{ not: { claims: { email_verified: { any: [false] } } } }]
+  const emails = draft.emails === 'all' || draft.emails === undefined ? [] : [anyOf(draft.emails)]
+  const groups = draft.groups.length === 0 ? [] : [anyOf(draft.groups)]
+  const all = [subject, ...verified, ...emails, ...groups, ...draft.conditions]
+  return all.length === 1 ? all[0]! : { all }
+}
+
+function anyOf(requirements: readonly Record<string, unknown>[]): Record<string, unknown> {
+  return requirements.length === 1 ? requirements[0]! : { any: requirements }
+}
+
+function settingsOf({ settings }: ProxyDraft): object {
+  const key = (file: string) => [{ id: 'k1', secret: { file } }]
+  return {
+    policy: { path: 'policy.yaml' },
+    keys: { assertion: key('assertion.jwk'), encryption: key('encryption-key') },
+    redis: { url: 'redis://127.0.0.1:6379' },
+    ...settings,
+  }
+}
+
+function missing(what: string, hint: string): CliError {
+  return new CliError(exitCodes.usage, 'GH_USAGE', `the files do not state ${what}`, hint)
+}

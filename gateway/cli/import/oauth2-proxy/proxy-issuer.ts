@@ -1,0 +1,31 @@
+import { CliError, exitCodes } from '../../output.ts'
+import type { ProxyDraft } from './proxy-draft.ts'
+import { secureUrl } from './secure-url.ts'
+
+/** Issuers of providers that have one issuer for all users. */
+const fixedIssuers: Readonly<Record<string, string>> = {
+  google: 'https://accounts.google.com',
+  gitlab: 'https://gitlab.com',
+  'login.gov': 'https://secure.login.gov/',
+}
+
+/**
+ * Returns the issuer of the provider. Providers without OpenID Connect, such as GitHub, have none.
+ *
+ * @param stated  issuer of the command line, which wins
+ * @throws {CliError} when no issuer is known
+ */
+export function proxyIssuer(draft: ProxyDraft, stated: string | undefined): string {
+  const url = stated ?? draft.value('oidc_issuer_url', '')
+  const secure = secureUrl(url)
+  if (secure !== undefined) return secure
+  const provider = draft.value('provider', 'google')
+  const tenant = draft.value('azure_tenant', 'common')
+  if (/^(?:azure|entra-id)$/.test(provider) && tenant !== 'common')
+    return `https://login.microsoftonline.com/${tenant}/v2.0`
+  const fixed = Object.hasOwn(fixedIssuers, provider) ? fixedIssuers[provider] : undefined
+  if (fixed !== undefined) return fixed
+  const hint =
+    'state the issuer with --issuer URL. For a provider without OpenID Connect, put an issuer such as Dex or Keycloak before it'
+  throw new CliError(exitCodes.usage, 'GH_USAGE', `the files do not state the issuer of provider ${provider}`, hint)
+}

@@ -1,0 +1,102 @@
+import { forwardedMethods } from '../../../base/methods.ts'
+import { nameFrom } from '../plain-value.ts'
+import type { DraftPublic, DraftUpstream, ProxyDraft } from './proxy-draft.ts'
+
+type Requirement = 'public' | Readonly<Record<string, unknown>>
+
+interface DraftRoute {
+  readonly id: string
+  readonly match: object
+  readonly require: Requirement
+}
+
+/** Services of the draft with their routes, by name. */
+export function proxyServices(draft: ProxyDraft, protection: Requirement): Record<string, object> {
+  const services = new Map<string, { upstreams: string[]; routes: DraftRoute[] }>()
+  const ids = new Set<string>()
+  for (const [pattern, upstream] of patternsOf(draft)) {
+    const name = nameFrom(new URL(upstream.origin).host, 'service')
+    const service = services.get(name) ?? { upstreams: [upstream.origin], routes: [] }
+    services.set(name, service)
+    service.routes.push(...routesOf(pattern, upstream, draft, protection, ids))
+  }
+  return Object.fromEntries(
+    [...services].map(([name, { upstreams, routes }]) => [name, { upstreams, ...draft.service, routes }]),
+  )
+}
+
+/** Patterns of all upstreams and public paths, each with the upstream that oauth2-proxy selects: the longest path. */
+function patternsOf({ upstreams, publicPaths }: ProxyDraft): Map<string, DraftUpstream> {
+  const patterns = new Map(upstreams.map((upstream) => [patternOf(upstream), upstream]))
+  const longestFirst = upstreams.toSorted((a, b) => b.path.length - a.path.length)
+  for (const { patterns: open, base } of publicPaths) {
+    for (const pattern of base === undefined ? open : [...open, base]) {
+      const upstream = longestFirst.find(
+        ({ path }) => path === pattern || (path.endsWith('/') && `${pattern}/`.startsWith(path)),
+      )
+      if (upstream !== undefined && !patterns.has(pattern)) patterns.set(pattern, upstream)
+    }
+  }
+  return patterns
+}
+
+function patternOf({ path }: DraftUpstream): string {
+  return path.endsWith('/') ? `${path}**` : path
+}
+
+function routesOf(
+  pattern: string,
+  { rewrite }: DraftUpstream,
+  { publicPaths, websockets }: ProxyDraft,
+  protection: Requirement,
+  ids: Set<string>,
+): DraftRoute[] {
+  const name = nameFrom(pattern.replaceAll(/\/\*+/g, '').slice(1).replaceAll('/', '.'), 'all')
+  const open = publicMethods(pattern, publicPaths)
+  const closed = forwardedMethods.filter((method) => !open.has(method))
+  const route = (suffix: string, methods: readonly string[], require: Requirement): DraftRoute => ({
+    id: freeId(name + suffix, ids),
+    match: { path: pattern, ...(methods.length < forwardedMethods.length && { methods }) },
+    require,
+    ...(websockets && methods.includes('GET') && { websocket: {} }),
+    ...(rewrite && { rewrite }),
+  })
+  return [
+    ...(open.size > 0
+      ? [
+          route(
+            '.public',
+            [...open].filter((each) => each !== 'HEAD' || closed.length === 0),
+            'public',
+          ),
+        ]
+      : []),
+    ...(closed.length > 0 ? [route('', closed, protection)] : []),
+  ]
+}
+
+/** Returns the methods for which every path of a pattern is public. A route for GET includes HEAD. */
+function publicMethods(pattern: string, publicPaths: readonly DraftPublic[]): Set<string> {
+  const methods = new Set<string>()
+  for (const each of publicPaths) {
+    if (!each.patterns.some((open) => covers(open, each.base, pattern))) continue
+    for (const method of each.methods ?? forwardedMethods) if (method !== 'HEAD') methods.add(method)
+  }
+  if (methods.has('GET')) methods.add('HEAD')
+  return methods
+}
+
+/** Whether an open pattern without its base matches every path of another pattern. */
+function covers(open: string, base: string | undefined, pattern: string): boolean {
+  if (open === pattern) return true
+  if (!open.endsWith('/**') || pattern === base) return false
+  const prefix = open.slice(0, -2)
+  return pattern.startsWith(prefix) || pattern === prefix.slice(0, -1)
+}
+
+function freeId(wanted: string, ids: Set<string>): string {
+  let id = wanted
+  for (let i = 2; ids.has(id); i++) id = `${wanted}-${i}`
+  ids.add(id)
+  return id
+}

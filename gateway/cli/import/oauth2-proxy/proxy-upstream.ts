@@ -1,0 +1,67 @@
+import { mappingOf, textOf } from '../plain-value.ts'
+import type { OptionTold } from './option-rule.ts'
+import type { DraftUpstream, ProxyDraft } from './proxy-draft.ts'
+
+/** Placeholder for configurations in which another proxy forwards the requests. The gate then only decides. */
+const placeholder = 'http://upstream.invalid'
+
+const staticTold: OptionTold = [
+  'decide',
+  `a static reply is for forward authentication: the upstream ${placeholder} is a placeholder. List the asking proxy under check.peers of the settings (docs/guide/forward-auth.md)`,
+]
+
+/** Adds the upstreams of the option `upstreams`. The path of the URL selects the requests, and stays in the request. */
+export function addUpstreams(values: readonly string[], draft: ProxyDraft): OptionTold {
+  const faults = values.map((text) => {
+    if (text.startsWith('static://')) return addStatic(draft)
+    if (!URL.canParse(text)) return unusable(text)
+    const { protocol, origin, pathname } = new URL(text)
+    if (protocol !== 'http:' && protocol !== 'https:') return unusable(text)
+    draft.upstreams.push({ origin, path: pathname })
+    return undefined
+  })
+  return faults.find((told) => told !== undefined) ?? ['mapped', 'services and their routes']
+}
+
+/** Adds one upstream of an alpha config, given as JSON. */
+export function addAlphaUpstream(json: string, draft: ProxyDraft): OptionTold {
+  const upstream = mappingOf(JSON.parse(json)) ?? {}
+  const uri = textOf(upstream['uri']) ?? ''
+  if (upstream['static'] === true) return addStatic(draft)
+  if (!/^https?:\/\//.test(uri) || !URL.canParse(uri)) return unusable(uri)
+  const { origin } = new URL(uri)
+  const path = textOf(upstream['path']) ?? '/'
+  const target = textOf(upstream['rewriteTarget'])
+  if (target === undefined) {
+    draft.upstreams.push({ origin, path })
+    return ['mapped', 'a service and its route']
+  }
+  const rewritten = rewriteOf(path, target)
+  if (rewritten === undefined)
+    return ['no equivalent', 'add a route with `rewrite` for this upstream: the gate replaces whole prefixes only']
+  draft.upstreams.push({ origin, ...rewritten })
+  return ['mapped', 'a service and its route with rewrite']
+}
+
+/** Converts `^/baz/(.*)$` with the target `/foo/$1`: a prefix that replaces another prefix. */
+function rewriteOf(path: string, target: string): Omit<DraftUpstream, 'origin'> | undefined {
+  const [, from] = /^\^?((?:\/[\w~-]+)*)\/\(\.\*\)\$?$/.exec(path) ?? []
+  const [, to] = /^((?:\/[\w~-]+)*)\/\$\{?1\}?$/.exec(target) ?? []
+  if (from === undefined || to === undefined) return undefined
+  const rewrite = { ...(from !== '' && { strip_prefix: from }), ...(to !== '' && { add_prefix: to }) }
+  return { path: `${from}/`, ...(Object.keys(rewrite).length > 0 && { rewrite }) }
+}
+
+function addStatic(draft: ProxyDraft): OptionTold {
+  draft.upstreams.push({ origin: placeholder, path: '/' })
+  draft.settings['check'] = { peers: ['127.0.0.1'] }
+  return staticTold
+}
+
+function unusable(text: string): OptionTold {
+  const scheme = /^[a-z]+:/.exec(text)?.[0] ?? 'this'
+  return [
+    'no equivalent',
+    `the gate calls http and https upstreams only: put a web server before the ${scheme} upstream`,
+  ]
+}

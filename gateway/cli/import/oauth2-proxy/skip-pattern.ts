@@ -1,0 +1,42 @@
+/** Path patterns of the gate for a regular expression over paths. */
+export interface SkipPattern {
+  /** Patterns of the gate. Together they match no path that the expression does not match, except `base`. */
+  readonly patterns: readonly string[]
+  /** Path that an open pattern matches and the expression does not: `/docs` for `^/docs/`. */
+  readonly base: string | undefined
+  /** Whether the expression also matches paths that no pattern matches. */
+  readonly narrower: boolean
+}
+
+const literal = /^(?:\/(?:[\w~!&',=:@-]|\\[.\-_])+)*/
+const anyRest = /^(?:\.\*|\(\.\*\))?\$?$/
+
+/**
+ * Converts a regular expression of `skip_auth_routes` to path patterns: an optional `^`, literal segments, `[^/]+` for a
+ * segment, and an end (`$`, `/`, `/.*`, or nothing).
+ *
+ * @returns `undefined` for any other expression
+ */
+export function skipPattern(expression: string): SkipPattern | undefined {
+  const anchored = expression.startsWith('^')
+  let rest = (anchored ? expression.slice(1) : expression).replaceAll('\\/', '/')
+  let path = ''
+  for (;;) {
+    const [text = ''] = literal.exec(rest) ?? []
+    path += text.replaceAll('\\', '')
+    rest = rest.slice(text.length)
+    const [wildcard] = /^\/\[\^\/\][+](?=\/|\$|$)/.exec(rest) ?? []
+    if (wildcard === undefined) break
+    path += '/*'
+    rest = rest.slice(wildcard.length)
+  }
+  const narrower = !anchored
+  if (rest === '$') return path === '' ? undefined : { patterns: [path], base: undefined, narrower }
+  if (rest === '/$') return { patterns: [`${path}/`], base: undefined, narrower }
+  if (rest === '/?$') return { patterns: [path, `${path}/`], base: undefined, narrower }
+  if (rest === '') return path === '' ? undefined : { patterns: [`${path}/**`], base: undefined, narrower: true }
+  if (rest.startsWith('/') && anyRest.test(rest.slice(1))) {
+    return { patterns: [`${path}/**`], base: path === '' ? undefined : path, narrower }
+  }
+  return undefined
+}

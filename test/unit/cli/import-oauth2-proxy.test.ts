@@ -1,0 +1,260 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { stringify } from 'yaml'
+import { formatImportNote } from '../../../gateway/cli/import/import-note.ts'
+import { importOAuth2Proxy } from '../../../gateway/cli/import/oauth2-proxy/import-oauth2-proxy.ts'
+import { proxyOptions } from '../../../gateway/cli/import/oauth2-proxy/proxy-options.ts'
+import { compilePolicy } from '../../../gateway/policy/compile.ts'
+import { readPolicy } from '../../../gateway/policy/policy-source.ts'
+import { documentedOptions } from './imports/documented-options.ts'
+
+interface Made {
+  readonly issuers: Readonly<Record<string, { issuer: string; audience: string[]; login: Record<string, unknown> }>>
+  readonly services: Readonly<
+    Record<
+      string,
+      { routes: { id: string; match: { path: string; methods?: string[] }; require: unknown; rewrite?: unknown }[] }
+    >
+  >
+}
+
+/** Imports texts, and compiles the policy as `gatehouse check` does. */
+function importedTexts(texts: readonly string[], issuer?: string) {
+  const files = texts.map((text, i) => ({ file: `file-${i + 1}`, bytes: Buffer.from(text) }))
+  const { policy, settings, notes } = importOAuth2Proxy(files, issuer)
+  const compiled = compilePolicy(readPolicy([{ file: 'policy.yaml', bytes: Buffer.from(stringify(policy)) }]))
+  const made = policy as Made
+  return {
+    made,
+    settings,
+    notes: notes.map(formatImportNote),
+    compiled,
+    routes: Object.values(made.services).flatMap((each) => each.routes),
+  }
+}
+
+const published = (name: string) => readFileSync(new URL(`./imports/${name}`, import.meta.url), 'utf8')
+
+const base =
+  'client_id="web"\noidc_issuer_url="https://idp.test"\nprovider="oidc"\nemail_domains=["*"]\nupstreams=["http://app/"]\n'
+const verified = { not: { claims: { email_verified: { any: [false] } } } }
+
+test('a config file becomes an issuer with login, a service, and settings; every option has a note', () => {
+  const { made, settings, notes, routes } = importedTexts([published('keycloak.cfg')])
+
+  expect(made.issuers['main']).toEqual({
+    issuer: 'https://keycloak.localtest.me:9080/realms/oauth2-proxy',
+    audience: ['oauth2-proxy'],
+    login: {
+      scopes: ['openid', 'email', 'profile'],
+      client_id: 'oauth2-proxy',
+      client_secret: { file: 'client-secret' },
+    },
+  })
+  expect(routes).toEqual([
+    {
+      id: 'all',
+      match: { path: '/**' },
+      require: { all: [{ session: 'main' }, verified, { claims: { email_domain: { any: ['example.com'] } } }] },
+      websocket: {},
+    },
+  ])
+  expect(settings).toMatchObject({ listen: '0.0.0.0:4180', public_url: 'https://oauth2-proxy.localtest.me:4180' })
+  expect(notes).toHaveLength(13)
+  expect(notes[2]).toMatch(/^file-1:4:1: email_domains: no equivalent: /)
+})
+
+test('a static upstream becomes a policy for forward authentication, and the note names check.peers', () => {
+  const { settings, notes, routes } = importedTexts([published('nginx.cfg')])
+
+  expect(routes.map(({ require }) => require)).toEqual([{ all: [{ session: 'main' }, verified] }])
+  expect(settings).toMatchObject({ check: { peers: ['127.0.0.1'] } })
+  expect(notes.join('\n')).toMatch(/upstreams: decide: .*check\.peers/)
+})
+
+test('an alpha config with its config file becomes routes with rewrites, and fields without an equivalent are named', () => {
+  const { made, notes, routes } = importedTexts(['email_domains="*"\n', published('alpha.yaml')])
+
+  expect(made.issuers['main']!.login['client_secret']).toEqual({ env: 'CLIENT_SECRET' })
+  expect(routes.map(({ match, rewrite }) => [match.path, rewrite])).toEqual([
+    ['/**', undefined],
+    ['/baz/**', { strip_prefix: '/baz', add_prefix: '/foo' }],
+  ])
+  expect(routes[0]!.require).toEqual({
+    all: [{ session: 'main' }, verified, { claims: { roles: { any: ['staff'] } } }],
+  })
+  expect(notes.join('\n')).toMatch(/providers\[0\]\.additionalClaims: no equivalent/)
+  expect(notes.join('\n')).toMatch(/injectRequestHeaders\[0\]: no equivalent: X-Api-Key: /)
+})
+
+test('environment variables become routes; a provider without OpenID Connect needs --issuer', () => {
+  const text = published('oauth2-proxy.env')
+  const { made, routes } = importedTexts([text], 'https://dex.test')
+
+  expect(made.issuers['main']).toMatchObject({
+    issuer: 'https://dex.test',
+    login: { client_secret: { env: 'OAUTH2_PROXY_CLIENT_SECRET' } },
+  })
+  expect(made.issuers['main']!.login['session']).toEqual({ idle: '90m', absolute: '90m' })
+  expect(
+    routes.map(({ match, require }) => [match.path, match.methods?.join() ?? 'all', require === 'public']),
+  ).toEqual([
+    ['/**', 'all', false],
+    ['/api/**', 'all', false],
+    ['/api/status', 'GET', true],
+    ['/api/status', 'POST,PUT,PATCH,DELETE,OPTIONS', false],
+    ['/api/hooks/**', 'POST', true],
+    ['/api/hooks/**', 'GET,HEAD,PUT,PATCH,DELETE,OPTIONS', false],
+    ['/api/hooks', 'all', false],
+  ])
+  expect(() => importedTexts([text])).toThrow(/do not state the issuer of provider github/)
+})
+
+test('flags in a script are read, also repeated, quoted and separated by a blank', () => {
+  const { made, routes } = importedTexts([
+    `oauth2-proxy --provider=google --client-id web \\\n  '--email-domain=acme.test' --email-domain "acme.example" --upstream=http://a/ --upstream=http://b/b/ \\\n  --skip-provider-button --scope "openid email"\n`,
+  ])
+
+  expect(made.issuers['main']).toMatchObject({
+    issuer: 'https://accounts.google.com',
+    login: { client_id: 'web', scopes: ['openid', 'email'] },
+  })
+  expect(Object.keys(made.services)).toEqual(['a', 'b'])
+  expect(routes[0]!.require).toEqual({
+    all: [{ session: 'main' }, verified, { claims: { hd: { any: ['acme.test', 'acme.example'] } } }],
+  })
+})
+
+test('no secret of a file is in the policy, the settings or the notes', () => {
+  const texts = [
+    published('keycloak.cfg'),
+    published('oauth2-proxy.env'),
+    'redis_password="a-redis-secret"\njwt_key="a-jwt-secret"\nredis_connection_url="redis://u:a-url-secret@r:1"\nbasic_auth_password="a-basic-secret"\nsignature_key="sha1:a-signature-secret"\n',
+    published('alpha.yaml'),
+  ]
+  const { made, settings, notes } = importedTexts(texts, 'https://dex.test')
+
+  expect(JSON.stringify([made, settings, notes])).not.toMatch(/a-[a-z-]*secret|YS1oZWFkZXI/)
+})
+
+test('each option in the documentation of oauth2-proxy has one line in the table', () => {
+  expect(documentedOptions.filter((key) => !Object.hasOwn(proxyOptions, key))).toEqual([])
+})
+
+test.each([
+  {
+    stated: 'allowed_groups=["a"]\nallowed_roles=["b"]',
+    require: [{ any: [{ claims: { groups: { any: ['a'] } } }, { claims: { 'realm_access.roles': { any: ['b'] } } }] }],
+  },
+  {
+    stated: 'github_org="acme"\ngithub_team="ops,other:dev"',
+    require: [{ claims: { groups: { any: ['acme'] } } }, { claims: { groups: { any: ['acme:ops', 'other:dev'] } } }],
+  },
+  { stated: 'gitlab_projects=["a/b"]', require: [{ claims: { groups_direct: { any: ['a/b'] } } }] },
+  { stated: 'entra_id_allowed_tenants=["t"]', require: [{ claims: { tid: { any: ['t'] } } }] },
+  { stated: 'acr_values="strong"', require: [{ acr: ['strong'] }] },
+])('the restriction $stated of oauth2-proxy restricts the routes', ({ stated, require }) => {
+  const { routes } = importedTexts([`${base}${stated}\n`])
+
+  expect(routes[0]!.require).toEqual({ all: [{ session: 'main' }, verified, ...require] })
+})
+
+test('addresses of authenticated_emails_file are required; no user is admitted when the file is missing', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'import-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  writeFileSync(join(folder, 'emails'), '# staff\na@acme.test\nb@acme.test\n')
+  const required = (name: string) => {
+    const stated = `authenticated_emails_file=${JSON.stringify(join(folder, name))}\n`
+    return importedTexts([base.replace('email_domains=["*"]\n', stated)]).routes[0]!.require
+  }
+
+  expect(required('emails')).toEqual({
+    all: [{ session: 'main' }, verified, { claims: { email: { any: ['a@acme.test', 'b@acme.test'] } } }],
+  })
+  expect(required('missing')).toEqual({
+    all: [{ session: 'main' }, verified, { claims: { email: { any: ['none@invalid'] } } }],
+  })
+})
+
+test('an unknown option is named', () => {
+  const { notes } = importedTexts([`${base}no_such_option = 1\ntoString = "x"\n`])
+
+  expect(notes.filter((note) => note.includes('is no option of oauth2-proxy'))).toHaveLength(2)
+})
+
+const paths = [
+  '/',
+  '/docs',
+  '/docs/',
+  '/docs/a',
+  '/docs/a/b',
+  '/docsx',
+  '/a/docs',
+  '/x/7/y',
+  '/x/7/8/y',
+  '/x.html',
+  '/v1.0/a',
+  '/v1x0/a',
+  '/inner',
+  '/inner/docs',
+]
+
+test.each([
+  '^/docs',
+  '^/docs$',
+  '^/docs/',
+  '^/docs/$',
+  '^/docs/?$',
+  '^/docs/.*$',
+  '^/docs/(.*)',
+  '/docs',
+  'docs',
+  '^/x/[^/]+/y$',
+  '^/v1\\.0/',
+  '^/v1.0/',
+  '^/(docs|inner)$',
+  '\\.html$',
+  '^/',
+  '^/$',
+  '.*',
+  '^/inner',
+  'GET=^/docs/',
+  'POST!=^/docs/',
+  '!=^/docs/',
+  'TRACE=^/docs',
+])('skip_auth_routes = %j makes no request public that oauth2-proxy protects', (entry) => {
+  const { compiled } = importedTexts([
+    `${base.replace('["http://app/"]', '["http://app/", "http://b/inner/"]')}skip_auth_routes = [${JSON.stringify(entry)}]\n`,
+  ])
+  const [, method, negated, expression = ''] = /^(?:([A-Z]+)(?=!?=))?(?:(!)?=)?(.*)$/.exec(entry) ?? []
+  const skipped = (verb: string, path: string) =>
+    (method === undefined || method === verb) && new RegExp(expression).test(path) !== (negated !== undefined)
+  const wrong = paths.flatMap((path) =>
+    ['GET', 'POST'].filter((verb) => {
+      const route = compiled.match('app.test', path, verb)
+      return !('reason' in route) && route.requirement === undefined && !skipped(verb, path)
+    }),
+  )
+
+  expect(wrong).toEqual([])
+})
+
+test.each([
+  { title: 'no client id', text: base.replace('client_id="web"\n', ''), error: /do not state client_id/ },
+  {
+    title: 'no condition on the address of e-mail',
+    text: base.replace('email_domains=["*"]\n', ''),
+    error: /do not state email_domains/,
+  },
+  {
+    title: 'only a file as upstream',
+    text: base.replace('http://app/', 'file:///www/'),
+    error: /an http or https upstream/,
+  },
+  { title: 'a syntax error', text: `${base}x = [1`, error: /file-1:6:\d+: document is neither TOML/ },
+  { title: 'no options', text: '', error: /must state options of oauth2-proxy/ },
+])('files with $title are refused with the remedy', ({ text, error }) => {
+  expect(() => importedTexts([text])).toThrow(error)
+})
