@@ -1,46 +1,12 @@
-import { connect, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { commandRedis } from './redis-command.ts'
 
 /**
- * Sends one PING to a Redis on a separate connection. Uses RESP instead of an inline command, because a password in an
- * inline command cannot contain spaces.
+ * Sends one PING to a Redis.
  *
- * @param url  `redis://[user:password@]host[:port]`, `rediss://…`, or `unix:///path/of.sock`
+ * @param url  as for {@link commandRedis}
  * @throws {Error} when Redis does not answer +PONG within `timeoutMs`; the message never contains the password
  */
 export async function pingRedis(url: string, timeoutMs = 1000): Promise<void> {
-  const { protocol, hostname, port, username, password, pathname } = new URL(url)
-  const place = protocol === 'unix:' ? pathname : `${hostname}:${port || 6379}`
-  const credentials = [username, password].map(decodeURIComponent).filter((part) => part !== '')
-  const commands = [...(password === '' ? [] : [['AUTH', ...credentials]]), ['PING']]
-  const socket = protocol === 'unix:' ? connect(pathname) : open(protocol, hostname, Number(port || 6379))
-  try {
-    await new Promise<void>((resolve, reject) => {
-      let replies = ''
-      socket.setTimeout(timeoutMs, () => reject(new Error(`no answer within ${timeoutMs} ms`)))
-      socket.once('error', reject)
-      socket.once('close', () => reject(new Error('the connection was closed')))
-      socket.setEncoding('latin1').on('data', (chunk) => {
-        replies += chunk
-        const error = /^-(.*)\r\n/m.exec(replies)
-        if (error !== null) reject(new Error(error[1]))
-        else if (replies.includes('+PONG\r\n')) resolve()
-      })
-      socket.write(commands.map(encode).join(''))
-    })
-  } catch (cause) {
-    throw new Error(`Redis at ${place}: ${(cause as Error).message}`, { cause })
-  } finally {
-    socket.on('error', () => {}).destroy()
-  }
-}
-
-function open(protocol: string, host: string, port: number): Socket {
-  if (protocol === 'rediss:') return connectTls({ host, port, servername: host })
-  if (protocol === 'redis:') return connect({ host, port })
-  throw new Error(`a Redis URL starts with redis:// or rediss://, not ${protocol}//`)
-}
-
-function encode(words: readonly string[]): string {
-  return `*${words.length}\r\n${words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join('')}`
+  const reply = await commandRedis(url, ['PING'], timeoutMs)
+  if (reply !== '+PONG') throw new Error('the server answers, but is not a Redis')
 }

@@ -71,8 +71,11 @@ Try, in another terminal:
   # put your own service behind both nodes, here one on port 3000
   npx gatehouse demo add http://127.0.0.1:3000 --scope orders:read${flag}
 
-  # edit the policy: the nodes apply the change immediately
+  # change the policy: edit the file, compare it with the active revision, activate it on both nodes, undo the change
   $EDITOR ${folder}/policy.yaml
+  npx gatehouse diff ${folder}/policy.yaml
+  npx gatehouse apply ${folder}/policy.yaml
+  npx gatehouse rollback
 
 Decisions of the nodes and their reasons, and tokens of the issuer:
 `

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { commandRedis } from '../redis-command.ts'
 import type { Ports } from './ports.ts'
 
 /** Redis of one demo run, in the form of the node settings. */
@@ -30,4 +31,14 @@ export function redisPlace(ports: Ports, given: string | undefined): DemoRedis {
   url.password = ''
   const prefix = `gh-demo-${randomBytes(6).toString('hex')}:`
   return { url: url.href.replace(/\/$/, ''), username: username || undefined, password: password || undefined, prefix }
+}
+
+/**
+ * Writes the epoch of a new cluster to Redis. The demo's keys are new: its own Redis is empty, and another server has no
+ * keys with the random prefix. Without the epoch, the nodes would wait 3.5 s for members that restore lost data.
+ *
+ * @param url  URL of Redis with its credentials
+ */
+export async function writeFirstEpoch(url: string, { prefix }: DemoRedis): Promise<void> {
+  await commandRedis(url, ['SET', `${prefix}{rev}:epoch`, randomBytes(8).toString('hex'), 'NX'])
 }

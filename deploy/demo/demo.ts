@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Child, endReport, startChild } from '../child.ts'
 import { pingRedis } from '../redis-ping.ts'
 import { startRedis } from '../redis-server.ts'
-import { redisPlace } from './demo-redis.ts'
+import { type DemoRedis, redisPlace, writeFirstEpoch } from './demo-redis.ts'
 import { takenPorts } from './port-holder.ts'
 import { loopback, type Ports } from './ports.ts'
 import { checkout, claimState, makeState, nodeNames, type State } from './state.ts'
@@ -58,7 +58,7 @@ export class Demo {
       await refuseTakenPorts(ports)
       const redis = redisPlace(ports, process.env.GATEHOUSE_REDIS_URL)
       demo = new Demo(ports, makeState(ports, redis, claim), signal)
-      await Promise.race([demo.#startAll(), demo.broken])
+      await Promise.race([demo.#startAll(redis), demo.broken])
       return demo
     } catch (error) {
       await demo?.stop()
@@ -67,10 +67,10 @@ export class Demo {
     }
   }
 
-  async #startAll(): Promise<void> {
+  async #startAll(redis: DemoRedis): Promise<void> {
     const { issuer, orders, reports, files, admin } = this.ports
     const entries = import.meta.dirname
-    await this.#startRedis()
+    await writeFirstEpoch(await this.#startRedis(), redis)
     await this.#start('issuer', join(entries, 'issuer.ts'), [`${this.ports.offset}`])
     const services = process.env.GATEHOUSE_DEMO_SERVICE ?? join(entries, 'services.ts')
     await this.#start('services', services, [`${this.ports.offset}`])
@@ -87,17 +87,19 @@ export class Demo {
     for (const port of admin) await this.#answers(`${loopback(port)}/readyz`)
   }
 
-  async #startRedis(): Promise<void> {
+  /** Starts Redis, or finds that of GATEHOUSE_REDIS_URL. @returns its URL with credentials */
+  async #startRedis(): Promise<string> {
     const given = process.env.GATEHOUSE_REDIS_URL
     if (given) {
       await pingRedis(given)
       this.redis = `${new URL(given).protocol}//${new URL(given).host} (GATEHOUSE_REDIS_URL)`
-      return
+      return given
     }
     const folder = join(this.state.folder, 'redis')
     const server = await startRedis({ folder, port: this.ports.redis, signal: this.#signal })
     this.redis = server.url
     this.#watch(server)
+    return server.url
   }
 
   async #start(name: string, entry: string, words: readonly string[], log?: string): Promise<void> {

@@ -1,7 +1,7 @@
 import { isMap } from 'yaml'
 import { demoClients } from './accounts.ts'
 import { loopback, type Ports } from './ports.ts'
-import { bothNodesRun, changePolicy, PolicyNotChanged } from './running-policy.ts'
+import { changePolicy, PolicyNotChanged } from './running-policy.ts'
 
 /** A user's own service that the running demo is to protect. */
 export interface OwnService {
@@ -19,8 +19,11 @@ export interface AddedService {
   readonly at: string
   /** Client of the demo issuer that gets tokens with the scope. */
   readonly client: string
-  readonly revision: string
-  /** Time from the change of the policy until both nodes reported the new revision, s. */
+  /** Number of the revision of the policy with the service. */
+  readonly revision: number
+  /** Whether policy.yaml in the folder of the demo has the service too. */
+  readonly isInFile: boolean
+  /** Time in which the policy was changed and acknowledged by both nodes, s. */
   readonly seconds: number
 }
 
@@ -34,7 +37,7 @@ const taken: ReadonlySet<string> = new Set([
  *
  * @throws {RangeError} when URL, name or scope cannot be used
  * @throws {DemoNotRunning} when no demo is running
- * @throws {PolicyNotChanged} when a node rejects the changed policy, which is then restored
+ * @throws {PolicyNotChanged} when a node rejects the changed policy
  */
 export async function addService(ports: Ports, { url, scope, name }: OwnService): Promise<AddedService> {
   const client = clientWith(scope)
@@ -53,18 +56,12 @@ export async function addService(ports: Ports, { url, scope, name }: OwnService)
     rewrite: { strip_prefix: `/${name}`, ...(base !== '' && { add_prefix: base }) },
   }
   const startedMs = performance.now()
-  const change = await changePolicy(ports, (policy) => {
+  const { number, isInFile } = await changePolicy(ports, `demo add ${origin} as ${name}`, (policy) => {
     if (!isMap(policy.get('services'))) throw new PolicyNotChanged('the policy of the demo has no mapping `services`')
     policy.setIn(['services', name], policy.createNode({ upstreams: [origin], routes: [route] }))
   })
-  try {
-    await bothNodesRun(ports, change)
-  } catch (error) {
-    change.undo()
-    throw error
-  }
   const seconds = (performance.now() - startedMs) / 1000
-  return { at: `${loopback(ports.gate)}/${name}/`, client, revision: change.revision, seconds }
+  return { at: `${loopback(ports.gate)}/${name}/`, client, revision: number, isInFile, seconds }
 }
 
 function serviceUrl(text: string): URL {
@@ -86,11 +83,13 @@ function clientWith(scope: string): string {
 }
 
 /** Text with the address of an added service and with commands to call it. */
-export function addedText({ at, client, seconds }: AddedService, url: string, { offset }: Ports): string {
+export function addedText(added: AddedService, url: string, { offset }: Ports): string {
+  const { at, client, revision, isInFile, seconds } = added
   const flag = offset === 0 ? '' : ` --port-offset ${offset}`
   const token = `$(npx gatehouse demo token --client ${client}${flag})`
-  return `${at} forwards to ${url} (both nodes, after ${seconds.toFixed(2)} s)
+  const note = isInFile ? '' : '\n\nThe service is not in policy.yaml: the file has changes that are not active.'
+  return `${at} forwards to ${url} (both nodes, after ${seconds.toFixed(2)} s, revision ${revision} of the policy)
 
   curl -i ${at}    # 401
-  curl -i -H "Authorization: Bearer ${token}" ${at}    # the reply of your service`
+  curl -i -H "Authorization: Bearer ${token}" ${at}    # the reply of your service${note}`
 }

@@ -1,93 +1,110 @@
-import { createHash } from 'node:crypto'
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { type Document, parseDocument } from 'yaml'
 import { adminEnvironment, callAdmin, documentOf } from './admin-call.ts'
+import type { DemoReply } from './http-call.ts'
 import type { Ports } from './ports.ts'
-import { nodeNames, stateFolder } from './state.ts'
+import { stateFolder } from './state.ts'
 
-/** Pause between two questions to a node, ms. */
-const askAgainMs = 20
-const bothNodesLimitMs = 10_000
+/** Time for the nodes to acknowledge a change, ms. */
+const acknowledgeMs = 10_000
 
 /** Error: the policy of the demo was not changed. The message has the cause. */
 export class PolicyNotChanged extends Error {
   override readonly name = 'PolicyNotChanged'
 }
 
-/** A change of the policy that the nodes have not yet acknowledged. */
+/** File of a revision. The policy of the demo has one. */
+interface PolicyFile {
+  readonly name: string
+  readonly text: string
+}
+
+/** A change of the policy that every node of the demo enforces. */
 export interface PolicyChange {
-  readonly revision: string
-  /** Number of policies that each node had rejected before the change. */
-  readonly rejectedBefore: readonly number[]
-  /** Restores the policy before the change. */
-  undo(): void
+  /** Number of the new revision. */
+  readonly number: number
+  /** Whether policy.yaml in the folder of the demo has the same content as the new revision. */
+  readonly isInFile: boolean
 }
 
 /**
- * Changes the policy of the running demo. Comments stay. The file is replaced in one step, so that a node never reads a
- * part of it.
+ * Changes the active policy of the running demo, and waits until both nodes enforce the change. Comments stay.
+ * policy.yaml in the folder of the demo gets the change too, unless it has changes that are not active.
  *
  * @param edit  changes the parsed policy
  * @throws {DemoNotRunning} when no demo is running
- * @throws {PolicyNotChanged} when the policy is not valid YAML
+ * @throws {PolicyNotChanged} when the nodes reject the policy, or do not acknowledge it within 10 s
  */
-export async function changePolicy(ports: Ports, edit: (policy: Document) => void): Promise<PolicyChange> {
-  // The files of an ended demo remain. A change of its policy would have no effect.
-  const rejectedBefore = (await nodePolicies(ports)).map(({ rejected }) => rejected)
-  const path = join(stateFolder(ports), 'policy.yaml')
-  const before = readFileSync(path, 'utf8')
-  const policy = parseDocument(before)
-  if (policy.errors.length > 0) {
-    throw new PolicyNotChanged(`${path} is not valid YAML: ${policy.errors[0]!.message}`)
+export async function changePolicy(
+  ports: Ports,
+  message: string,
+  edit: (policy: Document) => void,
+): Promise<PolicyChange> {
+  const { GATEHOUSE_ADMIN_TOKEN: token } = await adminEnvironment(ports)
+  const { number: against, files } = await activePolicy(ports, token)
+  const [file, ...others] = files
+  if (file === undefined || others.length > 0) {
+    throw new PolicyNotChanged(
+      `revision ${against} has ${files.length} files; \`demo add\` changes a policy of one file`,
+    )
   }
+  const policy = parseDocument(file.text)
   edit(policy)
   const text = policy.toString({ lineWidth: 0 })
-  replaceFile(path, text)
-  const revision = createHash('sha256').update(text).digest('hex').slice(0, 12)
-  return { revision, rejectedBefore, undo: () => replaceFile(path, before) }
+  const document = { files: [{ name: file.name, text }], message, against, wait_ms: acknowledgeMs }
+  const reply = await callAdmin({
+    port: ports.admin[0],
+    method: 'POST',
+    target: '/api/v1/policy/apply',
+    token,
+    document,
+  })
+  const number = numberOf(reply)
+  const path = join(stateFolder(ports), 'policy.yaml')
+  const isInFile = readFileSync(path, 'utf8') === file.text
+  if (isInFile) replaceFile(path, text)
+  return { number, isInFile }
 }
 
+/** Reads the active revision of the policy from the first node. */
+export async function activePolicy(
+  ports: Ports,
+  token: string,
+): Promise<{ readonly number: number; readonly files: readonly PolicyFile[] }> {
+  const read = async (target: string) => {
+    const reply = await callAdmin({ port: ports.admin[0], target, token })
+    if (reply.status !== 200) throw new PolicyNotChanged(`${target}: status ${reply.status}`)
+    return documentOf(reply)
+  }
+  const { active } = await read('/api/v1/policy/revisions')
+  const { files } = await read(`/api/v1/policy/revisions/${active}`)
+  return { number: active as number, files: files as readonly PolicyFile[] }
+}
+
+interface Refusal {
+  readonly detail?: string
+  readonly problems?: readonly { readonly message: string; readonly path?: string }[]
+  readonly objections?: readonly { readonly node: string; readonly problems: Refusal['problems'] }[]
+}
+
+/** Number of the revision that the reply reports as enforced by both nodes. @throws {PolicyNotChanged} */
+function numberOf(reply: DemoReply): number {
+  const document = documentOf(reply)
+  if (reply.status === 200) return document['number'] as number
+  if (reply.status === 202) {
+    const missing = (document['missing'] as readonly string[]).join(', ')
+    throw new PolicyNotChanged(`revision ${document['number']} is active, but not acknowledged by ${missing}`)
+  }
+  const { detail, problems = [], objections = [] } = document as Refusal
+  const all = [...problems, ...objections.flatMap((each) => each.problems ?? [])]
+  const lines = all.map(({ message, path = '' }) => (path === '' ? message : `${path}: ${message}`))
+  throw new PolicyNotChanged([detail ?? `status ${reply.status}`, ...new Set(lines)].join('\n  '))
+}
+
+/** Replaces a file in one step, so that no program reads a part of it. */
 function replaceFile(path: string, text: string): void {
   const beside = `${path}.new`
   writeFileSync(beside, text, { mode: 0o600 })
   renameSync(beside, path)
-}
-
-/** Policy of a node, as its status reports it. */
-interface NodePolicy {
-  readonly revision: string
-  readonly rejected: number
-}
-
-async function nodePolicies(ports: Ports): Promise<NodePolicy[]> {
-  const { GATEHOUSE_ADMIN_TOKEN: token } = await adminEnvironment(ports)
-  const replies = await Promise.all(ports.admin.map((port) => callAdmin({ port, target: '/status', token })))
-  return replies.map((reply) => (documentOf(reply) as { policy: NodePolicy }).policy)
-}
-
-/**
- * Waits until both nodes report that they run the changed policy.
- *
- * @throws {PolicyNotChanged} when a node rejects it, or runs another policy after 10 s
- */
-export async function bothNodesRun(ports: Ports, { revision, rejectedBefore }: PolicyChange): Promise<void> {
-  const deadlineMs = performance.now() + bothNodesLimitMs
-  for (;;) {
-    const policies = await nodePolicies(ports)
-    const late = policies.findIndex((policy) => policy.revision !== revision)
-    if (late === -1) return
-    const rejecting = policies.findIndex(({ rejected }, i) => rejected > rejectedBefore[i]!)
-    if (rejecting !== -1)
-      throw new PolicyNotChanged(`${nodeNames[rejecting]} rejects the policy; ${logOf(rejecting, ports)}`)
-    if (performance.now() > deadlineMs) {
-      throw new PolicyNotChanged(`${nodeNames[late]} runs another policy after 10 s; ${logOf(late, ports)}`)
-    }
-    await sleep(askAgainMs)
-  }
-}
-
-function logOf(index: number, ports: Ports): string {
-  return `its log has the reason: ${join(stateFolder(ports), `${nodeNames[index]}.log`)}`
 }

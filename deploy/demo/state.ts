@@ -60,6 +60,7 @@ export function makeState(ports: Ports, redis: DemoRedis, claim: { release(): vo
   write('admin-token', `${randomBytes(32).toString('base64url')}\n`)
   write('encryption-key', `${randomBytes(32).toString('base64url')}\n`)
   write('audit-key', `${randomBytes(32).toString('base64url')}\n`)
+  write('policy-key', `${randomBytes(32).toString('base64url')}\n`)
   write('introspection-secret', `${clientSecret(introspectionClient)}\n`)
   write('login-secret', `${clientSecret(loginClient)}\n`)
   if (redis.password !== undefined) write('redis-password', `${redis.password}\n`)
@@ -95,11 +96,13 @@ admin:
   listen: ${new URL(admin).host}
   issuer: ${issuer}
   bootstrap_token: { file: admin-token }
-policy: { source: file, path: policy.yaml }
+# All nodes enforce the active revision of the policy in Redis. policy.yaml is the first revision.
+policy: { source: cluster, seed: policy.yaml, copy: policy-copy-${node} }
 keys:
   assertion: [{ id: demo, secret: { file: assertion.jwk } }]
   encryption: [{ id: demo, secret: { file: encryption-key } }]
   audit: [{ id: demo, secret: { file: audit-key } }]
+  policy: [{ id: demo, secret: { file: policy-key } }]
 audit:
   spill: { path: spill-${node}, max: 64MiB }
   sinks: ${auditSinks}
@@ -113,11 +116,13 @@ telemetry: { traces: { sample: 1 } }
 }
 
 function workerSettings(redis: DemoRedis, ports: Ports): string {
-  return `# Settings of the demo's worker: the policy, the encryption key and Redis are those of the nodes.
+  return `# Settings of the demo's worker: the policy, its key, the encryption key and Redis are those of the nodes.
 node: { id: worker }
 probes: { listen: ${new URL(loopback(ports.worker)).host} }
-policy: { source: file, path: policy.yaml }
-keys: { encryption: [{ id: demo, secret: { file: encryption-key } }] }
+policy: { source: cluster, seed: policy.yaml, copy: policy-copy-worker }
+keys:
+  encryption: [{ id: demo, secret: { file: encryption-key } }]
+  policy: [{ id: demo, secret: { file: policy-key } }]
 redis:
 ${redisSettings(redis)}
 audit: { sinks: ${auditSinks} }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
@@ -135,7 +135,7 @@ test('`demo add` puts a service behind both nodes, and a second `demo add` of th
   const url = `http://127.0.0.1:${(service.address() as AddressInfo).port}`
   const add = async (...words: string[]) => {
     const { stdout } = await runVerb(['demo', 'add', ...words, ...atOffset, '--output', 'json'], {})
-    return JSON.parse(stdout) as { at: string; client: string; revision: string }
+    return JSON.parse(stdout) as { at: string; client: string; revision: number }
   }
   await add('http://127.0.0.1:1', '--name', 'tickets')
   const { at, client, revision } = await add(`${url}/v1/`, '--name', 'tickets', '--scope', 'orders:write')
@@ -143,7 +143,8 @@ test('`demo add` puts a service behind both nodes, and a second `demo add` of th
   const { stdout: variables } = await runVerb(['demo', 'env', ...atOffset, '--output', 'json'], {})
   const { stdout: nodes } = await runVerb(['nodes', '--output', 'json'], JSON.parse(variables))
 
-  expect(JSON.parse(nodes).nodes.map((node: { revision: string }) => node.revision)).toEqual([revision, revision])
+  const numbers = JSON.parse(nodes).nodes.map((node: { policy_number: number }) => node.policy_number)
+  expect(numbers).toEqual([revision, revision])
   expect((await fetch(`${at}7`)).status).toBe(401)
   const admitted = await fetch(`${at}7`, { headers: { Authorization: `Bearer ${token.trim()}` } })
   expect([admitted.status, await admitted.text()]).toEqual([200, '/v1/7'])
@@ -153,7 +154,11 @@ test.each([
   { words: ['127.0.0.1:3000'], exit: 2, message: 'not an http or https URL' },
   { words: ['http://127.0.0.1:3000', '--name', 'orders'], exit: 2, message: 'orders cannot be the name' },
   { words: ['http://127.0.0.1:3000', '--scope', 'tickets'], exit: 2, message: 'it grants orders:read, ' },
-  { words: ['http://169.254.1.1:3000', '--name', 'local'], exit: 1, message: 'its log has the reason' },
+  {
+    words: ['http://169.254.1.1:3000', '--name', 'local'],
+    exit: 1,
+    message: 'services.local.upstreams[0]: must not be a link-local',
+  },
 ])('`demo add` with the arguments $words fails, says why, and changes no policy', async ({ words, exit, message }) => {
   const policy = () => readFileSync(`${ready['state']}/policy.yaml`, 'utf8')
   const before = policy()
@@ -161,6 +166,31 @@ test.each([
 
   expect([exitCode, policy()]).toEqual([exit, before])
   expect(stderr).toContain(message)
+})
+
+test('`demo add` writes the service to policy.yaml, unless the file has changes that are not active', async () => {
+  const path = `${ready['state']}/policy.yaml`
+  const add = async (name: string) => {
+    const { stdout } = await runVerb(['demo', 'add', 'http://127.0.0.1:1', '--name', name, ...atOffset], {})
+    return stdout.includes('The service is not in policy.yaml')
+  }
+  const notes = [await add('written')]
+  expect(readFileSync(path, 'utf8')).toContain('/written/**')
+  const changed = `${readFileSync(path, 'utf8')}# a change\n`
+  writeFileSync(path, changed)
+  notes.push(await add('unwritten'))
+
+  expect(notes).toEqual([false, true])
+  expect(readFileSync(path, 'utf8')).toBe(changed)
+})
+
+test('the nodes of the demo join the cluster without the wait for lost data', () => {
+  const logs = ['node-1', 'node-2'].map((node) => readFileSync(`${ready['state']}/${node}.log`, 'utf8'))
+
+  for (const log of logs) {
+    expect(log).toContain('"msg":"joined the cluster"')
+    expect(log).not.toContain('starting a new cluster')
+  }
 })
 
 test('`demo add` exits with 3 when no demo is running', async () => {

@@ -3,6 +3,7 @@ import { clusterSteps } from './cluster-steps.ts'
 import { grpcSteps } from './grpc-steps.ts'
 import { loginSteps } from './login-steps.ts'
 import { ownServiceSteps } from './own-service-steps.ts'
+import { policySteps } from './policy-steps.ts'
 import { recordSteps } from './record-steps.ts'
 import type { CheckStep } from './step.ts'
 import { streamSteps } from './stream-steps.ts'
@@ -20,5 +21,6 @@ export const checkSteps: readonly CheckStep[] = [
   ...streamSteps,
   ...grpcSteps,
   ...ownServiceSteps,
+  ...policySteps,
   ...recordSteps,
 ]

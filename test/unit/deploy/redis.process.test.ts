@@ -8,8 +8,10 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { isRunning, processMark } from '../../../deploy/process-mark.mjs'
 import { isNewEnough, unpackedRedis } from '../../../deploy/redis.mjs'
+import { commandRedis } from '../../../deploy/redis-command.ts'
 import { pingRedis } from '../../../deploy/redis-ping.ts'
 import { startRedis } from '../../../deploy/redis-server.ts'
+import { freePort } from '../../kit/ports.ts'
 import { until } from '../../kit/until.ts'
 
 const folder = () => mkdtempSync(join(tmpdir(), 'redis-'))
@@ -51,6 +53,17 @@ test('a Redis that startRedis has started replies, and no longer runs after stop
 
   expect(isRunning(mark)).toBe(false)
   await expect(pingRedis(server.url)).rejects.toThrow('Redis at')
+})
+
+test('a command with a database in the URL of Redis changes only this database', async () => {
+  const server = await startRedis({ folder: folder(), port: await freePort() })
+  const set = (url: string) => commandRedis(url, ['SET', 'key', 'value', 'NX'])
+
+  expect(await set(`${server.url}/2`)).toBe('+OK')
+  expect(await set(server.url)).toBe('+OK')
+  expect(await set(`${server.url}/2`)).toBe('$-1')
+  await expect(set(`${server.url}/none`)).rejects.toThrow('Redis at 127.0.0.1')
+  await server.stop()
 })
 
 test('a Redis that startRedis has started ends when its parent process is killed', async () => {
