@@ -7,6 +7,7 @@ import type { TlsHandshake } from '../pipeline/exchange/exchange.ts'
 import type { SecureContexts } from './secure-contexts.ts'
 import type { PeerCounts } from './session-counts.ts'
 import {
+  CANCELS_CUT,
   FRAME_HEAD_BYTES,
   HEAD_CREDIT_MAX,
   LINGER_MS,
@@ -72,6 +73,8 @@ export class ClientConnection implements ActiveSetMember {
   readonly #uploads = new Set<ServerHttp2Stream>()
   /** Streams with a complete reply whose request body is not complete. */
   readonly #refusedUploads = new Set<ServerHttp2Stream>()
+  /** Number of requests that the client has cancelled. */
+  #cancels = 0
   #ended = false
   /** Time at which the last request had ended after GOAWAY. */
   #closedMs: number | undefined
@@ -107,7 +110,10 @@ export class ClientConnection implements ActiveSetMember {
     session.on('ping', () => {
       if (!this.#pings.take(1, now())) this.cut('ping-flood')
     })
-    session.on('error', () => this.#noteEnd('protocol-error'))
+    session.on('error', () => {
+      // The streams that the client has reset are reported before the end of the session.
+      session.once('close', () => this.#noteEnd(this.#cancels >= CANCELS_CUT ? 'cancel-flood' : 'protocol-error'))
+    })
     session.on('frameError', () => undefined)
   }
 
@@ -153,11 +159,12 @@ export class ClientConnection implements ActiveSetMember {
     this.#refusedUploads.delete(stream)
     this.#usedMs = this.#options.now()
     if (!stream.writableFinished) this.#native!.outlive(stream)
-    if (isCancelled) this.cancelled()
+    if (isCancelled) this.cancelled(stream)
   }
 
   /** Counts a request that the client cancelled. */
-  cancelled(): void {
+  cancelled({ rstCode }: ServerHttp2Stream): void {
+    if (rstCode === constants.NGHTTP2_CANCEL) this.#cancels++
     const session = this.#session
     // After the end of the session no request is cancelled by the client.
     if (this.peer.isProxy || session === undefined || session.destroyed) return

@@ -263,7 +263,7 @@ export class Http2Listener {
     if (stream.destroyed || stream.closed) {
       // The client has already cancelled the request: it costs neither a phase nor a call of a service.
       this.#refuse('cancelled')
-      connection.cancelled()
+      connection.cancelled(stream)
       return
     }
     const full = this.#counts.openStream(connection.peer, connection.address)

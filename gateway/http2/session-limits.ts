@@ -54,6 +54,12 @@ export const nativeLimits = {
 } as const
 
 /**
+ * Number of cancelled requests on a connection from which an error of nghttp2 is counted as a flood of cancels: nghttp2
+ * reports the excess of `streamResetBurst` as a protocol error.
+ */
+export const CANCELS_CUT = nativeLimits.client.streamResetBurst
+
+/**
  * Causes for which the gate ends a connection, or refuses it, as in the metrics:
  *
  * - `preface`: no SETTINGS frame of the client in time, or no TLS handshake;

@@ -49,9 +49,11 @@ interface Flood {
   readonly first?: readonly Buffer[]
   /** Frame or frames that are sent in round i of the flood. */
   readonly round: (i: number) => Buffer
-  /** Largest number of rounds that the gate may accept. */
+  /** Largest number of rounds that the client may send before it sees the end of the connection. */
   readonly most: number
-  /** Cause of the end in the metrics. nghttp2 itself cuts a flood that fills its queue of replies. */
+  /** Largest number of requests that the gate may accept, in a flood of requests. */
+  readonly requests?: number
+  /** Cause of the end in the metrics. nghttp2 itself cuts a flood of frames that fills its queue of replies. */
   readonly cause: string
 }
 
@@ -59,12 +61,14 @@ const floods: Readonly<Record<string, Flood>> = {
   'rapid reset (CVE-2023-44487)': {
     round: (i) => Buffer.concat([headers(streamOf(i), getFields('/s/reset')), reset(streamOf(i))]),
     most: 20_000,
-    cause: 'protocol-error',
+    requests: 1_500,
+    cause: 'cancel-flood',
   },
   'server resets by WINDOW_UPDATE 0 (MadeYouReset, CVE-2025-8671)': {
     round: (i) =>
       Buffer.concat([headers(streamOf(i), post, 'open'), frame(frameType.windowUpdate, 0, streamOf(i), uint32(0))]),
     most: 1000,
+    requests: 1_000,
     cause: 'protocol-error',
   },
   'server resets by window overflow': {
@@ -74,6 +78,7 @@ const floods: Readonly<Record<string, Flood>> = {
         frame(frameType.windowUpdate, 0, streamOf(i), uint32(2 ** 31 - 1)),
       ]),
     most: 1000,
+    requests: 1_000,
     cause: 'protocol-error',
   },
   'server resets by a stream that depends on itself': {
@@ -82,6 +87,7 @@ const floods: Readonly<Record<string, Flood>> = {
       return Buffer.concat([headers(streamOf(i), post, 'open'), frame(frameType.priority, 0, streamOf(i), itself)])
     },
     most: 20_000,
+    requests: 1_000,
     cause: 'protocol-error',
   },
   'requests that the client resets after a while': {
@@ -91,11 +97,13 @@ const floods: Readonly<Record<string, Flood>> = {
         ...(i < 50 ? [] : [reset(streamOf(i - 50)), frame(frameType.windowUpdate, 0, 0, uint32(1))]),
       ]),
     most: 20_000,
-    cause: 'protocol-error',
+    requests: 1_500,
+    cause: 'cancel-flood',
   },
   'requests beyond max_streams': {
     round: (i) => headers(streamOf(i), getFields('/s/held')),
     most: 20_000,
+    requests: 100,
     cause: 'protocol-error',
   },
   'requests with 130 fields': {
@@ -105,6 +113,7 @@ const floods: Readonly<Record<string, Flood>> = {
         ...Array.from({ length: 130 }, (_, j): [string, string] => [`x-${j}`, '']),
       ]),
     most: 20_000,
+    requests: 100,
     cause: 'frame-flood',
   },
   'references of HPACK to one field of 3.9 KB (RFC 7541 §6.1)': {
@@ -113,11 +122,13 @@ const floods: Readonly<Record<string, Flood>> = {
       return frame(frameType.headers, 5, streamOf(i), block)
     },
     most: 1000,
+    requests: 100,
     cause: 'frame-flood',
   },
   'malformed requests': {
     round: (i) => headers(streamOf(i), [...getFields('/s/x'), ['connection', 'x']]),
     most: 2000,
+    requests: 100,
     cause: 'protocol-error',
   },
   PING: { round: () => frame(frameType.ping, 0, 0, Buffer.alloc(8)), most: 20_000, cause: 'ping-flood' },
@@ -159,15 +170,26 @@ const floods: Readonly<Record<string, Flood>> = {
   'unknown frames': { round: () => frame(0x2a, 0, 0), most: 200_000, cause: 'protocol-error' },
 }
 
-test.each(Object.entries(floods))(
+async function metric(name: string, labels: Readonly<Record<string, string>> = {}): Promise<number> {
+  return (await readMetrics(node.adminPort)).sum(`gatehouse_${name}`, labels)
+}
+
+/** Number of requests that the gate has accepted and ended over HTTP/2. */
+async function acceptedRequests(): Promise<number> {
+  await until('the end of the requests', async () => (await metric('http2_streams')) === 1)
+  return (await metric('requests_total')) + (await metric('http2_streams_refused_total'))
+}
+
+test.for(Object.entries(floods))(
   'the gate cuts off an HTTP/2 flood of %s, and the open stream of another client gets every message',
-  async (name, flood) => {
+  async ([name, flood], { annotate }) => {
     const causes = async () => {
-      const metrics = await readMetrics(node.adminPort)
-      const count = (cause: string) => metrics.sum('gatehouse_http2_sessions_ended_total', { cause })
-      return count(flood.cause) + (flood.cause === 'protocol-error' ? 0 : count('protocol-error'))
+      const count = (cause: string) => metric('http2_sessions_ended_total', { cause })
+      const isOfFrames = flood.cause.endsWith('-flood') && flood.cause !== 'cancel-flood'
+      return (await count(flood.cause)) + (isOfFrames ? await count('protocol-error') : 0)
     }
     const before = await causes()
+    const requestsBefore = await acceptedRequests()
     const from = `127.0.1.${Object.keys(floods).indexOf(name) + 1}`
     const client = new FrameClient(node.http2Port, { from })
     await client.send(...(flood.first ?? []))
@@ -181,6 +203,9 @@ test.each(Object.entries(floods))(
     }
     await client.ended
 
+    const requests = (await acceptedRequests()) - requestsBefore
+    await annotate(`cut by ${flood.cause} after ${requests} accepted requests; ${rounds} rounds sent`)
+    expect(requests).toBeLessThanOrEqual(flood.requests ?? 1)
     expect(await causes()).toBeGreaterThan(before)
     const seen = numbers().length
     await until('further messages', () => numbers().length > seen + 10)
@@ -202,8 +227,7 @@ test('the gate cuts off an HTTP/2 flood of DATA frames of one byte', async () =>
   }
   await client.ended
 
-  const metrics = await readMetrics(node.adminPort)
-  expect(metrics.sum('gatehouse_http2_sessions_ended_total', { cause: 'frame-flood' })).toBeGreaterThan(0)
+  expect(await metric('http2_sessions_ended_total', { cause: 'frame-flood' })).toBeGreaterThan(0)
 })
 
 test('many HTTP/2 uploads whose bodies the gate has not read yet do not count as a flood', async () => {
@@ -240,13 +264,7 @@ test('many small messages in HTTP/2 request bodies, as of a gRPC stream, do not 
 })
 
 test('after all HTTP/2 floods, the node has only the connection of the other client', async () => {
-  await until(
-    'the end of the connections',
-    async () => (await readMetrics(node.adminPort)).sum('gatehouse_http2_sessions') === 1,
-  )
-  await until(
-    'the end of the requests',
-    async () => (await readMetrics(node.adminPort)).sum('gatehouse_http2_streams') === 1,
-  )
+  await until('the end of the connections', async () => (await metric('http2_sessions')) === 1)
+  await until('the end of the requests', async () => (await metric('http2_streams')) === 1)
   expect(node.stderr).toBe('')
 })
