@@ -149,9 +149,15 @@ export class Http2Target implements PooledTarget, SessionKeeper, Http2CallKeeper
     const session = call.tried++ < SESSIONS_TRIED_MAX ? this.#select(call) : undefined
     if (session !== undefined) session.run(call)
     else {
-      const message = `${this.origin}: no HTTP/2 session has room for the call`
+      const message = `${this.origin}: ${this.#whyFull()}`
       queueMicrotask(() => call.fail(new GatewayFault('upstream-full', 'upstream', message, { retryable: true })))
     }
+  }
+
+  #whyFull(): string {
+    return this.#shared.some((session) => session.allowsNone)
+      ? 'the service allows no requests (HTTP/2 SETTINGS_MAX_CONCURRENT_STREAMS 0)'
+      : 'no HTTP/2 session has room for the call'
   }
 
   repeat(call: Http2Call): void {
@@ -176,12 +182,12 @@ export class Http2Target implements PooledTarget, SessionKeeper, Http2CallKeeper
   #select(call: Http2Call): UpstreamSession | undefined {
     const key = this.#cancels.separateKey(call.client, performance.now())
     if (key === undefined) {
-      return this.#roomy(this.#shared, call) ?? (this.#shared.length < SHARED_MAX ? this.#open(undefined) : undefined)
+      return this.#roomy(this.#shared, call) ?? (mayOpen(this.#shared, SHARED_MAX) ? this.#open(undefined) : undefined)
     }
     const own = this.#separate.get(key) ?? []
     const found = this.#roomy(own, call)
     if (found !== undefined) return found
-    return own.length < SEPARATE_PER_CLIENT_MAX && this.#separateCount < SEPARATE_MAX ? this.#open(key) : undefined
+    return mayOpen(own, SEPARATE_PER_CLIENT_MAX) && this.#separateCount < SEPARATE_MAX ? this.#open(key) : undefined
   }
 
   /**
@@ -189,14 +195,14 @@ export class Http2Target implements PooledTarget, SessionKeeper, Http2CallKeeper
    * session with the fewest calls.
    */
   #roomy(sessions: readonly UpstreamSession[], { fresh, tried }: Http2Call): UpstreamSession | undefined {
-    const mayOpen = sessions.length < SHARED_MAX
+    const maySpread = mayOpen(sessions, SHARED_MAX)
     let best: UpstreamSession | undefined
     for (const session of sessions) {
       if (!session.hasRoom || (fresh && tried === 1 && !session.isFresh)) continue
       if (session.load < CALLS_SPREAD) return session
       if (best === undefined || session.load < best.load) best = session
     }
-    return mayOpen ? undefined : best
+    return maySpread ? undefined : best
   }
 
   #open(key: string | undefined): UpstreamSession {
@@ -251,4 +257,9 @@ export class Http2Target implements PooledTarget, SessionKeeper, Http2CallKeeper
     this.#isClosed = true
     for (const session of [...this.#shared, ...[...this.#separate.values()].flat()]) session.retire()
   }
+}
+
+/** Whether another session may be opened: not while the service allows no calls on one of them. */
+function mayOpen(sessions: readonly UpstreamSession[], max: number): boolean {
+  return sessions.length < max && !sessions.some((session) => session.allowsNone)
 }

@@ -32,6 +32,12 @@ export const SESSION_CALLS_MAX = 1_000_000
 /** Time without calls after which a session closes, ms. */
 export const IDLE_MS = 60_000
 
+/**
+ * Time for which a session stays open whose service allows no calls, ms. Meanwhile the calls fail, and no other session
+ * is opened.
+ */
+export const CLOSED_MS = 1000
+
 /** Longest silence of a service with open calls, ms. After it, the gate sends a PING. */
 export const SILENT_MS = 10_000
 /** Longest silence of a service before a new call, ms. After it, the gate sends a PING together with the call. */

@@ -16,6 +16,7 @@ import {
   AGE_MS,
   CALLS_MAX,
   CANCELS_MAX,
+  CLOSED_MS,
   IDLE_MS,
   REPLY_WINDOW_BYTES,
   SESSION_CALLS_MAX,
@@ -145,6 +146,11 @@ export class UpstreamSession implements CallCarrier {
     return this.hasRoom && (!this.#open || this.#watch.quietMs(this.#socket.bytesRead) <= 1000)
   }
 
+  /** Whether the session is open, and the service allows no calls on it (SETTINGS_MAX_CONCURRENT_STREAMS 0). */
+  get allowsNone(): boolean {
+    return this.#open && !this.#isRetired && this.#allowed === 0 && this.#session?.destroyed !== true
+  }
+
   get isOpen(): boolean {
     return this.#open
   }
@@ -190,6 +196,7 @@ export class UpstreamSession implements CallCarrier {
     session.on('remoteSettings', ({ maxConcurrentStreams = CALLS_MAX }) => {
       this.#allowed = Math.min(CALLS_MAX, maxConcurrentStreams)
       if (!this.#open) this.#opened()
+      else this.#rest()
     })
     session.on('goaway', (_, lastStreamId) => {
       this.#lastProcessed = lastStreamId
@@ -202,7 +209,7 @@ export class UpstreamSession implements CallCarrier {
   #opened(): void {
     this.#open = true
     this.#watch.heard(this.#socket.bytesRead)
-    this.#rest()
+    if (this.#allowed === 0) this.#keeper.unreachable()
     const waiting = this.#waiting
     this.#waiting = []
     for (const call of waiting) {
@@ -214,6 +221,7 @@ export class UpstreamSession implements CallCarrier {
       this.#begin(call)
       call.opened()
     }
+    this.#rest()
   }
 
   openStream(
@@ -305,7 +313,7 @@ export class UpstreamSession implements CallCarrier {
   #rest(): void {
     if (!this.#open || this.load > 0) return
     if (this.#isRetired || !this.#keeper.isOpen) this.#end()
-    else this.#deadline = this.clock.after(IDLE_MS)
+    else this.#deadline = this.clock.after(this.#allowed === 0 ? CLOSED_MS : IDLE_MS)
   }
 
   #end(): void {
