@@ -1,3 +1,4 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,6 +7,7 @@ import { stringify } from 'yaml'
 import { formatImportNote } from '../../../gateway/cli/import/import-note.ts'
 import { importOAuth2Proxy } from '../../../gateway/cli/import/oauth2-proxy/import-oauth2-proxy.ts'
 import { proxyOptions } from '../../../gateway/cli/import/oauth2-proxy/proxy-options.ts'
+import { loadSettings } from '../../../gateway/config/settings.ts'
 import { compilePolicy } from '../../../gateway/policy/compile.ts'
 import { readPolicy } from '../../../gateway/policy/policy-source.ts'
 import { documentedOptions } from './imports/documented-options.ts'
@@ -239,6 +241,37 @@ test.each([
   )
 
   expect(wrong).toEqual([])
+})
+
+test.each([
+  { title: 'no server', stated: '', redis: { url: 'redis://127.0.0.1:6379' } },
+  { title: 'one server', stated: 'redis_connection_url="redis://u:p@r:6380"', redis: { url: 'redis://r:6380' } },
+  {
+    title: 'sentinels',
+    stated:
+      'redis_sentinel_connection_urls=["redis://s1:26379"]\nredis_sentinel_master_name="m"\nredis_connection_url="redis://r"',
+    redis: { sentinel: { hosts: ['s1:26379'], master: 'm' }, min_replicas_max_lag: '10s' },
+  },
+  {
+    title: 'a cluster and a password',
+    stated: 'redis_cluster_connection_urls=["redis://a:6379"]\nredis_password="p"',
+    redis: { cluster: { hosts: ['a:6379'] }, cluster_node_timeout: '15s', password: { file: 'redis-password' } },
+  },
+])('settings with $title are complete and valid', ({ stated, redis }) => {
+  const folder = mkdtempSync(join(tmpdir(), 'import-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const more =
+    'redirect_url="https://app.test/oauth2/callback"\nhttp_address=":4180"\nreverse_proxy=true\ntrusted_proxy_ips=["10.0.0.0/8"]\nmetrics_address="127.0.0.1:9100"\n'
+  const { settings } = importedTexts([`${base}${more}${stated}\n`])
+  const write = (name: string, text: string) => writeFileSync(join(folder, name), text, { mode: 0o600 })
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  write('assertion.jwk', JSON.stringify(privateKey.export({ format: 'jwk' })))
+  write('encryption-key', randomBytes(32).toString('base64url'))
+  write('redis-password', 'p')
+  write('gatehouse.yaml', stringify(settings))
+
+  expect(settings).toMatchObject({ redis, proxies: ['10.0.0.0/8'], probes: { listen: '127.0.0.1:9100' } })
+  expect(() => loadSettings({ path: join(folder, 'gatehouse.yaml'), env: {}, flags: {} })).not.toThrow()
 })
 
 test.each([

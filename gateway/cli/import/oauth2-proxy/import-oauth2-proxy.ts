@@ -4,6 +4,7 @@ import { claimIsOneOf, ProxyDraft } from './proxy-draft.ts'
 import { proxyIssuer } from './proxy-issuer.ts'
 import { firstValue, isOn, type ProxyOption } from './proxy-option.ts'
 import { proxyOptions } from './proxy-options.ts'
+import { redisSettings } from './proxy-redis.ts'
 import { proxyServices } from './proxy-routes.ts'
 import { addUpstreams } from './proxy-upstream.ts'
 import { type ProxyFile, readProxyOptions } from './read-proxy-options.ts'
@@ -116,13 +117,13 @@ function anyOf(requirements: readonly Record<string, unknown>[]): Record<string,
   return requirements.length === 1 ? requirements[0]! : { any: requirements }
 }
 
-function settingsOf({ settings }: ProxyDraft): object {
+function settingsOf(draft: ProxyDraft): object {
   const key = (file: string) => [{ id: 'k1', secret: { file } }]
   return {
     policy: { path: 'policy.yaml' },
     keys: { assertion: key('assertion.jwk'), encryption: key('encryption-key') },
-    redis: { url: 'redis://127.0.0.1:6379' },
-    ...settings,
+    redis: redisSettings(draft),
+    ...draft.settings,
   }
 }
 

@@ -29,7 +29,9 @@ export class ProxyDraft {
   readonly otherIssuers: { readonly issuer: string; readonly audience: string }[] = []
   /** Keys of each service. */
   readonly service: Record<string, unknown> = {}
-  /** Keys of gatehouse.yaml. */
+  /** Keys of `redis` of gatehouse.yaml. */
+  readonly redis: Record<string, unknown> = {}
+  /** Other keys of gatehouse.yaml. */
   readonly settings: Record<string, unknown> = {}
   readonly upstreams: DraftUpstream[] = []
   readonly publicPaths: DraftPublic[] = []

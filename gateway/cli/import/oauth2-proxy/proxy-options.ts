@@ -14,6 +14,7 @@ import {
 import { claimIsOneOf, type ProxyDraft } from './proxy-draft.ts'
 import { readEmailDomains, readEmailFile } from './proxy-emails.ts'
 import { firstValue, isOn, type ProxyOption } from './proxy-option.ts'
+import { readRedisCluster, readRedisPassword, readRedisSentinels, readRedisUrl } from './proxy-redis.ts'
 import { addAlphaUpstream, addUpstreams } from './proxy-upstream.ts'
 import { secureUrl } from './secure-url.ts'
 import { skipPattern } from './skip-pattern.ts'
@@ -23,13 +24,6 @@ const maxSessionMs = 30 * 86_400_000
 /** Writes one key of a part of the draft. */
 function put(part: Record<string, unknown>, key: string, value: unknown): void {
   part[key] = value
-}
-
-/** Returns the mapping `redis` of the settings, which begins empty. */
-function redisOf({ settings }: ProxyDraft): Record<string, unknown> {
-  const redis = (settings['redis'] ?? {}) as Record<string, unknown>
-  settings['redis'] = redis
-  return redis
 }
 
 const logging = notNeeded('the gate writes one JSON line per request; settings: log')
@@ -144,21 +138,6 @@ function readAddress(option: ProxyOption, draft: ProxyDraft): OptionTold {
   draft.settings['listen'] = address
   return ['mapped', 'settings: listen']
 }
-
-function readRedis(key: string): OptionRule {
-  return mapped(`settings: redis.${key}`, (value, draft, { values }) => {
-    const redis = redisOf(draft)
-    if (key === 'url') redis['url'] = value.replace(/\/\/[^/@]*@/, '//')
-    if (key === 'password') redis['password'] = secretOf(draft.option('redis_password')!, 'redis-password')
-    if (key === 'cluster') Object.assign(redis, { cluster: { hosts: values.map(hostOf) }, cluster_node_timeout: '15s' })
-    if (key === 'sentinel') {
-      const master = draft.value('redis_sentinel_master_name', 'mymaster')
-      Object.assign(redis, { sentinel: { hosts: values.map(hostOf), master }, min_replicas_max_lag: '10s' })
-    }
-  })
-}
-
-const hostOf = (url: string) => url.replace(/^rediss?:\/\/(?:[^/@]*@)?/, '').replace(/\/.*$/, '')
 
 function readTls({ values: [cert = ''] }: ProxyOption, draft: ProxyDraft): OptionTold {
   const key = draft.option('tls_key_file')
@@ -324,13 +303,13 @@ export const proxyOptions: Readonly<Record<string, OptionRule>> = {
   cookie_secure: notNeeded('the cookie is Secure unless public_url is http on loopback'),
   session_cookie_minimal: cookie,
   session_store_type: notNeeded('sessions are always in Redis'),
-  redis_ca_path: mapped('settings: redis.tls.ca', (ca, draft) => void Object.assign(redisOf(draft), { tls: { ca } })),
-  redis_cluster_connection_urls: readRedis('cluster'),
+  redis_ca_path: mapped('settings: redis.tls.ca', (ca, draft) => put(draft.redis, 'tls', { ca })),
+  redis_cluster_connection_urls: readRedisCluster,
   redis_connection_idle_timeout: notNeeded('the gate keeps its connections alive'),
-  redis_connection_url: readRedis('url'),
+  redis_connection_url: readRedisUrl,
   redis_insecure_skip_tls_verify: verifies,
-  redis_password: readRedis('password'),
-  redis_sentinel_connection_urls: readRedis('sentinel'),
+  redis_password: readRedisPassword,
+  redis_sentinel_connection_urls: readRedisSentinels,
   redis_sentinel_master_name: mapped('settings: redis.sentinel.master', () => {}),
   redis_sentinel_password: noEquivalent('set redis.sentinel.password of the settings to a file or variable'),
   redis_use_cluster: redisMode,
