@@ -160,6 +160,7 @@ function gateOf(rooms: Rooms, followers: PolicyFollowers, lifecycle: Lifecycle):
     sessions: sessions?.sessions,
     loginService: login,
     audit: audit?.trail,
+    recordsFacts: settings.audit.recordsFacts,
     lifecycle,
     checkLifecycle,
     accessLog: { format: settings.log.access ? settings.log.format : 'off', lines: rooms.lines },

@@ -60,6 +60,8 @@ export const recordFields = {
   'gatehouse.stream.messages_in': 'Number of WebSocket messages received from the client.',
   'gatehouse.stream.messages_out': 'Number of WebSocket messages sent to the client.',
   'gatehouse.shadow': 'Result of the shadow requirement of the route: `met`, or a reason.',
+  'gatehouse.decision_facts':
+    'With `audit.decision_facts`: what the policy examined, as a JSON string: kind of credential, scopes, roles, `acr`, `auth_time`, and the claims and request fields that a requirement names. Absent if longer than 8,192 characters.',
   'gatehouse.shadow_limit': 'Shadow limit that would have rejected the request.',
   'http.response.status_code': 'Status code of the reply. For the denial of a gRPC call: that of the denial, not 200.',
   'network.protocol.version': 'HTTP version of the request, if it is not 1.1: `2`.',

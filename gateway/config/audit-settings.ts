@@ -45,6 +45,15 @@ export const auditSettings = z
           'and `search`. The time is shorter when these records would take more than half of `redis_max`. Default 15m.',
       )
       .meta({ reload: 'restart' }),
+    decision_facts: z
+      .boolean()
+      .prefault(false)
+      .describe(
+        'Whether each audit record also contains what the policy examined: scopes, roles, `acr`, `auth_time`, and the ' +
+          'values of the claims and request fields that a requirement of the policy names, which can be personal data. ' +
+          'Required by `gatehouse check --from-audit`. Default false.',
+      )
+      .meta({ reload: 'restart' }),
     sinks: z
       .record(entryName, sinkEntry)
       .prefault({})
@@ -54,13 +63,14 @@ export const auditSettings = z
       )
       .meta({ reload: 'restart' }),
   })
-  .transform(({ redis_max, recent, memory, spill, sinks }) => ({
+  .transform(({ redis_max, recent, memory, spill, decision_facts, sinks }) => ({
     redisMaxBytes: redis_max,
     /** Minimum age at which audit records that every sink has received can be removed from Redis, ms. */
     recentMs: recent,
     memoryBytes: memory,
     /** Folder for audit records while Redis does not accept them; `undefined` when none is configured. */
     spill,
+    recordsFacts: decision_facts,
     sinks,
   }))
   .prefault({})

@@ -84,6 +84,8 @@ export interface Gate {
   readonly tracer: Tracer | undefined
   /** `undefined` without Redis; there is no audit log then. */
   readonly audit: Pick<AuditTrail, 'reserve' | 'add' | 'aggregate'> | undefined
+  /** Whether audit records contain the facts that requirements examine (`audit.decision_facts`). */
+  readonly recordsFacts: boolean
   /** The active policy. Replaced as a whole when the policy changes. */
   runtime: Runtime
   /** True while the node drains; each response then closes its connection. */
@@ -135,6 +137,7 @@ export const inertMembers = {
   traffic: new Traffic(),
   tracer: undefined,
   audit: undefined,
+  recordsFacts: false,
   draining: false,
 } as const satisfies Partial<Gate>
 

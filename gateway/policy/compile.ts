@@ -257,6 +257,10 @@ class RouteCollection {
       certificates,
       shadowCertificates: shadow !== undefined && admitsCertificates(shadow.require) ? shadowNames.certificates : [],
       namedCertificates: [...names.allCertificates, ...shadowNames.allCertificates],
+      namedInputs: {
+        claims: [...names.claims, ...shadowNames.claims],
+        fields: [...names.fields, ...shadowNames.fields],
+      },
       methods,
       fallThrough: entry.match.fall_through,
       denials: routeDenials(accept, passesToken),

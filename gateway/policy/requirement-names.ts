@@ -22,6 +22,9 @@ export class RouteRequirementNames implements RequirementNames {
   /** Conditions on client certificates outside `not`; `allCertificates`: those under `not` too. */
   readonly certificates: CertificateCondition[] = []
   readonly allCertificates: CertificateCondition[] = []
+  readonly claims: (readonly string[])[] = []
+  /** Names of request fields, in lower case. */
+  readonly fields: string[] = []
   readonly #service: ServicePolicy
   readonly #roles: ServiceEntry['roles']
   readonly #worksWithoutIssuer: boolean
@@ -64,6 +67,14 @@ export class RouteRequirementNames implements RequirementNames {
   certificateNamed(condition: CertificateCondition, negated: boolean): void {
     this.allCertificates.push(condition)
     if (!negated) this.certificates.push(condition)
+  }
+
+  claimNamed(path: readonly string[]): void {
+    this.claims.push(path)
+  }
+
+  fieldNamed(name: string): void {
+    this.fields.push(name)
   }
 
   #issuerOf(name: string | undefined, at: DocumentPath, path: DocumentPath): IssuerRules | undefined {

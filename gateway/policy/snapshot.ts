@@ -154,6 +154,13 @@ export interface RoleMapping {
   readonly any: ReadonlySet<string>
 }
 
+/** Claims and request fields that requirements examine. */
+export interface DecisionInputs {
+  readonly claims: readonly (readonly string[])[]
+  /** Names of request fields, in lower case. */
+  readonly fields: readonly string[]
+}
+
 export interface Route {
   readonly id: string
   readonly service: ServicePolicy
@@ -210,6 +217,8 @@ export interface Route {
   readonly shadowCertificates: readonly CertificateCondition[]
   /** All certificate requirements of the route, also under `not` and in the shadow requirement. */
   readonly namedCertificates: readonly CertificateCondition[]
+  /** Claims and request fields that the requirement and the shadow requirement examine, for the audit log. */
+  readonly namedInputs: DecisionInputs
   readonly denials: RouteDenials
 }
 

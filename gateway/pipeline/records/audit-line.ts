@@ -7,6 +7,7 @@ import { addressText } from '../client-address/address-text.ts'
 import type { ClientSocket } from '../exchange/client-socket.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import { traceIdOf } from '../exchange/trace-context.ts'
+import { decisionFactsText } from './decision-facts-text.ts'
 import { outcomeTexts, requestTexts, routeTexts, subjectTexts, targetText } from './line-texts.ts'
 import { recordedQuery } from './recorded-query.ts'
 
@@ -53,6 +54,7 @@ export function auditLine(x: Exchange): string {
   if (x.shadow !== undefined) line += `,"gatehouse.shadow":"${x.shadow}"`
   if (x.shadowLimit !== undefined) line += `,"gatehouse.shadow_limit":${quoted(x.shadowLimit)}`
   if (x.faultMessage !== undefined) line += `,"gatehouse.fault":${quotedText(x.faultMessage)}`
+  if (x.gate.recordsFacts) line += decisionFactsText(x)
   if (x.socket !== undefined) line += socketText(x.socket, x.settled)
   line += `,"http.request.body.size":${downstream.bytesIn},"http.response.body.size":${downstream.bytesOut}`
   line += `,"gatehouse.gate_ms":${msText(forwarded - x.startedAt)},"gatehouse.total_ms":${msText(now - x.startedAt)}`

@@ -80,11 +80,13 @@ export const claims = requirementKind({
       'booleans, or lists of them.',
   ),
   reasons: ['claim-mismatch'],
-  compile: (entries, { path }) =>
-    allOf(
+  compile: (entries, { path, names }) => {
+    for (const { claim } of entries) names.claimNamed(claim)
+    return allOf(
       entries.map((entry) => new Claim(entry)),
       path,
-    ),
+    )
+  },
   print: printClaims,
   conditions: (entries) => entries.map((entry) => conditionText('claim', entry)),
 })

@@ -68,11 +68,13 @@ export const headers = requirementKind({
         'nothing about the client: use it beside other requirements, never instead of them.',
     ),
   reasons: ['header-mismatch'],
-  compile: (fields, { path, negated }) =>
-    allOf(
+  compile: (fields, { path, names, negated }) => {
+    for (const name of Object.keys(fields)) names.fieldNamed(name.toLowerCase())
+    return allOf(
       Object.entries(fields).map(([name, { any }]) => new Field(name.toLowerCase(), any, negated)),
       path,
-    ),
+    )
+  },
   conditions: (fields) => Object.entries(fields).map((field) => conditionText('header', field)),
 })
 

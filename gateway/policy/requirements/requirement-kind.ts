@@ -33,6 +33,10 @@ export interface RequirementNames {
   loginIssuer(name: string, path: DocumentPath): IssuerRules | undefined
   /** Called for each condition on a client certificate. @param negated  true inside an odd number of `not` */
   certificateNamed(condition: CertificateCondition, negated: boolean): void
+  /** Called for each claim that a requirement examines. */
+  claimNamed(path: readonly string[]): void
+  /** Called for each request field that a requirement examines. @param name  in lower case */
+  fieldNamed(name: string): void
 }
 
 export interface CompileContext {

@@ -43,6 +43,7 @@ async function gateOfNode(): Promise<Gate> {
     keys,
     log: { level: 'error', access: true },
     telemetry: { traces },
+    audit: { decision_facts: true },
   })
 
   const seen: Gate[] = []

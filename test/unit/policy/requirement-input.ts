@@ -45,6 +45,8 @@ function compileWith(tree: RequirementTree, scopeNamed: (scope: string) => void)
     issuerOf,
     loginIssuer: issuerOf,
     certificateNamed: () => {},
+    claimNamed: () => {},
+    fieldNamed: () => {},
   })
 }
 
