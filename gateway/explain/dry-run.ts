@@ -39,6 +39,14 @@ export interface DryRunOutcome extends OwnReply {
   readonly phases: readonly string[]
 }
 
+/** Parts of a dry run whose credential is stated instead of proven. */
+export interface StatedParts extends Pick<Gate, 'sessions'> {
+  /** Functions that run instead of those of phases. */
+  readonly replaced?: ReadonlyMap<Step, Step['run']>
+  /** Values of request fields for requirements, in the form of `RequirementInput.field`. Default: those of the request. */
+  readonly field?: (name: string) => string | null | undefined
+}
+
 /**
  * Runs a hypothetical request through the phases of a real node, up to the point of forwarding. The explanation
  * therefore cannot differ from the real behaviour. Nothing is charged, counted, recorded or sent to a service.
@@ -46,16 +54,12 @@ export interface DryRunOutcome extends OwnReply {
  * The issuer is called for an introspection whenever a real request would cause one. Login sessions are disabled, so
  * that a caller need not enter the secret cookie of a browser.
  *
- * @param stated  set when the claims of the credential are stated instead of proven: the login sessions of the dry run.
- *   A bound token is then accepted without a proof of possession
+ * @param stated  set when the claims of the credential are stated instead of proven. A bound token is then accepted
+ *   without a proof of possession
  * @throws {InvalidRequest} when the client certificate is invalid, or the gate accepts none
  */
-export async function dryRun(
-  given: Gate,
-  request: DryRunRequest,
-  stated?: Pick<Gate, 'sessions'>,
-): Promise<DryRunOutcome> {
-  const replaced = stated === undefined ? instead : insteadOfProofs
+export async function dryRun(given: Gate, request: DryRunRequest, stated?: StatedParts): Promise<DryRunOutcome> {
+  const replaced = stated === undefined ? instead : new Map([...insteadOfProofs, ...(stated.replaced ?? [])])
   const gate = dryRunGate(given, {
     scheme: request.publicUrl.startsWith('https:') ? 'https' : 'http',
     lifecycle: dryRunLifecycle(given.lifecycle, replaced),
@@ -63,7 +67,7 @@ export async function dryRun(
     sessions: stated?.sessions,
   })
   const downstream = new RecordingDownstream(request.address)
-  const exchange = new DryRunExchange(gate, request, downstream)
+  const exchange = new DryRunExchange(gate, request, downstream, stated?.field)
   exchange.clientCertificate = presentedCertificate(gate, request)
   drive(exchange)
   await downstream.ended
@@ -96,9 +100,16 @@ class DryRunExchange extends Exchange {
   override nowMs: number
   readonly phases: string[] = []
 
-  constructor(gate: Gate, { head, nowMs }: DryRunRequest, downstream: Downstream) {
+  readonly #field: StatedParts['field']
+
+  constructor(gate: Gate, { head, nowMs }: DryRunRequest, downstream: Downstream, field: StatedParts['field']) {
     super(gate, head, downstream)
     this.nowMs = nowMs
+    this.#field = field
+  }
+
+  override field(name: string): string | null | undefined {
+    return this.#field === undefined ? super.field(name) : this.#field(name)
   }
 
   /** Does nothing, so that the exchange keeps the time of the hypothetical request. */

@@ -4,6 +4,8 @@ import { compilePolicy } from '../../policy/compile.ts'
 import { printPolicy } from '../../policy/print-policy.ts'
 import type { Snapshot } from '../../policy/snapshot.ts'
 import { weakerRoutes } from '../../policy/weaker-routes.ts'
+import { adminFlag, adminUnreachable } from '../admin-client.ts'
+import { recordCount } from '../audit-record.ts'
 import { CliError, exitCodes, Output } from '../output.ts'
 import { policyName, readPolicyArgument } from '../policy-argument.ts'
 import { sarifLog } from '../sarif.ts'
@@ -51,22 +53,50 @@ export const verb = defineVerb({
         help: 'also run the policy tests of this file; can be repeated; requires exactly one path',
         conflicts: ['print'],
       }),
+    fromAudit: z
+      .string()
+      .optional()
+      .register(flag, {
+        value: 'since',
+        help: 'report which decisions in the audit log since this time the policy would change: RFC 3339, or a duration before now, such as 24h; requires exactly one path, and audit.decision_facts of the nodes',
+        conflicts: ['print', 'strict', 'tests'],
+      }),
+    records: recordCount
+      .default(10_000)
+      .register(flag, { value: 'n', help: 'with --from-audit: largest number of audit records, newest first' }),
+    admin: adminFlag.clone().register(flag, { ...flag.get(adminFlag)!, conflicts: ['print', 'strict', 'tests'] }),
   },
   formats: ['sarif'],
   examples: [
-    { run: 'gatehouse check policy/ --print', does: 'a folder, printed with every default' },
     { run: 'gatehouse check policy.yaml --tests tests.yaml', does: 'and the decisions that the tests expect' },
+    { run: 'gatehouse check policy.yaml --from-audit 24h', does: 'and which recorded decisions would change' },
   ],
   exitCodes: {
     [exitCodes.done]: 'every policy is valid',
-    [exitCodes.invalid]: 'a policy is invalid, or a test failed; with --strict: or a policy has a warning',
+    [exitCodes.invalid]:
+      'a policy is invalid, or a test failed; with --strict: or a policy has a warning; with --from-audit: or a decision would change',
+    ...adminUnreachable,
   },
-  run: ({ path: paths, print, output: format, ...wish }, output) => {
+  run: ({ path: paths, print, output: format, fromAudit, records, admin, ...wish }, output) => {
+    if (fromAudit !== undefined) return replayAudit(paths, format, { fromAudit, records, admin }, output)
     if (wish.tests.length > 0 && paths.length > 1) throw wrongUsage('--tests accepts only one path, a file or a folder')
     if (format === 'sarif') return reportSarif(paths, { ...wish, print }, new Output('json'))
     return print ? printEffectivePolicy(paths, output) : check(paths, wish, output)
   },
 })
+
+/** Loads the phases of a node only when they are needed. */
+async function replayAudit(
+  [path, ...more]: readonly string[],
+  format: string,
+  wish: { readonly fromAudit: string; readonly records: number; readonly admin: string | undefined },
+  output: Output,
+): Promise<number> {
+  if (more.length > 0) throw wrongUsage('--from-audit accepts only one path, a file or a folder')
+  if (format === 'sarif') throw wrongUsage('--from-audit cannot be combined with --output sarif')
+  const { checkFromAudit } = await import('../replay/check-from-audit.ts')
+  return checkFromAudit(path!, wish, output)
+}
 
 /** Flags that decide what is checked. */
 interface Wish {
