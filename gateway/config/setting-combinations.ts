@@ -130,7 +130,8 @@ const redisOfClusterPolicy: CombinationCheck = ({ policy, redis, keys }, ctx) =>
       hint,
     })
   if (redis === undefined) need(['redis'], 'set redis.url')
-  if (keys.policy.length > 0) return
+  // A key that cannot be read is reported separately.
+  if (keys.policy.length > 0 || ctx.issues.some(({ path = [] }) => path[0] === 'keys' && path[1] === 'policy')) return
   need(['keys', 'policy'], 'generate a key with `gatehouse keys generate policy`, the same for all nodes and workers')
 }
 

@@ -325,6 +325,13 @@ test('the settings of a cluster policy require Redis and a key that authenticate
   ])
 })
 
+test('an unreadable key of keys.policy is the only error of settings with policy.source: cluster that name the key', () => {
+  const keys = { policy: [{ id: 'p1', secret: { env: 'UNSET' } }] }
+  const file = { policy: { source: 'cluster', copy: 'y' }, redis: { url: 'redis://a' }, keys }
+
+  expect(say({ file })).toEqual(['GH_CONFIG_SECRET keys.policy[0].secret'])
+})
+
 test('the settings loader throws a ConfigError for an unreadable or malformed settings file', () => {
   expect(() => loadSettings({ path: join(root, 'nowhere'), env: {}, flags: {} })).toThrow(ConfigError)
   expect(say({ file: 'policy: { path: ' })).toEqual(['GH_CONFIG_SYNTAX'])

@@ -10,7 +10,17 @@ import { problemsOf, snapshotOf } from '../policy/policy-text.ts'
 
 type Entry = Readonly<Record<string, unknown>>
 
-const pages = ['callers', 'grpc', 'http2', 'mcp', 'recipes', 'secrets', 'service-credentials', 'streams']
+const pages = [
+  'callers',
+  'cluster-policy',
+  'grpc',
+  'http2',
+  'mcp',
+  'recipes',
+  'secrets',
+  'service-credentials',
+  'streams',
+]
 
 const examples = pages.flatMap((page) => {
   const text = readFileSync(new URL(`../../../docs/guide/${page}.md`, import.meta.url), 'utf8')
