@@ -30,7 +30,7 @@ export const apiProblemCodes = {
   policy_from_file: { status: 409, why: 'the settings of the node have `policy.source: file`' },
   policy_conflict: {
     status: 409,
-    why: 'another revision is active than the revision in `against`. `active` is its number, `since` lists the revisions after `against`; nothing was changed',
+    why: 'another revision is active than the revision in `against`. `active` is its number, `since` lists the revisions after `against`, and `difference` what they have changed together; nothing was changed',
   },
   policy_invalid: { status: 422, why: 'the policy is invalid; `problems` has each error with its place' },
   policy_rejected: {

@@ -1,6 +1,7 @@
 import { basename } from 'node:path'
 import { findPath } from '../config/find-path.ts'
 import { ConfigError, type Problem } from '../config/problem.ts'
+import type { PolicyDifference } from '../policy/difference/policy-difference.ts'
 import { type PolicyText, sourceOf } from '../revisions/revision.ts'
 import type { PolicyOutcome } from '../revisions/revision-service.ts'
 import type { VoteProblem } from '../revisions/vote.ts'
@@ -10,13 +11,14 @@ import type { Done } from './operation.ts'
 /**
  * Turns the outcome of a change of the policy into the reply.
  *
- * @param files  files of the policy, to find the places of errors
+ * @param about  `files`: files of the policy, to find the places of errors; `meanwhile`: changes since the revision that
+ *   the caller compared with, when they are known
  * @param note  further fields for the log line and the audit record of the call
  * @throws {ApiProblem} 409 or 422 when nothing was changed
  */
 export function policyReply(
   outcome: PolicyOutcome,
-  files: readonly PolicyText[],
+  about: { readonly files: readonly PolicyText[]; readonly meanwhile?: PolicyDifference | undefined },
   note: NonNullable<Done['note']>,
 ): Done {
   switch (outcome.outcome) {
@@ -31,13 +33,13 @@ export function policyReply(
       return { status: 200, document: outcome, note: { ...note, unchanged: outcome.number } }
     case 'conflict':
       throw new ApiProblem('policy_conflict', `revision ${outcome.number} is active now`, {
-        members: { active: outcome.number, since: outcome.since },
+        members: { active: outcome.number, since: outcome.since, difference: about.meanwhile },
         hint: 'compare the policy with the active revision again',
       })
     case 'invalid':
       throw invalidPolicy(outcome.problems)
     case 'rejected': {
-      const { document, locate } = sourceOf(files, '')
+      const { document, locate } = sourceOf(about.files, '')
       // A node that lacks a secret states the path of the reference, and no position.
       const located = (problem: VoteProblem): VoteProblem =>
         problem.file !== undefined || problem.path === undefined

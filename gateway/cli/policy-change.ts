@@ -110,7 +110,7 @@ export async function withPolicyErrors(
     return await work()
   } catch (error) {
     if (!(error instanceof AdminRefusal)) throw error
-    const { problems = [], objections = [], since = [] } = error.document as RefusalDocument
+    const { problems = [], objections = [], since = [], difference } = error.document as RefusalDocument
     const located = ({ file, ...rest }: StatedProblem) => ({ ...rest, file: file && (paths?.get(file) ?? file) })
     output.problems(problems.map((each) => complete(located(each))))
     for (const { node, problems: ofNode } of objections) {
@@ -118,6 +118,10 @@ export async function withPolicyErrors(
     }
     for (const { number, author, time, message } of since) {
       output.remark(`revision ${number}: ${time} ${author}${message === '' ? '' : `: ${message}`}`)
+    }
+    if (difference !== undefined) {
+      output.remark('changes meanwhile:')
+      for (const line of differenceLines(difference)) output.remark(`  ${line}`)
     }
     output.document(error.document)
     output.error(error)
@@ -136,6 +140,8 @@ interface RefusalDocument {
     readonly time: string
     readonly message: string
   }[]
+  /** Changes since the revision that the command compared with. */
+  readonly difference?: PolicyDifference
 }
 
 function complete({ code = 'GH_POLICY_REJECTED', message, path = '', file, line, column, hint }: StatedProblem) {

@@ -135,6 +135,7 @@ test('`gatehouse apply --against` refuses the change when another revision is ac
   expect(applied.exitCode).toBe(1)
   expect(applied.stderr).toContain('revision 2 is active now (GH_ADMIN_POLICY_CONFLICT)')
   expect(applied.stderr).toMatch(/^revision 2: \S+ bootstrap: open orders$/m)
+  expect(applied.stderr).toContain('changes meanwhile:\n  services.orders.routes[orders.read]: becomes public\n')
   expect((await revisions()).active).toBe(2)
 })
 

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { entryName } from '../../config/entry-name.ts'
 import { replaceService } from '../../revisions/replace-service.ts'
+import { changesSince } from '../compared-revision.ts'
 import { operation } from '../operation.ts'
 import { policyReply, withValidPolicy } from '../policy-outcome.ts'
 import {
@@ -62,6 +63,8 @@ export const applyPolicy = operation({
     // The files of the other services are those of this revision, so it must still be active.
     const compared = against ?? (only === undefined ? undefined : activation.number)
     const outcome = await service.apply({ files, author: caller.who, message, against: compared, waitMs })
-    return policyReply(outcome, files, { message, only })
+    const isConflict = outcome.outcome === 'conflict' && compared !== undefined
+    const meanwhile = isConflict ? await changesSince(service, compared) : undefined
+    return policyReply(outcome, { files, meanwhile }, { message, only })
   },
 })

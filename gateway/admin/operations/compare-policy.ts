@@ -1,13 +1,11 @@
 import { z } from 'zod'
 import { entryName } from '../../config/entry-name.ts'
-import { ConfigError } from '../../config/problem.ts'
-import { compilePolicy } from '../../policy/compile.ts'
 import { differenceOf } from '../../policy/difference/difference-of.ts'
-import type { ComparedPolicy } from '../../policy/difference/policy-side.ts'
 import { replaceService } from '../../revisions/replace-service.ts'
-import { type PolicyText, type Revision, sourceOf } from '../../revisions/revision.ts'
+import type { Revision } from '../../revisions/revision.ts'
 import type { RevisionService } from '../../revisions/revision-service.ts'
 import { ApiProblem } from '../api-problem.ts'
+import { comparedFiles, comparedRevision } from '../compared-revision.ts'
 import { policyDifference } from '../difference-shape.ts'
 import { operation } from '../operation.ts'
 import { withValidPolicy } from '../policy-outcome.ts'
@@ -79,7 +77,7 @@ export const comparePolicy = operation({
     const before = comparedRevision(old)
     const after =
       revision === undefined
-        ? withValidPolicy(() => compared(only === undefined ? files : replaceService(old.files, files, only)))
+        ? withValidPolicy(() => comparedFiles(only === undefined ? files : replaceService(old.files, files, only)))
         : comparedRevision(revision)
     return { status: 200, document: { from: old.number, ...differenceOf(before, after) } }
   },
@@ -89,22 +87,4 @@ async function revisionOf(service: RevisionService, number: number): Promise<Rev
   const revision = await service.find(number)
   if (revision !== undefined) return revision
   throw new ApiProblem('revision_unknown', `the cluster keeps no revision with the number ${number}`)
-}
-
-/** @throws {ApiProblem} 422 when this version of Gatehouse does not accept the revision */
-function comparedRevision({ number, files }: Revision): ComparedPolicy {
-  try {
-    return compared(files)
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    throw new ApiProblem('policy_invalid', `this version of Gatehouse does not accept revision ${number}`, {
-      members: { problems: error.problems },
-    })
-  }
-}
-
-/** @throws {ConfigError} with all problems of the policy */
-function compared(files: readonly PolicyText[]): ComparedPolicy {
-  const source = sourceOf(files, '')
-  return { document: source.document, snapshot: compilePolicy(source) }
 }

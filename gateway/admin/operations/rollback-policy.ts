@@ -45,6 +45,6 @@ export const rollbackPolicy = operation({
       throw new ApiProblem('revision_unknown', `the cluster keeps no revision ${named}`)
     }
     const earlier = outcome.outcome === 'rejected' && to !== undefined ? await service.find(to) : undefined
-    return policyReply(outcome, earlier?.files ?? service.active.revision.files, { message, to })
+    return policyReply(outcome, { files: earlier?.files ?? service.active.revision.files }, { message, to })
   },
 })
