@@ -40,9 +40,9 @@ const WHOLE_MAX = 1024
 /** Reasons of phases whose result does not depend on the policy, once a request reaches them. */
 const fixedReasons: ReadonlySet<Reason> = new Set<Reason>([...checkRevocation.denies, ...provePossession.denies])
 
-/** Reasons that depend on parts of the request which are not recorded: its form, its body, its Origin. */
+/** Reasons that depend on parts of the request which are not recorded: its form, its body, its Origin, its SNI. */
 const formReasons: ReadonlySet<Reason> = new Set<Reason>([
-  ...(['upgrade-unsupported', 'origin-refused', 'body-too-large', 'length-required'] as const),
+  ...(['host-not-served', 'upgrade-unsupported', 'origin-refused', 'body-too-large', 'length-required'] as const),
   ...(['credential-malformed', 'credential-repeated', 'subprotocol-missing', 'cross-site'] as const),
 ])
 

@@ -3,6 +3,7 @@ import { lifecycle } from '../../pipeline/lifecycle.ts'
 import { authorize } from '../../pipeline/phases/authorize.ts'
 import { matchRoute } from '../../pipeline/phases/match-route.ts'
 import { readCredential } from '../../pipeline/phases/read-credential.ts'
+import { reservedPrefixOf } from '../../policy/reserved-paths.ts'
 import type { AuditLine } from '../audit-record.ts'
 
 const names = lifecycle.request.map(({ name }) => name)
@@ -28,6 +29,10 @@ for (const [i, { denies, answers }] of lifecycle.request.entries()) {
   }
 }
 
+function isReserved(path: unknown): boolean {
+  return typeof path === 'string' && reservedPrefixOf(path) !== undefined
+}
+
 /** The decision of the policy that an audit record contains. */
 export type RecordedDecision =
   | { readonly reason: Reason; readonly position: number }
@@ -49,8 +54,11 @@ export function recordedDecision(record: AuditLine): RecordedDecision {
   const known = reason as Reason
   if (record['gatehouse.upstream'] !== undefined) return { reason: 'admitted', position: last + 1 }
   const position = policyPositions.get(known)
+  const isRouted = record['gatehouse.route'] !== undefined
+  // Earlier phases share some reasons with those of the policy, for example on paths of the gate itself.
+  if (!isRouted && (position !== first || isReserved(record['url.path']))) return { ignored: true }
   if (position !== undefined) return { reason: known, position }
-  if (record['gatehouse.route'] === undefined || record['gatehouse.decision'] === 'answered') return { ignored: true }
+  if (record['gatehouse.decision'] === 'answered') return { ignored: true }
   if (laterReasons.has(known)) return { reason: 'admitted', position: last + 1 }
   return { undecidable: 'the request ended before it was decided' }
 }

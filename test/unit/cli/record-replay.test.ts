@@ -135,6 +135,11 @@ test.each([
     record('/orders/1', 'body-too-large', token, { 'http.request.method': 'POST' }),
     /^the form/,
   ],
+  [
+    'a host outside the certificate of its connection',
+    record('/orders/1', 'host-not-served', none, { 'gatehouse.route': undefined }),
+    /^the form/,
+  ],
   ['a path that was cut', record('/orders/…', 'admitted', token), /^the whole path$/],
   [
     'a begin of a WebSocket',
@@ -155,6 +160,8 @@ test.each([
   record('/oauth/login', 'login-begun', undefined, { 'gatehouse.decision': 'answered', 'gatehouse.route': undefined }),
   record('/orders/1', 'host-malformed', undefined, { 'gatehouse.route': undefined }),
   record('/orders/1', 'admitted', token, { 'gatehouse.stream.event': 'ended' }),
+  record('/orders/1', 'certificate-expired', unverified, { 'gatehouse.route': undefined }),
+  record('/oauth2/sign_out', 'method-not-mapped', none, { 'gatehouse.route': undefined }),
   { kind: 'admin' },
 ])('a record that contains no decision of the policy is not replayed: %j', async (line) => {
   expect(await replay.replay(line)).toEqual({ ignored: true })
