@@ -62,7 +62,7 @@ export interface FailedActivation {
 }
 
 /** Causes for which a text from Redis is not accepted as policy. */
-export type RefusalCause = 'forged' | 'unknown-key' | 'older'
+export type RefusalCause = 'forged' | 'unknown-key' | 'older' | 'unknown-form'
 
 /**
  * The active policy of the cluster, as this process enforces it. The process applies every newer activation with a valid
@@ -76,6 +76,7 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
     ['forged', 0],
     ['unknown-key', 0],
     ['older', 0],
+    ['unknown-form', 0],
   ])
   #held: HeldPolicy
   #failed: FailedActivation | undefined
@@ -206,6 +207,7 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
       return isStored && opened.fault === 'forged' ? this.#restore(text) : undefined
     }
     const activation = readActivation(opened.body)
+    if (activation === undefined) return this.#refuse('unknown-form', text)
     const order = compareActivations(activation, this.#held.activation)
     if (order > 0) return this.#take(activation, text)
     if (order < 0) {
@@ -304,5 +306,6 @@ export function openRevision(
   const opened = envelopes.open('revision', text)
   if ('fault' in opened) return undefined
   const revision = readRevision(opened.body)
+  if (revision === undefined) return undefined
   return revision.number === number && revision.hash === hash && hashOf(revision.files) === hash ? revision : undefined
 }

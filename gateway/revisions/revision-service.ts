@@ -44,7 +44,8 @@ export interface RevisionServiceDependencies {
 
 /** A change of the policy of the cluster. */
 export interface PolicyOrder {
-  readonly files: readonly PolicyText[]
+  /** Files of the policy, or a function that makes them from those of the active revision. */
+  readonly files: readonly PolicyText[] | ((active: readonly PolicyText[]) => readonly PolicyText[])
   /** Authenticated caller that orders the change. */
   readonly author: string
   readonly message: string
@@ -174,8 +175,9 @@ export class RevisionService {
     const { policy, store, envelopes, log } = this.#dependencies
     await policy.check()
     const base = this.active
-    const { files, author, message, against, waitMs } = order
+    const { author, message, against, waitMs } = order
     if (against !== undefined && against !== base.activation.number) return this.#conflict(against)
+    const files = typeof order.files === 'function' ? order.files(base.revision.files) : order.files
     const hash = hashOf(files)
     if (hash === base.activation.hash) return { outcome: 'unchanged', number: base.activation.number }
     const invalid = this.#problemsOf(files)
@@ -236,8 +238,9 @@ export class RevisionService {
           else if (!vote.ok) refused.push({ node, problems: vote.problems })
         }
       }
-      if (open.length === 0) return refused
-      if (performance.now() >= deadline) return [...refused, ...open]
+      if (open.length === 0 || performance.now() >= deadline) {
+        return [...refused, ...open].sort((a, b) => (a.node < b.node ? -1 : 1))
+      }
       await sleep(LOOK_AGAIN_MS)
     }
   }
@@ -297,8 +300,8 @@ export class RevisionService {
   #opened(number: number, text: string): Revision | undefined {
     const { envelopes } = this.#dependencies
     const opened = envelopes.open('revision', text)
-    if ('fault' in opened) return undefined
-    return openRevision(envelopes, text, { number, hash: readRevision(opened.body).hash })
+    const hash = 'fault' in opened ? undefined : readRevision(opened.body)?.hash
+    return hash === undefined ? undefined : openRevision(envelopes, text, { number, hash })
   }
 }
 

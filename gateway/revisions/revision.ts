@@ -60,9 +60,11 @@ export function printRevision({ files, ...rest }: Revision): string {
   return JSON.stringify({ ...rest, files: gzipSync(filesText(files)).toString('base64') })
 }
 
-/** @throws {Error} when the text is not a revision; only a process that has the key can have written it */
-export function readRevision(body: string): Revision {
-  const { files, ...rest } = revisionBody.parse(JSON.parse(body))
+/** Parses a revision; `undefined` when a newer version wrote it, in a form that this version does not know. */
+export function readRevision(body: string): Revision | undefined {
+  const { data } = revisionBody.safeParse(JSON.parse(body))
+  if (data === undefined) return undefined
+  const { files, ...rest } = data
   const text = gunzipSync(Buffer.from(files, 'base64'), { maxOutputLength: 4 * POLICY_MAX_BYTES })
   return { ...rest, files: policyText.parse(JSON.parse(text.toString())) }
 }
@@ -71,9 +73,9 @@ export function printActivation(activation: Activation): string {
   return JSON.stringify(activation)
 }
 
-/** @throws {Error} when the text is not an activation; only a process that has the key can have written it */
-export function readActivation(body: string): Activation {
-  return activationBody.parse(JSON.parse(body))
+/** Parses an activation; `undefined` when a newer version wrote it, in a form that this version does not know. */
+export function readActivation(body: string): Activation | undefined {
+  return activationBody.safeParse(JSON.parse(body)).data
 }
 
 /**

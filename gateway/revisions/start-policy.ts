@@ -106,7 +106,8 @@ async function openStored(
 ): Promise<FoundPolicy | undefined> {
   const opened = envelopes.open('activation', activation)
   if ('fault' in opened) return undefined
-  const { number } = readActivation(opened.body)
+  const number = readActivation(opened.body)?.number
+  if (number === undefined) return undefined
   const revision = await store.revision(number).catch(() => undefined)
   return openPolicyTexts(envelopes, { activation, number, revision: revision ?? '' })
 }
@@ -118,6 +119,7 @@ function openPolicyTexts(
   const opened = envelopes.open('activation', sealed.activation)
   if ('fault' in opened) return undefined
   const activation = readActivation(opened.body)
+  if (activation === undefined) return undefined
   const revision = openRevision(envelopes, sealed.revision, activation)
   return revision && { activation, revision, sealed }
 }
@@ -212,7 +214,7 @@ function untrusted(opened: ReturnType<StartPolicyDependencies['envelopes']['open
   const lacksKey = 'fault' in opened && opened.fault === 'unknown-key'
   const message = lacksKey
     ? 'the policy in Redis was authenticated by a key that this process lacks'
-    : 'the policy in Redis is not authentic, and there is no copy on disk'
+    : 'the policy in Redis is not authentic or was written by a newer version, and there is no copy on disk'
   const hint = lacksKey
     ? 'add the key of the other nodes to keys.policy'
     : 'run a node that has a copy of the policy: it restores Redis; then find out who writes to Redis'

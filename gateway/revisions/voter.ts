@@ -44,8 +44,10 @@ export class Voter implements SharedState {
       const why = opened.fault === 'forged' ? 'is not authentic' : 'was authenticated by a key that this node lacks'
       return { ok: false, problems: [{ message: `the candidate ${why}` }] }
     }
+    const revision = readRevision(opened.body)
+    if (revision === undefined) return { ok: false, problems: [{ message: 'a newer version wrote the candidate' }] }
     try {
-      policy.tryCandidate(readRevision(opened.body).files)
+      policy.tryCandidate(revision.files)
       return { ok: true }
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error

@@ -127,7 +127,7 @@ export const instruments = {
   ),
   policyRefused: counter(
     'policy_activations_refused_total',
-    'Activations of a policy in Redis that this process did not accept. `cause`: `forged`, the MAC is wrong; `unknown-key`, this process lacks the key; `older`, the process already enforces a newer activation.',
+    'Activations of a policy in Redis that this process did not accept. `cause`: `forged`, the MAC is wrong; `unknown-key`, this process lacks the key; `older`, the process already enforces a newer activation; `unknown-form`, a newer version wrote it.',
     ['cause'],
   ),
   policyRejected: counter(

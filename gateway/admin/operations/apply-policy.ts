@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { entryName } from '../../config/entry-name.ts'
 import { replaceService } from '../../revisions/replace-service.ts'
+import type { PolicyText } from '../../revisions/revision.ts'
 import { changesSince } from '../compared-revision.ts'
 import { operation } from '../operation.ts'
 import { policyReply, withValidPolicy } from '../policy-outcome.ts'
@@ -57,14 +58,15 @@ export const applyPolicy = operation({
   run: async ({ body, dependencies, caller }) => {
     const service = requireRevisions(dependencies)
     const { only, message = '', against, wait_ms: waitMs } = body
-    const { activation, revision } = service.active
-    const files =
-      only === undefined ? body.files : withValidPolicy(() => replaceService(revision.files, body.files, only))
-    // The files of the other services are those of this revision, so it must still be active.
-    const compared = against ?? (only === undefined ? undefined : activation.number)
-    const outcome = await service.apply({ files, author: caller.who, message, against: compared, waitMs })
-    const isConflict = outcome.outcome === 'conflict' && compared !== undefined
-    const meanwhile = isConflict ? await changesSince(service, compared) : undefined
+    let files: readonly PolicyText[] = body.files
+    // The files of the other services are those of the revision that is active when the change is made.
+    const filesOf = (active: readonly PolicyText[]) => {
+      if (only !== undefined) files = withValidPolicy(() => replaceService(active, body.files, only))
+      return files
+    }
+    const outcome = await service.apply({ files: filesOf, author: caller.who, message, against, waitMs })
+    const isConflict = outcome.outcome === 'conflict' && against !== undefined
+    const meanwhile = isConflict ? await changesSince(service, against) : undefined
     return policyReply(outcome, { files, meanwhile }, { message, only })
   },
 })
