@@ -15,6 +15,7 @@ import { startNode } from '../kit/node.ts'
 import { NodeFolder } from '../kit/node-folder.ts'
 import { testPolicy } from '../kit/policy.ts'
 import { freePort } from '../kit/ports.ts'
+import { programPath } from '../kit/programs.ts'
 import { connect, request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream } from '../kit/upstream.ts'
 import { admitted, identity } from './admission.ts'
@@ -45,14 +46,14 @@ function file(name: string, content: string): string {
 }
 
 interface RunOptions {
-  /** Command to run instead of Node.js with the entry file of the CLI. */
+  /** Command to run instead of Node.js with the bundle of the CLI. */
   readonly command?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
 }
 
 function start(
   words: readonly string[],
-  { command = [process.execPath, entry], env = {} }: RunOptions = {},
+  { command = [process.execPath, programPath('gatehouse')], env = {} }: RunOptions = {},
 ): ChildProcess {
   const { PATH, HOME } = process.env
   const child = spawn(command[0]!, [...command.slice(1), ...words], { cwd: checkout, env: { PATH, HOME, ...env } })

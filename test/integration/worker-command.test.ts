@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
-import { fileURLToPath } from 'node:url'
 import { Queue } from 'bullmq'
 import { Redis } from 'ioredis'
 import { beforeAll, expect, test } from 'vitest'
@@ -10,12 +9,12 @@ import { loginNode } from '../kit/login-gate.ts'
 import { NodeFolder } from '../kit/node-folder.ts'
 import { opaqueGate } from '../kit/opaque-gate.ts'
 import { freePort } from '../kit/ports.ts'
+import { programPath } from '../kit/programs.ts'
 import { testRedis } from '../kit/redis.ts'
 import { startWorker } from '../kit/worker.ts'
 
 // `gatehouse worker` and `gatehouse queues`, started from the command line.
 
-const gatehouse = fileURLToPath(new URL('../../gateway/cli/gatehouse.mjs', import.meta.url))
 let redisPort: number
 let options: ReturnType<typeof opaqueGate>
 
@@ -34,10 +33,14 @@ function folderOf(settings: Readonly<Record<string, unknown>> = options.settings
 
 async function run(words: string[], folder = folderOf()): Promise<{ code: number; stdout: string; stderr: string }> {
   const { PATH, HOME } = process.env
-  const child = spawn(process.execPath, [gatehouse, ...words, '--config', folder.file('gatehouse.yaml')], {
-    env: { PATH, HOME, ...options.env },
-    timeout: 100_000,
-  })
+  const child = spawn(
+    process.execPath,
+    [programPath('gatehouse'), ...words, '--config', folder.file('gatehouse.yaml')],
+    {
+      env: { PATH, HOME, ...options.env },
+      timeout: 100_000,
+    },
+  )
   const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
   return { code, stdout, stderr }
 }

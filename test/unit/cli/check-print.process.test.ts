@@ -1,14 +1,12 @@
 // docs/design/contract.md §10: `gatehouse check --print` prints a policy that can be saved, read and checked again.
 
 import { spawnSync } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
-
-const gatehouse = fileURLToPath(new URL('../../../gateway/cli/gatehouse.mjs', import.meta.url))
+import { programPath } from '../../kit/programs.ts'
 
 function check(input: string, ...flags: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [gatehouse, 'check', '-', ...flags], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [programPath('gatehouse'), 'check', '-', ...flags], {
     input,
     encoding: 'utf8',
     timeout: 100_000,

@@ -1,7 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
-
-const gatehouse = fileURLToPath(new URL('../../../gateway/cli/gatehouse.mjs', import.meta.url))
+import { programPath } from '../../kit/programs.ts'
 
 export interface Run {
   readonly status: number | null
@@ -12,7 +10,7 @@ export interface Run {
 /** Runs the `gatehouse` command in a separate process. */
 export function runGatehouse(args: readonly string[], input = ''): Run {
   const options = { input, encoding: 'utf8', env: {}, timeout: 100_000 } as const
-  const { status, stdout, stderr } = spawnSync(process.execPath, [gatehouse, ...args], options)
+  const { status, stdout, stderr } = spawnSync(process.execPath, [programPath('gatehouse'), ...args], options)
   return { status, stdout, stderr }
 }
 
