@@ -6,7 +6,7 @@ import type { ProxyOption } from './proxy-option.ts'
 type Mapping = Readonly<Record<string, unknown>>
 type Part = readonly (string | number)[]
 
-/** Keys of an alpha config (docs/docs/configuration/alpha_config.md of oauth2-proxy). */
+/** Keys of an alpha config, as the page "Alpha Configuration" of the documentation of oauth2-proxy lists them. */
 export const alphaKeys = [
   'upstreamConfig',
   'injectRequestHeaders',
