@@ -86,7 +86,8 @@ export function readSettingLayers(layers: SettingsLayers, sources: SettingsSourc
 function variableProblems(env: Environment, document: unknown): Problem[] {
   const named = referredVariables(document)
   const problems = unknownVariables(env, named)
-  const path = (document as { readonly policy?: { readonly path?: unknown } }).policy?.path
+  const { policy } = document as { readonly policy?: { readonly path?: unknown; readonly seed?: unknown } }
+  const path = policy?.path ?? policy?.seed
   if (problems.length === 0 || typeof path !== 'string' || path === '') return problems
   return unknownVariables(env, new Set([...named, ...variablesInPolicy(path)]))
 }

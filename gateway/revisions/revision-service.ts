@@ -176,10 +176,11 @@ export class RevisionService {
     await policy.check()
     const base = this.active
     const { author, message, against, waitMs } = order
-    if (against !== undefined && against !== base.activation.number) return this.#conflict(against)
     const files = typeof order.files === 'function' ? order.files(base.revision.files) : order.files
     const hash = hashOf(files)
+    // Before the comparison of `against`, so that a caller who got no reply can send the same change again.
     if (hash === base.activation.hash) return { outcome: 'unchanged', number: base.activation.number }
+    if (against !== undefined && against !== base.activation.number) return this.#conflict(against)
     const invalid = this.#problemsOf(files)
     if (invalid !== undefined) return { outcome: 'invalid', problems: invalid }
     const number = Math.max(await store.highest(), base.activation.number) + 1

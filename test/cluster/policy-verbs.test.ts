@@ -139,6 +139,13 @@ test('`gatehouse apply --against` refuses the change when another revision is ac
   expect((await revisions()).active).toBe(2)
 })
 
+test('`gatehouse apply --against` an older revision changes nothing when the files are those of the active one, as after a lost reply', async () => {
+  const applied = await verb('apply', join(folder, 'public'), '--against', '1')
+
+  expect(applied.exitCode, applied.stderr).toBe(0)
+  expect(applied.stdout).toContain('Nothing changed: revision 2 is active and has the same files.')
+})
+
 test('`gatehouse apply` is refused when one node lacks a secret of the policy, and names node and secret', async () => {
   const credentials = '\n    credentials: { type: header, name: X-Api-Key, secret: { env: API_KEY } }'
   const path = policyOf('secret', { 'orders.yaml': service('orders', 'public', credentials) })

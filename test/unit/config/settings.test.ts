@@ -218,6 +218,16 @@ test.each([
   },
 )
 
+test('the settings loader accepts an environment variable that the seed of a cluster policy names', () => {
+  const path = join(root, 'seed-with-variable.yaml')
+  writeFileSync(path, 'services: { a: { credentials: { secret: { env: GATEHOUSE_API_KEY } } } }')
+  const secret = Buffer.alloc(32, 7).toString('base64url')
+  const keys = { policy: [{ id: 'p1', secret: { env: 'POLICY_KEY' } }] }
+  const file = { policy: { source: 'cluster', seed: path, copy: 'y' }, redis: { url: 'redis://a' }, keys }
+
+  expect(say({ file, env: { POLICY_KEY: secret, GATEHOUSE_API_KEY: 'x' } })).toEqual([])
+})
+
 test('the settings loader reports an environment variable as unknown if the policy that could name the variable cannot be read', () => {
   for (const path of [join(root, 'none.yaml'), fileOf('{ env: [')]) {
     const env = { GATEHOUSE_IDP_SECRET: 'x' }
