@@ -4,7 +4,7 @@ import { claimIsOneOf, ProxyDraft } from './proxy-draft.ts'
 import { proxyIssuer } from './proxy-issuer.ts'
 import { firstValue, isOn, type ProxyOption } from './proxy-option.ts'
 import { proxyOptions } from './proxy-options.ts'
-import { redisSettings } from './proxy-redis.ts'
+import { importedRedis } from './proxy-redis.ts'
 import { proxyServices } from './proxy-routes.ts'
 import { addUpstreams } from './proxy-upstream.ts'
 import { type ProxyFile, readProxyOptions } from './read-proxy-options.ts'
@@ -122,7 +122,7 @@ function settingsOf(draft: ProxyDraft): object {
   return {
     policy: { path: 'policy.yaml' },
     keys: { assertion: key('assertion.jwk'), encryption: key('encryption-key') },
-    redis: redisSettings(draft),
+    redis: importedRedis(draft),
     ...draft.settings,
   }
 }

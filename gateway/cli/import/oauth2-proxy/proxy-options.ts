@@ -14,7 +14,7 @@ import {
 import { claimIsOneOf, type ProxyDraft } from './proxy-draft.ts'
 import { readEmailDomains, readEmailFile } from './proxy-emails.ts'
 import { firstValue, isOn, type ProxyOption } from './proxy-option.ts'
-import { readRedisCluster, readRedisPassword, readRedisSentinels, readRedisUrl } from './proxy-redis.ts'
+import { importRedisCluster, importRedisPassword, importRedisSentinels, importRedisUrl } from './proxy-redis.ts'
 import { addAlphaUpstream, addUpstreams } from './proxy-upstream.ts'
 import { secureUrl } from './secure-url.ts'
 import { skipPattern } from './skip-pattern.ts'
@@ -304,12 +304,12 @@ export const proxyOptions: Readonly<Record<string, OptionRule>> = {
   session_cookie_minimal: cookie,
   session_store_type: notNeeded('sessions are always in Redis'),
   redis_ca_path: mapped('settings: redis.tls.ca', (ca, draft) => put(draft.redis, 'tls', { ca })),
-  redis_cluster_connection_urls: readRedisCluster,
+  redis_cluster_connection_urls: importRedisCluster,
   redis_connection_idle_timeout: notNeeded('the gate keeps its connections alive'),
-  redis_connection_url: readRedisUrl,
+  redis_connection_url: importRedisUrl,
   redis_insecure_skip_tls_verify: verifies,
-  redis_password: readRedisPassword,
-  redis_sentinel_connection_urls: readRedisSentinels,
+  redis_password: importRedisPassword,
+  redis_sentinel_connection_urls: importRedisSentinels,
   redis_sentinel_master_name: mapped('settings: redis.sentinel.master', () => {}),
   redis_sentinel_password: noEquivalent('set redis.sentinel.password of the settings to a file or variable'),
   redis_use_cluster: redisMode,

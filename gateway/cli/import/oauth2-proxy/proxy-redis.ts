@@ -6,25 +6,25 @@ import { firstValue, type ProxyOption } from './proxy-option.ts'
 const userInfo = /^(rediss?:\/\/)[^/@]*@/
 
 /** Reads the URL of a single server. A password in the URL is not copied. */
-export function readRedisUrl(option: ProxyOption, draft: ProxyDraft): OptionTold {
+export function importRedisUrl(option: ProxyOption, draft: ProxyDraft): OptionTold {
   const url = firstValue(option)
   draft.redis['url'] = url.replace(userInfo, '$1')
   if (!userInfo.test(url)) return ['mapped', 'settings: redis.url']
   return ['decide', 'user and password are not copied: set redis.username and redis.password of the settings']
 }
 
-export function readRedisPassword(option: ProxyOption, draft: ProxyDraft): OptionTold {
+export function importRedisPassword(option: ProxyOption, draft: ProxyDraft): OptionTold {
   draft.redis['password'] = secretOf(option, 'redis-password')
   return ['decide', 'the password is not copied: store it in the file or variable of redis.password in the settings']
 }
 
-export function readRedisSentinels({ values }: ProxyOption, draft: ProxyDraft): OptionTold {
+export function importRedisSentinels({ values }: ProxyOption, draft: ProxyDraft): OptionTold {
   const master = draft.value('redis_sentinel_master_name', 'mymaster')
   Object.assign(draft.redis, { sentinel: { hosts: values.map(hostOf), master }, min_replicas_max_lag: '10s' })
   return ['decide', 'settings: redis.sentinel. Set min_replicas_max_lag to the value of the servers']
 }
 
-export function readRedisCluster({ values }: ProxyOption, draft: ProxyDraft): OptionTold {
+export function importRedisCluster({ values }: ProxyOption, draft: ProxyDraft): OptionTold {
   Object.assign(draft.redis, { cluster: { hosts: values.map(hostOf) }, cluster_node_timeout: '15s' })
   // Must exceed the timeout of the cluster, 15 s by default.
   draft.settings['revocation'] = { max_staleness: '20s' }
@@ -32,7 +32,7 @@ export function readRedisCluster({ values }: ProxyOption, draft: ProxyDraft): Op
 }
 
 /** Returns `redis` of the settings, with exactly one of cluster, sentinel and URL. Default: a server on this machine. */
-export function redisSettings({ redis }: ProxyDraft): object {
+export function importedRedis({ redis }: ProxyDraft): object {
   const { url = 'redis://127.0.0.1:6379', sentinel, cluster, ...rest } = redis
   if (cluster !== undefined) return { cluster, ...rest }
   return sentinel === undefined ? { url, ...rest } : { sentinel, ...rest }
