@@ -29,10 +29,13 @@ RUN NODE_COMPILE_CACHE=/opt/gatehouse/.gatehouse/cache/code node --input-type=mo
   "for (const file of ['gateway/cli/cli.ts', 'gateway/cli/serve.ts', 'gateway/cli/health.ts', 'workers/worker-process.ts']) await import('/opt/gatehouse/' + file)"
 USER 0
 RUN chown -R 0:0 .gatehouse && chmod -R a+rX .gatehouse
+# A new volume at this folder gets the owner of the folder.
+RUN mkdir -m 0700 -p /var/lib/gatehouse && chown 1000:1000 /var/lib/gatehouse
 # The user `node` of the base image. Kubernetes needs a number for runAsNonRoot.
 USER 1000:1000
 WORKDIR /etc/gatehouse
-# Only /tmp must be writable. Large uploads are buffered there while a service reads slowly.
+# Only /tmp must be writable: large uploads are buffered there while a service reads slowly. With `policy.source: cluster`,
+# a volume at /var/lib/gatehouse keeps `policy.copy`.
 EXPOSE 8080 9092
 HEALTHCHECK --interval=10s --timeout=4s --start-period=20s --retries=3 CMD ["gatehouse", "health"]
 # No init process is needed: Node handles signals as process 1, and a gateway node starts no processes.

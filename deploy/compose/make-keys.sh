@@ -1,5 +1,5 @@
 #!/bin/sh
-# Creates missing files that nodes, workers and HAProxy need to start: two keys, the token of the admin API, the secret
+# Creates missing files that nodes, workers and HAProxy need to start: three keys, the token of the admin API, the secret
 # for introspection at the demo issuer, and a self-signed certificate for localhost.
 set -eu
 umask 077
@@ -10,6 +10,7 @@ if [ ! -s /keys/admin-token ]; then
   printf gatehouse-secret > /keys/introspection-secret
   gatehouse keys generate encryption > /keys/admin-token
 fi
+if [ ! -s /keys/policy-key ]; then gatehouse keys generate policy > /keys/policy-key; fi
 # User of the Gatehouse image, who reads the keys.
 chown -R 1000:1000 /keys
 

@@ -28,7 +28,12 @@ interface Service {
 beforeAll(async () => {
   mkdirSync(join(folder, 'keys'))
   const make = async (kind: string) => (await runVerb(['keys', 'generate', kind], {})).stdout
-  const keys = { 'assertion.jwk': 'assertion', 'encryption-key': 'encryption', 'admin-token': 'encryption' }
+  const keys = {
+    'assertion.jwk': 'assertion',
+    'encryption-key': 'encryption',
+    'policy-key': 'policy',
+    'admin-token': 'encryption',
+  }
   for (const [name, kind] of Object.entries(keys))
     writeFileSync(join(folder, 'keys', name), await make(kind), { mode: 0o600 })
   writeFileSync(join(folder, 'keys/introspection-secret'), 'gatehouse-secret', { mode: 0o600 })
@@ -47,11 +52,20 @@ test.each(['gatehouse.yaml', 'gatehouse.cluster.yaml'])(
 
     expect(settings.warnings).toEqual([])
     expect([settings.proxyProtocol, settings.listenH2?.port]).toEqual(['off', 8081])
+    expect(settings.policy).toEqual({
+      source: 'cluster',
+      seed: join(folder, 'policy.yaml'),
+      copy: '/var/lib/gatehouse/policy-copy',
+    })
   },
 )
 
 test.each(['policy.yaml', 'policy.keycloak.yaml'])('the policy file %s of Docker Compose is valid', (name) => {
   expect(compilePolicy(loadPolicy(join(folder, name))).issuers.size).toBe(1)
+})
+
+test('nodes and workers of Docker Compose have a volume for the copy of the policy', () => {
+  for (const name of ['gateway', 'worker']) expect(compose.services[name]?.volumes).toContain('/var/lib/gatehouse')
 })
 
 test('every file that a container in docker-compose.yml mounts exists', () => {
