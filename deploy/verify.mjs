@@ -91,6 +91,7 @@ function helm() {
   return [
     ['helm', ['lint', '--strict', chart, '-f', fullValues]],
     ['helm', ['template', 'gate', chart, '-f', fullValues]],
+    ['helm', ['template', 'gate', chart, '-f', fullValues, '--set', 'policySource=file']],
   ]
 }
 

@@ -24,6 +24,7 @@ test.each([
   [{ gateway: { replicas: 0 } }, '/gateway/replicas: must be >= 1'],
   [{ settings: { listen: ':8081' } }, '/settings/listen: boolean schema is false'],
   [{ image: { tag: '1' } }, "/image: must have required property 'repository'"],
+  [{ policySource: 'redis' }, '/policySource: must be equal to one of the allowed values'],
   [{ service: { type: 'Balancer' } }, '/service/type: must be equal to one of the allowed values'],
 ])('the schema of the Helm chart rejects the values %j with the error: %s', (values, fault) => {
   expect(faultsIn(values, schema, schema)).toEqual([fault])

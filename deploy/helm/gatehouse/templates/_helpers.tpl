@@ -25,7 +25,11 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 
 {{/* gatehouse.yaml: the settings of the operator, and the addresses and paths that the chart sets itself. */}}
 {{- define "gatehouse.settings" -}}
-{{- $own := dict "listen" ":8080" "probes" (dict "listen" ":9092") "policy" (dict "path" "/etc/gatehouse/policy") -}}
+{{- $policy := dict "path" "/etc/gatehouse/policy" -}}
+{{- if eq .Values.policySource "cluster" -}}
+{{- $policy = dict "source" "cluster" "seed" "/etc/gatehouse/policy" "copy" "/var/lib/gatehouse/policy-copy" -}}
+{{- end -}}
+{{- $own := dict "listen" ":8080" "probes" (dict "listen" ":9092") "policy" $policy -}}
 {{- mergeOverwrite (deepCopy .Values.settings) $own | toYaml -}}
 {{- end }}
 
@@ -39,12 +43,7 @@ imagePullSecrets: {{ toYaml . | nindent 2 }}
 enableServiceLinks: false
 automountServiceAccountToken: false
 terminationGracePeriodSeconds: {{ .part.terminationGracePeriodSeconds }}
-securityContext:
-  runAsNonRoot: true
-  runAsUser: 1000
-  runAsGroup: 1000
-  fsGroup: 1000
-  seccompProfile: { type: RuntimeDefault }
+securityContext: {{- include "gatehouse.podSecurity" $root | nindent 2 }}
 {{- with .part.nodeSelector }}
 nodeSelector: {{ toYaml . | nindent 2 }}
 {{- end }}
@@ -54,30 +53,16 @@ tolerations: {{ toYaml . | nindent 2 }}
 {{- with .part.affinity }}
 affinity: {{ toYaml . | nindent 2 }}
 {{- end }}
-volumes:
-  - name: settings
-    configMap: { name: {{ include "gatehouse.fullname" $root }}-settings }
-  - name: policy
-    configMap: { name: {{ include "gatehouse.policyConfigMap" $root }} }
-{{- if $root.Values.existingSecret }}
-  - name: secrets
-    secret: { secretName: {{ $root.Values.existingSecret | quote }}, defaultMode: 0440 }
-{{- end }}
-  # Folder in which the gate buffers large uploads while a service reads slowly.
-  - name: tmp
-    emptyDir: {}
+volumes: {{- include "gatehouse.volumes" $root | nindent 2 }}
 containers:
   - name: {{ .verb }}
-    image: "{{ $root.Values.image.repository }}:{{ $root.Values.image.tag | default $root.Chart.AppVersion }}"
+    image: {{ include "gatehouse.image" $root | quote }}
     imagePullPolicy: {{ $root.Values.image.pullPolicy }}
     args: [{{ .verb }}, --config, /etc/gatehouse/settings/gatehouse.yaml]
 {{- with $root.Values.extraEnv }}
     env: {{ toYaml . | nindent 6 }}
 {{- end }}
-    securityContext:
-      allowPrivilegeEscalation: false
-      readOnlyRootFilesystem: true
-      capabilities: { drop: [ALL] }
+    securityContext: {{- include "gatehouse.containerSecurity" $root | nindent 6 }}
     ports:
 {{- if eq .verb "serve" }}
       - { name: http, containerPort: 8080 }
@@ -100,12 +85,54 @@ containers:
       preStop: { sleep: { seconds: {{ . }} } }
 {{- end }}
     resources: {{ toYaml .part.resources | nindent 6 }}
-    volumeMounts:
-      - { name: settings, mountPath: /etc/gatehouse/settings, readOnly: true }
-      # Mounts the folder, because Kubernetes does not update a mounted single file.
-      - { name: policy, mountPath: /etc/gatehouse/policy, readOnly: true }
-{{- if $root.Values.existingSecret }}
-      - { name: secrets, mountPath: /secrets, readOnly: true }
+    volumeMounts: {{- include "gatehouse.volumeMounts" $root | nindent 6 }}
 {{- end }}
-      - { name: tmp, mountPath: /tmp }
+
+{{- define "gatehouse.image" -}}
+{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
+{{- end }}
+
+{{- define "gatehouse.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 1000
+runAsGroup: 1000
+fsGroup: 1000
+seccompProfile: { type: RuntimeDefault }
+{{- end }}
+
+{{- define "gatehouse.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: { drop: [ALL] }
+{{- end }}
+
+{{- define "gatehouse.volumes" -}}
+- name: settings
+  configMap: { name: {{ include "gatehouse.fullname" $ }}-settings }
+- name: policy
+  configMap: { name: {{ include "gatehouse.policyConfigMap" $ }} }
+{{- if $.Values.existingSecret }}
+- name: secrets
+  secret: { secretName: {{ $.Values.existingSecret | quote }}, defaultMode: 0440 }
+{{- end }}
+# Folder in which the gate buffers large uploads while a service reads slowly.
+- name: tmp
+  emptyDir: {}
+{{- if eq .Values.policySource "cluster" }}
+- name: policy-copy
+  {{- toYaml .Values.policyCopyVolume | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "gatehouse.volumeMounts" -}}
+- { name: settings, mountPath: /etc/gatehouse/settings, readOnly: true }
+# Mounts the folder, because Kubernetes does not update a mounted single file.
+- { name: policy, mountPath: /etc/gatehouse/policy, readOnly: true }
+{{- if $.Values.existingSecret }}
+- { name: secrets, mountPath: /secrets, readOnly: true }
+{{- end }}
+- { name: tmp, mountPath: /tmp }
+{{- if eq .Values.policySource "cluster" }}
+- { name: policy-copy, mountPath: /var/lib/gatehouse }
+{{- end }}
 {{- end }}
