@@ -3,7 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
+import type { RedisSettings } from '../../gateway/base/redis-topology.ts'
 import { KeyRings } from '../../gateway/config/key-rings.ts'
+import type { RedisKeys } from '../../gateway/redis/keys.ts'
+import type { RedisClient } from '../../gateway/redis/redis-client.ts'
+import type { ActivePolicy } from '../../gateway/revisions/active-policy.ts'
 import { openActivePolicy } from '../../gateway/revisions/open-active-policy.ts'
 import type { PolicyText } from '../../gateway/revisions/revision.ts'
 import { type PolicyOrder, RevisionService } from '../../gateway/revisions/revision-service.ts'
@@ -52,10 +56,12 @@ export class PolicyFolder {
 export class PolicyEditor {
   readonly service: RevisionService
   readonly store: RevisionStore
+  readonly policy: ActivePolicy
 
-  constructor(service: RevisionService, store: RevisionStore) {
+  constructor(service: RevisionService, store: RevisionStore, policy: ActivePolicy) {
     this.service = service
     this.store = store
+    this.policy = policy
   }
 
   apply(policy: object, order: Partial<PolicyOrder> = {}) {
@@ -67,9 +73,17 @@ export class PolicyEditor {
   }
 }
 
-/** Opens an editor, once a node has planted the first revision. */
-export async function policyEditor(port: number, { secret, path }: PolicyFolder): Promise<PolicyEditor> {
-  const redis = redisSettingsFor(port)
+/**
+ * Opens an editor, once a node has planted the first revision.
+ *
+ * @param openStore  opens the store of the editor, for tests that act between the steps of a change
+ */
+export async function policyEditor(
+  place: number | RedisSettings,
+  { secret, path }: PolicyFolder,
+  openStore = (client: RedisClient, keys: RedisKeys) => new RevisionStore(client, keys),
+): Promise<PolicyEditor> {
+  const redis = typeof place === 'number' ? redisSettingsFor(place) : place
   const link = await testLink(redis)
   const cluster = await clusterView(link, { id: 'editor' })
   const keys = {
@@ -90,9 +104,13 @@ export async function policyEditor(port: number, { secret, path }: PolicyFolder)
     check: () => undefined,
     log: () => undefined,
   })
-  const store = new RevisionStore(link.store, link.keys)
+  const store = openStore(link.store, link.keys)
   policy.attach(store)
-  return new PolicyEditor(new RevisionService({ policy, store, envelopes, cluster, log: () => undefined }), store)
+  return new PolicyEditor(
+    new RevisionService({ policy, store, envelopes, cluster, log: () => undefined }),
+    store,
+    policy,
+  )
 }
 
 export function fileOf(policy: object): PolicyText {
