@@ -15,13 +15,11 @@
   ARGV[6]  retention of events, ms
   ARGV[7]  number of revisions that are kept
   Returns  { id of the log entry, then for each current member: key, facts or '' }
-           or, when KEYS[5] differs or the number is taken, { '' }
+           or, when KEYS[5] differs, { '' }
   Clock    Redis TIME
   Cluster  one slot
 ]]
 if (redis.call('GET', KEYS[5]) or '') ~= ARGV[3] then return { '' } end
-local known = redis.call('HGET', KEYS[4], ARGV[4])
-if known and known ~= ARGV[5] then return { '' } end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local reply = { '' }
@@ -31,8 +29,10 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], string.format('(%.0
 end
 redis.call('HSET', KEYS[4], ARGV[4], ARGV[5])
 redis.call('SET', KEYS[5], ARGV[2])
-for _, number in ipairs(redis.call('HKEYS', KEYS[4])) do
-  if (tonumber(number) or 0) <= ARGV[4] - ARGV[7] then redis.call('HDEL', KEYS[4], number) end
+-- The caller has found no authentic revision with a higher number.
+for _, field in ipairs(redis.call('HKEYS', KEYS[4])) do
+  local number = tonumber(field) or 0
+  if number <= ARGV[4] - ARGV[7] or number > tonumber(ARGV[4]) then redis.call('HDEL', KEYS[4], field) end
 end
 local oldest = string.format('%.0f', now - ARGV[6])
 reply[1] = redis.call('XADD', KEYS[1], 'MINID', '~', oldest, '*', 'k', ARGV[1], 'r', ARGV[2], 'w', '1')

@@ -9,6 +9,7 @@ import type { Snapshot } from '../policy/snapshot.ts'
 import { instruments } from '../telemetry/instruments.ts'
 import type { MetricSink, MetricSource } from '../telemetry/metrics.ts'
 import type { Envelopes } from './envelope.ts'
+import { keepCopy } from './keep-copy.ts'
 import type { PolicyCopy } from './policy-copy.ts'
 import {
   type Activation,
@@ -17,10 +18,10 @@ import {
   type PolicyText,
   type Revision,
   readActivation,
-  readRevision,
   sourceOf,
 } from './revision.ts'
 import { ACTIVATION_EVENT, type RevisionStore, type SealedPolicy } from './revision-store.ts'
+import { openRevision } from './sealed-policy.ts'
 
 /** Time between two reads of the activation, ms. An event can be lost, and an activation can be written without one. */
 const CHECK_MS = 5000
@@ -81,6 +82,8 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
   #held: HeldPolicy
   #failed: FailedActivation | undefined
   #failedAt = Number.NEGATIVE_INFINITY
+  /** True while the activation in Redis has a MAC by a key that this process lacks. */
+  #lacksKey = false
   #store: RevisionStore | undefined
   #events: PolicyFileEvents | undefined
   #turn: Promise<void> = Promise.resolve()
@@ -107,6 +110,11 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
   /** Newer activation that this process could not apply; `undefined` when it enforces the newest that it knows. */
   get failed(): FailedActivation | undefined {
     return this.#failed
+  }
+
+  /** Whether this process may enforce an older revision than Redis stores: it cannot read or apply the stored one. */
+  get isHindered(): boolean {
+    return this.#failed !== undefined || this.#lacksKey
   }
 
   /** Whether the activation has a MAC by another key than the writing key. */
@@ -179,7 +187,7 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
     const { activation } = this.#held
     sink.value(instruments.policyNumber, activation.number, {})
     sink.value(instruments.policyActivation, activation.sequence, {})
-    sink.value(instruments.policyBehind, this.#failed === undefined ? 0 : 1, {})
+    sink.value(instruments.policyBehind, Number(this.isHindered), {})
     for (const [cause, count] of this.#refused) sink.value(instruments.policyRefused, count, { cause })
   }
 
@@ -201,6 +209,7 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
     if (text === '') return this.#restore(text)
     const { envelopes } = this.#dependencies
     const opened = envelopes.open('activation', text)
+    if (isStored) this.#lacksKey = 'fault' in opened && opened.fault === 'unknown-key'
     if ('fault' in opened) {
       this.#refuse(opened.fault, text)
       // An envelope by a key that this process lacks can be valid for the other nodes.
@@ -230,7 +239,7 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
     try {
       const snapshot = this.tryCandidate(revision.files)
       const commit = this.#events?.prepare(snapshot)
-      this.#keep(sealed)
+      keepCopy(this.#dependencies, { activation, sealed })
       commit?.()
       this.#held = { activation, revision, sealed, snapshot }
       this.#failed = undefined
@@ -250,20 +259,11 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
     const sealed = { activation: text, number: this.#held.activation.number, revision: revision ?? '' }
     if (this.#revisionOf(sealed, this.#held.activation) === undefined) return
     this.#held = { ...this.#held, sealed }
-    this.#keep(sealed)
+    keepCopy(this.#dependencies, this.#held)
   }
 
   #revisionOf(sealed: SealedPolicy, activation: Activation): Revision | undefined {
     return openRevision(this.#dependencies.envelopes, sealed.revision, activation)
-  }
-
-  #keep(sealed: SealedPolicy): void {
-    const { copy, log } = this.#dependencies
-    try {
-      copy.write(sealed)
-    } catch (error) {
-      log('error', 'the copy of the active policy cannot be written', { path: copy.path, reason: String(error) })
-    }
   }
 
   /** Writes the policy of this node to Redis, where it is missing, older or forged. */
@@ -295,17 +295,4 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
     }
     this.#failed = { activation, problem }
   }
-}
-
-/** Opens the envelope of a revision; `undefined` when it is not the authentic revision of this activation. */
-export function openRevision(
-  envelopes: Envelopes,
-  text: string,
-  { number, hash }: Pick<Activation, 'number' | 'hash'>,
-): Revision | undefined {
-  const opened = envelopes.open('revision', text)
-  if ('fault' in opened) return undefined
-  const revision = readRevision(opened.body)
-  if (revision === undefined) return undefined
-  return revision.number === number && revision.hash === hash && hashOf(revision.files) === hash ? revision : undefined
 }

@@ -11,8 +11,11 @@ export type OpenedEnvelope =
   /** `unknown-key`: this process lacks the key. `forged`: the text is malformed, or its MAC is wrong. */
   | { readonly fault: 'unknown-key' | 'forged' }
 
-/** Content of an envelope. An envelope of one kind is never accepted as another kind. */
-export type EnvelopeKind = 'revision' | 'activation'
+/**
+ * Content of an envelope. An envelope of one kind is never accepted as another kind. A rejected candidate must not pass
+ * for the revision that later got its number.
+ */
+export type EnvelopeKind = 'revision' | 'activation' | 'candidate'
 
 /**
  * Authenticates texts that are stored in Redis, with a key that Redis does not have: HMAC-SHA256 (RFC 2104) over the
@@ -37,18 +40,25 @@ export class Envelopes {
   seal(kind: EnvelopeKind, body: string): string {
     const key = this.#ring.writer
     if (key === undefined) throw new Error('keys.policy has no key')
-    return JSON.stringify({ key: key.id, mac: this.#mac(key, kind, body).toString('base64url'), body })
+    return this.#sealed(key, kind, body)
   }
 
+  /**
+   * Verifies a text. A body has one envelope for each key: another spelling of the same envelope is forged, because each
+   * process would take it for a new MAC and write it to disk.
+   */
   open(kind: EnvelopeKind, text: string): OpenedEnvelope {
     const { data } = shape.safeParse(parsed(text))
     if (data === undefined) return { fault: 'forged' }
     const key = this.#ring.keys.find(({ id }) => id === data.key)
     if (key === undefined) return { fault: 'unknown-key' }
-    const expected = this.#mac(key, kind, data.body)
-    const given = Buffer.from(data.mac, 'base64url')
+    const [expected, given] = [Buffer.from(this.#sealed(key, kind, data.body)), Buffer.from(text)]
     if (given.length !== expected.length || !timingSafeEqual(given, expected)) return { fault: 'forged' }
     return { body: data.body, key: key.id }
+  }
+
+  #sealed(key: SealKey, kind: EnvelopeKind, body: string): string {
+    return JSON.stringify({ key: key.id, mac: this.#mac(key, kind, body).toString('base64url'), body })
   }
 
   #mac({ secret }: SealKey, kind: EnvelopeKind, body: string): Buffer {

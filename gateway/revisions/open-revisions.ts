@@ -37,31 +37,35 @@ export function openRevisions({ policy, envelopes, node, cluster, log }: Revisio
   cluster.cluster.register(new Voter({ node: node.id, store, envelopes, policy }))
   const service = new RevisionService({ policy, store, envelopes, cluster: cluster.cluster, log })
   let isBehind = false
+  const look = async (): Promise<void> => {
+    isBehind = policy.isHindered && (await isOvertaken(cluster.cluster, node.id, policy, isBehind))
+  }
+  // A joining node looks before it is ready for the first time.
+  cluster.cluster.register({ kinds: [], apply: () => undefined, catchUp: look })
   const end = new Supervisor('policy-watch').repeat(LOOK_MS, async () => {
-    const sequence = policy.failed?.activation.sequence
-    isBehind = sequence !== undefined && (await isApplied(cluster.cluster, node.id, sequence, isBehind))
+    await look()
     // After a rotation of the keys, and after one that could not be completed.
     if (policy.isMacOutdated && store.connected) await service.renewMacs()
   })
   return {
     service,
     get isBehind() {
-      return isBehind && policy.failed !== undefined
+      return isBehind && policy.isHindered
     },
     close: end,
   }
 }
 
-/** Whether another member has applied this activation or a later one. `before`: the last answer, if Redis fails. */
-async function isApplied(
+/** Whether another member enforces a later activation. `before`: the last answer, if Redis fails. */
+async function isOvertaken(
   cluster: Pick<ClusterRoom['cluster'], 'list'>,
   own: string,
-  sequence: number,
+  { held }: ActivePolicy,
   before: boolean,
 ): Promise<boolean> {
   try {
     const members = await cluster.list()
-    return members.some(({ id, policy_sequence: reached }) => id !== own && (reached ?? 0) >= sequence)
+    return members.some(({ id, policy_sequence: reached }) => id !== own && (reached ?? 0) > held.activation.sequence)
   } catch {
     return before
   }

@@ -1,6 +1,8 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { z } from 'zod'
+import { unreadable } from '../config/file-bytes.ts'
 import type { SealedPolicy } from './revision-store.ts'
 
 const shape = z.strictObject({ activation: z.string(), number: z.int(), revision: z.string() })
@@ -21,32 +23,53 @@ export class PolicyCopy {
   }
 
   /**
-   * Reads the copy. The envelopes are not verified. Returns `undefined` when the file is absent or is not a copy.
+   * Reads the copy. The envelopes are not verified. Returns `undefined` when the file is absent, and envelopes that are
+   * not authentic when the file is damaged.
    *
-   * @throws {Error} when the file exists and cannot be read
+   * @throws {ConfigError} when the file exists and cannot be read
    */
   read(): SealedPolicy | undefined {
     try {
-      return shape.safeParse(JSON.parse(readFileSync(this.#path, 'utf8'))).data
+      return shape.safeParse(JSON.parse(readFileSync(this.#path, 'utf8'))).data ?? damaged
     } catch (error) {
-      if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-      throw error
+      if (error instanceof SyntaxError) return damaged
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+      throw unreadable(this.#path, error)
     }
   }
 
   /** Replaces the copy atomically. Only the owner can read the file. @throws {Error} when it cannot be written */
   write(policy: SealedPolicy): void {
-    mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 })
-    // Nodes that share a folder do not write to the same file.
-    const fresh = `${this.#path}.${process.pid}`
-    const file = openSync(fresh, 'w', 0o600)
+    const folder = dirname(this.#path)
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    // Processes that share the folder do not write to the same file. In containers, they can have the same pid.
+    const fresh = `${this.#path}.${randomUUID()}`
     try {
-      writeSync(file, JSON.stringify(policy))
-      // Without this, a power failure could leave an older policy, which this node has already acknowledged as replaced.
-      fsyncSync(file)
-    } finally {
-      closeSync(file)
+      // Without the flush, a power failure could leave an older policy, which this process has acknowledged as replaced.
+      writeFileSync(fresh, JSON.stringify(policy), { mode: 0o600, flag: 'wx', flush: true })
+      renameSync(fresh, this.#path)
+    } catch (error) {
+      rmSync(fresh, { force: true })
+      throw error
     }
-    renameSync(fresh, this.#path)
+    flushFolder(folder)
+  }
+
+  /** @throws {Error} when the copy cannot be removed */
+  remove(): void {
+    rmSync(this.#path, { force: true })
+    flushFolder(dirname(this.#path))
+  }
+}
+
+const damaged: SealedPolicy = { activation: '', number: 0, revision: '' }
+
+/** Writes the names in a folder to the disk. */
+function flushFolder(path: string): void {
+  const folder = openSync(path, 'r')
+  try {
+    fsyncSync(folder)
+  } finally {
+    closeSync(folder)
   }
 }

@@ -4,11 +4,11 @@
   KEYS[1]  event log
   KEYS[2]  members: sorted set of member keys by the end of their lease, ms
   KEYS[3]  facts: hash, the facts that each member publishes, JSON
-  KEYS[4]  candidate: envelope of the revision
+  KEYS[4]  candidate: envelope of the candidate
   KEYS[5]  votes: hash, vote of each node by node id, JSON
   ARGV[1]  kind of the event
   ARGV[2]  id of the candidate
-  ARGV[3]  envelope of the revision
+  ARGV[3]  envelope of the candidate
   ARGV[4]  lifetime of candidate and votes, ms
   ARGV[5]  retention of events, ms
   Returns  { id of the log entry, then for each current member: key, facts or '' }

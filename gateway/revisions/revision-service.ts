@@ -7,7 +7,6 @@ import type { WrittenEvent } from '../cluster/written-event.ts'
 import { ConfigError, type Problem } from '../config/problem.ts'
 import type { Route, Snapshot } from '../policy/snapshot.ts'
 import type { ActivePolicy, HeldPolicy, PolicyLog } from './active-policy.ts'
-import { openRevision } from './active-policy.ts'
 import type { Envelopes } from './envelope.ts'
 import {
   type Activation,
@@ -20,6 +19,7 @@ import {
   readRevision,
 } from './revision.ts'
 import { CANDIDATE_EVENT, type RevisionStore, type SealedPolicy } from './revision-store.ts'
+import { openRevision } from './sealed-policy.ts'
 import { type Objection, readVote, type VoteProblem } from './vote.ts'
 
 /** Longest wait for the votes of the members, ms. */
@@ -183,23 +183,37 @@ export class RevisionService {
     if (against !== undefined && against !== base.activation.number) return this.#conflict(against)
     const invalid = this.#problemsOf(files)
     if (invalid !== undefined) return { outcome: 'invalid', problems: invalid }
-    const number = Math.max(await store.highest(), base.activation.number) + 1
+    const number = (await this.#highest(base.activation.number)) + 1
     const facts = { number, hash, author, time: new Date().toISOString() }
-    const revision = envelopes.seal('revision', printRevision({ ...facts, message, files }))
-    const objections = await this.#objections(revision)
+    const body = printRevision({ ...facts, message, files })
+    const objections = await this.#objections(envelopes.seal('candidate', body))
     if (objections.length > 0) {
       log('warn', 'policy not activated: members cannot enforce it', { number, author, objections })
       return { outcome: 'rejected', objections }
     }
     const { sequence } = base.activation
     const activation = printActivation({ ...facts, sequence: sequence + 1, why })
+    const revision = envelopes.seal('revision', body)
     const sealed: SealedPolicy = { activation: envelopes.seal('activation', activation), number, revision }
     const sentMs = Date.now()
     const sentAt = performance.now()
     const written = await store.activate(sealed, base.sealed.activation)
     if (written === undefined) return this.#conflict(base.activation.number)
-    const activated = { sentMs, sentAt, sequence: sequence + 1, number, before: base.snapshot, waitMs }
+    const active = { number, sequence: sequence + 1, revision: policy.tryCandidate(files).revision }
+    const activated = { ...active, sentMs, sentAt, before: base.snapshot, waitMs }
     return { outcome: 'activated', receipt: await this.#receipt(written, activated) }
+  }
+
+  /**
+   * Highest number of an authentic revision, at least `active`. A number that anybody wrote into Redis must not become
+   * the next one: the revisions of the last numbers are kept, and a jump would delete all of them.
+   */
+  async #highest(active: number): Promise<number> {
+    const { store } = this.#dependencies
+    for (const number of (await store.numbers()).filter((each) => each > active).toSorted((a, b) => b - a)) {
+      if ((await this.find(number)) !== undefined) return number
+    }
+    return active
   }
 
   #problemsOf(files: readonly PolicyText[]): readonly Problem[] | undefined {
@@ -220,11 +234,11 @@ export class RevisionService {
     return { outcome: 'conflict', number, since }
   }
 
-  /** Asks every member whether it could enforce the revision. Returns the members that did not say yes. */
-  async #objections(revision: string): Promise<Objection[]> {
+  /** Asks every member whether it could enforce the candidate. Returns the members that did not say yes. */
+  async #objections(candidate: string): Promise<Objection[]> {
     const { store } = this.#dependencies
     const id = randomUUID()
-    const { members } = await store.propose(id, revision)
+    const { members } = await store.propose(id, candidate)
     const deadline = performance.now() + VOTES_MS
     for (;;) {
       const [votes, living] = await Promise.all([store.votes(id), this.#living()])
@@ -276,12 +290,14 @@ export class RevisionService {
   /** Waits until every awaited member enforces the activation, or a later one. */
   async #acknowledgements(
     awaited: ReadonlySet<string>,
-    { sequence, sentAt, waitMs }: ActivatedPolicy,
+    { sequence, revision, sentAt, waitMs }: ActivatedPolicy,
   ): Promise<Acknowledged[]> {
     const acknowledged = new Map<string, Acknowledged>()
     for (;;) {
-      for (const { id, policy_sequence: reached } of await this.#listing()) {
-        if (!awaited.has(id) || acknowledged.has(id) || (reached ?? 0) < sequence) continue
+      for (const { id, policy_sequence: reached, revision: enforced } of await this.#listing()) {
+        if (!awaited.has(id) || acknowledged.has(id) || reached === null || reached < sequence) continue
+        // After Redis lost an activation, another one can have its sequence.
+        if (reached === sequence && enforced !== revision) continue
         acknowledged.set(id, { node: id, ms: Math.round((performance.now() - sentAt) * 100) / 100 })
       }
       if (acknowledged.size === awaited.size || performance.now() - sentAt >= waitMs) return [...acknowledged.values()]
@@ -311,6 +327,8 @@ interface ActivatedPolicy {
   readonly sentAt: number
   readonly number: number
   readonly sequence: number
+  /** Hash of the policy, as the members publish it. */
+  readonly revision: string
   /** The policy before the activation. */
   readonly before: Snapshot
   readonly waitMs: number

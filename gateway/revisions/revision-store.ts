@@ -1,4 +1,5 @@
 import { KEEP_EVENTS_MS } from '../cluster/event.ts'
+import { readMemberFacts } from '../cluster/member.ts'
 import { readWrittenEvent, type WrittenEvent } from '../cluster/written-event.ts'
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
@@ -23,7 +24,7 @@ export interface SealedPolicy {
 export class RevisionStore {
   readonly #client: RedisClient
   readonly #keys: RedisKeys
-  readonly #scripts: Readonly<Record<'activate' | 'restore' | 'propose' | 'renew', RedisScript>>
+  readonly #scripts: Readonly<Record<'activate' | 'restore' | 'propose' | 'renew' | 'list', RedisScript>>
 
   constructor(client: RedisClient, keys: RedisKeys) {
     this.#client = client
@@ -33,6 +34,7 @@ export class RevisionStore {
       restore: client.script(new URL('./restore-policy.lua', import.meta.url)),
       propose: client.script(new URL('./propose-policy.lua', import.meta.url)),
       renew: client.script(new URL('./renew-macs.lua', import.meta.url)),
+      list: client.script(new URL('../cluster/list-members.lua', import.meta.url)),
     }
   }
 
@@ -58,17 +60,17 @@ export class RevisionStore {
     return map
   }
 
-  /** Highest number of a kept revision; 0 without revisions. @throws {RedisFault} as a rejection */
-  async highest(): Promise<number> {
+  /** Numbers of the kept revisions, in no order. @throws {RedisFault} as a rejection */
+  async numbers(): Promise<number[]> {
     const numbers = (await this.#client.call('HKEYS', this.#keys.policyRevisions)) as string[]
-    return Math.max(0, ...numbers.map(Number).filter(Number.isSafeInteger))
+    return numbers.map(Number).filter(Number.isSafeInteger)
   }
 
   /**
    * Activates a revision.
    *
    * @param expected  envelope of the activation that the new one follows; `''` for the first one
-   * @returns `undefined` when another activation took place, or the number is taken
+   * @returns `undefined` when another activation took place
    * @throws {RedisFault} as a rejection
    */
   async activate({ activation, number, revision }: SealedPolicy, expected: string): Promise<WrittenEvent | undefined> {
@@ -93,10 +95,10 @@ export class RevisionStore {
   }
 
   /** Asks every member for its vote. @throws {RedisFault} as a rejection */
-  async propose(id: string, revision: string): Promise<WrittenEvent> {
+  async propose(id: string, candidate: string): Promise<WrittenEvent> {
     const { events, members, memberFacts } = this.#keys
     const names = [events, members, memberFacts, this.#keys.policyCandidate(id), this.#keys.policyVotes(id)]
-    const terms = [CANDIDATE_EVENT, id, revision, CANDIDATE_MS, KEEP_EVENTS_MS]
+    const terms = [CANDIDATE_EVENT, id, candidate, CANDIDATE_MS, KEEP_EVENTS_MS]
     return readWrittenEvent((await this.#scripts.propose(names, terms)) as string[])
   }
 
@@ -135,6 +137,16 @@ export class RevisionStore {
   /** Whether Redis has an epoch, so that it is neither new nor has it lost its data. @throws {RedisFault} */
   async hasEpoch(): Promise<boolean> {
     return Number(await this.#client.call('EXISTS', this.#keys.epoch)) === 1
+  }
+
+  /** Whether a member enforces a revision. Such a member restores the policy if Redis lost it. @throws {RedisFault} */
+  async isEnforced(): Promise<boolean> {
+    const { members, memberFacts, positions, events } = this.#keys
+    const [, ...rest] = (await this.#scripts.list([members, memberFacts, positions, events], [])) as string[]
+    for (let i = 0; i + 2 < rest.length; i += 3) {
+      if (readMemberFacts(rest[i + 1], rest[i]!).policy_sequence !== null) return true
+    }
+    return false
   }
 
   /** Whether members restore the data that Redis lost. @throws {RedisFault} as a rejection */

@@ -3,15 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { SETTLE_MS } from '../cluster/epoch.ts'
 import { ConfigError, nowhere, problem } from '../config/problem.ts'
 import { compilePolicy } from '../policy/compile.ts'
+import { ActivePolicy, type ActivePolicyDependencies, type FailedActivation, type HeldPolicy } from './active-policy.ts'
+import type { Envelopes } from './envelope.ts'
+import { keepCopy } from './keep-copy.ts'
 import {
-  ActivePolicy,
-  type ActivePolicyDependencies,
-  type FailedActivation,
-  type HeldPolicy,
-  openRevision,
-} from './active-policy.ts'
-import {
-  type Activation,
   compareActivations,
   hashOf,
   type PolicyText,
@@ -22,6 +17,7 @@ import {
   sourceOf,
 } from './revision.ts'
 import type { RevisionStore, SealedPolicy } from './revision-store.ts'
+import { type FoundPolicy, openSealed } from './sealed-policy.ts'
 
 const LOOK_AGAIN_MS = 100
 /** Time in which Redis must reply before the process starts from its copy, ms. */
@@ -44,12 +40,6 @@ export interface StartedPolicy {
   readonly emptySince: number | undefined
 }
 
-interface FoundPolicy {
-  readonly activation: Activation
-  readonly revision: Revision
-  readonly sealed: SealedPolicy
-}
-
 /**
  * Finds the policy with which a process starts: the newest activation in Redis or in the copy on disk. If neither exists
  * and no member has one, the seed becomes revision 1.
@@ -58,7 +48,7 @@ interface FoundPolicy {
  */
 export async function startPolicy(dependencies: StartPolicyDependencies): Promise<StartedPolicy> {
   const { envelopes, copy, seed, log } = dependencies
-  const kept = readCopy(dependencies)
+  const { kept, isDamaged } = readCopy(dependencies)
   const begunAt = performance.now()
   let emptySince: number | undefined
   let isSeeded = false
@@ -78,18 +68,29 @@ export async function startPolicy(dependencies: StartPolicyDependencies): Promis
     if (kept !== undefined && (text !== undefined || waitedMs > REPLY_MS)) {
       log('warn', 'starting with the copy of the policy on disk', {
         number: kept.activation.number,
-        reason: text === undefined ? 'Redis does not reply' : 'Redis has no newer policy',
+        reason: reasonForCopy(envelopes, text),
       })
       return { policy: started(dependencies, kept, undefined), emptySince }
     }
     if (text === '') {
       emptySince ??= performance.now()
-      isSeeded ||= seed !== undefined && (await plant(dependencies, seed, performance.now() - emptySince))
+      // A damaged copy proves that the cluster had a policy.
+      isSeeded ||= seed !== undefined && !isDamaged && (await plant(dependencies, seed, performance.now() - emptySince))
     }
-    if (waitedMs > START_MS) throw nothingFound(text, copy.path)
+    if (waitedMs > START_MS) throw nothingFound(text, copy.path, isDamaged)
     await sleep(LOOK_AGAIN_MS)
   }
 }
+
+function reasonForCopy(envelopes: Envelopes, text: string | undefined): string {
+  if (text === undefined) return 'Redis does not reply'
+  if (text === '') return 'Redis has no policy'
+  const opened = envelopes.open('activation', text)
+  if (!('fault' in opened)) return 'Redis has no newer policy'
+  return opened.fault === 'forged' ? 'the policy in Redis is not authentic' : lacksKeyMessage
+}
+
+const lacksKeyMessage = 'the policy in Redis was authenticated by a key that this process lacks'
 
 async function readActivationText(store: RevisionStore): Promise<string | undefined> {
   if (!store.connected) return undefined
@@ -109,27 +110,22 @@ async function openStored(
   const number = readActivation(opened.body)?.number
   if (number === undefined) return undefined
   const revision = await store.revision(number).catch(() => undefined)
-  return openPolicyTexts(envelopes, { activation, number, revision: revision ?? '' })
+  return openSealed(envelopes, { activation, number, revision: revision ?? '' })
 }
 
-function openPolicyTexts(
-  envelopes: StartPolicyDependencies['envelopes'],
-  sealed: SealedPolicy,
-): FoundPolicy | undefined {
-  const opened = envelopes.open('activation', sealed.activation)
-  if ('fault' in opened) return undefined
-  const activation = readActivation(opened.body)
-  if (activation === undefined) return undefined
-  const revision = openRevision(envelopes, sealed.revision, activation)
-  return revision && { activation, revision, sealed }
+interface ReadCopy {
+  /** The authentic copy on disk. */
+  readonly kept: FoundPolicy | undefined
+  /** Whether the file exists and is not an authentic copy. */
+  readonly isDamaged: boolean
 }
 
-function readCopy({ copy, envelopes, log }: StartPolicyDependencies): FoundPolicy | undefined {
+function readCopy({ copy, envelopes, log }: StartPolicyDependencies): ReadCopy {
   const sealed = copy.read()
-  if (sealed === undefined) return undefined
-  const found = openPolicyTexts(envelopes, sealed)
-  if (found === undefined) log('error', 'the copy of the policy on disk is not authentic', { path: copy.path })
-  return found
+  if (sealed === undefined) return { kept: undefined, isDamaged: false }
+  const kept = openSealed(envelopes, sealed)
+  if (kept === undefined) log('error', 'the copy of the policy on disk is not authentic', { path: copy.path })
+  return { kept, isDamaged: kept === undefined }
 }
 
 /** Compiles the found policy. An invalid one is replaced by the copy on disk, if there is one. */
@@ -151,7 +147,7 @@ function started(
       problems: error.problems,
     })
   }
-  if (failed === undefined && dependencies.role !== 'command') keepCopy(dependencies, held.sealed)
+  if (failed === undefined && dependencies.role !== 'command') keepCopy(dependencies, held)
   return new ActivePolicy(dependencies, held, failed)
 }
 
@@ -161,17 +157,9 @@ function compiled({ folder, publicUrls, check }: StartPolicyDependencies, found:
   return { ...found, snapshot }
 }
 
-function keepCopy({ copy, log }: StartPolicyDependencies, sealed: SealedPolicy): void {
-  try {
-    copy.write(sealed)
-  } catch (error) {
-    log('error', 'the copy of the active policy cannot be written', { path: copy.path, reason: String(error) })
-  }
-}
-
 /**
- * Makes the seed the first revision, once it is certain that Redis has not just lost its data: Redis has an epoch, or
- * was empty for 3.5 s, in which every member would have restored its policy.
+ * Makes the seed the first revision, once it is certain that Redis has not just lost its data: no member enforces a
+ * revision, and Redis has an epoch, or was empty for 3.5 s, in which every member would have restored its policy.
  *
  * @returns whether the seed was written
  */
@@ -187,6 +175,7 @@ async function plant(
   )
   const isKnown = await store.hasEpoch().catch(() => false)
   if (!isSettled || (!isKnown && emptyMs <= SETTLE_MS)) return false
+  if (await store.isEnforced().catch(() => true)) return false
   const files = seed.read()
   const facts = { number: 1, hash: hashOf(files), author, time: new Date().toISOString() }
   const revision: Revision = { ...facts, message: `seed ${seed.path}`, files }
@@ -213,7 +202,7 @@ function readSeed(seed: NonNullable<StartPolicyDependencies['seed']>): readonly 
 function untrusted(opened: ReturnType<StartPolicyDependencies['envelopes']['open']>): ConfigError {
   const lacksKey = 'fault' in opened && opened.fault === 'unknown-key'
   const message = lacksKey
-    ? 'the policy in Redis was authenticated by a key that this process lacks'
+    ? lacksKeyMessage
     : 'the policy in Redis is not authentic or was written by a newer version, and there is no copy on disk'
   const hint = lacksKey
     ? 'add the key of the other nodes to keys.policy'
@@ -221,11 +210,18 @@ function untrusted(opened: ReturnType<StartPolicyDependencies['envelopes']['open
   return new ConfigError([problem('GH_CONFIG_KEY_MISSING', message, ['keys', 'policy'], nowhere, hint)])
 }
 
-function nothingFound(text: string | undefined, path: string): ConfigError {
+function nothingFound(text: string | undefined, path: string, isDamaged: boolean): ConfigError {
   const message =
     text === undefined
       ? `Redis did not reply within ${START_MS / 1000} s, and there is no copy of the policy at ${path}`
       : 'the cluster has no policy yet'
+  if (text !== undefined && isDamaged) return damagedCopy(path)
   const hint = text === undefined ? 'start Redis' : 'set policy.seed on a node'
   return new ConfigError([problem('GH_CONFIG_MISSING', message, ['policy'], nowhere, hint)])
+}
+
+function damagedCopy(path: string): ConfigError {
+  const message = 'Redis has no policy, and the copy of the policy on disk is not authentic'
+  const hint = 'start a node that has a copy; to begin with policy.seed instead, remove this file'
+  return new ConfigError([problem('GH_CONFIG_VALUE', message, ['policy', 'copy'], { ...nowhere, file: path }, hint)])
 }

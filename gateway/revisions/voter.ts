@@ -39,7 +39,7 @@ export class Voter implements SharedState {
 
   #voteOn(text: string): Vote {
     const { envelopes, policy } = this.#dependencies
-    const opened = envelopes.open('revision', text)
+    const opened = envelopes.open('candidate', text)
     if ('fault' in opened) {
       const why = opened.fault === 'forged' ? 'is not authentic' : 'was authenticated by a key that this node lacks'
       return { ok: false, problems: [{ message: `the candidate ${why}` }] }

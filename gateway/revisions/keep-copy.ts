@@ -1,0 +1,29 @@
+import type { ActivePolicyDependencies } from './active-policy.ts'
+import { compareActivations } from './revision.ts'
+import { type FoundPolicy, openSealed } from './sealed-policy.ts'
+
+/**
+ * Writes the policy to the copy on disk. Processes that share the file, such as a node and a worker with the same
+ * settings, keep the newest activation. If the copy cannot be written, an older copy is removed: the process must not
+ * start with a policy that it acknowledged as replaced.
+ */
+export function keepCopy(
+  { copy, envelopes, log }: Pick<ActivePolicyDependencies, 'copy' | 'envelopes' | 'log'>,
+  { activation, sealed }: Pick<FoundPolicy, 'activation' | 'sealed'>,
+): void {
+  const { path } = copy
+  try {
+    const stored = copy.read()
+    const kept = stored && openSealed(envelopes, stored)
+    const order = kept === undefined ? -1 : compareActivations(kept.activation, activation)
+    if (order > 0) return
+    try {
+      copy.write(sealed)
+    } catch (error) {
+      if (stored !== undefined && order < 0) copy.remove()
+      throw error
+    }
+  } catch (error) {
+    log('error', 'the copy of the active policy cannot be written', { path, reason: String(error) })
+  }
+}
