@@ -1,6 +1,13 @@
-import type { ActivePolicyDependencies } from './active-policy.ts'
+import type { Envelopes } from './envelope.ts'
+import type { PolicyCopy } from './policy-copy.ts'
 import { compareActivations } from './revision.ts'
 import { type FoundPolicy, openSealed } from './sealed-policy.ts'
+
+interface KeepCopyDependencies {
+  readonly copy: PolicyCopy
+  readonly envelopes: Envelopes
+  readonly log: (level: 'error', message: string, fields: Record<string, unknown>) => void
+}
 
 /**
  * Writes the policy to the copy on disk. Processes that share the file, such as a node and a worker with the same
@@ -8,7 +15,7 @@ import { type FoundPolicy, openSealed } from './sealed-policy.ts'
  * start with a policy that it acknowledged as replaced.
  */
 export function keepCopy(
-  { copy, envelopes, log }: Pick<ActivePolicyDependencies, 'copy' | 'envelopes' | 'log'>,
+  { copy, envelopes, log }: KeepCopyDependencies,
   { activation, sealed }: Pick<FoundPolicy, 'activation' | 'sealed'>,
 ): void {
   const { path } = copy

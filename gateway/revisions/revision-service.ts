@@ -205,7 +205,7 @@ export class RevisionService {
   }
 
   /**
-   * Highest number of an authentic revision, at least `active`. A number that anybody wrote into Redis must not become
+   * Highest number of an authentic revision, at least `active`. A number that a Redis writer made up must not become
    * the next one: the revisions of the last numbers are kept, and a jump would delete all of them.
    */
   async #highest(active: number): Promise<number> {

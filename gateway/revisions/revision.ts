@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { z } from 'zod'
+import { formatSize } from '../base/size.ts'
+import { ConfigError, nowhere, problem } from '../config/problem.ts'
 import { type PolicySource, readPolicy } from '../policy/policy-source.ts'
 
 /** Largest policy of a revision, in bytes of its files. */
@@ -97,6 +99,16 @@ export function compareActivations(a: Activation, b: Activation): number {
  * @throws {ConfigError} with all problems
  */
 export function sourceOf(files: readonly PolicyText[], folder: string): PolicySource {
+  const bytes = files.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0)
+  if (bytes > POLICY_MAX_BYTES) {
+    const message = `the policy has ${bytes} bytes; a revision may have ${formatSize(POLICY_MAX_BYTES)}`
+    throw new ConfigError([problem('GH_CONFIG_TOO_LARGE', message, [], nowhere)])
+  }
+  for (const { name } of files) {
+    if (basename(name) === name && name !== '' && name !== '..' && name !== '.') continue
+    const message = `the file name ${JSON.stringify(name)} of the policy must not contain a folder`
+    throw new ConfigError([problem('GH_CONFIG_VALUE', message, [], nowhere)])
+  }
   return readPolicy(files.map(({ name, text }) => ({ file: join(folder, name), bytes: Buffer.from(text) })))
 }
 
