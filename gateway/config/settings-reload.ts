@@ -104,18 +104,21 @@ export class SettingsReload implements ExpirySource {
 
   /** @returns false when the settings were rejected */
   async #apply(what: 'keys' | 'settings', read: () => LoadedSettings): Promise<boolean> {
-    this.#read = this.#stamp()
+    const before = new Map(this.#inForce.keyFiles.map((file) => [file, stampOf(file)]))
+    this.#read = [...before.values()].join('\n')
     this.#found = this.#read
     try {
       const next = read()
+      // The stamps of before the read count: a file that changes from now on is read by the next reload. The reloaded
+      // settings may name other key files.
+      const stamp = next.keyFiles.map((file) => before.get(file) ?? stampOf(file)).join('\n')
       const { commit, needRestart } = await this.#options.prepare(next)
       commit()
       this.#logChanges(what, next, needRestart)
       this.#inForce = next
       this.#rejected = undefined
-      // Take a new stamp, because the reloaded settings may name other key files.
-      this.#read = this.#stamp()
-      this.#found = this.#read
+      this.#read = stamp
+      this.#found = stamp
       return true
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error

@@ -31,8 +31,12 @@ const settingsOf = (more: object = {}) =>
     stringify({ policy: { path: 'policy.yaml' }, keys: { encryption: { directory: 'keys' } }, ...more }),
   )
 
-/** A process with the keys of the settings file, and a clock that the test moves. */
-function start() {
+/**
+ * A process with the keys of the settings file, and a clock that the test moves.
+ *
+ * @param during  called in each reload, after the files were read
+ */
+function start(during: () => void = () => undefined) {
   const loaded = readSettings({ path: join(folder, 'gatehouse.yaml'), env: {}, flags: {} })
   const clock = { nowMs: Date.now() }
   const keyRings = new KeyRings(loaded.settings.keys, () => clock.nowMs)
@@ -43,6 +47,7 @@ function start() {
     loaded,
     log: (level, message, fields) => lines.push({ level, message, fields }),
     prepare: async ({ settings: { keys } }) => {
+      during()
       await change.check(keys)
       return { commit: () => keyRings.replace(keys), needRestart: [] }
     },
@@ -68,6 +73,21 @@ test('a process uses a key that is added to its key folder without a signal, and
   expect(lines).toEqual([
     { level: 'info', message: 'keys reloaded', fields: { keys: ['encryption/k1', 'encryption/k2'] } },
   ])
+})
+
+test('a key that is added while a process reads the keys again is used by the next reload', async () => {
+  put('k1')
+  settingsOf()
+  let isFirst = true
+  const { ids, polled } = start(() => {
+    if (isFirst) put('k3')
+    isFirst = false
+  })
+  put('k2')
+  await polled()
+  expect(ids()).toEqual(['k1', 'k2'])
+  await polled()
+  expect(ids()).toEqual(['k1', 'k2', 'k3'])
 })
 
 test('a reload that removes the writing key changes nothing, and the log names the key', async () => {
