@@ -202,7 +202,8 @@ export class GatewayNode {
 
   /**
    * Whether the node is ready. Read by the probes. A node with Redis becomes ready after it has applied the cluster's
-   * events, and is not ready while it cannot apply a policy that another node has applied. A later loss of Redis does not make the node unready.
+   * events, and is not ready while it cannot apply a policy that another node has applied. A later loss of Redis does
+   * not make the node unready.
    */
   get ready(): boolean {
     const { cluster, revisions } = this.#rooms

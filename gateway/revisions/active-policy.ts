@@ -41,7 +41,7 @@ export interface ActivePolicyDependencies {
   /** Checks that the settings contain all that the policy needs. @throws {ConfigError} */
   readonly check: (snapshot: Snapshot) => void
   /**
-   * `node`: follows the events of the cluster and restores what Redis lost. `worker`: it reads Redis every second. `command`:
+   * A node follows the events of the cluster and restores what Redis lost. A worker reads Redis every second. A command
    * reads once, and writes no copy.
    */
   readonly role: 'node' | 'worker' | 'command'
@@ -82,8 +82,11 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
   #held: HeldPolicy
   #failed: FailedActivation | undefined
   #failedAt = Number.NEGATIVE_INFINITY
-  /** True while the activation in Redis has a MAC by a key that this process lacks. */
-  #lacksKey = false
+  /**
+   * True while this process cannot read the activation in Redis, which can be valid for others: it lacks the key of the
+   * MAC, or a newer version wrote it.
+   */
+  #isUnreadable = false
   #store: RevisionStore | undefined
   #events: PolicyFileEvents | undefined
   #turn: Promise<void> = Promise.resolve()
@@ -114,7 +117,7 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
 
   /** Whether this process may enforce an older revision than Redis stores: it cannot read or apply the stored one. */
   get isHindered(): boolean {
-    return this.#failed !== undefined || this.#lacksKey
+    return this.#failed !== undefined || this.#isUnreadable
   }
 
   /** Whether the activation has a MAC by another key than the writing key. */
@@ -209,13 +212,13 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
     if (text === '') return this.#restore(text)
     const { envelopes } = this.#dependencies
     const opened = envelopes.open('activation', text)
-    if (isStored) this.#lacksKey = 'fault' in opened && opened.fault === 'unknown-key'
+    const activation = 'fault' in opened ? undefined : readActivation(opened.body)
+    if (isStored) this.#isUnreadable = 'fault' in opened ? opened.fault === 'unknown-key' : activation === undefined
     if ('fault' in opened) {
       this.#refuse(opened.fault, text)
       // An envelope by a key that this process lacks can be valid for the other nodes.
       return isStored && opened.fault === 'forged' ? this.#restore(text) : undefined
     }
-    const activation = readActivation(opened.body)
     if (activation === undefined) return this.#refuse('unknown-form', text)
     const order = compareActivations(activation, this.#held.activation)
     if (order > 0) return this.#take(activation, text)

@@ -22,7 +22,10 @@ export function openRevision(
   return revision.number === number && revision.hash === hash && hashOf(revision.files) === hash ? revision : undefined
 }
 
-/** Opens the envelopes of an activation and its revision; `undefined` when one of them is not authentic, or a newer version wrote it. */
+/**
+ * Opens the envelopes of an activation and its revision; `undefined` when one of them is not authentic, or a newer
+ * version wrote it.
+ */
 export function openSealed(envelopes: Envelopes, sealed: SealedPolicy): FoundPolicy | undefined {
   const opened = envelopes.open('activation', sealed.activation)
   if ('fault' in opened) return undefined

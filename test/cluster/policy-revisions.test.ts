@@ -2,7 +2,9 @@
 // the revision by which a node decides.
 
 import { beforeAll, expect, test } from 'vitest'
+import { KeyRing } from '../../gateway/base/key-ring.ts'
 import type { RedisLink } from '../../gateway/redis/redis-link.ts'
+import { Envelopes } from '../../gateway/revisions/envelope.ts'
 import { readMetrics } from '../kit/metrics.ts'
 import { startNode, type TestNode, TestNode as UnstartedNode } from '../kit/node.ts'
 import { type PolicyEditor, PolicyFolder, policyEditor } from '../kit/policy-editor.ts'
@@ -124,6 +126,25 @@ test('an earlier activation that is written back is refused by every node, and r
   await until('the refusals of all nodes', async () => (await refused('older')).every((n, i) => n > before[i]!))
   await until('the newest activation', async () => (await editor.store.activation()) === newest)
   expect(await statuses('later')).toEqual([200, 200, 200])
+})
+
+test('an activation of a newer version is not applied, and every node reports that it is behind until it can read one', async () => {
+  const good = await editor.store.activation()
+  const ring = new KeyRing([{ id: 'k1', secret: Buffer.from(folder.secret, 'base64url') }])
+  const newer = new Envelopes(ring, 'gh:').seal(
+    'activation',
+    JSON.stringify({ sequence: 99, kind: 'of a newer version' }),
+  )
+  const behind = async () =>
+    (await Promise.all(nodes.map((node) => readMetrics(node.adminPort)))).map((each) =>
+      each.sum('gatehouse_policy_behind'),
+    )
+  await link.store.call('SET', link.keys.policyActivation, newer)
+  await until('the reports of all nodes', async () => (await behind()).join() === '1,1,1')
+  expect(await statuses('later')).toEqual([200, 200, 200])
+  expect(await editor.store.activation()).toBe(newer)
+  await link.store.call('SET', link.keys.policyActivation, good)
+  await until('the end of the reports', async () => (await behind()).join() === '0,0,0')
 })
 
 test('when Redis loses its data, a member restores the active revision, no number restarts, and a starting node ignores its seed', async () => {
