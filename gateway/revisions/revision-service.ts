@@ -1,11 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Acknowledged, AwaitedMember } from '../cluster/acknowledgements.ts'
-import type { MemberListing } from '../cluster/member.ts'
-import type { WrittenEvent } from '../cluster/written-event.ts'
 import { ConfigError, type Problem } from '../config/problem.ts'
-import type { Route, Snapshot } from '../policy/snapshot.ts'
+import type { Snapshot } from '../policy/snapshot.ts'
+import { type ActivationReceipt, ActivationReceipts, type ReceiptCluster } from './activation-receipt.ts'
 import type { ActivePolicy, HeldPolicy, PolicyLog } from './active-policy.ts'
 import type { Envelopes } from './envelope.ts'
 import {
@@ -24,21 +22,14 @@ import { type Objection, readVote, type VoteProblem } from './vote.ts'
 
 /** Longest wait for the votes of the members, ms. */
 const VOTES_MS = 5000
-/** Time between two reads of votes, or of what the members enforce, ms. */
+/** Time between two reads of votes, ms. */
 const LOOK_AGAIN_MS = 25
 
 export interface RevisionServiceDependencies {
   readonly policy: ActivePolicy
   readonly store: RevisionStore
   readonly envelopes: Envelopes
-  readonly cluster: {
-    list(): Promise<readonly MemberListing[]>
-    readonly boundMs: number
-    lostMembers(listed: readonly AwaitedMember[]): {
-      readonly members: readonly AwaitedMember[]
-      readonly boundMs: number
-    }
-  }
+  readonly cluster: ReceiptCluster
   readonly log: PolicyLog
 }
 
@@ -55,26 +46,6 @@ export interface PolicyOrder {
   readonly waitMs: number
 }
 
-/** Receipt of an activation. Names in snake_case are sent in replies. */
-export interface ActivationReceipt {
-  readonly id: string
-  /** Number of the revision, and of its activation. */
-  readonly number: number
-  readonly sequence: number
-  readonly acknowledged: readonly Acknowledged[]
-  /** Ids of the members that have not acknowledged the activation. */
-  readonly missing: readonly string[]
-  /**
-   * Time from which no node decides a request by an older revision (RFC 3339), except on the routes in `not_fenced`.
-   */
-  readonly fenced_by: string
-  /**
-   * Routes of the previous revision that a node without contact to Redis still serves: they are public, or have
-   * `on_outage.revocation: stale`.
-   */
-  readonly not_fenced: readonly string[]
-}
-
 export type PolicyOutcome =
   | { readonly outcome: 'activated'; readonly receipt: ActivationReceipt }
   /** The files are those of the active revision. */
@@ -89,9 +60,11 @@ export type PolicyOutcome =
 /** Changes the policy of the cluster, and lists its revisions. For the admin API. */
 export class RevisionService {
   readonly #dependencies: RevisionServiceDependencies
+  readonly #receipts: ActivationReceipts
 
   constructor(dependencies: RevisionServiceDependencies) {
     this.#dependencies = dependencies
+    this.#receipts = new ActivationReceipts(dependencies)
   }
 
   /** The policy that this node enforces. */
@@ -201,7 +174,7 @@ export class RevisionService {
     if (written === undefined) return this.#conflict(base.activation.number)
     const active = { number, sequence: sequence + 1, revision: policy.tryCandidate(files).revision }
     const activated = { ...active, sentMs, sentAt, before: base.snapshot, waitMs }
-    return { outcome: 'activated', receipt: await this.#receipt(written, activated) }
+    return { outcome: 'activated', receipt: await this.#receipts.collect(written, activated) }
   }
 
   /**
@@ -264,74 +237,12 @@ export class RevisionService {
     return new Set((await this.#dependencies.cluster.list()).map(({ id }) => id))
   }
 
-  async #receipt(written: WrittenEvent, activated: ActivatedPolicy): Promise<ActivationReceipt> {
-    const { cluster, log } = this.#dependencies
-    const { sentAt, sentMs, sequence, number, waitMs, before } = activated
-    const tookMs = performance.now() - sentAt
-    const lost = cluster.lostMembers(written.members)
-    const awaited = new Set([...written.members, ...lost.members].map(({ id }) => id))
-    const acknowledged = await this.#acknowledgements(awaited, activated)
-    for (const { node } of acknowledged) awaited.delete(node)
-    const boundMs = Math.max(cluster.boundMs, written.boundMs, lost.boundMs)
-    const receipt: ActivationReceipt = {
-      id: randomUUID(),
-      number,
-      sequence,
-      acknowledged,
-      missing: [...awaited],
-      fenced_by: new Date(sentMs + Math.ceil(tookMs) + boundMs).toISOString(),
-      not_fenced: before.routes.filter(isServedWithoutContact).map(({ id }) => id),
-    }
-    const { missing } = receipt
-    log('info', 'policy activated', { number, sequence, acknowledged: acknowledged.length, missing, waited_ms: waitMs })
-    return receipt
-  }
-
-  /** Waits until every awaited member enforces the activation, or a later one. */
-  async #acknowledgements(
-    awaited: ReadonlySet<string>,
-    { sequence, revision, sentAt, waitMs }: ActivatedPolicy,
-  ): Promise<Acknowledged[]> {
-    const acknowledged = new Map<string, Acknowledged>()
-    for (;;) {
-      for (const { id, policy_sequence: reached, revision: enforced } of await this.#listing()) {
-        if (!awaited.has(id) || acknowledged.has(id) || reached === null || reached < sequence) continue
-        // After Redis lost an activation, another one can have its sequence.
-        if (reached === sequence && enforced !== revision) continue
-        acknowledged.set(id, { node: id, ms: Math.round((performance.now() - sentAt) * 100) / 100 })
-      }
-      if (acknowledged.size === awaited.size || performance.now() - sentAt >= waitMs) return [...acknowledged.values()]
-      await sleep(LOOK_AGAIN_MS)
-    }
-  }
-
-  /** Lists the members; empty while Redis does not reply. The activation is already written. */
-  async #listing(): Promise<readonly MemberListing[]> {
-    try {
-      return await this.#dependencies.cluster.list()
-    } catch {
-      return []
-    }
-  }
-
   #opened(number: number, text: string): Revision | undefined {
     const { envelopes } = this.#dependencies
     const opened = envelopes.open('revision', text)
     const hash = 'fault' in opened ? undefined : readRevision(opened.body)?.hash
     return hash === undefined ? undefined : openRevision(envelopes, text, { number, hash })
   }
-}
-
-interface ActivatedPolicy {
-  readonly sentMs: number
-  readonly sentAt: number
-  readonly number: number
-  readonly sequence: number
-  /** Hash of the policy, as the members publish it. */
-  readonly revision: string
-  /** The policy before the activation. */
-  readonly before: Snapshot
-  readonly waitMs: number
 }
 
 const foreignMember: VoteProblem = {
@@ -342,9 +253,4 @@ const silentMember: VoteProblem = { message: `the node did not vote within ${VOT
 
 function factsOf({ number, hash, author, message, time }: Revision): RevisionFacts {
   return { number, hash, author, message, time }
-}
-
-/** Whether a node without contact to Redis continues to serve the route by its last policy. */
-function isServedWithoutContact({ requirement, revocationStaleMs }: Route): boolean {
-  return requirement === undefined || revocationStaleMs > 0
 }

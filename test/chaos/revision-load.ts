@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ActivationReceipt, PolicyOutcome } from '../../gateway/revisions/revision-service.ts'
+import type { ActivationReceipt } from '../../gateway/revisions/activation-receipt.ts'
+import type { PolicyOutcome } from '../../gateway/revisions/revision-service.ts'
 import { connect, requestBytes } from '../kit/raw-client.ts'
 import { readReply } from '../kit/raw-reply.ts'
 import type { Wire } from '../kit/wire.ts'

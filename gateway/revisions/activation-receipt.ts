@@ -1,0 +1,119 @@
+import { randomUUID } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Acknowledged, AwaitedMember } from '../cluster/acknowledgements.ts'
+import type { MemberListing } from '../cluster/member.ts'
+import type { WrittenEvent } from '../cluster/written-event.ts'
+import type { Route, Snapshot } from '../policy/snapshot.ts'
+import type { PolicyLog } from './active-policy.ts'
+
+/** Time between two looks at what the members enforce, ms. */
+const LOOK_AGAIN_MS = 25
+
+/** Receipt of an activation. Names in snake_case are sent in replies. */
+export interface ActivationReceipt {
+  readonly id: string
+  /** Number of the revision, and of its activation. */
+  readonly number: number
+  readonly sequence: number
+  readonly acknowledged: readonly Acknowledged[]
+  /** Ids of the members that have not acknowledged the activation. */
+  readonly missing: readonly string[]
+  /**
+   * Time from which no node decides a request by an older revision (RFC 3339), except on the routes in `not_fenced`.
+   */
+  readonly fenced_by: string
+  /**
+   * Routes of the previous revision that a node without contact to Redis still serves: they are public, or have
+   * `on_outage.revocation: stale`.
+   */
+  readonly not_fenced: readonly string[]
+}
+
+/** The cluster, as the receipts of activations see it. */
+export interface ReceiptCluster {
+  list(): Promise<readonly MemberListing[]>
+  readonly boundMs: number
+  lostMembers(listed: readonly AwaitedMember[]): {
+    readonly members: readonly AwaitedMember[]
+    readonly boundMs: number
+  }
+}
+
+/** An activation that Redis has accepted. */
+export interface ActivatedPolicy {
+  readonly sentMs: number
+  readonly sentAt: number
+  readonly number: number
+  readonly sequence: number
+  /** Hash of the policy, as the members publish it. */
+  readonly revision: string
+  /** The policy before the activation. */
+  readonly before: Snapshot
+  readonly waitMs: number
+}
+
+/** Collects the receipts of activations: which members enforce them. */
+export class ActivationReceipts {
+  readonly #dependencies: { readonly cluster: ReceiptCluster; readonly log: PolicyLog }
+
+  constructor(dependencies: { readonly cluster: ReceiptCluster; readonly log: PolicyLog }) {
+    this.#dependencies = dependencies
+  }
+
+  /** Waits for the acknowledgements of an activation that was written. */
+  async collect(written: WrittenEvent, activated: ActivatedPolicy): Promise<ActivationReceipt> {
+    const { cluster, log } = this.#dependencies
+    const { sentAt, sentMs, sequence, number, waitMs, before } = activated
+    const tookMs = performance.now() - sentAt
+    const lost = cluster.lostMembers(written.members)
+    const awaited = new Set([...written.members, ...lost.members].map(({ id }) => id))
+    const acknowledged = await this.#acknowledgements(awaited, activated)
+    for (const { node } of acknowledged) awaited.delete(node)
+    const boundMs = Math.max(cluster.boundMs, written.boundMs, lost.boundMs)
+    const receipt: ActivationReceipt = {
+      id: randomUUID(),
+      number,
+      sequence,
+      acknowledged,
+      missing: [...awaited],
+      fenced_by: new Date(sentMs + Math.ceil(tookMs) + boundMs).toISOString(),
+      not_fenced: before.routes.filter(isServedWithoutContact).map(({ id }) => id),
+    }
+    const { missing } = receipt
+    log('info', 'policy activated', { number, sequence, acknowledged: acknowledged.length, missing, waited_ms: waitMs })
+    return receipt
+  }
+
+  /** Waits until every awaited member enforces the activation, or a later one. */
+  async #acknowledgements(
+    awaited: ReadonlySet<string>,
+    { sequence, revision, sentAt, waitMs }: ActivatedPolicy,
+  ): Promise<Acknowledged[]> {
+    const acknowledged = new Map<string, Acknowledged>()
+    for (;;) {
+      for (const { id, policy_sequence: reached, revision: enforced } of await this.#listing()) {
+        if (!awaited.has(id) || acknowledged.has(id) || reached === null || reached < sequence) continue
+        // After Redis lost an activation, another one can have its sequence.
+        if (reached === sequence && enforced !== revision) continue
+        acknowledged.set(id, { node: id, ms: Math.round((performance.now() - sentAt) * 100) / 100 })
+      }
+      if (acknowledged.size === awaited.size || performance.now() - sentAt >= waitMs) return [...acknowledged.values()]
+      await sleep(LOOK_AGAIN_MS)
+    }
+  }
+
+  /** Lists the members; empty while Redis does not reply. The activation is already written. */
+  async #listing(): Promise<readonly MemberListing[]> {
+    try {
+      return await this.#dependencies.cluster.list()
+    } catch {
+      return []
+    }
+  }
+}
+
+/** Whether a node without contact to Redis continues to serve the route by its last policy. */
+function isServedWithoutContact({ requirement, revocationStaleMs }: Route): boolean {
+  return requirement === undefined || revocationStaleMs > 0
+}
