@@ -6,11 +6,29 @@ import { isPrivate, readOrigin } from './web-url.ts'
 const origin = parsedText('an origin such as https://api.example', (text) => {
   const url = readOrigin(text)
   if (!(url instanceof URL)) return url
-  return isPrivate(url) ? url.origin : new InvalidText('must be https; http is for loopback only')
+  if (!isPrivate(url)) return new InvalidText('must be https; http is for loopback only')
+  return isHostOrPattern(url.hostname) ? url.origin : new InvalidText(patternExpected)
 })
 
-/** Schema of `public_url`: one origin or a list of origins. The parsed value is always a list. */
-export const publicUrl = z.union([origin.transform((only) => [only]), z.array(origin).min(1)])
+const patternExpected =
+  'may have * only as the whole first label of a host name of two more labels, as in https://*.apps.example'
+
+/**
+ * Schema of `public_url`: one origin or a list of origins. The parsed value is always a list. An origin after the first
+ * can be a pattern, with `*` as the first label of its host.
+ */
+export const publicUrl = z
+  .union([origin.transform((only) => [only]), z.array(origin).min(1)])
+  .refine(([first]) => first === undefined || !new URL(first).hostname.startsWith('*'), {
+    error: 'must begin with an origin without *, from which the issuer of assertions is built',
+  })
+
+/** Whether a host has no `*`, or only the first of at least three labels is `*` (at least two under `localhost`). */
+function isHostOrPattern(host: string): boolean {
+  const [first, ...others] = host.split('.')
+  if (others.some((label) => label.includes('*'))) return false
+  return first === '*' ? others.length > 1 || others[0] === 'localhost' : !first!.includes('*')
+}
 
 /**
  * Returns the URL at which clients on the same machine reach a loopback listener. Used when `public_url` is not set.

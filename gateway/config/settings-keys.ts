@@ -47,7 +47,8 @@ const listenerKeys = {
     .describe(
       'Origin, or list of origins, at which clients reach the gate: https, or http on loopback. Metadata URLs and the ' +
         'issuer of assertions are built from these origins, never from Host; for a Host that is not listed, from the ' +
-        'first origin. Required unless `listen` is loopback.',
+        'first origin. Any origin but the first may have `*` as its first label, which stands for one label of the ' +
+        'requested Host: `https://*.apps.example`. Required unless `listen` is loopback.',
     )
     .meta({ reload: 'restart' }),
 }

@@ -1,6 +1,19 @@
+/** Maximum number of hosts whose URL is remembered after a match with a pattern. */
+const REMEMBERED_MAX = 1024
+const label = /^[a-z0-9_-]{1,63}$/
+
+/** A public URL of the form `https://*.example.com`, without the label that `*` stands for. */
+interface UrlPattern {
+  /** Scheme with `://`. */
+  readonly start: string
+  /** Text after the label, such as `.example.com:8443`. */
+  readonly rest: string
+}
+
 /**
- * The public URLs: origins, with an optional base path, under which clients reach the gate. Redirect URIs, resource
- * metadata and the assertion's issuer are built from the public URLs, never from an unlisted `Host`.
+ * The public URLs: origins under which clients reach the gate. Redirect URIs, resource metadata and the assertion's
+ * issuer are built from the public URLs, never from an unlisted `Host`. A public URL can have `*` as its first label,
+ * which stands for exactly one label of a requested host.
  */
 export class PublicUrls {
   /** First public URL. Used for the assertion's `iss`, and when the requested host is not listed. */
@@ -8,19 +21,33 @@ export class PublicUrls {
   /** Scheme of the first public URL. */
   readonly scheme: 'http' | 'https'
   readonly #byHost = new Map<string, string>()
+  readonly #byName = new Map<string, string>()
+  /** Patterns by the host, with its port if any, after `*.`. */
+  readonly #patterns = new Map<string, UrlPattern>()
+  /** Patterns by the host name, without a port, after `*.`. */
+  readonly #patternsByName = new Map<string, UrlPattern>()
+  readonly #remembered = new Map<string, string>()
 
-  /** @param urls  absolute public URLs without a trailing slash; at least one */
+  /** @param urls  absolute public URLs without a trailing slash; at least one, and the first is no pattern */
   constructor(urls: readonly string[]) {
     this.primary = urls[0]!
     this.scheme = this.primary.startsWith('https:') ? 'https' : 'http'
-    for (const url of urls) {
-      const { host, hostname, protocol } = new URL(url)
-      // An explicit default port means the same host (RFC 9110 §4.2.3); `URL` omits it.
-      const spelledOut = `${hostname}:${protocol === 'https:' ? 443 : 80}`
-      for (const name of host === hostname ? [host, spelledOut] : [host]) {
-        if (!this.#byHost.has(name)) this.#byHost.set(name, url)
-      }
+    for (const url of urls) this.#list(url)
+  }
+
+  #list(url: string): void {
+    const { host, hostname, protocol } = new URL(url)
+    // An explicit default port means the same host (RFC 9110 §4.2.3); `URL` omits it.
+    const spelledOut = `${hostname}:${protocol === 'https:' ? 443 : 80}`
+    const hosts = host === hostname ? [host, spelledOut] : [host]
+    if (!hostname.startsWith('*.')) {
+      for (const each of hosts) setOnce(this.#byHost, each, url)
+      setOnce(this.#byName, hostname, url)
+      return
     }
+    const pattern = { start: `${protocol}//`, rest: host.slice(1) }
+    for (const each of hosts) setOnce(this.#patterns, each.slice(2), pattern)
+    setOnce(this.#patternsByName, hostname.slice(2), pattern)
   }
 
   /**
@@ -29,7 +56,7 @@ export class PublicUrls {
    * @param host  value of the `Host` field
    */
   originOf(host: string): string | undefined {
-    const url = this.#byHost.get(host) ?? this.#byHost.get(host.toLowerCase())
+    const url = this.#find(host)
     return url === undefined ? undefined : new URL(url).origin
   }
 
@@ -39,6 +66,46 @@ export class PublicUrls {
    * @param host  value of the `Host` field
    */
   forHost(host: string): string {
-    return this.#byHost.get(host) ?? this.#byHost.get(host.toLowerCase()) ?? this.primary
+    return this.#find(host) ?? this.primary
   }
+
+  /**
+   * Public URL with this host name, whatever its port; `undefined` if no public URL has the name.
+   *
+   * @param name  host name in lower case, without a port; with `*` as its first label, only a pattern has the name
+   */
+  forName(name: string): string | undefined {
+    const listed = this.#byName.get(name)
+    if (listed !== undefined) return listed
+    const pattern = this.#patternsByName.get(afterLabel(name))
+    if (pattern === undefined) return undefined
+    const first = name.slice(0, name.indexOf('.'))
+    return first === '*' || label.test(first) ? `${pattern.start}${first}${pattern.rest}` : undefined
+  }
+
+  #find(host: string): string | undefined {
+    const listed = this.#byHost.get(host) ?? this.#remembered.get(host)
+    if (listed !== undefined) return listed
+    const lower = host.toLowerCase()
+    return this.#byHost.get(lower) ?? (this.#patterns.size === 0 ? undefined : this.#matched(host, lower))
+  }
+
+  #matched(host: string, lower: string): string | undefined {
+    const pattern = this.#patterns.get(afterLabel(lower))
+    const first = lower.slice(0, lower.indexOf('.'))
+    if (pattern === undefined || !label.test(first)) return undefined
+    const url = `${pattern.start}${first}${pattern.rest}`
+    // Clients choose the host, so the memory is bounded.
+    if (this.#remembered.size >= REMEMBERED_MAX) this.#remembered.clear()
+    this.#remembered.set(Buffer.from(host, 'latin1').toString('latin1'), Buffer.from(url).toString())
+    return url
+  }
+}
+
+function setOnce<T>(map: Map<string, T>, key: string, value: T): void {
+  if (!map.has(key)) map.set(key, value)
+}
+
+function afterLabel(host: string): string {
+  return host.slice(host.indexOf('.') + 1)
 }

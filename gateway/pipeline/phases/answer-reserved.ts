@@ -59,6 +59,8 @@ function reservedAnswer(x: Resolved): Answer<'answered'> | undefined {
     : metadataAnswer(url + suffix, snapshot.routesAt(x.host, suffix), certificateBound)
 }
 
+/** Maximum number of public URLs whose metadata is cached. With patterns in `public_url`, clients choose the URL. */
+const CACHED_URLS_MAX = 256
 const metadataBySnapshot = new WeakMap<Snapshot, Map<string, Answer<'answered'> | undefined>>()
 
 /**
@@ -71,7 +73,10 @@ function allRoutesMetadata(snapshot: Snapshot, url: string, certificateBound: bo
     byUrl = new Map()
     metadataBySnapshot.set(snapshot, byUrl)
   }
-  if (!byUrl.has(url)) byUrl.set(url, metadataAnswer(url, snapshot.routes, certificateBound))
+  if (!byUrl.has(url)) {
+    if (byUrl.size >= CACHED_URLS_MAX) byUrl.clear()
+    byUrl.set(url, metadataAnswer(url, snapshot.routes, certificateBound))
+  }
   return byUrl.get(url)
 }
 

@@ -289,6 +289,12 @@ test.each([
   [{ public_url: 'https://u@a.test' }, ['GH_CONFIG_VALUE public_url']],
   [{ public_url: [] }, ['GH_CONFIG_VALUE public_url']],
   [{ public_url: ['https://a.test', 'http://b.test'] }, ['GH_CONFIG_VALUE public_url[1]']],
+  [{ public_url: ['https://a.test', 'https://*.apps.test', 'https://*.apps.test:8443'] }, []],
+  [{ public_url: ['http://localhost:1', 'http://*.localhost:1'] }, []],
+  [{ public_url: 'https://*.apps.test' }, ['GH_CONFIG_VALUE public_url']],
+  [{ public_url: ['https://a.test', 'https://*.test'] }, ['GH_CONFIG_VALUE public_url[1]']],
+  [{ public_url: ['https://a.test', 'https://a.*.apps.test'] }, ['GH_CONFIG_VALUE public_url[1]']],
+  [{ public_url: ['https://a.test', 'https://x*.apps.test'] }, ['GH_CONFIG_VALUE public_url[1]']],
   // A certificate that cannot be read is one problem, not also a missing certificate.
   [
     {

@@ -1,0 +1,52 @@
+// Public URLs: which origin the gate uses for a requested host.
+
+import { expect, test } from 'vitest'
+import { PublicUrls } from '../../../gateway/pipeline/exchange/public-urls.ts'
+
+const urls = new PublicUrls([
+  'https://gate.test',
+  'https://alt.test:8443',
+  'https://*.apps.test',
+  'https://*.ports.test:8443',
+  'https://own.apps.test:9443',
+])
+
+test.each([
+  ['gate.test', 'https://gate.test'],
+  ['GATE.test:443', 'https://gate.test'],
+  ['alt.test:8443', 'https://alt.test:8443'],
+  ['alt.test', undefined],
+  ['shop.apps.test', 'https://shop.apps.test'],
+  ['Shop.Apps.Test:443', 'https://shop.apps.test'],
+  ['shop.apps.test:8443', undefined],
+  ['a.b.apps.test', undefined],
+  ['apps.test', undefined],
+  ['.apps.test', undefined],
+  ['*.apps.test', undefined],
+  ['x%2f.apps.test', undefined],
+  ['shop.ports.test:8443', 'https://shop.ports.test:8443'],
+  ['shop.ports.test', undefined],
+  ['own.apps.test:9443', 'https://own.apps.test:9443'],
+  ['apps', undefined],
+])('the host %s has the public URL %s (undefined: it is not listed)', (host, expected) => {
+  for (const _ of [1, 2]) {
+    expect(urls.originOf(host)).toBe(expected)
+    expect(urls.forHost(host)).toBe(expected ?? 'https://gate.test')
+  }
+})
+
+test.each([
+  ['alt.test', 'https://alt.test:8443'],
+  ['shop.ports.test', 'https://shop.ports.test:8443'],
+  ['*.ports.test', 'https://*.ports.test:8443'],
+  ['own.apps.test', 'https://own.apps.test:9443'],
+  ['*.gate.test', undefined],
+  ['a.b.apps.test', undefined],
+])('the host name %s without a port has the public URL %s', (name, expected) => {
+  expect(urls.forName(name)).toBe(expected)
+})
+
+test('a client that requests many hosts of a pattern gets the right URL for each', () => {
+  for (let i = 0; i < 3000; i++) expect(urls.forHost(`h${i}.apps.test`)).toBe(`https://h${i}.apps.test`)
+  expect(urls.forHost('h1.apps.test')).toBe('https://h1.apps.test')
+})
