@@ -56,19 +56,12 @@ export interface Resource {
 /** Lifetime of access tokens, s. The issuer also publishes a retired signing key for this time. */
 export const tokenLifeS = 600
 
-/**
- * Lifetime of access tokens for the resource `brief`, s. The gate rejects such a token when this time plus the policy's
- * clock tolerance has passed.
- */
-export const briefLifeS = 2
-
 /** Resources of the demo issuer by resource indicator (RFC 8707). The first one is the gate, which is the default. */
 export function resourcesOf(ports: Ports): Readonly<Record<string, Resource>> {
   const gate = gateUrl(ports)
   return {
     [gate]: { audience: gate, format: 'jwt', lifeS: tokenLifeS },
     [`${gate}/opaque`]: { audience: gate, format: 'opaque', lifeS: tokenLifeS },
-    [`${gate}/brief`]: { audience: gate, format: 'jwt', lifeS: briefLifeS },
     [foreignResource]: { audience: foreignResource, format: 'jwt', lifeS: tokenLifeS },
   }
 }
@@ -77,7 +70,7 @@ export function resourcesOf(ports: Ports): Readonly<Record<string, Resource>> {
  * Resource indicator of an API that is not behind the gate. The gate rejects tokens for this API because of their
  * audience.
  */
-export const foreignResource = 'https://other-api.example'
+const foreignResource = 'https://other-api.example'
 
 /**
  * Redirect URIs of login clients. `gate`: callback of the gate. `tool`: address at which `demo token` receives the

@@ -72,10 +72,9 @@ export class Demo {
     const entries = import.meta.dirname
     await writeFirstEpoch(await this.#startRedis(), redis)
     await this.#start('issuer', join(entries, 'issuer.ts'), [`${this.ports.offset}`])
-    const services = process.env.GATEHOUSE_DEMO_SERVICE ?? join(entries, 'services.ts')
-    await this.#start('services', services, [`${this.ports.offset}`])
+    await this.#start('services', join(entries, 'services.ts'), [`${this.ports.offset}`])
     await this.#answers(`${loopback(issuer)}/.well-known/openid-configuration`)
-    for (const port of [orders, reports, files]) await this.#answers(`${loopback(port)}/demo/received`)
+    for (const port of [orders, reports, files]) await this.#answers(`${loopback(port)}/`)
 
     const gatehouse = process.env.GATEHOUSE_DEMO_NODE ?? join(checkout, 'gateway', 'cli', 'gatehouse.mjs')
     const worker = join(checkout, 'workers', 'main.ts')

@@ -10,8 +10,6 @@ export interface DemoCall {
   /** Header fields. A list of values repeats the field. */
   readonly fields?: Readonly<Record<string, string | readonly string[]>>
   readonly body?: Buffer | Readable
-  /** Value of `Content-Length` for a request whose body is not sent. */
-  readonly announcedBytes?: number
 }
 
 export interface DemoReply {
@@ -20,8 +18,6 @@ export interface DemoReply {
   field(name: string): string | undefined
   /** Returns all values of a header field. @param name  name in lower case */
   all(name: string): string[]
-  /** Returns how often a header field occurs. @param name  name in lower case */
-  count(name: string): number
   readonly body: Buffer
 }
 
@@ -41,15 +37,14 @@ export async function callHttp(call: DemoCall): Promise<DemoReply> {
 
 /** Like {@link callHttp}, but returns after the reply head. The caller reads the body or calls `destroy()`. */
 export async function openHttp(call: DemoCall): Promise<IncomingMessage> {
-  const { method, target, port, fields = {}, body, announcedBytes } = call
-  const length = Buffer.isBuffer(body) ? body.length : announcedBytes
+  const { method, target, port, fields = {}, body } = call
   const outgoing = request({
     host: '127.0.0.1',
     port,
     method,
     path: target,
     agent: false,
-    headers: { ...copy(fields), ...(length === undefined ? {} : { 'Content-Length': length }) },
+    headers: { ...copy(fields), ...(Buffer.isBuffer(body) && { 'Content-Length': body.length }) },
     signal: AbortSignal.timeout(timeoutMs),
   })
   const answered = new Promise<IncomingMessage>((resolve, reject) => {
@@ -58,12 +53,9 @@ export async function openHttp(call: DemoCall): Promise<IncomingMessage> {
     // resolved.
     outgoing.on('error', reject)
   })
-  if (body === undefined && announcedBytes !== undefined) outgoing.flushHeaders()
-  else if (body === undefined || Buffer.isBuffer(body)) outgoing.end(body)
+  if (body === undefined || Buffer.isBuffer(body)) outgoing.end(body)
   else pipeline(body, outgoing).catch(() => {})
-  const response = await answered
-  if (announcedBytes !== undefined) response.once('end', () => outgoing.destroy())
-  return response
+  return answered
 }
 
 export function replyOf({ statusCode = 0, rawHeaders }: IncomingMessage, body: Buffer): DemoReply {
@@ -72,7 +64,6 @@ export function replyOf({ statusCode = 0, rawHeaders }: IncomingMessage, body: B
     status: statusCode,
     field: (name) => (names.includes(name) ? rawHeaders[names.indexOf(name) * 2 + 1] : undefined),
     all: (name) => rawHeaders.filter((_, index) => index % 2 === 1 && names[(index - 1) / 2] === name),
-    count: (name) => names.filter((one) => one === name).length,
     body,
   }
 }

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fieldsOf, type ReceivedRequest, ReceivedRequests } from './received-requests.ts'
 import { sendBytes } from './send-bytes.ts'
 import { type Commands, commandsOf } from './service-commands.ts'
 import { echoFrames, opensEcho } from './websocket-echo.ts'
@@ -11,6 +10,7 @@ export interface Echo {
   readonly service: string
   readonly method: string
   readonly url: string
+  /** Header fields in the order and case in which they arrived. */
   readonly headers: readonly (readonly [name: string, value: string])[]
   readonly body: { readonly bytes: number; readonly sha256: string }
 }
@@ -24,42 +24,27 @@ const bytesPath = /^\/files\/bytes\/(\d{1,15})$/
  *
  * `GET /stream/ws` opens a WebSocket that sends back each message. `GET /stream/events` sends an event per second until
  * the client disconnects.
- *
- * `GET /demo/received?containing=TEXT` lists the received requests whose URL contains TEXT. The gate has no route to
- * this path.
  */
 export function demoService(name: string): Server {
-  const received = new ReceivedRequests()
   // The service closes idle connections later than a gate does, so the gate never writes to a connection that the
   // service is closing.
   const server = createServer({ keepAliveTimeout: 120_000, shouldUpgradeCallback: opensEcho }, (request, response) => {
     // A client that disconnects ends its own exchange only; without a listener, the error would end the process.
     response.on('error', () => {})
-    answer(name, received, request, response).catch(() => response.destroy())
+    answer(name, request, response).catch(() => response.destroy())
   })
-  server.on('upgrade', (request, socket, head) => {
-    received.add(arrivedAs(request))
-    echoFrames(request, socket, head)
-  })
+  server.on('upgrade', echoFrames)
   return server
 }
 
-function arrivedAs({ method = 'GET', url = '/', rawHeaders }: IncomingMessage): ReceivedRequest {
-  return { method, url, headers: fieldsOf(rawHeaders) }
+/** Converts header fields from the form of node:http (one flat list of names and values) to pairs of name and value. */
+function fieldsOf(rawHeaders: readonly string[]): Echo['headers'] {
+  return rawHeaders.flatMap((name, index) => (index % 2 === 0 ? [[name, rawHeaders[index + 1] ?? ''] as const] : []))
 }
 
-async function answer(
-  name: string,
-  received: ReceivedRequests,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  const arrived = arrivedAs(request)
-  const { pathname, searchParams } = new URL(arrived.url, 'http://localhost')
-  if (pathname === '/demo/received')
-    return sendJson(response, request, 200, received.list(searchParams.get('containing') ?? ''))
-  received.add(arrived)
-
+async function answer(name: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { method = 'GET', url = '/', rawHeaders } = request
+  const { pathname, searchParams } = new URL(url, 'http://localhost')
   const commands = commandsOf(searchParams)
   if (typeof commands === 'string') return sendJson(response, request, 400, { error: commands })
   const body = await digest(request)
@@ -69,7 +54,7 @@ async function answer(
   const named = bytesPath.exec(pathname)?.[1]
   const bytes = commands.bytes ?? (named === undefined ? undefined : Number(named))
   if (bytes !== undefined) return sendBytes(response, request, { ...commands, bytes })
-  const echo: Echo = { service: name, ...arrived, body }
+  const echo: Echo = { service: name, method, url, headers: fieldsOf(rawHeaders), body }
   sendJson(response, request, commands.status, echo, commands)
 }
 

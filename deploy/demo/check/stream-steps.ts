@@ -1,100 +1,105 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { requestTokens } from '../grants.ts'
-import { readJwt } from '../jwt.ts'
-import { LogTail } from '../log-tail.ts'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { getOrder, OrdersCall, type OrdersMethod } from '../grpc/call-orders.ts'
+import { openHttp } from '../http-call.ts'
 import { nodeNames, type State } from '../state.ts'
-import { noCredential } from './access-steps.ts'
-import type { CheckClient } from './client.ts'
-import { expectReceipt, opsToken } from './cluster-steps.ts'
-import { expectEqual, expectTrue } from './expect.ts'
-import { type OpenStream, openEvents, openSocket } from './open-streams.ts'
+import { type CheckClient, subjectIn } from './client.ts'
+import { expectEqual } from './expect.ts'
 import type { CheckStep } from './step.ts'
-import { invalidToken } from './token-steps.ts'
 
-const scope = 'stream:read'
-const limitMs = 20_000
 /** Streams of each kind that are open when their token is revoked. The kernel distributes them over the nodes. */
 const openAtOnce = 4
-const attemptsMax = 5
-
-const handshake = {
-  Connection: 'Upgrade',
-  Upgrade: 'websocket',
-  'Sec-WebSocket-Version': '13',
-  'Sec-WebSocket-Key': Buffer.alloc(16).toString('base64'),
-}
-const opening = [{ target: '/stream/ws', fields: handshake }, { target: '/stream/events' }] as const
+const orderFor = (token: string) => ({ 1: '1', 2: 'tea', 3: 1, 4: subjectIn(token) })
 
 export const streamSteps: readonly CheckStep[] = [
   {
-    title: `/stream/ws and /stream/events: 401 without a token, 403 without ${scope}`,
-    run: async (client) => {
-      const weak = await client.token({ client: 'reader', scope: 'orders:read' })
-      const challenge = { error: 'insufficient_scope', scope }
-      for (const request of opening) {
-        await client.expectRefused(request, noCredential)
-        await client.expectRefused({ ...request, token: weak }, { status: 403, code: 'insufficient_scope', challenge })
-      }
-    },
-  },
-  {
-    title: 'WebSockets and event streams of both nodes end when their token is revoked at one: 4401, complete reply',
+    title: 'gRPC demo.Orders over HTTP/2: status 16 without a token, 7 without the scope, else 0, in both directions',
     run: async (client, state) => {
-      const ops = await opsToken(client, 'gatehouse:revoke')
-      const found = new Set<string>()
-      const deadlineMs = performance.now() + limitMs
-      while (found.size < 2 * nodeNames.length && performance.now() < deadlineMs) {
-        const { accessToken: token } = await requestTokens(client.ports, { client: 'reader', scope })
-        const [sockets, events] = await Promise.all([
-          severalOf(() => openSocket(client, token)),
-          severalOf(() => openEvents(client, token)),
-        ])
-        await expectReceipt(client, 0, ops, { kind: 'token', token })
-        for (const { ended } of sockets) expectEqual('end of the WebSocket', await ended, 'close code 4401')
-        for (const { ended } of events) expectEqual('end of the event stream', await ended, 'complete reply')
-        for (const request of opening) await client.expectRefused({ ...request, token }, invalidToken)
-        for (const node of await nodesOf(state, sockets)) found.add(`WebSocket at ${node}`)
-        for (const node of await nodesOf(state, events)) found.add(`event stream at ${node}`)
+      const reader = await client.token({ client: 'reader' })
+      expectEqual('status without a token', (await getOrder(placeOf(client, state, undefined), '1')).end.status, 16)
+      const { reply, end } = await getOrder(placeOf(client, state, reader), '1')
+      expectEqual('order and status', [reply, end.status], [orderFor(reader), 0])
+      expectEqual('status of Chat for the reader', (await openCall(client, state, 'Chat', reader).end()).status, 7)
+      const writer = await client.token({ client: 'writer' })
+      const chat = openCall(client, state, 'Chat', writer)
+      for (const text of ['tea', 'milk']) {
+        chat.send({ 1: text })
+        expectEqual('message', (await chat.messages.next()).value, { 1: text, 2: subjectIn(writer) })
       }
-      const all = ['WebSocket', 'event stream'].flatMap((kind) => nodeNames.map((node) => `${kind} at ${node}`))
-      expectEqual('streams that ended', [...found].sort(), all.sort())
+      chat.finish()
+      expectEqual('status of Chat for the writer', (await chat.end()).status, 0)
     },
   },
   {
-    title: 'a WebSocket ends with 4401 when its token expires',
-    run: async (client) => {
-      const { socket, expiresS } = await openWithBriefToken(client)
-      expectEqual('end of the WebSocket', await socket.ended, 'close code 4401')
-      expectTrue('an end after the expiry of the token', Date.now() / 1000 >= expiresS)
+    title:
+      'a revocation at one node ends WebSockets (4401), event streams and gRPC streams (16) of both, and new requests: 401',
+    run: async (client, state) => {
+      const weak = await client.token({ client: 'reader', scope: 'orders:read' })
+      await client.expectRefused({ target: '/stream/events', token: weak }, 403, 'insufficient_scope')
+      const token = await client.token({ client: 'reader' })
+      const opened = Array.from({ length: openAtOnce }, async () => ({
+        socket: await openSocket(client, token),
+        events: await openEvents(client, token),
+        watch: await openWatch(client, state, token),
+      }))
+      const streams = await Promise.all(opened)
+      const ops = await client.token({ client: 'ops' })
+      const reply = await client.admin(1, 'revocations?wait=all', ops, { kind: 'token', token })
+      const { acknowledged } = JSON.parse(reply.body.toString()) as { acknowledged: { node: string }[] }
+      expectEqual('nodes that acknowledged', acknowledged.map(({ node }) => node).sort(), [...nodeNames])
+      for (const { socket, events, watch } of streams) {
+        expectEqual('close code of the WebSocket', await socket.ended, 4401)
+        expectEqual('end of the event stream', await events.ended, 'complete reply')
+        expectEqual('status of the gRPC stream', await watch.ended, 16)
+        await client.expectRefused({ target: '/orders/1', token }, 401, 'invalid_token')
+      }
     },
   },
 ]
 
-const severalOf = <T>(open: () => Promise<T>): Promise<T[]> => Promise.all(Array.from({ length: openAtOnce }, open))
-
-/** Opens a WebSocket with a token that expires in 2 s. Repeats this when a busy machine lets the token expire before. */
-async function openWithBriefToken(client: CheckClient): Promise<{ socket: OpenStream; expiresS: number }> {
-  const request = { client: 'reader', scope, resource: `${client.gate}/brief` }
-  for (let attempt = 1; ; attempt++) {
-    const { accessToken: token } = await requestTokens(client.ports, request)
-    const expiresS = Number(readJwt(token).claims.exp)
-    try {
-      return { socket: await openSocket(client, token), expiresS }
-    } catch (error) {
-      if (attempt === attemptsMax || Date.now() / 1000 < expiresS) throw error
-    }
-  }
+/** Stream that the demo check has opened at the gate. `ended` resolves when the stream has ended, with its end. */
+interface OpenStream {
+  readonly ended: Promise<unknown>
 }
 
-/** Returns the nodes whose access logs contain these streams. */
-async function nodesOf(state: State, streams: readonly OpenStream[]): Promise<ReadonlySet<string>> {
-  const tails = nodeNames.map((node) => [node, new LogTail(state.nodeLog(node))] as const)
-  const nodes = new Map<unknown, string>()
-  const deadlineMs = performance.now() + limitMs
-  while (performance.now() < deadlineMs) {
-    for (const [node, tail] of tails) for (const { id } of tail.read()) nodes.set(id, node)
-    if (streams.every(({ id }) => nodes.has(id))) break
-    await sleep(100)
-  }
-  return new Set(streams.map(({ id }) => nodes.get(id) ?? `no node: request ${id}`))
+/** Opens `/stream/ws`, and expects its echo. `ended` is the close code. */
+async function openSocket({ gate }: CheckClient, token: string): Promise<OpenStream> {
+  const url = `${gate.replace('http', 'ws')}/stream/ws`
+  const socket = new WebSocket(url, { headers: { Authorization: `Bearer ${token}` } })
+  const ended = once(socket, 'close').then(([{ code }]) => code as unknown)
+  socket.addEventListener('open', () => socket.send('tea'), { once: true })
+  const echoed = once(socket, 'message').then(([{ data }]) => data as unknown)
+  expectEqual('message sent back over the WebSocket', await Promise.race([echoed, ended]), 'tea')
+  return { ended }
+}
+
+/** Opens `/stream/events`, and expects an event. `ended` is `complete reply` or `broken reply`. */
+async function openEvents({ ports, requestIds }: CheckClient, token: string): Promise<OpenStream> {
+  const fields = { Authorization: `Bearer ${token}` }
+  const reply = await openHttp({ method: 'GET', target: '/stream/events', port: ports.gate, fields })
+  requestIds.add(String(reply.headers['x-request-id']))
+  reply.on('error', () => {})
+  const ended = new Promise((resolve) => {
+    reply.on('close', () => resolve(reply.complete ? 'complete reply' : 'broken reply'))
+  })
+  const first = await Promise.race([once(reply, 'data').then(String), ended])
+  expectEqual('first event', first, 'id: 0\nevent: tick\ndata: {"count":0}\n\n')
+  return { ended }
+}
+
+/** Opens a call of `Watch`, and expects its first message. `ended` is the gRPC status. */
+async function openWatch(client: CheckClient, state: State, token: string): Promise<OpenStream> {
+  const call = openCall(client, state, 'Watch', token)
+  call.send({ 1: '1' })
+  call.finish()
+  expectEqual('first message', (await call.messages.next()).value, orderFor(token))
+  return { ended: call.end().then(({ status }) => status) }
+}
+
+function openCall(client: CheckClient, state: State, method: OrdersMethod, token: string): OrdersCall {
+  return new OrdersCall({ ...placeOf(client, state, token), method })
+}
+
+function placeOf({ ports }: CheckClient, state: State, token: string | undefined) {
+  return { port: ports.http2, certificate: readFileSync(state.certificate, 'utf8'), token }
 }

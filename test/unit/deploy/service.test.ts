@@ -1,12 +1,12 @@
 // A demo service replies with a description of each request, and the query can ask for a status, a delay, a size or an
 // abort.
 
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'
 import { Readable } from 'node:stream'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
-import { sha256 } from '../../../deploy/demo/check/client.ts'
 import { callHttp } from '../../../deploy/demo/http-call.ts'
 import { block, repeatedBlock } from '../../../deploy/demo/send-bytes.ts'
 import { demoService } from '../../../deploy/demo/service.ts'
@@ -32,7 +32,7 @@ test('the demo service replies with the received header fields as on the wire, a
   const { headers, ...rest } = JSON.parse(reply.body.toString())
 
   const named = { service: 'orders', method: 'POST', url: '/orders?x=%2F' }
-  expect(rest).toEqual({ ...named, body: { bytes: 3, sha256: sha256([body]) } })
+  expect(rest).toEqual({ ...named, body: { bytes: 3, sha256: createHash('sha256').update(body).digest('hex') } })
   expect(headers.slice(0, 3)).toEqual([
     ['X-B', '1'],
     ['x-a', '2'],
@@ -132,13 +132,4 @@ test('the demo service closes a WebSocket connection for a frame without a mask'
   wire.write(Buffer.from([0x81, 0x01, 0x61]))
 
   await once(wire, 'close')
-})
-
-test('the demo service lists those of its received requests whose URL contains a given text', async () => {
-  await callHttp({ method: 'GET', target: '/orders/7?check=abc', port })
-  await callHttp({ method: 'GET', target: '/orders/7?check=xyz', port })
-  const reply = await callHttp({ method: 'GET', target: '/demo/received?containing=abc', port })
-
-  const received = JSON.parse(reply.body.toString()) as { url: string }[]
-  expect(received.map(({ url }) => url)).toEqual(['/orders/7?check=abc'])
 })
