@@ -28,10 +28,11 @@ export interface ServeOptions {
 export async function serve(options: ServeOptions): Promise<void> {
   fastenStrings()
   const loaded = readSettings({ path: options.config, env: process.env, flags: options.flags })
-  const node = await GatewayNode.start(loaded, options.lifecycle)
-
+  let node: GatewayNode | undefined
   let requestedAt: number | undefined
   const stop = (): void => {
+    // A start can wait for Redis. Nothing is served yet. The first process of a container gets no default handler.
+    if (node === undefined) process.exit(0)
     if (requestedAt !== undefined) {
       // A supervisor signals the whole process group, and a parent process may forward the signal. Both signals count
       // as one request to stop.
@@ -44,14 +45,15 @@ export async function serve(options: ServeOptions): Promise<void> {
     node.stop().then(
       () => process.exit(0),
       (error) => {
-        node.crash(error)
+        node?.crash(error)
         process.exit(CRASHED)
       },
     )
   }
   process.on('SIGTERM', stop).on('SIGINT', stop)
   const reloading = new Supervisor('reload')
-  process.on('SIGHUP', () => void reloading.attempt(() => node.reload()))
+  process.on('SIGHUP', () => void reloading.attempt(async () => node?.reload()))
+  node = await GatewayNode.start(loaded, options.lifecycle)
   process.on('uncaughtException', (error) => {
     node.crash(error)
     // The node finds some configuration errors only after it has connected to Redis, such as an unsuitable eviction

@@ -1,7 +1,12 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { expect, test } from 'vitest'
+import { atEnd } from '../kit/cleanup.ts'
 import { startIssuer } from '../kit/issuer.ts'
-import { startNode, type TestNode } from '../kit/node.ts'
+import { startNode, TestNode } from '../kit/node.ts'
 import { testPolicy } from '../kit/policy.ts'
+import { listen } from '../kit/ports.ts'
 import { connect, request, requestBytes } from '../kit/raw-client.ts'
 import { type RawReply, readReply } from '../kit/raw-reply.ts'
 import { until } from '../kit/until.ts'
@@ -178,6 +183,27 @@ test.each(['SIGTERM', 'SIGINT'] as const)(
     expect(node.accessLog()).toHaveLength(1)
   },
 )
+
+test('SIGTERM ends a node that waits for Redis at its start, with exit code 0', async () => {
+  const silent = createServer((socket) => socket.on('error', () => undefined))
+  const [port, connected] = [await listen(silent), once(silent, 'connection')]
+  atEnd(() => void silent.close())
+  const node = new TestNode({
+    policy: '',
+    settings: {
+      redis: { url: `redis://127.0.0.1:${port}` },
+      policy: { source: 'cluster', copy: 'policy-copy.json' },
+      keys: { policy: [{ id: 'k1', secret: { env: 'POLICY_KEY' } }] },
+    },
+    env: { POLICY_KEY: randomBytes(32).toString('base64url') },
+  })
+  try {
+    await connected
+    expect(await node.stop()).toBe(0)
+  } finally {
+    await node.remove()
+  }
+})
 
 test('SIGHUP does not stop the node', async () => {
   const { node } = await startStopping({})
