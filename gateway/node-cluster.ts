@@ -24,7 +24,7 @@ export function openNodeCluster(dependencies: NodeClusterDependencies): ClusterR
     redis,
     redisSource,
     revision: () => policy.current.revision,
-    activation: activePolicy && (() => activePolicy.policy.held.activation),
+    activation: activePolicy && (() => activePolicy.policy.published),
     emptySince: activePolicy?.emptySince,
     staleMs: () => policy.current.revocationStaleMs,
     log,

@@ -141,7 +141,7 @@ async function openRooms(loaded: LoadedSettings, lines: LineWriter, log: NodeLog
 /** Creates the gate object, which runs the exchanges, with the policy that is in force when the node starts. */
 function gateOf(rooms: Rooms, followers: PolicyFollowers, lifecycle: Lifecycle): Gate {
   const { settings, policy, limits, tokens, credentials, revocation, sessions, audit, login, telemetry } = rooms
-  const { runtime, commit } = preparePolicy(policy.current, followers)
+  const { runtime, commit } = policy.begin((snapshot) => preparePolicy(snapshot, followers))
   commit()
   return makeGate(settings, {
     clientCertificates: rooms.clientCertificates,

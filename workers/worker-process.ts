@@ -127,7 +127,7 @@ export class WorkerProcess {
     const resources = { settings, secrets, keys, link, sealer, issuers, revoker, tracer, log: tell }
     const jobs = policyJobKinds.map(({ kind, queuesOf, open }) => ({ kind, queuesOf, ...open(resources) }))
     // A secret that cannot be read ends the start before the worker accepts jobs.
-    commitAll(jobs.map((each) => each.prepare(policy.snapshot)))()
+    policyRoom.begin((snapshot) => commitAll(jobs.map((each) => each.prepare(snapshot))))()
     const shipping = new AuditShipping({ sinks: settings.sinks, secrets, link, log: tell })
     const apply = (next: Settings): void => {
       inForce.settings = next

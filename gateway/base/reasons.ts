@@ -358,7 +358,7 @@ export const reasons = {
   'revocation-stale': entry(
     503,
     'unavailable',
-    'the node has received no revocations for longer than the route allows; check Redis',
+    'the node has received no revocations for longer than the route allows, or cannot enforce the active policy; check Redis and gatehouse_policy_behind',
   ),
 
   // prove-possession

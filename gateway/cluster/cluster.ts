@@ -58,6 +58,14 @@ export interface ClusterStatus {
   readonly joins: number
 }
 
+/** The activation of the cluster's policy that a member enforces. */
+export interface MemberActivation {
+  readonly number: number
+  readonly sequence: number
+  /** Number of the newest activation that the member could not apply. */
+  readonly failed: number | undefined
+}
+
 export interface ClusterDependencies {
   readonly link: RedisLink
   /** Redis connection for calls that can be slow. `Cluster.close` closes this connection. */
@@ -65,8 +73,11 @@ export interface ClusterDependencies {
   readonly node: { readonly id: string; readonly address: string; readonly version: string }
   /** Revision of the current policy. */
   readonly revision: () => string
-  /** Active revision of the cluster's policy on this node; `undefined` for a policy from a file. */
-  readonly activation?: (() => { readonly number: number; readonly sequence: number } | undefined) | undefined
+  /**
+   * Active revision of the cluster's policy on this node, and a later activation that the node could not apply;
+   * `undefined` for a policy from a file.
+   */
+  readonly activation?: (() => MemberActivation) | undefined
   /**
    * Longest time without contact to Redis for which this node still admits requests from its own state, ms. The lease
    * lasts equally long, so a node leaves the member list only after the node has stopped admitting requests (fenced
@@ -225,12 +236,11 @@ export class Cluster {
     let listed = false
     for (let i = 0; i + 2 < rest.length; i += 3) {
       const read = readMemberFacts(rest[i + 1], rest[i]!)
-      const { id, address, version, revision, policy_number, policy_sequence } = read
+      const { bound_ms: _bound, event_kinds: _kinds, ...stated } = read
       facts.push(read)
       listed ||= rest[i] === this.#key
       const position = rest[i + 2]!
       const behindMs = position === '' || newest === '' ? 0 : positionMs(newest!) - positionMs(position)
-      const stated = { id, address, version, revision, policy_number, policy_sequence }
       members.push({ ...stated, position, lag_ms: Math.max(0, behindMs) })
     }
     if (listed && !this.#hasLost(true)) this.#lastListed = facts
@@ -445,6 +455,7 @@ export class Cluster {
       revision: revision(),
       policy_number: active?.number ?? null,
       policy_sequence: active?.sequence ?? null,
+      policy_failed: active?.failed ?? null,
       bound_ms: this.boundMs,
       event_kinds,
     }

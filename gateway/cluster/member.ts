@@ -11,6 +11,8 @@ export interface MemberListing {
   /** Number of the policy revision of the cluster that the node uses, and of its activation; `null` for a file. */
   readonly policy_number: number | null
   readonly policy_sequence: number | null
+  /** Number of the newest activation that the node could not apply; `null` when it could. */
+  readonly policy_failed: number | null
   /** Position of the last event that the node applied. */
   readonly position: Position
   /** Time between the node's last applied event and the newest event in the log, ms. */
@@ -26,6 +28,8 @@ export interface MemberFacts {
   /** Number of the policy revision of the cluster, and of its activation; `null` for a policy from a file. */
   readonly policy_number: number | null
   readonly policy_sequence: number | null
+  /** Number of the newest activation that the member could not apply; `null` when it could. */
+  readonly policy_failed: number | null
   /** Time without contact to Redis after which the member admits no request from its old state, ms. */
   readonly bound_ms: number
   /** Kinds of events that the member applies. It acknowledges other kinds too, and ignores them. */
@@ -49,6 +53,7 @@ export function readMemberFacts(json: string | null | undefined, key: string): M
     revision: text('revision'),
     policy_number: count('policy_number'),
     policy_sequence: count('policy_sequence'),
+    policy_failed: count('policy_failed'),
     bound_ms: typeof bound === 'number' && bound > 0 ? bound : 0,
     event_kinds: kinds.filter((kind) => typeof kind === 'string'),
   }

@@ -16,6 +16,14 @@ export interface PolicyDependencies {
 export interface PolicyRoom {
   /** The policy in force. */
   readonly current: Snapshot
+  /**
+   * Prepares the process for the policy with which it starts. A process that starts with a policy of the cluster for
+   * which it cannot be prepared uses the older copy on its disk. Call once, before `watch`.
+   *
+   * @param prepare  prepares the process, and changes nothing if it throws
+   * @throws {ConfigError} when `prepare` rejects the policy, and there is no other
+   */
+  begin<Prepared>(prepare: (snapshot: Snapshot) => Prepared): Prepared
   /** Starts to follow changes of the policy, and reports each change to `events`. */
   watch(events: PolicyFileEvents): void
   /**
@@ -40,6 +48,7 @@ export function openPolicy({ path, settings, check }: PolicyDependencies): Polic
     get current() {
       return current
     },
+    begin: (prepare) => prepare(current),
     watch(events) {
       const prepare: PolicyFileEvents['prepare'] = (snapshot) => {
         check(snapshot)

@@ -1,14 +1,17 @@
-import { performance } from 'node:perf_hooks'
 import { Supervisor } from '../base/supervisor.ts'
+import type { MemberActivation } from '../cluster/cluster.ts'
+import { neverRead, type ReadTime } from '../cluster/freshness.ts'
 import type { SharedState } from '../cluster/shared-state.ts'
-import { ConfigError, formatProblem } from '../config/problem.ts'
+import { ConfigError } from '../config/problem.ts'
 import { compilePolicy } from '../policy/compile.ts'
 import type { PolicyRoom } from '../policy/open-policy.ts'
 import type { PolicyFileEvents } from '../policy/policy-file.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import { instruments } from '../telemetry/instruments.ts'
 import type { MetricSink, MetricSource } from '../telemetry/metrics.ts'
+import { type CompilerDependencies, compiledPolicy, type HeldPolicy } from './compiled-policy.ts'
 import type { Envelopes } from './envelope.ts'
+import { type FailedActivation, Hindrance } from './hindrance.ts'
 import { keepCopy } from './keep-copy.ts'
 import type { PolicyCopy } from './policy-copy.ts'
 import {
@@ -21,45 +24,24 @@ import {
   sourceOf,
 } from './revision.ts'
 import { ACTIVATION_EVENT, type RevisionStore, type SealedPolicy } from './revision-store.ts'
-import { openRevision } from './sealed-policy.ts'
+import { type FoundPolicy, openRevision } from './sealed-policy.ts'
 
 /** Time between two reads of the activation, ms. An event can be lost, and an activation can be written without one. */
 const CHECK_MS = 5000
 /** The same for a process that receives no events. */
 const POLL_MS = 1000
-/** Time between attempts to apply an activation that this process could not apply, ms. */
-const RETRY_MS = 5000
 
 export type PolicyLog = (level: 'info' | 'warn' | 'error', message: string, fields: Record<string, unknown>) => void
 
-export interface ActivePolicyDependencies {
-  /** Folder for which the relative paths in the policy are meant. */
-  readonly folder: string
-  readonly publicUrls: readonly string[] | undefined
+export interface ActivePolicyDependencies extends CompilerDependencies {
   readonly envelopes: Envelopes
   readonly copy: PolicyCopy
-  /** Checks that the settings contain all that the policy needs. @throws {ConfigError} */
-  readonly check: (snapshot: Snapshot) => void
   /**
    * A node follows the events of the cluster and restores what Redis lost. A worker reads Redis every second. A command
    * reads once, and writes no copy.
    */
   readonly role: 'node' | 'worker' | 'command'
   readonly log: PolicyLog
-}
-
-/** The policy that a process enforces, with the activation that made it active. */
-export interface HeldPolicy {
-  readonly activation: Activation
-  readonly revision: Revision
-  readonly sealed: SealedPolicy
-  readonly snapshot: Snapshot
-}
-
-/** An activation that this process could not apply. */
-export interface FailedActivation {
-  readonly activation: Activation
-  readonly problem: string
 }
 
 /** Causes for which a text from Redis is not accepted as policy. */
@@ -79,14 +61,12 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
     ['older', 0],
     ['unknown-form', 0],
   ])
+  readonly #hindrance = new Hindrance()
   #held: HeldPolicy
-  #failed: FailedActivation | undefined
-  #failedAt = Number.NEGATIVE_INFINITY
-  /**
-   * True while this process cannot read the activation in Redis, which can be valid for others: it lacks the key of the
-   * MAC, or a newer version wrote it.
-   */
-  #isUnreadable = false
+  /** Older policy on disk, for a start at which the process cannot be prepared for the newest one. */
+  #older: FoundPolicy | undefined
+  /** Time of the last read of the event log whose events are applied. */
+  #lastRead: () => ReadTime = () => neverRead
   #store: RevisionStore | undefined
   #events: PolicyFileEvents | undefined
   #turn: Promise<void> = Promise.resolve()
@@ -95,11 +75,11 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
   #compiled: { readonly hash: string; readonly base: HeldPolicy; readonly snapshot: Snapshot } | undefined
   #close = (): void => undefined
 
-  /** @param failed  newer activation that this process could not apply when it started */
-  constructor(dependencies: ActivePolicyDependencies, held: HeldPolicy, failed?: FailedActivation) {
+  /** @param older  authentic policy on disk that is older than `held` */
+  constructor(dependencies: ActivePolicyDependencies, held: HeldPolicy, older?: FoundPolicy) {
     this.#dependencies = dependencies
     this.#held = held
-    this.#failed = failed
+    this.#older = older
   }
 
   get current(): Snapshot {
@@ -112,12 +92,23 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
 
   /** Newer activation that this process could not apply; `undefined` when it enforces the newest that it knows. */
   get failed(): FailedActivation | undefined {
-    return this.#failed
+    return this.#hindrance.failed
   }
 
   /** Whether this process may enforce an older revision than Redis stores: it cannot read or apply the stored one. */
   get isHindered(): boolean {
-    return this.#failed !== undefined || this.#isUnreadable
+    return this.#hindrance.exists
+  }
+
+  /** Last read of the event log before the activation that this process does not enforce; `undefined` without one. */
+  get hinderedSince(): ReadTime | undefined {
+    return this.#hindrance.since
+  }
+
+  /** The activation as this process publishes it to the other members. */
+  get published(): MemberActivation {
+    const { number, sequence } = this.#held.activation
+    return { number, sequence, failed: this.failed?.activation.sequence }
   }
 
   /** Whether the activation has a MAC by another key than the writing key. */
@@ -127,9 +118,32 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
     return 'fault' in opened || opened.key !== envelopes.writer
   }
 
-  /** Reads revisions from this store from now on. */
-  attach(store: RevisionStore): void {
+  /**
+   * Reads revisions from this store from now on.
+   *
+   * @param lastRead  time of the last read of the event log whose events are applied, on a node
+   */
+  attach(store: RevisionStore, lastRead: () => ReadTime = () => neverRead): void {
     this.#store = store
+    this.#lastRead = lastRead
+  }
+
+  /** States that this process starts with an older policy on disk, because it cannot enforce the active one. */
+  startWithout(activation: Activation, error: ConfigError): void {
+    this.#hindrance.fail(activation, error)
+    this.#hindrance.settle(neverRead)
+    const { number } = activation
+    this.#dependencies.log('error', 'the active policy is invalid on this node; starting with the copy on disk', {
+      number,
+      problems: error.problems,
+    })
+  }
+
+  begin<Prepared>(prepare: (snapshot: Snapshot) => Prepared): Prepared {
+    const prepared = this.#begun(prepare)
+    if (this.failed === undefined) keepCopy(this.#dependencies, this.#held)
+    this.#older = undefined
+    return prepared
   }
 
   watch(events: PolicyFileEvents): void {
@@ -142,7 +156,7 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
 
   reload(): void {
     if (this.#events === undefined) return
-    this.#failedAt = Number.NEGATIVE_INFINITY
+    this.#hindrance.retry()
     void this.#task.attempt(() => this.check())
   }
 
@@ -196,6 +210,8 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
 
   /** Runs changes of the policy one after another. */
   async #inTurn(work: () => Promise<void>): Promise<void> {
+    // A failure to apply a change counts from before the change.
+    const lastRead = this.#lastRead()
     const before = this.#turn
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#turn = promise
@@ -203,7 +219,20 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
     try {
       await work()
     } finally {
+      this.#hindrance.settle(lastRead)
       resolve()
+    }
+  }
+
+  #begun<Prepared>(prepare: (snapshot: Snapshot) => Prepared): Prepared {
+    try {
+      return prepare(this.current)
+    } catch (error) {
+      const older = this.#older
+      if (!(error instanceof ConfigError) || older === undefined) throw error
+      this.startWithout(this.#held.activation, error)
+      this.#held = compiledPolicy(this.#dependencies, older)
+      return prepare(this.current)
     }
   }
 
@@ -213,26 +242,32 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
     const { envelopes } = this.#dependencies
     const opened = envelopes.open('activation', text)
     const activation = 'fault' in opened ? undefined : readActivation(opened.body)
-    if (isStored) this.#isUnreadable = 'fault' in opened ? opened.fault === 'unknown-key' : activation === undefined
-    if ('fault' in opened) {
-      this.#refuse(opened.fault, text)
+    const isUnreadable = 'fault' in opened ? opened.fault === 'unknown-key' : activation === undefined
+    if (isStored) this.#hindrance.isUnreadable = isUnreadable
+    if ('fault' in opened || activation === undefined) {
+      this.#refuse('fault' in opened ? opened.fault : 'unknown-form', text)
+      // An event is no proof that Redis stores the text.
+      if (isUnreadable && !isStored) return this.#follow(await this.#store!.activation(), true)
       // An envelope by a key that this process lacks can be valid for the other nodes.
-      return isStored && opened.fault === 'forged' ? this.#restore(text) : undefined
+      return isStored && !isUnreadable ? this.#restore(text) : undefined
     }
-    if (activation === undefined) return this.#refuse('unknown-form', text)
     const order = compareActivations(activation, this.#held.activation)
     if (order > 0) return this.#take(activation, text)
     if (order < 0) {
       this.#refuse('older', text)
       return isStored ? this.#restore(text) : undefined
     }
+    // Redis has lost a later activation. A member that enforces it restores it.
+    if (isStored) this.#hindrance.clear()
     if (text !== this.#held.sealed.activation) await this.#adoptMacs(text)
   }
 
   async #take(activation: Activation, text: string): Promise<void> {
-    const isRetry = this.#failed !== undefined && compareActivations(this.#failed.activation, activation) === 0
-    if (isRetry && performance.now() - this.#failedAt < RETRY_MS) return
-    const sealedRevision = await this.#store!.revision(activation.number)
+    if (this.#hindrance.isTooSoonFor(activation)) return
+    const sealedRevision = await this.#store!.revision(activation.number).catch((fault) => {
+      this.#hindrance.fail(activation, fault)
+      throw fault
+    })
     const sealed = { activation: text, number: activation.number, revision: sealedRevision ?? '' }
     const revision = this.#revisionOf(sealed, activation)
     if (revision === undefined) {
@@ -245,11 +280,11 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
       keepCopy(this.#dependencies, { activation, sealed })
       commit?.()
       this.#held = { activation, revision, sealed, snapshot }
-      this.#failed = undefined
+      this.#hindrance.clear()
     } catch (error) {
-      if (!(error instanceof ConfigError)) throw error
       this.#fail(activation, error)
-      return
+      if (error instanceof ConfigError) return
+      throw error
     }
     const { number, sequence, author, why } = activation
     const { message } = revision
@@ -290,12 +325,7 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
     })
   }
 
-  #fail(activation: Activation, error: Error): void {
-    const problem = error instanceof ConfigError ? error.problems.map(formatProblem).join('\n') : error.message
-    this.#failedAt = performance.now()
-    if (this.#failed?.problem !== problem || this.#failed.activation.sequence !== activation.sequence) {
-      this.#events?.rejected(error)
-    }
-    this.#failed = { activation, problem }
+  #fail(activation: Activation, error: unknown): void {
+    if (this.#hindrance.fail(activation, error)) this.#events?.rejected(error)
   }
 }

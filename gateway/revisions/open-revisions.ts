@@ -6,8 +6,11 @@ import { RevisionService } from './revision-service.ts'
 import { RevisionStore } from './revision-store.ts'
 import { Voter } from './voter.ts'
 
-/** Time between two looks at the other members while this node cannot apply the active revision, ms. */
-const LOOK_MS = 1000
+/**
+ * Time between two looks at the other members while this node cannot apply the active revision, ms: below 1 s, the least
+ * `revocation.max_staleness`.
+ */
+const LOOK_MS = 500
 
 export interface RevisionsDependencies {
   readonly policy: ActivePolicy
@@ -32,13 +35,18 @@ export interface RevisionsRoom {
 export function openRevisions({ policy, envelopes, node, cluster, log }: RevisionsDependencies): RevisionsRoom {
   const { link, client } = cluster
   const store = new RevisionStore(client, link.keys)
-  policy.attach(store)
+  policy.attach(store, () => cluster.cluster.freshness.lastRead)
   cluster.cluster.register(policy)
   cluster.cluster.register(new Voter({ node: node.id, store, envelopes, policy }))
   const service = new RevisionService({ policy, store, envelopes, cluster: cluster.cluster, log })
   let isBehind = false
   const look = async (): Promise<void> => {
-    isBehind = policy.isHindered && (await isOvertaken(cluster.cluster, node.id, policy, isBehind))
+    // A fault can be over, such as a Redis that did not reply.
+    if (policy.isHindered && store.connected) await policy.check().catch(() => undefined)
+    const others = policy.isHindered ? await othersEnforce(cluster.cluster, node.id, policy) : 'older'
+    if (others !== undefined) isBehind = others === 'newer'
+    // From `fenced_by` on, no node may decide by a revision that another node has replaced.
+    cluster.cluster.freshness.limitTo(others === 'older' ? undefined : policy.hinderedSince)
   }
   // A joining node looks before it is ready for the first time.
   cluster.cluster.register({ kinds: [], apply: () => undefined, catchUp: look })
@@ -56,17 +64,19 @@ export function openRevisions({ policy, envelopes, node, cluster, log }: Revisio
   }
 }
 
-/** Whether another member enforces a later activation. `before`: the last answer, if Redis fails. */
-async function isOvertaken(
+/**
+ * Revision that the other members enforce, compared with that of this node, which cannot apply the active one. `older`:
+ * no member can apply the active one, or none is left that could. `undefined`: not known yet, or Redis failed.
+ */
+async function othersEnforce(
   cluster: Pick<ClusterRoom['cluster'], 'list'>,
   own: string,
-  { held }: ActivePolicy,
-  before: boolean,
-): Promise<boolean> {
-  try {
-    const members = await cluster.list()
-    return members.some(({ id, policy_sequence: reached }) => id !== own && (reached ?? 0) > held.activation.sequence)
-  } catch {
-    return before
-  }
+  { held, failed }: ActivePolicy,
+): Promise<'newer' | 'older' | undefined> {
+  const members = await cluster.list().catch(() => undefined)
+  const others = members?.filter(({ id, policy_sequence }) => id !== own && policy_sequence !== null)
+  if (others === undefined) return undefined
+  if (others.some(({ policy_sequence }) => policy_sequence! > held.activation.sequence)) return 'newer'
+  const wanted = failed?.activation.sequence ?? 0
+  return others.every(({ policy_failed }) => (policy_failed ?? 0) >= wanted) ? 'older' : undefined
 }

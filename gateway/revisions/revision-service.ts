@@ -4,7 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ConfigError, type Problem } from '../config/problem.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import { type ActivationReceipt, ActivationReceipts, type ReceiptCluster } from './activation-receipt.ts'
-import type { ActivePolicy, HeldPolicy, PolicyLog } from './active-policy.ts'
+import type { ActivePolicy, PolicyLog } from './active-policy.ts'
+import type { HeldPolicy } from './compiled-policy.ts'
 import type { Envelopes } from './envelope.ts'
 import {
   type Activation,

@@ -2,10 +2,9 @@ import { performance } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SETTLE_MS } from '../cluster/epoch.ts'
 import { ConfigError, nowhere, problem } from '../config/problem.ts'
-import { compilePolicy } from '../policy/compile.ts'
-import { ActivePolicy, type ActivePolicyDependencies, type FailedActivation, type HeldPolicy } from './active-policy.ts'
+import { ActivePolicy, type ActivePolicyDependencies } from './active-policy.ts'
+import { compiledPolicy } from './compiled-policy.ts'
 import type { Envelopes } from './envelope.ts'
-import { keepCopy } from './keep-copy.ts'
 import {
   compareActivations,
   hashOf,
@@ -14,7 +13,6 @@ import {
   printRevision,
   type Revision,
   readActivation,
-  sourceOf,
 } from './revision.ts'
 import type { RevisionStore, SealedPolicy } from './revision-store.ts'
 import { type FoundPolicy, openSealed } from './sealed-policy.ts'
@@ -128,33 +126,21 @@ function readCopy({ copy, envelopes, log }: StartPolicyDependencies): ReadCopy {
   return { kept, isDamaged: kept === undefined }
 }
 
-/** Compiles the found policy. An invalid one is replaced by the copy on disk, if there is one. */
+/** Compiles the found policy. An invalid one is replaced by an older copy on disk, if there is one. */
 function started(
   dependencies: StartPolicyDependencies,
   found: FoundPolicy,
   kept: FoundPolicy | undefined,
 ): ActivePolicy {
-  let failed: FailedActivation | undefined
-  let held: HeldPolicy
+  const isOlder = kept !== undefined && compareActivations(kept.activation, found.activation) < 0
   try {
-    held = compiled(dependencies, found)
+    return new ActivePolicy(dependencies, compiledPolicy(dependencies, found), isOlder ? kept : undefined)
   } catch (error) {
-    if (!(error instanceof ConfigError) || kept === undefined) throw error
-    held = compiled(dependencies, kept)
-    failed = { activation: found.activation, problem: error.message }
-    dependencies.log('error', 'the active policy is invalid on this node; starting with the copy on disk', {
-      number: found.activation.number,
-      problems: error.problems,
-    })
+    if (!(error instanceof ConfigError) || !isOlder) throw error
+    const policy = new ActivePolicy(dependencies, compiledPolicy(dependencies, kept))
+    policy.startWithout(found.activation, error)
+    return policy
   }
-  if (failed === undefined && dependencies.role !== 'command') keepCopy(dependencies, held)
-  return new ActivePolicy(dependencies, held, failed)
-}
-
-function compiled({ folder, publicUrls, check }: StartPolicyDependencies, found: FoundPolicy): HeldPolicy {
-  const snapshot = compilePolicy(sourceOf(found.revision.files, folder), { publicUrls })
-  check(snapshot)
-  return { ...found, snapshot }
 }
 
 /**
@@ -180,7 +166,7 @@ async function plant(
   const facts = { number: 1, hash: hashOf(files), author, time: new Date().toISOString() }
   const revision: Revision = { ...facts, message: `seed ${seed.path}`, files }
   // An invalid seed must not become a revision.
-  compiled(dependencies, { activation: { ...facts, sequence: 1, why: 'seed' }, revision, sealed: noPolicy })
+  compiledPolicy(dependencies, { activation: { ...facts, sequence: 1, why: 'seed' }, revision, sealed: noPolicy })
   const sealed: SealedPolicy = {
     activation: envelopes.seal('activation', printActivation({ ...facts, sequence: 1, why: 'seed' })),
     number: 1,

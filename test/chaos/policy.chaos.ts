@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import type { RedisSettings } from '../../gateway/base/redis-topology.ts'
-import { RevisionStore, type SealedPolicy } from '../../gateway/revisions/revision-store.ts'
 import { startIssuer, testAudience } from '../kit/issuer.ts'
 import { startNode, type TestNode } from '../kit/node.ts'
 import { maxStalenessMs } from '../kit/node-cluster.ts'
+import { type ChangePhase, PhasedStore } from '../kit/phased-store.ts'
 import { PolicyFolder, policyEditor } from '../kit/policy-editor.ts'
 import { redisSettingsFor } from '../kit/redis.ts'
 import { redisCli } from '../kit/redis-cli.ts'
@@ -26,31 +26,6 @@ const NODES = ['n1', 'n2', 'n3', 'n4'] as const
 const LIMIT_MS = 240_000
 /** Time for which a node is paused after the change, ms: longer than the node serves protected routes without Redis. */
 const PAUSE_MS = maxStalenessMs + 1000
-
-type Phase = 'before-votes' | 'before-activation' | 'after-activation'
-
-/** Runs a function between two steps of a change. */
-class PhasedStore extends RevisionStore {
-  readonly at = new Map<Phase, () => void>()
-
-  override propose(id: string, revision: string) {
-    this.#reach('before-votes')
-    return super.propose(id, revision)
-  }
-
-  override async activate(sealed: SealedPolicy, expected: string) {
-    this.#reach('before-activation')
-    const written = await super.activate(sealed, expected)
-    this.#reach('after-activation')
-    return written
-  }
-
-  #reach(phase: Phase): void {
-    const act = this.at.get(phase)
-    this.at.delete(phase)
-    act?.()
-  }
-}
 
 const redis = await testSentinel({ minReplicas: 1 })
 const issuer = await startIssuer()
@@ -139,7 +114,7 @@ test('no node decides by an older revision than the node acknowledged, while nod
       }),
     )
   }
-  const phases: Phase[] = ['before-votes', 'before-activation', 'after-activation']
+  const phases: ChangePhase[] = ['before-votes', 'before-activation', 'after-activation']
   /** Faults by the change in which they happen. */
   const faults = new Map<number, () => void>()
   for (const [i, phase] of phases.entries()) {

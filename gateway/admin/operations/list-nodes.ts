@@ -17,6 +17,10 @@ const member = z.strictObject({
     .int()
     .nullable()
     .describe('Number of the activation of that revision. It rises with every change, also with a rollback.'),
+  policy_failed: z
+    .int()
+    .nullable()
+    .describe('Number of a later activation that the node could not apply; `null` when it could.'),
   position: z.string().describe('Position of the last applied event of the cluster.'),
   lag_ms: z.number().describe('Time by which `position` is behind the newest event, ms.'),
 })
@@ -40,6 +44,7 @@ export const listNodes = operation({
           revision: '3f2a9c1d04be',
           policy_number: 12,
           policy_sequence: 14,
+          policy_failed: null,
           position: '1911902400000-0',
           lag_ms: 0,
         },

@@ -56,6 +56,7 @@ test('the member list of the cluster has the running members, without those that
       revision: 'r1',
       policy_number: null,
       policy_sequence: null,
+      policy_failed: null,
       position: expect.stringMatching(/^\d+-\d+$/),
       lag_ms: expect.any(Number),
     })),

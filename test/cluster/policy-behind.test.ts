@@ -1,0 +1,131 @@
+// A node that cannot enforce the active revision, because one of its secrets is missing, does not decide by the revision
+// before while another node enforces the active one. Each node has its own folder of secrets.
+
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, expect, test } from 'vitest'
+import type { ActivationReceipt } from '../../gateway/revisions/activation-receipt.ts'
+import { startIssuer, testAudience } from '../kit/issuer.ts'
+import { readMetrics } from '../kit/metrics.ts'
+import { startNode, TestNode } from '../kit/node.ts'
+import { PhasedStore } from '../kit/phased-store.ts'
+import { type PolicyEditor, PolicyFolder, policyEditor } from '../kit/policy-editor.ts'
+import { testRedis } from '../kit/redis.ts'
+import { until } from '../kit/until.ts'
+import { startUpstream } from '../kit/upstream.ts'
+
+const [redis, issuer, upstream] = await Promise.all([testRedis(), startIssuer(), startUpstream()])
+const folder = new PolicyFolder(redis.url)
+const token = issuer.sign({ claims: { scope: 'read' } })
+
+let n1: TestNode
+let n2: TestNode
+let editor: PolicyEditor
+let store: PhasedStore
+
+/** A policy with a public and a protected route; the service needs this file as a secret. */
+function policyWith(paths: readonly string[], secret?: string): object {
+  const credentials =
+    secret === undefined ? 'none' : { type: 'header', name: 'x-api-key', secret: { file: `${secret}.txt` } }
+  const routes = paths.map((path) => ({
+    id: path,
+    match: { path: `/${path}/**` },
+    require: path === 'open' ? 'public' : { scopes: { all: ['read'] } },
+  }))
+  const issuers = { main: { issuer: issuer.url, audience: [testAudience] } }
+  return { version: 1, issuers, services: { pages: { upstreams: [upstream.url], credentials, routes } } }
+}
+
+function optionsOf(id: string) {
+  const options = folder.options(id, policyWith(['open', 'first']))
+  mkdirSync(join(folder.path, id), { recursive: true })
+  const policy = { source: 'cluster', seed: join(folder.path, id, 'seed.yaml'), copy: folder.copyOf(id) }
+  writeFileSync(policy.seed, readFileSync(join(folder.path, `${id}.yaml`)))
+  return { ...options, settings: { ...options.settings, policy, revocation: { max_staleness: '2s' } } }
+}
+
+const secretOf = (id: string, name: string) => join(folder.path, id, `${name}.txt`)
+const give = (name: string, ...ids: string[]) => {
+  for (const id of ids) writeFileSync(secretOf(id, name), 'secret-of-the-service')
+}
+/** Gives a node the secret, and makes it try the revision again at once. */
+const mend = (name: string, node: TestNode, id: string) => {
+  give(name, id)
+  node.signal('SIGHUP')
+}
+const statusOf = async ({ port }: TestNode, path: string) =>
+  (await fetch(`http://127.0.0.1:${port}/${path}/1`, { headers: { authorization: `Bearer ${token}` } })).status
+const isReady = async ({ adminPort }: TestNode) => (await fetch(`http://127.0.0.1:${adminPort}/readyz`)).ok
+const isFenced = ({ fenced_by }: ActivationReceipt) => until('the fence', () => Date.now() > Date.parse(fenced_by))
+
+beforeAll(async () => {
+  n1 = await startNode(optionsOf('n1'))
+  n2 = await startNode(optionsOf('n2'))
+  editor = await policyEditor(redis.port, folder, (client, keys) => new PhasedStore(client, keys))
+  store = editor.store as PhasedStore
+})
+
+/** Applies a policy after whose votes these nodes lose its secret. */
+async function applyAndLose(paths: readonly string[], secret: string, ...losing: string[]): Promise<ActivationReceipt> {
+  give(secret, 'n1', 'n2')
+  store.at.set('before-activation', () => {
+    for (const id of losing) rmSync(secretOf(id, secret))
+  })
+  const outcome = await editor.apply(policyWith(paths, secret), { waitMs: 1500 })
+  return (outcome as { readonly receipt: ActivationReceipt }).receipt
+}
+
+test('a node that loses a secret after its vote rejects protected requests with 503 from `fenced_by` on, and is not ready until SIGHUP finds the secret', async () => {
+  const receipt = await applyAndLose(['open', 'second'], 'two', 'n2')
+  expect(receipt).toMatchObject({ acknowledged: [{ node: 'n1' }], missing: ['n2'], not_fenced: ['open'] })
+  await isFenced(receipt)
+  expect([await statusOf(n2, 'first'), await statusOf(n2, 'open')]).toEqual([503, 200])
+  expect([await isReady(n1), await isReady(n2)]).toEqual([true, false])
+  await until('an answer of the other node', async () => (await statusOf(n1, 'second')) === 200)
+  mend('two', n2, 'n2')
+  await until('the new revision', async () => (await statusOf(n2, 'second')) === 200 && (await isReady(n2)))
+})
+
+test('when no node can enforce the active revision, all stay ready and decide by the one before', async () => {
+  const receipt = await applyAndLose(['open', 'third'], 'three', 'n1', 'n2')
+  expect(receipt).toMatchObject({ acknowledged: [], missing: ['n1', 'n2'] })
+  await isFenced(receipt)
+  for (const node of [n1, n2]) {
+    await until('an answer by the revision before', async () => (await statusOf(node, 'second')) === 200)
+    expect(await isReady(node)).toBe(true)
+    expect((await readMetrics(node.adminPort)).sum('gatehouse_policy_behind')).toBe(1)
+  }
+  mend('three', n1, 'n1')
+  mend('three', n2, 'n2')
+  for (const node of [n1, n2]) await until('the new revision', async () => (await statusOf(node, 'third')) === 200)
+})
+
+test('a node that starts without a secret of the active revision names it, keeps its older copy, and is not ready until it has the secret', async () => {
+  await n2.stop()
+  give('four', 'n1')
+  expect(await editor.apply(policyWith(['open', 'fourth'], 'four'))).toMatchObject({ outcome: 'activated' })
+  const copy = readFileSync(folder.copyOf('n2'))
+
+  const late = new TestNode(optionsOf('n2'))
+  try {
+    const told = await late.waitForLine(
+      ({ msg }) => msg === 'the active policy is invalid on this node; starting with the copy on disk',
+    )
+    expect(JSON.stringify(told['problems'])).toContain('four.txt')
+    const { listen, admin } = await late.waitForLine(({ msg }) => msg === 'node started')
+    late.port = Number(String(listen).split(':').at(-1))
+    late.adminPort = Number(String(admin).split(':').at(-1))
+    await late.waitForLine(({ msg }) => msg === 'joined the cluster')
+    expect([await statusOf(late, 'open'), await statusOf(late, 'third'), await isReady(late)]).toEqual([
+      200,
+      503,
+      false,
+    ])
+    expect(readFileSync(folder.copyOf('n2'))).toEqual(copy)
+    mend('four', late, 'n2')
+    await until('the new revision', async () => (await statusOf(late, 'fourth')) === 200 && (await isReady(late)))
+    expect(readFileSync(folder.copyOf('n2'))).not.toEqual(copy)
+  } finally {
+    await late.remove()
+  }
+})
