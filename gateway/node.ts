@@ -125,7 +125,10 @@ async function openRooms(loaded: LoadedSettings, lines: LineWriter, log: NodeLog
   const sessions = open(cluster && revocation && openSessions({ ...common, cluster, revocation, trade }))
   const login = openLogin({ ...common, link, sessions: sessions?.sessions, clients, keys })
   const lifetimes = { issuers: () => policy.current.issuers.values(), auditRecentMs: settings.audit.recentMs }
-  const revisions = open(cluster && activePolicy && openRevisions({ ...common, ...activePolicy, node, cluster }))
+  const isKeyHeld = async (id: string): Promise<boolean> => (await ringKeys.service?.has('policy', id)) !== false
+  const revisions = open(
+    cluster && activePolicy && openRevisions({ ...common, ...activePolicy, node, cluster, isKeyHeld }),
+  )
   const renewPolicyMacs = revisions && (() => revisions.service.renewMacs())
   const ringKeys = open(openKeys({ ...common, lifetimes, node, cluster, renewPolicyMacs }))
   const reload = open(nodeReload({ ...common, loaded, keyChange: ringKeys.change, credentials, policy }))

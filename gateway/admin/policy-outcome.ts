@@ -32,6 +32,12 @@ export function policyReply(
     case 'unchanged':
       return { status: 200, document: outcome, note: { ...note, unchanged: outcome.number } }
     case 'conflict':
+      if (outcome.isUnreadable) {
+        throw new ApiProblem('policy_conflict', 'Redis has an activation that this node cannot read', {
+          members: { active: outcome.number, since: [] },
+          hint: 'add the keys of the other nodes to keys.policy, or upgrade this node; a node replaces a forged activation within 15 s',
+        })
+      }
       throw new ApiProblem('policy_conflict', `revision ${outcome.number} is active now`, {
         members: { active: outcome.number, since: outcome.since, difference: about.meanwhile },
         hint: 'compare the policy with the active revision again',

@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import { Supervisor } from '../base/supervisor.ts'
 import type { MemberActivation } from '../cluster/cluster.ts'
 import { neverRead, type ReadTime } from '../cluster/freshness.ts'
@@ -10,7 +11,7 @@ import type { Snapshot } from '../policy/snapshot.ts'
 import { instruments } from '../telemetry/instruments.ts'
 import type { MetricSink, MetricSource } from '../telemetry/metrics.ts'
 import { type CompilerDependencies, compiledPolicy, type HeldPolicy } from './compiled-policy.ts'
-import type { Envelopes } from './envelope.ts'
+import type { Envelopes, UnopenedEnvelope } from './envelope.ts'
 import { type FailedActivation, Hindrance } from './hindrance.ts'
 import { keepCopy } from './keep-copy.ts'
 import type { PolicyCopy } from './policy-copy.ts'
@@ -30,6 +31,12 @@ import { type FoundPolicy, openRevision } from './sealed-policy.ts'
 const CHECK_MS = 5000
 /** The same for a process that receives no events. */
 const POLL_MS = 1000
+
+/**
+ * Time for which an activation by an unknown key must stay before a node replaces it, ms: longer than the other processes
+ * need to report their keys again after a loss of data.
+ */
+const UNKNOWN_KEY_MS = 10_000
 
 export type PolicyLog = (level: 'info' | 'warn' | 'error', message: string, fields: Record<string, unknown>) => void
 
@@ -72,6 +79,15 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
   #turn: Promise<void> = Promise.resolve()
   /** Text of the last refused activation, so that each is counted and logged once per read of a new text. */
   #refusedText = ''
+  /** Text in Redis with a MAC by a key that this process lacks, and the time at which it was first read, ms. */
+  #unknown: { readonly text: string; readonly sinceMs: number; isLogged: boolean } | undefined
+  /**
+   * Whether Redis stored the activation of this process while the process ran. Without this proof, a node that was down
+   * during a rotation of the keys would replace the later activations that it cannot read.
+   */
+  #isConfirmed = false
+  /** Whether another process has a key of kind `policy`, or enforces a later activation. */
+  #isKnownElsewhere: (key: string) => Promise<boolean> = async () => true
   #compiled: { readonly hash: string; readonly base: HeldPolicy; readonly snapshot: Snapshot } | undefined
   #close = (): void => undefined
 
@@ -100,6 +116,11 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
     return this.#hindrance.exists
   }
 
+  /** Whether Redis has an activation that this process cannot read. */
+  get isUnreadable(): boolean {
+    return this.#hindrance.isUnreadable
+  }
+
   /** Last read of the event log before the activation that this process does not enforce; `undefined` without one. */
   get hinderedSince(): ReadTime | undefined {
     return this.#hindrance.since
@@ -121,11 +142,17 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
   /**
    * Reads revisions from this store from now on.
    *
-   * @param lastRead  time of the last read of the event log whose events are applied, on a node
+   * @param cluster  on a node: time of the last read of the event log whose events are applied, and whether another
+   *   process has a key of kind `policy` or enforces a later activation
    */
-  attach(store: RevisionStore, lastRead: () => ReadTime = () => neverRead): void {
+  attach(
+    store: RevisionStore,
+    cluster?: { readonly lastRead: () => ReadTime; readonly isKnownElsewhere: (key: string) => Promise<boolean> },
+  ): void {
     this.#store = store
-    this.#lastRead = lastRead
+    if (cluster === undefined) return
+    this.#lastRead = cluster.lastRead
+    this.#isKnownElsewhere = cluster.isKnownElsewhere
   }
 
   /** States that this process starts with an older policy on disk, because it cannot enforce the active one. */
@@ -248,9 +275,10 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
       this.#refuse('fault' in opened ? opened.fault : 'unknown-form', text)
       // An event is no proof that Redis stores the text.
       if (isUnreadable && !isStored) return this.#follow(await this.#store!.activation(), true)
-      // An envelope by a key that this process lacks can be valid for the other nodes.
-      return isStored && !isUnreadable ? this.#restore(text) : undefined
+      if (isStored && 'fault' in opened) return this.#replace(text, opened)
+      return undefined
     }
+    if (isStored) this.#unknown = undefined
     const order = compareActivations(activation, this.#held.activation)
     if (order > 0) return this.#take(activation, text)
     if (order < 0) {
@@ -258,8 +286,27 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
       return isStored ? this.#restore(text) : undefined
     }
     // Redis has lost a later activation. A member that enforces it restores it.
-    if (isStored) this.#hindrance.clear()
+    if (isStored) {
+      this.#hindrance.clear()
+      this.#isConfirmed = true
+    }
     if (text !== this.#held.sealed.activation) await this.#adoptMacs(text)
+  }
+
+  /** Replaces a forged activation in Redis, and one by a key that no process of the cluster has. */
+  async #replace(text: string, { fault, key }: UnopenedEnvelope): Promise<void> {
+    if (fault === 'forged') return this.#restore(text)
+    const nowMs = performance.now()
+    if (this.#unknown?.text !== text) this.#unknown = { text, sinceMs: nowMs, isLogged: false }
+    if (!this.#isConfirmed || nowMs - this.#unknown.sinceMs < UNKNOWN_KEY_MS) return
+    const isKnown = await this.#isKnownElsewhere(key!)
+    const message = isKnown
+      ? 'the activation in Redis has a MAC by a key that this node lacks, and other nodes may use it'
+      : 'the activation in Redis has a MAC by a key that no process has'
+    if (!this.#unknown.isLogged) this.#dependencies.log('warn', message, { key: key!.slice(0, 64) })
+    this.#unknown.isLogged = isKnown
+    if (isKnown) return
+    await this.#restore(text)
   }
 
   async #take(activation: Activation, text: string): Promise<void> {
@@ -281,6 +328,7 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
       commit?.()
       this.#held = { activation, revision, sealed, snapshot }
       this.#hindrance.clear()
+      this.#isConfirmed = true
     } catch (error) {
       this.#fail(activation, error)
       if (error instanceof ConfigError) return

@@ -6,16 +6,22 @@ import type { SealKey } from '../base/sealer.ts'
 const shape = z.strictObject({ key: z.string(), mac: z.string(), body: z.string() })
 
 /** Result of the verification of an envelope. */
-export type OpenedEnvelope =
-  | { readonly body: string; readonly key: string }
-  /** `unknown-key`: this process lacks the key. `forged`: the text is malformed, or its MAC is wrong. */
-  | { readonly fault: 'unknown-key' | 'forged' }
+export type OpenedEnvelope = { readonly body: string; readonly key: string } | UnopenedEnvelope
+
+/**
+ * An envelope that is not accepted. `unknown-key`: this process lacks the key with this id. `forged`: the text is
+ * malformed, or its MAC is wrong.
+ */
+export interface UnopenedEnvelope {
+  readonly fault: 'unknown-key' | 'forged'
+  readonly key?: string
+}
 
 /**
  * Content of an envelope. An envelope of one kind is never accepted as another kind. A rejected candidate must not pass
  * for the revision that later got its number.
  */
-export type EnvelopeKind = 'revision' | 'activation' | 'candidate'
+export type EnvelopeKind = 'revision' | 'activation' | 'candidate' | 'vote'
 
 /**
  * Authenticates texts that are stored in Redis, with a key that Redis does not have: HMAC-SHA256 (RFC 2104) over the
@@ -51,7 +57,7 @@ export class Envelopes {
     const { data } = shape.safeParse(parsed(text))
     if (data === undefined) return { fault: 'forged' }
     const key = this.#ring.keys.find(({ id }) => id === data.key)
-    if (key === undefined) return { fault: 'unknown-key' }
+    if (key === undefined) return { fault: 'unknown-key', key: data.key }
     const [expected, given] = [Buffer.from(this.#sealed(key, kind, data.body)), Buffer.from(text)]
     if (given.length !== expected.length || !timingSafeEqual(given, expected)) return { fault: 'forged' }
     return { body: data.body, key: key.id }

@@ -18,6 +18,8 @@ export interface RevisionsDependencies {
   readonly node: { readonly id: string }
   readonly cluster: Pick<ClusterRoom, 'link' | 'cluster' | 'client'>
   readonly log: PolicyLog
+  /** Whether any process of the cluster has a key of kind `policy`. @throws {RedisFault} as a rejection */
+  readonly isKeyHeld: (id: string) => Promise<boolean>
 }
 
 /** The revisions of the cluster's policy, on a node with `policy.source: cluster`. */
@@ -32,10 +34,21 @@ export interface RevisionsRoom {
 }
 
 /** Follows the policy of the cluster. Call before the node joins the cluster. */
-export function openRevisions({ policy, envelopes, node, cluster, log }: RevisionsDependencies): RevisionsRoom {
+export function openRevisions({
+  policy,
+  envelopes,
+  node,
+  cluster,
+  log,
+  isKeyHeld,
+}: RevisionsDependencies): RevisionsRoom {
   const { link, client } = cluster
   const store = new RevisionStore(client, link.keys)
-  policy.attach(store, () => cluster.cluster.freshness.lastRead)
+  policy.attach(store, {
+    lastRead: () => cluster.cluster.freshness.lastRead,
+    isKnownElsewhere: async (key) =>
+      (await isKeyHeld(key)) || (await othersEnforce(cluster.cluster, node.id, policy)) !== 'older',
+  })
   cluster.cluster.register(policy)
   cluster.cluster.register(new Voter({ node: node.id, store, envelopes, policy }))
   const service = new RevisionService({ policy, store, envelopes, cluster: cluster.cluster, log })

@@ -1,10 +1,9 @@
-import { randomUUID } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { ConfigError, type Problem } from '../config/problem.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import { type ActivationReceipt, ActivationReceipts, type ReceiptCluster } from './activation-receipt.ts'
 import type { ActivePolicy, PolicyLog } from './active-policy.ts'
+import { collectVotes } from './collect-votes.ts'
 import type { HeldPolicy } from './compiled-policy.ts'
 import type { Envelopes } from './envelope.ts'
 import {
@@ -17,14 +16,9 @@ import {
   type RevisionFacts,
   readRevision,
 } from './revision.ts'
-import { CANDIDATE_EVENT, type RevisionStore, type SealedPolicy } from './revision-store.ts'
+import type { RevisionStore, SealedPolicy } from './revision-store.ts'
 import { openRevision } from './sealed-policy.ts'
-import { type Objection, readVote, type VoteProblem } from './vote.ts'
-
-/** Longest wait for the votes of the members, ms. */
-const VOTES_MS = 5000
-/** Time between two reads of votes, ms. */
-const LOOK_AGAIN_MS = 25
+import type { Objection } from './vote.ts'
 
 export interface RevisionServiceDependencies {
   readonly policy: ActivePolicy
@@ -52,7 +46,13 @@ export type PolicyOutcome =
   /** The files are those of the active revision. */
   | { readonly outcome: 'unchanged'; readonly number: number }
   /** Another revision is active than the caller compared with. `since` lists the revisions after it. */
-  | { readonly outcome: 'conflict'; readonly number: number; readonly since: readonly RevisionFacts[] }
+  | {
+      readonly outcome: 'conflict'
+      readonly number: number
+      readonly since: readonly RevisionFacts[]
+      /** Whether Redis has an activation that this node cannot read. */
+      readonly isUnreadable: boolean
+    }
   /** The policy is invalid. */
   | { readonly outcome: 'invalid'; readonly problems: readonly Problem[] }
   /** Some members could not enforce the policy. */
@@ -159,21 +159,24 @@ export class RevisionService {
     if (invalid !== undefined) return { outcome: 'invalid', problems: invalid }
     const number = (await this.#highest(base.activation.number)) + 1
     const facts = { number, hash, author, time: new Date().toISOString() }
-    const body = printRevision({ ...facts, message, files })
-    const objections = await this.#objections(envelopes.seal('candidate', body))
+    const proposed: Revision = { ...facts, message, files }
+    const { objections, ...votes } = await collectVotes(this.#dependencies, {
+      follows: base.activation.sequence,
+      revision: proposed,
+    })
     if (objections.length > 0) {
       log('warn', 'policy not activated: members cannot enforce it', { number, author, objections })
       return { outcome: 'rejected', objections }
     }
-    const { sequence } = base.activation
-    const activation = printActivation({ ...facts, sequence: sequence + 1, why })
-    const revision = envelopes.seal('revision', body)
+    const sequence = votes.sequence + 1
+    const activation = printActivation({ ...facts, sequence, time: votes.time, why })
+    const revision = envelopes.seal('revision', printRevision(proposed))
     const sealed: SealedPolicy = { activation: envelopes.seal('activation', activation), number, revision }
     const sentMs = Date.now()
     const sentAt = performance.now()
     const written = await store.activate(sealed, base.sealed.activation)
     if (written === undefined) return this.#conflict(base.activation.number)
-    const active = { number, sequence: sequence + 1, revision: policy.tryCandidate(files).revision }
+    const active = { number, sequence, revision: policy.tryCandidate(files).revision }
     const activated = { ...active, sentMs, sentAt, before: base.snapshot, waitMs }
     return { outcome: 'activated', receipt: await this.#receipts.collect(written, activated) }
   }
@@ -205,37 +208,7 @@ export class RevisionService {
     await policy.check()
     const { number } = this.active.activation
     const since = (await this.list()).filter((each) => each.number > against)
-    return { outcome: 'conflict', number, since }
-  }
-
-  /** Asks every member whether it could enforce the candidate. Returns the members that did not say yes. */
-  async #objections(candidate: string): Promise<Objection[]> {
-    const { store } = this.#dependencies
-    const id = randomUUID()
-    const { members } = await store.propose(id, candidate)
-    const deadline = performance.now() + VOTES_MS
-    for (;;) {
-      const [votes, living] = await Promise.all([store.votes(id), this.#living()])
-      const open: Objection[] = []
-      const refused: Objection[] = []
-      for (const { id: node, eventKinds } of members) {
-        if (!eventKinds.includes(CANDIDATE_EVENT)) refused.push({ node, problems: [foreignMember] })
-        else if (!living.has(node)) continue
-        else {
-          const vote = readVote(votes.get(node) ?? '')
-          if (vote === undefined) open.push({ node, problems: [silentMember] })
-          else if (!vote.ok) refused.push({ node, problems: vote.problems })
-        }
-      }
-      if (open.length === 0 || performance.now() >= deadline) {
-        return [...refused, ...open].sort((a, b) => (a.node < b.node ? -1 : 1))
-      }
-      await sleep(LOOK_AGAIN_MS)
-    }
-  }
-
-  async #living(): Promise<ReadonlySet<string>> {
-    return new Set((await this.#dependencies.cluster.list()).map(({ id }) => id))
+    return { outcome: 'conflict', number, since, isUnreadable: policy.isUnreadable }
   }
 
   #opened(number: number, text: string): Revision | undefined {
@@ -245,12 +218,6 @@ export class RevisionService {
     return hash === undefined ? undefined : openRevision(envelopes, text, { number, hash })
   }
 }
-
-const foreignMember: VoteProblem = {
-  message: 'the node does not follow the policy of the cluster: its policy.source is file, or its version is older',
-}
-
-const silentMember: VoteProblem = { message: `the node did not vote within ${VOTES_MS / 1000} s` }
 
 function factsOf({ number, hash, author, message, time }: Revision): RevisionFacts {
   return { number, hash, author, message, time }

@@ -36,6 +36,7 @@ const activationBody = z.strictObject({
   hash: facts.hash,
   author: z.string(),
   why: z.enum(['seed', 'apply', 'rollback']),
+  /** Time of the vote by the Redis clock (RFC 3339); the clock of a node could be set back. */
   time: z.string(),
 })
 
@@ -81,8 +82,10 @@ export function readActivation(body: string): Activation | undefined {
 }
 
 /**
- * Orders activations. Equal sequences exist only after Redis lost a write: then the later time, and then the hash,
- * decides, so that all nodes choose the same one.
+ * Orders activations. A new activation has a higher sequence than every activation that a voting member knows. So equal
+ * sequences exist only when Redis lost a write and each node that had applied it was down at the next change. Then the
+ * later time by the Redis clock wins, and then the hash, so that all nodes choose the same one. The MAC covers the order:
+ * the value that Redis stores must not decide, because a Redis writer could write the lost activation back.
  *
  * @returns negative when `a` comes before `b`, 0 when they are the same
  */

@@ -1,11 +1,9 @@
 import { z } from 'zod'
 import type { Problem } from '../config/problem.ts'
+import type { Envelopes } from './envelope.ts'
 
 /** A problem with a candidate on one node. Place, code and hint are absent where they are not known. */
 export type VoteProblem = Pick<Problem, 'message'> & Partial<Problem>
-
-/** Vote of a node on a candidate. */
-export type Vote = { readonly ok: true } | { readonly ok: false; readonly problems: readonly VoteProblem[] }
 
 /** A node that did not vote yes, and why. */
 export interface Objection {
@@ -13,28 +11,42 @@ export interface Objection {
   readonly problems: readonly VoteProblem[]
 }
 
+/** Vote of a node on a candidate. */
+export interface Vote {
+  /** Id of the candidate. */
+  readonly candidate: string
+  readonly node: string
+  /** Number of the newest activation that the node knows, also of one that it could not apply. */
+  readonly sequence: number
+  /** Problems with the candidate. Without problems the vote is yes. */
+  readonly problems: readonly VoteProblem[]
+}
+
 const text = z.string().optional()
 const number = z.number().optional()
 
-const shape = z.union([
-  z.object({ ok: z.literal(true) }),
-  z.object({
-    ok: z.literal(false),
-    problems: z.array(
-      z.object({ message: z.string(), code: text, path: text, file: text, line: number, column: number, hint: text }),
-    ),
-  }),
-])
+const shape = z.object({
+  candidate: z.string(),
+  node: z.string(),
+  sequence: z.int().min(1),
+  problems: z.array(
+    z.object({ message: z.string(), code: text, path: text, file: text, line: number, column: number, hint: text }),
+  ),
+})
 
-export function printVote(vote: Vote): string {
-  return JSON.stringify(vote)
+/** Makes the envelope of a vote. The MAC binds the vote to the candidate and to the node. */
+export function sealVote(envelopes: Envelopes, vote: Vote): string {
+  return envelopes.seal('vote', JSON.stringify(vote))
 }
 
-/** Parses a vote from Redis; `undefined` when it is malformed. */
-export function readVote(json: string): Vote | undefined {
-  try {
-    return shape.safeParse(JSON.parse(json)).data as Vote | undefined
-  } catch {
-    return undefined
-  }
+/** Opens a vote from Redis; `undefined` when it is not an authentic vote of this node on this candidate. */
+export function openVote(
+  envelopes: Envelopes,
+  envelope: string,
+  { candidate, node }: Pick<Vote, 'candidate' | 'node'>,
+): Vote | undefined {
+  const opened = envelopes.open('vote', envelope)
+  if ('fault' in opened) return undefined
+  const vote = shape.safeParse(JSON.parse(opened.body)).data as Vote | undefined
+  return vote?.candidate === candidate && vote.node === node ? vote : undefined
 }

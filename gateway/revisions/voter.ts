@@ -1,24 +1,37 @@
+import { performance } from 'node:perf_hooks'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Supervisor } from '../base/supervisor.ts'
 import type { SharedState } from '../cluster/shared-state.ts'
 import { ConfigError } from '../config/problem.ts'
 import type { ActivePolicy } from './active-policy.ts'
+import { type Candidate, readCandidate } from './candidate.ts'
 import type { Envelopes } from './envelope.ts'
-import { readRevision } from './revision.ts'
 import { CANDIDATE_EVENT, type RevisionStore } from './revision-store.ts'
-import { printVote, type Vote } from './vote.ts'
+import { sealVote, type VoteProblem } from './vote.ts'
+
+/** Candidates that wait for the vote of this node, at most. The oldest one is left out. */
+const WAITING_MAX = 32
+/** Ids of candidates that this node remembers, so that it votes once on each. */
+const REMEMBERED_MAX = 1000
 
 export interface VoterDependencies {
   readonly node: string
   readonly store: RevisionStore
   readonly envelopes: Envelopes
-  readonly policy: Pick<ActivePolicy, 'tryCandidate'>
+  readonly policy: Pick<ActivePolicy, 'tryCandidate' | 'held' | 'failed'>
 }
 
-/** Votes on candidates for the policy of the cluster: yes when this node could enforce the candidate. */
+/**
+ * Votes on candidates for the policy of the cluster: yes when this node could enforce the candidate. A process that can
+ * write to Redis can repeat events, so each candidate is compiled once, one at a time, and the newest one first.
+ */
 export class Voter implements SharedState {
   readonly kinds = [CANDIDATE_EVENT]
   readonly #dependencies: VoterDependencies
   readonly #task = new Supervisor('policy-vote')
+  readonly #known = new Set<string>()
+  readonly #waiting: string[] = []
+  #isVoting = false
 
   constructor(dependencies: VoterDependencies) {
     this.#dependencies = dependencies
@@ -27,31 +40,65 @@ export class Voter implements SharedState {
   /** Votes in the background: acknowledgements of other events do not wait for the compiler. */
   apply(_kind: string, payload: Buffer): void {
     const id = payload.toString()
-    void this.#task.attempt(async () => {
-      const { store, node } = this.#dependencies
-      const text = await store.candidate(id)
-      if (text !== undefined) await store.vote(id, node, printVote(this.#voteOn(text)))
-    })
+    if (this.#known.has(id)) return
+    this.#known.add(id)
+    if (this.#known.size > REMEMBERED_MAX) this.#known.delete(this.#known.values().next().value!)
+    this.#waiting.push(id)
+    if (this.#waiting.length > WAITING_MAX) this.#waiting.shift()
+    if (!this.#isVoting) void this.#task.attempt(() => this.#voteOnAll())
   }
 
   /** Candidates of the time before this node joined have no use for its vote. */
   async catchUp(): Promise<void> {}
 
-  #voteOn(text: string): Vote {
-    const { envelopes, policy } = this.#dependencies
+  async #voteOnAll(): Promise<void> {
+    this.#isVoting = true
+    for (let id = this.#waiting.pop(); id !== undefined; id = this.#waiting.pop()) {
+      const wanted = id
+      await this.#task.attempt(() => this.#vote(wanted))
+    }
+    this.#isVoting = false
+  }
+
+  async #vote(id: string): Promise<void> {
+    const { store, node, envelopes, policy } = this.#dependencies
+    const text = await store.candidate(id)
+    if (text === undefined) return
+    const begunAt = performance.now()
+    const problems = this.#problemsOf(id, text)
+    const tookMs = performance.now() - begunAt
+    const sequence = Math.max(policy.held.activation.sequence, policy.failed?.activation.sequence ?? 0)
+    await store.vote(id, node, sealVote(envelopes, { candidate: id, node, sequence, problems }))
+    // Requests get at least half of the time of the event loop.
+    await sleep(tookMs)
+  }
+
+  #problemsOf(id: string, text: string): readonly VoteProblem[] {
+    const { envelopes } = this.#dependencies
     const opened = envelopes.open('candidate', text)
     if ('fault' in opened) {
       const why = opened.fault === 'forged' ? 'is not authentic' : 'was authenticated by a key that this node lacks'
-      return { ok: false, problems: [{ message: `the candidate ${why}` }] }
+      return [{ message: `the candidate ${why}` }]
     }
-    const revision = readRevision(opened.body)
-    if (revision === undefined) return { ok: false, problems: [{ message: 'a newer version wrote the candidate' }] }
+    const candidate = readCandidate(opened.body)
+    if (candidate === undefined) return [{ message: 'a newer version wrote the candidate' }]
+    return candidate.id === id ? this.#objectionsTo(candidate) : [{ message: 'the candidate is not authentic' }]
+  }
+
+  #objectionsTo({ follows, revision }: Candidate): readonly VoteProblem[] {
+    const { policy } = this.#dependencies
+    const { sequence } = policy.held.activation
+    if (sequence > follows) {
+      return [
+        { message: `the node enforces activation ${sequence}, which Redis lost and the node restores; try again` },
+      ]
+    }
     try {
       policy.tryCandidate(revision.files)
-      return { ok: true }
+      return []
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error
-      return { ok: false, problems: error.problems }
+      return error.problems
     }
   }
 }
