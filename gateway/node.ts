@@ -45,6 +45,7 @@ import { openProofs } from './proofs/open-proofs.ts'
 import { quiet } from './quiet.ts'
 import { openRevisions } from './revisions/open-revisions.ts'
 import { openRevocation } from './revocation/open-revocation.ts'
+import { claimsAtIssuer } from './sessions/claims-at-issuer.ts'
 import { openSessions } from './sessions/open-sessions.ts'
 import { tradeAtIssuer } from './sessions/trade-at-issuer.ts'
 import { openStreams } from './streams/open-streams.ts'
@@ -122,7 +123,8 @@ async function openRooms(loaded: LoadedSettings, lines: LineWriter, log: NodeLog
   const proofs = openProofs({ settings, cluster })
   const streams = open(openStreams({ ...common, cluster }))
   const trade = tradeAtIssuer(clients, common.issuers)
-  const sessions = open(cluster && revocation && openSessions({ ...common, cluster, revocation, trade }))
+  const askClaims = claimsAtIssuer(clients, common.issuers)
+  const sessions = open(cluster && revocation && openSessions({ ...common, cluster, revocation, trade, askClaims }))
   const login = openLogin({ ...common, link, sessions: sessions?.sessions, clients, keys })
   const lifetimes = { issuers: () => policy.current.issuers.values(), auditRecentMs: settings.audit.recentMs }
   const isKeyHeld = async (id: string): Promise<boolean> => (await ringKeys.service?.has('policy', id)) !== false

@@ -484,7 +484,7 @@ export const reasons = {
   'refresh-unavailable': entry(
     503,
     'unavailable',
-    'the access token of the session has expired, and it cannot be refreshed at the issuer now',
+    'the access token or the claims of the session are too old, and the issuer cannot renew them now',
   ),
   'store-unavailable': entry(503, 'unavailable', 'Redis is unavailable, or rejects a command'),
   'upstream-credential-unavailable': entry(

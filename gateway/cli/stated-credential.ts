@@ -76,6 +76,7 @@ export function onlySession(session: Session | undefined): NonNullable<Gate['ses
   return {
     find: () => session,
     fresh: (given) => given,
+    withClaims: async (given) => given,
     ended: () => false,
     idOf: () => session?.id,
     use: () => {},
@@ -106,6 +107,8 @@ export function statedSession(
     acr: typeof acr === 'string' ? acr : undefined,
     authTimeS: typeof authTime === 'number' ? authTime : undefined,
     claims,
+    claimsAtS: Math.floor(nowMs / 1000),
+    tokensAtS: Math.floor(nowMs / 1000),
     lifetime,
     device: { id: '', address: '', userAgent: '' },
     createdAtS,

@@ -9,6 +9,7 @@ import { flawInIdToken } from '../oauth/id-token.ts'
 import { type JsonObject, member } from '../oauth/json.ts'
 import { readJws } from '../oauth/jws.ts'
 import { readName } from '../oauth/name.ts'
+import { flawInPair } from '../oauth/same-person.ts'
 import type { IssuerRules, LoginRules } from '../oauth/token-facts.ts'
 import { ClientAuthentication } from './client-credentials.ts'
 import { discover } from './discovery.ts'
@@ -16,10 +17,12 @@ import { FairSemaphore } from './fair-semaphore.ts'
 import type { IssuerClient } from './issuer-client.ts'
 import { IssuerFetch } from './issuer-fetch.ts'
 import { isSignedBy } from './issuer-signature.ts'
+import { readMetadataUrl } from './issuer-url.ts'
 import type { IssuerLog } from './key-set.ts'
 import type { KeySource } from './key-source.ts'
 import { Semaphore } from './semaphore.ts'
 import { flawInTokenReply, type UnusableTokens, unknownTokenType } from './token-reply.ts'
+import { type UserInfo, UserInfoCall } from './user-info.ts'
 
 export interface LoginClientDependencies {
   /** Fetches the metadata of the issuer. */
@@ -97,7 +100,7 @@ export interface LoginRefusal {
  * waiting calls of known and of unknown addresses. Addresses of one IPv6 /48 share one place in the rotation.
  */
 const LOGINS = { atOnce: 32, perKey: 4, reserved: 8, waitingMax: 2048, networkOf: siteKey }
-/** Maximum number of token refreshes in progress, and of refreshes that wait for a slot. */
+/** Maximum number of token refreshes, and of UserInfo requests, in progress and waiting for a slot. */
 const REFRESHES = { atOnce: 32, waitingMax: 256 }
 /** Maximum number of token revocations in progress, and of revocations that wait for a slot. */
 const REVOCATIONS = { atOnce: 8, waitingMax: 512 }
@@ -128,6 +131,7 @@ export class LoginClient {
   readonly #logins: Lane<FairSemaphore>
   readonly #refreshes: Lane<Semaphore>
   readonly #revocations: Lane<Semaphore>
+  readonly #userInfos: { readonly turns: Semaphore; readonly call: UserInfoCall }
   #known: { readonly metadata: Promise<openid.ServerMetadata>; readonly foundMs: number } | undefined
 
   /** @throws {ConfigError} when the secret that the issuer's rules reference cannot be read */
@@ -147,6 +151,10 @@ export class LoginClient {
     this.#logins = lane(new FairSemaphore(LOGINS), LOGINS.atOnce)
     this.#refreshes = lane(new Semaphore(REFRESHES.atOnce, REFRESHES.waitingMax), REFRESHES.atOnce)
     this.#revocations = lane(new Semaphore(REVOCATIONS.atOnce, REVOCATIONS.waitingMax), REVOCATIONS.atOnce)
+    this.#userInfos = {
+      turns: new Semaphore(REFRESHES.atOnce, REFRESHES.waitingMax),
+      call: new UserInfoCall(rules, dependencies.keys, REFRESHES.atOnce),
+    }
   }
 
   /** Maximum time until all calls in progress have ended, ms. */
@@ -237,6 +245,8 @@ export class LoginClient {
       if (flaw !== undefined) return refusal('login-token-unusable', flaw)
       const claims = await this.#verified(granted.id_token!, granted.access_token)
       if (typeof claims === 'string') return unproven(claims)
+      const mismatch = flawInPair(granted.access_token, claims, this.#rules)
+      if (mismatch !== undefined) return unproven(mismatch)
       // openid-client has already checked that `auth_time` is not older than `max_age`. Check that it is not in the
       // future.
       if (stepUp.maxAgeS !== undefined && this.#liesAhead(member(claims, 'auth_time'))) {
@@ -296,6 +306,24 @@ export class LoginClient {
   }
 
   /**
+   * Asks the UserInfo endpoint for the claims about the user (OpenID Connect Core §5.3).
+   *
+   * @param subject  `sub` of the ID token; the response must have the same
+   * @throws {GatewayFault} `issuer-unreachable` when the issuer is unavailable
+   */
+  userInfo(accessToken: string, subject: string): Promise<UserInfo> {
+    const what = 'claims about the user cannot be fetched'
+    return this.#answered(what, async () => {
+      const { userinfo_endpoint: url } = await this.#metadata()
+      if (url === undefined) return { none: 'the issuer has no UserInfo endpoint' }
+      const { href } = readMetadataUrl(url, 'userinfo_endpoint', this.#rules.issuer)
+      const { turns, call } = this.#userInfos
+      const signal = AbortSignal.timeout(2 * this.#login.timeoutMs)
+      return this.#inTurn(what, turns, () => call.ask(href, accessToken, subject, signal))
+    })
+  }
+
+  /**
    * Returns the URL where the browser logs out at the issuer (OpenID Connect RP-Initiated Logout §2); `undefined` if
    * the issuer has no such endpoint.
    *
@@ -314,7 +342,7 @@ export class LoginClient {
   async close(): Promise<void> {
     this.#authentication.close()
     const lanes = [this.#logins, this.#refreshes, this.#revocations]
-    await Promise.all(lanes.map(({ fetch }) => fetch.close()))
+    await Promise.all([...lanes.map(({ fetch }) => fetch.close()), this.#userInfos.call.close()])
   }
 
   /**

@@ -2,16 +2,8 @@ import type { LoginGrant } from '../issuers/login-client.ts'
 import { type JsonObject, member } from '../oauth/json.ts'
 import { isName } from '../oauth/name.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
+import { claimsAbout } from '../sessions/claims-about.ts'
 import type { NewSession } from '../sessions/session.ts'
-
-/**
- * Claims that a session does not store under `claims`: they describe the ID token, or have their own member in the
- * session.
- */
-const apart = new Set([
-  ...['iss', 'aud', 'azp', 'exp', 'iat', 'nbf', 'jti', 'nonce', 'at_hash', 'c_hash', 's_hash'],
-  ...['sub', 'sid', 'acr', 'auth_time'],
-])
 
 /** Builds the content of a new session from the result of a login. */
 export function newSessionOf(
@@ -20,7 +12,6 @@ export function newSessionOf(
   device: NewSession['device'],
   begunAfterMs: number,
 ): NewSession {
-  const about = Object.fromEntries(Object.entries(claims).filter(([name]) => !apart.has(name)))
   const authTime = member(claims, 'auth_time')
   return {
     issuer,
@@ -28,7 +19,7 @@ export function newSessionOf(
     providerSid: textOf(claims, 'sid'),
     acr: textOf(claims, 'acr'),
     authTimeS: typeof authTime === 'number' && Number.isFinite(authTime) ? authTime : undefined,
-    claims: about,
+    claims: claimsAbout(claims),
     device,
     lifetime: login!.lifetime,
     begunAfterMs,

@@ -1,8 +1,10 @@
 import { member } from '../oauth/json.ts'
-import type { IssuerRules } from '../oauth/token-facts.ts'
+import type { LoginRules } from '../oauth/token-facts.ts'
 import { lastEndOf, type Session } from '../sessions/session.ts'
 import { loginUrl, logoutPaths } from './login-paths.ts'
 import { type LoginReply, unkept } from './login-reply.ts'
+
+type Claims = Readonly<Record<string, unknown>>
 
 /**
  * State of the browser's login, as a JSON document for pages of the same origin. The members are in snake_case, as in
@@ -21,38 +23,47 @@ interface SessionView {
   readonly logout_url?: string
 }
 
+/** Reply that tells pages of the same origin that the browser is not logged in. */
+export function loggedOutView(publicUrl: string): LoginReply {
+  return json({ authenticated: false, login_url: loginUrl(publicUrl) } satisfies SessionView)
+}
+
 /**
  * Reply that describes the browser's login to pages of the same origin.
  *
- * @param session  `undefined` when the browser is not logged in
+ * @param claims  claims about the user, as requirements of routes see them
  */
 export function sessionView(
-  session: Session | undefined,
-  rules: IssuerRules | undefined,
+  session: Session,
+  { lifetime, sessionClaims }: Pick<LoginRules, 'lifetime' | 'sessionClaims'>,
+  claims: Claims,
   publicUrl: string,
 ): LoginReply {
-  const view: SessionView = { authenticated: session !== undefined, login_url: loginUrl(publicUrl) }
-  if (session === undefined) return json(view)
   const { subject, issuer, acr, authTimeS } = session
-  const absoluteMs = rules?.login?.lifetime.absoluteMs ?? Number.POSITIVE_INFINITY
+  const shown = sessionClaims.filter((name) => Object.hasOwn(claims, name)).map((name) => [name, claims[name]])
   return json({
-    ...view,
+    authenticated: true,
+    login_url: loginUrl(publicUrl),
     subject,
     issuer,
-    claims: chosenClaims(session, rules),
+    claims: Object.fromEntries(shown),
     acr: acr ?? null,
     auth_time: authTimeS ?? null,
-    expires_at: new Date(lastEndOf(session, absoluteMs) * 1000).toISOString(),
+    expires_at: new Date(lastEndOf(session, lifetime.absoluteMs) * 1000).toISOString(),
     logout_url: publicUrl + logoutPaths[0],
-  })
+  } satisfies SessionView)
 }
+
+/** Claims in the reply to `/oauth2/userinfo`. */
+export const userinfoClaims = ['email', 'groups', 'preferred_username'] as const
 
 /**
  * Reply to `/oauth2/userinfo`, in the format of oauth2-proxy. When the browser is not logged in, the gate replies 401
  * instead.
+ *
+ * @param claims  claims about the user, as requirements of routes see them
  */
-export function userinfoView(session: Session): LoginReply {
-  const { subject, claims } = session
+export function userinfoView({ subject }: Session, claims: Claims): LoginReply {
   const text = (name: string): string | undefined => {
     const value = member(claims, name)
     return typeof value === 'string' ? value : undefined
@@ -64,11 +75,6 @@ export function userinfoView(session: Session): LoginReply {
     ...(Array.isArray(groups) && { groups }),
     preferredUsername: text('preferred_username') ?? '',
   })
-}
-
-function chosenClaims({ claims }: Session, rules: IssuerRules | undefined): Record<string, unknown> {
-  const names = rules?.login?.sessionClaims ?? []
-  return Object.fromEntries(names.filter((name) => Object.hasOwn(claims, name)).map((name) => [name, claims[name]]))
 }
 
 function json(document: object): LoginReply {

@@ -53,6 +53,10 @@ export interface LoginRules {
   readonly prompt: string | undefined
   /** Names of the ID token claims that pages of the same origin can read. */
   readonly sessionClaims: readonly string[]
+  /** Claim by which ID token and access token must name the same user. `undefined`: `sub`. */
+  readonly subjectClaim: string | undefined
+  /** Maximum age of the identity claims of a session, ms. */
+  readonly claimsMaxAgeMs: number
   readonly lifetime: SessionLifetime
   readonly timeoutMs: number
 }

@@ -57,7 +57,9 @@ export interface Gate {
   readonly knownAddresses: Pick<KnownAddresses, 'add' | 'has'>
   readonly limiter: Limiter
   /** `undefined` without Redis or an encryption key; logins are then disabled. */
-  readonly sessions: Pick<Sessions, 'find' | 'fresh' | 'ended' | 'idOf' | 'use' | 'lastUseMs'> | undefined
+  readonly sessions:
+    | Pick<Sessions, 'find' | 'fresh' | 'withClaims' | 'ended' | 'idOf' | 'use' | 'lastUseMs'>
+    | undefined
   readonly loginService: LoginService | undefined
   readonly verifier: Pick<TokenVerifier, 'verify' | 'knows' | 'isIntrospected'>
   /** Tokens of callers that present a client id and secret. */

@@ -34,6 +34,7 @@ import { compileRewrite, type RewriteEntry } from './services/rewrite.ts'
 import type { RouteEntry } from './services/route-entry.ts'
 import type { ServiceEntry } from './services/service-entry.ts'
 import type { StreamsEntry } from './services/streams-entry.ts'
+import { sessionClaimsOf } from './session-claims.ts'
 import type {
   PathRewrite,
   Route,
@@ -229,6 +230,7 @@ class RouteCollection {
     const passesToken = credential.type === 'token'
     const dpopRequired = require !== 'public' && conditionsOf(require, service.id).includes(dpopCondition)
     if (dpopRequired && passesToken) this.#reportForwardedBinding(service, [...at, 'require'])
+    const logins = [...service.issuers].filter((issuer) => names.loginIssuers.has(issuer))
     return Object.freeze({
       id: entry.id,
       service,
@@ -253,7 +255,8 @@ class RouteCollection {
       streams: streamsOf(entry.streams),
       audit: auditOf(serviceEntry.audit, entry.audit),
       scopes: [...names.scopes],
-      logins: [...service.issuers].filter((issuer) => names.loginIssuers.has(issuer)),
+      logins,
+      sessionClaims: logins.length === 0 ? [] : sessionClaimsOf(service, names.claims, limits),
       certificates,
       shadowCertificates: shadow !== undefined && admitsCertificates(shadow.require) ? shadowNames.certificates : [],
       namedCertificates: [...names.allCertificates, ...shadowNames.allCertificates],

@@ -65,11 +65,12 @@ function printedIntrospection({ cache, negative_cache, stale, timeout, ...rest }
   return { ...rest, ...mappedDurations(durations) }
 }
 
-function printedLogin({ redirect, session, timeout, ...rest }: LoginEntry, sole: boolean): object {
+function printedLogin({ redirect, session, timeout, claims_max_age, ...rest }: LoginEntry, sole: boolean): object {
   const path = redirect ?? (sole ? 'plain' : undefined)
   return {
     ...rest,
     ...(path && { redirect: path }),
+    claims_max_age: formatDuration(claims_max_age),
     session: mappedDurations(session),
     timeout: formatDuration(timeout),
   }

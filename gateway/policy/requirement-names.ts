@@ -37,11 +37,12 @@ export class RouteRequirementNames implements RequirementNames {
     this.#report = report
   }
 
-  roleNamed(role: string, path: DocumentPath): void {
-    if (Object.hasOwn(this.#roles, role)) return
+  roleNamed(role: string, path: DocumentPath): string | undefined {
+    if (Object.hasOwn(this.#roles, role)) return this.#roles[role]!.claim[0]
     const { id } = this.#service
     const hint = didYouMean(role, Object.keys(this.#roles)) ?? `map it under services.${id}.roles`
     this.#report('GH_POLICY_ROLE', `service ${id} has no role ${role}`, path, hint)
+    return undefined
   }
 
   scopeNamed(scope: string): void {

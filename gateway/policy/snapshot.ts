@@ -209,6 +209,11 @@ export interface Route {
   /** Issuers whose login sessions the requirement names. If the list is empty, the gate ignores session cookies. */
   readonly logins: readonly IssuerRules[]
   /**
+   * Names of the claims about the user that decide on a request of the route, or that its service receives. For these,
+   * a session needs claims that are not older than `login.claims_max_age`. Empty for a route without logins.
+   */
+  readonly sessionClaims: readonly string[]
+  /**
    * Certificate requirements outside `not`: a caller without a token is identified by its certificate if one of them
    * matches. Empty if a certificate alone cannot meet the requirement of the route: it is then no credential.
    */

@@ -10,7 +10,7 @@ import { RefreshQueue } from './refresh-queue.ts'
 import type { Session } from './session.ts'
 import { Sessions, type SessionsDependencies } from './sessions.ts'
 
-export interface SessionsRoomDependencies extends Pick<SessionsDependencies, 'trade' | 'leaseMs'> {
+export interface SessionsRoomDependencies extends Pick<SessionsDependencies, 'trade' | 'askClaims' | 'leaseMs'> {
   readonly settings: Pick<Settings, 'sessions'>
   readonly keyRings: Pick<KeyRings, 'encryption'>
   readonly cluster: { readonly link: RedisLink; readonly cluster: Pick<Cluster, 'lastEventMs'> }
@@ -41,7 +41,7 @@ export interface SessionsRoom {
 }
 
 export function openSessions(dependencies: SessionsRoomDependencies): SessionsRoom {
-  const { settings, keyRings, issuers, trade, leaseMs, log } = dependencies
+  const { settings, keyRings, issuers, trade, askClaims, leaseMs, log } = dependencies
   const { link, cluster } = dependencies.cluster
   const { revocations, service } = dependencies.revocation
   const queue = new RefreshQueue(link, log)
@@ -59,6 +59,7 @@ export function openSessions(dependencies: SessionsRoomDependencies): SessionsRo
       revoke: (order, options) => service.revoke(order, options),
       refreshQueue: queue,
       trade,
+      askClaims,
       ...(leaseMs !== undefined && { leaseMs }),
       log,
     })

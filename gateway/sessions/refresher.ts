@@ -3,10 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { GatewayFault, ignoreOutage } from '../base/fault.ts'
 import { Supervisor } from '../base/supervisor.ts'
 import type { UnusableTokens } from '../issuers/token-reply.ts'
-import { member } from '../oauth/json.ts'
+import { type JsonObject, member } from '../oauth/json.ts'
 import { readJws } from '../oauth/jws.ts'
 import type { JobLog } from '../queues/job-producer.ts'
 import type { RefreshLock, RefreshLocks } from './refresh-locks.ts'
+import { renewedClaims } from './renewed-claims.ts'
 import type { Session, SessionTokens } from './session.ts'
 import { isTooLarge } from './session-size.ts'
 
@@ -88,7 +89,7 @@ export class Refresher {
    */
   async refresh(session: Session): Promise<Session | undefined> {
     try {
-      return await this.#refresh(session)
+      return await this.underLock(session, (lock) => this.#take(session, lock))
     } catch (error) {
       this.counts.failed++
       throw error
@@ -100,7 +101,18 @@ export class Refresher {
     await Promise.all(this.#storing)
   }
 
-  async #refresh(session: Session): Promise<Session | undefined> {
+  /**
+   * Runs `work` while this process holds the refresh lock of the session. Waits for another process that holds it.
+   *
+   * @param work  returns the next version of the session, `undefined` when the session has ended, or `superseded` when
+   *   another process has stored a version meanwhile
+   * @returns the result of `work`, or a newer version that another process has stored
+   * @throws {GatewayFault} `refresh-unavailable` or `store-unavailable`, as a rejection
+   */
+  async underLock(
+    session: Session,
+    work: (lock: RefreshLock) => Promise<Session | undefined | 'superseded'>,
+  ): Promise<Session | undefined> {
     const deadline = performance.now() + PATIENCE_MS
     for (let pauseMs = POLL_MIN_MS; ; pauseMs = Math.min(pauseMs * 1.6, POLL_MAX_MS)) {
       const outcome = await this.#dependencies.locks.begin(session, this.#leaseMs)
@@ -114,7 +126,7 @@ export class Refresher {
           if (outcome.why === 'refused') return undefined
           throw unavailable(`the previous attempt failed: ${outcome.why}`)
         case 'acquired': {
-          const next = await this.#take(session, outcome)
+          const next = await work(outcome)
           if (next !== 'superseded') return next
           break
         }
@@ -129,7 +141,7 @@ export class Refresher {
   }
 
   async #take(session: Session, lock: RefreshLock): Promise<Session | undefined | 'superseded'> {
-    const granted = await this.#ask(session, lock)
+    const granted = await this.holding(session, lock, () => this.#dependencies.trade(session))
     if (granted === 'invalid_grant') return this.#refused(session, lock)
     if ('unusable' in granted) {
       this.#dependencies.log('warn', 'session ended: the issuer returned unusable tokens for its refresh', {
@@ -150,6 +162,8 @@ export class Refresher {
     }
     const next: Session = {
       ...session,
+      ...claimsOf(granted.idToken, session),
+      tokensAtS: Math.floor(Date.now() / 1000),
       version: session.version + 1,
       // Keep the refresh token, ID token and scope that the issuer does not send again (RFC 6749 §6).
       tokens: {
@@ -165,23 +179,23 @@ export class Refresher {
       return this.#endSession(session)
     }
     this.counts.granted++
-    return this.#store(next, lock)
+    return this.keep(next, lock)
   }
 
   /**
-   * Sends the refresh request to the issuer, and renews the lock until the response.
+   * Sends a request to the issuer, and renews the lock until the response.
    *
    * @throws {GatewayFault} when the issuer could not be reached, after noting the failure in Redis
    */
-  async #ask(session: Session, lock: RefreshLock): Promise<Awaited<ReturnType<TradeRefreshToken>>> {
-    const { locks, trade } = this.#dependencies
+  async holding<T>(session: Session, lock: RefreshLock, send: () => Promise<T>): Promise<T> {
+    const { locks } = this.#dependencies
     const stopAt = performance.now() + LOCK_MAX_MS
     const endRenewing = this.#task.repeat(this.#leaseMs / 3, () => {
       if (performance.now() > stopAt) endRenewing()
       else return ignoreOutage(locks.renew(session, lock, this.#leaseMs))
     })
     try {
-      return await trade(session)
+      return await send()
     } catch (error) {
       await locks.fail(session, lock, 'unavailable', UNAVAILABLE_MS).catch(() => {})
       throw error instanceof GatewayFault ? unavailable(error.message) : error
@@ -213,10 +227,10 @@ export class Refresher {
   }
 
   /**
-   * Stores the new tokens of a session, and retries in the background when Redis fails. New tokens that are never
-   * stored are lost when this process ends, and the old refresh token is already used up.
+   * Stores the next version of a session and releases the lock. Retries in the background when Redis fails: new tokens
+   * that are never stored are lost when this process ends, and the old refresh token is already used up.
    */
-  async #store(next: Session, lock: RefreshLock): Promise<Session | undefined | 'superseded'> {
+  async keep(next: Session, lock: RefreshLock): Promise<Session | undefined | 'superseded'> {
     try {
       const outcome = await this.#dependencies.locks.store(next, lock)
       if (outcome === 'superseded') return outcome
@@ -251,6 +265,27 @@ export class Refresher {
 function isOfPerson(idToken: string, { issuer, subject }: Session): boolean {
   const jws = readJws(idToken)
   return typeof jws !== 'string' && member(jws.claims, 'iss') === issuer && member(jws.claims, 'sub') === subject
+}
+
+/**
+ * Returns the claims that a refreshed ID token states about the user. Nothing without an ID token, or if it is not newer
+ * than the one before: an issuer that sends the ID token of the login again does not state its claims again.
+ */
+function claimsOf(idToken: string | undefined, session: Session): Pick<Session, 'claims' | 'claimsAtS'> | undefined {
+  const stated = idToken === undefined ? undefined : claimsIn(idToken)
+  if (stated === undefined) return undefined
+  const before = session.tokens.idToken === undefined ? undefined : claimsIn(session.tokens.idToken)
+  if (before !== undefined && !(issuedAtS(stated) > issuedAtS(before))) return undefined
+  return { claims: renewedClaims(session, stated), claimsAtS: Math.floor(Date.now() / 1000) }
+}
+
+function claimsIn(idToken: string): JsonObject | undefined {
+  const jws = readJws(idToken)
+  return typeof jws === 'string' ? undefined : jws.claims
+}
+
+function issuedAtS(claims: JsonObject): number {
+  return Number(member(claims, 'iat') ?? 0)
 }
 
 function unavailable(why: string): GatewayFault {

@@ -38,10 +38,16 @@ export interface NewSession {
   /** `auth_time` of the ID token, s since the Unix epoch. */
   readonly authTimeS: number | undefined
   /**
-   * Claims of the ID token that routes can require. Protocol claims such as `exp`, and claims with a property of their
-   * own, are omitted.
+   * Claims about the user, of the latest ID token or UserInfo response, that routes can require. Protocol claims such as
+   * `exp`, and claims for which a session has another member, are omitted.
    */
   readonly claims: Readonly<Record<string, unknown>>
+  /** Time at which the issuer stated `claims`, s since the Unix epoch; `undefined`: at the login. */
+  readonly claimsAtS?: number
+  /** Time of the last UserInfo request that gave no claims, s since the Unix epoch. */
+  readonly claimsRefusedAtS?: number
+  /** Time at which the issuer issued the access token, s since the Unix epoch; `undefined`: at the login. */
+  readonly tokensAtS?: number
   readonly device: { readonly address: string; readonly userAgent: string }
   readonly lifetime: SessionLifetime
   readonly tokens: SessionTokens

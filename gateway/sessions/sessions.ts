@@ -6,6 +6,7 @@ import { positionMs } from '../cluster/position.ts'
 import type { Receipt } from '../cluster/receipt.ts'
 import { noRevocationLookup } from '../oauth/token-facts.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
+import { type AskClaims, areClaimsOld, areClaimsRefused, areTokensOld, ClaimRenewal } from './claim-renewal.ts'
 import { CookieValues } from './cookie-value.ts'
 import { RefreshLocks } from './refresh-locks.ts'
 import type { RefreshQueue } from './refresh-queue.ts'
@@ -62,6 +63,8 @@ export interface SessionsDependencies extends Pick<RefresherDependencies, 'trade
   readonly absoluteMs: (issuer: string) => number | undefined
   /** Sends a revocation order to all nodes, as {@link RevocationService.revoke} does. */
   readonly revoke: (order: EndOrder, options: EndOptions) => Promise<Receipt>
+  /** Asks the issuer of a session for the claims about its user. */
+  readonly askClaims: AskClaims
   /** Queue of session refreshes for workers. A queued refresh returns no result to the node. */
   readonly refreshQueue: Pick<RefreshQueue, 'add'>
 }
@@ -102,9 +105,11 @@ export class Sessions implements ExpirySource {
   readonly #cookies: CookieValues
   readonly #cache: SessionCache
   readonly #refresher: Refresher
+  readonly #claimRenewal: ClaimRenewal
   readonly #upkeep = new Supervisor('session-upkeep')
   readonly #refreshTask = new Supervisor('session-refresh')
   readonly #refreshing = new Map<string, Promise<Session | undefined>>()
+  readonly #renewing = new Map<string, Promise<Session | undefined>>()
 
   constructor(dependencies: SessionsDependencies) {
     const { store, keys } = dependencies.link
@@ -115,6 +120,7 @@ export class Sessions implements ExpirySource {
       locks: new RefreshLocks(store, keys, this.#store),
       end: (session) => this.#endAll({ sessions: [session], lost: [] }, { session: session.id }, refreshRefused),
     })
+    this.#claimRenewal = new ClaimRenewal(this.#refresher, dependencies.askClaims, dependencies.log)
     this.#cookies = new CookieValues(dependencies.sealer)
     this.#cache = new SessionCache(dependencies.cacheEntries)
   }
@@ -234,6 +240,26 @@ export class Sessions implements ExpirySource {
     const cached = this.#cache.of(session.id)
     if (cached !== undefined && nowMs >= cached.refreshAtMs) this.#refreshAhead(cached, leftMs, nowMs)
     return session
+  }
+
+  /**
+   * Returns the session with present claims about its user. Refreshes it when its tokens are older than the maximum age
+   * too, else asks the UserInfo endpoint. If the issuer gives no claims, the returned session still has the old ones,
+   * which must not be used. `undefined` when the session has ended.
+   *
+   * @param maxAgeMs  maximum age of the claims, ms
+   * @throws {GatewayFault} as a rejection, when the issuer or Redis is unavailable: `refresh-unavailable`,
+   *   `store-unavailable`
+   */
+  withClaims(session: Session, maxAgeMs: number): Promise<Session | undefined> {
+    const { id } = session
+    const joined = this.#renewing.get(id)
+    if (joined !== undefined) return joined
+    const renewed = this.#renewClaims(session, maxAgeMs)
+    if (this.#renewing.size >= REFRESHING_MAX) return renewed
+    const ended = renewed.finally(() => this.#renewing.delete(id))
+    this.#renewing.set(id, ended)
+    return ended
   }
 
   /**
@@ -390,7 +416,8 @@ export class Sessions implements ExpirySource {
    * Waits for running refreshes, for at most 15 s. New tokens that the issuer issued but that were not stored are lost.
    */
   async close(): Promise<void> {
-    const underWay = Promise.allSettled([...this.#refreshing.values(), this.#refresher.settled()])
+    const renewals = [...this.#refreshing.values(), ...this.#renewing.values()]
+    const underWay = Promise.allSettled([...renewals, this.#refresher.settled()])
     await Promise.race([underWay, new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref())])
   }
 
@@ -521,6 +548,26 @@ export class Sessions implements ExpirySource {
       this.#dependencies.refreshQueue.add({ issuer, session: id, version })
     } else if (leftMs > cached.aheadMs / 2) void this.#upkeep.attempt(() => this.#reportUse(session, nowMs))
     else void this.#refreshTask.attempt(() => ignoreOutage(this.#refresh(session)))
+  }
+
+  async #renewClaims(given: Session, maxAgeMs: number): Promise<Session | undefined> {
+    let session = this.#cache.of(given.id)?.session ?? given
+    const isOld = (): boolean => areClaimsOld(session, maxAgeMs, Date.now())
+    if (session.tokens.refreshToken !== undefined && areTokensOld(session, maxAgeMs, Date.now())) {
+      const refreshed = await this.#refresh(session)
+      if (refreshed === undefined) return undefined
+      session = refreshed
+    }
+    // Another process may have stored a version meanwhile, with new tokens but the old claims: try twice.
+    for (let i = 0; i < 2 && isOld() && !areClaimsRefused(session, Date.now()); i++) {
+      const next = await this.#claimRenewal.renew(session)
+      if (next === undefined || this.#dependencies.ended(session)) {
+        this.#cache.drop(session.id)
+        return undefined
+      }
+      session = this.#renew(next)
+    }
+    return session
   }
 
   async #refreshNow(session: Session): Promise<Session | undefined> {

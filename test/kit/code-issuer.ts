@@ -57,6 +57,8 @@ export class CodeIssuer extends TestIssuer {
   exchangingMost = 0
   /** Nonce of the newest login, set by `pending`. */
   nonce = ''
+  /** Body of the next UserInfo responses; `undefined`: the metadata names no UserInfo endpoint. */
+  userInfo: object | undefined
   /** Reply of the revocation endpoint to every request. */
   revocation: EndpointAnswer = { status: 200, body: '' }
   readonly #rules: CodeRules | undefined
@@ -71,6 +73,7 @@ export class CodeIssuer extends TestIssuer {
       const taken = { request_uri: `urn:test:${this.pushed.length}`, expires_in: 60 }
       json(response, this.failure ?? { status: 201, body: JSON.stringify(taken) })
     })
+    this.serve('/me', (_, response) => json(response, { status: 200, body: JSON.stringify(this.userInfo) }))
     this.serve('/revoke', async (request, response) => {
       this.revoked.push(await formOf(request))
       json(response, this.revocation)
@@ -117,7 +120,9 @@ export class CodeIssuer extends TestIssuer {
 
   #accessToken(): string {
     const exp = Math.floor(Date.now() / 1000) + 300
-    return this.sign({ claims: { client_id: loginClient.id, exp, ...this.accessClaims } })
+    // The access token and the ID token are of one user, unless the test sets `accessClaims`.
+    const sub = this.idToken?.claims?.['sub'] ?? 'alice'
+    return this.sign({ claims: { client_id: loginClient.id, exp, sub, ...this.accessClaims } })
   }
 
   #idToken({ header, claims, key }: IdTokenOverrides, accessToken: string, nonce = this.nonce): string {
@@ -183,6 +188,7 @@ export class CodeIssuer extends TestIssuer {
     if (this.#rules !== undefined) return metadata
     return {
       ...metadata,
+      ...(this.userInfo && { userinfo_endpoint: `${this.url}/me` }),
       revocation_endpoint: `${this.url}/revoke`,
       end_session_endpoint: `${this.url}/end`,
       authorization_response_iss_parameter_supported: true,

@@ -20,6 +20,14 @@ export interface LoginProvider {
   forGate: boolean
   /** Additional claims of access tokens. */
   tokenClaims: Readonly<Record<string, unknown>>
+  /** Groups of the users, in the claim `groups` of the scope `groups`; a user that is not named has no group. */
+  groups: Readonly<Record<string, readonly string[]>>
+  /** Whether the next refreshes return an ID token. */
+  idTokenAtRefresh: boolean
+  /** Whether the next logins return a refresh token. */
+  refreshTokens: boolean
+  /** While true, every request gets 503. */
+  down: boolean
   /** All requests so far, each as `method path`. */
   readonly requests: string[]
   /** Errors that the provider reported (`server_error` and `backchannel.error`). */
@@ -37,6 +45,16 @@ interface Models {
   readonly Grant: new (
     values: object,
   ) => { addOIDCScope(s: string): void; addResourceScope(r: string, s: string): void; save(): Promise<string> }
+}
+
+/** Method of Koa, on which oidc-provider is built. */
+interface Middlewares {
+  use(work: (context: TokenContext, next: () => Promise<void>) => Promise<void>): void
+}
+
+interface TokenContext {
+  readonly oidc?: { readonly params?: Readonly<Record<string, unknown>> }
+  readonly body: { id_token?: string }
 }
 
 interface Context {
@@ -57,17 +75,28 @@ export async function startLoginProvider(options: LoginProviderOptions): Promise
     tokenDelayMs: 0,
     forGate: true,
     tokenClaims: {},
+    groups: {},
+    idTokenAtRefresh: true,
+    refreshTokens: true,
+    down: false,
     requests: [],
     failures: [],
   }
   const provider = new Provider(url, configuration(self, options))
   provider.on('server_error', (_: unknown, error: Error) => self.failures.push(String(error)))
   provider.on('backchannel.error', (_: unknown, error: Error) => self.failures.push(`${error} ${error.cause}`))
+  const { use } = provider as unknown as Middlewares
+  use.call(provider, async (context, next) => {
+    await next()
+    const { oidc, body } = context
+    if (oidc?.params?.['grant_type'] === 'refresh_token' && !self.idTokenAtRefresh) delete body.id_token
+  })
   const callback = provider.callback()
   server.on('request', (request, response) => {
     const { pathname } = new URL(request.url ?? '/', url)
     self.requests.push(`${request.method} ${pathname}`)
-    if (pathname.startsWith('/login/')) {
+    if (self.down) response.writeHead(503).end()
+    else if (pathname.startsWith('/login/')) {
       void answerLogin(provider, request, response).catch((error) => response.writeHead(400).end(String(error)))
     } else if (pathname === '/token' && self.tokenDelayMs > 0) {
       setTimeout(() => callback(request, response), self.tokenDelayMs)
@@ -108,8 +137,13 @@ function configuration(self: LoginProvider, { gate, pushedRequests = false }: Lo
     clientAuthMethods: ['client_secret_basic'],
     pkce: { required: () => true },
     acrValues: ['urn:plain', 'urn:strong'],
-    scopes: ['openid', 'profile', 'email', 'offline_access', 'orders:read'],
-    claims: { openid: ['sub', 'auth_time', 'acr', 'sid'], profile: ['name'], email: ['email', 'email_verified'] },
+    scopes: ['openid', 'profile', 'email', 'groups', 'offline_access', 'orders:read'],
+    claims: {
+      openid: ['sub', 'auth_time', 'acr', 'sid'],
+      profile: ['name'],
+      email: ['email', 'email_verified'],
+      groups: ['groups'],
+    },
     conformIdTokenClaims: false,
     features: {
       devInteractions: { enabled: false },
@@ -135,17 +169,23 @@ function configuration(self: LoginProvider, { gate, pushedRequests = false }: Lo
       fetch(address, wanted),
     findAccount: (_: unknown, id: string) => ({
       accountId: id,
-      claims: () => ({ sub: id, name: `${id} <b>`, email: `${id}@people.test`, email_verified: true }),
+      claims: () => ({
+        sub: id,
+        name: `${id} <b>`,
+        email: `${id}@people.test`,
+        email_verified: true,
+        groups: self.groups[id],
+      }),
     }),
     interactions: { url: (_: unknown, { uid }: { uid: string }) => `/login/${uid}`, policy },
     extraTokenClaims: () => self.tokenClaims,
-    issueRefreshToken: () => true,
+    issueRefreshToken: () => self.refreshTokens,
     rotateRefreshToken: true,
     expiresWithSession: () => false,
     // Grants all scopes without asking the user for consent.
     loadExistingGrant: async ({ oidc }: Context) => {
       const grant = new oidc.provider.Grant({ accountId: oidc.session.accountId, clientId: oidc.client.clientId })
-      grant.addOIDCScope('openid profile email offline_access orders:read')
+      grant.addOIDCScope('openid profile email groups offline_access orders:read')
       grant.addResourceScope(testAudience, 'orders:read')
       await grant.save()
       return grant

@@ -29,8 +29,9 @@ const cluster = openCluster({
   staleMs: () => snapshot.revocationStaleMs,
   onFatal: (error) => setImmediate(() => Promise.reject(error)),
 })
+const askClaims = async () => ({ none: 'this issuer has no UserInfo endpoint' })
 const revocation = openRevocation({ ...common, cluster, identify: undefined })
-const sessionsRoom = openSessions({ ...common, cluster, revocation, trade, leaseMs: Number(leaseMs) })
+const sessionsRoom = openSessions({ ...common, cluster, revocation, trade, askClaims, leaseMs: Number(leaseMs) })
 sessionsRoom.prepare(snapshot.issuers.values())()
 cluster.cluster.start()
 const sessions = sessionsRoom.sessions!

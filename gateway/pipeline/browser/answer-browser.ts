@@ -12,7 +12,7 @@ import {
   loginFaultReasons,
 } from '../../login/login-reply.ts'
 import type { LoginService } from '../../login/login-service.ts'
-import { sessionView, userinfoView } from '../../login/session-view.ts'
+import { loggedOutView, sessionView, userinfoClaims, userinfoView } from '../../login/session-view.ts'
 import { bearerChallenge } from '../../oauth/challenge.ts'
 import { isCallbackPath } from '../../policy/issuers/callback-paths.ts'
 import type { Session } from '../../sessions/session.ts'
@@ -22,6 +22,7 @@ import type { Resolved } from '../exchange/exchange.ts'
 import { readSmallBody } from '../exchange/small-body.ts'
 import type { Verdict } from '../exchange/steps.ts'
 import { cookieField } from '../identity/cookie-field.ts'
+import { ownClaims } from '../identity/own-claims.ts'
 import { sessionCookieValue } from '../identity/session-cookie-value.ts'
 import { isAcceptedSession } from '../identity/session-credential.ts'
 import { isSameOrigin } from './same-origin.ts'
@@ -164,12 +165,20 @@ function charged(x: Resolved, reply: LoginReply): BrowserVerdict {
 async function showSession(x: Resolved): Promise<BrowserVerdict> {
   const session = await ownSession(x)
   const rules = session && x.gate.runtime.snapshot.issuers.get(session.issuer)
-  return ownAnswer(sessionView(session, rules, x.gate.publicUrls.forHost(x.authority)))
+  const publicUrl = x.gate.publicUrls.forHost(x.authority)
+  if (session === undefined || rules?.login === undefined) return ownAnswer(loggedOutView(publicUrl))
+  const claims = await ownClaims(x, session, rules, rules.login.sessionClaims)
+  return ownAnswer(
+    claims === undefined ? loggedOutView(publicUrl) : sessionView(session, rules.login, claims, publicUrl),
+  )
 }
 
 async function showUser(x: Resolved): Promise<BrowserVerdict> {
   const session = await ownSession(x)
-  return session === undefined ? noSession : ownAnswer(userinfoView(session))
+  const rules = session && x.gate.runtime.snapshot.issuers.get(session.issuer)
+  if (session === undefined || rules?.login === undefined) return noSession
+  const claims = await ownClaims(x, session, rules, userinfoClaims)
+  return claims === undefined ? noSession : ownAnswer(userinfoView(session, claims))
 }
 
 /**

@@ -10,7 +10,7 @@ import type { Limited, Placed } from '../exchange/exchange.ts'
 import { resumed } from '../exchange/resumed.ts'
 import type { Verdict } from '../exchange/steps.ts'
 import { sessionCookieValue } from './session-cookie-value.ts'
-import { sessionFacts } from './session-facts.ts'
+import { needsClaims, sessionFacts } from './session-facts.ts'
 import { originRefused } from './websocket-origin.ts'
 
 const challenge = bearerChallenge()
@@ -70,26 +70,32 @@ const resolvedByLogin: ReadonlySet<VerificationReason> = new Set([
 type SessionVerdict = Verdict<'session-ended' | VerificationReason, 'login-required'>
 
 /**
- * Turns the session into token facts with a valid access token, usually synchronously. Waits for a refresh, or for the
- * first verification of an access token.
+ * Turns the session into token facts with a valid access token, usually synchronously. Waits for a refresh, for the
+ * first verification of an access token, or for newer claims about the user if the route uses claims that are too old.
  */
 export function authenticateSession(x: Limited, session: Session): SessionVerdict | Promise<SessionVerdict> {
   const fresh = x.gate.sessions!.fresh(session)
   return fresh instanceof Promise ? resumed(x, fresh, (late) => verify(x, late)) : verify(x, fresh)
 }
 
-function verify(x: Limited, session: Session | undefined): SessionVerdict | Promise<SessionVerdict> {
+/** @param renewed  true when the issuer has already been asked for newer claims about the user */
+function verify(x: Limited, session: Session | undefined, renewed = false): SessionVerdict | Promise<SessionVerdict> {
   if (session === undefined) return requireLogin(x, sessionEnded)
   x.session = session
   const { issuers } = x.runtime.snapshot
   const { accessToken } = session.tokens
   const verified = x.gate.verifier.verify(accessToken, issuers, x.nowMs, x.route.introspection)
   return verified instanceof Promise
-    ? resumed(x, verified, (late) => identify(x, session, late))
-    : identify(x, session, verified)
+    ? resumed(x, verified, (late) => identify(x, session, late, renewed))
+    : identify(x, session, verified, renewed)
 }
 
-function identify(x: Limited, session: Session, verified: TokenFacts | VerificationReason): SessionVerdict {
+function identify(
+  x: Limited,
+  session: Session,
+  verified: TokenFacts | VerificationReason,
+  renewed: boolean,
+): SessionVerdict | Promise<SessionVerdict> {
   const { route } = x
   const rules = x.runtime.snapshot.issuers.get(session.issuer)!
   if (typeof verified === 'string' && !otherRecipient.has(verified)) {
@@ -98,8 +104,12 @@ function identify(x: Limited, session: Session, verified: TokenFacts | Verificat
   const token = typeof verified === 'string' || verified.issuer !== rules ? undefined : verified
   // The gate has no key for the tokens of a session, so it cannot use a bound token (RFC 7800 §3.1).
   if (token?.confirmation !== undefined) return route.denials.token['token-binding']
+  if (!renewed && needsClaims(session, rules, token, route.sessionClaims, x.nowMs)) {
+    const claimed = x.gate.sessions!.withClaims(session, rules.login!.claimsMaxAgeMs)
+    return resumed(x, claimed, (late) => verify(x, late, true))
+  }
   x.credential = session.tokens.accessToken
-  x.facts = sessionFacts(session, rules, token)
+  x.facts = sessionFacts(session, rules, token, x.nowMs)
   x.loginIssuer = rules
   return undefined
 }

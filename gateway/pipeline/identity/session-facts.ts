@@ -1,3 +1,6 @@
+import { fillIdentity, isUnknownClaim, withoutIdentity, withUnknown } from '../../oauth/identity-claims.ts'
+import { readJws } from '../../oauth/jws.ts'
+import { isSamePerson } from '../../oauth/same-person.ts'
 import {
   type IssuerRules,
   neverIntrospected,
@@ -5,11 +8,14 @@ import {
   noTexts,
   type TokenFacts,
 } from '../../oauth/token-facts.ts'
+import { areClaimsOld, areClaimsRefused, areTokensOld } from '../../sessions/claim-renewal.ts'
 import type { Session } from '../../sessions/session.ts'
 
 interface KnownFacts {
   readonly rules: IssuerRules
   readonly token: TokenFacts | undefined
+  /** Time from which claims of the facts are too old, ms since the epoch. */
+  readonly untilMs: number
   readonly facts: TokenFacts
 }
 
@@ -20,28 +26,93 @@ const known = new WeakMap<Session, KnownFacts>()
  * Verified facts of a login session. The facts come from the access token if it is intended for this gate, or else from
  * the ID token. ID token facts have no scopes, because the granted scopes are for another recipient.
  *
+ * Identity claims come from the ID token where the access token lacks them. Claims about the user that are older than
+ * `login.claims_max_age` are omitted and marked as unknown. An access token of another user than the ID token counts as
+ * one for another recipient.
+ *
  * `acr` and `auth_time` come from the ID token, because `LoginClient.finish` enforces them there. If a different value
  * in the access token counted, the browser would be redirected to the login forever.
  *
  * @param rules  rules of the session's issuer
  * @param token  facts of the access token; `undefined` when the access token is not intended for this gate
+ * @param nowMs  current time, ms since the epoch
  */
-export function sessionFacts(session: Session, rules: IssuerRules, token: TokenFacts | undefined): TokenFacts {
+export function sessionFacts(
+  session: Session,
+  rules: IssuerRules,
+  token: TokenFacts | undefined,
+  nowMs: number,
+): TokenFacts {
   const before = known.get(session)
-  if (before !== undefined && before.rules === rules && before.token === token) return before.facts
-  const facts = token === undefined ? identityFacts(session, rules) : tokenFacts(session, token)
-  known.set(session, { rules, token, facts })
+  if (before !== undefined && before.rules === rules && before.token === token && nowMs < before.untilMs) {
+    return before.facts
+  }
+  const own = token !== undefined && namesUserOf(session, rules, token) ? token : undefined
+  const maxAgeMs = rules.login!.claimsMaxAgeMs
+  const ages = {
+    claims: areClaimsOld(session, maxAgeMs, nowMs),
+    tokens: areTokensOld(session, maxAgeMs, nowMs),
+  }
+  const facts = own === undefined ? identityFacts(session, rules, ages) : tokenFacts(session, own, ages)
+  known.set(session, { rules, token, untilMs: nextAgeMs(session, maxAgeMs, nowMs), facts })
   return facts
 }
 
-function tokenFacts(session: Session, token: TokenFacts): TokenFacts {
+/** Whether the claims about the user and the tokens of a session are older than `login.claims_max_age`. */
+interface Ages {
+  readonly claims: boolean
+  readonly tokens: boolean
+}
+
+/** Returns the next time at which claims or tokens of the session become too old, ms since the epoch. */
+function nextAgeMs({ createdAtS, claimsAtS, tokensAtS }: Session, maxAgeMs: number, nowMs: number): number {
+  const ends = [claimsAtS, tokensAtS].map((atS) => (atS ?? createdAtS) * 1000 + maxAgeMs)
+  return Math.min(...ends.filter((endMs) => endMs > nowMs))
+}
+
+/** Whether an access token names the user of the session, by `sub` or `login.subject_claim`. */
+function namesUserOf(session: Session, rules: IssuerRules, token: TokenFacts): boolean {
+  if (rules.login?.subjectClaim === undefined) return token.subject === session.subject
+  const identity = session.tokens.idToken === undefined ? 'token-malformed' : readJws(session.tokens.idToken)
+  return typeof identity !== 'string' && isSamePerson(token.claims, identity.claims, rules)
+}
+
+/**
+ * Whether claims that a route uses are too old in a session, and the issuer can be asked for newer ones.
+ *
+ * @param names  names of the claims
+ * @param token  facts of the access token; `undefined` when the access token is not intended for this gate
+ */
+export function needsClaims(
+  session: Session,
+  rules: IssuerRules,
+  token: TokenFacts | undefined,
+  names: readonly string[],
+  nowMs: number,
+): boolean {
+  if (names.length === 0) return false
+  const maxAgeMs = rules.login!.claimsMaxAgeMs
+  const oldTokens = areTokensOld(session, maxAgeMs, nowMs)
+  const oldClaims = areClaimsOld(session, maxAgeMs, nowMs)
+  if (!oldTokens && !oldClaims) return false
+  const { claims } = sessionFacts(session, rules, token, nowMs)
+  if (!names.some((name) => isUnknownClaim(claims, name))) return false
+  return (oldTokens && session.tokens.refreshToken !== undefined) || (oldClaims && !areClaimsRefused(session, nowMs))
+}
+
+function tokenFacts(session: Session, token: TokenFacts, ages: Ages): TokenFacts {
   const { acr = token.acr, authTimeS } = session
+  const own = ages.tokens ? withoutIdentity(token.claims) : token.claims
+  const claims = ages.claims ? own : fillIdentity(own, session.claims)
   return {
     ...token,
     sessionId: session.id,
     issuedAtS: startedAtS(session, token.issuer),
     acr,
-    claims: { ...token.claims, acr, ...(authTimeS !== undefined && { auth_time: authTimeS }) },
+    claims: withUnknown(
+      { ...claims, acr, ...(authTimeS !== undefined && { auth_time: authTimeS }) },
+      ages.claims || ages.tokens ? 'identity' : undefined,
+    ),
     derived: [],
     revocation: noRevocationLookup(),
     texts: noTexts(),
@@ -50,8 +121,9 @@ function tokenFacts(session: Session, token: TokenFacts): TokenFacts {
 
 const always = Object.freeze({ live: true })
 
-function identityFacts(session: Session, rules: IssuerRules): TokenFacts {
-  const { subject, acr, authTimeS, endsAtS, tokens, claims } = session
+function identityFacts(session: Session, rules: IssuerRules, ages: Ages): TokenFacts {
+  const { subject, acr, authTimeS, endsAtS, tokens } = session
+  const claims = ages.claims ? loginEventsIn(session.claims) : session.claims
   const { clientId } = rules.login!
   return {
     issuer: rules,
@@ -67,11 +139,15 @@ function identityFacts(session: Session, rules: IssuerRules): TokenFacts {
     sessionId: session.id,
     acr,
     confirmation: undefined,
-    claims: { ...claims, sub: subject, acr, auth_time: authTimeS },
+    claims: withUnknown({ ...claims, sub: subject, acr, auth_time: authTimeS }, ages.claims ? 'all' : undefined),
     derived: [],
     revocation: noRevocationLookup(),
     texts: noTexts(),
   }
+}
+
+function loginEventsIn(claims: Session['claims']): Session['claims'] {
+  return Object.hasOwn(claims, 'amr') ? { amr: claims['amr'] } : {}
 }
 
 /**

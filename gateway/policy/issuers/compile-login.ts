@@ -23,6 +23,8 @@ export function compileLogin(
     resource: entry.resource,
     prompt: entry.prompt,
     sessionClaims: entry.session_claims,
+    subjectClaim: entry.subject_claim,
+    claimsMaxAgeMs: entry.claims_max_age,
     lifetime: { idleMs: entry.session.idle, absoluteMs: entry.session.absolute },
     timeoutMs: entry.timeout,
   }

@@ -5,6 +5,8 @@ import { duration, text } from '../../config/text-schemas.ts'
 import { clientAuthKeys } from './client-auth-keys.ts'
 import { sessionEntry } from './session-entry.ts'
 
+const claimName = text('the name of a claim', /^[^\s\x00-\x1f\x7f]{1,128}$/)
+
 /**
  * Schema of `login` of an issuer: how browsers log in at this issuer (RFC 6749 §4.1, RFC 7636, OpenID Connect Core
  * §3.1).
@@ -52,12 +54,25 @@ export const loginEntry = z
           'issuers return a refresh token only with consent. Default: the issuer decides.',
       ),
     session_claims: z
-      .array(text('the name of a claim', /^[^\s\x00-\x1f\x7f]{1,128}$/))
+      .array(claimName)
       .max(32)
       .prefault(['name', 'preferred_username', 'email'])
       .describe(
-        'Claims of the ID token that a page can read about its user at `/.gatehouse/session`. Default name, ' +
+        'Claims of the user that a page can read about its user at `/.gatehouse/session`. Default name, ' +
           'preferred_username, email.',
+      ),
+    subject_claim: claimName
+      .optional()
+      .describe(
+        'Claim by which an access token for the gate and the ID token must name the same user, else the login fails. ' +
+          'Default `sub`. Set it, for example to `oid`, at an issuer that gives each client its own `sub`.',
+      ),
+    claims_max_age: duration({ min: '1s', max: '30d' })
+      .prefault('1h')
+      .describe(
+        'Maximum age of the claims about the user, such as `groups` and `email`. Default 1h, 1s to 30d. Older claims ' +
+          'are not used: the gate refreshes the session, or asks the UserInfo endpoint. A user who is removed from a ' +
+          'group at the issuer loses its access after at most this time.',
       ),
     session: sessionEntry,
     timeout: duration({ min: '1s', max: '30s' })

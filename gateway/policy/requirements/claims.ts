@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type Denial, denial } from '../../base/denial.ts'
 import { forbiddenKeys } from '../../config/yaml-document.ts'
+import { isUnknownClaim } from '../../oauth/identity-claims.ts'
 import { claimAt } from '../claim-at.ts'
 import { claimPath, dottedClaim, printClaimPath } from '../claim-path.ts'
 import type { Requirement, RequirementInput } from '../snapshot.ts'
@@ -80,10 +81,10 @@ export const claims = requirementKind({
       'booleans, or lists of them.',
   ),
   reasons: ['claim-mismatch'],
-  compile: (entries, { path, names }) => {
+  compile: (entries, { path, names, negated }) => {
     for (const { claim } of entries) names.claimNamed(claim)
     return allOf(
-      entries.map((entry) => new Claim(entry)),
+      entries.map((entry) => new Claim(entry, negated)),
       path,
     )
   },
@@ -96,6 +97,9 @@ const mismatch = denial('claim-mismatch')
 /**
  * Requirement on one claim of the token. The claim must equal or contain one value of `any`, and every value of `all`.
  * Values are compared with their type: neither `"1"` nor `true` equals `1`. Denies 403 `forbidden`.
+ *
+ * An unknown claim of a session always leads to a denial. The requirement then counts as unmet, or as met inside an odd
+ * number of `not`.
  */
 class Claim implements Requirement {
   readonly demand: string
@@ -105,17 +109,22 @@ class Claim implements Requirement {
   readonly #all: readonly z.output<typeof value>[]
   readonly #any: ReadonlySet<unknown> | undefined
 
-  constructor({ claim, all, any }: ClaimEntry) {
+  readonly #negated: boolean
+
+  /** @param negated  true inside an odd number of `not`, where an unmet requirement helps the client */
+  constructor({ claim, all, any }: ClaimEntry, negated: boolean) {
     this.demand = `claim ${formatPath(claim)} ${formatLists({ all, any }, (value) => JSON.stringify(value))}`
     this.#path = claim
     this.#all = all ?? []
     this.#any = any && new Set(any)
+    this.#negated = negated
   }
 
   evaluate({ token }: RequirementInput): Denial | undefined {
     const claim = claimAt(token.claims, this.#path)
     const met = Array.isArray(claim) ? this.#inList(claim) : this.#isMetBy(claim)
-    return met ? undefined : mismatch
+    if (met || (this.#negated && isUnknownClaim(token.claims, this.#path[0]!))) return undefined
+    return mismatch
   }
 
   #isMetBy(claim: unknown): boolean {

@@ -14,8 +14,12 @@ export interface RequirementTree {
 
 /** Resolves the names that a requirement uses, and reports unknown names. */
 export interface RequirementNames {
-  /** Called for each role that a requirement names. */
-  roleNamed(role: string, path: DocumentPath): void
+  /**
+   * Called for each role that a requirement names.
+   *
+   * @returns name of the claim from which the service maps the role; `undefined` when the role does not exist
+   */
+  roleNamed(role: string, path: DocumentPath): string | undefined
   /** Called for each scope that a client can request to meet the requirement. */
   scopeNamed(scope: string): void
   /**

@@ -1,4 +1,5 @@
 import { type Denial, denial } from '../../base/denial.ts'
+import { isUnknownClaim } from '../../oauth/identity-claims.ts'
 import { roleName } from '../role-name.ts'
 import type { Requirement, RequirementInput } from '../snapshot.ts'
 import { conditionsOfNames, containsNames, formatLists, type NamedSet, namedSet, namesIn } from './names.ts'
@@ -11,8 +12,8 @@ export const roles = requirementKind({
   schema: namedSet(roleName).describe('Roles that the service maps from claims, under `roles` of the service.'),
   reasons: ['role-missing'],
   compile(names, context) {
-    for (const role of namesIn(names)) context.names.roleNamed(role, context.path)
-    return new Roles(names)
+    const claims = namesIn(names).map((role) => context.names.roleNamed(role, context.path))
+    return new Roles(names, context.negated ? claims.filter((claim) => claim !== undefined) : [])
   },
   conditions: (names, { service }) => conditionsOfNames(`roles of ${service}`, names),
 })
@@ -20,6 +21,8 @@ export const roles = requirementKind({
 /**
  * Requirement that is met by roles, which the service maps from claims. Denies 403 `forbidden` without a challenge,
  * because another token would not help.
+ *
+ * Inside an odd number of `not`, the requirement counts as met while a session does not know the claim of a role.
  */
 class Roles implements Requirement {
   readonly demand: string
@@ -27,12 +30,17 @@ class Roles implements Requirement {
   readonly subRequirements = []
   readonly #names: NamedSet
 
-  constructor(names: NamedSet) {
+  readonly #deciding: readonly string[]
+
+  /** @param deciding  names of claims that decide on the roles; empty outside `not` */
+  constructor(names: NamedSet, deciding: readonly string[]) {
     this.demand = `roles ${formatLists(names)}`
     this.#names = names
+    this.#deciding = deciding
   }
 
-  evaluate({ roles }: RequirementInput): Denial | undefined {
-    return containsNames(roles, this.#names) ? undefined : missing
+  evaluate({ roles, token }: RequirementInput): Denial | undefined {
+    if (containsNames(roles, this.#names)) return undefined
+    return this.#deciding.some((name) => isUnknownClaim(token.claims, name)) ? undefined : missing
   }
 }

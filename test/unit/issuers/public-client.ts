@@ -9,6 +9,8 @@ export const publicClient: LoginRules = {
   resource: undefined,
   prompt: undefined,
   sessionClaims: [],
+  subjectClaim: undefined,
+  claimsMaxAgeMs: 3_600_000,
   lifetime: { idleMs: 3_600_000, absoluteMs: 3_600_000 },
   timeoutMs: 20_000,
 }

@@ -1,11 +1,9 @@
 import { expect, test } from 'vitest'
 import { sessionView } from '../../../gateway/login/session-view.ts'
-import type { IssuerRules } from '../../../gateway/oauth/token-facts.ts'
 import type { Session } from '../../../gateway/sessions/session.ts'
 
 const session = { subject: 'alice', claims: {}, createdAtS: 1000, endsAtS: 4600 } as unknown as Session
-const rulesOf = (absoluteMs: number) =>
-  ({ login: { sessionClaims: [], lifetime: { absoluteMs } } }) as unknown as IssuerRules
+const loginOf = (absoluteMs: number) => ({ sessionClaims: [], lifetime: { idleMs: absoluteMs, absoluteMs } })
 
 test.each([
   ['as stored at its login if the policy now allows longer sessions', 7_200_000, '1970-01-01T01:16:40.000Z'],
@@ -13,7 +11,7 @@ test.each([
 ])(
   'the session view (reply with the data of the current session) shows the end of a session %s',
   (_, absoluteMs, expiresAt) => {
-    const { body } = sessionView(session, rulesOf(absoluteMs), 'https://api.test')
+    const { body } = sessionView(session, loginOf(absoluteMs), {}, 'https://api.test')
     expect(JSON.parse(String(body))).toMatchObject({ expires_at: expiresAt })
   },
 )

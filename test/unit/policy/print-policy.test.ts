@@ -58,6 +58,7 @@ const full = {
         certificate_key: { env: 'K', expires: '2030-01-31' },
         resource: 'https://api.test',
         prompt: 'login',
+        subject_claim: 'oid',
       },
     },
   },

@@ -40,7 +40,7 @@ export function scopesIn(tree: RequirementTree): readonly string[] {
 
 function compileWith(tree: RequirementTree, scopeNamed: (scope: string) => void): Requirement {
   return compileRequirement(tree, ['require'], {
-    roleNamed: () => {},
+    roleNamed: (role) => role,
     scopeNamed,
     issuerOf,
     loginIssuer: issuerOf,

@@ -24,6 +24,7 @@ const sessions = new Sessions({
   revoke: () => Promise.reject(new Error('nothing is revoked here')),
   refreshQueue: { add: () => {} },
   trade: async () => tokensOf(granted),
+  askClaims: async () => ({ none: 'no UserInfo endpoint' }),
   log: () => {},
 } as ConstructorParameters<typeof Sessions>[0])
 atEnd(() => sessions.close())

@@ -1,0 +1,57 @@
+type Claims = Readonly<Record<string, unknown>>
+
+/**
+ * Claims about the user of a session (OpenID Connect Core §5.1; `groups`, `hd`: not standard). They come from the ID
+ * token where the access token lacks them.
+ */
+export const identityClaims: ReadonlySet<string> = new Set([
+  'email',
+  'email_verified',
+  'name',
+  'preferred_username',
+  'groups',
+  'hd',
+])
+
+/** Claims about the authentication at the login. They stay true until the session ends, so they do not age. */
+export const loginEventClaims: ReadonlySet<string> = new Set(['sub', 'acr', 'auth_time', 'amr'])
+
+/**
+ * Key of the claims of a session that are unknown: the last ones are too old, and the issuer gives no newer ones.
+ * `identity`: only the identity claims. `all`: all claims besides those about the login.
+ */
+const unknown = Symbol('unknown claims')
+
+export type UnknownClaims = 'identity' | 'all'
+
+/** Marks claims as unknown, so that a requirement under `not` does not take an unknown claim for an absent one. */
+export function withUnknown(claims: Claims, which: UnknownClaims | undefined): Claims {
+  return which === undefined ? claims : Object.assign({ ...claims }, { [unknown]: which })
+}
+
+/** Whether the claim is absent only because the gate does not know it. */
+export function isUnknownClaim(claims: Claims, name: string): boolean {
+  const which = (claims as { readonly [unknown]?: UnknownClaims })[unknown]
+  if (which === undefined || Object.hasOwn(claims, name)) return false
+  return which === 'identity' ? identityClaims.has(name) : !loginEventClaims.has(name)
+}
+
+/**
+ * Fills identity claims that `own` lacks from `more`. `email` and `email_verified` come from one source as a pair:
+ * otherwise the verification of one address would count for another.
+ */
+export function fillIdentity(own: Claims, more: Claims): Record<string, unknown> {
+  const filled: Record<string, unknown> = { ...own }
+  const pair = !Object.hasOwn(own, 'email')
+  if (pair) delete filled['email_verified']
+  for (const name of identityClaims) {
+    const isOfPair = name === 'email' || name === 'email_verified'
+    if (Object.hasOwn(more, name) && (isOfPair ? pair : !Object.hasOwn(own, name))) filled[name] = more[name]
+  }
+  return filled
+}
+
+/** Returns the claims without those about the user. */
+export function withoutIdentity(claims: Claims): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(claims).filter(([name]) => !identityClaims.has(name)))
+}

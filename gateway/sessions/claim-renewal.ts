@@ -1,0 +1,82 @@
+import type { JobLog } from '../queues/job-producer.ts'
+import type { RefreshLock } from './refresh-locks.ts'
+import type { Refresher } from './refresher.ts'
+import { renewedClaims } from './renewed-claims.ts'
+import type { Session } from './session.ts'
+import { isTooLarge } from './session-size.ts'
+
+/**
+ * Asks the issuer for the present claims about the user of a session.
+ *
+ * @returns `none`, with the reason for the log, when the issuer gives no claims
+ * @throws {GatewayFault} as a rejection, when the issuer is unavailable
+ */
+export type AskClaims = (
+  session: Session,
+) => Promise<{ readonly claims: Readonly<Record<string, unknown>> } | { readonly none: string }>
+
+/** Minimum time between two UserInfo requests for a session to which the issuer gives no claims, s. */
+const REFUSED_S = 60
+
+/** Whether claims that the issuer stated at `statedAtS` are older than the maximum age. */
+export function areClaimsOld(
+  session: Pick<Session, 'createdAtS' | 'claimsAtS'>,
+  maxAgeMs: number,
+  nowMs: number,
+): boolean {
+  return nowMs >= (session.claimsAtS ?? session.createdAtS) * 1000 + maxAgeMs
+}
+
+/** Whether the access token was issued longer than the maximum age of claims ago. */
+export function areTokensOld(
+  session: Pick<Session, 'createdAtS' | 'tokensAtS'>,
+  maxAgeMs: number,
+  nowMs: number,
+): boolean {
+  return nowMs >= (session.tokensAtS ?? session.createdAtS) * 1000 + maxAgeMs
+}
+
+/** Whether the issuer has just given no claims for the session, so that it is not asked again yet. */
+export function areClaimsRefused({ claimsRefusedAtS }: Pick<Session, 'claimsRefusedAtS'>, nowMs: number): boolean {
+  return claimsRefusedAtS !== undefined && nowMs < (claimsRefusedAtS + REFUSED_S) * 1000
+}
+
+/** Renews the claims of sessions at the UserInfo endpoint, under the lock of the refresh. */
+export class ClaimRenewal {
+  readonly #refresher: Refresher
+  readonly #ask: AskClaims
+  readonly #log: JobLog
+
+  constructor(refresher: Refresher, ask: AskClaims, log: JobLog) {
+    this.#refresher = refresher
+    this.#ask = ask
+    this.#log = log
+  }
+
+  /**
+   * Returns the session with its present claims, or a version that another process has stored meanwhile; `undefined`
+   * when the session has ended. If the issuer gives no claims, the claims stay as they are, and no process asks again
+   * for a minute.
+   *
+   * @throws {GatewayFault} `refresh-unavailable` or `store-unavailable`, as a rejection
+   */
+  renew(session: Session): Promise<Session | undefined> {
+    return this.#refresher.underLock(session, (lock) => this.#renew(session, lock))
+  }
+
+  async #renew(session: Session, lock: RefreshLock): Promise<Session | undefined | 'superseded'> {
+    const asked = await this.#refresher.holding(session, lock, () => this.#ask(session))
+    const nowS = Math.floor(Date.now() / 1000)
+    const { claimsRefusedAtS: _, ...rest } = session
+    const version = session.version + 1
+    if ('claims' in asked) {
+      const next: Session = { ...rest, version, claims: renewedClaims(session, asked.claims), claimsAtS: nowS }
+      if (!isTooLarge(next)) return this.#refresher.keep(next, lock)
+    }
+    this.#log('warn', 'the issuer gives no present claims about the user of a session', {
+      session: session.id,
+      problem: 'none' in asked ? asked.none : 'the claims are too large to store',
+    })
+    return this.#refresher.keep({ ...rest, version, claimsRefusedAtS: nowS }, lock)
+  }
+}
