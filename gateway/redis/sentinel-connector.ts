@@ -7,9 +7,10 @@ type Connect = SentinelConnector['connect']
 
 /**
  * Returns the connector of ioredis for the master that sentinels name, with the current credentials and certificates.
- * The connector stops the failover detector of the previous connection before it connects again. In the connector of
- * ioredis, the old detector treats the switch to the new master as its own failover. It then breaks the new connection
- * while that connection is being opened, and the driver never reconnects.
+ * The connector stops the failover detector of a connection when that connection ends, and before it connects again. In
+ * the connector of ioredis, the old detector treats the switch to the new master as its own failover. It then breaks the
+ * new connection while that connection is being opened, and the driver never reconnects. After QUIT, ioredis leaves the
+ * detector running: its connections to the sentinels would stay open until the process ends.
  */
 export function sentinelConnector(access: RedisAccess) {
   return class SteadySentinelConnector extends SentinelConnector {
@@ -29,6 +30,7 @@ export function sentinelConnector(access: RedisAccess) {
       const opened = this.#access.begin()
       const stream = await super.connect(...given)
       opened(stream)
+      stream.once('close', () => this['failoverDetector']?.cleanup())
       return stream
     }
   }

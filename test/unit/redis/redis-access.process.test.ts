@@ -71,7 +71,7 @@ const topologies = {
 }
 
 test.each(Object.keys(topologies) as (keyof typeof topologies)[])(
-  'connections to Redis (%s) follow a rotation of the password with two valid passwords, and keep connections that work',
+  'connections to Redis (%s) follow a rotation of the password with two valid passwords, keep connections that work, and close with their link',
   async (topology) => {
     const { ports, place } = await topologies[topology]()
     const acl = (...rules: string[]) =>
@@ -121,6 +121,13 @@ test.each(Object.keys(topologies) as (keyof typeof topologies)[])(
     await drop()
     await until('new connections', async () => !(await clients()).some((id) => between.includes(id)))
     expect(await ready()).toEqual([null, null, null])
+
+    blocking.disconnect()
+    await link.close()
+    await until('the end of all connections, those to sentinels included', async () => {
+      const lists = await Promise.all(ports.map((port) => redisCli(port, 'CLIENT', 'LIST')))
+      return lists.every((list) => !list.includes('user=gate'))
+    })
   },
 )
 
