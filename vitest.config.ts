@@ -31,8 +31,7 @@ export default defineConfig({
     // because test/kit/ports.ts has 16 ranges of ports.
     maxWorkers: Math.min(16, 4 * availableParallelism()),
     projects: [
-      // A client of a Redis that was killed reconnects for ever, so each file of `cluster` has its own process.
-      { test: { ...ofProcesses, isolate: true, name: 'cluster', include: ['test/cluster/**/*.test.ts'] } },
+      { test: { ...ofProcesses, name: 'cluster', include: ['test/cluster/**/*.test.ts'] } },
       {
         test: {
           ...ofProcesses,

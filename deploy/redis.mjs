@@ -66,12 +66,20 @@ export function isNewEnough(banner) {
   return Number(match[2]) > major || (Number(match[2]) === major && Number(match[3]) >= minor)
 }
 
+/** Servers that `usableRedis` has accepted, by path. A test process starts several; each is asked for its version once. */
+const usable = new Map()
+
 function usableRedis(command, env) {
+  const known = usable.get(command)
+  if (known !== undefined) return known
   try {
     accessSync(command, constants.X_OK)
     const options = { env: { ...process.env, ...env }, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }
     const banner = execFileSync(command, ['--version'], options)
-    return isNewEnough(banner) ? { command, env, version: banner.split(' sha=')[0].trim() } : undefined
+    if (!isNewEnough(banner)) return undefined
+    const found = { command, env, version: banner.split(' sha=')[0].trim() }
+    usable.set(command, found)
+    return found
   } catch {
     return undefined
   }
