@@ -94,7 +94,7 @@ export async function policyEditor(
   }
   const { policy, envelopes } = await openActivePolicy({
     settings: {
-      policy: { source: 'cluster', seed: undefined, copy: join(path, 'editor.copy') },
+      policy: { source: 'cluster', seed: undefined, copy: join(path, 'editor.copy'), owners: {} },
       node: { id: 'editor' },
     },
     redis,

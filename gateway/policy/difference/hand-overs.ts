@@ -12,8 +12,8 @@ export type HandOvers = ReadonlyMap<Route | undefined, ReadonlySet<Route | undef
 export interface MatchedRequests {
   readonly handOvers: HandOvers
   /**
-   * Routes of the new policy with the method OPTIONS that receive CORS preflights which the gate answered before (Fetch
-   * §3.2.2).
+   * Routes of the new policy with the method OPTIONS for which CORS preflights (Fetch §3.2.2) begin or end: the gate
+   * answered them before and does not now, or the reverse.
    */
   readonly preflights: ReadonlySet<Route>
 }
@@ -44,14 +44,14 @@ export function matchedRequests(before: Snapshot, after: Snapshot): MatchedReque
   let targets = 0
   for (const { host, path } of sampleTargets([...before.routes, ...after.routes])) {
     if (targets++ === MAX_TARGETS) return undefined
-    let endsPreflight = false
+    let preflightChanges = false
     for (const method of forwardedMethods) {
       const [old, now] = [matched(before, host, path, method), matched(after, host, path, method)]
       if (old !== undefined || now !== undefined) handOver(old, now)
-      if (old?.cors !== undefined && now?.cors === undefined) endsPreflight = true
+      if ((old?.cors === undefined) !== (now?.cors === undefined)) preflightChanges = true
     }
     const options = matched(after, host, path, 'OPTIONS')
-    if (endsPreflight && options !== undefined) preflights.add(options)
+    if (preflightChanges && options !== undefined) preflights.add(options)
   }
   return { handOvers: found, preflights }
 }

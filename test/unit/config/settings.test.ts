@@ -314,6 +314,7 @@ test.each([
   [{ policy: { path: 'x', seed: 'y' } }, 'GH_CONFIG_VALUE policy.seed'],
   [{ policy: { path: 'x', copy: 'y' } }, 'GH_CONFIG_VALUE policy.copy'],
   [{ policy: { source: 'cluster', seed: 'x' } }, 'GH_CONFIG_MISSING policy.copy'],
+  [{ policy: { path: 'x', owners: { s: { hosts: ['a.test'], paths: ['/a/**'] } } } }, 'GH_CONFIG_VALUE policy.owners'],
   [{ webhooks: {} }, 'GH_CONFIG_NOT_YET webhooks'],
   [{ tls: {} }, 'GH_CONFIG_MISSING tls.certificates'],
   // S-127: the settings reject an address block that trusts every peer.

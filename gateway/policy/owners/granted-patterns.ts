@@ -1,0 +1,33 @@
+import { type PathPattern, readPathPattern } from '../path-pattern.ts'
+
+/** Whether all hosts that a route matches are granted. `undefined` stands for a route that matches every host. */
+export function isHostGranted(host: string | undefined, granted: readonly string[]): boolean {
+  return granted.some((pattern) => {
+    if (pattern === '*') return true
+    if (host === undefined) return false
+    if (pattern === host) return true
+    const dot = host.indexOf('.')
+    return pattern.startsWith('*.') && dot > 0 && host.slice(dot) === pattern.slice(1)
+  })
+}
+
+/** Whether all paths that a pattern matches are within one granted pattern. */
+export function isPathGranted(path: string, granted: readonly string[]): boolean {
+  const pattern = readPathPattern(path)
+  if (typeof pattern === 'string') return false
+  return granted.some((text) => {
+    const wide = readPathPattern(text)
+    return typeof wide !== 'string' && isWithinPattern(pattern, wide)
+  })
+}
+
+function isWithinPattern(narrow: PathPattern, wide: PathPattern): boolean {
+  const { length } = wide.segments
+  if (narrow.segments.length < length) return false
+  const starts = wide.segments.every((segment, i) => {
+    const own = narrow.segments[i]!
+    // `*` matches no empty segment.
+    return segment === own || (segment === '*' && own !== '')
+  })
+  return starts && (wide.open || (!narrow.open && narrow.segments.length === length))
+}
