@@ -450,6 +450,7 @@ function sharedOf({
   sessions,
   streams,
   revisions,
+  settings: { policy },
 }: Rooms): SharedDependencies | undefined {
   const { ender, summaries } = streams
   if (cluster === undefined || revocation === undefined || audit === undefined) return undefined
@@ -466,5 +467,6 @@ function sharedOf({
     sessions: sessions?.sessions,
     keys: ringKeys.service,
     revisions: revisions?.service,
+    policyOwners: policy.source === 'cluster' ? policy.owners : {},
   }
 }

@@ -6,7 +6,7 @@ import { limitReplyTime } from '../probes/plain-server.ts'
 import { literalUrl, noOperation, pathOf } from './api-path.ts'
 import { ApiProblem } from './api-problem.ts'
 import { type AdminLog, CallLog } from './call-log.ts'
-import { type CallerAuthenticator, requireScope } from './caller-authenticator.ts'
+import type { CallerAuthenticator } from './caller-authenticator.ts'
 import type { AdminDependencies } from './dependencies.ts'
 import { type StreamEvent, sendEvents } from './event-stream.ts'
 import { FailedCalls, presentedBy } from './failed-calls.ts'
@@ -15,6 +15,7 @@ import type { Following, Operation } from './operation.ts'
 import { operations } from './operations.ts'
 import { isOfOtherOrigin } from './own-host.ts'
 import { problemOf } from './problem-of.ts'
+import { requireScope, requireScopeFor } from './required-scope.ts'
 import { requestSchema, routePath } from './route.ts'
 import { validatorCompiler } from './shape.ts'
 
@@ -127,7 +128,7 @@ export class AdminApi {
       schema: requestSchema(operation),
       onRequest: async ({ call }) => {
         call.operation = operation.id
-        requireScope(call.caller!, operation.scope)
+        requireScope(call.caller!, operation)
       },
       ...(operation.body && {
         preParsing: async ({ headers }: FastifyRequest) => requireJson(headers),
@@ -136,7 +137,8 @@ export class AdminApi {
         },
         // Validates the token again after the body has arrived. The caller decides how long the body takes, and the
         // token can expire or be revoked in the meantime.
-        preHandler: async ({ raw }: FastifyRequest) => requireScope(await this.#callers.identify(raw), operation.scope),
+        preHandler: async ({ raw, body }: FastifyRequest) =>
+          requireScopeFor(await this.#callers.identify(raw), operation, body),
       }),
       handler: (request, reply) => this.#run(operation, request, reply),
     })

@@ -37,6 +37,10 @@ export const apiProblemCodes = {
     status: 422,
     why: 'at least one node cannot enforce the policy. `objections` has the errors of each of these nodes; nothing was changed',
   },
+  policy_not_granted: {
+    status: 403,
+    why: 'the owner of a service may not make this change. `problems` has each part that is not granted, with its place and what to do; nothing was changed',
+  },
   revision_unknown: { status: 404, why: 'the cluster keeps no revision with this number' },
   not_found: { status: 404, why: 'no operation has this path' },
   method_not_allowed: { status: 405, why: 'the path has no operation with this method; `Allow` lists the methods' },

@@ -6,7 +6,7 @@ import { readAuthorization } from '../oauth/bearer.ts'
 import { bearerChallenge } from '../oauth/challenge.ts'
 import type { IssuerRules, TokenFacts } from '../oauth/token-facts.ts'
 import { ApiProblem } from './api-problem.ts'
-import { allScopes, type Scope } from './scopes.ts'
+import { allScopes } from './scopes.ts'
 
 /** Authenticated caller: the owner of an access token of the admin issuer, or the holder of the bootstrap token. */
 export interface Caller {
@@ -107,11 +107,4 @@ export class CallerAuthenticator {
     const fields = { 'www-authenticate': bearerChallenge() }
     return new ApiProblem('credential_required', 'a bearer token is required', { fields, hint })
   }
-}
-
-/** @throws {ApiProblem} 403 with the name of the scope when the caller lacks the scope (RFC 6750 §3.1) */
-export function requireScope(caller: Caller, scope: Scope): void {
-  if (caller.scopes.has(scope) || caller.scopes.has(allScopes)) return
-  const fields = { 'www-authenticate': bearerChallenge({ error: 'insufficient_scope', scope }) }
-  throw new ApiProblem('insufficient_scope', `the token lacks the scope ${scope}`, { fields })
 }

@@ -3,6 +3,7 @@ import type { AuditTrail } from '../audit/audit-trail.ts'
 import type { LogVerifier } from '../audit/log-verifier.ts'
 import type { Expiry } from '../base/expiries.ts'
 import type { Cluster } from '../cluster/cluster.ts'
+import type { OwnerGrant } from '../config/owner-settings.ts'
 import type { InventoryEntry } from '../config/secret-inventory.ts'
 import type { GrantListing } from '../credentials/service-grants.ts'
 import type { NodeExplainer } from '../explain/node-explainer.ts'
@@ -100,6 +101,8 @@ export interface SharedDependencies {
   readonly keys: Pick<KeyService, 'list' | 'has' | 'rotate'>
   /** Revisions of the cluster's policy; `undefined` with `policy.source: file`. */
   readonly revisions: RevisionService | undefined
+  /** Setting `policy.owners`: what the owner of each service may change. Empty with `policy.source: file`. */
+  readonly policyOwners: Readonly<Record<string, OwnerGrant>>
   readonly cluster: Pick<Cluster, 'list' | 'acceptLoss' | 'status'>
   readonly revocations: Pick<Revocations, 'revoked' | 'size' | 'bytes'>
   readonly revocationService: Pick<RevocationService, 'revoke'>

@@ -4,7 +4,7 @@ import { nodeHttp } from '../base/node-http.ts'
 import { type ApiProblemCode, apiProblemCodes } from './api-problem.ts'
 import type { Operation } from './operation.ts'
 import { requestSchema, routePath } from './route.ts'
-import { adminScopes } from './scopes.ts'
+import { adminScopes, ownerScopes } from './scopes.ts'
 import { validatorCompiler } from './shape.ts'
 
 const { STATUS_CODES } = nodeHttp
@@ -81,7 +81,7 @@ interface Writable {
 }
 
 function head(version: string) {
-  const listed = Object.entries(adminScopes).map(([scope, about]) => `\`${scope}\` (${about})`)
+  const listed = Object.entries({ ...adminScopes, ...ownerScopes }).map(([scope, about]) => `\`${scope}\` (${about})`)
   return {
     openapi: '3.1.0',
     info: {
@@ -110,7 +110,7 @@ function problemSchema(): object {
 }
 
 function described(operation: Operation): FastifySchema {
-  const { id, summary, description, scope, body, replies, problems = [] } = operation
+  const { id, summary, description, scope, serviceOf, body, replies, problems = [] } = operation
   const response: Record<string, object> = {}
   for (const [status, { description, schema, type = 'application/json' }] of Object.entries(replies)) {
     response[status] = { description, content: { [type]: { schema } } }
@@ -126,7 +126,7 @@ function described(operation: Operation): FastifySchema {
     description,
     // The scope is listed as a required role, because the security scheme is not of the type OAuth 2 (OpenAPI 3.1
     // §4.8.30).
-    security: [{ bearer: [scope] }],
+    security: [scope, ...(serviceOf ? Object.keys(ownerScopes) : [])].map((each) => ({ bearer: [each] })),
     response,
   }
 }

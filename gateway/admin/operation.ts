@@ -60,6 +60,11 @@ export interface Operation<Query = unknown, Body = unknown, PathParameters = unk
   readonly summary: string
   readonly description: string
   readonly scope: Scope
+  /**
+   * Service of the policy that a call concerns alone; `undefined` for a call that concerns more. The owner of the service
+   * may make the call without `scope`. Operations without this member need `scope`.
+   */
+  readonly serviceOf?: (body: Body) => string | undefined
   /** Schema of the query: a strict object of strings. `undefined` when the operation has no query parameters. */
   readonly query?: z.ZodType<Query>
   /** Schema of the path parameters: a strict object of strings, one for each segment in braces of the path. */

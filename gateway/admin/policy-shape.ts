@@ -73,6 +73,17 @@ export const policyChange = z.discriminatedUnion('outcome', [
   }),
 ])
 
+/** Part of a change that the owner of a service may not make. */
+export const ownerProblem = z.strictObject({
+  code: z.literal('GH_POLICY_NOT_GRANTED'),
+  message: z.string(),
+  path: z.string().describe('Place in the policy. Routes are named by their ids.'),
+  file: z.string().optional(),
+  line: z.int().optional(),
+  column: z.int().optional(),
+  hint: z.string().describe('What is granted, and what to do.'),
+})
+
 /** Revision without its files. */
 export const revisionFacts = {
   number: z.int().describe('Number of the revision, from 1. A number is never used again.'),

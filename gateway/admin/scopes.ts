@@ -12,3 +12,15 @@ export const adminScopes = {
 export type Scope = keyof typeof adminScopes
 
 export const allScopes: Scope = 'gatehouse:admin'
+
+/** Form and meaning of the scopes of owners. SERVICE stands for the id of a service. */
+export const ownerScopes = {
+  'gatehouse:policy:SERVICE': 'compare and change this service of the policy alone, within `policy.owners.SERVICE`',
+} as const
+
+/** Scope of the owner of a service of the policy. */
+export function ownerScope(service: string): string {
+  return `${ownerScopePrefix}${service}`
+}
+
+export const ownerScopePrefix = 'gatehouse:policy:'

@@ -39,6 +39,8 @@ export const changeExitCodes = {
 export interface ComparedDocument extends PolicyDifference {
   /** Number of the revision that was compared with. */
   readonly from: number
+  /** Parts of the change that the caller may not apply, as the owner of a service. Absent for other callers. */
+  readonly not_granted?: readonly StatedProblem[]
 }
 
 type ChangeDocument =
@@ -111,10 +113,10 @@ export async function withPolicyErrors(
   } catch (error) {
     if (!(error instanceof AdminRefusal)) throw error
     const { problems = [], objections = [], since = [], difference } = error.document as RefusalDocument
-    const located = ({ file, ...rest }: StatedProblem) => ({ ...rest, file: file && (paths?.get(file) ?? file) })
-    output.problems(problems.map((each) => complete(located(each))))
+    printProblems(problems, paths, output)
     for (const { node, problems: ofNode } of objections) {
-      output.problems(ofNode.map((each) => complete({ ...located(each), message: `node ${node}: ${each.message}` })))
+      const stated = ofNode.map((each) => ({ ...each, message: `node ${node}: ${each.message}` }))
+      printProblems(stated, paths, output)
     }
     for (const { number, author, time, message } of since) {
       output.remark(`revision ${number}: ${time} ${author}${message === '' ? '' : `: ${message}`}`)
@@ -127,6 +129,19 @@ export async function withPolicyErrors(
     output.error(error)
     return error.exitCode === exitCodes.invalid ? refused : error.exitCode
   }
+}
+
+/**
+ * Prints problems of a policy with their places on this machine.
+ *
+ * @param paths  path on this machine by the name of a file of the policy
+ */
+export function printProblems(
+  problems: readonly StatedProblem[],
+  paths: ReadonlyMap<string, string> | undefined,
+  output: Output,
+): void {
+  output.problems(problems.map(({ file, ...rest }) => complete({ ...rest, file: file && (paths?.get(file) ?? file) })))
 }
 
 type StatedProblem = Partial<Omit<Problem, 'message' | 'code'>> & { readonly message: string; readonly code?: string }

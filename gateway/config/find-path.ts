@@ -2,7 +2,8 @@ import type { DocumentPath } from './problem.ts'
 
 /**
  * Finds the entry of a document that a formatted path such as `services.orders.routes[0].match` names. Names may contain
- * dots, so the keys of the document decide where a name ends.
+ * dots, so the keys of the document decide where a name ends. An item of a list may also be named by its `id` or `name`:
+ * `services.orders.routes[orders.read]`.
  *
  * @returns the path of the entry, or of its nearest parent when the entry is absent
  */
@@ -21,13 +22,22 @@ export function findPath(document: unknown, formatted: string): DocumentPath {
 }
 
 function nextPart(value: unknown, text: string): { readonly key: string | number; readonly rest: string } | undefined {
-  const position = /^\[(\d+)\]\.?/.exec(text)
-  if (position !== null) {
-    const key = Number(position[1])
-    return Array.isArray(value) && key < value.length ? { key, rest: text.slice(position[0].length) } : undefined
+  const item = /^\[([^\]]+)\]\.?/.exec(text)
+  if (item !== null) {
+    const key = Array.isArray(value) ? itemAt(value, item[1]!) : undefined
+    return key === undefined ? undefined : { key, rest: text.slice(item[0].length) }
   }
   if (typeof value !== 'object' || value === null) return undefined
   const named = Object.keys(value).filter((key) => new Set(['', '.', '[']).has(text.slice(key.length, key.length + 1)))
   const key = named.filter((each) => text.startsWith(each)).sort((a, b) => b.length - a.length)[0]
   return key === undefined ? undefined : { key, rest: text.slice(key.length).replace(/^\./, '') }
+}
+
+function itemAt(items: readonly unknown[], text: string): number | undefined {
+  if (/^\d+$/.test(text) && Number(text) < items.length) return Number(text)
+  const named = items.findIndex((item) => {
+    if (typeof item !== 'object' || item === null) return false
+    return ('id' in item && item.id === text) || ('name' in item && item.name === text)
+  })
+  return named === -1 ? undefined : named
 }

@@ -9,7 +9,7 @@ const host = text(
 )
 const path = text(
   'a path pattern such as /orders/**, with * as a whole segment and ** as the last one',
-  /^(?:\/(?:\*|[^*/\s]+))*(?:\/|\/\*\*)?$/,
+  /^(?=\/)(?:\/(?:\*|[^*/\s]+))*(?:\/|\/\*\*)?$/,
 )
 
 const secret = z

@@ -39,6 +39,11 @@ export interface PolicyOrder {
   readonly against: number | undefined
   /** Longest wait for the acknowledgements of the members, ms. */
   readonly waitMs: number
+  /**
+   * Checks the policy against the revision that it replaces, before a secret or a file is read that the policy refers to.
+   * Throws to refuse the change. The change is made only while this revision is the active one.
+   */
+  readonly review?: ((active: Revision, files: readonly PolicyText[]) => void) | undefined
 }
 
 export type PolicyOutcome =
@@ -155,6 +160,7 @@ export class RevisionService {
     // Before the comparison of `against`, so that a caller who got no reply can send the same change again.
     if (hash === base.activation.hash) return { outcome: 'unchanged', number: base.activation.number }
     if (against !== undefined && against !== base.activation.number) return this.#conflict(against)
+    order.review?.(base.revision, files)
     const invalid = this.#problemsOf(files)
     if (invalid !== undefined) return { outcome: 'invalid', problems: invalid }
     const number = (await this.#highest(base.activation.number)) + 1

@@ -32,6 +32,8 @@ const outages = ['test/cluster/outages.test.ts']
 
 const clientCertificates = ['test/integration/client-certificates.test.ts']
 
+const owners = ['test/integration/policy-owners.test.ts', 'test/unit/policy/owner-refusals.test.ts']
+
 const waiting = ['test/regression/revoked-while-waiting.test.ts']
 
 const sessionStore = ['test/unit/sessions']
@@ -42,6 +44,48 @@ const sessionsShared = ['test/cluster/sessions.test.ts']
  * replies.
  */
 export const mutations: readonly Mutation[] = [
+  ...inFile(
+    'admin/required-scope.ts',
+    {
+      'the owner of a service changes another service': [
+        'isOwner(caller, serviceOf?.(body))) return',
+        'ownsServices(caller)) return',
+      ],
+      'the grant of an owner is not checked': [
+        "!hasScope(caller, 'gatehouse:policy') && isOwner(caller, service)",
+        'false && isOwner(caller, service)',
+      ],
+    },
+    owners,
+  ),
+  ...inFile(
+    'policy/owners/owner-refusals.ts',
+    {
+      'an owner uses any secret of the gate': [
+        'if (isGranted || isUsedAsBefore(secret, before)) return []',
+        'return []',
+      ],
+      'an owner adds a relaxation': ["...added.map((each) => refusal(each, 'adds'))", '...[]'],
+      'an owner takes requests of another service': [
+        '    ...effectsOnOthers(difference, before, after, service),\n',
+        '',
+      ],
+    },
+    owners,
+  ),
+  ...inFile(
+    'policy/owners/upstream-refusals.ts',
+    {
+      'an owner uses any upstream': ['!known.has(origin)', 'false'],
+      'an owner rewrites to paths of another service': ['rewrite !== undefined && (', 'false && ('],
+    },
+    owners,
+  ),
+  ...inFile(
+    'policy/owners/issuer-clients.ts',
+    { 'an owner gets the tokens of another service': ['if (isClient) return', 'if (false) return'] },
+    owners,
+  ),
   ...inFile(
     'cluster/cluster.ts',
     {

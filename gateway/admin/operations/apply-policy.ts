@@ -1,9 +1,10 @@
 import { z } from 'zod'
 import { entryName } from '../../config/entry-name.ts'
 import { replaceService } from '../../revisions/replace-service.ts'
-import type { PolicyText } from '../../revisions/revision.ts'
+import type { PolicyText, Revision } from '../../revisions/revision.ts'
 import { changesSince } from '../compared-revision.ts'
 import { operation } from '../operation.ts'
+import { requireOwnerChange } from '../owner-review.ts'
 import { policyReply, withValidPolicy } from '../policy-outcome.ts'
 import {
   changeBody,
@@ -14,7 +15,9 @@ import {
   policyFilesBody,
   revisionNumber,
 } from '../policy-shape.ts'
+import { requireRedis } from '../require-redis.ts'
 import { requireRevisions } from '../require-revisions.ts'
+import { isOwnerOnly } from '../required-scope.ts'
 
 export const applyPolicy = operation({
   id: 'apply_policy',
@@ -24,8 +27,10 @@ export const applyPolicy = operation({
   description:
     'Every node first compiles the policy, with its own secrets and files, and votes within 5 s. If a node votes no, or a ' +
     'live node does not vote, nothing changes. Otherwise the policy becomes a new revision, which all nodes enforce. The ' +
-    'author of the revision is the subject of the token.',
+    'author of the revision is the subject of the token. A caller with the scope gatehouse:policy:SERVICE must set `only` to ' +
+    'this service, and may change what the setting `policy.owners.SERVICE` grants.',
   scope: 'gatehouse:policy',
+  serviceOf: ({ only }) => only,
   bodyMaxBytes: policyBodyMaxBytes,
   body: z.strictObject({
     files: policyFilesBody,
@@ -50,13 +55,21 @@ export const applyPolicy = operation({
       schema: policyChange,
     },
   },
-  problems: ['policy_from_file', 'policy_conflict', 'policy_invalid', 'policy_rejected', 'cluster_unavailable'],
+  problems: [
+    'policy_from_file',
+    'policy_conflict',
+    'policy_invalid',
+    'policy_not_granted',
+    'policy_rejected',
+    'cluster_unavailable',
+  ],
   example: {
     body: { files: [...exampleFiles], against: 7, message: 'open orders to partners' },
     reply: exampleChange,
   },
   run: async ({ body, dependencies, caller }) => {
     const service = requireRevisions(dependencies)
+    const shared = requireRedis(dependencies)
     const { only, message = '', against, wait_ms: waitMs } = body
     let files: readonly PolicyText[] = body.files
     // The files of the other services are those of the revision that is active when the change is made.
@@ -64,8 +77,15 @@ export const applyPolicy = operation({
       if (only !== undefined) files = withValidPolicy(() => replaceService(active, body.files, only))
       return files
     }
-    const outcome = await service.apply({ files: filesOf, author: caller.who, message, against, waitMs })
-    const isConflict = outcome.outcome === 'conflict' && against !== undefined
+    const owned = isOwnerOnly(caller, only) ? only : undefined
+    const review =
+      owned === undefined
+        ? undefined
+        : (active: Revision, candidate: readonly PolicyText[]) =>
+            requireOwnerChange({ service: owned, active, files: candidate }, shared)
+    const outcome = await service.apply({ files: filesOf, author: caller.who, message, against, waitMs, review })
+    // An owner does not read the changes of other services.
+    const isConflict = outcome.outcome === 'conflict' && against !== undefined && owned === undefined
     const meanwhile = isConflict ? await changesSince(service, against) : undefined
     return policyReply(outcome, { files, meanwhile }, { message, only })
   },

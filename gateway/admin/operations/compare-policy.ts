@@ -8,9 +8,12 @@ import { ApiProblem } from '../api-problem.ts'
 import { comparedFiles, comparedRevision } from '../compared-revision.ts'
 import { policyDifference } from '../difference-shape.ts'
 import { operation } from '../operation.ts'
+import { problemsOfOwner } from '../owner-review.ts'
 import { withValidPolicy } from '../policy-outcome.ts'
-import { exampleFiles, policyBodyMaxBytes, policyFilesBody, revisionNumber } from '../policy-shape.ts'
+import { exampleFiles, ownerProblem, policyBodyMaxBytes, policyFilesBody, revisionNumber } from '../policy-shape.ts'
+import { requireRedis } from '../require-redis.ts'
 import { requireRevisions } from '../require-revisions.ts'
+import { isOwnerOnly } from '../required-scope.ts'
 
 const body = z
   .strictObject({
@@ -33,14 +36,25 @@ export const comparePolicy = operation({
   summary: 'Compare a policy with a revision by its effect',
   description:
     'Lists which routes become public, wider, narrower or unreachable, and which limits, credentials and other values ' +
-    'change. Changes nothing, and reads no secret that the policy refers to.',
+    'change. Changes nothing, and reads no secret that the policy refers to. A caller with the scope gatehouse:policy:SERVICE ' +
+    'must set `only` to this service.',
   scope: 'gatehouse:read',
+  serviceOf: ({ only }) => only,
   bodyMaxBytes: policyBodyMaxBytes,
   body,
   replies: {
     200: {
       description: 'The difference.',
-      schema: z.strictObject({ from: z.int().describe('Number of the old revision.'), ...policyDifference }),
+      schema: z.strictObject({
+        from: z.int().describe('Number of the old revision.'),
+        ...policyDifference,
+        not_granted: z
+          .array(ownerProblem)
+          .optional()
+          .describe(
+            'Parts of the change that the caller may not apply as owner of the service `only`. Absent for other callers.',
+          ),
+      }),
     },
   },
   problems: ['revision_unknown', 'policy_from_file', 'policy_invalid', 'cluster_unavailable'],
@@ -70,16 +84,19 @@ export const comparePolicy = operation({
       relaxations: { added: [], removed: [] },
     },
   },
-  run: async ({ body: { files = [], only, to, from }, dependencies }) => {
+  run: async ({ body: { files = [], only, to, from }, dependencies, caller }) => {
     const service = requireRevisions(dependencies)
     const old = from === undefined ? service.active.revision : await revisionOf(service, from)
     const revision = to === undefined ? undefined : await revisionOf(service, to)
     const before = comparedRevision(old)
-    const after =
-      revision === undefined
-        ? withValidPolicy(() => comparedFiles(only === undefined ? files : replaceService(old.files, files, only)))
-        : comparedRevision(revision)
-    return { status: 200, document: { from: old.number, ...differenceOf(before, after) } }
+    const changed = () => (only === undefined ? files : replaceService(old.files, files, only))
+    const given = revision?.files ?? withValidPolicy(changed)
+    const after = revision === undefined ? withValidPolicy(() => comparedFiles(given)) : comparedRevision(revision)
+    const isOwned = only !== undefined && isOwnerOnly(caller, only)
+    const owners = requireRedis(dependencies)
+    const problems = isOwned ? problemsOfOwner({ service: only, active: old, files: given }, owners) : undefined
+    const document = { from: old.number, ...differenceOf(before, after), not_granted: problems }
+    return { status: 200, document }
   },
 })
 

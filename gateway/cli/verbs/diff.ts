@@ -7,7 +7,7 @@ import { AdminClient, adminFlag } from '../admin-client.ts'
 import { differenceLines } from '../difference-lines.ts'
 import { CliError, exitCodes, type Output } from '../output.ts'
 import { policyName, readPolicyArgument } from '../policy-argument.ts'
-import { comparePolicies, revisionFlag, withPolicyErrors } from '../policy-change.ts'
+import { comparePolicies, printProblems, revisionFlag, withPolicyErrors } from '../policy-change.ts'
 import { readPolicyTexts } from '../policy-texts.ts'
 import { defineVerb, flag } from '../verb.ts'
 
@@ -27,6 +27,10 @@ export const verb = defineVerb({
     from: revisionFlag
       .optional()
       .register(flag, { value: 'number', help: 'with one path: revision to compare with (default: the active one)' }),
+    only: z
+      .string()
+      .optional()
+      .register(flag, { value: 'service', help: 'with one path: compare a change of only this service' }),
     admin: adminFlag,
   },
   examples: [
@@ -39,9 +43,11 @@ export const verb = defineVerb({
     [exitCodes.usage]: 'wrong usage, or a policy is invalid',
     [exitCodes.unreachable]: 'with one path: no node replied, or the node could not reach Redis',
   },
-  run: ({ path, new: after, from, admin }, output) => {
-    if (after === undefined) return diffFromRevision(path, { from, admin }, output)
-    if (from !== undefined) throw new CliError(exitCodes.usage, 'GH_USAGE', '--from requires exactly one path')
+  run: ({ path, new: after, from, only, admin }, output) => {
+    if (after === undefined) return diffFromRevision(path, { from, only, admin }, output)
+    if (from !== undefined || only !== undefined) {
+      throw new CliError(exitCodes.usage, 'GH_USAGE', '--from and --only require exactly one path')
+    }
     return diff(path, after, output)
   },
 })
@@ -49,14 +55,15 @@ export const verb = defineVerb({
 /** Compares a policy with a revision of the cluster. Exit code 1 means that they differ, so a refusal has another code. */
 async function diffFromRevision(
   path: string,
-  { from, admin }: { readonly from: string | undefined; readonly admin: string | undefined },
+  { from, only, admin }: Readonly<Record<'from' | 'only' | 'admin', string | undefined>>,
   output: Output,
 ): Promise<number> {
   const client = AdminClient.from(admin)
   const { files, paths } = await readPolicyTexts(path)
   return withPolicyErrors(output, { paths, refused: exitCodes.usage }, async () => {
-    const body = { files, from: from === undefined ? undefined : Number(from) }
+    const body = { files, only, from: from === undefined ? undefined : Number(from) }
     const difference = await comparePolicies(client, body, output)
+    printProblems(difference.not_granted ?? [], paths, output)
     output.document(difference)
     return difference.equal ? exitCodes.done : exitCodes.invalid
   })

@@ -5,17 +5,10 @@ import type { PolicyDifference, RouteDifference } from '../difference/policy-dif
 import type { ComparedPolicy } from '../difference/policy-side.ts'
 import type { ServiceEntry } from '../services/service-entry.ts'
 import { isHostGranted, isPathGranted } from './granted-patterns.ts'
+import { foreignClients } from './issuer-clients.ts'
+import { fullScopeRemedy, grantRemedy, type OwnerRefusal } from './owner-refusal.ts'
 import { isUsedAsBefore, referredSecrets } from './referred-secrets.ts'
-
-/** A part of a change that the owner of a service is not allowed to make. */
-export interface OwnerRefusal {
-  /** Place in the policy, such as `services.orders.upstreams`. */
-  readonly place: string
-  readonly what: string
-  readonly remedy: string
-}
-
-const fullScope = 'let a caller with the scope gatehouse:policy make this change'
+import { type OwnedChange, serviceOf, upstreamRefusals } from './upstream-refusals.ts'
 
 /**
  * Lists what a change of the policy does beyond the rights of the owner of a service. An empty list allows the change:
@@ -31,16 +24,20 @@ export function ownerRefusals(
   grant: OwnerGrant | undefined,
 ): OwnerRefusal[] {
   if (grant === undefined) {
-    const remedy = `add ${service} to policy.owners in the settings, or ${fullScope}`
-    return [{ place: `services.${service}`, what: 'the settings name no owner of this service', remedy }]
+    const what = `the settings of this node have no policy.owners.${service}, so the service has no owner`
+    const remedy = `add policy.owners.${service} to the settings of every node, or ${fullScopeRemedy}`
+    return [{ place: `services.${service}`, what, remedy }]
   }
   const difference = differenceOf(before, after)
+  const [old, now] = [serviceOf(before, service), serviceOf(after, service)]
   return [
     ...outsideService(before, after, service),
     ...effectsOnOthers(difference, before, after, service),
     ...relaxed(difference),
     ...outsideGrant(difference, after, service, grant),
-    ...(after.document.services[service] ? ungranted(before, after, service, grant) : []),
+    ...(now ? upstreamRefusals({ old, now, after, service, grant }) : []),
+    ...(now ? ungrantedSecrets({ old, now, service, grant }) : []),
+    ...(now ? ungrantedClients({ old, now, after, service }) : []),
   ]
 }
 
@@ -48,14 +45,19 @@ export function ownerRefusals(
 function outsideService(before: ComparedPolicy, after: ComparedPolicy, service: string): OwnerRefusal[] {
   const refusals: OwnerRefusal[] = []
   const refuse = (place: string) => {
-    refusals.push({ place, what: `changes outside services.${service}`, remedy: `undo the change, or ${fullScope}` })
+    refusals.push({
+      place,
+      what: `changes outside services.${service}`,
+      remedy: `undo the change, or ${fullScopeRemedy}`,
+    })
   }
   const [old, now] = [before.document, after.document]
   if (!isDeepStrictEqual(old.limits, now.limits)) refuse('limits')
   for (const kind of ['issuers', 'services'] as const) {
-    for (const name of new Set([...Object.keys(old[kind]), ...Object.keys(now[kind])])) {
+    const [entries, changed] = [new Map(Object.entries(old[kind])), new Map(Object.entries(now[kind]))]
+    for (const name of new Set([...entries.keys(), ...changed.keys()])) {
       if (kind === 'services' && name === service) continue
-      if (!isDeepStrictEqual(old[kind][name], now[kind][name])) refuse(`${kind}.${name}`)
+      if (!isDeepStrictEqual(entries.get(name), changed.get(name))) refuse(`${kind}.${name}`)
     }
   }
   return refusals
@@ -68,37 +70,41 @@ function effectsOnOthers(
   after: ComparedPolicy,
   service: string,
 ): OwnerRefusal[] {
-  const refusals = routes.filter((route) => route.service !== service).map((route) => effectOn(route, service))
+  const refusals = routes.filter((route) => route.service !== service).flatMap((route) => effectsOn(route, service))
   if (before.snapshot.namesHosts !== after.snapshot.namesHosts) {
     const what = after.snapshot.namesHosts
       ? 'is the first service with a host: checks without a host would then be refused for every service'
       : 'is the last service with a host: checks without a host would then be decided for every service'
-    refusals.push({ place: `services.${service}.routes`, what, remedy: fullScope })
+    refusals.push({ place: `services.${service}.routes`, what, remedy: fullScopeRemedy })
   }
   return refusals
 }
 
-function effectOn({ route, service: other, loses, takes }: RouteDifference, service: string): OwnerRefusal {
-  const place = `services.${service}.routes`
-  const remedy = `change the host or path of the route, or ${fullScope}`
-  const [to, from] = [loses[0], takes[0]]
-  if (to !== undefined) {
-    const by = to === null ? 'no route would match' : `route ${to} (service ${service}) would match`
-    return { place, what: `${by} requests of route ${route} (service ${other})`, remedy }
-  }
-  if (from !== undefined) {
-    const of = from.from === null ? 'that no route matched' : `of route ${from.from}`
-    return { place, what: `route ${route} (service ${other}) would match requests ${of}`, remedy }
-  }
-  return { place, what: `requests of route ${route} (service ${other}) would be decided differently`, remedy }
+function effectsOn({ route, service: other, loses, takes }: RouteDifference, service: string): OwnerRefusal[] {
+  const routes = `services.${service}.routes`
+  const remedy = `change the host, path or methods of the route, or ${fullScopeRemedy}`
+  const whose = `route ${route} of service ${other}`
+  const refusals = [
+    ...loses.map((to) =>
+      to === null
+        ? { place: routes, what: `requests of ${whose} would match no route`, remedy }
+        : { place: `${routes}[${to}].match`, what: `would match requests of ${whose}`, remedy },
+    ),
+    ...takes.map(({ from }) => {
+      const requests = from === null ? 'that no route matched' : `of route ${from}`
+      return { place: routes, what: `${whose} would match requests ${requests}`, remedy }
+    }),
+  ]
+  if (refusals.length > 0) return refusals
+  return [{ place: routes, what: `requests of ${whose} would be decided differently`, remedy }]
 }
 
 function relaxed({ relaxations: { added, removed } }: PolicyDifference): OwnerRefusal[] {
-  const refusal = (relaxation: string, what: string): OwnerRefusal => ({ place: relaxation, what, remedy: fullScope })
-  return [
-    ...added.map((each) => refusal(each, 'is a new relaxation')),
-    ...removed.map((each) => refusal(each, 'is a relaxation, and the change removes it')),
-  ]
+  const refusal = (relaxation: string, verb: string): OwnerRefusal => {
+    const [place = '', value = ''] = relaxation.split(/: (.*)/s)
+    return { place, what: `${verb} the relaxation ${value}`, remedy: fullScopeRemedy }
+  }
+  return [...added.map((each) => refusal(each, 'adds')), ...removed.map((each) => refusal(each, 'removes'))]
 }
 
 /** Routes of the service that differ and match hosts or paths that are not granted. */
@@ -112,44 +118,41 @@ function outsideGrant(
   return snapshot.routes.flatMap(({ id, host, path, service: own }): OwnerRefusal[] => {
     if (own.id !== service || !changed.has(id)) return []
     const place = `services.${service}.routes[${id}].match`
-    const remedy = (key: string) =>
-      `use one of ${(key === 'hosts' ? hosts : paths).join(', ')}, or add it to policy.owners.${service}.${key}`
     const refusals: OwnerRefusal[] = []
     if (!isHostGranted(host, hosts)) {
-      const what =
-        host === undefined ? 'matches every host, which is not granted' : `matches host ${host}, which is not granted`
-      refusals.push({ place, what, remedy: remedy('hosts') })
+      const what = `matches ${host === undefined ? 'every host' : `host ${host}`}, which is not granted`
+      refusals.push({ place, what, remedy: grantRemedy(service, 'hosts', hosts) })
     }
     if (!isPathGranted(path, paths)) {
-      refusals.push({ place, what: `matches ${path}, which is not within the granted paths`, remedy: remedy('paths') })
+      const what = `matches ${path}, which is not within the granted paths`
+      refusals.push({ place, what, remedy: grantRemedy(service, 'paths', paths) })
     }
     return refusals
   })
 }
 
-/** Upstreams and secrets of the service that are new and not granted. */
-function ungranted(before: ComparedPolicy, after: ComparedPolicy, service: string, grant: OwnerGrant): OwnerRefusal[] {
-  const [old, now] = [before.document.services[service], after.document.services[service]!]
-  const place = `services.${service}`
-  const known = new Set([...(old?.upstreams ?? []), ...grant.upstreams].map(({ origin }) => origin))
-  const upstreams = now.upstreams.filter(({ origin }) => !known.has(origin))
-  return [
-    ...upstreams.map(({ origin }) => ({
-      place: `${place}.upstreams`,
-      what: `upstream ${origin} is not granted`,
-      remedy: `add it to policy.owners.${service}.upstreams`,
-    })),
-    ...ungrantedSecrets(old, now, grant).map(({ place: at, kind, value }) => ({
-      place: `${place}.${at}`,
-      what: `the secret { ${kind}: ${value} } is not granted`,
-      remedy: `add it to policy.owners.${service}.secrets`,
-    })),
-  ]
+/** Secrets and files that are not granted, and that the service did not use for the same purpose before. */
+function ungrantedSecrets({ old, now, service, grant }: Omit<OwnedChange, 'after'>): OwnerRefusal[] {
+  const before = old === undefined ? [] : referredSecrets(old)
+  const granted = grant.secrets.flatMap((each) => Object.entries(each).map(([kind, value]) => `{ ${kind}: ${value} }`))
+  return referredSecrets(now).flatMap((secret): OwnerRefusal[] => {
+    const written = `{ ${secret.kind}: ${secret.value} }`
+    const isGranted = grant.secrets.some(({ [secret.kind]: value }) => value === secret.value)
+    if (isGranted || isUsedAsBefore(secret, before)) return []
+    const place = `services.${service}.${secret.place}`
+    return [{ place, what: `the secret ${written} is not granted`, remedy: grantRemedy(service, 'secrets', granted) }]
+  })
 }
 
-function ungrantedSecrets(old: ServiceEntry | undefined, now: ServiceEntry, { secrets }: OwnerGrant) {
-  const before = old === undefined ? [] : referredSecrets(old)
-  return referredSecrets(now).filter((secret) => {
-    return !secrets.some(({ [secret.kind]: value }) => value === secret.value) && !isUsedAsBefore(secret, before)
-  })
+/**
+ * Clients at issuers that another service uses. The cluster shares the tokens of a client, so the service would get
+ * tokens of the other service without knowing the secret of the client.
+ */
+function ungrantedClients({ old, now, after, service }: Omit<OwnedChange, 'grant'>): OwnerRefusal[] {
+  const others = Object.entries(after.document.services).filter(([id]) => id !== service)
+  return foreignClients(old, now, new Map<string, ServiceEntry>(others)).map(({ place, client, issuer, other }) => ({
+    place: `services.${service}.${place}`,
+    what: `client ${client} at issuer ${issuer} is a client of service ${other}`,
+    remedy: `use a client that no other service uses, or ${fullScopeRemedy}`,
+  }))
 }

@@ -315,6 +315,42 @@ test.each([
   [{ policy: { path: 'x', copy: 'y' } }, 'GH_CONFIG_VALUE policy.copy'],
   [{ policy: { source: 'cluster', seed: 'x' } }, 'GH_CONFIG_MISSING policy.copy'],
   [{ policy: { path: 'x', owners: { s: { hosts: ['a.test'], paths: ['/a/**'] } } } }, 'GH_CONFIG_VALUE policy.owners'],
+  [
+    { policy: { source: 'cluster', copy: 'x', owners: { s: { hosts: [], paths: ['/'] } } } },
+    'GH_CONFIG_VALUE policy.owners.s.hosts',
+  ],
+  [
+    { policy: { source: 'cluster', copy: 'x', owners: { s: { hosts: ['A.test'], paths: ['/'] } } } },
+    'GH_CONFIG_VALUE policy.owners.s.hosts[0]',
+  ],
+  [
+    { policy: { source: 'cluster', copy: 'x', owners: { s: { hosts: ['*'], paths: [''] } } } },
+    'GH_CONFIG_VALUE policy.owners.s.paths[0]',
+  ],
+  [
+    { policy: { source: 'cluster', copy: 'x', owners: { s: { hosts: ['*'], paths: ['/a*'] } } } },
+    'GH_CONFIG_VALUE policy.owners.s.paths[0]',
+  ],
+  [
+    {
+      policy: {
+        source: 'cluster',
+        copy: 'x',
+        owners: { s: { hosts: ['*'], paths: ['/'], upstreams: ['http://a/b'] } },
+      },
+    },
+    'GH_CONFIG_VALUE policy.owners.s.upstreams[0]',
+  ],
+  [
+    {
+      policy: {
+        source: 'cluster',
+        copy: 'x',
+        owners: { s: { hosts: ['*'], paths: ['/'], secrets: [{ env: 'A', file: 'b' }] } },
+      },
+    },
+    'GH_CONFIG_VALUE policy.owners.s.secrets[0]',
+  ],
   [{ webhooks: {} }, 'GH_CONFIG_NOT_YET webhooks'],
   [{ tls: {} }, 'GH_CONFIG_MISSING tls.certificates'],
   // S-127: the settings reject an address block that trusts every peer.

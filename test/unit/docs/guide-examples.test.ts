@@ -1,6 +1,6 @@
 // Every YAML example on these pages is valid. The first line of an example names its document: `# gatehouse.yaml`,
-// `# policy.yaml`, or `# policy.yaml, a route` for keys of one route. Each test completes the parts that the example
-// leaves out. The files that an example names do not exist, which is the only problem that is ignored.
+// `# policy.yaml`, `# policy/orders.yaml`, or `# policy.yaml, a route` for keys of one route. Each test completes the
+// parts that the example leaves out. The files that an example names do not exist, which is the only problem that is ignored.
 
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
@@ -21,6 +21,9 @@ const pages = [
   'service-credentials',
   'streams',
 ]
+
+/** A whole policy, or one file of a policy folder. */
+const policies = new Set(['policy.yaml', 'policy/orders.yaml'])
 
 const examples = pages.flatMap((page) => {
   const text = readFileSync(new URL(`../../../docs/guide/${page}.md`, import.meta.url), 'utf8')
@@ -56,7 +59,7 @@ function completeRoute(given: Entry, i: number): Entry {
   return { ...route, id, match: { path: `/${id}/**` }, ...given }
 }
 
-test.each(examples.filter(({ document }) => document === 'policy.yaml'))(
+test.each(examples.filter(({ document }) => policies.has(document)))(
   'the policy of docs/guide/$name is valid',
   ({ block }) => {
     expect(problemsOf(() => snapshotOf(policyWith(parse(block))))).toEqual([])
@@ -81,7 +84,7 @@ test.each(examples.filter(({ document }) => document === 'gatehouse.yaml'))(
 )
 
 test('the first line of every YAML example in the tested pages of docs/guide names its document', () => {
-  const known = ['policy.yaml', 'policy.yaml, a route', 'gatehouse.yaml']
+  const known = [...policies, 'policy.yaml, a route', 'gatehouse.yaml']
 
   expect(
     examples.filter(({ block, document }) => !isForeign(block) && !known.includes(document)).map(({ name }) => name),

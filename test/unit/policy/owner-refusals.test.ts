@@ -62,7 +62,8 @@ test.each<[name: string, change: Changes]>([
   ['a narrower path', { match: { path: '/orders/*', fall_through: false } }],
 ])('an owner may change its service by %s', (name, change) => {
   // Requests that the narrower path gives up reach the route of another service.
-  const expected = name === 'a narrower path' ? [expect.stringContaining('route web (service web) would match')] : []
+  const taken = 'services.orders.routes: route web of service web would match requests'
+  const expected = name === 'a narrower path' ? [`${taken} of route orders`, `${taken} that no route matched`] : []
 
   expect(refused(change)).toEqual(expected)
 })
@@ -99,12 +100,12 @@ test.each<[name: string, change: Changes, refusal: string]>([
   [
     'a granted path that is more literal than a path of another service',
     { more: [{ id: 'list', match: { host: 'shop.test', path: '/order-list' }, require: read }] },
-    'services.orders.routes: route list (service orders) would match requests of route web (service web)',
+    'services.orders.routes[list].match: would match requests of route web of service web',
   ],
   [
     'a path that hides another service for other methods',
     { more: [{ id: 'any', match: { host: 'shop.test', path: '/order-list', methods: ['PUT'] }, require: read }] },
-    'services.orders.routes: no route would match requests of route web (service web)',
+    'services.orders.routes: requests of route web of service web would match no route',
   ],
   [
     'an upstream that is not granted',
@@ -139,7 +140,7 @@ test.each<[name: string, change: Changes, refusal: string]>([
   [
     'a relaxation',
     { route: { on_outage: { revocation: 'stale 60s' } } },
-    'services.orders.routes[orders].on_outage.revocation: stale 1m: is a new relaxation',
+    'services.orders.routes[orders].on_outage.revocation: adds the relaxation stale 1m',
   ],
 ])('an owner must not change the policy by %s', (_, change, refusal) => {
   expect(refused(change)).toContain(refusal)
@@ -148,9 +149,7 @@ test.each<[name: string, change: Changes, refusal: string]>([
 test('an owner must not remove a relaxation that the operator has set', () => {
   const before = { route: { on_outage: { replay: 'node' } } }
 
-  expect(refused({}, before)).toEqual([
-    'services.orders.routes[orders].on_outage.replay: node: is a relaxation, and the change removes it',
-  ])
+  expect(refused({}, before)).toEqual(['services.orders.routes[orders].on_outage.replay: removes the relaxation node'])
 })
 
 test('an owner must not remove its service when another service would match its requests', () => {
@@ -158,18 +157,17 @@ test('an owner must not remove its service when another service would match its 
   const source = sourceOf(JSON.stringify({ version: 1, issuers: { main: issuer }, services }))
   const after = { document: source.document, snapshot: compilePolicy(source) }
 
-  expect(ownerRefusals(compared({}), after, 'orders', grant)).toEqual([
-    {
-      place: 'services.orders.routes',
-      what: 'route web (service web) would match requests of route orders',
-      remedy: 'change the host or path of the route, or let a caller with the scope gatehouse:policy make this change',
-    },
-  ])
+  expect(ownerRefusals(compared({}), after, 'orders', grant)).toContainEqual({
+    place: 'services.orders.routes',
+    what: 'route web of service web would match requests of route orders',
+    remedy:
+      'change the host, path or methods of the route, or let a caller with the scope gatehouse:policy make this change',
+  })
 })
 
 test('each change of a service without an owner in the settings is refused', () => {
   expect(ownerRefusals(compared({}), compared({ route: { require: 'public' } }), 'orders', undefined)).toMatchObject([
-    { place: 'services.orders', what: 'the settings name no owner of this service' },
+    { place: 'services.orders', what: expect.stringContaining('have no policy.owners.orders') },
   ])
 })
 
@@ -179,4 +177,60 @@ test('two services with the same route are an error that names both routes and b
   expect(problemsOf(() => compared({ more })).map(({ message }) => message)).toEqual([
     expect.stringMatching(/^routes mine \(service orders\) and admin \(service web\) match the same requests: GET,/),
   ])
+})
+
+const shared = {
+  web: {
+    upstreams: ['https://web'],
+    credentials: { type: 'client_credentials', issuer: 'main', client_id: 'gate', client_secret: { env: 'OWNER_KEY' } },
+  },
+}
+
+test.each<[name: string, orders: object, refusal: string]>([
+  [
+    'a client of another service with a secret of its own',
+    { credentials: shared.web.credentials },
+    'services.orders.credentials: client gate at issuer main is a client of service web',
+  ],
+  [
+    'a client of another service for one route',
+    { routes: [{ ...owned.routes[0], credentials: { ...shared.web.credentials, scopes: ['billing'] } }] },
+    'services.orders.routes[orders].credentials: client gate at issuer main is a client of service web',
+  ],
+  [
+    'a rewrite to an upstream of another service',
+    { upstreams: ['https://web'], routes: [{ ...owned.routes[0], rewrite: { add_prefix: '/admin' } }] },
+    'services.orders.routes[orders].rewrite: could reach paths of service web, which has the same upstream',
+  ],
+  [
+    'a name in TLS that is the host of no granted upstream',
+    { upstreams: ['https://orders-1'], upstream_tls: { server_name: 'web.internal' } },
+    'services.orders.upstream_tls.server_name: server name web.internal is not the host of a granted upstream',
+  ],
+])('an owner must not get at another service by %s', (_, orders, refusal) => {
+  expect(refused({ orders, web: shared.web }, { web: shared.web })).toContain(refusal)
+})
+
+test('an owner keeps the client, the rewrite and the name in TLS that the operator has set', () => {
+  const orders = {
+    upstreams: ['https://web'],
+    upstream_tls: { server_name: 'web.internal' },
+    credentials: shared.web.credentials,
+    routes: [{ ...owned.routes[0], rewrite: { add_prefix: '/admin' } }],
+  }
+
+  expect(refused({ orders: { ...orders, max_calls: 7 }, web: shared.web }, { orders, web: shared.web })).toEqual([])
+})
+
+test('a new service may have the name of a property of every object', () => {
+  const named = {
+    upstreams: ['http://orders-2:8080'],
+    routes: [{ ...owned.routes[0], id: 'new', match: { host: 'shop.test', path: '/orders/new' } }],
+  }
+  const before = compared({ policy: { services: { web: { ...other, routes: other.routes.slice(1) } } } })
+  const after = compared({
+    policy: { services: { web: { ...other, routes: other.routes.slice(1) }, toString: named } },
+  })
+
+  expect(ownerRefusals(before, after, 'toString', grant)).toEqual([])
 })

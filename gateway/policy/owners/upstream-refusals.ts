@@ -1,0 +1,78 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { OwnerGrant } from '../../config/owner-settings.ts'
+import type { ComparedPolicy } from '../difference/policy-side.ts'
+import type { ServiceEntry } from '../services/service-entry.ts'
+import { fullScopeRemedy, grantRemedy, type OwnerRefusal } from './owner-refusal.ts'
+
+/** Change of a service by its owner. */
+export interface OwnedChange {
+  /** `undefined` for a new service. */
+  readonly old: ServiceEntry | undefined
+  readonly now: ServiceEntry
+  /** The whole policy after the change. */
+  readonly after: ComparedPolicy
+  readonly service: string
+  readonly grant: OwnerGrant
+}
+
+/** Service of a policy; `undefined` for none. A service may have the name of a property of every object. */
+export function serviceOf({ document: { services } }: ComparedPolicy, id: string): ServiceEntry | undefined {
+  return Object.hasOwn(services, id) ? services[id] : undefined
+}
+
+/** Lists the parts of a change by which requests could reach another server, or paths of another service. */
+export function upstreamRefusals(change: OwnedChange): OwnerRefusal[] {
+  return [...ungrantedUpstreams(change), ...ungrantedName(change), ...sharedRewrites(change)]
+}
+
+function ungrantedUpstreams({ old, now, service, grant }: OwnedChange): OwnerRefusal[] {
+  const granted = grant.upstreams.map(({ origin }) => origin)
+  const known = new Set([...(old?.upstreams ?? []).map(({ origin }) => origin), ...granted])
+  return now.upstreams
+    .filter(({ origin }) => !known.has(origin))
+    .map(({ origin }) => ({
+      place: `services.${service}.upstreams`,
+      what: `upstream ${origin} is not granted`,
+      remedy: grantRemedy(service, 'upstreams', granted),
+    }))
+}
+
+/** A load balancer may choose the server by the name in TLS (SNI). */
+function ungrantedName({ old, now, service, grant }: OwnedChange): OwnerRefusal[] {
+  const name = now.upstream_tls?.server_name
+  if (name === undefined || name === old?.upstream_tls?.server_name) return []
+  if ([...(old?.upstreams ?? []), ...grant.upstreams].some(({ hostname }) => hostname === name)) return []
+  return [
+    {
+      place: `services.${service}.upstream_tls.server_name`,
+      what: `server name ${name} is not the host of a granted upstream`,
+      remedy: `remove it, or ${fullScopeRemedy}`,
+    },
+  ]
+}
+
+/** Without a rewrite, an upstream receives only paths that are granted. With one, it can receive any path. */
+function sharedRewrites({ old, now, after, service }: OwnedChange): OwnerRefusal[] {
+  const others = Object.entries(after.document.services).filter(([id]) => id !== service)
+  const sharing = others.find(([, { upstreams }]) => upstreams.some((each) => isUpstreamOf(now, each)))
+  if (sharing === undefined) return []
+  const isMoved = others.some(([, { upstreams }]) =>
+    upstreams.some((each) => isUpstreamOf(now, each) && !isUpstreamOf(old, each)),
+  )
+  return now.routes
+    .filter(({ id, match, rewrite }) => {
+      const before = old?.routes.find((route) => route.id === id)
+      return (
+        rewrite !== undefined && (isMoved || !isDeepStrictEqual([before?.match, before?.rewrite], [match, rewrite]))
+      )
+    })
+    .map(({ id }) => ({
+      place: `services.${service}.routes[${id}].rewrite`,
+      what: `could reach paths of service ${sharing[0]}, which has the same upstream`,
+      remedy: `remove the rewrite, use other upstreams, or ${fullScopeRemedy}`,
+    }))
+}
+
+function isUpstreamOf(service: ServiceEntry | undefined, { origin }: URL): boolean {
+  return service?.upstreams.some((each) => each.origin === origin) === true
+}
