@@ -1,7 +1,7 @@
-import { sensitiveHeaders } from 'node:http2'
 import type { HeaderField } from '../base/denial.ts'
 import type { FieldWriter } from '../pipeline/exchange/reply-fields.ts'
 import { connectionFields } from '../upstream/connection-fields.ts'
+import { neverIndex } from '../upstream/http2/never-indexed.ts'
 
 /**
  * Reply fields with credentials or secrets. HPACK must not add them to its table (RFC 7541 §7.1.3): behind a balancer,
@@ -20,6 +20,12 @@ const secretFields: ReadonlySet<string> = new Set([
   'x-gatehouse-jwt-assertion',
 ])
 
+/**
+ * Fields of the gate whose value differs in each reply. HPACK must not add them to its table: no later reply would use
+ * the entry, and nghttp2 compares each reply with all of up to 64 entries of the name, which takes about 10 µs.
+ */
+const changingFields: ReadonlySet<string> = new Set(['x-request-id', 'ratelimit'])
+
 /** Matches characters that a field must not contain. Node.js does not check values before it sends them. */
 const unsafe = /[\0-\x08\x0a-\x1f\x7f\u0100-\uffff]/
 
@@ -29,17 +35,18 @@ const aboveAscii = /[^\x00-\x7f]/
 export class ReplyList implements FieldWriter {
   readonly #fields: string[]
   /** Names of fields that HPACK must not index. */
-  readonly #secrets: string[] = []
+  readonly #unindexed: string[] = []
   /** False when a field contains a line break or another control character: the reply must then not be sent. */
   isSafe = true
 
   constructor(status: number) {
     this.#fields = [':status', String(status)]
+    neverIndex(this.#fields, this.#unindexed)
   }
 
   /** The fields as Node.js sends them: alternating names and values, with the names of those that HPACK must not index. */
   get fields(): readonly string[] {
-    return Object.assign(this.#fields, { [sensitiveHeaders]: this.#secrets })
+    return this.#fields
   }
 
   /** Adds a field of the gate. @param value  text, sent as UTF-8 */
@@ -60,10 +67,10 @@ export class ReplyList implements FieldWriter {
     if (connectionFields.has(name)) return
     if (unsafe.test(name) || unsafe.test(value)) this.isSafe = false
     this.#fields.push(name, value)
-    if (isSecret(name)) this.#secrets.push(name)
+    if (isUnindexed(name)) this.#unindexed.push(name)
   }
 }
 
-function isSecret(name: string): boolean {
-  return secretFields.has(name) || name.startsWith('x-auth-request-')
+function isUnindexed(name: string): boolean {
+  return secretFields.has(name) || changingFields.has(name) || name.startsWith('x-auth-request-')
 }

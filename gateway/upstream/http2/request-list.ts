@@ -1,6 +1,6 @@
-import { sensitiveHeaders } from 'node:http2'
 import { GatewayFault } from '../../base/fault.ts'
 import type { UpstreamRequest } from '../target.ts'
+import { neverIndex } from './never-indexed.ts'
 
 /**
  * Fields that HPACK may add to its table, which all clients of a session share. All other fields are never indexed (RFC
@@ -64,7 +64,8 @@ export function requestList(
     list.push(name, value)
     if (!indexed.has(name)) secrets.push(name)
   }
-  return { fields: Object.assign(list, { [sensitiveHeaders]: secrets }), contentLength }
+  neverIndex(list, secrets)
+  return { fields: list, contentLength }
 }
 
 function unsafeRequest(): GatewayFault {

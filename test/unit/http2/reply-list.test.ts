@@ -50,3 +50,12 @@ test('in a reply over HTTP/2, fields with credentials are marked as never indexe
     'x-gatehouse-jwt-assertion',
   ])
 })
+
+test('in a reply over HTTP/2, fields whose value differs in each reply are marked as never indexed', () => {
+  const list = new ReplyList(200)
+  list.writeHeader('x-request-id', 'a1')
+  list.writeHeader('content-type', 'text/plain')
+  list.writeHeader('ratelimit', '"many";r=9;t=10')
+
+  expect((list.fields as unknown as Record<symbol, string[]>)[sensitiveHeaders]).toEqual(['x-request-id', 'ratelimit'])
+})
