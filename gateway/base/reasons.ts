@@ -268,6 +268,11 @@ export const reasons = {
     'login_failed',
     'the token response or its ID token is invalid, so it does not prove who logged in',
   ),
+  'login-misconfigured': entry(
+    503,
+    'login_failed',
+    'the issuer rejects the client of the gate, its redirect URI, scopes or resource; the log line has the cause and the remedy',
+  ),
   'login-insufficient': entry(
     403,
     'login_failed',

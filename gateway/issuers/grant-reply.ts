@@ -3,6 +3,7 @@ import { isBearerToken } from '../oauth/introspection.ts'
 import { type JsonObject, member } from '../oauth/json.ts'
 import { readJws } from '../oauth/jws.ts'
 import { errorCode, type FormReply, jsonObject } from './form-call.ts'
+import { issuerText } from './issuer-text.ts'
 
 /** An access token that an issuer granted to a client or in exchange for another token. */
 export interface GrantedToken {
@@ -77,20 +78,9 @@ export function readGrant(reply: FormReply, askedMs: number, secrets: readonly s
 /** Values of `issued_token_type` that a service may receive. A refresh token, for example, must never reach a service. */
 const presentable: ReadonlySet<unknown> = new Set(Object.values(tokenTypes))
 
-/**
- * Matches runs of characters that could be tokens or secrets because of their length. They are left out of error
- * descriptions.
- */
-const tokenLike = /[\w.~+/=-]{32,}/g
-
 function descriptionIn(object: JsonObject | undefined, secrets: readonly string[]): string | undefined {
   const said = object === undefined ? undefined : member(object, 'error_description')
-  if (typeof said !== 'string') return undefined
-  const printable = said.replace(/[^\x20-\x7e]/g, '?')
-  return secrets
-    .reduce((text, secret) => text.replaceAll(secret, '…'), printable)
-    .replace(tokenLike, '…')
-    .slice(0, 200)
+  return typeof said === 'string' ? issuerText(said, secrets) : undefined
 }
 
 function endOf(object: JsonObject, token: string, askedMs: number): number | undefined {

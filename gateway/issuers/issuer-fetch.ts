@@ -2,6 +2,7 @@ import type { CustomFetch } from 'openid-client'
 import { CertificateBound } from './certificate-bound.ts'
 import type { ClientAuthentication, ClientCredentials } from './client-credentials.ts'
 import { clientProof } from './client-proof.ts'
+import { errorCode, type FormReply } from './form-call.ts'
 import { isClientRefused } from './introspection-reply.ts'
 import { IssuerHttp, type IssuerReply } from './issuer-http.ts'
 import { readMetadataUrl } from './issuer-url.ts'
@@ -60,7 +61,7 @@ export class IssuerFetch {
     if (isRefusal(read) && authentication.refused(shown)) read = await send(authentication.presented)
     return new Response(read.body.length === 0 ? null : new Uint8Array(read.body), {
       status: read.reply.status,
-      headers: readFields(read.reply),
+      headers: readFields(read),
     })
   }
 
@@ -75,17 +76,25 @@ interface ReadReply {
   readonly body: Buffer
 }
 
-function isRefusal({ reply, body }: ReadReply): boolean {
-  const mediaType = reply.field('content-type').split(';', 1)[0]!.trim().toLowerCase()
-  return isClientRefused({ status: reply.status, mediaType, body })
+function isRefusal(read: ReadReply): boolean {
+  return isClientRefused(formReplyOf(read))
 }
 
-/** Returns the header fields that openid-client reads. Other fields could contain bytes that `Headers` rejects. */
-function readFields(reply: IssuerReply): Record<string, string> {
+/**
+ * Returns the header fields that openid-client reads. Other fields could contain bytes that `Headers` rejects. A
+ * challenge beside an OAuth error is left out, because openid-client would then not read the error.
+ */
+function readFields(read: ReadReply): Record<string, string> {
   const fields: Record<string, string> = {}
-  for (const name of ['content-type', 'www-authenticate']) {
-    const value = reply.field(name)
+  const names = errorCode(formReplyOf(read)) === undefined ? ['content-type', 'www-authenticate'] : ['content-type']
+  for (const name of names) {
+    const value = read.reply.field(name)
     if (value !== '') fields[name] = value
   }
   return fields
+}
+
+function formReplyOf({ reply, body }: ReadReply): Pick<FormReply, 'status' | 'mediaType' | 'body'> {
+  const mediaType = reply.field('content-type').split(';', 1)[0]!.trim().toLowerCase()
+  return { status: reply.status, mediaType, body }
 }

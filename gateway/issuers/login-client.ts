@@ -20,6 +20,7 @@ import { isSignedBy } from './issuer-signature.ts'
 import { readMetadataUrl } from './issuer-url.ts'
 import type { IssuerLog } from './key-set.ts'
 import type { KeySource } from './key-source.ts'
+import { misconfigurationIn } from './login-misconfiguration.ts'
 import { Semaphore } from './semaphore.ts'
 import { flawInTokenReply, type UnusableTokens, unknownTokenType } from './token-reply.ts'
 import { type UserInfo, UserInfoCall } from './user-info.ts'
@@ -86,7 +87,12 @@ export interface LoginCaller {
  * A login that the issuer or the gate refused. Contains no secrets. `error` and `description` are texts of the issuer.
  */
 export interface LoginRefusal {
-  readonly refused: 'login-denied' | 'login-unproven' | 'login-insufficient' | 'login-token-unusable'
+  readonly refused:
+    | 'login-denied'
+    | 'login-unproven'
+    | 'login-insufficient'
+    | 'login-token-unusable'
+    | 'login-misconfigured'
   /** Member `error` of the issuer's reply, if the reply has one (RFC 6749 §4.1.2.1, §5.2). */
   readonly error: string | undefined
   readonly description: string | undefined
@@ -132,6 +138,7 @@ export class LoginClient {
   readonly #refreshes: Lane<Semaphore>
   readonly #revocations: Lane<Semaphore>
   readonly #userInfos: { readonly turns: Semaphore; readonly call: UserInfoCall }
+  #warnedOfNoRefreshToken = false
   #known: { readonly metadata: Promise<openid.ServerMetadata>; readonly foundMs: number } | undefined
 
   /** @throws {ConfigError} when the secret that the issuer's rules reference cannot be read */
@@ -170,14 +177,15 @@ export class LoginClient {
    *
    * @param caller  the client. `permit` is called before a pushed request; without a pushed request the issuer is not
    * called
-   * @returns the URL where the browser logs in; `undefined` when `permit` did not allow the call
+   * @returns the URL where the browser logs in; a refusal when the issuer rejects the pushed request; `undefined` when
+   *   `permit` did not allow the call
    * @throws {GatewayFault} `issuer-unreachable` when the metadata or the pushed request fails
    */
   begin(
     redirectUri: string,
     { state, nonce, codeVerifier, stepUp, prompt }: LoginChecks & { readonly prompt?: 'login' | undefined },
     { address, known, permit }: LoginCaller,
-  ): Promise<string | undefined> {
+  ): Promise<string | LoginRefusal | undefined> {
     const what = 'login cannot be started'
     return this.#answered(what, async () => {
       const configuration = await this.#configuration(this.#logins)
@@ -185,6 +193,7 @@ export class LoginClient {
       const prompts = new Set([prompt, this.#login.prompt].filter((each) => each !== undefined))
       const { acrValues, maxAgeS } = stepUp
       const parameters: Record<string, string> = {
+        ...this.#login.parameters,
         redirect_uri: redirectUri,
         scope: scopes.join(' '),
         state,
@@ -205,6 +214,8 @@ export class LoginClient {
         } catch (error) {
           // Any error reply to a pushed request is a fault of the gate or the issuer, because the browser did not cause
           // it.
+          const problem = this.#misconfigurationIn(error, redirectUri, true)
+          if (problem !== undefined) return refusal('login-misconfigured', problem)
           throw this.#fault(what, error)
         }
       })
@@ -256,9 +267,14 @@ export class LoginClient {
       if (stepUp.acrValues?.some((wanted) => wanted === acr) === false) {
         return refusal('login-insufficient', 'the acr of the ID token is none of the requested values')
       }
+      if (granted.refresh_token === undefined) this.#warnOfNoRefreshToken()
       return { ...tokensOf(granted), claims }
     }
-    return this.#call('login cannot be completed', { turns, fetch: this.#logins.fetch }, work).catch(refusalOf)
+    const redirectUri = reply.origin + reply.pathname
+    return this.#call('login cannot be completed', { turns, fetch: this.#logins.fetch }, work).catch((error) => {
+      const problem = this.#misconfigurationIn(error, redirectUri)
+      return problem === undefined ? refusalOf(error) : refusal('login-misconfigured', problem)
+    })
   }
 
   /**
@@ -450,9 +466,27 @@ export class LoginClient {
     return typeof timeS === 'number' && timeS > Date.now() / 1000 + this.#rules.clockToleranceS
   }
 
+  #misconfigurationIn(error: unknown, redirectUri?: string, any?: boolean): string | undefined {
+    const { presented } = this.#authentication
+    const secrets = 'secret' in presented ? [presented.secret] : []
+    return misconfigurationIn(error, { rules: this.#rules, redirectUri, secrets }, any)
+  }
+
+  /** Logs once that the issuer grants no refresh token, so that sessions are shorter than the policy says. */
+  #warnOfNoRefreshToken(): void {
+    if (this.#warnedOfNoRefreshToken) return
+    this.#warnedOfNoRefreshToken = true
+    const { name } = this.#rules
+    this.#dependencies.log('warn', 'the issuer grants no refresh token: sessions end with their access tokens', {
+      issuer: name,
+      problem: `request the scope offline_access under issuers.${name}.login.scopes, or see "Obtain a refresh token" in docs/guide/login.md`,
+    })
+  }
+
   #fault(what: string, cause: unknown): GatewayFault {
-    const why = `issuer ${this.#rules.name}: ${what}: ${reasonOf(cause)}`
-    this.#dependencies.log('warn', what, { issuer: this.#rules.name, problem: reasonOf(cause) })
+    const problem = this.#misconfigurationIn(cause) ?? reasonOf(cause)
+    const why = `issuer ${this.#rules.name}: ${what}: ${problem}`
+    this.#dependencies.log('warn', what, { issuer: this.#rules.name, problem })
     return new GatewayFault('issuer-unreachable', 'issuer', why)
   }
 }

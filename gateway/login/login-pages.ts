@@ -10,6 +10,7 @@ export type LoginFailure = Extract<
   | 'login-reply-malformed'
   | 'login-denied'
   | 'login-unproven'
+  | 'login-misconfigured'
   | 'login-insufficient'
   | 'login-token-unusable'
   | 'login-too-large'
@@ -33,6 +34,11 @@ const failures: Readonly<Record<LoginFailure, readonly [status: number, title: s
     403,
     'You were not logged in',
     'The reply of the login service could not be verified. If this happens again, contact the operator of this site.',
+  ],
+  'login-misconfigured': [
+    503,
+    'Logging in does not work here',
+    'The login service rejects this site for every user. A new login would fail too, until the operator of this site has changed its configuration.',
   ],
   'login-insufficient': [
     403,
@@ -68,7 +74,8 @@ export function failurePage(
   cookies: readonly string[] = [],
 ): LoginReply {
   const [status, title, ...says] = failures[reason]
-  return page({ reason, status, title, says, quoted, links: [{ href: again, text: 'Log in again' }], cookies })
+  const links = reason === 'login-misconfigured' ? [] : [{ href: again, text: 'Log in again' }]
+  return page({ reason, status, title, says, quoted, links, cookies })
 }
 
 export function choicePage(links: readonly PageLink[]): LoginReply {

@@ -27,6 +27,7 @@ export const loginReplyReasons = [
   'login-reply-malformed',
   'login-denied',
   'login-unproven',
+  'login-misconfigured',
   'login-insufficient',
   'login-logged-out',
   'login-token-unusable',

@@ -38,6 +38,9 @@ export interface LoginsDependencies {
 const SETTLE_MS = 1000
 const SETTLE_TRIES = 5
 
+/** Refusals of a code exchange after which it is unknown whether the issuer issued the code. */
+const unproven: ReadonlySet<LoginRefusal['refused']> = new Set(['login-unproven', 'login-misconfigured'])
+
 /** Logs browsers in: redirects a browser to the issuer, and creates a session from the issuer's response. */
 export class Logins {
   readonly #dependencies: LoginsDependencies
@@ -107,8 +110,9 @@ export class Logins {
       begunAfterMs: sessions.lastEventMs,
     })
     const caller = { address: request.subscriber, known: request.known, permit: request.chargeAddress }
-    const url = await clients.of(rules).begin(redirectUri, { ...secrets, state, stepUp, prompt }, caller)
-    return url === undefined ? 'address-limited' : redirection('login-begun', url, cookies)
+    const begun = await clients.of(rules).begin(redirectUri, { ...secrets, state, stepUp, prompt }, caller)
+    if (begun === undefined) return 'address-limited'
+    return typeof begun === 'string' ? redirection('login-begun', begun, cookies) : this.#refused(request, rules, begun)
   }
 
   /**
@@ -178,12 +182,7 @@ export class Logins {
     const granted = await this.#exchange(request, rules, attempt)
     if (granted === 'address-limited') return granted
     if (granted === 'redeemed-before') return failurePage('login-unknown', this.againUrl(request))
-    if ('refused' in granted) {
-      const { refused, error, description, why } = granted
-      log('warn', 'login refused', { issuer: rules.name, reason: refused, problem: why })
-      const quoted = [error, description].filter((text) => text !== undefined)
-      return failurePage(refused, this.againUrl(request), quoted)
-    }
+    if ('refused' in granted) return this.#refused(request, rules, granted)
     const { addressText, userAgent } = request
     const input = newSessionOf(rules, granted, { address: addressText, userAgent }, attempt.begunAfterMs)
     if (isTooLarge(input)) {
@@ -203,6 +202,16 @@ export class Logins {
     const kind = sessionCookieOf(publicUrl)
     const forgotten = forgetBrowserCookies(readBrowserCookies(request.cookies, kind), kind)
     return { ...redirection('logged-in', publicUrl + attempt.returnTo, [kind.set(cookie), ...forgotten]), session }
+  }
+
+  #refused(
+    request: BrowserRequest,
+    { name }: IssuerRules,
+    { refused, error, description, why }: LoginRefusal,
+  ): LoginReply {
+    this.#dependencies.log('warn', 'login refused', { issuer: name, reason: refused, problem: why })
+    const quoted = [error, description].filter((text) => text !== undefined)
+    return failurePage(refused, this.againUrl(request), quoted)
   }
 
   /**
@@ -238,8 +247,9 @@ export class Logins {
     if (granted === undefined) return stopped!
     // The charge to the limit of the client's address is not refunded for an error response, because the gate logs the
     // response and any client can forge one. The charge is not refunded either for a code that proves no login
-    // (`login-unproven`), for example because the issuer rejects the code.
-    const isCodeGood = !('refused' in granted) || (withCode && granted.refused !== 'login-unproven')
+    // (`login-unproven`), for example because the issuer rejects the code, or for which the issuer rejects the gate
+    // (`login-misconfigured`).
+    const isCodeGood = !('refused' in granted) || (withCode && !unproven.has(granted.refused))
     if (isCodeGood) request.refundAddress()
     return granted
   }

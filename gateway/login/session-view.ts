@@ -1,6 +1,6 @@
 import { member } from '../oauth/json.ts'
 import type { LoginRules } from '../oauth/token-facts.ts'
-import { lastEndOf, type Session } from '../sessions/session.ts'
+import { endOf, type Session } from '../sessions/session.ts'
 import { loginUrl, logoutPaths } from './login-paths.ts'
 import { type LoginReply, unkept } from './login-reply.ts'
 
@@ -17,7 +17,7 @@ interface SessionView {
   readonly claims?: Readonly<Record<string, unknown>>
   readonly acr?: string | null
   readonly auth_time?: number | null
-  /** Time at which the session ends even if it is in use, RFC 3339. */
+  /** Time at which the session ends even if it is in use, RFC 3339. Without a refresh token, the access token's expiry. */
   readonly expires_at?: string
   readonly login_url: string
   readonly logout_url?: string
@@ -49,7 +49,7 @@ export function sessionView(
     claims: Object.fromEntries(shown),
     acr: acr ?? null,
     auth_time: authTimeS ?? null,
-    expires_at: new Date(lastEndOf(session, lifetime.absoluteMs) * 1000).toISOString(),
+    expires_at: new Date(endOf(session, lifetime.absoluteMs) * 1000).toISOString(),
     logout_url: publicUrl + logoutPaths[0],
   } satisfies SessionView)
 }

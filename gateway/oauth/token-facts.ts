@@ -51,6 +51,8 @@ export interface LoginRules {
   /** Resource indicator (RFC 8707) of the login. `undefined`: the default of the issuer applies. */
   readonly resource: string | undefined
   readonly prompt: string | undefined
+  /** Additional parameters of authorization requests. */
+  readonly parameters: Readonly<Record<string, string>>
   /** Names of the ID token claims that pages of the same origin can read. */
   readonly sessionClaims: readonly string[]
   /** Claim by which ID token and access token must name the same user. `undefined`: `sub`. */

@@ -84,6 +84,16 @@ export function lastEndOf(
   return Math.min(endsAtS, createdAtS + absoluteMs / 1000)
 }
 
+/**
+ * Returns the end of a session as users see it, s since the Unix epoch: its latest end, or the expiry of its access token
+ * when it has no refresh token.
+ */
+export function endOf(session: Pick<Session, 'createdAtS' | 'endsAtS' | 'tokens'>, absoluteMs: number): number {
+  const { refreshToken, accessExpiresAtS } = session.tokens
+  const lastS = lastEndOf(session, absoluteMs)
+  return refreshToken === undefined && accessExpiresAtS !== undefined ? Math.min(lastS, accessExpiresAtS) : lastS
+}
+
 /** The session that an audit record names: a session of the gate, or one that an issuer named in a logout token. */
 export interface NamedSession {
   /** Issuer identifier; `undefined` when Redis has lost the record of the session. */

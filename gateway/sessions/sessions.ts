@@ -12,7 +12,7 @@ import { RefreshLocks } from './refresh-locks.ts'
 import type { RefreshQueue } from './refresh-queue.ts'
 import { type RefreshCounts, Refresher, type RefresherDependencies, refreshRefused } from './refresher.ts'
 import {
-  lastEndOf,
+  endOf,
   type NewSession,
   type OpenedSession,
   type ProviderSelector,
@@ -398,7 +398,7 @@ export class Sessions implements ExpirySource {
     const nowS = Date.now() / 1000
     return found.flatMap(({ session, usedAtS }) => {
       const { id, issuer, subject, device, createdAtS } = session
-      const endsAtS = lastEndOf(session, this.#dependencies.absoluteMs(issuer) ?? 0)
+      const endsAtS = endOf(session, this.#dependencies.absoluteMs(issuer) ?? 0)
       if (nowS >= endsAtS || this.#dependencies.ended(session)) return []
       return [{ id, issuer, subject, device, createdAtS, usedAtS, endsAtS }]
     })

@@ -28,6 +28,8 @@ export interface LoginProvider {
   refreshTokens: boolean
   /** While true, every request gets 503. */
   down: boolean
+  /** Changes the client secret that the provider accepts. */
+  rotateSecret(secret: string): Promise<void>
   /** All requests so far, each as `method path`. */
   readonly requests: string[]
   /** Errors that the provider reported (`server_error` and `backchannel.error`). */
@@ -50,6 +52,10 @@ interface Models {
 /** Method of Koa, on which oidc-provider is built. */
 interface Middlewares {
   use(work: (context: TokenContext, next: () => Promise<void>) => Promise<void>): void
+}
+
+interface Clients {
+  readonly Client: { find(id: string): Promise<{ clientSecret: string }> }
 }
 
 interface TokenContext {
@@ -79,6 +85,11 @@ export async function startLoginProvider(options: LoginProviderOptions): Promise
     idTokenAtRefresh: true,
     refreshTokens: true,
     down: false,
+    rotateSecret: async (secret) => {
+      const { Client } = provider as unknown as Clients
+      const client = await Client.find(loginClient.id)
+      client.clientSecret = secret
+    },
     requests: [],
     failures: [],
   }

@@ -22,6 +22,7 @@ export function compileLogin(
     scopes: [...new Set(entry.scopes)],
     resource: entry.resource,
     prompt: entry.prompt,
+    parameters: entry.parameters,
     sessionClaims: entry.session_claims,
     subjectClaim: entry.subject_claim,
     claimsMaxAgeMs: entry.claims_max_age,

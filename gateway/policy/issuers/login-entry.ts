@@ -5,6 +5,13 @@ import { duration, text } from '../../config/text-schemas.ts'
 import { clientAuthKeys } from './client-auth-keys.ts'
 import { sessionEntry } from './session-entry.ts'
 
+/** Parameters of an authorization request that decide on its security, or that have their own setting. */
+const reservedParameters: ReadonlySet<string> = new Set([
+  ...['response_type', 'response_mode', 'client_id', 'client_secret', 'client_assertion', 'client_assertion_type'],
+  ...['redirect_uri', 'scope', 'state', 'nonce', 'code_challenge', 'code_challenge_method', 'request', 'request_uri'],
+  ...['prompt', 'resource', 'acr_values', 'max_age', 'dpop_jkt', 'iss'],
+])
+
 const claimName = text('the name of a claim', /^[^\s\x00-\x1f\x7f]{1,128}$/)
 
 /**
@@ -52,6 +59,20 @@ export const loginEntry = z
       .describe(
         'Value of `prompt`, by which the issuer asks the user at each login (OpenID Connect Core §3.1.2.1). Some ' +
           'issuers return a refresh token only with consent. Default: the issuer decides.',
+      ),
+    parameters: z
+      .record(
+        text('the name of a parameter: letters, digits, `_`, `-` and `.`', /^[\w.-]{1,64}$/).refine(
+          (name) => !reservedParameters.has(name),
+          { error: 'is a parameter that the gate sets itself; use its own setting, if there is one' },
+        ),
+        text('the value of a parameter: 1 to 512 characters, without control characters', /^[^\x00-\x1f\x7f]{1,512}$/),
+      )
+      .refine((parameters) => Object.keys(parameters).length <= 16, { error: 'must have at most 16 parameters' })
+      .prefault({})
+      .describe(
+        'Further parameters of authorization requests, such as `access_type: offline`, by which Google grants a refresh ' +
+          'token. The browser sees them. Default none, 16 at most.',
       ),
     session_claims: z
       .array(claimName)

@@ -8,6 +8,7 @@ export const publicClient: LoginRules = {
   scopes: ['openid'],
   resource: undefined,
   prompt: undefined,
+  parameters: {},
   sessionClaims: [],
   subjectClaim: undefined,
   claimsMaxAgeMs: 3_600_000,

@@ -59,6 +59,7 @@ const full = {
         resource: 'https://api.test',
         prompt: 'login',
         subject_claim: 'oid',
+        parameters: { access_type: 'offline' },
       },
     },
   },
