@@ -12,9 +12,9 @@ interface WorkerExpiriesDependencies {
   readonly log: (level: Parameters<WorkerLog>[0] | 'error', ...rest: [string, Parameters<WorkerLog>[2]]) => void
 }
 
-/** Makes the watch of everything that a worker holds and that ends at a known time. */
+/** Creates the watch of the secrets and certificates of a worker that have an expiry date. */
 export function workerExpiries({ secrets, sources, policy, log }: WorkerExpiriesDependencies): ExpiryWatch {
-  // The policy also states ends of secrets that only nodes use.
+  // The policy also states expiry dates of secrets that only nodes use.
   const stated = {
     expiries: () => {
       const held = new Set(secrets.list().map(({ name }) => name))

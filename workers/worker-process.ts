@@ -324,7 +324,7 @@ function requireKey({ keys }: Settings, snapshot: Snapshot): void {
   throw new ConfigError([
     problem(
       'GH_CONFIG_KEY_MISSING',
-      'tokens and sessions are stored encrypted, but keys.encryption is empty',
+      'must have a key, because tokens and sessions are stored encrypted',
       ['keys', 'encryption'],
       nowhere,
       'generate a key with `gatehouse keys generate encryption` and add it to keys.encryption',

@@ -11,7 +11,7 @@ export interface InventoryEntry extends SecretListing {
 
 /** A secret with the time of its end, if the component that uses the secret knows it. */
 interface ListedSecret extends SecretListing {
-  /** ms since the Unix epoch. Default: the end that the list of expiries has under the name of the secret. */
+  /** Expiry date, ms since the Unix epoch. Default: the expiry date of this name in the list of expiries. */
   readonly expiresAtMs?: number | undefined
 }
 

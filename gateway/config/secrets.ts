@@ -138,7 +138,7 @@ function authorityExpiries(name: string, text: string): readonly Expiry[] {
   return ends.map(({ subject, expiresAtMs }) => ({ kind: 'upstream-ca', name: `${name} ${subject}`, expiresAtMs }))
 }
 
-/** Returns the end of the validity of the first certificate in a text in PEM; `undefined` for any other text. */
+/** Returns the expiry date of the first certificate in a PEM text; `undefined` for any other text. */
 function certificateUntilMs(text: string): number | undefined {
   if (!text.includes('-----BEGIN CERTIFICATE-----')) return undefined
   try {

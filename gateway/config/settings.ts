@@ -19,7 +19,7 @@ export interface Settings extends Omit<ValidatedSettings, 'audit'> {
   readonly audit: Readonly<Omit<ValidatedSettings['audit'], 'sinks'>>
   /** Audit sinks: destinations to which workers ship the audit log. */
   readonly sinks: readonly SinkSettings[]
-  /** Ends of secrets and keys that the settings state. */
+  /** Expiry dates of secrets and keys, as `expires` in the settings states them. */
   readonly secretExpiries: readonly Expiry[]
   /** Warnings that the process logs when it starts. */
   readonly warnings: readonly string[]

@@ -54,7 +54,7 @@ const refusal = denial('exchange-refused')
 
 /**
  * Exchanges the tokens of callers for tokens for one service (RFC 8693), and caches the exchanged tokens on this node.
- * Concurrent requests with the same token and the same terms share one exchange. The cache holds facts about a token,
+ * Concurrent requests with the same token and exchange parameters share one exchange. The cache holds facts about a token,
  * never a decision: each request is authorized before, and its token is validated again after the wait.
  */
 export class ExchangedTokens {

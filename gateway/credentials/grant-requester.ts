@@ -114,7 +114,7 @@ export class GrantRequester implements MetricSource {
           await sleep(Math.min(pauseMs, found.leftMs))
           break
         case 'none':
-          throw new TypeError('a lock of a grant was neither acquired nor refused')
+          throw new TypeError('the lock for a token request was neither acquired nor refused')
       }
     }
   }
@@ -204,7 +204,7 @@ function failureOf({ rules, clientId }: ClientGrant, reason: string, retryMs: nu
     : new GrantFailure('upstream-credential-unavailable', `${subject}: ${reason}`, retryMs)
 }
 
-/** The reason in a failure, without the name of the client. */
+/** Returns the reason from the message of a grant failure: the message without its prefix of client and issuer. */
 function reasonIn({ message }: GrantFailure, { rules, clientId }: ClientGrant): string {
   return message.slice(`client ${clientId} at issuer ${rules.name}: `.length)
 }

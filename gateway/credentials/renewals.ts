@@ -55,7 +55,7 @@ export class Renewals {
   /**
    * Returns a newer credential than the refused one, or `undefined` when no newer one exists.
    *
-   * @param id         keyed hash of the credential's terms; the same on all nodes
+   * @param id         keyed hash of the credential's parameters (issuer, client, scopes …); the same on all nodes
    * @param refused    the credential that the service refused
    * @param patienceMs  longest wait for the renewal by another node, ms
    * @param renew      requests a new credential; called at most once per `id` and 30 s. `undefined`: none was granted

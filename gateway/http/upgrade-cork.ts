@@ -49,7 +49,7 @@ export class UpgradeCork {
     return cork
   }
 
-  /** Calls `upgrade` within the cork of the other reply. */
+  /** Calls `upgrade` inside the cork (write batch of uWebSockets.js) of the held reply. */
   run(upgrade: () => void): void {
     if (this.#lost) upgrade()
     else this.#held.cork(upgrade)

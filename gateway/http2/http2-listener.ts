@@ -39,7 +39,7 @@ import {
 } from './session-limits.ts'
 
 const SWEEP_MS = 250
-/** Largest part of the age limit by which a connection ends earlier, at random: not all clients reconnect at once. */
+/** Maximum random reduction of the age limit of a connection, as a fraction, so that clients do not reconnect at once. */
 const AGE_SPREAD = 0.1
 
 export interface Http2ListenOptions extends ListenAddress {

@@ -14,7 +14,7 @@ export interface ExchangeRefusal {
 export interface ExchangeClientOptions {
   readonly terms: ExchangeTerms
   readonly grants: AuthenticatedEndpoint
-  /** Token of the gate as the acting party; `undefined` when the terms have none. */
+  /** Token of the gate as the acting party (`actor_token`); `undefined` when the policy has none. */
   readonly actor: Secret | undefined
 }
 

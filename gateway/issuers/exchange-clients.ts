@@ -21,7 +21,7 @@ export class ExchangeClients {
     this.#secrets = secrets
   }
 
-  /** @param terms  terms of a policy that was prepared with {@link prepare} */
+  /** @param terms  exchange parameters of a policy that was prepared with {@link prepare} */
   of(terms: ExchangeTerms): ExchangeClient {
     return this.#of.get(terms)!
   }

@@ -1,4 +1,4 @@
-/** Terms of a lease: the limit whose permits are leased in advance, and the node that leases them. */
+/** A lease: the limit whose permits are leased in advance, and the node that leases them. */
 export interface LeaseTerms {
   readonly requests: number
   readonly windowMs: number

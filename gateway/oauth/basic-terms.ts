@@ -1,6 +1,6 @@
 import type { IssuerRules } from './token-facts.ts'
 
-/** Terms under which the gate requests a token for a caller that presents a client id and secret. */
+/** Compiled `basic` entry: parameters of the token request for a caller that presents a client id and secret. */
 export interface BasicTerms {
   /** Place of the entry in the policy, such as `services.orders.basic`, for messages. */
   readonly path: readonly (string | number)[]
@@ -9,7 +9,7 @@ export interface BasicTerms {
   readonly auth: 'client_secret_basic' | 'client_secret_post'
   /** Scopes that the gate requests for every caller. */
   readonly scopes: readonly string[]
-  /** Text that identifies the token that the terms request: issuer, scopes and resources. */
+  /** Issuer, scopes and resources as one text: entries with the same text share their tokens. */
   readonly tokenId: string
   /** Resource indicators of the request (RFC 8707). */
   readonly resource: readonly string[]

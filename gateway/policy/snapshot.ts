@@ -26,7 +26,7 @@ export interface Snapshot {
   /** Issuers that allow logins. */
   readonly loginIssuers: readonly IssuerRules[]
   readonly services: readonly ServicePolicy[]
-  /** Ends of secrets that the policy states. */
+  /** Expiry dates of secrets, as `expires` in the policy states them. */
   readonly secretExpiries: readonly Expiry[]
   readonly routes: readonly Route[]
   /** Whether any route of the policy matches by host. */
@@ -231,7 +231,7 @@ export interface Route {
 export interface RouteAccept {
   /** Access tokens (Bearer, and DPoP for bound tokens). */
   readonly bearer: boolean
-  /** Terms under which the gate gets a token for a caller with a client id and secret; `undefined`: not accepted. */
+  /** Compiled `basic` entry; `undefined` when the route does not accept a client id and secret. */
   readonly basic: BasicTerms | undefined
 }
 

@@ -129,7 +129,7 @@ export class RedisKeys {
    * String: claim of the renewal of a credential that a service refused, then the renewed credential, encrypted. Expires
    * after 30 s. The keys are spread over 256 hash tags.
    *
-   * @param id  keyed hash of the terms of the credential, in hexadecimal
+   * @param id  keyed hash of the parameters of the credential (issuer, client, scopes …), in hexadecimal
    */
   renewal(id: string): string {
     return `${this.#prefix}{c${id.slice(0, 2)}}:${id}`

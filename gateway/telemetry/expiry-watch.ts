@@ -7,7 +7,7 @@ import type { MetricSink, MetricSource } from './metrics.ts'
 const CHECK_MS = 60_000
 const DAY_MS = 24 * 60 * 60 * 1000
 
-/** Times before the end at which a warning is logged, from the first to the last. The last one is the end itself. */
+/** Times before the expiry at which a warning is logged, the longest first. The last one is the expiry itself. */
 const thresholds = [
   { leftMs: 30 * DAY_MS, level: 'warn', message: 'expires within 30 days' },
   { leftMs: 7 * DAY_MS, level: 'warn', message: 'expires within 7 days' },
@@ -18,8 +18,8 @@ const thresholds = [
 type Log = (level: 'warn' | 'error', message: string, fields: Readonly<Record<string, unknown>>) => void
 
 /**
- * Logs when something of the process is about to end: once for each threshold (30, 7 and 1 days, and the end) and thing.
- * A thing that was renewed starts again. At the start of the process only the last threshold that has passed is logged.
+ * Logs when a secret, key or certificate of the process is about to expire: once for each threshold (30, 7 and 1 days, and
+ * the expiry). After a renewal the thresholds count again. At the start, only the last threshold that has passed is logged.
  */
 export class ExpiryWatch implements MetricSource {
   readonly #expiries: Pick<Expiries, 'list'>

@@ -12,10 +12,10 @@ import type { TokenFacts } from '../oauth/token-facts.ts'
 import { TokenRequestCounts } from '../telemetry/token-request-counts.ts'
 import { Refusals } from './refusals.ts'
 
-/** A caller that presents a client id and secret, under the terms of one route. Lives as long as its request. */
+/** A caller that presents a client id and secret, with the `basic` entry of its route. Exists for one request. */
 export interface BasicClient extends BasicCredentials {
   readonly terms: BasicTerms
-  /** Keyed hash of the terms, the id and the secret. */
+  /** Keyed hash of client id, secret, issuer, scopes and resources. */
   readonly key: string
 }
 

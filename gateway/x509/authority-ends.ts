@@ -12,8 +12,8 @@ export interface AuthorityEnd {
 const AUTHORITIES_MAX = 20
 
 /**
- * Lists the ends of certificate authorities, the earliest first, at most 20. A bundle often has the old and the new
- * certificate of one authority, so the latest end of each subject counts.
+ * Lists the expiry dates of certificate authorities, the earliest first, at most 20. A bundle often has the old and the
+ * new certificate of one authority, so the latest expiry date of each subject counts.
  */
 export function authorityEnds(authorities: readonly X509Certificate[]): readonly AuthorityEnd[] {
   const ends = new Map<string, number>()

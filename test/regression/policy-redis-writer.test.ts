@@ -77,7 +77,7 @@ test('a vote that was written into Redis by hand, such as an earlier yes of the 
   })
 })
 
-test('an activation by an unknown key stays while another process reports the key, and is then replaced, so that changes are possible', async () => {
+test('an activation by an unknown key is replaced only when no other process reports the key any more', async () => {
   const good = await editor.store.activation()
   const unknown = JSON.stringify({ ...JSON.parse(good), key: 'k9' })
   // The report of a node with this key, as after a change of keys on that node only.

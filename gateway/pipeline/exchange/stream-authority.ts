@@ -24,7 +24,7 @@ const deciding: readonly Step[] = [authenticate, checkRevocation, authorize]
 /** Reasons for which a forwarded upload without a reply can be refused: those of a new request. */
 export const uploadReasons: readonly Reason[] = [...placing, ...deciding].flatMap(({ denies }) => denies)
 
-/** Shortest time between two runs of the phases ahead of time, ms. */
+/** Shortest time between two early runs of the phases, before the credential of the stream ends, ms. */
 const AGAIN_MS = 1000
 /** Time before a run of the phases that failed is repeated, ms. */
 const RETRY_MS = 1000
@@ -55,7 +55,7 @@ export class StreamAuthority {
   #denial: Denial | undefined
   /** Fault of the gate itself in the last run. */
   #fault: unknown
-  /** Time of the next run ahead of time, ms since the Unix epoch. */
+  /** Earliest time of the next early run of the phases, ms since the Unix epoch. */
   #againMs = 0
   #lookups: readonly RevocationMemo[]
 
@@ -123,7 +123,7 @@ export class StreamAuthority {
 
   /**
    * Whether the phases must run. `now`: nothing may be relayed before they have decided, because a request with this
-   * credential would wait too. `soon`: they run ahead of time.
+   * credential would wait too. `soon`: they run early, and the stream continues meanwhile.
    */
   #need(): 'none' | 'soon' | 'now' {
     const x = this.#current

@@ -44,7 +44,7 @@ export interface StallLimits {
   readonly chunkedUpload: StallLimit
 }
 
-/** The members of the client's side of an exchange that the sweep uses. */
+/** Client side of an exchange, as the sweep for stalled clients uses it. */
 interface Watched extends ActiveSetMember {
   readonly exchange: Exchange
   /**

@@ -18,7 +18,7 @@ export const dpop = requirementKind({
   compile: () => new BoundToken(),
 })
 
-/** Condition of a requirement that admits only bound tokens, in the form of `conditionsOf`. */
+/** Text of the condition `dpop: true` (only bound tokens), as `conditionsOf` writes it. */
 export const dpopCondition = conditionText('requirement', { dpop: true })
 
 /**

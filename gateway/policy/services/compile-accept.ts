@@ -14,7 +14,7 @@ export class AcceptCompiler {
   readonly #issuers: ReadonlySet<IssuerRules>
   readonly #service: Pick<ServiceEntry, 'accept' | 'basic'>
   readonly #report: ReportProblem
-  /** Terms of the service, compiled once: routes with the same terms share their tokens. */
+  /** The `basic` entry of the service, compiled once, because its routes share their tokens. */
   #shared: { readonly terms: BasicTerms | undefined } | undefined
 
   constructor(

@@ -56,7 +56,7 @@ export class FrameBatch {
     this.#size = 0
     if (!carrier.usable) return
     if (carrier.unsentBytes > 0 || this.#lent >= LENT_MAX) {
-      // The socket would keep the block until the service reads.
+      // Copied, because the socket would keep the shared block of memory until the service reads.
       carrier.write(Buffer.from(bytes))
       return
     }

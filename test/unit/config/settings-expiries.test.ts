@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { settingsExpiries } from '../../../gateway/config/settings-expiries.ts'
 import { atEnd } from '../../kit/cleanup.ts'
 
-// Ends of secrets and keys of the settings: stated ones, and those that the age of a key file gives.
+// Expiry dates of secrets and keys in the settings: from `expires`, or from the age of a key file (`keys.max_age`).
 
 const folder = mkdtempSync(join(tmpdir(), 'gatehouse-key-ages-'))
 atEnd(() => rmSync(folder, { recursive: true, force: true }))
@@ -26,11 +26,11 @@ const stated = { kind: 'key', name: 'keys.encryption.stated', expiresAtMs: chang
 const expiries = (maxAgeMs: number | undefined) =>
   settingsExpiries({ settings: { secretExpiries: [stated], keys: { maxAgeMs } }, keySources })
 
-test('without keys.max_age, the list of expiries has only secrets and keys with a stated end', () => {
+test('without keys.max_age, the list of expiries has only secrets and keys with `expires`', () => {
   expect(expiries(undefined)).toEqual([stated])
 })
 
-test('with keys.max_age, a key file without a stated end ends at that age, and keys without a readable file are not listed', () => {
+test('with keys.max_age, a key file without `expires` expires at that age, and a key without a readable file is not listed', () => {
   expect(expiries(90 * dayMs)).toEqual([
     stated,
     { kind: 'key', name: 'keys.encryption.aged', expiresAtMs: changedAt.getTime() + 90 * dayMs },

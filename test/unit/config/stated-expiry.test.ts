@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { parseStatedTime, statedExpiries } from '../../../gateway/config/stated-expiry.ts'
 import { policyOf, problemsOf, snapshotOf } from '../policy/policy-text.ts'
 
-// `expires` of a reference to a secret: the end that the issuer of the secret states.
+// `expires` of a secret reference: the expiry date that the issuer of the secret has set.
 
 test.each([
   ['2030-01-31', '2030-01-31T00:00:00.000Z'],
@@ -45,7 +45,7 @@ test('every reference to a secret with `expires` is found under its path, and un
 const policyWith = (key: object) =>
   policyOf({ r: { path: '/**' } }, { upstreams: ['https://orders.test'], upstream_tls: { certificate: 'c', key } })
 
-test('a compiled policy contains the stated ends of its secrets', () => {
+test('a compiled policy contains the expiry dates that `expires` states for its secrets', () => {
   expect(snapshotOf(policyWith({ file: 'k', expires: '2030-01-31' })).secretExpiries).toEqual([
     { kind: 'secret', name: 'services.orders.upstream_tls.key', expiresAtMs: Date.UTC(2030, 0, 31) },
   ])

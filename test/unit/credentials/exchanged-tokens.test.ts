@@ -135,7 +135,7 @@ test('an exchanged token is not used in the last tenth of its lifetime', async (
   await next
 })
 
-test('concurrent requests with one token and equal terms share one token exchange; other tokens and other terms do not', async () => {
+test('concurrent requests with one token and equal exchange parameters share one token exchange; other tokens and other parameters do not', async () => {
   const { exchanged, terms } = parts()
   const who = caller()
   const twin = { ...caller({}, who.credential) }

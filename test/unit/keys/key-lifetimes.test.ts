@@ -31,7 +31,7 @@ test.each([
   },
 )
 
-test('a process without a cluster needs only the keys with which it wrote, for a time that counts from their last use', () => {
+test('a process without a cluster needs an old key only if it wrote with that key, for a time after the last use', () => {
   let nowMs = 1_900_000_000_000
   const key = (id: string) => ({ id, secret: Buffer.alloc(32, id) })
   const rings = new KeyRings({ assertion: [], encryption: [key('k1'), key('k2')], audit: [], policy: [] }, () => nowMs)

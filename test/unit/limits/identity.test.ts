@@ -74,7 +74,7 @@ test.each<[string, LimitPart[], Parameters<typeof who>[0], Parameters<typeof who
   ['an IPv4 address and its mapped form', ['address'], address('192.0.2.1'), address('::ffff:192.0.2.1'), true],
   ['two IPv4 addresses', ['address'], address('192.0.2.1'), address('192.0.2.2'), false],
 ])(
-  'two requests have the same rate-limit identity exactly if they must share a window: %s',
+  'two requests have the same rate-limit identity if and only if they must share a window: %s',
   (_what, by, a, b, same) => {
     expect(identityOf(by, who(a)) === identityOf(by, who(b))).toBe(same)
   },

@@ -68,7 +68,7 @@ async function gateOfNode(): Promise<Gate> {
 test('in a node with every component, each member of the gate object that the phases use replaces an inactive default, except the flag `draining`', () => {
   const inert = Object.entries(inertMembers).filter(([name, value]) => gate[name as keyof Gate] === value)
 
-  // False until the node drains.
+  // `draining` is false until the node stops.
   expect(inert.map(([name]) => name)).toEqual(['draining'])
 })
 

@@ -1,4 +1,4 @@
-// The policy keys `accept` and `basic`: schemes of `Authorization`, and the terms for client ids and secrets.
+// The policy keys `accept` and `basic`: schemes of `Authorization`, and the token request for a client id and secret.
 
 import { expect, test } from 'vitest'
 import { printPolicy } from '../../../gateway/policy/print-policy.ts'
@@ -21,7 +21,7 @@ test('by default a route accepts access tokens only', () => {
   ])
 })
 
-test('a route overrides `accept` and `basic` of its service, and routes without own terms share those of the service', () => {
+test('a route overrides `accept` and `basic` of its service, and routes without their own `basic` share that of the service', () => {
   const { routes } = snapshotOf(
     policy(
       'accept: [bearer, basic], basic: { scopes: [x, x] },',
@@ -38,8 +38,13 @@ test('a route overrides `accept` and `basic` of its service, and routes without 
 })
 
 test.each([
-  ['basic without terms', 'accept: [basic],', '', 'GH_POLICY_ACCEPT services.s.accept'],
-  ['basic of a route without terms', '', ', accept: [basic]', 'GH_POLICY_ACCEPT services.s.routes[0].accept'],
+  ['the scheme basic without a `basic` entry', 'accept: [basic],', '', 'GH_POLICY_ACCEPT services.s.accept'],
+  [
+    'the scheme basic on a route without a `basic` entry',
+    '',
+    ', accept: [basic]',
+    'GH_POLICY_ACCEPT services.s.routes[0].accept',
+  ],
   ['terms of a service that no route uses', 'basic: { scopes: [x] },', '', 'GH_POLICY_ACCEPT services.s.basic'],
   [
     'terms of a route that does not accept basic',
@@ -79,7 +84,7 @@ test('a service with several issuers must name the issuer of its clients', () =>
   ).toBe('other')
 })
 
-test('the printed policy has the schemes of `accept`, and the terms of `basic` with their issuer and every default', () => {
+test('the printed policy has the schemes of `accept`, and `basic` with its issuer and every default', () => {
   const { document } = sourceOf(policy('accept: [basic], basic: { scopes: [x] },', ', accept: [bearer]'))
 
   expect(printPolicy(document)).toMatchObject({

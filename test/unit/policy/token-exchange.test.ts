@@ -20,7 +20,7 @@ function policy(entry: object, require: unknown = { scopes: { all: ['x'] } }): s
 
 const termsOf = (entry: object) => snapshotOf(policy(entry)).routes[0]!.credential.exchange
 
-test('a token_exchange entry compiles to the terms of its exchange, with defaults', () => {
+test('a token_exchange entry compiles to the parameters of the token exchange, with defaults', () => {
   expect(termsOf(good)).toEqual({
     path: ['services', 'orders', 'credentials'],
     issuer: expect.objectContaining({ name: 'main' }),

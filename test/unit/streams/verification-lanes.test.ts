@@ -60,7 +60,7 @@ test('a decision about a stream without a verification occupies no place, and 1,
   await Promise.all(queued)
 })
 
-test('a decision about a stream that fails frees its place, and its caller gets the failure', async () => {
+test('a stream decision that fails frees its slot in the lane, and its caller gets the error', async () => {
   const lanes = new VerificationLanes()
   const failed = Array.from({ length: 20 }, () => lanes.run('one', () => Promise.reject(new Error('deliberate')))!)
   const results = await Promise.allSettled(failed)

@@ -73,7 +73,7 @@ export interface ServiceCredential {
   readonly grant?: ClientGrant
   /** True when the credential is made from the client's token: a caller without a token cannot have it. */
   readonly needsToken?: true
-  /** Terms under which tokens are exchanged; the node opens their client when the policy takes effect. Default: none. */
+  /** Parameters of the token exchange; the node opens the client for it when the policy takes effect. Default: none. */
   readonly exchange?: ExchangeTerms
   /**
    * Makes the credential for one exchange.
