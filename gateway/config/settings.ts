@@ -68,7 +68,11 @@ export function readSettingLayers(layers: SettingsLayers, sources: SettingsSourc
   const context = contextOf(env)
   const { data, error } = settingsSchemaFor(context).safeParse(document)
   const shape = error === undefined ? [] : schemaProblems(settingsSchema, document, error.issues, layers.locate)
-  const problems = [...shape, ...context.problems, ...variableProblems(env, document)]
+  const unknown = variableProblems(env, document)
+  // A later revision of the policy of the cluster may name the variable as a secret.
+  const isAccepted = data?.policy.source === 'cluster'
+  if (isAccepted) context.warnings.push(...unknown.map(warningOf))
+  const problems = [...shape, ...context.problems, ...(isAccepted ? [] : unknown)]
   if (data === undefined) throw new ConfigError(problems)
   const { sinks: sinkEntries, ...audit } = data.audit
   const sinks = readSinks(sinkEntries, layers, problems)
@@ -76,6 +80,10 @@ export function readSettingLayers(layers: SettingsLayers, sources: SettingsSourc
   const { warnings, secrets, keySources, keyFiles } = context
   const settings = { ...data, audit, sinks, secretExpiries: statedExpiries(document), warnings }
   return { settings, document, layers, sources, secrets, keySources, keyFiles }
+}
+
+function warningOf({ message, hint }: Problem): string {
+  return `${message}: no setting and no secret of policy.seed has this name${hint === undefined ? '' : `; ${hint}`}`
 }
 
 /**

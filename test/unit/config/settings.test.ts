@@ -228,6 +228,21 @@ test('the settings loader accepts an environment variable that the seed of a clu
   expect(say({ file, env: { POLICY_KEY: secret, GATEHOUSE_API_KEY: 'x' } })).toEqual([])
 })
 
+test('the settings loader warns of an environment variable that only a later revision of a cluster policy could name', () => {
+  const keys = { policy: [{ id: 'p1', secret: { env: 'POLICY_KEY' } }] }
+  const file = { policy: { source: 'cluster', copy: 'y' }, redis: { url: 'redis://a' }, keys }
+  const env = {
+    POLICY_KEY: Buffer.alloc(32, 7).toString('base64url'),
+    GATEHOUSE_LATER_SECRET: 'x',
+    GATEHOUSE_LISTN: 'x',
+  }
+
+  expect(load({ file, env }).warnings).toEqual([
+    'unknown environment variable GATEHOUSE_LATER_SECRET: no setting and no secret of policy.seed has this name',
+    expect.stringMatching(/^unknown environment variable GATEHOUSE_LISTN: .*; did you mean GATEHOUSE_LISTEN\?$/),
+  ])
+})
+
 test('the settings loader reports an environment variable as unknown if the policy that could name the variable cannot be read', () => {
   for (const path of [join(root, 'none.yaml'), fileOf('{ env: [')]) {
     const env = { GATEHOUSE_IDP_SECRET: 'x' }
