@@ -24,6 +24,10 @@ export const apiProblemCodes = {
   sink_configured: { status: 409, why: 'the settings still contain the sink, so a worker would start it again' },
   place_unknown: { status: 400, why: '`before`, `after` or `Last-Event-ID` is not a place in the audit log' },
   followers_full: { status: 503, why: 'this node already has the maximum number of callers that follow the log' },
+  comparisons_full: {
+    status: 503,
+    why: 'this node already has the maximum number of comparisons; nothing was compared',
+  },
   session_unknown: { status: 404, why: 'no session of this device exists' },
   sessions_unavailable: { status: 409, why: 'the node has no key to encrypt sessions, so it has no login sessions' },
   key_unknown: { status: 404, why: 'no node or worker has a key of this kind with this id' },

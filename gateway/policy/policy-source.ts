@@ -13,7 +13,7 @@ export interface PolicySource {
   readonly document: PolicyDocument
   /**
    * Revision of the policy: first 12 hex digits of the SHA-256 of the policy files' bytes, in the order of the file
-   * names.
+   * names; for a policy of the cluster, first 12 digits of the hash of its revision.
    */
   readonly revision: string
   readonly files: readonly string[]

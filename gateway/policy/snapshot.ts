@@ -19,7 +19,7 @@ export type MatchReason = 'host-unknown' | 'route-unknown' | 'method-not-mapped'
  * compiles a complete new snapshot.
  */
 export interface Snapshot {
-  /** First 12 hex digits of the SHA-256 of the policy text (all files, in order). */
+  /** First 12 hex digits of the hash of the policy: see `PolicySource`. */
   readonly revision: string
   /** Rules by issuer identifier. The rules of an unchanged issuer are the same object as in the previous snapshot. */
   readonly issuers: ReadonlyMap<string, IssuerRules>

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks'
+import { PacedQueue } from '../base/paced-queue.ts'
 import { ConfigError, type Problem } from '../config/problem.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import { type ActivationReceipt, ActivationReceipts, type ReceiptCluster } from './activation-receipt.ts'
@@ -19,6 +20,9 @@ import {
 import type { RevisionStore, SealedPolicy } from './revision-store.ts'
 import { openRevision } from './sealed-policy.ts'
 import type { Objection } from './vote.ts'
+
+/** Comparisons of policies that run or wait, at most. */
+const COMPARISONS_MAX = 8
 
 export interface RevisionServiceDependencies {
   readonly policy: ActivePolicy
@@ -65,6 +69,8 @@ export type PolicyOutcome =
 
 /** Changes the policy of the cluster, and lists its revisions. For the admin API. */
 export class RevisionService {
+  /** Comparisons of policies, each of which compiles two. */
+  readonly comparisons = new PacedQueue(COMPARISONS_MAX)
   readonly #dependencies: RevisionServiceDependencies
   readonly #receipts: ActivationReceipts
 
@@ -113,18 +119,18 @@ export class RevisionService {
   /**
    * Makes a new revision with the content of an earlier one, and activates it.
    *
-   * @param to  number of the earlier revision; `undefined`: the one before the active revision
+   * @param to  number of the earlier revision; `undefined`: the one before the active revision. A caller that may repeat
+   *   the call gives `to` or `against`
    * @returns `undefined` when the earlier revision is not kept
    * @throws {RedisFault} as a rejection
    */
-  async rollback(
-    to: number | undefined,
-    order: Omit<PolicyOrder, 'files' | 'against'>,
-  ): Promise<PolicyOutcome | undefined> {
+  async rollback(to: number | undefined, order: Omit<PolicyOrder, 'files'>): Promise<PolicyOutcome | undefined> {
     const { policy } = this.#dependencies
     await policy.check()
-    const against = this.active.activation.number
-    const earlier = await this.find(to ?? against - 1)
+    const { number } = this.active.activation
+    const { against = number } = order
+    if (to === undefined && against !== number) return this.#conflict(against)
+    const earlier = await this.find(to ?? number - 1)
     if (earlier === undefined) return undefined
     return this.#change({ ...order, files: earlier.files, against }, 'rollback')
   }

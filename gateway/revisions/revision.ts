@@ -112,7 +112,9 @@ export function sourceOf(files: readonly PolicyText[], folder: string): PolicySo
     const message = `the file name ${JSON.stringify(name)} of the policy must not contain a folder`
     throw new ConfigError([problem('GH_CONFIG_VALUE', message, [], nowhere)])
   }
-  return readPolicy(files.map(({ name, text }) => ({ file: join(folder, name), bytes: Buffer.from(text) })))
+  const source = readPolicy(files.map(({ name, text }) => ({ file: join(folder, name), bytes: Buffer.from(text) })))
+  // Nodes and revisions show the same hash.
+  return { ...source, revision: hashOf(files).slice(0, 12) }
 }
 
 function filesText(files: readonly PolicyText[]): string {

@@ -133,7 +133,7 @@ test('no node decides by an older revision than the node acknowledged, while nod
     const { sequence, number } = editor.service.active.activation
     load.attempt(sequence + 1, content)
     contents.set(number + 1, content)
-    const order = { author: 'chaos', message: `content ${content}`, waitMs: 4000 }
+    const order = { author: 'chaos', message: `content ${content}`, waitMs: 4000, against: undefined }
     try {
       const done = await (to === undefined
         ? editor.apply(contentOf(content), order)

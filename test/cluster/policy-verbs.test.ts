@@ -196,6 +196,31 @@ test('`gatehouse rollback` makes a new revision with the files of an earlier one
   })
 })
 
+test('a rollback through the admin API names a revision, and a repeated call does not undo a second revision', async () => {
+  const rollback = async (body: object) => {
+    const { GATEHOUSE_ADMIN_URL, GATEHOUSE_ADMIN_TOKEN } = env
+    const reply = await fetch(`${GATEHOUSE_ADMIN_URL}/api/v1/policy/rollback`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${GATEHOUSE_ADMIN_TOKEN}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+    return [reply.status, await reply.json()]
+  }
+  expect(await rollback({})).toMatchObject([
+    400,
+    { errors: [{ detail: 'must have one of the members to and against' }] },
+  ])
+  expect(await rollback({ against: 5 })).toMatchObject([200, { number: 6 }])
+  expect(await rollback({ against: 5 })).toMatchObject([409, { code: 'policy_conflict', active: 6 }])
+  expect(await rollback({ against: 6 })).toMatchObject([200, { number: 7 }])
+})
+
+test('`gatehouse nodes` and `gatehouse revisions` show the same hash of the active policy', async () => {
+  const [{ hash }] = JSON.parse((await verb('revisions', '--output', 'json')).stdout).revisions
+  const { nodes: listed } = JSON.parse((await verb('nodes', '--output', 'json')).stdout)
+  expect(listed.map(({ revision }: { revision: string }) => revision)).toEqual([hash.slice(0, 12), hash.slice(0, 12)])
+})
+
 test('`gatehouse revisions show` prints the files of a revision, or writes them to a folder', async () => {
   const shown = await verb('revisions', 'show', '2')
   expect(shown).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('bootstrap: open orders') })
@@ -216,7 +241,7 @@ test('`gatehouse apply --no-wait` does not wait for the nodes', async () => {
 
   // A node may already have acknowledged when the reply is made.
   expect([0, 4], applied.stderr).toContain(applied.exitCode)
-  expect(applied.stdout).toContain('Revision 6 is active.')
+  expect(applied.stdout).toContain('Revision 8 is active.')
 })
 
 test('the admin API takes the author of a revision from the token, accepts a policy above 64 KiB, and refuses a file name with a folder', async () => {
@@ -229,8 +254,8 @@ test('the admin API takes the author of a revision from the token, accepts a pol
     })
   const files = Object.entries(seed).map(([name, text]) => ({ name, text: `# ${'-'.repeat(40_000)}\n${text}` }))
   const applied = await apply(files)
-  expect([applied.status, await applied.json()]).toEqual([200, expect.objectContaining({ number: 7 })])
-  expect((await revisions()).revisions[0]).toMatchObject({ number: 7, author: 'olga', message: 'large' })
+  expect([applied.status, await applied.json()]).toEqual([200, expect.objectContaining({ number: 9 })])
+  expect((await revisions()).revisions[0]).toMatchObject({ number: 9, author: 'olga', message: 'large' })
 
   const outside = await apply([{ name: '../orders.yaml', text: issuers }])
   expect([outside.status, await outside.json()]).toMatchObject([400, { errors: [{ pointer: '/files/0/name' }] }])

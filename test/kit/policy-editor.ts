@@ -69,7 +69,7 @@ export class PolicyEditor {
   }
 
   rollback(to?: number) {
-    return this.service.rollback(to, usual)
+    return this.service.rollback(to, { ...usual, against: undefined })
   }
 }
 

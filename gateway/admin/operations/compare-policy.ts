@@ -57,7 +57,7 @@ export const comparePolicy = operation({
       }),
     },
   },
-  problems: ['revision_unknown', 'policy_from_file', 'policy_invalid', 'cluster_unavailable'],
+  problems: ['revision_unknown', 'policy_from_file', 'policy_invalid', 'comparisons_full', 'cluster_unavailable'],
   example: {
     body: { files: [...exampleFiles] },
     reply: {
@@ -88,15 +88,21 @@ export const comparePolicy = operation({
     const service = requireRevisions(dependencies)
     const old = from === undefined ? service.active.revision : await revisionOf(service, from)
     const revision = to === undefined ? undefined : await revisionOf(service, to)
-    const before = comparedRevision(old)
-    const changed = () => (only === undefined ? files : replaceService(old.files, files, only))
-    const given = revision?.files ?? withValidPolicy(changed)
-    const after = revision === undefined ? withValidPolicy(() => comparedFiles(given)) : comparedRevision(revision)
     const isOwned = only !== undefined && isOwnerOnly(caller, only)
     const owners = requireRedis(dependencies)
-    const problems = isOwned ? problemsOfOwner({ service: only, active: old, files: given }, owners) : undefined
-    const document = { from: old.number, ...differenceOf(before, after), not_granted: problems }
-    return { status: 200, document }
+    const document = service.comparisons.run(() => {
+      const before = comparedRevision(old)
+      const changed = () => (only === undefined ? files : replaceService(old.files, files, only))
+      const given = revision?.files ?? withValidPolicy(changed)
+      const after = revision === undefined ? withValidPolicy(() => comparedFiles(given)) : comparedRevision(revision)
+      const problems = isOwned ? problemsOfOwner({ service: only, active: old, files: given }, owners) : undefined
+      return { from: old.number, ...differenceOf(before, after), not_granted: problems }
+    })
+    if (document === undefined) {
+      const fields = { 'retry-after': '1' }
+      throw new ApiProblem('comparisons_full', 'too many comparisons wait on this node', { fields })
+    }
+    return { status: 200, document: await document }
   },
 })
 

@@ -8,7 +8,9 @@ const member = z.strictObject({
   version: z.string().describe('Version of Gatehouse on the node.'),
   revision: z
     .string()
-    .describe('Revision of the active policy: the first 12 hexadecimal digits of the SHA-256 of its text.'),
+    .describe(
+      'Revision of the active policy: the first 12 hexadecimal digits of its `hash` among the revisions, or of the SHA-256 of the text of a policy file.',
+    ),
   policy_number: z
     .int()
     .nullable()

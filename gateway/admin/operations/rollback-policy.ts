@@ -14,10 +14,20 @@ export const rollbackPolicy = operation({
     'Makes a new revision with the files of an earlier one. The nodes vote on it as on every change: a secret or a file ' +
     'that the earlier policy needs may be missing by now.',
   scope: 'gatehouse:policy',
-  body: z.strictObject({
-    to: revisionNumber.optional().describe('Number of the earlier revision. Default: the one before the active one.'),
-    ...changeBody,
-  }),
+  body: z
+    .strictObject({
+      to: revisionNumber.optional().describe('Number of the earlier revision. Default: the one before `against`.'),
+      against: revisionNumber
+        .optional()
+        .describe(
+          'Number of the revision to undo. If another one is active, the reply is 409, so that a call that is sent again ' +
+            'after a lost reply does not undo a second revision.',
+        ),
+      ...changeBody,
+    })
+    .refine(({ to, against }) => to !== undefined || against !== undefined, {
+      error: 'must have one of the members to and against',
+    }),
   replies: {
     200: {
       description: 'Every node enforces the revision, or the files are those of the active one.',
@@ -37,11 +47,11 @@ export const rollbackPolicy = operation({
     'cluster_unavailable',
   ],
   example: { body: { to: 6, message: 'partners got 403' }, reply: exampleChange },
-  run: async ({ body: { to, message = '', wait_ms: waitMs }, dependencies, caller }) => {
+  run: async ({ body: { to, against, message = '', wait_ms: waitMs }, dependencies, caller }) => {
     const service = requireRevisions(dependencies)
-    const outcome = await service.rollback(to, { author: caller.who, message, waitMs })
+    const outcome = await service.rollback(to, { author: caller.who, message, against, waitMs })
     if (outcome === undefined) {
-      const named = to === undefined ? 'before the active one' : `with the number ${to}`
+      const named = to === undefined ? `before revision ${against}` : `with the number ${to}`
       throw new ApiProblem('revision_unknown', `the cluster keeps no revision ${named}`)
     }
     const earlier = outcome.outcome === 'rejected' && to !== undefined ? await service.find(to) : undefined

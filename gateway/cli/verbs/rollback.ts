@@ -33,22 +33,23 @@ export const verb = defineVerb({
     }
     const client = AdminClient.from(admin)
     return withPolicyErrors(output, { refused: exitCodes.invalid }, async () => {
-      const to = number === undefined ? await numberBeforeActive(client) : Number(number)
-      const difference = await comparePolicies(client, { to }, output)
-      const body = { to, message, wait_ms }
+      const target = number === undefined ? await beforeActive(client) : { to: Number(number) }
+      const difference = await comparePolicies(client, { to: target.to }, output)
+      const body = { ...target, message, wait_ms }
       return activatePolicy(client, { path: '/api/v1/policy/rollback', body, difference }, output)
     })
   },
 })
 
-async function numberBeforeActive(client: AdminClient): Promise<number> {
+/** Number of the revision before the active one, which is `against`. */
+async function beforeActive(client: AdminClient): Promise<{ readonly to: number; readonly against: number }> {
   const { document } = await client.call('GET', '/api/v1/policy/revisions', 'revisions')
   const { active, revisions } = document as {
     readonly active: number
     readonly revisions: readonly { readonly number: number }[]
   }
   const earlier = revisions.map(({ number }) => number).filter((number) => number < active)
-  if (earlier.length > 0) return Math.max(...earlier)
+  if (earlier.length > 0) return { to: Math.max(...earlier), against: active }
   const message = `the cluster keeps no revision before the active revision ${active}`
   throw new CliError(exitCodes.invalid, 'GH_ADMIN_REVISION_UNKNOWN', message)
 }
