@@ -3,6 +3,7 @@ import { formatSize } from './base/size.ts'
 import type { SettingKeys } from './config/key-rings.ts'
 import { ConfigError, nowhere, type Problem, problem } from './config/problem.ts'
 import type { Settings } from './config/settings.ts'
+import { PublicUrls } from './pipeline/exchange/public-urls.ts'
 import type { CertificateCondition, Snapshot } from './policy/snapshot.ts'
 import { caIssuer, type NamedCa, spiffeIssuer } from './x509/certificate-identity.ts'
 import { trustDomainOf } from './x509/spiffe-id.ts'
@@ -18,9 +19,16 @@ interface NeededSettings extends Omit<Settings, 'keys'> {
  * @throws {ConfigError} with all missing settings
  */
 export function checkPolicyNeeds(settings: NeededSettings, snapshot: Snapshot): void {
-  const missing = [assertionKey, credentialKey, auditLog, loginStore, loginKey, messageLimit, clientCas].flatMap(
-    (need) => need(settings, snapshot) ?? [],
-  )
+  const missing = [
+    assertionKey,
+    credentialKey,
+    auditLog,
+    loginStore,
+    loginKey,
+    loginUrls,
+    messageLimit,
+    clientCas,
+  ].flatMap((need) => need(settings, snapshot) ?? [])
   if (missing.length > 0) throw new ConfigError(missing)
 }
 
@@ -57,6 +65,18 @@ const loginStore: Need = ({ redis }, { loginIssuers: [rules] }) => {
 const loginKey: Need = ({ keys }, { loginIssuers: [rules] }) => {
   if (rules === undefined || keys.encryption.length > 0) return undefined
   return keyMissing('encryption', `issuer ${rules.name} has a login, but keys.encryption is empty`)
+}
+
+const loginUrls: Need = ({ publicUrls }, { loginIssuers, loginHosts }) => {
+  for (const { name, issuer, login } of loginIssuers) {
+    if (login?.host === undefined) continue
+    const urls = new PublicUrls(publicUrls)
+    const missing = [login.host, ...loginHosts.get(issuer)!].find((host) => urls.forName(host) === undefined)
+    if (missing === undefined) continue
+    const message = `must list host ${missing}, which issuer ${name} names in login.host or login.return_to`
+    return problem('GH_CONFIG_MISSING', message, ['public_url'], nowhere, `add https://${missing} to public_url`)
+  }
+  return undefined
 }
 
 const messageLimit: Need = ({ streams: { maxMessageBytes } }, { routes }) => {

@@ -15,6 +15,7 @@ export function decisionOf(reason: Reason): Decision {
     case 'login-switch-asked':
     case 'logged-in':
     case 'login-done-already':
+    case 'login-handed-over':
     case 'logout-asked':
     case 'logged-out':
       return 'answered'

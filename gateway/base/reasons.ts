@@ -246,6 +246,16 @@ export const reasons = {
   'login-begun': entry(303, 'login_begun', 'the browser is redirected to the issuer to log in'),
   'login-choice': entry(200, 'login_choice', 'the browser must choose the issuer at which to log in'),
   'logged-in': entry(303, 'logged_in', 'the login succeeded, and the browser is redirected to the requested page'),
+  'login-handed-over': entry(
+    303,
+    'login_handed_over',
+    'the browser is logged in at login.host, and is redirected to the host at which its login began',
+  ),
+  'login-host-refused': entry(
+    403,
+    'login_failed',
+    'login.return_to of the issuer, or a route with match.host and a session of the issuer, does not name this host',
+  ),
   'login-done-already': entry(
     303,
     'logged_in',

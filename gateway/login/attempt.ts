@@ -33,6 +33,18 @@ export interface LoginAttempt {
   readonly browser: string
   /** Id of the session whose cookie the browser sent, 32 hexadecimal digits. The session may have ended. */
   readonly session: string | undefined
+  /** Host to which the gate hands the login over; absent for a login of the host at which the login takes place. */
+  readonly handOver?: HandOverTarget
+}
+
+/** Host at which a browser began a login that takes place at the host of `login.host`. */
+export interface HandOverTarget {
+  /** Origin of the host. */
+  readonly origin: string
+  /** {@link attemptHash} of the login cookie that the browser has for this host. */
+  readonly browser: string
+  /** {@link attemptHash} of the request with which this host sent the browser on. */
+  readonly request: string
 }
 
 /** Maximum time between the start of a login and the issuer's response, ms. */

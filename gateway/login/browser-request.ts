@@ -28,6 +28,10 @@ export interface BrowserRequest {
   readonly sameOrigin: boolean
   /** Issuers of the policy at which users can log in. */
   readonly issuers: readonly IssuerRules[]
+  /** Returns the origin of the gate with this host name; `undefined` if no public URL has the name. */
+  readonly urlOf: (name: string) => string | undefined
+  /** Whether the host with this name shares the login at `login.host` of the issuer. */
+  readonly sharesLogin: (rules: IssuerRules, name: string) => boolean
 }
 
 /** Session cookie of an origin. Under https the cookie's name has the prefix `__Host-`. */

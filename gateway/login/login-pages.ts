@@ -15,6 +15,7 @@ export type LoginFailure = Extract<
   | 'login-token-unusable'
   | 'login-too-large'
   | 'login-logged-out'
+  | 'login-host-refused'
 >
 
 const failures: Readonly<Record<LoginFailure, readonly [status: number, title: string, ...says: string[]]>> = {
@@ -49,6 +50,11 @@ const failures: Readonly<Record<LoginFailure, readonly [status: number, title: s
     403,
     'You were logged out',
     'The login service logged you out after this login started. You were not logged in here.',
+  ],
+  'login-host-refused': [
+    403,
+    'No login at this host',
+    'The policy of this site does not allow logins at this host. Contact the operator of this site.',
   ],
   'login-token-unusable': [
     403,

@@ -3,6 +3,10 @@
  */
 export const loginPaths = ['/.gatehouse/login', '/oauth2/start'] as const
 export const logoutPaths = ['/.gatehouse/logout', '/oauth2/sign_out'] as const
+/** Path of `login.host` to which another host sends a browser to log in. */
+export const handOverPath = '/.gatehouse/hand-over'
+/** Path of a host at which a browser redeems the hand-over code that it got from `login.host`. */
+export const enterPath = '/.gatehouse/enter'
 export const backchannelLogoutPath = '/.gatehouse/backchannel-logout'
 export const sessionPath = '/.gatehouse/session'
 export const userinfoPath = '/oauth2/userinfo'

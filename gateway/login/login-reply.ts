@@ -20,6 +20,8 @@ export const loginReplyReasons = [
   'login-begun',
   'login-choice',
   'login-switch-asked',
+  'login-handed-over',
+  'login-host-refused',
   'logged-in',
   'login-done-already',
   'login-unknown',

@@ -5,6 +5,9 @@ import type { LoginClients } from '../issuers/login-clients.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import { BackchannelLogout } from './backchannel-logout.ts'
+import { HandOverCodes } from './hand-over-codes.ts'
+import { HandOverRequests } from './hand-over-request.ts'
+import { HostLogins } from './host-logins.ts'
 import { LoginStates } from './login-states.ts'
 import { Logins } from './logins.ts'
 import { Logouts } from './logouts.ts'
@@ -27,13 +30,17 @@ export interface LoginServiceDependencies {
 export class LoginService {
   readonly logins: Logins
   readonly logouts: Logouts
+  readonly hosts: HostLogins
   readonly backchannel: BackchannelLogout
 
   constructor({ clients, keys, link, sealer, sessions, log }: LoginServiceDependencies) {
     const states = new LoginStates(sealer)
     const redemptions = new Redemptions(link.store, link.keys)
     const consents = new SwitchConsents(sealer)
-    this.logins = new Logins({ clients, states, redemptions, consents, sessions, log })
+    const requests = new HandOverRequests(sealer)
+    const codes = new HandOverCodes(link.store, link.keys, sealer)
+    this.hosts = new HostLogins({ requests, codes, redemptions, sessions, log })
+    this.logins = new Logins({ clients, states, redemptions, consents, sessions, hosts: this.hosts, log })
     this.logouts = new Logouts({ clients, sessions })
     const used = new UsedLogoutTokens(link.store, link.keys)
     this.backchannel = new BackchannelLogout({ keys, used, sessions, log })

@@ -8,10 +8,11 @@ import type { NewSession, OpenedSession, Session } from '../sessions/session.ts'
 import { readCookie } from '../sessions/session-cookie.ts'
 import { isTooLarge } from '../sessions/session-size.ts'
 import type { Sessions } from '../sessions/sessions.ts'
-import { ATTEMPT_MS, attemptHash, type LoginAttempt } from './attempt.ts'
+import { ATTEMPT_MS, attemptHash, type HandOverTarget, type LoginAttempt } from './attempt.ts'
 import { bringsCode } from './authorization-reply.ts'
 import { browserOf, chooseBrowserCookie, forgetBrowserCookies, readBrowserCookies } from './browser-cookie.ts'
 import { type BrowserRequest, sessionCookieOf, soleParameter } from './browser-request.ts'
+import type { HostLogins } from './host-logins.ts'
 import { choicePage, confirmSwitchPage, failurePage } from './login-pages.ts'
 import { loginPaths, loginUrl } from './login-paths.ts'
 import { type LoginReply, redirection } from './login-reply.ts'
@@ -28,7 +29,19 @@ export interface LoginsDependencies {
   readonly redemptions: Redemptions
   readonly consents: SwitchConsents
   readonly sessions: Pick<Sessions, 'find' | 'idOf' | 'create' | 'replace' | 'ended' | 'revoked' | 'lastEventMs'>
+  readonly hosts: HostLogins
   readonly log: (level: 'info' | 'warn', message: string, fields: Record<string, unknown>) => void
+}
+
+/** A login that begins at the issuer. */
+interface BeginWish {
+  readonly returnTo: string
+  readonly stepUp: StepUp
+  readonly prompt: 'login' | undefined
+  /** Path at which the login starts; it determines the redirect URI. */
+  readonly path: (typeof loginPaths)[number]
+  /** Host to which the login is handed over; `undefined` for a login of the requested host. */
+  readonly handOver?: HandOverTarget
 }
 
 /**
@@ -59,7 +72,6 @@ export class Logins {
   async start(request: BrowserRequest): Promise<LoginReply | 'address-limited'> {
     const { publicUrl, issuers } = request
     const query = new URLSearchParams(request.query)
-    const cookie = sessionCookieOf(publicUrl)
     const session = await this.#sessionOf(request)
     const wanted = soleParameter(query, 'return_to') ?? soleParameter(query, 'rd')
     const returnTo = returnPath(wanted, publicUrl)
@@ -84,7 +96,7 @@ export class Logins {
       return choicePage(choices.map(({ name }) => ({ href: href(name), text: name })))
     }
 
-    const { states, clients, consents, sessions } = this.#dependencies
+    const { consents, hosts } = this.#dependencies
     const present = session && issuers.find(({ issuer }) => issuer === session.issuer)
     // A link on another site must not replace a session without the user's consent.
     if (session !== undefined && present !== undefined && present !== rules && !request.sameOrigin) {
@@ -94,6 +106,58 @@ export class Logins {
         return confirmSwitchPage(present.name, next, `${publicUrl}/`)
       }
     }
+    const place = hosts.placeOf(request, rules)
+    if (place === 'refused') return failurePage('login-host-refused', `${publicUrl}/`)
+    if (place === 'here') return this.#begin(request, rules, { returnTo, stepUp, prompt, path })
+    return hosts.send(
+      request,
+      rules,
+      place.origin,
+      { returnTo, stepUp, prompt, oauth2: path === loginPaths[1] },
+      session,
+    )
+  }
+
+  /**
+   * Handles the request with which another host sent the browser to `login.host`. Returns the browser with a code if it
+   * is logged in here; otherwise redirects it to the issuer. Issuing a code is charged to the client's address, because
+   * it writes to Redis.
+   *
+   * @throws {GatewayFault} `issuer-unreachable`, `refresh-unavailable`, `store-unavailable`
+   */
+  async arrive(request: BrowserRequest): Promise<LoginReply | 'address-limited'> {
+    const { consents, hosts } = this.#dependencies
+    const arrived = hosts.arrive(request)
+    if ('reason' in arrived) return arrived
+    const { rules, target } = arrived
+    const { returnTo, stepUp, prompt, oauth2, origin } = arrived.request
+    const session = await this.#sessionOf(request)
+    if (session !== undefined && (await hosts.suffices(session, arrived))) {
+      if (!request.chargeAddress()) return 'address-limited'
+      return hosts.giveCode(session, rules, target, returnTo)
+    }
+    const present = session && request.issuers.find(({ issuer }) => issuer === session.issuer)
+    const query = new URLSearchParams(request.query)
+    if (session !== undefined && present !== undefined && present !== rules) {
+      if (!consents.isOf(soleParameter(query, 'consent'), session, rules)) {
+        query.set('consent', consents.of(session, rules))
+        const next = { href: `${request.publicUrl}${request.path}?${query}`, text: rules.name }
+        return confirmSwitchPage(present.name, next, `${origin}/`)
+      }
+    }
+    const wish = { returnTo, stepUp, prompt, path: loginPaths[oauth2 ? 1 : 0], handOver: target }
+    return this.#begin(request, rules, wish)
+  }
+
+  /** Redirects the browser to the issuer. */
+  async #begin(
+    request: BrowserRequest,
+    rules: IssuerRules,
+    { returnTo, stepUp, prompt, path, handOver }: BeginWish,
+  ): Promise<LoginReply | 'address-limited'> {
+    const { publicUrl } = request
+    const { states, clients, sessions } = this.#dependencies
+    const cookie = sessionCookieOf(publicUrl)
     const base = callbackPaths[path === loginPaths[1] ? 1 : 0]
     const redirectUri = publicUrl + callbackPath(base, rules.name, rules.login!.redirect)
     const secrets = newLoginSecrets()
@@ -108,6 +172,7 @@ export class Logins {
       browser: browserOf(chosen),
       session: this.#sessionIdOf(request),
       begunAfterMs: sessions.lastEventMs,
+      ...(handOver && { handOver }),
     })
     const caller = { address: request.subscriber, known: request.known, permit: request.chargeAddress }
     const begun = await clients.of(rules).begin(redirectUri, { ...secrets, state, stepUp, prompt }, caller)
@@ -126,7 +191,7 @@ export class Logins {
     const { publicUrl, path } = request
     const state = soleParameter(new URLSearchParams(request.query), 'state')
     if (state === undefined) return failurePage('login-reply-malformed', this.againUrl(request))
-    const { states, redemptions } = this.#dependencies
+    const { states, redemptions, hosts } = this.#dependencies
     const attempt = states.open(state)
     const redirectUri = publicUrl + path
     // The redirect URI depends on the issuer. A response at the callback path of another issuer does not belong to this
@@ -149,7 +214,11 @@ export class Logins {
     // its page without a second login.
     if (session !== undefined && session.id !== attempt.session) {
       if (await redemptions.isRedeemed(state)) return failurePage('login-unknown', this.againUrl(request))
-      return redirection('login-done-already', publicUrl + returnTo)
+      const { handOver } = attempt
+      if (handOver === undefined) return redirection('login-done-already', publicUrl + returnTo)
+      if (session.issuer !== rules.issuer) return redirection('login-done-already', handOver.origin + returnTo)
+      if (!request.chargeAddress()) return 'address-limited'
+      return hosts.giveCode(session, rules, handOver, returnTo)
     }
     const browsers = readBrowserCookies(request.cookies, sessionCookieOf(publicUrl))
     if (!browsers.some((each) => browserOf(each) === attempt.browser))
@@ -167,7 +236,9 @@ export class Logins {
     const attempt = state === undefined ? undefined : this.#dependencies.states.openExpired(state)
     const path = loginPathOf(request)
     if (attempt === undefined) return loginUrl(request.publicUrl, { path, prompt })
-    const { returnTo, issuerName, stepUp, session } = attempt
+    const { returnTo, issuerName, stepUp, session, handOver } = attempt
+    if (handOver !== undefined)
+      return loginUrl(handOver.origin, { returnTo, issuers: [issuerName], ...stepUp, prompt, path })
     const wish = { returnTo, issuers: [issuerName], ...stepUp, prompt, refused: sessionTag(session), path }
     return loginUrl(request.publicUrl, wish)
   }
@@ -177,14 +248,15 @@ export class Logins {
     rules: IssuerRules,
     attempt: LoginAttempt & { state: string; replaced: string | undefined },
   ): Promise<LoginReply | 'address-limited'> {
-    const { log } = this.#dependencies
+    const { hosts, log } = this.#dependencies
     const { publicUrl } = request
     const granted = await this.#exchange(request, rules, attempt)
     if (granted === 'address-limited') return granted
     if (granted === 'redeemed-before') return failurePage('login-unknown', this.againUrl(request))
     if ('refused' in granted) return this.#refused(request, rules, granted)
     const { addressText, userAgent } = request
-    const input = newSessionOf(rules, granted, { address: addressText, userAgent }, attempt.begunAfterMs)
+    const origin = rules.login!.host === undefined ? undefined : publicUrl
+    const input = newSessionOf(rules, granted, { address: addressText, userAgent }, attempt.begunAfterMs, origin)
     if (isTooLarge(input)) {
       log('warn', 'login refused: the session is too large', { issuer: rules.name, reason: 'login-too-large' })
       return failurePage('login-too-large', this.againUrl(request))
@@ -201,7 +273,10 @@ export class Logins {
     log('info', 'logged in', { issuer: rules.name, subject: session.subject, session: session.id })
     const kind = sessionCookieOf(publicUrl)
     const forgotten = forgetBrowserCookies(readBrowserCookies(request.cookies, kind), kind)
-    return { ...redirection('logged-in', publicUrl + attempt.returnTo, [kind.set(cookie), ...forgotten]), session }
+    const cookies = [kind.set(cookie), ...forgotten]
+    const { handOver, returnTo } = attempt
+    if (handOver === undefined) return { ...redirection('logged-in', publicUrl + returnTo, cookies), session }
+    return { ...(await hosts.giveCode(session, rules, handOver, returnTo, cookies)), session }
   }
 
   #refused(
@@ -276,12 +351,12 @@ export class Logins {
   /** Id of the session in the cookie, whether or not the session still exists. */
   #sessionIdOf({ cookies, publicUrl }: BrowserRequest): string | undefined {
     const value = readCookie(cookies, sessionCookieOf(publicUrl))
-    return value === undefined ? undefined : this.#dependencies.sessions.idOf(value)
+    return value === undefined ? undefined : this.#dependencies.sessions.idOf(value, publicUrl)
   }
 
   async #sessionOf({ cookies, publicUrl }: BrowserRequest): Promise<Session | undefined> {
     const value = readCookie(cookies, sessionCookieOf(publicUrl))
-    return value === undefined ? undefined : this.#dependencies.sessions.find(value)
+    return value === undefined ? undefined : this.#dependencies.sessions.find(value, publicUrl)
   }
 }
 

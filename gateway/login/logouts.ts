@@ -52,7 +52,7 @@ export class Logouts {
   async logout(request: BrowserRequest): Promise<LoginReply> {
     const { publicUrl, cookies, sameOrigin, issuers } = request
     const cookie = sessionCookieOf(publicUrl)
-    const presented = await this.#presented(readCookies(cookies, cookie))
+    const presented = await this.#presented(readCookies(cookies, cookie), publicUrl)
     const forget = cookies.includes(`${cookie.name}=`) ? [cookie.clear] : []
     if (presented.length === 0) return loggedOutPage(`${publicUrl}/`, forget)
     const sessions = presented.flatMap(({ session }) => session ?? [])
@@ -61,10 +61,14 @@ export class Logouts {
       return rules && this.#dependencies.clients.of(rules)
     }
     const [session] = sessions
-    const issuerUrl = async () => session && issuerLogout(clientOf(session), session, publicUrl)
+    // The issuer returns the browser to the host at which the user logged in: only its URI is registered.
+    const back = session?.origin ?? publicUrl
+    const issuerUrl = async () => session && issuerLogout(clientOf(session), session, back)
     if (!sameOrigin) {
       const elsewhere = await issuerUrl()
-      return confirmLogoutPage(elsewhere === undefined ? [] : [new URL(elsewhere).origin])
+      return confirmLogoutPage(
+        elsewhere === undefined ? [] : [new URL(elsewhere).origin, ...(back === publicUrl ? [] : [back])],
+      )
     }
     for (const { id } of presented) await this.#end(id)
     for (const each of sessions) {
@@ -79,13 +83,13 @@ export class Logouts {
   }
 
   /** Sessions of the cookie values that have a valid tag, without sessions that this node knows to be revoked. */
-  async #presented(values: Iterable<string>): Promise<PresentedSession[]> {
+  async #presented(values: Iterable<string>, publicUrl: string): Promise<PresentedSession[]> {
     const { sessions } = this.#dependencies
     const presented: PresentedSession[] = []
     for (const value of values) {
-      const id = sessions.idOf(value)
+      const id = sessions.idOf(value, publicUrl)
       if (id === undefined) continue
-      const session = await sessions.find(value)
+      const session = await sessions.find(value, publicUrl)
       if (session !== undefined || !sessions.revoked(id)) presented.push({ id, session })
     }
     return presented

@@ -5,12 +5,17 @@ import type { IssuerRules } from '../oauth/token-facts.ts'
 import { claimsAbout } from '../sessions/claims-about.ts'
 import type { NewSession } from '../sessions/session.ts'
 
-/** Builds the content of a new session from the result of a login. */
+/**
+ * Builds the content of a new session from the result of a login.
+ *
+ * @param origin  origin of the host at which the cookie of the session counts; `undefined`: every host of the gate
+ */
 export function newSessionOf(
   { issuer, login }: IssuerRules,
   { claims, accessToken, refreshToken, idToken, accessExpiresAtS, refreshExpiresAtS, scope }: LoginGrant,
   device: NewSession['device'],
   begunAfterMs: number,
+  origin: string | undefined,
 ): NewSession {
   const authTime = member(claims, 'auth_time')
   return {
@@ -23,6 +28,7 @@ export function newSessionOf(
     device,
     lifetime: login!.lifetime,
     begunAfterMs,
+    ...(origin !== undefined && { origin }),
     tokens: { accessToken, refreshToken, idToken, accessExpiresAtS, refreshExpiresAtS, scope },
   }
 }

@@ -46,6 +46,13 @@ export interface LoginRules {
    * name; allowed for at most one issuer.
    */
   readonly redirect: 'plain' | 'issuer'
+  /**
+   * Name of the host at which browsers log in for the hosts of `returnTo`; `undefined`: browsers log in at the host that
+   * they request.
+   */
+  readonly host: string | undefined
+  /** Hosts that share the login at `host`: names, or `*.` and a name. Empty without `host`. */
+  readonly returnTo: readonly string[]
   readonly auth: ClientAuth
   readonly scopes: readonly string[]
   /** Resource indicator (RFC 8707) of the login. `undefined`: the default of the issuer applies. */

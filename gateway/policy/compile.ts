@@ -8,6 +8,7 @@ import type { IssuerRules } from '../oauth/token-facts.ts'
 import type { FolderOf } from './issuers/client-auth.ts'
 import { AskedIssuers, introspectionTerms } from './issuers/compile-introspection.ts'
 import { compileIssuers, issuersOf } from './issuers/compile-issuers.ts'
+import { loginHosts } from './issuers/login-hosts.ts'
 import { RouteTable } from './match.ts'
 import { refusedBy } from './path-form.ts'
 import { hostFault, type PathPattern, readPathPattern } from './path-pattern.ts'
@@ -86,12 +87,14 @@ export function compilePolicy(source: PolicySource, { previous, publicUrls }: Co
       routes.add(service, entry, route, credentials.ofRoutes[i]!, shared, ['services', id, 'routes', i])
     }
   }
+  const sharedLogins = loginHosts(byName.values(), [...routes.byId.values()], report)
   if (problems.length > 0) throw new ConfigError(problems)
   const { table } = routes
   return Object.freeze({
     revision,
     issuers: new Map([...byName.values()].map((rules) => [rules.issuer, rules])),
     loginIssuers: [...byName.values()].filter(({ login }) => login !== undefined),
+    loginHosts: sharedLogins,
     services,
     secretExpiries: statedExpiries(document),
     routes: [...routes.byId.values()],

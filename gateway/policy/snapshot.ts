@@ -25,6 +25,11 @@ export interface Snapshot {
   readonly issuers: ReadonlyMap<string, IssuerRules>
   /** Issuers that allow logins. */
   readonly loginIssuers: readonly IssuerRules[]
+  /**
+   * Patterns of the hosts that share the login at an issuer's `login.host`, by issuer identifier: host names, and `*.`
+   * with a host name for exactly one label before it.
+   */
+  readonly loginHosts: ReadonlyMap<string, ReadonlySet<string>>
   readonly services: readonly ServicePolicy[]
   /** Expiry dates of secrets, as `expires` in the policy states them. */
   readonly secretExpiries: readonly Expiry[]

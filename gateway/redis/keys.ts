@@ -212,6 +212,11 @@ export class RedisKeys {
     return `${this.#prefix}{o${name.slice(0, 2)}}:${name}`
   }
 
+  /** Sealed content of a hand-over code. Expires after 30 s. @param name  hash of the code and its host */
+  handOverCode(name: string): string {
+    return `${this.#prefix}{o${name.slice(0, 2)}}:c:${name}`
+  }
+
   /** Marks a logout token as used, to detect replays. @param name  hash of issuer and `jti` */
   usedLogoutToken(name: string): string {
     return `${this.#prefix}{j${name.slice(0, 2)}}:${name}`

@@ -3,12 +3,26 @@ import type { Sealer } from '../base/sealer.ts'
 
 const SECRET_BYTES = 32
 const TAG_DIGITS = 32
-const FORM = /^[A-Za-z0-9_-]{43}\.[0-9a-f]{32}$/
+const FORM = /^(?:([0-9a-f]{32})\.)?([A-Za-z0-9_-]{43})\.([0-9a-f]{32})$/
+
+/** Content of a cookie value that was made with one of the configured keys. */
+export interface CookieReading {
+  /** Session id. */
+  readonly id: string
+  /**
+   * Hash of the value's random part, 32 hexadecimal digits: the record of the session lists the hash. `undefined` for
+   * the value with which the session was created.
+   */
+  readonly listed: string | undefined
+}
 
 /**
  * Values of session cookies: 256 random bits and a tag made with the encryption key. A forged value is therefore
  * rejected without a call to Redis, and a value becomes invalid when its key is removed. The session id is a hash of
  * the random part. A reader of Redis, logs or lists cannot derive the cookie from the id.
+ *
+ * A session that several hosts share has one more value for each of these hosts. Such a value starts with the session
+ * id, and its tag includes the origin of the host: at another host the tag is wrong.
  */
 export class CookieValues {
   readonly #sealer: Sealer
@@ -18,24 +32,41 @@ export class CookieValues {
   }
 
   mint(): { readonly value: string; readonly id: string } {
-    const secret = randomBytes(SECRET_BYTES).toString('base64url')
+    const secret = newSecret()
     return { value: `${secret}.${this.#sealer.nameOf('cookie', secret).slice(0, TAG_DIGITS)}`, id: idOf(secret) }
   }
 
-  /**
-   * Returns the session id of a cookie value; `undefined` when the value was not made with one of the configured keys.
-   */
-  idOf(value: string): string | undefined {
-    if (!FORM.test(value)) return undefined
-    const [secret, tag] = value.split('.') as [string, string]
-    const given = Buffer.from(tag)
-    const names = this.#sealer.namesOf('cookie', secret)
-    return names.some((name) => timingSafeEqual(Buffer.from(name.slice(0, TAG_DIGITS)), given))
-      ? idOf(secret)
-      : undefined
+  /** Creates a value for one more host of a session. @param origin  origin of the host */
+  mintFor(id: string, origin: string): { readonly value: string; readonly listed: string } {
+    const secret = newSecret()
+    const tag = this.#sealer.nameOf('host cookie', origin, id, secret).slice(0, TAG_DIGITS)
+    return { value: `${id}.${secret}.${tag}`, listed: listedOf(secret) }
   }
+
+  /**
+   * Reads a cookie value; `undefined` when the value was not made with one of the configured keys, or for another host.
+   *
+   * @param origin  origin of the host at which the browser presented the value
+   */
+  read(value: string, origin: string): CookieReading | undefined {
+    const [, id, secret = '', tag = ''] = FORM.exec(value) ?? []
+    if (secret === '') return undefined
+    const given = Buffer.from(tag)
+    const parts = id === undefined ? ['cookie', secret] : ['host cookie', origin, id, secret]
+    const names = this.#sealer.namesOf(...parts)
+    if (!names.some((name) => timingSafeEqual(Buffer.from(name.slice(0, TAG_DIGITS)), given))) return undefined
+    return id === undefined ? { id: idOf(secret), listed: undefined } : { id, listed: listedOf(secret) }
+  }
+}
+
+function newSecret(): string {
+  return randomBytes(SECRET_BYTES).toString('base64url')
 }
 
 function idOf(secret: string): string {
   return hash('sha256', `session ${secret}`).slice(0, 32)
+}
+
+function listedOf(secret: string): string {
+  return hash('sha256', `host ${secret}`).slice(0, 32)
 }

@@ -1,8 +1,10 @@
 import type { Session } from './session.ts'
+import { HOST_COOKIES_MAX } from './session-hosts.ts'
 
 /** A session in this node's memory. Properties named `…AtMs` are times in ms since the Unix epoch. */
 export interface CachedSession {
-  readonly cookie: string
+  /** Complete values of the cookies by which this node finds the session, the latest last. */
+  readonly cookies: string[]
   session: Session
   /** Time of the session's last use on this node. */
   usedAtMs: number
@@ -16,13 +18,20 @@ export interface CachedSession {
   queued: boolean
 }
 
+/** A cookie value by which a node finds a cached session. */
+export interface CachedCookie {
+  readonly cached: CachedSession
+  /** Origin of the only host at which the value counts; `undefined`: every host of the gate. */
+  readonly origin: string | undefined
+}
+
 /**
  * Sessions that this node has loaded, by the complete cookie value. When the cache is full, the least recently loaded
  * session is removed.
  */
 export class SessionCache {
   readonly #max: number
-  readonly #byCookie = new Map<string, CachedSession>()
+  readonly #byCookie = new Map<string, CachedCookie>()
   readonly #byId = new Map<string, CachedSession>()
 
   constructor(max: number) {
@@ -33,7 +42,7 @@ export class SessionCache {
     return this.#byId.size
   }
 
-  find(cookie: string): CachedSession | undefined {
+  find(cookie: string): CachedCookie | undefined {
     return this.#byCookie.get(cookie)
   }
 
@@ -52,13 +61,21 @@ export class SessionCache {
       this.drop(id)
     }
     this.#byId.set(cached.session.id, cached)
-    this.#byCookie.set(cached.cookie, cached)
+  }
+
+  /** Adds a cookie value to a session that the cache has. @param origin  as in {@link CachedCookie} */
+  addCookie(cached: CachedSession, cookie: string, origin: string | undefined): void {
+    if (this.#byId.get(cached.session.id) !== cached || this.#byCookie.has(cookie)) return
+    // One value besides those of hosts: the value with which the session was created.
+    if (cached.cookies.length > HOST_COOKIES_MAX) this.#byCookie.delete(cached.cookies.shift()!)
+    cached.cookies.push(cookie)
+    this.#byCookie.set(cookie, { cached, origin })
   }
 
   drop(id: string): void {
     const cached = this.#byId.get(id)
     if (cached === undefined) return
     this.#byId.delete(id)
-    this.#byCookie.delete(cached.cookie)
+    for (const cookie of cached.cookies) this.#byCookie.delete(cookie)
   }
 }

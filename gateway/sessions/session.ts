@@ -56,6 +56,11 @@ export interface NewSession {
    * clock. Decides whether a login without `auth_time` began before a logout.
    */
   readonly begunAfterMs: number
+  /**
+   * Origin of the host at which the user logged in, for an issuer with `login.host`: the cookie value with which the
+   * session is created counts at this host only. `undefined`: it counts at every host of the gate.
+   */
+  readonly origin?: string | undefined
 }
 
 /** A decrypted login session. Immutable: a refresh creates another object with the same `id` and a higher `version`. */

@@ -21,6 +21,7 @@ import {
   type SessionSelector,
 } from './session.ts'
 import { type CachedSession, SessionCache } from './session-cache.ts'
+import { SessionHosts } from './session-hosts.ts'
 import { type ProviderLogout, SessionStore, type StoredUse } from './session-store.ts'
 
 /** An order to all nodes to end sessions. `issuer` is the issuer identifier. */
@@ -102,6 +103,7 @@ const CLOSE_MS = 15_000
 export class Sessions implements ExpirySource {
   readonly #dependencies: SessionsDependencies
   readonly #store: SessionStore
+  readonly #hosts: SessionHosts
   readonly #cookies: CookieValues
   readonly #cache: SessionCache
   readonly #refresher: Refresher
@@ -115,6 +117,7 @@ export class Sessions implements ExpirySource {
     const { store, keys } = dependencies.link
     this.#dependencies = dependencies
     this.#store = new SessionStore(store, keys, dependencies.sealer)
+    this.#hosts = new SessionHosts(store, keys, dependencies.sealer)
     this.#refresher = new Refresher({
       ...dependencies,
       locks: new RefreshLocks(store, keys, this.#store),
@@ -160,20 +163,39 @@ export class Sessions implements ExpirySource {
     const surplus = await this.#store.create(session, begunAfterMs)
     if (surplus === 'logged-out') return surplus
     if (surplus.length > 0) void this.#upkeep.attempt(() => this.#makeRoom(surplus, session))
-    this.#keep(value, session)
+    this.#keep(value, session.origin, session)
     return { cookie: value, session }
   }
 
   /**
-   * Returns the session for a cookie value; synchronously when this node has cached it. `undefined` when there is no
-   * such session, or it has ended.
+   * Creates a cookie by which one more host uses a session. The value counts at that host only. Uses the session.
    *
+   * @param origin  origin of the host
+   * @returns `undefined` when the session has ended
+   * @throws {GatewayFault} `store-unavailable`, as a rejection
+   */
+  async admit(id: string, origin: string): Promise<OpenedSession | undefined> {
+    const session = await this.#store.use(id, 0)
+    if (typeof session === 'string' || this.#dependencies.ended(session)) return undefined
+    const { value, listed } = this.#cookies.mintFor(id, origin)
+    if (!(await this.#hosts.add(id, origin, listed))) return undefined
+    return { cookie: value, session: this.#keep(value, origin, session) }
+  }
+
+  /**
+   * Returns the session for a cookie value; synchronously when this node has cached it. `undefined` when there is no
+   * such session, it has ended, or the value belongs to another host.
+   *
+   * @param origin  origin of the host at which the browser presented the cookie
    * @throws {RedisFault} as a rejection, when the session is not cached and Redis is unavailable
    */
-  find(cookie: string): Session | undefined | Promise<Session | undefined> {
-    const cached = this.#cache.find(cookie)
+  find(cookie: string, origin: string): Session | undefined | Promise<Session | undefined> {
+    const found = this.#cache.find(cookie)
+    if (found === undefined) return this.#load(cookie, origin)
+    if (found.origin !== undefined && found.origin !== origin) return undefined
+    const { cached } = found
     const nowMs = Date.now()
-    if (cached === undefined || nowMs >= cached.usedAtMs + cached.session.lifetime.idleMs) return this.#load(cookie)
+    if (nowMs >= cached.usedAtMs + cached.session.lifetime.idleMs) return this.#load(cookie, origin)
     const { session } = cached
     if (nowMs >= session.endsAtS * 1000 || this.#dependencies.ended(session)) {
       this.#cache.drop(session.id)
@@ -266,9 +288,11 @@ export class Sessions implements ExpirySource {
    * Returns the session id of a cookie value; `undefined` when the value was not made with a key of this gate. Does not
    * check whether the session exists. The id can be revoked even if Redis has lost the record, because clients cannot
    * invent ids.
+   *
+   * @param origin  origin of the host at which the browser presented the cookie
    */
-  idOf(cookie: string): string | undefined {
-    return this.#cookies.idOf(cookie)
+  idOf(cookie: string, origin: string): string | undefined {
+    return this.#cookies.read(cookie, origin)?.id
   }
 
   /** Whether this node has applied an event that ends this session id. */
@@ -471,41 +495,53 @@ export class Sessions implements ExpirySource {
     }
   }
 
-  async #load(cookie: string): Promise<Session | undefined> {
-    const id = this.#cookies.idOf(cookie)
-    if (id === undefined) return undefined
-    const stored = await this.#store.use(id, 0)
+  async #load(cookie: string, origin: string): Promise<Session | undefined> {
+    const read = this.#cookies.read(cookie, origin)
+    if (read === undefined) return undefined
+    const { id, listed } = read
+    const [stored, isListed] = await Promise.all([
+      this.#store.use(id, 0),
+      listed === undefined || this.#hosts.has(id, origin, listed),
+    ])
     if (typeof stored === 'string') {
       this.#cache.drop(id)
       return undefined
     }
+    // The origin of the value: that of its host, or that of the login for the value with which the session was created.
+    const ownOrigin = listed === undefined ? stored.origin : origin
+    if (!isListed || (ownOrigin !== undefined && ownOrigin !== origin)) return undefined
     if (this.#dependencies.ended(stored)) {
       // The session may have been ended by a revocation of its person or `sid`. The session is still stored and must be
       // removed, because revocations are not kept forever.
       await this.#store.remove(stored)
       return undefined
     }
-    const cached = this.#cache.of(id)
-    // Another request may have cached and refreshed the session while this request read it from Redis.
-    if (cached !== undefined && cached.session.version >= stored.version) {
-      cached.usedAtMs = Date.now()
-      return cached.session
-    }
-    this.#keep(cookie, stored)
-    return stored
+    return this.#keep(cookie, ownOrigin, stored)
   }
 
-  #keep(cookie: string, session: Session): void {
+  /**
+   * Caches a session that was read from Redis, under a cookie value. Returns the cached version of the session, which
+   * is newer when another request has refreshed the session while this request read it.
+   *
+   * @param origin  origin of the only host at which the value counts; `undefined`: every host
+   */
+  #keep(cookie: string, origin: string | undefined, session: Session): Session {
     const nowMs = Date.now()
+    let cached = this.#cache.of(session.id)
+    if (cached === undefined) {
+      cached = {
+        cookies: [],
+        session,
+        usedAtMs: nowMs,
+        reportAtMs: nowMs + session.lifetime.idleMs / REPORT_FRACTION,
+        ...refreshTimes(session, nowMs),
+      }
+      this.#cache.put(cached)
+    } else this.#renew(session)
+    cached.usedAtMs = nowMs
     // Copy the cookie value: a string cut out of a request head would keep the whole head in memory.
-    const copy = Buffer.from(cookie, 'latin1').toString('latin1')
-    this.#cache.put({
-      cookie: copy,
-      session,
-      usedAtMs: nowMs,
-      reportAtMs: nowMs + session.lifetime.idleMs / REPORT_FRACTION,
-      ...refreshTimes(session, nowMs),
-    })
+    this.#cache.addCookie(cached, Buffer.from(cookie, 'latin1').toString('latin1'), origin)
+    return cached.session
   }
 
   /**

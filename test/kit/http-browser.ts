@@ -2,6 +2,7 @@ import { request } from 'undici'
 import { defaultLimitMs } from './wire.ts'
 
 interface Cookie {
+  readonly host: string
   readonly name: string
   readonly value: string
   readonly path: string
@@ -24,10 +25,22 @@ interface VisitOptions {
 }
 
 const REDIRECTS_MAX = 20
+const LOOPBACK = '127.0.0.1'
+
+/** URL to which the browser connects: names below `localhost` are this machine (RFC 6761 §6.3). */
+function connectedUrl(url: string): URL {
+  const connected = new URL(url)
+  if (isBelowLocalhost(url)) connected.hostname = LOOPBACK
+  return connected
+}
+
+function isBelowLocalhost(url: string): boolean {
+  return new URL(url).hostname.endsWith('.localhost')
+}
 
 /** A minimal browser for logins: stores cookies, follows redirects and submits forms. It runs no scripts. */
 export class HttpBrowser {
-  /** Cookies by `path name`. The key has no host and no port: cookies do not distinguish ports (RFC 6265 §8.5). */
+  /** Cookies by `host path name`. The key has no port: cookies do not distinguish ports (RFC 6265 §8.5). */
   readonly #cookies = new Map<string, Cookie>()
 
   get cookies(): readonly Cookie[] {
@@ -36,7 +49,12 @@ export class HttpBrowser {
 
   /** Value of the session cookie of a gate on loopback. */
   get session(): string | undefined {
-    return this.cookies.find(({ name }) => name === 'gatehouse-loopback')?.value
+    return this.sessionAt(LOOPBACK)
+  }
+
+  /** Value of the session cookie that a gate on loopback has set for a host. */
+  sessionAt(host: string): string | undefined {
+    return this.cookies.find((each) => each.host === host && each.name === 'gatehouse-loopback')?.value
   }
 
   set session(value: string) {
@@ -44,8 +62,8 @@ export class HttpBrowser {
   }
 
   /** Stores a cookie. @param line  value of a `Set-Cookie` field */
-  keep(line: string): void {
-    this.#store(line)
+  keep(line: string, host = LOOPBACK): void {
+    this.#store(line, host)
   }
 
   /** Cookies that the gate has set, each as `name=value`. */
@@ -63,19 +81,20 @@ export class HttpBrowser {
         statusCode,
         headers,
         body: reply,
-      } = await request(at, {
+      } = await request(connectedUrl(at), {
         method: method as 'GET',
         body: body?.toString() ?? null,
         headers: {
           accept: 'text/html',
           'sec-fetch-mode': 'navigate',
+          ...(isBelowLocalhost(at) && { host: new URL(at).host }),
           cookie: this.#field(at),
           ...(body && { 'content-type': 'application/x-www-form-urlencoded' }),
           ...options.headers,
         },
         signal: AbortSignal.timeout(defaultLimitMs),
       })
-      for (const line of [headers['set-cookie'] ?? []].flat()) this.#store(line)
+      for (const line of [headers['set-cookie'] ?? []].flat()) this.#store(line, new URL(at).hostname)
       const text = await reply.text()
       const field = (name: string) => headers[name]?.toString()
       const location = field('location')
@@ -100,14 +119,14 @@ export class HttpBrowser {
   }
 
   #field(url: string): string {
-    const { pathname } = new URL(url)
+    const { pathname, hostname } = new URL(url)
     const fitting = this.cookies.filter(
-      ({ path }) => pathname === path || pathname.startsWith(path.replace(/\/?$/, '/')),
+      ({ host, path }) => host === hostname && (pathname === path || pathname.startsWith(path.replace(/\/?$/, '/'))),
     )
     return fitting.map(({ name, value }) => `${name}=${value}`).join('; ')
   }
 
-  #store(line: string): void {
+  #store(line: string, host: string): void {
     const [pair = '', ...attributes] = line.split(';').map((part) => part.trim())
     const name = pair.slice(0, pair.indexOf('='))
     const value = pair.slice(name.length + 1)
@@ -116,7 +135,8 @@ export class HttpBrowser {
     const path = attribute('path') ?? '/'
     const expires = attribute('expires')
     const over = attribute('max-age') === '0' || (expires !== undefined && Date.parse(expires) <= Date.now())
-    if (over) this.#cookies.delete(`${path} ${name}`)
-    else this.#cookies.set(`${path} ${name}`, { name, value, path })
+    const key = `${host} ${path} ${name}`
+    if (over) this.#cookies.delete(key)
+    else this.#cookies.set(key, { host, name, value, path })
   }
 }

@@ -39,6 +39,8 @@ export interface LoginProvider {
 interface LoginProviderOptions {
   /** Origin of the gate, such as `http://127.0.0.1:8080`. */
   readonly gate: string
+  /** Origin at which the issuer calls the gate. Default: `gate`. */
+  readonly backchannel?: string
   readonly pushedRequests?: boolean
 }
 
@@ -121,7 +123,10 @@ export async function startLoginProvider(options: LoginProviderOptions): Promise
   return self
 }
 
-function configuration(self: LoginProvider, { gate, pushedRequests = false }: LoginProviderOptions): object {
+function configuration(
+  self: LoginProvider,
+  { gate, backchannel = gate, pushedRequests = false }: LoginProviderOptions,
+): object {
   const policy = interactionPolicy.base()
   const { Check } = interactionPolicy
   policy.get('login')!.checks.add(
@@ -141,7 +146,7 @@ function configuration(self: LoginProvider, { gate, pushedRequests = false }: Lo
         response_types: ['code'],
         redirect_uris: [`${gate}/.gatehouse/callback`, `${gate}/oauth2/callback`],
         post_logout_redirect_uris: [`${gate}/.gatehouse/logout`],
-        backchannel_logout_uri: `${gate}/.gatehouse/backchannel-logout`,
+        backchannel_logout_uri: `${backchannel}/.gatehouse/backchannel-logout`,
         backchannel_logout_session_required: true,
       },
     ],

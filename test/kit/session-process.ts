@@ -20,6 +20,8 @@ const log = new NodeLog(lines, { ...settings.log, node: settings.node.id })
 const snapshot = new PolicyFile((settings.policy as { readonly path: string }).path).load()
 let stopAt: Step | undefined
 
+/** Origin at which the processes present cookies. */
+const ORIGIN = 'http://127.0.0.1:8080'
 const keyRings = new KeyRings(settings.keys)
 const common = { settings, keyRings, log: log.log.bind(log), issuers: () => snapshot.issuers }
 const cluster = openCluster({
@@ -53,7 +55,7 @@ async function obey(order: Order): Promise<unknown> {
     case 'use':
       return Promise.all(Array.from({ length: order.times }, () => use(order.cookie)))
     case 'replace':
-      return sessions.replace(sessions.idOf(order.cookie)!, order.input)
+      return sessions.replace(sessions.idOf(order.cookie, ORIGIN)!, order.input)
     case 'end':
       return sessions.end(order.selector, 'a test', { wait: 'all', durable: false })
     case 'list':
@@ -72,7 +74,7 @@ async function obey(order: Order): Promise<unknown> {
 /** Uses a session as an exchange does: finds it, and refreshes it when needed. */
 async function use(cookie: string): Promise<object | string> {
   try {
-    const session = await sessions.find(cookie)
+    const session = await sessions.find(cookie, ORIGIN)
     if (session === undefined) return 'none'
     const fresh = await sessions.fresh(session)
     if (fresh === undefined) return 'over'

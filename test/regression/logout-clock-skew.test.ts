@@ -29,7 +29,7 @@ async function sessionFromFastNode(subject: string, sid: string): Promise<HttpBr
   const template = new HttpBrowser()
   await enter(template, { redirects: 0 })
   const cookies = new CookieValues(sealer)
-  const found = await store.read(cookies.idOf(template.session!)!)
+  const found = await store.read(cookies.read(template.session!, url)!.id)
   const { session } = found!
   const { value, id } = cookies.mint()
   const createdAtS = session.createdAtS + AHEAD_S

@@ -37,6 +37,7 @@ const owners = ['test/integration/policy-owners.test.ts', 'test/unit/policy/owne
 const waiting = ['test/regression/revoked-while-waiting.test.ts']
 
 const sessionStore = ['test/unit/sessions']
+const sharedLogin = ['test/regression/shared-login.test.ts', 'test/integration/shared-login.test.ts']
 const sessionsShared = ['test/cluster/sessions.test.ts']
 
 /**
@@ -617,5 +618,47 @@ export const mutations: readonly Mutation[] = [
       ],
     },
     sessionsShared,
+  ),
+  ...inFile(
+    'login/host-logins.ts',
+    {
+      'a code is redeemed in any browser': ['browserOf(each) === handed.browser', 'browserOf(each) !== undefined'],
+      'a code is redeemed twice': [
+        "    if (!(await codes.redeem(code!, publicUrl))) return failurePage('login-unknown', again)\n",
+        '',
+      ],
+      'a login request is used twice': [
+        'if (!(await redemptions.redeem(request, HAND_OVER_REQUEST_MS + ATTEMPT_MS))) {',
+        'if (false) {',
+      ],
+      'a login begins at a host that the policy does not name': [
+        'origin === undefined || !request.sharesLogin(rules, requested)',
+        'origin === undefined',
+      ],
+      'login.host issues codes for a host that has left the policy': [
+        'if (!isHostOf(request, rules, asked.origin)) return',
+        'if (false) return',
+      ],
+    },
+    sharedLogin,
+  ),
+  ...inFile(
+    'login/hand-over-codes.ts',
+    { 'a code is redeemed at any host': [`code \${code} \${origin}`, `code \${code}`] },
+    sharedLogin,
+  ),
+  ...inFile(
+    'sessions/sessions.ts',
+    {
+      'a cached cookie opens its session at another host': [
+        '    if (found.origin !== undefined && found.origin !== origin) return undefined\n',
+        '',
+      ],
+      'the cookie of login.host opens its session at another host': [
+        '(ownOrigin !== undefined && ownOrigin !== origin)',
+        'false',
+      ],
+    },
+    sessionStore,
   ),
 ]

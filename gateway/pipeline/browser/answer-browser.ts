@@ -4,7 +4,15 @@ import { type FaultReason, GatewayFault } from '../../base/fault.ts'
 import type { Reason } from '../../base/reasons.ts'
 import type { BrowserRequest } from '../../login/browser-request.ts'
 import { troublePage } from '../../login/login-pages.ts'
-import { backchannelLogoutPath, loginPaths, logoutPaths, sessionPath, userinfoPath } from '../../login/login-paths.ts'
+import {
+  backchannelLogoutPath,
+  enterPath,
+  handOverPath,
+  loginPaths,
+  logoutPaths,
+  sessionPath,
+  userinfoPath,
+} from '../../login/login-paths.ts'
 import {
   type LoginFaultReason,
   type LoginReply,
@@ -15,6 +23,7 @@ import type { LoginService } from '../../login/login-service.ts'
 import { loggedOutView, sessionView, userinfoClaims, userinfoView } from '../../login/session-view.ts'
 import { bearerChallenge } from '../../oauth/challenge.ts'
 import { isCallbackPath } from '../../policy/issuers/callback-paths.ts'
+import { hasHost } from '../../policy/issuers/login-hosts.ts'
 import type { Session } from '../../sessions/session.ts'
 import { addressText } from '../client-address/address-text.ts'
 import { ownAnswer } from '../exchange/answer.ts'
@@ -57,6 +66,8 @@ const notAForm = denial('logout-token')
 const crossSite = denial('cross-site')
 
 const begin = withErrorPage((service, request) => service.logins.start(request))
+const arrive = withErrorPage((service, request) => service.logins.arrive(request))
+const redeem = withErrorPage((service, request) => service.hosts.enter(request))
 const login: OwnPath = {
   methods: ['GET'],
   handle: async (x, service) => (isHiddenRequest(x) ? crossSite : begin(x, service)),
@@ -64,6 +75,14 @@ const login: OwnPath = {
 const callback: OwnPath = {
   methods: ['GET'],
   handle: withErrorPage((service, request) => service.logins.finish(request)),
+}
+const handOver: OwnPath = {
+  methods: ['GET'],
+  handle: async (x, service) => (isHiddenRequest(x) ? crossSite : withoutReferrer(await arrive(x, service))),
+}
+const enter: OwnPath = {
+  methods: ['GET'],
+  handle: async (x, service) => (isHiddenRequest(x) ? crossSite : withoutReferrer(await redeem(x, service))),
 }
 const logout: OwnPath = {
   methods: ['GET', 'POST'],
@@ -73,6 +92,8 @@ const logout: OwnPath = {
 const ownPaths = new Map<string, OwnPath>([
   ...loginPaths.map((path) => [path, login] as const),
   ...logoutPaths.map((path) => [path, logout] as const),
+  [handOverPath, handOver],
+  [enterPath, enter],
   [backchannelLogoutPath, { methods: ['POST'], handle: receiveLogout }],
   [sessionPath, { methods: ['GET', 'HEAD'], handle: showSession }],
   [userinfoPath, { methods: ['GET', 'HEAD'], handle: showUser }],
@@ -83,11 +104,12 @@ function ownPathOf(path: string): OwnPath | undefined {
 }
 
 /**
- * Answers requests for the login and logout paths. Returns `undefined` for any other path, and when no issuer allows
- * logins.
+ * Answers requests for the login and logout paths. Returns `undefined` for any other path, when no issuer allows
+ * logins, and for the paths of a shared login when no issuer has `login.host`.
  */
 export function answerBrowser(x: Resolved): BrowserVerdict | Promise<BrowserVerdict> {
   const own = ownPathOf(x.path)
+  if ((own === handOver || own === enter) && x.gate.runtime.snapshot.loginHosts.size === 0) return undefined
   const { loginService, addressLimit, addressLimited } = x.gate
   if (own === undefined || loginService === undefined || loginIssuers(x).length === 0) return undefined
   if (!own.methods.includes(x.method)) {
@@ -124,6 +146,13 @@ function withErrorPage(
       return ownAnswer(troublePage(reason, againUrl(service, request, reason)))
     }
   }
+}
+
+/** A reply whose page sends no `Referer`, because the URL of the page has a request or a code in its query. */
+function withoutReferrer(verdict: BrowserVerdict): BrowserVerdict {
+  if (verdict === undefined || !('answer' in verdict)) return verdict
+  const fields = verdict.fields.filter(([name]) => name !== 'referrer-policy')
+  return { ...verdict, fields: [...fields, ['referrer-policy', 'no-referrer']] }
 }
 
 function isLoginFault(reason: FaultReason): reason is LoginFaultReason {
@@ -188,7 +217,7 @@ async function showUser(x: Resolved): Promise<BrowserVerdict> {
 async function ownSession(x: Resolved): Promise<Session | undefined> {
   const { sessions } = x.gate
   const value = sessionCookieValue(x)
-  const session = value === undefined ? undefined : await sessions?.find(value)
+  const session = value === undefined ? undefined : await sessions?.find(value, x.gate.publicUrls.forHost(x.authority))
   x.readClock()
   if (session === undefined || !isAcceptedSession(x.gate.runtime.snapshot, session, x.nowMs)) return undefined
   const fresh = await sessions?.fresh(session)
@@ -218,5 +247,7 @@ function browserRequest(x: Resolved): BrowserRequest {
     publicUrl: gate.publicUrls.forHost(head.host),
     sameOrigin: isSameOrigin(x),
     issuers: loginIssuers(x),
+    urlOf: (name) => gate.publicUrls.forName(name),
+    sharesLogin: ({ issuer }, name) => hasHost(gate.runtime.snapshot.loginHosts.get(issuer), name),
   }
 }

@@ -48,7 +48,9 @@ export function requireLogin<R extends Reason>(x: Matched, denied: Denial<R>): D
  */
 function sessionTagOf(x: Matched): string {
   const value = sessionCookieValue(x)
-  return sessionTag(value === undefined ? undefined : x.gate.sessions?.idOf(value))
+  return sessionTag(
+    value === undefined ? undefined : x.gate.sessions?.idOf(value, x.gate.publicUrls.forHost(x.authority)),
+  )
 }
 
 function isNavigation({ head, method }: Matched): boolean {

@@ -31,7 +31,7 @@ export function presentSession(x: Placed): PresentVerdict | Promise<PresentVerdi
   if (!isSafe(x.method) && !isSameOrigin(x)) return crossSite
   // `check-upgrade` has already checked the value of a present `Origin` field.
   if (x.head.handshake !== undefined && x.head.field('origin') === undefined) return originRefused
-  const found = x.gate.sessions.find(value)
+  const found = x.gate.sessions.find(value, x.gate.publicUrls.forHost(x.authority))
   return found instanceof Promise ? resumed(x, found, (late) => present(x, late)) : present(x, found)
 }
 

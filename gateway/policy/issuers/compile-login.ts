@@ -18,6 +18,8 @@ export function compileLogin(
   return {
     clientId: entry.client_id,
     redirect,
+    host: entry.host,
+    returnTo: [...new Set(entry.return_to)],
     auth,
     scopes: [...new Set(entry.scopes)],
     resource: entry.resource,

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { resourceUrl } from '../../config/resource-url.ts'
 import { scopeName } from '../../config/scope-name.ts'
 import { duration, text } from '../../config/text-schemas.ts'
+import { hostFault } from '../path-pattern.ts'
 import { clientAuthKeys } from './client-auth-keys.ts'
 import { sessionEntry } from './session-entry.ts'
 
@@ -13,6 +14,21 @@ const reservedParameters: ReadonlySet<string> = new Set([
 ])
 
 const claimName = text('the name of a claim', /^[^\s\x00-\x1f\x7f]{1,128}$/)
+
+const hostPattern = z
+  .string()
+  .max(253)
+  .superRefine((host, ctx) => {
+    const fault = hostFault(host) ?? (isTopLevelPattern(host) ? 'must have at least two labels after *.' : undefined)
+    if (fault !== undefined) ctx.addIssue(fault)
+  })
+
+const hostName = hostPattern.refine((host) => !host.startsWith('*'), { error: 'must be one host name, without *' })
+
+/** Whether a pattern covers a whole top-level domain. `localhost` belongs to this machine (RFC 6761 §6.3). */
+function isTopLevelPattern(host: string): boolean {
+  return host.startsWith('*.') && !host.slice(2).includes('.') && host !== '*.localhost'
+}
 
 /**
  * Schema of `login` of an issuer: how browsers log in at this issuer (RFC 6749 §4.1, RFC 7636, OpenID Connect Core
@@ -38,6 +54,23 @@ export const loginEntry = z
           '`/.gatehouse/callback/ISSUER`, with the name of this entry. The same applies to `/oauth2/callback`. ' +
           'Required when browsers log in at several issuers, so that a response of one issuer cannot pass for a ' +
           'response of another (RFC 9700 §4.4). Default with only one login issuer: plain.',
+      ),
+    host: hostName
+      .optional()
+      .describe(
+        'Host at which browsers log in for all hosts of `return_to`, without a port, listed in `public_url`. Only its ' +
+          'redirect URI is registered at the issuer. Default: a browser logs in at each host, with a redirect URI each.',
+      ),
+    return_to: z
+      .array(hostPattern)
+      .min(1)
+      .max(64)
+      .optional()
+      .describe(
+        'Hosts that share the login at `host`, without ports: host names, or `*.` and a host name for one label before ' +
+          'it. Only hosts count that `match.host` of a route with a session of this issuer names, and that ' +
+          '`public_url` covers. Each host has its own cookie, which opens nothing on another host. The operator of a ' +
+          'host obtains sessions for that host. Required with `host`.',
       ),
     scopes: z
       .array(scopeName)
@@ -102,6 +135,9 @@ export const loginEntry = z
         'Maximum wait for one response of the issuer during a login, and for the turn to call it: at most 4 logins of ' +
           'one address are completed at the same time. Default 10s, 1s to 30s.',
       ),
+  })
+  .refine(({ host, return_to }) => (host === undefined) === (return_to === undefined), {
+    error: 'must have both host and return_to, or none of them',
   })
   .describe('Lets browsers log in at this issuer. Needs `redis` and `keys.encryption` in the settings.')
 

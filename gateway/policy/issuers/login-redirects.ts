@@ -21,7 +21,7 @@ export function loginRedirects(
   const logins = Object.entries(entries).flatMap(([name, { login }]) => (login === undefined ? [] : [{ name, login }]))
   const preset = logins.length === 1 ? 'plain' : 'issuer'
   const redirects = new Map(logins.map(({ name, login }) => [name, login.redirect ?? preset] as const))
-  const register = registrations(withOnePlain(redirects), publicUrls)
+  const register = registrations(withOnePlain(redirects), (name) => originsOf(entries[name]?.login?.host, publicUrls))
   let plain: string | undefined
   for (const { name, login } of logins) {
     const at = ['issuers', name, 'login']
@@ -57,13 +57,25 @@ function withOnePlain(redirects: ReadonlyMap<string, LoginRules['redirect']>): M
   return new Map([...redirects.keys()].map((name) => [name, name === plain ? 'plain' : 'issuer']))
 }
 
+/**
+ * Origins of the redirect URIs of an issuer.
+ *
+ * @param host  `login.host` of the issuer
+ */
+function originsOf(host: string | undefined, publicUrls: readonly string[] = ['PUBLIC_URL']): readonly string[] {
+  if (host === undefined) return publicUrls
+  return [publicUrls.find((url) => URL.parse(url)?.hostname === host) ?? `https://${host}`]
+}
+
 /** Lists, for an error hint, every redirect URI that the operator must register at each issuer. */
 function registrations(
   redirects: ReadonlyMap<string, LoginRules['redirect']>,
-  publicUrls: readonly string[] = ['PUBLIC_URL'],
+  origins: (name: string) => readonly string[],
 ): string {
   const urisOf = (name: string, redirect: LoginRules['redirect']) =>
-    publicUrls.flatMap((origin) => callbackPaths.map((base) => origin + callbackPath(base, name, redirect))).join(' ')
+    origins(name)
+      .flatMap((origin) => callbackPaths.map((base) => origin + callbackPath(base, name, redirect)))
+      .join(' ')
   const isPlainTaken = [...redirects.values()].includes('plain')
   return [...redirects]
     .map(([name, redirect]) => {

@@ -19,6 +19,7 @@ const pages = [
   'recipes',
   'secrets',
   'service-credentials',
+  'shared-login',
   'streams',
 ]
 

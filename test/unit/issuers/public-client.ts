@@ -4,6 +4,8 @@ import type { LoginRules } from '../../../gateway/oauth/token-facts.ts'
 export const publicClient: LoginRules = {
   clientId: 'web',
   redirect: 'plain',
+  host: undefined,
+  returnTo: [],
   auth: { method: 'none' },
   scopes: ['openid'],
   resource: undefined,

@@ -23,6 +23,8 @@ test('the session cookie has the attributes of RFC 6265bis §4.1.3 and less than
   expect(loopbackCookie.set('x')).toBe('gatehouse-loopback=x; Path=/; HttpOnly; SameSite=Lax')
 })
 
+const origin = 'https://a.gate.test'
+
 test.each([
   { field: '__Host-gatehouse=v', value: 'v' },
   { field: 'a=1; __Host-gatehouse=v; b=2', value: 'v' },
@@ -49,27 +51,43 @@ test.each([
 test('a session cookie value gives the id of its session, and does not contain the id', () => {
   const { value, id } = values.mint()
 
-  expect(values.idOf(value)).toBe(id)
+  expect(values.read(value, origin)).toEqual({ id, listed: undefined })
   expect(id).toMatch(/^[0-9a-f]{32}$/)
   expect(value).not.toContain(id)
   expect(values.mint().value).not.toBe(value)
 })
 
-test('the gate rejects a session cookie value that is changed, cut, quoted or extended', () => {
-  const { value } = values.mint()
+test.each([
+  ['session', () => values.mint().value],
+  ['host', () => values.mintFor(values.mint().id, origin).value],
+])('the gate rejects a %s cookie value that is changed, cut, quoted or extended', (_, mint) => {
+  const value = mint()
+  expect(values.read(value, origin)).toBeDefined()
   for (let i = 0; i < value.length; i++) {
     const other = value[i] === 'a' ? 'b' : 'a'
-    expect(values.idOf(value.slice(0, i) + other + value.slice(i + 1)), `character ${i}`).toBeUndefined()
-    expect(values.idOf(value.slice(0, i)), `length ${i}`).toBeUndefined()
+    expect(values.read(value.slice(0, i) + other + value.slice(i + 1), origin), `character ${i}`).toBeUndefined()
+    expect(values.read(value.slice(0, i), origin), `length ${i}`).toBeUndefined()
   }
   for (const wrong of [`"${value}"`, `${value}x`, ` ${value}`, 'x'.repeat(8192)]) {
-    expect(values.idOf(wrong)).toBeUndefined()
+    expect(values.read(wrong, origin)).toBeUndefined()
   }
 })
 
 test('a session cookie value stays valid after a key rotation until its key is removed', () => {
   const { value, id } = values.mint()
 
-  expect(new CookieValues(new Sealer([newKey, oldKey])).idOf(value)).toBe(id)
-  expect(new CookieValues(new Sealer([newKey])).idOf(value)).toBeUndefined()
+  expect(new CookieValues(new Sealer([newKey, oldKey])).read(value, origin)?.id).toBe(id)
+  expect(new CookieValues(new Sealer([newKey])).read(value, origin)).toBeUndefined()
+})
+
+test('a host cookie value gives its session at its host only, and hosts never get the same value', () => {
+  const { id } = values.mint()
+  const { value, listed } = values.mintFor(id, origin)
+
+  expect(values.read(value, origin)).toEqual({ id, listed })
+  for (const other of ['https://b.gate.test', 'http://a.gate.test', 'https://a.gate.test:8443']) {
+    expect(values.read(value, other), other).toBeUndefined()
+  }
+  expect(values.mintFor(id, origin).value).not.toBe(value)
+  expect(values.mintFor(values.mint().id, origin).listed).not.toBe(listed)
 })
