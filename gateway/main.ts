@@ -1,3 +1,4 @@
+import './config/interpret-schemas.ts'
 import { performance } from 'node:perf_hooks'
 import { CRASHED } from './base/exit-code.ts'
 import { fastenStrings } from './base/fast-strings.ts'

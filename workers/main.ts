@@ -2,6 +2,7 @@
 // worker` starts this file. Exit codes: 0 graceful stop; 1 the start failed (invalid settings or policy, a port in
 // use), or a second signal ended the graceful stop early; 70 crash.
 
+import '../gateway/config/interpret-schemas.ts'
 import { parseArgs } from 'node:util'
 import { CRASHED } from '../gateway/base/exit-code.ts'
 import { ListenError } from '../gateway/base/listen-error.ts'

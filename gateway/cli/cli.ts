@@ -1,3 +1,4 @@
+import '../config/interpret-schemas.ts'
 import { Command } from 'commander'
 import { packageVersion } from '../base/version.ts'
 import { addHelp, commandOf } from './command.ts'

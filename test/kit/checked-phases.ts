@@ -1,3 +1,4 @@
+import '../../gateway/config/interpret-schemas.ts'
 import type { Exchange } from '../../gateway/pipeline/exchange/exchange.ts'
 import type { Step, Verdict } from '../../gateway/pipeline/exchange/steps.ts'
 import { checkLifecycle, lifecycle } from '../../gateway/pipeline/lifecycle.ts'

@@ -6,7 +6,7 @@ import { atEnd, atFailure } from './cleanup.ts'
 import { within } from './deadline.ts'
 import { LogLines, type LogRecord } from './log-lines.ts'
 import { NodeFolder } from './node-folder.ts'
-import { programPath, programUrl } from './programs.ts'
+import { heapFlags, programPath, programUrl } from './programs.ts'
 import { patientMs, redisDeadlineWords } from './redis-patience.ts'
 import { undeclaredMark } from './undeclared-reason.ts'
 import { defaultLimitMs } from './wire.ts'
@@ -64,7 +64,7 @@ export class TestNode {
     this.folder.writeSettings(settings)
     // Without the compile cache, Node would compile the preloaded modules at each start.
     const { PATH, HOME, NODE_COMPILE_CACHE } = process.env
-    const preloads = ['--import', programUrl('checked-phases'), ...redisDeadlineWords(redisDeadlineMs)]
+    const preloads = [...heapFlags, '--import', programUrl('checked-phases'), ...redisDeadlineWords(redisDeadlineMs)]
     const args = [...preloads, programPath('gatehouse'), 'serve', '--config', this.folder.file('gatehouse.yaml')]
     this.#process = spawn(process.execPath, args, {
       cwd: this.folder.path,

@@ -15,6 +15,12 @@ export const programs = {
 } as const
 
 /**
+ * Node flags of nodes and workers under test. With 16 MiB per half of the young generation from the start, no garbage
+ * collection runs while a node starts, which takes a twentieth of the CPU time of the start.
+ */
+export const heapFlags: readonly string[] = ['--min-semi-space-size=16']
+
+/**
  * Environment variable with the folder of the bundle. Without it, programs start from their sources. The name does not
  * begin with GATEHOUSE_, because a node rejects unknown variables with that prefix.
  */

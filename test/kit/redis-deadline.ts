@@ -1,3 +1,4 @@
+import '../../gateway/config/interpret-schemas.ts'
 import { redisDeadlineMs } from '../../gateway/redis/redis-link.ts'
 import { flushCompiled } from './flush-compiled.ts'
 

@@ -6,7 +6,7 @@ import { within } from './deadline.ts'
 import { LogLines, type LogRecord } from './log-lines.ts'
 import { type NodeOptions, StartFailure } from './node.ts'
 import { NodeFolder } from './node-folder.ts'
-import { programPath } from './programs.ts'
+import { heapFlags, programPath } from './programs.ts'
 import { patientMs, redisDeadlineWords } from './redis-patience.ts'
 import { defaultLimitMs } from './wire.ts'
 
@@ -28,6 +28,7 @@ export class TestWorker {
     this.#process = spawn(
       process.execPath,
       [
+        ...heapFlags,
         ...redisDeadlineWords(redisDeadlineMs),
         programPath('worker'),
         '--config',
