@@ -1,23 +1,21 @@
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { decodeJwt } from 'jose'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { caddy as caddyProgram } from '../../deploy/server-program.mjs'
 import { identityPrefixes, isPassable, statementFields } from '../../gateway/base/statement-fields.ts'
 import { fieldsToRemove } from '../../gateway/pipeline/forward-auth/check-removals.ts'
 import { startCaddy } from '../kit/caddy.ts'
-import { documented } from '../kit/documented.ts'
+import { deployed } from '../kit/documented.ts'
 import { startIssuer, type TestIssuer } from '../kit/issuer.ts'
 import { startNode, type TestNode } from '../kit/node.ts'
 import { request, requestBytes } from '../kit/raw-client.ts'
 import { startUpstream, type TestUpstream } from '../kit/upstream.ts'
 import { nginxHere, nginxUpstream } from '../regression/nginx-upstream.ts'
 
-// The proxy configurations of docs/guide/forward-auth.md, changed only in their addresses, in front of a real node.
+// The proxy configurations of deploy/forward-auth, changed only in their addresses, in front of a real node.
 
 const nginx = nginxHere()
 const caddy = caddyProgram.look()?.command
-const page = 'guide/forward-auth.md'
 
 interface Front {
   readonly name: string
@@ -33,7 +31,7 @@ const fronts: Front[] = [
     here: nginx !== undefined,
     gateAway: 500,
     start: (gate, service) =>
-      nginxUpstream(nginx!, documented(page, 'nginx', { '127.0.0.1:8080': gate, '127.0.0.1:8101': service })),
+      nginxUpstream(nginx!, deployed('forward-auth/nginx.conf', { '127.0.0.1:8080': gate, '127.0.0.1:8101': service })),
   },
   {
     name: 'Caddy',
@@ -41,7 +39,7 @@ const fronts: Front[] = [
     gateAway: 502,
     start: (gate, service) =>
       startCaddy(caddy!, (port) =>
-        documented(page, 'caddyfile', {
+        deployed('forward-auth/Caddyfile', {
           'api.example': `api.test:${port}`,
           '127.0.0.1:8080': gate,
           '127.0.0.1:8101': service,
@@ -110,8 +108,7 @@ const forged: [string, string][] = [
 ]
 
 test('the documented Traefik configuration removes every field that a forward-auth check lists for removal', () => {
-  const text = readFileSync(new URL(`../../docs/${page}`, import.meta.url), 'utf8')
-  const configured = text.split('## Traefik')[1]!.split('\n## ')[0]!.toLowerCase()
+  const configured = deployed('forward-auth/traefik.yaml', {}).toLowerCase()
   // Traefik sets `X-Real-Ip` itself.
   const listed = fieldsToRemove([], undefined, undefined, undefined, []).filter((name) => name !== 'x-real-ip')
 

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { startCodeGate } from '../kit/code-gate.ts'
-import { documented } from '../kit/documented.ts'
+import { deployed, documented } from '../kit/documented.ts'
 import { TestEnvoy } from '../kit/envoy.ts'
 import { HttpBrowser } from '../kit/http-browser.ts'
 import { nginxHere, nginxUpstream } from '../regression/nginx-upstream.ts'
@@ -84,9 +84,11 @@ test.runIf(nginx !== undefined)(
   'with the documented nginx configuration, a navigation without a session is redirected to the login, and a session is admitted',
   async () => {
     const gate = url.slice('http://'.length)
-    const page = 'guide/forward-auth.md'
-    const check = documented(page, 'nginx', { '127.0.0.1:8080': gate, '127.0.0.1:8101': `127.0.0.1:${orders.port}` })
-    const login = documented(page, 'nginx login', { '127.0.0.1:8080': gate })
+    const check = deployed('forward-auth/nginx.conf', {
+      '127.0.0.1:8080': gate,
+      '127.0.0.1:8101': `127.0.0.1:${orders.port}`,
+    })
+    const login = documented('guide/forward-auth.md', 'nginx login', { '127.0.0.1:8080': gate })
     const own = 'error_page 403 = @refused;'
     const port = await nginxUpstream(nginx!, check.replace(own, `${own} error_page 401 = @login;`) + login)
     const visit = (who: HttpBrowser, path: string, accept: string) =>

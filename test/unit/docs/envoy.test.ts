@@ -1,7 +1,7 @@
 import protobuf from 'protobufjs'
 import { expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { documented } from '../../kit/documented.ts'
+import { deployed, documented } from '../../kit/documented.ts'
 import { loadEnvoyProtos } from '../../kit/envoy-protos.ts'
 
 // The Envoy configurations in docs/ against the original protos of the filter: each field exists and has its type. The
@@ -54,7 +54,7 @@ test('the documented Envoy filter that asks over gRPC has only fields of ExtAuth
 })
 
 test('the documented Envoy filter that asks over HTTP has only fields of ExtAuthz, with their types', () => {
-  const [filter] = parse(documented('guide/forward-auth.md', 'yaml envoy', {})) as Filter[]
+  const [filter] = parse(deployed('forward-auth/envoy.yaml', {})) as Filter[]
 
   expect(faultOf(filter!)).toBeUndefined()
 })
