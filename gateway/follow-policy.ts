@@ -2,6 +2,7 @@ import { type Commit, commitAll } from './base/commit.ts'
 import type { CredentialsRoom } from './credentials/open-credentials.ts'
 import type { IssuerRules } from './oauth/token-facts.ts'
 import type { Runtime } from './pipeline/gate.ts'
+import type { EmailLists } from './policy/email-lists.ts'
 import type { Snapshot } from './policy/snapshot.ts'
 import type { Traffic } from './telemetry/traffic.ts'
 import type { TargetRegistry } from './upstream/target-registry.ts'
@@ -12,6 +13,7 @@ export interface PolicyFollowers {
   readonly byRoute: Pick<Traffic, 'prepare'>
   readonly byService: Pick<TargetRegistry, 'prepare'>
   readonly byCredential: Pick<CredentialsRoom, 'prepare'>
+  readonly byEmailList: Pick<EmailLists, 'prepare'>
 }
 
 interface IssuerFollower {
@@ -42,6 +44,7 @@ export function preparePolicy(snapshot: Snapshot, followers: PolicyFollowers): P
   const commits = [
     ...followers.byIssuer.map((each) => each.prepare(issuers)),
     followers.byCredential.prepare([...new Set(snapshot.routes.map(({ credential }) => credential))]),
+    followers.byEmailList.prepare(snapshot.routes.flatMap(({ emailLists }) => emailLists)),
     followers.byRoute.prepare(snapshot.routes.map(({ id }) => id)),
     commit,
   ]

@@ -35,6 +35,7 @@ import type { Lifecycle } from './pipeline/exchange/steps.ts'
 import { type Gate, makeGate } from './pipeline/gate.ts'
 import { checkLifecycle, lifecycle as standardLifecycle } from './pipeline/lifecycle.ts'
 import { askedIssuers } from './policy/asked-issuers.ts'
+import { EmailLists } from './policy/email-lists.ts'
 import { limitRules } from './policy/limit-rules.ts'
 import { relaxationsOf } from './policy/relaxations.ts'
 import type { Snapshot } from './policy/snapshot.ts'
@@ -101,6 +102,7 @@ async function openRooms(loaded: LoadedSettings, lines: LineWriter, log: NodeLog
   const clientCertificates = openClientCertificates(settings)
   const traffic = new Traffic()
   const targets = open(new TargetRegistry({ log: write }))
+  const emailLists = open(new EmailLists(write))
   const keys = open(new IssuerKeys(common))
   const clients = open(new LoginClients({ ...common, keys }))
   const cluster = open(openNodeCluster({ ...common, redisSource, policy, activePolicy }))
@@ -138,7 +140,7 @@ async function openRooms(loaded: LoadedSettings, lines: LineWriter, log: NodeLog
   const ending = [stated, targets, keys, secrets, clientCertificates, sessions?.sessions, reload]
   expiries.add(...ending.filter((each) => each !== undefined))
   const needRedis = { ringKeys, cluster, revocation, audit, sessions, login, activePolicy, revisions }
-  const callers = { tokens, clientCertificates, limits, credentials, proofs, streams }
+  const callers = { tokens, clientCertificates, limits, credentials, proofs, streams, emailLists }
   const others = { secrets, reload, policy, traffic, targets, keys, clients, telemetry, expiries, expiryWatch }
   return { settings, lines, write, ...others, ...callers, ...needRedis }
 }
@@ -176,9 +178,18 @@ function gateOf(rooms: Rooms, followers: PolicyFollowers, lifecycle: Lifecycle):
 }
 
 /** Components that keep state for each issuer, route or service, and therefore follow changes of the policy. */
-function followersOf({ credentials, keys, clients, tokens, sessions, traffic, targets }: Rooms): PolicyFollowers {
+function followersOf({
+  credentials,
+  keys,
+  clients,
+  tokens,
+  sessions,
+  traffic,
+  targets,
+  emailLists,
+}: Rooms): PolicyFollowers {
   const byIssuer = [keys, clients, tokens, ...(sessions === undefined ? [] : [sessions])]
-  return { byIssuer, byRoute: traffic, byService: targets, byCredential: credentials }
+  return { byIssuer, byRoute: traffic, byService: targets, byCredential: credentials, byEmailList: emailLists }
 }
 
 /** One gateway node: opens the rooms, the admin plane and the data plane, and closes them. */

@@ -424,6 +424,7 @@ export const reasons = {
   'dpop-required': entry(401, 'invalid_token', 'the route requires a token that is bound to a key (dpop)'),
   'scope-missing': entry(403, 'insufficient_scope', 'the token lacks a scope that the route requires'),
   'role-missing': entry(403, 'forbidden', 'the subject lacks a role that the route requires'),
+  'email-mismatch': entry(403, 'forbidden', 'the token has no verified e-mail address that the route requires'),
   'claim-mismatch': entry(403, 'forbidden', 'a claim of the token does not have a value that the route requires'),
   'client-not-allowed': entry(403, 'forbidden', 'the route does not allow the client of the token'),
   'certificate-not-allowed': entry(

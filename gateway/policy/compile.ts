@@ -75,7 +75,7 @@ export function compilePolicy(source: PolicySource, { previous, publicUrls }: Co
   })
   const services: ServicePolicy[] = []
   const gateLimits = compileLimits(document.limits, 'gate', ['limits'], report)
-  const routes = new RouteCollection(report)
+  const routes = new RouteCollection(folderOf, report)
   for (const [id, entry] of Object.entries(document.services)) {
     const credentials = compileCredentials(id, entry, { issuers: byName, folderOf, report })
     const issuers = issuersOf(id, entry, byName, report)
@@ -153,11 +153,13 @@ function compileService(
 class RouteCollection {
   readonly table = new RouteTable()
   readonly byId = new Map<string, Route>()
+  readonly #folderOf: FolderOf
   readonly #report: ReportProblem
   readonly #asked: AskedIssuers
   readonly #accepts = new Map<ServicePolicy, AcceptCompiler>()
 
-  constructor(report: ReportProblem) {
+  constructor(folderOf: FolderOf, report: ReportProblem) {
+    this.#folderOf = folderOf
     this.#report = report
     this.#asked = new AskedIssuers(report)
   }
@@ -224,8 +226,9 @@ class RouteCollection {
     const { require, shadow, rewrite, on_outage } = entry
     const accept = this.#acceptOf(service, serviceEntry, entry, at)
     const methods = withHead(matchedMethods(entry.match))
-    const names = new RouteRequirementNames(service, serviceEntry, this.#report)
-    const shadowNames = new RouteRequirementNames(service, serviceEntry, this.#report)
+    const folder = this.#folderOf(at)
+    const names = new RouteRequirementNames(service, serviceEntry, folder, this.#report)
+    const shadowNames = new RouteRequirementNames(service, serviceEntry, folder, this.#report)
     // `names` contains the scopes and login issuers of the requirement only after `compileRequirement` has run.
     const requirement = require === 'public' ? undefined : compileRequirement(require, [...at, 'require'], names)
     const certificates = require !== 'public' && admitsCertificates(require) ? names.certificates : []
@@ -267,6 +270,8 @@ class RouteCollection {
         claims: [...names.claims, ...shadowNames.claims],
         fields: [...names.fields, ...shadowNames.fields],
       },
+      emailLists: [...names.emailLists.values(), ...shadowNames.emailLists.values()],
+      relaxations: [...names.relaxations],
       methods,
       fallThrough: entry.match.fall_through,
       denials: routeDenials(accept, passesToken),

@@ -31,10 +31,12 @@ export function relaxationsOf({
     limits,
     streams,
     replayOnOutage,
+    relaxations,
   } of routes) {
     const route = `services.${service.id}.routes[${id}]`
     const outage = `${route}.on_outage`
     if (credential.type === 'token' && service.credential.type !== 'token') found.push(`${route}.credentials: token`)
+    for (const key of relaxations) found.push(`${route}.require ${key}`)
     if (fallThrough) found.push(`${route}.match.fall_through: true`)
     // A stale time that the route inherits from the issuer is not listed for the route: `staleMs` is then `undefined`.
     const { staleMs = 0 } = introspection

@@ -1,6 +1,8 @@
+import { resolve } from 'node:path'
 import { didYouMean } from '../base/nearest.ts'
 import type { DocumentPath } from '../config/problem.ts'
 import type { IssuerRules } from '../oauth/token-facts.ts'
+import { EmailList } from './email-list.ts'
 import { needsNoToken } from './issuers/compile-issuers.ts'
 import type { ReportProblem } from './report-problem.ts'
 import type { RequirementNames } from './requirements/requirement-kind.ts'
@@ -25,12 +27,19 @@ export class RouteRequirementNames implements RequirementNames {
   readonly claims: (readonly string[])[] = []
   /** Names of request fields, in lower case. */
   readonly fields: string[] = []
+  /** Lists of e-mail addresses, by absolute path. */
+  readonly emailLists = new Map<string, EmailList>()
+  /** Policy keys of relaxations under `require`, with their values. */
+  readonly relaxations = new Set<string>()
+  readonly #folder: string
   readonly #service: ServicePolicy
   readonly #roles: ServiceEntry['roles']
   readonly #worksWithoutIssuer: boolean
   readonly #report: ReportProblem
 
-  constructor(service: ServicePolicy, { roles, routes }: ServiceEntry, report: ReportProblem) {
+  /** @param folder  folder of the policy file that contains the route */
+  constructor(service: ServicePolicy, { roles, routes }: ServiceEntry, folder: string, report: ReportProblem) {
+    this.#folder = folder
     this.#service = service
     this.#roles = roles
     this.#worksWithoutIssuer = routes.every(needsNoToken)
@@ -72,6 +81,17 @@ export class RouteRequirementNames implements RequirementNames {
 
   claimNamed(path: readonly string[]): void {
     this.claims.push(path)
+  }
+
+  emailList(file: string, path: DocumentPath): EmailList {
+    const absolute = resolve(this.#folder, file)
+    const list = this.emailLists.get(absolute) ?? new EmailList(absolute, path)
+    this.emailLists.set(absolute, list)
+    return list
+  }
+
+  relaxed(key: string): void {
+    this.relaxations.add(key)
   }
 
   fieldNamed(name: string): void {

@@ -9,6 +9,7 @@ import type { IntrospectionTerms, IssuerRules, TokenFacts } from '../oauth/token
 import type { ServiceProtocol } from '../upstream/service-protocol.ts'
 import type { UpstreamTls } from '../upstream/tls/upstream-tls.ts'
 import type { CertificateIdentity } from '../x509/certificate-identity.ts'
+import type { EmailList } from './email-list.ts'
 import type { ServiceCredential } from './services/credentials/service-credential.ts'
 
 /** Reasons for which no route matches a request. */
@@ -229,6 +230,10 @@ export interface Route {
   readonly namedCertificates: readonly CertificateCondition[]
   /** Claims and request fields that the requirement and the shadow requirement examine, for the audit log. */
   readonly namedInputs: DecisionInputs
+  /** Lists of e-mail addresses that the requirement and the shadow requirement name. */
+  readonly emailLists: readonly EmailList[]
+  /** Relaxations of the requirement: policy keys with their values. */
+  readonly relaxations: readonly string[]
   readonly denials: RouteDenials
 }
 

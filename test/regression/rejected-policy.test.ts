@@ -71,6 +71,7 @@ function startFollowers() {
     byRoute: new Traffic(),
     byService: targets,
     byCredential: { prepare: () => () => {} },
+    byEmailList: { prepare: () => () => {} },
   }
   return { followers, issuerKeys, targets }
 }

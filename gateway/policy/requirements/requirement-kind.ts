@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import type { Reason } from '../../base/reasons.ts'
 import type { DocumentPath } from '../../config/problem.ts'
 import type { IssuerRules } from '../../oauth/token-facts.ts'
+import type { EmailList } from '../email-list.ts'
 import type { CertificateCondition, Requirement } from '../snapshot.ts'
 
 /**
@@ -39,6 +40,14 @@ export interface RequirementNames {
   certificateNamed(condition: CertificateCondition, negated: boolean): void
   /** Called for each claim that a requirement examines. */
   claimNamed(path: readonly string[]): void
+  /**
+   * Returns the list of e-mail addresses in a file. The file is read when the policy takes effect.
+   *
+   * @param file  path as the policy states it
+   */
+  emailList(file: string, path: DocumentPath): EmailList
+  /** Called for each relaxation of a requirement. @param key  the policy key that sets it, with its value */
+  relaxed(key: string): void
   /** Called for each request field that a requirement examines. @param name  in lower case */
   fieldNamed(name: string): void
 }

@@ -6,6 +6,7 @@ import { certificate } from './certificate.ts'
 import { claims } from './claims.ts'
 import { clients } from './clients.ts'
 import { dpop } from './dpop.ts'
+import { email } from './email.ts'
 import { headers } from './headers.ts'
 import { not } from './not.ts'
 import type { RequirementKind, RequirementTree } from './requirement-kind.ts'
@@ -22,6 +23,7 @@ export const requirementKinds = [
   scopes,
   roles,
   claims,
+  email,
   clients,
   certificate,
   headers,

@@ -7,6 +7,7 @@ import {
   type TokenFacts,
 } from '../../../gateway/oauth/token-facts.ts'
 import { RequestHead } from '../../../gateway/pipeline/exchange/request-head.ts'
+import { EmailList } from '../../../gateway/policy/email-list.ts'
 import { compileRequirement } from '../../../gateway/policy/requirements/compile-requirement.ts'
 import type { RequirementTree } from '../../../gateway/policy/requirements/requirement-kind.ts'
 import type { Requirement, RequirementInput } from '../../../gateway/policy/snapshot.ts'
@@ -46,6 +47,8 @@ function compileWith(tree: RequirementTree, scopeNamed: (scope: string) => void)
     loginIssuer: issuerOf,
     certificateNamed: () => {},
     claimNamed: () => {},
+    emailList: (file, path) => new EmailList(file, path),
+    relaxed: () => {},
     fieldNamed: () => {},
   })
 }

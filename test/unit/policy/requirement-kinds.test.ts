@@ -18,6 +18,7 @@ const unmet: Readonly<Record<string, unknown>> = {
   scopes: { all: ['read'] },
   roles: { all: ['clerk'] },
   claims: { amr: { any: ['mfa'] } },
+  email: { domain: ['corp.example'] },
   clients: { any: ['other-app'], issuer: 'main' },
   certificate: { spiffe: ['spiffe://prod.example/orders'] },
   headers: { 'X-Tenant': { any: ['blue'] } },

@@ -1,0 +1,51 @@
+import type { Commit } from '../base/commit.ts'
+import { Supervisor } from '../base/supervisor.ts'
+import type { EmailList } from './email-list.ts'
+
+/** Time between two checks of the files for changes, ms. A change is in use after two checks at the latest. */
+const POLL_MS = 500
+
+type Log = (level: 'info' | 'error', message: string, fields: Readonly<Record<string, unknown>>) => void
+
+/** Lists of e-mail addresses of the policy in force, which follow their files. */
+export class EmailLists {
+  readonly #log: Log
+  readonly #watch = new Supervisor('policy-watch')
+  #lists: readonly EmailList[] = []
+  #isWatching = false
+
+  constructor(log: Log) {
+    this.#log = log
+  }
+
+  /**
+   * Prepares the lists of a policy.
+   *
+   * @throws {ConfigError} when a file is missing or invalid
+   */
+  prepare(lists: readonly EmailList[]): Commit {
+    for (const list of lists) list.open()
+    return () => {
+      this.#lists = lists
+      if (lists.length === 0 || this.#isWatching) return
+      this.#isWatching = true
+      this.#watch.repeat(POLL_MS, () => this.#poll())
+    }
+  }
+
+  #poll(): void {
+    for (const list of this.#lists) {
+      const change = list.poll()
+      if (change.kind === 'changed') {
+        this.#log('info', 'list of e-mail addresses changed', { file: list.file, addresses: change.count })
+      } else if (change.kind === 'rejected') {
+        const message = 'list of e-mail addresses rejected; the last valid list stays in use'
+        this.#log('error', message, { file: list.file, problem: change.problem })
+      }
+    }
+  }
+
+  close(): void {
+    this.#watch.stop()
+  }
+}
