@@ -30,6 +30,8 @@ export interface BrowserRequest {
   readonly issuers: readonly IssuerRules[]
   /** Returns the origin of the gate with this host name; `undefined` if no public URL has the name. */
   readonly urlOf: (name: string) => string | undefined
+  /** Whether the origin is that of a public URL of the gate. */
+  readonly isListed: (origin: string) => boolean
   /** Whether the host with this name shares the login at `login.host` of the issuer. */
   readonly sharesLogin: (rules: IssuerRules, name: string) => boolean
 }

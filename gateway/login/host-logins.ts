@@ -216,9 +216,8 @@ function isLoginHost({ publicUrl }: BrowserRequest, { login }: IssuerRules): boo
 }
 
 /** Whether the policy and the public URLs in force hand logins of the issuer over to this origin. */
-function isHostOf({ urlOf, sharesLogin }: BrowserRequest, rules: IssuerRules, origin: string): boolean {
-  const name = nameOf(origin)
-  return sharesLogin(rules, name) && urlOf(name) === origin
+function isHostOf({ isListed, sharesLogin }: BrowserRequest, rules: IssuerRules, origin: string): boolean {
+  return sharesLogin(rules, nameOf(origin)) && isListed(origin)
 }
 
 /** Whether the login of a session was strong and recent enough. */

@@ -2,15 +2,20 @@
 
 import { request } from 'undici'
 import { expect, test } from 'vitest'
+import { documented } from '../kit/documented.ts'
 import { HttpBrowser } from '../kit/http-browser.ts'
 import { logIn } from '../kit/login-gate.ts'
 import { startNode } from '../kit/node.ts'
+import { freePort } from '../kit/ports.ts'
 import { redisCli } from '../kit/redis-cli.ts'
 import { startSharedLoginGate } from '../kit/shared-login-gate.ts'
+import { startUpstream } from '../kit/upstream.ts'
+import { nginxHere, nginxUpstream } from '../regression/nginx-upstream.ts'
 
 const gate = await startSharedLoginGate()
 const { at, hostOf, node, options, provider, redisPort } = gate
 const hosts = ['shop', 'wiki', 'mail']
+const nginx = nginxHere()
 await startNode({ ...options, settings: { ...options.settings, node: { id: 'second' } } })
 
 const logins = () => provider.requests.filter((each) => each.startsWith('POST /login/')).length
@@ -173,6 +178,34 @@ test('forward-auth checks of several hosts behind one proxy accept only the cook
     }
   }
 })
+
+test.runIf(nginx !== undefined)(
+  'behind one nginx with the documented configuration, a browser logs in once for several hosts and logs out of all',
+  async () => {
+    const [gatePort, service] = [freePort(), await startUpstream()]
+    const page = 'guide/forward-auth.md'
+    const gateAt = `127.0.0.1:${gatePort}`
+    const check = documented(page, 'nginx', { '127.0.0.1:8080': gateAt, '127.0.0.1:8101': `127.0.0.1:${service.port}` })
+    const login = documented(page, 'nginx login', { '127.0.0.1:8080': gateAt })
+    const own = 'error_page 403 = @refused;'
+    const publicPort = await nginxUpstream(nginx!, check.replace(own, `${own} error_page 401 = @login;`) + login)
+    const behind = await startSharedLoginGate({ port: gatePort, publicPort })
+    const browser = new HttpBrowser()
+
+    const page1 = await logIn(browser, `${behind.at('shop')}/page`)
+    expect([page1.status, page1.url]).toEqual([200, `${behind.at('shop')}/page`])
+    const page2 = await browser.visit(`${behind.at('wiki')}/page`)
+    expect([page2.status, page2.url]).toEqual([200, `${behind.at('wiki')}/page`])
+    expect(service.requests.map(({ url }) => url)).toEqual(['/page', '/page'])
+    const post = { method: 'POST', headers: { origin: behind.at('wiki'), 'sec-fetch-site': 'same-origin' } }
+    expect((await browser.visit(`${behind.at('wiki')}/change`, post)).status).toBe(200)
+    await browser.visit(`${behind.at('wiki')}/.gatehouse/logout`, { ...post, redirects: 0 })
+    for (const name of ['shop', 'wiki']) {
+      const page = await browser.visit(`${behind.at(name)}/page`, { headers: { accept: '*/*' } })
+      expect(page.status).toBe(401)
+    }
+  },
+)
 
 test('a host that leaves login.return_to takes no more logins, not even with a code that it already has', async () => {
   const single = await startSharedLoginGate()

@@ -24,6 +24,10 @@ export interface SharedLoginGate {
 interface SharedLoginOptions {
   /** True: https below `gate.test`, with `__Host-` cookies. False: http below `localhost`. */
   readonly secure?: boolean
+  /** Port of the node. */
+  readonly port?: number
+  /** Port at which browsers reach the hosts: that of a proxy. Default: the port of the node. */
+  readonly publicPort?: number
   readonly login?: Readonly<Record<string, unknown>>
   readonly settings?: Readonly<Record<string, unknown>>
 }
@@ -34,10 +38,9 @@ interface SharedLoginOptions {
  * `/app/**`, without a host, requires a session too.
  */
 export async function startSharedLoginGate(options: SharedLoginOptions = {}): Promise<SharedLoginGate> {
-  const { secure = false, login, settings } = options
-  const port = freePort()
+  const { secure = false, login, settings, port = freePort(), publicPort = port } = options
   const domain = secure ? 'gate.test' : 'localhost'
-  const at = (name: string) => `${secure ? 'https' : 'http'}://${name}.${domain}:${port}`
+  const at = (name: string) => `${secure ? 'https' : 'http'}://${name}.${domain}:${publicPort}`
   const hostOf = (name: string) => `${name}.${domain}`
   const [redis, orders] = await Promise.all([testRedis(), startUpstream()])
   const provider = await startLoginProvider({ gate: at('auth'), backchannel: `http://127.0.0.1:${port}` })

@@ -1,5 +1,6 @@
 // S-152 to S-159: attacks on a login that several hosts share (login.host).
 
+import { request } from 'undici'
 import { expect, test } from 'vitest'
 import { auditRecords } from '../kit/audit-records.ts'
 import { HttpBrowser, type Page } from '../kit/http-browser.ts'
@@ -163,7 +164,13 @@ test('S-155 login.host refuses a forged, changed or foreign request', async () =
   const issuerState = new URL(
     (await new HttpBrowser().visit(`${at('auth')}/.gatehouse/login`, { redirects: 0 })).field('location')!,
   )
-  const wrong = ['x', state.slice(0, -1), `${state}A`, `A${state.slice(1)}`, issuerState.searchParams.get('state')!]
+  const wrong = [
+    'x',
+    state.slice(0, -1),
+    `${state}A`,
+    `${state.startsWith('A') ? 'B' : 'A'}${state.slice(1)}`,
+    issuerState.searchParams.get('state')!,
+  ]
 
   for (const each of wrong) {
     const page = await step(browser, `${at('auth')}/.gatehouse/hand-over?state=${encodeURIComponent(each)}`)
@@ -213,6 +220,16 @@ test('S-157 the cookie of one host opens nothing at another host or at login.hos
       thief.keep(`gatehouse-loopback=${value}; Path=/`, hostOf(name))
       expect(await isLoggedIn(thief, name), `${from} at ${name}`).toBe(from === name)
     }
+  }
+})
+
+test('S-157 the cookie of login.host opens nothing at a host without a public URL, also if a route covers it', async () => {
+  const browser = await loggedIn()
+  for (const host of [`${hostOf('shop')}.`, hostOf('shop'), 'unlisted.test']) {
+    const headers = { host, cookie: `gatehouse-loopback=${browser.sessionAt(hostOf('auth'))}`, accept: '*/*' }
+    const { statusCode, body } = await request(`http://127.0.0.1:${node.port}/app/`, { headers })
+    await body.dump()
+    expect(statusCode, host).toBe(401)
   }
 })
 

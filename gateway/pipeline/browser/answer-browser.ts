@@ -32,7 +32,7 @@ import { readSmallBody } from '../exchange/small-body.ts'
 import type { Verdict } from '../exchange/steps.ts'
 import { cookieField } from '../identity/cookie-field.ts'
 import { ownClaims } from '../identity/own-claims.ts'
-import { sessionCookieValue } from '../identity/session-cookie-value.ts'
+import { presentedOrigin, sessionCookieValue } from '../identity/session-cookie-value.ts'
 import { isAcceptedSession } from '../identity/session-credential.ts'
 import { isSameOrigin } from './same-origin.ts'
 
@@ -217,7 +217,7 @@ async function showUser(x: Resolved): Promise<BrowserVerdict> {
 async function ownSession(x: Resolved): Promise<Session | undefined> {
   const { sessions } = x.gate
   const value = sessionCookieValue(x)
-  const session = value === undefined ? undefined : await sessions?.find(value, x.gate.publicUrls.forHost(x.authority))
+  const session = value === undefined ? undefined : await sessions?.find(value, presentedOrigin(x))
   x.readClock()
   if (session === undefined || !isAcceptedSession(x.gate.runtime.snapshot, session, x.nowMs)) return undefined
   const fresh = await sessions?.fresh(session)
@@ -248,6 +248,7 @@ function browserRequest(x: Resolved): BrowserRequest {
     sameOrigin: isSameOrigin(x),
     issuers: loginIssuers(x),
     urlOf: (name) => gate.publicUrls.forName(name),
+    isListed: (origin) => gate.publicUrls.find(new URL(origin).host) === origin,
     sharesLogin: ({ issuer }, name) => hasHost(gate.runtime.snapshot.loginHosts.get(issuer), name),
   }
 }

@@ -6,7 +6,7 @@ import { sessionTag } from '../../login/session-tag.ts'
 import { type Answer, ownAnswer } from '../exchange/answer.ts'
 import type { Matched } from '../exchange/exchange.ts'
 import { passesRedirects } from '../forward-auth/check-style.ts'
-import { sessionCookieValue } from '../identity/session-cookie-value.ts'
+import { presentedOrigin, sessionCookieValue } from '../identity/session-cookie-value.ts'
 
 /**
  * A session that ended within this time after its start, s, does not redirect the browser to a new login. The new
@@ -48,9 +48,7 @@ export function requireLogin<R extends Reason>(x: Matched, denied: Denial<R>): D
  */
 function sessionTagOf(x: Matched): string {
   const value = sessionCookieValue(x)
-  return sessionTag(
-    value === undefined ? undefined : x.gate.sessions?.idOf(value, x.gate.publicUrls.forHost(x.authority)),
-  )
+  return sessionTag(value === undefined ? undefined : x.gate.sessions?.idOf(value, presentedOrigin(x)))
 }
 
 function isNavigation({ head, method }: Matched): boolean {

@@ -56,8 +56,19 @@ export class PublicUrls {
    * @param host  value of the `Host` field
    */
   originOf(host: string): string | undefined {
-    const url = this.#find(host)
+    const url = this.find(host)
     return url === undefined ? undefined : new URL(url).origin
+  }
+
+  /**
+   * Host of a public URL for a host that a proxy states without the port that the browser uses; other hosts unchanged.
+   *
+   * @param host  value of the `Host` field
+   */
+  withPort(host: string): string {
+    if (host.includes(':') || this.find(host) !== undefined) return host
+    const named = this.forName(host.toLowerCase())
+    return named === undefined ? host : new URL(named).host
   }
 
   /**
@@ -66,7 +77,7 @@ export class PublicUrls {
    * @param host  value of the `Host` field
    */
   forHost(host: string): string {
-    return this.#find(host) ?? this.primary
+    return this.find(host) ?? this.primary
   }
 
   /**
@@ -83,7 +94,12 @@ export class PublicUrls {
     return first === '*' || label.test(first) ? `${pattern.start}${first}${pattern.rest}` : undefined
   }
 
-  #find(host: string): string | undefined {
+  /**
+   * Public URL with the requested host; `undefined` if the host is not listed.
+   *
+   * @param host  value of the `Host` field
+   */
+  find(host: string): string | undefined {
     const listed = this.#byHost.get(host) ?? this.#remembered.get(host)
     if (listed !== undefined) return listed
     const lower = host.toLowerCase()

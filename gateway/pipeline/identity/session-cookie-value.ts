@@ -3,6 +3,14 @@ import { readCookie } from '../../sessions/session-cookie.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import { cookieField } from './cookie-field.ts'
 
+/**
+ * Origin at which the browser presented its cookies; `''` for a host without a public URL. No session that belongs to
+ * one host is found there, although the gate's pages use the first public URL for such a host.
+ */
+export function presentedOrigin({ gate, authority }: Exchange): string {
+  return gate.publicUrls.find(authority) ?? ''
+}
+
 /** Value of the session cookie of a request; `undefined` without this cookie. */
 export function sessionCookieValue({ head, gate, authority }: Exchange): string | undefined {
   return readCookie(cookieField(head), sessionCookieOf(gate.publicUrls.forHost(authority)))

@@ -9,7 +9,7 @@ import { isSafe, isSameOrigin } from '../browser/same-origin.ts'
 import type { Limited, Placed } from '../exchange/exchange.ts'
 import { resumed } from '../exchange/resumed.ts'
 import type { Verdict } from '../exchange/steps.ts'
-import { sessionCookieValue } from './session-cookie-value.ts'
+import { presentedOrigin, sessionCookieValue } from './session-cookie-value.ts'
 import { needsClaims, sessionFacts } from './session-facts.ts'
 import { originRefused } from './websocket-origin.ts'
 
@@ -31,7 +31,7 @@ export function presentSession(x: Placed): PresentVerdict | Promise<PresentVerdi
   if (!isSafe(x.method) && !isSameOrigin(x)) return crossSite
   // `check-upgrade` has already checked the value of a present `Origin` field.
   if (x.head.handshake !== undefined && x.head.field('origin') === undefined) return originRefused
-  const found = x.gate.sessions.find(value, x.gate.publicUrls.forHost(x.authority))
+  const found = x.gate.sessions.find(value, presentedOrigin(x))
   return found instanceof Promise ? resumed(x, found, (late) => present(x, late)) : present(x, found)
 }
 

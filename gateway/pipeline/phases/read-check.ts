@@ -42,7 +42,7 @@ export const readCheck = phase<Resolved, Resolved>()({
     x.method = asked.method
     x.path = path
     x.query = asked.query
-    x.authority = asked.host ?? x.head.host
+    x.authority = asked.host === undefined ? x.head.host : x.gate.publicUrls.withPort(asked.host)
     x.host = hostName(x.authority)
     // The certificate of this connection belongs to the connection between the proxy and the gate, not to the client's
     // request.

@@ -46,6 +46,16 @@ test.each([
   expect(urls.forName(name)).toBe(expected)
 })
 
+test.each([
+  ['shop.ports.test', 'shop.ports.test:8443'],
+  ['Alt.test', 'alt.test:8443'],
+  ['gate.test', 'gate.test'],
+  ['shop.ports.test:1', 'shop.ports.test:1'],
+  ['evil.test', 'evil.test'],
+])('the host %s that a proxy states has the public host %s', (stated, expected) => {
+  expect(urls.withPort(stated)).toBe(expected)
+})
+
 test('a client that requests many hosts of a pattern gets the right URL for each', () => {
   for (let i = 0; i < 3000; i++) expect(urls.forHost(`h${i}.apps.test`)).toBe(`https://h${i}.apps.test`)
   expect(urls.forHost('h1.apps.test')).toBe('https://h1.apps.test')
