@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import type { RedisSettings } from '../../gateway/base/redis-topology.ts'
 import { startIssuer, testAudience } from '../kit/issuer.ts'
+import { readMetrics } from '../kit/metrics.ts'
 import { startNode, type TestNode } from '../kit/node.ts'
 import { maxStalenessMs } from '../kit/node-cluster.ts'
 import { type ChangePhase, PhasedStore } from '../kit/phased-store.ts'
@@ -131,7 +132,7 @@ test('no node decides by an older revision than the node acknowledged, while nod
   const contents = new Map([[1, 1]])
   const change = async (content: number, to?: number): Promise<ChangeOutcome> => {
     const { sequence, number } = editor.service.active.activation
-    load.attempt(sequence + 1, content)
+    const refused = load.attempt(sequence + 1, content)
     contents.set(number + 1, content)
     const order = { author: 'chaos', message: `content ${content}`, waitMs: 4000, against: undefined }
     try {
@@ -139,6 +140,7 @@ test('no node decides by an older revision than the node acknowledged, while nod
         ? editor.apply(contentOf(content), order)
         : editor.service.rollback(to, order))
       if (done?.outcome === 'activated') load.activated(done.receipt, content)
+      else refused()
       return done?.outcome ?? 'missing'
     } catch (error) {
       console.log(String(error))
@@ -171,8 +173,15 @@ test('no node decides by an older revision than the node acknowledged, while nod
   await sleep(500)
   const seconds = (performance.now() - startedAt) / 1000
   const result = await load.stop()
+  const readings = await Promise.all([...nodes.values()].map(({ adminPort }) => readMetrics(adminPort)))
+  // Without those of nodes that were killed.
+  const reasons = ['revocation-stale', 'store-unavailable', 'audit-unavailable', 'upstream-full', 'node-fault'].map(
+    (reason) => [reason, readings.reduce((sum, each) => sum + each.sum('gatehouse_requests_total', { reason }), 0)],
+  )
   console.table({ applies, rollbacks, ...Object.fromEntries(outcomes), seconds: Math.round(seconds) })
   console.table({ ...result.counts, 'requests/s': Math.round(result.requests / seconds) })
+  console.table(result.unavailable)
+  console.table(Object.fromEntries(reasons))
   for (const line of result.examples) console.log(line)
   expect({ applies, rollbacks }).toEqual({
     applies: CHANGES - Math.floor(CHANGES / 6),

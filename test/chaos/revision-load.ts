@@ -17,10 +17,21 @@ interface LoadOptions {
 
 const counted = ['correct', 'wrong decisions', 'failed requests', '503', 'lost with a killed node'] as const
 
+/** Time after a pause to which a 503 is attributed, ms. */
+const AFTER_PAUSE_MS = 3000
+
+interface Unavailable {
+  count: number
+  /** Seconds since the start of the load in which the replies arrived. */
+  seconds: string
+}
+
 interface ServedNode {
   readonly port: number
   /** True while the process is paused, and until its first reply afterwards. */
   paused: boolean
+  /** Time of the end of the last pause, monotonic, ms. */
+  resumedAt: number
 }
 
 /** A request path, the contents with which it is 200, and the wrong decision that another status is. */
@@ -46,6 +57,11 @@ export class RevisionLoad {
   readonly #contents = new Map<number, Set<number>>([[1, new Set([1])]])
   /** Content of each activation with a receipt. */
   readonly #settled = new Map<number, number>([[1, 1]])
+  /** Attempts that certainly did not take place: sequence and content. */
+  readonly #refused = new Set<string>()
+  /** Replies with 503 by node and state of the node. */
+  readonly #unavailable = new Map<string, Unavailable>()
+  readonly #startedAt = performance.now()
   readonly #acknowledged = new Map<string, number>()
   #fences: { readonly sequence: number; readonly atMs: number }[] = []
   #fenced = 1
@@ -67,7 +83,7 @@ export class RevisionLoad {
 
   /** Sends requests to a node that was started. */
   serve(id: string, port: number): void {
-    this.#nodes.set(id, { port, paused: false })
+    this.#nodes.set(id, { port, paused: false, resumedAt: Number.NEGATIVE_INFINITY })
     const clients = this.#serving.get(id) ?? 0
     this.#serving.set(id, this.#options.connectionsPerNode)
     for (let i = clients; i < this.#options.connectionsPerNode; i++) this.#clients.push(this.#client(id))
@@ -83,17 +99,24 @@ export class RevisionLoad {
   }
 
   resume(id: string): void {
-    this.#nodes.get(id)!.paused = false
+    Object.assign(this.#nodes.get(id)!, { paused: false, resumedAt: performance.now() })
   }
 
-  /** Records an activation before it is attempted. */
-  attempt(sequence: number, content: number): void {
+  /** Records an activation before it is attempted. @returns a function that records that it did not take place */
+  attempt(sequence: number, content: number): () => void {
+    const contents = this.#contents.get(sequence) ?? new Set()
+    const isNew = !contents.has(content)
+    this.#refused.delete(`${sequence} ${content}`)
     this.#attempted = Math.max(this.#attempted, sequence)
-    this.#contents.set(sequence, (this.#contents.get(sequence) ?? new Set()).add(content))
+    this.#contents.set(sequence, contents.add(content))
+    // The last content stays the target of requests: its path must be 404.
+    return () => void (isNew && this.#refused.add(`${sequence} ${content}`))
   }
 
   activated(receipt: ActivationReceipt, content: number): void {
     this.#newest = receipt
+    // The sequence is higher than the attempted one after an activation that only a voter knew.
+    this.attempt(receipt.sequence, content)
     this.#settled.set(receipt.sequence, content)
     for (const { node } of receipt.acknowledged) this.#acknowledged.set(node, receipt.sequence)
     this.#fences.push({ sequence: receipt.sequence, atMs: Date.parse(receipt.fenced_by) })
@@ -103,7 +126,8 @@ export class RevisionLoad {
     this.#over = true
     await Promise.all(this.#clients)
     const counts = Object.fromEntries(this.#counts) as Record<(typeof counted)[number], number>
-    return { counts, requests: this.#requests, examples: this.#examples }
+    const unavailable = Object.fromEntries(this.#unavailable)
+    return { counts, requests: this.#requests, examples: this.#examples, unavailable }
   }
 
   #fencedNow(): number {
@@ -165,7 +189,7 @@ export class RevisionLoad {
     if (reply === undefined) throw new Error('the connection ended before a reply')
     const { status } = reply
     const told = `${id} ${target}: ${status}, allowed from activation ${floor} to ${this.#attempted}`
-    if (status === 503) this.#count('503', undefined)
+    if (status === 503) this.#countUnavailable(id)
     else if (content === undefined) this.#count(status === 200 ? 'correct' : 'failed requests', told)
     else if (status !== 200 && status !== 404) this.#count('failed requests', told)
     else this.#count(this.#isAllowed(content, floor, status === 200) ? 'correct' : 'wrong decisions', told)
@@ -176,9 +200,25 @@ export class RevisionLoad {
     for (let sequence = floor; sequence <= this.#attempted; sequence++) {
       const settled = sequence === floor ? this.#settled.get(sequence) : undefined
       const possible = settled === undefined ? (this.#contents.get(sequence) ?? []) : [settled]
-      for (const each of possible) if ((each === content) === isServed) return true
+      for (const each of possible) {
+        if ((each === content) === isServed && !this.#refused.has(`${sequence} ${each}`)) return true
+      }
     }
     return false
+  }
+
+  #countUnavailable(id: string): void {
+    this.#count('503', undefined)
+    const nowMs = performance.now()
+    const isBack = nowMs - (this.#nodes.get(id)?.resumedAt ?? 0) < AFTER_PAUSE_MS
+    const name = `${id}${isBack ? ' after its pause' : ''}`
+    const second = Math.round((nowMs - this.#startedAt) / 1000)
+    const found = this.#unavailable.get(name)
+    if (found === undefined) this.#unavailable.set(name, { count: 1, seconds: `${second}` })
+    else {
+      found.count++
+      if (!found.seconds.split(' ').includes(`${second}`)) found.seconds += ` ${second}`
+    }
   }
 
   #count(name: (typeof counted)[number], example: string | undefined): void {
