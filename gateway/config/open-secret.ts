@@ -38,7 +38,7 @@ export interface SecretListing {
   readonly problem: string | null
 }
 
-/** Members of the store that an open secret uses. */
+/** The part of the secret store that an open secret calls: its environment, overlap of two values (ms), log and removal. */
 export interface SecretHost {
   readonly env: Environment
   readonly overlapMs: number

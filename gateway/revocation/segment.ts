@@ -1,6 +1,6 @@
 /**
- * Number of 32-bit words per entry: 4 for the hash, 1 for `before`, 1 for `expires`. An entry with an expiry of 0 is an
- * empty slot.
+ * Number of 32-bit words per entry: 4 for the hash of an identity, 1 for `before` (tokens issued before this time are
+ * revoked), 1 for `expires`. An entry with an expiry of 0 is an empty slot.
  */
 const ENTRY_WORDS = 6
 const BEFORE = 4
@@ -17,7 +17,11 @@ export class Segment {
     return this.#words.byteLength
   }
 
-  /** Finds an entry. Allocates nothing. @returns `before` of the entry with this hash; 0 if there is no such entry */
+  /**
+   * Finds the entry with this hash. Allocates nothing.
+   *
+   * @returns time before which a token must have been issued to be revoked (`before`); 0 if there is no such entry
+   */
   find(h0: number, h1: number, h2: number, h3: number): number {
     const words = this.#words
     for (let place = h1 & this.#mask; ; place = (place + 1) & this.#mask) {

@@ -105,7 +105,7 @@ test('a token exchange sends several audiences as several parameters, and the ac
   expect(form!.get('actor_token_type')).toBe('urn:ietf:params:oauth:token-type:jwt')
 })
 
-test('an exchanged token is reused without a promise for max_lifetime, and then exchanged again', async () => {
+test('an exchanged token is reused synchronously for max_lifetime, and then the gate exchanges again', async () => {
   const { exchanged, terms } = parts()
   const who = caller()
   const before = Date.now()
