@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createRemoteJWKSet, decodeProtectedHeader, jwtVerify } from 'jose'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import { atEnd } from '../kit/cleanup.ts'
@@ -104,7 +105,10 @@ async function startVerifyingService(): Promise<string> {
   return `http://127.0.0.1:${port}`
 }
 
-/** Sends requests to all nodes, one after the other on each, until `stop`: half with new tokens, half with known ones. */
+/**
+ * Sends a request to each node 20 ms after the reply to the one before, until `stop`: half with new tokens, half with
+ * known ones.
+ */
 function startLoad() {
   const statuses = new Map<number, number>()
   let isRunning = true
@@ -113,6 +117,7 @@ function startLoad() {
       if (n % 2 === 0) token = issuer.issue()
       const { status } = await request(port, requestBytes({ target: '/orders/1', token }))
       statuses.set(status, (statuses.get(status) ?? 0) + 1)
+      await sleep(20)
     }
   })
   const count = () => [...statuses.values()].reduce((sum, each) => sum + each, 0)

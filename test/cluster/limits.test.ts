@@ -86,7 +86,7 @@ test.each<
     const ports = cluster.ports.slice(0, nodes)
     // Wait until requests of earlier test cases have left the window.
     await sleep(windowMs < 2000 ? 1200 : 0)
-    const samples = await load({ ports, path: `/${name}`, perSecond, seconds: 3, firstPart })
+    const samples = await load({ ports, path: `/${name}`, perSecond, seconds: 2, firstPart })
 
     expect(samples.filter(({ status }) => status === 0)).toEqual([])
     expectWithinLimit(samples, limit, windowMs)
@@ -149,7 +149,7 @@ test('while Redis is frozen, a node admits requests with permits that it leased 
 })
 
 test('nodes do not exceed a rate limit although one of them is suspended for 1.5 s while it holds leased permits', async () => {
-  const running = load({ ports: cluster.ports, path: '/paused', perSecond: 320, seconds: 5 })
+  const running = load({ ports: cluster.ports, path: '/paused', perSecond: 320, seconds: 4 })
   await sleep(1000)
   cluster.nodes[1]!.signal('SIGSTOP')
   await sleep(1500)
@@ -161,7 +161,7 @@ test('nodes do not exceed a rate limit although one of them is suspended for 1.5
 })
 
 test('after a node is killed, the other nodes stay within the rate limit and admit at least half of the requests that an exact limiter would admit', async () => {
-  const running = load({ ports: cluster.ports, path: '/killed', perSecond: 320, seconds: 6 })
+  const running = load({ ports: cluster.ports, path: '/killed', perSecond: 320, seconds: 4 })
   await sleep(1000)
   await cluster.nodes[2]!.kill()
   expectWithinLimit(await running, 400, 2000)

@@ -58,7 +58,7 @@ const workers = (count: number, base: NodeOptions): Promise<TestWorker[]> =>
 const send = (node: TestNode, token: string) => request(node.port, requestBytes({ target: '/orders/1', token }))
 
 /**
- * Sends a request with one of the tokens to each node every 50 ms, for `forMs` ms. @returns the number of replies per
+ * Sends a request with one of the tokens to each node every 100 ms, for `forMs` ms. @returns the number of replies per
  * status
  */
 async function use(all: readonly TestNode[], tokens: readonly string[], forMs: number): Promise<Map<number, number>> {
@@ -67,7 +67,7 @@ async function use(all: readonly TestNode[], tokens: readonly string[], forMs: n
   for (let i = 0; performance.now() < endMs; i++) {
     const replies = await Promise.all(all.map((node, n) => send(node, tokens[(i + n) % tokens.length]!)))
     for (const { status } of replies) statuses.set(status, (statuses.get(status) ?? 0) + 1)
-    await sleep(50)
+    await sleep(100)
   }
   return statuses
 }

@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { nginx as nginxProgram } from '../../deploy/server-program.mjs'
@@ -172,6 +173,7 @@ test('rotations of the client certificate for a service under load fail no reque
       const { status, text } = await get('/orders/1')
       statuses.set(status, (statuses.get(status) ?? 0) + 1)
       subjects.add(/CN=(gate-\d)/.exec(text)?.[1] ?? text)
+      await sleep(10)
     }
   }
   const loads = Promise.all([load(), load(), load(), load()])

@@ -21,9 +21,18 @@ const part = (Number(process.env['VITEST_POOL_ID'] ?? 0) + process.ppid) % parts
 const ownFirst = firstPort + part * portsOfPart
 let given = Math.floor(Math.random() * portsOfPart)
 
+/** Ports in use when the tables were read last, and the time of the next reading, by `performance.now()`. */
+let used = new Set<number>()
+let readAgainMs = 0
+
 /** Returns different ports of 127.0.0.1 on which nothing listens, and which the kernel never assigns by itself. */
 export function freePorts(count: number): number[] {
-  const used = usedPorts()
+  // Only this worker uses ports of its range, each of them once until the range is used up, so recent tables suffice. The
+  // kernel searches its whole table of connections at each reading.
+  if (performance.now() > readAgainMs) {
+    used = usedPorts()
+    readAgainMs = performance.now() + 5000
+  }
   const free: number[] = []
   for (let tries = 0; tries < portsOfPart && free.length < count; tries++) {
     const port = ownFirst + (given++ % portsOfPart)

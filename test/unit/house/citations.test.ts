@@ -14,14 +14,16 @@ const files = execFileSync('git', ['ls-files', '-z'], { cwd: checkout, encoding:
 
 const read = (file: string) => readFileSync(join(checkout, file), 'utf8')
 
+const texts = files.map((file) => [file, read(file)] as const)
+
 /** Returns each match as `file:line text`. */
 const matches = (pattern: RegExp, except = /^$/): string[] =>
-  files
-    .filter((file) => !except.test(file))
-    .flatMap((file) =>
-      read(file)
-        .split('\n')
-        .flatMap((line, i) => [...line.matchAll(pattern)].map(([text]) => `${file}:${i + 1} ${text}`)),
+  texts
+    .filter(([file]) => !except.test(file))
+    .flatMap(([file, text]) =>
+      [...text.matchAll(pattern)].map(
+        ({ 0: found, index }) => `${file}:${text.slice(0, index).split('\n').length} ${found}`,
+      ),
     )
 
 test.each([
