@@ -12,6 +12,8 @@ const CHECK_MS = 1000
 
 export interface ServiceGrantsDependencies extends Pick<GrantHolderOptions, 'requester' | 'order' | 'now' | 'log'> {
   readonly secrets: Secrets
+  /** Pause between two checks whether a token is due for renewal, ms. Default {@link CHECK_MS}. */
+  readonly checkMs?: number
 }
 
 /** State of the token of one grant, for operators. Names in snake_case are sent in replies. */
@@ -78,7 +80,8 @@ export class ServiceGrants implements MetricSource {
       }
       this.#current = next
       this.#endChecking?.()
-      this.#endChecking = next.size === 0 ? undefined : this.#task.repeat(CHECK_MS, () => this.renew())
+      const { checkMs = CHECK_MS } = this.#dependencies
+      this.#endChecking = next.size === 0 ? undefined : this.#task.repeat(checkMs, () => this.renew())
       if (next.size > 0) void this.#task.attempt(() => this.renew())
     }
   }

@@ -124,9 +124,11 @@ test('a token of the gate for a service that expires while its issuer is down fa
   expect([...new Set(replies.map(({ status }) => status))].sort()).toEqual([200, 503])
   const [firstFailed] = replies.filter(({ status }) => status === 503)
   expect(firstFailed!.code).toContain('"code":"unavailable"')
-  // The last token before the outage was used until it expired. The issuer granted no token during the outage.
+  // The last token before the outage was used after its renewal was due, 4 s before its end, and the issuer granted no
+  // token during the outage. The gate counts the lifetime from before its request, which can take seconds on a busy
+  // machine, so that the gate's end of the token is earlier than `exp`.
   const endMs = Math.max(...tokensOf(outageEndMs).map(({ exp }) => exp! * 1000))
-  expect(firstFailed!.atMs).toBeGreaterThanOrEqual(endMs - 1000)
+  expect(firstFailed!.atMs).toBeGreaterThanOrEqual(endMs - 3500)
   // After the outage the nodes share a token.
   const later = tokensOf(Date.now()).filter(({ exp }) => exp! * 1000 > endMs)
   expect(new Set(later.map(({ jti }) => jti)).size).toBeLessThan(nodeCount)
