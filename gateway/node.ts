@@ -332,7 +332,7 @@ export class GatewayNode {
 
   #openAdmin(): Promise<AdminPlane> {
     const { settings, secrets, keys, limits, tokens, telemetry, traffic, lines, write, streams } = this.#rooms
-    const { expiries, expiryWatch, credentials, reload, targets, activePolicy } = this.#rooms
+    const { expiries, expiryWatch, credentials, reload, targets, activePolicy, sessions } = this.#rooms
     const { admin, probes, request, warnings } = settings
     const node = new NodeReadings({
       gate: this.#gate,
@@ -353,6 +353,7 @@ export class GatewayNode {
       gate: this.#gate,
       issuerKeys: keys,
       limits: limits.service,
+      sessions: sessions?.sessions,
       tokenMaxBytes: request.tokenMaxBytes,
       acceptsHttp2: settings.listenH2 !== undefined,
     })

@@ -42,6 +42,17 @@ const token = z.strictObject({
     .describe('Claims of the token. The gate trusts them only when every check passed.'),
 })
 
+const session = z.strictObject({
+  id: z.string(),
+  subject: z.string(),
+  issuer: z.string(),
+  claims_at: z.string().nullable().describe('Time at which the issuer stated the claims about the user.'),
+  claims: z.array(z.string()).describe('Names of the claims about the user that the request has.'),
+  scopes: z.array(z.string()),
+  roles: z.array(z.string()),
+  ends_at: z.string().nullable(),
+})
+
 const requirement = z.strictObject({
   demand: z.string(),
   met: z
@@ -118,6 +129,7 @@ export const explanation = z.strictObject({
   nearest: z.array(route).describe('Similar routes, when no route matched.'),
   addresses: z.strictObject({ listed: z.boolean(), permitted: z.boolean() }).nullable(),
   token: token.nullable(),
+  session: session.nullable().describe('Login session of the request; null without one.'),
   requirement: requirement
     .nullable()
     .describe('Requirement of the route; null for a public route, and when no route matched.'),

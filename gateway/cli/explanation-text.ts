@@ -15,6 +15,7 @@ export function explanationLines(explanation: Explanation): string[] {
     ...requestRows(explanation),
     ...routeRows(explanation),
     ...tokenRows(explanation),
+    ...sessionRows(explanation),
     ...(signature === null ? [] : [['', `signature: ${signature}`] as const]),
     ...requirementRows(explanation),
     ...under('limits', (explanation.limits ?? []).map(limitLine)),
@@ -72,7 +73,8 @@ function routeText({ id, service, host, path, methods }: ListedRoute): string {
   return `${id} of service ${service}: ${methods.join(' ')} ${host ?? ''}${path}`
 }
 
-function tokenRows({ token, route, requirement, phases }: Explanation): Row[] {
+function tokenRows({ token, session, route, requirement, phases }: Explanation): Row[] {
+  if (session !== null) return []
   if (token === null) {
     if (!phases.includes('read-credential')) return []
     return [
@@ -92,6 +94,14 @@ function tokenRows({ token, route, requirement, phases }: Explanation): Row[] {
   const { subject, client, scopes, roles } = token.claims
   const said = [`subject ${subject}`, `client ${client ?? '-'}`, `scopes ${listed(scopes)}`, `roles ${listed(roles)}`]
   return [...rows, ['', said.join(', ')]]
+}
+
+function sessionRows({ session }: Explanation): Row[] {
+  if (session === null) return []
+  const { id, subject, issuer, claims_at, claims, scopes, roles, ends_at } = session
+  const user = `subject ${subject} at ${issuer}, scopes ${listed(scopes)}, roles ${listed(roles)}`
+  const stated = `claims ${listed(claims)}, stated by the issuer at ${claims_at ?? '-'}`
+  return under('session', [`${id}, ends at ${ends_at ?? '-'}`, user, stated])
 }
 
 const listed = (names: readonly string[]): string => (names.length === 0 ? '-' : names.join(' '))

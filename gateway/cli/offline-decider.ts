@@ -1,5 +1,6 @@
 import { type DryRunOutcome, dryRun } from '../explain/dry-run.ts'
 import { type AskedGate, type AskedRequest, buildDryRunRequest } from '../explain/dry-run-request.ts'
+import { withSessionCookie } from '../explain/explained-session.ts'
 import { sessionCookieOf } from '../login/browser-request.ts'
 import type { Gate } from '../pipeline/gate.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
@@ -34,7 +35,10 @@ export class OfflineDecider {
       return dryRun(gate, buildDryRunRequest({ ...asked, token }, ownGate), { sessions: onlySession(undefined) })
     }
     const session = statedSession(credential.claims, token!, issuers, asked.nowMs)
-    const request = buildDryRunRequest({ ...asked, fields: sessionFields(asked.fields, publicUrl) }, ownGate)
+    const request = buildDryRunRequest(
+      { ...asked, fields: withSessionCookie(asked.fields, sessionCookieOf(publicUrl).name) },
+      ownGate,
+    )
     return dryRun(gate, request, { sessions: onlySession(session) })
   }
 
@@ -46,14 +50,4 @@ export class OfflineDecider {
     this.#gates.set(publicUrl, gate)
     return gate
   }
-}
-
-/**
- * Fields of a request with a session cookie. A page of the same origin sent the request, unless the fields say where it
- * comes from.
- */
-function sessionFields(fields: AskedRequest['fields'], publicUrl: string): AskedRequest['fields'] {
-  const statesOrigin = fields.some(([name]) => /^(?:origin|sec-fetch-site)$/i.test(name))
-  const cookie = ['cookie', `${sessionCookieOf(publicUrl).name}=stated`] as const
-  return statesOrigin ? [...fields, cookie] : [...fields, ['sec-fetch-site', 'same-origin'], cookie]
 }

@@ -48,7 +48,7 @@ export interface DryRunRequest {
 /** A part of the entered request is invalid. The message never quotes the input, which can contain secrets. */
 export class InvalidRequest extends Error {
   override readonly name = 'InvalidRequest'
-  readonly part: 'url' | 'address' | 'certificate' | 'fields' | 'http_version'
+  readonly part: 'url' | 'address' | 'certificate' | 'fields' | 'http_version' | 'session'
 
   constructor(part: InvalidRequest['part'], message: string) {
     super(message)

@@ -10,6 +10,7 @@ import type { ShadowVerdict } from '../pipeline/identity/evaluate-shadow.ts'
 import { checkAddress } from '../pipeline/phases/check-address.ts'
 import type { Requirement } from '../policy/snapshot.ts'
 import type { DryRunOutcome } from './dry-run.ts'
+import { type SessionView, sessionViewOf } from './explained-session.ts'
 import type { Explainer } from './explainer.ts'
 import { type LimitView, limitViews } from './limit-view.ts'
 import { type ListedRoute, listedRoute, routesNear, routesOfHostsNear } from './nearest-routes.ts'
@@ -44,7 +45,9 @@ export interface Explanation {
    * did not reach the check.
    */
   readonly addresses: { readonly listed: boolean; readonly permitted: boolean } | null
+  /** `null` when the request had a login session, or no token. */
   readonly token: TokenView | null
+  readonly session: SessionView | null
   /** Verdict on the requirement of the route; `null` on a public route, and when no route matched. */
   readonly requirement: RequirementVerdict | null
   /**
@@ -134,6 +137,7 @@ export async function explanationOf(outcome: DryRunOutcome, explainer: Explainer
     nearest: nearestTo(x),
     addresses: addressView(outcome),
     token,
+    session: sessionViewOf(x),
     requirement: evaluate(x.route?.requirement, x),
     shadow: shadowView(x),
     limits: await limitViews(x, outcome.phases, explainer.count),
@@ -171,7 +175,7 @@ function addressView({ exchange: { route, address }, phases }: DryRunOutcome): E
 }
 
 function tokenView(x: Exchange, explainer: Explainer): TokenView | null {
-  if (x.credential === '') return null
+  if (x.credential === '' || x.session !== undefined) return null
   const { issuer, claimed, checks } = checkToken(x, explainer)
   return {
     issuer: issuer === undefined ? null : { name: issuer.name, issuer: issuer.issuer },

@@ -1,14 +1,19 @@
 import type { IssuerKeys } from '../issuers/issuer-keys.ts'
 import type { LimitService } from '../limits/limit-service.ts'
+import { sessionCookieOf } from '../login/browser-request.ts'
 import type { Gate } from '../pipeline/gate.ts'
-import { dryRun } from './dry-run.ts'
-import { type AskedRequest, buildDryRunRequest } from './dry-run-request.ts'
+import type { Sessions } from '../sessions/sessions.ts'
+import { type DryRunOutcome, dryRun } from './dry-run.ts'
+import { type AskedGate, type AskedRequest, buildDryRunRequest, InvalidRequest } from './dry-run-request.ts'
+import { soleSession, withSessionCookie } from './explained-session.ts'
 import { type Explanation, explanationOf } from './explanation.ts'
 
 interface NodeExplainerDependencies {
   readonly gate: Gate
   readonly issuerKeys: Pick<IssuerKeys, 'keySetOf'>
   readonly limits: Pick<LimitService, 'count'>
+  /** Login sessions; `undefined` when the node has none. */
+  readonly sessions: Pick<Sessions, 'byId'> | undefined
   readonly tokenMaxBytes: number
   /** True when the node accepts HTTP/2 (`listen_h2`). */
   readonly acceptsHttp2: boolean
@@ -25,17 +30,37 @@ export class NodeExplainer {
     this.#dependencies = dependencies
   }
 
-  /** @throws {InvalidRequest} when a part of the request is invalid */
-  async explain(asked: Omit<AskedRequest, 'nowMs'>): Promise<Explanation> {
+  /**
+   * @param sessionId  id of the login session of the request; `undefined`: the request has none
+   * @throws {InvalidRequest} when a part of the request is invalid
+   * @throws {RedisFault} when the session cannot be looked up
+   */
+  async explain(asked: Omit<AskedRequest, 'nowMs'>, sessionId?: string): Promise<Explanation> {
     const { gate, issuerKeys, limits, tokenMaxBytes, acceptsHttp2 } = this.#dependencies
-    const origin = gate.publicUrls.primary
-    const request = buildDryRunRequest({ ...asked, nowMs: Date.now() }, { origin, acceptsHttp2 })
-    return explanationOf(await dryRun(gate, request), {
+    const own = { origin: gate.publicUrls.primary, acceptsHttp2 }
+    const request = buildDryRunRequest({ ...asked, nowMs: Date.now() }, own)
+    const outcome = await (sessionId === undefined ? dryRun(gate, request) : this.#dryRunOf(asked, own, sessionId))
+    return explanationOf(outcome, {
       node: gate.node,
       tokenMaxBytes,
       checksSignatures: true,
       ignoredKeys: (rules) => issuerKeys.keySetOf(rules).ignored,
       count: (rule, identity) => limits.count(rule, identity),
     })
+  }
+
+  async #dryRunOf(asked: Omit<AskedRequest, 'nowMs'>, own: AskedGate, sessionId: string): Promise<DryRunOutcome> {
+    const { gate, sessions } = this.#dependencies
+    if (asked.token !== undefined) {
+      throw new InvalidRequest('session', 'a request has a session or a token; leave one of them out')
+    }
+    const session = await sessions?.byId(sessionId)
+    if (session === undefined || gate.sessions === undefined) {
+      throw new InvalidRequest('session', 'no session has this id; gatehouse sessions list has the ids')
+    }
+    const { publicUrl } = buildDryRunRequest({ ...asked, nowMs: Date.now() }, own)
+    const fields = withSessionCookie(asked.fields, sessionCookieOf(publicUrl).name)
+    const request = buildDryRunRequest({ ...asked, fields, nowMs: Date.now() }, own)
+    return dryRun(gate, request, { sessions: soleSession(session, gate.sessions) })
   }
 }

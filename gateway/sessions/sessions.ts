@@ -231,6 +231,15 @@ export class Sessions implements ExpirySource {
   }
 
   /**
+   * Returns a session without recording a use of it; `undefined` when the session has ended or cannot be decrypted.
+   *
+   * @throws {RedisFault} as a rejection
+   */
+  async byId(id: string): Promise<Session | undefined> {
+    return this.#cache.of(id)?.session ?? (await this.#store.read(id))?.session
+  }
+
+  /**
    * Returns when the session was last used, ms since the Unix epoch: on this node if that use is within the idle
    * lifetime, otherwise on any node. Redis stores uses with a resolution of a tenth of the idle lifetime. `undefined`
    * when the session has ended or cannot be decrypted.

@@ -182,6 +182,17 @@ test.each(demanded)(
   },
 )
 
+test('the explanation of a login session needs the scope for sessions too, and an unknown session is an invalid request', async () => {
+  const body = JSON.stringify({ method: 'GET', url: '/', session: '0'.repeat(32) })
+  const explain = (scope: string) =>
+    call({ method: 'POST', target: '/api/v1/explain', token: adminToken(scope), fields: [json], body })
+
+  const refused = await explain('gatehouse:read')
+  await expectProblem(refused, 403, 'insufficient_scope', insufficient('gatehouse:sessions'))
+  const unknown = await explain('gatehouse:read gatehouse:sessions')
+  expect([unknown.status, documentOf(unknown)]).toMatchObject([400, { code: 'invalid_request' }])
+})
+
 test('the node writes one log line for each call of the admin API, with caller, operation and status, and never with a token', async () => {
   const token = adminToken('gatehouse:read')
   const read = await lineOf(await call({ token }))

@@ -2,7 +2,8 @@
 
 import { beforeEach, expect, test } from 'vitest'
 import { HttpBrowser } from '../kit/http-browser.ts'
-import { logIn, startLoginGate } from '../kit/login-gate.ts'
+import { logIn, loginSecrets, startLoginGate } from '../kit/login-gate.ts'
+import { runVerb } from '../kit/run-verb.ts'
 import { until } from '../kit/until.ts'
 
 const staff = { all: [{ session: 'main' }, { claims: { groups: { any: ['staff'] } } }] }
@@ -13,6 +14,7 @@ const { url, provider, node } = await startLoginGate({
     claims_max_age: '1s',
     session_claims: ['email', 'groups'],
   },
+  settings: { admin: { listen: '127.0.0.1:0', bootstrap_token: { env: 'TEST_ENCRYPTION_KEY' } } },
   routes: [
     { id: 'staff', match: { path: '/staff/**' }, require: staff },
     { id: 'unblocked', match: { path: '/unblocked/**' }, require: unblocked },
@@ -120,4 +122,29 @@ test('a request that needs no claims of the user never asks the issuer for them'
 
   for (let i = 0; i < 20; i++) expect(await statusOf(browser, '/app/')).toBe(200)
   expect(asks()).toBe(before)
+})
+
+test('explain takes the id of a session, and shows its user, its claims and the verdict on the requirement', async () => {
+  provider.groups = { bob: ['staff'] }
+  const browser = new HttpBrowser()
+  await logIn(browser, `${url}/staff/`, 'bob')
+  const admin = `http://127.0.0.1:${node.adminPort}`
+  const env = { GATEHOUSE_ADMIN_URL: admin, GATEHOUSE_ADMIN_TOKEN: loginSecrets.TEST_ENCRYPTION_KEY }
+  const run = (...words: string[]) => runVerb(words, env)
+  const listed = await run('sessions', 'list', '--subject', 'bob', '--output', 'json')
+  const [{ session }] = JSON.parse(listed.stdout).sessions
+
+  const admitted = await run('explain', 'GET', `${url}/staff/`, '--session', session, '--output', 'json')
+  const explanation = JSON.parse(admitted.stdout)
+  expect(explanation).toMatchObject({
+    decision: 'admitted',
+    token: null,
+    requirement: { met: true },
+    session: { id: session, subject: 'bob', claims: ['email', 'email_verified', 'groups', 'name'] },
+  })
+  provider.groups = {}
+  await becomes(browser, 403)
+  const refused = await run('explain', 'GET', `${url}/staff/`, '--session', session)
+  expect(refused.stdout).toContain('403 forbidden, claim-mismatch')
+  expect(refused.stdout).toContain(`${session}, ends at`)
 })

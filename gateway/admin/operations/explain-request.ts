@@ -4,6 +4,7 @@ import { httpVersions } from '../../pipeline/exchange/request-head.ts'
 import { ApiProblem } from '../api-problem.ts'
 import { explanation } from '../explanation-shape.ts'
 import { operation } from '../operation.ts'
+import { requireScope } from '../required-scope.ts'
 
 const text = z.string().max(16 * 1024)
 
@@ -15,6 +16,14 @@ const asked = z.strictObject({
     .describe(
       'Access token of the request. It is verified like the token of a real request, and is never recorded. With a ' +
         'DPoP field in `fields`, it is sent with the scheme DPoP; the proof is not used up.',
+    ),
+  session: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/, { error: 'must be a session id: 32 hexadecimal digits' })
+    .optional()
+    .describe(
+      'Id of the login session of the request, instead of a token. Needs the scope gatehouse:sessions too. The session ' +
+        'is refreshed if a real request would refresh it; its use is not recorded.',
     ),
   certificate: text
     .optional()
@@ -43,7 +52,7 @@ export const explainRequest = operation({
   description:
     'Runs the phases of an exchange by the active policy, up to the point where the request would be forwarded. Uses the ' +
     'current issuer keys, introspection responses and revocations. Charges no rate limit, records no exchange and forwards ' +
-    'nothing. Login sessions are not looked up.',
+    'nothing. A login session is used only if the call names its id.',
   scope: 'gatehouse:read',
   body: asked,
   replies: { 200: { description: 'The explanation of the request.', schema: explanation } },
@@ -69,6 +78,7 @@ export const explainRequest = operation({
       nearest: [{ id: 'orders.read', service: 'orders', host: null, path: '/orders/**', methods: ['GET'] }],
       addresses: null,
       token: null,
+      session: null,
       requirement: null,
       shadow: null,
       limits: null,
@@ -84,9 +94,10 @@ export const explainRequest = operation({
       fault: null,
     },
   },
-  run: async ({ body: { http_version: httpVersion, ...asked }, dependencies }) => {
+  run: async ({ body: { http_version: httpVersion, session, ...asked }, dependencies, caller }) => {
+    if (session !== undefined) requireScope(caller, { scope: 'gatehouse:sessions' })
     try {
-      const document = await dependencies.explainer.explain({ ...asked, httpVersion })
+      const document = await dependencies.explainer.explain({ ...asked, httpVersion }, session)
       const { decision, reason, route, request } = document
       return { status: 200, document, note: { decision, reason, route: route?.id ?? null, path: request.path } }
     } catch (error) {

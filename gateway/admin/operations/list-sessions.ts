@@ -16,7 +16,9 @@ const session = z.strictObject({
   }),
   created_at: time,
   used_at: time.describe('Time of the last use, accurate to a tenth of the idle time-out (RFC 3339).'),
-  ends_at: time.describe('Latest end of the session by the active policy (RFC 3339).'),
+  ends_at: time.describe(
+    'Latest end of the session by the active policy (RFC 3339); without a refresh token, the expiry of its access token.',
+  ),
 })
 
 export const listSessions = operation({

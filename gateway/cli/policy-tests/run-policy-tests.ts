@@ -37,6 +37,7 @@ const placeOf = {
   address: ['address'],
   fields: ['headers'],
   certificate: [],
+  session: [],
   http_version: [],
 } as const satisfies Record<InvalidRequest['part'], DocumentPath>
 

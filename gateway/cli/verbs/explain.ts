@@ -39,6 +39,14 @@ export const verb = defineVerb({
       .string()
       .optional()
       .register(flag, { value: 'file', help: 'file with the access token of the request; - reads standard input' }),
+    session: z
+      .string()
+      .optional()
+      .register(flag, {
+        value: 'id',
+        conflicts: ['policy', 'token', 'tokenFile'],
+        help: 'id of the login session of the request, as gatehouse sessions list prints it; not with --policy',
+      }),
     certificate: z
       .string()
       .optional()
@@ -87,10 +95,10 @@ export const verb = defineVerb({
   run: async ({ method, url, ...given }, output) => {
     const asked = askedRequest(method, url, await withToken(given))
     output.withhold(...secretsOf(asked))
-    const { policy, jwks, at, admin } = given
+    const { policy, jwks, at, admin, session } = given
     const explanation =
       policy === undefined
-        ? await explainByNode(asked, { jwks, at, admin })
+        ? await explainByNode(asked, { jwks, at, admin, session })
         : await explainOffline(asked, { policy, jwks })
     for (const line of explanationLines(explanation)) output.line(line)
     output.document(explanation)
@@ -102,6 +110,7 @@ interface NodeFlags {
   readonly jwks: string | undefined
   readonly at: string | undefined
   readonly admin: string | undefined
+  readonly session: string | undefined
 }
 
 async function explainByNode(
@@ -114,6 +123,7 @@ async function explainByNode(
   const { document } = await AdminClient.from(given.admin).call('POST', '/api/v1/explain', 'decision', {
     ...asked,
     http_version: httpVersion,
+    session: given.session,
   })
   return document as unknown as Explanation
 }

@@ -226,6 +226,7 @@ test('`gatehouse explain` evaluates no part of the requirement for a request wit
   expect(explained).toMatchObject({
     reason: 'credential-missing',
     token: null,
+    session: null,
     signature: null,
     requirement: { met: null, reason: null },
     reply: { status: 401, challenge: expect.stringMatching(/^Bearer resource_metadata="http:\/\/127\.0\.0\.1:8080\//) },
