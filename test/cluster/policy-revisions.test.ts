@@ -91,7 +91,7 @@ test('a change that was compared with an earlier revision is refused, with the r
   })
 })
 
-test('of two changes at the same time, one is activated and the other reports the conflict', async () => {
+test('S-129 of two changes at the same time, one is activated and the other reports the conflict', async () => {
   const outcomes = await Promise.all([
     editor.apply(policyWith(['seed', 'left']), { against: 2 }),
     editor.apply(policyWith(['seed', 'right']), { against: 2 }),

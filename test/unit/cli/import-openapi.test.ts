@@ -130,11 +130,11 @@ test.each([
   },
   { title: 'a wildcard in a path', paths: { '/f/*': { get: open }, '/g': { get: open } }, note: /a literal \*/ },
   { title: 'a query in a path', paths: { '/f?x=1': { get: open }, '/g': { get: open } }, note: /path-raw-character/ },
-  {
-    title: 'a path of another document',
-    paths: { '/f': { $ref: './f.yaml' }, '/g': { get: open } },
+  ...['./f.yaml', 'file:///etc/passwd', 'http://127.0.0.1:1/f.yaml'].map(($ref) => ({
+    title: `S-131 a path of another document, ${$ref},`,
+    paths: { '/f': { $ref }, '/g': { get: open } },
     note: /another document/,
-  },
+  })),
   {
     title: 'servers of an operation',
     paths: { '/f': { get: { ...open, servers: [{ url: '/b' }] } } },

@@ -3,7 +3,7 @@ import { UwsClientSocket } from '../../../gateway/http/client-socket.ts'
 import type { ClientSocketListener } from '../../../gateway/pipeline/exchange/client-socket.ts'
 
 // When a close frame may be sent, and when a client counts as lost or stalled. uWebSockets.js is replaced: it would cut
-// waiting bytes in the middle of a frame if it were asked to end too early.
+// waiting bytes in the middle of a frame if it were asked to end too early (S-138).
 
 const limit = { sweeps: 40, bytes: 10_240 }
 
