@@ -1,16 +1,22 @@
 // Forward-auth checks and checks of Envoy accept the session cookie of a browser by the same rules as ordinary requests.
 
 import { expect, test } from 'vitest'
+import { caddy as caddyProgram } from '../../deploy/server-program.mjs'
+import { startCaddy } from '../kit/caddy.ts'
 import { startCodeGate } from '../kit/code-gate.ts'
 import { deployed, documented } from '../kit/documented.ts'
 import { TestEnvoy } from '../kit/envoy.ts'
 import { HttpBrowser } from '../kit/http-browser.ts'
+import { request, requestBytes } from '../kit/raw-client.ts'
+import { openSocket, refusedSocket } from '../kit/websocket-client.ts'
+import { WebSocketService } from '../kit/websocket-service.ts'
 import { nginxHere, nginxUpstream } from '../regression/nginx-upstream.ts'
 
 const nginx = nginxHere()
-const { url, enter, orders, nodes } = await startCodeGate({
+const caddy = caddyProgram.look()?.command
+const { url, enter, issuer, orders, nodes } = await startCodeGate({
   settings: {
-    check: { peers: ['127.0.0.0/8'] },
+    check: { peers: ['127.0.0.1'] },
     listen_h2: { address: '127.0.0.1:0', tls: false, ext_authz: true },
   },
 })
@@ -81,29 +87,25 @@ test('Envoy admits a session, keeps the cookie of the gate from the service, and
 })
 
 test.runIf(nginx !== undefined)(
-  'with the documented nginx configuration, a navigation without a session is redirected to the login, and a session is admitted',
+  'with the documented nginx configuration, a navigation without a session starts the login and returns to the page with its whole query',
   async () => {
-    const gate = url.slice('http://'.length)
-    const check = deployed('forward-auth/nginx.conf', {
-      '127.0.0.1:8080': gate,
-      '127.0.0.1:8101': `127.0.0.1:${orders.port}`,
-    })
-    const login = documented('guide/forward-auth.md', 'nginx login', { '127.0.0.1:8080': gate })
-    const own = 'error_page 403 = @refused;'
-    const port = await nginxUpstream(nginx!, check.replace(own, `${own} error_page 401 = @login;`) + login)
-    const visit = (who: HttpBrowser, path: string, accept: string) =>
-      who.visit(`http://127.0.0.1:${port}${path}`, { headers: { accept }, redirects: 0 })
+    const port = await atNginx()
+    const visit = (who: HttpBrowser, path: string, accept: string, method = 'GET') =>
+      who.visit(`http://127.0.0.1:${port}${path}`, { method, headers: { accept }, redirects: 0 })
     const stranger = new HttpBrowser()
 
-    const sent = await visit(stranger, '/app/x?y=1', 'text/html')
-    expect([sent.status, sent.field('location')]).toEqual([
-      302,
-      `http://127.0.0.1:${port}/.gatehouse/login?return_to=/app/x?y=1`,
-    ])
-    const begun = await stranger.visit(sent.field('location')!, { redirects: 0 })
-    expect([begun.status, begun.field('location')]).toEqual([303, expect.stringContaining('redirect_uri=')])
-    const fetched = await visit(stranger, '/app/x', '*/*')
-    expect([fetched.status, fetched.field('www-authenticate')]).toEqual([401, expect.stringContaining('login_uri=')])
+    const sent = await visit(stranger, '/app/x?y=1&z=%26&issuer=other&return_to=/app/z', 'text/html')
+    expect([sent.status, sent.field('location')]).toEqual([303, expect.stringContaining('redirect_uri=')])
+    expect((await answered(stranger, sent.field('location')!)).field('location')).toBe(
+      `${url}/app/x?y=1&z=%26&issuer=other&return_to=/app/z`,
+    )
+    for (const [accept, method] of [
+      ['*/*', 'GET'],
+      ['text/html', 'POST'],
+    ] as const) {
+      const refused = await visit(new HttpBrowser(), '/app/x', accept, method)
+      expect([refused.status, refused.field('www-authenticate')]).toEqual([401, expect.stringContaining('login_uri=')])
+    }
     for (const path of ['/.gatehouse/check', '/.gatehouse/check/app/x']) {
       expect((await visit(browser, path, '*/*')).status).toBe(404)
     }
@@ -111,3 +113,124 @@ test.runIf(nginx !== undefined)(
     expect(JSON.parse((await visit(browser, '/.gatehouse/session', '*/*')).body).authenticated).toBe(true)
   },
 )
+
+test.runIf(caddy !== undefined)(
+  'with the documented Caddy configuration, a navigation without a session is redirected to the login, and a session is admitted',
+  async () => {
+    const port = await startCaddy(caddy!, (at) =>
+      deployed('forward-auth/Caddyfile', {
+        'api.example': `127.0.0.1:${at}`,
+        '127.0.0.1:8080': new URL(url).host,
+        '127.0.0.1:8101': `127.0.0.1:${orders.port}`,
+      }),
+    )
+    const visit = (who: HttpBrowser, path: string) =>
+      who.visit(`http://127.0.0.1:${port}${path}`, { headers: { accept: 'text/html' }, redirects: 0 })
+
+    const sent = await visit(new HttpBrowser(), '/app/x?y=1&z=2')
+    expect([sent.status, sent.field('location')]).toEqual([
+      303,
+      `${url}/.gatehouse/login?return_to=%2Fapp%2Fx%3Fy%3D1%26z%3D2&issuer=main&refused=none`,
+    ])
+    const begun = await visit(new HttpBrowser(), sent.field('location')!.slice(url.length))
+    expect([begun.status, begun.field('location')]).toEqual([303, expect.stringContaining('redirect_uri=')])
+    for (const path of ['/.gatehouse/check', '/.gatehouse/check/app/x']) {
+      expect((await visit(browser, path)).status).toBe(404)
+    }
+    expect((await visit(browser, '/app/x')).status).toBe(200)
+  },
+)
+
+const stated = 'X-Auth-Request-Redirect'
+
+test.each([
+  [{ [stated]: '/app/x?a=1&b=2' }, '', '/app/x?a=1&b=2'],
+  [{ 'X-Forwarded-Uri': '/app/x?a=1&b=2' }, '', '/app/x?a=1&b=2'],
+  [{ [stated]: '/app/1', 'X-Forwarded-Uri': '/app/2' }, '?issuer=main', '/app/1'],
+  [{ [stated]: `${url}/app/x` }, '', '/app/x'],
+  [{ [stated]: '/app/x' }, '?return_to=/app/y', '/app/y'],
+  [{ [stated]: '/app/x' }, '?rd=/app/y', '/app/y'],
+  [{ X_Auth_Request_Redirect: '/app/x' }, '', '/'],
+  [{ [stated]: 'https://evil.test/app' }, '', '/'],
+  [{ [stated]: '//evil.test/app' }, '', '/'],
+  [{ [stated]: '/\\evil.test' }, '', '/'],
+  [{ [stated]: '/app/x#y' }, '', '/'],
+  [{ [stated]: '/.gatehouse/logout' }, '', '/'],
+])(
+  'a peer of check.peers that states the page %j sends a login with the query "%s" back to %s',
+  async (fields, query, back) => {
+    expect(await returned(fields, query)).toBe(back)
+  },
+)
+
+test.each([
+  ['127.0.0.1', '/app/x?a=1&b=2'],
+  ['127.0.0.2', '/'],
+])(
+  'a login from %s with X-Auth-Request-Redirect returns to %s, because check.peers lists 127.0.0.1 only',
+  async (from, back) => {
+    const fields = [
+      ['Cookie', `gatehouse-loopback=${browser.session}`],
+      [stated, '/app/x?a=1&b=2'],
+    ] as const
+    const bytes = requestBytes({ target: '/.gatehouse/login?refused=none', host: new URL(url).host, fields })
+
+    const reply = await request(Number(new URL(url).port), bytes, { from })
+
+    expect([reply.status, reply.field('location')]).toEqual([303, url + back])
+  },
+)
+
+test.each([
+  ['the Origin of another site', 403, 'https://evil.test'],
+  ['the Origin of a host beside the requested one', 403, 'http://other.localhost'],
+  ['the Origin of the requested host', 200, url],
+  ['no Origin', 200, undefined],
+])('a forward-auth check of a WebSocket with a session and %s gets %i', async (_, status, origin) => {
+  const socket = { 'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==', 'sec-websocket-version': '13' }
+
+  expect((await check(browser, '/.gatehouse/check/app/x', { ...socket, ...(origin && { origin }) })).status).toBe(
+    status,
+  )
+})
+
+test.runIf(nginx !== undefined)(
+  'with the documented nginx configuration, nginx passes a WebSocket on at the listed paths only, and from pages of the host only',
+  async () => {
+    const service = await WebSocketService.start()
+    const page = documented('guide/forward-auth.md', 'nginx websocket', { '/live/': '/public/' })
+    const port = await atNginx(new URL(service.url).host, page)
+
+    const opened = await openSocket(port, '/public/live', { host: '127.0.0.1', origin: url })
+    opened.ws.send('hello')
+    expect(await opened.received(1)).toEqual(['hello'])
+    for (const [path, origin, status] of [
+      ['/public/live', 'https://evil.test', 403],
+      ['/app/live', url, 401],
+    ] as const) {
+      expect((await refusedSocket(port, path, { host: '127.0.0.1', origin })).status).toBe(status)
+    }
+    expect(service.sockets).toHaveLength(1)
+  },
+)
+
+/** Path to which a browser returns after a login that it starts with these fields. */
+async function returned(headers: Readonly<Record<string, string>>, query = ''): Promise<string> {
+  const someone = new HttpBrowser()
+  const sent = await someone.visit(`${url}/.gatehouse/login${query}`, { headers, redirects: 0 })
+  const { field } = await answered(someone, sent.field('location')!)
+  return field('location')!.slice(url.length)
+}
+
+/** Sends the reply of the issuer to the callback of the gate. */
+function answered(from: HttpBrowser, authorization: string): ReturnType<HttpBrowser['visit']> {
+  const { state, nonce } = issuer.pending(authorization)
+  const reply = new URLSearchParams({ code: `code-for.${nonce}`, state, iss: issuer.url })
+  return from.visit(`${url}/.gatehouse/callback?${reply}`, { redirects: 0 })
+}
+
+/** Starts nginx with the documented configuration before the gate and a service. */
+function atNginx(service = `127.0.0.1:${orders.port}`, more = ''): Promise<number> {
+  const addresses = { '127.0.0.1:8080': new URL(url).host, '127.0.0.1:8101': service }
+  return nginxUpstream(nginx!, deployed('forward-auth/nginx.conf', addresses) + more)
+}

@@ -2,7 +2,7 @@
 
 import { request } from 'undici'
 import { expect, test } from 'vitest'
-import { deployed, documented } from '../kit/documented.ts'
+import { deployed } from '../kit/documented.ts'
 import { HttpBrowser } from '../kit/http-browser.ts'
 import { logIn } from '../kit/login-gate.ts'
 import { startNode } from '../kit/node.ts'
@@ -183,14 +183,13 @@ test.runIf(nginx !== undefined)(
   'behind one nginx with the documented configuration, a browser logs in once for several hosts and logs out of all',
   async () => {
     const [gatePort, service] = [freePort(), await startUpstream()]
-    const gateAt = `127.0.0.1:${gatePort}`
-    const check = deployed('forward-auth/nginx.conf', {
-      '127.0.0.1:8080': gateAt,
-      '127.0.0.1:8101': `127.0.0.1:${service.port}`,
-    })
-    const login = documented('guide/forward-auth.md', 'nginx login', { '127.0.0.1:8080': gateAt })
-    const own = 'error_page 403 = @refused;'
-    const publicPort = await nginxUpstream(nginx!, check.replace(own, `${own} error_page 401 = @login;`) + login)
+    const publicPort = await nginxUpstream(
+      nginx!,
+      deployed('forward-auth/nginx.conf', {
+        '127.0.0.1:8080': `127.0.0.1:${gatePort}`,
+        '127.0.0.1:8101': `127.0.0.1:${service.port}`,
+      }),
+    )
     const behind = await startSharedLoginGate({ port: gatePort, publicPort })
     const browser = new HttpBrowser()
 

@@ -34,6 +34,7 @@ import { cookieField } from '../identity/cookie-field.ts'
 import { ownClaims } from '../identity/own-claims.ts'
 import { presentedOrigin, sessionCookieValue } from '../identity/session-cookie-value.ts'
 import { isAcceptedSession } from '../identity/session-credential.ts'
+import { loginQuery } from './login-query.ts'
 import { isSameOrigin } from './same-origin.ts'
 
 /**
@@ -232,7 +233,7 @@ function browserRequest(x: Resolved): BrowserRequest {
   const { head, path, address, gate } = x
   return {
     path,
-    query: head.query ?? '',
+    query: loginQuery(x),
     cookies: cookieField(head),
     addressText: addressText(address),
     subscriber: addressKey(address),

@@ -1,5 +1,4 @@
 import { denial } from '../../base/denial.ts'
-import type { RouteWebSocket } from '../../policy/snapshot.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 
 export const originRefused = denial('origin-refused')
@@ -8,7 +7,7 @@ export const originRefused = denial('origin-refused')
  * Whether a page of this origin may open a WebSocket: the origin of the requested host, or one that the route lists.
  * The route must list the origins of other hosts in `public_url` too.
  */
-export function isAllowedOrigin(x: Exchange, { origins }: RouteWebSocket, origin: string): boolean {
+export function isAllowedOrigin(x: Exchange, origins: ReadonlySet<string>, origin: string): boolean {
   return origins.has(origin) || origin === requestedOrigin(x)
 }
 
