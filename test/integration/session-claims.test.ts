@@ -111,6 +111,24 @@ test.each([true, false])(
   },
 )
 
+test('20 concurrent requests that need newer claims cause one UserInfo request', async () => {
+  Object.assign(provider, { refreshTokens: false })
+  const browser = new HttpBrowser()
+  await logIn(browser, `${url}/staff/`)
+  const asks = () => provider.requests.filter((each) => each === 'GET /me').length
+  provider.userInfoDelayMs = 200
+  const before = asks()
+  let statuses: number[] = []
+  await until('a UserInfo request', async () => {
+    statuses = await Promise.all(Array.from({ length: 20 }, () => statusOf(browser)))
+    return asks() > before
+  })
+  provider.userInfoDelayMs = 0
+
+  expect(new Set(statuses)).toEqual(new Set([200]))
+  expect(asks() - before).toBe(1)
+})
+
 test('a request that needs no claims of the user never asks the issuer for them', async () => {
   const browser = new HttpBrowser()
   await logIn(browser, `${url}/app/`)

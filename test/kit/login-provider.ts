@@ -16,6 +16,8 @@ export interface LoginProvider {
   accessTokenS: number
   /** Delay of each reply of the token endpoint, ms. */
   tokenDelayMs: number
+  /** Delay of each reply of the UserInfo endpoint, ms. */
+  userInfoDelayMs: number
   /** True: access tokens are JWTs for the gate. False: access tokens are opaque and for the provider itself. */
   forGate: boolean
   /** Additional claims of access tokens. */
@@ -81,6 +83,7 @@ export async function startLoginProvider(options: LoginProviderOptions): Promise
     url,
     accessTokenS: 300,
     tokenDelayMs: 0,
+    userInfoDelayMs: 0,
     forGate: true,
     tokenClaims: {},
     groups: {},
@@ -104,6 +107,11 @@ export async function startLoginProvider(options: LoginProviderOptions): Promise
     const { oidc, body } = context
     if (oidc?.params?.['grant_type'] === 'refresh_token' && !self.idTokenAtRefresh) delete body.id_token
   })
+  const delays: Readonly<Record<string, () => number>> = {
+    '/token': () => self.tokenDelayMs,
+    '/me': () => self.userInfoDelayMs,
+  }
+  const delayMsOf = (path: string) => delays[path]?.() ?? 0
   const callback = provider.callback()
   server.on('request', (request, response) => {
     const { pathname } = new URL(request.url ?? '/', url)
@@ -111,8 +119,8 @@ export async function startLoginProvider(options: LoginProviderOptions): Promise
     if (self.down) response.writeHead(503).end()
     else if (pathname.startsWith('/login/')) {
       void answerLogin(provider, request, response).catch((error) => response.writeHead(400).end(String(error)))
-    } else if (pathname === '/token' && self.tokenDelayMs > 0) {
-      setTimeout(() => callback(request, response), self.tokenDelayMs)
+    } else if (delayMsOf(pathname) > 0) {
+      setTimeout(() => callback(request, response), delayMsOf(pathname))
     } else callback(request, response)
   })
   atEnd(async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { IssuerRules, TokenFacts } from '../../../gateway/oauth/token-facts.ts'
-import { sessionFacts } from '../../../gateway/pipeline/identity/session-facts.ts'
+import { needsClaims, sessionFacts } from '../../../gateway/pipeline/identity/session-facts.ts'
 import type { Session } from '../../../gateway/sessions/session.ts'
 
 // All requirements read the authentication context class (`acr`) and the time of a login from the same token: `acr`,
@@ -30,4 +30,47 @@ test.each([
   const facts = sessionFacts(sessionOf(login), rules, token, 1_000_000)
 
   expect([facts.acr, facts.claims['acr'], facts.claims['auth_time']]).toEqual([acr, acr, authTime])
+})
+
+const staff = { groups: ['staff'] }
+const aged = (more: object) => ({ ...sessionOf(silent), claims: { ...staff, amr: ['pwd'] }, ...more }) as Session
+const atHour = (hours: number) => (1000 + hours * 3600) * 1000
+
+test.each([
+  ['of a login within the maximum age', aged({}), undefined, atHour(0.9), staff.groups],
+  ['of an older login, also in a record without the time of its claims', aged({}), undefined, atHour(1), undefined],
+  ['that the issuer stated again', aged({ claimsAtS: 1000 + 3600 }), undefined, atHour(1.9), staff.groups],
+  ['of an old access token', aged({ claims: {} }), tokenOf(undefined, undefined), atHour(1), undefined],
+])('claims about the user %s are used or not', (_, session, token, nowMs, groups) => {
+  const given = token && { ...token, claims: { ...token.claims, ...staff } }
+  const facts = sessionFacts(session, rules, given, nowMs)
+
+  expect(facts.claims['groups']).toEqual(groups)
+})
+
+test('the facts of a session change when its claims become too old, although the session stays the same', () => {
+  const session = aged({})
+  const before = sessionFacts(session, rules, undefined, atHour(0.5))
+
+  expect(sessionFacts(session, rules, undefined, atHour(0.9))).toBe(before)
+  expect(sessionFacts(session, rules, undefined, atHour(1)).claims).toMatchObject({ amr: ['pwd'] })
+})
+
+test('a session needs newer claims only for a route that uses them, when they are old, and a minute after a refusal', () => {
+  const session = aged({})
+  const needs = (each: Session, names: string[], hours: number) =>
+    needsClaims(each, rules, undefined, names, atHour(hours))
+
+  expect(needs(session, ['groups'], 0.9)).toBe(false)
+  expect(needs(session, [], 2)).toBe(false)
+  expect(needs(session, ['groups'], 2)).toBe(true)
+  expect(needs(aged({ claimsRefusedAtS: 1000 + 7190 }), ['groups'], 2)).toBe(false)
+  expect(needs(aged({ claimsRefusedAtS: 1000 + 7140 }), ['groups'], 2)).toBe(true)
+})
+
+test('an access token of another user than the ID token counts as one for another recipient', () => {
+  const token = { ...tokenOf(undefined, undefined), subject: 'mallory', scopes: new Set(['admin']) }
+  const facts = sessionFacts(aged({}), rules, token, atHour(0))
+
+  expect([facts.subject, [...facts.scopes], facts.claims['role']]).toEqual(['alice', [], undefined])
 })
