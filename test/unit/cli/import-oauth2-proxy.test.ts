@@ -59,13 +59,13 @@ test('a config file becomes an issuer with login, a service, and settings; every
     {
       id: 'all',
       match: { path: '/**' },
-      require: { all: [{ session: 'main' }, verified, { claims: { email_domain: { any: ['example.com'] } } }] },
+      require: { all: [{ session: 'main' }, verified, { email: { domain: ['example.com'] } }] },
       websocket: {},
     },
   ])
   expect(settings).toMatchObject({ listen: '0.0.0.0:4180', public_url: 'https://oauth2-proxy.localtest.me:4180' })
   expect(notes).toHaveLength(13)
-  expect(notes[2]).toMatch(/^file-1:4:1: email_domains: no equivalent: /)
+  expect(notes[2]).toMatch(/^file-1:4:1: email_domains: decide: /)
 })
 
 test('a static upstream becomes a policy for forward authentication, and the note names check.peers', () => {
@@ -125,7 +125,7 @@ test('flags in a script are read, also repeated, quoted and separated by a blank
   })
   expect(Object.keys(made.services)).toEqual(['a', 'b'])
   expect(routes[0]!.require).toEqual({
-    all: [{ session: 'main' }, verified, { claims: { hd: { any: ['acme.test', 'acme.example'] } } }],
+    all: [{ session: 'main' }, verified, { email: { domain: ['acme.test', 'acme.example'] } }],
   })
 })
 
@@ -173,10 +173,10 @@ test('addresses of authenticated_emails_file are required; no user is admitted w
   }
 
   expect(required('emails')).toEqual({
-    all: [{ session: 'main' }, verified, { claims: { email: { any: ['a@acme.test', 'b@acme.test'] } } }],
+    all: [{ session: 'main' }, verified, { email: { addresses: { file: join(folder, 'emails') } } }],
   })
   expect(required('missing')).toEqual({
-    all: [{ session: 'main' }, verified, { claims: { email: { any: ['none@invalid'] } } }],
+    all: [{ session: 'main' }, verified, { email: { domain: ['none.invalid'] } }],
   })
 })
 

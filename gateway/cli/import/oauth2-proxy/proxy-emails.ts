@@ -4,28 +4,34 @@ import type { OptionTold } from './option-rule.ts'
 import { claimIsOneOf, type ProxyDraft } from './proxy-draft.ts'
 import { firstValue, type ProxyOption } from './proxy-option.ts'
 
-/** Claim in which Google states the domain of a Workspace account. */
-const googleDomain = 'hd'
-/** Claim that another issuer must add, because a policy compares whole claims and not the end of an address. */
-const emailDomain = 'email_domain'
+/** A requirement that no user meets: it keeps the route closed until the operator has decided. */
+const closed = { email: { domain: ['none.invalid'] } }
 
-/** Reads `email_domains`. Until the issuer states the domain in a claim, no user meets the requirement. */
+/** Reads `email_domains`. */
 export function readEmailDomains({ values }: ProxyOption, draft: ProxyDraft): OptionTold {
   if (values.includes('*')) {
     draft.emails = 'all'
     return ['mapped', 'every user of the issuer is admitted']
   }
   if (draft.emails === 'all') return ['not needed', 'every user of the issuer is admitted']
-  const claim = draft.value('provider', 'google') === 'google' ? googleDomain : emailDomain
-  draft.emails = [...(draft.emails ?? []), claimIsOneOf(claim, values)]
-  if (claim === googleDomain)
+  const exact = values.filter((value) => /^[0-9A-Za-z]/.test(value))
+  const claim = draft.value('oidc_email_claim', 'email')
+  const known = claim === 'email' && exact.length > 0
+  draft.emails = [...(draft.emails ?? []), known ? { email: { domain: exact } } : closed]
+  if (claim !== 'email') {
     return [
-      'decide',
-      'the requirement is on hd, the primary domain of an organization at Google Workspace; other domains of the organization have the same hd',
+      'no equivalent',
+      `the gate reads the address from the claim email, not from ${claim}; until the issuer states it there no user is admitted`,
     ]
-  const todo = `the gate compares whole claims. Let the issuer state the domain of the verified address in the claim ${emailDomain}; until then no user is admitted`
-  return ['no equivalent', todo]
+  }
+  if (exact.length < values.length) {
+    return ['no equivalent', 'a domain does not admit its subdomains: list each of them under email.domain']
+  }
+  return draft.value('provider', 'google') === 'google' ? ['mapped', 'a requirement on email'] : ['decide', unverified]
 }
+
+const unverified =
+  'a requirement on email: email_verified must be true. Add verified: issuer only if the issuer verifies every address and does not send the claim'
 
 /** Reads the addresses in `authenticated_emails_file`, which is next to the config file or has an absolute path. */
 export function readEmailFile(option: ProxyOption, draft: ProxyDraft): OptionTold {
@@ -33,11 +39,16 @@ export function readEmailFile(option: ProxyOption, draft: ProxyDraft): OptionTol
   const path = resolve(dirname(option.place.file ?? '.'), firstValue(option))
   const emails = linesOf(path)
   if (draft.emails === 'all') return ['not needed', 'every user of the issuer is admitted']
-  // An address that no issuer states keeps the route closed when the file is missing.
-  draft.emails = [...(draft.emails ?? []), claimIsOneOf(claim, emails ?? ['none@invalid'])]
-  if (emails === undefined)
-    return ['no equivalent', `${path} cannot be read: list its addresses in the policy; until then no user is admitted`]
-  return ['mapped', `a requirement on the claim ${claim}, with ${emails.length} addresses`]
+  const wanted = claim === 'email' ? { email: { addresses: { file: path } } } : claimIsOneOf(claim, emails ?? [])
+  draft.emails = [...(draft.emails ?? []), emails === undefined ? closed : wanted]
+  if (emails === undefined) {
+    return [
+      'no equivalent',
+      `${path} cannot be read: name the file under email.addresses; until then no user is admitted`,
+    ]
+  }
+  if (claim !== 'email') return ['mapped', `a requirement on the claim ${claim}, with ${emails.length} addresses`]
+  return ['decide', `${unverified}; the gate follows changes of the file, which has ${emails.length} addresses`]
 }
 
 function linesOf(path: string): string[] | undefined {
