@@ -1,5 +1,6 @@
 import './config/interpret-schemas.ts'
 import { performance } from 'node:perf_hooks'
+import { lightenAsyncBinding } from './base/async-binding.ts'
 import { CRASHED } from './base/exit-code.ts'
 import { fastenStrings } from './base/fast-strings.ts'
 import { Supervisor } from './base/supervisor.ts'
@@ -28,6 +29,7 @@ export interface ServeOptions {
  */
 export async function serve(options: ServeOptions): Promise<void> {
   fastenStrings()
+  lightenAsyncBinding()
   const loaded = readSettings({ path: options.config, env: process.env, flags: options.flags })
   let node: GatewayNode | undefined
   let requestedAt: number | undefined

@@ -1,6 +1,7 @@
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { ActiveSetMember } from '../base/active-set.ts'
+import { ArraySet } from '../base/array-set.ts'
 import { EventBudget } from '../base/event-budget.ts'
 import { NativeSession } from '../base/native-session.ts'
 import type { TlsHandshake } from '../pipeline/exchange/exchange.ts'
@@ -70,9 +71,9 @@ export class ClientConnection implements ActiveSetMember {
   #credit = 0
   #sent = 0
   /** Streams whose request body is not complete. */
-  readonly #uploads = new Set<ServerHttp2Stream>()
+  readonly #uploads = new ArraySet<ServerHttp2Stream>()
   /** Streams with a complete reply whose request body is not complete. */
-  readonly #refusedUploads = new Set<ServerHttp2Stream>()
+  readonly #refusedUploads = new ArraySet<ServerHttp2Stream>()
   /** Number of requests that the client has cancelled. */
   #cancels = 0
   #ended = false
@@ -145,7 +146,7 @@ export class ClientConnection implements ActiveSetMember {
    * reply: nghttp2 would send RST_STREAM before the end of the reply.
    */
   #stopUploads(): void {
-    for (const stream of this.#refusedUploads) {
+    for (const stream of this.#refusedUploads.members()) {
       if (!stream.destroyed && stream.state.localClose !== 1) continue
       this.#refusedUploads.delete(stream)
       if (!stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR)
@@ -221,7 +222,7 @@ export class ClientConnection implements ActiveSetMember {
    */
   #unread(): number {
     let bytes = 0
-    for (const stream of this.#uploads) bytes += unreadBytes(stream)
+    for (const stream of this.#uploads.members()) bytes += unreadBytes(stream)
     return bytes
   }
 

@@ -1,4 +1,5 @@
 import type { ServerHttp2Stream } from 'node:http2'
+import { Duplex } from 'node:stream'
 import { BodyStream } from '../pipeline/exchange/body-stream.ts'
 import type { RequestStream, Trailers } from '../upstream/target.ts'
 
@@ -12,6 +13,20 @@ export interface UploadListener {
   onTrailers(trailers: Trailers): void
   /** Selects the trailers for the service. */
   select(trailers: Trailers): Trailers
+}
+
+const ofStream: unique symbol = Symbol('upload')
+
+interface NoticedStream extends ServerHttp2Stream {
+  [ofStream]?: Http2Upload
+}
+
+const push = Duplex.prototype.push
+
+/** One function for all streams, so that a stream needs no closure. */
+function pushNoticed(this: NoticedStream, chunk: unknown, encoding?: BufferEncoding): boolean {
+  this[ofStream]!.pushed(chunk as Buffer | null)
+  return push.call(this, chunk, encoding)
 }
 
 /**
@@ -52,17 +67,19 @@ export class Http2Upload {
 
   /** Node.js reports the end of a body only to a reader. */
   #noticeEnd(): void {
-    const source = this.#source
-    const push = source.push
-    source.push = (chunk, encoding) => {
-      if (chunk !== null) {
-        if (this.#released) this.#listener.onDropped((chunk as Buffer).length)
-      } else if (!this.#ended) {
-        this.#ended = true
-        // Trailers are reported before the next tick.
-        process.nextTick(() => this.#noticeWhole())
-      }
-      return push.call(source, chunk, encoding)
+    const source: NoticedStream = this.#source
+    source[ofStream] = this
+    source.push = pushNoticed
+  }
+
+  /** Call this before the stream gets a chunk of the body, or `null` at its end. */
+  pushed(chunk: Buffer | null): void {
+    if (chunk !== null) {
+      if (this.#released) this.#listener.onDropped(chunk.length)
+    } else if (!this.#ended) {
+      this.#ended = true
+      // Trailers are reported before the next tick.
+      process.nextTick(() => this.#noticeWhole())
     }
   }
 

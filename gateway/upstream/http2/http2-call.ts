@@ -1,4 +1,5 @@
 import { type ClientHttp2Stream, constants } from 'node:http2'
+import { Duplex } from 'node:stream'
 import type { ActiveSetMember } from '../../base/active-set.ts'
 import { GatewayFault } from '../../base/fault.ts'
 import type { Share } from '../client-counts.ts'
@@ -45,6 +46,20 @@ export interface Http2CallKeeper {
   repeat(call: Http2Call): void
   /** Called when a client, or the gate on its behalf, has cancelled a call whose request was sent. */
   cancelled(call: Http2Call): void
+}
+
+const ofStream: unique symbol = Symbol('call')
+
+interface NoticedStream extends ClientHttp2Stream {
+  [ofStream]?: Http2Call
+}
+
+const push = Duplex.prototype.push
+
+/** One function for all streams, so that a stream needs no closure. */
+function pushNoticed(this: NoticedStream, chunk: unknown, encoding?: BufferEncoding): boolean {
+  if (chunk === null) this[ofStream]!.ending(this)
+  return push.call(this, chunk, encoding)
 }
 
 /** One request and its reply on one HTTP/2 stream. Ends exactly once: by completion, by a fault or by `abort`. */
@@ -165,12 +180,14 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
    * Node.js ends the readable side of a stream that was reset, also with NO_ERROR, exactly as after END_STREAM. Only in
    * the first case it marks the stream as closed before.
    */
-  #noticeEnd(stream: ClientHttp2Stream): void {
-    const push = stream.push
-    stream.push = (chunk, encoding) => {
-      if (chunk === null && !stream.closed) this.#isWhole = true
-      return push.call(stream, chunk, encoding)
-    }
+  #noticeEnd(stream: NoticedStream): void {
+    stream[ofStream] = this
+    stream.push = pushNoticed
+  }
+
+  /** Call this before a stream of the call gets its last chunk. */
+  ending(stream: ClientHttp2Stream): void {
+    if (!stream.closed) this.#isWhole = true
   }
 
   #isCurrent(stream: ClientHttp2Stream): boolean {

@@ -1,6 +1,7 @@
 import type { TcpNetConnectOpts } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import type { ConnectionOptions } from 'node:tls'
+import { ActiveSet, type ActiveSetMember } from '../../base/active-set.ts'
 import { GatewayFault } from '../../base/fault.ts'
 import { ConcurrencyLimiter } from '../concurrency-limiter.ts'
 import { Health } from '../health.ts'
@@ -62,7 +63,7 @@ export class Http2Target implements PooledTarget, SessionKeeper, Http2CallKeeper
   #connections = 0
   readonly #cancels = new ClientCancels()
   /** Calls for clients with HTTP/2 whose bodies may be among the bytes that Node.js is parsing. */
-  readonly #parsing = new Set<Http2Call>()
+  readonly #parsing = new ActiveSet<ActiveSetMember & Http2Call>()
   #afterParsing: NodeJS.Immediate | undefined
   #isClosed = false
 
@@ -118,7 +119,8 @@ export class Http2Target implements PooledTarget, SessionKeeper, Http2CallKeeper
     this.#parsing.add(call)
     this.#afterParsing ??= setImmediate(this.#parsed)
     body.onWhole = () => {
-      if (!this.#parsing.delete(call)) return
+      if (!this.#parsing.has(call)) return
+      this.#parsing.delete(call)
       if (this.#parsing.size === 0) {
         clearImmediate(this.#afterParsing)
         this.#afterParsing = undefined
@@ -129,9 +131,11 @@ export class Http2Target implements PooledTarget, SessionKeeper, Http2CallKeeper
 
   readonly #parsed = (): void => {
     this.#afterParsing = undefined
-    const calls = [...this.#parsing]
-    this.#parsing.clear()
-    for (const call of calls) this.#assign(call)
+    for (const call of this.#parsing.members()) {
+      if (!this.#parsing.has(call)) continue
+      this.#parsing.delete(call)
+      this.#assign(call)
+    }
   }
 
   /** Gives a call to a session. An error ends the call, and not the process. */

@@ -1,0 +1,17 @@
+import { expect, test } from 'vitest'
+import { ArraySet } from '../../../gateway/base/array-set.ts'
+
+test('a set in an array returns its members without removed ones, and a loop over them can remove members', () => {
+  const set = new ArraySet<string>()
+  for (const member of ['a', 'b', 'c', 'd']) set.add(member)
+  set.delete('b')
+  set.delete('b')
+  const seen: string[] = []
+  for (const member of set.members()) {
+    seen.push(member)
+    set.delete(member)
+  }
+
+  expect(seen.sort()).toEqual(['a', 'c', 'd'])
+  expect(set.members()).toEqual([])
+})
