@@ -23,22 +23,25 @@ test('with pushed authorization requests, the login redirect has only client_id 
 const pushing = await startCodeGate()
 
 test.each([
-  { status: 400, body: '{"error":"invalid_redirect_uri"}', problem: 'status 400, invalid_redirect_uri' },
-  { status: 401, body: '{"error":"invalid_client"}', problem: 'status 401, invalid_client' },
+  { error: 'invalid_redirect_uri', status: 400, remedy: /register the redirect URI http:\S+\/oauth2\/callback for/ },
+  { error: 'invalid_client', status: 401, remedy: /compare issuers\.main\.login\.client_id/ },
+  { error: 'unknown_error', status: 400, remedy: /register the redirect URI/ },
 ])(
-  'the gate replies 503 to a login and logs the problem when the issuer refuses the pushed authorization request: $problem',
-  async ({ problem, ...failure }) => {
+  'the gate replies 503 to a login and logs the remedy when the issuer refuses the pushed authorization request with $error',
+  async ({ error, status, remedy }) => {
     const { issuer, nodes, url } = pushing
     issuer.pushes = true
-    issuer.failure = failure
+    issuer.failure = { status, body: JSON.stringify({ error }) }
 
     const page = await new HttpBrowser().visit(`${url}/oauth2/start`, { redirects: 0 })
 
-    expect([page.status, page.field('retry-after')]).toEqual([503, '5'])
-    const line = await nodes[0]!.waitForLine((each) => each['problem'] === problem)
-    expect(line).toMatchObject({ level: 'warn', msg: 'login cannot be started', issuer: 'main' })
+    expect([page.status, page.field('retry-after')]).toEqual([503, undefined])
+    expect(page.body).not.toContain('<a ')
+    const line = await nodes[0]!.waitForLine((each) => String(each['problem']).includes(`(${error})`))
+    expect(line).toMatchObject({ level: 'warn', msg: 'login refused', reason: 'login-misconfigured', issuer: 'main' })
+    expect(line['problem']).toMatch(remedy)
     const record = await nodes[0]!.waitForRecord(({ id }) => id === page.field('x-request-id'))
-    expect(record).toMatchObject({ path: '/oauth2/start', reason: 'issuer-unreachable' })
+    expect(record).toMatchObject({ path: '/oauth2/start', reason: 'login-misconfigured' })
   },
 )
 

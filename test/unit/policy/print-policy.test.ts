@@ -52,6 +52,8 @@ const full = {
       login: {
         client_id: 'web',
         redirect: 'issuer',
+        host: 'auth.test',
+        return_to: ['*.app.test'],
         client_auth: 'client_secret_post',
         client_secret: { env: 'S', expires: '2030-01-31' },
         private_key: { file: 'key', expires: '2030-01-31' },
