@@ -131,7 +131,7 @@ async function openRooms(loaded: LoadedSettings, lines: LineWriter, log: NodeLog
   const lifetimes = { issuers: () => policy.current.issuers.values(), auditRecentMs: settings.audit.recentMs }
   const isKeyHeld = async (id: string): Promise<boolean> => (await ringKeys.service?.has('policy', id)) !== false
   const revisions = open(
-    cluster && activePolicy && openRevisions({ ...common, ...activePolicy, node, cluster, isKeyHeld }),
+    cluster && activePolicy && openRevisions({ ...common, ...activePolicy, node, cluster, traffic, isKeyHeld }),
   )
   const renewPolicyMacs = revisions && (() => revisions.service.renewMacs())
   const ringKeys = open(openKeys({ ...common, lifetimes, node, cluster, renewPolicyMacs }))
@@ -332,7 +332,7 @@ export class GatewayNode {
 
   #openAdmin(): Promise<AdminPlane> {
     const { settings, secrets, keys, limits, tokens, telemetry, traffic, lines, write, streams } = this.#rooms
-    const { expiries, expiryWatch, credentials, reload, targets, activePolicy, sessions } = this.#rooms
+    const { expiries, expiryWatch, credentials, reload, targets, activePolicy, sessions, revisions } = this.#rooms
     const { admin, probes, request, warnings } = settings
     const node = new NodeReadings({
       gate: this.#gate,
@@ -371,6 +371,7 @@ export class GatewayNode {
     const dependencies = { ...reads, shared, traces }
     const metrics = [
       ...(activePolicy ? [activePolicy.policy] : []),
+      ...(revisions ? [revisions.metrics] : []),
       traffic,
       limitMetrics(limits.limiter),
       ...requests,
@@ -480,5 +481,6 @@ function sharedOf({
     keys: ringKeys.service,
     revisions: revisions?.service,
     policyOwners: policy.source === 'cluster' ? policy.owners : {},
+    rollouts: revisions?.rollouts,
   }
 }

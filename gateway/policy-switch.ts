@@ -9,23 +9,24 @@ import type { NodeLog } from './telemetry/node-log.ts'
 
 /** Switches a running node to a changed policy, and logs the outcome of each change. */
 export class PolicySwitch implements PolicyFileEvents {
-  readonly #gate: Pick<Gate, 'runtime'>
+  readonly #gate: Pick<Gate, 'runtime' | 'baseRuntime'>
   readonly #followers: PolicyFollowers
   readonly #log: NodeLog['log']
   /** Time at which the policy in force was loaded, ms since the epoch, and number of rejected policy changes. */
   readonly history = { loadedAtMs: Date.now(), rejected: 0 }
 
-  constructor(gate: Pick<Gate, 'runtime'>, followers: PolicyFollowers, log: NodeLog['log']) {
+  constructor(gate: Pick<Gate, 'runtime' | 'baseRuntime'>, followers: PolicyFollowers, log: NodeLog['log']) {
     this.#gate = gate
     this.#followers = followers
     this.#log = log
   }
 
-  prepare(snapshot: Snapshot): Commit {
+  prepare(snapshot: Snapshot, isCanary = false): Commit {
     const { runtime, commit } = preparePolicy(snapshot, this.#followers)
     const fields = { ...countsOf(snapshot), relaxations: relaxationsOf(snapshot) }
     return () => {
       commit()
+      this.#gate.baseRuntime = isCanary ? this.#gate.runtime : undefined
       this.#gate.runtime = runtime
       this.history.loadedAtMs = Date.now()
       this.#log('info', 'policy changed', fields)

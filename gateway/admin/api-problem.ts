@@ -45,6 +45,16 @@ export const apiProblemCodes = {
     status: 403,
     why: 'the owner of a service may not make this change. `problems` has each part that is not granted, with its place and what to do; nothing was changed',
   },
+  rollout_running: {
+    status: 409,
+    why: 'some nodes try a revision as a canary; `number` is its number. Nothing was changed',
+  },
+  rollout_unknown: { status: 409, why: 'no rollout runs, or it ended at the same time' },
+  rollout_lost: { status: 409, why: 'Redis has lost the revision that is tried, so it cannot be promoted' },
+  canary_refused: {
+    status: 422,
+    why: 'the policy cannot be a canary; `problems` names each key. Nothing was changed',
+  },
   revision_unknown: { status: 404, why: 'the cluster keeps no revision with this number' },
   not_found: { status: 404, why: 'no operation has this path' },
   method_not_allowed: { status: 405, why: 'the path has no operation with this method; `Allow` lists the methods' },

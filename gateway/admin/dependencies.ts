@@ -12,6 +12,7 @@ import type { KeyService } from '../keys/key-service.ts'
 import type { LimitService } from '../limits/limit-service.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import type { RevisionService } from '../revisions/revision-service.ts'
+import type { Rollouts } from '../revisions/rollouts.ts'
 import type { RevocationService } from '../revocation/revocation-service.ts'
 import type { Revocations } from '../revocation/revocations.ts'
 import type { Sessions } from '../sessions/sessions.ts'
@@ -103,6 +104,7 @@ export interface SharedDependencies {
   readonly revisions: RevisionService | undefined
   /** Setting `policy.owners`: what the owner of each service may change. Empty with `policy.source: file`. */
   readonly policyOwners: Readonly<Record<string, OwnerGrant>>
+  readonly rollouts: Rollouts | undefined
   readonly cluster: Pick<Cluster, 'list' | 'acceptLoss' | 'status'>
   readonly revocations: Pick<Revocations, 'revoked' | 'size' | 'bytes'>
   readonly revocationService: Pick<RevocationService, 'revoke'>

@@ -1,4 +1,5 @@
 import type { Operation } from './operation.ts'
+import { abortRollout } from './operations/abort-rollout.ts'
 import { acceptLoss } from './operations/accept-loss.ts'
 import { applyPolicy } from './operations/apply-policy.ts'
 import { comparePolicy } from './operations/compare-policy.ts'
@@ -19,6 +20,7 @@ import { listSecrets } from './operations/list-secrets.ts'
 import { listSessions } from './operations/list-sessions.ts'
 import { listStreams } from './operations/list-streams.ts'
 import { listTraces } from './operations/list-traces.ts'
+import { promoteRollout } from './operations/promote-rollout.ts'
 import { replayAudit } from './operations/replay-audit.ts'
 import { resetLimit } from './operations/reset-limit.ts'
 import { revoke } from './operations/revoke.ts'
@@ -26,6 +28,7 @@ import { rollbackPolicy } from './operations/rollback-policy.ts'
 import { rotateKey } from './operations/rotate-key.ts'
 import { searchAudit } from './operations/search-audit.ts'
 import { showRevision } from './operations/show-revision.ts'
+import { showRollout } from './operations/show-rollout.ts'
 import { showStatus } from './operations/show-status.ts'
 import { showTrace } from './operations/show-trace.ts'
 import { verifyAudit } from './operations/verify-audit.ts'
@@ -42,6 +45,9 @@ export const operations: readonly Operation[] = [
   rollbackPolicy,
   listRevisions,
   showRevision,
+  showRollout,
+  promoteRollout,
+  abortRollout,
   revoke,
   listLimits,
   resetLimit,

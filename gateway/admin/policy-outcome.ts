@@ -1,4 +1,5 @@
 import { basename } from 'node:path'
+import { memberId } from '../cluster/member.ts'
 import { findPath } from '../config/find-path.ts'
 import { ConfigError, type Problem } from '../config/problem.ts'
 import type { PolicyDifference } from '../policy/difference/policy-difference.ts'
@@ -28,6 +29,25 @@ export function policyReply(
       const counts = { number, sequence, acknowledged: acknowledged.length, missing }
       const document = { outcome: 'activated', ...receipt }
       return { status: missing.length === 0 ? 200 : 202, document, note: { ...note, ...counts } }
+    }
+    case 'started': {
+      const { receipt, canary } = outcome
+      const { number, sequence, acknowledged, missing } = receipt
+      const nodes = canary.members.map(memberId)
+      const counts = { number, sequence, canary: nodes, acknowledged: acknowledged.length, missing }
+      const document = { outcome: 'started', ...receipt, canary_nodes: nodes }
+      return { status: missing.length === 0 ? 200 : 202, document, note: { ...note, ...counts } }
+    }
+    case 'rollout':
+      throw new ApiProblem('rollout_running', `a rollout of revision ${outcome.number} is running`, {
+        members: { number: outcome.number },
+        hint: 'wait for its end, or end it with `gatehouse rollout promote` or `gatehouse rollout abort`',
+      })
+    case 'no-canary': {
+      const { problems } = outcome
+      throw new ApiProblem('canary_refused', 'the policy cannot be tried on some nodes first', {
+        members: { problems },
+      })
     }
     case 'unchanged':
       return { status: 200, document: outcome, note: { ...note, unchanged: outcome.number } }

@@ -44,29 +44,31 @@ export const changeBody = {
     .describe('Longest wait for the acknowledgements of the nodes, ms. Default 10000.'),
 } as const
 
+const receipt = {
+  id: z.string().describe('Id of the change.'),
+  number: z.int().describe('Number of the new revision.'),
+  sequence: z.int().describe('Number of its activation. Each activation has a higher number than all before.'),
+  acknowledged: z
+    .array(z.strictObject({ node: z.string(), ms: z.number() }))
+    .describe('Nodes that enforce the revision, each with the time until its acknowledgement, ms.'),
+  missing: z.array(z.string()).describe('Nodes that have not acknowledged the activation.'),
+  fenced_by: z
+    .string()
+    .describe('Time from which no node decides by an older revision (RFC 3339), except on the routes in `not_fenced`.'),
+  not_fenced: z
+    .array(z.string())
+    .describe(
+      'Routes that a node without contact to Redis still serves by the previous revision: they were public, or had ' +
+        '`on_outage.revocation: stale`.',
+    ),
+} as const
+
+/** Receipt of a change of the policy. */
+export const policyReceipt = z.strictObject(receipt)
+
 /** Reply to a change of the policy. */
 export const policyChange = z.discriminatedUnion('outcome', [
-  z.strictObject({
-    outcome: z.literal('activated'),
-    id: z.string().describe('Id of the change.'),
-    number: z.int().describe('Number of the new revision.'),
-    sequence: z.int().describe('Number of its activation. Each activation has a higher number than all before.'),
-    acknowledged: z
-      .array(z.strictObject({ node: z.string(), ms: z.number() }))
-      .describe('Nodes that enforce the revision, each with the time until its acknowledgement, ms.'),
-    missing: z.array(z.string()).describe('Nodes that have not acknowledged the activation.'),
-    fenced_by: z
-      .string()
-      .describe(
-        'Time from which no node decides by an older revision (RFC 3339), except on the routes in `not_fenced`.',
-      ),
-    not_fenced: z
-      .array(z.string())
-      .describe(
-        'Routes that a node without contact to Redis still serves by the previous revision: they were public, or had ' +
-          '`on_outage.revocation: stale`.',
-      ),
-  }),
+  z.strictObject({ outcome: z.literal('activated'), ...receipt }),
   z.strictObject({
     outcome: z.literal('unchanged'),
     number: z.int().describe('Number of the active revision, which has the same files.'),
@@ -83,6 +85,16 @@ export const ownerProblem = z.strictObject({
   column: z.int().optional(),
   hint: z.string().describe('What is granted, and what to do.'),
 })
+
+/** Reply to an application of a policy. */
+export const policyApplication = z.discriminatedUnion('outcome', [
+  ...policyChange.options,
+  z.strictObject({
+    outcome: z.literal('started').describe('Some nodes try the revision as a canary.'),
+    ...receipt,
+    canary_nodes: z.array(z.string()).describe('Nodes that try the revision.'),
+  }),
+])
 
 /** Revision without its files. */
 export const revisionFacts = {

@@ -60,8 +60,11 @@ export interface ClusterStatus {
 
 /** The activation of the cluster's policy that a member enforces. */
 export interface MemberActivation {
+  /** Number of the revision by which the member decides. */
   readonly number: number
   readonly sequence: number
+  /** Whether the member tries this revision as a canary. */
+  readonly isCanary: boolean
   /** Number of the newest activation that the member could not apply. */
   readonly failed: number | undefined
 }
@@ -216,6 +219,11 @@ export class Cluster {
     return Math.min(Date.now(), positionMs(this.#position))
   }
 
+  /** Key of this member: unique for each start of the process. */
+  get key(): string {
+    return this.#key
+  }
+
   /** Id of the data in Redis, as this node last joined it; `''` before the first join. */
   get epoch(): string {
     return this.#epoch.id
@@ -236,12 +244,12 @@ export class Cluster {
     let listed = false
     for (let i = 0; i + 2 < rest.length; i += 3) {
       const read = readMemberFacts(rest[i + 1], rest[i]!)
-      const { bound_ms: _bound, event_kinds: _kinds, ...stated } = read
+      const { bound_ms: _, event_kinds: eventKinds, ...stated } = read
       facts.push(read)
       listed ||= rest[i] === this.#key
       const position = rest[i + 2]!
       const behindMs = position === '' || newest === '' ? 0 : positionMs(newest!) - positionMs(position)
-      members.push({ ...stated, position, lag_ms: Math.max(0, behindMs) })
+      members.push({ ...stated, key: rest[i]!, eventKinds, position, lag_ms: Math.max(0, behindMs) })
     }
     if (listed && !this.#hasLost(true)) this.#lastListed = facts
     return members.sort((a, b) => (a.id < b.id ? -1 : 1))
@@ -456,6 +464,7 @@ export class Cluster {
       policy_number: active?.number ?? null,
       policy_sequence: active?.sequence ?? null,
       policy_failed: active?.failed ?? null,
+      policy_canary: active?.isCanary ?? false,
       bound_ms: this.boundMs,
       event_kinds,
     }

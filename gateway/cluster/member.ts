@@ -1,7 +1,11 @@
 import type { Position } from './position.ts'
 
-/** A node of the cluster, as `gatehouse nodes` and the admin API list it. Names in snake_case are sent in replies. */
+/** A node of the cluster. Names in snake_case are sent in replies of the admin API. */
 export interface MemberListing {
+  /** Member key: unique for each start of the node process. */
+  readonly key: string
+  /** Kinds of events that the member applies. */
+  readonly eventKinds: readonly string[]
   readonly id: string
   /** host:port of the node's data plane. */
   readonly address: string
@@ -13,10 +17,18 @@ export interface MemberListing {
   readonly policy_sequence: number | null
   /** Number of the newest activation that the node could not apply; `null` when it could. */
   readonly policy_failed: number | null
+  /** Whether the node tries this revision as a canary. */
+  readonly policy_canary: boolean
   /** Position of the last event that the node applied. */
   readonly position: Position
   /** Time between the node's last applied event and the newest event in the log, ms. */
   readonly lag_ms: number
+}
+
+/** Node id in a member key, which is `<node id>~<random text>`. */
+export function memberId(key: string): string {
+  const end = key.lastIndexOf('~')
+  return end < 0 ? key : key.slice(0, end)
 }
 
 /** Facts that a member publishes about itself when it renews its lease. */
@@ -30,6 +42,8 @@ export interface MemberFacts {
   readonly policy_sequence: number | null
   /** Number of the newest activation that the member could not apply; `null` when it could. */
   readonly policy_failed: number | null
+  /** Whether the member tries this revision as a canary. */
+  readonly policy_canary: boolean
   /** Time without contact to Redis after which the member admits no request from its old state, ms. */
   readonly bound_ms: number
   /** Kinds of events that the member applies. It acknowledges other kinds too, and ignores them. */
@@ -54,6 +68,7 @@ export function readMemberFacts(json: string | null | undefined, key: string): M
     policy_number: count('policy_number'),
     policy_sequence: count('policy_sequence'),
     policy_failed: count('policy_failed'),
+    policy_canary: read['policy_canary'] === true,
     bound_ms: typeof bound === 'number' && bound > 0 ? bound : 0,
     event_kinds: kinds.filter((kind) => typeof kind === 'string'),
   }

@@ -90,6 +90,11 @@ export interface Gate {
   readonly recordsFacts: boolean
   /** The active policy. Replaced as a whole when the policy changes. */
   runtime: Runtime
+  /**
+   * Active policy of the cluster while this node tries another one, `runtime`, as a canary; `undefined` otherwise. Streams
+   * stay under the policy that admitted them, because a canary must not end a stream.
+   */
+  baseRuntime: Runtime | undefined
   /** True while the node drains; each response then closes its connection. */
   draining: boolean
 }
@@ -140,6 +145,7 @@ export const inertMembers = {
   tracer: undefined,
   audit: undefined,
   recordsFacts: false,
+  baseRuntime: undefined,
   draining: false,
 } as const satisfies Partial<Gate>
 

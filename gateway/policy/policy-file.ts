@@ -17,11 +17,12 @@ export interface PolicyFileEvents {
   /**
    * Called when a changed policy has compiled. Prepares everything that is needed to enforce the policy.
    *
+   * @param isCanary  whether the node only tries the policy: streams that the policy before admitted continue
    * @returns a function that activates the policy. If this function throws, that is a bug: the supervisor logs and
    *   counts the error
    * @throws {ConfigError} to reject the policy; the node must then be unchanged
    */
-  prepare(snapshot: Snapshot): Commit
+  prepare(snapshot: Snapshot, isCanary?: boolean): Commit
   /**
    * Called when a changed policy did not compile, or `prepare` rejected the policy. The active policy stays in force.
    * Called once for each change of the policy or of the error, and for each failed retry by `reload`.

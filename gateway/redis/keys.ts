@@ -54,6 +54,10 @@ export class RedisKeys {
   readonly policyRevisions: string
   /** String: the newest activation of a policy revision, with its MAC. */
   readonly policyActivation: string
+  /** String: the outcome of the last rollout of a policy revision, with its MAC. */
+  readonly policyRollout: string
+  /** String: key of the member that evaluates the running rollout. Expires when the member no longer renews it. */
+  readonly policyRolloutHolder: string
 
   constructor(prefix: string) {
     this.#prefix = prefix
@@ -69,6 +73,8 @@ export class RedisKeys {
     this.writingKeys = `${revocation}writing-keys`
     this.policyRevisions = `${revocation}policy:revisions`
     this.policyActivation = `${revocation}policy:activation`
+    this.policyRollout = `${revocation}policy:rollout`
+    this.policyRolloutHolder = `${revocation}policy:rollout-holder`
     this.epoch = `${revocation}epoch`
     this.settling = `${revocation}settling`
     this.members = `${revocation}members`
@@ -91,6 +97,16 @@ export class RedisKeys {
   /** Hash: for each node id, its vote on a policy. Expires after a minute. */
   policyVotes(id: string): string {
     return `${this.#prefix}{rev}:policy:votes:${id}`
+  }
+
+  /**
+   * Hash: for each member key, the requests that the member has counted since the start of a rollout, with a MAC. Expires
+   * after the rollout.
+   *
+   * @param sequence  number of the activation with which the rollout began
+   */
+  policyRolloutCounts(sequence: number): string {
+    return `${this.#prefix}{rev}:policy:rollout:${sequence}`
   }
 
   /** String: summary of the streams of one node, as JSON. Expires when the node no longer renews it. */

@@ -7,6 +7,7 @@
   KEYS[3]  facts: hash, the facts that each member publishes, JSON
   KEYS[4]  revisions: hash, envelope of each revision by number
   KEYS[5]  activation: envelope of the newest activation
+  KEYS[6]  rollout: envelope of the outcome of the last rollout
   ARGV[1]  kind of the event
   ARGV[2]  envelope of the activation
   ARGV[3]  expected value of KEYS[5]; '' when it must be absent
@@ -14,6 +15,7 @@
   ARGV[5]  envelope of the revision
   ARGV[6]  retention of events, ms
   ARGV[7]  number of revisions that are kept
+  ARGV[8]  envelope of the outcome of the rollout that the activation ends; '' when it ends none
   Returns  { id of the log entry, then for each current member: key, facts or '' }
            or, when KEYS[5] differs, { '' }
   Clock    Redis TIME
@@ -29,6 +31,7 @@ for _, member in ipairs(redis.call('ZRANGEBYSCORE', KEYS[2], string.format('(%.0
 end
 redis.call('HSET', KEYS[4], ARGV[4], ARGV[5])
 redis.call('SET', KEYS[5], ARGV[2])
+if ARGV[8] ~= '' then redis.call('SET', KEYS[6], ARGV[8]) end
 -- The caller has found no authentic revision with a higher number.
 for _, field in ipairs(redis.call('HKEYS', KEYS[4])) do
   local number = tonumber(field) or 0

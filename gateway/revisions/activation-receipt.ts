@@ -46,8 +46,8 @@ export interface ActivatedPolicy {
   readonly sentAt: number
   readonly number: number
   readonly sequence: number
-  /** Hash of the policy, as the members publish it. */
-  readonly revision: string
+  /** Hashes of the policies that the members enforce, as they publish them: two for a canary. */
+  readonly revisions: readonly string[]
   /** The policy before the activation. */
   readonly before: Snapshot
   readonly waitMs: number
@@ -88,14 +88,14 @@ export class ActivationReceipts {
   /** Waits until every awaited member enforces the activation, or a later one. */
   async #acknowledgements(
     awaited: ReadonlySet<string>,
-    { sequence, revision, sentAt, waitMs }: ActivatedPolicy,
+    { sequence, revisions, sentAt, waitMs }: ActivatedPolicy,
   ): Promise<Acknowledged[]> {
     const acknowledged = new Map<string, Acknowledged>()
     for (;;) {
       for (const { id, policy_sequence: reached, revision: enforced } of await this.#listing()) {
         if (!awaited.has(id) || acknowledged.has(id) || reached === null || reached < sequence) continue
         // After Redis lost an activation, another one can have its sequence.
-        if (reached === sequence && enforced !== revision) continue
+        if (reached === sequence && !revisions.includes(enforced)) continue
         acknowledged.set(id, { node: id, ms: Math.round((performance.now() - sentAt) * 100) / 100 })
       }
       if (acknowledged.size === awaited.size || performance.now() - sentAt >= waitMs) return [...acknowledged.values()]

@@ -10,6 +10,7 @@ import type { PolicyFileEvents } from '../policy/policy-file.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import { instruments } from '../telemetry/instruments.ts'
 import type { MetricSink, MetricSource } from '../telemetry/metrics.ts'
+import { CanaryTrial } from './canary-trial.ts'
 import { type CompilerDependencies, compiledPolicy, type HeldPolicy } from './compiled-policy.ts'
 import type { Envelopes, UnopenedEnvelope } from './envelope.ts'
 import { type FailedActivation, Hindrance } from './hindrance.ts'
@@ -24,7 +25,7 @@ import {
   readActivation,
   sourceOf,
 } from './revision.ts'
-import { ACTIVATION_EVENT, type RevisionStore, type SealedPolicy } from './revision-store.ts'
+import { ACTIVATION_EVENT, CANARY_EVENT, type RevisionStore, type SealedPolicy } from './revision-store.ts'
 import { type FoundPolicy, openRevision } from './sealed-policy.ts'
 
 /** Time between two reads of the activation, ms. An event can be lost, and an activation can be written without one. */
@@ -51,6 +52,16 @@ export interface ActivePolicyDependencies extends CompilerDependencies {
   readonly log: PolicyLog
 }
 
+/** Membership of a node in the cluster, as its policy needs it. */
+export interface Membership {
+  /** Key of the node in the list of members. */
+  readonly key: string
+  /** Time of the last read of the event log whose events are applied. */
+  readonly lastRead: () => ReadTime
+  /** Whether another process has a key of kind `policy`, or enforces a later activation. */
+  readonly isKnownElsewhere: (key: string) => Promise<boolean>
+}
+
 /** Causes for which a text from Redis is not accepted as policy. */
 export type RefusalCause = 'forged' | 'unknown-key' | 'older' | 'unknown-form'
 
@@ -59,7 +70,7 @@ export type RefusalCause = 'forged' | 'unknown-key' | 'older' | 'unknown-form'
  * MAC, and never returns to an older one.
  */
 export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
-  readonly kinds = [ACTIVATION_EVENT]
+  readonly kinds = [ACTIVATION_EVENT, CANARY_EVENT]
   readonly #dependencies: ActivePolicyDependencies
   readonly #task = new Supervisor('policy-watch')
   readonly #refused = new Map<RefusalCause, number>([
@@ -69,6 +80,7 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
     ['unknown-form', 0],
   ])
   readonly #hindrance = new Hindrance()
+  readonly #trial: CanaryTrial
   #held: HeldPolicy
   /** Older policy on disk, for a start at which the process cannot be prepared for the newest one. */
   #older: FoundPolicy | undefined
@@ -88,7 +100,7 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
   #isConfirmed = false
   /** Whether another process has a key of kind `policy`, or enforces a later activation. */
   #isKnownElsewhere: (key: string) => Promise<boolean> = async () => true
-  #compiled: { readonly hash: string; readonly base: HeldPolicy; readonly snapshot: Snapshot } | undefined
+  #compiled: { readonly hash: string; readonly base: Snapshot; readonly snapshot: Snapshot } | undefined
   #close = (): void => undefined
 
   /** @param older  authentic policy on disk that is older than `held` */
@@ -96,14 +108,23 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
     this.#dependencies = dependencies
     this.#held = held
     this.#older = older
+    const { envelopes, log } = dependencies
+    this.#trial = new CanaryTrial({ envelopes, log, compile: (files) => this.tryCandidate(files) })
   }
 
+  /** The policy by which this process decides: the active one, or that of a canary for which it was chosen. */
   get current(): Snapshot {
-    return this.#held.snapshot
+    return this.#trial.snapshot ?? this.#held.snapshot
   }
 
+  /** The active policy of the cluster, as this process knows it. */
   get held(): HeldPolicy {
     return this.#held
+  }
+
+  /** Why this process does not enforce the canary for which it was chosen. */
+  get canaryProblem(): string | undefined {
+    return this.#trial.problem
   }
 
   /** Newer activation that this process could not apply; `undefined` when it enforces the newest that it knows. */
@@ -129,7 +150,9 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
   /** The activation as this process publishes it to the other members. */
   get published(): MemberActivation {
     const { number, sequence } = this.#held.activation
-    return { number, sequence, failed: this.failed?.activation.sequence }
+    const { canary } = this.#trial
+    const failed = this.failed?.activation.sequence
+    return { number: canary?.number ?? number, sequence, isCanary: canary !== undefined, failed }
   }
 
   /** Whether the activation has a MAC by another key than the writing key. */
@@ -142,17 +165,14 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
   /**
    * Reads revisions from this store from now on.
    *
-   * @param cluster  on a node: time of the last read of the event log whose events are applied, and whether another
-   *   process has a key of kind `policy` or enforces a later activation
+   * @param membership  membership of this process in the cluster, on a node
    */
-  attach(
-    store: RevisionStore,
-    cluster?: { readonly lastRead: () => ReadTime; readonly isKnownElsewhere: (key: string) => Promise<boolean> },
-  ): void {
+  attach(store: RevisionStore, membership?: Membership): void {
     this.#store = store
-    if (cluster === undefined) return
-    this.#lastRead = cluster.lastRead
-    this.#isKnownElsewhere = cluster.isKnownElsewhere
+    if (membership === undefined) return
+    this.#lastRead = membership.lastRead
+    this.#isKnownElsewhere = membership.isKnownElsewhere
+    this.#trial.member = membership.key
   }
 
   /** States that this process starts with an older policy on disk, because it cannot enforce the active one. */
@@ -219,18 +239,18 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
   tryCandidate(files: readonly PolicyText[]): Snapshot {
     const { check, folder, publicUrls } = this.#dependencies
     const hash = hashOf(files)
-    if (this.#compiled?.hash === hash && this.#compiled.base === this.#held) return this.#compiled.snapshot
+    if (this.#compiled?.hash === hash && this.#compiled.base === this.#held.snapshot) return this.#compiled.snapshot
     const snapshot = compilePolicy(sourceOf(files, folder), { previous: this.#held.snapshot, publicUrls })
     check(snapshot)
     this.#events?.prepare(snapshot)
-    this.#compiled = { hash, base: this.#held, snapshot }
+    this.#compiled = { hash, base: this.#held.snapshot, snapshot }
     return snapshot
   }
 
   collect(sink: MetricSink): void {
-    const { activation } = this.#held
-    sink.value(instruments.policyNumber, activation.number, {})
-    sink.value(instruments.policyActivation, activation.sequence, {})
+    const { number, sequence } = this.published
+    sink.value(instruments.policyNumber, number, {})
+    sink.value(instruments.policyActivation, sequence, {})
     sink.value(instruments.policyBehind, Number(this.isHindered), {})
     for (const [cause, count] of this.#refused) sink.value(instruments.policyRefused, count, { cause })
   }
@@ -311,7 +331,12 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
 
   async #take(activation: Activation, text: string): Promise<void> {
     if (this.#hindrance.isTooSoonFor(activation)) return
-    const sealedRevision = await this.#store!.revision(activation.number).catch((fault) => {
+    const isSame = isSameRevision(activation, this.#held.activation)
+    const canary = this.#trial.chosenFor(activation)
+    const [sealedRevision, sealedCanary] = await Promise.all([
+      isSame ? this.#held.sealed.revision : this.#store!.revision(activation.number),
+      canary && this.#store!.revision(canary.number),
+    ]).catch((fault) => {
       this.#hindrance.fail(activation, fault)
       throw fault
     })
@@ -322,13 +347,17 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
       return
     }
     try {
-      const snapshot = this.tryCandidate(revision.files)
-      const commit = this.#events?.prepare(snapshot)
+      const snapshot = isSame ? this.#held.snapshot : this.tryCandidate(revision.files)
+      const isInForce = isSame && this.#trial.canary === undefined
+      const commit = isInForce ? undefined : this.#events?.prepare(snapshot)
       keepCopy(this.#dependencies, { activation, sealed })
       commit?.()
+      this.#trial.end()
       this.#held = { activation, revision, sealed, snapshot }
       this.#hindrance.clear()
       this.#isConfirmed = true
+      // In the same tick: a member that acknowledges the activation enforces its canary.
+      if (canary !== undefined) this.#trial.begin(canary, sealedCanary ?? '', this.#events)
     } catch (error) {
       this.#fail(activation, error)
       if (error instanceof ConfigError) return
@@ -376,4 +405,9 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
   #fail(activation: Activation, error: unknown): void {
     if (this.#hindrance.fail(activation, error)) this.#events?.rejected(error)
   }
+}
+
+/** Whether two activations are of the same revision. */
+function isSameRevision(a: Activation, b: Activation): boolean {
+  return a.number === b.number && a.hash === b.hash
 }

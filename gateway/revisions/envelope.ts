@@ -21,7 +21,7 @@ export interface UnopenedEnvelope {
  * Content of an envelope. An envelope of one kind is never accepted as another kind. A rejected candidate must not pass
  * for the revision that later got its number.
  */
-export type EnvelopeKind = 'revision' | 'activation' | 'candidate' | 'vote'
+export type EnvelopeKind = 'revision' | 'activation' | 'candidate' | 'vote' | 'rollout-counts' | 'rollout-outcome'
 
 /**
  * Authenticates texts that are stored in Redis, with a key that Redis does not have: HMAC-SHA256 (RFC 2104) over the

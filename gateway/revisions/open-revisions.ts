@@ -1,9 +1,15 @@
 import { Supervisor } from '../base/supervisor.ts'
 import type { ClusterRoom } from '../cluster/open-cluster.ts'
+import type { MetricSource } from '../telemetry/metrics.ts'
+import type { Traffic } from '../telemetry/traffic.ts'
 import type { ActivePolicy, PolicyLog } from './active-policy.ts'
 import type { Envelopes } from './envelope.ts'
 import { RevisionService } from './revision-service.ts'
 import { RevisionStore } from './revision-store.ts'
+import { RolloutMetrics } from './rollout-metrics.ts'
+import { RolloutStore } from './rollout-store.ts'
+import { RolloutWatch } from './rollout-watch.ts'
+import { Rollouts } from './rollouts.ts'
 import { Voter } from './voter.ts'
 
 /**
@@ -17,6 +23,8 @@ export interface RevisionsDependencies {
   readonly envelopes: Envelopes
   readonly node: { readonly id: string }
   readonly cluster: Pick<ClusterRoom, 'link' | 'cluster' | 'client'>
+  /** Counters of the requests of this node. */
+  readonly traffic: Pick<Traffic, 'outcomes'>
   readonly log: PolicyLog
   /** Whether any process of the cluster has a key of kind `policy`. @throws {RedisFault} as a rejection */
   readonly isKeyHeld: (id: string) => Promise<boolean>
@@ -25,6 +33,8 @@ export interface RevisionsDependencies {
 /** The revisions of the cluster's policy, on a node with `policy.source: cluster`. */
 export interface RevisionsRoom {
   readonly service: RevisionService
+  readonly rollouts: Rollouts
+  readonly metrics: MetricSource
   /**
    * Whether this node must not be ready: it cannot apply the active revision, and another member has applied it. If no
    * member can apply it, all stay ready with the revision before.
@@ -39,19 +49,28 @@ export function openRevisions({
   envelopes,
   node,
   cluster,
+  traffic,
   log,
   isKeyHeld,
 }: RevisionsDependencies): RevisionsRoom {
   const { link, client } = cluster
   const store = new RevisionStore(client, link.keys)
+  const { key, freshness } = cluster.cluster
   policy.attach(store, {
-    lastRead: () => cluster.cluster.freshness.lastRead,
-    isKnownElsewhere: async (key) =>
-      (await isKeyHeld(key)) || (await othersEnforce(cluster.cluster, node.id, policy)) !== 'older',
+    key,
+    lastRead: () => freshness.lastRead,
+    isKnownElsewhere: async (id) =>
+      (await isKeyHeld(id)) || (await othersEnforce(cluster.cluster, node.id, policy)) !== 'older',
   })
   cluster.cluster.register(policy)
   cluster.cluster.register(new Voter({ node: node.id, store, envelopes, policy }))
-  const service = new RevisionService({ policy, store, envelopes, cluster: cluster.cluster, log })
+  const rolloutStore = new RolloutStore(client, link.keys)
+  const metrics = new RolloutMetrics(() => policy.held.activation.canary !== undefined)
+  const common = { policy, store, rollouts: rolloutStore, envelopes, cluster: cluster.cluster, metrics, log }
+  const service = new RevisionService(common)
+  const rollouts = new Rollouts(common)
+  const isConnected = () => store.connected
+  const watch = new RolloutWatch({ ...common, rollouts, store: rolloutStore, traffic, node, member: key, isConnected })
   let isBehind = false
   const look = async (): Promise<void> => {
     // A fault can be over, such as a Redis that did not reply.
@@ -70,10 +89,15 @@ export function openRevisions({
   })
   return {
     service,
+    rollouts,
+    metrics,
     get isBehind() {
       return isBehind && policy.isHindered
     },
-    close: end,
+    close() {
+      watch.close()
+      end()
+    },
   }
 }
 

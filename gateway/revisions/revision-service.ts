@@ -1,31 +1,39 @@
 import { performance } from 'node:perf_hooks'
 import { PacedQueue } from '../base/paced-queue.ts'
+import type { MemberListing } from '../cluster/member.ts'
 import { ConfigError, type Problem } from '../config/problem.ts'
 import type { Snapshot } from '../policy/snapshot.ts'
 import { type ActivationReceipt, ActivationReceipts, type ReceiptCluster } from './activation-receipt.ts'
 import type { ActivePolicy, PolicyLog } from './active-policy.ts'
+import { type CanaryOrder, canaryObstacles, chooseCanaryMembers, memberObstacles } from './canary-order.ts'
 import { collectVotes } from './collect-votes.ts'
 import type { HeldPolicy } from './compiled-policy.ts'
 import type { Envelopes } from './envelope.ts'
 import {
   type Activation,
+  type Canary,
   hashOf,
+  highestNumber,
   type PolicyText,
   printActivation,
   printRevision,
   type Revision,
   type RevisionFacts,
   readRevision,
+  sourceOf,
 } from './revision.ts'
-import type { RevisionStore, SealedPolicy } from './revision-store.ts'
+import { ACTIVATION_EVENT, CANARY_EVENT, type RevisionStore, type SealedPolicy } from './revision-store.ts'
+import type { RolloutMetrics } from './rollout-metrics.ts'
+import { outcomeOf, sealOutcome } from './rollout-outcome.ts'
 import { openRevision } from './sealed-policy.ts'
-import type { Objection } from './vote.ts'
+import type { Objection, VoteProblem } from './vote.ts'
 
 /** Comparisons of policies that run or wait, at most. */
 const COMPARISONS_MAX = 8
 
 export interface RevisionServiceDependencies {
   readonly policy: ActivePolicy
+  readonly metrics: Pick<RolloutMetrics, 'count'>
   readonly store: RevisionStore
   readonly envelopes: Envelopes
   readonly cluster: ReceiptCluster
@@ -48,10 +56,18 @@ export interface PolicyOrder {
    * Throws to refuse the change. The change is made only while this revision is the active one.
    */
   readonly review?: ((active: Revision, files: readonly PolicyText[]) => void) | undefined
+  /** Tries the policy on a share of the nodes first. */
+  readonly canary?: CanaryOrder | undefined
 }
 
 export type PolicyOutcome =
   | { readonly outcome: 'activated'; readonly receipt: ActivationReceipt }
+  /** Some nodes try the policy. `receipt.number` is the number of its revision; the active revision stays active. */
+  | { readonly outcome: 'started'; readonly receipt: ActivationReceipt; readonly canary: Canary }
+  /** A rollout runs: `number` is the revision that is tried. */
+  | { readonly outcome: 'rollout'; readonly number: number }
+  /** The policy, or the cluster, cannot have a canary. */
+  | { readonly outcome: 'no-canary'; readonly problems: readonly VoteProblem[] }
   /** The files are those of the active revision. */
   | { readonly outcome: 'unchanged'; readonly number: number }
   /** Another revision is active than the caller compared with. `since` lists the revisions after it. */
@@ -164,12 +180,20 @@ export class RevisionService {
     const files = typeof order.files === 'function' ? order.files(base.revision.files) : order.files
     const hash = hashOf(files)
     // Before the comparison of `against`, so that a caller who got no reply can send the same change again.
-    if (hash === base.activation.hash) return { outcome: 'unchanged', number: base.activation.number }
+    const running = base.activation.canary
+    // A rollback ends a rollout, also a rollback to the active content.
+    const endsRollout = why === 'rollback' && running !== undefined
+    if (hash === base.activation.hash && !endsRollout) {
+      return { outcome: 'unchanged', number: base.activation.number }
+    }
+    if (running !== undefined && why === 'apply') return { outcome: 'rollout', number: running.number }
     if (against !== undefined && against !== base.activation.number) return this.#conflict(against)
     order.review?.(base.revision, files)
     const invalid = this.#problemsOf(files)
     if (invalid !== undefined) return { outcome: 'invalid', problems: invalid }
-    const number = (await this.#highest(base.activation.number)) + 1
+    const obstacles = order.canary === undefined ? [] : await this.#canaryObstacles(base, files)
+    if (obstacles.length > 0) return { outcome: 'no-canary', problems: obstacles }
+    const number = (await this.#highest(highestNumber(base.activation))) + 1
     const facts = { number, hash, author, time: new Date().toISOString() }
     const proposed: Revision = { ...facts, message, files }
     const { objections, ...votes } = await collectVotes(this.#dependencies, {
@@ -180,17 +204,60 @@ export class RevisionService {
       log('warn', 'policy not activated: members cannot enforce it', { number, author, objections })
       return { outcome: 'rejected', objections }
     }
+    const { time } = votes
     const sequence = votes.sequence + 1
-    const activation = printActivation({ ...facts, sequence, time: votes.time, why })
+    const canary = order.canary && (await this.#canary(order.canary, { ...facts, time }))
+    const enforced =
+      canary === undefined ? facts : { author, number: base.activation.number, hash: base.activation.hash }
+    const activation = printActivation({
+      ...enforced,
+      time,
+      sequence,
+      why: canary === undefined ? why : 'canary',
+      canary,
+    })
     const revision = envelopes.seal('revision', printRevision(proposed))
     const sealed: SealedPolicy = { activation: envelopes.seal('activation', activation), number, revision }
-    const sentMs = Date.now()
-    const sentAt = performance.now()
-    const written = await store.activate(sealed, base.sealed.activation)
+    const aborted = running && outcomeOf(base.activation, running, { ...rolledBack, by: author, ended: time })
+    const times = { sentMs: Date.now(), sentAt: performance.now(), waitMs }
+    const written = await store.activate(sealed, base.sealed.activation, {
+      kind: canary === undefined ? ACTIVATION_EVENT : CANARY_EVENT,
+      outcome: aborted && sealOutcome(envelopes, aborted),
+    })
     if (written === undefined) return this.#conflict(base.activation.number)
-    const active = { number, sequence, revision: policy.tryCandidate(files).revision }
-    const activated = { ...active, sentMs, sentAt, before: base.snapshot, waitMs }
-    return { outcome: 'activated', receipt: await this.#receipts.collect(written, activated) }
+    if (aborted !== undefined) this.#dependencies.metrics.count(aborted.outcome)
+    const revisions = [policy.tryCandidate(files).revision, ...(canary === undefined ? [] : [base.snapshot.revision])]
+    const activated = { number, sequence, revisions, before: base.snapshot, ...times }
+    const receipt = await this.#receipts.collect(written, activated)
+    return canary === undefined ? { outcome: 'activated', receipt } : { outcome: 'started', receipt, canary }
+  }
+
+  /** Why a policy, or the cluster, cannot have a canary. @throws {RedisFault} as a rejection */
+  async #canaryObstacles(base: HeldPolicy, files: readonly PolicyText[]): Promise<readonly VoteProblem[]> {
+    const before = { document: sourceOf(base.revision.files, '').document, snapshot: base.snapshot }
+    const after = { document: sourceOf(files, '').document, snapshot: this.tryCandidate(files) }
+    return [...canaryObstacles(before, after), ...memberObstacles(await this.#followers())]
+  }
+
+  /** Chooses the members of a canary. @throws {RedisFault} as a rejection */
+  async #canary(
+    { percent, forMs, maxFaultsPercent, maxNewDenialsPercent }: CanaryOrder,
+    { number, hash, time: started }: Pick<Revision, 'number' | 'hash' | 'time'>,
+  ): Promise<Canary> {
+    return {
+      number,
+      hash,
+      members: chooseCanaryMembers(await this.#followers(), percent, hash),
+      started,
+      for_ms: forMs,
+      max_faults_percent: maxFaultsPercent,
+      max_new_denials_percent: maxNewDenialsPercent,
+    }
+  }
+
+  /** Members that enforce the policy of the cluster. @throws {RedisFault} as a rejection */
+  async #followers(): Promise<MemberListing[]> {
+    return (await this.#dependencies.cluster.list()).filter(({ policy_sequence }) => policy_sequence !== null)
   }
 
   /**
@@ -230,6 +297,8 @@ export class RevisionService {
     return hash === undefined ? undefined : openRevision(envelopes, text, { number, hash })
   }
 }
+
+const rolledBack = { outcome: 'aborted', why: 'a rollback activated an earlier revision' } as const
 
 function factsOf({ number, hash, author, message, time }: Revision): RevisionFacts {
   return { number, hash, author, message, time }

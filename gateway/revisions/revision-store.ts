@@ -7,6 +7,8 @@ import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 /** Kinds of the events about the policy. */
 export const ACTIVATION_EVENT = 'policy'
 export const CANDIDATE_EVENT = 'policy-candidate'
+/** Kind of an activation with a canary. A member that does not apply this kind does not know canaries. */
+export const CANARY_EVENT = 'policy-canary'
 
 /** Number of revisions that Redis keeps. */
 const KEPT_REVISIONS = 200
@@ -18,6 +20,13 @@ export interface SealedPolicy {
   readonly activation: string
   readonly number: number
   readonly revision: string
+}
+
+interface ActivateOptions {
+  /** Kind of the event. */
+  readonly kind?: typeof ACTIVATION_EVENT | typeof CANARY_EVENT
+  /** Envelope of the outcome of the rollout that the activation ends. */
+  readonly outcome?: string | undefined
 }
 
 /** Reads and writes the revisions, the activation and the candidates in Redis. Nothing that it reads is verified. */
@@ -69,14 +78,20 @@ export class RevisionStore {
   /**
    * Activates a revision.
    *
+   * @param sealed  the activation, and the revision with the highest number. It is another revision than the active one
+   *   when the activation begins a canary, or withdraws it
    * @param expected  envelope of the activation that the new one follows; `''` for the first one
    * @returns `undefined` when another activation took place
    * @throws {RedisFault} as a rejection
    */
-  async activate({ activation, number, revision }: SealedPolicy, expected: string): Promise<WrittenEvent | undefined> {
-    const { events, members, memberFacts, policyRevisions, policyActivation } = this.#keys
-    const names = [events, members, memberFacts, policyRevisions, policyActivation]
-    const terms = [ACTIVATION_EVENT, activation, expected, number, revision, KEEP_EVENTS_MS, KEPT_REVISIONS]
+  async activate(
+    { activation, number, revision }: SealedPolicy,
+    expected: string,
+    { kind = ACTIVATION_EVENT, outcome = '' }: ActivateOptions = {},
+  ): Promise<WrittenEvent | undefined> {
+    const { events, members, memberFacts, policyRevisions, policyActivation, policyRollout } = this.#keys
+    const names = [events, members, memberFacts, policyRevisions, policyActivation, policyRollout]
+    const terms = [kind, activation, expected, number, revision, KEEP_EVENTS_MS, KEPT_REVISIONS, outcome]
     const reply = (await this.#scripts.activate(names, terms)) as string[]
     return reply[0] === '' ? undefined : readWrittenEvent(reply)
   }

@@ -29,15 +29,33 @@ const facts = {
 
 const revisionBody = z.strictObject({ ...facts, files: z.string() })
 
+const canaryBody = z.strictObject({
+  /** Number and hash of the revision that some members try. */
+  number: facts.number,
+  hash: facts.hash,
+  /** Keys of the members that enforce it. A restarted node has another key, and enforces the active revision. */
+  members: z.array(z.string()).min(1),
+  /** Start, by the clock of Redis (RFC 3339). */
+  started: z.string(),
+  for_ms: z.int().min(1),
+  /** Largest accepted difference of the shares of faults and of refusals, percent of the requests of a route. */
+  max_faults_percent: z.number(),
+  max_new_denials_percent: z.number(),
+})
+
 const activationBody = z.strictObject({
   /** Number of the activation. Later activations have higher numbers, also when they activate an old policy. */
   sequence: z.int().min(1),
   number: facts.number,
   hash: facts.hash,
   author: z.string(),
-  why: z.enum(['seed', 'apply', 'rollback']),
-  /** Time of the vote by the Redis clock (RFC 3339); the clock of a node could be set back. */
+  why: z.enum(['seed', 'apply', 'rollback', 'canary', 'promotion', 'withdrawal']),
+  /** Time of the change by the Redis clock (RFC 3339); the clock of a node could be set back. */
   time: z.string(),
+  /** Another revision that some members enforce for a time, to compare it with `number`. */
+  canary: canaryBody.optional(),
+  /** Highest number of a revision, if it is above `number`: the number of a withdrawn revision is not used again. */
+  highest: facts.number.optional(),
 })
 
 /** Facts about a revision, without its files. */
@@ -50,6 +68,14 @@ export interface Revision extends RevisionFacts {
 
 /** The statement that a revision is the active policy of the cluster. */
 export type Activation = Readonly<z.output<typeof activationBody>>
+
+/** A revision that some members of the cluster try. */
+export type Canary = Readonly<z.output<typeof canaryBody>>
+
+/** Highest number of a revision that an activation names. */
+export function highestNumber({ number, canary, highest }: Activation): number {
+  return Math.max(number, canary?.number ?? 0, highest ?? 0)
+}
 
 const policyText = z.array(z.strictObject({ name: z.string(), text: z.string() }))
 

@@ -130,6 +130,15 @@ export const instruments = {
     'Activations of a policy in Redis that this process did not accept. `cause`: `forged`, the MAC is wrong; `unknown-key`, this process lacks the key; `older`, the process already enforces a newer activation; `unknown-form`, a newer version wrote it.',
     ['cause'],
   ),
+  policyRollout: gauge(
+    'policy_rollout_running',
+    '1 while some nodes try a revision of the cluster policy as a canary; else 0. Only with policy.source: cluster.',
+  ),
+  policyRollouts: counter(
+    'policy_rollouts_total',
+    'Rollouts of a revision of the cluster policy that this node ended. `outcome`: `promoted`, `withdrawn`, `undecided` (withdrawn for lack of requests) or `aborted`.',
+    ['outcome'],
+  ),
   policyRejected: counter(
     'policy_rejected_total',
     'Policy changes that the node rejected: invalid policies, and policies that need a missing key or an unreadable secret. The previous policy stays active.',

@@ -24,6 +24,29 @@ const retries = 2
  */
 const goneMax = 1000
 
+/** Numbers of finished exchanges of a route by their outcome, since the start of the process. */
+export interface RouteOutcomes {
+  readonly requests: number
+  /** Refused, or sent to a login. */
+  readonly denials: number
+  /** Answered with a status from 500, by the gate or the service, or cut off by the service. Without denials. */
+  readonly faults: number
+  /** Failures of the gate. They are faults too. */
+  readonly failures: number
+  /** gRPC calls that ended with a status that means a fault. A failure of the gate in a call is one too. */
+  readonly grpcFaults: number
+}
+
+const loginReasons: readonly Reason[] = ['login-begun', 'login-choice', 'login-switch-asked']
+/** Reasons of requests that were not admitted, without failures. */
+const denialReasons = [...loginReasons, ...reasonNames.filter((reason) => decisionOf(reason) === 'refused')]
+const failureReasons = reasonNames.filter((reason) => decisionOf(reason) === 'failed')
+/** Denials with a status from 500. */
+const faultyDenials = denialReasons.filter((reason) => reasons[reason].status >= 500)
+const class5xx = classNames.indexOf('5xx')
+/** UNKNOWN, DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE, DATA_LOSS. */
+const grpcFaultCodes = [2, 4, 13, 14, 15]
+
 /** A finished exchange. Times are monotonic, in ms; a time is 0 when the exchange did not reach its step. */
 export interface EndedExchange {
   readonly route: { readonly id: string } | undefined
@@ -72,6 +95,15 @@ class RouteTraffic {
     if (!head.grpc) return
     this.#calls ??= new Float64Array(GRPC_CODES + 1)
     this.#calls[downstream.grpcStatus ?? GRPC_CODES]!++
+  }
+
+  get outcomes(): RouteOutcomes {
+    const sum = (names: readonly Reason[]) =>
+      names.reduce((total, reason) => total + this.#reasons[indexOf[reason]]!, 0)
+    const grpcFaults = grpcFaultCodes.reduce((total, code) => total + (this.#calls?.[code] ?? 0), 0)
+    const faults = this.#classes[class5xx]! - sum(faultyDenials) + sum(['reply-broken'])
+    const requests = this.#reasons.reduce((total, count) => total + count, 0)
+    return { requests, denials: sum(denialReasons), faults, failures: sum(failureReasons), grpcFaults }
   }
 
   collect(sink: MetricSink, route: string): void {
@@ -135,6 +167,13 @@ export class Traffic implements MetricSource {
       this.#gone.delete(id)
       this.#routes.delete(id)
     }
+  }
+
+  /** Outcomes by the id of the route; `''`: exchanges that matched no route. */
+  outcomes(): Map<string, RouteOutcomes> {
+    const found = new Map([['', this.#unrouted.outcomes]])
+    for (const [id, traffic] of this.#routes) found.set(id, traffic.outcomes)
+    return found
   }
 
   collect(sink: MetricSink): void {

@@ -107,7 +107,14 @@ export async function policyEditor(
   const store = openStore(link.store, link.keys)
   policy.attach(store)
   return new PolicyEditor(
-    new RevisionService({ policy, store, envelopes, cluster, log: () => undefined }),
+    new RevisionService({
+      policy,
+      store,
+      metrics: { count: () => undefined },
+      envelopes,
+      cluster,
+      log: () => undefined,
+    }),
     store,
     policy,
   )

@@ -2,6 +2,8 @@ import { z } from 'zod'
 import { entryName } from '../../config/entry-name.ts'
 import { replaceService } from '../../revisions/replace-service.ts'
 import type { PolicyText, Revision } from '../../revisions/revision.ts'
+import { ApiProblem } from '../api-problem.ts'
+import { canaryBody, canaryOrder } from '../canary-shape.ts'
 import { changesSince } from '../compared-revision.ts'
 import { operation } from '../operation.ts'
 import { requireOwnerChange } from '../owner-review.ts'
@@ -10,8 +12,8 @@ import {
   changeBody,
   exampleChange,
   exampleFiles,
+  policyApplication,
   policyBodyMaxBytes,
-  policyChange,
   policyFilesBody,
   revisionNumber,
 } from '../policy-shape.ts'
@@ -27,8 +29,9 @@ export const applyPolicy = operation({
   description:
     'Every node first compiles the policy, with its own secrets and files, and votes within 5 s. If a node votes no, or a ' +
     'live node does not vote, nothing changes. Otherwise the policy becomes a new revision, which all nodes enforce. The ' +
-    'author of the revision is the subject of the token. A caller with the scope gatehouse:policy:SERVICE must set `only` to ' +
-    'this service, and may change what the setting `policy.owners.SERVICE` grants.',
+    'author of the revision is the subject of the token. With `canary`, some nodes try the revision first. A caller with ' +
+    'the scope gatehouse:policy:SERVICE must set `only` to this service, cannot set `canary`, and may change what the ' +
+    'setting `policy.owners.SERVICE` grants.',
   scope: 'gatehouse:policy',
   serviceOf: ({ only }) => only,
   bodyMaxBytes: policyBodyMaxBytes,
@@ -43,24 +46,27 @@ export const applyPolicy = operation({
     against: revisionNumber
       .optional()
       .describe('Number of the revision that the caller compared with. If another one is active, the reply is 409.'),
+    canary: canaryBody.optional(),
     ...changeBody,
   }),
   replies: {
     200: {
       description: 'Every node enforces the revision, or the files are those of the active one.',
-      schema: policyChange,
+      schema: policyApplication,
     },
     202: {
       description: 'The revision is active. Some nodes have not acknowledged the activation yet.',
-      schema: policyChange,
+      schema: policyApplication,
     },
   },
   problems: [
     'policy_from_file',
     'policy_conflict',
+    'rollout_running',
     'policy_invalid',
     'policy_not_granted',
     'policy_rejected',
+    'canary_refused',
     'cluster_unavailable',
   ],
   example: {
@@ -71,6 +77,7 @@ export const applyPolicy = operation({
     const service = requireRevisions(dependencies)
     const shared = requireRedis(dependencies)
     const { only, message = '', against, wait_ms: waitMs } = body
+    const canary = body.canary && canaryOrder(body.canary)
     let files: readonly PolicyText[] = body.files
     // The files of the other services are those of the revision that is active when the change is made.
     const filesOf = (active: readonly PolicyText[]) => {
@@ -78,12 +85,17 @@ export const applyPolicy = operation({
       return files
     }
     const owned = isOwnerOnly(caller, only) ? only : undefined
+    // A rollout delays the changes of all other callers, and an owner could not end it.
+    if (owned !== undefined && canary !== undefined) {
+      throw new ApiProblem('insufficient_scope', 'a canary needs the scope gatehouse:policy')
+    }
     const review =
       owned === undefined
         ? undefined
         : (active: Revision, candidate: readonly PolicyText[]) =>
             requireOwnerChange({ service: owned, active, files: candidate }, shared)
-    const outcome = await service.apply({ files: filesOf, author: caller.who, message, against, waitMs, review })
+    const order = { files: filesOf, author: caller.who, message, against, waitMs, canary, review }
+    const outcome = await service.apply(order)
     // An owner does not read the changes of other services.
     const isConflict = outcome.outcome === 'conflict' && against !== undefined && owned === undefined
     const meanwhile = isConflict ? await changesSince(service, against) : undefined

@@ -23,6 +23,9 @@ const member = z.strictObject({
     .int()
     .nullable()
     .describe('Number of a later activation that the node could not apply; `null` when it could.'),
+  policy_canary: z
+    .boolean()
+    .describe('Whether the node tries this revision as a canary, while other nodes enforce the revision before.'),
   position: z.string().describe('Position of the last applied event of the cluster.'),
   lag_ms: z.number().describe('Time by which `position` is behind the newest event, ms.'),
 })
@@ -47,14 +50,15 @@ export const listNodes = operation({
           policy_number: 12,
           policy_sequence: 14,
           policy_failed: null,
+          policy_canary: false,
           position: '1911902400000-0',
           lag_ms: 0,
         },
       ],
     },
   },
-  run: async ({ dependencies }) => ({
-    status: 200,
-    document: { nodes: await requireRedis(dependencies).cluster.list() },
-  }),
+  run: async ({ dependencies }) => {
+    const members = await requireRedis(dependencies).cluster.list()
+    return { status: 200, document: { nodes: members.map(({ key: _, eventKinds: __, ...node }) => node) } }
+  },
 })

@@ -11,6 +11,7 @@ import {
   withPolicyErrors,
 } from '../policy-change.ts'
 import { readPolicyTexts } from '../policy-texts.ts'
+import { canaryOf, rolloutFlags, startRollout } from '../start-rollout.ts'
 import { defineVerb, flag } from '../verb.ts'
 
 /** `gatehouse apply PATH`: makes a policy the active policy of the cluster. */
@@ -29,6 +30,7 @@ export const verb = defineVerb({
       help: 'refuse if another revision than this one is active (default: the active one, when the command compares)',
     }),
     ...changeFlags,
+    ...rolloutFlags,
     admin: adminFlag,
   },
   examples: [
@@ -36,17 +38,22 @@ export const verb = defineVerb({
       run: 'gatehouse apply policy.yaml --message "open orders to partners"',
       does: 'show the difference, and activate',
     },
-    { run: 'gatehouse apply policy/ --only orders --wait 1m', does: 'the file of one service' },
+    { run: 'gatehouse apply policy/ --canary 25% --for 10m', does: 'on a quarter of the nodes first' },
   ],
-  exitCodes: changeExitCodes,
-  run: async ({ path, only, against, message, wait, admin }, output) => {
+  exitCodes: {
+    ...changeExitCodes,
+    [exitCodes.invalid]: 'refused: nothing was changed. With --canary also: withdrawn, undecided or aborted',
+  },
+  run: async ({ path, only, against, message, wait, admin, ...rollout }, output) => {
     const wait_ms = waitMsOf(wait)
+    const canary = canaryOf(rollout)
     const client = AdminClient.from(admin)
     const { files, paths } = await readPolicyTexts(path)
     const from = against === undefined ? undefined : Number(against)
     return withPolicyErrors(output, { paths, refused: exitCodes.invalid }, async () => {
       const difference = await comparePolicies(client, { files, only, from }, output)
-      const body = { files, only, message, wait_ms, against: difference.from }
+      const body = { files, only, message, wait_ms, against: difference.from, canary }
+      if (canary !== undefined) return startRollout(client, { body, difference }, output)
       return activatePolicy(client, { path: '/api/v1/policy/apply', body, difference }, output)
     })
   },

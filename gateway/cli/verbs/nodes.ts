@@ -8,6 +8,8 @@ interface Member {
   readonly version: string
   readonly revision: string
   readonly policy_number: number | null
+  /** Absent in replies of older nodes. */
+  readonly policy_canary?: boolean
   readonly position: string
   readonly lag_ms: number
 }
@@ -31,7 +33,7 @@ export const verb = defineVerb({
       node.id,
       node.address,
       node.version,
-      node.policy_number === null ? node.revision : `${node.policy_number} (${node.revision})`,
+      revisionOf(node),
       node.position,
       `${Math.round(node.lag_ms)} ms`,
     ])
@@ -39,3 +41,8 @@ export const verb = defineVerb({
     output.document(document)
   },
 })
+
+function revisionOf({ revision, policy_number, policy_canary }: Member): string {
+  if (policy_number === null) return revision
+  return `${policy_number} (${revision}${policy_canary === true ? ', canary' : ''})`
+}

@@ -113,8 +113,8 @@ export class StreamAuthority {
 
   /** Whether the route, in the policy in force, lets its streams outlive their credential. */
   #isKept(): boolean {
-    const { gate, runtime, route, facts } = this.#current
-    if (!route.streams.keeps || gate.runtime === runtime) return route.streams.keeps
+    const { gate, route, facts } = this.#current
+    if (!route.streams.keeps || isInForce(this.#current)) return route.streams.keeps
     const again = this.#asNow()
     if (advance(placing, again) !== undefined || again.route?.streams.keeps !== true) return false
     this.#current = Object.assign(again, { gate, facts }) as Recorded
@@ -128,7 +128,7 @@ export class StreamAuthority {
   #need(): 'none' | 'soon' | 'now' {
     const x = this.#current
     const { facts, session, nowMs } = x
-    if (x.gate.runtime !== x.runtime) return 'now'
+    if (!isInForce(x)) return 'now'
     if (facts === undefined) return 'none'
     const { key, introspection } = facts
     if (!key.live) return 'now'
@@ -162,10 +162,10 @@ export class StreamAuthority {
 
   /** Whether the signature may be verified again: the policy or the keys have changed, and no issuer is asked. */
   get #isVerifiedAgain(): boolean {
-    const { gate, runtime, facts } = this.#current
+    const { gate, facts } = this.#current
     if (facts === undefined || gate.streams === undefined) return false
     const { key, introspection, issuer } = facts
-    return (gate.runtime !== runtime || !key.live) && introspection.form === 'jwt' && issuer.recheckMs === undefined
+    return (!isInForce(this.#current) || !key.live) && introspection.form === 'jwt' && issuer.recheckMs === undefined
   }
 
   get #isOver(): boolean {
@@ -198,8 +198,10 @@ export class StreamAuthority {
 
   /** The exchange as a request that arrives now, with the same credential. The exchange itself stays unchanged. */
   #asNow(): Exchange {
-    const { session, credential } = this.#current
+    const { session, credential, gate: live, runtime } = this.#current
     const gate = Object.assign(Object.create(this.#x.gate), { addressLimit: uncharged })
+    // A canary decides only about the streams that it admitted itself.
+    if (live.baseRuntime !== undefined && runtime !== live.runtime) gate.runtime = live.baseRuntime
     // A complete reply that waits for a slow client is settled, and is decided too.
     const state = { gate, session, credential, marks: undefined, settled: false, nowMs: Date.now() }
     return Object.assign(Object.create(this.#x), state) as Exchange
@@ -230,6 +232,11 @@ export class StreamAuthority {
     else if (this.#need() === 'now') this.#denial = faultReplies[error.reason]
     this.#againMs = Date.now() + RETRY_MS
   }
+}
+
+/** Whether the policy that decided about a stream is still in force for it. */
+function isInForce({ gate, runtime }: Recorded): boolean {
+  return runtime === gate.runtime || runtime === gate.baseRuntime
 }
 
 /** Runs the phases that decide about a request. */

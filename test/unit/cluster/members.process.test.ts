@@ -51,12 +51,15 @@ test('the member list of the cluster has the running members, without those that
   expect(listed).toEqual(
     ['lists-a', 'lists-b'].map((id) => ({
       id,
+      key: expect.stringMatching(`^${id}~`),
+      eventKinds: expect.any(Array),
       address: '127.0.0.1:1',
       version: '0',
       revision: 'r1',
       policy_number: null,
       policy_sequence: null,
       policy_failed: null,
+      policy_canary: false,
       position: expect.stringMatching(/^\d+-\d+$/),
       lag_ms: expect.any(Number),
     })),

@@ -5,6 +5,8 @@ import { ActivationReceipts } from '../../../gateway/revisions/activation-receip
 
 const member = (id: string, revision: string, sequence: number) => ({
   ...readMemberFacts(JSON.stringify({ id, revision, policy_number: 4, policy_sequence: sequence }), id),
+  key: id,
+  eventKinds: [],
   position: '1-0',
   lag_ms: 0,
 })
@@ -15,7 +17,15 @@ test('a receipt counts a node by the hash of its policy too, because Redis can l
   const receipts = new ActivationReceipts({ cluster, log: () => undefined })
   const members = listed.map(({ id }) => ({ id, key: id, eventKinds: [] }))
   const before = { routes: [] } as never
-  const activated = { sentMs: 0, sentAt: performance.now(), number: 4, sequence: 5, revision: 'aa', before, waitMs: 0 }
+  const activated = {
+    sentMs: 0,
+    sentAt: performance.now(),
+    number: 4,
+    sequence: 5,
+    revisions: ['aa'],
+    before,
+    waitMs: 0,
+  }
 
   const receipt = await receipts.collect({ position: '1-0', members, boundMs: 0 }, activated)
 

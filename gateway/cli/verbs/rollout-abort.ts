@@ -1,0 +1,18 @@
+import { AdminClient, adminFlag } from '../admin-client.ts'
+import { exitCodes } from '../output.ts'
+import { changeExitCodes, changeFlags, waitMsOf } from '../policy-change.ts'
+import { endRollout } from '../rollout-text.ts'
+import { defineVerb } from '../verb.ts'
+
+/** `gatehouse rollout abort`: ends the running rollout. */
+export const verb = defineVerb({
+  description: 'End the running rollout, and return to the active revision on every node',
+  flags: { wait: changeFlags.wait, noWait: changeFlags.noWait, admin: adminFlag },
+  examples: [
+    { run: 'gatehouse rollout abort', does: 'the tried revision stays in the list of revisions' },
+    { run: 'gatehouse rollout abort --output json', does: 'as JSON, with the acknowledgements of the nodes' },
+  ],
+  exitCodes: { ...changeExitCodes, [exitCodes.invalid]: 'refused: no rollout is running' },
+  run: ({ wait, admin }, output) =>
+    endRollout(AdminClient.from(admin), { how: 'abort', waitMs: waitMsOf(wait) }, output),
+})

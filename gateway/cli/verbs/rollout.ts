@@ -1,0 +1,10 @@
+import { defineVerb } from '../verb.ts'
+
+/** `gatehouse rollout`: the verbs for a revision that some nodes try first. */
+export const verb = defineVerb({
+  description: 'Follow and end the rollout of a revision that some nodes try first (`apply --canary`)',
+  examples: [
+    { run: 'gatehouse rollout status', does: 'the running rollout, or how the last one ended' },
+    { run: 'gatehouse rollout abort', does: 'return to the active revision on every node' },
+  ],
+})

@@ -1,0 +1,57 @@
+import type { RedisKeys } from '../redis/keys.ts'
+import type { RedisClient } from '../redis/redis-client.ts'
+
+/** Time for which the counts stay in Redis after their last change, ms: a node without contact can return. */
+const COUNTS_MS = 3_600_000
+/** Time after which another member takes over from a holder that has stopped, ms. */
+const LEASE_MS = 4000
+
+/** Reads and writes the counts, the lease and the outcome of rollouts in Redis. Nothing that it reads is verified. */
+export class RolloutStore {
+  readonly #client: RedisClient
+  readonly #keys: RedisKeys
+
+  constructor(client: RedisClient, keys: RedisKeys) {
+    this.#client = client
+    this.#keys = keys
+  }
+
+  /** Time by the clock of Redis, ms since the Unix epoch. @throws {RedisFault} as a rejection */
+  async nowMs(): Promise<number> {
+    const [seconds, micros] = (await this.#client.call('TIME')) as [string, string]
+    return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000)
+  }
+
+  /** Envelope of the outcome of the last rollout; `''` when there was none. @throws {RedisFault} as a rejection */
+  async outcome(): Promise<string> {
+    return String((await this.#client.call('GET', this.#keys.policyRollout)) ?? '')
+  }
+
+  /** Publishes the counts of a member. @throws {RedisFault} as a rejection */
+  async report(sequence: number, member: string, text: string): Promise<void> {
+    const key = this.#keys.policyRolloutCounts(sequence)
+    await Promise.all([this.#client.call('HSET', key, member, text), this.#client.call('PEXPIRE', key, COUNTS_MS)])
+  }
+
+  /** Envelopes of the counts by member, also of members that have stopped. @throws {RedisFault} as a rejection */
+  async reports(sequence: number): Promise<ReadonlyMap<string, string>> {
+    const pairs = (await this.#client.call('HGETALL', this.#keys.policyRolloutCounts(sequence))) as string[]
+    const map = new Map<string, string>()
+    for (let i = 0; i + 1 < pairs.length; i += 2) map.set(pairs[i]!, pairs[i + 1]!)
+    return map
+  }
+
+  /**
+   * Takes or renews the lease of the member that evaluates the rollout. The lease only saves work: every transition is a
+   * compare-and-set of the activation.
+   *
+   * @throws {RedisFault} as a rejection
+   */
+  async hold(member: string): Promise<boolean> {
+    const key = this.#keys.policyRolloutHolder
+    if ((await this.#client.call('SET', key, member, 'NX', 'PX', LEASE_MS)) === 'OK') return true
+    if ((await this.#client.call('GET', key)) !== member) return false
+    await this.#client.call('PEXPIRE', key, LEASE_MS)
+    return true
+  }
+}

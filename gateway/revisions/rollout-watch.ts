@@ -1,0 +1,77 @@
+import { performance } from 'node:perf_hooks'
+import { Supervisor } from '../base/supervisor.ts'
+import type { RouteOutcomes, Traffic } from '../telemetry/traffic.ts'
+import type { ActivePolicy } from './active-policy.ts'
+import type { Envelopes } from './envelope.ts'
+import { countsSince, sealReport } from './rollout-counts.ts'
+import type { RolloutStore } from './rollout-store.ts'
+import type { Rollouts } from './rollouts.ts'
+
+/** Time between two reports and two comparisons, ms. */
+const LOOK_MS = 1000
+/** Additional time between two reports for each route with traffic, ms: bounds the bytes per second of large policies. */
+const REPORT_MS_PER_ROUTE = 1
+
+export interface RolloutWatchDependencies {
+  readonly policy: ActivePolicy
+  readonly rollouts: Rollouts
+  readonly store: RolloutStore
+  readonly envelopes: Envelopes
+  readonly traffic: Pick<Traffic, 'outcomes'>
+  readonly node: { readonly id: string }
+  /** Key of this member. */
+  readonly member: string
+  readonly isConnected: () => boolean
+}
+
+/**
+ * Takes part in rollouts: publishes the requests of this node, and ends the rollout when this node holds the lease and the
+ * comparison has a result.
+ */
+export class RolloutWatch {
+  readonly #dependencies: RolloutWatchDependencies
+  readonly #end: () => void
+  /** Counters when this node began to take part, with the activation and the revision of that time. */
+  #begun: { readonly as: string; readonly outcomes: ReadonlyMap<string, RouteOutcomes> } | undefined
+  #reportAt = 0
+
+  constructor(dependencies: RolloutWatchDependencies) {
+    this.#dependencies = dependencies
+    this.#end = new Supervisor('policy-rollout').repeat(LOOK_MS, () => this.#look())
+  }
+
+  close(): void {
+    this.#end()
+  }
+
+  async #look(): Promise<void> {
+    const { policy, rollouts, store, member, node, isConnected } = this.#dependencies
+    if (policy.held.activation.canary === undefined) {
+      this.#begun = undefined
+      return
+    }
+    if (!isConnected()) return
+    await this.#report()
+    if (!(await store.hold(member))) return
+    const verdict = (await rollouts.running())?.verdict
+    if (verdict === undefined || verdict.outcome === 'running') return
+    const { outcome, why } = verdict
+    await rollouts.end({ outcome, why, by: `node ${node.id}` }, 0)
+  }
+
+  async #report(): Promise<void> {
+    const { policy, store, envelopes, traffic, member } = this.#dependencies
+    const { number, sequence } = policy.published
+    const as = `${sequence} ${number}`
+    if (this.#begun?.as !== as) {
+      // Requests that began before are counted by neither side.
+      this.#begun = { as, outcomes: traffic.outcomes() }
+      this.#reportAt = 0
+    }
+    if (performance.now() < this.#reportAt) return
+    const routes = countsSince(this.#begun.outcomes, traffic.outcomes())
+    const problem = policy.canaryProblem
+    await store.report(sequence, member, sealReport(envelopes, { sequence, member, number, problem, routes }))
+    this.#reportAt = performance.now() + routes.length * REPORT_MS_PER_ROUTE
+  }
+}

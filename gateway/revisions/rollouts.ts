@@ -1,0 +1,181 @@
+import { performance } from 'node:perf_hooks'
+import { memberId } from '../cluster/member.ts'
+import { type ActivationReceipt, ActivationReceipts, type ReceiptCluster } from './activation-receipt.ts'
+import type { ActivePolicy, PolicyLog } from './active-policy.ts'
+import { type CanaryRow, type CanaryVerdict, canaryVerdict, compareRoutes } from './canary-verdict.ts'
+import type { Envelopes } from './envelope.ts'
+import { type Activation, type Canary, printActivation, type Revision, sourceOf } from './revision.ts'
+import type { RevisionStore } from './revision-store.ts'
+import { openReport, type RolloutReport } from './rollout-counts.ts'
+import type { RolloutMetrics } from './rollout-metrics.ts'
+import { openOutcome, outcomeOf, type RolloutEnd, type RolloutOutcome, sealOutcome } from './rollout-outcome.ts'
+import type { RolloutStore } from './rollout-store.ts'
+import { openRevision } from './sealed-policy.ts'
+
+export interface RolloutsDependencies {
+  readonly policy: ActivePolicy
+  readonly store: RevisionStore
+  readonly rollouts: RolloutStore
+  readonly envelopes: Envelopes
+  readonly cluster: ReceiptCluster
+  readonly metrics: RolloutMetrics
+  readonly log: PolicyLog
+}
+
+/** A rollout that runs now, with the requests so far. */
+export interface RunningRollout {
+  readonly activation: Activation
+  readonly canary: Canary
+  /** The tried revision; `undefined` when Redis has lost it. */
+  readonly revision: Revision | undefined
+  readonly endsMs: number
+  readonly nowMs: number
+  readonly nodes: readonly CanaryNode[]
+  readonly routes: readonly CanaryRow[]
+  readonly verdict: CanaryVerdict
+}
+
+/** A node that was chosen for a canary. `gone`: it has stopped, or was restarted. */
+export interface CanaryNode {
+  readonly node: string
+  readonly state: 'enforces' | 'unable' | 'gone' | 'starting'
+  readonly problem: string | undefined
+}
+
+export type EndedRollout =
+  | { readonly state: 'ended'; readonly outcome: RolloutOutcome; readonly receipt: ActivationReceipt }
+  /** No rollout runs, or another change took place at the same time. */
+  | { readonly state: 'none' }
+  /** Redis has lost the tried revision, so that it cannot be promoted. */
+  | { readonly state: 'lost'; readonly number: number }
+
+/** Compares the nodes of a rollout, and ends rollouts. */
+export class Rollouts {
+  readonly #dependencies: RolloutsDependencies
+  readonly #receipts: ActivationReceipts
+  /** Route ids of the tried revision, by its hash: the files are parsed once. */
+  #routes: { readonly hash: string; readonly ids: ReadonlySet<string> } | undefined
+
+  constructor(dependencies: RolloutsDependencies) {
+    this.#dependencies = dependencies
+    this.#receipts = new ActivationReceipts(dependencies)
+  }
+
+  /** The last rollout that has ended. @throws {RedisFault} as a rejection */
+  async last(): Promise<RolloutOutcome | undefined> {
+    const { rollouts, envelopes } = this.#dependencies
+    return openOutcome(envelopes, await rollouts.outcome())
+  }
+
+  /** The rollout that runs now; `undefined` when none does. @throws {RedisFault} as a rejection */
+  async running(): Promise<RunningRollout | undefined> {
+    const { policy, store, rollouts, envelopes } = this.#dependencies
+    const { activation, snapshot } = policy.held
+    const { canary, sequence } = activation
+    if (canary === undefined) return undefined
+    const [nowMs, texts, living, text] = await Promise.all([
+      rollouts.nowMs(),
+      rollouts.reports(sequence),
+      this.#living(),
+      store.revision(canary.number),
+    ])
+    const reports = [...texts].flatMap(([member, sealed]) => openReport(envelopes, sealed, { sequence, member }) ?? [])
+    const revision = openRevision(envelopes, text ?? '', canary)
+    const nodes = canary.members.map((member) => nodeOf(member, { living, reports, canary }))
+    const base = new Set(snapshot.routes.map(({ id }) => id))
+    const routes = compareRoutes(reports, canary, { base, canary: this.#routesOf(revision) ?? base })
+    const endsMs = Date.parse(canary.started) + canary.for_ms
+    const isOver = nowMs >= endsMs
+    const verdict = revision === undefined ? lostVerdict(canary) : verdictOf({ canary, nodes, routes, isOver })
+    return { activation, canary, revision, endsMs, nowMs, nodes, routes, verdict }
+  }
+
+  /**
+   * Ends the rollout that runs: activates the tried revision, or the active one without a canary.
+   *
+   * @param waitMs  longest wait for the acknowledgements of the members, ms
+   * @throws {RedisFault} as a rejection
+   */
+  async end(end: Omit<RolloutEnd, 'ended'>, waitMs: number): Promise<EndedRollout> {
+    const { policy, store, rollouts, envelopes, metrics, log } = this.#dependencies
+    await policy.check()
+    const { activation, sealed, snapshot } = policy.held
+    const { canary } = activation
+    if (canary === undefined) return { state: 'none' }
+    const text = (await store.revision(canary.number)) ?? ''
+    const revision = openRevision(envelopes, text, canary)
+    const promoted = end.outcome === 'promoted' ? revision : undefined
+    if (end.outcome === 'promoted' && promoted === undefined) return { state: 'lost', number: canary.number }
+    const ended = new Date(await rollouts.nowMs()).toISOString()
+    const outcome = outcomeOf(activation, canary, { ...end, ended })
+    const next = nextActivation(activation, canary, outcome)
+    // The revision with the highest number is stored again: an activation removes the numbers above it.
+    const kept = revision === undefined ? sealed : { number: canary.number, revision: text }
+    const sealedNext = { ...kept, activation: envelopes.seal('activation', printActivation(next)) }
+    const times = { sentMs: Date.now(), sentAt: performance.now(), waitMs }
+    const written = await store.activate(sealedNext, sealed.activation, { outcome: sealOutcome(envelopes, outcome) })
+    if (written === undefined) return { state: 'none' }
+    metrics.count(outcome.outcome)
+    log('info', 'policy rollout ended', { ...outcome })
+    const enforced = promoted === undefined ? snapshot.revision : sourceOf(promoted.files, '').revision
+    const { number, sequence } = next
+    const activated = { number, sequence, revisions: [enforced], before: snapshot, ...times }
+    return { state: 'ended', outcome, receipt: await this.#receipts.collect(written, activated) }
+  }
+
+  /** Keys of the members, and ids of those that Redis has just lost. */
+  async #living(): Promise<ReadonlySet<string>> {
+    const { cluster } = this.#dependencies
+    const members = await cluster.list()
+    const lost = cluster.lostMembers(members).members
+    return new Set([...members.map(({ key }) => key), ...lost.map(({ id }) => id)])
+  }
+
+  #routesOf(revision: Revision | undefined): ReadonlySet<string> | undefined {
+    if (revision === undefined) return undefined
+    const { hash, files } = revision
+    if (this.#routes?.hash !== hash) {
+      const { services } = sourceOf(files, '').document
+      const ids = new Set(Object.values(services).flatMap((service) => service.routes.map(({ id }) => id)))
+      this.#routes = { hash, ids }
+    }
+    return this.#routes.ids
+  }
+}
+
+interface CanaryView {
+  readonly living: ReadonlySet<string>
+  readonly reports: readonly RolloutReport[]
+  readonly canary: Canary
+}
+
+function nodeOf(member: string, { living, reports, canary }: CanaryView): CanaryNode {
+  const node = memberId(member)
+  const report = reports.find((each) => each.member === member)
+  if (!living.has(member) && !living.has(node)) return { node, state: 'gone', problem: undefined }
+  if (report?.problem !== undefined) return { node, state: 'unable', problem: report.problem }
+  return { node, state: report?.number === canary.number ? 'enforces' : 'starting', problem: undefined }
+}
+
+interface Compared {
+  readonly canary: Canary
+  readonly nodes: readonly CanaryNode[]
+  readonly routes: readonly CanaryRow[]
+  readonly isOver: boolean
+}
+
+function verdictOf({ canary, nodes, routes, isOver }: Compared): CanaryVerdict {
+  const problems = nodes.flatMap(({ node, problem }) => (problem === undefined ? [] : [{ node, problem }]))
+  return canaryVerdict(routes, canary, { isOver, problems, isTried: nodes.some(({ state }) => state !== 'gone') })
+}
+
+function lostVerdict({ number }: Canary): CanaryVerdict {
+  return { outcome: 'withdrawn', why: `Redis has lost revision ${number}` }
+}
+
+function nextActivation(began: Activation, canary: Canary, { outcome, by, ended }: RolloutOutcome): Activation {
+  const common = { sequence: began.sequence + 1, author: by, time: ended }
+  const { number, hash } = outcome === 'promoted' ? canary : began
+  if (outcome === 'promoted') return { ...common, number, hash, why: 'promotion' }
+  return { ...common, number, hash, why: 'withdrawal', highest: canary.number }
+}
