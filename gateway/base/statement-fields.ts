@@ -77,6 +77,20 @@ export const identityPrefixes = [
   'wl-proxy-',
 ] as const
 
+/** Fields with a fixed prefix in which services behind other proxies expect the user. */
+const forwardedIdentity = /^x-(?:forwarded|auth-request)-(?:user|email|groups|preferred-username)$/
+const user = /^(?:x-)?remote-(?:users?|groups?|email|name)$/
+
+/**
+ * Whether `services.NAME.auth_request_headers` is allowed to name the field although the gate removes it from every
+ * request.
+ *
+ * @param name  name of the field in lower case
+ */
+export function isIdentityField(name: string): boolean {
+  return forwardedIdentity.test(name) || user.test(name) || identityPrefixes.some((prefix) => name.startsWith(prefix))
+}
+
 const passablePrefixes = ['x-envoy-', ...identityPrefixes] as const
 
 export const statementFields = [...fixedFields, ...passableFields] as const

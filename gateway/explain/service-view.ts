@@ -71,7 +71,8 @@ export function serviceView(x: Exchange, request: UpstreamRequest): ServiceView 
 function shown({ head, id, route }: Exchange, name: string, value: string): ShownField {
   const { field, type } = route!.credential
   if (name === field) return { name, value: null, from: type === 'token' ? 'client' : 'gate' }
-  if (forwardedKinds.has(kindOfField(name))) return { name, value: null, from: 'client' }
+  const isStated = route!.service.identityFields.some((stated) => stated.name === name)
+  if (!isStated && forwardedKinds.has(kindOfField(name))) return { name, value: null, from: 'client' }
   const continued =
     (name === 'traceparent' && value === head.traceparent) || (name === 'x-request-id' && id === head.requestId)
   if (continued) return { name, value: null, from: 'client' }

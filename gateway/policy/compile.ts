@@ -21,6 +21,7 @@ import { conditionsOf } from './requirements/conditions-of.ts'
 import { dpopCondition } from './requirements/dpop.ts'
 import { routeDenials } from './route-denials.ts'
 import { auditTerms } from './services/audit-entry.ts'
+import { compileIdentityFields } from './services/auth-request-headers.ts'
 import { AcceptCompiler } from './services/compile-accept.ts'
 import { compileCors } from './services/compile-cors.ts'
 import { compileLimits, type LimitGroup, routeLimits } from './services/compile-limits.ts'
@@ -98,6 +99,7 @@ export function compilePolicy(source: PolicySource, { previous, publicUrls }: Co
     services,
     secretExpiries: statedExpiries(document),
     routes: [...routes.byId.values()],
+    identityNames: new Set(services.flatMap(({ identityFields }) => identityFields.map(({ name }) => name))),
     namesHosts: table.namesHosts,
     trustsTraces: services.every(({ trustTrace }) => trustTrace),
     revocationStaleMs: Math.max(0, ...[...routes.byId.values()].map((route) => route.revocationStaleMs)),
@@ -127,6 +129,10 @@ function compileService(
   entry: ServiceEntry,
   { issuers, credentials, folder, report }: ServiceScope,
 ): ServicePolicy {
+  const at = ['services', id, 'auth_request_headers']
+  const { auth_request_headers: stated, pass_headers: passed } = entry
+  const identityFields = compileIdentityFields(stated, credentials.fields, passed, at, report)
+  const removed = new Set([...(credentials.fields ?? []), ...identityFields.map(({ name }) => name)])
   return Object.freeze({
     id,
     index,
@@ -135,7 +141,7 @@ function compileService(
     protocol: compileProtocol(entry, ['services', id], report),
     roles: Object.entries(entry.roles).map(([name, { claim, any }]) => ({ name, path: claim, any: new Set(any) })),
     credential: credentials.own,
-    credentialFields: credentials.fields,
+    credentialFields: removed.size === 0 ? undefined : removed,
     hostHeader: entry.host,
     maxCalls: entry.max_calls,
     timeouts: { connectMs: entry.timeouts.connect },
@@ -144,7 +150,7 @@ function compileService(
     pathParameters: entry.path_parameters,
     chunked: entry.chunked,
     trustTrace: entry.trust_trace,
-    authRequestHeaders: entry.auth_request_headers,
+    identityFields,
     passHeaders: entry.pass_headers.length === 0 ? undefined : new Set(entry.pass_headers),
   })
 }

@@ -9,6 +9,7 @@ import type { PolicyDocument } from './policy-schema.ts'
 import { printRequirement } from './requirements/print-requirement.ts'
 import type { BasicEntry } from './services/accept-entry.ts'
 import { auditTerms } from './services/audit-entry.ts'
+import { printAuthRequestHeaders } from './services/auth-request-headers.ts'
 import type { CorsEntry } from './services/cors-entry.ts'
 import { printCredential } from './services/credentials/credential-kinds.ts'
 import { type GrpcEntry, grpcTerms } from './services/grpc-entry.ts'
@@ -99,7 +100,7 @@ function printedService(entry: ServiceEntry, soleIssuer: string | undefined): ob
     path_parameters: entry.path_parameters,
     chunked: entry.chunked,
     trust_trace: entry.trust_trace,
-    auth_request_headers: entry.auth_request_headers,
+    auth_request_headers: printAuthRequestHeaders(entry.auth_request_headers),
     pass_headers: entry.pass_headers,
     audit: auditTerms(entry.audit),
     ...(entry.cors && { cors: printedCors(entry.cors, forwardedMethods) }),

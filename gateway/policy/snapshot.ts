@@ -10,6 +10,7 @@ import type { ServiceProtocol } from '../upstream/service-protocol.ts'
 import type { UpstreamTls } from '../upstream/tls/upstream-tls.ts'
 import type { CertificateIdentity } from '../x509/certificate-identity.ts'
 import type { EmailList } from './email-list.ts'
+import type { IdentityField } from './identity-field.ts'
 import type { ServiceCredential } from './services/credentials/service-credential.ts'
 
 /** Reasons for which no route matches a request. */
@@ -35,6 +36,8 @@ export interface Snapshot {
   /** Expiry dates of secrets, as `expires` in the policy states them. */
   readonly secretExpiries: readonly Expiry[]
   readonly routes: readonly Route[]
+  /** Names of the identity fields of all services. */
+  readonly identityNames: ReadonlySet<string>
   /** Whether any route of the policy matches by host. */
   readonly namesHosts: boolean
   /** Whether every service continues the traces of clients. */
@@ -72,8 +75,8 @@ export interface ServicePolicy {
   /** Credential that the service receives on routes that do not set their own. */
   readonly credential: ServiceCredential
   /**
-   * Fields, in lower case, that the gate removes from requests of clients because a credential of the service uses them;
-   * `undefined` for none besides the fields that the gate always removes.
+   * Fields, in lower case, that the gate removes from requests of clients because a credential of the service or an
+   * identity field uses them; `undefined` for none besides the fields that the gate always removes.
    */
   readonly credentialFields: ReadonlySet<string> | undefined
   readonly hostHeader: 'preserve' | 'upstream'
@@ -87,11 +90,8 @@ export interface ServicePolicy {
   readonly chunked: 'accept' | 'refuse'
   /** False starts a new trace for each exchange and ignores the client's `traceparent`. */
   readonly trustTrace: boolean
-  /**
-   * Whether the service also receives X-Auth-Request-User, -Preferred-Username, -Email and -Groups, as from
-   * oauth2-proxy.
-   */
-  readonly authRequestHeaders: boolean
+  /** Fields in which the service also receives claims of the user, unsigned. */
+  readonly identityFields: readonly IdentityField[]
   /** Fields, in lower case, that are forwarded although the gate removes them by default; `undefined` for none. */
   readonly passHeaders: ReadonlySet<string> | undefined
 }

@@ -28,6 +28,15 @@ const node = await startNode({
       token: service('token', { credentials: 'token' }),
       none: service('none', { credentials: 'none' }),
       requested: service('requested', { credentials: 'none', auth_request_headers: true }),
+      mapped: service('mapped', {
+        credentials: 'none',
+        auth_request_headers: {
+          user: 'X-Forwarded-User',
+          email: 'X-User-Email',
+          groups: 'X-WEBAUTH-GROUPS',
+          claims: { user: 'preferred_username', groups: 'realm_access.roles' },
+        },
+      }),
     },
   },
 })
@@ -116,6 +125,40 @@ test('with auth_request_headers, a service receives no field for a missing or no
   for (const name of ['email', 'preferred-username', 'groups']) expect(got.all(`x-auth-request-${name}`)).toEqual([])
   expect(got.all('x-injected')).toEqual([])
   expect(upstream.malformed).toEqual([])
+})
+
+const aliases = (name: string) => [name, name.replaceAll('-', '_'), name.replaceAll('-', '.'), name.toUpperCase()]
+const forgedNames: Field[] = ['X-Forwarded-User', 'X-User-Email', 'X-WebAuth-Groups']
+  .flatMap(aliases)
+  .map((name) => [name, 'forged'])
+
+test('with mapped names, a service receives the configured claims in these fields, and no field of the client by such a name or alias', async () => {
+  const token = issuer.sign({
+    claims: {
+      email: 'alice@example.test',
+      preferred_username: 'Alïce',
+      groups: ['other'],
+      realm_access: { roles: ['staff', 'a,b', 'x\r\nX-Injected: 1', 'admins'] },
+    },
+  })
+
+  const got = await received('/mapped/1', token, forgedNames)
+
+  expect(got.all('x-forwarded-user')).toEqual([Buffer.from('Alïce').toString('latin1')])
+  expect(got.all('x-user-email')).toEqual(['alice@example.test'])
+  expect(got.all('x-webauth-groups')).toEqual(['staff,admins'])
+  expect(forgeries(got.fields)).toEqual([])
+  expect(got.fields.filter(([name]) => /auth.request|injected/i.test(name))).toEqual([])
+  expect(upstream.malformed).toEqual([])
+})
+
+test.each([
+  ['a public route', '/mapped/public/1', {}],
+  ['a token without the claims', '/mapped/1', { realm_access: 'staff' }],
+])('with mapped names, a service receives none of these fields on %s', async (_, target, claims) => {
+  const got = await received(target, issuer.sign({ claims }), forgedNames)
+
+  expect(got.fields.filter(([name]) => /forwarded.user|user.email|webauth/i.test(name))).toEqual([])
 })
 
 test("a client that names the gate's fields in Connection does not remove them (S-036)", async () => {

@@ -11,6 +11,7 @@ import { startUpstream } from '../kit/upstream.ts'
 let issuer: TestIssuer
 let node: TestNode
 let unlisted: TestNode
+let mapped: TestNode
 let anyHost: TestNode
 let anyPath: TestNode
 
@@ -40,6 +41,15 @@ beforeAll(async () => {
   const elsewhere = { id: 'elsewhere', match: { path: '/orders/**' }, require: 'public' }
   node = await startNode({
     policy: policy(...orders('api.test'), elsewhere, inside, outside),
+    settings: { check: { peers: ['127.0.0.0/8'] } },
+  })
+  const names = { user: 'X-User', email: 'X-Forwarded-Email', groups: 'X-WebAuth-Groups' }
+  const read = { id: 'mapped', match: { path: '/orders/**' }, require: scope('orders:read') }
+  mapped = await startNode({
+    policy: {
+      ...policy(),
+      services: { mapped: { upstreams: [upstream.url], auth_request_headers: names, routes: [read] } },
+    },
     settings: { check: { peers: ['127.0.0.0/8'] } },
   })
   anyHost = await startNode({ policy: policy(...orders()), settings: { check: { peers: ['127.0.0.0/8'] } } })
@@ -341,4 +351,36 @@ test('the gate lists identity fields sent by the client for removal in the reply
   const removed = reply.field('x-envoy-auth-headers-to-remove')!.split(',')
   expect(removed).toContain('x-auth-request-user')
   expect(removed).toContain('x-gatehouse-jwt-assertion')
+})
+
+test.each([
+  'X-User',
+  'x_user',
+  'X.User',
+  'X-Forwarded-Email',
+  'X_Forwarded_Email',
+  'X-WebAuth-Groups',
+  'X_WebAuth-Groups',
+])(
+  'the gate rejects a forward-auth check with the field %s of a client, in which only the gate names the user (400)',
+  async (name) => {
+    const reply = await check(mapped, { token: issuer.sign(), fields: [...forwarded('/orders/1'), [name, 'root']] })
+
+    expect(reply.status).toBe(400)
+  },
+)
+
+test('the reply to a forward-auth check states the user in the mapped fields, and lists the others for removal', async () => {
+  const token = issuer.sign({ claims: { email: 'alice@example.test' } })
+  const reply = await check(mapped, { token, fields: forwarded('/orders/1') })
+
+  expect([reply.status, reply.field('x-user'), reply.field('x-forwarded-email')]).toEqual([
+    200,
+    'alice',
+    'alice@example.test',
+  ])
+  expect(reply.field('x-auth-request-user')).toBeUndefined()
+  const removed = reply.field('x-envoy-auth-headers-to-remove')!.split(',')
+  expect(removed).toContain('x-webauth-groups')
+  expect(removed).not.toContain('x-user')
 })

@@ -1,5 +1,7 @@
 import type { HeaderField } from '../../base/denial.ts'
 import { identityPrefixes, statementFields } from '../../base/statement-fields.ts'
+import type { IdentityField } from '../../policy/identity-field.ts'
+import { foldedName } from '../exchange/field-kind.ts'
 
 /**
  * Header fields that a client is not allowed to send to a service, unless the gate sets them. The list matches
@@ -44,6 +46,17 @@ export function isUnlistedIdentity(name: string): boolean {
  */
 export function isForeignIdentity(name: string): boolean {
   return !gateFields.has(name) && identityPrefixes.some((prefix) => name.startsWith(prefix))
+}
+
+/**
+ * Whether a client sent a field in which only the gate states an identity to this service, under its name or an alias,
+ * and the proxies do not remove it by its name.
+ */
+export function forgesIdentity(names: readonly string[], fields: readonly IdentityField[]): boolean {
+  return names.some((name) => {
+    const folded = foldedName(name)
+    return fields.some((field) => field.name === folded && (name !== folded || !gateFields.has(name)))
+  })
 }
 
 /**

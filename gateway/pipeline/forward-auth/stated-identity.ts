@@ -1,20 +1,20 @@
 import type { HeaderField } from '../../base/denial.ts'
 import type { TokenFacts } from '../../oauth/token-facts.ts'
+import { claimAt } from '../../policy/claim-at.ts'
+import type { IdentityField } from '../../policy/identity-field.ts'
 
 /**
- * Builds the identity fields that services behind oauth2-proxy read (`X-Auth-Request-*`). A claim that is not plain
+ * Builds the fields in which a service receives claims of the user (`auth_request_headers`). A claim that is not plain
  * text is omitted.
  *
  * @returns fields with their values as text, to be sent as UTF-8
  */
-export function authRequestFields({ claims, subject }: TokenFacts): HeaderField[] {
-  const stated: [string, unknown][] = [
-    ['x-auth-request-user', subject],
-    ['x-auth-request-email', own(claims, 'email')],
-    ['x-auth-request-preferred-username', own(claims, 'preferred_username')],
-    ['x-auth-request-groups', groupList(own(claims, 'groups'))],
-  ]
-  return stated.filter((field): field is [string, string] => typeof field[1] === 'string' && isFieldText(field[1]))
+export function statedIdentity({ claims, subject }: TokenFacts, fields: readonly IdentityField[]): HeaderField[] {
+  return fields.flatMap(({ name, path, list }): HeaderField[] => {
+    const claim = path === undefined ? subject : claimAt(claims, path)
+    const value = list ? groupList(claim) : claim
+    return typeof value === 'string' && isFieldText(value) ? [[name, value]] : []
+  })
 }
 
 /**
@@ -26,10 +26,6 @@ function isFieldText(value: string): boolean {
 }
 
 const fieldText = /^[^\x00-\x1f\x7f]*$/
-
-function own(claims: Readonly<Record<string, unknown>>, name: string): unknown {
-  return Object.hasOwn(claims, name) ? claims[name] : undefined
-}
 
 /** Joins groups with commas. Omits a group with a comma, because a service would read it as two groups. */
 function groupList(groups: unknown): string | undefined {

@@ -6,7 +6,7 @@ import { FieldKind } from '../exchange/field-kind.ts'
 import { phase } from '../exchange/phase.ts'
 import type { RequestHead } from '../exchange/request-head.ts'
 import { fieldsToRemove } from '../forward-auth/check-removals.ts'
-import { authRequestFields } from '../forward-auth/stated-identity.ts'
+import { statedIdentity } from '../forward-auth/stated-identity.ts'
 import { cookieField, withoutOwnCookies } from '../identity/cookie-field.ts'
 
 const noStore: HeaderField = ['cache-control', 'no-store']
@@ -73,7 +73,7 @@ function fieldsForClient({ proof, rateLimit, route }: Valid<Credentialed>): Head
 
 function fieldsForService({ head, facts, route, upstreamCredential }: Valid<Credentialed>): HeaderField[] {
   const fields: HeaderField[] = []
-  if (facts !== undefined && route.service.authRequestHeaders) fields.push(...authRequestFields(facts))
+  if (facts !== undefined) fields.push(...statedIdentity(facts, route.service.identityFields))
   if (upstreamCredential !== undefined) fields.push([route.credential.field!, upstreamCredential])
   const cookies = cookieField(head)
   // Send the field `Cookie` even if nothing was removed from it. Otherwise a proxy could not distinguish unchanged

@@ -4,10 +4,12 @@ import { normalizePath, pathReasons } from '../../policy/path-form.ts'
 import { reservedPrefixOf } from '../../policy/reserved-paths.ts'
 import { addressText } from '../client-address/address-text.ts'
 import type { Resolved } from '../exchange/exchange.ts'
+import { foldedName } from '../exchange/field-kind.ts'
 import { findRoute } from '../exchange/find-route.ts'
 import { hostName } from '../exchange/host.ts'
 import { phase } from '../exchange/phase.ts'
 import { guardLine, requestLineReasons } from '../exchange/request-line.ts'
+import { forgesIdentity } from '../forward-auth/check-removals.ts'
 import { foreignIdentities, statedRequest, statedRequestReasons } from '../forward-auth/stated-request.ts'
 
 const unlisted = denial('check-unlisted')
@@ -54,16 +56,20 @@ export const readCheck = phase<Resolved, Resolved>()({
 })
 
 /**
- * Whether the service accepts (`pass_headers`) every identity field of another product that the client sent. The proxy
+ * Whether the client sent no identity field that only the gate sets for the service (`auth_request_headers`), and the
+ * service accepts (`pass_headers`) every identity field of another product that the client sent. The proxy
  * itself sets the field in which it states the certificate of the client.
  */
 function wantsIdentities(x: Resolved): boolean {
   const certificateField = x.gate.clientCertificates?.fieldName
   const stated = foreignIdentities(x.head).filter((name) => name !== certificateField)
-  if (stated.length === 0) return true
+  const { identityNames } = x.gate.runtime.snapshot
+  const mapped = identityNames.size > 0 && x.head.names.some((name) => identityNames.has(foldedName(name)))
+  if (stated.length === 0 && !mapped) return true
   const route = findRoute(x, x.method)
   // `match-route` refuses a request without a route later, with its own reason.
   if ('reason' in route) return true
-  const { passHeaders } = route.service
+  const { passHeaders, identityFields } = route.service
+  if (mapped && forgesIdentity(x.head.names, identityFields)) return false
   return stated.every((name) => passHeaders?.has(name) === true)
 }

@@ -3,7 +3,7 @@ import type { Selected, Shaped } from '../exchange/exchange.ts'
 import { FieldKind, foldedName } from '../exchange/field-kind.ts'
 import { phase } from '../exchange/phase.ts'
 import { keepsBaggage, keepsTracestate } from '../exchange/trace-context.ts'
-import { authRequestFields } from '../forward-auth/stated-identity.ts'
+import { statedIdentity } from '../forward-auth/stated-identity.ts'
 import { withoutOwnCookies } from '../identity/cookie-field.ts'
 
 /** Largest `Max-Forwards` that is sent to a service (RFC 9110 §7.6.2). */
@@ -128,8 +128,9 @@ function addGateFields(x: Selected, fields: string[]): void {
 
 /** Adds the identity of the caller, and the credential that `obtain-credential` has made for the service. */
 function addIdentity({ facts, route, upstreamCredential }: Selected, fields: string[]): void {
-  if (facts !== undefined && route.service.authRequestHeaders) {
-    for (const [name, value] of authRequestFields(facts)) fields.push(name, latin1(value))
+  const { identityFields } = route.service
+  if (facts !== undefined && identityFields.length > 0) {
+    for (const [name, value] of statedIdentity(facts, identityFields)) fields.push(name, latin1(value))
   }
   if (upstreamCredential !== undefined) fields.push(route.credential.field!, upstreamCredential)
 }

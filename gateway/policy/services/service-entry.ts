@@ -7,6 +7,7 @@ import { claimPath } from '../claim-path.ts'
 import { roleName } from '../role-name.ts'
 import { acceptEntry, basicEntry } from './accept-entry.ts'
 import { auditEntry } from './audit-entry.ts'
+import { authRequestHeaders } from './auth-request-headers.ts'
 import { corsEntry } from './cors-entry.ts'
 import { credentialEntry } from './credentials/credential-kinds.ts'
 import { grpcEntry } from './grpc-entry.ts'
@@ -117,13 +118,11 @@ export const serviceEntry = z.strictObject({
       'Whether the trace of the client is continued; its sampled flag is used once the request is admitted. ' +
         'Default true; false starts a new trace for each exchange.',
     ),
-  auth_request_headers: z
-    .boolean()
-    .prefault(false)
-    .describe(
-      'Whether the service also receives X-Auth-Request-User, -Preferred-Username, -Email and -Groups, unsigned. ' +
-        'Default false.',
-    ),
+  auth_request_headers: authRequestHeaders.describe(
+    'Whether the service also receives X-Auth-Request-User, -Preferred-Username, -Email and -Groups, unsigned. ' +
+      'Default false. A mapping names other fields, such as { user: X-Forwarded-User }; the gate removes these fields ' +
+      'from requests of clients.',
+  ),
   pass_headers: passHeaders.describe(
     'Request fields that other proxies set, such as X-Real-IP or X-SSL-Client-Verify, and that the service ' +
       'receives as the client sent them. Default []: the gate removes them. Any client can send them, so list a ' +

@@ -275,7 +275,7 @@ test('a compiled policy contains the default of every key that the policy omits'
       pathParameters: 'refuse',
       chunked: 'accept',
       trustTrace: true,
-      authRequestHeaders: false,
+      identityFields: [],
     },
   ])
   expect(services[0]?.upstreams.map(({ origin }) => origin)).toEqual(['http://orders.test'])

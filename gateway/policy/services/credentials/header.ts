@@ -14,7 +14,8 @@ const fieldName = text('the name of a request field, of letters, digits and -', 
   { error: 'must be Authorization, or a field by which neither gate, proxies nor the protocol speak' },
 )
 
-function isCredentialField(name: string): boolean {
+/** Whether a name in lower case is that of a field by which neither gate, proxies nor the protocol speak. */
+export function isCredentialField(name: string): boolean {
   if (name === 'authorization') return true
   return !isReservedField(name) && !describing.has(name) && !/^(?:sec|access-control)-/.test(name)
 }

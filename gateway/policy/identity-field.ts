@@ -1,0 +1,9 @@
+/** A request field in which a service receives a claim of the user, unsigned. */
+export interface IdentityField {
+  /** Name of the field, in lower case. */
+  readonly name: string
+  /** Path of the claim; `undefined`: the subject. */
+  readonly path: readonly string[] | undefined
+  /** Whether the claim is a list of groups, which the field states joined with commas. */
+  readonly list: boolean
+}
