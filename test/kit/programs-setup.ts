@@ -1,5 +1,6 @@
 import type { TestProject } from 'vitest/node'
 import { buildPrograms } from './program-build.ts'
+import { warmUpPrograms } from './program-warmup.ts'
 import { buildVariable } from './programs.ts'
 
 /**
@@ -9,7 +10,9 @@ import { buildVariable } from './programs.ts'
 export async function setup(project: TestProject): Promise<void> {
   if (process.env['TEST_FROM_SOURCES'] === '1') return
   const build = async () => {
-    process.env[buildVariable] = await buildPrograms()
+    const { folder, isNew } = await buildPrograms()
+    process.env[buildVariable] = folder
+    if (isNew) await warmUpPrograms()
   }
   await build()
   project.onTestsRerun(build)
