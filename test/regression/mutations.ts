@@ -441,11 +441,21 @@ export const mutations: readonly Mutation[] = [
     },
     ['test/unit/x509'],
   ),
-  ...inFile('pipeline/forward-auth/stated-identity.ts', {
-    'inherited properties are read as claims': [
-      'return Object.hasOwn(claims, name) ? claims[name] : undefined',
-      'return claims[name]',
+  ...inFile('policy/claim-at.ts', {
+    'inherited properties are read as claims': ['if (!Object.hasOwn(value, segment)) return undefined', ''],
+  }),
+  ...inFile('pipeline/phases/read-check.ts', {
+    'a client states the user of a forward-auth check': [
+      'if (mapped && forgesIdentity(x.head.names, identityFields)) return false',
+      '',
     ],
+  }),
+  ...inFile(
+    'pipeline/phases/check-upgrade.ts',
+    { 'a forward-auth check ignores the origin of a WebSocket': [': checkedOrigin(x)', ': undefined'] },
+    ['test/integration/login-check.test.ts'],
+  ),
+  ...inFile('pipeline/forward-auth/stated-identity.ts', {
     'line breaks in claims are forwarded': ["value !== '' && fieldText.test(value)", "value !== ''"],
     'white space at the ends of claims is forwarded': ['&& value === value.trim()', ''],
     'lone surrogates in claims are forwarded': ['&& value.isWellFormed()', ''],
