@@ -379,6 +379,22 @@ test('a stream that began before a canary continues on a node that would refuse 
   expect(await apply(policyWith())).toMatchObject({ status: 200 })
 })
 
+test('when Redis loses its data during a rollout, the revision is withdrawn, and its number is not used again', async () => {
+  const active = await activeNumber()
+  const { number } = await roll(policyWith({ addresses: closed }))
+  await link.store.call('FLUSHALL')
+  const outcome = await ended()
+  expect(outcome).toMatchObject({ outcome: 'withdrawn', why: `Redis has lost revision ${number}`, number })
+  expect(await activeNumber()).toBe(active)
+  // The members join again before they vote.
+  let next: Reply | undefined
+  await until('a change after the loss', async () => {
+    next = await apply(policyWith({ timeouts: { idle: '51s' } }))
+    return next.status === 200
+  })
+  expect(next).toMatchObject({ document: { number: number + 1 } })
+})
+
 test('a restarted node enforces the active revision, and a rollout without a node that tries the revision is withdrawn', async () => {
   const { tried } = await roll(policyWith({ addresses: closed }))
   const [chosen] = tried
