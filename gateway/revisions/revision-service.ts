@@ -201,6 +201,9 @@ export class RevisionService {
       revision: proposed,
     })
     if (objections.length > 0) {
+      // A vote is no when another change was activated meanwhile.
+      await policy.check()
+      if (this.active.activation.sequence !== base.activation.sequence) return this.#conflict(base.activation.number)
       log('warn', 'policy not activated: members cannot enforce it', { number, author, objections })
       return { outcome: 'rejected', objections }
     }

@@ -53,7 +53,7 @@ export const operateSteps: readonly CheckStep[] = [
       await expectStatus(client, 200)
       await change('apply', { ...files, against: difference['from'] })
       await expectStatus(client, 401)
-      await change('rollback', {})
+      await change('rollback', { to: difference['from'] })
       await expectStatus(client, 200)
     },
   },
