@@ -70,6 +70,7 @@ export const ownerSettings = z
       'alone, within the hosts, paths, upstreams and secrets of its entry. Default {}: only gatehouse:policy changes the ' +
       'policy.',
   )
+  .meta({ reload: 'restart' })
 
 /** Rights of the owner of a service: parts of its service that it may change. */
 export type OwnerGrant = z.output<typeof grant>

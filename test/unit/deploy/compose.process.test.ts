@@ -56,6 +56,7 @@ test.each(['gatehouse.yaml', 'gatehouse.cluster.yaml'])(
       source: 'cluster',
       seed: join(folder, 'policy.yaml'),
       copy: '/var/lib/gatehouse/policy-copy',
+      owners: {},
     })
   },
 )
