@@ -24,7 +24,21 @@ export function referredSecrets(service: ServiceEntry): ReferredSecret[] {
     const prefix = i === 0 ? '' : `routes[${routes[i - 1]!.id}].`
     for (const [key, use] of Object.entries(entries)) collect(use, `${prefix}${key}`, use, found)
   }
+  for (const { id, require, shadow } of routes) {
+    collectLists(require, `routes[${id}].require`, found)
+    collectLists(shadow?.require, `routes[${id}].shadow.require`, found)
+  }
   return found
+}
+
+/** Finds the files of e-mail addresses in a requirement. Names and values of claims and headers refer to no file. */
+function collectLists(tree: unknown, place: string, found: ReferredSecret[]): void {
+  if (typeof tree !== 'object' || tree === null) return
+  for (const [key, inner] of Object.entries(tree)) {
+    const isList = key === 'addresses' && typeof inner === 'object' && typeof inner?.file === 'string'
+    if (isList) found.push({ place, kind: 'file', value: inner.file, use: inner })
+    else collectLists(inner, place, found)
+  }
 }
 
 function collect(value: unknown, place: string, use: unknown, found: ReferredSecret[]): void {

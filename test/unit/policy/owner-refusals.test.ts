@@ -138,12 +138,30 @@ test.each<[name: string, change: Changes, refusal: string]>([
     'services.orders.upstream_tls.certificate: the secret { file: gate.crt } is not granted',
   ],
   [
+    'a list of addresses in a file that is not granted',
+    { route: { require: { all: [read, { not: { email: { addresses: { file: '/etc/hosts' } } } }] } } },
+    'services.orders.routes[orders].require: the secret { file: /etc/hosts } is not granted',
+  ],
+  [
+    'a list of addresses of a shadow in a file that is not granted',
+    { route: { shadow: { require: { email: { addresses: { file: 'gate/key' } } } } } },
+    'services.orders.routes[orders].shadow.require: the secret { file: gate/key } is not granted',
+  ],
+  [
     'a relaxation',
     { route: { on_outage: { revocation: 'stale 60s' } } },
     'services.orders.routes[orders].on_outage.revocation: adds the relaxation stale 1m',
   ],
 ])('an owner must not change the policy by %s', (_, change, refusal) => {
   expect(refused(change)).toContain(refusal)
+})
+
+test('an owner may keep the list of addresses of the operator, and name a granted one', () => {
+  const listed = (file: string) => ({ email: { addresses: { file } } })
+  const before = { route: { require: listed('gate/list') } }
+
+  expect(refused({ route: { require: { any: [read, listed('gate/list')] } } }, before)).toEqual([])
+  expect(refused({ route: { require: listed('orders/key') } }, before)).toEqual([])
 })
 
 test('an owner must not remove a relaxation that the operator has set', () => {
