@@ -4,7 +4,7 @@ import type { RolloutOutcome } from '../revisions/rollout-outcome.ts'
 import type { EndedRollout, RunningRollout } from '../revisions/rollouts.ts'
 import { ApiProblem } from './api-problem.ts'
 import type { Done } from './operation.ts'
-import { changeBody, policyReceipt } from './policy-shape.ts'
+import { changeBody, policyReceipt, revisionNumber } from './policy-shape.ts'
 
 /** Largest number of routes in a reply: those with the largest differences. */
 const ROUTES_MAX = 100
@@ -66,7 +66,14 @@ export const rolloutOutcome = z.strictObject({
   ended: z.string(),
 })
 
-export const endBody = z.strictObject({ wait_ms: changeBody.wait_ms })
+export const endBody = z.strictObject({
+  number: revisionNumber
+    .optional()
+    .describe(
+      'Number of the tried revision. If another rollout runs, the reply is 409. Default: any rollout is ended.',
+    ),
+  wait_ms: changeBody.wait_ms,
+})
 
 export const endReply = z.strictObject({ rollout: rolloutOutcome, receipt: policyReceipt })
 
@@ -102,9 +109,15 @@ function differenceOf({ canary, others }: CanaryRow): number {
   return Math.max(of('denials'), of('faults'))
 }
 
-/** @throws {ApiProblem} 409 when no rollout was ended */
-export function rolloutReply(ended: EndedRollout): Done {
-  if (ended.state === 'none') throw new ApiProblem('rollout_unknown', 'no rollout runs')
+/**
+ * @param wanted  number of the tried revision that the caller named
+ * @throws {ApiProblem} 409 when no rollout was ended
+ */
+export function rolloutReply(ended: EndedRollout, wanted: number | undefined): Done {
+  if (ended.state === 'none') {
+    const named = wanted === undefined ? 'no rollout runs' : `no rollout of revision ${wanted} runs`
+    throw new ApiProblem('rollout_unknown', named)
+  }
   if (ended.state === 'lost') {
     const hint = 'abort the rollout, and apply the policy again'
     throw new ApiProblem('rollout_lost', `Redis has lost revision ${ended.number}`, { hint })

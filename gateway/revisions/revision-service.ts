@@ -100,6 +100,12 @@ export class RevisionService {
     return this.#dependencies.policy.held
   }
 
+  /** Number of the revision that was active before the active one. Numbers between them belong to withdrawn revisions. */
+  get before(): number {
+    const { revision, activation } = this.active
+    return revision.replaces ?? activation.number - 1
+  }
+
   /** Lists the kept revisions, the newest first. @throws {RedisFault} as a rejection */
   async list(): Promise<RevisionFacts[]> {
     const texts = await this.#dependencies.store.revisions()
@@ -146,7 +152,7 @@ export class RevisionService {
     const { number } = this.active.activation
     const { against = number } = order
     if (to === undefined && against !== number) return this.#conflict(against)
-    const earlier = await this.find(to ?? number - 1)
+    const earlier = await this.find(to ?? this.before)
     if (earlier === undefined) return undefined
     return this.#change({ ...order, files: earlier.files, against }, 'rollback')
   }
@@ -195,7 +201,8 @@ export class RevisionService {
     if (obstacles.length > 0) return { outcome: 'no-canary', problems: obstacles }
     const number = (await this.#highest(highestNumber(base.activation))) + 1
     const facts = { number, hash, author, time: new Date().toISOString() }
-    const proposed: Revision = { ...facts, message, files }
+    const replaced = base.activation.number
+    const proposed: Revision = { ...facts, message, files, replaces: replaced === number - 1 ? undefined : replaced }
     const { objections, ...votes } = await collectVotes(this.#dependencies, {
       follows: base.activation.sequence,
       revision: proposed,
@@ -209,7 +216,11 @@ export class RevisionService {
     }
     const { time } = votes
     const sequence = votes.sequence + 1
-    const canary = order.canary && (await this.#canary(order.canary, { ...facts, time }))
+    const followers = order.canary === undefined ? [] : await this.#followers()
+    // A node can stop during the vote, and one of an older version can join.
+    const lacking = order.canary === undefined ? [] : memberObstacles(followers)
+    if (lacking.length > 0) return { outcome: 'no-canary', problems: lacking }
+    const canary = order.canary && canaryOf(order.canary, followers, { ...facts, time })
     const enforced =
       canary === undefined ? facts : { author, number: base.activation.number, hash: base.activation.hash }
     const activation = printActivation({
@@ -240,22 +251,6 @@ export class RevisionService {
     const before = { document: sourceOf(base.revision.files, '').document, snapshot: base.snapshot }
     const after = { document: sourceOf(files, '').document, snapshot: this.tryCandidate(files) }
     return [...canaryObstacles(before, after), ...memberObstacles(await this.#followers())]
-  }
-
-  /** Chooses the members of a canary. @throws {RedisFault} as a rejection */
-  async #canary(
-    { percent, forMs, maxFaultsPercent, maxNewDenialsPercent }: CanaryOrder,
-    { number, hash, time: started }: Pick<Revision, 'number' | 'hash' | 'time'>,
-  ): Promise<Canary> {
-    return {
-      number,
-      hash,
-      members: chooseCanaryMembers(await this.#followers(), percent, hash),
-      started,
-      for_ms: forMs,
-      max_faults_percent: maxFaultsPercent,
-      max_new_denials_percent: maxNewDenialsPercent,
-    }
   }
 
   /** Members that enforce the policy of the cluster. @throws {RedisFault} as a rejection */
@@ -302,6 +297,23 @@ export class RevisionService {
 }
 
 const rolledBack = { outcome: 'aborted', why: 'a rollback activated an earlier revision' } as const
+
+/** Orders a canary on some of the members. */
+function canaryOf(
+  { percent, forMs, maxFaultsPercent, maxNewDenialsPercent }: CanaryOrder,
+  members: readonly MemberListing[],
+  { number, hash, time: started }: Pick<Revision, 'number' | 'hash' | 'time'>,
+): Canary {
+  return {
+    number,
+    hash,
+    members: chooseCanaryMembers(members, percent, hash),
+    started,
+    for_ms: forMs,
+    max_faults_percent: maxFaultsPercent,
+    max_new_denials_percent: maxNewDenialsPercent,
+  }
+}
 
 function factsOf({ number, hash, author, message, time }: Revision): RevisionFacts {
   return { number, hash, author, message, time }

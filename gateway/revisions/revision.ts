@@ -27,7 +27,12 @@ const facts = {
   time: z.string(),
 }
 
-const revisionBody = z.strictObject({ ...facts, files: z.string() })
+const revisionBody = z.strictObject({
+  ...facts,
+  /** Number of the active revision that this one replaces, if it is not the number before: that one was withdrawn. */
+  replaces: facts.number.optional(),
+  files: z.string(),
+})
 
 const canaryBody = z.strictObject({
   /** Number and hash of the revision that some members try. */
@@ -63,6 +68,7 @@ export type RevisionFacts = z.output<z.ZodObject<typeof facts>>
 
 /** An immutable, numbered policy of the cluster. */
 export interface Revision extends RevisionFacts {
+  readonly replaces?: number | undefined
   readonly files: readonly PolicyText[]
 }
 

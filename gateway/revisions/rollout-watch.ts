@@ -53,10 +53,11 @@ export class RolloutWatch {
     if (!isConnected()) return
     await this.#report()
     if (!(await store.hold(member))) return
-    const verdict = (await rollouts.running())?.verdict
-    if (verdict === undefined || verdict.outcome === 'running') return
-    const { outcome, why } = verdict
-    await rollouts.end({ outcome, why, by: `node ${node.id}` }, 0)
+    const running = await rollouts.running()
+    if (running === undefined || running.verdict.outcome === 'running') return
+    const { outcome, why } = running.verdict
+    // An operator can have ended this rollout and begun another one since the counts were read.
+    await rollouts.end({ outcome, why, by: `node ${node.id}` }, 0, running.canary.number)
   }
 
   async #report(): Promise<void> {

@@ -94,14 +94,15 @@ export class Rollouts {
    * Ends the rollout that runs: activates the tried revision, or the active one without a canary.
    *
    * @param waitMs  longest wait for the acknowledgements of the members, ms
+   * @param number  number of the tried revision; another rollout is not ended. `undefined`: any rollout
    * @throws {RedisFault} as a rejection
    */
-  async end(end: Omit<RolloutEnd, 'ended'>, waitMs: number): Promise<EndedRollout> {
+  async end(end: Omit<RolloutEnd, 'ended'>, waitMs: number, number?: number): Promise<EndedRollout> {
     const { policy, store, rollouts, envelopes, metrics, log } = this.#dependencies
     await policy.check()
     const { activation, sealed, snapshot } = policy.held
     const { canary } = activation
-    if (canary === undefined) return { state: 'none' }
+    if (canary === undefined || (number ?? canary.number) !== canary.number) return { state: 'none' }
     const text = (await store.revision(canary.number)) ?? ''
     const revision = openRevision(envelopes, text, canary)
     const promoted = end.outcome === 'promoted' ? revision : undefined
@@ -118,8 +119,8 @@ export class Rollouts {
     metrics.count(outcome.outcome)
     log('info', 'policy rollout ended', { ...outcome })
     const enforced = promoted === undefined ? snapshot.revision : sourceOf(promoted.files, '').revision
-    const { number, sequence } = next
-    const activated = { number, sequence, revisions: [enforced], before: snapshot, ...times }
+    const { sequence } = next
+    const activated = { number: next.number, sequence, revisions: [enforced], before: snapshot, ...times }
     return { state: 'ended', outcome, receipt: await this.#receipts.collect(written, activated) }
   }
 

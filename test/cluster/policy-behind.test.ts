@@ -100,8 +100,19 @@ test('when no node can enforce the active revision, all stay ready and decide by
   for (const node of [n1, n2]) await until('the new revision', async () => (await statusOf(node, 'third')) === 200)
 })
 
+test('a canary is refused when only one node is left before the vote, and nothing changes', async () => {
+  store.at.set('before-votes', () => n2.stop())
+  const canary = { percent: 50, forMs: 60_000, maxFaultsPercent: 1, maxNewDenialsPercent: 1 }
+  expect(await editor.apply(policyWith(['open', 'tried'], 'three'), { canary })).toMatchObject({
+    outcome: 'no-canary',
+    problems: [{ message: expect.stringContaining('a canary needs two nodes') }],
+  })
+  // The node was there when the change began.
+  expect(store.at.size).toBe(0)
+  expect(await editor.apply(policyWith(['open', 'third'], 'three'))).toMatchObject({ outcome: 'unchanged' })
+})
+
 test('a node that starts without a secret of the active revision names it, keeps its older copy, and is not ready until it has the secret', async () => {
-  await n2.stop()
   give('four', 'n1')
   expect(await editor.apply(policyWith(['open', 'fourth'], 'four'))).toMatchObject({ outcome: 'activated' })
   const copy = readFileSync(folder.copyOf('n2'))

@@ -345,6 +345,36 @@ test('a rollback ends a rollout', async () => {
   expect(await statuses(nodes)).toEqual([200, 200, 200])
 })
 
+test('a rollback without a number restores the revision that was active before, and never a withdrawn one', async () => {
+  const base = await activeNumber()
+  const changeAfterAbort = async (idle: string) => {
+    await roll(policyWith({ addresses: closed }))
+    expect(await api('POST', 'policy/rollout/abort', {})).toMatchObject({ status: 200 })
+    const { document } = await apply(policyWith({ timeouts: { idle } }))
+    return document['number'] as number
+  }
+  await changeAfterAbort('61s')
+  expect((await api('GET', 'policy/revisions')).document['before']).toBe(base)
+  const back = await verb('rollback')
+  expect(back.exitCode, back.stderr).toBe(0)
+  expect(await statuses(nodes)).toEqual([200, 200, 200])
+
+  const against = await changeAfterAbort('62s')
+  expect(await api('POST', 'policy/rollback', { against })).toMatchObject({ status: 200 })
+  expect(await statuses(nodes)).toEqual([200, 200, 200])
+})
+
+test('a promotion or an abort that names another rollout than the running one is refused, and the rollout continues', async () => {
+  const { number } = await roll(policyWith({ addresses: closed }))
+  for (const how of ['promote', 'abort']) {
+    expect(await api('POST', `policy/rollout/${how}`, { number: number - 1 })).toMatchObject({
+      status: 409,
+      document: { code: 'rollout_unknown', detail: `no rollout of revision ${number - 1} runs` },
+    })
+  }
+  expect(await api('POST', 'policy/rollout/abort', { number })).toMatchObject({ status: 200 })
+})
+
 test('a promotion by an operator activates the revision on every node at once', async () => {
   const { number, others } = await roll(policyWith({ addresses: closed }))
   expect(await statuses(others)).toEqual([200, 200])

@@ -18,6 +18,11 @@ export const abortRollout = operation({
   example: { body: { wait_ms: 10_000 }, reply: exampleEnd('aborted') },
   run: async ({ body, dependencies, caller }) =>
     rolloutReply(
-      await requireRollouts(dependencies).end({ outcome: 'aborted', why: 'aborted', by: caller.who }, body.wait_ms),
+      await requireRollouts(dependencies).end(
+        { outcome: 'aborted', why: 'aborted', by: caller.who },
+        body.wait_ms,
+        body.number,
+      ),
+      body.number,
     ),
 })

@@ -17,16 +17,23 @@ export const listRevisions = operation({
       schema: z.strictObject({
         active: z.int().describe('Number of the active revision of this node.'),
         sequence: z.int().describe('Number of its activation.'),
+        before: z
+          .int()
+          .nullable()
+          .describe(
+            'Number of the revision that was active before; `null` when it is not kept. A withdrawn revision never was.',
+          ),
         revisions: z.array(z.strictObject(revisionFacts)),
       }),
     },
   },
   problems: ['policy_from_file', 'cluster_unavailable'],
-  example: { reply: { active: 8, sequence: 11, revisions: [exampleRevision] } },
+  example: { reply: { active: 8, sequence: 11, before: 7, revisions: [exampleRevision] } },
   run: async ({ dependencies }) => {
     const service = requireRevisions(dependencies)
     const revisions = await service.list()
     const { number, sequence } = service.active.activation
-    return { status: 200, document: { active: number, sequence, revisions } }
+    const before = revisions.find((each) => each.number === service.before)?.number ?? null
+    return { status: 200, document: { active: number, sequence, before, revisions } }
   },
 })

@@ -22,6 +22,8 @@ export const promoteRollout = operation({
       await requireRollouts(dependencies).end(
         { outcome: 'promoted', why: 'promoted before the end of the comparison', by: caller.who },
         body.wait_ms,
+        body.number,
       ),
+      body.number,
     ),
 })

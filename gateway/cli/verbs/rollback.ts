@@ -44,12 +44,8 @@ export const verb = defineVerb({
 /** Number of the revision before the active one, which is `against`. */
 async function beforeActive(client: AdminClient): Promise<{ readonly to: number; readonly against: number }> {
   const { document } = await client.call('GET', '/api/v1/policy/revisions', 'revisions')
-  const { active, revisions } = document as {
-    readonly active: number
-    readonly revisions: readonly { readonly number: number }[]
-  }
-  const earlier = revisions.map(({ number }) => number).filter((number) => number < active)
-  if (earlier.length > 0) return { to: Math.max(...earlier), against: active }
+  const { active, before } = document as { readonly active: number; readonly before: number | null }
+  if (typeof before === 'number') return { to: before, against: active }
   const message = `the cluster keeps no revision before the active revision ${active}`
   throw new CliError(exitCodes.invalid, 'GH_ADMIN_REVISION_UNKNOWN', message)
 }
