@@ -9,6 +9,11 @@ import type { Rollouts } from './rollouts.ts'
 
 /** Time between two reports and two comparisons, ms. */
 const LOOK_MS = 1000
+/**
+ * Number of comparisons that a member leaves to the holder of the lease before it makes one itself: a process that writes
+ * to Redis can keep the lease, and must not keep a revision that refuses too much.
+ */
+const LEFT_TO_HOLDER = 9
 /** Additional time between two reports for each route with traffic, ms: bounds the bytes per second of large policies. */
 const REPORT_MS_PER_ROUTE = 1
 
@@ -34,6 +39,8 @@ export class RolloutWatch {
   /** Counters when this node began to take part, with the activation and the revision of that time. */
   #begun: { readonly as: string; readonly outcomes: ReadonlyMap<string, RouteOutcomes> } | undefined
   #reportAt = 0
+  /** Comparisons that this member has left to the holder of the lease since its own last one. */
+  #left = 0
 
   constructor(dependencies: RolloutWatchDependencies) {
     this.#dependencies = dependencies
@@ -52,7 +59,9 @@ export class RolloutWatch {
     }
     if (!isConnected()) return
     await this.#report()
-    if (!(await store.hold(member))) return
+    const isHolder = await store.hold(member).catch(() => false)
+    if (!isHolder && this.#left++ < LEFT_TO_HOLDER) return
+    this.#left = 0
     const running = await rollouts.running()
     if (running === undefined || running.verdict.outcome === 'running') return
     const { outcome, why } = running.verdict

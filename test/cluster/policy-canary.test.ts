@@ -338,6 +338,17 @@ async function members(): Promise<string[]> {
   return (await link.store.call('HKEYS', link.keys.policyRolloutCounts(sequence))) as string[]
 }
 
+test.each([
+  ['a text without an end', ['SET', 'another process']],
+  ['a value of another type', ['LPUSH', 'x']],
+])('when a Redis writer keeps the lease of the rollout as %s, the revision is withdrawn', async (_, [call, value]) => {
+  await link.store.call('DEL', link.keys.policyRolloutHolder)
+  await link.store.call(call!, link.keys.policyRolloutHolder, value!)
+  await roll(policyWith({ addresses: closed }))
+  expect(await ended(() => load(nodes, 10))).toMatchObject({ outcome: 'withdrawn' })
+  expect(await link.store.call('DEL', link.keys.policyRolloutHolder)).toBe(1)
+})
+
 test('a rollback ends a rollout', async () => {
   await roll(policyWith({ addresses: closed }))
   expect(await api('POST', 'policy/rollback', { to: 1 })).toMatchObject({ status: 200, document: { missing: [] } })
