@@ -442,7 +442,7 @@ export class GatewayNode {
 
   /** Writes pending log lines and audit records before a fault ends the process. */
   crash(error: unknown): void {
-    this.#rooms.write('error', 'node failed', {
+    this.#rooms.write('error', 'node ends because of an unexpected fault', {
       fault: error instanceof Error ? (error.stack ?? error.message) : String(error),
     })
     this.#flush()

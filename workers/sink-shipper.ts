@@ -21,7 +21,7 @@ const RUN_MS = 5000
  * twice.
  */
 const ENTRIES = 10
-/** Maximum number of dead letters per delivery of a replay. */
+/** Maximum number of dead letters that a replay sends to the sink in one delivery. */
 const LETTERS = 500
 /**
  * Back-off of a failing sink before the first retry, ms; doubles with each further failure, up to REST_MAX_MS (15 s).

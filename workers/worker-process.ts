@@ -263,7 +263,7 @@ export class WorkerProcess {
   /** Logs the fault that ends the process, and writes pending log lines synchronously. */
   crash(error: unknown): void {
     const { log, lines } = this.#rooms
-    log.log('error', 'worker failed', {
+    log.log('error', 'worker ends because of an unexpected fault', {
       fault: error instanceof Error ? (error.stack ?? error.message) : String(error),
     })
     lines.flushSync()

@@ -7,7 +7,7 @@ export interface ForkedService {
   stop(): Promise<void>
 }
 
-/** Starts a program that reports its port as its first message, and ends when it is disconnected. */
+/** Starts a program that reports its port as its first message, and ends when the parent closes the IPC channel. */
 export async function startForkedService(program: string): Promise<ForkedService> {
   const child = fork(program, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   const [port] = (await once(child, 'message')) as [number]

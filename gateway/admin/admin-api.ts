@@ -186,7 +186,7 @@ export class AdminApi {
   async #reject(error: unknown, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const { id, call } = request
     const { problem, fault, bug } = problemOf(error)
-    if (bug !== undefined) this.#log('error', 'admin call failed', { id, fault: bug })
+    if (bug !== undefined) this.#log('error', 'admin call failed because of a bug in Gatehouse', { id, fault: bug })
     if (call.limited !== true) {
       call.problem = problem.code
       if (fault !== undefined) call.note = { fault }

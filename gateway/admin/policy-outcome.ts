@@ -53,7 +53,7 @@ export function policyReply(
       return { status: 200, document: outcome, note: { ...note, unchanged: outcome.number } }
     case 'conflict':
       if (outcome.isUnreadable) {
-        throw new ApiProblem('policy_conflict', 'Redis has an activation that this node cannot read', {
+        throw new ApiProblem('policy_conflict', 'Redis has a policy activation that this node cannot read', {
           members: { active: outcome.number, since: [] },
           hint: 'add the keys of the other nodes to keys.policy, or upgrade this node; a node replaces a forged activation within 15 s',
         })

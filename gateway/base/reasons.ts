@@ -151,12 +151,12 @@ export const reasons = {
   'path-encoded-slash': closing(
     400,
     'ambiguous_path',
-    'the path contains %2f; the service must allow it with encoded_slashes: keep',
+    'the path contains %2f, which the service allows only with encoded_slashes: keep',
   ),
   'path-parameter': closing(
     400,
     'ambiguous_path',
-    'the path contains ; and the service must allow it with path_parameters: allow',
+    'the path contains ;, which the service allows only with path_parameters: allow',
   ),
   'path-control': closing(400, 'ambiguous_path', 'the path contains a percent-encoded control character'),
   'path-fragment': closing(
@@ -227,7 +227,7 @@ export const reasons = {
   'credential-missing': entry(
     401,
     'credential_required',
-    'the request has no credential; the client must send a bearer token',
+    'the request has no credential that the gate accepts; the client must send a bearer token',
   ),
   'credential-malformed': entry(400, 'invalid_request', 'the Authorization field is not a scheme and one token'),
   'credential-repeated': entry(400, 'invalid_request', 'the request has more than one credential'),
@@ -310,7 +310,11 @@ export const reasons = {
   ),
   'logout-asked': entry(200, 'logout_confirmation', 'the browser must confirm the logout'),
   'logged-out': entry(200, 'logged_out', 'the login session has ended'),
-  'logout-token': entry(400, 'invalid_request', 'the logout token is invalid (OpenID Back-Channel Logout §2.6)'),
+  'logout-token': entry(
+    400,
+    'invalid_request',
+    'the request has no valid logout token (OpenID Back-Channel Logout §2.6)',
+  ),
   'logout-subject': entry(
     400,
     'invalid_request',
@@ -339,7 +343,11 @@ export const reasons = {
     'invalid_token',
     "the token's header has crit or b64, which are not supported (RFC 7515 §4.1.11)",
   ),
-  'token-type': entry(401, 'invalid_token', "the token's typ is not that of an access token (RFC 9068 §4)"),
+  'token-type': entry(
+    401,
+    'invalid_token',
+    'the token is not an access token by its typ (RFC 9068 §4), token_type or claims, or is a JWT of an issuer whose tokens are opaque',
+  ),
   'token-issuer-unknown': entry(401, 'invalid_token', "the token's iss is not an issuer of the policy"),
   'token-issuer-not-accepted': entry(401, 'invalid_token', "the service does not list the token's issuer"),
   'token-key-unknown': entry(401, 'invalid_token', "the issuer's key set has no usable key with the token's kid"),
@@ -477,7 +485,7 @@ export const reasons = {
   'exchange-refused': entry(
     403,
     'exchange_refused',
-    'the issuer refuses to exchange the token of the caller for a token for the service',
+    'the caller has no token to exchange, or the issuer refuses to exchange it for a token for the service',
   ),
 
   // Reasons for failures that the client did not cause.
@@ -517,7 +525,7 @@ export const reasons = {
   'upstream-full': entry(
     503,
     'unavailable',
-    'the concurrent calls to the upstream reached max_calls, or the share of one client',
+    'the upstream takes no more calls: max_calls are in progress, this client has its full share of them, or the service refused the call on each HTTP/2 session',
   ),
   'upstream-unreachable': entry(502, 'bad_gateway', 'the gate cannot connect to the upstream'),
   'upstream-certificate': entry(
@@ -528,7 +536,7 @@ export const reasons = {
   'upstream-handshake': entry(
     502,
     'bad_gateway',
-    'the TLS handshake with the upstream failed: the upstream did not accept the client certificate of the gate, allows no common TLS version, or does not speak TLS',
+    'the TLS or HTTP/2 handshake with the upstream failed: the upstream did not accept the client certificate of the gate, allows no common TLS version, or does not speak TLS or HTTP/2',
   ),
   'upstream-credential-refused': entry(
     502,

@@ -122,7 +122,7 @@ export class Acknowledgements {
         if (typeof position === 'string') collection.take(key, position, at)
       }
     } catch {
-      // Redis failed. The positions are read again after `LOOK_AGAIN_MS`.
+      // Redis failed. The positions of the missing members are read again after `LOOK_AGAIN_MS`.
     }
   }
 }

@@ -133,7 +133,7 @@ export class OpenSecret implements Secret {
     if (text === this.#value.current) return
     this.#value.replace(text)
     this.#changedAt = this.#modifiedAt()
-    this.#host.log('info', 'secret changed', fields)
+    this.#host.log('info', 'secret changed; the new value is in use', fields)
     for (const listener of this.#listeners) listener()
   }
 

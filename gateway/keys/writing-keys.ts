@@ -67,7 +67,10 @@ export class WritingKeys implements SharedState {
       const ring = keyRings.of(kind)
       if (!this.#hasJoined && ring.writer !== undefined && !ring.has(id)) {
         const message = `the cluster writes with key \`${id}\` of keys.${kind}, which this node lacks; add the key to keys.${kind}`
-        if (this.#missing !== message) log('error', 'node cannot join the cluster without a key', { problem: message })
+        if (this.#missing !== message)
+          log('error', 'node cannot join the cluster: it lacks the key that the cluster writes with', {
+            problem: message,
+          })
         this.#missing = message
         throw new Error(message)
       }

@@ -24,7 +24,7 @@ for i = 1, #KEYS do
     w.tick = math.max(w.tick, w.newest)
     while w.first < #w.log do
       local at, count = struct.unpack('>I6I4', w.log, w.first)
-      -- An entry can be from any time in its tick, so it stays in the window for `span` further whole ticks.
+      -- An entry records its tick, not its exact time. It therefore counts in its tick and in the next `span` ticks.
       if w.tick - at <= w.span then break end
       w.used, w.first = w.used - count, w.first + ENTRY
     end

@@ -178,7 +178,7 @@ export class HostLogins {
       await sessions.end({ session: before }, 'replaced')
     }
     const { subject, id } = session
-    log('info', 'logged in with the session of login.host', {
+    log('info', 'logged in through login.host', {
       issuer: issuerName,
       subject,
       session: id,

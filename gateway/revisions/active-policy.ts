@@ -137,7 +137,7 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
     return this.#hindrance.exists
   }
 
-  /** Whether Redis has an activation that this process cannot read. */
+  /** Whether Redis has a policy activation that this process cannot read. */
   get isUnreadable(): boolean {
     return this.#hindrance.isUnreadable
   }

@@ -75,7 +75,7 @@ export type PolicyOutcome =
       readonly outcome: 'conflict'
       readonly number: number
       readonly since: readonly RevisionFacts[]
-      /** Whether Redis has an activation that this node cannot read. */
+      /** Whether Redis has a policy activation that this node cannot read. */
       readonly isUnreadable: boolean
     }
   /** The policy is invalid. */

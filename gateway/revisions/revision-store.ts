@@ -128,7 +128,7 @@ export class RevisionStore {
     await this.#client.call('PEXPIRE', this.#keys.policyVotes(id), CANDIDATE_MS)
   }
 
-  /** Votes by node id. @throws {RedisFault} as a rejection */
+  /** Votes of the nodes on a proposed policy, by node id. @throws {RedisFault} as a rejection */
   async votes(id: string): Promise<ReadonlyMap<string, string>> {
     const pairs = (await this.#client.call('HGETALL', this.#keys.policyVotes(id))) as string[]
     const map = new Map<string, string>()

@@ -54,9 +54,9 @@ export class ClaimRenewal {
   }
 
   /**
-   * Returns the session with its present claims, or a version that another process has stored meanwhile; `undefined`
-   * when the session has ended. If the issuer gives no claims, the claims stay as they are, and no process asks again
-   * for a minute.
+   * Returns the session with renewed claims, or a version that another process has stored meanwhile; `undefined` when
+   * the session has ended. If the issuer gives no claims, or claims that are too large to store, the session keeps its
+   * claims, and no process asks again for a minute.
    *
    * @throws {GatewayFault} `refresh-unavailable` or `store-unavailable`, as a rejection
    */
@@ -73,7 +73,7 @@ export class ClaimRenewal {
       const next: Session = { ...rest, version, claims: renewedClaims(session, asked.claims), claimsAtS: nowS }
       if (!isTooLarge(next)) return this.#refresher.keep(next, lock)
     }
-    this.#log('warn', 'the issuer gives no present claims about the user of a session', {
+    this.#log('warn', 'the claims about the user were not renewed; the session keeps its previous claims', {
       session: session.id,
       problem: 'none' in asked ? asked.none : 'the claims are too large to store',
     })

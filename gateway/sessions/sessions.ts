@@ -496,7 +496,7 @@ export class Sessions implements ExpirySource {
     } catch (error) {
       this.#dependencies.log(
         'warn',
-        'sessions above the limit per person, or per person and User-Agent, could not all be ended and unlisted; the next login tries again',
+        'the user has more sessions than the limit, and not all surplus sessions could be ended; the next login tries again',
         {
           problem: (error as Error).message,
         },

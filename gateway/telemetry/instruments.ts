@@ -80,7 +80,7 @@ export const instruments = {
   inFlight: gauge('in_flight', 'Exchanges in progress on the node.'),
   streams: gauge(
     'streams',
-    'Open streams by kind: websocket, events (server-sent events), download (any other reply that is not complete) and upload. Counted once they are found to be streams, downloads and uploads after at most 250 ms.',
+    'Open streams by kind: websocket, events (server-sent events), download (any other reply that is not complete) and upload. A stream is counted as soon as it is recognized as one: a download or upload at most 250 ms after it began.',
     ['kind'],
   ),
   connections: gauge('connections', 'Open client connections.'),
@@ -204,7 +204,7 @@ export const instruments = {
   ]),
   shippingFailures: counter(
     'audit_shipping_failures_total',
-    'Shipping runs of this worker that ended because a sink failed.',
+    'Times that this worker stopped sending audit records to a sink because the sink failed. The worker tries again after a pause.',
     ['sink'],
   ),
   shippedDead: counter(
@@ -278,8 +278,8 @@ export const instruments = {
   ),
   serviceTokenSeconds: gauge(
     'service_token_seconds',
-    'Seconds until the token of the gate for services expires on this node, by issuer and client id: the first of ' +
-      'several tokens to expire. 0 without a valid token. A value below a third of the lifetime means that renewals fail.',
+    "Seconds until the gate's own token for services expires on this node, by issuer and client id. With several tokens: " +
+      'the one that expires first. 0 when at least one of them is missing or has expired. A value below a third of the lifetime means that renewals fail.',
     ['issuer', 'client'],
   ),
   sessionRefreshes: counter(
@@ -300,9 +300,9 @@ export const instruments = {
   ),
   telemetryItems: counter(
     'telemetry_items_total',
-    'Telemetry items, by signal and outcome: `sent`, `failed`, or `dropped` because a queue was full or the item was too large. `spans` and `logs` are counted one by one; ' +
-      '`metrics` counts sent metrics and failed exports; `recent` counts traces for `gatehouse traces`; `traces` counts exchanges ' +
-      'dropped above `max_per_second`.',
+    'Telemetry items, by signal and outcome: `sent`, `failed`, or `dropped` because a queue was full or the item was too large. ' +
+      'Unit by signal: `spans`, `logs`: one item. `metrics`: metrics for `sent`, exports for `failed`. `recent`: traces for `gatehouse traces`. ' +
+      '`traces`: exchanges above `max_per_second`, only `dropped`.',
     ['signal', 'outcome'],
   ),
   build: gauge('build_info', 'Always 1. The labels are the versions of Gatehouse and of Node.js.', ['version', 'node']),

@@ -280,7 +280,7 @@ export class IntrospectedTokens {
   }
 
   #refuse(reason: VerificationReason, rules: IssuerRules, ids: readonly string[]): VerificationReason {
-    // `token-not-yet-valid` is not cached: it is the only reason that ends with time alone.
+    // `token-not-yet-valid` is not cached: such a token becomes valid with time. No other rejection ends by itself.
     if (reason !== 'token-not-yet-valid') this.#refusals.add(ids.join(), reason, rulesOf(rules).negativeCacheMs)
     return reason
   }

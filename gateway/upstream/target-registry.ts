@@ -153,14 +153,14 @@ export class TargetRegistry implements ExpirySource {
       if (result.outcome === 'changed') changed.add(key)
       if (result.outcome !== 'rejected') continue
       const { key: member, message } = result.error
-      this.#log('warn', 'certificate files of services rejected; the previous certificates stay in use', {
+      this.#log('warn', 'TLS files of services rejected; the previous files stay in use', {
         services: this.#servicesOf(new Set([key])),
         problem: `upstream_tls.${member}: ${message}`,
       })
     }
     if (changed.size === 0) return
     this.#renewTargets()
-    this.#log('info', 'certificates of services reloaded', { services: this.#servicesOf(changed) })
+    this.#log('info', 'TLS files of services reloaded', { services: this.#servicesOf(changed) })
   }
 
   #renewTargets(): void {

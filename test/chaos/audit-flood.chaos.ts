@@ -184,7 +184,9 @@ test(`while unauthenticated requests flood two nodes for ${SECONDS} s and Redis 
   })
   if (CHAOS_EXPECT === 'crash') {
     expect(exitCodes).toContain(70)
-    const { fault } = nodes.flatMap(({ lines }) => lines).find(({ msg }) => msg === 'node failed')!
+    const { fault } = nodes
+      .flatMap(({ lines }) => lines)
+      .find(({ msg }) => msg === 'node ends because of an unexpected fault')!
     console.log(fault)
     return
   }

@@ -136,7 +136,8 @@ function startLoad() {
 
 const verb = (...words: string[]) => runVerb([...words, '--output', 'json'], admin)
 const keysOf = async () => (JSON.parse((await verb('keys', 'list')).stdout) as { keys: Record<string, unknown>[] }).keys
-const secretChanges = () => nodes.map(({ log }) => log.filter((line) => line['msg'] === 'secret changed').length).join()
+const secretChanges = () =>
+  nodes.map(({ log }) => log.filter((line) => line['msg'] === 'secret changed; the new value is in use').length).join()
 
 test('a client secret is rotated under load without a failed request, whether the file or the issuer changes first', async () => {
   const load = startLoad()
@@ -247,7 +248,9 @@ test('a node that lacks the writing key of the cluster does not become ready, an
   const keys = { assertion: { directory: at('assertion') }, encryption: { directory: at('old') } }
   const late = new UnstartedNode({ ...options, settings: { ...options.settings, keys, node: { id: 'n4' } } })
   atEnd(() => late.remove())
-  const line = await late.waitForLine(({ msg }) => msg === 'node cannot join the cluster without a key')
+  const line = await late.waitForLine(
+    ({ msg }) => msg === 'node cannot join the cluster: it lacks the key that the cluster writes with',
+  )
 
   expect(line['problem']).toBe(
     'the cluster writes with key `k2` of keys.encryption, which this node lacks; add the key to keys.encryption',

@@ -125,7 +125,9 @@ test('a node that was down during a rotation of keys.policy enforces the active 
     const { listen, admin } = await lacking.waitForLine(({ msg }) => msg === 'node started')
     lacking.port = Number(String(listen).split(':').at(-1))
     lacking.adminPort = Number(String(admin).split(':').at(-1))
-    await lacking.waitForLine(({ msg }) => msg === 'node cannot join the cluster without a key')
+    await lacking.waitForLine(
+      ({ msg }) => msg === 'node cannot join the cluster: it lacks the key that the cluster writes with',
+    )
     expect([await statusOf(lacking, 'fifth'), await isReady(lacking)]).toEqual([200, false])
     expect(await verb('apply', path)).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('Nothing changed') })
   } finally {

@@ -30,9 +30,10 @@ export function rotationsOf(cluster: RotatingCluster, first: FirstCertificates):
 async function rotateSecret(cluster: RotatingCluster, load: RotationLoad, count: number): Promise<void> {
   const { issuer } = cluster
   const [old, next] = [issuer.accepted[0]!, `secret-${count}`]
-  const changes = () => cluster.worker.log.filter(({ msg }) => msg === 'secret changed').length
+  const changes = () => cluster.worker.log.filter(({ msg }) => msg === 'secret changed; the new value is in use').length
   const before = changes()
-  const change = () => cluster.onEveryNode('secret changed', () => cluster.put(next, 'client-secret'))
+  const change = () =>
+    cluster.onEveryNode('secret changed; the new value is in use', () => cluster.put(next, 'client-secret'))
   if (count % 2 === 0) await change()
   await load.cycle()
   issuer.accepted = [old, next]
@@ -53,7 +54,7 @@ async function rotateClientCertificate(
   { gate }: FirstCertificates,
 ): Promise<void> {
   const next = await gate.issue({ names: ['gate'], use: 'clientAuth' })
-  await cluster.onEveryNode('certificates of services reloaded', () => cluster.putPair('gate', next))
+  await cluster.onEveryNode('TLS files of services reloaded', () => cluster.putPair('gate', next))
   await load.cycle()
   cluster.seen.forget()
   await load.cycle()
@@ -64,7 +65,7 @@ async function rotateClientCertificate(
 async function rotateServiceCa(cluster: RotatingCluster, load: RotationLoad, count: number): Promise<void> {
   const next = await CertificateAuthority.create(`services ${count}`)
   const read = (text: string) =>
-    cluster.onEveryNode('certificates of services reloaded', () => cluster.put(text, 'services.pem'))
+    cluster.onEveryNode('TLS files of services reloaded', () => cluster.put(text, 'services.pem'))
   await read(`${readFileSync(cluster.at('services.pem'), 'utf8')}${next.cert}`)
   await load.cycle()
   cluster.useServiceCertificate(await next.issue({ names: ['localhost'], use: 'serverAuth' }), `S${count}`)

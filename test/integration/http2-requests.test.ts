@@ -105,7 +105,7 @@ test('a large reply arrives whole over HTTP/2, also when the client reads slowly
   expect((await reply).body.equals(large)).toBe(true)
 })
 
-test('replies of a service without a body reach an HTTP/2 client complete', async () => {
+test('replies without a body reach an HTTP/2 client complete', async () => {
   const head = await client.get('/s/sized', { ':method': 'HEAD' })
   const empty = await client.get('/s/empty')
   const known = await client.get('/s/known')

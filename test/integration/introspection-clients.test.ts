@@ -199,7 +199,7 @@ test('a client secret that the issuer does not know yet is replaced by the previ
   const issuer = issuerOf('rotating')
   acceptOnly(issuer, 'new')
   write('rotating', 'newer')
-  const changes = () => gate.node.log.filter(({ msg }) => msg === 'secret changed')
+  const changes = () => gate.node.log.filter(({ msg }) => msg === 'secret changed; the new value is in use')
   await until('the node has read two new secrets', () => changes().length === 2)
 
   const tokens = [issuer.issue(), issuer.issue(), issuer.issue()]

@@ -241,7 +241,7 @@ const refusedChanges: readonly (readonly [name: string, service: object, path: s
 ]
 
 test.each(refusedChanges)(
-  'an owner must not change its service by %s: 403 names place and remedy',
+  'an owner that changes its service by %s gets 403 with the path of the change and a hint',
   async (_, service, place, message) => {
     const reply = await apply(service)
 

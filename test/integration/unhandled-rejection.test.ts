@@ -28,7 +28,7 @@ test('an unhandled rejection ends a node with exit code 70', async () => {
   const node = await startNode({ policy: testPolicy({ issuer: issuer.url, orders: orders.url }), env })
   node.signal('SIGUSR2')
   expect(await node.ended()).toBe(70)
-  const { fault } = await node.waitForLine(({ msg }) => msg === 'node failed')
+  const { fault } = await node.waitForLine(({ msg }) => msg === 'node ends because of an unexpected fault')
   expect(fault).toContain('test rejection')
 })
 
@@ -37,7 +37,7 @@ test('an unhandled rejection ends a worker with exit code 70', async () => {
   const worker = await startWorker({ ...options, env: { ...options.env, ...env } })
   worker.signal('SIGUSR2')
   expect(await worker.ended()).toBe(70)
-  const { fault } = await worker.waitForLine(({ msg }) => msg === 'worker failed')
+  const { fault } = await worker.waitForLine(({ msg }) => msg === 'worker ends because of an unexpected fault')
   expect(fault).toContain('test rejection')
 })
 

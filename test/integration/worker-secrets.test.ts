@@ -95,7 +95,9 @@ test('a worker sends the changed secret of an audit sink after a change of its f
   expect(await ship()).toBe('Bearer first')
 
   put('token', 'second')
-  await worker.waitForLine(({ msg, secret }) => msg === 'secret changed' && secret === 'audit.sinks.siem.auth.token')
+  await worker.waitForLine(
+    ({ msg, secret }) => msg === 'secret changed; the new value is in use' && secret === 'audit.sinks.siem.auth.token',
+  )
   expect(await ship()).toBe('Bearer second')
 
   worker.folder.writeSettings(settings(put('other', 'third')))
@@ -113,7 +115,9 @@ test('a worker reconnects to Redis with the changed password, and keeps the conn
   const before = idsOf(await clients())
   await setUser('>two')
   put('redis', 'two')
-  await worker.waitForLine(({ msg, secret }) => msg === 'secret changed' && secret === 'redis.password')
+  await worker.waitForLine(
+    ({ msg, secret }) => msg === 'secret changed; the new value is in use' && secret === 'redis.password',
+  )
   await setUser('<one')
   await ship()
   expect(idsOf(await clients())).toEqual(expect.arrayContaining(before))

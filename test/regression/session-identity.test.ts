@@ -89,7 +89,10 @@ test('a UserInfo response about another user is not used, and the old claims are
 
   await until('the groups are gone', async () => (await claimsOf(browser))['groups'] === undefined)
 
-  const [problem] = await problemsSince(since, 'the issuer gives no present claims about the user of a session')
+  const [problem] = await problemsSince(
+    since,
+    'the claims about the user were not renewed; the session keeps its previous claims',
+  )
   expect(problem).toBe('sub of the UserInfo response is missing or that of another user')
 })
 

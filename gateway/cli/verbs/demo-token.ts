@@ -36,7 +36,7 @@ export const verb = defineVerb({
   },
   run: ({ portOffset, output, opaque, client, user, scope, resource }) => {
     if (client !== undefined && (client === 'web') !== (user !== undefined)) {
-      const message = '--user requires the client web, and the client web requires --user'
+      const message = '--user and --client web must be given together'
       throw new CliError(exitCodes.usage, 'GH_USAGE', message)
     }
     const words = Object.entries({ client, user, scope, resource }).flatMap(([name, value]) =>

@@ -36,9 +36,9 @@ export interface Sink {
    */
   send(batches: readonly ShippedBatch[]): Promise<readonly RejectedRecord[]>
   /**
-   * Doubt about delivered records. Only set for a receiver that does not acknowledge records. `records`: how many of
-   * the most recent records can be lost at each interruption. `times`: number of interruptions so far; the start of the
-   * worker counts as one.
+   * Delivered records that may be lost without notice. Only set for a receiver that does not acknowledge records.
+   * `records`: maximum number of the newest records that one interruption can lose. `times`: number of interruptions so
+   * far; the start of the worker counts as one.
    */
   readonly doubt?: { readonly records: number; readonly times: number }
   close(): Promise<void>

@@ -213,7 +213,7 @@ async function showUser(x: Resolved): Promise<BrowserVerdict> {
 
 /**
  * Session of the request's cookie, with a valid access token. The access token is refreshed first when needed. Returns
- * `undefined` for a session that a route would not accept.
+ * `undefined` for a session that no route accepts: its issuer has no `login` in the policy, or its lifetime has ended.
  */
 async function ownSession(x: Resolved): Promise<Session | undefined> {
   const { sessions } = x.gate

@@ -4,5 +4,5 @@ import type { RequestLine } from '../exchange/request-line.ts'
 /** Denials of the message of an ext_authz check, before its request is validated. */
 export type MessageDenial = Denial<'check-malformed' | 'check-incomplete' | 'check-ambiguous' | 'head-too-large'>
 
-/** Request line in the message of an ext_authz check, or a denial when the message states no request, or two. */
+/** Request line in the message of an ext_authz check, or a denial when the message contains no request or several. */
 export type MessageLine = RequestLine | MessageDenial

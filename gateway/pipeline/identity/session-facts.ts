@@ -19,7 +19,7 @@ interface KnownFacts {
   readonly facts: TokenFacts
 }
 
-/** Cached token facts of sessions. An entry and its derived data live as long as this version of the session object. */
+/** Cached token facts, by session object. A changed session is a new object, so its facts are derived again. */
 const known = new WeakMap<Session, KnownFacts>()
 
 /**

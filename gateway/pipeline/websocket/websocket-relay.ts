@@ -72,7 +72,7 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
     this.#client = client
   }
 
-  // Messages of the service
+  // Messages from the service to the client
 
   /** @returns false to pause reading from the service */
   onServiceMessage(data: Uint8Array, binary: boolean): boolean {

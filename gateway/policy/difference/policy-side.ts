@@ -23,7 +23,7 @@ export interface ComparedRoute {
   readonly policy: PolicySide
 }
 
-/** One of the two policies of a comparison, prepared for it. */
+/** One of the two compared policies, in the forms that the comparison needs. */
 export interface PolicySide {
   readonly snapshot: Snapshot
   readonly document: PolicyDocument

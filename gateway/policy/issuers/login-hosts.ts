@@ -39,8 +39,8 @@ function hostsOf(
     const found = sessionRoutes.flatMap(({ host }) => common(pattern, host!) ?? [])
     for (const host of found) hosts.add(host)
     if (found.length > 0) continue
-    const message = `no route requires a session of issuer ${rules.name} at a host that ${pattern} covers`
-    const hint = 'set match.host at the routes that require the session, or remove the entry'
+    const message = `has no effect: no route with a host that ${pattern} covers requires a session of issuer ${rules.name}`
+    const hint = 'add match.host to the routes that require the session, or remove the entry'
     report('GH_POLICY_LOGIN', message, [...at, i], hint)
   }
   for (const { id, host } of sessionRoutes) {

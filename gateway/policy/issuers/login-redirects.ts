@@ -32,7 +32,7 @@ export function loginRedirects(
         'GH_POLICY_LOGIN',
         message,
         at,
-        `set plain for at most one issuer and issuer for the others; register ${register}`,
+        `set redirect: plain for at most one of these issuers, and redirect: issuer for the others; register ${register}`,
       )
     }
     if (redirects.get(name) === 'issuer' && /^\.\.?$/.test(name)) {

@@ -19,8 +19,9 @@ export function compileWebSocket(
     report('GH_POLICY_WEBSOCKET', `route ${id} does not match GET, the method of WebSocket handshakes`, at)
   }
   if (require === 'public' && token_in_protocol) {
-    const message = `route ${id} is public, so that no token is read from the subprotocols`
-    report('GH_POLICY_WEBSOCKET', message, [...at, 'token_in_protocol'])
+    const message = `has no effect: route ${id} is public, so the gate reads no token`
+    const hint = 'remove token_in_protocol, or require a token on the route'
+    report('GH_POLICY_WEBSOCKET', message, [...at, 'token_in_protocol'], hint)
   }
   return Object.freeze({
     origins: new Set(origins),

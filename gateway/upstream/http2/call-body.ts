@@ -18,7 +18,7 @@ export interface CallBodyListener {
 
 /**
  * Sends a request body on a stream, at the speed of the service. Until the reply begins, the first 64 KiB are kept: if
- * the service has not processed the request, another session sends it again.
+ * the service has not processed the request, it is sent again on another HTTP/2 session (connection).
  */
 export class CallBody {
   readonly #body: RequestStream

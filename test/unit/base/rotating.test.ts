@@ -62,7 +62,7 @@ test('refusals of earlier values of a rotated secret do not affect a new value',
   expect(value.presented).toBe('two')
 })
 
-test('when a peer refuses the previous value before it refused the current one, the current value is still tried first and the previous one after it', () => {
+test('a late refusal of the previous value changes nothing: the current value is tried first, and the previous one after a refusal of the current one', () => {
   const value = new Rotating('one', () => 0)
   value.replace('two')
   // A connection that was opened before the replacement breaks late.

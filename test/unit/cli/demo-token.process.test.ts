@@ -4,8 +4,8 @@ import { runEach } from './run-gatehouse.ts'
 test.each([
   [['--client', 'raeder'], 'reader, writer, clerk, ops, web'],
   [['--user', 'alicia'], 'alice, bob'],
-  [['--user', 'alice', '--client', 'reader'], '--user requires the client web'],
-  [['--client', 'web'], '--user requires the client web'],
+  [['--user', 'alice', '--client', 'reader'], '--user and --client web must be given together'],
+  [['--client', 'web'], '--user and --client web must be given together'],
 ])('the CLI rejects the arguments %j of `demo token` as wrong usage and names the allowed values', (words, message) => {
   const [run] = runEach([['demo', 'token', ...words]])
 

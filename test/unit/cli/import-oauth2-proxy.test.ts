@@ -287,7 +287,7 @@ test.each([
     error: /an http or https upstream/,
   },
   { title: 'a syntax error', text: `${base}x = [1`, error: /file-1:6:\d+: document is neither TOML/ },
-  { title: 'no options', text: '', error: /must state options of oauth2-proxy/ },
+  { title: 'no options', text: '', error: /contains no options of oauth2-proxy/ },
 ])('files with $title are refused with the remedy', ({ text, error }) => {
   expect(() => importedTexts([text])).toThrow(error)
 })

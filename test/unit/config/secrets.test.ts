@@ -70,7 +70,7 @@ test.each([
   expect(secret).toMatchObject({ current: 'two', previous: 'one', presented: 'two' })
   expect(seen).toEqual(['two'])
   const fields = { secret: 'issuers.corp.login.client_secret', source: `file ${file}`, used_by: 'login' }
-  expect(lines).toEqual([['info', 'secret changed', fields]])
+  expect(lines).toEqual([['info', 'secret changed; the new value is in use', fields]])
 })
 
 test('the file of a secret that changes between two polls is read only after a poll without a change', () => {

@@ -74,7 +74,7 @@ async function use(folder: string): Promise<string> {
 const calls = (folder: string) =>
   existsSync(join(folder, 'npm.log')) ? readFileSync(join(folder, 'npm.log'), 'utf8') : ''
 
-test('the demo of an installed package installs oidc-provider once, by the lock file, without scripts, and prints a message', async () => {
+test('the demo of an installed package runs `npm ci --ignore-scripts` for oidc-provider only the first time, and says so', async () => {
   const folder = installedPackage('once')
   const [first, second] = [await use(folder), await use(folder)]
 

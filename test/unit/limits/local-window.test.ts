@@ -3,7 +3,7 @@ import { LocalWindow } from '../../../gateway/limits/local-window.ts'
 
 // Permits that a node grants by itself, without Redis. Times are ms of one clock.
 
-test('in a local window, no interval of the window length admits more requests than the share of the node, and permits become free when requests leave the window', () => {
+test('a local window admits at most the share of the node in any interval of its length, and a permit is free again when its request leaves the window', () => {
   const window = new LocalWindow(1000)
   const granted = [0, 500, 999, 1000, 1009, 1010, 1500].map((at) => window.take(1, 2, at))
 

@@ -134,7 +134,7 @@ test(`with ${TOTAL} busy connections, the probe listener serves every peer only 
   expect(await ask(port, '/metrics', 9)).toBe(503)
 })
 
-test('the probe listener serves a peer every path again after one of the busy connections of the peer is closed', async () => {
+test('a peer with too many busy connections to the probe listener gets every path again after one of them is closed', async () => {
   const port = await start()
   await hold(port, PER_PEER, 1)
   expect(await ask(port, '/metrics', 1)).toBe(503)

@@ -150,7 +150,7 @@ test('a shared introspection response that is sealed with an unknown key or for 
   expect(await shared.begin(other, wishes)).toMatchObject({ kind: 'ask', old: undefined, token: undefined })
 })
 
-test('a shared introspection response is not used if its time was changed in Redis', async () => {
+test('a shared introspection response is not used if someone has changed its time in Redis', async () => {
   const id = newId()
   await shared.tell(id, await turnOf(id), active, { lifeMs: 10, keepMs: 20_000, token: 'a-token' })
   await sleep(20)

@@ -147,7 +147,7 @@ test('unusable new files of upstream_tls are logged with their services, and the
   expect(lines).toEqual([
     [
       'warn',
-      'certificate files of services rejected; the previous certificates stay in use',
+      'TLS files of services rejected; the previous files stay in use',
       { services: ['orders'], problem: expect.stringMatching(/^upstream_tls\.certificate: .*broken\.pem contains no/) },
     ],
   ])
@@ -155,7 +155,7 @@ test('unusable new files of upstream_tls are logged with their services, and the
 
   clientFiles('broken', gateB)
   registry.reload()
-  expect(lines.at(-1)).toEqual(['info', 'certificates of services reloaded', { services: ['orders'] }])
+  expect(lines.at(-1)).toEqual(['info', 'TLS files of services reloaded', { services: ['orders'] }])
   expect((await called(balancer!.next())).body).toMatch(/^gate-b/)
 })
 

@@ -54,7 +54,7 @@ describe.each([
     expect(upstream.connections).toBe(1)
   })
 
-  test('a call to an upstream that is cancelled while its connection opens sends no request and reports nothing', async () => {
+  test('a call that is cancelled while its connection opens sends no request and reports nothing', async () => {
     const upstream = await rawUpstream(ok)
     const target = await targetOf(upstream.url)
     const log = send(target)
@@ -131,7 +131,7 @@ describe.each([
   })
 
   test.each(['at once', 'once it has arrived', 'in mid-reply', 'after its end', 'twice'])(
-    'a call to an upstream that is cancelled %s reports nothing more, and its connection is closed if the call has not ended',
+    'a call that is cancelled %s reports nothing more, and its connection is closed if the call has not ended',
     async (when) => {
       const upstream = await startUpstream({
         handler: (received, response) => {

@@ -77,7 +77,7 @@ test('a session to a service that ends after an idle time makes room for another
   expect(retired).toHaveLength(1)
 })
 
-test('a call that follows a connection error of the service gets another session', async () => {
+test('after an HTTP/2 connection error of the service, the next call uses a new connection', async () => {
   const { port, sockets } = await rawService((socket, connection) =>
     socket.write(connection === 0 ? connectionError : ok),
   )

@@ -52,7 +52,7 @@ test('a worker that compresses an audit file more slowly than another worker acc
   expect(readdirSync(folder)).toEqual([`${aside}.gz`])
 })
 
-test('a worker reports an error if its partial archive is deleted and no archive exists, and the audit file stays', async () => {
+test('compression of a rotated audit file fails with an error and keeps the file if the partial archive is deleted meanwhile', async () => {
   const broken = compressAside(path, 'gzip')
   await until('the compression has begun', () => parts().length === 1)
   for (const part of parts()) rmSync(join(folder, part))

@@ -38,7 +38,8 @@ export function readProxyOptions(
   const inWords = stated.some((line) => variableLine.test(line) || flagStart.test(line))
   const options = inWords ? optionsInWords(stated, file) : optionsInToml(lines, file)
   if (options.length > 0) return options
-  const message = 'must state options of oauth2-proxy: a config file, an alpha config, environment variables or flags'
+  const message =
+    'contains no options of oauth2-proxy; expected a config file, an alpha config, environment variables or flags'
   throw new ConfigError([problem('GH_CONFIG_VALUE', message, [], { file, line: 1, column: 1 })])
 }
 

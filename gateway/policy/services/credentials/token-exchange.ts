@@ -128,7 +128,7 @@ class ExchangedCredential implements ServiceCredential {
   }
 }
 
-/** Denial of a caller that is identified by a client certificate alone. */
+/** Denial of a caller that has no token to exchange, because only a client certificate identifies the caller. */
 const withoutToken = denial('exchange-refused')
 
 function isIdentified(input: CredentialInput): input is IdentifiedInput {
