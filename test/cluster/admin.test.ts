@@ -200,13 +200,15 @@ test('if a node does not acknowledge a revocation, the receipt lists the node as
   } finally {
     nodes[1]!.signal('SIGCONT')
   }
+  // Until it receives the event, a node that was suspended for less than `max_staleness` admits the token. The receipt
+  // lists it as missing for this reason.
+  for (const revoked of [token, another]) await expect.poll(() => statuses(revoked)).toEqual([401, 401])
   await expect.poll(() => statuses(issuer.sign())).toEqual([200, 200])
-  for (const revoked of [token, another]) expect(await statuses(revoked)).toEqual([401, 401])
 })
 
 test('after Redis loses the member list, a revocation receipt still lists a suspended node as missing (202)', async () => {
   const token = issuer.sign()
-  expect(await statuses(token)).toEqual([200, 200])
+  await expect.poll(() => statuses(token)).toEqual([200, 200])
   expect(documentOf(await call(nodes[0]!, '/api/v1/nodes'))['nodes']).toHaveLength(2)
   const { store } = await testLink(redisSettingsFor(redis.port))
   nodes[1]!.signal('SIGSTOP')
@@ -221,8 +223,9 @@ test('after Redis loses the member list, a revocation receipt still lists a susp
   } finally {
     nodes[1]!.signal('SIGCONT')
   }
+  // A node that was suspended for less than `max_staleness` admits the token until it has the restored log.
+  await expect.poll(() => statuses(token)).toEqual([401, 401])
   await expect.poll(() => statuses(issuer.sign())).toEqual([200, 200])
-  expect(await statuses(token)).toEqual([401, 401])
   await expect
     .poll(async () => (await call(nodes[0]!, '/api/v1/revocations?wait=all', { kind: 'token', token })).status)
     .toBe(200)
