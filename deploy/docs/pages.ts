@@ -13,6 +13,7 @@ import { marked } from './marked.ts'
 import { metricsPage } from './metrics-page.ts'
 import { operationsTable } from './operations-table.ts'
 import { phaseChart } from './phase-chart.ts'
+import { proxyOptionsPage } from './proxy-options-page.ts'
 import { reasonsPage } from './reasons-page.ts'
 import { requirementsPage } from './requirements-page.ts'
 
@@ -33,6 +34,7 @@ export async function generatedPages(): Promise<ReadonlyMap<string, string>> {
     ['reference/configuration.md', configurationPage()],
     ['reference/errors.md', await errorsPage()],
     ['reference/metrics.md', metricsPage()],
+    ['reference/oauth2-proxy.md', proxyOptionsPage()],
     ['reference/reasons.md', reasonsPage()],
     ['reference/requirements.md', requirementsPage()],
     ['reference/schema/gatehouse.schema.json', json(jsonSchema(documentSchemas.settings))],

@@ -180,6 +180,69 @@ test('addresses of authenticated_emails_file are required; no user is admitted w
   })
 })
 
+const hosts = (redirect: string, cookies: string[], returning: string[]) =>
+  `${base}redirect_url=${JSON.stringify(redirect)}\ncookie_domains=${JSON.stringify(cookies)}\nwhitelist_domains=${JSON.stringify(returning)}\n`
+
+test.each([
+  {
+    stated: hosts('https://auth.acme.test/oauth2/callback', ['.acme.test'], ['shop.acme.test', 'wiki.acme.test:8443']),
+    login: { host: 'auth.acme.test', return_to: ['shop.acme.test', 'wiki.acme.test'] },
+    public_url: ['https://auth.acme.test', 'https://shop.acme.test', 'https://wiki.acme.test:8443'],
+    routes: ['auth.acme.test', 'shop.acme.test', 'wiki.acme.test'],
+    outcome: 'mapped',
+  },
+  {
+    stated: hosts('https://auth.acme.test/oauth2/callback', ['acme.test'], ['.acme.test', '*.eu.acme.test']),
+    login: { host: 'auth.acme.test', return_to: ['*.acme.test', '*.eu.acme.test'] },
+    public_url: ['https://auth.acme.test', 'https://*.acme.test', 'https://*.eu.acme.test'],
+    routes: ['*.acme.test', '*.eu.acme.test'],
+    outcome: 'decide',
+  },
+])('cookie_domains that cover every host become one login for several hosts: $login', (expected) => {
+  const { made, settings, notes, routes } = importedTexts([expected.stated])
+
+  expect(made.issuers['main']!.login).toMatchObject(expected.login)
+  expect(settings).toMatchObject({ public_url: expected.public_url })
+  expect(routes.map(({ match }) => (match as { host?: string }).host)).toEqual(expected.routes)
+  expect(notes.join('\n')).toMatch(new RegExp(`whitelist_domains: ${expected.outcome}: `))
+})
+
+test.each([
+  ['a host that no cookie domain covers', ['.acme.test'], ['shop.other.test']],
+  ['no cookie domain that covers the redirect URI', ['.shop.acme.test'], ['a.shop.acme.test']],
+  ['any port of a host', ['.acme.test'], ['shop.acme.test:*']],
+  ['a top-level domain', ['test'], ['.test']],
+  ['an address', ['.acme.test'], ['192.0.2.1']],
+])('with %s, every host has its own login, and the note says how to share it', (_, cookies, returning) => {
+  const { made, notes, routes } = importedTexts([hosts('https://auth.acme.test/oauth2/callback', cookies, returning)])
+
+  expect(made.issuers['main']!.login).not.toHaveProperty('host')
+  expect(routes.map(({ match }) => match)).toEqual([{ path: '/**' }])
+  expect(notes.join('\n')).toMatch(/whitelist_domains: no equivalent: .*login\.return_to/)
+})
+
+test.each([
+  [
+    '',
+    {
+      user: 'X-Forwarded-User',
+      email: 'X-Forwarded-Email',
+      preferred_username: 'X-Forwarded-Preferred-Username',
+      groups: 'X-Forwarded-Groups',
+    },
+  ],
+  ['pass_user_headers=false', undefined],
+  [
+    'prefer_email_to_user=true\noidc_groups_claim="roles"',
+    expect.objectContaining({ user: 'X-Forwarded-User', claims: { user: 'email', groups: 'roles' } }),
+  ],
+])('a service gets the fields with the user that it got from oauth2-proxy with "%s"', (stated, fields) => {
+  const { made } = importedTexts([`${base}${stated}\n`])
+
+  expect(made.services['app']).toMatchObject(fields === undefined ? {} : { auth_request_headers: fields })
+  expect('auth_request_headers' in made.services['app']!).toBe(fields !== undefined)
+})
+
 test('an unknown option is named', () => {
   const { notes } = importedTexts([`${base}no_such_option = 1\ntoString = "x"\n`])
 

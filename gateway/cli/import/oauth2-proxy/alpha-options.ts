@@ -101,6 +101,15 @@ const serverFields: Readonly<Record<string, string>> = {
   'metricsServer.secureBindAddress': 'metrics_secure_address',
 }
 
+/** Fields of an alpha config by path, each with the option of the config file that has the same meaning. */
+export const alphaFields: Readonly<Record<string, string>> = {
+  ...serverFields,
+  ...Object.fromEntries(
+    Object.entries(upstreamFields).map(([name, key]) => [`upstreamConfig.upstreams[].${name}`, key]),
+  ),
+  ...Object.fromEntries(Object.entries(providerFields).map(([name, key]) => [`providers[0].${name}`, key])),
+}
+
 /** Converts an alpha config to options of the config file. A part without such an option gets a note. */
 export function alphaOptions(document: Mapping, locate: (path: Part) => Place, notes: ImportNotes): ProxyOption[] {
   const options: ProxyOption[] = []

@@ -7,6 +7,7 @@ import { proxyOptions } from './proxy-options.ts'
 import { importedRedis } from './proxy-redis.ts'
 import { proxyServices } from './proxy-routes.ts'
 import { addUpstreams } from './proxy-upstream.ts'
+import { userFields } from './proxy-user-fields.ts'
 import { type ProxyFile, readProxyOptions } from './read-proxy-options.ts'
 
 /** A policy made from files of oauth2-proxy, with settings for gatehouse.yaml. */
@@ -85,7 +86,8 @@ function built(draft: ProxyDraft, stated: string | undefined): { policy: object;
   ])
   const issuers = { main, ...Object.fromEntries(others) }
   if (others.length > 0) draft.service['issuers'] = Object.keys(issuers)
-  if (wantsUserHeaders(draft)) draft.service['auth_request_headers'] = true
+  const fields = userFields(draft)
+  if (fields !== undefined) draft.service['auth_request_headers'] = fields
   const services = proxyServices(draft, protection(draft, [issuer, ...draft.otherIssuers.map((other) => other.issuer)]))
   return { policy: { version: 1, issuers, services }, settings: settingsOf(draft) }
 }
@@ -93,12 +95,6 @@ function built(draft: ProxyDraft, stated: string | undefined): { policy: object;
 /** Scopes that oauth2-proxy requests when `scope` is not stated. */
 function standardScopes(draft: ProxyDraft): string[] {
   return ['openid', 'email', 'profile', ...(draft.option('allowed_groups') === undefined ? [] : ['groups'])]
-}
-
-/** oauth2-proxy sends X-Forwarded-User and others by default. An alpha config states each field instead. */
-function wantsUserHeaders(draft: ProxyDraft): boolean {
-  const isAlpha = draft.option('alpha_upstream') !== undefined
-  return !isAlpha && draft.option('pass_user_headers') === undefined
 }
 
 function protection(draft: ProxyDraft, issuers: readonly string[]): Record<string, unknown> {

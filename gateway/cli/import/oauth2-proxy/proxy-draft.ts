@@ -41,7 +41,13 @@ export class ProxyDraft {
   readonly groups: Record<string, unknown>[] = []
   /** Addresses and domains of e-mail; one of them must be met. `undefined`: not stated. */
   emails: Record<string, unknown>[] | 'all' | undefined
+  /** Hosts of the routes. Empty: every host. */
+  readonly hosts: string[] = []
+  /** Fields that an alpha config adds for services: the name of the field by the claim. */
+  readonly userFields: Record<string, string | undefined> = {}
   acceptsTokens = false
+  /** Whether another proxy forwards the requests, and the gate only decides. */
+  asksOnly = false
   websockets = true
 
   constructor(options: ReadonlyMap<string, ProxyOption>) {

@@ -18,7 +18,8 @@ export function proxyServices(draft: ProxyDraft, protection: Requirement): Recor
     const name = nameFrom(new URL(upstream.origin).host, 'service')
     const service = services.get(name) ?? { upstreams: [upstream.origin], routes: [] }
     services.set(name, service)
-    service.routes.push(...routesOf(pattern, upstream, draft, protection, ids))
+    for (const host of draft.hosts.length === 0 ? [undefined] : draft.hosts)
+      service.routes.push(...routesOf(pattern, host, upstream, draft, protection, ids))
   }
   return Object.fromEntries(
     [...services].map(([name, { upstreams, routes }]) => [name, { upstreams, ...draft.service, routes }]),
@@ -46,17 +47,23 @@ function patternOf({ path }: DraftUpstream): string {
 
 function routesOf(
   pattern: string,
+  host: string | undefined,
   { rewrite }: DraftUpstream,
   { publicPaths, websockets }: ProxyDraft,
   protection: Requirement,
   ids: Set<string>,
 ): DraftRoute[] {
-  const name = nameFrom(pattern.replaceAll(/\/\*+/g, '').slice(1).replaceAll('/', '.'), 'all')
+  const path = nameFrom(pattern.replaceAll(/\/\*+/g, '').slice(1).replaceAll('/', '.'), 'all')
+  const name = host === undefined ? path : `${nameFrom(host, 'host')}.${path}`
   const open = publicMethods(pattern, publicPaths)
   const closed = forwardedMethods.filter((method) => !open.has(method))
   const route = (suffix: string, methods: readonly string[], require: Requirement): DraftRoute => ({
     id: freeId(name + suffix, ids),
-    match: { path: pattern, ...(methods.length < forwardedMethods.length && { methods }) },
+    match: {
+      ...(host !== undefined && { host }),
+      path: pattern,
+      ...(methods.length < forwardedMethods.length && { methods }),
+    },
     require,
     ...(websockets && methods.includes('GET') && { websocket: {} }),
     ...(rewrite && { rewrite }),

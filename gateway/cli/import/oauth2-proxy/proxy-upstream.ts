@@ -55,6 +55,7 @@ function rewriteOf(path: string, target: string): Omit<DraftUpstream, 'origin'> 
 function addStatic(draft: ProxyDraft): OptionTold {
   draft.upstreams.push({ origin: placeholder, path: '/' })
   draft.settings['check'] = { peers: ['127.0.0.1'] }
+  draft.asksOnly = true
   return staticTold
 }
 
