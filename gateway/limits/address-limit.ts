@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { addressKey } from '../base/address-key.ts'
 
-/** Maximum number of client addresses in one generation of buckets. */
+/** Maximum number of client addresses in each of the two generations of token buckets. */
 const GENERATION_MAX = 32_768
 
 interface Bucket {
@@ -10,7 +10,7 @@ interface Bucket {
    * failure`.
    */
   tokens: number
-  /** Time at which the tokens were last refilled; monotonic, ms. */
+  /** Time at which the tokens of this bucket were last refilled; monotonic, ms. */
   filledAt: number
 }
 
@@ -65,7 +65,7 @@ export class AddressLimit {
     return bucket.tokens < 1
   }
 
-  /** Number of failed verifications that the address can still cause immediately. */
+  /** Number of verifications that the address can let fail now, before it must wait for a refill. */
   left(address: Uint8Array): number {
     const key = addressKey(address)
     const bucket = this.#young.get(key) ?? this.#old.get(key)

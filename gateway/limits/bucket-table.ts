@@ -4,13 +4,13 @@ import { Supervisor } from '../base/supervisor.ts'
 import type { Bucket } from './bucket.ts'
 
 const SWEEP_MS = 1000
-/** Maximum number of windows that one sweep (every second) checks. */
+/** Maximum number of rate limit windows that one sweep (every second) checks. */
 const SWEEP_MAX = 2000
-/** Number of windows that are compared to choose the one to evict from a full table. */
+/** Number of rate limit windows that are compared to choose the window to evict from a full table. */
 const TRIES = 8
 /**
- * Idle time after which a window can be dropped from memory, ms; for a shorter window, its length. Longer than any
- * lease of permits lasts.
+ * Time without requests after which a rate limit window can be dropped from memory, ms. A window that is shorter than
+ * this time can be dropped after its own length. Longer than any lease of permits lasts.
  */
 const IDLE_MS = 10_000
 
@@ -34,8 +34,8 @@ export class BucketTable {
   }
 
   /**
-   * Returns the window of this identity, or creates it. After a policy change, an unchanged limit continues its
-   * windows. A limit with changed `requests` or `cost` gets new windows in this node.
+   * Returns the window of this identity, or creates it. After a policy change, a limit that has not changed continues
+   * its windows. A limit with changed `requests` or `cost` gets new windows in this node.
    */
   of(rule: LimitRule, identity: string): Bucket {
     const name = `${rule.key}|${rule.requests}|${rule.cost}|${identity}`
@@ -93,8 +93,8 @@ export class BucketTable {
 }
 
 /**
- * Whether a window can be dropped. A window with local counts (requests admitted during an outage of Redis) stays in
- * memory for its whole length, because Redis does not have these counts.
+ * Whether a rate limit window can be dropped from memory. A window that counts requests admitted during an outage of
+ * Redis stays in memory for its whole length, because Redis does not have these counts.
  */
 function isIdle({ rule, local, usedMs }: Bucket, nowMs: number): boolean {
   const idleMs = local === undefined ? Math.min(rule.windowMs, IDLE_MS) : rule.windowMs * 1.02

@@ -10,8 +10,8 @@ export interface LeaseWaiter {
 }
 
 /**
- * `taken`: the lease has admitted the request. `full`: the window has no room. `cut-off`: Redis did not reply, so the
- * lease cannot decide.
+ * Result of a request for permits. `taken`: the permits were taken, so the request is admitted. `full`: the window has
+ * no room. `cut-off`: Redis did not reply, so the lease cannot decide.
  */
 export type LeaseOutcome = 'taken' | 'full' | 'cut-off'
 

@@ -24,7 +24,7 @@ export class Charge {
   readonly #windows: Windows
   readonly #buckets: readonly Bucket[]
   readonly #onOutage: LimitsOutage
-  /** Buckets in which this node's share was charged before the call to Redis. */
+  /** Windows in which the request was charged to this node's own share of the limit, before the call to Redis. */
   readonly #reserved = new Set<Bucket>()
   /** Functions that refund the charges made so far. */
   readonly #undo: (() => void)[] = []

@@ -3,12 +3,12 @@ import type { Bucket } from './bucket.ts'
 import { isTimeout, type PermitStore } from './permit-store.ts'
 import { spanTicks, tickUs } from './ticks.ts'
 
-/** Decision of Redis on one request in mode `exact`. */
+/** Decision of Redis on one request at limits in mode `exact` (Redis decides every request). */
 export interface ExactDecision {
   readonly allowed: boolean
   /** The window with the least room among the windows of the request. */
   readonly tightest: Bucket
-  /** Room left in the window `tightest`, number of requests. */
+  /** Room left in the window `tightest`, as a number of requests. */
   readonly left: number
   readonly waitMs: number
   /** Time of the decision by the clock of Redis, µs since the epoch. */

@@ -5,11 +5,11 @@ export interface LeaseTerms {
   readonly tickUs: number
   /** Number of permits that each request costs. */
   readonly cost: number
-  /** Random id of the node's process, different from the id of any other process. */
+  /** Random id of this process of the node. No other process has the same id. */
   readonly node: string
   /**
-   * Number that this process uses for one lease object only. The process can lease from one window with several
-   * objects, because it dropped the window or the policy changed.
+   * Serial number of this lease object, unique in the process. One process can lease from one window with several
+   * objects: after it dropped the window, or after a policy change.
    */
   readonly serial: number
 }
@@ -37,7 +37,7 @@ export interface LeaseReply {
   readonly waitMs: number
   /** Number of nodes with leases on the window, including this node. */
   readonly holders: number
-  /** Room in the window beyond all leased permits, number of requests. */
+  /** Room in the window besides all leased permits, as a number of requests. */
   readonly left: number
 }
 
@@ -135,7 +135,7 @@ export class Lease {
   #replyMs = 0
   #holders = 1
   #left: number
-  /** Number that changes when earlier spends can no longer be refunded. */
+  /** Number of the current generation of spends. It changes when earlier spends can no longer be refunded. */
   #generation = 0
   /** Number of permits that Redis granted since this object was created. */
   granted = 0
@@ -178,12 +178,12 @@ export class Lease {
     return true
   }
 
-  /** Whether this node has enough permits for one request. */
+  /** Whether this node has enough leased permits for one request. */
   maySpend(nowMs: number): boolean {
     return this.#permits >= this.#terms.cost && nowMs < this.#deadlineMs
   }
 
-  /** Generation of a spend that is made now. Pass it to `giveBack`. */
+  /** Generation of permits that are spent now. Pass the generation to `giveBack` to refund them. */
   get generation(): number {
     return this.#generation
   }
@@ -325,7 +325,8 @@ export class Lease {
       held: this.#field,
       kept,
       wanted,
-      // A call that only settles also needs the time until the full window has room again.
+      // If the window is nearly full, a call that requests no permits also states the cost of one request. Redis then
+      // replies when the window has room for it again.
       needed: wanted > 0 || this.#tight ? cost : 0,
       id: `${node}.${serial}.${++this.#calls}`,
       spent: this.#report(nowMs),
@@ -363,7 +364,8 @@ export class Lease {
     const spacing = this.#spacingMs()
     this.#freeAtMs = nowMs + reply.waitMs
     const patience = Math.max(reply.waitMs + (this.#random() * spacing) / 2, spacing * (0.25 + this.#random() / 2))
-    // Do not wait longer: permits become free early when another node returns permits or an operator resets the limit.
+    // Limit the time until the next call: permits become free early when another node returns permits or an operator
+    // resets the limit.
     this.#nextCallMs = nowMs + Math.min(patience, ASK_MAX_MS)
   }
 

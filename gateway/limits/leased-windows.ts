@@ -21,7 +21,7 @@ export class LeasedWindows {
   readonly #task = new Supervisor('limit-leases')
   readonly #wheel = new TimerWheel<Bucket>((bucket, nowMs) => this.#onDue(bucket, nowMs))
   readonly #calls = new Set<Promise<void>>()
-  /** Windows that are already in the timer wheel, which calls back when their leases must be renewed or settled. */
+  /** Windows whose leases the timer wheel already watches: it calls back when a lease must be renewed or settled. */
   readonly #attended = new Set<Bucket>()
 
   constructor(store: PermitStore) {
@@ -36,8 +36,8 @@ export class LeasedWindows {
       return 'taken'
     }
     if (lease.cutOff) {
-      // Redis was unavailable at the last call. Test in the background whether it is available again; this request does
-      // not wait.
+      // Redis was unavailable at the last call. Test in the background whether Redis is available again; this request
+      // does not wait for the result.
       if (lease.mayAsk(nowMs)) void this.#ask(bucket, nowMs)
       return 'cut-off'
     }
@@ -49,7 +49,7 @@ export class LeasedWindows {
     })
   }
 
-  /** Whether `take` would return `full` without waiting. */
+  /** Whether `take` would return `full` (the window has no room) without waiting. */
   isFull({ lease }: Bucket, nowMs: number): boolean {
     return !lease!.maySpend(nowMs) && !lease!.cutOff && lease!.fullAt(nowMs)
   }
@@ -109,7 +109,8 @@ export class LeasedWindows {
       for (let i = served; i < rest.length; i++) rest[i]!.resolve(outcome)
       return
     }
-    // The window has more room. The other requests arrived while the call was in progress, so it did not include them.
+    // The window may have room for the remaining requests. They arrived while the call was in progress, so the call did
+    // not request permits for them.
     for (let i = served; i < rest.length; i++) {
       if (nowMs - rest[i]!.sinceMs < WAIT_MS || lease!.uncertain) waiters.push(rest[i]!)
       else rest[i]!.resolve('full')

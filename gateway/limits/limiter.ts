@@ -52,7 +52,7 @@ export class Limiter {
     return this.#table.of(rule, identity)
   }
 
-  /** Returns the windows that this node used recently. */
+  /** Returns the rate limit windows that this node used recently. */
   buckets(): Iterable<Bucket> {
     return this.#table.all()
   }
@@ -85,7 +85,8 @@ export class Limiter {
     this.#table.close()
     if (this.#windows === undefined) return
     const { leased } = this.#windows
-    // Wait first, because a call in progress can still bring a lease.
+    // Wait for the calls in progress first: a reply can still grant a lease, whose permits must be returned to Redis
+    // too.
     await leased.close()
     await Promise.all([...this.#table.all()].filter(({ lease }) => lease?.open).map((bucket) => leased.settle(bucket)))
   }

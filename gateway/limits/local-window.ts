@@ -8,7 +8,8 @@ const TICKS = 100
 export class LocalWindow {
   readonly #tickMs: number
   /**
-   * Ticks with admissions, oldest first. Entries from index `#first` on are in the window; at most `TICKS + 2` entries.
+   * Ticks in which requests were admitted, oldest first. The entries from index `#first` on are in the window. At most
+   * `TICKS + 2` entries.
    */
   #ticks: number[] = []
   #counts: number[] = []

@@ -23,7 +23,7 @@ export interface LimitsRoom {
   readonly service: LimitService
   readonly addressLimit: AddressLimit
   readonly knownAddresses: KnownAddresses
-  /** Returns unspent permits to Redis. */
+  /** Returns unspent permits to Redis when the node stops. */
   close(): Promise<void>
 }
 

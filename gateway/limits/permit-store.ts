@@ -81,7 +81,7 @@ export class PermitStore {
   }
 }
 
-/** Whether a call to Redis timed out. Either Redis did not reply in time, or this node was paused. */
+/** Whether a call to Redis timed out: Redis did not reply in time, or this node was paused. */
 export function isTimeout(fault: unknown): boolean {
   return fault instanceof RedisFault && fault.redisCode === 'TIMEOUT'
 }

@@ -51,9 +51,9 @@ export interface Gate {
   /** `undefined` when the gate accepts client certificates neither at its listener nor from proxies. */
   readonly clientCertificates: ClientCertificates | undefined
   readonly addressLimit: Pick<AddressLimit, 'exhausted' | 'charge' | 'refund'>
-  /** Denial 429 with the `Retry-After` of `addressLimit`. */
+  /** Denial 429 of a client address with too many failed verifications; has a `Retry-After`. */
   readonly addressLimited: Denial<'address-limited'>
-  /** Addresses whose new tokens and logins have priority when calls to an issuer are queued. */
+  /** Client addresses that are known: their new tokens and logins have priority in the queue of calls to an issuer. */
   readonly knownAddresses: Pick<KnownAddresses, 'add' | 'has'>
   readonly limiter: Limiter
   /** `undefined` without Redis or an encryption key; logins are then disabled. */
@@ -62,7 +62,7 @@ export interface Gate {
     | undefined
   readonly loginService: LoginService | undefined
   readonly verifier: Pick<TokenVerifier, 'verify' | 'knows' | 'isIntrospected'>
-  /** Tokens of callers that present a client id and secret. */
+  /** Access tokens that issuers granted to callers with a client id and secret. */
   readonly clientTokens: Pick<ClientTokens, 'clientOf' | 'find' | 'knows' | 'rejected' | 'request'>
   /** Validates DPoP proofs, and admits each proof once. */
   readonly proofs: Pick<DpopProofs, 'validate' | 'use' | 'nonces'>
@@ -91,8 +91,8 @@ export interface Gate {
   /** The active policy. Replaced as a whole when the policy changes. */
   runtime: Runtime
   /**
-   * Active policy of the cluster while this node tries another one, `runtime`, as a canary; `undefined` otherwise. Streams
-   * stay under the policy that admitted them, because a canary must not end a stream.
+   * Active policy of the cluster while this node tries another policy (`runtime`) as a canary; `undefined` otherwise. A
+   * stream stays under the policy that admitted it, because a canary must not end streams.
    */
   baseRuntime: Runtime | undefined
   /** True while the node drains; each response then closes its connection. */
@@ -115,7 +115,9 @@ export interface AccessLog {
 
 const STDOUT = 1
 
-/** Replaces every secret for services in a gate that forwards nothing, so that it opens no secret. */
+/**
+ * Stand-in for every secret for services, in a gate that forwards nothing. Such a gate reads no secret from its source.
+ */
 const hiddenSecret: Secret = {
   current: '',
   previous: undefined,
@@ -210,7 +212,7 @@ export function dryRunGate(
     addressLimit: { exhausted: (address) => addressLimit.exhausted(address), charge: () => {}, refund: () => {} },
     revocations,
     clientCertificates,
-    // A dry run has no balancers: if a phase selected a target nevertheless, the result would be a fault instead of a
+    // A dry run has no balancers. If a phase selects an upstream by mistake, the result is a fault instead of a
     // connection.
     runtime: { snapshot: runtime.snapshot, balancers: [] },
     ...given,

@@ -149,7 +149,10 @@ function withErrorPage(
   }
 }
 
-/** A reply whose page sends no `Referer`, because the URL of the page has a request or a code in its query. */
+/**
+ * Makes the browser send no `Referer` from the page of this reply: the query of the page's URL contains a login request
+ * or an authorization code.
+ */
 function withoutReferrer(verdict: BrowserVerdict): BrowserVerdict {
   if (verdict === undefined || !('answer' in verdict)) return verdict
   const fields = verdict.fields.filter(([name]) => name !== 'referrer-policy')
@@ -179,7 +182,10 @@ async function receiveLogout(x: Resolved, service: LoginService): Promise<Browse
   return charged(x, await service.backchannel.receive(new URLSearchParams(body.toString()), loginIssuers(x)))
 }
 
-/** Reasons of invalid requests that are charged to the client address. A code exchange is charged before it begins. */
+/**
+ * Reasons of invalid login requests that are charged to the client address after the refusal. A code exchange is not
+ * listed: the address is charged before the exchange begins.
+ */
 const chargedReasons: ReadonlySet<Reason> = new Set<Reason>(['login-unknown', 'logout-token'])
 
 /**

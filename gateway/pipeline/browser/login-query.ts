@@ -3,13 +3,16 @@ import type { Resolved } from '../exchange/exchange.ts'
 
 const paths: ReadonlySet<string> = new Set(loginPaths)
 
-/** Fields in which a proxy states the page to which the browser returns, by precedence. */
+/**
+ * Request fields in which a proxy states the page to which the browser returns after a login, in order of precedence.
+ */
 const returnFields = ['x-auth-request-redirect', 'x-forwarded-uri'] as const
 
 /**
- * Query of a request to a path of the gate. A login without `return_to` and `rd` gets `return_to` from the field in which
- * a peer of `check.peers` states the requested page. nginx cannot percent-encode a value, so it can state a page with `&`
- * in a field only. Fields of other peers are ignored. The login accepts no path of another site (`returnPath`).
+ * Returns the query of a request to one of the gate's own paths. If a login request has neither `return_to` nor `rd`, a
+ * peer in `check.peers` can state the page in a header field, which becomes `return_to`. nginx needs the field: it
+ * cannot percent-encode a value, and a page whose URL contains `&` would break the query. The field is ignored if
+ * another peer sends it. The login accepts no path of another site (`returnPath`).
  */
 export function loginQuery({ path, head, downstream, gate: { proxies } }: Resolved): string {
   const query = head.query ?? ''
@@ -17,7 +20,8 @@ export function loginQuery({ path, head, downstream, gate: { proxies } }: Resolv
   const given = new URLSearchParams(query)
   if (given.has('return_to') || given.has('rd')) return query
   for (const name of returnFields) {
-    // A repeated field has a space in its list, and the login accepts no path with a space.
+    // The values of a repeated field are joined with a comma and a space. The login rejects the result, because it
+    // accepts no path with a space.
     const stated = head.joined(name)
     if (stated !== undefined) return `${query === '' ? '' : `${query}&`}return_to=${encodeURIComponent(stated)}`
   }

@@ -35,7 +35,10 @@ export class Proxies {
     return this.#checkPeers.holds(address)
   }
 
-  /** Whether all bytes of the peer are its own: it may send checks, and is no proxy that passes the bytes of clients on. */
+  /**
+   * Whether a peer may state a request on behalf of a client: it may request forward-auth checks, and is not a TCP
+   * proxy, which passes on bytes that clients wrote.
+   */
   mayCallAuthorization(address: Uint8Array): boolean {
     return this.mayCheck(address) && !this.passesTcp(address)
   }

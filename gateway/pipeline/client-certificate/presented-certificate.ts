@@ -14,12 +14,15 @@ export function isByteSequence(value: string): boolean {
   return byteSequence.test(trimOptionalWhitespace(value))
 }
 
-/** Text of `Client-Cert` and `Client-Cert-Chain` as one key of the cache, for {@link readClientCert}. */
+/**
+ * Joins the values of `Client-Cert` and `Client-Cert-Chain` into one text, the key under which the certificate is
+ * cached. {@link readClientCert} reads this text.
+ */
 export function clientCertText(certificate: string, chain: string | undefined): string {
   return chain === undefined ? certificate : certificate + FIELD_SEPARATOR + chain
 }
 
-/** Reads the fields of RFC 9440. @returns `undefined` when their syntax is invalid */
+/** Reads a certificate from the text of the fields of RFC 9440. @returns `undefined` when their syntax is invalid */
 export function readClientCert(text: string): PresentedCertificate | undefined {
   const [certificate = '', chain] = text.split(FIELD_SEPARATOR)
   const members = chain === undefined ? [] : chain.split(',')
@@ -45,13 +48,13 @@ export function readPem(text: string): PresentedCertificate | undefined {
 
 // Envoy quotes a value that contains a separator, and always quotes `Subject`, `Cert` and `Chain`.
 const pair = /[\t ]*([A-Za-z]+)=(?:"((?:[^"\\]|\\.)*)"|([^",;=\t ]*))[\t ]*([;,]|$)/y
-/** Largest number of pairs in all elements. */
+/** Maximum number of name-value pairs in all elements of `X-Forwarded-Client-Cert` together. */
 const PAIRS_MAX = 256
 
 /**
- * Reads `X-Forwarded-Client-Cert` in the form of Envoy. The last element is that of the nearest proxy; a client may have
- * written earlier ones. The element needs `Cert`, from which everything else is read: `Hash`, `Subject`, `URI` and `DNS`
- * are ignored.
+ * Reads `X-Forwarded-Client-Cert` in the form of Envoy. Only the last element is used: the nearest proxy wrote it, and
+ * a client may have written the earlier elements. The element must have `Cert` (the certificate). `Hash`, `Subject`,
+ * `URI` and `DNS` are ignored, because the certificate contains this data.
  */
 export function readForwardedClientCert(text: string): PresentedCertificate | undefined {
   let element = new Map<string, string>()
@@ -77,7 +80,7 @@ function certificateIn(element: ReadonlyMap<string, string>): PresentedCertifica
   return { der, chain: chain.filter((each) => !each.equals(der)) }
 }
 
-/** Reads a certificate in PEM, followed by its intermediate CAs. */
+/** Reads a text in PEM: the client certificate, followed by its intermediate CAs. */
 export function readPemChain(text: string): PresentedCertificate | undefined {
   const [der, ...chain] = blocksIn(text)
   return der && { der, chain }

@@ -51,7 +51,10 @@ function inClientCert(head: RequestHead, certificates: ClientCertificates): Know
   return certificates.ofField(clientCertText(certificate, chain), readClientCert) ?? certificateMalformed
 }
 
-/** Value of a field; `undefined` without it, `null` when it repeats. An empty value counts as none. */
+/**
+ * Value of a header field; `undefined` when the request lacks the field, `null` when the field repeats. An empty value
+ * counts as a missing field.
+ */
 function single({ names, values }: RequestHead, name: string): string | null | undefined {
   const at = names.indexOf(name)
   if (at < 0) return undefined

@@ -11,7 +11,10 @@ export interface Answer<R extends Reason = Reason> {
   readonly status: number
   readonly fields: readonly HeaderField[]
   readonly body: string
-  /** Only for an admitted forward-auth check: the contents of `fields`, for a proxy that does not read them from HTTP. */
+  /**
+   * Only set when a forward-auth check is admitted: the same content as `fields`, for a proxy that does not receive the
+   * reply as HTTP fields.
+   */
   readonly check?: AdmittedCheck
 }
 

@@ -16,7 +16,7 @@ export class BodyStream extends Readable {
   constructor(mayRelay: () => boolean, fill: () => void) {
     super({ highWaterMark: WINDOW_BYTES, read: fill })
     this.#mayRelay = mayRelay
-    // When the call to the upstream fails, it destroys the stream and reports the failure itself. Ignore the error.
+    // Ignore the error of this stream: a failed upstream call destroys the stream, and reports the failure itself.
     this.on('error', () => undefined)
   }
 

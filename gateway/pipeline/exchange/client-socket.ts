@@ -1,4 +1,7 @@
-/** The WebSocket of a client, for the phases. After the WebSocket has ended, every method does nothing. */
+/**
+ * The WebSocket between client and gate, as the phases use it. After the WebSocket has ended, every method does
+ * nothing.
+ */
 export interface ClientSocket {
   /** Number of messages received from the client and sent to the client, and the number of their bytes. */
   readonly messagesIn: number
@@ -36,15 +39,21 @@ export interface ClientSocket {
 
 /** Receives the messages and events of a client's WebSocket, and decides whether messages may be relayed. */
 export interface ClientSocketListener {
-  /** Whether a message may be relayed to the client now. Checked for each message. May close the WebSocket. */
+  /**
+   * Whether a message from the service may be relayed to the client now. Called for each message. May close the
+   * WebSocket.
+   */
   mayRelay(): boolean
-  /** Whether a message may be relayed to the service now, as `mayRelay`; also false while the service does not read. */
+  /**
+   * Whether a message from the client may be relayed to the service now. Also false while the service does not read.
+   * May close the WebSocket.
+   */
   ready(): boolean
   /** @param data  valid until this method returns */
   onMessage(data: Uint8Array, binary: boolean): void
   /** Called when the client sent a message that is larger than the limit of the route. */
   onTooLarge(): void
-  /** Called when the frames of the client exceed the limit between two sweeps. Closes the WebSocket. */
+  /** Called when the client has sent more frames since the last sweep than the limit allows. Closes the WebSocket. */
   onFlood(): void
   /** Called when the messages queued for the service exceed the limit of the queue. */
   onQueueFull(): void
@@ -60,8 +69,8 @@ export interface ClientSocketListener {
    * @param code  1005 when the close frame has no code; 1006 when the connection was lost without a close frame
    */
   onClose(code: number, reason: string): void
-  /** Called when the gate itself failed to relay a message. */
+  /** Called when the gate fails to relay a message because of a fault of its own. */
   fail(fault: unknown): void
-  /** Called every 250 ms. */
+  /** Called every 250 ms until the WebSocket has ended, to check its time limits. */
   sweep(): void
 }

@@ -12,7 +12,7 @@ export function deadlineOf({ startedAt, route, head }: Matched): number {
   return longestMs === Number.POSITIVE_INFINITY ? 0 : startedAt + longestMs
 }
 
-/** Describes an exchange that did not end before its deadline. */
+/** Returns the fault for an exchange that did not end before its deadline. */
 export function deadlineFault({ route, head: { grpcTimeoutMs } }: Exchange): GatewayFault {
   const isOfCall = grpcTimeoutMs !== undefined && grpcTimeoutMs < (route?.timeouts.totalMs ?? Number.POSITIVE_INFINITY)
   const limit = isOfCall ? 'grpc-timeout of the call' : 'timeouts.total of the route'

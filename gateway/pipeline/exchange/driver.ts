@@ -54,7 +54,8 @@ export function advance(steps: readonly Step[], x: Exchange, from = 0): Verdict 
 }
 
 /**
- * Starts to record when each phase begins. Used for an exchange whose trace may be recorded later because it was slow.
+ * From now on, records when each phase begins. Used for an exchange whose trace is recorded at its end only if the
+ * exchange was slow.
  */
 function noteWait(x: Exchange, steps: readonly Step[], i: number): void {
   if (x.marks !== undefined) return
@@ -84,7 +85,10 @@ function refuse(x: Exchange, refusal: Denial): void {
 
 const retrySoon = [['retry-after', '1']] as const
 
-/** Replies to faults. All have status 503, except those of an upstream and those of a wrong policy. */
+/**
+ * Reply to each fault, by its reason. The status is 502 or 504 for a failed upstream and for wrong settings of the gate
+ * at an issuer, and 503 for most other faults.
+ */
 export const faultReplies: Readonly<Record<FaultReason, Denial>> = {
   'node-fault': denial('node-fault', { fields: retrySoon }),
   'issuer-unreachable': denial('issuer-unreachable', { fields: [['retry-after', '5']] }),
@@ -179,8 +183,7 @@ function breakReply(x: Exchange, reason: Reason, refusal: Denial | undefined): v
  */
 export function endStream(x: Exchange, refusal: Denial): void {
   if (x.settled) {
-    // The exchange is already recorded, and the last bytes of its reply wait for a slow client. The connection is
-    // closed.
+    // The exchange is already recorded, and the last bytes of its reply wait for a slow client. Close the connection.
     x.downstream.abort()
     return
   }

@@ -131,7 +131,10 @@ export class Exchange implements RequirementInput {
   /** The session that a login started or a logout ended; only for the audit record. */
   namedSession: NamedSession | undefined
   loginIssuer: IssuerRules | undefined
-  /** Result of the route's shadow requirement, for logs only: `met`, or the reason for which it would have denied. */
+  /**
+   * Result of the route's shadow requirement, for logs only: `met`, or the reason for which the shadow requirement
+   * would have denied the request.
+   */
   shadow: Reason | 'met' | undefined
   /** Value of the `RateLimit` field in an admitted response, for the limit with the fewest permits left. */
   rateLimit = ''
@@ -185,7 +188,7 @@ export class Exchange implements RequirementInput {
   /** The WebSocket of the client, once the gate has sent 101. */
   socket: ClientSocket | undefined
   attempts = 0
-  /** True when the audit log has reserved space for the record of this exchange. */
+  /** True while the audit log keeps space for the record of this exchange. */
   auditReserved = false
 
   /**
@@ -301,13 +304,13 @@ export type Consumed = Permitted & After<'consume-proof'>
 /** An exchange that was charged to the rate limits of its route, each of which had permits left. */
 export type Charged = Consumed & After<'limit-subject'>
 
-/** An exchange for which it is decided whether it is traced. */
+/** An exchange whose sampling is decided: the exchange is traced or not. */
 export type Sampled = Charged & After<'sample-trace'>
 
 /** An exchange with reserved space for its audit record, where the route requires it. */
 export type Recorded = Sampled & After<'reserve-audit'>
 
-/** An exchange whose credential for the service is made, where the policy sets one. */
+/** An exchange whose credential for the service has been made, if the policy sets such a credential. */
 export type Credentialed = Recorded & After<'obtain-credential'>
 
 /** An exchange for which an upstream of the service is selected. */

@@ -1,10 +1,10 @@
-/** Matches a value of `grpc-timeout` (gRPC over HTTP/2, "Requests"). */
+/** Matches a value of the field `grpc-timeout`: a number and a unit (gRPC over HTTP/2, "Requests"). */
 const timeout = /^([0-9]{1,8})([HMSmun])$/
 
-/** Units of `grpc-timeout`, ms, the smallest one first. */
+/** Units of `grpc-timeout` and their lengths in ms, the smallest unit first. */
 const units: Readonly<Record<string, number>> = { n: 1e-6, u: 1e-3, m: 1, S: 1000, M: 60_000, H: 3_600_000 }
 
-/** Largest number that a value may have. */
+/** Largest number in a value of `grpc-timeout`, which has at most 8 digits. */
 const AMOUNT_MAX = 99_999_999
 
 /** Reads a value of `grpc-timeout`. @returns the time, ms; `undefined` for a malformed value */

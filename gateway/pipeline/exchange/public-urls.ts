@@ -22,9 +22,9 @@ export class PublicUrls {
   readonly scheme: 'http' | 'https'
   readonly #byHost = new Map<string, string>()
   readonly #byName = new Map<string, string>()
-  /** Patterns by the host, with its port if any, after `*.`. */
+  /** Public URLs with `*`, by the part of the host after `*.`, with the port if the URL has one. */
   readonly #patterns = new Map<string, UrlPattern>()
-  /** Patterns by the host name, without a port, after `*.`. */
+  /** Public URLs with `*`, by the part of the host name after `*.`, without the port. */
   readonly #patternsByName = new Map<string, UrlPattern>()
   readonly #remembered = new Map<string, string>()
 
@@ -61,9 +61,8 @@ export class PublicUrls {
   }
 
   /**
-   * Host of a public URL for a host that a proxy states without the port that the browser uses; other hosts unchanged.
-   *
-   * @param host  value of the `Host` field
+   * Adds the port of a public URL to a host that a proxy states without a port. Returns the host unchanged if it has a
+   * port, is the host of a public URL, or no public URL has its name.
    */
   withPort(host: string): string {
     if (host.includes(':') || this.find(host) !== undefined) return host
@@ -83,7 +82,7 @@ export class PublicUrls {
   /**
    * Public URL with this host name, whatever its port; `undefined` if no public URL has the name.
    *
-   * @param name  host name in lower case, without a port; with `*` as its first label, only a pattern has the name
+   * @param name  host name in lower case, without a port. A name that starts with `*.` finds only a public URL with `*`
    */
   forName(name: string): string | undefined {
     const listed = this.#byName.get(name)

@@ -1,12 +1,15 @@
 import type { Trailers } from '../../upstream/target.ts'
 
-/** An exchange that is watched as a stream, as its two sides use it. */
+/**
+ * Relays an exchange that the node checks as a stream. The client side and the service side of the exchange call these
+ * methods.
+ */
 export interface Relay {
   /** True while nothing may be relayed. A client that gets nothing during this time does not count as slow. */
   readonly held: boolean
   /** Whether bytes may be relayed now, in either direction. Also ends or holds the exchange as necessary. */
   mayRelay(): boolean
-  /** As `mayRelay`, for bytes that the client has sent. They count as a use of its login session. */
+  /** Like `mayRelay`, for bytes that the client has sent. These bytes count as a use of the client's login session. */
   mayUpload(): boolean
   /**
    * Relays a part of the reply, or keeps it while the exchange is held.
@@ -19,6 +22,6 @@ export interface Relay {
   finish(trailers?: Trailers): void
   /** Called every 250 ms. Ends an event stream or gRPC call that was silent for `streams.idle` of the route. */
   sweep(): void
-  /** Ends the watch: the exchange has ended. */
+  /** Stops the checks of the stream, because the exchange has ended. */
   close(): void
 }

@@ -26,9 +26,12 @@ export class RelayedStream implements WatchedStream, Relay {
   #complete = false
   /** Trailers of the reply that became complete while the exchange was held. */
   #trailers: Trailers | undefined
-  /** Reads from the service, and bytes of the client of a gRPC call, at the last sweep that found a new one. */
+  /**
+   * Activity at the last sweep that found new activity: number of reads from the service plus, for a gRPC call, number
+   * of bytes from the client.
+   */
   #activitySeen = 0
-  /** Number of sweeps since the last one that found a new read or new bytes. */
+  /** Number of sweeps since the last sweep that found a new read from the service or new bytes from the client. */
   #idleSweeps = 0
 
   private constructor(x: Recorded) {
@@ -44,7 +47,7 @@ export class RelayedStream implements WatchedStream, Relay {
   static start(x: Recorded): RelayedStream | undefined {
     const { downstream } = x
     if (x.stream !== undefined) return undefined
-    // The reply of a settled exchange may still wait for a slow client.
+    // The exchange can be settled while the last bytes of its reply still wait for a slow client.
     const runs = x.settled ? downstream.lingers : x.replyHead !== undefined || downstream.uploading || x.head.grpc
     if (!runs) return undefined
     const stream = new RelayedStream(x)

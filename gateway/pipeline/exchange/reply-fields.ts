@@ -19,7 +19,10 @@ export function refusalFields(denial: Denial, requestId: string, metadataUrl: st
   return fields
 }
 
-/** Writes the fields of a reply head, one call for each field. A reply of uWebSockets.js has this form. */
+/**
+ * Object to which a reply's header fields are written, one call for each field. A reply of uWebSockets.js is such an
+ * object.
+ */
 export interface FieldWriter {
   writeHeader(name: string, value: string): unknown
 }

@@ -4,7 +4,7 @@ import type { Exchange } from './exchange.ts'
 const tooLarge = denial('body-too-large')
 
 /**
- * Reads a request body that the gate itself processes. The usual upload timeouts apply.
+ * Reads the whole body of a request to the gate itself. The usual upload timeouts apply.
  *
  * @returns the body; denial 413 for more than `maxBytes`
  * @throws {Error} as a rejection, when the client disconnects

@@ -17,22 +17,30 @@ import type { Exchange, Recorded } from './exchange.ts'
 import { SessionUse } from './session-use.ts'
 import type { Step, Verdict } from './steps.ts'
 
-/** The phases that decide whether a request is admitted. They run again while its stream continues. */
+/**
+ * The phases that decide whether a request is admitted. While the request's stream continues, these phases run again.
+ */
 const placing: readonly Step[] = [matchRoute, checkUpgrade, checkAddress]
 const deciding: readonly Step[] = [authenticate, checkRevocation, authorize]
 
-/** Reasons for which a forwarded upload without a reply can be refused: those of a new request. */
+/** Reasons for which a forwarded upload without a reply can be refused: the same reasons as for a new request. */
 export const uploadReasons: readonly Reason[] = [...placing, ...deciding].flatMap(({ denies }) => denies)
 
-/** Shortest time between two early runs of the phases, before the credential of the stream ends, ms. */
+/**
+ * Minimum time between two early runs of the phases for a stream, ms. An early run begins before the credential must be
+ * checked again.
+ */
 const AGAIN_MS = 1000
-/** Time before a run of the phases that failed is repeated, ms. */
+/** Time until the phases run again for a stream after a run that failed, ms. */
 const RETRY_MS = 1000
 
 const tooOld = denial('stream-max-age')
 const undecided = denial('issuer-unreachable', { fields: [['retry-after', '1']] })
 
-/** Failed verifications of a stream do not count against its address: its client did not send anything. */
+/**
+ * A failed verification during a stream is not charged to the client's address: the gate began the verification, not a
+ * request of the client.
+ */
 const uncharged = { exhausted: () => false, charge: () => {}, refund: () => {} }
 
 /**
@@ -51,7 +59,10 @@ export class StreamAuthority {
   #current: Recorded
   /** True while the phases decide again about the stream. */
   #running = false
-  /** Denial of the last run; 503 when it failed. */
+  /**
+   * Denial by the last run of the phases; a denial with status 503 when the run failed. `undefined` when the run
+   * admitted the stream.
+   */
   #denial: Denial | undefined
   /** Fault of the gate itself in the last run. */
   #fault: unknown
@@ -59,7 +70,7 @@ export class StreamAuthority {
   #againMs = 0
   #lookups: readonly RevocationMemo[]
 
-  /** @param onDecided  called after the phases had to wait and have decided: check the stream again */
+  /** @param onDecided  called when phases that had to wait have decided; the caller then checks the stream again */
   constructor(x: Recorded, onDecided: () => void) {
     this.#x = x
     this.#current = x
@@ -83,12 +94,17 @@ export class StreamAuthority {
     return this.#current
   }
 
-  /** Counts as a use of the login session, because the client sent something. */
+  /** Records a use of the login session, because the client has sent something on the stream. */
   used(): void {
     this.#sessionUse?.note(this.#current.session!, this.#current.nowMs)
   }
 
-  /** @returns the reason to end the stream; with status 503 the gate cannot know, and the stream must be held */
+  /**
+   * Whether the stream may continue.
+   *
+   * @returns the reason to end the stream. A reason with status 503 means that the gate cannot decide now: the stream
+   * must be paused, not ended
+   */
   verdict(): Denial | undefined {
     if (this.#fault !== undefined) throw this.#fault
     const isKept = this.#isKept()
@@ -122,8 +138,8 @@ export class StreamAuthority {
   }
 
   /**
-   * Whether the phases must run. `now`: nothing may be relayed before they have decided, because a request with this
-   * credential would wait too. `soon`: they run early, and the stream continues meanwhile.
+   * Whether the phases must run. `now`: the stream must pause until the phases have decided, because a new request with
+   * this credential would wait too. `soon`: the phases run early, while the stream continues.
    */
   #need(): 'none' | 'soon' | 'now' {
     const x = this.#current
@@ -160,7 +176,10 @@ export class StreamAuthority {
       })
   }
 
-  /** Whether the signature may be verified again: the policy or the keys have changed, and no issuer is asked. */
+  /**
+   * Whether the next run of the phases may verify the token's signature again. This is the case after a change of the
+   * policy or the keys, for a JWT that is not introspected.
+   */
   get #isVerifiedAgain(): boolean {
     const { gate, facts } = this.#current
     if (facts === undefined || gate.streams === undefined) return false
@@ -172,7 +191,12 @@ export class StreamAuthority {
     return this.#x.settled && !this.#x.downstream.lingers
   }
 
-  /** Runs the phases. @returns resolves when they have decided; `undefined` when they have, or when the stream has ended */
+  /**
+   * Runs the phases for the stream.
+   *
+   * @returns a promise that resolves when the phases have decided; `undefined` when they decided without waiting, or
+   * when the stream has ended
+   */
   #decide(): Promise<void> | undefined {
     if (this.#isOver) return undefined
     try {
@@ -200,9 +224,10 @@ export class StreamAuthority {
   #asNow(): Exchange {
     const { session, credential, gate: live, runtime } = this.#current
     const gate = Object.assign(Object.create(this.#x.gate), { addressLimit: uncharged })
-    // A canary decides only about the streams that it admitted itself.
+    // A canary policy decides only about streams that it admitted itself.
     if (live.baseRuntime !== undefined && runtime !== live.runtime) gate.runtime = live.baseRuntime
-    // A complete reply that waits for a slow client is settled, and is decided too.
+    // The exchange can be settled while its complete reply waits for a slow client. The phases must decide about its
+    // stream too.
     const state = { gate, session, credential, marks: undefined, settled: false, nowMs: Date.now() }
     return Object.assign(Object.create(this.#x), state) as Exchange
   }
@@ -211,7 +236,7 @@ export class StreamAuthority {
     again.readClock()
     this.#againMs = again.nowMs + AGAIN_MS
     if (verdict !== undefined) {
-      // A redirection to the login is for a page, not for a stream.
+      // Replace a redirect to the login by a denial: a stream cannot follow a redirect.
       this.#denial = 'answer' in verdict ? sessionEnded : verdict
       return
     }
@@ -234,7 +259,7 @@ export class StreamAuthority {
   }
 }
 
-/** Whether the policy that decided about a stream is still in force for it. */
+/** Whether the policy that last decided about this stream is still in force for the stream. */
 function isInForce({ gate, runtime }: Recorded): boolean {
   return runtime === gate.runtime || runtime === gate.baseRuntime
 }
@@ -245,7 +270,7 @@ function decide(x: Exchange): Verdict | Promise<Verdict> {
   if (misplaced !== undefined) return misplaced
   const { requirement, logins, certificates, denials } = x.route!
   if (requirement === undefined) {
-    // A public route looks at no credential.
+    // A public route reads no credential.
     x.facts = undefined
     x.session = undefined
     return undefined
@@ -255,7 +280,10 @@ function decide(x: Exchange): Verdict | Promise<Verdict> {
   return isAccepted(x) ? advance(deciding, x) : denials.credentialMissing
 }
 
-/** Whether the route, perhaps of a newer policy, accepts the scheme with which the caller authenticated. */
+/**
+ * Whether the route accepts the scheme with which the caller authenticated. The route can belong to a newer policy than
+ * the one that admitted the caller.
+ */
 function isAccepted({ route, scheme, session }: Exchange): boolean {
   const { bearer, basic } = route!.accept
   return session !== undefined || (scheme === 'basic' ? basic !== undefined : bearer)

@@ -61,14 +61,14 @@ function belongsInHead(name: string): boolean {
 /** Matches characters that a trailer must not contain. */
 const unsafe = /[\0-\x08\x0a-\x1f\x7f\u0100-\uffff]/
 
-/** Selects the trailers of a service that its client receives. */
+/** Selects the trailers of the service that are forwarded to the client. */
 export function replyTrailers(trailers: Trailers): Trailers {
   return kept(trailers, (name) => kindOfField(name) === undefined || belongsInHead(name))
 }
 
 /**
- * Selects the trailers of a client that the service receives. A service may read trailers as it reads header fields, so
- * the client can send no trailer that it cannot send as header field, and no credential.
+ * Selects the trailers of the client that are forwarded to the service. A service may read trailers as header fields.
+ * So a trailer is dropped if the client could not send it as header field, or if it contains a credential.
  */
 export function requestTrailers(trailers: Trailers, { route }: Exchange): Trailers {
   const credentialFields = route?.service.credentialFields

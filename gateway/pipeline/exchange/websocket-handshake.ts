@@ -5,7 +5,8 @@ import type { RequestHead, WebSocketHandshake } from './request-head.ts'
 
 const malformed = denial('upgrade-malformed')
 const otherVersion = denial('upgrade-version', {
-  // RFC 9110 §15.5.22 requires the field `Upgrade`; RFC 6455 §4.4 requires the supported version.
+  // A refusal with status 426 must have the field `Upgrade` (RFC 9110 §15.5.22), and must state the supported WebSocket
+  // version (RFC 6455 §4.4).
   fields: [
     ['upgrade', 'websocket'],
     ['sec-websocket-version', '13'],
@@ -14,7 +15,7 @@ const otherVersion = denial('upgrade-version', {
 
 /** Matches 16 bytes in base64: 22 characters and the padding. The unused low bits of the last character can be set. */
 const keyForm = /^[A-Za-z0-9+/]{22}==$/
-/** A token (RFC 9110 §5.6.2). */
+/** Matches a token (RFC 9110 §5.6.2). */
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
 /**

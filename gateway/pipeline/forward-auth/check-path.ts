@@ -5,8 +5,8 @@ const dot = 0x2e
 const o = 0x6f
 
 /**
- * Returns the forward-auth check path that equals the target or is a parent path of it. The raw target is compared: a
- * percent-encoded form of the path is not a check.
+ * Returns the forward-auth check path that equals the request target or is a parent path of it. Compares the raw
+ * target, so a percent-encoded form of a check path is not a check.
  */
 export function checkPathOf(target: string): string | undefined {
   const first = target.charCodeAt(1)

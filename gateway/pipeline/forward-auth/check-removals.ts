@@ -49,8 +49,9 @@ export function isForeignIdentity(name: string): boolean {
 }
 
 /**
- * Whether a client sent a field in which only the gate states an identity to this service, under its name or an alias,
- * and the proxies do not remove it by its name.
+ * Whether a client sent an identity field of this service that the proxy will not remove: only the gate may state an
+ * identity in such a field. Detects the name of the field and its aliases, and skips the names that every proxy
+ * removes.
  */
 export function forgesIdentity(names: readonly string[], fields: readonly IdentityField[]): boolean {
   return names.some((name) => {

@@ -1,7 +1,7 @@
 import type { Denial } from '../../base/denial.ts'
 import type { RequestLine } from '../exchange/request-line.ts'
 
-/** Denials of the message of an ext_authz check, before its request is validated. */
+/** Denials of an ext_authz check whose message is unusable, before the checked request is validated. */
 export type MessageDenial = Denial<'check-malformed' | 'check-incomplete' | 'check-ambiguous' | 'head-too-large'>
 
 /** Request line in the message of an ext_authz check, or a denial when the message contains no request or several. */

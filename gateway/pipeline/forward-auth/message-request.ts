@@ -8,31 +8,34 @@ import { type HttpVersion, RequestHead } from '../exchange/request-head.ts'
 import type { Gate } from '../gate.ts'
 import type { MessageDenial, MessageLine } from './message-line.ts'
 
-/** Path of the check over HTTP, under which an ext_authz check has its record too. */
+/** Path of forward-auth checks over HTTP. Records of ext_authz checks have this path too. */
 const checkPath = '/.gatehouse/check'
 
 const malformed = denial('check-malformed')
 const incomplete = denial('check-incomplete')
 const ambiguous = denial('check-ambiguous')
 
-/** A request of which the message of an ext_authz check tells. */
+/** The request that the message of an ext_authz check describes. */
 export interface MessageRequest {
-  /** Head of the request, with `Host` and the addresses in the form in which a proxy states them in a check over HTTP. */
+  /**
+   * Head of the described request. `Host` and the client addresses have the form in which a proxy states them in a
+   * check over HTTP.
+   */
   readonly head: RequestHead
   readonly asked: MessageLine
   /** Scheme of the request; `undefined` when the message has none. */
   readonly scheme: 'http' | 'https' | undefined
 }
 
-/** Returns the request that replaces a message that cannot be read. Its host is the host of no route. */
+/** Returns a stand-in request for a message that cannot be read. No route matches its host. */
 export function unreadMessage(asked: MessageDenial): MessageRequest {
   return { head: new RequestHead('GET', checkPath, undefined, ['host'], ['unknown']), asked, scheme: undefined }
 }
 
 /**
- * Turns the message of an ext_authz check into a head, which the phases validate like that of a request. The attributes
- * of the message state the request. A part that says something else, such as a pseudo-header field `:path` beside another
- * `path`, makes the check ambiguous.
+ * Converts the message of an ext_authz check into the head of a request, which the phases validate like any other head.
+ * The attributes of the message describe the request. If another part contradicts an attribute, for example the
+ * pseudo-header field `:path` and the attribute `path`, the check is refused as ambiguous.
  */
 export function messageRequest(
   message: EnvoyCheckRequest,
@@ -61,11 +64,11 @@ function lineOf(method: string, path: string): MessageLine {
     : { method, target: path.slice(0, mark), query: path.slice(mark + 1) }
 }
 
-/** Fields of the client as Envoy received them, with what Envoy itself states about the client. */
+/** Header fields of the client as Envoy received them, and the fields in which Envoy itself describes the client. */
 class ClientFields {
   readonly names: string[]
   readonly values: string[]
-  /** The first disagreement between the parts of the message; `undefined` when they agree. */
+  /** Denial for the first contradiction between parts of the message; `undefined` when the parts agree. */
   refused: typeof malformed | typeof ambiguous | undefined
 
   constructor({ method, path, host, scheme, query, fragment, form, names, values }: EnvoyCheckRequest) {
@@ -89,9 +92,10 @@ class ClientFields {
   }
 
   /**
-   * Adds the address of the peer of Envoy to the chain of addresses, as its last element, unless Envoy has done so
-   * (`use_remote_address`). A client can then send any chain: it is believed only as far as `proxies` lists the addresses.
-   * Without an IP address, such as for a Unix domain socket, the client may have written the whole chain: it is dropped.
+   * Appends the address of Envoy's peer to the chain of client addresses, unless Envoy has already done so
+   * (`use_remote_address`). A client can send any chain, but the gate trusts it only as far as `proxies` lists the
+   * addresses. If Envoy's peer has no IP address (a Unix domain socket), the client may have written the whole chain,
+   * so the chain is dropped.
    */
   addSource({ sourceAddress, scheme }: EnvoyCheckRequest, field: 'x-forwarded-for' | 'forwarded'): void {
     const parsed = parseAddress(sourceAddress)
@@ -109,8 +113,8 @@ class ClientFields {
   }
 
   /**
-   * States the certificate of the peer of Envoy in the field in which the gate expects certificates. Only
-   * `X-Forwarded-Client-Cert` comes from Envoy itself; a client can send the others, so they are never believed here.
+   * Writes the certificate of Envoy's peer into the field in which the gate expects certificates. The check is refused
+   * if the client has sent this field. The exception is `X-Forwarded-Client-Cert`, which Envoy itself sets.
    */
   addCertificate({ certificate }: EnvoyCheckRequest, field: string | undefined): void {
     if (field === undefined || field === 'x-forwarded-client-cert') return
@@ -143,9 +147,9 @@ class ClientFields {
 }
 
 /**
- * Fields that must not repeat, and what separates their values in a map, in which Envoy has joined repeated fields with a
- * comma. They are separated again, so that `guard-request` refuses them. Parameters of `Authorization` (Digest) usually
- * have a space after the comma.
+ * Fields that must not repeat, each with the separator of repeated values. In the map form of the message, Envoy has
+ * joined repeated fields with a comma. The values are split again, so that `guard-request` refuses the repeated field.
+ * Parameters of `Authorization` (Digest) are not split, because a space usually follows the comma between them.
  */
 const singleFields: ReadonlyMap<string, RegExp> = new Map([
   ['authorization', /,(?! )/],

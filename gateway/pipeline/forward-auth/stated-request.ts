@@ -55,8 +55,9 @@ type StatedRequestReason = (typeof statedRequestReasons)[number]
  * The client's fields arrive with the check, and the proxy forwards them to the service. The gate cannot remove them.
  * The gate therefore refuses fields that a service could read as a different request or as set by the gate.
  *
- * @param asked  request line of an ext_authz check: its message states the request, so the fields are the client's. The
- *   proxy removes those that state another request, except `X-Forwarded-Host`, which must agree with the host
+ * @param asked  request line from the message of an ext_authz check; `undefined` for a check over HTTP. With a request
+ * line, all header fields come from the client. The proxy removes the fields that describe another request, except
+ * `X-Forwarded-Host`, which must equal the host of the message
  */
 export function statedRequest(
   head: RequestHead,
@@ -115,9 +116,7 @@ export function foreignIdentities({ names, kinds }: RequestHead): string[] {
   return names.filter((name, i) => kinds[i] === FieldKind.dropped && isForeignIdentity(name))
 }
 
-/**
- * Matches a field name that is no alias. Some services would read an alias in place of the field that the proxy sets.
- */
+/** Matches a field name without aliases. Some services read an alias instead of the field that the proxy sets. */
 const plainName = /^[0-9a-z-]+$/
 
 function stated(

@@ -19,7 +19,7 @@ export function certificateVerdict(x: Exchange): Denial<CertificateReason> | und
 }
 
 /**
- * Facts about a caller that presents nothing but its certificate. Denies 403 for a certificate without an identity:
+ * Facts about a caller whose only credential is a client certificate. Denies 403 for a certificate without an identity:
  * without a subject alternative name, with two URIs, or with a SPIFFE ID that its CA may not issue.
  */
 export function certificateFacts(x: Exchange): TokenFacts | Denial<CertificateReason | 'certificate-not-allowed'> {
@@ -29,8 +29,9 @@ export function certificateFacts(x: Exchange): TokenFacts | Denial<CertificateRe
 }
 
 /**
- * Whether a requirement admits the certificate of the caller as its credential: one of its conditions outside `not` must
- * match. Without this check, a requirement such as `not: { scopes }` would admit every certificate.
+ * Whether the requirement of the route accepts the caller's client certificate as credential: the certificate must
+ * match one of the certificate conditions outside `not`. Without this check, a requirement such as `not: { scopes }`
+ * would admit every certificate.
  */
 export function isAdmittedCertificate({ certificate }: Exchange, conditions: readonly CertificateCondition[]): boolean {
   if (certificate === undefined) return false

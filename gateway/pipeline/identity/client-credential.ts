@@ -15,8 +15,8 @@ const crossSite = denial('cross-site')
 type PresentDenial = Denial<'credential-missing' | 'credential-malformed' | 'cross-site'>
 
 /**
- * Reads a client id and secret from `Authorization: Basic`. A browser that once got them sends them with every request
- * to the host, so an unsafe request of a page of another origin is denied with 403.
+ * Reads a client id and secret from `Authorization: Basic`. A browser that knows an id and secret sends them with every
+ * request to the host. So a request with an unsafe method from a page of another origin is denied with 403.
  */
 export function presentClient(x: Placed, text: string): PresentDenial | undefined {
   const { accept, denials } = x.route
@@ -29,7 +29,10 @@ export function presentClient(x: Placed, text: string): PresentDenial | undefine
   return undefined
 }
 
-/** Whether a page of another origin made the request. Clients that are no browsers send none of these fields. */
+/**
+ * Whether a page of another origin made the request. Clients that are not browsers send neither `Origin` nor
+ * `Sec-Fetch-Site`.
+ */
 function isFromOtherPage(x: Placed): boolean {
   const origin = x.head.joined('origin')
   const site = x.head.joined('sec-fetch-site')
@@ -41,11 +44,11 @@ function isFromOtherPage(x: Placed): boolean {
 type ClientVerdict = TokenFacts | Denial<ClientReason>
 
 /**
- * Returns the facts of the token that the issuer grants to the caller's id and secret: synchronously when the token is
- * kept and known, else after calls to the issuer.
+ * Returns the facts of the token that the issuer grants to the caller's id and secret: synchronously when the token and
+ * its facts are cached, else after calls to the issuer.
  *
  * @throws {GatewayFault} as a rejection: `issuer-unreachable`, `exchange-misconfigured`, or as the verification of the
- *   token throws
+ * token throws
  */
 export function authenticateClient(x: Limited, client: BasicClient): ClientVerdict | Promise<ClientVerdict> {
   const found = x.gate.clientTokens.find(client, x.nowMs)
@@ -56,7 +59,10 @@ export function authenticateClient(x: Limited, client: BasicClient): ClientVerdi
   return proven(x, client, found, verified)
 }
 
-/** The kept token may have been withdrawn by its issuer since: another one is requested then. */
+/**
+ * Returns the facts of a cached token. If the token is no longer valid, for example because the issuer has revoked it,
+ * the gate requests another token.
+ */
 function proven(
   x: Limited,
   client: BasicClient,
@@ -90,8 +96,8 @@ async function requestToken(x: Limited, client: BasicClient): Promise<ClientVerd
 }
 
 /**
- * Whether an invented client id can cause this error. `exchange-misconfigured`: some issuers, and filters in front of
- * them, reject unusual ids and secrets without the error code of a wrong secret.
+ * Whether an invented client id can cause this error. For `exchange-misconfigured` this is possible: some issuers, and
+ * filters in front of them, do not use the error code of a wrong secret for an unusual id or secret.
  */
 function isCausedByClient(error: unknown): boolean {
   return error instanceof ExcessQuestion || (error instanceof GatewayFault && error.reason === 'exchange-misconfigured')
@@ -105,7 +111,8 @@ function verify(x: Limited, { token }: HeldToken): ReturnType<Limited['gate']['v
 function accepted(x: Limited, held: HeldToken, facts: TokenFacts): TokenFacts {
   held.facts = facts
   x.credential = held.token
-  // A long exchange must not keep the secret in memory, and a stream ends with its token.
+  // Drop the secret: a long exchange must not keep it in memory. No other token is requested for a stream, which ends
+  // with its token.
   x.client = undefined
   return facts
 }

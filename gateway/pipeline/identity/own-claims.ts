@@ -8,9 +8,10 @@ type Claims = TokenFacts['claims']
 
 /**
  * Returns the claims about the user of a session as a requirement of a route would see them, for the documents that the
- * gate sends to the browser. Without any claims while the issuer is unavailable and the known claims are too old.
+ * gate sends to the browser. The result contains no claims while the issuer is unavailable and the known claims are too
+ * old.
  *
- * @param names  names of the claims that the document has
+ * @param names  names of the claims that the document contains
  * @returns `undefined` when the session has ended
  */
 export async function ownClaims(

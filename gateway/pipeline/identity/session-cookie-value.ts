@@ -4,8 +4,8 @@ import type { Exchange } from '../exchange/exchange.ts'
 import { cookieField } from './cookie-field.ts'
 
 /**
- * Origin at which the browser presented its cookies; `''` for a host without a public URL. No session that belongs to
- * one host is found there, although the gate's pages use the first public URL for such a host.
+ * Origin at which the browser presented its cookies; `''` for a host without a public URL. With `''`, a session that
+ * belongs to one host is never found, although the gate uses the first public URL for the pages of such a host.
  */
 export function presentedOrigin({ gate, authority }: Exchange): string {
   return gate.publicUrls.find(authority) ?? ''

@@ -16,8 +16,8 @@ import { isAcceptedSession, sessionEnded } from './session-credential.ts'
 export function streamVerdict(x: Recorded): Denial | undefined {
   const { facts, session, route } = x
   if (facts === undefined) return undefined
-  // The client certificate counts too when a token is bound to it, or when the requirement names it in addition to a
-  // token.
+  // Check the client certificate in two cases: the token is bound to the certificate, or the requirement names the
+  // certificate in addition to a token.
   const rejected = certificateVerdict(x)
   if (rejected !== undefined) return rejected
   const { revocations, sessions } = x.gate

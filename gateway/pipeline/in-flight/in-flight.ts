@@ -10,7 +10,7 @@ import type { Exchange, Recorded } from '../exchange/exchange.ts'
 import { RelayedStream } from '../exchange/relayed-stream.ts'
 
 const SWEEP_MS = 250
-/** Most exchanges that are swept in one turn of the event loop. */
+/** Maximum number of exchanges that are swept in one turn of the event loop. */
 const SLICE = 1024
 /**
  * Interval at which the client timeouts of the listener's library are restarted, in sweeps: 8 × 250 ms = 2 s. The
@@ -67,7 +67,7 @@ interface Watched extends ActiveSetMember {
  */
 export class InFlight {
   readonly #watched = new ActiveSet<Watched>()
-  /** Exchanges that were found to be registered as streams. */
+  /** Exchanges in progress that are already registered as streams. */
   readonly #registered = new ActiveSet<Watched>()
   readonly #stallLimits: StallLimits
   readonly #endSweeping: () => void
@@ -111,8 +111,8 @@ export class InFlight {
     this.#watched.visit((watched) => {
       const { exchange: x, isWebSocket } = watched
       if (x.stream !== undefined || isWebSocket) {
-        // Move the stream to the registered ones, which this method does not visit: thousands of streams would cost
-        // time at each event of the cluster.
+        // Move the exchange to the set of registered streams, which this method does not visit. Otherwise thousands of
+        // streams would cost time at each event of the cluster.
         this.#watched.delete(watched)
         this.#registered.add(watched)
         return
@@ -122,7 +122,7 @@ export class InFlight {
     })
   }
 
-  /** Runs by one timer for all exchanges, because a timer for each exchange would cost CPU time in each exchange. */
+  /** One timer runs this sweep for all exchanges, because a timer per exchange would cost CPU time in each exchange. */
   async #sweep(): Promise<void> {
     const now = performance.now()
     const restarting = ++this.#sweeps % RESTART_SWEEPS === 0
@@ -192,7 +192,7 @@ export class InFlight {
   }
 }
 
-/** Registers an exchange as a stream, if the exchange is one. */
+/** Registers an exchange as a stream, if its reply or upload is still in progress. */
 export function watchExchange(x: Exchange): void {
   x.gate.streams?.open(streamOf(x))
 }

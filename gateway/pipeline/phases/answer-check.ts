@@ -48,7 +48,10 @@ export const answerCheck = phase<Valid<Credentialed>, Answered>()({
   },
 })
 
-/** Removes fields instead of replacing them by empty ones: over HTTP, a proxy could not tell the two apart. */
+/**
+ * Lists fields with an empty value as fields to remove. Over HTTP, a proxy could not distinguish an empty field from a
+ * missing field.
+ */
 function withoutEmpty({ forService, removed, forClient }: AdmittedCheck): AdmittedCheck {
   const empty = forService.filter(([, value]) => value === '').map(([name]) => name)
   if (empty.length === 0) return { forService, removed, forClient }
@@ -56,8 +59,8 @@ function withoutEmpty({ forService, removed, forClient }: AdmittedCheck): Admitt
 }
 
 /**
- * Names of the client's fields that its `Connection` field names: they must not be forwarded (RFC 9110 §7.6.1). Host and
- * the framing of the body are the proxy's, whatever the client says.
+ * Names of the client's fields that the proxy must not forward, because the client's `Connection` field names them (RFC
+ * 9110 §7.6.1). Omits `Host` and the fields that frame the body, which the proxy itself sets.
  */
 function connectionFieldsOf({ names, kinds, connectionNames }: RequestHead): string[] {
   if (connectionNames === undefined) return []

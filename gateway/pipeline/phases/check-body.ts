@@ -7,7 +7,8 @@ const lengthRequired = denial('length-required')
 
 /**
  * Denies 413 when `Content-Length` exceeds the route's limit, before any of the body is read. Denies 411 for a chunked
- * body where the service does not accept one. The size of a gRPC call is not limited: that of each message is.
+ * body where the service does not accept one. For a gRPC call, the size of each message is limited instead of the size
+ * of the body.
  */
 export const checkBody = phase<Upgradable, Sized>()({
   name: 'check-body',

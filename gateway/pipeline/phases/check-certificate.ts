@@ -44,7 +44,7 @@ export const checkCertificate = phase<Resolved, Resolved>()({
       return refused
     }
     if (x.peerTrusted) return checkStated(x, certificates)
-    // A dry run has no connection: its caller enters the certificate.
+    // A dry run has no connection. The caller of the dry run states the client certificate.
     return x.handshake === undefined ? certificateVerdict(x) : undefined
   },
 })

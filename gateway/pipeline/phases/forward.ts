@@ -78,7 +78,10 @@ function send(x: Shaped, fresh = false): void {
   x.call = x.target.send(request, new ReplyForwarder(x))
 }
 
-/** Timeouts of a gRPC call, which may wait for its next message. Its deadline, `streams.idle` and PINGs end it. */
+/**
+ * Timeouts of a gRPC call. The call may wait for its next message for any time: only its deadline, `streams.idle` and
+ * unanswered PINGs end it.
+ */
 const endless = { firstByteMs: Number.POSITIVE_INFINITY, idleMs: Number.POSITIVE_INFINITY } as const
 
 /** Path and query that the service receives. */
@@ -108,7 +111,7 @@ function messageMaxBytes({ route, gate }: Shaped): number {
 /** Forwards the upstream's response to the client. */
 class ReplyForwarder implements UpstreamListener, StreamCandidate {
   protected readonly x: Shaped
-  /** Number of the read that contained the head of the reply. */
+  /** Number of the read from the service in which the head of the reply arrived. */
   #headRead = 0
 
   constructor(x: Shaped) {
@@ -145,11 +148,12 @@ class ReplyForwarder implements UpstreamListener, StreamCandidate {
     if (x.stream === undefined) {
       if (x.call!.reads === this.#headRead) {
         const room = x.downstream.write(chunk)
-        // Bytes that wait for the client are checked when the client reads.
+        // The client reads slowly. Register the exchange as a stream, so that the credential is checked again when the
+        // client reads the queued bytes.
         if (!room) x.gate.streams?.open(this)
         return room
       }
-      // The reply continues after the read that contained its head, so it is a stream.
+      // Bytes of the reply arrived in a later read than its head, so the exchange is a stream.
       x.gate.streams?.open(this)
       if (x.settled) return false
     }

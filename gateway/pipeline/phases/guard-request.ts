@@ -278,9 +278,9 @@ function guardUpgrade({
 }
 
 /**
- * Refuses gRPC over HTTP/1.1, which has no trailers, with another method than POST, and as the content type of a
- * forward-auth check over HTTP. Refuses gRPC-Web over HTTP/2, unless a proxy forwards the request. Reads the timeout of
- * a gRPC call.
+ * Refuses gRPC over HTTP/1.1 (which has no trailers), gRPC with a method other than POST, and the content type of gRPC
+ * on a forward-auth check over HTTP. Refuses gRPC-Web over HTTP/2, unless a proxy forwards the request. Also reads the
+ * timeout of a gRPC call.
  */
 function guardGrpc(x: Exchange): GrpcDenial | undefined {
   const { head, checkPath } = x
@@ -332,7 +332,7 @@ function readConnection(head: RequestHead, value: string): void {
   }
 }
 
-/** Ignores a request id, trace or `Via` that the client's `Connection` field names as hop-by-hop. */
+/** Ignores the client's request id, trace or `Via` if its `Connection` field names that field as hop-by-hop. */
 function ignoreHopByHop(head: RequestHead, names: ReadonlySet<string>): void {
   if (names.has('x-request-id')) head.requestId = undefined
   if (names.has('traceparent')) head.traceparent = undefined

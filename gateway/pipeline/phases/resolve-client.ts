@@ -48,7 +48,7 @@ export const resolveClient = phase<Guarded, Resolved>()({
       x.lastOfConnection = true
     }
     x.forwardedFor = addressText(x.address)
-    // A TCP proxy writes no HTTP fields: all fields come from the client.
+    // A TCP proxy adds no HTTP fields, so all header fields come from the client.
     if (proxies.passesTcp(x.address) || proxies.passesTcp(peer)) return undefined
     const believed = x.checkPath === undefined ? proxies.lists(x.address) : proxies.mayCheck(x.address)
     return believed ? readForwardingFields(x, proxies) : undefined

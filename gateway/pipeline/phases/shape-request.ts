@@ -88,8 +88,8 @@ function forwardedFields(x: Selected): string[] {
 }
 
 /**
- * Whether the service receives `Client-Cert` of a trusted proxy: unless the gate reads the certificate from another
- * field.
+ * Whether the service receives `Client-Cert` of a trusted proxy. False if the gate reads client certificates from
+ * another field.
  */
 function forwardsClientCert({ gate }: Selected): boolean {
   const field = gate.clientCertificates?.field

@@ -9,7 +9,7 @@ import type { Exchange, Permitted } from '../exchange/exchange.ts'
 /** Rate-limit buckets of one route for one subject. A bucket is the state of one limit window on this node. */
 export interface SubjectBuckets {
   readonly limits: RouteLimits
-  /** One bucket for each entry of `limits.rules`, in the order of `limits.rules`. */
+  /** State of one window (bucket) for each entry of `limits.rules`, in the same order. */
   readonly enforced: readonly Bucket[]
   readonly shadows: readonly (readonly [Bucket])[]
 }

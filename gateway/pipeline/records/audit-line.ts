@@ -73,7 +73,7 @@ function http2Text({ downstream: { grpcStatus } }: Exchange): string {
 }
 
 /**
- * Part of the audit record of a WebSocket. A WebSocket has two records: one when it is opened, one when it has ended.
+ * Part of the audit record of a WebSocket. A WebSocket gets two records: one when it is opened, one after it has ended.
  */
 function socketText({ messagesIn, messagesOut, closeCode }: ClientSocket, ended: boolean): string {
   if (!ended) return ',"gatehouse.stream.event":"opened"'

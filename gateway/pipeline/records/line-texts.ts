@@ -8,8 +8,8 @@ import type { UpstreamTarget } from '../../upstream/target.ts'
 import type { Exchange } from '../exchange/exchange.ts'
 import { recordedHost } from './recorded-host.ts'
 
-// Text that many lines of the access log and the audit log share is built once, and stored as one flat string. The cost
-// of a line grows with the number of its pieces.
+// Text that many lines of the access log and the audit log share. It is built once and stored as one flat string,
+// because the cost of a line grows with the number of its pieces.
 
 /** Host and method of the last request on a route, and the log text that was built for them. */
 interface Asked {

@@ -6,7 +6,10 @@ export interface Close {
   readonly reason: string
 }
 
-/** Why the gate closes a WebSocket itself. Codes of RFC 6455 §7.4.1, its registry, and 4000 to 4999 for private use. */
+/**
+ * Close frames with which the gate ends a WebSocket itself. The codes are from RFC 6455 §7.4.1 and its registry, or
+ * private (4000 to 4999).
+ */
 export const Close = {
   goingAway: { code: 1001, reason: 'the gateway is stopping' },
   idle: { code: 1001, reason: 'no message for too long' },
@@ -21,7 +24,10 @@ export const Close = {
   notPermitted: { code: 4403, reason: 'no longer permitted' },
 } as const satisfies Readonly<Record<string, Close>>
 
-/** Close for the denial that ends an open WebSocket. Its status is that which a request would get. */
+/**
+ * Returns the close frame for a denial that ends an open WebSocket. The denial has the status that a new request would
+ * get.
+ */
 export function closeFor({ status, reason }: Denial): Close {
   if (status === 401) return Close.authorizationOver
   if (reason === 'stream-max-age') return Close.tooOld

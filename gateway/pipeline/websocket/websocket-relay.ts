@@ -17,9 +17,15 @@ import { Close, closeFor } from './close-codes.ts'
 
 /** Time between two calls of `sweep`, ms. */
 const SWEEP_MS = 250
-/** Sweeps (250 ms each) without a byte of the service after which it is pinged: 30 s. It is lost after twice as long. */
+/**
+ * Number of sweeps (250 ms each) after which a silent service gets a ping: 30 s. After twice this time without a byte
+ * of the service, its connection counts as lost.
+ */
 const QUIET_SWEEPS = 120
-/** Sweeps after which a service that reads nothing of the queued messages ends the WebSocket: 30 s. */
+/**
+ * Number of sweeps (250 ms each) after which the gate ends the WebSocket because the service reads none of its queued
+ * messages: 30 s.
+ */
 const STALLED_SWEEPS = 120
 /** Code that stands for a connection that was lost without a close frame. Never sent (RFC 6455 §7.4.1). */
 const LOST = 1006
@@ -36,18 +42,20 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
   readonly #meter: MessageMeter | undefined
   #watch!: StreamWatch
   #client: ClientSocket | undefined
-  /** True while the service does not read: `send` returned false. */
+  /** True while `send` has returned false because the service does not read. */
   #full = false
-  /** True while the service is paused because the client does not read. */
+  /** True while the gate does not read from the service, because the client does not read. */
   #servicePaused = false
   #held = false
-  /** True while messages of the client wait for a limit. */
+  /** True while messages of the client wait because a message limit is exhausted. */
   #limited = false
-  /** How the client closed, while its messages are still queued for the service. */
+  /**
+   * Code and reason with which the client closed the WebSocket, while its messages are still queued for the service.
+   */
   #clientClosed: { readonly code: number; readonly reason: string } | undefined
-  /** True when the service has closed, or its connection was lost. */
+  /** True when the service has closed the WebSocket, or its connection was lost. */
   #serviceOver = false
-  /** Reason to record when the client has received the last message. */
+  /** End reason that is recorded after the client has received the last message. */
   #endReason: EndReason = 'admitted'
   #readsSeen = 0
   #quietSweeps = 0
@@ -104,7 +112,7 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
     this.#client!.finish(code, reason)
   }
 
-  // Messages of the client
+  // Messages from the client to the service
 
   mayRelay(): boolean {
     return this.#watch.mayRelay()
@@ -164,7 +172,10 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
     this.#end(Close.goingAway, 'node-stopped')
   }
 
-  /** Closes the WebSocket to the service when the client has closed and its last message was passed on. */
+  /**
+   * Closes the WebSocket to the service when the client has closed its WebSocket and its last message was passed to the
+   * service.
+   */
   #closeService(): void {
     const closed = this.#clientClosed
     if (closed === undefined || this.#full || this.#client!.pending) return
@@ -174,11 +185,11 @@ export class WebSocketRelay implements WatchedStream, ClientSocketListener {
     concludeWebSocket(this.#x, code === LOST ? 'client-gone' : 'admitted')
   }
 
-  // The authority of the stream
+  // Checks of the stream
 
   watchedBy(watch: StreamWatch): void {
     this.#watch = watch
-    // `settle` closes this watch, however the exchange ends.
+    // `settle` ends these checks, however the exchange ends.
     this.#x.watch = {
       mayRelay: () => watch.mayRelay(),
       close: () => {
