@@ -37,8 +37,8 @@ export const addressLists = lists
   })
 
 /**
- * Whether `deny` covers every address that `allow` admits. The comparison is block by block: an allowed block is
- * covered only if one denied block contains all of it.
+ * Whether `deny` covers every address that `allow` admits, so that the lists admit nobody. Compares block by block: an
+ * allowed block counts as covered only if one single denied block contains all of it.
  */
 function deniesAll({ allow = ['0.0.0.0/0', '::/0'], deny = [] }: AddressLists): boolean {
   const denied = deny.map((text) => parseBlock(text)!)

@@ -109,7 +109,10 @@ export function compilePolicy(source: PolicySource, { previous, publicUrls }: Co
   })
 }
 
-/** Longest time for which any route accepts a stale introspection response, ms; 0 if no route sets a time. */
+/**
+ * Longest time for which any route of the policy accepts a stale introspection response, ms; 0 if no route sets such a
+ * time.
+ */
 function longestStaleMs(services: PolicySource['document']['services']): number {
   const said = Object.values(services).flatMap(({ routes }) => routes.map(({ on_outage }) => on_outage.introspection))
   return Math.max(0, ...said.filter((stale) => typeof stale === 'number'))
@@ -235,7 +238,7 @@ class RouteCollection {
     const folder = this.#folderOf(at)
     const names = new RouteRequirementNames(service, serviceEntry, folder, this.#report)
     const shadowNames = new RouteRequirementNames(service, serviceEntry, folder, this.#report)
-    // `names` contains the scopes and login issuers of the requirement only after `compileRequirement` has run.
+    // Read `names` only after `compileRequirement` has run: it adds the scopes and login issuers of the requirement.
     const requirement = require === 'public' ? undefined : compileRequirement(require, [...at, 'require'], names)
     const certificates = require !== 'public' && admitsCertificates(require) ? names.certificates : []
     if (certificates.length > 0) this.#requireOtherCredential(service, credential, [...at, 'require'])
@@ -293,7 +296,10 @@ class RouteCollection {
     return compiler.of(route, at)
   }
 
-  /** Reports a problem when the service gets the token of each caller, whose route admits callers without one. */
+  /**
+   * Reports a route that admits callers by their certificates, although its service needs a token of each caller. A
+   * caller with only a certificate has no token.
+   */
   #requireOtherCredential({ id }: ServicePolicy, { type, needsToken }: ServiceCredential, at: DocumentPath): void {
     if (needsToken !== true) return
     const message = `admits callers by their certificates, but service ${id} has credentials: ${type}, and they have no token`

@@ -4,7 +4,10 @@ import type { DecisionInputs, RoleMapping, Snapshot } from './snapshot.ts'
 
 const ofSnapshots = new WeakMap<Snapshot, DecisionInputs>()
 
-/** Returns the inputs that any requirement or shadow requirement of the policy names. Computed once per snapshot. */
+/**
+ * Returns the claims and request fields that any requirement or shadow requirement of the policy examines. Computed
+ * once per snapshot.
+ */
 export function decisionInputs(snapshot: Snapshot): DecisionInputs {
   let inputs = ofSnapshots.get(snapshot)
   if (inputs === undefined) {
@@ -18,7 +21,7 @@ export function decisionInputs(snapshot: Snapshot): DecisionInputs {
 
 const ofIssuers = new WeakMap<IssuerRules, string>()
 
-/** Digest of the rules that decide whether a token of the issuer is valid, and which claims are its scopes and client. */
+/** Digest of the rules by which tokens of an issuer are validated, and by which their scopes and client are read. */
 export function issuerDigest(rules: IssuerRules): string {
   let digest = ofIssuers.get(rules)
   if (digest === undefined) {
@@ -40,7 +43,7 @@ export function issuerDigest(rules: IssuerRules): string {
 
 const ofMappings = new WeakMap<RoleMapping, string>()
 
-/** Name of a role with the digest of its mapping: equal texts are the same role, also in two policies. */
+/** Name of a role with the digest of its mapping. Equal results mean the same role, even in two policies. */
 export function roleDigest(mapping: RoleMapping): string {
   let digest = ofMappings.get(mapping)
   if (digest === undefined) {

@@ -1,12 +1,12 @@
 /**
- * Matches an e-mail address that every program splits at the same place: exactly one `@`, no blanks, control characters,
- * quotes, comments or lists. Quoted local parts (`"a@b"@c`) are rejected.
+ * Matches an e-mail address that every program splits into the same parts: exactly one `@`, no blanks, control
+ * characters, quotes, comments or lists. Quoted local parts (`"a@b"@c`) are rejected.
  */
 const plainAddress = /^[^\s\p{C}"(),:;<>@[\\\]]{1,256}@[^\s\p{C}"(),:;<>@[\\\]]{1,256}$/u
 
 /**
- * Returns an e-mail address with its ASCII letters in lower case; `undefined` for a value that is no plain address. Other
- * letters stay as they are, because folding could make two addresses equal (K, U+212A, becomes k).
+ * Returns an e-mail address with its ASCII letters in lower case; `undefined` for a value that is not a plain address.
+ * Letters outside ASCII stay as they are, because folding could make two addresses equal (K, U+212A, becomes k).
  */
 export function foldedAddress(value: unknown): string | undefined {
   return typeof value === 'string' && plainAddress.test(value) ? asciiLower(value) : undefined

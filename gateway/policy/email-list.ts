@@ -3,24 +3,24 @@ import { stampOf } from '../config/file-stamp.ts'
 import { ConfigError, type DocumentPath, nowhere, problem } from '../config/problem.ts'
 import { foldedAddress } from './email-address.ts'
 
-/** Maximum size of a list, bytes: about 40,000 addresses. */
+/** Maximum size of a file with e-mail addresses, bytes: room for about 40,000 addresses. */
 const MAX_BYTES = 1_048_576
 
-/** Outcome of a check whether the file of a list has changed. */
+/** Result of checking whether the file of an e-mail list has changed. */
 export type ListChange =
   | { readonly kind: 'same' }
   | { readonly kind: 'changed'; readonly count: number }
   | { readonly kind: 'rejected'; readonly problem: string }
 
 /**
- * A file of e-mail addresses, one per line. Blank lines and lines that begin with `#` are ignored. The list follows the
- * file; while the file is invalid, the last valid list stays in use.
+ * A file of e-mail addresses, one per line. Blank lines and lines that begin with `#` are ignored. Changes of the file
+ * are taken over. While the file is invalid, the last valid list stays in use.
  */
 export class EmailList {
   readonly file: string
   readonly #path: DocumentPath
   #addresses: ReadonlySet<string> | undefined
-  /** Stamp of the file when it was read last, and the stamp that the last check found. */
+  /** Metadata of the file when it was last read; `#found`: metadata that the last check found. */
   #read = ''
   #found = ''
 
@@ -33,13 +33,13 @@ export class EmailList {
     this.#path = path
   }
 
-  /** Whether the list has an address. @param address  folded by `foldedAddress` */
+  /** Whether the list contains an address. @param address  must be folded by `foldedAddress` */
   has(address: string): boolean {
     if (this.#addresses === undefined) this.#load()
     return this.#addresses!.has(address)
   }
 
-  /** Reads the file if it has not been read yet. @throws {ConfigError} that names the place in the policy */
+  /** Reads the file if it has not been read yet. @throws {ConfigError} with the place of the file in the policy */
   open(): void {
     const failure = this.#addresses === undefined ? this.#load() : undefined
     if (failure === undefined) return
@@ -47,7 +47,10 @@ export class EmailList {
     throw new ConfigError([problem('GH_CONFIG_VALUE', failure, this.#path, nowhere)])
   }
 
-  /** Reads the file again when two checks find the same change: it is then not being written. */
+  /**
+   * Checks the file, and reads it again when two consecutive checks find the same change: no program is then still
+   * writing the file.
+   */
   poll(): ListChange {
     const stamp = stampOf(this.file)
     if (stamp === this.#read || stamp !== this.#found) {
@@ -61,7 +64,7 @@ export class EmailList {
     return { kind: 'rejected', problem: failure }
   }
 
-  /** @returns the problem; the list is then empty */
+  /** Reads the file. @returns a description of the error, after which the list is empty; `undefined` on success */
   #load(): string | undefined {
     this.#read = stampOf(this.file)
     this.#found = this.#read

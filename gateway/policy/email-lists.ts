@@ -2,12 +2,14 @@ import type { Commit } from '../base/commit.ts'
 import { Supervisor } from '../base/supervisor.ts'
 import type { EmailList } from './email-list.ts'
 
-/** Time between two checks of the files for changes, ms. A change is in use after two checks at the latest. */
+/**
+ * Time between two checks of the files of e-mail lists for changes, ms. A change takes effect after at most two checks.
+ */
 const POLL_MS = 500
 
 type Log = (level: 'info' | 'error', message: string, fields: Readonly<Record<string, unknown>>) => void
 
-/** Lists of e-mail addresses of the policy in force, which follow their files. */
+/** The lists of e-mail addresses that the policy in force names. They take over changes of their files. */
 export class EmailLists {
   readonly #log: Log
   readonly #watch = new Supervisor('policy-watch')
@@ -19,7 +21,7 @@ export class EmailLists {
   }
 
   /**
-   * Prepares the lists of a policy.
+   * Prepares the e-mail lists that a policy names.
    *
    * @throws {ConfigError} when a file is missing or invalid
    */

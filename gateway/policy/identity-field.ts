@@ -2,8 +2,8 @@
 export interface IdentityField {
   /** Name of the field, in lower case. */
   readonly name: string
-  /** Path of the claim; `undefined`: the subject. */
+  /** Path of the claim; `undefined`: the field contains the subject. */
   readonly path: readonly string[] | undefined
-  /** Whether the claim is a list of groups, which the field states joined with commas. */
+  /** Whether the claim is a list of groups. The field then contains the groups, joined with commas. */
   readonly list: boolean
 }

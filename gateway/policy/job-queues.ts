@@ -12,11 +12,14 @@ export interface JobQueue {
   readonly ratePerS: number
 }
 
-/** The queues of one job kind, which follow the policy. */
+/** A kind of job whose queues depend on the policy. */
 export interface JobQueues {
   /** Kind of the jobs, as in their contract. */
   readonly kind: string
-  /** The queues that a policy needs, one per issuer. The jobs of all kinds decrypt data with `keys.encryption`. */
+  /**
+   * Queues that a policy needs for this kind, one per issuer. Jobs of every kind need `keys.encryption`, because they
+   * decrypt data.
+   */
   queuesOf(snapshot: Snapshot): JobQueue[]
 }
 
@@ -47,10 +50,10 @@ export const grantQueues: JobQueues = {
     [...new Set(grantsOf(snapshot).map(({ rules }) => rules.name))].map((name) => ({ name, ratePerS: RENEWALS_PER_S })),
 }
 
-/** The queues of all job kinds that follow the policy. */
+/** All kinds of jobs whose queues depend on the policy. */
 export const policyQueues: readonly JobQueues[] = [introspectionQueues, refreshQueues, grantQueues]
 
-/** The grants that credentials of services need. */
+/** The client credentials grants (tokens of the gate itself) that credentials of services need. */
 export function grantsOf({ routes }: Snapshot): ClientGrant[] {
   return routes.flatMap(({ credential }) => credential.grant ?? [])
 }

@@ -15,10 +15,10 @@ const routeUnknown = denial('route-unknown')
  */
 export class RouteTable {
   readonly #hosts = new Map<string, PathTrie>()
-  /** Routes of each host pattern that starts with `*.`, by the host name after `*.`. */
+  /** Routes whose host pattern starts with `*.`, by the part of the pattern after `*.`. */
   readonly #wildcards = new Map<string, PathTrie>()
   #anyHost: PathTrie | undefined
-  /** Denials with status 405, by the value of `Allow`. There is at most one denial for each distinct set of methods. */
+  /** Denials with status 405, by the value of `Allow`. Routes with the same set of methods share one denial. */
   readonly #notMapped = new Map<string, Denial<'method-not-mapped'>>()
 
   /**
@@ -31,7 +31,7 @@ export class RouteTable {
     return this.#trieFor(host).add(pattern, route)
   }
 
-  /** The routes with exactly this host and path pattern. */
+  /** Returns the routes that have exactly this host pattern and this path pattern. */
   routesOf(host: string | undefined, pattern: PathPattern): Route[] {
     return this.#trieFor(host).routesOf(pattern)
   }
@@ -58,7 +58,7 @@ export class RouteTable {
     return this.#find(host, path, method) ?? this.#refuse(host, path)
   }
 
-  /** The routes that requests for this path can reach, with any method. */
+  /** Returns the routes that match this path with at least one method. */
   routesAt(host: string, path: string): readonly Route[] {
     const routes = new Set<Route>()
     for (const method of forwardedMethods) {

@@ -17,11 +17,11 @@ export interface PolicyRoom {
   /** The policy in force. */
   readonly current: Snapshot
   /**
-   * Prepares the process for the policy with which it starts. A process that starts with a policy of the cluster for
-   * which it cannot be prepared uses the older copy on its disk. Call once, before `watch`.
+   * Prepares the process for the policy with which it starts. If the process cannot be prepared for the newest policy
+   * of the cluster, it uses the older copy on its disk. Call once, before `watch`.
    *
    * @param prepare  prepares the process, and changes nothing if it throws
-   * @throws {ConfigError} when `prepare` rejects the policy, and there is no other
+   * @throws {ConfigError} when `prepare` rejects the policy, and there is no older copy
    */
   begin<Prepared>(prepare: (snapshot: Snapshot) => Prepared): Prepared
   /** Starts to follow changes of the policy, and reports each change to `events`. */

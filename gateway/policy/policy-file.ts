@@ -8,8 +8,8 @@ import type { Snapshot } from './snapshot.ts'
 
 const POLL_MS = 500
 /**
- * Time between attempts to activate a policy that compiled but was rejected, ms. A missing secret file, for example,
- * causes such a rejection.
+ * Time between attempts to activate a policy that compiled but was rejected, ms. A policy is rejected, for example,
+ * when a file with a secret is missing.
  */
 const RETRY_MS = 5000
 
@@ -17,9 +17,9 @@ export interface PolicyFileEvents {
   /**
    * Called when a changed policy has compiled. Prepares everything that is needed to enforce the policy.
    *
-   * @param isCanary  whether the node only tries the policy: streams that the policy before admitted continue
+   * @param isCanary  whether the node only tries the policy. Streams that the previous policy admitted then continue
    * @returns a function that activates the policy. If this function throws, that is a bug: the supervisor logs and
-   *   counts the error
+   * counts the error
    * @throws {ConfigError} to reject the policy; the node must then be unchanged
    */
   prepare(snapshot: Snapshot, isCanary?: boolean): Commit
@@ -28,7 +28,7 @@ export interface PolicyFileEvents {
    * Called once for each change of the policy or of the error, and for each failed retry by `reload`.
    */
   rejected(error: unknown): void
-  /** Called when the files contain the active policy again after a rejected one. */
+  /** Called when the files contain the active policy again, after they contained a policy that was rejected. */
   restored(): void
 }
 

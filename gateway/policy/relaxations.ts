@@ -38,7 +38,8 @@ export function relaxationsOf({
     if (credential.type === 'token' && service.credential.type !== 'token') found.push(`${route}.credentials: token`)
     for (const key of relaxations) found.push(`${route}.require ${key}`)
     if (fallThrough) found.push(`${route}.match.fall_through: true`)
-    // A stale time that the route inherits from the issuer is not listed for the route: `staleMs` is then `undefined`.
+    // List only a stale time that the route itself sets. If the route inherits the time from the issuer, `staleMs` is
+    // `undefined`.
     const { staleMs = 0 } = introspection
     if (staleMs > 0) found.push(`${outage}.introspection: stale ${formatDuration(staleMs)}`)
     if (revocationStaleMs > 0) found.push(`${outage}.revocation: stale ${formatDuration(revocationStaleMs)}`)

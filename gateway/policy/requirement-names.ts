@@ -21,13 +21,13 @@ export class RouteRequirementNames implements RequirementNames {
    * read the session.
    */
   readonly loginIssuers = new Set<IssuerRules>()
-  /** Conditions on client certificates outside `not`; `allCertificates`: those under `not` too. */
+  /** Conditions on client certificates outside `not`. `allCertificates` also has the conditions under `not`. */
   readonly certificates: CertificateCondition[] = []
   readonly allCertificates: CertificateCondition[] = []
   readonly claims: (readonly string[])[] = []
-  /** Names of request fields, in lower case. */
+  /** Names of the request fields that the requirement examines, in lower case. */
   readonly fields: string[] = []
-  /** Lists of e-mail addresses, by absolute path. */
+  /** Lists of e-mail addresses that the requirement uses, by the absolute path of their file. */
   readonly emailLists = new Map<string, EmailList>()
   /** Policy keys of relaxations under `require`, with their values. */
   readonly relaxations = new Set<string>()

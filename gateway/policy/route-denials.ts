@@ -6,7 +6,7 @@ import type { RouteAccept, RouteDenials } from './snapshot.ts'
 const invalidRequest = { challenge: bearerChallenge({ error: 'invalid_request' }) }
 const invalidToken = { challenge: bearerChallenge({ error: 'invalid_token' }) }
 
-/** Challenges of a route that accepts access tokens, also bound ones. */
+/** Challenges of a route that accepts access tokens, including tokens that are bound to a key. */
 const tokenChallenges = [bearerChallenge(), dpopChallenge()]
 
 /** Denials of a client id and secret. The challenge has no `error`: RFC 7617 has no such parameter. */

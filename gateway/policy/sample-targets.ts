@@ -1,7 +1,7 @@
 import { type PathPattern, readPathPattern } from './path-pattern.ts'
 import type { Route } from './snapshot.ts'
 
-/** Host and path of a request that represents all requests which the same patterns match. */
+/** Host and path of a sample request. The sample stands for all requests that match the same patterns. */
 export interface SampleTarget {
   readonly host: string
   readonly path: string
@@ -16,8 +16,9 @@ interface HostedPattern extends PathPattern {
 }
 
 /**
- * Generates targets such that each possible request has a target which the same host and path patterns of the routes
- * match. There are about as many targets as patterns, but patterns with many `*` can have more: the caller sets a limit.
+ * Generates sample requests (host and path) for the comparison of routes. For each possible request there is a sample
+ * that matches exactly the same host and path patterns. There are about as many samples as patterns. Patterns with many
+ * `*` can need more, so the caller sets a limit.
  */
 export function* sampleTargets(routes: readonly Route[]): Generator<SampleTarget> {
   const patterns = distinctPatterns(routes)

@@ -4,8 +4,8 @@ import type { ServicePolicy } from './snapshot.ts'
 
 /**
  * Returns the names of the claims about the user of a session that a route uses: in its requirement, its limits, the
- * roles of its service and the fields that the service receives. Claims about the login itself are omitted, because
- * they do not change.
+ * roles of its service and the fields that the service receives. Claims about the login, such as `auth_time`, are
+ * omitted, because they do not change.
  *
  * @param named  paths of the claims that the requirement names
  */

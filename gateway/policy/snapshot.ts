@@ -21,9 +21,12 @@ export type MatchReason = 'host-unknown' | 'route-unknown' | 'method-not-mapped'
  * compiles a complete new snapshot.
  */
 export interface Snapshot {
-  /** First 12 hex digits of the hash of the policy: see `PolicySource`. */
+  /** First 12 hex digits of the hash of the policy; see {@link PolicySource.revision}. */
   readonly revision: string
-  /** Rules by issuer identifier. The rules of an unchanged issuer are the same object as in the previous snapshot. */
+  /**
+   * Token rules of the issuers, by issuer identifier. If an issuer has not changed, its rules are the same object as in
+   * the previous snapshot.
+   */
   readonly issuers: ReadonlyMap<string, IssuerRules>
   /** Issuers that allow logins. */
   readonly loginIssuers: readonly IssuerRules[]
@@ -134,10 +137,11 @@ export interface RouteStreams {
   /** Maximum time without a message of a WebSocket or a byte of an event stream, ms; `undefined` for no limit. */
   readonly idleMs: number | undefined
   /**
-   * Maximum time for which a stream is paused while the node cannot check it; `undefined`: `streams.hold` of the node.
+   * Maximum time for which a stream is paused while the node cannot decide whether it is allowed, ms; `undefined`:
+   * `streams.hold` of the node.
    */
   readonly holdMs: number | undefined
-  /** True when streams continue after their token or session has ended, or after a policy no longer admits them. */
+  /** True if streams continue although their token or session has ended or the policy no longer admits them. */
   readonly keeps: boolean
 }
 
@@ -220,8 +224,9 @@ export interface Route {
    */
   readonly sessionClaims: readonly string[]
   /**
-   * Certificate requirements outside `not`: a caller without a token is identified by its certificate if one of them
-   * matches. Empty if a certificate alone cannot meet the requirement of the route: it is then no credential.
+   * Certificate requirements outside `not`. A caller without a token is identified by its certificate if one of these
+   * requirements matches. Empty if a certificate alone cannot meet the requirement of the route; a certificate is then
+   * no credential on the route.
    */
   readonly certificates: readonly CertificateCondition[]
   /** Certificate requirements of the shadow requirement outside `not`. */
@@ -284,7 +289,7 @@ export interface RouteDenials {
   readonly client: { readonly [R in ClientReason]: Denial<R> }
 }
 
-/** Condition on the identity of a client certificate. `undefined` members state no condition. */
+/** Condition on the identity of a client certificate. A member that is `undefined` states no condition. */
 export interface CertificateCondition {
   readonly issuer: string | undefined
   /** SPIFFE IDs, one of which the certificate must have. */

@@ -17,9 +17,9 @@ interface Candidate {
 }
 
 /**
- * Finds routes that expose the paths of a stronger route under another host. Such a route has the same upstream, an
- * equally or less literal path pattern, and lacks one of the stronger route's demands or accepts an additional issuer.
- * Methods under the same host are not affected, because the more literal pattern answers 405.
+ * Finds routes that expose the paths of a stronger route under another host. Such a weaker route has the same upstream
+ * and an equally or less literal path pattern. It lacks a condition of the stronger route, or accepts an additional
+ * issuer. Under the same host this cannot happen: for other methods, the more literal pattern replies 405.
  *
  * @param snapshot  snapshot compiled from `source`
  * @returns one problem per pair of routes (the first 100), at the `match` of the weaker route

@@ -7,13 +7,13 @@ import type { WrittenEvent } from '../cluster/written-event.ts'
 import type { Route, Snapshot } from '../policy/snapshot.ts'
 import type { PolicyLog } from './active-policy.ts'
 
-/** Time between two looks at what the members enforce, ms. */
+/** Time between two checks which members enforce the activation, ms. */
 const LOOK_AGAIN_MS = 25
 
-/** Receipt of an activation. Names in snake_case are sent in replies. */
+/** Receipt of the activation of a policy revision. Members in snake_case are sent in replies of the admin API. */
 export interface ActivationReceipt {
   readonly id: string
-  /** Number of the revision, and of its activation. */
+  /** Number of the activated revision; `sequence` is the number of the activation. */
   readonly number: number
   readonly sequence: number
   readonly acknowledged: readonly Acknowledged[]
@@ -30,7 +30,7 @@ export interface ActivationReceipt {
   readonly not_fenced: readonly string[]
 }
 
-/** The cluster, as the receipts of activations see it. */
+/** The parts of the cluster that the receipts of activations need. */
 export interface ReceiptCluster {
   list(): Promise<readonly MemberListing[]>
   readonly boundMs: number
@@ -46,14 +46,17 @@ export interface ActivatedPolicy {
   readonly sentAt: number
   readonly number: number
   readonly sequence: number
-  /** Hashes of the policies that the members enforce, as they publish them: two for a canary. */
+  /**
+   * Hashes of the policies that show the activation is in force on a member. Two with a canary: the tried policy and
+   * the active policy.
+   */
   readonly revisions: readonly string[]
-  /** The policy before the activation. */
+  /** The policy that was active before the activation. */
   readonly before: Snapshot
   readonly waitMs: number
 }
 
-/** Collects the receipts of activations: which members enforce them. */
+/** Makes the receipts of policy activations, which list the members that enforce the activation. */
 export class ActivationReceipts {
   readonly #dependencies: { readonly cluster: ReceiptCluster; readonly log: PolicyLog }
 
@@ -61,7 +64,7 @@ export class ActivationReceipts {
     this.#dependencies = dependencies
   }
 
-  /** Waits for the acknowledgements of an activation that was written. */
+  /** Waits until the members have acknowledged an activation that is written to Redis, for at most `waitMs`. */
   async collect(written: WrittenEvent, activated: ActivatedPolicy): Promise<ActivationReceipt> {
     const { cluster, log } = this.#dependencies
     const { sentAt, sentMs, sequence, number, waitMs, before } = activated
@@ -85,7 +88,7 @@ export class ActivationReceipts {
     return receipt
   }
 
-  /** Waits until every awaited member enforces the activation, or a later one. */
+  /** Waits until every awaited member enforces this activation or a later activation, for at most `waitMs`. */
   async #acknowledgements(
     awaited: ReadonlySet<string>,
     { sequence, revisions, sentAt, waitMs }: ActivatedPolicy,
@@ -94,7 +97,8 @@ export class ActivationReceipts {
     for (;;) {
       for (const { id, policy_sequence: reached, revision: enforced } of await this.#listing()) {
         if (!awaited.has(id) || acknowledged.has(id) || reached === null || reached < sequence) continue
-        // After Redis lost an activation, another one can have its sequence.
+        // After Redis lost an activation, another activation can get the same number. So the policy of the member is
+        // compared too.
         if (reached === sequence && !revisions.includes(enforced)) continue
         acknowledged.set(id, { node: id, ms: Math.round((performance.now() - sentAt) * 100) / 100 })
       }
@@ -103,7 +107,10 @@ export class ActivationReceipts {
     }
   }
 
-  /** Lists the members; empty while Redis does not reply. The activation is already written. */
+  /**
+   * Lists the members. The list is empty while Redis does not reply: the activation is already written, so the fault is
+   * ignored.
+   */
   async #listing(): Promise<readonly MemberListing[]> {
     try {
       return await this.#dependencies.cluster.list()

@@ -28,14 +28,17 @@ import {
 import { ACTIVATION_EVENT, CANARY_EVENT, type RevisionStore, type SealedPolicy } from './revision-store.ts'
 import { type FoundPolicy, openRevision } from './sealed-policy.ts'
 
-/** Time between two reads of the activation, ms. An event can be lost, and an activation can be written without one. */
+/**
+ * Time between two reads of the newest policy activation in Redis, ms. The reads are needed because an event can be
+ * lost, and an activation can be written without an event.
+ */
 const CHECK_MS = 5000
-/** The same for a process that receives no events. */
+/** Time between two reads of the newest policy activation in a process that receives no events (a worker), ms. */
 const POLL_MS = 1000
 
 /**
- * Time for which an activation by an unknown key must stay before a node replaces it, ms: longer than the other processes
- * need to report their keys again after a loss of data.
+ * Minimum age, ms, of an activation whose MAC has an unknown key, before a node replaces the activation. After a loss
+ * of data, the other processes need less time to report their keys again.
  */
 const UNKNOWN_KEY_MS = 10_000
 
@@ -45,24 +48,24 @@ export interface ActivePolicyDependencies extends CompilerDependencies {
   readonly envelopes: Envelopes
   readonly copy: PolicyCopy
   /**
-   * A node follows the events of the cluster and restores what Redis lost. A worker reads Redis every second. A command
-   * reads once, and writes no copy.
+   * Kind of this process. A node follows the events of the cluster, and restores what Redis lost. A worker reads Redis
+   * every second. A command reads Redis once, and writes no copy of the policy to disk.
    */
   readonly role: 'node' | 'worker' | 'command'
   readonly log: PolicyLog
 }
 
-/** Membership of a node in the cluster, as its policy needs it. */
+/** The parts of a node's cluster membership that the cluster policy needs. */
 export interface Membership {
-  /** Key of the node in the list of members. */
+  /** Key of this node in the list of members. */
   readonly key: string
-  /** Time of the last read of the event log whose events are applied. */
+  /** Returns the time of the last read of the event log whose events this node has applied. */
   readonly lastRead: () => ReadTime
-  /** Whether another process has a key of kind `policy`, or enforces a later activation. */
+  /** Whether another process has this key of kind `policy`, or enforces a later activation than this node. */
   readonly isKnownElsewhere: (key: string) => Promise<boolean>
 }
 
-/** Causes for which a text from Redis is not accepted as policy. */
+/** Causes for which this process refuses a policy activation from Redis. */
 export type RefusalCause = 'forged' | 'unknown-key' | 'older' | 'unknown-form'
 
 /**
@@ -82,23 +85,29 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
   readonly #hindrance = new Hindrance()
   readonly #trial: CanaryTrial
   #held: HeldPolicy
-  /** Older policy on disk, for a start at which the process cannot be prepared for the newest one. */
+  /** Older policy on disk. This process starts with the older policy if it cannot be prepared for the newest one. */
   #older: FoundPolicy | undefined
-  /** Time of the last read of the event log whose events are applied. */
+  /** Returns the time of the last read of the event log whose events this process has applied. */
   #lastRead: () => ReadTime = () => neverRead
   #store: RevisionStore | undefined
   #events: PolicyFileEvents | undefined
   #turn: Promise<void> = Promise.resolve()
-  /** Text of the last refused activation, so that each is counted and logged once per read of a new text. */
+  /**
+   * Text of the last refused activation. The text is compared, so that repeated reads of one activation are counted and
+   * logged once.
+   */
   #refusedText = ''
-  /** Text in Redis with a MAC by a key that this process lacks, and the time at which it was first read, ms. */
+  /**
+   * Activation in Redis whose MAC has a key that this process lacks, and the time at which this process first read that
+   * activation, ms.
+   */
   #unknown: { readonly text: string; readonly sinceMs: number; isLogged: boolean } | undefined
   /**
-   * Whether Redis stored the activation of this process while the process ran. Without this proof, a node that was down
-   * during a rotation of the keys would replace the later activations that it cannot read.
+   * True once Redis has stored the activation of this process while the process ran. Otherwise, a node that was down
+   * during a rotation of the keys could replace later activations, which it cannot read.
    */
   #isConfirmed = false
-  /** Whether another process has a key of kind `policy`, or enforces a later activation. */
+  /** Whether another process has this key of kind `policy`, or enforces a later activation than this process. */
   #isKnownElsewhere: (key: string) => Promise<boolean> = async () => true
   #compiled: { readonly hash: string; readonly base: Snapshot; readonly snapshot: Snapshot } | undefined
   #close = (): void => undefined
@@ -112,27 +121,35 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
     this.#trial = new CanaryTrial({ envelopes, log, compile: (files) => this.tryCandidate(files) })
   }
 
-  /** The policy by which this process decides: the active one, or that of a canary for which it was chosen. */
+  /**
+   * The policy by which this process decides: the active policy, or the canary policy that this process was chosen to
+   * try.
+   */
   get current(): Snapshot {
     return this.#trial.snapshot ?? this.#held.snapshot
   }
 
-  /** The active policy of the cluster, as this process knows it. */
+  /** The active policy of the cluster, as far as this process could read and apply it. */
   get held(): HeldPolicy {
     return this.#held
   }
 
-  /** Why this process does not enforce the canary for which it was chosen. */
+  /**
+   * Problem because of which this process does not enforce the canary that it was chosen to try; `undefined` for none.
+   */
   get canaryProblem(): string | undefined {
     return this.#trial.problem
   }
 
-  /** Newer activation that this process could not apply; `undefined` when it enforces the newest that it knows. */
+  /** Newest activation that this process knows, if it could not apply that activation; else `undefined`. */
   get failed(): FailedActivation | undefined {
     return this.#hindrance.failed
   }
 
-  /** Whether this process may enforce an older revision than Redis stores: it cannot read or apply the stored one. */
+  /**
+   * Whether this process may enforce an older revision than the active one, because it cannot read or apply the
+   * activation in Redis.
+   */
   get isHindered(): boolean {
     return this.#hindrance.exists
   }
@@ -142,12 +159,15 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
     return this.#hindrance.isUnreadable
   }
 
-  /** Last read of the event log before the activation that this process does not enforce; `undefined` without one. */
+  /**
+   * Last read of the event log before this process first failed to read or apply the newest activation; `undefined`
+   * when it enforces the newest activation.
+   */
   get hinderedSince(): ReadTime | undefined {
     return this.#hindrance.since
   }
 
-  /** The activation as this process publishes it to the other members. */
+  /** The policy that this process enforces, in the form in which the process publishes it to the other members. */
   get published(): MemberActivation {
     const { number, sequence } = this.#held.activation
     const { canary } = this.#trial
@@ -155,7 +175,7 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
     return { number: canary?.number ?? number, sequence, isCanary: canary !== undefined, failed }
   }
 
-  /** Whether the activation has a MAC by another key than the writing key. */
+  /** Whether the MAC of the activation in force was made with another key than the key that now makes new MACs. */
   get isMacOutdated(): boolean {
     const { envelopes } = this.#dependencies
     const opened = envelopes.open('activation', this.#held.sealed.activation)
@@ -163,9 +183,9 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
   }
 
   /**
-   * Reads revisions from this store from now on.
+   * From now on, reads revisions from this store.
    *
-   * @param membership  membership of this process in the cluster, on a node
+   * @param membership  membership of this process in the cluster; `undefined` if the process is not a node
    */
   attach(store: RevisionStore, membership?: Membership): void {
     this.#store = store
@@ -175,7 +195,10 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
     this.#trial.member = membership.key
   }
 
-  /** States that this process starts with an older policy on disk, because it cannot enforce the active one. */
+  /**
+   * Records and logs that this process starts with an older policy from its disk, because it cannot enforce the active
+   * policy.
+   */
   startWithout(activation: Activation, error: ConfigError): void {
     this.#hindrance.fail(activation, error)
     this.#hindrance.settle(neverRead)
@@ -255,9 +278,9 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
     for (const [cause, count] of this.#refused) sink.value(instruments.policyRefused, count, { cause })
   }
 
-  /** Runs changes of the policy one after another. */
+  /** Runs changes of the policy in this process one after another. */
   async #inTurn(work: () => Promise<void>): Promise<void> {
-    // A failure to apply a change counts from before the change.
+    // If the change cannot be applied, the policy of this process counts as outdated from before the change.
     const lastRead = this.#lastRead()
     const before = this.#turn
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -293,7 +316,7 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
     if (isStored) this.#hindrance.isUnreadable = isUnreadable
     if ('fault' in opened || activation === undefined) {
       this.#refuse('fault' in opened ? opened.fault : 'unknown-form', text)
-      // An event is no proof that Redis stores the text.
+      // The activation came with an event. An event does not prove that Redis stores the activation, so read Redis.
       if (isUnreadable && !isStored) return this.#follow(await this.#store!.activation(), true)
       if (isStored && 'fault' in opened) return this.#replace(text, opened)
       return undefined
@@ -305,7 +328,8 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
       this.#refuse('older', text)
       return isStored ? this.#restore(text) : undefined
     }
-    // Redis has lost a later activation. A member that enforces it restores it.
+    // Redis stores the activation of this process. If this process failed to apply a later activation, Redis has lost
+    // it, and a member that enforces the later activation restores it.
     if (isStored) {
       this.#hindrance.clear()
       this.#isConfirmed = true
@@ -313,7 +337,7 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
     if (text !== this.#held.sealed.activation) await this.#adoptMacs(text)
   }
 
-  /** Replaces a forged activation in Redis, and one by a key that no process of the cluster has. */
+  /** Replaces an activation in Redis that is forged, or whose MAC has a key that no process of the cluster has. */
   async #replace(text: string, { fault, key }: UnopenedEnvelope): Promise<void> {
     if (fault === 'forged') return this.#restore(text)
     const nowMs = performance.now()
@@ -356,7 +380,7 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
       this.#held = { activation, revision, sealed, snapshot }
       this.#hindrance.clear()
       this.#isConfirmed = true
-      // In the same tick: a member that acknowledges the activation enforces its canary.
+      // Begin the canary in the same tick: a member that acknowledges the activation must already enforce its canary.
       if (canary !== undefined) this.#trial.begin(canary, sealedCanary ?? '', this.#events)
     } catch (error) {
       this.#fail(activation, error)
@@ -368,7 +392,7 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
     this.#dependencies.log('info', 'policy revision activated', { number, sequence, author, why, message })
   }
 
-  /** Follows a rotation of the keys: the same activation has a MAC by another key. */
+  /** Takes over the new MACs of the active policy after a rotation of the keys. The activation itself is unchanged. */
   async #adoptMacs(text: string): Promise<void> {
     const revision = await this.#store!.revision(this.#held.activation.number)
     const sealed = { activation: text, number: this.#held.activation.number, revision: revision ?? '' }
@@ -381,7 +405,10 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
     return openRevision(this.#dependencies.envelopes, sealed.revision, activation)
   }
 
-  /** Writes the policy of this node to Redis, where it is missing, older or forged. */
+  /**
+   * Writes the policy of this node to Redis, where the policy is missing, older or forged. Does nothing on a process
+   * that is not a node.
+   */
   async #restore(found: string): Promise<void> {
     const { role, log } = this.#dependencies
     if (role !== 'node') return
@@ -407,7 +434,7 @@ export class ActivePolicy implements PolicyRoom, SharedState, MetricSource {
   }
 }
 
-/** Whether two activations are of the same revision. */
+/** Whether two activations name the same revision. */
 function isSameRevision(a: Activation, b: Activation): boolean {
   return a.number === b.number && a.hash === b.hash
 }

@@ -7,20 +7,23 @@ import type { Snapshot } from '../policy/snapshot.ts'
 import { CANARY_EVENT } from './revision-store.ts'
 import type { VoteProblem } from './vote.ts'
 
-/** Order to try a policy on a share of the nodes first. */
+/** Order to try a new policy on a share of the nodes before the policy becomes active. */
 export interface CanaryOrder {
   /** Share of the nodes, percent. */
   readonly percent: number
   readonly forMs: number
-  /** Largest accepted difference of the share of faults, percent of the requests of a route. */
+  /** Maximum accepted increase of the share of faults on the canary nodes, in percent of the requests of a route. */
   readonly maxFaultsPercent: number
-  /** The same for the share of refused requests. */
+  /**
+   * Maximum accepted increase of the share of refused requests on the canary nodes, in percent of the requests of a
+   * route.
+   */
   readonly maxNewDenialsPercent: number
 }
 
 /**
- * Changes that nodes of one cluster must make at the same time: they share sessions, tokens and the windows of limits.
- * A policy with such a change cannot be a canary.
+ * Lists the changes because of which a policy cannot be a canary. All nodes of a cluster must make these changes at the
+ * same time, because the nodes share sessions, tokens and the windows of limits.
  */
 export function canaryObstacles(before: ComparedPolicy, after: ComparedPolicy): VoteProblem[] {
   const issuers = issuerDifferences(policySide(before), policySide(after)).map(({ place, change }) => ({
@@ -44,8 +47,8 @@ function modesOf(snapshot: Snapshot): ReadonlyMap<string, 'exact' | 'leased'> {
 }
 
 /**
- * Chooses the members that try a revision: the share rounded up, at least one, never all. A hash of revision and member
- * decides, so that other revisions are tried by other members.
+ * Chooses the members that try a revision: `percent` of all members, rounded up, at least one member and never all. A
+ * hash of revision and member decides, so that different members try different revisions.
  *
  * @param members  at least two
  * @param hash  hash of the revision
@@ -64,7 +67,7 @@ export function chooseCanaryMembers(
     .map(({ key }) => key)
 }
 
-/** Why the members of a cluster cannot have a canary; empty when they can. */
+/** Lists the problems because of which the members of a cluster cannot try a canary; empty when they can. */
 export function memberObstacles(members: readonly MemberListing[]): VoteProblem[] {
   const unable = members.filter(({ eventKinds }) => !eventKinds.includes(CANARY_EVENT))
   if (unable.length > 0) {

@@ -7,14 +7,14 @@ import { openRevision } from './sealed-policy.ts'
 
 interface CanaryTrialDependencies {
   readonly envelopes: Envelopes
-  /** @throws {ConfigError} when this process cannot enforce the policy */
+  /** Compiles a policy. @throws {ConfigError} when this process cannot enforce the policy */
   readonly compile: (files: readonly PolicyText[]) => Snapshot
   readonly log: (level: 'info' | 'error', message: string, fields: Record<string, unknown>) => void
 }
 
 /**
- * Enforces the revision of a canary on a member that was chosen for it. A member that cannot do so enforces the active
- * revision, and states the problem.
+ * Enforces the revision of a canary on a member that was chosen to try it. If the member cannot enforce this revision,
+ * it enforces the active revision, and publishes the problem.
  */
 export class CanaryTrial {
   readonly #dependencies: CanaryTrialDependencies
@@ -27,17 +27,19 @@ export class CanaryTrial {
     this.#dependencies = dependencies
   }
 
-  /** The revision that this process tries. */
+  /** The revision that this process tries as a canary; `undefined` when it tries none. */
   get canary(): Canary | undefined {
     return this.#tried?.canary
   }
 
-  /** The policy of that revision. */
+  /** The compiled policy that this process tries as a canary; `undefined` when it tries none. */
   get snapshot(): Snapshot | undefined {
     return this.#tried?.snapshot
   }
 
-  /** Why this process does not enforce the canary for which it was chosen. */
+  /**
+   * Problem because of which this process does not enforce the canary that it was chosen to try; `undefined` for none.
+   */
   get problem(): string | undefined {
     return this.#problem
   }
@@ -47,17 +49,17 @@ export class CanaryTrial {
     return this.member !== undefined && canary?.members.includes(this.member) ? canary : undefined
   }
 
-  /** Forgets the canary. The caller enforces the active revision. */
+  /** Ends the trial of the canary in this process. The caller then enforces the active revision. */
   end(): void {
     this.#tried = undefined
     this.#problem = undefined
   }
 
   /**
-   * Enforces the revision of a canary. Streams that the active revision admitted continue.
+   * Starts to enforce the revision of a canary. Streams that the active revision admitted continue.
    *
-   * @param text  envelope of the revision; `''` when Redis lacks it
-   * @param events  receiver of the change; `undefined` before the process serves
+   * @param text  envelope of the revision; `''` when Redis lacks the revision
+   * @param events  receives the change of policy; `undefined` before the process serves requests
    */
   begin(canary: Canary, text: string, events: PolicyFileEvents | undefined): void {
     const { log } = this.#dependencies

@@ -1,42 +1,49 @@
 import type { Canary } from './revision.ts'
 import type { RequestCounts, RolloutReport } from './rollout-counts.ts'
 
-/** Fewest requests on each side for which the shares of a route are compared. */
+/**
+ * Minimum number of requests of a route on the canary nodes, and on the other nodes, before their shares of faults and
+ * refusals are compared.
+ */
 export const REQUESTS_MIN = 100
 /**
- * Number of standard errors by which a difference must exceed its limit. Without them, a harmless revision would often be
- * withdrawn by chance: of 100 requests with 5% refusals, every fourth comparison differs by more than 2%. At the end, 95%
- * confidence. Before the end more, because the comparison is repeated every second.
+ * Number of standard errors that a difference must have above its limit before the canary is withdrawn. Without this
+ * margin, a harmless revision would often be withdrawn by chance: of 100 requests with 5% refusals, every fourth
+ * comparison differs by more than 2%. `over` (the rollout has ended): 95% confidence. `running`: more, because the
+ * comparison is repeated every second.
  */
 const STANDARD_ERRORS = { running: 4, over: 1.645 } as const
 
-/** The requests of one route on the canary nodes and on the others. */
+/** The requests of one route on the canary nodes and on the other nodes. */
 export interface CanaryRow {
-  /** Id of the route; `null`: all requests that match no route which both revisions have. */
+  /**
+   * Id of the route; `null`: the row for denials and faults outside the routes that both revisions have, with the
+   * number of all requests.
+   */
   readonly route: string | null
   readonly canary: RequestCounts
   readonly others: RequestCounts
 }
 
-/** State of a rollout by the requests so far. */
+/** Result of a rollout, by the requests counted so far. */
 export interface CanaryVerdict {
   readonly outcome: 'running' | 'promoted' | 'withdrawn' | 'undecided'
-  /** The cause, with route and figures. */
+  /** The cause of the outcome, with the route and its figures. */
   readonly why: string
 }
 
-/** Facts about a rollout besides the requests. */
+/** Facts about a rollout other than its request counts. */
 export interface CanaryFacts {
   readonly isOver: boolean
-  /** Nodes that were chosen and cannot enforce the revision, each with the problem. */
+  /** Nodes that were chosen to try the revision and cannot enforce it, each with its problem. */
   readonly problems: readonly { readonly node: string; readonly problem: string }[]
-  /** Whether a chosen node is still a member of the cluster. */
+  /** Whether at least one node that was chosen to try the revision is still a member of the cluster. */
   readonly isTried: boolean
 }
 
 /**
- * Adds up the reports of the members. Routes that only one of the revisions has cannot be compared one by one: their
- * requests count as requests without a route, as a share of all requests.
+ * Adds up the reports of the members, by route. A route that only one of the two revisions has cannot be compared
+ * alone. Its denials and faults count in the row `null`, as a share of all requests.
  *
  * @param routes  ids of the routes of both revisions
  */
@@ -72,7 +79,7 @@ class Sum {
   faults = 0
 }
 
-/** Decides about a rollout. Pure. */
+/** Decides whether a rollout goes on, and otherwise whether its revision is promoted or withdrawn. Pure. */
 export function canaryVerdict(rows: readonly CanaryRow[], canary: Canary, facts: CanaryFacts): CanaryVerdict {
   const { number } = canary
   const unable = facts.problems.map(({ node, problem }) => `node ${node}: ${problem}`)
@@ -98,7 +105,10 @@ export function canaryVerdict(rows: readonly CanaryRow[], canary: Canary, facts:
   return { outcome: 'promoted', why: 'no compared route exceeded the limits' }
 }
 
-/** A route is compared when the other nodes have received requests for it; all requests together always are. */
+/**
+ * Whether a row is compared: the row of all requests always is, and a route if the nodes without the canary have
+ * received requests for it.
+ */
 function isCompared({ route, others }: CanaryRow): boolean {
   return route === null || others.requests > 0
 }
@@ -107,7 +117,10 @@ type Measure = 'denials' | 'faults'
 
 const measures: readonly Measure[] = ['denials', 'faults']
 
-/** Difference of the shares above the limit, as a fraction of the requests. */
+/**
+ * By how much the share on the canary nodes exceeds the share on the other nodes plus the limit; a fraction of the
+ * requests.
+ */
 function excessOf({ canary, others }: CanaryRow, measure: Measure, limits: Canary): number {
   const difference = canary[measure] / canary.requests - others[measure] / others.requests
   return difference - limitOf(measure, limits) / 100
@@ -117,7 +130,10 @@ function limitOf(measure: Measure, { max_faults_percent, max_new_denials_percent
   return measure === 'faults' ? max_faults_percent : max_new_denials_percent
 }
 
-/** Standard error of the difference of the shares, with one success and one failure added to each side (Agresti–Caffo). */
+/**
+ * Standard error of the difference between the share on the canary nodes and on the other nodes, with one success and
+ * one failure added to each side (Agresti–Caffo).
+ */
 function standardErrorOf({ canary, others }: CanaryRow, measure: Measure): number {
   const variance = (counts: RequestCounts) => {
     const size = counts.requests + 2

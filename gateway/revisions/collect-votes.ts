@@ -7,11 +7,11 @@ import type { Envelopes } from './envelope.ts'
 import { CANDIDATE_EVENT, type RevisionStore } from './revision-store.ts'
 import { type Objection, openVote, type VoteProblem } from './vote.ts'
 
-/** Longest wait for the votes of the members, ms. */
+/** Maximum wait for the votes of the members on a proposed policy, ms. */
 const VOTES_MS = 5000
 /** Time between two reads of votes, ms. */
 const LOOK_AGAIN_MS = 25
-/** Latest time that a `Date` can state, ms since the epoch. */
+/** Latest time that a JavaScript `Date` can contain, ms since the epoch. */
 const LATEST_MS = 8.64e15
 
 export interface CollectVotesDependencies {
@@ -20,11 +20,11 @@ export interface CollectVotesDependencies {
   readonly cluster: { list(): Promise<readonly { readonly id: string }[]> }
 }
 
-/** Result of a vote. */
+/** Result of a vote of the members on a proposed policy. */
 export interface CollectedVotes {
-  /** Members that did not say yes. */
+  /** Members that did not vote yes, each with the reason. */
   readonly objections: readonly Objection[]
-  /** Number of the newest activation that a member knows. */
+  /** Number of the newest activation that any member knows. */
   readonly sequence: number
   /** Time of the vote by the Redis clock (RFC 3339). */
   readonly time: string

@@ -5,10 +5,10 @@ import type { SealedPolicy } from './revision-store.ts'
 import type { FoundPolicy } from './sealed-policy.ts'
 
 export interface CompilerDependencies {
-  /** Folder for which the relative paths in the policy are meant. */
+  /** Folder against which relative paths in the policy are resolved. */
   readonly folder: string
   readonly publicUrls: readonly string[] | undefined
-  /** Checks that the settings contain all that the policy needs. @throws {ConfigError} */
+  /** Checks that the settings contain all that the policy needs. @throws {ConfigError} when a setting is missing */
   readonly check: (snapshot: Snapshot) => void
 }
 

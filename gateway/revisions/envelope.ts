@@ -5,7 +5,7 @@ import type { SealKey } from '../base/sealer.ts'
 
 const shape = z.strictObject({ key: z.string(), mac: z.string(), body: z.string() })
 
-/** Result of the verification of an envelope. */
+/** Result of the verification of an envelope, a text in Redis with a MAC. */
 export type OpenedEnvelope = { readonly body: string; readonly key: string } | UnopenedEnvelope
 
 /**
@@ -18,8 +18,8 @@ export interface UnopenedEnvelope {
 }
 
 /**
- * Content of an envelope. An envelope of one kind is never accepted as another kind. A rejected candidate must not pass
- * for the revision that later got its number.
+ * Kind of the content of an envelope. An envelope of one kind is never accepted as another kind. For example, a
+ * rejected candidate must not be accepted as the revision that later got its number.
  */
 export type EnvelopeKind = 'revision' | 'activation' | 'candidate' | 'vote' | 'rollout-counts' | 'rollout-outcome'
 
@@ -50,8 +50,8 @@ export class Envelopes {
   }
 
   /**
-   * Verifies a text. A body has one envelope for each key: another spelling of the same envelope is forged, because each
-   * process would take it for a new MAC and write it to disk.
+   * Verifies a text. For each body and key exactly one envelope text is valid. A different spelling counts as forged,
+   * because every process would treat the text as a new MAC and write it to disk.
    */
   open(kind: EnvelopeKind, text: string): OpenedEnvelope {
     const { data } = shape.safeParse(parsed(text))

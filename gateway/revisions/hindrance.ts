@@ -6,29 +6,32 @@ import { type Activation, compareActivations } from './revision.ts'
 /** Time between attempts to apply an activation that is invalid on this process, ms. */
 const RETRY_MS = 5000
 
-/** An activation that this process could not apply. */
+/** A policy activation that this process could not apply. */
 export interface FailedActivation {
   readonly activation: Activation
   readonly problem: string
 }
 
-/** Why a process may enforce an older revision than Redis stores. */
+/** Records that a process may enforce an older revision than the active one in Redis, and why. */
 export class Hindrance {
   /**
-   * True while this process cannot read the activation in Redis, which can be valid for others: it lacks the key of the
-   * MAC, or a newer version wrote it.
+   * True while this process cannot read the activation in Redis, because it lacks the key of the MAC or a newer version
+   * wrote the activation. Other processes may be able to read the activation.
    */
   isUnreadable = false
   #failed: FailedActivation | undefined
   #retryAt = Number.NEGATIVE_INFINITY
   #since: ReadTime | undefined
 
-  /** Newer activation that this process could not apply; `undefined` when it enforces the newest that it knows. */
+  /** Newest activation that this process knows, if it could not apply that activation; else `undefined`. */
   get failed(): FailedActivation | undefined {
     return this.#failed
   }
 
-  /** Last read of the event log before the activation that this process does not enforce; `undefined` without one. */
+  /**
+   * Last read of the event log before this process first failed to read or apply the newest activation; `undefined`
+   * when it enforces the newest activation.
+   */
   get since(): ReadTime | undefined {
     return this.#since
   }
@@ -37,12 +40,15 @@ export class Hindrance {
     return this.#failed !== undefined || this.isUnreadable
   }
 
-  /** Whether an activation was found invalid so recently that it is not tried again yet. */
+  /**
+   * Whether this process found the activation invalid less than 5 s ago, so that it does not try the activation again
+   * yet.
+   */
   isTooSoonFor(activation: Activation): boolean {
     return this.#isAbout(activation) && performance.now() < this.#retryAt
   }
 
-  /** Lets the next attempt take place at once. */
+  /** Allows the next attempt to apply the activation immediately. */
   retry(): void {
     this.#retryAt = Number.NEGATIVE_INFINITY
   }
@@ -50,13 +56,14 @@ export class Hindrance {
   /**
    * Records that this process could not apply an activation.
    *
-   * @returns whether the failure is a new one
+   * @returns whether the activation or the error differs from the last failure
    */
   fail(activation: Activation, error: unknown): boolean {
     const problem = error instanceof ConfigError ? error.problems.map(formatProblem).join('\n') : String(error)
     const isNew = !this.#isAbout(activation) || this.#failed?.problem !== problem
     this.#failed = { activation, problem }
-    // Another fault, such as a Redis that does not reply, may be over at the next look.
+    // Delay the retry only for an invalid policy. Another fault, such as a Redis that does not reply, may have ended at
+    // the next attempt.
     if (error instanceof ConfigError) this.#retryAt = performance.now() + RETRY_MS
     return isNew
   }
@@ -66,7 +73,11 @@ export class Hindrance {
     this.#failed = undefined
   }
 
-  /** @param lastRead  last read of the event log before this process looked at the activation */
+  /**
+   * Updates `since` after an attempt to apply an activation.
+   *
+   * @param lastRead  last read of the event log before the attempt
+   */
   settle(lastRead: ReadTime): void {
     this.#since = this.exists ? (this.#since ?? lastRead) : undefined
   }

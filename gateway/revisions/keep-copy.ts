@@ -10,9 +10,9 @@ interface KeepCopyDependencies {
 }
 
 /**
- * Writes the policy to the copy on disk. Processes that share the file, such as a node and a worker with the same
- * settings, keep the newest activation. If the copy cannot be written, an older copy is removed: the process must not
- * start with a policy that it acknowledged as replaced.
+ * Writes the active policy to the copy on disk. Processes that share the file, such as a node and a worker with the
+ * same settings, keep the policy with the newest activation. If the write fails, an older copy is removed: the process
+ * has acknowledged that this older policy is replaced, and must not start with it.
  */
 export function keepCopy(
   { copy, envelopes, log }: KeepCopyDependencies,

@@ -28,7 +28,7 @@ export interface OpenedPolicy extends StartedPolicy {
 }
 
 /**
- * Opens the policy of the cluster, for a process that starts. The connections to Redis that this uses are closed
+ * Loads the policy of the cluster when a process starts. The connections to Redis that are opened for this are closed
  * afterwards.
  *
  * @throws {ConfigError} when the process cannot start with the policy of the cluster

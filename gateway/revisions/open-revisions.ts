@@ -13,8 +13,8 @@ import { Rollouts } from './rollouts.ts'
 import { Voter } from './voter.ts'
 
 /**
- * Time between two looks at the other members while this node cannot apply the active revision, ms: below 1 s, the least
- * `revocation.max_staleness`.
+ * Time between two checks of the other members while this node cannot apply the active revision, ms. Below 1 s, the
+ * smallest `revocation.max_staleness`.
  */
 const LOOK_MS = 500
 
@@ -23,27 +23,27 @@ export interface RevisionsDependencies {
   readonly envelopes: Envelopes
   readonly node: { readonly id: string }
   readonly cluster: Pick<ClusterRoom, 'link' | 'cluster' | 'client'>
-  /** Counters of the requests of this node. */
+  /** Counters of the requests that this node has handled. */
   readonly traffic: Pick<Traffic, 'outcomes'>
   readonly log: PolicyLog
   /** Whether any process of the cluster has a key of kind `policy`. @throws {RedisFault} as a rejection */
   readonly isKeyHeld: (id: string) => Promise<boolean>
 }
 
-/** The revisions of the cluster's policy, on a node with `policy.source: cluster`. */
+/** The policy revisions of the cluster, on a node with `policy.source: cluster`. */
 export interface RevisionsRoom {
   readonly service: RevisionService
   readonly rollouts: Rollouts
   readonly metrics: MetricSource
   /**
-   * Whether this node must not be ready: it cannot apply the active revision, and another member has applied it. If no
-   * member can apply it, all stay ready with the revision before.
+   * Whether this node must report that it is not ready: it cannot apply the active revision, and another member has
+   * applied it. If no member can apply the active revision, all members stay ready with the previous revision.
    */
   readonly isBehind: boolean
   close(): void
 }
 
-/** Follows the policy of the cluster. Call before the node joins the cluster. */
+/** Makes this node follow the policy of the cluster. Call this before the node joins the cluster. */
 export function openRevisions({
   policy,
   envelopes,
@@ -73,18 +73,18 @@ export function openRevisions({
   const watch = new RolloutWatch({ ...common, rollouts, store: rolloutStore, traffic, node, member: key, isConnected })
   let isBehind = false
   const look = async (): Promise<void> => {
-    // A fault can be over, such as a Redis that did not reply.
+    // Try the activation again: the fault may have ended, for example a Redis that did not reply.
     if (policy.isHindered && store.connected) await policy.check().catch(() => undefined)
     const others = policy.isHindered ? await othersEnforce(cluster.cluster, node.id, policy) : 'older'
     if (others !== undefined) isBehind = others === 'newer'
     // From `fenced_by` on, no node may decide by a revision that another node has replaced.
     cluster.cluster.freshness.limitTo(others === 'older' ? undefined : policy.hinderedSince)
   }
-  // A joining node looks before it is ready for the first time.
+  // A node that joins the cluster makes this check before it is ready for the first time.
   cluster.cluster.register({ kinds: [], apply: () => undefined, catchUp: look })
   const end = new Supervisor('policy-watch').repeat(LOOK_MS, async () => {
     await look()
-    // After a rotation of the keys, and after one that could not be completed.
+    // Replace MACs by an old key: after a rotation of the keys, and after a replacement that did not complete.
     if (policy.isMacOutdated && store.connected) await service.renewMacs()
   })
   return {
@@ -102,8 +102,9 @@ export function openRevisions({
 }
 
 /**
- * Revision that the other members enforce, compared with that of this node, which cannot apply the active one. `older`:
- * no member can apply the active one, or none is left that could. `undefined`: not known yet, or Redis failed.
+ * Compares the revision that the other members enforce with that of this node, which cannot apply the active revision.
+ * `newer`: another member enforces a later revision. `older`: no member can apply the active revision, or no such
+ * member is left. `undefined`: not known yet, or Redis failed.
  */
 async function othersEnforce(
   cluster: Pick<ClusterRoom['cluster'], 'list'>,

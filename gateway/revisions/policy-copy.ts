@@ -8,8 +8,9 @@ import type { SealedPolicy } from './revision-store.ts'
 const shape = z.strictObject({ activation: z.string(), number: z.int(), revision: z.string() })
 
 /**
- * Copy of the last active policy on the disk of a process: the envelopes of the activation and its revision. The process
- * starts from it while Redis is unavailable, and restores Redis from it after a loss of data.
+ * Copy of the last active policy on the disk of a process: the envelopes of the activation and of its revision. The
+ * process starts from this copy while Redis is unavailable. After Redis lost its data, the process restores the policy
+ * from this copy.
  */
 export class PolicyCopy {
   readonly #path: string
@@ -42,10 +43,12 @@ export class PolicyCopy {
   write(policy: SealedPolicy): void {
     const folder = dirname(this.#path)
     mkdirSync(folder, { recursive: true, mode: 0o700 })
-    // Processes that share the folder do not write to the same file. In containers, they can have the same pid.
+    // A unique file name, because processes that share the folder must not write to the same file. In containers, their
+    // pids can be equal.
     const fresh = `${this.#path}.${randomUUID()}`
     try {
-      // Without the flush, a power failure could leave an older policy, which this process has acknowledged as replaced.
+      // Without this flush, a power failure could bring back an older policy that this process has acknowledged as
+      // replaced.
       writeFileSync(fresh, JSON.stringify(policy), { mode: 0o600, flag: 'wx', flush: true })
       renameSync(fresh, this.#path)
     } catch (error) {
@@ -55,7 +58,7 @@ export class PolicyCopy {
     flushFolder(folder)
   }
 
-  /** @throws {Error} when the copy cannot be removed */
+  /** Removes the copy. @throws {Error} when the copy cannot be removed */
   remove(): void {
     rmSync(this.#path, { force: true })
     flushFolder(dirname(this.#path))
@@ -64,7 +67,7 @@ export class PolicyCopy {
 
 const damaged: SealedPolicy = { activation: '', number: 0, revision: '' }
 
-/** Writes the names in a folder to the disk. */
+/** Flushes the file names of a folder to the disk. */
 function flushFolder(path: string): void {
   const folder = openSync(path, 'r')
   try {

@@ -3,10 +3,10 @@ import { readYaml } from '../config/yaml-document.ts'
 import type { PolicyText } from './revision.ts'
 
 /**
- * Returns the files of a policy with the file of one service replaced by the file of that service among `given`. Other
- * files of `given` are ignored. A service that the policy lacks is added.
+ * Returns the files of a policy, in which the file of one service is replaced by the file from `given` that defines
+ * this service. Other files in `given` are ignored. If the policy lacks the service, the file is added.
  *
- * @throws {ConfigError} when one of them has no file that defines only this service
+ * @throws {ConfigError} when the policy or `given` has no file that defines only this service
  */
 export function replaceService(
   files: readonly PolicyText[],

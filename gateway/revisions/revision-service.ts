@@ -28,7 +28,7 @@ import { outcomeOf, sealOutcome } from './rollout-outcome.ts'
 import { openRevision } from './sealed-policy.ts'
 import type { Objection, VoteProblem } from './vote.ts'
 
-/** Comparisons of policies that run or wait, at most. */
+/** Maximum number of policy comparisons that run or wait at the same time. */
 const COMPARISONS_MAX = 8
 
 export interface RevisionServiceDependencies {
@@ -40,23 +40,26 @@ export interface RevisionServiceDependencies {
   readonly log: PolicyLog
 }
 
-/** A change of the policy of the cluster. */
+/** An order to change the policy of the cluster. */
 export interface PolicyOrder {
-  /** Files of the policy, or a function that makes them from those of the active revision. */
+  /** Files of the new policy, or a function that makes these files from the files of the active revision. */
   readonly files: readonly PolicyText[] | ((active: readonly PolicyText[]) => readonly PolicyText[])
   /** Authenticated caller that orders the change. */
   readonly author: string
   readonly message: string
-  /** Number of the revision with which the caller compared the policy; `undefined` for no comparison. */
+  /**
+   * Number of the revision on which the caller based the change. If another revision is active, the change is refused.
+   * `undefined`: no check.
+   */
   readonly against: number | undefined
   /** Longest wait for the acknowledgements of the members, ms. */
   readonly waitMs: number
   /**
-   * Checks the policy against the revision that it replaces, before a secret or a file is read that the policy refers to.
-   * Throws to refuse the change. The change is made only while this revision is the active one.
+   * Compares the new policy with the active revision, before the gate reads a secret or a file that the policy names.
+   * Throws to refuse the change. The new policy becomes active only if the compared revision is still active.
    */
   readonly review?: ((active: Revision, files: readonly PolicyText[]) => void) | undefined
-  /** Tries the policy on a share of the nodes first. */
+  /** Order to try the policy on a share of the nodes first; `undefined`: the policy becomes active on all nodes. */
   readonly canary?: CanaryOrder | undefined
 }
 
@@ -85,7 +88,7 @@ export type PolicyOutcome =
 
 /** Changes the policy of the cluster, and lists its revisions. For the admin API. */
 export class RevisionService {
-  /** Comparisons of policies, each of which compiles two. */
+  /** Queue for comparisons of policies. Each comparison compiles two policies. */
   readonly comparisons = new PacedQueue(COMPARISONS_MAX)
   readonly #dependencies: RevisionServiceDependencies
   readonly #receipts: ActivationReceipts
@@ -95,7 +98,7 @@ export class RevisionService {
     this.#receipts = new ActivationReceipts(dependencies)
   }
 
-  /** The policy that this node enforces. */
+  /** The active policy of the cluster, as far as this node could read and apply it. */
   get active(): HeldPolicy {
     return this.#dependencies.policy.held
   }
@@ -106,14 +109,17 @@ export class RevisionService {
     return revision.replaces ?? activation.number - 1
   }
 
-  /** Lists the kept revisions, the newest first. @throws {RedisFault} as a rejection */
+  /** Lists the revisions that Redis keeps, the newest first. @throws {RedisFault} as a rejection */
   async list(): Promise<RevisionFacts[]> {
     const texts = await this.#dependencies.store.revisions()
     const listed = [...texts].flatMap(([number, text]) => this.#opened(Number(number), text) ?? [])
     return listed.sort((a, b) => b.number - a.number).map(factsOf)
   }
 
-  /** Reads a revision; `undefined` when it is not kept or not authentic. @throws {RedisFault} as a rejection */
+  /**
+   * Reads a revision; `undefined` when Redis does not keep it or it is not authentic. @throws {RedisFault} as a
+   * rejection
+   */
   async find(number: number): Promise<Revision | undefined> {
     if (number === this.active.activation.number) return this.active.revision
     const text = await this.#dependencies.store.revision(number)
@@ -121,7 +127,7 @@ export class RevisionService {
   }
 
   /**
-   * Compiles a policy on this node, as a candidate would be.
+   * Compiles a policy on this node, like a policy on which the node votes. Does not activate the policy.
    *
    * @throws {ConfigError} with all problems
    */
@@ -141,8 +147,8 @@ export class RevisionService {
   /**
    * Makes a new revision with the content of an earlier one, and activates it.
    *
-   * @param to  number of the earlier revision; `undefined`: the one before the active revision. A caller that may repeat
-   *   the call gives `to` or `against`
+   * @param to  number of the earlier revision; `undefined`: the revision before the active one. A caller that may
+   * repeat the call must pass `to` or `against`
    * @returns `undefined` when the earlier revision is not kept
    * @throws {RedisFault} as a rejection
    */
@@ -158,7 +164,7 @@ export class RevisionService {
   }
 
   /**
-   * Gives every kept revision and the activation a MAC by the current writing key.
+   * Renews the MACs of the activation and of every kept revision, with the key that now makes new MACs.
    *
    * @throws {RedisFault} as a rejection
    */
@@ -185,9 +191,9 @@ export class RevisionService {
     const { author, message, against, waitMs } = order
     const files = typeof order.files === 'function' ? order.files(base.revision.files) : order.files
     const hash = hashOf(files)
-    // Before the comparison of `against`, so that a caller who got no reply can send the same change again.
+    // Check this before `against`: a caller that received no reply can then repeat the same change.
     const running = base.activation.canary
-    // A rollback ends a rollout, also a rollback to the active content.
+    // A rollback ends a running rollout, even if the requested policy equals the active one.
     const endsRollout = why === 'rollback' && running !== undefined
     if (hash === base.activation.hash && !endsRollout) {
       return { outcome: 'unchanged', number: base.activation.number }
@@ -208,7 +214,7 @@ export class RevisionService {
       revision: proposed,
     })
     if (objections.length > 0) {
-      // A vote is no when another change was activated meanwhile.
+      // Members vote no if another change was activated meanwhile, so check for this case first.
       await policy.check()
       if (this.active.activation.sequence !== base.activation.sequence) return this.#conflict(base.activation.number)
       log('warn', 'policy not activated: members cannot enforce it', { number, author, objections })
@@ -217,7 +223,7 @@ export class RevisionService {
     const { time } = votes
     const sequence = votes.sequence + 1
     const followers = order.canary === undefined ? [] : await this.#followers()
-    // A node can stop during the vote, and one of an older version can join.
+    // Check again: during the vote, a node can stop, or a node of an older version can join.
     const lacking = order.canary === undefined ? [] : memberObstacles(followers)
     if (lacking.length > 0) return { outcome: 'no-canary', problems: lacking }
     const canary = order.canary && canaryOf(order.canary, followers, { ...facts, time })
@@ -246,21 +252,24 @@ export class RevisionService {
     return canary === undefined ? { outcome: 'activated', receipt } : { outcome: 'started', receipt, canary }
   }
 
-  /** Why a policy, or the cluster, cannot have a canary. @throws {RedisFault} as a rejection */
+  /**
+   * Lists the problems because of which the policy cannot be tried as a canary, or the cluster cannot try one. @throws
+   * {RedisFault} as a rejection
+   */
   async #canaryObstacles(base: HeldPolicy, files: readonly PolicyText[]): Promise<readonly VoteProblem[]> {
     const before = { document: sourceOf(base.revision.files, '').document, snapshot: base.snapshot }
     const after = { document: sourceOf(files, '').document, snapshot: this.tryCandidate(files) }
     return [...canaryObstacles(before, after), ...memberObstacles(await this.#followers())]
   }
 
-  /** Members that enforce the policy of the cluster. @throws {RedisFault} as a rejection */
+  /** Lists the members that enforce the policy of the cluster. @throws {RedisFault} as a rejection */
   async #followers(): Promise<MemberListing[]> {
     return (await this.#dependencies.cluster.list()).filter(({ policy_sequence }) => policy_sequence !== null)
   }
 
   /**
-   * Highest number of an authentic revision, at least `active`. A number that a Redis writer made up must not become
-   * the next one: the revisions of the last numbers are kept, and a jump would delete all of them.
+   * Highest number of an authentic revision, at least `active`. Invented numbers must not raise the next number: Redis
+   * keeps only the revisions with the highest numbers, so a jump would delete all of them.
    */
   async #highest(active: number): Promise<number> {
     const { store } = this.#dependencies

@@ -4,18 +4,21 @@ import { readWrittenEvent, type WrittenEvent } from '../cluster/written-event.ts
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 
-/** Kinds of the events about the policy. */
+/** Kinds of the cluster events that concern the policy. */
 export const ACTIVATION_EVENT = 'policy'
 export const CANDIDATE_EVENT = 'policy-candidate'
-/** Kind of an activation with a canary. A member that does not apply this kind does not know canaries. */
+/**
+ * Kind of the event for an activation that begins a canary. A member that does not list this kind is too old to try
+ * canaries.
+ */
 export const CANARY_EVENT = 'policy-canary'
 
 /** Number of revisions that Redis keeps. */
 const KEPT_REVISIONS = 200
-/** Lifetime of a candidate and its votes, ms: longer than the wait for votes. */
+/** Time for which Redis keeps a proposed policy and its votes, ms. Longer than the maximum wait for the votes. */
 const CANDIDATE_MS = 60_000
 
-/** An activation with its revision, as envelopes. */
+/** An activation and its revision, both as envelopes (texts with a MAC). */
 export interface SealedPolicy {
   readonly activation: string
   readonly number: number
@@ -29,7 +32,10 @@ interface ActivateOptions {
   readonly outcome?: string | undefined
 }
 
-/** Reads and writes the revisions, the activation and the candidates in Redis. Nothing that it reads is verified. */
+/**
+ * Reads and writes the revisions, the activation and the proposed policies in Redis. Does not verify their MACs: the
+ * caller must do so.
+ */
 export class RevisionStore {
   readonly #client: RedisClient
   readonly #keys: RedisKeys
@@ -78,8 +84,8 @@ export class RevisionStore {
   /**
    * Activates a revision.
    *
-   * @param sealed  the activation, and the revision with the highest number. It is another revision than the active one
-   *   when the activation begins a canary, or withdraws it
+   * @param sealed  the activation, and the revision with the highest number. When the activation begins or withdraws a
+   * canary, this is not the active revision
    * @param expected  envelope of the activation that the new one follows; `''` for the first one
    * @returns `undefined` when another activation took place
    * @throws {RedisFault} as a rejection
@@ -97,10 +103,10 @@ export class RevisionStore {
   }
 
   /**
-   * Puts back what Redis lost.
+   * Restores the newest activation and its revision after Redis lost them.
    *
-   * @param expected  present value of the activation; `''` when it is missing
-   * @returns whether the activation was put back
+   * @param expected  current value of the activation in Redis; `''` when it is missing
+   * @returns whether the activation was restored
    * @throws {RedisFault} as a rejection
    */
   async restore({ activation, number, revision }: SealedPolicy, expected: string): Promise<boolean> {
@@ -109,7 +115,7 @@ export class RevisionStore {
     return Number(await this.#scripts.restore([events, policyRevisions, policyActivation], terms)) === 1
   }
 
-  /** Asks every member for its vote. @throws {RedisFault} as a rejection */
+  /** Proposes a policy: asks every member for its vote on the candidate. @throws {RedisFault} as a rejection */
   async propose(id: string, candidate: string): Promise<WrittenEvent> {
     const { events, members, memberFacts } = this.#keys
     const names = [events, members, memberFacts, this.#keys.policyCandidate(id), this.#keys.policyVotes(id)]
@@ -117,12 +123,12 @@ export class RevisionStore {
     return readWrittenEvent((await this.#scripts.propose(names, terms)) as string[])
   }
 
-  /** Envelope of a candidate; `undefined` after its lifetime. @throws {RedisFault} as a rejection */
+  /** Envelope of a proposed policy; `undefined` after its lifetime. @throws {RedisFault} as a rejection */
   async candidate(id: string): Promise<string | undefined> {
     return text(await this.#client.call('GET', this.#keys.policyCandidate(id)))
   }
 
-  /** @throws {RedisFault} as a rejection */
+  /** Stores the vote of a node on a proposed policy. @throws {RedisFault} as a rejection */
   async vote(id: string, node: string, vote: string): Promise<void> {
     await this.#client.call('HSET', this.#keys.policyVotes(id), node, vote)
     await this.#client.call('PEXPIRE', this.#keys.policyVotes(id), CANDIDATE_MS)
@@ -137,7 +143,7 @@ export class RevisionStore {
   }
 
   /**
-   * Replaces an envelope by one with a MAC by another key.
+   * Replaces an envelope by an envelope with the same content whose MAC has another key.
    *
    * @param number  number of the revision; `undefined` for the activation
    * @throws {RedisFault} as a rejection
@@ -149,12 +155,18 @@ export class RevisionStore {
     )
   }
 
-  /** Whether Redis has an epoch, so that it is neither new nor has it lost its data. @throws {RedisFault} */
+  /**
+   * Whether Redis contains a cluster epoch. If so, Redis is not new and has not lost its data. @throws {RedisFault} as
+   * a rejection
+   */
   async hasEpoch(): Promise<boolean> {
     return Number(await this.#client.call('EXISTS', this.#keys.epoch)) === 1
   }
 
-  /** Whether a member enforces a revision. Such a member restores the policy if Redis lost it. @throws {RedisFault} */
+  /**
+   * Whether any member enforces a policy revision. Such a member restores the policy if Redis lost it. @throws
+   * {RedisFault} as a rejection
+   */
   async isEnforced(): Promise<boolean> {
     const { members, memberFacts, positions, events } = this.#keys
     const [, ...rest] = (await this.#scripts.list([members, memberFacts, positions, events], [])) as string[]
@@ -164,7 +176,7 @@ export class RevisionStore {
     return false
   }
 
-  /** Whether members restore the data that Redis lost. @throws {RedisFault} as a rejection */
+  /** Whether members are restoring data that Redis lost. @throws {RedisFault} as a rejection */
   async isSettling(): Promise<boolean> {
     return Number(await this.#client.call('EXISTS', this.#keys.settling)) === 1
   }

@@ -6,7 +6,7 @@ import { formatSize } from '../base/size.ts'
 import { ConfigError, nowhere, problem } from '../config/problem.ts'
 import { type PolicySource, readPolicy } from '../policy/policy-source.ts'
 
-/** Largest policy of a revision, in bytes of its files. */
+/** Maximum size of the policy of a revision: sum of its files, bytes. */
 export const POLICY_MAX_BYTES = 1024 * 1024
 
 /** A file of a policy. */
@@ -29,7 +29,10 @@ const facts = {
 
 const revisionBody = z.strictObject({
   ...facts,
-  /** Number of the active revision that this one replaces, if it is not the number before: that one was withdrawn. */
+  /**
+   * Number of the revision that this revision replaces as the active one. Set only if it is not the number before: the
+   * revisions between the two were withdrawn.
+   */
   replaces: facts.number.optional(),
   files: z.string(),
 })
@@ -38,12 +41,15 @@ const canaryBody = z.strictObject({
   /** Number and hash of the revision that some members try. */
   number: facts.number,
   hash: facts.hash,
-  /** Keys of the members that enforce it. A restarted node has another key, and enforces the active revision. */
+  /**
+   * Keys of the members that try the revision. A restarted node has a new key, and therefore enforces the active
+   * revision.
+   */
   members: z.array(z.string()).min(1),
-  /** Start, by the clock of Redis (RFC 3339). */
+  /** Start of the rollout, by the clock of Redis (RFC 3339). */
   started: z.string(),
   for_ms: z.int().min(1),
-  /** Largest accepted difference of the shares of faults and of refusals, percent of the requests of a route. */
+  /** Maximum accepted increase of the shares of faults and of refusals, percent of the requests of a route. */
   max_faults_percent: z.number(),
   max_new_denials_percent: z.number(),
 })
@@ -57,9 +63,15 @@ const activationBody = z.strictObject({
   why: z.enum(['seed', 'apply', 'rollback', 'canary', 'promotion', 'withdrawal']),
   /** Time of the change by the Redis clock (RFC 3339); the clock of a node could be set back. */
   time: z.string(),
-  /** Another revision that some members enforce for a time, to compare it with `number`. */
+  /**
+   * Another revision that some members enforce for a time (canary). Its results are compared with those of the revision
+   * `number`.
+   */
   canary: canaryBody.optional(),
-  /** Highest number of a revision, if it is above `number`: the number of a withdrawn revision is not used again. */
+  /**
+   * Highest number that a revision has had, if it is above `number`. The number of a withdrawn revision is not used
+   * again.
+   */
   highest: facts.number.optional(),
 })
 
@@ -75,10 +87,10 @@ export interface Revision extends RevisionFacts {
 /** The statement that a revision is the active policy of the cluster. */
 export type Activation = Readonly<z.output<typeof activationBody>>
 
-/** A revision that some members of the cluster try. */
+/** A revision that some members of the cluster try before it becomes active. */
 export type Canary = Readonly<z.output<typeof canaryBody>>
 
-/** Highest number of a revision that an activation names. */
+/** Highest revision number in an activation. */
 export function highestNumber({ number, canary, highest }: Activation): number {
   return Math.max(number, canary?.number ?? 0, highest ?? 0)
 }
@@ -90,12 +102,12 @@ export function hashOf(files: readonly PolicyText[]): string {
   return createHash('sha256').update(filesText(files)).digest('hex')
 }
 
-/** Prints a revision as the body of an envelope. The files are compressed. */
+/** Formats a revision as the body of an envelope. The files are compressed. */
 export function printRevision({ files, ...rest }: Revision): string {
   return JSON.stringify({ ...rest, files: gzipSync(filesText(files)).toString('base64') })
 }
 
-/** Parses a revision; `undefined` when a newer version wrote it, in a form that this version does not know. */
+/** Parses a revision; `undefined` when a newer version wrote the revision in an unknown form. */
 export function readRevision(body: string): Revision | undefined {
   const { data } = revisionBody.safeParse(JSON.parse(body))
   if (data === undefined) return undefined
@@ -108,16 +120,17 @@ export function printActivation(activation: Activation): string {
   return JSON.stringify(activation)
 }
 
-/** Parses an activation; `undefined` when a newer version wrote it, in a form that this version does not know. */
+/** Parses an activation; `undefined` when a newer version wrote the activation in an unknown form. */
 export function readActivation(body: string): Activation | undefined {
   return activationBody.safeParse(JSON.parse(body)).data
 }
 
 /**
  * Orders activations. A new activation has a higher sequence than every activation that a voting member knows. So equal
- * sequences exist only when Redis lost a write and each node that had applied it was down at the next change. Then the
- * later time by the Redis clock wins, and then the hash, so that all nodes choose the same one. The MAC covers the order:
- * the value that Redis stores must not decide, because a Redis writer could write the lost activation back.
+ * sequences exist only when Redis lost a write and each node that had applied it was down at the next change. Of two
+ * such activations, the one with the later time by the Redis clock wins, and with equal times the one with the greater
+ * hash. All nodes then choose the same activation. The MAC covers number, time and hash, so a Redis writer cannot
+ * decide which activation wins by writing back the lost one.
  *
  * @returns negative when `a` comes before `b`, 0 when they are the same
  */
@@ -130,7 +143,7 @@ export function compareActivations(a: Activation, b: Activation): number {
 /**
  * Parses the files of a revision.
  *
- * @param folder  folder of this node for which the relative paths in the policy are meant
+ * @param folder  folder of this node against which relative paths in the policy are resolved
  * @throws {ConfigError} with all problems
  */
 export function sourceOf(files: readonly PolicyText[], folder: string): PolicySource {
@@ -145,7 +158,7 @@ export function sourceOf(files: readonly PolicyText[], folder: string): PolicySo
     throw new ConfigError([problem('GH_CONFIG_VALUE', message, [], nowhere)])
   }
   const source = readPolicy(files.map(({ name, text }) => ({ file: join(folder, name), bytes: Buffer.from(text) })))
-  // Nodes and revisions show the same hash.
+  // Use the start of the revision's hash, so that nodes and revisions show the same hash.
   return { ...source, revision: hashOf(files).slice(0, 12) }
 }
 

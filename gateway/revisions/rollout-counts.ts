@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { RouteOutcomes } from '../telemetry/traffic.ts'
 import type { Envelopes } from './envelope.ts'
 
-/** Requests of one route, or of one side of a comparison. */
+/** Requests of one route on the canary nodes or on the other nodes. */
 export interface RequestCounts {
   readonly requests: number
   readonly denials: number
@@ -14,20 +14,23 @@ const counts = z.tuple([z.number(), z.number(), z.number()])
 const reportBody = z.strictObject({
   /** Number of the activation with which the rollout began. */
   sequence: z.int(),
-  /** Key of the member. */
+  /** Key of the member that makes the report. */
   member: z.string(),
   /** Number of the revision by which the member decides. */
   number: z.int(),
-  /** Why the member does not enforce the canary for which it was chosen. */
+  /** Problem because of which the member does not enforce the canary that it was chosen to try. */
   problem: z.string().optional(),
-  /** Requests, denials and faults of each route with traffic, by its id; `''`: requests that match no route. */
+  /**
+   * For each route with traffic: its id, then the numbers of its requests, denials and faults. The id `''` stands for
+   * requests that match no route.
+   */
   routes: z.array(z.tuple([z.string(), counts])),
 })
 
-/** Requests that a member has counted since it began to take part in a rollout. */
+/** Numbers of requests that a member has handled since it began to take part in a rollout. */
 export type RolloutReport = Readonly<z.output<typeof reportBody>>
 
-/** Longest text of a problem in a report, characters. */
+/** Maximum length of the text of a problem in a report, characters. */
 const PROBLEM_MAX = 2000
 
 export function sealReport(envelopes: Envelopes, report: RolloutReport): string {
@@ -35,7 +38,9 @@ export function sealReport(envelopes: Envelopes, report: RolloutReport): string 
   return envelopes.seal('rollout-counts', JSON.stringify({ ...report, problem }))
 }
 
-/** Opens the report of a member; `undefined` when it is not authentic, or of another rollout or member. */
+/**
+ * Opens the report of a member; `undefined` when the report is not authentic, or belongs to another rollout or member.
+ */
 export function openReport(
   envelopes: Envelopes,
   text: string,
@@ -47,7 +52,7 @@ export function openReport(
   return data?.sequence === sequence && data.member === member ? data : undefined
 }
 
-/** Requests of each route since an earlier reading of the counters. Routes without requests are left out. */
+/** Number of requests of each route since an earlier reading of the counters. Omits routes without requests. */
 export function countsSince(
   before: ReadonlyMap<string, RouteOutcomes>,
   now: ReadonlyMap<string, RouteOutcomes>,
@@ -55,11 +60,12 @@ export function countsSince(
   const rows: RolloutReport['routes'] = []
   for (const [id, outcomes] of now) {
     const was = before.get(id)
-    // A counter of a removed route can start again.
+    // The difference is negative when a removed route has come back: its counter starts again at 0.
     const since = (name: keyof RouteOutcomes) => Math.max(0, outcomes[name] - (was?.[name] ?? 0))
     const requests = since('requests')
     if (requests === 0) continue
-    // A failure of the gate in a gRPC call has a status of HTTP and one of gRPC, and is counted once.
+    // A failure of the gate in a gRPC call counts in both counters, by its HTTP status and by its gRPC status. Count
+    // such a failure once.
     const grpcFaults = Math.max(0, since('grpcFaults') - since('failures'))
     rows.push([id, [requests, since('denials'), Math.min(requests, since('faults') + grpcFaults)]])
   }

@@ -2,7 +2,7 @@ import { instruments } from '../telemetry/instruments.ts'
 import type { MetricSink, MetricSource } from '../telemetry/metrics.ts'
 import type { RolloutOutcome } from './rollout-outcome.ts'
 
-/** Counts the rollouts that this node has ended. */
+/** Counts the rollouts of policy revisions that this node has ended. */
 export class RolloutMetrics implements MetricSource {
   readonly #isRunning: () => boolean
   readonly #ended: Record<RolloutOutcome['outcome'], number> = { promoted: 0, withdrawn: 0, undecided: 0, aborted: 0 }

@@ -4,14 +4,14 @@ import type { Activation, Canary } from './revision.ts'
 
 const outcomeBody = z.strictObject({
   outcome: z.enum(['promoted', 'withdrawn', 'undecided', 'aborted']),
-  /** The cause, with route and figures. */
+  /** The cause of the outcome, with the route and its figures. */
   why: z.string(),
-  /** Number of the revision that was tried, and of the one that was active. */
+  /** Number of the revision that was tried; `base`: number of the revision that was active. */
   number: z.int(),
   base: z.int(),
   /** Number of the activation with which the rollout began. */
   sequence: z.int(),
-  /** Caller that began the rollout, and caller or node that ended it. */
+  /** Caller that began the rollout; `by`: caller or node that ended it. */
   author: z.string(),
   by: z.string(),
   started: z.string(),
@@ -21,10 +21,10 @@ const outcomeBody = z.strictObject({
 /** How a rollout ended. */
 export type RolloutOutcome = Readonly<z.output<typeof outcomeBody>>
 
-/** How and by whom a rollout is ended. */
+/** The outcome of a rollout, its cause, and the caller or node that ends it. */
 export type RolloutEnd = Pick<RolloutOutcome, 'outcome' | 'why' | 'by' | 'ended'>
 
-/** @param began  activation with which the rollout began */
+/** Builds the record of a rollout that ends. @param began  activation with which the rollout began */
 export function outcomeOf(began: Activation, canary: Canary, end: RolloutEnd): RolloutOutcome {
   const { number: base, sequence, author } = began
   const { number, started } = canary
@@ -32,14 +32,17 @@ export function outcomeOf(began: Activation, canary: Canary, end: RolloutEnd): R
   return { outcome, why, by, number, base, sequence, author, started, ended }
 }
 
-/** Longest text of a cause, characters. */
+/** Maximum length of the text of a cause, characters. */
 const WHY_MAX = 4000
 
 export function sealOutcome(envelopes: Envelopes, outcome: RolloutOutcome): string {
   return envelopes.seal('rollout-outcome', JSON.stringify({ ...outcome, why: outcome.why.slice(0, WHY_MAX) }))
 }
 
-/** Opens the outcome of a rollout; `undefined` when it is missing or not authentic, or a newer version wrote it. */
+/**
+ * Opens the outcome of a rollout; `undefined` when the outcome is missing or not authentic, or a newer version wrote
+ * it.
+ */
 export function openOutcome(envelopes: Envelopes, text: string): RolloutOutcome | undefined {
   const opened = envelopes.open('rollout-outcome', text)
   return 'fault' in opened ? undefined : outcomeBody.safeParse(JSON.parse(opened.body)).data

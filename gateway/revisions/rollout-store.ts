@@ -1,12 +1,21 @@
 import type { RedisKeys } from '../redis/keys.ts'
 import type { RedisClient } from '../redis/redis-client.ts'
 
-/** Time for which the counts stay in Redis after their last change, ms: a node without contact can return. */
+/**
+ * Time for which the request counts of a rollout stay in Redis after their last change, ms. A node that lost its
+ * contact to Redis can return within this time.
+ */
 const COUNTS_MS = 3_600_000
-/** Time after which another member takes over from a holder that has stopped, ms. */
+/**
+ * Duration of the lease on evaluating a rollout, ms. If the holder of the lease has stopped, another member takes over
+ * after this time.
+ */
 const LEASE_MS = 4000
 
-/** Reads and writes the counts, the lease and the outcome of rollouts in Redis. Nothing that it reads is verified. */
+/**
+ * Reads and writes the request counts, the lease and the outcome of rollouts in Redis. Does not verify MACs: the caller
+ * must do so.
+ */
 export class RolloutStore {
   readonly #client: RedisClient
   readonly #keys: RedisKeys
@@ -16,24 +25,28 @@ export class RolloutStore {
     this.#keys = keys
   }
 
-  /** Time by the clock of Redis, ms since the Unix epoch. @throws {RedisFault} as a rejection */
+  /** Current time by the clock of Redis, ms since the Unix epoch. @throws {RedisFault} as a rejection */
   async nowMs(): Promise<number> {
     const [seconds, micros] = (await this.#client.call('TIME')) as [string, string]
     return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000)
   }
 
-  /** Envelope of the outcome of the last rollout; `''` when there was none. @throws {RedisFault} as a rejection */
+  /**
+   * Envelope of the outcome of the last rollout; `''` when no outcome is stored. @throws {RedisFault} as a rejection
+   */
   async outcome(): Promise<string> {
     return String((await this.#client.call('GET', this.#keys.policyRollout)) ?? '')
   }
 
-  /** Publishes the counts of a member. @throws {RedisFault} as a rejection */
+  /** Publishes the request counts of a member. @throws {RedisFault} as a rejection */
   async report(sequence: number, member: string, text: string): Promise<void> {
     const key = this.#keys.policyRolloutCounts(sequence)
     await Promise.all([this.#client.call('HSET', key, member, text), this.#client.call('PEXPIRE', key, COUNTS_MS)])
   }
 
-  /** Envelopes of the counts by member, also of members that have stopped. @throws {RedisFault} as a rejection */
+  /**
+   * Envelopes of the request counts, by member. Includes members that have stopped. @throws {RedisFault} as a rejection
+   */
   async reports(sequence: number): Promise<ReadonlyMap<string, string>> {
     const pairs = (await this.#client.call('HGETALL', this.#keys.policyRolloutCounts(sequence))) as string[]
     const map = new Map<string, string>()
@@ -42,8 +55,8 @@ export class RolloutStore {
   }
 
   /**
-   * Takes or renews the lease of the member that evaluates the rollout. The lease only saves work: every transition is a
-   * compare-and-set of the activation.
+   * Acquires or renews the lease of the member that evaluates the rollout. The lease only avoids duplicate work: two
+   * members can never both change the rollout, because every change is a compare-and-set of the activation.
    *
    * @throws {RedisFault} as a rejection
    */

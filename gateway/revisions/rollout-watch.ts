@@ -7,14 +7,18 @@ import { countsSince, sealReport } from './rollout-counts.ts'
 import type { RolloutStore } from './rollout-store.ts'
 import type { Rollouts } from './rollouts.ts'
 
-/** Time between two reports and two comparisons, ms. */
+/** Time between two reports of request counts, and between two evaluations of a rollout, ms. */
 const LOOK_MS = 1000
 /**
- * Number of comparisons that a member leaves to the holder of the lease before it makes one itself: a process that writes
- * to Redis can keep the lease, and must not keep a revision that refuses too much.
+ * Number of evaluations of a rollout that a member leaves to the holder of the lease before it makes one itself. A
+ * process that can write to Redis could keep the lease forever, so that a revision that refuses too much would never be
+ * withdrawn.
  */
 const LEFT_TO_HOLDER = 9
-/** Additional time between two reports for each route with traffic, ms: bounds the bytes per second of large policies. */
+/**
+ * Additional time between two reports for each route with traffic, ms. Limits the bytes per second for a policy with
+ * many routes.
+ */
 const REPORT_MS_PER_ROUTE = 1
 
 export interface RolloutWatchDependencies {
@@ -30,16 +34,19 @@ export interface RolloutWatchDependencies {
 }
 
 /**
- * Takes part in rollouts: publishes the requests of this node, and ends the rollout when this node holds the lease and the
- * comparison has a result.
+ * Takes part in rollouts. Publishes the request counts of this node. If this node holds the lease, it evaluates the
+ * rollout, and ends the rollout when there is a result.
  */
 export class RolloutWatch {
   readonly #dependencies: RolloutWatchDependencies
   readonly #end: () => void
-  /** Counters when this node began to take part, with the activation and the revision of that time. */
+  /**
+   * The request counters at the time when this node began to take part, with the activation and the revision of that
+   * time.
+   */
   #begun: { readonly as: string; readonly outcomes: ReadonlyMap<string, RouteOutcomes> } | undefined
   #reportAt = 0
-  /** Comparisons that this member has left to the holder of the lease since its own last one. */
+  /** Number of evaluations that this member has left to the holder of the lease since its own last evaluation. */
   #left = 0
 
   constructor(dependencies: RolloutWatchDependencies) {
@@ -65,7 +72,8 @@ export class RolloutWatch {
     const running = await rollouts.running()
     if (running === undefined || running.verdict.outcome === 'running') return
     const { outcome, why } = running.verdict
-    // An operator can have ended this rollout and begun another one since the counts were read.
+    // Pass the number of the evaluated revision: meanwhile, an operator can have ended this rollout and begun another
+    // one.
     await rollouts.end({ outcome, why, by: `node ${node.id}` }, 0, running.canary.number)
   }
 
@@ -74,7 +82,7 @@ export class RolloutWatch {
     const { number, sequence } = policy.published
     const as = `${sequence} ${number}`
     if (this.#begun?.as !== as) {
-      // Requests that began before are counted by neither side.
+      // Requests before this time do not count for the rollout.
       this.#begun = { as, outcomes: traffic.outcomes() }
       this.#reportAt = 0
     }

@@ -22,11 +22,11 @@ export interface RolloutsDependencies {
   readonly log: PolicyLog
 }
 
-/** A rollout that runs now, with the requests so far. */
+/** A running rollout, with the requests counted so far. */
 export interface RunningRollout {
   readonly activation: Activation
   readonly canary: Canary
-  /** The tried revision; `undefined` when Redis has lost it. */
+  /** The revision that the canary nodes try; `undefined` when Redis has lost it. */
   readonly revision: Revision | undefined
   readonly endsMs: number
   readonly nowMs: number
@@ -35,7 +35,7 @@ export interface RunningRollout {
   readonly verdict: CanaryVerdict
 }
 
-/** A node that was chosen for a canary. `gone`: it has stopped, or was restarted. */
+/** A node that was chosen to try a canary. `gone`: the node has stopped or was restarted. */
 export interface CanaryNode {
   readonly node: string
   readonly state: 'enforces' | 'unable' | 'gone' | 'starting'
@@ -49,11 +49,13 @@ export type EndedRollout =
   /** Redis has lost the tried revision, so that it cannot be promoted. */
   | { readonly state: 'lost'; readonly number: number }
 
-/** Compares the nodes of a rollout, and ends rollouts. */
+/** Compares the canary nodes with the other nodes of a rollout, and ends rollouts. */
 export class Rollouts {
   readonly #dependencies: RolloutsDependencies
   readonly #receipts: ActivationReceipts
-  /** Route ids of the tried revision, by its hash: the files are parsed once. */
+  /**
+   * Route ids of the tried revision, with the hash of the revision. Cached, so that the policy files are parsed once.
+   */
   #routes: { readonly hash: string; readonly ids: ReadonlySet<string> } | undefined
 
   constructor(dependencies: RolloutsDependencies) {
@@ -61,13 +63,13 @@ export class Rollouts {
     this.#receipts = new ActivationReceipts(dependencies)
   }
 
-  /** The last rollout that has ended. @throws {RedisFault} as a rejection */
+  /** Outcome of the rollout that ended last; `undefined` when none is stored. @throws {RedisFault} as a rejection */
   async last(): Promise<RolloutOutcome | undefined> {
     const { rollouts, envelopes } = this.#dependencies
     return openOutcome(envelopes, await rollouts.outcome())
   }
 
-  /** The rollout that runs now; `undefined` when none does. @throws {RedisFault} as a rejection */
+  /** The running rollout; `undefined` when none runs. @throws {RedisFault} as a rejection */
   async running(): Promise<RunningRollout | undefined> {
     const { policy, store, rollouts, envelopes } = this.#dependencies
     const { activation, snapshot } = policy.held
@@ -91,10 +93,11 @@ export class Rollouts {
   }
 
   /**
-   * Ends the rollout that runs: activates the tried revision, or the active one without a canary.
+   * Ends the running rollout. Activates the tried revision if it is promoted, otherwise the active revision without a
+   * canary.
    *
    * @param waitMs  longest wait for the acknowledgements of the members, ms
-   * @param number  number of the tried revision; another rollout is not ended. `undefined`: any rollout
+   * @param number  number of the tried revision of the rollout to end; `undefined`: any rollout
    * @throws {RedisFault} as a rejection
    */
   async end(end: Omit<RolloutEnd, 'ended'>, waitMs: number, number?: number): Promise<EndedRollout> {
@@ -110,7 +113,8 @@ export class Rollouts {
     const ended = new Date(await rollouts.nowMs()).toISOString()
     const outcome = outcomeOf(activation, canary, { ...end, ended })
     const next = nextActivation(activation, canary, outcome)
-    // The revision with the highest number is stored again: an activation removes the numbers above it.
+    // Store the revision with the highest number again, because an activation removes the revisions with higher
+    // numbers.
     const kept = revision === undefined ? sealed : { number: canary.number, revision: text }
     const sealedNext = { ...kept, activation: envelopes.seal('activation', printActivation(next)) }
     const times = { sentMs: Date.now(), sentAt: performance.now(), waitMs }
@@ -124,7 +128,7 @@ export class Rollouts {
     return { state: 'ended', outcome, receipt: await this.#receipts.collect(written, activated) }
   }
 
-  /** Keys of the members, and ids of those that Redis has just lost. */
+  /** Returns the keys of the members, and the ids of members that Redis has just lost. */
   async #living(): Promise<ReadonlySet<string>> {
     const { cluster } = this.#dependencies
     const members = await cluster.list()

@@ -9,7 +9,10 @@ export interface FoundPolicy {
   readonly sealed: SealedPolicy
 }
 
-/** Opens the envelope of a revision; `undefined` when it is not the authentic revision of this activation. */
+/**
+ * Opens the envelope of a revision; `undefined` when the content is not authentic, or is not the revision that this
+ * activation names.
+ */
 export function openRevision(
   envelopes: Envelopes,
   text: string,

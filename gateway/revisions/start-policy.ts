@@ -18,17 +18,23 @@ import type { RevisionStore, SealedPolicy } from './revision-store.ts'
 import { type FoundPolicy, openSealed } from './sealed-policy.ts'
 
 const LOOK_AGAIN_MS = 100
-/** Time in which Redis must reply before the process starts from its copy, ms. */
+/** Maximum wait for a reply of Redis before the process starts from its copy of the policy on disk, ms. */
 const REPLY_MS = 3000
-/** Longest wait for Redis, or for a first revision, of a process without a copy, ms. */
+/**
+ * Maximum wait of a process without a copy of the policy, for Redis or for a first revision, ms. After this time the
+ * start fails.
+ */
 const START_MS = 30_000
 
 export interface StartPolicyDependencies extends ActivePolicyDependencies {
-  /** Store for the start only; `ActivePolicy.attach` sets the store for the time after it. */
+  /** Store that is used only during the start. `ActivePolicy.attach` sets the store for the time after the start. */
   readonly store: RevisionStore
-  /** Reads the policy that becomes the first revision; `undefined` when the settings name none. */
+  /**
+   * Reads the policy that becomes the first revision of the cluster (`policy.seed`); `undefined` when the settings name
+   * no seed.
+   */
   readonly seed: { readonly path: string; read(): readonly PolicyText[] } | undefined
-  /** Name of this process as the author of the first revision. */
+  /** Name under which this process is recorded as the author of the first revision. */
   readonly author: string
 }
 
@@ -39,8 +45,8 @@ export interface StartedPolicy {
 }
 
 /**
- * Finds the policy with which a process starts: the newest activation in Redis or in the copy on disk. If neither exists
- * and no member has one, the seed becomes revision 1.
+ * Finds the policy with which a process starts: the newest activation in Redis or in the copy on disk. If neither
+ * exists and no member enforces a policy, the seed (`policy.seed`) becomes revision 1.
  *
  * @throws {ConfigError} when there is no policy, it is not authentic, or it is invalid
  */
@@ -72,7 +78,7 @@ export async function startPolicy(dependencies: StartPolicyDependencies): Promis
     }
     if (text === '') {
       emptySince ??= performance.now()
-      // A damaged copy proves that the cluster had a policy.
+      // A damaged copy proves that the cluster had a policy, so the seed must not become the first revision.
       isSeeded ||= seed !== undefined && !isDamaged && (await plant(dependencies, seed, performance.now() - emptySince))
     }
     if (waitedMs > START_MS) throw nothingFound(text, copy.path, isDamaged)
@@ -112,9 +118,9 @@ async function openStored(
 }
 
 interface ReadCopy {
-  /** The authentic copy on disk. */
+  /** The copy of the policy on disk, if it is authentic; else `undefined`. */
   readonly kept: FoundPolicy | undefined
-  /** Whether the file exists and is not an authentic copy. */
+  /** Whether the file of the copy exists and is not authentic. */
   readonly isDamaged: boolean
 }
 
@@ -126,7 +132,7 @@ function readCopy({ copy, envelopes, log }: StartPolicyDependencies): ReadCopy {
   return { kept, isDamaged: kept === undefined }
 }
 
-/** Compiles the found policy. An invalid one is replaced by an older copy on disk, if there is one. */
+/** Compiles the policy that was found. If this policy is invalid, compiles the older copy on disk, if there is one. */
 function started(
   dependencies: StartPolicyDependencies,
   found: FoundPolicy,
@@ -144,8 +150,9 @@ function started(
 }
 
 /**
- * Makes the seed the first revision, once it is certain that Redis has not just lost its data: no member enforces a
- * revision, and Redis has an epoch, or was empty for 3.5 s, in which every member would have restored its policy.
+ * Makes the seed (`policy.seed`) the first revision, once it is certain that Redis has not just lost its data. This is
+ * certain when no member enforces a revision, and Redis either has an epoch or was empty for 3.5 s. In this time, every
+ * member would have restored its policy.
  *
  * @returns whether the seed was written
  */
@@ -165,7 +172,7 @@ async function plant(
   const files = seed.read()
   const facts = { number: 1, hash: hashOf(files), author, time: new Date().toISOString() }
   const revision: Revision = { ...facts, message: `seed ${seed.path}`, files }
-  // An invalid seed must not become a revision.
+  // Compile the seed first: an invalid seed must not become a revision.
   compiledPolicy(dependencies, { activation: { ...facts, sequence: 1, why: 'seed' }, revision, sealed: noPolicy })
   const sealed: SealedPolicy = {
     activation: envelopes.seal('activation', printActivation({ ...facts, sequence: 1, why: 'seed' })),

@@ -2,23 +2,23 @@ import { z } from 'zod'
 import type { Problem } from '../config/problem.ts'
 import type { Envelopes } from './envelope.ts'
 
-/** A problem with a candidate on one node. Place, code and hint are absent where they are not known. */
+/** A problem with a proposed policy on one node. Place, code and hint are absent if they are unknown. */
 export type VoteProblem = Pick<Problem, 'message'> & Partial<Problem>
 
-/** A node that did not vote yes, and why. */
+/** A node that did not vote yes on a proposed policy, and its reasons. */
 export interface Objection {
   readonly node: string
   readonly problems: readonly VoteProblem[]
 }
 
-/** Vote of a node on a candidate. */
+/** Vote of a node on a proposed policy (candidate). */
 export interface Vote {
   /** Id of the candidate. */
   readonly candidate: string
   readonly node: string
-  /** Number of the newest activation that the node knows, also of one that it could not apply. */
+  /** Number of the newest activation that the node knows, even if the node could not apply it. */
   readonly sequence: number
-  /** Problems with the candidate. Without problems the vote is yes. */
+  /** Problems of the node with the candidate. An empty list is a yes. */
   readonly problems: readonly VoteProblem[]
 }
 
@@ -39,7 +39,9 @@ export function sealVote(envelopes: Envelopes, vote: Vote): string {
   return envelopes.seal('vote', JSON.stringify(vote))
 }
 
-/** Opens a vote from Redis; `undefined` when it is not an authentic vote of this node on this candidate. */
+/**
+ * Opens a vote from Redis; `undefined` when the vote is not authentic, or is from another node or on another candidate.
+ */
 export function openVote(
   envelopes: Envelopes,
   envelope: string,

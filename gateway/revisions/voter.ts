@@ -9,9 +9,11 @@ import type { Envelopes } from './envelope.ts'
 import { CANDIDATE_EVENT, type RevisionStore } from './revision-store.ts'
 import { sealVote, type VoteProblem } from './vote.ts'
 
-/** Candidates that wait for the vote of this node, at most. The oldest one is left out. */
+/**
+ * Maximum number of proposed policies that wait for the vote of this node. Above it, the oldest proposal gets no vote.
+ */
 const WAITING_MAX = 32
-/** Ids of candidates that this node remembers, so that it votes once on each. */
+/** Maximum number of proposal ids that this node remembers, so that it votes only once on each proposal. */
 const REMEMBERED_MAX = 1000
 
 export interface VoterDependencies {
@@ -22,8 +24,9 @@ export interface VoterDependencies {
 }
 
 /**
- * Votes on candidates for the policy of the cluster: yes when this node could enforce the candidate. A process that can
- * write to Redis can repeat events, so each candidate is compiled once, one at a time, and the newest one first.
+ * Votes on proposed policies of the cluster (candidates). The vote is yes when this node could enforce the policy. Each
+ * candidate is compiled once, because a process that can write to Redis can repeat events. Candidates are compiled one
+ * at a time, the newest first.
  */
 export class Voter implements SharedState {
   readonly kinds = [CANDIDATE_EVENT]
@@ -37,7 +40,7 @@ export class Voter implements SharedState {
     this.#dependencies = dependencies
   }
 
-  /** Votes in the background: acknowledgements of other events do not wait for the compiler. */
+  /** Starts the vote in the background, so that acknowledgements of other events do not wait for the compiler. */
   apply(_kind: string, payload: Buffer): void {
     const id = payload.toString()
     if (this.#known.has(id)) return
@@ -48,7 +51,7 @@ export class Voter implements SharedState {
     if (!this.#isVoting) void this.#task.attempt(() => this.#voteOnAll())
   }
 
-  /** Candidates of the time before this node joined have no use for its vote. */
+  /** Does nothing: candidates that were proposed before this node joined do not need its vote. */
   async catchUp(): Promise<void> {}
 
   async #voteOnAll(): Promise<void> {
@@ -69,7 +72,7 @@ export class Voter implements SharedState {
     const tookMs = performance.now() - begunAt
     const sequence = Math.max(policy.held.activation.sequence, policy.failed?.activation.sequence ?? 0)
     await store.vote(id, node, sealVote(envelopes, { candidate: id, node, sequence, problems }))
-    // Requests get at least half of the time of the event loop.
+    // Pause for as long as the compilation took, so that requests get at least half of the time of the event loop.
     await sleep(tookMs)
   }
 

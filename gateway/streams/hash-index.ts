@@ -1,14 +1,14 @@
 import { HASH_WORDS } from '../revocation/identity.ts'
 
 /**
- * Finds the members that have an identity, by the hash of the identity. Uses the first 53 bits of a hash, so a member
- * may be found for another identity, and the caller checks it.
+ * Finds the streams whose credential has an identity, by the hash of the identity. Compares only the first 53 bits of a
+ * hash, so a result can belong to another identity, and the caller must check it.
  */
 export class HashIndex<Member extends object> {
-  /** One member without a set, because most identities belong to one stream. */
+  /** Set of members by hash. A single member is stored without a set, because most identities belong to one stream. */
   readonly #members = new Map<number, Member | Set<Member>>()
 
-  /** @param hashes  4 words each; four zeros stand for a missing identity */
+  /** Adds a member under its hashes. @param hashes  4 words each; four zeros stand for a missing identity */
   add(member: Member, hashes: Uint32Array): void {
     for (let at = 0; at < hashes.length; at += HASH_WORDS) {
       const key = keyOf(hashes[at]!, hashes[at + 1]!)
@@ -20,7 +20,7 @@ export class HashIndex<Member extends object> {
     }
   }
 
-  /** @param hashes  the same hashes as in `add` */
+  /** Removes a member. @param hashes  the same hashes as in `add` */
   delete(member: Member, hashes: Uint32Array): void {
     for (let at = 0; at < hashes.length; at += HASH_WORDS) {
       const key = keyOf(hashes[at]!, hashes[at + 1]!)

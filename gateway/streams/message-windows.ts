@@ -1,8 +1,14 @@
 import type { MessageLimit } from '../base/message-limit.ts'
 
-/** Number of parts of a window. A window is longer by one part at most, so that the limit holds for every interval. */
+/**
+ * Number of parts into which a window is divided. The counted time is up to one part longer than the window, so that no
+ * interval of the window's length exceeds the limit.
+ */
 const PARTS = 16
-/** Maximum number of windows that are kept without a stream, so that a new connection does not start a new window. */
+/**
+ * Maximum number of message windows that are kept although no stream uses them. They are kept so that a client cannot
+ * start a new window by reconnecting.
+ */
 const UNUSED_MAX = 10_000
 
 /** Counts messages in a sliding window. */
@@ -14,7 +20,10 @@ class MessageWindow {
   /** Number of the current part of the window. */
   #part = 0
   #sum = 0
-  /** Time until which messages are late, monotonic, ms. */
+  /**
+   * Until this time, messages that exceed the limit wait instead, because the gate itself delayed earlier messages;
+   * monotonic, ms.
+   */
   #lateUntil = Number.NEGATIVE_INFINITY
   streams = 0
 
@@ -24,7 +33,7 @@ class MessageWindow {
     this.#partMs = windowMs / PARTS
   }
 
-  /** @returns whether one more message may be counted now */
+  /** Moves the window to the current time. @returns whether one more message is within the limit */
   #hasRoom(now: number): boolean {
     const part = Math.floor(now / this.#partMs)
     const passed = Math.min(part - this.#part, this.#counts.length)
@@ -55,22 +64,26 @@ class MessageWindow {
   }
 }
 
-/** The windows of one stream, one for each limit of its route. */
+/** Message windows of one stream: one window for each message limit of its route. */
 export interface MessageMeter {
   /**
    * Counts one message.
    *
    * @param now  monotonic, ms
-   * @returns the limit that is exceeded; then the message is not counted in the limits after it
+   * @returns the first limit that the message exceeds; `undefined` for none. The limits after it do not count the
+   * message
    */
   take(now: number): MessageLimit | undefined
   /**
-   * Notes that the gate delayed messages of the subject. They arrive together now, although the client sent them one
-   * after another. Until no message had to wait for as long as the window, messages wait for the limit instead of
-   * exceeding it.
+   * Records that the gate has delayed messages of the subject. They then arrive together, although the client sent them
+   * one after another. So messages above a limit wait instead of ending the stream, until no message had to wait for
+   * the length of the window.
    */
   noteDelay(now: number): void
-  /** Whether the next message is late and must wait for a limit. */
+  /**
+   * Whether the next message must wait for a limit, because the gate has delayed earlier messages and the limit is
+   * reached.
+   */
   mustWait(now: number): boolean
   close(): void
 }
@@ -78,10 +91,10 @@ export interface MessageMeter {
 /** Windows of all subjects that have sent messages to this node. */
 export class MessageWindows {
   readonly #windows = new Map<string, MessageWindow>()
-  /** Keys of windows without a stream, the oldest first. */
+  /** Keys of windows that no stream uses, the oldest first. */
   readonly #unused = new Set<string>()
 
-  /** @param subject  key of the subject with its issuer */
+  /** Opens the message windows of a stream. @param subject  key of the subject with its issuer */
   open(limits: readonly MessageLimit[], subject: string): MessageMeter {
     const keys = limits.map(({ label, messages, windowMs }) => `${label}\0${messages}\0${windowMs}\0${subject}`)
     const windows = limits.map((limit, i) => this.#take(keys[i]!, limit))

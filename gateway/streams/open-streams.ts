@@ -13,7 +13,7 @@ export interface StreamRoomDependencies {
 
 export interface StreamRoom {
   readonly registry: StreamRegistry
-  /** `undefined`, like the summaries, on a node without Redis. */
+  /** Publishes and reads summaries of streams; `undefined` on a node without Redis. */
   readonly ender: StreamEnder | undefined
   readonly summaries: StreamSummaries | undefined
   close(): Promise<void>
@@ -22,7 +22,8 @@ export interface StreamRoom {
 /** Opens the streams of a node. Call after the revocations have been opened, and before the node joins the cluster. */
 export function openStreams({ settings, cluster, log }: StreamRoomDependencies): StreamRoom {
   const registry = new StreamRegistry(settings.streams)
-  // After the revocations: it sees each event once the replica has applied it.
+  // Register after the revocations, so that this registry receives each event after the revocation replica has applied
+  // it.
   cluster?.cluster.register(registry)
   const ender = cluster && openEnder(cluster, log)
   const summaries =

@@ -2,15 +2,15 @@ import { performance } from 'node:perf_hooks'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Supervisor } from '../base/supervisor.ts'
 
-/** Longest work in one turn of the event loop, ms. */
+/** Maximum duration of the work on streams in one turn of the event loop, ms. */
 const SLICE_MS = 5
 /**
- * Most work in one turn, in units of the cost of one check of a stream, about 1 µs. Bounds a turn also on a busy machine,
- * where the clock runs while the process waits for a CPU.
+ * Maximum cost of the work in one turn of the event loop. The unit is one check of a stream, about 1 µs. Also limits
+ * the work of a turn on a busy machine, where time passes while the process waits for a CPU.
  */
 const SLICE_COST = 1024
 
-/** Work on many streams. Runs in parts of at most 5 ms. */
+/** A task that works on many streams, in parts of at most 5 ms. */
 interface SlicedTask {
   /** Works on the next stream. @returns the cost of this work; 0 when no stream is left */
   readonly step: () => number
@@ -19,16 +19,16 @@ interface SlicedTask {
 }
 
 /**
- * Work on all streams of a node, in slices: one slice in each turn of the event loop, whatever the number of tasks.
- * Requests are served between two slices.
+ * Runs the tasks that work on all streams of a node, in slices. Each turn of the event loop runs one slice, whatever
+ * the number of tasks, and serves requests before the next slice.
  */
 export class SlicedWork {
   readonly #supervisor: Supervisor
   readonly #now: () => number
-  /** Tasks that an event waits for, before the periodic ones. */
+  /** Urgent tasks, on whose end the acknowledgement of an event waits. They run before routine tasks. */
   readonly #urgent: SlicedTask[] = []
   readonly #routine: SlicedTask[] = []
-  /** Cost that this turn of the event loop may still have. */
+  /** Cost that is left for work in this turn of the event loop. */
   #left = SLICE_COST
   #endAt = 0
   #turnBegun = false
@@ -41,10 +41,12 @@ export class SlicedWork {
   }
 
   /**
-   * Calls `work` for each item, now as far as this turn of the event loop permits, and for the others in later turns.
+   * Calls `work` for each item: now for as many items as this turn of the event loop permits, and for the others in
+   * later turns.
    *
-   * @param work  returns its cost, in units of one check. An exception ends the run
-   * @returns resolves after the last item; `undefined` when it was worked on before this method returns
+   * @param work  processes one item and returns the cost, in units of one check of a stream. An exception ends the run
+   * @returns a promise that resolves after the last item; `undefined` when all items were processed before this method
+   * returns
    */
   run<Item>(
     priority: 'urgent' | 'routine',

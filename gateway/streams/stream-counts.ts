@@ -1,4 +1,4 @@
-/** The owner of a counted stream, and the limits of its route. */
+/** The owner of a stream that counts against limits, and the limits of its route. */
 export interface StreamClaim {
   /** Id of the route of the stream. */
   readonly route: string
@@ -11,13 +11,15 @@ export interface StreamClaim {
   readonly maxPerSubject: number | undefined
 }
 
-/** Limits of a node over all routes. */
+/** Limits for the streams of all routes on a node. */
 export interface StreamLimits {
   readonly max: number
   readonly maxPerAddress: number
 }
 
-/** Counts the streams of this node for their limits: in total, by route, by client address and by subject of a route. */
+/**
+ * Counts the streams of this node for their limits: in total, by route, by client address, and by subject of a route.
+ */
 export class StreamCounts {
   readonly #limits: StreamLimits
   readonly #counts = new Map<string, number>()
@@ -27,7 +29,9 @@ export class StreamCounts {
     this.#limits = limits
   }
 
-  /** @returns the reason why there is no room; then nothing is counted */
+  /**
+   * Counts a stream, if all its limits have room. @returns the reason why a limit has no room; nothing is then counted
+   */
   take(claim: StreamClaim): 'streams-full' | 'stream-limited' | undefined {
     const { max, maxPerSubject } = claim
     const [route, address, subject] = keysOf(claim)
@@ -54,7 +58,7 @@ export class StreamCounts {
   }
 }
 
-/** The first letter separates the kinds of keys. */
+/** The first letter of a key shows its kind, so that keys of different kinds never collide. */
 function keysOf({ route, address, subject }: StreamClaim): string[] {
   const keys = [`r${route}`, `a${address}`]
   if (subject !== undefined) keys.push(`s${route}\0${subject}`)

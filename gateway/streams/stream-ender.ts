@@ -18,13 +18,13 @@ export interface StreamEnderDependencies extends ReceiptCollectorDependencies {
   readonly log: (level: 'info', message: string, fields: Readonly<Record<string, unknown>>) => void
 }
 
-/** Receipt of an order to end streams. */
+/** Receipt of an operator's order to end streams. */
 export interface StreamReceipt extends Receipt {
-  /** Ids of the nodes whose version cannot end streams. Their streams continue. */
+  /** Ids of the nodes whose version is too old to end streams. Their streams continue. */
   readonly unable: readonly string[]
 }
 
-/** Ends streams on every node of the cluster, by an event of the cluster log. Revokes nothing. */
+/** Ends streams on every node of the cluster, with an event in the cluster log. Revokes no credential. */
 export class StreamEnder {
   readonly #dependencies: StreamEnderDependencies
   readonly #receipts: ReceiptCollector
@@ -36,18 +36,19 @@ export class StreamEnder {
     this.#dependencies = dependencies
     this.#receipts = new ReceiptCollector(dependencies)
     const { link } = dependencies
-    // Its own connection, because the Redis command WAIT blocks later calls of a connection.
+    // Use a separate connection, because the Redis command WAIT blocks later calls on the same connection.
     this.#client = link.client('receipt', 'stream-orders')
     this.#append = this.#client.script(new URL('./append-order.lua', import.meta.url))
     this.#durability = new Durability(this.#client, link.keys.events)
   }
 
   /**
-   * Ends the streams that each node has when it applies the order. A node acknowledges after its streams have ended.
+   * Ends the selected streams on each node. The order concerns the streams that exist when the node applies it. A node
+   * acknowledges the order after it has ended its streams.
    *
    * @param selector  must have at least one member
-   * @throws {GatewayFault} `store-unavailable`; after the faults `no reply in time` and `connection lost
-   *   before the reply`, nodes may have received the order
+   * @throws {GatewayFault} `store-unavailable`. After the faults `no reply in time` and `connection lost before the
+   * reply`, nodes may have received the order
    */
   async end(
     selector: StreamSelector,
@@ -59,7 +60,7 @@ export class StreamEnder {
     const values = [END_STREAMS, writeStreamOrder(selector), KEEP_EVENTS_MS]
     const reply = await this.#append([events, members, memberFacts], values)
     const written = readWrittenEvent(reply as string[])
-    // A node of an older version acknowledges the order too, although it ignores the order.
+    // A node of an older version acknowledges the order too, but ignores it. So the version of each node is checked.
     const able = written.members.filter(({ eventKinds }) => eventKinds.includes(END_STREAMS))
     const unable = written.members.filter((member) => !able.includes(member)).map((member) => member.id)
     const options = { wait, durable: false, ...sent }

@@ -5,16 +5,16 @@ export const END_STREAMS = 'end-streams'
 
 const members = ['id', 'route', 'session', 'subject', 'issuer'] as const
 
-/** Writes the payload of the event. */
+/** Formats an order to end streams as the payload of a cluster event. */
 export function writeStreamOrder(selector: StreamSelector): string {
   return JSON.stringify(selector)
 }
 
 /**
- * Reads the payload of the event.
+ * Reads an order to end streams from the payload of a cluster event.
  *
- * @returns `undefined` for an order that this version cannot read. A newer version wrote it. This version ends nothing
- *   then, because it would end streams that the order does not select.
+ * @returns `undefined` for an order of a newer version that this version cannot read. This node then ends no stream,
+ * because it could end streams that the order does not select
  */
 export function readStreamOrder(payload: Buffer): StreamSelector | undefined {
   let read: unknown

@@ -16,33 +16,33 @@ import type { StreamCandidate } from './watched-stream.ts'
 
 /** Time between two checks of every stream, ms. An expired token ends an idle stream at the next check. */
 const CHECK_EVERY_MS = 250
-/** Status of the denials for which a request may be repeated, because the gate itself cannot decide. */
+/** Status of a denial that does not show that the stream is forbidden: the gate itself cannot decide now. */
 const UNKNOWN_STATUS = 503
 /**
- * Costs of work on one stream, in units of one check. `END_COST`: the end of the stream, with its records.
- * `SELECT_COST`: a comparison of the stream with a selector.
+ * Costs of work on one stream, in units of one check of a stream. `END_COST`: ending the stream and writing its
+ * records. `SELECT_COST`: comparing the stream with a selector.
  */
 const END_COST = 32
 const SELECT_COST = 1 / 4
-/** Largest number of streams in a list. */
+/** Maximum number of streams in a list. */
 const LISTED_MAX = 1000
 
 const endedByOperator = denial('stream-ended-by-operator', { fields: [['retry-after', '1']] })
 
 export interface StreamRegistryOptions extends StreamLimits {
-  /** Longest time for which streams are held while the node cannot vouch for revocations, ms. */
+  /** Maximum time for which a stream is held (paused) while the node cannot decide whether it is allowed, ms. */
   readonly holdMs: number
   /** Returns the monotonic time, ms. */
   readonly now?: () => number
 }
 
-/** A stream of this node with its entry in the registry. */
+/** A stream of this node, as operators see it in a list. */
 export interface ListedStream extends StreamView {
-  /** Whether nothing is relayed, because the node cannot know whether the stream is allowed. */
+  /** True while the stream is paused, because the node cannot decide whether the stream is allowed. */
   readonly held: boolean
 }
 
-/** Streams of this node that a selector selects. */
+/** Streams of this node that match a selector. */
 export interface StreamList {
   /** Number of all streams of the node. */
   readonly total: number
@@ -53,10 +53,12 @@ export interface StreamList {
 }
 
 /**
- * The streams of this node. A stream ends when a check that a request would get refuses it. Each stream is checked
- * before it relays something, every 250 ms, and when a revocation of one of its identities arrives.
+ * Registry of the streams of this node. Each stream gets the checks of a new request again and again, and ends when a
+ * check refuses it. A stream is checked before it relays something, every 250 ms, and when a revocation of one of its
+ * identities arrives.
  *
- * Registered with the cluster after the revocations, so that it sees each event after the replica has applied it.
+ * Registered with the cluster after the revocations, so that the registry receives each event after the revocation
+ * replica has applied it.
  */
 export class StreamRegistry implements SharedState, StreamKeeper {
   readonly kinds = ['revoked', 'hash-keys', END_STREAMS]
@@ -91,8 +93,9 @@ export class StreamRegistry implements SharedState, StreamKeeper {
   }
 
   /**
-   * Adds a function that calls back with each exchange of a listener that may have become a stream. It is called before
-   * each check of all streams and for each event, so that a short exchange costs nothing here.
+   * Adds a source of streams: a function that reports each exchange of a listener that may have become a stream. The
+   * registry calls the function before each check of all streams and for each event. Until then, a short exchange costs
+   * nothing here.
    */
   findIn(source: (found: (candidate: StreamCandidate) => void) => void): void {
     this.#sources.push(source)
@@ -109,7 +112,7 @@ export class StreamRegistry implements SharedState, StreamKeeper {
     const entry = new RegisteredStream(this, stream)
     stream.watchedBy(entry)
     this.#entries.add(entry)
-    // Checked after it was added: a revocation before this check is found here, a later one through the index.
+    // Check the stream after it was added. This check finds an earlier revocation, and the index finds a later one.
     this.#checkGuarded(entry)
   }
 
@@ -133,7 +136,10 @@ export class StreamRegistry implements SharedState, StreamKeeper {
     return !entry.over
   }
 
-  /** Holds a stream while the gate cannot know whether it is allowed. @returns false when the stream must end */
+  /**
+   * Holds (pauses) a stream while the gate cannot decide whether the stream is allowed. @returns false when the stream
+   * must end
+   */
   #holds(entry: RegisteredStream, { status }: Denial): boolean {
     if (status !== UNKNOWN_STATUS) return false
     const { holdMs = this.#holdMs } = entry.stream
@@ -155,7 +161,9 @@ export class StreamRegistry implements SharedState, StreamKeeper {
     this.#count(entry, undefined)
   }
 
-  /** The kind can change: an exchange can be an upload first, and then a download or an event stream. */
+  /**
+   * Counts a stream under its current kind. The kind can change: an upload can become a download or an event stream.
+   */
   #count(entry: RegisteredStream, kind: StreamKind | undefined): void {
     if (entry.kind === kind) return
     if (entry.kind !== undefined) this.#openByKind[entry.kind]--
@@ -163,7 +171,10 @@ export class StreamRegistry implements SharedState, StreamKeeper {
     entry.kind = kind
   }
 
-  /** Indexes a stream by the hashes of its last check. They change with the hash keys and with the token of a session. */
+  /**
+   * Indexes a stream by the identity hashes of its last check. These hashes change with the hash keys, and with the
+   * access token of a session.
+   */
   #keepIndexed(entry: RegisteredStream): void {
     const { lookups } = entry.stream
     let same = true
@@ -190,7 +201,10 @@ export class StreamRegistry implements SharedState, StreamKeeper {
     return this.#check('urgent', found)
   }
 
-  /** Ends the selected streams. They relay nothing once all streams have been compared, and end in slices. */
+  /**
+   * Ends the streams that an order selects. First compares all streams with the order, after which the selected streams
+   * relay nothing. Then ends these streams in slices.
+   */
   #order(selector: StreamSelector | undefined): Promise<void> | undefined {
     if (selector === undefined) return undefined
     const selected: RegisteredStream[] = []
@@ -205,7 +219,7 @@ export class StreamRegistry implements SharedState, StreamKeeper {
     return compared.then(() => this.#check('urgent', selected))
   }
 
-  /** @param most  largest number of streams in the list */
+  /** Lists the streams that a selector matches. @param most  maximum number of streams in the list */
   async list(selector: StreamSelector, most = LISTED_MAX): Promise<StreamList> {
     const streams: ListedStream[] = []
     let selected = 0
@@ -227,7 +241,8 @@ export class StreamRegistry implements SharedState, StreamKeeper {
   /**
    * Checks every stream, in slices, so that requests do not wait until thousands of streams are checked.
    *
-   * @returns resolves when all are checked; `undefined` if they are when this method returns
+   * @returns a promise that resolves when all streams are checked; `undefined` if they were checked before this method
+   * returns
    */
   #checkAll(priority: 'urgent' | 'routine'): Promise<void> | undefined {
     this.#find()
@@ -241,7 +256,7 @@ export class StreamRegistry implements SharedState, StreamKeeper {
     })
   }
 
-  /** Checks a stream. A fault ends this stream only, and is logged. */
+  /** Checks a stream. A fault in the check ends only this stream, and is logged. */
   #checkGuarded(entry: RegisteredStream): void {
     if (entry.over) return
     try {

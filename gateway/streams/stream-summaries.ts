@@ -9,15 +9,18 @@ import type { StreamSelector } from './stream-view.ts'
 const PUBLISH_EVERY_MS = 5000
 /** Time for which Redis keeps a summary, ms. */
 const KEEP_MS = 15_000
-/** Largest number of streams in a summary. */
+/** Maximum number of streams in the summary of a node. */
 const STREAMS_MAX = 200
-/** Largest size of a summary in Redis, characters. A summary has fewer streams if their subjects are long. */
+/** Maximum size of a summary in Redis, characters. If the subjects of the streams are long, fewer streams fit. */
 const SIZE_MAX = 128 * 1024
 
 const optionalText = z.string().optional()
 const optionalCount = z.number().optional()
 
-/** A summary in Redis. Another version of Gatehouse may have written it, so unknown members are ignored. */
+/**
+ * Schema of a summary in Redis. Another version of Gatehouse may have written the summary, so unknown members are
+ * ignored.
+ */
 const storedSummary = z.object({
   atMs: z.number(),
   total: z.number(),
@@ -44,11 +47,14 @@ const storedSummary = z.object({
 export interface StreamSummary {
   /** Id of the node. */
   readonly node: string
-  /** Time of the summary, ms since the Unix epoch; `undefined`, like the total, when the node has published none. */
+  /**
+   * Time at which the summary was made, ms since the Unix epoch. This time and `total` are `undefined` when the node
+   * has published no summary.
+   */
   readonly atMs: number | undefined
   /** Number of all streams of the node. */
   readonly total: number | undefined
-  /** Number of streams in the summary, of which `streams` has the selected ones. */
+  /** Number of streams in the summary. `streams` contains only those that the selector matches. */
   readonly summarized: number
   readonly streams: readonly ListedStream[]
 }
@@ -62,7 +68,9 @@ export interface StreamSummariesDependencies {
   readonly members: () => Promise<Iterable<string>>
 }
 
-/** Publishes a bounded summary of the streams of this node in Redis every 5 s, and reads those of all nodes. */
+/**
+ * Publishes a summary of limited size of this node's streams in Redis every 5 s, and reads the summaries of all nodes.
+ */
 export class StreamSummaries {
   readonly #dependencies: StreamSummariesDependencies
   readonly #endPublishing: () => void
@@ -79,7 +87,7 @@ export class StreamSummaries {
     try {
       await client.call('SET', keys.streamSummary(node), await this.#summary(), 'PX', KEEP_MS)
     } catch {
-      // Redis is unavailable or full. The next summary replaces this one.
+      // Ignore the error: Redis is unavailable or full, and the next summary replaces this one.
     }
   }
 
@@ -98,8 +106,8 @@ export class StreamSummaries {
   }
 
   /**
-   * Reads the summaries of all nodes, with the selected streams. A summary does not have all streams of a node that has
-   * more than 200.
+   * Reads the summaries of all nodes, with the streams that the selector matches. If a node has more than 200 streams,
+   * its summary contains only some of them.
    *
    * @throws {GatewayFault} `store-unavailable`
    */
@@ -121,7 +129,7 @@ function summaryOf(node: string, stored: unknown, selector: StreamSelector): Str
   if (!read.success) return { node, atMs: undefined, total: undefined, summarized: 0, streams: [] }
   const { atMs, total, streams } = read.data
   const wanted = Object.entries(selector) as [keyof StreamSelector, string][]
-  // The cast adds members that are `undefined` where JSON lacks them.
+  // This type assertion adds members that are `undefined` where the JSON text lacks them.
   const selected = streams.filter((stream) => wanted.every(([name, value]) => stream[name] === value)) as ListedStream[]
   return { node, atMs, total, summarized: streams.length, streams: selected }
 }

@@ -17,15 +17,15 @@ export interface StreamView {
   readonly address: string
   /** Arrival of the request, ms since the Unix epoch. */
   readonly startedMs: number
-  /** Messages of a WebSocket, from and to the client; `undefined` for any other kind. */
+  /** Number of messages of a WebSocket, from and to the client; `undefined` for any other kind of stream. */
   readonly messagesIn: number | undefined
   readonly messagesOut: number | undefined
-  /** Bytes of messages, request body and reply body, from and to the client. */
+  /** Number of bytes from and to the client: messages, request body and reply body. */
   readonly bytesIn: number
   readonly bytesOut: number
 }
 
-/** Selects the streams that have all given values. Without a value it selects every stream. */
+/** Selects the streams that have all given values. An empty selector matches every stream. */
 export interface StreamSelector {
   /** Id of the selected stream: the request id of its exchange. */
   readonly id?: string

@@ -1,14 +1,14 @@
-/** Most verifications of one issuer's tokens that streams wait for at the same time. */
+/** Maximum number of token verifications for one issuer that run at the same time because of streams. */
 const RUNNING_MAX = 16
-/** Most queued decisions that start in one turn of the event loop. */
+/** Maximum number of queued stream checks that start in one turn of the event loop. */
 const TURN_MAX = 64
 
 type Decide = () => Promise<void> | undefined
 
-/** The decisions about the streams of one issuer. */
+/** The checks of streams whose tokens are from one issuer. */
 class Lane {
   #running = 0
-  /** Queued decisions, and the first one that has not started. */
+  /** Queued checks; `next` is the index of the first check that has not started. */
   #queue: (() => void)[] = []
   #next = 0
   #isPlanned = false
@@ -50,7 +50,9 @@ class Lane {
     })
   }
 
-  /** Starts queued decisions in a later turn of the event loop, because many may need no verification any more. */
+  /**
+   * Starts the queued checks in a later turn of the event loop, because many of them may need no verification by then.
+   */
   #plan(): void {
     if (this.#isPlanned || this.empty) return
     this.#isPlanned = true
@@ -74,17 +76,18 @@ class Lane {
 }
 
 /**
- * Bounds the signature verifications that streams cause after a changed policy or key set. Without a bound, the
- * verifications of requests would wait behind those of all streams of the node.
+ * Limits the signature verifications that streams cause after a change of the policy or of a key set. Without this
+ * limit, verifications for requests would wait behind those for all streams of the node.
  */
 export class VerificationLanes {
   readonly #lanes = new Map<string, Lane>()
 
   /**
-   * Runs a decision about a stream, now or when one of the 16 places of the issuer is free.
+   * Runs the check of a stream: now, or when fewer than 16 verifications run for the issuer of its token.
    *
-   * @param decide  returns a promise while it waits for a verification
-   * @returns resolves when the decision was made; `undefined` when it was made before this method returns
+   * @param decide  makes the check; returns a promise if the check must wait for a verification
+   * @returns a promise that resolves after the check; `undefined` when the check was complete before this method
+   * returns
    */
   run(issuer: string, decide: Decide): Promise<void> | undefined {
     const lane = this.#lanes.get(issuer) ?? new Lane()

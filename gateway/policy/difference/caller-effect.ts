@@ -6,7 +6,10 @@ import { compareIssuers } from './issuer-effect.ts'
 import { type ComparedRoute, isSame } from './policy-side.ts'
 import { formulaOf } from './requirement-formula.ts'
 
-/** Effect of the requirements of two routes, and of the kinds of credentials with which callers can meet them. */
+/**
+ * Compares two routes by the requirement and by the kinds of credentials with which callers can meet it: whether the
+ * second route may admit other callers.
+ */
 export function requirementEffect(before: ComparedRoute, after: ComparedRoute): Effect {
   const [old, now] = [routeFormula(before), routeFormula(after)]
   if (old === undefined || now === undefined) {
@@ -40,8 +43,9 @@ function formulaEffect(before: ConditionFormula, after: ConditionFormula): Effec
 }
 
 /**
- * A session cookie takes precedence over a client certificate. Where both are credentials, the end of logins can
- * therefore admit a caller by its certificate.
+ * Compares which logins two routes accept. A session cookie takes precedence over a client certificate. If a route that
+ * also names certificates stops accepting logins, a caller with both credentials can therefore be admitted by the
+ * certificate.
  */
 function loginEffect(before: ComparedRoute, after: ComparedRoute): Effect {
   const effect = moreAdmits(Math.min(1, before.route.logins.length), Math.min(1, after.route.logins.length))
@@ -62,14 +66,14 @@ function isCovered(narrow: CertificateCondition, wide: CertificateCondition): bo
   return issuer && areNamesCovered(narrow.spiffe, wide.spiffe) && areNamesCovered(narrow.names, wide.names)
 }
 
-/** `undefined` stands for all names. */
+/** Whether a certificate condition covers all names of another condition. `undefined` stands for all names. */
 function areNamesCovered(narrow: ReadonlySet<string> | undefined, wide: ReadonlySet<string> | undefined): boolean {
   return wide === undefined || (narrow !== undefined && isSubset(narrow, wide))
 }
 
 /**
- * Effect of the issuers that a service accepts, and of the rules for their tokens. A public route reads no token, and
- * `requirementEffect` compares it with other routes.
+ * Compares the issuers that a service accepts, and the rules for their tokens. Returns `none` if one of the routes is
+ * public, because a public route reads no token; `requirementEffect` compares such routes.
  */
 export function acceptedIssuersEffect(before: ComparedRoute, after: ComparedRoute): Effect {
   if (before.route.requirement === undefined || after.route.requirement === undefined) return 'none'
@@ -91,13 +95,19 @@ function issuersByUrl({ route }: ComparedRoute): ReadonlyMap<string, IssuerRules
   return new Map([...route.service.issuers].map((rules) => [rules.issuer, rules]))
 }
 
-/** An opaque token belongs to the first issuer that knows it, so another list can identify it as another token. */
+/**
+ * Compares the lists of issuers at which opaque tokens are introspected. An opaque token belongs to the first issuer
+ * that knows it, so another list can turn the same text into another token.
+ */
 function introspectionEffect(before: ComparedRoute, after: ComparedRoute): Effect {
   const [old, now] = [before, after].map(({ route }) => route.introspection.asked.map(({ issuer }) => issuer))
   return isSame(old, now) || now!.length === 0 ? 'none' : old!.length === 0 ? 'wider' : 'incomparable'
 }
 
-/** Effect of the accepted schemes of `Authorization`, and of the tokens that the gate gets for clients. */
+/**
+ * Compares the accepted schemes of `Authorization`, and the terms of the tokens that the gate requests for clients with
+ * id and secret.
+ */
 export function schemesEffect(before: ComparedRoute, after: ComparedRoute): Effect {
   if (before.route.requirement === undefined || after.route.requirement === undefined) return 'none'
   const [old, now] = [before.route.accept, after.route.accept]

@@ -4,9 +4,9 @@ import { isSubset } from './effect.ts'
 /**
  * One condition that cannot be divided, in a form in which conditions can be compared:
  *
- * - `member`: the value of the request for `key`, or one of its values, is in `values`. An unknown kind of condition is a
- *   member of itself.
- * - `most`: the value of the request for `key` is at most `most`.
+ * - `member`: the request's value for `key`, or one of its values, is in `values`. A condition of an unknown kind is a
+ * `member` whose only value is its own text.
+ * - `most`: the request's value for `key` is at most `most`.
  * - `addresses`: the client address is within `allow`, if set, and not within `deny`.
  *
  * A condition can be unclear for a request, for example with a repeated header field. An unclear condition admits
@@ -22,7 +22,7 @@ interface AddressBounds {
   readonly deny?: readonly string[] | undefined
 }
 
-/** Whether each request that meets `narrow` also meets `wide`. False if that is not known. */
+/** Whether each request that meets `narrow` also meets `wide`. False if this cannot be proven. */
 export function isWithin(narrow: ConditionAtom, wide: ConditionAtom): boolean {
   if (narrow.key !== wide.key) return false
   if (narrow.kind === 'member' && wide.kind === 'member') return isSubset(narrow.values, wide.values)
@@ -32,7 +32,10 @@ export function isWithin(narrow: ConditionAtom, wide: ConditionAtom): boolean {
 
 const everyBlock = ['0.0.0.0/0', '::/0']
 
-/** Block by block: two blocks that contain a third block only together do not count. */
+/**
+ * Whether the address lists `narrow` admit only addresses that `wide` admits too. Compares single blocks: two blocks
+ * that contain a third block only together do not count.
+ */
 export function areWithin(narrow: AddressBounds, wide: AddressBounds): boolean {
   const { allow = everyBlock, deny = [] } = narrow
   const allowed = allow.every((block) => (wide.allow ?? everyBlock).some((outer) => isBlockWithin(block, outer)))
@@ -43,7 +46,10 @@ function isBlockWithin(inner: string, outer: string): boolean {
   return holdsBlock(parseBlock(outer)!, parseBlock(inner)!)
 }
 
-/** Joins the conditions of the kind `member` that have the same key: one of them is met if their union is. */
+/**
+ * Joins the conditions of kind `member` that have the same key into one condition with all their values. The joined
+ * condition is met if one of the conditions is met.
+ */
 export function unitedAtoms(atoms: readonly ConditionAtom[]): readonly ConditionAtom[] {
   const united = new Map<string, ReadonlySet<string>>()
   const others: ConditionAtom[] = []

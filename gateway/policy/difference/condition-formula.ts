@@ -1,25 +1,29 @@
 import { type ConditionAtom, isWithin, unitedAtoms } from './condition-atom.ts'
 
-/** A requirement as a formula in which `not` occurs only directly before a condition. */
+/**
+ * A requirement as a formula of `all`, `any` and single conditions, in which `not` occurs only directly before a
+ * condition.
+ */
 export type ConditionFormula =
   | { readonly all: readonly ConditionFormula[] }
   | { readonly any: readonly ConditionFormula[] }
   | { readonly atom: ConditionAtom; readonly negated: boolean }
 
 /**
- * Maximum number of steps of one proof. A policy written to exhaust it makes routes incomparable; it cannot stop a node.
+ * Maximum number of steps of one proof about two requirements. A policy that exceeds this number on purpose makes its
+ * routes incomparable, but cannot block a node.
  */
 const MAX_STEPS = 2000
 
 /**
  * Whether each request that meets `narrow` also meets `wide`. The proof is a sequent calculus with the order of the
- * conditions. False if no proof is found, so only true is a statement.
+ * conditions. False means only that no proof was found.
  */
 export function implies(narrow: ConditionFormula, wide: ConditionFormula): boolean {
   return proves([narrow], [wide], { steps: MAX_STEPS })
 }
 
-/** Whether no request can meet the formula. False if no proof is found. */
+/** Whether no request can meet the formula. False means only that no proof was found. */
 export function isContradiction(formula: ConditionFormula): boolean {
   return proves([formula], [], { steps: MAX_STEPS })
 }
@@ -27,16 +31,16 @@ export function isContradiction(formula: ConditionFormula): boolean {
 type Literal = Extract<ConditionFormula, { readonly atom: ConditionAtom }>
 type Compound = Exclude<ConditionFormula, Literal>
 
-/** Formulas of one side of a sequent. */
+/** The formulas on one side of a sequent (sequent calculus). */
 interface Side {
   readonly literals: readonly Literal[]
-  /** Formulas whose parts are separate cases. */
+  /** Formulas with several parts, each of which must be proven as a separate case. */
   readonly branching: readonly Compound[]
-  /** Texts of all formulas of the side, also of those that are divided into their parts. */
+  /** Texts of all formulas of this side, including formulas that were divided into their parts. */
   readonly texts: ReadonlySet<string>
 }
 
-/** Whether all formulas of `left` together imply one of `right`. */
+/** Whether all formulas of `left` together imply at least one formula of `right`. */
 function proves(
   left: readonly ConditionFormula[],
   right: readonly ConditionFormula[],
@@ -46,7 +50,7 @@ function proves(
   const met = flattened(left, 'all')
   const sought = flattened(right, 'any')
   if (hasCommon(met.texts, sought.texts) || isClosed(met.literals, sought.literals)) return true
-  // Goals are divided first: a part of a goal is often a part of the other requirement as a whole.
+  // Divide the goals first: a part of a goal often equals a part of the other requirement.
   const [goal, ...goals] = sought.branching
   if (goal !== undefined) {
     const rest = [...sought.literals, ...goals]
@@ -74,7 +78,7 @@ function flattened(formulas: readonly ConditionFormula[], join: 'all' | 'any'): 
 
 const textsOf = new WeakMap<ConditionFormula, string>()
 
-/** Text of a formula. Formulas that differ only in the order of their parts have the same text. */
+/** Text of a formula, to compare formulas. The order of the parts of a formula does not change its text. */
 function textOf(formula: ConditionFormula): string {
   const known = textsOf.get(formula)
   if (known !== undefined) return known

@@ -11,7 +11,8 @@ import { type ComparedPolicy, policySide } from './policy-side.ts'
 import { routeDifferences } from './route-differences.ts'
 
 /**
- * Compares two policies by their effect: which requests they admit, and all other effective values. Pure; linear in the size of the policies, except for patterns with several `*`.
+ * Compares two policies by their effect: which requests they admit, and all other effective values. Pure. The time is
+ * linear in the size of the policies, except for patterns with several `*`.
  */
 export function differenceOf(before: ComparedPolicy, after: ComparedPolicy): PolicyDifference {
   const [old, now] = [policySide(before), policySide(after)]

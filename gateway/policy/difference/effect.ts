@@ -1,10 +1,11 @@
 /**
- * Effect of a change on the set of requests that are admitted. `wider`: some requests may be admitted that were not
- * before. `narrower`: no such request. `incomparable`: neither is known. `none`: the same requests are admitted.
+ * Effect of a change of the policy on the set of admitted requests. `wider`: the new policy may admit requests that the
+ * old one did not admit. `narrower`: the new policy admits no such request, and may refuse more. `incomparable`: both
+ * are possible. `none`: the same requests are admitted.
  */
 export type Effect = 'none' | 'narrower' | 'wider' | 'incomparable'
 
-/** Effect of several changes together. */
+/** Combined effect of several changes of the policy. */
 export function combined(effects: Iterable<Effect>): Effect {
   let result: Effect = 'none'
   for (const effect of effects) {
@@ -15,18 +16,18 @@ export function combined(effects: Iterable<Effect>): Effect {
   return result
 }
 
-/** Whether some request may be admitted that was not before. */
+/** Whether the new policy may admit a request that the old policy did not admit. */
 export function widens(effect: Effect): boolean {
   return effect === 'wider' || effect === 'incomparable'
 }
 
-/** Effect of a change of a number of which a larger value admits more. */
+/** Effect of changing a number, where a larger number admits more requests. */
 export function moreAdmits(before: number, after: number): Effect {
   if (before === after) return 'none'
   return after > before ? 'wider' : 'narrower'
 }
 
-/** Effect of a change of a set of which each member admits more. */
+/** Effect of changing a set, where each additional member admits more requests. */
 export function membersAdmit<T>(before: ReadonlySet<T>, after: ReadonlySet<T>): Effect {
   return combined([isSubset(after, before) ? 'none' : 'wider', isSubset(before, after) ? 'none' : 'narrower'])
 }

@@ -7,7 +7,7 @@ import { isSame, type PolicySide } from './policy-side.ts'
 
 type Named<T> = ReadonlyMap<string, T>
 
-/** Compares the limits of the policy, of each service and of each route. */
+/** Compares the rate limits of two policies: those of the policy, of each service and of each route. */
 export function limitDifferences(before: PolicySide, after: PolicySide): EntryDifference[] {
   const [old, now] = [limitsOf(before), limitsOf(after)]
   const places = new Set([...old.keys(), ...now.keys()])
@@ -43,7 +43,10 @@ function limitsOf({ document, limits, services }: PolicySide): Named<Limit> {
   return found
 }
 
-/** Compares the credentials that services receive: of each service, and of each route that has its own. */
+/**
+ * Compares the credentials that services receive in two policies: of each service, and of each route with its own
+ * credential.
+ */
 export function credentialDifferences(before: PolicySide, after: PolicySide): EntryDifference[] {
   const [old, now] = [credentialsOf(before), credentialsOf(after)]
   return compareValues(old, now, () => 'none')
@@ -63,16 +66,18 @@ function credentialsOf({ document, services }: PolicySide): Named<unknown> {
   return found
 }
 
-/** Keys of a service that have separate lists in the difference. */
+/** Keys of a service that the difference of two policies shows in separate lists. */
 const apart = new Set(['routes', 'limits', 'credentials', 'upstreams'])
 
-/** Compares the upstreams of services. */
+/** Compares the upstreams of the services in two policies. */
 export function upstreamDifferences(before: PolicySide, after: PolicySide): EntryDifference[] {
   const upstreams = ({ services }: PolicySide) => keysOf(services, (key) => key === 'upstreams')
   return compareValues(upstreams(before), upstreams(after), () => 'none')
 }
 
-/** Compares the other keys of services. A service that is added or removed is one entry. */
+/**
+ * Compares the keys of services that have no separate list in the difference. An added or removed service is one entry.
+ */
 export function serviceDifferences(before: PolicySide, after: PolicySide): EntryDifference[] {
   const others = ({ services }: PolicySide) => keysOf(services, (key) => !apart.has(key))
   const entries: EntryDifference[] = []
@@ -96,7 +101,7 @@ function keysOf(services: PolicySide['services'], wanted: (key: string) => boole
   return found
 }
 
-/** Compares the issuers by name. A new issuer admits no caller until a service accepts it. */
+/** Compares the issuers of two policies by name. A new issuer alone admits no caller: a service must also accept it. */
 export function issuerDifferences(before: PolicySide, after: PolicySide): EntryDifference[] {
   const named = ({ issuers }: PolicySide) =>
     new Map(Object.entries(issuers).map(([name, entry]) => [`issuers.${name}`, entry]))

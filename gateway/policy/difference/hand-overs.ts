@@ -4,28 +4,28 @@ import type { Route, Snapshot } from '../snapshot.ts'
 import { isSame } from './policy-side.ts'
 
 /**
- * For each route of the new policy, the routes of the old policy that matched some of its requests; `undefined` stands
- * for no route. The key `undefined` has the routes whose requests match no route now.
+ * Which routes of the old policy matched the requests that a route of the new policy matches now. The key is the route
+ * of the new policy. `undefined` as key or member stands for no matching route.
  */
 export type HandOvers = ReadonlyMap<Route | undefined, ReadonlySet<Route | undefined>>
 
 export interface MatchedRequests {
   readonly handOvers: HandOvers
   /**
-   * Routes of the new policy with the method OPTIONS for which CORS preflights (Fetch §3.2.2) begin or end: the gate
-   * answered them before and does not now, or the reverse.
+   * Routes of the new policy with the method OPTIONS that begin or cease to receive CORS preflights (Fetch §3.2.2),
+   * because the gate ceases or begins to answer these preflights itself.
    */
   readonly preflights: ReadonlySet<Route>
 }
 
 /**
- * Maximum number of compared targets. A policy with more patterns than that is written to exhaust the comparison: 50
- * patterns of several `*` under each of 100 hosts are far below it.
+ * Maximum number of sample requests that are compared. Only a policy that is written to exhaust the comparison needs
+ * more: 50 patterns with several `*` under each of 100 hosts need far fewer.
  */
 const MAX_TARGETS = 200_000
 
 /**
- * Finds which requests reach another route than before.
+ * Finds the requests that match another route in the new policy than in the old one.
  *
  * @returns `undefined` for policies with too many combinations of patterns
  */

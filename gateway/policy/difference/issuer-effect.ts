@@ -4,7 +4,10 @@ import { isSame } from './policy-side.ts'
 
 type Entry = PolicySide['document']['issuers'][string]
 
-/** Effect of each key of an issuer on the tokens that are accepted. Any other changed key makes them incomparable. */
+/**
+ * For each comparable key of an issuer: the effect of its change on the tokens that are accepted. If any other key
+ * changes, the effect is `incomparable`.
+ */
 const effects: Readonly<Record<string, (before: Entry, after: Entry) => Effect>> = {
   audience: (before, after) => membersAdmit(new Set(before.audience), new Set(after.audience)),
   algorithms: (before, after) => membersAdmit(new Set(before.algorithms), new Set(after.algorithms)),
@@ -18,7 +21,7 @@ export interface IssuerComparison {
   readonly keys: readonly string[]
 }
 
-/** Compares two entries under `issuers`. */
+/** Compares two entries under `issuers` of the old and the new policy. */
 export function compareIssuers(
   before: { readonly side: PolicySide; readonly name: string },
   after: { readonly side: PolicySide; readonly name: string },

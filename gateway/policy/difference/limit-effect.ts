@@ -3,7 +3,10 @@ import type { RouteLimitEntry } from '../services/limit-entry.ts'
 import { combined, type Effect, moreAdmits } from './effect.ts'
 import { isSame } from './policy-side.ts'
 
-/** Effect of the limits of a route on requests that reached another route before. */
+/**
+ * Compares the rate limits that a request meets when it reaches another route than before: those of the old and of the
+ * new route.
+ */
 export function limitsEffect(before: RouteLimits | undefined, after: RouteLimits | undefined): Effect {
   const [old, now] = [before?.rules ?? [], after?.rules ?? []]
   const unbounded = old.filter((rule) => !now.some((other) => isAsTight(other, rule)))
@@ -11,12 +14,15 @@ export function limitsEffect(before: RouteLimits | undefined, after: RouteLimits
   return combined([unbounded.length > 0 ? 'wider' : 'none', bounded.length > 0 ? 'narrower' : 'none'])
 }
 
-/** Windows of two routes are the same only if the limit belongs to both. */
+/**
+ * Whether a limit is at least as strict as another one. Limits of two routes count in the same window only if they are
+ * the same limit (equal `key`), so different limits cannot be compared.
+ */
 function isAsTight(rule: LimitRule, than: LimitRule): boolean {
   return rule.key === than.key && rule.requests <= than.requests && rule.cost >= than.cost
 }
 
-/** Effect of a change of one entry under `limits`. */
+/** Effect of changing one entry under `limits`, on the number of requests that the limit admits. */
 export function limitEffect(before: RouteLimitEntry, after: RouteLimitEntry): Effect {
   const rest = ({ name, by, burst }: RouteLimitEntry) => [name, by, burst]
   const count = ({ requests, messages }: RouteLimitEntry) => requests ?? messages!

@@ -6,17 +6,17 @@ import type { KeyDifference } from './route-effects.ts'
  *
  * - `added`, `removed`: only one of the policies has a route of this id.
  * - `public`: the route has become public.
- * - `wider`: some requests may be admitted that were not before, for example with a requirement less.
- * - `narrower`: the route admits fewer requests, and none that was not admitted before.
- * - `changed`: neither is known; some requests may be admitted that were not before.
+ * - `wider`: the route may admit requests that it did not admit before, for example after a requirement was removed.
+ * - `narrower`: the route may refuse requests that it admitted before, and admits no others.
+ * - `changed`: neither `wider` nor `narrower` is proven; the route may admit requests that it did not admit before.
  * - `unreachable`: no request can be admitted any more.
  * - `settings`: the same requests are admitted, and other keys have changed.
  */
 export type RouteChange = 'added' | 'removed' | 'public' | 'wider' | 'narrower' | 'changed' | 'unreachable' | 'settings'
 
-/** Requests that reach a route of the new policy and another route, or none, by the old policy. */
+/** Requests that match a route in the new policy, and another route or no route in the old policy. */
 export interface HandOver {
-  /** Id of the other route; `null` for requests that matched no route. */
+  /** Id of the route that matched the requests in the old policy; `null` if none matched. */
   readonly from: string | null
   readonly effect: Effect
 }
@@ -25,37 +25,43 @@ export interface RouteDifference {
   readonly route: string
   readonly service: string
   readonly change: RouteChange
-  /** Whether some request may be admitted by this route now that was not admitted before, by any route. */
+  /** Whether the route may now admit a request that no route admitted before. */
   readonly widens: boolean
   /** Whether the route is public in the new policy, or was before its removal. */
   readonly public: boolean
   readonly keys: readonly KeyDifference[]
   readonly takes: readonly HandOver[]
-  /** Ids of the routes that its requests reach now; `null` for requests that match no route now. */
+  /** Ids of the routes that now match requests of this route; `null` stands for requests that no route matches now. */
   readonly loses: readonly (string | null)[]
 }
 
-/** Change of a named entry: a limit, a credential, an issuer or a service. */
+/** Change of a named entry of the policy: a limit, a credential, an issuer or a service. */
 export interface EntryDifference {
-  /** Path of the entry in the policy, such as `services.orders.limits[burst]`. Routes and limits are named, not counted. */
+  /**
+   * Path of the entry in the policy, such as `services.orders.limits[burst]`. Routes and limits are shown by name, not
+   * by index.
+   */
   readonly place: string
   readonly change: 'added' | 'removed' | 'wider' | 'narrower' | 'changed'
   readonly widens: boolean
-  /** Effective values as `gatehouse check --print` prints them; absent for an entry that is added or removed. */
+  /**
+   * Values of the entry with all defaults, as `gatehouse check --print` prints them; absent for an entry that is added
+   * or removed.
+   */
   readonly before?: unknown
   readonly after?: unknown
 }
 
 /**
- * The semantic difference of two policies. Texts, comments, the order of keys and written defaults do not count. Paths of
- * files are compared as they are written.
+ * The difference between two policies in their effect. Formatting, comments, the order of keys, and defaults that are
+ * written out make no difference. File paths are compared as text.
  */
 export interface PolicyDifference {
   /** Whether both policies have the same effective content. All lists are then empty. */
   readonly equal: boolean
   /**
-   * Whether some request may be admitted, or may exceed a limit, that was not before, or the new policy has an additional
-   * relaxation. False is a statement; true can mean that the comparison does not know.
+   * Whether the new policy may admit a request or exceed a limit that the old policy did not, or has an additional
+   * relaxation. False is certain; true can also mean that the comparison could not decide.
    */
   readonly widens: boolean
   readonly routes: readonly RouteDifference[]

@@ -4,7 +4,7 @@ import type { RouteEntry } from '../services/route-entry.ts'
 import type { ServiceEntry } from '../services/service-entry.ts'
 import type { Route, Snapshot } from '../snapshot.ts'
 
-/** A policy that is compared: as written, and compiled from that. */
+/** A policy to compare: its document, and the snapshot that was compiled from the document. */
 export interface ComparedPolicy {
   readonly document: PolicyDocument
   readonly snapshot: Snapshot
@@ -12,12 +12,15 @@ export interface ComparedPolicy {
 
 type Printed = Readonly<Record<string, unknown>>
 
-/** One route of a compared policy in each of its forms. */
+/** One route of a compared policy: compiled, as written, and as printed with all defaults. */
 export interface ComparedRoute {
   readonly route: Route
   readonly entry: RouteEntry
   readonly service: ServiceEntry
-  /** Effective keys of the route and of its service, as `gatehouse check --print` prints them. */
+  /**
+   * Keys of the route with all defaults, as `gatehouse check --print` prints them; `printedService`: keys of its
+   * service.
+   */
   readonly printed: Printed
   readonly printedService: Printed
   readonly policy: PolicySide
@@ -27,7 +30,7 @@ export interface ComparedRoute {
 export interface PolicySide {
   readonly snapshot: Snapshot
   readonly document: PolicyDocument
-  /** Printed entries by name. */
+  /** Entries as `gatehouse check --print` prints them, by name. */
   readonly issuers: Readonly<Record<string, Printed>>
   readonly services: Readonly<Record<string, Printed>>
   readonly limits: readonly Printed[]
@@ -54,7 +57,7 @@ export function policySide({ document, snapshot }: ComparedPolicy): PolicySide {
   return side
 }
 
-/** Whether two printed values are equal. The order of keys counts; the printer has a fixed one. */
+/** Whether two printed values are equal. The order of keys counts, because the printer always uses the same order. */
 export function isSame(before: unknown, after: unknown): boolean {
   return JSON.stringify(before) === JSON.stringify(after)
 }

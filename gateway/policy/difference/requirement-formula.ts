@@ -8,14 +8,17 @@ import type { RoleMapping } from '../snapshot.ts'
 import type { ConditionAtom } from './condition-atom.ts'
 import type { ConditionFormula } from './condition-formula.ts'
 
-/** The meaning of the names that a requirement uses. */
+/** The roles and issuers of a service, by which the names in a requirement are understood. */
 export interface FormulaNames {
   readonly roles: readonly RoleMapping[]
-  /** Returns the identifier of an issuer; `undefined` as the name means the only issuer of the service. */
+  /** Returns the identifier of the issuer with this name. Without a name: of the only issuer of the service. */
   issuerOf(name: string | undefined): string
 }
 
-/** Converts a requirement into a formula. Names of roles and issuers are replaced by their meaning. */
+/**
+ * Converts a requirement into a formula. Replaces names of roles and issuers by the mapping or identifier that they
+ * stand for.
+ */
 export function formulaOf(tree: RequirementTree, names: FormulaNames, negated = false): ConditionFormula {
   const parts = Object.entries(tree).flatMap(([key, value]) =>
     value === undefined ? [] : [partOf(key, value, names, negated)],
@@ -23,7 +26,7 @@ export function formulaOf(tree: RequirementTree, names: FormulaNames, negated = 
   return joined(parts, negated)
 }
 
-/** All parts must be met; under `not`, one of them must be unmet. */
+/** Combines the parts of a requirement: all of them must be met. Under `not`, at least one of them must be unmet. */
 function joined(parts: readonly ConditionFormula[], negated: boolean): ConditionFormula {
   if (parts.length === 1) return parts[0]!
   return negated ? { any: parts } : { all: parts }
@@ -60,8 +63,8 @@ function ofRoles({ all = [], any }: NamedSet, { roles }: FormulaNames, negated: 
 }
 
 /**
- * Conditions of each kind of requirement, by its key in the policy; all of them must be met. A kind that is missing here
- * is compared by its text only.
+ * Conditions of each kind of requirement, by the key of the kind in the policy. All conditions must be met. A kind that
+ * is not listed here is compared only by its text.
  */
 const atomsOf: Readonly<Record<string, (value: never, names: FormulaNames) => readonly ConditionAtom[]>> = {
   scopes: (lists: NamedSet) => listedAtoms('scope', lists),
@@ -90,7 +93,7 @@ function listedAtoms(
   key: string,
   { all = [], any }: { readonly all?: readonly unknown[] | undefined; readonly any?: readonly unknown[] | undefined },
 ): readonly ConditionAtom[] {
-  // A claim is compared with its type, so the values are compared as JSON texts: "1" is not 1.
+  // The type of a claim counts, so the values are compared as JSON texts: "1" is not 1.
   const texts = (values: readonly unknown[]) => values.map((value) => JSON.stringify(value))
   return [...texts(all).map((value) => memberOf(key, [value])), ...(any ? [memberOf(key, texts(any))] : [])]
 }
@@ -99,7 +102,10 @@ function memberOf(key: string, values: Iterable<string>): ConditionAtom {
   return { kind: 'member', key, values: new Set(values) }
 }
 
-/** The weekly hours, which are compared by their days only, and the two bounds of the period. */
+/**
+ * Conditions of a `time` requirement: its weekly hours, of which only the days are compared, and the start and end of
+ * its period.
+ */
 function timeAtoms({ days, from, to, zone, not_before, not_after }: TimeEntry): readonly ConditionAtom[] {
   const always = from === 0 && to === dayMinutes && new Set(days ?? weekdays).size === weekdays.length
   return [

@@ -7,7 +7,7 @@ import type { HandOver, RouteChange, RouteDifference } from './policy-difference
 import type { ComparedRoute, PolicySide } from './policy-side.ts'
 import { handOverEffect, type KeyDifference, keyDifferences } from './route-effects.ts'
 
-/** Compares the routes of two policies: first the routes of the new policy in their order, then the removed ones. */
+/** Compares the routes of two policies. Lists the routes of the new policy in their order, then the removed routes. */
 export function routeDifferences(before: PolicySide, after: PolicySide): RouteDifference[] {
   const requests = matchedRequests(before.snapshot, after.snapshot)
   const losses = lossesOf(requests)
@@ -27,12 +27,12 @@ export function routeDifferences(before: PolicySide, after: PolicySide): RouteDi
   return differences
 }
 
-/** Requests of a route of the new policy, by their route in the old policy. */
+/** Requests that a route of the new policy matches, grouped by the route that matched them in the old policy. */
 interface TakenRequests {
-  /** Whether the route of the same id had some of the requests. */
+  /** Whether the route with the same id in the old policy matched some of these requests. */
   readonly kept: boolean
   readonly takes: readonly HandOver[]
-  /** `incomparable` when requests may have been decided by other routes in ways that are not compared. */
+  /** `incomparable` when other routes may have decided some requests in ways that are not compared; else `none`. */
   readonly other: Effect
 }
 
@@ -53,7 +53,7 @@ function addedRoute(now: ComparedRoute, { takes, other }: TakenRequests): RouteD
   return { ...named(now.route), change: 'added', widens: widens(effect), keys: [], takes, loses: [] }
 }
 
-/** @returns `undefined` for a route without a difference */
+/** Compares a route with the route of the same id in the old policy. @returns `undefined` when they do not differ */
 function changedRoute(
   old: ComparedRoute,
   now: ComparedRoute,
@@ -89,7 +89,7 @@ function admitsNobody(compared: ComparedRoute): boolean {
   return formula !== undefined && isContradiction(formula)
 }
 
-/** For each route of the old policy, by id, the other routes that its requests reach now. */
+/** For each route of the old policy (by id): the other routes that match some of its requests in the new policy. */
 function lossesOf(requests: MatchedRequests | undefined): Map<string, (string | null)[]> {
   const losses = new Map<string, (string | null)[]>()
   for (const [now, sources] of requests?.handOvers ?? []) {

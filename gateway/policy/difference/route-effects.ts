@@ -4,12 +4,17 @@ import { combined, type Effect, membersAdmit, moreAdmits } from './effect.ts'
 import { limitsEffect } from './limit-effect.ts'
 import { type ComparedRoute, isSame } from './policy-side.ts'
 
-/** A key of a route that has another effective value, with the effect of the change on the requests that are admitted. */
+/**
+ * A key of a route whose effective value differs in the new policy, with the effect of the change on the admitted
+ * requests.
+ */
 export interface KeyDifference {
   /** Key of the route, or of its service, in the policy. */
   readonly key: string
   readonly effect: Effect
-  /** Effective values as `gatehouse check --print` prints them; absent for a key without a value. */
+  /**
+   * Values of the key with all defaults, as `gatehouse check --print` prints them; absent for a key without a value.
+   */
   readonly before?: unknown
   readonly after?: unknown
 }
@@ -19,7 +24,10 @@ type Compare = (before: ComparedRoute, after: ComparedRoute) => Effect
 const unchanged: Compare = () => 'none'
 const unknown: Compare = () => 'incomparable'
 
-/** Effects of the keys of a route. A key that is missing here makes two routes incomparable. */
+/**
+ * For each key of a route: the effect of its change on the admitted requests. A change of a key that is not listed here
+ * is `incomparable`.
+ */
 const ofRoute: Readonly<Record<string, Compare>> = {
   id: unchanged,
   match: unchanged,
@@ -37,7 +45,8 @@ const ofRoute: Readonly<Record<string, Compare>> = {
   cors: unknown,
   grpc: ({ route: old }, { route: now }) => moreAdmits(old.grpcMessageMaxBytes ?? -1, now.grpcMessageMaxBytes ?? -1),
   websocket: websocketEffect,
-  // Limits of the route are listed apart; `limitsEffect` compares them for requests that change their route.
+  // Changed limits have their own list. `limitsEffect` compares them only for requests that reach another route than
+  // before.
   limits: unchanged,
   rewrite: unchanged,
   on_outage: outageEffect,
@@ -47,7 +56,10 @@ const ofRoute: Readonly<Record<string, Compare>> = {
   shadow: unchanged,
 }
 
-/** Effects of the keys of a service on its routes. A route repeats the other keys of its service, such as `cors`. */
+/**
+ * For each key of a service that is not repeated in its routes: the effect of its change on the requests that the
+ * routes admit. A route repeats the other keys of its service, such as `cors`.
+ */
 const ofService: Readonly<Record<string, Compare>> = {
   issuers: acceptedIssuersEffect,
   protocol: unknown,
@@ -60,7 +72,8 @@ const ofService: Readonly<Record<string, Compare>> = {
 }
 
 /**
- * Compares all keys of a route before and after a change, except for the requests that it matches and its limits.
+ * Compares all keys of a route in the old and the new policy. Its limits, and which requests it matches, are compared
+ * elsewhere.
  *
  * @returns only keys whose effective value or meaning differs
  */
@@ -85,13 +98,16 @@ function changeOf(
   routes: readonly [ComparedRoute, ComparedRoute],
 ): KeyDifference[] {
   const differs = !isSame(before[key], after[key])
-  // The meaning of an unchanged text can change: an issuer or a role that it names.
+  // Even if the text of a key is unchanged, its meaning can change with the issuer or role that it names.
   const effect =
     differs || compare === acceptedIssuersEffect || compare === requirementEffect ? compare(...routes) : 'none'
   return differs || effect !== 'none' ? [{ key, effect, before: before[key], after: after[key] }] : []
 }
 
-/** Effect of a request reaching another route than before: that route may be of another service, with other limits. */
+/**
+ * Effect on requests that match the route `after` in the new policy and matched the route `before` in the old one. The
+ * two routes can belong to different services, and have different limits.
+ */
 export function handOverEffect(before: ComparedRoute, after: ComparedRoute): Effect {
   const effects = keyDifferences(before, after).map(({ effect }) => effect)
   return combined([...effects, limitsEffect(before.route.limits, after.route.limits)])

@@ -81,16 +81,16 @@ export function issuerRules(
 }
 
 /**
- * Whether a route works without tokens: the route is public and has no shadow requirement, or admits callers by their
- * certificates.
+ * Whether a route can be used without tokens: either the route is public and has no shadow requirement, or it admits
+ * callers by their certificates.
  */
 export function needsNoToken({ require, shadow }: ServiceEntry['routes'][number]): boolean {
   return require === 'public' ? shadow === undefined : admitsCertificates(require)
 }
 
 /**
- * Returns the issuers of a service: the issuers that it lists, or else the policy's only issuer. The set is empty if
- * no route of the service needs a token and the policy does not have exactly one issuer.
+ * Returns the issuers that a service accepts: those in its list, or else the only issuer of the policy. The set is
+ * empty when the service lists no issuer, its routes need no token, and the policy does not have exactly one issuer.
  */
 export function issuersOf(
   id: string,

@@ -6,7 +6,10 @@ import { hostFault } from '../path-pattern.ts'
 import { clientAuthKeys } from './client-auth-keys.ts'
 import { sessionEntry } from './session-entry.ts'
 
-/** Parameters of an authorization request that decide on its security, or that have their own setting. */
+/**
+ * Parameters of an authorization request that a policy cannot set freely: they affect the security of the login, or
+ * have their own setting.
+ */
 const reservedParameters: ReadonlySet<string> = new Set([
   ...['response_type', 'response_mode', 'client_id', 'client_secret', 'client_assertion', 'client_assertion_type'],
   ...['redirect_uri', 'scope', 'state', 'nonce', 'code_challenge', 'code_challenge_method', 'request', 'request_uri'],

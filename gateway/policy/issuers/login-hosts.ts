@@ -3,9 +3,10 @@ import type { ReportProblem } from '../report-problem.ts'
 import type { Route } from '../snapshot.ts'
 
 /**
- * Returns the hosts to which each issuer's `login.host` hands logins over, by issuer identifier: the hosts of
- * `return_to` that a session route of the issuer names. A route without a host adds none. Otherwise the owner of any
- * name below a pattern in `return_to` could obtain sessions of users, without a service behind the gate.
+ * Returns, for each issuer with `login.host`, the hosts to which its logins are handed over: the hosts of `return_to`
+ * that a route with a session of this issuer names. A route without a host adds no host. If every host below a pattern
+ * in `return_to` counted, the owner of such a host could obtain sessions of users without having a service behind the
+ * gate. The key is the issuer identifier.
  */
 export function loginHosts(
   issuers: Iterable<IssuerRules>,

@@ -58,7 +58,7 @@ function withOnePlain(redirects: ReadonlyMap<string, LoginRules['redirect']>): M
 }
 
 /**
- * Origins of the redirect URIs of an issuer.
+ * Returns the origins at which the redirect URIs of an issuer can be.
  *
  * @param host  `login.host` of the issuer
  */

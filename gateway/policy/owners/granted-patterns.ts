@@ -1,6 +1,9 @@
 import { type PathPattern, readPathPattern } from '../path-pattern.ts'
 
-/** Whether all hosts that a route matches are granted. `undefined` stands for a route that matches every host. */
+/**
+ * Whether the owner of a service is allowed to use all hosts that a route matches. `undefined` stands for a route that
+ * matches every host.
+ */
 export function isHostGranted(host: string | undefined, granted: readonly string[]): boolean {
   return granted.some((pattern) => {
     if (pattern === '*') return true
@@ -11,7 +14,9 @@ export function isHostGranted(host: string | undefined, granted: readonly string
   })
 }
 
-/** Whether all paths that a pattern matches are within one granted pattern. */
+/**
+ * Whether one of the path patterns that the owner is allowed to use covers all paths that a route's pattern matches.
+ */
 export function isPathGranted(path: string, granted: readonly string[]): boolean {
   const pattern = readPathPattern(path)
   if (typeof pattern === 'string') return false
@@ -26,7 +31,7 @@ function isWithinPattern(narrow: PathPattern, wide: PathPattern): boolean {
   if (narrow.segments.length < length) return false
   const starts = wide.segments.every((segment, i) => {
     const own = narrow.segments[i]!
-    // `*` matches no empty segment.
+    // `*` matches any segment except the empty one.
     return segment === own || (segment === '*' && own !== '')
   })
   return starts && (wide.open || (!narrow.open && narrow.segments.length === length))

@@ -1,22 +1,22 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { ServiceEntry } from '../services/service-entry.ts'
 
-/** Client of the gate at an issuer, with which the gate requests tokens for a service. */
+/** Credential with which the gate, as the client of an issuer, requests tokens for a service. */
 interface IssuerClient {
-  /** Place of the credential below the service. */
+  /** Place of the credential in the entry of the service. */
   readonly place: string
   readonly issuer: string
   readonly client: string
-  /** The whole credential. */
+  /** The whole entry of the credential. */
   readonly use: unknown
 }
 
 interface ForeignClient extends Omit<IssuerClient, 'use'> {
-  /** Id of the service that has the client. */
+  /** Id of the service that already uses the client. */
   readonly other: string
 }
 
-/** Lists the clients in new or changed credentials of a service that are clients of other services. */
+/** Lists the new or changed credentials of a service whose client at an issuer another service uses. */
 export function foreignClients(
   old: ServiceEntry | undefined,
   now: ServiceEntry,

@@ -41,7 +41,7 @@ export function ownerRefusals(
   ]
 }
 
-/** Entries of the policy outside the service that differ. */
+/** Lists the changed entries of the policy outside this service. */
 function outsideService(before: ComparedPolicy, after: ComparedPolicy, service: string): OwnerRefusal[] {
   const refusals: OwnerRefusal[] = []
   const refuse = (place: string) => {
@@ -63,7 +63,7 @@ function outsideService(before: ComparedPolicy, after: ComparedPolicy, service: 
   return refusals
 }
 
-/** Requests that another service matched before and that are decided differently now. */
+/** Lists the changes for requests that another service matched before the change. */
 function effectsOnOthers(
   { routes }: PolicyDifference,
   before: ComparedPolicy,
@@ -107,7 +107,7 @@ function relaxed({ relaxations: { added, removed } }: PolicyDifference): OwnerRe
   return [...added.map((each) => refusal(each, 'adds')), ...removed.map((each) => refusal(each, 'removes'))]
 }
 
-/** Routes of the service that differ and match hosts or paths that are not granted. */
+/** Lists the changed routes of the service whose hosts or paths are not granted to its owner. */
 function outsideGrant(
   { routes }: PolicyDifference,
   { snapshot }: ComparedPolicy,
@@ -131,7 +131,10 @@ function outsideGrant(
   })
 }
 
-/** Secrets and files that are not granted, and that the service did not use for the same purpose before. */
+/**
+ * Lists the secrets and files that are not granted to the owner of the service, unless the service used them for the
+ * same purpose before.
+ */
 function ungrantedSecrets({ old, now, service, grant }: Omit<OwnedChange, 'after'>): OwnerRefusal[] {
   const before = old === undefined ? [] : referredSecrets(old)
   const granted = grant.secrets.flatMap((each) => Object.entries(each).map(([kind, value]) => `{ ${kind}: ${value} }`))
@@ -145,8 +148,8 @@ function ungrantedSecrets({ old, now, service, grant }: Omit<OwnedChange, 'after
 }
 
 /**
- * Clients at issuers that another service uses. The cluster shares the tokens of a client, so the service would get
- * tokens of the other service without knowing the secret of the client.
+ * Lists the clients at issuers that another service uses too. The cluster shares the tokens of a client: the service
+ * would get tokens of the other service without knowing the secret of the client.
  */
 function ungrantedClients({ old, now, after, service }: Omit<OwnedChange, 'grant'>): OwnerRefusal[] {
   const others = Object.entries(after.document.services).filter(([id]) => id !== service)

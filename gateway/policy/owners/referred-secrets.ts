@@ -3,15 +3,18 @@ import type { ServiceEntry } from '../services/service-entry.ts'
 
 /** A reference to a secret or to a file in a service. */
 export interface ReferredSecret {
-  /** Place below the service, such as `credentials.secret` or `routes[read].credentials.secret`. */
+  /**
+   * Place of the reference in the entry of the service, such as `credentials.secret` or
+   * `routes[read].credentials.secret`.
+   */
   readonly place: string
   readonly kind: 'env' | 'file' | 'directory'
   readonly value: string
-  /** The whole entry with the reference: what the gate does with the secret. */
+  /** The whole entry that contains the reference. It shows for what the gate uses the secret. */
   readonly use: unknown
 }
 
-/** Keys whose value is the path of a file, without `{ file }`. */
+/** Keys whose value is a file path as plain text, not an object with `file`. */
 const fileKeys = new Set(['ca', 'certificate'])
 const kinds = ['env', 'file', 'directory'] as const
 
@@ -31,7 +34,10 @@ export function referredSecrets(service: ServiceEntry): ReferredSecret[] {
   return found
 }
 
-/** Finds the files of e-mail addresses in a requirement. Names and values of claims and headers refer to no file. */
+/**
+ * Finds the files with e-mail addresses that a requirement names. Skips claims and headers, because their names and
+ * values are not file paths.
+ */
 function collectLists(tree: unknown, place: string, found: ReferredSecret[]): void {
   if (typeof tree !== 'object' || tree === null) return
   for (const [key, inner] of Object.entries(tree)) {
@@ -55,7 +61,7 @@ function collect(value: unknown, place: string, use: unknown, found: ReferredSec
   }
 }
 
-/** Whether the service used the secret before in the same entry, which has not changed. */
+/** Whether the service already used the secret before the change, in an entry that has not changed. */
 export function isUsedAsBefore(secret: ReferredSecret, before: readonly ReferredSecret[]): boolean {
   return before.some(({ place, use }) => place === secret.place && isDeepStrictEqual(use, secret.use))
 }

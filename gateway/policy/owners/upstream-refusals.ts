@@ -6,7 +6,7 @@ import { fullScopeRemedy, grantRemedy, type OwnerRefusal } from './owner-refusal
 
 /** Change of a service by its owner. */
 export interface OwnedChange {
-  /** `undefined` for a new service. */
+  /** The entry of the service before the change; `undefined` for a new service. */
   readonly old: ServiceEntry | undefined
   readonly now: ServiceEntry
   /** The whole policy after the change. */
@@ -15,12 +15,15 @@ export interface OwnedChange {
   readonly grant: OwnerGrant
 }
 
-/** Service of a policy; `undefined` for none. A service may have the name of a property of every object. */
+/**
+ * Returns the service with this id; `undefined` if the policy has none. Own properties only: an id can be the name of a
+ * property that every object inherits.
+ */
 export function serviceOf({ document: { services } }: ComparedPolicy, id: string): ServiceEntry | undefined {
   return Object.hasOwn(services, id) ? services[id] : undefined
 }
 
-/** Lists the parts of a change by which requests could reach another server, or paths of another service. */
+/** Lists the parts of a change that could send requests to another server, or to paths of another service. */
 export function upstreamRefusals(change: OwnedChange): OwnerRefusal[] {
   return [...ungrantedUpstreams(change), ...ungrantedName(change), ...sharedRewrites(change)]
 }
@@ -37,7 +40,7 @@ function ungrantedUpstreams({ old, now, service, grant }: OwnedChange): OwnerRef
     }))
 }
 
-/** A load balancer may choose the server by the name in TLS (SNI). */
+/** Refuses a server name (SNI) that is not granted, because a load balancer may choose the server by this name. */
 function ungrantedName({ old, now, service, grant }: OwnedChange): OwnerRefusal[] {
   const name = now.upstream_tls?.server_name
   if (name === undefined || name === old?.upstream_tls?.server_name) return []
@@ -51,7 +54,10 @@ function ungrantedName({ old, now, service, grant }: OwnedChange): OwnerRefusal[
   ]
 }
 
-/** Without a rewrite, an upstream receives only paths that are granted. With one, it can receive any path. */
+/**
+ * Refuses a rewrite if another service has the same upstream. Without a rewrite, the upstream receives only granted
+ * paths; with a rewrite, it can receive any path.
+ */
 function sharedRewrites({ old, now, after, service }: OwnedChange): OwnerRefusal[] {
   const others = Object.entries(after.document.services).filter(([id]) => id !== service)
   const sharing = others.find(([, { upstreams }]) => upstreams.some((each) => isUpstreamOf(now, each)))

@@ -64,12 +64,12 @@ export const certificate = requirementKind({
   },
 })
 
-/** Requirements that only a token or a login session can meet. */
+/** Keys of requirements that only a token or a login session can meet. */
 const tokenKeys = ['scopes', 'roles', 'claims', 'clients', 'session', 'acr', 'max_age', 'dpop'] as const
 
 /**
- * Whether a caller without a token can meet the requirement: it names certificates outside `not`, and nothing that only a
- * token has.
+ * Whether a caller without a token can meet the requirement: it has a certificate condition outside `not`, and no
+ * condition that needs a token.
  */
 export function admitsCertificates(tree: RequirementTree): boolean {
   return namesCertificate(tree) && !needsToken(tree)
@@ -90,8 +90,8 @@ function listed(tree: RequirementTree, key: 'all' | 'any'): readonly Requirement
 }
 
 /**
- * Requirement that is met by a client certificate with one of the names, of the issuer. A certificate without an
- * identity meets no such requirement. Denies 403 `forbidden`.
+ * Requirement that is met by a client certificate whose identity matches every stated member: the issuer, one of the
+ * SPIFFE IDs, one of the names. A certificate without an identity never meets the requirement. Denies 403 `forbidden`.
  */
 class Certificate implements Requirement, CertificateCondition {
   readonly demand: string

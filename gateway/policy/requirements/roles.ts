@@ -32,7 +32,10 @@ class Roles implements Requirement {
 
   readonly #deciding: readonly string[]
 
-  /** @param deciding  names of claims that decide on the roles; empty outside `not` */
+  /**
+   * @param deciding  names of the claims from which the roles are mapped, for a requirement inside an odd number of
+   * `not`; else empty
+   */
   constructor(names: NamedSet, deciding: readonly string[]) {
     this.demand = `roles ${formatLists(names)}`
     this.#names = names

@@ -18,7 +18,7 @@ export const scopes = requirementKind({
   ),
   reasons: ['scope-missing'],
   compile(names, context) {
-    // Inside `not`, the scope is not collected: a client must not request a scope that the policy forbids.
+    // Collect the scope only outside `not`: a client must not request a scope that the policy forbids.
     if (!context.negated) for (const scope of namesIn(names)) context.names.scopeNamed(scope)
     return new Scopes(names)
   },

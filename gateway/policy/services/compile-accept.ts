@@ -14,7 +14,10 @@ export class AcceptCompiler {
   readonly #issuers: ReadonlySet<IssuerRules>
   readonly #service: Pick<ServiceEntry, 'accept' | 'basic'>
   readonly #report: ReportProblem
-  /** The `basic` entry of the service, compiled once, because its routes share their tokens. */
+  /**
+   * The compiled `basic` entry of the service. Compiled once, because the routes of the service share the tokens of
+   * callers.
+   */
   #shared: { readonly terms: BasicTerms | undefined } | undefined
 
   constructor(
@@ -35,7 +38,7 @@ export class AcceptCompiler {
     }
   }
 
-  /** @param at  path of the route in the policy */
+  /** Compiles `accept` and `basic` of a route. @param at  path of the route in the policy */
   of({ accept, basic }: Pick<RouteEntry, 'accept' | 'basic'>, at: DocumentPath): RouteAccept {
     const schemes = accept ?? this.#service.accept
     const bearer = schemes.includes('bearer')

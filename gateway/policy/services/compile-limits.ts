@@ -40,7 +40,7 @@ export function compileLimits(
   const rules: LimitRule[] = []
   for (const [i, entry] of entries.entries()) {
     const { name, requests, window: windowMs, burst } = entry
-    // A limit of messages.
+    // A limit that counts messages instead of requests.
     if (requests === undefined) continue
     const by = canonical(entry.by)
     const mode =

@@ -15,8 +15,9 @@ export const grpcEntry = z.strictObject({
 export type GrpcEntry = z.infer<typeof grpcEntry>
 
 /**
- * Returns the limits of gRPC calls on a route; `undefined` when the route takes none. The content type alone does not
- * make a call: a client would choose that `body.max` of the route does not apply.
+ * Returns the limits of gRPC calls on a route; `undefined` when the route does not take gRPC calls. A route takes gRPC
+ * calls only if the policy says so, not by the content type of a request. Otherwise a client could choose whether
+ * `body.max` of the route applies.
  */
 export function grpcTerms(
   { grpc, match }: { readonly grpc?: GrpcEntry | undefined; readonly match: { readonly grpc?: string | undefined } },

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { size, text } from '../../config/text-schemas.ts'
 import { pageOrigin } from './page-origin.ts'
 
-/** Schema of a WebSocket subprotocol: a token (RFC 9110 §5.6.2) that is not reserved for the gate. */
+/** Schema of a WebSocket subprotocol: a token (RFC 9110 §5.6.2). Names that the gate itself uses are rejected. */
 const subprotocol = text(
   'a subprotocol: a token, not gatehouse and not starting with gatehouse.',
   /^(?!gatehouse$|gatehouse\.)[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/,

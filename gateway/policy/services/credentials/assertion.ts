@@ -3,7 +3,7 @@ import type { Derived } from '../../../oauth/token-facts.ts'
 import { credentialKind } from './credential-kind.ts'
 import type { CredentialInput, CredentialSources, Replaced, ServiceCredential } from './service-credential.ts'
 
-/** Shortest time between two assertions about one token that are signed because a service refused one, ms. */
+/** Minimum time between two assertions for one token that are signed because a service has refused an assertion, ms. */
 const REPLACE_MS = 30_000
 
 export const assertionKind = credentialKind({
@@ -23,10 +23,16 @@ class AssertionCredential implements ServiceCredential {
   readonly type = 'assertion'
   readonly field = 'x-gatehouse-jwt-assertion'
   readonly needsKey = 'assertion'
-  /** A new assertion is valid, so a 401 to it is the service's own decision, such as its own login. */
+  /**
+   * A 401 to a new assertion passes to the client: the assertion is valid, so the 401 is the service's own decision,
+   * for example to start its own login.
+   */
   readonly passesRefusal = true
   readonly #service: string
-  /** Time of the last assertion that was signed after a 401, for each token; ms since the epoch. */
+  /**
+   * For each token: time at which the last assertion was signed because the service had replied 401, ms since the
+   * epoch.
+   */
   readonly #replacedMs = new WeakMap<Derived, number>()
 
   constructor(service: string) {
@@ -38,7 +44,10 @@ class AssertionCredential implements ServiceCredential {
     return signer!.assertion(facts, derived, this.#service, nowMs)
   }
 
-  /** Signs a new assertion, because the service may no longer accept the key or the age of the one that it refused. */
+  /**
+   * Signs a new assertion after the service refused one. The service may no longer accept the key or the age of the
+   * refused assertion.
+   */
   replace({ facts, derived, nowMs }: CredentialInput, { signer }: CredentialSources, refused: string): Replaced {
     if (facts === undefined || derived === undefined) return undefined
     const current = signer!.assertion(facts, derived, this.#service, nowMs)

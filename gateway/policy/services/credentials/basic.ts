@@ -23,12 +23,12 @@ export const basicKind = credentialKind({
   },
 })
 
-/** @returns the error in a password (RFC 7617 §2), without quoting the password */
+/** Checks a password (RFC 7617 §2). @returns a description of the error, without the password */
 function errorInPassword(password: string): string | undefined {
   return /[\x00-\x1f\x7f]/.test(password) ? 'must not contain control characters' : undefined
 }
 
-/** Sends a user name and a password. */
+/** Sends a user name and a password to the service. */
 class BasicCredential implements ServiceCredential {
   readonly type = 'basic'
   readonly field = 'authorization'

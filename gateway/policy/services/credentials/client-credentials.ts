@@ -48,7 +48,7 @@ export const clientCredentialsKind = credentialKind({
   print: ({ timeout, ...rest }) => ({ ...rest, timeout: formatDuration(timeout) }),
 })
 
-/** Sends a token of the gate itself. The service receives it on public routes too. */
+/** Sends a token that was issued to the gate itself. The service receives this token on public routes too. */
 class GrantedCredential implements ServiceCredential {
   readonly type = 'client_credentials'
   readonly field = 'authorization'

@@ -7,9 +7,9 @@ import type { ServiceCredential } from './service-credential.ts'
 
 /** Compiled credentials of one service. */
 export interface ServiceCredentials {
-  /** Credential on routes that do not set their own. */
+  /** Credential on routes that do not set their own credential. */
   readonly own: ServiceCredential
-  /** Credential of each route, in the order of the policy. */
+  /** Credential of each route, in the order in which the policy lists the routes. */
   readonly ofRoutes: readonly ServiceCredential[]
   /**
    * Fields, in lower case, that the gate removes from requests of clients on every route of the service, because a

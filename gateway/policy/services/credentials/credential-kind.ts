@@ -26,7 +26,7 @@ export interface CredentialKind<Schema extends z.ZodType = z.ZodType> {
   readonly type: string
   /** Strict object schema of an entry, including `type`. The configuration reference shows its descriptions. */
   readonly schema: Schema
-  /** @returns `undefined` after a reported problem */
+  /** Compiles an entry of this kind. @returns `undefined` after a reported problem */
   compile(entry: z.output<Schema>, context: CredentialContext): ServiceCredential | undefined
   /** Formats the entry as a policy states it, with every default filled in. Default: the parsed entry. */
   print?(entry: z.output<Schema>): object

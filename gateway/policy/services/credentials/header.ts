@@ -6,7 +6,10 @@ import { isReservedField } from '../../requirements/headers.ts'
 import { credentialKind } from './credential-kind.ts'
 import type { CredentialInput, CredentialSources, ServiceCredential } from './service-credential.ts'
 
-/** Fields that describe the request itself, in addition to the fields that a requirement must not use. */
+/**
+ * Fields that describe the request itself. A credential must use neither these fields nor the fields that a requirement
+ * must not use.
+ */
 const describing = new Set(['content-type', 'content-encoding', 'origin', 'max-forwards', 'date'])
 
 const fieldName = text('the name of a request field, of letters, digits and -', /^[0-9A-Za-z-]{1,128}$/).refine(
@@ -14,7 +17,10 @@ const fieldName = text('the name of a request field, of letters, digits and -', 
   { error: 'must be Authorization, or a field by which neither gate, proxies nor the protocol speak' },
 )
 
-/** Whether a name in lower case is that of a field by which neither gate, proxies nor the protocol speak. */
+/**
+ * Whether a credential can use the field with this name (in lower case): neither the gate, nor proxies, nor the
+ * protocol use it.
+ */
 export function isCredentialField(name: string): boolean {
   if (name === 'authorization') return true
   return !isReservedField(name) && !describing.has(name) && !/^(?:sec|access-control)-/.test(name)
@@ -39,14 +45,17 @@ export const headerKind = credentialKind({
   },
 })
 
-/** @returns the error in a secret that is to be sent as a field value (RFC 9110 §5.5), without quoting the secret */
+/**
+ * Checks a secret that is to be sent as a field value (RFC 9110 §5.5). @returns a description of the error, without the
+ * secret
+ */
 function errorInValue(value: string): string | undefined {
   return /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(value)
     ? undefined
     : 'must be a field value: visible ASCII characters, with blanks only inside'
 }
 
-/** Sends a fixed secret in one header field. */
+/** Sends a fixed secret to the service, in one header field. */
 class HeaderCredential implements ServiceCredential {
   readonly type = 'header'
   readonly needsKey = undefined

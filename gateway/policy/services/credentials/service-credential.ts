@@ -27,7 +27,7 @@ export interface IdentifiedInput extends CredentialInput {
  */
 export type Obtained = string | Denial<'exchange-refused'> | undefined
 
-/** A newer value of a credential after a service refused the old one; `undefined` when no newer value exists. */
+/** Newer value of a credential, after a service refused the old value; `undefined` when there is no newer value. */
 export type Replaced = string | undefined
 
 /** Components of a node that make credentials for services. */
@@ -85,10 +85,10 @@ export interface ServiceCredential {
    */
   obtain(input: CredentialInput, sources: CredentialSources): Obtained | Promise<Obtained>
   /**
-   * Returns a newer value than the one that the service refused with 401; `undefined` when no newer one exists. A credential
-   * that is requested from an issuer is renewed for this at most once in 30 s in the cluster. Never rejects.
+   * Returns a newer value than the one that the service refused with 401; `undefined` when no newer one exists. A
+   * credential that is requested from an issuer is renewed for this at most once in 30 s in the cluster. Never rejects.
    *
-   * Without this method, a 401 of the service passes to the client: the credential is not one of the gate.
+   * Without this method, a 401 of the service passes to the client: the gate did not make the credential.
    *
    * @param refused  value of the field that the service refused
    */

@@ -102,7 +102,9 @@ function listOf(value: string | readonly string[] | undefined): readonly string[
   return typeof value === 'string' ? [value] : [...new Set(value)]
 }
 
-/** Sends a token that was exchanged for the caller's token. On a public route the service receives no token. */
+/**
+ * Sends a token for which the gate has exchanged the caller's token. On a public route the service receives no token.
+ */
 class ExchangedCredential implements ServiceCredential {
   readonly type = 'token_exchange'
   readonly field = 'authorization'
