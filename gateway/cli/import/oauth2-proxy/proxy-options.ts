@@ -331,7 +331,7 @@ export const optionSections: Readonly<Record<string, Readonly<Record<string, Opt
     set_basic_auth: ifOn(noEquivalent('a check replies with a signed assertion instead of Basic')),
     set_xauthrequest: notNeeded('checks reply with X-Auth-Request-* (docs/guide/forward-auth.md)'),
     signature_key: noEquivalent(
-      'the signed assertion replaces GAP-Signature: verify it in the service (docs/guide/tokens.md)',
+      'the signed assertion replaces GAP-Signature: verify it in the service (docs/guide/howto/assertion.md)',
     ),
     skip_auth_strip_headers: ifOff(noEquivalent('the gate always removes fields that state an identity')),
     alpha_request_header: readUserFields,
