@@ -6,7 +6,7 @@ import type { Session } from './session.ts'
 import { isTooLarge } from './session-size.ts'
 
 /**
- * Asks the issuer for the present claims about the user of a session.
+ * Asks the issuer for the current claims about the user of a session.
  *
  * @returns `none`, with the reason for the log, when the issuer gives no claims
  * @throws {GatewayFault} as a rejection, when the issuer is unavailable
@@ -18,7 +18,10 @@ export type AskClaims = (
 /** Minimum time between two UserInfo requests for a session to which the issuer gives no claims, s. */
 const REFUSED_S = 60
 
-/** Whether claims that the issuer stated at `statedAtS` are older than the maximum age. */
+/**
+ * Whether claims are older than the maximum age. `statedAtS` is the time at which the issuer stated them, s since the
+ * epoch.
+ */
 export function areClaimsOld(
   session: Pick<Session, 'createdAtS' | 'claimsAtS'>,
   maxAgeMs: number,
@@ -36,12 +39,15 @@ export function areTokensOld(
   return nowMs >= (session.tokensAtS ?? session.createdAtS) * 1000 + maxAgeMs
 }
 
-/** Whether the issuer has just given no claims for the session, so that it is not asked again yet. */
+/** Whether the issuer gave no claims for the session less than a minute ago. The issuer is then not asked again yet. */
 export function areClaimsRefused({ claimsRefusedAtS }: Pick<Session, 'claimsRefusedAtS'>, nowMs: number): boolean {
   return claimsRefusedAtS !== undefined && nowMs < (claimsRefusedAtS + REFUSED_S) * 1000
 }
 
-/** Renews the claims of sessions at the UserInfo endpoint, under the lock of the refresh. */
+/**
+ * Renews the claims of sessions at the UserInfo endpoint of the issuer. Holds the lock of the session's refresh
+ * meanwhile.
+ */
 export class ClaimRenewal {
   readonly #refresher: Refresher
   readonly #ask: AskClaims

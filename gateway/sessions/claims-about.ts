@@ -1,8 +1,8 @@
 import type { JsonObject } from '../oauth/json.ts'
 
 /**
- * Claims that a session does not store under `claims`: they describe the token, or have their own member in the
- * session.
+ * Claims that a session does not store under `claims`, because they describe the token, or the session stores them in
+ * another member.
  */
 const apart = new Set([
   ...['iss', 'aud', 'azp', 'exp', 'iat', 'nbf', 'jti', 'nonce', 'at_hash', 'c_hash', 's_hash'],

@@ -5,13 +5,13 @@ const SECRET_BYTES = 32
 const TAG_DIGITS = 32
 const FORM = /^(?:([0-9a-f]{32})\.)?([A-Za-z0-9_-]{43})\.([0-9a-f]{32})$/
 
-/** Content of a cookie value that was made with one of the configured keys. */
+/** Content of the value of a session cookie, if the value was made with one of the configured keys. */
 export interface CookieReading {
   /** Session id. */
   readonly id: string
   /**
-   * Hash of the value's random part, 32 hexadecimal digits: the record of the session lists the hash. `undefined` for
-   * the value with which the session was created.
+   * Hash of the random part of the value, 32 hexadecimal digits. Redis lists this hash with the session. `undefined`
+   * for the value with which the session was created.
    */
   readonly listed: string | undefined
 }
@@ -36,7 +36,7 @@ export class CookieValues {
     return { value: `${secret}.${this.#sealer.nameOf('cookie', secret).slice(0, TAG_DIGITS)}`, id: idOf(secret) }
   }
 
-  /** Creates a value for one more host of a session. @param origin  origin of the host */
+  /** Creates a cookie value by which one more host can use a session. @param origin  origin of the host */
   mintFor(id: string, origin: string): { readonly value: string; readonly listed: string } {
     const secret = newSecret()
     const tag = this.#sealer.nameOf('host cookie', origin, id, secret).slice(0, TAG_DIGITS)

@@ -20,7 +20,7 @@ export interface SessionsRoomDependencies extends Pick<SessionsDependencies, 'tr
   readonly log: JobLog
 }
 
-/** The part of {@link RevocationRoom} that sessions use. */
+/** The part of {@link RevocationRoom} that login sessions need. */
 interface SessionRevocation {
   readonly revocations: {
     /** Whether the session is revoked. @param toleranceS  clock tolerance of the session's issuer, s */

@@ -86,7 +86,7 @@ export class RefreshLocks {
   /**
    * Stores the failure of a refresh and releases the lock.
    *
-   * @param rememberMs  time for which no process sends another refresh of this session to the issuer, ms
+   * @param rememberMs  time after the failure for which no process asks the issuer to refresh this session, ms
    */
   async fail(
     { id, version }: Session,

@@ -5,7 +5,7 @@ import type { JobLog, JobProducer } from '../queues/job-producer.ts'
 import { type RefreshSession, refreshSession } from '../queues/refresh-session.ts'
 import type { RedisLink } from '../redis/redis-link.ts'
 
-/** Order for a worker to refresh the tokens of an active session before they expire. */
+/** Order to a worker to refresh the tokens of an active session before they expire. */
 export interface SessionRefreshOrder {
   /** The issuer identifier. */
   readonly issuer: string

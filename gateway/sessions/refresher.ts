@@ -96,7 +96,10 @@ export class Refresher {
     }
   }
 
-  /** Waits for tokens that could not be stored immediately. They are stored in Redis, or given up after 5 min. */
+  /**
+   * Waits until all tokens are stored in Redis whose first attempt to be stored failed. An attempt is given up after 5
+   * min.
+   */
   async settled(): Promise<void> {
     await Promise.all(this.#storing)
   }
@@ -185,7 +188,7 @@ export class Refresher {
   /**
    * Sends a request to the issuer, and renews the lock until the response.
    *
-   * @throws {GatewayFault} when the issuer could not be reached, after noting the failure in Redis
+   * @throws {GatewayFault} when the issuer could not be reached, after the failure was recorded in Redis
    */
   async holding<T>(session: Session, lock: RefreshLock, send: () => Promise<T>): Promise<T> {
     const { locks } = this.#dependencies
@@ -268,8 +271,9 @@ function isOfPerson(idToken: string, { issuer, subject }: Session): boolean {
 }
 
 /**
- * Returns the claims that a refreshed ID token states about the user. Nothing without an ID token, or if it is not newer
- * than the one before: an issuer that sends the ID token of the login again does not state its claims again.
+ * Returns the claims about the user in a refreshed ID token. Returns nothing without an ID token, or if this ID token
+ * is not newer than the previous one: an issuer that sends the ID token of the login again does not state its claims
+ * again.
  */
 function claimsOf(idToken: string | undefined, session: Session): Pick<Session, 'claims' | 'claimsAtS'> | undefined {
   const stated = idToken === undefined ? undefined : claimsIn(idToken)

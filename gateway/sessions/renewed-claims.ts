@@ -3,7 +3,7 @@ import type { Session } from './session.ts'
 
 /**
  * Returns the claims of a session after the issuer has stated them again. Claims that the issuer no longer states are
- * gone. `amr` is about the authentication at the login, and stays if it is not stated again.
+ * dropped. `amr` describes the authentication at the login, so it is kept even if it is not stated again.
  */
 export function renewedClaims(
   { claims }: Pick<Session, 'claims'>,

@@ -3,7 +3,7 @@ import { HOST_COOKIES_MAX } from './session-hosts.ts'
 
 /** A session in this node's memory. Properties named `…AtMs` are times in ms since the Unix epoch. */
 export interface CachedSession {
-  /** Complete values of the cookies by which this node finds the session, the latest last. */
+  /** Complete cookie values by which this node finds the session, the newest last. */
   readonly cookies: string[]
   session: Session
   /** Time of the session's last use on this node. */
@@ -21,7 +21,7 @@ export interface CachedSession {
 /** A cookie value by which a node finds a cached session. */
 export interface CachedCookie {
   readonly cached: CachedSession
-  /** Origin of the only host at which the value counts; `undefined`: every host of the gate. */
+  /** Origin of the only host at which the cookie value is valid; `undefined`: it is valid at every host of the gate. */
   readonly origin: string | undefined
 }
 
@@ -63,10 +63,10 @@ export class SessionCache {
     this.#byId.set(cached.session.id, cached)
   }
 
-  /** Adds a cookie value to a session that the cache has. @param origin  as in {@link CachedCookie} */
+  /** Adds a cookie value to a cached session. @param origin  as in {@link CachedCookie} */
   addCookie(cached: CachedSession, cookie: string, origin: string | undefined): void {
     if (this.#byId.get(cached.session.id) !== cached || this.#byCookie.has(cookie)) return
-    // One value besides those of hosts: the value with which the session was created.
+    // One cookie value more than the maximum of host cookies: the value with which the session was created.
     if (cached.cookies.length > HOST_COOKIES_MAX) this.#byCookie.delete(cached.cookies.shift()!)
     cached.cookies.push(cookie)
     this.#byCookie.set(cookie, { cached, origin })

@@ -6,16 +6,22 @@ import type { RedisClient, RedisScript } from '../redis/redis-client.ts'
 /** A cookie of a session at one host: the host's origin, and the hash of the cookie's random part. */
 type HostCookie = readonly [origin: string, hash: string]
 
-/** Maximum number of host cookies of a session. The oldest is removed first, and its host asks for a new cookie. */
+/**
+ * Maximum number of host cookies of a session. Above it, the oldest cookie is removed, and its host must ask for a new
+ * one.
+ */
 export const HOST_COOKIES_MAX = 128
-/** Maximum number of cookies of one host: tabs that reach a host at the same moment get one cookie each. */
+/**
+ * Maximum number of cookies of a session at one host. A host can have several, because tabs that reach the host at the
+ * same moment get one cookie each.
+ */
 const PER_HOST_MAX = 4
-/** Maximum number of attempts to store a list that other callers change at the same moment. */
+/** Maximum number of attempts to store the list of host cookies while other callers change the list. */
 const TRIES = 16
 
 /**
- * Lists of the cookies by which hosts share one session, besides the cookie with which the session was created. Stored
- * in Redis with the record of the session, sealed (encrypted). Methods reject with `RedisFault`.
+ * The cookies by which several hosts share one session, besides the cookie with which the session was created. The list
+ * is stored in Redis with the session, sealed (encrypted). Methods reject with `RedisFault`.
  */
 export class SessionHosts {
   readonly #client: RedisClient
@@ -36,10 +42,10 @@ export class SessionHosts {
   }
 
   /**
-   * Adds a cookie of a host.
+   * Adds the cookie of a host to the list.
    *
    * @returns false when the session has ended
-   * @throws {GatewayFault} `store-unavailable` when other callers kept changing the list
+   * @throws {GatewayFault} `store-unavailable` when other callers changed the list during every attempt
    */
   async add(id: string, origin: string, hash: string): Promise<boolean> {
     for (let left = TRIES; left > 0; left--) {

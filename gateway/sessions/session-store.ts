@@ -10,8 +10,8 @@ import type { ProviderSelector, Session, SessionSelector } from './session.ts'
  */
 const LISTED_MAX = 100
 /**
- * Maximum number of sessions per `sid`: no limit in practice. If an issuer gives one `sid` to many people, their logins
- * must not end each other's sessions.
+ * Maximum number of sessions per `sid`: in practice no limit. If an issuer gives the same `sid` to many people, the
+ * login of one person must not end the session of another.
  */
 const LISTED_BY_SID_MAX = 1_000_000_000
 
@@ -33,7 +33,10 @@ export interface ProviderLogout {
   readonly issuedAtS: number
   /** Time for which logins that began before the logout are refused, ms. */
   readonly rememberMs: number
-  /** Person that a logout token with a `sid` names too. Sessions of other persons under the same `sid` stay active. */
+  /**
+   * Person whom the logout token names together with a `sid`. Sessions of other persons under the same `sid` stay
+   * active.
+   */
   readonly subject?: string | undefined
 }
 
@@ -75,10 +78,10 @@ export class SessionStore {
    */
   async create(session: Session, begunAfterMs: number): Promise<readonly string[] | 'logged-out'> {
     const { id, issuer, lifetime, endsAtS } = session
-    // Store the end before the session can be found: a revocation is kept until the latest session end that is stored
-    // for its issuer.
+    // Store the end of the session before the session can be found. A revocation is kept until the latest session end
+    // that is stored for its issuer.
     await this.#client.call('ZADD', this.#keys.sessionEnds, 'GT', endsAtS, issuer)
-    // List the session before it is stored: a session in no list could not be ended.
+    // List the session before it is stored, because a session that is in no list could not be ended.
     const lists = listsOf(session)
     const [isRefused, ...listed] = await Promise.all([
       this.#isRefusedUnderOlderKeys(lists, session, begunAfterMs),
@@ -102,8 +105,8 @@ export class SessionStore {
   async logOut(selector: ProviderSelector, logout: ProviderLogout, eventMs: number): Promise<string[]> {
     const kind = 'sid' in selector ? 'sid' : 'subject'
     const issuedAtS = kind === 'sid' ? '' : logout.issuedAtS
-    // Repeat for each encryption key: the names of lists depend on the key, and nodes with another first key use other
-    // names.
+    // Repeat for each encryption key, because the names of the lists depend on the key, and a node with another first
+    // key uses other names.
     const only = kind === 'sid' && logout.subject !== undefined ? { ...selector, subject: logout.subject } : undefined
     const persons = only && this.#namesOf(only)
     const replies = this.#namesOf(selector).map((name, i) => {
@@ -189,7 +192,7 @@ export class SessionStore {
 
   /**
    * Returns the Redis keys of a session list, one per encryption key, so that entries from before a key rotation are
-   * found. New entries go to the first.
+   * found. New entries are added under the first key.
    */
   #listKeys(whose: Whose): string[] {
     const kind = 'subject' in whose ? 'subject' : 'sid' in whose ? 'sid' : 'device'

@@ -8,15 +8,16 @@ export interface SessionTokens {
   /** Latest ID token; used only as a hint to the issuer at logout. */
   readonly idToken: string | undefined
   /**
-   * Expiry of the access token, s since the Unix epoch; `undefined` when neither the issuer nor the token states it.
+   * Time at which the access token expires, s since the Unix epoch; `undefined` when neither the issuer nor the token
+   * states it.
    */
   readonly accessExpiresAtS: number | undefined
-  /** Expiry of the refresh token, s since the Unix epoch; `undefined` when the issuer does not state it. */
+  /** Time at which the refresh token expires, s since the Unix epoch; `undefined` when the issuer does not state it. */
   readonly refreshExpiresAtS?: number | undefined
   readonly scope: string | undefined
 }
 
-/** The browser of a session, as its login request describes the browser. */
+/** The browser that uses a session, as its login request describes it. */
 export interface Device {
   /**
    * Keyed hash of issuer, subject and `userAgent`, 32 hexadecimal digits. Equal for all browsers of one person that
@@ -42,11 +43,11 @@ export interface NewSession {
    * `exp`, and claims for which a session has another member, are omitted.
    */
   readonly claims: Readonly<Record<string, unknown>>
-  /** Time at which the issuer stated `claims`, s since the Unix epoch; `undefined`: at the login. */
+  /** Time at which the issuer stated `claims`, s since the Unix epoch; `undefined` means at the login. */
   readonly claimsAtS?: number
   /** Time of the last UserInfo request that gave no claims, s since the Unix epoch. */
   readonly claimsRefusedAtS?: number
-  /** Time at which the issuer issued the access token, s since the Unix epoch; `undefined`: at the login. */
+  /** Time at which the issuer issued the access token, s since the Unix epoch; `undefined` means at the login. */
   readonly tokensAtS?: number
   readonly device: { readonly address: string; readonly userAgent: string }
   readonly lifetime: SessionLifetime
@@ -57,8 +58,8 @@ export interface NewSession {
    */
   readonly begunAfterMs: number
   /**
-   * Origin of the host at which the user logged in, for an issuer with `login.host`: the cookie value with which the
-   * session is created counts at this host only. `undefined`: it counts at every host of the gate.
+   * Origin of the host at which the user logged in, for an issuer with `login.host`: the first cookie of the session is
+   * valid at this host only. `undefined`: the cookie is valid at every host of the gate.
    */
   readonly origin?: string | undefined
 }
@@ -69,7 +70,7 @@ export interface Session extends Omit<NewSession, 'device' | 'begunAfterMs'> {
   readonly id: string
   readonly device: Device
   readonly createdAtS: number
-  /** Time at which the session ends even while it is in use, s since the Unix epoch. */
+  /** Time at which the session ends even if it is in use, s since the Unix epoch. */
   readonly endsAtS: number
   readonly version: number
   /** Stored result of the revocation check; all versions of the session share this object. */
@@ -77,8 +78,8 @@ export interface Session extends Omit<NewSession, 'device' | 'begunAfterMs'> {
 }
 
 /**
- * Returns the latest end of a session, s since the Unix epoch: the end set at login, or an earlier end by the policy in
- * force.
+ * Returns the latest possible end of a session, s since the Unix epoch: the end set at the login, or an earlier end if
+ * the policy in force has a shorter maximum lifetime.
  *
  * @param absoluteMs  maximum lifetime of sessions by the policy in force, ms
  */
@@ -90,8 +91,8 @@ export function lastEndOf(
 }
 
 /**
- * Returns the end of a session as users see it, s since the Unix epoch: its latest end, or the expiry of its access token
- * when it has no refresh token.
+ * Returns the end of a session that users are shown, s since the Unix epoch. For a session without a refresh token,
+ * this is the expiry of the access token, otherwise the latest possible end of the session.
  */
 export function endOf(session: Pick<Session, 'createdAtS' | 'endsAtS' | 'tokens'>, absoluteMs: number): number {
   const { refreshToken, accessExpiresAtS } = session.tokens

@@ -49,24 +49,28 @@ export interface SessionsDependencies extends Pick<RefresherDependencies, 'trade
   readonly sealer: Sealer
   /** Maximum number of sessions in this node's memory. */
   readonly cacheEntries: number
-  /** Whether this node has applied an event that ends the session. */
+  /** Whether this node has applied an event that ends this session. */
   readonly ended: (session: Session) => boolean
   /**
-   * Whether this node has applied an event that ends this session id. Used for session ids without a record in Redis.
+   * Whether this node has applied an event that ends the session with this id. Used for a session without a record in
+   * Redis.
    */
   readonly revoked: (id: string) => boolean
   /** Time of the last cluster event that this node has applied, ms since the Unix epoch by Redis's clock. */
   readonly lastEventMs: () => number
   /**
-   * Maximum session lifetime for this issuer by the policy in force, ms; `undefined` when logins at the issuer are no
-   * longer allowed.
+   * Returns the maximum session lifetime for an issuer by the policy in force, ms; `undefined` when the policy no
+   * longer allows logins at the issuer.
    */
   readonly absoluteMs: (issuer: string) => number | undefined
   /** Sends a revocation order to all nodes, as {@link RevocationService.revoke} does. */
   readonly revoke: (order: EndOrder, options: EndOptions) => Promise<Receipt>
   /** Asks the issuer of a session for the claims about its user. */
   readonly askClaims: AskClaims
-  /** Queue of session refreshes for workers. A queued refresh returns no result to the node. */
+  /**
+   * Queue of session refreshes for workers. The node gets no result of a queued refresh, and reads the result from
+   * Redis.
+   */
   readonly refreshQueue: Pick<RefreshQueue, 'add'>
 }
 
@@ -84,7 +88,10 @@ interface SessionsToEnd {
   readonly lost: readonly string[]
 }
 
-/** A node reports uses of a session to Redis at most once per this fraction of its idle lifetime (1/10). */
+/**
+ * Fraction of the idle lifetime of a session (1/10). A node reports uses of the session to Redis at most once in this
+ * time.
+ */
 const REPORT_FRACTION = 10
 const RETRY_MS = 1000
 /** An access token that expires within this time is refreshed before the request continues, ms. */
@@ -128,7 +135,7 @@ export class Sessions implements ExpirySource {
     this.#cache = new SessionCache(dependencies.cacheEntries)
   }
 
-  /** Lists the earliest expiry of a refresh token for each issuer that states it, of the sessions on this node. */
+  /** For each issuer that states when refresh tokens expire: the earliest expiry among the sessions on this node. */
   *expiries(): Iterable<Expiry> {
     const earliest = new Map<string, number>()
     for (const { session } of this.#cache.all()) {
@@ -143,7 +150,7 @@ export class Sessions implements ExpirySource {
   }
 
   /**
-   * Creates a session under a new id, whatever session id the browser sent (prevents session fixation).
+   * Creates a session under a new id, whatever session id the browser sent. This prevents session fixation.
    *
    * @returns `logged-out` when the issuer has logged out the person or the `sid` since the login
    * @throws {RedisFault} as a rejection
@@ -168,7 +175,8 @@ export class Sessions implements ExpirySource {
   }
 
   /**
-   * Creates a cookie by which one more host uses a session. The value counts at that host only. Uses the session.
+   * Creates a cookie by which one more host can use a session. The cookie is valid at this host only. Counts as a use
+   * of the session.
    *
    * @param origin  origin of the host
    * @returns `undefined` when the session has ended
@@ -215,7 +223,7 @@ export class Sessions implements ExpirySource {
   }
 
   /**
-   * Records a use of the session by its client, which sent bytes on an open stream. Reports the use to Redis in the
+   * Records that the client of an open stream has used the session by sending bytes. Reports the use to Redis in the
    * background.
    */
   use(session: Session): void {
@@ -274,13 +282,13 @@ export class Sessions implements ExpirySource {
   }
 
   /**
-   * Returns the session with present claims about its user. Refreshes it when its tokens are older than the maximum age
-   * too, else asks the UserInfo endpoint. If the issuer gives no claims, the returned session still has the old ones,
-   * which must not be used. `undefined` when the session has ended.
+   * Returns the session with claims about its user that are not too old. If the tokens are older than the maximum age
+   * too, refreshes the session; otherwise asks the UserInfo endpoint. If the issuer gives no claims, the returned
+   * session still has the old claims, which must not be used. `undefined` when the session has ended.
    *
    * @param maxAgeMs  maximum age of the claims, ms
    * @throws {GatewayFault} as a rejection, when the issuer or Redis is unavailable: `refresh-unavailable`,
-   *   `store-unavailable`
+   * `store-unavailable`
    */
   withClaims(session: Session, maxAgeMs: number): Promise<Session | undefined> {
     const { id } = session
@@ -304,7 +312,7 @@ export class Sessions implements ExpirySource {
     return this.#cookies.read(cookie, origin)?.id
   }
 
-  /** Whether this node has applied an event that ends this session id. */
+  /** Whether this node has applied an event that ends the session with this id. */
   revoked(id: string): boolean {
     return this.#dependencies.revoked(id)
   }
@@ -374,8 +382,8 @@ export class Sessions implements ExpirySource {
     reason: string,
     options: EndOptions,
   ): Promise<EndedSessions | 'other-subject'> {
-    // No event position is needed: once a `sid` was logged out, no login under it creates a session, whenever the login
-    // began.
+    // The position of the event does not matter. Once a `sid` was logged out, no login under this `sid` creates a
+    // session, whenever the login began.
     const { sessions, lost } = await this.#toEnd(await this.#store.logOut(selector, logout, 0), selector)
     const own = sessions.filter((session) => session.subject === subject)
     const shared = own.length < sessions.length
@@ -516,11 +524,12 @@ export class Sessions implements ExpirySource {
       this.#cache.drop(id)
       return undefined
     }
-    // The origin of the value: that of its host, or that of the login for the value with which the session was created.
+    // Origin of the host at which a cookie value is valid: the host for which the value was created, or the host of the
+    // login for the first value of a session.
     const ownOrigin = listed === undefined ? stored.origin : origin
     if (!isListed || (ownOrigin !== undefined && ownOrigin !== origin)) return undefined
     if (this.#dependencies.ended(stored)) {
-      // The session may have been ended by a revocation of its person or `sid`. The session is still stored and must be
+      // A revocation of the person or the `sid` may have ended the session. The session is still stored and must be
       // removed, because revocations are not kept forever.
       await this.#store.remove(stored)
       return undefined
@@ -532,7 +541,7 @@ export class Sessions implements ExpirySource {
    * Caches a session that was read from Redis, under a cookie value. Returns the cached version of the session, which
    * is newer when another request has refreshed the session while this request read it.
    *
-   * @param origin  origin of the only host at which the value counts; `undefined`: every host
+   * @param origin  origin of the only host at which the cookie is valid; `undefined`: valid at every host
    */
   #keep(cookie: string, origin: string | undefined, session: Session): Session {
     const nowMs = Date.now()
@@ -603,7 +612,8 @@ export class Sessions implements ExpirySource {
       if (refreshed === undefined) return undefined
       session = refreshed
     }
-    // Another process may have stored a version meanwhile, with new tokens but the old claims: try twice.
+    // Try twice: another process may have stored a version of the session meanwhile, with new tokens but the old
+    // claims.
     for (let i = 0; i < 2 && isOld() && !areClaimsRefused(session, Date.now()); i++) {
       const next = await this.#claimRenewal.renew(session)
       if (next === undefined || this.#dependencies.ended(session)) {
@@ -640,7 +650,7 @@ export class Sessions implements ExpirySource {
     // Another request or node may have refreshed the session already. The tokens of that refresh may have expired too.
     let session = this.#cache.of(given.id)?.session ?? given
     if (session.version > given.version && !isExpiring(session)) return session
-    // A refresh by another process may have returned tokens that have expired as well: try twice.
+    // Try twice: a refresh by another process may have returned tokens that have also expired.
     for (let i = 0; i < 2; i++) {
       const next = await this.#refresher.refresh(session)
       // The session may have been ended during the refresh.
@@ -654,7 +664,7 @@ export class Sessions implements ExpirySource {
     return session
   }
 
-  /** Removes an expired session that has no refresh token. */
+  /** Removes a session whose access token has expired, and which has no refresh token. */
   #dropExpired(session: Session): undefined {
     this.#cache.drop(session.id)
     void this.#upkeep.attempt(() => ignoreOutage(this.#store.remove(session)))

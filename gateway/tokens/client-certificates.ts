@@ -7,16 +7,18 @@ import { caIssuer, spiffeIssuer } from '../x509/certificate-identity.ts'
 import type { ClientTrust } from '../x509/client-trust.ts'
 import { KnownCertificate } from './known-certificate.ts'
 
-/** A certificate as a client presented it or a proxy stated it, in DER, with its intermediate CAs. */
+/**
+ * A client certificate in DER with its intermediate CAs. Either the client presented it in TLS, or a proxy stated it.
+ */
 export interface PresentedCertificate {
   readonly der: Buffer
   readonly chain: readonly Buffer[]
 }
 
-/** Header field in which trusted proxies state the certificate of a client. */
+/** Header field in which trusted proxies state the certificate of the client. */
 export type CertificateField = 'client-cert' | 'x-forwarded-client-cert' | 'nginx-escaped'
 
-/** Name of each field, in lower case. The Ingress controller of nginx uses `ssl-client-cert`. */
+/** Name of the header field for each setting, in lower case. The Ingress controller of nginx uses `ssl-client-cert`. */
 export const certificateFieldNames = {
   'client-cert': 'client-cert',
   'x-forwarded-client-cert': 'x-forwarded-client-cert',
@@ -27,28 +29,34 @@ export interface ClientCertificatesOptions {
   readonly field: CertificateField | undefined
   /** Whether each connection to the listener must have a client certificate. */
   readonly required: boolean
-  /** CAs in force; `undefined`: only the dates of certificates are checked, and no certificate identifies a caller. */
+  /**
+   * CAs in force; `undefined`: only the validity dates of certificates are checked, and no certificate identifies a
+   * caller.
+   */
   readonly trust: ClientTrust | undefined
 }
 
-/** Longest text of a certificate, characters. A longer one is rejected as malformed. */
+/** Maximum length of the text of a certificate, characters. A longer text is rejected as malformed. */
 const TEXT_MAX = 24 * 1024
 /**
- * Maximum number of certificates in each of the two generations of a cache, and maximum length of all their texts,
- * characters.
+ * Maximum number of certificates in each of the two generations of a cache; then the maximum length of all their texts
+ * together, characters.
  */
 const GENERATION_MAX = 4096
 const GENERATION_MAX_TEXT = 8 * 1024 * 1024
 
-/** Certificates of clients: parsed once per certificate, and checked for each request. */
+/** Parses each client certificate once, and checks it for each request. */
 export class ClientCertificates implements ExpirySource {
   readonly field: CertificateField | undefined
   readonly required: boolean
-  /** Issuers of the identities of callers, by issuer identifier. The CAs of a running node do not change their names. */
+  /**
+   * Issuers that stand for the CAs and SPIFFE trust domains of client certificates, by issuer identifier. The CAs of a
+   * running node never change their names.
+   */
   readonly issuers: ReadonlyMap<string, IssuerRules>
   /**
-   * Certificates of connections and of header fields have separate caches, because only those of connections were
-   * verified in a TLS handshake of this gate.
+   * Certificates of connections and of header fields have separate caches, because a TLS handshake of this gate
+   * verified only those of connections.
    */
   readonly #ofConnections = new CertificateCache()
   readonly #ofFields = new CertificateCache()
@@ -62,8 +70,8 @@ export class ClientCertificates implements ExpirySource {
   }
 
   /**
-   * Trusted CAs and revocation lists in force. After a change, all further checks use the new ones, also those of
-   * certificates on open connections.
+   * Trusted CAs and revocation lists in force. After a change, all later checks use the new ones, also for certificates
+   * on open connections.
    */
   get trust(): ClientTrust | undefined {
     return this.#trust
@@ -92,7 +100,7 @@ export class ClientCertificates implements ExpirySource {
   }
 
   /**
-   * Certificate of a TLS connection.
+   * Returns the certificate of a TLS connection, from its text.
    *
    * @param read  parses the text; called only for a text that is not cached
    * @returns `undefined` when the text is not a certificate
@@ -101,7 +109,10 @@ export class ClientCertificates implements ExpirySource {
     return this.#ofConnections.find(text, read)
   }
 
-  /** Certificate that a trusted proxy states in a header field. See {@link ofConnection}. */
+  /**
+   * Returns the certificate that a trusted proxy states in a header field, from the text of the field. Parameters as
+   * for {@link ofConnection}.
+   */
   ofField(text: string, read: (text: string) => PresentedCertificate | undefined): KnownCertificate | undefined {
     return this.#ofFields.find(text, read)
   }
@@ -146,7 +157,10 @@ export function openClientCertificates(
   return new ClientCertificates({ field, required: clientTls?.mode === 'required', trust: clientTls?.trust })
 }
 
-/** Bounded cache of parsed certificates. A full young generation replaces the old one; a hit keeps an entry young. */
+/**
+ * Bounded cache of parsed certificates, in two generations. When the young generation is full, it replaces the old one.
+ * A certificate that is found in the old generation moves to the young one.
+ */
 class CertificateCache {
   #young = new Map<string, KnownCertificate>()
   #youngText = 0
@@ -187,7 +201,10 @@ function issuersOf(trust: ClientTrust | undefined, current: () => ClientTrust): 
   return new Map([...names].map((name) => [name, rulesOf(name, current)]))
 }
 
-/** Issuer of the identities of callers with certificates. Its identifier is no URL of an authorization server. */
+/**
+ * Builds the issuer that stands for a CA or a SPIFFE trust domain of client certificates. Its identifier is not the URL
+ * of an authorization server.
+ */
 function rulesOf(issuer: string, current: () => ClientTrust): IssuerRules {
   const none: ReadonlySet<string> = new Set()
   return {
@@ -197,7 +214,10 @@ function rulesOf(issuer: string, current: () => ClientTrust): IssuerRules {
     algorithms: none,
     profile: 'any',
     clockToleranceS: 0,
-    /** Time until the last CA certificate expires, s: a revocation of a subject must last as long as its certificates. */
+    /**
+     * Time until the last CA certificate expires, s. A revocation of a subject must last for this time, because client
+     * certificates can be valid as long.
+     */
     get maxTokenLifetimeS() {
       return Math.max(0, current().validUntilMs - Date.now()) / 1000
     },

@@ -12,47 +12,50 @@ import type { TokenFacts } from '../oauth/token-facts.ts'
 import { TokenRequestCounts } from '../telemetry/token-request-counts.ts'
 import { Refusals } from './refusals.ts'
 
-/** A caller that presents a client id and secret, with the `basic` entry of its route. Exists for one request. */
+/**
+ * The client id and secret that a caller presents, and the `basic` entry of its route. This object exists for one
+ * request only.
+ */
 export interface BasicClient extends BasicCredentials {
   readonly terms: BasicTerms
-  /** Keyed hash of client id, secret, issuer, scopes and resources. */
+  /** Keyed hash of client id, secret, issuer, scopes and resources, under which the token is cached. */
   readonly key: string
 }
 
 /** The token that the issuer granted to a caller, or why the caller is refused. */
 export type ClientToken = HeldToken | ClientReason
 
-/** A token that was granted to a client id and secret. */
+/** A token that an issuer granted to the client id and secret of a caller. */
 export interface HeldToken {
   /** The token; `''` once the token must no longer be used. */
   token: string
   readonly sinceMs: number
-  /** The token is used until before this time, ms since the epoch. */
+  /** Time from which the token is no longer used, ms since the epoch. */
   readonly untilMs: number
-  /** Facts of the token, once it was verified. */
+  /** Facts of the token; `undefined` until the token is verified. */
   facts: TokenFacts | undefined
 }
 
 export interface ClientTokensDependencies {
   readonly endpoints: Pick<TokenEndpoints, 'of'>
-  /** Computes the keyed hashes under which tokens are kept. */
+  /** Computes the keyed hashes under which tokens are cached. */
   readonly sealer: Sealer
 }
 
-/** Longest time for which a token is kept for a client id and secret, ms: 5 minutes. */
+/** Maximum time for which a token is cached for a client id and secret, ms: 5 minutes. */
 const KEEP_MS = 5 * 60_000
-/** Time for which a refusal, or a token that the gate cannot use, is remembered for a client id and secret, ms. */
+/** Time for which a refusal, or a token that the gate cannot use, is cached for a client id and secret, ms. */
 const REFUSAL_MS = 5000
-/** Shortest age of a revoked token at which the issuer is asked for another one, ms. */
+/** Minimum age of a revoked token before the issuer is asked for another token, ms. */
 const REVOKED_MS = 30_000
-/** Maximum number of clients whose token is kept; above it, the client whose token was used longest ago is dropped. */
+/** Maximum number of clients whose tokens are cached. Above it, the token that was used longest ago is dropped. */
 const CLIENTS_MAX = 8192
 /** Maximum number of running requests that other requests of the same client can share. */
 const UNDER_WAY_MAX = 4096
 
-/** Errors that reject the client id or its secret. An issuer without error codes replies 401. */
+/** Error codes of an issuer that reject the client id or its secret. An issuer that sends no error code replies 401. */
 const wrongSecret: ReadonlySet<string> = new Set(['invalid_client', 'invalid_grant', 'status 401'])
-/** Errors about what the authenticated client may have. */
+/** Error codes of an issuer for a client that is authenticated, but may not have the requested token. */
 const notAllowed: ReadonlySet<string> = new Set([
   'unauthorized_client',
   'invalid_scope',
@@ -63,8 +66,8 @@ const notAllowed: ReadonlySet<string> = new Set([
 
 /**
  * Exchanges the client id and secret of callers for access tokens (RFC 6749 §4.4), which are then validated like every
- * other token. Tokens are kept on this node under a keyed hash, for at most 5 minutes and never past their expiry.
- * Refusals are kept in a separate cache, so that invented secrets evict no token.
+ * other token. Tokens are cached on this node under a keyed hash, for at most 5 minutes and never past their expiry.
+ * Refusals have a separate cache, so that invented secrets cannot evict tokens.
  */
 export class ClientTokens {
   readonly counts = new TokenRequestCounts('client')
@@ -72,7 +75,7 @@ export class ClientTokens {
   readonly #tokens = new Map<string, HeldToken>()
   readonly #refusals = new Refusals<ClientReason | GatewayFault>()
   readonly #underWay = new Map<string, Promise<ClientToken>>()
-  /** Endpoints that have granted a token: the gate's own part of the requests is then correct. */
+  /** Token endpoints that have granted a token. So the gate's own part of a request to such an endpoint is correct. */
   readonly #working = new WeakSet<TokenEndpoint>()
 
   constructor(dependencies: ClientTokensDependencies) {
@@ -84,9 +87,9 @@ export class ClientTokens {
   }
 
   /**
-   * Returns the kept token or the remembered refusal of a client, without a call to the issuer.
+   * Returns the cached token or the cached refusal of a client, without a call to the issuer.
    *
-   * @throws {GatewayFault} `exchange-misconfigured`, as the last request for this client
+   * @throws {GatewayFault} `exchange-misconfigured`, if the last request for this client failed with this fault
    */
   find({ key }: BasicClient, nowMs: number): ClientToken | undefined {
     const held = this.#tokens.get(key)
@@ -110,9 +113,9 @@ export class ClientTokens {
   /**
    * Requests a token for a client at the issuer. Concurrent requests of one client share one call.
    *
-   * @param asker  client address for which the issuer is called; it determines the order of waiting requests
+   * @param asker  client address that caused the call; it determines the order in which waiting requests are sent
    * @throws {GatewayFault} as a rejection: `issuer-unreachable` when the issuer neither grants nor refuses,
-   *   `exchange-misconfigured` when it rejects the request of the gate, or its token cannot be used
+   * `exchange-misconfigured` when it rejects the request of the gate, or its token cannot be used
    */
   request(client: BasicClient, asker: Asker): Promise<ClientToken> {
     const running = this.#underWay.get(client.key)
@@ -131,7 +134,7 @@ export class ClientTokens {
   async #request({ terms, key, id, secret }: BasicClient, asker: Asker): Promise<ClientToken> {
     const endpoint = this.#dependencies.endpoints.of(terms.issuer)
     const sinceMs = Date.now()
-    // The issuer has accepted this id and secret before, so the secret is not an invented one.
+    // The issuer has accepted this id and secret before, so the client did not invent the secret.
     const who = this.#tokens.has(key) ? rechecks : asker
     const proof = () => clientProof({ method: terms.auth, secret }, id, terms.issuer.issuer)
     const grant = await endpoint.request(clientTokenForm(terms), proof, who)
@@ -145,10 +148,10 @@ export class ClientTokens {
   }
 
   /**
-   * Drops a granted token that the gate rejects, because for example its audience is wrong. Its client is not served
-   * before others from now on.
+   * Drops a granted token that the gate rejects, for example because of its audience. From now on, the client loses its
+   * priority over other clients.
    *
-   * @returns the fault for the request, which is also remembered
+   * @returns the fault for the request, which is also cached
    */
   rejected({ key, terms }: BasicClient, token: HeldToken, reason: string): GatewayFault {
     token.token = ''
@@ -156,8 +159,8 @@ export class ClientTokens {
   }
 
   /**
-   * Remembers the fault of a token request that fails because of the entry in the policy, so that a client that repeats
-   * the request causes no call to the issuer.
+   * Caches the fault of a token request that fails because of the entry in the policy. A client that repeats the
+   * request then causes no call to the issuer.
    */
   #misconfigured(key: string, { issuer, path }: BasicTerms, why: string): GatewayFault {
     const message = `token request for a client at issuer ${issuer.name} failed: ${why}; check ${path.join('.')} in the policy`
@@ -170,7 +173,7 @@ export class ClientTokens {
   #reasonOf({ error }: GrantError, endpoint: TokenEndpoint): ClientReason | undefined {
     if (wrongSecret.has(error)) return 'client-refused'
     if (notAllowed.has(error)) return 'client-not-granted'
-    // Some issuers report a client without this grant type as an invalid request.
+    // Some issuers report an invalid request for a client that must not use this grant type.
     return error === 'invalid_request' && this.#working.has(endpoint) ? 'client-not-granted' : undefined
   }
 

@@ -38,7 +38,7 @@ export interface IntrospectionRefresh {
   readonly traceparent?: string | undefined
 }
 
-/** Accepts orders to refresh introspection responses, without reporting a result. */
+/** Accepts orders to refresh introspection responses. The caller gets no result. */
 export interface RefreshService {
   want(order: IntrospectionRefresh): void
 }
@@ -85,7 +85,8 @@ export class IntrospectedTokens {
   /**
    * Verifies an opaque token. Exactly one of the issuers must report the token as active.
    *
-   * @param asker  client for which the issuers are called; it determines the order of waiting introspections
+   * @param asker  client that caused the introspection; it determines the order in which waiting introspections are
+   * sent
    * @throws {GatewayFault} as a rejection: `introspection-unavailable` when an issuer cannot be reached
    */
   identify(
@@ -129,7 +130,8 @@ export class IntrospectedTokens {
     cause: string | undefined,
   ): Verification | Promise<Verification> {
     const { introspection, issuer } = known
-    // The same text can be a token of another issuer, and this route accepts that issuer.
+    // The same text can also be a token of another issuer that this route accepts. So introspect the token at all
+    // issuers of the route.
     if (introspection.form === 'opaque' && !isSettled(known, terms)) {
       return terms.asked.length === 0 ? known : this.identify(token, terms, nowMs, rechecks)
     }
@@ -140,7 +142,7 @@ export class IntrospectedTokens {
     const staleMs = terms.staleMs ?? rulesOf(issuer).staleMs
     if (introspection.retryMs === 0 || !counts(introspection, nowMs, staleMs))
       return this.#again(token, known, staleMs, nowMs)
-    // A recent introspection failed. The retry runs in the background, so that no request waits for it.
+    // A recent introspection of this token failed. Retry in the background, so that no request waits.
     if (nowMs >= introspection.retryMs) {
       introspection.retryMs = nowMs + RETRY_MS
       void this.#task.attempt(() => ignoreOutage(this.#again(token, known, staleMs, nowMs)))
@@ -218,7 +220,7 @@ export class IntrospectedTokens {
   /**
    * Applies a new introspection response to a known token.
    *
-   * @throws {GatewayFault} when there is no new response and the last response is too old
+   * @throws {GatewayFault} when there is no new response, and the last response is too old to use
    */
   #take(token: string, known: TokenFacts, id: string, asked: Asked, staleMs: number, nowMs: number): Verification {
     const { introspection, issuer } = known
@@ -306,8 +308,8 @@ function unlessExpired(
 }
 
 /**
- * Whether the issuer of the token is settled for this route. When an issuer reported the token as active, all issuers
- * at which the route introspects must have been called.
+ * Whether this route can rely on the known issuer of the token. For an opaque token, all issuers at which the route
+ * introspects must have been called.
  */
 export function isSettled({ issuer, introspection }: TokenFacts, { asked }: IntrospectionTerms): boolean {
   if (introspection.asked === asked) return true

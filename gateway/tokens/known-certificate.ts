@@ -12,9 +12,9 @@ import type { CertificateChain, ClientTrust } from '../x509/client-trust.ts'
 /** A client certificate with the results of its verification, cached across requests. */
 export class KnownCertificate {
   readonly certificate: CallerCertificate
-  /** Trust under which the next three members were derived; `undefined` before the first verification. */
+  /** The trusted CAs under which the next three members were derived; `undefined` before the first verification. */
   #trust: ClientTrust | undefined
-  /** `undefined` when no trusted CA issued the certificate. */
+  /** Chain of the certificate up to a trusted root; `undefined` when no trusted CA issued the certificate. */
   #chain: CertificateChain | undefined
   #identity: CertificateIdentity | undefined
   #facts: TokenFacts | undefined
@@ -23,7 +23,7 @@ export class KnownCertificate {
     this.certificate = certificate
   }
 
-  /** `x5t#S256` of tokens that are bound to this certificate (RFC 8705 §3.1). */
+  /** Value that `x5t#S256` has in tokens that are bound to this certificate (RFC 8705 §3.1). */
   get thumbprint(): string {
     return this.certificate.thumbprint
   }
@@ -33,12 +33,15 @@ export class KnownCertificate {
     return this.certificate.fingerprint
   }
 
-  /** Identity that the certificate proves; `undefined` for none, and before the first verification. */
+  /** Identity that the certificate proves. `undefined` if it proves none, and before the first verification. */
   get identity(): CertificateIdentity | undefined {
     return this.#identity
   }
 
-  /** Chain of the certificate under this trust. Signatures are verified only when the trust has changed. */
+  /**
+   * Returns the chain of the certificate under these trusted CAs. Verifies signatures only when the trusted CAs have
+   * changed.
+   */
   chain(trust: ClientTrust, handshake: boolean): CertificateChain | undefined {
     if (this.#trust !== trust) {
       const { certificate } = this
@@ -52,11 +55,11 @@ export class KnownCertificate {
   }
 
   /**
-   * Facts about the caller, in the form of token facts, without scopes and claims. The facts last until the trust changes,
-   * so that they can hold derived data.
+   * Facts about the caller, in the form of token facts, without scopes and claims. The same object is returned until
+   * the trusted CAs change, so that it can hold derived data.
    *
    * @param rules  issuer of the identity
-   * @param isCurrent  whether a trust is in force; when it is not, the facts must be derived again
+   * @param isCurrent  whether these trusted CAs are in force; if not, the facts must be derived again
    */
   facts(rules: IssuerRules, isCurrent: (trust: ClientTrust) => boolean): TokenFacts {
     this.#facts ??= factsOf(this.certificate, this.#chain!, this.#identity!.subject, rules, this.#trust!, isCurrent)
@@ -88,7 +91,8 @@ function factsOf(
     confirmation: undefined,
     audience: [],
     scopes: noScopes,
-    // A revocation of the subject matches the certificates that were issued before it, as it matches tokens.
+    // Start of the certificate's validity, as time of issue. A revocation of the subject matches certificates that were
+    // issued before it, like tokens.
     issuedAtS: validFromMs / 1000,
     expiresAtS: validUntilMs / 1000,
     tokenId: undefined,

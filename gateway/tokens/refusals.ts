@@ -7,8 +7,8 @@ interface Refusal<R> {
 }
 
 /**
- * Bounded cache of recently rejected tokens or client secrets, so that a client that repeats an invalid one causes no
- * call to an issuer.
+ * Bounded cache of recently rejected tokens or client secrets. A client that repeats a rejected token or secret then
+ * causes no call to an issuer.
  */
 export class Refusals<R = VerificationReason> {
   readonly #max: number

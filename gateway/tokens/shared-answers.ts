@@ -30,7 +30,9 @@ export type LockOutcome =
 export interface LockOptions {
   /** Maximum age of an acceptable stored response, ms. */
   readonly oldestMs: number
-  /** Time since the caller began to wait, ms. A response whose request was sent since then is accepted. */
+  /**
+   * Time since the caller began to wait, ms. A response is accepted if its introspection request was sent in this time.
+   */
   readonly waitedMs: number
   /** Lease of the lock, ms. With 0, the call only reads and acquires no lock. */
   readonly leaseMs: number

@@ -125,12 +125,12 @@ export class TokenAnswers {
   }
 
   /**
-   * Introspects a token in use again, unless another caller has just done so.
+   * Introspects a token that is in use again, unless another caller has just introspected it.
    *
    * @param oldestMs  maximum age of an acceptable stored response, ms
    * @param freshMs   time for which the new response is valid, ms
-   * @param ended     called with a token that the issuer has ended and its previous claims, before the response is
-   *   stored
+   * @param ended     called before the response is stored if the issuer has ended the token, with the token and its
+   * previous claims
    * @throws {GatewayFault} `introspection-unavailable` or `store-unavailable`
    */
   async refresh(
@@ -140,13 +140,14 @@ export class TokenAnswers {
   ): Promise<Refreshed> {
     const turn = await this.#shared!.begin(id, { oldestMs, waitedMs: -1, leaseMs: this.#leaseOf(rules) })
     if (turn.kind === 'known') return 'fresh'
-    // Another caller introspects the token, or has just failed. The next attempt of the job checks again.
+    // Another caller is introspecting the token, or its introspection has just failed. The next attempt of the job
+    // checks again.
     if (turn.kind !== 'ask')
       throw unavailable(
         rules,
         turn.kind === 'failed' ? turn.why : 'another node or worker introspects the token already',
       )
-    // Another policy can use this issuer name for another issuer, which must not learn the token.
+    // Another policy can use this issuer name for a different issuer, which must not learn the token.
     const isTheirs = turn.token !== undefined && this.#sealer.namesOf(rules.issuer, turn.token).includes(id)
     if (!isTheirs || turn.old === undefined || turn.old.ageMs >= freshMs) {
       await this.#shared!.fail(id, turn, '', 0)
@@ -265,7 +266,7 @@ export class TokenAnswers {
     const keepMs = answer.active ? keepOf(answer, question) : lifeMs
     await this.#shared?.tell(id, turn, answer, {
       lifeMs,
-      // Callers that wait for the response must still find it, so it is stored for at least 1 s.
+      // Store the response for at least 1 s, so that callers that wait for it can still find it.
       keepMs: Math.max(keepMs, 1000),
       token: answer.active ? token : undefined,
     })
@@ -273,7 +274,8 @@ export class TokenAnswers {
 }
 
 /**
- * Returns the storage time of a response, ms: as long as the response can be used, but never past the token's expiry.
+ * Returns the time for which Redis keeps a response, ms: as long as the response can be used, but never past the
+ * token's expiry.
  */
 function keepOf({ claims }: IntrospectionAnswer, { rules, freshMs }: Question): number {
   const longestMs = freshMs + (rules.introspection as IntrospectionRules).keepStaleMs

@@ -3,7 +3,7 @@ import type { PooledTarget } from './target.ts'
 
 /** Round-robin over the upstreams of one service. Skips an upstream that is in back-off after a failed connection. */
 export class Balancer {
-  /** Replaced when the certificates of the service change. */
+  /** Upstreams of the service. Replaced when the certificates of the service change. */
   targets: readonly PooledTarget[]
   #turn = 0
 
@@ -13,7 +13,7 @@ export class Balancer {
   }
 
   /**
-   * Returns the next target that is not in back-off. When every target is in back-off, returns the next target anyway:
+   * Returns the next upstream that is not in back-off. When every upstream is in back-off, returns the next one anyway:
    * the attempt can succeed, and a failed attempt gives a more precise error.
    */
   next(): PooledTarget {

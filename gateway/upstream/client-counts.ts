@@ -5,8 +5,8 @@ export interface Share {
 }
 
 /**
- * Number of hash bits that select a bucket. With 4,096 calls (the default maximum) of 4,096 clients, a bucket has four
- * entries on average.
+ * Number of hash bits that select a bucket of the table of clients. With 4,096 calls (the default maximum) of 4,096
+ * clients, a bucket has four entries on average.
  */
 const PLACE_BITS = 10
 

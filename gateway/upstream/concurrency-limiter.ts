@@ -13,10 +13,10 @@ export interface Seated {
 }
 
 /**
- * Limits the concurrent calls to one upstream, one call per connection. A call beyond `max` is refused: nothing would
- * bound its wait. While many slots are free, every client can take a slot. Under contention, one client can hold at
- * most three times the free slots (dynamic threshold, Choudhury & Hahne 1998). At the default of 4,096 slots, a single
- * client reaches 3,072 calls, two reach 1,756 each, and ten reach 397 each.
+ * Limits the concurrent calls to one upstream, one call per connection. A call beyond `max` is refused instead of
+ * queued, because its wait would have no limit. While many slots are free, every client can take a slot. Under
+ * contention, one client can hold at most three times the free slots (dynamic threshold, Choudhury & Hahne 1998). At
+ * the default of 4,096 slots, a single client reaches 3,072 calls, two reach 1,756 each, and ten reach 397 each.
  *
  * A client that reads slowly on many connections therefore cannot exhaust a service. Neither can `max` / 3 such clients
  * together: one slot stays free. An attacker with more client addresses than `max` / 3 can exhaust the service.

@@ -33,15 +33,15 @@ export interface ConnectionKeeper {
   /**
    * Called with a TLS session that the next connection can resume.
    *
-   * @param validUntilMs  end of the validity of the upstream's certificate, ms since the epoch: a resumed session is not
-   *   verified again
+   * @param validUntilMs  end of the validity of the upstream's certificate, ms since the epoch. The session must not be
+   * resumed after this time, because a resumed session is not verified again
    */
   resumable(session: Buffer, validUntilMs: number): void
   /** Called with the certificate of the upstream in a new TLS handshake, valid or not. */
   presented(certificate: SeenCertificate): void
-  /** Called when a connection could not be established. */
+  /** Called when a connection to the upstream could not be established. */
   unreachable(): void
-  /** Called when the head of a reply has arrived. */
+  /** Called when the head of a reply from the upstream has arrived. */
   answered(): void
   /**
    * Called when an exchange has ended and the connection can be reused.
@@ -52,7 +52,10 @@ export interface ConnectionKeeper {
   closed(connection: UpstreamConnection): void
 }
 
-/** Longest wait for the service to close a connection that switched protocols and ended, ms. */
+/**
+ * Maximum wait after the gate has ended a connection that switched protocols, until the service closes the connection,
+ * ms.
+ */
 const CLOSE_MS = 1000
 
 const Stage = { head: 0, length: 1, chunked: 2, untilClose: 3, switched: 4 } as const
@@ -74,7 +77,7 @@ export class UpstreamConnection implements BodyKeeper {
   #call: Http1Call | undefined
   #body: RequestBody | undefined
   #stage: Stage = Stage.head
-  /** True once a byte of the current reply has arrived. */
+  /** True once the first byte of the current reply has arrived. */
   #answered = false
   /** True once the whole request has been passed to the socket. */
   #sent = false
@@ -114,7 +117,8 @@ export class UpstreamConnection implements BodyKeeper {
   }
 
   #observe(socket: TLSSocket): void {
-    // Node.js verifies the certificate in its own listener of this event. After that, an invalid one cannot be read.
+    // Read the certificate before the own listener of Node.js for this event, which verifies it: after that, an invalid
+    // certificate cannot be read.
     socket.prependListener('secure', () => {
       this.#peer = seenCertificate(socket)
       if (this.#peer !== undefined && !socket.isSessionReused()) this.#keeper.presented(this.#peer)
@@ -129,7 +133,9 @@ export class UpstreamConnection implements BodyKeeper {
     return !this.#socket.destroyed
   }
 
-  /** Sends the request of a call: immediately when the connection is open, otherwise when it opens. */
+  /**
+   * Sends the request of a call: immediately when the connection is open, otherwise as soon as the connection opens.
+   */
   run(call: Http1Call): void {
     this.#call = call
     call.connection = this
@@ -165,7 +171,8 @@ export class UpstreamConnection implements BodyKeeper {
   }
 
   bodyHeld(): void {
-    // If the reply began before the request was sent completely, the idle timeout of the reply's body applies instead.
+    // If the reply began before the request was sent completely, no time limit for the first byte is needed: the idle
+    // timeout of the reply's body applies.
     if (this.#stage === Stage.head) this.#deadline = this.#keeper.sweep.after(this.#call!.timeouts.firstByteMs)
   }
 
@@ -189,9 +196,10 @@ export class UpstreamConnection implements BodyKeeper {
   #read(size: number): boolean {
     const call = this.#call
     if (call === undefined) {
-      // A close with unread bytes resets the connection, and the service could lose the last frame.
+      // The connection is being closed: read and discard the bytes. Closing with unread bytes would reset the
+      // connection, and the service could lose the last frame.
       if (this.#closing) return true
-      // Unsolicited bytes on an idle connection: close it.
+      // Bytes that no request asked for on an idle connection: close the connection.
       this.destroy()
       return false
     }
@@ -263,8 +271,8 @@ export class UpstreamConnection implements BodyKeeper {
     this.#keepAliveS = keepAliveS
     // RFC 9110 §6.4.1: a reply to HEAD and a reply with 204 or 304 have no body, whatever their header fields say.
     const empty = call.bodyless || status === 204 || status === 304 || contentLength === 0
-    // Some services send an announced body even where a reply has none, perhaps later. Do not reuse such a connection:
-    // the next exchange would read that body as its reply.
+    // Some services send an announced body although such a reply has none. Do not reuse such a connection: the next
+    // exchange would read that body as its reply.
     const announced = chunked || (contentLength !== undefined && contentLength > 0)
     this.#persistent = persistent && !(empty && announced)
     if (empty) this.#left = 0
@@ -324,7 +332,7 @@ export class UpstreamConnection implements BodyKeeper {
     if (this.usable) this.#keeper.free(this, keepAliveS)
   }
 
-  /** Detaches the finished exchange from the connection: the next exchange must not see any of its state. */
+  /** Separates the finished exchange from the connection, so that the next exchange sees none of its state. */
   #leave(): void {
     this.#call = undefined
     this.#deadline = 0
@@ -368,7 +376,10 @@ export class UpstreamConnection implements BodyKeeper {
     return this.#socket.writableLength
   }
 
-  /** Ends a switched connection after its last write, and closes it when the service has, or after 1 s. */
+  /**
+   * Ends a connection that has switched protocols, after its last write. Closes the connection when the service has
+   * closed it, or after 1 s.
+   */
   finish(): void {
     this.#leave()
     this.#closing = true

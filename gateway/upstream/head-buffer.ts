@@ -2,8 +2,8 @@ import { HEAD_MAX_BYTES } from './target.ts'
 
 const FIRST_BYTES = 2048
 /**
- * Size in bytes up to which a head is parsed again after every read. A larger head is parsed again only after a read
- * with a line feed, because parsing restarts at the first byte of the head each time.
+ * Size in bytes up to which an incomplete reply head is parsed again after every read. A larger head is parsed again
+ * only after a read that contains a line feed, because each parse restarts at the first byte of the head.
  */
 const EAGER_BYTES = 4096
 const LF = 0x0a

@@ -15,7 +15,7 @@ export class Health {
     this.restUntil = 0
   }
 
-  /** Records a connection that could not be established. */
+  /** Records that a connection to the upstream could not be established. */
   failed(): void {
     const now = performance.now()
     if (now >= this.restUntil) this.restUntil = now + 1000 * 2 ** Math.min(this.#failures++, 4)

@@ -6,7 +6,10 @@ import type { ReplyHead } from './reply-head.ts'
 import type { UpstreamRequestHead } from './request-head.ts'
 import type { UpstreamCall, UpstreamListener, UpstreamRequest } from './target.ts'
 
-/** The connection that carries a call. The methods after `destroy` are for connections that switched protocols. */
+/**
+ * The connection that carries a call. The methods after `destroy` are only for a connection that has switched to
+ * another protocol.
+ */
 export interface Carrier {
   resume(): void
   destroy(): void
@@ -18,7 +21,7 @@ export interface Carrier {
   finish(): void
 }
 
-/** The protocol that a call asks the service to switch to (RFC 9110 §7.8). */
+/** The protocol to which a call asks the service to switch, such as WebSocket (RFC 9110 §7.8). */
 export interface Upgrade {
   /**
    * Validates a 101 reply.
@@ -28,13 +31,13 @@ export interface Upgrade {
    */
   accept(head: ReplyHead): string
   begin(head: ReplyHead, protocol: string): void
-  /** Reads bytes of the new protocol. The next read overwrites them. */
+  /** Reads bytes of the protocol to which the connection has switched. The next read overwrites the bytes. */
   read(bytes: Buffer, from: number, to: number): void
-  /** Called when all written bytes have been sent. */
+  /** Called when all bytes that the gate wrote have been sent. */
   drained(): void
 }
 
-/** One request and its reply on one connection. Ends exactly once: by completion, by a fault or by `abort`. */
+/** One request and its reply on one HTTP/1.1 connection. Ends exactly once: by completion, by a fault or by `abort`. */
 export class Http1Call implements UpstreamCall, Seated {
   readonly listener: UpstreamListener
   readonly timeouts: UpstreamRequest['timeouts']
@@ -43,7 +46,7 @@ export class Http1Call implements UpstreamCall, Seated {
   /** True for HEAD: the reply has no body, whatever its header fields say. */
   readonly bodyless: boolean
   readonly #seats: ConcurrencyLimiter
-  /** Set in calls that ask for another protocol. */
+  /** The protocol to which the call asks the service to switch; `undefined` for an ordinary call. */
   readonly upgrade: Upgrade | undefined = undefined
   share: Share | undefined
   head: UpstreamRequestHead | undefined
@@ -71,7 +74,7 @@ export class Http1Call implements UpstreamCall, Seated {
   /**
    * Ends the call.
    *
-   * @returns false if the call had ended before
+   * @returns false if the call has already ended
    */
   end(): boolean {
     if (this.#over) return false

@@ -53,7 +53,10 @@ export class Http1Target implements PooledTarget, ConnectionKeeper {
   connections = 0
   certificateUntilMs: number | undefined
   #tls: ConnectionOptions | undefined
-  /** Session of the latest connection, until the certificate that it was established with expires. */
+  /**
+   * TLS session of the latest connection. Dropped when the certificate with which that connection was established
+   * expires.
+   */
   #session: { readonly session: Buffer; readonly validUntilMs: number } | undefined
   readonly #host: string
   readonly #idle: UpstreamConnection[] = []

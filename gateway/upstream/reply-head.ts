@@ -6,9 +6,9 @@ const { STATUS_CODES } = nodeHttp
 export const FIELDS_MAX = 1024
 
 /**
- * Positions of the header fields of the reply head that is processed. Four offsets per field: start and end of the
- * name, start and end of the value. The process has one array: each head is parsed and forwarded within one event-loop
- * turn.
+ * Positions of the header fields of the reply head that is being processed. Each field has four offsets: start and end
+ * of the name, start and end of the value. The process needs only one array, because each head is parsed and forwarded
+ * within one turn of the event loop.
  */
 export const spans = new Uint32Array(FIELDS_MAX * 4)
 
@@ -17,8 +17,8 @@ const LF = 0x0a
 
 /**
  * The head of a service's reply, in the bytes that arrived. The bytes are validated: names are tokens, and values have
- * no control characters except tab. `lines` moves the remaining fields over the removed fields, so that one buffer is
- * sent.
+ * no control characters except tab. `lines` moves the remaining fields over the removed ones, so that all fields are
+ * sent from one buffer.
  */
 export class ReplyHead {
   readonly status: number
@@ -189,8 +189,8 @@ export class ReplyHead {
   }
 
   /**
-   * Whether the reason phrase is visible ASCII. A reason phrase can contain any byte except a line end. Phrases that
-   * are not visible ASCII are replaced, because people and logs see them.
+   * Whether the reason phrase consists of visible ASCII. The service can send any byte except a line end. Other phrases
+   * are replaced, because people and logs see them.
    */
   #hasPlainPhrase(): boolean {
     const from = this.#from + 4

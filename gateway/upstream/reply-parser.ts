@@ -24,7 +24,7 @@ function tableOf(accepts: (byte: number) => boolean): Uint8Array {
 
 const version = Buffer.from('HTTP/1.')
 const VERSION_BYTES = version.length
-/** Framing state, reused for every head: a head is parsed within one event-loop turn. */
+/** Parser of the framing fields, reused for every head: each head is parsed within one turn of the event loop. */
 const framing = new ReplyFraming()
 
 /** A parsed reply head and its connection options. */

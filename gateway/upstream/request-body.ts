@@ -8,7 +8,7 @@ import type { UpstreamRequestHead } from './request-head.ts'
 export interface BodyKeeper {
   /** Called when the whole request has been passed to the socket. */
   bodySent(): void
-  /** Called when the socket's buffer is full: sending continues after `drained`. */
+  /** Called when the socket's buffer is full. Sending continues after a call of `drained`. */
   bodyHeld(): void
   /** Called when more body bytes are expected from the client. */
   bodyAwaited(): void
@@ -34,7 +34,7 @@ export class RequestBody {
     this.#keeper = keeper
   }
 
-  /** Writes the head and the body bytes that are available, in one packet if possible. */
+  /** Writes the request head and the body bytes that are available, in one packet if possible. */
   start({ text, contentLength }: UpstreamRequestHead): void {
     this.#left = contentLength
     const body = this.#body
@@ -49,7 +49,7 @@ export class RequestBody {
     this.#socket.uncork()
   }
 
-  /** Continues sending after the socket has drained. */
+  /** Continues sending the request after the socket has drained. */
   drained(): void {
     if (!this.#over) this.#pump()
   }

@@ -2,7 +2,7 @@ import { inSlices } from '../base/in-slices.ts'
 import { Supervisor } from '../base/supervisor.ts'
 
 const SWEEP_MS = 250
-/** Most connections that are swept in one turn of the event loop. */
+/** Maximum number of connections that are swept in one turn of the event loop. */
 const SLICE = 1024
 
 /** An object whose deadlines are numbers of sweeps (one every 250 ms). */
@@ -12,8 +12,8 @@ interface Watched {
 }
 
 /**
- * One timer for the deadlines of all connections; a timer per exchange would cost time in every exchange. Deadlines are
- * counted in sweeps of 250 ms, not read from a clock: a suspended process does not time out its services when it
+ * One timer for the deadlines of all connections: a timer per exchange would cost CPU time in every exchange. Deadlines
+ * are counted in sweeps of 250 ms, not read from a clock: a suspended process does not time out its services when it
  * resumes.
  */
 export class Sweep {
@@ -52,7 +52,7 @@ export class Sweep {
       try {
         watched.sweep(this.now)
       } catch (error) {
-        // The other connections must still be swept. The first error is thrown after the loop.
+        // Continue with the other connections after an error. The first error is thrown after the loop.
         faults.push(error)
         this.#watched.delete(watched)
       }

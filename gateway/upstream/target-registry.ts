@@ -17,7 +17,7 @@ import type { UpstreamTls } from './tls/upstream-tls.ts'
 /** Time between two checks of the certificate files of services, ms. */
 const POLL_MS = 1000
 
-/** Settings of a service that concern its upstreams. */
+/** Settings of a service that determine its upstreams and their connections. */
 export interface UpstreamSettings {
   /** Id of the service, for errors and log lines. */
   readonly id: string
@@ -26,13 +26,13 @@ export interface UpstreamSettings {
   readonly protocol?: ServiceProtocol
   /** Maximum number of concurrent calls to one upstream. */
   readonly maxCalls: number
-  /** Timeouts of new connections to the upstream, ms. */
+  /** Maximum time to open a connection to the upstream, ms. */
   readonly timeouts: { readonly connectMs: number }
   /** TLS settings; `undefined`: no client certificate, and the certificate authorities of Node.js. */
   readonly upstreamTls?: UpstreamTls | undefined
 }
 
-/** Balancers of a policy that is not active yet. */
+/** Balancers for the services of a policy that is not active yet; `commit` activates them. */
 export interface PreparedBalancers {
   readonly balancers: Balancer[]
   readonly commit: Commit
@@ -52,7 +52,7 @@ interface Served {
   readonly balancer: Balancer
 }
 
-/** Targets and certificate files that a policy uses, by the settings for which they were created. */
+/** Upstreams and certificate files that a policy uses, by the settings for which they were created. */
 class InUse {
   readonly targets = new Map<string, PooledTarget>()
   readonly seats = new Map<string, ConcurrencyLimiter>()
@@ -82,7 +82,7 @@ export class TargetRegistry implements ExpirySource {
     this.#nowMs = nowMs
   }
 
-  /** Activates the targets of a policy immediately: {@link prepare} and its commit in one step. */
+  /** Activates the upstreams of a policy immediately: {@link prepare} and its commit in one step. */
   replace(services: readonly UpstreamSettings[]): Balancer[] {
     const { balancers, commit } = this.prepare(services)
     commit()

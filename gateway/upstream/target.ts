@@ -15,21 +15,25 @@ export type Trailers = readonly string[]
 /** Body of a request, as an upstream reads it. */
 export interface RequestStream extends Readable {
   /**
-   * False once it is known that no trailers follow the body; `undefined` for a body that never has trailers. With
-   * HTTP/2, a request that may have trailers costs one more frame.
+   * False once it is known that the body has no trailers; `undefined` for a body that can never have trailers. With
+   * HTTP/2, a request that may have trailers needs one more frame.
    */
   readonly mayHaveTrailers?: boolean
-  /** Trailers of the request; complete when the stream has ended. An upstream with HTTP/1.1 does not send them. */
+  /**
+   * Trailers of the request; complete when the stream has ended. An upstream with HTTP/1.1 does not receive the
+   * trailers.
+   */
   readonly trailers?: Trailers
   /**
-   * Takes a small body that has arrived whole, without trailers and before anything was read: the events of two streams
-   * would cost more CPU time than the rest of the call.
+   * Takes a small body that has arrived completely, has no trailers, and of which nothing was read. This saves the
+   * events of two streams, which would cost more CPU time than the rest of the call.
    *
    * @param length  length of the body as stated in Content-Length, bytes
-   * @returns the body; `undefined` when it must be read from the stream. May end the exchange, as a read does
+   * @returns the body; `undefined` when it must be read from the stream. May end the exchange, as a read from the
+   * stream may
    */
   takeWhole?(length: number | undefined): Buffer | undefined
-  /** Called when the last byte of the body, or its trailers, have arrived. Set by the upstream. */
+  /** Called when the last byte of the body or its trailers have arrived. The upstream sets this callback. */
   onWhole?: () => void
 }
 
@@ -99,10 +103,12 @@ export interface UpstreamListener {
 
 /** A call in progress. Every method can also be called after the call has ended. */
 export interface UpstreamCall {
-  /** Number of times that bytes of the service were read for this call. Unchanged while the service is silent. */
+  /**
+   * Number of reads from the service that contained bytes for this call. Does not change while the service is silent.
+   */
   readonly reads: number
   resume(): void
-  /** From now on, the reply may be silent for any time: `timeouts.idleMs` does not apply to the rest of its body. */
+  /** Call this when the reply may be silent for any time: `timeouts.idleMs` does not apply to the rest of its body. */
   allowSilence(): void
   /** Cancels the call: closes its connection and reports no further event. */
   abort(): void
@@ -184,13 +190,15 @@ export interface PooledTarget extends UpstreamTarget {
    */
   close(): void
   readonly protocol: ServiceProtocol
-  /** Number of connections to the upstream, those that are being opened or closed included. */
+  /** Number of connections to the upstream, including connections that are being opened or closed. */
   readonly connections: number
 }
 
-/** Parts of a target that outlive it, or that several targets share. */
+/** Parts of an upstream that continue when the upstream is replaced, or that several upstreams share. */
 export interface TargetParts {
-  /** Limit of concurrent calls. A target that replaces another after a change of certificates keeps its limit. */
+  /**
+   * Limit of concurrent calls. When a change of certificates replaces the upstream, the new upstream keeps this limit.
+   */
   readonly seats?: ConcurrencyLimiter | undefined
   /** TLS material for an https upstream. Default: no client certificate, and the authorities of Node.js. */
   readonly material?: TlsMaterial | undefined

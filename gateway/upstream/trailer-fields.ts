@@ -3,8 +3,8 @@ import { connectionFields } from './connection-fields.ts'
 import type { Trailers } from './target.ts'
 
 /**
- * Trailers in the form that Node.js sends. Several trailers with one name stay separate fields. Omits fields for which
- * Node.js throws: it sends trailers from an event handler, where an error would end the process.
+ * Converts trailers into the form that Node.js sends. Several trailers with one name stay separate fields. Fields that
+ * Node.js refuses are omitted: Node.js sends trailers from an event handler, where its error would end the process.
  */
 export function trailerFields(trailers: Trailers = []): OutgoingHttpHeaders {
   const fields: Record<string, string[]> = Object.create(null)

@@ -25,7 +25,7 @@ export class CallBody {
   readonly #contentLength: number | undefined
   readonly #listener: CallBodyListener
   #stream: ClientHttp2Stream | undefined
-  /** Bytes that were sent, in order; `undefined` when they can no longer be sent again. */
+  /** Bytes of the request body that were sent, in order; `undefined` when they can no longer be sent again. */
   #kept: Buffer[] | undefined = []
   #bytes = 0
   #listening = false
@@ -41,24 +41,24 @@ export class CallBody {
 
   /**
    * True when the end of the body must be a separate frame, which costs one more frame and one more turn of the event
-   * loop: trailers may follow, or the body may break. Node.js ends the writable side of a stream that is reset, so that
-   * a cut body without Content-Length would look complete to the service.
+   * loop: trailers may follow, or the body may break. When a stream is reset, Node.js ends its writable side. Without
+   * this separate frame, a cut body without Content-Length would look complete to the service.
    */
   get endsApart(): boolean {
     return this.#body.mayHaveTrailers ?? this.#contentLength === undefined
   }
 
-  /** True when all bytes were passed to the stream. */
+  /** True when all bytes of the body were passed to the stream. */
   get isSent(): boolean {
     return this.#complete
   }
 
-  /** True when another session can send the same body. */
+  /** True when the same body can be sent again on another session. */
   get isRepeatable(): boolean {
     return this.#kept !== undefined
   }
 
-  /** Starts to send the body on a stream. */
+  /** Starts to send the request body on a stream. */
   start(stream: ClientHttp2Stream): void {
     this.#stream = stream
     stream.on('drain', () => {
@@ -75,17 +75,17 @@ export class CallBody {
     }
   }
 
-  /** Call this when the stream is lost: nothing more is sent until `start`. */
+  /** Call this when the stream of the body is lost. No byte is sent until the next `start`. */
   detach(): void {
     this.#stream = undefined
   }
 
-  /** The reply has begun: the request is not sent again. */
+  /** Call this when the reply has begun: the request is then never sent again, so the kept bytes are dropped. */
   commit(): void {
     this.#kept = undefined
   }
 
-  /** Discards the bytes that have not been sent. */
+  /** Discards the bytes of the request body that have not been sent. */
   stop(): void {
     if (this.#stopped) return
     this.#stopped = true
@@ -97,7 +97,7 @@ export class CallBody {
       body.off('end', this.#ended)
       body.off('close', this.#broken)
     }
-    // Without a listener, a later error would be an uncaught exception.
+    // Keep an `error` listener: without a listener, a later error of the body would be an uncaught exception.
     else body.on('error', () => undefined)
     body.destroy()
   }

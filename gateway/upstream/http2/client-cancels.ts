@@ -25,14 +25,14 @@ export class ClientCancels {
     budget.take(1, nowMs)
   }
 
-  /** Returns the key of a client that has cancelled too many calls; `undefined` for every other client. */
+  /** Returns the key of a client that has cancelled too many calls; `undefined` for a client within the limit. */
   separateKey(client: Uint8Array | undefined, nowMs: number): string | undefined {
     if (client === undefined || this.#budgets.size === 0) return undefined
     const key = addressKey(client)
     return this.#budgets.get(key)?.isExceeded(nowMs) === true ? key : undefined
   }
 
-  /** Forgets the clients whose budgets are full again. */
+  /** Removes the clients whose budget of cancelled calls is full again. */
   sweep(nowMs: number): void {
     for (const [key, budget] of this.#budgets) if (budget.isFull(nowMs)) this.#budgets.delete(key)
   }

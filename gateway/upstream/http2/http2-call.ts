@@ -11,7 +11,7 @@ import { CallBody, type CallBodyListener } from './call-body.ts'
 import { replyOfList, trailersOfList } from './reply-of-list.ts'
 import type { RequestList } from './request-list.ts'
 
-/** The HTTP/2 session that carries a call, as the call uses it. */
+/** The HTTP/2 session that carries a call. A call uses the session by these methods only. */
 export interface CallCarrier {
   readonly clock: Sweep
   /**
@@ -23,11 +23,11 @@ export interface CallCarrier {
     list: RequestList,
     options: { readonly endStream: boolean; readonly waitForTrailers: boolean },
   ): ClientHttp2Stream
-  /** Number of the current turn of the event loop in which the service sent something. */
+  /** Returns a number that is greater for each turn of the event loop in which the service has sent something. */
   turn(): number
   /** Called when the head of a reply has arrived. */
   answered(): void
-  /** Whether the service has certainly not processed a stream that ended without a reply. */
+  /** Whether the service has certainly not processed the request of a stream that ended without a reply. */
   isUnprocessed(stream: ClientHttp2Stream): boolean
   /** Describes why a stream ended. @returns a fault for a call without a complete reply */
   faultOf(stream: ClientHttp2Stream, isAnswered: boolean): GatewayFault
@@ -39,10 +39,10 @@ export interface CallCarrier {
   leave(call: Http2Call, isReset: boolean): void
 }
 
-/** The target that owns an HTTP/2 call, as the call uses it. */
+/** The upstream to which an HTTP/2 call belongs. A call uses the upstream by these methods only. */
 export interface Http2CallKeeper {
   readonly origin: string
-  /** Sends a call that a service has not processed on another session. */
+  /** Sends a call on another session, after the service has not processed the call. */
   repeat(call: Http2Call): void
   /** Called when a client, or the gate on its behalf, has cancelled a call whose request was sent. */
   cancelled(call: Http2Call): void
@@ -56,7 +56,9 @@ interface NoticedStream extends ClientHttp2Stream {
 
 const push = Duplex.prototype.push
 
-/** One function for all streams, so that a stream needs no closure. */
+/**
+ * Replaces `push` of a stream, to notice its end. All streams share this function, so that a stream needs no closure.
+ */
 function pushNoticed(this: NoticedStream, chunk: unknown, encoding?: BufferEncoding): boolean {
   if (chunk === null) this[ofStream]!.ending(this)
   return push.call(this, chunk, encoding)
@@ -67,11 +69,11 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
   place = -1
   readonly client: Uint8Array | undefined
   share: Share | undefined
-  /** Set before the call gets a session. */
+  /** Header fields of the request. Set before the call gets a session. */
   list!: RequestList
-  /** Whether a session must have proven recently that it works. */
+  /** True when the call needs a session that has worked recently: the call repeats a request. */
   readonly fresh: boolean
-  /** Number of sessions that the call has been given to. */
+  /** Number of sessions on which the call has been tried. */
   tried = 0
   reads = 0
   readonly #keeper: Http2CallKeeper
@@ -79,7 +81,10 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
   readonly #seats: ConcurrencyLimiter
   readonly #request: UpstreamRequest
   #body: CallBody | undefined
-  /** Body that had arrived whole; `undefined` for another one, and once the reply has begun. */
+  /**
+   * Request body that had arrived completely before the call was sent; `undefined` for another body, and once the reply
+   * has begun.
+   */
   #whole: Buffer | undefined
   #carrier: CallCarrier | undefined
   #stream: ClientHttp2Stream | undefined
@@ -117,12 +122,12 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
     return this.#over
   }
 
-  /** The session that the call waits for, or is sent on. */
+  /** The session on which the call is sent, or for which the call waits. */
   set carrier(carrier: CallCarrier) {
     this.#carrier = carrier
   }
 
-  /** The session of a call that waited for it is open. Nothing of the request has been sent. */
+  /** Called when the session opens for which the call waited. No byte of the request has been sent yet. */
   opened(): void {
     this.#listener.onOpen()
     if (!this.#over) this.start()
@@ -167,7 +172,7 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
     if (!endStream) stream.end(whole)
   }
 
-  /** Takes the body of the request: whole, if it has arrived, else as a stream. */
+  /** Takes the request body: as one buffer if the body has arrived completely, else as a stream. */
   #takeBody(): void {
     const { body } = this.#request
     if (body === undefined || this.#body !== undefined || this.#whole !== undefined) return
@@ -177,15 +182,16 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
   }
 
   /**
-   * Node.js ends the readable side of a stream that was reset, also with NO_ERROR, exactly as after END_STREAM. Only in
-   * the first case it marks the stream as closed before.
+   * Makes the call notice whether a stream ended by END_STREAM or by a reset. After a reset, even with NO_ERROR,
+   * Node.js ends the readable side exactly as after END_STREAM. Only after a reset is the stream already marked as
+   * closed.
    */
   #noticeEnd(stream: NoticedStream): void {
     stream[ofStream] = this
     stream.push = pushNoticed
   }
 
-  /** Call this before a stream of the call gets its last chunk. */
+  /** Call this before the readable side of the call's stream ends. */
   ending(stream: ClientHttp2Stream): void {
     if (!stream.closed) this.#isWhole = true
   }
@@ -246,7 +252,7 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
   }
 
   #onEnd(stream: ClientHttp2Stream): void {
-    // Does nothing: the event `close` follows and has the cause.
+    // The reply is not complete: do nothing here, because the event `close` follows and has the cause.
     if (!this.#isWhole || !this.#answered || stream.rstCode !== constants.NGHTTP2_NO_ERROR) return
     if (!this.#bodyless && this.#left !== undefined && this.#left > 0) {
       this.#fail(this.#carrier!.faultOf(stream, true))
@@ -271,7 +277,7 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
     this.#fail(carrier.faultOf(stream, this.#answered))
   }
 
-  /** The session has ended. Its streams have been closed before. */
+  /** Ends the call because its session has ended. The streams of the session are already closed. */
   lost(fault: GatewayFault): void {
     this.#fail(fault)
   }
@@ -281,7 +287,8 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
   }
 
   bodyHeld(): void {
-    // If the reply began before the request was sent completely, the idle timeout of the reply's body applies instead.
+    // If the reply began before the request was sent completely, no time limit for the first byte is needed: the idle
+    // timeout of the reply's body applies.
     if (!this.#answered) this.#deadline = this.#carrier!.clock.after(this.#request.timeouts.firstByteMs)
   }
 
@@ -329,7 +336,7 @@ export class Http2Call implements UpstreamCall, Seated, ActiveSetMember, CallBod
     queueMicrotask(() => this.#fail(fault))
   }
 
-  /** @returns false if the call had ended before */
+  /** Ends the call. @returns false if the call has already ended */
   #finish(resets: boolean): boolean {
     if (this.#over) return false
     this.#over = true

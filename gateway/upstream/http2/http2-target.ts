@@ -36,13 +36,13 @@ import {
 import { type SessionKeeper, UpstreamSession } from './upstream-session.ts'
 
 const sweep = new Sweep()
-/** Number of sweeps (one every 250 ms) between two sweeps of the cancels. */
+/** Number of sweeps (one every 250 ms) after which clients with a full budget of cancelled calls are removed. */
 const CANCEL_SWEEPS = 40
 
 /**
- * An upstream that is called with HTTP/2: over TLS for `https`, else with prior knowledge. All clients share its
- * sessions, except clients that cancel many calls: a service that closes a connection because of them then interrupts
- * the calls of no one else.
+ * An upstream that is called with HTTP/2: over TLS for `https`, else with prior knowledge. All clients share the
+ * sessions to this upstream, except clients that cancel many calls. If the service closes a connection because of too
+ * many cancels, it then interrupts only the calls of such a client.
  */
 export class Http2Target implements PooledTarget, SessionKeeper, Http2CallKeeper {
   readonly origin: string
@@ -55,14 +55,17 @@ export class Http2Target implements PooledTarget, SessionKeeper, Http2CallKeeper
   readonly #scheme: 'http' | 'https'
   readonly #host: string
   readonly #seats: ConcurrencyLimiter
-  /** Sessions that take calls: of all clients, and of clients with too many cancels by the key of the client. */
+  /**
+   * Shared sessions that take calls of all clients. `#separate`: sessions for clients with too many cancels, by the key
+   * of the client.
+   */
   readonly #shared: UpstreamSession[] = []
   readonly #separate = new Map<string, UpstreamSession[]>()
   #separateCount = 0
-  /** Number of sessions, those that take no more calls included. */
+  /** Number of sessions to the upstream, including sessions that take no more calls. */
   #connections = 0
   readonly #cancels = new ClientCancels()
-  /** Calls for clients with HTTP/2 whose bodies may be among the bytes that Node.js is parsing. */
+  /** Calls of HTTP/2 clients whose request bodies may be among the bytes that Node.js is parsing now. */
   readonly #parsing = new ActiveSet<ActiveSetMember & Http2Call>()
   #afterParsing: NodeJS.Immediate | undefined
   #isClosed = false
@@ -112,8 +115,8 @@ export class Http2Target implements PooledTarget, SessionKeeper, Http2CallKeeper
   }
 
   /**
-   * Waits until Node.js has parsed the bytes behind the head, which it reports first: only then it is known whether the
-   * body has arrived whole, and whether trailers follow.
+   * Waits until Node.js has parsed the bytes after the request head, because Node.js reports the head first. Only then
+   * is it known whether the body has arrived completely, and whether trailers follow.
    */
   #awaitBody(call: Http2Call, body: RequestStream): void {
     this.#parsing.add(call)
@@ -138,7 +141,7 @@ export class Http2Target implements PooledTarget, SessionKeeper, Http2CallKeeper
     }
   }
 
-  /** Gives a call to a session. An error ends the call, and not the process. */
+  /** Gives a call to a session. An error ends only the call, not the process. */
   #assign(call: Http2Call): void {
     try {
       this.reassign(call)
@@ -182,7 +185,7 @@ export class Http2Target implements PooledTarget, SessionKeeper, Http2CallKeeper
     },
   }
 
-  /** Selects a session for a call, or opens one. @returns `undefined` when no more sessions may be opened */
+  /** Selects a session for a call, or opens a session. @returns `undefined` when no more sessions may be opened */
   #select(call: Http2Call): UpstreamSession | undefined {
     const key = this.#cancels.separateKey(call.client, performance.now())
     if (key === undefined) {
@@ -249,7 +252,7 @@ export class Http2Target implements PooledTarget, SessionKeeper, Http2CallKeeper
     this.health.succeeded()
   }
 
-  /** Never called: a policy with a WebSocket route of a service with HTTP/2 is invalid. */
+  /** Fails the upgrade. Never called, because a policy with a WebSocket route is invalid if its service uses HTTP/2. */
   upgrade(request: UpgradeRequest, listener: UpgradeListener): UpgradeCall {
     const call = new WebSocketCall(request, listener, this.#seats)
     const message = `${this.origin}: the gate opens WebSockets only to services with protocol: http1`
@@ -263,7 +266,10 @@ export class Http2Target implements PooledTarget, SessionKeeper, Http2CallKeeper
   }
 }
 
-/** Whether another session may be opened: not while the service allows no calls on one of them. */
+/**
+ * Whether another session may be opened. False at the maximum number of sessions, and while the service allows no calls
+ * on one of them.
+ */
 function mayOpen(sessions: readonly UpstreamSession[], max: number): boolean {
   return sessions.length < max && !sessions.some((session) => session.allowsNone)
 }

@@ -6,13 +6,14 @@ const SWEEP_MS = 250
 const sweepsOf = (ms: number): number => Math.ceil(ms / SWEEP_MS)
 
 /**
- * Notices with PINGs (RFC 9113 §6.7) that the connection of a session is lost. Times are counted in sweeps, so that a
- * suspended process does not give up its connections when it resumes.
+ * Detects with PINGs (RFC 9113 §6.7) that the connection of an HTTP/2 session is lost. Times are counted in sweeps (250
+ * ms), so that a process that was suspended does not close its connections when it resumes.
  */
 export class PingWatch {
   readonly #sweep: Sweep
   /**
-   * Number of bytes that had been read when the service last sent something, and the number of the sweep at that time.
+   * Number of bytes that the service had sent when it last sent something; `#heardAt`: number of the sweep at that
+   * time.
    */
   #read = 0
   #heardAt: number
@@ -20,7 +21,7 @@ export class PingWatch {
   #pingedAt: number | undefined
   /** True while the reply to a PING is outstanding. */
   #waits = false
-  /** True when the service has sent a head or data since the latest PING. */
+  /** True when the service has sent the head or data of a reply since the latest PING. */
   #hasAnswered = true
 
   constructor(sweep: Sweep) {
@@ -28,7 +29,10 @@ export class PingWatch {
     this.#heardAt = sweep.now
   }
 
-  /** Notes how many bytes the service has sent. */
+  /**
+   * Updates the time at which the service last sent something. @param bytesRead  number of bytes that the service has
+   * sent so far
+   */
   heard(bytesRead: number): void {
     if (bytesRead === this.#read) return
     this.#read = bytesRead
@@ -36,12 +40,12 @@ export class PingWatch {
     this.#waits = false
   }
 
-  /** Call this when the service has sent a head or data. */
+  /** Call this when the service has sent the head or data of a reply. */
   answered(): void {
     this.#hasAnswered = true
   }
 
-  /** Time for which the service has been silent, ms. */
+  /** Returns the time for which the service has sent nothing, ms. */
   quietMs(bytesRead: number): number {
     this.heard(bytesRead)
     return (this.#sweep.now - this.#heardAt) * SWEEP_MS
@@ -72,7 +76,7 @@ export class PingWatch {
     if (!this.#hasAnswered && this.#sweep.now - this.#pingedAt! < sweepsOf(PING_PAUSE_MS)) return
     this.#pingedAt = this.#sweep.now
     this.#hasAnswered = false
-    // The reply needs no handler: `heard` notices its bytes.
+    // The callback does nothing: `heard` detects the bytes of the reply.
     this.#waits = session.ping(() => undefined)
   }
 }

@@ -10,12 +10,8 @@ const unsafe = /[\0-\x08\x0a-\x1f\x7f\u0100-\uffff]/
 const decimal = /^[0-9]{1,15}$/
 
 /**
- * Reads the head of a reply. node:http2 has validated it, but drops invalid fields without a report; the rules here hold
- * whatever its version does.
- *
- * @param list   alternating names and values, Latin-1, as on the wire
- * @param isEnd  true when the head is the whole reply
- * @throws {MalformedReply} for a reply that the gate does not forward
+ * Reads the head of an HTTP/2 reply. node:http2 has already validated the head, but drops invalid fields without a
+ * report. So these checks do not depend on the version of node:http2.
  */
 export function replyOfList(list: readonly string[], isEnd: boolean): ReplyHead {
   const fields: string[] = []

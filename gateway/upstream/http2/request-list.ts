@@ -28,7 +28,7 @@ const indexed: ReadonlySet<string> = new Set([
 const unsafe = /[\0-\x08\x0a-\x1f\x7f\u0100-\uffff]/
 const unsafeInLine = /[\0-\x20\x7f\u0100-\uffff]/
 
-/** The head of a request as node:http2 sends it, and the length of its body. */
+/** The head of a request in the form that node:http2 sends, and the length of the request body. */
 export interface RequestList {
   /** Fields of the request: alternating names and values, Latin-1. */
   readonly fields: readonly string[]

@@ -26,22 +26,22 @@ import {
 
 /** Idle time before TCP keep-alive probes start, ms. */
 const PROBE_AFTER_MS = 60_000
-/** Longest wait for the service to close the connection of an ended session, ms. */
+/** Maximum wait until the service closes the connection of an ended session, ms. */
 const CLOSE_MS = 1000
-/** Largest part of the age limit by which a session is retired earlier, at random. */
+/** Maximum fraction of the age limit by which a session is retired earlier. The fraction is random. */
 const AGE_SPREAD = 0.1
 
 /** Options of node:http2 for every session: limits of replies, and no server push. */
 const sessionOptions = {
   strictSingleValueFields: false,
   maxSessionMemory: SESSION_MEMORY_MB,
-  // One more than the fields of a reply, for its pseudo-header field `:status`.
+  // One more than the maximum number of fields of a reply, because the pseudo-header field `:status` counts too.
   maxHeaderListPairs: FIELDS_MAX + 1,
   maxReservedRemoteStreams: 0,
   settings: { enablePush: false, initialWindowSize: REPLY_WINDOW_BYTES, maxHeaderListSize: HEAD_MAX_BYTES },
 }
 
-/** The target that owns an HTTP/2 session, as the session uses it. */
+/** The upstream to which an HTTP/2 session belongs. A session uses the upstream by these members only. */
 export interface SessionKeeper {
   readonly origin: string
   readonly address: TcpNetConnectOpts
@@ -50,13 +50,13 @@ export interface SessionKeeper {
   /** Longest time to establish a session, up to the SETTINGS frame of the service, ms. */
   readonly connectMs: number
   readonly sweep: Sweep
-  /** False when the target is closed: sessions end after their last call. */
+  /** False when the upstream is closed: its sessions then end after their last call. */
   readonly isOpen: boolean
   /** Called with the certificate of the upstream in a TLS handshake, valid or not. */
   presented(certificate: SeenCertificate): void
   /** Called when a session could not be established. */
   unreachable(): void
-  /** Called when the head of a reply has arrived. */
+  /** Called when the head of a reply from the service has arrived. */
   answered(): void
   /** Called when a session takes no more calls. */
   retired(session: UpstreamSession): void
@@ -82,7 +82,7 @@ export class UpstreamSession implements CallCarrier {
   /** True once the SETTINGS frame of the service has arrived. */
   #open = false
   #isRetired = false
-  /** True once the head of a reply has arrived. */
+  /** True once the head of any reply has arrived on this session. */
   #hasAnswered = false
   /** Certificate of the upstream; `undefined` before the handshake, and without TLS. */
   #peer: SeenCertificate | undefined
@@ -95,7 +95,7 @@ export class UpstreamSession implements CallCarrier {
   #resets = 0
   /** Last stream that the service has processed, as stated in GOAWAY; `undefined` without GOAWAY. */
   #lastProcessed: number | undefined
-  /** The error that ended the session. */
+  /** The error with which the session ended; `undefined` without an error. */
   #error: NodeJS.ErrnoException | undefined
   #turn = 0
   #turning = false
@@ -118,7 +118,8 @@ export class UpstreamSession implements CallCarrier {
     this.#watch = new PingWatch(this.clock)
     socket.on(keeper.tls === undefined ? 'connect' : 'secureConnect', () => this.#connected())
     if (socket instanceof TLSSocket) {
-      // Node.js verifies the certificate in its own listener of this event. After that, an invalid one cannot be read.
+      // Read the certificate before the own listener of Node.js for this event, which verifies it: after that, an
+      // invalid certificate cannot be read.
       socket.prependListener('secure', () => {
         this.#peer = seenCertificate(socket)
         if (this.#peer !== undefined) keeper.presented(this.#peer)
@@ -131,17 +132,23 @@ export class UpstreamSession implements CallCarrier {
     this.clock.add(this)
   }
 
-  /** Number of calls, those that wait for the session included. */
+  /** Number of calls on the session, including calls that wait for the session to open. */
   get load(): number {
     return this.#calls.size + this.#waiting.length
   }
 
-  /** Whether the session takes another call. Node.js reports the end of a session later than it ends its streams. */
+  /**
+   * Whether the session takes another call. Also checks for ended streams, because Node.js reports the end of a session
+   * later than the end of its streams.
+   */
   get hasRoom(): boolean {
     return !this.#isRetired && this.load < this.#allowed && this.#session?.destroyed !== true
   }
 
-  /** Whether the session takes calls and the service has sent something in the last second. */
+  /**
+   * Whether the session takes calls, and is either not open yet or has received something from its service in the last
+   * second.
+   */
   get isFresh(): boolean {
     return this.hasRoom && (!this.#open || this.#watch.quietMs(this.#socket.bytesRead) <= 1000)
   }
@@ -155,7 +162,7 @@ export class UpstreamSession implements CallCarrier {
     return this.#open
   }
 
-  /** Sends the request of a call: immediately when the session is open, otherwise when it opens. */
+  /** Sends the request of a call: immediately when the session is open, otherwise as soon as the session opens. */
   run(call: Http2Call): void {
     call.carrier = this
     if (!this.#open) {
@@ -187,7 +194,7 @@ export class UpstreamSession implements CallCarrier {
     })
     this.#session = session
     this.#native = new NativeSession(session)
-    // Without a listener, an error of the session would end the process.
+    // Keep an `error` listener: without a listener, an error of the session would end the process.
     session.on('error', (error) => this.#broken(error))
     session.on('frameError', () => undefined)
     session.on('connect', () => {
@@ -205,7 +212,7 @@ export class UpstreamSession implements CallCarrier {
     session.on('close', () => this.#loseCalls())
   }
 
-  /** The service speaks HTTP/2: sends the calls that wait. */
+  /** Called when the service has proven that it speaks HTTP/2. Sends the calls that wait for the session. */
   #opened(): void {
     this.#open = true
     this.#watch.heard(this.#socket.bytesRead)
@@ -270,13 +277,16 @@ export class UpstreamSession implements CallCarrier {
     const { rstCode } = stream
     const why =
       this.#error?.message ?? (rstCode === 0 ? 'the reply is incomplete' : `stream reset with ${codeName(rstCode)}`)
-    // An error on a session that has carried other calls: most likely the connection broke while it was idle, before
-    // the service read the request. A retry is then possible.
+    // The session has carried other calls before this error. Most likely the connection broke while it was idle, before
+    // the service read the request, so a retry is possible.
     const retryable = !isAnswered && this.#started > 1 && this.#error !== undefined
     return new GatewayFault('upstream-broken', 'upstream', `${origin}: ${why}`, { cause: this.#error, retryable })
   }
 
-  /** With TLS 1.3, a service can check the client certificate after it has sent its SETTINGS. */
+  /**
+   * Returns the fault if the error is a late failure of the TLS handshake: with TLS 1.3, a service can check the client
+   * certificate after it has sent its SETTINGS frame.
+   */
   #lateHandshakeFault(): GatewayFault | undefined {
     const socket = this.#socket
     const error = this.#error
@@ -295,7 +305,7 @@ export class UpstreamSession implements CallCarrier {
     if (this.load === 0) this.#rest()
   }
 
-  /** Makes the session take no more calls. It ends after its last call. */
+  /** Retires the session: it takes no more calls, and ends after its last call. */
   retire(): void {
     if (this.#isRetired) return
     this.#markRetired()
@@ -308,7 +318,7 @@ export class UpstreamSession implements CallCarrier {
   }
 
   /**
-   * Call this when the session has no call: ends a retired session at once, and any other session after an idle time.
+   * Call this when the session has no call. A retired session ends immediately, any other session after an idle time.
    */
   #rest(): void {
     if (!this.#open || this.load > 0) return
@@ -322,7 +332,7 @@ export class UpstreamSession implements CallCarrier {
     this.#session?.destroy()
   }
 
-  /** Closes the connection. Its calls fail. */
+  /** Closes the connection of the session. All calls on the session fail. */
   destroy(): void {
     this.#session?.destroy()
     this.#socket.destroy()
@@ -353,7 +363,7 @@ export class UpstreamSession implements CallCarrier {
     for (const call of waiting) call.fail(fault)
   }
 
-  /** Maps an error before the session was open to a fault. Nothing of a request was sent. */
+  /** Maps an error that occurred before the session was open to a fault. No byte of a request was sent. */
   #openingFault(error: NodeJS.ErrnoException): GatewayFault {
     const { origin } = this.#keeper
     const socket = this.#socket
@@ -379,7 +389,7 @@ export class UpstreamSession implements CallCarrier {
     this.#keeper.closed(this)
   }
 
-  /** Lets the calls fail that the end of the session has not ended. */
+  /** Ends the calls that are still open when the session has ended, with a fault. */
   #loseCalls(): void {
     const { origin } = this.#keeper
     const fault =
@@ -392,7 +402,9 @@ export class UpstreamSession implements CallCarrier {
     for (const call of this.#calls.members()) call.lost(fault)
   }
 
-  /** Times out the waits of the session and of its calls. @param now  number of the current sweep */
+  /**
+   * Ends the waits of the session and of its calls whose deadline has passed. @param now  number of the current sweep
+   */
   sweep(now: number): void {
     if (this.#deadline !== 0 && this.#deadline <= now) {
       if (!this.#open) this.#broken(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' }))
@@ -415,7 +427,7 @@ function codeName(code: number): string {
   return errorNames[code] ?? String(code)
 }
 
-/** Names of the error codes (RFC 9113 §7). */
+/** Names of the HTTP/2 error codes (RFC 9113 §7), by their number. */
 const errorNames = [
   'NO_ERROR',
   'PROTOCOL_ERROR',

@@ -19,7 +19,7 @@ const explanations: readonly (readonly [pattern: RegExp, explanation: string])[]
 
 const nameMismatch = 'ERR_TLS_CERT_ALTNAME_INVALID'
 
-/** Failure of a TLS connection: the error, and what was known of the upstream. */
+/** Failure of a TLS connection: the error, and the facts that are known about the upstream. */
 interface FailedHandshake {
   readonly origin: string
   readonly error: NodeJS.ErrnoException & { readonly reason?: string }

@@ -8,7 +8,10 @@ import type { UpstreamTls } from './upstream-tls.ts'
 
 /** A file of `upstream_tls` in the inventory of secrets. */
 export interface ListedFile extends SecretListing {
-  /** End of the certificate, or of the authority that ends first, ms since the Unix epoch. */
+  /**
+   * End of the validity of the certificate, ms since the Unix epoch; in a file with several authorities, the earliest
+   * end.
+   */
   readonly expiresAtMs: number | undefined
 }
 

@@ -4,7 +4,7 @@ import type { TLSSocket } from 'node:tls'
 export interface SeenCertificate {
   /** Names of the certificate, as Node.js prints them: bounded and printable, because the upstream chooses them. */
   readonly names: string
-  /** End of its validity, ms since the epoch. */
+  /** End of the certificate's validity, ms since the epoch. */
   readonly validUntilMs: number
 }
 

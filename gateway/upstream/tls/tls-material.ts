@@ -20,7 +20,7 @@ export class TlsFileError extends Error {
   }
 }
 
-/** Everything that shapes the TLS connections to a service, read from its files at one time. */
+/** Everything that shapes the TLS connections to a service. All files were read at the same time. */
 export interface TlsMaterial {
   /**
    * SHA-256, in hex, of the contents of all files, the server name and the lowest version. Connections are shared only
@@ -29,13 +29,13 @@ export interface TlsMaterial {
   readonly hash: string
   readonly context: SecureContext
   readonly serverName: string | undefined
-  /** Client certificate of the gate; `undefined` for none. */
+  /** Client certificate of the gate for the service; `undefined` for none. */
   readonly certificate: X509Certificate | undefined
-  /** Certificate authorities of the service; empty for those of Node.js. */
+  /** Certificate authorities that are trusted for the service; empty: those of Node.js. */
   readonly authorities: readonly X509Certificate[]
 }
 
-/** Object identifiers of extended key usages (RFC 5280 §4.2.1.12): TLS client, and any use. */
+/** Object identifiers of two extended key usages (RFC 5280 §4.2.1.12): TLS client, and any use. */
 const clientUses: ReadonlySet<string> = new Set(['1.3.6.1.5.5.7.3.2', '2.5.29.37.0'])
 
 /** Material of services without `upstream_tls`: no client certificate, and the certificate authorities of Node.js. */
@@ -59,8 +59,8 @@ export function readTlsMaterial(tls: UpstreamTls, env: Environment = process.env
 }
 
 /**
- * Writes certificates in PEM again. OpenSSL ignores parts of a file that it cannot read, so it gets exactly the
- * certificates that were validated.
+ * Writes the validated certificates in PEM again. OpenSSL ignores parts of a file that it cannot read, so it must get
+ * exactly the certificates that were validated.
  */
 function pemText(certificates: readonly X509Certificate[]): string | undefined {
   return certificates.length === 0 ? undefined : certificates.map(String).join('')
@@ -106,7 +106,10 @@ function contextOf({ ca, cert, key, minVersion }: Texts & { readonly minVersion:
   }
 }
 
-/** @throws {TlsFileError} when the certificate cannot prove the identity of the gate to a service */
+/**
+ * Checks the client certificate. @throws {TlsFileError} when the certificate cannot prove the identity of the gate to a
+ * service
+ */
 function checkClientCertificate(
   certificate: X509Certificate,
   certFile: string,

@@ -3,7 +3,8 @@ import type { ConnectionOptions } from 'node:tls'
 import type { TlsMaterial } from './tls-material.ts'
 
 /**
- * TLS options of the connections to a host. The certificate must be valid for the server name, else for the host.
+ * TLS options of the connections to a host. The certificate of the host must be valid for the configured server name,
+ * or without one for the host.
  *
  * @param protocol  the only protocol that is offered in the handshake (ALPN, RFC 7301)
  */

@@ -4,8 +4,8 @@ import { readTlsMaterial, TlsFileError, type TlsMaterial } from './tls-material.
 import type { UpstreamTls } from './upstream-tls.ts'
 
 /**
- * Age from which the change time of a file proves that the file has not changed since it was read, ms. Two writes
- * within one tick of the file system's clock give the same time.
+ * Minimum age of a file's change time, ms, to conclude that an equal change time means an unchanged file. If the file
+ * is younger, two writes within one tick of the file system's clock can have the same time.
  */
 const SETTLED_MS = 2000
 
@@ -32,7 +32,7 @@ export class TlsSource {
   /** Error of the last read of the files; `undefined` after a successful read. */
   #failure: { readonly error: TlsFileError; reported: boolean } | undefined
 
-  /** @throws {TlsFileError} when a file is unusable */
+  /** Reads the files for the first time. @throws {TlsFileError} when a file is unusable */
   constructor(tls: UpstreamTls, nowMs: () => number = Date.now) {
     this.#tls = tls
     this.#nowMs = nowMs
@@ -44,7 +44,10 @@ export class TlsSource {
     return this.#current
   }
 
-  /** Reported error in the newest contents of the files, which are therefore not in use; `undefined` for none. */
+  /**
+   * Reported error in the newest contents of the files, because of which the previous contents are in use; `undefined`
+   * for none.
+   */
   get problem(): TlsFileError | undefined {
     return this.#failure?.reported === true ? this.#failure.error : undefined
   }
@@ -83,7 +86,7 @@ export class TlsSource {
     return { outcome: 'rejected', error }
   }
 
-  /** @throws {TlsFileError} when the certificate is outside its validity, and the certificate in use is not */
+  /** Refuses a new certificate that is not valid now, if the certificate in use is valid. @throws {TlsFileError} */
   #requireBetter({ certificate: next }: TlsMaterial): void {
     const { certificate: current } = this.#current
     if (next === undefined || current === undefined) return
@@ -93,7 +96,10 @@ export class TlsSource {
     throw new TlsFileError('certificate', `${this.#tls.certFile} ${fault}`)
   }
 
-  /** Metadata of the files; `undefined` when a file is so new that a later change may not show in the metadata. */
+  /**
+   * Returns the metadata of the files, to detect changes. `undefined` when a file is so new that the metadata might not
+   * show a later change.
+   */
   #stamp(): string | undefined {
     const { caFile, certFile, key } = this.#tls
     const nowMs = this.#nowMs()

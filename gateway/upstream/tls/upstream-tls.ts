@@ -2,13 +2,19 @@ import type { SecretPlace } from '../../base/secret.ts'
 
 /** `upstream_tls` of a service: the settings of its TLS connections. File paths are absolute. */
 export interface UpstreamTls {
-  /** File with the only certificate authorities that are trusted; `undefined`: those of Node.js. */
+  /**
+   * File with the certificate authorities that are trusted for the service, and no others; `undefined`: those of
+   * Node.js.
+   */
   readonly caFile: string | undefined
   /** File with the client certificate of the gate and its intermediates; `undefined` for none. */
   readonly certFile: string | undefined
   /** Private key of the client certificate; set together with `certFile`. */
   readonly key: SecretPlace | undefined
-  /** Name that is sent (SNI) and that the certificate must be valid for; `undefined`: the host of the upstream. */
+  /**
+   * Server name that the gate sends (SNI), and for which the certificate must be valid; `undefined`: the host of the
+   * upstream.
+   */
   readonly serverName: string | undefined
   readonly minVersion: TlsVersion
 }

@@ -10,18 +10,21 @@ let nextMask = masks.length
 /** Length below which masking byte by byte is faster than masking 32-bit words. */
 const WORDS_FROM_BYTES = 32
 
-/** XORs 32-bit words in the byte order of this machine: the mask is read in the same order. */
+/**
+ * XORs 32-bit words in the byte order of this machine. The mask is read in the same byte order, so the result is the
+ * same on every machine.
+ */
 const word = new Uint32Array(1)
 const wordBytes = new Uint8Array(word.buffer)
 
-/** Memory for frames, once as bytes and once as 32-bit words. */
+/** Memory for WebSocket frames, as bytes and as 32-bit words. */
 export interface FrameMemory {
   readonly bytes: Buffer
   /** The same memory as 32-bit words. Its first word begins at the first byte. */
   readonly words: Uint32Array
 }
 
-/** Creates memory for frames in `bytes`, whose offset in its allocation must be a multiple of 4. */
+/** Creates the memory for frames in `bytes`. The offset of `bytes` in its allocation must be a multiple of 4. */
 export function frameMemory(bytes: Buffer): FrameMemory {
   return { bytes, words: new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2) }
 }
@@ -68,14 +71,18 @@ export function writeClientFrame(memory: FrameMemory, at: number, opcode: number
   return payloadAt + length
 }
 
-/** Masks the bytes of `memory` from the end of the mask at `maskAt` up to `end`. At least 4 bytes. */
+/**
+ * Masks the payload in `memory`, from the end of the mask at `maskAt` up to `end`. The payload must have at least 4
+ * bytes.
+ */
 function maskWords({ bytes, words }: FrameMemory, maskAt: number, end: number): void {
   const payloadAt = maskAt + MASK_BYTES
   const firstWord = (payloadAt + 3) >>> 2
   const endWord = end >>> 2
   const before = firstWord * 4 - payloadAt
   for (let i = 0; i < before; i++) bytes[payloadAt + i] = bytes[payloadAt + i]! ^ bytes[maskAt + i]!
-  // The first word begins `before` bytes into the payload, so the mask is rotated by as many bytes.
+  // The first whole word begins `before` bytes after the start of the payload, so rotate the mask by this number of
+  // bytes.
   for (let i = 0; i < MASK_BYTES; i++) wordBytes[i] = bytes[maskAt + ((before + i) & 3)]!
   const key = word[0]!
   for (let i = firstWord; i < endWord; i++) words[i] = words[i]! ^ key
@@ -85,7 +92,7 @@ function maskWords({ bytes, words }: FrameMemory, maskAt: number, end: number): 
 /** Serializes a frame of a client into a new buffer. Parameters as for {@link writeClientFrame}. */
 export function clientFrame(opcode: number, data: Uint8Array): Buffer {
   const bytes = Buffer.allocUnsafe(clientFrameLength(data.length))
-  // Node.js aligns its buffers to 8 bytes.
+  // The offset of a Node.js buffer in its memory is a multiple of 8; `frameMemory` requires a multiple of 4.
   writeClientFrame(frameMemory(bytes), 0, opcode, data)
   return bytes
 }

@@ -3,8 +3,8 @@ import type { Carrier } from '../http1-call.ts'
 import { clientFrame, clientFrameLength, type FrameMemory, frameMemory, writeClientFrame } from './client-frame.ts'
 
 /**
- * Most memory blocks that sockets may keep until their services read: 64 blocks are 4 MiB. Beyond that, each batch is
- * copied to a buffer of its size.
+ * Maximum number of memory blocks that sockets may keep until their services read: 64 blocks are 4 MiB. Above this
+ * number, each batch is copied to a buffer of its own size.
  */
 const LENT_MAX = 64
 
@@ -16,8 +16,8 @@ export type FrameCarrier = Pick<Carrier, 'usable' | 'unsentBytes' | 'write'>
  * of the node share, and writes them with one system call. With a buffer per frame, a message of 16 KiB costs about
  * twice the CPU time.
  *
- * The frames of one connection stay in order. The frames of another connection, a full block and the end of the turn
- * write the batch.
+ * The frames of one connection stay in order. The batch is written when a frame for another connection arrives, when
+ * the block is full, and at the end of the turn.
  */
 export class FrameBatch {
   #block: Block | undefined
@@ -27,7 +27,7 @@ export class FrameBatch {
   #ending = false
   #lent = 0
 
-  /** Adds a frame. Parameters as for {@link writeClientFrame}. */
+  /** Adds a WebSocket frame to the batch. Parameters as for {@link writeClientFrame}. */
   add(carrier: FrameCarrier, opcode: number, data: Uint8Array): void {
     const length = clientFrameLength(data.length)
     if (this.#carrier !== carrier || this.#size + length > BLOCK_BYTES) this.flush()
@@ -46,7 +46,10 @@ export class FrameBatch {
     })
   }
 
-  /** Writes the frames that were added. Call it before the connection of a WebSocket is written to or ended otherwise. */
+  /**
+   * Writes the frames of the batch. Call this before anything else is written to the connection of a WebSocket, and
+   * before the connection is ended.
+   */
   flush(): void {
     const carrier = this.#carrier
     if (carrier === undefined) return
@@ -56,7 +59,7 @@ export class FrameBatch {
     this.#size = 0
     if (!carrier.usable) return
     if (carrier.unsentBytes > 0 || this.#lent >= LENT_MAX) {
-      // Copied, because the socket would keep the shared block of memory until the service reads.
+      // Copy the bytes, because otherwise the socket would keep the shared memory block until the service reads.
       carrier.write(Buffer.from(bytes))
       return
     }
@@ -70,12 +73,12 @@ export class FrameBatch {
   }
 }
 
-/** A memory block, which a socket may keep after a write. */
+/** A memory block for frames, which a socket may keep after a write. */
 class Block {
   readonly memory: FrameMemory = frameMemory(takeBlock(BLOCK_BYTES))
   /** Number of writes whose callback has not been called. */
   writes = 0
-  /** Callback for the end of the last write; set when the memory block is no longer used for new frames. */
+  /** Called at the end of the last write. Set when the memory block is no longer used for new frames. */
   onReturned: (() => void) | undefined
 
   readonly sent = (error?: Error | null): void => {

@@ -27,9 +27,14 @@ export class FrameError extends Error {
 const CONTROL_MAX_BYTES = 125
 /** Longest head of an unmasked frame: two bytes and a length of 64 bits. */
 const HEAD_MAX_BYTES = 10
-/** Head of the frame that is being read. All readers share it; each keeps a head that has arrived in part itself. */
+/**
+ * Shared buffer for the head of the frame that is being read. If a head arrives in parts, its reader keeps its first
+ * bytes itself.
+ */
 const head = Buffer.alloc(HEAD_MAX_BYTES)
-/** First allocation for a message that arrives in parts, bytes. Doubled when it is full. */
+/**
+ * Size of the first buffer for a message that arrives in parts, bytes. The size doubles whenever the buffer is full.
+ */
 const PART_BYTES = 4096
 
 /**
@@ -42,15 +47,15 @@ const PART_BYTES = 4096
 export class FrameReader {
   readonly #listener: FrameListener
   readonly #maxMessageBytes: number
-  /** The first bytes of a head whose rest has not arrived. */
+  /** The first bytes of a frame head whose other bytes have not arrived. */
   #headPart: Buffer | undefined
   #headSize = 0
-  /** Length of the head, bytes; 2 until the second byte has been read. */
+  /** Length of the frame head, bytes; 2 until the second byte has been read, which determines the length. */
   #headLength = 2
   #inPayload = false
   #final = false
   #opcode: number = Opcode.continuation
-  /** Payload bytes of the current frame that have not arrived. */
+  /** Number of payload bytes of the current frame that have not arrived. */
   #left = 0
   /** Opcode of the fragmented message in progress; `continuation` when no message is in progress. */
   #messageOpcode: number = Opcode.continuation
@@ -131,7 +136,7 @@ export class FrameReader {
     const short = head[1]! & 0x7f
     let length = short
     if (short === 126) length = head.readUInt16BE(2)
-    // Above 2^53 the number is not exact, but it is above the limit in any case.
+    // Above 2^53, JavaScript numbers are not exact. The length then exceeds the limit in any case.
     else if (short === 127) length = head.readUInt32BE(2) * 2 ** 32 + head.readUInt32BE(6)
     this.#headSize = 0
     this.#headLength = 2

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { MalformedReply } from '../malformed-reply.ts'
 import type { ReplyHead } from '../reply-head.ts'
 
-/** Appended to the key before it is hashed (RFC 6455 §1.3). */
+/** Text that is appended to the key of the handshake before the key is hashed (RFC 6455 §1.3). */
 const GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 
 /** The opening handshake of the gate with a service (RFC 6455 §4.1). The gate offers no extension. */
@@ -23,7 +23,7 @@ export class Handshake {
   }
 
   /**
-   * Validates a 101 reply. Call it before the fields of another head are parsed.
+   * Validates a 101 reply. Call this method before the head of another reply is parsed.
    *
    * @returns the subprotocol that the service selected; `''` when it selected none
    * @throws {MalformedReply} for a reply that RFC 6455 §4.1 tells a client to reject

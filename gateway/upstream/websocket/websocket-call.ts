@@ -10,11 +10,11 @@ import { FrameError, type FrameListener, FrameReader } from './frame-reader.ts'
 import { Handshake } from './handshake.ts'
 import { Opcode } from './opcode.ts'
 
-/** Number of queued bytes above which `send` returns false, and from which pongs are not sent. */
+/** Number of queued bytes above which `send` returns false, and pings of the service are not answered. */
 const QUEUE_BYTES = 64 * 1024
 const noData = new Uint8Array()
 
-/** The batch of all WebSockets of the node. */
+/** Batch in which all WebSockets of the node collect their frames. */
 const batch = new FrameBatch()
 
 /** A WebSocket to a service: the handshake, then messages in both directions. */
@@ -62,15 +62,15 @@ export class WebSocketCall extends Http1Call implements UpgradeCall, Upgrade, Fr
   }
 
   onMessage(data: Buffer, binary: boolean): void {
-    // After `abort` or `close`, the rest of the bytes that were read together is dropped.
+    // Drop the rest of the bytes that were read together, because the WebSocket was ended by `abort` or `close`.
     if (this.connection === undefined || this.#listener.onMessage(data, binary)) return
     this.pause()
   }
 
   onPing(data: Buffer): void {
     const { connection } = this
-    // Pongs that a service does not read would fill the gate's memory. Only the latest ping needs a pong (RFC 6455
-    // §5.5.3).
+    // Skip the pong: pongs that a service does not read would fill the gate's memory. Only the latest ping needs a pong
+    // (RFC 6455 §5.5.3).
     if (connection !== undefined && connection.unsentBytes < QUEUE_BYTES) {
       batch.add(connection, Opcode.pong, data)
     }
@@ -120,7 +120,7 @@ export class WebSocketCall extends Http1Call implements UpgradeCall, Upgrade, Fr
   }
 }
 
-/** Sends a close frame after all messages, and ends the connection. */
+/** Sends a close frame after all queued messages, and then ends the connection. */
 function closeWith(connection: Carrier, code?: number, reason?: string): void {
   batch.flush()
   connection.write(clientCloseFrame(code, reason))
