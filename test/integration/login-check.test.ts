@@ -117,13 +117,7 @@ test.runIf(nginx !== undefined)(
 test.runIf(caddy !== undefined)(
   'with the documented Caddy configuration, a navigation without a session is redirected to the login, and a session is admitted',
   async () => {
-    const port = await startCaddy(caddy!, (at) =>
-      deployed('forward-auth/Caddyfile', {
-        'api.example': `127.0.0.1:${at}`,
-        '127.0.0.1:8080': new URL(url).host,
-        '127.0.0.1:8101': `127.0.0.1:${orders.port}`,
-      }),
-    )
+    const port = await atCaddy()
     const visit = (who: HttpBrowser, path: string) =>
       who.visit(`http://127.0.0.1:${port}${path}`, { headers: { accept: 'text/html' }, redirects: 0 })
 
@@ -214,6 +208,28 @@ test.runIf(nginx !== undefined)(
   },
 )
 
+test.runIf(caddy !== undefined)(
+  'with the documented Caddy configuration, Caddy passes a WebSocket on at the listed paths only, and from pages of the host only',
+  async () => {
+    const service = await WebSocketService.start()
+    const page = documented('guide/forward-auth.md', 'caddy websocket', { '/live/': '/public/live/' })
+    const port = await atCaddy(new URL(service.url).host, page)
+
+    const opened = await openSocket(port, '/public/live/1', { host: '127.0.0.1', origin: url })
+    opened.ws.send('hello')
+    expect(await opened.received(1)).toEqual(['hello'])
+    for (const [path, origin, status] of [
+      ['/public/live/1', 'https://evil.test', 403],
+      ['/app/live/1', url, 401],
+    ] as const) {
+      expect((await refusedSocket(port, path, { host: '127.0.0.1', origin })).status).toBe(status)
+    }
+    expect(service.sockets).toHaveLength(1)
+    await refusedSocket(port, '/public/other', { host: '127.0.0.1', origin: url })
+    expect(service.sockets).toHaveLength(1)
+  },
+)
+
 /** Path to which a browser returns after a login that it starts with these fields. */
 async function returned(headers: Readonly<Record<string, string>>, query = ''): Promise<string> {
   const someone = new HttpBrowser()
@@ -233,4 +249,15 @@ function answered(from: HttpBrowser, authorization: string): ReturnType<HttpBrow
 function atNginx(service = `127.0.0.1:${orders.port}`, more = ''): Promise<number> {
   const addresses = { '127.0.0.1:8080': new URL(url).host, '127.0.0.1:8101': service }
   return nginxUpstream(nginx!, deployed('forward-auth/nginx.conf', addresses) + more)
+}
+
+/** Starts Caddy with the documented configuration before the gate and a service. */
+function atCaddy(service = `127.0.0.1:${orders.port}`, more = ''): Promise<number> {
+  return startCaddy(caddy!, (port) =>
+    deployed('forward-auth/Caddyfile', {
+      'api.example': `127.0.0.1:${port}`,
+      '127.0.0.1:8080': new URL(url).host,
+      'reverse_proxy 127.0.0.1:8101': `${more}reverse_proxy ${service}`,
+    }),
+  )
 }

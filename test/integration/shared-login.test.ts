@@ -2,6 +2,8 @@
 
 import { request } from 'undici'
 import { expect, test } from 'vitest'
+import { caddy as caddyProgram } from '../../deploy/server-program.mjs'
+import { startCaddy } from '../kit/caddy.ts'
 import { deployed } from '../kit/documented.ts'
 import { HttpBrowser } from '../kit/http-browser.ts'
 import { logIn } from '../kit/login-gate.ts'
@@ -16,6 +18,7 @@ const gate = await startSharedLoginGate()
 const { at, hostOf, node, options, provider, redisPort } = gate
 const hosts = ['shop', 'wiki', 'mail']
 const nginx = nginxHere()
+const caddy = caddyProgram.look()?.command
 await startNode({ ...options, settings: { ...options.settings, node: { id: 'second' } } })
 
 const logins = () => provider.requests.filter((each) => each.startsWith('POST /login/')).length
@@ -179,17 +182,40 @@ test('forward-auth checks of several hosts behind one proxy accept only the cook
   }
 })
 
-test.runIf(nginx !== undefined)(
-  'behind one nginx with the documented configuration, a browser logs in once for several hosts and logs out of all',
-  async () => {
+interface Front {
+  readonly name: string
+  readonly here: boolean
+  /** Starts the proxy with its documented configuration. @returns the port of the proxy */
+  start(gate: string, service: string): Promise<number>
+}
+
+const fronts: Front[] = [
+  {
+    name: 'nginx',
+    here: nginx !== undefined,
+    start: (gate, service) =>
+      nginxUpstream(nginx!, deployed('forward-auth/nginx.conf', { '127.0.0.1:8080': gate, '127.0.0.1:8101': service })),
+  },
+  {
+    name: 'Caddy',
+    here: caddy !== undefined,
+    start: (gate, service) =>
+      startCaddy(caddy!, (port) =>
+        deployed('forward-auth/Caddyfile', {
+          'http://api.example': ['auth', ...hosts].map((name) => `http://${name}.localhost:${port}`).join(', '),
+          '127.0.0.1:8080': gate,
+          '127.0.0.1:8101': service,
+        }),
+      ),
+  },
+]
+
+test.for(fronts)(
+  'behind one $name with the documented configuration, a browser logs in once for several hosts and logs out of all',
+  async ({ here, start }, { skip }) => {
+    if (!here) skip()
     const [gatePort, service] = [freePort(), await startUpstream()]
-    const publicPort = await nginxUpstream(
-      nginx!,
-      deployed('forward-auth/nginx.conf', {
-        '127.0.0.1:8080': `127.0.0.1:${gatePort}`,
-        '127.0.0.1:8101': `127.0.0.1:${service.port}`,
-      }),
-    )
+    const publicPort = await start(`127.0.0.1:${gatePort}`, `127.0.0.1:${service.port}`)
     const behind = await startSharedLoginGate({ port: gatePort, publicPort })
     const browser = new HttpBrowser()
 
@@ -202,7 +228,8 @@ test.runIf(nginx !== undefined)(
     expect((await browser.visit(`${behind.at('wiki')}/change`, post)).status).toBe(200)
     await browser.visit(`${behind.at('wiki')}/.gatehouse/logout`, { ...post, redirects: 0 })
     for (const name of ['shop', 'wiki']) {
-      const page = await browser.visit(`${behind.at(name)}/page`, { headers: { accept: '*/*' } })
+      const headers = { accept: '*/*', 'sec-fetch-mode': 'cors' }
+      const page = await browser.visit(`${behind.at(name)}/page`, { headers })
       expect(page.status).toBe(401)
     }
   },
